@@ -1,0 +1,37 @@
+"""Limits that AWS sets, each with its source."""
+
+from __future__ import annotations
+
+from datetime import date, timedelta
+
+# https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/HowItWorks.NamingRulesDataTypes.html
+DYNAMODB_TABLE_NAME_PATTERN = r"[a-zA-Z0-9_.-]{3,255}"
+DYNAMODB_TABLE_NAME_MIN = 3
+
+# Names of jobs, crawlers, classifiers, triggers, workflows and catalog tables:
+# https://docs.aws.amazon.com/glue/latest/webapi/API_CreateJob.html (and its siblings)
+GLUE_NAME_MAX = 255
+
+# https://docs.aws.amazon.com/glue/latest/webapi/API_CreateWorkflow.html, TooManyNodes is 100;
+# "Maximum number of crawlers in a trigger's actions": glue/latest/dg/aws-glue-api-jobs-trigger.html
+GLUE_CRAWLERS_PER_TRIGGER = 2
+
+# "you can't schedule a job more often than every 5 minutes":
+# https://docs.aws.amazon.com/glue/latest/dg/monitor-data-warehouse-schedule.html
+GLUE_SCHEDULE_MIN_INTERVAL = timedelta(minutes=5)
+
+# https://docs.aws.amazon.com/glue/latest/dg/aws-glue-programming-etl-connect-dynamodb-home.html
+DYNAMODB_SPLITS_MAX = 1_000_000
+DYNAMODB_READ_PERCENT_MIN = 0.1
+DYNAMODB_READ_PERCENT_MAX = 1.5
+
+# The CloudFormation resource schema does not say so, CreateJob does:
+# https://docs.aws.amazon.com/glue/latest/webapi/API_CreateJob.html
+GLUE_WORKERS_MIN = 2
+GLUE_WORKERS_MAX = 299
+
+# https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/cloudformation-limits.html
+TEMPLATE_BODY_MAX_BYTES = 51_200
+
+# https://docs.aws.amazon.com/glue/latest/dg/glue-version-support-policy.html
+GLUE_END_OF_LIFE = {"2.0": date(2026, 4, 1)}

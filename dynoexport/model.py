@@ -1,0 +1,51 @@
+"""The plain values that every layer speaks: enumerations and frozen dataclasses."""
+
+from __future__ import annotations
+
+from enum import Enum
+
+
+class OutputFormat(str, Enum):
+    """The file formats a table can be exported to."""
+
+    AVRO = "avro"
+    CSV = "csv"
+    JSON = "json"
+    ORC = "orc"
+    PARQUET = "parquet"
+    XML = "xml"
+
+    @property
+    def queryable(self) -> bool:
+        """Whether Athena reads the format, so that a view can be published.
+
+        Source: https://docs.aws.amazon.com/athena/latest/ug/supported-serdes.html (no XML SerDe).
+        """
+        return self is not OutputFormat.XML
+
+
+class ScheduleState(str, Enum):
+    """Whether the start trigger is active; the values are those of an EventBridge rule."""
+
+    DISABLED = "DISABLED"
+    ENABLED = "ENABLED"
+
+
+class WorkerType(str, Enum):
+    """Glue Spark worker types whose task slots AWS publishes."""
+
+    G_1X = "G.1X"
+    G_2X = "G.2X"
+    G_4X = "G.4X"
+    G_8X = "G.8X"
+
+
+class GlueVersion(str, Enum):
+    """Glue versions that the job scripts run on."""
+
+    V2_0 = "2.0"
+    V3_0 = "3.0"
+    V4_0 = "4.0"
+    V5_0 = "5.0"
+    V5_1 = "5.1"
+    V6_0 = "6.0"

@@ -1,0 +1,273 @@
+"""Every name and S3 key of the project, as functions of what is exported.
+
+A physical name can only be computed by CloudFormation itself, which knows the parameters. So
+each function here takes plain text, and the templates call it with ``${TableName}`` in place of
+the table's name: one definition serves ``Fn::Sub``, the command line and the tests. The job
+scripts run alone inside AWS Glue and repeat what they need; a test holds the two together.
+
+Job and crawler names, the database, the table prefix and the data layout are those of the
+Step Functions design that people run today: their data and their queries go on working.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from dynoexport import limits
+from dynoexport.errors import NameRefused
+from dynoexport.model import OutputFormat, ScheduleState
+
+# --- one per account and region ---------------------------------------------------------------
+DATABASE = "dynamodb_exports"
+WORK_GROUP = "dynamodb-exports"
+SECURITY_CONFIGURATION = "dynamodb-exports"
+
+MANIFESTS_PREFIX = "manifests/"
+TEMP_PREFIX = "glue-temp-dir/"
+ATHENA_RESULTS_PREFIX = "athena-results/"
+SCRIPTS_PREFIX = "scripts/"
+
+EXPORT_SCRIPT = "export_table.py"
+VIEW_SCRIPT = "create_current_view.py"
+
+# --- the catalog -------------------------------------------------------------------------------
+SNAPSHOTS_PREFIX = "snapshots_"
+PARTITION_KEY = "snapshot_timestamp"
+TIMESTAMP_FORMAT = "%Y-%m-%dT%H:%M"
+
+# Tags by which an export is found again in an account.
+TAG_TABLE = "dynoexport:table"
+TAG_FORMAT = "dynoexport:format"
+
+CATALOG_PREFIX_MAX = 32
+CATALOG_PREFIX_PATTERN = rf"([a-z_][a-z0-9_]{{0,{CATALOG_PREFIX_MAX - 1}}})?"
+
+
+@dataclass(frozen=True)
+class Exports:
+    """The names under which the common stack exports what table stacks import."""
+
+    stack: str
+
+    @property
+    def bucket(self) -> str:
+        return f"{self.stack}-BucketName"
+
+    @property
+    def database(self) -> str:
+        return f"{self.stack}-DatabaseName"
+
+    @property
+    def work_group(self) -> str:
+        return f"{self.stack}-WorkGroup"
+
+    @property
+    def security_configuration(self) -> str:
+        return f"{self.stack}-SecurityConfiguration"
+
+    @property
+    def kms_key_arn(self) -> str:
+        return f"{self.stack}-KmsKeyArn"
+
+    @property
+    def topic_arn(self) -> str:
+        return f"{self.stack}-TopicArn"
+
+
+def bucket(account: str, region: str) -> str:
+    """The bucket that holds every snapshot of an account and region."""
+    return f"dynamodb-exports-{account}-{region}"
+
+
+# --- one per table and format ------------------------------------------------------------------
+def table_stack(table: str, fmt: str) -> str:
+    """The suggested name of a table stack; CloudFormation allows letters, digits and hyphens."""
+    return f"dynoexport-{re.sub(r'[._]', '-', table)}-{fmt}"
+
+
+def export_job(table: str, fmt: str) -> str:
+    return f"{table}ExportTo{fmt}"
+
+
+def crawler(table: str, fmt: str) -> str:
+    return f"{table}{fmt}Crawler"
+
+
+def view_job(table: str, fmt: str) -> str:
+    return f"{table}{fmt}CurrentView"
+
+
+def csv_classifier(table: str, fmt: str) -> str:
+    return f"{table}{fmt}Classifier"
+
+
+def workflow(table: str, fmt: str, *, scheduled: bool) -> str:
+    """The workflow's name says whether its schedule is on.
+
+    CloudFormation activates a trigger only when it creates it
+    (https://github.com/aws-cloudformation/cloudformation-coverage-roadmap/issues/1474), so a
+    schedule that is switched on or off needs a new start trigger; it creates the new one before
+    it deletes the old one, and Glue refuses the second with "Workflow ... already has a starting
+    trigger". Therefore the workflow is replaced together with its triggers, by a name that
+    carries the state.
+    """
+    return f"dynoexport-{table}-{fmt}" + ("-scheduled" if scheduled else "")
+
+
+def start_trigger(workflow_name: str) -> str:
+    return f"{workflow_name}-start"
+
+
+def crawl_trigger(workflow_name: str) -> str:
+    return f"{workflow_name}-crawl"
+
+
+def publish_trigger(workflow_name: str) -> str:
+    return f"{workflow_name}-publish"
+
+
+def fold(table: str) -> str:
+    """The table's name as Athena and the Glue crawler write it: lower case, ``.`` and ``-`` as ``_``.
+
+    >>> fold("My-Orders.v2")
+    'my_orders_v2'
+    """
+    return re.sub(r"[^a-z0-9_]", "_", table.lower())
+
+
+def snapshots_table(table: str, prefix: str = "") -> str:
+    """The catalog table that holds all snapshots, one partition each."""
+    return f"{prefix}{SNAPSHOTS_PREFIX}{fold(table)}"
+
+
+def view(table: str, prefix: str = "") -> str:
+    """The Athena view of the newest complete snapshot."""
+    return f"{prefix}{fold(table)}"
+
+
+# --- S3 keys -------------------------------------------------------------------------------------
+def data_prefix(table: str, fmt: str) -> str:
+    return f"{fmt}/{table}/"
+
+
+def snapshot_prefix(table: str, fmt: str, timestamp: str) -> str:
+    return f"{data_prefix(table, fmt)}{PARTITION_KEY}={timestamp}/"
+
+
+def manifest_prefix(table: str, fmt: str) -> str:
+    return f"{MANIFESTS_PREFIX}{fmt}/{table}/"
+
+
+def manifest_key(table: str, fmt: str, timestamp: str) -> str:
+    return f"{manifest_prefix(table, fmt)}{timestamp}.json"
+
+
+def temp_prefix(table: str, fmt: str) -> str:
+    return f"{TEMP_PREFIX}{fmt}/{table}/"
+
+
+def script_key(script: str, version: str) -> str:
+    return f"{SCRIPTS_PREFIX}{version}/{script}"
+
+
+# --- names that cannot work ----------------------------------------------------------------------
+@dataclass(frozen=True)
+class Export:
+    """One table in one format: what one table stack is made for."""
+
+    table: str
+    format: OutputFormat
+    catalog_prefix: str = ""
+
+    def names(self) -> dict[str, str]:
+        """Every physical name of the export by what it names, longest variant first."""
+        fmt = self.format.value
+        workflows = [
+            workflow(self.table, fmt, scheduled=state is ScheduleState.ENABLED)
+            for state in (ScheduleState.ENABLED, ScheduleState.DISABLED)
+        ]
+        names = {
+            "workflow (scheduled)": workflows[0],
+            "workflow": workflows[1],
+            "start trigger": start_trigger(workflows[0]),
+            "crawl trigger": crawl_trigger(workflows[0]),
+            "export job": export_job(self.table, fmt),
+            "crawler": crawler(self.table, fmt),
+            "snapshots table": snapshots_table(self.table, self.catalog_prefix),
+        }
+        if self.format is OutputFormat.CSV:
+            names["classifier"] = csv_classifier(self.table, fmt)
+        if self.format.queryable:
+            names["publish trigger"] = publish_trigger(workflows[0])
+            names["view job"] = view_job(self.table, fmt)
+            names["view"] = view(self.table, self.catalog_prefix)
+        return names
+
+    @property
+    def catalog_names(self) -> frozenset[str]:
+        """The names this export owns in the Glue database; no other export may share one."""
+        names = {snapshots_table(self.table, self.catalog_prefix)}
+        if self.format.queryable:
+            names.add(view(self.table, self.catalog_prefix))
+        return frozenset(names)
+
+
+def table_name_max() -> int:
+    """The longest DynamoDB table name for which every physical name fits AWS Glue's limit.
+
+    Measured on the names themselves, in the longest format, so that a changed name cannot make
+    the limit untrue. 255 is Glue's limit; the answer is smaller than DynamoDB's own 255.
+    """
+    longest = max(
+        len(name)
+        for fmt in OutputFormat
+        for name in Export("", fmt, catalog_prefix="x" * CATALOG_PREFIX_MAX).names().values()
+    )
+    return limits.GLUE_NAME_MAX - longest
+
+
+def check(export: Export) -> None:
+    """Refuse an export whose names some service would refuse.
+
+    Raises:
+        NameRefused: the table is not a DynamoDB table name, a name derived from it would be
+            longer than AWS Glue allows, or the catalog prefix is malformed.
+    """
+    if not re.fullmatch(limits.DYNAMODB_TABLE_NAME_PATTERN, export.table):
+        raise NameRefused(
+            f"{export.table!r} is not a DynamoDB table name",
+            hint="a name has 3 to 255 letters, digits, '_', '.' or '-'",
+        )
+    if len(export.table) > table_name_max():
+        raise NameRefused(
+            f"the table name has {len(export.table)} characters, {table_name_max()} is the most "
+            "for which all Glue names fit",
+            hint="export the table under a shorter name, for example a copy of it",
+        )
+    if not re.fullmatch(CATALOG_PREFIX_PATTERN, export.catalog_prefix):
+        raise NameRefused(
+            f"{export.catalog_prefix!r} cannot begin a catalog name",
+            hint=f"use at most {CATALOG_PREFIX_MAX} of a-z, 0-9 and '_', not a digit first",
+        )
+
+
+def check_all(exports: Iterable[Export]) -> None:
+    """Refuse exports of one account and region that would overwrite each other's catalog entries.
+
+    Raises:
+        NameRefused: a name cannot work, or two exports fold to one catalog name.
+    """
+    owners: dict[str, Export] = {}
+    for export in exports:
+        check(export)
+        for name in sorted(export.catalog_names):
+            other = owners.setdefault(name, export)
+            if other != export:
+                raise NameRefused(
+                    f"{export.table} ({export.format.value}) and {other.table} "
+                    f"({other.format.value}) would both own the catalog name {name!r}",
+                    hint="give one of them a CatalogPrefix, for example "
+                    f"'{fold(export.format.value)}_'",
+                )

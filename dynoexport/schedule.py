@@ -1,0 +1,69 @@
+"""Cron schedules as AWS Glue takes them: six fields in UTC, five minutes apart at least."""
+
+from __future__ import annotations
+
+import re
+from datetime import datetime, timedelta, timezone
+
+from dynoexport import limits
+from dynoexport.errors import ScheduleRefused
+
+# How many firings are compared. Every pattern of minutes shows within one hour and the step
+# over midnight within a day; 300 firings five minutes apart are more than a day.
+_FIRINGS = 300
+
+
+def expression(schedule: str) -> str:
+    """The six fields of ``cron(...)``.
+
+    Raises:
+        ScheduleRefused: it is not of that form.
+    """
+    match = re.fullmatch(r"cron\((\S+(?: +\S+){5})\)", schedule)
+    if match is None:
+        raise ScheduleRefused(
+            f"{schedule!r} is not a Glue schedule",
+            hint="write six fields in UTC, for example cron(0 10 * * ? *)",
+        )
+    return match[1]
+
+
+def firings(schedule: str, *, after: datetime, count: int) -> list[datetime]:
+    """The next ``count`` times, fewer if the schedule ends, at which the schedule fires.
+
+    ``after`` is a time with a time zone; the answers are in UTC.
+
+    Raises:
+        ScheduleRefused: the cron expression is malformed.
+    """
+    # Imported here: only those who check a schedule pay for it.
+    from aws_croniter import AwsCroniter
+    from aws_croniter.exceptions import AwsCroniterExpressionError
+
+    fields = expression(schedule)
+    try:
+        times = AwsCroniter(fields).get_next(after.astimezone(timezone.utc), count)
+    except (AwsCroniterExpressionError, ValueError, IndexError, KeyError) as error:
+        raise ScheduleRefused(
+            f"{schedule!r} is not a Glue schedule: {error}",
+            hint="write six fields in UTC, for example cron(0 10 * * ? *)",
+        ) from error
+    return [time for time in times if time is not None]
+
+
+def check(schedule: str, *, now: datetime | None = None) -> None:
+    """Refuse a schedule that AWS Glue would refuse, or that never fires.
+
+    Raises:
+        ScheduleRefused: malformed, more often than every five minutes, or never.
+    """
+    times = firings(schedule, after=now or datetime.now(timezone.utc), count=_FIRINGS)
+    if not times:
+        raise ScheduleRefused(f"{schedule!r} never fires", hint="choose a day that its month has")
+    gaps = (later - earlier for earlier, later in zip(times, times[1:], strict=False))
+    smallest = min(gaps, default=timedelta.max)
+    if smallest < limits.GLUE_SCHEDULE_MIN_INTERVAL:
+        raise ScheduleRefused(
+            f"{schedule!r} fires every {smallest.seconds // 60} minutes",
+            hint="AWS Glue runs a schedule every five minutes at most",
+        )

@@ -1,0 +1,79 @@
+"""What a user can set: names and defaults, shared by templates, job scripts, CLI and tests.
+
+A setting keeps its name all the way: template parameter ``Splits``, job argument ``--Splits``,
+workflow run property ``Splits``. Glue up to 5.1 resolves argument names by prefix
+(https://docs.aws.amazon.com/glue/latest/dg/aws-glue-api-crawler-pyspark-extensions-get-resolved-options.html),
+so no name here may be a prefix of another.
+"""
+
+from __future__ import annotations
+
+from dynoexport.model import GlueVersion, OutputFormat, ScheduleState, WorkerType
+
+# --- settings that name what is exported; a run cannot change them -------------------------
+TABLE_NAME = "TableName"
+OUTPUT_FORMAT = "OutputFormat"
+BUCKET_NAME = "BucketName"
+DATABASE_NAME = "DatabaseName"
+CATALOG_PREFIX = "CatalogPrefix"
+WORK_GROUP = "WorkGroup"
+SCRIPTS_VERSION = "ScriptsVersion"
+
+# --- settings that a run may override by a run property of the same name --------------------
+MAX_READ = "MaxConsumedReadThroughput"
+SPLITS = "Splits"
+RETENTION_DAYS = "SnapshotRetentionDays"
+
+# --- what the deployed export job is, so that it can size its splits -------------------------
+WORKER_TYPE = "WorkerType"
+NUMBER_OF_WORKERS = "NumberOfWorkers"
+GLUE_VERSION = "GlueVersion"
+
+# --- decided by the export job, once in a workflow run, and kept in the run's properties -----
+SNAPSHOT_TIMESTAMP = "SnapshotTimestamp"
+
+EXPORT_JOB_ARGUMENTS = (
+    TABLE_NAME,
+    OUTPUT_FORMAT,
+    BUCKET_NAME,
+    DATABASE_NAME,
+    CATALOG_PREFIX,
+    SCRIPTS_VERSION,
+    MAX_READ,
+    SPLITS,
+    WORKER_TYPE,
+    NUMBER_OF_WORKERS,
+    GLUE_VERSION,
+)
+VIEW_JOB_ARGUMENTS = (
+    TABLE_NAME,
+    OUTPUT_FORMAT,
+    BUCKET_NAME,
+    DATABASE_NAME,
+    CATALOG_PREFIX,
+    WORK_GROUP,
+    RETENTION_DAYS,
+)
+RUN_PROPERTIES = (TABLE_NAME, OUTPUT_FORMAT, MAX_READ, SPLITS, RETENTION_DAYS)
+OVERRIDABLE_RUN_PROPERTIES = (MAX_READ, SPLITS, RETENTION_DAYS)
+
+# --- defaults ---------------------------------------------------------------------------------
+DEFAULT_COMMON_STACK = "dynoexport-common"
+DEFAULT_FORMAT = OutputFormat.PARQUET
+DEFAULT_MAX_READ = "0.25"
+#                   ┌ minute  ┌ day of month
+#                   │ ┌ hour  │ ┌ month
+#                   │ │       │ │ ┌ day of week (1 = SUN)
+#                   │ │       │ │ │ ┌ year
+DEFAULT_SCHEDULE = "cron(0 10 * * ? *)"
+DEFAULT_SCHEDULE_STATE = ScheduleState.DISABLED
+# 5.1 and not 6.0, although 6.0 is cheaper by the hour: AWS does not name the DynamoDB source of
+# DynamicFrames for 6.0 yet (https://docs.aws.amazon.com/glue/latest/dg/release-notes.html).
+DEFAULT_GLUE_VERSION = GlueVersion.V5_1
+DEFAULT_WORKER_TYPE = WorkerType.G_1X
+DEFAULT_NUMBER_OF_WORKERS = 10
+DEFAULT_SPLITS = 0
+DEFAULT_MAX_RETRIES = 1
+DEFAULT_TIMEOUT_MINUTES = 480
+DEFAULT_RETENTION_DAYS = 0
+DEFAULT_SCRIPTS_VERSION = "current"
