@@ -12,12 +12,15 @@ Step Functions design that people run today: their data and their queries go on 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from dynoexport import limits
 from dynoexport.errors import NameRefused
 from dynoexport.model import OutputFormat, ScheduleState
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 # --- one per account and region ---------------------------------------------------------------
 DATABASE = "dynamodb_exports"
@@ -129,7 +132,7 @@ def publish_trigger(workflow_name: str) -> str:
 
 
 def fold(table: str) -> str:
-    """The table's name as Athena and the Glue crawler write it: lower case, ``.`` and ``-`` as ``_``.
+    """The name as Athena and the Glue crawler write it: lower case, ``.`` and ``-`` as ``_``.
 
     >>> fold("My-Orders.v2")
     'my_orders_v2'

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 from datetime import datetime, timedelta, timezone
 
@@ -60,7 +61,7 @@ def check(schedule: str, *, now: datetime | None = None) -> None:
     times = firings(schedule, after=now or datetime.now(timezone.utc), count=_FIRINGS)
     if not times:
         raise ScheduleRefused(f"{schedule!r} never fires", hint="choose a day that its month has")
-    gaps = (later - earlier for earlier, later in zip(times, times[1:], strict=False))
+    gaps = (later - earlier for earlier, later in itertools.pairwise(times))
     smallest = min(gaps, default=timedelta.max)
     if smallest < limits.GLUE_SCHEDULE_MIN_INTERVAL:
         raise ScheduleRefused(
