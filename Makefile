@@ -1,0 +1,51 @@
+# Every target sets up what it needs by itself and is quick when nothing changed.
+
+PYTHON ?= python3
+FORMAT ?= parquet
+GLUE_VERSION ?=
+
+VENV := .venv
+BIN := $(VENV)/bin
+# Two stages, so that a first demo does not wait for the tools of the tests.
+LOCAL := $(VENV)/.local-installed
+TEST := $(VENV)/.test-installed
+
+.DEFAULT_GOAL := help
+.PHONY: help demo templates test lint clean
+
+help: ## Show this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+demo: $(LOCAL) ## Export two items end to end on this machine (FORMAT=avro|csv|json|orc|parquet|xml)
+	@$(BIN)/dynoexport local demo --format $(FORMAT)
+
+templates: $(LOCAL) ## Write templates/*.yaml (GLUE_VERSION=... changes the default version)
+	@$(BIN)/dynoexport templates --output-dir templates $(if $(GLUE_VERSION),--glue-version $(GLUE_VERSION))
+
+test: lint ## Lint, types, template drift and all tests
+	@$(BIN)/dynoexport templates --output-dir templates --check
+	$(BIN)/pytest
+
+lint: $(TEST) ## Lint and types only
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/cfn-lint templates/*.yaml
+
+clean: ## Remove everything that the targets made
+	rm -rf $(VENV) build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+$(BIN)/pip:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10))' 2>/dev/null || \
+	  { echo "dynoexport needs Python 3.10 or later: make PYTHON=/path/to/python3" >&2; exit 1; }
+	@echo "Setting up $(VENV) (once)"
+	@$(PYTHON) -m venv $(VENV)
+
+$(LOCAL): setup.cfg pyproject.toml | $(BIN)/pip
+	@$(BIN)/pip install --quiet --disable-pip-version-check --editable '.[local]'
+	@touch $@
+
+$(TEST): setup.cfg pyproject.toml | $(LOCAL)
+	@$(BIN)/pip install --quiet --disable-pip-version-check --editable '.[local,test]'
+	@touch $@
