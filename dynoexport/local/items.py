@@ -8,7 +8,7 @@ import json
 import re
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from boto3.dynamodb.types import TypeDeserializer, TypeSerializer
 
@@ -132,9 +132,10 @@ def _typed(value: Mapping[str, Any]) -> Item:
 def _with_bytes(value: Mapping[str, Any]) -> Item:
     """boto3 takes bytes where DynamoDB JSON has base64 text; the types are checked on the way."""
     item = {name: _decode(attribute) for name, attribute in value.items()}
-    deserializer = TypeDeserializer()
+    serializer, deserializer = TypeSerializer(), TypeDeserializer()
     for attribute in item.values():
-        deserializer.deserialize(attribute)
+        # The way back refuses what the way there lets pass: a number that is none.
+        serializer.serialize(deserializer.deserialize(cast("Any", attribute)))
     return item
 
 

@@ -1,0 +1,74 @@
+"""``dynoexport local demo``: the whole way on this machine."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import click
+
+from dynoexport import limits, naming
+from dynoexport.errors import NameRefused
+from dynoexport.model import OutputFormat
+
+
+@click.command()
+@click.option(
+    "--format",
+    "fmt",
+    type=click.Choice([fmt.value for fmt in OutputFormat]),
+    default=OutputFormat.PARQUET.value,
+    show_default=True,
+    help="File format of the export.",
+)
+@click.option(
+    "--items",
+    "items_file",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="Your own items, one a line, in plain JSON or DynamoDB JSON.",
+)
+@click.option("--key", help="Key attributes of your items: HASH or HASH:RANGE.")
+@click.option("--table", help="Name of the table.  [default: Reviews, or the name of the file]")
+def demo(fmt: str, items_file: Path | None, key: str | None, table: str | None) -> None:
+    r"""Export a table end to end on this machine, without an AWS account.
+
+    Starts an AWS endpoint on a free port, deploys both templates to it, puts items into a
+    DynamoDB table, runs the Glue Workflow with real Spark, and queries the Athena view.
+    Everything that was started is stopped at the end, also on Ctrl-C.
+
+    \b
+    Examples:
+      dynoexport local demo
+      dynoexport local demo --format csv
+      dynoexport local demo --items orders.jsonl --key CustomerId:OrderId
+    """
+    if (items_file is None) != (key is None):
+        raise click.UsageError("--items and --key belong together.")
+    from rich.console import Console
+
+    # Imports the emulator, which takes about a second: not for --help.
+    from dynoexport.local import demo as local_demo
+    from dynoexport.local import items
+
+    if items_file is None or key is None:
+        parsed_key, found = local_demo.REVIEWS_KEY, local_demo.REVIEWS
+    else:
+        parsed_key = items.parse_key(key)
+        with items_file.open(encoding="utf-8") as lines:
+            found = tuple(items.read(lines, parsed_key))
+    export = naming.Export(table or _table_name(items_file), OutputFormat(fmt))
+    local_demo.run(
+        local_demo.Demo(export=export, key=parsed_key, items=found), Console(highlight=False)
+    )
+
+
+def _table_name(items_file: Path | None) -> str:
+    """The file's name as a table name, ``Reviews`` without a file."""
+    if items_file is None:
+        return "Reviews"
+    name = re.sub(r"[^a-zA-Z0-9_.-]", "-", items_file.stem)
+    if re.fullmatch(limits.DYNAMODB_TABLE_NAME_PATTERN, name) is None:
+        raise NameRefused(
+            f"{items_file.name} does not make a table name", hint="name the table with --table"
+        )
+    return name

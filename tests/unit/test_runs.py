@@ -1,0 +1,114 @@
+"""Workflow runs: outcome, order, watching."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import datetime, timedelta, timezone
+from typing import Any
+
+import pytest
+
+from dynoexport import display, runs
+from dynoexport.runs import Node, Run, RunFailed
+
+START = datetime(2026, 11, 23, 10, 0, tzinfo=timezone.utc)
+EXPORT = Node("Export", "JOB", "SUCCEEDED", 1, START, START + timedelta(seconds=61))
+CRAWL = Node("Crawl", "CRAWLER", "SUCCEEDED", 1, START, START + timedelta(seconds=5))
+GOOD = Run("w", "wr_1", "COMPLETED", (EXPORT, CRAWL), {"FailedActions": 0}, {})
+
+
+def job_run(**fields: object) -> dict[str, Any]:
+    return {"JobRunState": "SUCCEEDED", "StartedOn": START, "Attempt": 0, **fields}
+
+
+def response(status: str, *nodes: dict[str, Any], edges: list[tuple[str, str]]) -> dict[str, Any]:
+    return {
+        "Name": "w",
+        "WorkflowRunId": "wr_1",
+        "Status": status,
+        "Statistics": {},
+        "WorkflowRunProperties": {"Splits": "7"},
+        "Graph": {
+            "Nodes": list(nodes),
+            "Edges": [{"SourceId": one, "DestinationId": two} for one, two in edges],
+        },
+    }
+
+
+def test_a_completed_run_with_a_failed_job_did_not_succeed() -> None:
+    """A status is not an outcome."""
+    assert GOOD.succeeded
+    assert not replace(GOOD, statistics={"FailedActions": 1}).succeeded
+    assert not replace(GOOD, nodes=(EXPORT, replace(CRAWL, state="FAILED"))).succeeded
+    assert not replace(GOOD, nodes=(EXPORT, replace(CRAWL, state=runs.WAITING))).succeeded
+    assert not replace(GOOD, status="STOPPED").succeeded
+
+
+def test_the_failing_node_speaks() -> None:
+    """The error names the node and repeats its words."""
+    failed = replace(EXPORT, state="FAILED", error="table Reviews does not exist")
+    with pytest.raises(RunFailed) as caught:
+        runs.require_success(replace(GOOD, nodes=(failed, replace(CRAWL, state=runs.WAITING))))
+    assert str(caught.value) == "Export ended FAILED: table Reviews does not exist"
+
+
+def test_a_run_that_stalls_names_what_never_started() -> None:
+    """A trigger that did not fire leaves no error behind, so the waiting node is named."""
+    with pytest.raises(RunFailed, match="ended COMPLETED: never started: Crawl"):
+        runs.require_success(replace(GOOD, nodes=(EXPORT, replace(CRAWL, state=runs.WAITING))))
+
+
+def test_nodes_stand_in_the_order_of_the_graph() -> None:
+    """Whatever order the API lists them in, and without the triggers between them."""
+    nodes = [
+        {"UniqueId": "3", "Type": "CRAWLER", "Name": "crawl", "CrawlerDetails": {}},
+        {"UniqueId": "2", "Type": "TRIGGER", "Name": "t", "TriggerDetails": {}},
+        {"UniqueId": "1", "Type": "JOB", "Name": "export", "JobDetails": {}},
+    ]
+    run = runs.from_response(response("RUNNING", *nodes, edges=[("1", "2"), ("2", "3")]))
+    assert [node.name for node in run.nodes] == ["export", "crawl"]
+    assert run.properties == {"Splits": "7"}
+
+
+def test_the_last_attempt_counts() -> None:
+    """A retry that succeeded makes the node succeed; its time counts from the first attempt."""
+    later = START + timedelta(minutes=2)
+    attempts = [
+        job_run(Attempt=1, StartedOn=later, CompletedOn=later + timedelta(seconds=30)),
+        job_run(JobRunState="FAILED", ErrorMessage="lost a worker"),
+    ]
+    node = {"UniqueId": "1", "Type": "JOB", "Name": "j", "JobDetails": {"JobRuns": attempts}}
+    (found,) = runs.from_response(response("COMPLETED", node, edges=[])).nodes
+    assert (found.state, found.attempts, found.seconds) == ("SUCCEEDED", 2, 150.0)
+
+
+class Glue:
+    """Answers GetWorkflowRun with one prepared response after the other."""
+
+    def __init__(self, *responses: dict[str, Any]) -> None:
+        self.responses = list(responses)
+
+    def get_workflow_run(self, **_: object) -> dict[str, Any]:
+        return {"Run": self.responses.pop(0)}
+
+
+def test_watch_yields_changes_and_ends_with_the_run() -> None:
+    """A look without news is not yielded; there is no pause after the last look."""
+    node = {"UniqueId": "1", "Type": "JOB", "Name": "j", "JobDetails": {}}
+    states = ["RUNNING", "RUNNING", "COMPLETED"]
+    glue = Glue(*(response(state, node, edges=[]) for state in states))
+    pauses: list[float] = []
+    looks = list(runs.watch(glue, "w", "wr_1", seconds=7, sleep=pauses.append))  # type: ignore[arg-type]
+    assert [look.status for look in looks] == ["RUNNING", "COMPLETED"]
+    assert pauses == [7, 7]
+
+
+def test_plain_lines_tell_each_change_once() -> None:
+    """A node that did not change says nothing again."""
+    started = replace(GOOD, nodes=(replace(EXPORT, completed=None, state="RUNNING"),))
+    assert list(display.changes(None, started)) == ["  job Export RUNNING"]
+    assert list(display.changes(started, started)) == []
+    assert list(display.changes(started, GOOD)) == [
+        "  job Export SUCCEEDED after 1 min 01 s",
+        "  crawler Crawl SUCCEEDED after 5.0 s",
+    ]
