@@ -1,0 +1,178 @@
+"""A table goes through the deployed templates, the real scripts and real Spark into Athena."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from dynoexport import naming, runs
+from dynoexport.model import OutputFormat
+
+if TYPE_CHECKING:
+    from conftest import Account
+
+pytestmark = [pytest.mark.endpoint, pytest.mark.spark]
+
+KEY = ("User", "Book")
+ADELINE = "Harry is pretty brave, but Hermione is the clear hero"
+
+
+def values(item: dict[str, Any]) -> dict[str, str]:
+    """An item as Athena prints it: lower-case names, every value as text."""
+    return {name.lower(): next(iter(value.values())) for name, value in item.items()}
+
+
+def without_timestamp(rows: list[dict[str, str | None]]) -> list[dict[str, str | None]]:
+    kept = [
+        {name: value for name, value in row.items() if name != naming.PARTITION_KEY} for row in rows
+    ]
+    return sorted(kept, key=lambda row: str(row["user"]))
+
+
+def test_the_stock_aws_command_goes_the_whole_way(
+    account: Account, reviews: list[dict[str, Any]]
+) -> None:
+    """Deploy, start the run, read its graph and query the view with nothing of ours in between."""
+    account.create_table("Reviews", KEY, reviews)
+    account.deploy_table("Reviews")
+    name = "dynoexport-Reviews-parquet"
+    run_id = account.aws("glue", "start-workflow-run", "--name", name)["RunId"]
+    *_, _ = runs.watch(account.client("glue"), name, run_id, seconds=0.3)
+    graph = account.aws(
+        "glue", "get-workflow-run", "--name", name, "--run-id", run_id, "--include-graph"
+    )["Run"]
+    assert graph["Status"] == "COMPLETED"
+    assert graph["Statistics"]["SucceededActions"] == 3
+    nodes = {node["Name"]: node for node in graph["Graph"]["Nodes"]}
+    assert nodes["ReviewsExportToparquet"]["JobDetails"]["JobRuns"][0]["JobRunState"] == "SUCCEEDED"
+    assert nodes["ReviewsparquetCrawler"]["CrawlerDetails"]["Crawls"][0]["State"] == "SUCCEEDED"
+
+    query = account.aws(
+        "athena",
+        "start-query-execution",
+        "--work-group",
+        naming.WORK_GROUP,
+        "--query-execution-context",
+        f"Database={naming.DATABASE}",
+        "--query-string",
+        "SELECT * FROM reviews",
+    )["QueryExecutionId"]
+    rows = account.rows("SELECT * FROM reviews")
+    assert without_timestamp(rows) == sorted(map(values, reviews), key=lambda row: row["user"])
+    assert account.aws("athena", "get-query-execution", "--query-execution-id", query)
+
+
+@pytest.mark.parametrize("fmt", ["avro", "csv", "json", "orc"])
+def test_every_queryable_format_gives_the_same_rows(
+    account: Account, reviews: list[dict[str, Any]], fmt: str
+) -> None:
+    """A value with a comma stays in its column whatever the format."""
+    table = f"Reviews-{fmt}"
+    account.create_table(table, KEY, reviews)
+    account.deploy_table(table, fmt)
+    runs.require_success(account.run(table, fmt))
+    rows = account.rows(f'SELECT * FROM "{naming.view(table)}"')
+    assert without_timestamp(rows) == sorted(map(values, reviews), key=lambda row: row["user"])
+    assert ADELINE in {row["review"] for row in rows}
+
+
+def test_xml_ends_after_the_crawl(account: Account, reviews: list[dict[str, Any]]) -> None:
+    """Athena cannot read xml: two nodes, no view, and the stack's outputs say so."""
+    account.create_table("Reviews.xml", KEY, reviews)
+    account.deploy_table("Reviews.xml", "xml")
+    run = account.run("Reviews.xml", "xml")
+    assert run.succeeded
+    assert [node.name for node in run.nodes] == ["Reviews.xmlExportToxml", "Reviews.xmlxmlCrawler"]
+    assert OutputFormat.XML.value in {
+        key.split("/")[0] for key in account.keys(naming.data_prefix("Reviews.xml", "xml"))
+    }
+
+
+def test_part_files_are_neither_empty_nor_many(
+    account: Account, reviews: list[dict[str, Any]]
+) -> None:
+    """Two items make one file, not one for each split, and no marker files."""
+    account.create_table("Parts", KEY, reviews)
+    account.deploy_table("Parts")
+    runs.require_success(account.run("Parts", Splits="20"))
+    (manifest,) = account.manifests("Parts")
+    found = account.keys(naming.data_prefix("Parts", "parquet"))
+    assert {file["key"]: file["bytes"] for file in manifest["files"]} == found
+    assert len(found) == 1
+    assert min(found.values()) > 0
+    assert account.keys(naming.TEMP_PREFIX + "parquet/Parts/") == {}
+    assert manifest["items"] == 2
+    assert manifest["read"]["splits"] == 20
+
+
+def test_two_runs_make_two_partitions_and_the_view_shows_the_newer(
+    account: Account, reviews: list[dict[str, Any]]
+) -> None:
+    """A second run in the same minute gets a snapshot of its own."""
+    account.create_table("Twice", KEY, reviews)
+    account.deploy_table("Twice")
+    runs.require_success(account.run("Twice"))
+    account.client("dynamodb").delete_item(
+        TableName="Twice", Key={name: reviews[0][name] for name in KEY}
+    )
+    runs.require_success(account.run("Twice"))
+    older, newer = (manifest["snapshot_timestamp"] for manifest in account.manifests("Twice"))
+    snapshots = account.rows(
+        "SELECT snapshot_timestamp, count(*) AS items FROM snapshots_twice GROUP BY 1 ORDER BY 1"
+    )
+    assert snapshots == [
+        {"snapshot_timestamp": older, "items": "2"},
+        {"snapshot_timestamp": newer, "items": "1"},
+    ]
+    (row,) = account.rows("SELECT * FROM twice")
+    assert (row["user"], row["snapshot_timestamp"]) == ("Adeline", newer)
+
+
+def test_a_run_that_fails_for_good_leaves_the_view_alone(
+    account: Account, reviews: list[dict[str, Any]]
+) -> None:
+    """The run is COMPLETED with a failed action, nothing was published, the error says why."""
+    account.create_table("Gone", KEY, reviews)
+    account.deploy_table("Gone", MaxRetries="0")
+    runs.require_success(account.run("Gone"))
+    before = account.rows("SELECT * FROM gone")
+    account.client("dynamodb").delete_table(TableName="Gone")
+    run = account.run("Gone")
+    assert (run.status, run.statistics["FailedActions"]) == ("COMPLETED", 1)
+    assert [node.state for node in run.nodes] == ["FAILED", runs.WAITING, runs.WAITING]
+    assert "Gone" in run.nodes[0].error
+    assert "\n" not in run.nodes[0].error
+    assert account.rows("SELECT * FROM gone") == before
+    assert len(account.manifests("Gone")) == 1
+
+
+def test_an_empty_table_is_a_success_with_nothing_to_show(account: Account) -> None:
+    """The first run of an empty table publishes nothing; once there were rows, an empty view."""
+    account.create_table("Empty", KEY, [])
+    account.deploy_table("Empty")
+    runs.require_success(account.run("Empty"))
+    (manifest,) = account.manifests("Empty")
+    assert (manifest["items"], manifest["files"]) == (0, [])
+
+
+@pytest.mark.parametrize(
+    ("properties", "words"),
+    [
+        ({"TableName": "Other"}, "TableName"),
+        ({"MaxConsumedReadThroughput": "0.05"}, "MaxConsumedReadThroughput"),
+        ({"Splits": "many"}, "Splits"),
+    ],
+)
+def test_a_bad_run_property_is_refused_before_anything_is_read(
+    account: Account, reviews: list[dict[str, Any]], properties: dict[str, str], words: str
+) -> None:
+    """The error is one line that names the property."""
+    table = f"Bad-{words}"
+    account.create_table(table, KEY, reviews)
+    account.deploy_table(table, MaxRetries="0")
+    run = account.run(table, **properties)
+    assert run.nodes[0].state == "FAILED"
+    assert words in run.nodes[0].error
+    assert "\n" not in run.nodes[0].error
+    assert account.keys(naming.data_prefix(table, "parquet")) == {}
