@@ -1,0 +1,105 @@
+"""What changes on a stack update really takes effect."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from dynoexport import assets, naming
+from dynoexport.deploy import DeployFailed, Stack, deploy
+
+if TYPE_CHECKING:
+    from conftest import Account
+
+pytestmark = pytest.mark.endpoint
+
+
+def triggers(account: Account, table: str) -> dict[str, dict[str, Any]]:
+    """The table's triggers by name."""
+    pages = account.client("glue").get_paginator("get_triggers").paginate()
+    found = [trigger for page in pages for trigger in page["Triggers"]]
+    return {trigger["Name"]: trigger for trigger in found if f"-{table}-" in trigger["Name"]}
+
+
+def test_a_schedule_is_off_until_asked_for(account: Account) -> None:
+    """The start trigger is created inactive, the conditional ones active."""
+    account.deploy_table("Off")
+    name = naming.workflow("Off", "parquet", scheduled=False)
+    states = {key: trigger["State"] for key, trigger in triggers(account, "Off").items()}
+    assert states == {
+        naming.start_trigger(name): "CREATED",
+        naming.crawl_trigger(name): "ACTIVATED",
+        naming.publish_trigger(name): "ACTIVATED",
+    }
+
+
+def test_switching_the_schedule_on_and_off_takes_effect(account: Account) -> None:
+    """The workflow is replaced with its triggers; nothing of the other state is left."""
+    account.deploy_table("Switch")
+    on = naming.workflow("Switch", "parquet", scheduled=True)
+    off = naming.workflow("Switch", "parquet", scheduled=False)
+    account.deploy_table("Switch", ScheduleState="ENABLED")
+    found = triggers(account, "Switch")
+    assert {trigger["WorkflowName"] for trigger in found.values()} == {on}
+    assert found[naming.start_trigger(on)]["State"] == "ACTIVATED"
+    assert off not in account.client("glue").list_workflows()["Workflows"]
+
+    account.deploy_table("Switch", ScheduleState="DISABLED")
+    found = triggers(account, "Switch")
+    assert {trigger["WorkflowName"] for trigger in found.values()} == {off}
+    assert found[naming.start_trigger(off)]["State"] == "CREATED"
+    assert on not in account.client("glue").list_workflows()["Workflows"]
+
+
+def test_a_changed_schedule_takes_effect_without_a_new_workflow(account: Account) -> None:
+    """An active trigger gets its new time in place and stays active."""
+    on = naming.workflow("Time", "parquet", scheduled=True)
+    for schedule in ("cron(0 10 * * ? *)", "cron(30 4 ? * MON *)"):
+        account.deploy_table("Time", ScheduleState="ENABLED", Schedule=schedule)
+        trigger = triggers(account, "Time")[naming.start_trigger(on)]
+        assert (trigger["Schedule"], trigger["State"]) == (schedule, "ACTIVATED")
+
+
+def test_a_changed_job_setting_takes_effect(account: Account) -> None:
+    """The job and the workflow's default run properties follow the parameter."""
+    account.deploy_table("Tuned", Splits="7")
+    account.deploy_table("Tuned", Splits="9", TimeoutMinutes="33")
+    glue = account.client("glue")
+    job = glue.get_job(JobName="TunedExportToparquet")["Job"]
+    assert (job["DefaultArguments"]["--Splits"], job["Timeout"]) == ("9", 33)
+    workflow = glue.get_workflow(Name=naming.workflow("Tuned", "parquet", scheduled=False))
+    assert workflow["Workflow"]["DefaultRunProperties"]["Splits"] == "9"
+
+
+def test_deploying_the_same_again_is_a_success(account: Account) -> None:
+    """No changes, no failure."""
+    stack = Stack("same", assets.template("table.yaml"), {"TableName": "Same-Table"})
+    first = deploy(account.client("cloudformation"), stack, poll_seconds=1)
+    assert deploy(account.client("cloudformation"), stack, poll_seconds=1) == first
+
+
+def test_a_failed_deployment_names_the_resource_and_the_reason(account: Account) -> None:
+    """A type that the endpoint does not know fails the stack instead of creating nothing."""
+    template = '{"Resources": {"Cup": {"Type": "AWS::Tea::Cup", "Properties": {}}}}'
+    with pytest.raises(DeployFailed, match="AWS::Tea::Cup"):
+        deploy(account.client("cloudformation"), Stack("tea", template), poll_seconds=1)
+
+
+def test_deleting_a_table_stack_leaves_its_data(account: Account) -> None:
+    """The bucket and what is in it belong to the user."""
+    account.deploy_table("Leaving")
+    account.client("s3").put_object(
+        Bucket=account.bucket, Key=naming.data_prefix("Leaving", "parquet") + "x", Body=b"x"
+    )
+    account.aws("cloudformation", "delete-stack", "--stack-name", "dynoexport-Leaving-parquet")
+    account.aws(
+        "cloudformation",
+        "wait",
+        "stack-delete-complete",
+        "--stack-name",
+        "dynoexport-Leaving-parquet",
+    )
+    assert triggers(account, "Leaving") == {}
+    assert "LeavingExportToparquet" not in account.client("glue").list_jobs()["JobNames"]
+    assert len(account.keys(naming.data_prefix("Leaving", "parquet"))) == 1
