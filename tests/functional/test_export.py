@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from dynoexport import naming, runs
+from dynoexport import assets, naming, runs
 from dynoexport.model import OutputFormat
 
 if TYPE_CHECKING:
@@ -176,3 +176,41 @@ def test_a_bad_run_property_is_refused_before_anything_is_read(
     assert words in run.nodes[0].error
     assert "\n" not in run.nodes[0].error
     assert account.keys(naming.data_prefix(table, "parquet")) == {}
+
+
+# The export script with one fault: the first attempt dies when all data is written and the
+# manifest is not. The marker tells the second attempt that it is the second.
+FLAKY = """
+whole_put_manifest = put_manifest
+
+
+def put_manifest(s3, places, manifest):
+    if not exists(s3, places.bucket, "scripts/flaky/died"):
+        s3.put_object(Bucket=places.bucket, Key="scripts/flaky/died", Body=b"once")
+        raise RuntimeError("a worker was lost")
+    whole_put_manifest(s3, places, manifest)
+
+
+if __name__ == "__main__":"""
+
+
+def test_a_retry_writes_the_same_snapshot_again(
+    account: Account, reviews: list[dict[str, Any]]
+) -> None:
+    """The first attempt's files are cleared: one snapshot, no row twice."""
+    export_script = assets.script(naming.EXPORT_SCRIPT)
+    flaky = export_script.replace('\nif __name__ == "__main__":', FLAKY)
+    assert flaky != export_script
+    account.publish_script(naming.EXPORT_SCRIPT, flaky, version="flaky")
+    view_script = assets.script(naming.VIEW_SCRIPT)
+    account.publish_script(naming.VIEW_SCRIPT, view_script, version="flaky")
+    account.create_table("Flaky", KEY, reviews)
+    account.deploy_table("Flaky", MaxRetries="1", ScriptsVersion="flaky")
+    run = account.run("Flaky")
+    assert (run.nodes[0].state, run.nodes[0].attempts) == ("SUCCEEDED", 2)
+    assert run.succeeded
+    (manifest,) = account.manifests("Flaky")
+    found = account.keys(naming.data_prefix("Flaky", "parquet"))
+    assert {file["key"] for file in manifest["files"]} == set(found)
+    assert account.rows("SELECT count(*) AS items FROM snapshots_flaky") == [{"items": "2"}]
+    assert manifest["scripts_version"] == "flaky"
