@@ -1,0 +1,542 @@
+"""Show a run's snapshot in Athena, then delete expired ones. Runs as a Python shell job of Glue.
+
+What a run does, in this order:
+
+1. Snapshot: the run's property SnapshotTimestamp names the snapshot that this run has exported.
+2. Checks: its manifest is of this run, its files are those of the manifest, and the crawler has
+   added it to the catalog as a partition.
+3. View: CREATE OR REPLACE VIEW <database>.<table>, all columns of exactly this snapshot, unless
+   the view already shows a newer one.
+4. Retention: snapshots older than SnapshotRetentionDays lose manifest, partition and files, in
+   this order; the one that is shown never does.
+
+One file on its own. Python shell runs Python 3.9 with an old boto3 (1.21): plain calls only.
+"""
+
+from __future__ import annotations
+
+import argparse
+import base64
+import json
+import re
+import sys
+import time
+from dataclasses import dataclass
+from datetime import datetime, timedelta, timezone
+from typing import TYPE_CHECKING, Any
+
+from botocore.exceptions import ClientError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+
+    from mypy_boto3_athena import AthenaClient
+    from mypy_boto3_glue import GlueClient
+    from mypy_boto3_glue.type_defs import TableTypeDef
+    from mypy_boto3_s3 import S3Client
+
+# Arguments of the deployed job; Glue adds its own, of which the second list is used.
+JOB_ARGUMENTS = (
+    "TableName",
+    "OutputFormat",
+    "BucketName",
+    "DatabaseName",
+    "CatalogPrefix",
+    "WorkGroup",
+    "SnapshotRetentionDays",
+)
+GLUE_ARGUMENTS = ("WORKFLOW_NAME", "WORKFLOW_RUN_ID")
+IDENTITY = ("TableName", "OutputFormat")
+OVERRIDABLE = ("SnapshotRetentionDays",)
+SNAPSHOT_TIMESTAMP = "SnapshotTimestamp"
+
+PARTITION_KEY = "snapshot_timestamp"
+TIMESTAMP_FORMAT = "%Y-%m-%dT%H:%M"
+RETENTION_DAYS_MAX = 36_500
+
+# Replacing a view reads no data; this is time enough to wait in a busy workgroup's queue.
+QUERY_SECONDS_MAX = 600
+QUERY_SECONDS_BETWEEN = 2
+
+
+class PublishFailed(Exception):
+    """Something the owner of the export can mend, told in one line.
+
+    Raised and not exited with: of an exception Glue shows the message as the run's error, of
+    sys.exit only "Command failed with exit code"
+    (https://github.com/awslabs/aws-glue-libs/issues/221).
+    """
+
+
+def log(message: str) -> None:
+    # Flushed, so that CloudWatch shows the line when it happens and not when the job ends.
+    print(f"{datetime.now(timezone.utc):%Y-%m-%dT%H:%M:%SZ}  {message}", flush=True)
+
+
+# --- settings -------------------------------------------------------------------------------------
+@dataclass(frozen=True)
+class Settings:
+    """What this run is to publish; ``retention_days`` 0 keeps every snapshot."""
+
+    table: str
+    format: str
+    bucket: str
+    database: str
+    catalog_prefix: str
+    work_group: str
+    retention_days: int
+    timestamp: str
+    workflow_run_id: str
+
+
+def parse_arguments(argv: Sequence[str]) -> dict[str, str]:
+    """The arguments by name; those of Glue that were not given are empty, others are ignored."""
+    parser = argparse.ArgumentParser(allow_abbrev=False)
+    for name in JOB_ARGUMENTS:
+        # An empty value may arrive as no value, or not at all.
+        may_be_empty = name == "CatalogPrefix"
+        parser.add_argument(f"--{name}", nargs="?", const="", default="", required=not may_be_empty)
+    for name in GLUE_ARGUMENTS:
+        parser.add_argument(f"--{name}", default="")
+    known, _ = parser.parse_known_args(list(argv))
+    return vars(known)
+
+
+def run_properties(glue: GlueClient, arguments: Mapping[str, str]) -> dict[str, str]:
+    """The properties of the workflow run that started this job.
+
+    Raises:
+        PublishFailed: it was not started by a workflow run.
+    """
+    if not arguments["WORKFLOW_RUN_ID"]:
+        raise PublishFailed("this job runs inside its workflow only: start a run of the workflow")
+    name, run_id = arguments["WORKFLOW_NAME"], arguments["WORKFLOW_RUN_ID"]
+    return glue.get_workflow_run_properties(Name=name, RunId=run_id)["RunProperties"]
+
+
+def merge(arguments: Mapping[str, str], properties: Mapping[str, str]) -> dict[str, str]:
+    """The arguments with what this run overrides.
+
+    Raises:
+        PublishFailed: the run names another table or format than this job was deployed for.
+    """
+    for name in IDENTITY:
+        if properties.get(name, arguments[name]) != arguments[name]:
+            raise PublishFailed(
+                f"the run property {name} is {properties[name]!r}, but this job publishes "
+                f"{arguments[name]!r}: start the workflow of that export instead"
+            )
+    return {**arguments, **{name: properties[name] for name in OVERRIDABLE if name in properties}}
+
+
+def retention_days(text: str) -> int:
+    """Days to keep a snapshot.
+
+    Raises:
+        PublishFailed: it is no whole number from 0 on.
+    """
+    try:
+        days = int(text)
+    except ValueError:
+        days = -1
+    if not 0 <= days <= RETENTION_DAYS_MAX:
+        raise PublishFailed(
+            f"SnapshotRetentionDays is {text!r}, allowed is a whole number from 0 (keep all) to "
+            f"{RETENTION_DAYS_MAX}"
+        )
+    return days
+
+
+def moment_of(timestamp: str) -> datetime | None:
+    """The snapshot's minute, None if the text is none as this project writes it."""
+    try:
+        moment = datetime.strptime(timestamp, TIMESTAMP_FORMAT).replace(tzinfo=timezone.utc)
+    except ValueError:
+        return None
+    # strptime takes "2026-1-1T1:1" too, which would sort and read as another snapshot.
+    return moment if moment.strftime(TIMESTAMP_FORMAT) == timestamp else None
+
+
+def snapshot_of_run(properties: Mapping[str, str]) -> str:
+    """The timestamp that the export job has noted in the run.
+
+    Raises:
+        PublishFailed: it has not, or somebody has edited it.
+    """
+    timestamp = properties.get(SNAPSHOT_TIMESTAMP, "")
+    if moment_of(timestamp) is None:
+        raise PublishFailed(
+            f"the run property {SNAPSHOT_TIMESTAMP} is {timestamp!r} and not a UTC minute: the "
+            "export job of this run has to set it"
+        )
+    return timestamp
+
+
+def settings_of(values: Mapping[str, str], timestamp: str) -> Settings:
+    return Settings(
+        table=values["TableName"],
+        format=values["OutputFormat"],
+        bucket=values["BucketName"],
+        database=values["DatabaseName"],
+        catalog_prefix=values["CatalogPrefix"],
+        work_group=values["WorkGroup"],
+        retention_days=retention_days(values["SnapshotRetentionDays"]),
+        timestamp=timestamp,
+        workflow_run_id=values["WORKFLOW_RUN_ID"],
+    )
+
+
+# --- names and keys, as in dynoexport.naming: this file runs alone inside Glue --------------------
+def fold(table: str) -> str:
+    return re.sub(r"[^a-z0-9_]", "_", table.lower())
+
+
+def snapshots_table(table: str, prefix: str = "") -> str:
+    return f"{prefix}snapshots_{fold(table)}"
+
+
+def view(table: str, prefix: str = "") -> str:
+    return f"{prefix}{fold(table)}"
+
+
+def data_prefix(table: str, fmt: str) -> str:
+    return f"{fmt}/{table}/"
+
+
+def snapshot_prefix(table: str, fmt: str, timestamp: str) -> str:
+    return f"{data_prefix(table, fmt)}{PARTITION_KEY}={timestamp}/"
+
+
+def manifest_prefix(table: str, fmt: str) -> str:
+    return f"manifests/{fmt}/{table}/"
+
+
+def manifest_key(table: str, fmt: str, timestamp: str) -> str:
+    return f"{manifest_prefix(table, fmt)}{timestamp}.json"
+
+
+# --- objects in S3 --------------------------------------------------------------------------------
+def list_objects(s3: S3Client, bucket: str, prefix: str) -> dict[str, int]:
+    """All objects under the prefix, their bytes by key."""
+    pages = s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix)
+    return {found["Key"]: found["Size"] for page in pages for found in page.get("Contents", [])}
+
+
+def list_directories(s3: S3Client, bucket: str, prefix: str) -> Iterator[str]:
+    """The prefixes one level below the prefix, each with its "/"."""
+    pages = s3.get_paginator("list_objects_v2")
+    for page in pages.paginate(Bucket=bucket, Prefix=prefix, Delimiter="/"):
+        for found in page.get("CommonPrefixes", []):
+            yield found["Prefix"]
+
+
+def delete(s3: S3Client, bucket: str, keys: Sequence[str]) -> None:
+    """Delete the objects; DeleteObjects takes 1,000 keys a call and reports errors by key.
+
+    Raises:
+        PublishFailed: one of them cannot be deleted.
+    """
+    for start in range(0, len(keys), 1000):
+        chunk = [{"Key": key} for key in keys[start : start + 1000]]
+        answer = s3.delete_objects(Bucket=bucket, Delete={"Objects": chunk, "Quiet": True})
+        for error in answer.get("Errors", []):
+            raise PublishFailed(f"cannot delete s3://{bucket}/{error['Key']}: {error['Message']}")
+
+
+# --- the snapshot is whole ------------------------------------------------------------------------
+def read_manifest(s3: S3Client, settings: Settings) -> dict[str, Any]:
+    """The manifest of the run's snapshot.
+
+    Raises:
+        PublishFailed: there is none, or another run has written it.
+    """
+    key = manifest_key(settings.table, settings.format, settings.timestamp)
+    try:
+        answer = s3.get_object(Bucket=settings.bucket, Key=key)
+    except ClientError as error:
+        if error.response["Error"]["Code"] != "NoSuchKey":
+            raise
+        message = f"the snapshot {settings.timestamp} is not complete: s3://{settings.bucket}/{key}"
+        raise PublishFailed(f"{message} is missing") from None
+    manifest = json.loads(answer["Body"].read().decode())
+    if manifest["workflow_run_id"] != settings.workflow_run_id:
+        raise PublishFailed(
+            f"the snapshot {settings.timestamp} belongs to run {manifest['workflow_run_id']}, not "
+            f"to this run {settings.workflow_run_id}: start a new run of the workflow"
+        )
+    return manifest
+
+
+def check_files(manifest: Mapping[str, Any], found: Mapping[str, int]) -> None:
+    """Compare the objects under the snapshot's prefix (bytes by key) with the manifest.
+
+    Raises:
+        PublishFailed: a file is missing, has another size or should not be there.
+    """
+    files = {file["key"]: file["bytes"] for file in manifest["files"]}
+    for key, size in files.items():
+        if found.get(key) != size:
+            state = f"has {found[key]} bytes" if key in found else "is missing"
+            raise PublishFailed(f"the file {key} {state}, but its manifest says {size} bytes")
+    for key in found:
+        # Athena reads whatever is there, but no hidden files:
+        # https://docs.aws.amazon.com/athena/latest/ug/tables-location-format.html
+        if key not in files and not key.rsplit("/", 1)[-1].startswith((".", "_")):
+            raise PublishFailed(f"the file {key} is not in the manifest of its snapshot")
+
+
+# --- the catalog ----------------------------------------------------------------------------------
+def get_table(glue: GlueClient, database: str, name: str) -> TableTypeDef | None:
+    """The catalog's table or view, None if there is none."""
+    try:
+        return glue.get_table(DatabaseName=database, Name=name)["Table"]
+    except ClientError as error:
+        if error.response["Error"]["Code"] == "EntityNotFoundException":
+            return None
+        raise
+
+
+def check_owner(table: TableTypeDef, settings: Settings) -> None:
+    """See that the catalog table is that of this export.
+
+    Raises:
+        PublishFailed: another table or format was exported under the same catalog name.
+    """
+    location = table.get("StorageDescriptor", {}).get("Location", "")
+    own = f"s3://{settings.bucket}/{data_prefix(settings.table, settings.format)}"
+    if location.rstrip("/") != own.rstrip("/"):
+        raise PublishFailed(
+            f"the catalog table {settings.database}.{table['Name']} belongs to {location!r}, not "
+            f"to {own}: deploy this export with a CatalogPrefix"
+        )
+
+
+def check_partition(glue: GlueClient, settings: Settings) -> None:
+    """See that the crawler has found the snapshot.
+
+    Raises:
+        PublishFailed: it has not.
+    """
+    name = snapshots_table(settings.table, settings.catalog_prefix)
+    try:
+        glue.get_partition(
+            DatabaseName=settings.database, TableName=name, PartitionValues=[settings.timestamp]
+        )
+    except ClientError as error:
+        if error.response["Error"]["Code"] != "EntityNotFoundException":
+            raise
+        raise PublishFailed(
+            f"the crawler has not added {PARTITION_KEY}={settings.timestamp} to the catalog table "
+            f"{settings.database}.{name}"
+        ) from None
+
+
+def columns_of(table: TableTypeDef) -> list[str]:
+    """Every column of the catalog table, the partition's last."""
+    columns = [*table["StorageDescriptor"]["Columns"], *table.get("PartitionKeys", [])]
+    return [column["Name"] for column in columns]
+
+
+def shown_by(table: TableTypeDef | None) -> str | None:
+    """The timestamp that the view shows; None if there is no view, or none that tells.
+
+    The catalog keeps a view as a comment around base64 of JSON, with its SQL in originalSql.
+    """
+    text = (table or {}).get("ViewOriginalText", "")
+    stored = re.match(r"/\* Presto View: ([A-Za-z0-9+/=]+) \*/", text)
+    if stored is None:
+        return None
+    sql = json.loads(base64.b64decode(stored[1]).decode())["originalSql"]
+    timestamps = re.findall(rf'"?{PARTITION_KEY}"?\s*=\s*\'([^\']*)\'', sql)
+    return timestamps[-1] if timestamps and moment_of(timestamps[-1]) else None
+
+
+# --- the view -------------------------------------------------------------------------------------
+def identifier(name: str) -> str:
+    return '"' + name.replace('"', '""') + '"'
+
+
+def literal(text: str) -> str:
+    return "'" + text.replace("'", "''") + "'"
+
+
+def view_sql(
+    database: str, view_name: str, table: str, columns: Sequence[str], timestamp: str
+) -> str:
+    """The statement that makes the view show one snapshot.
+
+    The columns are listed: a view of ``*`` is stale as soon as one of them changes its type.
+    """
+    return (
+        f"CREATE OR REPLACE VIEW {identifier(database)}.{identifier(view_name)} AS\n"
+        f"SELECT {', '.join(map(identifier, columns))}\n"
+        f"FROM {identifier(database)}.{identifier(table)}\n"
+        f"WHERE {identifier(PARTITION_KEY)} = {literal(timestamp)}"
+    )
+
+
+def run_query(
+    athena: AthenaClient, sql: str, settings: Settings, sleep: Callable[[float], None]
+) -> None:
+    """Run the statement in the workgroup and wait for its end, ten minutes at most.
+
+    Raises:
+        PublishFailed: Athena's reason why it failed, or that it took too long.
+    """
+    query = athena.start_query_execution(
+        QueryString=sql,
+        QueryExecutionContext={"Database": settings.database},
+        WorkGroup=settings.work_group,
+    )["QueryExecutionId"]
+    for _ in range(QUERY_SECONDS_MAX // QUERY_SECONDS_BETWEEN):
+        status = athena.get_query_execution(QueryExecutionId=query)["QueryExecution"]["Status"]
+        if status["State"] == "SUCCEEDED":
+            return
+        if status["State"] in {"FAILED", "CANCELLED"}:
+            reason = status.get("StateChangeReason", "Athena gives no reason")
+            raise PublishFailed(f"query {query} {status['State']}: {' '.join(reason.split())}")
+        sleep(QUERY_SECONDS_BETWEEN)
+    # Left alone, it could still replace the view of a later run.
+    athena.stop_query_execution(QueryExecutionId=query)
+    raise PublishFailed(
+        f"query {query} was {status['State']} for {QUERY_SECONDS_MAX} seconds and was stopped"
+    )
+
+
+def publish(clients: Clients, settings: Settings, sleep: Callable[[float], None]) -> str | None:
+    """Let the view show this run's snapshot; the timestamp that it shows then, None without view.
+
+    Raises:
+        PublishFailed: the snapshot is not whole or not in the catalog, or the query failed.
+    """
+    name = snapshots_table(settings.table, settings.catalog_prefix)
+    view_name = view(settings.table, settings.catalog_prefix)
+    table = get_table(clients.glue, settings.database, name)
+    if table is not None:
+        check_owner(table, settings)
+    manifest = read_manifest(clients.s3, settings)
+    prefix = snapshot_prefix(settings.table, settings.format, settings.timestamp)
+    check_files(manifest, list_objects(clients.s3, settings.bucket, prefix))
+    if manifest["items"]:
+        check_partition(clients.glue, settings)
+    elif table is None:
+        log("the table is empty and was always: there is nothing to show yet, and no view")
+        return None
+    shown = shown_by(get_table(clients.glue, settings.database, view_name))
+    if shown is not None and shown > settings.timestamp:
+        log(f"{settings.database}.{view_name} shows {shown}, which is newer: left as it is")
+        return shown
+    sql = view_sql(settings.database, view_name, name, columns_of(table), settings.timestamp)
+    run_query(clients.athena, sql, settings, sleep)
+    log(
+        f"{settings.database}.{view_name} shows {settings.timestamp} with {manifest['items']:,} "
+        f"items (before: {shown or 'nothing'})"
+    )
+    return settings.timestamp
+
+
+# --- retention ------------------------------------------------------------------------------------
+def expired(timestamps: Iterable[str], keep: Iterable[str], now: datetime, days: int) -> list[str]:
+    """The snapshots older than so many days, oldest first, without those to keep.
+
+    Whatever is no timestamp of this project is left alone.
+    """
+    before = now - timedelta(days=days)
+    moments = {timestamp: moment_of(timestamp) for timestamp in set(timestamps) - set(keep)}
+    return sorted(each for each, moment in moments.items() if moment and moment < before)
+
+
+def known_snapshots(s3: S3Client, settings: Settings) -> set[str]:
+    """The timestamps of all snapshots: whole ones by manifest, half ones by their directory."""
+    manifests = manifest_prefix(settings.table, settings.format)
+    data = f"{data_prefix(settings.table, settings.format)}{PARTITION_KEY}="
+    keys = list_objects(s3, settings.bucket, manifests)
+    directories = list_directories(s3, settings.bucket, data)
+    return {key[len(manifests) : -len(".json")] for key in keys if key.endswith(".json")} | {
+        directory[len(data) : -1] for directory in directories
+    }
+
+
+def drop_partition(glue: GlueClient, settings: Settings, timestamp: str) -> None:
+    name = snapshots_table(settings.table, settings.catalog_prefix)
+    try:
+        glue.delete_partition(
+            DatabaseName=settings.database, TableName=name, PartitionValues=[timestamp]
+        )
+    except ClientError as error:
+        if error.response["Error"]["Code"] != "EntityNotFoundException":
+            raise
+
+
+def drop_snapshot(clients: Clients, settings: Settings, timestamp: str) -> None:
+    """Delete manifest, partition and files.
+
+    The manifest first: from then on the snapshot is incomplete, whatever happens next. The files
+    last: as long as one is there, the next run finds the snapshot and goes on.
+    """
+    table, fmt = settings.table, settings.format
+    delete(clients.s3, settings.bucket, [manifest_key(table, fmt, timestamp)])
+    drop_partition(clients.glue, settings, timestamp)
+    prefix = snapshot_prefix(table, fmt, timestamp)
+    keys = list(list_objects(clients.s3, settings.bucket, prefix))
+    # EMRFS, s3:// of Glue up to 5.1, marks a directory by an object beside it.
+    delete(clients.s3, settings.bucket, [*keys, prefix.rstrip("/") + "_$folder$"])
+    log(f"deleted the expired snapshot {timestamp}: {len(keys):,} objects")
+
+
+def apply_retention(clients: Clients, settings: Settings, shown: str | None, now: datetime) -> None:
+    """Delete what has expired: whole snapshots and what failed runs have left."""
+    if not settings.retention_days:
+        log("no snapshot expires")
+        return
+    keep = {settings.timestamp, shown or settings.timestamp}
+    known = known_snapshots(clients.s3, settings)
+    for timestamp in expired(known, keep, now, settings.retention_days):
+        drop_snapshot(clients, settings, timestamp)
+    log(f"every snapshot older than {settings.retention_days} days is gone, but for the one shown")
+
+
+# --- a whole run ----------------------------------------------------------------------------------
+@dataclass(frozen=True)
+class Clients:
+    """The doors to AWS."""
+
+    athena: AthenaClient
+    glue: GlueClient
+    s3: S3Client
+
+
+def run(
+    argv: Sequence[str],
+    clients: Clients,
+    now: Callable[[], datetime],
+    sleep: Callable[[float], None],
+) -> None:
+    """Publish the run's snapshot, then apply the retention.
+
+    Raises:
+        PublishFailed: what is wrong and can be mended, in one line.
+    """
+    arguments = parse_arguments(argv)
+    properties = run_properties(clients.glue, arguments)
+    settings = settings_of(merge(arguments, properties), snapshot_of_run(properties))
+    log(f"publishing snapshot {settings.timestamp} of {settings.table} as {settings.format}")
+    shown = publish(clients, settings, sleep)
+    apply_retention(clients, settings, shown, now())
+
+
+def main(argv: Sequence[str]) -> None:
+    import boto3
+
+    clients = Clients(*(boto3.client(service) for service in ("athena", "glue", "s3")))
+    try:
+        run(argv, clients, now=lambda: datetime.now(timezone.utc), sleep=time.sleep)
+    except (PublishFailed, ClientError) as error:
+        log(f"failed: {error}")
+        # The message says it all; a traceback would push it out of sight.
+        sys.tracebacklimit = 0
+        raise
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])
