@@ -35,3 +35,15 @@ TEMPLATE_BODY_MAX_BYTES = 51_200
 
 # https://docs.aws.amazon.com/glue/latest/dg/glue-version-support-policy.html
 GLUE_END_OF_LIFE = {"2.0": date(2026, 4, 1)}
+
+# "Jobs must have timeout values less than 7 days or 10080 minutes":
+# https://docs.aws.amazon.com/glue/latest/webapi/API_CreateJob.html
+GLUE_TIMEOUT_MAX_MINUTES = 10_080
+
+# "G.4X ... available only for AWS Glue version 3.0 or later" (likewise G.8X):
+# https://docs.aws.amazon.com/glue/latest/dg/worker-types.html
+GLUE_VERSIONS_WITHOUT_LARGE_WORKERS = ("2.0",)
+
+# https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/cfn-using-console-create-stack.html
+STACK_NAME_PATTERN = r"[a-zA-Z][-a-zA-Z0-9]*"
+STACK_NAME_MAX = 128

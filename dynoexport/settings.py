@@ -77,3 +77,14 @@ DEFAULT_MAX_RETRIES = 1
 DEFAULT_TIMEOUT_MINUTES = 480
 DEFAULT_RETENTION_DAYS = 0
 DEFAULT_SCRIPTS_VERSION = "current"
+
+# --- ours, where AWS sets no limit ------------------------------------------------------------
+# A fault that ten attempts do not mend is none of the kind that goes away.
+MAX_RETRIES_MAX = 10
+# A hundred years, so that dates in the past can still be computed.
+RETENTION_DAYS_MAX = 36_500
+# How long the bucket keeps what only a run needs. A run takes a week at the most (the longest
+# timeout), its retries follow at once.
+STALE_UPLOAD_DAYS = 7
+TEMP_FILES_DAYS = 14
+QUERY_RESULTS_DAYS = 30

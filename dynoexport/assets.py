@@ -1,0 +1,67 @@
+"""Where templates and job scripts are: in a checkout, or inside the installed package."""
+
+from __future__ import annotations
+
+from importlib import resources
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from dynoexport.errors import DynoexportError
+
+if TYPE_CHECKING:
+    from importlib.resources.abc import Traversable
+
+_TEMPLATES = "templates"
+_SCRIPTS = "scripts"
+
+
+class AssetMissing(DynoexportError):
+    """A file that belongs to the project is not where it should be."""
+
+
+def template(name: str) -> str:
+    """The text of a template, for example of ``table.yaml``.
+
+    Raises:
+        AssetMissing: there is none of that name.
+    """
+    return _text(_TEMPLATES, name)
+
+
+def script(name: str) -> str:
+    """The text of a job script, for example of ``export_table.py``.
+
+    Raises:
+        AssetMissing: there is none of that name.
+    """
+    return _text(_SCRIPTS, name)
+
+
+def templates() -> list[str]:
+    """The templates' file names, sorted."""
+    return _names(_TEMPLATES, ".yaml")
+
+
+def scripts() -> list[str]:
+    """The job scripts' file names, sorted."""
+    return _names(_SCRIPTS, ".py")
+
+
+def _folder(kind: str) -> Traversable:
+    """A wheel carries the folders in ``dynoexport/bundled``, a checkout beside the package."""
+    bundled = resources.files("dynoexport") / "bundled" / kind
+    return bundled if bundled.is_dir() else Path(__file__).parents[1] / kind
+
+
+def _names(kind: str, suffix: str) -> list[str]:
+    folder = _folder(kind)
+    if not folder.is_dir():
+        return []
+    return sorted(item.name for item in folder.iterdir() if item.name.endswith(suffix))
+
+
+def _text(kind: str, name: str) -> str:
+    file = _folder(kind) / name
+    if not file.is_file():
+        raise AssetMissing(f"there is no {kind}/{name}", hint="install dynoexport again")
+    return file.read_bytes().decode()

@@ -1,0 +1,188 @@
+"""What a role can be granted: the scope of one table stack, and the statements roles share.
+
+ARNs name partition, region and account by CloudFormation's pseudo parameters, so that the same
+text is right in ``aws``, ``aws-cn`` and ``aws-us-gov``. S3 keys and names come from
+``dynoexport.naming``.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from awacs import logs, s3
+from awacs.aws import (
+    Action,
+    Allow,
+    BaseARN,
+    Condition,
+    PolicyDocument,
+    Statement,
+    StringLike,
+)
+from troposphere import Sub
+
+from dynoexport import naming
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+    from troposphere import AWSHelperFn
+
+REGION = "${AWS::Region}"
+_VERSION = "2012-10-17"
+_ACCOUNT = "${AWS::AccountId}"
+_MARKER = "_$folder$"
+
+READ = (s3.GetObject,)
+WRITE = (s3.GetObject, s3.PutObject, s3.AbortMultipartUpload, s3.ListMultipartUploadParts)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Scope:
+    """What the roles of one table stack are limited to.
+
+    The texts may hold ``${...}`` of the template's parameters. ``imports`` gives values to the
+    names that are none: ``${Bucket}``, ``${Database}``, ``${WorkGroup}`` and ``${KmsKey}``.
+    """
+
+    table: str
+    format: str
+    catalog_prefix: str
+    workflow: str
+    scripts_version: str
+    imports: Mapping[str, AWSHelperFn] = field(default_factory=dict)
+
+    def text(self, template: str) -> Sub | str:
+        """``Fn::Sub`` of the text with the imported values it mentions; itself if it has none."""
+        if "${" not in template:
+            return template
+        used = {name: value for name, value in self.imports.items() if f"${{{name}}}" in template}
+        return Sub(template, **used)
+
+    def arn(self, service: str, resource: str) -> Sub | str:
+        """An ARN in this partition, region and account."""
+        return self.text(
+            BaseARN(service=service, resource=resource, region=REGION, account=_ACCOUNT).data
+        )
+
+    def bucket(self) -> Sub | str:
+        return self.text(s3.ARN("${Bucket}", region=REGION).data)
+
+    def objects(self, *keys: str) -> list[Sub | str]:
+        """The objects with these keys, which may end in ``*``."""
+        return [self.text(s3.ARN(f"${{Bucket}}/{key}", region=REGION).data) for key in keys]
+
+    @property
+    def data(self) -> str:
+        return naming.data_prefix(self.table, self.format)
+
+    @property
+    def manifests(self) -> str:
+        return naming.manifest_prefix(self.table, self.format)
+
+    @property
+    def temp(self) -> str:
+        return naming.temp_prefix(self.table, self.format)
+
+
+def policy(statements: Iterable[Statement]) -> PolicyDocument:
+    return PolicyDocument(Version=_VERSION, Statement=list(statements))
+
+
+def allow(
+    sid: str,
+    actions: Sequence[Action],
+    resources: Sequence[object],
+    condition: Condition | None = None,
+) -> Statement:
+    options = {} if condition is None else {"Condition": condition}
+    return Statement(
+        Sid=sid, Effect=Allow, Action=list(actions), Resource=list(resources), **options
+    )
+
+
+def read_script(scope: Scope, script: str) -> Statement:
+    key = naming.script_key(script, scope.scripts_version)
+    return allow("ReadScript", READ, scope.objects(key))
+
+
+def locate_bucket(scope: Scope) -> Statement:
+    """In which region the bucket is; Athena and Glue's S3 clients ask before anything else."""
+    return allow("LocateBucket", [s3.GetBucketLocation], [scope.bucket()])
+
+
+def list_bucket(scope: Scope, prefixes: list[str], *exact: str) -> Statement:
+    """Listing below the prefixes, and of exactly the ``exact`` ones.
+
+    S3 asks for the same permission, with the key as ``s3:prefix``, before it says of a key that
+    it does not exist rather than "forbidden" (https://github.com/ceph/ceph/pull/68577).
+    """
+    patterns = [*(f"{prefix}*" for prefix in prefixes), *exact]
+    return allow(
+        "ListBucket",
+        [s3.ListBucket],
+        [scope.bucket()],
+        Condition(StringLike("s3:prefix", [scope.text(pattern) for pattern in patterns])),
+    )
+
+
+def _parents(*prefixes: str) -> list[str]:
+    """The directories above and at the prefixes, without a closing slash, shortest first.
+
+    >>> _parents("csv/Orders/")
+    ['csv', 'csv/Orders']
+    """
+    found = set()
+    for prefix in prefixes:
+        parts = prefix.rstrip("/").split("/")
+        found |= {"/".join(parts[:depth]) for depth in range(1, len(parts) + 1)}
+    return sorted(found)
+
+
+def probes(*prefixes: str) -> list[str]:
+    """What Hadoop's S3 clients ask for before they write: is each parent a directory?
+
+    They look for the name, for anything below it, and EMRFS for its marker object.
+    https://hadoop.apache.org/docs/current/hadoop-aws/tools/hadoop-aws/directory_markers.html
+    """
+    found = [f"{parent}{end}" for parent in _parents(*prefixes) for end in ("", "/", _MARKER)]
+    return [probe for probe in found if probe not in prefixes]
+
+
+def markers(*prefixes: str) -> list[str]:
+    """The empty objects by which EMRFS, ``s3://`` of Glue up to 5.1, marks new directories.
+
+    https://repost.aws/knowledge-center/emr-s3-empty-files
+    """
+    return [f"{parent}{_MARKER}" for parent in _parents(*prefixes)]
+
+
+def catalog(scope: Scope, stem: str) -> list[Sub | str]:
+    """The tables that begin with the export's prefix and ``stem``, and what contains them.
+
+    No narrower, because the catalog has the table's name in lower case, IAM compares with case,
+    and CloudFormation cannot lower-case a parameter. A CatalogPrefix narrows it to this export.
+    """
+    return [
+        scope.arn("glue", "catalog"),
+        scope.arn("glue", "database/${Database}"),
+        scope.arn("glue", f"table/${{Database}}/{scope.catalog_prefix}{stem}*"),
+    ]
+
+
+def use_run_properties(scope: Scope, actions: Sequence[Action]) -> Statement:
+    return allow("UseRunProperties", actions, [scope.arn("glue", f"workflow/{scope.workflow}")])
+
+
+def write_logs(scope: Scope, groups: str) -> Statement:
+    """Glue writes a job's or crawler's log as its role, and names groups and streams itself.
+
+    A security configuration adds its own and the role's name to the group, hence the pattern:
+    https://docs.aws.amazon.com/glue/latest/dg/monitor-continuous-logging-enable.html
+    """
+    return allow(
+        "WriteLogs",
+        [logs.CreateLogGroup, logs.CreateLogStream, logs.PutLogEvents],
+        [scope.arn("logs", f"log-group:{groups}")],
+    )

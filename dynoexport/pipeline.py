@@ -1,0 +1,208 @@
+"""The workflow as plain values: what runs, and after what.
+
+``export_pipeline`` is the one description of export -> crawl -> publish; the template builder
+turns it into triggers. ``read_graph`` goes the other way, from a finished template back to the
+same values, which ``dynoexport.graph`` judges: what is checked is what is shipped.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from dynoexport.errors import GraphRefused
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+# Logical IDs, which are also the nodes' names here.
+WORKFLOW = "Workflow"
+EXPORT_JOB = "ExportJob"
+CRAWLER = "Crawler"
+VIEW_JOB = "ViewJob"
+START_TRIGGER = "StartTrigger"
+CRAWL_TRIGGER = "CrawlTrigger"
+PUBLISH_TRIGGER = "PublishTrigger"
+
+SCHEDULED = "SCHEDULED"
+CONDITIONAL = "CONDITIONAL"
+ON_DEMAND = "ON_DEMAND"
+EVENT = "EVENT"
+TRIGGER_TYPES = (SCHEDULED, CONDITIONAL, ON_DEMAND, EVENT)
+
+# The states that a trigger can listen for:
+# https://docs.aws.amazon.com/glue/latest/webapi/API_Condition.html
+JOB_STATES = ("SUCCEEDED", "STOPPED", "FAILED", "TIMEOUT")
+CRAWL_STATES = ("SUCCEEDED", "FAILED", "CANCELLED")
+SUCCEEDED = "SUCCEEDED"
+EQUALS = "EQUALS"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Action:
+    """What a trigger starts: a job or a crawler, by logical ID."""
+
+    job: str | None = None
+    crawler: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Condition:
+    """What a conditional trigger waits for.
+
+    ``job_succeeded`` and ``crawl_succeeded`` make valid ones. Every field is optional, as it is
+    in a template, so that a faulty template can be read.
+    """
+
+    job: str | None = None
+    state: str | None = None
+    crawler: str | None = None
+    crawl_state: str | None = None
+    logical_operator: str | None = None
+
+
+def job_succeeded(job: str) -> Condition:
+    """The job ended well."""
+    return Condition(job=job, state=SUCCEEDED, logical_operator=EQUALS)
+
+
+def crawl_succeeded(crawler: str) -> Condition:
+    """The crawl ended well."""
+    return Condition(crawler=crawler, crawl_state=SUCCEEDED, logical_operator=EQUALS)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Trigger:
+    """An edge of the workflow's graph.
+
+    ``start_on_creation`` is what it is under every value of the template's conditions: ``None``
+    if it depends on one, as the start trigger's does.
+    """
+
+    name: str
+    type: str
+    actions: tuple[Action, ...]
+    conditions: tuple[Condition, ...] = ()
+    workflow: str | None = WORKFLOW
+    schedule: str | None = None
+    start_on_creation: bool | None = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class Graph:
+    """Nodes by logical ID, and the triggers between them."""
+
+    workflows: frozenset[str] = frozenset({WORKFLOW})
+    jobs: frozenset[str]
+    crawlers: frozenset[str]
+    triggers: tuple[Trigger, ...]
+
+
+def export_pipeline(*, default_schedule: str) -> Graph:
+    """Export, then crawl, then publish, each only if the one before succeeded.
+
+    For a format that Athena cannot read, the template leaves out ``PublishTrigger`` and
+    ``ViewJob`` by a condition; the chain then ends after the crawl.
+    """
+    start = Trigger(
+        name=START_TRIGGER,
+        type=SCHEDULED,
+        actions=(Action(job=EXPORT_JOB),),
+        schedule=default_schedule,
+        start_on_creation=None,
+    )
+    crawl = Trigger(
+        name=CRAWL_TRIGGER,
+        type=CONDITIONAL,
+        actions=(Action(crawler=CRAWLER),),
+        conditions=(job_succeeded(EXPORT_JOB),),
+        start_on_creation=True,
+    )
+    publish = Trigger(
+        name=PUBLISH_TRIGGER,
+        type=CONDITIONAL,
+        actions=(Action(job=VIEW_JOB),),
+        conditions=(crawl_succeeded(CRAWLER),),
+        start_on_creation=True,
+    )
+    return Graph(
+        jobs=frozenset({EXPORT_JOB, VIEW_JOB}),
+        crawlers=frozenset({CRAWLER}),
+        triggers=(start, crawl, publish),
+    )
+
+
+# --- reading a finished template ---------------------------------------------------------------
+def read_graph(template: Mapping[str, Any]) -> Graph:
+    """The workflow of a CloudFormation template given as a dictionary.
+
+    A ``Ref`` to a parameter is read as the parameter's default, which is what gets deployed
+    unless somebody says otherwise.
+
+    Raises:
+        GraphRefused: a value that the check needs is neither a literal nor a ``Ref``.
+    """
+    resources: Mapping[str, Mapping[str, Any]] = template.get("Resources", {})
+    parameters = template.get("Parameters", {})
+
+    def named(kind: str) -> frozenset[str]:
+        return frozenset(name for name, item in resources.items() if item["Type"] == kind)
+
+    return Graph(
+        workflows=named("AWS::Glue::Workflow"),
+        jobs=named("AWS::Glue::Job"),
+        crawlers=named("AWS::Glue::Crawler"),
+        triggers=tuple(
+            _read_trigger(name, item.get("Properties", {}), parameters)
+            for name, item in resources.items()
+            if item["Type"] == "AWS::Glue::Trigger"
+        ),
+    )
+
+
+def _read_trigger(
+    name: str, properties: Mapping[str, Any], parameters: Mapping[str, Any]
+) -> Trigger:
+    def read(value: object) -> str | None:
+        return _text(value, parameters, where=name)
+
+    return Trigger(
+        name=name,
+        type=read(properties.get("Type")) or "",
+        workflow=read(properties.get("WorkflowName")),
+        schedule=read(properties.get("Schedule")),
+        start_on_creation=_flag(properties.get("StartOnCreation", False)),
+        actions=tuple(
+            Action(job=read(action.get("JobName")), crawler=read(action.get("CrawlerName")))
+            for action in properties.get("Actions", [])
+        ),
+        conditions=tuple(
+            Condition(
+                job=read(condition.get("JobName")),
+                state=read(condition.get("State")),
+                crawler=read(condition.get("CrawlerName")),
+                crawl_state=read(condition.get("CrawlState")),
+                logical_operator=read(condition.get("LogicalOperator")),
+            )
+            for condition in properties.get("Predicate", {}).get("Conditions", [])
+        ),
+    )
+
+
+def _text(value: object, parameters: Mapping[str, Any], *, where: str) -> str | None:
+    match value:
+        case None | str():
+            return value
+        case {"Ref": str(name)} if name in parameters:
+            return str(parameters[name].get("Default", ""))
+        case {"Ref": str(name)}:
+            return name
+        case _:
+            raise GraphRefused(
+                f"{where}: {value!r} cannot be checked", hint="write a literal value or a Ref"
+            )
+
+
+def _flag(value: object) -> bool | None:
+    """``None`` if the flag depends on a condition of the template."""
+    return value if isinstance(value, bool) else None

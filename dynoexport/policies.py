@@ -1,0 +1,254 @@
+"""IAM policies: each role may do what its one node of the workflow does, and nothing else."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from awacs import athena, cloudwatch, dynamodb, glue, kms, logs, s3, sns, sts
+from awacs.aws import (
+    Action,
+    Allow,
+    AWSPrincipal,
+    Bool,
+    Condition,
+    Deny,
+    PolicyDocument,
+    Principal,
+    Statement,
+    StringEquals,
+)
+from troposphere import AccountId, Sub
+
+from dynoexport import naming
+from dynoexport.grants import (
+    READ,
+    REGION,
+    WRITE,
+    Scope,
+    allow,
+    catalog,
+    list_bucket,
+    locate_bucket,
+    markers,
+    policy,
+    probes,
+    read_script,
+    use_run_properties,
+    write_logs,
+)
+
+if TYPE_CHECKING:
+    from troposphere import AWSHelperFn
+
+
+# --- who may use the roles ---------------------------------------------------------------------
+def glue_trust() -> PolicyDocument:
+    """AWS Glue may assume the role, for this account only.
+
+    Without the condition, another account could make Glue use it (the "confused deputy"):
+    https://docs.aws.amazon.com/glue/latest/dg/cross-service-confused-deputy-prevention.html
+    """
+    return policy(
+        [
+            Statement(
+                Effect=Allow,
+                Principal=Principal("Service", "glue.amazonaws.com"),
+                Action=[sts.AssumeRole],
+                Condition=Condition(StringEquals("aws:SourceAccount", AccountId)),
+            )
+        ]
+    )
+
+
+# --- the three nodes of the workflow -----------------------------------------------------------
+def export_job(scope: Scope) -> PolicyDocument:
+    """Read the table, write snapshot, manifest and temporary files, keep the run's properties."""
+    return policy(
+        [
+            allow(
+                "ReadTable",
+                [dynamodb.DescribeTable, dynamodb.Scan],
+                [scope.arn("dynamodb", f"table/{scope.table}")],
+            ),
+            read_script(scope, naming.EXPORT_SCRIPT),
+            locate_bucket(scope),
+            list_bucket(
+                scope,
+                [scope.data, scope.manifests, scope.temp],
+                *probes(scope.data, scope.temp),
+            ),
+            allow(
+                "WriteSnapshot",
+                [*WRITE, s3.DeleteObject],
+                scope.objects(f"{scope.data}*", f"{scope.temp}*", *markers(scope.data, scope.temp)),
+            ),
+            allow(
+                "WriteManifest", [s3.GetObject, s3.PutObject], scope.objects(f"{scope.manifests}*")
+            ),
+            allow(
+                "ReadOwnRun",
+                [glue.GetJobRun],
+                [scope.arn("glue", f"job/{naming.export_job(scope.table, scope.format)}")],
+            ),
+            use_run_properties(
+                scope, [glue.GetWorkflowRunProperties, glue.PutWorkflowRunProperties]
+            ),
+            allow("ReadCatalog", [glue.GetTable], catalog(scope, naming.SNAPSHOTS_PREFIX)),
+            write_logs(scope, "/aws-glue/jobs/*"),
+            # PutMetricData knows no resources; the namespace is what can be limited:
+            # https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/iam-cw-condition-keys-namespace.html
+            allow(
+                "WriteMetrics",
+                [cloudwatch.PutMetricData],
+                ["*"],
+                Condition(StringEquals("cloudwatch:namespace", "Glue")),
+            ),
+        ]
+    )
+
+
+def crawler(scope: Scope) -> PolicyDocument:
+    """Read the snapshots, and keep their table and its partitions in the catalog."""
+    return policy(
+        [
+            locate_bucket(scope),
+            list_bucket(scope, [scope.data]),
+            allow("ReadSnapshots", READ, scope.objects(f"{scope.data}*")),
+            allow(
+                "WriteCatalog",
+                [
+                    glue.GetDatabase,
+                    glue.GetTable,
+                    glue.GetTables,
+                    glue.CreateTable,
+                    glue.UpdateTable,
+                    glue.DeleteTable,
+                    glue.GetPartition,
+                    glue.GetPartitions,
+                    glue.BatchGetPartition,
+                    glue.CreatePartition,
+                    glue.BatchCreatePartition,
+                    glue.UpdatePartition,
+                    glue.BatchUpdatePartition,
+                    glue.DeletePartition,
+                    glue.BatchDeletePartition,
+                ],
+                catalog(scope, naming.SNAPSHOTS_PREFIX),
+            ),
+            write_logs(scope, "/aws-glue/crawlers*"),
+        ]
+    )
+
+
+def view_job(scope: Scope) -> PolicyDocument:
+    """Publish the view by a query in the workgroup, and delete what the retention expires."""
+    results = f"{naming.ATHENA_RESULTS_PREFIX}*"
+    return policy(
+        [
+            read_script(scope, naming.VIEW_SCRIPT),
+            locate_bucket(scope),
+            list_bucket(scope, [scope.data, scope.manifests, naming.ATHENA_RESULTS_PREFIX]),
+            allow("ReadManifests", READ, scope.objects(f"{scope.manifests}*")),
+            allow(
+                "DeleteExpiredSnapshots",
+                [s3.DeleteObject],
+                scope.objects(f"{scope.data}*", f"{scope.manifests}*"),
+            ),
+            # Athena writes the results as the one who asks:
+            # https://docs.aws.amazon.com/athena/latest/ug/querying-iam.html
+            allow("WriteResults", WRITE, scope.objects(results)),
+            allow(
+                "Query",
+                [
+                    athena.GetWorkGroup,
+                    athena.StartQueryExecution,
+                    athena.GetQueryExecution,
+                    athena.StopQueryExecution,
+                ],
+                [scope.arn("athena", "workgroup/${WorkGroup}")],
+            ),
+            # Athena asks for GetDatabase on "default" whatever the query names:
+            # https://docs.aws.amazon.com/athena/latest/ug/fine-grained-access-to-glue-resources.html
+            allow(
+                "ReadDatabase",
+                [glue.GetDatabase],
+                [
+                    scope.arn("glue", "catalog"),
+                    scope.arn("glue", "database/default"),
+                    scope.arn("glue", "database/${Database}"),
+                ],
+            ),
+            allow(
+                "WriteView",
+                [glue.GetTable, glue.CreateTable, glue.UpdateTable],
+                catalog(scope, ""),
+            ),
+            allow(
+                "ExpirePartitions",
+                [glue.GetPartition, glue.DeletePartition],
+                catalog(scope, naming.SNAPSHOTS_PREFIX),
+            ),
+            use_run_properties(scope, [glue.GetWorkflowRunProperties]),
+            write_logs(scope, "/aws-glue/python-jobs/*"),
+        ]
+    )
+
+
+def kms_use(scope: Scope) -> PolicyDocument:
+    """What each of the three needs besides when bucket and logs are encrypted with a key."""
+    return policy(
+        [
+            allow(
+                "UseKey", [kms.Decrypt, kms.Encrypt, kms.GenerateDataKey], [scope.imports["KmsKey"]]
+            ),
+            # Glue encrypts the log groups as the job or the crawler:
+            # https://docs.aws.amazon.com/glue/latest/dg/set-up-encryption.html
+            allow(
+                "EncryptLogs",
+                [logs.AssociateKmsKey],
+                [scope.arn("logs", "log-group:/aws-glue/*")],
+            ),
+            # GetSecurityConfiguration knows no resources:
+            # https://docs.aws.amazon.com/service-authorization/latest/reference/list_awsglue.html
+            allow("ReadSecurityConfiguration", [glue.GetSecurityConfiguration], ["*"]),
+        ]
+    )
+
+
+# --- policies of resources in the common stack --------------------------------------------------
+def tls_only(bucket: AWSHelperFn) -> PolicyDocument:
+    """Refuse whoever comes without TLS, whatever else is allowed."""
+    arn = s3.ARN("${Bucket}", region=REGION).data
+    return policy(
+        [
+            Statement(
+                Sid="DenyWithoutTLS",
+                Effect=Deny,
+                Principal=AWSPrincipal("*"),
+                Action=[Action("s3", "*")],
+                Resource=[Sub(arn, Bucket=bucket), Sub(f"{arn}/*", Bucket=bucket)],
+                Condition=Condition(Bool("aws:SecureTransport", "false")),
+            )
+        ]
+    )
+
+
+def events_publish(topic: AWSHelperFn) -> PolicyDocument:
+    """EventBridge may publish to the topic.
+
+    Without a condition on the account, for EventBridge sends no context to compare and every
+    notification would be lost in silence: "You can't use Condition blocks in Amazon SNS topic
+    policies for EventBridge",
+    https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-use-resource-based.html
+    """
+    return policy(
+        [
+            Statement(
+                Sid="PublishEvents",
+                Effect=Allow,
+                Principal=Principal("Service", "events.amazonaws.com"),
+                Action=[sns.Publish],
+                Resource=[topic],
+            )
+        ]
+    )

@@ -1,0 +1,79 @@
+"""What every part of the table stack speaks of: its names, conditions, imports and tags.
+
+Physical names are functions of ``dynoexport.naming`` called with ``${TableName}`` and
+``${OutputFormat}``, which ``Fn::Sub`` fills in.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from troposphere import And, Condition, Equals, ImportValue, Not, Ref, Sub
+
+from dynoexport import naming, pipeline, settings
+from dynoexport.grants import Scope
+from dynoexport.model import OutputFormat, ScheduleState
+from dynoexport.stacks import parameters
+
+if TYPE_CHECKING:
+    from troposphere import Template
+
+TABLE = f"${{{settings.TABLE_NAME}}}"
+FORMAT = f"${{{settings.OUTPUT_FORMAT}}}"
+
+IS_SCHEDULED = "IsScheduled"
+IS_QUERYABLE = "IsQueryable"
+IS_NOT_QUERYABLE = "IsNotQueryable"
+IS_CSV = "IsCsv"
+HAS_NOTIFICATION = "HasNotification"
+HAS_KEY = "HasKmsKey"
+HAS_KEY_AND_VIEW = "HasKmsKeyAndView"
+
+# An ImportValue cannot be conditional, the use of one can: Fn::If evaluates one branch only.
+_EXPORTS = naming.Exports(f"${{{parameters.COMMON_STACK_NAME}}}")
+BUCKET = ImportValue(Sub(_EXPORTS.bucket))
+DATABASE = ImportValue(Sub(_EXPORTS.database))
+WORK_GROUP = ImportValue(Sub(_EXPORTS.work_group))
+SECURITY_CONFIGURATION = ImportValue(Sub(_EXPORTS.security_configuration))
+KMS_KEY = ImportValue(Sub(_EXPORTS.kms_key_arn))
+TOPIC = ImportValue(Sub(_EXPORTS.topic_arn))
+
+SCOPE = Scope(
+    table=TABLE,
+    format=FORMAT,
+    catalog_prefix=f"${{{settings.CATALOG_PREFIX}}}",
+    workflow=f"${{{pipeline.WORKFLOW}}}",
+    scripts_version=f"${{{settings.SCRIPTS_VERSION}}}",
+    imports={
+        "Bucket": BUCKET,
+        "Database": DATABASE,
+        "WorkGroup": WORK_GROUP,
+        "KmsKey": KMS_KEY,
+    },
+)
+
+
+def add_conditions(template: Template) -> None:
+    """CloudFormation's conditions cannot import values, hence the switches among the parameters."""
+    is_xml = Equals(Ref(settings.OUTPUT_FORMAT), OutputFormat.XML.value)
+    template.add_condition(
+        IS_SCHEDULED, Equals(Ref(parameters.SCHEDULE_STATE), ScheduleState.ENABLED.value)
+    )
+    template.add_condition(IS_QUERYABLE, Not(is_xml))
+    template.add_condition(IS_NOT_QUERYABLE, is_xml)
+    template.add_condition(IS_CSV, Equals(Ref(settings.OUTPUT_FORMAT), OutputFormat.CSV.value))
+    template.add_condition(HAS_NOTIFICATION, Equals(Ref(parameters.NOTIFY_ON_FAILURE), "true"))
+    template.add_condition(HAS_KEY, Equals(Ref(parameters.USE_KMS_KEY), "true"))
+    template.add_condition(HAS_KEY_AND_VIEW, And(Condition(HAS_KEY), Condition(IS_QUERYABLE)))
+
+
+def glue_tags() -> dict[str, object]:
+    """The tags by which an export is found again, in Glue's form.
+
+    A stack's own tags need no mention: CloudFormation puts them on every resource that has any.
+    https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/aws-properties-resource-tags.html
+    """
+    return {
+        naming.TAG_TABLE: Ref(settings.TABLE_NAME),
+        naming.TAG_FORMAT: Ref(settings.OUTPUT_FORMAT),
+    }

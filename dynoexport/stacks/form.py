@@ -1,0 +1,137 @@
+"""Parameters as a form: fields with a label, a constraint and its explanation, in groups."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from troposphere import Parameter
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+    from enum import Enum
+
+    from troposphere import Template
+
+
+@dataclass(frozen=True)
+class Field:
+    """One line of the form: the question a person reads, and the parameter behind it."""
+
+    label: str
+    parameter: Parameter
+
+
+@dataclass(frozen=True)
+class Group:
+    """Fields that belong together, under a heading."""
+
+    label: str
+    fields: tuple[Field, ...]
+
+
+def add_to(template: Template, groups: Sequence[Group]) -> None:
+    """Add the parameters, and the console form that shows them in this order."""
+    for group in groups:
+        for field in group.fields:
+            template.add_parameter(field.parameter)
+    template.set_metadata(
+        {
+            "AWS::CloudFormation::Interface": {
+                "ParameterGroups": [
+                    {
+                        "Label": {"default": group.label},
+                        "Parameters": [field.parameter.title for field in group.fields],
+                    }
+                    for group in groups
+                ],
+                "ParameterLabels": {
+                    field.parameter.title: {"default": field.label}
+                    for group in groups
+                    for field in group.fields
+                },
+            }
+        }
+    )
+
+
+# --- kinds of fields ------------------------------------------------------------------------------
+def choice(
+    name: str, label: str, description: str, *, choices: Iterable[Enum], default: Enum
+) -> Field:
+    values = [str(choice.value) for choice in choices]
+    return Field(
+        label,
+        Parameter(
+            name,
+            Type="String",
+            Description=description,
+            AllowedValues=values,
+            Default=default.value,
+            ConstraintDescription=f"must be one of {', '.join(values)}",
+        ),
+    )
+
+
+def switch(name: str, label: str, description: str) -> Field:
+    return Field(
+        label,
+        Parameter(
+            name,
+            Type="String",
+            Description=description,
+            AllowedValues=["false", "true"],
+            Default="false",
+            ConstraintDescription="must be true or false",
+        ),
+    )
+
+
+def text(
+    name: str,
+    label: str,
+    description: str,
+    *,
+    pattern: str,
+    constraint: str,
+    default: str | None = None,
+    longest: int,
+    shortest: int = 0,
+) -> Field:
+    options = {} if default is None else {"Default": default}
+    return Field(
+        label,
+        Parameter(
+            name,
+            Type="String",
+            Description=description,
+            AllowedPattern=pattern,
+            MinLength=shortest,
+            MaxLength=longest,
+            ConstraintDescription=constraint,
+            **options,
+        ),
+    )
+
+
+def number(
+    name: str,
+    label: str,
+    description: str,
+    *,
+    least: float,
+    most: float,
+    default: str | int,
+) -> Field:
+    return Field(
+        label,
+        Parameter(
+            name,
+            Type="Number",
+            Description=description,
+            MinValue=least,
+            MaxValue=most,
+            Default=default,
+            ConstraintDescription=f"must be a number from {least} to {most}",
+        ),
+    )
