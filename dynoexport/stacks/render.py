@@ -79,13 +79,15 @@ def templates(
         GraphRefused: AWS Glue would refuse the workflow, or it could never run.
         TemplateRefused: a text is too long to be given to CloudFormation without a bucket.
     """
-    built = {"common": common.build(), "table": table.build(glue_version=glue_version)}
     command = "dynoexport templates"
+    for_table = command
     if glue_version is not settings.DEFAULT_GLUE_VERSION:
-        command += f" --glue-version {glue_version.value}"
+        for_table += f" --glue-version {glue_version.value}"
     return {
-        f"{name}.{fmt.value}": text(template, fmt=fmt, command=command)
-        for name, template in built.items()
+        f"common.{fmt.value}": text(common.build(), fmt=fmt, command=command),
+        f"table.{fmt.value}": text(
+            table.build(glue_version=glue_version), fmt=fmt, command=for_table
+        ),
     }
 
 
@@ -119,7 +121,7 @@ def _yaml(content: str) -> str:
 
 def canonical(content: Mapping[str, Any], *, told: Mapping[str, Any]) -> dict[str, Any]:
     """The same template with its keys in canonical order; ``told`` is it in the source's order."""
-    ordered = {}
+    ordered: dict[str, Any] = {}
     for section in (name for name in _SECTIONS if name in content):
         value = content[section]
         if section in _TOLD:
@@ -191,7 +193,7 @@ def check(directory: Path, texts: Mapping[str, str]) -> None:
         names = " and ".join(str(path) for path, _ in differing)
         raise TemplatesDiffer(
             f"{names} {'differs' if len(differing) == 1 else 'differ'} from what is generated",
-            hint="run `make templates`, and read the difference:\n"
+            hint="run `dynoexport templates` if this is meant:\n"
             + "\n".join(itertools.chain.from_iterable(_diff(*each) for each in differing)),
         )
 

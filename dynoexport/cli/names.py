@@ -1,0 +1,82 @@
+"""``dynoexport names``: every name an export will use, refused before anything is deployed."""
+
+from __future__ import annotations
+
+import json
+
+import click
+
+from dynoexport import naming, settings
+from dynoexport.model import OutputFormat
+
+# What an account and region's part is called where there is no account yet.
+_BUCKET = naming.bucket("<account>", "<region>")
+
+
+@click.command()
+@click.argument("tables", metavar="TABLE...", nargs=-1, required=True)
+@click.option(
+    "--format",
+    "fmt",
+    type=click.Choice([fmt.value for fmt in OutputFormat]),
+    default=settings.DEFAULT_FORMAT.value,
+    show_default=True,
+    help="File format of the exports.",
+)
+@click.option("--catalog-prefix", default="", help="CatalogPrefix of the exports.")
+@click.option(
+    "--output",
+    type=click.Choice(["text", "json"]),
+    default="text",
+    show_default=True,
+    help="For people or for programs.",
+)
+def names(tables: tuple[str, ...], fmt: str, catalog_prefix: str, output: str) -> None:
+    r"""Show every name and S3 location that exports of the tables will use.
+
+    Exits with 1 if a name cannot work or two exports would own the same one.
+
+    \b
+    Examples:
+      dynoexport names Reviews
+      dynoexport names Orders orders --format csv
+      dynoexport names Reviews --format csv --catalog-prefix csv_ --output json
+    """
+    exports = [naming.Export(table, OutputFormat(fmt), catalog_prefix) for table in tables]
+    naming.check_all(exports)
+    if output == "json":
+        click.echo(json.dumps([_describe(export) for export in exports], indent=2))
+        return
+    for export in exports:
+        _print(_describe(export))
+
+
+def _describe(export: naming.Export) -> dict[str, object]:
+    """The export as plain values; the keys are those of ``--output json``."""
+    table, fmt = export.table, export.format.value
+    prefixes = {
+        "snapshots": naming.data_prefix(table, fmt),
+        "manifests": naming.manifest_prefix(table, fmt),
+        "temporary files": naming.temp_prefix(table, fmt),
+    }
+    return {
+        "table": table,
+        "format": fmt,
+        "stack": naming.table_stack(table, fmt),
+        "database": naming.DATABASE,
+        "names": export.names(),
+        "locations": {what: f"s3://{_BUCKET}/{prefix}" for what, prefix in prefixes.items()},
+    }
+
+
+def _print(described: dict[str, object]) -> None:
+    """One name a line; never cut, so that it can be copied."""
+    click.echo(f"{described['table']} as {described['format']}")
+    lines = {what: described[what] for what in ("stack", "database")}
+    for group in ("names", "locations"):
+        members = described[group]
+        if isinstance(members, dict):
+            lines |= members
+    width = max(map(len, lines))
+    for what, name in lines.items():
+        click.echo(f"  {what:<{width}}  {name}")

@@ -1,0 +1,57 @@
+"""``dynoexport templates``: write the CloudFormation templates, or check those on disk."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from dynoexport import settings
+from dynoexport.model import GlueVersion
+
+
+@click.command()
+@click.option(
+    "--output-dir",
+    type=click.Path(file_okay=False, path_type=Path),
+    default=Path("templates"),
+    show_default=True,
+    help="Where the files are written, or are.",
+)
+@click.option(
+    "--format",
+    "fmt",
+    type=click.Choice(["yaml", "json"]),
+    default="yaml",
+    show_default=True,
+    help="Notation of the templates.",
+)
+@click.option(
+    "--glue-version",
+    type=click.Choice([version.value for version in GlueVersion]),
+    default=settings.DEFAULT_GLUE_VERSION.value,
+    show_default=True,
+    help="Default of the parameter GlueVersion in table.yaml.",
+)
+@click.option("--check", is_flag=True, help="Write nothing; exit 1 if a file on disk differs.")
+def templates(output_dir: Path, fmt: str, glue_version: str, *, check: bool) -> None:
+    r"""Write common.yaml and table.yaml.
+
+    \b
+    Examples:
+      dynoexport templates
+      dynoexport templates --output-dir build --format json
+      dynoexport templates --check
+    """
+    # Imports troposphere, which takes a third of a second: not for --help.
+    from dynoexport.stacks import render
+
+    version = GlueVersion(glue_version)
+    for warning in render.warnings(version):
+        click.echo(f"Warning: {warning}", err=True)
+    texts = render.templates(glue_version=version, fmt=render.Format(fmt))
+    if check:
+        render.check(output_dir, texts)
+        return
+    for path in render.write(output_dir, texts):
+        click.echo(path)
