@@ -1,0 +1,452 @@
+"""The view job: its SQL and its checks alone, then whole runs against AWS's own API."""
+
+from __future__ import annotations
+
+import base64
+import dataclasses
+import json
+from datetime import datetime, timedelta, timezone
+from typing import TYPE_CHECKING, Any
+
+import create_current_view
+import pytest
+import sqlglot
+from botocore.exceptions import ClientError
+from conftest import BUCKET, DATABASE, WORKFLOW
+from create_current_view import (
+    Clients,
+    PublishFailed,
+    check_files,
+    expired,
+    shown_by,
+    view_sql,
+)
+from hypothesis import given
+from hypothesis import strategies as st
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from types import SimpleNamespace
+
+NOW = datetime(2026, 1, 31, 10, 0, 30, tzinfo=timezone.utc)
+CURRENT, OLDER, NEWER = "2026-01-31T10:00", "2026-01-30T10:00", "2026-02-01T10:00"
+DATA, MANIFESTS = "parquet/Reviews/", "manifests/parquet/Reviews/"
+HOSTILE = st.text(alphabet="a\"'`;-. \n\\/*", min_size=1, max_size=8) | st.text(min_size=1)
+
+
+def minutes(days: float) -> str:
+    return (NOW - timedelta(days=days)).strftime(create_current_view.TIMESTAMP_FORMAT)
+
+
+def stored_view(sql: str) -> dict[str, str]:
+    """A view as Athena keeps it in the catalog."""
+    stored = base64.b64encode(json.dumps({"originalSql": sql, "columns": []}).encode()).decode()
+    return {"ViewOriginalText": f"/* Presto View: {stored} */"}
+
+
+# --- SQL --------------------------------------------------------------------------------------
+def test_the_view_lists_the_columns_of_one_snapshot() -> None:
+    sql = view_sql(DATABASE, "reviews", "snapshots_reviews", ["user", "rating"], CURRENT)
+    assert sql == (
+        'CREATE OR REPLACE VIEW "dynamodb_exports"."reviews" AS\n'
+        'SELECT "user", "rating"\n'
+        'FROM "dynamodb_exports"."snapshots_reviews"\n'
+        "WHERE \"snapshot_timestamp\" = '2026-01-31T10:00'"
+    )
+
+
+@given(HOSTILE, HOSTILE, HOSTILE, st.lists(HOSTILE, min_size=1), HOSTILE)
+def test_no_name_gets_out_of_its_quotes(
+    database: str, view: str, table: str, columns: list[str], timestamp: str
+) -> None:
+    """Another parser of Trino's SQL finds one statement, with the names as they were given."""
+    (statement,) = sqlglot.parse(view_sql(database, view, table, columns, timestamp), "trino")
+    assert statement is not None
+    query = statement.expression
+    source = query.find(sqlglot.exp.Table)
+    assert (statement.this.db, statement.this.name) == (database, view)
+    assert (source.db, source.name) == (database, table)
+    assert [column.name for column in query.expressions] == columns
+    assert query.args["where"].this.expression.this == timestamp
+
+
+def test_the_view_tells_which_snapshot_it_shows() -> None:
+    sql = view_sql(DATABASE, "reviews", "snapshots_reviews", ["user"], CURRENT)
+    assert shown_by(stored_view(sql.split("AS\n", 1)[1])) == CURRENT
+
+
+@pytest.mark.parametrize(
+    "sql",
+    [
+        "SELECT * FROM snapshots_reviews WHERE (snapshot_timestamp = '2026-01-31T10:00')",
+        "SELECT a FROM t\nWHERE (\"snapshot_timestamp\" = '2026-01-31T10:00')\n",
+    ],
+)
+def test_views_of_the_former_design_are_understood(sql: str) -> None:
+    assert shown_by(stored_view(sql)) == CURRENT
+
+
+@pytest.mark.parametrize(
+    "table",
+    [None, {}, {"ViewOriginalText": "SELECT 1"}, stored_view("SELECT 1"), stored_view(CURRENT)],
+)
+def test_a_view_that_tells_no_snapshot_shows_none(table: dict[str, str] | None) -> None:
+    assert shown_by(table) is None
+
+
+# --- the manifest -----------------------------------------------------------------------------
+FILES = {"files": [{"key": "a/part-0", "bytes": 10}, {"key": "a/part-1", "bytes": 20}]}
+WHOLE = {"a/part-0": 10, "a/part-1": 20}
+
+
+def test_a_whole_snapshot_passes_whatever_athena_does_not_see_in_it() -> None:
+    check_files(FILES, {**WHOLE, "a/_SUCCESS": 0, "a/.hidden": 3})
+
+
+@pytest.mark.parametrize(
+    ("found", "words"),
+    [
+        ({"a/part-0": 10}, "a/part-1 is missing"),
+        ({**WHOLE, "a/part-1": 19}, "a/part-1 has 19 bytes, but its manifest says 20"),
+        ({**WHOLE, "a/part-2": 30}, "a/part-2 is not in the manifest"),
+    ],
+)
+def test_a_snapshot_that_is_not_whole_is_refused_by_file(found: dict[str, int], words: str) -> None:
+    with pytest.raises(PublishFailed, match=words):
+        check_files(FILES, found)
+
+
+# --- what expires -----------------------------------------------------------------------------
+def test_what_is_older_than_the_days_expires_to_the_minute() -> None:
+    snapshots = [minutes(7.001), minutes(7), minutes(6.999), minutes(40)]
+    assert expired(snapshots, [], NOW, 7) == [minutes(40), minutes(7.001), minutes(7)]
+
+
+def test_what_is_shown_never_expires() -> None:
+    assert expired([minutes(40), minutes(30)], [minutes(40)], NOW, 7) == [minutes(30)]
+
+
+@given(st.sets(st.text(alphabet="0123456789-T:", max_size=17)), st.integers(1, 36_500))
+def test_what_is_no_snapshot_never_expires(names: set[str], days: int) -> None:
+    for name in expired(names, [], NOW, days):
+        assert datetime.strptime(name, "%Y-%m-%dT%H:%M").isoformat()[:16] == name  # noqa: DTZ007
+
+
+# --- whole runs -------------------------------------------------------------------------------
+class Athena:
+    """An Athena whose query goes through the states it is told, and makes the view if it can."""
+
+    def __init__(self, glue: Any, *states: str, reason: str = "") -> None:
+        self._glue = glue
+        self._states = iter(states or ("QUEUED", "RUNNING", "SUCCEEDED"))
+        self._reason = reason
+        self.queries: list[dict[str, Any]] = []
+        self.stopped: list[str] = []
+
+    def start_query_execution(self, **query: Any) -> dict[str, str]:
+        self.queries.append(query)
+        return {"QueryExecutionId": "q-1"}
+
+    def get_query_execution(self, *, QueryExecutionId: str) -> dict[str, Any]:  # noqa: N803
+        assert QueryExecutionId == "q-1"
+        status = {"State": next(self._states)}
+        if self._reason:
+            status["StateChangeReason"] = self._reason
+        return {"QueryExecution": {"Status": status}}
+
+    def stop_query_execution(self, *, QueryExecutionId: str) -> None:  # noqa: N803
+        self.stopped.append(QueryExecutionId)
+
+
+@dataclasses.dataclass
+class Publication:
+    """One workflow run whose export and crawl are done."""
+
+    aws: SimpleNamespace
+    run_id: str
+    slept: list[float] = dataclasses.field(default_factory=list)
+
+    def export(self, timestamp: str, *, items: int = 2, run_id: str = "") -> None:
+        """What the export job leaves in S3."""
+        key = f"{DATA}snapshot_timestamp={timestamp}/part-0"
+        manifest = {
+            "items": items,
+            "files": [{"key": key, "bytes": 3}] if items else [],
+            "workflow_run_id": run_id or self.run_id,
+        }
+        if items:
+            self.aws.s3.put_object(Bucket=BUCKET, Key=key, Body=b"PAR")
+        name, body = f"{MANIFESTS}{timestamp}.json", json.dumps(manifest).encode()
+        self.aws.s3.put_object(Bucket=BUCKET, Key=name, Body=body)
+
+    def crawl(self, *timestamps: str, location: str = DATA) -> None:
+        """What the crawler makes in the catalog."""
+        table = {
+            "Name": "snapshots_reviews",
+            "StorageDescriptor": {
+                "Location": f"s3://{BUCKET}/{location}",
+                "Columns": [{"Name": "user", "Type": "string"}, {"Name": "n", "Type": "bigint"}],
+            },
+            "PartitionKeys": [{"Name": "snapshot_timestamp", "Type": "string"}],
+        }
+        self.aws.glue.create_table(DatabaseName=DATABASE, TableInput=table)
+        for timestamp in timestamps:
+            self.aws.glue.create_partition(
+                DatabaseName=DATABASE,
+                TableName="snapshots_reviews",
+                PartitionInput={"Values": [timestamp], "StorageDescriptor": {}},
+            )
+
+    def show(self, timestamp: str) -> None:
+        view = stored_view(f"SELECT 1 FROM t WHERE \"snapshot_timestamp\" = '{timestamp}'")
+        self.aws.glue.create_table(DatabaseName=DATABASE, TableInput={"Name": "reviews", **view})
+
+    def publish(
+        self, athena: Athena | None = None, *, timestamp: str = CURRENT, **more: str
+    ) -> Any:
+        athena = athena or Athena(self.aws.glue)
+        if timestamp:
+            self.aws.glue.put_workflow_run_properties(
+                Name=WORKFLOW, RunId=self.run_id, RunProperties={"SnapshotTimestamp": timestamp}
+            )
+        given = {
+            "TableName": "Reviews",
+            "OutputFormat": "parquet",
+            "BucketName": BUCKET,
+            "DatabaseName": DATABASE,
+            "CatalogPrefix": "",
+            "WorkGroup": "dynamodb-exports",
+            "SnapshotRetentionDays": "0",
+            "WORKFLOW_NAME": WORKFLOW,
+            "WORKFLOW_RUN_ID": self.run_id,
+            **more,
+        }
+        argv = [word for name, value in given.items() for word in (f"--{name}", value)]
+        clients = Clients(athena, self.aws.glue, self.aws.s3)
+        create_current_view.run(argv, clients, now=lambda: NOW, sleep=self.slept.append)
+        return athena
+
+    def partitions(self) -> list[str]:
+        found = self.aws.glue.get_partitions(DatabaseName=DATABASE, TableName="snapshots_reviews")[
+            "Partitions"
+        ]
+        return sorted(partition["Values"][0] for partition in found)
+
+
+@pytest.fixture
+def run(aws: SimpleNamespace) -> Publication:
+    return Publication(aws, aws.glue.start_workflow_run(Name=WORKFLOW)["RunId"])
+
+
+def test_a_run_publishes_its_own_snapshot(run: Publication) -> None:
+    run.export(CURRENT)
+    run.crawl(CURRENT)
+    (query,) = run.publish().queries
+    assert query == {
+        "QueryString": view_sql(
+            DATABASE,
+            "reviews",
+            "snapshots_reviews",
+            ["user", "n", "snapshot_timestamp"],
+            CURRENT,
+        ),
+        "QueryExecutionContext": {"Database": DATABASE},
+        "WorkGroup": "dynamodb-exports",
+    }
+    assert run.slept == [2, 2]
+
+
+def test_a_run_replaces_an_older_snapshot(run: Publication) -> None:
+    run.export(CURRENT)
+    run.crawl(CURRENT)
+    run.show(OLDER)
+    assert len(run.publish().queries) == 1
+
+
+def test_a_run_that_finishes_late_leaves_a_newer_snapshot(
+    run: Publication, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """And it is no failure."""
+    run.export(CURRENT)
+    run.crawl(CURRENT)
+    run.show(NEWER)
+    assert run.publish().queries == []
+    assert f"shows {NEWER}, which is newer" in capsys.readouterr().out
+
+
+def test_a_table_that_was_always_empty_has_nothing_to_show(
+    run: Publication, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run.export(CURRENT, items=0)
+    assert run.publish().queries == []
+    assert "nothing to show yet" in capsys.readouterr().out
+
+
+def test_a_table_that_became_empty_gets_an_empty_view(run: Publication) -> None:
+    """The view shows a partition that is not there."""
+    run.export(CURRENT, items=0)
+    run.crawl(OLDER)
+    (query,) = run.publish().queries
+    assert f"= '{CURRENT}'" in query["QueryString"]
+
+
+def test_a_run_without_a_snapshot_says_who_sets_it(run: Publication) -> None:
+    with pytest.raises(PublishFailed, match="the export job of this run has to set it"):
+        run.publish(timestamp="")
+
+
+def test_a_snapshot_without_manifest_is_not_published(run: Publication) -> None:
+    run.crawl(CURRENT)
+    with pytest.raises(PublishFailed, match=f"{MANIFESTS}{CURRENT}.json is missing"):
+        run.publish()
+
+
+def test_a_snapshot_of_another_run_is_not_published(run: Publication) -> None:
+    run.export(CURRENT, run_id="wr_other")
+    run.crawl(CURRENT)
+    with pytest.raises(PublishFailed, match="belongs to run wr_other"):
+        run.publish()
+
+
+def test_a_snapshot_that_lost_a_file_is_not_published(run: Publication) -> None:
+    run.export(CURRENT)
+    run.crawl(CURRENT)
+    key = f"{DATA}snapshot_timestamp={CURRENT}/part-0"
+    run.aws.s3.delete_object(Bucket=BUCKET, Key=key)
+    with pytest.raises(PublishFailed, match="part-0 is missing"):
+        run.publish()
+
+
+def test_a_snapshot_that_the_crawler_missed_is_not_published(run: Publication) -> None:
+    run.export(CURRENT)
+    run.crawl(OLDER)
+    with pytest.raises(PublishFailed, match=f"has not added snapshot_timestamp={CURRENT}"):
+        run.publish()
+
+
+def test_the_catalog_table_of_another_export_is_not_shown(run: Publication) -> None:
+    run.export(CURRENT)
+    run.crawl(CURRENT, location="csv/Reviews/")
+    with pytest.raises(PublishFailed, match="CatalogPrefix"):
+        run.publish()
+
+
+@pytest.mark.parametrize("state", ["FAILED", "CANCELLED"])
+def test_a_failed_query_fails_with_athenas_reason_in_one_line(run: Publication, state: str) -> None:
+    run.export(CURRENT)
+    run.crawl(CURRENT)
+    athena = Athena(run.aws.glue, "RUNNING", state, reason="line 1:8:\n Column 'n' not found")
+    with pytest.raises(PublishFailed) as failed:
+        run.publish(athena)
+    assert str(failed.value) == f"query q-1 {state}: line 1:8: Column 'n' not found"
+
+
+def test_a_query_that_does_not_end_is_stopped(run: Publication) -> None:
+    """It could still replace the view of a later run."""
+    run.export(CURRENT)
+    run.crawl(CURRENT)
+    athena = Athena(run.aws.glue, *["RUNNING"] * 1_000)
+    with pytest.raises(PublishFailed, match="was RUNNING for 600 seconds"):
+        run.publish(athena)
+    assert (athena.stopped, sum(run.slept)) == (["q-1"], 600)
+
+
+def test_a_bad_retention_is_refused_before_anything_is_published(run: Publication) -> None:
+    run.export(CURRENT)
+    run.crawl(CURRENT)
+    athena = Athena(run.aws.glue)
+    with pytest.raises(PublishFailed, match="SnapshotRetentionDays is '-1'"):
+        run.publish(athena, SnapshotRetentionDays="-1")
+    assert athena.queries == []
+
+
+# --- retention --------------------------------------------------------------------------------
+def test_without_retention_everything_is_kept(run: Publication, keys: Any) -> None:
+    run.export(minutes(4_000))
+    run.export(CURRENT)
+    run.crawl(CURRENT)
+    run.publish()
+    assert len(keys()) == 4
+
+
+def test_expired_snapshots_lose_manifest_partition_and_files(
+    run: Publication, put: Any, keys: Any
+) -> None:
+    """Also what failed runs have left; younger ones, and what is no snapshot, stay."""
+    for days in (8, 6):
+        run.export(minutes(days))
+    run.export(minutes(9), items=0)
+    run.export(CURRENT)
+    run.crawl(minutes(8), minutes(6), CURRENT)
+    half = [f"{DATA}snapshot_timestamp={minutes(days)}/part-0" for days in (7.5, 0.1)]
+    put(*half, f"{DATA}snapshot_timestamp=backup/part-0", f"{MANIFESTS}README.txt")
+    run.publish(SnapshotRetentionDays="7")
+    assert keys() == sorted(
+        [
+            f"{MANIFESTS}README.txt",
+            *(f"{MANIFESTS}{stamp}.json" for stamp in (minutes(6), CURRENT)),
+            *(f"{DATA}snapshot_timestamp={stamp}/part-0" for stamp in (minutes(6), CURRENT)),
+            f"{DATA}snapshot_timestamp=backup/part-0",
+            half[1],
+        ]
+    )
+    assert run.partitions() == [minutes(6), CURRENT]
+
+
+def test_the_snapshot_that_is_shown_outlives_the_retention(run: Publication, keys: Any) -> None:
+    """A clock, or a run, may be late."""
+    old = minutes(30)
+    run.export(old)
+    run.crawl(old)
+    run.publish(timestamp=old, SnapshotRetentionDays="7")
+    assert len(keys()) == 2
+
+
+def test_a_snapshot_of_many_files_goes_whole(run: Publication, put_many: Any, keys: Any) -> None:
+    """More than one page of a listing, and one call of a deletion, holds."""
+    run.export(CURRENT)
+    run.crawl(CURRENT, minutes(8))
+    expired_prefix = f"{DATA}snapshot_timestamp={minutes(8)}/"
+    put_many([f"{expired_prefix}part-{number:04}" for number in range(1_001)])
+    run.publish(SnapshotRetentionDays="7")
+    assert keys(DATA) == [f"{DATA}snapshot_timestamp={CURRENT}/part-0"]
+
+
+@pytest.fixture
+def broken_catalog(run: Publication) -> Iterator[None]:
+    """Every deletion of a partition is denied, as by a policy."""
+
+    def deny(**_: Any) -> None:
+        denied = {"Error": {"Code": "AccessDeniedException", "Message": "no"}}
+        raise ClientError(denied, "DeletePartition")
+
+    events = run.aws.glue.meta.events
+    events.register("before-call.glue.DeletePartition", deny)
+    yield
+    events.unregister("before-call.glue.DeletePartition", deny)
+
+
+@pytest.mark.usefixtures("broken_catalog")
+def test_retention_that_breaks_off_leaves_no_half_snapshot_complete(
+    run: Publication, keys: Any
+) -> None:
+    """The manifest goes first; the files, by which the next run finds it, last."""
+    old = minutes(8)
+    run.export(old)
+    run.export(CURRENT)
+    run.crawl(old, CURRENT)
+    with pytest.raises(ClientError):
+        run.publish(SnapshotRetentionDays="7")
+    assert keys(f"{MANIFESTS}{old}") == []
+    assert keys(f"{DATA}snapshot_timestamp={old}") != []
+
+
+def test_the_next_run_finishes_a_retention_that_broke_off(run: Publication, keys: Any) -> None:
+    old = minutes(8)
+    run.export(old)
+    run.export(CURRENT)
+    run.crawl(old, CURRENT)
+    run.aws.s3.delete_object(Bucket=BUCKET, Key=f"{MANIFESTS}{old}.json")
+    run.publish(SnapshotRetentionDays="7")
+    assert keys(f"{DATA}snapshot_timestamp={old}") == []
+    assert run.partitions() == [CURRENT]

@@ -1,0 +1,319 @@
+"""An attempt of the export job against AWS's own API: claims, checks, leftovers and manifests."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from datetime import datetime, timezone
+from typing import TYPE_CHECKING, Any
+
+import export_table
+import pytest
+from conftest import BUCKET, DATABASE, WORKFLOW
+from export_table import Clients, ExportFailed
+
+if TYPE_CHECKING:
+    from types import SimpleNamespace
+
+NOW = datetime(2026, 1, 31, 23, 59, 30, tzinfo=timezone.utc)
+SNAPSHOT = "parquet/Reviews/snapshot_timestamp=2026-01-31T23:59/"
+NEXT = "parquet/Reviews/snapshot_timestamp=2026-02-01T00:00/"
+MANIFEST = "manifests/parquet/Reviews/2026-01-31T23:59.json"
+TEMP = "glue-temp-dir/parquet/Reviews/"
+
+
+class Connector:
+    """A GlueContext whose DynamoDB source finds an empty table, or breaks in the way told.
+
+    It keeps the options it was given: they are all that reaches Glue's own connector.
+    """
+
+    def __init__(self, *, breaks: Exception | None = None, leaves: Any = None) -> None:
+        self.spark_session = None
+        self.create_dynamic_frame = self
+        self.write_dynamic_frame = self
+        self.options: list[dict[str, Any]] = []
+        self._breaks = breaks
+        self._leaves = leaves
+
+    def from_options(self, **options: Any) -> str:
+        self.options.append(options)
+        if "frame" in options and self._leaves:
+            self._leaves()
+        if "frame" in options and self._breaks:
+            raise self._breaks
+        return "a frame"
+
+
+@dataclasses.dataclass
+class Attempts:
+    """Attempts of one workflow run after the other."""
+
+    clients: Clients
+    run_id: str
+    arguments: dict[str, str]
+
+    def attempt(self, context: Any = None, **arguments: str) -> Connector:
+        connector = context or Connector()
+        given = {**self.arguments, "WORKFLOW_RUN_ID": self.run_id, **arguments}
+        argv = [word for name, value in given.items() for word in (f"--{name}", value)]
+        export_table.export(argv, self.clients, lambda: connector, now=lambda: NOW)
+        return connector
+
+    def next_run(self) -> Attempts:
+        answer = self.clients.glue.start_workflow_run(Name=WORKFLOW)
+        return dataclasses.replace(self, run_id=answer["RunId"])
+
+    @property
+    def timestamp(self) -> str | None:
+        run = self.clients.glue.get_workflow_run_properties(Name=WORKFLOW, RunId=self.run_id)
+        return run["RunProperties"].get("SnapshotTimestamp")
+
+    def put_timestamp(self, timestamp: str) -> None:
+        self.clients.glue.put_workflow_run_properties(
+            Name=WORKFLOW, RunId=self.run_id, RunProperties={"SnapshotTimestamp": timestamp}
+        )
+
+    def manifest(self, key: str = MANIFEST) -> dict[str, Any]:
+        body = self.clients.s3.get_object(Bucket=BUCKET, Key=key)["Body"]
+        manifest: dict[str, Any] = json.loads(body.read())
+        return manifest
+
+
+@pytest.fixture
+def run(aws: SimpleNamespace) -> Attempts:
+    aws.dynamodb.create_table(
+        TableName="Reviews",
+        KeySchema=[{"AttributeName": "User", "KeyType": "HASH"}],
+        AttributeDefinitions=[{"AttributeName": "User", "AttributeType": "S"}],
+        BillingMode="PAY_PER_REQUEST",
+    )
+    arguments = {
+        "TableName": "Reviews",
+        "OutputFormat": "parquet",
+        "BucketName": BUCKET,
+        "DatabaseName": DATABASE,
+        "CatalogPrefix": "",
+        "ScriptsVersion": "v7",
+        "MaxConsumedReadThroughput": "0.25",
+        "Splits": "0",
+        "WorkerType": "G.1X",
+        "NumberOfWorkers": "3",
+        "GlueVersion": "5.1",
+        "JOB_NAME": "ReviewsExportToparquet",
+        "JOB_RUN_ID": "jr_1",
+        "WORKFLOW_NAME": WORKFLOW,
+    }
+    return Attempts(Clients(aws.dynamodb, aws.glue, aws.s3), "", arguments).next_run()
+
+
+# --- a run ------------------------------------------------------------------------------------
+def test_an_empty_table_gives_a_manifest_without_files(run: Attempts, keys: Any) -> None:
+    run.attempt()
+    assert run.manifest() == {
+        "version": 1,
+        "table": "Reviews",
+        "format": "parquet",
+        "snapshot_timestamp": "2026-01-31T23:59",
+        "items": 0,
+        "bytes": 0,
+        "files": [],
+        "schema": [],
+        "replaced_characters": 0,
+        "read": {"reader": "connector", "splits": 8, "read_percent": 0.25},
+        "started": "2026-01-31T23:59:30Z",
+        "finished": "2026-01-31T23:59:30Z",
+        "workflow_name": WORKFLOW,
+        "workflow_run_id": run.run_id,
+        "job_run_id": "jr_1",
+        "scripts_version": "v7",
+        "glue_version": "5.1",
+    }
+    assert keys() == [MANIFEST]
+
+
+def test_the_table_is_read_once_with_the_runs_settings(run: Attempts) -> None:
+    run.clients.glue.put_workflow_run_properties(
+        Name=WORKFLOW, RunId=run.run_id, RunProperties={"MaxConsumedReadThroughput": "0.5"}
+    )
+    read, written = run.attempt().options
+    assert read == {
+        "connection_type": "dynamodb",
+        "connection_options": {
+            "dynamodb.input.tableName": "Reviews",
+            "dynamodb.splits": "8",
+            "dynamodb.throughput.read.percent": "0.5",
+        },
+    }
+    assert written["connection_options"] == {"path": f"s3://{BUCKET}/{TEMP}{run.run_id}/"}
+
+
+def test_splits_count_the_workers_that_the_job_really_has(run: Attempts) -> None:
+    """Whoever edits the job in the console leaves the arguments of its stack as they are."""
+    run.clients.glue.create_job(
+        Name="ReviewsExportToparquet",
+        Role="arn:aws:iam::123456789012:role/x",
+        Command={"Name": "glueetl", "ScriptLocation": "s3://x/y.py"},
+        WorkerType="G.2X",
+        NumberOfWorkers=6,
+        GlueVersion="4.0",
+    )
+    job_run = run.clients.glue.start_job_run(JobName="ReviewsExportToparquet")["JobRunId"]
+    known = run.clients.glue.get_job_run(JobName="ReviewsExportToparquet", RunId=job_run)["JobRun"]
+    workers = known.get("NumberOfWorkers", 3)
+    slots = export_table.SLOTS[known.get("WorkerType", "G.1X")]
+    run.attempt(JOB_RUN_ID=job_run)
+    assert run.manifest()["read"]["splits"] == (workers - 1) * slots
+    assert run.manifest()["glue_version"] == known["GlueVersion"]
+
+
+# --- which snapshot ---------------------------------------------------------------------------
+def test_a_retry_takes_the_snapshot_of_the_failed_attempt(run: Attempts) -> None:
+    with pytest.raises(RuntimeError):
+        run.attempt(Connector(breaks=RuntimeError("out of memory")))
+    assert run.timestamp == "2026-01-31T23:59"
+    run.attempt()
+    assert run.manifest()["workflow_run_id"] == run.run_id
+
+
+@pytest.mark.parametrize("key", [f"{SNAPSHOT}part-0", MANIFEST])
+def test_a_minute_that_another_run_owns_is_left_alone(
+    run: Attempts, put: Any, keys: Any, key: str
+) -> None:
+    """The next free minute is taken, over the end of a month."""
+    put(key)
+    run.attempt()
+    assert run.timestamp == "2026-02-01T00:00"
+    assert keys() == sorted([key, "manifests/parquet/Reviews/2026-02-01T00:00.json"])
+
+
+def test_runs_in_one_minute_get_a_snapshot_each(run: Attempts) -> None:
+    runs = [run, run.next_run(), run.next_run()]
+    for each in runs:
+        each.attempt()
+    expected = ["2026-01-31T23:59", "2026-02-01T00:00", "2026-02-01T00:01"]
+    assert [each.timestamp for each in runs] == expected
+
+
+def test_a_complete_snapshot_is_not_read_again(
+    run: Attempts, put: Any, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run.attempt()
+    put(f"{TEMP}{run.run_id}/left")
+    assert run.attempt().options == []
+    assert "complete already" in capsys.readouterr().out
+
+
+def test_a_complete_snapshot_that_lost_its_files_is_made_again(run: Attempts, put: Any) -> None:
+    run.attempt()
+    lost = {**run.manifest(), "files": [{"key": f"{SNAPSHOT}part-0", "bytes": 6}]}
+    put(MANIFEST, body=json.dumps(lost).encode())
+    run.attempt()
+    assert run.manifest()["files"] == []
+
+
+def test_a_resumed_run_leaves_the_snapshot_of_the_run_before(run: Attempts) -> None:
+    """It is a run of its own, with the properties of the former one."""
+    run.attempt()
+    resumed = run.next_run()
+    resumed.put_timestamp("2026-01-31T23:59")
+    resumed.attempt()
+    assert resumed.timestamp == "2026-02-01T00:00"
+    assert run.manifest()["workflow_run_id"] == run.run_id
+
+
+def test_a_manifest_of_another_run_is_never_overwritten(run: Attempts, put: Any) -> None:
+    """Not even when it came while this run was reading."""
+    other = json.dumps({"workflow_run_id": "wr_other", "files": []}).encode()
+    meanwhile = Connector(leaves=lambda: put(MANIFEST, body=other))
+    with pytest.raises(ExportFailed, match="completed by another workflow run, wr_other"):
+        run.attempt(meanwhile)
+    assert run.manifest()["workflow_run_id"] == "wr_other"
+
+
+@pytest.mark.parametrize("edited", ["yesterday", "2026-1-1T1:1", "2026-01-31T23:59/../x"])
+def test_an_edited_timestamp_is_refused(run: Attempts, edited: str) -> None:
+    run.put_timestamp(edited)
+    with pytest.raises(ExportFailed, match="SnapshotTimestamp is"):
+        run.attempt()
+
+
+# --- leftovers --------------------------------------------------------------------------------
+def test_what_a_killed_attempt_left_is_cleared_first(
+    run: Attempts, put: Any, put_many: Any, keys: Any
+) -> None:
+    """More than one page of a listing, and one call of a deletion, holds."""
+    run.put_timestamp("2026-01-31T23:59")
+    left = [f"{SNAPSHOT}part-{number:04}" for number in range(1_001)]
+    put_many(left)
+    put(f"{TEMP}{run.run_id}/run-1", f"{SNAPSHOT.rstrip('/')}_$folder$")
+    put(f"{NEXT}part-0", f"{TEMP}wr_other/run-1")
+    run.attempt()
+    assert keys() == sorted([f"{TEMP}wr_other/run-1", MANIFEST, f"{NEXT}part-0"])
+
+
+def test_a_failed_attempt_leaves_nothing_for_the_crawler(
+    run: Attempts, put: Any, keys: Any
+) -> None:
+    temp = f"{TEMP}{run.run_id}/run-1"
+    with pytest.raises(RuntimeError, match="out of memory"):
+        run.attempt(
+            Connector(
+                breaks=RuntimeError("out of memory"),
+                leaves=lambda: put(temp, f"{SNAPSHOT}part-0"),
+            )
+        )
+    assert keys() == []
+
+
+def test_only_data_is_kept_of_what_spark_wrote(aws: SimpleNamespace, put: Any, keys: Any) -> None:
+    put(f"{SNAPSHOT}part-00000.parquet", f"{SNAPSHOT}part-00001.parquet")
+    put(f"{SNAPSHOT}part-00002.parquet", SNAPSHOT, body=b"")
+    put(f"{SNAPSHOT}_SUCCESS", f"{SNAPSHOT}_temporary/0/part-00003", f"{SNAPSHOT}.hidden")
+    kept = export_table.keep_part_files(aws.s3, BUCKET, SNAPSHOT)
+    assert kept == {f"{SNAPSHOT}part-00000.parquet": 6, f"{SNAPSHOT}part-00001.parquet": 6}
+    assert keys() == list(kept)
+
+
+# --- checks -----------------------------------------------------------------------------------
+def test_a_table_that_is_missing_is_named(run: Attempts, keys: Any) -> None:
+    run.clients.dynamodb.delete_table(TableName="Reviews")
+    with pytest.raises(ExportFailed, match="no DynamoDB table 'Reviews' in eu-west-1"):
+        run.attempt()
+    assert (run.timestamp, keys()) == (None, [])
+
+
+def test_a_job_outside_a_workflow_run_says_what_to_start(run: Attempts) -> None:
+    with pytest.raises(ExportFailed, match="start a run of the workflow"):
+        run.attempt(WORKFLOW_RUN_ID="")
+
+
+@pytest.mark.parametrize("location", ["csv/Reviews/", "parquet/reviews/", ""])
+def test_the_catalog_table_of_another_export_is_not_touched(run: Attempts, location: str) -> None:
+    """Another format, or a table whose name folds to the same."""
+    create_table(run.clients.glue, f"s3://{BUCKET}/{location}")
+    connector = Connector()
+    with pytest.raises(ExportFailed, match="deploy this export with a CatalogPrefix"):
+        run.attempt(connector)
+    assert (run.timestamp, connector.options) == (None, [])
+
+
+def test_the_catalog_table_of_this_export_is_fine(run: Attempts) -> None:
+    create_table(run.clients.glue, f"s3://{BUCKET}/parquet/Reviews")
+    run.attempt()
+
+
+def create_table(glue: Any, location: str) -> None:
+    glue.create_table(
+        DatabaseName=DATABASE,
+        TableInput={"Name": "snapshots_reviews", "StorageDescriptor": {"Location": location}},
+    )
+
+
+@pytest.mark.parametrize("cause", ["AccessDeniedException", "ResourceNotFoundException"])
+def test_what_forbids_the_scan_is_told_in_one_line(run: Attempts, cause: str) -> None:
+    """Not in a page of Java."""
+    java = RuntimeError(f"An error occurred while calling o1.\n: x.SparkException\n at {cause}: a")
+    with pytest.raises(ExportFailed) as failed:
+        run.attempt(Connector(breaks=java))
+    assert str(failed.value) == f"cannot scan the DynamoDB table 'Reviews': {cause}"

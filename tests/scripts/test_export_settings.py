@@ -1,0 +1,149 @@
+"""What the export job makes of its arguments and of the run's properties."""
+
+from __future__ import annotations
+
+import export_table
+import pytest
+from export_table import ExportFailed
+from hypothesis import given
+from hypothesis import strategies as st
+
+ARGUMENTS = {
+    "TableName": "Reviews",
+    "OutputFormat": "orc",
+    "BucketName": "exports",
+    "DatabaseName": "dynamodb_exports",
+    "CatalogPrefix": "",
+    "ScriptsVersion": "v7",
+    "MaxConsumedReadThroughput": "0.25",
+    "Splits": "0",
+    "WorkerType": "G.2X",
+    "NumberOfWorkers": "11",
+    "GlueVersion": "5.1",
+    "JOB_NAME": "ReviewsExportToorc",
+    "JOB_RUN_ID": "jr_1",
+    "WORKFLOW_NAME": "dynoexport-Reviews-orc",
+    "WORKFLOW_RUN_ID": "wr_1",
+}
+
+
+def argv(**arguments: str) -> list[str]:
+    pairs = {**ARGUMENTS, **arguments}.items()
+    return [word for name, value in pairs for word in (f"--{name}", value)]
+
+
+def settings(**properties: str) -> export_table.Settings:
+    return export_table.settings_of(export_table.merge(ARGUMENTS, properties))
+
+
+def test_arguments_that_glue_adds_do_no_harm() -> None:
+    words = [*argv(), "--TempDir", "s3://x/", "--enable-metrics", "--job-language", "python"]
+    assert export_table.parse_arguments(words) == ARGUMENTS
+
+
+def test_an_empty_catalog_prefix_may_come_without_a_value_or_not_at_all() -> None:
+    words = argv()
+    at = words.index("--CatalogPrefix")
+    for fewer in (words[:at] + words[at + 2 :], words[: at + 1] + words[at + 2 :]):
+        assert export_table.parse_arguments(fewer)["CatalogPrefix"] == ""
+
+
+def test_an_argument_that_is_missing_is_named(capsys: pytest.CaptureFixture[str]) -> None:
+    words = argv()
+    at = words.index("--Splits")
+    with pytest.raises(SystemExit):
+        export_table.parse_arguments(words[:at] + words[at + 2 :])
+    assert "--Splits" in capsys.readouterr().err
+
+
+def test_a_run_overrides_what_it_may() -> None:
+    changed = settings(Splits="7", MaxConsumedReadThroughput="1.5", SnapshotRetentionDays="3")
+    assert (changed.splits, changed.read_percent) == (7, 1.5)
+    assert (settings().splits, settings().read_percent) == (0, 0.25)
+
+
+def test_a_run_cannot_change_what_its_job_is_given() -> None:
+    assert settings(BucketName="elsewhere", DatabaseName="other").bucket == "exports"
+
+
+@pytest.mark.parametrize(("name", "value"), [("TableName", "Orders"), ("OutputFormat", "csv")])
+def test_a_run_of_another_export_is_refused(name: str, value: str) -> None:
+    with pytest.raises(ExportFailed, match=f"{name} is '{value}', but this job exports"):
+        settings(**{name: value})
+
+
+def test_a_run_that_names_the_same_table_is_taken() -> None:
+    assert settings(TableName="Reviews", OutputFormat="orc").table == "Reviews"
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "allowed"),
+    [
+        ("MaxConsumedReadThroughput", "0.05", "a number from 0.1 to 1.5"),
+        ("MaxConsumedReadThroughput", "1.51", "a number from 0.1 to 1.5"),
+        ("MaxConsumedReadThroughput", "nan", "a number from 0.1 to 1.5"),
+        ("MaxConsumedReadThroughput", "", "a number from 0.1 to 1.5"),
+        ("Splits", "-1", "a whole number from 0 to 1000000"),
+        ("Splits", "1000001", "a whole number from 0 to 1000000"),
+        ("Splits", "2.5", "a whole number from 0 to 1000000"),
+        ("Splits", "many\nmore", "a whole number from 0 to 1000000"),
+    ],
+)
+def test_a_bad_number_is_refused_in_one_line(name: str, value: str, allowed: str) -> None:
+    """The line names the setting, its value and what is allowed."""
+    with pytest.raises(ExportFailed) as refused:
+        settings(**{name: value})
+    assert str(refused.value) == f"{name} is {value!r}, allowed is {allowed}"
+    assert "\n" not in str(refused.value)
+
+
+@given(st.dictionaries(st.sampled_from(sorted(ARGUMENTS)), st.text(max_size=20)))
+def test_whatever_a_run_says_it_is_taken_or_refused_in_one_line(
+    properties: dict[str, str],
+) -> None:
+    try:
+        changed = settings(**properties)
+    except ExportFailed as refused:
+        assert len(str(refused).splitlines()) == 1  # noqa: PT017
+    else:
+        assert 0.1 <= changed.read_percent <= 1.5
+        assert 0 <= changed.splits <= 1_000_000
+
+
+@pytest.mark.parametrize(
+    ("worker_type", "workers", "glue_version", "splits"),
+    [
+        ("G.1X", 10, "2.0", 72),
+        ("G.2X", 10, "2.0", 144),
+        ("G.1X", 10, "3.0", 36),
+        ("G.2X", 11, "4.0", 80),
+        ("G.4X", 3, "5.0", 32),
+        ("G.8X", 5, "5.1", 128),
+        ("G.1X", 2, "6.0", 4),
+        ("G.1X", 1, "6.0", 1),
+        ("G.8X", 40_000, "6.0", 1_000_000),
+    ],
+)
+def test_splits_are_executors_by_slots(
+    worker_type: str, workers: int, glue_version: str, splits: int
+) -> None:
+    assert export_table.splits_for(worker_type, workers, glue_version) == splits
+
+
+@pytest.mark.parametrize(("worker_type", "glue_version"), [("R.1X", "5.1"), ("G.4X", "2.0")])
+def test_a_worker_without_published_slots_needs_splits(worker_type: str, glue_version: str) -> None:
+    with pytest.raises(ExportFailed, match="set Splits"):
+        export_table.splits_for(worker_type, 10, glue_version)
+
+
+@pytest.mark.parametrize(
+    ("json_bytes", "fmt", "files"),
+    [
+        (1, "parquet", 1),
+        (128 << 20, "json", 1),
+        ((128 << 20) + 1, "json", 2),
+        (10 << 30, "json", 80),
+    ],
+)
+def test_files_have_about_128_mb(json_bytes: int, fmt: str, files: int) -> None:
+    assert export_table.files_for(json_bytes, fmt) == files

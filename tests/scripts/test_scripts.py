@@ -1,0 +1,223 @@
+"""What holds for both scripts: they fit templates, names, old Pythons and old Sparks."""
+
+from __future__ import annotations
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import create_current_view
+import export_table
+import pytest
+from conftest import SCRIPTS
+from hypothesis import given
+from hypothesis import strategies as st
+
+from dynoexport import limits, naming, settings
+from dynoexport.model import OutputFormat, WorkerType
+
+EXPORT = SCRIPTS / naming.EXPORT_SCRIPT
+VIEW = SCRIPTS / naming.VIEW_SCRIPT
+TABLES = st.from_regex(rf"\A{limits.DYNAMODB_TABLE_NAME_PATTERN}\Z")
+FORMATS = st.sampled_from([fmt.value for fmt in OutputFormat])
+TIMESTAMPS = st.datetimes().map(lambda moment: moment.strftime(naming.TIMESTAMP_FORMAT))
+PREFIXES = st.from_regex(rf"\A{naming.CATALOG_PREFIX_PATTERN}\Z")
+
+
+# --- the templates ----------------------------------------------------------------------------
+def test_each_script_takes_the_arguments_its_job_is_given() -> None:
+    """Neither more nor less: arguments are the only bridge between template and script."""
+    assert set(export_table.JOB_ARGUMENTS) == set(settings.EXPORT_JOB_ARGUMENTS)
+    assert set(create_current_view.JOB_ARGUMENTS) == set(settings.VIEW_JOB_ARGUMENTS)
+
+
+def test_together_the_scripts_take_what_a_run_may_override() -> None:
+    overridable = {*export_table.OVERRIDABLE, *create_current_view.OVERRIDABLE}
+    assert overridable == set(settings.OVERRIDABLE_RUN_PROPERTIES)
+    for script in (export_table, create_current_view):
+        assert set(script.IDENTITY) == set(settings.RUN_PROPERTIES) - overridable
+        assert script.SNAPSHOT_TIMESTAMP == settings.SNAPSHOT_TIMESTAMP
+
+
+def test_limits_are_those_of_the_package() -> None:
+    """What the template lets through, the job does not refuse, and the other way round."""
+    assert export_table.SPLITS_MAX == limits.DYNAMODB_SPLITS_MAX
+    assert export_table.READ_PERCENT_MIN == limits.DYNAMODB_READ_PERCENT_MIN
+    assert export_table.READ_PERCENT_MAX == limits.DYNAMODB_READ_PERCENT_MAX
+    assert set(export_table.FORMATS) == {fmt.value for fmt in OutputFormat}
+    assert set(export_table.BYTES_PER_JSON_BYTE) == set(export_table.FORMATS)
+    assert set(export_table.SLOTS) == {kind.value for kind in WorkerType}
+
+
+# --- the names --------------------------------------------------------------------------------
+@given(table=TABLES, fmt=FORMATS, timestamp=TIMESTAMPS, prefix=PREFIXES)
+def test_names_and_keys_are_those_of_the_package(
+    table: str, fmt: str, timestamp: str, prefix: str
+) -> None:
+    for script in (export_table, create_current_view):
+        assert script.PARTITION_KEY == naming.PARTITION_KEY
+        assert script.TIMESTAMP_FORMAT == naming.TIMESTAMP_FORMAT
+        assert script.fold(table) == naming.fold(table)
+        assert script.snapshots_table(table, prefix) == naming.snapshots_table(table, prefix)
+        assert script.data_prefix(table, fmt) == naming.data_prefix(table, fmt)
+        key = naming.snapshot_prefix(table, fmt, timestamp)
+        assert script.snapshot_prefix(table, fmt, timestamp) == key
+        assert script.manifest_key(table, fmt, timestamp) == naming.manifest_key(
+            table, fmt, timestamp
+        )
+    assert export_table.temp_prefix(table, fmt) == naming.temp_prefix(table, fmt)
+    assert create_current_view.view(table, prefix) == naming.view(table, prefix)
+    assert create_current_view.manifest_prefix(table, fmt) == naming.manifest_prefix(table, fmt)
+
+
+# --- old Pythons ------------------------------------------------------------------------------
+@pytest.mark.parametrize("script", [EXPORT, VIEW])
+def test_valid_from_python_3_7_on(script: Path) -> None:
+    """Glue 2.0 and 3.0 run Python 3.7."""
+    vermin = Path(sys.executable).with_name("vermin")
+    done = subprocess.run(
+        [vermin, "--target=3.7-", "--violations", script],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout
+
+
+@pytest.mark.parametrize("version", ["3.7", "3.9", "3.10", "3.13"])
+@pytest.mark.parametrize("script", [EXPORT, VIEW])
+def test_compiles_where_the_interpreter_is_at_hand(script: Path, version: str) -> None:
+    """The interpreters of Glue 2.0 and 3.0, of Python shell, of Glue 4.0 and of Glue 6.0."""
+    found = sorted(Path.home().glob(f".pyenv/versions/{version}.*/bin/python"))
+    if not found:
+        pytest.skip(f"no Python {version} here")
+    code = "import sys; compile(open(sys.argv[1]).read(), sys.argv[1], 'exec')"
+    subprocess.run([found[-1], "-W", "error", "-c", code, script], check=True)
+
+
+# --- old Sparks -------------------------------------------------------------------------------
+# Every call of pyspark in the scripts, with the Spark version it came with
+# (https://spark.apache.org/docs/latest/api/python/reference/: "versionadded"). Glue 2.0 has 2.4.
+FUNCTIONS = {
+    "base64": "1.5",
+    "col": "1.3",
+    "length": "1.5",
+    "regexp_replace": "1.5",
+    "sum": "1.3",
+    "to_json": "2.1",  # of arrays and maps since 2.4
+}
+TYPES = {"ArrayType", "BinaryType", "MapType", "StructField", "StructType"}  # all since 1.3
+METHODS = {
+    # SparkSession, SparkContext, RDD
+    "conf": "2.0",
+    "createDataFrame": "2.0",
+    "getOrCreate": "1.4",
+    "map": "0.7",
+    "mapPartitions": "0.7",
+    "parallelize": "0.7",
+    "read": "2.0",
+    "sparkContext": "2.0",
+    "sum": "0.7",
+    # DataFrameReader, DataFrameWriter
+    "format": "1.4",
+    "json": "1.4",
+    "load": "1.4",
+    "mode": "1.4",
+    "option": "1.5",
+    "save": "1.4",
+    "set": "2.0",
+    "text": "1.6",
+    "write": "1.4",
+    # DataFrame, Column
+    "agg": "1.3",
+    "alias": "1.3",
+    "cast": "1.3",
+    "coalesce": "1.4",
+    "columns": "1.3",
+    "count": "1.3",
+    "first": "1.3",
+    "rdd": "1.3",
+    "schema": "1.3",
+    "select": "1.3",
+    "startswith": "1.3",
+    "toDF": "1.6",
+    "where": "1.3",
+    # StructType, StructField, ArrayType, MapType
+    "containsNull": "1.3",
+    "dataType": "1.3",
+    "elementType": "1.3",
+    "fields": "1.3",
+    "keyType": "1.3",
+    "name": "1.3",
+    "names": "1.5",
+    "nullable": "1.3",
+    "simpleString": "1.3",
+    "valueContainsNull": "1.3",
+    "valueType": "1.3",
+}
+# Variables of the script that hold something of Spark's.
+SPARK_VARIABLES = {
+    "SparkContext",
+    "column",
+    "field",
+    "items",
+    "kind",
+    "lines",
+    "named",
+    "out",
+    "rows",
+    "spark",
+    "texts",
+    "typed",
+    "writer",
+}
+
+
+def _root(node: ast.expr) -> str:
+    """The variable that an expression of attributes and calls starts from."""
+    while isinstance(node, (ast.Attribute, ast.Call)):
+        node = node.func if isinstance(node, ast.Call) else node.value
+    return node.id if isinstance(node, ast.Name) else ""
+
+
+def test_only_pyspark_calls_that_spark_2_4_has() -> None:
+    """Every function, type and method used is on the list above, and all of the list is used."""
+    functions, types, methods = set(), set(), set()
+    for node in ast.walk(ast.parse(EXPORT.read_text())):
+        if isinstance(node, ast.ImportFrom) and node.module == "pyspark.sql.types":
+            types |= {alias.name for alias in node.names}
+        if isinstance(node, ast.Attribute):
+            root = _root(node)
+            if root == "F" and isinstance(node.value, ast.Name):
+                functions.add(node.attr)
+            elif root == "F" or root in SPARK_VARIABLES:
+                methods.add(node.attr)
+    assert functions == set(FUNCTIONS)
+    assert types - {"DataType"} == TYPES
+    assert methods == set(METHODS)
+    assert all(
+        tuple(map(int, since.split("."))) <= (2, 4) for since in {**METHODS, **FUNCTIONS}.values()
+    )
+
+
+def test_the_view_script_needs_no_spark() -> None:
+    """Python shell has none."""
+    imported = {
+        name.split(".")[0]
+        for node in ast.walk(ast.parse(VIEW.read_text()))
+        if isinstance(node, (ast.Import, ast.ImportFrom))
+        for name in (
+            [node.module or ""]
+            if isinstance(node, ast.ImportFrom)
+            else [alias.name for alias in node.names]
+        )
+    }
+    assert not imported & {"pyspark", "awsglue"}
+
+
+@pytest.mark.parametrize("script", [EXPORT, VIEW])
+def test_a_function_fits_on_a_screen(script: Path) -> None:
+    for node in ast.walk(ast.parse(script.read_text())):
+        if isinstance(node, ast.FunctionDef):
+            assert (node.end_lineno or 0) - node.lineno < 50, node.name
