@@ -1,0 +1,129 @@
+"""A template as CloudFormation would see it once parameters are given: intrinsics resolved.
+
+Only what the templates use; anything else is an error, so that a test never passes on a value
+that was silently left alone.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import cfn_flip
+
+from dynoexport import assets
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+NO_VALUE = object()
+
+# What the common stack exports, in a partition, region and account unlike any default.
+IMPORTS = {
+    "shared-BucketName": "the-bucket",
+    "shared-DatabaseName": "the_database",
+    "shared-WorkGroup": "the-work-group",
+    "shared-SecurityConfiguration": "the-security-configuration",
+    "shared-KmsKeyArn": "arn:aws-cn:kms:cn-north-1:123456789012:key/k",
+    "shared-TopicArn": "arn:aws-cn:sns:cn-north-1:123456789012:the-topic",
+}
+PSEUDO = {
+    "AWS::Partition": "aws-cn",
+    "AWS::Region": "cn-north-1",
+    "AWS::AccountId": "123456789012",
+    "AWS::StackName": "shared",
+    "AWS::NoValue": NO_VALUE,
+}
+
+
+def parsed(name: str) -> dict[str, Any]:
+    """The template on disk, short-form intrinsics spelled out."""
+    found: dict[str, Any] = json.loads(cfn_flip.to_json(assets.template(name)))
+    return found
+
+
+@dataclass
+class Deployed:
+    """The resources and outputs that a template makes of the given parameters."""
+
+    template: dict[str, Any]
+    parameters: dict[str, str]
+    imports: dict[str, str] = field(default_factory=lambda: dict(IMPORTS))
+
+    def __post_init__(self) -> None:
+        defaults = {
+            name: str(parameter["Default"])
+            for name, parameter in self.template["Parameters"].items()
+            if "Default" in parameter
+        }
+        self.values: dict[str, Any] = {**PSEUDO, **defaults, **self.parameters}
+
+    def holds(self, condition: str) -> bool:
+        return bool(self.resolve(self.template["Conditions"][condition]))
+
+    def section(self, name: str) -> dict[str, Any]:
+        """The section's members whose conditions hold, resolved."""
+        return {
+            key: self.resolve(item)
+            for key, item in self.template[name].items()
+            if "Condition" not in item or self.holds(item["Condition"])
+        }
+
+    def properties(self, logical_id: str) -> dict[str, Any]:
+        found: dict[str, Any] = self.section("Resources")[logical_id]["Properties"]
+        return found
+
+    def outputs(self) -> dict[str, Any]:
+        return {key: output["Value"] for key, output in self.section("Outputs").items()}
+
+    def resolve(self, value: Any) -> Any:
+        if isinstance(value, list):
+            return [each for each in map(self.resolve, value) if each is not NO_VALUE]
+        if not isinstance(value, dict):
+            return value
+        if len(value) == 1:
+            ((key, argument),) = value.items()
+            if key in {"Ref", "Condition"} or key.startswith("Fn::"):
+                return self._call(key.removeprefix("Fn::"), argument)
+        members = ((key, self.resolve(each)) for key, each in value.items() if key != "Condition")
+        kept = {key: each for key, each in members if each is not NO_VALUE}
+        if isinstance(value.get("Condition"), dict):  # IAM's, not CloudFormation's
+            kept["Condition"] = self.resolve(value["Condition"])
+        return kept
+
+    def _call(self, function: str, argument: Any) -> Any:
+        functions: dict[str, Callable[[Any], Any]] = {
+            "Ref": self._ref,
+            "Condition": self.holds,
+            "Sub": self._sub,
+            "If": lambda each: self.resolve(each[1] if self.holds(each[0]) else each[2]),
+            "Equals": lambda each: self.resolve(each[0]) == self.resolve(each[1]),
+            "Not": lambda each: not self.resolve(each[0]),
+            "And": lambda each: all(map(self.resolve, each)),
+            "Or": lambda each: any(map(self.resolve, each)),
+            "ImportValue": lambda each: self.imports[self.resolve(each)],
+            "GetAtt": lambda each: f"{each[0]}.{each[1]}" if isinstance(each, list) else each,
+        }
+        return functions[function](argument)
+
+    def _ref(self, name: str) -> Any:
+        """A parameter's value, or a resource's name: its ``Name`` where it has one."""
+        if name in self.values:
+            return self.values[name]
+        properties = self.template["Resources"][name]["Properties"]
+        holder = properties.get("CsvClassifier", properties)
+        for key in ("Name", "BucketName"):
+            if key in holder:
+                return self.resolve(holder[key])
+        return name
+
+    def _sub(self, argument: Any) -> str:
+        text, names = argument if isinstance(argument, list) else (argument, {})
+
+        def value(found: re.Match[str]) -> str:
+            name = found[1]
+            return str(self.resolve(names[name]) if name in names else self._ref(name))
+
+        return re.sub(r"\$\{([^!}]+)\}", value, text)
