@@ -20,13 +20,15 @@ if TYPE_CHECKING:
 
 NO_VALUE = object()
 
+KEY = "arn:aws-cn:kms:cn-north-1:123456789012:key/k"
+
 # What the common stack exports, in a partition, region and account unlike any default.
 IMPORTS = {
     "shared-BucketName": "the-bucket",
     "shared-DatabaseName": "the_database",
     "shared-WorkGroup": "the-work-group",
     "shared-SecurityConfiguration": "the-security-configuration",
-    "shared-KmsKeyArn": "arn:aws-cn:kms:cn-north-1:123456789012:key/k",
+    "shared-KmsKeyArn": KEY,
     "shared-TopicArn": "arn:aws-cn:sns:cn-north-1:123456789012:the-topic",
 }
 PSEUDO = {
@@ -127,3 +129,6 @@ class Deployed:
             return str(self.resolve(names[name]) if name in names else self._ref(name))
 
         return re.sub(r"\$\{([^!}]+)\}", value, text)
+
+    def of_type(self, kind: str) -> list[str]:
+        return [key for key, each in self.section("Resources").items() if each["Type"] == kind]

@@ -1,0 +1,173 @@
+"""The map in ``dynoexport/__init__.py`` is true: every module imports from those before it."""
+
+from __future__ import annotations
+
+import ast
+import re
+import sys
+from pathlib import Path
+
+import botocore.session
+import pytest
+
+import dynoexport
+from dynoexport import limits, naming, pipeline, settings
+from dynoexport.model import GlueVersion, OutputFormat, WorkerType
+
+ROOT = Path(__file__).parents[1]
+PACKAGE = ROOT / "dynoexport"
+MODULES = sorted(PACKAGE.rglob("*.py"))
+SCRIPTS = sorted((ROOT / "scripts").glob("*.py"))
+GLUE = botocore.session.get_session().get_service_model("glue")
+
+
+def layers() -> list[str]:
+    """The modules of the map in its order: what stands left of the gap in its indented lines."""
+    lines = re.findall(r"^ {4}(\S.*?)(?:  .*)?$", dynoexport.__doc__ or "", re.MULTILINE)
+    return [name for line in lines for name in re.split(r",\s*", line) if name]
+
+
+LAYERS = layers()
+
+
+def layer(module: str) -> str:
+    """``dynoexport.stacks.table`` belongs to ``stacks``."""
+    return module.split(".")[1] if "." in module else ""
+
+
+def imports(path: Path) -> set[str]:
+    """Everything the file imports, wherever in it, by full name; ``from a import b`` is a.b."""
+    found = set()
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{path}: import by full name"
+            found |= {f"{node.module}.{alias.name}" for alias in node.names}
+    return found
+
+
+def module_name(path: Path) -> str:
+    parts = path.relative_to(ROOT).with_suffix("").parts
+    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+
+
+def test_every_module_has_its_place_in_the_map() -> None:
+    found = {layer(module_name(path)) for path in MODULES} - {""}
+    assert found == set(LAYERS)
+
+
+@pytest.mark.parametrize("path", MODULES, ids=module_name)
+def test_no_module_imports_upward(path: Path) -> None:
+    name = module_name(path)
+    own = LAYERS.index(layer(name)) if layer(name) else -1
+    for imported in imports(path):
+        if imported.startswith("dynoexport.") and layer(imported) in LAYERS:
+            assert LAYERS.index(layer(imported)) <= own, f"{name} imports {imported}"
+
+
+def test_the_map_itself_imports_nothing() -> None:
+    assert imports(PACKAGE / "__init__.py") == {"__future__.annotations"} or not imports(
+        PACKAGE / "__init__.py"
+    )
+
+
+def test_the_local_endpoint_does_not_know_what_it_runs() -> None:
+    """It reads the deployed triggers: agreeing with our description would prove nothing."""
+    ours = {"pipeline", "graph", "policies", "grants", "stacks"}
+    for path in (PACKAGE / "local").rglob("*.py"):
+        found = {layer(name) for name in imports(path) if name.startswith("dynoexport.")}
+        assert not found & ours, module_name(path)
+
+
+@pytest.mark.parametrize("path", SCRIPTS, ids=lambda path: path.name)
+def test_a_job_script_stands_alone(path: Path) -> None:
+    """Glue runs one file; what is imported must be Python's, or Glue's own."""
+    glue = {"awsglue", "boto3", "botocore", "pyspark", "mypy_boto3_athena", "mypy_boto3_dynamodb"}
+    glue |= {"mypy_boto3_glue", "mypy_boto3_s3"}  # types only
+    foreign = {
+        name for name in imports(path) if name.split(".")[0] not in sys.stdlib_module_names | glue
+    }
+    assert foreign == set()
+
+
+def constant(path: Path, name: str) -> object:
+    """The value of a constant, without running the file."""
+    for node in ast.parse(path.read_text(encoding="utf-8")).body:
+        if isinstance(node, ast.Assign) and [ast.unparse(each) for each in node.targets] == [name]:
+            return ast.literal_eval(node.value)
+    raise AssertionError(f"{path} has no {name}")
+
+
+@pytest.mark.parametrize(
+    ("script", "arguments"),
+    [
+        (naming.EXPORT_SCRIPT, settings.EXPORT_JOB_ARGUMENTS),
+        (naming.VIEW_SCRIPT, settings.VIEW_JOB_ARGUMENTS),
+    ],
+)
+def test_a_script_declares_the_arguments_that_its_job_passes(
+    script: str, arguments: tuple[str, ...]
+) -> None:
+    """Both ways: none is unknown to the script, none is missing from the job."""
+    declared = constant(ROOT / "scripts" / script, "JOB_ARGUMENTS")
+    assert sorted(declared) == sorted(arguments)
+
+
+def test_there_are_job_scripts() -> None:
+    assert [path.name for path in SCRIPTS] == ["create_current_view.py", "export_table.py"]
+
+
+@pytest.mark.parametrize("path", [*MODULES, *SCRIPTS], ids=lambda path: path.name)
+def test_no_module_is_a_drawer_for_odds_and_ends(path: Path) -> None:
+    assert path.stem not in {"utils", "util", "helpers", "misc", "base"}
+
+
+# --- AWS's lists ----------------------------------------------------------------------------------
+def enum(shape: str) -> set[str]:
+    return set(GLUE.shape_for(shape).enum)
+
+
+def test_worker_types_exist() -> None:
+    assert {worker.value for worker in WorkerType} <= enum("WorkerType")
+
+
+def test_trigger_types_are_all_of_glues() -> None:
+    assert set(pipeline.TRIGGER_TYPES) == enum("TriggerType")
+
+
+def test_states_that_triggers_listen_for_exist() -> None:
+    assert set(pipeline.JOB_STATES) <= enum("JobRunState")
+    assert set(pipeline.CRAWL_STATES) <= enum("CrawlState")
+    assert enum("LogicalOperator") == {pipeline.EQUALS}
+
+
+def test_glue_versions_have_the_form_that_glue_takes() -> None:
+    pattern = GLUE.shape_for("GlueVersionString").metadata["pattern"]
+    assert all(re.fullmatch(pattern, version.value) for version in GlueVersion)
+    assert set(limits.GLUE_END_OF_LIFE) <= {version.value for version in GlueVersion}
+
+
+def test_the_default_glue_version_has_not_ended() -> None:
+    assert settings.DEFAULT_GLUE_VERSION.value not in limits.GLUE_END_OF_LIFE
+
+
+def test_every_format_is_known() -> None:
+    """The baseline's six; a new one needs its own words in many places."""
+    assert {fmt.value for fmt in OutputFormat} == {"avro", "csv", "json", "orc", "parquet", "xml"}
+
+
+def test_names_are_limited_as_glues_model_says() -> None:
+    assert GLUE.shape_for("NameString").metadata["max"] == limits.GLUE_NAME_MAX
+
+
+# --- settings -------------------------------------------------------------------------------------
+def test_no_setting_is_a_prefix_of_another() -> None:
+    """Glue up to 5.1 takes a prefix of an argument's name for the name."""
+    names = {*settings.EXPORT_JOB_ARGUMENTS, *settings.VIEW_JOB_ARGUMENTS}
+    names |= {*settings.RUN_PROPERTIES, settings.SNAPSHOT_TIMESTAMP}
+    assert not [(a, b) for a in names for b in names if a != b and b.startswith(a)]
+
+
+def test_what_a_run_may_override_is_among_its_properties() -> None:
+    assert set(settings.OVERRIDABLE_RUN_PROPERTIES) <= set(settings.RUN_PROPERTIES)

@@ -1,0 +1,91 @@
+"""Schedules as AWS Glue takes them."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta, timezone
+
+import pytest
+
+from dynoexport import schedule, settings
+from dynoexport.errors import ScheduleRefused
+
+NOON = datetime(2026, 5, 6, 12, 0, tzinfo=timezone.utc)  # a Wednesday
+
+
+def firings(expression: str, count: int = 3) -> list[str]:
+    times = schedule.firings(expression, after=NOON, count=count)
+    return [f"{time:%m-%d %H:%M}" for time in times]
+
+
+@pytest.mark.parametrize(
+    ("expression", "times"),
+    [
+        (settings.DEFAULT_SCHEDULE, ["05-07 10:00", "05-08 10:00", "05-09 10:00"]),
+        ("cron(15 12 * * ? *)", ["05-06 12:15", "05-07 12:15", "05-08 12:15"]),
+        ("cron(0/20 13 * * ? *)", ["05-06 13:00", "05-06 13:20", "05-06 13:40"]),
+        # 1 is Sunday, unlike Unix's cron, where it is Monday.
+        ("cron(0 8 ? * 1 *)", ["05-10 08:00", "05-17 08:00", "05-24 08:00"]),
+        ("cron(0 8 ? * MON-FRI *)", ["05-07 08:00", "05-08 08:00", "05-11 08:00"]),
+        ("cron(0 8 L * ? *)", ["05-31 08:00", "06-30 08:00", "07-31 08:00"]),
+    ],
+)
+def test_a_schedule_fires_when_aws_says(expression: str, times: list[str]) -> None:
+    assert firings(expression) == times
+
+
+def test_times_are_utc_wherever_one_is() -> None:
+    tokyo = timezone(timedelta(hours=9))
+    (time,) = schedule.firings(settings.DEFAULT_SCHEDULE, after=NOON.astimezone(tokyo), count=1)
+    assert (time.hour, time.utcoffset()) == (10, timedelta(0))
+
+
+def test_a_schedule_that_ends_gives_fewer_times() -> None:
+    assert schedule.firings("cron(0 10 7 5 ? 2026)", after=NOON, count=5) == [
+        datetime(2026, 5, 7, 10, 0, tzinfo=timezone.utc)
+    ]
+
+
+@pytest.mark.parametrize(
+    "expression",
+    [
+        "",
+        "every day",
+        "rate(1 day)",
+        "0 10 * * ? *",
+        "cron(0 10 * * ?)",
+        "cron(0 10 * * ? * *)",
+        "cron(60 10 * * ? *)",
+        "cron(0 24 * * ? *)",
+        "cron(0 10 32 * ? *)",
+        "cron(0 10 ? * 8 *)",
+    ],
+)
+def test_what_is_no_schedule_is_refused(expression: str) -> None:
+    with pytest.raises(ScheduleRefused, match="is not a Glue schedule") as refused:
+        schedule.check(expression, now=NOON)
+    assert "cron(0 10 * * ? *)" in refused.value.hint
+
+
+@pytest.mark.parametrize(
+    "expression",
+    ["cron(* * * * ? *)", "cron(0/4 * * * ? *)", "cron(0,3 10 * * ? *)", "cron(0,58 * * * ? *)"],
+)
+def test_more_often_than_every_five_minutes_is_refused(expression: str) -> None:
+    """Also if the short gap is over the hour."""
+    with pytest.raises(ScheduleRefused, match=r"fires every \d minutes"):
+        schedule.check(expression, now=NOON)
+
+
+@pytest.mark.parametrize("expression", ["cron(0/5 * * * ? *)", "cron(0,55 * * * ? *)"])
+def test_every_five_minutes_is_accepted(expression: str) -> None:
+    schedule.check(expression, now=NOON)
+
+
+@pytest.mark.parametrize("expression", ["cron(0 10 * * ? 2020)", "cron(0 10 30 2 ? *)"])
+def test_a_schedule_that_never_fires_is_refused(expression: str) -> None:
+    with pytest.raises(ScheduleRefused, match="never fires"):
+        schedule.check(expression, now=NOON)
+
+
+def test_a_schedule_that_fires_once_more_is_accepted() -> None:
+    schedule.check("cron(0 10 7 5 ? 2026)", now=NOON)

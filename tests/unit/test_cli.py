@@ -1,0 +1,182 @@
+"""The command as a user meets it: a process with exit code, stdout and stderr."""
+
+from __future__ import annotations
+
+import json
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from dynoexport import __version__
+
+ROOT = Path(__file__).parents[2]
+COMMAND = [sys.executable, "-c", "from dynoexport.cli import main; main(prog_name='dynoexport')"]
+
+
+def dynoexport(*words: str, cwd: Path = ROOT) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [*COMMAND, *words], cwd=cwd, capture_output=True, text=True, check=False, timeout=60
+    )
+
+
+def test_version() -> None:
+    assert dynoexport("--version").stdout == f"dynoexport, version {__version__}\n"
+
+
+def test_help_lists_every_command() -> None:
+    done = dynoexport("--help")
+    assert done.returncode == 0
+    for command in ("local", "names", "templates"):
+        assert f"  {command}" in done.stdout
+
+
+@pytest.mark.parametrize("words", [["--help"], ["templates", "--help"], ["names", "--help"]])
+def test_help_imports_nothing_heavy(words: list[str]) -> None:
+    """Measured in modules, not in seconds."""
+    program = (
+        "import sys\n"
+        "from dynoexport.cli import main\n"
+        f"main({words!r}, prog_name='dynoexport', standalone_mode=False)\n"
+        "heavy = {'boto3', 'botocore', 'troposphere', 'awacs', 'rich', 'moto', 'pyspark',\n"
+        "         'duckdb', 'pyarrow', 'sqlglot', 'aws_croniter'}\n"
+        "print(sorted(heavy & set(sys.modules)), file=sys.stderr)\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=True
+    )
+    assert done.stderr == "[]\n"
+
+
+def test_an_unknown_command_is_a_usage_error() -> None:
+    done = dynoexport("tamplates")
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "No such command 'tamplates'" in done.stderr
+
+
+def test_a_missing_extra_is_told_in_a_line(tmp_path: Path) -> None:
+    """An environment without what ``dynoexport local`` needs: its imports fail."""
+    program = (
+        "import sys\n"
+        "for name in ('moto', 'pyspark', 'duckdb', 'pyarrow', 'sqlglot', 'fastavro'):\n"
+        "    sys.modules[name] = None\n"
+        "from dynoexport.cli import main\n"
+        "main(['local', 'demo'], prog_name='dynoexport')\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, cwd=tmp_path, check=False
+    )
+    assert done.returncode == 1
+    assert "pip install 'dynoexport[local]'" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_an_interrupt_ends_quietly() -> None:
+    """Ctrl-C while it prints more than the pipe holds: exit code 130 and no traceback."""
+    tables = [f"Table{number}" for number in range(2_000)]
+    # A shell that starts tests in the background has switched the signal off.
+    listening = "import signal; signal.signal(signal.SIGINT, signal.default_int_handler)\n"
+    process = subprocess.Popen(
+        [*COMMAND[:2], listening + COMMAND[2], "names", *tables],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    assert process.stdout is not None
+    assert process.stdout.readline() == "Table0 as parquet\n"
+    process.send_signal(signal.SIGINT)
+    _, errors = process.communicate(timeout=60)
+    assert (process.returncode, errors.strip()) == (130, "")
+
+
+# --- templates -----------------------------------------------------------------------------------
+def test_templates_are_written_where_asked(tmp_path: Path) -> None:
+    done = dynoexport("templates", "--output-dir", str(tmp_path / "out"))
+    paths = [tmp_path / "out" / name for name in ("common.yaml", "table.yaml")]
+    assert done.stdout.splitlines() == [str(path) for path in paths]
+    for path in paths:
+        assert path.read_bytes() == (ROOT / "templates" / path.name).read_bytes()
+
+
+def test_templates_in_json_are_json(tmp_path: Path) -> None:
+    dynoexport("templates", "--output-dir", str(tmp_path), "--format", "json")
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["common.json", "table.json"]
+    assert json.loads((tmp_path / "table.json").read_text())["Resources"]["Workflow"]
+
+
+def test_check_passes_on_the_repository() -> None:
+    done = dynoexport("templates", "--check")
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+
+
+def test_check_names_the_file_that_differs_and_changes_nothing(tmp_path: Path) -> None:
+    dynoexport("templates", cwd=tmp_path)
+    changed = tmp_path / "templates" / "table.yaml"
+    changed.write_text(changed.read_text().replace("MaxConcurrentRuns: 1", "MaxConcurrentRuns: 2"))
+    before = changed.read_bytes()
+    done = dynoexport("templates", "--check", cwd=tmp_path)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr.startswith("Error: templates/table.yaml differs from what is generated\n")
+    assert "-        MaxConcurrentRuns: 2" in done.stderr
+    assert "+        MaxConcurrentRuns: 1" in done.stderr
+    assert changed.read_bytes() == before
+
+
+def test_an_old_glue_version_is_warned_of_on_stderr(tmp_path: Path) -> None:
+    done = dynoexport("templates", "--glue-version", "2.0", cwd=tmp_path)
+    assert done.returncode == 0
+    assert done.stderr.startswith("Warning: Glue 2.0 reached its end of life on 2026-04-01")
+    assert "Warning" not in done.stdout
+    assert "Default: '2.0'" in (tmp_path / "templates" / "table.yaml").read_text()
+
+
+def test_an_unknown_glue_version_is_a_usage_error() -> None:
+    assert dynoexport("templates", "--glue-version", "7.0").returncode == 2
+
+
+# --- names ---------------------------------------------------------------------------------------
+def test_names_of_an_export() -> None:
+    done = dynoexport("names", "My-Orders.v2", "--format", "csv", "--output", "json")
+    (export,) = json.loads(done.stdout)
+    assert export["stack"] == "dynoexport-My-Orders-v2-csv"
+    assert export["database"] == "dynamodb_exports"
+    assert export["names"]["export job"] == "My-Orders.v2ExportTocsv"
+    assert export["names"]["view"] == "my_orders_v2"
+    assert export["names"]["snapshots table"] == "snapshots_my_orders_v2"
+    assert export["locations"]["snapshots"] == (
+        "s3://dynamodb-exports-<account>-<region>/csv/My-Orders.v2/"
+    )
+
+
+def test_names_for_people_say_the_same() -> None:
+    (export,) = json.loads(dynoexport("names", "Reviews", "--output", "json").stdout)
+    shown = dynoexport("names", "Reviews").stdout
+    for name in (*export["names"].values(), *export["locations"].values(), export["stack"]):
+        assert f"  {name}\n" in shown
+
+
+def test_tables_that_fold_to_one_name_are_refused() -> None:
+    done = dynoexport("names", "Orders-eu", "orders.eu")
+    assert (done.returncode, done.stdout) == (1, "")
+    what, hint = done.stderr.splitlines()
+    assert what.startswith("Error: orders.eu (parquet) and Orders-eu (parquet) would both own")
+    assert "CatalogPrefix" in hint
+
+
+def test_a_prefix_keeps_names_apart() -> None:
+    done = dynoexport("names", "Reviews", "--catalog-prefix", "a_", "--output", "json")
+    assert json.loads(done.stdout)[0]["names"]["view"] == "a_reviews"
+
+
+@pytest.mark.parametrize("table", ["a", "T" * 250, "no spaces"])
+def test_a_name_that_cannot_work_is_refused_before_anything_is_deployed(table: str) -> None:
+    done = dynoexport("names", table)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr.startswith("Error: ")
+    assert "Traceback" not in done.stderr
+
+
+def test_names_needs_a_table() -> None:
+    assert dynoexport("names").returncode == 2

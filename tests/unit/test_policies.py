@@ -1,0 +1,251 @@
+"""Each role reaches its own table, prefixes and catalog entries, and nothing else.
+
+The policies are read from the shipped template, resolved in a partition that is not the default.
+"""
+
+from __future__ import annotations
+
+import fnmatch
+import re
+from typing import Any
+
+import pytest
+from deployed import Deployed, parsed
+
+from dynoexport import naming
+
+TABLE = parsed("table.yaml")
+ROLES = ("ExportRole", "CrawlerRole", "ViewRole")
+AT = "arn:aws-cn"
+HERE = "cn-north-1:123456789012"
+
+
+def deployed(**parameters: str) -> Deployed:
+    given = {"TableName": "Orders", "OutputFormat": "orc", "CommonStackName": "shared"}
+    return Deployed(TABLE, {**given, **parameters})
+
+
+def statements(role: str, **parameters: str) -> list[dict[str, Any]]:
+    (policy,) = deployed(**parameters).properties(role)["Policies"]
+    found: list[dict[str, Any]] = policy["PolicyDocument"]["Statement"]
+    return found
+
+
+def may(role: str, action: str, resource: str, **context: str) -> bool:
+    """Whether the role's policy allows the action, by IAM's rules for patterns."""
+    return any(
+        statement["Effect"] == "Allow"
+        and any(fnmatch.fnmatchcase(action, each) for each in statement["Action"])
+        and any(fnmatch.fnmatchcase(resource, each) for each in statement["Resource"])
+        and all(
+            any(fnmatch.fnmatchcase(context.get(key, ""), each) for each in as_list(patterns))
+            for keys in statement.get("Condition", {}).values()
+            for key, patterns in keys.items()
+        )
+        for statement in statements(role)
+    )
+
+
+def as_list(value: Any) -> list[str]:
+    return value if isinstance(value, list) else [value]
+
+
+def key(name: str) -> str:
+    return f"{AT}:s3:::the-bucket/{name}"
+
+
+def listing(prefix: str) -> dict[str, str]:
+    return {"s3:prefix": prefix}
+
+
+DATA = naming.snapshot_prefix("Orders", "orc", "2026-01-02T03:04")
+MANIFEST = naming.manifest_key("Orders", "orc", "2026-01-02T03:04")
+TEMP = naming.temp_prefix("Orders", "orc")
+WORKFLOW = naming.workflow("Orders", "orc", scheduled=False)
+BUCKET = f"{AT}:s3:::the-bucket"
+
+
+@pytest.mark.parametrize("role", ROLES)
+def test_only_glue_for_this_account_may_use_the_role(role: str) -> None:
+    (statement,) = deployed().properties(role)["AssumeRolePolicyDocument"]["Statement"]
+    assert statement["Principal"] == {"Service": "glue.amazonaws.com"}
+    assert statement["Action"] == ["sts:AssumeRole"]
+    assert statement["Condition"] == {"StringEquals": {"aws:SourceAccount": "123456789012"}}
+
+
+@pytest.mark.parametrize("role", ROLES)
+def test_no_policy_is_shared_or_managed(role: str) -> None:
+    """What is inline cannot be attached to anybody else."""
+    assert "ManagedPolicyArns" not in deployed().properties(role)
+
+
+@pytest.mark.parametrize("role", ROLES)
+def test_no_action_is_a_pattern(role: str) -> None:
+    for statement in statements(role):
+        assert not [action for action in statement["Action"] if "*" in action]
+
+
+def test_only_metrics_are_allowed_on_every_resource() -> None:
+    """CloudWatch knows no resources here; the namespace limits it."""
+    wild = [
+        (role, statement)
+        for role in ROLES
+        for statement in statements(role)
+        if "*" in statement["Resource"]
+    ]
+    ((role, statement),) = wild
+    assert (role, statement["Action"]) == ("ExportRole", ["cloudwatch:PutMetricData"])
+    assert statement["Condition"] == {"StringEquals": {"cloudwatch:namespace": "Glue"}}
+
+
+@pytest.mark.parametrize("action", ["dynamodb:DescribeTable", "dynamodb:Scan"])
+def test_only_the_export_job_reads_only_this_table(action: str) -> None:
+    own, other = (f"{AT}:dynamodb:{HERE}:table/{name}" for name in ("Orders", "Orders2"))
+    assert may("ExportRole", action, own)
+    assert not may("ExportRole", action, other)
+    assert not may("ExportRole", "dynamodb:PutItem", own)
+    assert not any(may(role, action, own) for role in ("CrawlerRole", "ViewRole"))
+
+
+def test_the_export_job_writes_its_own_prefixes() -> None:
+    for name in (DATA + "part-0.orc", TEMP + "run/x.json"):
+        assert may("ExportRole", "s3:PutObject", key(name))
+        assert may("ExportRole", "s3:DeleteObject", key(name))
+    assert may("ExportRole", "s3:PutObject", key(MANIFEST))
+    for name in (
+        naming.snapshot_prefix("Orders2", "orc", "2026-01-02T03:04") + "part-0.orc",
+        naming.snapshot_prefix("Orders", "csv", "2026-01-02T03:04") + "part-0.csv",
+        naming.manifest_key("Orders2", "orc", "2026-01-02T03:04"),
+        naming.script_key(naming.EXPORT_SCRIPT, "current"),
+        naming.ATHENA_RESULTS_PREFIX + "x",
+    ):
+        assert not may("ExportRole", "s3:PutObject", key(name)), name
+        assert not may("ExportRole", "s3:DeleteObject", key(name)), name
+
+
+def test_spark_may_mark_the_directories_it_makes() -> None:
+    """EMRFS puts an empty object beside each new directory, up to the root."""
+    for marker in ("orc_$folder$", "orc/Orders_$folder$", "glue-temp-dir/orc_$folder$"):
+        assert may("ExportRole", "s3:PutObject", key(marker))
+        assert may("ExportRole", "s3:ListBucket", BUCKET, **listing(marker))
+    assert not may("ExportRole", "s3:PutObject", key("orc/Orders2_$folder$"))
+
+
+@pytest.mark.parametrize(
+    ("role", "own"),
+    [
+        ("ExportRole", [DATA, MANIFEST, TEMP, "orc", "orc/Orders/"]),
+        ("CrawlerRole", [DATA, "orc/Orders/"]),
+        ("ViewRole", [DATA, MANIFEST, "athena-results/"]),
+    ],
+)
+def test_each_role_lists_its_own_prefixes(role: str, own: list[str]) -> None:
+    for prefix in own:
+        assert may(role, "s3:ListBucket", BUCKET, **listing(prefix)), prefix
+    for prefix in ("", "scripts/", "orc/Orders2/", "csv/Orders/", "manifests/"):
+        assert not may(role, "s3:ListBucket", BUCKET, **listing(prefix)), prefix
+
+
+def test_each_job_reads_its_own_script_of_its_own_version() -> None:
+    for role, own, other in (
+        ("ExportRole", naming.EXPORT_SCRIPT, naming.VIEW_SCRIPT),
+        ("ViewRole", naming.VIEW_SCRIPT, naming.EXPORT_SCRIPT),
+    ):
+        assert may(role, "s3:GetObject", key(naming.script_key(own, "current")))
+        assert not may(role, "s3:GetObject", key(naming.script_key(own, "v2")))
+        assert not may(role, "s3:GetObject", key(naming.script_key(other, "current")))
+
+
+def test_the_crawler_reads_snapshots_and_writes_no_object() -> None:
+    assert may("CrawlerRole", "s3:GetObject", key(DATA + "part-0.orc"))
+    assert not may("CrawlerRole", "s3:GetObject", key(MANIFEST))
+    writing = {"s3:PutObject", "s3:DeleteObject"}
+    assert not [each for each in statements("CrawlerRole") if writing & set(each["Action"])]
+
+
+def test_the_view_job_deletes_snapshots_but_writes_results_only() -> None:
+    assert may("ViewRole", "s3:DeleteObject", key(DATA + "part-0.orc"))
+    assert may("ViewRole", "s3:DeleteObject", key(MANIFEST))
+    assert may("ViewRole", "s3:PutObject", key("athena-results/q.txt"))
+    assert not may("ViewRole", "s3:PutObject", key(DATA + "part-0.orc"))
+    assert not may("ViewRole", "s3:DeleteObject", key("athena-results/q.txt"))
+
+
+def test_the_view_job_queries_in_the_workgroup_only() -> None:
+    own, other = (f"{AT}:athena:{HERE}:workgroup/{name}" for name in ("the-work-group", "primary"))
+    assert may("ViewRole", "athena:StartQueryExecution", own)
+    assert not may("ViewRole", "athena:StartQueryExecution", other)
+
+
+@pytest.mark.parametrize(
+    ("role", "allowed", "refused"),
+    [
+        ("ExportRole", ["GetTable"], ["CreateTable", "UpdateTable", "DeleteTable"]),
+        ("CrawlerRole", ["GetTable", "CreateTable", "BatchCreatePartition"], ["DeleteDatabase"]),
+        ("ViewRole", ["GetTable", "DeletePartition"], ["DeleteTable", "DeleteDatabase"]),
+    ],
+)
+def test_the_catalog_is_open_for_the_databases_tables_only(
+    role: str, allowed: list[str], refused: list[str]
+) -> None:
+    """Catalog, database and table must each be allowed, and only one database is."""
+    table = f"{AT}:glue:{HERE}:table/the_database/snapshots_orders"
+    chain = [f"{AT}:glue:{HERE}:catalog", f"{AT}:glue:{HERE}:database/the_database", table]
+    for action in allowed:
+        assert all(may(role, f"glue:{action}", each) for each in chain), action
+        assert not may(role, f"glue:{action}", table.replace("the_database", "other")), action
+    for action in refused:
+        assert not any(may(role, f"glue:{action}", each) for each in chain), action
+
+
+def test_only_the_view_job_writes_beside_the_snapshots() -> None:
+    view = f"{AT}:glue:{HERE}:table/the_database/orders"
+    assert may("ViewRole", "glue:CreateTable", view)
+    assert not may("CrawlerRole", "glue:CreateTable", view)
+    assert not may("ViewRole", "glue:DeletePartition", view)
+
+
+def test_a_catalog_prefix_narrows_the_catalog_to_this_export() -> None:
+    patterns = {
+        resource.rpartition("/")[2]
+        for role in ROLES
+        for statement in statements(role, CatalogPrefix="shop_")
+        for resource in statement["Resource"]
+        if ":table/the_database/" in resource
+    }
+    assert patterns == {"shop_*", "shop_snapshots_*"}
+
+
+def test_run_properties_of_this_workflow_only() -> None:
+    own, other = (f"{AT}:glue:{HERE}:workflow/{name}" for name in (WORKFLOW, f"{WORKFLOW}2"))
+    for role in ("ExportRole", "ViewRole"):
+        assert may(role, "glue:GetWorkflowRunProperties", own)
+        assert not may(role, "glue:GetWorkflowRunProperties", other)
+    assert may("ExportRole", "glue:PutWorkflowRunProperties", own)
+    assert not may("ViewRole", "glue:PutWorkflowRunProperties", own)
+    scheduled = statements("ExportRole", ScheduleState="ENABLED")
+    names = [each for s in scheduled for each in s["Resource"] if ":workflow/" in each]
+    assert names == [f"{own}-scheduled"]
+
+
+@pytest.mark.parametrize("role", ROLES)
+def test_logs_of_glue_only(role: str) -> None:
+    groups = {
+        re.sub(r".*log-group:", "", resource)
+        for statement in statements(role)
+        if "logs:PutLogEvents" in statement["Action"]
+        for resource in statement["Resource"]
+    }
+    assert len(groups) == 1
+    assert groups.pop().startswith("/aws-glue/")
+
+
+@pytest.mark.parametrize("role", ROLES)
+def test_the_key_may_be_used_only_if_there_is_one(role: str) -> None:
+    policy = f"{role}UsesKey"
+    assert policy not in deployed().section("Resources")
+    properties = deployed(UseKmsKey="true").properties(policy)
+    assert properties["Roles"] == [role]
+    use = properties["PolicyDocument"]["Statement"][0]
+    assert use["Action"] == ["kms:Decrypt", "kms:Encrypt", "kms:GenerateDataKey"]
+    assert use["Resource"] == ["arn:aws-cn:kms:cn-north-1:123456789012:key/k"]
