@@ -748,6 +748,9 @@ def write_files(glue_context: GlueContext, rows: DataFrame, fmt: str, path: str)
         return
     no_marker = ("mapreduce.fileoutputcommitter.marksuccessfuljobs", "false")
     writer = rows.write.mode("append").option(*no_marker)
+    if fmt in {"orc", "parquet"}:
+        # Spark's default for ORC became zstd in 4.0; the same files on every Glue version.
+        writer = writer.option("compression", "snappy")
     writer.format("text" if fmt in TEXT_FORMATS else fmt).save(path)
 
 
