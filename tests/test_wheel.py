@@ -151,7 +151,7 @@ def test_deploying_needs_no_emulator(wheel: Path) -> None:
     assert names == {
         "troposphere",
         "awacs",
-        "cfn-flip",
+        "PyYAML",
         "boto3",
         "click",
         "rich",
