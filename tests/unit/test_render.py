@@ -7,12 +7,16 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from dynoexport import limits
 from dynoexport.model import GlueVersion
 from dynoexport.stacks import common, render
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 ROOT = Path(__file__).parents[2]
 TEMPLATES = ROOT / "templates"
@@ -164,3 +168,25 @@ def test_cfn_lint_reports_nothing(regions: tuple[str, ...]) -> None:
         check=False,
     )
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+
+
+def test_no_short_form_stands_around_a_mapping() -> None:
+    """Some readers, moto's among them, take only scalars and lists after a short form."""
+    import yaml
+
+    for text in render.templates().values():
+        short = [
+            node
+            for node in walk(yaml.compose(text))
+            if node.tag.startswith("!") and isinstance(node, yaml.MappingNode)
+        ]
+        assert short == []
+
+
+def walk(node: Any) -> Iterator[Any]:
+    """The node and all below it."""
+    yield node
+    if not isinstance(node.value, str):
+        for each in node.value:
+            for child in each if isinstance(each, tuple) else (each,):
+                yield from walk(child)
