@@ -142,7 +142,6 @@ def crawler(scope: Scope) -> PolicyDocument:
 
 def view_job(scope: Scope) -> PolicyDocument:
     """Publish the view by a query in the workgroup, and delete what the retention expires."""
-    results = f"{naming.ATHENA_RESULTS_PREFIX}*"
     return policy(
         [
             read_script(scope, naming.VIEW_SCRIPT),
@@ -154,35 +153,7 @@ def view_job(scope: Scope) -> PolicyDocument:
                 [s3.DeleteObject],
                 scope.objects(f"{scope.data}*", f"{scope.manifests}*"),
             ),
-            # Athena writes the results as the one who asks:
-            # https://docs.aws.amazon.com/athena/latest/ug/querying-iam.html
-            allow("WriteResults", WRITE, scope.objects(results)),
-            allow(
-                "Query",
-                [
-                    athena.GetWorkGroup,
-                    athena.StartQueryExecution,
-                    athena.GetQueryExecution,
-                    athena.StopQueryExecution,
-                ],
-                [scope.arn("athena", "workgroup/${WorkGroup}")],
-            ),
-            # Athena asks for GetDatabase on "default" whatever the query names:
-            # https://docs.aws.amazon.com/athena/latest/ug/fine-grained-access-to-glue-resources.html
-            allow(
-                "ReadDatabase",
-                [glue.GetDatabase],
-                [
-                    scope.arn("glue", "catalog"),
-                    scope.arn("glue", "database/default"),
-                    scope.arn("glue", "database/${Database}"),
-                ],
-            ),
-            allow(
-                "WriteView",
-                [glue.GetTable, glue.CreateTable, glue.UpdateTable],
-                catalog(scope, ""),
-            ),
+            *_publish_view(scope),
             allow(
                 "ExpirePartitions",
                 [glue.GetPartition, glue.DeletePartition],
@@ -192,6 +163,43 @@ def view_job(scope: Scope) -> PolicyDocument:
             write_logs(scope, "/aws-glue/python-jobs/*"),
         ]
     )
+
+
+def _publish_view(scope: Scope) -> list[Statement]:
+    """CREATE OR REPLACE VIEW: Athena does everything as the one who asks.
+
+    https://docs.aws.amazon.com/athena/latest/ug/querying-iam.html
+    """
+    results = f"{naming.ATHENA_RESULTS_PREFIX}*"
+    return [
+        allow("WriteResults", WRITE, scope.objects(results)),
+        allow(
+            "Query",
+            [
+                athena.GetWorkGroup,
+                athena.StartQueryExecution,
+                athena.GetQueryExecution,
+                athena.StopQueryExecution,
+            ],
+            [scope.arn("athena", "workgroup/${WorkGroup}")],
+        ),
+        # Athena asks for GetDatabase on "default" whatever the query names:
+        # https://docs.aws.amazon.com/athena/latest/ug/fine-grained-access-to-glue-resources.html
+        allow(
+            "ReadDatabase",
+            [glue.GetDatabase],
+            [
+                scope.arn("glue", "catalog"),
+                scope.arn("glue", "database/default"),
+                scope.arn("glue", "database/${Database}"),
+            ],
+        ),
+        allow(
+            "WriteView",
+            [glue.GetTable, glue.CreateTable, glue.UpdateTable],
+            catalog(scope, ""),
+        ),
+    ]
 
 
 def kms_use(scope: Scope) -> PolicyDocument:
