@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
     from rich.console import Console
 
+    from dynoexport.local.context import Endpoint
     from dynoexport.local.items import Item, Key
 
 # The endpoint answers at once; there is nobody to be polite to.
@@ -101,7 +102,7 @@ def run(demo: Demo, console: Console) -> None:
     steps.print_durations()
 
 
-def _deploy(demo: Demo, endpoint: server.Running, steps: Steps) -> None:
+def _deploy(demo: Demo, endpoint: Endpoint, steps: Steps) -> None:
     cloudformation = endpoint.client("cloudformation")
     table, fmt = demo.export.table, demo.export.format.value
     with steps.step("Deploy templates/common.yaml"):
@@ -174,7 +175,7 @@ def _show_lines(looks: Iterator[runs.Run], console: Console) -> runs.Run:
             return look
 
 
-def _show_rows(demo: Demo, endpoint: server.Running, steps: Steps) -> None:
+def _show_rows(demo: Demo, endpoint: Endpoint, steps: Steps) -> None:
     if not demo.export.format.queryable:
         steps.console.print(f"• Athena cannot read {demo.export.format.value}: only files to see")
         return
@@ -195,7 +196,7 @@ def _show_rows(demo: Demo, endpoint: server.Running, steps: Steps) -> None:
         steps.console.print(f"  ({_ROWS_SHOWN} of {len(demo.items)} rows)", style="dim")
 
 
-def _list_objects(s3: S3Client, demo: Demo, endpoint: server.Running, console: Console) -> None:
+def _list_objects(s3: S3Client, demo: Demo, endpoint: Endpoint, console: Console) -> None:
     table, fmt = demo.export.table, demo.export.format.value
     bucket = naming.bucket(endpoint.account, endpoint.region)
     for prefix in (naming.data_prefix(table, fmt), naming.manifest_prefix(table, fmt)):

@@ -1,0 +1,74 @@
+"""``dynoexport local``: an AWS endpoint on this machine that runs Glue Workflows."""
+
+from __future__ import annotations
+
+import click
+
+from dynoexport.cli.demo import demo
+
+DEFAULT_PORT = 4600
+
+
+@click.group()
+def local() -> None:
+    """Run exports on this machine, without an AWS account."""
+
+
+local.add_command(demo)
+
+
+@local.command()
+@click.option(
+    "--port",
+    type=click.IntRange(0, 65535),
+    default=DEFAULT_PORT,
+    show_default=True,
+    help="Port on 127.0.0.1; 0 takes a free one.",
+)
+@click.option(
+    "--dynamodb-endpoint-url",
+    metavar="URL",
+    help="Read tables from here, for example your own DynamoDB Local.",
+)
+def start(port: int, dynamodb_endpoint_url: str | None) -> None:
+    r"""Serve an AWS endpoint on 127.0.0.1 until Ctrl-C.
+
+    Every AWS client works against it unchanged. Glue jobs run with real Spark, triggers fire,
+    crawls fill the catalog, Athena answers. Nothing is kept when it ends.
+
+    \b
+    Examples:
+      dynoexport local start
+      dynoexport local start --port 4700 --dynamodb-endpoint-url http://localhost:8000
+    """
+    # Imports the emulator, which takes about a second: not for --help.
+    import signal
+    import threading
+
+    from dynoexport.local import server
+
+    stopped = threading.Event()
+    # A service manager ends it with SIGTERM; jobs must end with it as they do on Ctrl-C.
+    signal.signal(signal.SIGTERM, lambda *_: stopped.set())
+    with server.serve(port, dynamodb_endpoint_url=dynamodb_endpoint_url) as endpoint:
+        own = "" if port == DEFAULT_PORT else f" --port {endpoint.url.rpartition(':')[2]}"
+        click.echo(f"AWS endpoint on {endpoint.url} (Ctrl-C stops it). In another shell:")
+        click.echo(f'  eval "$(dynoexport local env{own})"')
+        stopped.wait()
+
+
+@local.command()
+@click.option("--port", type=click.IntRange(1, 65535), default=DEFAULT_PORT, show_default=True)
+def env(port: int) -> None:
+    r"""Print the settings by which a shell's AWS clients use the endpoint.
+
+    \b
+    Example:
+      eval "$(dynoexport local env)"
+    """
+    import shlex
+
+    from dynoexport.local.context import Endpoint
+
+    for name, value in Endpoint(f"http://127.0.0.1:{port}").env.items():
+        click.echo(f"export {name}={shlex.quote(value)}")

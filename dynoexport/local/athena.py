@@ -1,0 +1,437 @@
+"""Athena on the endpoint: queries that are executed, views that are stored as Athena stores them."""
+
+from __future__ import annotations
+
+import base64
+import json
+import threading
+import time
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+import duckdb
+import pyarrow as pa
+import sqlglot
+from botocore.exceptions import ClientError
+from moto.athena import models, urls
+from moto.athena.exceptions import InvalidArgumentException
+from moto.athena.responses import AthenaResponse
+from sqlglot import exp
+
+from dynoexport.local import context, files, hive
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from mypy_boto3_glue import GlueClient
+    from mypy_boto3_s3 import S3Client
+
+CATALOG = "awsdatacatalog"
+_VIEW_HEAD, _VIEW_TAIL = "/* Presto View: ", " */"
+_PAGE = 1000
+
+
+class QueryFailed(Exception):
+    """A query that fails, with the reason that Athena gives."""
+
+
+# --- reading SQL ------------------------------------------------------------------------------------
+def parse(sql: str) -> exp.Expression:
+    """The statement.
+
+    Raises:
+        QueryFailed: it is not one that Athena would parse.
+    """
+    try:
+        return sqlglot.parse_one(sql, read="athena")
+    except sqlglot.errors.SqlglotError as error:
+        found = error.errors[0] if getattr(error, "errors", None) else {}
+        where = f"line {found.get('line', 1)}:{found.get('col', 1)}"
+        raise QueryFailed(
+            f"SYNTAX_ERROR: {where}: {found.get('description', 'mismatched input')}"
+        ) from error
+
+
+def view_text(original_sql: str, database: str, columns: list[dict[str, str]]) -> str:
+    """A view's ViewOriginalText, as Athena writes it."""
+    view = {
+        "originalSql": original_sql,
+        "catalog": CATALOG,
+        "schema": database,
+        "columns": columns,
+    }
+    encoded = base64.b64encode(json.dumps(view).encode()).decode()
+    return f"{_VIEW_HEAD}{encoded}{_VIEW_TAIL}"
+
+
+def view_definition(text: str) -> dict[str, Any]:
+    """What ``view_text`` wrote."""
+    encoded = text[len(_VIEW_HEAD) : -len(_VIEW_TAIL)]
+    found: dict[str, Any] = json.loads(base64.b64decode(encoded))
+    return found
+
+
+def _fold(name: str) -> str:
+    return name.lower()
+
+
+# --- running it --------------------------------------------------------------------------------------
+class Engine:
+    """Runs one statement against the catalog, with DuckDB over the objects in S3."""
+
+    def __init__(self, glue: GlueClient, s3: S3Client, database: str) -> None:
+        self._glue = glue
+        self._s3 = s3
+        self._database = database
+        self._duckdb = duckdb.connect(":memory:")
+        self.bytes_scanned = 0
+
+    def run(self, sql: str) -> pa.Table | None:
+        """The rows of a query, None of a statement that has none.
+
+        Raises:
+            QueryFailed: with Athena's reason.
+        """
+        statement = parse(sql)
+        if isinstance(statement, exp.Create) and statement.args.get("kind") == "VIEW":
+            self._create_view(statement)
+            return None
+        if isinstance(statement, exp.Drop) and statement.args.get("kind") == "VIEW":
+            self._drop_view(statement)
+            return None
+        if isinstance(statement, exp.Query):
+            return self._select(statement)
+        raise QueryFailed(f"NOT_SUPPORTED: the endpoint does not run: {sql.split()[0].upper()}")
+
+    def _select(self, query: exp.Query) -> pa.Table:
+        resolved = self._resolve(query.copy(), self._database)
+        try:
+            found = self._duckdb.sql(resolved.sql(dialect="duckdb")).to_arrow_table()
+        except duckdb.Error as error:
+            raise QueryFailed(_reason(error)) from error
+        return found
+
+    def _resolve(self, query: exp.Expression, database: str) -> exp.Expression:
+        """The query with each table replaced by its rows and each view by its query."""
+        inner = {_fold(cte.alias) for cte in query.find_all(exp.CTE)}
+        for table in list(query.find_all(exp.Table)):
+            if not table.db and _fold(table.name) in inner:
+                continue
+            source = self._source(table, _fold(table.db) or database)
+            alias = table.alias or table.name
+            replacement = exp.alias_(source, exp.to_identifier(alias, quoted=True), table=True)
+            if table is query:
+                return replacement
+            table.replace(replacement)
+        return query
+
+    def _source(self, table: exp.Table, database: str) -> exp.Expression:
+        name = _fold(table.name)
+        try:
+            found: Any = self._glue.get_table(DatabaseName=database, Name=name)["Table"]
+        except self._glue.exceptions.EntityNotFoundException as error:
+            raise QueryFailed(
+                f"TABLE_NOT_FOUND: line 1:1: Table '{CATALOG}.{database}.{name}' does not exist"
+            ) from error
+        if found.get("TableType") == "VIRTUAL_VIEW":
+            return self._expand(found, name)
+        registered = f"t{len(self._duckdb.sql('SHOW TABLES').fetchall())}_{name}"
+        self._duckdb.register(registered, self._rows(found, database))
+        self._duckdb.execute(
+            f'CREATE TABLE "_{registered}" AS SELECT * FROM "{registered}"'  # noqa: S608 - folded
+        )
+        return exp.to_table(f'"_{registered}"', dialect="duckdb")
+
+    def _expand(self, found: Mapping[str, Any], name: str) -> exp.Expression:
+        view = view_definition(found["ViewOriginalText"])
+        query = parse(view["originalSql"])
+        resolved = self._resolve(query, view["schema"])
+        columns = self._duckdb.sql(resolved.sql(dialect="duckdb")).to_arrow_table().schema
+        stored = [(column["name"], column["type"]) for column in view["columns"]]
+        if stored != [(field.name, hive.to_athena(field.type)) for field in columns]:
+            raise QueryFailed(
+                f"INVALID_VIEW: line 1:1: View '{CATALOG}.{view['schema']}.{name}' is stale or in "
+                "invalid state: a column changed; it must be re-created"
+            )
+        subquery: exp.Expression = exp.Subquery(this=resolved)
+        return subquery
+
+    def _rows(self, table: Mapping[str, Any], database: str) -> pa.Table:
+        descriptor = table["StorageDescriptor"]
+        wanted = {column["Name"]: column["Type"] for column in descriptor["Columns"]}
+        keys = [key["Name"] for key in table.get("PartitionKeys", [])]
+        schema = pa.schema(
+            [(name, hive.to_arrow(kind)) for name, kind in wanted.items()]
+            + [(key, pa.string()) for key in keys]
+        )
+        parts = [schema.empty_table()]
+        for values, part in self._parts(table, database):
+            for content in self._contents(part["Location"]):
+                rows = self._read(table, part, content, wanted)
+                for key, value in zip(keys, values, strict=True):
+                    rows = rows.append_column(key, pa.array([value] * len(rows), pa.string()))
+                parts.append(rows.cast(schema))
+        return pa.concat_tables(parts)
+
+    def _read(
+        self, table: Mapping[str, Any], part: Mapping[str, Any], content: bytes, wanted: Any
+    ) -> pa.Table:
+        if table["Parameters"].get("classification") == "xml":
+            raise QueryFailed("HIVE_UNSUPPORTED_FORMAT: Unable to create input format")
+        try:
+            return files.rows(part["SerdeInfo"], table["Parameters"], content, wanted)
+        except files.BadData as error:
+            raise QueryFailed(str(error)) from error
+
+    def _parts(
+        self, table: Mapping[str, Any], database: str
+    ) -> Iterator[tuple[list[str], Mapping[str, Any]]]:
+        """What is registered: the partitions, or the table itself if it has none."""
+        if not table.get("PartitionKeys"):
+            yield [], table["StorageDescriptor"]
+            return
+        pages = self._glue.get_paginator("get_partitions").paginate(
+            DatabaseName=database, TableName=table["Name"]
+        )
+        for page in pages:
+            for partition in page["Partitions"]:
+                yield partition["Values"], partition["StorageDescriptor"]
+
+    def _contents(self, location: str) -> Iterator[bytes]:
+        url = urlsplit(location)
+        prefix = url.path.lstrip("/")
+        pages = self._s3.get_paginator("list_objects_v2").paginate(
+            Bucket=url.netloc, Prefix=prefix
+        )
+        for entry in (entry for page in pages for entry in page.get("Contents", ())):
+            name = entry["Key"].rpartition("/")[2]
+            if entry["Size"] and not name.startswith(("_", ".")):
+                self.bytes_scanned += entry["Size"]
+                yield self._s3.get_object(Bucket=url.netloc, Key=entry["Key"])["Body"].read()
+
+    def _create_view(self, statement: exp.Create) -> None:
+        target = statement.this.find(exp.Table)
+        database, name = _fold(target.db) or self._database, _fold(target.name)
+        query = statement.expression
+        schema = self._select(query).schema
+        known = self._table(database, name)
+        if known is not None and not statement.args.get("replace"):
+            raise QueryFailed(f"ALREADY_EXISTS: line 1:1: View already exists: '{database}.{name}'")
+        if known is not None and known.get("TableType") != "VIRTUAL_VIEW":
+            raise QueryFailed(f"TABLE_ALREADY_EXISTS: '{database}.{name}' is not a view")
+        columns = [{"name": each.name, "type": hive.to_athena(each.type)} for each in schema]
+        table: Any = {
+            "Name": name,
+            "TableType": "VIRTUAL_VIEW",
+            "Parameters": {"presto_view": "true", "comment": "Presto View"},
+            "ViewOriginalText": view_text(query.sql(dialect="athena"), database, columns),
+            "ViewExpandedText": "/* Presto View */",
+            "PartitionKeys": [],
+            "StorageDescriptor": {
+                "Columns": [
+                    {"Name": each.name, "Type": hive.from_arrow(each.type)} for each in schema
+                ],
+                "SerdeInfo": {},
+            },
+        }
+        write = self._glue.create_table if known is None else self._glue.update_table
+        write(DatabaseName=database, TableInput=table)
+
+    def _drop_view(self, statement: exp.Drop) -> None:
+        target = statement.this
+        database, name = _fold(target.db) or self._database, _fold(target.name)
+        if self._table(database, name) is not None:
+            self._glue.delete_table(DatabaseName=database, Name=name)
+        elif not statement.args.get("exists"):
+            raise QueryFailed(f"TABLE_NOT_FOUND: line 1:1: View '{database}.{name}' does not exist")
+
+    def _table(self, database: str, name: str) -> Any:
+        try:
+            return self._glue.get_table(DatabaseName=database, Name=name)["Table"]
+        except self._glue.exceptions.EntityNotFoundException:
+            return None
+
+
+def _reason(error: duckdb.Error) -> str:
+    """DuckDB's complaint under the name that Athena has for it."""
+    words = str(error).splitlines()[0]
+    kinds = {
+        duckdb.BinderException: "COLUMN_NOT_FOUND",
+        duckdb.ConversionException: "INVALID_CAST_ARGUMENT",
+        duckdb.CatalogException: "FUNCTION_NOT_FOUND",
+    }
+    return f"{kinds.get(type(error), 'SYNTAX_ERROR')}: line 1:1: {words}"
+
+
+# --- the service ---------------------------------------------------------------------------------------
+class LocalAthenaBackend(models.AthenaBackend):
+    """moto's workgroups and executions; the executions run."""
+
+    def __init__(self, region_name: str, account_id: str) -> None:
+        super().__init__(region_name, account_id)
+        self.outcomes: dict[str, dict[str, Any]] = {}
+        self.results: dict[str, pa.Table | None] = {}
+
+    @property
+    def _url_module(self) -> Any:
+        """moto looks for a backend's addresses in a module beside it."""
+        return SimpleNamespace(
+            url_bases=urls.url_bases, url_paths={"{0}/$": LocalAthenaResponse.dispatch}
+        )
+
+    def start_query_execution(
+        self,
+        query: str,
+        context: Any,  # noqa: A002 - moto's name
+        config: dict[str, Any],
+        workgroup: str,
+        execution_parameters: list[str] | None,
+    ) -> str:
+        group = self.work_groups.get(workgroup or "primary")
+        location = _result_location(group, config)
+        execution = models.Execution(query, context, {}, group, execution_parameters)
+        execution.config = {"OutputLocation": f"{location}{execution.id}.csv"}
+        self.executions[execution.id] = execution
+        self.outcomes[execution.id] = {"State": "QUEUED"}
+        threading.Thread(target=self._execute, args=(execution,), daemon=True).start()
+        return execution.id
+
+    def _execute(self, execution: Any) -> None:
+        endpoint = context.endpoint()
+        outcome = self.outcomes[execution.id]
+        outcome["State"] = "RUNNING"
+        database = (execution.context or {}).get("Database", "default")
+        engine = Engine(endpoint.client("glue"), endpoint.client("s3"), database)
+        try:
+            result = engine.run(execution.query)
+            _write_result(endpoint.client("s3"), execution.config["OutputLocation"], result)
+            self.results[execution.id] = result
+            state = {"State": "SUCCEEDED"}
+        except (QueryFailed, ClientError) as error:
+            state = {"State": "FAILED", "StateChangeReason": str(error)}
+        execution.end_time = time.time()
+        outcome["bytes"] = engine.bytes_scanned
+        if outcome["State"] != "CANCELLED":
+            outcome.update(state)
+
+    def get_query_execution(self, exec_id: str) -> Any:
+        if exec_id not in self.executions:
+            raise InvalidArgumentException(f"QueryExecution {exec_id} was not found")
+        execution = self.executions[exec_id]
+        execution.status = self.outcomes[exec_id]["State"]
+        return execution
+
+    def stop_query_execution(self, exec_id: str) -> None:
+        self.get_query_execution(exec_id)
+        if self.outcomes[exec_id]["State"] in {"QUEUED", "RUNNING"}:
+            self.outcomes[exec_id]["State"] = "CANCELLED"
+
+
+def _result_location(group: Any, config: dict[str, Any] | None) -> str:
+    """Where the result goes: the workgroup's location if it enforces one.
+
+    Raises:
+        InvalidArgumentException: there is none, in Athena's words.
+    """
+    settings = (group.configuration or {}) if group is not None else {}
+    enforced = str(settings.get("EnforceWorkGroupConfiguration", True)).lower() == "true"
+    theirs = settings.get("ResultConfiguration", {}).get("OutputLocation")
+    mine = (config or {}).get("OutputLocation")
+    location = (theirs if enforced and theirs else None) or mine or theirs
+    if not location:
+        raise InvalidArgumentException(
+            "No output location provided. An output location is required either through the "
+            "Workgroup result configuration setting or as an API input."
+        )
+    return location if location.endswith("/") else f"{location}/"
+
+
+def _write_result(s3: S3Client, location: str, result: pa.Table | None) -> None:
+    url = urlsplit(location)
+    lines = []
+    if result is not None:
+        lines.append(",".join(f'"{name}"' for name in result.column_names))
+        for row in _texts(result):
+            quoted = ("" if value is None else '"' + value.replace('"', '""') + '"' for value in row)
+            lines.append(",".join(quoted))
+    body = "".join(line + "\n" for line in lines).encode()
+    s3.put_object(Bucket=url.netloc, Key=url.path.lstrip("/"), Body=body)
+
+
+def _texts(result: pa.Table) -> Iterator[list[str | None]]:
+    for row in result.to_pylist():
+        yield [hive.text(value) for value in row.values()]
+
+
+class LocalAthenaResponse(AthenaResponse):
+    """Answers of real executions."""
+
+    @property
+    def _backend(self) -> LocalAthenaBackend:
+        backend: Any = self.athena_backend
+        return backend  # type: ignore[no-any-return]
+
+    def get_query_execution(self) -> str:
+        exec_id = self._get_param("QueryExecutionId")
+        answer = json.loads(super().get_query_execution())
+        outcome = self._backend.outcomes[exec_id]
+        found = answer["QueryExecution"]
+        found["Status"] |= {key: each for key, each in outcome.items() if key != "bytes"}
+        if outcome["State"] in {"QUEUED", "RUNNING"}:
+            found["Status"].pop("CompletionDateTime")
+        execution = self._backend.executions[exec_id]
+        taken = int((execution.end_time - execution.start_time) * 1000)
+        found["Statistics"] |= {
+            "DataScannedInBytes": outcome.get("bytes", 0),
+            "EngineExecutionTimeInMillis": taken,
+            "TotalExecutionTimeInMillis": taken,
+        }
+        return json.dumps(answer)
+
+    def get_query_results(self) -> str:
+        exec_id = self._get_param("QueryExecutionId")
+        self._backend.get_query_execution(exec_id)
+        outcome = self._backend.outcomes[exec_id]
+        if outcome["State"] != "SUCCEEDED":
+            raise InvalidArgumentException(
+                f"Query has not yet finished. Current state: {outcome['State']}"
+            )
+        result = self._backend.results[exec_id]
+        start = int(self._get_param("NextToken") or 0)
+        size = int(self._get_param("MaxResults") or _PAGE)
+        rows, info = [], []
+        if result is not None:
+            rows = [list(result.column_names), *_texts(result)]
+            info = [_column_info(field) for field in result.schema]
+        page = [
+            {"Data": [{} if value is None else {"VarCharValue": value} for value in row]}
+            for row in rows[start : start + size]
+        ]
+        answer: dict[str, Any] = {
+            "ResultSet": {"Rows": page, "ResultSetMetadata": {"ColumnInfo": info}},
+            "UpdateCount": 0,
+        }
+        if start + size < len(rows):
+            answer["NextToken"] = str(start + size)
+        return json.dumps(answer)
+
+
+def _column_info(field: pa.Field) -> dict[str, Any]:
+    return {
+        "CatalogName": "hive",
+        "SchemaName": "",
+        "TableName": "",
+        "Name": field.name,
+        "Label": field.name,
+        "Type": hive.to_athena(field.type),
+        "Precision": 0,
+        "Scale": 0,
+        "Nullable": "UNKNOWN",
+        "CaseSensitive": field.type == pa.string(),
+    }
+
+
+def install() -> None:
+    """Make moto use the above; before the first request."""
+    models.athena_backends.backend = LocalAthenaBackend

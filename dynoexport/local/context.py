@@ -1,0 +1,82 @@
+"""The running endpoint, and clients that speak to it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import boto3
+from botocore.config import Config
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+ACCOUNT = "123456789012"
+REGION = "us-east-1"
+# Any will do: the endpoint checks none. They are those that moto's own documentation uses.
+ROOT_CREDENTIALS = {"AWS_ACCESS_KEY_ID": "testing", "AWS_SECRET_ACCESS_KEY": "testing"}
+
+
+@dataclass(frozen=True)
+class Endpoint:
+    """One address for every AWS service."""
+
+    url: str
+    account: str = ACCOUNT
+    region: str = REGION
+    dynamodb_endpoint_url: str | None = None
+
+    @property
+    def env(self) -> dict[str, str]:
+        """What a process needs in its environment to speak to the endpoint and nothing else."""
+        env = {
+            "AWS_ENDPOINT_URL": self.url,
+            "AWS_REGION": self.region,
+            "AWS_DEFAULT_REGION": self.region,
+            **ROOT_CREDENTIALS,
+            # Without these botocore asks the network for credentials and settings.
+            "AWS_EC2_METADATA_DISABLED": "true",
+            "AWS_CONFIG_FILE": "/dev/null",
+            "AWS_SHARED_CREDENTIALS_FILE": "/dev/null",
+        }
+        if self.dynamodb_endpoint_url is not None:
+            env["AWS_ENDPOINT_URL_DYNAMODB"] = self.dynamodb_endpoint_url
+        return env
+
+    def client(self, service: Any, credentials: Mapping[str, str] | None = None) -> Any:
+        """A boto3 client bound to the endpoint; ``credentials`` as environment variables."""
+        env = {**self.env, **(credentials or {})}
+        session = boto3.Session(
+            aws_access_key_id=env["AWS_ACCESS_KEY_ID"],
+            aws_secret_access_key=env["AWS_SECRET_ACCESS_KEY"],
+            aws_session_token=env.get("AWS_SESSION_TOKEN"),
+            region_name=self.region,
+        )
+        url = self.url
+        if service == "dynamodb" and self.dynamodb_endpoint_url is not None:
+            url = self.dynamodb_endpoint_url
+        config = Config(s3={"addressing_style": "path"})
+        return session.client(service, endpoint_url=url, config=config)
+
+    def assume(self, role_arn: str, session: str) -> dict[str, str]:
+        """The credentials of a role's session, as environment variables."""
+        answer = self.client("sts").assume_role(RoleArn=role_arn, RoleSessionName=session)
+        found = answer["Credentials"]
+        return {
+            "AWS_ACCESS_KEY_ID": found["AccessKeyId"],
+            "AWS_SECRET_ACCESS_KEY": found["SecretAccessKey"],
+            "AWS_SESSION_TOKEN": found["SessionToken"],
+        }
+
+
+_running: list[Endpoint] = []
+
+
+def set_endpoint(endpoint: Endpoint | None) -> None:
+    """Tell the services of this process where they can be reached; None when that ends."""
+    _running[:] = [] if endpoint is None else [endpoint]
+
+
+def endpoint() -> Endpoint:
+    """The endpoint that runs in this process."""
+    return _running[0]

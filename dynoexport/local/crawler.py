@@ -1,0 +1,302 @@
+"""Crawls: what a Glue crawler finds under an S3 path, and puts into the catalog."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections import defaultdict
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+from urllib.parse import unquote, urlsplit
+
+from botocore.exceptions import ClientError
+
+from dynoexport.errors import DynoexportError
+from dynoexport.local import files
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from mypy_boto3_glue import GlueClient
+    from mypy_boto3_s3 import S3Client
+
+_HIVE = "org.apache.hadoop.hive"
+_TEXT = (
+    "org.apache.hadoop.mapred.TextInputFormat",
+    f"{_HIVE}.ql.io.HiveIgnoreKeyTextOutputFormat",
+)
+# Input format, output format and SerDe that the crawler writes for each format.
+_FORMATS: dict[str, tuple[str, str, str]] = {
+    "parquet": (
+        f"{_HIVE}.ql.io.parquet.MapredParquetInputFormat",
+        f"{_HIVE}.ql.io.parquet.MapredParquetOutputFormat",
+        f"{_HIVE}.ql.io.parquet.serde.ParquetHiveSerDe",
+    ),
+    "orc": (
+        f"{_HIVE}.ql.io.orc.OrcInputFormat",
+        f"{_HIVE}.ql.io.orc.OrcOutputFormat",
+        f"{_HIVE}.ql.io.orc.OrcSerde",
+    ),
+    "avro": (
+        f"{_HIVE}.ql.io.avro.AvroContainerInputFormat",
+        f"{_HIVE}.ql.io.avro.AvroContainerOutputFormat",
+        f"{_HIVE}.serde2.avro.AvroSerDe",
+    ),
+    "json": (*_TEXT, "org.openx.data.jsonserde.JsonSerDe"),
+    "csv": (*_TEXT, f"{_HIVE}.serde2.lazy.LazySimpleSerDe"),
+    "xml": (*_TEXT, ""),
+}
+_OPEN_CSV = f"{_HIVE}.serde2.OpenCSVSerde"
+
+
+class CrawlFailed(DynoexportError):
+    """A crawl that failed, with the message that GetCrawler shows."""
+
+
+@dataclass(frozen=True)
+class Partition:
+    """One folder of data: its key values, where it lies, its columns."""
+
+    values: tuple[str, ...]
+    location: str
+    columns: files.Columns
+
+
+@dataclass(frozen=True)
+class Found:
+    """What lies under a target that is one table."""
+
+    name: str
+    location: str
+    format: str
+    keys: tuple[str, ...]
+    columns: files.Columns
+    partitions: tuple[Partition, ...]
+    objects: int
+    bytes: int
+
+
+@dataclass(frozen=True)
+class CrawlSummary:
+    """What a crawl changed in the catalog; names of tables, values of partitions."""
+
+    created: tuple[str, ...] = ()
+    updated: tuple[str, ...] = ()
+    partitions_added: tuple[tuple[str, ...], ...] = ()
+    partitions_deleted: tuple[tuple[str, ...], ...] = field(default=())
+
+
+def crawl(name: str, *, glue: GlueClient, s3: S3Client) -> CrawlSummary:
+    """Run the crawler of that name once.
+
+    Raises:
+        CrawlFailed: a bucket or the database is missing, or access is denied.
+    """
+    try:
+        definition = glue.get_crawler(Name=name)["Crawler"]
+        glue.get_database(Name=definition["DatabaseName"])
+        summaries = [
+            _crawl_target(definition, target["Path"], glue, s3)
+            for target in definition["Targets"].get("S3Targets", [])
+        ]
+    except ClientError as error:
+        raise CrawlFailed(str(error)) from error
+    return CrawlSummary(
+        created=tuple(each for summary in summaries for each in summary.created),
+        updated=tuple(each for summary in summaries for each in summary.updated),
+        partitions_added=tuple(each for one in summaries for each in one.partitions_added),
+        partitions_deleted=tuple(each for one in summaries for each in one.partitions_deleted),
+    )
+
+
+def _crawl_target(
+    definition: Mapping[str, Any], path: str, glue: GlueClient, s3: S3Client
+) -> CrawlSummary:
+    url = urlsplit(path)
+    root = _table_root(definition, url.netloc, url.path.strip("/"))
+    found = _find(s3, url.netloc, root, definition.get("TablePrefix", ""))
+    if found is None:
+        return CrawlSummary()
+    serde = _serde(found.format, _classifier(definition, glue))
+    return _register(glue, definition["DatabaseName"], found, serde)
+
+
+def _table_root(definition: Mapping[str, Any], bucket: str, prefix: str) -> str:
+    """The prefix that is one table: TableLevelConfiguration counts from the bucket as level 1.
+
+    https://docs.aws.amazon.com/glue/latest/dg/crawler-table-level.html
+    Without it the endpoint takes the target's own path.
+    """
+    configuration = json.loads(definition.get("Configuration") or "{}")
+    level = configuration.get("Grouping", {}).get("TableLevelConfiguration")
+    parts = prefix.split("/")
+    if level is not None and int(level) != len(parts) + 1:
+        raise CrawlFailed(
+            f"TableLevelConfiguration {level} is not the level of s3://{bucket}/{prefix}/",
+            hint="the endpoint makes one table of each target",
+        )
+    return prefix
+
+
+# --- reading S3 ------------------------------------------------------------------------------------
+def table_name(prefix: str, folder: str) -> str:
+    """The crawler's prefix and the folder, lower case, with ``_`` for what a name cannot hold."""
+    return prefix + re.sub(r"[^a-z0-9_]", "_", folder.lower())
+
+
+def _find(s3: S3Client, bucket: str, root: str, table_prefix: str) -> Found | None:
+    folders: dict[str, list[Any]] = defaultdict(list)
+    for page in s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=f"{root}/"):
+        for entry in page.get("Contents", ()):
+            path = entry["Key"][len(root) + 1 :]
+            # Hive ignores these: https://docs.aws.amazon.com/athena/latest/ug/tables-location-format.html
+            if entry["Size"] and not re.search(r"(^|/)[_.]", path):
+                folders[path.rpartition("/")[0]].append(entry)
+    if not folders:
+        return None
+    kind, partitions = "", []
+    keys: tuple[str, ...] = ()
+    merged: files.Columns = {}
+    for folder, entries in sorted(folders.items()):
+        pairs = [part.split("=", 1) for part in folder.split("/") if "=" in part]
+        keys = tuple(key.lower() for key, _ in pairs)
+        kind, columns = _columns(s3, bucket, entries)
+        merged = _merge(merged, columns)
+        location = f"s3://{bucket}/{root}/{folder}/"
+        values = tuple(unquote(value) for _, value in pairs)
+        partitions.append(Partition(values, location, columns))
+    everything = [entry for entries in folders.values() for entry in entries]
+    return Found(
+        name=table_name(table_prefix, root.rpartition("/")[2]),
+        location=f"s3://{bucket}/{root}/",
+        format=kind,
+        keys=keys,
+        columns={name: kind for name, kind in merged.items() if name not in keys},
+        partitions=tuple(partitions) if keys else (),
+        objects=len(everything),
+        bytes=sum(entry["Size"] for entry in everything),
+    )
+
+
+def _columns(s3: S3Client, bucket: str, entries: list[Any]) -> tuple[str, files.Columns]:
+    kind, columns = "", files.Columns()
+    for entry in entries:
+        content = s3.get_object(Bucket=bucket, Key=entry["Key"])["Body"].read()
+        kind = files.classify(content[:64])
+        columns = _merge(columns, files.columns(kind, content))
+    return kind, columns
+
+
+def _merge(one: files.Columns, other: files.Columns) -> files.Columns:
+    """Columns of both; the order of the first."""
+    merged = dict(one)
+    for name, kind in other.items():
+        merged[name] = files.merge(merged[name], kind) if name in merged else kind
+    return merged
+
+
+# --- writing the catalog ---------------------------------------------------------------------------
+def _classifier(definition: Mapping[str, Any], glue: GlueClient) -> Mapping[str, Any]:
+    for name in definition.get("Classifiers") or ():
+        found: Mapping[str, Any] = glue.get_classifier(Name=name)["Classifier"]
+        if "CsvClassifier" in found:
+            return dict(found["CsvClassifier"])
+    return {}
+
+
+def _serde(kind: str, classifier: Mapping[str, Any]) -> dict[str, Any]:
+    """The SerDe; only a csv classifier with a quote symbol makes the crawler choose OpenCSVSerDe."""
+    library = _FORMATS[kind][2]
+    if kind == "csv" and classifier.get("QuoteSymbol"):
+        parameters = {
+            "separatorChar": classifier.get("Delimiter", ","),
+            "quoteChar": classifier["QuoteSymbol"],
+            "escapeChar": "\\",
+        }
+        return {"SerializationLibrary": _OPEN_CSV, "Parameters": parameters}
+    parameters = {"field.delim": ","} if kind == "csv" else {"serialization.format": "1"}
+    return {"SerializationLibrary": library, "Parameters": parameters}
+
+
+def _table_parameters(found: Found) -> dict[str, str]:
+    parameters = {
+        "classification": found.format,
+        "typeOfData": "file",
+        "compressionType": "none",
+        "objectCount": str(found.objects),
+        "sizeKey": str(found.bytes),
+    }
+    if found.format == "csv":
+        parameters["skip.header.line.count"] = "1"
+    return parameters
+
+
+def _descriptor(found: Found, serde: dict[str, Any], location: str) -> dict[str, Any]:
+    input_format, output_format, _ = _FORMATS[found.format]
+    return {
+        "Columns": [{"Name": name, "Type": kind} for name, kind in found.columns.items()],
+        "Location": location,
+        "InputFormat": input_format,
+        "OutputFormat": output_format,
+        "SerdeInfo": serde,
+        "Parameters": _table_parameters(found),
+    }
+
+
+def _register(
+    glue: GlueClient, database: str, found: Found, serde: dict[str, Any]
+) -> CrawlSummary:
+    try:
+        known = glue.get_table(DatabaseName=database, Name=found.name)["Table"]
+    except glue.exceptions.EntityNotFoundException:
+        known = None
+    if known is not None:
+        former = {
+            column["Name"]: column["Type"] for column in known["StorageDescriptor"]["Columns"]
+        }
+        # MergeNewColumns: what an older snapshot had stays in the table.
+        merged = {**former, **{name: kind for name, kind in found.columns.items()}}
+        found = Found(**{**found.__dict__, "columns": merged})
+    table_input: Any = {
+        "Name": found.name,
+        "TableType": "EXTERNAL_TABLE",
+        "Parameters": _table_parameters(found),
+        "PartitionKeys": [{"Name": key, "Type": "string"} for key in found.keys],
+        "StorageDescriptor": _descriptor(found, serde, found.location),
+    }
+    write = glue.create_table if known is None else glue.update_table
+    write(DatabaseName=database, TableInput=table_input)
+    added, deleted = _register_partitions(glue, database, found, serde)
+    names = (found.name,)
+    return CrawlSummary(
+        created=names if known is None else (),
+        updated=() if known is None else names,
+        partitions_added=added,
+        partitions_deleted=deleted,
+    )
+
+
+def _register_partitions(
+    glue: GlueClient, database: str, found: Found, serde: dict[str, Any]
+) -> tuple[tuple[tuple[str, ...], ...], tuple[tuple[str, ...], ...]]:
+    """Add, refresh and delete partitions; each inherits the table's columns."""
+    pages = glue.get_paginator("get_partitions").paginate(
+        DatabaseName=database, TableName=found.name
+    )
+    known = {tuple(each["Values"]) for page in pages for each in page["Partitions"]}
+    where: Any = {"DatabaseName": database, "TableName": found.name}
+    for partition in found.partitions:
+        values = list(partition.values)
+        stated: Any = {
+            "Values": values,
+            "StorageDescriptor": _descriptor(found, serde, partition.location),
+            "Parameters": {},
+        }
+        if partition.values in known:
+            glue.update_partition(**where, PartitionValueList=values, PartitionInput=stated)
+        else:
+            glue.create_partition(**where, PartitionInput=stated)
+    present = {partition.values for partition in found.partitions}
+    for values in sorted(known - present):
+        glue.delete_partition(**where, PartitionValues=list(values))
+    return tuple(sorted(present - known)), tuple(sorted(known - present))

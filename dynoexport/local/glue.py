@@ -1,0 +1,545 @@
+"""Glue on the endpoint: moto's state, and what moto leaves out: running it."""
+
+from __future__ import annotations
+
+import threading
+import uuid
+from dataclasses import dataclass, field
+from datetime import datetime, timezone
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Any
+
+from moto.core.responses import ActionResult, EmptyResult
+from moto.glue import models, urls
+from moto.glue.exceptions import (
+    ConcurrentRunsExceededException,
+    CrawlerRunningException,
+    EntityNotFoundException,
+    InvalidInputException,
+    JobRunNotFoundException,
+)
+from moto.glue.responses import GlueResponse
+from moto.glue.utils import Action, Predicate
+
+from dynoexport.errors import DynoexportError
+from dynoexport.local import context, jobs, workflows
+from dynoexport.local.workflows import Node
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from dynoexport.local.jobs import JobRun
+
+Json = dict[str, Any]
+_CRAWLER_LOGS = "/aws-glue/crawlers"
+
+
+def _now() -> datetime:
+    return datetime.now(timezone.utc)
+
+
+@dataclass
+class Crawl:
+    """One run of a crawler."""
+
+    crawler: str
+    state: str = "RUNNING"
+    error: str = ""
+    started: datetime = field(default_factory=_now)
+    completed: datetime | None = None
+    crawl_id: str = field(default_factory=lambda: str(uuid.uuid4()))
+
+    def as_node(self) -> Json:
+        """The crawl as a workflow's graph shows it."""
+        found = {
+            "State": self.state,
+            "StartedOn": self.started,
+            "CompletedOn": self.completed,
+            "ErrorMessage": self.error or None,
+            "LogGroup": _CRAWLER_LOGS,
+            "LogStream": self.crawler,
+        }
+        return {key: value for key, value in found.items() if value is not None}
+
+    def as_last(self) -> Json:
+        """The crawl as GetCrawler shows it under LastCrawl."""
+        found = {
+            "Status": self.state,
+            "ErrorMessage": self.error or None,
+            "LogGroup": _CRAWLER_LOGS,
+            "LogStream": self.crawler,
+            "MessagePrefix": self.crawl_id,
+            "StartTime": self.started,
+        }
+        return {key: value for key, value in found.items() if value is not None}
+
+
+class LocalCrawler(models.FakeCrawler):
+    """A crawler whose state is that of its last real crawl."""
+
+    def as_dict(self) -> Json:
+        backend: Any = self.backend
+        crawls: list[Crawl] = backend.crawls.get(self.name, [])
+        running = any(crawl.completed is None for crawl in crawls)
+        found: Json = {**super().as_dict(), "State": "RUNNING" if running else "READY"}
+        ended = [crawl for crawl in crawls if crawl.completed is not None]
+        if ended:
+            found["LastCrawl"] = ended[-1].as_last()
+        return found
+
+
+@dataclass
+class Run:
+    """The execution of one workflow run: which nodes started, and how they ended."""
+
+    record: models.FakeWorkflowRun
+    fired: set[str] = field(default_factory=set)
+    jobs: dict[str, list[JobRun]] = field(default_factory=dict)
+    crawls: dict[str, list[Crawl]] = field(default_factory=dict)
+    results: dict[Node, str] = field(default_factory=dict)
+
+    @property
+    def running(self) -> bool:
+        started = {Node("JOB", name) for name in self.jobs}
+        started |= {Node("CRAWLER", name) for name in self.crawls}
+        return bool(started - set(self.results))
+
+
+class LocalGlueBackend(models.GlueBackend):
+    """Runs jobs, crawlers and workflows as Glue does."""
+
+    def __init__(self, region_name: str, account_id: str) -> None:
+        super().__init__(region_name, account_id)
+        self.classifiers: dict[str, Json] = {}
+        self.job_definitions: dict[str, Json] = {}
+        self.runs_of_jobs: dict[str, list[JobRun]] = {}
+        self.crawls: dict[str, list[Crawl]] = {}
+        self.executions: dict[str, Run] = {}
+        self._lock = threading.RLock()
+
+    @property
+    def _url_module(self) -> Any:
+        """moto looks for a backend's addresses in a module beside it."""
+        return SimpleNamespace(
+            url_bases=urls.url_bases, url_paths={"{0}/$": LocalGlueResponse.dispatch}
+        )
+
+    # --- triggers -------------------------------------------------------------------------------
+    def create_trigger(self, **options: Any) -> None:
+        candidate = models.FakeTrigger(backend=self, **options).as_dict()
+        self._refuse(candidate)
+        super().create_trigger(**options)
+
+    def update_trigger(self, name: str, changes: Json) -> Json:
+        """UpdateTrigger: in place, the state stays."""
+        trigger = self.get_trigger(name)
+        candidate = {**trigger.as_dict(), **changes}
+        self._refuse(candidate)
+        trigger.description = candidate.get("Description", "")
+        trigger.schedule = candidate.get("Schedule", "")
+        trigger.actions = [Action(action) for action in candidate["Actions"]]
+        if candidate.get("Predicate"):
+            trigger.predicate = Predicate(candidate["Predicate"])
+        return trigger.as_dict()
+
+    def _refuse(self, candidate: Json) -> None:
+        others = [trigger.as_dict() for trigger in self.triggers.values()]
+        reason = workflows.refusal(candidate, others)
+        if reason is not None:
+            raise InvalidInputException("CreateTrigger", reason)
+
+    def _triggers_of(self, workflow: str) -> list[Json]:
+        every = [trigger.as_dict() for trigger in self.triggers.values()]
+        return [trigger for trigger in every if trigger.get("WorkflowName") == workflow]
+
+    # --- jobs -----------------------------------------------------------------------------------
+    def put_job(self, name: str, options: Json) -> None:
+        """Create a job, or replace its definition; its runs stay."""
+        self.job_definitions[name] = options
+        execution = {key: int(value) for key, value in options.get("ExecutionProperty", {}).items()}
+        super().create_job(
+            name=name,
+            role=options["Role"],
+            command=options["Command"],
+            description=options.get("Description", ""),
+            log_uri=options.get("LogUri", ""),
+            execution_property=execution,
+            default_arguments=options.get("DefaultArguments", {}),
+            non_overridable_arguments=options.get("NonOverridableArguments", {}),
+            connections=options.get("Connections", {}),
+            max_retries=int(options.get("MaxRetries", 0)),
+            allocated_capacity=0,
+            timeout=int(options.get("Timeout", 2880)),
+            max_capacity=float(options.get("MaxCapacity", 0)),
+            security_configuration=options.get("SecurityConfiguration", ""),
+            tags=options.get("Tags", {}),
+            notification_property=options.get("NotificationProperty", {}),
+            glue_version=options.get("GlueVersion", ""),
+            number_of_workers=int(options.get("NumberOfWorkers", 0)),
+            worker_type=options.get("WorkerType", ""),
+            code_gen_configuration_nodes={},
+            execution_class=options.get("ExecutionClass", ""),
+            source_control_details={},
+        )
+
+    def start_job_run(self, name: str, arguments: dict[str, str] | None, *_: Any) -> str:
+        """StartJobRun, outside any workflow."""
+        self.get_job(name)
+        return self._start_job(name, arguments or {}, lambda _: None).run_id
+
+    def get_job_run(self, name: str, run_id: str) -> Any:
+        self.get_job(name)
+        for run in self.runs_of_jobs.get(name, []):
+            if run.run_id == run_id:
+                return run
+        raise JobRunNotFoundException(run_id)
+
+    def get_job_runs(self, job_name: str, **_: Any) -> Any:
+        self.get_job(job_name)
+        return list(reversed(self.runs_of_jobs.get(job_name, []))), None
+
+    def stop_job_run(self, run: JobRun) -> None:
+        run.stopping = True
+        jobs.kill(run)
+
+    def _start_job(
+        self,
+        name: str,
+        arguments: dict[str, str],
+        ended: Callable[[JobRun], None],
+        *,
+        trigger: str | None = None,
+        seen: list[JobRun] | None = None,
+    ) -> JobRun:
+        with self._lock:
+            runs = self.runs_of_jobs.setdefault(name, [])
+            allowed = self.jobs[name].execution_property.get("MaxConcurrentRuns", 1)
+            if sum(run.completed is None for run in runs) >= allowed:
+                raise ConcurrentRunsExceededException("Concurrent runs exceeded for " + name)
+            run = self._attempt(name, arguments, f"jr_{uuid.uuid4().hex}{uuid.uuid4().hex}", 0)
+            run.trigger_name = trigger
+            runs.append(run)
+            if seen is not None:
+                seen.append(run)
+        threading.Thread(target=self._run_job, args=(run, ended, seen), daemon=True).start()
+        return run
+
+    def _attempt(self, name: str, arguments: dict[str, str], run_id: str, number: int) -> JobRun:
+        definition = self.job_definitions[name]
+        told = {
+            **definition.get("DefaultArguments", {}),
+            **arguments,
+            "--JOB_NAME": name,
+            "--JOB_RUN_ID": run_id,
+            "--JOB_ID": f"j_{name}",
+        }
+        return jobs.JobRun(
+            run_id, name, definition, {key: str(value) for key, value in told.items()}, number
+        )
+
+    def _run_job(
+        self, run: JobRun, ended: Callable[[JobRun], None], seen: list[JobRun] | None
+    ) -> None:
+        jobs.execute(context.endpoint(), run)
+        # "Jobs that reach the timeout limit are not restarted":
+        # https://docs.aws.amazon.com/glue/latest/dg/add-job.html
+        retries = int(run.definition.get("MaxRetries", 0))
+        while run.state == "FAILED" and run.attempt < retries and not run.stopping:
+            first = run.run_id.split("_attempt_")[0]
+            number = run.attempt + 1
+            again = self._attempt(run.job_name, run.arguments, f"{first}_attempt_{number}", number)
+            again.previous_run_id, again.trigger_name = run.run_id, run.trigger_name
+            with self._lock:
+                self.runs_of_jobs[run.job_name].append(again)
+                if seen is not None:
+                    seen.append(again)
+            run = again
+            jobs.execute(context.endpoint(), run)
+        ended(run)
+
+    # --- crawlers -------------------------------------------------------------------------------
+    def put_crawler(self, name: str, options: Json) -> None:
+        """Create a crawler or replace its definition, which Glue refuses while it runs."""
+        if self._crawling(name):
+            raise InvalidInputException(
+                "UpdateCrawler",
+                "Cannot update Crawler while running. Please stop crawl or wait until it "
+                "completes to update.",
+            )
+        self.crawlers[name] = LocalCrawler(
+            name=name,
+            role=options["Role"],
+            database_name=options.get("DatabaseName", ""),
+            description=options.get("Description", ""),
+            targets=options["Targets"],
+            schedule=options.get("Schedule", {}).get("ScheduleExpression", ""),
+            classifiers=options.get("Classifiers", []),
+            table_prefix=options.get("TablePrefix", ""),
+            schema_change_policy=options.get("SchemaChangePolicy", {}),
+            recrawl_policy=options.get("RecrawlPolicy", {}),
+            lineage_configuration={},
+            configuration=options.get("Configuration", ""),
+            crawler_security_configuration=options.get("CrawlerSecurityConfiguration", ""),
+            tags=options.get("Tags", {}),
+            backend=self,
+        )
+
+    def _crawling(self, name: str) -> bool:
+        return any(crawl.completed is None for crawl in self.crawls.get(name, []))
+
+    def start_crawler(self, name: str) -> None:
+        self._start_crawl(name, lambda _: None)
+
+    def _start_crawl(self, name: str, ended: Callable[[Crawl], None]) -> Crawl:
+        self.get_crawler(name)
+        with self._lock:
+            if self._crawling(name):
+                raise CrawlerRunningException(f"Crawler with name {name} has already started")
+            crawl = Crawl(name)
+            self.crawls.setdefault(name, []).append(crawl)
+        threading.Thread(target=self._run_crawl, args=(crawl, ended), daemon=True).start()
+        return crawl
+
+    def _run_crawl(self, crawl: Crawl, ended: Callable[[Crawl], None]) -> None:
+        from dynoexport.local import crawler
+
+        try:
+            endpoint = context.endpoint()
+            role = self.crawlers[crawl.crawler].role
+            arn = role if role.startswith("arn:") else f"arn:aws:iam::{self.account_id}:role/{role}"
+            credentials = endpoint.assume(arn, "AWSGlueCrawler")
+            crawler.crawl(
+                crawl.crawler,
+                glue=endpoint.client("glue", credentials),
+                s3=endpoint.client("s3", credentials),
+            )
+            state = "SUCCEEDED"
+        except Exception as error:  # noqa: BLE001 - whatever went wrong, the crawl has failed
+            state, crawl.error = "FAILED", error.what if isinstance(error, DynoexportError) else str(error)
+        crawl.completed = _now()
+        crawl.state = state
+        ended(crawl)
+
+    # --- workflows ------------------------------------------------------------------------------
+    def create_workflow(self, name: str, *options: Any) -> str:
+        if name in self.workflows:
+            raise InvalidInputException("CreateWorkflow", f"Workflow {name} already exists")
+        return super().create_workflow(name, *options)
+
+    def start_workflow_run(self, workflow_name: str, properties: dict[str, str] | None) -> str:
+        workflow = self.workflows.get(workflow_name)
+        if workflow is None:
+            raise EntityNotFoundException("Entity not found")
+        with self._lock:
+            running = sum(run.status in {"RUNNING", "STOPPING"} for run in workflow.runs.values())
+            if workflow.max_concurrent_runs and running >= int(workflow.max_concurrent_runs):
+                raise ConcurrentRunsExceededException("Concurrent runs exceeded")
+            run_id = workflow.start_run({key: str(value) for key, value in (properties or {}).items()})
+            record = workflow.get_run(run_id)
+            record.properties = {key: str(value) for key, value in record.properties.items()}
+            run = self.executions[run_id] = Run(record)
+            start = workflows.start_trigger(self._triggers_of(workflow_name))
+            if start is not None:
+                self._fire(run, start)
+            self._advance(run)
+        return run_id
+
+    def _fire(self, run: Run, trigger: Json) -> None:
+        run.fired.add(trigger["Name"])
+        for action in trigger["Actions"]:
+            node = workflows.node_of(action)
+            try:
+                self._start_node(run, node, action, trigger["Name"])
+            except (ConcurrentRunsExceededException, CrawlerRunningException) as error:
+                self._error(run, node, str(error))
+
+    def _start_node(self, run: Run, node: Node, action: Json, trigger: str) -> None:
+        if node.kind == "CRAWLER":
+            crawl = self._start_crawl(node.name, lambda crawl: self._ended(run, node, crawl.state))
+            run.crawls.setdefault(node.name, []).append(crawl)
+            return
+        arguments = {
+            **action.get("Arguments", {}),
+            "--WORKFLOW_NAME": run.record.workflow_name,
+            "--WORKFLOW_RUN_ID": run.record.run_id,
+        }
+        seen = run.jobs.setdefault(node.name, [])
+        self._start_job(
+            node.name,
+            arguments,
+            lambda last: self._ended(run, node, last.state),
+            trigger=trigger,
+            seen=seen,
+        )
+
+    def _error(self, run: Run, node: Node, message: str) -> None:
+        """A node that could not be started."""
+        if node.kind == "CRAWLER":
+            failed = Crawl(node.name, "ERROR", message, completed=_now())
+            run.crawls.setdefault(node.name, []).append(failed)
+        else:
+            attempt = self._attempt(node.name, {}, f"jr_{uuid.uuid4().hex}", 0)
+            attempt.state, attempt.error, attempt.completed = "ERROR", message, _now()
+            run.jobs.setdefault(node.name, []).append(attempt)
+        run.results[node] = "ERROR"
+
+    def _ended(self, run: Run, node: Node, state: str) -> None:
+        with self._lock:
+            run.results[node] = state
+            self._advance(run)
+
+    def _advance(self, run: Run) -> None:
+        """Fire what is due; a run without anything running has ended."""
+        if run.record.status == "RUNNING":
+            name = run.record.workflow_name
+            due = workflows.due(self._triggers_of(name), run.results, frozenset(run.fired))
+            for trigger in list(due):
+                self._fire(run, trigger)
+        if not run.running and run.record.completed_on is None:
+            run.record.completed_on = _now()
+            stopped = run.record.status == "STOPPING"
+            run.record.status = "STOPPED" if stopped else "COMPLETED"
+
+    def stop_workflow_run(self, workflow_name: str, run_id: str) -> None:
+        with self._lock:
+            run = self._execution(workflow_name, run_id)
+            if run.record.status != "RUNNING":
+                raise InvalidInputException("StopWorkflowRun", "Workflow run is not running")
+            run.record.status = "STOPPING"
+            for attempts in run.jobs.values():
+                for attempt in attempts:
+                    self.stop_job_run(attempt)
+            self._advance(run)
+
+    def _execution(self, workflow_name: str, run_id: str) -> Run:
+        workflow = self.workflows.get(workflow_name)
+        if workflow is None or run_id not in workflow.runs:
+            raise EntityNotFoundException("Entity not found")
+        return self.executions[run_id]
+
+    def get_workflow_run(self, workflow_name: str, run_id: str) -> Json:
+        with self._lock:
+            run = self._execution(workflow_name, run_id)
+            graph = self._graph(workflow_name, run)
+            waiting = sum(
+                node["Type"] != "TRIGGER"
+                and not node.get("JobDetails", {}).get("JobRuns")
+                and not node.get("CrawlerDetails", {}).get("Crawls")
+                for node in graph["Nodes"]
+            )
+            states = [attempts[-1].state for attempts in run.jobs.values() if attempts]
+            states += [crawls[-1].state for crawls in run.crawls.values()]
+            return {
+                **run.record.as_dict(),
+                "Statistics": workflows.statistics(states, waiting),
+                "Graph": graph,
+            }
+
+    def _graph(self, workflow_name: str, run: Run) -> Json:
+        nodes: dict[tuple[str, str], Json] = {}
+        edges: list[Json] = []
+
+        def add(kind: str, name: str, **details: Any) -> str:
+            node = nodes.setdefault(
+                (kind, name), {"Type": kind, "Name": name, "UniqueId": f"{kind}-{name}", **details}
+            )
+            return str(node["UniqueId"])
+
+        def add_use(use: Json) -> str:
+            node = workflows.node_of(use)
+            if node.kind == "JOB":
+                attempts = [attempt.as_dict() for attempt in run.jobs.get(node.name, [])]
+                return add("JOB", node.name, JobDetails={"JobRuns": attempts})
+            crawls = [crawl.as_node() for crawl in run.crawls.get(node.name, [])]
+            return add("CRAWLER", node.name, CrawlerDetails={"Crawls": crawls})
+
+        for trigger in self._triggers_of(workflow_name):
+            middle = add("TRIGGER", trigger["Name"], TriggerDetails={"Trigger": trigger})
+            for condition in trigger.get("Predicate", {}).get("Conditions", []):
+                edges.append({"SourceId": add_use(condition), "DestinationId": middle})
+            for action in trigger["Actions"]:
+                edges.append({"SourceId": middle, "DestinationId": add_use(action)})
+        return {"Nodes": list(nodes.values()), "Edges": edges}
+
+    def stop_everything(self) -> None:
+        """End every process that was started here."""
+        for runs in self.runs_of_jobs.values():
+            for run in runs:
+                self.stop_job_run(run)
+
+    # --- classifiers, which moto does not have -----------------------------------------------------
+    def put_classifier(self, definition: Json) -> str:
+        ((_, classifier),) = definition.items()
+        self.classifiers[classifier["Name"]] = definition
+        return str(classifier["Name"])
+
+    def delete_classifier(self, name: str) -> None:
+        self.classifiers.pop(name, None)
+
+
+class LocalGlueResponse(GlueResponse):
+    """The operations that moto lacks, or keeps less of than running needs."""
+
+    @property
+    def _backend(self) -> LocalGlueBackend:
+        backend: Any = self.glue_backend
+        return backend  # type: ignore[no-any-return]
+
+    def create_job(self) -> ActionResult:
+        name = self.parameters["Name"]
+        self._backend.put_job(name, self.parameters)
+        return ActionResult({"Name": name})
+
+    def update_job(self) -> ActionResult:
+        name = self.parameters["JobName"]
+        self._backend.get_job(name)
+        self._backend.put_job(name, self.parameters["JobUpdate"])
+        return ActionResult({"JobName": name})
+
+    def batch_stop_job_run(self) -> ActionResult:
+        name, done = self.parameters["JobName"], []
+        for run_id in self.parameters["JobRunIds"]:
+            self._backend.stop_job_run(self._backend.get_job_run(name, run_id))
+            done.append({"JobName": name, "JobRunId": run_id})
+        return ActionResult({"SuccessfulSubmissions": done, "Errors": []})
+
+    def create_crawler(self) -> ActionResult:
+        self._backend.put_crawler(self.parameters["Name"], self._crawler_options())
+        return EmptyResult()
+
+    def update_crawler(self) -> ActionResult:
+        self._backend.get_crawler(self.parameters["Name"])
+        self._backend.put_crawler(self.parameters["Name"], self._crawler_options())
+        return EmptyResult()
+
+    def _crawler_options(self) -> Json:
+        """The API's options as CloudFormation's: the schedule is a text in one, not in the other."""
+        options = dict(self.parameters)
+        if options.get("Schedule"):
+            options["Schedule"] = {"ScheduleExpression": options["Schedule"]}
+        return options
+
+    def update_trigger(self) -> ActionResult:
+        name = self.parameters["Name"]
+        return ActionResult(
+            {"Trigger": self._backend.update_trigger(name, self.parameters["TriggerUpdate"])}
+        )
+
+    def create_classifier(self) -> ActionResult:
+        self._backend.put_classifier(self.parameters)
+        return EmptyResult()
+
+    def get_classifier(self) -> ActionResult:
+        name = self.parameters["Name"]
+        if name not in self._backend.classifiers:
+            raise EntityNotFoundException(f"Classifier {name} not found")
+        return ActionResult({"Classifier": self._backend.classifiers[name]})
+
+    def delete_classifier(self) -> ActionResult:
+        self._backend.delete_classifier(self.parameters["Name"])
+        return EmptyResult()
+
+
+def install() -> None:
+    """Make moto use the above; before the first request."""
+    models.glue_backends.backend = LocalGlueBackend

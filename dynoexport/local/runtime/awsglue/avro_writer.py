@@ -1,0 +1,77 @@
+"""Avro files from a DataFrame; pyspark comes without spark-avro."""
+
+from __future__ import annotations
+
+import tempfile
+import uuid
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+import boto3
+from pyspark.sql import types
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from pyspark.sql import DataFrame
+
+_PRIMITIVES: dict[type[types.DataType], Any] = {
+    types.StringType: "string",
+    types.LongType: "long",
+    types.IntegerType: "int",
+    types.DoubleType: "double",
+    types.BooleanType: "boolean",
+    types.BinaryType: "bytes",
+    types.DateType: {"type": "int", "logicalType": "date"},
+    types.TimestampType: {"type": "long", "logicalType": "timestamp-micros"},
+}
+
+
+def write(frame: DataFrame, path: str) -> None:
+    """One file for each partition that has rows, under ``path`` (``s3://bucket/prefix/``)."""
+    schema = record_schema(frame.schema, "topLevelRecord")
+    url = urlsplit(path)
+    bucket, prefix = url.netloc, url.path.strip("/")
+
+    def write_partition(number: int, rows: Iterator[types.Row]) -> Iterator[str]:
+        import fastavro
+
+        records = (row.asDict(True) for row in rows)
+        first = next(records, None)
+        if first is None:
+            return
+        key = f"{prefix}/part-{number:05d}-{uuid.uuid4()}.avro"
+        with tempfile.TemporaryFile() as file:
+            fastavro.writer(file, schema, _chain(first, records), codec="snappy")
+            file.seek(0)
+            boto3.client("s3").upload_fileobj(file, bucket, key)
+        yield key
+
+    frame.rdd.mapPartitionsWithIndex(write_partition).count()
+
+
+def _chain(first: dict[str, Any], rest: Iterator[dict[str, Any]]) -> Iterator[dict[str, Any]]:
+    yield first
+    yield from rest
+
+
+def record_schema(struct: types.StructType, name: str) -> dict[str, Any]:
+    """The Avro record of a struct; every field may be null, as Spark's fields may be."""
+    fields = [
+        {"name": field.name, "type": ["null", _schema(field.dataType, f"{name}_{field.name}")]}
+        for field in struct.fields
+    ]
+    return {"type": "record", "name": name, "fields": fields}
+
+
+def _schema(data_type: types.DataType, name: str) -> Any:
+    if isinstance(data_type, types.StructType):
+        return record_schema(data_type, name)
+    if isinstance(data_type, types.ArrayType):
+        return {"type": "array", "items": ["null", _schema(data_type.elementType, name)]}
+    if isinstance(data_type, types.MapType):
+        return {"type": "map", "values": ["null", _schema(data_type.valueType, name)]}
+    if isinstance(data_type, types.DecimalType):
+        precision = {"precision": data_type.precision, "scale": data_type.scale}
+        return {"type": "bytes", "logicalType": "decimal", **precision}
+    return _PRIMITIVES[type(data_type)]

@@ -1,0 +1,64 @@
+"""DynamicFrames: records that describe themselves, read anew whenever they are needed."""
+
+from __future__ import annotations
+
+import base64
+import json
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from pyspark import RDD
+    from pyspark.sql import DataFrame
+
+    from awsglue.context import GlueContext
+
+
+@dataclass(frozen=True)
+class DynamicFrame:
+    """Records, or the rows of a DataFrame.
+
+    ``records`` makes a new RDD each time. Nothing is kept: a second use reads the source a
+    second time and, as in Glue, pays for it a second time.
+    """
+
+    glue_ctx: GlueContext
+    records: Callable[[], RDD[dict[str, Any]]]
+    frame: DataFrame | None = None
+    name: str = ""
+
+    @classmethod
+    def fromDF(cls, dataframe: DataFrame, glue_ctx: GlueContext, name: str) -> DynamicFrame:  # noqa: N802 - Glue's name
+        return cls(
+            glue_ctx, lambda: dataframe.rdd.map(lambda row: row.asDict(True)), dataframe, name
+        )
+
+    def json_lines(self) -> RDD[str]:
+        return self.records().map(to_json)
+
+    def toDF(self) -> DataFrame:  # noqa: N802 - Glue's name
+        """Infer the schema from all records, then read them: two scans of the source.
+
+        Measured on Glue as 2.02 to 2.05 times the read units
+        (https://github.com/awslabs/amazon-dynamodb-tools/issues/81).
+        """
+        if self.frame is not None:
+            return self.frame
+        return self.glue_ctx.spark_session.read.json(self.json_lines())
+
+    def count(self) -> int:
+        return self.records().count()
+
+
+def to_json(record: dict[str, Any]) -> str:
+    return json.dumps(record, default=_encode, ensure_ascii=False)
+
+
+def _encode(value: Any) -> str:
+    # boto3 gives binary attributes as Binary objects around bytes.
+    content = getattr(value, "value", value)
+    if isinstance(content, (bytes, bytearray)):
+        return base64.b64encode(content).decode()
+    return str(value)

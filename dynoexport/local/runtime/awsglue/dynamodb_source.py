@@ -1,0 +1,105 @@
+"""Glue's DynamoDB source: a parallel Scan, one Spark partition a segment.
+
+It treats types as the real source was measured to do (awslabs/amazon-dynamodb-tools #184 and
+#221): sets arrive as arrays, elements of lists as text, numbers as long or double and never as
+decimal, NULL not at all. A laptop then shows the losses that the cloud would.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping
+
+# https://docs.aws.amazon.com/glue/latest/dg/aws-glue-programming-etl-connect-dynamodb-home.html
+SPLITS_MAX = 1_000_000
+READ_PERCENT_MIN, READ_PERCENT_MAX, READ_PERCENT_DEFAULT = 0.1, 1.5, 0.5
+ON_DEMAND_RCU = 40_000
+# An eventually consistent read of 4 KiB costs half a unit:
+# https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/read-write-operations.html
+BYTES_PER_RCU = 8192
+_LONG = 2**63
+
+
+@dataclass(frozen=True)
+class Source:
+    """What the job asked for; ``rate`` is the read units a second that one segment may use."""
+
+    table: str
+    splits: int
+    read_percent: float
+    rate: float = math.inf
+
+
+def parse(options: Mapping[str, str]) -> Source:
+    """The connection options, refused as the connector refuses them.
+
+    Raises:
+        ValueError: an option is missing or out of its range.
+    """
+    table = options.get("dynamodb.input.tableName")
+    if not table:
+        raise ValueError("dynamodb.input.tableName is missing")
+    percent = float(options.get("dynamodb.throughput.read.percent", READ_PERCENT_DEFAULT))
+    if not READ_PERCENT_MIN <= percent <= READ_PERCENT_MAX:
+        raise ValueError(f"dynamodb.throughput.read.percent {percent} is not in 0.1 to 1.5")
+    splits = int(options.get("dynamodb.splits", 1))
+    if not 1 <= splits <= SPLITS_MAX:
+        raise ValueError(f"dynamodb.splits {splits} is not in 1 to {SPLITS_MAX}")
+    return Source(table=table, splits=splits, read_percent=percent)
+
+
+def allowed_rate(source: Source, table: Mapping[str, Any]) -> float:
+    """Read units a second for each segment; the connector takes 40,000 for an on-demand table."""
+    provisioned = table.get("ProvisionedThroughput", {}).get("ReadCapacityUnits", 0)
+    return source.read_percent * (provisioned or ON_DEMAND_RCU) / source.splits
+
+
+def scan(
+    client: Any, source: Source, segment: int, *, sleep: Callable[[float], None] = time.sleep
+) -> Iterator[dict[str, Any]]:
+    """The segment's items as Glue's records, no faster than the source allows."""
+    pages = client.get_paginator("scan").paginate(
+        TableName=source.table, Segment=segment, TotalSegments=source.splits
+    )
+    for page in pages:
+        items = page["Items"]
+        yield from map(record, items)
+        units = sum(len(json.dumps(item, default=str)) for item in items) / BYTES_PER_RCU
+        if "LastEvaluatedKey" in page:
+            sleep(units / source.rate)
+
+
+def record(item: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
+    """An item as the source delivers it."""
+    return {name: _value(value) for name, value in item.items() if "NULL" not in value}
+
+
+def _value(attribute: Mapping[str, Any]) -> Any:
+    ((code, value),) = attribute.items()
+    if code == "N":
+        return _number(value)
+    if code == "NS":
+        return [_number(element) for element in value]
+    if code == "M":
+        return record(value)
+    if code == "L":
+        return [_text(_value(element)) for element in value if "NULL" not in element]
+    return value
+
+
+def _number(text: str) -> int | float:
+    try:
+        number = int(text)
+    except ValueError:
+        return float(text)
+    return number if -_LONG <= number < _LONG else float(text)
+
+
+def _text(value: Any) -> str:
+    return value if isinstance(value, str) else json.dumps(value, default=str)

@@ -1,0 +1,52 @@
+"""Activated scheduled triggers start their workflows when their time comes."""
+
+from __future__ import annotations
+
+import threading
+from datetime import datetime, timezone
+from typing import TYPE_CHECKING, Any
+
+from dynoexport import schedule
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator, Mapping
+
+
+def due(
+    triggers: Iterable[Mapping[str, Any]], *, after: datetime, until: datetime
+) -> Iterator[str]:
+    """Names of the workflows whose schedule fires in ``(after, until]``, in UTC."""
+    for trigger in triggers:
+        if trigger["Type"] != "SCHEDULED" or trigger["State"] != "ACTIVATED":
+            continue
+        times = schedule.firings(trigger["Schedule"], after=after, count=1)
+        if times and times[0] <= until and trigger.get("WorkflowName"):
+            yield trigger["WorkflowName"]
+
+
+class Scheduler:
+    """Looks at the triggers every few seconds, in a thread of its own."""
+
+    def __init__(
+        self,
+        triggers: Callable[[], Iterable[Mapping[str, Any]]],
+        start: Callable[[str], None],
+        *,
+        seconds: float = 2.0,
+    ) -> None:
+        self._triggers = triggers
+        self._start = start
+        self._seconds = seconds
+        self._stopped = threading.Event()
+
+    def run(self) -> None:
+        """Start what is due until ``stop`` is called."""
+        looked = datetime.now(timezone.utc)
+        while not self._stopped.wait(self._seconds):
+            now = datetime.now(timezone.utc)
+            for workflow in due(self._triggers(), after=looked, until=now):
+                self._start(workflow)
+            looked = now
+
+    def stop(self) -> None:
+        self._stopped.set()

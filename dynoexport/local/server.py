@@ -1,0 +1,91 @@
+"""The endpoint: moto's server with the services that really run."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from contextlib import contextmanager, suppress
+from typing import TYPE_CHECKING, Any
+
+from moto.core.exceptions import JsonRESTError
+from moto.glue.models import glue_backends
+from moto.moto_server.werkzeug_app import (
+    DomainDispatcherApplication,
+    MotoRequestHandler,
+    create_backend_app,
+)
+from werkzeug.serving import make_server
+
+from dynoexport.errors import DynoexportError
+from dynoexport.local import athena, context, glue, resources, stacks
+from dynoexport.local.context import Endpoint
+from dynoexport.local.scheduler import Scheduler
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping
+
+HOST = "127.0.0.1"
+
+
+class PortTaken(DynoexportError):
+    """Another process listens on the port."""
+
+
+@contextmanager
+def serve(port: int, *, dynamodb_endpoint_url: str | None = None) -> Iterator[Endpoint]:
+    """Serve on loopback until the block ends; port 0 takes a free one.
+
+    Job processes that still run then are killed. One endpoint at a time in a process: moto keeps
+    its state in the process.
+
+    Raises:
+        PortTaken: somebody listens there already.
+    """
+    _install()
+    logging.getLogger("werkzeug").setLevel(logging.ERROR)
+    application = DomainDispatcherApplication(create_backend_app)
+    try:
+        server = make_server(HOST, port, application, threaded=True, request_handler=_Handler)
+    except (OSError, SystemExit) as error:
+        raise PortTaken(
+            f"port {port} is in use", hint="choose another with --port, 0 takes a free one"
+        ) from error
+    endpoint = Endpoint(
+        f"http://{HOST}:{server.server_port}", dynamodb_endpoint_url=dynamodb_endpoint_url
+    )
+    context.set_endpoint(endpoint)
+    scheduler = Scheduler(_triggers, _start_workflow)
+    for target in (server.serve_forever, scheduler.run):
+        threading.Thread(target=target, daemon=True).start()
+    try:
+        yield endpoint
+    finally:
+        scheduler.stop()
+        _glue().stop_everything()
+        server.shutdown()
+        server.server_close()
+        context.set_endpoint(None)
+
+
+def _install() -> None:
+    for service in (glue, athena, stacks, resources):
+        service.install()
+
+
+class _Handler(MotoRequestHandler):
+    def log_request(self, *_: object) -> None:
+        """What is asked of the endpoint is the asker's to tell."""
+
+
+def _glue() -> Any:
+    return glue_backends[context.ACCOUNT][context.REGION]
+
+
+def _triggers() -> Iterable[Mapping[str, Any]]:
+    return [trigger.as_dict() for trigger in list(_glue().triggers.values())]
+
+
+def _start_workflow(name: str) -> None:
+    # As on AWS, a firing beyond the allowed concurrent runs is lost.
+    with suppress(JsonRESTError):
+        _glue().start_workflow_run(name, None)

@@ -1,0 +1,313 @@
+"""CloudFormation on the endpoint: what moto leaves out of deploying a stack.
+
+moto creates resources from a template and keeps stacks and change sets. It does not check
+parameters, only warns about a resource type that it does not know, finds changed resources by
+comparing template texts (so that a parameter inside ``Fn::Sub`` or a condition changes nothing),
+and never rolls back. Here a stack is deployed in the order that CloudFormation follows: create
+and update after what a resource depends on, replacements before the old resource goes, deletions
+last and in reverse, and back to the former state on the first failure.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Any
+
+from moto.cloudformation import models, parsing, urls
+from moto.cloudformation.exceptions import ValidationError
+from moto.core.common_models import CloudFormationModel
+from moto.core.exceptions import JsonRESTError, ServiceException
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from moto.cloudformation.models import ChangeSet, Stack
+    from moto.cloudformation.parsing import ResourceMap
+
+Json = dict[str, Any]
+
+
+class ResourceFailed(Exception):
+    """A resource that could not be created, updated or deleted, with the service's words."""
+
+    def __init__(self, logical_id: str, kind: str, action: str, reason: str) -> None:
+        super().__init__(reason)
+        self.logical_id = logical_id
+        self.kind = kind
+        self.action = action
+        self.reason = reason
+
+
+# --- checks before anything is created ----------------------------------------------------------
+def check_template(template: Json, given: Mapping[str, Any]) -> None:
+    """Refuse what CloudFormation refuses when a change set is made, in its words.
+
+    Raises:
+        ValidationError: an unknown resource type, or a parameter outside its constraints.
+    """
+    kinds = {resource["Type"] for resource in template.get("Resources", {}).values()}
+    unknown = sorted(kinds - set(parsing.get_model_map()) - set(parsing.NULL_MODELS))
+    if unknown:
+        raise ValidationError(
+            message=f"Template format error: Unrecognized resource types: [{', '.join(unknown)}]"
+        )
+    for name, parameter in template.get("Parameters", {}).items():
+        value = given.get(name, parameter.get("Default"))
+        if value is not None:
+            _check_parameter(name, parameter, str(value))
+
+
+def _check_parameter(name: str, parameter: Json, value: str) -> None:
+    told = parameter.get("ConstraintDescription")
+
+    def refuse(rule: str) -> ValidationError:
+        return ValidationError(message=f"Parameter '{name}' must {told or rule}")
+
+    allowed = [str(each) for each in parameter.get("AllowedValues", [value])]
+    if value not in allowed:
+        raise refuse(f"be one of AllowedValues [{', '.join(allowed)}]")
+    if "AllowedPattern" in parameter and not re.fullmatch(parameter["AllowedPattern"], value):
+        raise refuse(f"match pattern {parameter['AllowedPattern']}")
+    if not int(parameter.get("MinLength", 0)) <= len(value) <= int(
+        parameter.get("MaxLength", len(value))
+    ):
+        raise refuse("have a length that is allowed")
+    if parameter["Type"] == "Number":
+        _check_number(parameter, value, refuse)
+
+
+def _check_number(parameter: Json, value: str, refuse: Any) -> None:
+    try:
+        number = float(value)
+    except ValueError:
+        raise refuse("be a number") from None
+    low, high = parameter.get("MinValue", number), parameter.get("MaxValue", number)
+    if not float(low) <= number <= float(high):
+        raise refuse(f"be a number from {low} to {high}")
+
+
+# --- one deployment --------------------------------------------------------------------------------
+def dependencies(resource: Json, names: frozenset[str]) -> set[str]:
+    """The resources that this one names by DependsOn, Ref, GetAtt or Sub."""
+    found = set(_mentioned(resource.get("Properties", {}), names))
+    stated = resource.get("DependsOn", [])
+    return found | set([stated] if isinstance(stated, str) else stated)
+
+
+def _mentioned(value: Any, names: frozenset[str]) -> Iterator[str]:
+    if isinstance(value, list):
+        for each in value:
+            yield from _mentioned(each, names)
+    elif isinstance(value, dict):
+        for key, inner in value.items():
+            if key == "Ref" and inner in names:
+                yield inner
+            elif key == "Fn::GetAtt":
+                yield inner.split(".")[0] if isinstance(inner, str) else inner[0]
+            elif key == "Fn::Sub":
+                text = inner if isinstance(inner, str) else inner[0]
+                yield from (
+                    name for name in re.findall(r"\$\{([^.!}]+)", text) if name in names
+                )
+                yield from _mentioned(inner, names)
+            else:
+                yield from _mentioned(inner, names)
+
+
+def in_order(resources: Mapping[str, Json]) -> list[str]:
+    """The names so that each stands after what it depends on."""
+    names = frozenset(resources)
+    ordered: dict[str, None] = {}
+
+    def place(name: str) -> None:
+        if name in ordered:
+            return
+        for needed in sorted(dependencies(resources[name], names) & names):
+            place(needed)
+        ordered[name] = None
+
+    for name in resources:
+        place(name)
+    return list(ordered)
+
+
+class Deployment:
+    """Brings one stack from what it is to a template and parameters."""
+
+    def __init__(self, stack: Stack, template: Json, parameters: Mapping[str, Any]) -> None:
+        self._stack = stack
+        self._map: ResourceMap = stack.resource_map
+        self._template = template
+        self._parameters = dict(parameters)
+
+    def run(self) -> None:
+        """Create, update and delete.
+
+        Raises:
+            ResourceFailed: at the first resource that failed; nothing is rolled back here.
+        """
+        before = self._resolved()
+        self._load()
+        wanted = self._active()
+        obsolete: list[tuple[str, Json, Any]] = []
+        for name in in_order(wanted):
+            if name not in before:
+                self._guard(name, wanted[name], "CREATE", lambda name=name: self._map[name])
+                continue
+            resolved = parsing.clean_json(wanted[name], self._map)
+            if resolved != before[name]:
+                old = self._map._parsed_resources[name]  # noqa: SLF001
+                self._guard(name, wanted[name], "UPDATE", lambda name=name: self._update(name))
+                if self._map._parsed_resources[name] is not old:  # noqa: SLF001
+                    obsolete.append((name, before[name], old))
+        for name in reversed(in_order({name: before[name] for name in before})):
+            if name not in wanted:
+                obsolete.append((name, before[name], self._map._parsed_resources.pop(name)))  # noqa: SLF001
+        self._clean_up(obsolete)
+
+    def _resolved(self) -> dict[str, Json]:
+        """The properties that the existing resources were given."""
+        existing = {
+            name: resource
+            for name, resource in self._map._resource_json_map.items()  # noqa: SLF001
+            if name in self._map._parsed_resources  # noqa: SLF001
+        }
+        return {name: parsing.clean_json(value, self._map) for name, value in existing.items()}
+
+    def _load(self) -> None:
+        self._map._template = self._template  # noqa: SLF001
+        self._map._resource_json_map = self._template["Resources"]  # noqa: SLF001
+        self._map.input_parameters = self._parameters
+        self._map.load()
+
+    def _active(self) -> dict[str, Json]:
+        conditions = self._map.lazy_condition_map
+        return {
+            name: resource
+            for name, resource in self._template["Resources"].items()
+            if "Condition" not in resource or conditions[resource["Condition"]]
+        }
+
+    def _update(self, name: str) -> None:
+        resource = self._template["Resources"][name]
+        model = parsing.resource_class_from_type(resource["Type"])
+        if hasattr(model.update_from_cloudformation_json, "__isabstractmethod__"):
+            raise ValidationError(message=f"the endpoint cannot update {resource['Type']}")
+        updated = parsing.parse_and_update_resource(
+            name,
+            resource,
+            self._map,
+            account_id=self._stack.account_id,
+            region_name=self._stack.region_name,
+        )
+        self._map._parsed_resources[name] = updated  # noqa: SLF001
+
+    def _clean_up(self, obsolete: list[tuple[str, Json, Any]]) -> None:
+        for name, resource, old in obsolete:
+            if resource.get("DeletionPolicy") != "Retain":
+                self._guard(name, resource, "DELETE", lambda r=resource, o=old: self._delete(r, o))
+
+    def _delete(self, resource: Json, old: Any) -> None:
+        self._map._delete_resource(old, resource)  # noqa: SLF001
+
+    def _guard(self, name: str, resource: Json, action: str, step: Any) -> None:
+        try:
+            step()
+        except (JsonRESTError, ServiceException, KeyError, ValueError) as error:
+            reason = getattr(error, "message", None) or str(error)
+            raise ResourceFailed(name, resource["Type"], action, reason) from error
+
+
+def execute(backend: Any, change_set: ChangeSet) -> None:
+    """Execute a change set; on failure the stack is as it was before, as on AWS."""
+    stack: Stack = backend.stacks[change_set.stack_id]
+    kind = change_set.change_set_type
+    before = (stack.template_dict, dict(stack.parameters)) if kind == "UPDATE" else None
+    stack.status = f"{kind}_IN_PROGRESS"
+    stack._add_stack_event(stack.status, resource_status_reason="User Initiated")  # noqa: SLF001
+    stack.resource_map.cross_stack_resources = backend.exports
+    try:
+        Deployment(stack, change_set.template_dict, change_set.parameters).run()
+        _finish(stack, change_set)
+        backend.exports.update({export.name: export for export in stack.exports})
+    except ResourceFailed as failed:
+        _add_event(stack, failed)
+        _roll_back(stack, kind, before)
+        return
+    stack.status = f"{kind}_COMPLETE"
+    stack._add_stack_event(stack.status)  # noqa: SLF001
+
+
+def _finish(stack: Stack, change_set: ChangeSet) -> None:
+    stack.template = change_set.template
+    stack.template_dict = change_set.template_dict
+    stack.description = change_set.template_dict.get("Description")
+    stack.parameters = change_set.parameters
+    if change_set.tags is not None:
+        stack.tags = change_set.tags
+    stack.output_map = stack._create_output_map()  # noqa: SLF001
+    change_set.execution_status = "EXECUTE_COMPLETE"
+
+
+def _roll_back(stack: Stack, kind: str, before: tuple[Json, dict[str, Any]] | None) -> None:
+    if before is None:
+        stack.status = "ROLLBACK_IN_PROGRESS"
+        stack._add_stack_event(stack.status)  # noqa: SLF001
+        stack.resource_map.delete()
+        stack.status = "ROLLBACK_COMPLETE"
+    else:
+        stack.status = f"{kind}_ROLLBACK_IN_PROGRESS"
+        stack._add_stack_event(stack.status)  # noqa: SLF001
+        Deployment(stack, *before).run()
+        stack.status = f"{kind}_ROLLBACK_COMPLETE"
+    stack._add_stack_event(stack.status)  # noqa: SLF001
+
+
+def _add_event(stack: Stack, failed: ResourceFailed) -> None:
+    stack.events.append(
+        models.Event(
+            stack_id=stack.stack_id,
+            stack_name=stack.name,
+            logical_resource_id=failed.logical_id,
+            physical_resource_id="",
+            resource_type=failed.kind,
+            resource_status=f"{failed.action}_FAILED",
+            resource_status_reason=failed.reason,
+            resource_properties=None,
+        )
+    )
+
+
+class LocalCloudFormationBackend(models.CloudFormationBackend):
+    """moto's stacks and change sets, deployed as above."""
+
+    @property
+    def _url_module(self) -> Any:
+        """moto looks for a backend's addresses in a module beside it."""
+        return urls
+
+    def create_change_set(self, **options: Any) -> tuple[str, str]:
+        template = models.Stack.parse_template(options["template"])
+        check_template(template, options["parameters"])
+        return super().create_change_set(**options)
+
+    def execute_change_set(self, change_set_name: str, stack_name: str | None = None) -> None:
+        execute(self, self._find_change_set(change_set_name, stack_name))
+
+    def _find_change_set(self, name: str, stack_name: str | None) -> ChangeSet:
+        """By ID, or by name within its stack: other stacks may have one of the same name."""
+        for change_set_id, change_set in reversed(self.change_sets.items()):
+            if name == change_set_id or (
+                name == change_set.change_set_name
+                and stack_name in {None, change_set.stack_name, change_set.stack_id}
+            ):
+                return change_set
+        raise ValidationError(message=f"ChangeSet [{name}] does not exist")
+
+
+def install() -> None:
+    """Make moto use the above; before the first request."""
+    models.cloudformation_backends.backend = LocalCloudFormationBackend
+    parsing.get_model_list.cache_clear()
+    parsing.get_model_map.cache_clear()
+    assert CloudFormationModel.__subclasses__()
