@@ -274,6 +274,12 @@ class WorkGroup(_Resource, CloudFormationModel):
 
 
 class BucketPolicy(_Resource, CloudFormationModel):
+    """The statements that can hold here.
+
+    moto applies a bucket's policy without looking at conditions, and the endpoint speaks plain
+    HTTP on loopback: a statement that refuses whoever comes without TLS would refuse everybody.
+    """
+
     TYPE = "AWS::S3::BucketPolicy"
     NAME = ""
     REPLACED_BY = ("Bucket",)
@@ -284,14 +290,22 @@ class BucketPolicy(_Resource, CloudFormationModel):
 
     def create(self) -> None:
         self.physical_resource_id = self.properties["Bucket"]
-        policy = json.dumps(self.properties["PolicyDocument"]).encode()
-        self._s3.put_bucket_policy(self.physical_resource_id, policy)
+        document = self.properties["PolicyDocument"]
+        kept = [each for each in document["Statement"] if not _is_about_tls(each)]
+        if kept:
+            policy = json.dumps({**document, "Statement": kept}).encode()
+            self._s3.put_bucket_policy(self.physical_resource_id, policy)
 
     def change(self) -> None:
         self.create()
 
     def remove(self) -> None:
         self._s3.delete_bucket_policy(self.physical_resource_id)
+
+
+def _is_about_tls(statement: Json) -> bool:
+    tested = statement.get("Condition", {}).get("Bool", {})
+    return "aws:SecureTransport" in tested
 
 
 class TopicPolicy(_Resource, CloudFormationModel):
