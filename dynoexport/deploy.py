@@ -75,18 +75,7 @@ def _prepare(
     """Whether there is a change set to execute."""
     from botocore.exceptions import WaiterError
 
-    cloudformation.create_change_set(
-        StackName=stack.name,
-        ChangeSetName=change_set,
-        ChangeSetType=kind,
-        TemplateBody=stack.template,
-        Capabilities=["CAPABILITY_IAM"],
-        Parameters=[
-            {"ParameterKey": key, "ParameterValue": value}
-            for key, value in stack.parameters.items()
-        ],
-        Tags=[{"Key": key, "Value": value} for key, value in stack.tags.items()],
-    )
+    _create_change_set(cloudformation, stack, kind, change_set)
     try:
         cloudformation.get_waiter("change_set_create_complete").wait(
             StackName=stack.name, ChangeSetName=change_set, WaiterConfig={"Delay": poll_seconds}
@@ -101,6 +90,32 @@ def _prepare(
             return False
         raise DeployFailed(f"the change set of stack {stack.name} failed", hint=reason) from error
     return True
+
+
+def _create_change_set(
+    cloudformation: CloudFormationClient, stack: Stack, kind: ChangeSetTypeType, change_set: str
+) -> None:
+    from botocore.exceptions import ClientError
+
+    try:
+        cloudformation.create_change_set(
+            StackName=stack.name,
+            ChangeSetName=change_set,
+            ChangeSetType=kind,
+            TemplateBody=stack.template,
+            Capabilities=["CAPABILITY_IAM"],
+            Parameters=[
+                {"ParameterKey": key, "ParameterValue": value}
+                for key, value in stack.parameters.items()
+            ],
+            Tags=[{"Key": key, "Value": value} for key, value in stack.tags.items()],
+        )
+    except ClientError as error:
+        # What is wrong with a template or a parameter is told at once, not by the change set.
+        if error.response["Error"]["Code"] != "ValidationError":
+            raise
+        reason = error.response["Error"]["Message"]
+        raise DeployFailed(f"stack {stack.name} is refused", hint=reason) from error
 
 
 def _execute(

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from rich import box
+from rich.console import Console
 from rich.measure import Measurement
 from rich.table import Table
 from rich.text import Text
@@ -14,7 +16,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from datetime import datetime
 
-    from rich.console import Console
 
 _STATE_STYLES = {
     "SUCCEEDED": "green",
@@ -87,14 +88,18 @@ def print_rows(
 
     Without a terminal there is no width to keep to: lines are as long as they must be.
     """
-    table = Table(show_edge=False, header_style="bold", pad_edge=False)
+    table = Table(box=box.SIMPLE_HEAD, show_edge=False, header_style="bold", pad_edge=False)
     for column in columns:
         table.add_column(column, no_wrap=True)
     for row in rows:
         table.add_row(*(_cell(value) for value in row))
-    needed = Measurement.get(console, console.options.update(max_width=100_000), table).maximum
-    if needed <= console.width or not console.is_terminal:
-        console.print(table, width=max(needed, console.width), crop=False, no_wrap=True)
+    wide = console.options.update(max_width=100_000)
+    needed = Measurement.get(console, wide, table).maximum
+    if needed <= console.width:
+        console.print(table)
+        return
+    if not console.is_terminal:
+        Console(file=console.file, width=needed).print(table)
         return
     label = max(map(len, columns), default=0)
     for number, row in enumerate(rows, start=1):

@@ -201,9 +201,7 @@ class Engine:
     def _contents(self, location: str) -> Iterator[bytes]:
         url = urlsplit(location)
         prefix = url.path.lstrip("/")
-        pages = self._s3.get_paginator("list_objects_v2").paginate(
-            Bucket=url.netloc, Prefix=prefix
-        )
+        pages = self._s3.get_paginator("list_objects_v2").paginate(Bucket=url.netloc, Prefix=prefix)
         for entry in (entry for page in pages for entry in page.get("Contents", ())):
             name = entry["Key"].rpartition("/")[2]
             if entry["Size"] and not name.startswith(("_", ".")):
@@ -353,7 +351,9 @@ def _write_result(s3: S3Client, location: str, result: pa.Table | None) -> None:
     if result is not None:
         lines.append(",".join(f'"{name}"' for name in result.column_names))
         for row in _texts(result):
-            quoted = ("" if value is None else '"' + value.replace('"', '""') + '"' for value in row)
+            quoted = (
+                "" if value is None else '"' + value.replace('"', '""') + '"' for value in row
+            )
             lines.append(",".join(quoted))
     body = "".join(line + "\n" for line in lines).encode()
     s3.put_object(Bucket=url.netloc, Key=url.path.lstrip("/"), Body=body)

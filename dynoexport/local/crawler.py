@@ -243,9 +243,7 @@ def _descriptor(found: Found, serde: dict[str, Any], location: str) -> dict[str,
     }
 
 
-def _register(
-    glue: GlueClient, database: str, found: Found, serde: dict[str, Any]
-) -> CrawlSummary:
+def _register(glue: GlueClient, database: str, found: Found, serde: dict[str, Any]) -> CrawlSummary:
     try:
         known = glue.get_table(DatabaseName=database, Name=found.name)["Table"]
     except glue.exceptions.EntityNotFoundException:

@@ -114,7 +114,9 @@ def merge(one: str, other: str) -> str:
 
 
 # --- rows ----------------------------------------------------------------------------------------
-def rows(serde: Mapping[str, Any], table: Mapping[str, str], content: bytes, wanted: Columns) -> pa.Table:
+def rows(
+    serde: Mapping[str, Any], table: Mapping[str, str], content: bytes, wanted: Columns
+) -> pa.Table:
     """The file's rows in the wanted columns, read by the SerDe and never smarter than it.
 
     Raises:

@@ -315,7 +315,10 @@ class LocalGlueBackend(models.GlueBackend):
             )
             state = "SUCCEEDED"
         except Exception as error:  # noqa: BLE001 - whatever went wrong, the crawl has failed
-            state, crawl.error = "FAILED", error.what if isinstance(error, DynoexportError) else str(error)
+            state, crawl.error = (
+                "FAILED",
+                error.what if isinstance(error, DynoexportError) else str(error),
+            )
         crawl.completed = _now()
         crawl.state = state
         ended(crawl)
@@ -334,7 +337,9 @@ class LocalGlueBackend(models.GlueBackend):
             running = sum(run.status in {"RUNNING", "STOPPING"} for run in workflow.runs.values())
             if workflow.max_concurrent_runs and running >= int(workflow.max_concurrent_runs):
                 raise ConcurrentRunsExceededException("Concurrent runs exceeded")
-            run_id = workflow.start_run({key: str(value) for key, value in (properties or {}).items()})
+            run_id = workflow.start_run(
+                {key: str(value) for key, value in (properties or {}).items()}
+            )
             record = workflow.get_run(run_id)
             record.properties = {key: str(value) for key, value in record.properties.items()}
             run = self.executions[run_id] = Run(record)

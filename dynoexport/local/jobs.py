@@ -99,9 +99,7 @@ def execute(endpoint: Endpoint, run: JobRun) -> None:
         _supervise(endpoint, run, command, env, directory)
 
 
-def _prepare(
-    endpoint: Endpoint, run: JobRun, directory: Path
-) -> tuple[list[str], dict[str, str]]:
+def _prepare(endpoint: Endpoint, run: JobRun, directory: Path) -> tuple[list[str], dict[str, str]]:
     credentials = endpoint.assume(run.definition["Role"], "GlueJobRunnerSession")
     location = urlsplit(run.definition["Command"]["ScriptLocation"])
     script = directory / Path(location.path).name
@@ -189,7 +187,9 @@ def error_message(lines: Iterable[str], code: int) -> str:
     https://github.com/awslabs/aws-glue-libs/issues/221
     """
     for line in reversed(list(lines)):
-        match = re.match(r"(?:[\w.]*\.)?(\w*(?:Error|Exception|Failed|Exit|Interrupt)\w*)(: .*)?$", line)
+        match = re.match(
+            r"(?:[\w.]*\.)?(\w*(?:Error|Exception|Failed|Exit|Interrupt)\w*)(: .*)?$", line
+        )
         if match:
             return f"{match[1]}{match[2] or ''}"
     return f"Command failed with exit code {code}"
@@ -220,9 +220,7 @@ class Log:
             text = line.rstrip("\n")
             self.lines.append(text)
             with self._lock:
-                self._pending.append(
-                    {"timestamp": int(time.time() * 1000), "message": text or " "}
-                )
+                self._pending.append({"timestamp": int(time.time() * 1000), "message": text or " "})
             self.flush()
 
     def flush(self) -> None:

@@ -72,7 +72,12 @@ class _Resource:
 
     @classmethod
     def create_from_cloudformation_json(
-        cls, resource_name: str, cloudformation_json: Json, account_id: str, region_name: str, **_: Any
+        cls,
+        resource_name: str,
+        cloudformation_json: Json,
+        account_id: str,
+        region_name: str,
+        **_: Any,
     ) -> Self:
         resource = cls(resource_name, cloudformation_json["Properties"], account_id, region_name)
         resource.create()

@@ -68,8 +68,10 @@ def _check_parameter(name: str, parameter: Json, value: str) -> None:
         raise refuse(f"be one of AllowedValues [{', '.join(allowed)}]")
     if "AllowedPattern" in parameter and not re.fullmatch(parameter["AllowedPattern"], value):
         raise refuse(f"match pattern {parameter['AllowedPattern']}")
-    if not int(parameter.get("MinLength", 0)) <= len(value) <= int(
-        parameter.get("MaxLength", len(value))
+    if (
+        not int(parameter.get("MinLength", 0))
+        <= len(value)
+        <= int(parameter.get("MaxLength", len(value)))
     ):
         raise refuse("have a length that is allowed")
     if parameter["Type"] == "Number":
@@ -106,9 +108,7 @@ def _mentioned(value: Any, names: frozenset[str]) -> Iterator[str]:
                 yield inner.split(".")[0] if isinstance(inner, str) else inner[0]
             elif key == "Fn::Sub":
                 text = inner if isinstance(inner, str) else inner[0]
-                yield from (
-                    name for name in re.findall(r"\$\{([^.!}]+)", text) if name in names
-                )
+                yield from (name for name in re.findall(r"\$\{([^.!}]+)", text) if name in names)
                 yield from _mentioned(inner, names)
             else:
                 yield from _mentioned(inner, names)

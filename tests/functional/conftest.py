@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from dataclasses import dataclass
@@ -32,7 +33,7 @@ class Account:
         """What ``aws WORDS`` answers; fails the test with the command's own error."""
         done = subprocess.run(
             [Path(sys.executable).with_name("aws"), *words, "--output", "json"],
-            env=self.endpoint.env,
+            env={"PATH": os.environ["PATH"], "HOME": os.environ["HOME"], **self.endpoint.env},
             cwd=ROOT,
             capture_output=True,
             text=True,

@@ -50,9 +50,7 @@ class _Reader:
         return DynamicFrame(self._glue_ctx, records)
 
 
-def _scan_all(
-    source: dynamodb_source.Source, segments: Iterator[int]
-) -> Iterator[dict[str, Any]]:
+def _scan_all(source: dynamodb_source.Source, segments: Iterator[int]) -> Iterator[dict[str, Any]]:
     client = boto3.client("dynamodb")
     for segment in segments:
         yield from dynamodb_source.scan(client, source, segment)
