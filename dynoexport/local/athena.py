@@ -1,4 +1,4 @@
-"""Athena on the endpoint: queries that are executed, views that are stored as Athena stores them."""
+"""Athena on the endpoint: queries that run, views that are stored as Athena stores them."""
 
 from __future__ import annotations
 
@@ -36,8 +36,8 @@ class QueryFailed(Exception):
     """A query that fails, with the reason that Athena gives."""
 
 
-# --- reading SQL ------------------------------------------------------------------------------------
-def parse(sql: str) -> exp.Expression:
+# --- reading SQL -------------------------------------------------------------------------------
+def parse(sql: str) -> Any:
     """The statement.
 
     Raises:
@@ -46,7 +46,7 @@ def parse(sql: str) -> exp.Expression:
     try:
         return sqlglot.parse_one(sql, read="athena")
     except sqlglot.errors.SqlglotError as error:
-        found = error.errors[0] if getattr(error, "errors", None) else {}
+        found: dict[str, Any] = next(iter(getattr(error, "errors", ())), {})
         where = f"line {found.get('line', 1)}:{found.get('col', 1)}"
         raise QueryFailed(
             f"SYNTAX_ERROR: {where}: {found.get('description', 'mismatched input')}"
@@ -76,7 +76,7 @@ def _fold(name: str) -> str:
     return name.lower()
 
 
-# --- running it --------------------------------------------------------------------------------------
+# --- running it ----------------------------------------------------------------------------------
 class Engine:
     """Runs one statement against the catalog, with DuckDB over the objects in S3."""
 
@@ -102,9 +102,11 @@ class Engine:
             return None
         if isinstance(statement, exp.Query):
             return self._select(statement)
-        raise QueryFailed(f"NOT_SUPPORTED: the endpoint does not run: {sql.split()[0].upper()}")
+        raise QueryFailed(
+            f"NOT_SUPPORTED: the endpoint does not run: {sql.split(maxsplit=1)[0].upper()}"
+        )
 
-    def _select(self, query: exp.Query) -> pa.Table:
+    def _select(self, query: Any) -> pa.Table:
         resolved = self._resolve(query.copy(), self._database)
         try:
             found = self._duckdb.sql(resolved.sql(dialect="duckdb")).to_arrow_table()
@@ -112,7 +114,7 @@ class Engine:
             raise QueryFailed(_reason(error)) from error
         return found
 
-    def _resolve(self, query: exp.Expression, database: str) -> exp.Expression:
+    def _resolve(self, query: Any, database: str) -> Any:
         """The query with each table replaced by its rows and each view by its query."""
         inner = {_fold(cte.alias) for cte in query.find_all(exp.CTE)}
         for table in list(query.find_all(exp.Table)):
@@ -254,7 +256,7 @@ class Engine:
 def _reason(error: duckdb.Error) -> str:
     """DuckDB's complaint under the name that Athena has for it."""
     words = str(error).splitlines()[0]
-    kinds = {
+    kinds: dict[type, str] = {
         duckdb.BinderException: "COLUMN_NOT_FOUND",
         duckdb.ConversionException: "INVALID_CAST_ARGUMENT",
         duckdb.CatalogException: "FUNCTION_NOT_FOUND",
@@ -262,7 +264,7 @@ def _reason(error: duckdb.Error) -> str:
     return f"{kinds.get(type(error), 'SYNTAX_ERROR')}: line 1:1: {words}"
 
 
-# --- the service ---------------------------------------------------------------------------------------
+# --- the service ---------------------------------------------------------------------------------
 class LocalAthenaBackend(models.AthenaBackend):
     """moto's workgroups and executions; the executions run."""
 
@@ -273,7 +275,7 @@ class LocalAthenaBackend(models.AthenaBackend):
 
     @property
     def _url_module(self) -> Any:
-        """moto looks for a backend's addresses in a module beside it."""
+        """What moto looks for in a module beside the backend's: its addresses."""
         return SimpleNamespace(
             url_bases=urls.url_bases, url_paths={"{0}/$": LocalAthenaResponse.dispatch}
         )
@@ -281,7 +283,7 @@ class LocalAthenaBackend(models.AthenaBackend):
     def start_query_execution(
         self,
         query: str,
-        context: Any,  # noqa: A002 - moto's name
+        context: Any,
         config: dict[str, Any],
         workgroup: str,
         execution_parameters: list[str] | None,

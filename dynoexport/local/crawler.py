@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections import defaultdict
-from dataclasses import dataclass, field
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote, urlsplit
 
@@ -83,7 +83,7 @@ class CrawlSummary:
     created: tuple[str, ...] = ()
     updated: tuple[str, ...] = ()
     partitions_added: tuple[tuple[str, ...], ...] = ()
-    partitions_deleted: tuple[tuple[str, ...], ...] = field(default=())
+    partitions_deleted: tuple[tuple[str, ...], ...] = ()
 
 
 def crawl(name: str, *, glue: GlueClient, s3: S3Client) -> CrawlSummary:
@@ -138,7 +138,7 @@ def _table_root(definition: Mapping[str, Any], bucket: str, prefix: str) -> str:
     return prefix
 
 
-# --- reading S3 ------------------------------------------------------------------------------------
+# --- reading S3 --------------------------------------------------------------------------------
 def table_name(prefix: str, folder: str) -> str:
     """The crawler's prefix and the folder, lower case, with ``_`` for what a name cannot hold."""
     return prefix + re.sub(r"[^a-z0-9_]", "_", folder.lower())
@@ -149,7 +149,8 @@ def _find(s3: S3Client, bucket: str, root: str, table_prefix: str) -> Found | No
     for page in s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=f"{root}/"):
         for entry in page.get("Contents", ()):
             path = entry["Key"][len(root) + 1 :]
-            # Hive ignores these: https://docs.aws.amazon.com/athena/latest/ug/tables-location-format.html
+            # Hive ignores these:
+            # https://docs.aws.amazon.com/athena/latest/ug/tables-location-format.html
             if entry["Size"] and not re.search(r"(^|/)[_.]", path):
                 folders[path.rpartition("/")[0]].append(entry)
     if not folders:
@@ -195,7 +196,7 @@ def _merge(one: files.Columns, other: files.Columns) -> files.Columns:
     return merged
 
 
-# --- writing the catalog ---------------------------------------------------------------------------
+# --- writing the catalog -----------------------------------------------------------------------
 def _classifier(definition: Mapping[str, Any], glue: GlueClient) -> Mapping[str, Any]:
     for name in definition.get("Classifiers") or ():
         found: Mapping[str, Any] = glue.get_classifier(Name=name)["Classifier"]
@@ -205,7 +206,7 @@ def _classifier(definition: Mapping[str, Any], glue: GlueClient) -> Mapping[str,
 
 
 def _serde(kind: str, classifier: Mapping[str, Any]) -> dict[str, Any]:
-    """The SerDe; only a csv classifier with a quote symbol makes the crawler choose OpenCSVSerDe."""
+    """The SerDe; for csv it is OpenCSVSerDe only if a classifier has a quote symbol."""
     library = _FORMATS[kind][2]
     if kind == "csv" and classifier.get("QuoteSymbol"):
         parameters = {
@@ -253,8 +254,8 @@ def _register(glue: GlueClient, database: str, found: Found, serde: dict[str, An
             column["Name"]: column["Type"] for column in known["StorageDescriptor"]["Columns"]
         }
         # MergeNewColumns: what an older snapshot had stays in the table.
-        merged = {**former, **{name: kind for name, kind in found.columns.items()}}
-        found = Found(**{**found.__dict__, "columns": merged})
+        merged = {**former, **found.columns}
+        found = replace(found, columns=merged)
     table_input: Any = {
         "Name": found.name,
         "TableType": "EXTERNAL_TABLE",
@@ -295,6 +296,6 @@ def _register_partitions(
         else:
             glue.create_partition(**where, PartitionInput=stated)
     present = {partition.values for partition in found.partitions}
-    for values in sorted(known - present):
-        glue.delete_partition(**where, PartitionValues=list(values))
+    for gone in sorted(known - present):
+        glue.delete_partition(**where, PartitionValues=list(gone))
     return tuple(sorted(present - known)), tuple(sorted(known - present))

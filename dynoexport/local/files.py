@@ -162,7 +162,8 @@ def _json_rows(content: bytes, schema: pa.Schema, *_: object) -> pa.Table:
 
 
 def _avro_rows(content: bytes, schema: pa.Schema, *_: object) -> pa.Table:
-    return _records(fastavro.reader(io.BytesIO(content)), schema)
+    reader: Any = fastavro.reader(io.BytesIO(content))
+    return _records(reader, schema)
 
 
 def _lines(content: bytes, table: Mapping[str, str]) -> Iterator[str]:
@@ -174,7 +175,7 @@ def _lines(content: bytes, table: Mapping[str, str]) -> Iterator[str]:
 def _open_csv(
     content: bytes, schema: pa.Schema, serde: Mapping[str, str], table: Mapping[str, str]
 ) -> pa.Table:
-    """https://docs.aws.amazon.com/athena/latest/ug/csv-serde.html"""
+    """Rows as https://docs.aws.amazon.com/athena/latest/ug/csv-serde.html describes them."""
     parse = csv.reader(
         _lines(content, table),
         delimiter=serde.get("separatorChar", ","),

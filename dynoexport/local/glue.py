@@ -119,13 +119,13 @@ class LocalGlueBackend(models.GlueBackend):
 
     @property
     def _url_module(self) -> Any:
-        """moto looks for a backend's addresses in a module beside it."""
+        """What moto looks for in a module beside the backend's: its addresses."""
         return SimpleNamespace(
             url_bases=urls.url_bases, url_paths={"{0}/$": LocalGlueResponse.dispatch}
         )
 
     # --- triggers -------------------------------------------------------------------------------
-    def create_trigger(self, **options: Any) -> None:
+    def create_trigger(self, **options: Any) -> None:  # type: ignore[override]
         candidate = models.FakeTrigger(backend=self, **options).as_dict()
         self._refuse(candidate)
         super().create_trigger(**options)
@@ -194,7 +194,7 @@ class LocalGlueBackend(models.GlueBackend):
                 return run
         raise JobRunNotFoundException(run_id)
 
-    def get_job_runs(self, job_name: str, **_: Any) -> Any:
+    def get_job_runs(self, job_name: str, **_: Any) -> Any:  # type: ignore[override]
         self.get_job(job_name)
         return list(reversed(self.runs_of_jobs.get(job_name, []))), None
 
@@ -460,10 +460,14 @@ class LocalGlueBackend(models.GlueBackend):
 
         for trigger in self._triggers_of(workflow_name):
             middle = add("TRIGGER", trigger["Name"], TriggerDetails={"Trigger": trigger})
-            for condition in trigger.get("Predicate", {}).get("Conditions", []):
-                edges.append({"SourceId": add_use(condition), "DestinationId": middle})
-            for action in trigger["Actions"]:
-                edges.append({"SourceId": middle, "DestinationId": add_use(action)})
+            edges.extend(
+                {"SourceId": add_use(condition), "DestinationId": middle}
+                for condition in trigger.get("Predicate", {}).get("Conditions", [])
+            )
+            edges.extend(
+                {"SourceId": middle, "DestinationId": add_use(action)}
+                for action in trigger["Actions"]
+            )
         return {"Nodes": list(nodes.values()), "Edges": edges}
 
     def stop_everything(self) -> None:
@@ -472,7 +476,7 @@ class LocalGlueBackend(models.GlueBackend):
             for run in runs:
                 self.stop_job_run(run)
 
-    # --- classifiers, which moto does not have -----------------------------------------------------
+    # --- classifiers, which moto does not have -------------------------------------------------
     def put_classifier(self, definition: Json) -> str:
         ((_, classifier),) = definition.items()
         self.classifiers[classifier["Name"]] = definition
@@ -518,7 +522,7 @@ class LocalGlueResponse(GlueResponse):
         return EmptyResult()
 
     def _crawler_options(self) -> Json:
-        """The API's options as CloudFormation's: the schedule is a text in one, not in the other."""
+        """The API's options as CloudFormation's, which differ in the schedule's form."""
         options = dict(self.parameters)
         if options.get("Schedule"):
             options["Schedule"] = {"ScheduleExpression": options["Schedule"]}

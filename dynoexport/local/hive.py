@@ -105,12 +105,10 @@ def text(value: Any) -> str | None:
     if isinstance(value, dict):
         return "{" + ", ".join(f"{key}={_inner(each)}" for key, each in value.items()) + "}"
     if isinstance(value, list):
-        if value and isinstance(value[0], tuple):
-            return text(dict(value))
-        return "[" + ", ".join(_inner(each) for each in value) + "]"
-    if isinstance(value, bytes):
-        return value.hex(" ")
-    return str(value)
+        # Arrow gives a map as pairs.
+        pairs = bool(value) and isinstance(value[0], tuple)
+        return text(dict(value)) if pairs else "[" + ", ".join(map(_inner, value)) + "]"
+    return value.hex(" ") if isinstance(value, bytes) else str(value)
 
 
 def _inner(value: Any) -> str:

@@ -15,7 +15,6 @@ from typing import TYPE_CHECKING, Any
 
 from moto.cloudformation import models, parsing, urls
 from moto.cloudformation.exceptions import ValidationError
-from moto.core.common_models import CloudFormationModel
 from moto.core.exceptions import JsonRESTError, ServiceException
 
 if TYPE_CHECKING:
@@ -88,7 +87,7 @@ def _check_number(parameter: Json, value: str, refuse: Any) -> None:
         raise refuse(f"be a number from {low} to {high}")
 
 
-# --- one deployment --------------------------------------------------------------------------------
+# --- one deployment ----------------------------------------------------------------------------
 def dependencies(resource: Json, names: frozenset[str]) -> set[str]:
     """The resources that this one names by DependsOn, Ref, GetAtt or Sub."""
     found = set(_mentioned(resource.get("Properties", {}), names))
@@ -156,27 +155,29 @@ class Deployment:
                 continue
             resolved = parsing.clean_json(wanted[name], self._map)
             if resolved != before[name]:
-                old = self._map._parsed_resources[name]  # noqa: SLF001
+                old = self._map._parsed_resources[name]
                 self._guard(name, wanted[name], "UPDATE", lambda name=name: self._update(name))
-                if self._map._parsed_resources[name] is not old:  # noqa: SLF001
+                if self._map._parsed_resources[name] is not old:
                     obsolete.append((name, before[name], old))
-        for name in reversed(in_order({name: before[name] for name in before})):
-            if name not in wanted:
-                obsolete.append((name, before[name], self._map._parsed_resources.pop(name)))  # noqa: SLF001
+        obsolete.extend(
+            (name, before[name], self._map._parsed_resources.pop(name))
+            for name in reversed(in_order(before))
+            if name not in wanted
+        )
         self._clean_up(obsolete)
 
     def _resolved(self) -> dict[str, Json]:
         """The properties that the existing resources were given."""
         existing = {
             name: resource
-            for name, resource in self._map._resource_json_map.items()  # noqa: SLF001
-            if name in self._map._parsed_resources  # noqa: SLF001
+            for name, resource in self._map._resource_json_map.items()
+            if name in self._map._parsed_resources
         }
         return {name: parsing.clean_json(value, self._map) for name, value in existing.items()}
 
     def _load(self) -> None:
-        self._map._template = self._template  # noqa: SLF001
-        self._map._resource_json_map = self._template["Resources"]  # noqa: SLF001
+        self._map._template = self._template
+        self._map._resource_json_map = self._template["Resources"]
         self._map.input_parameters = self._parameters
         self._map.load()
 
@@ -200,7 +201,7 @@ class Deployment:
             account_id=self._stack.account_id,
             region_name=self._stack.region_name,
         )
-        self._map._parsed_resources[name] = updated  # noqa: SLF001
+        self._map._parsed_resources[name] = updated
 
     def _clean_up(self, obsolete: list[tuple[str, Json, Any]]) -> None:
         for name, resource, old in obsolete:
@@ -208,7 +209,7 @@ class Deployment:
                 self._guard(name, resource, "DELETE", lambda r=resource, o=old: self._delete(r, o))
 
     def _delete(self, resource: Json, old: Any) -> None:
-        self._map._delete_resource(old, resource)  # noqa: SLF001
+        self._map._delete_resource(old, resource)
 
     def _guard(self, name: str, resource: Json, action: str, step: Any) -> None:
         try:
@@ -224,7 +225,7 @@ def execute(backend: Any, change_set: ChangeSet) -> None:
     kind = change_set.change_set_type
     before = (stack.template_dict, dict(stack.parameters)) if kind == "UPDATE" else None
     stack.status = f"{kind}_IN_PROGRESS"
-    stack._add_stack_event(stack.status, resource_status_reason="User Initiated")  # noqa: SLF001
+    stack._add_stack_event(stack.status, resource_status_reason="User Initiated")
     stack.resource_map.cross_stack_resources = backend.exports
     try:
         Deployment(stack, change_set.template_dict, change_set.parameters).run()
@@ -235,7 +236,7 @@ def execute(backend: Any, change_set: ChangeSet) -> None:
         _roll_back(stack, kind, before)
         return
     stack.status = f"{kind}_COMPLETE"
-    stack._add_stack_event(stack.status)  # noqa: SLF001
+    stack._add_stack_event(stack.status)
 
 
 def _finish(stack: Stack, change_set: ChangeSet) -> None:
@@ -245,22 +246,22 @@ def _finish(stack: Stack, change_set: ChangeSet) -> None:
     stack.parameters = change_set.parameters
     if change_set.tags is not None:
         stack.tags = change_set.tags
-    stack.output_map = stack._create_output_map()  # noqa: SLF001
+    stack.output_map = stack._create_output_map()
     change_set.execution_status = "EXECUTE_COMPLETE"
 
 
 def _roll_back(stack: Stack, kind: str, before: tuple[Json, dict[str, Any]] | None) -> None:
     if before is None:
         stack.status = "ROLLBACK_IN_PROGRESS"
-        stack._add_stack_event(stack.status)  # noqa: SLF001
+        stack._add_stack_event(stack.status)
         stack.resource_map.delete()
         stack.status = "ROLLBACK_COMPLETE"
     else:
         stack.status = f"{kind}_ROLLBACK_IN_PROGRESS"
-        stack._add_stack_event(stack.status)  # noqa: SLF001
+        stack._add_stack_event(stack.status)
         Deployment(stack, *before).run()
         stack.status = f"{kind}_ROLLBACK_COMPLETE"
-    stack._add_stack_event(stack.status)  # noqa: SLF001
+    stack._add_stack_event(stack.status)
 
 
 def _add_event(stack: Stack, failed: ResourceFailed) -> None:
@@ -279,14 +280,14 @@ def _add_event(stack: Stack, failed: ResourceFailed) -> None:
 
 
 class LocalCloudFormationBackend(models.CloudFormationBackend):
-    """moto's stacks and change sets, deployed as above."""
+    """The stacks and change sets of moto, deployed as above."""
 
     @property
     def _url_module(self) -> Any:
-        """moto looks for a backend's addresses in a module beside it."""
+        """What moto looks for in a module beside the backend's: its addresses."""
         return urls
 
-    def create_change_set(self, **options: Any) -> tuple[str, str]:
+    def create_change_set(self, **options: Any) -> tuple[str, str]:  # type: ignore[override]
         template = models.Stack.parse_template(options["template"])
         check_template(template, options["parameters"])
         return super().create_change_set(**options)
@@ -310,4 +311,3 @@ def install() -> None:
     models.cloudformation_backends.backend = LocalCloudFormationBackend
     parsing.get_model_list.cache_clear()
     parsing.get_model_map.cache_clear()
-    assert CloudFormationModel.__subclasses__()

@@ -251,7 +251,7 @@ class _Handler(BaseHTTPRequestHandler):
             return
         offset = int(self.query.get("offset", 0))
         length = int(self.query["length"]) if "length" in self.query else None
-        size, chunks = 0, iter(())
+        size, chunks = 0, iter(list[bytes]())
         if offset < status["length"] and length != 0:
             size, chunks = self.server.files.read(self.key, offset, length)
         self.send_response(HTTPStatus.OK)

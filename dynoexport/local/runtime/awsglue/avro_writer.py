@@ -11,7 +11,7 @@ import boto3
 from pyspark.sql import types
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
     from pyspark.sql import DataFrame
 
@@ -33,7 +33,7 @@ def write(frame: DataFrame, path: str) -> None:
     url = urlsplit(path)
     bucket, prefix = url.netloc, url.path.strip("/")
 
-    def write_partition(number: int, rows: Iterator[types.Row]) -> Iterator[str]:
+    def write_partition(number: int, rows: Iterable[types.Row]) -> Iterator[str]:
         import fastavro
 
         records = (row.asDict(True) for row in rows)

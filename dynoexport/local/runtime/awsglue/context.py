@@ -6,13 +6,12 @@ import dataclasses
 from typing import TYPE_CHECKING, Any
 
 import boto3
-from pyspark.sql import SparkSession
-
 from awsglue import avro_writer, dynamodb_source
 from awsglue.dynamicframe import DynamicFrame
+from pyspark.sql import SparkSession
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
 
     from pyspark import RDD, SparkContext
 
@@ -50,7 +49,7 @@ class _Reader:
         return DynamicFrame(self._glue_ctx, records)
 
 
-def _scan_all(source: dynamodb_source.Source, segments: Iterator[int]) -> Iterator[dict[str, Any]]:
+def _scan_all(source: dynamodb_source.Source, segments: Iterable[int]) -> Iterator[dict[str, Any]]:
     client = boto3.client("dynamodb")
     for segment in segments:
         yield from dynamodb_source.scan(client, source, segment)

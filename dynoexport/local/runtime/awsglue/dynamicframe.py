@@ -10,10 +10,9 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from awsglue.context import GlueContext
     from pyspark import RDD
     from pyspark.sql import DataFrame
-
-    from awsglue.context import GlueContext
 
 
 @dataclass(frozen=True)
@@ -46,7 +45,8 @@ class DynamicFrame:
         """
         if self.frame is not None:
             return self.frame
-        return self.glue_ctx.spark_session.read.json(self.json_lines())
+        inferred: DataFrame = self.glue_ctx.spark_session.read.json(self.json_lines())
+        return inferred
 
     def count(self) -> int:
         return self.records().count()
