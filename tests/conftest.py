@@ -12,6 +12,13 @@ if TYPE_CHECKING:
     from dynoexport.local.context import Endpoint
 
 
+def pytest_configure() -> None:
+    """Some tests use moto alone, others the endpoint: in one process moto has one setting."""
+    from dynoexport.local import server
+
+    server.install()
+
+
 @pytest.fixture(scope="session")
 def endpoint() -> Iterator[Endpoint]:
     """An AWS endpoint on a free port, in this process."""

@@ -216,7 +216,8 @@ def _serde(kind: str, classifier: Mapping[str, Any]) -> dict[str, Any]:
         }
         return {"SerializationLibrary": _OPEN_CSV, "Parameters": parameters}
     parameters = {"field.delim": ","} if kind == "csv" else {"serialization.format": "1"}
-    return {"SerializationLibrary": library, "Parameters": parameters}
+    # Nothing reads xml.
+    return {"SerializationLibrary": library, "Parameters": parameters} if library else {}
 
 
 def _table_parameters(found: Found) -> dict[str, str]:

@@ -41,7 +41,7 @@ def serve(port: int, *, dynamodb_endpoint_url: str | None = None) -> Iterator[En
     Raises:
         PortTaken: somebody listens there already.
     """
-    _install()
+    install()
     logging.getLogger("werkzeug").setLevel(logging.ERROR)
     application = DomainDispatcherApplication(create_backend_app)
     try:
@@ -67,7 +67,8 @@ def serve(port: int, *, dynamodb_endpoint_url: str | None = None) -> Iterator[En
         context.set_endpoint(None)
 
 
-def _install() -> None:
+def install() -> None:
+    """Make moto use the services that run; in a process, before moto is used for anything."""
     for service in (glue, athena, stacks, resources):
         service.install()
 

@@ -30,6 +30,17 @@ def without_timestamp(rows: list[dict[str, str | None]]) -> list[dict[str, str |
     return sorted(kept, key=lambda row: str(row["user"]))
 
 
+def check_files(account: Account, table: str, fmt: str) -> None:
+    """Two items make one part file that is not empty, no markers, and nothing temporary stays."""
+    (manifest,) = account.manifests(table, fmt)
+    found = account.keys(naming.data_prefix(table, fmt))
+    assert {file["key"]: file["bytes"] for file in manifest["files"]} == found
+    assert len(found) == 1
+    assert min(found.values()) > 0
+    assert account.keys(naming.temp_prefix(table, fmt)) == {}
+    assert manifest["items"] == 2
+
+
 def test_the_stock_aws_command_goes_the_whole_way(
     account: Account, reviews: list[dict[str, Any]]
 ) -> None:
@@ -75,6 +86,7 @@ def test_every_queryable_format_gives_the_same_rows(
     rows = account.rows(f'SELECT * FROM "{naming.view(table)}"')
     assert without_timestamp(rows) == sorted(map(values, reviews), key=lambda row: row["user"])
     assert ADELINE in {row["review"] for row in rows}
+    check_files(account, table, fmt)
 
 
 def test_xml_ends_after_the_crawl(account: Account, reviews: list[dict[str, Any]]) -> None:
@@ -89,30 +101,13 @@ def test_xml_ends_after_the_crawl(account: Account, reviews: list[dict[str, Any]
     }
 
 
-def test_part_files_are_neither_empty_nor_many(
-    account: Account, reviews: list[dict[str, Any]]
-) -> None:
-    """Two items make one file, not one for each split, and no marker files."""
-    account.create_table("Parts", KEY, reviews)
-    account.deploy_table("Parts")
-    runs.require_success(account.run("Parts", Splits="20"))
-    (manifest,) = account.manifests("Parts")
-    found = account.keys(naming.data_prefix("Parts", "parquet"))
-    assert {file["key"]: file["bytes"] for file in manifest["files"]} == found
-    assert len(found) == 1
-    assert min(found.values()) > 0
-    assert account.keys(naming.TEMP_PREFIX + "parquet/Parts/") == {}
-    assert manifest["items"] == 2
-    assert manifest["read"]["splits"] == 20
-
-
 def test_two_runs_make_two_partitions_and_the_view_shows_the_newer(
     account: Account, reviews: list[dict[str, Any]]
 ) -> None:
-    """A second run in the same minute gets a snapshot of its own."""
+    """A second run in the same minute gets a snapshot of its own; a property changes one run."""
     account.create_table("Twice", KEY, reviews)
     account.deploy_table("Twice")
-    runs.require_success(account.run("Twice"))
+    runs.require_success(account.run("Twice", Splits="20"))
     account.client("dynamodb").delete_item(
         TableName="Twice", Key={name: reviews[0][name] for name in KEY}
     )
@@ -125,6 +120,7 @@ def test_two_runs_make_two_partitions_and_the_view_shows_the_newer(
         {"snapshot_timestamp": older, "items": "2"},
         {"snapshot_timestamp": newer, "items": "1"},
     ]
+    assert [manifest["read"]["splits"] for manifest in account.manifests("Twice")] == [20, 4]
     (row,) = account.rows("SELECT * FROM twice")
     assert (row["user"], row["snapshot_timestamp"]) == ("Adeline", newer)
 

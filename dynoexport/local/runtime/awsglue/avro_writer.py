@@ -42,7 +42,7 @@ def write(frame: DataFrame, path: str) -> None:
             return
         key = f"{prefix}/part-{number:05d}-{uuid.uuid4()}.avro"
         with tempfile.TemporaryFile() as file:
-            fastavro.writer(file, schema, _chain(first, records), codec="snappy")
+            fastavro.writer(file, schema, _chain(first, records), codec="deflate")
             file.seek(0)
             boto3.client("s3").upload_fileobj(file, bucket, key)
         yield key
