@@ -4,25 +4,23 @@ from __future__ import annotations
 
 import threading
 import uuid
-from dataclasses import dataclass, field
-from datetime import datetime, timezone
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
-from moto.core.responses import ActionResult, EmptyResult
 from moto.glue import models, urls
 from moto.glue.exceptions import (
     ConcurrentRunsExceededException,
+    CrawlerNotRunningException,
     CrawlerRunningException,
     EntityNotFoundException,
     InvalidInputException,
     JobRunNotFoundException,
 )
-from moto.glue.responses import GlueResponse
 from moto.glue.utils import Action, Predicate
 
 from dynoexport.errors import DynoexportError
 from dynoexport.local import context, jobs, workflows
+from dynoexport.local.executions import Crawl, Execution, now
 from dynoexport.local.workflows import Node
 
 if TYPE_CHECKING:
@@ -31,47 +29,6 @@ if TYPE_CHECKING:
     from dynoexport.local.jobs import JobRun
 
 Json = dict[str, Any]
-_CRAWLER_LOGS = "/aws-glue/crawlers"
-
-
-def _now() -> datetime:
-    return datetime.now(timezone.utc)
-
-
-@dataclass
-class Crawl:
-    """One run of a crawler."""
-
-    crawler: str
-    state: str = "RUNNING"
-    error: str = ""
-    started: datetime = field(default_factory=_now)
-    completed: datetime | None = None
-    crawl_id: str = field(default_factory=lambda: str(uuid.uuid4()))
-
-    def as_node(self) -> Json:
-        """The crawl as a workflow's graph shows it."""
-        found = {
-            "State": self.state,
-            "StartedOn": self.started,
-            "CompletedOn": self.completed,
-            "ErrorMessage": self.error or None,
-            "LogGroup": _CRAWLER_LOGS,
-            "LogStream": self.crawler,
-        }
-        return {key: value for key, value in found.items() if value is not None}
-
-    def as_last(self) -> Json:
-        """The crawl as GetCrawler shows it under LastCrawl."""
-        found = {
-            "Status": self.state,
-            "ErrorMessage": self.error or None,
-            "LogGroup": _CRAWLER_LOGS,
-            "LogStream": self.crawler,
-            "MessagePrefix": self.crawl_id,
-            "StartTime": self.started,
-        }
-        return {key: value for key, value in found.items() if value is not None}
 
 
 class LocalCrawler(models.FakeCrawler):
@@ -88,23 +45,6 @@ class LocalCrawler(models.FakeCrawler):
         return found
 
 
-@dataclass
-class Run:
-    """The execution of one workflow run: which nodes started, and how they ended."""
-
-    record: models.FakeWorkflowRun
-    fired: set[str] = field(default_factory=set)
-    jobs: dict[str, list[JobRun]] = field(default_factory=dict)
-    crawls: dict[str, list[Crawl]] = field(default_factory=dict)
-    results: dict[Node, str] = field(default_factory=dict)
-
-    @property
-    def running(self) -> bool:
-        started = {Node("JOB", name) for name in self.jobs}
-        started |= {Node("CRAWLER", name) for name in self.crawls}
-        return bool(started - set(self.results))
-
-
 class LocalGlueBackend(models.GlueBackend):
     """Runs jobs, crawlers and workflows as Glue does."""
 
@@ -114,15 +54,16 @@ class LocalGlueBackend(models.GlueBackend):
         self.job_definitions: dict[str, Json] = {}
         self.runs_of_jobs: dict[str, list[JobRun]] = {}
         self.crawls: dict[str, list[Crawl]] = {}
-        self.executions: dict[str, Run] = {}
+        self.executions: dict[str, Execution] = {}
         self._lock = threading.RLock()
 
     @property
     def _url_module(self) -> Any:
         """What moto looks for in a module beside the backend's: its addresses."""
-        return SimpleNamespace(
-            url_bases=urls.url_bases, url_paths={"{0}/$": LocalGlueResponse.dispatch}
-        )
+        from dynoexport.local.glue_api import LocalGlueResponse
+
+        paths = {"{0}/$": LocalGlueResponse.dispatch}
+        return SimpleNamespace(url_bases=urls.url_bases, url_paths=paths)
 
     # --- triggers -------------------------------------------------------------------------------
     def create_trigger(self, **options: Any) -> None:  # type: ignore[override]
@@ -290,6 +231,11 @@ class LocalGlueBackend(models.GlueBackend):
     def start_crawler(self, name: str) -> None:
         self._start_crawl(name, lambda _: None)
 
+    def stop_crawler(self, name: str) -> None:
+        if not self._crawling(name):
+            raise CrawlerNotRunningException(f"Crawler with name {name} isn't running")
+        self.crawls[name][-1].cancelled = True
+
     def _start_crawl(self, name: str, ended: Callable[[Crawl], None]) -> Crawl:
         self.get_crawler(name)
         with self._lock:
@@ -313,13 +259,13 @@ class LocalGlueBackend(models.GlueBackend):
                 glue=endpoint.client("glue", credentials),
                 s3=endpoint.client("s3", credentials),
             )
-            state = "SUCCEEDED"
+            state = "CANCELLED" if crawl.cancelled else "SUCCEEDED"
         except Exception as error:  # noqa: BLE001 - whatever went wrong, the crawl has failed
             state, crawl.error = (
                 "FAILED",
                 error.what if isinstance(error, DynoexportError) else str(error),
             )
-        crawl.completed = _now()
+        crawl.completed = now()
         crawl.state = state
         ended(crawl)
 
@@ -342,14 +288,14 @@ class LocalGlueBackend(models.GlueBackend):
             )
             record = workflow.get_run(run_id)
             record.properties = {key: str(value) for key, value in record.properties.items()}
-            run = self.executions[run_id] = Run(record)
+            run = self.executions[run_id] = Execution(record)
             start = workflows.start_trigger(self._triggers_of(workflow_name))
             if start is not None:
                 self._fire(run, start)
             self._advance(run)
         return run_id
 
-    def _fire(self, run: Run, trigger: Json) -> None:
+    def _fire(self, run: Execution, trigger: Json) -> None:
         run.fired.add(trigger["Name"])
         for action in trigger["Actions"]:
             node = workflows.node_of(action)
@@ -358,7 +304,7 @@ class LocalGlueBackend(models.GlueBackend):
             except (ConcurrentRunsExceededException, CrawlerRunningException) as error:
                 self._error(run, node, str(error))
 
-    def _start_node(self, run: Run, node: Node, action: Json, trigger: str) -> None:
+    def _start_node(self, run: Execution, node: Node, action: Json, trigger: str) -> None:
         if node.kind == "CRAWLER":
             crawl = self._start_crawl(node.name, lambda crawl: self._ended(run, node, crawl.state))
             run.crawls.setdefault(node.name, []).append(crawl)
@@ -377,23 +323,23 @@ class LocalGlueBackend(models.GlueBackend):
             seen=seen,
         )
 
-    def _error(self, run: Run, node: Node, message: str) -> None:
+    def _error(self, run: Execution, node: Node, message: str) -> None:
         """A node that could not be started."""
         if node.kind == "CRAWLER":
-            failed = Crawl(node.name, "ERROR", message, completed=_now())
+            failed = Crawl(node.name, "ERROR", message, completed=now())
             run.crawls.setdefault(node.name, []).append(failed)
         else:
             attempt = self._attempt(node.name, {}, f"jr_{uuid.uuid4().hex}", 0)
-            attempt.state, attempt.error, attempt.completed = "ERROR", message, _now()
+            attempt.state, attempt.error, attempt.completed = "ERROR", message, now()
             run.jobs.setdefault(node.name, []).append(attempt)
         run.results[node] = "ERROR"
 
-    def _ended(self, run: Run, node: Node, state: str) -> None:
+    def _ended(self, run: Execution, node: Node, state: str) -> None:
         with self._lock:
             run.results[node] = state
             self._advance(run)
 
-    def _advance(self, run: Run) -> None:
+    def _advance(self, run: Execution) -> None:
         """Fire what is due; a run without anything running has ended."""
         if run.record.status == "RUNNING":
             name = run.record.workflow_name
@@ -401,7 +347,7 @@ class LocalGlueBackend(models.GlueBackend):
             for trigger in list(due):
                 self._fire(run, trigger)
         if not run.running and run.record.completed_on is None:
-            run.record.completed_on = _now()
+            run.record.completed_on = now()
             stopped = run.record.status == "STOPPING"
             run.record.status = "STOPPED" if stopped else "COMPLETED"
 
@@ -411,12 +357,13 @@ class LocalGlueBackend(models.GlueBackend):
             if run.record.status != "RUNNING":
                 raise InvalidInputException("StopWorkflowRun", "Workflow run is not running")
             run.record.status = "STOPPING"
-            for attempts in run.jobs.values():
-                for attempt in attempts:
-                    self.stop_job_run(attempt)
+            for attempt in (each for attempts in run.jobs.values() for each in attempts):
+                self.stop_job_run(attempt)
+            for crawl in (each for crawls in run.crawls.values() for each in crawls):
+                crawl.cancelled = True
             self._advance(run)
 
-    def _execution(self, workflow_name: str, run_id: str) -> Run:
+    def _execution(self, workflow_name: str, run_id: str) -> Execution:
         workflow = self.workflows.get(workflow_name)
         if workflow is None or run_id not in workflow.runs:
             raise EntityNotFoundException("Entity not found")
@@ -425,50 +372,7 @@ class LocalGlueBackend(models.GlueBackend):
     def get_workflow_run(self, workflow_name: str, run_id: str) -> Json:
         with self._lock:
             run = self._execution(workflow_name, run_id)
-            graph = self._graph(workflow_name, run)
-            waiting = sum(
-                node["Type"] != "TRIGGER"
-                and not node.get("JobDetails", {}).get("JobRuns")
-                and not node.get("CrawlerDetails", {}).get("Crawls")
-                for node in graph["Nodes"]
-            )
-            states = [attempts[-1].state for attempts in run.jobs.values() if attempts]
-            states += [crawls[-1].state for crawls in run.crawls.values()]
-            return {
-                **run.record.as_dict(),
-                "Statistics": workflows.statistics(states, waiting),
-                "Graph": graph,
-            }
-
-    def _graph(self, workflow_name: str, run: Run) -> Json:
-        nodes: dict[tuple[str, str], Json] = {}
-        edges: list[Json] = []
-
-        def add(kind: str, name: str, **details: Any) -> str:
-            node = nodes.setdefault(
-                (kind, name), {"Type": kind, "Name": name, "UniqueId": f"{kind}-{name}", **details}
-            )
-            return str(node["UniqueId"])
-
-        def add_use(use: Json) -> str:
-            node = workflows.node_of(use)
-            if node.kind == "JOB":
-                attempts = [attempt.as_dict() for attempt in run.jobs.get(node.name, [])]
-                return add("JOB", node.name, JobDetails={"JobRuns": attempts})
-            crawls = [crawl.as_node() for crawl in run.crawls.get(node.name, [])]
-            return add("CRAWLER", node.name, CrawlerDetails={"Crawls": crawls})
-
-        for trigger in self._triggers_of(workflow_name):
-            middle = add("TRIGGER", trigger["Name"], TriggerDetails={"Trigger": trigger})
-            edges.extend(
-                {"SourceId": add_use(condition), "DestinationId": middle}
-                for condition in trigger.get("Predicate", {}).get("Conditions", [])
-            )
-            edges.extend(
-                {"SourceId": middle, "DestinationId": add_use(action)}
-                for action in trigger["Actions"]
-            )
-        return {"Nodes": list(nodes.values()), "Edges": edges}
+            return run.as_dict(self._triggers_of(workflow_name))
 
     def stop_everything(self) -> None:
         """End every process that was started here."""
@@ -484,69 +388,6 @@ class LocalGlueBackend(models.GlueBackend):
 
     def delete_classifier(self, name: str) -> None:
         self.classifiers.pop(name, None)
-
-
-class LocalGlueResponse(GlueResponse):
-    """The operations that moto lacks, or keeps less of than running needs."""
-
-    @property
-    def _backend(self) -> LocalGlueBackend:
-        backend: Any = self.glue_backend
-        return backend  # type: ignore[no-any-return]
-
-    def create_job(self) -> ActionResult:
-        name = self.parameters["Name"]
-        self._backend.put_job(name, self.parameters)
-        return ActionResult({"Name": name})
-
-    def update_job(self) -> ActionResult:
-        name = self.parameters["JobName"]
-        self._backend.get_job(name)
-        self._backend.put_job(name, self.parameters["JobUpdate"])
-        return ActionResult({"JobName": name})
-
-    def batch_stop_job_run(self) -> ActionResult:
-        name, done = self.parameters["JobName"], []
-        for run_id in self.parameters["JobRunIds"]:
-            self._backend.stop_job_run(self._backend.get_job_run(name, run_id))
-            done.append({"JobName": name, "JobRunId": run_id})
-        return ActionResult({"SuccessfulSubmissions": done, "Errors": []})
-
-    def create_crawler(self) -> ActionResult:
-        self._backend.put_crawler(self.parameters["Name"], self._crawler_options())
-        return EmptyResult()
-
-    def update_crawler(self) -> ActionResult:
-        self._backend.get_crawler(self.parameters["Name"])
-        self._backend.put_crawler(self.parameters["Name"], self._crawler_options())
-        return EmptyResult()
-
-    def _crawler_options(self) -> Json:
-        """The API's options as CloudFormation's, which differ in the schedule's form."""
-        options = dict(self.parameters)
-        if options.get("Schedule"):
-            options["Schedule"] = {"ScheduleExpression": options["Schedule"]}
-        return options
-
-    def update_trigger(self) -> ActionResult:
-        name = self.parameters["Name"]
-        return ActionResult(
-            {"Trigger": self._backend.update_trigger(name, self.parameters["TriggerUpdate"])}
-        )
-
-    def create_classifier(self) -> ActionResult:
-        self._backend.put_classifier(self.parameters)
-        return EmptyResult()
-
-    def get_classifier(self) -> ActionResult:
-        name = self.parameters["Name"]
-        if name not in self._backend.classifiers:
-            raise EntityNotFoundException(f"Classifier {name} not found")
-        return ActionResult({"Classifier": self._backend.classifiers[name]})
-
-    def delete_classifier(self) -> ActionResult:
-        self._backend.delete_classifier(self.parameters["Name"])
-        return EmptyResult()
 
 
 def install() -> None:
