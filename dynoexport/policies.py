@@ -155,8 +155,8 @@ def view_job(scope: Scope) -> PolicyDocument:
             ),
             *_publish_view(scope),
             allow(
-                "ExpirePartitions",
-                [glue.GetPartition, glue.DeletePartition],
+                "KeepPartitions",
+                [glue.GetPartition, glue.UpdatePartition, glue.DeletePartition],
                 catalog(scope, naming.SNAPSHOTS_PREFIX),
             ),
             use_run_properties(scope, [glue.GetWorkflowRunProperties]),

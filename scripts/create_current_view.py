@@ -54,6 +54,14 @@ PARTITION_KEY = "snapshot_timestamp"
 TIMESTAMP_FORMAT = "%Y-%m-%dT%H:%M"
 RETENTION_DAYS_MAX = 36_500
 
+# Of csv's SerDes the one that understands quotes; it knows strings only.
+# https://docs.aws.amazon.com/athena/latest/ug/csv-serde.html
+OPEN_CSV = "org.apache.hadoop.hive.serde2.OpenCSVSerde"
+OPEN_CSV_PARAMETERS = {"separatorChar": ",", "quoteChar": '"', "escapeChar": "\\"}
+# What of GetTable's answer UpdateTable takes back:
+# https://docs.aws.amazon.com/glue/latest/webapi/API_TableInput.html
+TABLE_INPUT = ("Name", "TableType", "Parameters", "PartitionKeys", "StorageDescriptor")
+
 # Replacing a view reads no data; this is time enough to wait in a busy workgroup's queue.
 QUERY_SECONDS_MAX = 600
 QUERY_SECONDS_BETWEEN = 2
@@ -351,6 +359,42 @@ def shown_by(table: TableTypeDef | None) -> str | None:
     return timestamps[-1] if timestamps and moment_of(timestamps[-1]) else None
 
 
+def with_open_csv(descriptor: Mapping[str, Any]) -> dict[str, Any]:
+    """The storage of csv files, read by the SerDe that understands quotes."""
+    columns = [dict(column, Type="string") for column in descriptor["Columns"]]
+    serde = {"SerializationLibrary": OPEN_CSV, "Parameters": OPEN_CSV_PARAMETERS}
+    return dict(descriptor, Columns=columns, SerdeInfo=serde)
+
+
+def see_to_quotes(glue: GlueClient, settings: Settings, table: TableTypeDef) -> None:
+    """Have csv read by OpenCSVSerDe, whatever the crawler chose.
+
+    The classifier's quote symbol asks the crawler for it, but CloudFormation cannot set the
+    classifier's Serde, and a value with a comma in a table of LazySimpleSerDe lands in the wrong
+    columns without any error.
+    """
+    name = table["Name"]
+    if not understands_quotes(table["StorageDescriptor"]):
+        log("the crawler chose a SerDe that does not understand quotes: setting OpenCSVSerDe")
+        kept = {key: table[key] for key in TABLE_INPUT if key in table}
+        kept["StorageDescriptor"] = with_open_csv(table["StorageDescriptor"])
+        glue.update_table(DatabaseName=settings.database, TableInput=kept)
+    values = [settings.timestamp]
+    where = {"DatabaseName": settings.database, "TableName": name}
+    partition = glue.get_partition(PartitionValues=values, **where)["Partition"]
+    if not understands_quotes(partition["StorageDescriptor"]):
+        stated = {
+            "Values": values,
+            "Parameters": partition.get("Parameters", {}),
+            "StorageDescriptor": with_open_csv(partition["StorageDescriptor"]),
+        }
+        glue.update_partition(PartitionValueList=values, PartitionInput=stated, **where)
+
+
+def understands_quotes(descriptor: Mapping[str, Any]) -> bool:
+    return descriptor.get("SerdeInfo", {}).get("SerializationLibrary") == OPEN_CSV
+
+
 # --- the view -------------------------------------------------------------------------------------
 def identifier(name: str) -> str:
     return '"' + name.replace('"', '""') + '"'
@@ -419,6 +463,8 @@ def publish(clients: Clients, settings: Settings, sleep: Callable[[float], None]
     check_files(manifest, list_objects(clients.s3, settings.bucket, prefix))
     if manifest["items"]:
         check_partition(clients.glue, settings)
+        if settings.format == "csv":
+            see_to_quotes(clients.glue, settings, table)
     elif table is None:
         log("the table is empty and was always: there is nothing to show yet, and no view")
         return None

@@ -256,6 +256,42 @@ def test_a_run_publishes_its_own_snapshot(run: Publication) -> None:
     assert run.slept == [2, 2]
 
 
+LAZY = "org.apache.hadoop.hive.serde2.lazy.LazySimpleSerDe"
+
+
+def test_csv_is_read_by_the_serde_that_understands_quotes(aws: SimpleNamespace) -> None:
+    """Whatever the crawler chose: table and partition change, where they lie does not."""
+    lazy = {
+        "Location": f"s3://{BUCKET}/csv/Reviews/",
+        "Columns": [{"Name": "n", "Type": "bigint"}],
+        "SerdeInfo": {"SerializationLibrary": LAZY},
+    }
+    header = {"skip.header.line.count": "1"}
+    name = {"DatabaseName": DATABASE, "TableName": "snapshots_reviews"}
+    table = {"Name": "snapshots_reviews", "StorageDescriptor": lazy, "Parameters": header}
+    aws.glue.create_table(DatabaseName=DATABASE, TableInput=table)
+    partition = {"Values": [CURRENT], "StorageDescriptor": lazy}
+    aws.glue.create_partition(**name, PartitionInput=partition)
+    settings = create_current_view.Settings(
+        "Reviews", "csv", BUCKET, DATABASE, "", "group", 0, CURRENT, "wr_1"
+    )
+
+    def catalog() -> list[dict[str, Any]]:
+        found = aws.glue.get_table(DatabaseName=DATABASE, Name="snapshots_reviews")["Table"]
+        part = aws.glue.get_partition(**name, PartitionValues=[CURRENT])["Partition"]
+        assert found["Parameters"] == header
+        return [found["StorageDescriptor"], part["StorageDescriptor"]]
+
+    found = aws.glue.get_table(DatabaseName=DATABASE, Name="snapshots_reviews")["Table"]
+    create_current_view.see_to_quotes(aws.glue, settings, found)
+    for descriptor in catalog():
+        serde = descriptor["SerdeInfo"]
+        assert serde["SerializationLibrary"] == create_current_view.OPEN_CSV
+        assert serde["Parameters"]["quoteChar"] == '"'
+        assert descriptor["Columns"] == [{"Name": "n", "Type": "string"}]
+        assert descriptor["Location"] == lazy["Location"]
+
+
 def test_a_run_replaces_an_older_snapshot(run: Publication) -> None:
     run.export(CURRENT)
     run.crawl(CURRENT)
