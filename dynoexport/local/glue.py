@@ -21,12 +21,12 @@ from moto.glue.utils import Action, Predicate
 from dynoexport.errors import DynoexportError
 from dynoexport.local import context, jobs, workflows
 from dynoexport.local.executions import Crawl, Execution, now
-from dynoexport.local.workflows import Node
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from dynoexport.local.jobs import JobRun
+    from dynoexport.local.workflows import Node
 
 Json = dict[str, Any]
 

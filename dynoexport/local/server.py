@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import socket
 import threading
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any
@@ -24,6 +25,8 @@ from dynoexport.local.scheduler import Scheduler
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
+    from werkzeug.serving import BaseWSGIServer
+
 HOST = "127.0.0.1"
 
 
@@ -43,16 +46,8 @@ def serve(port: int, *, dynamodb_endpoint_url: str | None = None) -> Iterator[En
     """
     install()
     logging.getLogger("werkzeug").setLevel(logging.ERROR)
-    application = DomainDispatcherApplication(create_backend_app)
-    try:
-        server = make_server(HOST, port, application, threaded=True, request_handler=_Handler)
-    except (OSError, SystemExit) as error:
-        raise PortTaken(
-            f"port {port} is in use", hint="choose another with --port, 0 takes a free one"
-        ) from error
-    endpoint = Endpoint(
-        f"http://{HOST}:{server.server_port}", dynamodb_endpoint_url=dynamodb_endpoint_url
-    )
+    server = _listen(port)
+    endpoint = Endpoint(f"http://{HOST}:{server.port}", dynamodb_endpoint_url=dynamodb_endpoint_url)
     context.set_endpoint(endpoint)
     scheduler = Scheduler(_triggers, _start_workflow)
     for target in (server.serve_forever, scheduler.run):
@@ -65,6 +60,25 @@ def serve(port: int, *, dynamodb_endpoint_url: str | None = None) -> Iterator[En
         server.shutdown()
         server.server_close()
         context.set_endpoint(None)
+
+
+def _listen(port: int) -> BaseWSGIServer:
+    # werkzeug prints and exits by itself when a port is taken, so the socket is opened here.
+    try:
+        listening = socket.create_server((HOST, port))
+    except OSError as error:
+        raise PortTaken(
+            f"port {port} is in use", hint="choose another with --port, 0 takes a free one"
+        ) from error
+    with listening:
+        return make_server(
+            HOST,
+            port,
+            DomainDispatcherApplication(create_backend_app),
+            threaded=True,
+            request_handler=_Handler,
+            fd=listening.fileno(),
+        )
 
 
 def install() -> None:

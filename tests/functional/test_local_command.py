@@ -1,0 +1,174 @@
+"""``dynoexport local`` as a process, as a user starts it."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import boto3
+import pytest
+
+pytestmark = pytest.mark.endpoint
+
+DYNOEXPORT = str(Path(sys.executable).with_name("dynoexport"))
+
+
+def started_below(directory: Path) -> set[int]:
+    """Processes that have the directory in their environment, as all have that a job starts.
+
+    A job works in a temporary directory, which these tests put below their own.
+    """
+    found = set()
+    for process in Path("/proc").glob("[0-9]*"):
+        try:
+            if f"{directory}/".encode() in (process / "environ").read_bytes():
+                found.add(int(process.name))
+        except OSError:
+            continue
+    return found
+
+
+@pytest.fixture
+def served() -> tuple[subprocess.Popen[str], str]:
+    """An endpoint of its own on a free port."""
+    process = subprocess.Popen(
+        [DYNOEXPORT, "local", "start", "--port", "0"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env={**os.environ, "PYTHONUNBUFFERED": "1"},
+    )
+    assert process.stdout is not None
+    line = process.stdout.readline()
+    match = re.search(r"http://127\.0\.0\.1:\d+", line)
+    assert match is not None, line
+    yield process, match[0]
+    if process.poll() is None:
+        process.kill()
+    process.communicate()
+
+
+def client(service: str, url: str) -> object:
+    return boto3.client(
+        service,
+        endpoint_url=url,
+        region_name="us-east-1",
+        aws_access_key_id="testing",
+        aws_secret_access_key="testing",
+    )
+
+
+@pytest.mark.parametrize("sent", [signal.SIGINT, signal.SIGTERM])
+def test_the_endpoint_serves_until_it_is_told_to_stop(
+    served: tuple[subprocess.Popen[str], str], sent: signal.Signals
+) -> None:
+    """It answers any AWS client, and a signal ends it without a traceback."""
+    process, url = served
+    assert client("s3", url).list_buckets()["Buckets"] == []
+    process.send_signal(sent)
+    _, errors = process.communicate(timeout=30)
+    assert "Traceback" not in errors
+
+
+def test_env_prints_what_a_shell_needs() -> None:
+    """A shell that evaluates it sends every AWS client to the endpoint, with any credentials."""
+    shell = f'eval "$({DYNOEXPORT} local env --port 4711)" && env'
+    printed = subprocess.run(
+        ["bash", "-c", shell], capture_output=True, text=True, check=True
+    ).stdout.splitlines()
+    assert "AWS_ENDPOINT_URL=http://127.0.0.1:4711" in printed
+    assert "AWS_REGION=us-east-1" in printed
+    assert any(line.startswith("AWS_ACCESS_KEY_ID=") for line in printed)
+
+
+def test_a_taken_port_is_told_in_one_line(served: tuple[subprocess.Popen[str], str]) -> None:
+    """No traceback, exit status 1, and what to do."""
+    port = served[1].rpartition(":")[2]
+    second = subprocess.run(
+        [DYNOEXPORT, "local", "start", "--port", port],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+    assert second.returncode == 1
+    assert second.stderr.splitlines()[0] == f"Error: port {port} is in use"
+
+
+def test_a_file_that_is_no_items_file_is_refused_before_anything_starts(tmp_path: Path) -> None:
+    """The line is named, nothing is served."""
+    items = tmp_path / "orders.jsonl"
+    items.write_text('{"id": "a"}\nnonsense\n')
+    done = subprocess.run(
+        [DYNOEXPORT, "local", "demo", "--items", str(items), "--key", "id"],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+    assert done.returncode == 1
+    assert done.stderr.startswith("Error: line 2 is not JSON")
+    assert done.stdout == ""
+
+
+@pytest.mark.spark
+def test_the_demo_shows_a_table_of_ones_own_and_leaves_nothing_running(tmp_path: Path) -> None:
+    """DynamoDB JSON and plain JSON, plain lines when piped, rows by the view."""
+    items = tmp_path / "my orders.jsonl"
+    items.write_text(
+        '{"Customer": "Ada", "Order": 7, "Lines": [{"sku": "a,b", "n": 2}]}\n'
+        '{"Customer": {"S": "Bob"}, "Order": {"N": "8"}}\n'
+    )
+    command = [DYNOEXPORT, "local", "demo", "--format", "csv"]
+    done = subprocess.run(
+        [*command, "--items", str(items), "--key", "Customer:Order"],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=300,
+        env={**os.environ, "TMPDIR": str(tmp_path)},
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "job my-ordersExportTocsv SUCCEEDED" in done.stdout
+    assert "\x1b" not in done.stdout
+    header, rows = _table(done.stdout)
+    assert [row[header.index("customer")] for row in rows] == ["Ada", "Bob"]
+    assert rows[0][header.index("order")] == "7"
+    assert "a,b" in rows[0][header.index("lines")]
+    assert started_below(tmp_path) == set()
+
+
+def _table(printed: str) -> tuple[list[str], list[list[str]]]:
+    lines = printed.splitlines()
+    rule = next(number for number, line in enumerate(lines) if line.startswith("──"))
+    cells = [re.split(r" {2,}", line.strip()) for line in lines[rule - 1 :]]
+    return cells[0], sorted(row for row in cells[2:4])
+
+
+@pytest.mark.spark
+def test_ctrl_c_stops_the_demo_and_all_it_started(tmp_path: Path) -> None:
+    """Interrupted while Spark runs: exit status 130, no traceback, no process left."""
+    demo = subprocess.Popen(
+        [DYNOEXPORT, "local", "demo"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env={**os.environ, "PYTHONUNBUFFERED": "1", "TMPDIR": str(tmp_path)},
+    )
+    assert demo.stdout is not None
+    for line in demo.stdout:
+        if "RUNNING" in line:
+            break
+    # The job is a process of its own now; Spark's Java comes up within it.
+    while not started_below(tmp_path):
+        time.sleep(0.1)
+    demo.send_signal(signal.SIGINT)
+    _, errors = demo.communicate(timeout=60)
+    assert demo.returncode == 130
+    assert "Traceback" not in errors
+    assert started_below(tmp_path) == set()
