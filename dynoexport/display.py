@@ -25,6 +25,12 @@ _STATE_STYLES = {
 }
 
 
+# More than any table of rows; rich wants a number.
+_WIDEST = 100_000
+# Texts longer than this may wrap, and get at least so much room.
+_WRAPPED = 20
+
+
 def _state(state: str) -> Text:
     return Text(state, style=_STATE_STYLES.get(state, "bold red"))
 
@@ -84,23 +90,39 @@ def changes(before: runs.Run | None, after: runs.Run) -> Iterator[str]:
 def print_rows(
     console: Console, columns: Sequence[str], rows: Sequence[Sequence[str | None]]
 ) -> None:
-    """Rows as a table; one value a line where the terminal is too narrow for that.
+    """Rows as a table whose long texts wrap; one value a line where even that is too narrow.
 
     Without a terminal there is no width to keep to: lines are as long as they must be.
     """
+    natural = _rows_table(columns, rows, longest=_WIDEST)
+    wrapped = _rows_table(columns, rows, longest=_WRAPPED)
+    unlimited = console.options.update(max_width=_WIDEST)
+    if not console.is_terminal:
+        needed = Measurement.get(console, unlimited, natural).maximum
+        Console(file=console.file, width=max(needed, console.width)).print(natural)
+    elif Measurement.get(console, unlimited, wrapped).minimum <= console.width:
+        console.print(wrapped)
+    else:
+        _print_records(console, columns, rows)
+
+
+def _rows_table(
+    columns: Sequence[str], rows: Sequence[Sequence[str | None]], *, longest: int
+) -> Table:
+    """A table in which only columns with texts longer than ``longest`` may wrap."""
     table = Table(box=box.SIMPLE_HEAD, show_edge=False, header_style="bold", pad_edge=False)
-    for column in columns:
-        table.add_column(column, no_wrap=True)
+    for number, column in enumerate(columns):
+        width = max((len(row[number] or "null") for row in rows), default=0)
+        keep = max(width, len(column)) <= longest
+        table.add_column(column, no_wrap=keep, min_width=None if keep else longest)
     for row in rows:
         table.add_row(*(_cell(value) for value in row))
-    wide = console.options.update(max_width=100_000)
-    needed = Measurement.get(console, wide, table).maximum
-    if needed <= console.width:
-        console.print(table)
-        return
-    if not console.is_terminal:
-        Console(file=console.file, width=needed).print(table)
-        return
+    return table
+
+
+def _print_records(
+    console: Console, columns: Sequence[str], rows: Sequence[Sequence[str | None]]
+) -> None:
     label = max(map(len, columns), default=0)
     for number, row in enumerate(rows, start=1):
         console.print(Text(f"row {number}", "dim"))

@@ -96,8 +96,9 @@ def run(demo: Demo, console: Console) -> None:
         with steps.step("Run the Glue Workflow"):
             _run_workflow(endpoint.client("glue"), demo, console)
         _show_rows(demo, endpoint, steps)
-        with steps.step("S3"):
-            _list_objects(endpoint.client("s3"), demo, endpoint, console)
+        bucket = naming.bucket(endpoint.account, endpoint.region)
+        with steps.step(f"List s3://{bucket}"):
+            _list_objects(endpoint.client("s3"), demo, bucket, console)
     console.print(Text("• What each step took", "bold"))
     steps.print_durations()
 
@@ -196,14 +197,13 @@ def _show_rows(demo: Demo, endpoint: Endpoint, steps: Steps) -> None:
         steps.console.print(f"  ({_ROWS_SHOWN} of {len(demo.items)} rows)", style="dim")
 
 
-def _list_objects(s3: S3Client, demo: Demo, endpoint: Endpoint, console: Console) -> None:
+def _list_objects(s3: S3Client, demo: Demo, bucket: str, console: Console) -> None:
     table, fmt = demo.export.table, demo.export.format.value
-    bucket = naming.bucket(endpoint.account, endpoint.region)
     for prefix in (naming.data_prefix(table, fmt), naming.manifest_prefix(table, fmt)):
         for page in s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix):
             for found in page.get("Contents", ()):
                 console.print(
-                    f"  {display.size(found['Size']):>9}  s3://{bucket}/{found['Key']}",
+                    f"  {display.size(found['Size']):>9}  {found['Key']}",
                     soft_wrap=True,
                     highlight=False,
                 )
