@@ -24,7 +24,7 @@ templates: $(LOCAL) ## Write templates/*.yaml (GLUE_VERSION=... changes the defa
 
 test: lint ## Lint, types, template drift and all tests
 	@$(BIN)/dynoexport templates --output-dir templates --check
-	$(BIN)/pytest
+	$(BIN)/pytest -n 2 --dist loadfile
 
 lint: $(TEST) ## Lint and types only
 	$(BIN)/ruff check .

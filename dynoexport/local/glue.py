@@ -18,6 +18,7 @@ from moto.glue.exceptions import (
 )
 from moto.glue.utils import Action, Predicate
 
+from dynoexport import limits
 from dynoexport.errors import DynoexportError
 from dynoexport.local import context, jobs, workflows
 from dynoexport.local.executions import Crawl, Execution, now
@@ -95,7 +96,14 @@ class LocalGlueBackend(models.GlueBackend):
 
     # --- jobs -----------------------------------------------------------------------------------
     def put_job(self, name: str, options: Json) -> None:
-        """Create a job, or replace its definition; its runs stay."""
+        """Create a job, or replace its definition; its runs stay.
+
+        Raises:
+            InvalidInputException: AWS takes no jobs on this Glue version any more.
+        """
+        version = str(options.get("GlueVersion", ""))
+        if options["Command"]["Name"] == "glueetl" and version in limits.GLUE_END_OF_LIFE:
+            raise InvalidInputException("CreateJob", f"Glue version {version} is not supported")
         self.job_definitions[name] = options
         execution = {key: int(value) for key, value in options.get("ExecutionProperty", {}).items()}
         super().create_job(

@@ -119,7 +119,7 @@ def _prepare(endpoint: Endpoint, run: JobRun, directory: Path) -> tuple[list[str
     }
     if run.kind == "glueetl":
         env |= java.environment(directory)
-    words = [f"--{key.lstrip('-')}={value}" for key, value in run.arguments.items()]
+    words = [word for key, value in run.arguments.items() for word in (key, value)]
     launch = str(RUNTIME / "launch.py")
     return [sys.executable, launch, run.kind, str(script), *words], env
 

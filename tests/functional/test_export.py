@@ -5,40 +5,16 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from account import values, without_timestamp
 
 from dynoexport import assets, naming, runs
-from dynoexport.model import OutputFormat
 
 if TYPE_CHECKING:
-    from conftest import Account
+    from account import Account
 
 pytestmark = [pytest.mark.endpoint, pytest.mark.spark]
 
 KEY = ("User", "Book")
-ADELINE = "Harry is pretty brave, but Hermione is the clear hero"
-
-
-def values(item: dict[str, Any]) -> dict[str, str]:
-    """An item as Athena prints it: lower-case names, every value as text."""
-    return {name.lower(): next(iter(value.values())) for name, value in item.items()}
-
-
-def without_timestamp(rows: list[dict[str, str | None]]) -> list[dict[str, str | None]]:
-    kept = [
-        {name: value for name, value in row.items() if name != naming.PARTITION_KEY} for row in rows
-    ]
-    return sorted(kept, key=lambda row: str(row["user"]))
-
-
-def check_files(account: Account, table: str, fmt: str) -> None:
-    """Two items make one part file that is not empty, no markers, and nothing temporary stays."""
-    (manifest,) = account.manifests(table, fmt)
-    found = account.keys(naming.data_prefix(table, fmt))
-    assert {file["key"]: file["bytes"] for file in manifest["files"]} == found
-    assert len(found) == 1
-    assert min(found.values()) > 0
-    assert account.keys(naming.temp_prefix(table, fmt)) == {}
-    assert manifest["items"] == 2
 
 
 def test_the_stock_aws_command_goes_the_whole_way(
@@ -72,33 +48,6 @@ def test_the_stock_aws_command_goes_the_whole_way(
     rows = account.rows("SELECT * FROM reviews")
     assert without_timestamp(rows) == sorted(map(values, reviews), key=lambda row: row["user"])
     assert account.aws("athena", "get-query-execution", "--query-execution-id", query)
-
-
-@pytest.mark.parametrize("fmt", ["avro", "csv", "json", "orc"])
-def test_every_queryable_format_gives_the_same_rows(
-    account: Account, reviews: list[dict[str, Any]], fmt: str
-) -> None:
-    """A value with a comma stays in its column whatever the format."""
-    table = f"Reviews-{fmt}"
-    account.create_table(table, KEY, reviews)
-    account.deploy_table(table, fmt)
-    runs.require_success(account.run(table, fmt))
-    rows = account.rows(f'SELECT * FROM "{naming.view(table)}"')
-    assert without_timestamp(rows) == sorted(map(values, reviews), key=lambda row: row["user"])
-    assert ADELINE in {row["review"] for row in rows}
-    check_files(account, table, fmt)
-
-
-def test_xml_ends_after_the_crawl(account: Account, reviews: list[dict[str, Any]]) -> None:
-    """Athena cannot read xml: two nodes, no view, and the stack's outputs say so."""
-    account.create_table("Reviews.xml", KEY, reviews)
-    account.deploy_table("Reviews.xml", "xml")
-    run = account.run("Reviews.xml", "xml")
-    assert run.succeeded
-    assert [node.name for node in run.nodes] == ["Reviews.xmlExportToxml", "Reviews.xmlxmlCrawler"]
-    assert OutputFormat.XML.value in {
-        key.split("/")[0] for key in account.keys(naming.data_prefix("Reviews.xml", "xml"))
-    }
 
 
 def test_two_runs_make_two_partitions_and_the_view_shows_the_newer(
@@ -143,8 +92,23 @@ def test_a_run_that_fails_for_good_leaves_the_view_alone(
     assert len(account.manifests("Gone")) == 1
 
 
+def test_a_table_that_was_emptied_gives_an_empty_view(
+    account: Account, reviews: list[dict[str, Any]]
+) -> None:
+    """Its columns stay, its rows are gone."""
+    account.create_table("Emptied", KEY, reviews[:1])
+    account.deploy_table("Emptied")
+    runs.require_success(account.run("Emptied"))
+    account.client("dynamodb").delete_item(
+        TableName="Emptied", Key={name: reviews[0][name] for name in KEY}
+    )
+    runs.require_success(account.run("Emptied"))
+    assert account.rows("SELECT user, rating FROM emptied") == []
+    assert account.rows("SELECT count(*) AS items FROM snapshots_emptied") == [{"items": "1"}]
+
+
 def test_an_empty_table_is_a_success_with_nothing_to_show(account: Account) -> None:
-    """The first run of an empty table publishes nothing; once there were rows, an empty view."""
+    """The first run of an empty table publishes nothing, and says so."""
     account.create_table("Empty", KEY, [])
     account.deploy_table("Empty")
     runs.require_success(account.run("Empty"))

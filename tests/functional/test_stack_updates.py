@@ -10,7 +10,7 @@ from dynoexport import assets, naming
 from dynoexport.deploy import DeployFailed, Stack, deploy
 
 if TYPE_CHECKING:
-    from conftest import Account
+    from account import Account
 
 pytestmark = pytest.mark.endpoint
 
