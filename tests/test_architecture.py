@@ -118,7 +118,11 @@ def test_there_are_job_scripts() -> None:
     assert [path.name for path in SCRIPTS] == ["create_current_view.py", "export_table.py"]
 
 
-@pytest.mark.parametrize("path", [*MODULES, *SCRIPTS], ids=lambda path: path.name)
+# Glue's own library has such a module, and the stand-in has its names.
+OURS = [path for path in MODULES if path.parent.name != "awsglue"]
+
+
+@pytest.mark.parametrize("path", [*OURS, *SCRIPTS], ids=lambda path: path.name)
 def test_no_module_is_a_drawer_for_odds_and_ends(path: Path) -> None:
     assert path.stem not in {"utils", "util", "helpers", "misc", "base"}
 

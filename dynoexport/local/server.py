@@ -82,7 +82,7 @@ def _listen(port: int) -> BaseWSGIServer:
 
 
 def install() -> None:
-    """Make moto use the services that run; in a process, before moto is used for anything."""
+    """Make moto use the services that run; before it is used for anything in this process."""
     for service in (glue, athena, stacks, resources):
         service.install()
 

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import sys
-from pathlib import Path
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 from urllib.request import Request, urlopen
 
 import boto3
 import pytest
+from job_names import BUCKET, DATABASE, SCRIPTS, WORKFLOW
 from moto.core import DEFAULT_ACCOUNT_ID
 from moto.s3.models import s3_backends
 from moto.server import ThreadedMotoServer
@@ -17,12 +17,7 @@ from moto.server import ThreadedMotoServer
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-SCRIPTS = Path(__file__).parents[2] / "scripts"
 sys.path.insert(0, str(SCRIPTS))
-
-BUCKET = "dynamodb-exports-123456789012-eu-west-1"
-DATABASE = "dynamodb_exports"
-WORKFLOW = "dynoexport-Reviews-parquet"
 
 
 @pytest.fixture(scope="session")

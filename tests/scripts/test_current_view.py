@@ -12,7 +12,6 @@ import create_current_view
 import pytest
 import sqlglot
 from botocore.exceptions import ClientError
-from conftest import BUCKET, DATABASE, WORKFLOW
 from create_current_view import (
     Clients,
     PublishFailed,
@@ -23,6 +22,7 @@ from create_current_view import (
 )
 from hypothesis import given
 from hypothesis import strategies as st
+from job_names import BUCKET, DATABASE, WORKFLOW
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import export_table
 import pytest
-from conftest import BUCKET, DATABASE, WORKFLOW
 from export_table import Clients, ExportFailed
+from job_names import BUCKET, DATABASE, WORKFLOW
 
 if TYPE_CHECKING:
     from types import SimpleNamespace

@@ -16,7 +16,7 @@ import fastavro
 import pyarrow.orc
 import pyarrow.parquet
 import pytest
-from conftest import BUCKET
+from job_names import BUCKET
 from py4j.protocol import Py4JJavaError
 
 if TYPE_CHECKING:

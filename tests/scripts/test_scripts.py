@@ -10,9 +10,9 @@ from pathlib import Path
 import create_current_view
 import export_table
 import pytest
-from conftest import SCRIPTS
 from hypothesis import given
 from hypothesis import strategies as st
+from job_names import SCRIPTS
 
 from dynoexport import limits, naming, settings
 from dynoexport.model import OutputFormat, WorkerType
