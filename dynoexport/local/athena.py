@@ -1,8 +1,7 @@
-"""Athena on the endpoint: queries that run, views that are stored as Athena stores them."""
+"""Athena on the endpoint: its API, with executions that run and results that can be read."""
 
 from __future__ import annotations
 
-import base64
 import json
 import threading
 import time
@@ -10,261 +9,24 @@ from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-import duckdb
 import pyarrow as pa
-import sqlglot
 from botocore.exceptions import ClientError
 from moto.athena import models, urls
 from moto.athena.exceptions import InvalidArgumentException
 from moto.athena.responses import AthenaResponse
-from sqlglot import exp
 
-from dynoexport.local import context, files, hive
+from dynoexport.local import context, hive
+from dynoexport.local.query import Engine, QueryFailed
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator
 
-    from mypy_boto3_glue import GlueClient
     from mypy_boto3_s3 import S3Client
 
-CATALOG = "awsdatacatalog"
-_VIEW_HEAD, _VIEW_TAIL = "/* Presto View: ", " */"
+# https://docs.aws.amazon.com/athena/latest/APIReference/API_GetQueryResults.html
 _PAGE = 1000
 
 
-class QueryFailed(Exception):
-    """A query that fails, with the reason that Athena gives."""
-
-
-# --- reading SQL -------------------------------------------------------------------------------
-def parse(sql: str) -> Any:
-    """The statement.
-
-    Raises:
-        QueryFailed: it is not one that Athena would parse.
-    """
-    try:
-        return sqlglot.parse_one(sql, read="athena")
-    except sqlglot.errors.SqlglotError as error:
-        found: dict[str, Any] = next(iter(getattr(error, "errors", ())), {})
-        where = f"line {found.get('line', 1)}:{found.get('col', 1)}"
-        raise QueryFailed(
-            f"SYNTAX_ERROR: {where}: {found.get('description', 'mismatched input')}"
-        ) from error
-
-
-def view_text(original_sql: str, database: str, columns: list[dict[str, str]]) -> str:
-    """A view's ViewOriginalText, as Athena writes it."""
-    view = {
-        "originalSql": original_sql,
-        "catalog": CATALOG,
-        "schema": database,
-        "columns": columns,
-    }
-    encoded = base64.b64encode(json.dumps(view).encode()).decode()
-    return f"{_VIEW_HEAD}{encoded}{_VIEW_TAIL}"
-
-
-def view_definition(text: str) -> dict[str, Any]:
-    """What ``view_text`` wrote."""
-    encoded = text[len(_VIEW_HEAD) : -len(_VIEW_TAIL)]
-    found: dict[str, Any] = json.loads(base64.b64decode(encoded))
-    return found
-
-
-def _fold(name: str) -> str:
-    return name.lower()
-
-
-# --- running it ----------------------------------------------------------------------------------
-class Engine:
-    """Runs one statement against the catalog, with DuckDB over the objects in S3."""
-
-    def __init__(self, glue: GlueClient, s3: S3Client, database: str) -> None:
-        self._glue = glue
-        self._s3 = s3
-        self._database = database
-        self._duckdb = duckdb.connect(":memory:")
-        self.bytes_scanned = 0
-
-    def run(self, sql: str) -> pa.Table | None:
-        """The rows of a query, None of a statement that has none.
-
-        Raises:
-            QueryFailed: with Athena's reason.
-        """
-        statement = parse(sql)
-        if isinstance(statement, exp.Create) and statement.args.get("kind") == "VIEW":
-            self._create_view(statement)
-            return None
-        if isinstance(statement, exp.Drop) and statement.args.get("kind") == "VIEW":
-            self._drop_view(statement)
-            return None
-        if isinstance(statement, exp.Query):
-            return self._select(statement)
-        raise QueryFailed(
-            f"NOT_SUPPORTED: the endpoint does not run: {sql.split(maxsplit=1)[0].upper()}"
-        )
-
-    def _select(self, query: Any) -> pa.Table:
-        resolved = self._resolve(query.copy(), self._database)
-        try:
-            found = self._duckdb.sql(resolved.sql(dialect="duckdb")).to_arrow_table()
-        except duckdb.Error as error:
-            raise QueryFailed(_reason(error)) from error
-        return found
-
-    def _resolve(self, query: Any, database: str) -> Any:
-        """The query with each table replaced by its rows and each view by its query."""
-        inner = {_fold(cte.alias) for cte in query.find_all(exp.CTE)}
-        for table in list(query.find_all(exp.Table)):
-            if not table.db and _fold(table.name) in inner:
-                continue
-            source = self._source(table, _fold(table.db) or database)
-            alias = table.alias or table.name
-            replacement = exp.alias_(source, exp.to_identifier(alias, quoted=True), table=True)
-            if table is query:
-                return replacement
-            table.replace(replacement)
-        return query
-
-    def _source(self, table: exp.Table, database: str) -> exp.Expression:
-        name = _fold(table.name)
-        try:
-            found: Any = self._glue.get_table(DatabaseName=database, Name=name)["Table"]
-        except self._glue.exceptions.EntityNotFoundException as error:
-            raise QueryFailed(
-                f"TABLE_NOT_FOUND: line 1:1: Table '{CATALOG}.{database}.{name}' does not exist"
-            ) from error
-        if found.get("TableType") == "VIRTUAL_VIEW":
-            return self._expand(found, name)
-        registered = f"t{len(self._duckdb.sql('SHOW TABLES').fetchall())}_{name}"
-        self._duckdb.register(registered, self._rows(found, database))
-        self._duckdb.execute(
-            f'CREATE TABLE "_{registered}" AS SELECT * FROM "{registered}"'  # noqa: S608 - folded
-        )
-        return exp.to_table(f'"_{registered}"', dialect="duckdb")
-
-    def _expand(self, found: Mapping[str, Any], name: str) -> exp.Expression:
-        view = view_definition(found["ViewOriginalText"])
-        query = parse(view["originalSql"])
-        resolved = self._resolve(query, view["schema"])
-        columns = self._duckdb.sql(resolved.sql(dialect="duckdb")).to_arrow_table().schema
-        stored = [(column["name"], column["type"]) for column in view["columns"]]
-        if stored != [(field.name, hive.to_athena(field.type)) for field in columns]:
-            raise QueryFailed(
-                f"INVALID_VIEW: line 1:1: View '{CATALOG}.{view['schema']}.{name}' is stale or in "
-                "invalid state: a column changed; it must be re-created"
-            )
-        subquery: exp.Expression = exp.Subquery(this=resolved)
-        return subquery
-
-    def _rows(self, table: Mapping[str, Any], database: str) -> pa.Table:
-        descriptor = table["StorageDescriptor"]
-        wanted = {column["Name"]: column["Type"] for column in descriptor["Columns"]}
-        keys = [key["Name"] for key in table.get("PartitionKeys", [])]
-        schema = pa.schema(
-            [(name, hive.to_arrow(kind)) for name, kind in wanted.items()]
-            + [(key, pa.string()) for key in keys]
-        )
-        parts = [schema.empty_table()]
-        for values, part in self._parts(table, database):
-            for content in self._contents(part["Location"]):
-                rows = self._read(table, part, content, wanted)
-                for key, value in zip(keys, values, strict=True):
-                    rows = rows.append_column(key, pa.array([value] * len(rows), pa.string()))
-                parts.append(rows.cast(schema))
-        return pa.concat_tables(parts)
-
-    def _read(
-        self, table: Mapping[str, Any], part: Mapping[str, Any], content: bytes, wanted: Any
-    ) -> pa.Table:
-        if table["Parameters"].get("classification") == "xml":
-            raise QueryFailed("HIVE_UNSUPPORTED_FORMAT: Unable to create input format")
-        try:
-            return files.rows(part["SerdeInfo"], table["Parameters"], content, wanted)
-        except files.BadData as error:
-            raise QueryFailed(str(error)) from error
-
-    def _parts(
-        self, table: Mapping[str, Any], database: str
-    ) -> Iterator[tuple[list[str], Mapping[str, Any]]]:
-        """What is registered: the partitions, or the table itself if it has none."""
-        if not table.get("PartitionKeys"):
-            yield [], table["StorageDescriptor"]
-            return
-        pages = self._glue.get_paginator("get_partitions").paginate(
-            DatabaseName=database, TableName=table["Name"]
-        )
-        for page in pages:
-            for partition in page["Partitions"]:
-                yield partition["Values"], partition["StorageDescriptor"]
-
-    def _contents(self, location: str) -> Iterator[bytes]:
-        url = urlsplit(location)
-        prefix = url.path.lstrip("/")
-        pages = self._s3.get_paginator("list_objects_v2").paginate(Bucket=url.netloc, Prefix=prefix)
-        for entry in (entry for page in pages for entry in page.get("Contents", ())):
-            name = entry["Key"].rpartition("/")[2]
-            if entry["Size"] and not name.startswith(("_", ".")):
-                self.bytes_scanned += entry["Size"]
-                yield self._s3.get_object(Bucket=url.netloc, Key=entry["Key"])["Body"].read()
-
-    def _create_view(self, statement: exp.Create) -> None:
-        target = statement.this.find(exp.Table)
-        database, name = _fold(target.db) or self._database, _fold(target.name)
-        query = statement.expression
-        schema = self._select(query).schema
-        known = self._table(database, name)
-        if known is not None and not statement.args.get("replace"):
-            raise QueryFailed(f"ALREADY_EXISTS: line 1:1: View already exists: '{database}.{name}'")
-        if known is not None and known.get("TableType") != "VIRTUAL_VIEW":
-            raise QueryFailed(f"TABLE_ALREADY_EXISTS: '{database}.{name}' is not a view")
-        columns = [{"name": each.name, "type": hive.to_athena(each.type)} for each in schema]
-        table: Any = {
-            "Name": name,
-            "TableType": "VIRTUAL_VIEW",
-            "Parameters": {"presto_view": "true", "comment": "Presto View"},
-            "ViewOriginalText": view_text(query.sql(dialect="athena"), database, columns),
-            "ViewExpandedText": "/* Presto View */",
-            "PartitionKeys": [],
-            "StorageDescriptor": {
-                "Columns": [
-                    {"Name": each.name, "Type": hive.from_arrow(each.type)} for each in schema
-                ],
-                "SerdeInfo": {},
-            },
-        }
-        write = self._glue.create_table if known is None else self._glue.update_table
-        write(DatabaseName=database, TableInput=table)
-
-    def _drop_view(self, statement: exp.Drop) -> None:
-        target = statement.this
-        database, name = _fold(target.db) or self._database, _fold(target.name)
-        if self._table(database, name) is not None:
-            self._glue.delete_table(DatabaseName=database, Name=name)
-        elif not statement.args.get("exists"):
-            raise QueryFailed(f"TABLE_NOT_FOUND: line 1:1: View '{database}.{name}' does not exist")
-
-    def _table(self, database: str, name: str) -> Any:
-        try:
-            return self._glue.get_table(DatabaseName=database, Name=name)["Table"]
-        except self._glue.exceptions.EntityNotFoundException:
-            return None
-
-
-def _reason(error: duckdb.Error) -> str:
-    """DuckDB's complaint under the name that Athena has for it."""
-    words = str(error).splitlines()[0]
-    kinds: dict[type, str] = {
-        duckdb.BinderException: "COLUMN_NOT_FOUND",
-        duckdb.ConversionException: "INVALID_CAST_ARGUMENT",
-        duckdb.CatalogException: "FUNCTION_NOT_FOUND",
-    }
-    return f"{kinds.get(type(error), 'SYNTAX_ERROR')}: line 1:1: {words}"
-
-
-# --- the service ---------------------------------------------------------------------------------
 class LocalAthenaBackend(models.AthenaBackend):
     """moto's workgroups and executions; the executions run."""
 

@@ -11,9 +11,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from dynoexport import naming, queries, runs
+from dynoexport.local import demo
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+    from dynoexport.local.items import Item
 
 ROOT = Path(__file__).parents[2]
 # A run of four Spark tasks is enough here, and quicker than one of the default's 36.
@@ -129,22 +132,7 @@ class Account:
         ]
 
 
-REVIEWS: list[dict[str, Any]] = [
-    {
-        "User": {"S": "Tristan"},
-        "Book": {"S": "Harry Potter and the Philosopher's Stone"},
-        "Rating": {"N": "5"},
-        "Review": {"S": "A thrilling journey through the world of Hogwarts"},
-        "Author": {"S": "J.K.Rowling"},
-    },
-    {
-        "User": {"S": "Adeline"},
-        "Book": {"S": "Harry Potter and the Sorcerer's Stone"},
-        "Rating": {"N": "4"},
-        "Review": {"S": "Harry is pretty brave, but Hermione is the clear hero"},
-        "Author": {"S": "J.K.Rowling"},
-    },
-]
+REVIEWS: list[Item] = list(demo.REVIEWS)
 
 
 def values(item: dict[str, Any]) -> dict[str, str]:
