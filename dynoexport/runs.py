@@ -58,6 +58,7 @@ class Run:
     nodes: tuple[Node, ...]
     statistics: Mapping[str, int]
     properties: Mapping[str, str]
+    error: str = ""
 
     @property
     def finished(self) -> bool:
@@ -93,6 +94,7 @@ def from_response(response: Mapping[str, Any]) -> Run:
         nodes=tuple(_in_order(nodes, graph)),
         statistics=response.get("Statistics", {}),
         properties=response.get("WorkflowRunProperties", {}),
+        error=response.get("ErrorMessage", ""),
     )
 
 
@@ -176,6 +178,8 @@ def require_success(run: Run) -> None:
             f"{node.name} ended {node.state}",
             hint=node.error or "its CloudWatch log says more",
         )
+    if run.error:
+        raise RunFailed(f"workflow run {run.run_id} ended {run.status}", hint=run.error)
     waiting = ", ".join(node.name for node in run.nodes if node.state == WAITING)
     raise RunFailed(
         f"workflow run {run.run_id} ended {run.status}",

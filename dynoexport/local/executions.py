@@ -72,6 +72,16 @@ class Execution:
     jobs: dict[str, list[JobRun]] = field(default_factory=dict)
     crawls: dict[str, list[Crawl]] = field(default_factory=dict)
     results: dict[Node, str] = field(default_factory=dict)
+    error: str = ""
+
+    def refuse(self, message: str) -> None:
+        """End a run that Glue accepts and does not start.
+
+        https://docs.aws.amazon.com/glue/latest/webapi/API_WorkflowRun.html#Glue-Type-WorkflowRun-ErrorMessage
+        """
+        self.error = message
+        self.record.status = "ERROR"
+        self.record.completed_on = now()
 
     @property
     def running(self) -> bool:
@@ -86,7 +96,8 @@ class Execution:
         states += [crawls[-1].state for crawls in self.crawls.values()]
         nodes = sum(node["Type"] != "TRIGGER" for node in graph["Nodes"])
         statistics = workflows.statistics(states, nodes - len(states))
-        return {**self.record.as_dict(), "Statistics": statistics, "Graph": graph}
+        found = {**self.record.as_dict(), "Statistics": statistics, "Graph": graph}
+        return {**found, "ErrorMessage": self.error} if self.error else found
 
     def _graph(self, triggers: Iterable[Json]) -> Json:
         nodes: dict[str, Json] = {}

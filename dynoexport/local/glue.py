@@ -289,14 +289,14 @@ class LocalGlueBackend(models.GlueBackend):
             raise EntityNotFoundException("Entity not found")
         with self._lock:
             running = sum(run.status in {"RUNNING", "STOPPING"} for run in workflow.runs.values())
-            if workflow.max_concurrent_runs and running >= int(workflow.max_concurrent_runs):
-                raise ConcurrentRunsExceededException("Concurrent runs exceeded")
-            run_id = workflow.start_run(
-                {key: str(value) for key, value in (properties or {}).items()}
-            )
+            run_id = workflow.start_run(properties)
             record = workflow.get_run(run_id)
             record.properties = {key: str(value) for key, value in record.properties.items()}
             run = self.executions[run_id] = Execution(record)
+            allowed = int(workflow.max_concurrent_runs or 0)
+            if allowed and running >= allowed:
+                run.refuse(f"Concurrent runs exceeded for workflow: {workflow_name}")
+                return run_id
             start = workflows.start_trigger(self._triggers_of(workflow_name))
             if start is not None:
                 self._fire(run, start)

@@ -139,6 +139,9 @@ def _supervise(
         # A group of its own: Spark's JVM and Python workers go with it.
         start_new_session=True,
     )
+    if run.stopping:
+        # It was stopped while there was no process yet to be killed.
+        kill(run)
     output, errors = Log(endpoint, run, "output"), Log(endpoint, run, "error")
     readers = [
         threading.Thread(target=output.follow, args=(run.process.stdout,), daemon=True),

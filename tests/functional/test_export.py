@@ -174,3 +174,23 @@ def test_a_retry_writes_the_same_snapshot_again(
     assert {file["key"] for file in manifest["files"]} == set(found)
     assert account.rows("SELECT count(*) AS items FROM snapshots_flaky") == [{"items": "2"}]
     assert manifest["scripts_version"] == "flaky"
+
+
+def test_runs_do_not_overlap_and_can_be_stopped(
+    account: Account, reviews: list[dict[str, Any]]
+) -> None:
+    """A second run ends in ERROR with Glue's words; the first is stopped and publishes nothing."""
+    account.create_table("Once", KEY, reviews)
+    account.deploy_table("Once")
+    glue, name = account.client("glue"), naming.workflow("Once", "parquet", scheduled=False)
+    first = glue.start_workflow_run(Name=name)["RunId"]
+    second = account.run("Once")
+    assert (second.status, second.error) == (
+        "ERROR",
+        f"Concurrent runs exceeded for workflow: {name}",
+    )
+    glue.stop_workflow_run(Name=name, RunId=first)
+    *_, stopped = runs.watch(glue, name, first, seconds=0.3)
+    assert stopped.status == "STOPPED"
+    assert [node.state for node in stopped.nodes] == ["STOPPED", runs.WAITING, runs.WAITING]
+    assert account.manifests("Once") == []

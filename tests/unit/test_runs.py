@@ -58,6 +58,13 @@ def test_a_run_that_stalls_names_what_never_started() -> None:
         runs.require_success(replace(GOOD, nodes=(EXPORT, replace(CRAWL, state=runs.WAITING))))
 
 
+def test_a_run_that_glue_did_not_start_tells_why() -> None:
+    """One run of a table at a time: the second ends in ERROR without a node."""
+    refused = replace(GOOD, status="ERROR", nodes=(), error="Concurrent runs exceeded for w")
+    with pytest.raises(RunFailed, match="ended ERROR: Concurrent runs exceeded for w"):
+        runs.require_success(refused)
+
+
 def test_nodes_stand_in_the_order_of_the_graph() -> None:
     """Whatever order the API lists them in, and without the triggers between them."""
     nodes = [
