@@ -31,6 +31,9 @@ _SPARK_ARGUMENTS = {
 # https://docs.aws.amazon.com/glue/latest/dg/add-job-python.html
 _SHELL_PYTHON = "3.9"
 _SHELL_CAPACITY = 0.0625
+# The set of libraries that has boto3 in it (same page); Glue's console writes the name without
+# dashes, too.
+_SHELL_ARGUMENTS = {"--job-language": "python", "library-set": "analytics"}
 
 # What a partition's schema is when it differs from the table's, and which folder is a table:
 # without this, drifting snapshots could not be queried together, and odd paths became tables.
@@ -100,10 +103,7 @@ def _add_view_job(template: Template) -> None:
                 PythonVersion=_SHELL_PYTHON,
                 ScriptLocation=_script_location(naming.VIEW_SCRIPT),
             ),
-            DefaultArguments={
-                "--job-language": "python",
-                **_arguments(settings.VIEW_JOB_ARGUMENTS),
-            },
+            DefaultArguments={**_SHELL_ARGUMENTS, **_arguments(settings.VIEW_JOB_ARGUMENTS)},
             MaxCapacity=_SHELL_CAPACITY,
             **_common(),
         )

@@ -135,7 +135,7 @@ def own_arguments(job: dict[str, Any]) -> dict[str, str]:
     return {
         name: value
         for name, value in job["DefaultArguments"].items()
-        if not re.match(r"--[a-z]|--TempDir", name)
+        if not re.match(r"(--)?[a-z]|--TempDir", name)
     }
 
 
@@ -154,6 +154,10 @@ def test_a_jobs_arguments_are_its_settings(job: str, names: tuple[str, ...]) -> 
     }
     expected = {f"--{name}": imported.get(name) or GIVEN[name] for name in names}
     assert own_arguments(table().properties(job)) == expected
+
+
+def test_the_view_job_asks_for_the_libraries_that_hold_boto3() -> None:
+    assert table().properties("ViewJob")["DefaultArguments"]["library-set"] == "analytics"
 
 
 def test_the_export_job_reports_metrics_and_logs_and_keeps_no_bookmarks() -> None:
