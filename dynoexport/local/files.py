@@ -168,8 +168,8 @@ def _avro_rows(content: bytes, schema: pa.Schema, *_: object) -> pa.Table:
 
 def _lines(content: bytes, table: Mapping[str, str]) -> Iterator[str]:
     """Every line is a row, whatever is quoted; the header is passed over if the table says so."""
-    lines = content.decode().split("\n")
-    yield from lines[int(table.get("skip.header.line.count", 0)) : -1]
+    lines = content.decode().removesuffix("\n").split("\n")
+    yield from lines[int(table.get("skip.header.line.count", 0)) :]
 
 
 def _open_csv(

@@ -49,6 +49,12 @@ def test_open_csv_understands_quotes_and_backslashes() -> None:
     ]
 
 
+def test_the_last_csv_line_needs_no_line_end() -> None:
+    """A file that ends without one loses no row."""
+    whole = files.rows(OPEN_CSV, HEADER, CSV, COLUMNS)
+    assert files.rows(OPEN_CSV, HEADER, CSV.rstrip(b"\n"), COLUMNS) == whole
+
+
 def test_lazy_simple_splits_at_every_comma() -> None:
     """Values land in the wrong columns, as they do in Athena without a csv classifier."""
     row = files.rows(LAZY, HEADER, CSV, COLUMNS).to_pylist()[0]
