@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import threading
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 import boto3
@@ -46,17 +48,9 @@ class Endpoint:
     def client(self, service: Any, credentials: Mapping[str, str] | None = None) -> Any:
         """A boto3 client bound to the endpoint; ``credentials`` as environment variables."""
         env = {**self.env, **(credentials or {})}
-        session = boto3.Session(
-            aws_access_key_id=env["AWS_ACCESS_KEY_ID"],
-            aws_secret_access_key=env["AWS_SECRET_ACCESS_KEY"],
-            aws_session_token=env.get("AWS_SESSION_TOKEN"),
-            region_name=self.region,
-        )
-        url = self.url
-        if service == "dynamodb" and self.dynamodb_endpoint_url is not None:
-            url = self.dynamodb_endpoint_url
-        config = Config(s3={"addressing_style": "path"})
-        return session.client(service, endpoint_url=url, config=config)
+        keys = tuple(env.get(name) for name in _CREDENTIALS)
+        with _making:
+            return _client(self, service, keys)
 
     def assume(self, role_arn: str, session: str) -> dict[str, str]:
         """The credentials of a role's session, as environment variables."""
@@ -67,6 +61,29 @@ class Endpoint:
             "AWS_SECRET_ACCESS_KEY": found["SecretAccessKey"],
             "AWS_SESSION_TOKEN": found["SessionToken"],
         }
+
+
+_CREDENTIALS = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN")
+# Clients may be shared between threads, making one may not:
+# https://boto3.amazonaws.com/v1/documentation/api/latest/guide/clients.html
+_making = threading.Lock()
+
+
+@lru_cache(maxsize=128)
+def _client(endpoint: Endpoint, service: Any, keys: tuple[str | None, ...]) -> Any:
+    """Making a client takes a fifth of a second, and a run needs dozens."""
+    access_key, secret_key, token = keys
+    session = boto3.Session(
+        aws_access_key_id=access_key,
+        aws_secret_access_key=secret_key,
+        aws_session_token=token,
+        region_name=endpoint.region,
+    )
+    url = endpoint.url
+    if service == "dynamodb" and endpoint.dynamodb_endpoint_url is not None:
+        url = endpoint.dynamodb_endpoint_url
+    config = Config(s3={"addressing_style": "path"})
+    return session.client(service, endpoint_url=url, config=config)
 
 
 _running: list[Endpoint] = []

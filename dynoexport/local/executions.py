@@ -11,7 +11,7 @@ from dynoexport.local import workflows
 from dynoexport.local.workflows import Node
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
 
     from moto.glue.models import FakeWorkflowRun
 
@@ -100,31 +100,42 @@ class Execution:
         return {**found, "ErrorMessage": self.error} if self.error else found
 
     def _graph(self, triggers: Iterable[Json]) -> Json:
-        nodes: dict[str, Json] = {}
-        edges: list[Json] = []
-        for trigger in triggers:
-            middle = f"TRIGGER-{trigger['Name']}"
-            nodes[middle] = {
-                "Type": "TRIGGER",
-                "Name": trigger["Name"],
-                "UniqueId": middle,
-                "TriggerDetails": {"Trigger": trigger},
-            }
-            for condition in trigger.get("Predicate", {}).get("Conditions", []):
-                watched = self._node(condition)
-                nodes[watched["UniqueId"]] = watched
-                edges.append({"SourceId": watched["UniqueId"], "DestinationId": middle})
-            for action in trigger["Actions"]:
-                started = self._node(action)
-                nodes[started["UniqueId"]] = started
-                edges.append({"SourceId": middle, "DestinationId": started["UniqueId"]})
-        return {"Nodes": list(nodes.values()), "Edges": edges}
+        return graph_of(triggers, self.jobs, self.crawls)
 
-    def _node(self, use: Json) -> Json:
-        node = workflows.node_of(use)
-        shown: Json = {"Type": node.kind, "Name": node.name, "UniqueId": f"{node.kind}-{node.name}"}
-        if node.kind == "JOB":
-            attempts = [attempt.as_dict() for attempt in self.jobs.get(node.name, [])]
-            return {**shown, "JobDetails": {"JobRuns": attempts}}
-        crawls = [crawl.as_node() for crawl in self.crawls.get(node.name, [])]
-        return {**shown, "CrawlerDetails": {"Crawls": crawls}}
+
+def graph_of(
+    triggers: Iterable[Json],
+    jobs: Mapping[str, list[JobRun]] | None = None,
+    crawls: Mapping[str, list[Crawl]] | None = None,
+) -> Json:
+    """The graph that the triggers make, with the attempts of each node if it has run."""
+    nodes: dict[str, Json] = {}
+    edges: list[Json] = []
+
+    def place(use: Json) -> str:
+        shown = _node(use, jobs or {}, crawls or {})
+        nodes[shown["UniqueId"]] = shown
+        return str(shown["UniqueId"])
+
+    for trigger in triggers:
+        middle = f"TRIGGER-{trigger['Name']}"
+        nodes[middle] = {
+            "Type": "TRIGGER",
+            "Name": trigger["Name"],
+            "UniqueId": middle,
+            "TriggerDetails": {"Trigger": trigger},
+        }
+        conditions = trigger.get("Predicate", {}).get("Conditions", [])
+        edges += [{"SourceId": place(each), "DestinationId": middle} for each in conditions]
+        edges += [{"SourceId": middle, "DestinationId": place(each)} for each in trigger["Actions"]]
+    return {"Nodes": list(nodes.values()), "Edges": edges}
+
+
+def _node(use: Json, jobs: Mapping[str, list[JobRun]], crawls: Mapping[str, list[Crawl]]) -> Json:
+    node = workflows.node_of(use)
+    shown: Json = {"Type": node.kind, "Name": node.name, "UniqueId": f"{node.kind}-{node.name}"}
+    if node.kind == "JOB":
+        attempts = [attempt.as_dict() for attempt in jobs.get(node.name, [])]
+        return {**shown, "JobDetails": {"JobRuns": attempts}}
+    found = [crawl.as_node() for crawl in crawls.get(node.name, [])]
+    return {**shown, "CrawlerDetails": {"Crawls": found}}

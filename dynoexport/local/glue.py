@@ -20,12 +20,13 @@ from moto.glue.utils import Action, Predicate
 
 from dynoexport import limits
 from dynoexport.errors import DynoexportError
-from dynoexport.local import context, jobs, workflows
-from dynoexport.local.executions import Crawl, Execution, now
+from dynoexport.local import context, crawler, jobs, workflows
+from dynoexport.local.executions import LOG_GROUP, Crawl, Execution, graph_of, now
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from dynoexport.local.context import Endpoint
     from dynoexport.local.jobs import JobRun
     from dynoexport.local.workflows import Node
 
@@ -91,8 +92,9 @@ class LocalGlueBackend(models.GlueBackend):
             raise InvalidInputException("CreateTrigger", reason)
 
     def _triggers_of(self, workflow: str) -> list[Json]:
-        every = [trigger.as_dict() for trigger in self.triggers.values()]
-        return [trigger for trigger in every if trigger.get("WorkflowName") == workflow]
+        # An account may have a thousand: none is rendered that is not asked for.
+        own = [each for each in self.triggers.values() if each.workflow_name == workflow]
+        return [trigger.as_dict() for trigger in own]
 
     # --- jobs -----------------------------------------------------------------------------------
     def put_job(self, name: str, options: Json) -> None:
@@ -255,33 +257,70 @@ class LocalGlueBackend(models.GlueBackend):
         return crawl
 
     def _run_crawl(self, crawl: Crawl, ended: Callable[[Crawl], None]) -> None:
-        from dynoexport.local import crawler
+        endpoint = context.endpoint()
+        log = jobs.Log(endpoint, LOG_GROUP, crawl.crawler)
 
+        def tell(level: str, text: str) -> None:
+            # As a real crawler begins its lines, by which a crawl is found in the common stream.
+            log.write(f"[{crawl.crawl_id}] {level} : {text}")
+
+        tell("BENCHMARK", f"Running Start Crawl for Crawler {crawl.crawler}")
         try:
-            endpoint = context.endpoint()
-            role = self.crawlers[crawl.crawler].role
-            arn = role if role.startswith("arn:") else f"arn:aws:iam::{self.account_id}:role/{role}"
-            credentials = endpoint.assume(arn, "AWSGlueCrawler")
-            crawler.crawl(
-                crawl.crawler,
-                glue=endpoint.client("glue", credentials),
-                s3=endpoint.client("s3", credentials),
-            )
+            self._crawl(crawl, endpoint)
             state = "CANCELLED" if crawl.cancelled else "SUCCEEDED"
         except Exception as error:  # noqa: BLE001 - whatever went wrong, the crawl has failed
-            state, crawl.error = (
-                "FAILED",
-                error.what if isinstance(error, DynoexportError) else str(error),
-            )
+            state = "FAILED"
+            crawl.error = error.what if isinstance(error, DynoexportError) else str(error)
+            tell("ERROR", crawl.error)
+        tell("BENCHMARK", "Crawler has finished running and is in state READY")
         crawl.completed = now()
         crawl.state = state
         ended(crawl)
+
+    def _crawl(self, crawl: Crawl, endpoint: Endpoint) -> None:
+        role = self.crawlers[crawl.crawler].role
+        arn = role if role.startswith("arn:") else f"arn:aws:iam::{self.account_id}:role/{role}"
+        credentials = endpoint.assume(arn, "AWSGlueCrawler")
+        crawler.crawl(
+            crawl.crawler,
+            glue=endpoint.client("glue", credentials),
+            s3=endpoint.client("s3", credentials),
+        )
 
     # --- workflows ------------------------------------------------------------------------------
     def create_workflow(self, name: str, *options: Any) -> str:
         if name in self.workflows:
             raise InvalidInputException("CreateWorkflow", f"Workflow {name} already exists")
         return super().create_workflow(name, *options)
+
+    def describe_workflow(self, name: str, *, graph: bool) -> Json:
+        """The workflow as GetWorkflow and BatchGetWorkflows answer it.
+
+        Raises:
+            EntityNotFoundException: there is none of that name.
+        """
+        workflow = self.workflows.get(name)
+        if workflow is None:
+            raise EntityNotFoundException("Entity not found")
+        triggers = self._triggers_of(name)
+        found = workflow.as_dict()
+        if graph:
+            found["Graph"] = graph_of(triggers)
+        if workflow.runs:
+            found["LastRun"] = self._described(next(reversed(workflow.runs)), triggers, graph=graph)
+        return found
+
+    def workflow_runs(self, name: str, *, graph: bool) -> list[Json]:
+        """The workflow's runs, newest first."""
+        self.describe_workflow(name, graph=False)
+        triggers = self._triggers_of(name)
+        with self._lock:
+            runs = list(reversed(self.workflows[name].runs))
+            return [self._described(run_id, triggers, graph=graph) for run_id in runs]
+
+    def _described(self, run_id: str, triggers: list[Json], *, graph: bool) -> Json:
+        found = self.executions[run_id].as_dict(triggers)
+        return found if graph else {key: found[key] for key in found if key != "Graph"}
 
     def start_workflow_run(self, workflow_name: str, properties: dict[str, str] | None) -> str:
         workflow = self.workflows.get(workflow_name)

@@ -13,6 +13,9 @@ if TYPE_CHECKING:
 
 Json = dict[str, Any]
 
+# GetWorkflowRuns takes up to 1,000, and does not say what it answers if it is not told.
+_RUNS_PER_PAGE = 100
+
 
 class LocalGlueResponse(GlueResponse):
     """The operations whose state ``LocalGlueBackend`` keeps."""
@@ -61,6 +64,29 @@ class LocalGlueResponse(GlueResponse):
         return ActionResult(
             {"Trigger": self._backend.update_trigger(name, self.parameters["TriggerUpdate"])}
         )
+
+    def get_workflow(self) -> ActionResult:
+        graph = bool(self.parameters.get("IncludeGraph", False))
+        name = self.parameters["Name"]
+        return ActionResult({"Workflow": self._backend.describe_workflow(name, graph=graph)})
+
+    def batch_get_workflows(self) -> ActionResult:
+        graph = bool(self.parameters.get("IncludeGraph", False))
+        found, missing = [], []
+        for name in self.parameters["Names"]:
+            try:
+                found.append(self._backend.describe_workflow(name, graph=graph))
+            except EntityNotFoundException:
+                missing.append(name)
+        return ActionResult({"Workflows": found, "MissingWorkflows": missing})
+
+    def get_workflow_runs(self) -> ActionResult:
+        graph = bool(self.parameters.get("IncludeGraph", False))
+        runs = self._backend.workflow_runs(self.parameters["Name"], graph=graph)
+        start = int(self.parameters.get("NextToken") or 0)
+        end = start + int(self.parameters.get("MaxResults") or _RUNS_PER_PAGE)
+        page: Json = {"Runs": runs[start:end]}
+        return ActionResult({**page, "NextToken": str(end)} if end < len(runs) else page)
 
     def create_classifier(self) -> ActionResult:
         self._backend.put_classifier(self.parameters)

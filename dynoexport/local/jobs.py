@@ -142,7 +142,9 @@ def _supervise(
     if run.stopping:
         # It was stopped while there was no process yet to be killed.
         kill(run)
-    output, errors = Log(endpoint, run, "output"), Log(endpoint, run, "error")
+    output, errors = (
+        Log(endpoint, f"{run.log_group}/{channel}", run.run_id) for channel in ("output", "error")
+    )
     readers = [
         threading.Thread(target=output.follow, args=(run.process.stdout,), daemon=True),
         threading.Thread(target=errors.follow, args=(run.process.stderr,), daemon=True),
@@ -201,10 +203,10 @@ def error_message(lines: Iterable[str], code: int) -> str:
 class Log:
     """One stream of CloudWatch Logs, written as the job prints."""
 
-    def __init__(self, endpoint: Endpoint, run: JobRun, channel: str) -> None:
+    def __init__(self, endpoint: Endpoint, group: str, stream: str) -> None:
         self._client = endpoint.client("logs")
-        self._group = f"{run.log_group}/{channel}"
-        self._stream = run.run_id
+        self._group = group
+        self._stream = stream
         self._pending: list[dict[str, Any]] = []
         self.lines: list[str] = []
         self._lock = threading.Lock()
@@ -220,11 +222,14 @@ class Log:
     def follow(self, pipe: Iterable[str]) -> None:
         """Take every line until the pipe closes."""
         for line in pipe:
-            text = line.rstrip("\n")
-            self.lines.append(text)
-            with self._lock:
-                self._pending.append({"timestamp": int(time.time() * 1000), "message": text or " "})
-            self.flush()
+            self.write(line.rstrip("\n"))
+
+    def write(self, text: str) -> None:
+        """Add one line."""
+        self.lines.append(text)
+        with self._lock:
+            self._pending.append({"timestamp": int(time.time() * 1000), "message": text or " "})
+        self.flush()
 
     def flush(self) -> None:
         with self._lock:

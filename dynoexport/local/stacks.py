@@ -11,11 +11,17 @@ last and in reverse, and back to the former state on the first failure.
 from __future__ import annotations
 
 import re
+from functools import partial
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 from moto.cloudformation import models, parsing, urls
 from moto.cloudformation.exceptions import ValidationError
+from moto.cloudformation.responses import CloudFormationResponse
 from moto.core.exceptions import JsonRESTError, ServiceException
+
+from dynoexport.local import stack_changes
+from dynoexport.local.stack_changes import active, in_order, resolved
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -28,13 +34,6 @@ Json = dict[str, Any]
 
 class ResourceFailed(Exception):
     """A resource that could not be created, updated or deleted, with the service's words."""
-
-    def __init__(self, logical_id: str, kind: str, action: str, reason: str) -> None:
-        super().__init__(reason)
-        self.logical_id = logical_id
-        self.kind = kind
-        self.action = action
-        self.reason = reason
 
 
 # --- checks before anything is created ----------------------------------------------------------
@@ -88,48 +87,6 @@ def _check_number(parameter: Json, value: str, refuse: Any) -> None:
 
 
 # --- one deployment ----------------------------------------------------------------------------
-def dependencies(resource: Json, names: frozenset[str]) -> set[str]:
-    """The resources that this one names by DependsOn, Ref, GetAtt or Sub."""
-    found = set(_mentioned(resource.get("Properties", {}), names))
-    stated = resource.get("DependsOn", [])
-    return found | set([stated] if isinstance(stated, str) else stated)
-
-
-def _mentioned(value: Any, names: frozenset[str]) -> Iterator[str]:
-    if isinstance(value, list):
-        for each in value:
-            yield from _mentioned(each, names)
-    elif isinstance(value, dict):
-        for key, inner in value.items():
-            if key == "Ref" and inner in names:
-                yield inner
-            elif key == "Fn::GetAtt":
-                yield inner.split(".")[0] if isinstance(inner, str) else inner[0]
-            elif key == "Fn::Sub":
-                text = inner if isinstance(inner, str) else inner[0]
-                yield from (name for name in re.findall(r"\$\{([^.!}]+)", text) if name in names)
-                yield from _mentioned(inner, names)
-            else:
-                yield from _mentioned(inner, names)
-
-
-def in_order(resources: Mapping[str, Json]) -> list[str]:
-    """The names so that each stands after what it depends on."""
-    names = frozenset(resources)
-    ordered: dict[str, None] = {}
-
-    def place(name: str) -> None:
-        if name in ordered:
-            return
-        for needed in sorted(dependencies(resources[name], names) & names):
-            place(needed)
-        ordered[name] = None
-
-    for name in resources:
-        place(name)
-    return list(ordered)
-
-
 class Deployment:
     """Brings one stack from what it is to a template and parameters."""
 
@@ -145,16 +102,16 @@ class Deployment:
         Raises:
             ResourceFailed: at the first resource that failed; nothing is rolled back here.
         """
-        before = self._resolved()
+        before = resolved(self._map)
         self._load()
-        wanted = self._active()
+        wanted = active(self._template, self._map)
         obsolete: list[tuple[str, Json, Any]] = []
         for name in in_order(wanted):
             if name not in before:
                 self._guard(name, wanted[name], "CREATE", lambda name=name: self._map[name])
                 continue
-            resolved = parsing.clean_json(wanted[name], self._map)
-            if resolved != before[name]:
+            desired = parsing.clean_json(wanted[name], self._map)
+            if desired != before[name]:
                 old = self._map._parsed_resources[name]
                 self._guard(name, wanted[name], "UPDATE", lambda name=name: self._update(name))
                 if self._map._parsed_resources[name] is not old:
@@ -166,28 +123,27 @@ class Deployment:
         )
         self._clean_up(obsolete)
 
-    def _resolved(self) -> dict[str, Json]:
-        """The properties that the existing resources were given."""
-        existing = {
-            name: resource
-            for name, resource in self._map._resource_json_map.items()
-            if name in self._map._parsed_resources
-        }
-        return {name: parsing.clean_json(value, self._map) for name, value in existing.items()}
+    def remove(self) -> None:
+        """Delete every resource that is not to be retained.
+
+        Raises:
+            ResourceFailed: at the first resource that failed.
+        """
+        existing = resolved(self._map)
+        for name in reversed(in_order(existing)):
+            resource = existing[name]
+            if resource.get("DeletionPolicy") == "Retain":
+                _tell(self._stack, name, resource["Type"], "DELETE_SKIPPED")
+            else:
+                old = self._map._parsed_resources.pop(name)
+                step = partial(self._delete, resource, old)
+                self._guard(name, resource, "DELETE", step)
 
     def _load(self) -> None:
         self._map._template = self._template
         self._map._resource_json_map = self._template["Resources"]
         self._map.input_parameters = self._parameters
         self._map.load()
-
-    def _active(self) -> dict[str, Json]:
-        conditions = self._map.lazy_condition_map
-        return {
-            name: resource
-            for name, resource in self._template["Resources"].items()
-            if "Condition" not in resource or conditions[resource["Condition"]]
-        }
 
     def _update(self, name: str) -> None:
         resource = self._template["Resources"][name]
@@ -212,11 +168,22 @@ class Deployment:
         self._map._delete_resource(old, resource)
 
     def _guard(self, name: str, resource: Json, action: str, step: Any) -> None:
+        kind = resource["Type"]
+        _tell(self._stack, name, kind, f"{action}_IN_PROGRESS")
         try:
             step()
         except (JsonRESTError, ServiceException, KeyError, ValueError) as error:
             reason = getattr(error, "message", None) or str(error)
-            raise ResourceFailed(name, resource["Type"], action, reason) from error
+            _tell(self._stack, name, kind, f"{action}_FAILED", reason)
+            raise ResourceFailed(reason) from error
+        made = self._map._parsed_resources.get(name)
+        _tell(
+            self._stack,
+            name,
+            kind,
+            f"{action}_COMPLETE",
+            physical_id=str(getattr(made, "physical_resource_id", "") or ""),
+        )
 
 
 def execute(backend: Any, change_set: ChangeSet) -> None:
@@ -231,12 +198,45 @@ def execute(backend: Any, change_set: ChangeSet) -> None:
         Deployment(stack, change_set.template_dict, change_set.parameters).run()
         _finish(stack, change_set)
         backend.exports.update({export.name: export for export in stack.exports})
-    except ResourceFailed as failed:
-        _add_event(stack, failed)
+    except ResourceFailed:
         _roll_back(stack, kind, before)
         return
     stack.status = f"{kind}_COMPLETE"
     stack._add_stack_event(stack.status)
+
+
+def delete(stack: Stack) -> None:
+    """Delete a stack's resources, last created first."""
+    stack.status = "DELETE_IN_PROGRESS"
+    stack._add_stack_event(stack.status, resource_status_reason="User Initiated")
+    try:
+        Deployment(stack, stack.template_dict or {}, stack.parameters).remove()
+    except ResourceFailed:
+        stack.status = "DELETE_FAILED"
+    else:
+        stack.status = "DELETE_COMPLETE"
+    stack._add_stack_event(stack.status)
+
+
+def _imports(stack: Stack, export: str) -> bool:
+    """Whether the stack's template, with its parameters, imports the value."""
+    names = {
+        parsing.clean_json(value, stack.resource_map)
+        for value in _import_names(stack.template_dict or {})
+    }
+    return export in names
+
+
+def _import_names(value: Any) -> Iterator[Any]:
+    if isinstance(value, list):
+        for each in value:
+            yield from _import_names(each)
+    elif isinstance(value, dict):
+        for key, inner in value.items():
+            if key == "Fn::ImportValue":
+                yield inner
+            else:
+                yield from _import_names(inner)
 
 
 def _finish(stack: Stack, change_set: ChangeSet) -> None:
@@ -264,19 +264,29 @@ def _roll_back(stack: Stack, kind: str, before: tuple[Json, dict[str, Any]] | No
     stack._add_stack_event(stack.status)
 
 
-def _add_event(stack: Stack, failed: ResourceFailed) -> None:
+def _tell(
+    stack: Stack, name: str, kind: str, status: str, reason: str = "", *, physical_id: str = ""
+) -> None:
     stack.events.append(
         models.Event(
             stack_id=stack.stack_id,
             stack_name=stack.name,
-            logical_resource_id=failed.logical_id,
-            physical_resource_id="",
-            resource_type=failed.kind,
-            resource_status=f"{failed.action}_FAILED",
-            resource_status_reason=failed.reason,
+            logical_resource_id=name,
+            physical_resource_id=physical_id,
+            resource_type=kind,
+            resource_status=status,
+            resource_status_reason=reason or None,
             resource_properties=None,
         )
     )
+
+
+class _Response(CloudFormationResponse):
+    """The API; moto refuses at once what AWS lets fail as a change set without changes."""
+
+    def _validate_different_update(self, *options: Any) -> None:
+        if self._get_action() != "CreateChangeSet":
+            super()._validate_different_update(*options)
 
 
 class LocalCloudFormationBackend(models.CloudFormationBackend):
@@ -285,12 +295,71 @@ class LocalCloudFormationBackend(models.CloudFormationBackend):
     @property
     def _url_module(self) -> Any:
         """What moto looks for in a module beside the backend's: its addresses."""
-        return urls
+        paths = {
+            pattern: _Response.dispatch if "cfnresponse" not in pattern else handler
+            for pattern, handler in urls.url_paths.items()
+        }
+        return SimpleNamespace(url_bases=urls.url_bases, url_paths=paths)
 
     def create_change_set(self, **options: Any) -> tuple[str, str]:  # type: ignore[override]
         template = models.Stack.parse_template(options["template"])
         check_template(template, options["parameters"])
-        return super().create_change_set(**options)
+        if options["change_set_type"] == "CREATE":
+            self._make_room(options["stack_name"])
+        change_set_id, stack_id = super().create_change_set(**options)
+        stack, change_set = self.stacks[stack_id], self.change_sets[change_set_id]
+        stack.resource_map.cross_stack_resources = self.exports
+        stack.cross_stack_resources = self.exports
+        if change_set.status != "FAILED":
+            change_set.changes = stack_changes.planned(stack, template, options["parameters"])  # type: ignore[assignment]
+            self._refuse_if_empty(change_set)
+        return change_set_id, stack_id
+
+    def _refuse_if_empty(self, change_set: ChangeSet) -> None:
+        """As AWS does where neither a resource nor an output differs."""
+        stack = self.stacks[change_set.stack_id]
+        before, after = stack.template_dict or {}, change_set.template_dict
+        same = not change_set.changes and before.get("Outputs") == after.get("Outputs")
+        if change_set.change_set_type == "UPDATE" and same:
+            change_set.status, change_set.execution_status = "FAILED", "UNAVAILABLE"
+            change_set.status_reason = (
+                "The submitted information didn't contain changes. Submit different information "
+                "to create a change set."
+            )
+
+    def _make_room(self, name: str) -> None:
+        """A stack that was only reviewed gives way to the next change set of its name."""
+        for stack in [each for each in self.stacks.values() if each.name == name]:
+            if stack.status != "REVIEW_IN_PROGRESS":
+                raise ValidationError(
+                    message=f"Stack [{name}] already exists and cannot be created again with the "
+                    f"changeSet [{stack.stack_id}]."
+                )
+            del self.stacks[stack.stack_id]
+
+    def delete_stack(self, name_or_stack_id: str) -> None:
+        """Delete the resources in reverse order; what is to be retained stays.
+
+        Raises:
+            ValidationError: another stack imports one of its exports.
+        """
+        for stack in list(self.stacks.values()):
+            if name_or_stack_id in {stack.name, stack.stack_id}:
+                self._refuse_if_imported(stack)
+                delete(stack)
+                if stack.status == "DELETE_COMPLETE":
+                    for export in stack.exports:
+                        self.exports.pop(export.name, None)
+                    self.deleted_stacks[stack.stack_id] = self.stacks.pop(stack.stack_id)
+
+    def _refuse_if_imported(self, stack: Stack) -> None:
+        for export in stack.exports:
+            for other in self.stacks.values():
+                if other is not stack and _imports(other, export.name):
+                    raise ValidationError(
+                        message=f"Export {export.name} cannot be deleted as it is in use by "
+                        f"{other.name}"
+                    )
 
     def execute_change_set(self, change_set_name: str, stack_name: str | None = None) -> None:
         execute(self, self._find_change_set(change_set_name, stack_name))

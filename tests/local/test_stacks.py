@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from botocore.exceptions import ClientError
 
-from dynoexport.local import stacks
+from dynoexport.local import stack_changes
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -269,20 +269,21 @@ NAMES = frozenset({"A", "B", "C"})
 def test_a_resource_depends_on_what_it_names(value: Any) -> None:
     """By each of the functions that name one, at any depth."""
     resource = {"Type": "T", "Properties": {"Deep": [{"Inside": value}]}}
-    assert stacks.dependencies(resource, NAMES) == {"A"}
+    assert stack_changes.dependencies(resource, NAMES) == {"A"}
 
 
 def test_parameters_and_literals_are_no_dependencies() -> None:
     """A pseudo parameter, another name, an escaped ${!A}."""
     texts = ["${AWS::Region}", "${Other}", "${!A}"]
     inside = [{"Ref": "AWS::Region"}, *({"Fn::Sub": text} for text in texts)]
-    assert stacks.dependencies({"Type": "T", "Properties": {"Inside": inside}}, NAMES) == set()
+    resource = {"Type": "T", "Properties": {"Inside": inside}}
+    assert stack_changes.dependencies(resource, NAMES) == set()
 
 
 @pytest.mark.parametrize("stated", ["A", ["A", "B"]])
 def test_depends_on_is_one_name_or_a_list(stated: Any) -> None:
     """With or without properties."""
-    assert stacks.dependencies({"Type": "T", "DependsOn": stated}, NAMES) == set(stated)
+    assert stack_changes.dependencies({"Type": "T", "DependsOn": stated}, NAMES) == set(stated)
 
 
 def test_each_resource_stands_after_what_it_needs() -> None:
@@ -293,4 +294,4 @@ def test_each_resource_stands_after_what_it_needs() -> None:
         "A": {"Type": "T"},
         "Z": {"Type": "T"},
     }
-    assert stacks.in_order(resources) == ["A", "B", "C", "Z"]
+    assert stack_changes.in_order(resources) == ["A", "B", "C", "Z"]
