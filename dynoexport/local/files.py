@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import re
 from typing import TYPE_CHECKING, Any
 
 import fastavro
@@ -48,7 +49,9 @@ def columns(kind: str, content: bytes) -> Columns:
         return {}
     if kind == "json":
         return _json_columns(content)
-    schema = {"parquet": _parquet, "orc": _orc, "avro": _avro}[kind](content).schema
+    if kind == "avro":
+        return _avro_columns(content)
+    schema = {"parquet": _parquet, "orc": _orc}[kind](content).schema
     return {field.name.lower(): hive.from_arrow(field.type) for field in schema}
 
 
@@ -60,18 +63,73 @@ def _orc(content: bytes) -> pa.Table:
     return pa.orc.ORCFile(pa.BufferReader(content)).read()
 
 
-def _avro(content: bytes) -> pa.Table:
-    return pa.Table.from_pylist(list(fastavro.reader(io.BytesIO(content))))
+_AVRO = {
+    "null": "string",
+    "string": "string",
+    "enum": "string",
+    "boolean": "boolean",
+    "int": "int",
+    "long": "bigint",
+    "float": "float",
+    "double": "double",
+    "bytes": "binary",
+    "fixed": "binary",
+    "date": "date",
+    "timestamp-millis": "timestamp",
+    "timestamp-micros": "timestamp",
+}
+
+
+def _avro_columns(content: bytes) -> Columns:
+    """What the writer's schema says: a file may have no rows, and an int is no bigint."""
+    schema: Any = fastavro.reader(io.BytesIO(content)).writer_schema
+    return {field["name"].lower(): _avro_type(field["type"]) for field in schema["fields"]}
+
+
+def _avro_type(kind: Any) -> str:
+    if isinstance(kind, list):
+        others = [each for each in kind if each != "null"]
+        return _avro_type(others[0]) if len(others) == 1 else "string"
+    if isinstance(kind, str):
+        kind = {"type": kind}
+    name = kind.get("logicalType", kind["type"])
+    if name == "decimal":
+        return f"decimal({kind['precision']},{kind.get('scale', 0)})"
+    if name == "record":
+        fields = (f"{each['name'].lower()}:{_avro_type(each['type'])}" for each in kind["fields"])
+        return f"struct<{','.join(fields)}>"
+    if name == "array":
+        return f"array<{_avro_type(kind['items'])}>"
+    if name == "map":
+        return f"map<string,{_avro_type(kind['values'])}>"
+    return _AVRO.get(name) or _AVRO[kind["type"]]
 
 
 def _json_columns(content: bytes) -> Columns:
     found: dict[str, str] = {}
-    for line in content.splitlines():
-        for name, value in json.loads(line).items():
+    for item in _json_objects(content):
+        for name, value in item.items():
             kind = _json_type(value)
             key = name.lower()
             found[key] = merge(found[key], kind) if key in found else kind
     return found
+
+
+def _json_objects(content: bytes) -> Iterator[dict[str, Any]]:
+    """The object of each line.
+
+    Raises:
+        BadData: a line is none, in the words of
+            https://docs.aws.amazon.com/athena/latest/ug/openx-json-serde.html
+    """
+    for line in content.splitlines():
+        try:
+            found = json.loads(line)
+        except ValueError as error:
+            raise BadData(f"HIVE_CURSOR_ERROR: Row is not a valid JSON Object: {error}") from error
+        if not isinstance(found, dict):
+            raise BadData("HIVE_CURSOR_ERROR: Row is not a valid JSON Object")
+        yield found
 
 
 def _json_type(value: Any) -> str:
@@ -114,28 +172,36 @@ def merge(one: str, other: str) -> str:
 
 
 # --- rows ----------------------------------------------------------------------------------------
+# What the libraries raise about a file that is broken, or holds what its column cannot.
+_BROKEN = (pa.ArrowException, OSError, EOFError, ValueError, LookupError)
+
+
 def rows(
     serde: Mapping[str, Any], table: Mapping[str, str], content: bytes, wanted: Columns
 ) -> pa.Table:
     """The file's rows in the wanted columns, read by the SerDe and never smarter than it.
 
     Raises:
-        BadData: the SerDe would fail on the file.
+        BadData: the SerDe would fail on the file, or is none that the endpoint has.
     """
     schema = pa.schema([(name, hive.to_arrow(kind)) for name, kind in wanted.items()])
-    library = serde["SerializationLibrary"].rpartition(".")[2]
+    library = serde.get("SerializationLibrary", "")
+    read = _READERS.get(library.rpartition(".")[2])
+    if read is None:
+        raise BadData(f"NOT_SUPPORTED: the endpoint does not read by the SerDe {library!r}")
     try:
-        return _READERS[library](content, schema, serde.get("Parameters", {}), table)
-    except (pa.ArrowInvalid, pa.ArrowTypeError, pa.ArrowNotImplementedError, ValueError) as error:
+        return read(content, schema, serde.get("Parameters", {}), table)
+    except _BROKEN as error:
         raise BadData(f"HIVE_BAD_DATA: {error}") from error
 
 
+# Columnar files.
 def _by_name(read: Callable[[bytes], pa.Table]) -> Any:
     def reader(content: bytes, schema: pa.Schema, *_: object) -> pa.Table:
         found = read(content)
         names = {name.lower(): position for position, name in enumerate(found.column_names)}
         arrays = [
-            found.column(names[field.name]).cast(field.type)
+            _folded(found.column(names[field.name])).cast(field.type)
             if field.name in names
             else pa.nulls(len(found), field.type)
             for field in schema
@@ -145,20 +211,64 @@ def _by_name(read: Callable[[bytes], pa.Table]) -> Any:
     return reader
 
 
-def _records(records: Iterable[Mapping[str, Any]], schema: pa.Schema) -> pa.Table:
-    folded = [_fold(record) for record in records]
-    return pa.Table.from_pylist(folded, schema=schema)
+def _folded(column: pa.ChunkedArray) -> pa.ChunkedArray:
+    """The column with its nested fields' names in lower case; a cast finds them by name."""
+    kind = _folded_type(column.type)
+    return pa.chunked_array([chunk.view(kind) for chunk in column.chunks], type=kind)
 
 
-def _fold(value: Any) -> Any:
-    """JSON keys and Avro fields in lower case, as the SerDes fold them."""
-    if isinstance(value, dict):
-        return {name.lower(): _fold(each) for name, each in value.items()}
-    return [_fold(each) for each in value] if isinstance(value, list) else value
+def _folded_type(kind: pa.DataType) -> pa.DataType:
+    if pa.types.is_struct(kind):
+        return pa.struct(
+            [each.with_name(each.name.lower()).with_type(_folded_type(each.type)) for each in kind]
+        )
+    if pa.types.is_list(kind):
+        return pa.list_(_folded_type(kind.value_type))
+    if pa.types.is_map(kind):
+        return pa.map_(kind.key_type, _folded_type(kind.item_type))
+    return kind
+
+
+# Files of records.
+def _records(
+    records: Iterable[Any], schema: pa.Schema, text: Callable[[Any], Any] = lambda value: value
+) -> pa.Table:
+    row = pa.struct(list(schema))
+    return pa.Table.from_pylist([_shaped(record, row, text) for record in records], schema=schema)
+
+
+def _shaped(value: Any, kind: pa.DataType, text: Callable[[Any], Any]) -> Any:
+    """The value as a column of that type holds it: fields by their names in lower case."""
+    if value is None:
+        return None
+    if pa.types.is_string(kind):
+        return text(value)
+    if pa.types.is_struct(kind) or pa.types.is_map(kind):
+        if not isinstance(value, dict):
+            raise ValueError(f"{value!r} has no fields")
+        if pa.types.is_map(kind):
+            return [(key, _shaped(each, kind.item_type, text)) for key, each in value.items()]
+        found = {name.lower(): each for name, each in value.items()}
+        return {field.name: _shaped(found.get(field.name), field.type, text) for field in kind}
+    if pa.types.is_list(kind):
+        if not isinstance(value, list):
+            raise ValueError(f"{value!r} is no array")
+        return [_shaped(each, kind.value_type, text) for each in value]
+    return value
 
 
 def _json_rows(content: bytes, schema: pa.Schema, *_: object) -> pa.Table:
-    return _records(map(json.loads, content.splitlines()), schema)
+    return _records(_json_objects(content), schema, _json_text)
+
+
+def _json_text(value: Any) -> str:
+    """A value in a column of text: itself, or its JSON if it is none.
+
+    As the SerDe does: https://github.com/rcongiu/Hive-JSON-Serde (JavaStringJsonObjectInspector)
+    """
+    if isinstance(value, str):
+        return value
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
 
 
 def _avro_rows(content: bytes, schema: pa.Schema, *_: object) -> pa.Table:
@@ -166,23 +276,49 @@ def _avro_rows(content: bytes, schema: pa.Schema, *_: object) -> pa.Table:
     return _records(reader, schema)
 
 
-def _lines(content: bytes, table: Mapping[str, str]) -> Iterator[str]:
+# Files of lines.
+def _lines(content: bytes, table: Mapping[str, str]) -> list[str]:
     """Every line is a row, whatever is quoted; the header is passed over if the table says so."""
-    lines = content.decode().removesuffix("\n").split("\n")
-    yield from lines[int(table.get("skip.header.line.count", 0)) :]
+    lines = re.split(r"\r\n|\r|\n", content.decode())
+    if not lines[-1]:
+        lines.pop()
+    return lines[int(table.get("skip.header.line.count", 0)) :]
 
 
 def _open_csv(
     content: bytes, schema: pa.Schema, serde: Mapping[str, str], table: Mapping[str, str]
 ) -> pa.Table:
     """Rows as https://docs.aws.amazon.com/athena/latest/ug/csv-serde.html describes them."""
-    parse = csv.reader(
-        _lines(content, table),
-        delimiter=serde.get("separatorChar", ","),
-        quotechar=serde.get("quoteChar", '"'),
-        escapechar=serde.get("escapeChar", "\\"),
-    )
-    return _positions(parse, schema)
+    separator = serde.get("separatorChar", ",")
+    quote = serde.get("quoteChar", '"')
+    escape = serde.get("escapeChar", "\\")
+    parsed = (_unquoted(line, separator, quote, escape) for line in _lines(content, table))
+    return _positions(parsed, schema)
+
+
+def _unquoted(line: str, separator: str, quote: str, escape: str) -> list[str]:
+    """The values of a line; one whose quotes do not close in it is lost.
+
+    The csv module would go on in the next line, which Athena's SerDe does not see:
+    https://github.com/trinodb/trino/blob/master/lib/trino-hive-formats/src/main/java/io/trino/hive/formats/line/csv/CsvDeserializer.java
+    """
+    values, value, quoted = [], "", False
+    characters = iter(zip(line, [*line[1:], ""], strict=True))
+    for character, following in characters:
+        if (character == escape and following in {quote, escape}) or (
+            character == quote == following and quoted
+        ):
+            value += following
+            next(characters)
+        elif character == quote:
+            value += quote if value and following not in {"", separator} else ""
+            quoted = not quoted
+        elif character == separator and not quoted:
+            values.append(value)
+            value = ""
+        elif character != escape:
+            value += character
+    return [*values, value] if line and not quoted else values
 
 
 def _lazy_simple(
@@ -195,12 +331,11 @@ def _lazy_simple(
 
 def _positions(parsed: Iterable[list[str]], schema: pa.Schema) -> pa.Table:
     width = len(schema)
-    records = [(row + [None] * width)[:width] for row in map(list, parsed)]
-    table = pa.Table.from_pylist(
-        [dict(zip(schema.names, record, strict=True)) for record in records],
-        schema=pa.schema([(name, pa.string()) for name in schema.names]),
-    )
-    return table.cast(schema)
+    records = [(row + [None] * width)[:width] for row in map(list[str | None], parsed)]
+    arrays = [
+        pa.array([record[column] for record in records], pa.string()) for column in range(width)
+    ]
+    return pa.Table.from_arrays(arrays, names=schema.names).cast(schema)
 
 
 _READERS: dict[str, Any] = {

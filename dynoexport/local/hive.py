@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import datetime as dt
+import re
 from typing import Any
 
 import pyarrow as pa
-from sqlglot import exp
 
 _TO_HIVE = {
     pa.string(): "string",
@@ -23,23 +24,26 @@ _TO_HIVE = {
     pa.null(): "string",
 }
 _TO_ARROW = {
-    exp.DataType.Type.TINYINT: pa.int8(),
-    exp.DataType.Type.SMALLINT: pa.int16(),
-    exp.DataType.Type.INT: pa.int32(),
-    exp.DataType.Type.BIGINT: pa.int64(),
-    exp.DataType.Type.FLOAT: pa.float32(),
-    exp.DataType.Type.DOUBLE: pa.float64(),
-    exp.DataType.Type.BOOLEAN: pa.bool_(),
-    exp.DataType.Type.BINARY: pa.binary(),
-    exp.DataType.Type.DATE: pa.date32(),
-    exp.DataType.Type.TIMESTAMP: pa.timestamp("us"),
+    "string": pa.string(),
+    "varchar": pa.string(),
+    "char": pa.string(),
+    "tinyint": pa.int8(),
+    "smallint": pa.int16(),
+    "int": pa.int32(),
+    "integer": pa.int32(),
+    "bigint": pa.int64(),
+    "float": pa.float32(),
+    "double": pa.float64(),
+    "boolean": pa.bool_(),
+    "binary": pa.binary(),
+    "date": pa.date32(),
+    "timestamp": pa.timestamp("us"),
 }
 _TO_ATHENA = {
     "string": "varchar",
     "int": "integer",
     "binary": "varbinary",
     "float": "real",
-    "timestamp": "timestamp(3)",
 }
 
 
@@ -56,38 +60,79 @@ def from_arrow(kind: pa.DataType) -> str:
         return f"decimal({kind.precision},{kind.scale})"
     if pa.types.is_timestamp(kind):
         return "timestamp"
-    return _TO_HIVE[kind]
+    # What DuckDB has and Hive has not, as a time of the day, can only be read as text.
+    return _TO_HIVE.get(kind, "string")
 
 
 def to_arrow(hive: str) -> pa.DataType:
-    """The Arrow type of a Hive name."""
-    return _arrow(exp.DataType.build(hive, dialect="hive"))
+    """The Arrow type of a Hive name.
+
+    A field's name is whatever stands before the colon, since keys of a DynamoDB map are free
+    text and a crawler writes them as they are.
+
+    Raises:
+        ValueError: it is not the name of a type.
+    """
+    head, opened, inner = hive.strip().partition("<")
+    head = head.lower()
+    if not opened:
+        return _plain(head)
+    parts = _parts(inner.removesuffix(">")) if inner.endswith(">") else []
+    if head == "struct" and parts:
+        return pa.struct([_field(part) for part in parts])
+    if head == "array" and len(parts) == 1:
+        return pa.list_(to_arrow(parts[0]))
+    if head == "map" and len(parts) == 2:  # noqa: PLR2004 - key and value
+        return pa.map_(to_arrow(parts[0]), to_arrow(parts[1]))
+    raise ValueError(f"no Hive type: {hive}")
 
 
-def _arrow(kind: exp.DataType) -> pa.DataType:
-    inner = kind.expressions
-    if kind.this == exp.DataType.Type.STRUCT:
-        return pa.struct([pa.field(field.name, _arrow(field.args["kind"])) for field in inner])
-    if kind.this in {exp.DataType.Type.ARRAY, exp.DataType.Type.LIST}:
-        return pa.list_(_arrow(inner[0]))
-    if kind.this == exp.DataType.Type.MAP:
-        return pa.map_(_arrow(inner[0]), _arrow(inner[1]))
-    if kind.this == exp.DataType.Type.DECIMAL:
-        precision, scale = (int(part.name) for part in inner)
-        return pa.decimal128(precision, scale)
-    return _TO_ARROW.get(kind.this, pa.string())
+def _plain(name: str) -> pa.DataType:
+    head, _, arguments = name.partition("(")
+    if head == "decimal":
+        numbers = [int(number) for number in re.findall(r"\d+", arguments)]
+        return pa.decimal128(*(numbers or [10, 0]))
+    if head not in _TO_ARROW:
+        raise ValueError(f"no Hive type: {name}")
+    return _TO_ARROW[head]
+
+
+def _field(part: str) -> pa.Field:
+    name, _, kind = part.partition(":")
+    return pa.field(name.strip().lower(), to_arrow(kind))
+
+
+def _parts(inner: str) -> list[str]:
+    """What the commas part that stand in no inner brackets."""
+    parts, depth = [""], 0
+    for character in inner:
+        depth += (character in "<(") - (character in ">)")
+        if character == "," and not depth:
+            parts.append("")
+        else:
+            parts[-1] += character
+    return parts
 
 
 def to_athena(kind: pa.DataType) -> str:
-    """The name that Athena gives the type in a result's metadata."""
+    """The name that Athena gives the type in a result's metadata: of nested ones the outermost."""
+    return re.sub(r"\(.*\)", "", view_type(kind))
+
+
+def view_type(kind: pa.DataType) -> str:
+    """The name of the type in the definition of a view: ``array(row("sku" varchar))``.
+
+    Names of fields are quoted, as https://github.com/prestodb/presto/issues/18819 shows.
+    """
     if pa.types.is_struct(kind):
-        return "row"
+        fields = (f'"{field.name}" {view_type(field.type)}' for field in kind)
+        return f"row({','.join(fields)})"
     if pa.types.is_list(kind) or pa.types.is_large_list(kind):
-        return "array"
+        return f"array({view_type(kind.value_type)})"
     if pa.types.is_map(kind):
-        return "map"
-    if pa.types.is_decimal(kind):
-        return "decimal"
+        return f"map({view_type(kind.key_type)},{view_type(kind.item_type)})"
+    if pa.types.is_timestamp(kind):
+        return "timestamp(3)" if kind.tz is None else "timestamp(3) with time zone"
     name = from_arrow(kind)
     return _TO_ATHENA.get(name, name)
 
@@ -97,11 +142,16 @@ def text(value: Any) -> str | None:
 
     Arrays print as ``[a, b]``, rows and maps as ``{name=value}``:
     https://docs.aws.amazon.com/athena/latest/ug/querying-arrays.html
+    Timestamps have milliseconds, without which PyAthena could not parse them:
+    https://github.com/laughingman7743/PyAthena/blob/master/pyathena/converter.py
     """
     if value is None:
         return None
     if isinstance(value, bool):
         return str(value).lower()
+    if isinstance(value, dt.datetime):
+        zone = "" if value.tzinfo is None else f" {value.tzname()}"
+        return value.replace(tzinfo=None).isoformat(" ", "milliseconds") + zone
     if isinstance(value, dict):
         return "{" + ", ".join(f"{key}={_inner(each)}" for key, each in value.items()) + "}"
     if isinstance(value, list):
