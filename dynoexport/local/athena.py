@@ -12,8 +12,8 @@ from urllib.parse import urlsplit
 import pyarrow as pa
 from botocore.exceptions import ClientError
 from moto.athena import models, urls
-from moto.athena.exceptions import InvalidArgumentException
 from moto.athena.responses import AthenaResponse
+from moto.core.exceptions import JsonRESTError
 
 from dynoexport.local import context, hive
 from dynoexport.local.query import Engine, QueryFailed
@@ -25,6 +25,13 @@ if TYPE_CHECKING:
 
 # https://docs.aws.amazon.com/athena/latest/APIReference/API_GetQueryResults.html
 _PAGE = 1000
+
+
+class InvalidRequest(JsonRESTError):
+    """What Athena's API answers to whatever cannot be: its error has no finer kinds."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__("InvalidRequestException", message)
 
 
 class LocalAthenaBackend(models.AthenaBackend):
@@ -60,26 +67,34 @@ class LocalAthenaBackend(models.AthenaBackend):
         return execution.id
 
     def _execute(self, execution: Any) -> None:
-        endpoint = context.endpoint()
         outcome = self.outcomes[execution.id]
         outcome["State"] = "RUNNING"
+        try:
+            state = self._run(execution, outcome)
+        except (QueryFailed, ClientError) as error:
+            state = {"State": "FAILED", "StateChangeReason": str(error)}
+        except Exception as error:  # noqa: BLE001 - no query may run for ever
+            reason = f"GENERIC_INTERNAL_ERROR: {type(error).__name__}: {error}"
+            state = {"State": "FAILED", "StateChangeReason": reason}
+        execution.end_time = time.time()
+        if outcome["State"] != "CANCELLED":
+            outcome.update(state)
+
+    def _run(self, execution: Any, outcome: dict[str, Any]) -> dict[str, str]:
+        endpoint = context.endpoint()
         database = (execution.context or {}).get("Database", "default")
         engine = Engine(endpoint.client("glue"), endpoint.client("s3"), database)
         try:
             result = engine.run(execution.query)
-            _write_result(endpoint.client("s3"), execution.config["OutputLocation"], result)
-            self.results[execution.id] = result
-            state = {"State": "SUCCEEDED"}
-        except (QueryFailed, ClientError) as error:
-            state = {"State": "FAILED", "StateChangeReason": str(error)}
-        execution.end_time = time.time()
-        outcome["bytes"] = engine.bytes_scanned
-        if outcome["State"] != "CANCELLED":
-            outcome.update(state)
+        finally:
+            outcome["bytes"] = engine.bytes_scanned
+        _write_result(endpoint.client("s3"), execution.config["OutputLocation"], result)
+        self.results[execution.id] = result
+        return {"State": "SUCCEEDED"}
 
     def get_query_execution(self, exec_id: str) -> Any:
         if exec_id not in self.executions:
-            raise InvalidArgumentException(f"QueryExecution {exec_id} was not found")
+            raise InvalidRequest(f"QueryExecution {exec_id} was not found")
         execution = self.executions[exec_id]
         execution.status = self.outcomes[exec_id]["State"]
         return execution
@@ -94,7 +109,7 @@ def _result_location(group: Any, config: dict[str, Any] | None) -> str:
     """Where the result goes: the workgroup's location if it enforces one.
 
     Raises:
-        InvalidArgumentException: there is none, in Athena's words.
+        InvalidRequest: there is none, in Athena's words.
     """
     settings = (group.configuration or {}) if group is not None else {}
     enforced = str(settings.get("EnforceWorkGroupConfiguration", True)).lower() == "true"
@@ -102,7 +117,7 @@ def _result_location(group: Any, config: dict[str, Any] | None) -> str:
     mine = (config or {}).get("OutputLocation")
     location = (theirs if enforced and theirs else None) or mine or theirs
     if not location:
-        raise InvalidArgumentException(
+        raise InvalidRequest(
             "No output location provided. An output location is required either through the "
             "Workgroup result configuration setting or as an API input."
         )
@@ -124,8 +139,9 @@ def _write_result(s3: S3Client, location: str, result: pa.Table | None) -> None:
 
 
 def _texts(result: pa.Table) -> Iterator[list[str | None]]:
-    for row in result.to_pylist():
-        yield [hive.text(value) for value in row.values()]
+    # By column, since two may have one name.
+    columns = [map(hive.text, column.to_pylist()) for column in result.columns]
+    yield from map(list, zip(*columns, strict=True))
 
 
 class LocalAthenaResponse(AthenaResponse):
@@ -156,11 +172,12 @@ class LocalAthenaResponse(AthenaResponse):
     def get_query_results(self) -> str:
         exec_id = self._get_param("QueryExecutionId")
         self._backend.get_query_execution(exec_id)
-        outcome = self._backend.outcomes[exec_id]
-        if outcome["State"] != "SUCCEEDED":
-            raise InvalidArgumentException(
-                f"Query has not yet finished. Current state: {outcome['State']}"
-            )
+        state = self._backend.outcomes[exec_id]["State"]
+        if state in {"QUEUED", "RUNNING"}:
+            raise InvalidRequest(f"Query has not yet finished. Current state: {state}")
+        if state != "SUCCEEDED":
+            # https://github.com/ankane/blazer/blob/master/lib/blazer/adapters/athena_adapter.rb
+            raise InvalidRequest(f"Query did not finish successfully. Final query state: {state}")
         result = self._backend.results[exec_id]
         start = int(self._get_param("NextToken") or 0)
         size = int(self._get_param("MaxResults") or _PAGE)

@@ -25,6 +25,9 @@ if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
 CATALOG = "awsdatacatalog"
+_STALE, _BECAUSE = "VIEW_IS_STALE: line 1:1: View", "is stale or in invalid state:"
+# Stands for the name until the columns that a * means are counted.
+_UNNAMED = "_col?"
 _VIEW_HEAD, _VIEW_TAIL = "/* Presto View: ", " */"
 
 
@@ -68,6 +71,36 @@ def view_definition(text: str) -> dict[str, Any]:
     return found
 
 
+def _named(query: Any) -> Any:
+    """The query with a stand-in for the name of each column that Athena would name itself."""
+    for column in filter(_nameless, query.selects):
+        column.replace(exp.alias_(column.copy(), _UNNAMED, quoted=True))
+    return query
+
+
+def _nameless(column: Any) -> bool:
+    return not isinstance(column.unnest(), (exp.Alias, exp.Column, exp.Dot, exp.Star))
+
+
+def _see_to_names(query: Any, names: list[str]) -> None:
+    """Refuse a view's query if its columns have no names of their own."""
+    for position, column in enumerate(query.selects, start=1):
+        if _nameless(column):
+            raise QueryFailed(
+                f"MISSING_COLUMN_NAME: line 1:1: Column name not specified at position {position}"
+            )
+    for name in names:
+        if names.count(name) > 1:
+            raise QueryFailed(
+                f"DUPLICATE_COLUMN_NAME: line 1:1: Column name '{name}' specified more than once"
+            )
+
+
+def _same(one: str, other: str) -> bool:
+    """Whether two views' types are one, however their fields are quoted and spaced."""
+    return one.replace('"', "").replace(", ", ",") == other.replace('"', "").replace(", ", ",")
+
+
 def _fold(name: str) -> str:
     return name.lower()
 
@@ -103,12 +136,19 @@ class Engine:
         )
 
     def _select(self, query: Any) -> pa.Table:
-        resolved = self._resolve(query.copy(), self._database)
+        found = self._rows_of(self._resolve(_named(query.copy()), self._database))
+        return found.rename_columns(
+            [
+                f"_col{position}" if name == _UNNAMED else name
+                for position, name in enumerate(found.column_names)
+            ]
+        )
+
+    def _rows_of(self, resolved: Any) -> pa.Table:
         try:
-            found = self._duckdb.sql(resolved.sql(dialect="duckdb")).to_arrow_table()
+            return self._duckdb.sql(resolved.sql(dialect="duckdb")).to_arrow_table()
         except duckdb.Error as error:
             raise QueryFailed(_reason(error)) from error
-        return found
 
     def _resolve(self, query: Any, database: str) -> Any:
         """The query with each table replaced by its rows and each view by its query."""
@@ -142,25 +182,42 @@ class Engine:
         return exp.to_table(f'"_{registered}"', dialect="duckdb")
 
     def _expand(self, found: Mapping[str, Any], name: str) -> exp.Expression:
+        """The view's query, if it still has the columns that the view was made with.
+
+        In Athena's words, as these show:
+        https://github.com/aws-solutions-library-samples/cloud-intelligence-dashboards-framework/issues/585
+        https://github.com/aws-solutions-library-samples/cloud-intelligence-dashboards-data-collection/issues/391
+        """
         view = view_definition(found["ViewOriginalText"])
-        query = parse(view["originalSql"])
-        resolved = self._resolve(query, view["schema"])
-        columns = self._duckdb.sql(resolved.sql(dialect="duckdb")).to_arrow_table().schema
-        stored = [(column["name"], column["type"]) for column in view["columns"]]
-        if stored != [(field.name, hive.to_athena(field.type)) for field in columns]:
+        named = f"'{CATALOG}.{view['schema']}.{name}'"
+        try:
+            resolved = self._resolve(parse(view["originalSql"]), view["schema"])
+            fields = list(self._rows_of(resolved).schema)
+        except QueryFailed as error:
+            if str(error).startswith("HIVE_"):
+                raise
             raise QueryFailed(
-                f"INVALID_VIEW: line 1:1: View '{CATALOG}.{view['schema']}.{name}' is stale or in "
-                "invalid state: a column changed; it must be re-created"
-            )
-        subquery: exp.Expression = exp.Subquery(this=resolved)
-        return subquery
+                f"INVALID_VIEW: line 1:1: Failed analyzing stored view {named}: {error}"
+            ) from error
+        now = [(field.name, hive.view_type(field.type)) for field in fields]
+        stored = [(column["name"], column["type"]) for column in view["columns"]]
+        if len(now) != len(stored):
+            raise QueryFailed(f"{_STALE} {named} {_BECAUSE} its query has {len(now)} columns")
+        for position, (column, former) in enumerate(zip(now, stored, strict=True)):
+            if column[0] != former[0] or not _same(column[1], former[1]):
+                raise QueryFailed(
+                    f"{_STALE} {named} {_BECAUSE} column [{column[0]}] of type {column[1]} "
+                    f"projected from query view at position {position} cannot be coerced to "
+                    f"column [{former[0]}] of type {former[1]} stored in view definition"
+                )
+        return exp.Subquery(this=resolved)
 
     def _rows(self, table: Mapping[str, Any], database: str) -> pa.Table:
         descriptor = table["StorageDescriptor"]
         wanted = {column["Name"]: column["Type"] for column in descriptor["Columns"]}
         keys = [key["Name"] for key in table.get("PartitionKeys", [])]
         schema = pa.schema(
-            [(name, hive.to_arrow(kind)) for name, kind in wanted.items()]
+            [(column, _type(table, column, kind)) for column, kind in wanted.items()]
             + [(key, pa.string()) for key in keys]
         )
         parts = [schema.empty_table()]
@@ -211,12 +268,13 @@ class Engine:
         database, name = _fold(target.db) or self._database, _fold(target.name)
         query = statement.expression
         schema = self._select(query).schema
+        _see_to_names(query, schema.names)
         known = self._table(database, name)
         if known is not None and not statement.args.get("replace"):
             raise QueryFailed(f"ALREADY_EXISTS: line 1:1: View already exists: '{database}.{name}'")
         if known is not None and known.get("TableType") != "VIRTUAL_VIEW":
             raise QueryFailed(f"TABLE_ALREADY_EXISTS: '{database}.{name}' is not a view")
-        columns = [{"name": each.name, "type": hive.to_athena(each.type)} for each in schema]
+        columns = [{"name": each.name, "type": hive.view_type(each.type)} for each in schema]
         table: Any = {
             "Name": name,
             "TableType": "VIRTUAL_VIEW",
@@ -235,9 +293,16 @@ class Engine:
         write(DatabaseName=database, TableInput=table)
 
     def _drop_view(self, statement: exp.Drop) -> None:
-        target = statement.this
+        # sqlglot keeps the name under `this` until version 29, under `tables` from 30 on.
+        target: Any = statement.find(exp.Table)
         database, name = _fold(target.db) or self._database, _fold(target.name)
-        if self._table(database, name) is not None:
+        found = self._table(database, name)
+        if found is not None and found.get("TableType") != "VIRTUAL_VIEW":
+            raise QueryFailed(
+                f"GENERIC_USER_ERROR: line 1:1: View '{CATALOG}.{database}.{name}' does not "
+                "exist, but a table with that name exists"
+            )
+        if found is not None:
             self._glue.delete_table(DatabaseName=database, Name=name)
         elif not statement.args.get("exists"):
             raise QueryFailed(f"TABLE_NOT_FOUND: line 1:1: View '{database}.{name}' does not exist")
@@ -247,6 +312,17 @@ class Engine:
             return self._glue.get_table(DatabaseName=database, Name=name)["Table"]
         except self._glue.exceptions.EntityNotFoundException:
             return None
+
+
+def _type(table: Mapping[str, Any], column: str, kind: str) -> pa.DataType:
+    try:
+        return hive.to_arrow(kind)
+    except ValueError as error:
+        # https://github.com/aws/aws-cdk/issues/26935
+        raise QueryFailed(
+            f"HIVE_INVALID_METADATA: Glue table '{table['DatabaseName']}.{table['Name']}' column "
+            f"'{column}' has invalid data type: {kind}"
+        ) from error
 
 
 def _reason(error: duckdb.Error) -> str:
