@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from mypy_boto3_glue import GlueClient
+    from mypy_boto3_glue.type_defs import TableTypeDef
     from mypy_boto3_s3 import S3Client
 
 _HIVE = "org.apache.hadoop.hive"
@@ -114,9 +115,10 @@ def _crawl_target(
 ) -> CrawlSummary:
     url = urlsplit(path)
     root = _table_root(definition, url.netloc, url.path.strip("/"))
-    found = _find(s3, url.netloc, root, definition.get("TablePrefix", ""))
+    name = table_name(definition.get("TablePrefix", ""), root.rpartition("/")[2])
+    found = _find(s3, url.netloc, root, name)
     if found is None:
-        return CrawlSummary()
+        return _forget(glue, definition["DatabaseName"], name)
     serde = _serde(found.format, _classifier(definition, glue))
     return _register(glue, definition["DatabaseName"], found, serde)
 
@@ -144,7 +146,7 @@ def table_name(prefix: str, folder: str) -> str:
     return prefix + re.sub(r"[^a-z0-9_]", "_", folder.lower())
 
 
-def _find(s3: S3Client, bucket: str, root: str, table_prefix: str) -> Found | None:
+def _find(s3: S3Client, bucket: str, root: str, name: str) -> Found | None:
     folders: dict[str, list[Any]] = defaultdict(list)
     for page in s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=f"{root}/"):
         for entry in page.get("Contents", ()):
@@ -168,7 +170,7 @@ def _find(s3: S3Client, bucket: str, root: str, table_prefix: str) -> Found | No
         partitions.append(Partition(values, location, columns))
     everything = [entry for entries in folders.values() for entry in entries]
     return Found(
-        name=table_name(table_prefix, root.rpartition("/")[2]),
+        name=name,
         location=f"s3://{bucket}/{root}/",
         format=kind,
         keys=keys,
@@ -245,11 +247,36 @@ def _descriptor(found: Found, serde: dict[str, Any], location: str) -> dict[str,
     }
 
 
-def _register(glue: GlueClient, database: str, found: Found, serde: dict[str, Any]) -> CrawlSummary:
+def _known(glue: GlueClient, database: str, table: str) -> TableTypeDef | None:
     try:
-        known = glue.get_table(DatabaseName=database, Name=found.name)["Table"]
+        return glue.get_table(DatabaseName=database, Name=table)["Table"]
     except glue.exceptions.EntityNotFoundException:
-        known = None
+        return None
+
+
+def _forget(glue: GlueClient, database: str, table: str) -> CrawlSummary:
+    """Delete the partitions of a table that has no data any more; it stays, for its columns."""
+    if _known(glue, database, table) is None:
+        return CrawlSummary()
+    gone = _partitions(glue, database, table)
+    _delete_partitions(glue, database, table, gone)
+    return CrawlSummary(partitions_deleted=tuple(sorted(gone)))
+
+
+def _partitions(glue: GlueClient, database: str, table: str) -> set[tuple[str, ...]]:
+    pages = glue.get_paginator("get_partitions").paginate(DatabaseName=database, TableName=table)
+    return {tuple(each["Values"]) for page in pages for each in page["Partitions"]}
+
+
+def _delete_partitions(
+    glue: GlueClient, database: str, table: str, gone: set[tuple[str, ...]]
+) -> None:
+    for values in sorted(gone):
+        glue.delete_partition(DatabaseName=database, TableName=table, PartitionValues=list(values))
+
+
+def _register(glue: GlueClient, database: str, found: Found, serde: dict[str, Any]) -> CrawlSummary:
+    known = _known(glue, database, found.name)
     if known is not None:
         former = {
             column["Name"]: column["Type"] for column in known["StorageDescriptor"]["Columns"]
@@ -280,10 +307,7 @@ def _register_partitions(
     glue: GlueClient, database: str, found: Found, serde: dict[str, Any]
 ) -> tuple[tuple[tuple[str, ...], ...], tuple[tuple[str, ...], ...]]:
     """Add, refresh and delete partitions; each inherits the table's columns."""
-    pages = glue.get_paginator("get_partitions").paginate(
-        DatabaseName=database, TableName=found.name
-    )
-    known = {tuple(each["Values"]) for page in pages for each in page["Partitions"]}
+    known = _partitions(glue, database, found.name)
     where: Any = {"DatabaseName": database, "TableName": found.name}
     for partition in found.partitions:
         values = list(partition.values)
@@ -297,6 +321,5 @@ def _register_partitions(
         else:
             glue.create_partition(**where, PartitionInput=stated)
     present = {partition.values for partition in found.partitions}
-    for gone in sorted(known - present):
-        glue.delete_partition(**where, PartitionValues=list(gone))
+    _delete_partitions(glue, database, found.name, known - present)
     return tuple(sorted(present - known)), tuple(sorted(known - present))
