@@ -1,18 +1,94 @@
 """dynoexport: DynamoDB tables in S3 and Athena, on a schedule, by AWS Glue Workflows alone.
 
+What the command does, a program can do:
+
+    >>> account = dynoexport.connect(region="us-east-1")  # doctest: +SKIP
+    >>> dynoexport.deploy(account, "Reviews")  # doctest: +SKIP
+
 The layers, each importing only from those before it (a test reads the imports):
 
     errors, model, limits   what can go wrong; the plain values; what AWS allows
     settings, naming,       what a user can set; every name and S3 key; when a schedule fires;
     schedule, pipeline      the one description of export -> crawl -> publish
+    durations, views,       26h and 30d; the SQL of a view, and what it shows
     graph                   what AWS Glue would refuse about a workflow
     grants, policies        IAM statements; the policy of each role, least privilege
     stacks                  the templates as typed Python, and their canonical text
     assets                  where templates and scripts lie, in a checkout or an installed wheel
-    deploy, runs,           what a user does with them, against any AWS endpoint: a stack, a
-    queries, display        workflow run, a query; how they are shown
+    aws, aws_errors         clients of an account and region; what AWS refuses, in one line
+    manifests, part_files,  what marks a snapshot complete; its files, read again
+    workflow_runs, prices,  a workflow run and its outcome; what it costs
+    change_sets, queries    a stack; a query
+    exports,                the exports of an account, found by their tags
+    snapshot_store          their snapshots in S3 and the catalog
+    operations              what a user does, one module for each
+    records, display        results for programs; for people
     local                   an AWS endpoint on a laptop that really runs Glue Workflows
     cli                     parses, calls one function, prints
 """
 
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from dynoexport.aws import Account, connect
+    from dynoexport.operations.deploy import deploy
+    from dynoexport.operations.destroy import destroy
+    from dynoexport.operations.doctor import doctor
+    from dynoexport.operations.init import init
+    from dynoexport.operations.logs import logs
+    from dynoexport.operations.query import query
+    from dynoexport.operations.run import disable, enable, run, runs, stop, watch
+    from dynoexport.operations.snapshots import prune, publish, snapshots
+    from dynoexport.operations.status import status
+    from dynoexport.operations.verify import verify
+
 __version__ = "0.1.0"
+
+__all__ = [
+    "Account",
+    "connect",
+    "deploy",
+    "destroy",
+    "disable",
+    "doctor",
+    "enable",
+    "init",
+    "logs",
+    "prune",
+    "publish",
+    "query",
+    "run",
+    "runs",
+    "snapshots",
+    "status",
+    "stop",
+    "verify",
+    "watch",
+]
+
+_PLACES = {
+    "Account": "aws",
+    "connect": "aws",
+    "disable": "operations.run",
+    "enable": "operations.run",
+    "prune": "operations.snapshots",
+    "publish": "operations.snapshots",
+    "runs": "operations.run",
+    "stop": "operations.run",
+    "watch": "operations.run",
+}
+
+
+def __getattr__(name: str) -> object:
+    """Import what is asked for when it is asked for: ``import dynoexport`` alone costs nothing."""
+    if name not in __all__:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    module = importlib.import_module(f"{__name__}.{_PLACES.get(name, f'operations.{name}')}")
+    return getattr(module, name)
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

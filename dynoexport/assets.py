@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from importlib import resources
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -45,6 +46,18 @@ def templates() -> list[str]:
 def scripts() -> list[str]:
     """The job scripts' file names, sorted."""
     return _names(_SCRIPTS, ".py")
+
+
+def scripts_version() -> str:
+    """A name for the job scripts' contents: another content, another name.
+
+    So that a script in S3 never changes, and a job that runs goes on with what it began with.
+    """
+    digest = hashlib.sha256()
+    for name in scripts():
+        text = script(name).encode()
+        digest.update(f"{name}\0{len(text)}\0".encode() + text)
+    return digest.hexdigest()[:16]
 
 
 def _folder(kind: str) -> Traversable:

@@ -10,7 +10,7 @@ from rich.measure import Measurement
 from rich.table import Table
 from rich.text import Text
 
-from dynoexport import runs
+from dynoexport import workflow_runs
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -21,7 +21,7 @@ _STATE_STYLES = {
     "SUCCEEDED": "green",
     "RUNNING": "cyan",
     "STARTING": "cyan",
-    runs.WAITING: "dim",
+    workflow_runs.WAITING: "dim",
 }
 
 
@@ -61,28 +61,32 @@ def size(value: int) -> str:
     return f"{amount:.1f} TiB"
 
 
-def run_table(run: runs.Run, now: datetime) -> Table:
+def run_table(run: workflow_runs.Run, now: datetime) -> Table:
     """The nodes of a run, one a line, in the order in which they start."""
     table = Table(box=None, padding=(0, 2, 0, 2), show_header=False)
     for node in run.nodes:
         elapsed = ""
         if node.started is not None:
             elapsed = seconds(max(0.0, ((node.completed or now) - node.started).total_seconds()))
-        attempts = f"attempt {node.attempts}" if node.attempts > 1 else ""
+        attempts = f"attempt {len(node.attempts)}" if len(node.attempts) > 1 else ""
         table.add_row(
             node.kind.lower(), node.name, _state(node.state), Text(elapsed, "dim"), attempts
         )
     return table
 
 
-def changes(before: runs.Run | None, after: runs.Run) -> Iterator[str]:
+def changes(before: workflow_runs.Run | None, after: workflow_runs.Run) -> Iterator[str]:
     """One plain line for each node whose state changed between two looks."""
-    known = {node.name: (node.state, node.attempts) for node in before.nodes} if before else {}
+
+    def look(node: workflow_runs.Node) -> tuple[str, int]:
+        return node.state, len(node.attempts)
+
+    known = {node.name: look(node) for node in before.nodes} if before else {}
     for node in after.nodes:
-        if node.state == runs.WAITING or known.get(node.name) == (node.state, node.attempts):
+        if node.state == workflow_runs.WAITING or known.get(node.name) == look(node):
             continue
         took = "" if node.seconds is None else f" after {seconds(node.seconds)}"
-        attempt = f" (attempt {node.attempts})" if node.attempts > 1 else ""
+        attempt = f" (attempt {len(node.attempts)})" if len(node.attempts) > 1 else ""
         error = f": {node.error}" if node.error else ""
         yield f"  {node.kind.lower()} {node.name} {node.state}{attempt}{took}{error}"
 

@@ -47,3 +47,9 @@ GLUE_VERSIONS_WITHOUT_LARGE_WORKERS = ("2.0",)
 # https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/cfn-using-console-create-stack.html
 STACK_NAME_PATTERN = r"[a-zA-Z][-a-zA-Z0-9]*"
 STACK_NAME_MAX = 128
+
+# Default quotas of an account and region, by what they count:
+# https://docs.aws.amazon.com/general/latest/gr/glue.html
+GLUE_QUOTAS = {"workflows": 1_000, "triggers": 1_000, "jobs": 2_000}
+# What one export takes of each.
+GLUE_QUOTA_PER_EXPORT = {"workflows": 1, "triggers": 3, "jobs": 2}

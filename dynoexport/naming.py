@@ -11,6 +11,7 @@ Step Functions design that people run today: their data and their queries go on 
 
 from __future__ import annotations
 
+import hashlib
 import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -40,9 +41,13 @@ SNAPSHOTS_PREFIX = "snapshots_"
 PARTITION_KEY = "snapshot_timestamp"
 TIMESTAMP_FORMAT = "%Y-%m-%dT%H:%M"
 
-# Tags by which an export is found again in an account.
+# Tags by which an export is found again in an account. The first two are on everything that an
+# export consists of, the others on its export job alone, one record for each export.
 TAG_TABLE = "dynoexport:table"
 TAG_FORMAT = "dynoexport:format"
+TAG_CATALOG_PREFIX = "dynoexport:catalog-prefix"
+TAG_STACK = "dynoexport:stack"
+TAG_WORKFLOW = "dynoexport:workflow"
 
 CATALOG_PREFIX_MAX = 32
 CATALOG_PREFIX_PATTERN = rf"([a-z_][a-z0-9_]{{0,{CATALOG_PREFIX_MAX - 1}}})?"
@@ -86,8 +91,21 @@ def bucket(account: str, region: str) -> str:
 
 # --- one per table and format ------------------------------------------------------------------
 def table_stack(table: str, fmt: str) -> str:
-    """The suggested name of a table stack; CloudFormation allows letters, digits and hyphens."""
-    return f"dynoexport-{re.sub(r'[._]', '-', table)}-{fmt}"
+    """The suggested name of a table stack; CloudFormation allows letters, digits and hyphens.
+
+    Where the table's name has to be changed for that, or cut, a hash of it keeps two tables apart.
+
+    >>> table_stack("Reviews", "csv")
+    'dynoexport-Reviews-csv'
+    >>> table_stack("shop.orders", "csv")
+    'dynoexport-shop-orders-csv-7458f44c'
+    """
+    plain = re.sub(r"[._]", "-", table)
+    name = f"dynoexport-{plain}-{fmt}"
+    if plain == table and len(name) <= limits.STACK_NAME_MAX:
+        return name
+    suffix = f"-{fmt}-{hashlib.sha256(table.encode()).hexdigest()[:8]}"
+    return f"dynoexport-{plain}"[: limits.STACK_NAME_MAX - len(suffix)] + suffix
 
 
 def export_job(table: str, fmt: str) -> str:

@@ -13,9 +13,31 @@ if TYPE_CHECKING:
 
     from mypy_boto3_athena import AthenaClient
 
+# https://docs.aws.amazon.com/athena/latest/APIReference/API_GetQueryResults.html
+_ROWS_PER_PAGE = 1000
+
 
 class QueryFailed(DynoexportError):
     """A query that Athena did not finish, with Athena's reason."""
+
+
+@dataclass(frozen=True)
+class Execution:
+    """A query that succeeded. ``output`` is the S3 URI of its result file."""
+
+    query_id: str
+    scanned_bytes: int
+    milliseconds: int
+    output: str
+    has_header: bool
+
+
+@dataclass(frozen=True)
+class Column:
+    """A column of a result with its type as Athena names it, ``decimal(38,2)`` for example."""
+
+    name: str
+    type: str
 
 
 @dataclass(frozen=True)
@@ -28,6 +50,88 @@ class Result:
     rows: tuple[tuple[str | None, ...], ...]
 
 
+def start(athena: AthenaClient, sql: str, *, work_group: str, database: str) -> str:
+    """Start a query; its ID.
+
+    Raises:
+        QueryFailed: Athena refused it at once.
+    """
+    try:
+        return athena.start_query_execution(
+            QueryString=sql,
+            WorkGroup=work_group,
+            QueryExecutionContext={"Database": database},
+        )["QueryExecutionId"]
+    except athena.exceptions.InvalidRequestException as error:
+        message = error.response.get("Error", {}).get("Message", str(error))
+        raise QueryFailed("Athena refused the query", hint=message) from error
+
+
+def wait(
+    athena: AthenaClient,
+    query_id: str,
+    *,
+    seconds: float = 1.0,
+    sleep: Callable[[float], None] = time.sleep,
+) -> Execution:
+    """Wait until the query has succeeded. ``seconds`` is the pause between two looks.
+
+    Raises:
+        QueryFailed: Athena failed or cancelled the query.
+    """
+    while True:
+        found = athena.get_query_execution(QueryExecutionId=query_id)["QueryExecution"]
+        status = found["Status"]
+        if status["State"] == "SUCCEEDED":
+            break
+        if status["State"] in {"FAILED", "CANCELLED"}:
+            raise QueryFailed(
+                f"Athena query {query_id} {status['State'].lower()}",
+                hint=" ".join(status.get("StateChangeReason", "Athena gave no reason").split()),
+            )
+        sleep(seconds)
+    statistics = found.get("Statistics", {})
+    return Execution(
+        query_id=query_id,
+        scanned_bytes=statistics.get("DataScannedInBytes", 0),
+        milliseconds=statistics.get("TotalExecutionTimeInMillis", 0),
+        output=found.get("ResultConfiguration", {}).get("OutputLocation", ""),
+        # Of a SELECT the first row is the header:
+        # https://docs.aws.amazon.com/athena/latest/APIReference/API_GetQueryResults.html
+        has_header=found.get("StatementType", "DML") == "DML",
+    )
+
+
+def pages(
+    athena: AthenaClient, execution: Execution
+) -> Iterator[tuple[tuple[Column, ...], list[tuple[str | None, ...]]]]:
+    """The columns with the rows of each page, at most 1,000; at least one page."""
+    found = athena.get_paginator("get_query_results").paginate(
+        QueryExecutionId=execution.query_id, PaginationConfig={"PageSize": _ROWS_PER_PAGE}
+    )
+    columns: tuple[Column, ...] = ()
+    for number, page in enumerate(found):
+        result = page["ResultSet"]
+        rows = [
+            tuple(value.get("VarCharValue") for value in row.get("Data", ()))
+            for row in result["Rows"]
+        ]
+        if number == 0:
+            info = result["ResultSetMetadata"].get("ColumnInfo", ())
+            columns = tuple(Column(each["Name"], _type(each)) for each in info)
+            if execution.has_header:
+                rows = rows[1:]
+        yield columns, rows
+
+
+def _type(info: object) -> str:
+    """Athena tells a decimal's digits beside its type."""
+    told: dict[str, object] = dict(info)  # type: ignore[call-overload]
+    if told["Type"] == "decimal":
+        return f"decimal({told.get('Precision', 38)},{told.get('Scale', 0)})"
+    return str(told["Type"])
+
+
 def run(
     athena: AthenaClient,
     sql: str,
@@ -37,55 +141,21 @@ def run(
     seconds: float = 1.0,
     sleep: Callable[[float], None] = time.sleep,
 ) -> Result:
-    """Run ``sql`` and return its rows. ``seconds`` is the pause between two looks.
+    """Run ``sql`` and return all its rows. ``seconds`` is the pause between two looks.
 
     Raises:
         QueryFailed: Athena refused, failed or cancelled the query.
     """
-    query_id = athena.start_query_execution(
-        QueryString=sql,
-        WorkGroup=work_group,
-        QueryExecutionContext={"Database": database},
-    )["QueryExecutionId"]
-    _wait(athena, query_id, seconds=seconds, sleep=sleep)
-    return _result(athena, query_id)
-
-
-def _wait(
-    athena: AthenaClient, query_id: str, *, seconds: float, sleep: Callable[[float], None]
-) -> None:
-    while True:
-        status = athena.get_query_execution(QueryExecutionId=query_id)["QueryExecution"]["Status"]
-        if status["State"] == "SUCCEEDED":
-            return
-        if status["State"] in {"FAILED", "CANCELLED"}:
-            raise QueryFailed(
-                f"Athena query {query_id} {status['State'].lower()}",
-                hint=status.get("StateChangeReason", "Athena gave no reason"),
-            )
-        sleep(seconds)
-
-
-def _result(athena: AthenaClient, query_id: str) -> Result:
-    pages = athena.get_paginator("get_query_results").paginate(QueryExecutionId=query_id)
-    columns: tuple[str, ...] = ()
-    types: tuple[str, ...] = ()
-    rows: list[tuple[str | None, ...]] = []
-    for number, page in enumerate(pages):
-        result = page["ResultSet"]
-        found = [
-            tuple(value.get("VarCharValue") for value in row.get("Data", ()))
-            for row in result["Rows"]
-        ]
-        if number == 0:
-            info = result["ResultSetMetadata"]["ColumnInfo"]
-            columns = tuple(column["Name"] for column in info)
-            types = tuple(column["Type"] for column in info)
-            # Of a SELECT the first row of the first page is the header:
-            # https://docs.aws.amazon.com/athena/latest/APIReference/API_GetQueryResults.html
-            found = found[1:]
-        rows.extend(found)
-    return Result(query_id=query_id, columns=columns, types=types, rows=tuple(rows))
+    query_id = start(athena, sql, work_group=work_group, database=database)
+    execution = wait(athena, query_id, seconds=seconds, sleep=sleep)
+    found = list(pages(athena, execution))
+    columns = found[0][0]
+    return Result(
+        query_id=query_id,
+        columns=tuple(column.name for column in columns),
+        types=tuple(column.type for column in columns),
+        rows=tuple(row for _, rows in found for row in rows),
+    )
 
 
 def records(result: Result) -> Iterator[dict[str, str | None]]:

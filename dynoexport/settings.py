@@ -31,6 +31,9 @@ GLUE_VERSION = "GlueVersion"
 
 # --- decided by the export job, once in a workflow run, and kept in the run's properties -----
 SNAPSHOT_TIMESTAMP = "SnapshotTimestamp"
+# Told by the export job when its snapshot is complete.
+SNAPSHOT_ITEMS = "SnapshotItems"
+SNAPSHOT_BYTES = "SnapshotBytes"
 
 EXPORT_JOB_ARGUMENTS = (
     TABLE_NAME,

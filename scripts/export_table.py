@@ -9,7 +9,7 @@ What a run does, in this order:
 4. Write: s3://<bucket>/<format>/<table>/snapshot_timestamp=<YYYY-MM-DDTHH:MM>/; then the rows in
    the files are counted and compared with the items that were read.
 5. Manifest: manifests/<format>/<table>/<timestamp>.json is written last. A snapshot without a
-   manifest is not complete and is never published.
+   manifest is not complete and is never published. The run's properties then tell items and bytes.
 
 One file on its own, valid from Python 3.7 (Glue 2.0, Spark 2.4) to 3.13 (Glue 6.0, Spark 4.1).
 """
@@ -59,6 +59,7 @@ GLUE_ARGUMENTS = ("JOB_NAME", "JOB_RUN_ID", "WORKFLOW_NAME", "WORKFLOW_RUN_ID")
 IDENTITY = ("TableName", "OutputFormat")
 OVERRIDABLE = ("MaxConsumedReadThroughput", "Splits")
 SNAPSHOT_TIMESTAMP = "SnapshotTimestamp"
+SNAPSHOT_ITEMS, SNAPSHOT_BYTES = "SnapshotItems", "SnapshotBytes"
 
 FORMATS = ("avro", "csv", "json", "orc", "parquet", "xml")
 # Written line by line: Spark's csv writer cannot quote a backslash, its xml writer came with 4.0.
@@ -413,8 +414,8 @@ def claim_timestamp(
     return timestamp
 
 
-def completed_before(s3: S3Client, places: Places) -> bool:
-    """Whether a former attempt of this run has finished the snapshot; if not, it is cleared.
+def completed_before(s3: S3Client, places: Places) -> dict[str, Any] | None:
+    """The manifest, if a former attempt of this run has finished the snapshot; else it is cleared.
 
     The files are compared with the manifest: whatever became of them, a retry mends it.
     """
@@ -422,12 +423,20 @@ def completed_before(s3: S3Client, places: Places) -> bool:
     if manifest is not None:
         files = {file["key"]: file["bytes"] for file in manifest["files"]}
         if files == list_objects(s3, places.bucket, places.snapshot):
-            return True
+            return manifest
         delete(s3, places.bucket, [places.manifest])
     cleared = clear(s3, places.bucket, places.snapshot)
     if cleared:
         log(f"cleared {cleared:,} objects that a failed attempt had left")
-    return False
+    return None
+
+
+def tell_run(glue: GlueClient, settings: Settings, manifest: Mapping[str, Any]) -> None:
+    """Note in the run what it has exported, for whoever lists runs without reading manifests."""
+    told = {SNAPSHOT_ITEMS: str(manifest["items"]), SNAPSHOT_BYTES: str(manifest["bytes"])}
+    glue.put_workflow_run_properties(
+        Name=settings.workflow_name, RunId=settings.workflow_run_id, RunProperties=told
+    )
 
 
 # --- checks before anything is read ---------------------------------------------------------------
@@ -944,8 +953,10 @@ def export(
     timestamp = claim_timestamp(settings, properties, clients, started)
     places = places_of(settings, timestamp)
     clear(clients.s3, places.bucket, places.temp)
-    if completed_before(clients.s3, places):
+    finished = completed_before(clients.s3, places)
+    if finished is not None:
         log(f"the snapshot {timestamp} is complete already: nothing to do")
+        tell_run(clients.glue, settings, finished)
         return
     run = job_run(clients.glue, settings)
     workers = (run["WorkerType"], run["NumberOfWorkers"], run["GlueVersion"])
@@ -954,6 +965,7 @@ def export(
     manifest = manifest_of(settings, timestamp, written, splits, run["GlueVersion"])
     manifest.update(started=iso(started), finished=iso(now()))
     put_manifest(clients.s3, places, manifest)
+    tell_run(clients.glue, settings, manifest)
     log(
         f"snapshot {timestamp} is complete: {written.items:,} items in {len(written.files):,} "
         f"files of {manifest['bytes']:,} bytes under {places.uri(places.snapshot)}"

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from rich.live import Live
 from rich.text import Text
 
-from dynoexport import assets, deploy, display, naming, queries, runs, settings
+from dynoexport import assets, change_sets, display, naming, queries, settings, workflow_runs
 from dynoexport.local import items as items_module
 from dynoexport.local import server
 
@@ -107,8 +107,8 @@ def _deploy(demo: Demo, endpoint: Endpoint, steps: Steps) -> None:
     cloudformation = endpoint.client("cloudformation")
     table, fmt = demo.export.table, demo.export.format.value
     with steps.step("Deploy templates/common.yaml"):
-        common = deploy.Stack(settings.DEFAULT_COMMON_STACK, assets.template("common.yaml"))
-        deploy.deploy(cloudformation, common, poll_seconds=1)
+        common = change_sets.Stack(settings.DEFAULT_COMMON_STACK, assets.template("common.yaml"))
+        change_sets.deploy(cloudformation, common, pause=_POLL_SECONDS)
     with steps.step("Publish the job scripts"):
         for script in (naming.EXPORT_SCRIPT, naming.VIEW_SCRIPT):
             endpoint.client("s3").put_object(
@@ -117,12 +117,12 @@ def _deploy(demo: Demo, endpoint: Endpoint, steps: Steps) -> None:
                 Body=assets.script(script).encode(),
             )
     with steps.step("Deploy templates/table.yaml"):
-        stack = deploy.Stack(
+        stack = change_sets.Stack(
             naming.table_stack(table, fmt),
             assets.template("table.yaml"),
             parameters={settings.TABLE_NAME: table, settings.OUTPUT_FORMAT: fmt},
         )
-        deploy.deploy(cloudformation, stack, poll_seconds=1)
+        change_sets.deploy(cloudformation, stack, pause=_POLL_SECONDS)
 
 
 def _fill(dynamodb: DynamoDBClient, demo: Demo) -> None:
@@ -147,12 +147,12 @@ def _fill(dynamodb: DynamoDBClient, demo: Demo) -> None:
 def _run_workflow(glue: GlueClient, demo: Demo, console: Console) -> None:
     name = naming.workflow(demo.export.table, demo.export.format.value, scheduled=False)
     run_id = glue.start_workflow_run(Name=name)["RunId"]
-    looks = runs.watch(glue, name, run_id, seconds=_POLL_SECONDS)
+    looks = workflow_runs.watch(glue, name, run_id, seconds=_POLL_SECONDS)
     last = _show_live(looks, console) if console.is_terminal else _show_lines(looks, console)
-    runs.require_success(last)
+    workflow_runs.require_success(last)
 
 
-def _show_live(looks: Iterator[runs.Run], console: Console) -> runs.Run:
+def _show_live(looks: Iterator[workflow_runs.Run], console: Console) -> workflow_runs.Run:
     look = next(looks)
     # The table is drawn anew between two looks, so that the elapsed times move.
     with Live(
@@ -165,8 +165,8 @@ def _show_live(looks: Iterator[runs.Run], console: Console) -> runs.Run:
     return look
 
 
-def _show_lines(looks: Iterator[runs.Run], console: Console) -> runs.Run:
-    before: runs.Run | None = None
+def _show_lines(looks: Iterator[workflow_runs.Run], console: Console) -> workflow_runs.Run:
+    before: workflow_runs.Run | None = None
     look = next(looks)
     while True:
         for line in display.changes(before, look):

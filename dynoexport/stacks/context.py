@@ -77,3 +77,13 @@ def glue_tags() -> dict[str, object]:
         naming.TAG_TABLE: Ref(settings.TABLE_NAME),
         naming.TAG_FORMAT: Ref(settings.OUTPUT_FORMAT),
     }
+
+
+def record_tags() -> dict[str, object]:
+    """The tags of the export job, from which an export is known without asking its stack."""
+    return {
+        **glue_tags(),
+        naming.TAG_CATALOG_PREFIX: Ref(settings.CATALOG_PREFIX),
+        naming.TAG_STACK: Ref("AWS::StackName"),
+        naming.TAG_WORKFLOW: Ref(pipeline.WORKFLOW),
+    }

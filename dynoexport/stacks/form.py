@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -53,6 +54,22 @@ def add_to(template: Template, groups: Sequence[Group]) -> None:
             }
         }
     )
+
+
+def refusal(parameter: Parameter, value: str) -> str | None:
+    """Why CloudFormation would not take the value, None if it would."""
+    options = parameter.properties
+    allowed = options.get("AllowedValues", [value])
+    pattern = options.get("AllowedPattern")
+    fits = value in allowed and (pattern is None or re.search(pattern, value) is not None)
+    if options["Type"] == "Number":
+        try:
+            fits = options["MinValue"] <= float(value) <= options["MaxValue"]
+        except ValueError:
+            fits = False
+    elif "MaxLength" in options:
+        fits = fits and options["MinLength"] <= len(value) <= options["MaxLength"]
+    return None if fits else str(options["ConstraintDescription"])
 
 
 # --- kinds of fields ------------------------------------------------------------------------------

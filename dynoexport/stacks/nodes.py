@@ -85,6 +85,7 @@ def _add_export_job(template: Template) -> None:
             GlueVersion=Ref(settings.GLUE_VERSION),
             WorkerType=Ref(settings.WORKER_TYPE),
             NumberOfWorkers=Ref(settings.NUMBER_OF_WORKERS),
+            Tags=context.record_tags(),
             **_common(),
         )
     )
@@ -105,6 +106,7 @@ def _add_view_job(template: Template) -> None:
             ),
             DefaultArguments={**_SHELL_ARGUMENTS, **_arguments(settings.VIEW_JOB_ARGUMENTS)},
             MaxCapacity=_SHELL_CAPACITY,
+            Tags=context.glue_tags(),
             **_common(),
         )
     )
@@ -116,7 +118,6 @@ def _common() -> dict[str, object]:
         "MaxRetries": Ref(parameters.MAX_RETRIES),
         "Timeout": Ref(parameters.TIMEOUT_MINUTES),
         "SecurityConfiguration": If(context.HAS_KEY, context.SECURITY_CONFIGURATION, NoValue),
-        "Tags": context.glue_tags(),
     }
 
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from dynoexport import naming, queries, runs
+from dynoexport import naming, queries, workflow_runs
 from dynoexport.local import demo
 
 if TYPE_CHECKING:
@@ -96,12 +96,12 @@ class Account:
         for item in items:
             dynamodb.put_item(TableName=table, Item=item)
 
-    def run(self, table: str, fmt: str = "parquet", **properties: str) -> runs.Run:
+    def run(self, table: str, fmt: str = "parquet", **properties: str) -> workflow_runs.Run:
         """Start the workflow and wait until it ended, however it ended."""
         glue = self.client("glue")
         name = naming.workflow(table, fmt, scheduled=False)
         run_id = glue.start_workflow_run(Name=name, RunProperties=properties)["RunId"]
-        *_, last = runs.watch(glue, name, run_id, seconds=0.3)
+        *_, last = workflow_runs.watch(glue, name, run_id, seconds=0.3)
         return last
 
     def rows(self, sql: str) -> list[dict[str, str | None]]:

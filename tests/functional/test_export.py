@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from account import values, without_timestamp
 
-from dynoexport import assets, naming, runs
+from dynoexport import assets, naming, workflow_runs
 
 if TYPE_CHECKING:
     from account import Account
@@ -25,7 +25,7 @@ def test_the_stock_aws_command_goes_the_whole_way(
     account.deploy_table("Reviews")
     name = "dynoexport-Reviews-parquet"
     run_id = account.aws("glue", "start-workflow-run", "--name", name)["RunId"]
-    *_, _ = runs.watch(account.client("glue"), name, run_id, seconds=0.3)
+    *_, _ = workflow_runs.watch(account.client("glue"), name, run_id, seconds=0.3)
     graph = account.aws(
         "glue", "get-workflow-run", "--name", name, "--run-id", run_id, "--include-graph"
     )["Run"]
@@ -56,11 +56,11 @@ def test_two_runs_make_two_partitions_and_the_view_shows_the_newer(
     """A second run in the same minute gets a snapshot of its own; a property changes one run."""
     account.create_table("Twice", KEY, reviews)
     account.deploy_table("Twice")
-    runs.require_success(account.run("Twice", Splits="20"))
+    workflow_runs.require_success(account.run("Twice", Splits="20"))
     account.client("dynamodb").delete_item(
         TableName="Twice", Key={name: reviews[0][name] for name in KEY}
     )
-    runs.require_success(account.run("Twice"))
+    workflow_runs.require_success(account.run("Twice"))
     older, newer = (manifest["snapshot_timestamp"] for manifest in account.manifests("Twice"))
     snapshots = account.rows(
         "SELECT snapshot_timestamp, count(*) AS items FROM snapshots_twice GROUP BY 1 ORDER BY 1"
@@ -80,12 +80,12 @@ def test_a_run_that_fails_for_good_leaves_the_view_alone(
     """The run is COMPLETED with a failed action, nothing was published, the error says why."""
     account.create_table("Gone", KEY, reviews)
     account.deploy_table("Gone", MaxRetries="0")
-    runs.require_success(account.run("Gone"))
+    workflow_runs.require_success(account.run("Gone"))
     before = account.rows("SELECT * FROM gone")
     account.client("dynamodb").delete_table(TableName="Gone")
     run = account.run("Gone")
     assert (run.status, run.statistics["FailedActions"]) == ("COMPLETED", 1)
-    assert [node.state for node in run.nodes] == ["FAILED", runs.WAITING, runs.WAITING]
+    assert [node.state for node in run.nodes] == ["FAILED", workflow_runs.WAITING, workflow_runs.WAITING]
     assert "Gone" in run.nodes[0].error
     assert "\n" not in run.nodes[0].error
     assert account.rows("SELECT * FROM gone") == before
@@ -98,11 +98,11 @@ def test_a_table_that_was_emptied_gives_an_empty_view(
     """Its columns stay, its rows are gone."""
     account.create_table("Emptied", KEY, reviews[:1])
     account.deploy_table("Emptied")
-    runs.require_success(account.run("Emptied"))
+    workflow_runs.require_success(account.run("Emptied"))
     account.client("dynamodb").delete_item(
         TableName="Emptied", Key={name: reviews[0][name] for name in KEY}
     )
-    runs.require_success(account.run("Emptied"))
+    workflow_runs.require_success(account.run("Emptied"))
     assert account.rows("SELECT user, rating FROM emptied") == []
     assert account.rows("SELECT count(*) AS items FROM snapshots_emptied") == [{"items": "1"}]
 
@@ -111,7 +111,7 @@ def test_an_empty_table_is_a_success_with_nothing_to_show(account: Account) -> N
     """The first run of an empty table publishes nothing, and says so."""
     account.create_table("Empty", KEY, [])
     account.deploy_table("Empty")
-    runs.require_success(account.run("Empty"))
+    workflow_runs.require_success(account.run("Empty"))
     (manifest,) = account.manifests("Empty")
     assert (manifest["items"], manifest["files"]) == (0, [])
 
@@ -190,7 +190,7 @@ def test_runs_do_not_overlap_and_can_be_stopped(
         f"Concurrent runs exceeded for workflow: {name}",
     )
     glue.stop_workflow_run(Name=name, RunId=first)
-    *_, stopped = runs.watch(glue, name, first, seconds=0.3)
+    *_, stopped = workflow_runs.watch(glue, name, first, seconds=0.3)
     assert stopped.status == "STOPPED"
-    assert [node.state for node in stopped.nodes] == ["STOPPED", runs.WAITING, runs.WAITING]
+    assert [node.state for node in stopped.nodes] == ["STOPPED", workflow_runs.WAITING, workflow_runs.WAITING]
     assert account.manifests("Once") == []

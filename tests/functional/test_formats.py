@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from account import values, without_timestamp
 
-from dynoexport import naming, runs
+from dynoexport import naming, workflow_runs
 
 if TYPE_CHECKING:
     from account import Account
@@ -37,7 +37,7 @@ def test_every_queryable_format_gives_the_same_rows(
     table = f"Reviews-{fmt}"
     account.create_table(table, KEY, reviews)
     account.deploy_table(table, fmt)
-    runs.require_success(account.run(table, fmt))
+    workflow_runs.require_success(account.run(table, fmt))
     rows = account.rows(f'SELECT * FROM "{naming.view(table)}"')
     assert without_timestamp(rows) == sorted(map(values, reviews), key=lambda row: row["user"])
     assert ADELINE in {row["review"] for row in rows}

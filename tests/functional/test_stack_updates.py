@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from dynoexport import assets, naming
-from dynoexport.deploy import DeployFailed, Stack, deploy
+from dynoexport.change_sets import DeployFailed, Stack, deploy
 
 if TYPE_CHECKING:
     from account import Account
@@ -75,15 +75,15 @@ def test_a_changed_job_setting_takes_effect(account: Account) -> None:
 def test_deploying_the_same_again_is_a_success(account: Account) -> None:
     """No changes, no failure."""
     stack = Stack("same", assets.template("table.yaml"), {"TableName": "Same-Table"})
-    first = deploy(account.client("cloudformation"), stack, poll_seconds=1)
-    assert deploy(account.client("cloudformation"), stack, poll_seconds=1) == first
+    first = deploy(account.client("cloudformation"), stack, pause=0.2)
+    assert deploy(account.client("cloudformation"), stack, pause=0.2) == first
 
 
 def test_a_failed_deployment_names_the_resource_and_the_reason(account: Account) -> None:
     """A type that the endpoint does not know fails the stack instead of creating nothing."""
     template = '{"Resources": {"Cup": {"Type": "AWS::Tea::Cup", "Properties": {}}}}'
     with pytest.raises(DeployFailed, match="AWS::Tea::Cup"):
-        deploy(account.client("cloudformation"), Stack("tea", template), poll_seconds=1)
+        deploy(account.client("cloudformation"), Stack("tea", template), pause=0.2)
 
 
 def test_deleting_a_table_stack_leaves_its_data(account: Account) -> None:

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from dynoexport import display, runs
-from dynoexport.runs import Node, Run, RunFailed
+from dynoexport import display, workflow_runs
+from dynoexport.workflow_runs import Node, Run, RunFailed
 
 START = datetime(2026, 11, 23, 10, 0, tzinfo=timezone.utc)
 EXPORT = Node("Export", "JOB", "SUCCEEDED", 1, START, START + timedelta(seconds=61))
@@ -40,7 +40,7 @@ def test_a_completed_run_with_a_failed_job_did_not_succeed() -> None:
     assert GOOD.succeeded
     assert not replace(GOOD, statistics={"FailedActions": 1}).succeeded
     assert not replace(GOOD, nodes=(EXPORT, replace(CRAWL, state="FAILED"))).succeeded
-    assert not replace(GOOD, nodes=(EXPORT, replace(CRAWL, state=runs.WAITING))).succeeded
+    assert not replace(GOOD, nodes=(EXPORT, replace(CRAWL, state=workflow_runs.WAITING))).succeeded
     assert not replace(GOOD, status="STOPPED").succeeded
 
 
@@ -48,21 +48,21 @@ def test_the_failing_node_speaks() -> None:
     """The error names the node and repeats its words."""
     failed = replace(EXPORT, state="FAILED", error="table Reviews does not exist")
     with pytest.raises(RunFailed) as caught:
-        runs.require_success(replace(GOOD, nodes=(failed, replace(CRAWL, state=runs.WAITING))))
+        workflow_runs.require_success(replace(GOOD, nodes=(failed, replace(CRAWL, state=workflow_runs.WAITING))))
     assert str(caught.value) == "Export ended FAILED: table Reviews does not exist"
 
 
 def test_a_run_that_stalls_names_what_never_started() -> None:
     """A trigger that did not fire leaves no error behind, so the waiting node is named."""
     with pytest.raises(RunFailed, match="ended COMPLETED: never started: Crawl"):
-        runs.require_success(replace(GOOD, nodes=(EXPORT, replace(CRAWL, state=runs.WAITING))))
+        workflow_runs.require_success(replace(GOOD, nodes=(EXPORT, replace(CRAWL, state=workflow_runs.WAITING))))
 
 
 def test_a_run_that_glue_did_not_start_tells_why() -> None:
     """One run of a table at a time: the second ends in ERROR without a node."""
     refused = replace(GOOD, status="ERROR", nodes=(), error="Concurrent runs exceeded for w")
     with pytest.raises(RunFailed, match="ended ERROR: Concurrent runs exceeded for w"):
-        runs.require_success(refused)
+        workflow_runs.require_success(refused)
 
 
 def test_nodes_stand_in_the_order_of_the_graph() -> None:
@@ -72,7 +72,7 @@ def test_nodes_stand_in_the_order_of_the_graph() -> None:
         {"UniqueId": "2", "Type": "TRIGGER", "Name": "t", "TriggerDetails": {}},
         {"UniqueId": "1", "Type": "JOB", "Name": "export", "JobDetails": {}},
     ]
-    run = runs.from_response(response("RUNNING", *nodes, edges=[("1", "2"), ("2", "3")]))
+    run = workflow_runs.from_response(response("RUNNING", *nodes, edges=[("1", "2"), ("2", "3")]))
     assert [node.name for node in run.nodes] == ["export", "crawl"]
     assert run.properties == {"Splits": "7"}
 
@@ -85,7 +85,7 @@ def test_the_last_attempt_counts() -> None:
         job_run(JobRunState="FAILED", ErrorMessage="lost a worker"),
     ]
     node = {"UniqueId": "1", "Type": "JOB", "Name": "j", "JobDetails": {"JobRuns": attempts}}
-    (found,) = runs.from_response(response("COMPLETED", node, edges=[])).nodes
+    (found,) = workflow_runs.from_response(response("COMPLETED", node, edges=[])).nodes
     assert (found.state, found.attempts, found.seconds) == ("SUCCEEDED", 2, 150.0)
 
 
@@ -105,7 +105,7 @@ def test_watch_yields_changes_and_ends_with_the_run() -> None:
     states = ["RUNNING", "RUNNING", "COMPLETED"]
     glue = Glue(*(response(state, node, edges=[]) for state in states))
     pauses: list[float] = []
-    looks = list(runs.watch(glue, "w", "wr_1", seconds=7, sleep=pauses.append))  # type: ignore[arg-type]
+    looks = list(workflow_runs.watch(glue, "w", "wr_1", seconds=7, sleep=pauses.append))  # type: ignore[arg-type]
     assert [look.status for look in looks] == ["RUNNING", "COMPLETED"]
     assert pauses == [7, 7]
 

@@ -1,0 +1,125 @@
+"""What AWS and botocore raise, as one line with cause and cure."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from dynoexport.errors import DynoexportError
+
+if TYPE_CHECKING:
+    from botocore.exceptions import BotoCoreError, ClientError
+
+
+class AwsFailed(DynoexportError):
+    """AWS refused or could not be asked."""
+
+
+_DENIED = {"AccessDenied", "AccessDeniedException", "UnauthorizedOperation", "AuthorizationError"}
+_EXPIRED = {"ExpiredToken", "ExpiredTokenException", "RequestExpired"}
+_UNKNOWN_KEYS = {
+    "InvalidClientTokenId",
+    "UnrecognizedClientException",
+    "InvalidAccessKeyId",
+    "SignatureDoesNotMatch",
+    "AuthFailure",
+}
+_THROTTLED = {
+    "Throttling",
+    "ThrottlingException",
+    "ThrottledException",
+    "TooManyRequestsException",
+    "RequestLimitExceeded",
+    "SlowDown",
+    "ProvisionedThroughputExceededException",
+}
+_INVALID = {"ValidationError", "ValidationException", "InvalidInputException", "InvalidRequest"}
+
+_NEW_CREDENTIALS = "get new ones, for example with 'aws sso login' or 'aws configure'"
+
+# By the exception's name in botocore.exceptions, so that nothing is imported to explain nothing.
+_OF_BOTOCORE = {
+    "NoCredentialsError": (
+        "no AWS credentials were found",
+        "run 'aws configure', or set --profile",
+    ),
+    "CredentialRetrievalError": ("AWS credentials could not be fetched", _NEW_CREDENTIALS),
+    "TokenRetrievalError": ("the AWS login has expired", _NEW_CREDENTIALS),
+    "SSOTokenLoadError": ("there is no AWS login", _NEW_CREDENTIALS),
+    "UnauthorizedSSOTokenError": ("the AWS login has expired", _NEW_CREDENTIALS),
+    "NoRegionError": ("no AWS region is set", "add --region, or set AWS_REGION"),
+}
+
+
+def explain(error: Exception) -> AwsFailed | None:
+    """The error for people; None if it comes from neither AWS nor botocore.
+
+    The cure is the hint. A message of AWS is kept where it says more than its code does.
+    """
+    names = [kind.__name__ for kind in type(error).__mro__]
+    if "ClientError" in names:
+        return _of_service(error)  # type: ignore[arg-type]
+    if "BotoCoreError" in names:
+        return _of_botocore(error)  # type: ignore[arg-type]
+    return None
+
+
+def _of_botocore(error: BotoCoreError) -> AwsFailed:
+    text = " ".join(str(error).split())
+    for kind in type(error).__mro__:
+        if kind.__name__ in _OF_BOTOCORE:
+            what, cure = _OF_BOTOCORE[kind.__name__]
+            return AwsFailed(what, hint=cure)
+    name = type(error).__name__
+    if name == "ProfileNotFound":
+        return AwsFailed(text, hint="'aws configure list-profiles' shows those that exist")
+    if name == "PartialCredentialsError":
+        return AwsFailed(text, hint="set both the access key and the secret key")
+    if name in {"EndpointConnectionError", "ConnectTimeoutError", "ConnectionClosedError"}:
+        return AwsFailed(
+            text.rstrip("."),
+            hint="check the network, --region and --endpoint-url; for the local endpoint, whether "
+            "'dynoexport local start' still runs",
+        )
+    return AwsFailed(text, hint="see https://docs.aws.amazon.com/boto3 for this error of botocore")
+
+
+def _of_service(error: ClientError) -> AwsFailed:
+    code = error.response.get("Error", {}).get("Code", "Unknown")
+    said = " ".join(error.response.get("Error", {}).get("Message", "").split())
+    operation = error.operation_name
+    if code in _DENIED or code.startswith("AccessDenied") or code == "403":
+        return _denied(said, operation)
+    if code in _EXPIRED:
+        return AwsFailed("the AWS credentials have expired", hint=_NEW_CREDENTIALS)
+    if code in _UNKNOWN_KEYS:
+        return AwsFailed("AWS does not know these credentials", hint=_NEW_CREDENTIALS)
+    if code in _THROTTLED:
+        return AwsFailed(
+            f"AWS is throttling {operation}, after several attempts",
+            hint="wait a minute and try again; nothing was left half done",
+        )
+    if code in _INVALID:
+        return AwsFailed(f"AWS refused {operation}: {said}", hint="correct the value it names")
+    return AwsFailed(f"AWS answered {operation} with {code}: {said}", hint="")
+
+
+def _denied(said: str, operation: str) -> AwsFailed:
+    """The action that is missing, in the words of a policy, as far as the message has it."""
+    match = re.search(
+        r"(?P<who>arn:\S+) is not authorized to perform: (?P<action>[\w-]+:\w+)"
+        r"(?: on resource: (?P<resource>[^\s]+))?",
+        said,
+    )
+    if match is None:
+        words = f": {said}" if said else ""
+        return AwsFailed(
+            f"access denied to {operation}{words}",
+            hint=f"allow the action {operation} in the policy of your user or role",
+        )
+    on = f" on {match['resource']}" if match["resource"] else ""
+    return AwsFailed(
+        f"access denied: {match['who']} lacks {match['action']}{on}",
+        hint=f"allow {match['action']} in that user's or role's policy"
+        + ("; a policy denies it explicitly" if "explicit deny" in said else ""),
+    )

@@ -1,0 +1,365 @@
+"""Stacks: what a change set would do, doing it resource by resource, and why it failed."""
+
+from __future__ import annotations
+
+import time
+import uuid
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from dynoexport.errors import DynoexportError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping
+    from datetime import datetime
+
+    from mypy_boto3_cloudformation import CloudFormationClient
+    from mypy_boto3_cloudformation.literals import ChangeSetTypeType
+    from mypy_boto3_cloudformation.type_defs import ParameterTypeDef, StackEventTypeDef
+
+# CloudFormation says this, and fails the change set, when there is nothing to do:
+# https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/using-cfn-updating-stacks-changesets-view.html
+_NO_CHANGES = ("didn't contain changes", "No updates are to be performed")
+# A stack that never was: it has to go before one of its name can be created.
+_ONLY_A_NAME = frozenset({"ROLLBACK_COMPLETE", "ROLLBACK_FAILED", "CREATE_FAILED"})
+_REVIEWED = "REVIEW_IN_PROGRESS"
+
+
+class DeployFailed(DynoexportError):
+    """A stack that could not be created, updated or deleted, with the first resource's reason."""
+
+
+class NoStack(DynoexportError):
+    """A stack that does not exist."""
+
+
+@dataclass(frozen=True)
+class Stack:
+    """What to deploy: a name, a template's text and its parameters.
+
+    A parameter whose value is None keeps the value that the stack has.
+    """
+
+    name: str
+    template: str
+    parameters: Mapping[str, str | None] = field(default_factory=dict)
+    tags: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Change:
+    """What a change set would do to one resource: ``Add``, ``Modify`` or ``Remove``.
+
+    ``replaced`` is whether a modified resource is made anew: ``True``, ``False``, ``Conditional``.
+    """
+
+    action: str
+    resource: str
+    type: str
+    replaced: str = "False"
+
+
+@dataclass(frozen=True)
+class ChangeSet:
+    """A change set that waits to be executed."""
+
+    stack: str
+    name: str
+    kind: ChangeSetTypeType
+    changes: tuple[Change, ...]
+
+
+@dataclass(frozen=True)
+class Event:
+    """What happened to one resource of a stack, or to the stack itself."""
+
+    stack: str
+    resource: str
+    type: str
+    status: str
+    reason: str
+    time: datetime
+
+    @property
+    def of_stack(self) -> bool:
+        return self.type == "AWS::CloudFormation::Stack" and self.resource == self.stack
+
+
+def ignore(_: object) -> None:
+    """What to do with an event that nobody wants to see."""
+
+
+# --- what there is --------------------------------------------------------------------------------
+def describe(cloudformation: CloudFormationClient, name: str) -> Mapping[str, Any] | None:
+    """The stack as CloudFormation describes it; None if there is none, or only a reviewed one."""
+    try:
+        stack = cloudformation.describe_stacks(StackName=name)["Stacks"][0]
+    except cloudformation.exceptions.ClientError as error:
+        if "does not exist" in str(error):
+            return None
+        raise
+    return None if stack["StackStatus"] == _REVIEWED else stack
+
+
+def outputs(cloudformation: CloudFormationClient, name: str) -> dict[str, str]:
+    """The stack's outputs by key.
+
+    Raises:
+        NoStack: there is no such stack.
+    """
+    stack = describe(cloudformation, name)
+    if stack is None:
+        raise NoStack(f"there is no stack {name}")
+    return {output["OutputKey"]: output["OutputValue"] for output in stack.get("Outputs", ())}
+
+
+def parameters_of(stack: Mapping[str, Any]) -> dict[str, str]:
+    """The parameters of a described stack."""
+    return {each["ParameterKey"]: each["ParameterValue"] for each in stack.get("Parameters", ())}
+
+
+# --- plan -----------------------------------------------------------------------------------------
+def prepare(
+    cloudformation: CloudFormationClient, stack: Stack, *, pause: float = 3.0
+) -> ChangeSet | None:
+    """Make a change set and wait for it; None if there is nothing to change.
+
+    ``pause`` is the seconds between two looks.
+
+    Raises:
+        DeployFailed: the template or a parameter is refused, or the stack is in a state in which
+            it cannot be changed.
+    """
+    from botocore.exceptions import WaiterError
+
+    kind = _kind(cloudformation, stack.name, pause)
+    name = f"dynoexport-{uuid.uuid4().hex}"
+    _create(cloudformation, stack, kind, name)
+    try:
+        cloudformation.get_waiter("change_set_create_complete").wait(
+            StackName=stack.name,
+            ChangeSetName=name,
+            # The waiter counts in whole seconds.
+            WaiterConfig={"Delay": max(1, round(pause)), "MaxAttempts": 200},
+        )
+    except WaiterError as error:
+        described = cloudformation.describe_change_set(StackName=stack.name, ChangeSetName=name)
+        reason = described.get("StatusReason", str(error))
+        discard(cloudformation, ChangeSet(stack.name, name, kind, ()))
+        if any(words in reason for words in _NO_CHANGES):
+            return None
+        raise DeployFailed(f"the change set of stack {stack.name} failed", hint=reason) from error
+    return ChangeSet(stack.name, name, kind, tuple(_changes(cloudformation, stack.name, name)))
+
+
+def _kind(cloudformation: CloudFormationClient, name: str, pause: float) -> ChangeSetTypeType:
+    """Whether the stack is to be created or updated.
+
+    Raises:
+        DeployFailed: neither can be done now.
+    """
+    found = describe(cloudformation, name)
+    if found is None:
+        return "CREATE"
+    status = found["StackStatus"]
+    if status in _ONLY_A_NAME:
+        delete(cloudformation, name, pause=pause)
+        return "CREATE"
+    if status.endswith("_IN_PROGRESS"):
+        raise DeployFailed(f"stack {name} is {status}", hint="wait until that is over")
+    if status in {"UPDATE_ROLLBACK_FAILED", "DELETE_FAILED"}:
+        raise DeployFailed(
+            f"stack {name} is {status}", hint="mend it in the CloudFormation console first"
+        )
+    return "UPDATE"
+
+
+def _create(
+    cloudformation: CloudFormationClient, stack: Stack, kind: ChangeSetTypeType, name: str
+) -> None:
+    from botocore.exceptions import ClientError
+
+    def parameter(key: str, value: str | None) -> ParameterTypeDef:
+        if value is None:
+            return {"ParameterKey": key, "UsePreviousValue": True}
+        return {"ParameterKey": key, "ParameterValue": value}
+
+    try:
+        cloudformation.create_change_set(
+            StackName=stack.name,
+            ChangeSetName=name,
+            ChangeSetType=kind,
+            TemplateBody=stack.template,
+            Capabilities=["CAPABILITY_IAM"],
+            Parameters=[parameter(key, value) for key, value in stack.parameters.items()],
+            Tags=[{"Key": key, "Value": value} for key, value in stack.tags.items()],
+        )
+    except ClientError as error:
+        # What is wrong with a template or a parameter is told at once, not by the change set.
+        if error.response["Error"]["Code"] != "ValidationError":
+            raise
+        reason = error.response["Error"]["Message"]
+        raise DeployFailed(f"stack {stack.name} is refused", hint=reason) from error
+
+
+def _changes(cloudformation: CloudFormationClient, stack: str, name: str) -> Iterator[Change]:
+    pages = cloudformation.get_paginator("describe_change_set").paginate(
+        StackName=stack, ChangeSetName=name
+    )
+    for change in (each["ResourceChange"] for page in pages for each in page.get("Changes", ())):
+        yield Change(
+            action=change["Action"],
+            resource=change["LogicalResourceId"],
+            type=change["ResourceType"],
+            replaced=change.get("Replacement", "False"),
+        )
+
+
+def discard(cloudformation: CloudFormationClient, change_set: ChangeSet) -> None:
+    """Delete a change set that is not wanted, and the empty stack that was made to review it."""
+    cloudformation.delete_change_set(StackName=change_set.stack, ChangeSetName=change_set.name)
+    if change_set.kind == "CREATE":
+        cloudformation.delete_stack(StackName=change_set.stack)
+
+
+# --- do -------------------------------------------------------------------------------------------
+def execute(
+    cloudformation: CloudFormationClient,
+    change_set: ChangeSet,
+    *,
+    on_event: Callable[[Event], None] = ignore,
+    pause: float = 3.0,
+) -> None:
+    """Execute a change set and wait until the stack is done.
+
+    Raises:
+        DeployFailed: a resource failed; whatever had been changed is rolled back.
+    """
+    seen = {event["EventId"] for event in _events(cloudformation, change_set.stack)}
+    cloudformation.execute_change_set(StackName=change_set.stack, ChangeSetName=change_set.name)
+    _follow(
+        cloudformation,
+        change_set.stack,
+        wanted=f"{change_set.kind}_COMPLETE",
+        seen=seen,
+        on_event=on_event,
+        pause=pause,
+    )
+
+
+def delete(
+    cloudformation: CloudFormationClient,
+    name: str,
+    *,
+    on_event: Callable[[Event], None] = ignore,
+    pause: float = 3.0,
+) -> None:
+    """Delete a stack and wait until it is gone.
+
+    Raises:
+        NoStack: there is none of that name.
+        DeployFailed: a resource could not be deleted, or another stack needs it.
+    """
+    from botocore.exceptions import ClientError
+
+    stack = describe(cloudformation, name)
+    if stack is None:
+        raise NoStack(f"there is no stack {name}")
+    # A deleted stack is found by its ID alone.
+    stack_id = stack["StackId"]
+    seen = {event["EventId"] for event in _events(cloudformation, stack_id)}
+    try:
+        cloudformation.delete_stack(StackName=stack_id)
+    except ClientError as error:
+        if error.response["Error"]["Code"] != "ValidationError":
+            raise
+        reason = error.response["Error"]["Message"]
+        raise DeployFailed(f"stack {name} cannot be deleted", hint=reason) from error
+    _follow(
+        cloudformation,
+        stack_id,
+        wanted="DELETE_COMPLETE",
+        seen=seen,
+        on_event=on_event,
+        pause=pause,
+    )
+
+
+def _events(cloudformation: CloudFormationClient, stack: str) -> Iterator[StackEventTypeDef]:
+    """The stack's events, newest first."""
+    pages = cloudformation.get_paginator("describe_stack_events").paginate(StackName=stack)
+    for page in pages:
+        yield from page["StackEvents"]
+
+
+def _follow(
+    cloudformation: CloudFormationClient,
+    stack: str,
+    *,
+    wanted: str,
+    seen: set[str],
+    on_event: Callable[[Event], None],
+    pause: float,
+) -> None:
+    """Tell events until the stack's own last one.
+
+    botocore's waiters wait for the end and say nothing until then.
+
+    Raises:
+        DeployFailed: the stack ended in another state, for the reason of the first failure.
+    """
+    failure = ""
+    while True:
+        for event in _new_events(cloudformation, stack, seen):
+            on_event(event)
+            if event.status.endswith("_FAILED") and not failure:
+                failure = f"{event.resource}: {event.reason or 'no reason given'}"
+            if event.of_stack and not event.status.endswith("_IN_PROGRESS"):
+                if event.status == wanted:
+                    return
+                verb = {"CREATE": "created", "UPDATE": "updated", "DELETE": "deleted"}
+                raise DeployFailed(
+                    f"stack {event.stack} could not be {verb[wanted.partition('_')[0]]}",
+                    hint=failure or event.reason or "its events in the console say more",
+                )
+        time.sleep(pause)
+
+
+def _new_events(
+    cloudformation: CloudFormationClient, stack: str, seen: set[str]
+) -> Iterator[Event]:
+    """What has happened since the last look, oldest first."""
+    fresh = []
+    for event in _events(cloudformation, stack):
+        if event["EventId"] in seen:
+            break
+        fresh.append(event)
+    for event in reversed(fresh):
+        seen.add(event["EventId"])
+        status = event.get("ResourceStatus", "")
+        yield Event(
+            stack=event["StackName"],
+            resource=event.get("LogicalResourceId", ""),
+            type=event.get("ResourceType", ""),
+            status=status,
+            reason=event.get("ResourceStatusReason", ""),
+            time=event["Timestamp"],
+        )
+
+
+def deploy(
+    cloudformation: CloudFormationClient,
+    stack: Stack,
+    *,
+    on_event: Callable[[Event], None] = ignore,
+    pause: float = 3.0,
+) -> dict[str, str]:
+    """Create or update the stack and return its outputs; a stack without changes is a success.
+
+    Raises:
+        DeployFailed: the change set or a resource failed; a failed update is rolled back.
+    """
+    change_set = prepare(cloudformation, stack, pause=pause)
+    if change_set is not None:
+        execute(cloudformation, change_set, on_event=on_event, pause=pause)
+    return outputs(cloudformation, stack.name)

@@ -1,0 +1,93 @@
+"""Manifests: what marks a snapshot complete, and says what it consists of."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from datetime import datetime, timezone
+from typing import TYPE_CHECKING, Any
+
+from dynoexport import naming
+from dynoexport.errors import DynoexportError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from mypy_boto3_s3 import S3Client
+
+
+class ManifestBroken(DynoexportError):
+    """An object in the manifest's place that is none."""
+
+
+@dataclass(frozen=True)
+class File:
+    """A part file: its key in the bucket, its size in bytes."""
+
+    key: str
+    bytes: int
+
+
+@dataclass(frozen=True)
+class Manifest:
+    """What the export job has written. ``items`` and ``bytes`` are sums over all files."""
+
+    table: str
+    format: str
+    timestamp: str
+    items: int
+    bytes: int
+    files: tuple[File, ...]
+    workflow_run_id: str
+    glue_version: str = ""
+    scripts_version: str = ""
+    started: datetime | None = None
+    finished: datetime | None = None
+
+
+def parse(text: str | bytes, *, where: str) -> Manifest:
+    """The manifest; ``where`` names it in an error.
+
+    Raises:
+        ManifestBroken: it is not JSON, or lacks what every manifest has.
+    """
+    try:
+        found: Mapping[str, Any] = json.loads(text)
+        return Manifest(
+            table=found["table"],
+            format=found["format"],
+            timestamp=found["snapshot_timestamp"],
+            items=int(found["items"]),
+            bytes=int(found["bytes"]),
+            files=tuple(File(each["key"], int(each["bytes"])) for each in found["files"]),
+            workflow_run_id=found["workflow_run_id"],
+            glue_version=found.get("glue_version", ""),
+            scripts_version=found.get("scripts_version", ""),
+            started=_moment(found.get("started")),
+            finished=_moment(found.get("finished")),
+        )
+    except (ValueError, KeyError, TypeError) as error:
+        raise ManifestBroken(
+            f"{where} is not a manifest ({type(error).__name__}: {error})",
+            hint="delete it, and its snapshot counts as incomplete",
+        ) from error
+
+
+def _moment(text: str | None) -> datetime | None:
+    if text is None:
+        return None
+    return datetime.strptime(text, "%Y-%m-%dT%H:%M:%SZ").replace(tzinfo=timezone.utc)
+
+
+def read(s3: S3Client, bucket: str, table: str, fmt: str, timestamp: str) -> Manifest | None:
+    """The snapshot's manifest, None if it has none.
+
+    Raises:
+        ManifestBroken: there is something else in its place.
+    """
+    key = naming.manifest_key(table, fmt, timestamp)
+    try:
+        body = s3.get_object(Bucket=bucket, Key=key)["Body"].read()
+    except s3.exceptions.NoSuchKey:
+        return None
+    return parse(body, where=f"s3://{bucket}/{key}")

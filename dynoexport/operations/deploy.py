@@ -1,0 +1,292 @@
+"""``deploy``: the stack of each table, checked before anything is changed."""
+
+from __future__ import annotations
+
+import difflib
+from dataclasses import dataclass
+from datetime import date, datetime, timezone
+from typing import TYPE_CHECKING, Any
+
+from dynoexport import assets, change_sets, exports, limits, naming, settings
+from dynoexport.change_sets import ignore
+from dynoexport.errors import DynoexportError
+from dynoexport.model import OutputFormat, ScheduleState
+from dynoexport.operations.init import apply
+from dynoexport.stacks import parameters as forms
+from dynoexport.stacks.check import ParameterRefused, check_parameters
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    from dynoexport.aws import Account
+    from dynoexport.change_sets import ChangeSet, Event
+    from dynoexport.exports import DeployedExport
+
+# What an argument of its own decides.
+_DECIDED = frozenset({settings.TABLE_NAME, settings.OUTPUT_FORMAT, forms.COMMON_STACK_NAME})
+
+
+class NoTable(DynoexportError):
+    """A DynamoDB table that does not exist."""
+
+
+class NotInitialized(DynoexportError):
+    """The common stack or the job scripts are not there yet."""
+
+
+class GlueVersionEnded(DynoexportError):
+    """A Glue version on which AWS runs no jobs any more."""
+
+
+@dataclass(frozen=True)
+class Deployment:
+    """What became of one table's stack: ``created``, ``updated`` or ``unchanged``."""
+
+    table: str
+    format: OutputFormat
+    stack: str
+    workflow: str
+    outcome: str
+
+
+@dataclass(frozen=True)
+class _Target:
+    """A table's stack as it is and as it is to be."""
+
+    table: str
+    format: OutputFormat
+    stack: change_sets.Stack
+    known: Mapping[str, Any] | None
+    before: DeployedExport | None
+
+
+def deploy(
+    account: Account,
+    *tables: str,
+    fmt: OutputFormat | None = None,
+    schedule: str | None = None,
+    enabled: bool | None = None,
+    parameters: Mapping[str, str] | None = None,
+    common_stack: str = settings.DEFAULT_COMMON_STACK,
+    approve: Callable[[Sequence[ChangeSet]], bool] = lambda _: True,
+    on_event: Callable[[Event], None] = ignore,
+) -> list[Deployment]:
+    """Create or update the stack of each table.
+
+    What is not given keeps the value that the stack has, the template's default in a new one.
+    Everything is checked for all tables before the first stack is touched. ``fmt`` None is the
+    format in which a table is exported already, parquet if it is not. ``enabled`` None leaves
+    the schedule's trigger as it is, whatever the stack's parameter says.
+
+    Raises:
+        ParameterRefused, ScheduleRefused: a parameter does not exist or take that value.
+        NoTable: DynamoDB has no such table.
+        NameRefused: a name cannot work, or another export owns it.
+        GlueVersionEnded: AWS runs no jobs on that Glue version any more.
+        NotInitialized: ``init`` comes first.
+        Declined: ``approve`` said no.
+        DeployFailed: a stack could not be created or updated, with the first resource's reason.
+    """
+    given = _given(schedule, enabled, parameters)
+    check_parameters(forms.table_groups(settings.DEFAULT_GLUE_VERSION), given)
+    _check_glue_version(given.get(settings.GLUE_VERSION), datetime.now(timezone.utc).date())
+    common = _common(account, common_stack)
+    known = exports.find_all(account)
+    wanted = [
+        naming.Export(table, _format(table, fmt, known), given.get(settings.CATALOG_PREFIX, ""))
+        for table in dict.fromkeys(tables)
+    ]
+    for export in wanted:
+        naming.check(export)
+        _check_table(account, export.table)
+    targets = [_target(account, export, given, common, known) for export in wanted]
+    _check_names(targets, known)
+    triggers = {target.table: _trigger_is_on(account, target.before) for target in targets}
+    changed = apply(
+        account, [target.stack for target in targets], approve=approve, on_event=on_event
+    )
+    done = [_deployment(account, target, changed) for target in targets]
+    if enabled is None:
+        for deployment in done:
+            _restore_trigger(account, deployment, was_on=triggers[deployment.table])
+    return done
+
+
+# --- parameters -----------------------------------------------------------------------------------
+def _given(
+    schedule: str | None, enabled: bool | None, parameters: Mapping[str, str] | None
+) -> dict[str, str]:
+    given = dict(parameters or {})
+    for name in sorted(_DECIDED & set(given)):
+        raise ParameterRefused(f"{name} is not set as a parameter", hint="it has its own option")
+    if schedule is not None:
+        given[forms.SCHEDULE] = schedule
+    if enabled is not None:
+        state = ScheduleState.ENABLED if enabled else ScheduleState.DISABLED
+        given[forms.SCHEDULE_STATE] = state.value
+    return given
+
+
+def _check_glue_version(version: str | None, today: date) -> None:
+    end = limits.GLUE_END_OF_LIFE.get(version or "")
+    if end is not None and end <= today:
+        raise GlueVersionEnded(
+            f"AWS runs no jobs on Glue {version} since {end.isoformat()}",
+            hint=f"leave GlueVersion out, which means {settings.DEFAULT_GLUE_VERSION.value}",
+        )
+
+
+def _common(account: Account, stack: str) -> dict[str, str]:
+    """The common stack's outputs.
+
+    Raises:
+        NotInitialized: there is none, or the scripts of this version are not in its bucket.
+    """
+    try:
+        common = change_sets.outputs(account.cloudformation, stack)
+    except change_sets.NoStack:
+        raise NotInitialized(
+            f"there is no stack {stack} in {account.region}", hint="run first: dynoexport init"
+        ) from None
+    version = assets.scripts_version()
+    prefix = naming.script_key("", version)
+    found = account.s3.list_objects_v2(Bucket=common["BucketName"], Prefix=prefix)
+    if found["KeyCount"] < len(assets.scripts()):
+        raise NotInitialized(
+            f"the job scripts of this version, {version}, are not in the bucket",
+            hint="publish them: dynoexport init",
+        )
+    return {**common, forms.COMMON_STACK_NAME: stack, settings.SCRIPTS_VERSION: version}
+
+
+def _format(table: str, fmt: OutputFormat | None, known: Sequence[DeployedExport]) -> OutputFormat:
+    if fmt is not None:
+        return fmt
+    formats = [export.format for export in known if export.table == table]
+    if len(formats) > 1:
+        shown = " and ".join(each.value for each in formats)
+        raise exports.AmbiguousExport(f"{table} is exported as {shown}", hint="add --format")
+    return formats[0] if formats else settings.DEFAULT_FORMAT
+
+
+# --- what the tables' stacks are to be ------------------------------------------------------------
+def _check_table(account: Account, table: str) -> None:
+    try:
+        account.dynamodb.describe_table(TableName=table)
+    except account.dynamodb.exceptions.ResourceNotFoundException:
+        pages = account.dynamodb.get_paginator("list_tables").paginate()
+        there = [name for page in pages for name in page["TableNames"]]
+        near = difflib.get_close_matches(table, there, n=1)
+        hint = f"did you mean {near[0]}?" if near else f"there are {len(there):,} tables"
+        raise NoTable(
+            f"there is no DynamoDB table {table} in {account.region}", hint=hint
+        ) from None
+
+
+def _target(
+    account: Account,
+    export: naming.Export,
+    given: Mapping[str, str],
+    common: Mapping[str, str],
+    known: Sequence[DeployedExport],
+) -> _Target:
+    before = next((each for each in known if _same(each, export)), None)
+    name = before.stack if before else naming.table_stack(export.table, export.format.value)
+    stack = change_sets.describe(account.cloudformation, name)
+    if stack is not None:
+        _check_owner(stack, export)
+    values = _parameters(export, given, common, stack)
+    wanted = change_sets.Stack(name, assets.template("table.yaml"), values)
+    return _Target(export.table, export.format, wanted, stack, before)
+
+
+def _same(one: DeployedExport, other: naming.Export) -> bool:
+    return (one.table, one.format) == (other.table, other.format)
+
+
+def _check_owner(stack: Mapping[str, Any], export: naming.Export) -> None:
+    own = change_sets.parameters_of(stack)
+    theirs = (own.get(settings.TABLE_NAME), own.get(settings.OUTPUT_FORMAT))
+    if stack["StackStatus"] != "ROLLBACK_COMPLETE" and theirs != (
+        export.table,
+        export.format.value,
+    ):
+        raise change_sets.DeployFailed(
+            f"the stack {stack['StackName']} is not that of {export.table} ({export.format.value})",
+            hint="delete or rename it: its name is the one this export needs",
+        )
+
+
+def _parameters(
+    export: naming.Export,
+    given: Mapping[str, str],
+    common: Mapping[str, str],
+    stack: Mapping[str, Any] | None,
+) -> dict[str, str | None]:
+    """Kept values, then those that follow from the common stack, then those that were given."""
+    groups = forms.table_groups(settings.DEFAULT_GLUE_VERSION)
+    existing = {field.parameter.title for group in groups for field in group.fields}
+    kept: dict[str, str | None] = (
+        {name: None for name in change_sets.parameters_of(stack) if name in existing}
+        if stack is not None and stack["StackStatus"] != "ROLLBACK_COMPLETE"
+        else {forms.NOTIFY_ON_FAILURE: "true" if "TopicArn" in common else "false"}
+    )
+    return {
+        **kept,
+        settings.TABLE_NAME: export.table,
+        settings.OUTPUT_FORMAT: export.format.value,
+        forms.COMMON_STACK_NAME: common[forms.COMMON_STACK_NAME],
+        settings.SCRIPTS_VERSION: common[settings.SCRIPTS_VERSION],
+        forms.USE_KMS_KEY: "true" if "KmsKeyArn" in common else "false",
+        **given,
+    }
+
+
+def _check_names(targets: Sequence[_Target], known: Sequence[DeployedExport]) -> None:
+    """Refuse targets that would own a catalog name of each other or of another export."""
+    wanted = [naming.Export(target.table, target.format, _prefix(target)) for target in targets]
+    others = [export.export for export in known if not any(_same(export, each) for each in wanted)]
+    naming.check_all([*others, *wanted])
+
+
+def _prefix(target: _Target) -> str:
+    """The catalog prefix that the stack will have: the one given, or the one that it has."""
+    given = target.stack.parameters.get(settings.CATALOG_PREFIX)
+    if given is not None:
+        return given
+    kept = change_sets.parameters_of(target.known) if target.known else {}
+    return kept.get(settings.CATALOG_PREFIX, "")
+
+
+# --- afterwards -----------------------------------------------------------------------------------
+def _deployment(account: Account, target: _Target, changed: Sequence[str]) -> Deployment:
+    outcome = "unchanged"
+    if target.stack.name in changed:
+        outcome = "updated" if target.known else "created"
+    outputs = change_sets.outputs(account.cloudformation, target.stack.name)
+    return Deployment(
+        target.table, target.format, target.stack.name, outputs["WorkflowName"], outcome
+    )
+
+
+def _trigger_is_on(account: Account, export: DeployedExport | None) -> bool | None:
+    """Whether the schedule's trigger is active; None if there is none."""
+    if export is None:
+        return None
+    try:
+        trigger = account.glue.get_trigger(Name=export.start_trigger)["Trigger"]
+    except account.glue.exceptions.EntityNotFoundException:
+        return None
+    return trigger.get("State") == "ACTIVATED"
+
+
+def _restore_trigger(account: Account, deployment: Deployment, *, was_on: bool | None) -> None:
+    """A new trigger is as its stack says, but ``enable`` and ``disable`` have the last word."""
+    name = naming.start_trigger(deployment.workflow)
+    if was_on is None or deployment.outcome == "unchanged":
+        return
+    is_on = account.glue.get_trigger(Name=name)["Trigger"].get("State") == "ACTIVATED"
+    if was_on and not is_on:
+        account.glue.start_trigger(Name=name)
+    elif is_on and not was_on:
+        account.glue.stop_trigger(Name=name)

@@ -1,0 +1,315 @@
+"""``doctor``: whether this machine, these credentials and this account can run exports."""
+
+from __future__ import annotations
+
+import platform
+import re
+from dataclasses import dataclass
+from datetime import datetime, timezone
+from functools import partial
+from importlib import metadata
+from typing import TYPE_CHECKING, Any
+
+from dynoexport import (
+    __version__,
+    assets,
+    aws_errors,
+    change_sets,
+    exports,
+    limits,
+    naming,
+    settings,
+)
+from dynoexport.aws import side_by_side
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator, Mapping
+
+    from dynoexport.aws import Account
+
+OK, WARNING, FAILED = "ok", "warning", "failed"
+
+# What each kind of use needs beyond reading, for the simulator of IAM.
+_ACTIONS = {
+    "to deploy": (
+        "cloudformation:CreateChangeSet",
+        "cloudformation:DescribeChangeSet",
+        "cloudformation:ExecuteChangeSet",
+        "cloudformation:DeleteStack",
+        "iam:CreateRole",
+        "iam:PutRolePolicy",
+        "iam:PassRole",
+        "iam:TagRole",
+        "iam:DeleteRole",
+        "glue:CreateWorkflow",
+        "glue:CreateTrigger",
+        "glue:CreateJob",
+        "glue:CreateCrawler",
+        "glue:TagResource",
+        "events:PutRule",
+        "events:PutTargets",
+        "s3:PutObject",
+    ),
+    "to run and stop": (
+        "glue:StartWorkflowRun",
+        "glue:StopWorkflowRun",
+        "glue:StartTrigger",
+        "glue:StopTrigger",
+    ),
+    "to query and publish": (
+        "athena:StartQueryExecution",
+        "athena:GetQueryExecution",
+        "athena:GetQueryResults",
+        "athena:StopQueryExecution",
+        "glue:UpdateTable",
+        "s3:GetObject",
+        "s3:DeleteObject",
+        "logs:FilterLogEvents",
+    ),
+}
+
+
+@dataclass(frozen=True)
+class Check:
+    """One thing that was looked at: ``ok``, ``warning`` or ``failed``, and what to do about it."""
+
+    name: str
+    state: str
+    detail: str
+    hint: str = ""
+
+
+def doctor(
+    account: Account, *, common_stack: str = settings.DEFAULT_COMMON_STACK
+) -> Iterator[Check]:
+    """Every check in turn; what cannot be asked without credentials is left out without them.
+
+    Nothing is changed. A check that itself is not permitted is a warning.
+    """
+    yield _versions()
+    credentials = _guarded("credentials", lambda: _credentials(account))
+    yield credentials
+    yield _region(account)
+    if credentials.state == FAILED:
+        return
+    yield _guarded("common stack", lambda: _common_stack(account, common_stack))
+    yield _guarded("bucket and scripts", lambda: _bucket(account))
+    for name, call in _reads(account).items():
+        yield _guarded(f"may read {name}", partial(_may_read, call))
+    for purpose, actions in _ACTIONS.items():
+        yield _guarded(f"may act {purpose}", partial(_may_act, account, actions), WARNING)
+    yield _guarded("Lake Formation", lambda: _lake_formation(account), WARNING)
+    quotas = _quotas(account)
+    for kind in quotas:
+        yield _guarded(f"quota of {kind}", partial(_quota, account, kind, quotas), WARNING)
+    yield _guarded("exports", lambda: _exports(account))
+
+
+def _guarded(name: str, check: Callable[[], tuple[str, str, str]], bad: str = FAILED) -> Check:
+    """The check, or in one line why it could not be made."""
+    try:
+        return Check(name, *check())
+    except Exception as error:
+        explained = aws_errors.explain(error)
+        if explained is None:
+            raise
+        return Check(name, bad, explained.what, explained.hint)
+
+
+# --- the machine ----------------------------------------------------------------------------------
+def _versions() -> Check:
+    found = ", ".join(f"{name} {metadata.version(name)}" for name in ("boto3", "troposphere"))
+    return Check(
+        "versions", OK, f"dynoexport {__version__}, Python {platform.python_version()}, {found}"
+    )
+
+
+def _credentials(account: Account) -> tuple[str, str, str]:
+    return OK, f"{account.caller}", ""
+
+
+def _region(account: Account) -> Check:
+    known = account.session.get_available_regions("glue", account.partition)
+    if account.region in known:
+        return Check("region", OK, account.region)
+    return Check(
+        "region",
+        WARNING,
+        f"this boto3 does not know AWS Glue in {account.region}",
+        "check the spelling, or install a newer boto3",
+    )
+
+
+# --- what init makes ------------------------------------------------------------------------------
+def _common_stack(account: Account, name: str) -> tuple[str, str, str]:
+    stack = change_sets.describe(account.cloudformation, name)
+    if stack is None:
+        return FAILED, f"there is no stack {name}", "run: dynoexport init"
+    status = stack["StackStatus"]
+    if status not in {"CREATE_COMPLETE", "UPDATE_COMPLETE", "UPDATE_ROLLBACK_COMPLETE"}:
+        return FAILED, f"{name} is {status}", "see its events in the CloudFormation console"
+    outputs = {output["OutputKey"] for output in stack.get("Outputs", ())}
+    told = "failures are told by e-mail" if "TopicArn" in outputs else "nobody is told of failures"
+    hint = "" if "TopicArn" in outputs else "run: dynoexport init --set NotificationEmail=..."
+    return OK, f"{name} is {status}, {told}", hint
+
+
+def _bucket(account: Account) -> tuple[str, str, str]:
+    version = assets.scripts_version()
+    prefix = naming.script_key("", version)
+    try:
+        found = account.s3.list_objects_v2(Bucket=account.bucket, Prefix=prefix)
+    except account.s3.exceptions.NoSuchBucket:
+        return FAILED, f"there is no bucket {account.bucket}", "run: dynoexport init"
+    if found["KeyCount"] < len(assets.scripts()):
+        return (
+            WARNING,
+            f"the scripts of this version, {version}, are not in {account.bucket}",
+            "run: dynoexport init",
+        )
+    return OK, f"{account.bucket} has the scripts {version}", ""
+
+
+# --- permissions ----------------------------------------------------------------------------------
+def _reads(account: Account) -> Mapping[str, Callable[[], object]]:
+    return {
+        "CloudFormation": lambda: account.cloudformation.list_stacks(
+            StackStatusFilter=["CREATE_COMPLETE"]
+        ),
+        "DynamoDB": lambda: account.dynamodb.list_tables(Limit=1),
+        "Glue": lambda: account.glue.list_workflows(MaxResults=1),
+        "Athena": lambda: account.athena.list_work_groups(MaxResults=1),
+        "CloudWatch Logs": lambda: account.logs.describe_log_groups(limit=1),
+        "tags": lambda: account.tagging.get_resources(ResourcesPerPage=1),
+    }
+
+
+def _may_read(call: Callable[[], object]) -> tuple[str, str, str]:
+    call()
+    return OK, "", ""
+
+
+def _may_act(account: Account, actions: Iterable[str]) -> tuple[str, str, str]:
+    """By IAM's own simulator, which looks at the principal's policies.
+
+    Neither resource policies nor service control policies of the organization are in it:
+    https://docs.aws.amazon.com/IAM/latest/UserGuide/access_policies_testing-policies.html
+    """
+    principal = _principal(account.caller)
+    if principal is None:
+        return OK, f"{account.caller} has no policies to simulate", ""
+    pages = (
+        account.client("iam")
+        .get_paginator("simulate_principal_policy")
+        .paginate(PolicySourceArn=principal, ActionNames=list(actions))
+    )
+    results = [result for page in pages for result in page["EvaluationResults"]]
+    missing = [
+        result["EvalActionName"] for result in results if result["EvalDecision"] != "allowed"
+    ]
+    if missing:
+        return (
+            WARNING,
+            f"{principal} lacks {', '.join(missing)}",
+            "allow them, on the resources of the exports at least",
+        )
+    return OK, f"{len(results)} actions", ""
+
+
+def _principal(caller: str) -> str | None:
+    """The user or role whose policies count; None for the root of an account.
+
+    >>> _principal("arn:aws:sts::123456789012:assumed-role/Admin/me")
+    'arn:aws:iam::123456789012:role/Admin'
+    """
+    match = re.fullmatch(r"arn:([\w-]+):sts::(\d+):assumed-role/([^/]+)/.+", caller)
+    if match:
+        return f"arn:{match[1]}:iam::{match[2]}:role/{match[3]}"
+    return caller if ":iam:" in caller and not caller.endswith(":root") else None
+
+
+# --- the account ----------------------------------------------------------------------------------
+def _lake_formation(account: Account) -> tuple[str, str, str]:
+    """Whether new catalog tables obey IAM alone, as every new account's do.
+
+    https://docs.aws.amazon.com/lake-formation/latest/dg/change-settings.html
+    """
+    answer = account.client("lakeformation").get_data_lake_settings()
+    defaults = answer["DataLakeSettings"].get("CreateTableDefaultPermissions", [])
+    principals = {
+        grant.get("Principal", {}).get("DataLakePrincipalIdentifier") for grant in defaults
+    }
+    if "IAM_ALLOWED_PRINCIPALS" in principals:
+        return OK, "new tables use IAM access control only", ""
+    hint = (
+        f"grant the roles of the exports CREATE_TABLE on the database {naming.DATABASE}, and "
+        "analysts SELECT on its tables"
+    )
+    return WARNING, "Lake Formation guards new catalog tables", hint
+
+
+def _quota(account: Account, kind: str, quotas: Mapping[str, int]) -> tuple[str, str, str]:
+    pages = account.glue.get_paginator(f"list_{kind}").paginate()  # type: ignore[call-overload]
+    members = {"workflows": "Workflows", "triggers": "TriggerNames", "jobs": "JobNames"}
+    used = sum(len(page[members[kind]]) for page in pages)
+    allowed = quotas[kind]
+    room = (allowed - used) // limits.GLUE_QUOTA_PER_EXPORT[kind]
+    detail = f"{used:,} of {allowed:,} used, room for {max(0, room):,} exports"
+    if room < 1:
+        return FAILED, detail, "ask for more in the Service Quotas console, AWS Glue"
+    return OK, detail, ""
+
+
+def _quotas(account: Account) -> dict[str, int]:
+    """The account's own quotas; the defaults where they cannot be asked for."""
+    found = dict(limits.GLUE_QUOTAS)
+    try:
+        pages = (
+            account.client("service-quotas")
+            .get_paginator("list_service_quotas")
+            .paginate(ServiceCode="glue")
+        )
+        for quota in (quota for page in pages for quota in page["Quotas"]):
+            named = re.fullmatch(r"(?i)max (?:number of )?(\w+) per account", quota["QuotaName"])
+            if named and named[1].lower() in found:
+                found[named[1].lower()] = int(quota["Value"])
+    except Exception as error:
+        if aws_errors.explain(error) is None:
+            raise
+    return found
+
+
+def _exports(account: Account) -> tuple[str, str, str]:
+    """Those whose last deployment is behind this version, and those on an ended Glue version."""
+    found = exports.find_all(account)
+    jobs = side_by_side(lambda export: _job(account, export), found)
+    version, today = assets.scripts_version(), datetime.now(timezone.utc).date()
+    ended = [
+        export.table
+        for export, job in zip(found, jobs, strict=True)
+        if limits.GLUE_END_OF_LIFE.get(str(job.get("GlueVersion")), today) < today
+    ]
+    if ended:
+        version_option = f"--set GlueVersion={settings.DEFAULT_GLUE_VERSION.value}"
+        return (
+            FAILED,
+            f"AWS runs no jobs on their Glue version any more: {', '.join(ended)}",
+            f"deploy them again: dynoexport deploy {ended[0]} {version_option}",
+        )
+    behind = [
+        export.table
+        for export, job in zip(found, jobs, strict=True)
+        if job.get("DefaultArguments", {}).get(f"--{settings.SCRIPTS_VERSION}") != version
+    ]
+    if behind:
+        return (
+            WARNING,
+            f"{len(behind)} of {len(found)} run scripts of another version",
+            f"deploy them again: dynoexport deploy {' '.join(behind[:5])}",
+        )
+    return OK, f"{len(found):,}, all with the scripts {version}" if found else "none yet", ""
+
+
+def _job(account: Account, export: exports.DeployedExport) -> Mapping[str, Any]:
+    name = naming.export_job(export.table, export.format.value)
+    return account.glue.get_job(JobName=name)["Job"]

@@ -1,0 +1,164 @@
+"""``init``: the common stack, and the job scripts that table stacks run."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from dynoexport import assets, change_sets, naming, settings
+from dynoexport.aws import side_by_side
+from dynoexport.change_sets import DeployFailed, ignore
+from dynoexport.errors import DynoexportError
+from dynoexport.stacks import parameters as forms
+from dynoexport.stacks.check import check_parameters
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    from dynoexport.aws import Account
+    from dynoexport.change_sets import ChangeSet, Event
+
+# CloudFormation slows down whoever asks for much at once.
+_STACKS_AT_ONCE = 4
+
+
+class Declined(DynoexportError):
+    """Changes that were shown and not wanted; nothing was changed."""
+
+
+@dataclass(frozen=True)
+class Initialized:
+    """What ``init`` has done: whether the stack changed, and the keys of scripts that were new."""
+
+    stack: str
+    changed: bool
+    bucket: str
+    scripts_version: str
+    uploaded: tuple[str, ...]
+
+
+def init(
+    account: Account,
+    *,
+    parameters: Mapping[str, str] | None = None,
+    common_stack: str = settings.DEFAULT_COMMON_STACK,
+    approve: Callable[[Sequence[ChangeSet]], bool] = lambda _: True,
+    on_event: Callable[[Event], None] = ignore,
+) -> Initialized:
+    """Create or update the common stack, then publish the job scripts under their version.
+
+    Parameters that are not given keep the values that the stack has. ``approve`` is shown the
+    change set before it is executed.
+
+    Raises:
+        ParameterRefused: a parameter does not exist or does not take that value.
+        Declined: ``approve`` said no.
+        DeployFailed: the stack could not be created or updated.
+    """
+    given = dict(parameters or {})
+    check_parameters(forms.common_groups(), given)
+    known = change_sets.describe(account.cloudformation, common_stack)
+    kept = dict.fromkeys(change_sets.parameters_of(known)) if known else {}
+    stack = change_sets.Stack(common_stack, assets.template("common.yaml"), {**kept, **given})
+    changed = apply(account, [stack], approve=approve, on_event=on_event)
+    bucket = change_sets.outputs(account.cloudformation, common_stack)["BucketName"]
+    return Initialized(
+        stack=common_stack,
+        changed=bool(changed),
+        bucket=bucket,
+        scripts_version=assets.scripts_version(),
+        uploaded=tuple(publish_scripts(account, bucket)),
+    )
+
+
+def apply(
+    account: Account,
+    stacks: Sequence[change_sets.Stack],
+    *,
+    approve: Callable[[Sequence[ChangeSet]], bool],
+    on_event: Callable[[Event], None],
+) -> list[str]:
+    """Change the stacks, all or, if ``approve`` says no, none; the names of those that changed.
+
+    Raises:
+        Declined: ``approve`` said no.
+        DeployFailed: a stack could not be changed. The others are, and the message names all.
+    """
+    prepared = _prepare(account, stacks)
+    if prepared:
+        _ask(account, prepared, approve)
+
+    def execute(change_set: ChangeSet) -> DeployFailed | None:
+        try:
+            change_sets.execute(
+                account.cloudformation, change_set, on_event=on_event, pause=account.pause
+            )
+        except DeployFailed as error:
+            return error
+        return None
+
+    outcomes = side_by_side(execute, prepared, parallel=_STACKS_AT_ONCE)
+    _raise_any([error for error in outcomes if error is not None], of=len(prepared))
+    return [change_set.stack for change_set in prepared]
+
+
+def _ask(
+    account: Account, prepared: Sequence[ChangeSet], approve: Callable[[Sequence[ChangeSet]], bool]
+) -> None:
+    """Nothing is left behind, whether the answer is no or somebody breaks off."""
+    approved = False
+    try:
+        approved = approve(prepared)
+    finally:
+        if not approved:
+            for change_set in prepared:
+                change_sets.discard(account.cloudformation, change_set)
+    if not approved:
+        raise Declined("nothing was changed")
+
+
+def _prepare(account: Account, stacks: Sequence[change_sets.Stack]) -> list[ChangeSet]:
+    """The change sets of those stacks that change; if one is refused, none is left behind."""
+
+    def prepare(stack: change_sets.Stack) -> ChangeSet | DeployFailed | None:
+        try:
+            return change_sets.prepare(account.cloudformation, stack, pause=account.pause)
+        except DeployFailed as error:
+            return error
+
+    outcomes = side_by_side(prepare, stacks, parallel=_STACKS_AT_ONCE)
+    prepared = [each for each in outcomes if isinstance(each, change_sets.ChangeSet)]
+    refused = [each for each in outcomes if isinstance(each, DeployFailed)]
+    if refused:
+        for change_set in prepared:
+            change_sets.discard(account.cloudformation, change_set)
+        _raise_any(refused, of=len(stacks))
+    return prepared
+
+
+def _raise_any(failures: Sequence[DeployFailed], *, of: int) -> None:
+    if len(failures) > 1:
+        raise DeployFailed(
+            f"{len(failures)} of {of} stacks could not be deployed",
+            hint="\n  ".join(map(str, failures)),
+        )
+    if failures:
+        raise failures[0]
+
+
+def publish_scripts(account: Account, bucket: str) -> list[str]:
+    """Upload the job scripts that are not there yet; their keys.
+
+    A key carries the hash of the contents, so what is there is never written again.
+    """
+    version = assets.scripts_version()
+    prefix = naming.script_key("", version)
+    pages = account.s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix)
+    there = {found["Key"] for page in pages for found in page.get("Contents", ())}
+    uploaded = []
+    for script in assets.scripts():
+        key = naming.script_key(script, version)
+        if key not in there:
+            account.s3.put_object(Bucket=bucket, Key=key, Body=assets.script(script).encode())
+            uploaded.append(key)
+    return uploaded

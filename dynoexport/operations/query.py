@@ -1,0 +1,63 @@
+"""``query``: rows of a table's current snapshot, or of any SQL about its snapshots."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from dynoexport import exports, naming, queries, views
+from dynoexport.operations.snapshots import SnapshotRefused
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from dynoexport.aws import Account
+    from dynoexport.exports import DeployedExport
+    from dynoexport.model import OutputFormat
+    from dynoexport.queries import Execution
+
+VIEW, SNAPSHOTS = "{view}", "{snapshots}"
+_EVERYTHING = "SELECT * FROM {view}"
+
+
+def query(
+    account: Account,
+    table: str,
+    sql: str | None = None,
+    *,
+    fmt: OutputFormat | None = None,
+    limit: int | None = None,
+    on_started: Callable[[str], None] = lambda _: None,
+) -> Execution:
+    """Run a query and wait for it; its rows are read page by page from what it answers.
+
+    In ``sql`` ``{view}`` stands for the view of the current snapshot and ``{snapshots}`` for the
+    table of all of them. Without ``sql`` it is every row of the view, or ``limit`` of them.
+    ``on_started`` is told Athena's ID of the query, with which it can be stopped.
+
+    Raises:
+        NotExported, AmbiguousExport: the table has no export, or several.
+        SnapshotRefused: Athena cannot read the export's format.
+        QueryFailed: Athena refused, failed or cancelled the query.
+    """
+    export = exports.find_one(account, table, fmt)
+    if not export.format.queryable:
+        raise SnapshotRefused(
+            f"Athena cannot read {export.format.value}", hint="export the table in another format"
+        )
+    text = statement(export, sql, limit)
+    query_id = queries.start(
+        account.athena, text, work_group=naming.WORK_GROUP, database=naming.DATABASE
+    )
+    on_started(query_id)
+    return queries.wait(account.athena, query_id, seconds=min(account.pause, 1.0))
+
+
+def statement(export: DeployedExport, sql: str | None, limit: int | None = None) -> str:
+    """The SQL with its placeholders replaced by quoted names."""
+    text = sql if sql is not None else _EVERYTHING
+    if sql is None and limit is not None:
+        text += f" LIMIT {limit}"
+    # Not by str.format: SQL has braces of its own.
+    return text.replace(VIEW, views.qualified(export.view)).replace(
+        SNAPSHOTS, views.qualified(export.snapshots_table)
+    )

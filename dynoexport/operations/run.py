@@ -1,0 +1,185 @@
+"""``run``, ``watch``, ``runs``, ``stop``, ``enable``, ``disable``: a table's workflow."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from dynoexport import exports, limits, settings, workflow_runs
+from dynoexport.errors import DynoexportError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from dynoexport.aws import Account
+    from dynoexport.exports import DeployedExport
+    from dynoexport.model import OutputFormat
+    from dynoexport.workflow_runs import Run
+
+
+class PropertyRefused(DynoexportError):
+    """A run property that does not exist, or a value that it does not take."""
+
+    exit_code = 2
+
+
+class RunRefused(DynoexportError):
+    """A run that cannot be started, found or stopped."""
+
+
+@dataclass(frozen=True)
+class Schedule:
+    """A table's schedule, as it is now."""
+
+    table: str
+    format: OutputFormat
+    schedule: str
+    enabled: bool
+
+
+# What the job scripts take, in the order low, high, kind.
+_BOUNDS: Mapping[str, tuple[float, float, type]] = {
+    settings.MAX_READ: (
+        limits.DYNAMODB_READ_PERCENT_MIN,
+        limits.DYNAMODB_READ_PERCENT_MAX,
+        float,
+    ),
+    settings.SPLITS: (0, limits.DYNAMODB_SPLITS_MAX, int),
+    settings.RETENTION_DAYS: (0, settings.RETENTION_DAYS_MAX, int),
+}
+
+
+def check_properties(properties: Mapping[str, str]) -> None:
+    """Refuse run properties that the job scripts would refuse, before a run is started.
+
+    Raises:
+        PropertyRefused: naming the property and what it takes.
+    """
+    for name, value in properties.items():
+        if name not in _BOUNDS:
+            raise PropertyRefused(
+                f"a run has no property {name}",
+                hint=f"there are: {', '.join(sorted(_BOUNDS))}; for others use dynoexport deploy",
+            )
+        low, high, kind = _BOUNDS[name]
+        try:
+            fits = low <= kind(value) <= high
+        except ValueError:
+            fits = False
+        if not fits:
+            what = "a whole number" if kind is int else "a number"
+            raise PropertyRefused(f"{name} is {value!r}", hint=f"it must be {what} {low} to {high}")
+
+
+def run(
+    account: Account,
+    table: str,
+    *,
+    fmt: OutputFormat | None = None,
+    properties: Mapping[str, str] | None = None,
+) -> Run:
+    """Start a run of the table's workflow; the run as it is after its start.
+
+    ``properties`` are settings of this run alone. ``watch`` follows it to its end.
+
+    Raises:
+        NotExported, AmbiguousExport: the table has no export, or several.
+        PropertyRefused: a property does not exist or take that value.
+        RunRefused: another run is active; one at a time reads the table.
+    """
+    given = dict(properties or {})
+    check_properties(given)
+    export = exports.find_one(account, table, fmt)
+    active = workflow_runs.active(account.glue, export.workflow)
+    if active:
+        raise RunRefused(
+            f"a run of {table} is active: {active[0].run_id}",
+            hint=f"follow it with: dynoexport watch {table}",
+        )
+    run_id = account.glue.start_workflow_run(Name=export.workflow, RunProperties=given)["RunId"]
+    return workflow_runs.get(account.glue, export.workflow, run_id)
+
+
+def find_run(
+    account: Account, table: str, *, fmt: OutputFormat | None = None, run_id: str | None = None
+) -> Run:
+    """The run of that ID, or the newest one; the beginning of an ID is enough.
+
+    Raises:
+        NotExported, AmbiguousExport: the table has no export, or several.
+        RunRefused: there is no such run, or several begin like that.
+    """
+    export = exports.find_one(account, table, fmt)
+    found = workflow_runs.history(account.glue, export.workflow, nodes=False)
+    if run_id is not None:
+        found = [each for each in found if each.run_id.startswith(run_id)]
+        if len(found) > 1:
+            raise RunRefused(f"{len(found)} runs begin with {run_id}", hint="write more of the ID")
+    if not found:
+        which = f"no run {run_id}" if run_id else "no run yet"
+        raise RunRefused(f"{table} has {which}", hint=f"see them with: dynoexport runs {table}")
+    return workflow_runs.get(account.glue, export.workflow, found[0].run_id)
+
+
+def watch(account: Account, run: Run) -> Iterator[Run]:
+    """The run each time something in it has changed, the finished run last."""
+    return workflow_runs.watch(account.glue, run.workflow, run.run_id, seconds=account.pause)
+
+
+def runs(
+    account: Account, table: str, *, fmt: OutputFormat | None = None, limit: int | None = None
+) -> list[Run]:
+    """The table's runs, newest first.
+
+    Raises:
+        NotExported, AmbiguousExport: the table has no export, or several.
+    """
+    export = exports.find_one(account, table, fmt)
+    return workflow_runs.history(account.glue, export.workflow, limit=limit)
+
+
+def stop(account: Account, table: str, *, fmt: OutputFormat | None = None) -> list[Run]:
+    """Stop every active run of the table; those that were told to stop.
+
+    Glue ends jobs at once, but lets a crawl go on to its end. The view stays as it is.
+
+    Raises:
+        NotExported, AmbiguousExport: the table has no export, or several.
+        RunRefused: none is active.
+    """
+    export = exports.find_one(account, table, fmt)
+    active = workflow_runs.active(account.glue, export.workflow)
+    if not active:
+        raise RunRefused(f"no run of {table} is active")
+    for each in active:
+        account.glue.stop_workflow_run(Name=export.workflow, RunId=each.run_id)
+    return [workflow_runs.get(account.glue, export.workflow, each.run_id) for each in active]
+
+
+def enable(account: Account, table: str, *, fmt: OutputFormat | None = None) -> Schedule:
+    """Switch the table's schedule on, at once and in place.
+
+    Raises:
+        NotExported, AmbiguousExport: the table has no export, or several.
+    """
+    return _switch(account, exports.find_one(account, table, fmt), enabled=True)
+
+
+def disable(account: Account, table: str, *, fmt: OutputFormat | None = None) -> Schedule:
+    """Switch the table's schedule off, at once and in place; an active run goes on.
+
+    Raises:
+        NotExported, AmbiguousExport: the table has no export, or several.
+    """
+    return _switch(account, exports.find_one(account, table, fmt), enabled=False)
+
+
+def _switch(account: Account, export: DeployedExport, *, enabled: bool) -> Schedule:
+    """By the trigger itself: through the stack it would be replaced, with the run history."""
+    name = export.start_trigger
+    trigger = account.glue.get_trigger(Name=name)["Trigger"]
+    if enabled and trigger.get("State") != "ACTIVATED":
+        account.glue.start_trigger(Name=name)
+    if not enabled and trigger.get("State") == "ACTIVATED":
+        account.glue.stop_trigger(Name=name)
+    return Schedule(export.table, export.format, trigger.get("Schedule", ""), enabled)

@@ -1,0 +1,199 @@
+"""``snapshots``, ``publish`` and ``prune``: what there is, what the view shows, what goes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timezone
+from typing import TYPE_CHECKING
+
+from dynoexport import exports, manifests, naming, queries, snapshot_store, views, workflow_runs
+from dynoexport.errors import DynoexportError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from datetime import timedelta
+
+    from dynoexport.aws import Account
+    from dynoexport.exports import DeployedExport
+    from dynoexport.manifests import Manifest
+    from dynoexport.model import OutputFormat
+    from dynoexport.snapshot_store import Snapshot
+
+
+class SnapshotRefused(DynoexportError):
+    """A snapshot that cannot be shown: there is none, or it is not whole."""
+
+
+@dataclass(frozen=True)
+class Published:
+    """What the view shows now, and what it showed before."""
+
+    table: str
+    format: OutputFormat
+    view: str
+    snapshot: str
+    before: str | None
+    items: int
+
+
+@dataclass(frozen=True)
+class Pruned:
+    """The snapshots that were deleted, and how many objects those were."""
+
+    table: str
+    format: OutputFormat
+    snapshots: tuple[Snapshot, ...]
+    objects: int
+
+
+def being_written(account: Account, export: DeployedExport) -> set[str]:
+    """The snapshots of runs that are active."""
+    runs = workflow_runs.active(account.glue, export.workflow)
+    return {run.snapshot for run in runs if run.snapshot}
+
+
+def snapshots(
+    account: Account, table: str, *, fmt: OutputFormat | None = None, limit: int | None = None
+) -> list[Snapshot]:
+    """The table's snapshots, newest first, at most ``limit`` of them, with their figures.
+
+    Raises:
+        NotExported, AmbiguousExport: the table has no export, or several.
+    """
+    export = exports.find_one(account, table, fmt)
+    found = snapshot_store.list_all(account, export, writing=being_written(account, export))
+    return snapshot_store.with_figures(account, export, found[:limit])
+
+
+# --- publish --------------------------------------------------------------------------------------
+def publish(
+    account: Account, table: str, snapshot: str, *, fmt: OutputFormat | None = None
+) -> Published:
+    """Let the view show a complete snapshot, older or newer than the one it shows.
+
+    The next run publishes its own snapshot again.
+
+    Raises:
+        NotExported, AmbiguousExport: the table has no export, or several.
+        SnapshotRefused: there is no such snapshot, it is not whole, or Athena cannot read it.
+        QueryFailed: Athena did not make the view.
+    """
+    export = exports.find_one(account, table, fmt)
+    if not export.format.queryable:
+        raise SnapshotRefused(f"Athena cannot read {export.format.value}: there is no view")
+    manifest = whole(account, export, snapshot)
+    catalog = snapshot_store.catalog_table(account, export.snapshots_table)
+    if catalog is None:
+        raise SnapshotRefused(
+            f"there is no catalog table {naming.DATABASE}.{export.snapshots_table}",
+            hint=f"a run makes it: dynoexport run {table}",
+        )
+    if manifest.items:
+        _check_partition(account, export, snapshot)
+    before = snapshot_store.current_timestamp(account, export)
+    if before != snapshot:
+        columns = views.columns_of(catalog)
+        sql = views.create_sql(export.view, export.snapshots_table, columns, snapshot)
+        queries.run(
+            account.athena,
+            sql,
+            work_group=naming.WORK_GROUP,
+            database=naming.DATABASE,
+            seconds=account.pause,
+        )
+    view = f"{naming.DATABASE}.{export.view}"
+    return Published(table, export.format, view, snapshot, before, manifest.items)
+
+
+def whole(account: Account, export: DeployedExport, snapshot: str) -> Manifest:
+    """The manifest of a snapshot whose files are all there.
+
+    Raises:
+        SnapshotRefused: it has no manifest, or a file is missing, changed or too many.
+    """
+    if views.moment(snapshot) is None:
+        raise SnapshotRefused(
+            f"{snapshot!r} names no snapshot", hint="write a UTC minute, such as 2026-01-31T10:00"
+        )
+    table, fmt = export.table, export.format.value
+    manifest = manifests.read(account.s3, account.bucket, table, fmt, snapshot)
+    if manifest is None:
+        raise SnapshotRefused(
+            f"{table} has no complete snapshot {snapshot}",
+            hint=f"see them with: dynoexport snapshots {table}",
+        )
+    prefix = naming.snapshot_prefix(table, fmt, snapshot)
+    faults = differences(manifest, snapshot_store.keys(account.s3, account.bucket, prefix))
+    if faults:
+        raise SnapshotRefused(f"the snapshot {snapshot} is not whole", hint=faults[0])
+    return manifest
+
+
+def differences(manifest: Manifest, found: dict[str, int]) -> list[str]:
+    """What distinguishes the objects under a snapshot's prefix (bytes by key) from its manifest."""
+    told = {file.key: file.bytes for file in manifest.files}
+    faults = []
+    for key, size in told.items():
+        if key not in found:
+            faults.append(f"{key} is missing")
+        elif found[key] != size:
+            faults.append(f"{key} has {found[key]:,} bytes, its manifest says {size:,}")
+    # Athena reads whatever is there, but no hidden files:
+    # https://docs.aws.amazon.com/athena/latest/ug/tables-location-format.html
+    hidden = (".", "_")
+    extra = (key for key in found if key not in told)
+    faults += [
+        f"{key} is not in the manifest"
+        for key in extra
+        if not key.rsplit("/", 1)[-1].startswith(hidden)
+    ]
+    return faults
+
+
+def _check_partition(account: Account, export: DeployedExport, snapshot: str) -> None:
+    try:
+        account.glue.get_partition(
+            DatabaseName=naming.DATABASE,
+            TableName=export.snapshots_table,
+            PartitionValues=[snapshot],
+        )
+    except account.glue.exceptions.EntityNotFoundException:
+        raise SnapshotRefused(
+            f"the catalog does not know the snapshot {snapshot}",
+            hint="a crawl adds it; start a run of the workflow",
+        ) from None
+
+
+# --- prune ----------------------------------------------------------------------------------------
+def prune(
+    account: Account,
+    table: str,
+    *,
+    fmt: OutputFormat | None = None,
+    keep: int | None = None,
+    older_than: timedelta | None = None,
+    approve: Callable[[Sequence[Snapshot]], bool] = lambda _: True,
+    on_deleted: Callable[[str, int], None] = lambda _, __: None,
+) -> Pruned:
+    """Delete old snapshots, and what failed runs have left; never the one that the view shows.
+
+    Either ``keep`` complete ones or those that are not ``older_than`` stay. ``approve`` is shown
+    what would go.
+
+    Raises:
+        NotExported, AmbiguousExport: the table has no export, or several.
+        ValueError: neither or both of ``keep`` and ``older_than`` were given.
+        DeleteFailed: an object cannot be deleted.
+    """
+    if (keep is None) == (older_than is None):
+        raise ValueError("give either keep or older_than")
+    export = exports.find_one(account, table, fmt)
+    found = snapshot_store.list_all(account, export, writing=being_written(account, export))
+    now = datetime.now(timezone.utc)
+    goes = snapshot_store.to_prune(found, now, keep=keep, older_than=older_than)
+    goes = snapshot_store.with_figures(account, export, goes)
+    if not goes or not approve(goes):
+        return Pruned(table, export.format, (), 0)
+    names = [snapshot.timestamp for snapshot in goes]
+    objects = snapshot_store.delete(account, export, names, on_deleted=on_deleted)
+    return Pruned(table, export.format, tuple(goes), objects)

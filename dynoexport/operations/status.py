@@ -1,0 +1,159 @@
+"""``status``: every export of an account, how fresh it is, and what comes next."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta, timezone
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any
+
+from dynoexport import exports, manifests, naming, schedule, snapshot_store, views, workflow_runs
+from dynoexport.aws import side_by_side
+from dynoexport.errors import ScheduleRefused
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from dynoexport.aws import Account
+    from dynoexport.exports import DeployedExport
+    from dynoexport.model import OutputFormat
+    from dynoexport.workflow_runs import Run
+
+# Fewer views than this are asked for one by one instead of reading the whole database.
+_FEW = 20
+
+
+@dataclass(frozen=True)
+class ExportStatus:
+    """One export at one moment.
+
+    ``snapshot`` is the one that the view shows; of a format without a view, and of a table that
+    was always empty, the newest complete one. ``next_run`` is None while the schedule is off.
+    """
+
+    table: str
+    format: OutputFormat
+    stack: str
+    workflow: str
+    last_run: Run | None
+    snapshot: str | None
+    items: int | None
+    bytes: int | None
+    schedule: str
+    enabled: bool
+    next_run: datetime | None
+
+    def age(self, now: datetime) -> timedelta | None:
+        """How old the snapshot is; None if there is none."""
+        taken = views.moment(self.snapshot) if self.snapshot else None
+        return None if taken is None else now - taken
+
+    def is_stale(self, now: datetime, limit: timedelta) -> bool:
+        """Whether the snapshot is older than the limit; no snapshot at all is stale, too."""
+        age = self.age(now)
+        return age is None or age > limit
+
+
+def status(account: Account, *tables: str, now: datetime | None = None) -> list[ExportStatus]:
+    """Every export of the account and region, or those of the tables, by name and format.
+
+    Raises:
+        NotExported: one of the tables is not exported.
+    """
+    found = exports.find_all(account, tables)
+    known = exports.workflows(account, [export.workflow for export in found])
+    shown = _shown(account, found)
+    at = now or datetime.now(timezone.utc)
+
+    def one(export: DeployedExport) -> ExportStatus:
+        return _status(account, export, known.get(export.workflow, {}), shown, at)
+
+    return side_by_side(one, found)
+
+
+def _status(
+    account: Account,
+    export: DeployedExport,
+    workflow: Mapping[str, Any],
+    shown: Mapping[str, str],
+    now: datetime,
+) -> ExportStatus:
+    last = workflow_runs.from_response(workflow["LastRun"]) if workflow.get("LastRun") else None
+    snapshot = shown.get(export.view) if export.format.queryable else None
+    if snapshot is None and last is not None:
+        snapshot = _newest(account, export, last)
+    items, size = _figures(account, export, snapshot, last)
+    trigger = _start_trigger(workflow, export.start_trigger)
+    enabled = trigger.get("State") == "ACTIVATED"
+    when = trigger.get("Schedule", "")
+    return ExportStatus(
+        table=export.table,
+        format=export.format,
+        stack=export.stack,
+        workflow=export.workflow,
+        last_run=last,
+        snapshot=snapshot,
+        items=items,
+        bytes=size,
+        schedule=when,
+        enabled=enabled,
+        next_run=_next(when, now) if enabled else None,
+    )
+
+
+def _start_trigger(workflow: Mapping[str, Any], name: str) -> Mapping[str, Any]:
+    for node in workflow.get("Graph", {}).get("Nodes", ()):
+        if node["Type"] == "TRIGGER" and node["Name"] == name:
+            trigger: Mapping[str, Any] = node.get("TriggerDetails", {}).get("Trigger", {})
+            return trigger
+    return {}
+
+
+@lru_cache(maxsize=4096)
+def _next(expression: str, now: datetime) -> datetime | None:
+    """Cached, because the exports of an account share few schedules."""
+    try:
+        times = schedule.firings(expression, after=now, count=1)
+    except ScheduleRefused:
+        return None
+    return times[0] if times else None
+
+
+# --- which snapshot, and its figures --------------------------------------------------------------
+def _shown(account: Account, found: Sequence[DeployedExport]) -> dict[str, str]:
+    """What each view shows, by the view's name."""
+    wanted = [export.view for export in found if export.format.queryable]
+    if len(wanted) <= _FEW:
+        tables = side_by_side(lambda name: snapshot_store.catalog_table(account, name), wanted)
+        views_found = [table for table in tables if table is not None]
+    else:
+        views_found = _every_table(account)
+    told = {table["Name"]: views.shown_by(table) for table in views_found}
+    return {name: timestamp for name, timestamp in told.items() if timestamp is not None}
+
+
+def _every_table(account: Account) -> list[Any]:
+    pages = account.glue.get_paginator("get_tables").paginate(DatabaseName=naming.DATABASE)
+    return [table for page in pages for table in page["TableList"]]
+
+
+def _newest(account: Account, export: DeployedExport, last: Run) -> str | None:
+    """The newest complete snapshot, where no view tells."""
+    if last.succeeded and last.snapshot:
+        return last.snapshot
+    found = snapshot_store.complete_timestamps(account, export.table, export.format.value)
+    return found[-1] if found else None
+
+
+def _figures(
+    account: Account, export: DeployedExport, snapshot: str | None, last: Run | None
+) -> tuple[int | None, int | None]:
+    """Items and bytes: from the last run if it wrote the snapshot, else from the manifest."""
+    if snapshot is None:
+        return None, None
+    if last is not None and last.snapshot == snapshot and last.items is not None:
+        return last.items, last.bytes
+    manifest = manifests.read(
+        account.s3, account.bucket, export.table, export.format.value, snapshot
+    )
+    return (manifest.items, manifest.bytes) if manifest is not None else (None, None)

@@ -1,0 +1,151 @@
+"""``verify``: a snapshot against its manifest, its files, and DynamoDB's own count."""
+
+from __future__ import annotations
+
+import tempfile
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from dynoexport import exports, manifests, naming, part_files, snapshot_store
+from dynoexport.aws import side_by_side
+from dynoexport.operations.snapshots import SnapshotRefused, differences
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from dynoexport.aws import Account
+    from dynoexport.exports import DeployedExport
+    from dynoexport.manifests import Manifest
+    from dynoexport.model import OutputFormat
+
+# Each is held on disk as a whole while it is read.
+_FILES_AT_ONCE = 4
+
+
+@dataclass(frozen=True)
+class Verification:
+    """What a snapshot is, against what it should be. ``faults`` is empty if it is whole.
+
+    ``rows`` were read from the files, ``items`` are told by the manifest, ``table_items`` by
+    DynamoDB, which counts about every six hours; None if the table is gone.
+    """
+
+    table: str
+    format: OutputFormat
+    snapshot: str
+    current: bool
+    files: int
+    bytes: int
+    items: int
+    rows: int
+    table_items: int | None
+    faults: tuple[str, ...]
+
+    @property
+    def whole(self) -> bool:
+        return not self.faults
+
+
+def verify(
+    account: Account,
+    table: str,
+    *,
+    fmt: OutputFormat | None = None,
+    snapshot: str | None = None,
+    on_file: Callable[[int, int], None] = lambda _, __: None,
+) -> Verification:
+    """Read every file of a snapshot again and compare it with its manifest.
+
+    ``snapshot`` None is the current one, or the newest complete one where there is no view.
+    ``on_file`` is told how many files of how many were read.
+
+    Raises:
+        NotExported, AmbiguousExport: the table has no export, or several.
+        SnapshotRefused: there is no such complete snapshot.
+        ModuleNotFoundError: the format's reader is not installed: ``dynoexport[files]``.
+    """
+    export = exports.find_one(account, table, fmt)
+    current = snapshot_store.current_timestamp(account, export)
+    manifest = _manifest(account, export, snapshot or current)
+    prefix = naming.snapshot_prefix(table, export.format.value, manifest.timestamp)
+    found = snapshot_store.keys(account.s3, account.bucket, prefix)
+    faults = differences(manifest, found)
+    told = [file.key for file in manifest.files if file.key in found]
+    done = [0]
+
+    def read(key: str) -> int | str:
+        counted = _read(account, export.format, key)
+        done[0] += 1
+        on_file(done[0], len(told))
+        return counted
+
+    counted = side_by_side(read, told, parallel=_FILES_AT_ONCE)
+    rows = sum(each for each in counted if isinstance(each, int))
+    faults += [each for each in counted if isinstance(each, str)]
+    if rows != manifest.items:
+        faults.append(f"the files hold {rows:,} items, the manifest says {manifest.items:,}")
+    if manifest.items and not _in_catalog(account, export, manifest.timestamp):
+        faults.append(f"the catalog has no partition {naming.PARTITION_KEY}={manifest.timestamp}")
+    return Verification(
+        table=table,
+        format=export.format,
+        snapshot=manifest.timestamp,
+        current=manifest.timestamp == current,
+        files=len(manifest.files),
+        bytes=manifest.bytes,
+        items=manifest.items,
+        rows=rows,
+        table_items=_table_items(account, table),
+        faults=tuple(faults),
+    )
+
+
+def _manifest(account: Account, export: DeployedExport, snapshot: str | None) -> Manifest:
+    table, fmt = export.table, export.format.value
+    if snapshot is None:
+        complete = snapshot_store.complete_timestamps(account, table, fmt)
+        if not complete:
+            raise SnapshotRefused(
+                f"{table} has no complete snapshot", hint=f"make one: dynoexport run {table}"
+            )
+        snapshot = complete[-1]
+    manifest = manifests.read(account.s3, account.bucket, table, fmt, snapshot)
+    if manifest is None:
+        raise SnapshotRefused(
+            f"{table} has no complete snapshot {snapshot}",
+            hint=f"see them with: dynoexport snapshots {table}",
+        )
+    return manifest
+
+
+def _read(account: Account, fmt: OutputFormat, key: str) -> int | str:
+    """How many rows the file holds, or what is wrong with it."""
+    with tempfile.TemporaryDirectory(prefix="dynoexport-verify-") as directory:
+        path = Path(directory) / "part"
+        account.s3.download_file(account.bucket, key, str(path))
+        try:
+            return part_files.count_rows(path, fmt)
+        except part_files.FileBroken as error:
+            return f"{key} cannot be read: {error}"
+
+
+def _in_catalog(account: Account, export: DeployedExport, timestamp: str) -> bool:
+    get = partial(
+        account.glue.get_partition,
+        DatabaseName=naming.DATABASE,
+        TableName=export.snapshots_table,
+    )
+    try:
+        get(PartitionValues=[timestamp])
+    except account.glue.exceptions.EntityNotFoundException:
+        return False
+    return True
+
+
+def _table_items(account: Account, table: str) -> int | None:
+    try:
+        return account.dynamodb.describe_table(TableName=table)["Table"].get("ItemCount")
+    except account.dynamodb.exceptions.ResourceNotFoundException:
+        return None

@@ -1,0 +1,230 @@
+"""Snapshots in S3 and the catalog: what there is, what may go, and how it goes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from dynoexport import manifests, naming, views
+from dynoexport.aws import chunks, side_by_side
+from dynoexport.errors import DynoexportError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Sequence
+    from datetime import datetime, timedelta
+
+    from mypy_boto3_glue.type_defs import TableTypeDef
+    from mypy_boto3_s3 import S3Client
+
+    from dynoexport.aws import Account
+    from dynoexport.exports import DeployedExport
+
+# https://docs.aws.amazon.com/AmazonS3/latest/API/API_DeleteObjects.html
+_OBJECTS_PER_CALL = 1000
+# https://docs.aws.amazon.com/glue/latest/webapi/API_BatchDeletePartition.html
+_PARTITIONS_PER_CALL = 25
+
+
+class DeleteFailed(DynoexportError):
+    """An object that could not be deleted."""
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """One snapshot. Without a manifest it is incomplete, and its figures are unknown.
+
+    ``current`` is whether the view shows it; ``writing`` whether a run writes it just now.
+    """
+
+    timestamp: str
+    complete: bool
+    current: bool = False
+    writing: bool = False
+    items: int | None = None
+    bytes: int | None = None
+    files: int | None = None
+    workflow_run_id: str | None = None
+
+    @property
+    def taken(self) -> datetime | None:
+        """The UTC minute that names it."""
+        return views.moment(self.timestamp)
+
+
+# --- what there is --------------------------------------------------------------------------------
+def keys(s3: S3Client, bucket: str, prefix: str) -> dict[str, int]:
+    """All objects under the prefix, their bytes by key."""
+    pages = s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix)
+    return {found["Key"]: found["Size"] for page in pages for found in page.get("Contents", ())}
+
+
+def complete_timestamps(account: Account, table: str, fmt: str) -> list[str]:
+    """The complete snapshots, by their manifests, oldest first."""
+    prefix = naming.manifest_prefix(table, fmt)
+    names = (key[len(prefix) :] for key in keys(account.s3, account.bucket, prefix))
+    stems = (name.removesuffix(".json") for name in names if name.endswith(".json"))
+    return sorted(stem for stem in stems if views.moment(stem))
+
+
+def _written_timestamps(account: Account, table: str, fmt: str) -> set[str]:
+    """Snapshots of which there are files, complete or not."""
+    prefix = f"{naming.data_prefix(table, fmt)}{naming.PARTITION_KEY}="
+    pages = account.s3.get_paginator("list_objects_v2").paginate(
+        Bucket=account.bucket, Prefix=prefix, Delimiter="/"
+    )
+    found = (each["Prefix"] for page in pages for each in page.get("CommonPrefixes", ()))
+    stems = (directory[len(prefix) : -1] for directory in found)
+    return {stem for stem in stems if views.moment(stem)}
+
+
+def catalog_table(account: Account, name: str) -> TableTypeDef | None:
+    """The table or view of the exports' database, None if there is none."""
+    try:
+        return account.glue.get_table(DatabaseName=naming.DATABASE, Name=name)["Table"]
+    except account.glue.exceptions.EntityNotFoundException:
+        return None
+
+
+def current_timestamp(account: Account, export: DeployedExport) -> str | None:
+    """The snapshot that the view shows, None if there is no view."""
+    if not export.format.queryable:
+        return None
+    return views.shown_by(catalog_table(account, export.view))
+
+
+def list_all(
+    account: Account, export: DeployedExport, *, writing: Iterable[str] = ()
+) -> list[Snapshot]:
+    """Every snapshot without its figures, newest first; ``writing`` are those of active runs."""
+    table, fmt = export.table, export.format.value
+    complete = set(complete_timestamps(account, table, fmt))
+    current, active = current_timestamp(account, export), set(writing)
+    every = complete | _written_timestamps(account, table, fmt)
+    return [
+        Snapshot(
+            timestamp=each,
+            complete=each in complete,
+            current=each == current,
+            writing=each in active,
+        )
+        for each in sorted(every, reverse=True)
+    ]
+
+
+def with_figures(
+    account: Account, export: DeployedExport, snapshots: Sequence[Snapshot]
+) -> list[Snapshot]:
+    """The snapshots with what their manifests say; reads one object for each complete one."""
+
+    def read(snapshot: Snapshot) -> Snapshot:
+        if not snapshot.complete:
+            return snapshot
+        manifest = manifests.read(
+            account.s3, account.bucket, export.table, export.format.value, snapshot.timestamp
+        )
+        if manifest is None:
+            return Snapshot(snapshot.timestamp, complete=False, current=snapshot.current)
+        return Snapshot(
+            timestamp=snapshot.timestamp,
+            complete=True,
+            current=snapshot.current,
+            writing=snapshot.writing,
+            items=manifest.items,
+            bytes=manifest.bytes,
+            files=len(manifest.files),
+            workflow_run_id=manifest.workflow_run_id,
+        )
+
+    return side_by_side(read, snapshots)
+
+
+# --- what may go ----------------------------------------------------------------------------------
+def to_prune(
+    snapshots: Sequence[Snapshot],
+    now: datetime,
+    *,
+    keep: int | None = None,
+    older_than: timedelta | None = None,
+) -> list[Snapshot]:
+    """The snapshots that may go, oldest first.
+
+    ``keep`` newest complete ones stay, or those that are not ``older_than``; of incomplete ones
+    none is kept for its number. The current one and one that is being written always stay.
+    """
+    deletable = [each for each in snapshots if not (each.current or each.writing)]
+    complete = sorted((each.timestamp for each in snapshots if each.complete), reverse=True)
+    kept = set(complete if keep is None else complete[:keep])
+
+    def goes(snapshot: Snapshot) -> bool:
+        if older_than is not None:
+            return snapshot.taken is not None and snapshot.taken < now - older_than
+        return snapshot.timestamp not in kept
+
+    return sorted(filter(goes, deletable), key=lambda each: each.timestamp)
+
+
+# --- how it goes ----------------------------------------------------------------------------------
+def delete(
+    account: Account,
+    export: DeployedExport,
+    timestamps: Sequence[str],
+    *,
+    on_deleted: Callable[[str, int], None] = lambda _, __: None,
+) -> int:
+    """Delete the snapshots; how many objects that were.
+
+    Manifests first: from then on they are incomplete, whatever happens next. Files last: as long
+    as one is there, the snapshot is found and can be deleted again. ``on_deleted`` is told each
+    snapshot and how many objects it had.
+
+    Raises:
+        DeleteFailed: an object cannot be deleted.
+    """
+    table, fmt = export.table, export.format.value
+    delete_keys(account, [naming.manifest_key(table, fmt, each) for each in timestamps])
+    _drop_partitions(account, export.snapshots_table, timestamps)
+    total = 0
+    for timestamp in timestamps:
+        prefix = naming.snapshot_prefix(table, fmt, timestamp)
+        found = list(keys(account.s3, account.bucket, prefix))
+        # EMRFS, s3:// of Glue up to 5.1, marks a directory by an object beside it.
+        delete_keys(account, [*found, prefix.rstrip("/") + "_$folder$"])
+        total += len(found)
+        on_deleted(timestamp, len(found))
+    return total
+
+
+def delete_keys(account: Account, names: Sequence[str]) -> None:
+    """Delete the objects; those that do not exist are no error.
+
+    Raises:
+        DeleteFailed: one of them cannot be deleted.
+    """
+    for some in chunks(list(names), _OBJECTS_PER_CALL):
+        answer = account.s3.delete_objects(
+            Bucket=account.bucket,
+            Delete={"Objects": [{"Key": key} for key in some], "Quiet": True},
+        )
+        for error in answer.get("Errors", ()):
+            raise DeleteFailed(
+                f"cannot delete s3://{account.bucket}/{error.get('Key')}",
+                hint=error.get("Message", ""),
+            )
+
+
+def _drop_partitions(account: Account, table: str, timestamps: Sequence[str]) -> None:
+    if catalog_table(account, table) is None:
+        return
+    for some in chunks(list(timestamps), _PARTITIONS_PER_CALL):
+        partitions: list[Any] = [{"Values": [timestamp]} for timestamp in some]
+        answer = account.glue.batch_delete_partition(
+            DatabaseName=naming.DATABASE, TableName=table, PartitionsToDelete=partitions
+        )
+        for error in answer.get("Errors", ()):
+            detail = error.get("ErrorDetail", {})
+            # A snapshot without items never had one.
+            if detail.get("ErrorCode") != "EntityNotFoundException":
+                raise DeleteFailed(
+                    f"cannot delete the partition {error.get('PartitionValues')} of {table}",
+                    hint=detail.get("ErrorMessage", ""),
+                )
