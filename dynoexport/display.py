@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+import re
+from datetime import datetime, timezone
 from typing import TYPE_CHECKING
 
 from rich import box
 from rich.console import Console
+from rich.live import Live
 from rich.measure import Measurement
 from rich.table import Table
 from rich.text import Text
 
-from dynoexport import workflow_runs
+from dynoexport import durations, workflow_runs
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
-    from datetime import datetime
+
+    from dynoexport.snapshot_store import Snapshot
 
 
 _STATE_STYLES = {
@@ -25,13 +29,19 @@ _STATE_STYLES = {
 }
 
 
+_SHORT = {"SUCCEEDED": Text("ok", "green"), "FAILED": Text("FAILED", "bold red")}
+# Line breaks and tabs are layout, all else would be obeyed.
+_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
+# Enough of an ID to find the run again.
+_RUN_ID = 15
 # More than any table of rows; rich wants a number.
 _WIDEST = 100_000
 # Texts longer than this may wrap, and get at least so much room.
 _WRAPPED = 20
 
 
-def _state(state: str) -> Text:
+def state_text(state: str) -> Text:
+    """A state in its colour."""
     return Text(state, style=_STATE_STYLES.get(state, "bold red"))
 
 
@@ -61,18 +71,99 @@ def size(value: int) -> str:
     return f"{amount:.1f} TiB"
 
 
-def run_table(run: workflow_runs.Run, now: datetime) -> Table:
-    """The nodes of a run, one a line, in the order in which they start."""
-    table = Table(box=None, padding=(0, 2, 0, 2), show_header=False)
-    for node in run.nodes:
-        elapsed = ""
-        if node.started is not None:
-            elapsed = seconds(max(0.0, ((node.completed or now) - node.started).total_seconds()))
-        attempts = f"attempt {len(node.attempts)}" if len(node.attempts) > 1 else ""
-        table.add_row(
-            node.kind.lower(), node.name, _state(node.state), Text(elapsed, "dim"), attempts
-        )
+def count(number: int, noun: str) -> str:
+    """A number with its noun, in the plural where it needs it.
+
+    >>> count(1, "row"), count(1200, "row")
+    ('1 row', '1,200 rows')
+    """
+    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
+
+
+def printable(text: str) -> str:
+    r"""The text without what a terminal would obey: control characters are shown as escapes.
+
+    >>> printable("a\x1b[31mb")
+    'a\\x1b[31mb'
+    """
+    return _CONTROL.sub(lambda match: match[0].encode("unicode_escape").decode(), text)
+
+
+# --- runs -----------------------------------------------------------------------------------------
+def run_tree(run: workflow_runs.Run, now: datetime) -> Table:
+    """A run and its nodes, one a line, in the order in which they start."""
+    table = Table(box=None, padding=(0, 2, 0, 0), show_header=False, pad_edge=False)
+    table.add_column(no_wrap=True)
+    table.add_column(no_wrap=True, overflow="ellipsis", ratio=1, min_width=12)
+    for _ in range(2):
+        table.add_column(no_wrap=True)
+    for _ in range(2):
+        table.add_column(no_wrap=True, justify="right")
+    table.add_column(no_wrap=True)
+    whole = "" if run.started is None else seconds(_elapsed(run.started, run.completed, now))
+    table.add_row("run", run.run_id[:_RUN_ID], state_text(run.outcome), "", whole, "", "")
+    for number, node in enumerate(run.nodes):
+        last = number == len(run.nodes) - 1
+        table.add_row(f"{'└' if last else '├'} {node.kind.lower()}", *_node(run, node, number, now))
     return table
+
+
+def _node(
+    run: workflow_runs.Run, node: workflow_runs.Node, number: int, now: datetime
+) -> tuple[str | Text, ...]:
+    tries = len(node.attempts)
+    attempt = Text(f"attempt {tries}" if tries > 1 else "", "yellow")
+    if node.started is None:
+        return node.name, state_text(node.state), attempt, "", "", ""
+    elapsed = seconds(_elapsed(node.started, node.completed, now))
+    used = node.dpu_seconds(now)
+    # The workflow's first node is the one that exports.
+    rows = count(run.items, "row") if number == 0 and run.items is not None else ""
+    shown = f"{used:,.0f} DPU-s" if used >= 1 else f"{used:.1f} DPU-s" if used else ""
+    return (
+        node.name,
+        state_text(node.state),
+        attempt,
+        Text(elapsed, "dim"),
+        Text(shown, "dim"),
+        rows,
+    )
+
+
+def _elapsed(started: datetime, completed: datetime | None, now: datetime) -> float:
+    return max(0.0, ((completed or now) - started).total_seconds())
+
+
+def follow_run(looks: Iterator[workflow_runs.Run], console: Console) -> workflow_runs.Run:
+    """Show a run until it ends, as a tree that moves or, without a terminal, a line a change.
+
+    Returns the run as it was at last.
+    """
+    return _follow_live(looks, console) if console.is_terminal else _follow_lines(looks, console)
+
+
+def _follow_live(looks: Iterator[workflow_runs.Run], console: Console) -> workflow_runs.Run:
+    look = next(looks)
+    # The tree is drawn anew between two looks, so that the elapsed times move.
+    with Live(
+        console=console,
+        get_renderable=lambda: run_tree(look, datetime.now(timezone.utc)),
+        refresh_per_second=4,
+    ):
+        for changed in looks:
+            look = changed
+    return look
+
+
+def _follow_lines(looks: Iterator[workflow_runs.Run], console: Console) -> workflow_runs.Run:
+    before: workflow_runs.Run | None = None
+    look = next(looks)
+    while True:
+        for line in changes(before, look):
+            console.print(Text(line), soft_wrap=True)
+        before, look = look, next(looks, look)
+        if before is look:
+            return look
 
 
 def changes(before: workflow_runs.Run | None, after: workflow_runs.Run) -> Iterator[str]:
@@ -91,6 +182,71 @@ def changes(before: workflow_runs.Run | None, after: workflow_runs.Run) -> Itera
         yield f"  {node.kind.lower()} {node.name} {node.state}{attempt}{took}{error}"
 
 
+def last_run(run: workflow_runs.Run | None, now: datetime) -> Text:
+    """A run's outcome and how long ago it ended, or began."""
+    if run is None:
+        return Text("never", "dim")
+    ended = run.completed or run.started
+    when = f" {durations.ago(now - ended)} ago" if ended is not None and run.finished else ""
+    shown = state_text(run.outcome)
+    return shown if not when else Text.assemble(_SHORT.get(run.outcome, shown), when)
+
+
+def snapshot_state(snapshot: Snapshot) -> Text:
+    """``current``, ``complete``, ``incomplete`` or ``writing``."""
+    if snapshot.current:
+        return Text("current", "green")
+    if snapshot.complete:
+        return Text("complete")
+    return Text("writing", "cyan") if snapshot.writing else Text("incomplete", "yellow")
+
+
+# --- tables ---------------------------------------------------------------------------------------
+def print_listing(
+    console: Console,
+    columns: Sequence[str],
+    rows: Sequence[Sequence[str | Text]],
+    *,
+    right: Sequence[str] = (),
+    elastic: str | None = None,
+) -> None:
+    """One line for each row, never more.
+
+    On a terminal the ``elastic`` column gives way where a row is too wide; without one nothing is
+    cut. Columns named in ``right`` are aligned there.
+    """
+    table = Table(box=None, padding=(0, 2, 0, 0), header_style="bold", pad_edge=False)
+    for column in columns:
+        table.add_column(
+            column,
+            no_wrap=True,
+            overflow="ellipsis",
+            justify="right" if column in right else "left",
+            # What must not be cut is as wide as its longest text.
+            min_width=None if column == elastic else _width(columns.index(column), column, rows),
+        )
+    for row in rows:
+        table.add_row(*(Text(printable(each)) if isinstance(each, str) else each for each in row))
+    _print_wide(console, table)
+
+
+def _width(number: int, column: str, rows: Sequence[Sequence[str | Text]]) -> int:
+    return max([len(column), *(len(row[number]) for row in rows)])
+
+
+def _print_wide(console: Console, table: Table) -> None:
+    """Without a terminal there is no width to keep to."""
+    if console.is_terminal:
+        console.print(table)
+        return
+    unlimited = console.options.update(max_width=_WIDEST)
+    needed = Measurement.get(console, unlimited, table).maximum
+    wide = Console(width=max(needed, console.width), color_system=None)
+    with wide.capture() as captured:
+        wide.print(table)
+    console.file.write("".join(f"{line.rstrip()}\n" for line in captured.get().splitlines()))
+
+
 def print_rows(
     console: Console, columns: Sequence[str], rows: Sequence[Sequence[str | None]]
 ) -> None:
@@ -102,8 +258,9 @@ def print_rows(
     wrapped = _rows_table(columns, rows, longest=_WRAPPED)
     unlimited = console.options.update(max_width=_WIDEST)
     if not console.is_terminal:
-        needed = Measurement.get(console, unlimited, natural).maximum
-        Console(file=console.file, width=max(needed, console.width)).print(natural)
+        _print_wide(console, natural)
+    elif Measurement.get(console, unlimited, natural).maximum <= console.width:
+        console.print(natural)
     elif Measurement.get(console, unlimited, wrapped).minimum <= console.width:
         console.print(wrapped)
     else:
@@ -135,4 +292,4 @@ def _print_records(
 
 
 def _cell(value: str | None) -> Text:
-    return Text("null", "dim") if value is None else Text(value)
+    return Text("null", "dim") if value is None else Text(printable(value))

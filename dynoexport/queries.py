@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import math
 import time
 from dataclasses import dataclass
+from datetime import date, datetime
+from decimal import Decimal
 from typing import TYPE_CHECKING
 
 from dynoexport.errors import DynoexportError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Mapping
 
     from mypy_boto3_athena import AthenaClient
 
@@ -162,3 +165,29 @@ def records(result: Result) -> Iterator[dict[str, str | None]]:
     """The rows as dictionaries by column name."""
     for row in result.rows:
         yield dict(zip(result.columns, row, strict=True))
+
+
+# --- values ---------------------------------------------------------------------------------------
+_READERS: Mapping[str, Callable[[str], object]] = {
+    **dict.fromkeys(("tinyint", "smallint", "integer", "bigint"), int),
+    **dict.fromkeys(("float", "real", "double"), float),
+    "boolean": "true".__eq__,
+    "decimal": Decimal,
+    "date": date.fromisoformat,
+    "timestamp": datetime.fromisoformat,
+}
+
+
+def typed(kind: str, value: str | None) -> object:
+    """The value in Python's type for Athena's; what has none stays text."""
+    if value is None:
+        return None
+    return _READERS.get(kind.partition("(")[0], str)(value)
+
+
+def plain(kind: str, value: str | None) -> object:
+    """The value as JSON holds it without loss: decimals, dates and infinite numbers as text."""
+    found = typed(kind, value)
+    if isinstance(found, float) and not math.isfinite(found):
+        return value
+    return value if isinstance(found, (Decimal, date)) else found

@@ -1,27 +1,46 @@
 """The ``dynoexport`` command: parse, call one function, print.
 
-Results go to stdout, progress and errors to stderr. Exit codes: 0 done, 1 failed, 2 usage,
-130 interrupted.
+Results go to stdout, progress and errors to stderr.
 """
 
 from __future__ import annotations
 
 import importlib
+import sys
 
 import click
 
-from dynoexport import __version__
+from dynoexport import __version__, aws_errors
+from dynoexport.cli.common import INTERRUPTED
 from dynoexport.errors import DynoexportError
-
-_INTERRUPTED = 130  # 128 + SIGINT, as shells report it
 
 # Each command's module and the name in it. Imported when the command is asked for, and light
 # even then: what is heavy is imported by the function that the command calls.
 _COMMANDS = {
-    "local": ("dynoexport.cli.local", "local"),
-    "names": ("dynoexport.cli.names", "names"),
-    "templates": ("dynoexport.cli.templates", "templates"),
+    "completion": "completion",
+    "deploy": "deploy",
+    "destroy": "deploy",
+    "disable": "run",
+    "doctor": "doctor",
+    "enable": "run",
+    "init": "deploy",
+    "local": "local",
+    "logs": "run",
+    "names": "names",
+    "prune": "snapshots",
+    "publish": "snapshots",
+    "query": "query",
+    "run": "run",
+    "runs": "run",
+    "snapshots": "snapshots",
+    "status": "status",
+    "stop": "run",
+    "templates": "templates",
+    "verify": "snapshots",
+    "watch": "run",
 }
+# What of the extras brings a module that is missing.
+_EXTRAS = {"pyarrow": "files", "fastavro": "files"}
 
 
 class Dynoexport(click.Group):
@@ -37,8 +56,8 @@ class Dynoexport(click.Group):
     ) -> click.Command | None:
         if cmd_name not in _COMMANDS:
             return None
-        module, name = _COMMANDS[cmd_name]
-        command: click.Command = getattr(importlib.import_module(module), name)
+        module = importlib.import_module(f"{__name__}.{_COMMANDS[cmd_name]}")
+        command: click.Command = getattr(module, cmd_name)
         return command
 
     def invoke(self, ctx: click.Context) -> object:
@@ -50,11 +69,22 @@ class Dynoexport(click.Group):
         except ModuleNotFoundError as error:
             if _is_ours(error):
                 raise
-            _tell(f"{error.name} is not installed", "pip install 'dynoexport[local]'")
+            extra = _EXTRAS.get(error.name or "", "local")
+            _tell(f"{error.name} is not installed", f"pip install 'dynoexport[{extra}]'")
             ctx.exit(DynoexportError.exit_code)
         except KeyboardInterrupt:
             click.echo(err=True)
-            ctx.exit(_INTERRUPTED)
+            ctx.exit(INTERRUPTED)
+        except BrokenPipeError:
+            # Whoever reads has read enough: head, or a pager that was left.
+            sys.stdout = None
+            ctx.exit(0)
+        except Exception as error:
+            explained = aws_errors.explain(error)
+            if explained is None:
+                raise
+            _tell(explained.what, explained.hint)
+            ctx.exit(explained.exit_code)
 
 
 def _tell(what: str, hint: str) -> None:
@@ -70,5 +100,26 @@ def _is_ours(error: ModuleNotFoundError) -> bool:
 
 @click.command(cls=Dynoexport, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__, prog_name="dynoexport")
-def main() -> None:
-    """DynamoDB tables in S3 and Athena, on a schedule, by AWS Glue Workflows alone."""
+@click.option("--profile", metavar="NAME", help="Profile of the AWS configuration.")
+@click.option("--region", metavar="REGION", help="AWS region to work in.")
+@click.option("--endpoint-url", metavar="URL", help="Where AWS is, such as the local endpoint.")
+def main(profile: str | None, region: str | None, endpoint_url: str | None) -> None:
+    """DynamoDB tables in S3 and Athena, on a schedule, by AWS Glue Workflows alone.
+
+    Works where the aws command does: AWS_PROFILE, AWS_REGION, AWS_ENDPOINT_URL and the options
+    below count for every command, and can be given after it as well.
+
+    \b
+    First steps:
+      dynoexport init
+      dynoexport deploy Reviews
+      dynoexport run Reviews --wait
+      dynoexport query Reviews
+
+    \b
+    Exit codes:
+      0  done
+      1  failed
+      2  wrong usage
+      3  stale (status --stale)
+    """

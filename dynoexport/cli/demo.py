@@ -30,7 +30,7 @@ from dynoexport.model import OutputFormat
 @click.option("--key", help="Key attributes of your items: HASH or HASH:RANGE.")
 @click.option("--table", help="Name of the table.  [default: Reviews, or the name of the file]")
 def demo(fmt: str, items_file: Path | None, key: str | None, table: str | None) -> None:
-    r"""Export a table end to end on this machine, without an AWS account.
+    """Export a table end to end on this machine, without an AWS account.
 
     Starts an AWS endpoint on a free port, deploys both templates to it, puts items into a
     DynamoDB table, runs the Glue Workflow with real Spark, and queries the Athena view.

@@ -31,7 +31,7 @@ local.add_command(demo)
     help="Read tables from here, for example your own DynamoDB Local.",
 )
 def start(port: int, dynamodb_endpoint_url: str | None) -> None:
-    r"""Serve an AWS endpoint on 127.0.0.1 until Ctrl-C.
+    """Serve an AWS endpoint on 127.0.0.1 until Ctrl-C.
 
     Every AWS client works against it unchanged. Glue jobs run with real Spark, triggers fire,
     crawls fill the catalog, Athena answers. Nothing is kept when it ends.
@@ -60,7 +60,7 @@ def start(port: int, dynamodb_endpoint_url: str | None) -> None:
 @local.command()
 @click.option("--port", type=click.IntRange(1, 65535), default=DEFAULT_PORT, show_default=True)
 def env(port: int) -> None:
-    r"""Print the settings by which a shell's AWS clients use the endpoint.
+    """Print the settings by which a shell's AWS clients use the endpoint.
 
     \b
     Example:

@@ -32,7 +32,7 @@ _BUCKET = naming.bucket("<account>", "<region>")
     help="For people or for programs.",
 )
 def names(tables: tuple[str, ...], fmt: str, catalog_prefix: str, output: str) -> None:
-    r"""Show every name and S3 location that exports of the tables will use.
+    """Show every name that exports of tables will use.
 
     Exits with 1 if a name cannot work or two exports would own the same one.
 

@@ -35,7 +35,7 @@ from dynoexport.model import GlueVersion
 )
 @click.option("--check", is_flag=True, help="Write nothing; exit 1 if a file on disk differs.")
 def templates(output_dir: Path, fmt: str, glue_version: str, *, check: bool) -> None:
-    r"""Write common.yaml and table.yaml.
+    """Write common.yaml and table.yaml.
 
     \b
     Examples:

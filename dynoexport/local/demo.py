@@ -5,10 +5,8 @@ from __future__ import annotations
 import time
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from datetime import datetime, timezone
 from typing import TYPE_CHECKING
 
-from rich.live import Live
 from rich.text import Text
 
 from dynoexport import assets, change_sets, display, naming, queries, settings, workflow_runs
@@ -148,32 +146,7 @@ def _run_workflow(glue: GlueClient, demo: Demo, console: Console) -> None:
     name = naming.workflow(demo.export.table, demo.export.format.value, scheduled=False)
     run_id = glue.start_workflow_run(Name=name)["RunId"]
     looks = workflow_runs.watch(glue, name, run_id, seconds=_POLL_SECONDS)
-    last = _show_live(looks, console) if console.is_terminal else _show_lines(looks, console)
-    workflow_runs.require_success(last)
-
-
-def _show_live(looks: Iterator[workflow_runs.Run], console: Console) -> workflow_runs.Run:
-    look = next(looks)
-    # The table is drawn anew between two looks, so that the elapsed times move.
-    with Live(
-        console=console,
-        get_renderable=lambda: display.run_table(look, datetime.now(timezone.utc)),
-        refresh_per_second=4,
-    ):
-        for changed in looks:
-            look = changed
-    return look
-
-
-def _show_lines(looks: Iterator[workflow_runs.Run], console: Console) -> workflow_runs.Run:
-    before: workflow_runs.Run | None = None
-    look = next(looks)
-    while True:
-        for line in display.changes(before, look):
-            console.print(line, soft_wrap=True, highlight=False)
-        before, look = look, next(looks, look)
-        if before is look:
-            return look
+    workflow_runs.require_success(display.follow_run(looks, console))
 
 
 def _show_rows(demo: Demo, endpoint: Endpoint, steps: Steps) -> None:

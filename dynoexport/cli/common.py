@@ -1,0 +1,178 @@
+"""What commands share: where to work, how to answer, how to ask."""
+
+from __future__ import annotations
+
+import functools
+import json
+import sys
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from dynoexport.errors import DynoexportError
+from dynoexport.model import OutputFormat
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping
+
+    from click.shell_completion import CompletionItem
+    from rich.console import Console
+
+    from dynoexport.aws import Account
+
+EXIT_STALE = 3
+INTERRUPTED = 130  # 128 + SIGINT, as shells report it
+
+_AWS = ("profile", "region", "endpoint_url")
+
+
+# --- where to work --------------------------------------------------------------------------------
+def aws_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """``--profile``, ``--region`` and ``--endpoint-url``; the command is given the account."""
+
+    @click.option("--profile", metavar="NAME", help="Profile of the AWS configuration.")
+    @click.option("--region", metavar="REGION", help="AWS region to work in.")
+    @click.option("--endpoint-url", metavar="URL", help="Where AWS is, such as the local endpoint.")
+    @functools.wraps(command)
+    def with_account(**options: object) -> object:
+        own = {name: str(options[name]) if options[name] else None for name in _AWS}
+        for name in _AWS:
+            del options[name]
+        return command(account=_connect(own), **options)
+
+    return with_account
+
+
+def _connect(own: Mapping[str, str | None]) -> Account:
+    """A command's own option counts before the one given to ``dynoexport`` itself."""
+    from dynoexport.aws import connect
+
+    root = click.get_current_context().find_root().params
+    return connect(**{name: own[name] or root.get(name) for name in _AWS})
+
+
+class TableName(click.types.StringParamType):
+    """A DynamoDB table; the shell completes those that are exported, or all."""
+
+    name = "table"
+
+    def __init__(self, *, exported: bool) -> None:
+        self._exported = exported
+
+    def shell_complete(
+        self,
+        ctx: click.Context,
+        param: click.Parameter,  # noqa: ARG002 - click's signature
+        incomplete: str,
+    ) -> list[CompletionItem]:
+        from click.shell_completion import CompletionItem
+
+        try:
+            names = self._names({name: ctx.params.get(name) for name in _AWS})
+        except Exception:  # noqa: BLE001 - whatever is wrong, a shell must not be disturbed
+            return []
+        return [CompletionItem(name) for name in names if name.startswith(incomplete)]
+
+    def _names(self, options: Mapping[str, str | None]) -> list[str]:
+        from dynoexport import exports
+
+        account = _connect(options)
+        if self._exported:
+            return sorted({export.table for export in exports.find_all(account)})
+        pages = account.dynamodb.get_paginator("list_tables").paginate()
+        return [name for page in pages for name in page["TableNames"]]
+
+
+def table_argument(command: Callable[..., Any]) -> Callable[..., Any]:
+    """One exported table, and its format where it is exported in several."""
+    command = format_option("Which export, if the table has several.")(command)
+    return click.argument("table", type=TableName(exported=True))(command)
+
+
+def format_option(help_text: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """``--format``, as an ``OutputFormat`` or None."""
+    return click.option(
+        "--format",
+        "fmt",
+        type=click.Choice([fmt.value for fmt in OutputFormat]),
+        callback=lambda _, __, value: OutputFormat(value) if value else None,
+        help=help_text,
+    )
+
+
+def _pairs(_: click.Context, param: click.Parameter, values: Iterable[str]) -> dict[str, str]:
+    found = {}
+    for value in values:
+        name, equals, text = value.partition("=")
+        if not (name and equals):
+            raise click.BadParameter(f"{value!r} is not NAME=VALUE", param=param)
+        found[name] = text
+    return found
+
+
+def set_option(what: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """``--set NAME=VALUE``, many times, as a dictionary ``settings``."""
+    return click.option(
+        "--set", "settings", multiple=True, metavar="NAME=VALUE", callback=_pairs, help=what
+    )
+
+
+# --- how to answer --------------------------------------------------------------------------------
+def output_option(command: Callable[..., Any]) -> Callable[..., Any]:
+    """``--output``; the command is told whether it ``as_json``."""
+
+    @click.option(
+        "--output",
+        type=click.Choice(["text", "json"]),
+        default="text",
+        show_default=True,
+        help="For people, or for programs: docs/json.md.",
+    )
+    @functools.wraps(command)
+    def with_output(output: str, **options: object) -> object:
+        return command(as_json=output == "json", **options)
+
+    return with_output
+
+
+def print_json(value: object) -> None:
+    """The result on stdout."""
+    click.echo(json.dumps(value, indent=2, ensure_ascii=False))
+
+
+def out() -> Console:
+    """Where results go. Colours only on a terminal, and not if NO_COLOR is set."""
+    from rich.console import Console
+
+    return Console(highlight=False)
+
+
+def err() -> Console:
+    """Where progress, questions and warnings go."""
+    from rich.console import Console
+
+    return Console(stderr=True, highlight=False)
+
+
+def tell(text: str) -> None:
+    """One line of progress, however long, on stderr."""
+    click.echo(text, err=True)
+
+
+# --- how to ask -----------------------------------------------------------------------------------
+yes_option = click.option("--yes", is_flag=True, help="Do not ask.")
+
+
+def confirm(question: str, *, yes: bool) -> bool:
+    """Ask on stderr; without a terminal somebody has to have said yes before."""
+    if yes:
+        return True
+    if not sys.stdin.isatty():
+        raise NotConfirmed("this asks before it changes anything", hint="add --yes")
+    return click.confirm(question, err=True)
+
+
+class NotConfirmed(DynoexportError):
+    """A question with nobody there to answer it."""
+
+    exit_code = 2

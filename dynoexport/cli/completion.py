@@ -1,0 +1,30 @@
+"""``dynoexport completion``: what a shell needs to complete commands, options and tables."""
+
+from __future__ import annotations
+
+import click
+
+_PROGRAM = "dynoexport"
+_VARIABLE = "_DYNOEXPORT_COMPLETE"
+
+
+@click.command()
+@click.argument("shell", type=click.Choice(["bash", "zsh", "fish"]))
+def completion(shell: str) -> None:
+    """Print the completion script of a shell.
+
+    It completes commands, options, and tables from the account.
+
+    \b
+    Examples:
+      eval "$(dynoexport completion bash)"     # in ~/.bashrc
+      eval "$(dynoexport completion zsh)"      # in ~/.zshrc
+      dynoexport completion fish > ~/.config/fish/completions/dynoexport.fish
+    """
+    from click.shell_completion import get_completion_class
+
+    root = click.get_current_context().find_root().command
+    found = get_completion_class(shell)
+    if found is None:
+        raise click.UsageError(f"There is no completion for {shell}.")
+    click.echo(found(root, {}, _PROGRAM, _VARIABLE).source())

@@ -1,0 +1,238 @@
+"""``dynoexport init``, ``deploy`` and ``destroy``: stacks."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import click
+
+from dynoexport import records, settings
+from dynoexport.cli import common
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    from dynoexport.aws import Account
+    from dynoexport.change_sets import Change, ChangeSet, Event
+    from dynoexport.model import OutputFormat
+    from dynoexport.operations.destroy import Inventory
+
+_SIGNS = {"Add": "+", "Modify": "~", "Remove": "-"}
+
+_common_stack = click.option(
+    "--common-stack",
+    metavar="STACK",
+    default=settings.DEFAULT_COMMON_STACK,
+    show_default=True,
+    help="Name of the common stack.",
+)
+
+
+# --- what stacks do, for people -------------------------------------------------------------------
+def _show(prepared: Sequence[ChangeSet], *, yes: bool) -> bool:
+    """The change sets, in full where somebody is asked about them."""
+    for change_set in prepared:
+        verb = "created" if change_set.kind == "CREATE" else "changed"
+        number = len(change_set.changes)
+        resources = f"{number} resource" + ("" if number == 1 else "s")
+        common.tell(f"Stack {change_set.stack} will be {verb}: {resources}")
+        if not yes:
+            width = max((len(change.resource) for change in change_set.changes), default=0)
+            for change in change_set.changes:
+                common.tell(_line(change, width))
+    return common.confirm("Go on?", yes=yes)
+
+
+def _line(change: Change, width: int) -> str:
+    kind = change.type.removeprefix("AWS::")
+    replaced = {"True": ", replaced", "Conditional": ", perhaps replaced"}.get(change.replaced, "")
+    return f"  {_SIGNS.get(change.action, '?')} {change.resource:<{width}}  {kind}{replaced}"
+
+
+def _progress(*, several: bool) -> Callable[[Event], None]:
+    """Tells what is done, and what failed; what only begins is not worth a line."""
+
+    def on_event(event: Event) -> None:
+        action, _, state = event.status.rpartition("_")
+        stack = f"{event.stack}: " if several else ""
+        name = event.resource if event.of_stack else f"{event.resource} ({_short(event.type)})"
+        if state == "FAILED" and not event.of_stack:
+            common.tell(f"  {stack}failed   {name}: {event.reason}")
+        elif event.status in {"ROLLBACK_IN_PROGRESS", "UPDATE_ROLLBACK_IN_PROGRESS"}:
+            common.tell(f"  {stack}rolling back")
+        elif state == "COMPLETE" and not event.of_stack:
+            verb = {"CREATE": "created", "UPDATE": "updated", "DELETE": "deleted"}.get(action, "")
+            common.tell(f"  {stack}{verb:<8} {name}")
+        elif state == "SKIPPED":
+            common.tell(f"  {stack}kept     {name}")
+
+    return on_event
+
+
+def _short(kind: str) -> str:
+    return kind.removeprefix("AWS::")
+
+
+# --- commands -------------------------------------------------------------------------------------
+@click.command()
+@_common_stack
+@common.set_option("Parameter of the common stack, such as NotificationEmail. Repeatable.")
+@common.yes_option
+@common.output_option
+@common.aws_options
+def init(
+    account: Account, common_stack: str, settings: Mapping[str, str], *, yes: bool, as_json: bool
+) -> None:
+    """Create what all exports share; publish the job scripts.
+
+    The stack gets a bucket, a Glue database and an Athena workgroup. Its change set is shown
+    first. The scripts go to the bucket under a hash of their contents, so that a job that runs
+    never sees its script change. Parameters that are not given keep their values.
+
+    \b
+    Examples:
+      dynoexport init
+      dynoexport init --set NotificationEmail=data@example.com --yes
+    """
+    from dynoexport.operations.init import init as initialize
+
+    done = initialize(
+        account,
+        parameters=settings,
+        common_stack=common_stack,
+        approve=lambda prepared: _show(prepared, yes=yes),
+        on_event=_progress(several=False),
+    )
+    if as_json:
+        common.print_json(records.initialized(done))
+        return
+    stack = "is deployed" if done.changed else "is up to date"
+    scripts = "published" if done.uploaded else "published already"
+    click.echo(f"Stack {done.stack} {stack}; bucket {done.bucket}")
+    click.echo(f"Job scripts {done.scripts_version} {scripts}")
+
+
+@click.command()
+@click.argument(
+    "tables", metavar="TABLE...", nargs=-1, required=True, type=common.TableName(exported=False)
+)
+@common.format_option("File format.  [default: the one it is exported in, else parquet]")
+@click.option("--schedule", metavar="CRON", help="Schedule in UTC, such as 'cron(0 10 * * ? *)'.")
+@click.option("--enable/--disable", "enabled", default=None, help="Schedule on or off.")
+@common.set_option("Parameter of the stack: docs/parameters.md. Repeatable.")
+@_common_stack
+@common.yes_option
+@common.output_option
+@common.aws_options
+def deploy(
+    account: Account,
+    *,
+    tables: tuple[str, ...],
+    fmt: OutputFormat | None,
+    schedule: str | None,
+    enabled: bool | None,
+    settings: Mapping[str, str],
+    common_stack: str,
+    yes: bool,
+    as_json: bool,
+) -> None:
+    """Create or update exports of DynamoDB tables, a stack each.
+
+    Everything is checked before the first stack is touched: that the tables exist, that no two
+    exports own one name, that AWS still runs the Glue version. What is not given keeps the value
+    that the stack has. A stack without changes is a success.
+
+    \b
+    Examples:
+      dynoexport deploy Reviews
+      dynoexport deploy Orders Customers --format csv --yes
+      dynoexport deploy Reviews --schedule 'cron(30 2 * * ? *)' --enable
+      dynoexport deploy Reviews --set NumberOfWorkers=4 --set SnapshotRetentionDays=90
+    """
+    from dynoexport.operations.deploy import deploy as deploy_tables
+
+    done = deploy_tables(
+        account,
+        *tables,
+        fmt=fmt,
+        schedule=schedule,
+        enabled=enabled,
+        parameters=settings,
+        common_stack=common_stack,
+        approve=lambda prepared: _show(prepared, yes=yes),
+        on_event=_progress(several=len(tables) > 1),
+    )
+    if as_json:
+        common.print_json([records.deployment(each) for each in done])
+        return
+    for each in done:
+        click.echo(f"{each.table} ({each.format.value}): stack {each.stack} {each.outcome}")
+    common.tell(f"Start a run with: dynoexport run {done[0].table} --wait")
+
+
+@click.command()
+@common.table_argument
+@click.option("--data", is_flag=True, help="Delete all snapshots, too. Asks again.")
+@common.yes_option
+@common.output_option
+@common.aws_options
+def destroy(
+    account: Account,
+    table: str,
+    fmt: OutputFormat | None,
+    *,
+    data: bool,
+    yes: bool,
+    as_json: bool,
+) -> None:
+    """Delete an export: its stack, its view and its catalog table.
+
+    The snapshots stay in the bucket unless --data asks for them, which needs the table's name
+    typed, or --yes. The DynamoDB table itself is never touched.
+
+    \b
+    Examples:
+      dynoexport destroy Reviews
+      dynoexport destroy Reviews --data
+    """
+    from dynoexport.operations.destroy import destroy as destroy_export
+
+    done = destroy_export(
+        account,
+        table,
+        fmt=fmt,
+        data=data,
+        approve=lambda inventory: _approve_destruction(inventory, yes=yes),
+        on_event=_progress(several=False),
+    )
+    if as_json:
+        common.print_json(records.destroyed(done))
+        return
+    click.echo(f"The export of {done.table} as {done.format.value} is gone")
+    if done.objects:
+        kept = "deleted" if done.data else "kept"
+        click.echo(f"{done.snapshots:,} snapshots with {done.objects:,} objects {kept}")
+
+
+def _approve_destruction(inventory: Inventory, *, yes: bool) -> bool:
+    from dynoexport import display
+
+    common.tell("This deletes:")
+    if inventory.stack is not None:
+        common.tell(f"  the stack {inventory.stack}")
+    for name in inventory.catalog:
+        common.tell(f"  {name} from the Glue database")
+    figures = (
+        f"{display.count(inventory.snapshots, 'snapshot')}, "
+        f"{display.count(inventory.objects, 'object')}, {display.size(inventory.bytes)}"
+    )
+    if inventory.data:
+        common.tell(f"  ALL DATA in S3: {figures}")
+    elif inventory.objects:
+        common.tell(f"It keeps the data in S3: {figures}")
+    if not common.confirm("Go on?", yes=yes):
+        return False
+    if inventory.data and not yes:
+        typed: str = click.prompt("Type the table's name to delete its snapshots", err=True)
+        return typed == inventory.table
+    return True

@@ -1,0 +1,70 @@
+"""``dynoexport doctor``: what would keep an export from working."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import click
+
+from dynoexport import records, settings
+from dynoexport.cli import common
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from dynoexport.aws import Account
+    from dynoexport.operations.doctor import Check
+
+_STYLES = {"ok": "green", "warning": "yellow", "failed": "bold red"}
+
+
+@click.command()
+@click.option(
+    "--common-stack",
+    metavar="STACK",
+    default=settings.DEFAULT_COMMON_STACK,
+    show_default=True,
+    help="Name of the common stack.",
+)
+@common.output_option
+@common.aws_options
+def doctor(account: Account, *, common_stack: str, as_json: bool) -> None:
+    """Check whether exports can work here.
+
+    Looks at credentials, region, permissions, Lake Formation, quotas, versions and exports.
+
+    Changes nothing. Exits with 1 if a check has failed; a warning is none.
+
+    \b
+    Examples:
+      dynoexport doctor
+      dynoexport doctor --profile production --region eu-central-1
+    """
+    from dynoexport.operations.doctor import FAILED
+    from dynoexport.operations.doctor import doctor as examine
+
+    console = common.out()
+    found = []
+    for check in examine(account, common_stack=common_stack):
+        found.append(check)
+        if not as_json:
+            _print(console, check)
+    if as_json:
+        common.print_json([records.check(each) for each in found])
+    failed = [each for each in found if each.state == FAILED]
+    if failed:
+        noun = "check has" if len(failed) == 1 else "checks have"
+        common.tell(f"Error: {len(failed)} {noun} failed")
+        click.get_current_context().exit(1)
+
+
+def _print(console: Console, check: Check) -> None:
+    """A line for what was found, a second for what to do."""
+    from rich.text import Text
+
+    state = Text(f"{check.state:<8}", _STYLES[check.state])
+    console.print(
+        Text.assemble(state, f"{check.name:<30}", check.detail), soft_wrap=not console.is_terminal
+    )
+    if check.hint:
+        console.print(Text(f"        {check.hint}", "dim"), soft_wrap=not console.is_terminal)

@@ -1,0 +1,225 @@
+"""``dynoexport query``: rows of a snapshot, as a table or for another program."""
+
+from __future__ import annotations
+
+import json
+import sys
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO, TYPE_CHECKING, Any
+
+import click
+
+from dynoexport.cli import common
+from dynoexport.errors import DynoexportError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from dynoexport.aws import Account
+    from dynoexport.model import OutputFormat
+    from dynoexport.queries import Execution
+
+# A person reads no more at once; programs get everything.
+_SHOWN = 100
+
+
+class NoPlace(DynoexportError):
+    """A binary result with nowhere to go."""
+
+    exit_code = 2
+
+
+@click.command()
+@common.table_argument
+@click.argument("sql", required=False)
+@click.option("--limit", type=click.IntRange(0), help="Rows without SQL.  [default: 100, 0 is all]")
+@click.option(
+    "--output",
+    type=click.Choice(["text", "json", "csv", "parquet"]),
+    default="text",
+    show_default=True,
+    help="A table for people, or for programs all rows in this format.",
+)
+@click.option(
+    "--to",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="Write to this file instead of stdout.",
+)
+@common.aws_options
+def query(
+    account: Account,
+    *,
+    table: str,
+    fmt: OutputFormat | None,
+    sql: str | None,
+    limit: int | None,
+    output: str,
+    to: Path | None,
+) -> None:
+    """Query a table's snapshots with Athena.
+
+    In SQL {view} stands for the view of the current snapshot, {snapshots} for the table of all.
+    Without SQL the rows of the view are shown. Athena bills the bytes that it scans.
+
+    \b
+    Examples:
+      dynoexport query Reviews
+      dynoexport query Reviews "SELECT count(*) AS n FROM {view} WHERE rating >= 4"
+      dynoexport query Reviews "SELECT snapshot_timestamp, count(*) AS items
+                                FROM {snapshots} GROUP BY 1 ORDER BY 1"
+      dynoexport query Reviews --output csv > reviews.csv
+      dynoexport query Reviews --output parquet --to reviews.parquet
+    """
+    if sql is not None and limit is not None:
+        raise click.UsageError("With SQL write the LIMIT into it.")
+    if output == "parquet" and to is None and sys.stdout.isatty():
+        raise NoPlace("Parquet is nothing for a terminal", hint="add --to FILE")
+    cut = _SHOWN if limit is None and output == "text" else limit or None
+    execution = _execute(account, table, sql, fmt, None if sql else cut)
+    write = {"text": _text, "json": _json, "csv": _csv, "parquet": _parquet}[output]
+    with _target(to) as target:
+        rows = write(account, execution, target)
+    _tell_figures(execution, rows)
+    if sql is None and limit is None and output == "text" and rows == cut:
+        common.tell(f"The first {cut} rows; --limit 0 shows all.")
+
+
+def _execute(
+    account: Account, table: str, sql: str | None, fmt: OutputFormat | None, limit: int | None
+) -> Execution:
+    """Run the query; Ctrl-C stops it in Athena, too."""
+    from dynoexport.operations.query import query as run_query
+
+    started: list[str] = []
+    try:
+        return run_query(account, table, sql, fmt=fmt, limit=limit, on_started=started.append)
+    except KeyboardInterrupt:
+        for query_id in started:
+            account.athena.stop_query_execution(QueryExecutionId=query_id)
+        raise
+
+
+def _tell_figures(execution: Execution, rows: int | None) -> None:
+    from dynoexport import display
+
+    shown = "" if rows is None else f"{display.count(rows, 'row')}, "
+    scanned = display.size(execution.scanned_bytes)
+    took = display.seconds(execution.milliseconds / 1000)
+    common.tell(f"{shown}{scanned} scanned in {took}")
+
+
+@contextmanager
+def _target(to: Path | None) -> Iterator[IO[bytes]]:
+    """The file, which appears only when it is whole, or stdout."""
+    if to is None:
+        yield sys.stdout.buffer
+        return
+    part = to.with_name(f".{to.name}.part")
+    try:
+        with part.open("wb") as file:
+            yield file
+        part.replace(to)
+    except OSError as error:
+        raise DynoexportError(f"cannot write {to}", hint=str(error.strerror)) from error
+    finally:
+        part.unlink(missing_ok=True)
+
+
+# --- one function for each output, which answers the number of rows ------------------------------
+def _text(account: Account, execution: Execution, target: IO[bytes]) -> int:
+    import io
+
+    from rich.console import Console
+
+    from dynoexport import display, queries
+
+    pages = list(queries.pages(account.athena, execution))
+    columns = [column.name for column in pages[0][0]]
+    rows = [row for _, some in pages for row in some]
+    console = common.out()
+    if target is not sys.stdout.buffer:
+        file = io.TextIOWrapper(target, encoding="utf-8", write_through=True)
+        display.print_rows(Console(file=file, highlight=False), columns, rows)
+        file.detach()
+    elif console.is_terminal and len(rows) >= console.height:
+        with console.pager(styles=True):
+            display.print_rows(console, columns, rows)
+    else:
+        display.print_rows(console, columns, rows)
+    return len(rows)
+
+
+def _json(account: Account, execution: Execution, target: IO[bytes]) -> int:
+    """A list, written as its rows arrive."""
+    from dynoexport import queries
+
+    number = 0
+    for columns, rows in queries.pages(account.athena, execution):
+        for row in rows:
+            record = {
+                column.name: queries.plain(column.type, value)
+                for column, value in zip(columns, row, strict=True)
+            }
+            text = json.dumps(record, ensure_ascii=False, allow_nan=False)
+            target.write(("[\n  " if number == 0 else ",\n  ").encode() + text.encode())
+            number += 1
+    target.write(b"\n]\n" if number else b"[]\n")
+    target.flush()
+    return number
+
+
+def _csv(account: Account, execution: Execution, target: IO[bytes]) -> None:
+    """Athena's own result file: a header, every value quoted, NULL as nothing.
+
+    https://docs.aws.amazon.com/athena/latest/ug/querying-finding-output-files.html
+    """
+    bucket, _, key = execution.output.removeprefix("s3://").partition("/")
+    body = account.s3.get_object(Bucket=bucket, Key=key)["Body"]
+    for chunk in body.iter_chunks(1 << 16):
+        target.write(chunk)
+    target.flush()
+
+
+def _parquet(account: Account, execution: Execution, target: IO[bytes]) -> int:
+    import pyarrow as pa
+    from pyarrow import parquet
+
+    from dynoexport import queries
+
+    writer: Any = None
+    number = 0
+    for columns, rows in queries.pages(account.athena, execution):
+        schema = pa.schema([(each.name, _arrow_type(pa, each.type)) for each in columns])
+        values = [
+            [queries.typed(column.type, row[place]) for row in rows]
+            for place, column in enumerate(columns)
+        ]
+        arrays = [
+            pa.array(some, type=kind) for some, kind in zip(values, schema.types, strict=True)
+        ]
+        writer = writer or parquet.ParquetWriter(target, schema, compression="zstd")
+        writer.write_table(pa.Table.from_arrays(arrays, schema=schema))
+        number += len(rows)
+    writer.close()
+    return number
+
+
+def _arrow_type(pa: Any, kind: str) -> Any:  # noqa: ANN401 - pyarrow carries no types
+    """What of Athena's types has a like in Arrow; the rest stays text, as Athena prints it."""
+    if kind.startswith("decimal("):
+        precision, scale = kind.removeprefix("decimal(").rstrip(")").split(",")
+        return pa.decimal128(int(precision), int(scale))
+    known = {
+        "boolean": pa.bool_(),
+        "tinyint": pa.int8(),
+        "smallint": pa.int16(),
+        "integer": pa.int32(),
+        "bigint": pa.int64(),
+        "float": pa.float32(),
+        "real": pa.float32(),
+        "double": pa.float64(),
+        "date": pa.date32(),
+        "timestamp": pa.timestamp("ms"),
+    }
+    return known.get(kind, pa.string())

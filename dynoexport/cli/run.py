@@ -1,0 +1,339 @@
+"""``dynoexport run``, ``watch``, ``runs``, ``logs``, ``stop``, ``enable``, ``disable``."""
+
+from __future__ import annotations
+
+import json
+from datetime import datetime, timezone
+from typing import TYPE_CHECKING
+
+import click
+
+from dynoexport import naming, records
+from dynoexport.cli import common
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from rich.console import Console
+
+    from dynoexport.aws import Account
+    from dynoexport.model import OutputFormat
+    from dynoexport.operations.logs import Line
+    from dynoexport.workflow_runs import Run
+
+_TAIL = 15
+_NODES = {"export": naming.export_job, "crawl": naming.crawler, "publish": naming.view_job}
+_run_option = click.option(
+    "--run", "run_id", metavar="ID", help="A run, by the beginning of its ID.  [default: newest]"
+)
+
+
+def _record(account: Account, run: Run) -> records.Record:
+    from dynoexport import prices
+
+    return records.run(run, prices.of_region(account.region), datetime.now(timezone.utc))
+
+
+# --- run, watch -----------------------------------------------------------------------------------
+@click.command()
+@common.table_argument
+@common.set_option(
+    "Setting of this run alone: MaxConsumedReadThroughput, Splits or SnapshotRetentionDays."
+)
+@click.option("--wait", is_flag=True, help="Show the run until it ends; exit 1 if it fails.")
+@common.output_option
+@common.aws_options
+def run(
+    account: Account,
+    *,
+    table: str,
+    fmt: OutputFormat | None,
+    settings: Mapping[str, str],
+    wait: bool,
+    as_json: bool,
+) -> None:
+    """Start a run: export, crawl, publish the view.
+
+    Ctrl-C while waiting leaves the run running.
+
+    \b
+    Examples:
+      dynoexport run Reviews
+      dynoexport run Reviews --wait
+      dynoexport run Reviews --set MaxConsumedReadThroughput=0.5
+    """
+    from dynoexport.operations.run import run as start
+
+    started = start(account, table, fmt=fmt, properties=settings)
+    if wait:
+        _follow(account, table, started, as_json=as_json)
+    elif as_json:
+        common.print_json(_record(account, started))
+    else:
+        click.echo(f"Run {started.run_id} of {table} has started")
+        common.tell(f"Follow it with: dynoexport watch {table}")
+
+
+@click.command()
+@common.table_argument
+@_run_option
+@common.output_option
+@common.aws_options
+def watch(
+    account: Account, *, table: str, fmt: OutputFormat | None, run_id: str | None, as_json: bool
+) -> None:
+    """Show a run until it ends; exit 1 if it fails.
+
+    \b
+    Examples:
+      dynoexport watch Reviews
+      dynoexport watch Reviews --run wr_3f9c
+    """
+    from dynoexport.operations.run import find_run
+
+    found = find_run(account, table, fmt=fmt, run_id=run_id)
+    _follow(account, table, found, as_json=as_json)
+
+
+def _follow(account: Account, table: str, started: Run, *, as_json: bool) -> None:
+    from dynoexport import display, workflow_runs
+    from dynoexport.operations.run import watch as look_at
+
+    console = common.err()
+    try:
+        ended = display.follow_run(look_at(account, started), console)
+    except KeyboardInterrupt:
+        common.tell(f"\nThe run goes on. Return to it with: dynoexport watch {table}")
+        common.tell(f"Stop it with: dynoexport stop {table}")
+        click.get_current_context().exit(common.INTERRUPTED)
+    if as_json:
+        common.print_json(_record(account, ended))
+    if not ended.succeeded:
+        _show_failure(account, ended, console)
+    workflow_runs.require_success(ended)
+    if not as_json:
+        took = display.seconds(ended.seconds or 0)
+        if ended.items is None:
+            click.echo(f"Run {ended.run_id} succeeded in {took}")
+        else:
+            rows, size = display.count(ended.items, "item"), display.size(ended.bytes or 0)
+            click.echo(f"Snapshot {ended.snapshot}: {rows}, {size} in {took}")
+
+
+def _show_failure(account: Account, run: Run, console: Console) -> None:
+    """The last lines that the failed node has logged."""
+    from dynoexport import display
+    from dynoexport.operations.logs import tail
+
+    for node in run.failed_nodes[:1]:
+        lines = tail(account, run, node, lines=_TAIL)
+        if lines:
+            console.print(f"Last lines of {node.name}:", style="bold")
+            for line in lines:
+                common.tell(f"  {display.printable(line.message)}")
+
+
+# --- runs -----------------------------------------------------------------------------------------
+@click.command()
+@common.table_argument
+@click.option(
+    "--limit",
+    type=click.IntRange(1),
+    default=20,
+    show_default=True,
+    help="How many, the newest first.",
+)
+@common.output_option
+@common.aws_options
+def runs(
+    account: Account, *, table: str, fmt: OutputFormat | None, limit: int, as_json: bool
+) -> None:
+    """Show a table's runs: outcome, duration, items, cost.
+
+    The cost is that of AWS Glue: jobs and crawl, with the minimum that AWS bills.
+
+    \b
+    Examples:
+      dynoexport runs Reviews
+      dynoexport runs Reviews --limit 5 --output json
+    """
+    from dynoexport.operations.run import runs as history
+
+    found = history(account, table, fmt=fmt, limit=limit)
+    if as_json:
+        common.print_json([_record(account, each) for each in found])
+        return
+    if not found:
+        common.tell(f"{table} has no run yet. Start one with: dynoexport run {table}")
+        return
+    _print_runs(account, found)
+
+
+def _print_runs(account: Account, found: list[Run]) -> None:
+    from dynoexport import display, prices
+
+    used, now = prices.of_region(account.region), datetime.now(timezone.utc)
+    rows = [
+        (
+            each.started.strftime("%Y-%m-%d %H:%M") if each.started else "",
+            display.state_text(each.outcome),
+            "" if each.seconds is None else display.seconds(each.seconds),
+            "" if each.items is None else f"{each.items:,}",
+            "" if each.bytes is None else display.size(each.bytes),
+            f"${prices.cost(each, used, now):,.3f}",
+            each.run_id[:15],
+        )
+        for each in found
+    ]
+    columns = ("STARTED (UTC)", "STATE", "TOOK", "ITEMS", "SIZE", "COST", "RUN")
+    display.print_listing(
+        common.out(), columns, rows, right=("TOOK", "ITEMS", "SIZE", "COST"), elastic="RUN"
+    )
+    if used.region != account.region:
+        common.tell(f"The prices of {account.region} are not known: these are of {used.region}.")
+
+
+# --- logs -----------------------------------------------------------------------------------------
+@click.command()
+@common.table_argument
+@_run_option
+@click.option(
+    "--node", type=click.Choice(list(_NODES)), help="One of the three alone.  [default: all]"
+)
+@click.option("--attempt", type=click.IntRange(1), help="One attempt alone.  [default: all]")
+@click.option("--errors", is_flag=True, help="What was written to stderr, where Spark logs, too.")
+@click.option("--follow", is_flag=True, help="Go on until the run ends.")
+@click.option("--timestamps", is_flag=True, help="Begin each line with its time in UTC.")
+@common.output_option
+@common.aws_options
+def logs(
+    account: Account,
+    *,
+    table: str,
+    fmt: OutputFormat | None,
+    run_id: str | None,
+    node: str | None,
+    attempt: int | None,
+    errors: bool,
+    follow: bool,
+    timestamps: bool,
+    as_json: bool,
+) -> None:
+    """Show what the jobs and the crawler of a run have logged.
+
+    \b
+    Examples:
+      dynoexport logs Reviews
+      dynoexport logs Reviews --node export --errors
+      dynoexport logs Reviews --follow
+    """
+    from dynoexport.operations import logs as cloudwatch
+    from dynoexport.operations.run import find_run
+
+    if follow and attempt is not None:
+        raise click.UsageError("--follow shows all attempts: leave --attempt out.")
+    run = find_run(account, table, fmt=fmt, run_id=run_id)
+    # The workflow's first node tells the format in which it exports.
+    name = None if node is None else _node_name(run, table, node)
+    lines = (
+        cloudwatch.follow(account, run, node=name, errors=errors)
+        if follow
+        else cloudwatch.logs(account, run, node=name, attempt=attempt, errors=errors)
+    )
+    try:
+        _print_lines(lines, timestamps=timestamps, as_json=as_json)
+    except KeyboardInterrupt:
+        common.tell(f"\nReturn to it with: dynoexport logs {table} --run {run.run_id} --follow")
+        click.get_current_context().exit(common.INTERRUPTED)
+
+
+def _node_name(run: Run, table: str, node: str) -> str:
+    from dynoexport.model import OutputFormat
+
+    names = {_NODES[node](table, fmt.value) for fmt in OutputFormat}
+    for each in run.nodes:
+        if each.name in names:
+            return each.name
+    raise click.UsageError(f"This workflow has no step '{node}'.")
+
+
+def _print_lines(lines: Iterator[Line], *, timestamps: bool, as_json: bool) -> None:
+    from dynoexport import display
+
+    before = None
+    for line in lines:
+        if as_json:
+            click.echo(json.dumps(records.line(line), ensure_ascii=False))
+            continue
+        if (line.node, line.attempt) != before:
+            common.tell(f"==> {line.node}, attempt {line.attempt} <==")
+            before = (line.node, line.attempt)
+        time = f"{line.time:%Y-%m-%dT%H:%M:%SZ}  " if timestamps else ""
+        click.echo(time + display.printable(line.message))
+    if before is None and not as_json:
+        common.tell("Nothing is logged yet.")
+
+
+# --- stop, enable, disable ------------------------------------------------------------------------
+@click.command()
+@common.table_argument
+@common.output_option
+@common.aws_options
+def stop(account: Account, *, table: str, fmt: OutputFormat | None, as_json: bool) -> None:
+    """Stop the active run of a table; the view stays as it is.
+
+    Jobs end at once, a crawl goes on to its end.
+
+    \b
+    Example:
+      dynoexport stop Reviews
+    """
+    from dynoexport.operations.run import stop as stop_runs
+
+    stopped = stop_runs(account, table, fmt=fmt)
+    if as_json:
+        common.print_json([_record(account, each) for each in stopped])
+        return
+    for each in stopped:
+        click.echo(f"Run {each.run_id} of {table} is stopping")
+
+
+@click.command()
+@common.table_argument
+@common.output_option
+@common.aws_options
+def enable(account: Account, *, table: str, fmt: OutputFormat | None, as_json: bool) -> None:
+    """Switch a table's schedule on, at once.
+
+    \b
+    Example:
+      dynoexport enable Reviews
+    """
+    _switch(account, table, fmt, enabled=True, as_json=as_json)
+
+
+@click.command()
+@common.table_argument
+@common.output_option
+@common.aws_options
+def disable(account: Account, *, table: str, fmt: OutputFormat | None, as_json: bool) -> None:
+    """Switch a table's schedule off, at once; an active run goes on.
+
+    \b
+    Example:
+      dynoexport disable Reviews
+    """
+    _switch(account, table, fmt, enabled=False, as_json=as_json)
+
+
+def _switch(
+    account: Account, table: str, fmt: OutputFormat | None, *, enabled: bool, as_json: bool
+) -> None:
+    from dynoexport.operations import run as workflow
+
+    switch = workflow.enable if enabled else workflow.disable
+    done = switch(account, table, fmt=fmt)
+    if as_json:
+        common.print_json(records.schedule(done))
+        return
+    click.echo(f"The schedule {done.schedule} of {table} is {'on' if enabled else 'off'}")

@@ -1,0 +1,235 @@
+"""``dynoexport snapshots``, ``publish``, ``prune``, ``verify``."""
+
+from __future__ import annotations
+
+from datetime import datetime, timezone
+from typing import TYPE_CHECKING
+
+import click
+
+from dynoexport import records
+from dynoexport.cli import common
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from dynoexport.aws import Account
+    from dynoexport.model import OutputFormat
+    from dynoexport.operations.verify import Verification
+    from dynoexport.snapshot_store import Snapshot
+
+
+# --- snapshots ------------------------------------------------------------------------------------
+@click.command()
+@common.table_argument
+@click.option(
+    "--limit",
+    type=click.IntRange(0),
+    default=20,
+    show_default=True,
+    help="How many, the newest first; 0 shows all.",
+)
+@common.output_option
+@common.aws_options
+def snapshots(
+    account: Account, *, table: str, fmt: OutputFormat | None, limit: int, as_json: bool
+) -> None:
+    """Show a table's snapshots, the newest first.
+
+    "current" is the one that the view shows, "incomplete" one without a manifest: what a failed
+    run has left, or what a run is writing just now.
+
+    \b
+    Examples:
+      dynoexport snapshots Reviews
+      dynoexport snapshots Reviews --limit 0 --output json
+    """
+    from dynoexport.operations.snapshots import snapshots as list_snapshots
+
+    found = list_snapshots(account, table, fmt=fmt, limit=limit or None)
+    if as_json:
+        common.print_json([records.snapshot(each) for each in found])
+    elif found:
+        _print(found)
+        if len(found) == limit:
+            common.tell(f"The newest {limit}; --limit 0 shows all.")
+    else:
+        common.tell(f"{table} has no snapshot yet. Make one with: dynoexport run {table}")
+
+
+def _print(found: Sequence[Snapshot]) -> None:
+    from dynoexport import display, durations
+
+    now = datetime.now(timezone.utc)
+    rows = [
+        (
+            each.timestamp,
+            display.snapshot_state(each),
+            "" if each.items is None else f"{each.items:,}",
+            "" if each.files is None else f"{each.files:,}",
+            "" if each.bytes is None else display.size(each.bytes),
+            durations.ago(now - each.taken) if each.taken else "",
+        )
+        for each in found
+    ]
+    columns = ("SNAPSHOT (UTC)", "STATE", "ITEMS", "FILES", "SIZE", "AGE")
+    display.print_listing(common.out(), columns, rows, right=("ITEMS", "FILES", "SIZE", "AGE"))
+
+
+# --- publish --------------------------------------------------------------------------------------
+@click.command()
+@common.table_argument
+@click.argument("snapshot")
+@common.output_option
+@common.aws_options
+def publish(
+    account: Account, *, table: str, fmt: OutputFormat | None, snapshot: str, as_json: bool
+) -> None:
+    """Let the view show another complete snapshot, older or newer.
+
+    The next run publishes its own snapshot again; 'dynoexport disable' keeps it from running.
+
+    \b
+    Example:
+      dynoexport publish Reviews 2026-01-31T10:00
+    """
+    from dynoexport.operations.snapshots import publish as publish_snapshot
+
+    done = publish_snapshot(account, table, snapshot, fmt=fmt)
+    if as_json:
+        common.print_json(records.published(done))
+        return
+    if done.before == done.snapshot:
+        click.echo(f"{done.view} shows {done.snapshot} already")
+    else:
+        before = done.before or "nothing"
+        click.echo(f"{done.view} shows {done.snapshot} with {done.items:,} items, before: {before}")
+
+
+# --- prune ----------------------------------------------------------------------------------------
+@click.command()
+@common.table_argument
+@click.option("--keep", type=click.IntRange(0), metavar="N", help="Keep the N newest complete.")
+@click.option("--older-than", metavar="AGE", help="Delete those that are older, such as 30d.")
+@common.yes_option
+@common.output_option
+@common.aws_options
+def prune(
+    account: Account,
+    *,
+    table: str,
+    fmt: OutputFormat | None,
+    keep: int | None,
+    older_than: str | None,
+    yes: bool,
+    as_json: bool,
+) -> None:
+    """Delete old snapshots, and what failed runs have left.
+
+    Shows first what would go. The current snapshot never does, nor one that is being written.
+
+    \b
+    Examples:
+      dynoexport prune Reviews --keep 7
+      dynoexport prune Reviews --older-than 30d --yes
+    """
+    if (keep is None) == (older_than is None):
+        raise click.UsageError("Give either --keep or --older-than.")
+    from dynoexport import durations
+    from dynoexport.operations.snapshots import prune as prune_snapshots
+
+    asked: list[bool] = []
+
+    def approve(goes: Sequence[Snapshot]) -> bool:
+        asked.append(_approve(goes, yes=yes))
+        return asked[0]
+
+    done = prune_snapshots(
+        account,
+        table,
+        fmt=fmt,
+        keep=keep,
+        older_than=durations.parse(older_than) if older_than else None,
+        approve=approve,
+        on_deleted=lambda name, number: common.tell(f"  deleted {name}, {number:,} objects"),
+    )
+    if as_json:
+        common.print_json(records.pruned(done))
+    elif not asked:
+        click.echo("Nothing to delete")
+    elif not asked[0]:
+        click.echo("Nothing was deleted")
+    else:
+        click.echo(f"Deleted {len(done.snapshots):,} snapshots with {done.objects:,} objects")
+
+
+def _approve(goes: Sequence[Snapshot], *, yes: bool) -> bool:
+    from dynoexport import display
+
+    size = display.size(sum(each.bytes or 0 for each in goes))
+    common.tell(f"{display.count(len(goes), 'snapshot')} with {size} to delete:")
+    for each in goes:
+        figures = "incomplete"
+        if each.complete:
+            figures = f"{each.items or 0:,} items, {display.size(each.bytes or 0)}"
+        common.tell(f"  {each.timestamp}  {figures}")
+    return common.confirm("Delete them?", yes=yes)
+
+
+# --- verify ---------------------------------------------------------------------------------------
+@click.command()
+@common.table_argument
+@click.argument("snapshot", required=False)
+@common.output_option
+@common.aws_options
+def verify(
+    account: Account, *, table: str, fmt: OutputFormat | None, snapshot: str | None, as_json: bool
+) -> None:
+    """Read every file of a snapshot again, against its manifest.
+
+    Without SNAPSHOT the current one. Exits with 1 if anything is missing, and says what. Needs
+    pip install 'dynoexport[files]' for Parquet, ORC and Avro.
+
+    \b
+    Examples:
+      dynoexport verify Reviews
+      dynoexport verify Reviews 2026-01-31T10:00
+    """
+    from rich.progress import Progress
+
+    from dynoexport.operations.verify import verify as verify_snapshot
+
+    with Progress(console=common.err(), transient=True) as progress:
+        task = progress.add_task("Reading files", total=None)
+        done = verify_snapshot(
+            account,
+            table,
+            fmt=fmt,
+            snapshot=snapshot,
+            on_file=lambda number, of: progress.update(task, completed=number, total=of),
+        )
+    if as_json:
+        common.print_json(records.verification(done))
+    else:
+        _print_verification(done)
+    if not done.whole:
+        common.tell(f"Error: the snapshot {done.snapshot} of {table} is not whole")
+        click.get_current_context().exit(1)
+
+
+def _print_verification(done: Verification) -> None:
+    from dynoexport import display
+
+    current = ", current" if done.current else ""
+    click.echo(f"{done.table} as {done.format.value}, snapshot {done.snapshot}{current}")
+    files, size = display.count(done.files, "file"), display.size(done.bytes)
+    click.echo(f"  manifest  {display.count(done.items, 'item')} in {files}, {size}")
+    click.echo(f"  files     {display.count(done.rows, 'item')} read")
+    if done.table_items is None:
+        click.echo("  DynamoDB  the table is gone")
+    else:
+        click.echo(f"  DynamoDB  {display.count(done.table_items, 'item')}, as counted by AWS")
+    for fault in done.faults:
+        click.echo(f"  FAULT     {display.printable(fault)}")
+    if done.whole:
+        click.echo("  whole")

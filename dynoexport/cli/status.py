@@ -1,0 +1,97 @@
+"""``dynoexport status``: all exports at a glance, and for a monitor."""
+
+from __future__ import annotations
+
+from datetime import datetime, timezone
+from typing import TYPE_CHECKING
+
+import click
+
+from dynoexport import records
+from dynoexport.cli import common
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from datetime import timedelta
+
+    from rich.text import Text
+
+    from dynoexport.aws import Account
+    from dynoexport.operations.status import ExportStatus
+
+
+@click.command()
+@click.argument("tables", metavar="[TABLE...]", nargs=-1, type=common.TableName(exported=True))
+@click.option("--stale", metavar="AGE", help="Exit 3 if a snapshot is older, such as 26h.")
+@common.output_option
+@common.aws_options
+def status(account: Account, *, tables: tuple[str, ...], stale: str | None, as_json: bool) -> None:
+    """Show all exports: last run, snapshot, schedule.
+
+    Exports are found by the tags that their stacks carry.
+
+    \b
+    Examples:
+      dynoexport status
+      dynoexport status Reviews Orders
+      dynoexport status --stale 26h || echo "an export is late"
+    """
+    from dynoexport import durations, prices
+    from dynoexport.operations.status import status as look
+
+    limit = durations.parse(stale) if stale is not None else None
+    now = datetime.now(timezone.utc)
+    found = look(account, *tables, now=now)
+    if as_json:
+        used = prices.of_region(account.region)
+        common.print_json(
+            [
+                records.status(
+                    each, used, now, stale=None if limit is None else each.is_stale(now, limit)
+                )
+                for each in found
+            ]
+        )
+    elif found:
+        _print(found, now, limit)
+    else:
+        common.tell(f"Nothing is exported in {account.region}. Begin with: dynoexport init")
+    _exit_if_stale(found, now, limit)
+
+
+def _exit_if_stale(found: Sequence[ExportStatus], now: datetime, limit: timedelta | None) -> None:
+    late = [each.table for each in found if limit is not None and each.is_stale(now, limit)]
+    if late:
+        shown = ", ".join(late[:5]) + (", ..." if len(late) > 5 else "")  # noqa: PLR2004 - a line
+        common.tell(f"{len(late)} of {len(found)} stale: {shown}")
+        click.get_current_context().exit(common.EXIT_STALE)
+
+
+def _print(found: Sequence[ExportStatus], now: datetime, limit: timedelta | None) -> None:
+    from dynoexport import display
+
+    columns = ("TABLE", "FORMAT", "LAST RUN", "SNAPSHOT", "ITEMS", "SIZE", "NEXT RUN")
+    rows = [_row(each, now, limit) for each in found]
+    display.print_listing(common.out(), columns, rows, right=("ITEMS", "SIZE"), elastic="TABLE")
+
+
+def _row(each: ExportStatus, now: datetime, limit: timedelta | None) -> tuple[str | Text, ...]:
+    from rich.text import Text
+
+    from dynoexport import display, durations
+
+    age = each.age(now)
+    late = limit is not None and each.is_stale(now, limit)
+    shown = f"{durations.ago(age)} old" if age is not None else "none"
+    upcoming = f"in {durations.ago(each.next_run - now)}" if each.next_run else "off"
+    if each.enabled and not each.next_run:
+        upcoming = "never"
+    return (
+        each.table,
+        each.format.value,
+        display.last_run(each.last_run, now),
+        Text(shown, "bold red" if late else ""),
+        "" if each.items is None else f"{each.items:,}",
+        "" if each.bytes is None else display.size(each.bytes),
+        Text(upcoming, "" if each.next_run else "dim"),
+    )

@@ -1,0 +1,377 @@
+"""Results as plain values for programs: what ``--output json`` prints, and what its keys mean.
+
+``KINDS`` is the one list of keys; ``docs/json.md`` is generated from it, and a test compares it
+with what the functions below make.
+"""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING, Any
+
+from dynoexport import prices as price_list
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+    from datetime import datetime
+
+    from dynoexport.operations.deploy import Deployment
+    from dynoexport.operations.destroy import Inventory
+    from dynoexport.operations.doctor import Check
+    from dynoexport.operations.init import Initialized
+    from dynoexport.operations.logs import Line
+    from dynoexport.operations.run import Schedule
+    from dynoexport.operations.snapshots import Pruned, Published
+    from dynoexport.operations.status import ExportStatus
+    from dynoexport.operations.verify import Verification
+    from dynoexport.prices import Prices
+    from dynoexport.snapshot_store import Snapshot
+    from dynoexport.workflow_runs import Node, Run
+
+Record = dict[str, Any]
+
+_TABLE = {"table": "DynamoDB table", "format": "file format of the export"}
+_RUN = {
+    "run_id": "ID of the workflow run",
+    "workflow": "name of the workflow",
+    "state": "RUNNING, STOPPING, SUCCEEDED, FAILED, STOPPED or ERROR (refused by Glue)",
+    "error": "Glue's message about the run, or null",
+    "started": "time",
+    "completed": "time, or null while it goes on",
+    "seconds": "wall-clock seconds from start to end, or null",
+    "snapshot": "the snapshot that it writes, or null before that is decided",
+    "items": "exported items, or null before the snapshot is complete",
+    "bytes": "bytes of its files in S3, or null",
+    "dpu_seconds": "DPU-seconds of its jobs so far",
+    "cost_usd": "dollars for its jobs and crawl, at the prices of prices.json",
+    "nodes": "list of what it ran, in the order of the workflow",
+}
+_NODE = {
+    "name": "name of the job or crawler",
+    "kind": "job or crawler",
+    "state": "state of the last attempt as Glue names it, WAITING before the first",
+    "attempts": "number of attempts",
+    "started": "time of the first attempt, or null",
+    "completed": "time at which the last attempt ended, or null",
+    "seconds": "wall-clock seconds over all attempts, or null while it goes on",
+    "dpu_seconds": "DPU-seconds of all attempts",
+    "error": "message of the last attempt, or null",
+}
+_SNAPSHOT = {
+    "snapshot": "the UTC minute that names it",
+    "complete": "whether it has a manifest",
+    "current": "whether the view shows it",
+    "writing": "whether a run is writing it",
+    "items": "number of items, or null if it is not complete",
+    "bytes": "bytes of its files, or null",
+    "files": "number of files, or null",
+    "run_id": "workflow run that wrote it, or null",
+}
+
+# Kind of record: which commands print it, and its keys.
+KINDS: Mapping[str, tuple[str, Mapping[str, str]]] = {
+    "initialized": (
+        "`init`",
+        {
+            "stack": "name of the common stack",
+            "changed": "whether the stack was created or updated",
+            "bucket": "bucket of all exports",
+            "scripts_version": "hash of the job scripts, their folder in the bucket",
+            "uploaded": "list of the keys that were new",
+        },
+    ),
+    "deployment": (
+        "`deploy`, a list",
+        {
+            **_TABLE,
+            "stack": "name of the stack",
+            "workflow": "name of the workflow",
+            "outcome": "created, updated or unchanged",
+        },
+    ),
+    "run": ("`run`, `watch`; `runs`, `stop`: a list", _RUN),
+    "node": ("`nodes` of a run", _NODE),
+    "status": (
+        "`status`, a list",
+        {
+            **_TABLE,
+            "stack": "name of the stack",
+            "workflow": "name of the workflow",
+            "last_run": "the newest run without its nodes, or null",
+            "snapshot": "what the view shows; without a view the newest complete one; or null",
+            "age_seconds": "how old that snapshot is, or null",
+            "stale": "whether it is older than --stale; null without that option",
+            "items": "number of items in it, or null",
+            "bytes": "bytes of its files, or null",
+            "schedule": "cron expression in UTC",
+            "enabled": "whether the schedule is on",
+            "next_run": "time of the next scheduled run, or null",
+        },
+    ),
+    "line": (
+        "`logs`, one record a line",
+        {
+            "time": "time",
+            "node": "name of the job or crawler",
+            "kind": "job or crawler",
+            "attempt": "attempt, counted from 1",
+            "message": "the line",
+        },
+    ),
+    "snapshot": ("`snapshots`, a list", _SNAPSHOT),
+    "published": (
+        "`publish`",
+        {
+            **_TABLE,
+            "view": "the Athena view with its database",
+            "snapshot": "what it shows now",
+            "before": "what it showed before, or null",
+            "items": "number of items in the snapshot",
+        },
+    ),
+    "pruned": (
+        "`prune`",
+        {
+            **_TABLE,
+            "snapshots": "list of the snapshots that were deleted, as `snapshots` tells them",
+            "objects": "number of S3 objects that these were, without manifests",
+        },
+    ),
+    "schedule": (
+        "`enable`, `disable`",
+        {**_TABLE, "schedule": "cron expression in UTC", "enabled": "whether it is on"},
+    ),
+    "verification": (
+        "`verify`",
+        {
+            **_TABLE,
+            "snapshot": "the snapshot that was read",
+            "current": "whether the view shows it",
+            "whole": "whether nothing is wrong",
+            "faults": "list of what is wrong, each a sentence",
+            "files": "number of files that the manifest names",
+            "bytes": "their bytes",
+            "items": "number of items by the manifest",
+            "rows": "number of items that were read from the files",
+            "table_items": "DynamoDB's own count, some hours old, or null if the table is gone",
+        },
+    ),
+    "destroyed": (
+        "`destroy`",
+        {
+            **_TABLE,
+            "stack": "stack that was deleted, or null if it was gone already",
+            "catalog": "list of the views and tables deleted from the Glue database",
+            "data_deleted": "whether the snapshots were deleted, too",
+            "snapshots": "number of complete snapshots in S3",
+            "objects": "number of their objects",
+            "bytes": "their bytes",
+        },
+    ),
+    "check": (
+        "`doctor`, a list",
+        {
+            "name": "what was looked at",
+            "state": "ok, warning or failed",
+            "detail": "what was found",
+            "hint": "what to do, or empty",
+        },
+    ),
+}
+
+
+def _time(moment: datetime | None) -> str | None:
+    return moment.strftime("%Y-%m-%dT%H:%M:%SZ") if moment is not None else None
+
+
+# --- one function for each kind -------------------------------------------------------------------
+def initialized(result: Initialized) -> Record:
+    return {
+        "stack": result.stack,
+        "changed": result.changed,
+        "bucket": result.bucket,
+        "scripts_version": result.scripts_version,
+        "uploaded": list(result.uploaded),
+    }
+
+
+def deployment(result: Deployment) -> Record:
+    return {
+        "table": result.table,
+        "format": result.format.value,
+        "stack": result.stack,
+        "workflow": result.workflow,
+        "outcome": result.outcome,
+    }
+
+
+def run(result: Run, prices: Prices, now: datetime) -> Record:
+    return {
+        "run_id": result.run_id,
+        "workflow": result.workflow,
+        "state": result.outcome,
+        "error": result.error or None,
+        "started": _time(result.started),
+        "completed": _time(result.completed),
+        "seconds": result.seconds,
+        "snapshot": result.snapshot,
+        "items": result.items,
+        "bytes": result.bytes,
+        "dpu_seconds": round(sum(node.dpu_seconds(now) for node in result.nodes), 1),
+        "cost_usd": round(price_list.cost(result, prices, now), 4),
+        "nodes": [node(each, now) for each in result.nodes],
+    }
+
+
+def node(result: Node, now: datetime) -> Record:
+    return {
+        "name": result.name,
+        "kind": result.kind.lower(),
+        "state": result.state,
+        "attempts": len(result.attempts),
+        "started": _time(result.started),
+        "completed": _time(result.completed),
+        "seconds": result.seconds,
+        "dpu_seconds": round(result.dpu_seconds(now), 1),
+        "error": result.error or None,
+    }
+
+
+def status(result: ExportStatus, prices: Prices, now: datetime, *, stale: bool | None) -> Record:
+    age = result.age(now)
+    last = run(result.last_run, prices, now) if result.last_run is not None else None
+    return {
+        "table": result.table,
+        "format": result.format.value,
+        "stack": result.stack,
+        "workflow": result.workflow,
+        "last_run": {key: last[key] for key in last if key != "nodes"} if last else None,
+        "snapshot": result.snapshot,
+        "age_seconds": round(age.total_seconds()) if age is not None else None,
+        "stale": stale,
+        "items": result.items,
+        "bytes": result.bytes,
+        "schedule": result.schedule,
+        "enabled": result.enabled,
+        "next_run": _time(result.next_run),
+    }
+
+
+def line(result: Line) -> Record:
+    return {
+        "time": result.time.isoformat(timespec="milliseconds").replace("+00:00", "Z"),
+        "node": result.node,
+        "kind": result.kind.lower(),
+        "attempt": result.attempt,
+        "message": result.message,
+    }
+
+
+def snapshot(result: Snapshot) -> Record:
+    return {
+        "snapshot": result.timestamp,
+        "complete": result.complete,
+        "current": result.current,
+        "writing": result.writing,
+        "items": result.items,
+        "bytes": result.bytes,
+        "files": result.files,
+        "run_id": result.workflow_run_id,
+    }
+
+
+def published(result: Published) -> Record:
+    return {
+        "table": result.table,
+        "format": result.format.value,
+        "view": result.view,
+        "snapshot": result.snapshot,
+        "before": result.before,
+        "items": result.items,
+    }
+
+
+def pruned(result: Pruned) -> Record:
+    return {
+        "table": result.table,
+        "format": result.format.value,
+        "snapshots": [snapshot(each) for each in result.snapshots],
+        "objects": result.objects,
+    }
+
+
+def schedule(result: Schedule) -> Record:
+    return {
+        "table": result.table,
+        "format": result.format.value,
+        "schedule": result.schedule,
+        "enabled": result.enabled,
+    }
+
+
+def verification(result: Verification) -> Record:
+    return {
+        "table": result.table,
+        "format": result.format.value,
+        "snapshot": result.snapshot,
+        "current": result.current,
+        "whole": result.whole,
+        "faults": list(result.faults),
+        "files": result.files,
+        "bytes": result.bytes,
+        "items": result.items,
+        "rows": result.rows,
+        "table_items": result.table_items,
+    }
+
+
+def destroyed(result: Inventory) -> Record:
+    return {
+        "table": result.table,
+        "format": result.format.value,
+        "stack": result.stack,
+        "catalog": list(result.catalog),
+        "data_deleted": result.data,
+        "snapshots": result.snapshots,
+        "objects": result.objects,
+        "bytes": result.bytes,
+    }
+
+
+def check(result: Check) -> Record:
+    return {
+        "name": result.name,
+        "state": result.state,
+        "detail": result.detail,
+        "hint": result.hint,
+    }
+
+
+# --- for people -----------------------------------------------------------------------------------
+_INTRODUCTION = """\
+# What `--output json` prints
+
+Generated by `python -m dynoexport.records > docs/json.md`.
+
+Times are UTC, `2026-01-31T10:00:00Z`. Keys are never taken away or given another meaning within a
+major version; new ones may come. Results go to stdout, progress and errors to stderr. `query
+--output json` prints the rows of the query: a list of objects, one for each row, with the columns'
+names; integers, doubles and booleans as JSON has them, everything else as Athena prints it.
+"""
+
+
+def markdown() -> str:
+    """The page's text."""
+    parts = [_INTRODUCTION]
+    for kind, (commands, keys) in KINDS.items():
+        parts.append(f"\n## {kind}\n\n{commands}\n\n| Key | Meaning |\n|---|---|\n")
+        parts.extend(_rows(keys.items()))
+    return "".join(parts)
+
+
+def _rows(keys: Iterable[tuple[str, str]]) -> list[str]:
+    return [f"| `{key}` | {meaning} |\n" for key, meaning in keys]
+
+
+if __name__ == "__main__":
+    sys.stdout.write(markdown())
