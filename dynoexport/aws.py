@@ -28,6 +28,8 @@ _Out = TypeVar("_Out")
 
 # Enough to hide the latency of single objects; botocore's pool holds as many connections.
 PARALLEL = 16
+# By these a user says how often to try.
+_RETRY_SETTINGS = {"AWS_MAX_ATTEMPTS", "AWS_RETRY_MODE"}
 
 
 class NoRegion(DynoexportError):
@@ -50,12 +52,13 @@ class Account:
         from botocore.config import Config
 
         config = Config(
+            max_pool_connections=PARALLEL, user_agent_extra=f"dynoexport/{__version__}"
+        )
+        if not _RETRY_SETTINGS & set(os.environ):
             # botocore backs off and tries again, more slowly when it is told to:
             # https://boto3.amazonaws.com/v1/documentation/api/latest/guide/retries.html
-            retries={"mode": "adaptive", "total_max_attempts": 10},
-            max_pool_connections=PARALLEL,
-            user_agent_extra=f"dynoexport/{__version__}",
-        )
+            patient = Config(retries={"mode": "adaptive", "total_max_attempts": 10})
+            config = config.merge(patient)
         return self.session.client(
             service, region_name=self.region, endpoint_url=self.endpoint_url, config=config
         )

@@ -82,6 +82,29 @@ def find_all(account: Account, tables: Sequence[str] = ()) -> list[DeployedExpor
     Raises:
         NotExported: one of ``tables`` is not exported.
     """
+    return [export for export, _ in find_all_described(account, tables)]
+
+
+def find_all_described(
+    account: Account, tables: Sequence[str] = ()
+) -> list[tuple[DeployedExport, Mapping[str, Any]]]:
+    """As ``find_all``, each with its workflow as ``BatchGetWorkflows`` describes it.
+
+    Raises:
+        NotExported: one of ``tables`` is not exported.
+    """
+    tagged = _tagged(account)
+    missing = sorted(set(tables) - {export.table for export in tagged})
+    # What was deployed a moment ago is asked for by name.
+    tagged += [export for table in missing for export in find(account, table)]
+    wanted = [export for export in tagged if not tables or export.table in tables]
+    # The tagging service goes on to tell of what was deleted a moment ago.
+    there = workflows(account, [export.workflow for export in wanted])
+    found = [(each, there[each.workflow]) for each in wanted if each.workflow in there]
+    return sorted(found, key=lambda pair: (pair[0].table, pair[0].format.value))
+
+
+def _tagged(account: Account) -> list[DeployedExport]:
     filters: list[Any] = [{"Key": naming.TAG_WORKFLOW}]
     pages = account.tagging.get_paginator("get_resources").paginate(
         TagFilters=filters,
@@ -93,12 +116,7 @@ def find_all(account: Account, tables: Sequence[str] = ()) -> list[DeployedExpor
         for page in pages
         for found in page["ResourceTagMappingList"]
     )
-    known = [export for export in map(from_tags, tags) if export is not None]
-    missing = sorted(set(tables) - {export.table for export in known})
-    # What was deployed a moment ago is asked for by name.
-    known += [export for table in missing for export in find(account, table)]
-    wanted = [export for export in known if not tables or export.table in tables]
-    return sorted(wanted, key=lambda export: (export.table, export.format.value))
+    return [export for export in map(from_tags, tags) if export is not None]
 
 
 def find(account: Account, table: str) -> list[DeployedExport]:

@@ -51,6 +51,7 @@ def _line(change: Change, width: int) -> str:
 
 def _progress(*, several: bool) -> Callable[[Event], None]:
     """Tells what is done, and what failed; what only begins is not worth a line."""
+    updated: set[tuple[str, str]] = set()
 
     def on_event(event: Event) -> None:
         action, _, state = event.status.rpartition("_")
@@ -62,7 +63,10 @@ def _progress(*, several: bool) -> Callable[[Event], None]:
             common.tell(f"  {stack}rolling back")
         elif state == "COMPLETE" and not event.of_stack:
             verb = {"CREATE": "created", "UPDATE": "updated", "DELETE": "deleted"}.get(action, "")
-            common.tell(f"  {stack}{verb:<8} {name}")
+            place = (event.stack, event.resource)
+            replaced = ", the old one" if action == "DELETE" and place in updated else ""
+            updated.add(place)
+            common.tell(f"  {stack}{verb:<8} {name}{replaced}")
         elif state == "SKIPPED":
             common.tell(f"  {stack}kept     {name}")
 
@@ -195,6 +199,7 @@ def destroy(
       dynoexport destroy Reviews
       dynoexport destroy Reviews --data
     """
+    from dynoexport import display
     from dynoexport.operations.destroy import destroy as destroy_export
 
     done = destroy_export(
@@ -211,7 +216,8 @@ def destroy(
     click.echo(f"The export of {done.table} as {done.format.value} is gone")
     if done.objects:
         kept = "deleted" if done.data else "kept"
-        click.echo(f"{done.snapshots:,} snapshots with {done.objects:,} objects {kept}")
+        figures = f"{display.count(done.snapshots, 'snapshot')}, "
+        click.echo(f"{figures}{display.count(done.objects, 'object')} {kept}")
 
 
 def _approve_destruction(inventory: Inventory, *, yes: bool) -> bool:

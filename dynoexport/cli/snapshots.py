@@ -135,7 +135,7 @@ def prune(
     """
     if (keep is None) == (older_than is None):
         raise click.UsageError("Give either --keep or --older-than.")
-    from dynoexport import durations
+    from dynoexport import display, durations
     from dynoexport.operations.snapshots import prune as prune_snapshots
 
     asked: list[bool] = []
@@ -151,7 +151,9 @@ def prune(
         keep=keep,
         older_than=durations.parse(older_than) if older_than else None,
         approve=approve,
-        on_deleted=lambda name, number: common.tell(f"  deleted {name}, {number:,} objects"),
+        on_deleted=lambda name, number: common.tell(
+            f"  deleted {name}, {display.count(number, 'object')}"
+        ),
     )
     if as_json:
         common.print_json(records.pruned(done))
@@ -160,7 +162,8 @@ def prune(
     elif not asked[0]:
         click.echo("Nothing was deleted")
     else:
-        click.echo(f"Deleted {len(done.snapshots):,} snapshots with {done.objects:,} objects")
+        gone = display.count(len(done.snapshots), "snapshot")
+        click.echo(f"Deleted {gone} with {display.count(done.objects, 'object')}")
 
 
 def _approve(goes: Sequence[Snapshot], *, yes: bool) -> bool:

@@ -13,6 +13,7 @@ from moto.glue.exceptions import (
     CrawlerNotRunningException,
     CrawlerRunningException,
     EntityNotFoundException,
+    GlueClientError,
     InvalidInputException,
     JobRunNotFoundException,
 )
@@ -133,6 +134,12 @@ class LocalGlueBackend(models.GlueBackend):
             source_control_details={},
         )
 
+    def delete_job(self, name: str) -> None:
+        """Delete a job with its tags, which moto would go on to tell of."""
+        super().delete_job(name)
+        arn = f"arn:aws:glue:{self.region_name}:{self.account_id}:job/{name}"
+        self.tagger.delete_all_tags_for_resource(arn)
+
     def start_job_run(self, name: str, arguments: dict[str, str] | None, *_: Any) -> str:
         """StartJobRun, outside any workflow."""
         self.get_job(name)
@@ -164,7 +171,7 @@ class LocalGlueBackend(models.GlueBackend):
     ) -> JobRun:
         with self._lock:
             runs = self.runs_of_jobs.setdefault(name, [])
-            allowed = self.jobs[name].execution_property.get("MaxConcurrentRuns", 1)
+            allowed = self.get_job(name).execution_property.get("MaxConcurrentRuns", 1)
             if sum(run.completed is None for run in runs) >= allowed:
                 raise ConcurrentRunsExceededException("Concurrent runs exceeded for " + name)
             run = self._attempt(name, arguments, f"jr_{uuid.uuid4().hex}{uuid.uuid4().hex}", 0)
@@ -176,7 +183,8 @@ class LocalGlueBackend(models.GlueBackend):
         return run
 
     def _attempt(self, name: str, arguments: dict[str, str], run_id: str, number: int) -> JobRun:
-        definition = self.job_definitions[name]
+        # There is none of a job that a workflow names and nobody made.
+        definition = self.job_definitions.get(name, {"Command": {"Name": "glueetl"}})
         told = {
             **definition.get("DefaultArguments", {}),
             **arguments,
@@ -195,12 +203,14 @@ class LocalGlueBackend(models.GlueBackend):
         # "Jobs that reach the timeout limit are not restarted":
         # https://docs.aws.amazon.com/glue/latest/dg/add-job.html
         retries = int(run.definition.get("MaxRetries", 0))
-        while run.state == "FAILED" and run.attempt < retries and not run.stopping:
+        while run.state == "FAILED" and run.attempt < retries:
             first = run.run_id.split("_attempt_")[0]
             number = run.attempt + 1
             again = self._attempt(run.job_name, run.arguments, f"{first}_attempt_{number}", number)
             again.previous_run_id, again.trigger_name = run.run_id, run.trigger_name
             with self._lock:
+                if run.stopping:
+                    break
                 self.runs_of_jobs[run.job_name].append(again)
                 if seen is not None:
                     seen.append(again)
@@ -348,8 +358,8 @@ class LocalGlueBackend(models.GlueBackend):
             node = workflows.node_of(action)
             try:
                 self._start_node(run, node, action, trigger["Name"])
-            except (ConcurrentRunsExceededException, CrawlerRunningException) as error:
-                self._error(run, node, str(error))
+            except GlueClientError as error:
+                self._error(run, node, error.message)
 
     def _start_node(self, run: Execution, node: Node, action: Json, trigger: str) -> None:
         if node.kind == "CRAWLER":

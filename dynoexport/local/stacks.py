@@ -11,14 +11,16 @@ last and in reverse, and back to the former state on the first failure.
 from __future__ import annotations
 
 import re
+from contextlib import suppress
 from functools import partial
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 from moto.cloudformation import models, parsing, urls
-from moto.cloudformation.exceptions import ValidationError
+from moto.cloudformation.exceptions import CloudFormationError, ValidationError
 from moto.cloudformation.responses import CloudFormationResponse
 from moto.core.exceptions import JsonRESTError, ServiceException
+from moto.core.responses import ActionResult, EmptyResult
 
 from dynoexport.local import stack_changes
 from dynoexport.local.stack_changes import active, in_order, resolved
@@ -41,7 +43,8 @@ def check_template(template: Json, given: Mapping[str, Any]) -> None:
     """Refuse what CloudFormation refuses when a change set is made, in its words.
 
     Raises:
-        ValidationError: an unknown resource type, or a parameter outside its constraints.
+        ValidationError: an unknown resource type, a parameter without a value or outside its
+            constraints.
     """
     kinds = {resource["Type"] for resource in template.get("Resources", {}).values()}
     unknown = sorted(kinds - set(parsing.get_model_map()) - set(parsing.NULL_MODELS))
@@ -49,10 +52,21 @@ def check_template(template: Json, given: Mapping[str, Any]) -> None:
         raise ValidationError(
             message=f"Template format error: Unrecognized resource types: [{', '.join(unknown)}]"
         )
-    for name, parameter in template.get("Parameters", {}).items():
-        value = given.get(name, parameter.get("Default"))
-        if value is not None:
-            _check_parameter(name, parameter, str(value))
+    parameters = template.get("Parameters", {})
+    missing = [name for name in parameters if name not in {**defaults(template), **given}]
+    if missing:
+        raise ValidationError(message=f"Parameters: [{', '.join(missing)}] must have values")
+    for name, parameter in parameters.items():
+        _check_parameter(name, parameter, str(given.get(name, parameter.get("Default"))))
+
+
+def defaults(template: Json) -> dict[str, str]:
+    """The parameters' defaults as text."""
+    return {
+        name: str(parameter["Default"])
+        for name, parameter in template.get("Parameters", {}).items()
+        if "Default" in parameter
+    }
 
 
 def _check_parameter(name: str, parameter: Json, value: str) -> None:
@@ -88,13 +102,25 @@ def _check_number(parameter: Json, value: str, refuse: Any) -> None:
 
 # --- one deployment ----------------------------------------------------------------------------
 class Deployment:
-    """Brings one stack from what it is to a template and parameters."""
+    """Brings one stack from what it is to a template and parameters.
 
-    def __init__(self, stack: Stack, template: Json, parameters: Mapping[str, Any]) -> None:
+    ``replaced`` has what a failed deployment put another resource in the place of; it still
+    exists and gets its place back. After ``run`` it has what this deployment replaced.
+    """
+
+    def __init__(
+        self,
+        stack: Stack,
+        template: Json,
+        parameters: Mapping[str, Any],
+        replaced: Mapping[str, Any] | None = None,
+    ) -> None:
         self._stack = stack
         self._map: ResourceMap = stack.resource_map
         self._template = template
         self._parameters = dict(parameters)
+        self._former = dict(replaced or {})
+        self.replaced: dict[str, Any] = {}
 
     def run(self) -> None:
         """Create, update and delete.
@@ -105,47 +131,46 @@ class Deployment:
         before = resolved(self._map)
         self._load()
         wanted = active(self._template, self._map)
-        obsolete: list[tuple[str, Json, Any]] = []
+        existing = self._map._parsed_resources
         for name in in_order(wanted):
-            if name not in before:
+            if name not in existing:
                 self._guard(name, wanted[name], "CREATE", lambda name=name: self._map[name])
-                continue
-            desired = parsing.clean_json(wanted[name], self._map)
-            if desired != before[name]:
-                old = self._map._parsed_resources[name]
+            elif name in before and parsing.clean_json(wanted[name], self._map) != before[name]:
+                old = existing[name]
                 self._guard(name, wanted[name], "UPDATE", lambda name=name: self._update(name))
-                if self._map._parsed_resources[name] is not old:
-                    obsolete.append((name, before[name], old))
-        obsolete.extend(
-            (name, before[name], self._map._parsed_resources.pop(name))
-            for name in reversed(in_order(before))
-            if name not in wanted
-        )
-        self._clean_up(obsolete)
+                if existing[name] is not old:
+                    self.replaced[name] = old
+        removed = {name: existing.pop(name) for name in before if name not in wanted}
+        obsolete = {**self.replaced, **removed}
+        for name in (each for each in reversed(in_order(before)) if each in obsolete):
+            # A deletion that fails is told and fails no update: the resource is left behind.
+            with suppress(ResourceFailed):
+                self._remove(name, before[name], obsolete[name])
 
     def remove(self) -> None:
         """Delete every resource that is not to be retained.
 
         Raises:
-            ResourceFailed: at the first resource that failed.
+            ResourceFailed: at the first resource that failed; the stack still has it.
         """
         existing = resolved(self._map)
         for name in reversed(in_order(existing)):
-            resource = existing[name]
-            if resource.get("DeletionPolicy") == "Retain":
-                _tell(self._stack, name, resource["Type"], "DELETE_SKIPPED")
-            else:
-                old = self._map._parsed_resources.pop(name)
-                step = partial(self._delete, resource, old)
-                self._guard(name, resource, "DELETE", step)
+            self._remove(name, existing[name], self._map._parsed_resources[name])
+            del self._map._parsed_resources[name]
 
     def _load(self) -> None:
+        for name in self._map.resolved_parameters:
+            self._map._parsed_resources.pop(name, None)
+        self._map.resolved_parameters.clear()
         self._map._template = self._template
         self._map._resource_json_map = self._template["Resources"]
         self._map.input_parameters = self._parameters
         self._map.load()
 
     def _update(self, name: str) -> None:
+        if name in self._former:
+            self._map._parsed_resources[name] = self._former.pop(name)
+            return
         resource = self._template["Resources"][name]
         model = parsing.resource_class_from_type(resource["Type"])
         if hasattr(model.update_from_cloudformation_json, "__isabstractmethod__"):
@@ -159,47 +184,64 @@ class Deployment:
         )
         self._map._parsed_resources[name] = updated
 
-    def _clean_up(self, obsolete: list[tuple[str, Json, Any]]) -> None:
-        for name, resource, old in obsolete:
-            if resource.get("DeletionPolicy") != "Retain":
-                self._guard(name, resource, "DELETE", lambda r=resource, o=old: self._delete(r, o))
+    def _remove(self, name: str, resource: Json, old: Any) -> None:
+        if resource.get("DeletionPolicy") == "Retain":
+            _tell(self._stack, name, resource["Type"], "DELETE_SKIPPED", physical_id=_id(old))
+        else:
+            self._guard(name, resource, "DELETE", partial(self._delete, resource, old), old)
 
     def _delete(self, resource: Json, old: Any) -> None:
+        # moto leaves a bucket that has objects, and says nothing.
+        if resource["Type"] == "AWS::S3::Bucket" and old.keys:
+            raise ValidationError(message="The bucket you tried to delete is not empty")
         self._map._delete_resource(old, resource)
 
-    def _guard(self, name: str, resource: Json, action: str, step: Any) -> None:
+    def _guard(
+        self, name: str, resource: Json, action: str, step: Any, deleted: Any = None
+    ) -> None:
+        """Do it, and tell how it went, of the resource that is there or of the deleted one."""
         kind = resource["Type"]
-        _tell(self._stack, name, kind, f"{action}_IN_PROGRESS")
+
+        def tell(status: str, reason: str = "") -> None:
+            subject = deleted or self._map._parsed_resources.get(name)
+            _tell(self._stack, name, kind, f"{action}_{status}", reason, physical_id=_id(subject))
+
+        tell("IN_PROGRESS")
         try:
             step()
         except (JsonRESTError, ServiceException, KeyError, ValueError) as error:
             reason = getattr(error, "message", None) or str(error)
-            _tell(self._stack, name, kind, f"{action}_FAILED", reason)
+            tell("FAILED", reason)
             raise ResourceFailed(reason) from error
-        made = self._map._parsed_resources.get(name)
-        _tell(
-            self._stack,
-            name,
-            kind,
-            f"{action}_COMPLETE",
-            physical_id=str(getattr(made, "physical_resource_id", "") or ""),
-        )
+        tell("COMPLETE")
 
 
 def execute(backend: Any, change_set: ChangeSet) -> None:
-    """Execute a change set; on failure the stack is as it was before, as on AWS."""
+    """Execute a change set; on failure the stack is as it was before, as on AWS.
+
+    Raises:
+        CloudFormationError: the change set failed, or was executed already.
+    """
+    if change_set.execution_status != "AVAILABLE":
+        raise CloudFormationError(
+            "InvalidChangeSetStatus",
+            f"ChangeSet [{change_set.change_set_id}] cannot be executed in its current status of "
+            f"[{change_set.status}]",
+        )
     stack: Stack = backend.stacks[change_set.stack_id]
     kind = change_set.change_set_type
     before = (stack.template_dict, dict(stack.parameters)) if kind == "UPDATE" else None
     stack.status = f"{kind}_IN_PROGRESS"
     stack._add_stack_event(stack.status, resource_status_reason="User Initiated")
     stack.resource_map.cross_stack_resources = backend.exports
+    deployment = Deployment(stack, change_set.template_dict, change_set.parameters)
     try:
-        Deployment(stack, change_set.template_dict, change_set.parameters).run()
+        deployment.run()
         _finish(stack, change_set)
         backend.exports.update({export.name: export for export in stack.exports})
     except ResourceFailed:
-        _roll_back(stack, kind, before)
+        change_set.execution_status = "EXECUTE_FAILED"
+        _roll_back(stack, before, deployment.replaced)
         return
     stack.status = f"{kind}_COMPLETE"
     stack._add_stack_event(stack.status)
@@ -250,18 +292,27 @@ def _finish(stack: Stack, change_set: ChangeSet) -> None:
     change_set.execution_status = "EXECUTE_COMPLETE"
 
 
-def _roll_back(stack: Stack, kind: str, before: tuple[Json, dict[str, Any]] | None) -> None:
-    if before is None:
-        stack.status = "ROLLBACK_IN_PROGRESS"
-        stack._add_stack_event(stack.status)
-        stack.resource_map.delete()
-        stack.status = "ROLLBACK_COMPLETE"
-    else:
-        stack.status = f"{kind}_ROLLBACK_IN_PROGRESS"
-        stack._add_stack_event(stack.status)
-        Deployment(stack, *before).run()
-        stack.status = f"{kind}_ROLLBACK_COMPLETE"
+def _roll_back(
+    stack: Stack, before: tuple[Json, dict[str, Any]] | None, replaced: Mapping[str, Any]
+) -> None:
+    """To nothing, or to the former template and parameters."""
+    prefix = "ROLLBACK" if before is None else "UPDATE_ROLLBACK"
+    stack.status = f"{prefix}_IN_PROGRESS"
     stack._add_stack_event(stack.status)
+    try:
+        if before is None:
+            Deployment(stack, {}, {}).remove()
+        else:
+            Deployment(stack, *before, replaced).run()
+    except ResourceFailed:
+        stack.status = f"{prefix}_FAILED"
+    else:
+        stack.status = f"{prefix}_COMPLETE"
+    stack._add_stack_event(stack.status)
+
+
+def _id(resource: Any) -> str:
+    return str(getattr(resource, "physical_resource_id", "") or "")
 
 
 def _tell(
@@ -288,6 +339,22 @@ class _Response(CloudFormationResponse):
         if self._get_action() != "CreateChangeSet":
             super()._validate_different_update(*options)
 
+    # moto looks for a change set's name in every stack.
+    def describe_change_set(self) -> ActionResult:
+        return ActionResult(self._change_set())
+
+    def delete_change_set(self) -> ActionResult:
+        with suppress(CloudFormationError):
+            self.cloudformation_backend.delete_change_set(self._change_set().change_set_id)
+        return EmptyResult()
+
+    def _change_set(self) -> ChangeSet:
+        backend: Any = self.cloudformation_backend
+        found: ChangeSet = backend.find_change_set(
+            self._get_param("ChangeSetName"), self._get_param("StackName")
+        )
+        return found
+
 
 class LocalCloudFormationBackend(models.CloudFormationBackend):
     """The stacks and change sets of moto, deployed as above."""
@@ -304,8 +371,12 @@ class LocalCloudFormationBackend(models.CloudFormationBackend):
     def create_change_set(self, **options: Any) -> tuple[str, str]:  # type: ignore[override]
         template = models.Stack.parse_template(options["template"])
         check_template(template, options["parameters"])
+        # As CloudFormation keeps them: all of them, and as text, whatever YAML makes of a default.
+        options["parameters"] = {**defaults(template), **options["parameters"]}
         if options["change_set_type"] == "CREATE":
             self._make_room(options["stack_name"])
+        else:
+            self._refuse_if_never_created(options["stack_name"])
         change_set_id, stack_id = super().create_change_set(**options)
         stack, change_set = self.stacks[stack_id], self.change_sets[change_set_id]
         stack.resource_map.cross_stack_resources = self.exports
@@ -337,6 +408,14 @@ class LocalCloudFormationBackend(models.CloudFormationBackend):
                 )
             del self.stacks[stack.stack_id]
 
+    def _refuse_if_never_created(self, name: str) -> None:
+        """As moto does for UpdateStack."""
+        stack = self.get_stack(name)
+        if stack.status in {"REVIEW_IN_PROGRESS", "ROLLBACK_COMPLETE", "ROLLBACK_FAILED"}:
+            raise ValidationError(
+                message=f"Stack:{stack.stack_id} is in {stack.status} state and can not be updated."
+            )
+
     def delete_stack(self, name_or_stack_id: str) -> None:
         """Delete the resources in reverse order; what is to be retained stays.
 
@@ -362,17 +441,21 @@ class LocalCloudFormationBackend(models.CloudFormationBackend):
                     )
 
     def execute_change_set(self, change_set_name: str, stack_name: str | None = None) -> None:
-        execute(self, self._find_change_set(change_set_name, stack_name))
+        execute(self, self.find_change_set(change_set_name, stack_name))
 
-    def _find_change_set(self, name: str, stack_name: str | None) -> ChangeSet:
-        """By ID, or by name within its stack: other stacks may have one of the same name."""
+    def find_change_set(self, name: str, stack_name: str | None) -> ChangeSet:
+        """By ID, or by name within its stack: other stacks may have one of the same name.
+
+        Raises:
+            CloudFormationError: there is none.
+        """
         for change_set_id, change_set in reversed(self.change_sets.items()):
             if name == change_set_id or (
                 name == change_set.change_set_name
                 and stack_name in {None, change_set.stack_name, change_set.stack_id}
             ):
                 return change_set
-        raise ValidationError(message=f"ChangeSet [{name}] does not exist")
+        raise CloudFormationError("ChangeSetNotFound", f"ChangeSet [{name}] does not exist")
 
 
 def install() -> None:

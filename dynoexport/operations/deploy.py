@@ -106,9 +106,8 @@ def deploy(
         account, [target.stack for target in targets], approve=approve, on_event=on_event
     )
     done = [_deployment(account, target, changed) for target in targets]
-    if enabled is None:
-        for deployment in done:
-            _restore_trigger(account, deployment, was_on=triggers[deployment.table])
+    for deployment in done:
+        _settle_trigger(account, deployment, triggers[deployment.table], enabled)
     return done
 
 
@@ -280,13 +279,23 @@ def _trigger_is_on(account: Account, export: DeployedExport | None) -> bool | No
     return trigger.get("State") == "ACTIVATED"
 
 
-def _restore_trigger(account: Account, deployment: Deployment, *, was_on: bool | None) -> None:
-    """A new trigger is as its stack says, but ``enable`` and ``disable`` have the last word."""
-    name = naming.start_trigger(deployment.workflow)
-    if was_on is None or deployment.outcome == "unchanged":
+def _settle_trigger(
+    account: Account,
+    deployment: Deployment,
+    before: bool | None,
+    wanted: bool | None,
+) -> None:
+    """Leave the schedule as it was, or as it is wanted now.
+
+    A stack's parameter decides about a new trigger only; ``enable`` and ``disable`` have changed
+    an old one since.
+    """
+    state = wanted if wanted is not None else before
+    if state is None:
         return
+    name = naming.start_trigger(deployment.workflow)
     is_on = account.glue.get_trigger(Name=name)["Trigger"].get("State") == "ACTIVATED"
-    if was_on and not is_on:
+    if state and not is_on:
         account.glue.start_trigger(Name=name)
-    elif is_on and not was_on:
+    elif is_on and not state:
         account.glue.stop_trigger(Name=name)

@@ -60,13 +60,12 @@ def status(account: Account, *tables: str, now: datetime | None = None) -> list[
     Raises:
         NotExported: one of the tables is not exported.
     """
-    found = exports.find_all(account, tables)
-    known = exports.workflows(account, [export.workflow for export in found])
-    shown = _shown(account, found)
+    found = exports.find_all_described(account, tables)
+    shown = _shown(account, [export for export, _ in found])
     at = now or datetime.now(timezone.utc)
 
-    def one(export: DeployedExport) -> ExportStatus:
-        return _status(account, export, known.get(export.workflow, {}), shown, at)
+    def one(pair: tuple[DeployedExport, Mapping[str, Any]]) -> ExportStatus:
+        return _status(account, *pair, shown, at)
 
     return side_by_side(one, found)
 

@@ -85,7 +85,11 @@ def test_a_run_that_fails_for_good_leaves_the_view_alone(
     account.client("dynamodb").delete_table(TableName="Gone")
     run = account.run("Gone")
     assert (run.status, run.statistics["FailedActions"]) == ("COMPLETED", 1)
-    assert [node.state for node in run.nodes] == ["FAILED", workflow_runs.WAITING, workflow_runs.WAITING]
+    assert [node.state for node in run.nodes] == [
+        "FAILED",
+        workflow_runs.WAITING,
+        workflow_runs.WAITING,
+    ]
     assert "Gone" in run.nodes[0].error
     assert "\n" not in run.nodes[0].error
     assert account.rows("SELECT * FROM gone") == before
@@ -192,5 +196,9 @@ def test_runs_do_not_overlap_and_can_be_stopped(
     glue.stop_workflow_run(Name=name, RunId=first)
     *_, stopped = workflow_runs.watch(glue, name, first, seconds=0.3)
     assert stopped.status == "STOPPED"
-    assert [node.state for node in stopped.nodes] == ["STOPPED", workflow_runs.WAITING, workflow_runs.WAITING]
+    assert [node.state for node in stopped.nodes] == [
+        "STOPPED",
+        workflow_runs.WAITING,
+        workflow_runs.WAITING,
+    ]
     assert account.manifests("Once") == []

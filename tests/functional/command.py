@@ -1,0 +1,119 @@
+"""The ``dynoexport`` command as a process, and exports that need no Spark to have snapshots."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import boto3
+
+from dynoexport import naming
+from dynoexport.aws import Account
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from dynoexport.local.context import Endpoint
+
+COMMAND = str(Path(sys.executable).with_name("dynoexport"))
+
+
+@dataclass(frozen=True)
+class Command:
+    """``dynoexport`` in the environment of an endpoint."""
+
+    endpoint: Endpoint
+    extra: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def env(self) -> dict[str, str]:
+        home = {"PATH": os.environ["PATH"], "HOME": os.environ["HOME"]}
+        return {**home, **self.endpoint.env, **self.extra}
+
+    def __call__(self, *words: str, stdin: str | None = None) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [COMMAND, *words],
+            env=self.env,
+            capture_output=True,
+            text=True,
+            input=stdin,
+            stdin=subprocess.DEVNULL if stdin is None else None,
+            timeout=180,
+            check=False,
+        )
+
+    def ok(self, *words: str) -> str:
+        """What it prints; fails the test if it fails."""
+        done = self(*words)
+        assert done.returncode == 0, f"{words}\n{done.stdout}\n{done.stderr}"
+        return done.stdout
+
+    def json(self, *words: str) -> Any:
+        return json.loads(self.ok(*words, "--output", "json"))
+
+    def start(self, *words: str) -> subprocess.Popen[str]:
+        return subprocess.Popen(
+            [COMMAND, *words],
+            env=self.env,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+
+
+def library(endpoint: Endpoint) -> Account:
+    """The account as a program sees it, by ``import dynoexport``."""
+    session = boto3.Session(
+        aws_access_key_id=endpoint.env["AWS_ACCESS_KEY_ID"],
+        aws_secret_access_key=endpoint.env["AWS_SECRET_ACCESS_KEY"],
+    )
+    return Account(session, endpoint.region, endpoint.url)
+
+
+def create_table(endpoint: Endpoint, table: str) -> None:
+    endpoint.client("dynamodb").create_table(
+        TableName=table,
+        KeySchema=[{"AttributeName": "id", "KeyType": "HASH"}],
+        AttributeDefinitions=[{"AttributeName": "id", "AttributeType": "S"}],
+        BillingMode="PAY_PER_REQUEST",
+    )
+
+
+def put_snapshot(
+    endpoint: Endpoint, table: str, timestamp: str, items: Sequence[Mapping[str, Any]]
+) -> None:
+    """A json snapshot as the export job leaves one: a part file, then its manifest."""
+    s3, bucket = endpoint.client("s3"), naming.bucket(endpoint.account, endpoint.region)
+    body = "".join(json.dumps(item) + "\n" for item in items).encode()
+    key = f"{naming.snapshot_prefix(table, 'json', timestamp)}part-00000.json"
+    s3.put_object(Bucket=bucket, Key=key, Body=body)
+    manifest = {
+        "table": table,
+        "format": "json",
+        "snapshot_timestamp": timestamp,
+        "items": len(items),
+        "bytes": len(body),
+        "files": [{"key": key, "bytes": len(body)}],
+        "workflow_run_id": "wr_of_this_test",
+    }
+    s3.put_object(
+        Bucket=bucket,
+        Key=naming.manifest_key(table, "json", timestamp),
+        Body=json.dumps(manifest).encode(),
+    )
+
+
+def crawl(endpoint: Endpoint, table: str) -> None:
+    """Let the deployed crawler find what is there."""
+    glue, name = endpoint.client("glue"), naming.crawler(table, "json")
+    glue.start_crawler(Name=name)
+    while glue.get_crawler(Name=name)["Crawler"]["State"] != "READY":
+        time.sleep(0.1)
+    assert glue.get_crawler(Name=name)["Crawler"]["LastCrawl"]["Status"] == "SUCCEEDED"

@@ -1,0 +1,235 @@
+"""Snapshots by the command: listed, published, verified, pruned, destroyed."""
+
+from __future__ import annotations
+
+import json
+import uuid
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from command import Command, crawl, create_table, library, put_snapshot
+
+import dynoexport
+from dynoexport import naming, records
+from dynoexport.model import OutputFormat
+
+if TYPE_CHECKING:
+    from account import Account
+
+    from dynoexport.local.context import Endpoint
+
+OLD, MIDDLE, NEW = "2026-01-01T10:00", "2026-01-02T10:00", "2026-01-03T10:00"
+
+
+@pytest.fixture(scope="module")
+def command(account: Account) -> Command:
+    """In an account with the common stack and this version's scripts."""
+    found = Command(account.endpoint)
+    dynoexport.init(library(account.endpoint))
+    return found
+
+
+def exported(endpoint: Endpoint) -> str:
+    """A json export with three snapshots; the view shows the newest."""
+    name, account = f"T{uuid.uuid4().hex}", library(endpoint)
+    create_table(endpoint, name)
+    dynoexport.deploy(account, name, fmt=OutputFormat.JSON)
+    for number, timestamp in enumerate((OLD, MIDDLE, NEW), start=1):
+        put_snapshot(endpoint, name, timestamp, [{"id": f"{n}"} for n in range(number)])
+    crawl(endpoint, name)
+    dynoexport.publish(account, name, NEW)
+    return name
+
+
+@pytest.fixture
+def table(endpoint: Endpoint, command: Command) -> str:
+    return exported(endpoint)
+
+
+@pytest.fixture(scope="module")
+def untouched(endpoint: Endpoint, command: Command) -> str:
+    """For tests that change nothing."""
+    return exported(endpoint)
+
+
+def rows(command: Command, table: str) -> Any:
+    return command.json("query", table)
+
+
+def test_lists_the_newest_first_with_what_the_manifests_say(
+    command: Command, untouched: str
+) -> None:
+    found = command.json("snapshots", untouched)
+    assert [(each["snapshot"], each["items"], each["current"]) for each in found] == [
+        (NEW, 3, True),
+        (MIDDLE, 2, False),
+        (OLD, 1, False),
+    ]
+    assert list(found[0]) == list(records.KINDS["snapshot"][1])
+    lines = command.ok("snapshots", untouched).splitlines()
+    assert lines[0].split()[:3] == ["SNAPSHOT", "(UTC)", "STATE"]
+    assert lines[1].split()[:4] == [NEW, "current", "3", "1"]
+
+
+def test_an_incomplete_snapshot_is_told_and_never_published(
+    endpoint: Endpoint, command: Command, table: str
+) -> None:
+    bucket = naming.bucket(endpoint.account, endpoint.region)
+    endpoint.client("s3").delete_object(
+        Bucket=bucket, Key=naming.manifest_key(table, "json", MIDDLE)
+    )
+    found = {each["snapshot"]: each for each in command.json("snapshots", table)}
+    assert (found[MIDDLE]["complete"], found[MIDDLE]["items"]) == (False, None)
+    done = command("publish", table, MIDDLE)
+    assert done.returncode == 1
+    assert done.stderr.startswith(f"Error: {table} has no complete snapshot {MIDDLE}\n")
+    assert len(rows(command, table)) == 3
+
+
+def test_publishes_an_older_snapshot_and_back(command: Command, table: str) -> None:
+    done = command.json("publish", table, OLD)
+    assert (done["before"], done["snapshot"], done["items"]) == (NEW, OLD, 1)
+    assert list(done) == list(records.KINDS["published"][1])
+    assert len(rows(command, table)) == 1
+    assert command.json("status", table)[0]["snapshot"] == OLD
+    command.ok("publish", table, NEW)
+    assert len(rows(command, table)) == 3
+
+
+@pytest.mark.parametrize(
+    ("snapshot", "told"),
+    [
+        ("2026-01-09T10:00", "has no complete snapshot"),
+        ("yesterday", "names no snapshot"),
+        ("../../etc", "names no snapshot"),
+    ],
+)
+def test_refuses_to_publish_what_is_no_snapshot(
+    command: Command, untouched: str, snapshot: str, told: str
+) -> None:
+    done = command("publish", untouched, snapshot)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert told in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_verifies_a_whole_snapshot(command: Command, untouched: str) -> None:
+    found = command.json("verify", untouched)
+    assert (found["snapshot"], found["whole"], found["rows"], found["items"]) == (NEW, True, 3, 3)
+    assert list(found) == list(records.KINDS["verification"][1])
+    assert "whole" in command.ok("verify", untouched, OLD)
+
+
+@pytest.mark.parametrize("fault", ["gone", "cut", "extra", "empty"])
+def test_says_exactly_what_is_wrong_with_a_snapshot(
+    endpoint: Endpoint, command: Command, table: str, fault: str
+) -> None:
+    s3, bucket = endpoint.client("s3"), naming.bucket(endpoint.account, endpoint.region)
+    key = f"{naming.snapshot_prefix(table, 'json', NEW)}part-00000.json"
+    body = s3.get_object(Bucket=bucket, Key=key)["Body"].read()
+    if fault == "gone":
+        s3.delete_object(Bucket=bucket, Key=key)
+        expected = [f"{key} is missing", "the files hold 0 items, the manifest says 3"]
+    elif fault == "cut":
+        s3.put_object(Bucket=bucket, Key=key, Body=body[:-4])
+        expected = [
+            f"{key} has {len(body) - 4} bytes, its manifest says {len(body)}",
+            f"{key} cannot be read: ",
+            "the files hold 0 items, the manifest says 3",
+        ]
+    elif fault == "extra":
+        extra = key.replace("00000", "00001")
+        s3.put_object(Bucket=bucket, Key=extra, Body=body)
+        expected = [f"{extra} is not in the manifest"]
+    else:
+        s3.put_object(Bucket=bucket, Key=key, Body=b"\n" * len(body))
+        expected = [f"{key} cannot be read: ", "the files hold 0 items, the manifest says 3"]
+    done = command("verify", table, "--output", "json")
+    faults = json.loads(done.stdout)["faults"]
+    assert done.returncode == 1
+    assert [told.startswith(start) for told, start in zip(faults, expected, strict=True)] == [
+        True
+    ] * len(expected), faults
+
+
+def test_prune_shows_what_goes_and_asks_before(command: Command, untouched: str) -> None:
+    done = command("prune", untouched, "--keep", "1")
+    assert done.returncode == 2
+    assert "add --yes" in done.stderr
+    assert OLD in done.stderr
+    assert len(command.json("snapshots", untouched)) == 3
+
+
+def test_prune_keeps_the_newest_and_the_current(
+    endpoint: Endpoint, command: Command, table: str
+) -> None:
+    command.ok("publish", table, OLD)
+    done = command.json("prune", table, "--keep", "1", "--yes")
+    assert [each["snapshot"] for each in done["snapshots"]] == [MIDDLE]
+    assert list(done) == list(records.KINDS["pruned"][1])
+    left = [each["snapshot"] for each in command.json("snapshots", table)]
+    assert left == [NEW, OLD]
+    partitions = endpoint.client("glue").get_partitions(
+        DatabaseName=naming.DATABASE, TableName=naming.snapshots_table(table)
+    )["Partitions"]
+    assert sorted(each["Values"] for each in partitions) == [[OLD], [NEW]]
+    assert len(rows(command, table)) == 1
+
+
+def test_prune_by_age_never_takes_the_current(command: Command, table: str) -> None:
+    done = command.json("prune", table, "--older-than", "1d", "--yes")
+    assert [each["snapshot"] for each in done["snapshots"]] == [OLD, MIDDLE]
+    assert "Nothing to delete" in command.ok("prune", table, "--older-than", "1d", "--yes")
+
+
+@pytest.mark.parametrize(
+    "words",
+    [[], ["--keep", "1", "--older-than", "1d"], ["--keep", "-1"], ["--older-than", "soon"]],
+)
+def test_prune_refuses_what_it_does_not_understand(
+    command: Command, untouched: str, words: list[str]
+) -> None:
+    done = command("prune", untouched, *words, "--yes")
+    assert done.returncode == 2
+    assert len(command.json("snapshots", untouched)) == 3
+
+
+def test_destroy_keeps_the_data(endpoint: Endpoint, command: Command, table: str) -> None:
+    done = command.json("destroy", table, "--yes")
+    assert list(done) == list(records.KINDS["destroyed"][1])
+    assert (done["data_deleted"], done["snapshots"], done["objects"]) == (False, 3, 6)
+    assert done["catalog"] == [naming.view(table), naming.snapshots_table(table)]
+    assert keys(endpoint, table) == 6
+    gone = command("status", table)
+    assert (gone.returncode, gone.stdout) == (1, "")
+    assert f"{table} is not exported" in gone.stderr
+    assert table not in {each["table"] for each in command.json("status")}
+
+
+def test_data_that_a_stack_has_left_can_be_destroyed_later(
+    endpoint: Endpoint, command: Command, table: str
+) -> None:
+    command.ok("destroy", table, "--yes")
+    assert command("destroy", table, "--data", "--yes").returncode == 1
+    command.ok("destroy", table, "--format", "json", "--data", "--yes")
+    assert keys(endpoint, table) == 0
+
+
+def test_destroy_asks_before_anything(endpoint: Endpoint, command: Command, untouched: str) -> None:
+    done = command("destroy", untouched, "--data")
+    assert done.returncode == 2
+    assert "ALL DATA in S3: 3 snapshots, 6 objects" in done.stderr
+    assert keys(endpoint, untouched) == 6
+    assert command.json("status", untouched)[0]["table"] == untouched
+
+
+def test_what_was_kept_is_taken_up_by_the_next_deployment(command: Command, table: str) -> None:
+    command.ok("destroy", table, "--yes")
+    command.ok("deploy", table, "--format", "json", "--yes")
+    assert len(command.json("snapshots", table)) == 3
+
+
+def keys(endpoint: Endpoint, table: str) -> int:
+    s3, bucket = endpoint.client("s3"), naming.bucket(endpoint.account, endpoint.region)
+    prefixes = (naming.data_prefix(table, "json"), naming.manifest_prefix(table, "json"))
+    return sum(s3.list_objects_v2(Bucket=bucket, Prefix=prefix)["KeyCount"] for prefix in prefixes)
