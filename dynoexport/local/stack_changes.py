@@ -58,14 +58,24 @@ def in_order(resources: Mapping[str, Json]) -> list[str]:
     return list(ordered)
 
 
-def resolved(known: ResourceMap) -> dict[str, Json]:
-    """The properties that the existing resources were given."""
-    existing = {
+def _existing(known: ResourceMap) -> dict[str, Json]:
+    """The resources that exist, as their template has them."""
+    return {
         name: resource
         for name, resource in known._resource_json_map.items()
         if name in known._parsed_resources
     }
-    return {name: parsing.clean_json(value, known) for name, value in existing.items()}
+
+
+def resolved(known: ResourceMap) -> dict[str, Json]:
+    """The properties that the existing resources were given."""
+    return {name: parsing.clean_json(value, known) for name, value in _existing(known).items()}
+
+
+def deletion_order(known: ResourceMap) -> list[str]:
+    """The existing resources' names so that each stands before what it depends on."""
+    # Not of the resolved ones: they name no other resource any more.
+    return in_order(_existing(known))[::-1]
 
 
 def active(template: Json, known: ResourceMap) -> dict[str, Json]:
@@ -106,7 +116,7 @@ def planned(stack: Stack, template: Json, parameters: Mapping[str, Any]) -> list
             if replaced:
                 scratch._parsed_resources[name] = _Planned(name)
             changes.append(_change("Modify", name, kind, "True" if replaced else "False"))
-    removed = [name for name in reversed(in_order(before)) if name not in wanted_resources]
+    removed = [name for name in deletion_order(stack.resource_map) if name not in wanted_resources]
     changes.extend(_change("Remove", name, before[name]["Type"]) for name in removed)
     return changes
 

@@ -23,7 +23,7 @@ from moto.core.exceptions import JsonRESTError, ServiceException
 from moto.core.responses import ActionResult, EmptyResult
 
 from dynoexport.local import stack_changes
-from dynoexport.local.stack_changes import active, in_order, resolved
+from dynoexport.local.stack_changes import active, deletion_order, in_order, resolved
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -33,9 +33,20 @@ if TYPE_CHECKING:
 
 Json = dict[str, Any]
 
+# What the services answer of a resource that somebody else has deleted already.
+_GONE = frozenset(
+    {
+        "EntityNotFoundException",
+        "NoSuchBucket",
+        "NoSuchEntity",
+        "NotFound",
+        "ResourceNotFoundException",
+    }
+)
+
 
 class ResourceFailed(Exception):
-    """A resource that could not be created, updated or deleted, with the service's words."""
+    """A resource that could not be created, updated or deleted; its event has the reason."""
 
 
 # --- checks before anything is created ----------------------------------------------------------
@@ -63,10 +74,17 @@ def check_template(template: Json, given: Mapping[str, Any]) -> None:
 def defaults(template: Json) -> dict[str, str]:
     """The parameters' defaults as text."""
     return {
-        name: str(parameter["Default"])
+        name: _text(parameter["Default"])
         for name, parameter in template.get("Parameters", {}).items()
         if "Default" in parameter
     }
+
+
+def _text(value: Any) -> str:
+    """A parameter as CloudFormation keeps it, whatever YAML or moto made of it."""
+    if isinstance(value, list):
+        return ",".join(_text(each) for each in value)
+    return str(value).lower() if isinstance(value, bool) else str(value)
 
 
 def _check_parameter(name: str, parameter: Json, value: str) -> None:
@@ -128,7 +146,7 @@ class Deployment:
         Raises:
             ResourceFailed: at the first resource that failed; nothing is rolled back here.
         """
-        before = resolved(self._map)
+        before, backwards = resolved(self._map), deletion_order(self._map)
         self._load()
         wanted = active(self._template, self._map)
         existing = self._map._parsed_resources
@@ -142,7 +160,7 @@ class Deployment:
                     self.replaced[name] = old
         removed = {name: existing.pop(name) for name in before if name not in wanted}
         obsolete = {**self.replaced, **removed}
-        for name in (each for each in reversed(in_order(before)) if each in obsolete):
+        for name in (each for each in backwards if each in obsolete):
             # A deletion that fails is told and fails no update: the resource is left behind.
             with suppress(ResourceFailed):
                 self._remove(name, before[name], obsolete[name])
@@ -153,10 +171,16 @@ class Deployment:
         Raises:
             ResourceFailed: at the first resource that failed; the stack still has it.
         """
-        existing = resolved(self._map)
-        for name in reversed(in_order(existing)):
-            self._remove(name, existing[name], self._map._parsed_resources[name])
-            del self._map._parsed_resources[name]
+        resources, existing = resolved(self._map), self._map._parsed_resources
+        backwards = deletion_order(self._map)
+        try:
+            for name in backwards:
+                self._remove(name, resources[name], existing[name])
+                del existing[name]
+        finally:
+            # moto creates what is asked for and in the template.
+            left = self._map._resource_json_map
+            self._map._resource_json_map = {key: left[key] for key in left if key in existing}
 
     def _load(self) -> None:
         for name in self._map.resolved_parameters:
@@ -194,7 +218,12 @@ class Deployment:
         # moto leaves a bucket that has objects, and says nothing.
         if resource["Type"] == "AWS::S3::Bucket" and old.keys:
             raise ValidationError(message="The bucket you tried to delete is not empty")
-        self._map._delete_resource(old, resource)
+        try:
+            self._map._delete_resource(old, resource)
+        except (JsonRESTError, ServiceException) as error:
+            code = error.error_type if isinstance(error, JsonRESTError) else error.code
+            if code not in _GONE:
+                raise
 
     def _guard(
         self, name: str, resource: Json, action: str, step: Any, deleted: Any = None
@@ -212,7 +241,9 @@ class Deployment:
         except (JsonRESTError, ServiceException, KeyError, ValueError) as error:
             reason = getattr(error, "message", None) or str(error)
             tell("FAILED", reason)
-            raise ResourceFailed(reason) from error
+            raise ResourceFailed(
+                f"The following resource(s) failed to {action.lower()}: [{name}]."
+            ) from error
         tell("COMPLETE")
 
 
@@ -239,9 +270,9 @@ def execute(backend: Any, change_set: ChangeSet) -> None:
         deployment.run()
         _finish(stack, change_set)
         backend.exports.update({export.name: export for export in stack.exports})
-    except ResourceFailed:
+    except ResourceFailed as failure:
         change_set.execution_status = "EXECUTE_FAILED"
-        _roll_back(stack, before, deployment.replaced)
+        _roll_back(stack, before, deployment.replaced, str(failure))
         return
     stack.status = f"{kind}_COMPLETE"
     stack._add_stack_event(stack.status)
@@ -251,13 +282,16 @@ def delete(stack: Stack) -> None:
     """Delete a stack's resources, last created first."""
     stack.status = "DELETE_IN_PROGRESS"
     stack._add_stack_event(stack.status, resource_status_reason="User Initiated")
+    # moto makes outputs anew of the resources whenever it is asked for them.
+    stack.output_map = parsing.OutputMap(stack.resource_map, {}, stack.stack_id)
+    reason = None
     try:
         Deployment(stack, stack.template_dict or {}, stack.parameters).remove()
-    except ResourceFailed:
-        stack.status = "DELETE_FAILED"
+    except ResourceFailed as failure:
+        stack.status, reason = "DELETE_FAILED", str(failure)
     else:
         stack.status = "DELETE_COMPLETE"
-    stack._add_stack_event(stack.status)
+    stack._add_stack_event(stack.status, resource_status_reason=reason)
 
 
 def _imports(stack: Stack, export: str) -> bool:
@@ -293,22 +327,26 @@ def _finish(stack: Stack, change_set: ChangeSet) -> None:
 
 
 def _roll_back(
-    stack: Stack, before: tuple[Json, dict[str, Any]] | None, replaced: Mapping[str, Any]
+    stack: Stack,
+    before: tuple[Json, dict[str, Any]] | None,
+    replaced: Mapping[str, Any],
+    reason: str,
 ) -> None:
     """To nothing, or to the former template and parameters."""
     prefix = "ROLLBACK" if before is None else "UPDATE_ROLLBACK"
     stack.status = f"{prefix}_IN_PROGRESS"
-    stack._add_stack_event(stack.status)
+    stack._add_stack_event(stack.status, resource_status_reason=reason)
+    failed = None
     try:
         if before is None:
             Deployment(stack, {}, {}).remove()
         else:
             Deployment(stack, *before, replaced).run()
-    except ResourceFailed:
-        stack.status = f"{prefix}_FAILED"
+    except ResourceFailed as failure:
+        stack.status, failed = f"{prefix}_FAILED", str(failure)
     else:
         stack.status = f"{prefix}_COMPLETE"
-    stack._add_stack_event(stack.status)
+    stack._add_stack_event(stack.status, resource_status_reason=failed)
 
 
 def _id(resource: Any) -> str:
@@ -370,9 +408,10 @@ class LocalCloudFormationBackend(models.CloudFormationBackend):
 
     def create_change_set(self, **options: Any) -> tuple[str, str]:  # type: ignore[override]
         template = models.Stack.parse_template(options["template"])
-        check_template(template, options["parameters"])
-        # As CloudFormation keeps them: all of them, and as text, whatever YAML makes of a default.
-        options["parameters"] = {**defaults(template), **options["parameters"]}
+        # A previous value is a number or a list here, and moto would make 0 of 0.5.
+        given = {name: _text(value) for name, value in options["parameters"].items()}
+        check_template(template, given)
+        options["parameters"] = {**defaults(template), **given}
         if options["change_set_type"] == "CREATE":
             self._make_room(options["stack_name"])
         else:
@@ -425,10 +464,10 @@ class LocalCloudFormationBackend(models.CloudFormationBackend):
         for stack in list(self.stacks.values()):
             if name_or_stack_id in {stack.name, stack.stack_id}:
                 self._refuse_if_imported(stack)
+                for export in stack.exports:
+                    self.exports.pop(export.name, None)
                 delete(stack)
                 if stack.status == "DELETE_COMPLETE":
-                    for export in stack.exports:
-                        self.exports.pop(export.name, None)
                     self.deleted_stacks[stack.stack_id] = self.stacks.pop(stack.stack_id)
 
     def _refuse_if_imported(self, stack: Stack) -> None:

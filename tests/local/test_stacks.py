@@ -30,23 +30,61 @@ class Cloud:
         self.stacks: set[str] = set()
         self._numbers = itertools.count()
 
-    def deploy(self, stack: str, resources: Any, **template: Any) -> str:
-        """Deploy; the status the stack ends in."""
+    def plan(self, stack: str, resources: Any, **template: Any) -> dict[str, Any]:
+        """Make a change set of type ``kind`` and describe it.
+
+        Of the parameters ``given``, None is the previous value.
+        """
         parameters = template.pop("given", {})
+        name = f"change-{next(self._numbers)}"
         self.api.create_change_set(
             StackName=stack,
-            ChangeSetName=f"change-{next(self._numbers)}",
-            ChangeSetType="UPDATE" if stack in self.stacks else "CREATE",
+            ChangeSetName=name,
+            ChangeSetType=template.pop("kind", "UPDATE" if stack in self.stacks else "CREATE"),
             TemplateBody=json.dumps({"Resources": resources, **template}),
             Parameters=[
-                {"ParameterKey": key, "ParameterValue": value} for key, value in parameters.items()
+                {"ParameterKey": key, "UsePreviousValue": True}
+                if value is None
+                else {"ParameterKey": key, "ParameterValue": value}
+                for key, value in parameters.items()
             ],
         )
-        self.api.execute_change_set(
-            StackName=stack, ChangeSetName=f"change-{next(self._numbers) - 1}"
-        )
         self.stacks.add(stack)
-        return str(self.api.describe_stacks(StackName=stack)["Stacks"][0]["StackStatus"])
+        found: dict[str, Any] = self.api.describe_change_set(StackName=stack, ChangeSetName=name)
+        return found
+
+    def execute(self, plan: dict[str, Any]) -> str:
+        """The status the stack ends in."""
+        self.api.execute_change_set(
+            StackName=plan["StackName"], ChangeSetName=plan["ChangeSetName"]
+        )
+        return self.status(plan["StackName"])
+
+    def deploy(self, stack: str, resources: Any, **template: Any) -> str:
+        """Deploy; the status the stack ends in."""
+        return self.execute(self.plan(stack, resources, **template))
+
+    def describe(self, stack: str) -> dict[str, Any]:
+        found: dict[str, Any] = self.api.describe_stacks(StackName=stack)["Stacks"][0]
+        return found
+
+    def status(self, stack: str) -> str:
+        return str(self.describe(stack)["StackStatus"])
+
+    def events(self, stack: str, since: str) -> list[str]:
+        """The resources and what became of them, oldest first, after the stack was ``since``."""
+        told = self.api.describe_stack_events(StackName=stack)["StackEvents"]
+        found: list[str] = []
+        for event in told:
+            own = event["PhysicalResourceId"] == event["StackId"]
+            if own and event["ResourceStatus"] == since:
+                break
+            who = "stack" if own else event["LogicalResourceId"]
+            found.insert(0, f"{who} {event['ResourceStatus']}")
+        return found
+
+    def buckets(self) -> set[str]:
+        return {found["Name"] for found in self.s3.list_buckets()["Buckets"]}
 
     def reasons(self, stack: str) -> list[tuple[str, str, str]]:
         """What failed: logical ID, status, reason."""
@@ -98,6 +136,17 @@ def bucket(name: str, **fields: Any) -> dict[str, Any]:
     return {"Type": "AWS::S3::Bucket", "Properties": {"BucketName": name}, **fields}
 
 
+def changes(plan: dict[str, Any]) -> list[tuple[str, str, str | None]]:
+    """What a change set would do: action, logical ID, replacement."""
+    found = [change["ResourceChange"] for change in plan["Changes"]]
+    return [(each["Action"], each["LogicalResourceId"], each.get("Replacement")) for each in found]
+
+
+def given_name() -> dict[str, Any]:
+    """A template's parameters: one that has no default."""
+    return {"Name": {"Type": "String"}}
+
+
 # --- refusals before anything is created --------------------------------------------------------
 @pytest.mark.endpoint
 def test_an_unknown_resource_type_is_refused_by_name(cloud: Cloud) -> None:
@@ -130,6 +179,253 @@ def test_a_parameter_outside_its_constraints_is_refused(
     flow = {"Flow": workflow("constrained")}
     with pytest.raises(ClientError, match=said):
         cloud.deploy("constrained", flow, Parameters=parameters, given={"P": value})
+
+
+@pytest.mark.endpoint
+def test_a_parameter_without_a_value_is_refused(cloud: Cloud) -> None:
+    """No stack is made to be reviewed."""
+    with pytest.raises(ClientError, match=r"Parameters: \[Name\] must have values"):
+        cloud.plan("valueless", {"Flow": workflow("valueless")}, Parameters=given_name())
+    with pytest.raises(ClientError, match="does not exist"):
+        cloud.describe("valueless")
+
+
+# --- change sets --------------------------------------------------------------------------------
+@pytest.mark.endpoint
+def test_a_change_set_tells_what_it_would_do_in_order(cloud: Cloud) -> None:
+    """Each resource after what it needs, removals last and in reverse, nothing done so far."""
+    before = {
+        "GoneToo": workflow("planned-gone-too", Description={"Ref": "Gone"}),
+        "Gone": bucket("planned-gone"),
+        "Start": start("planned-start"),
+        "Flow": workflow("planned"),
+        "Same": bucket("planned-same"),
+        "Moved": bucket("planned-old"),
+    }
+    cloud.deploy("planned", before)
+    after = {
+        "Start": start("planned-start", Schedule=WEEKLY),
+        "Flow": workflow("planned", Description={"Ref": "Moved"}),
+        "Same": bucket("planned-same"),
+        "New": bucket("planned-new", DependsOn="Moved"),
+        "Moved": bucket("planned-moved"),
+    }
+    plan = cloud.plan("planned", after)
+    assert (plan["Status"], plan["ExecutionStatus"]) == ("CREATE_COMPLETE", "AVAILABLE")
+    assert changes(plan) == [
+        ("Modify", "Moved", "True"),
+        ("Modify", "Flow", "False"),
+        ("Modify", "Start", "False"),
+        ("Add", "New", None),
+        ("Remove", "GoneToo", None),
+        ("Remove", "Gone", None),
+    ]
+    assert cloud.triggers("planned")["planned-start"]["Schedule"] == DAILY
+    assert cloud.execute(plan) == "UPDATE_COMPLETE"
+    assert cloud.triggers("planned")["planned-start"]["Schedule"] == WEEKLY
+
+
+@pytest.mark.endpoint
+@pytest.mark.parametrize(
+    ("properties", "replaced"),
+    [
+        ({"Name": "other-start"}, "True"),
+        ({"Type": "ON_DEMAND"}, "True"),
+        ({"WorkflowName": "another"}, "True"),
+        ({"Schedule": WEEKLY}, "False"),
+        ({"Actions": [{"JobName": "other"}]}, "False"),
+    ],
+)
+def test_a_property_replaces_a_trigger_or_changes_it(
+    cloud: Cloud, properties: dict[str, Any], replaced: str
+) -> None:
+    """As AWS documents it for each."""
+    flow = workflow("judged")
+    cloud.deploy("judged", {"Flow": flow, "Start": start("judged-start")})
+    changed = start("judged-start")
+    changed["Properties"].update(properties)
+    plan = cloud.plan("judged", {"Flow": flow, "Start": changed})
+    assert changes(plan) == [("Modify", "Start", replaced)]
+
+
+@pytest.mark.endpoint
+def test_a_condition_decides_what_is_added_and_removed(cloud: Cloud) -> None:
+    """A resource whose condition is false is no part of the stack."""
+    resources = {
+        "Flow": workflow("conditional"),
+        "Extra": bucket("conditional-extra", Condition="Asked"),
+    }
+    template = {
+        "Parameters": {"Ask": {"Type": "String", "Default": "no"}},
+        "Conditions": {"Asked": {"Fn::Equals": [{"Ref": "Ask"}, "yes"]}},
+    }
+    plan = cloud.plan("conditional", resources, **template)
+    assert changes(plan) == [("Add", "Flow", None)]
+    cloud.execute(plan)
+    for value, action in (("yes", "Add"), ("no", "Remove")):
+        plan = cloud.plan("conditional", resources, given={"Ask": value}, **template)
+        assert changes(plan) == [(action, "Extra", None)]
+        cloud.execute(plan)
+        assert ("conditional-extra" in cloud.buckets()) is (value == "yes")
+
+
+@pytest.mark.endpoint
+@pytest.mark.parametrize(
+    ("first", "then"),
+    [
+        ({"Ref": "Name"}, {"Ref": "Name"}),
+        ({"Fn::Sub": "${Name}"}, {"Ref": "Name"}),
+        ("unchanged", {"Fn::Join": ["", ["un", "changed"]]}),
+    ],
+)
+def test_an_update_without_effect_is_a_failed_change_set(
+    cloud: Cloud, first: Any, then: Any
+) -> None:
+    """Whether the templates are the same or come to the same; it cannot be executed."""
+    options: dict[str, Any] = {"Parameters": given_name(), "given": {"Name": "unchanged"}}
+    cloud.deploy("unchanged", {"Flow": workflow(first)}, **options)
+    plan = cloud.plan("unchanged", {"Flow": workflow(then)}, **options)
+    assert (plan["Status"], plan["ExecutionStatus"]) == ("FAILED", "UNAVAILABLE")
+    assert "didn't contain changes" in plan["StatusReason"]
+    assert plan["Changes"] == []
+    with pytest.raises(ClientError, match=r"cannot be executed.*\[FAILED\]"):
+        cloud.execute(plan)
+    assert cloud.status("unchanged") == "CREATE_COMPLETE"
+
+
+@pytest.mark.endpoint
+def test_an_output_alone_is_a_change(cloud: Cloud) -> None:
+    flow = {"Flow": workflow("told")}
+    cloud.deploy("told", flow, Outputs={"Out": {"Value": "before"}})
+    assert cloud.deploy("told", flow, Outputs={"Out": {"Value": "after"}}) == "UPDATE_COMPLETE"
+    assert cloud.describe("told")["Outputs"] == [{"OutputKey": "Out", "OutputValue": "after"}]
+
+
+@pytest.mark.endpoint
+def test_a_change_set_is_executed_once(cloud: Cloud) -> None:
+    plan = cloud.plan("once", {"Flow": workflow("once")})
+    cloud.execute(plan)
+    with pytest.raises(ClientError, match="cannot be executed") as caught:
+        cloud.execute(plan)
+    assert caught.value.response["Error"]["Code"] == "InvalidChangeSetStatus"
+
+
+@pytest.mark.endpoint
+def test_stacks_may_have_change_sets_of_one_name(cloud: Cloud) -> None:
+    """Each is described and deleted within its stack."""
+    for stack in ("named-one", "named-two"):
+        cloud.stacks.add(stack)
+        cloud.api.create_change_set(
+            StackName=stack,
+            ChangeSetName="same",
+            ChangeSetType="CREATE",
+            TemplateBody=json.dumps({"Resources": {"Flow": workflow(stack)}}),
+        )
+    found = cloud.api.describe_change_set(StackName="named-one", ChangeSetName="same")
+    assert found["StackName"] == "named-one"
+    cloud.api.delete_change_set(StackName="named-two", ChangeSetName="same")
+    cloud.api.describe_change_set(StackName="named-one", ChangeSetName="same")
+    with pytest.raises(cloud.api.exceptions.ChangeSetNotFoundException):
+        cloud.api.describe_change_set(StackName="named-two", ChangeSetName="same")
+
+
+@pytest.mark.endpoint
+def test_a_stack_under_review_gives_way_to_the_next_change_set(cloud: Cloud) -> None:
+    """There is one stack of the name, the latter's."""
+    first = cloud.plan("reviewed", {"Flow": workflow("review-one")})
+    assert cloud.status("reviewed") == "REVIEW_IN_PROGRESS"
+    second = cloud.plan("reviewed", {"Flow": workflow("review-two")}, kind="CREATE")
+    found = cloud.api.describe_stacks()["Stacks"]
+    ids = [stack["StackId"] for stack in found if stack["StackName"] == "reviewed"]
+    assert ids == [second["StackId"]] != [first["StackId"]]
+    assert cloud.execute(second) == "CREATE_COMPLETE"
+    assert "review-two" in cloud.workflows()
+    assert "review-one" not in cloud.workflows()
+
+
+@pytest.mark.endpoint
+def test_an_existing_stack_cannot_be_created(cloud: Cloud) -> None:
+    flow = {"Flow": workflow("existing")}
+    cloud.deploy("existing", flow)
+    with pytest.raises(ClientError, match="already exists") as caught:
+        cloud.plan("existing", flow, kind="CREATE")
+    assert caught.value.response["Error"]["Code"] == "ValidationError"
+    assert cloud.status("existing") == "CREATE_COMPLETE"
+
+
+@pytest.mark.endpoint
+def test_a_stack_that_does_not_exist_cannot_be_updated(cloud: Cloud) -> None:
+    with pytest.raises(ClientError, match="does not exist"):
+        cloud.plan("missing", {"Flow": workflow("missing")}, kind="UPDATE")
+
+
+# --- creation, and its failure ------------------------------------------------------------------
+@pytest.mark.endpoint
+def test_events_tell_each_resource_newest_first(cloud: Cloud) -> None:
+    """In progress, then complete, between the stack's own two."""
+    resources = {"Start": start("evented-start"), "Flow": workflow("evented")}
+    cloud.deploy("evented", resources)
+    assert cloud.events("evented", since="REVIEW_IN_PROGRESS") == [
+        "stack CREATE_IN_PROGRESS",
+        "Flow CREATE_IN_PROGRESS",
+        "Flow CREATE_COMPLETE",
+        "Start CREATE_IN_PROGRESS",
+        "Start CREATE_COMPLETE",
+        "stack CREATE_COMPLETE",
+    ]
+    told = cloud.api.describe_stack_events(StackName="evented")["StackEvents"]
+    times = [event["Timestamp"] for event in told]
+    assert times == sorted(times, reverse=True)
+    assert len({event["EventId"] for event in told}) == len(told)
+    assert told[1]["ResourceType"] == "AWS::Glue::Trigger"
+    assert told[1]["PhysicalResourceId"] == "evented-start"
+
+
+@pytest.mark.endpoint
+def test_a_failed_creation_is_rolled_back(cloud: Cloud) -> None:
+    """In reverse; what was not reached was never there, what is to be retained stays."""
+    cloud.deploy("obstacle", {"Bucket": bucket("obstacle")})
+    resources = {
+        "Flow": workflow("failing"),
+        "Start": start("failing-start"),
+        "Kept": bucket("failing-kept", DeletionPolicy="Retain"),
+        "Taken": bucket("obstacle"),
+        "Never": bucket("failing-never"),
+    }
+    assert cloud.deploy("failing", resources) == "ROLLBACK_COMPLETE"
+    assert cloud.events("failing", since="CREATE_IN_PROGRESS")[-9:] == [
+        "Taken CREATE_IN_PROGRESS",
+        "Taken CREATE_FAILED",
+        "stack ROLLBACK_IN_PROGRESS",
+        "Kept DELETE_SKIPPED",
+        "Start DELETE_IN_PROGRESS",
+        "Start DELETE_COMPLETE",
+        "Flow DELETE_IN_PROGRESS",
+        "Flow DELETE_COMPLETE",
+        "stack ROLLBACK_COMPLETE",
+    ]
+    ((logical, status, reason),) = cloud.reasons("failing")
+    assert (logical, status) == ("Taken", "CREATE_FAILED")
+    assert "bucket name is not available" in reason
+    assert cloud.api.list_stack_resources(StackName="failing")["StackResourceSummaries"] == []
+    assert "failing" not in cloud.workflows()
+    assert {"failing-kept", "obstacle"} <= cloud.buckets()
+    assert "failing-never" not in cloud.buckets()
+    cloud.s3.delete_bucket(Bucket="failing-kept")
+
+
+@pytest.mark.endpoint
+def test_a_stack_whose_creation_failed_can_only_be_deleted(cloud: Cloud) -> None:
+    """Its name is free again afterwards."""
+    taken = {"One": workflow("doomed"), "Two": workflow("doomed")}
+    assert cloud.deploy("doomed", taken) == "ROLLBACK_COMPLETE"
+    flow = {"Flow": workflow("doomed")}
+    with pytest.raises(ClientError, match="is in ROLLBACK_COMPLETE state and can not be updated"):
+        cloud.plan("doomed", flow, kind="UPDATE")
+    with pytest.raises(ClientError, match="already exists"):
+        cloud.plan("doomed", flow, kind="CREATE")
+    cloud.api.delete_stack(StackName="doomed")
+    assert cloud.execute(cloud.plan("doomed", flow, kind="CREATE")) == "CREATE_COMPLETE"
 
 
 # --- one start trigger a workflow ---------------------------------------------------------------
@@ -224,6 +520,89 @@ def test_a_failed_update_undoes_what_it_had_already_changed(cloud: Cloud) -> Non
     assert list(cloud.triggers("undone")) == ["u1"]
 
 
+@pytest.mark.endpoint
+def test_a_failed_update_gives_replaced_resources_their_place_back(cloud: Cloud) -> None:
+    """The successor goes; what was not reached is not touched."""
+    before = {
+        "Flow": workflow("stayed", Description="first"),
+        "Start": start("stayed-start"),
+        "Last": workflow("stayed-last"),
+        "Left": workflow("stayed-left"),
+    }
+    cloud.deploy("stayed", before)
+    after = {
+        "Flow": workflow("successor", Description="second"),
+        "New": bucket("stayed-new"),
+        "Taken": workflow("stayed"),
+        "Start": {**start("successor-start"), "DependsOn": "Taken"},
+        "Last": workflow("stayed-last"),
+    }
+    assert cloud.deploy("stayed", after) == "UPDATE_ROLLBACK_COMPLETE"
+    assert cloud.events("stayed", since="UPDATE_IN_PROGRESS") == [
+        "Flow UPDATE_IN_PROGRESS",
+        "Flow UPDATE_COMPLETE",
+        "New CREATE_IN_PROGRESS",
+        "New CREATE_COMPLETE",
+        "Taken CREATE_IN_PROGRESS",
+        "Taken CREATE_FAILED",
+        "stack UPDATE_ROLLBACK_IN_PROGRESS",
+        "Flow UPDATE_IN_PROGRESS",
+        "Flow UPDATE_COMPLETE",
+        "Start UPDATE_IN_PROGRESS",
+        "Start UPDATE_COMPLETE",
+        "New DELETE_IN_PROGRESS",
+        "New DELETE_COMPLETE",
+        "Flow DELETE_IN_PROGRESS",
+        "Flow DELETE_COMPLETE",
+        "stack UPDATE_ROLLBACK_COMPLETE",
+    ]
+    assert {"stayed", "stayed-last", "stayed-left"} <= set(cloud.workflows())
+    assert "successor" not in cloud.workflows()
+    assert cloud.glue.get_workflow(Name="stayed")["Workflow"]["Description"] == "first"
+    assert list(cloud.triggers("stayed")) == ["stayed-start"]
+    assert cloud.deploy("stayed", {"Flow": before["Flow"]}) == "UPDATE_COMPLETE"
+    assert cloud.triggers("stayed") == {}
+
+
+@pytest.mark.endpoint
+def test_a_parameter_that_left_the_template_is_no_longer_told(cloud: Cloud) -> None:
+    options = {"Parameters": given_name(), "given": {"Name": "left"}}
+    cloud.deploy("left", {"Flow": workflow({"Ref": "Name"})}, **options)
+    assert cloud.describe("left")["Parameters"] == [
+        {"ParameterKey": "Name", "ParameterValue": "left"}
+    ]
+    cloud.deploy("left", {"Flow": workflow("left", Description="literal")})
+    assert cloud.describe("left").get("Parameters", []) == []
+
+
+@pytest.mark.endpoint
+@pytest.mark.parametrize(
+    ("kind", "default", "text"),
+    [
+        ("Number", 0.5, "0.5"),
+        ("Number", 7, "7"),
+        ("String", True, "true"),
+        ("String", "0010", "0010"),
+        ("CommaDelimitedList", "a,b", "a,b"),
+    ],
+)
+def test_previous_values_stay_what_they_were(
+    cloud: Cloud, kind: str, default: Any, text: str
+) -> None:
+    """Update after update."""
+    parameters = {"P": {"Type": kind, "Default": default}}
+    read = {"Fn::Join": [",", {"Ref": "P"}]} if "List" in kind else {"Fn::Sub": "${P}"}
+    for number in range(3):
+        cloud.deploy(
+            "kept-value",
+            {"Flow": workflow("kept-value", Description=f"{number}")},
+            Parameters=parameters,
+            given={"P": None} if number else {},
+            Outputs={"Value": {"Value": read}},
+        )
+        assert cloud.describe("kept-value")["Outputs"][0]["OutputValue"] == text
+
+
 # --- deletions ----------------------------------------------------------------------------------
 @pytest.mark.endpoint
 def test_what_left_the_template_is_deleted_unless_retained(cloud: Cloud) -> None:
@@ -232,9 +611,8 @@ def test_what_left_the_template_is_deleted_unless_retained(cloud: Cloud) -> None
     kept = bucket("retained-on-update", DeletionPolicy="Retain")
     cloud.deploy("kept", {**flow, "Kept": kept, "Gone": bucket("gone-on-update")})
     assert cloud.deploy("kept", flow) == "UPDATE_COMPLETE"
-    names = {found["Name"] for found in cloud.s3.list_buckets()["Buckets"]}
-    assert "retained-on-update" in names
-    assert "gone-on-update" not in names
+    assert "retained-on-update" in cloud.buckets()
+    assert "gone-on-update" not in cloud.buckets()
     cloud.s3.delete_bucket(Bucket="retained-on-update")
 
 
@@ -244,10 +622,129 @@ def test_a_retained_bucket_outlives_its_stack(cloud: Cloud) -> None:
     kept = bucket("retained-on-delete", DeletionPolicy="Retain")
     cloud.deploy("outlived", {"Kept": kept, "Gone": bucket("gone-on-delete")})
     cloud.api.delete_stack(StackName="outlived")
-    names = {found["Name"] for found in cloud.s3.list_buckets()["Buckets"]}
-    assert "retained-on-delete" in names
-    assert "gone-on-delete" not in names
+    assert "retained-on-delete" in cloud.buckets()
+    assert "gone-on-delete" not in cloud.buckets()
     cloud.s3.delete_bucket(Bucket="retained-on-delete")
+
+
+@pytest.mark.endpoint
+def test_a_stack_is_deleted_in_reverse(cloud: Cloud) -> None:
+    """What is to be retained is told as skipped."""
+    resources = {
+        "Start": start("reversed-start"),
+        "Kept": bucket("reversed-kept", DeletionPolicy="Retain", DependsOn="Flow"),
+        "Flow": workflow("reversed"),
+        "Last": bucket("reversed-last"),
+    }
+    cloud.deploy("reversed", resources)
+    stack = cloud.describe("reversed")["StackId"]
+    cloud.api.delete_stack(StackName="reversed")
+    assert cloud.events(stack, since="CREATE_COMPLETE") == [
+        "stack DELETE_IN_PROGRESS",
+        "Last DELETE_IN_PROGRESS",
+        "Last DELETE_COMPLETE",
+        "Kept DELETE_SKIPPED",
+        "Start DELETE_IN_PROGRESS",
+        "Start DELETE_COMPLETE",
+        "Flow DELETE_IN_PROGRESS",
+        "Flow DELETE_COMPLETE",
+        "stack DELETE_COMPLETE",
+    ]
+    cloud.s3.delete_bucket(Bucket="reversed-kept")
+
+
+@pytest.mark.endpoint
+def test_a_deleted_stack_is_known_by_its_id_alone(cloud: Cloud) -> None:
+    """As DELETE_COMPLETE, with its events, beside a new stack of the same name."""
+    flow = {"Flow": workflow("forgotten")}
+    cloud.deploy("forgotten", flow)
+    stack = cloud.describe("forgotten")["StackId"]
+    cloud.api.delete_stack(StackName="forgotten")
+    assert cloud.status(stack) == "DELETE_COMPLETE"
+    assert cloud.events(stack, since="DELETE_IN_PROGRESS")[-1] == "stack DELETE_COMPLETE"
+    for ask in (cloud.api.describe_stacks, cloud.api.describe_stack_events):
+        with pytest.raises(ClientError, match="does not exist"):
+            ask(StackName="forgotten")
+    cloud.stacks.discard("forgotten")
+    cloud.deploy("forgotten", flow)
+    assert cloud.status("forgotten") == "CREATE_COMPLETE"
+    assert cloud.status(stack) == "DELETE_COMPLETE"
+
+
+@pytest.mark.endpoint
+def test_deleting_no_stack_is_no_error(cloud: Cloud) -> None:
+    cloud.api.delete_stack(StackName="never-there")
+
+
+@pytest.mark.endpoint
+@pytest.mark.parametrize("named", ["shared-flow", {"Fn::Sub": "${Name}-flow"}])
+def test_a_stack_is_not_deleted_while_another_imports_from_it(cloud: Cloud, named: Any) -> None:
+    """It is once that one is gone."""
+    output = {"Flow": {"Value": {"Ref": "Flow"}, "Export": {"Name": "shared-flow"}}}
+    cloud.deploy("exporter", {"Flow": workflow("shared")}, Outputs=output)
+    importer = workflow("importing", Description={"Fn::ImportValue": named})
+    options = {"Parameters": given_name(), "given": {"Name": "shared"}}
+    assert cloud.deploy("importer", {"Flow": importer}, **options) == "CREATE_COMPLETE"
+    assert cloud.glue.get_workflow(Name="importing")["Workflow"]["Description"] == "shared"
+
+    said = "Export shared-flow cannot be deleted as it is in use by importer"
+    with pytest.raises(ClientError, match=said):
+        cloud.api.delete_stack(StackName="exporter")
+    assert cloud.status("exporter") == "CREATE_COMPLETE"
+    assert "shared" in cloud.workflows()
+
+    exporter = cloud.describe("exporter")["StackId"]
+    for stack in ("importer", "exporter"):
+        cloud.api.delete_stack(StackName=stack)
+    assert cloud.status(exporter) == "DELETE_COMPLETE"
+    assert not {"shared", "importing"} & set(cloud.workflows())
+    exports = cloud.api.list_exports()["Exports"]
+    assert "shared-flow" not in {export["Name"] for export in exports}
+
+
+@pytest.mark.endpoint
+def test_a_failed_deletion_can_be_tried_again(cloud: Cloud) -> None:
+    """The stack still has what it could not delete, and what comes after it."""
+    resources = {"Flow": workflow("full"), "Full": bucket("full", DependsOn="Flow")}
+    cloud.deploy("full", resources)
+    stack = cloud.describe("full")["StackId"]
+    cloud.s3.put_object(Bucket="full", Key="object", Body=b"")
+    cloud.api.delete_stack(StackName="full")
+    assert cloud.status("full") == "DELETE_FAILED"
+    assert cloud.reasons("full")[1:] == [
+        ("Full", "DELETE_FAILED", "The bucket you tried to delete is not empty")
+    ]
+    assert "full" in cloud.workflows()
+    cloud.s3.delete_object(Bucket="full", Key="object")
+    cloud.api.delete_stack(StackName="full")
+    assert cloud.status(stack) == "DELETE_COMPLETE"
+    assert "full" not in cloud.workflows()
+    assert "full" not in cloud.buckets()
+
+
+@pytest.mark.endpoint
+def test_what_is_gone_already_counts_as_deleted(cloud: Cloud) -> None:
+    cloud.deploy("emptied", {"Flow": workflow("emptied"), "Bucket": bucket("emptied")})
+    stack = cloud.describe("emptied")["StackId"]
+    cloud.glue.delete_workflow(Name="emptied")
+    cloud.s3.delete_bucket(Bucket="emptied")
+    cloud.api.delete_stack(StackName="emptied")
+    assert cloud.status(stack) == "DELETE_COMPLETE"
+
+
+@pytest.mark.endpoint
+def test_an_update_succeeds_though_it_leaves_something_behind(cloud: Cloud) -> None:
+    """What left the template and could not be deleted is no part of the stack any more."""
+    flow = {"Flow": workflow("behind")}
+    cloud.deploy("behind", {**flow, "Full": bucket("behind")})
+    cloud.s3.put_object(Bucket="behind", Key="object", Body=b"")
+    assert cloud.deploy("behind", flow) == "UPDATE_COMPLETE"
+    assert [(logical, status) for logical, status, _ in cloud.reasons("behind")] == [
+        ("Full", "DELETE_FAILED")
+    ]
+    assert "behind" in cloud.buckets()
+    cloud.s3.delete_object(Bucket="behind", Key="object")
+    cloud.s3.delete_bucket(Bucket="behind")
 
 
 # --- order, without a stack ---------------------------------------------------------------------
