@@ -288,9 +288,8 @@ class LocalGlueBackend(models.GlueBackend):
         ended(crawl)
 
     def _crawl(self, crawl: Crawl, endpoint: Endpoint) -> None:
-        role = self.crawlers[crawl.crawler].role
-        arn = role if role.startswith("arn:") else f"arn:aws:iam::{self.account_id}:role/{role}"
-        credentials = endpoint.assume(arn, "AWSGlueCrawler")
+        role = jobs.role_arn(endpoint, self.crawlers[crawl.crawler].role)
+        credentials = endpoint.assume(role, "AWSGlueCrawler")
         crawler.crawl(
             crawl.crawler,
             glue=endpoint.client("glue", credentials),

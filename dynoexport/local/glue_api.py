@@ -80,6 +80,13 @@ class LocalGlueResponse(GlueResponse):
                 missing.append(name)
         return ActionResult({"Workflows": found, "MissingWorkflows": missing})
 
+    def get_workflow_run(self) -> ActionResult:
+        name, run_id = self.parameters["Name"], self.parameters["RunId"]
+        run = self._backend.get_workflow_run(name, run_id)
+        if not self.parameters.get("IncludeGraph", False):
+            del run["Graph"]
+        return ActionResult({"Run": run})
+
     def get_workflow_runs(self) -> ActionResult:
         graph = bool(self.parameters.get("IncludeGraph", False))
         runs = self._backend.workflow_runs(self.parameters["Name"], graph=graph)

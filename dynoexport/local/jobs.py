@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-from botocore.exceptions import ClientError
+from botocore.exceptions import BotoCoreError, ClientError
 
 from dynoexport.local import java
 
@@ -93,14 +93,21 @@ def execute(endpoint: Endpoint, run: JobRun) -> None:
     with tempfile.TemporaryDirectory(prefix="dynoexport-job-") as directory:
         try:
             command, env = _prepare(endpoint, run, Path(directory))
-        except (ClientError, KeyError) as error:
+        except (BotoCoreError, ClientError, KeyError) as error:
             _finish(run, "FAILED", f"LAUNCH ERROR | {error}")
             return
         _supervise(endpoint, run, command, env, directory)
 
 
+def role_arn(endpoint: Endpoint, role: str) -> str:
+    """The ARN of a role that a job or a crawler names; both may do it by its name alone."""
+    return role if role.startswith("arn:") else f"arn:aws:iam::{endpoint.account}:role/{role}"
+
+
 def _prepare(endpoint: Endpoint, run: JobRun, directory: Path) -> tuple[list[str], dict[str, str]]:
-    credentials = endpoint.assume(run.definition["Role"], "GlueJobRunnerSession")
+    credentials = endpoint.assume(
+        role_arn(endpoint, run.definition["Role"]), "GlueJobRunnerSession"
+    )
     location = urlsplit(run.definition["Command"]["ScriptLocation"])
     script = directory / Path(location.path).name
     endpoint.client("s3", credentials).download_file(
