@@ -27,7 +27,7 @@ class Cloud:
         self.api = endpoint.client("cloudformation")
         self.glue = endpoint.client("glue")
         self.s3 = endpoint.client("s3")
-        self.stacks: set[str] = set()
+        self.stacks: list[str] = []
         self._numbers = itertools.count()
 
     def plan(self, stack: str, resources: Any, **template: Any) -> dict[str, Any]:
@@ -49,7 +49,8 @@ class Cloud:
                 for key, value in parameters.items()
             ],
         )
-        self.stacks.add(stack)
+        if stack not in self.stacks:
+            self.stacks.append(stack)
         found: dict[str, Any] = self.api.describe_change_set(StackName=stack, ChangeSetName=name)
         return found
 
@@ -96,12 +97,13 @@ class Cloud:
         ]
 
     def triggers(self, workflow: str) -> dict[str, dict[str, Any]]:
-        found = self.glue.get_triggers()["Triggers"]
+        pages = self.glue.get_paginator("get_triggers").paginate()
+        found = [each for page in pages for each in page["Triggers"]]
         return {each["Name"]: each for each in found if each.get("WorkflowName") == workflow}
 
     def workflows(self) -> list[str]:
-        found: list[str] = self.glue.list_workflows()["Workflows"]
-        return found
+        pages = self.glue.get_paginator("list_workflows").paginate()
+        return [name for page in pages for name in page["Workflows"]]
 
 
 @pytest.fixture
@@ -109,7 +111,7 @@ def cloud(endpoint: Endpoint) -> Iterator[Cloud]:
     """CloudFormation; the stacks of a test go with it."""
     cloud = Cloud(endpoint)
     yield cloud
-    for stack in cloud.stacks:
+    for stack in reversed(cloud.stacks):
         cloud.api.delete_stack(StackName=stack)
 
 
@@ -314,7 +316,7 @@ def test_a_change_set_is_executed_once(cloud: Cloud) -> None:
 def test_stacks_may_have_change_sets_of_one_name(cloud: Cloud) -> None:
     """Each is described and deleted within its stack."""
     for stack in ("named-one", "named-two"):
-        cloud.stacks.add(stack)
+        cloud.stacks.append(stack)
         cloud.api.create_change_set(
             StackName=stack,
             ChangeSetName="same",
@@ -665,7 +667,7 @@ def test_a_deleted_stack_is_known_by_its_id_alone(cloud: Cloud) -> None:
     for ask in (cloud.api.describe_stacks, cloud.api.describe_stack_events):
         with pytest.raises(ClientError, match="does not exist"):
             ask(StackName="forgotten")
-    cloud.stacks.discard("forgotten")
+    cloud.stacks.remove("forgotten")
     cloud.deploy("forgotten", flow)
     assert cloud.status("forgotten") == "CREATE_COMPLETE"
     assert cloud.status(stack) == "DELETE_COMPLETE"
