@@ -48,14 +48,18 @@ def test_the_failing_node_speaks() -> None:
     """The error names the node and repeats its words."""
     failed = replace(EXPORT, state="FAILED", error="table Reviews does not exist")
     with pytest.raises(RunFailed) as caught:
-        workflow_runs.require_success(replace(GOOD, nodes=(failed, replace(CRAWL, state=workflow_runs.WAITING))))
+        workflow_runs.require_success(
+            replace(GOOD, nodes=(failed, replace(CRAWL, state=workflow_runs.WAITING)))
+        )
     assert str(caught.value) == "Export ended FAILED: table Reviews does not exist"
 
 
 def test_a_run_that_stalls_names_what_never_started() -> None:
     """A trigger that did not fire leaves no error behind, so the waiting node is named."""
     with pytest.raises(RunFailed, match="ended COMPLETED: never started: Crawl"):
-        workflow_runs.require_success(replace(GOOD, nodes=(EXPORT, replace(CRAWL, state=workflow_runs.WAITING))))
+        workflow_runs.require_success(
+            replace(GOOD, nodes=(EXPORT, replace(CRAWL, state=workflow_runs.WAITING)))
+        )
 
 
 def test_a_run_that_glue_did_not_start_tells_why() -> None:

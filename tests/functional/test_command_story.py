@@ -1,0 +1,216 @@
+"""From an empty account to rows and back, by the command alone, with real Spark."""
+
+from __future__ import annotations
+
+import json
+import re
+import signal
+import subprocess
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from account import REVIEWS
+from command import Command
+
+import dynoexport
+from dynoexport import naming, records, settings
+from dynoexport.local.context import Endpoint
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+pytestmark = [pytest.mark.endpoint, pytest.mark.spark]
+
+# Runs of a few Spark tasks are enough here, and quicker than the default's 36.
+SMALL = ("--set", "NumberOfWorkers=2")
+
+
+@pytest.fixture(scope="module")
+def empty() -> Iterator[Command]:
+    """An endpoint of its own: an account in which there is nothing but a DynamoDB table."""
+    started = [str(Path(sys.executable).with_name("dynoexport")), "local", "start", "--port", "0"]
+    with subprocess.Popen(started, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        match = re.search(r"http://127\.0\.0\.1:\d+", process.stdout.readline())
+        assert match is not None
+        endpoint = Endpoint(match[0])
+        dynamodb = endpoint.client("dynamodb")
+        dynamodb.create_table(
+            TableName="Reviews",
+            KeySchema=[
+                {"AttributeName": "User", "KeyType": "HASH"},
+                {"AttributeName": "Book", "KeyType": "RANGE"},
+            ],
+            AttributeDefinitions=[
+                {"AttributeName": "User", "AttributeType": "S"},
+                {"AttributeName": "Book", "AttributeType": "S"},
+            ],
+            BillingMode="PAY_PER_REQUEST",
+        )
+        for item in REVIEWS:
+            dynamodb.put_item(TableName="Reviews", Item=item)
+        yield Command(endpoint)
+        process.terminate()
+
+
+@pytest.fixture(scope="module")
+def first_run(empty: Command) -> dict[str, Any]:
+    """What ``run --wait`` tells after init and deploy, as the README has it."""
+    assert "nothing is exported" in empty("status").stderr.lower()
+    assert "run first: dynoexport init" in empty("deploy", "Reviews", "--yes").stderr
+    empty.ok("init", "--yes")
+    empty.ok("deploy", "Reviews", "--format", "parquet", *SMALL, "--yes")
+    found: dict[str, Any] = empty.json("run", "Reviews", "--wait")
+    return found
+
+
+def test_the_run_succeeded_and_tells_what_it_did(first_run: dict[str, Any]) -> None:
+    assert list(first_run) == list(records.KINDS["run"][1])
+    assert [list(node) for node in first_run["nodes"]] == [list(records.KINDS["node"][1])] * 3
+    assert (first_run["state"], first_run["items"]) == ("SUCCEEDED", 2)
+    assert [node["kind"] for node in first_run["nodes"]] == ["job", "crawler", "job"]
+    assert {node["state"] for node in first_run["nodes"]} == {"SUCCEEDED"}
+    # Ten minutes of a crawler are billed at least, whatever the run took.
+    assert 0.14 < first_run["cost_usd"] < 1
+
+
+@pytest.mark.usefixtures("first_run")
+def test_the_rows_come_as_a_table_and_in_every_format(empty: Command, tmp_path: Path) -> None:
+    shown = empty.ok("query", "Reviews")
+    assert "Harry Potter and the Philosopher's Stone" in shown
+    assert shown.splitlines()[0].split()[:3] == ["author", "book", "rating"]
+    rows = empty.json("query", "Reviews", "SELECT user, rating FROM {view} ORDER BY 1")
+    assert rows == [{"user": "Adeline", "rating": 4}, {"user": "Tristan", "rating": 5}]
+    assert empty.ok("query", "Reviews", "--output", "csv").splitlines()[0].startswith('"author"')
+    target = tmp_path / "rows.parquet"
+    empty.ok("query", "Reviews", "--output", "parquet", "--to", str(target))
+    parquet = pytest.importorskip("pyarrow.parquet")
+    assert sorted(parquet.read_table(target).column("rating").to_pylist()) == [4, 5]
+    both = empty.json("query", "Reviews", "SELECT count(*) AS n FROM {snapshots}")
+    assert both == [{"n": 2}]
+
+
+@pytest.mark.usefixtures("first_run")
+def test_a_refused_query_is_told_in_a_line(empty: Command) -> None:
+    done = empty("query", "Reviews", "SELECT nothing FROM {view}")
+    assert (done.returncode, done.stdout) == (1, "")
+    assert re.match(r"Error: Athena query \S+ failed\n  .*nothing", done.stderr)
+
+
+def test_status_runs_and_logs_tell_of_the_run(empty: Command, first_run: dict[str, Any]) -> None:
+    (status,) = empty.json("status")
+    assert list(status) == list(records.KINDS["status"][1])
+    assert status["last_run"] == {key: first_run[key] for key in first_run if key != "nodes"}
+    assert (status["items"], status["snapshot"]) == (2, first_run["snapshot"])
+    assert (status["enabled"], status["next_run"]) == (False, None)
+    (run,) = empty.json("runs", "Reviews")
+    assert run == first_run
+    done = empty("logs", "Reviews")
+    assert f"snapshot {first_run['snapshot']} is complete: 2 items" in done.stdout
+    assert "Running Start Crawl for Crawler ReviewsparquetCrawler" in done.stdout
+    assert f"reviews shows {first_run['snapshot']} with 2 items" in done.stdout
+    assert re.findall("==> (.*), attempt 1 <==", done.stderr) == [
+        naming.export_job("Reviews", "parquet"),
+        naming.crawler("Reviews", "parquet"),
+        naming.view_job("Reviews", "parquet"),
+    ]
+    lines = empty.ok("logs", "Reviews", "--node", "publish", "--output", "json").splitlines()
+    assert {json.loads(line)["node"] for line in lines} == {naming.view_job("Reviews", "parquet")}
+    assert list(json.loads(lines[0])) == list(records.KINDS["line"][1])
+
+
+@pytest.mark.usefixtures("first_run")
+def test_stale_is_an_exit_code_of_its_own(empty: Command) -> None:
+    assert empty("status", "--stale", "1d").returncode == 0
+    late = empty("status", "--stale", "0s")
+    assert late.returncode == 3
+    assert late.stderr == "1 of 1 stale: Reviews\n"
+    assert json.loads(empty("status", "--stale", "0s", "--output", "json").stdout)[0]["stale"]
+    assert empty("status", "--stale", "late").returncode == 2
+
+
+@pytest.mark.usefixtures("first_run")
+def test_verify_reads_parquet_again(empty: Command) -> None:
+    found = empty.json("verify", "Reviews")
+    assert (found["whole"], found["rows"], found["items"], found["table_items"]) == (True, 2, 2, 2)
+
+
+@pytest.mark.usefixtures("first_run")
+def test_the_schedule_goes_on_and_off_in_place_and_outlives_a_deployment(empty: Command) -> None:
+    on = empty.json("enable", "Reviews")
+    assert (on["schedule"], on["enabled"]) == (settings.DEFAULT_SCHEDULE, True)
+    assert list(on) == list(records.KINDS["schedule"][1])
+    assert empty.json("status")[0]["next_run"] is not None
+    assert len(empty.json("runs", "Reviews")) == 1
+    (deployed,) = empty.json("deploy", "Reviews", "--set", "MaxRetries=0", "--yes")
+    assert deployed["outcome"] == "updated"
+    assert empty.json("status")[0]["enabled"]
+    empty.ok("disable", "Reviews")
+    assert not empty.json("status")[0]["enabled"]
+
+
+@pytest.mark.usefixtures("first_run")
+def test_ctrl_c_leaves_the_run_running_and_says_how_to_return(empty: Command) -> None:
+    with empty.start("run", "Reviews", "--wait") as waiting:
+        assert waiting.stderr is not None
+        assert "ReviewsExportToparquet" in waiting.stderr.readline()
+        waiting.send_signal(signal.SIGINT)
+        told = waiting.stderr.read()
+        assert waiting.wait(timeout=60) == 130
+    assert "Return to it with: dynoexport watch Reviews" in told
+    refused = empty("run", "Reviews")
+    assert refused.returncode == 1
+    assert "a run of Reviews is active" in refused.stderr
+    assert "stop it with: dynoexport stop Reviews" in empty("destroy", "Reviews", "--yes").stderr
+    empty.ok("stop", "Reviews")
+    ended = empty("watch", "Reviews", "--output", "json")
+    assert ended.returncode == 1
+    assert json.loads(ended.stdout)["state"] == "STOPPED"
+
+
+@pytest.mark.usefixtures("first_run")
+def test_a_run_that_fails_shows_the_error_and_the_last_lines(empty: Command) -> None:
+    """The table is gone: the export job says so before it starts Spark."""
+    dynamodb = empty.endpoint.client("dynamodb")
+    described = dynamodb.describe_table(TableName="Reviews")["Table"]
+    dynamodb.delete_table(TableName="Reviews")
+    try:
+        done = empty("run", "Reviews", "--wait")
+    finally:
+        dynamodb.create_table(
+            TableName="Reviews",
+            KeySchema=described["KeySchema"],
+            AttributeDefinitions=described["AttributeDefinitions"],
+            BillingMode="PAY_PER_REQUEST",
+        )
+    assert (done.returncode, done.stdout) == (1, "")
+    assert "Last lines of ReviewsExportToparquet:" in done.stderr
+    assert done.stderr.splitlines()[-2:] == [
+        "Error: ReviewsExportToparquet ended FAILED",
+        "  ExportFailed: there is no DynamoDB table 'Reviews' in us-east-1",
+    ]
+    assert empty.json("runs", "Reviews")[0]["state"] == "FAILED"
+
+
+@pytest.mark.usefixtures("first_run")
+def test_doctor_finds_nothing_wrong(empty: Command) -> None:
+    found = empty.json("doctor")
+    assert list(found[0]) == list(records.KINDS["check"][1])
+    assert {check["state"] for check in found} == {"ok"}, found
+
+
+def test_a_program_finds_the_same(
+    empty: Command, first_run: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in empty.endpoint.env.items():
+        monkeypatch.setenv(name, value)
+    account = dynoexport.connect()
+    (status,) = dynoexport.status(account)
+    assert (status.table, status.items, status.snapshot) == ("Reviews", 2, first_run["snapshot"])
+    oldest = dynoexport.runs(account, "Reviews")[-1]
+    assert oldest.run_id == first_run["run_id"]
+    assert oldest.succeeded
+    assert dynoexport.query(account, "Reviews", limit=1).scanned_bytes > 0
+    assert [each.current for each in dynoexport.snapshots(account, "Reviews")] == [True]
