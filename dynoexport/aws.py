@@ -51,9 +51,7 @@ class Account:
         """A client of any service; the properties are those that are used often."""
         from botocore.config import Config
 
-        config = Config(
-            max_pool_connections=PARALLEL, user_agent_extra=f"dynoexport/{__version__}"
-        )
+        config = Config(max_pool_connections=PARALLEL, user_agent_extra=f"dynoexport/{__version__}")
         if not _RETRY_SETTINGS & set(os.environ):
             # botocore backs off and tries again, more slowly when it is told to:
             # https://boto3.amazonaws.com/v1/documentation/api/latest/guide/retries.html
