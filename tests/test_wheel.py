@@ -117,13 +117,13 @@ def test_the_installed_command_writes_the_repositorys_templates(
         assert (tmp_path / path.name).read_bytes() == path.read_bytes()
 
 
-def test_the_wheel_carries_every_module(wheel: Path) -> None:
+def test_the_wheel_carries_every_module_and_its_data(wheel: Path) -> None:
     """A package that was forgotten in setup.cfg would be missing."""
     with zipfile.ZipFile(wheel) as archive:
         carried = {name for name in archive.namelist() if name.startswith("dynoexport/")}
     modules = {str(path.relative_to(ROOT)) for path in (ROOT / "dynoexport").rglob("*.py")}
     bundled = {name for name in carried if name.startswith("dynoexport/bundled/")}
-    assert carried - bundled == modules | {"dynoexport/py.typed"}
+    assert carried - bundled == modules | {"dynoexport/py.typed", "dynoexport/prices.json"}
 
 
 def test_the_source_distribution_carries_what_the_wheel_is_built_from(dist: Path) -> None:

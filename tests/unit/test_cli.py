@@ -140,7 +140,7 @@ def test_an_unknown_glue_version_is_a_usage_error() -> None:
 def test_names_of_an_export() -> None:
     done = dynoexport("names", "My-Orders.v2", "--format", "csv", "--output", "json")
     (export,) = json.loads(done.stdout)
-    assert export["stack"] == "dynoexport-My-Orders-v2-csv"
+    assert export["stack"] == "dynoexport-My-Orders-v2-csv-dd41083f"
     assert export["database"] == "dynamodb_exports"
     assert export["names"]["export job"] == "My-Orders.v2ExportTocsv"
     assert export["names"]["view"] == "my_orders_v2"

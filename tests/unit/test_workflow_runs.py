@@ -8,13 +8,24 @@ from typing import Any
 
 import pytest
 
-from dynoexport import display, workflow_runs
-from dynoexport.workflow_runs import Node, Run, RunFailed
+from dynoexport import display, settings, workflow_runs
+from dynoexport.workflow_runs import Attempt, Node, Run, RunFailed
 
 START = datetime(2026, 11, 23, 10, 0, tzinfo=timezone.utc)
-EXPORT = Node("Export", "JOB", "SUCCEEDED", 1, START, START + timedelta(seconds=61))
-CRAWL = Node("Crawl", "CRAWLER", "SUCCEEDED", 1, START, START + timedelta(seconds=5))
+SPARK = Attempt("glueetl", "SUCCEEDED", START, START + timedelta(seconds=61), dpu=2.0)
+EXPORT = Node("Export", "JOB", (SPARK,))
+CRAWL = Node(
+    "Crawl",
+    "CRAWLER",
+    (Attempt("crawler", "SUCCEEDED", START, START + timedelta(seconds=5)),),
+)
+UNCRAWLED = replace(CRAWL, attempts=())
 GOOD = Run("w", "wr_1", "COMPLETED", (EXPORT, CRAWL), {"FailedActions": 0}, {})
+
+
+def ended(node: Node, state: str, error: str = "") -> Node:
+    """The node with its only attempt in another state."""
+    return replace(node, attempts=(replace(node.attempts[0], state=state, error=error),))
 
 
 def job_run(**fields: object) -> dict[str, Any]:
@@ -39,27 +50,58 @@ def test_a_completed_run_with_a_failed_job_did_not_succeed() -> None:
     """A status is not an outcome."""
     assert GOOD.succeeded
     assert not replace(GOOD, statistics={"FailedActions": 1}).succeeded
-    assert not replace(GOOD, nodes=(EXPORT, replace(CRAWL, state="FAILED"))).succeeded
-    assert not replace(GOOD, nodes=(EXPORT, replace(CRAWL, state=workflow_runs.WAITING))).succeeded
+    assert not replace(GOOD, nodes=(EXPORT, ended(CRAWL, "FAILED"))).succeeded
+    assert not replace(GOOD, nodes=(EXPORT, UNCRAWLED)).succeeded
     assert not replace(GOOD, status="STOPPED").succeeded
+
+
+@pytest.mark.parametrize(
+    ("run", "outcome"),
+    [
+        (GOOD, "SUCCEEDED"),
+        (replace(GOOD, nodes=(EXPORT, UNCRAWLED)), "FAILED"),
+        (replace(GOOD, status="RUNNING", nodes=(EXPORT, UNCRAWLED)), "RUNNING"),
+        (replace(GOOD, status="STOPPED"), "STOPPED"),
+    ],
+)
+def test_the_outcome_is_told_apart_from_glues_status(run: Run, outcome: str) -> None:
+    """COMPLETED says nothing about success; every other status stands for itself."""
+    assert run.outcome == outcome
+
+
+def test_a_run_tells_what_its_export_job_wrote() -> None:
+    """From the run properties, which the job sets when its snapshot is complete."""
+    assert (GOOD.snapshot, GOOD.items, GOOD.bytes) == (None, None, None)
+    written = {
+        settings.SNAPSHOT_TIMESTAMP: "2026-11-23T100000Z",
+        settings.SNAPSHOT_ITEMS: "12",
+        settings.SNAPSHOT_BYTES: "3456",
+    }
+    run = replace(GOOD, properties=written)
+    assert (run.snapshot, run.items, run.bytes) == ("2026-11-23T100000Z", 12, 3456)
+
+
+def test_dpu_seconds_are_what_glue_bills_or_else_capacity_times_seconds() -> None:
+    """Over all attempts, the one that is going on until now."""
+    now = START + timedelta(seconds=100)
+    billed = replace(SPARK, billed_dpu_seconds=130.0)
+    going_on = replace(SPARK, started=START + timedelta(seconds=90), completed=None)
+    node = replace(EXPORT, attempts=(billed, SPARK, going_on))
+    assert node.dpu_seconds(now) == 130 + 2 * 61 + 2 * 10
 
 
 def test_the_failing_node_speaks() -> None:
     """The error names the node and repeats its words."""
-    failed = replace(EXPORT, state="FAILED", error="table Reviews does not exist")
+    failed = ended(EXPORT, "FAILED", "table Reviews does not exist")
     with pytest.raises(RunFailed) as caught:
-        workflow_runs.require_success(
-            replace(GOOD, nodes=(failed, replace(CRAWL, state=workflow_runs.WAITING)))
-        )
+        workflow_runs.require_success(replace(GOOD, nodes=(failed, UNCRAWLED)))
     assert str(caught.value) == "Export ended FAILED: table Reviews does not exist"
 
 
 def test_a_run_that_stalls_names_what_never_started() -> None:
     """A trigger that did not fire leaves no error behind, so the waiting node is named."""
     with pytest.raises(RunFailed, match="ended COMPLETED: never started: Crawl"):
-        workflow_runs.require_success(
-            replace(GOOD, nodes=(EXPORT, replace(CRAWL, state=workflow_runs.WAITING)))
-        )
+        workflow_runs.require_success(replace(GOOD, nodes=(EXPORT, UNCRAWLED)))
 
 
 def test_a_run_that_glue_did_not_start_tells_why() -> None:
@@ -90,7 +132,7 @@ def test_the_last_attempt_counts() -> None:
     ]
     node = {"UniqueId": "1", "Type": "JOB", "Name": "j", "JobDetails": {"JobRuns": attempts}}
     (found,) = workflow_runs.from_response(response("COMPLETED", node, edges=[])).nodes
-    assert (found.state, found.attempts, found.seconds) == ("SUCCEEDED", 2, 150.0)
+    assert (found.state, len(found.attempts), found.seconds) == ("SUCCEEDED", 2, 150.0)
 
 
 class Glue:
@@ -116,7 +158,8 @@ def test_watch_yields_changes_and_ends_with_the_run() -> None:
 
 def test_plain_lines_tell_each_change_once() -> None:
     """A node that did not change says nothing again."""
-    started = replace(GOOD, nodes=(replace(EXPORT, completed=None, state="RUNNING"),))
+    running = replace(SPARK, completed=None, state="RUNNING")
+    started = replace(GOOD, nodes=(replace(EXPORT, attempts=(running,)),))
     assert list(display.changes(None, started)) == ["  job Export RUNNING"]
     assert list(display.changes(started, started)) == []
     assert list(display.changes(started, GOOD)) == [
