@@ -105,10 +105,13 @@ def _of_service(error: ClientError) -> AwsFailed:
 
 
 def _denied(said: str, operation: str) -> AwsFailed:
-    """The action that is missing, in the words of a policy, as far as the message has it."""
+    """The action that is missing, in the words of a policy, as far as the message has it.
+
+    S3 quotes the resource; Athena does not say who is not authorized.
+    """
     match = re.search(
-        r"(?P<who>arn:\S+) is not authorized to perform: (?P<action>[\w-]+:\w+)"
-        r"(?: on resource: (?P<resource>[^\s]+))?",
+        r"(?:(?P<who>arn:\S+) is|You are) not authorized to perform: (?P<action>[\w-]+:\w+)"
+        r"(?: on resource: \"?(?P<resource>[^\s\"]+))?",
         said,
     )
     if match is None:
@@ -117,9 +120,10 @@ def _denied(said: str, operation: str) -> AwsFailed:
             f"access denied to {operation}{words}",
             hint=f"allow the action {operation} in the policy of your user or role",
         )
+    lacks = f"{match['who']} lacks" if match["who"] else "you lack"
     on = f" on {match['resource']}" if match["resource"] else ""
     return AwsFailed(
-        f"access denied: {match['who']} lacks {match['action']}{on}",
+        f"access denied: {lacks} {match['action']}{on}",
         hint=f"allow {match['action']} in that user's or role's policy"
         + ("; a policy denies it explicitly" if "explicit deny" in said else ""),
     )

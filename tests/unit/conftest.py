@@ -1,0 +1,34 @@
+"""An account in moto, whatever the environment of the tests says about AWS."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+import pytest
+from moto import mock_aws
+
+import dynoexport
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from dynoexport import Account
+
+
+@pytest.fixture
+def no_settings(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Neither credentials, region, profiles nor endpoint: no variables and no files."""
+    for name in [name for name in os.environ if name.startswith("AWS_")]:
+        monkeypatch.delenv(name)
+    monkeypatch.setenv("AWS_CONFIG_FILE", os.devnull)
+    monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", os.devnull)
+    # Elsewhere botocore would ask a machine in EC2 for the credentials of its role.
+    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+
+
+@pytest.fixture
+def account(no_settings: None) -> Iterator[Account]:
+    """A new account without anything in it."""
+    with mock_aws():
+        yield dynoexport.connect(region="eu-west-1")

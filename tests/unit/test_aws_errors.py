@@ -1,0 +1,262 @@
+"""What AWS and botocore raise is told with cause and cure, without a traceback."""
+
+from __future__ import annotations
+
+import boto3
+import pytest
+from botocore import exceptions
+from botocore.config import Config
+from botocore.exceptions import ClientError
+
+from dynoexport.aws_errors import AwsFailed, explain
+
+USER = "arn:aws:iam::123456789012:user/ada"
+ROLE = "arn:aws:sts::123456789012:assumed-role/Admin/ada"
+TABLE = "arn:aws:dynamodb:eu-west-1:123456789012:table/Reviews"
+NEW_CREDENTIALS = "get new ones, for example with 'aws sso login' or 'aws configure'"
+
+
+def explained(error: Exception) -> tuple[str, str]:
+    """What is wrong, and what to do about it."""
+    found = explain(error)
+    assert isinstance(found, AwsFailed)
+    return found.what, found.hint
+
+
+def refused(code: str, message: str = "", operation: str = "GetTable") -> tuple[str, str]:
+    return explained(ClientError({"Error": {"Code": code, "Message": message}}, operation))
+
+
+def test_an_error_of_somebody_else_is_not_explained() -> None:
+    """It is a fault of this program, and its traceback is wanted."""
+    assert explain(KeyError("x")) is None
+
+
+# --- before AWS is reached, as botocore really raises it -----------------------------------------
+@pytest.mark.usefixtures("no_settings")
+def test_missing_credentials() -> None:
+    with pytest.raises(exceptions.NoCredentialsError) as raised:
+        boto3.client("sts", region_name="eu-west-1").get_caller_identity()
+    assert explained(raised.value) == (
+        "no AWS credentials were found",
+        "run 'aws configure', or set --profile",
+    )
+
+
+@pytest.mark.usefixtures("no_settings")
+def test_half_of_the_credentials(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The message of botocore says which half."""
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "AKIA")
+    with pytest.raises(exceptions.PartialCredentialsError) as raised:
+        boto3.client("sts", region_name="eu-west-1").get_caller_identity()
+    what, hint = explained(raised.value)
+    assert "AWS_SECRET_ACCESS_KEY" in what
+    assert hint == "set both the access key and the secret key"
+
+
+@pytest.mark.usefixtures("no_settings")
+def test_a_profile_that_does_not_exist() -> None:
+    with pytest.raises(exceptions.ProfileNotFound) as raised:
+        boto3.Session(profile_name="nobody")
+    what, hint = explained(raised.value)
+    assert "nobody" in what
+    assert hint.startswith("'aws configure list-profiles'")
+
+
+@pytest.mark.usefixtures("no_settings")
+def test_no_region() -> None:
+    with pytest.raises(exceptions.NoRegionError) as raised:
+        boto3.client("glue")
+    assert explained(raised.value) == (
+        "no AWS region is set",
+        "add --region, or set AWS_REGION",
+    )
+
+
+@pytest.mark.usefixtures("no_settings")
+def test_an_endpoint_that_does_not_answer() -> None:
+    """Port 1 of this machine: nobody listens there."""
+    client = boto3.client(
+        "sts",
+        region_name="eu-west-1",
+        endpoint_url="http://127.0.0.1:1",
+        aws_access_key_id="x",
+        aws_secret_access_key="x",
+        config=Config(retries={"total_max_attempts": 1}),
+    )
+    with pytest.raises(exceptions.EndpointConnectionError) as raised:
+        client.get_caller_identity()
+    what, hint = explained(raised.value)
+    assert what == 'Could not connect to the endpoint URL: "http://127.0.0.1:1/"'
+    assert "'dynoexport local start'" in hint
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        exceptions.ConnectTimeoutError(endpoint_url="http://x"),
+        exceptions.ConnectionClosedError(endpoint_url="http://x"),
+    ],
+    ids=lambda error: type(error).__name__,
+)
+def test_an_endpoint_that_does_not_answer_in_time(error: Exception) -> None:
+    what, hint = explained(error)
+    assert what.endswith('"http://x"')
+    assert hint.startswith("check the network")
+
+
+@pytest.mark.parametrize(
+    ("error", "what"),
+    [
+        (
+            exceptions.CredentialRetrievalError(provider="x", error_msg="exit 1"),
+            "AWS credentials could not be fetched",
+        ),
+        (
+            exceptions.TokenRetrievalError(provider="sso", error_msg="x"),
+            "the AWS login has expired",
+        ),
+        (exceptions.SSOTokenLoadError(error_msg="x"), "there is no AWS login"),
+        (exceptions.UnauthorizedSSOTokenError(), "the AWS login has expired"),
+    ],
+    ids=lambda value: type(value).__name__ if isinstance(value, Exception) else "",
+)
+def test_a_login_that_is_over_is_to_be_renewed(error: Exception, what: str) -> None:
+    assert explained(error) == (what, NEW_CREDENTIALS)
+
+
+def test_a_kind_of_error_is_known_by_what_it_derives_from() -> None:
+    """The errors of botocore are refined from version to version."""
+
+    class RefinedError(exceptions.NoCredentialsError):
+        pass
+
+    assert explained(RefinedError())[0] == "no AWS credentials were found"
+
+
+def test_any_other_error_of_botocore_speaks_for_itself() -> None:
+    """In one line."""
+    what, hint = explained(exceptions.ParamValidationError(report="Unknown\n  parameter"))
+    assert what == "Parameter validation failed: Unknown parameter"
+    assert hint.startswith("see https://docs.aws.amazon.com/boto3")
+
+
+# --- access denied, in the wordings of several services ------------------------------------------
+@pytest.mark.parametrize(
+    ("message", "what"),
+    [
+        pytest.param(
+            f"User: {ROLE} is not authorized to perform: dynamodb:DescribeTable on resource: "
+            f"{TABLE} because no identity-based policy allows the dynamodb:DescribeTable action",
+            f"{ROLE} lacks dynamodb:DescribeTable on {TABLE}",
+            id="DynamoDB",
+        ),
+        pytest.param(
+            f"User: {USER} is not authorized to perform: s3:ListBucket on resource: "
+            '"arn:aws:s3:::exports" because no identity-based policy allows it',
+            f"{USER} lacks s3:ListBucket on arn:aws:s3:::exports",
+            id="S3",
+        ),
+        pytest.param(
+            f"API: iam:CreateRole User: {USER} is not authorized to perform: iam:CreateRole",
+            f"{USER} lacks iam:CreateRole",
+            id="CloudFormation",
+        ),
+        pytest.param(
+            "You are not authorized to perform: athena:StartQueryExecution on the resource. "
+            "After your AWS administrator has updated your permissions, please try again.",
+            "you lack athena:StartQueryExecution",
+            id="Athena",
+        ),
+    ],
+)
+def test_a_denied_action_is_named_as_in_a_policy(message: str, what: str) -> None:
+    action = next(word for word in what.split() if ":" in word and not word.startswith("arn:"))
+    assert refused("AccessDeniedException", message) == (
+        f"access denied: {what}",
+        f"allow {action} in that user's or role's policy",
+    )
+
+
+def test_an_explicit_deny_is_pointed_out() -> None:
+    """There, allowing the action does not help."""
+    _, hint = refused(
+        "AccessDenied",
+        f"User: {USER} is not authorized to perform: glue:GetTable on resource: x with an "
+        "explicit deny in a service control policy",
+    )
+    assert hint.endswith("; a policy denies it explicitly")
+
+
+@pytest.mark.parametrize(
+    ("code", "message", "what"),
+    [
+        ("403", "Forbidden", "access denied to GetTable: Forbidden"),
+        ("AccessDenied", "Access\n Denied", "access denied to GetTable: Access Denied"),
+        ("AccessDeniedException", "", "access denied to GetTable"),
+        ("AccessDeniedByTheOwner", "no", "access denied to GetTable: no"),
+        ("UnauthorizedOperation", "no", "access denied to GetTable: no"),
+        ("AuthorizationError", "no", "access denied to GetTable: no"),
+    ],
+)
+def test_a_denial_that_names_no_action_names_the_operation(
+    code: str, message: str, what: str
+) -> None:
+    hint = "allow the action GetTable in the policy of your user or role"
+    assert refused(code, message) == (what, hint)
+
+
+# --- what else a service answers -----------------------------------------------------------------
+@pytest.mark.parametrize("code", ["ExpiredToken", "ExpiredTokenException", "RequestExpired"])
+def test_expired_credentials(code: str) -> None:
+    assert refused(code, "x") == ("the AWS credentials have expired", NEW_CREDENTIALS)
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        "InvalidClientTokenId",
+        "UnrecognizedClientException",
+        "InvalidAccessKeyId",
+        "SignatureDoesNotMatch",
+        "AuthFailure",
+    ],
+)
+def test_unknown_credentials(code: str) -> None:
+    assert refused(code, "x") == ("AWS does not know these credentials", NEW_CREDENTIALS)
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        "Throttling",
+        "ThrottlingException",
+        "ThrottledException",
+        "TooManyRequestsException",
+        "RequestLimitExceeded",
+        "SlowDown",
+        "ProvisionedThroughputExceededException",
+    ],
+)
+def test_throttling_means_later(code: str) -> None:
+    what, hint = refused(code, "Rate exceeded")
+    assert what == "AWS is throttling GetTable, after several attempts"
+    assert hint.startswith("wait a minute and try again")
+
+
+@pytest.mark.parametrize(
+    "code", ["ValidationError", "ValidationException", "InvalidInputException", "InvalidRequest"]
+)
+def test_a_value_that_aws_refuses_is_told_in_its_words(code: str) -> None:
+    assert refused(code, "Splits must\n be a number") == (
+        "AWS refused GetTable: Splits must be a number",
+        "correct the value it names",
+    )
+
+
+def test_an_unknown_code_is_told_with_its_message() -> None:
+    assert refused("Teapot", "I am one", "Brew") == ("AWS answered Brew with Teapot: I am one", "")
+
+
+def test_an_answer_without_an_error_in_it_is_still_one_line() -> None:
+    assert explained(ClientError({}, "Brew")) == ("AWS answered Brew with Unknown: ", "")
