@@ -75,7 +75,7 @@ def shown_by(view: TableTypeDef | None) -> str | None:
     if stored is None:
         return None
     try:
-        sql = json.loads(base64.b64decode(stored[1]).decode())["originalSql"]
+        sql = str(json.loads(base64.b64decode(stored[1]).decode())["originalSql"])
     except (ValueError, KeyError, TypeError):
         return None
     timestamps: list[str] = re.findall(rf'"?{naming.PARTITION_KEY}"?\s*=\s*\'([^\']*)\'', sql)

@@ -1,0 +1,152 @@
+"""The SQL of a view and what it shows: the view job repeats it, and both must agree."""
+
+from __future__ import annotations
+
+import base64
+import json
+from datetime import datetime, timezone
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from job_scripts import VIEW as JOB
+
+from dynoexport import naming, views
+
+if TYPE_CHECKING:
+    from mypy_boto3_glue.type_defs import TableTypeDef
+
+CURRENT = "2026-01-31T10:00"
+HOSTILE = st.text(alphabet="a\"'`;-. \n\\/*", min_size=1, max_size=8) | st.text(min_size=1)
+MINUTES = st.datetimes(min_value=datetime(1900, 1, 1)).map(  # noqa: DTZ001
+    lambda moment: moment.strftime(naming.TIMESTAMP_FORMAT)
+)
+
+
+def kept(document: Any) -> TableTypeDef:
+    """A view as the catalog keeps it: a comment around base64 of JSON."""
+    stored = base64.b64encode(json.dumps(document).encode()).decode()
+    return {"Name": "reviews", "ViewOriginalText": f"/* Presto View: {stored} */"}
+
+
+def view_of(sql: str) -> TableTypeDef:
+    """What Athena stores of ``CREATE OR REPLACE VIEW ... AS <sql>``."""
+    return kept({"originalSql": sql, "catalog": "awsdatacatalog", "columns": []})
+
+
+# --- what it writes -------------------------------------------------------------------------------
+def test_the_view_lists_the_columns_of_one_snapshot() -> None:
+    sql = views.create_sql("reviews", "snapshots_reviews", ["user", "rating"], CURRENT)
+    assert sql == (
+        'CREATE OR REPLACE VIEW "dynamodb_exports"."reviews" AS\n'
+        'SELECT "user", "rating"\n'
+        'FROM "dynamodb_exports"."snapshots_reviews"\n'
+        "WHERE \"snapshot_timestamp\" = '2026-01-31T10:00'"
+    )
+
+
+@given(HOSTILE, HOSTILE, st.lists(HOSTILE, min_size=1), HOSTILE)
+def test_the_view_job_writes_the_same_statement(
+    view: str, table: str, columns: list[str], timestamp: str
+) -> None:
+    """Whatever the names are: else a view would change by whoever published it last."""
+    expected = JOB.view_sql(naming.DATABASE, view, table, columns, timestamp)
+    assert views.create_sql(view, table, columns, timestamp) == expected
+
+
+def test_the_columns_are_those_of_the_catalog_with_the_partitions_last() -> None:
+    table: TableTypeDef = {
+        "Name": "snapshots_reviews",
+        "StorageDescriptor": {"Columns": [{"Name": "user"}, {"Name": "n"}]},
+        "PartitionKeys": [{"Name": "snapshot_timestamp"}],
+    }
+    assert views.columns_of(table) == ["user", "n", "snapshot_timestamp"] == JOB.columns_of(table)
+
+
+def test_a_table_without_partition_keys_has_its_columns() -> None:
+    table: TableTypeDef = {"Name": "t", "StorageDescriptor": {"Columns": [{"Name": "user"}]}}
+    assert views.columns_of(table) == ["user"]
+
+
+# --- what it reads back ---------------------------------------------------------------------------
+@given(MINUTES, st.lists(HOSTILE, min_size=1))
+def test_what_the_view_job_wrote_is_read_back(timestamp: str, columns: list[str]) -> None:
+    """Also among columns whose names look like the condition itself."""
+    sql = JOB.view_sql(naming.DATABASE, "reviews", "snapshots_reviews", columns, timestamp)
+    view = view_of(sql.split(" AS\n", 1)[1])
+    assert views.shown_by(view) == timestamp == JOB.shown_by(view)
+
+
+def test_a_column_that_reads_like_the_condition_is_not_taken_for_it() -> None:
+    """The condition stands last."""
+    column = "snapshot_timestamp = '2020-01-01T00:00'"
+    sql = views.create_sql("reviews", "snapshots_reviews", [column], CURRENT)
+    assert views.shown_by(view_of(sql)) == CURRENT
+
+
+@pytest.mark.parametrize(
+    "sql",
+    [
+        "SELECT * FROM snapshots_reviews WHERE (snapshot_timestamp = '2026-01-31T10:00')",
+        "SELECT a FROM t\nWHERE (\"snapshot_timestamp\"='2026-01-31T10:00')\n",
+    ],
+)
+def test_views_of_the_former_design_are_understood(sql: str) -> None:
+    assert views.shown_by(view_of(sql)) == CURRENT == JOB.shown_by(view_of(sql))
+
+
+@pytest.mark.parametrize(
+    "sql",
+    [
+        "SELECT 1",
+        f"SELECT '{CURRENT}'",
+        f"SELECT a FROM t WHERE other_timestamp = '{CURRENT}'",
+        "SELECT a FROM t WHERE snapshot_timestamp = 'yesterday'",
+        "SELECT a FROM t WHERE snapshot_timestamp = '2026-1-31T10:0'",
+    ],
+)
+def test_a_view_that_tells_no_snapshot_shows_none(sql: str) -> None:
+    """Somebody made it by hand, under the name of ours."""
+    assert views.shown_by(view_of(sql)) is None
+    assert JOB.shown_by(view_of(sql)) is None
+
+
+@pytest.mark.parametrize(
+    "view",
+    [
+        None,
+        {"Name": "reviews"},
+        {"Name": "reviews", "ViewOriginalText": f"SELECT '{CURRENT}'"},
+        {"Name": "reviews", "ViewOriginalText": "/* Presto View: AAA */"},
+        {"Name": "reviews", "ViewOriginalText": "/* Presto View: //// */"},
+        kept({"columns": []}),
+        kept({"originalSql": None}),
+        kept([1]),
+    ],
+)
+def test_what_is_no_view_of_athena_shows_none(view: TableTypeDef | None) -> None:
+    """A table, a view of Spark, a broken one: none of it ends a listing of snapshots."""
+    assert views.shown_by(view) is None
+
+
+# --- the minute that names a snapshot -------------------------------------------------------------
+def test_a_snapshot_is_named_by_its_utc_minute() -> None:
+    assert views.moment(CURRENT) == datetime(2026, 1, 31, 10, 0, tzinfo=timezone.utc)
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "",
+        "backup",
+        "2026-01-31",
+        "2026-1-31T10:0",
+        "2026-02-30T10:00",
+        f"{CURRENT}:00",
+        f"{CURRENT} ",
+    ],
+)
+def test_no_other_name_is_a_snapshot(name: str) -> None:
+    assert views.moment(name) is None
+    assert JOB.moment_of(name) is None
