@@ -1,0 +1,144 @@
+"""Manifests: what the export job writes is read back, and nothing else counts as one."""
+
+from __future__ import annotations
+
+import json
+from datetime import datetime, timezone
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from job_scripts import EXPORT as JOB
+
+from dynoexport import manifests, naming
+from dynoexport.manifests import File, Manifest, ManifestBroken
+
+if TYPE_CHECKING:
+    from dynoexport import Account
+
+TIMESTAMP = "2026-01-31T10:00"
+STARTED = datetime(2026, 1, 31, 10, 0, 30, tzinfo=timezone.utc)
+FINISHED = datetime(2026, 1, 31, 10, 7, 5, tzinfo=timezone.utc)
+LEAST: dict[str, Any] = {
+    "table": "Reviews",
+    "format": "csv",
+    "snapshot_timestamp": TIMESTAMP,
+    "items": 7,
+    "bytes": 35,
+    "files": [{"key": "a/part-0", "bytes": 10}, {"key": "a/part-1", "bytes": 25}],
+    "workflow_run_id": "wr_1",
+}
+
+
+def written() -> dict[str, Any]:
+    """A manifest by the functions of the job, so that neither side changes alone."""
+    given = {"TableName": "Reviews", "OutputFormat": "csv", "ScriptsVersion": "v7"}
+    given |= {"MaxConsumedReadThroughput": "0.25", "Splits": "0", "NumberOfWorkers": "3"}
+    given |= {"WORKFLOW_RUN_ID": "wr_1"}
+    unused = dict.fromkeys((*JOB.JOB_ARGUMENTS, *JOB.GLUE_ARGUMENTS), "unused")
+    settings = JOB.settings_of({**unused, **given})
+    files = (("a/part-0", 10), ("a/part-1", 25))
+    manifest: dict[str, Any] = JOB.manifest_of(settings, TIMESTAMP, JOB.Written(7, files), 8, "5.1")
+    return {**manifest, "started": JOB.iso(STARTED), "finished": JOB.iso(FINISHED)}
+
+
+def parsed(document: Any) -> Manifest:
+    return manifests.parse(json.dumps(document), where="s3://bucket/key")
+
+
+def test_what_the_export_job_writes_is_read() -> None:
+    assert parsed(written()) == Manifest(
+        table="Reviews",
+        format="csv",
+        timestamp=TIMESTAMP,
+        items=7,
+        bytes=35,
+        files=(File("a/part-0", 10), File("a/part-1", 25)),
+        workflow_run_id="wr_1",
+        glue_version="5.1",
+        scripts_version="v7",
+        started=STARTED,
+        finished=FINISHED,
+    )
+
+
+def test_what_only_informs_may_be_missing() -> None:
+    """Other versions write other things; a snapshot is complete without them."""
+    found = parsed(LEAST)
+    assert (found.glue_version, found.scripts_version) == ("", "")
+    assert (found.started, found.finished) == (None, None)
+
+
+def test_an_empty_table_has_a_manifest_without_files() -> None:
+    assert parsed({**LEAST, "items": 0, "bytes": 0, "files": []}).files == ()
+
+
+@pytest.mark.parametrize("missing", list(LEAST))
+def test_what_a_snapshot_consists_of_may_not_be_missing(missing: str) -> None:
+    with pytest.raises(ManifestBroken, match=f"KeyError: '{missing}'"):
+        parsed({key: value for key, value in LEAST.items() if key != missing})
+
+
+@pytest.mark.parametrize(
+    "document",
+    [
+        None,
+        [],
+        "text",
+        {**LEAST, "items": "many"},
+        {**LEAST, "bytes": None},
+        {**LEAST, "files": None},
+        {**LEAST, "files": ["a/part-0"]},
+        {**LEAST, "files": [{"key": "a/part-0"}]},
+        {**LEAST, "started": "yesterday"},
+        {**LEAST, "finished": 7},
+    ],
+)
+def test_another_document_is_refused(document: Any) -> None:
+    with pytest.raises(ManifestBroken):
+        parsed(document)
+
+
+@pytest.mark.parametrize("text", ["", "{", json.dumps(LEAST)[:-1], b"\xff\xfe"])
+def test_what_is_no_json_is_refused(text: str | bytes) -> None:
+    with pytest.raises(ManifestBroken):
+        manifests.parse(text, where="s3://bucket/key")
+
+
+def test_a_refusal_says_where_it_lies_and_what_to_do() -> None:
+    with pytest.raises(ManifestBroken) as refused:
+        parsed([])
+    assert refused.value.what.startswith("s3://bucket/key is not a manifest (TypeError: ")
+    assert refused.value.hint == "delete it, and its snapshot counts as incomplete"
+
+
+# --- in the bucket --------------------------------------------------------------------------------
+def put(account: Account, body: bytes) -> str:
+    """Put it in the manifest's place; its URI."""
+    key = naming.manifest_key("Reviews", "csv", TIMESTAMP)
+    account.s3.create_bucket(
+        Bucket=account.bucket, CreateBucketConfiguration={"LocationConstraint": "eu-west-1"}
+    )
+    account.s3.put_object(Bucket=account.bucket, Key=key, Body=body)
+    return f"s3://{account.bucket}/{key}"
+
+
+def read(account: Account, table: str = "Reviews", fmt: str = "csv") -> Manifest | None:
+    return manifests.read(account.s3, account.bucket, table, fmt, TIMESTAMP)
+
+
+def test_a_manifest_is_found_by_table_format_and_minute(account: Account) -> None:
+    put(account, json.dumps(LEAST).encode())
+    assert read(account) == parsed(LEAST)
+
+
+def test_a_snapshot_without_a_manifest_has_none(account: Account) -> None:
+    """Not that of its neighbour in another format, or of a table with a longer name."""
+    put(account, json.dumps(LEAST).encode())
+    assert read(account, fmt="json") is None
+    assert read(account, table="Review") is None
+
+
+def test_something_else_in_its_place_is_named_by_its_uri(account: Account) -> None:
+    uri = put(account, b"<html>")
+    with pytest.raises(ManifestBroken, match=f"^{uri} is not a manifest"):
+        read(account)
