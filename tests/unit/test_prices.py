@@ -1,0 +1,156 @@
+"""What a run costs: figures with date and source, and AWS's rules for rounding up."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from datetime import date, datetime, timedelta, timezone
+from importlib import resources
+from typing import Any
+
+import pytest
+
+from dynoexport import prices
+from dynoexport.model import GlueVersion
+from dynoexport.prices import Prices
+from dynoexport.workflow_runs import Attempt, Node, Run
+
+START = datetime(2026, 11, 23, 10, 0, tzinfo=timezone.utc)
+# Long after everything has ended.
+LATER = START + timedelta(days=3)
+# Figures that tell each other apart.
+FIGURES = Prices(
+    date="2026-11-01",
+    region="here",
+    dpu_hour={"default": 0.5, "6.0": 0.3},
+    minimum_seconds={"glueetl": 60, "pythonshell": 90, "crawler": 600},
+    crawler_dpu=2.0,
+)
+
+
+def attempt(kind: str, seconds: float, *, dpu: float = 0.0, **more: Any) -> Attempt:
+    return Attempt(kind, "SUCCEEDED", START, START + timedelta(seconds=seconds), dpu=dpu, **more)
+
+
+def cost(*attempts: Attempt, now: datetime = LATER) -> float:
+    """Dollars for a run of one node with these attempts."""
+    run = Run("w", "wr_1", "COMPLETED", (Node("n", "JOB", attempts),), {}, {})
+    return prices.cost(run, FIGURES, now)
+
+
+def dollars(dpu: float, seconds: float, price: float) -> Any:
+    return pytest.approx(dpu * seconds / 3600 * price)
+
+
+# --- a job ----------------------------------------------------------------------------------------
+def test_a_job_costs_its_capacity_for_its_time() -> None:
+    assert cost(attempt("glueetl", 1_800, dpu=10)) == pytest.approx(2.5)
+
+
+def test_what_glue_has_billed_counts_before_capacity() -> None:
+    """An autoscaled job uses less than it might."""
+    billed = attempt("glueetl", 1_800, dpu=10, billed_dpu_seconds=7_200.0)
+    assert cost(billed) == dollars(1, 7_200, 0.5)
+
+
+@pytest.mark.parametrize(("kind", "least"), [("glueetl", 60), ("pythonshell", 90)])
+def test_a_job_costs_at_least_the_minimum_of_its_kind(kind: str, least: int) -> None:
+    """For its whole capacity."""
+    assert cost(attempt(kind, 5, dpu=3)) == dollars(3, least, 0.5)
+    assert cost(attempt(kind, least + 1, dpu=3)) == dollars(3, least + 1, 0.5)
+
+
+def test_a_spark_job_has_the_price_of_its_glue_version() -> None:
+    assert cost(attempt("glueetl", 1_800, dpu=10, glue_version="6.0")) == dollars(10, 1_800, 0.3)
+    assert cost(attempt("glueetl", 1_800, dpu=10, glue_version="4.0")) == dollars(10, 1_800, 0.5)
+
+
+def test_a_shell_job_has_the_default_price_whatever_its_version() -> None:
+    """The lower price is that of Spark."""
+    shell = attempt("pythonshell", 1_800, dpu=0.0625, glue_version="6.0")
+    assert cost(shell) == dollars(0.0625, 1_800, 0.5)
+
+
+def test_a_job_that_goes_on_costs_what_it_has_cost_until_now() -> None:
+    going_on = replace(attempt("glueetl", 0, dpu=2), completed=None)
+    assert cost(going_on, now=START + timedelta(seconds=100)) == dollars(2, 100, 0.5)
+
+
+# --- a crawl --------------------------------------------------------------------------------------
+@pytest.mark.parametrize(("seconds", "billed"), [(45, 600), (601, 601)])
+def test_a_crawl_costs_ten_minutes_at_least(seconds: int, billed: int) -> None:
+    """Its capacity is not told; what bills amount to is taken."""
+    assert cost(attempt("crawler", seconds)) == dollars(2, billed, 0.5)
+
+
+# --- a run ----------------------------------------------------------------------------------------
+def test_every_attempt_is_billed() -> None:
+    """Also one that failed."""
+    failed = replace(attempt("glueetl", 100, dpu=4), state="FAILED")
+    assert cost(failed, attempt("glueetl", 200, dpu=4)) == dollars(4, 300, 0.5)
+
+
+def test_a_run_costs_what_its_nodes_cost() -> None:
+    job, crawl = attempt("glueetl", 100, dpu=4), attempt("crawler", 700)
+    nodes = (Node("j", "JOB", (job,)), Node("c", "CRAWLER", (crawl,)), Node("v", "JOB"))
+    run = Run("w", "wr_1", "RUNNING", nodes, {}, {})
+    assert prices.cost(run, FIGURES, LATER) == pytest.approx(cost(job) + cost(crawl))
+
+
+def test_a_run_that_has_not_begun_costs_nothing() -> None:
+    assert cost() == 0
+
+
+# --- the figures ----------------------------------------------------------------------------------
+@pytest.fixture
+def figures() -> dict[str, Any]:
+    text = (resources.files("dynoexport") / "prices.json").read_text(encoding="utf-8")
+    found: dict[str, Any] = json.loads(text)
+    return found
+
+
+def test_a_region_has_its_own_prices(figures: dict[str, Any]) -> None:
+    for region, of_region in figures["dpu_hour"].items():
+        found = prices.of_region(region)
+        assert (found.region, found.dpu_hour) == (region, of_region)
+        assert found.minimum_seconds == figures["minimum_seconds"]
+        assert (found.date, found.crawler_dpu) == (figures["date"], figures["crawler_dpu"])
+
+
+def test_an_unknown_region_says_whose_prices_it_has() -> None:
+    found = prices.of_region("mars-north-1")
+    assert found == prices.of_region("us-east-1")
+    assert found.region == "us-east-1"
+
+
+def test_every_version_of_glue_has_a_price(figures: dict[str, Any]) -> None:
+    """And no price is of a version that does not exist, which nobody would ever pay."""
+    versions = {version.value for version in GlueVersion}
+    for of_region in figures["dpu_hour"].values():
+        assert set(of_region) - {"default"} <= versions
+        assert all(0 < price < 10 for price in of_region.values())
+        assert "default" in of_region
+
+
+def test_every_kind_of_attempt_has_a_minimum(figures: dict[str, Any]) -> None:
+    assert set(figures["minimum_seconds"]) == {"glueetl", "pythonshell", "crawler"}
+
+
+def test_the_figures_have_a_date_and_sources_at_aws(figures: dict[str, Any]) -> None:
+    assert date.fromisoformat(figures["date"]) > date(2026, 1, 1)
+    assert figures["currency"] == "USD"
+    assert figures["sources"]
+    assert all(
+        ".aws.amazon.com/" in source or "//aws.amazon.com/" in source
+        for source in figures["sources"]
+    )
+
+
+def test_half_an_hour_of_ten_workers_in_north_virginia() -> None:
+    """A bill, by the shipped figures: 10 DPU, 0.44 dollars an hour each, and a crawl of 600 s."""
+    nodes = (
+        Node("j", "JOB", (attempt("glueetl", 1_800, dpu=10, glue_version="5.1"),)),
+        Node("c", "CRAWLER", (attempt("crawler", 60),)),
+    )
+    run = Run("w", "wr_1", "COMPLETED", nodes, {}, {})
+    assert round(prices.cost(run, prices.of_region("us-east-1"), LATER), 4) == 2.3467
