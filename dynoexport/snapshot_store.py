@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from dynoexport import manifests, naming, views
@@ -123,12 +123,9 @@ def with_figures(
             account.s3, account.bucket, export.table, export.format.value, snapshot.timestamp
         )
         if manifest is None:
-            return Snapshot(snapshot.timestamp, complete=False, current=snapshot.current)
-        return Snapshot(
-            timestamp=snapshot.timestamp,
-            complete=True,
-            current=snapshot.current,
-            writing=snapshot.writing,
+            return replace(snapshot, complete=False)
+        return replace(
+            snapshot,
             items=manifest.items,
             bytes=manifest.bytes,
             files=len(manifest.files),
@@ -157,7 +154,8 @@ def to_prune(
 
     def goes(snapshot: Snapshot) -> bool:
         if older_than is not None:
-            return snapshot.taken is not None and snapshot.taken < now - older_than
+            # An age has no limits, as a date that long ago would have.
+            return snapshot.taken is not None and now - snapshot.taken > older_than
         return snapshot.timestamp not in kept
 
     return sorted(filter(goes, deletable), key=lambda each: each.timestamp)

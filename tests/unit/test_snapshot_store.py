@@ -1,0 +1,390 @@
+"""Snapshots in S3 and the catalog: which there are, which may go, and that only those go."""
+
+from __future__ import annotations
+
+import base64
+import json
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta, timezone
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from botocore.stub import Stubber
+from moto.core import DEFAULT_ACCOUNT_ID
+from moto.s3.models import s3_backends
+
+from dynoexport import naming, snapshot_store, views
+from dynoexport.exports import DeployedExport
+from dynoexport.model import OutputFormat
+from dynoexport.snapshot_store import DeleteFailed, Snapshot
+
+if TYPE_CHECKING:
+    from dynoexport import Account
+
+EXPORT = DeployedExport("Reviews", OutputFormat.CSV, "", "a-stack", "a-workflow")
+OLDEST, OLDER, NEWER, NEWEST = (f"2026-01-{day:02}T10:00" for day in (1, 8, 15, 22))
+NOW = datetime(2026, 1, 22, 10, 5, tzinfo=timezone.utc)
+# What lies beside the snapshots of Reviews as csv, and is none of them.
+NEIGHBOURS = (
+    f"csv/Reviews/snapshot_timestamp={OLDER}-copy/part-0",
+    f"csv/Reviews/snapshot_timestamp={OLDER}_$folder$x",
+    f"csv/Reviews/{OLDER}/part-0",
+    "csv/Reviews/snapshot_timestamp=backup/part-0",
+    f"csv/Reviews2/snapshot_timestamp={OLDER}/part-0",
+    f"csv/reviews/snapshot_timestamp={OLDER}/part-0",
+    f"json/Reviews/snapshot_timestamp={OLDER}/part-0",
+    f"manifests/csv/Reviews/{OLDER}.json.bak",
+    "manifests/csv/Reviews/README.json",
+    f"manifests/csv/Reviews2/{OLDER}.json",
+    f"manifests/json/Reviews/{OLDER}.json",
+)
+
+
+@dataclass(frozen=True)
+class Store:
+    """The bucket and the database of an account, filled as the jobs and the crawler fill them."""
+
+    account: Account
+
+    def put(self, *keys: str, body: bytes = b"seven b") -> None:
+        """By moto's own shelf: a thousand calls would take ten seconds."""
+        backend = s3_backends[DEFAULT_ACCOUNT_ID]["aws"]
+        for key in keys:
+            backend.put_object(self.account.bucket, key, body)
+
+    def half(self, *timestamps: str, files: int = 1) -> None:
+        """Snapshots whose run broke off."""
+        for each in timestamps:
+            prefix = naming.snapshot_prefix("Reviews", "csv", each)
+            self.put(*(f"{prefix}part-{number:04}" for number in range(files)))
+
+    def whole(self, *timestamps: str, items: int = 3, files: int = 1) -> None:
+        for each in timestamps:
+            self.half(each, files=files)
+            prefix = naming.snapshot_prefix("Reviews", "csv", each)
+            manifest = {
+                "table": "Reviews",
+                "format": "csv",
+                "snapshot_timestamp": each,
+                "items": items,
+                "bytes": 7 * files,
+                "files": [{"key": f"{prefix}part-{n:04}", "bytes": 7} for n in range(files)],
+                "workflow_run_id": f"run of {each}",
+            }
+            key = naming.manifest_key("Reviews", "csv", each)
+            self.put(key, body=json.dumps(manifest).encode())
+
+    def crawl(self, *timestamps: str) -> None:
+        """The catalog table with a partition for each."""
+        glue = self.account.glue
+        name = {"DatabaseName": naming.DATABASE, "TableName": EXPORT.snapshots_table}
+        glue.create_table(DatabaseName=naming.DATABASE, TableInput={"Name": EXPORT.snapshots_table})
+        inputs: list[Any] = [{"Values": [each]} for each in timestamps]
+        glue.batch_create_partition(**name, PartitionInputList=inputs)
+
+    def show(self, timestamp: str) -> None:
+        """The view of the snapshot."""
+        sql = views.create_sql(EXPORT.view, EXPORT.snapshots_table, ["user"], timestamp)
+        kept = base64.b64encode(json.dumps({"originalSql": sql}).encode()).decode()
+        self.account.glue.create_table(
+            DatabaseName=naming.DATABASE,
+            TableInput={"Name": EXPORT.view, "ViewOriginalText": f"/* Presto View: {kept} */"},
+        )
+
+    def keys(self, prefix: str = "") -> set[str]:
+        return set(snapshot_store.keys(self.account.s3, self.account.bucket, prefix))
+
+    def partitions(self) -> set[str]:
+        found = self.account.glue.get_partitions(
+            DatabaseName=naming.DATABASE, TableName=EXPORT.snapshots_table
+        )["Partitions"]
+        return {partition["Values"][0] for partition in found}
+
+    def list_all(self, **more: Any) -> list[Snapshot]:
+        return snapshot_store.list_all(self.account, EXPORT, **more)
+
+    def delete(self, *timestamps: str, **more: Any) -> int:
+        return snapshot_store.delete(self.account, EXPORT, timestamps, **more)
+
+
+@pytest.fixture
+def store(account: Account) -> Store:
+    account.s3.create_bucket(
+        Bucket=account.bucket, CreateBucketConfiguration={"LocationConstraint": "eu-west-1"}
+    )
+    account.glue.create_database(DatabaseInput={"Name": naming.DATABASE})
+    return Store(account)
+
+
+# --- what there is --------------------------------------------------------------------------------
+def test_every_page_of_a_listing_is_read(store: Store) -> None:
+    """A page holds 1,000 objects."""
+    store.put(*(f"x/{number:04}" for number in range(1_001)), "y/0000")
+    found = snapshot_store.keys(store.account.s3, store.account.bucket, "x/")
+    assert found == {f"x/{number:04}": 7 for number in range(1_001)}
+
+
+def test_a_snapshot_is_complete_by_its_manifest(store: Store) -> None:
+    store.whole(OLDER)
+    store.half(NEWER)
+    found = {each.timestamp: each.complete for each in store.list_all()}
+    assert found == {OLDER: True, NEWER: False}
+
+
+def test_a_manifest_without_files_is_the_snapshot_of_an_empty_table(store: Store) -> None:
+    store.whole(OLDER, items=0, files=0)
+    assert store.list_all() == [Snapshot(OLDER, complete=True)]
+
+
+def test_the_newest_snapshot_comes_first(store: Store) -> None:
+    store.whole(NEWER, OLDEST)
+    store.half(NEWEST, OLDER)
+    assert [each.timestamp for each in store.list_all()] == [NEWEST, NEWER, OLDER, OLDEST]
+
+
+def test_neighbours_are_no_snapshots(store: Store) -> None:
+    """Other tables, other formats, and names that are no minute."""
+    store.put(*NEIGHBOURS)
+    assert store.list_all() == []
+
+
+def test_complete_snapshots_come_oldest_first(store: Store) -> None:
+    store.whole(NEWER, OLDEST)
+    store.half(NEWEST)
+    store.put(*NEIGHBOURS)
+    found = snapshot_store.complete_timestamps(store.account, "Reviews", "csv")
+    assert found == [OLDEST, NEWER]
+
+
+def test_current_is_what_the_view_shows(store: Store) -> None:
+    """Not the newest one: somebody may have published an older one."""
+    store.whole(OLDER, NEWER)
+    store.show(OLDER)
+    assert [each.timestamp for each in store.list_all() if each.current] == [OLDER]
+
+
+def test_without_a_view_nothing_is_current(store: Store) -> None:
+    store.whole(OLDER)
+    assert snapshot_store.current_timestamp(store.account, EXPORT) is None
+    assert not store.list_all()[0].current
+
+
+def test_a_format_without_views_shows_nothing(store: Store) -> None:
+    """A view of that name belongs to another format of the table."""
+    store.show(OLDER)
+    xml = replace(EXPORT, format=OutputFormat.XML)
+    assert snapshot_store.current_timestamp(store.account, EXPORT) == OLDER
+    assert snapshot_store.current_timestamp(store.account, xml) is None
+
+
+def test_what_an_active_run_writes_is_marked(store: Store) -> None:
+    store.half(OLDER, NEWER)
+    found = store.list_all(writing=[NEWER])
+    assert [(each.timestamp, each.writing) for each in found] == [(NEWER, True), (OLDER, False)]
+
+
+def test_a_snapshot_is_taken_at_the_utc_minute_that_names_it() -> None:
+    assert Snapshot(NEWEST, complete=True).taken == NOW.replace(minute=0)
+
+
+# --- with figures ---------------------------------------------------------------------------------
+def with_figures(store: Store, *snapshots: Snapshot) -> list[Snapshot]:
+    return snapshot_store.with_figures(store.account, EXPORT, snapshots)
+
+
+def test_figures_are_those_of_the_manifest(store: Store) -> None:
+    store.whole(OLDER, items=12, files=2)
+    listed = Snapshot(OLDER, complete=True, current=True, writing=True)
+    assert with_figures(store, listed) == [
+        replace(listed, items=12, bytes=14, files=2, workflow_run_id=f"run of {OLDER}")
+    ]
+
+
+def test_an_incomplete_snapshot_has_no_figures(store: Store) -> None:
+    store.half(OLDER)
+    assert with_figures(store, Snapshot(OLDER, complete=False)) == store.list_all()
+
+
+def test_figures_keep_the_order_of_the_snapshots(store: Store) -> None:
+    """They are read side by side."""
+    stamps = [f"2026-01-01T00:{minute:02}" for minute in range(40)]
+    for number, stamp in enumerate(stamps):
+        store.whole(stamp, items=number)
+    found = with_figures(store, *(Snapshot(each, complete=True) for each in stamps))
+    assert [each.items for each in found] == list(range(40))
+
+
+def test_a_manifest_that_goes_meanwhile_leaves_the_snapshot_incomplete(store: Store) -> None:
+    """As when a retry clears what its former attempt has written."""
+    listed = Snapshot(OLDER, complete=True, current=True, writing=True)
+    assert with_figures(store, listed) == [replace(listed, complete=False)]
+
+
+# --- what may go ----------------------------------------------------------------------------------
+WHOLE = [Snapshot(each, complete=True) for each in (NEWEST, NEWER, OLDER, OLDEST)]
+
+
+def pruned(*snapshots: Snapshot, **rule: Any) -> list[str]:
+    found = snapshot_store.to_prune(snapshots, NOW, **rule)
+    return [each.timestamp for each in found]
+
+
+def test_the_newest_are_kept_and_the_oldest_go_first() -> None:
+    assert pruned(*WHOLE, keep=2) == [OLDEST, OLDER]
+    assert pruned(*WHOLE, keep=9) == []
+
+
+def test_an_incomplete_snapshot_is_not_kept_for_its_number() -> None:
+    """Nobody can read it: it neither counts nor stays."""
+    newest, *others = WHOLE
+    assert pruned(replace(newest, complete=False), *others, keep=2) == [OLDEST, NEWEST]
+
+
+def test_what_is_older_goes_complete_or_not() -> None:
+    age = NOW - datetime(2026, 1, 8, 10, 0, tzinfo=timezone.utc)
+    newest, newer, older, oldest = WHOLE
+    snapshots = (newest, newer, older, replace(oldest, complete=False))
+    assert pruned(*snapshots, older_than=age) == [OLDEST]
+    assert pruned(*snapshots, older_than=age - timedelta(seconds=1)) == [OLDEST, OLDER]
+
+
+def test_an_age_before_all_dates_keeps_everything() -> None:
+    assert pruned(*WHOLE, older_than=timedelta(weeks=1_000_000)) == []
+
+
+def test_the_current_snapshot_always_stays() -> None:
+    *others, oldest = WHOLE
+    current = replace(oldest, current=True)
+    assert pruned(*others, current, keep=0) == [OLDER, NEWER, NEWEST]
+    assert pruned(current, older_than=timedelta(0)) == []
+
+
+def test_a_snapshot_that_is_being_written_always_stays() -> None:
+    writing = Snapshot(OLDEST, complete=False, writing=True)
+    assert pruned(writing, keep=0) == []
+    assert pruned(writing, older_than=timedelta(0)) == []
+
+
+def test_without_a_rule_only_what_is_incomplete_goes() -> None:
+    newest, newer, *_ = WHOLE
+    assert pruned(newest, replace(newer, complete=False)) == [NEWER]
+
+
+# --- how it goes ----------------------------------------------------------------------------------
+def test_deleting_a_snapshot_takes_its_manifest_files_and_partition(store: Store) -> None:
+    store.whole(OLDER, files=2)
+    store.put(f"csv/Reviews/snapshot_timestamp={OLDER}_$folder$")
+    store.crawl(OLDER)
+    assert store.delete(OLDER) == 2
+    assert store.keys() == set()
+    assert store.partitions() == set()
+
+
+def test_deleting_never_touches_the_neighbours(store: Store) -> None:
+    store.put(*NEIGHBOURS)
+    store.whole(OLDEST, OLDER, NEWER)
+    store.crawl(OLDEST, OLDER, NEWER)
+    before = store.keys()
+    store.delete(OLDER)
+    assert before - store.keys() == {
+        f"csv/Reviews/snapshot_timestamp={OLDER}/part-0000",
+        f"manifests/csv/Reviews/{OLDER}.json",
+    }
+    assert store.partitions() == {OLDEST, NEWER}
+
+
+def test_a_snapshot_of_many_files_goes_whole(store: Store) -> None:
+    """S3 takes 1,000 keys a call."""
+    store.whole(OLDER, files=1_001)
+    store.whole(NEWER)
+    assert store.delete(OLDER) == 1_001
+    assert store.keys(f"csv/Reviews/snapshot_timestamp={OLDER}") == set()
+    assert [each.timestamp for each in store.list_all()] == [NEWER]
+
+
+def test_many_snapshots_go_together(store: Store) -> None:
+    """Glue takes 25 partitions a call; so does the listing here."""
+    stamps = [f"2026-01-01T00:{minute:02}" for minute in range(26)]
+    store.whole(*stamps)
+    store.crawl(*stamps, NEWER)
+    sizes: list[int] = []
+    store.account.glue.meta.events.register(
+        "provide-client-params.glue.BatchDeletePartition",
+        lambda params, **_: sizes.append(len(params["PartitionsToDelete"])),
+    )
+    store.delete(*stamps)
+    assert (store.keys(), store.partitions()) == (set(), {NEWER})
+    assert max(sizes) <= 25
+
+
+def test_each_deleted_snapshot_is_told_with_its_objects(store: Store) -> None:
+    store.whole(OLDER, files=2)
+    store.whole(NEWER, files=3)
+    told: list[tuple[str, int]] = []
+    store.delete(OLDER, NEWER, on_deleted=lambda *each: told.append(each))
+    assert told == [(OLDER, 2), (NEWER, 3)]
+
+
+def test_a_snapshot_that_was_never_crawled_can_go(store: Store) -> None:
+    """Of an empty table: with other partitions in the catalog, and without a catalog table."""
+    store.whole(OLDER, NEWER)
+    store.delete(OLDER)
+    store.crawl(NEWEST)
+    store.delete(NEWER)
+    assert (store.keys(), store.partitions()) == (set(), {NEWEST})
+
+
+def test_a_file_that_cannot_be_deleted_is_named(store: Store) -> None:
+    """The answer is a success all the same; each key has an error of its own."""
+    store.whole(OLDER)
+    key = f"csv/Reviews/snapshot_timestamp={OLDER}/part-0000"
+    statement = {
+        "Effect": "Deny",
+        "Principal": "*",
+        "Action": "s3:DeleteObject",
+        "Resource": f"arn:aws:s3:::{store.account.bucket}/csv/*",
+    }
+    policy = json.dumps({"Version": "2012-10-17", "Statement": [statement]})
+    store.account.s3.put_bucket_policy(Bucket=store.account.bucket, Policy=policy)
+    with pytest.raises(DeleteFailed) as failed:
+        store.delete(OLDER)
+    assert failed.value.what == f"cannot delete s3://{store.account.bucket}/{key}"
+    assert failed.value.hint == "Access Denied"
+
+
+def deny_partitions(store: Store) -> Stubber:
+    """A catalog whose partitions cannot be deleted, which moto has none of."""
+    stub = Stubber(store.account.glue)
+    stub.add_response("get_table", {"Table": {"Name": EXPORT.snapshots_table}})
+    detail = {"ErrorCode": "AccessDeniedException", "ErrorMessage": "no permission"}
+    stub.add_response(
+        "batch_delete_partition",
+        {"Errors": [{"PartitionValues": [OLDER], "ErrorDetail": detail}]},
+    )
+    return stub
+
+
+def test_a_partition_that_cannot_be_deleted_is_named(store: Store) -> None:
+    store.whole(OLDER)
+    with deny_partitions(store), pytest.raises(DeleteFailed) as failed:
+        store.delete(OLDER)
+    assert failed.value.what == (
+        f"cannot delete the partition ['{OLDER}'] of {EXPORT.snapshots_table}"
+    )
+    assert failed.value.hint == "no permission"
+
+
+def test_a_deletion_that_breaks_off_leaves_no_half_snapshot_complete(store: Store) -> None:
+    """The manifest goes first; the files, by which it is found and deleted again, last."""
+    store.whole(OLDER)
+    with deny_partitions(store), pytest.raises(DeleteFailed):
+        store.delete(OLDER)
+    assert store.list_all() == [Snapshot(OLDER, complete=False)]
+    store.delete(OLDER)
+    assert store.list_all() == []
+
+
+def test_keys_that_do_not_exist_are_no_error(store: Store) -> None:
+    store.put("a", "c")
+    snapshot_store.delete_keys(store.account, ["a", "b"])
+    assert store.keys() == {"c"}
