@@ -17,6 +17,11 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
+# A value of DynamoDB has up to 400 KB, and more as the JSON text of what it nests; csv's own limit
+# is 128 KB: https://docs.python.org/3/library/csv.html#csv.field_size_limit
+_FIELD_MAX = 2**31 - 1
+
+
 class FileBroken(Exception):
     """A part file that cannot be read to its end."""
 
@@ -74,8 +79,11 @@ def _csv(path: Path) -> int:
 
     def rows(lines: Iterator[str]) -> Iterator[list[str]]:
         for line in lines:
-            yield from csv.reader([line], strict=True, escapechar="\\", doublequote=True)
+            # Up to Python 3.10 the reader refuses a NUL, which an item may hold.
+            text = line.replace("\0", " ")
+            yield from csv.reader([text], strict=True, escapechar="\\", doublequote=True)
 
+    csv.field_size_limit(_FIELD_MAX)
     with path.open(encoding="utf-8", newline="\n") as lines:
         found = rows(line.removesuffix("\n") for line in lines)
         header = next(found, None)
@@ -90,10 +98,12 @@ def _csv(path: Path) -> int:
 
 
 def _xml(path: Path) -> int:
-    count = 0
+    count = depth = 0
     # Expat fetches nothing, and bounds what entities expand to, since 2.4.1.
-    for _, element in ET.iterparse(path):  # noqa: S314
-        if element.tag == "item":
+    for event, element in ET.iterparse(path, events=("start", "end")):  # noqa: S314
+        depth += 1 if event == "start" else -1
+        # Only below the root: an item may have an attribute of that name.
+        if event == "end" and depth == 1 and element.tag == "item":
             count += 1
             element.clear()
     return count
