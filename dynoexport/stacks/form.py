@@ -61,12 +61,11 @@ def refusal(parameter: Parameter, value: str) -> str | None:
     options = parameter.properties
     allowed = options.get("AllowedValues", [value])
     pattern = options.get("AllowedPattern")
-    fits = value in allowed and (pattern is None or re.search(pattern, value) is not None)
+    fits = value in allowed and (pattern is None or re.fullmatch(pattern, value) is not None)
     if options["Type"] == "Number":
-        try:
-            fits = options["MinValue"] <= float(value) <= options["MaxValue"]
-        except ValueError:
-            fits = False
+        # Not whatever float() takes: 1_000, inf, spaces around it.
+        fits = re.fullmatch(r"-?[0-9]*\.?[0-9]+", value) is not None
+        fits = fits and options["MinValue"] <= float(value) <= options["MaxValue"]
     elif "MaxLength" in options:
         fits = fits and options["MinLength"] <= len(value) <= options["MaxLength"]
     return None if fits else str(options["ConstraintDescription"])
