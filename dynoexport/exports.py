@@ -162,7 +162,11 @@ def find_one(account: Account, table: str, fmt: OutputFormat | None = None) -> D
 
 def _of_job(account: Account, job: str) -> DeployedExport | None:
     arn = f"arn:{account.partition}:glue:{account.region}:{account.account_id}:job/{job}"
-    return from_tags(account.glue.get_tags(ResourceArn=arn)["Tags"])
+    try:
+        return from_tags(account.glue.get_tags(ResourceArn=arn)["Tags"])
+    except account.glue.exceptions.EntityNotFoundException:
+        # Its workflow is still there: the stack is being deleted, or could not be.
+        return None
 
 
 def workflows(account: Account, names: Sequence[str]) -> dict[str, Mapping[str, Any]]:
