@@ -1,0 +1,507 @@
+"""Stacks: what would change, doing it while telling events, and why it failed in plain words."""
+
+from __future__ import annotations
+
+import json
+from datetime import datetime, timedelta, timezone
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from botocore.exceptions import ClientError
+from botocore.stub import ANY, Stubber
+
+from dynoexport import change_sets
+from dynoexport.change_sets import Change, ChangeSet, DeployFailed, Event, NoStack, Stack
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from mypy_boto3_cloudformation import CloudFormationClient
+
+    from dynoexport import Account
+
+START = datetime(2026, 1, 31, 10, 0, tzinfo=timezone.utc)
+OF_STACK = "AWS::CloudFormation::Stack"
+QUEUE, TOPIC = "AWS::SQS::Queue", "AWS::SNS::Topic"
+SET = ChangeSet("a", "set-1", "CREATE", ())
+UPDATE = ChangeSet("a", "set-1", "UPDATE", ())
+
+
+@pytest.fixture
+def aws(account: Account) -> CloudFormationClient:
+    """CloudFormation as moto has it: whatever is deployed succeeds at once."""
+    return account.cloudformation
+
+
+@pytest.fixture
+def script(aws: CloudFormationClient) -> Iterator[Stubber]:
+    """CloudFormation as told, answer by answer: for what moto never answers."""
+    with Stubber(aws) as stub:
+        yield stub
+        stub.assert_no_pending_responses()
+
+
+# --- by moto: what succeeds -----------------------------------------------------------------------
+def template(resources: dict[str, Any], **parameters: str) -> str:
+    return json.dumps(
+        {
+            "Parameters": {
+                name: {"Type": "String", "Default": value} for name, value in parameters.items()
+            },
+            "Resources": resources,
+            "Outputs": {f"{name}Ref": {"Value": {"Ref": name}} for name in resources},
+        }
+    )
+
+
+def queue(name: Any) -> dict[str, Any]:
+    return {"Type": QUEUE, "Properties": {"QueueName": name}}
+
+
+def topic(name: Any) -> dict[str, Any]:
+    return {"Type": TOPIC, "Properties": {"TopicName": name}}
+
+
+ONE = template({"One": queue("one")})
+
+
+def deploy(aws: CloudFormationClient, text: str, **more: Any) -> dict[str, str]:
+    return change_sets.deploy(aws, Stack("a", text, **more), pause=0)
+
+
+def physical(aws: CloudFormationClient, resource: str) -> str:
+    """What the stack has made for a resource of its template."""
+    found = aws.describe_stack_resource(StackName="a", LogicalResourceId=resource)
+    return found["StackResourceDetail"]["PhysicalResourceId"]
+
+
+def test_a_new_stack_is_created(aws: CloudFormationClient) -> None:
+    deploy(aws, ONE)
+    stack = change_sets.describe(aws, "a")
+    assert stack is not None
+    assert stack["StackStatus"] == "CREATE_COMPLETE"
+    assert physical(aws, "One").endswith("/one")
+
+
+def test_a_stack_has_the_given_tags_and_parameters(aws: CloudFormationClient) -> None:
+    text = template({"One": queue({"Ref": "Name"})}, Name="unset")
+    deploy(aws, text, parameters={"Name": "given"}, tags={"team": "shop"})
+    stack = change_sets.describe(aws, "a")
+    assert stack is not None
+    assert change_sets.parameters_of(stack) == {"Name": "given"}
+    assert stack["Tags"] == [{"Key": "team", "Value": "shop"}]
+
+
+def test_a_stack_without_parameters_has_none() -> None:
+    assert change_sets.parameters_of({"StackName": "a"}) == {}
+
+
+def test_a_parameter_that_is_none_keeps_its_value(aws: CloudFormationClient) -> None:
+    """And not the default of the template."""
+    text = template({"One": queue({"Ref": "Name"})}, Name="unset")
+    deploy(aws, text, parameters={"Name": "given"})
+    more = template({"One": queue({"Ref": "Name"}), "Two": topic("two")}, Name="unset")
+    deploy(aws, more, parameters={"Name": None})
+    assert physical(aws, "One").endswith("/given")
+
+
+def test_a_change_set_tells_what_it_would_do(aws: CloudFormationClient) -> None:
+    deploy(aws, template({"One": queue("one"), "Two": topic("two")}))
+    wanted = Stack("a", template({"One": queue("uno"), "Three": topic("three")}))
+    change_set = change_sets.prepare(aws, wanted, pause=0)
+    assert change_set is not None
+    assert (change_set.stack, change_set.kind) == ("a", "UPDATE")
+    assert {(each.action, each.resource, each.type) for each in change_set.changes} == {
+        ("Modify", "One", QUEUE),
+        ("Remove", "Two", TOPIC),
+        ("Add", "Three", TOPIC),
+    }
+
+
+def test_a_change_set_alone_changes_nothing(aws: CloudFormationClient) -> None:
+    """A stack that waits for its review is none yet."""
+    assert change_sets.prepare(aws, Stack("a", ONE), pause=0) is not None
+    assert change_sets.describe(aws, "a") is None
+    with pytest.raises(NoStack, match="there is no stack a"):
+        change_sets.outputs(aws, "a")
+
+
+def test_a_stack_without_changes_is_a_success(aws: CloudFormationClient) -> None:
+    """With its outputs as ever."""
+    aws.create_stack(StackName="a", TemplateBody=ONE)
+    assert change_sets.prepare(aws, Stack("a", ONE), pause=0) is None
+    assert deploy(aws, ONE) == {"OneRef": physical(aws, "One")}
+
+
+def test_a_declined_creation_leaves_no_empty_stack(aws: CloudFormationClient) -> None:
+    change_set = change_sets.prepare(aws, Stack("a", ONE), pause=0)
+    assert change_set is not None
+    change_sets.discard(aws, change_set)
+    with pytest.raises(ClientError, match="does not exist"):
+        aws.describe_stacks(StackName="a")
+
+
+def test_a_declined_update_leaves_the_stack(aws: CloudFormationClient) -> None:
+    deploy(aws, ONE)
+    change_set = change_sets.prepare(aws, Stack("a", template({"Uno": queue("uno")})), pause=0)
+    assert change_set is not None
+    change_sets.discard(aws, change_set)
+    assert change_sets.describe(aws, "a") is not None
+    waiting = aws.list_change_sets(StackName="a")["Summaries"]
+    assert change_set.name not in {each["ChangeSetName"] for each in waiting}
+
+
+def test_a_deleted_stack_is_gone(aws: CloudFormationClient) -> None:
+    deploy(aws, ONE)
+    change_sets.delete(aws, "a", pause=0)
+    assert change_sets.describe(aws, "a") is None
+
+
+def test_a_stack_that_is_not_there_cannot_be_deleted(aws: CloudFormationClient) -> None:
+    with pytest.raises(NoStack, match="there is no stack a"):
+        change_sets.delete(aws, "a", pause=0)
+
+
+# --- by script: change sets -----------------------------------------------------------------------
+def is_in(script: Stubber, status: str) -> None:
+    """The answer that the stack is in this state."""
+    stack = {"StackName": "a", "StackId": "id", "StackStatus": status, "CreationTime": START}
+    script.add_response("describe_stacks", {"Stacks": [stack]}, {"StackName": "a"})
+
+
+def is_missing(script: Stubber) -> None:
+    message = "Stack with id a does not exist"
+    script.add_client_error("describe_stacks", "ValidationError", message)
+
+
+def creates(script: Stubber, kind: str) -> None:
+    """The answer to a change set's creation, which has to be of this kind."""
+    asked = {"StackName": "a", "ChangeSetName": ANY, "ChangeSetType": kind, "TemplateBody": "{}"}
+    asked |= {"Capabilities": ["CAPABILITY_IAM"], "Parameters": [], "Tags": []}
+    script.add_response("create_change_set", {"Id": "arn:x", "StackId": "id"}, asked)
+
+
+def change(action: str, resource: str, **more: str) -> dict[str, Any]:
+    told = {"Action": action, "LogicalResourceId": resource, "ResourceType": QUEUE, **more}
+    return {"Type": "Resource", "ResourceChange": told}
+
+
+def fails(script: Stubber, reason: str) -> None:
+    """The answers for a change set that failed: to the waiter, and to the question why."""
+    for _ in range(2):
+        answer = {"Status": "FAILED", "StatusReason": reason}
+        script.add_response("describe_change_set", answer)
+    script.add_response("delete_change_set", {}, {"StackName": "a", "ChangeSetName": ANY})
+
+
+def prepare(aws: CloudFormationClient) -> ChangeSet | None:
+    return change_sets.prepare(aws, Stack("a", "{}"), pause=0)
+
+
+def test_changes_are_read_from_every_page(aws: CloudFormationClient, script: Stubber) -> None:
+    """With whether a resource is made anew, which moto does not tell."""
+    is_in(script, "CREATE_COMPLETE")
+    creates(script, "UPDATE")
+    script.add_response("describe_change_set", {"Status": "CREATE_COMPLETE"})
+    first = [change("Add", "One"), change("Modify", "Two", Replacement="True")]
+    script.add_response("describe_change_set", {"Changes": first, "NextToken": "more"})
+    script.add_response(
+        "describe_change_set",
+        {"Changes": [change("Remove", "Three")]},
+        {"StackName": "a", "ChangeSetName": ANY, "NextToken": "more"},
+    )
+    found = prepare(aws)
+    assert found is not None
+    assert found.changes == (
+        Change("Add", "One", QUEUE),
+        Change("Modify", "Two", QUEUE, replaced="True"),
+        Change("Remove", "Three", QUEUE),
+    )
+
+
+@pytest.mark.parametrize(
+    "reason",
+    [
+        "The submitted information didn't contain changes. Submit different information.",
+        "No updates are to be performed.",
+    ],
+)
+def test_no_changes_is_no_failure(aws: CloudFormationClient, script: Stubber, reason: str) -> None:
+    """CloudFormation fails such a change set, and leaves it until it is deleted."""
+    is_in(script, "UPDATE_COMPLETE")
+    creates(script, "UPDATE")
+    fails(script, reason)
+    assert prepare(aws) is None
+
+
+def test_a_change_set_that_fails_tells_why(aws: CloudFormationClient, script: Stubber) -> None:
+    """The empty stack that was made for it goes, too."""
+    is_missing(script)
+    creates(script, "CREATE")
+    fails(script, "No export named x found.")
+    script.add_response("delete_stack", {}, {"StackName": "a"})
+    with pytest.raises(DeployFailed) as failed:
+        prepare(aws)
+    assert failed.value.what == "the change set of stack a failed"
+    assert failed.value.hint == "No export named x found."
+
+
+def test_a_refused_template_is_told_in_the_words_of_cloudformation(
+    aws: CloudFormationClient, script: Stubber
+) -> None:
+    is_missing(script)
+    script.add_client_error("create_change_set", "ValidationError", "Template format error")
+    with pytest.raises(DeployFailed) as failed:
+        prepare(aws)
+    assert str(failed.value) == "stack a is refused: Template format error"
+
+
+def test_other_refusals_are_not_taken_for_the_templates_fault(
+    aws: CloudFormationClient, script: Stubber
+) -> None:
+    is_missing(script)
+    script.add_client_error("create_change_set", "AccessDenied", "no")
+    with pytest.raises(ClientError, match="AccessDenied"):
+        prepare(aws)
+
+
+def test_a_stack_that_cannot_be_described_is_not_taken_for_missing(
+    aws: CloudFormationClient, script: Stubber
+) -> None:
+    script.add_client_error("describe_stacks", "AccessDenied", "no")
+    with pytest.raises(ClientError, match="AccessDenied"):
+        change_sets.describe(aws, "a")
+
+
+@pytest.mark.parametrize("status", ["REVIEW_IN_PROGRESS", "ROLLBACK_COMPLETE", "CREATE_COMPLETE"])
+def test_a_stack_is_created_where_there_never_was_one(
+    aws: CloudFormationClient, script: Stubber, status: str
+) -> None:
+    """A stack whose creation failed is only a name, and has to go first."""
+    is_in(script, status)
+    if status == "ROLLBACK_COMPLETE":
+        is_in(script, status)
+        tells(script, [])
+        script.add_response("delete_stack", {}, {"StackName": "id"})
+        tells(script, [event(1, "a", "DELETE_COMPLETE")])
+    creates(script, "UPDATE" if status == "CREATE_COMPLETE" else "CREATE")
+    script.add_response("describe_change_set", {"Status": "CREATE_COMPLETE"})
+    script.add_response("describe_change_set", {"Changes": []})
+    found = prepare(aws)
+    assert found is not None
+    assert found.kind == ("UPDATE" if status == "CREATE_COMPLETE" else "CREATE")
+
+
+@pytest.mark.parametrize(
+    ("status", "hint"),
+    [
+        ("UPDATE_IN_PROGRESS", "wait until that is over"),
+        ("UPDATE_ROLLBACK_FAILED", "mend it in the CloudFormation console first"),
+        ("DELETE_FAILED", "mend it in the CloudFormation console first"),
+    ],
+)
+def test_a_stack_that_cannot_be_changed_now_says_so(
+    aws: CloudFormationClient, script: Stubber, status: str, hint: str
+) -> None:
+    is_in(script, status)
+    with pytest.raises(DeployFailed) as failed:
+        prepare(aws)
+    assert (failed.value.what, failed.value.hint) == (f"stack a is {status}", hint)
+
+
+# --- by script: events ----------------------------------------------------------------------------
+def event(number: int, resource: str, status: str, reason: str = "") -> dict[str, Any]:
+    """An event of stack ``a``, or of one of its resources."""
+    return {
+        "StackId": "id",
+        "EventId": f"event-{number}",
+        "StackName": "a",
+        "LogicalResourceId": resource,
+        "ResourceType": OF_STACK if resource in {"a", "Nested"} else QUEUE,
+        "Timestamp": START + timedelta(seconds=number),
+        "ResourceStatus": status,
+        **({"ResourceStatusReason": reason} if reason else {}),
+    }
+
+
+def tells(script: Stubber, *pages: list[dict[str, Any]], stack: str | None = None) -> None:
+    """The answers to one look at the events: pages, newest first."""
+    for number, page in enumerate(pages):
+        asked = {"StackName": stack or ANY, **({"NextToken": ANY} if number else {})}
+        more = {"NextToken": f"page {number + 2}"} if number + 1 < len(pages) else {}
+        script.add_response("describe_stack_events", {"StackEvents": page, **more}, asked)
+
+
+def execute(aws: CloudFormationClient, change_set: ChangeSet = SET) -> list[Event]:
+    """Execute it; what was told."""
+    told: list[Event] = []
+    change_sets.execute(aws, change_set, on_event=told.append, pause=0)
+    return told
+
+
+def is_executed(script: Stubber, *before: dict[str, Any]) -> None:
+    """The answers up to the execution; ``before`` has happened already."""
+    tells(script, list(before), stack="a")
+    asked = {"StackName": "a", "ChangeSetName": "set-1"}
+    script.add_response("execute_change_set", {}, asked)
+
+
+def failure(aws: CloudFormationClient, change_set: ChangeSet = SET) -> tuple[str, str]:
+    with pytest.raises(DeployFailed) as failed:
+        execute(aws, change_set)
+    return failed.value.what, failed.value.hint
+
+
+def test_each_event_is_told_once_and_in_its_order(
+    aws: CloudFormationClient, script: Stubber
+) -> None:
+    """From the execution to the end of the stack, over looks and pages."""
+    old = event(0, "a", "REVIEW_IN_PROGRESS")
+    events = [
+        event(1, "a", "CREATE_IN_PROGRESS"),
+        event(2, "One", "CREATE_IN_PROGRESS"),
+        event(3, "One", "CREATE_COMPLETE"),
+        event(4, "a", "CREATE_COMPLETE"),
+    ]
+    is_executed(script, old)
+    tells(script, [old])
+    tells(script, [events[1]], [events[0], old])
+    tells(script, list(reversed(events)))
+    told = execute(aws)
+    assert [(each.resource, each.status) for each in told] == [
+        (each["LogicalResourceId"], each["ResourceStatus"]) for each in events
+    ]
+    assert told[1] == Event("a", "One", QUEUE, "CREATE_IN_PROGRESS", "", events[1]["Timestamp"])
+
+
+def test_pages_that_were_told_before_are_not_read_again(
+    aws: CloudFormationClient, script: Stubber
+) -> None:
+    """A stack of years has thousands of events; a look ends at the first one known."""
+    old = event(0, "a", "UPDATE_COMPLETE")
+    is_executed(script, old)
+    answer = {"StackEvents": [event(1, "a", "UPDATE_COMPLETE"), old], "NextToken": "years"}
+    script.add_response("describe_stack_events", answer)
+    assert len(execute(aws, UPDATE)) == 1
+
+
+def test_the_end_of_a_nested_stack_is_not_the_end(
+    aws: CloudFormationClient, script: Stubber
+) -> None:
+    is_executed(script)
+    tells(script, [event(1, "Nested", "CREATE_COMPLETE")])
+    tells(script, [event(2, "a", "CREATE_COMPLETE"), event(1, "Nested", "CREATE_COMPLETE")])
+    assert [each.of_stack for each in execute(aws)] == [False, True]
+
+
+def test_cleaning_up_is_not_the_end(aws: CloudFormationClient, script: Stubber) -> None:
+    is_executed(script)
+    cleaning = event(1, "a", "UPDATE_COMPLETE_CLEANUP_IN_PROGRESS")
+    tells(script, [cleaning])
+    tells(script, [event(2, "a", "UPDATE_COMPLETE"), cleaning])
+    assert len(execute(aws, UPDATE)) == 2
+
+
+def test_a_rollback_is_told_with_the_reason_of_the_first_failure(
+    aws: CloudFormationClient, script: Stubber
+) -> None:
+    """What failed after it was only cancelled, and the stack lists names without reasons."""
+    cancelled = "Resource creation cancelled"
+    events = [
+        event(1, "a", "CREATE_IN_PROGRESS"),
+        event(2, "One", "CREATE_FAILED", "Queue one already exists"),
+        event(3, "Two", "CREATE_FAILED", cancelled),
+        event(4, "a", "ROLLBACK_IN_PROGRESS", "The following resource(s) failed: [One, Two]"),
+        event(5, "a", "ROLLBACK_COMPLETE"),
+    ]
+    is_executed(script)
+    tells(script, list(reversed(events)))
+    assert failure(aws) == ("stack a could not be created", "One: Queue one already exists")
+
+
+def test_a_failure_is_remembered_from_look_to_look(
+    aws: CloudFormationClient, script: Stubber
+) -> None:
+    first = event(1, "One", "UPDATE_FAILED", "not permitted")
+    is_executed(script)
+    tells(script, [first])
+    tells(script, [event(2, "a", "UPDATE_ROLLBACK_COMPLETE"), first])
+    assert failure(aws, UPDATE) == ("stack a could not be updated", "One: not permitted")
+
+
+def test_a_failure_of_an_earlier_deployment_is_none_of_this_one(
+    aws: CloudFormationClient, script: Stubber
+) -> None:
+    old = event(1, "One", "UPDATE_FAILED", "long mended")
+    is_executed(script, old)
+    tells(script, [event(2, "a", "UPDATE_ROLLBACK_COMPLETE", "cancelled by ada"), old])
+    assert failure(aws, UPDATE) == ("stack a could not be updated", "cancelled by ada")
+
+
+def test_a_failure_without_a_reason_still_names_its_resource(
+    aws: CloudFormationClient, script: Stubber
+) -> None:
+    is_executed(script)
+    tells(script, [event(2, "a", "ROLLBACK_COMPLETE"), event(1, "One", "CREATE_FAILED")])
+    assert failure(aws)[1] == "One: no reason given"
+
+
+def test_a_rollback_without_any_reason_says_where_to_look(
+    aws: CloudFormationClient, script: Stubber
+) -> None:
+    is_executed(script)
+    tells(script, [event(1, "a", "ROLLBACK_COMPLETE")])
+    assert failure(aws)[1] == "its events in the console say more"
+
+
+# --- by script: deletion --------------------------------------------------------------------------
+def is_deleted(script: Stubber, *before: dict[str, Any]) -> None:
+    """The answers up to the deletion; by the ID, for a deleted stack has no name any more."""
+    is_in(script, "CREATE_COMPLETE")
+    tells(script, list(before), stack="id")
+    script.add_response("delete_stack", {}, {"StackName": "id"})
+
+
+def test_a_deletion_is_followed_by_the_stacks_id(
+    aws: CloudFormationClient, script: Stubber
+) -> None:
+    told: list[Event] = []
+    is_deleted(script)
+    tells(script, [event(1, "a", "DELETE_COMPLETE")], stack="id")
+    change_sets.delete(aws, "a", on_event=told.append, pause=0)
+    assert [each.status for each in told] == ["DELETE_COMPLETE"]
+
+
+def test_a_deletion_that_fails_names_the_resource(
+    aws: CloudFormationClient, script: Stubber
+) -> None:
+    """Not the one of the deletion that failed before."""
+    old = event(1, "One", "DELETE_FAILED", "mended")
+    is_deleted(script, old)
+    failed = event(2, "Two", "DELETE_FAILED", "The bucket is not empty")
+    tells(script, [event(3, "a", "DELETE_FAILED", "failed to delete: [Two]"), failed, old])
+    with pytest.raises(DeployFailed) as refused:
+        change_sets.delete(aws, "a", pause=0)
+    assert str(refused.value) == "stack a could not be deleted: Two: The bucket is not empty"
+
+
+def test_a_stack_that_others_need_cannot_be_deleted(
+    aws: CloudFormationClient, script: Stubber
+) -> None:
+    is_in(script, "CREATE_COMPLETE")
+    tells(script, [])
+    reason = "Export a-BucketName cannot be deleted as it is in use by b"
+    script.add_client_error("delete_stack", "ValidationError", reason)
+    with pytest.raises(DeployFailed) as refused:
+        change_sets.delete(aws, "a", pause=0)
+    assert str(refused.value) == f"stack a cannot be deleted: {reason}"
+
+
+def test_other_refusals_of_a_deletion_are_passed_on(
+    aws: CloudFormationClient, script: Stubber
+) -> None:
+    is_in(script, "CREATE_COMPLETE")
+    tells(script, [])
+    script.add_client_error("delete_stack", "AccessDenied", "no")
+    with pytest.raises(ClientError, match="AccessDenied"):
+        change_sets.delete(aws, "a", pause=0)
