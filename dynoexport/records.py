@@ -7,6 +7,7 @@ with what the functions below make.
 from __future__ import annotations
 
 import sys
+from datetime import timezone
 from typing import TYPE_CHECKING, Any
 
 from dynoexport import prices as price_list
@@ -181,7 +182,10 @@ KINDS: Mapping[str, tuple[str, Mapping[str, str]]] = {
 
 
 def _time(moment: datetime | None) -> str | None:
-    return moment.strftime("%Y-%m-%dT%H:%M:%SZ") if moment is not None else None
+    """In UTC: boto3 gives times in the zone of the machine."""
+    if moment is None:
+        return None
+    return moment.astimezone(timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 # --- one function for each kind -------------------------------------------------------------------

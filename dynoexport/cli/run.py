@@ -175,7 +175,7 @@ def _print_runs(account: Account, found: list[Run]) -> None:
     used, now = prices.of_region(account.region), datetime.now(timezone.utc)
     rows = [
         (
-            each.started.strftime("%Y-%m-%d %H:%M") if each.started else "",
+            f"{each.started.astimezone(timezone.utc):%Y-%m-%d %H:%M}" if each.started else "",
             display.state_text(each.outcome),
             "" if each.seconds is None else display.seconds(each.seconds),
             "" if each.items is None else f"{each.items:,}",

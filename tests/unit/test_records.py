@@ -1,0 +1,350 @@
+"""Results for programs: every key is documented, and the page of keys is the one in docs/."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from dataclasses import replace
+from datetime import datetime, timedelta, timezone
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from dynoexport import prices, records
+from dynoexport.model import OutputFormat
+from dynoexport.operations.deploy import Deployment
+from dynoexport.operations.destroy import Inventory
+from dynoexport.operations.doctor import Check
+from dynoexport.operations.init import Initialized
+from dynoexport.operations.logs import Line
+from dynoexport.operations.run import Schedule
+from dynoexport.operations.snapshots import Pruned, Published
+from dynoexport.operations.status import ExportStatus
+from dynoexport.operations.verify import Verification
+from dynoexport.records import KINDS, Record
+from dynoexport.snapshot_store import Snapshot
+from dynoexport.workflow_runs import Attempt, Node, Run
+
+ROOT = Path(__file__).parents[2]
+START = datetime(2026, 1, 31, 10, 0, tzinfo=timezone.utc)
+NOW = START + timedelta(minutes=30)
+PRICES = prices.of_region("us-east-1")
+CSV = OutputFormat.CSV
+
+ATTEMPT = Attempt("glueetl", "SUCCEEDED", START, START + timedelta(seconds=90), dpu=2.0)
+NODE = Node("ReviewsExportTocsv", "JOB", (ATTEMPT,))
+RUN = Run(
+    workflow="w",
+    run_id="wr_1",
+    status="COMPLETED",
+    nodes=(NODE,),
+    statistics={},
+    properties={
+        "SnapshotTimestamp": "2026-01-31T10:00",
+        "SnapshotItems": "12",
+        "SnapshotBytes": "345",
+    },
+    started=START,
+    completed=START + timedelta(seconds=95),
+)
+SNAPSHOT = Snapshot(
+    "2026-01-31T10:00",
+    complete=True,
+    current=True,
+    items=12,
+    bytes=345,
+    files=2,
+    workflow_run_id="wr_1",
+)
+STATUS = ExportStatus(
+    table="Reviews",
+    format=CSV,
+    stack="s",
+    workflow="w",
+    last_run=RUN,
+    snapshot="2026-01-31T10:00",
+    items=12,
+    bytes=345,
+    schedule="cron(0 10 * * ? *)",
+    enabled=True,
+    next_run=START + timedelta(days=1),
+)
+
+# A record of each kind, with what it is to be.
+MADE: dict[str, tuple[Record, Record]] = {
+    "initialized": (
+        records.initialized(Initialized("s", True, "b", "v7", ("scripts/v7/x.py",))),
+        {
+            "stack": "s",
+            "changed": True,
+            "bucket": "b",
+            "scripts_version": "v7",
+            "uploaded": ["scripts/v7/x.py"],
+        },
+    ),
+    "deployment": (
+        records.deployment(Deployment("Reviews", CSV, "s", "w", "created")),
+        {
+            "table": "Reviews",
+            "format": "csv",
+            "stack": "s",
+            "workflow": "w",
+            "outcome": "created",
+        },
+    ),
+    "run": (
+        records.run(RUN, PRICES, NOW),
+        {
+            "run_id": "wr_1",
+            "workflow": "w",
+            "state": "SUCCEEDED",
+            "error": None,
+            "started": "2026-01-31T10:00:00Z",
+            "completed": "2026-01-31T10:01:35Z",
+            "seconds": 95.0,
+            "snapshot": "2026-01-31T10:00",
+            "items": 12,
+            "bytes": 345,
+            "dpu_seconds": 180.0,
+            "cost_usd": 0.022,
+            "nodes": [records.node(NODE, NOW)],
+        },
+    ),
+    "node": (
+        records.node(NODE, NOW),
+        {
+            "name": "ReviewsExportTocsv",
+            "kind": "job",
+            "state": "SUCCEEDED",
+            "attempts": 1,
+            "started": "2026-01-31T10:00:00Z",
+            "completed": "2026-01-31T10:01:30Z",
+            "seconds": 90.0,
+            "dpu_seconds": 180.0,
+            "error": None,
+        },
+    ),
+    "status": (
+        records.status(STATUS, PRICES, NOW, stale=False),
+        {
+            "table": "Reviews",
+            "format": "csv",
+            "stack": "s",
+            "workflow": "w",
+            "last_run": {
+                key: value for key, value in records.run(RUN, PRICES, NOW).items() if key != "nodes"
+            },
+            "snapshot": "2026-01-31T10:00",
+            "age_seconds": 1_800,
+            "stale": False,
+            "items": 12,
+            "bytes": 345,
+            "schedule": "cron(0 10 * * ? *)",
+            "enabled": True,
+            "next_run": "2026-02-01T10:00:00Z",
+        },
+    ),
+    "line": (
+        records.line(Line(START, "ReviewsExportTocsv", "JOB", 2, "exporting")),
+        {
+            "time": "2026-01-31T10:00:00.000Z",
+            "node": "ReviewsExportTocsv",
+            "kind": "job",
+            "attempt": 2,
+            "message": "exporting",
+        },
+    ),
+    "snapshot": (
+        records.snapshot(SNAPSHOT),
+        {
+            "snapshot": "2026-01-31T10:00",
+            "complete": True,
+            "current": True,
+            "writing": False,
+            "items": 12,
+            "bytes": 345,
+            "files": 2,
+            "run_id": "wr_1",
+        },
+    ),
+    "published": (
+        records.published(Published("Reviews", CSV, "d.reviews", "2026-01-31T10:00", None, 12)),
+        {
+            "table": "Reviews",
+            "format": "csv",
+            "view": "d.reviews",
+            "snapshot": "2026-01-31T10:00",
+            "before": None,
+            "items": 12,
+        },
+    ),
+    "pruned": (
+        records.pruned(Pruned("Reviews", CSV, (SNAPSHOT,), 3)),
+        {
+            "table": "Reviews",
+            "format": "csv",
+            "snapshots": [records.snapshot(SNAPSHOT)],
+            "objects": 3,
+        },
+    ),
+    "schedule": (
+        records.schedule(Schedule("Reviews", CSV, "cron(0 10 * * ? *)", enabled=True)),
+        {
+            "table": "Reviews",
+            "format": "csv",
+            "schedule": "cron(0 10 * * ? *)",
+            "enabled": True,
+        },
+    ),
+    "verification": (
+        records.verification(
+            Verification(
+                table="Reviews",
+                format=CSV,
+                snapshot="2026-01-31T10:00",
+                current=True,
+                files=2,
+                bytes=345,
+                items=12,
+                rows=11,
+                table_items=13,
+                faults=("one is missing",),
+            )
+        ),
+        {
+            "table": "Reviews",
+            "format": "csv",
+            "snapshot": "2026-01-31T10:00",
+            "current": True,
+            "whole": False,
+            "faults": ["one is missing"],
+            "files": 2,
+            "bytes": 345,
+            "items": 12,
+            "rows": 11,
+            "table_items": 13,
+        },
+    ),
+    "destroyed": (
+        records.destroyed(
+            Inventory(
+                table="Reviews",
+                format=CSV,
+                stack=None,
+                catalog=("reviews",),
+                data=True,
+                snapshots=1,
+                objects=3,
+                bytes=345,
+            )
+        ),
+        {
+            "table": "Reviews",
+            "format": "csv",
+            "stack": None,
+            "catalog": ["reviews"],
+            "data_deleted": True,
+            "snapshots": 1,
+            "objects": 3,
+            "bytes": 345,
+        },
+    ),
+    "check": (
+        records.check(Check("bucket", "failed", "there is none", "run: dynoexport init")),
+        {
+            "name": "bucket",
+            "state": "failed",
+            "detail": "there is none",
+            "hint": "run: dynoexport init",
+        },
+    ),
+}
+
+
+# --- keys -----------------------------------------------------------------------------------------
+def test_every_kind_has_its_example() -> None:
+    assert set(MADE) == set(KINDS)
+
+
+@pytest.mark.parametrize("kind", MADE)
+def test_a_record_says_what_the_result_says(kind: str) -> None:
+    made, expected = MADE[kind]
+    assert made == expected
+    assert json.loads(json.dumps(made)) == made
+
+
+@pytest.mark.parametrize("kind", MADE)
+def test_every_key_is_documented_in_its_order(kind: str) -> None:
+    _, keys = KINDS[kind]
+    assert list(MADE[kind][0]) == list(keys)
+    assert all(keys.values())
+
+
+def test_the_run_within_a_status_lacks_its_nodes_alone() -> None:
+    last = MADE["status"][0]["last_run"]
+    assert [*last, "nodes"] == list(KINDS["run"][1])
+
+
+# --- values ---------------------------------------------------------------------------------------
+def test_times_are_utc_whatever_the_zone_of_the_machine() -> None:
+    """boto3 gives them in that zone."""
+    tokyo = timezone(timedelta(hours=9))
+    local = replace(RUN, started=START.astimezone(tokyo), completed=None, nodes=())
+    assert records.run(local, PRICES, NOW)["started"] == "2026-01-31T10:00:00Z"
+
+
+def test_what_is_not_known_yet_is_null() -> None:
+    begun = Run("w", "wr_1", "RUNNING", (Node("n", "CRAWLER"),), {}, {})
+    found = records.run(begun, PRICES, NOW)
+    nulls = {"error", "started", "completed", "seconds", "snapshot", "items", "bytes"}
+    assert {key for key, value in found.items() if value is None} == nulls
+    (node,) = found["nodes"]
+    assert (node["state"], node["kind"], node["attempts"]) == ("WAITING", "crawler", 0)
+    assert {key for key, value in node.items() if value is None} == {
+        "started",
+        "completed",
+        "seconds",
+        "error",
+    }
+
+
+def test_an_export_that_never_ran_has_nulls_in_its_status() -> None:
+    never = replace(STATUS, last_run=None, snapshot=None, next_run=None, items=None, bytes=None)
+    found = records.status(never, PRICES, NOW, stale=None)
+    nulls = {"last_run", "snapshot", "age_seconds", "stale", "items", "bytes", "next_run"}
+    assert {key for key, value in found.items() if value is None} == nulls
+
+
+def test_an_error_is_told_in_the_words_of_glue() -> None:
+    failed = replace(ATTEMPT, state="FAILED", error="out of memory")
+    run = replace(RUN, error="Concurrent runs exceeded", nodes=(replace(NODE, attempts=(failed,)),))
+    found: Any = records.run(run, PRICES, NOW)
+    assert (found["error"], found["nodes"][0]["error"]) == (
+        "Concurrent runs exceeded",
+        "out of memory",
+    )
+
+
+# --- the page -------------------------------------------------------------------------------------
+def test_the_page_in_docs_is_the_one_that_is_generated() -> None:
+    """If this fails: python -m dynoexport.records > docs/json.md."""
+    done = subprocess.run(
+        [sys.executable, "-m", "dynoexport.records"],
+        cwd=ROOT,
+        check=True,
+        capture_output=True,
+        timeout=60,
+    )
+    assert done.stdout == (ROOT / "docs" / "json.md").read_bytes()
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_the_page_has_every_kind_with_its_commands_and_keys(kind: str) -> None:
+    commands, keys = KINDS[kind]
+    _, _, section = records.markdown().partition(f"\n## {kind}\n")
+    section = section.partition("\n## ")[0]
+    assert section.startswith(f"\n{commands}\n")
+    for key, meaning in keys.items():
+        assert f"| `{key}` | {meaning} |\n" in section
