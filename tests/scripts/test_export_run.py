@@ -12,6 +12,8 @@ import pytest
 from export_table import Clients, ExportFailed
 from job_names import BUCKET, DATABASE, WORKFLOW
 
+from dynoexport import settings
+
 if TYPE_CHECKING:
     from types import SimpleNamespace
 
@@ -236,6 +238,47 @@ def test_an_edited_timestamp_is_refused(run: Attempts, edited: str) -> None:
     run.put_timestamp(edited)
     with pytest.raises(ExportFailed, match="SnapshotTimestamp is"):
         run.attempt()
+
+
+# --- what the run is told ---------------------------------------------------------------------
+def told(run: Attempts) -> dict[str, str]:
+    """What of the snapshot is found by whoever lists runs without reading manifests."""
+    answer = run.clients.glue.get_workflow_run_properties(Name=WORKFLOW, RunId=run.run_id)
+    names = (settings.SNAPSHOT_ITEMS, settings.SNAPSHOT_BYTES)
+    return {key: value for key, value in answer["RunProperties"].items() if key in names}
+
+
+def test_the_run_is_told_what_it_has_exported(run: Attempts) -> None:
+    """Beside the snapshot itself, which stays."""
+    run.attempt()
+    assert told(run) == {"SnapshotItems": "0", "SnapshotBytes": "0"}
+    assert run.timestamp == "2026-01-31T23:59"
+
+
+def test_a_retry_tells_what_the_former_attempt_has_completed(run: Attempts, put: Any) -> None:
+    """It was killed between the manifest and the run: the numbers are those of the manifest."""
+    run.attempt()
+    files = [{"key": f"{SNAPSHOT}part-{number}", "bytes": 6} for number in range(3)]
+    put(*(file["key"] for file in files))
+    whole = {**run.manifest(), "items": 12, "bytes": 18, "files": files}
+    put(MANIFEST, body=json.dumps(whole).encode())
+    assert run.attempt().options == []
+    assert told(run) == {"SnapshotItems": "12", "SnapshotBytes": "18"}
+
+
+def test_the_run_is_told_nothing_before_its_snapshot_is_complete(run: Attempts) -> None:
+    with pytest.raises(RuntimeError):
+        run.attempt(Connector(breaks=RuntimeError("out of memory")))
+    assert told(run) == {}
+
+
+def test_the_run_is_told_nothing_of_a_snapshot_that_another_completed(
+    run: Attempts, put: Any
+) -> None:
+    other = json.dumps({"workflow_run_id": "wr_other", "files": []}).encode()
+    with pytest.raises(ExportFailed, match="completed by another workflow run"):
+        run.attempt(Connector(leaves=lambda: put(MANIFEST, body=other)))
+    assert told(run) == {}
 
 
 # --- leftovers --------------------------------------------------------------------------------
