@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import boto3
 import pytest
 from botocore import exceptions
@@ -32,11 +34,21 @@ def test_an_error_of_somebody_else_is_not_explained() -> None:
     assert explain(KeyError("x")) is None
 
 
+def sts(**credentials: str) -> Any:
+    """A client of a new session, for boto3 keeps its first one; nobody listens on port 1."""
+    return boto3.Session(**credentials).client(
+        "sts",
+        region_name="eu-west-1",
+        endpoint_url="http://127.0.0.1:1",
+        config=Config(retries={"total_max_attempts": 1}),
+    )
+
+
 # --- before AWS is reached, as botocore really raises it -----------------------------------------
 @pytest.mark.usefixtures("no_settings")
 def test_missing_credentials() -> None:
     with pytest.raises(exceptions.NoCredentialsError) as raised:
-        boto3.client("sts", region_name="eu-west-1").get_caller_identity()
+        sts().get_caller_identity()
     assert explained(raised.value) == (
         "no AWS credentials were found",
         "run 'aws configure', or set --profile",
@@ -48,7 +60,7 @@ def test_half_of_the_credentials(monkeypatch: pytest.MonkeyPatch) -> None:
     """The message of botocore says which half."""
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "AKIA")
     with pytest.raises(exceptions.PartialCredentialsError) as raised:
-        boto3.client("sts", region_name="eu-west-1").get_caller_identity()
+        sts().get_caller_identity()
     what, hint = explained(raised.value)
     assert "AWS_SECRET_ACCESS_KEY" in what
     assert hint == "set both the access key and the secret key"
@@ -66,7 +78,7 @@ def test_a_profile_that_does_not_exist() -> None:
 @pytest.mark.usefixtures("no_settings")
 def test_no_region() -> None:
     with pytest.raises(exceptions.NoRegionError) as raised:
-        boto3.client("glue")
+        boto3.Session().client("glue")
     assert explained(raised.value) == (
         "no AWS region is set",
         "add --region, or set AWS_REGION",
@@ -75,17 +87,8 @@ def test_no_region() -> None:
 
 @pytest.mark.usefixtures("no_settings")
 def test_an_endpoint_that_does_not_answer() -> None:
-    """Port 1 of this machine: nobody listens there."""
-    client = boto3.client(
-        "sts",
-        region_name="eu-west-1",
-        endpoint_url="http://127.0.0.1:1",
-        aws_access_key_id="x",
-        aws_secret_access_key="x",
-        config=Config(retries={"total_max_attempts": 1}),
-    )
     with pytest.raises(exceptions.EndpointConnectionError) as raised:
-        client.get_caller_identity()
+        sts(aws_access_key_id="x", aws_secret_access_key="x").get_caller_identity()
     what, hint = explained(raised.value)
     assert what == 'Could not connect to the endpoint URL: "http://127.0.0.1:1/"'
     assert "'dynoexport local start'" in hint

@@ -100,7 +100,12 @@ def test_a_refused_value_is_named_with_what_the_parameter_takes() -> None:
 
 @pytest.mark.parametrize(
     ("name", "near"),
-    [("splits", "Splits"), ("NumberOfWorker", "NumberOfWorkers"), ("Timeout", "TimeoutMinutes")],
+    [
+        ("splits", "Splits"),
+        ("NumberOfWorker", "NumberOfWorkers"),
+        ("Timeout", "TimeoutMinutes"),
+        ("Throughput", "MaxConsumedReadThroughput"),
+    ],
 )
 def test_a_parameter_that_does_not_exist_is_guessed(name: str, near: str) -> None:
     with pytest.raises(ParameterRefused) as refused:

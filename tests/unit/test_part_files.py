@@ -153,6 +153,12 @@ def test_the_reason_is_one_line_in_the_words_of_the_reader(count: Any) -> None:
     assert str(broken.value) == "mismatched tag: line 1, column 15"
 
 
+def test_a_reader_that_gives_no_reason_is_quoted_by_its_error(count: Any) -> None:
+    """Here a block that ends after the number of its rows."""
+    with pytest.raises(FileBroken, match=r"^EOFError$"):
+        count(FILES[OutputFormat.AVRO] + b"\x02", OutputFormat.AVRO)
+
+
 @pytest.mark.parametrize(
     ("fmt", "module"),
     [
@@ -171,8 +177,14 @@ def test_a_reader_that_is_not_installed_is_no_broken_file(
 
 
 # --- json -----------------------------------------------------------------------------------------
-@pytest.mark.parametrize("line", ["[1]", "7", '"text"', "null", "", "{}{}"])
-def test_a_line_that_is_no_json_object_is_broken(line: str, count: Any) -> None:
+@pytest.mark.parametrize("line", ["[1]", "7", '"text"', "null"])
+def test_a_line_of_another_json_value_is_broken(line: str, count: Any) -> None:
+    with pytest.raises(FileBroken, match=r"^a line is no JSON object$"):
+        count(lines('{"a": 1}', line), OutputFormat.JSON)
+
+
+@pytest.mark.parametrize("line", ["", "{}{}"])
+def test_a_line_that_is_not_one_json_value_is_broken(line: str, count: Any) -> None:
     with pytest.raises(FileBroken):
         count(lines('{"a": 1}', line), OutputFormat.JSON)
 
@@ -202,7 +214,7 @@ def test_a_csv_file_of_a_header_has_no_rows(count: Any) -> None:
 
 
 def test_a_csv_file_without_a_header_is_broken(count: Any) -> None:
-    with pytest.raises(FileBroken, match="there is no header"):
+    with pytest.raises(FileBroken, match=r"^there is no header$"):
         count(b"", OutputFormat.CSV)
 
 
