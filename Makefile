@@ -11,7 +11,7 @@ LOCAL := $(VENV)/.local-installed
 TEST := $(VENV)/.test-installed
 
 .DEFAULT_GOAL := help
-.PHONY: help demo templates test lint clean
+.PHONY: help demo templates test lint bench clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -31,6 +31,9 @@ lint: $(TEST) ## Lint and types only
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/cfn-lint templates/*.yaml
+
+bench: $(LOCAL) ## Measure the command against a plain script (benchmarks/README.md)
+	@$(BIN)/python benchmarks/status.py
 
 clean: ## Remove everything that the targets made
 	rm -rf $(VENV) build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis
