@@ -227,15 +227,15 @@ def print_listing(
         )
     for row in rows:
         table.add_row(*(Text(printable(each)) if isinstance(each, str) else each for each in row))
-    _print_wide(console, table)
+    print_wide(console, table)
 
 
 def _width(number: int, column: str, rows: Sequence[Sequence[str | Text]]) -> int:
     return max([len(column), *(len(row[number]) for row in rows)])
 
 
-def _print_wide(console: Console, table: Table) -> None:
-    """Without a terminal there is no width to keep to."""
+def print_wide(console: Console, table: Table) -> None:
+    """A table no wider than the terminal; without one there is no width to keep to."""
     if console.is_terminal:
         console.print(table)
         return
@@ -258,7 +258,7 @@ def print_rows(
     wrapped = _rows_table(columns, rows, longest=_WRAPPED)
     unlimited = console.options.update(max_width=_WIDEST)
     if not console.is_terminal:
-        _print_wide(console, natural)
+        print_wide(console, natural)
     elif Measurement.get(console, unlimited, natural).maximum <= console.width:
         console.print(natural)
     elif Measurement.get(console, unlimited, wrapped).minimum <= console.width:

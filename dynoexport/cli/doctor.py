@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from dynoexport.aws import Account
     from dynoexport.operations.doctor import Check
 
+_STATE_WIDTH, _NAME_WIDTH = len("warning"), len("may read CloudWatch Logs")
 _STYLES = {"ok": "green", "warning": "yellow", "failed": "bold red"}
 
 
@@ -59,12 +60,19 @@ def doctor(account: Account, *, common_stack: str, as_json: bool) -> None:
 
 
 def _print(console: Console, check: Check) -> None:
-    """A line for what was found, a second for what to do."""
+    """A line for what was found, a second for what to do; on a terminal they wrap in their column.
+
+    Each check is printed when it is done: the next may take a while.
+    """
+    from rich.table import Table
     from rich.text import Text
 
-    state = Text(f"{check.state:<8}", _STYLES[check.state])
-    console.print(
-        Text.assemble(state, f"{check.name:<30}", check.detail), soft_wrap=not console.is_terminal
-    )
+    from dynoexport import display
+
+    row = Table.grid(padding=(0, 1))
+    for width in (_STATE_WIDTH, _NAME_WIDTH, None):
+        row.add_column(width=width)
+    row.add_row(Text(check.state, _STYLES[check.state]), check.name, Text(check.detail))
     if check.hint:
-        console.print(Text(f"        {check.hint}", "dim"), soft_wrap=not console.is_terminal)
+        row.add_row("", "", Text(check.hint, "dim"))
+    display.print_wide(console, row)

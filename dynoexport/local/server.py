@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import socket
 import threading
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any
+from xml.sax.saxutils import escape
 
+from flask import Flask, Response, request
 from moto.core.exceptions import JsonRESTError
 from moto.glue.models import glue_backends
 from moto.moto_server.werkzeug_app import (
@@ -74,7 +77,7 @@ def _listen(port: int) -> BaseWSGIServer:
         return make_server(
             HOST,
             port,
-            DomainDispatcherApplication(create_backend_app),
+            DomainDispatcherApplication(_service),
             threaded=True,
             request_handler=_Handler,
             fd=listening.fileno(),
@@ -85,6 +88,25 @@ def install() -> None:
     """Make moto use the services that run; before it is used for anything in this process."""
     for service in (glue, athena, stacks, resources):
         service.install()
+
+
+def _service(name: Any) -> Flask:
+    """Moto's application for a service; what it does not have it refuses by name.
+
+    Moto lets that be an internal error, which clients try again and again.
+    """
+    app = create_backend_app(name)
+
+    @app.errorhandler(NotImplementedError)
+    def refuse(error: NotImplementedError) -> Response:
+        what, code = f"not on the local endpoint: {error}", "NotImplementedException"
+        if "json" in (request.content_type or ""):
+            body = json.dumps({"__type": code, "message": what})
+            return Response(body, status=501, mimetype="application/x-amz-json-1.1")
+        error_xml = f"<Error><Code>{code}</Code><Message>{escape(what)}</Message></Error>"
+        return Response(f"<ErrorResponse>{error_xml}</ErrorResponse>", 501, mimetype="text/xml")
+
+    return app
 
 
 class _Handler(MotoRequestHandler):

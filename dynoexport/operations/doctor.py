@@ -31,7 +31,7 @@ OK, WARNING, FAILED = "ok", "warning", "failed"
 
 # What each kind of use needs beyond reading, for the simulator of IAM.
 _ACTIONS = {
-    "to deploy": (
+    "deploy": (
         "cloudformation:CreateChangeSet",
         "cloudformation:DescribeChangeSet",
         "cloudformation:ExecuteChangeSet",
@@ -50,13 +50,13 @@ _ACTIONS = {
         "events:PutTargets",
         "s3:PutObject",
     ),
-    "to run and stop": (
+    "run and stop": (
         "glue:StartWorkflowRun",
         "glue:StopWorkflowRun",
         "glue:StartTrigger",
         "glue:StopTrigger",
     ),
-    "to query and publish": (
+    "query and publish": (
         "athena:StartQueryExecution",
         "athena:GetQueryExecution",
         "athena:GetQueryResults",
@@ -97,7 +97,7 @@ def doctor(
     for name, call in _reads(account).items():
         yield _guarded(f"may read {name}", partial(_may_read, call))
     for purpose, actions in _ACTIONS.items():
-        yield _guarded(f"may act {purpose}", partial(_may_act, account, actions), WARNING)
+        yield _guarded(f"may {purpose}", partial(_may_act, account, actions), WARNING)
     yield _guarded("Lake Formation", lambda: _lake_formation(account), WARNING)
     quotas = _quotas(account)
     for kind in quotas:
@@ -150,7 +150,7 @@ def _common_stack(account: Account, name: str) -> tuple[str, str, str]:
         return FAILED, f"{name} is {status}", "see its events in the CloudFormation console"
     outputs = {output["OutputKey"] for output in stack.get("Outputs", ())}
     told = "failures are told by e-mail" if "TopicArn" in outputs else "nobody is told of failures"
-    hint = "" if "TopicArn" in outputs else "run: dynoexport init --set NotificationEmail=..."
+    hint = "" if "TopicArn" in outputs else "dynoexport init --set NotificationEmail=..."
     return OK, f"{name} is {status}, {told}", hint
 
 
@@ -197,7 +197,7 @@ def _may_act(account: Account, actions: Iterable[str]) -> tuple[str, str, str]:
     """
     principal = _principal(account.caller)
     if principal is None:
-        return OK, f"{account.caller} has no policies to simulate", ""
+        return OK, "IAM has no policies of this caller to simulate", ""
     pages = (
         account.client("iam")
         .get_paginator("simulate_principal_policy")

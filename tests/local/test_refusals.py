@@ -1,0 +1,30 @@
+"""What the endpoint does not have it refuses by name, at once."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+from botocore.exceptions import ClientError
+
+if TYPE_CHECKING:
+    from dynoexport.local.context import Endpoint
+
+pytestmark = pytest.mark.endpoint
+
+
+@pytest.mark.parametrize(
+    ("service", "operation"),
+    [
+        ("service-quotas", "list_services"),  # JSON
+        ("cloudformation", "describe_account_limits"),  # Query
+    ],
+)
+def test_an_unknown_action_is_told_by_name_and_not_tried_again(
+    endpoint: Endpoint, service: str, operation: str
+) -> None:
+    with pytest.raises(ClientError, match="not on the local endpoint") as caught:
+        getattr(endpoint.client(service), operation)()
+    answer = caught.value.response
+    assert answer["Error"]["Code"] == "NotImplementedException"
+    assert answer["ResponseMetadata"]["RetryAttempts"] == 0
