@@ -110,9 +110,9 @@ def init(
     if as_json:
         common.print_json(records.initialized(done))
         return
-    stack = "is deployed" if done.changed else "is up to date"
+    click.echo(f"Stack {done.stack} {'deployed' if done.changed else 'unchanged'}")
+    click.echo(f"Bucket {done.bucket}")
     scripts = "published" if done.uploaded else "published already"
-    click.echo(f"Stack {done.stack} {stack}; bucket {done.bucket}")
     click.echo(f"Job scripts {done.scripts_version} {scripts}")
 
 

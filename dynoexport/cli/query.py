@@ -65,7 +65,7 @@ def query(
     \b
     Examples:
       dynoexport query Reviews
-      dynoexport query Reviews "SELECT count(*) AS n FROM {view} WHERE rating >= 4"
+      dynoexport query Reviews "SELECT count(*) FROM {view} WHERE rating >= 4"
       dynoexport query Reviews "SELECT snapshot_timestamp, count(*) AS items
                                 FROM {snapshots} GROUP BY 1 ORDER BY 1"
       dynoexport query Reviews --output csv > reviews.csv

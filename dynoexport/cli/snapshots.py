@@ -102,8 +102,8 @@ def publish(
     if done.before == done.snapshot:
         click.echo(f"{done.view} shows {done.snapshot} already")
     else:
-        before = done.before or "nothing"
-        click.echo(f"{done.view} shows {done.snapshot} with {done.items:,} items, before: {before}")
+        click.echo(f"{done.view} shows {done.snapshot} with {done.items:,} items")
+        click.echo(f"It showed {done.before or 'nothing'} before")
 
 
 # --- prune ----------------------------------------------------------------------------------------
