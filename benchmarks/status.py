@@ -31,6 +31,9 @@ if TYPE_CHECKING:
 COMMAND = str(Path(sys.executable).with_name("dynoexport"))
 PARQUET = "parquet"
 TIMESTAMP = "2026-11-23T10:00"
+ITEMS, BYTES = 1000, 65536
+# Of so many exports the last run of one has failed, and the view shows what an earlier one wrote.
+FAILED_ONE_IN = 10
 
 
 @contextmanager
@@ -58,10 +61,11 @@ def fill(endpoint: Endpoint, exports: int) -> None:
     for service in ("s3", "glue"):  # made here, where one thread runs
         endpoint.client(service)
     with ThreadPoolExecutor(max_workers=4) as pool:
-        list(pool.map(lambda number: add_export(endpoint, bucket, table(number)), range(exports)))
+        list(pool.map(lambda number: add_export(endpoint, bucket, number), range(exports)))
 
 
-def add_export(endpoint: Endpoint, bucket: str, name: str) -> None:
+def add_export(endpoint: Endpoint, bucket: str, number: int) -> None:
+    name = table(number)
     glue = endpoint.client("glue")
     workflow = naming.workflow(name, PARQUET, scheduled=True)
     job = naming.export_job(name, PARQUET)
@@ -87,7 +91,13 @@ def add_export(endpoint: Endpoint, bucket: str, name: str) -> None:
         Actions=[{"JobName": job}],
         StartOnCreation=True,
     )
-    glue.start_workflow_run(Name=workflow)
+    written = {
+        settings.SNAPSHOT_TIMESTAMP: TIMESTAMP,
+        settings.SNAPSHOT_ITEMS: str(ITEMS),
+        settings.SNAPSHOT_BYTES: str(BYTES),
+    }
+    properties = {} if number % FAILED_ONE_IN == 0 else written
+    glue.start_workflow_run(Name=workflow, RunProperties=properties)
     add_view(glue, name)
     endpoint.client("s3").put_object(
         Bucket=bucket,
@@ -97,8 +107,8 @@ def add_export(endpoint: Endpoint, bucket: str, name: str) -> None:
                 "table": name,
                 "format": PARQUET,
                 "snapshot_timestamp": TIMESTAMP,
-                "items": 1000,
-                "bytes": 65536,
+                "items": ITEMS,
+                "bytes": BYTES,
                 "files": [],
                 "workflow_run_id": "wr_1",
             }

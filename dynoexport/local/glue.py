@@ -71,8 +71,9 @@ class LocalGlueBackend(models.GlueBackend):
     # --- triggers -------------------------------------------------------------------------------
     def create_trigger(self, **options: Any) -> None:  # type: ignore[override]
         candidate = models.FakeTrigger(backend=self, **options).as_dict()
-        self._refuse(candidate)
-        super().create_trigger(**options)
+        with self._lock:
+            self._refuse(candidate)
+            super().create_trigger(**options)
 
     def update_trigger(self, name: str, changes: Json) -> Json:
         """UpdateTrigger: in place, the state stays."""
@@ -87,14 +88,13 @@ class LocalGlueBackend(models.GlueBackend):
         return trigger.as_dict()
 
     def _refuse(self, candidate: Json) -> None:
-        others = [trigger.as_dict() for trigger in self.triggers.values()]
-        reason = workflows.refusal(candidate, others)
+        reason = workflows.refusal(candidate, self._triggers_of(candidate.get("WorkflowName", "")))
         if reason is not None:
             raise InvalidInputException("CreateTrigger", reason)
 
     def _triggers_of(self, workflow: str) -> list[Json]:
         # An account may have a thousand: none is rendered that is not asked for.
-        own = [each for each in self.triggers.values() if each.workflow_name == workflow]
+        own = [each for each in list(self.triggers.values()) if each.workflow_name == workflow]
         return [trigger.as_dict() for trigger in own]
 
     # --- jobs -----------------------------------------------------------------------------------

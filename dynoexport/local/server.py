@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from xml.sax.saxutils import escape
 
 from flask import Flask, Response, request
+from moto import backends
 from moto.core.exceptions import JsonRESTError
 from moto.glue.models import glue_backends
 from moto.moto_server.werkzeug_app import (
@@ -88,6 +89,9 @@ def install() -> None:
     """Make moto use the services that run; before it is used for anything in this process."""
     for service in (glue, athena, stacks, resources):
         service.install()
+    # Moto reads its own directory for every request, which takes as long as to answer it.
+    modules = tuple(backends.list_of_moto_modules())
+    backends.list_of_moto_modules = lambda: modules
 
 
 def _service(name: Any) -> Flask:
