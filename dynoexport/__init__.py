@@ -39,7 +39,7 @@ if TYPE_CHECKING:
     from dynoexport.operations.doctor import doctor
     from dynoexport.operations.init import init
     from dynoexport.operations.logs import logs
-    from dynoexport.operations.query import query
+    from dynoexport.operations.query import query, rows
     from dynoexport.operations.run import disable, enable, run, runs, stop, watch
     from dynoexport.operations.snapshots import prune, publish, snapshots
     from dynoexport.operations.status import status
@@ -60,6 +60,7 @@ __all__ = [
     "prune",
     "publish",
     "query",
+    "rows",
     "run",
     "runs",
     "snapshots",
@@ -76,6 +77,7 @@ _PLACES = {
     "enable": "operations.run",
     "prune": "operations.snapshots",
     "publish": "operations.snapshots",
+    "rows": "operations.query",
     "runs": "operations.run",
     "stop": "operations.run",
     "watch": "operations.run",

@@ -27,13 +27,9 @@ _STATE_STYLES = {
     "STARTING": "cyan",
     workflow_runs.WAITING: "dim",
 }
-
-
 _SHORT = {"SUCCEEDED": Text("ok", "green"), "FAILED": Text("FAILED", "bold red")}
 # Line breaks and tabs are layout, all else would be obeyed.
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
-# Enough of an ID to find the run again.
-_RUN_ID = 15
 # More than any table of rows; rich wants a number.
 _WIDEST = 100_000
 # Texts longer than this may wrap, and get at least so much room.
@@ -101,7 +97,7 @@ def run_tree(run: workflow_runs.Run, now: datetime) -> Table:
         table.add_column(no_wrap=True, justify="right")
     table.add_column(no_wrap=True)
     whole = "" if run.started is None else seconds(_elapsed(run.started, run.completed, now))
-    table.add_row("run", run.run_id[:_RUN_ID], state_text(run.outcome), "", whole, "", "")
+    table.add_row("run", run.short_id, state_text(run.outcome), "", whole, "", "")
     for number, node in enumerate(run.nodes):
         last = number == len(run.nodes) - 1
         table.add_row(f"{'└' if last else '├'} {node.kind.lower()}", *_node(run, node, number, now))

@@ -31,6 +31,7 @@ _BAD_ACTIONS = ("FailedActions", "TimeoutActions", "StoppedActions", "ErroredAct
 
 # DPU of a worker: https://docs.aws.amazon.com/glue/latest/dg/worker-types.html
 _WORKER_DPU = {"G.025X": 0.25, "G.1X": 1.0, "G.2X": 2.0, "G.4X": 4.0, "G.8X": 8.0}
+_SHORT_ID = len("wr_") + 12
 _SHELL_LOGS = "/aws-glue/python-jobs"
 
 
@@ -120,6 +121,11 @@ class Run:
     error: str = ""
     started: datetime | None = None
     completed: datetime | None = None
+
+    @property
+    def short_id(self) -> str:
+        """Enough of its ID for people to name it by."""
+        return self.run_id[:_SHORT_ID]
 
     @property
     def finished(self) -> bool:

@@ -70,7 +70,7 @@ def run(
     elif as_json:
         common.print_json(_record(account, started))
     else:
-        click.echo(f"Run {started.run_id} of {table} has started")
+        click.echo(f"Run {started.short_id} of {table} has started")
         common.tell(f"Follow it with: dynoexport watch {table}")
 
 
@@ -114,7 +114,7 @@ def _follow(account: Account, table: str, started: Run, *, as_json: bool) -> Non
     if not as_json:
         took = display.seconds(ended.seconds or 0)
         if ended.items is None:
-            click.echo(f"Run {ended.run_id} succeeded in {took}")
+            click.echo(f"Run {ended.short_id} succeeded in {took}")
         else:
             rows, size = display.count(ended.items, "item"), display.size(ended.bytes or 0)
             click.echo(f"Snapshot {ended.snapshot}: {rows}, {size} in {took}")
@@ -181,7 +181,7 @@ def _print_runs(account: Account, found: list[Run]) -> None:
             "" if each.items is None else f"{each.items:,}",
             "" if each.bytes is None else display.size(each.bytes),
             f"${prices.cost(each, used, now):,.3f}",
-            each.run_id[:15],
+            each.short_id,
         )
         for each in found
     ]
@@ -243,7 +243,7 @@ def logs(
     try:
         _print_lines(lines, timestamps=timestamps, as_json=as_json)
     except KeyboardInterrupt:
-        common.tell(f"\nReturn to it with: dynoexport logs {table} --run {run.run_id} --follow")
+        common.tell(f"\nReturn to it with: dynoexport logs {table} --run {run.short_id} --follow")
         click.get_current_context().exit(common.INTERRUPTED)
 
 
@@ -295,7 +295,7 @@ def stop(account: Account, *, table: str, fmt: OutputFormat | None, as_json: boo
         common.print_json([_record(account, each) for each in stopped])
         return
     for each in stopped:
-        click.echo(f"Run {each.run_id} of {table} is stopping")
+        click.echo(f"Run {each.short_id} of {table} is stopping")
 
 
 @click.command()

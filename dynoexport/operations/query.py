@@ -8,7 +8,7 @@ from dynoexport import exports, naming, queries, views
 from dynoexport.operations.snapshots import SnapshotRefused
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from dynoexport.aws import Account
     from dynoexport.exports import DeployedExport
@@ -50,6 +50,19 @@ def query(
     )
     on_started(query_id)
     return queries.wait(account.athena, query_id, seconds=min(account.pause, 1.0))
+
+
+def rows(account: Account, execution: Execution) -> Iterator[dict[str, object]]:
+    """The query's rows by column name, read page by page, values in Python's types for Athena's.
+
+    Numbers, decimals, booleans, dates and timestamps are read; everything else is Athena's text.
+    """
+    for columns, page in queries.pages(account.athena, execution):
+        for row in page:
+            yield {
+                column.name: queries.typed(column.type, value)
+                for column, value in zip(columns, row, strict=True)
+            }
 
 
 def statement(export: DeployedExport, sql: str | None, limit: int | None = None) -> str:

@@ -93,7 +93,7 @@ def run(
     active = workflow_runs.active(account.glue, export.workflow)
     if active:
         raise RunRefused(
-            f"a run of {table} is active: {active[0].run_id}",
+            f"a run of {table} is active: {active[0].short_id}",
             hint=f"follow it with: dynoexport watch {table}",
         )
     run_id = account.glue.start_workflow_run(Name=export.workflow, RunProperties=given)["RunId"]

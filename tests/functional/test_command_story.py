@@ -212,5 +212,8 @@ def test_a_program_finds_the_same(
     oldest = dynoexport.runs(account, "Reviews")[-1]
     assert oldest.run_id == first_run["run_id"]
     assert oldest.succeeded
-    assert dynoexport.query(account, "Reviews", limit=1).scanned_bytes > 0
+    query = dynoexport.query(account, "Reviews", "SELECT user, rating FROM {view} ORDER BY 1")
+    assert query.scanned_bytes > 0
+    rows = list(dynoexport.rows(account, query))
+    assert rows == [{"user": "Adeline", "rating": 4}, {"user": "Tristan", "rating": 5}]
     assert [each.current for each in dynoexport.snapshots(account, "Reviews")] == [True]
