@@ -31,3 +31,5 @@ class GraphRefused(DynoexportError):
 
 class ScheduleRefused(DynoexportError):
     """A cron expression that AWS Glue would refuse."""
+
+    exit_code = 2

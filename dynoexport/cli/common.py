@@ -38,16 +38,16 @@ def aws_options(command: Callable[..., Any]) -> Callable[..., Any]:
         own = {name: str(options[name]) if options[name] else None for name in _AWS}
         for name in _AWS:
             del options[name]
-        return command(account=_connect(own), **options)
+        return command(account=_connect(click.get_current_context(), own), **options)
 
     return with_account
 
 
-def _connect(own: Mapping[str, str | None]) -> Account:
+def _connect(context: click.Context, own: Mapping[str, str | None]) -> Account:
     """A command's own option counts before the one given to ``dynoexport`` itself."""
     from dynoexport.aws import connect
 
-    root = click.get_current_context().find_root().params
+    root = context.find_root().params
     return connect(**{name: own[name] or root.get(name) for name in _AWS})
 
 
@@ -68,15 +68,15 @@ class TableName(click.types.StringParamType):
         from click.shell_completion import CompletionItem
 
         try:
-            names = self._names({name: ctx.params.get(name) for name in _AWS})
+            # No context is current while a shell completes.
+            names = self._names(_connect(ctx, {name: ctx.params.get(name) for name in _AWS}))
         except Exception:  # noqa: BLE001 - whatever is wrong, a shell must not be disturbed
             return []
         return [CompletionItem(name) for name in names if name.startswith(incomplete)]
 
-    def _names(self, options: Mapping[str, str | None]) -> list[str]:
+    def _names(self, account: Account) -> list[str]:
         from dynoexport import exports
 
-        account = _connect(options)
         if self._exported:
             return sorted({export.table for export in exports.find_all(account)})
         pages = account.dynamodb.get_paginator("list_tables").paginate()

@@ -151,7 +151,7 @@ def deploy(
       dynoexport deploy Reviews
       dynoexport deploy Orders Customers --format csv --yes
       dynoexport deploy Reviews --schedule 'cron(30 2 * * ? *)' --enable
-      dynoexport deploy Reviews --set NumberOfWorkers=4 --set SnapshotRetentionDays=90
+      dynoexport deploy Reviews --set NumberOfWorkers=4 --set MaxRetries=0
     """
     from dynoexport.operations.deploy import deploy as deploy_tables
 

@@ -39,7 +39,8 @@ def start(port: int, dynamodb_endpoint_url: str | None) -> None:
     \b
     Examples:
       dynoexport local start
-      dynoexport local start --port 4700 --dynamodb-endpoint-url http://localhost:8000
+      dynoexport local start --port 4700
+      dynoexport local start --dynamodb-endpoint-url http://localhost:8000
     """
     # Imports the emulator, which takes about a second: not for --help.
     import signal

@@ -1,0 +1,338 @@
+"""The command on the endpoint where no run is needed: deploying, listing, completing, showing."""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import os
+import pty
+import re
+import struct
+import subprocess
+import termios
+import uuid
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import click
+import pytest
+from command import COMMAND, Command, create_table, library, put_snapshot
+
+import dynoexport
+from dynoexport import cli, naming
+from dynoexport.model import OutputFormat
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from account import Account
+
+    from dynoexport.local.context import Endpoint
+
+pytestmark = pytest.mark.endpoint
+
+
+@pytest.fixture(scope="module")
+def command(account: Account) -> Command:
+    """In an account with the common stack and this version's scripts."""
+    found = Command(account.endpoint)
+    dynoexport.init(library(account.endpoint))
+    return found
+
+
+@pytest.fixture
+def table(endpoint: Endpoint) -> str:
+    """A DynamoDB table that nothing exports."""
+    name = f"T{uuid.uuid4().hex}"
+    create_table(endpoint, name)
+    return name
+
+
+def stacks(endpoint: Endpoint) -> set[str]:
+    pages = endpoint.client("cloudformation").get_paginator("list_stacks").paginate()
+    found = (each for page in pages for each in page["StackSummaries"])
+    return {each["StackName"] for each in found if each["StackStatus"] != "DELETE_COMPLETE"}
+
+
+def elsewhere(endpoint: Endpoint, region: str) -> Command:
+    """Another region of the account, in which there is nothing."""
+    return Command(replace(endpoint, region=region))
+
+
+# --- init and deploy ------------------------------------------------------------------------------
+def test_init_asks_and_needs_somebody_to_answer(endpoint: Endpoint) -> None:
+    """Without a terminal nothing is done; what would be done is shown."""
+    there = elsewhere(endpoint, "eu-north-1")
+    done = there("init")
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "  + Bucket        S3::Bucket\n" in done.stderr
+    assert done.stderr.endswith("Error: this asks before it changes anything\n  add --yes\n")
+    assert there("deploy", "T", "--yes").stderr.splitlines()[1] == "  run first: dynoexport init"
+
+
+def test_a_second_init_changes_nothing(endpoint: Endpoint) -> None:
+    there = elsewhere(endpoint, "eu-south-1")
+    first, second = there.json("init", "--yes"), there.json("init")
+    assert (first["changed"], second["changed"]) == (True, False)
+    assert (len(first["uploaded"]), second["uploaded"]) == (2, [])
+    assert first["scripts_version"] == second["scripts_version"]
+
+
+@pytest.mark.parametrize(
+    ("words", "refusal"),
+    [
+        (("--set", "GlueVersion=2.0"), (1, "AWS runs no jobs on Glue 2.0 since 2026-04-01")),
+        (("--set", "GlueVersion=7.0"), (2, "GlueVersion is '7.0'")),
+        (("--set", "MaxConsumedReadThroughput=1.5"), (2, "MaxConsumedReadThroughput is '1.5'")),
+        (("--set", "WorkerTyp=G.1X"), (2, "there is no parameter WorkerTyp")),
+        (("--set", "TableName=Other"), (2, "TableName is not set as a parameter")),
+        (("--schedule", "cron(0 25 * * ? *)"), (2, "cron(0 25 * * ? *)")),
+    ],
+)
+def test_what_cannot_work_is_refused_before_a_stack_is_made(
+    command: Command,
+    endpoint: Endpoint,
+    table: str,
+    words: tuple[str, ...],
+    refusal: tuple[int, str],
+) -> None:
+    done = command("deploy", table, "--yes", *words)
+    code, told = refusal
+    assert (done.returncode, done.stdout) == (code, ""), done.stderr
+    what, cure = done.stderr.splitlines()
+    assert what.startswith("Error: ")
+    assert told in what
+    assert cure.startswith("  ")
+    assert naming.table_stack(table, "parquet") not in stacks(endpoint)
+
+
+def test_a_missing_table_stops_the_deployment_of_all(
+    command: Command, endpoint: Endpoint, table: str
+) -> None:
+    """A slip of the finger is seen through."""
+    done = command("deploy", table, f"{table}x", "--yes")
+    assert done.returncode == 1
+    assert done.stderr == (
+        f"Error: there is no DynamoDB table {table}x in us-east-1\n  did you mean {table}?\n"
+    )
+    assert naming.table_stack(table, "parquet") not in stacks(endpoint)
+
+
+def test_tables_whose_names_collide_are_not_deployed_side_by_side(
+    command: Command, endpoint: Endpoint, table: str
+) -> None:
+    """Athena folds names; the second export would overwrite the view of the first."""
+    other = table.lower()
+    create_table(endpoint, other)
+    dynoexport.deploy(library(endpoint), table, fmt=OutputFormat.JSON)
+    done = command("deploy", other, "--format", "json", "--yes")
+    assert done.returncode == 1
+    assert "would both own" in done.stderr
+    assert naming.table_stack(other, "json") not in stacks(endpoint)
+    command.ok("deploy", other, "--format", "json", "--yes", "--set", "CatalogPrefix=second_")
+
+
+def test_several_tables_are_deployed_at_once_and_again_without_changes(
+    command: Command, endpoint: Endpoint, table: str
+) -> None:
+    other = f"{table}2"
+    create_table(endpoint, other)
+    first = command.ok("deploy", table, other, "--format", "csv", "--yes").splitlines()
+    assert first == [
+        f"{name} (csv): stack dynoexport-{name}-csv created" for name in (table, other)
+    ]
+    again = command("deploy", table, other)
+    assert again.returncode == 0
+    assert again.stdout == "".join(
+        f"{name} (csv): stack dynoexport-{name}-csv unchanged\n" for name in (table, other)
+    )
+
+
+def test_a_rollback_tells_its_reason(command: Command, endpoint: Endpoint, table: str) -> None:
+    """The resource that failed with its own words, not the list of what was cancelled then."""
+    taken = naming.workflow(table, "parquet", scheduled=True)
+    for name in (taken, naming.workflow(table, "parquet", scheduled=False)):
+        with contextlib.suppress(endpoint.client("glue").exceptions.AlreadyExistsException):
+            endpoint.client("glue").create_workflow(Name=name)
+    done = command("deploy", table, "--yes")
+    assert (done.returncode, done.stdout) == (1, "")
+    what, reason = done.stderr.splitlines()[-2:]
+    assert what.startswith(f"Error: stack {naming.table_stack(table, 'parquet')}")
+    assert "Workflow" in reason
+    assert "already exists" in reason
+
+
+# --- listings -------------------------------------------------------------------------------------
+def test_status_lists_more_exports_than_a_page_of_tags_holds(endpoint: Endpoint) -> None:
+    """The tagging service answers 100 resources at a time, Glue 25 workflows."""
+    there = replace(endpoint, region="ap-south-1")
+    glue = there.client("glue")
+    glue.create_database(DatabaseInput={"Name": naming.DATABASE})
+    there.client("s3").create_bucket(
+        Bucket=naming.bucket(there.account, there.region),
+        CreateBucketConfiguration={"LocationConstraint": there.region},
+    )
+
+    def add(number: int) -> None:
+        name = f"Table{number:03}"
+        workflow = naming.workflow(name, "json", scheduled=False)
+        glue.create_workflow(Name=workflow)
+        glue.create_job(
+            Name=naming.export_job(name, "json"),
+            Role="none",
+            Command={"Name": "glueetl"},
+            Tags={
+                naming.TAG_TABLE: name,
+                naming.TAG_FORMAT: "json",
+                naming.TAG_STACK: "none",
+                naming.TAG_WORKFLOW: workflow,
+            },
+        )
+
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(add, range(120)))
+    lines = Command(there).ok("status").splitlines()
+    assert lines[0].split()[:2] == ["TABLE", "FORMAT"]
+    assert [line.split()[0] for line in lines[1:]] == [f"Table{n:03}" for n in range(120)]
+    late = Command(there)("status", "--stale", "26h")
+    assert late.returncode == 3
+    assert late.stderr.startswith("120 of 120 stale: Table000, Table001, ")
+
+
+def test_more_snapshots_than_a_page_of_s3_holds(
+    command: Command, endpoint: Endpoint, table: str
+) -> None:
+    dynoexport.deploy(library(endpoint), table, fmt=OutputFormat.JSON)
+    times = [f"2026-{1 + n // 600:02}-{1 + n // 60 % 10:02}T10:{n % 60:02}" for n in range(1050)]
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(lambda each: put_snapshot(endpoint, table, each, [{"id": "1"}]), times))
+    found = command.json("snapshots", table, "--limit", "0")
+    assert [each["snapshot"] for each in found] == sorted(times, reverse=True)
+    pruned = command.json("prune", table, "--keep", "5", "--yes")
+    assert len(pruned["snapshots"]) == 1045
+    assert [each["snapshot"] for each in command.json("snapshots", table)] == (
+        sorted(times, reverse=True)[:5]
+    )
+
+
+def test_nothing_runs_that_could_be_stopped(
+    command: Command, endpoint: Endpoint, table: str
+) -> None:
+    dynoexport.deploy(library(endpoint), table)
+    done = command("stop", table)
+    assert (done.returncode, done.stderr) == (1, f"Error: no run of {table} is active\n")
+    assert command.json("runs", table) == []
+    assert "no run yet" in command("logs", table).stderr
+
+
+# --- a shell --------------------------------------------------------------------------------------
+def completed(command: Command, *words: str) -> list[str]:
+    line = " ".join(("dynoexport", *words))
+    asking = {
+        "_DYNOEXPORT_COMPLETE": "bash_complete",
+        "COMP_WORDS": line,
+        "COMP_CWORD": str(len(words)),
+    }
+    done = replace(command, extra=asking)()
+    assert done.stderr == ""
+    return [each.partition(",")[2] for each in done.stdout.split()]
+
+
+def test_the_shell_completes_commands_and_tables(
+    command: Command, endpoint: Endpoint, table: str
+) -> None:
+    """Tables of DynamoDB where one is deployed, exported ones everywhere else."""
+    assert completed(command, "sna") == ["snapshots"]
+    assert completed(command, "deploy", table[:-1]) == [table]
+    assert completed(command, "runs", table[:-1]) == []
+    dynoexport.deploy(library(endpoint), table)
+    assert completed(command, "runs", table[:-1]) == [table]
+
+
+def test_completion_is_silent_where_there_is_no_account(command: Command) -> None:
+    nowhere = replace(command.endpoint, url="http://127.0.0.1:9")
+    assert completed(Command(nowhere), "runs", "T") == []
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+def test_the_completion_script_is_printed(command: Command, shell: str) -> None:
+    assert "_DYNOEXPORT_COMPLETE" in command.ok("completion", shell)
+
+
+# --- what is seen ---------------------------------------------------------------------------------
+def on_a_terminal(command: Command, *words: str, **env: str) -> str:
+    """What a terminal of 80 columns gets."""
+    ours, theirs = pty.openpty()
+    fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 40, 80, 0, 0))
+    process = subprocess.Popen(
+        [COMMAND, *words],
+        env={**command.env, "TERM": "xterm-256color", "LANG": "C.UTF-8", **env},
+        stdin=theirs,
+        stdout=theirs,
+        stderr=theirs,
+    )
+    os.close(theirs)
+    found = b""
+    with contextlib.suppress(OSError):  # Linux ends a closed terminal with an error
+        while block := os.read(ours, 65536):
+            found += block
+    os.close(ours)
+    process.wait(timeout=60)
+    return found.decode().replace("\r\n", "\n")
+
+
+# NO_COLOR is about colours: https://no-color.org
+BOLD_AND_DIM = {"\x1b[0m", "\x1b[1m", "\x1b[2m"}
+ESCAPE = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
+
+
+@pytest.fixture(scope="module")
+def shown(command: Command, endpoint: Endpoint) -> str:
+    """An export with a long name and a snapshot, for listings that have a row."""
+    name = f"A-rather-long-name-of-a-table.{uuid.uuid4().hex}"
+    create_table(endpoint, name)
+    dynoexport.deploy(library(endpoint), name, fmt=OutputFormat.JSON)
+    put_snapshot(endpoint, name, "2026-01-01T10:00", [{"id": "1"}])
+    return name
+
+
+@pytest.mark.parametrize("words", [("status",), ("snapshots",), ("doctor",), ("verify",)])
+def test_nothing_wraps_at_80_columns(command: Command, shown: str, words: tuple[str, ...]) -> None:
+    named = () if words == ("doctor",) else (shown,)
+    lines = ESCAPE.sub("", on_a_terminal(command, *words, *named)).splitlines()
+    assert lines
+    own = [line for line in lines if shown not in line]  # a name is never cut into two
+    assert max(map(len, own)) <= 80, own
+
+
+def test_colours_are_for_terminals_that_want_them(command: Command, shown: str) -> None:
+    assert ESCAPE.search(on_a_terminal(command, "status", shown))
+    plain = on_a_terminal(command, "status", shown, NO_COLOR="1")
+    assert set(ESCAPE.findall(plain)) <= BOLD_AND_DIM
+    assert "\x1b" not in command.ok("status", shown)
+
+
+def commands() -> Iterator[tuple[str, ...]]:
+    def below(group: click.Command, path: tuple[str, ...]) -> Iterator[tuple[str, ...]]:
+        yield path
+        if isinstance(group, click.Group):
+            context = click.Context(group)
+            for name in group.list_commands(context):
+                found = group.get_command(context, name)
+                assert found is not None
+                yield from below(found, (*path, name))
+
+    return below(cli.main, ())
+
+
+@pytest.mark.parametrize("path", [*commands()], ids=" ".join)
+def test_help_has_examples_and_fits(path: tuple[str, ...], monkeypatch: pytest.MonkeyPatch) -> None:
+    from click.testing import CliRunner
+
+    monkeypatch.setenv("COLUMNS", "80")
+    text = CliRunner().invoke(cli.main, [*path, "--help"]).output
+    assert max(map(len, text.splitlines())) <= 80
+    assert "\b" not in text
+    assert "\\b" not in text
+    assert re.search(r"Example|First steps", text) or path == ("local",)

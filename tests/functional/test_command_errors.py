@@ -1,0 +1,283 @@
+"""What goes wrong with AWS or on the command line is a line, a cure and an exit code."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import threading
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import TYPE_CHECKING
+
+import pytest
+from command import COMMAND, Command
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+    from pathlib import Path
+
+    from dynoexport.local.context import Endpoint
+
+KEYS = {"AWS_ACCESS_KEY_ID": "testing", "AWS_SECRET_ACCESS_KEY": "testing"}
+
+
+def run(*words: str, **env: str) -> subprocess.CompletedProcess[str]:
+    """The command in an environment without any AWS configuration but the given."""
+    bare = {
+        "PATH": os.environ["PATH"],
+        "HOME": "/nonexistent",
+        "AWS_EC2_METADATA_DISABLED": "true",
+        "AWS_MAX_ATTEMPTS": "1",
+    }
+    return subprocess.run(
+        [COMMAND, *words],
+        env={**bare, **env},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+
+
+def refused(done: subprocess.CompletedProcess[str], code: int = 1) -> list[str]:
+    """The lines that it tells; nothing on stdout."""
+    assert (done.returncode, done.stdout) == (code, ""), done.stderr
+    return done.stderr.splitlines()
+
+
+# --- what AWS and botocore raise ------------------------------------------------------------------
+@contextmanager
+def answering(code: str, message: str, status: int = 400) -> Iterator[str]:
+    """An AWS that answers everything with one error, in the words of each protocol."""
+
+    class Refusing(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            self.rfile.read(int(self.headers.get("Content-Length", 0)))
+            if "json" in self.headers.get("Content-Type", ""):
+                body = json.dumps({"__type": code, "message": message})
+            else:
+                error = f"<Error><Code>{code}</Code><Message>{message}</Message></Error>"
+                body = f"<ErrorResponse>{error}</ErrorResponse>"
+            self.send_response(status)
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body.encode())
+
+        do_GET = do_PUT = do_POST  # noqa: N815 - http.server's names
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Refusing)
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    try:
+        yield f"http://127.0.0.1:{server.server_port}"
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()
+
+
+ME = "arn:aws:iam::123456789012:user/me"
+DESCRIBE = "cloudformation:DescribeStacks"
+STACK = "arn:aws:cloudformation:us-east-1:123456789012:stack/dynoexport-common/*"
+NEW_CREDENTIALS = "  get new ones, for example with 'aws sso login' or 'aws configure'"
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "message", "told"),
+    [
+        (
+            ("status",),
+            "AccessDeniedException",
+            f"User: {ME} is not authorized to perform: tag:GetResources",
+            [
+                f"Error: access denied: {ME} lacks tag:GetResources",
+                "  allow tag:GetResources in that user's or role's policy",
+            ],
+        ),
+        (
+            ("init", "--yes"),
+            "AccessDenied",
+            f"User: {ME} is not authorized to perform: {DESCRIBE} on resource: {STACK}",
+            [
+                f"Error: access denied: {ME} lacks {DESCRIBE} on {STACK}",
+                f"  allow {DESCRIBE} in that user's or role's policy",
+            ],
+        ),
+        (
+            ("runs", "Reviews"),
+            "ExpiredTokenException",
+            "The security token included in the request is expired",
+            ["Error: the AWS credentials have expired", NEW_CREDENTIALS],
+        ),
+        (
+            ("init", "--yes"),
+            "ExpiredToken",
+            "The security token included in the request is expired",
+            ["Error: the AWS credentials have expired", NEW_CREDENTIALS],
+        ),
+        (
+            ("status",),
+            "ThrottledException",
+            "Rate exceeded",
+            [
+                "Error: AWS is throttling GetResources, after several attempts",
+                "  wait a minute and try again; nothing was left half done",
+            ],
+        ),
+        (
+            ("runs", "Reviews"),
+            "ValidationException",
+            "1 validation error detected",
+            [
+                "Error: AWS refused BatchGetWorkflows: 1 validation error detected",
+                "  correct the value it names",
+            ],
+        ),
+        (
+            ("runs", "Reviews"),
+            "UnrecognizedClientException",
+            "The security token included in the request is invalid.",
+            ["Error: AWS does not know these credentials", NEW_CREDENTIALS],
+        ),
+    ],
+)
+def test_an_error_of_aws_is_a_line_with_cause_and_cure(
+    words: tuple[str, ...], code: str, message: str, told: list[str]
+) -> None:
+    with answering(code, message) as url:
+        done = run(*words, AWS_ENDPOINT_URL=url, AWS_REGION="us-east-1", **KEYS)
+    assert refused(done) == told
+
+
+def test_missing_credentials() -> None:
+    assert refused(run("status", AWS_REGION="us-east-1")) == [
+        "Error: no AWS credentials were found",
+        "  run 'aws configure', or set --profile",
+    ]
+
+
+def test_half_of_the_credentials() -> None:
+    done = run("status", AWS_REGION="us-east-1", AWS_ACCESS_KEY_ID="testing")
+    what, cure = refused(done)
+    assert what.startswith("Error: Partial credentials found in env, missing:")
+    assert cure == "  set both the access key and the secret key"
+
+
+def test_no_region() -> None:
+    assert refused(run("status", **KEYS)) == [
+        "Error: no AWS region is set",
+        "  add --region, or set AWS_REGION, for example to us-east-1",
+    ]
+
+
+def test_an_unknown_profile() -> None:
+    what, cure = refused(run("status", "--profile", "nobody", "--region", "us-east-1"))
+    assert what == "Error: The config profile (nobody) could not be found"
+    assert "aws configure list-profiles" in cure
+
+
+def test_an_endpoint_that_does_not_answer() -> None:
+    done = run("status", AWS_REGION="us-east-1", AWS_ENDPOINT_URL="http://127.0.0.1:9", **KEYS)
+    what, cure = refused(done)
+    assert what == 'Error: Could not connect to the endpoint URL: "http://127.0.0.1:9/"'
+    assert "'dynoexport local start' still runs" in cure
+
+
+def test_a_monitor_takes_a_failure_for_no_stale_snapshot() -> None:
+    """Exit code 3 is for snapshots alone."""
+    done = run("status", "--stale", "26h", AWS_REGION="us-east-1")
+    assert done.returncode == 1
+
+
+# --- where to work --------------------------------------------------------------------------------
+def asked(words: tuple[str, ...], **env: str) -> dict[str, str]:
+    """What doctor says of region and credentials."""
+    done = run(*words, "--output", "json", **env)
+    return {check["name"]: check["detail"] for check in json.loads(done.stdout)}
+
+
+@pytest.fixture
+def config(tmp_path: Path) -> Mapping[str, str]:
+    """A profile with region and keys of its own, as ``aws configure`` writes it."""
+    file = tmp_path / "config"
+    file.write_text(
+        "[profile work]\nregion = eu-west-3\n"
+        "aws_access_key_id = testing\naws_secret_access_key = testing\n"
+    )
+    return {"AWS_CONFIG_FILE": str(file)}
+
+
+@pytest.mark.endpoint
+@pytest.mark.parametrize(
+    ("words", "env", "region"),
+    [
+        (("doctor",), {**KEYS, "AWS_DEFAULT_REGION": "eu-west-1"}, "eu-west-1"),
+        (
+            ("doctor",),
+            {**KEYS, "AWS_DEFAULT_REGION": "eu-west-1", "AWS_REGION": "eu-west-2"},
+            "eu-west-2",
+        ),
+        (("doctor",), {"AWS_PROFILE": "work"}, "eu-west-3"),
+        (("doctor", "--profile", "work"), {}, "eu-west-3"),
+        (("--profile", "work", "doctor"), {}, "eu-west-3"),
+        (("doctor", "--region", "us-west-2"), {"AWS_PROFILE": "work"}, "us-west-2"),
+        (("--region", "us-west-2", "doctor"), {**KEYS, "AWS_REGION": "eu-west-2"}, "us-west-2"),
+        (("--region", "us-west-1", "doctor", "--region", "us-west-2"), KEYS, "us-west-2"),
+    ],
+)
+def test_settings_count_as_for_the_aws_command(
+    endpoint: Endpoint,
+    config: Mapping[str, str],
+    words: tuple[str, ...],
+    env: Mapping[str, str],
+    region: str,
+) -> None:
+    """An option before the environment before the profile; the command's own option first."""
+    found = asked(words, AWS_ENDPOINT_URL=endpoint.url, **config, **env)
+    assert found["region"] == region
+    assert found["credentials"].startswith("arn:aws:sts::")
+
+
+@pytest.mark.endpoint
+def test_the_endpoint_of_an_option_counts_before_that_of_the_environment(
+    endpoint: Endpoint,
+) -> None:
+    nowhere = {"AWS_ENDPOINT_URL": "http://127.0.0.1:9", "AWS_REGION": "us-east-1", **KEYS}
+    assert "credentials" in asked(("doctor", "--endpoint-url", endpoint.url), **nowhere)
+    for words in (
+        ("--endpoint-url", endpoint.url, "runs"),
+        ("runs", "--endpoint-url", endpoint.url),
+    ):
+        told = refused(run(*words, "NotExported", **nowhere))
+        assert told[0] == "Error: NotExported is not exported in us-east-1"
+
+
+# --- wrong usage ----------------------------------------------------------------------------------
+@pytest.mark.endpoint
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (("deploy", "Reviews", "--set", "Splits"), "'Splits' is not NAME=VALUE"),
+        (("deploy",), "Missing argument 'TABLE...'"),
+        (("deploy", "Reviews", "--format", "xlsx"), "'xlsx' is not one of"),
+        (("status", "--stale", "late"), "'late' is not a duration"),
+        (("prune", "Reviews"), "--keep"),
+        (("prune", "Reviews", "--keep", "1", "--older-than", "30d"), "--older-than"),
+        (("prune", "Reviews", "--keep", "-1"), "-1 is not in the range"),
+        (("query", "Reviews", "SELECT 1", "--limit", "5"), "With SQL write the LIMIT into it."),
+        (("query", "Reviews", "--output", "yaml"), "'yaml' is not one of"),
+        (("runs",), "Missing argument 'TABLE'"),
+        (("exprot",), "No such command 'exprot'"),
+        (("logs", "Reviews", "--node", "import"), "'import' is not one of"),
+    ],
+)
+def test_wrong_usage_is_told_with_exit_code_2(
+    endpoint: Endpoint, words: tuple[str, ...], told: str
+) -> None:
+    lines = refused(Command(endpoint)(*words), 2)
+    assert told in " ".join(lines)
+    assert "Traceback" not in "".join(lines)
