@@ -19,6 +19,8 @@ from dynoexport.model import OutputFormat
 from dynoexport.snapshot_store import DeleteFailed, Snapshot
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Sized
+
     from dynoexport import Account
 
 EXPORT = DeployedExport("Reviews", OutputFormat.CSV, "", "a-stack", "a-workflow")
@@ -33,6 +35,7 @@ NEIGHBOURS = (
     f"csv/Reviews2/snapshot_timestamp={OLDER}/part-0",
     f"csv/reviews/snapshot_timestamp={OLDER}/part-0",
     f"json/Reviews/snapshot_timestamp={OLDER}/part-0",
+    f"manifests/csv/Reviews/{OLDER}",
     f"manifests/csv/Reviews/{OLDER}.json.bak",
     "manifests/csv/Reviews/README.json",
     f"manifests/csv/Reviews2/{OLDER}.json",
@@ -99,6 +102,16 @@ class Store:
             DatabaseName=naming.DATABASE, TableName=EXPORT.snapshots_table
         )["Partitions"]
         return {partition["Values"][0] for partition in found}
+
+    def sizes(self, operation: str, listed: Callable[[Any], Sized]) -> list[int]:
+        """How long the list of each call is, from now on."""
+        found: list[int] = []
+        client = getattr(self.account, operation.partition(".")[0])
+        client.meta.events.register(
+            f"provide-client-params.{operation}",
+            lambda params, **_: found.append(len(listed(params))),
+        )
+        return found
 
     def list_all(self, **more: Any) -> list[Snapshot]:
         return snapshot_store.list_all(self.account, EXPORT, **more)
@@ -297,7 +310,9 @@ def test_a_snapshot_of_many_files_goes_whole(store: Store) -> None:
     """S3 takes 1,000 keys a call."""
     store.whole(OLDER, files=1_001)
     store.whole(NEWER)
+    sizes = store.sizes("s3.DeleteObjects", lambda asked: asked["Delete"]["Objects"])
     assert store.delete(OLDER) == 1_001
+    assert max(sizes) == 1_000
     assert store.keys(f"csv/Reviews/snapshot_timestamp={OLDER}") == set()
     assert [each.timestamp for each in store.list_all()] == [NEWER]
 
@@ -307,14 +322,10 @@ def test_many_snapshots_go_together(store: Store) -> None:
     stamps = [f"2026-01-01T00:{minute:02}" for minute in range(26)]
     store.whole(*stamps)
     store.crawl(*stamps, NEWER)
-    sizes: list[int] = []
-    store.account.glue.meta.events.register(
-        "provide-client-params.glue.BatchDeletePartition",
-        lambda params, **_: sizes.append(len(params["PartitionsToDelete"])),
-    )
+    sizes = store.sizes("glue.BatchDeletePartition", lambda asked: asked["PartitionsToDelete"])
     store.delete(*stamps)
     assert (store.keys(), store.partitions()) == (set(), {NEWER})
-    assert max(sizes) <= 25
+    assert sizes == [25, 1]
 
 
 def test_each_deleted_snapshot_is_told_with_its_objects(store: Store) -> None:
