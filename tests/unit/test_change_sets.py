@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from datetime import datetime, timedelta, timezone
 from typing import TYPE_CHECKING, Any
 
@@ -392,6 +393,15 @@ def test_the_end_of_a_nested_stack_is_not_the_end(
     tells(script, [event(1, "Nested", "CREATE_COMPLETE")])
     tells(script, [event(2, "a", "CREATE_COMPLETE"), event(1, "Nested", "CREATE_COMPLETE")])
     assert [each.of_stack for each in execute(aws)] == [False, True]
+
+
+def test_there_is_a_pause_between_two_looks(aws: CloudFormationClient, script: Stubber) -> None:
+    is_executed(script)
+    tells(script, [])
+    tells(script, [event(1, "a", "CREATE_COMPLETE")])
+    began = time.monotonic()
+    change_sets.execute(aws, SET, pause=0.1)
+    assert time.monotonic() - began >= 0.1
 
 
 def test_cleaning_up_is_not_the_end(aws: CloudFormationClient, script: Stubber) -> None:

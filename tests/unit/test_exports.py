@@ -180,7 +180,9 @@ def test_what_the_tagging_service_does_not_know_yet_is_asked_for_by_name(
     """It learns of a new stack after some seconds."""
     ours = here.deploy("Reviews")
     with Stubber(here.account.tagging) as late:
-        late.add_response("get_resources", {"ResourceTagMappingList": []})
+        asked = {"TagFilters": [{"Key": naming.TAG_WORKFLOW}], "ResourceTypeFilters": ["glue:job"]}
+        nothing: dict[str, Any] = {"ResourceTagMappingList": []}
+        late.add_response("get_resources", nothing, {**asked, "ResourcesPerPage": 100})
         assert here.find_all("Reviews") == [ours]
 
 
@@ -190,10 +192,14 @@ def test_a_table_without_an_export_is_named(here: Deployments) -> None:
         here.find_all("Reviews", "Authors")
 
 
-def test_an_export_comes_with_its_workflow(here: Deployments) -> None:
+def test_an_export_comes_with_its_workflow_and_its_graph(here: Deployments) -> None:
+    """Which tells the schedule and the last run; moto has no graphs."""
     ours = here.deploy("Reviews")
-    ((export, workflow),) = exports.find_all_described(here.account)
-    assert (export, workflow["Name"]) == (ours, ours.workflow)
+    told = {"Name": ours.workflow, "Graph": {"Nodes": [], "Edges": []}}
+    with Stubber(here.account.glue) as glue:
+        asked = {"Names": [ours.workflow], "IncludeGraph": True}
+        glue.add_response("batch_get_workflows", {"Workflows": [told]}, asked)
+        assert exports.find_all_described(here.account) == [(ours, told)]
 
 
 # --- one of them ----------------------------------------------------------------------------------
