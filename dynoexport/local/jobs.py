@@ -12,7 +12,7 @@ import time
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TextIO
 from urllib.parse import urlsplit
 
 from botocore.exceptions import BotoCoreError, ClientError
@@ -226,10 +226,11 @@ class Log:
             except self._client.exceptions.ResourceAlreadyExistsException:
                 continue
 
-    def follow(self, pipe: Iterable[str]) -> None:
-        """Take every line until the pipe closes."""
-        for line in pipe:
-            self.write(line.rstrip("\n"))
+    def follow(self, pipe: TextIO) -> None:
+        """Take every line until the other side closes the pipe, then close this side."""
+        with pipe:
+            for line in pipe:
+                self.write(line.rstrip("\n"))
 
     def write(self, text: str) -> None:
         """Add one line."""
