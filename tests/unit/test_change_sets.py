@@ -97,15 +97,6 @@ def test_a_stack_without_parameters_has_none() -> None:
     assert change_sets.parameters_of({"StackName": "a"}) == {}
 
 
-def test_a_parameter_that_is_none_keeps_its_value(aws: CloudFormationClient) -> None:
-    """And not the default of the template."""
-    text = template({"One": queue({"Ref": "Name"})}, Name="unset")
-    deploy(aws, text, parameters={"Name": "given"})
-    more = template({"One": queue({"Ref": "Name"}), "Two": topic("two")}, Name="unset")
-    deploy(aws, more, parameters={"Name": None})
-    assert physical(aws, "One").endswith("/given")
-
-
 def test_a_change_set_tells_what_it_would_do(aws: CloudFormationClient) -> None:
     deploy(aws, template({"One": queue("one"), "Two": topic("two")}))
     wanted = Stack("a", template({"One": queue("uno"), "Three": topic("three")}))
@@ -175,10 +166,10 @@ def is_missing(script: Stubber) -> None:
     script.add_client_error("describe_stacks", "ValidationError", message)
 
 
-def creates(script: Stubber, kind: str) -> None:
+def creates(script: Stubber, kind: str, *parameters: dict[str, Any]) -> None:
     """The answer to a change set's creation, which has to be of this kind."""
     asked = {"StackName": "a", "ChangeSetName": ANY, "ChangeSetType": kind, "TemplateBody": "{}"}
-    asked |= {"Capabilities": ["CAPABILITY_IAM"], "Parameters": [], "Tags": []}
+    asked |= {"Capabilities": ["CAPABILITY_IAM"], "Parameters": list(parameters), "Tags": []}
     script.add_response("create_change_set", {"Id": "arn:x", "StackId": "id"}, asked)
 
 
@@ -218,6 +209,19 @@ def test_changes_are_read_from_every_page(aws: CloudFormationClient, script: Stu
         Change("Modify", "Two", QUEUE, replaced="True"),
         Change("Remove", "Three", QUEUE),
     )
+
+
+def test_a_parameter_that_is_none_keeps_its_value(
+    aws: CloudFormationClient, script: Stubber
+) -> None:
+    """And not the default of the template; moto keeps it whatever it is told."""
+    is_in(script, "UPDATE_COMPLETE")
+    kept = {"ParameterKey": "Kept", "UsePreviousValue": True}
+    given = {"ParameterKey": "Given", "ParameterValue": "7"}
+    creates(script, "UPDATE", kept, given)
+    fails(script, "No updates are to be performed.")
+    stack = Stack("a", "{}", {"Kept": None, "Given": "7"})
+    assert change_sets.prepare(aws, stack, pause=0) is None
 
 
 @pytest.mark.parametrize(
@@ -392,6 +396,16 @@ def test_the_end_of_a_nested_stack_is_not_the_end(
     is_executed(script)
     tells(script, [event(1, "Nested", "CREATE_COMPLETE")])
     tells(script, [event(2, "a", "CREATE_COMPLETE"), event(1, "Nested", "CREATE_COMPLETE")])
+    assert [each.of_stack for each in execute(aws)] == [False, True]
+
+
+def test_the_end_of_a_resource_of_the_stacks_name_is_not_the_end(
+    aws: CloudFormationClient, script: Stubber
+) -> None:
+    resource = {**event(1, "a", "CREATE_COMPLETE"), "ResourceType": QUEUE}
+    is_executed(script)
+    tells(script, [resource])
+    tells(script, [event(2, "a", "CREATE_COMPLETE"), resource])
     assert [each.of_stack for each in execute(aws)] == [False, True]
 
 
