@@ -30,6 +30,8 @@ _STATE_STYLES = {
 _SHORT = {"SUCCEEDED": Text("ok", "green"), "FAILED": Text("FAILED", "bold red")}
 # Line breaks and tabs are layout, all else would be obeyed.
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
+# The columns of a run's tree: kind, name, state, attempt, elapsed, DPU-seconds, rows.
+_NODE_COLUMNS, _NODE_NAME, _NODE_FIGURES = 7, 1, (4, 5)
 # More than any table of rows; rich wants a number.
 _WIDEST = 100_000
 # Texts longer than this may wrap, and get at least so much room.
@@ -87,20 +89,25 @@ def printable(text: str) -> str:
 
 # --- runs -----------------------------------------------------------------------------------------
 def run_tree(run: workflow_runs.Run, now: datetime) -> Table:
-    """A run and its nodes, one a line, in the order in which they start."""
-    table = Table(box=None, padding=(0, 2, 0, 0), show_header=False, pad_edge=False)
-    table.add_column(no_wrap=True)
-    table.add_column(no_wrap=True, overflow="ellipsis", ratio=1, min_width=12)
-    for _ in range(2):
-        table.add_column(no_wrap=True)
-    for _ in range(2):
-        table.add_column(no_wrap=True, justify="right")
-    table.add_column(no_wrap=True)
+    """A run and its nodes, one a line, in the order in which they start.
+
+    Names give way where the terminal is too narrow, what changes never does.
+    """
     whole = "" if run.started is None else seconds(_elapsed(run.started, run.completed, now))
-    table.add_row("run", run.short_id, state_text(run.outcome), "", whole, "", "")
+    rows: list[tuple[str | Text, ...]] = [
+        ("run", _cut(run.short_id), state_text(run.outcome), "", whole, "", "")
+    ]
     for number, node in enumerate(run.nodes):
-        last = number == len(run.nodes) - 1
-        table.add_row(f"{'└' if last else '├'} {node.kind.lower()}", *_node(run, node, number, now))
+        branch = "└" if number == len(run.nodes) - 1 else "├"
+        rows.append((f"{branch} {node.kind.lower()}", *_node(run, node, number, now)))
+    table = Table(box=None, padding=(0, 2, 0, 0), show_header=False, pad_edge=False)
+    for column in range(_NODE_COLUMNS):
+        # As in print_listing.
+        table.add_column(
+            no_wrap=column != _NODE_NAME, justify="right" if column in _NODE_FIGURES else "left"
+        )
+    for row in rows:
+        table.add_row(*row)
     return table
 
 
@@ -108,22 +115,29 @@ def _node(
     run: workflow_runs.Run, node: workflow_runs.Node, number: int, now: datetime
 ) -> tuple[str | Text, ...]:
     tries = len(node.attempts)
-    attempt = Text(f"attempt {tries}" if tries > 1 else "", "yellow")
+    attempt = Text(f"try {tries}" if tries > 1 else "", "yellow")
     if node.started is None:
-        return node.name, state_text(node.state), attempt, "", "", ""
+        return _cut(node.name), state_text(node.state), attempt, "", "", ""
     elapsed = seconds(_elapsed(node.started, node.completed, now))
     used = node.dpu_seconds(now)
     # The workflow's first node is the one that exports.
     rows = count(run.items, "row") if number == 0 and run.items is not None else ""
     shown = f"{used:,.0f} DPU-s" if used >= 1 else f"{used:.1f} DPU-s" if used else ""
     return (
-        node.name,
+        _cut(node.name),
         state_text(node.state),
         attempt,
         Text(elapsed, "dim"),
         Text(shown, "dim"),
         rows,
     )
+
+
+def _cut(text: str | Text) -> Text:
+    """On one line, whatever room there is for it."""
+    found = Text(text) if isinstance(text, str) else text
+    found.no_wrap, found.overflow = True, "ellipsis"
+    return found
 
 
 def _elapsed(started: datetime, completed: datetime | None, now: datetime) -> float:
@@ -213,21 +227,14 @@ def print_listing(
     """
     table = Table(box=None, padding=(0, 2, 0, 0), header_style="bold", pad_edge=False)
     for column in columns:
+        # rich narrows first the columns that may wrap; a text that may not is cut instead.
         table.add_column(
-            column,
-            no_wrap=True,
-            overflow="ellipsis",
-            justify="right" if column in right else "left",
-            # What must not be cut is as wide as its longest text.
-            min_width=None if column == elastic else _width(columns.index(column), column, rows),
+            column, no_wrap=column != elastic, justify="right" if column in right else "left"
         )
     for row in rows:
-        table.add_row(*(Text(printable(each)) if isinstance(each, str) else each for each in row))
+        cells = [Text(printable(each)) if isinstance(each, str) else each for each in row]
+        table.add_row(*(_cut(each) for each in cells))
     print_wide(console, table)
-
-
-def _width(number: int, column: str, rows: Sequence[Sequence[str | Text]]) -> int:
-    return max([len(column), *(len(row[number]) for row in rows)])
 
 
 def print_wide(console: Console, table: Table) -> None:

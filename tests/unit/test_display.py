@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import io
+from datetime import datetime, timedelta, timezone
 
 import pytest
 from rich.console import Console
 
-from dynoexport import display
+from dynoexport import display, settings
+from dynoexport.workflow_runs import Attempt, Node, Run
 
 COLUMNS = ("user", "review")
 ROWS = (("Adeline", "Harry is pretty brave, but Hermione is the clear hero"), ("Tristan", None))
@@ -42,6 +44,45 @@ def test_a_terminal_too_narrow_for_a_table_gets_a_value_a_line() -> None:
     lines = printed(terminal=True, width=24)
     assert lines[0] == "row 1"
     assert lines[1].split() == ["user", "Adeline"]
+
+
+def test_a_runs_tree_cuts_names_alone() -> None:
+    """A table's name may have 255 characters; state, time and figures stay readable."""
+    began = datetime(2026, 11, 23, 10, 0, tzinfo=timezone.utc)
+    ended = began + timedelta(minutes=50)
+    name = "A-rather-long-name-of-a-table.with-more-and-more-words-in-itExportToparquet"
+    attempts = (
+        Attempt("glueetl", "FAILED", began, ended, dpu=10),
+        Attempt("glueetl", "SUCCEEDED", began, ended, dpu=10),
+    )
+    nodes = (Node(name, "JOB", attempts), Node("Crawl", "CRAWLER"))
+    run = Run("w", "wr_1", "RUNNING", nodes, {}, {settings.SNAPSHOT_ITEMS: "12345678"})
+    out = io.StringIO()
+    console = Console(file=out, force_terminal=True, color_system=None, width=80)
+    console.print(display.run_tree(run, ended))
+    first, export, crawl = (line.rstrip() for line in out.getvalue().splitlines())
+    assert max(map(len, (first, export, crawl))) <= 80
+    assert first.split() == ["run", "wr_1", "RUNNING"]
+    assert export.startswith("├ job      A-rat")
+    assert export.endswith("…  SUCCEEDED  try 2  50 min 00 s  60,000 DPU-s  12,345,678 rows")
+    assert crawl.split() == ["└", "crawler", "Crawl", "WAITING"]
+
+
+@pytest.mark.parametrize("length", [8, 100])
+def test_a_listing_cuts_its_elastic_column_alone(length: int) -> None:
+    """On a terminal; a pipe gets whole names."""
+    columns, others = ("TABLE", "LAST RUN", "SNAPSHOT", "ITEMS"), ("ok 2h ago", "2h old", "1,234")
+    shown = {}
+    for terminal in (True, False):
+        out = io.StringIO()
+        console = Console(file=out, force_terminal=terminal, color_system=None, width=80)
+        rows = [("A" * length, *others)]
+        display.print_listing(console, columns, rows, right=("ITEMS",), elastic="TABLE")
+        shown[terminal] = out.getvalue().splitlines()[1].rstrip()
+    assert len(shown[True]) <= 80
+    assert shown[True].endswith("  ok 2h ago  2h old    1,234")
+    assert ("…" in shown[True]) == (length == 100)
+    assert shown[False].split() == ["A" * length, *" ".join(others).split()]
 
 
 @pytest.mark.parametrize(
