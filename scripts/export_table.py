@@ -5,10 +5,12 @@ What a run does, in this order:
 1. Settings: the job's arguments, overridden by the workflow run's properties of the same name.
 2. Snapshot: the UTC minute that names it is chosen once and kept in the run's properties
    (SnapshotTimestamp), so that a retry of this job writes the same snapshot again.
-3. Read: the table is scanned once, by Glue's DynamoDB source, into temporary JSON files.
-4. Write: s3://<bucket>/<format>/<table>/snapshot_timestamp=<YYYY-MM-DDTHH:MM>/; then the rows in
+3. Read: the table is read once, by the reader that ReadMode names, into temporary JSON lines.
+4. Schema: one pass over the lines finds out what every attribute holds; with the columns that
+   earlier snapshots have, that decides the columns of this one (docs/types.md).
+5. Write: s3://<bucket>/<format>/<table>/snapshot_timestamp=<YYYY-MM-DDTHH:MM>/; then the rows in
    the files are counted and compared with the items that were read.
-5. Manifest: manifests/<format>/<table>/<timestamp>.json is written last. A snapshot without a
+6. Manifest: manifests/<format>/<table>/<timestamp>.json is written last. A snapshot without a
    manifest is not complete and is never published. The run's properties then tell items and bytes.
 
 One file on its own, valid from Python 3.7 (Glue 2.0, Spark 2.4) to 3.13 (Glue 6.0, Spark 4.1).
@@ -17,14 +19,18 @@ One file on its own, valid from Python 3.7 (Glue 2.0, Spark 2.4) to 3.13 (Glue 6
 from __future__ import annotations
 
 import argparse
+import base64
+import csv
+import hashlib
 import json
 import math
 import re
 import sys
 import time
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta, timezone
+from decimal import Decimal
 from functools import partial
 from typing import TYPE_CHECKING, Any
 from xml.sax.saxutils import escape
@@ -38,8 +44,9 @@ if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
     from mypy_boto3_glue import GlueClient
     from mypy_boto3_s3 import S3Client
-    from pyspark.sql import Column, DataFrame, SparkSession
-    from pyspark.sql.types import DataType, StructField
+    from pyspark import RDD
+    from pyspark.sql import DataFrame, SparkSession
+    from pyspark.sql.types import DataType, StructType
 
 # Arguments of the deployed job; Glue adds its own, of which the second list is used.
 JOB_ARGUMENTS = (
@@ -54,7 +61,16 @@ JOB_ARGUMENTS = (
     "WorkerType",
     "NumberOfWorkers",
     "GlueVersion",
+    "ReadMode",
+    "Columns",
+    "Exclude",
+    "Where",
+    "TypeConflicts",
+    "MapsAs",
+    "MaxStructFields",
+    "Compression",
 )
+MAY_BE_EMPTY = ("CatalogPrefix", "Columns", "Exclude", "Where")
 GLUE_ARGUMENTS = ("JOB_NAME", "JOB_RUN_ID", "WORKFLOW_NAME", "WORKFLOW_RUN_ID")
 IDENTITY = ("TableName", "OutputFormat")
 OVERRIDABLE = ("MaxConsumedReadThroughput", "Splits")
@@ -62,8 +78,23 @@ SNAPSHOT_TIMESTAMP = "SnapshotTimestamp"
 SNAPSHOT_ITEMS, SNAPSHOT_BYTES = "SnapshotItems", "SnapshotBytes"
 
 FORMATS = ("avro", "csv", "json", "orc", "parquet", "xml")
-# Written line by line: Spark's csv writer cannot quote a backslash, its xml writer came with 4.0.
+# Formats that know text only. Spark's csv writer cannot quote a backslash, its json writer knows no
+# exact numbers, its xml writer came with 4.0.
 TEXT_FORMATS = ("csv", "xml")
+# Written line by line by this script; the others by Spark and by Glue.
+LINE_FORMATS = ("csv", "json", "xml")
+READERS = ("connector", "native", "export")
+STRUCT_FIELDS_MAX = 10_000
+# What the formats call each compression. Parquet's and ORC's zstd came with Spark 3.2 and 3.3
+# (https://issues.apache.org/jira/browse/SPARK-33978, https://issues.apache.org/jira/browse/SPARK-34503);
+# Glue writes avro with snappy and deflate
+# (https://docs.aws.amazon.com/glue/latest/dg/aws-glue-programming-etl-format-avro-home.html).
+CODECS = {
+    "snappy": {},
+    "zstd": {},
+    "gzip": {"avro": "deflate", "orc": "zlib"},
+}
+GLUE_WITHOUT_ZSTD = ("2.0", "3.0")
 PARTITION_KEY = "snapshot_timestamp"
 TIMESTAMP_FORMAT = "%Y-%m-%dT%H:%M"
 
@@ -131,6 +162,14 @@ class Settings:
     worker_type: str
     number_of_workers: int
     glue_version: str
+    reader: str
+    columns: tuple[str, ...]
+    exclude: tuple[str, ...]
+    where: str
+    type_conflicts: str
+    maps_as: str
+    max_struct_fields: int
+    compression: str
     job_name: str
     job_run_id: str
     workflow_name: str
@@ -142,12 +181,27 @@ def parse_arguments(argv: Sequence[str]) -> dict[str, str]:
     parser = argparse.ArgumentParser(allow_abbrev=False)
     for name in JOB_ARGUMENTS:
         # An empty value may arrive as no value, or not at all.
-        may_be_empty = name == "CatalogPrefix"
-        parser.add_argument(f"--{name}", nargs="?", const="", default="", required=not may_be_empty)
+        required = name not in MAY_BE_EMPTY
+        parser.add_argument(f"--{name}", nargs="?", const="", default="", required=required)
     for name in GLUE_ARGUMENTS:
         parser.add_argument(f"--{name}", default="")
-    known, _ = parser.parse_known_args(list(argv))
+    known, _ = parser.parse_known_args(joined(argv))
     return vars(known)
+
+
+def joined(argv: Sequence[str]) -> list[str]:
+    """The arguments with each value joined to its name.
+
+    Glue gives them as two words, and a table or a predicate may begin with "-" as options do.
+    """
+    names = {f"--{name}" for name in (*JOB_ARGUMENTS, *GLUE_ARGUMENTS)}
+    words: list[str] = []
+    for word in argv:
+        if words and words[-1] in names and word not in names:
+            words[-1] = f"{words[-1]}={word}"
+        else:
+            words.append(word)
+    return words
 
 
 def run_properties(glue: GlueClient, arguments: Mapping[str, str]) -> dict[str, str]:
@@ -193,18 +247,50 @@ def number(values: Mapping[str, str], name: str, low: float, high: float, kind: 
     return value
 
 
+def choice(values: Mapping[str, str], name: str, allowed: Sequence[str]) -> str:
+    """The setting, one of the allowed ones.
+
+    Raises:
+        ExportFailed: it is none of them.
+    """
+    if values[name] not in allowed:
+        raise ExportFailed(f"{name} is {values[name]!r}, allowed are {', '.join(allowed)}")
+    return values[name]
+
+
+def names_of(values: Mapping[str, str], name: str) -> tuple[str, ...]:
+    """The attributes that the setting lists, comma-separated, with quotes around odd names."""
+    if not values[name].strip():
+        return ()
+    (row,) = csv.reader([values[name]], skipinitialspace=True)
+    return tuple(each.strip() for each in row if each.strip())
+
+
+def check_together(settings: Settings) -> None:
+    """See that no setting forbids another.
+
+    Raises:
+        ExportFailed: one does.
+    """
+    if settings.columns and settings.exclude:
+        raise ExportFailed("Columns and Exclude are both given: leave one of them empty")
+    if settings.compression == "zstd" and settings.format == "avro":
+        raise ExportFailed(
+            "Compression zstd is none that Glue writes avro with: take snappy or gzip"
+        )
+    if settings.compression == "zstd" and settings.glue_version in GLUE_WITHOUT_ZSTD:
+        raise ExportFailed(f"Compression zstd needs Glue 4.0, this job has {settings.glue_version}")
+
+
 def settings_of(values: Mapping[str, str]) -> Settings:
     """Typed settings.
 
     Raises:
         ExportFailed: one of them is not allowed.
     """
-    fmt = values["OutputFormat"]
-    if fmt not in FORMATS:
-        raise ExportFailed(f"OutputFormat is {fmt!r}, allowed are {', '.join(FORMATS)}")
-    return Settings(
+    settings = Settings(
         table=values["TableName"],
-        format=fmt,
+        format=choice(values, "OutputFormat", FORMATS),
         bucket=values["BucketName"],
         database=values["DatabaseName"],
         catalog_prefix=values["CatalogPrefix"],
@@ -216,11 +302,21 @@ def settings_of(values: Mapping[str, str]) -> Settings:
         worker_type=values["WorkerType"],
         number_of_workers=int(number(values, "NumberOfWorkers", 2, SPLITS_MAX, int)),
         glue_version=values["GlueVersion"],
+        reader=choice(values, "ReadMode", READERS),
+        columns=names_of(values, "Columns"),
+        exclude=names_of(values, "Exclude"),
+        where=values["Where"].strip(),
+        type_conflicts=choice(values, "TypeConflicts", ("string", "columns")),
+        maps_as=choice(values, "MapsAs", ("struct", "map")),
+        max_struct_fields=int(number(values, "MaxStructFields", 1, STRUCT_FIELDS_MAX, int)),
+        compression=choice(values, "Compression", tuple(CODECS)),
         job_name=values["JOB_NAME"],
         job_run_id=values["JOB_RUN_ID"],
         workflow_name=values["WORKFLOW_NAME"],
         workflow_run_id=values["WORKFLOW_RUN_ID"],
     )
+    check_together(settings)
+    return settings
 
 
 # --- names and keys, as in dynoexport.naming: this file runs alone inside Glue --------------------
@@ -440,8 +536,8 @@ def tell_run(glue: GlueClient, settings: Settings, manifest: Mapping[str, Any]) 
 
 
 # --- checks before anything is read ---------------------------------------------------------------
-def check_table(dynamodb: DynamoDBClient, settings: Settings) -> None:
-    """See that the table is there, and say what the read percentage is a part of.
+def check_table(dynamodb: DynamoDBClient, settings: Settings) -> int:
+    """See that the table is there; the read units a second that the read percentage is a part of.
 
     Raises:
         ExportFailed: there is no such table.
@@ -456,11 +552,14 @@ def check_table(dynamodb: DynamoDBClient, settings: Settings) -> None:
         raise
     provisioned = table.get("ProvisionedThroughput", {}).get("ReadCapacityUnits", 0)
     units = f"{provisioned:,} provisioned" if provisioned else f"{ON_DEMAND_UNITS:,} (on demand)"
+    allowed = f"it is read with {settings.read_percent:g} of {units} read units a second"
+    if settings.reader == "export":
+        allowed = "it is exported by DynamoDB, which takes no read units"
     log(
         f"the table has about {table.get('ItemCount', 0):,} items and "
-        f"{table.get('TableSizeBytes', 0):,} bytes; it is read with {settings.read_percent:g} of "
-        f"{units} read units a second"
+        f"{table.get('TableSizeBytes', 0):,} bytes; {allowed}"
     )
+    return provisioned or ON_DEMAND_UNITS
 
 
 def check_owner(glue: GlueClient, settings: Settings) -> None:
@@ -529,48 +628,767 @@ def job_run(glue: GlueClient, settings: Settings) -> dict[str, Any]:
     return {name: run.get(name) or told[name] for name in told}
 
 
-def read_table(glue_context: GlueContext, settings: Settings, splits: int, path: str) -> None:
-    """Scan the table, once, into JSON lines under ``path``.
-
-    The DynamicFrame is written as it comes. toDF() would scan the table a second time to learn
-    its schema and double the bill (https://github.com/awslabs/amazon-dynamodb-tools/issues/81);
-    the JSON writer needs no schema.
+@contextmanager
+def reading(settings: Settings) -> Iterator[None]:
+    """Tell in one line what of a reader's failure the owner of the export can mend.
 
     Raises:
-        ExportFailed: the job's role may not scan the table, or it is gone.
+        ExportFailed: the job's role may not read the table, or it is gone.
     """
     try:
-        frame = glue_context.create_dynamic_frame.from_options(
-            connection_type="dynamodb",
-            connection_options={
-                "dynamodb.input.tableName": settings.table,
-                "dynamodb.splits": str(splits),
-                "dynamodb.throughput.read.percent": str(settings.read_percent),
-            },
-        )
-        glue_context.write_dynamic_frame.from_options(
-            frame=frame, connection_type="s3", connection_options={"path": path}, format="json"
-        )
+        yield
+    except ExportFailed:
+        raise
     except Exception as error:
         # Spark wraps what an executor met in a page of Java; the cause is one word in it.
         cause = re.search(r"AccessDenied\w*|ResourceNotFound\w*", str(error))
         if cause is None:
             raise
-        message = f"cannot scan the DynamoDB table {settings.table!r}: {cause.group()}"
+        message = f"cannot read the DynamoDB table {settings.table!r}: {cause.group()}"
         raise ExportFailed(message) from None
 
 
-def read_items(spark: SparkSession, path: str) -> DataFrame:
-    """The items in the JSON lines under ``path``, a column for each attribute."""
-    # "Rating" and "rating" are two attributes.
-    spark.conf.set("spark.sql.caseSensitive", "true")
-    return spark.read.json(path, mode="FAILFAST")
+@dataclass(frozen=True)
+class Plan:
+    """How the table is read: in how many segments, and the read units a second that it has."""
+
+    splits: int
+    units: int
+
+
+@dataclass(frozen=True)
+class Lines:
+    """Items that were read, as files of JSON lines in S3.
+
+    Attributes:
+        uris: the files, or the directory that holds them.
+        dialect: what a line is: "plain" JSON from the connector, an item in "dynamodb" JSON, or
+            such an item in the wrapper of an "export".
+        json_bytes: about how many bytes the items have as plain JSON; 0 if there is none.
+    """
+
+    uris: tuple[str, ...]
+    dialect: str
+    json_bytes: int
+
+
+def is_selected(settings: Settings) -> Callable[[str], bool]:
+    """Whether an attribute is to be exported."""
+    columns, exclude = frozenset(settings.columns), frozenset(settings.exclude)
+
+    def selected(attribute: str) -> bool:
+        return attribute not in exclude and (not columns or attribute in columns)
+
+    return selected
+
+
+def read_by_connector(
+    glue_context: GlueContext, settings: Settings, splits: int, s3: S3Client, places: Places
+) -> Lines:
+    """Read by Glue's own DynamoDB source, once.
+
+    The DynamicFrame is written as it comes. toDF() would scan the table a second time to learn
+    its schema and double the bill (https://github.com/awslabs/amazon-dynamodb-tools/issues/81);
+    the JSON writer needs no schema.
+    """
+    frame = glue_context.create_dynamic_frame.from_options(
+        connection_type="dynamodb",
+        connection_options={
+            "dynamodb.input.tableName": settings.table,
+            "dynamodb.splits": str(splits),
+            "dynamodb.throughput.read.percent": str(settings.read_percent),
+        },
+    )
+    # Backticks, or a dot in an attribute's name would mean a field of a nested one.
+    if settings.columns:
+        frame = frame.select_fields([f"`{name}`" for name in settings.columns])
+    if settings.exclude:
+        frame = frame.drop_fields([f"`{name}`" for name in settings.exclude])
+    path = places.uri(places.temp)
+    glue_context.write_dynamic_frame.from_options(
+        frame=frame, connection_type="s3", connection_options={"path": path}, format="json"
+    )
+    return Lines((path,), "plain", sum(list_objects(s3, places.bucket, places.temp).values()))
+
+
+# DynamoDB JSON names the type of every value. Measured on the demo's reviews and on orders of ten
+# values and a nested list: 1.5 and 1.6 bytes for each byte of plain JSON.
+DYNAMODB_JSON = 1.5
+
+
+@dataclass(frozen=True)
+class Scan:
+    """What one task of a segmented Scan does.
+
+    Attributes:
+        table: which it reads.
+        segments: into how many parts the table is cut.
+        rate: the read units a second that the task may use.
+        selected: whether an attribute is to be exported.
+        region: where the table is.
+    """
+
+    table: str
+    segments: int
+    rate: float
+    selected: Callable[[str], bool]
+    region: str
+
+
+def read_by_scan(
+    spark: SparkSession, settings: Settings, plan: Plan, s3: S3Client, places: Places
+) -> Lines:
+    """Read by a segmented Scan in the executors, once; a task reads one segment after another.
+
+    The part of the table's read units that the settings allow is divided evenly among the tasks
+    that run at once.
+    """
+    tasks = min(plan.splits, spark.sparkContext.defaultParallelism)
+    scan = Scan(
+        table=settings.table,
+        segments=plan.splits,
+        rate=settings.read_percent * plan.units / tasks,
+        selected=is_selected(settings),
+        region=s3.meta.region_name,
+    )
+    segments = spark.sparkContext.parallelize(range(plan.splits), tasks)
+    lines = spark.createDataFrame(segments.mapPartitions(partial(scan_segments, scan)), "string")
+    path = places.uri(places.temp)
+    lines.write.mode("append").text(path)
+    written = sum(list_objects(s3, places.bucket, places.temp).values())
+    return Lines((path,), "dynamodb", math.ceil(written / DYNAMODB_JSON))
+
+
+def scan_segments(scan: Scan, segments: Iterable[int]) -> Iterator[str]:
+    """The items of the segments as lines of DynamoDB JSON."""
+    # On an executor, where no client can be sent.
+    import boto3
+
+    pages = boto3.client("dynamodb", region_name=scan.region).get_paginator("scan")
+    for segment in segments:
+        where = {"TableName": scan.table, "Segment": segment, "TotalSegments": scan.segments}
+        for page in pages.paginate(ReturnConsumedCapacity="TOTAL", **where):
+            began = time.monotonic()
+            for item in page["Items"]:
+                yield dynamodb_json({name: item[name] for name in item if scan.selected(name)})
+            consumed = page.get("ConsumedCapacity", {}).get("CapacityUnits", 0)
+            if "LastEvaluatedKey" in page:
+                time.sleep(max(0.0, consumed / scan.rate - (time.monotonic() - began)))
+
+
+def dynamodb_json(item: Mapping[str, Any]) -> str:
+    """An item of a Scan on one line, as DynamoDB's own exports write it: binary as base64."""
+    return json.dumps(item, ensure_ascii=False, separators=(",", ":"), default=base64_text)
+
+
+def base64_text(content: bytes) -> str:
+    return base64.b64encode(content).decode()
+
+
+# --- read: DynamoDB's own export ------------------------------------------------------------------
+EXPORT_SECONDS_BETWEEN = 20
+MD5_TEXT = re.compile(r"[0-9a-f]{32}|[A-Za-z0-9+/]{22}==")
+
+
+def check_recovery(dynamodb: DynamoDBClient, settings: Settings) -> None:
+    """See that DynamoDB can export the table by itself.
+
+    Raises:
+        ExportFailed: point-in-time recovery is off.
+    """
+    answer = dynamodb.describe_continuous_backups(TableName=settings.table)
+    recovery = answer["ContinuousBackupsDescription"].get("PointInTimeRecoveryDescription", {})
+    if recovery.get("PointInTimeRecoveryStatus") != "ENABLED":
+        raise ExportFailed(
+            f"ReadMode export needs point-in-time recovery, which is off for {settings.table}; "
+            f"turn it on: aws dynamodb update-continuous-backups --table-name {settings.table} "
+            "--point-in-time-recovery-specification PointInTimeRecoveryEnabled=true"
+        )
+
+
+def read_by_export(
+    spark: SparkSession,
+    settings: Settings,
+    clients: Clients,
+    places: Places,
+    sleep: Callable[[float], None] = time.sleep,
+) -> Lines:
+    """Have DynamoDB export the table below the temporary prefix, and check what it wrote.
+
+    Raises:
+        ExportFailed: DynamoDB could not, or a file is not what the export's manifest says.
+    """
+    table = clients.dynamodb.describe_table(TableName=settings.table)["Table"]
+    arn = clients.dynamodb.export_table_to_point_in_time(
+        TableArn=table["TableArn"],
+        S3Bucket=places.bucket,
+        S3Prefix=places.temp.rstrip("/"),
+        ExportFormat="DYNAMODB_JSON",
+    )["ExportDescription"]["ExportArn"]
+    log(f"DynamoDB exports to {places.uri(places.temp)}: {arn}")
+    done = export_done(clients.dynamodb, arn, sleep)
+    files = export_files(clients.s3, places.bucket, done["ExportManifest"])
+    check = partial(check_export_file, bucket=places.bucket, region=clients.s3.meta.region_name)
+    wrong = spark.sparkContext.parallelize(files, max(1, len(files))).map(check).filter(bool)
+    for complaint in wrong.take(1):
+        raise ExportFailed(complaint)
+    uris = tuple(places.uri(file["dataFileS3Key"]) for file in files)
+    return Lines(uris, "export", done.get("BilledSizeBytes", 0) or len(uris))
+
+
+def export_done(
+    dynamodb: DynamoDBClient, arn: str, sleep: Callable[[float], None]
+) -> dict[str, Any]:
+    """Wait for the export's end; its description.
+
+    Raises:
+        ExportFailed: DynamoDB's reason why it failed.
+    """
+    pause = 1.0
+    while True:
+        found = dynamodb.describe_export(ExportArn=arn)["ExportDescription"]
+        if found["ExportStatus"] == "COMPLETED":
+            return found
+        if found["ExportStatus"] == "FAILED":
+            reason = found.get("FailureMessage") or found.get("FailureCode") or "no reason given"
+            raise ExportFailed(f"DynamoDB's export {arn} failed: {reason}")
+        sleep(pause)
+        pause = min(2 * pause, EXPORT_SECONDS_BETWEEN)
+
+
+def export_files(s3: S3Client, bucket: str, summary_key: str) -> list[dict[str, Any]]:
+    """The data files that hold items, from the export's two manifests.
+
+    https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/S3DataExport.Output.html
+
+    Raises:
+        ExportFailed: a manifest is not what its checksum says, or they contradict each other.
+    """
+    summary = json.loads(checked_object(s3, bucket, summary_key))
+    lines = checked_object(s3, bucket, summary["manifestFilesS3Key"]).splitlines()
+    files = [json.loads(line) for line in lines if line.strip()]
+    counted = sum(file["itemCount"] for file in files)
+    if counted != summary["itemCount"]:
+        raise ExportFailed(
+            f"DynamoDB's export lists files of {counted:,} items, but has {summary['itemCount']:,}"
+        )
+    return [file for file in files if file["itemCount"]]
+
+
+def checked_object(s3: S3Client, bucket: str, key: str) -> str:
+    """A manifest of the export, compared with the checksum beside it.
+
+    How the checksum is written is not documented; MD5 in both usual notations is understood.
+
+    Raises:
+        ExportFailed: they differ.
+    """
+    content = s3.get_object(Bucket=bucket, Key=key)["Body"].read()
+    beside = key[: -len(".json")] + ".checksum"
+    stated = s3.get_object(Bucket=bucket, Key=beside)["Body"].read().decode().strip()
+    md5 = hashlib.md5(content)  # noqa: S324 - what the export states
+    if not MD5_TEXT.fullmatch(stated):
+        log(f"s3://{bucket}/{beside} is no MD5: s3://{bucket}/{key} is read unverified")
+    elif stated not in {md5.hexdigest(), base64_text(md5.digest())}:
+        raise ExportFailed(f"s3://{bucket}/{key} is not what its checksum says: start a new run")
+    return content.decode()
+
+
+def check_export_file(file: Mapping[str, Any], bucket: str, region: str) -> str:
+    """What is wrong with a data file; nothing if it is what the manifest says."""
+    # On an executor, where no client can be sent.
+    import boto3
+
+    key = file["dataFileS3Key"]
+    body = boto3.client("s3", region_name=region).get_object(Bucket=bucket, Key=key)["Body"]
+    md5 = hashlib.md5()  # noqa: S324 - what the export states
+    for chunk in iter(partial(body.read, 1 << 20), b""):
+        md5.update(chunk)
+    if base64_text(md5.digest()) == file["md5Checksum"]:
+        return ""
+    return f"s3://{bucket}/{key} is not what DynamoDB's manifest says: start a new run"
+
+
+# --- lines to items, in DynamoDB JSON -------------------------------------------------------------
+class Whole(str):
+    """The text of a whole number in plain JSON."""
+
+    __slots__ = ()
+
+
+class Double(str):
+    """The text of any other number in plain JSON."""
+
+    __slots__ = ()
+
+
+# The codes of plain JSON's scalars; "D" is a double, which DynamoDB has not.
+CODES = {Whole: "N", Double: "D", str: "S", bool: "BOOL"}
+
+
+def typed(value: object) -> dict[str, Any]:
+    """A value of plain JSON in DynamoDB JSON."""
+    if isinstance(value, list):
+        return {"L": [typed(each) for each in value]}
+    if isinstance(value, dict):
+        return {"M": {name: typed(each) for name, each in value.items()}}
+    if value is None:
+        return {"NULL": True}
+    # Spark could not send the two kinds of text.
+    return {CODES[type(value)]: str(value) if isinstance(value, str) else value}
+
+
+def parse_lines(
+    lines: Iterable[str], dialect: str, selected: Callable[[str], bool]
+) -> Iterator[dict[str, Any]]:
+    """The items of the lines, in DynamoDB JSON, with the selected attributes."""
+    for line in lines:
+        if dialect == "plain":
+            plain = json.loads(line, parse_int=Whole, parse_float=Double)
+            item = {name: typed(value) for name, value in plain.items()}
+        else:
+            item = json.loads(line)
+            item = item["Item"] if dialect == "export" else item
+        yield {name: value for name, value in item.items() if selected(name)}
+
+
+def items_of(
+    spark: SparkSession, lines: Lines, settings: Settings, parts: int | None = None
+) -> RDD[dict[str, Any]]:
+    """All items that were read; Spark reads them in ``parts``, else in some of at most 128 MB."""
+    parse = partial(parse_lines, dialect=lines.dialect, selected=is_selected(settings))
+    texts = spark.read.text(list(lines.uris))
+    texts = texts if parts is None else texts.coalesce(parts)
+    return texts.rdd.map(lambda row: row[0]).mapPartitions(parse)
+
+
+# --- what the items hold --------------------------------------------------------------------------
+# DynamoDB's types in groups that become one column; "D" and "X" see Profile.
+GROUPS = {
+    "S": "s",
+    "N": "n",
+    "X": "n",
+    "D": "n",
+    "BOOL": "bool",
+    "B": "b",
+    "L": "l",
+    "M": "m",
+}
+ELEMENTS = {"SS": "S", "NS": "N", "BS": "B"}
+LONG = 2**63
+LONG_DIGITS = 19
+# https://docs.aws.amazon.com/athena/latest/ug/data-types.html
+DECIMAL_DIGITS = 38
+
+
+class Profile:
+    """What is known of all values of an attribute, of a list's elements or of a map's field.
+
+    Merging is commutative and associative, so that neither the items' order nor the way they are
+    cut into parts changes the outcome, and a profile has a bounded size: a map with more
+    different keys than the limit is only known to have many.
+
+    Attributes:
+        counts: how many values there are by type: DynamoDB's codes, but "L" for sets too, "X" for
+            numbers that are no 64-bit integers and "D" for the connector's doubles.
+        digits: the most digits before the point of any number.
+        scale: the most digits behind it.
+        element: the elements of all lists and sets.
+        fields: the fields of all maps, by name.
+        many: whether the maps have more different keys than the limit; then there are no fields.
+    """
+
+    __slots__ = ("counts", "digits", "element", "fields", "many", "scale")
+
+    def __init__(self) -> None:
+        self.counts: dict[str, int] = {}
+        self.digits = 0
+        self.scale = 0
+        self.element: Profile | None = None
+        self.fields: dict[str, Profile] = {}
+        self.many = False
+
+    def add(self, value: Mapping[str, Any], limit: int) -> None:
+        """Learn from a value; ``limit`` is how many different keys the maps may have."""
+        for code, content in value.items():
+            kind = code
+            if code == "N":
+                kind, digits, scale = number_shape(content)
+                self.digits = max(self.digits, digits)
+                self.scale = max(self.scale, scale)
+            elif code == "L" or code in ELEMENTS:
+                kind = "L"
+                self._add_elements(code, content, limit)
+            elif code == "M" and not self.many:
+                self._add_fields(content, limit)
+            self.counts[kind] = self.counts.get(kind, 0) + 1
+
+    def _add_elements(self, code: str, content: Sequence[Any], limit: int) -> None:
+        if self.element is None:
+            self.element = Profile()
+        for each in content:
+            self.element.add(each if code == "L" else {ELEMENTS[code]: each}, limit)
+
+    def _add_fields(self, content: Mapping[str, Any], limit: int) -> None:
+        for name, value in content.items():
+            if name not in self.fields:
+                self.fields[name] = Profile()
+            self.fields[name].add(value, limit)
+        self._bound(limit)
+
+    def _bound(self, limit: int) -> None:
+        if len(self.fields) > limit:
+            self.many, self.fields = True, {}
+
+    def merge(self, other: Profile, limit: int) -> Profile:
+        """What both know; this profile is changed and given back."""
+        for kind, count in other.counts.items():
+            self.counts[kind] = self.counts.get(kind, 0) + count
+        self.digits = max(self.digits, other.digits)
+        self.scale = max(self.scale, other.scale)
+        if self.element is None or other.element is None:
+            self.element = self.element or other.element
+        else:
+            self.element.merge(other.element, limit)
+        self.many = self.many or other.many
+        if self.many:
+            self.fields = {}
+            return self
+        for name, theirs in other.fields.items():
+            own = self.fields.get(name)
+            self.fields[name] = theirs if own is None else own.merge(theirs, limit)
+        self._bound(limit)
+        return self
+
+    def dump(self) -> tuple[Any, ...]:
+        """The profile as plain values: Spark cannot send a class of the script up to Python 3.7."""
+        element = None if self.element is None else self.element.dump()
+        fields = {name: each.dump() for name, each in self.fields.items()}
+        return self.counts, self.digits, self.scale, element, fields, self.many
+
+    @classmethod
+    def load(cls, dumped: tuple[Any, ...]) -> Profile:
+        """What ``dump`` gave."""
+        profile = cls()
+        profile.counts, profile.digits, profile.scale, element, fields, profile.many = dumped
+        profile.element = None if element is None else cls.load(element)
+        profile.fields = {name: cls.load(each) for name, each in fields.items()}
+        return profile
+
+    def groups(self) -> set[str]:
+        """The groups of types that there are, nulls aside."""
+        return {GROUPS[kind] for kind in self.counts if kind in GROUPS}
+
+    def only(self, group: str) -> Profile:
+        """What is known of the values of one group."""
+        part = Profile()
+        part.counts = {kind: n for kind, n in self.counts.items() if GROUPS.get(kind) == group}
+        for name in ("digits", "scale", "element", "fields", "many"):
+            setattr(part, name, getattr(self, name))
+        return part
+
+    def values(self) -> int:
+        """How many values there are, nulls aside."""
+        return sum(count for kind, count in self.counts.items() if kind in GROUPS)
+
+    def exact(self) -> bool:
+        """Whether one decimal type holds all numbers."""
+        return self.digits + self.scale <= DECIMAL_DIGITS
+
+
+def number_shape(text: str) -> tuple[str, int, int]:
+    """Its type, "N" for a 64-bit integer, else "X"; its digits before and behind the point.
+
+    >>> number_shape("-12.50"), number_shape("1E+3"), number_shape("1E-3")
+    (('X', 2, 1), ('N', 4, 0), ('X', 0, 3))
+    """
+    if len(text) < LONG_DIGITS and text.isdigit():
+        return "N", len(text), 0
+    number = Decimal(text)
+    _, digits, exponent = number.as_tuple()
+    significant = "".join(map(str, digits)).rstrip("0")
+    if not significant:
+        return "N", 1, 0
+    exponent += len(digits) - len(significant)
+    before, behind = max(len(significant) + exponent, 0), max(-exponent, 0)
+    is_long = not behind and before <= LONG_DIGITS and -LONG <= int(number) < LONG
+    return ("N" if is_long else "X"), before, behind
+
+
+# Under this name, which no attribute has, the number of items is counted beside the profiles.
+ITEMS = ""
+PROFILE_PARTS_MAX = 200
+
+
+def profile_items(
+    items: Iterable[Mapping[str, Any]], limit: int
+) -> Iterator[tuple[str, tuple[Any, ...]]]:
+    """What the items hold, by attribute; how many they are under ``ITEMS``."""
+    profiles = {ITEMS: Profile()}
+    number = 0
+    for item in items:
+        number += 1
+        for name, value in item.items():
+            if name not in profiles:
+                profiles[name] = Profile()
+            profiles[name].add(value, limit)
+    profiles[ITEMS].counts["M"] = number
+    return ((name, profile.dump()) for name, profile in profiles.items())
+
+
+def merge_profiles(
+    dumped: Iterable[tuple[str, tuple[Any, ...]]], limit: int
+) -> Iterator[tuple[str, tuple[Any, ...]]]:
+    """One profile for each attribute."""
+    profiles: dict[str, Profile] = {}
+    for name, each in dumped:
+        profile = Profile.load(each)
+        profiles[name] = profiles[name].merge(profile, limit) if name in profiles else profile
+    return ((name, profile.dump()) for name, profile in profiles.items())
+
+
+def rank(pair: tuple[str, tuple[Any, ...]]) -> tuple[int, str]:
+    """The attributes that most items have come first, of equals the first by name."""
+    name, (counts, *_) = pair
+    return -sum(counts.values()), name
+
+
+def profile_all(
+    items: RDD[dict[str, Any]], known: Iterable[str], limit: int
+) -> tuple[int, dict[str, Profile], bool]:
+    """How many items there are, what the attributes hold, and whether there are further ones.
+
+    One pass in the executors. The driver gets the profiles of ``MAX_COLUMNS`` attributes, or of
+    as many as are ``known``, however many there are.
+    """
+    known = frozenset(known)
+    parts = min(items.getNumPartitions(), PROFILE_PARTS_MAX)
+    merged = (
+        items.mapPartitions(partial(profile_items, limit=limit))
+        .partitionBy(parts)
+        .mapPartitions(partial(merge_profiles, limit=limit))
+        .cache()
+    )
+    kept = dict(merged.filter(lambda pair: pair[0] == ITEMS or pair[0] in known).collect())
+    number = kept.pop(ITEMS)[0]["M"]
+    room = max(0, MAX_COLUMNS - len(known))
+    others = merged.filter(lambda pair: pair[0] != ITEMS and pair[0] not in known)
+    ranked = others.takeOrdered(room + 1, key=rank)
+    merged.unpersist()
+    profiles = {**kept, **dict(ranked[:room])}
+    loaded = {name: Profile.load(dumped) for name, dumped in profiles.items()}
+    return number, loaded, len(ranked) > room
+
+
+# --- types ----------------------------------------------------------------------------------------
+# Kinds of types by the catalog's names; of UNKNOWN nothing but nulls and empty lists were seen.
+STRING, BIGINT, DOUBLE, DECIMAL = "string", "bigint", "double", "decimal"
+BOOLEAN, BINARY, ARRAY, STRUCT, MAP, UNKNOWN = (
+    "boolean",
+    "binary",
+    "array",
+    "struct",
+    "map",
+    "unknown",
+)
+SCALARS = {"s": STRING, "bool": BOOLEAN, "b": BINARY}
+# https://docs.aws.amazon.com/glue/latest/webapi/API_Column.html
+TYPE_NAME_MAX = 131_072
+
+
+@dataclass(frozen=True)
+class Type:
+    """The type of a column, an element or a field.
+
+    ``digits`` are the most digits before the point that were seen, which is no part of the type.
+    A struct without fields is one of which nothing but ``{}`` was seen.
+    """
+
+    kind: str
+    scale: int = 0
+    digits: int = field(default=0, compare=False)
+    element: Type | None = None
+    fields: tuple[Field, ...] = ()
+
+
+@dataclass(frozen=True)
+class Field:
+    """A field of a struct: the map's own key, and its name in the catalog."""
+
+    attribute: str
+    name: str
+    type: Type
+
+
+@dataclass(frozen=True)
+class Rules:
+    """The settings that decide what becomes of values."""
+
+    format: str
+    type_conflicts: str
+    maps_as: str
+    max_struct_fields: int
+
+
+def type_of(profile: Profile, rules: Rules) -> Type:
+    """The type that holds all values of a profile: the map in docs/types.md."""
+    groups = profile.groups()
+    if len(groups) != 1:
+        return Type(STRING if groups else UNKNOWN)
+    (group,) = groups
+    if group == "n":
+        return number_type(profile)
+    if group == "l":
+        return list_type(profile, rules)
+    return struct_type(profile, rules) if group == "m" else Type(SCALARS[group])
+
+
+def list_type(profile: Profile, rules: Rules) -> Type:
+    element = Profile() if profile.element is None else profile.element
+    if len(element.groups()) > 1:
+        return Type(STRING)
+    return Type(ARRAY, element=type_of(element, rules))
+
+
+def struct_type(profile: Profile, rules: Rules) -> Type:
+    if profile.many or rules.maps_as == MAP:
+        return Type(MAP)
+    names = column_names(profile.fields)
+    fields = (
+        Field(attribute, name, type_of(profile.fields[attribute], rules))
+        for attribute, name in names.items()
+    )
+    return Type(STRUCT, fields=tuple(sorted(fields, key=field_name)))
+
+
+def number_type(profile: Profile) -> Type:
+    if "D" in profile.counts:
+        return Type(DOUBLE)
+    if "X" not in profile.counts:
+        return Type(BIGINT, digits=profile.digits)
+    if profile.exact():
+        return Type(DECIMAL, scale=profile.scale, digits=profile.digits)
+    return Type(STRING)
+
+
+def inexact(profile: Profile, path: str) -> Iterator[str]:
+    """The paths of numbers that no decimal type holds."""
+    if profile.groups() == {"n"} and "X" in profile.counts and not profile.exact():
+        yield path
+    if profile.element is not None:
+        yield from inexact(profile.element, f"{path}[]")
+    for name, each in sorted(profile.fields.items()):
+        yield from inexact(each, f"{path}.{name}")
+
+
+def settled(kind: Type) -> Type:
+    """The type with an answer for everything of which nothing is known."""
+    if kind.kind == UNKNOWN:
+        return Type(STRING)
+    if kind.kind == ARRAY:
+        return replace(kind, element=settled(kind.element))
+    if kind.kind == STRUCT:
+        if not kind.fields:
+            return Type(MAP)
+        fields = tuple(replace(each, type=settled(each.type)) for each in kind.fields)
+        return replace(kind, fields=fields)
+    return kind
+
+
+def type_name(kind: Type, fmt: str = "") -> str:
+    """The type's name in the catalog, for files of the format.
+
+    In json binary stays base64, the csv SerDe knows strings only.
+    """
+    if fmt in TEXT_FORMATS or (fmt == "json" and kind.kind == BINARY):
+        return STRING
+    if kind.kind == DECIMAL:
+        return f"decimal({DECIMAL_DIGITS},{kind.scale})"
+    if kind.kind == ARRAY:
+        return f"array<{type_name(kind.element, fmt)}>"
+    if kind.kind == STRUCT:
+        fields = ",".join(f"{each.name}:{type_name(each.type, fmt)}" for each in kind.fields)
+        return f"struct<{fields}>"
+    return "map<string,string>" if kind.kind == MAP else kind.kind
+
+
+def shape_of(kind: Type) -> str | dict[str, Any]:
+    """The type for the manifest, with the names that keys have in DynamoDB."""
+    if kind.kind == ARRAY:
+        return {ARRAY: shape_of(kind.element)}
+    if kind.kind == STRUCT:
+        return {STRUCT: [[each.attribute, each.name, shape_of(each.type)] for each in kind.fields]}
+    return type_name(kind)
+
+
+def parse_shape(shape: str | Mapping[str, Any]) -> Type:
+    """What ``shape_of`` wrote."""
+    if not isinstance(shape, str):
+        ((kind, inner),) = shape.items()
+        if kind == ARRAY:
+            return Type(ARRAY, element=parse_shape(inner))
+        return Type(
+            STRUCT,
+            fields=tuple(
+                Field(attribute, name, parse_shape(each)) for attribute, name, each in inner
+            ),
+        )
+    decimal = re.match(r"decimal\(\d+,(\d+)\)$", shape)
+    if decimal:
+        return Type(DECIMAL, scale=int(decimal[1]))
+    return Type(MAP if shape.startswith(MAP) else shape)
+
+
+def fitted(known: Type, found: Type) -> Type | None:
+    """The type of a column that held ``known`` and now holds ``found`` too; None if none does."""
+    if found.kind == UNKNOWN or (is_empty_map(found) and known.kind in {STRUCT, MAP}):
+        return known
+    if known.kind == DECIMAL and found.kind in {BIGINT, DECIMAL}:
+        fits = found.scale <= known.scale and found.digits + known.scale <= DECIMAL_DIGITS
+        return known if fits else None
+    if known.kind != found.kind:
+        return None
+    if known.kind == ARRAY:
+        element = fitted(known.element, found.element)
+        return None if element is None else replace(known, element=element)
+    return with_fields(known, found.fields) if known.kind == STRUCT else known
+
+
+def is_empty_map(kind: Type) -> bool:
+    return kind.kind == STRUCT and not kind.fields
+
+
+def with_fields(struct: Type, found: Iterable[Field]) -> Type | None:
+    """The struct with the fields that it lacks behind its own; None if one has another type."""
+    fields = {each.attribute: each for each in struct.fields}
+    new = []
+    for each in found:
+        known = fields.get(each.attribute)
+        if known is None:
+            new.append(each)
+            continue
+        kind = fitted(known.type, each.type)
+        if kind is None:
+            return None
+        fields[each.attribute] = replace(known, type=kind)
+    taken = [each.name for each in fields.values()]
+    names = column_names([each.attribute for each in new], reserved=taken)
+    more = sorted((replace(each, name=names[each.attribute]) for each in new), key=field_name)
+    return replace(struct, fields=(*fields.values(), *more))
+
+
+def field_name(each: Field) -> str:
+    return each.name
 
 
 # --- columns --------------------------------------------------------------------------------------
 # Glue's catalog takes 255 bytes (https://docs.aws.amazon.com/glue/latest/webapi/API_Column.html);
 # the rest is room for the number behind a name that collides.
 COLUMN_NAME_MAX = 240
+# As many names of full length as CREATE VIEW may list: a query has at most 262,144 bytes
+# (https://docs.aws.amazon.com/athena/latest/ug/service-limits.html).
+MAX_COLUMNS = 1_000
+OTHER_ATTRIBUTES = "other_attributes"
 
 
 def fold_column(attribute: str) -> str:
@@ -585,6 +1403,16 @@ def fold_column(attribute: str) -> str:
     return name if re.match(r"[a-z_]", name) else f"_{name}"
 
 
+def free_name(name: str, taken: set[str]) -> str:
+    """The name, or the first number behind it that makes it free; it is taken then."""
+    free, count = name, 1
+    while free in taken:
+        count += 1
+        free = f"{name}_{count}"
+    taken.add(free)
+    return free
+
+
 def column_names(attributes: Iterable[str], reserved: Iterable[str] = ()) -> dict[str, str]:
     """Columns by attribute; of names that collide, the one that needs no folding is kept.
 
@@ -593,76 +1421,447 @@ def column_names(attributes: Iterable[str], reserved: Iterable[str] = ()) -> dic
     >>> sorted(column_names(["Rating", "rating", "RATING"]).items())
     [('RATING', 'rating_2'), ('Rating', 'rating_3'), ('rating', 'rating')]
     """
-    names: dict[str, str] = {}
     taken = set(reserved)
-    for attribute in sorted(attributes, key=lambda each: (fold_column(each) != each, each)):
-        folded = fold_column(attribute)
-        name, count = folded, 1
-        while name in taken:
-            count += 1
-            name = f"{folded}_{count}"
-        taken.add(name)
-        names[attribute] = name
+    ordered = sorted(attributes, key=lambda each: (fold_column(each) != each, each))
+    return {attribute: free_name(fold_column(attribute), taken) for attribute in ordered}
+
+
+@dataclass(frozen=True)
+class Column:
+    """A column of the files and of the catalog's table.
+
+    Attributes:
+        name: in files and catalog.
+        view: in the view; the same for all columns that an attribute has had by its types.
+        attribute: in DynamoDB.
+        group: of TypeConflicts=columns, which values it holds; "" for all of them.
+        type: what it holds.
+        shown: whether the view shows it, or another one in its place.
+        items: how many items of this snapshot have a value in it; of ``OTHER_ATTRIBUTES`` it is
+            only known whether there are any, which is 1.
+    """
+
+    name: str
+    view: str
+    attribute: str
+    group: str
+    type: Type
+    shown: bool = True
+    items: int = 0
+
+
+@dataclass(frozen=True)
+class Found:
+    """Values of this snapshot that belong into one column."""
+
+    attribute: str
+    group: str
+    type: Type
+    items: int
+
+    @property
+    def key(self) -> tuple[str, str]:
+        return self.attribute, self.group
+
+
+def found_in(attribute: str, profile: Profile, rules: Rules) -> list[Found]:
+    """The columns that an attribute needs."""
+    groups = profile.groups()
+    if rules.type_conflicts != "columns" or len(groups) <= 1:
+        return [Found(attribute, "", type_of(profile, rules), profile.values())]
+    parts = [(group, profile.only(group)) for group in sorted(groups)]
+    return [Found(attribute, group, type_of(part, rules), part.values()) for group, part in parts]
+
+
+def settle_columns(
+    profiles: Mapping[str, Profile], history: Sequence[Column], rules: Rules, *, others: bool
+) -> tuple[Column, ...]:
+    """The columns of this snapshot: those that there were, in their order, then new ones by name.
+
+    Positions and types never change, so that the files of older snapshots stay readable by every
+    SerDe, whether it goes by names or by positions. ``others`` says that there are attributes
+    without a column of their own.
+    """
+    found = [each for name in sorted(profiles) for each in found_in(name, profiles[name], rules)]
+    if others or any(column.group == OTHER_ATTRIBUTES for column in history):
+        found.append(Found("", OTHER_ATTRIBUTES, Type(MAP), int(others)))
+    views = view_names(found, history)
+    columns = {column.name: replace(column, items=0) for column in history}
+    taken = {PARTITION_KEY, *columns, *views.values()}
+    new: list[Column] = []
+    for each in found:
+        known = [
+            column for column in columns.values() if (column.attribute, column.group) == each.key
+        ]
+        column = place(each, known, rules) or new_column(each, known, views[each.key], taken)
+        for former in known:
+            columns[former.name] = replace(former, shown=False)
+        if column.name in columns:
+            columns[column.name] = column
+        else:
+            new.append(column)
+    return (*columns.values(), *sorted(new, key=lambda column: column.name))
+
+
+def place(found: Found, known: Sequence[Column], rules: Rules) -> Column | None:
+    """The column among those of the attribute that can hold the values; the shown one first."""
+    for column in sorted(known, key=lambda each: not each.shown):
+        kind = (
+            settled(found.type) if rules.format in TEXT_FORMATS else fitted(column.type, found.type)
+        )
+        kind = None if kind is None else settled(kind)
+        if kind is not None and len(type_name(kind)) <= TYPE_NAME_MAX:
+            return replace(column, type=kind, shown=True, items=found.items)
+    return None
+
+
+def new_column(found: Found, known: Sequence[Column], view: str, taken: set[str]) -> Column:
+    """A column for the values; if the attribute has another one already, named by the type."""
+    kind = settled(found.type)
+    if len(type_name(kind)) > TYPE_NAME_MAX:
+        kind = Type(STRING)
+    name = view
+    if known:
+        name = free_name(suffixed(view, type_word(kind)), taken)
+    return Column(name, view, found.attribute, found.group, kind, items=found.items)
+
+
+def suffixed(name: str, word: str) -> str:
+    return f"{name[: COLUMN_NAME_MAX - len(word) - 2]}__{word}"
+
+
+def type_word(kind: Type) -> str:
+    """The type in a column's name: ``string``, ``decimal_38_2``, ``struct_5f0c61a2``."""
+    if kind.kind in {ARRAY, STRUCT}:
+        digest = hashlib.sha256(json.dumps(shape_of(kind)).encode()).hexdigest()
+        return f"{kind.kind}_{digest[:8]}"
+    return re.sub(r"\W+", "_", type_name(kind)).strip("_")
+
+
+def view_names(found: Iterable[Found], history: Sequence[Column]) -> dict[tuple[str, str], str]:
+    """What the view calls each column, by attribute and group; a name once given is kept."""
+    names = {(column.attribute, column.group): column.view for column in history}
+    taken = {PARTITION_KEY, OTHER_ATTRIBUTES, *names.values(), *(each.name for each in history)}
+    known = {column.attribute for column in history}
+    missing = [each for each in found if each.key not in names]
+    new = [each.attribute for each in missing if each.attribute not in known | {""}]
+    bases = column_names(set(new), reserved=taken)
+    taken |= set(bases.values())
+    for each in missing:
+        base = bases.get(each.attribute, fold_column(each.attribute))
+        if each.group == OTHER_ATTRIBUTES:
+            names[each.key] = OTHER_ATTRIBUTES
+        elif each.group:
+            names[each.key] = free_name(suffixed(base, each.group), taken)
+        else:
+            names[each.key] = base if each.attribute in bases else free_name(base, taken)
     return names
 
 
-def folded_type(kind: DataType) -> DataType:
-    """The Spark type with the names of all nested fields folded."""
-    from pyspark.sql.types import ArrayType, MapType, StructField, StructType
+# --- what has changed since the snapshot before ---------------------------------------------------
+# Which counted values a column of the type has always held.
+HELD = {STRING: {"S"}, BIGINT: {"N"}, DOUBLE: {"N", "X", "D"}, DECIMAL: {"N", "X"}}
+CHANGE_TEXT_MAX = 200
 
-    if isinstance(kind, StructType):
-        names = column_names(kind.names)
-        return StructType(
-            [
-                StructField(names[field.name], folded_type(field.dataType), field.nullable)
-                for field in kind.fields
-            ]
+
+def shown_columns(columns: Iterable[Column]) -> dict[str, Column]:
+    return {column.view: column for column in columns if column.shown and column.items}
+
+
+def changes_between(
+    before: Sequence[Column], after: Sequence[Column], profiles: Mapping[str, Profile]
+) -> list[str]:
+    """What became of the attributes, a line each, such as "rating: bigint -> string, 3 items"."""
+    if not before:
+        return []
+    old, new = shown_columns(before), shown_columns(after)
+    changes = {name: f"gone, was {short(old[name].type)}" for name in old if name not in new}
+    for name, column in new.items():
+        if name not in old:
+            changes[name] = f"new, {short(column.type)}, {items_text(column.items)}"
+        elif old[name].type != column.type:
+            profile = profiles.get(column.attribute, Profile())
+            held = HELD.get(old[name].type.kind, set())
+            count = sum(
+                n for kind, n in profile.counts.items() if kind in GROUPS and kind not in held
+            )
+            more = f", {items_text(count)}" if held and count else ""
+            changes[name] = f"{short(old[name].type)} -> {short(column.type)}{more}"
+    return [f"{name}: {changes[name]}" for name in sorted(changes)]
+
+
+def short(kind: Type) -> str:
+    name = type_name(kind)
+    return name if len(name) <= CHANGE_TEXT_MAX else f"{name[: CHANGE_TEXT_MAX - 3]}..."
+
+
+def items_text(count: int) -> str:
+    return f"{count:,} item" + ("" if count == 1 else "s")
+
+
+def warnings_of(profiles: Mapping[str, Profile], *, others: bool) -> list[str]:
+    """What whoever reads the snapshot should know."""
+    paths = [path for name in sorted(profiles) for path in inexact(profiles[name], name)]
+    told = [f"{path}: numbers that no decimal(38,s) holds, kept as text" for path in paths]
+    if others:
+        told.append(f"more than {MAX_COLUMNS:,} attributes: the rarest are in {OTHER_ATTRIBUTES}")
+    return told
+
+
+# --- columns in the manifest ----------------------------------------------------------------------
+def column_entry(column: Column, fmt: str) -> dict[str, Any]:
+    """A column for the manifest; ``type`` is the catalog's."""
+    entry = {
+        "name": column.name,
+        "type": type_name(column.type, fmt),
+        "attribute": column.attribute,
+        "view": column.view,
+        "shown": column.shown,
+        "items": column.items,
+        "shape": shape_of(column.type),
+    }
+    return {**entry, "group": column.group} if column.group else entry
+
+
+def parse_column(entry: Mapping[str, Any]) -> Column:
+    """What ``column_entry`` wrote."""
+    return Column(
+        name=entry["name"],
+        view=entry["view"],
+        attribute=entry["attribute"],
+        group=entry.get("group", ""),
+        type=parse_shape(entry["shape"]),
+        shown=entry["shown"],
+        items=entry["items"],
+    )
+
+
+def known_columns(s3: S3Client, settings: Settings) -> tuple[Column, ...]:
+    """The columns of the newest complete snapshot; none if there is no snapshot.
+
+    Raises:
+        ExportFailed: what stands in its manifest's place is none.
+    """
+    prefix = manifest_key(settings.table, settings.format, "")[: -len(".json")]
+    keys = [key for key in list_objects(s3, settings.bucket, prefix) if key.endswith(".json")]
+    if not keys:
+        return ()
+    newest = max(keys)
+    body = s3.get_object(Bucket=settings.bucket, Key=newest)["Body"].read()
+    try:
+        return tuple(parse_column(entry) for entry in json.loads(body.decode())["schema"])
+    except (ValueError, LookupError, TypeError, AttributeError) as error:
+        raise ExportFailed(
+            f"s3://{settings.bucket}/{newest} is no manifest ({type(error).__name__}: {error}): "
+            "delete it, and its snapshot counts as incomplete"
+        ) from None
+
+
+# --- values ---------------------------------------------------------------------------------------
+JSON_NUMBER = re.compile(r"-?(0|[1-9][0-9]*)(\.[0-9]+)?([eE][+-]?[0-9]+)?")
+
+
+def elements_of(value: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    """The elements of a list or a set; a set's in order, for DynamoDB gives them in any."""
+    ((code, content),) = value.items()
+    if code == "L":
+        return content
+    key = Decimal if code == "NS" else None
+    return [{ELEMENTS[code]: each} for each in sorted(content, key=key)]
+
+
+def json_string(text: str) -> str:
+    return json.dumps(text, ensure_ascii=False)
+
+
+def json_number(text: str) -> str:
+    """The number's exact text, or the same number as JSON can write it."""
+    return text if JSON_NUMBER.fullmatch(text) else plain_number(text)
+
+
+def plain_number(text: str) -> str:
+    return format(Decimal(text), "f")
+
+
+def json_text(value: Mapping[str, Any]) -> str:
+    """A value as JSON under the attributes' own names, which are sorted."""
+    ((code, content),) = value.items()
+    if code in {"N", "D"}:
+        return json_number(content)
+    if code == "BOOL":
+        return "true" if content else "false"
+    if code == "NULL":
+        return "null"
+    if code == "M":
+        fields = (f"{json_string(name)}:{json_text(content[name])}" for name in sorted(content))
+        return f"{{{','.join(fields)}}}"
+    if code == "L" or code in ELEMENTS:
+        return f"[{','.join(map(json_text, elements_of(value)))}]"
+    return json_string(content)
+
+
+def text_of(value: Mapping[str, Any]) -> str | None:
+    """A value as text: scalars as they are, binary as base64, nested ones as JSON."""
+    ((code, content),) = value.items()
+    if code in {"S", "N", "D", "B"}:
+        return content
+    return None if code == "NULL" else json_text(value)
+
+
+def map_of(value: Mapping[str, Any]) -> dict[str, str | None]:
+    return {name: text_of(each) for name, each in value["M"].items()}
+
+
+def whole(text: str) -> int:
+    try:
+        return int(text)
+    except ValueError:
+        return int(Decimal(text))
+
+
+# What Spark takes for a value of each scalar type.
+SPARK_VALUES: dict[str, Callable[[Any], Any]] = {
+    BIGINT: lambda value: whole(value["N"]),
+    DECIMAL: lambda value: Decimal(value["N"]),
+    DOUBLE: lambda value: float(value["D"] if "D" in value else value["N"]),
+    BOOLEAN: lambda value: value["BOOL"],
+    BINARY: lambda value: bytearray(base64.b64decode(value["B"])),
+    STRING: text_of,
+    MAP: map_of,
+}
+
+
+def spark_value(kind: Type) -> Callable[[Any], Any]:
+    """What turns a value into what Spark takes for the type."""
+    if kind.kind == ARRAY:
+        element = nullable(spark_value(kind.element))
+        return lambda value: [element(each) for each in elements_of(value)]
+    if kind.kind == STRUCT:
+        fields = [(each.attribute, nullable(spark_value(each.type))) for each in kind.fields]
+        return lambda value: tuple(each(value["M"].get(name)) for name, each in fields)
+    return SPARK_VALUES[kind.kind]
+
+
+def nullable(convert: Callable[[Any], Any]) -> Callable[[Any], Any]:
+    return lambda value: None if value is None or "NULL" in value else convert(value)
+
+
+def spark_type(kind: Type) -> DataType:
+    from pyspark.sql import types as T  # noqa: N812 - its usual name
+
+    if kind.kind == ARRAY:
+        return T.ArrayType(spark_type(kind.element))
+    if kind.kind == STRUCT:
+        return T.StructType(
+            [T.StructField(each.name, spark_type(each.type)) for each in kind.fields]
         )
-    if isinstance(kind, ArrayType):
-        return ArrayType(folded_type(kind.elementType), kind.containsNull)
-    if isinstance(kind, MapType):
-        return MapType(kind.keyType, folded_type(kind.valueType), kind.valueContainsNull)
-    return kind
+    if kind.kind == DECIMAL:
+        return T.DecimalType(DECIMAL_DIGITS, kind.scale)
+    return {
+        BIGINT: T.LongType(),
+        DOUBLE: T.DoubleType(),
+        BOOLEAN: T.BooleanType(),
+        BINARY: T.BinaryType(),
+        MAP: T.MapType(T.StringType(), T.StringType()),
+    }.get(kind.kind, T.StringType())
 
 
-def with_columns_named(items: DataFrame) -> DataFrame:
-    """The items under the columns' names; the partition's name stays free."""
-    names = column_names(items.columns, reserved=[PARTITION_KEY])
-    # By position: an attribute's name may hold anything, dots and backticks too.
-    return items.toDF(*[names[attribute] for attribute in items.columns])
+def json_value(kind: Type) -> Callable[[Any], str]:
+    """What turns a value into JSON that the catalog's SerDe reads as the type."""
+    if kind.kind == ARRAY:
+        element = json_nullable(json_value(kind.element))
+        return lambda value: f"[{','.join(element(each) for each in elements_of(value))}]"
+    if kind.kind == STRUCT:
+        named = [(each.attribute, each.name, json_value(each.type)) for each in kind.fields]
+        return lambda value: json_object(
+            (name, convert, value["M"].get(attribute)) for attribute, name, convert in named
+        )
+    if kind.kind in {BIGINT, DECIMAL}:
+        return lambda value: plain_number(value["N"])
+    if kind.kind == MAP:
+        return lambda value: json.dumps(map_of(value), ensure_ascii=False, sort_keys=True)
+    if kind.kind in {STRING, BINARY}:
+        return lambda value: json_string(text_of(value))
+    return json_text
 
 
-def with_fields_named(rows: DataFrame) -> DataFrame:
-    """The rows with the names of nested fields folded; a cast of a struct goes by position."""
-    from pyspark.sql import functions as F  # noqa: N812 - its usual name
-
-    fields = rows.schema.fields
-    casts = [F.col(field.name).cast(folded_type(field.dataType)) for field in fields]
-    return rows.select(casts).toDF(*rows.columns)
+def json_nullable(convert: Callable[[Any], str]) -> Callable[[Any], str]:
+    return lambda value: "null" if "NULL" in value else convert(value)
 
 
-def as_text(rows: DataFrame) -> DataFrame:
-    """Every value as text: nested ones as JSON with the attributes' own names, binary as base64."""
-    from pyspark.sql import functions as F  # noqa: N812 - its usual name
-    from pyspark.sql.types import ArrayType, BinaryType, MapType, StructType
+def json_object(fields: Iterable[tuple[str, Callable[[Any], str], Any]]) -> str:
+    """An object of the fields (name, what writes the value, value) that have a value."""
+    held = (
+        f"{json_string(name)}:{convert(value)}"
+        for name, convert, value in fields
+        if value is not None and "NULL" not in value
+    )
+    return f"{{{','.join(held)}}}"
 
-    def text(field: StructField) -> Column:
-        column = F.col(field.name)
-        if isinstance(field.dataType, (ArrayType, MapType, StructType)):
-            column = F.to_json(column)
-        elif isinstance(field.dataType, BinaryType):
-            column = F.base64(column)
-        else:
-            column = column.cast("string")
-        return column.alias(field.name)
 
-    return rows.select([text(field) for field in rows.schema.fields])
+# --- items to rows --------------------------------------------------------------------------------
+def cells(columns: Sequence[Column]) -> Callable[[Mapping[str, Any]], list[Any]]:
+    """What takes an item apart into the values of the columns, in DynamoDB JSON; None for none."""
+    own = frozenset(column.attribute for column in columns)
+
+    def cell(column: Column, item: Mapping[str, Any]) -> Mapping[str, Any] | None:
+        if column.group == OTHER_ATTRIBUTES:
+            others = {name: value for name, value in item.items() if name not in own}
+            return {"M": others} if others else None
+        value = item.get(column.attribute)
+        if value is None or "NULL" in value:
+            return None
+        if column.group and group_of(value) != column.group:
+            return None
+        return value
+
+    def taken_apart(item: Mapping[str, Any]) -> list[Any]:
+        return [cell(column, item) if column.items else None for column in columns]
+
+    return taken_apart
+
+
+def group_of(value: Mapping[str, Any]) -> str:
+    (code,) = value
+    return "l" if code in ELEMENTS else GROUPS[code]
+
+
+def to_row(columns: Sequence[Column]) -> Callable[[Mapping[str, Any]], tuple[Any, ...]]:
+    """What turns an item into a row of values for Spark."""
+    apart = cells(columns)
+    converts = [nullable(spark_value(column.type)) for column in columns]
+    return lambda item: tuple(convert(value) for convert, value in zip(converts, apart(item)))
+
+
+def to_line(columns: Sequence[Column], fmt: str) -> Callable[[Mapping[str, Any]], str]:
+    """What turns an item into its line of a json, csv or xml file."""
+    apart = cells(columns)
+    names = [column.name for column in columns]
+    if fmt == "json":
+        converts = [json_value(column.type) for column in columns]
+        return lambda item: json_object(zip(names, converts, apart(item)))
+    text = nullable(text_of)
+    if fmt == "csv":
+        return lambda item: csv_line(map(text, apart(item)))
+    return lambda item: xml_item(names, map(text, apart(item)))
+
+
+def by_item(items: Iterable[Any], convert: Callable[[], Callable[[Any], Any]]) -> Iterator[Any]:
+    """Each item converted, by what is made anew in each partition: Spark cannot send closures."""
+    return map(convert(), items)
+
+
+def schema_of(columns: Sequence[Column]) -> StructType:
+    from pyspark.sql.types import StructField, StructType
+
+    return StructType([StructField(column.name, spark_type(column.type)) for column in columns])
 
 
 # --- csv and xml, line by line --------------------------------------------------------------------
 CSV_QUOTED = re.compile(r'^$|^\s|\s$|[,"\\]')
-XML_CANNOT_HOLD = "[\\x00-\\x08\\x0b\\x0c\\x0e-\\x1f\\ufffe\\uffff]"
-XML_CANNOT_HOLD_RE = re.compile(XML_CANNOT_HOLD)
+XML_CANNOT_HOLD = re.compile("[\\x00-\\x08\\x0b\\x0c\\x0e-\\x1f\\ufffe\\uffff]")
+# Stands for such a character until all of them are counted; no other one is left then.
+XML_REPLACED = "\x00"
 # As references, line breaks keep an item on one line and survive the parser's normalizing.
 XML_REFERENCES = {"\r": "&#13;", "\n": "&#10;"}
 
@@ -689,48 +1888,40 @@ def csv_line(values: Iterable[str | None]) -> str:
 def xml_item(names: Sequence[str], values: Iterable[str | None]) -> str:
     """One item on one line; an attribute that the item lacks has no element."""
     held = [
-        (name, escape(XML_CANNOT_HOLD_RE.sub("\ufffd", value), XML_REFERENCES))
+        (name, escape(XML_CANNOT_HOLD.sub(XML_REPLACED, value), XML_REFERENCES))
         for name, value in zip(names, values)
         if value is not None
     ]
     return f"<item>{''.join(f'<{name}>{text}</{name}>' for name, text in held)}</item>"
 
 
-def framed(
-    rows: Iterable[Any], line: Callable[[Any], str], first: Sequence[str], last: Sequence[str]
-) -> Iterator[str]:
-    """The lines of one part file; none for a partition without rows."""
+def framed(lines: Iterable[str], first: Sequence[str], last: Sequence[str]) -> Iterator[str]:
+    """The lines between first and last ones; nothing around nothing."""
     started = False
-    for row in rows:
+    for line in lines:
         if not started:
             yield from first
             started = True
-        yield line(row)
+        yield line
     if started:
         yield from last
 
 
-def text_lines(spark: SparkSession, texts: DataFrame, fmt: str) -> DataFrame:
-    """The lines of csv or xml files, each partition a document of its own."""
-    names = texts.columns
+def document(lines: Iterable[str], names: Sequence[str], fmt: str) -> Iterator[str]:
+    """The lines of one part file, which is a document of its own; none without items."""
     if fmt == "csv":
-        document = partial(framed, line=csv_line, first=[csv_line(names)], last=[])
-    else:
-        first = ['<?xml version="1.0" encoding="UTF-8"?>', "<items>"]
-        line = partial(xml_item, names)
-        document = partial(framed, line=line, first=first, last=["</items>"])
-    return spark.createDataFrame(texts.rdd.mapPartitions(document), "string")
+        return framed(lines, first=[csv_line(names)], last=[])
+    if fmt == "xml":
+        shown = (line.replace(XML_REPLACED, "\ufffd") for line in lines)
+        return framed(
+            shown, first=['<?xml version="1.0" encoding="UTF-8"?>', "<items>"], last=["</items>"]
+        )
+    return iter(lines)
 
 
-def count_replaced(texts: DataFrame) -> int:
+def count_replaced(lines: RDD[str]) -> int:
     """How many characters XML cannot hold."""
-    from pyspark.sql import functions as F  # noqa: N812 - its usual name
-
-    counts = [
-        F.sum(F.length(name) - F.length(F.regexp_replace(name, XML_CANNOT_HOLD, "")))
-        for name in texts.columns
-    ]
-    return sum(count or 0 for count in texts.agg(*counts).first())
+    return lines.map(lambda line: line.count(XML_REPLACED)).sum()
 
 
 # --- write ----------------------------------------------------------------------------------------
@@ -739,28 +1930,103 @@ def files_for(json_bytes: int, fmt: str) -> int:
     return max(1, math.ceil(json_bytes * BYTES_PER_JSON_BYTE[fmt] / PART_BYTES))
 
 
-def write_files(glue_context: GlueContext, rows: DataFrame, fmt: str, path: str) -> None:
+# The column of a typed row that holds its line in a file of text.
+LINE = "_line"
+
+
+def check_predicate(spark: SparkSession, where: str) -> None:
+    """See, before anything is read, that the predicate is one.
+
+    Raises:
+        ExportFailed: Spark cannot parse it.
+    """
+    if not where:
+        return
+    try:
+        # Python has no door to the parser alone.
+        spark._jsparkSession.sessionState().sqlParser().parseExpression(where)  # noqa: SLF001
+    except Exception as error:  # noqa: BLE001 - each version of Spark has its own
+        raise ExportFailed(f"Where is no Spark SQL predicate: {first_line(error)}") from None
+
+
+def first_line(error: Exception) -> str:
+    """What an exception of Spark says, without the Java around it."""
+    text = str(getattr(error, "desc", "") or error)
+    lines = [line.strip() for line in text.splitlines() if line.strip()]
+    return lines[0] if lines else type(error).__name__
+
+
+def filtered(rows: DataFrame, columns: Sequence[Column], where: str) -> DataFrame:
+    """The rows for which the predicate is true; it names columns as the view does.
+
+    Raises:
+        ExportFailed: it names a column that there is not, or is no predicate.
+    """
+    names = [
+        column.view if column.shown else f"_former_{position}"
+        for position, column in enumerate(columns)
+    ]
+    further = rows.columns[len(columns) :]
+    try:
+        return rows.toDF(*names, *further).where(where).toDF(*rows.columns)
+    except Exception as error:  # noqa: BLE001 - each version of Spark has its own
+        raise ExportFailed(f"Where cannot be applied: {first_line(error)}") from None
+
+
+def typed_rows(
+    spark: SparkSession, items: RDD[dict[str, Any]], columns: Sequence[Column]
+) -> DataFrame:
+    """The items as rows of the columns' types."""
+    rows = items.mapPartitions(partial(by_item, convert=partial(to_row, columns)))
+    return spark.createDataFrame(rows, schema_of(columns), verifySchema=False)
+
+
+def item_lines(
+    spark: SparkSession, items: RDD[dict[str, Any]], columns: Sequence[Column], settings: Settings
+) -> RDD[str]:
+    """The items that are to be written as lines of a json, csv or xml file."""
+    line = partial(to_line, columns, settings.format)
+    if not settings.where:
+        return items.mapPartitions(partial(by_item, convert=line))
+    rows = items.mapPartitions(partial(by_item, convert=partial(row_and_line, columns, line)))
+    schema = schema_of(columns).add(LINE, "string")
+    frame = spark.createDataFrame(rows, schema, verifySchema=False)
+    return filtered(frame, columns, settings.where).select(LINE).rdd.map(lambda row: row[0])
+
+
+def row_and_line(
+    columns: Sequence[Column], line: Callable[[], Callable[[Any], str]]
+) -> Callable[[Any], tuple[Any, ...]]:
+    row, text = to_row(columns), line()
+    return lambda item: (*row(item), text(item))
+
+
+def write_files(glue_context: GlueContext, rows: DataFrame, settings: Settings, path: str) -> None:
     """Write the rows, one file a partition.
 
     The directory's name holds a colon, and Hadoop takes "a:b" for a relative URI wherever it
     lists the parent, globs or overwrites (HADOOP-14217). "append" does none of it; the directory
     is empty.
     """
+    fmt = settings.format
+    codec = CODECS[settings.compression].get(fmt, settings.compression)
     if fmt == "avro":
         # Not plain Spark: Glue does not promise the spark-avro package.
         from awsglue.dynamicframe import DynamicFrame
 
         frame = DynamicFrame.fromDF(rows, glue_context, "items")
         glue_context.write_dynamic_frame.from_options(
-            frame=frame, connection_type="s3", connection_options={"path": path}, format="avro"
+            frame=frame,
+            connection_type="s3",
+            connection_options={"path": path, "compression": codec},
+            format="avro",
         )
         return
     no_marker = ("mapreduce.fileoutputcommitter.marksuccessfuljobs", "false")
     writer = rows.write.mode("append").option(*no_marker)
     if fmt in {"orc", "parquet"}:
-        # Spark's default for ORC became zstd in 4.0; the same files on every Glue version.
-        writer = writer.option("compression", "snappy")
-    writer.format("text" if fmt in TEXT_FORMATS else fmt).save(path)
+        writer = writer.option("compression", codec)
+    writer.format(fmt if fmt in {"orc", "parquet"} else "text").save(path)
 
 
 # --- count what was written -----------------------------------------------------------------------
@@ -842,54 +2108,99 @@ class Written:
 
     items: int = 0
     files: tuple[tuple[str, int], ...] = ()
-    schema: tuple[dict[str, str], ...] = ()
+    columns: tuple[Column, ...] = ()
+    items_read: int = 0
     replaced_characters: int = 0
+    changes: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()
 
 
-def schema_of(attributes: Sequence[str], rows: DataFrame) -> tuple[dict[str, str], ...]:
-    """The columns for the manifest: name, Spark type, and the attribute behind it."""
-    return tuple(
-        {"name": field.name, "type": field.dataType.simpleString(), "attribute": attribute}
-        for attribute, field in zip(attributes, rows.schema.fields)
+def rules_of(settings: Settings) -> Rules:
+    return Rules(
+        format=settings.format,
+        type_conflicts=settings.type_conflicts,
+        maps_as=settings.maps_as,
+        max_struct_fields=settings.max_struct_fields,
     )
 
 
-def write_snapshot(glue_context: GlueContext, fmt: str, s3: S3Client, places: Places) -> Written:
-    """Turn the temporary JSON lines into the files of the snapshot.
+def write_snapshot(
+    glue_context: GlueContext, settings: Settings, s3: S3Client, places: Places, lines: Lines
+) -> Written:
+    """Turn the lines that were read into the files of the snapshot.
 
     Raises:
-        ExportFailed: the files do not hold as many rows as items were read.
+        ExportFailed: the files do not hold as many rows as items were to be written.
+    """
+    history = known_columns(s3, settings)
+    if not lines.json_bytes:
+        return Written(columns=tuple(replace(column, items=0) for column in history))
+    spark = glue_context.spark_session
+    rules = rules_of(settings)
+    known = {column.attribute for column in history if column.attribute}
+    with timed("settled the schema"):
+        items = items_of(spark, lines, settings)
+        read, profiles, others = profile_all(items, known, rules.max_struct_fields)
+    columns = settle_columns(profiles, history, rules, others=others)
+    changes = changes_between(history, columns, profiles)
+    warnings = warnings_of(profiles, others=others)
+    log(f"{read:,} items, {len(columns):,} columns")
+    for told in (*changes, *warnings):
+        log(told)
+    written, replaced = write_items(glue_context, settings, lines, columns, places)
+    files = keep_part_files(s3, places.bucket, places.snapshot)
+    rows = count_rows(spark, s3, settings.format, places, list(files)) if files else 0
+    expected = read if written is None else written
+    if rows != expected:
+        raise ExportFailed(f"{expected:,} items were to be written, but {rows:,} were")
+    return Written(
+        rows, tuple(files.items()), columns, read, replaced, tuple(changes), tuple(warnings)
+    )
+
+
+def write_items(
+    glue_context: GlueContext,
+    settings: Settings,
+    lines: Lines,
+    columns: Sequence[Column],
+    places: Places,
+) -> tuple[int | None, int]:
+    """Write the files.
+
+    Returns how many items the predicate leaves, None without one, and how many characters XML
+    could not hold.
     """
     spark = glue_context.spark_session
-    json_bytes = sum(list_objects(s3, places.bucket, places.temp).values())
-    if not json_bytes:
-        return Written()
-    read = spark.read.text(places.uri(places.temp)).count()
-    log(f"{read:,} items, {json_bytes:,} bytes of JSON")
-    items = read_items(spark, places.uri(places.temp))
-    named = with_columns_named(items)
-    typed = with_fields_named(named)
-    rows = as_text(named) if fmt in TEXT_FORMATS else typed
-    # coalesce, not repartition: Spark reads the JSON in even parts of at most 128 MB, so that
+    # coalesce, not repartition: Spark reads lines in even parts of at most 128 MB, so that
     # joining them makes even files without sending every row over the network.
-    rows = rows.coalesce(files_for(json_bytes, fmt))
+    items = items_of(spark, lines, settings, files_for(lines.json_bytes, settings.format))
+    path = places.uri(places.snapshot)
+    replaced = 0
+    if settings.format in LINE_FORMATS:
+        texts = item_lines(spark, items, columns, settings)
+        kept = texts.count() if settings.where else None
+        replaced = count_replaced(texts) if settings.format == "xml" else 0
+        if replaced:
+            log(f"replaced {replaced:,} characters that XML cannot hold")
+        names = [column.name for column in columns]
+        finish = partial(document, names=names, fmt=settings.format)
+        rows = spark.createDataFrame(texts.mapPartitions(finish), "string")
+    else:
+        rows = typed_rows(spark, items, columns)
+        rows = filtered(rows, columns, settings.where) if settings.where else rows
+        kept = rows.count() if settings.where else None
     with timed("wrote the files"):
-        out = text_lines(spark, rows, fmt) if fmt in TEXT_FORMATS else rows
-        write_files(glue_context, out, fmt, places.uri(places.snapshot))
-    files = keep_part_files(s3, places.bucket, places.snapshot)
-    written = count_rows(spark, s3, fmt, places, list(files))
-    if written != read:
-        raise ExportFailed(f"{read:,} items were read, but {written:,} were written")
-    replaced = count_replaced(rows) if fmt == "xml" else 0
-    if replaced:
-        log(f"replaced {replaced:,} characters that XML cannot hold")
-    return Written(written, tuple(files.items()), schema_of(items.columns, typed), replaced)
+        write_files(glue_context, rows, settings, path)
+    return kept, replaced
 
 
 def manifest_of(
     settings: Settings, timestamp: str, written: Written, splits: int, glue_version: str
 ) -> dict[str, Any]:
     """What marks the snapshot complete, but for its times."""
+    read: dict[str, Any] = {"reader": settings.reader, "items": written.items_read}
+    if settings.reader != "export":
+        read.update(splits=splits, read_percent=settings.read_percent)
     return {
         "version": 1,
         "table": settings.table,
@@ -898,9 +2209,22 @@ def manifest_of(
         "items": written.items,
         "bytes": sum(size for _, size in written.files),
         "files": [{"key": key, "bytes": size} for key, size in written.files],
-        "schema": list(written.schema),
+        "schema": [column_entry(column, settings.format) for column in written.columns],
+        "changes": list(written.changes),
+        "warnings": list(written.warnings),
         "replaced_characters": written.replaced_characters,
-        "read": {"reader": "connector", "splits": splits, "read_percent": settings.read_percent},
+        "read": read,
+        "selection": {
+            "columns": list(settings.columns),
+            "exclude": list(settings.exclude),
+            "where": settings.where,
+        },
+        "types": {
+            "type_conflicts": settings.type_conflicts,
+            "maps_as": settings.maps_as,
+            "max_struct_fields": settings.max_struct_fields,
+        },
+        "compression": None if settings.format in LINE_FORMATS else settings.compression,
         "workflow_name": settings.workflow_name,
         "workflow_run_id": settings.workflow_run_id,
         "job_run_id": settings.job_run_id,
@@ -909,12 +2233,29 @@ def manifest_of(
     }
 
 
+def read_table(
+    glue_context: GlueContext, settings: Settings, clients: Clients, places: Places, plan: Plan
+) -> Lines:
+    """Read the table, once, by the reader of the settings.
+
+    Raises:
+        ExportFailed: it cannot be read.
+    """
+    spark = glue_context.spark_session
+    with reading(settings):
+        if settings.reader == "export":
+            return read_by_export(spark, settings, clients, places)
+        if settings.reader == "native":
+            return read_by_scan(spark, settings, plan, clients.s3, places)
+        return read_by_connector(glue_context, settings, plan.splits, clients.s3, places)
+
+
 def read_and_write(
     settings: Settings,
     clients: Clients,
     start_glue: Callable[[], GlueContext],
     places: Places,
-    splits: int,
+    plan: Plan,
 ) -> Written:
     """From the table to the files; a failure leaves none.
 
@@ -922,9 +2263,11 @@ def read_and_write(
     """
     try:
         glue_context = start_glue()
-        with timed(f"read the table in {splits:,} splits"):
-            read_table(glue_context, settings, splits, places.uri(places.temp))
-        return write_snapshot(glue_context, settings.format, clients.s3, places)
+        check_predicate(glue_context.spark_session, settings.where)
+        how = "" if settings.reader == "export" else f" in {plan.splits:,} splits"
+        with timed(f"read the table by {settings.reader}{how}"):
+            lines = read_table(glue_context, settings, clients, places, plan)
+        return write_snapshot(glue_context, settings, clients.s3, places, lines)
     except BaseException:
         clear_if_possible(clients.s3, places.bucket, places.snapshot)
         raise
@@ -947,7 +2290,9 @@ def export(
     properties = run_properties(clients.glue, arguments)
     settings = settings_of(merge(arguments, properties))
     log(f"exporting {settings.table} as {settings.format} for run {settings.workflow_run_id}")
-    check_table(clients.dynamodb, settings)
+    units = check_table(clients.dynamodb, settings)
+    if settings.reader == "export":
+        check_recovery(clients.dynamodb, settings)
     check_owner(clients.glue, settings)
     started = now()
     timestamp = claim_timestamp(settings, properties, clients, started)
@@ -960,8 +2305,8 @@ def export(
         return
     run = job_run(clients.glue, settings)
     workers = (run["WorkerType"], run["NumberOfWorkers"], run["GlueVersion"])
-    splits = settings.splits or splits_for(*workers)
-    written = read_and_write(settings, clients, start_glue, places, splits)
+    splits = settings.splits or (1 if settings.reader == "export" else splits_for(*workers))
+    written = read_and_write(settings, clients, start_glue, places, Plan(splits, units))
     manifest = manifest_of(settings, timestamp, written, splits, run["GlueVersion"])
     manifest.update(started=iso(started), finished=iso(now()))
     put_manifest(clients.s3, places, manifest)
