@@ -10,8 +10,7 @@ The layers, each importing only from those before it (a test reads the imports):
     errors, model, limits   what can go wrong; the plain values; what AWS allows
     settings, naming,       what a user can set; every name and S3 key; when a schedule fires;
     schedule, pipeline      the one description of export -> crawl -> publish
-    durations, views,       26h and 30d; the SQL of a view, and what it shows
-    graph                   what AWS Glue would refuse about a workflow
+    durations, graph        26h and 30d; what AWS Glue would refuse about a workflow
     grants, policies        IAM statements; the policy of each role, least privilege
     stacks                  the templates as typed Python, and their canonical text
     assets                  where templates and scripts lie, in a checkout or an installed wheel
@@ -19,7 +18,7 @@ The layers, each importing only from those before it (a test reads the imports):
     manifests, part_files,  what marks a snapshot complete; its files, read again
     workflow_runs, prices,  a workflow run and its outcome; what it costs
     change_sets, queries    a stack; a query
-    exports,                the exports of an account, found by their tags
+    views, exports,         the SQL of a view, and what it shows; an account's exports, by their tags
     snapshot_store          their snapshots in S3 and the catalog
     operations              what a user does, one module for each
     records, display        results for programs; for people

@@ -29,6 +29,21 @@ class File:
 
 
 @dataclass(frozen=True)
+class Column:
+    """A column of the snapshot's files: its name and catalog type, the attribute behind it.
+
+    ``view`` is its name in the view, which it has if it is ``shown``: an attribute whose type has
+    changed has several columns, of which the view shows one.
+    """
+
+    name: str
+    type: str
+    attribute: str
+    view: str
+    shown: bool = True
+
+
+@dataclass(frozen=True)
 class Manifest:
     """What the export job has written. ``items`` and ``bytes`` are sums over all files."""
 
@@ -39,6 +54,7 @@ class Manifest:
     bytes: int
     files: tuple[File, ...]
     workflow_run_id: str
+    columns: tuple[Column, ...] = ()
     glue_version: str = ""
     scripts_version: str = ""
     started: datetime | None = None
@@ -61,6 +77,7 @@ def parse(text: str | bytes, *, where: str) -> Manifest:
             bytes=int(found["bytes"]),
             files=tuple(File(each["key"], int(each["bytes"])) for each in found["files"]),
             workflow_run_id=found["workflow_run_id"],
+            columns=tuple(map(_column, found.get("schema", ()))),
             glue_version=found.get("glue_version", ""),
             scripts_version=found.get("scripts_version", ""),
             started=_moment(found.get("started")),
@@ -71,6 +88,16 @@ def parse(text: str | bytes, *, where: str) -> Manifest:
             f"{where} is not a manifest ({type(error).__name__}: {error})",
             hint="delete it, and its snapshot counts as incomplete",
         ) from error
+
+
+def _column(found: Mapping[str, Any]) -> Column:
+    return Column(
+        name=found["name"],
+        type=found["type"],
+        attribute=found["attribute"],
+        view=found["view"],
+        shown=bool(found["shown"]),
+    )
 
 
 def _moment(text: str | None) -> datetime | None:

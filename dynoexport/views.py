@@ -15,9 +15,11 @@ from typing import TYPE_CHECKING
 from dynoexport import naming
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from mypy_boto3_glue.type_defs import TableTypeDef
+
+    from dynoexport.manifests import Column
 
 
 def identifier(name: str) -> str:
@@ -45,23 +47,34 @@ def qualified(name: str) -> str:
     return f"{identifier(naming.DATABASE)}.{identifier(name)}"
 
 
-def create_sql(view: str, table: str, columns: Sequence[str], timestamp: str) -> str:
-    """The statement that makes the view show one snapshot.
+def shown_columns(newest: Sequence[Column], snapshot: Sequence[Column]) -> dict[str, str]:
+    """The view's columns: by their names in the view those in the table, the partition's last.
+
+    The view of an older snapshot keeps the columns of the newest one, so that no query loses a
+    column; each attribute has the type that it had in that snapshot.
+    """
+    shown = {column.view: column.name for column in (*newest, *snapshot) if column.shown}
+    return {**shown, naming.PARTITION_KEY: naming.PARTITION_KEY}
+
+
+def _selected(view_column: str, column: str) -> str:
+    if view_column == column:
+        return identifier(column)
+    return f"{identifier(column)} AS {identifier(view_column)}"
+
+
+def create_sql(view: str, table: str, columns: Mapping[str, str], timestamp: str) -> str:
+    """The statement that makes the view show one snapshot, with ``shown_columns``.
 
     The columns are listed: a view of ``*`` is stale as soon as one of them changes its type.
     """
+    listed = ", ".join(_selected(name, column) for name, column in columns.items())
     return (
         f"CREATE OR REPLACE VIEW {qualified(view)} AS\n"
-        f"SELECT {', '.join(map(identifier, columns))}\n"
+        f"SELECT {listed}\n"
         f"FROM {qualified(table)}\n"
         f"WHERE {identifier(naming.PARTITION_KEY)} = {literal(timestamp)}"
     )
-
-
-def columns_of(table: TableTypeDef) -> list[str]:
-    """Every column of the catalog table, the partition's last."""
-    columns = [*table["StorageDescriptor"]["Columns"], *table.get("PartitionKeys", [])]
-    return [column["Name"] for column in columns]
 
 
 def shown_by(view: TableTypeDef | None) -> str | None:

@@ -5,9 +5,11 @@ What a run does, in this order:
 1. Snapshot: the run's property SnapshotTimestamp names the snapshot that this run has exported.
 2. Checks: its manifest is of this run, its files are those of the manifest, and the crawler has
    added it to the catalog as a partition.
-3. View: CREATE OR REPLACE VIEW <database>.<table>, all columns of exactly this snapshot, unless
+3. Catalog: the columns of table and partitions are those of the manifest, whatever the crawler
+   made of the files.
+4. View: CREATE OR REPLACE VIEW <database>.<table>, all attributes of exactly this snapshot, unless
    the view already shows a newer one.
-4. Retention: snapshots older than SnapshotRetentionDays lose manifest, partition and files, in
+5. Retention: snapshots older than SnapshotRetentionDays lose manifest, partition and files, in
    this order; the one that is shown never does.
 
 One file on its own. Python shell runs Python 3.9 with an old boto3 (1.21): plain calls only.
@@ -339,12 +341,6 @@ def check_partition(glue: GlueClient, settings: Settings) -> None:
         ) from None
 
 
-def columns_of(table: TableTypeDef) -> list[str]:
-    """Every column of the catalog table, the partition's last."""
-    columns = [*table["StorageDescriptor"]["Columns"], *table.get("PartitionKeys", [])]
-    return [column["Name"] for column in columns]
-
-
 def shown_by(table: TableTypeDef | None) -> str | None:
     """The timestamp that the view shows; None if there is no view, or none that tells.
 
@@ -359,40 +355,92 @@ def shown_by(table: TableTypeDef | None) -> str | None:
     return timestamps[-1] if timestamps and moment_of(timestamps[-1]) else None
 
 
-def with_open_csv(descriptor: Mapping[str, Any]) -> dict[str, Any]:
-    """The storage of csv files, read by the SerDe that understands quotes."""
-    columns = [dict(column, Type="string") for column in descriptor["Columns"]]
-    serde = {"SerializationLibrary": OPEN_CSV, "Parameters": OPEN_CSV_PARAMETERS}
-    return dict(descriptor, Columns=columns, SerdeInfo=serde)
+# --- the catalog's columns ------------------------------------------------------------------------
+# What a column's comment may hold, and how many bytes of it:
+# https://docs.aws.amazon.com/glue/latest/webapi/API_Column.html
+COMMENT_CANNOT_HOLD = re.compile("[^\\t\\x20-\\ud7ff\\ue000-\\ufffd\\U00010000-\\U0010ffff]")
+COMMENT_BYTES_MAX = 255
+# https://docs.aws.amazon.com/glue/latest/webapi/API_BatchUpdatePartition.html
+PARTITIONS_A_CALL = 100
 
 
-def see_to_quotes(glue: GlueClient, settings: Settings, table: TableTypeDef) -> None:
-    """Have csv read by OpenCSVSerDe, whatever the crawler chose.
+def comment(attribute: str) -> str:
+    """The attribute's own name, as far as a comment can hold it."""
+    text = COMMENT_CANNOT_HOLD.sub("\ufffd", attribute)
+    return text.encode()[:COMMENT_BYTES_MAX].decode(errors="ignore")
+
+
+def columns_of(manifest: Mapping[str, Any]) -> list[dict[str, str]]:
+    """The columns of the snapshots' table, as the catalog keeps them."""
+    return [
+        {"Name": each["name"], "Type": each["type"], "Comment": comment(each["attribute"])}
+        for each in manifest["schema"]
+    ]
+
+
+def storage(descriptor: Mapping[str, Any], columns: Sequence[Any], fmt: str) -> dict[str, Any]:
+    """The storage with the columns; csv read by the SerDe that understands quotes.
 
     The classifier's quote symbol asks the crawler for it, but CloudFormation cannot set the
     classifier's Serde, and a value with a comma in a table of LazySimpleSerDe lands in the wrong
     columns without any error.
     """
-    name = table["Name"]
-    if not understands_quotes(table["StorageDescriptor"]):
-        log("the crawler chose a SerDe that does not understand quotes: setting OpenCSVSerDe")
+    mended = dict(descriptor, Columns=columns)
+    library = descriptor.get("SerdeInfo", {}).get("SerializationLibrary")
+    if fmt == "csv" and library != OPEN_CSV:
+        mended["SerdeInfo"] = {"SerializationLibrary": OPEN_CSV, "Parameters": OPEN_CSV_PARAMETERS}
+    return mended
+
+
+def see_to_columns(
+    glue: GlueClient, settings: Settings, table: TableTypeDef, manifest: Mapping[str, Any]
+) -> None:
+    """Give the table and its partitions the columns of the manifest.
+
+    The crawler guesses them from files: of json it makes doubles of decimals, of csv what it
+    likes. In the manifest columns are only ever added, so older partitions stay readable.
+
+    Raises:
+        PublishFailed: Glue does not take them.
+    """
+    columns = columns_of(manifest)
+    wanted = storage(table["StorageDescriptor"], columns, settings.format)
+    if wanted != table["StorageDescriptor"]:
         kept = {key: table[key] for key in TABLE_INPUT if key in table}
-        kept["StorageDescriptor"] = with_open_csv(table["StorageDescriptor"])
+        kept["StorageDescriptor"] = wanted
         glue.update_table(DatabaseName=settings.database, TableInput=kept)
-    values = [settings.timestamp]
+        log(f"the catalog table {table['Name']} has the {len(columns):,} columns of the manifest")
+    see_to_partitions(glue, settings, table["Name"], columns)
+
+
+def see_to_partitions(
+    glue: GlueClient, settings: Settings, name: str, columns: Sequence[Any]
+) -> None:
     where = {"DatabaseName": settings.database, "TableName": name}
-    partition = glue.get_partition(PartitionValues=values, **where)["Partition"]
-    if not understands_quotes(partition["StorageDescriptor"]):
-        stated = {
-            "Values": values,
-            "Parameters": partition.get("Parameters", {}),
-            "StorageDescriptor": with_open_csv(partition["StorageDescriptor"]),
-        }
-        glue.update_partition(PartitionValueList=values, PartitionInput=stated, **where)
-
-
-def understands_quotes(descriptor: Mapping[str, Any]) -> bool:
-    return descriptor.get("SerdeInfo", {}).get("SerializationLibrary") == OPEN_CSV
+    entries = []
+    for page in glue.get_paginator("get_partitions").paginate(**where):
+        for partition in page["Partitions"]:
+            descriptor = partition["StorageDescriptor"]
+            wanted = storage(descriptor, columns, settings.format)
+            if wanted != descriptor:
+                stated = {
+                    "Values": partition["Values"],
+                    "Parameters": partition.get("Parameters", {}),
+                    "StorageDescriptor": wanted,
+                }
+                entries.append(
+                    {"PartitionValueList": partition["Values"], "PartitionInput": stated}
+                )
+    for start in range(0, len(entries), PARTITIONS_A_CALL):
+        chunk = entries[start : start + PARTITIONS_A_CALL]
+        answer = glue.batch_update_partition(Entries=chunk, **where)
+        for error in answer.get("Errors", []):
+            raise PublishFailed(
+                f"Glue does not update the partition {error['PartitionValueList'][0]} of {name}: "
+                f"{error['ErrorDetail']['ErrorMessage']}"
+            )
+    if entries:
+        log(f"{len(entries):,} partitions have the columns of the manifest")
 
 
 # --- the view -------------------------------------------------------------------------------------
@@ -404,16 +452,29 @@ def literal(text: str) -> str:
     return "'" + text.replace("'", "''") + "'"
 
 
+def shown_columns(manifest: Mapping[str, Any]) -> dict[str, str]:
+    """The view's columns: by their names in the view those in the table, the partition's last."""
+    shown = {each["view"]: each["name"] for each in manifest["schema"] if each["shown"]}
+    return {**shown, PARTITION_KEY: PARTITION_KEY}
+
+
+def selected(view_column: str, column: str) -> str:
+    if view_column == column:
+        return identifier(column)
+    return f"{identifier(column)} AS {identifier(view_column)}"
+
+
 def view_sql(
-    database: str, view_name: str, table: str, columns: Sequence[str], timestamp: str
+    database: str, view_name: str, table: str, columns: Mapping[str, str], timestamp: str
 ) -> str:
-    """The statement that makes the view show one snapshot.
+    """The statement that makes the view show one snapshot, with ``shown_columns``.
 
     The columns are listed: a view of ``*`` is stale as soon as one of them changes its type.
     """
+    listed = ", ".join(selected(name, column) for name, column in columns.items())
     return (
         f"CREATE OR REPLACE VIEW {identifier(database)}.{identifier(view_name)} AS\n"
-        f"SELECT {', '.join(map(identifier, columns))}\n"
+        f"SELECT {listed}\n"
         f"FROM {identifier(database)}.{identifier(table)}\n"
         f"WHERE {identifier(PARTITION_KEY)} = {literal(timestamp)}"
     )
@@ -463,16 +524,15 @@ def publish(clients: Clients, settings: Settings, sleep: Callable[[float], None]
     check_files(manifest, list_objects(clients.s3, settings.bucket, prefix))
     if manifest["items"]:
         check_partition(clients.glue, settings)
-        if settings.format == "csv":
-            see_to_quotes(clients.glue, settings, table)
     elif table is None:
         log("the table is empty and was always: there is nothing to show yet, and no view")
         return None
+    see_to_columns(clients.glue, settings, table, manifest)
     shown = shown_by(get_table(clients.glue, settings.database, view_name))
     if shown is not None and shown > settings.timestamp:
         log(f"{settings.database}.{view_name} shows {shown}, which is newer: left as it is")
         return shown
-    sql = view_sql(settings.database, view_name, name, columns_of(table), settings.timestamp)
+    sql = view_sql(settings.database, view_name, name, shown_columns(manifest), settings.timestamp)
     run_query(clients.athena, sql, settings, sleep)
     log(
         f"{settings.database}.{view_name} shows {settings.timestamp} with {manifest['items']:,} "

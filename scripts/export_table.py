@@ -1643,10 +1643,11 @@ def known_columns(s3: S3Client, settings: Settings) -> tuple[Column, ...]:
         ExportFailed: what stands in its manifest's place is none.
     """
     prefix = manifest_key(settings.table, settings.format, "")[: -len(".json")]
-    keys = [key for key in list_objects(s3, settings.bucket, prefix) if key.endswith(".json")]
-    if not keys:
+    stems = [key[len(prefix) : -len(".json")] for key in list_objects(s3, settings.bucket, prefix)]
+    timestamps = [stem for stem in stems if is_timestamp(stem)]
+    if not timestamps:
         return ()
-    newest = max(keys)
+    newest = manifest_key(settings.table, settings.format, max(timestamps))
     body = s3.get_object(Bucket=settings.bucket, Key=newest)["Body"].read()
     try:
         return tuple(parse_column(entry) for entry in json.loads(body.decode())["schema"])

@@ -82,8 +82,7 @@ def publish(
     if not export.format.queryable:
         raise SnapshotRefused(f"Athena cannot read {export.format.value}: there is no view")
     manifest = whole(account, export, snapshot)
-    catalog = snapshot_store.catalog_table(account, export.snapshots_table)
-    if catalog is None:
+    if snapshot_store.catalog_table(account, export.snapshots_table) is None:
         raise SnapshotRefused(
             f"there is no catalog table {naming.DATABASE}.{export.snapshots_table}",
             hint=f"a run makes it: dynoexport run {table}",
@@ -92,7 +91,7 @@ def publish(
         _check_partition(account, export, snapshot)
     before = snapshot_store.current_timestamp(account, export)
     if before != snapshot:
-        columns = views.columns_of(catalog)
+        columns = views.shown_columns(_newest(account, export).columns, manifest.columns)
         sql = views.create_sql(export.view, export.snapshots_table, columns, snapshot)
         queries.run(
             account.athena,
@@ -103,6 +102,16 @@ def publish(
         )
     view = f"{naming.DATABASE}.{export.view}"
     return Published(table, export.format, view, snapshot, before, manifest.items)
+
+
+def _newest(account: Account, export: DeployedExport) -> Manifest:
+    """The manifest of the newest complete snapshot; there is one."""
+    table, fmt = export.table, export.format.value
+    timestamp = snapshot_store.complete_timestamps(account, table, fmt)[-1]
+    found = manifests.read(account.s3, account.bucket, table, fmt, timestamp)
+    if found is None:
+        raise SnapshotRefused(f"the snapshot {timestamp} was deleted just now", hint="try again")
+    return found
 
 
 def whole(account: Account, export: DeployedExport, snapshot: str) -> Manifest:

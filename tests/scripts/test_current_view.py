@@ -46,18 +46,19 @@ def stored_view(sql: str) -> dict[str, str]:
 
 # --- SQL --------------------------------------------------------------------------------------
 def test_the_view_lists_the_columns_of_one_snapshot() -> None:
-    sql = view_sql(DATABASE, "reviews", "snapshots_reviews", ["user", "rating"], CURRENT)
+    columns = {"user": "user", "rating": "rating__string"}
+    sql = view_sql(DATABASE, "reviews", "snapshots_reviews", columns, CURRENT)
     assert sql == (
         'CREATE OR REPLACE VIEW "dynamodb_exports"."reviews" AS\n'
-        'SELECT "user", "rating"\n'
+        'SELECT "user", "rating__string" AS "rating"\n'
         'FROM "dynamodb_exports"."snapshots_reviews"\n'
         "WHERE \"snapshot_timestamp\" = '2026-01-31T10:00'"
     )
 
 
-@given(HOSTILE, HOSTILE, HOSTILE, st.lists(HOSTILE, min_size=1), HOSTILE)
+@given(HOSTILE, HOSTILE, HOSTILE, st.dictionaries(HOSTILE, HOSTILE, min_size=1), HOSTILE)
 def test_no_name_gets_out_of_its_quotes(
-    database: str, view: str, table: str, columns: list[str], timestamp: str
+    database: str, view: str, table: str, columns: dict[str, str], timestamp: str
 ) -> None:
     """Another parser of Trino's SQL finds one statement, with the names as they were given."""
     (statement,) = sqlglot.parse(view_sql(database, view, table, columns, timestamp), "trino")
@@ -66,12 +67,12 @@ def test_no_name_gets_out_of_its_quotes(
     source = query.find(sqlglot.exp.Table)
     assert (statement.this.db, statement.this.name) == (database, view)
     assert (source.db, source.name) == (database, table)
-    assert [column.name for column in query.expressions] == columns
+    assert {each.alias_or_name: each.unalias().name for each in query.expressions} == columns
     assert query.args["where"].this.expression.this == timestamp
 
 
 def test_the_view_tells_which_snapshot_it_shows() -> None:
-    sql = view_sql(DATABASE, "reviews", "snapshots_reviews", ["user"], CURRENT)
+    sql = view_sql(DATABASE, "reviews", "snapshots_reviews", {"user": "user"}, CURRENT)
     assert shown_by(stored_view(sql.split("AS\n", 1)[1])) == CURRENT
 
 
@@ -158,6 +159,11 @@ class Athena:
         self.stopped.append(QueryExecutionId)
 
 
+def entry(name: str, kind: str, *, attribute: str = "") -> dict[str, Any]:
+    """A column in the manifest."""
+    return {"name": name, "type": kind, "attribute": attribute or name, "view": name, "shown": True}
+
+
 @dataclasses.dataclass
 class Publication:
     """One workflow run whose export and crawl are done."""
@@ -172,6 +178,7 @@ class Publication:
         manifest = {
             "items": items,
             "files": [{"key": key, "bytes": 3}] if items else [],
+            "schema": [entry("user", "string"), entry("n", "decimal(38,2)", attribute="N\no")],
             "workflow_run_id": run_id or self.run_id,
         }
         if items:
@@ -247,7 +254,7 @@ def test_a_run_publishes_its_own_snapshot(run: Publication) -> None:
             DATABASE,
             "reviews",
             "snapshots_reviews",
-            ["user", "n", "snapshot_timestamp"],
+            {name: name for name in ("user", "n", "snapshot_timestamp")},
             CURRENT,
         ),
         "QueryExecutionContext": {"Database": DATABASE},
@@ -256,40 +263,62 @@ def test_a_run_publishes_its_own_snapshot(run: Publication) -> None:
     assert run.slept == [2, 2]
 
 
+def descriptors(aws: SimpleNamespace) -> list[dict[str, Any]]:
+    """Where the catalog says that table and partitions lie, and how they are read."""
+    where = {"DatabaseName": DATABASE, "TableName": "snapshots_reviews"}
+    table = aws.glue.get_table(DatabaseName=DATABASE, Name="snapshots_reviews")["Table"]
+    partitions = aws.glue.get_partitions(**where)["Partitions"]
+    return [each["StorageDescriptor"] for each in (table, *partitions)]
+
+
+def test_the_catalog_gets_the_columns_of_the_manifest(run: Publication) -> None:
+    """Table and every partition, with the attributes' own names as far as comments hold them."""
+    run.export(CURRENT)
+    run.crawl(OLDER, CURRENT)
+    run.publish()
+    found = descriptors(run.aws)
+    assert len(found) == 3
+    for descriptor in found:
+        assert descriptor["Columns"] == [
+            {"Name": "user", "Type": "string", "Comment": "user"},
+            {"Name": "n", "Type": "decimal(38,2)", "Comment": "N\ufffdo"},
+        ]
+
+
+def test_a_catalog_that_is_right_is_left_alone(
+    run: Publication, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run.export(CURRENT)
+    run.crawl(CURRENT)
+    run.publish()
+    assert "1 partitions have the columns" in capsys.readouterr().out
+    run.publish()
+    assert "columns of the manifest" not in capsys.readouterr().out
+
+
+@given(st.text(max_size=400))
+def test_a_comment_is_what_glue_takes(attribute: str) -> None:
+    found = create_current_view.comment(attribute)
+    assert len(found.encode()) <= 255
+    assert found.isprintable() or "\n" not in found
+
+
 LAZY = "org.apache.hadoop.hive.serde2.lazy.LazySimpleSerDe"
 
 
-def test_csv_is_read_by_the_serde_that_understands_quotes(aws: SimpleNamespace) -> None:
-    """Whatever the crawler chose: table and partition change, where they lie does not."""
+def test_csv_is_read_by_the_serde_that_understands_quotes() -> None:
+    """Whatever the crawler chose; where the files lie does not change."""
     lazy = {
         "Location": f"s3://{BUCKET}/csv/Reviews/",
         "Columns": [{"Name": "n", "Type": "bigint"}],
         "SerdeInfo": {"SerializationLibrary": LAZY},
     }
-    header = {"skip.header.line.count": "1"}
-    name = {"DatabaseName": DATABASE, "TableName": "snapshots_reviews"}
-    table = {"Name": "snapshots_reviews", "StorageDescriptor": lazy, "Parameters": header}
-    aws.glue.create_table(DatabaseName=DATABASE, TableInput=table)
-    partition = {"Values": [CURRENT], "StorageDescriptor": lazy}
-    aws.glue.create_partition(**name, PartitionInput=partition)
-    settings = create_current_view.Settings(
-        "Reviews", "csv", BUCKET, DATABASE, "", "group", 0, CURRENT, "wr_1"
-    )
-
-    def catalog() -> list[dict[str, Any]]:
-        found = aws.glue.get_table(DatabaseName=DATABASE, Name="snapshots_reviews")["Table"]
-        part = aws.glue.get_partition(**name, PartitionValues=[CURRENT])["Partition"]
-        assert found["Parameters"] == header
-        return [found["StorageDescriptor"], part["StorageDescriptor"]]
-
-    found = aws.glue.get_table(DatabaseName=DATABASE, Name="snapshots_reviews")["Table"]
-    create_current_view.see_to_quotes(aws.glue, settings, found)
-    for descriptor in catalog():
-        serde = descriptor["SerdeInfo"]
-        assert serde["SerializationLibrary"] == create_current_view.OPEN_CSV
-        assert serde["Parameters"]["quoteChar"] == '"'
-        assert descriptor["Columns"] == [{"Name": "n", "Type": "string"}]
-        assert descriptor["Location"] == lazy["Location"]
+    columns = [{"Name": "n", "Type": "string"}]
+    mended = create_current_view.storage(lazy, columns, "csv")
+    assert mended["SerdeInfo"]["SerializationLibrary"] == create_current_view.OPEN_CSV
+    assert mended["SerdeInfo"]["Parameters"]["quoteChar"] == '"'
+    assert (mended["Columns"], mended["Location"]) == (columns, lazy["Location"])
+    assert create_current_view.storage(lazy, columns, "json")["SerdeInfo"] == lazy["SerdeInfo"]
 
 
 def test_a_run_replaces_an_older_snapshot(run: Publication) -> None:

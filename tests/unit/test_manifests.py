@@ -10,7 +10,7 @@ import pytest
 from job_scripts import EXPORT as JOB
 
 from dynoexport import manifests, naming
-from dynoexport.manifests import File, Manifest, ManifestBroken
+from dynoexport.manifests import Column, File, Manifest, ManifestBroken
 
 if TYPE_CHECKING:
     from dynoexport import Account
@@ -34,10 +34,18 @@ def written() -> dict[str, Any]:
     given = {"TableName": "Reviews", "OutputFormat": "csv", "ScriptsVersion": "v7"}
     given |= {"MaxConsumedReadThroughput": "0.25", "Splits": "0", "NumberOfWorkers": "3"}
     given |= {"WORKFLOW_RUN_ID": "wr_1"}
+    given |= {"ReadMode": "native", "TypeConflicts": "string", "MapsAs": "struct"}
+    given |= {"MaxStructFields": "200", "Compression": "snappy", "Columns": "User,Rating"}
+    given |= {"Exclude": "", "Where": ""}
     unused = dict.fromkeys((*JOB.JOB_ARGUMENTS, *JOB.GLUE_ARGUMENTS), "unused")
     settings = JOB.settings_of({**unused, **given})
     files = (("a/part-0", 10), ("a/part-1", 25))
-    manifest: dict[str, Any] = JOB.manifest_of(settings, TIMESTAMP, JOB.Written(7, files), 8, "5.1")
+    columns = (
+        JOB.Column("rating", "rating", "Rating", "", JOB.Type("bigint"), shown=False),
+        JOB.Column("rating__string", "rating", "Rating", "", JOB.Type("string"), items=7),
+    )
+    done = JOB.Written(7, files, columns, 7)
+    manifest: dict[str, Any] = JOB.manifest_of(settings, TIMESTAMP, done, 8, "5.1")
     return {**manifest, "started": JOB.iso(STARTED), "finished": JOB.iso(FINISHED)}
 
 
@@ -54,6 +62,11 @@ def test_what_the_export_job_writes_is_read() -> None:
         bytes=35,
         files=(File("a/part-0", 10), File("a/part-1", 25)),
         workflow_run_id="wr_1",
+        # All columns of csv are text, whatever they hold.
+        columns=(
+            Column("rating", "string", "Rating", "rating", shown=False),
+            Column("rating__string", "string", "Rating", "rating"),
+        ),
         glue_version="5.1",
         scripts_version="v7",
         started=STARTED,

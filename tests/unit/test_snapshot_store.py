@@ -87,7 +87,7 @@ class Store:
 
     def show(self, timestamp: str) -> None:
         """The view of the snapshot."""
-        sql = views.create_sql(EXPORT.view, EXPORT.snapshots_table, ["user"], timestamp)
+        sql = views.create_sql(EXPORT.view, EXPORT.snapshots_table, {"user": "user"}, timestamp)
         kept = base64.b64encode(json.dumps({"originalSql": sql}).encode()).decode()
         self.account.glue.create_table(
             DatabaseName=naming.DATABASE,

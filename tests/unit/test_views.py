@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import dataclasses
 import json
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any
@@ -13,6 +14,7 @@ from hypothesis import strategies as st
 from job_scripts import VIEW as JOB
 
 from dynoexport import naming, views
+from dynoexport.manifests import Column
 
 if TYPE_CHECKING:
     from mypy_boto3_glue.type_defs import TableTypeDef
@@ -37,41 +39,56 @@ def view_of(sql: str) -> TableTypeDef:
 
 # --- what it writes -------------------------------------------------------------------------------
 def test_the_view_lists_the_columns_of_one_snapshot() -> None:
-    sql = views.create_sql("reviews", "snapshots_reviews", ["user", "rating"], CURRENT)
+    columns = {"user": "user", "rating": "rating__string"}
+    sql = views.create_sql("reviews", "snapshots_reviews", columns, CURRENT)
     assert sql == (
         'CREATE OR REPLACE VIEW "dynamodb_exports"."reviews" AS\n'
-        'SELECT "user", "rating"\n'
+        'SELECT "user", "rating__string" AS "rating"\n'
         'FROM "dynamodb_exports"."snapshots_reviews"\n'
         "WHERE \"snapshot_timestamp\" = '2026-01-31T10:00'"
     )
 
 
-@given(HOSTILE, HOSTILE, st.lists(HOSTILE, min_size=1), HOSTILE)
+@given(HOSTILE, HOSTILE, st.dictionaries(HOSTILE, HOSTILE, min_size=1), HOSTILE)
 def test_the_view_job_writes_the_same_statement(
-    view: str, table: str, columns: list[str], timestamp: str
+    view: str, table: str, columns: dict[str, str], timestamp: str
 ) -> None:
     """Whatever the names are: else a view would change by whoever published it last."""
     expected = JOB.view_sql(naming.DATABASE, view, table, columns, timestamp)
     assert views.create_sql(view, table, columns, timestamp) == expected
 
 
-def test_the_columns_are_those_of_the_catalog_with_the_partitions_last() -> None:
-    table: TableTypeDef = {
-        "Name": "snapshots_reviews",
-        "StorageDescriptor": {"Columns": [{"Name": "user"}, {"Name": "n"}]},
-        "PartitionKeys": [{"Name": "snapshot_timestamp"}],
+def column(name: str, view: str = "", *, shown: bool = True) -> Column:
+    return Column(name, "string", view or name, view or name, shown)
+
+
+def test_the_columns_are_those_shown_with_the_partitions_last() -> None:
+    columns = [column("user"), column("n", shown=False), column("n__string", "n")]
+    manifest = {"schema": [dataclasses.asdict(each) for each in columns]}
+    shown = views.shown_columns(columns, columns)
+    assert list(shown.items()) == [
+        ("user", "user"),
+        ("n", "n__string"),
+        ("snapshot_timestamp", "snapshot_timestamp"),
+    ]
+    assert list(JOB.shown_columns(manifest).items()) == list(shown.items())
+
+
+def test_the_view_of_an_older_snapshot_keeps_the_columns_of_the_newest() -> None:
+    """With the types of its own time, and nulls in what was not there yet."""
+    older = [column("user"), column("n")]
+    newest = [column("user"), column("n", shown=False), column("n__string", "n"), column("color")]
+    assert views.shown_columns(newest, older) == {
+        "user": "user",
+        "n": "n",
+        "color": "color",
+        "snapshot_timestamp": "snapshot_timestamp",
     }
-    assert views.columns_of(table) == ["user", "n", "snapshot_timestamp"] == JOB.columns_of(table)
-
-
-def test_a_table_without_partition_keys_has_its_columns() -> None:
-    table: TableTypeDef = {"Name": "t", "StorageDescriptor": {"Columns": [{"Name": "user"}]}}
-    assert views.columns_of(table) == ["user"]
 
 
 # --- what it reads back ---------------------------------------------------------------------------
-@given(MINUTES, st.lists(HOSTILE, min_size=1))
-def test_what_the_view_job_wrote_is_read_back(timestamp: str, columns: list[str]) -> None:
+@given(MINUTES, st.dictionaries(HOSTILE, HOSTILE, min_size=1))
+def test_what_the_view_job_wrote_is_read_back(timestamp: str, columns: dict[str, str]) -> None:
     """Also among columns whose names look like the condition itself."""
     sql = JOB.view_sql(naming.DATABASE, "reviews", "snapshots_reviews", columns, timestamp)
     view = view_of(sql.split(" AS\n", 1)[1])
@@ -80,8 +97,8 @@ def test_what_the_view_job_wrote_is_read_back(timestamp: str, columns: list[str]
 
 def test_a_column_that_reads_like_the_condition_is_not_taken_for_it() -> None:
     """The condition stands last."""
-    column = "snapshot_timestamp = '2020-01-01T00:00'"
-    sql = views.create_sql("reviews", "snapshots_reviews", [column], CURRENT)
+    name = "snapshot_timestamp = '2020-01-01T00:00'"
+    sql = views.create_sql("reviews", "snapshots_reviews", {name: name}, CURRENT)
     assert views.shown_by(view_of(sql)) == CURRENT
 
 
