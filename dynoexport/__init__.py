@@ -18,7 +18,7 @@ The layers, each importing only from those before it (a test reads the imports):
     manifests, part_files,  what marks a snapshot complete; its files, read again
     workflow_runs, prices,  a workflow run and its outcome; what it costs
     change_sets, queries    a stack; a query
-    views, exports,         the SQL of a view, and what it shows; an account's exports, by their tags
+    views, exports,         the SQL of a view; the exports of an account, found by their tags
     snapshot_store          their snapshots in S3 and the catalog
     operations              what a user does, one module for each
     records, display        results for programs; for people
