@@ -44,6 +44,12 @@ GLUE_TIMEOUT_MAX_MINUTES = 10_080
 # https://docs.aws.amazon.com/glue/latest/dg/worker-types.html
 GLUE_VERSIONS_WITHOUT_LARGE_WORKERS = ("2.0",)
 
+# ORC's and Parquet's zstd came with Spark 3.2 and 3.3: https://issues.apache.org/jira/browse/SPARK-33978
+GLUE_VERSIONS_WITHOUT_ZSTD = ("2.0", "3.0")
+# "You can write deflate, snappy, and xz archives containing Avro files":
+# https://docs.aws.amazon.com/glue/latest/dg/aws-glue-programming-etl-format-avro-home.html
+FORMATS_WITHOUT_ZSTD = ("avro",)
+
 # https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/cfn-using-console-create-stack.html
 STACK_NAME_PATTERN = r"[a-zA-Z][-a-zA-Z0-9]*"
 STACK_NAME_MAX = 128

@@ -24,6 +24,36 @@ class OutputFormat(str, Enum):
         return self is not OutputFormat.XML
 
 
+class ReadMode(str, Enum):
+    """How the export job reads the table (docs/types.md)."""
+
+    CONNECTOR = "connector"
+    NATIVE = "native"
+    EXPORT = "export"
+
+
+class TypeConflicts(str, Enum):
+    """What becomes of an attribute that has different types in different items."""
+
+    STRING = "string"
+    COLUMNS = "columns"
+
+
+class MapsAs(str, Enum):
+    """What becomes of DynamoDB's maps."""
+
+    STRUCT = "struct"
+    MAP = "map"
+
+
+class Compression(str, Enum):
+    """How avro, orc and parquet files are compressed."""
+
+    SNAPPY = "snappy"
+    ZSTD = "zstd"
+    GZIP = "gzip"
+
+
 class ScheduleState(str, Enum):
     """Whether the start trigger is active; the values are those of an EventBridge rule."""
 

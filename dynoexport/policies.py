@@ -66,8 +66,8 @@ def export_job(scope: Scope) -> PolicyDocument:
     return policy(
         [
             allow(
-                "ReadTable",
-                [dynamodb.DescribeTable, dynamodb.Scan],
+                "DescribeTable",
+                [dynamodb.DescribeTable],
                 [scope.arn("dynamodb", f"table/{scope.table}")],
             ),
             read_script(scope, naming.EXPORT_SCRIPT),
@@ -102,6 +102,40 @@ def export_job(scope: Scope) -> PolicyDocument:
                 [cloudwatch.PutMetricData],
                 ["*"],
                 Condition(StringEquals("cloudwatch:namespace", "Glue")),
+            ),
+        ]
+    )
+
+
+def scan_table(scope: Scope) -> PolicyDocument:
+    """What the export job needs besides if it reads the table itself."""
+    table = scope.arn("dynamodb", f"table/{scope.table}")
+    return policy([allow("ScanTable", [dynamodb.Scan], [table])])
+
+
+def export_table(scope: Scope) -> PolicyDocument:
+    """What the export job needs besides if DynamoDB exports the table.
+
+    DynamoDB writes as the one who asks:
+    https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/S3DataExport_Requesting.html
+    """
+    table = f"table/{scope.table}"
+    return policy(
+        [
+            allow(
+                "ExportTable",
+                [dynamodb.DescribeContinuousBackups, dynamodb.ExportTableToPointInTime],
+                [scope.arn("dynamodb", table)],
+            ),
+            allow(
+                "DescribeExport",
+                [dynamodb.DescribeExport],
+                [scope.arn("dynamodb", f"{table}/export/*")],
+            ),
+            allow(
+                "WriteExport",
+                [s3.AbortMultipartUpload, s3.PutObject, s3.PutObjectAcl],
+                scope.objects(f"{scope.temp}*"),
             ),
         ]
     )
@@ -156,7 +190,12 @@ def view_job(scope: Scope) -> PolicyDocument:
             *_publish_view(scope),
             allow(
                 "KeepPartitions",
-                [glue.GetPartition, glue.UpdatePartition, glue.DeletePartition],
+                [
+                    glue.GetPartition,
+                    glue.GetPartitions,
+                    glue.BatchUpdatePartition,
+                    glue.DeletePartition,
+                ],
                 catalog(scope, naming.SNAPSHOTS_PREFIX),
             ),
             use_run_properties(scope, [glue.GetWorkflowRunProperties]),

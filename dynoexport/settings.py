@@ -8,7 +8,16 @@ so no name here may be a prefix of another.
 
 from __future__ import annotations
 
-from dynoexport.model import GlueVersion, OutputFormat, ScheduleState, WorkerType
+from dynoexport.model import (
+    Compression,
+    GlueVersion,
+    MapsAs,
+    OutputFormat,
+    ReadMode,
+    ScheduleState,
+    TypeConflicts,
+    WorkerType,
+)
 
 # --- settings that name what is exported; a run cannot change them -------------------------
 TABLE_NAME = "TableName"
@@ -29,6 +38,16 @@ WORKER_TYPE = "WorkerType"
 NUMBER_OF_WORKERS = "NumberOfWorkers"
 GLUE_VERSION = "GlueVersion"
 
+# --- what of the table is exported, and how (docs/types.md) ----------------------------------
+READ_MODE = "ReadMode"
+COLUMNS = "Columns"
+EXCLUDE = "Exclude"
+WHERE = "Where"
+TYPE_CONFLICTS = "TypeConflicts"
+MAPS_AS = "MapsAs"
+MAX_STRUCT_FIELDS = "MaxStructFields"
+COMPRESSION = "Compression"
+
 # --- decided by the export job, once in a workflow run, and kept in the run's properties -----
 SNAPSHOT_TIMESTAMP = "SnapshotTimestamp"
 # Told by the export job when its snapshot is complete.
@@ -47,6 +66,14 @@ EXPORT_JOB_ARGUMENTS = (
     WORKER_TYPE,
     NUMBER_OF_WORKERS,
     GLUE_VERSION,
+    READ_MODE,
+    COLUMNS,
+    EXCLUDE,
+    WHERE,
+    TYPE_CONFLICTS,
+    MAPS_AS,
+    MAX_STRUCT_FIELDS,
+    COMPRESSION,
 )
 VIEW_JOB_ARGUMENTS = (
     TABLE_NAME,
@@ -80,10 +107,19 @@ DEFAULT_MAX_RETRIES = 1
 DEFAULT_TIMEOUT_MINUTES = 480
 DEFAULT_RETENTION_DAYS = 0
 DEFAULT_SCRIPTS_VERSION = "current"
+DEFAULT_READ_MODE = ReadMode.CONNECTOR
+DEFAULT_TYPE_CONFLICTS = TypeConflicts.STRING
+DEFAULT_MAPS_AS = MapsAs.STRUCT
+DEFAULT_MAX_STRUCT_FIELDS = 200
+DEFAULT_COMPRESSION = Compression.SNAPPY
 
 # --- ours, where AWS sets no limit ------------------------------------------------------------
 # A fault that ten attempts do not mend is none of the kind that goes away.
 MAX_RETRIES_MAX = 10
+# A struct's type is one text in the catalog, which has an end.
+MAX_STRUCT_FIELDS_MAX = 10_000
+# Lists of attributes and a predicate; CloudFormation takes 4,096 characters a value.
+SELECTION_MAX = 2_048
 # A hundred years, so that dates in the past can still be computed.
 RETENTION_DAYS_MAX = 36_500
 # How long the bucket keeps what only a run needs. A run takes a week at the most (the longest

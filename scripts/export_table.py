@@ -2126,14 +2126,21 @@ def rules_of(settings: Settings) -> Rules:
 
 
 def write_snapshot(
-    glue_context: GlueContext, settings: Settings, s3: S3Client, places: Places, lines: Lines
+    glue_context: GlueContext,
+    settings: Settings,
+    s3: S3Client,
+    places: Places,
+    lines: Lines,
+    *,
+    history: Sequence[Column] = (),
 ) -> Written:
     """Turn the lines that were read into the files of the snapshot.
+
+    ``history`` are the columns of the snapshot before.
 
     Raises:
         ExportFailed: the files do not hold as many rows as items were to be written.
     """
-    history = known_columns(s3, settings)
     if not lines.json_bytes:
         return Written(columns=tuple(replace(column, items=0) for column in history))
     spark = glue_context.spark_session
@@ -2190,8 +2197,10 @@ def write_items(
         rows = typed_rows(spark, items, columns)
         rows = filtered(rows, columns, settings.where) if settings.where else rows
         kept = rows.count() if settings.where else None
-    with timed("wrote the files"):
-        write_files(glue_context, rows, settings, path)
+    # A columnar file without rows would be a partition of nothing.
+    if kept != 0:
+        with timed("wrote the files"):
+            write_files(glue_context, rows, settings, path)
     return kept, replaced
 
 
@@ -2262,13 +2271,16 @@ def read_and_write(
 
     Otherwise the next run's crawler would take half a snapshot for a partition.
     """
+    history = known_columns(clients.s3, settings)
     try:
         glue_context = start_glue()
         check_predicate(glue_context.spark_session, settings.where)
         how = "" if settings.reader == "export" else f" in {plan.splits:,} splits"
         with timed(f"read the table by {settings.reader}{how}"):
             lines = read_table(glue_context, settings, clients, places, plan)
-        return write_snapshot(glue_context, settings, clients.s3, places, lines)
+        return write_snapshot(
+            glue_context, settings, clients.s3, places, lines, history=history
+        )
     except BaseException:
         clear_if_possible(clients.s3, places.bucket, places.snapshot)
         raise

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 import click
 
 from dynoexport import records, settings
 from dynoexport.cli import common
+from dynoexport.model import Compression, MapsAs, ReadMode, TypeConflicts
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
+    from enum import Enum
 
     from dynoexport.aws import Account
     from dynoexport.change_sets import Change, ChangeSet, Event
@@ -26,6 +29,28 @@ _common_stack = click.option(
     show_default=True,
     help="Name of the common stack.",
 )
+
+
+# --- options that are parameters ------------------------------------------------------------------
+def _of_parameter(
+    name: str, text: str, choices: type[Enum] | None = None
+) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    """An option for a parameter of the stack, by its name in the way of options."""
+    flag = "--" + re.sub(r"(?<!^)(?=[A-Z])", "-", name).lower()
+    kind = click.STRING if choices is None else click.Choice([each.value for each in choices])
+    return click.option(flag, name, type=kind, metavar=None if choices else "TEXT", help=text)
+
+
+def _together(given: Mapping[str, str], options: Mapping[str, str | None]) -> dict[str, str]:
+    """The parameters of --set and those that have an option of their own.
+
+    Raises:
+        click.UsageError: one is given in both ways.
+    """
+    named = {name: value for name, value in options.items() if value is not None}
+    for name in sorted(set(named) & set(given)):
+        raise click.UsageError(f"{name} is given twice: by its option and by --set")
+    return {**given, **named}
 
 
 # --- what stacks do, for people -------------------------------------------------------------------
@@ -123,6 +148,15 @@ def init(
 @common.format_option("File format.  [default: the one it is exported in, else parquet]")
 @click.option("--schedule", metavar="CRON", help="Schedule in UTC, such as 'cron(0 10 * * ? *)'.")
 @click.option("--enable/--disable", "enabled", default=None, help="Schedule on or off.")
+@_of_parameter(settings.READ_MODE, "How the table is read.", ReadMode)
+@_of_parameter(settings.COLUMNS, "Export these attributes only: User,Book.")
+@_of_parameter(settings.EXCLUDE, "Export all attributes but these: Email,Phone.")
+@_of_parameter(settings.WHERE, "Export the items for which this Spark SQL predicate is true.")
+@_of_parameter(
+    settings.TYPE_CONFLICTS, "Attributes of several types: as text, or columns.", TypeConflicts
+)
+@_of_parameter(settings.MAPS_AS, "Maps as struct or as map<string,string>.", MapsAs)
+@_of_parameter(settings.COMPRESSION, "Of avro, orc and parquet.", Compression)
 @common.set_option("Parameter of the stack: docs/parameters.md. Repeatable.")
 @_common_stack
 @common.yes_option
@@ -139,12 +173,14 @@ def deploy(
     common_stack: str,
     yes: bool,
     as_json: bool,
+    **options: str | None,
 ) -> None:
     """Create or update exports of DynamoDB tables, a stack each.
 
     Everything is checked before the first stack is touched: that the tables exist, that no two
     exports own one name, that AWS still runs the Glue version. What is not given keeps the value
-    that the stack has. A stack without changes is a success.
+    that the stack has; '' resets a text. A stack without changes is a success. What becomes of
+    types, names and changing schemas: docs/types.md.
 
     \b
     Examples:
@@ -152,6 +188,8 @@ def deploy(
       dynoexport deploy Orders Customers --format csv --yes
       dynoexport deploy Reviews --schedule 'cron(30 2 * * ? *)' --enable
       dynoexport deploy Reviews --set NumberOfWorkers=4 --set MaxRetries=0
+      dynoexport deploy Users --read-mode native --exclude Email,Phone
+      dynoexport deploy Orders --where 'total > 100' --compression zstd
     """
     from dynoexport.operations.deploy import deploy as deploy_tables
 
@@ -161,7 +199,7 @@ def deploy(
         fmt=fmt,
         schedule=schedule,
         enabled=enabled,
-        parameters=settings,
+        parameters=_together(settings, options),
         common_stack=common_stack,
         approve=lambda prepared: _show(prepared, yes=yes),
         on_event=_progress(several=len(tables) > 1),

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from dynoexport import assets, change_sets, exports, limits, naming, settings
 from dynoexport.change_sets import ignore
 from dynoexport.errors import DynoexportError
-from dynoexport.model import OutputFormat, ScheduleState
+from dynoexport.model import Compression, OutputFormat, ReadMode, ScheduleState
 from dynoexport.operations.init import apply
 from dynoexport.stacks import parameters as forms
 from dynoexport.stacks.check import ParameterRefused, check_parameters
@@ -36,6 +36,14 @@ class NotInitialized(DynoexportError):
 
 class GlueVersionEnded(DynoexportError):
     """A Glue version on which AWS runs no jobs any more."""
+
+
+class SettingsRefused(DynoexportError):
+    """Parameters that exclude each other; the template's rules say the same."""
+
+
+class NoRecovery(DynoexportError):
+    """A table that DynamoDB cannot export, for want of point-in-time recovery."""
 
 
 @dataclass(frozen=True)
@@ -83,6 +91,8 @@ def deploy(
         NoTable: DynamoDB has no such table.
         NameRefused: a name cannot work, or another export owns it.
         GlueVersionEnded: AWS runs no jobs on that Glue version any more.
+        SettingsRefused: two parameters exclude each other.
+        NoRecovery: ReadMode is export, and the table has no point-in-time recovery.
         NotInitialized: ``init`` comes first.
         Declined: ``approve`` said no.
         DeployFailed: a stack could not be created or updated, with the first resource's reason.
@@ -101,6 +111,8 @@ def deploy(
         _check_table(account, export.table)
     targets = [_target(account, export, given, common, known) for export in wanted]
     _check_names(targets, known)
+    for target in targets:
+        _check_settings(account, target)
     triggers = {target.table: _trigger_is_on(account, target.before) for target in targets}
     changed = apply(
         account, [target.stack for target in targets], approve=approve, on_event=on_event
@@ -249,12 +261,52 @@ def _check_names(targets: Sequence[_Target], known: Sequence[DeployedExport]) ->
 
 
 def _prefix(target: _Target) -> str:
-    """The catalog prefix that the stack will have: the one given, or the one that it has."""
-    given = target.stack.parameters.get(settings.CATALOG_PREFIX)
+    return _value(target, settings.CATALOG_PREFIX, "")
+
+
+def _value(target: _Target, name: str, default: str) -> str:
+    """The parameter that the stack will have: the one given, the one that it has, the default."""
+    given = target.stack.parameters.get(name)
     if given is not None:
         return given
     kept = change_sets.parameters_of(target.known) if target.known else {}
-    return kept.get(settings.CATALOG_PREFIX, "")
+    return kept.get(name, default)
+
+
+def _check_settings(account: Account, target: _Target) -> None:
+    """Refuse what the export job would refuse, after its minutes of starting.
+
+    Raises:
+        SettingsRefused: two parameters exclude each other.
+        NoRecovery: DynamoDB cannot export the table.
+    """
+    if _value(target, settings.COLUMNS, "") and _value(target, settings.EXCLUDE, ""):
+        raise SettingsRefused(
+            f"{target.table}: Columns and Exclude are both set",
+            hint="reset one of them: --columns '' or --exclude ''",
+        )
+    version = _value(target, settings.GLUE_VERSION, settings.DEFAULT_GLUE_VERSION.value)
+    compression = _value(target, settings.COMPRESSION, settings.DEFAULT_COMPRESSION.value)
+    if compression == Compression.ZSTD.value:
+        without = version in limits.GLUE_VERSIONS_WITHOUT_ZSTD
+        if without or target.format.value in limits.FORMATS_WITHOUT_ZSTD:
+            where = f"Glue {version}" if without else target.format.value
+            raise SettingsRefused(
+                f"{target.table}: {where} has no zstd", hint="choose --compression snappy or gzip"
+            )
+    if _value(target, settings.READ_MODE, "") == ReadMode.EXPORT.value:
+        _check_recovery(account, target.table)
+
+
+def _check_recovery(account: Account, table: str) -> None:
+    answer = account.dynamodb.describe_continuous_backups(TableName=table)
+    recovery = answer["ContinuousBackupsDescription"].get("PointInTimeRecoveryDescription", {})
+    if recovery.get("PointInTimeRecoveryStatus") != "ENABLED":
+        raise NoRecovery(
+            f"{table} has no point-in-time recovery, which ReadMode export needs",
+            hint=f"aws dynamodb update-continuous-backups --table-name {table} "
+            "--point-in-time-recovery-specification PointInTimeRecoveryEnabled=true",
+        )
 
 
 # --- afterwards -----------------------------------------------------------------------------------

@@ -12,7 +12,7 @@ from troposphere import And, Condition, Equals, ImportValue, Not, Ref, Sub
 
 from dynoexport import naming, pipeline, settings
 from dynoexport.grants import Scope
-from dynoexport.model import OutputFormat, ScheduleState
+from dynoexport.model import OutputFormat, ReadMode, ScheduleState
 from dynoexport.stacks import parameters
 
 if TYPE_CHECKING:
@@ -25,6 +25,8 @@ IS_SCHEDULED = "IsScheduled"
 IS_QUERYABLE = "IsQueryable"
 IS_NOT_QUERYABLE = "IsNotQueryable"
 IS_CSV = "IsCsv"
+IS_SCANNED = "IsScanned"
+IS_EXPORTED = "IsExportedByDynamoDB"
 HAS_NOTIFICATION = "HasNotification"
 HAS_KEY = "HasKmsKey"
 HAS_KEY_AND_VIEW = "HasKmsKeyAndView"
@@ -62,6 +64,9 @@ def add_conditions(template: Template) -> None:
     template.add_condition(IS_QUERYABLE, Not(is_xml))
     template.add_condition(IS_NOT_QUERYABLE, is_xml)
     template.add_condition(IS_CSV, Equals(Ref(settings.OUTPUT_FORMAT), OutputFormat.CSV.value))
+    is_exported = Equals(Ref(settings.READ_MODE), ReadMode.EXPORT.value)
+    template.add_condition(IS_EXPORTED, is_exported)
+    template.add_condition(IS_SCANNED, Not(is_exported))
     template.add_condition(HAS_NOTIFICATION, Equals(Ref(parameters.NOTIFY_ON_FAILURE), "true"))
     template.add_condition(HAS_KEY, Equals(Ref(parameters.USE_KMS_KEY), "true"))
     template.add_condition(HAS_KEY_AND_VIEW, And(Condition(HAS_KEY), Condition(IS_QUERYABLE)))

@@ -6,7 +6,16 @@ Names and defaults are those of ``dynoexport.settings``, limits those of ``dynoe
 from __future__ import annotations
 
 from dynoexport import limits, naming, settings
-from dynoexport.model import GlueVersion, OutputFormat, ScheduleState, WorkerType
+from dynoexport.model import (
+    Compression,
+    GlueVersion,
+    MapsAs,
+    OutputFormat,
+    ReadMode,
+    ScheduleState,
+    TypeConflicts,
+    WorkerType,
+)
 from dynoexport.stacks import form
 
 COMMON_STACK_NAME = "CommonStackName"
@@ -29,6 +38,7 @@ def table_groups(glue_version: GlueVersion) -> tuple[form.Group, ...]:
     """The table stack's parameters; ``glue_version`` is the default of ``GlueVersion``."""
     return (
         form.Group("What to export", _what()),
+        form.Group("What of it, and as what", _what_of_it()),
         form.Group("When", _when()),
         form.Group("How fast", _how_fast(glue_version)),
         form.Group("What to keep, and when it fails", _what_to_keep()),
@@ -67,6 +77,78 @@ def _what() -> tuple[form.Field, ...]:
             default="",
             longest=naming.CATALOG_PREFIX_MAX,
         ),
+    )
+
+
+def _what_of_it() -> tuple[form.Field, ...]:
+    return (
+        form.choice(
+            settings.READ_MODE,
+            "Reader",
+            "connector: Glue's own source, which loses some types. native: a Scan that loses "
+            "nothing. export: DynamoDB's point-in-time export, which takes no read capacity and "
+            "needs point-in-time recovery.",
+            choices=ReadMode,
+            default=settings.DEFAULT_READ_MODE,
+        ),
+        _selection(
+            settings.COLUMNS,
+            "Only these attributes",
+            "Attributes to export, separated by commas, as DynamoDB writes them. Empty: all.",
+        ),
+        _selection(
+            settings.EXCLUDE,
+            "All but these attributes",
+            "Attributes not to export, separated by commas. Not together with Columns.",
+        ),
+        _selection(
+            settings.WHERE,
+            "Only items for which",
+            "A Spark SQL predicate over the columns of the view, such as rating >= 4. Empty: all.",
+        ),
+        form.choice(
+            settings.TYPE_CONFLICTS,
+            "Attributes of several types",
+            "string: one column of text. columns: a column for each type, such as rating__n and "
+            "rating__s.",
+            choices=TypeConflicts,
+            default=settings.DEFAULT_TYPE_CONFLICTS,
+        ),
+        form.choice(
+            settings.MAPS_AS,
+            "Maps as",
+            "struct: a field for each key. map: map<string,string>.",
+            choices=MapsAs,
+            default=settings.DEFAULT_MAPS_AS,
+        ),
+        form.number(
+            settings.MAX_STRUCT_FIELDS,
+            "Most fields of a struct",
+            "Maps with more different keys become map<string,string>.",
+            least=1,
+            most=settings.MAX_STRUCT_FIELDS_MAX,
+            default=settings.DEFAULT_MAX_STRUCT_FIELDS,
+        ),
+        form.choice(
+            settings.COMPRESSION,
+            "Compression",
+            "Of avro, orc and parquet; csv, json and xml are not compressed. zstd needs Glue 4.0 "
+            "and is not for avro.",
+            choices=Compression,
+            default=settings.DEFAULT_COMPRESSION,
+        ),
+    )
+
+
+def _selection(name: str, label: str, description: str) -> form.Field:
+    return form.text(
+        name,
+        label,
+        description,
+        pattern=r"^[^\r\n]*$",
+        constraint=f"must be one line of at most {settings.SELECTION_MAX} characters",
+        default="",
+        longest=settings.SELECTION_MAX,
     )
 
 

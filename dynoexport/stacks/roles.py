@@ -23,6 +23,9 @@ def add(template: Template) -> None:
     _add_role(template, EXPORT_ROLE, policies.export_job(context.SCOPE))
     _add_role(template, CRAWLER_ROLE, policies.crawler(context.SCOPE))
     _add_role(template, VIEW_ROLE, policies.view_job(context.SCOPE), condition=context.IS_QUERYABLE)
+    scan, export = policies.scan_table(context.SCOPE), policies.export_table(context.SCOPE)
+    _add_policy(template, EXPORT_ROLE, "ScansTable", scan, condition=context.IS_SCANNED)
+    _add_policy(template, EXPORT_ROLE, "ExportsTable", export, condition=context.IS_EXPORTED)
     _add_key_policy(template, EXPORT_ROLE, condition=context.HAS_KEY)
     _add_key_policy(template, CRAWLER_ROLE, condition=context.HAS_KEY)
     _add_key_policy(template, VIEW_ROLE, condition=context.HAS_KEY_AND_VIEW)
@@ -44,13 +47,19 @@ def _add_role(
 
 
 def _add_key_policy(template: Template, role: str, *, condition: str) -> None:
+    _add_policy(template, role, "UsesKey", policies.kms_use(context.SCOPE), condition=condition)
+
+
+def _add_policy(
+    template: Template, role: str, does: str, policy: PolicyDocument, *, condition: str
+) -> None:
     """Apart from the role's own policy, because a statement in a list cannot be conditional."""
     template.add_resource(
         iam.PolicyType(
-            f"{role}UsesKey",
+            f"{role}{does}",
             Condition=condition,
-            PolicyName="UseKmsKey",
-            PolicyDocument=policies.kms_use(context.SCOPE),
+            PolicyName=does,
+            PolicyDocument=policy,
             Roles=[Ref(role)],
         )
     )

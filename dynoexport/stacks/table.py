@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
-from troposphere import Equals, If, Or, Output, Ref, Sub, Template, glue
+from typing import TYPE_CHECKING
+
+from troposphere import Equals, If, Not, Or, Output, Ref, Sub, Template, glue
 
 from dynoexport import limits, naming, pipeline, settings
-from dynoexport.model import GlueVersion, WorkerType
+from dynoexport.model import Compression, GlueVersion, WorkerType
 from dynoexport.stacks import alerts, context, form, nodes, parameters, roles
+
+if TYPE_CHECKING:
+    from troposphere import AWSHelperFn
 
 _DESCRIPTION = (
     "dynoexport: exports a DynamoDB table to S3 and Athena by an AWS Glue Workflow: export job, "
@@ -41,23 +46,44 @@ def build(*, glue_version: GlueVersion) -> Template:
 
 
 def _add_rules(template: Template) -> None:
-    """Refuse before anything is created what Glue would refuse when it creates the job."""
+    """Refuse before anything is created what Glue or the export job would refuse."""
+    _add_worker_rules(template)
+    _add_rule(
+        template,
+        "OneSelection",
+        Not(Equals(Ref(settings.COLUMNS), "")),
+        Equals(Ref(settings.EXCLUDE), ""),
+        "Columns and Exclude exclude each other: leave one of them empty",
+    )
+    too_old = [
+        Equals(Ref(settings.GLUE_VERSION), version) for version in limits.GLUE_VERSIONS_WITHOUT_ZSTD
+    ]
+    no_zstd = [Equals(Ref(settings.OUTPUT_FORMAT), fmt) for fmt in limits.FORMATS_WITHOUT_ZSTD]
+    _add_rule(
+        template,
+        "ZstdWhereGlueHasIt",
+        Equals(Ref(settings.COMPRESSION), Compression.ZSTD.value),
+        Not(Or(*too_old, *no_zstd)),
+        "zstd needs Glue 4.0 or later and is not for avro: choose snappy or gzip",
+    )
+
+
+def _add_rule(
+    template: Template, name: str, when: AWSHelperFn, must: AWSHelperFn, reason: str
+) -> None:
+    assertion = {"Assert": must, "AssertDescription": reason}
+    template.add_rule(name, {"RuleCondition": when, "Assertions": [assertion]})
+
+
+def _add_worker_rules(template: Template) -> None:
     small = (WorkerType.G_1X.value, WorkerType.G_2X.value)
     for version in limits.GLUE_VERSIONS_WITHOUT_LARGE_WORKERS:
-        template.add_rule(
+        _add_rule(
+            template,
             f"WorkersOfGlue{version.replace('.', '')}",
-            {
-                "RuleCondition": Equals(Ref(settings.GLUE_VERSION), version),
-                "Assertions": [
-                    {
-                        "Assert": Or(
-                            *(Equals(Ref(settings.WORKER_TYPE), worker) for worker in small)
-                        ),
-                        "AssertDescription": f"Glue {version} has no workers but "
-                        f"{' and '.join(small)}",
-                    }
-                ],
-            },
+            Equals(Ref(settings.GLUE_VERSION), version),
+            Or(*(Equals(Ref(settings.WORKER_TYPE), worker) for worker in small)),
+            f"Glue {version} has no workers but {' and '.join(small)}",
         )
 
 

@@ -24,6 +24,22 @@ MANIFEST = "manifests/parquet/Reviews/2026-01-31T23:59.json"
 TEMP = "glue-temp-dir/parquet/Reviews/"
 
 
+class Frame:
+    """A DynamicFrame that keeps which fields it was told to keep or to drop."""
+
+    def __init__(self) -> None:
+        self.selected: list[str] = []
+        self.dropped: list[str] = []
+
+    def select_fields(self, paths: list[str]) -> Frame:
+        self.selected += paths
+        return self
+
+    def drop_fields(self, paths: list[str]) -> Frame:
+        self.dropped += paths
+        return self
+
+
 class Connector:
     """A GlueContext whose DynamoDB source finds an empty table, or breaks in the way told.
 
@@ -35,16 +51,17 @@ class Connector:
         self.create_dynamic_frame = self
         self.write_dynamic_frame = self
         self.options: list[dict[str, Any]] = []
+        self.frame = Frame()
         self._breaks = breaks
         self._leaves = leaves
 
-    def from_options(self, **options: Any) -> str:
+    def from_options(self, **options: Any) -> Frame:
         self.options.append(options)
         if "frame" in options and self._leaves:
             self._leaves()
         if "frame" in options and self._breaks:
             raise self._breaks
-        return "a frame"
+        return self.frame
 
 
 @dataclasses.dataclass
@@ -102,6 +119,14 @@ def run(aws: SimpleNamespace) -> Attempts:
         "WorkerType": "G.1X",
         "NumberOfWorkers": "3",
         "GlueVersion": "5.1",
+        "ReadMode": "connector",
+        "Columns": "",
+        "Exclude": "",
+        "Where": "",
+        "TypeConflicts": "string",
+        "MapsAs": "struct",
+        "MaxStructFields": "200",
+        "Compression": "snappy",
         "JOB_NAME": "ReviewsExportToparquet",
         "JOB_RUN_ID": "jr_1",
         "WORKFLOW_NAME": WORKFLOW,
@@ -121,8 +146,13 @@ def test_an_empty_table_gives_a_manifest_without_files(run: Attempts, keys: Any)
         "bytes": 0,
         "files": [],
         "schema": [],
+        "changes": [],
+        "warnings": [],
         "replaced_characters": 0,
-        "read": {"reader": "connector", "splits": 8, "read_percent": 0.25},
+        "read": {"reader": "connector", "items": 0, "splits": 8, "read_percent": 0.25},
+        "selection": {"columns": [], "exclude": [], "where": ""},
+        "types": {"type_conflicts": "string", "maps_as": "struct", "max_struct_fields": 200},
+        "compression": "snappy",
         "started": "2026-01-31T23:59:30Z",
         "finished": "2026-01-31T23:59:30Z",
         "workflow_name": WORKFLOW,
@@ -169,6 +199,44 @@ def test_splits_count_the_workers_that_the_job_really_has(run: Attempts) -> None
     assert run.manifest()["glue_version"] == known["GlueVersion"]
 
 
+def test_the_connector_never_writes_what_is_not_exported(run: Attempts) -> None:
+    """A dot in a name is part of it, in backticks."""
+    assert run.attempt(Columns='User, first.name,"a,b"').frame.selected == [
+        "`User`",
+        "`first.name`",
+        "`a,b`",
+    ]
+    assert run.next_run().attempt(Exclude="Email").frame.dropped == ["`Email`"]
+
+
+def test_a_snapshot_of_nothing_keeps_the_columns(run: Attempts, put: Any) -> None:
+    """The table was emptied: what was exported before stays readable."""
+    column = export_table.Column(
+        "rating", "rating", "Rating", "", export_table.Type("bigint"), items=3
+    )
+    entry = export_table.column_entry(column, "parquet")
+    before = json.dumps({"schema": [entry], "workflow_run_id": "wr_0"}).encode()
+    put("manifests/parquet/Reviews/2026-01-30T10:00.json", body=before)
+    run.attempt()
+    assert run.manifest()["schema"] == [{**entry, "items": 0}]
+
+
+def test_a_broken_manifest_is_named_before_anything_is_read(run: Attempts, put: Any) -> None:
+    put("manifests/parquet/Reviews/2026-01-30T10:00.json", body=b"{}")
+    connector = Connector()
+    with pytest.raises(ExportFailed, match=r"2026-01-30T10:00.json is no manifest.* delete it"):
+        run.attempt(connector)
+    assert connector.options == []
+
+
+def test_an_export_without_recovery_tells_the_command(run: Attempts) -> None:
+    with pytest.raises(ExportFailed) as failed:
+        run.attempt(ReadMode="export")
+    command = "aws dynamodb update-continuous-backups --table-name Reviews"
+    assert command in str(failed.value)
+    assert run.timestamp is None
+
+
 # --- which snapshot ---------------------------------------------------------------------------
 def test_a_retry_takes_the_snapshot_of_the_failed_attempt(run: Attempts) -> None:
     with pytest.raises(RuntimeError):
@@ -183,7 +251,7 @@ def test_a_minute_that_another_run_owns_is_left_alone(
     run: Attempts, put: Any, keys: Any, key: str
 ) -> None:
     """The next free minute is taken, over the end of a month."""
-    put(key)
+    put(key, body=b'{"schema": []}')
     run.attempt()
     assert run.timestamp == "2026-02-01T00:00"
     assert keys() == sorted([key, "manifests/parquet/Reviews/2026-02-01T00:00.json"])
@@ -359,4 +427,4 @@ def test_what_forbids_the_scan_is_told_in_one_line(run: Attempts, cause: str) ->
     java = RuntimeError(f"An error occurred while calling o1.\n: x.SparkException\n at {cause}: a")
     with pytest.raises(ExportFailed) as failed:
         run.attempt(Connector(breaks=java))
-    assert str(failed.value) == f"cannot scan the DynamoDB table 'Reviews': {cause}"
+    assert str(failed.value) == f"cannot read the DynamoDB table 'Reviews': {cause}"

@@ -20,6 +20,14 @@ ARGUMENTS = {
     "WorkerType": "G.2X",
     "NumberOfWorkers": "11",
     "GlueVersion": "5.1",
+    "ReadMode": "connector",
+    "Columns": "",
+    "Exclude": "",
+    "Where": "",
+    "TypeConflicts": "string",
+    "MapsAs": "struct",
+    "MaxStructFields": "200",
+    "Compression": "snappy",
     "JOB_NAME": "ReviewsExportToorc",
     "JOB_RUN_ID": "jr_1",
     "WORKFLOW_NAME": "dynoexport-Reviews-orc",
@@ -147,3 +155,67 @@ def test_a_worker_without_published_slots_needs_splits(worker_type: str, glue_ve
 )
 def test_files_have_about_128_mb(json_bytes: int, fmt: str, files: int) -> None:
     assert export_table.files_for(json_bytes, fmt) == files
+
+
+# --- what is exported, and how ----------------------------------------------------------------
+def given_settings(**arguments: str) -> export_table.Settings:
+    return export_table.settings_of({**ARGUMENTS, **arguments})
+
+
+@pytest.mark.parametrize(
+    ("text", "names"),
+    [
+        ("", ()),
+        ("  ", ()),
+        ("User", ("User",)),
+        ("User, Book ,Rating", ("User", "Book", "Rating")),
+        ('"a,b",c', ("a,b", "c")),
+        ('"say ""x""",größe', ('say "x"', "größe")),
+        ("User,,", ("User",)),
+    ],
+)
+def test_attributes_are_listed_by_commas(text: str, names: tuple[str, ...]) -> None:
+    assert given_settings(Columns=text).columns == names
+    assert given_settings(Exclude=text).exclude == names
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        ({"ReadMode": "scan"}, "ReadMode is 'scan', allowed are connector, native, export"),
+        ({"TypeConflicts": ""}, "TypeConflicts is '', allowed are string, columns"),
+        ({"MapsAs": "json"}, "MapsAs is 'json', allowed are struct, map"),
+        ({"Compression": "lzo"}, "Compression is 'lzo', allowed are snappy, zstd, gzip"),
+        ({"MaxStructFields": "0"}, "MaxStructFields is '0', allowed is a whole number from 1"),
+        ({"Columns": "a", "Exclude": "b"}, "Columns and Exclude are both given"),
+        ({"Compression": "zstd", "OutputFormat": "avro"}, "none that Glue writes avro with"),
+        ({"Compression": "zstd", "GlueVersion": "3.0"}, "zstd needs Glue 4.0, this job has 3.0"),
+    ],
+)
+def test_what_cannot_work_is_refused(arguments: dict[str, str], words: str) -> None:
+    with pytest.raises(ExportFailed, match=words) as refused:
+        given_settings(**arguments)
+    assert "\n" not in str(refused.value)
+
+
+@pytest.mark.parametrize("value", ["-1 < rating", "-", "--x=1", "a=b", "a b", "--nothing"])
+def test_a_value_may_look_like_an_option(value: str) -> None:
+    parsed = export_table.parse_arguments(argv(Where=value))
+    assert (parsed["Where"], parsed["Splits"]) == (value, "0")
+
+
+def test_a_table_may_begin_with_dashes() -> None:
+    assert export_table.parse_arguments(argv(TableName="--a"))["TableName"] == "--a"
+
+
+@pytest.mark.parametrize(
+    ("columns", "exclude", "kept"),
+    [((), (), "ab"), (("a",), (), "a"), ((), ("a",), "b")],
+)
+def test_attributes_are_selected(
+    columns: tuple[str, ...], exclude: tuple[str, ...], kept: str
+) -> None:
+    selected = export_table.is_selected(
+        given_settings(Columns=",".join(columns), Exclude=",".join(exclude))
+    )
+    assert "".join(filter(selected, "ab")) == kept

@@ -16,7 +16,7 @@ import fastavro
 import pyarrow.orc
 import pyarrow.parquet
 import pytest
-from job_names import BUCKET
+from job_names import BUCKET, DATABASE
 from py4j.protocol import Py4JJavaError
 
 if TYPE_CHECKING:
@@ -29,15 +29,44 @@ pytestmark = [
 ]
 
 ADELINE = {
-    "User": "Adeline",
-    "Book": "Harry Potter and the Sorcerer's Stone",
-    "Rating": 4,
-    "Review": 'Harry is "pretty" brave,\r\nbut Hermione \\o/ is the clear hero\x07',
-    "Tags": ["wizard", "school"],
-    "Print": {"Pages": 309, "Year-Of": 1997},
+    "User": {"S": "Adeline"},
+    "Book": {"S": "Harry Potter and the Sorcerer's Stone"},
+    "Rating": {"N": "4"},
+    "Review": {"S": 'Harry is "pretty" brave,\r\nbut Hermione \\o/ is the clear hero\x07'},
+    "Tags": {"L": [{"S": "wizard"}, {"S": "school"}]},
+    "Print": {"M": {"Pages": {"N": "309"}, "Year-Of": {"N": "1997"}}},
 }
-TRISTAN = {"User": "Tristan", "Book": "", "Rating": 5, "Print": {"Pages": 223}}
-FILES = ["avro", "csv", "json", "orc", "parquet", "xml"]
+TRISTAN = {
+    "User": {"S": "Tristan"},
+    "Book": {"S": ""},
+    "Rating": {"N": "5"},
+    "Print": {"M": {"Pages": {"N": "223"}}},
+}
+SETTINGS = {
+    "TableName": "Reviews",
+    "OutputFormat": "parquet",
+    "BucketName": "bucket",
+    "DatabaseName": DATABASE,
+    "CatalogPrefix": "",
+    "ScriptsVersion": "v7",
+    "MaxConsumedReadThroughput": "1.0",
+    "Splits": "0",
+    "WorkerType": "G.1X",
+    "NumberOfWorkers": "2",
+    "GlueVersion": "5.1",
+    "ReadMode": "native",
+    "Columns": "",
+    "Exclude": "",
+    "Where": "",
+    "TypeConflicts": "string",
+    "MapsAs": "struct",
+    "MaxStructFields": "200",
+    "Compression": "snappy",
+    "JOB_NAME": "",
+    "JOB_RUN_ID": "",
+    "WORKFLOW_NAME": "",
+    "WORKFLOW_RUN_ID": "wr_1",
+}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -72,26 +101,6 @@ def places(tmp_path: Path) -> Local:
     )
 
 
-def dump(item: dict[str, Any]) -> str:
-    """As Glue writes an item. Spark 4 hands on the very text of what it finds no one type for."""
-    return json.dumps(item, separators=(",", ":"))
-
-
-@pytest.fixture
-def read(spark: Any, places: Local) -> Any:
-    """Reads items as the job reads those that the DynamoDB source has written."""
-
-    def read(*items: dict[str, Any] | str) -> Any:
-        directory = Path(places.root, places.bucket, places.temp)
-        directory.mkdir(parents=True)
-        lines = [item if isinstance(item, str) else dump(item) for item in items]
-        (directory / "run-1-part-r-00000").write_text("\n".join(lines) + "\n")
-        (directory / "run-1-part-r-00001").write_text("")
-        return export_table.read_items(spark, places.uri(places.temp))
-
-    return read
-
-
 @dataclasses.dataclass(frozen=True)
 class WithoutGlue:
     """What of the GlueContext is used for every format but avro."""
@@ -99,123 +108,99 @@ class WithoutGlue:
     spark_session: Any
 
 
-def write(spark: Any, rows: Any, fmt: str, places: Local) -> None:
-    if fmt in export_table.TEXT_FORMATS:
-        rows = export_table.text_lines(spark, export_table.as_text(rows), fmt)
-    else:
-        rows = export_table.with_fields_named(rows)
-    context = WithoutGlue(spark)
-    export_table.write_files(context, rows, fmt, places.uri(places.snapshot))
+@dataclasses.dataclass(frozen=True)
+class Disk:
+    """What of S3 the job asks for beside Spark: the objects under a prefix, and their deletion."""
+
+    places: Local
+
+    def get_paginator(self, name: str) -> Disk:
+        assert name == "list_objects_v2"
+        return self
+
+    def paginate(self, *, Bucket: str, Prefix: str) -> list[dict[str, Any]]:  # noqa: N803
+        root = Path(self.places.root, Bucket)
+        files = [file for file in (root / Prefix).rglob("*") if file.is_file()]
+        shown = [file for file in files if not file.name.startswith(".")]
+        found = [{"Key": str(f.relative_to(root)), "Size": f.stat().st_size} for f in shown]
+        return [{"Contents": found}]
+
+    def delete_objects(self, *, Bucket: str, Delete: Any) -> dict[str, Any]:  # noqa: N803
+        for each in Delete["Objects"]:
+            Path(self.places.root, Bucket, each["Key"]).unlink(missing_ok=True)
+        return {}
 
 
-# --- items to rows ----------------------------------------------------------------------------
-def test_hostile_attribute_names_each_become_a_column(read: Any) -> None:
-    """Names that differ by case only, dots, backticks, unicode and the partition's own name."""
-    item = {
-        "Rating": 1,
-        "rating": 2,
-        "RATING": 3,
-        "first.name": 4,
-        "`tick`": 5,
-        "größe": 6,
-        "2nd": 7,
-        "snapshot_timestamp": 8,
-        "a b, c;{}()\n\t=": 9,
-    }
-    (row,) = export_table.with_columns_named(read(item)).collect()
-    assert row.asDict() == {
-        "rating": 2,
-        "rating_2": 3,
-        "rating_3": 1,
-        "first_name": 4,
-        "_tick_": 5,
-        "gr__e": 6,
-        "_2nd": 7,
-        "snapshot_timestamp_2": 8,
-        "a_b__c________": 9,
-    }
+@pytest.fixture
+def export(spark: Any, places: Local) -> Any:
+    """Writes items as the job writes those that a reader has left: ``export(items, **settings)``.
 
+    Each item lies in a file of its own, so that there are as many partitions.
+    """
 
-def test_fields_of_structs_are_named_by_the_same_rule(read: Any) -> None:
-    """At any depth, through arrays; values stay with their fields."""
-    items = read({"M": {"A-b": 1, "a.B": {"X y": [{"Deep One": 2, "deep one": 3}]}}})
-    rows = export_table.with_fields_named(export_table.with_columns_named(items))
-    (row,) = rows.collect()
-    assert row.asDict(recursive=True) == {
-        "m": {"a_b": 1, "a_b_2": {"x_y": [{"deep_one": 2, "deep_one_2": 3}]}}
-    }
+    def export(*items: dict[str, Any], **arguments: str) -> export_table.Written:
+        directory = Path(places.root, places.bucket, places.temp)
+        directory.mkdir(parents=True, exist_ok=True)
+        for number, item in enumerate(items):
+            text = item if isinstance(item, str) else json.dumps(item)
+            (directory / f"part-{number}").write_text(f"{text}\n")
+        settings = export_table.settings_of({**SETTINGS, **arguments})
+        lines = export_table.Lines((places.uri(places.temp),), "dynamodb", 1)
+        export_table.check_predicate(spark, settings.where)
+        return export_table.write_snapshot(
+            WithoutGlue(spark), settings, Disk(places), places, lines
+        )
 
-
-def test_an_attribute_with_several_types_becomes_text(read: Any) -> None:
-    rows = read({"x": 1}, {"x": "one"}, {"x": {"one": 1}}, {"x": True})
-    assert [row.x for row in rows.collect()] == ["1", "one", '{"one":1}', "true"]
-
-
-def test_an_attribute_that_is_only_null_is_text(read: Any) -> None:
-    """Spark would refuse a column without a type in Parquet."""
-    assert dict(read({"x": 1, "y": None}).dtypes) == {"x": "bigint", "y": "string"}
-
-
-def test_broken_json_fails_the_run(read: Any) -> None:
-    """A row of nulls in place of an item would be a silent loss."""
-    with pytest.raises(Py4JJavaError, match="Malformed records"):
-        read({"x": 1}, '{"x": 2').collect()
-
-
-def test_nested_values_as_text_keep_their_attributes_names(read: Any) -> None:
-    (row,) = export_table.as_text(read({"N": {"Year-Of": [1, 2]}, "L": ["a"], "F": 0.5})).collect()
-    assert row.asDict() == {"N": '{"Year-Of":[1,2]}', "L": '["a"]', "F": "0.5"}
-
-
-def test_binary_as_text_is_base64(spark: Any) -> None:
-    rows = spark.createDataFrame([(bytearray(b"\x00\xff"),)], "b binary")
-    assert export_table.as_text(rows).first().b == "AP8="
-
-
-def test_the_schema_names_the_attribute_behind_each_column(read: Any) -> None:
-    items = read(ADELINE)
-    rows = export_table.with_fields_named(export_table.with_columns_named(items))
-    assert export_table.schema_of(items.columns, rows)[1] == {
-        "name": "print",
-        "type": "struct<pages:bigint,year_of:bigint>",
-        "attribute": "Print",
-    }
+    return export
 
 
 # --- rows to files ----------------------------------------------------------------------------
-@pytest.mark.parametrize("fmt", [fmt for fmt in FILES if fmt != "avro"])
-def test_files_are_counted_row_by_row(spark: Any, read: Any, places: Local, fmt: str) -> None:
-    """In two files with two and one rows, under a path with a colon, without any marker."""
-    rows = export_table.with_columns_named(read(ADELINE, TRISTAN, TRISTAN))
-    write(spark, rows.where("rating = 5").coalesce(1), fmt, places)
-    write(spark, rows.where("rating = 4").coalesce(1), fmt, places)
-    assert len(places.files()) == 2
-    assert all(file.name.startswith("part-") for file in places.files())
-    keys = [file.name for file in places.files()]
-    assert export_table.count_rows(spark, None, fmt, places, keys) == 3
+@pytest.mark.parametrize("fmt", ["csv", "json", "orc", "parquet", "xml"])
+def test_what_is_written_is_counted_and_listed(export: Any, places: Local, fmt: str) -> None:
+    """Under a path with a colon, without any marker."""
+    written = export(ADELINE, TRISTAN, TRISTAN, OutputFormat=fmt)
+    assert (written.items, written.items_read) == (3, 3)
+    (file,) = places.files()
+    assert file.name.startswith("part-")
+    key = f"{places.snapshot}{file.name}"
+    assert written.files == ((key, file.stat().st_size),)
 
 
-def test_an_empty_partition_makes_no_document(spark: Any, read: Any, places: Local) -> None:
-    """Four partitions, one row: one file has lines, any other is empty and will be deleted."""
-    rows = export_table.with_columns_named(read(TRISTAN)).repartition(4)
-    write(spark, rows, "xml", places)
-    texts = [file.read_text() for file in places.files()]
-    assert len([text for text in texts if text]) == 1
+def test_rows_that_are_missing_fail_the_run(export: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(export_table, "keep_part_files", lambda *_: {})
+    with pytest.raises(export_table.ExportFailed, match="2 items were to be written, but 0 were"):
+        export(ADELINE, TRISTAN)
 
 
-def test_csv_has_a_header_in_the_catalogs_order_in_every_file(
-    spark: Any, read: Any, places: Local
+def test_broken_json_fails_the_run(export: Any) -> None:
+    """A row of nulls in place of an item would be a silent loss."""
+    with pytest.raises(Py4JJavaError, match="JSONDecodeError"):
+        export(ADELINE, '{"User": {"S": "x"')
+
+
+def test_every_part_is_a_document_of_its_own_and_none_is_empty(
+    spark: Any, export: Any, places: Local, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    rows = export_table.with_columns_named(read(ADELINE, TRISTAN))
-    write(spark, rows.where("rating = 4").coalesce(1), "csv", places)
-    write(spark, rows.where("rating = 5").coalesce(1), "csv", places)
-    found = {}
+    """A csv file has its header in the catalog's order in each; a part without items is no file."""
+    monkeypatch.setattr(export_table, "files_for", lambda *_: 4)
+    spark.conf.set("spark.sql.files.openCostInBytes", 128 << 20)
+    written = export(ADELINE, TRISTAN, OutputFormat="csv", Where="rating > 3")
+    spark.conf.unset("spark.sql.files.openCostInBytes")
+    names = [column.name for column in written.columns]
+    assert len(written.files) == len(places.files()) == 2
     for file in places.files():
         with file.open(newline="") as text:
             header, row = csv.reader(text, strict=True)
-        assert header == rows.columns
-        found[row[2]] = dict(zip(header, row, strict=True))
-    assert found["4"] == {
+        assert header == names == ["book", "print", "rating", "review", "tags", "user"]
+        assert len(row) == len(names)
+
+
+def test_csv_values_are_quoted_and_escaped(export: Any, places: Local) -> None:
+    export(ADELINE, OutputFormat="csv")
+    (file,) = places.files()
+    with file.open(newline="") as text:
+        (row,) = csv.DictReader(text, strict=True)
+    assert row == {
         "book": "Harry Potter and the Sorcerer's Stone",
         "print": '{"Pages":309,"Year-Of":1997}',
         "rating": "4",
@@ -223,31 +208,30 @@ def test_csv_has_a_header_in_the_catalogs_order_in_every_file(
         "tags": '["wizard","school"]',
         "user": "Adeline",
     }
-    assert (found["5"]["book"], found["5"]["tags"]) == ("", "")
 
 
-def test_xml_is_a_document_of_items(spark: Any, read: Any, places: Local) -> None:
-    rows = export_table.with_columns_named(read(ADELINE, TRISTAN)).coalesce(1)
-    write(spark, rows, "xml", places)
+def test_xml_is_a_document_of_items(export: Any, places: Local) -> None:
+    written = export(ADELINE, TRISTAN, OutputFormat="xml")
     (file,) = places.files()
     root = ET.fromstring(file.read_bytes())
-    adeline, tristan = ({field.tag: field.text for field in item} for item in root)
+    items = ({field.tag: field.text for field in item} for item in root)
+    adeline, tristan = sorted(items, key=lambda item: item["user"])
     assert root.tag == "items"
-    assert adeline["review"] == ADELINE["Review"].replace("\x07", "\ufffd")
+    assert adeline["review"] == ADELINE["Review"]["S"].replace("\x07", "\ufffd")
     assert adeline["print"] == '{"Pages":309,"Year-Of":1997}'
     assert tristan == {"book": None, "print": '{"Pages":223}', "rating": "5", "user": "Tristan"}
-    assert export_table.count_replaced(export_table.as_text(rows)) == 1
+    assert written.replaced_characters == 1
 
 
-def test_json_is_one_item_a_line(spark: Any, read: Any, places: Local) -> None:
-    write(spark, export_table.with_columns_named(read(ADELINE)).coalesce(1), "json", places)
+def test_json_is_one_item_a_line(export: Any, places: Local) -> None:
+    export(ADELINE, OutputFormat="json")
     (file,) = places.files()
     (line,) = file.read_text().splitlines()
     assert json.loads(line) == {
         "user": "Adeline",
-        "book": ADELINE["Book"],
+        "book": ADELINE["Book"]["S"],
         "rating": 4,
-        "review": ADELINE["Review"],
+        "review": ADELINE["Review"]["S"],
         "tags": ["wizard", "school"],
         "print": {"pages": 309, "year_of": 1997},
     }
@@ -257,20 +241,92 @@ def test_json_is_one_item_a_line(spark: Any, read: Any, places: Local) -> None:
     ("fmt", "read_file"),
     [("parquet", pyarrow.parquet.read_table), ("orc", pyarrow.orc.read_table)],
 )
-def test_parquet_and_orc_keep_types(
-    spark: Any, read: Any, places: Local, fmt: str, read_file: Any
-) -> None:
-    write(spark, export_table.with_columns_named(read(ADELINE, TRISTAN)).coalesce(1), fmt, places)
+def test_parquet_and_orc_keep_types(export: Any, places: Local, fmt: str, read_file: Any) -> None:
+    export(ADELINE, TRISTAN, OutputFormat=fmt)
     (file,) = places.files()
     table = read_file(file)
-    adeline, tristan = table.to_pylist()
-    assert adeline["review"] == ADELINE["Review"]
+    adeline, tristan = sorted(table.to_pylist(), key=lambda row: row["user"])
+    assert adeline["review"] == ADELINE["Review"]["S"]
     assert adeline["print"] == {"pages": 309, "year_of": 1997}
     assert tristan["print"] == {"pages": 223, "year_of": None}
     assert tristan["tags"] is None
     assert str(table.schema.field("rating").type) == "int64"
 
 
+@pytest.mark.parametrize(
+    ("compression", "codec"), [("snappy", "SNAPPY"), ("zstd", "ZSTD"), ("gzip", "GZIP")]
+)
+def test_parquet_is_compressed_as_asked(
+    export: Any, places: Local, compression: str, codec: str
+) -> None:
+    export(ADELINE, Compression=compression)
+    (file,) = places.files()
+    chunk = pyarrow.parquet.read_metadata(file).row_group(0).column(0)
+    assert chunk.compression == codec
+
+
+@pytest.mark.parametrize(
+    ("compression", "codec"), [("snappy", "snappy"), ("zstd", "zstd"), ("gzip", "zlib")]
+)
+def test_orc_is_compressed_as_asked(
+    export: Any, places: Local, compression: str, codec: str
+) -> None:
+    export(ADELINE, OutputFormat="orc", Compression=compression)
+    (file,) = places.files()
+    assert pyarrow.orc.ORCFile(file).compression.lower() == codec
+
+
+# --- less than everything ---------------------------------------------------------------------
+@pytest.mark.parametrize("fmt", ["csv", "json", "orc", "parquet", "xml"])
+@pytest.mark.parametrize(
+    ("where", "items"),
+    [("Rating >= 5", 1), ("print.pages = 309 OR user LIKE 'T%'", 2), ("rating > 5", 0)],
+)
+def test_a_predicate_leaves_items_out(export: Any, fmt: str, where: str, items: int) -> None:
+    """The columns stay those of all items."""
+    written = export(ADELINE, TRISTAN, OutputFormat=fmt, Where=where)
+    assert (written.items, written.items_read, len(written.columns)) == (items, 2, 6)
+    assert bool(written.files) == bool(items)
+
+
+@pytest.mark.parametrize("where", ["rating >", "'; DROP TABLE x", "a b c d", "SELECT 1; x"])
+def test_what_is_no_predicate_is_refused_in_one_line(spark: Any, where: str) -> None:
+    with pytest.raises(export_table.ExportFailed, match="Where is no Spark SQL predicate") as bad:
+        export_table.check_predicate(spark, where)
+    assert "\n" not in str(bad.value)
+
+
+@pytest.mark.parametrize("where", ["nosuch = 1", "rating + 1", "print.nosuch = 1"])
+def test_a_predicate_that_does_not_fit_is_refused_in_one_line(export: Any, where: str) -> None:
+    with pytest.raises(export_table.ExportFailed, match="Where cannot be applied") as bad:
+        export(ADELINE, Where=where)
+    assert "\n" not in str(bad.value)
+
+
+# --- the segmented scan -----------------------------------------------------------------------
+@pytest.mark.parametrize("splits", [1, 7])
+def test_a_scan_reads_every_item_once(aws: Any, splits: int) -> None:
+    """Whatever the segments; binary as base64; only what is selected leaves the task."""
+    aws.dynamodb.create_table(
+        TableName="Reviews",
+        KeySchema=[{"AttributeName": "User", "KeyType": "HASH"}],
+        AttributeDefinitions=[{"AttributeName": "User", "AttributeType": "S"}],
+        BillingMode="PAY_PER_REQUEST",
+    )
+    for number in range(20):
+        item = {"User": {"S": str(number)}, "B": {"BS": [b"\x00\xff"]}, "Email": {"S": "x@y.z"}}
+        aws.dynamodb.put_item(TableName="Reviews", Item=item)
+    settings = export_table.settings_of({**SETTINGS, "Exclude": "Email"})
+    selected = export_table.is_selected(settings)
+    scan = export_table.Scan("Reviews", splits, 1e9, selected, "eu-west-1")
+    lines = [line for each in range(splits) for line in export_table.scan_segments(scan, [each])]
+    found = [json.loads(line) for line in lines]
+    assert sorted(int(item["User"]["S"]) for item in found) == list(range(20))
+    assert all(set(item) == {"User", "B"} for item in found)
+    assert found[0]["B"] == {"BS": ["AP8="]}
+
+
+# --- counting avro ----------------------------------------------------------------------------
 def test_avro_files_are_counted_by_the_executors(spark: Any, aws: Any, put: Any) -> None:
     """Plain Spark has no reader for them: the blocks are counted, straight from S3."""
     schema = {"type": "record", "name": "x", "fields": [{"name": "n", "type": "long"}]}

@@ -117,7 +117,7 @@ def test_csv_tells_null_from_the_empty_text_and_quotes_as_needed() -> None:
 @given(st.dictionaries(st.from_regex(r"\A[a-z_][a-z0-9_]{0,8}\Z"), st.none() | st.text()))
 def test_xml_comes_back_through_a_parser(item: dict[str, str | None]) -> None:
     """But for null, which has no element, and characters that XML cannot hold."""
-    line = xml_item(list(item), item.values())
+    (line,) = list(export_table.document([xml_item(list(item), item.values())], [], "xml"))[2:-1]
     illegal = "[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]"
     expected = {
         name: re.sub(illegal, "\ufffd", value) for name, value in item.items() if value is not None
@@ -128,11 +128,11 @@ def test_xml_comes_back_through_a_parser(item: dict[str, str | None]) -> None:
 
 
 def test_a_part_file_is_a_document_and_an_empty_partition_none() -> None:
-    def lines(rows: list[str]) -> list[str]:
-        return list(export_table.framed(iter(rows), str.upper, ["<items>"], ["</items>"]))
-
-    assert lines(["a", "b"]) == ["<items>", "A", "B", "</items>"]
-    assert lines([]) == []
+    lines = export_table.document(["<item/>", "<item/>"], [], "xml")
+    assert list(lines)[1:] == ["<items>", "<item/>", "<item/>", "</items>"]
+    assert list(export_table.document(["1,2"], ["a", "b"], "csv")) == ["a,b", "1,2"]
+    for fmt in ("csv", "json", "xml"):
+        assert list(export_table.document([], ["a"], fmt)) == []
 
 
 # --- avro -------------------------------------------------------------------------------------

@@ -70,8 +70,9 @@ def csv(rows: list[list[str]]) -> bytes:
 
 
 def xml(rows: list[list[str]], names: tuple[str, ...] = ("user", "rating", "review")) -> bytes:
-    items = (JOB.xml_item(names, row) for row in rows)
-    return lines('<?xml version="1.0" encoding="UTF-8"?>', "<items>", *items, "</items>")
+    items = [JOB.xml_item(names, row) for row in rows]
+    empty = ['<?xml version="1.0" encoding="UTF-8"?>', "<items>", "</items>"]
+    return lines(*(list(JOB.document(items, names, "xml")) or empty))
 
 
 FILES = {

@@ -26,12 +26,15 @@ def deployed(**parameters: str) -> Deployed:
 
 
 def statements(role: str, **parameters: str) -> list[dict[str, Any]]:
-    (policy,) = deployed(**parameters).properties(role)["Policies"]
-    found: list[dict[str, Any]] = policy["PolicyDocument"]["Statement"]
-    return found
+    """Of the role's own policy, and of those that conditions add to it."""
+    stack = deployed(**parameters)
+    added = (stack.properties(name) for name in stack.of_type("AWS::IAM::Policy"))
+    documents = [each["PolicyDocument"] for each in stack.properties(role)["Policies"]]
+    documents += [each["PolicyDocument"] for each in added if each["Roles"] == [role]]
+    return [statement for document in documents for statement in document["Statement"]]
 
 
-def may(role: str, action: str, resource: str, **context: str) -> bool:
+def may(role: str, action: str, resource: str, *, reader: str = "native", **context: str) -> bool:
     """Whether the role's policy allows the action, by IAM's rules for patterns."""
     return any(
         statement["Effect"] == "Allow"
@@ -42,7 +45,7 @@ def may(role: str, action: str, resource: str, **context: str) -> bool:
             for keys in statement.get("Condition", {}).values()
             for key, patterns in keys.items()
         )
-        for statement in statements(role)
+        for statement in statements(role, ReadMode=reader)
     )
 
 
@@ -105,6 +108,28 @@ def test_only_the_export_job_reads_only_this_table(action: str) -> None:
     assert not may("ExportRole", action, other)
     assert not may("ExportRole", "dynamodb:PutItem", own)
     assert not any(may(role, action, own) for role in ("CrawlerRole", "ViewRole"))
+
+
+@pytest.mark.parametrize("reader", ["connector", "native", "export"])
+def test_the_table_is_scanned_or_exported_and_never_both(reader: str) -> None:
+    own, other = (f"{AT}:dynamodb:{HERE}:table/{name}" for name in ("Orders", "Orders2"))
+    exported = reader == "export"
+    assert may("ExportRole", "dynamodb:Scan", own, reader=reader) is not exported
+    for action in ("DescribeContinuousBackups", "ExportTableToPointInTime"):
+        assert may("ExportRole", f"dynamodb:{action}", own, reader=reader) is exported
+        assert not may("ExportRole", f"dynamodb:{action}", other, reader=reader)
+    arn = f"{own}/export/01693685827463-2d8752fd"
+    assert may("ExportRole", "dynamodb:DescribeExport", arn, reader=reader) is exported
+    for action in ("s3:PutObjectAcl", "s3:AbortMultipartUpload"):
+        assert may("ExportRole", action, key(TEMP + "run/data/x.gz"), reader=reader) or not exported
+    assert not may("ExportRole", "s3:PutObjectAcl", key(DATA + "part-0"), reader=reader)
+
+
+def test_the_view_job_may_mend_every_partition_of_its_table() -> None:
+    catalog = [f"{AT}:glue:{HERE}:catalog", f"{AT}:glue:{HERE}:database/the_database"]
+    for action in ("glue:GetPartitions", "glue:BatchUpdatePartition"):
+        for resource in (*catalog, f"{AT}:glue:{HERE}:table/the_database/snapshots_orders"):
+            assert may("ViewRole", action, resource)
 
 
 def test_the_export_job_writes_its_own_prefixes() -> None:

@@ -28,6 +28,14 @@ GIVEN = {
     "WorkerType": "G.2X",
     "NumberOfWorkers": "11",
     "GlueVersion": "4.0",
+    "ReadMode": "native",
+    "Columns": "User,Book",
+    "Exclude": "Email",
+    "Where": "rating > 1",
+    "TypeConflicts": "columns",
+    "MapsAs": "map",
+    "MaxStructFields": "77",
+    "Compression": "gzip",
     "SnapshotRetentionDays": "90",
     "MaxRetries": "3",
     "TimeoutMinutes": "45",
@@ -154,6 +162,39 @@ def test_a_jobs_arguments_are_its_settings(job: str, names: tuple[str, ...]) -> 
     }
     expected = {f"--{name}": imported.get(name) or GIVEN[name] for name in names}
     assert own_arguments(table().properties(job)) == expected
+
+
+def refused(**parameters: str) -> list[str]:
+    """What CloudFormation says against the parameters, by the template's rules."""
+    stack = table(**{"Columns": "", **parameters})
+    return [
+        assertion["AssertDescription"]
+        for rule in TABLE["Rules"].values()
+        if stack.resolve(rule["RuleCondition"])
+        for assertion in rule["Assertions"]
+        if not stack.resolve(assertion["Assert"])
+    ]
+
+
+@pytest.mark.parametrize(
+    ("parameters", "words"),
+    [
+        ({}, []),
+        ({"Columns": "a"}, ["Columns and Exclude exclude each other"]),
+        ({"Columns": "a", "Exclude": ""}, []),
+        ({"Compression": "zstd"}, []),
+        ({"Compression": "zstd", "GlueVersion": "3.0"}, ["zstd needs Glue 4.0"]),
+        ({"Compression": "zstd", "OutputFormat": "avro"}, ["zstd needs Glue 4.0"]),
+        ({"Compression": "gzip", "OutputFormat": "avro", "GlueVersion": "3.0"}, []),
+        ({"GlueVersion": "2.0", "WorkerType": "G.4X"}, ["Glue 2.0 has no workers but"]),
+        ({"GlueVersion": "2.0", "WorkerType": "G.2X"}, []),
+        ({"GlueVersion": "3.0", "WorkerType": "G.8X"}, []),
+    ],
+)
+def test_what_cannot_work_together_is_refused(parameters: dict[str, str], words: list[str]) -> None:
+    found = refused(**parameters)
+    assert len(found) == len(words)
+    assert all(each.startswith(word) for each, word in zip(found, words, strict=True))
 
 
 def test_the_view_job_asks_for_the_libraries_that_hold_boto3() -> None:
@@ -395,20 +436,3 @@ def test_the_schedules_pattern_refuses_only_what_glue_refuses(refused: str) -> N
     with pytest.raises(ScheduleRefused):
         schedule.check(refused)
     assert not re.search(TABLE["Parameters"]["Schedule"]["AllowedPattern"], refused)
-
-
-@pytest.mark.parametrize(
-    ("version", "worker", "accepted"),
-    [("2.0", "G.2X", True), ("2.0", "G.4X", False), ("3.0", "G.8X", True)],
-)
-def test_a_rule_refuses_workers_that_a_version_lacks(
-    version: str, worker: str, accepted: bool
-) -> None:
-    deployed = table(GlueVersion=version, WorkerType=worker)
-    rules = TABLE["Rules"].values()
-    assert accepted is all(
-        deployed.resolve(assertion["Assert"])
-        for rule in rules
-        if deployed.resolve(rule["RuleCondition"])
-        for assertion in rule["Assertions"]
-    )
