@@ -6,6 +6,7 @@ import csv
 import io
 import json
 import re
+from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 import fastavro
@@ -124,7 +125,7 @@ def _json_objects(content: bytes) -> Iterator[dict[str, Any]]:
     """
     for line in content.splitlines():
         try:
-            found = json.loads(line)
+            found = json.loads(line, parse_float=Decimal)
         except ValueError as error:
             raise BadData(f"HIVE_CURSOR_ERROR: Row is not a valid JSON Object: {error}") from error
         if not isinstance(found, dict):
@@ -140,7 +141,7 @@ def _json_type(value: Any) -> str:
         return "boolean"
     if isinstance(value, int):
         return "int" if -_INT_MAX <= value < _INT_MAX else "bigint"
-    if isinstance(value, float):
+    if isinstance(value, Decimal):
         return "double"
     if isinstance(value, list):
         kinds = [_json_type(each) for each in value] or ["string"]
@@ -196,25 +197,45 @@ def rows(
 
 
 # Columnar files.
-def _by_name(read: Callable[[bytes], pa.Table]) -> Any:
-    def reader(content: bytes, schema: pa.Schema, *_: object) -> pa.Table:
-        found = read(content)
-        names = {name.lower(): position for position, name in enumerate(found.column_names)}
-        arrays = [
-            _folded(found.column(names[field.name])).cast(field.type)
-            if field.name in names
-            else pa.nulls(len(found), field.type)
-            for field in schema
-        ]
-        return pa.Table.from_arrays(arrays, schema=schema)
+def _parquet_rows(content: bytes, schema: pa.Schema, *_: object) -> pa.Table:
+    """Columns by their names, as Athena reads parquet.
 
-    return reader
+    https://docs.aws.amazon.com/athena/latest/ug/handling-schema-updates-chapter.html
+    """
+    found = _parquet(content)
+    return _placed(found, schema, [name.lower() for name in found.column_names])
 
 
-def _folded(column: pa.ChunkedArray) -> pa.ChunkedArray:
-    """The column with its nested fields' names in lower case; a cast finds them by name."""
-    kind = _folded_type(column.type)
-    return pa.chunked_array([chunk.view(kind) for chunk in column.chunks], type=kind)
+def _orc_rows(
+    content: bytes, schema: pa.Schema, serde: Mapping[str, str], _: Mapping[str, str]
+) -> pa.Table:
+    """Columns by their positions, unless the SerDe is told otherwise (same page)."""
+    found = _orc(content)
+    by_name = serde.get("orc.column.index.access", "true").lower() == "false"
+    names = found.column_names if by_name else schema.names[: found.num_columns]
+    return _placed(found, schema, [name.lower() for name in names])
+
+
+def _placed(found: pa.Table, schema: pa.Schema, names: list[str]) -> pa.Table:
+    """The table's columns, by these names, as the columns of the schema; null where it has none."""
+    places = {name: position for position, name in enumerate(names)}
+    arrays = [
+        _as_type(found.column(places[field.name]), field.type)
+        if field.name in places
+        else pa.nulls(len(found), field.type)
+        for field in schema
+    ]
+    return pa.Table.from_arrays(arrays, schema=schema)
+
+
+def _as_type(column: pa.ChunkedArray, kind: pa.DataType) -> pa.ChunkedArray | pa.Array:
+    """The column as that type; fields of structs go by their names, whatever their case."""
+    folded = _folded_type(column.type)
+    if folded == kind:
+        return pa.chunked_array([chunk.view(kind) for chunk in column.chunks], type=kind)
+    if not pa.types.is_nested(kind):
+        return column.cast(kind)
+    return pa.array([_shaped(value, kind, str) for value in column.to_pylist()], kind)
 
 
 def _folded_type(kind: pa.DataType) -> pa.DataType:
@@ -239,21 +260,29 @@ def _records(
 
 def _shaped(value: Any, kind: pa.DataType, text: Callable[[Any], Any]) -> Any:
     """The value as a column of that type holds it: fields by their names in lower case."""
-    if value is None:
-        return None
-    if pa.types.is_string(kind):
+    if value is not None and pa.types.is_nested(kind):
+        return _shaped_nested(value, kind, text)
+    if value is not None and pa.types.is_string(kind):
         return text(value)
-    if pa.types.is_struct(kind) or pa.types.is_map(kind):
-        if not isinstance(value, dict):
-            raise ValueError(f"{value!r} has no fields")
-        if pa.types.is_map(kind):
-            return [(key, _shaped(each, kind.item_type, text)) for key, each in value.items()]
-        found = {name.lower(): each for name, each in value.items()}
+    return float(value) if isinstance(value, Decimal) and pa.types.is_floating(kind) else value
+
+
+def _shaped_nested(value: Any, kind: pa.DataType, text: Callable[[Any], Any]) -> Any:
+    if pa.types.is_map(kind):
+        # Arrow gives a map as pairs.
+        pairs = value if isinstance(value, list) else _fields(value).items()
+        return [(key, _shaped(each, kind.item_type, text)) for key, each in pairs]
+    if pa.types.is_struct(kind):
+        found = {name.lower(): each for name, each in _fields(value).items()}
         return {field.name: _shaped(found.get(field.name), field.type, text) for field in kind}
-    if pa.types.is_list(kind):
-        if not isinstance(value, list):
-            raise ValueError(f"{value!r} is no array")
-        return [_shaped(each, kind.value_type, text) for each in value]
+    if not isinstance(value, list):
+        raise ValueError(f"{value!r} is no array")  # noqa: TRY004 - as of any wrong value
+    return [_shaped(each, kind.value_type, text) for each in value]
+
+
+def _fields(value: Any) -> dict[str, Any]:
+    if not isinstance(value, dict):
+        raise ValueError(f"{value!r} has no fields")  # noqa: TRY004 - as of any wrong value
     return value
 
 
@@ -266,9 +295,19 @@ def _json_text(value: Any) -> str:
 
     As the SerDe does: https://github.com/rcongiu/Hive-JSON-Serde (JavaStringJsonObjectInspector)
     """
-    if isinstance(value, str):
-        return value
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+    return value if isinstance(value, str) else _json_dump(value)
+
+
+def _json_dump(value: Any) -> str:
+    """JSON with the exact text of numbers, which the json module does not write."""
+    if isinstance(value, Decimal):
+        return str(value)
+    if isinstance(value, list):
+        return f"[{','.join(map(_json_dump, value))}]"
+    if isinstance(value, dict):
+        fields = (f"{json.dumps(name)}:{_json_dump(each)}" for name, each in value.items())
+        return f"{{{','.join(fields)}}}"
+    return json.dumps(value, ensure_ascii=False)
 
 
 def _avro_rows(content: bytes, schema: pa.Schema, *_: object) -> pa.Table:
@@ -339,8 +378,8 @@ def _positions(parsed: Iterable[list[str]], schema: pa.Schema) -> pa.Table:
 
 
 _READERS: dict[str, Any] = {
-    "ParquetHiveSerDe": _by_name(_parquet),
-    "OrcSerde": _by_name(_orc),
+    "ParquetHiveSerDe": _parquet_rows,
+    "OrcSerde": _orc_rows,
     "AvroSerDe": _avro_rows,
     "JsonSerDe": _json_rows,
     "OpenCSVSerde": _open_csv,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import re
+from decimal import Decimal
 from typing import Any
 
 import pyarrow as pa
@@ -137,7 +138,7 @@ def view_type(kind: pa.DataType) -> str:
     return _TO_ATHENA.get(name, name)
 
 
-def text(value: Any) -> str | None:
+def text(value: Any) -> str | None:  # noqa: PLR0911 - a type each
     """A value as Athena prints it in a result; None for NULL.
 
     Arrays print as ``[a, b]``, rows and maps as ``{name=value}``:
@@ -149,6 +150,8 @@ def text(value: Any) -> str | None:
         return None
     if isinstance(value, bool):
         return str(value).lower()
+    if isinstance(value, Decimal):
+        return format(value, "f")
     if isinstance(value, dt.datetime):
         zone = "" if value.tzinfo is None else f" {value.tzname()}"
         return value.replace(tzinfo=None).isoformat(" ", "milliseconds") + zone

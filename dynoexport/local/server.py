@@ -22,7 +22,7 @@ from moto.moto_server.werkzeug_app import (
 from werkzeug.serving import make_server
 
 from dynoexport.errors import DynoexportError
-from dynoexport.local import athena, context, glue, resources, stacks
+from dynoexport.local import athena, context, glue, resources, stacks, table_exports
 from dynoexport.local.context import Endpoint
 from dynoexport.local.scheduler import Scheduler
 
@@ -87,7 +87,7 @@ def _listen(port: int) -> BaseWSGIServer:
 
 def install() -> None:
     """Make moto use the services that run; before it is used for anything in this process."""
-    for service in (glue, athena, stacks, resources):
+    for service in (glue, athena, stacks, resources, table_exports):
         service.install()
     # Moto reads its own directory for every request, which takes as long as to answer it.
     modules = tuple(backends.list_of_moto_modules())

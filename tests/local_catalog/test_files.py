@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from decimal import Decimal
 from typing import Any
 
 import fastavro
@@ -313,12 +314,42 @@ def test_what_is_crawled_from_mixed_json_can_be_read() -> None:
 
 
 # --- parquet, orc, avro -------------------------------------------------------------------------
-@pytest.mark.parametrize(("serde", "write"), [(PARQUET, parquet), (ORC, orc)])
+def by_name(serde: dict[str, Any]) -> dict[str, Any]:
+    return {**serde, "Parameters": {"orc.column.index.access": "false"}}
+
+
+@pytest.mark.parametrize(("serde", "write"), [(PARQUET, parquet), (by_name(ORC), orc)])
 def test_columns_are_found_by_name(serde: dict[str, Any], write: Any) -> None:
     """Whatever their order and case; one that the file lacks is null."""
     content = write({"Stars": 4, "User": "Ada", "unasked": 1})
     wanted = {"user": "string", "stars": "bigint", "late": "array<string>"}
     assert read(serde, content, wanted) == [{"user": "Ada", "stars": 4, "late": None}]
+
+
+def test_columns_of_orc_are_found_by_position() -> None:
+    """Whatever their names, unless the SerDe is told to go by them; later ones are null."""
+    content = orc({"a": "Ada", "b": 4})
+    wanted = {"user": "string", "stars": "bigint", "late": "array<string>"}
+    assert read(ORC, content, wanted) == [{"user": "Ada", "stars": 4, "late": None}]
+
+
+def test_decimals_of_json_are_exact() -> None:
+    """They never pass through a double, alone or within."""
+    digits = "12345678901234567890123456789012345.678"
+    content = f'{{"d": {digits}, "l": [{digits}], "s": {digits}, "m": {{"k": "v"}}}}'.encode()
+    wanted = {
+        "d": "decimal(38,3)",
+        "l": "array<decimal(38,3)>",
+        "s": "string",
+        "m": "map<string,string>",
+    }
+    (row,) = read(JSON, content, wanted)
+    assert row == {
+        "d": Decimal(digits),
+        "l": [Decimal(digits)],
+        "s": digits,
+        "m": [("k", "v")],
+    }
 
 
 @pytest.mark.parametrize(("serde", "write"), [(PARQUET, parquet), (ORC, orc)])

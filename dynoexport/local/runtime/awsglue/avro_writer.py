@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
     from pyspark.sql import DataFrame
 
+_CODECS = ("null", "snappy", "deflate")
 _PRIMITIVES: dict[type[types.DataType], Any] = {
     types.StringType: "string",
     types.LongType: "long",
@@ -27,8 +28,15 @@ _PRIMITIVES: dict[type[types.DataType], Any] = {
 }
 
 
-def write(frame: DataFrame, path: str) -> None:
-    """One file for each partition that has rows, under ``path`` (``s3://bucket/prefix/``)."""
+def write(frame: DataFrame, path: str, codec: str) -> None:
+    """One file for each partition that has rows, under ``path`` (``s3://bucket/prefix/``).
+
+    Raises:
+        NotImplementedError: Glue does not write avro with that codec
+            (https://docs.aws.amazon.com/glue/latest/dg/aws-glue-programming-etl-format-avro-home.html).
+    """
+    if codec not in _CODECS:
+        raise NotImplementedError(f"Glue writes avro with {', '.join(_CODECS)}, not {codec!r}")
     schema = record_schema(frame.schema, "topLevelRecord")
     url = urlsplit(path)
     bucket, prefix = url.netloc, url.path.strip("/")
@@ -42,7 +50,7 @@ def write(frame: DataFrame, path: str) -> None:
             return
         key = f"{prefix}/part-{number:05d}-{uuid.uuid4()}.avro"
         with tempfile.TemporaryFile() as file:
-            fastavro.writer(file, schema, _chain(first, records), codec="deflate")
+            fastavro.writer(file, schema, _chain(first, records), codec=codec)
             file.seek(0)
             boto3.client("s3").upload_fileobj(file, bucket, key)
         yield key

@@ -78,7 +78,7 @@ class _Writer:
             lines = self._glue_ctx.spark_session.createDataFrame(rows, "value string")
             lines.write.mode("append").text(path)
         elif format == "avro":
-            avro_writer.write(frame.toDF(), path)
+            avro_writer.write(frame.toDF(), path, connection_options.get("compression", "null"))
         else:
             raise NotImplementedError(
                 f"the local endpoint writes DynamicFrames as 'json' and 'avro', not as {format!r}"

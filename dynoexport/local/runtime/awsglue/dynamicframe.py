@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from awsglue.context import GlueContext
     from pyspark import RDD
@@ -34,6 +34,24 @@ class DynamicFrame:
             glue_ctx, lambda: dataframe.rdd.map(lambda row: row.asDict(True)), dataframe, name
         )
 
+    def select_fields(self, paths: Sequence[str]) -> DynamicFrame:
+        """Only these attributes."""
+        wanted = frozenset(map(_attribute, paths))
+        return self._kept(lambda name: name in wanted)
+
+    def drop_fields(self, paths: Sequence[str]) -> DynamicFrame:
+        """All but these attributes."""
+        unwanted = frozenset(map(_attribute, paths))
+        return self._kept(lambda name: name not in unwanted)
+
+    def _kept(self, keep: Callable[[str], bool]) -> DynamicFrame:
+        def records() -> RDD[dict[str, Any]]:
+            return self.records().map(
+                lambda record: {name: record[name] for name in record if keep(name)}
+            )
+
+        return DynamicFrame(self.glue_ctx, records, name=self.name)
+
     def json_lines(self) -> RDD[str]:
         return self.records().map(to_json)
 
@@ -50,6 +68,15 @@ class DynamicFrame:
 
     def count(self) -> int:
         return self.records().count()
+
+
+def _attribute(path: str) -> str:
+    """The attribute that a path names; in backticks a dot is part of the name."""
+    if path.startswith("`") and path.endswith("`"):
+        return path[1:-1]
+    if "." in path:
+        raise NotImplementedError(f"the local endpoint selects no nested field: {path}")
+    return path
 
 
 def to_json(record: dict[str, Any]) -> str:

@@ -1,0 +1,118 @@
+"""DynamoDB's point-in-time exports, in the layout that AWS documents; moto writes one file only.
+
+https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/S3DataExport.Output.html
+"""
+
+from __future__ import annotations
+
+import base64
+import gzip
+import hashlib
+import json
+import time
+import uuid
+from datetime import datetime, timezone
+from typing import Any
+
+from moto.dynamodb import models
+from moto.dynamodb.models.table_export import TableExport
+from moto.dynamodb.models.utilities import dynamo_json_dump
+
+# AWS writes a file for each partition of the table, an empty one for an empty partition.
+_FILES = 4
+
+
+def install() -> None:
+    """Make moto's exports look like those of AWS."""
+    setattr(models, "TableExport", Export)  # noqa: B010 - moto declares it as final
+
+
+class Export(TableExport):
+    """An export to ``<prefix>/AWSDynamoDB/<id>/``: manifests, their checksums, and data files."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**options)
+        self.daemon = True
+        self._id = f"{time.time_ns() // 1_000_000:014d}-{uuid.uuid4().hex[:8]}"
+        self.arn = f"{self.table.table_arn}/export/{self._id}"
+        self._start = datetime.now(timezone.utc)
+        self._end: datetime | None = None
+        prefix = (self.s3_prefix or "").strip("/")
+        self._root = f"{prefix}/AWSDynamoDB/{self._id}".lstrip("/")
+
+    def _backup_to_s3_file(self, s3_backend: Any) -> None:
+        def put(name: str, content: bytes) -> None:
+            s3_backend.put_object(
+                bucket_name=self.s3_bucket, key_name=f"{self._root}/{name}", value=content
+            )
+
+        def put_manifest(name: str, content: str) -> None:
+            put(f"{name}.json", content.encode())
+            put(f"{name}.checksum", _md5(content.encode()).encode())
+
+        put("_started", b"")
+        files = [self._put_data(put, lines) for lines in self._partitions()]
+        put_manifest("manifest-files", "\n".join(map(json.dumps, files)) + "\n")
+        self._end = datetime.now(timezone.utc)
+        put_manifest("manifest-summary", json.dumps(self._summary()))
+        self.status = "COMPLETED"
+
+    def _partitions(self) -> list[list[str]]:
+        """The items as lines, by the hash of their keys; the last partition is empty."""
+        partitions: list[list[str]] = [[] for _ in range(_FILES)]
+        for item in self.table.all_items():
+            line = dynamo_json_dump(item.to_json(root_attr_name="Item"))
+            key = f"{item.hash_key}".encode()
+            place = int.from_bytes(hashlib.sha256(key).digest()[:4], "big") % (_FILES - 1)
+            partitions[place].append(line)
+            self.item_count += 1
+            self.processed_bytes += item.size()
+        return partitions
+
+    def _put_data(self, put: Any, lines: list[str]) -> dict[str, Any]:
+        content = gzip.compress("".join(f"{line}\n" for line in lines).encode())
+        name = f"data/{uuid.uuid4().hex[:28]}.json.gz"
+        put(name, content)
+        return {
+            "itemCount": len(lines),
+            "md5Checksum": _md5(content),
+            "etag": hashlib.md5(content).hexdigest(),  # noqa: S324 - S3's own
+            "dataFileS3Key": f"{self._root}/{name}",
+        }
+
+    def _summary(self) -> dict[str, Any]:
+        return {
+            "version": "2023-08-01",
+            "exportArn": self.arn,
+            "startTime": _iso(self._start),
+            "endTime": _iso(self._end or self._start),
+            "tableArn": self.table.table_arn,
+            "tableId": str(uuid.uuid5(uuid.NAMESPACE_URL, self.table.table_arn)),
+            "exportTime": _iso(self._start),
+            "s3Bucket": self.s3_bucket,
+            "s3Prefix": self.s3_prefix,
+            "s3SseAlgorithm": "AES256",
+            "s3SseKmsKeyId": None,
+            "manifestFilesS3Key": f"{self._root}/manifest-files.json",
+            "billedSizeBytes": self.processed_bytes,
+            "itemCount": self.item_count,
+            "outputFormat": self.export_format,
+            "exportType": self.export_type,
+        }
+
+    def response(self) -> dict[str, Any]:
+        """The ExportDescription."""
+        found = {**super().response(), "StartTime": self._start, "ExportTime": self._start}
+        if self._end is not None:
+            found["EndTime"] = self._end
+            found["ExportManifest"] = f"{self._root}/manifest-summary.json"
+        return {key: value for key, value in found.items() if value is not None}
+
+
+def _md5(content: bytes) -> str:
+    digest = hashlib.md5(content).digest()  # noqa: S324 - what AWS states
+    return base64.b64encode(digest).decode()
+
+
+def _iso(moment: datetime) -> str:
+    return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")

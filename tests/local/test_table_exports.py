@@ -1,0 +1,106 @@
+"""DynamoDB's own exports on the endpoint, in the layout that AWS documents."""
+
+from __future__ import annotations
+
+import base64
+import gzip
+import hashlib
+import json
+import time
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from botocore.exceptions import ClientError
+
+if TYPE_CHECKING:
+    from dynoexport.local.context import Endpoint
+
+pytestmark = pytest.mark.endpoint
+BUCKET, TABLE = "table-exports", "Exported"
+
+
+@pytest.fixture(scope="module")
+def dynamodb(endpoint: Endpoint) -> Any:
+    """A table of five items, with recovery, and a bucket."""
+    endpoint.client("s3").create_bucket(Bucket=BUCKET)
+    client = endpoint.client("dynamodb")
+    client.create_table(
+        TableName=TABLE,
+        KeySchema=[{"AttributeName": "id", "KeyType": "HASH"}],
+        AttributeDefinitions=[{"AttributeName": "id", "AttributeType": "S"}],
+        BillingMode="PAY_PER_REQUEST",
+    )
+    for number in range(5):
+        item = {"id": {"S": f"{number}"}, "b": {"B": b"\x00\xff"}, "n": {"NS": ["1", "2.5"]}}
+        client.put_item(TableName=TABLE, Item=item)
+    client.update_continuous_backups(
+        TableName=TABLE, PointInTimeRecoverySpecification={"PointInTimeRecoveryEnabled": True}
+    )
+    return client
+
+
+def export(dynamodb: Any, table: str = TABLE, **options: str) -> dict[str, Any]:
+    """Export to the end; the description."""
+    arn = dynamodb.describe_table(TableName=table)["Table"]["TableArn"]
+    given = {"S3Bucket": BUCKET, "S3Prefix": "some/where", **options}
+    found = dynamodb.export_table_to_point_in_time(TableArn=arn, **given)["ExportDescription"]
+    while found["ExportStatus"] == "IN_PROGRESS":
+        time.sleep(0.02)
+        answer = dynamodb.describe_export(ExportArn=found["ExportArn"])
+        found = answer["ExportDescription"]
+    return dict(found)
+
+
+def md5(content: bytes) -> str:
+    return base64.b64encode(hashlib.md5(content).digest()).decode()
+
+
+def test_an_export_consists_of_manifests_and_data(endpoint: Endpoint, dynamodb: Any) -> None:
+    """Every checksum is right, every item is there once, and an empty partition has a file."""
+    s3 = endpoint.client("s3")
+
+    def read(key: str) -> bytes:
+        return bytes(s3.get_object(Bucket=BUCKET, Key=key)["Body"].read())
+
+    done = export(dynamodb)
+    arn = dynamodb.describe_table(TableName=TABLE)["Table"]["TableArn"]
+    assert done["ExportStatus"] == "COMPLETED"
+    assert done["ExportArn"].startswith(f"{arn}/export/")
+    assert done["ItemCount"] == 5
+    summary_key = done["ExportManifest"]
+    root = f"some/where/AWSDynamoDB/{done['ExportArn'].rpartition('/')[2]}/"
+    assert summary_key == f"{root}manifest-summary.json"
+    summary = json.loads(read(summary_key))
+    assert read(f"{root}manifest-summary.checksum").decode() == md5(read(summary_key))
+    files_key = summary["manifestFilesS3Key"]
+    assert read(f"{root}manifest-files.checksum").decode() == md5(read(files_key))
+    files = [json.loads(line) for line in read(files_key).splitlines()]
+    assert sum(file["itemCount"] for file in files) == summary["itemCount"] == 5
+    assert 0 in {file["itemCount"] for file in files}
+    items = []
+    for file in files:
+        content = read(file["dataFileS3Key"])
+        assert file["md5Checksum"] == md5(content)
+        assert file["dataFileS3Key"].startswith(f"{root}data/")
+        lines = gzip.decompress(content).splitlines()
+        assert len(lines) == file["itemCount"]
+        items += [json.loads(line)["Item"] for line in lines]
+    assert sorted(item["id"]["S"] for item in items) == list("01234")
+    assert {item["b"]["B"] for item in items} == {"AP8="}
+    assert all(sorted(item["n"]["NS"]) == ["1", "2.5"] for item in items)
+
+
+def test_a_table_without_recovery_is_refused(dynamodb: Any) -> None:
+    dynamodb.create_table(
+        TableName="NotExported",
+        KeySchema=[{"AttributeName": "id", "KeyType": "HASH"}],
+        AttributeDefinitions=[{"AttributeName": "id", "AttributeType": "S"}],
+        BillingMode="PAY_PER_REQUEST",
+    )
+    with pytest.raises(ClientError, match="PointInTimeRecoveryUnavailableException"):
+        export(dynamodb, "NotExported")
+
+
+def test_a_missing_bucket_fails_the_export(dynamodb: Any) -> None:
+    failed = export(dynamodb, S3Bucket="no-such-bucket-here")
+    assert (failed["ExportStatus"], failed["FailureCode"]) == ("FAILED", "S3NoSuchBucket")
