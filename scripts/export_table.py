@@ -1147,10 +1147,10 @@ def merge_profiles(
     return ((name, profile.dump()) for name, profile in profiles.items())
 
 
-def rank(pair: tuple[str, tuple[Any, ...]]) -> tuple[int, str]:
-    """The attributes that most items have come first, of equals the first by name."""
+def rank(pair: tuple[str, tuple[Any, ...]], known: frozenset[str]) -> tuple[bool, int, str]:
+    """Known attributes come first, then those that most items have, of equals the first by name."""
     name, (counts, *_) = pair
-    return -sum(counts.values()), name
+    return name not in known, -sum(counts.values()), name
 
 
 def profile_all(
@@ -1161,23 +1161,22 @@ def profile_all(
     One pass in the executors. The driver gets the profiles of ``MAX_COLUMNS`` attributes, or of
     as many as are ``known``, however many there are.
     """
-    known = frozenset(known)
+    own = frozenset(known)
+    room = max(0, MAX_COLUMNS - len(own))
     parts = min(items.getNumPartitions(), PROFILE_PARTS_MAX)
     merged = (
         items.mapPartitions(partial(profile_items, limit=limit))
         .partitionBy(parts)
         .mapPartitions(partial(merge_profiles, limit=limit))
-        .cache()
     )
-    kept = dict(merged.filter(lambda pair: pair[0] == ITEMS or pair[0] in known).collect())
+    first = own | {ITEMS}
+    ranked = merged.takeOrdered(len(first) + room + 1, key=partial(rank, known=first))
+    kept = dict(pair for pair in ranked if pair[0] in first)
+    others = [pair for pair in ranked if pair[0] not in first]
     number = kept.pop(ITEMS)[0]["M"]
-    room = max(0, MAX_COLUMNS - len(known))
-    others = merged.filter(lambda pair: pair[0] != ITEMS and pair[0] not in known)
-    ranked = others.takeOrdered(room + 1, key=rank)
-    merged.unpersist()
-    profiles = {**kept, **dict(ranked[:room])}
+    profiles = {**kept, **dict(others[:room])}
     loaded = {name: Profile.load(dumped) for name, dumped in profiles.items()}
-    return number, loaded, len(ranked) > room
+    return number, loaded, len(others) > room
 
 
 # --- types ----------------------------------------------------------------------------------------
@@ -2278,9 +2277,7 @@ def read_and_write(
         how = "" if settings.reader == "export" else f" in {plan.splits:,} splits"
         with timed(f"read the table by {settings.reader}{how}"):
             lines = read_table(glue_context, settings, clients, places, plan)
-        return write_snapshot(
-            glue_context, settings, clients.s3, places, lines, history=history
-        )
+        return write_snapshot(glue_context, settings, clients.s3, places, lines, history=history)
     except BaseException:
         clear_if_possible(clients.s3, places.bucket, places.snapshot)
         raise

@@ -115,8 +115,6 @@ TYPES = {
 }
 METHODS = {
     # SparkSession, SparkContext, RDD
-    "cache": "0.7",
-    "collect": "0.7",
     "createDataFrame": "2.0",
     "defaultParallelism": "0.7",
     "filter": "0.7",
@@ -131,7 +129,6 @@ METHODS = {
     "sum": "0.7",
     "take": "0.7",
     "takeOrdered": "1.0",
-    "unpersist": "0.9",
     # DataFrameReader, DataFrameWriter
     "format": "1.4",
     "load": "1.4",
