@@ -3,6 +3,7 @@
 PYTHON ?= python3
 FORMAT ?= parquet
 GLUE_VERSION ?=
+TABLES ?= 500
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -11,7 +12,7 @@ LOCAL := $(VENV)/.local-installed
 TEST := $(VENV)/.test-installed
 
 .DEFAULT_GOAL := help
-.PHONY: help demo templates test lint bench clean
+.PHONY: help demo templates test test-deep lint bench clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -25,6 +26,9 @@ templates: $(LOCAL) ## Write templates/*.yaml (GLUE_VERSION=... changes the defa
 test: lint ## Lint, types, template drift and all tests
 	@$(BIN)/dynoexport templates --output-dir templates --check
 	$(BIN)/pytest -n 2 --dist loadfile
+
+test-deep: $(TEST) ## All that takes long: 500 generated tables in every format (TABLES=...)
+	DYNOEXPORT_TABLES=$(TABLES) $(BIN)/pytest -n 2 -m "deep or not deep" tests/types
 
 lint: $(TEST) ## Lint and types only
 	$(BIN)/ruff check .

@@ -163,7 +163,11 @@ def merge(one: str, other: str) -> str:
     if one in _WIDER and other in _WIDER:
         return max(one, other, key=_WIDER.index)
     if one.startswith("struct<") and other.startswith("struct<"):
-        left, right = hive.to_arrow(one), hive.to_arrow(other)
+        try:
+            left, right = hive.to_arrow(one), hive.to_arrow(other)
+        except ValueError:
+            # Keys that no Hive type can name: {}, or a key with a bracket in it.
+            return "string"
         fields = {field.name: hive.from_arrow(field.type) for field in left}
         for field in right:
             kind = hive.from_arrow(field.type)

@@ -99,10 +99,23 @@ def test_the_elements_of_a_list_arrive_as_text() -> None:
     assert record({"list": {"L": elements}}) == {"list": ["a", "1", "true", '{"k": 2}']}
 
 
-def test_text_truth_and_bytes_arrive_as_they_are() -> None:
-    """An empty text is a text."""
-    item: dict[str, Any] = {"s": {"S": ""}, "b": {"BOOL": False}, "raw": {"B": b"\x00\xff"}}
-    assert record(item) == {"s": "", "b": False, "raw": b"\x00\xff"}
+def test_text_and_truth_arrive_as_they_are_and_binary_as_base64() -> None:
+    """An empty text is a text; binary is base64 in sets and lists, too."""
+    raw = b"\x00\xff"
+    item: dict[str, Any] = {
+        "s": {"S": ""},
+        "b": {"BOOL": False},
+        "raw": {"B": raw},
+        "set": {"BS": [raw]},
+        "list": {"L": [{"B": raw}, {"L": [{"B": raw}]}]},
+    }
+    assert record(item) == {
+        "s": "",
+        "b": False,
+        "raw": "AP8=",
+        "set": ["AP8="],
+        "list": ["AP8=", '["AP8="]'],
+    }
 
 
 @pytest.fixture(scope="module")

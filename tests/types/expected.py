@@ -18,6 +18,8 @@ Item = dict[str, Value]
 # A type: ("bigint",), ("decimal", scale), ("array", type), ("struct", ((key, name, type), ...)).
 Kind = tuple[Any, ...]
 
+# What XML cannot hold: https://www.w3.org/TR/xml/#charsets
+UNHOLDABLE = "[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]"
 STRING: Kind = ("string",)
 MAP: Kind = ("map",)
 FAMILIES = {"S": "s", "N": "n", "D": "n", "BOOL": "bool", "B": "b", "M": "m"}
@@ -62,7 +64,9 @@ def elements(value: Value) -> list[Value]:
     kind = code(value)
     if kind == "L":
         return list(content(value))
-    in_order = sorted(content(value), key=Decimal if kind == "NS" else b64 if kind == "BS" else None)
+    in_order = sorted(
+        content(value), key=Decimal if kind == "NS" else b64 if kind == "BS" else None
+    )
     return [{kind[0]: each} for each in in_order]
 
 
@@ -70,7 +74,7 @@ def b64(blob: bytes) -> str:
     return base64.b64encode(blob).decode()
 
 
-def as_json(value: Value) -> str:
+def as_json(value: Value) -> str:  # noqa: PLR0911 - a type each
     """A value as JSON text, under DynamoDB's own names."""
     kind, held = code(value), content(value)
     if kind == "NULL":
@@ -153,7 +157,7 @@ def map_kind(values: list[Value], rules: Rules) -> Kind:
 
 def hive(kind: Kind, fmt: str = "parquet") -> str:
     """The catalog's name of a type."""
-    if fmt == "csv" or (fmt == "json" and kind == ("binary",)):
+    if fmt in {"csv", "text"} or (fmt == "json" and kind == ("binary",)):
         return "string"
     if kind[0] == "decimal":
         return f"decimal(38,{kind[1]})"
@@ -218,12 +222,14 @@ def row(item: Item, of: list[Column], fmt: str) -> dict[str, Any]:
 def cell(value: Value | None, column: Column, fmt: str) -> Any:
     if value is None or is_null(value) or column.family not in {"", FAMILIES[code(value)]}:
         return "" if fmt == "csv" else None
+    if fmt == "text":
+        return re.sub(UNHOLDABLE, "\ufffd", as_text(value) or "")
     if fmt == "csv":
         return (as_text(value) or "").replace("\n", "\\n").replace("\r", "\\r")
     return shown(value, column.kind, fmt)
 
 
-def shown(value: Value | None, kind: Kind, fmt: str) -> Any:
+def shown(value: Value | None, kind: Kind, fmt: str) -> Any:  # noqa: PLR0911 - a type each
     """A value of a type, as Python values: maps as sorted pairs."""
     if value is None or is_null(value):
         return None

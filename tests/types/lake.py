@@ -55,6 +55,9 @@ def make_spark(endpoint: Endpoint, port: int) -> Any:
         .config("spark.driver.memory", "1g")
         .config("spark.sql.shuffle.partitions", "2")
         .config("spark.sql.codegen.wholeStage", "false")
+        .config("spark.sql.adaptive.enabled", "false")
+        .config("spark.ui.showConsoleProgress", "false")
+        .config("spark.driver.extraJavaOptions", "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC")
         .config("spark.hadoop.mapreduce.fileoutputcommitter.algorithm.version", "2")
         .config(
             "spark.hadoop.fs.s3.impl", "org.apache.hadoop.fs.viewfs.ViewFileSystemOverloadScheme"
@@ -257,6 +260,18 @@ class Lake:
         self.workflow = f"types-{next(_numbers)}"
         self.glue.create_workflow(Name=self.workflow)
         self._clock = datetime(2026, 1, 1, tzinfo=timezone.utc)
+
+    @property
+    def bucket(self) -> str:
+        return BUCKET
+
+    def keys(self, prefix: str) -> dict[str, int]:
+        """Bytes by key."""
+        pages = self.s3.get_paginator("list_objects_v2").paginate(Bucket=BUCKET, Prefix=prefix)
+        return {each["Key"]: each["Size"] for page in pages for each in page.get("Contents", ())}
+
+    def content(self, key: str) -> bytes:
+        return bytes(self.s3.get_object(Bucket=BUCKET, Key=key)["Body"].read())
 
     def now(self) -> datetime:
         """A minute later with every look, so that no snapshot waits for the next one's name."""

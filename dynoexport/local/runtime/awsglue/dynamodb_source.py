@@ -2,11 +2,13 @@
 
 It treats types as the real source was measured to do (awslabs/amazon-dynamodb-tools #184 and
 #221): sets arrive as arrays, elements of lists as text, numbers as long or double and never as
-decimal, NULL not at all. A laptop then shows the losses that the cloud would.
+decimal, binary as base64 text, NULL not at all. A laptop then shows the losses that the cloud
+would.
 """
 
 from __future__ import annotations
 
+import base64
 import json
 import math
 import time
@@ -82,15 +84,17 @@ def record(item: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
 
 def _value(attribute: Mapping[str, Any]) -> Any:
     ((code, value),) = attribute.items()
-    if code == "N":
-        return _number(value)
-    if code == "NS":
-        return [_number(element) for element in value]
-    if code == "M":
-        return record(value)
+    if code in _SCALARS:
+        return _SCALARS[code](value)
+    if code in _SETS:
+        return [_SETS[code](element) for element in value]
     if code == "L":
         return [_text(_value(element)) for element in value if "NULL" not in element]
     return value
+
+
+def _base64(content: bytes) -> str:
+    return base64.b64encode(content).decode()
 
 
 def _number(text: str) -> int | float:
@@ -102,4 +106,8 @@ def _number(text: str) -> int | float:
 
 
 def _text(value: Any) -> str:
-    return value if isinstance(value, str) else json.dumps(value, default=str)
+    return value if isinstance(value, str) else json.dumps(value)
+
+
+_SCALARS: dict[str, Callable[[Any], Any]] = {"N": _number, "B": _base64, "M": record}
+_SETS: dict[str, Callable[[Any], Any]] = {"NS": _number, "BS": _base64}

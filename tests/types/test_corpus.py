@@ -1,0 +1,104 @@
+"""Troubles of real tables, one in each file of tests/corpus, with the schema they are to get."""
+
+from __future__ import annotations
+
+import base64
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import expected
+import pytest
+from lake import KEY
+
+if TYPE_CHECKING:
+    from lake import Lake
+
+CORPUS = sorted(Path(__file__).parents[1].joinpath("corpus").glob("*.json"))
+
+
+def load(path: Path) -> dict[str, Any]:
+    """The case; binary, which JSON cannot hold, from base64."""
+    case: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    case["items"] = [
+        {name: with_binary(value) for name, value in item.items()} for item in case["items"]
+    ]
+    return case
+
+
+def with_binary(value: dict[str, Any]) -> dict[str, Any]:
+    ((code, held),) = value.items()
+    if code == "B":
+        return {"B": base64.b64decode(held)}
+    if code == "BS":
+        return {"BS": [base64.b64decode(each) for each in held]}
+    if code == "L":
+        return {"L": [with_binary(each) for each in held]}
+    if code == "M":
+        return {"M": {name: with_binary(each) for name, each in held.items()}}
+    return value
+
+
+def rules_of(case: dict[str, Any]) -> expected.Rules:
+    given = case.get("settings", {})
+    return expected.Rules(
+        given.get("TypeConflicts", "string"),
+        given.get("MapsAs", "struct"),
+        int(given.get("MaxStructFields", "200")),
+    )
+
+
+def schema(columns: list[dict[str, Any]]) -> list[tuple[str, str, str]]:
+    return [(each["name"], each["type"], each["attribute"]) for each in columns]
+
+
+@pytest.mark.parametrize("path", CORPUS, ids=lambda path: path.stem)
+def test_the_oracle_knows_the_case(path: Path) -> None:
+    """Else the generated tables would be compared with a wrong map."""
+    case = load(path)
+    found = expected.columns(case["items"], rules_of(case))
+    assert [(c.name, expected.hive(c.kind), c.attribute) for c in found] == schema(case["schema"])
+
+
+@pytest.mark.parametrize("path", CORPUS, ids=lambda path: path.stem)
+def test_a_trouble_of_a_real_table(lake: Lake, path: Path) -> None:
+    """Schema as written in the file; rows, catalog and comments as the document says."""
+    case = load(path)
+    table = lake.table("parquet", case["items"], **case.get("settings", {}))
+    manifest = table.run()
+    assert schema(manifest["schema"]) == schema(case["schema"])
+    columns = expected.columns(case["items"], rules_of(case))
+    rows = [expected.row(item, columns, "parquet") for item in table.scan()]
+    assert {row[KEY]: row for row in table.view()} == {row[KEY]: row for row in rows}
+    assert [(each["Name"], each["Type"]) for each in table.catalog()] == [
+        (each["name"], each["type"]) for each in case["schema"]
+    ]
+    comments = [each["attribute"].replace("\n", "\ufffd") for each in case["schema"]]
+    assert [each["Comment"] for each in table.catalog()] == comments
+
+
+def test_an_item_of_400_kb(lake: Lake) -> None:
+    """As large as DynamoDB takes it, beside a small one."""
+    items = [{"id": {"S": "1"}, "t": {"S": "\u00e4" * 190_000}}, {"id": {"S": "2"}}]
+    table = lake.table("orc", items)
+    table.run()
+    assert {row["id"]: row["t"] for row in table.view()} == {"1": "\u00e4" * 190_000, "2": None}
+
+
+def test_more_attributes_than_columns(lake: Lake) -> None:
+    """The rarest share a map; of equals the last by name."""
+    many = {f"a{number:04}": {"N": "1"} for number in range(1_005)}
+    items = [{"id": {"S": "1"}, **many}, {"id": {"S": "2"}, "a1004": {"N": "2"}}]
+    table = lake.table("json", items)
+    manifest = table.run()
+    names = [each["name"] for each in manifest["schema"]]
+    assert len(names) == 1_001
+    assert names[-1] == "other_attributes"
+    assert {"id", "a0997", "a1004"} <= set(names)
+    first, second = sorted(table.view(), key=lambda row: row["id"])
+    rest = [(f"a{number:04}", "1") for number in range(998, 1_004)]
+    assert first["other_attributes"] == rest
+    assert (second["other_attributes"], second["a1004"]) == (None, 2)
+    assert manifest["warnings"] == [
+        "more than 1,000 attributes: the rarest are in other_attributes"
+    ]

@@ -1,0 +1,222 @@
+"""Generated tables go out in every format and come back through catalog and view, item by item."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING, Any
+from xml.etree import ElementTree as ET
+
+import expected
+import pytest
+import tables
+from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import strategies as st
+from lake import QUERYABLE
+
+if TYPE_CHECKING:
+    from lake import Lake, Table
+
+# How many generated tables: `make test-deep` asks for 500, in parts that can run side by side.
+# There five of them share a DynamoDB table, under attributes of their own, and so a run's time.
+TABLES = int(os.environ.get("DYNOEXPORT_TABLES", "3"))
+DEEP = "DYNOEXPORT_TABLES" in os.environ
+PARTS, AT_ONCE = (10, 5) if DEEP else (1, 1)
+
+generated = settings(
+    max_examples=-(-TABLES // (PARTS * AT_ONCE)),
+    deadline=None,
+    derandomize=not DEEP,
+    print_blob=True,
+    phases=[Phase.explicit, Phase.reuse, Phase.generate, *([Phase.shrink] if DEEP else [])],
+    suppress_health_check=list(HealthCheck),
+)
+
+
+def check(table: Table, rules: expected.Rules, **settings: str) -> dict[str, Any]:
+    """Export and compare with what boto3 scans; the manifest."""
+    manifest = table.run(**settings)
+    items = table.scan()
+    if settings.get("ReadMode") == "connector":
+        items = [expected.through_connector(item) for item in items]
+    columns = expected.columns(items, rules)
+    schema = [(each["name"], each["type"], each["attribute"]) for each in manifest["schema"]]
+    told = "text" if table.format == "xml" else table.format
+    assert schema == [
+        (each.name, expected.hive(each.kind, told), each.attribute) for each in columns
+    ]
+    rows = [expected.row(item, columns, told) for item in items]
+    assert by_id(read(table, manifest)) == by_id(rows)
+    assert manifest["items"] == len(items)
+    return manifest
+
+
+def by_id(rows: list[dict[str, Any]]) -> dict[str, dict[str, Any]]:
+    return {row["id"]: row for row in rows}
+
+
+def read(table: Table, manifest: dict[str, Any]) -> list[dict[str, Any]]:
+    """Through the view; xml, which Athena cannot read, from its files."""
+    if table.format != "xml":
+        return table.view()
+    names = [each["name"] for each in manifest["schema"]]
+    rows = []
+    for content in table.contents(manifest):
+        for item in ET.fromstring(content):
+            held = {element.tag: element.text or "" for element in item}
+            rows.append({name: held.get(name) for name in names})
+    return rows
+
+
+rules_drawn = st.builds(
+    expected.Rules,
+    type_conflicts=st.sampled_from(["string", "columns"]),
+    maps_as=st.sampled_from(["struct", "struct", "map"]),
+    max_struct_fields=st.sampled_from([2, 200]),
+)
+
+
+@pytest.mark.parametrize("_part", range(PARTS))
+@generated
+@given(items=tables.side_by_side(AT_ONCE), rules=rules_drawn, data=st.data())
+def test_nothing_is_lost(
+    lake: Lake, _part: int, items: list[tables.Item], rules: expected.Rules, data: st.DataObject
+) -> None:
+    """By ``native`` in each format, in 1 or 7 segments; by ``connector`` but for its losses."""
+    table = lake.table("parquet", items)
+    given = {
+        "TypeConflicts": rules.type_conflicts,
+        "MapsAs": rules.maps_as,
+        "MaxStructFields": str(rules.max_struct_fields),
+    }
+    for fmt in (*QUERYABLE, "xml"):
+        splits = data.draw(st.sampled_from(["1", "7"]), label=f"splits of {fmt}")
+        check(lake.same_table(table, fmt), rules, Splits=splits, **given)
+    fmt = data.draw(st.sampled_from(QUERYABLE), label="format of the connector")
+    lossy = lake.same_table(lake.table(fmt, items), fmt)
+    check(lossy, rules, ReadMode="connector", Splits="7", **given)
+
+
+HOSTILE: list[tables.Item] = [
+    {"id": {"S": "1"}, "n": {"N": "1"}, "mix": {"N": "1E+125"}, "b": {"BS": [b"", b"\xff"]}},
+    {"id": {"S": "2"}, "n": {"N": "0.5"}, "mix": {"M": {"x": {"NULL": True}}}},
+    {"id": {"S": "3"}, "l": {"L": [{"M": {"k": {"S": "\n"}}}]}, "s": {"S": 'a,"b\\'}},
+    *({"id": {"S": str(number)}, "Email": {"S": "x@y.z"}} for number in range(4, 30)),
+]
+
+
+def with_recovery(lake: Lake, table: Table) -> Table:
+    lake.dynamodb.update_continuous_backups(
+        TableName=table.name,
+        PointInTimeRecoverySpecification={"PointInTimeRecoveryEnabled": True},
+    )
+    return table
+
+
+@pytest.mark.parametrize("fmt", ["parquet", "json"])
+def test_native_and_export_give_the_same(lake: Lake, fmt: str) -> None:
+    """Schema and rows, whatever the order in which the items come."""
+    table = with_recovery(lake, lake.table(fmt, HOSTILE))
+    native = check(table, expected.Rules(), ReadMode="native", Splits="7")
+    rows = by_id(table.snapshot(native["snapshot_timestamp"]))
+    exported = check(table, expected.Rules(), ReadMode="export")
+    assert exported["schema"] == native["schema"]
+    assert by_id(table.snapshot(exported["snapshot_timestamp"])) == rows
+    assert (native["read"]["reader"], exported["read"]["reader"]) == ("native", "export")
+
+
+def test_an_export_of_an_empty_table_is_empty(lake: Lake) -> None:
+    table = with_recovery(lake, lake.table("parquet", []))
+    manifest = table.run(ReadMode="export")
+    assert (manifest["items"], manifest["files"], manifest["schema"]) == (0, [], [])
+
+
+@pytest.mark.parametrize("harm", ["data", "manifest-files"])
+def test_an_export_that_was_tampered_with_is_refused(
+    lake: Lake, monkeypatch: pytest.MonkeyPatch, harm: str
+) -> None:
+    """Every checksum is looked at; nothing of such a snapshot stays."""
+    import export_table
+
+    table = with_recovery(lake, lake.table("parquet", HOSTILE))
+    wait = export_table.export_done
+
+    def tampered(*arguments: Any) -> Any:
+        done = wait(*arguments)
+        root = done["ExportManifest"].rpartition("/")[0]
+        keys = lake.keys(f"{root}/{harm}")
+        key = next(key for key in keys if key.endswith((".json", ".gz")) and keys[key] > 30)
+        lake.s3.put_object(Bucket=lake.bucket, Key=key, Body=b"other\n")
+        return done
+
+    monkeypatch.setattr(export_table, "export_done", tampered)
+    with pytest.raises(export_table.ExportFailed, match="is not what"):
+        table.run(ReadMode="export")
+    assert lake.keys(f"parquet/{table.name}/") == {}
+    assert lake.keys(f"glue-temp-dir/parquet/{table.name}/") == {}
+
+
+# --- less than everything ---------------------------------------------------------------------
+SECRET = "ada@example.org"
+
+
+@pytest.mark.parametrize("reader", ["connector", "native"])
+@pytest.mark.parametrize("settings", [{"Exclude": "Email, e.mail"}, {"Columns": 'id,"n"'}])
+def test_what_is_not_exported_is_never_in_the_bucket(
+    lake: Lake, monkeypatch: pytest.MonkeyPatch, reader: str, settings: dict[str, str]
+) -> None:
+    """Neither in the snapshot nor in what the readers write meanwhile."""
+    import export_table
+
+    items = [{"id": {"S": "1"}, "n": {"N": "1"}, "Email": {"S": SECRET}, "e.mail": {"S": SECRET}}]
+    table = lake.table("json", items)
+    seen: list[bytes] = []
+    read = export_table.read_table
+
+    def watched(*arguments: Any) -> Any:
+        lines = read(*arguments)
+        seen.extend(lake.content(key) for key in lake.keys("glue-temp-dir/"))
+        return lines
+
+    monkeypatch.setattr(export_table, "read_table", watched)
+    manifest = table.run(ReadMode=reader, **settings)
+    assert seen
+    assert not any(SECRET.encode() in each for each in (*seen, *table.contents(manifest)))
+    assert [each["name"] for each in manifest["schema"]] == ["id", "n"]
+    assert table.view() == [{"id": "1", "n": 1}]
+    chosen = manifest["selection"]
+    assert chosen["exclude"] == (["Email", "e.mail"] if "Exclude" in settings else [])
+    assert chosen["columns"] == (["id", "n"] if "Columns" in settings else [])
+
+
+@pytest.mark.parametrize("fmt", ["parquet", "csv"])
+def test_a_predicate_is_true_for_what_is_exported(lake: Lake, fmt: str) -> None:
+    """Over the names of the view; the manifest keeps it."""
+    items = [{"id": {"S": str(n)}, "Ra.ting": {"N": str(n)}} for n in range(10)]
+    table = lake.table(fmt, items)
+    manifest = table.run(Where="ra_ting >= 7 AND id <> '8'")
+    assert sorted(row["id"] for row in table.view()) == ["7", "9"]
+    assert (manifest["items"], manifest["read"]["items"]) == (2, 10)
+    assert manifest["selection"]["where"] == "ra_ting >= 7 AND id <> '8'"
+
+
+def test_a_bad_predicate_fails_before_anything_is_read(
+    lake: Lake, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import export_table
+
+    def unread(*_: object) -> None:
+        raise AssertionError("the table was read")
+
+    monkeypatch.setattr(export_table, "read_table", unread)
+    table = lake.table("parquet", HOSTILE)
+    with pytest.raises(export_table.ExportFailed, match="Where is no Spark SQL predicate"):
+        table.run(Where="rating >")
+
+
+@pytest.mark.parametrize("compression", ["snappy", "gzip"])
+def test_avro_is_compressed_as_asked_and_read(lake: Lake, compression: str) -> None:
+    table = lake.table("avro", HOSTILE)
+    manifest = check(table, expected.Rules(), Compression=compression)
+    codec = {"snappy": b"snappy", "gzip": b"deflate"}[compression]
+    assert all(codec in content[:4000] for content in table.contents(manifest))
+    assert manifest["compression"] == compression
