@@ -117,7 +117,7 @@ def add_export(endpoint: Endpoint, bucket: str, number: int) -> None:
 
 
 def add_view(glue: Any, name: str) -> None:
-    columns = ["id", naming.PARTITION_KEY]
+    columns = {name: name for name in ("id", naming.PARTITION_KEY)}
     sql = views.create_sql(naming.view(name), naming.snapshots_table(name), columns, TIMESTAMP)
     stored = base64.b64encode(json.dumps({"originalSql": sql}).encode()).decode()
     glue.create_table(

@@ -1559,7 +1559,17 @@ def view_names(found: Iterable[Found], history: Sequence[Column]) -> dict[tuple[
 
 # --- what has changed since the snapshot before ---------------------------------------------------
 # Which counted values a column of the type has always held.
-HELD = {STRING: {"S"}, BIGINT: {"N"}, DOUBLE: {"N", "X", "D"}, DECIMAL: {"N", "X"}}
+HELD = {
+    STRING: {"S"},
+    BIGINT: {"N"},
+    DOUBLE: {"N", "X", "D"},
+    DECIMAL: {"N", "X"},
+    BOOLEAN: {"BOOL"},
+    BINARY: {"B"},
+    ARRAY: {"L"},
+    STRUCT: {"M"},
+    MAP: {"M"},
+}
 CHANGE_TEXT_MAX = 200
 
 
@@ -1579,14 +1589,16 @@ def changes_between(
         if name not in old:
             changes[name] = f"new, {short(column.type)}, {items_text(column.items)}"
         elif old[name].type != column.type:
-            profile = profiles.get(column.attribute, Profile())
-            held = HELD.get(old[name].type.kind, set())
-            count = sum(
-                n for kind, n in profile.counts.items() if kind in GROUPS and kind not in held
-            )
-            more = f", {items_text(count)}" if held and count else ""
+            count = unlike(profiles.get(column.attribute, Profile()), old[name].type)
+            more = f", {items_text(count)}" if count else ""
             changes[name] = f"{short(old[name].type)} -> {short(column.type)}{more}"
     return [f"{name}: {changes[name]}" for name in sorted(changes)]
+
+
+def unlike(profile: Profile, kind: Type) -> int:
+    """How many values are of none of the types that a column of the type has always held."""
+    held = HELD[kind.kind]
+    return sum(n for code, n in profile.counts.items() if code in GROUPS and code not in held)
 
 
 def short(kind: Type) -> str:

