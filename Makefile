@@ -36,8 +36,9 @@ lint: $(TEST) ## Lint and types only
 	$(BIN)/mypy
 	$(BIN)/cfn-lint templates/*.yaml
 
-bench: $(LOCAL) ## Measure the command against a plain script (benchmarks/README.md)
+bench: $(LOCAL) ## Measure the command and the export job against peers (benchmarks/README.md)
 	@$(BIN)/python benchmarks/status.py
+	@$(BIN)/python benchmarks/transform.py
 
 clean: ## Remove everything that the targets made
 	rm -rf $(VENV) build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis
