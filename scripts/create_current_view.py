@@ -409,8 +409,14 @@ def see_to_columns(
         kept = {key: table[key] for key in TABLE_INPUT if key in table}
         kept["StorageDescriptor"] = wanted
         glue.update_table(DatabaseName=settings.database, TableInput=kept)
-        log(f"the catalog table {table['Name']} has the {len(columns):,} columns of the manifest")
+        log(f"{table['Name']} has the columns of the manifest now: {len(columns):,}")
     see_to_partitions(glue, settings, table["Name"], columns)
+
+
+def without_comments(descriptor: Mapping[str, Any]) -> dict[str, Any]:
+    """What of a partition's storage matters: Athena shows the comments of the table only."""
+    columns = [(column["Name"], column["Type"]) for column in descriptor.get("Columns", [])]
+    return dict(descriptor, Columns=columns)
 
 
 def see_to_partitions(
@@ -422,7 +428,7 @@ def see_to_partitions(
         for partition in page["Partitions"]:
             descriptor = partition["StorageDescriptor"]
             wanted = storage(descriptor, columns, settings.format)
-            if wanted != descriptor:
+            if without_comments(wanted) != without_comments(descriptor):
                 stated = {
                     "Values": partition["Values"],
                     "Parameters": partition.get("Parameters", {}),
@@ -440,7 +446,7 @@ def see_to_partitions(
                 f"{error['ErrorDetail']['ErrorMessage']}"
             )
     if entries:
-        log(f"{len(entries):,} partitions have the columns of the manifest")
+        log(f"so have partitions of it: {len(entries):,}")
 
 
 # --- the view -------------------------------------------------------------------------------------

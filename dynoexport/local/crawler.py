@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections import defaultdict
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote, urlsplit
 
@@ -75,6 +75,7 @@ class Found:
     partitions: tuple[Partition, ...]
     objects: int
     bytes: int
+    comments: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -238,13 +239,19 @@ def _table_parameters(found: Found) -> dict[str, str]:
 def _descriptor(found: Found, serde: dict[str, Any], location: str) -> dict[str, Any]:
     input_format, output_format, _ = _FORMATS[found.format]
     return {
-        "Columns": [{"Name": name, "Type": kind} for name, kind in found.columns.items()],
+        "Columns": [_column(found, name) for name in found.columns],
         "Location": location,
         "InputFormat": input_format,
         "OutputFormat": output_format,
         "SerdeInfo": serde,
         "Parameters": _table_parameters(found),
     }
+
+
+def _column(found: Found, name: str) -> dict[str, str]:
+    """A column as the catalog keeps it; a comment that it has stays."""
+    column = {"Name": name, "Type": found.columns[name]}
+    return {**column, "Comment": found.comments[name]} if name in found.comments else column
 
 
 def _known(glue: GlueClient, database: str, table: str) -> TableTypeDef | None:
@@ -283,7 +290,12 @@ def _register(glue: GlueClient, database: str, found: Found, serde: dict[str, An
         }
         # MergeNewColumns: what an older snapshot had stays in the table.
         merged = {**former, **found.columns}
-        found = replace(found, columns=merged)
+        comments = {
+            column["Name"]: column["Comment"]
+            for column in known["StorageDescriptor"]["Columns"]
+            if "Comment" in column
+        }
+        found = replace(found, columns=merged, comments=comments)
     table_input: Any = {
         "Name": found.name,
         "TableType": "EXTERNAL_TABLE",
