@@ -1985,6 +1985,25 @@ def filtered(rows: DataFrame, columns: Sequence[Column], where: str) -> DataFram
         raise ExportFailed(f"Where cannot be applied: {first_line(error)}") from None
 
 
+# How Spark 3.3 and later name what is wrong with SQL: [DIVIDE_BY_ZERO] Division by zero.
+ERROR_CLASS = re.compile(r"\[[A-Z][A-Z_0-9.]+\].*")
+
+
+def count_kept(rows: RDD[str] | DataFrame) -> int:
+    """How many rows the predicate leaves.
+
+    Raises:
+        ExportFailed: it fails on a value, as SQL of the ANSI kind does, which Glue 6.0 speaks.
+    """
+    try:
+        return rows.count()
+    except Exception as error:
+        told = ERROR_CLASS.search(str(error))
+        if told is None:
+            raise
+        raise ExportFailed(f"Where fails on an item: {told.group()}") from None
+
+
 def typed_rows(
     spark: SparkSession, items: RDD[dict[str, Any]], columns: Sequence[Column]
 ) -> DataFrame:
@@ -2197,7 +2216,7 @@ def write_items(
     replaced = 0
     if settings.format in LINE_FORMATS:
         texts = item_lines(spark, items, columns, settings)
-        kept = texts.count() if settings.where else None
+        kept = count_kept(texts) if settings.where else None
         replaced = count_replaced(texts) if settings.format == "xml" else 0
         if replaced:
             log(f"replaced {replaced:,} characters that XML cannot hold")
@@ -2207,7 +2226,7 @@ def write_items(
     else:
         rows = typed_rows(spark, items, columns)
         rows = filtered(rows, columns, settings.where) if settings.where else rows
-        kept = rows.count() if settings.where else None
+        kept = count_kept(rows) if settings.where else None
     # A columnar file without rows would be a partition of nothing.
     if kept != 0:
         with timed("wrote the files"):

@@ -303,6 +303,22 @@ def test_a_predicate_that_does_not_fit_is_refused_in_one_line(export: Any, where
     assert "\n" not in str(bad.value)
 
 
+@pytest.mark.parametrize("fmt", ["csv", "parquet"])
+def test_a_predicate_that_fails_on_a_value_is_told_in_one_line(
+    spark: Any, export: Any, fmt: str
+) -> None:
+    """Glue 6.0 has ANSI mode on."""
+    spark.conf.set("spark.sql.ansi.enabled", "true")
+    try:
+        with pytest.raises(
+            export_table.ExportFailed, match=r"Where fails on an item: \[CAST_"
+        ) as bad:
+            export(ADELINE, OutputFormat=fmt, Where="CAST(user AS INT) > 1")
+    finally:
+        spark.conf.unset("spark.sql.ansi.enabled")
+    assert "\n" not in str(bad.value)
+
+
 # --- the segmented scan -----------------------------------------------------------------------
 @pytest.mark.parametrize("splits", [1, 7])
 def test_a_scan_reads_every_item_once(aws: Any, splits: int) -> None:
