@@ -1961,11 +1961,15 @@ def check_predicate(spark: SparkSession, where: str) -> None:
         raise ExportFailed(f"Where is no Spark SQL predicate: {first_line(error)}") from None
 
 
+TOLD_MAX = 300
+
+
 def first_line(error: Exception) -> str:
     """What an exception of Spark says, without the Java around it."""
     text = str(getattr(error, "desc", "") or error)
     lines = [line.strip() for line in text.splitlines() if line.strip()]
-    return lines[0] if lines else type(error).__name__
+    # Spark before 3.3 lists all words that it knows.
+    return lines[0][:TOLD_MAX] if lines else type(error).__name__
 
 
 def filtered(rows: DataFrame, columns: Sequence[Column], where: str) -> DataFrame:
