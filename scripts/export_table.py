@@ -1103,12 +1103,12 @@ def number_shape(text: str) -> tuple[str, int, int]:
     (('X', 2, 1), ('N', 4, 0), ('X', 0, 3))
     """
     if len(text) < LONG_DIGITS and text.isdigit():
-        return "N", len(text), 0
+        return "N", len(text.lstrip("0")), 0
     number = Decimal(text)
     _, digits, exponent = number.as_tuple()
     significant = "".join(map(str, digits)).rstrip("0")
     if not significant:
-        return "N", 1, 0
+        return "N", 0, 0
     exponent += len(digits) - len(significant)
     before, behind = max(len(significant) + exponent, 0), max(-exponent, 0)
     is_long = not behind and before <= LONG_DIGITS and -LONG <= int(number) < LONG

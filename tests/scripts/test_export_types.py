@@ -98,8 +98,8 @@ def test_columns_do_not_depend_on_the_order_of_items(items: list[Item]) -> None:
 @pytest.mark.parametrize(
     ("text", "shape"),
     [
-        ("0", ("N", 1, 0)),
-        ("-0.00", ("N", 1, 0)),
+        ("0", ("N", 0, 0)),
+        ("-0.00", ("N", 0, 0)),
         ("9223372036854775807", ("N", 19, 0)),
         ("-9223372036854775808", ("N", 19, 0)),
         ("9223372036854775808", ("X", 19, 0)),
@@ -123,7 +123,9 @@ def test_a_number_column_holds_every_number_exactly(numbers: list[str]) -> None:
     scales = [max(0, -value.normalize().as_tuple().exponent) for value in values]
     if all(value == int(value) and -(2**63) <= value < 2**63 for value in values):
         assert settled == "bigint"
-    elif max(scales) <= 38 and all(abs(value) < 10 ** (38 - max(scales)) for value in values):
+    elif max(scales) <= 38 and all(
+        -(10 ** (38 - max(scales))) < value < 10 ** (38 - max(scales)) for value in values
+    ):
         assert settled == f"decimal(38,{max(scales)})"
     else:
         assert settled == "string"

@@ -5,7 +5,6 @@ from __future__ import annotations
 import gc
 import os
 import sys
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -55,9 +54,9 @@ def _collect_sockets() -> Iterator[None]:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Everything here runs Spark on the endpoint."""
+    """What has a lake runs Spark on the endpoint."""
     for item in items:
-        if item.path.parent == Path(__file__).parent:
+        if "lake" in getattr(item, "fixturenames", ()):
             item.add_marker(pytest.mark.endpoint)
             item.add_marker(pytest.mark.spark)
             item.add_marker(

@@ -128,7 +128,9 @@ def number_kind(values: list[Value]) -> Kind:
     if all(is_long(number) for number in numbers):
         return ("bigint",)
     scale = max(decimals(number) for number in numbers)
-    if all(abs(number) < Decimal(f"1E{38 - scale}") for number in numbers):
+    # Not by abs(), which rounds to 28 digits.
+    limit = Decimal(f"1E{38 - scale}")
+    if scale <= 38 and all(-limit < number < limit for number in numbers):
         return ("decimal", scale)
     return STRING
 

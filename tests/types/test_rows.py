@@ -1,0 +1,99 @@
+"""Hundreds of generated tables against the oracle without Spark, which takes its time elsewhere."""
+
+from __future__ import annotations
+
+import base64
+import csv
+import json
+from decimal import Decimal
+from typing import Any
+
+import expected
+import export_table
+import tables
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+RULES = st.tuples(
+    st.sampled_from(["string", "columns"]),
+    st.sampled_from(["struct", "map"]),
+    st.sampled_from([2, 200]),
+)
+
+
+def wire(value: dict[str, Any]) -> dict[str, Any]:
+    """A value as the readers leave it: binary as base64."""
+    ((code, held),) = value.items()
+    if code == "B":
+        return {"B": base64.b64encode(held).decode()}
+    if code == "BS":
+        return {"BS": [base64.b64encode(each).decode() for each in held]}
+    if code == "L":
+        return {"L": [wire(each) for each in held]}
+    if code == "M":
+        return {"M": {name: wire(each) for name, each in held.items()}}
+    return value
+
+
+def settled(
+    items: list[tables.Item], fmt: str, rules: tuple[str, str, int]
+) -> tuple[export_table.Column, ...]:
+    found = dict(export_table.profile_items(items, rules[2]))
+    found.pop(export_table.ITEMS)
+    profiles = {name: export_table.Profile.load(dumped) for name, dumped in found.items()}
+    return export_table.settle_columns(profiles, (), export_table.Rules(fmt, *rules), others=False)
+
+
+def shown(value: Any, kind: export_table.Type) -> Any:
+    """What Spark is given, as the oracle writes it."""
+    if value is None:
+        return None
+    if kind.kind == "array":
+        return [shown(each, kind.element) for each in value]
+    if kind.kind == "struct":
+        return {
+            field.name: shown(each, field.type)
+            for field, each in zip(kind.fields, value, strict=True)
+        }
+    return sorted(value.items()) if kind.kind == "map" else value
+
+
+def as_object(value: Any, kind: expected.Kind) -> Any:
+    """What the oracle writes as JSON has it: maps are objects, and fields that are null absent."""
+    if value is None:
+        return None
+    if kind == expected.MAP:
+        return dict(value)
+    if kind[0] == "array":
+        return [as_object(each, kind[1]) for each in value]
+    if kind[0] == "struct":
+        fields = {name: as_object(value[name], inner) for _, name, inner in kind[1]}
+        return {name: each for name, each in fields.items() if each is not None}
+    return value
+
+
+@settings(max_examples=300, suppress_health_check=list(HealthCheck))
+@given(items=tables.side_by_side(2), rules=RULES)
+def test_columns_and_rows_are_those_of_the_oracle(
+    items: list[tables.Item], rules: tuple[str, str, int]
+) -> None:
+    """In Spark's values, in json and in csv, item by item."""
+    lines = [{name: wire(value) for name, value in item.items()} for item in items]
+    columns = settled(lines, "parquet", rules)
+    oracle = expected.columns(items, expected.Rules(*rules))
+    assert [(each.name, export_table.type_name(each.type)) for each in columns] == [
+        (each.name, expected.hive(each.kind)) for each in oracle
+    ]
+    to_row = export_table.to_row(columns)
+    to_json = export_table.to_line(columns, "json")
+    to_csv = export_table.to_line(settled(lines, "csv", rules), "csv")
+    for item, line in zip(items, lines, strict=True):
+        row = {c.name: shown(v, c.type) for c, v in zip(columns, to_row(line), strict=True)}
+        assert row == expected.row(item, oracle, "parquet")
+        found = json.loads(to_json(line), parse_float=Decimal, parse_int=Decimal)
+        objects = expected.row(item, oracle, "json")
+        objects = {each.name: as_object(objects[each.name], each.kind) for each in oracle}
+        assert found == {name: each for name, each in objects.items() if each is not None}
+        (values,) = csv.reader([to_csv(line)], escapechar="\\", strict=True)
+        told = dict(zip([c.name for c in columns], values, strict=True))
+        assert told == expected.row(item, oracle, "csv")
