@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import os
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -54,9 +55,10 @@ def _collect_sockets() -> Iterator[None]:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """What has a lake runs Spark on the endpoint."""
+    """What has a lake here runs Spark on the endpoint."""
     for item in items:
-        if "lake" in getattr(item, "fixturenames", ()):
+        here = item.path.parent == Path(__file__).parent
+        if here and "lake" in getattr(item, "fixturenames", ()):
             item.add_marker(pytest.mark.endpoint)
             item.add_marker(pytest.mark.spark)
             item.add_marker(
