@@ -268,7 +268,9 @@ def _shaped(value: Any, kind: pa.DataType, text: Callable[[Any], Any]) -> Any:
         return _shaped_nested(value, kind, text)
     if value is not None and pa.types.is_string(kind):
         return text(value)
-    return float(value) if isinstance(value, Decimal) and pa.types.is_floating(kind) else value
+    if isinstance(value, (int, Decimal)) and pa.types.is_floating(kind):
+        return float(value)
+    return value
 
 
 def _shaped_nested(value: Any, kind: pa.DataType, text: Callable[[Any], Any]) -> Any:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -101,4 +102,18 @@ def test_more_attributes_than_columns(lake: Lake) -> None:
     assert (second["other_attributes"], second["a1004"]) == (None, 2)
     assert manifest["warnings"] == [
         "more than 1,000 attributes: the rarest are in other_attributes"
+    ]
+
+
+def test_structs_with_paths_that_read_the_same(lake: Lake) -> None:
+    """a.b_c and a_b.c are two records, each with its own types, in avro as elsewhere."""
+    item = {
+        "id": {"S": "1"},
+        "a": {"M": {"b_c": {"M": {"x": {"N": "0.5"}}}}},
+        "a_b": {"M": {"c": {"M": {"x": {"S": "text"}}}}},
+    }
+    table = lake.table("avro", [item])
+    table.run()
+    assert table.view() == [
+        {"id": "1", "a": {"b_c": {"x": Decimal("0.5")}}, "a_b": {"c": {"x": "text"}}}
     ]

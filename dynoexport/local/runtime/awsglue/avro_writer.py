@@ -64,9 +64,12 @@ def _chain(first: dict[str, Any], rest: Iterator[dict[str, Any]]) -> Iterator[di
 
 
 def record_schema(struct: types.StructType, name: str) -> dict[str, Any]:
-    """The Avro record of a struct; every field may be null, as Spark's fields may be."""
+    """The Avro record of a struct; every field may be null, as Spark's fields may be.
+
+    Its name is its path: a name that two records share would mean the first of them.
+    """
     fields = [
-        {"name": field.name, "type": ["null", _schema(field.dataType, f"{name}_{field.name}")]}
+        {"name": field.name, "type": ["null", _schema(field.dataType, f"{name}.{field.name}")]}
         for field in struct.fields
     ]
     return {"type": "record", "name": name, "fields": fields}
