@@ -117,3 +117,14 @@ def test_structs_with_paths_that_read_the_same(lake: Lake) -> None:
     assert table.view() == [
         {"id": "1", "a": {"b_c": {"x": Decimal("0.5")}}, "a_b": {"c": {"x": "text"}}}
     ]
+
+
+def test_decimals_with_many_zeros(lake: Lake) -> None:
+    """As short and as long as they can be, in avro, which writes them by their digits."""
+    numbers = ["-0.00000000000008", "0.5", "0", "99999999999999999999999.1"]
+    items = [{"id": {"S": str(i)}, "d": {"N": text}} for i, text in enumerate(numbers)]
+    table = lake.table("avro", items)
+    table.run()
+    assert {row["id"]: row["d"] for row in table.view()} == {
+        str(i): Decimal(text) for i, text in enumerate(numbers)
+    }

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import tempfile
 import uuid
+from decimal import Context, Decimal
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
 
     from pyspark.sql import DataFrame
 
+_EXACT = Context(prec=38)
 _CODECS = ("null", "snappy", "deflate")
 _PRIMITIVES: dict[type[types.DataType], Any] = {
     types.StringType: "string",
@@ -44,7 +46,7 @@ def write(frame: DataFrame, path: str, codec: str) -> None:
     def write_partition(number: int, rows: Iterable[types.Row]) -> Iterator[str]:
         import fastavro
 
-        records = (row.asDict(True) for row in rows)
+        records = (_plain(row.asDict(True)) for row in rows)
         first = next(records, None)
         if first is None:
             return
@@ -56,6 +58,19 @@ def write(frame: DataFrame, path: str, codec: str) -> None:
         yield key
 
     frame.rdd.mapPartitionsWithIndex(write_partition).count()
+
+
+def _plain(value: Any) -> Any:
+    """The value with decimals as short as they are.
+
+    Spark sends them as engineers write them, 8E-14 as 80E-15, which has more digits behind the
+    point than the column, and fastavro refuses it.
+    """
+    if isinstance(value, dict):
+        return {name: _plain(each) for name, each in value.items()}
+    if isinstance(value, list):
+        return [_plain(each) for each in value]
+    return value.normalize(_EXACT) if isinstance(value, Decimal) else value
 
 
 def _chain(first: dict[str, Any], rest: Iterator[dict[str, Any]]) -> Iterator[dict[str, Any]]:
