@@ -9,8 +9,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import expected
+import export_table
 import pytest
 from lake import KEY
+from test_rows import settled, wire
 
 if TYPE_CHECKING:
     from lake import Lake
@@ -62,6 +64,39 @@ def test_the_oracle_knows_the_case(path: Path) -> None:
 
 
 @pytest.mark.parametrize("path", CORPUS, ids=lambda path: path.stem)
+def test_the_job_settles_the_schema(path: Path) -> None:
+    """Without Spark; the way through catalog and view takes seconds for each."""
+    case = load(path)
+    rules = rules_of(case)
+    given = (rules.type_conflicts, rules.maps_as, rules.max_struct_fields)
+    lines = [{name: wire(value) for name, value in item.items()} for item in case["items"]]
+    found = [
+        (column.name, export_table.type_name(column.type), column.attribute)
+        for column in settled(lines, "parquet", given)
+    ]
+    assert found == schema(case["schema"])
+
+
+# Those that go all the way in every run of the tests; the others in `make test-deep`.
+QUICK = {
+    "binary",
+    "empty_maps_and_lists",
+    "names_that_differ_by_case",
+    "names_that_no_column_can_have",
+    "nesting_of_32_levels",
+    "numbers_of_38_digits",
+    "scalars_of_several_types_as_columns",
+    "sets",
+}
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        pytest.param(path, id=path.stem, marks=[] if path.stem in QUICK else pytest.mark.deep)
+        for path in CORPUS
+    ],
+)
 def test_a_trouble_of_a_real_table(lake: Lake, path: Path) -> None:
     """Schema as written in the file; rows, catalog and comments as the document says."""
     case = load(path)
