@@ -22,25 +22,38 @@ import argparse
 import base64
 import csv
 import hashlib
+import importlib.util
+import io
 import json
 import math
+import os
+import random
 import re
 import sys
+import threading
 import time
-from contextlib import contextmanager
+import zlib
+from collections import deque
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta, timezone
 from decimal import Decimal
 from functools import partial
+from multiprocessing import AuthenticationError
+from multiprocessing.connection import Client, Listener
 from typing import TYPE_CHECKING, Any
 from xml.sax.saxutils import escape
 
-from botocore.exceptions import ClientError
+from botocore.exceptions import BotoCoreError, ClientError, HTTPClientError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+    from multiprocessing.connection import Connection
+    from types import ModuleType
 
+    import pyarrow as pa
     from awsglue.context import GlueContext
+    from botocore.awsrequest import AWSPreparedRequest, AWSResponse
     from mypy_boto3_dynamodb import DynamoDBClient
     from mypy_boto3_glue import GlueClient
     from mypy_boto3_s3 import S3Client
@@ -536,8 +549,8 @@ def tell_run(glue: GlueClient, settings: Settings, manifest: Mapping[str, Any]) 
 
 
 # --- checks before anything is read ---------------------------------------------------------------
-def check_table(dynamodb: DynamoDBClient, settings: Settings) -> int:
-    """See that the table is there; the read units a second that the read percentage is a part of.
+def check_table(dynamodb: DynamoDBClient, settings: Settings) -> Plan:
+    """See that the table is there; what it is, and the read units that the percentage is a part of.
 
     Raises:
         ExportFailed: there is no such table.
@@ -550,16 +563,18 @@ def check_table(dynamodb: DynamoDBClient, settings: Settings) -> int:
             message = f"there is no DynamoDB table {settings.table!r} in {region}"
             raise ExportFailed(message) from None
         raise
-    provisioned = table.get("ProvisionedThroughput", {}).get("ReadCapacityUnits", 0)
-    units = f"{provisioned:,} provisioned" if provisioned else f"{ON_DEMAND_UNITS:,} (on demand)"
-    allowed = f"it is read with {settings.read_percent:g} of {units} read units a second"
+    capacity = capacity_of(table, partial(account_units, dynamodb))
+    allowed = (
+        f"it is read with {settings.read_percent:g} of {capacity.units:,g} read units a second "
+        f"({capacity.source})"
+    )
     if settings.reader == "export":
         allowed = "it is exported by DynamoDB, which takes no read units"
     log(
         f"the table has about {table.get('ItemCount', 0):,} items and "
         f"{table.get('TableSizeBytes', 0):,} bytes; {allowed}"
     )
-    return provisioned or ON_DEMAND_UNITS
+    return Plan(table, capacity)
 
 
 def check_owner(glue: GlueClient, settings: Settings) -> None:
@@ -650,26 +665,37 @@ def reading(settings: Settings) -> Iterator[None]:
 
 @dataclass(frozen=True)
 class Plan:
-    """How the table is read: in how many segments, and the read units a second that it has."""
+    """What is to be read.
 
-    splits: int
-    units: int
+    Attributes:
+        table: what DescribeTable says of it.
+        capacity: the read units a second that it has.
+        splits: in how many parts the connector reads it.
+    """
+
+    table: Mapping[str, Any]
+    capacity: Capacity
+    splits: int = 1
 
 
 @dataclass(frozen=True)
 class Lines:
-    """Items that were read, as files of JSON lines in S3.
+    """Items that were read, as files in S3.
 
     Attributes:
         uris: the files, or the directory that holds them.
-        dialect: what a line is: "plain" JSON from the connector, an item in "dynamodb" JSON, or
-            such an item in the wrapper of an "export".
+        dialect: what a line is: "plain" JSON from the connector, or an item in DynamoDB JSON in
+            the wrapper of an "export". "pieces" are no lines, but what a Scan left.
         json_bytes: about how many bytes the items have as plain JSON; 0 if there is none.
+        pieces: of a Scan, in the order of its segments.
+        report: how the table was read, for the manifest.
     """
 
     uris: tuple[str, ...]
     dialect: str
     json_bytes: int
+    pieces: tuple[Mapping[str, Any], ...] = ()
+    report: Mapping[str, Any] = field(default_factory=dict)
 
 
 def is_selected(settings: Settings) -> Callable[[str], bool]:
@@ -711,78 +737,1170 @@ def read_by_connector(
     return Lines((path,), "plain", sum(list_objects(s3, places.bucket, places.temp).values()))
 
 
-# DynamoDB JSON names the type of every value. Measured on the demo's reviews and on orders of ten
-# values and a nested list: 1.5 and 1.6 bytes for each byte of plain JSON.
-DYNAMODB_JSON = 1.5
+def base64_text(content: bytes) -> str:
+    return base64.b64encode(content).decode()
+
+
+# --- read: a segmented Scan -----------------------------------------------------------------------
+# A page has at most 1 MB (https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_Scan.html);
+# half a unit reads up to 4 KB, eventually consistent
+# (https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/read-write-operations.html).
+PAGE_BYTES = 1024 * 1024
+UNIT_BYTES = 8192
+PAGE_UNITS = PAGE_BYTES // UNIT_BYTES
+# What one segment gives, whatever the table has, measured by the bulk executor's authors
+# (https://github.com/awslabs/amazon-dynamodb-tools/tree/main/bulk_executor).
+SEGMENT_UNITS = 300
+SEGMENTS_MAX = 1_000_000
+SEGMENT_BYTES = 128 * 1024 * 1024
+# A segment that is ten times as large as the others and is begun last reads on alone, at
+# SEGMENT_UNITS, for this part of the whole time.
+TAIL = 0.025
+HOT = 10
+# How many pages a task asks for at once; how many segments it may have begun, for those that are
+# throttled stand aside.
+STREAMS = 4
+OPEN_SEGMENTS = 2 * STREAMS
+
+
+def segments_for(table_bytes: int, rate: float, tasks: int) -> int:
+    """Into how many segments a Scan is cut: 1 to 1,000,000.
+
+    As many as each of these asks for, but none smaller than a page:
+
+        for every task a few       STREAMS x tasks
+        a short tail               HOT x rate / (SEGMENT_UNITS x TAIL)
+        a bounded loss by a retry  bytes / SEGMENT_BYTES
+
+    The tail: the whole Scan takes bytes / (rate x UNIT_BYTES), a segment of ``HOT`` times the mean
+    takes HOT x bytes / segments / (SEGMENT_UNITS x UNIT_BYTES); their ratio is to be ``TAIL``.
+    DynamoDB's limit: TotalSegments in
+    https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_Scan.html.
+
+    Args:
+        table_bytes: the table's size; DynamoDB counts it every six hours, 0 may be unknown.
+        rate: the read units a second that are allowed.
+        tasks: how many read at once.
+    """
+    wished = max(
+        STREAMS * tasks,
+        math.ceil(HOT * rate / (SEGMENT_UNITS * TAIL)),
+        math.ceil(table_bytes / SEGMENT_BYTES),
+    )
+    pages = math.ceil(table_bytes / PAGE_BYTES) or tasks
+    return max(1, min(wished, pages, SEGMENTS_MAX))
 
 
 @dataclass(frozen=True)
+class Capacity:
+    """The read units a second that a table has, and what says so."""
+
+    units: float
+    source: str
+
+
+def capacity_of(table: Mapping[str, Any], account_units: Callable[[], float]) -> Capacity:
+    """What the read percentage is a part of, from DescribeTable's answer.
+
+    Provisioned units; of an on-demand table the first of: the maximum that its owner has set, what
+    DynamoDB is warm for, the account's quota for one table
+    (https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/warm-throughput.html).
+    """
+    provisioned = table.get("ProvisionedThroughput", {}).get("ReadCapacityUnits", 0)
+    if provisioned:
+        return Capacity(provisioned, "provisioned")
+    maximum = table.get("OnDemandThroughput", {}).get("MaxReadRequestUnits", -1)
+    if maximum > 0:
+        return Capacity(maximum, "on-demand maximum")
+    warm = table.get("WarmThroughput", {}).get("ReadUnitsPerSecond", 0)
+    if warm:
+        return Capacity(warm, "on-demand, warm throughput")
+    return Capacity(account_units(), "on-demand, account quota")
+
+
+def account_units(dynamodb: DynamoDBClient) -> float:
+    """The account's quota of read units for one table; AWS's default if the role may not ask."""
+    try:
+        return dynamodb.describe_limits()["TableMaxReadCapacityUnits"]
+    except ClientError as error:
+        log(f"taking AWS's default quota of {ON_DEMAND_UNITS:,} read units a second: {error}")
+        return ON_DEMAND_UNITS
+
+
+class Limit:
+    """The one limit for all tasks: read units are lent before they are used, at a rate.
+
+    A loan says how long to wait; nothing is saved up while nobody asks, so that no burst follows a
+    pause. A loan is corrected by what the page has really cost. The rate rises slowly at first,
+    and again after a throttle, which cuts it.
+
+    All times are seconds of one clock, all rates read units a second.
+    """
+
+    START = 0.1
+    RISE = 0.1
+    RISE_AFTER_THROTTLE = 0.02
+    CUT = 0.8
+    FLOOR = 0.05
+    SECONDS_BETWEEN_CUTS = 1.0
+
+    def __init__(self, target: float, now: float) -> None:
+        self.target = target
+        self._level, self._since, self._rise = self.START, now, self.RISE
+        self._free_at = now
+
+    def rate(self, now: float) -> float:
+        return self.target * min(1.0, self._level + self._rise * (now - self._since))
+
+    def lend(self, units: float, now: float) -> float:
+        """Lend units; how many seconds to wait before they may be used."""
+        begins = max(now, self._free_at)
+        self._free_at = begins + units / self.rate(begins)
+        return begins - now
+
+    def correct(self, lent: float, used: float, now: float) -> None:
+        """Take back what was not used, or let the next ones wait for what was used beyond."""
+        self._free_at = max(now, self._free_at + (used - lent) / self.rate(now))
+
+    def retarget(self, target: float, now: float) -> None:
+        """The table has another capacity now; the rate rises to it as slowly as at first."""
+        level = self.rate(now) / target
+        self.target = target
+        self._level, self._since = min(1.0, level), now
+
+    def throttled(self, now: float) -> None:
+        """The table has refused a page: less for a while, but at most one cut a second."""
+        is_new = now - self._since < self.SECONDS_BETWEEN_CUTS
+        if self._rise == self.RISE_AFTER_THROTTLE and is_new:
+            return
+        level = self.rate(now) / self.target
+        self._level, self._since = max(self.FLOOR, level * self.CUT), now
+        self._rise = self.RISE_AFTER_THROTTLE
+
+
+@dataclass(frozen=True)
+class Turn:
+    """What a task may do next: wait, then read a page of so many items (0: as many as it holds)."""
+
+    wait: float
+    items: int
+    lent: float
+
+
+class Dispatcher:
+    """Deals segments and read units to all tasks of a Scan. It lives in the driver.
+
+    A task asks for one segment after another, so that a fast one reads more of them; what a lost
+    task had begun is dealt again.
+    """
+
+    # Of the pages of a moment so many must be refused to be the table's fault and not that of a
+    # hot partition, whose segments stand aside.
+    MOMENT = 2.0
+    REFUSED = 0.5
+    # The part of a second's units that one page may take, so that no window is much over the
+    # limit; and the least, for each page is rounded up to half a unit.
+    PAGE_SECONDS = 0.2
+    PAGE_UNITS_MIN = 2.0
+
+    def __init__(self, segments: Iterable[int], limit: Limit, item_bytes: float) -> None:
+        self._waiting = deque(segments)
+        self._begun: dict[int, str] = {}
+        self._limit = limit
+        self._unit_items = UNIT_BYTES / item_bytes if item_bytes else 1.0
+        self._units = self._items = 0.0
+        self._moment: deque[tuple[float, bool]] = deque()
+
+    def take(self, task: str) -> int | None:
+        """The next segment for the task; None if all are dealt."""
+        if not self._waiting:
+            return None
+        segment = self._waiting.popleft()
+        self._begun[segment] = task
+        return segment
+
+    def done(self, segment: int) -> None:
+        self._begun.pop(segment, None)
+
+    def lost(self, task: str) -> None:
+        """The task is gone: others may read what it had begun."""
+        segments = [segment for segment, reader in self._begun.items() if reader == task]
+        for segment in segments:
+            del self._begun[segment]
+        self._waiting.extendleft(segments)
+
+    def turn(self, now: float) -> Turn:
+        """When the task may read its next page, and how much."""
+        units = max(self.PAGE_UNITS_MIN, self.PAGE_SECONDS * self._limit.rate(now))
+        if units >= PAGE_UNITS:
+            return Turn(self._limit.lend(PAGE_UNITS, now), 0, PAGE_UNITS)
+        wait = self._limit.lend(units, now)
+        return Turn(wait, max(1, int(units * self._unit_items)), units)
+
+    def read(self, lent: float, units: float, items: int, now: float) -> None:
+        """A page was read."""
+        self._limit.correct(lent, units, now)
+        self._units += units
+        self._items += items
+        if self._units:
+            self._unit_items = self._items / self._units
+        self._note(now, refused=False)
+
+    def throttled(self, lent: float, key_range: bool | None, now: float) -> None:
+        """A page was refused; ``key_range`` says whether for a hot partition, None is unknown."""
+        self._limit.correct(lent, 0.0, now)
+        self._note(now, refused=True)
+        refused = sum(each for _, each in self._moment)
+        if key_range is None:
+            key_range = refused < self.REFUSED * len(self._moment)
+        if not key_range:
+            self._limit.throttled(now)
+
+    def _note(self, now: float, *, refused: bool) -> None:
+        self._moment.append((now, refused))
+        while self._moment[0][0] < now - self.MOMENT:
+            self._moment.popleft()
+
+    def retarget(self, target: float, now: float) -> None:
+        self._limit.retarget(target, now)
+
+
+# --- read: what connects the tasks with the dispatcher --------------------------------------------
+CAPACITY_SECONDS = 180
+
+
+class Desk:
+    """Answers the tasks' questions to the dispatcher, over TCP, in threads of the driver.
+
+    Spark itself needs every port between driver and executors
+    (https://docs.aws.amazon.com/glue/latest/dg/setup-vpc-for-glue-access.html). Who asks proves by
+    HMAC that it knows the run's key; messages are JSON and hold no data of the table.
+    """
+
+    def __init__(self, dispatcher: Dispatcher, host: str) -> None:
+        self._dispatcher = dispatcher
+        self._lock = threading.Lock()
+        self._closed = threading.Event()
+        self._key = os.urandom(32)
+        self._listener = Listener((host, 0), backlog=1024, authkey=self._key)
+
+    @property
+    def door(self) -> tuple[str, int, bytes]:
+        host, port = self._listener.address
+        return host, port, self._key
+
+    def open(self) -> None:
+        threading.Thread(target=self._accept, daemon=True).start()
+
+    def close(self) -> None:
+        self._closed.set()
+        self._listener.close()
+
+    def watch(self, target: Callable[[], float]) -> None:
+        """Ask again every few minutes what the table allows: autoscaling may have changed it."""
+
+        def watching() -> None:
+            while not self._closed.wait(CAPACITY_SECONDS):
+                try:
+                    found = target()
+                except ClientError as error:
+                    log(f"keeping the read limit: {error}")
+                    continue
+                with self._lock:
+                    self._dispatcher.retarget(found, time.monotonic())
+
+        threading.Thread(target=watching, daemon=True).start()
+
+    def _accept(self) -> None:
+        while not self._closed.is_set():
+            try:
+                connection = self._listener.accept()
+            except (OSError, EOFError, AuthenticationError):
+                # Closed, or somebody without the key.
+                continue
+            threading.Thread(target=self._serve, args=(connection,), daemon=True).start()
+
+    def _serve(self, connection: Connection) -> None:
+        task = os.urandom(8).hex()
+        try:
+            while True:
+                question = json.loads(connection.recv_bytes().decode())
+                connection.send_bytes(json.dumps(self._answer(task, **question)).encode())
+        except (OSError, EOFError):
+            with self._lock:
+                self._dispatcher.lost(task)
+
+    def _answer(self, task: str, about: str, **told: Any) -> Any:  # noqa: ANN401 - JSON
+        now = time.monotonic()
+        with self._lock:
+            if about == "take":
+                return self._dispatcher.take(task)
+            if about == "done":
+                return self._dispatcher.done(**told)
+            if about == "turn":
+                turn = self._dispatcher.turn(now)
+                return [turn.wait, turn.items, turn.lent]
+            if about == "read":
+                return self._dispatcher.read(**told, now=now)
+            return self._dispatcher.throttled(**told, now=now)
+
+
+class Line:
+    """A task's line to the desk; its threads share it."""
+
+    def __init__(self, door: tuple[str, int, bytes]) -> None:
+        host, port, key = door
+        self._connection = Client((host, port), authkey=key)
+        self._lock = threading.Lock()
+
+    def ask(self, about: str, **told: float | bool | None) -> Any:  # noqa: ANN401 - JSON
+        with self._lock:
+            self._connection.send_bytes(json.dumps({"about": about, **told}).encode())
+            return json.loads(self._connection.recv_bytes().decode())
+
+    def close(self) -> None:
+        self._connection.close()
+
+
+# --- read: pages as they come ---------------------------------------------------------------------
+ENVELOPE = frozenset(("ConsumedCapacity", "Count", "Items", "LastEvaluatedKey", "ScannedCount"))
+ITEMS_BEGIN = b'"Items":['
+CUTS_TRIED = 4
+
+
+def cut_page(body: bytes) -> tuple[bytes, bytes]:
+    """An answer of Scan: its items as a JSON array, and the rest with an empty array in its place.
+
+    The items are not parsed: the array ends where what is left without it is an answer again. In
+    the names and values of the rest, quotes are escaped, so that no other place can pass.
+    """
+    begin = body.find(ITEMS_BEGIN) + len(ITEMS_BEGIN) - 1
+    end = len(body)
+    for _ in range(CUTS_TRIED):
+        end = body.rfind(b"]", begin, end)
+        if begin < len(ITEMS_BEGIN) or end < 0:
+            break
+        rest = b"%b[]%b" % (body[:begin], body[end + 1 :])
+        if is_envelope(rest):
+            return body[begin : end + 1], rest
+    answer = json.loads(body.decode())
+    items = json.dumps(answer.pop("Items", []), ensure_ascii=False, separators=(",", ":"))
+    return items.encode(), json.dumps({**answer, "Items": []}).encode()
+
+
+def is_envelope(text: bytes) -> bool:
+    try:
+        found = json.loads(text.decode())
+    except ValueError:
+        return False
+    return isinstance(found, dict) and ENVELOPE.issuperset(found)
+
+
+class Raw(io.BytesIO):
+    """A body as botocore expects it of urllib3."""
+
+    def stream(self, *_: object, **__: object) -> Iterator[bytes]:
+        yield self.read()
+
+
+class PageReader:
+    """Scans page by page and leaves the items as DynamoDB has sent them.
+
+    botocore signs, and parses all but the items: parsing them takes 95 of 100 parts of a core's
+    time (docs/benchmarks.md). Its event before-send lets one answer in its place.
+    """
+
+    def __init__(self, scan: Scan) -> None:
+        # On an executor, where no client can be sent.
+        import boto3
+        from botocore.config import Config
+        from botocore.httpsession import URLLib3Session
+
+        self._scan = scan
+        self._session = URLLib3Session(max_pool_connections=STREAMS)
+        self._answers = threading.local()
+        # Not tried again here: a throttled segment stands aside while others are read.
+        config = Config(retries={"max_attempts": 0}, max_pool_connections=STREAMS)
+        self._client = boto3.client("dynamodb", region_name=scan.region, config=config)
+        self._client.meta.events.register("before-send.dynamodb.Scan", self._send)
+
+    def _send(self, request: AWSPreparedRequest, **_: object) -> AWSResponse:
+        from botocore.awsrequest import AWSResponse
+
+        answer = self._session.send(request)
+        if answer.status_code != OK:
+            return answer
+        body = answer.content
+        checksum = answer.headers.pop("x-amz-crc32", None)
+        if checksum is not None and int(checksum) != zlib.crc32(body):
+            raise BadPage("a page of the Scan is not what its checksum says")
+        self._answers.items, rest = cut_page(body)
+        return AWSResponse(answer.url, answer.status_code, answer.headers, Raw(rest))
+
+    def read(self, segment: int, start: Mapping[str, Any] | None, items: int) -> Page:
+        """The page that begins behind ``start``, of at most ``items`` items, 0 for a whole one."""
+        asked: dict[str, Any] = {"ExclusiveStartKey": start} if start else {}
+        if items:
+            asked["Limit"] = items
+        if self._scan.columns:
+            names = {f"#{number}": name for number, name in enumerate(self._scan.columns)}
+            asked["ExpressionAttributeNames"] = names
+            asked["ProjectionExpression"] = ",".join(names)
+        answer = self._client.scan(
+            TableName=self._scan.table,
+            Segment=segment,
+            TotalSegments=self._scan.segments,
+            ReturnConsumedCapacity="TOTAL",
+            **asked,
+        )
+        return Page(
+            body=self._answers.items,
+            items=answer["Count"],
+            units=answer.get("ConsumedCapacity", {}).get("CapacityUnits", 0.0),
+            next=answer.get("LastEvaluatedKey"),
+        )
+
+
+@dataclass(frozen=True)
+class Page:
+    """A page: its items as a JSON array, how many they are, what it cost, where the next begins."""
+
+    body: bytes
+    items: int
+    units: float
+    next: Mapping[str, Any] | None
+
+
+class BadPage(Exception):
+    """A page that was damaged on its way."""
+
+
+# --- read: one task -------------------------------------------------------------------------------
+@dataclass(frozen=True)
 class Scan:
-    """What one task of a segmented Scan does.
+    """What every task of a segmented Scan is told.
 
     Attributes:
         table: which it reads.
+        region: where that is.
         segments: into how many parts the table is cut.
-        rate: the read units a second that the task may use.
+        columns: the only attributes to ask for; none for all.
         selected: whether an attribute is to be exported.
-        region: where the table is.
+        whole: whether what DynamoDB sends is all to be exported.
+        columnar: whether the items are wanted as Arrow batches.
+        bucket: where the pieces go.
+        prefix: of their keys.
+        door: of the dispatcher's desk.
     """
 
     table: str
-    segments: int
-    rate: float
-    selected: Callable[[str], bool]
     region: str
+    segments: int
+    columns: tuple[str, ...]
+    selected: Callable[[str], bool]
+    whole: bool
+    columnar: bool
+    bucket: str
+    prefix: str
+    door: tuple[str, int, bytes]
 
 
-def read_by_scan(
-    spark: SparkSession, settings: Settings, plan: Plan, s3: S3Client, places: Places
-) -> Lines:
-    """Read by a segmented Scan in the executors, once; a task reads one segment after another.
+class Cursor:
+    """How far a segment has been read."""
 
-    The part of the table's read units that the settings allow is divided evenly among the tasks
-    that run at once.
+    def __init__(self, segment: int, pieces: Pieces) -> None:
+        self.segment = segment
+        self.pieces = pieces
+        self.start: Mapping[str, Any] | None = None
+        self.ready_at = self.began = time.monotonic()
+        self.failures = 0
+        self.record = {"segment": segment, "items": 0, "bytes": 0, "units": 0.0, "throttles": 0}
+
+    def add(self, page: Page) -> None:
+        self.pieces.add(page.body, page.items)
+        self.record["items"] += page.items
+        self.record["bytes"] += len(page.body)
+        self.record["units"] += page.units
+        self.start, self.failures = page.next, 0
+
+    def postpone(self) -> None:
+        """Stand aside for longer after each failure in a row, by up to half a minute."""
+        self.failures += 1
+        pause = min(BACKOFF_MAX, BACKOFF * 2**self.failures)
+        self.ready_at = time.monotonic() + pause * random.uniform(0.5, 1)  # noqa: S311 - no secret
+
+
+BACKOFF, BACKOFF_MAX = 0.05, 30.0
+FAILURES_MAX = 12
+OK = 200
+THROTTLES = frozenset(
+    ("ProvisionedThroughputExceededException", "RequestLimitExceeded", "ThrottlingException")
+)
+# https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Programming.Errors.html
+TRANSIENT = frozenset(("InternalServerError", "ServiceUnavailable", "500", "502", "503", "504"))
+
+
+def scan_task(scan: Scan, tasks: Iterable[int]) -> Iterator[str]:
+    """One task: reads segments until none is left. The records of what it has read, as JSON."""
+    for _ in tasks:
+        line = Line(scan.door)
+        try:
+            first = line.ask("take")
+            records = [] if first is None else SegmentReader(scan, line, first).run()
+        finally:
+            line.close()
+        yield from map(json.dumps, records)
+
+
+class SegmentReader:
+    """Cycles over some segments page by page, in a few threads that wait for the network."""
+
+    def __init__(self, scan: Scan, line: Line, first: int) -> None:
+        # On an executor, where no client can be sent.
+        import boto3
+
+        self._scan, self._line = scan, line
+        self._pages = PageReader(scan)
+        self._s3 = boto3.client("s3", region_name=scan.region)
+        self._decoder = Decoder(scan.selected, columnar=scan.columnar, whole=scan.whole)
+        self._lock = threading.Condition()
+        self._stop = threading.Event()
+        self._open = deque([self._begin(first)])
+        self._at_work = 0
+        self._all_dealt = False
+        self._records: list[dict[str, Any]] = []
+        self._error: BaseException | None = None
+
+    def run(self) -> list[dict[str, Any]]:
+        """What was read, a record for each segment.
+
+        Raises:
+            ClientError: DynamoDB or S3 refuses.
+        """
+        threads = [threading.Thread(target=self._work, daemon=True) for _ in range(STREAMS)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        if self._error is not None:
+            raise self._error
+        return self._records
+
+    def _work(self) -> None:
+        try:
+            while True:
+                cursor = self._next()
+                if cursor is None:
+                    return
+                is_done = self._step(cursor)
+                with self._lock:
+                    self._at_work -= 1
+                    if not is_done:
+                        self._open.append(cursor)
+                    self._lock.notify_all()
+        except BaseException as error:  # noqa: BLE001 - raised again by the task's own thread
+            with self._lock:
+                self._error = self._error or error
+                self._stop.set()
+                self._lock.notify_all()
+
+    def _next(self) -> Cursor | None:
+        """The segment whose turn it is: one that may be read, else a new one; None at the end."""
+        with self._lock:
+            while self._error is None:
+                now = time.monotonic()
+                for cursor in self._open:
+                    if cursor.ready_at <= now:
+                        self._open.remove(cursor)
+                        self._at_work += 1
+                        return cursor
+                if not self._all_dealt and len(self._open) + self._at_work < OPEN_SEGMENTS:
+                    segment = self._line.ask("take")
+                    self._all_dealt = segment is None
+                    if segment is not None:
+                        self._at_work += 1
+                        return self._begin(segment)
+                elif not self._open and not self._at_work:
+                    return None
+                else:
+                    soonest = min((cursor.ready_at for cursor in self._open), default=now + 60)
+                    self._lock.wait(max(0.0, soonest - now))
+            return None
+
+    def _begin(self, segment: int) -> Cursor:
+        return Cursor(segment, Pieces(self._scan, segment, self._decoder, self._s3))
+
+    def _step(self, cursor: Cursor) -> bool:
+        """Read one page of the segment; whether it was the last."""
+        wait, items, lent = self._line.ask("turn")
+        if self._stop.wait(wait):
+            return False
+        try:
+            page = self._pages.read(cursor.segment, cursor.start, items)
+        except ClientError as error:
+            self._refused(cursor, lent, error)
+            return False
+        except (BotoCoreError, HTTPClientError, BadPage):
+            self._line.ask("read", lent=lent, units=0.0, items=0)
+            cursor.postpone()
+            if cursor.failures > FAILURES_MAX:
+                raise
+            return False
+        self._line.ask("read", lent=lent, units=page.units, items=page.items)
+        cursor.add(page)
+        if page.next:
+            return False
+        self._finish(cursor)
+        return True
+
+    def _refused(self, cursor: Cursor, lent: float, error: ClientError) -> None:
+        """Come back later, if that may help."""
+        code = error.response["Error"]["Code"]
+        if code in THROTTLES:
+            reasons = json.dumps(error.response.get("ThrottlingReasons", []))
+            key_range = "KeyRange" in reasons if "Exceeded" in reasons else None
+            self._line.ask("throttled", lent=lent, key_range=key_range)
+            cursor.record["throttles"] += 1
+            cursor.postpone()
+            return
+        self._line.ask("read", lent=lent, units=0.0, items=0)
+        cursor.postpone()
+        if code not in TRANSIENT or cursor.failures > FAILURES_MAX:
+            raise error
+
+    def _finish(self, cursor: Cursor) -> None:
+        """Note the segment as read: a retry of the job will not read it again."""
+        record = {**cursor.record, "seconds": round(time.monotonic() - cursor.began, 3)}
+        record["pieces"] = cursor.pieces.finish()
+        self._s3.put_object(
+            Bucket=self._scan.bucket,
+            Key=record_key(self._scan.prefix, cursor.segment),
+            Body=json.dumps(record).encode(),
+        )
+        self._line.ask("done", segment=cursor.segment)
+        with self._lock:
+            self._records.append(record)
+
+
+# --- read: pieces of what was read, until it is written -------------------------------------------
+# Arrow reads JSON in columns without an object for each value. Glue 3.0 and later bring it
+# (https://docs.aws.amazon.com/glue/latest/dg/aws-glue-programming-python-libraries.html); Spark
+# takes its batches from 3.3 on. Without it, the items stay the JSON that DynamoDB has sent.
+PYARROW_MIN = 7
+# A batch is what memory holds decoded at once; a piece is an object in S3.
+BATCH_BYTES = 4 * 1024 * 1024
+PIECE_BYTES = 16 * 1024 * 1024
+# Every column of a batch has a place for every item: of many attributes that few items have, JSON
+# is the smaller form.
+WIDE = 1_000
+# Arrow's streams take 64 levels
+# (https://arrow.apache.org/docs/cpp/api/ipc.html, max_recursion_depth).
+DEPTH_MAX = 60
+ARROW, JSON = "arrow", "jsonl"
+# The dialect of what a Scan leaves.
+PIECES = "pieces"
+
+
+def arrow() -> ModuleType | None:
+    """pyarrow; None if there is none that can be used."""
+    try:
+        import pyarrow as pa
+        import pyarrow.compute
+        import pyarrow.json
+    except ImportError:
+        return None
+    return pa if int(pa.__version__.split(".")[0]) >= PYARROW_MIN else None
+
+
+def takes_arrow(settings: Settings) -> bool:
+    """Whether this Spark takes Arrow batches, and the format's writer Spark's rows."""
+    from pyspark.sql import DataFrame
+
+    if settings.format in LINE_FORMATS or not hasattr(DataFrame, "mapInArrow"):
+        return False
+    # Spark asks for pandas too, though nothing here goes through it.
+    return arrow() is not None and importlib.util.find_spec("pandas") is not None
+
+
+def stored(settings: Settings) -> dict[str, str]:
+    """Where executors find the pieces."""
+    import boto3
+
+    return {"bucket": settings.bucket, "region": boto3.session.Session().region_name}
+
+
+def record_key(prefix: str, segment: int) -> str:
+    return f"{prefix}finished/{segment}.json"
+
+
+class Pieces:
+    """The items of a segment on their way to S3.
+
+    No key is used twice: of a segment that was begun before, only the pieces in its record count.
     """
-    tasks = min(plan.splits, spark.sparkContext.defaultParallelism)
-    scan = Scan(
-        table=settings.table,
-        segments=plan.splits,
-        rate=settings.read_percent * plan.units / tasks,
-        selected=is_selected(settings),
-        region=s3.meta.region_name,
+
+    def __init__(self, scan: Scan, segment: int, decoder: Decoder, s3: S3Client) -> None:
+        self._bucket, self._s3, self._decoder = scan.bucket, s3, decoder
+        self._stem = f"{scan.prefix}pieces/{segment}-{os.urandom(4).hex()}"
+        self._bodies: list[bytes] = []
+        self._bytes = self._items = 0
+        self._file: ArrowFile | JsonFile | None = None
+        self._done: list[dict[str, Any]] = []
+
+    def add(self, body: bytes, items: int) -> None:
+        """A page's items, a JSON array."""
+        if not items:
+            return
+        self._bodies.append(body)
+        self._items += items
+        self._bytes += len(body)
+        if self._bytes >= BATCH_BYTES:
+            self._decode()
+
+    def finish(self) -> list[dict[str, Any]]:
+        """The pieces of the segment: key, kind, JSON bytes."""
+        if self._bodies:
+            self._decode()
+        self._put()
+        return self._done
+
+    def _decode(self) -> None:
+        decoded = self._decoder.decode(self._bodies, self._items)
+        kind = JsonFile if isinstance(decoded, bytes) else ArrowFile
+        if not isinstance(self._file, kind):
+            self._put()
+            self._file = kind()
+        self._file.add(decoded, self._bytes)
+        self._bodies, self._bytes, self._items = [], 0, 0
+        if self._file.size() >= PIECE_BYTES:
+            self._put()
+
+    def _put(self) -> None:
+        if self._file is None:
+            return
+        key = f"{self._stem}-{len(self._done)}.{self._file.kind}"
+        self._s3.put_object(Bucket=self._bucket, Key=key, Body=self._file.content())
+        self._done.append(
+            {"key": key, "kind": self._file.kind, "json_bytes": self._file.json_bytes}
+        )
+        self._file = None
+
+
+class JsonFile:
+    """Pages of items, each a JSON array on a line."""
+
+    kind = JSON
+
+    def __init__(self) -> None:
+        self._pages: list[bytes] = []
+        self.json_bytes = 0
+
+    def add(self, pages: bytes, json_bytes: int) -> None:
+        self._pages.append(pages)
+        self.json_bytes += json_bytes
+
+    def size(self) -> int:
+        return self.json_bytes
+
+    def content(self) -> bytes:
+        return b"".join(self._pages)
+
+
+class ArrowFile:
+    """Batches of items as Arrow streams, a new one whenever their schema changes."""
+
+    kind = ARROW
+
+    def __init__(self) -> None:
+        self._sink = arrow().BufferOutputStream()
+        self._stream: pa.RecordBatchStreamWriter | None = None
+        self._schema: pa.Schema | None = None
+        self.json_bytes = 0
+
+    def add(self, batch: pa.RecordBatch, json_bytes: int) -> None:
+        if self._stream is None or batch.schema != self._schema:
+            self._end()
+            ipc = arrow().ipc
+            options = ipc.IpcWriteOptions(compression="zstd")
+            self._schema = batch.schema
+            self._stream = ipc.new_stream(self._sink, self._schema, options=options)
+        self._stream.write_batch(batch)
+        self.json_bytes += json_bytes
+
+    def size(self) -> int:
+        return self._sink.tell()
+
+    def content(self) -> bytes:
+        self._end()
+        return self._sink.getvalue().to_pybytes()
+
+    def _end(self) -> None:
+        if self._stream is not None:
+            self._stream.close()
+
+
+class Decoder:
+    """Turns pages of items into Arrow batches, or leaves them JSON where that is better."""
+
+    def __init__(self, selected: Callable[[str], bool], *, columnar: bool, whole: bool) -> None:
+        self._selected, self._columnar, self._whole = selected, columnar, whole
+        # What the items before have held. With it, nothing has to be found out again.
+        self._known: pa.DataType | None = None
+
+    def decode(self, pages: Sequence[bytes], items: int) -> pa.RecordBatch | bytes:
+        """A batch of one column, ``item``; or the pages, one a line."""
+        if self._columnar and self._known is None:
+            # Before Arrow makes room for each attribute in each item.
+            self._columnar = fields_in(json.loads(pages[0].decode())) <= WIDE
+        batch = self._batch(pages) if self._columnar else None
+        if batch is not None and batch.num_rows == items:
+            return batch
+        return b"".join(self._selected_page(page) for page in pages)
+
+    def _selected_page(self, page: bytes) -> bytes:
+        if self._whole and b"\n" not in page:
+            return page + b"\n"
+        kept = [
+            {name: value for name, value in item.items() if self._selected(name)}
+            for item in json.loads(page.decode())
+        ]
+        return json.dumps(kept, ensure_ascii=False, separators=(",", ":")).encode() + b"\n"
+
+    def _batch(self, pages: Sequence[bytes]) -> pa.RecordBatch | None:
+        """The batch; None if Arrow cannot hold the items."""
+        pa = arrow()
+        text = b"".join(b'{"Items":%b}\n' % page for page in pages)
+        try:
+            items = read_items(text, self._known)
+            known = plain_kind(items.type)
+            if known != self._known:
+                self._known = known
+                # What Arrow took for a moment in time is a string like any other.
+                items = read_items(text, known)
+            self._columnar = leaves_of(known) <= WIDE and depth_of(known) <= DEPTH_MAX
+            if not self._columnar:
+                return None
+            return selected_batch(items, self._selected)
+        except pa.ArrowException as error:
+            log(f"kept as JSON: {first_line(error)}")
+            return None
+
+
+def fields_in(values: Iterable[object]) -> int:
+    """How many different attributes, codes and fields the values have, nested ones included."""
+    held: dict[str, list[object]] = {}
+    for value in values:
+        for name, content in value.items() if isinstance(value, dict) else ():
+            contents = held.setdefault(name, [])
+            contents.extend(content if isinstance(content, list) else [content])
+    return len(held) + sum(map(fields_in, held.values()))
+
+
+def read_items(text: bytes, known: pa.DataType | None) -> pa.StructArray:
+    """The items in lines of ``{"Items": [...]}``, an array of structs; ``known`` is their type."""
+    pa = arrow()
+    schema = None if known is None else pa.schema([("Items", pa.list_(known))])
+    table = pa.json.read_json(
+        pa.BufferReader(text),
+        read_options=pa.json.ReadOptions(use_threads=False, block_size=len(text) + 1),
+        parse_options=pa.json.ParseOptions(
+            explicit_schema=schema, unexpected_field_behavior="infer"
+        ),
     )
-    segments = spark.sparkContext.parallelize(range(plan.splits), tasks)
-    lines = spark.createDataFrame(segments.mapPartitions(partial(scan_segments, scan)), "string")
-    path = places.uri(places.temp)
-    lines.write.mode("append").text(path)
-    written = sum(list_objects(s3, places.bucket, places.temp).values())
-    return Lines((path,), "dynamodb", math.ceil(written / DYNAMODB_JSON))
+    return pa.concat_arrays([chunk.flatten() for chunk in table.column("Items").chunks])
 
 
-def scan_segments(scan: Scan, segments: Iterable[int]) -> Iterator[str]:
-    """The items of the segments as lines of DynamoDB JSON."""
+def plain_kind(kind: pa.DataType) -> pa.DataType | None:
+    """The type without moments of time, and without what nothing is known of (None)."""
+    pa = arrow()
+    if pa.types.is_struct(kind):
+        fields = [(each.name, plain_kind(each.type)) for each in kind]
+        return pa.struct([(name, plain) for name, plain in fields if plain is not None])
+    if pa.types.is_list(kind):
+        element = plain_kind(kind.value_type)
+        return None if element is None else pa.list_(element)
+    if pa.types.is_null(kind):
+        return None
+    return pa.string() if pa.types.is_timestamp(kind) else kind
+
+
+def leaves_of(kind: pa.DataType) -> int:
+    """How many columns of scalars the type has."""
+    types = arrow().types
+    if types.is_struct(kind):
+        return sum(leaves_of(each.type) for each in kind)
+    return leaves_of(kind.value_type) if types.is_list(kind) else 1
+
+
+def depth_of(kind: pa.DataType) -> int:
+    """How deep the type is nested; 1 for a scalar."""
+    types = arrow().types
+    if types.is_struct(kind):
+        return 1 + max((depth_of(each.type) for each in kind), default=0)
+    return 1 + depth_of(kind.value_type) if types.is_list(kind) else 1
+
+
+def selected_batch(items: pa.StructArray, selected: Callable[[str], bool]) -> pa.RecordBatch | None:
+    """A batch of the items with the selected attributes; None if that leaves none."""
+    pa = arrow()
+    kept = [
+        (each, array) for each, array in zip(items.type, items.flatten()) if selected(each.name)
+    ]
+    if not kept:
+        return None
+    item = pa.StructArray.from_arrays(
+        [array for _, array in kept], fields=[each for each, _ in kept]
+    )
+    return pa.RecordBatch.from_arrays([item], names=["item"])
+
+
+def read_piece(
+    piece: Mapping[str, Any], bucket: str, s3: S3Client
+) -> Iterator[list[dict[str, Any]] | pa.StructArray]:
+    """The piece's items: of an Arrow piece an array a batch, of a JSON piece a list a page."""
+    content = s3.get_object(Bucket=bucket, Key=piece["key"])["Body"].read()
+    if piece["kind"] == JSON:
+        yield from (json.loads(page) for page in content.decode().split("\n") if page)
+        return
+    pa = arrow()
+    source = pa.BufferReader(content)
+    while source.tell() < len(content):
+        for batch in pa.ipc.open_stream(source):
+            yield batch.column(0)
+
+
+def read_pieces(
+    groups: Iterable[str], bucket: str, region: str
+) -> Iterator[list[dict[str, Any]] | pa.StructArray]:
+    """What ``read_piece`` gives of all pieces of the groups."""
     # On an executor, where no client can be sent.
     import boto3
 
-    pages = boto3.client("dynamodb", region_name=scan.region).get_paginator("scan")
-    for segment in segments:
-        where = {"TableName": scan.table, "Segment": segment, "TotalSegments": scan.segments}
-        for page in pages.paginate(ReturnConsumedCapacity="TOTAL", **where):
-            began = time.monotonic()
-            for item in page["Items"]:
-                yield dynamodb_json({name: item[name] for name in item if scan.selected(name)})
-            consumed = page.get("ConsumedCapacity", {}).get("CapacityUnits", 0)
-            if "LastEvaluatedKey" in page:
-                time.sleep(max(0.0, consumed / scan.rate - (time.monotonic() - began)))
+    s3 = boto3.client("s3", region_name=region)
+    for group in groups:
+        for piece in json.loads(group):
+            yield from read_piece(piece, bucket, s3)
 
 
-def dynamodb_json(item: Mapping[str, Any]) -> str:
-    """An item of a Scan on one line, as DynamoDB's own exports write it: binary as base64."""
-    return json.dumps(item, ensure_ascii=False, separators=(",", ":"), default=base64_text)
+def items_in(found: list[dict[str, Any]] | pa.StructArray) -> list[dict[str, Any]]:
+    """The items of what ``read_piece`` gives, in DynamoDB JSON."""
+    return found if isinstance(found, list) else [without_nulls(each) for each in found.to_pylist()]
 
 
-def base64_text(content: bytes) -> str:
-    return base64.b64encode(content).decode()
+def without_nulls(value: object) -> Any:  # noqa: ANN401 - JSON
+    """A value of Arrow in DynamoDB JSON: what is not there is a null in Arrow."""
+    if isinstance(value, dict):
+        return {name: without_nulls(each) for name, each in value.items() if each is not None}
+    return [without_nulls(each) for each in value] if isinstance(value, list) else value
+
+
+def piece_items(groups: Iterable[str], bucket: str, region: str) -> Iterator[dict[str, Any]]:
+    for found in read_pieces(groups, bucket, region):
+        yield from items_in(found)
+
+
+def grouped(pieces: Sequence[Mapping[str, Any]], parts: int) -> list[str]:
+    """The pieces in at most ``parts`` groups of about equal size, in their order, as JSON."""
+    whole = sum(piece["json_bytes"] for piece in pieces)
+    groups: list[list[Mapping[str, Any]]] = [[] for _ in range(parts)]
+    passed = 0
+    for piece in pieces:
+        middle = passed + piece["json_bytes"] / 2
+        groups[min(parts - 1, int(middle * parts / whole))].append(piece)
+        passed += piece["json_bytes"]
+    return [json.dumps(group) for group in groups if group]
+
+
+# Measured on the demo's reviews and on orders of ten values and a nested list: 1.5 and 1.6 bytes of
+# DynamoDB JSON, which names the type of every value, for each byte of plain JSON.
+DYNAMODB_JSON = 1.5
+
+
+def read_by_scan(
+    spark: SparkSession, settings: Settings, plan: Plan, clients: Clients, places: Places
+) -> Lines:
+    """Read by a segmented Scan in the executors, once; a retry reads the segments that are missing.
+
+    Raises:
+        ExportFailed: a segment is missing at the end.
+    """
+    # Of the executors that Glue has promised, some may not have come yet.
+    promised = 0 if settings.splits else plan.splits
+    slots = max(spark.sparkContext.defaultParallelism, promised)
+    rate = settings.read_percent * plan.capacity.units
+    fresh = segments_for(plan.table.get("TableSizeBytes", 0), rate, slots)
+    course = course_of(settings, plan.table, settings.splits or fresh)
+    segments, before = resumed(spark, clients.s3, places, course)
+    began = time.monotonic()
+    records = dict(before)
+    if len(before) < segments:
+        desk = Desk(dispatcher_of(plan.table, segments, before, rate), driver_host(spark))
+        with closing(desk):
+            desk.open()
+            desk.watch(partial(allowed_rate, clients.dynamodb, settings))
+            scan = scan_of(settings, places, clients.s3.meta.region_name, segments, desk.door)
+            tasks = min(slots, segments - len(before))
+            log(f"{tasks:,} tasks read {segments - len(before):,} of {segments:,} segments")
+            records.update(scanned(spark, scan, tasks))
+    if len(records) != segments:
+        raise ExportFailed(f"{segments - len(records):,} segments were not read: start a new run")
+    ordered = [records[segment] for segment in range(segments)]
+    report = scan_report(ordered, time.monotonic() - began, rate, plan.capacity, len(before))
+    log_skew(report)
+    pieces = tuple(piece for record in ordered for piece in record["pieces"])
+    plain = math.ceil(sum(piece["json_bytes"] for piece in pieces) / DYNAMODB_JSON)
+    return Lines((), PIECES, plain, pieces, report)
+
+
+def driver_host(spark: SparkSession) -> str:
+    return spark.sparkContext.getConf().get("spark.driver.host")
+
+
+def dispatcher_of(
+    table: Mapping[str, Any], segments: int, finished: Iterable[int], rate: float
+) -> Dispatcher:
+    """Deals the segments that are not finished, in an order of its own.
+
+    Neighbours lie in one partition, which gives 3,000 read units a second
+    (https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/bp-partition-key-design.html).
+    """
+    missing = sorted(set(range(segments)).difference(finished))
+    random.Random(segments).shuffle(missing)  # noqa: S311 - no secret
+    item_bytes = table.get("TableSizeBytes", 0) / max(1, table.get("ItemCount", 0))
+    return Dispatcher(missing, Limit(rate, time.monotonic()), item_bytes)
+
+
+def scan_of(
+    settings: Settings, places: Places, region: str, segments: int, door: tuple[str, int, bytes]
+) -> Scan:
+    return Scan(
+        table=settings.table,
+        region=region,
+        segments=segments,
+        columns=settings.columns,
+        selected=is_selected(settings),
+        whole=not settings.exclude,
+        columnar=takes_arrow(settings),
+        bucket=places.bucket,
+        prefix=places.temp,
+        door=door,
+    )
+
+
+def scanned(spark: SparkSession, scan: Scan, tasks: int) -> dict[int, dict[str, Any]]:
+    """What the tasks have read, by segment."""
+    numbers = spark.sparkContext.parallelize(range(tasks), tasks)
+    found = map(json.loads, numbers.mapPartitions(partial(scan_task, scan)).collect())
+    return {record["segment"]: record for record in found}
+
+
+def allowed_rate(dynamodb: DynamoDBClient, settings: Settings) -> float:
+    """The read units a second that are allowed now."""
+    table = dynamodb.describe_table(TableName=settings.table)["Table"]
+    capacity = capacity_of(table, partial(account_units, dynamodb))
+    return settings.read_percent * capacity.units
+
+
+def course_of(settings: Settings, table: Mapping[str, Any], segments: int) -> dict[str, Any]:
+    """What a former attempt must have in common with this one to be gone on with."""
+    return {
+        "table_id": table.get("TableId", ""),
+        "columns": list(settings.columns),
+        "exclude": list(settings.exclude),
+        "columnar": takes_arrow(settings),
+        "segments": segments,
+    }
+
+
+def resumed(
+    spark: SparkSession, s3: S3Client, places: Places, course: Mapping[str, Any]
+) -> tuple[int, dict[int, dict[str, Any]]]:
+    """How many segments there are, and the records of those that a former attempt has finished."""
+    key = f"{places.temp}scan.json"
+    found = list_objects(s3, places.bucket, places.temp)
+    if key in found:
+        former = json.loads(s3.get_object(Bucket=places.bucket, Key=key)["Body"].read().decode())
+        if former == {**course, "segments": former.get("segments")}:
+            keys = [each for each in found if each.startswith(f"{places.temp}finished/")]
+            get = partial(get_text, bucket=places.bucket, region=s3.meta.region_name)
+            parts = max(1, min(len(keys), spark.sparkContext.defaultParallelism))
+            texts = spark.sparkContext.parallelize(keys, parts).mapPartitions(get).collect()
+            records = {record["segment"]: record for record in map(json.loads, texts)}
+            if records:
+                log(f"going on where a former attempt failed: {len(records):,} segments are read")
+            return former["segments"], records
+    clear(s3, places.bucket, places.temp)
+    s3.put_object(Bucket=places.bucket, Key=key, Body=json.dumps(course).encode())
+    return course["segments"], {}
+
+
+def get_text(keys: Iterable[str], bucket: str, region: str) -> Iterator[str]:
+    # On an executor, where no client can be sent.
+    import boto3
+
+    s3 = boto3.client("s3", region_name=region)
+    for key in keys:
+        yield s3.get_object(Bucket=bucket, Key=key)["Body"].read().decode()
+
+
+# --- read: what the segments were like ------------------------------------------------------------
+QUANTILES = {"p50": 0.5, "p90": 0.9, "p99": 0.99, "max": 1.0}
+MEASURES = ("items", "bytes", "units", "seconds")
+HOTTEST = 5
+
+
+def scan_report(
+    records: Sequence[Mapping[str, Any]],
+    seconds: float,
+    rate: float,
+    capacity: Capacity,
+    resumed_segments: int,
+) -> dict[str, Any]:
+    """How the segments were read, for the manifest: the whole, quantiles, the hottest.
+
+    ``bytes`` are DynamoDB JSON, ``units`` read units, ``rate`` those allowed a second; a quantile
+    is the least value that so many of the segments do not exceed.
+    """
+    names = ("segment", *MEASURES, "throttles")
+    hottest = sorted(records, key=lambda record: (-record["units"], record["segment"]))[:HOTTEST]
+    return {
+        "splits": len(records),
+        "resumed_splits": resumed_segments,
+        "capacity": capacity.units,
+        "capacity_source": capacity.source,
+        "rate": rate,
+        "seconds": round(seconds, 3),
+        "units": round(sum(record["units"] for record in records), 1),
+        "throttles": sum(record["throttles"] for record in records),
+        "skew": {
+            "segments": {name: quantiles([each[name] for each in records]) for name in MEASURES},
+            "hottest": [{name: record[name] for name in names} for record in hottest],
+        },
+    }
+
+
+def quantiles(values: Iterable[float]) -> dict[str, float]:
+    ordered = sorted(values)
+    last = len(ordered) - 1
+    return {
+        name: ordered[max(0, min(last, math.ceil(part * len(ordered)) - 1))]
+        for name, part in QUANTILES.items()
+    }
+
+
+def log_skew(report: Mapping[str, Any]) -> None:
+    log(
+        f"{report['units']:,.1f} read units in {report['seconds']:,.1f} s of "
+        f"{report['rate']:,.4g} a second allowed, {report['throttles']:,} throttled requests"
+    )
+    segments, hottest = report["skew"]["segments"], report["skew"]["hottest"][0]
+    log(
+        f"segments: half have at most {segments['items']['p50']:,} items and "
+        f"{segments['seconds']['p50']:,.1f} s, 99 % at most {segments['items']['p99']:,} and "
+        f"{segments['seconds']['p99']:,.1f} s; the hottest is {hottest['segment']} with "
+        f"{hottest['items']:,} items, {hottest['units']:,.1f} read units, "
+        f"{hottest['seconds']:,.1f} s"
+    )
 
 
 # --- read: DynamoDB's own export ------------------------------------------------------------------
@@ -947,8 +2065,7 @@ def parse_lines(
             plain = json.loads(line, parse_int=Whole, parse_float=Double)
             item = {name: typed(value) for name, value in plain.items()}
         else:
-            item = json.loads(line)
-            item = item["Item"] if dialect == "export" else item
+            item = json.loads(line)["Item"]
         yield {name: value for name, value in item.items() if selected(name)}
 
 
@@ -956,10 +2073,21 @@ def items_of(
     spark: SparkSession, lines: Lines, settings: Settings, parts: int | None = None
 ) -> RDD[dict[str, Any]]:
     """All items that were read; Spark reads them in ``parts``, else in some of at most 128 MB."""
+    if lines.dialect == PIECES:
+        return pieces_of(spark, lines, parts).mapPartitions(
+            partial(piece_items, **stored(settings))
+        )
     parse = partial(parse_lines, dialect=lines.dialect, selected=is_selected(settings))
     texts = spark.read.text(list(lines.uris))
     texts = texts if parts is None else texts.coalesce(parts)
     return texts.rdd.map(lambda row: row[0]).mapPartitions(parse)
+
+
+def pieces_of(spark: SparkSession, lines: Lines, parts: int | None) -> RDD[str]:
+    """Groups of the pieces, each a partition."""
+    whole = sum(piece["json_bytes"] for piece in lines.pieces)
+    groups = grouped(lines.pieces, parts or max(1, math.ceil(whole / SEGMENT_BYTES)))
+    return spark.sparkContext.parallelize(groups, len(groups))
 
 
 # --- what the items hold --------------------------------------------------------------------------
@@ -1034,9 +2162,9 @@ class Profile:
             if name not in self.fields:
                 self.fields[name] = Profile()
             self.fields[name].add(value, limit)
-        self._bound(limit)
+        self.bound(limit)
 
-    def _bound(self, limit: int) -> None:
+    def bound(self, limit: int) -> None:
         if len(self.fields) > limit:
             self.many, self.fields = True, {}
 
@@ -1057,7 +2185,7 @@ class Profile:
         for name, theirs in other.fields.items():
             own = self.fields.get(name)
             self.fields[name] = theirs if own is None else own.merge(theirs, limit)
-        self._bound(limit)
+        self.bound(limit)
         return self
 
     def dump(self) -> tuple[Any, ...]:
@@ -1124,7 +2252,15 @@ def profile_items(
     items: Iterable[Mapping[str, Any]], limit: int
 ) -> Iterator[tuple[str, tuple[Any, ...]]]:
     """What the items hold, by attribute; how many they are under ``ITEMS``."""
-    profiles = {ITEMS: Profile()}
+    profiles: dict[str, Profile] = {}
+    number = learn_items(profiles, items, limit)
+    return dumped(profiles, number)
+
+
+def learn_items(
+    profiles: dict[str, Profile], items: Iterable[Mapping[str, Any]], limit: int
+) -> int:
+    """Add the items to the profiles; how many they were."""
     number = 0
     for item in items:
         number += 1
@@ -1132,16 +2268,24 @@ def profile_items(
             if name not in profiles:
                 profiles[name] = Profile()
             profiles[name].add(value, limit)
-    profiles[ITEMS].counts["M"] = number
-    return ((name, profile.dump()) for name, profile in profiles.items())
+    return number
+
+
+def dumped(profiles: Mapping[str, Profile], number: int) -> Iterator[tuple[str, tuple[Any, ...]]]:
+    """The profiles as plain values, and the number of items."""
+    counted = Profile()
+    counted.counts["M"] = number
+    yield ITEMS, counted.dump()
+    for name, profile in profiles.items():
+        yield name, profile.dump()
 
 
 def merge_profiles(
-    dumped: Iterable[tuple[str, tuple[Any, ...]]], limit: int
+    found: Iterable[tuple[str, tuple[Any, ...]]], limit: int
 ) -> Iterator[tuple[str, tuple[Any, ...]]]:
     """One profile for each attribute."""
     profiles: dict[str, Profile] = {}
-    for name, each in dumped:
+    for name, each in found:
         profile = Profile.load(each)
         profiles[name] = profiles[name].merge(profile, limit) if name in profiles else profile
     return ((name, profile.dump()) for name, profile in profiles.items())
@@ -1153,8 +2297,19 @@ def rank(pair: tuple[str, tuple[Any, ...]], known: frozenset[str]) -> tuple[bool
     return name not in known, -sum(counts.values()), name
 
 
+def profiled(
+    spark: SparkSession, lines: Lines, settings: Settings, limit: int
+) -> RDD[tuple[str, tuple[Any, ...]]]:
+    """What the items of each partition hold."""
+    if lines.dialect == PIECES:
+        learnt = partial(profile_pieces, limit=limit, **stored(settings))
+        return pieces_of(spark, lines, None).mapPartitions(learnt)
+    items = items_of(spark, lines, settings)
+    return items.mapPartitions(partial(profile_items, limit=limit))
+
+
 def profile_all(
-    items: RDD[dict[str, Any]], known: Iterable[str], limit: int
+    dumps: RDD[tuple[str, tuple[Any, ...]]], known: Iterable[str], limit: int
 ) -> tuple[int, dict[str, Profile], bool]:
     """How many items there are, what the attributes hold, and whether there are further ones.
 
@@ -1163,12 +2318,8 @@ def profile_all(
     """
     own = frozenset(known)
     room = max(0, MAX_COLUMNS - len(own))
-    parts = min(items.getNumPartitions(), PROFILE_PARTS_MAX)
-    merged = (
-        items.mapPartitions(partial(profile_items, limit=limit))
-        .partitionBy(parts)
-        .mapPartitions(partial(merge_profiles, limit=limit))
-    )
+    parts = min(dumps.getNumPartitions(), PROFILE_PARTS_MAX)
+    merged = dumps.partitionBy(parts).mapPartitions(partial(merge_profiles, limit=limit))
     first = own | {ITEMS}
     ranked = merged.takeOrdered(len(first) + room + 1, key=partial(rank, known=first))
     kept = dict(pair for pair in ranked if pair[0] in first)
@@ -1743,14 +2894,23 @@ SPARK_VALUES: dict[str, Callable[[Any], Any]] = {
 }
 
 
-def spark_value(kind: Type) -> Callable[[Any], Any]:
-    """What turns a value into what Spark takes for the type."""
+def spark_value(kind: Type, *, for_arrow: bool = False) -> Callable[[Any], Any]:
+    """What turns a value into what Spark takes for the type, or Arrow."""
     if kind.kind == ARRAY:
-        element = nullable(spark_value(kind.element))
+        element = nullable(spark_value(kind.element, for_arrow=for_arrow))
         return lambda value: [element(each) for each in elements_of(value)]
     if kind.kind == STRUCT:
-        fields = [(each.attribute, nullable(spark_value(each.type))) for each in kind.fields]
-        return lambda value: tuple(each(value["M"].get(name)) for name, each in fields)
+        converts = [nullable(spark_value(each.type, for_arrow=for_arrow)) for each in kind.fields]
+        fields = list(zip(kind.fields, converts))
+        if for_arrow:
+            return lambda value: {
+                each.name: convert(value["M"].get(each.attribute)) for each, convert in fields
+            }
+        return lambda value: tuple(
+            convert(value["M"].get(each.attribute)) for each, convert in fields
+        )
+    if kind.kind == MAP and for_arrow:
+        return lambda value: list(map_of(value).items())
     return SPARK_VALUES[kind.kind]
 
 
@@ -1867,6 +3027,230 @@ def schema_of(columns: Sequence[Column]) -> StructType:
     from pyspark.sql.types import StructField, StructType
 
     return StructType([StructField(column.name, spark_type(column.type)) for column in columns])
+
+
+# --- columns at once: Arrow batches of typed values -----------------------------------------------
+def coded(values: pa.StructArray) -> Iterator[tuple[str, pa.Array]]:
+    """The parts of an array of structs that hold anything: values by type, or fields by name."""
+    for each, content in zip(values.type, values.flatten()):
+        if content.null_count < len(content):
+            yield each.name, content
+
+
+def learn(profile: Profile, values: pa.StructArray, limit: int) -> None:
+    """``Profile.add`` for an array of values."""
+    for code, content in coded(values):
+        count = len(content) - content.null_count
+        if code == "N":
+            learn_numbers(profile, content)
+            continue
+        kind = "L" if code in ELEMENTS else code
+        profile.counts[kind] = profile.counts.get(kind, 0) + count
+        if kind == "L":
+            learn_elements(profile, code, content.flatten(), limit)
+        elif kind == "M" and not profile.many:
+            for name, each in coded(content):
+                learn(profile.fields.setdefault(name, Profile()), each, limit)
+            profile.bound(limit)
+
+
+def learn_elements(profile: Profile, code: str, elements: pa.Array, limit: int) -> None:
+    if profile.element is None:
+        profile.element = Profile()
+    if code == "NS":
+        learn_numbers(profile.element, elements)
+    elif code in ELEMENTS:
+        counts, kind = profile.element.counts, ELEMENTS[code]
+        counts[kind] = counts.get(kind, 0) + len(elements)
+    elif not arrow().types.is_null(elements.type):
+        learn(profile.element, elements, limit)
+
+
+# As DynamoDB writes all but very large and very small numbers.
+NUMBER = r"^-?(?:0|[1-9][0-9]{0,17})(?:\.[0-9]*[1-9])?$"
+
+
+def learn_numbers(profile: Profile, texts: pa.StringArray) -> None:
+    pa = arrow()
+    pc = pa.compute
+    texts = texts.drop_null()
+    if not len(texts):
+        return
+    try:
+        ends = pc.min_max(pc.cast(texts, pa.int64())).as_py()
+    except pa.ArrowInvalid:
+        usual = pc.match_substring_regex(texts, NUMBER)
+        learn_fractions(profile, texts.filter(usual))
+        for text in texts.filter(pc.invert(usual)).to_pylist():
+            profile.add({"N": text}, 0)
+        return
+    profile.counts["N"] = profile.counts.get("N", 0) + len(texts)
+    digits = max(len(str(abs(end)).lstrip("0")) for end in ends.values())
+    profile.digits = max(profile.digits, digits)
+
+
+def learn_fractions(profile: Profile, texts: pa.StringArray) -> None:
+    """Numbers of the usual form: digits and scale by the place of the point."""
+    pa = arrow()
+    pc = pa.compute
+    if not len(texts):
+        return
+    texts = pc.ascii_ltrim(texts, characters="-")
+    length, point = pc.binary_length(texts), pc.find_substring(texts, ".")
+    is_whole = pc.less(point, 0)
+    before = pc.if_else(is_whole, length, point)
+    before = pc.subtract(before, pc.cast(pc.starts_with(texts, "0"), pa.int32()))
+    behind = pc.if_else(is_whole, 0, pc.subtract(pc.subtract(length, point), 1))
+    profile.digits = max(profile.digits, pc.max(before).as_py())
+    profile.scale = max(profile.scale, pc.max(behind).as_py())
+    whole = pc.sum(is_whole).as_py()
+    for kind, count in (("N", whole), ("X", len(texts) - whole)):
+        if count:
+            profile.counts[kind] = profile.counts.get(kind, 0) + count
+
+
+def profile_pieces(
+    groups: Iterable[str], bucket: str, region: str, limit: int
+) -> Iterator[tuple[str, tuple[Any, ...]]]:
+    """``profile_items`` for pieces."""
+    profiles: dict[str, Profile] = {}
+    number = 0
+    for found in read_pieces(groups, bucket, region):
+        number += len(found)
+        if isinstance(found, list):
+            learn_items(profiles, found, limit)
+            continue
+        for name, values in coded(found):
+            learn(profiles.setdefault(name, Profile()), values, limit)
+    return dumped(profiles, number)
+
+
+def arrow_type(kind: Type) -> pa.DataType:
+    """``spark_type`` for Arrow."""
+    pa = arrow()
+    if kind.kind == ARRAY:
+        return pa.list_(arrow_type(kind.element))
+    if kind.kind == STRUCT:
+        return pa.struct([(each.name, arrow_type(each.type)) for each in kind.fields])
+    if kind.kind == DECIMAL:
+        return pa.decimal128(DECIMAL_DIGITS, kind.scale)
+    return {
+        BIGINT: pa.int64(),
+        DOUBLE: pa.float64(),
+        BOOLEAN: pa.bool_(),
+        BINARY: pa.binary(),
+        MAP: pa.map_(pa.string(), pa.string()),
+    }.get(kind.kind, pa.string())
+
+
+def arrow_values(kind: Type, values: pa.StructArray, group: str = "") -> pa.Array:
+    """The array of values (of one group, if given) as an array of the type."""
+    pa = arrow()
+    codes = {
+        code: content
+        for code, content in coded(values)
+        if code != "NULL" and group in {"", "l" if code in ELEMENTS else GROUPS[code]}
+    }
+    if not codes:
+        return pa.nulls(len(values), arrow_type(kind))
+    try:
+        found = straight(kind, codes)
+    except (pa.ArrowInvalid, pa.ArrowNotImplementedError):
+        # A number such as 1E+3, or a cast that this version does not know.
+        found = None
+    return one_by_one(kind, codes) if found is None else found
+
+
+def straight(kind: Type, codes: Mapping[str, pa.Array]) -> pa.Array | None:
+    """The values, if Arrow itself can turn them into the type; else None.
+
+    Raises:
+        ArrowInvalid, ArrowNotImplementedError: it cannot.
+    """
+    pa = arrow()
+    if kind.kind == STRING and codes.keys() <= {"S", "N", "B"}:
+        return pa.compute.coalesce(*codes.values())
+    if len(codes) > 1:
+        return None
+    ((code, content),) = codes.items()
+    if kind.kind in {BIGINT, DECIMAL} and code == "N":
+        return pa.compute.cast(content, arrow_type(kind))
+    if (kind.kind, code) == (BOOLEAN, "BOOL"):
+        return content
+    if (kind.kind, code) == (ARRAY, "L"):
+        return list_values(kind, content)
+    return struct_values(kind, content) if (kind.kind, code) == (STRUCT, "M") else None
+
+
+def list_values(kind: Type, lists: pa.ListArray) -> pa.ListArray:
+    pa = arrow()
+    elements, offsets = lists.values, lists.offsets
+    if lists.null_count:
+        # Where a list is null, from_arrays wants its offset to be.
+        is_there = pa.concat_arrays([lists.is_valid(), pa.array([True])])
+        offsets = pa.compute.if_else(is_there, offsets, pa.scalar(None, offsets.type))
+    if pa.types.is_null(elements.type):
+        typed_elements = pa.nulls(len(elements), arrow_type(kind.element))
+    else:
+        typed_elements = arrow_values(kind.element, elements)
+    return pa.ListArray.from_arrays(offsets, typed_elements)
+
+
+def struct_values(kind: Type, maps: pa.StructArray) -> pa.StructArray:
+    pa = arrow()
+    held = dict(coded(maps))
+    fields = [
+        arrow_values(each.type, held[each.attribute])
+        if each.attribute in held
+        else pa.nulls(len(maps), arrow_type(each.type))
+        for each in kind.fields
+    ]
+    validity = maps.is_valid().buffers()[1]
+    return pa.Array.from_buffers(arrow_type(kind), len(maps), [validity], children=fields)
+
+
+def one_by_one(kind: Type, codes: Mapping[str, pa.Array]) -> pa.Array:
+    """The values by way of Python, as ``to_row`` turns them."""
+    convert = spark_value(kind, for_arrow=True)
+    lists = [content.to_pylist() for content in codes.values()]
+    found = []
+    for contents in zip(*lists):
+        held = [(code, each) for code, each in zip(codes, contents) if each is not None]
+        found.append(convert({held[0][0]: without_nulls(held[0][1])}) if held else None)
+    return arrow().array(found, arrow_type(kind))
+
+
+def to_batch(
+    columns: Sequence[Column], found: list[dict[str, Any]] | pa.StructArray
+) -> pa.RecordBatch:
+    """The record batch of what ``read_piece`` gives."""
+    pa = arrow()
+    names = [column.name for column in columns]
+    if isinstance(found, list) or any(column.group == OTHER_ATTRIBUTES for column in columns):
+        apart = cells(columns)
+        rows = [apart(item) for item in items_in(found)]
+        converts = [nullable(spark_value(column.type, for_arrow=True)) for column in columns]
+        arrays = [
+            pa.array([convert(row[place]) for row in rows], arrow_type(column.type))
+            for place, (column, convert) in enumerate(zip(columns, converts))
+        ]
+        return pa.RecordBatch.from_arrays(arrays, names=names)
+    held = dict(coded(found))
+    arrays = [
+        arrow_values(column.type, held[column.attribute], column.group)
+        if column.items and column.attribute in held
+        else pa.nulls(len(found), arrow_type(column.type))
+        for column in columns
+    ]
+    return pa.RecordBatch.from_arrays(arrays, names=names)
+
+
+def to_batches(
+    groups: Iterable[Any], columns: Sequence[Column], bucket: str, region: str
+) -> Iterator[Any]:
+    """Record batches of the pieces in the groups, which come as batches themselves."""
+    texts = (text for group in groups for text in group.column(0).to_pylist())
+    return (to_batch(columns, found) for found in read_pieces(texts, bucket, region))
 
 
 # --- csv and xml, line by line --------------------------------------------------------------------
@@ -2009,11 +3393,17 @@ def count_kept(rows: RDD[str] | DataFrame) -> int:
 
 
 def typed_rows(
-    spark: SparkSession, items: RDD[dict[str, Any]], columns: Sequence[Column]
+    spark: SparkSession, lines: Lines, columns: Sequence[Column], settings: Settings, parts: int
 ) -> DataFrame:
     """The items as rows of the columns' types."""
+    schema = schema_of(columns)
+    if lines.dialect == PIECES and takes_arrow(settings):
+        groups = spark.createDataFrame(pieces_of(spark, lines, parts), "string")
+        convert = partial(to_batches, columns=columns, **stored(settings))
+        return groups.mapInArrow(convert, schema)
+    items = items_of(spark, lines, settings, parts)
     rows = items.mapPartitions(partial(by_item, convert=partial(to_row, columns)))
-    return spark.createDataFrame(rows, schema_of(columns), verifySchema=False)
+    return spark.createDataFrame(rows, schema, verifySchema=False)
 
 
 def item_lines(
@@ -2148,6 +3538,7 @@ class Written:
     replaced_characters: int = 0
     changes: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
+    report: Mapping[str, Any] = field(default_factory=dict)
 
 
 def rules_of(settings: Settings) -> Rules:
@@ -2176,13 +3567,14 @@ def write_snapshot(
         ExportFailed: the files do not hold as many rows as items were to be written.
     """
     if not lines.json_bytes:
-        return Written(columns=tuple(replace(column, items=0) for column in history))
+        columns = tuple(replace(column, items=0) for column in history)
+        return Written(columns=columns, report=lines.report)
     spark = glue_context.spark_session
     rules = rules_of(settings)
     known = {column.attribute for column in history if column.attribute}
     with timed("settled the schema"):
-        items = items_of(spark, lines, settings)
-        read, profiles, others = profile_all(items, known, rules.max_struct_fields)
+        dumps = profiled(spark, lines, settings, rules.max_struct_fields)
+        read, profiles, others = profile_all(dumps, known, rules.max_struct_fields)
     columns = settle_columns(profiles, history, rules, others=others)
     changes = changes_between(history, columns, profiles)
     warnings = warnings_of(profiles, others=others)
@@ -2196,7 +3588,14 @@ def write_snapshot(
     if rows != expected:
         raise ExportFailed(f"{expected:,} items were to be written, but {rows:,} were")
     return Written(
-        rows, tuple(files.items()), columns, read, replaced, tuple(changes), tuple(warnings)
+        items=rows,
+        files=tuple(files.items()),
+        columns=columns,
+        items_read=read,
+        replaced_characters=replaced,
+        changes=tuple(changes),
+        warnings=tuple(warnings),
+        report=lines.report,
     )
 
 
@@ -2215,10 +3614,11 @@ def write_items(
     spark = glue_context.spark_session
     # coalesce, not repartition: Spark reads lines in even parts of at most 128 MB, so that
     # joining them makes even files without sending every row over the network.
-    items = items_of(spark, lines, settings, files_for(lines.json_bytes, settings.format))
+    parts = files_for(lines.json_bytes, settings.format)
     path = places.uri(places.snapshot)
     replaced = 0
     if settings.format in LINE_FORMATS:
+        items = items_of(spark, lines, settings, parts)
         texts = item_lines(spark, items, columns, settings)
         kept = count_kept(texts) if settings.where else None
         replaced = count_replaced(texts) if settings.format == "xml" else 0
@@ -2228,7 +3628,7 @@ def write_items(
         finish = partial(document, names=names, fmt=settings.format)
         rows = spark.createDataFrame(texts.mapPartitions(finish), "string")
     else:
-        rows = typed_rows(spark, items, columns)
+        rows = typed_rows(spark, lines, columns, settings, parts)
         rows = filtered(rows, columns, settings.where) if settings.where else rows
         kept = count_kept(rows) if settings.where else None
     # A columnar file without rows would be a partition of nothing.
@@ -2245,6 +3645,7 @@ def manifest_of(
     read: dict[str, Any] = {"reader": settings.reader, "items": written.items_read}
     if settings.reader != "export":
         read.update(splits=splits, read_percent=settings.read_percent)
+    read.update(written.report)
     return {
         "version": 1,
         "table": settings.table,
@@ -2290,7 +3691,7 @@ def read_table(
         if settings.reader == "export":
             return read_by_export(spark, settings, clients, places)
         if settings.reader == "native":
-            return read_by_scan(spark, settings, plan, clients.s3, places)
+            return read_by_scan(spark, settings, plan, clients, places)
         return read_by_connector(glue_context, settings, plan.splits, clients.s3, places)
 
 
@@ -2309,15 +3710,18 @@ def read_and_write(
     try:
         glue_context = start_glue()
         check_predicate(glue_context.spark_session, settings.where)
-        how = "" if settings.reader == "export" else f" in {plan.splits:,} splits"
+        how = f" in {plan.splits:,} splits" if settings.reader == "connector" else ""
         with timed(f"read the table by {settings.reader}{how}"):
             lines = read_table(glue_context, settings, clients, places, plan)
-        return write_snapshot(glue_context, settings, clients.s3, places, lines, history=history)
+        written = write_snapshot(glue_context, settings, clients.s3, places, lines, history=history)
     except BaseException:
         clear_if_possible(clients.s3, places.bucket, places.snapshot)
+        # What a Scan has read is not read again by a retry; without one it expires.
+        if settings.reader != "native":
+            clear_if_possible(clients.s3, places.bucket, places.temp)
         raise
-    finally:
-        clear_if_possible(clients.s3, places.bucket, places.temp)
+    clear_if_possible(clients.s3, places.bucket, places.temp)
+    return written
 
 
 def export(
@@ -2335,14 +3739,15 @@ def export(
     properties = run_properties(clients.glue, arguments)
     settings = settings_of(merge(arguments, properties))
     log(f"exporting {settings.table} as {settings.format} for run {settings.workflow_run_id}")
-    units = check_table(clients.dynamodb, settings)
+    plan = check_table(clients.dynamodb, settings)
     if settings.reader == "export":
         check_recovery(clients.dynamodb, settings)
     check_owner(clients.glue, settings)
     started = now()
     timestamp = claim_timestamp(settings, properties, clients, started)
     places = places_of(settings, timestamp)
-    clear(clients.s3, places.bucket, places.temp)
+    if settings.reader != "native":
+        clear(clients.s3, places.bucket, places.temp)
     finished = completed_before(clients.s3, places)
     if finished is not None:
         log(f"the snapshot {timestamp} is complete already: nothing to do")
@@ -2351,7 +3756,8 @@ def export(
     run = job_run(clients.glue, settings)
     workers = (run["WorkerType"], run["NumberOfWorkers"], run["GlueVersion"])
     splits = settings.splits or (1 if settings.reader == "export" else splits_for(*workers))
-    written = read_and_write(settings, clients, start_glue, places, Plan(splits, units))
+    plan = replace(plan, splits=splits)
+    written = read_and_write(settings, clients, start_glue, places, plan)
     manifest = manifest_of(settings, timestamp, written, splits, run["GlueVersion"])
     manifest.update(started=iso(started), finished=iso(now()))
     put_manifest(clients.s3, places, manifest)

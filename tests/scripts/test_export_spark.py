@@ -143,9 +143,9 @@ def export(spark: Any, places: Local) -> Any:
         directory.mkdir(parents=True, exist_ok=True)
         for number, item in enumerate(items):
             text = item if isinstance(item, str) else json.dumps(item)
-            (directory / f"part-{number}").write_text(f"{text}\n")
+            (directory / f"part-{number}").write_text(f'{{"Item":{text}}}\n')
         settings = export_table.settings_of({**SETTINGS, **arguments})
-        lines = export_table.Lines((places.uri(places.temp),), "dynamodb", 1)
+        lines = export_table.Lines((places.uri(places.temp),), "export", 1)
         export_table.check_predicate(spark, settings.where)
         return export_table.write_snapshot(
             WithoutGlue(spark), settings, Disk(places), places, lines
@@ -317,29 +317,6 @@ def test_a_predicate_that_fails_on_a_value_is_told_in_one_line(
     finally:
         spark.conf.unset("spark.sql.ansi.enabled")
     assert "\n" not in str(bad.value)
-
-
-# --- the segmented scan -----------------------------------------------------------------------
-@pytest.mark.parametrize("splits", [1, 7])
-def test_a_scan_reads_every_item_once(aws: Any, splits: int) -> None:
-    """Whatever the segments; binary as base64; only what is selected leaves the task."""
-    aws.dynamodb.create_table(
-        TableName="Reviews",
-        KeySchema=[{"AttributeName": "User", "KeyType": "HASH"}],
-        AttributeDefinitions=[{"AttributeName": "User", "AttributeType": "S"}],
-        BillingMode="PAY_PER_REQUEST",
-    )
-    for number in range(20):
-        item = {"User": {"S": str(number)}, "B": {"BS": [b"\x00\xff"]}, "Email": {"S": "x@y.z"}}
-        aws.dynamodb.put_item(TableName="Reviews", Item=item)
-    settings = export_table.settings_of({**SETTINGS, "Exclude": "Email"})
-    selected = export_table.is_selected(settings)
-    scan = export_table.Scan("Reviews", splits, 1e9, selected, "eu-west-1")
-    lines = [line for each in range(splits) for line in export_table.scan_segments(scan, [each])]
-    found = [json.loads(line) for line in lines]
-    assert sorted(int(item["User"]["S"]) for item in found) == list(range(20))
-    assert all(set(item) == {"User", "B"} for item in found)
-    assert found[0]["B"] == {"BS": ["AP8="]}
 
 
 # --- counting avro ----------------------------------------------------------------------------

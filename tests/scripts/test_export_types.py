@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from decimal import Decimal
+from decimal import Context, Decimal
 from functools import reduce
 from typing import Any
 
@@ -115,12 +115,16 @@ def test_numbers_are_measured_without_their_padding(text: str, shape: tuple[str,
     assert number_shape(text) == shape
 
 
+# Decimal's own context rounds to 28 digits.
+EXACT = Context(prec=200)
+
+
 @given(st.lists(NUMBERS, min_size=1, max_size=5))
 def test_a_number_column_holds_every_number_exactly(numbers: list[str]) -> None:
     """A bigint if all are 64-bit integers, else the decimal with the smallest scale, else text."""
     settled = types(*({"n": {"N": text}} for text in numbers))["n"]
     values = [Decimal(text) for text in numbers]
-    scales = [max(0, -value.normalize().as_tuple().exponent) for value in values]
+    scales = [max(0, -value.normalize(EXACT).as_tuple().exponent) for value in values]
     if all(value == int(value) and -(2**63) <= value < 2**63 for value in values):
         assert settled == "bigint"
     elif max(scales) <= 38 and all(

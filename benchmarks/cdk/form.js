@@ -1,0 +1,198 @@
+// The parameters of templates/table.yaml, in the groups in which the console shows them.
+'use strict';
+
+const FORM = {
+  'What to export': {
+    TableName: ['DynamoDB table', {
+      description: 'Name of the DynamoDB table, in this account and region.',
+      allowedPattern: '^[a-zA-Z0-9_.-]+$',
+      constraintDescription: "must have 3 to 213 letters, digits, '_', '.' or '-'",
+      maxLength: 213,
+      minLength: 3,
+    }],
+    OutputFormat: ['File format', {
+      description: 'Format of the files in S3. Athena reads all of them but xml.',
+      allowedValues: ['avro', 'csv', 'json', 'orc', 'parquet', 'xml'],
+      constraintDescription: 'must be one of avro, csv, json, orc, parquet, xml',
+      default: 'parquet',
+    }],
+    CatalogPrefix: ['Prefix of the catalog names', {
+      description: "Put before the names of table and view in the Glue database. Needed only if two exports would get the same names: a table in two formats, or tables that differ only in case or in '.', '-' and '_'.",
+      allowedPattern: '^([a-z_][a-z0-9_]{0,31})?$',
+      constraintDescription: "must be empty, or at most 32 of a-z, 0-9 and '_', beginning with a letter or '_'",
+      default: '',
+      maxLength: 32,
+      minLength: 0,
+    }],
+  },
+  'What of it, and as what': {
+    ReadMode: ['Reader', {
+      description: "connector: Glue's own source, which loses some types. native: a Scan that loses nothing. export: DynamoDB's point-in-time export, which takes no read capacity and needs point-in-time recovery.",
+      allowedValues: ['connector', 'native', 'export'],
+      constraintDescription: 'must be one of connector, native, export',
+      default: 'connector',
+    }],
+    Columns: ['Only these attributes', {
+      description: 'Attributes to export, separated by commas, as DynamoDB writes them. Empty: all.',
+      allowedPattern: '^[^\\r\\n]*$',
+      constraintDescription: 'must be one line of at most 2048 characters',
+      default: '',
+      maxLength: 2048,
+      minLength: 0,
+    }],
+    Exclude: ['All but these attributes', {
+      description: 'Attributes not to export, separated by commas. Not together with Columns.',
+      allowedPattern: '^[^\\r\\n]*$',
+      constraintDescription: 'must be one line of at most 2048 characters',
+      default: '',
+      maxLength: 2048,
+      minLength: 0,
+    }],
+    Where: ['Only items for which', {
+      description: 'A Spark SQL predicate over the columns of the view, such as rating >= 4. Empty: all.',
+      allowedPattern: '^[^\\r\\n]*$',
+      constraintDescription: 'must be one line of at most 2048 characters',
+      default: '',
+      maxLength: 2048,
+      minLength: 0,
+    }],
+    TypeConflicts: ['Attributes of several types', {
+      description: 'string: one column of text. columns: a column for each type, such as rating__n and rating__s.',
+      allowedValues: ['string', 'columns'],
+      constraintDescription: 'must be one of string, columns',
+      default: 'string',
+    }],
+    MapsAs: ['Maps as', {
+      description: 'struct: a field for each key. map: map<string,string>.',
+      allowedValues: ['struct', 'map'],
+      constraintDescription: 'must be one of struct, map',
+      default: 'struct',
+    }],
+    MaxStructFields: ['Most fields of a struct', {
+      type: 'Number',
+      description: 'Maps with more different keys become map<string,string>.',
+      constraintDescription: 'must be a number from 1 to 10000',
+      default: 200,
+      maxValue: 10000,
+      minValue: 1,
+    }],
+    Compression: ['Compression', {
+      description: 'Of avro, orc and parquet; csv, json and xml are not compressed. zstd needs Glue 4.0 and is not for avro.',
+      allowedValues: ['snappy', 'zstd', 'gzip'],
+      constraintDescription: 'must be one of snappy, zstd, gzip',
+      default: 'snappy',
+    }],
+  },
+  'When': {
+    Schedule: ['Schedule (UTC)', {
+      description: 'Minutes, hours, day of month, month, day of week (1 = SUN), year; in UTC.',
+      allowedPattern: '^cron\\((?!\\* |[0-9*]+/[1-4] )[0-9*/,]+( [^ ()]+){5}\\)$',
+      constraintDescription: 'must be a Glue schedule of six fields, at most every five minutes, for example cron(0 10 * * ? *)',
+      default: 'cron(0 10 * * ? *)',
+      maxLength: 255,
+      minLength: 17,
+    }],
+    ScheduleState: ['Schedule on or off', {
+      description: 'Whether the schedule starts runs. Runs can be started by hand in either case. Changing it replaces the workflow, under a name that tells the state.',
+      allowedValues: ['DISABLED', 'ENABLED'],
+      constraintDescription: 'must be one of DISABLED, ENABLED',
+      default: 'DISABLED',
+    }],
+  },
+  'How fast': {
+    MaxConsumedReadThroughput: ['Share of the read capacity', {
+      type: 'Number',
+      description: "Share of the table's read capacity that an export may use. Glue's DynamoDB source takes no less than 0.1.",
+      constraintDescription: 'must be a number from 0.001 to 1.0',
+      default: '0.25',
+      maxValue: 1,
+      minValue: 0.001,
+    }],
+    Splits: ['Parallel reads', {
+      type: 'Number',
+      description: 'In how many segments the table is read at once; 0 computes it from the workers.',
+      constraintDescription: 'must be a number from 0 to 1000000',
+      default: 0,
+      maxValue: 1000000,
+      minValue: 0,
+    }],
+    WorkerType: ['Worker type', {
+      description: "Type of the export job's workers.",
+      allowedValues: ['G.1X', 'G.2X', 'G.4X', 'G.8X'],
+      constraintDescription: 'must be one of G.1X, G.2X, G.4X, G.8X',
+      default: 'G.1X',
+    }],
+    NumberOfWorkers: ['Number of workers', {
+      type: 'Number',
+      description: 'Workers of the export job; one of them coordinates the others.',
+      constraintDescription: 'must be a number from 2 to 299',
+      default: 10,
+      maxValue: 299,
+      minValue: 2,
+    }],
+    GlueVersion: ['Glue version', {
+      description: 'Glue version of the export job. AWS runs 3.0 and later.',
+      allowedValues: ['2.0', '3.0', '4.0', '5.0', '5.1', '6.0'],
+      constraintDescription: 'must be one of 2.0, 3.0, 4.0, 5.0, 5.1, 6.0',
+      default: '5.1',
+    }],
+  },
+  'What to keep, and when it fails': {
+    SnapshotRetentionDays: ['Keep snapshots for (days)', {
+      type: 'Number',
+      description: 'Older snapshots are deleted after a run, the current one never; 0 keeps all.',
+      constraintDescription: 'must be a number from 0 to 36500',
+      default: 0,
+      maxValue: 36500,
+      minValue: 0,
+    }],
+    MaxRetries: ['Retries', {
+      type: 'Number',
+      description: 'How often a failed job is tried again before its run has failed.',
+      constraintDescription: 'must be a number from 0 to 10',
+      default: 1,
+      maxValue: 10,
+      minValue: 0,
+    }],
+    TimeoutMinutes: ['Timeout (minutes)', {
+      type: 'Number',
+      description: "After how many minutes a job's attempt is stopped.",
+      constraintDescription: 'must be a number from 1 to 10080',
+      default: 480,
+      maxValue: 10080,
+      minValue: 1,
+    }],
+    NotifyOnFailure: ['Notify when it fails', {
+      description: "Whether a failed or timed-out job or crawl is told to the common stack's topic. The common stack must have been given a NotificationEmail.",
+      allowedValues: ['false', 'true'],
+      constraintDescription: 'must be true or false',
+      default: 'false',
+    }],
+  },
+  'Where it belongs': {
+    CommonStackName: ['Common stack', {
+      description: 'Name of the stack that was deployed from common.yaml.',
+      allowedPattern: '^[a-zA-Z][-a-zA-Z0-9]*$',
+      constraintDescription: "must be the name of a stack: letters, digits and '-'",
+      default: 'dynoexport-common',
+      maxLength: 128,
+      minLength: 1,
+    }],
+    UseKmsKey: ['Use the KMS key', {
+      description: "Whether the jobs use the common stack's KMS key. true if and only if the common stack has been given a KmsKeyArn.",
+      allowedValues: ['false', 'true'],
+      constraintDescription: 'must be true or false',
+      default: 'false',
+    }],
+    ScriptsVersion: ['Version of the scripts', {
+      description: 'Folder of the job scripts below scripts/ in the bucket.',
+      allowedPattern: '^[a-zA-Z0-9._-]+$',
+      constraintDescription: "must be 1 to 64 letters, digits, '.', '_' or '-'",
+      default: 'current',
+      maxLength: 64,
+      minLength: 1,
+    }],
+  },
+};
+
+module.exports = { FORM };

@@ -1,0 +1,497 @@
+// templates/table.yaml as a CDK stack.
+'use strict';
+
+const { CfnCondition, CfnOutput, CfnRule, Fn, Stack } = require('aws-cdk-lib');
+const glue = require('aws-cdk-lib/aws-glue');
+const { CfnRule: EventRule } = require('aws-cdk-lib/aws-events');
+const { CfnPolicy, CfnRole } = require('aws-cdk-lib/aws-iam');
+const { FORM } = require('./form');
+const { NO_VALUE, addForm, allow, document, shared } = require('./parts');
+
+const IMPORTS = { Bucket: 'BucketName', Database: 'DatabaseName', WorkGroup: 'WorkGroup' };
+const EXPORT = '${OutputFormat}/${TableName}';
+const OBJECTS = ['s3:GetObject', 's3:PutObject', 's3:AbortMultipartUpload', 's3:ListMultipartUploadParts'];
+
+/** Fn::Sub, with what the common stack exports where the text names it. */
+function text(value) {
+  const used = Object.keys(IMPORTS).filter((name) => value.includes(`\${${name}}`));
+  if (!used.length) return Fn.sub(value);
+  return Fn.sub(value, Object.fromEntries(used.map((name) => [name, shared(IMPORTS[name])])));
+}
+
+const arn = (service, rest) => (
+  text(`arn:\${AWS::Partition}:${service}:\${AWS::Region}:\${AWS::AccountId}:${rest}`)
+);
+const inBucket = (...keys) => keys.map((key) => text(`arn:\${AWS::Partition}:s3:::\${Bucket}${key}`));
+
+class TableStack extends Stack {
+  constructor(scope, id, props) {
+    super(scope, id, props);
+    const form = addForm(this, FORM);
+    this.value = (name) => Fn.ref(form[name].logicalId);
+    this.values = (...names) => Object.fromEntries(names.map((name) => [name, this.value(name)]));
+    this.addRules();
+    this.addConditions();
+    this.glueTags = {
+      'dynoexport:format': this.value('OutputFormat'),
+      'dynoexport:table': this.value('TableName'),
+    };
+    this.addWorkflow();
+    this.addRoles();
+    this.addExportJob();
+    this.addCrawler();
+    this.addViewJob();
+    this.addTriggers();
+    this.addPolicies();
+    this.addAlerts();
+    this.addOutputs();
+  }
+
+  equals(name, value) {
+    return Fn.conditionEquals(this.value(name), value);
+  }
+
+  addRules() {
+    const rule = (name, when, must, reason) => new CfnRule(this, name, {
+      ruleCondition: when,
+      assertions: [{ assert: must, assertDescription: reason }],
+    });
+    const { conditionNot: not, conditionOr: or } = Fn;
+    rule(
+      'WorkersOfGlue20', this.equals('GlueVersion', '2.0'),
+      or(this.equals('WorkerType', 'G.1X'), this.equals('WorkerType', 'G.2X')),
+      'Glue 2.0 has no workers but G.1X and G.2X',
+    );
+    rule(
+      'OneSelection', not(this.equals('Columns', '')), this.equals('Exclude', ''),
+      'Columns and Exclude exclude each other: leave one of them empty',
+    );
+    rule(
+      'ZstdWhereGlueHasIt', this.equals('Compression', 'zstd'),
+      not(or(
+        this.equals('GlueVersion', '2.0'),
+        this.equals('GlueVersion', '3.0'),
+        this.equals('OutputFormat', 'avro'),
+      )),
+      'zstd needs Glue 4.0 or later and is not for avro: choose snappy or gzip',
+    );
+  }
+
+  addConditions() {
+    this.when = {};
+    const condition = (name, expression) => {
+      this.when[name] = new CfnCondition(this, name, { expression });
+    };
+    const { conditionAnd: and, conditionNot: not } = Fn;
+    condition('IsScheduled', this.equals('ScheduleState', 'ENABLED'));
+    condition('IsQueryable', not(this.equals('OutputFormat', 'xml')));
+    condition('IsNotQueryable', this.equals('OutputFormat', 'xml'));
+    condition('IsCsv', this.equals('OutputFormat', 'csv'));
+    condition('IsExportedByDynamoDB', this.equals('ReadMode', 'export'));
+    condition('IsScanned', not(this.equals('ReadMode', 'export')));
+    condition('HasNotification', this.equals('NotifyOnFailure', 'true'));
+    condition('HasKmsKey', this.equals('UseKmsKey', 'true'));
+    condition('HasKmsKeyAndView', and(this.when.HasKmsKey, this.when.IsQueryable));
+  }
+
+  addWorkflow() {
+    this.workflow = new glue.CfnWorkflow(this, 'Workflow', {
+      name: Fn.conditionIf(
+        'IsScheduled',
+        Fn.sub('dynoexport-${TableName}-${OutputFormat}-scheduled'),
+        Fn.sub('dynoexport-${TableName}-${OutputFormat}'),
+      ).toString(),
+      description: Fn.sub('Exports the DynamoDB table ${TableName} to S3 and Athena as ${OutputFormat}'),
+      defaultRunProperties: this.values(
+        'MaxConsumedReadThroughput', 'OutputFormat', 'SnapshotRetentionDays', 'Splits', 'TableName',
+      ),
+      maxConcurrentRuns: 1,
+      tags: this.glueTags,
+    });
+  }
+
+  addTriggers() {
+    const trigger = (id, suffix, properties) => new glue.CfnTrigger(this, id, {
+      name: Fn.sub(`\${Workflow}-${suffix}`),
+      tags: this.glueTags,
+      workflowName: this.workflow.ref,
+      ...properties,
+    });
+    const after = (condition) => ({
+      type: 'CONDITIONAL',
+      predicate: { conditions: [{ ...condition, logicalOperator: 'EQUALS' }], logical: 'AND' },
+      startOnCreation: true,
+    });
+    const start = trigger('StartTrigger', 'start', {
+      type: 'SCHEDULED',
+      description: 'Starts the export on schedule',
+      actions: [{ jobName: this.exportJob.ref }],
+      schedule: this.value('Schedule').toString(),
+      startOnCreation: Fn.conditionIf('IsScheduled', true, false),
+    });
+    const crawl = trigger('CrawlTrigger', 'crawl', {
+      ...after({ jobName: this.exportJob.ref, state: 'SUCCEEDED' }),
+      description: 'Crawls the snapshot when its export has succeeded',
+      actions: [{ crawlerName: this.crawler.ref }],
+    });
+    const publish = trigger('PublishTrigger', 'publish', {
+      ...after({ crawlerName: this.crawler.ref, crawlState: 'SUCCEEDED' }),
+      description: 'Publishes the view when the crawl has succeeded',
+      actions: [{ jobName: this.viewJob.ref }],
+    });
+    crawl.addDependency(start);
+    publish.addDependency(crawl);
+    publish.cfnOptions.condition = this.when.IsQueryable;
+  }
+
+  security() {
+    return Fn.conditionIf('HasKmsKey', shared('SecurityConfiguration'), NO_VALUE).toString();
+  }
+
+  addJob(id, { name, description, script, command, role, properties }) {
+    return new glue.CfnJob(this, id, {
+      name: Fn.sub(name),
+      description: Fn.sub(description),
+      command: {
+        ...command,
+        scriptLocation: text(`s3://\${Bucket}/scripts/\${ScriptsVersion}/${script}`),
+      },
+      executionProperty: { maxConcurrentRuns: 1 },
+      maxRetries: this.value('MaxRetries'),
+      role: role.attrArn,
+      securityConfiguration: this.security(),
+      timeout: this.value('TimeoutMinutes'),
+      ...properties,
+    });
+  }
+
+  addExportJob() {
+    const passed = Object.entries(this.values(
+      'CatalogPrefix', 'Columns', 'Compression', 'Exclude', 'GlueVersion', 'MapsAs',
+      'MaxConsumedReadThroughput', 'MaxStructFields', 'NumberOfWorkers', 'OutputFormat', 'ReadMode',
+      'ScriptsVersion', 'Splits', 'TableName', 'TypeConflicts', 'Where', 'WorkerType',
+    )).map(([name, value]) => [`--${name}`, value]);
+    this.exportJob = this.addJob('ExportJob', {
+      name: '${TableName}ExportTo${OutputFormat}',
+      description: 'Exports the DynamoDB table ${TableName} as ${OutputFormat}',
+      script: 'export_table.py',
+      command: { name: 'glueetl', pythonVersion: '3' },
+      role: this.exportRole,
+      properties: {
+        defaultArguments: {
+          ...Object.fromEntries(passed),
+          '--BucketName': shared('BucketName'),
+          '--DatabaseName': shared('DatabaseName'),
+          '--TempDir': text('s3://${Bucket}/glue-temp-dir/'),
+          '--enable-continuous-cloudwatch-log': 'true',
+          '--enable-continuous-log-filter': 'true',
+          '--enable-metrics': 'true',
+          '--job-bookmark-option': 'job-bookmark-disable',
+          '--job-language': 'python',
+        },
+        glueVersion: this.value('GlueVersion').toString(),
+        numberOfWorkers: this.value('NumberOfWorkers'),
+        tags: {
+          ...this.glueTags,
+          'dynoexport:catalog-prefix': this.value('CatalogPrefix'),
+          'dynoexport:stack': Fn.ref('AWS::StackName'),
+          'dynoexport:workflow': this.workflow.ref,
+        },
+        workerType: this.value('WorkerType').toString(),
+      },
+    });
+  }
+
+  addViewJob() {
+    this.viewJob = this.addJob('ViewJob', {
+      name: '${TableName}${OutputFormat}CurrentView',
+      description: 'Shows the newest snapshot of ${TableName} in Athena',
+      script: 'create_current_view.py',
+      command: { name: 'pythonshell', pythonVersion: '3.9' },
+      role: this.viewRole,
+      properties: {
+        defaultArguments: {
+          '--BucketName': shared('BucketName'),
+          '--CatalogPrefix': this.value('CatalogPrefix'),
+          '--DatabaseName': shared('DatabaseName'),
+          '--OutputFormat': this.value('OutputFormat'),
+          '--SnapshotRetentionDays': this.value('SnapshotRetentionDays'),
+          '--TableName': this.value('TableName'),
+          '--WorkGroup': shared('WorkGroup'),
+          '--job-language': 'python',
+          'library-set': 'analytics',
+        },
+        maxCapacity: 0.0625,
+        tags: this.glueTags,
+      },
+    });
+    this.viewJob.cfnOptions.condition = this.when.IsQueryable;
+  }
+
+  addCrawler() {
+    const classifier = new glue.CfnClassifier(this, 'CsvClassifier', {
+      csvClassifier: {
+        name: Fn.sub('${TableName}${OutputFormat}Classifier'),
+        allowSingleColumn: true,
+        containsHeader: 'PRESENT',
+        delimiter: ',',
+        disableValueTrimming: true,
+        quoteSymbol: '"',
+      },
+    });
+    classifier.cfnOptions.condition = this.when.IsCsv;
+    this.crawler = new glue.CfnCrawler(this, 'Crawler', {
+      name: Fn.sub('${TableName}${OutputFormat}Crawler'),
+      description: Fn.sub('Adds snapshots of ${TableName} to the Glue Data Catalog'),
+      configuration: JSON.stringify({
+        Version: 1.0,
+        CrawlerOutput: {
+          Partitions: { AddOrUpdateBehavior: 'InheritFromTable' },
+          Tables: { AddOrUpdateBehavior: 'MergeNewColumns' },
+        },
+        Grouping: {
+          TableGroupingPolicy: 'CombineCompatibleSchemas',
+          TableLevelConfiguration: 3,
+        },
+      }),
+      crawlerSecurityConfiguration: this.security(),
+      databaseName: shared('DatabaseName'),
+      role: this.crawlerRole.attrArn,
+      schemaChangePolicy: {
+        deleteBehavior: 'DELETE_FROM_DATABASE',
+        updateBehavior: 'UPDATE_IN_DATABASE',
+      },
+      tablePrefix: Fn.sub('${CatalogPrefix}snapshots_'),
+      tags: this.glueTags,
+      targets: { s3Targets: [{ path: text(`s3://\${Bucket}/${EXPORT}/`) }] },
+    });
+    this.crawler.addPropertyOverride(
+      'Classifiers', { 'Fn::If': ['IsCsv', [{ Ref: 'CsvClassifier' }], { Ref: 'AWS::NoValue' }] },
+    );
+  }
+
+  addRole(id, statements) {
+    const trust = {
+      Effect: 'Allow',
+      Principal: { Service: 'glue.amazonaws.com' },
+      Action: ['sts:AssumeRole'],
+      Condition: { StringEquals: { 'aws:SourceAccount': Fn.ref('AWS::AccountId') } },
+    };
+    return new CfnRole(this, id, {
+      assumeRolePolicyDocument: document(trust),
+      policies: [{ policyName: id, policyDocument: document(...statements) }],
+      tags: Object.entries(this.glueTags).map(([key, value]) => ({ key, value: value.toString() })),
+    });
+  }
+
+  addRoles() {
+    this.exportRole = this.addRole('ExportRole', this.exportStatements());
+    this.crawlerRole = this.addRole('CrawlerRole', this.crawlerStatements());
+    this.viewRole = this.addRole('ViewRole', this.viewStatements());
+    this.viewRole.cfnOptions.condition = this.when.IsQueryable;
+  }
+
+  listing(...prefixes) {
+    return [
+      allow('LocateBucket', ['s3:GetBucketLocation'], inBucket('')),
+      allow('ListBucket', ['s3:ListBucket'], inBucket(''), {
+        StringLike: {
+          's3:prefix': prefixes.map((each) => (each.includes('${') ? Fn.sub(each) : each)),
+        },
+      }),
+    ];
+  }
+
+  logging(group) {
+    const actions = ['logs:CreateLogGroup', 'logs:CreateLogStream', 'logs:PutLogEvents'];
+    return allow('WriteLogs', actions, [arn('logs', `log-group:/aws-glue/${group}*`)]);
+  }
+
+  catalog(sid, actions, tables) {
+    const database = arn('glue', 'database/${Database}');
+    const table = arn('glue', `table/\${Database}/\${CatalogPrefix}${tables}`);
+    return allow(sid, actions.map((each) => `glue:${each}`), [arn('glue', 'catalog'), database, table]);
+  }
+
+  exportStatements() {
+    const manifests = `manifests/${EXPORT}`;
+    const temporary = `glue-temp-dir/${EXPORT}`;
+    return [
+      allow('DescribeTable', ['dynamodb:DescribeTable'], [arn('dynamodb', 'table/${TableName}')]),
+      allow('ReadScript', ['s3:GetObject'], inBucket('/scripts/${ScriptsVersion}/export_table.py')),
+      ...this.listing(
+        `${EXPORT}/*`, `${manifests}/*`, `${temporary}/*`,
+        '${OutputFormat}', '${OutputFormat}/', '${OutputFormat}_$folder$',
+        EXPORT, `${EXPORT}_$folder$`,
+        'glue-temp-dir', 'glue-temp-dir/', 'glue-temp-dir_$folder$',
+        'glue-temp-dir/${OutputFormat}', 'glue-temp-dir/${OutputFormat}/',
+        'glue-temp-dir/${OutputFormat}_$folder$', temporary, `${temporary}_$folder$`,
+      ),
+      allow('WriteSnapshot', [...OBJECTS, 's3:DeleteObject'], inBucket(
+        `/${EXPORT}/*`, `/${temporary}/*`, '/${OutputFormat}_$folder$', `/${EXPORT}_$folder$`,
+        '/glue-temp-dir_$folder$', '/glue-temp-dir/${OutputFormat}_$folder$',
+        `/${temporary}_$folder$`,
+      )),
+      allow('WriteManifest', ['s3:GetObject', 's3:PutObject'], inBucket(`/${manifests}/*`)),
+      allow('ReadOwnRun', ['glue:GetJobRun'], [arn('glue', 'job/${TableName}ExportTo${OutputFormat}')]),
+      allow(
+        'UseRunProperties',
+        ['glue:GetWorkflowRunProperties', 'glue:PutWorkflowRunProperties'],
+        [arn('glue', 'workflow/${Workflow}')],
+      ),
+      this.catalog('ReadCatalog', ['GetTable'], 'snapshots_*'),
+      this.logging('jobs/'),
+      allow('WriteMetrics', ['cloudwatch:PutMetricData'], ['*'], {
+        StringEquals: { 'cloudwatch:namespace': 'Glue' },
+      }),
+    ];
+  }
+
+  crawlerStatements() {
+    return [
+      ...this.listing(`${EXPORT}/*`),
+      allow('ReadSnapshots', ['s3:GetObject'], inBucket(`/${EXPORT}/*`)),
+      this.catalog('WriteCatalog', [
+        'GetDatabase', 'GetTable', 'GetTables', 'CreateTable', 'UpdateTable', 'DeleteTable',
+        'GetPartition', 'GetPartitions', 'BatchGetPartition', 'CreatePartition',
+        'BatchCreatePartition', 'UpdatePartition', 'BatchUpdatePartition', 'DeletePartition',
+        'BatchDeletePartition',
+      ], 'snapshots_*'),
+      this.logging('crawlers'),
+    ];
+  }
+
+  viewStatements() {
+    const manifests = `manifests/${EXPORT}`;
+    const script = '/scripts/${ScriptsVersion}/create_current_view.py';
+    return [
+      allow('ReadScript', ['s3:GetObject'], inBucket(script)),
+      ...this.listing(`${EXPORT}/*`, `${manifests}/*`, 'athena-results/*'),
+      allow('ReadManifests', ['s3:GetObject'], inBucket(`/${manifests}/*`)),
+      allow('DeleteExpiredSnapshots', ['s3:DeleteObject'], inBucket(`/${EXPORT}/*`, `/${manifests}/*`)),
+      allow('WriteResults', OBJECTS, inBucket('/athena-results/*')),
+      allow('Query', [
+        'athena:GetWorkGroup', 'athena:StartQueryExecution', 'athena:GetQueryExecution',
+        'athena:StopQueryExecution',
+      ], [arn('athena', 'workgroup/${WorkGroup}')]),
+      allow('ReadDatabase', ['glue:GetDatabase'], [
+        arn('glue', 'catalog'), arn('glue', 'database/default'), arn('glue', 'database/${Database}'),
+      ]),
+      this.catalog('WriteView', ['GetTable', 'CreateTable', 'UpdateTable'], '*'),
+      this.catalog('KeepPartitions', [
+        'GetPartition', 'GetPartitions', 'BatchUpdatePartition', 'DeletePartition',
+      ], 'snapshots_*'),
+      allow('UseRunProperties', ['glue:GetWorkflowRunProperties'], [arn('glue', 'workflow/${Workflow}')]),
+      this.logging('python-jobs/'),
+    ];
+  }
+
+  addPolicy(role, does, condition, ...statements) {
+    const policy = new CfnPolicy(this, `${role.node.id}${does}`, {
+      policyName: does,
+      policyDocument: document(...statements),
+      roles: [role.ref],
+    });
+    policy.cfnOptions.condition = this.when[condition];
+  }
+
+  addPolicies() {
+    const table = arn('dynamodb', 'table/${TableName}');
+    this.addPolicy(
+      this.exportRole, 'ScansTable', 'IsScanned', allow('ScanTable', ['dynamodb:Scan'], [table]),
+    );
+    this.addPolicy(
+      this.exportRole, 'ExportsTable', 'IsExportedByDynamoDB',
+      allow(
+        'ExportTable',
+        ['dynamodb:DescribeContinuousBackups', 'dynamodb:ExportTableToPointInTime'],
+        [table],
+      ),
+      allow('DescribeExport', ['dynamodb:DescribeExport'], [
+        arn('dynamodb', 'table/${TableName}/export/*'),
+      ]),
+      allow(
+        'WriteExport', ['s3:AbortMultipartUpload', 's3:PutObject', 's3:PutObjectAcl'],
+        inBucket(`/glue-temp-dir/${EXPORT}/*`),
+      ),
+    );
+    const conditions = { HasKmsKey: [this.exportRole, this.crawlerRole], HasKmsKeyAndView: [this.viewRole] };
+    for (const [condition, roles] of Object.entries(conditions)) {
+      for (const role of roles) this.addKeyPolicy(role, condition);
+    }
+  }
+
+  addKeyPolicy(role, condition) {
+    this.addPolicy(
+      role, 'UsesKey', condition,
+      allow('UseKey', ['kms:Decrypt', 'kms:Encrypt', 'kms:GenerateDataKey'], [shared('KmsKeyArn')]),
+      allow('EncryptLogs', ['logs:AssociateKmsKey'], [arn('logs', 'log-group:/aws-glue/*')]),
+      allow('ReadSecurityConfiguration', ['glue:GetSecurityConfiguration'], ['*']),
+    );
+  }
+
+  addAlert(id, detailType, detail, paths) {
+    const members = Object.keys(paths).map((name) => `"${name}": <${name}>`);
+    const message = ['"export": "${TableName} as ${OutputFormat}"', ...members].join(', ');
+    const rule = new EventRule(this, id, {
+      description: Fn.sub('Tells of failures in the export of ${TableName} as ${OutputFormat}'),
+      eventPattern: { source: ['aws.glue'], 'detail-type': [detailType], detail },
+      state: 'ENABLED',
+      targets: [{
+        id: 'Topic',
+        arn: shared('TopicArn'),
+        inputTransformer: { inputPathsMap: paths, inputTemplate: Fn.sub(`{${message}}`) },
+      }],
+    });
+    rule.cfnOptions.condition = this.when.HasNotification;
+  }
+
+  addAlerts() {
+    this.addAlert('JobFailedRule', 'Glue Job State Change', {
+      jobName: [
+        Fn.sub('${TableName}ExportTo${OutputFormat}'),
+        Fn.sub('${TableName}${OutputFormat}CurrentView'),
+      ],
+      state: ['FAILED', 'TIMEOUT'],
+    }, {
+      name: '$.detail.jobName',
+      state: '$.detail.state',
+      message: '$.detail.message',
+      run: '$.detail.jobRunId',
+    });
+    this.addAlert('CrawlFailedRule', 'Glue Crawler State Change', {
+      crawlerName: [Fn.sub('${TableName}${OutputFormat}Crawler')],
+      state: ['Failed'],
+    }, {
+      name: '$.detail.crawlerName',
+      state: '$.detail.state',
+      message: '$.detail.message',
+      log: '$.detail.cloudWatchLogLink',
+    });
+  }
+
+  addOutputs() {
+    const show = (name, description, value, condition) => (
+      new CfnOutput(this, name, { description, value, condition })
+    );
+    const folded = '<${TableName} in lower case, with _ for every character but a-z, 0-9 and _>';
+    const bucket = 's3://dynamodb-exports-${AWS::AccountId}-${AWS::Region}';
+    const { IsQueryable, IsNotQueryable } = this.when;
+    show('WorkflowName', 'Start it to export the table', this.workflow.ref);
+    show('ExportJobName', 'Job that exports the table', this.exportJob.ref);
+    show('CrawlerName', 'Crawler of the snapshots', this.crawler.ref);
+    show('ViewJobName', 'Job that publishes the view', this.viewJob.ref, IsQueryable);
+    show('DataLocation', 'Where the snapshots are', Fn.sub(`${bucket}/${EXPORT}/`));
+    show('ManifestLocation', 'Manifests of complete snapshots', Fn.sub(`${bucket}/manifests/${EXPORT}/`));
+    show(
+      'View', 'Athena view of the newest complete snapshot',
+      Fn.sub(`dynamodb_exports.\${CatalogPrefix}${folded}`), IsQueryable,
+    );
+    show(
+      'QueryNote', 'Why there is no view',
+      'Athena cannot read xml: a run ends after the crawl and publishes no view.', IsNotQueryable,
+    );
+  }
+}
+
+module.exports = { TableStack };

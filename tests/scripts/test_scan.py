@@ -1,0 +1,324 @@
+"""The segmented Scan: segments, the one limit, what the tasks do with DynamoDB's answers."""
+
+from __future__ import annotations
+
+import json
+from contextlib import closing
+from typing import TYPE_CHECKING, Any
+
+import export_table
+import pytest
+from job_names import BUCKET
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+MB = 1024 * 1024
+GB = 1024 * MB
+
+
+# --- how many segments ------------------------------------------------------------------------
+@pytest.mark.parametrize(
+    ("table_bytes", "rate", "tasks", "segments"),
+    [
+        (300, 1.25, 36, 1),
+        (0, 1.25, 36, 36),
+        (10 * MB, 1.25, 36, 10),
+        (10 * GB, 50, 36, 144),
+        (10 * GB, 3_000, 36, 4_000),
+        (1_000 * GB, 300, 36, 8_000),
+        (10**18, 20_000, 36, 1_000_000),
+    ],
+)
+def test_segments_follow_tasks_tail_and_bytes(
+    table_bytes: int, rate: float, tasks: int, segments: int
+) -> None:
+    """None smaller than a page; 4 a task, rate / 0.75 for the tail, 128 MB each; a million."""
+    assert export_table.segments_for(table_bytes, rate, tasks) == segments
+
+
+# --- what the table allows --------------------------------------------------------------------
+@pytest.mark.parametrize(
+    ("described", "units", "source"),
+    [
+        ({"ProvisionedThroughput": {"ReadCapacityUnits": 5}}, 5, "provisioned"),
+        (
+            {
+                "ProvisionedThroughput": {"ReadCapacityUnits": 0},
+                "OnDemandThroughput": {"MaxReadRequestUnits": 700},
+                "WarmThroughput": {"ReadUnitsPerSecond": 12_000},
+            },
+            700,
+            "on-demand maximum",
+        ),
+        (
+            {
+                "OnDemandThroughput": {"MaxReadRequestUnits": -1},
+                "WarmThroughput": {"ReadUnitsPerSecond": 12_000},
+            },
+            12_000,
+            "on-demand, warm throughput",
+        ),
+        ({}, 41_000, "on-demand, account quota"),
+    ],
+)
+def test_capacity_is_the_first_that_is_known(
+    described: dict[str, Any], units: float, source: str
+) -> None:
+    found = export_table.capacity_of(described, lambda: 41_000)
+    assert (found.units, found.source) == (units, source)
+
+
+# --- the limit --------------------------------------------------------------------------------
+def drained(limit: export_table.Limit, units: float, seconds: float) -> list[float]:
+    """The moments at which one that always asks for so many units may use them."""
+    moments, now = [], 0.0
+    while now < seconds:
+        now += limit.lend(units, now)
+        moments.append(now)
+    return moments
+
+
+def test_the_rate_rises_to_the_target_and_never_beyond() -> None:
+    moments = drained(export_table.Limit(1_000, 0.0), 10, 60)
+    each_second = [sum(second <= each < second + 1 for each in moments) for second in range(60)]
+    assert each_second[0] * 10 <= 200
+    assert each_second[:10] == sorted(each_second[:10])
+    assert all(990 <= count * 10 <= 1_010 for count in each_second[11:])
+
+
+def test_nothing_is_saved_up_while_nobody_asks() -> None:
+    limit = export_table.Limit(1_000, 0.0)
+    limit.lend(10, 100.0)
+    assert [round(limit.lend(100, 100.0), 3) for _ in range(3)] == [0.01, 0.11, 0.21]
+
+
+def test_what_was_not_used_is_lent_again_and_what_was_overdrawn_is_waited_for() -> None:
+    limit = export_table.Limit(1_000, 0.0)
+    limit.lend(100, 100.0)
+    limit.lend(100, 100.0)
+    limit.correct(100, 50, 100.0)
+    assert round(limit.lend(10, 100.0), 3) == 0.15
+    limit.correct(10, 40, 100.0)
+    assert round(limit.lend(1, 100.0), 3) == 0.19
+
+
+def test_a_throttle_cuts_the_rate_once_a_second_and_it_recovers() -> None:
+    limit = export_table.Limit(1_000, 0.0)
+    for _ in range(5):
+        limit.throttled(60.0)
+    assert round(limit.rate(60.0)) == 800
+    limit.throttled(61.5)
+    assert round(limit.rate(61.5)) == 664
+    assert round(limit.rate(62.5)) == 684
+    assert limit.rate(90.0) == 1_000
+    for second in range(100, 200):
+        limit.throttled(float(second))
+    assert limit.rate(200.0) >= 50
+
+
+def test_a_new_capacity_becomes_the_target() -> None:
+    """At once if it is less, slowly if it is more."""
+    limit = export_table.Limit(1_000, 0.0)
+    limit.retarget(500, 60.0)
+    assert limit.rate(60.0) == 500
+    limit.retarget(2_000, 120.0)
+    assert limit.rate(120.0) == 500
+    assert limit.rate(140.0) == 2_000
+
+
+# --- the dispatcher ---------------------------------------------------------------------------
+def dispatcher(target: float, segments: int = 3, item_bytes: float = 0) -> Any:
+    limit = export_table.Limit(target, -60.0)
+    return export_table.Dispatcher(range(segments), limit, item_bytes)
+
+
+def test_what_a_lost_task_had_begun_is_dealt_again() -> None:
+    deal = dispatcher(1_000)
+    assert [deal.take("a"), deal.take("b"), deal.take("a"), deal.take("b")] == [0, 1, 2, None]
+    deal.done(0)
+    deal.lost("a")
+    assert [deal.take("b"), deal.take("b")] == [2, None]
+
+
+def test_pages_are_whole_where_the_limit_is_high_and_small_where_it_is_low() -> None:
+    """A fifth of a second's units; by the items' size, which every page tells more of."""
+    assert dispatcher(10_000).turn(0.0) == export_table.Turn(0.0, 0, 128)
+    low = dispatcher(100, item_bytes=2_048)
+    assert low.turn(0.0) == export_table.Turn(0.0, 80, 20)
+    low.read(20, 10, 80, 0.0)
+    assert low.turn(0.0).items == 160
+    assert dispatcher(1, item_bytes=400_000).turn(0.0).items == 1
+
+
+def test_a_hot_partition_does_not_slow_the_others() -> None:
+    deal = dispatcher(1_000)
+    for _ in range(10):
+        deal.read(0, 0, 0, 0.0)
+    deal.throttled(0, None, 0.0)
+    assert deal.turn(0.0).wait == 0
+    assert deal.turn(0.0).wait == pytest.approx(0.128)
+    deal.throttled(0, True, 0.0)
+    assert deal.turn(0.0).lent == 128
+
+
+def test_a_table_that_refuses_most_pages_is_read_more_slowly() -> None:
+    deal = dispatcher(500, item_bytes=1_024)
+    before = deal.turn(0.0).lent
+    deal.throttled(0, None, 0.0)
+    assert deal.turn(0.0).lent == pytest.approx(before * 0.8)
+    told = dispatcher(500, item_bytes=1_024)
+    for _ in range(10):
+        told.read(0, 0, 0, 0.0)
+    told.throttled(0, False, 0.0)
+    assert told.turn(0.0).lent == pytest.approx(80)
+
+
+# --- cutting a page ---------------------------------------------------------------------------
+ODD = ['}],"Count":1', '"}]', "}]}", "]", '"Items":[', "\\", '\\"}],"', "é\u2028\n"]
+
+
+@pytest.mark.parametrize("separators", [(",", ":"), (", ", ": ")])
+@pytest.mark.parametrize("order", [1, -1])
+@pytest.mark.parametrize("odd", ODD)
+def test_a_page_is_cut_wherever_its_texts_look_like_its_end(
+    odd: str, order: int, separators: tuple[str, str]
+) -> None:
+    items = [{"Items": {"L": [{"S": odd}]}, odd: {"M": {"Count": {"N": "1"}}}}]
+    answer = {
+        "ConsumedCapacity": {"TableName": "T", "CapacityUnits": 0.5},
+        "Count": 1,
+        "Items": items,
+        "LastEvaluatedKey": {odd: {"S": odd}},
+        "ScannedCount": 1,
+    }
+    body = json.dumps(dict(list(answer.items())[::order]), separators=separators).encode()
+    cut, rest = export_table.cut_page(body)
+    assert json.loads(cut) == items
+    assert json.loads(rest) == {**answer, "Items": []}
+
+
+def test_a_page_without_items_is_cut_too() -> None:
+    assert export_table.cut_page(b'{"Count":0,"Items":[],"ScannedCount":0}')[0] == b"[]"
+
+
+# --- tasks against a table --------------------------------------------------------------------
+@pytest.fixture
+def table(aws: Any) -> Callable[..., None]:
+    """Makes the table with so many items of about 300 bytes."""
+
+    def table(items: int) -> None:
+        aws.dynamodb.create_table(
+            TableName="Reviews",
+            KeySchema=[{"AttributeName": "User", "KeyType": "HASH"}],
+            AttributeDefinitions=[{"AttributeName": "User", "AttributeType": "S"}],
+            BillingMode="PAY_PER_REQUEST",
+        )
+        for number in range(items):
+            item = {
+                "User": {"S": str(number)},
+                "B": {"BS": [b"\x00\xff"]},
+                "Email": {"S": "x@y.z"},
+            }
+            aws.dynamodb.put_item(TableName="Reviews", Item=item)
+
+    return table
+
+
+@pytest.fixture
+def scan(aws: Any) -> Iterator[Callable[..., list[dict[str, Any]]]]:
+    """Scans the table by one task after another; the items, and ``scan.records``."""
+    desks = []
+
+    def scan(
+        segments: int,
+        *,
+        tasks: int = 2,
+        item_bytes: float = 0,
+        columns: tuple[str, ...] = (),
+        exclude: str = "",
+        columnar: bool = True,
+    ) -> list[dict[str, Any]]:
+        limit = export_table.Limit(1e6 if not item_bytes else 200, -60.0)
+        deal = export_table.Dispatcher(range(segments), limit, item_bytes)
+        desk = export_table.Desk(deal, "127.0.0.1")
+        desks.append(desk)
+        desk.open()
+        task = export_table.Scan(
+            table="Reviews",
+            region="eu-west-1",
+            segments=segments,
+            columns=columns,
+            selected=lambda name: name != exclude,
+            whole=not exclude,
+            columnar=columnar,
+            bucket=BUCKET,
+            prefix="temp/",
+            door=desk.door,
+        )
+        texts = export_table.scan_task(task, range(tasks))
+        scan.records = [json.loads(text) for text in texts]  # type: ignore[attr-defined]
+        pieces = [piece for record in scan.records for piece in record["pieces"]]  # type: ignore[attr-defined]
+        groups = export_table.grouped(pieces, 3) if pieces else []
+        return list(export_table.piece_items(groups, BUCKET, "eu-west-1"))
+
+    yield scan
+    for desk in desks:
+        with closing(desk):
+            pass
+
+
+@pytest.mark.parametrize("columnar", [True, False])
+@pytest.mark.parametrize("segments", [1, 7])
+def test_a_scan_reads_every_item_once(
+    table: Any, scan: Any, segments: int, *, columnar: bool
+) -> None:
+    """Page by page; only what is selected leaves the task; binary as base64."""
+    table(20)
+    found = scan(segments, item_bytes=4_096, exclude="Email", columnar=columnar)
+    assert len(found) == 20
+    assert len({item["User"]["S"] for item in found}) == 20
+    assert all(set(item) == {"User", "B"} for item in found)
+    assert found[0]["B"] == {"BS": ["AP8="]}
+    assert sorted(record["segment"] for record in scan.records) == list(range(segments))
+    assert sum(record["items"] for record in scan.records) == 20
+
+
+def test_only_the_columns_asked_for_come_from_dynamodb(table: Any, scan: Any) -> None:
+    table(3)
+    found = scan(1, columns=("Email", "no.such"))
+    assert found == [{"Email": {"S": "x@y.z"}}] * 3
+
+
+def test_items_without_any_of_the_columns_are_items(table: Any, scan: Any) -> None:
+    table(3)
+    assert scan(1, columns=("nosuch",)) == [{}, {}, {}]
+
+
+def test_finished_segments_are_recorded_beside_their_pieces(
+    table: Any, scan: Any, keys: Any, aws: Any
+) -> None:
+    table(5)
+    scan(2)
+    assert keys("temp/finished/") == ["temp/finished/0.json", "temp/finished/1.json"]
+    stored = [
+        json.loads(aws.s3.get_object(Bucket=BUCKET, Key=key)["Body"].read())
+        for key in keys("temp/finished/")
+    ]
+    by_segment = sorted(scan.records, key=lambda record: record["segment"])
+    assert stored == by_segment
+    assert sorted(piece["key"] for each in stored for piece in each["pieces"]) == keys(
+        "temp/pieces/"
+    )
+
+
+def test_nobody_without_the_key_is_answered(aws: Any) -> None:
+    desk = export_table.Desk(dispatcher(1_000), "127.0.0.1")
+    desk.open()
+    host, port, key = desk.door
+    with closing(desk):
+        with pytest.raises(export_table.AuthenticationError):
+            export_table.Line((host, port, bytes(32)))
+        line = export_table.Line((host, port, key))
+        assert line.ask("take") == 0
+        line.close()

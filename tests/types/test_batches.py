@@ -1,0 +1,127 @@
+"""What Arrow makes of a Scan's pages against what is made of the items one by one."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import export_table
+import pyarrow as pa
+import tables
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from test_rows import RULES, wire
+
+
+def page(items: list[tables.Item]) -> bytes:
+    held = [{name: wire(value) for name, value in item.items()} for item in items]
+    return json.dumps(held, ensure_ascii=False, separators=(",", ":")).encode()
+
+
+def everything(_: str) -> bool:
+    return True
+
+
+def decoded(items: list[tables.Item], cuts: list[int]) -> list[Any]:
+    """The items as read from the pieces of a Scan, decoded in batches that end at the cuts."""
+    decoder = export_table.Decoder(everything, columnar=True, whole=True)
+    file = None
+    found: list[Any] = []
+    ends = sorted({min(cut, len(items)) for cut in cuts} | {len(items)})
+    for begin, end in zip([0, *ends], ends, strict=False):
+        if begin == end:
+            continue
+        batch = decoder.decode([page([item]) for item in items[begin:end]], end - begin)
+        if isinstance(batch, bytes):
+            found.extend(json.loads(line) for line in batch.decode().splitlines() if line)
+            continue
+        file = file or export_table.ArrowFile()
+        file.add(batch, 1)
+    if file is not None:
+        source = pa.BufferReader(file.content())
+        while source.tell() < source.size():
+            found.extend(batch.column(0) for batch in pa.ipc.open_stream(source))
+    return found
+
+
+def known(pairs: Any) -> dict[str, Any]:
+    return {name: ordered(dumped) for name, dumped in pairs}
+
+
+def ordered(dumped: Any) -> Any:
+    """A dumped profile without regard to the order in which it was learnt."""
+    if dumped is None:
+        return None
+    counts, digits, scale, element, fields, many = dumped
+    inner = {name: ordered(each) for name, each in fields.items()}
+    return counts, digits, scale, ordered(element), inner, many
+
+
+@settings(max_examples=300, deadline=None, suppress_health_check=list(HealthCheck))
+@given(items=tables.side_by_side(3), rules=RULES, cuts=st.lists(st.integers(0, 12), max_size=3))
+def test_batches_hold_what_the_items_hold(
+    items: list[tables.Item], rules: tuple[str, str, int], cuts: list[int]
+) -> None:
+    """Profiles, rows, and the items themselves, wherever the batches end."""
+    plain = json.loads(page(items))
+    limit = rules[2]
+    found = decoded(items, cuts)
+    assert [item for each in found for item in export_table.items_in(each)] == plain
+    profiles: dict[str, export_table.Profile] = {}
+    number = sum(map(len, found))
+    for each in found:
+        if isinstance(each, list):
+            export_table.learn_items(profiles, each, limit)
+            continue
+        for name, values in export_table.coded(each):
+            profile = profiles.setdefault(name, export_table.Profile())
+            export_table.learn(profile, values, limit)
+    learnt = known(export_table.dumped(profiles, number))
+    assert learnt == known(export_table.profile_items(plain, limit))
+    columns = export_table.settle_columns(
+        profiles, (), export_table.Rules("parquet", *rules), others=False
+    )
+    to_row = export_table.to_row(columns)
+    schema = pa.schema(
+        [pa.field(column.name, export_table.arrow_type(column.type)) for column in columns]
+    )
+    rows = [row for each in found for row in rows_of(export_table.to_batch(columns, each), schema)]
+    assert rows == [as_arrow(row, columns) for row in map(to_row, plain)]
+
+
+def rows_of(batch: pa.RecordBatch, schema: pa.Schema) -> list[dict[str, Any]]:
+    assert batch.schema.equals(schema)
+    batch.validate(full=True)
+    return [as_sorted(row) for row in batch.to_pylist()]
+
+
+def as_sorted(value: Any) -> Any:
+    """A value of Arrow with its maps, lists of pairs, in the order of their keys."""
+    if isinstance(value, dict):
+        return {name: as_sorted(each) for name, each in value.items()}
+    if isinstance(value, list):
+        is_map = bool(value) and all(isinstance(each, tuple) for each in value)
+        return sorted(value) if is_map else [as_sorted(each) for each in value]
+    return value
+
+
+def as_arrow(row: tuple[Any, ...], columns: Any) -> dict[str, Any]:
+    """A row for Spark as Arrow gives it back."""
+    return {
+        column.name: shown(value, column.type) for column, value in zip(columns, row, strict=True)
+    }
+
+
+def shown(value: Any, kind: export_table.Type) -> Any:
+    if value is None:
+        return None
+    if kind.kind == "array":
+        return [shown(each, kind.element) for each in value]
+    if kind.kind == "struct":
+        return {
+            field.name: shown(each, field.type)
+            for field, each in zip(kind.fields, value, strict=True)
+        }
+    if kind.kind == "map":
+        return sorted(value.items())
+    return bytes(value) if kind.kind == "binary" else value
