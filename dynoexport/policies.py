@@ -110,7 +110,14 @@ def export_job(scope: Scope) -> PolicyDocument:
 def scan_table(scope: Scope) -> PolicyDocument:
     """What the export job needs besides if it reads the table itself."""
     table = scope.arn("dynamodb", f"table/{scope.table}")
-    return policy([allow("ScanTable", [dynamodb.Scan], [table])])
+    return policy(
+        [
+            allow("ScanTable", [dynamodb.Scan], [table]),
+            # The account's quota, which limits an on-demand table; it belongs to no resource:
+            # https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazondynamodb.html
+            allow("ReadQuota", [dynamodb.DescribeLimits], ["*"]),
+        ]
+    )
 
 
 def export_table(scope: Scope) -> PolicyDocument:

@@ -830,13 +830,17 @@ def account_units(dynamodb: DynamoDBClient) -> float:
 class Limit:
     """The one limit for all tasks: read units are lent before they are used, at a rate.
 
-    A loan says how long to wait; nothing is saved up while nobody asks, so that no burst follows a
-    pause. A loan is corrected by what the page has really cost. The rate rises slowly at first,
-    and again after a throttle, which cuts it.
+    A loan says how long to wait. Nothing is saved up while nobody asks, so that no burst follows a
+    pause, and nothing is lent further ahead than a moment: what a page did not use is lent again
+    at once, and two loans for one moment would be a burst. The rate rises slowly at first, and
+    again after a throttle, which cuts it.
 
     All times are seconds of one clock, all rates read units a second.
     """
 
+    # Of the target, for requests do not arrive as evenly as they are sent.
+    PACE = 0.99
+    AHEAD = 0.1
     START = 0.1
     RISE = 0.1
     RISE_AFTER_THROTTLE = 0.02
@@ -852,15 +856,23 @@ class Limit:
     def rate(self, now: float) -> float:
         return self.target * min(1.0, self._level + self._rise * (now - self._since))
 
+    def free_in(self, units: float, now: float) -> float:
+        """How many seconds from now on no such loan is made; 0 if it is.
+
+        Of loans that take longer than a moment, one is made ahead.
+        """
+        ahead = max(self.AHEAD, units / self.rate(now))
+        return max(0.0, self._free_at - ahead - now)
+
     def lend(self, units: float, now: float) -> float:
         """Lend units; how many seconds to wait before they may be used."""
         begins = max(now, self._free_at)
-        self._free_at = begins + units / self.rate(begins)
+        self._free_at = begins + units / (self.PACE * self.rate(begins))
         return begins - now
 
     def correct(self, lent: float, used: float, now: float) -> None:
-        """Take back what was not used, or let the next ones wait for what was used beyond."""
-        self._free_at = max(now, self._free_at + (used - lent) / self.rate(now))
+        """Lend again what was not used, or let the next ones wait for what was used beyond."""
+        self._free_at = max(now, self._free_at + (used - lent) / (self.PACE * self.rate(now)))
 
     def retarget(self, target: float, now: float) -> None:
         """The table has another capacity now; the rate rises to it as slowly as at first."""
@@ -880,7 +892,10 @@ class Limit:
 
 @dataclass(frozen=True)
 class Turn:
-    """What a task may do next: wait, then read a page of so many items (0: as many as it holds)."""
+    """What a task may do: wait, then read a page of so many items (0: as many as it holds).
+
+    If nothing is lent, it is to ask again after the wait.
+    """
 
     wait: float
     items: int
@@ -900,8 +915,10 @@ class Dispatcher:
     REFUSED = 0.5
     # The part of a second's units that one page may take, so that no window is much over the
     # limit; and the least, for each page is rounded up to half a unit.
-    PAGE_SECONDS = 0.2
+    PAGE_SECONDS = 0.1
     PAGE_UNITS_MIN = 2.0
+    # Who must wait asks again at this part of the time after which its turn would be.
+    EARLY = 0.25
 
     def __init__(self, segments: Iterable[int], limit: Limit, item_bytes: float) -> None:
         self._waiting = deque(segments)
@@ -910,6 +927,7 @@ class Dispatcher:
         self._unit_items = UNIT_BYTES / item_bytes if item_bytes else 1.0
         self._units = self._items = 0.0
         self._moment: deque[tuple[float, bool]] = deque()
+        self._queued: set[str] = set()
 
     def take(self, task: str) -> int | None:
         """The next segment for the task; None if all are dealt."""
@@ -925,17 +943,23 @@ class Dispatcher:
     def lost(self, task: str) -> None:
         """The task is gone: others may read what it had begun."""
         segments = [segment for segment, reader in self._begun.items() if reader == task]
+        self._queued = {each for each in self._queued if not each.startswith(f"{task}/")}
         for segment in segments:
             del self._begun[segment]
         self._waiting.extendleft(segments)
 
-    def turn(self, now: float) -> Turn:
-        """When the task may read its next page, and how much."""
-        units = max(self.PAGE_UNITS_MIN, self.PAGE_SECONDS * self._limit.rate(now))
-        if units >= PAGE_UNITS:
-            return Turn(self._limit.lend(PAGE_UNITS, now), 0, PAGE_UNITS)
-        wait = self._limit.lend(units, now)
-        return Turn(wait, max(1, int(units * self._unit_items)), units)
+    def turn(self, reader: str, now: float) -> Turn:
+        """When the reader may read its next page, and how much."""
+        rate = self._limit.rate(now)
+        units = min(PAGE_UNITS, max(self.PAGE_UNITS_MIN, self.PAGE_SECONDS * rate))
+        busy = self._limit.free_in(units, now)
+        if busy:
+            self._queued.add(reader)
+            others = units * len(self._queued) / rate
+            return Turn(busy + self.EARLY * others, 0, 0.0)
+        self._queued.discard(reader)
+        items = 0 if units == PAGE_UNITS else max(1, int(units * self._unit_items))
+        return Turn(self._limit.lend(units, now), items, units)
 
     def read(self, lent: float, units: float, items: int, now: float) -> None:
         """A page was read."""
@@ -966,7 +990,7 @@ class Dispatcher:
 
 
 # --- read: what connects the tasks with the dispatcher --------------------------------------------
-CAPACITY_SECONDS = 180
+CAPACITY_SECONDS = 60
 
 
 class Desk:
@@ -1038,7 +1062,7 @@ class Desk:
             if about == "done":
                 return self._dispatcher.done(**told)
             if about == "turn":
-                turn = self._dispatcher.turn(now)
+                turn = self._dispatcher.turn(f"{task}/{told['stream']}", now)
                 return [turn.wait, turn.items, turn.lent]
             if about == "read":
                 return self._dispatcher.read(**told, now=now)
@@ -1221,7 +1245,8 @@ class Cursor:
         self.record["items"] += page.items
         self.record["bytes"] += len(page.body)
         self.record["units"] += page.units
-        self.start, self.failures = page.next, 0
+        # Forgotten by and by: what was throttled a moment ago soon is again.
+        self.start, self.failures = page.next, self.failures // 2
 
     def postpone(self) -> None:
         """Stand aside for longer after each failure in a row, by up to half a minute."""
@@ -1332,9 +1357,11 @@ class SegmentReader:
 
     def _step(self, cursor: Cursor) -> bool:
         """Read one page of the segment; whether it was the last."""
-        wait, items, lent = self._line.ask("turn")
-        if self._stop.wait(wait):
-            return False
+        lent = 0.0
+        while not lent:
+            wait, items, lent = self._line.ask("turn", stream=threading.get_ident())
+            if self._stop.wait(wait):
+                return False
         try:
             page = self._pages.read(cursor.segment, cursor.start, items)
         except ClientError as error:

@@ -331,3 +331,63 @@ def test_avro_files_are_counted_by_the_executors(spark: Any, aws: Any, put: Any)
         put(key, body=file.getvalue())
     places = export_table.Places(BUCKET, "", prefix, "")
     assert export_table.count_rows(spark, aws.s3, "avro", places, list(written)) == 2_701
+
+
+# --- a retry of a scan ------------------------------------------------------------------------
+@pytest.fixture
+def scanned(spark: Any, aws: Any) -> Any:
+    """Reads a table of 30 items by its tasks, as an attempt of the job: the lines."""
+    aws.dynamodb.create_table(
+        TableName="Reviews",
+        KeySchema=[{"AttributeName": "User", "KeyType": "HASH"}],
+        AttributeDefinitions=[{"AttributeName": "User", "AttributeType": "S"}],
+        BillingMode="PAY_PER_REQUEST",
+    )
+    for number in range(30):
+        aws.dynamodb.put_item(TableName="Reviews", Item={"User": {"S": str(number)}})
+    clients = export_table.Clients(aws.dynamodb, aws.glue, aws.s3)
+    places = export_table.Places(BUCKET, "glue-temp-dir/parquet/Reviews/run/", "", "")
+
+    def scanned(**arguments: str) -> Any:
+        given = {**SETTINGS, "BucketName": BUCKET, "Splits": "5", **arguments}
+        settings = export_table.settings_of(given)
+        plan = export_table.check_table(aws.dynamodb, settings)
+        return export_table.read_by_scan(spark, settings, plan, clients, places)
+
+    return scanned
+
+
+def test_a_retry_reads_only_the_segments_that_are_missing(
+    scanned: Any, aws: Any, keys: Any
+) -> None:
+    first = scanned()
+    finished = "glue-temp-dir/parquet/Reviews/run/finished"
+    assert keys(finished) == [f"{finished}/{segment}.json" for segment in range(5)]
+    aws.s3.delete_object(Bucket=BUCKET, Key=f"{finished}/3.json")
+    second = scanned()
+    assert (first.report["resumed_splits"], second.report["resumed_splits"]) == (0, 4)
+    kept = {piece["key"] for piece in first.pieces} & {piece["key"] for piece in second.pieces}
+    assert {key.split("/")[-1][0] for key in kept} == {"0", "1", "2", "4"}
+    items = list(
+        export_table.piece_items(export_table.grouped(second.pieces, 2), BUCKET, "eu-west-1")
+    )
+    assert sorted(int(item["User"]["S"]) for item in items) == list(range(30))
+
+
+@pytest.mark.parametrize("changed", [{"Exclude": "Email"}, {"Columns": "User"}])
+def test_a_retry_with_another_selection_reads_everything_again(
+    scanned: Any, changed: dict[str, str]
+) -> None:
+    scanned()
+    assert scanned(**changed).report["resumed_splits"] == 0
+
+
+def test_the_report_tells_the_hottest_segments(scanned: Any) -> None:
+    report = scanned().report
+    assert report["splits"] == 5
+    assert (report["capacity"], report["capacity_source"]) == (12_000, "on-demand, warm throughput")
+    assert len(report["skew"]["hottest"]) == 5
+    assert set(report["skew"]["segments"]) == {"items", "bytes", "units", "seconds"}
+    most = report["skew"]["segments"]["items"]["max"]
+    assert most == max(each["items"] for each in report["skew"]["hottest"])
+    assert sum(each["items"] for each in report["skew"]["hottest"]) == 30

@@ -84,23 +84,34 @@ def test_the_rate_rises_to_the_target_and_never_beyond() -> None:
     each_second = [sum(second <= each < second + 1 for each in moments) for second in range(60)]
     assert each_second[0] * 10 <= 200
     assert each_second[:10] == sorted(each_second[:10])
-    assert all(990 <= count * 10 <= 1_010 for count in each_second[11:])
+    assert all(980 <= count * 10 <= 1_000 for count in each_second[11:])
 
 
 def test_nothing_is_saved_up_while_nobody_asks() -> None:
-    limit = export_table.Limit(1_000, 0.0)
-    limit.lend(10, 100.0)
-    assert [round(limit.lend(100, 100.0), 3) for _ in range(3)] == [0.01, 0.11, 0.21]
+    limit = export_table.Limit(990, 0.0)
+    limit.PACE = 1.0
+    limit.lend(99, 100.0)
+    assert [round(limit.lend(99, 100.0), 3) for _ in range(3)] == [0.1, 0.2, 0.3]
 
 
 def test_what_was_not_used_is_lent_again_and_what_was_overdrawn_is_waited_for() -> None:
     limit = export_table.Limit(1_000, 0.0)
+    limit.PACE = 1.0
     limit.lend(100, 100.0)
     limit.lend(100, 100.0)
     limit.correct(100, 50, 100.0)
     assert round(limit.lend(10, 100.0), 3) == 0.15
     limit.correct(10, 40, 100.0)
     assert round(limit.lend(1, 100.0), 3) == 0.19
+
+
+def test_no_more_than_a_moment_is_lent_ahead() -> None:
+    """Or than one loan, if that takes longer."""
+    limit = export_table.Limit(1_000, 0.0)
+    assert limit.free_in(10, 100.0) == 0
+    limit.lend(500, 100.0)
+    assert limit.free_in(10, 100.0) == pytest.approx(0.5 / 0.99 - 0.1)
+    assert limit.free_in(500, 100.0) == pytest.approx(0.5 / 0.99 - 0.5)
 
 
 def test_a_throttle_cuts_the_rate_once_a_second_and_it_recovers() -> None:
@@ -141,14 +152,30 @@ def test_what_a_lost_task_had_begun_is_dealt_again() -> None:
     assert [deal.take("b"), deal.take("b")] == [2, None]
 
 
+def lent(deal: Any, reader: str = "a/0", now: float = 0.0) -> float:
+    found: float = deal.turn(reader, now).lent
+    return found
+
+
 def test_pages_are_whole_where_the_limit_is_high_and_small_where_it_is_low() -> None:
-    """A fifth of a second's units; by the items' size, which every page tells more of."""
-    assert dispatcher(10_000).turn(0.0) == export_table.Turn(0.0, 0, 128)
+    """A tenth of a second's units; by the items' size, which every page tells more of."""
+    assert dispatcher(10_000).turn("a/0", 0.0) == export_table.Turn(0.0, 0, 128)
     low = dispatcher(100, item_bytes=2_048)
-    assert low.turn(0.0) == export_table.Turn(0.0, 80, 20)
-    low.read(20, 10, 80, 0.0)
-    assert low.turn(0.0).items == 160
-    assert dispatcher(1, item_bytes=400_000).turn(0.0).items == 1
+    assert low.turn("a/0", 0.0) == export_table.Turn(0.0, 40, 10)
+    low.read(10, 5, 40, 0.0)
+    assert low.turn("a/0", 0.0).items == 80
+    assert dispatcher(1, item_bytes=400_000).turn("a/0", 0.0).items == 1
+
+
+def test_who_comes_too_early_is_told_when_to_ask_again() -> None:
+    """The later, the more are waiting."""
+    deal = dispatcher(100)
+    while lent(deal):
+        pass
+    first, second = deal.turn("b/0", 0.0), deal.turn("c/0", 0.0)
+    assert (first.lent, second.lent) == (0, 0)
+    assert 0 < first.wait < second.wait
+    assert lent(deal, "b/0", first.wait + 1) == 10
 
 
 def test_a_hot_partition_does_not_slow_the_others() -> None:
@@ -156,22 +183,20 @@ def test_a_hot_partition_does_not_slow_the_others() -> None:
     for _ in range(10):
         deal.read(0, 0, 0, 0.0)
     deal.throttled(0, None, 0.0)
-    assert deal.turn(0.0).wait == 0
-    assert deal.turn(0.0).wait == pytest.approx(0.128)
     deal.throttled(0, True, 0.0)
-    assert deal.turn(0.0).lent == 128
+    assert lent(deal) == 100
 
 
 def test_a_table_that_refuses_most_pages_is_read_more_slowly() -> None:
     deal = dispatcher(500, item_bytes=1_024)
-    before = deal.turn(0.0).lent
-    deal.throttled(0, None, 0.0)
-    assert deal.turn(0.0).lent == pytest.approx(before * 0.8)
+    before = lent(deal)
+    deal.throttled(before, None, 0.0)
+    assert lent(deal) == pytest.approx(before * 0.8)
     told = dispatcher(500, item_bytes=1_024)
     for _ in range(10):
         told.read(0, 0, 0, 0.0)
     told.throttled(0, False, 0.0)
-    assert told.turn(0.0).lent == pytest.approx(80)
+    assert lent(told) == pytest.approx(40)
 
 
 # --- cutting a page ---------------------------------------------------------------------------

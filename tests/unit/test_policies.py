@@ -88,17 +88,20 @@ def test_no_action_is_a_pattern(role: str) -> None:
         assert not [action for action in statement["Action"] if "*" in action]
 
 
-def test_only_metrics_are_allowed_on_every_resource() -> None:
-    """CloudWatch knows no resources here; the namespace limits it."""
-    wild = [
-        (role, statement)
+def test_only_metrics_and_the_quota_are_allowed_on_every_resource() -> None:
+    """Neither knows resources; CloudWatch's namespace limits the one, reading the other."""
+    wild = {
+        (role, *statement["Action"]): statement.get("Condition")
         for role in ROLES
         for statement in statements(role)
         if "*" in statement["Resource"]
-    ]
-    ((role, statement),) = wild
-    assert (role, statement["Action"]) == ("ExportRole", ["cloudwatch:PutMetricData"])
-    assert statement["Condition"] == {"StringEquals": {"cloudwatch:namespace": "Glue"}}
+    }
+    assert wild == {
+        ("ExportRole", "cloudwatch:PutMetricData"): {
+            "StringEquals": {"cloudwatch:namespace": "Glue"}
+        },
+        ("ExportRole", "dynamodb:DescribeLimits"): None,
+    }
 
 
 @pytest.mark.parametrize("action", ["dynamodb:DescribeTable", "dynamodb:Scan"])

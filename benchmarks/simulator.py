@@ -1,0 +1,280 @@
+"""A seeded discrete-event simulator of a parallel Scan under a read limit. No real time passes.
+
+The table: partitions that give 3,000 read units a second each
+(https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/bp-partition-key-design.html) and,
+if it is provisioned, a bucket for the whole table that holds up to 300 seconds of unused units
+(https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/burst-adaptive-capacity.html) and
+is full at the start. A request is served while the buckets hold anything, and takes its whole cost;
+else it is throttled after the latency of a request and costs nothing.
+
+A reader is a generator: it yields ``Sleep`` or ``Read`` and is sent the page that it has read.
+"""
+
+from __future__ import annotations
+
+import heapq
+import itertools
+import math
+import random
+from collections.abc import Callable, Generator, Iterable, Sequence
+from dataclasses import dataclass, field
+
+PAGE_BYTES = 1024 * 1024
+PARTITION_UNITS = 3_000
+BURST_SECONDS = 300
+LATENCY = 0.010
+# What one segment gives: see SEGMENT_UNITS in scripts/export_table.py.
+SEGMENT_UNITS = 300
+WINDOW = 10.0
+WARM_UP = 30.0
+
+
+@dataclass(frozen=True)
+class Sleep:
+    """Do nothing for so many seconds."""
+
+    seconds: float
+
+
+@dataclass(frozen=True)
+class Read:
+    """Read the next page of a segment: at most ``limit`` items, None for as many as it holds."""
+
+    segment: int
+    limit: int | None = None
+
+
+@dataclass(frozen=True)
+class Page:
+    """What came: read units, items, whether it was the segment's last; or a throttle."""
+
+    units: float = 0.0
+    items: int = 0
+    last: bool = False
+    throttled: bool = False
+
+
+Reader = Generator[Sleep | Read, Page, None]
+
+
+@dataclass(frozen=True)
+class Table:
+    """What is read.
+
+    Attributes:
+        size: bytes of all items.
+        item_bytes: of each.
+        partitions: over which the hash range is spread evenly.
+        hot: how many times the mean of the others one segment holds, however many there are.
+        capacity: provisioned read units a second from a moment on, (seconds, units); none of an
+            on-demand table.
+        others: read units a second that others take of each partition.
+    """
+
+    size: int
+    item_bytes: int = 1_000
+    partitions: int = 1
+    hot: float = 1.0
+    capacity: tuple[tuple[float, float], ...] = ()
+    others: tuple[float, ...] = ()
+
+    def provisioned(self, now: float) -> float:
+        """Read units a second at the moment; 0 if it is an on-demand table."""
+        return next((units for since, units in reversed(self.capacity) if since <= now), 0.0)
+
+    def segment_bytes(self, segments: int) -> list[int]:
+        """How many bytes each segment has; the hot one lies in the middle."""
+        mean = self.size / (segments - 1 + self.hot)
+        found = [round(mean)] * segments
+        found[segments // 2] = round(mean * self.hot)
+        return found
+
+
+@dataclass
+class Bucket:
+    """Units that flow in at a rate, up to a capacity; it may be overdrawn by one request."""
+
+    rate: float
+    capacity: float
+    level: float
+    at: float = 0.0
+
+    def fill(self, now: float) -> None:
+        self.level = min(self.capacity, self.level + self.rate * (now - self.at))
+        self.at = now
+
+
+class World:
+    """The table while it is read, and the clock.
+
+    Attributes:
+        target: the read units a second that are allowed at a moment.
+        tasks: how many tasks the readers may have.
+        chance: the run's own randomness.
+        served: (seconds, units) of all pages, in order.
+    """
+
+    def __init__(
+        self, table: Table, target: Callable[[float], float], tasks: int, seed: int
+    ) -> None:
+        self.table, self.target, self.tasks = table, target, tasks
+        self.chance = random.Random(seed)  # noqa: S311 - no secret
+        self.now = 0.0
+        self.served: list[tuple[float, float]] = []
+        self.throttles = 0
+        self._left: list[int] = []
+        self._queue: list[tuple[float, int, Reader, Page | None]] = []
+        self._order = itertools.count()
+        others = [*table.others, *[0.0] * (table.partitions - len(table.others))]
+        self._partitions = [
+            Bucket(PARTITION_UNITS - each, PARTITION_UNITS, PARTITION_UNITS - each)
+            for each in others
+        ]
+        first = table.provisioned(0)
+        self._whole = Bucket(first - sum(others), first * BURST_SECONDS, first * BURST_SECONDS)
+        self._others = sum(others)
+
+    def cut(self, segments: int) -> None:
+        """How many segments the readers want."""
+        self._left = self.table.segment_bytes(segments)
+
+    def clock(self) -> float:
+        return self.now
+
+    def spawn(self, reader: Reader) -> None:
+        """Start a reader now."""
+        self._push(0.0, reader, None)
+
+    def _push(self, delay: float, reader: Reader, page: Page | None) -> None:
+        heapq.heappush(self._queue, (self.now + delay, next(self._order), reader, page))
+
+    def run(self) -> None:
+        """Until all readers have ended."""
+        while self._queue:
+            self.now, _, reader, page = heapq.heappop(self._queue)
+            try:
+                wish = next(reader) if page is None else reader.send(page)
+            except StopIteration:
+                continue
+            if isinstance(wish, Sleep):
+                self._push(wish.seconds, reader, Page())
+            else:
+                delay, answer = self._serve(wish)
+                self._push(delay, reader, answer)
+
+    def _serve(self, read: Read) -> tuple[float, Page]:
+        jitter = self.chance.uniform(0.9, 1.1)
+        place = read.segment * self.table.partitions // len(self._left)
+        buckets = [self._partitions[place]]
+        if self.table.capacity:
+            units = self.table.provisioned(self.now)
+            self._whole.fill(self.now)
+            self._whole.rate, self._whole.capacity = units - self._others, units * BURST_SECONDS
+            buckets.append(self._whole)
+        for bucket in buckets:
+            bucket.fill(self.now)
+        if min(bucket.level for bucket in buckets) <= 0:
+            self.throttles += 1
+            return LATENCY * jitter, Page(throttled=True)
+        item = self.table.item_bytes
+        room = PAGE_BYTES if read.limit is None else min(PAGE_BYTES, read.limit * item)
+        taken = min(self._left[read.segment], room)
+        self._left[read.segment] -= taken
+        units = math.ceil(taken / 4_096) / 2 or 0.5
+        for bucket in buckets:
+            bucket.level -= units
+        self.served.append((self.now, units))
+        page = Page(units, math.ceil(taken / item), last=self._left[read.segment] <= 0)
+        return (LATENCY + units / SEGMENT_UNITS) * jitter, page
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a run was like.
+
+    Attributes:
+        seconds: until the last page.
+        over: the most that was read in any 10 s, over what was allowed in them; 0.02 is 2 %.
+        used: the part of what was allowed that was read, from second 30 until 95 % was read.
+        tail: the part of the run after the last 10 s in which half of what is allowed was read.
+        throttles: requests that were refused.
+        units: read units of the whole run.
+    """
+
+    seconds: float
+    over: float
+    used: float
+    tail: float
+    throttles: int
+    units: float
+
+
+@dataclass
+class _Allowed:
+    """The integral of the target, by steps of a tenth of a second."""
+
+    target: Callable[[float], float]
+    sums: list[float] = field(default_factory=lambda: [0.0])
+
+    def between(self, begin: float, end: float) -> float:
+        return self._until(end) - self._until(begin)
+
+    def _until(self, moment: float) -> float:
+        place = max(0.0, moment) * 10
+        while len(self.sums) < place + 2:
+            self.sums.append(self.sums[-1] + self.target((len(self.sums) - 1) / 10) / 10)
+        whole = int(place)
+        return self.sums[whole] + (self.sums[whole + 1] - self.sums[whole]) * (place - whole)
+
+
+def outcome(world: World) -> Outcome:
+    """What the run was like."""
+    served, allowed = world.served, _Allowed(world.target)
+    total = sum(units for _, units in served)
+    end = served[-1][0]
+    return Outcome(
+        seconds=end,
+        over=_highest(served, world.target) - 1,
+        used=_used(served, allowed, total),
+        tail=1 - _last_busy(served, allowed, end) / end if end else 0.0,
+        throttles=world.throttles,
+        units=total,
+    )
+
+
+def _highest(served: Sequence[tuple[float, float]], target: Callable[[float], float]) -> float:
+    """The greatest part of what is allowed that was read in any window that begins with a page."""
+    allowed = _Allowed(target)
+    begin, units, most = 0, 0.0, 0.0
+    for moment, each in served:
+        units += each
+        while served[begin][0] < moment - WINDOW:
+            units -= served[begin][1]
+            begin += 1
+        first = served[begin][0]
+        most = max(most, units / allowed.between(first, first + WINDOW))
+    return most
+
+
+def _used(served: Iterable[tuple[float, float]], allowed: _Allowed, total: float) -> float:
+    passed = read = 0.0
+    last = WARM_UP
+    for moment, units in served:
+        passed += units
+        if moment >= WARM_UP and passed <= 0.95 * total:
+            read += units
+            last = moment
+    return read / allowed.between(WARM_UP, last) if last > WARM_UP else math.nan
+
+
+def _last_busy(served: Sequence[tuple[float, float]], allowed: _Allowed, end: float) -> float:
+    """The end of the last window in which at least half of what is allowed was read."""
+    begin, units, last = 0, 0.0, 0.0
+    for moment, each in served:
+        units += each
+        while served[begin][0] < moment - WINDOW:
+            units -= served[begin][1]
+            begin += 1
+        if units >= 0.5 * allowed.between(max(0.0, moment - WINDOW), moment):
+            last = moment
+    return min(last, end)
