@@ -1271,22 +1271,26 @@ def scan_task(scan: Scan, tasks: Iterable[int]) -> Iterator[str]:
         line = Line(scan.door)
         try:
             first = line.ask("take")
-            records = [] if first is None else SegmentReader(scan, line, first).run()
+            records = [] if first is None else segment_reader(scan, line, first).run()
         finally:
             line.close()
         yield from map(json.dumps, records)
 
 
+def segment_reader(scan: Scan, line: Line, first: int) -> SegmentReader:
+    # On an executor, where no client can be sent.
+    import boto3
+
+    s3 = boto3.client("s3", region_name=scan.region)
+    return SegmentReader(scan, line, first, PageReader(scan), s3)
+
+
 class SegmentReader:
     """Cycles over some segments page by page, in a few threads that wait for the network."""
 
-    def __init__(self, scan: Scan, line: Line, first: int) -> None:
-        # On an executor, where no client can be sent.
-        import boto3
-
+    def __init__(self, scan: Scan, line: Line, first: int, pages: PageReader, s3: S3Client) -> None:
         self._scan, self._line = scan, line
-        self._pages = PageReader(scan)
-        self._s3 = boto3.client("s3", region_name=scan.region)
+        self._pages, self._s3 = pages, s3
         self._decoder = Decoder(scan.selected, columnar=scan.columnar, whole=scan.whole)
         self._lock = threading.Condition()
         self._stop = threading.Event()
@@ -1598,9 +1602,11 @@ class Decoder:
         pa = arrow()
         text = b"".join(b'{"Items":%b}\n' % page for page in pages)
         try:
-            items = read_items(text, self._known)
+            # Other threads may learn meanwhile.
+            before = self._known
+            items = read_items(text, before)
             known = plain_kind(items.type)
-            if known != self._known:
+            if known != before:
                 self._known = known
                 # What Arrow took for a moment in time is a string like any other.
                 items = read_items(text, known)
@@ -3139,10 +3145,17 @@ def learn_fractions(profile: Profile, texts: pa.StringArray) -> None:
 def profile_pieces(
     groups: Iterable[str], bucket: str, region: str, limit: int
 ) -> Iterator[tuple[str, tuple[Any, ...]]]:
-    """``profile_items`` for pieces."""
+    """``profile_items`` for groups of pieces."""
+    return profile_found(read_pieces(groups, bucket, region), limit)
+
+
+def profile_found(
+    batches: Iterable[list[dict[str, Any]] | pa.StructArray], limit: int
+) -> Iterator[tuple[str, tuple[Any, ...]]]:
+    """``profile_items`` for what ``read_piece`` gives."""
     profiles: dict[str, Profile] = {}
     number = 0
-    for found in read_pieces(groups, bucket, region):
+    for found in batches:
         number += len(found)
         if isinstance(found, list):
             learn_items(profiles, found, limit)

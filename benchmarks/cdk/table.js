@@ -139,8 +139,8 @@ class TableStack extends Stack {
       description: 'Publishes the view when the crawl has succeeded',
       actions: [{ jobName: this.viewJob.ref }],
     });
-    crawl.addDependency(start);
-    publish.addDependency(crawl);
+    crawl.addResourceDependency(start);
+    publish.addResourceDependency(crawl);
     publish.cfnOptions.condition = this.when.IsQueryable;
   }
 
@@ -398,7 +398,9 @@ class TableStack extends Stack {
   addPolicies() {
     const table = arn('dynamodb', 'table/${TableName}');
     this.addPolicy(
-      this.exportRole, 'ScansTable', 'IsScanned', allow('ScanTable', ['dynamodb:Scan'], [table]),
+      this.exportRole, 'ScansTable', 'IsScanned',
+      allow('ScanTable', ['dynamodb:Scan'], [table]),
+      allow('ReadQuota', ['dynamodb:DescribeLimits'], ['*']),
     );
     this.addPolicy(
       this.exportRole, 'ExportsTable', 'IsExportedByDynamoDB',

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import export_table
@@ -67,17 +68,10 @@ def test_batches_hold_what_the_items_hold(
     limit = rules[2]
     found = decoded(items, cuts)
     assert [item for each in found for item in export_table.items_in(each)] == plain
-    profiles: dict[str, export_table.Profile] = {}
-    number = sum(map(len, found))
-    for each in found:
-        if isinstance(each, list):
-            export_table.learn_items(profiles, each, limit)
-            continue
-        for name, values in export_table.coded(each):
-            profile = profiles.setdefault(name, export_table.Profile())
-            export_table.learn(profile, values, limit)
-    learnt = known(export_table.dumped(profiles, number))
-    assert learnt == known(export_table.profile_items(plain, limit))
+    dumps = dict(export_table.profile_found(found, limit))
+    assert known(dumps.items()) == known(export_table.profile_items(plain, limit))
+    del dumps[export_table.ITEMS]
+    profiles = {name: export_table.Profile.load(each) for name, each in dumps.items()}
     columns = export_table.settle_columns(
         profiles, (), export_table.Rules("parquet", *rules), others=False
     )
@@ -125,3 +119,14 @@ def shown(value: Any, kind: export_table.Type) -> Any:
     if kind.kind == "map":
         return sorted(value.items())
     return bytes(value) if kind.kind == "binary" else value
+
+
+def test_texts_that_look_like_moments_stay_texts_in_every_thread() -> None:
+    """The first batches of a task are decoded side by side, when nothing is known yet."""
+    body = page([{"id": {"S": str(number)}, "at": {"S": "2026-01-01"}} for number in range(2_000)])
+    for _ in range(10):
+        decoder = export_table.Decoder(everything, columnar=True, whole=True)
+        with ThreadPoolExecutor(8) as threads:
+            batches = list(threads.map(lambda _: decoder.decode([body], 2_000), range(8)))  # noqa: B023
+        types = {batch.column(0).type.field("at").type.field("S").type for batch in batches}
+        assert types == {pa.string()}
