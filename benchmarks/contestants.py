@@ -102,7 +102,7 @@ def dynamodb_csv(_: str, out: Path) -> int:
 
     table = boto3.resource("dynamodb").Table(TABLE)
     file = out / "rows.csv"
-    item = table.scan(Limit=1)["Items"][0]
+    item = {name: value for each in table.scan()["Items"] for name, value in each.items()}
     whole = set(json.loads(os.environ["WHOLE_NUMBERS"]))
     spec = "".join(f"{name} = {kind_of(name, item[name], whole)}\n" for name in item)
     file.with_name("rows.csv.spec").write_text(

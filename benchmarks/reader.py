@@ -1,0 +1,218 @@
+"""The job's reader beside other ways from a Scan to Parquet: same server, one run, taking turns.
+
+The server holds recorded pages in memory (benchmarks/pages_server.py), so that the client is what
+is measured. Each contestant is a process of its own (benchmarks/contestants.py), on one core, the
+server on the other; "2 processes" has both. What the first round writes is compared row by row
+with what the server was given.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import venv
+from contextlib import contextmanager
+from decimal import Decimal
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import common
+import contestants
+import pages_server
+import pyarrow.parquet as pq
+from rich.console import Console
+from rich.table import Table
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+HERE = Path(__file__).parent
+PEERS = Path.home() / ".cache" / "dynoexport-bench" / "peers"
+OURS = [name for name in contestants.CONTESTANTS if name.startswith("dynoexport")]
+RAW = "raw HTTP, body discarded"
+# What a peer's way to Parquet loses, and how its values are compared all the same.
+LOSSES = {
+    "dynamodb-csv": "numbers are doubles, nested values are JSON text, booleans are nothing",
+}
+# dynamodb-csv is told which numbers are whole.
+DELAYS = ("dep_delay", "arr_delay", "dep_time", "arr_time", "air_time")
+SCHEDULE = ("year", "month", "day", "sched_dep_time", "sched_arr_time", "hour", "minute")
+WHOLE = {"flights": [*DELAYS, *SCHEDULE, "flight", "distance"], "documents": ["count"]}
+
+
+def peers_python() -> Path:
+    """The interpreter of the peers' environment, which is made on the first run."""
+    python = PEERS / "bin" / "python"
+    wanted = (HERE / "peers.txt").read_text()
+    stamp = PEERS / "peers.txt"
+    if not stamp.exists() or stamp.read_text() != wanted:
+        print(f"Setting up {PEERS} (once)", flush=True)
+        venv.create(PEERS, clear=True, with_pip=True)
+        command = [python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
+        subprocess.run([*command, "-r", HERE / "peers.txt"], check=True)
+        stamp.write_text(wanted)
+    return python
+
+
+@contextmanager
+def serving(data: str, items: int) -> Iterator[tuple[str, int, int]]:
+    """The server's address, the bytes of all its answers, and how many there are."""
+    command = [sys.executable, HERE / "pages_server.py", "--data", data, "--items", str(items)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as server:
+        assert server.stdout is not None
+        url, sent, pages = server.stdout.readline().split()
+        pin(server.pid, {max(os.sched_getaffinity(0))})
+        try:
+            yield url, int(sent), int(pages)
+        finally:
+            server.terminate()
+
+
+def pin(process: int, cores: set[int]) -> None:
+    os.sched_setaffinity(process, cores)
+
+
+def measure(name: str, url: str, data: str, out: Path) -> dict[str, Any]:
+    """One contestant's run; what it printed of itself."""
+    python = sys.executable if name in {*OURS, RAW} else peers_python()
+    every = os.sched_getaffinity(0)
+    cores = every if "2 processes" in name else {min(every)}
+    environment = {
+        **os.environ,
+        "AWS_ENDPOINT_URL": url,
+        "AWS_ACCESS_KEY_ID": "a",
+        "AWS_SECRET_ACCESS_KEY": "b",
+        "AWS_DEFAULT_REGION": contestants.REGION,
+        "PYTHONWARNINGS": "ignore",
+        "WHOLE_NUMBERS": json.dumps(WHOLE[data]),
+    }
+    done = subprocess.run(
+        [python, HERE / "contestants.py", name, "--url", url, "--out", out],
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+        preexec_fn=lambda: pin(0, cores),
+    )
+    if done.returncode:
+        raise SystemExit(f"{name}: {done.stderr}")
+    found: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
+    return found
+
+
+# --- the same output, row by row ------------------------------------------------------------------
+def check(name: str, data: str, items: int, out: Path) -> None:
+    """See that the rows are those that the server was given.
+
+    Raises:
+        SystemExit: they are not; the first row that differs is shown.
+    """
+    found: dict[str, dict[str, Any]] = {}
+    for file in sorted(out.glob("rows*.parquet")):
+        for row in pq.read_table(file).to_pylist():
+            found[row["id"]] = row
+    if len(found) != items:
+        raise SystemExit(f"{name}: {len(found):,} rows instead of {items:,}")
+    lossy = name in LOSSES
+    for item in pages_server.items_of(data, items):
+        expected = {key: pages_server.plain(value) for key, value in item.items()}
+        row = found[expected["id"]]
+        if canonical(row, lossy=lossy) != canonical(expected, lossy=lossy):
+            raise SystemExit(f"{name}: {row}\nis not\n{expected}")
+
+
+def canonical(value: Any, *, lossy: bool) -> Any:
+    """A value as it is compared: numbers exact, what is not there left out."""
+    if isinstance(value, dict):
+        held = {key: canonical(each, lossy=lossy) for key, each in value.items()}
+        return {key: each for key, each in held.items() if each is not None}
+    if isinstance(value, list):
+        return [canonical(each, lossy=lossy) for each in value]
+    if isinstance(value, bool):
+        return None if lossy else value
+    if isinstance(value, (int, float, Decimal)):
+        return Decimal(repr(value)) if isinstance(value, float) else Decimal(value)
+    if lossy and isinstance(value, str) and value[:1] in {"{", "["}:
+        return canonical(json.loads(value), lossy=True)
+    return None if lossy and value == "" else value
+
+
+# --- the run --------------------------------------------------------------------------------------
+def compare(data: str, items: int, rounds: int, names: list[str]) -> dict[str, Any]:
+    """All rounds of one data set."""
+    runs: dict[str, list[dict[str, Any]]] = {name: [] for name in names}
+    with serving(data, items) as (url, sent, pages):
+        for number in range(rounds):
+            for name in names:
+                with tempfile.TemporaryDirectory() as directory:
+                    out = Path(directory)
+                    runs[name].append(measure(name, url, data, out))
+                    if not number and name != RAW:
+                        check(name, data, items, out)
+    rows = [summary(name, found, items, sent) for name, found in runs.items()]
+    return {"data": data, "items": items, "answer_bytes": sent, "pages": pages, "rows": rows}
+
+
+def summary(name: str, found: list[dict[str, Any]], items: int, sent: int) -> dict[str, Any]:
+    seconds = common.spread([each["seconds"] for each in found])
+    cpu = common.spread([each["cpu"] for each in found])
+    return {
+        "reader": name,
+        "seconds": seconds,
+        "cpu_seconds": cpu,
+        "items_a_second": items / seconds["median"],
+        "items_a_cpu_second": items / cpu["median"],
+        "mb_a_cpu_second": sent / cpu["median"] / 1e6,
+        "peak_mb": max(each["peak_mb"] for each in found),
+        "loses": LOSSES.get(name, ""),
+    }
+
+
+def show(found: dict[str, Any]) -> None:
+    peers = [row for row in found["rows"] if row["reader"] not in {*OURS, RAW}]
+    best = max((row["items_a_cpu_second"] for row in peers), default=None)
+    size = found["answer_bytes"] / 1e6
+    table = Table(
+        title=f"{found['items']:,} {found['data']}, {size:,.0f} MB, {found['pages']} pages"
+    )
+    for column in ("reader", "seconds", "CPU s", "items/s", "items/CPU s", "best peer = 1", "MB"):
+        table.add_column(column, justify="left" if column == "reader" else "right")
+    for row in found["rows"]:
+        seconds, cpu = row["seconds"], row["cpu_seconds"]
+        table.add_row(
+            row["reader"],
+            f"{seconds['median']:.2f} ({seconds['min']:.2f} to {seconds['max']:.2f})",
+            f"{cpu['median']:.2f}",
+            f"{row['items_a_second']:,.0f}",
+            f"{row['items_a_cpu_second']:,.0f}",
+            f"{row['items_a_cpu_second'] / best:.1f}" if best else "",
+            f"{row['peak_mb']:,.0f}",
+        )
+    Console(width=120).print(table)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--items", type=int, default=500_000)
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--data", choices=[*pages_server.DATA, "both"], default="both")
+    parser.add_argument("--only", choices=contestants.CONTESTANTS, help="this reader alone")
+    parser.add_argument("--output", type=Path, help="write the figures here, as JSON")
+    given = parser.parse_args()
+    names = [given.only] if given.only else list(contestants.CONTESTANTS)
+    if set(names) - {*OURS, RAW}:
+        peers_python()
+    sets = list(pages_server.DATA) if given.data == "both" else [given.data]
+    found = [compare(data, given.items, given.rounds, names) for data in sets]
+    for each in found:
+        show(each)
+    if given.output:
+        common.write(given.output, "reader", {"rounds": given.rounds, "sets": found})
+
+
+if __name__ == "__main__":
+    main()
