@@ -4,7 +4,10 @@ PYTHON ?= python3
 FORMAT ?= parquet
 GLUE_VERSION ?=
 TABLES ?= 500
+ITEMS ?= 500000
+ROUNDS ?= 5
 
+FIGURES := benchmarks/figures
 VENV := .venv
 BIN := $(VENV)/bin
 # Two stages, so that a first demo does not wait for the tools of the tests.
@@ -36,9 +39,14 @@ lint: $(TEST) ## Lint and types only
 	$(BIN)/mypy
 	$(BIN)/cfn-lint templates/*.yaml
 
-bench: $(LOCAL) ## Measure the command and the export job against peers (benchmarks/README.md)
+bench: $(LOCAL) ## Measure everything and write docs/benchmarks.md (hours; ITEMS=, ROUNDS=)
+	@$(BIN)/python benchmarks/reader.py --items $(ITEMS) --rounds $(ROUNDS) --output $(FIGURES)/reader.json
+	@$(BIN)/python benchmarks/limiter.py --output $(FIGURES)/limiter.json
+	@$(BIN)/python benchmarks/generator.py --rounds $(ROUNDS) --output $(FIGURES)/generator.json
+	@$(BIN)/python benchmarks/demo.py --rounds $(ROUNDS) --output $(FIGURES)/demo.json
 	@$(BIN)/python benchmarks/status.py
 	@$(BIN)/python benchmarks/transform.py
+	@$(HOME)/.cache/dynoexport-bench/peers/bin/python benchmarks/report.py
 
 clean: ## Remove everything that the targets made
 	rm -rf $(VENV) build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -16,13 +16,25 @@ import sys
 import tempfile
 import time
 from pathlib import Path
-from typing import Any
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Any
+
+import boto3
+from moto.server import ThreadedMotoServer
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT / "scripts"))
 
 import export_table  # noqa: E402 - found by the line before
 
+AWS = {
+    "AWS_ACCESS_KEY_ID": "a",
+    "AWS_SECRET_ACCESS_KEY": "b",
+    "AWS_DEFAULT_REGION": "eu-west-1",
+}
 SETTINGS = {
     "TableName": "Orders",
     "OutputFormat": "parquet",
@@ -86,23 +98,15 @@ def many_attributes(number: int) -> dict[str, Any]:
 
 
 def write_lines(directory: Path, items: int, make: Any) -> int:
-    """The items as the native reader leaves them, in files of 100,000; their bytes."""
+    """The items as DynamoDB's export leaves them, in files of 100,000; their bytes."""
     directory.mkdir(parents=True)
     size = 0
     for start in range(0, items, 100_000):
         with (directory / f"part-{start}").open("w") as file:
             for number in range(start, min(items, start + 100_000)):
-                size += file.write(json.dumps(make(number), separators=(",", ":")) + "\n")
+                line = json.dumps({"Item": make(number)}, separators=(",", ":"))
+                size += file.write(line + "\n")
     return size
-
-
-class Disk(export_table.Places):
-    """Places of a run on this disk."""
-
-    root = ""
-
-    def uri(self, key: str) -> str:
-        return f"file://{self.root}/{key}"
 
 
 def start_spark() -> Any:
@@ -120,27 +124,44 @@ def start_spark() -> Any:
         .config("spark.driver.bindAddress", "127.0.0.1")
         .config("spark.driver.host", "127.0.0.1")
         .config("spark.driver.memory", "2g")
+        .config("spark.executorEnv.AWS_ENDPOINT_URL", os.environ["AWS_ENDPOINT_URL"])
         .getOrCreate()
     )
     spark.sparkContext.setLogLevel("OFF")
     return spark
 
 
-def job(spark: Any, directory: Path, size: int) -> int:
+def lines_in(directory: Path, size: int) -> export_table.Lines:
+    return export_table.Lines((f"file://{directory}",), "export", round(size / 1.6))
+
+
+def write_pieces(s3: Any, items: int) -> export_table.Lines:
+    """The items as the native reader leaves them in S3."""
+    scan = SimpleNamespace(bucket="bucket", prefix="")
+    decoder = export_table.Decoder(lambda _: True, columnar=True, whole=True)
+    pieces: list[dict[str, Any]] = []
+    for start in range(0, items, 100_000):
+        segment = export_table.Pieces(scan, start, decoder, s3)
+        for first in range(start, min(items, start + 100_000), 800):
+            page = [order(number) for number in range(first, min(items, first + 800))]
+            segment.add(json.dumps(page, separators=(",", ":")).encode(), len(page))
+        pieces.extend(segment.finish())
+    size = sum(piece["json_bytes"] for piece in pieces)
+    return export_table.Lines((), export_table.PIECES, round(size / 1.5), tuple(pieces))
+
+
+def job(spark: Any, lines: export_table.Lines, target: Path) -> int:
     """The job's transform: settle the schema, write parquet. How many columns."""
     settings = export_table.settings_of(SETTINGS)
-    lines = export_table.Lines((f"file://{directory}",), "dynamodb", round(size / 1.5))
-    items = export_table.items_of(spark, lines, settings)
-    read, profiles, others = export_table.profile_all(items, (), settings.max_struct_fields)
+    dumps = export_table.profiled(spark, lines, settings, settings.max_struct_fields)
+    read, profiles, others = export_table.profile_all(dumps, (), settings.max_struct_fields)
     print(f"  settled {len(profiles):,} attributes of {read:,} items", flush=True)
     columns = export_table.settle_columns(
         profiles, (), export_table.rules_of(settings), others=others
     )
     parts = export_table.files_for(lines.json_bytes, "parquet")
-    rows = export_table.typed_rows(
-        spark, export_table.items_of(spark, lines, settings, parts), columns
-    )
-    rows.write.mode("overwrite").option("compression", "snappy").parquet(f"{directory}-job")
+    rows = export_table.typed_rows(spark, lines, columns, settings, parts)
+    rows.write.mode("overwrite").option("compression", "snappy").parquet(str(target))
     return len(columns)
 
 
@@ -164,30 +185,48 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--items", type=int, default=100_000)
     items = parser.parse_args().items
+    endpoint = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
+    endpoint.start()
+    host, port = endpoint.get_host_and_port()
+    os.environ |= {**AWS, "AWS_ENDPOINT_URL": f"http://{host}:{port}"}
+    s3 = boto3.client("s3")
+    place = {"LocationConstraint": AWS["AWS_DEFAULT_REGION"]}
+    s3.create_bucket(Bucket="bucket", CreateBucketConfiguration=place)
     spark = start_spark()
     with tempfile.TemporaryDirectory() as directory:
         orders, wide = Path(directory, "orders"), Path(directory, "wide")
         size = write_lines(orders, items, order)
         print(f"{items:,} orders, {size / 2**20:,.0f} MB of DynamoDB JSON", flush=True)
-        began = time.monotonic()
-        job(spark, orders, size)
-        ours = time.monotonic() - began
-        began = time.monotonic()
-        plain(spark, orders)
-        theirs = time.monotonic() - began
+        pieces, lines = write_pieces(s3, items), lines_in(orders, size)
+        seconds = {
+            "the job, pieces of a native scan": timed(
+                lambda: job(spark, pieces, Path(directory, "a"))
+            ),
+            "the job, files of an export": timed(lambda: job(spark, lines, Path(directory, "b"))),
+            "Spark's JSON to parquet": timed(lambda: plain(spark, orders)),
+        }
+        floor = seconds["Spark's JSON to parquet"]
+        for name, taken in seconds.items():
+            rate = items / taken
+            print(f"{name:34}{taken:8.1f} s {rate:10,.0f} items a second {taken / floor:6.2f}")
         python, jvm = peak_mb()
-        print(f"the job                 {ours:8.1f} s  {items / ours:10,.0f} items a second")
-        print(f"Spark's JSON to parquet {theirs:8.1f} s  {items / theirs:10,.0f} items a second")
-        print(f"ratio                   {ours / theirs:8.2f}")
         print(
             f"peak memory: driver's Python {python:,.0f} MB, its JVM with executors {jvm:,.0f} MB"
         )
         before = peak_mb()[0]
-        columns = job(spark, wide, write_lines(wide, 10_000, many_attributes))
+        lines = lines_in(wide, write_lines(wide, 10_000, many_attributes))
+        columns = job(spark, lines, Path(directory, "c"))
         after = peak_mb()[0]
         print(f"100,001 attributes: {columns:,} columns")
         print(f"driver's Python: {before:,.0f} MB before, {after:,.0f} MB after")
     spark.stop()
+    endpoint.stop()
+
+
+def timed(what: Callable[[], object]) -> float:
+    began = time.monotonic()
+    what()
+    return time.monotonic() - began
 
 
 if __name__ == "__main__":

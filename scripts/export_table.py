@@ -5,8 +5,8 @@ What a run does, in this order:
 1. Settings: the job's arguments, overridden by the workflow run's properties of the same name.
 2. Snapshot: the UTC minute that names it is chosen once and kept in the run's properties
    (SnapshotTimestamp), so that a retry of this job writes the same snapshot again.
-3. Read: the table is read once, by the reader that ReadMode names, into temporary JSON lines.
-4. Schema: one pass over the lines finds out what every attribute holds; with the columns that
+3. Read: the table is read once, by the reader that ReadMode names, into temporary files.
+4. Schema: one pass over these finds out what every attribute holds; with the columns that
    earlier snapshots have, that decides the columns of this one (docs/types.md).
 5. Write: s3://<bucket>/<format>/<table>/snapshot_timestamp=<YYYY-MM-DDTHH:MM>/; then the rows in
    the files are counted and compared with the items that were read.
@@ -115,6 +115,8 @@ TIMESTAMP_FORMAT = "%Y-%m-%dT%H:%M"
 # https://docs.aws.amazon.com/glue/latest/dg/aws-glue-programming-etl-connect-dynamodb-home.html
 SPLITS_MAX = 1_000_000
 READ_PERCENT_MIN, READ_PERCENT_MAX = 0.1, 1.5
+# Readers other than Glue's go down to what the template allows.
+NATIVE_PERCENT_MIN = 0.001
 ON_DEMAND_UNITS = 40_000
 
 # Task slots of an executor: see splits_for.
@@ -302,6 +304,8 @@ def settings_of(values: Mapping[str, str]) -> Settings:
     Raises:
         ExportFailed: one of them is not allowed.
     """
+    reader = choice(values, "ReadMode", READERS)
+    least = READ_PERCENT_MIN if reader == "connector" else NATIVE_PERCENT_MIN
     settings = Settings(
         table=values["TableName"],
         format=choice(values, "OutputFormat", FORMATS),
@@ -309,14 +313,12 @@ def settings_of(values: Mapping[str, str]) -> Settings:
         database=values["DatabaseName"],
         catalog_prefix=values["CatalogPrefix"],
         scripts_version=values["ScriptsVersion"],
-        read_percent=number(
-            values, "MaxConsumedReadThroughput", READ_PERCENT_MIN, READ_PERCENT_MAX, float
-        ),
+        read_percent=number(values, "MaxConsumedReadThroughput", least, READ_PERCENT_MAX, float),
         splits=int(number(values, "Splits", 0, SPLITS_MAX, int)),
         worker_type=values["WorkerType"],
         number_of_workers=int(number(values, "NumberOfWorkers", 2, SPLITS_MAX, int)),
         glue_version=values["GlueVersion"],
-        reader=choice(values, "ReadMode", READERS),
+        reader=reader,
         columns=names_of(values, "Columns"),
         exclude=names_of(values, "Exclude"),
         where=values["Where"].strip(),
@@ -1158,9 +1160,10 @@ class PageReader:
         if answer.status_code != OK:
             return answer
         body = answer.content
-        checksum = answer.headers.pop("x-amz-crc32", None)
-        if checksum is not None and int(checksum) != zlib.crc32(body):
-            raise BadPage("a page of the Scan is not what its checksum says")
+        length = answer.headers.get("content-length", len(body))
+        checksum = answer.headers.pop("x-amz-crc32", zlib.crc32(body))
+        if int(length) != len(body) or int(checksum) != zlib.crc32(body):
+            raise BadPage("a page of the Scan was damaged on its way")
         self._answers.items, rest = cut_page(body)
         return AWSResponse(answer.url, answer.status_code, answer.headers, Raw(rest))
 

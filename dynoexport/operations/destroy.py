@@ -115,7 +115,12 @@ def _inventory(account: Account, export: DeployedExport, *, data: bool) -> Inven
 
 def _prefixes(export: DeployedExport) -> tuple[str, ...]:
     table, fmt = export.table, export.format.value
-    return naming.manifest_prefix(table, fmt), naming.data_prefix(table, fmt)
+    # A native scan that failed for good has left what it had read.
+    return (
+        naming.manifest_prefix(table, fmt),
+        naming.data_prefix(table, fmt),
+        naming.temp_prefix(table, fmt),
+    )
 
 
 def _own_catalog_names(account: Account, export: DeployedExport) -> list[str]:

@@ -181,7 +181,7 @@ def _how_fast(glue_version: GlueVersion) -> tuple[form.Field, ...]:
         form.number(
             settings.MAX_READ,
             "Share of the read capacity",
-            "Share of the table's read capacity that an export may use. Glue's DynamoDB source "
+            "Share of the table's read capacity that an export may use. Glue's own connector "
             f"takes no less than {limits.DYNAMODB_READ_PERCENT_MIN}.",
             least=0.001,
             most=1.0,
@@ -190,7 +190,7 @@ def _how_fast(glue_version: GlueVersion) -> tuple[form.Field, ...]:
         form.number(
             settings.SPLITS,
             "Parallel reads",
-            "In how many segments the table is read at once; 0 computes it from the workers.",
+            "In how many segments the table is read; 0 computes it.",
             least=0,
             most=limits.DYNAMODB_SPLITS_MAX,
             default=settings.DEFAULT_SPLITS,

@@ -198,6 +198,15 @@ def test_what_cannot_work_is_refused(arguments: dict[str, str], words: str) -> N
     assert "\n" not in str(refused.value)
 
 
+def test_only_glues_connector_takes_no_share_below_a_tenth() -> None:
+    low = {"MaxConsumedReadThroughput": "0.001"}
+    assert given_settings(ReadMode="native", **low).read_percent == 0.001
+    with pytest.raises(ExportFailed, match=r"allowed is a number from 0\.1 to"):
+        given_settings(ReadMode="connector", **low)
+    with pytest.raises(ExportFailed, match=r"allowed is a number from 0\.001 to"):
+        given_settings(ReadMode="native", MaxConsumedReadThroughput="0")
+
+
 @pytest.mark.parametrize("value", ["-1 < rating", "-", "--x=1", "a=b", "a b", "--nothing"])
 def test_a_value_may_look_like_an_option(value: str) -> None:
     parsed = export_table.parse_arguments(argv(Where=value))

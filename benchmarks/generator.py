@@ -1,0 +1,137 @@
+"""`dynoexport templates` beside `cdk synth` of the same templates: processes that take turns.
+
+benchmarks/cdk declares with the AWS CDK what templates/ holds; that both have as many resources of
+each type is checked. The CDK app runs without its CLI too, which is the CDK at its quickest. Then:
+templates for 1 to 1,000 tables from one process, each with defaults of its own.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import common
+import yaml
+from rich.console import Console
+from rich.table import Table
+
+HERE = Path(__file__).parent
+ROOT = HERE.parent
+CDK = Path.home() / ".cache" / "dynoexport-bench" / "cdk"
+MANY = (1, 10, 100, 1_000)
+
+
+def set_up() -> None:
+    """Install the CDK beside a copy of the app, once."""
+    CDK.mkdir(parents=True, exist_ok=True)
+    for file in (HERE / "cdk").iterdir():
+        if file.is_file():
+            shutil.copy(file, CDK)
+    if not (CDK / "node_modules" / "aws-cdk-lib").exists():
+        print(f"Setting up {CDK} (once)", flush=True)
+        npm = shutil.which("npm") or sys.exit("the CDK needs Node.js: install npm")
+        quiet = ("--no-audit", "--no-fund", "--loglevel=error")
+        subprocess.run([npm, "install", *quiet], cwd=CDK, check=True)
+
+
+def timed(command: list[str | Path], cwd: Path, **environment: str) -> float:
+    began = time.monotonic()
+    given = {**os.environ, **environment}
+    subprocess.run(command, cwd=cwd, env=given, check=True, capture_output=True)
+    return time.monotonic() - began
+
+
+def resources(template: dict[str, Any]) -> Counter[str]:
+    return Counter(each["Type"] for each in template["Resources"].values())
+
+
+class Loader(yaml.SafeLoader):
+    """Reads CloudFormation's short forms as whatever they stand before."""
+
+
+Loader.add_multi_constructor("!", lambda *_: None)
+
+
+def check(ours: Path, theirs: Path) -> dict[str, int]:
+    """See that both hold the same resources; how many there are of each type."""
+    whole: Counter[str] = Counter()
+    for name in ("common", "table"):
+        own = resources(yaml.load((ours / f"{name}.yaml").read_text(), Loader))  # noqa: S506
+        other = resources(json.loads((theirs / f"{name}.template.json").read_text()))
+        if own != other:
+            sys.exit(f"{name}: {own - other} only in ours, {other - own} only in the CDK's")
+        whole += own
+    return dict(whole)
+
+
+def compare(rounds: int) -> tuple[dict[str, list[float]], dict[str, int]]:
+    """Seconds of each in every round, and what both have made."""
+    set_up()
+    node = shutil.which("node") or "node"
+    with tempfile.TemporaryDirectory() as directory:
+        ours, theirs = Path(directory, "ours"), Path(directory, "cdk.out")
+        command = Path(sys.executable).with_name("dynoexport")
+        synth = [node, CDK / "node_modules" / "aws-cdk" / "bin" / "cdk", "synth", "--quiet"]
+        synth += ["--app", f"{node} app.js", "--output", theirs, "--no-version-reporting"]
+        found = common.alternating(
+            {
+                "dynoexport templates": lambda: timed(
+                    [command, "templates", "--output-dir", ours], ROOT
+                ),
+                "cdk synth": lambda: timed([*synth], CDK, CDK_DISABLE_VERSION_CHECK="1"),
+                "node app.js, without the CLI": lambda: timed(
+                    [node, "app.js"], CDK, CDK_OUTDIR=str(theirs)
+                ),
+            },
+            rounds,
+        )
+        return found, check(ours, theirs)
+
+
+def many() -> dict[int, float]:
+    """Seconds a table, for so many tables from one process."""
+    from dynoexport.stacks import render, table
+
+    found = {}
+    for tables in MANY:
+        began = time.monotonic()
+        for _ in range(tables):
+            render.text(table.build(), fmt=render.Format.JSON, command="")
+        found[tables] = (time.monotonic() - began) / tables
+    return found
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--output", type=Path, help="write the figures here, as JSON")
+    given = parser.parse_args()
+    found, held = compare(given.rounds)
+    spreads = {name: common.spread(seconds) for name, seconds in found.items()}
+    own = spreads["dynoexport templates"]["median"]
+    grid = Table("generator", "seconds", "ours = 1", title=f"{sum(held.values())} resources")
+    for name, each in spreads.items():
+        seconds = f"{each['median']:.2f} ({each['min']:.2f} to {each['max']:.2f})"
+        grid.add_row(name, seconds, f"{each['median'] / own:.1f}")
+    Console().print(grid)
+    each_table = many()
+    lines = Table("tables from one process", "ms a table")
+    for tables, seconds in each_table.items():
+        lines.add_row(f"{tables:,}", f"{seconds * 1_000:.1f}")
+    Console().print(lines)
+    if given.output:
+        figures = {"resources": held, "processes": spreads, "seconds_a_table": each_table}
+        common.write(given.output, "generator", figures)
+
+
+if __name__ == "__main__":
+    main()
