@@ -552,6 +552,11 @@ def tell_run(glue: GlueClient, settings: Settings, manifest: Mapping[str, Any]) 
 
 
 # --- checks before anything is read ---------------------------------------------------------------
+# Of an on-demand table Glue's connector knows nothing but the default quota
+# (https://docs.aws.amazon.com/glue/latest/dg/aws-glue-programming-etl-connect-dynamodb-home.html).
+CONNECTOR_ASSUMES: dict[str, Any] = {"OnDemandThroughput": {}, "WarmThroughput": {}}
+
+
 def check_table(dynamodb: DynamoDBClient, settings: Settings) -> Plan:
     """See that the table is there; what it is, and the read units that the percentage is a part of.
 
@@ -566,7 +571,10 @@ def check_table(dynamodb: DynamoDBClient, settings: Settings) -> Plan:
             message = f"there is no DynamoDB table {settings.table!r} in {region}"
             raise ExportFailed(message) from None
         raise
-    capacity = capacity_of(table, partial(account_units, dynamodb))
+    if settings.reader == "connector":
+        capacity = capacity_of({**table, **CONNECTOR_ASSUMES}, lambda: ON_DEMAND_UNITS)
+    else:
+        capacity = capacity_of(table, partial(account_units, dynamodb))
     allowed = (
         f"it is read with {settings.read_percent:g} of {capacity.units:,g} read units a second "
         f"({capacity.source})"
@@ -1420,9 +1428,10 @@ class SegmentReader:
 
 
 # --- read: pieces of what was read, until it is written -------------------------------------------
-# Arrow reads JSON in columns without an object for each value. Glue 3.0 and later bring it
-# (https://docs.aws.amazon.com/glue/latest/dg/aws-glue-programming-python-libraries.html); Spark
-# takes its batches from 3.3 on. Without it, the items stay the JSON that DynamoDB has sent.
+# Arrow reads JSON in columns without an object for each value. Glue brings it
+# (https://docs.aws.amazon.com/glue/latest/dg/aws-glue-programming-python-libraries.html); versions
+# 7, 10, 12 and 26 were tried. Spark takes its batches from 3.3 on. Without it, the items stay the
+# JSON that DynamoDB has sent.
 PYARROW_MIN = 7
 # A batch is what memory holds decoded at once; a piece is an object in S3.
 BATCH_BYTES = 4 * 1024 * 1024
@@ -1779,7 +1788,11 @@ def read_by_scan(
             desk.watch(partial(allowed_rate, clients.dynamodb, settings))
             scan = scan_of(settings, places, clients.s3.meta.region_name, segments, desk.door)
             tasks = min(slots, segments - len(before))
-            log(f"{tasks:,} tasks read {segments - len(before):,} of {segments:,} segments")
+            of_all = f" of {segments:,}" if before else ""
+            log(
+                f"reading {counted(segments - len(before), 'segment')}{of_all} by "
+                f"{counted(tasks, 'task')}"
+            )
             records.update(scanned(spark, scan, tasks))
     if len(records) != segments:
         raise ExportFailed(f"{segments - len(records):,} segments were not read: start a new run")
@@ -1866,7 +1879,7 @@ def resumed(
             texts = spark.sparkContext.parallelize(keys, parts).mapPartitions(get).collect()
             records = {record["segment"]: record for record in map(json.loads, texts)}
             if records:
-                log(f"going on where a former attempt failed: {len(records):,} segments are read")
+                log(f"a former attempt has read {counted(len(records), 'segment')}")
             return former["segments"], records
     clear(s3, places.bucket, places.temp)
     s3.put_object(Bucket=places.bucket, Key=key, Body=json.dumps(course).encode())
@@ -1929,15 +1942,17 @@ def quantiles(values: Iterable[float]) -> dict[str, float]:
 
 def log_skew(report: Mapping[str, Any]) -> None:
     log(
-        f"{report['units']:,.1f} read units in {report['seconds']:,.1f} s of "
-        f"{report['rate']:,.4g} a second allowed, {report['throttles']:,} throttled requests"
+        f"{report['units']:,.1f} read units in {report['seconds']:,.1f} s, {report['rate']:,.4g} a "
+        f"second were allowed; {counted(report['throttles'], 'request')} throttled"
     )
+    if report["splits"] == 1:
+        return
     segments, hottest = report["skew"]["segments"], report["skew"]["hottest"][0]
     log(
-        f"segments: half have at most {segments['items']['p50']:,} items and "
-        f"{segments['seconds']['p50']:,.1f} s, 99 % at most {segments['items']['p99']:,} and "
-        f"{segments['seconds']['p99']:,.1f} s; the hottest is {hottest['segment']} with "
-        f"{hottest['items']:,} items, {hottest['units']:,.1f} read units, "
+        f"of the segments, half had at most {items_text(segments['items']['p50'])} and took "
+        f"{segments['seconds']['p50']:,.1f} s, 99 % had {items_text(segments['items']['p99'])} and "
+        f"{segments['seconds']['p99']:,.1f} s; the hottest was {hottest['segment']} with "
+        f"{items_text(hottest['items'])}, {hottest['units']:,.1f} read units, "
         f"{hottest['seconds']:,.1f} s"
     )
 
@@ -2796,8 +2811,12 @@ def short(kind: Type) -> str:
     return name if len(name) <= CHANGE_TEXT_MAX else f"{name[: CHANGE_TEXT_MAX - 3]}..."
 
 
+def counted(count: int, noun: str) -> str:
+    return f"{count:,} {noun}" + ("" if count == 1 else "s")
+
+
 def items_text(count: int) -> str:
-    return f"{count:,} item" + ("" if count == 1 else "s")
+    return counted(count, "item")
 
 
 def warnings_of(profiles: Mapping[str, Profile], *, others: bool) -> list[str]:

@@ -97,6 +97,7 @@ def scan(aws: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., li
         address = f"http://127.0.0.1:{server.server_address[1]}"
         monkeypatch.setenv("AWS_ENDPOINT_URL_DYNAMODB", address)
         monkeypatch.setattr(export_table, "BACKOFF", 0.001)
+        monkeypatch.setattr(export_table, "BACKOFF_MAX", 0.05)
         limit = export_table.Limit(1e6, -60.0)
         desk = export_table.Desk(export_table.Dispatcher(range(2), limit, 0), "127.0.0.1")
         with closing(desk):
