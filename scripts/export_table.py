@@ -1243,6 +1243,18 @@ class Scan:
     door: tuple[str, int, bytes]
 
 
+# Seconds that a segment stands aside after failures in a row, and how many are one too many;
+# throttles do not count.
+BACKOFF, BACKOFF_MAX = 0.05, 30.0
+FAILURES_MAX = 12
+OK = 200
+# https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Programming.Errors.html
+THROTTLES = frozenset(
+    ("ProvisionedThroughputExceededException", "RequestLimitExceeded", "ThrottlingException")
+)
+TRANSIENT = frozenset(("InternalServerError", "ServiceUnavailable", "500", "502", "503", "504"))
+
+
 class Cursor:
     """How far a segment has been read."""
 
@@ -1267,16 +1279,6 @@ class Cursor:
         self.failures += 1
         pause = min(BACKOFF_MAX, BACKOFF * 2**self.failures)
         self.ready_at = time.monotonic() + pause * random.uniform(0.5, 1)  # noqa: S311 - no secret
-
-
-BACKOFF, BACKOFF_MAX = 0.05, 30.0
-FAILURES_MAX = 12
-OK = 200
-THROTTLES = frozenset(
-    ("ProvisionedThroughputExceededException", "RequestLimitExceeded", "ThrottlingException")
-)
-# https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Programming.Errors.html
-TRANSIENT = frozenset(("InternalServerError", "ServiceUnavailable", "500", "502", "503", "504"))
 
 
 def scan_task(scan: Scan, tasks: Iterable[int]) -> Iterator[str]:
