@@ -262,8 +262,7 @@ def main() -> None:
     seconds = time.monotonic() - began
     used = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
     cpu = sum(each.ru_utime + each.ru_stime for each in used)
-    peak = max(each.ru_maxrss for each in used) / 1024
-    print(json.dumps({"rows": rows, "seconds": seconds, "cpu": cpu, "peak_mb": peak}))
+    print(json.dumps({"rows": rows, "seconds": seconds, "cpu": cpu}))
 
 
 if __name__ == "__main__":

@@ -167,7 +167,6 @@ def summary(name: str, found: list[dict[str, Any]], items: int, sent: int) -> di
         "items_a_second": items / seconds["median"],
         "items_a_cpu_second": items / cpu["median"],
         "mb_a_cpu_second": sent / cpu["median"] / 1e6,
-        "peak_mb": max(each["peak_mb"] for each in found),
         "loses": LOSSES.get(name, ""),
     }
 
@@ -179,7 +178,7 @@ def show(found: dict[str, Any]) -> None:
     table = Table(
         title=f"{found['items']:,} {found['data']}, {size:,.0f} MB, {found['pages']} pages"
     )
-    for column in ("reader", "seconds", "CPU s", "items/s", "items/CPU s", "best peer = 1", "MB"):
+    for column in ("reader", "seconds", "CPU s", "items/s", "items/CPU s", "best peer = 1"):
         table.add_column(column, justify="left" if column == "reader" else "right")
     for row in found["rows"]:
         seconds, cpu = row["seconds"], row["cpu_seconds"]
@@ -190,7 +189,6 @@ def show(found: dict[str, Any]) -> None:
             f"{row['items_a_second']:,.0f}",
             f"{row['items_a_cpu_second']:,.0f}",
             f"{row['items_a_cpu_second'] / best:.1f}" if best else "",
-            f"{row['peak_mb']:,.0f}",
         )
     Console(width=120).print(table)
 

@@ -60,7 +60,7 @@ def reader() -> str:
             f"{data['pages']:,} pages, median of {found['rounds']} (least to most):\n\n"
         )
         text += table(
-            ["reader", "seconds", "CPU seconds", "items a CPU second", "best peer = 1", "peak MB"],
+            ["reader", "seconds", "CPU seconds", "items a CPU second", "best peer = 1"],
             [
                 [
                     row["reader"],
@@ -68,7 +68,6 @@ def reader() -> str:
                     f"{row['cpu_seconds']['median']:.2f}",
                     f"{row['items_a_cpu_second']:,.0f}",
                     f"{row['items_a_cpu_second'] / best:.1f}",
-                    f"{row['peak_mb']:,.0f}",
                 ]
                 for row in rows
             ],

@@ -1031,11 +1031,11 @@ class Desk:
         self._closed.set()
         self._listener.close()
 
-    def watch(self, target: Callable[[], float]) -> None:
-        """Ask again every few minutes what the table allows: autoscaling may have changed it."""
+    def watch(self, target: Callable[[], float], every: float = CAPACITY_SECONDS) -> None:
+        """Ask again every so many seconds what is allowed: autoscaling may have changed it."""
 
         def watching() -> None:
-            while not self._closed.wait(CAPACITY_SECONDS):
+            while not self._closed.wait(every):
                 try:
                     found = target()
                 except ClientError as error:
@@ -1916,7 +1916,7 @@ def scan_report(
     is the least value that so many of the segments do not exceed.
     """
     names = ("segment", *MEASURES, "throttles")
-    hottest = sorted(records, key=lambda record: (-record["units"], record["segment"]))[:HOTTEST]
+    hottest = sorted(records, key=lambda record: (-record["units"], -record["seconds"]))[:HOTTEST]
     return {
         "splits": len(records),
         "resumed_splits": resumed_segments,

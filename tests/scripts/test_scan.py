@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+import threading
 from contextlib import closing
 from typing import TYPE_CHECKING, Any
 
 import export_table
 import pytest
+from botocore.exceptions import ClientError
 from job_names import BUCKET
 
 if TYPE_CHECKING:
@@ -347,3 +349,37 @@ def test_nobody_without_the_key_is_answered(aws: Any) -> None:
         line = export_table.Line((host, port, key))
         assert line.ask("take") == 0
         line.close()
+
+
+class Noted:
+    """A dispatcher that notes what it is told."""
+
+    def __init__(self) -> None:
+        self.targets: list[float] = []
+
+    def retarget(self, target: float, _: float) -> None:
+        self.targets.append(target)
+
+
+def test_the_capacity_is_asked_for_again_and_a_refusal_changes_nothing() -> None:
+    """Until the desk is closed."""
+    noted, asked = Noted(), threading.Semaphore(0)
+    answers: Iterator[Any] = iter([200.0, denied(), 300.0])
+
+    def target() -> float:
+        asked.release()
+        answer = next(answers, 300.0)
+        if isinstance(answer, Exception):
+            raise answer
+        return float(answer)
+
+    desk = export_table.Desk(noted, "127.0.0.1")
+    with closing(desk):
+        desk.watch(target, every=0.01)
+        for _ in range(5):
+            assert asked.acquire(timeout=30)
+    assert noted.targets[:2] == [200, 300]
+
+
+def denied() -> ClientError:
+    return ClientError({"Error": {"Code": "AccessDeniedException", "Message": "no"}}, "Describe")
