@@ -208,6 +208,7 @@ def read(_: int, door: Any, out: Path) -> tuple[list[dict[str, Any]], list[Any]]
         selected=everything,
         whole=True,
         columnar=True,
+        hot_units=float("inf"),
         bucket="b",
         prefix="",
         door=door,

@@ -39,7 +39,8 @@ def ours(world: World) -> None:
     world.chance.shuffle(order)
     limit = job.Limit(world.target(0), 0.0)
     deal = job.Dispatcher(order, limit, world.table.item_bytes)
-    tasks = [Task(world, deal, str(number)) for number in range(min(world.tasks, segments))]
+    hot = job.hot_units(world.table.size, segments)
+    tasks = [Task(world, deal, str(number), hot) for number in range(min(world.tasks, segments))]
     for task in tasks:
         for stream in range(job.STREAMS):
             world.spawn(task.stream(f"{task.name}/{stream}"))
@@ -53,6 +54,7 @@ class Cursor:
     segment: int
     ready_at: float = 0.0
     failures: int = 0
+    units: float = 0.0
 
 
 @dataclass
@@ -62,6 +64,7 @@ class Task:
     world: World
     deal: job.Dispatcher
     name: str
+    hot_units: float
     opened: deque[Cursor] = field(default_factory=deque)
     at_work: int = 0
     ended: int = 0
@@ -89,10 +92,11 @@ class Task:
 
     def _step(self, cursor: Cursor, name: str) -> Reader:
         self.at_work += 1
-        turn = self.deal.turn(name, self.world.now)
+        hot = cursor.units > self.hot_units
+        turn = self.deal.turn(name, self.world.now, hot=hot)
         while not turn.lent:
             yield Sleep(turn.wait)
-            turn = self.deal.turn(name, self.world.now)
+            turn = self.deal.turn(name, self.world.now, hot=hot)
         yield Sleep(turn.wait)
         page = yield Read(cursor.segment, turn.items or None)
         now = self.world.now
@@ -104,6 +108,7 @@ class Task:
         else:
             self.deal.read(turn.lent, page.units, page.items, now)
             cursor.failures //= 2
+            cursor.units += page.units
         if page.last:
             self.deal.done(cursor.segment)
         else:
@@ -298,13 +303,18 @@ class Scenario:
 SCENARIOS = (
     Scenario("even, 1,000 units/s", Table(10 * GB, capacity=((0, 2_000),)), percent=0.5),
     Scenario(
-        "one segment 10 times as hot, 1,000 units/s",
-        Table(10 * GB, hot=10, capacity=((0, 2_000),)),
+        "a key as large as ten of our segments, 1,000 units/s",
+        Table(10 * GB, hot=77 * 1024**2, capacity=((0, 2_000),)),
         percent=0.5,
     ),
     Scenario(
-        "one segment 10 times as hot, 6,000 units/s",
-        Table(60 * GB, partitions=8, hot=10),
+        "a key with 10 % of the table, 1,000 units/s",
+        Table(10 * GB, hot=GB, capacity=((0, 2_000),)),
+        percent=0.5,
+    ),
+    Scenario(
+        "a key with 1 % of the table, 6,000 units/s",
+        Table(60 * GB, partitions=8, hot=600 * 1024**2),
         rate=6_000,
     ),
     Scenario(

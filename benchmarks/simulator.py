@@ -65,7 +65,7 @@ class Table:
         size: bytes of all items.
         item_bytes: of each.
         partitions: over which the hash range is spread evenly.
-        hot: how many times the mean of the others one segment holds, however many there are.
+        hot: bytes under one partition key, which lie in one segment however many there are.
         capacity: provisioned read units a second from a moment on, (seconds, units); none of an
             on-demand table.
         others: read units a second that others take of each partition.
@@ -74,7 +74,7 @@ class Table:
     size: int
     item_bytes: int = 1_000
     partitions: int = 1
-    hot: float = 1.0
+    hot: int = 0
     capacity: tuple[tuple[float, float], ...] = ()
     others: tuple[float, ...] = ()
 
@@ -83,10 +83,9 @@ class Table:
         return next((units for since, units in reversed(self.capacity) if since <= now), 0.0)
 
     def segment_bytes(self, segments: int) -> list[int]:
-        """How many bytes each segment has; the hot one lies in the middle."""
-        mean = self.size / (segments - 1 + self.hot)
-        found = [round(mean)] * segments
-        found[segments // 2] = round(mean * self.hot)
+        """How many bytes each segment has; the hot key lies in the middle."""
+        found = [round((self.size - self.hot) / segments)] * segments
+        found[segments // 2] += self.hot
         return found
 
 

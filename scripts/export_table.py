@@ -771,6 +771,8 @@ HOT = 10
 # How many pages a task asks for at once; how many segments it may have begun, for those that are
 # throttled stand aside.
 STREAMS = 4
+# A segment of which so many times the mean is read, and so many pages, goes before the others.
+HOT_MEANS, HOT_PAGES = 2, 2
 OPEN_SEGMENTS = 2 * STREAMS
 
 
@@ -959,12 +961,15 @@ class Dispatcher:
             del self._begun[segment]
         self._waiting.extendleft(segments)
 
-    def turn(self, reader: str, now: float) -> Turn:
-        """When the reader may read its next page, and how much."""
+    def turn(self, reader: str, now: float, *, hot: bool = False) -> Turn:
+        """When the reader may read its next page, and how much.
+
+        Who reads a ``hot`` segment does not queue: the whole Scan waits for it at the end.
+        """
         rate = self._limit.rate(now)
         units = min(PAGE_UNITS, max(self.PAGE_UNITS_MIN, self.PAGE_SECONDS * rate))
         busy = self._limit.free_in(units, now)
-        if busy:
+        if busy and not hot:
             self._queued.add(reader)
             others = units * len(self._queued) / rate
             return Turn(busy + self.EARLY * others, 0, 0.0)
@@ -1073,7 +1078,7 @@ class Desk:
             if about == "done":
                 return self._dispatcher.done(**told)
             if about == "turn":
-                turn = self._dispatcher.turn(f"{task}/{told['stream']}", now)
+                turn = self._dispatcher.turn(f"{task}/{told['stream']}", now, hot=told["hot"])
                 return [turn.wait, turn.items, turn.lent]
             if about == "read":
                 return self._dispatcher.read(**told, now=now)
@@ -1226,6 +1231,7 @@ class Scan:
         selected: whether an attribute is to be exported.
         whole: whether what DynamoDB sends is all to be exported.
         columnar: whether the items are wanted as Arrow batches.
+        hot_units: from how many read units on a segment goes before others.
         bucket: where the pieces go.
         prefix: of their keys.
         door: of the dispatcher's desk.
@@ -1238,6 +1244,7 @@ class Scan:
     selected: Callable[[str], bool]
     whole: bool
     columnar: bool
+    hot_units: float
     bucket: str
     prefix: str
     door: tuple[str, int, bytes]
@@ -1377,9 +1384,9 @@ class SegmentReader:
 
     def _step(self, cursor: Cursor) -> bool:
         """Read one page of the segment; whether it was the last."""
-        lent = 0.0
+        lent, hot = 0.0, cursor.record["units"] > self._scan.hot_units
         while not lent:
-            wait, items, lent = self._line.ask("turn", stream=threading.get_ident())
+            wait, items, lent = self._line.ask("turn", stream=threading.get_ident(), hot=hot)
             if self._stop.wait(wait):
                 return False
         try:
@@ -1475,6 +1482,12 @@ def stored(settings: Settings) -> dict[str, str]:
     import boto3
 
     return {"bucket": settings.bucket, "region": boto3.session.Session().region_name}
+
+
+def hot_units(table_bytes: int, segments: int) -> float:
+    """From how many read units on a segment counts as hot; never if the table's size is unknown."""
+    mean = table_bytes / UNIT_BYTES / segments
+    return max(HOT_MEANS * mean, HOT_PAGES * PAGE_UNITS) if table_bytes else math.inf
 
 
 def record_key(prefix: str, segment: int) -> str:
@@ -1788,7 +1801,7 @@ def read_by_scan(
         with closing(desk):
             desk.open()
             desk.watch(partial(allowed_rate, clients.dynamodb, settings))
-            scan = scan_of(settings, places, clients.s3.meta.region_name, segments, desk.door)
+            scan = scan_of(settings, plan, places, clients.s3.meta.region_name, segments, desk.door)
             tasks = min(slots, segments - len(before))
             of_all = f" of {segments:,}" if before else ""
             log(
@@ -1825,8 +1838,14 @@ def dispatcher_of(
 
 
 def scan_of(
-    settings: Settings, places: Places, region: str, segments: int, door: tuple[str, int, bytes]
+    settings: Settings,
+    plan: Plan,
+    places: Places,
+    region: str,
+    segments: int,
+    door: tuple[str, int, bytes],
 ) -> Scan:
+    table_bytes = plan.table.get("TableSizeBytes", 0)
     return Scan(
         table=settings.table,
         region=region,
@@ -1835,6 +1854,7 @@ def scan_of(
         selected=is_selected(settings),
         whole=not settings.exclude,
         columnar=takes_arrow(settings),
+        hot_units=hot_units(table_bytes, segments),
         bucket=places.bucket,
         prefix=places.temp,
         door=door,

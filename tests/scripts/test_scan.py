@@ -180,6 +180,26 @@ def test_who_comes_too_early_is_told_when_to_ask_again() -> None:
     assert lent(deal, "b/0", first.wait + 1) == 10
 
 
+def test_who_reads_a_hot_segment_does_not_queue() -> None:
+    deal = dispatcher(100)
+    while lent(deal):
+        pass
+    turn = deal.turn("b/0", 0.0, hot=True)
+    assert turn.lent == 10
+    assert turn.wait > 0
+
+
+@pytest.mark.parametrize(
+    ("table_bytes", "segments", "units"),
+    [(GB, 4, 2 * 32_768), (GB, 10_000, 256), (0, 4, float("inf"))],
+)
+def test_a_segment_is_hot_from_twice_the_mean_on(
+    table_bytes: int, segments: int, units: float
+) -> None:
+    """And from two pages on; never if nothing is known of the table."""
+    assert export_table.hot_units(table_bytes, segments) == units
+
+
 def test_a_hot_partition_does_not_slow_the_others() -> None:
     deal = dispatcher(1_000)
     for _ in range(10):
@@ -279,6 +299,7 @@ def scan(aws: Any) -> Iterator[Callable[..., list[dict[str, Any]]]]:
             selected=lambda name: name != exclude,
             whole=not exclude,
             columnar=columnar,
+            hot_units=float("inf"),
             bucket=BUCKET,
             prefix="temp/",
             door=desk.door,

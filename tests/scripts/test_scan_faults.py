@@ -110,6 +110,7 @@ def scan(aws: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., li
                 selected=lambda _: True,
                 whole=True,
                 columnar=True,
+                hot_units=256,
                 bucket=BUCKET,
                 prefix="temp/",
                 door=desk.door,
