@@ -1801,7 +1801,8 @@ def read_by_scan(
         with closing(desk):
             desk.open()
             desk.watch(partial(allowed_rate, clients.dynamodb, settings))
-            scan = scan_of(settings, plan, places, clients.s3.meta.region_name, segments, desk.door)
+            region = clients.s3.meta.region_name
+            scan = scan_of(settings, plan, places, region, segments=segments, door=desk.door)
             tasks = min(slots, segments - len(before))
             of_all = f" of {segments:,}" if before else ""
             log(
@@ -1842,6 +1843,7 @@ def scan_of(
     plan: Plan,
     places: Places,
     region: str,
+    *,
     segments: int,
     door: tuple[str, int, bytes],
 ) -> Scan:
