@@ -17,6 +17,8 @@ The layers, each importing only from those before it (a test reads the imports):
     aws, aws_errors         clients of an account and region; what AWS refuses, in one line
     manifests, part_files,  what marks a snapshot complete; its files, read again
     workflow_runs, prices,  a workflow run and its outcome; what it costs
+    table_facts, plan,      what is known of a table; what its export would take and cost
+    sizing                  the job that suits a table
     change_sets, queries    a stack; a query
     views, exports,         the SQL of a view; the exports of an account, found by their tags
     snapshot_store          their snapshots in S3 and the catalog

@@ -24,6 +24,8 @@ GLUE_SCHEDULE_MIN_INTERVAL = timedelta(minutes=5)
 DYNAMODB_SPLITS_MAX = 1_000_000
 DYNAMODB_READ_PERCENT_MIN = 0.1
 DYNAMODB_READ_PERCENT_MAX = 1.5
+# Readers other than Glue's go down to what the template allows.
+NATIVE_READ_PERCENT_MIN = 0.001
 
 # The CloudFormation resource schema does not say so, CreateJob does:
 # https://docs.aws.amazon.com/glue/latest/webapi/API_CreateJob.html
@@ -59,3 +61,35 @@ STACK_NAME_MAX = 128
 GLUE_QUOTAS = {"workflows": 1_000, "triggers": 1_000, "jobs": 2_000}
 # What one export takes of each.
 GLUE_QUOTA_PER_EXPORT = {"workflows": 1, "triggers": 3, "jobs": 2}
+
+# An eventually consistent read takes half a unit for each 4 KB, pages of a Scan rounded up:
+# https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/read-write-operations.html
+DYNAMODB_READ_UNIT_BYTES = 8_192
+
+# "Partition: up to 3,000 read units and 1,000 write units a second", 10 GB:
+# https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/bp-partition-key-design.html
+DYNAMODB_PARTITION_READ_UNITS = 3_000
+DYNAMODB_PARTITION_WRITE_UNITS = 1_000
+DYNAMODB_PARTITION_BYTES = 10 * 1024**3
+# A new on-demand table is ready for 4,000 write and 12,000 read units a second:
+# https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/on-demand-capacity-mode.html
+DYNAMODB_NEW_ON_DEMAND_PARTITIONS = 4
+
+# Read units a second for one table, unless the account's quota L-CF0CBE56 is another:
+# https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/ServiceQuotas.html
+DYNAMODB_TABLE_READ_UNITS = 40_000
+
+# What one worker is billed as: https://docs.aws.amazon.com/glue/latest/dg/worker-types.html
+GLUE_WORKER_DPU = {"G.1X": 1, "G.2X": 2, "G.4X": 4, "G.8X": 8}
+# Task slots of an executor, "dynamodb.splits" in
+# https://docs.aws.amazon.com/glue/latest/dg/aws-glue-programming-etl-connect-dynamodb-home.html
+# (for Glue 2.0 its edition of 2021).
+GLUE_SLOTS = {"G.1X": 4, "G.2X": 8, "G.4X": 16, "G.8X": 32}
+GLUE_2_SLOTS = {"G.1X": 8, "G.2X": 16}
+
+# "An export period for which you want to export changed data, from 15 minutes up to 24 hours":
+# https://aws.amazon.com/blogs/database/introducing-incremental-export-from-amazon-dynamodb-to-amazon-s3/
+DYNAMODB_INCREMENTAL_EXPORT_MAX = timedelta(hours=24)
+
+# Athena bills at least 10 MB a query: https://aws.amazon.com/athena/pricing/
+ATHENA_SCAN_MIN_BYTES = 10 * 1000**2

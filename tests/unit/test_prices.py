@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from dataclasses import replace
+import re
+from dataclasses import asdict, replace
 from datetime import date, datetime, timedelta, timezone
 from importlib import resources
 from typing import Any
@@ -12,17 +13,16 @@ import pytest
 
 from dynoexport import prices
 from dynoexport.model import GlueVersion
-from dynoexport.prices import Prices
 from dynoexport.workflow_runs import Attempt, Node, Run
 
 START = datetime(2026, 11, 23, 10, 0, tzinfo=timezone.utc)
 # Long after everything has ended.
 LATER = START + timedelta(days=3)
 # Figures that tell each other apart.
-FIGURES = Prices(
-    date="2026-11-01",
+FIGURES = replace(
+    prices.of_region("us-east-1"),
     region="here",
-    dpu_hour={"default": 0.5, "6.0": 0.3},
+    figures=replace(prices.of_region("us-east-1").figures, dpu_hour={"default": 0.5, "6.0": 0.3}),
     minimum_seconds={"glueetl": 60, "pythonshell": 90, "crawler": 600},
     crawler_dpu=2.0,
 )
@@ -110,9 +110,9 @@ def figures() -> dict[str, Any]:
 
 
 def test_a_region_has_its_own_prices(figures: dict[str, Any]) -> None:
-    for region, of_region in figures["dpu_hour"].items():
+    for region, of_region in figures["regions"].items():
         found = prices.of_region(region)
-        assert (found.region, found.dpu_hour) == (region, of_region)
+        assert (found.region, asdict(found.figures)) == (region, of_region)
         assert found.minimum_seconds == figures["minimum_seconds"]
         assert (found.date, found.crawler_dpu) == (figures["date"], figures["crawler_dpu"])
 
@@ -126,10 +126,11 @@ def test_an_unknown_region_says_whose_prices_it_has() -> None:
 def test_every_version_of_glue_has_a_price(figures: dict[str, Any]) -> None:
     """And no price is of a version that does not exist, which nobody would ever pay."""
     versions = {version.value for version in GlueVersion}
-    for of_region in figures["dpu_hour"].values():
-        assert set(of_region) - {"default"} <= versions
-        assert all(0 < price < 10 for price in of_region.values())
-        assert "default" in of_region
+    for of_region in figures["regions"].values():
+        of_version = of_region["dpu_hour"]
+        assert set(of_version) - {"default"} <= versions
+        assert all(0 < price < 10 for price in of_version.values())
+        assert "default" in of_version
 
 
 def test_every_kind_of_attempt_has_a_minimum(figures: dict[str, Any]) -> None:
@@ -139,11 +140,17 @@ def test_every_kind_of_attempt_has_a_minimum(figures: dict[str, Any]) -> None:
 def test_the_figures_have_a_date_and_sources_at_aws(figures: dict[str, Any]) -> None:
     assert date.fromisoformat(figures["date"]) > date(2026, 1, 1)
     assert figures["currency"] == "USD"
-    assert figures["sources"]
     assert all(
-        ".aws.amazon.com/" in source or "//aws.amazon.com/" in source
-        for source in figures["sources"]
+        re.match(r"https://([a-z]+\.)?aws\.amazon\.com/", each) for each in _sources(figures)
     )
+
+
+def _sources(figures: dict[str, Any]) -> list[str]:
+    """One for every figure there is."""
+    own = {name for of_region in figures["regions"].values() for name in of_region}
+    beside = {"minimum_seconds", "first_glue_minimum_seconds", "crawler_dpu"}
+    assert set(figures["sources"]) == own | beside
+    return list(figures["sources"].values())
 
 
 def test_half_an_hour_of_ten_workers_in_north_virginia() -> None:

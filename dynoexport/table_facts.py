@@ -1,0 +1,190 @@
+"""What is known of a DynamoDB table before anything runs, from DescribeTable's answer. Pure."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from dynoexport import limits
+from dynoexport.errors import DynoexportError
+from dynoexport.model import ReadMode
+
+# Larger than any table; beyond it figures would not be finite any more.
+_HIGHEST = 1e18
+
+
+class DescriptionRefused(DynoexportError):
+    """What should describe a table does not."""
+
+
+@dataclass(frozen=True)
+class Capacity:
+    """The read units a second that a table has, and what says so."""
+
+    units: float
+    source: str
+
+
+@dataclass(frozen=True)
+class Consumption:
+    """Read units a second that others have consumed at the hour of the export.
+
+    ``mean`` over the days, ``peak`` the busiest day's mean of that hour.
+    """
+
+    mean: float
+    peak: float
+    days: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class TableFacts:
+    """A table as AWS describes it; what is not known is None, what is not set is 0.
+
+    Attributes:
+        bytes: TableSizeBytes, counted by DynamoDB every six hours; indexes are not in it.
+        quota: read units a second that the account allows one on-demand table.
+        recovery: whether point-in-time recovery is on.
+        written: bytes that are written to the table in a day, rounded up to 1 KB an item.
+    """
+
+    name: str
+    region: str = ""
+    bytes: int = 0
+    items: int = 0
+    provisioned_reads: float = 0.0
+    provisioned_writes: float = 0.0
+    maximum_reads: float = 0.0
+    warm_reads: float = 0.0
+    warm_writes: float = 0.0
+    quota: float = limits.DYNAMODB_TABLE_READ_UNITS
+    infrequent_access: bool = False
+    recovery: bool | None = None
+    consumed: Consumption | None = None
+    written: float | None = None
+
+    @property
+    def on_demand(self) -> bool:
+        """Whether reads are paid one by one, and not by the hour."""
+        return not self.provisioned_reads
+
+    @property
+    def item_bytes(self) -> float:
+        return self.bytes / self.items if self.items else 0.0
+
+    @property
+    def capacity(self) -> Capacity:
+        """What the table can give, in the job's own order (docs/reading.md).
+
+        Provisioned units; of an on-demand table the first of: the maximum that its owner has set,
+        what DynamoDB is warm for, the account's quota for one table:
+        https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/warm-throughput.html.
+        """
+        if self.provisioned_reads:
+            return Capacity(self.provisioned_reads, "provisioned")
+        if self.maximum_reads:
+            return Capacity(self.maximum_reads, "on-demand maximum")
+        if self.warm_reads:
+            return Capacity(self.warm_reads, "on-demand, warm throughput")
+        return Capacity(self.quota, "on-demand, account quota")
+
+    def assumed_by(self, reader: ReadMode) -> Capacity:
+        """What the reader takes the read percentage of.
+
+        Of an on-demand table Glue's connector knows nothing but the default quota:
+        https://docs.aws.amazon.com/glue/latest/dg/aws-glue-programming-etl-connect-dynamodb-home.html.
+        """
+        if reader is ReadMode.CONNECTOR and self.on_demand:
+            return Capacity(limits.DYNAMODB_TABLE_READ_UNITS, "on-demand, account quota")
+        return self.capacity
+
+    @property
+    def partitions(self) -> int:
+        """How many partitions the table has at least: by size and by throughput.
+
+            max(bytes / 10 GB, read units / 3,000, write units / 1,000)
+
+        A new on-demand table has four
+        (https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/burst-adaptive-capacity.html,
+        https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/HowItWorks.Partitions.html).
+        """
+        reads = self.warm_reads if self.on_demand else self.provisioned_reads
+        writes = self.warm_writes if self.on_demand else self.provisioned_writes
+        return max(
+            limits.DYNAMODB_NEW_ON_DEMAND_PARTITIONS if self.on_demand else 1,
+            math.ceil(self.bytes / limits.DYNAMODB_PARTITION_BYTES),
+            math.ceil(reads / limits.DYNAMODB_PARTITION_READ_UNITS),
+            math.ceil(writes / limits.DYNAMODB_PARTITION_WRITE_UNITS),
+        )
+
+
+# --- from what AWS answers ------------------------------------------------------------------------
+def facts_of(answer: object) -> TableFacts:
+    """The table of an answer of DescribeTable, with or without its ``Table``.
+
+    What is missing counts as not set: answers of older tools, and of other endpoints, have less.
+
+    Raises:
+        DescriptionRefused: it is no such answer.
+    """
+    table = answer.get("Table", answer) if isinstance(answer, Mapping) else answer
+    if not isinstance(table, Mapping):
+        raise _refused("it is no JSON object")
+    name = table.get("TableName")
+    if not isinstance(name, str) or not name:
+        raise _refused("TableName is missing")
+    given = _group(table, "ProvisionedThroughput")
+    warm = _group(table, "WarmThroughput")
+    return TableFacts(
+        name=name,
+        region=_region(table.get("TableArn")),
+        bytes=int(_number(table, "TableSizeBytes")),
+        items=int(_number(table, "ItemCount")),
+        provisioned_reads=_number(given, "ReadCapacityUnits"),
+        provisioned_writes=_number(given, "WriteCapacityUnits"),
+        # -1 is how DynamoDB says that there is none.
+        maximum_reads=max(
+            0.0, _number(_group(table, "OnDemandThroughput"), "MaxReadRequestUnits", least=-1)
+        ),
+        warm_reads=_number(warm, "ReadUnitsPerSecond"),
+        warm_writes=_number(warm, "WriteUnitsPerSecond"),
+        infrequent_access=_group(table, "TableClassSummary").get("TableClass")
+        == "STANDARD_INFREQUENT_ACCESS",
+    )
+
+
+def _region(arn: object) -> str:
+    """The region of an ARN; nothing if it is none."""
+    parts = arn.split(":") if isinstance(arn, str) else []
+    return parts[3] if len(parts) > 3 else ""  # noqa: PLR2004 - arn:partition:service:region
+
+
+def _group(table: Mapping[str, Any], name: str) -> Mapping[str, Any]:
+    found = table.get(name)
+    if found is None:
+        return {}
+    if not isinstance(found, Mapping):
+        raise _refused(f"{name} is no JSON object")
+    return found
+
+
+def _number(values: Mapping[str, Any], name: str, *, least: float = 0) -> float:
+    found = values.get(name)
+    if found is None:
+        return 0.0
+    if (
+        isinstance(found, bool)
+        or not isinstance(found, int | float)
+        or not least <= found < _HIGHEST
+    ):
+        raise _refused(f"{name} is {found!r}, not a number from {least:g} on")
+    return float(found)
+
+
+def _refused(why: str) -> DescriptionRefused:
+    return DescriptionRefused(
+        f"this is no answer of DescribeTable: {why}",
+        hint="write one with: aws dynamodb describe-table --table-name TABLE > table.json",
+    )
