@@ -18,12 +18,13 @@ The layers, each importing only from those before it (a test reads the imports):
     manifests, part_files,  what marks a snapshot complete; its files, read again
     workflow_runs, prices,  a workflow run and its outcome; what it costs
     table_facts, plan,      what is known of a table; what its export would take and cost
-    sizing                  the job that suits a table
+    sizing, alternatives    the job that suits a table; other ways to its data, and their cost
     change_sets, queries    a stack; a query
     views, exports,         the SQL of a view; the exports of an account, found by their tags
     snapshot_store          their snapshots in S3 and the catalog
     operations              what a user does, one module for each
-    records, display        results for programs; for people
+    records, display,       results for programs; for people;
+    plan_text               a plan for people
     local                   an AWS endpoint on a laptop that really runs Glue Workflows
     cli                     parses, calls one function, prints
 """
@@ -40,6 +41,7 @@ if TYPE_CHECKING:
     from dynoexport.operations.doctor import doctor
     from dynoexport.operations.init import init
     from dynoexport.operations.logs import logs
+    from dynoexport.operations.plan import plans
     from dynoexport.operations.query import query, rows
     from dynoexport.operations.run import disable, enable, run, runs, stop, watch
     from dynoexport.operations.snapshots import prune, publish, snapshots
@@ -58,6 +60,7 @@ __all__ = [
     "enable",
     "init",
     "logs",
+    "plans",
     "prune",
     "publish",
     "query",
@@ -76,6 +79,7 @@ _PLACES = {
     "connect": "aws",
     "disable": "operations.run",
     "enable": "operations.run",
+    "plans": "operations.plan",
     "prune": "operations.snapshots",
     "publish": "operations.snapshots",
     "rows": "operations.query",

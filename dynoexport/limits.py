@@ -81,6 +81,9 @@ DYNAMODB_TABLE_READ_UNITS = 40_000
 
 # What one worker is billed as: https://docs.aws.amazon.com/glue/latest/dg/worker-types.html
 GLUE_WORKER_DPU = {"G.1X": 1, "G.2X": 2, "G.4X": 4, "G.8X": 8}
+# The smallest capacity of a Python shell job:
+# https://docs.aws.amazon.com/glue/latest/dg/add-job-python.html
+GLUE_SHELL_DPU = 0.0625
 # Task slots of an executor, "dynamodb.splits" in
 # https://docs.aws.amazon.com/glue/latest/dg/aws-glue-programming-etl-connect-dynamodb-home.html
 # (for Glue 2.0 its edition of 2021).

@@ -34,8 +34,6 @@ BYTES_PER_JSON_BYTE = {
     OutputFormat.PARQUET: 0.45,
     OutputFormat.XML: 1.2,
 }
-# The smallest Python shell job, which is what the template declares.
-SHELL_DPU = 0.0625
 
 # --- assumptions: what nobody publishes -----------------------------------------------------------
 # "There's about a minute of overhead for any Glue action":
@@ -344,7 +342,7 @@ def _glue_costs(job: Job, prices: Prices, seconds: float) -> tuple[Cost, ...]:
     )
     if not job.format.queryable:
         return costs
-    shell = SHELL_DPU * max(VIEW_SECONDS, least["pythonshell"]) / 3600
+    shell = limits.GLUE_SHELL_DPU * max(VIEW_SECONDS, least["pythonshell"]) / 3600
     return (*costs, Cost("view job", "shell", shell, "DPU-h", prices.of_version("")))
 
 

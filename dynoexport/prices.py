@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Container, Iterable, Iterator, Mapping
 from dataclasses import dataclass, fields
 from datetime import date
 from functools import lru_cache
@@ -153,23 +153,19 @@ def _wrong_date(text: object) -> Iterator[str]:
 
 
 def _wrong_region(region: str, figures: object) -> Iterator[str]:
-    names = [each.name for each in fields(Figures)]
-    if not isinstance(figures, Mapping):
-        yield f"regions.{region} is no JSON object"
-        return
-    for name in names:
-        if name not in figures:
-            yield f"regions.{region}.{name} is missing"
-        elif name == "dpu_hour":
-            yield from _wrong_group(figures[name], ("default",), f"regions.{region}.dpu_hour")
-        else:
-            yield from _wrong_number(figures[name], f"regions.{region}.{name}")
-    for name in figures:
-        if name not in names:
-            yield f"regions.{region}.{name} is no price that is used"
+    names, place = [each.name for each in fields(Figures)], f"regions.{region}"
+    yield from _wrong_group(figures, names, place, beside=("dpu_hour",))
+    if isinstance(figures, Mapping):
+        yield from _wrong_group(figures.get("dpu_hour"), ("default",), f"{place}.dpu_hour")
+        for name in figures:
+            if name not in names:
+                yield f"{place}.{name} is no price that is used"
 
 
-def _wrong_group(values: object, needed: Iterable[str], name: str) -> Iterator[str]:
+def _wrong_group(
+    values: object, needed: Iterable[str], name: str, *, beside: Container[str] = ()
+) -> Iterator[str]:
+    """What is missing of the group, and which of its values, but those ``beside``, is no number."""
     if not isinstance(values, Mapping):
         yield f"{name} is no JSON object"
         return
@@ -177,7 +173,8 @@ def _wrong_group(values: object, needed: Iterable[str], name: str) -> Iterator[s
         if each not in values:
             yield f"{name}.{each} is missing"
     for each, value in values.items():
-        yield from _wrong_number(value, f"{name}.{each}")
+        if each not in beside:
+            yield from _wrong_number(value, f"{name}.{each}")
 
 
 def _wrong_number(value: object, name: str) -> Iterator[str]:

@@ -10,23 +10,29 @@ import sys
 from datetime import timezone
 from typing import TYPE_CHECKING, Any
 
+from dynoexport import alternatives
 from dynoexport import prices as price_list
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
     from datetime import datetime
 
+    from dynoexport.alternatives import Alternative
     from dynoexport.operations.deploy import Deployment
     from dynoexport.operations.destroy import Inventory
     from dynoexport.operations.doctor import Check
     from dynoexport.operations.init import Initialized
     from dynoexport.operations.logs import Line
+    from dynoexport.operations.plan import Planned
     from dynoexport.operations.run import Schedule
     from dynoexport.operations.snapshots import Pruned, Published
     from dynoexport.operations.status import ExportStatus
     from dynoexport.operations.verify import Verification
+    from dynoexport.plan import Cost, Estimate
     from dynoexport.prices import Prices
+    from dynoexport.sizing import Choice
     from dynoexport.snapshot_store import Snapshot
+    from dynoexport.table_facts import TableFacts
     from dynoexport.workflow_runs import Node, Run
 
 Record = dict[str, Any]
@@ -167,6 +173,84 @@ KINDS: Mapping[str, tuple[str, Mapping[str, str]]] = {
             "snapshots": "number of complete snapshots in S3",
             "objects": "number of their objects",
             "bytes": "their bytes",
+        },
+    ),
+    "plan": (
+        "`plan`, a list",
+        {
+            "table": "DynamoDB table",
+            "region": "where it is",
+            "bytes": "its bytes, as DescribeTable counts them",
+            "items": "its items",
+            "on_demand": "whether reads are paid one by one",
+            "capacity": "read units a second that it has",
+            "capacity_source": "what says so",
+            "consumed_mean": "read units a second of others at the schedule's hour, or null",
+            "consumed_peak": "the same of the busiest day, or null",
+            "recovery": "whether point-in-time recovery is on, or null",
+            "format": "file format of the export",
+            "read_mode": "connector, native or export",
+            "glue_version": "Glue version of the job",
+            "schedule": "cron expression in UTC",
+            "runs_a_month": "how often it fires in a mean month",
+            "choices": "list of the recommended parameters of the table stack",
+            "unmet": "list of what was asked for and no job does, each a sentence",
+            "read_units": "read units of one run",
+            "allowed_rate": "read units a second that the read percentage allows",
+            "rate": "read units a second that are read",
+            "bounds": "object: each thing that bounds the rate, and its rate",
+            "segments": "segments or splits of the table",
+            "read_seconds": "seconds of reading",
+            "write_seconds": "seconds of writing",
+            "job_seconds": "seconds of the export job, with its start",
+            "run_seconds": "seconds of the workflow run, with crawl and view",
+            "dpu_seconds": "DPU-seconds that the export job is billed",
+            "files": "part files of a snapshot",
+            "output_bytes": "their bytes",
+            "costs": "list of the lines of the bill",
+            "run_usd": "dollars of a run",
+            "month_usd": "dollars of a month: its runs, storage, recovery; no queries",
+            "prices_date": "date of the prices",
+            "prices_region": "region of the prices",
+            "alternatives": "list of other ways to the table's data",
+            "cheapest": "name of the one that costs least in a month",
+            "assumptions": "list of what the figures rest on, each a sentence",
+            "unknown": "list of what could not be asked, each a sentence",
+        },
+    ),
+    "choice": (
+        "`choices` of a plan",
+        {
+            "setting": "parameter of the table stack",
+            "value": "its value, as the stack takes it",
+            "reason": "why, in a sentence",
+        },
+    ),
+    "cost": (
+        "`costs` of a plan and of its alternatives",
+        {
+            "name": "what is paid for",
+            "formula": "label under which docs/plan.md explains the quantity",
+            "quantity": "how much of it",
+            "unit": "of what",
+            "price_usd": "dollars of one",
+            "usd": "dollars",
+            "per": "run, month, once, or query of the whole view",
+        },
+    ),
+    "alternative": (
+        "`alternatives` of a plan",
+        {
+            "name": "which way",
+            "gives": "what is there afterwards",
+            "runs_a_month": "how often it runs",
+            "run_seconds": "seconds of a run, or null",
+            "run_usd": "dollars of a run",
+            "month_usd": "dollars of a month",
+            "once_usd": "dollars of the beginning",
+            "at_least": "whether something is left out that nobody publishes",
+            "gone": "why it cannot be had any more, or null",
+            "costs": "list of the lines of the bill",
         },
     ),
     "check": (
@@ -339,6 +423,95 @@ def destroyed(result: Inventory) -> Record:
         "snapshots": result.snapshots,
         "objects": result.objects,
         "bytes": result.bytes,
+    }
+
+
+def plan(result: Planned) -> Record:
+    found = result.recommendation.estimate
+    return {
+        **_planned_table(result.table),
+        "format": found.job.format.value,
+        "read_mode": found.job.read_mode.value,
+        "glue_version": found.job.glue_version.value,
+        "schedule": result.schedule,
+        "runs_a_month": found.runs_a_month,
+        "choices": [choice(each) for each in result.recommendation.choices],
+        "unmet": list(result.recommendation.unmet),
+        **_planned_run(found),
+        "prices_date": result.prices.date,
+        "prices_region": result.prices.region,
+        "alternatives": [alternative(each) for each in result.alternatives],
+        "cheapest": alternatives.cheapest(result.alternatives).name,
+        "assumptions": list(result.assumptions),
+        "unknown": list(result.unknown),
+    }
+
+
+def _planned_table(table: TableFacts) -> Record:
+    consumed = table.consumed
+    return {
+        "table": table.name,
+        "region": table.region,
+        "bytes": table.bytes,
+        "items": table.items,
+        "on_demand": table.on_demand,
+        "capacity": table.capacity.units,
+        "capacity_source": table.capacity.source,
+        "consumed_mean": consumed.mean if consumed else None,
+        "consumed_peak": consumed.peak if consumed else None,
+        "recovery": table.recovery,
+    }
+
+
+def _planned_run(found: Estimate) -> Record:
+    reading = found.reading
+    return {
+        "read_units": reading.units,
+        "allowed_rate": reading.allowed,
+        "rate": reading.rate,
+        "bounds": {each.name: each.rate for each in reading.bounds},
+        "segments": reading.segments,
+        "read_seconds": reading.seconds,
+        "write_seconds": found.writing_seconds,
+        "job_seconds": found.job_seconds,
+        "run_seconds": found.run_seconds,
+        "dpu_seconds": found.dpu_seconds,
+        "files": found.files,
+        "output_bytes": found.output_bytes,
+        "costs": [cost(each) for each in found.costs],
+        "run_usd": found.run_dollars,
+        "month_usd": found.month_dollars,
+    }
+
+
+def choice(result: Choice) -> Record:
+    return {"setting": result.setting, "value": result.value, "reason": result.reason}
+
+
+def cost(result: Cost) -> Record:
+    return {
+        "name": result.name,
+        "formula": result.label,
+        "quantity": result.quantity,
+        "unit": result.unit,
+        "price_usd": result.price,
+        "usd": result.dollars,
+        "per": result.per,
+    }
+
+
+def alternative(result: Alternative) -> Record:
+    return {
+        "name": result.name,
+        "gives": result.gives,
+        "runs_a_month": result.runs_a_month,
+        "run_seconds": result.seconds,
+        "run_usd": result.run_dollars,
+        "month_usd": result.month_dollars,
+        "once_usd": result.once_dollars,
+        "at_least": result.at_least,
+        "gone": result.gone or None,
+        "costs": [cost(each) for each in result.costs],
     }
 
 

@@ -6,7 +6,7 @@ import itertools
 import re
 from datetime import datetime, timedelta, timezone
 
-from dynoexport import limits
+from dynoexport import limits, settings
 from dynoexport.errors import ScheduleRefused
 
 # How many firings are compared. Every pattern of minutes shows within one hour and the step
@@ -68,3 +68,45 @@ def check(schedule: str, *, now: datetime | None = None) -> None:
             f"{schedule!r} fires every {smallest.seconds // 60} minutes",
             hint="AWS Glue runs a schedule every five minutes at most",
         )
+
+
+# What ``--every`` takes beside a cron expression.
+EVERY = {
+    "hour": "cron(0 * * * ? *)",
+    "day": settings.DEFAULT_SCHEDULE,
+    "week": "cron(0 10 ? * 1 *)",
+    "month": "cron(0 10 1 * ? *)",
+}
+# Firings that are counted for a mean: more than two years of days.
+_COUNTED = 800
+_MONTH = timedelta(days=365.25 / 12)
+
+
+def every(text: str) -> str:
+    """The schedule of ``hour``, ``day``, ``week`` or ``month``, or of a ``cron(...)``.
+
+    Raises:
+        ScheduleRefused: it is neither.
+    """
+    found = EVERY.get(text, text)
+    check(found)
+    return found
+
+
+def runs_a_month(schedule: str, *, after: datetime) -> float:
+    """How often it fires in the mean month of a year, 365.25 / 12 days.
+
+    >>> runs_a_month("cron(0 10 * * ? *)", after=datetime(2026, 1, 31, tzinfo=timezone.utc))
+    30.4375
+    """
+    times = firings(schedule, after=after, count=_COUNTED)
+    if len(times) < _COUNTED:
+        year = [time for time in times if time - after <= 12 * _MONTH]
+        return len(year) / 12
+    return round((len(times) - 1) * (_MONTH / (times[-1] - times[0])), 4)
+
+
+def next_hour(schedule: str, *, after: datetime) -> int:
+    """The hour of the day, in UTC, at which it fires next."""
+    times = firings(schedule, after=after, count=1)
+    return times[0].hour if times else after.astimezone(timezone.utc).hour

@@ -33,6 +33,9 @@ MAX_READ = "MaxConsumedReadThroughput"
 SPLITS = "Splits"
 RETENTION_DAYS = "SnapshotRetentionDays"
 
+# --- of the stack alone, but chosen by a plan -------------------------------------------------
+TIMEOUT_MINUTES = "TimeoutMinutes"
+
 # --- what the deployed export job is, so that it can size its splits -------------------------
 WORKER_TYPE = "WorkerType"
 NUMBER_OF_WORKERS = "NumberOfWorkers"

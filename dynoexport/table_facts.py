@@ -15,6 +15,10 @@ from dynoexport.model import ReadMode
 _HIGHEST = 1e18
 
 
+# What says so where nothing of the table itself does.
+ACCOUNT_QUOTA = "on-demand, account quota"
+
+
 class DescriptionRefused(DynoexportError):
     """What should describe a table does not."""
 
@@ -88,7 +92,7 @@ class TableFacts:
             return Capacity(self.maximum_reads, "on-demand maximum")
         if self.warm_reads:
             return Capacity(self.warm_reads, "on-demand, warm throughput")
-        return Capacity(self.quota, "on-demand, account quota")
+        return Capacity(self.quota, ACCOUNT_QUOTA)
 
     def assumed_by(self, reader: ReadMode) -> Capacity:
         """What the reader takes the read percentage of.
@@ -97,7 +101,7 @@ class TableFacts:
         https://docs.aws.amazon.com/glue/latest/dg/aws-glue-programming-etl-connect-dynamodb-home.html.
         """
         if reader is ReadMode.CONNECTOR and self.on_demand:
-            return Capacity(limits.DYNAMODB_TABLE_READ_UNITS, "on-demand, account quota")
+            return Capacity(limits.DYNAMODB_TABLE_READ_UNITS, ACCOUNT_QUOTA)
         return self.capacity
 
     @property
@@ -125,6 +129,7 @@ def facts_of(answer: object) -> TableFacts:
     """The table of an answer of DescribeTable, with or without its ``Table``.
 
     What is missing counts as not set: answers of older tools, and of other endpoints, have less.
+    An answer of DescribeContinuousBackups may be merged into it.
 
     Raises:
         DescriptionRefused: it is no such answer.
@@ -152,7 +157,14 @@ def facts_of(answer: object) -> TableFacts:
         warm_writes=_number(warm, "WriteUnitsPerSecond"),
         infrequent_access=_group(table, "TableClassSummary").get("TableClass")
         == "STANDARD_INFREQUENT_ACCESS",
+        recovery=_recovery(answer) if isinstance(answer, Mapping) else None,
     )
+
+
+def _recovery(answer: Mapping[str, Any]) -> bool | None:
+    backups = _group(answer, "ContinuousBackupsDescription")
+    status = _group(backups, "PointInTimeRecoveryDescription").get("PointInTimeRecoveryStatus")
+    return None if status is None else status == "ENABLED"
 
 
 def _region(arn: object) -> str:

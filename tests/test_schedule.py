@@ -89,3 +89,36 @@ def test_a_schedule_that_never_fires_is_refused(expression: str) -> None:
 
 def test_a_schedule_that_fires_once_more_is_accepted() -> None:
     schedule.check("cron(0 10 7 5 ? 2026)", now=NOON)
+
+
+# --- how often ------------------------------------------------------------------------------------
+AFTER = datetime(2026, 1, 31, 9, 59, tzinfo=timezone.utc)
+
+
+@pytest.mark.parametrize(
+    ("every", "runs"),
+    [("hour", 730.5), ("day", 30.4375), ("week", 4.3482), ("cron(0/5 * * * ? *)", 8_766.0)],
+)
+def test_a_mean_month_has_so_many_runs(every: str, runs: float) -> None:
+    assert schedule.runs_a_month(schedule.every(every), after=AFTER) == runs
+
+
+def test_a_month_of_months_has_one_run() -> None:
+    found = schedule.runs_a_month(schedule.every("month"), after=AFTER)
+    assert found == pytest.approx(1, abs=0.001)
+
+
+def test_a_year_counts_where_a_schedule_fires_seldom() -> None:
+    assert schedule.runs_a_month("cron(0 10 1 1 ? 2027)", after=AFTER) == 1 / 12
+    assert schedule.runs_a_month("cron(0 10 1 1 ? 2030)", after=AFTER) == 0
+
+
+def test_every_refuses_what_glue_refuses() -> None:
+    with pytest.raises(ScheduleRefused, match="'decade' is not a Glue schedule"):
+        schedule.every("decade")
+
+
+def test_the_next_hour_is_in_utc() -> None:
+    assert schedule.next_hour("cron(30 22 * * ? *)", after=AFTER) == 22
+    ended = "cron(0 10 1 1 ? 2020)"
+    assert schedule.next_hour(ended, after=AFTER) == 9

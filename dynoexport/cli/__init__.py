@@ -27,6 +27,7 @@ _COMMANDS = {
     "local": "local",
     "logs": "run",
     "names": "names",
+    "plan": "plan",
     "prune": "snapshots",
     "publish": "snapshots",
     "query": "query",

@@ -30,17 +30,29 @@ _AWS = ("profile", "region", "endpoint_url")
 def aws_options(command: Callable[..., Any]) -> Callable[..., Any]:
     """``--profile``, ``--region`` and ``--endpoint-url``; the command is given the account."""
 
+    @aws_options_if_needed
+    @functools.wraps(command)
+    def with_account(connect: Callable[[], Account], **options: object) -> object:
+        return command(account=connect(), **options)
+
+    return with_account
+
+
+def aws_options_if_needed(command: Callable[..., Any]) -> Callable[..., Any]:
+    """The same options; the command is given a function that connects."""
+
     @click.option("--profile", metavar="NAME", help="Profile of the AWS configuration.")
     @click.option("--region", metavar="REGION", help="AWS region to work in.")
     @click.option("--endpoint-url", metavar="URL", help="Where AWS is, such as the local endpoint.")
     @functools.wraps(command)
-    def with_account(**options: object) -> object:
+    def with_connect(**options: object) -> object:
         own = {name: str(options[name]) if options[name] else None for name in _AWS}
         for name in _AWS:
             del options[name]
-        return command(account=_connect(click.get_current_context(), own), **options)
+        connect = functools.partial(_connect, click.get_current_context(), own)
+        return command(connect=connect, **options)
 
-    return with_account
+    return with_connect
 
 
 def _connect(context: click.Context, own: Mapping[str, str | None]) -> Account:

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from dynoexport.change_sets import Change, ChangeSet, Event
     from dynoexport.model import OutputFormat
     from dynoexport.operations.destroy import Inventory
+    from dynoexport.sizing import Choice
 
 _SIGNS = {"Add": "+", "Modify": "~", "Remove": "-"}
 
@@ -158,6 +159,7 @@ def init(
 @_of_parameter(settings.MAPS_AS, "Maps as struct or as map<string,string>.", MapsAs)
 @_of_parameter(settings.COMPRESSION, "Of avro, orc and parquet.", Compression)
 @common.set_option("Parameter of the stack: docs/parameters.md. Repeatable.")
+@click.option("--auto", is_flag=True, help="Size the job as 'dynoexport plan' recommends it.")
 @_common_stack
 @common.yes_option
 @common.output_option
@@ -170,6 +172,7 @@ def deploy(
     schedule: str | None,
     enabled: bool | None,
     settings: Mapping[str, str],
+    auto: bool,
     common_stack: str,
     yes: bool,
     as_json: bool,
@@ -182,12 +185,16 @@ def deploy(
     that the stack has; '' resets a text. A stack without changes is a success. What becomes of
     types, names and changing schemas: docs/types.md.
 
+    --auto chooses WorkerType, NumberOfWorkers, Splits, MaxConsumedReadThroughput and
+    TimeoutMinutes by the table's size and capacity, and says why; --set wins.
+
     \b
     Examples:
       dynoexport deploy Reviews
       dynoexport deploy Orders Customers --format csv --yes
       dynoexport deploy Reviews --schedule 'cron(30 2 * * ? *)' --enable
       dynoexport deploy Reviews --set NumberOfWorkers=4 --set MaxRetries=0
+      dynoexport deploy Reviews --auto --set MaxConsumedReadThroughput=0.5
       dynoexport deploy Users --read-mode native --exclude Email,Phone
       dynoexport deploy Orders --where 'total > 100' --compression zstd
     """
@@ -200,9 +207,11 @@ def deploy(
         schedule=schedule,
         enabled=enabled,
         parameters=_together(settings, options),
+        auto=auto,
         common_stack=common_stack,
         approve=lambda prepared: _show(prepared, yes=yes),
         on_event=_progress(several=len(tables) > 1),
+        on_choices=_tell_choices,
     )
     if as_json:
         common.print_json([records.deployment(each) for each in done])
@@ -210,6 +219,12 @@ def deploy(
     for each in done:
         click.echo(f"{each.table} ({each.format.value}): stack {each.stack} {each.outcome}")
     common.tell(f"Start a run with: dynoexport run {done[0].table} --wait")
+
+
+def _tell_choices(table: str, choices: Sequence[Choice]) -> None:
+    common.tell(f"{table} gets the job that its plan recommends")
+    for each in choices:
+        common.tell(f"  {each.setting}={each.value}: {each.reason}")
 
 
 @click.command()

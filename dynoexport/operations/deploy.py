@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import difflib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime, timezone
 from typing import TYPE_CHECKING, Any
 
@@ -11,7 +10,10 @@ from dynoexport import assets, change_sets, exports, limits, naming, settings
 from dynoexport.change_sets import ignore
 from dynoexport.errors import DynoexportError
 from dynoexport.model import Compression, OutputFormat, ReadMode, ScheduleState
+from dynoexport.operations import plan as planning
+from dynoexport.operations import tables as tables_of
 from dynoexport.operations.init import apply
+from dynoexport.sizing import Wishes
 from dynoexport.stacks import parameters as forms
 from dynoexport.stacks.check import ParameterRefused, check_parameters
 
@@ -21,13 +23,10 @@ if TYPE_CHECKING:
     from dynoexport.aws import Account
     from dynoexport.change_sets import ChangeSet, Event
     from dynoexport.exports import DeployedExport
+    from dynoexport.sizing import Choice
 
 # What an argument of its own decides.
 _DECIDED = frozenset({settings.TABLE_NAME, settings.OUTPUT_FORMAT, forms.COMMON_STACK_NAME})
-
-
-class NoTable(DynoexportError):
-    """A DynamoDB table that does not exist."""
 
 
 class NotInitialized(DynoexportError):
@@ -77,16 +76,19 @@ def deploy(
     schedule: str | None = None,
     enabled: bool | None = None,
     parameters: Mapping[str, str] | None = None,
+    auto: bool = False,
     common_stack: str = settings.DEFAULT_COMMON_STACK,
     approve: Callable[[Sequence[ChangeSet]], bool] = lambda _: True,
     on_event: Callable[[Event], None] = ignore,
+    on_choices: Callable[[str, Sequence[Choice]], None] = lambda _, __: None,
 ) -> list[Deployment]:
     """Create or update the stack of each table.
 
     What is not given keeps the value that the stack has, the template's default in a new one.
     Everything is checked for all tables before the first stack is touched. ``fmt`` None is the
     format in which a table is exported already, parquet if it is not. ``enabled`` None leaves
-    the schedule's trigger as it is, whatever the stack's parameter says.
+    the schedule's trigger as it is, whatever the stack's parameter says. ``auto`` sizes each job as
+    ``plan`` recommends it, but for what is given; ``on_choices`` is told what was chosen, and why.
 
     Raises:
         ParameterRefused, ScheduleRefused: a parameter does not exist or take that value.
@@ -110,8 +112,10 @@ def deploy(
     ]
     for export in wanted:
         naming.check(export)
-        _check_table(account, export.table)
+        tables_of.describe(account, export.table)
     targets = [_target(account, export, given, common, known) for export in wanted]
+    if auto:
+        targets = [_sized(account, target, given, on_choices) for target in targets]
     _check_names(targets, known)
     for target in targets:
         _check_settings(account, target)
@@ -183,19 +187,6 @@ def _format(table: str, fmt: OutputFormat | None, known: Sequence[DeployedExport
 
 
 # --- what the tables' stacks are to be ------------------------------------------------------------
-def _check_table(account: Account, table: str) -> None:
-    try:
-        account.dynamodb.describe_table(TableName=table)
-    except account.dynamodb.exceptions.ResourceNotFoundException:
-        pages = account.dynamodb.get_paginator("list_tables").paginate()
-        there = [name for page in pages for name in page["TableNames"]]
-        near = difflib.get_close_matches(table, there, n=1)
-        hint = f"did you mean {near[0]}?" if near else f"there are {len(there):,} tables"
-        raise NoTable(
-            f"there is no DynamoDB table {table} in {account.region}", hint=hint
-        ) from None
-
-
 def _target(
     account: Account,
     export: naming.Export,
@@ -255,6 +246,35 @@ def _parameters(
     }
 
 
+def _sized(
+    account: Account,
+    target: _Target,
+    given: Mapping[str, str],
+    on_choices: Callable[[str, Sequence[Choice]], None],
+) -> _Target:
+    """The target with the parameters that a plan recommends and nobody has given."""
+    of_stack = {
+        name: _value(target, name, default)
+        for name, default in (
+            (settings.READ_MODE, settings.DEFAULT_READ_MODE.value),
+            (settings.GLUE_VERSION, settings.DEFAULT_GLUE_VERSION.value),
+        )
+    }
+    asked = {name: given[name] for name in planning.SETTINGS if name in given}
+    wishes = planning.wishes_of({**of_stack, **asked}, Wishes(format=target.format))
+    found = planning.recommendation(
+        account,
+        target.table,
+        wishes=wishes,
+        every=_value(target, forms.SCHEDULE, settings.DEFAULT_SCHEDULE),
+    )
+    chosen = [each for each in found.choices if each.setting not in given]
+    on_choices(target.table, chosen)
+    values = {each.setting: each.value for each in chosen}
+    stack = replace(target.stack, parameters={**target.stack.parameters, **values})
+    return replace(target, stack=stack)
+
+
 def _check_names(targets: Sequence[_Target], known: Sequence[DeployedExport]) -> None:
     """Refuse targets that would own a catalog name of each other or of another export."""
     wanted = [naming.Export(target.table, target.format, _prefix(target)) for target in targets]
@@ -301,9 +321,7 @@ def _check_settings(account: Account, target: _Target) -> None:
 
 
 def _check_recovery(account: Account, table: str) -> None:
-    answer = account.dynamodb.describe_continuous_backups(TableName=table)
-    recovery = answer["ContinuousBackupsDescription"].get("PointInTimeRecoveryDescription", {})
-    if recovery.get("PointInTimeRecoveryStatus") != "ENABLED":
+    if not tables_of.recovers(account, table):
         raise NoRecovery(
             f"{table} has no point-in-time recovery, which ReadMode export needs",
             hint=f"aws dynamodb update-continuous-backups --table-name {table} "

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from troposphere import GetAtt, If, NoValue, Ref, Sub, glue
 
-from dynoexport import naming, pipeline, settings
+from dynoexport import limits, naming, pipeline, settings
 from dynoexport.stacks import context, parameters, roles
 
 if TYPE_CHECKING:
@@ -27,10 +27,9 @@ _SPARK_ARGUMENTS = {
     "--job-bookmark-option": "job-bookmark-disable",
     "--job-language": "python",
 }
-# The only version in which new Python shell jobs can be created, and their smallest capacity:
+# The only version in which new Python shell jobs can be created:
 # https://docs.aws.amazon.com/glue/latest/dg/add-job-python.html
 _SHELL_PYTHON = "3.9"
-_SHELL_CAPACITY = 0.0625
 # The set of libraries that has boto3 in it (same page); Glue's console writes the name without
 # dashes, too.
 _SHELL_ARGUMENTS = {"--job-language": "python", "library-set": "analytics"}
@@ -105,7 +104,7 @@ def _add_view_job(template: Template) -> None:
                 ScriptLocation=_script_location(naming.VIEW_SCRIPT),
             ),
             DefaultArguments={**_SHELL_ARGUMENTS, **_arguments(settings.VIEW_JOB_ARGUMENTS)},
-            MaxCapacity=_SHELL_CAPACITY,
+            MaxCapacity=limits.GLUE_SHELL_DPU,
             Tags=context.glue_tags(),
             **_common(),
         )

@@ -5,13 +5,11 @@ from __future__ import annotations
 import json
 import os
 import subprocess
-import threading
 from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING
 
 import pytest
-from command import COMMAND, Command
+from command import COMMAND, Command, Quiet, serving
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -51,8 +49,8 @@ def refused(done: subprocess.CompletedProcess[str], code: int = 1) -> list[str]:
 def answering(code: str, message: str, status: int = 400) -> Iterator[str]:
     """An AWS that answers everything with one error, in the words of each protocol."""
 
-    class Refusing(BaseHTTPRequestHandler):
-        def do_POST(self) -> None:
+    class Refusing(Quiet):
+        def do_POST(self) -> None:  # noqa: N802 - as http.server calls it
             self.rfile.read(int(self.headers.get("Content-Length", 0)))
             if "json" in self.headers.get("Content-Type", ""):
                 body = json.dumps({"__type": code, "message": message})
@@ -66,18 +64,8 @@ def answering(code: str, message: str, status: int = 400) -> Iterator[str]:
 
         do_GET = do_PUT = do_POST  # noqa: N815 - http.server's names
 
-        def log_message(self, *_: object) -> None:
-            pass
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Refusing)
-    thread = threading.Thread(target=server.serve_forever)
-    thread.start()
-    try:
-        yield f"http://127.0.0.1:{server.server_port}"
-    finally:
-        server.shutdown()
-        thread.join()
-        server.server_close()
+    with serving(Refusing) as url:
+        yield url
 
 
 ME = "arn:aws:iam::123456789012:user/me"

@@ -4,16 +4,23 @@ from __future__ import annotations
 
 import json
 import re
+from contextlib import suppress
 from dataclasses import asdict, replace
 from datetime import date, datetime, timedelta, timezone
 from importlib import resources
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from dynoexport import prices
 from dynoexport.model import GlueVersion
+from dynoexport.prices import PricesRefused
 from dynoexport.workflow_runs import Attempt, Node, Run
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 START = datetime(2026, 11, 23, 10, 0, tzinfo=timezone.utc)
 # Long after everything has ended.
@@ -138,19 +145,14 @@ def test_every_kind_of_attempt_has_a_minimum(figures: dict[str, Any]) -> None:
 
 
 def test_the_figures_have_a_date_and_sources_at_aws(figures: dict[str, Any]) -> None:
-    assert date.fromisoformat(figures["date"]) > date(2026, 1, 1)
     assert figures["currency"] == "USD"
-    assert all(
-        re.match(r"https://([a-z]+\.)?aws\.amazon\.com/", each) for each in _sources(figures)
-    )
-
-
-def _sources(figures: dict[str, Any]) -> list[str]:
-    """One for every figure there is."""
     own = {name for of_region in figures["regions"].values() for name in of_region}
     beside = {"minimum_seconds", "first_glue_minimum_seconds", "crawler_dpu"}
     assert set(figures["sources"]) == own | beside
-    return list(figures["sources"].values())
+    sources = figures["sources"].values()
+    assert all(re.match(r"https://([a-z]+\.)?aws\.amazon\.com/", each["page"]) for each in sources)
+    assert all(date.fromisoformat(each["date"]) > date(2026, 1, 1) for each in sources)
+    assert figures["date"] == min(each["date"] for each in sources)
 
 
 def test_half_an_hour_of_ten_workers_in_north_virginia() -> None:
@@ -161,3 +163,123 @@ def test_half_an_hour_of_ten_workers_in_north_virginia() -> None:
     )
     run = Run("w", "wr_1", "COMPLETED", nodes, {}, {})
     assert round(prices.cost(run, prices.of_region("us-east-1"), LATER), 4) == 2.3467
+
+
+# --- a file of one's own --------------------------------------------------------------------------
+def own(path: Path, **changed: Any) -> Path:
+    """The shipped figures as those of mars-north-1; ``a__b`` changes b in a, None takes it away."""
+    shipped = json.loads((resources.files("dynoexport") / "prices.json").read_text("utf-8"))
+    content = {"date": "2026-11-20", "regions": {"mars-north-1": shipped["regions"]["us-east-1"]}}
+    for name, value in changed.items():
+        *groups, last = name.replace("region__", "regions__mars-north-1__").split("__")
+        place: Any = content
+        for group in groups:
+            place = place[group]
+        place[last] = value
+        if value is None:
+            del place[last]
+    file = path / "own.json"
+    file.write_text(json.dumps(content), encoding="utf-8")
+    return file
+
+
+def test_a_file_adds_a_region(tmp_path: Path) -> None:
+    found = prices.of_region("mars-north-1", file=own(tmp_path, region__export_gb=0.7))
+    assert (found.region, found.date, found.figures.export_gb) == (
+        "mars-north-1",
+        "2026-11-20",
+        0.7,
+    )
+    assert found.minimum_seconds == prices.of_region("us-east-1").minimum_seconds
+
+
+def test_a_file_leaves_other_regions_as_they_are(tmp_path: Path) -> None:
+    assert prices.of_region("us-east-1", file=own(tmp_path)) == prices.of_region("us-east-1")
+    assert prices.of_region("venus-1", file=own(tmp_path)).region == "us-east-1"
+
+
+def test_the_shipped_prices_are_such_a_file(tmp_path: Path) -> None:
+    file = tmp_path / "copy.json"
+    file.write_text((resources.files("dynoexport") / "prices.json").read_text("utf-8"), "utf-8")
+    assert prices.of_region("us-east-1", file=file) == prices.of_region("us-east-1")
+
+
+@pytest.mark.parametrize(
+    ("changed", "why"),
+    [
+        ({"date": None}, "date is None, not a day such as '2026-11-01'"),
+        ({"date": "soon"}, "date is 'soon', not a day such as '2026-11-01'"),
+        ({"date": 7}, "date is 7, not a day such as '2026-11-01'"),
+        ({"currency": "EUR"}, "currency is 'EUR', not 'USD'"),
+        ({"regions": None}, "regions is no JSON object with a region"),
+        ({"regions": {}}, "regions is no JSON object with a region"),
+        ({"regions": {"a": 3}}, "regions.a is no JSON object"),
+        ({"region__export_gb": None}, "regions.mars-north-1.export_gb is missing"),
+        ({"region__export_gb": -1}, "regions.mars-north-1.export_gb is -1, not a number from 0 on"),
+        (
+            {"region__export_gb": "1"},
+            "regions.mars-north-1.export_gb is '1', not a number from 0 on",
+        ),
+        (
+            {"region__export_gb": True},
+            "regions.mars-north-1.export_gb is True, not a number from 0 on",
+        ),
+        (
+            {"region__export_gb": float("nan")},
+            "regions.mars-north-1.export_gb is nan, not a number from 0 on",
+        ),
+        ({"region__gold": 3}, "regions.mars-north-1.gold is no price that is used"),
+        ({"region__dpu_hour": 3}, "regions.mars-north-1.dpu_hour is no JSON object"),
+        ({"region__dpu_hour": {}}, "regions.mars-north-1.dpu_hour.default is missing"),
+        ({"minimum_seconds": {}}, "minimum_seconds.glueetl is missing"),
+        ({"crawler_dpu": "two"}, "crawler_dpu is 'two', not a number from 0 on"),
+    ],
+)
+def test_what_is_wrong_in_a_file_is_one_line(
+    tmp_path: Path, changed: dict[str, Any], why: str
+) -> None:
+    file = own(tmp_path, **changed)
+    with pytest.raises(PricesRefused) as refused:
+        prices.of_region("us-east-1", file=file)
+    assert refused.value.what == f"the prices in {file} are refused: {why}"
+
+
+@pytest.mark.parametrize("content", [b"", b"{", b"\xff\xfe", b"[" * 100_000, b"[]", b"3", b"null"])
+def test_what_is_no_json_object_is_refused(tmp_path: Path, content: bytes) -> None:
+    file = tmp_path / "own.json"
+    file.write_bytes(content)
+    with pytest.raises(PricesRefused) as refused:
+        prices.of_region("us-east-1", file=file)
+    assert "\n" not in refused.value.what
+
+
+def test_a_file_that_is_not_there_is_told(tmp_path: Path) -> None:
+    with pytest.raises(PricesRefused, match=r"cannot read the prices in .*: No such file"):
+        prices.of_region("us-east-1", file=tmp_path / "none.json")
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner),
+    max_leaves=5,
+)
+NAMES = [
+    "date",
+    "currency",
+    "minimum_seconds",
+    "first_glue_minimum_seconds",
+    "crawler_dpu",
+    "regions",
+    "region__dpu_hour",
+    "region__athena_tb",
+]
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.sampled_from(NAMES), JSON)
+def test_any_json_is_prices_or_refused(tmp_path: Path, name: str, value: Any) -> None:
+    with suppress(PricesRefused):
+        found = prices.of_region("mars-north-1", file=own(tmp_path, **{name: value}))
+        assert found.of_version("5.1") >= 0
+        assert found.figures.athena_tb >= 0
+        assert found.minimum_seconds["crawler"] >= 0

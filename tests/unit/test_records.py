@@ -13,18 +13,23 @@ from typing import Any
 import pytest
 
 from dynoexport import prices, records
-from dynoexport.model import OutputFormat
+from dynoexport.alternatives import Alternative
+from dynoexport.model import GlueVersion, OutputFormat, ReadMode
 from dynoexport.operations.deploy import Deployment
 from dynoexport.operations.destroy import Inventory
 from dynoexport.operations.doctor import Check
 from dynoexport.operations.init import Initialized
 from dynoexport.operations.logs import Line
+from dynoexport.operations.plan import Planned
 from dynoexport.operations.run import Schedule
 from dynoexport.operations.snapshots import Pruned, Published
 from dynoexport.operations.status import ExportStatus
 from dynoexport.operations.verify import Verification
+from dynoexport.plan import Bound, Cost, Estimate, Job, Reading
 from dynoexport.records import KINDS, Record
+from dynoexport.sizing import Choice, Recommendation
 from dynoexport.snapshot_store import Snapshot
+from dynoexport.table_facts import Consumption, TableFacts
 from dynoexport.workflow_runs import Attempt, Node, Run
 
 ROOT = Path(__file__).parents[2]
@@ -48,6 +53,45 @@ RUN = Run(
     },
     started=START,
     completed=START + timedelta(seconds=95),
+)
+COST = Cost("export job", "spark", 2.0, "DPU-h", 0.5)
+CHOICE = Choice("Splits", "7", "as asked")
+ORDERS = TableFacts(
+    name="Orders",
+    region="here",
+    bytes=8_192_000,
+    items=40,
+    provisioned_reads=70.0,
+    recovery=True,
+    consumed=Consumption(mean=3.0, peak=9.0, days=14),
+)
+ESTIMATE = Estimate(
+    table=ORDERS,
+    job=Job(format=CSV, read_mode=ReadMode.NATIVE, glue_version=GlueVersion.V6_0),
+    reading=Reading(
+        units=1_000.0,
+        capacity=ORDERS.capacity,
+        allowed=20.0,
+        bounds=(Bound("limit", 20.0), Bound("workers", 15.0)),
+        segments=5,
+        seconds=300.0,
+    ),
+    writing_seconds=40.0,
+    files=6,
+    output_bytes=77.0,
+    costs=(COST,),
+    runs_a_month=2.0,
+)
+ALTERNATIVE = Alternative(
+    name="another way", gives="something", costs=(COST,), runs_a_month=4.0, at_least=True
+)
+PLANNED = Planned(
+    table=ORDERS,
+    schedule="cron(0 10 * * ? *)",
+    prices=PRICES,
+    recommendation=Recommendation(estimate=ESTIMATE, choices=(CHOICE,), unmet=("too slow",)),
+    alternatives=(ALTERNATIVE,),
+    unknown=("much",),
 )
 SNAPSHOT = Snapshot(
     "2026-01-31T10:00",
@@ -249,6 +293,80 @@ MADE: dict[str, tuple[Record, Record]] = {
             "snapshots": 1,
             "objects": 3,
             "bytes": 345,
+        },
+    ),
+    "plan": (
+        records.plan(PLANNED),
+        {
+            "table": "Orders",
+            "region": "here",
+            "bytes": 8_192_000,
+            "items": 40,
+            "on_demand": False,
+            "capacity": 70.0,
+            "capacity_source": "provisioned",
+            "consumed_mean": 3.0,
+            "consumed_peak": 9.0,
+            "recovery": True,
+            "format": "csv",
+            "read_mode": "native",
+            "glue_version": "6.0",
+            "schedule": "cron(0 10 * * ? *)",
+            "runs_a_month": 2.0,
+            "choices": [records.choice(CHOICE)],
+            "unmet": ["too slow"],
+            "read_units": 1_000.0,
+            "allowed_rate": 20.0,
+            "rate": 15.0,
+            "bounds": {"limit": 20.0, "workers": 15.0},
+            "segments": 5,
+            "read_seconds": 300.0,
+            "write_seconds": 40.0,
+            "job_seconds": 400.0,
+            "run_seconds": 520.0,
+            "dpu_seconds": 7_200.0,
+            "files": 6,
+            "output_bytes": 77.0,
+            "costs": [records.cost(COST)],
+            "run_usd": 1.0,
+            "month_usd": 2.0,
+            "prices_date": PRICES.date,
+            "prices_region": "us-east-1",
+            "alternatives": [records.alternative(ALTERNATIVE)],
+            "cheapest": "another way",
+            "assumptions": list(PLANNED.assumptions),
+            "unknown": ["much"],
+        },
+    ),
+    "choice": (
+        records.choice(CHOICE),
+        {"setting": "Splits", "value": "7", "reason": "as asked"},
+    ),
+    "cost": (
+        records.cost(COST),
+        {
+            "name": "export job",
+            "formula": "spark",
+            "quantity": 2.0,
+            "unit": "DPU-h",
+            "price_usd": 0.5,
+            "usd": 1.0,
+            "per": "run",
+        },
+    ),
+    "alternative": (
+        records.alternative(ALTERNATIVE),
+        {
+            "name": "another way",
+            "gives": "something",
+            "runs_a_month": 4.0,
+            "run_seconds": None,
+            "run_usd": 1.0,
+            "month_usd": 4.0,
+            "once_usd": 0,
+            "at_least": True,
+            "gone": None,
+            "costs": [records.cost(COST)],
         },
     ),
     "check": (

@@ -1,0 +1,170 @@
+"""``dynoexport plan``: time, cost and the right job, before anything runs."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from dynoexport import records, settings
+from dynoexport.cli import common
+from dynoexport.errors import DynoexportError
+from dynoexport.model import ReadMode
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+    from typing import TextIO
+
+    from dynoexport.aws import Account
+    from dynoexport.model import OutputFormat
+    from dynoexport.operations.plan import Planned
+    from dynoexport.sizing import Wishes
+
+
+class NotMet(DynoexportError):
+    """No job does what was asked for."""
+
+
+@click.command()
+@click.argument("tables", metavar="[TABLE...]", nargs=-1, type=common.TableName(exported=False))
+@common.format_option("File format.  [default: parquet]")
+@click.option(
+    "--every",
+    metavar="WHEN",
+    default="day",
+    show_default=True,
+    help="hour, day, week, month or a 'cron(...)'.",
+)
+@click.option("--target-duration", metavar="TIME", help="A run should take no longer: 30m.")
+@click.option("--max-cost", metavar="USD", type=click.FloatRange(min=0), help="Dollars of a run.")
+@click.option(
+    "--read-mode",
+    type=click.Choice([each.value for each in ReadMode]),
+    help=f"How the table is read.  [default: {settings.DEFAULT_READ_MODE.value}]",
+)
+@common.set_option("Setting that the job is to have, such as SnapshotRetentionDays. Repeatable.")
+@click.option(
+    "--describe",
+    metavar="FILE",
+    type=click.File(encoding="utf-8", errors="replace"),
+    help="Answers of DescribeTable as JSON; - is stdin. Nothing is asked of AWS.",
+)
+@click.option(
+    "--prices",
+    "prices_file",
+    metavar="FILE",
+    type=click.Path(path_type=Path),
+    help="Prices of your own, in the form of dynoexport/prices.json.",
+)
+@common.output_option
+@common.aws_options_if_needed
+def plan(
+    connect: Callable[[], Account],
+    *,
+    tables: tuple[str, ...],
+    fmt: OutputFormat | None,
+    every: str,
+    target_duration: str | None,
+    max_cost: float | None,
+    read_mode: str | None,
+    settings: Mapping[str, str],
+    describe: TextIO | None,
+    prices_file: Path | None,
+    as_json: bool,
+) -> None:
+    """Tell what an export takes and costs before it runs, and which job suits the table.
+
+    Reads DescribeTable, backups, quota and CloudWatch, as far as you may; changes nothing. Every
+    figure names its formula, which docs/plan.md explains. Beside it the same for DynamoDB's own
+    exports, zero-ETL and the design of 2019. With --target-duration and --max-cost the job is
+    chosen so that it keeps to them; exit code 1 if none does.
+
+    \b
+    Examples:
+      dynoexport plan Reviews
+      dynoexport plan Orders --every hour --target-duration 30m
+      dynoexport plan Orders Users --max-cost 5 --set SnapshotRetentionDays=90
+      dynoexport plan --describe table.json
+    """
+    from dynoexport.operations import plan as operation
+
+    named = {"ReadMode": read_mode} if read_mode else {}
+    wishes = operation.wishes_of({**settings, **named}, _asked(fmt, target_duration, max_cost))
+    if describe is not None:
+        found = operation.plans_described(
+            describe.read(),
+            *tables,
+            region=_region(),
+            wishes=wishes,
+            every=every,
+            prices_file=prices_file,
+        )
+    elif tables:
+        found = operation.plans(
+            connect(), *tables, wishes=wishes, every=every, prices_file=prices_file
+        )
+    else:
+        raise click.UsageError("name a table, or describe one with --describe FILE")
+    _warn(found)
+    if as_json:
+        common.print_json([records.plan(each) for each in found])
+    else:
+        _print(found)
+    _refuse_if_unmet(found)
+
+
+def _asked(fmt: OutputFormat | None, target: str | None, most: float | None) -> Wishes:
+    from dynoexport import durations
+    from dynoexport.sizing import Wishes
+
+    seconds = durations.parse(target).total_seconds() if target is not None else None
+    return Wishes(format=fmt or settings.DEFAULT_FORMAT, target_seconds=seconds, max_dollars=most)
+
+
+def _region() -> str:
+    """Where a described table is, if it does not tell so itself."""
+    from dynoexport.prices import FALLBACK_REGION
+
+    context = click.get_current_context()
+    given = context.params.get("region") or context.find_root().params.get("region")
+    return given or os.environ.get("AWS_REGION") or FALLBACK_REGION
+
+
+def _warn(found: Sequence[Planned]) -> None:
+    """Say whose prices these are, once for each region."""
+    for region in sorted({each.table.region for each in found}):
+        taken = next(each.prices for each in found if each.table.region == region)
+        if region and region != taken.region:
+            common.tell(
+                f"Warning: no prices of {region} are known, those of {taken.region} are taken"
+            )
+
+
+def _print(found: Sequence[Planned]) -> None:
+    from dynoexport import display, plan_text
+
+    if len(found) == 1:
+        for line in plan_text.page(found[0]):
+            click.echo(line)
+        return
+    display.print_listing(
+        common.out(),
+        plan_text.COLUMNS,
+        plan_text.summary(found),
+        right=plan_text.COLUMNS[1:-1],
+        elastic="TABLE",
+    )
+    for each in found:
+        for sentence in each.recommendation.unmet:
+            common.tell(f"{each.table.name}: {sentence}")
+
+
+def _refuse_if_unmet(found: Sequence[Planned]) -> None:
+    late = [each for each in found if each.recommendation.unmet]
+    if late:
+        raise NotMet(
+            f"{late[0].table.name}: {late[0].recommendation.unmet[0]}",
+            hint="ask for less, or choose another --read-mode",
+        )

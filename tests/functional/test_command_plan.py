@@ -1,0 +1,232 @@
+"""``plan`` and ``deploy --auto`` on the endpoint, and where the caller may ask for less."""
+
+from __future__ import annotations
+
+import json
+import uuid
+from contextlib import contextmanager
+from datetime import datetime, timedelta, timezone
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from command import Command, Quiet, create_table, library, serving
+
+import dynoexport
+from dynoexport import change_sets, records
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from account import Account
+
+    from dynoexport.local.context import Endpoint
+
+pytestmark = pytest.mark.endpoint
+
+AUTO = {
+    "WorkerType": "G.1X",
+    "NumberOfWorkers": "2",
+    "Splits": "0",
+    "MaxConsumedReadThroughput": "0.1",
+    "TimeoutMinutes": "30",
+}
+
+
+@pytest.fixture(scope="module")
+def command(account: Account) -> Command:
+    """In an account with the common stack and this version's scripts."""
+    dynoexport.init(library(account.endpoint))
+    return Command(account.endpoint)
+
+
+@pytest.fixture
+def table(endpoint: Endpoint) -> str:
+    name = f"T{uuid.uuid4().hex}"
+    create_table(endpoint, name)
+    return name
+
+
+def consume(endpoint: Endpoint, table: str, metric: str, at: datetime, units: float) -> None:
+    """As DynamoDB tells CloudWatch, which the endpoint's DynamoDB does not."""
+    endpoint.client("cloudwatch").put_metric_data(
+        Namespace="AWS/DynamoDB",
+        MetricData=[
+            {
+                "MetricName": metric,
+                "Dimensions": [{"Name": "TableName", "Value": table}],
+                "Timestamp": at,
+                "Value": units,
+            }
+        ],
+    )
+
+
+# --- plan -----------------------------------------------------------------------------------------
+def test_a_plan_tells_time_job_and_cost(command: Command, table: str) -> None:
+    told = command.ok("plan", table)
+    assert told.startswith(f"{table}: 0 B, 0 items, on-demand, us-east-1\n")
+    assert f"Recommended; dynoexport deploy {table} --auto takes it" in told
+    assert "[spark]" in told
+
+
+def test_a_plan_for_programs_has_the_documented_keys(command: Command, table: str) -> None:
+    (told,) = command.json("plan", table)
+    assert set(told) == set(records.KINDS["plan"][1])
+    for kind, found in (
+        ("choice", told["choices"]),
+        ("cost", told["costs"]),
+        ("alternative", told["alternatives"]),
+    ):
+        assert all(set(each) == set(records.KINDS[kind][1]) for each in found)
+    assert {each["setting"]: each["value"] for each in told["choices"]} == AUTO
+
+
+def test_what_others_read_at_that_hour_is_taken_from_cloudwatch(
+    command: Command, table: str
+) -> None:
+    """Mean over 14 days, peak of one; other hours do not count, what is written counts always."""
+    now = datetime.now(timezone.utc)
+    fires = now.replace(hour=10, minute=5) - timedelta(days=2)
+    for at, units in ((fires, 7_200), (fires - timedelta(days=3), 72_000)):
+        consume(command.endpoint, table, "ConsumedReadCapacityUnits", at, units)
+    consume(
+        command.endpoint, table, "ConsumedReadCapacityUnits", fires - timedelta(hours=4), 9_000_000
+    )
+    consume(command.endpoint, table, "ConsumedWriteCapacityUnits", fires, 14 * 1024 * 1024)
+    (told,) = command.json("plan", table)
+    assert told["consumed_peak"] == 20
+    assert told["consumed_mean"] == pytest.approx(22 / 14)
+    changes = next(each for each in told["alternatives"] if each["name"].endswith("incremental"))
+    assert changes["costs"][0]["quantity"] == pytest.approx(1.0)
+    assert told["unknown"] == []
+
+
+def test_what_cloudwatch_does_not_have_is_told(command: Command, table: str) -> None:
+    (told,) = command.json("plan", table)
+    assert (told["consumed_mean"], told["consumed_peak"]) == (None, None)
+    assert told["unknown"] == [
+        "what others read of the table: CloudWatch has no figures of the last 14 days",
+        "how much is written to it: CloudWatch has no figures of the last 14 days",
+    ]
+
+
+def test_recovery_is_asked_for(command: Command, table: str) -> None:
+    assert command.json("plan", table)[0]["recovery"] is False
+    command.endpoint.client("dynamodb").update_continuous_backups(
+        TableName=table,
+        PointInTimeRecoverySpecification={"PointInTimeRecoveryEnabled": True},
+    )
+    assert command.json("plan", table)[0]["recovery"] is True
+
+
+def test_several_tables_are_a_line_each_and_a_sum(command: Command, endpoint: Endpoint) -> None:
+    names = [f"T{uuid.uuid4().hex}" for _ in range(2)]
+    for name in names:
+        create_table(endpoint, name)
+    head, *rows = command.ok("plan", *names).splitlines()
+    assert head.split()[:3] == ["TABLE", "SIZE", "WORKERS"]
+    assert [row.split()[0] for row in rows] == [*names, "all"]
+    assert [each["table"] for each in command.json("plan", *names)] == names
+
+
+def test_a_table_that_is_not_there_is_told(command: Command, table: str) -> None:
+    done = command("plan", f"{table}x")
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr.splitlines() == [
+        f"Error: there is no DynamoDB table {table}x in us-east-1",
+        f"  did you mean {table}?",
+    ]
+
+
+def test_a_target_that_nothing_reaches_is_a_failure(command: Command, table: str) -> None:
+    done = command("plan", table, "--target-duration", "1m")
+    assert done.returncode == 1
+    assert "not met: no job is done in a minute" in done.stdout
+    assert done.stderr.startswith(f"Error: {table}: no job is done in a minute")
+
+
+def test_a_program_plans_without_the_command(command: Command, table: str) -> None:
+    (found,) = dynoexport.plans(library(command.endpoint), table, every="hour")
+    assert found.recommendation.parameters == AUTO
+    assert found.recommendation.estimate.runs_a_month == 730.5
+
+
+# --- with fewer permissions -----------------------------------------------------------------------
+@contextmanager
+def describing_only() -> Iterator[str]:
+    """An AWS that answers DescribeTable and denies everything else."""
+
+    class Denying(Quiet):
+        def do_POST(self) -> None:  # noqa: N802 - as http.server calls it
+            asked = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+            action = self.headers["X-Amz-Target"].split(".")[-1]
+            status, answer = 400, self.denied(action)
+            if action == "DescribeTable":
+                status, answer = 200, {"Table": {"TableName": asked["TableName"]}}
+            body = json.dumps(answer).encode()
+            self.send_response(status)
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        def denied(self, action: str) -> dict[str, Any]:
+            service = "cloudwatch" if "Metric" in action else "dynamodb"
+            message = f"User: arn:me is not authorized to perform: {service}:{action}"
+            return {"__type": "AccessDeniedException", "message": message}
+
+    with serving(Denying) as url:
+        yield url
+
+
+def test_what_may_not_be_asked_is_told_and_no_failure(command: Command) -> None:
+    with describing_only() as url:
+        (told,) = command.json("plan", "Orders", "--endpoint-url", url)
+    lacks = "access denied: arn:me lacks"
+    assert told["unknown"] == [
+        f"the account's quota for a table: {lacks} dynamodb:DescribeLimits",
+        f"whether point-in-time recovery is on: {lacks} dynamodb:DescribeContinuousBackups",
+        f"what others read of the table: {lacks} cloudwatch:GetMetricStatistics",
+        f"how much is written to it: {lacks} cloudwatch:GetMetricStatistics",
+    ]
+    assert (told["recovery"], told["consumed_peak"], told["capacity"]) == (None, None, 40_000)
+
+
+# --- deploy --auto --------------------------------------------------------------------------------
+def parameters(command: Command, table: str) -> dict[str, str]:
+    client = library(command.endpoint).cloudformation
+    stack = change_sets.describe(client, f"dynoexport-{table}-parquet")
+    assert stack is not None
+    return change_sets.parameters_of(stack)
+
+
+def test_auto_deploys_the_job_that_the_plan_recommends(command: Command, table: str) -> None:
+    done = command("deploy", table, "--auto", "--yes")
+    assert done.returncode == 0, done.stderr
+    found = parameters(command, table)
+    assert {name: found[name] for name in AUTO} == AUTO
+    head, *reasons = done.stderr.splitlines()[:6]
+    assert head == f"{table} gets the job that its plan recommends"
+    assert [line.strip().split("=")[0] for line in reasons] == list(AUTO)
+
+
+def test_what_is_set_wins_over_the_plan(command: Command, table: str) -> None:
+    words = ("--set", "NumberOfWorkers=5", "--set", "TimeoutMinutes=77", "--read-mode", "native")
+    done = command("deploy", table, "--auto", "--yes", *words)
+    assert done.returncode == 0, done.stderr
+    found = parameters(command, table)
+    chosen = {"NumberOfWorkers": "5", "TimeoutMinutes": "77", "ReadMode": "native"}
+    assert {name: found[name] for name in chosen} == chosen
+    assert found["MaxConsumedReadThroughput"] == "0.25"
+    assert "NumberOfWorkers=" not in done.stderr
+
+
+def test_auto_follows_the_reader_that_the_stack_has(command: Command, table: str) -> None:
+    command.ok("deploy", table, "--read-mode", "native", "--yes")
+    command.ok("deploy", table, "--auto", "--yes")
+    found = parameters(command, table)
+    assert (found["ReadMode"], found["MaxConsumedReadThroughput"]) == ("native", "0.25")
+
+
+def test_without_auto_nothing_is_chosen(command: Command, table: str) -> None:
+    command.ok("deploy", table, "--yes")
+    assert parameters(command, table)["NumberOfWorkers"] == "10"

@@ -1,0 +1,105 @@
+"""Other ways to a table's data: each with its own bill, the cheapest that can be had."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from math import isfinite
+
+import pytest
+from hypothesis import given
+from test_plan import EVENTS, GB, ORDERS, PRICES, TABLES
+
+from dynoexport import alternatives as ways
+from dynoexport.alternatives import Alternative
+from dynoexport.model import OutputFormat, ReadMode
+from dynoexport.plan import Cost
+from dynoexport.sizing import Wishes, recommend
+from dynoexport.table_facts import TableFacts
+
+DAY = 30.4375
+
+
+def found(table: TableFacts, **wishes: object) -> dict[str, Alternative]:
+    listed = ways.alternatives(table, Wishes(**wishes), PRICES)  # type: ignore[arg-type]
+    return {each.name.partition(", ")[2] or each.name: each for each in listed}
+
+
+def bill(each: Alternative) -> dict[str, float]:
+    return {cost.label: cost.dollars for cost in each.costs}
+
+
+def test_our_readers_cost_what_their_plans_say() -> None:
+    for reader in ReadMode:
+        plan = recommend(ORDERS, Wishes(read_mode=reader), PRICES).estimate
+        other = found(ORDERS)[reader.value]
+        assert (other.run_dollars, other.month_dollars) == (plan.run_dollars, plan.month_dollars)
+        assert other.seconds == plan.run_seconds
+
+
+def test_a_full_export_is_paid_by_size_and_recovery_by_the_month() -> None:
+    off, on = replace(ORDERS, recovery=False), replace(ORDERS, recovery=True)
+    assert bill(found(off)["full"])["export"] == pytest.approx(50 * 0.1)
+    assert bill(found(off)["full"])["recovery"] == pytest.approx(50 * 0.2)
+    assert "recovery" not in bill(found(on)["full"])
+
+
+def test_increments_are_paid_by_what_changes() -> None:
+    assert bill(found(ORDERS)["incremental"])["changes"] == pytest.approx(0.5 * 0.1)
+    written = replace(ORDERS, written=3.0 * GB)
+    assert bill(found(written)["incremental"])["changes"] == pytest.approx(3 * 0.1)
+    assert found(ORDERS)["incremental"].once_dollars == pytest.approx(50 * 0.1)
+
+
+def test_an_increment_is_of_a_day_at_most() -> None:
+    weekly = found(ORDERS, runs_a_month=DAY / 7)["incremental"]
+    assert weekly.runs_a_month == DAY
+    hourly = found(ORDERS, runs_a_month=DAY * 24)["incremental"]
+    assert bill(hourly)["changes"] == pytest.approx(0.5 * 0.1 / 24)
+
+
+def test_zero_etl_is_told_as_a_lower_bound() -> None:
+    assert [name for name, each in found(ORDERS).items() if each.at_least] == [
+        "zero-ETL integration"
+    ]
+
+
+def test_the_first_design_idles_nine_of_ten_dpu() -> None:
+    """One split, one slot; ten DPU are billed all the while."""
+    old = found(ORDERS)["2019"]
+    seconds = 50 * GB / 8_192 / (6_300_000 / 4 / 8_192)
+    assert bill(old)["spark"] == pytest.approx(10 * seconds / 3_600 * 0.44)
+
+
+def test_the_first_design_was_billed_ten_minutes_at_least() -> None:
+    old = found(TableFacts(name="A", bytes=1, provisioned_reads=5))["2019"]
+    assert bill(old)["spark"] == pytest.approx(10 / 6 * 0.44)
+
+
+def test_what_is_gone_is_never_the_cheapest() -> None:
+    free = Alternative(name="free", gives="", costs=(), runs_a_month=1, gone="it is gone")
+    paid = Alternative(name="paid", gives="", costs=(Cost("a", "b", 1, "c", 1),), runs_a_month=1)
+    assert ways.cheapest((free, paid)) is paid
+
+
+def test_the_assumptions_are_those_that_matter() -> None:
+    def told(table: TableFacts, **wishes: object) -> str:
+        wished = Wishes(**wishes)  # type: ignore[arg-type]
+        return " ".join(ways.assumptions(recommend(table, wished, PRICES).estimate))
+
+    assert "autoscaling" in told(ORDERS)
+    assert "autoscaling" not in told(EVENTS)
+    assert "all snapshots are kept" in told(EVENTS)
+    assert "all snapshots are kept" not in told(EVENTS, retention_days=9)
+    assert "1% of the table changes" not in told(replace(EVENTS, written=5.0))
+    assert "csv has 0.85" in told(EVENTS, format=OutputFormat.CSV)
+    assert "DynamoDB exports 250 MB a second" in told(EVENTS, read_mode=ReadMode.EXPORT)
+
+
+@given(TABLES)
+def test_every_way_has_a_finite_price(table: TableFacts) -> None:
+    listed = ways.alternatives(table, Wishes(), PRICES)
+    assert len({each.name for each in listed}) == 7
+    for each in listed:
+        for value in (each.run_dollars, each.month_dollars, each.once_dollars, each.seconds or 0):
+            assert isfinite(value)
+            assert value >= 0

@@ -1,0 +1,205 @@
+"""``dynoexport plan --describe``: tables that somebody has described, without AWS."""
+
+from __future__ import annotations
+
+import doctest
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import CliRunner, Result
+
+from dynoexport import plan_text, prices
+from dynoexport.cli import main
+
+EXAMPLES = Path(__file__).parents[2] / "docs" / "examples"
+EVENTS, ORDERS = EXAMPLES / "events.json", EXAMPLES / "orders.json"
+BARE = '{"TableName": "Bare"}'
+
+
+@pytest.fixture(autouse=True)
+def _no_aws(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Neither region nor credentials, and nobody to ask."""
+    for name in ("AWS_REGION", "AWS_DEFAULT_REGION", "AWS_PROFILE", "AWS_ACCESS_KEY_ID"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:9")
+
+
+def plan(*words: str, stdin: str | None = None) -> Result:
+    return CliRunner().invoke(main, ["plan", *words], input=stdin, catch_exceptions=False)
+
+
+def planned(*words: str, stdin: str | None = None) -> list[dict[str, Any]]:
+    done = plan(*words, "--output", "json", stdin=stdin)
+    assert done.exit_code == 0, done.output
+    found: list[dict[str, Any]] = json.loads(done.stdout)
+    return found
+
+
+def refused(*words: str, stdin: str | None = None, code: int = 1) -> str:
+    """What is told in the first line; nothing else is done."""
+    done = plan(*words, stdin=stdin)
+    assert (done.exit_code, done.stdout) == (code, ""), done.output
+    return done.stderr.splitlines()[0]
+
+
+# --- what is described ----------------------------------------------------------------------------
+def test_answers_may_follow_each_other_on_stdin() -> None:
+    told = planned("--describe", "-", stdin=f"{EVENTS.read_text()}\n{ORDERS.read_text()} {BARE}")
+    assert [each["table"] for each in told] == ["Events", "Orders", "Bare"]
+
+
+def test_answers_may_stand_in_a_list() -> None:
+    told = planned("--describe", "-", stdin=f"[{EVENTS.read_text()}, {BARE}]")
+    assert [each["table"] for each in told] == ["Events", "Bare"]
+
+
+def test_some_of_the_described_tables_may_be_wanted() -> None:
+    both = f"{EVENTS.read_text()}{ORDERS.read_text()}"
+    assert [each["table"] for each in planned("Orders", "--describe", "-", stdin=both)] == [
+        "Orders"
+    ]
+    line = refused("Users", "--describe", "-", stdin=both)
+    assert line == "Error: Users is not described"
+
+
+@pytest.mark.parametrize(
+    ("text", "why"),
+    [
+        ("", "nothing is described"),
+        ("[]", "nothing is described"),
+        ("{", "the description is not JSON: Expecting property name"),
+        (BARE + "x", "the description is not JSON: Expecting value"),
+        ("[" * 100_000, "the description is not JSON: "),
+        ("\x00\ufffd", "the description is not JSON: Expecting value"),
+        ("3", "this is no answer of DescribeTable: it is no JSON object"),
+        ("[[]]", "this is no answer of DescribeTable: it is no JSON object"),
+        ('{"TableNames": ["A"]}', "this is no answer of DescribeTable: TableName is missing"),
+    ],
+)
+def test_what_is_no_description_is_refused_in_a_line(text: str, why: str) -> None:
+    assert refused("--describe", "-", stdin=text).startswith(f"Error: {why}")
+
+
+def test_no_table_at_all_is_wrong_usage() -> None:
+    assert plan().exit_code == 2
+
+
+def test_what_a_name_holds_reaches_no_terminal() -> None:
+    done = plan("--describe", "-", stdin='{"TableName": "\\u001b[31mred"}')
+    assert "\x1b" not in done.output
+
+
+# --- where ----------------------------------------------------------------------------------------
+def test_a_region_without_prices_is_told_once() -> None:
+    arn = '"TableArn": "arn:aws:dynamodb:mars-north-1:1:table/A"'
+    text = f'{{"TableName": "A", {arn}}}{{"TableName": "B", {arn}}}'
+    done = plan("--describe", "-", stdin=text)
+    assert done.exit_code == 0
+    assert done.stderr.splitlines() == [
+        "Warning: no prices of mars-north-1 are known, those of us-east-1 are taken"
+    ]
+
+
+@pytest.mark.parametrize("words", [("--region", "mars-1"), ()])
+def test_the_region_is_the_answers_own_before_any_other(words: tuple[str, ...]) -> None:
+    given = words[1] if words else "us-east-1"
+    assert planned("--describe", str(EVENTS), *words)[0]["region"] == "us-east-1"
+    assert planned("--describe", "-", *words, stdin=BARE)[0]["region"] == given
+
+
+def test_prices_of_ones_own_count(tmp_path: Path) -> None:
+    shipped = json.loads(Path(prices.__file__).with_name("prices.json").read_text(encoding="utf-8"))
+    shipped["date"] = "2026-11-22"
+    shipped["regions"]["us-east-1"]["million_read_requests"] = 1.25
+    file = tmp_path / "own.json"
+    file.write_text(json.dumps(shipped), encoding="utf-8")
+    (told,) = planned("--describe", str(EVENTS), "--prices", str(file))
+    reads = next(each for each in told["costs"] if each["formula"] == "reads")
+    assert (told["prices_date"], reads["price_usd"]) == ("2026-11-22", 1.25)
+    assert reads["usd"] == pytest.approx(268.435456 * 1.25)
+
+
+def test_wrong_prices_are_refused_in_a_line(tmp_path: Path) -> None:
+    file = tmp_path / "own.json"
+    file.write_text("{}", encoding="utf-8")
+    line = refused("--describe", str(EVENTS), "--prices", str(file))
+    assert (
+        line
+        == f"Error: the prices in {file} are refused: date is None, not a day such as '2026-11-01'"
+    )
+
+
+# --- what is asked for ----------------------------------------------------------------------------
+@pytest.mark.parametrize(
+    ("every", "cron", "runs"),
+    [
+        ("hour", "cron(0 * * * ? *)", 730.5),
+        ("day", "cron(0 10 * * ? *)", 30.4375),
+        ("week", "cron(0 10 ? * 1 *)", 4.3482),
+        ("cron(30 2 ? * 2-6 *)", "cron(30 2 ? * 2-6 *)", pytest.approx(21.74, abs=0.05)),
+    ],
+)
+def test_a_month_has_the_runs_of_the_schedule(every: str, cron: str, runs: float) -> None:
+    (told,) = planned("--describe", str(EVENTS), "--every", every)
+    assert (told["schedule"], told["runs_a_month"]) == (cron, runs)
+
+
+def test_settings_are_those_of_the_stack() -> None:
+    words = ("--read-mode", "native", "--format", "orc", "--set", "NumberOfWorkers=3")
+    (told,) = planned("--describe", str(ORDERS), *words, "--set", "GlueVersion=6.0")
+    assert (told["read_mode"], told["format"], told["glue_version"]) == ("native", "orc", "6.0")
+    chosen = {each["setting"]: each["value"] for each in told["choices"]}
+    assert chosen["NumberOfWorkers"] == "3"
+    assert told["costs"][0]["price_usd"] == 0.308
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "line"),
+    [
+        (("--every", "decade"), 2, "Error: 'decade' is not a Glue schedule"),
+        (("--every", "cron(* * * * ? *)"), 2, "Error: 'cron(* * * * ? *)' fires every 1 minutes"),
+        (("--target-duration", "soon"), 2, "Error: 'soon' is not a duration"),
+        (("--set", "Workers=3"), 2, "Error: there is no parameter Workers"),
+        (("--set", "MaxRetries=3"), 2, "Error: a plan does not depend on MaxRetries"),
+        (("--set", "NumberOfWorkers=1"), 2, "Error: NumberOfWorkers is '1'"),
+        (
+            ("--set", "MaxConsumedReadThroughput=0.05"),
+            2,
+            "Error: MaxConsumedReadThroughput is 0.05",
+        ),
+    ],
+)
+def test_what_cannot_be_asked_for_is_refused(words: tuple[str, ...], code: int, line: str) -> None:
+    assert refused("--describe", str(EVENTS), *words, code=code) == line
+
+
+def test_what_no_job_does_is_shown_and_is_a_failure() -> None:
+    done = plan("--describe", str(EVENTS), "--max-cost", "2")
+    assert done.exit_code == 1
+    assert "not met: no run costs as little as $2.00" in done.stdout
+    assert done.stderr.startswith("Error: Events: no run costs as little as $2.00")
+
+
+# --- for people -----------------------------------------------------------------------------------
+@pytest.mark.parametrize("words", [(), ("--read-mode", "native"), ("--read-mode", "export")])
+@pytest.mark.parametrize("file", [EVENTS, ORDERS])
+def test_a_plan_fits_80_columns(file: Path, words: tuple[str, ...]) -> None:
+    lines = plan("--describe", str(file), *words).stdout.splitlines()
+    assert max(map(len, lines)) <= 80
+    assert all(line == line.rstrip() for line in lines)
+
+
+def test_the_summary_adds_up() -> None:
+    both = f"{EVENTS.read_text()}{ORDERS.read_text()}"
+    *_, whole = plan("--describe", "-", stdin=both).stdout.splitlines()
+    told = planned("--describe", "-", stdin=both)
+    assert whole.split()[:2] == ["all", "2.0"]
+    for key in ("run_usd", "month_usd"):
+        assert plan_text.dollars(sum(each[key] for each in told)) in whole
+
+
+def test_figures_are_written_as_documented() -> None:
+    found = doctest.testmod(plan_text)
+    assert (found.failed, found.attempted) == (0, 3)

@@ -1,0 +1,314 @@
+"""The formulas: what the job script does, worked out by hand, and what must always hold."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from math import isfinite
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from job_scripts import EXPORT
+
+from dynoexport import limits, plan, prices
+from dynoexport.model import GlueVersion, OutputFormat, ReadMode, WorkerType
+from dynoexport.plan import Job, estimate, reading_of
+from dynoexport.table_facts import Consumption, TableFacts
+
+PRICES = prices.of_region("us-east-1")
+MB, GB, TB = 1024**2, 1024**3, 1024**4
+EVENTS = TableFacts(name="Events", bytes=2 * TB, items=10**9, warm_reads=60_000)
+ORDERS = TableFacts(name="Orders", bytes=50 * GB, items=10**7, provisioned_reads=2_000)
+
+
+# --- the same as in the job -----------------------------------------------------------------------
+def test_the_jobs_own_figures_are_used() -> None:
+    assert (
+        plan.SEGMENT_UNITS,
+        plan.SEGMENT_BYTES,
+        plan.PAGE_BYTES,
+        plan.PIECE_BYTES,
+        plan.PART_BYTES,
+        plan.TAIL,
+        plan.HOT,
+        plan.STREAMS,
+        plan.DYNAMODB_JSON,
+    ) == (
+        EXPORT.SEGMENT_UNITS,
+        EXPORT.SEGMENT_BYTES,
+        EXPORT.PAGE_BYTES,
+        EXPORT.PIECE_BYTES,
+        EXPORT.PART_BYTES,
+        EXPORT.TAIL,
+        EXPORT.HOT,
+        EXPORT.STREAMS,
+        EXPORT.DYNAMODB_JSON,
+    )
+    limit = EXPORT.Limit
+    assert (plan.LIMIT_PACE, plan.LIMIT_START, plan.LIMIT_RISE, plan.LIMIT_FLOOR) == (
+        limit.PACE,
+        limit.START,
+        limit.RISE,
+        limit.FLOOR,
+    )
+    of_job = {OutputFormat(fmt): part for fmt, part in EXPORT.BYTES_PER_JSON_BYTE.items()}
+    assert of_job == plan.BYTES_PER_JSON_BYTE
+    assert (limits.GLUE_SLOTS, limits.GLUE_2_SLOTS) == (EXPORT.SLOTS, EXPORT.SLOTS_OF_GLUE_2)
+    assert limits.DYNAMODB_TABLE_READ_UNITS == EXPORT.ON_DEMAND_UNITS
+    assert limits.DYNAMODB_READ_UNIT_BYTES == EXPORT.UNIT_BYTES
+    assert limits.DYNAMODB_READ_PERCENT_MIN == EXPORT.READ_PERCENT_MIN
+    assert limits.NATIVE_READ_PERCENT_MIN == EXPORT.NATIVE_PERCENT_MIN
+
+
+@given(
+    st.integers(min_value=0, max_value=10**15),
+    st.floats(min_value=0.001, max_value=1e6),
+    st.integers(min_value=1, max_value=9_536),
+)
+def test_segments_are_the_jobs(table_bytes: int, rate: float, tasks: int) -> None:
+    assert plan.segments_for(table_bytes, rate, tasks) == EXPORT.segments_for(
+        table_bytes, rate, tasks
+    )
+
+
+@pytest.mark.parametrize("version", ["2.0", "5.1"])
+@pytest.mark.parametrize("kind", ["G.1X", "G.2X"])
+def test_splits_are_the_jobs(kind: str, version: str) -> None:
+    job = Job(worker_type=WorkerType(kind), workers=7, glue_version=GlueVersion(version))
+    assert reading_of(ORDERS, job).segments == EXPORT.splits_for(kind, 7, version)
+
+
+@pytest.mark.parametrize("fmt", OutputFormat)
+def test_files_are_the_jobs(fmt: OutputFormat) -> None:
+    assert plan.files_of(ORDERS, fmt) == EXPORT.files_for(ORDERS.bytes, fmt.value)
+
+
+# --- units ----------------------------------------------------------------------------------------
+@pytest.mark.parametrize(
+    ("table_bytes", "segments", "units"),
+    [(1, 1, 0.5), (4_096, 1, 0.5), (4_097, 1, 1.0), (8_192, 1, 1.0), (GB, 1, 131_072), (0, 36, 18)],
+)
+def test_half_a_unit_reads_4_kb_and_an_empty_segment_costs_as_much(
+    table_bytes: int, segments: int, units: float
+) -> None:
+    assert plan.units_for(table_bytes, segments) == units
+
+
+def test_the_connector_reads_the_table_once() -> None:
+    """The job does not call toDF(), which would read it a second time."""
+    by_connector = reading_of(EVENTS, Job(read_mode=ReadMode.CONNECTOR)).units
+    assert (
+        by_connector == reading_of(EVENTS, Job(read_mode=ReadMode.NATIVE)).units == 2 * TB / 8_192
+    )
+
+
+# --- the rate -------------------------------------------------------------------------------------
+def bound(table: TableFacts, **job: object) -> tuple[str, float]:
+    found = reading_of(table, Job(**job)).bound  # type: ignore[arg-type]
+    return found.name, found.rate
+
+
+NATIVE = {"read_mode": ReadMode.NATIVE}
+
+
+def test_the_percentage_bounds_where_all_else_gives_more() -> None:
+    assert bound(ORDERS, workers=10, read_percent=0.25) == ("limit", 500)
+    assert bound(ORDERS, workers=10, read_percent=0.25, **NATIVE) == ("limit", 495)
+
+
+def test_the_connector_takes_its_percentage_of_the_default_quota() -> None:
+    assert reading_of(EVENTS, Job(read_percent=0.5)).allowed == 20_000
+    assert reading_of(EVENTS, Job(read_percent=0.5, **NATIVE)).allowed == 30_000  # type: ignore[arg-type]
+
+
+def test_what_others_consume_is_not_there() -> None:
+    busy = replace(ORDERS, consumed=Consumption(mean=1_900, peak=1_990, days=14))
+    assert bound(busy, workers=10, read_percent=0.25) == ("table", 100)
+    busier = replace(ORDERS, consumed=Consumption(mean=2_500, peak=3_000, days=14))
+    assert bound(busier, workers=10, read_percent=0.25) == ("table", 100)
+
+
+def test_a_partition_gives_3000() -> None:
+    small = TableFacts(name="A", bytes=GB, quota=400_000)
+    assert bound(small, workers=299, read_percent=1.0) == ("partitions", 12_000)
+
+
+def test_a_segment_gives_300() -> None:
+    assert bound(ORDERS, workers=10, splits=1, read_percent=1.0)[0] == "workers"
+    assert bound(ORDERS, workers=10, splits=2, read_percent=1.0, **NATIVE) == ("segments", 600)
+
+
+def test_a_slot_reads_no_more_than_it_can() -> None:
+    """6.3 MB a second for the four slots of a G.1X executor."""
+    name, rate = bound(EVENTS, workers=2, read_percent=1.0)
+    assert (name, rate) == ("workers", pytest.approx(6_300_000 / 8_192))
+
+
+def test_splits_are_read_in_rounds() -> None:
+    """Of nine splits on four slots, three rounds: as if three were read at once."""
+    assert reading_of(ORDERS, Job(workers=2, splits=9)).parallel == 3
+
+
+# --- times ----------------------------------------------------------------------------------------
+def test_the_limit_rises_as_the_jobs_limit_does() -> None:
+    """A whole scan lent by the job's own Limit, unit by unit, takes as long as the formula says."""
+    for units in (30.0, 400.0, 5_000.0):
+        limit, now = EXPORT.Limit(100.0, 0.0), 0.0
+        for _ in range(round(units)):
+            now += limit.lend(1.0, now)
+        formula = plan.ramped_seconds(units, 100 * plan.LIMIT_PACE, 1e9)
+        assert now == pytest.approx(formula, rel=0.05, abs=0.2)
+
+
+def test_after_nine_seconds_all_is_read_at_the_full_rate() -> None:
+    assert plan.ramped_seconds(495, 100, 1e9) == pytest.approx(9)
+    assert plan.ramped_seconds(995, 100, 1e9) == pytest.approx(14)
+    assert plan.ramped_seconds(995, 100, 50) == pytest.approx(4 + (995 - 120) / 50)
+
+
+def test_a_table_of_one_file_is_written_by_one_slot() -> None:
+    small = TableFacts(name="A", bytes=100 * MB)
+    assert plan.writing_seconds(small, Job(workers=10)) == pytest.approx(100 * MB / 1_750_000)
+
+
+def test_xml_has_no_view_to_publish() -> None:
+    run = estimate(ORDERS, Job(format=OutputFormat.XML), PRICES)
+    assert run.run_seconds - run.job_seconds == plan.CRAWL_SECONDS
+    assert not {"shell", "query"} & {each.label for each in run.costs}
+
+
+def test_an_empty_table_is_a_run_all_the_same() -> None:
+    run = estimate(TableFacts(name="Empty"), Job(workers=2), PRICES)
+    assert (run.files, run.output_bytes, run.writing_seconds) == (0, 0, 0)
+    assert run.job_seconds == pytest.approx(60, abs=1)
+    assert run.run_dollars == pytest.approx(0.162, abs=0.001)
+
+
+# --- costs ----------------------------------------------------------------------------------------
+def lines(table: TableFacts, **job: object) -> dict[str, plan.Cost]:
+    return {each.label: each for each in estimate(table, Job(**job), PRICES).costs}  # type: ignore[arg-type]
+
+
+def test_provisioned_reads_are_paid_for_already() -> None:
+    assert lines(ORDERS)["reads"].dollars == 0
+    assert lines(EVENTS)["reads"].dollars == pytest.approx(268.435456 * 0.125)
+
+
+def test_infrequent_access_has_its_own_price() -> None:
+    rare = replace(EVENTS, infrequent_access=True)
+    assert lines(rare)["reads"].dollars == pytest.approx(268.435456 * 0.155)
+
+
+def test_glue_6_has_its_own_price() -> None:
+    assert lines(ORDERS, glue_version=GlueVersion.V6_0)["spark"].price == 0.308
+    assert lines(ORDERS, glue_version=GlueVersion.V5_1)["spark"].price == 0.44
+
+
+def test_a_short_job_is_billed_its_minimum() -> None:
+    """If a start ever takes less than that."""
+    longest = replace(
+        PRICES, minimum_seconds={"glueetl": 7_200, "pythonshell": 3_600, "crawler": 1}
+    )
+    found = {
+        each.label: each for each in estimate(TableFacts(name="A"), Job(workers=3), longest).costs
+    }
+    assert found["spark"].quantity == 3 * 2
+    assert found["shell"].quantity == limits.GLUE_SHELL_DPU
+    assert found["crawl"].quantity == pytest.approx(2 * plan.CRAWL_SECONDS / 3_600)
+
+
+def test_recovery_is_a_cost_of_the_export_that_needs_it() -> None:
+    export = {"read_mode": ReadMode.EXPORT}
+    off, on = replace(ORDERS, recovery=False), replace(ORDERS, recovery=True)
+    assert lines(off, **export)["recovery"].dollars == pytest.approx(50 * 0.2)
+    assert lines(ORDERS, **export)["recovery"].dollars == pytest.approx(50 * 0.2)
+    assert "recovery" not in lines(on, **export)
+    assert "recovery" not in lines(off)
+    assert lines(on, **export)["export"].dollars == pytest.approx(50 * 0.1)
+
+
+@pytest.mark.parametrize(
+    ("days", "runs", "kept"), [(30, 30.4375, 30), (90, 4.0, 11.83), (7, 1.0, 1), (0, 100.0, 100)]
+)
+def test_snapshots_are_kept_for_their_retention(days: int, runs: float, kept: float) -> None:
+    found = plan.snapshots_kept(Job(retention_days=days), runs)
+    assert found == pytest.approx(kept, abs=0.01)
+
+
+def test_a_month_has_its_runs_and_its_storage_but_no_queries() -> None:
+    run = estimate(EVENTS, Job(), PRICES, runs_a_month=10)
+    stored = next(each.dollars for each in run.costs if each.label == "storage")
+    assert run.month_dollars == pytest.approx(10 * run.run_dollars + stored)
+
+
+def test_a_query_is_of_ten_megabytes_at_least() -> None:
+    assert lines(TableFacts(name="A", bytes=1))["query"].dollars == pytest.approx(10e6 / TB * 5)
+
+
+# --- what must always hold ------------------------------------------------------------------------
+SIZES = st.sampled_from([1, 100, 4_096, MB, 37 * MB, GB, 700 * GB, 3 * TB, 100 * TB])
+RATES = st.sampled_from([0.0, 1.0, 5.0, 400.0, 3_000.0, 40_000.0, 1_000_000.0])
+TABLES = st.builds(
+    TableFacts,
+    name=st.just("T"),
+    bytes=st.just(0) | SIZES | st.integers(min_value=0, max_value=10**14),
+    items=st.integers(min_value=0, max_value=10**11),
+    provisioned_reads=RATES,
+    maximum_reads=RATES,
+    warm_reads=RATES,
+    recovery=st.none() | st.booleans(),
+    consumed=st.none() | st.builds(Consumption, st.floats(0, 1e6), st.floats(0, 1e6), st.just(14)),
+)
+JOBS = st.builds(
+    Job,
+    read_mode=st.sampled_from(ReadMode),
+    format=st.sampled_from(OutputFormat),
+    glue_version=st.sampled_from(GlueVersion),
+    worker_type=st.sampled_from([WorkerType.G_1X, WorkerType.G_2X]),
+    workers=st.integers(2, 299),
+    splits=st.sampled_from([0, 0, 1, 7, 40, 1_000_000]),
+    read_percent=st.floats(0.1, 1.0),
+    retention_days=st.sampled_from([0, 1, 30, 36_500]),
+)
+
+
+@given(TABLES, JOBS)
+def test_every_figure_is_finite_and_none_is_negative(table: TableFacts, job: Job) -> None:
+    run = estimate(table, job, PRICES)
+    told = [
+        run.run_seconds,
+        run.writing_seconds,
+        run.dpu_seconds,
+        run.run_dollars,
+        run.month_dollars,
+    ]
+    told += [run.reading.units, run.reading.seconds, *(each.dollars for each in run.costs)]
+    assert all(isfinite(each) and each >= 0 for each in told)
+    assert run.run_seconds > run.job_seconds >= plan.START_SECONDS
+
+
+def has_a_page_for_each_split(table: TableFacts) -> bool:
+    """Empty splits cost half a unit each, which a table of a few units a second feels."""
+    return table.bytes >= 299 * 8 * MB
+
+
+@given(TABLES.filter(has_a_page_for_each_split), JOBS, st.integers(2, 299))
+def test_more_workers_are_never_slower(table: TableFacts, job: Job, workers: int) -> None:
+    few, many = sorted((job.workers, workers))
+    slow = estimate(table, replace(job, workers=few), PRICES).run_seconds
+    fast = estimate(table, replace(job, workers=many), PRICES).run_seconds
+    assert fast <= slow * (1 + 1e-9)
+
+
+@given(TABLES, JOBS, st.floats(0.1, 1.0))
+def test_a_higher_percentage_is_never_slower(table: TableFacts, job: Job, percent: float) -> None:
+    low, high = sorted((job.read_percent, percent))
+    slow = reading_of(table, replace(job, read_percent=low)).seconds
+    fast = reading_of(table, replace(job, read_percent=high)).seconds
+    assert fast <= slow * (1 + 1e-9)
+
+
+@given(TABLES, JOBS)
+def test_a_larger_table_costs_more(table: TableFacts, job: Job) -> None:
+    larger = replace(table, bytes=table.bytes * 2 + 10 * MB)
+    assert estimate(larger, job, PRICES).run_dollars >= estimate(table, job, PRICES).run_dollars

@@ -1,0 +1,203 @@
+"""The job that is recommended: small for small tables, no more than is used, what was asked for."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from test_plan import EVENTS, GB, MB, ORDERS, PRICES, TABLES
+
+from dynoexport import limits, plan, settings
+from dynoexport.model import GlueVersion, OutputFormat, ReadMode, WorkerType
+from dynoexport.sizing import Recommendation, Wishes, recommend, timeout_minutes
+from dynoexport.stacks import parameters as forms
+from dynoexport.stacks.check import check_parameters
+from dynoexport.table_facts import Consumption, TableFacts
+
+SMALL = TableFacts(name="Small", bytes=30 * MB, items=500)
+AUTO = {
+    settings.WORKER_TYPE,
+    settings.NUMBER_OF_WORKERS,
+    settings.SPLITS,
+    settings.MAX_READ,
+    settings.TIMEOUT_MINUTES,
+}
+
+
+def sized(table: TableFacts, **wishes: object) -> Recommendation:
+    return recommend(table, Wishes(**wishes), PRICES)  # type: ignore[arg-type]
+
+
+def reason(found: Recommendation, setting: str) -> str:
+    return next(each.reason for each in found.choices if each.setting == setting)
+
+
+# --- without wishes -------------------------------------------------------------------------------
+@pytest.mark.parametrize("reader", ReadMode)
+@pytest.mark.parametrize("table", [TableFacts(name="Empty"), SMALL, TableFacts(name="A", bytes=1)])
+def test_a_small_table_gets_the_smallest_job(table: TableFacts, reader: ReadMode) -> None:
+    job = sized(table, read_mode=reader).estimate.job
+    assert (job.worker_type, job.workers) == (WorkerType.G_1X, 2)
+
+
+@pytest.mark.parametrize("reader", [ReadMode.CONNECTOR, ReadMode.NATIVE])
+def test_workers_saturate_what_may_be_read_and_no_more(reader: ReadMode) -> None:
+    found = sized(EVENTS, read_mode=reader).estimate
+    most = plan.reading_of(EVENTS, replace(found.job, workers=299)).seconds
+    assert found.reading.seconds <= 1.02 * most
+    fewer = replace(found.job, workers=found.job.workers - 1)
+    assert plan.reading_of(EVENTS, fewer).seconds > 1.02 * most
+
+
+def test_an_export_is_written_while_it_is_waited_for() -> None:
+    found = sized(EVENTS, read_mode=ReadMode.EXPORT).estimate
+    assert found.writing_seconds <= found.reading.seconds
+    fewer = replace(found.job, workers=found.job.workers - 1)
+    assert plan.writing_seconds(EVENTS, fewer) > found.reading.seconds
+
+
+def test_larger_workers_come_where_299_small_ones_are_not_enough() -> None:
+    huge = TableFacts(name="A", bytes=400_000 * GB, warm_reads=4_000_000)
+    found = sized(huge, read_mode=ReadMode.NATIVE)
+    assert found.estimate.job.worker_type is WorkerType.G_2X
+    assert reason(found, "WorkerType") == "299 workers of a smaller type are not enough"
+    old = sized(huge, read_mode=ReadMode.NATIVE, glue_version=GlueVersion.V2_0, read_percent=1.0)
+    assert old.estimate.job.worker_type in {WorkerType.G_1X, WorkerType.G_2X}
+
+
+def test_a_quarter_is_of_what_the_table_has() -> None:
+    """Which is not what Glue's connector takes its percentage of."""
+    assert sized(EVENTS).parameters["MaxConsumedReadThroughput"] == "0.375"
+    assert (
+        sized(EVENTS, read_mode=ReadMode.NATIVE).parameters["MaxConsumedReadThroughput"] == "0.25"
+    )
+    cold = replace(EVENTS, warm_reads=12_000.0)
+    assert sized(cold).parameters["MaxConsumedReadThroughput"] == "0.1"
+
+
+def test_others_keep_what_they_need_in_their_busiest_hour() -> None:
+    busy = replace(ORDERS, consumed=Consumption(mean=900, peak=1_700, days=14))
+    found = sized(busy)
+    assert found.parameters["MaxConsumedReadThroughput"] == "0.15"
+    assert "of which others leave 300" in reason(found, "MaxConsumedReadThroughput")
+
+
+def test_the_connector_takes_a_tenth_at_least() -> None:
+    full = replace(ORDERS, consumed=Consumption(mean=1_999, peak=2_400, days=14))
+    assert sized(full).parameters["MaxConsumedReadThroughput"] == "0.1"
+
+
+@pytest.mark.parametrize(
+    ("seconds", "minutes"),
+    [(1, 30), (900, 30), (901, 45), (3_600, 120), (33_663, 1_125), (1e9, 10_080)],
+)
+def test_a_timeout_is_twice_the_time(seconds: float, minutes: int) -> None:
+    assert timeout_minutes(seconds) == minutes
+
+
+# --- with wishes ----------------------------------------------------------------------------------
+def test_what_is_set_is_kept() -> None:
+    found = sized(EVENTS, worker_type=WorkerType.G_4X, workers=7, splits=1_234, read_percent=0.2)
+    assert {**found.parameters, "TimeoutMinutes": ""} == {
+        "WorkerType": "G.4X",
+        "NumberOfWorkers": "7",
+        "Splits": "1234",
+        "MaxConsumedReadThroughput": "0.2",
+        "TimeoutMinutes": "",
+    }
+    assert [each.reason.startswith("as asked") for each in found.choices] == [True] * 4 + [False]
+
+
+def test_a_target_is_reached_by_workers_before_the_table_is_read_harder() -> None:
+    found = sized(EVENTS, target_seconds=6 * 3_600)
+    assert found.estimate.run_seconds <= 6 * 3_600
+    assert found.unmet == ()
+    assert found.parameters["MaxConsumedReadThroughput"] == "0.375"
+    fewer = replace(found.estimate.job, workers=found.estimate.job.workers - 1)
+    assert plan.estimate(EVENTS, fewer, PRICES).run_seconds > 6 * 3_600
+
+
+def test_a_target_raises_the_percentage_where_workers_do_not_help() -> None:
+    found = sized(ORDERS, target_seconds=2 * 3_600)
+    assert found.estimate.run_seconds <= 2 * 3_600
+    assert 0.25 < float(found.parameters["MaxConsumedReadThroughput"]) < 1
+
+
+def test_where_it_is_known_what_others_need_the_cheapest_way_is_taken() -> None:
+    quiet = replace(EVENTS, consumed=Consumption(mean=10, peak=20, days=14))
+    blind, knowing = sized(EVENTS, target_seconds=20_000), sized(quiet, target_seconds=20_000)
+    assert knowing.estimate.run_dollars < blind.estimate.run_dollars
+    assert knowing.estimate.job.read_percent > blind.estimate.job.read_percent
+
+
+def test_a_target_leaves_others_what_they_need() -> None:
+    busy = replace(ORDERS, consumed=Consumption(mean=900, peak=1_400, days=14))
+    found = sized(busy, target_seconds=60)
+    assert float(found.parameters["MaxConsumedReadThroughput"]) <= 0.3
+    (sentence,) = found.unmet
+    assert "bound by the read percentage" in sentence
+
+
+def test_a_target_that_nothing_reaches_is_told() -> None:
+    (sentence,) = sized(SMALL, target_seconds=30).unmet
+    assert sentence.startswith("no job is done in a minute: the best takes 3 minutes")
+
+
+def test_a_price_takes_workers_away() -> None:
+    dear = sized(EVENTS, target_seconds=6 * 3_600)
+    cheaper = sized(EVENTS, target_seconds=6 * 3_600, max_dollars=dear.estimate.run_dollars - 1)
+    assert cheaper.estimate.run_dollars <= dear.estimate.run_dollars - 1
+    assert cheaper.estimate.job.workers < dear.estimate.job.workers
+    (sentence,) = cheaper.unmet
+    assert sentence.startswith("no job is done in 360 minutes")
+
+
+def test_a_price_that_nothing_keeps_to_is_told_with_the_least() -> None:
+    found = sized(EVENTS, max_dollars=1)
+    (sentence,) = found.unmet
+    assert sentence.startswith("no run costs as little as $1.00: the cheapest costs $")
+    others = (
+        plan.estimate(EVENTS, replace(found.estimate.job, workers=each), PRICES).run_dollars
+        for each in range(2, found.estimate.job.workers)
+    )
+    assert all(found.estimate.run_dollars <= each for each in others)
+
+
+# --- what must always hold ------------------------------------------------------------------------
+WISHES = st.builds(
+    Wishes,
+    read_mode=st.sampled_from(ReadMode),
+    format=st.sampled_from(OutputFormat),
+    glue_version=st.sampled_from(GlueVersion),
+    read_percent=st.none() | st.floats(0.1, 1.0),
+    worker_type=st.none() | st.sampled_from([WorkerType.G_1X, WorkerType.G_2X]),
+    workers=st.none() | st.integers(2, 299),
+    splits=st.none() | st.integers(0, 1_000_000),
+    target_seconds=st.none() | st.floats(1, 1e6),
+    max_dollars=st.none() | st.floats(0, 1e4),
+)
+
+
+@given(TABLES, WISHES)
+def test_every_recommendation_is_one_that_deploy_takes(table: TableFacts, wishes: Wishes) -> None:
+    found = recommend(table, wishes, PRICES)
+    assert set(found.parameters) == AUTO
+    check_parameters(forms.table_groups(settings.DEFAULT_GLUE_VERSION), found.parameters)
+    assert all(each.reason and "\n" not in each.reason for each in found.choices)
+
+
+@given(TABLES, WISHES)
+def test_a_wish_is_fulfilled_or_told(table: TableFacts, wishes: Wishes) -> None:
+    found = recommend(table, wishes, PRICES)
+    late = wishes.target_seconds is not None and found.estimate.run_seconds > wishes.target_seconds
+    dear = wishes.max_dollars is not None and found.estimate.run_dollars > wishes.max_dollars
+    assert len(found.unmet) == late + dear
+
+
+@given(TABLES)
+def test_no_recommendation_is_slower_than_the_smallest_job(table: TableFacts) -> None:
+    found = recommend(table, Wishes(), PRICES).estimate
+    least = replace(found.job, worker_type=WorkerType.G_1X, workers=limits.GLUE_WORKERS_MIN)
+    assert found.reading.seconds <= max(60, plan.reading_of(table, least).seconds)
