@@ -76,7 +76,7 @@ def page(planned: Planned) -> list[str]:
 def _title(table: TableFacts, planned: Planned) -> Iterator[str]:
     mode = "on-demand" if table.on_demand else "provisioned"
     size = f"{display.size(table.bytes)}, {display.count(table.items, 'item')}"
-    yield display.printable(f"{table.name}: {size}, {mode}, {table.region or 'no region'}")
+    yield f"{table.name}: {size}, {mode}, {table.region}"
     job = planned.recommendation.estimate.job
     yield (
         f"as {job.format.value}, read by {job.read_mode.value}, Glue {job.glue_version.value}, "

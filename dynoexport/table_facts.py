@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -138,8 +139,10 @@ def facts_of(answer: object) -> TableFacts:
     if not isinstance(table, Mapping):
         raise _refused("it is no JSON object")
     name = table.get("TableName")
-    if not isinstance(name, str) or not name:
+    if name is None:
         raise _refused("TableName is missing")
+    if not isinstance(name, str) or not re.fullmatch(limits.DYNAMODB_TABLE_NAME_PATTERN, name):
+        raise _refused(f"TableName is {name!r}, which no table can have")
     given = _group(table, "ProvisionedThroughput")
     warm = _group(table, "WarmThroughput")
     return TableFacts(
@@ -169,8 +172,8 @@ def _recovery(answer: Mapping[str, Any]) -> bool | None:
 
 def _region(arn: object) -> str:
     """The region of an ARN; nothing if it is none."""
-    parts = arn.split(":") if isinstance(arn, str) else []
-    return parts[3] if len(parts) > 3 else ""  # noqa: PLR2004 - arn:partition:service:region
+    found = re.match(r"arn:[a-z-]+:dynamodb:([a-z0-9-]+):", arn) if isinstance(arn, str) else None
+    return found[1] if found else ""
 
 
 def _group(table: Mapping[str, Any], name: str) -> Mapping[str, Any]:

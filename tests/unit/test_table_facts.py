@@ -52,6 +52,11 @@ def test_what_is_missing_is_not_set() -> None:
     assert facts_of({"TableName": "Bare", "OnDemandThroughput": None}) == TableFacts(name="Bare")
 
 
+@pytest.mark.parametrize("arn", [None, 3, "", "arn:aws", "arn:aws:dynamodb:\x1b[31m:1:table/A"])
+def test_what_is_no_arn_tells_no_region(arn: object) -> None:
+    assert facts_of({"TableName": "Bare", "TableArn": arn}).region == ""
+
+
 def test_minus_one_is_no_maximum() -> None:
     """So DynamoDB says that it was taken away again."""
     table = {"TableName": "Free", "OnDemandThroughput": {"MaxReadRequestUnits": -1}}
@@ -132,14 +137,16 @@ def test_consumption_is_mean_and_peak() -> None:
         ([], "it is no JSON object"),
         ({"Table": 3}, "it is no JSON object"),
         ({}, "TableName is missing"),
-        ({"TableName": ""}, "TableName is missing"),
+        ({"TableName": ""}, "TableName is '', which no table can have"),
+        ({"TableName": 3}, "TableName is 3, which no table can have"),
+        ({"TableName": "\x1b[31mred"}, r"TableName is '\x1b[31mred', which no table can have"),
         (
-            {"TableName": "A", "TableSizeBytes": "7"},
+            {"TableName": "Abc", "TableSizeBytes": "7"},
             "TableSizeBytes is '7', not a number from 0 on",
         ),
-        ({"TableName": "A", "ItemCount": -3}, "ItemCount is -3, not a number from 0 on"),
-        ({"TableName": "A", "ItemCount": True}, "ItemCount is True, not a number from 0 on"),
-        ({"TableName": "A", "WarmThroughput": 4}, "WarmThroughput is no JSON object"),
+        ({"TableName": "Abc", "ItemCount": -3}, "ItemCount is -3, not a number from 0 on"),
+        ({"TableName": "Abc", "ItemCount": True}, "ItemCount is True, not a number from 0 on"),
+        ({"TableName": "Abc", "WarmThroughput": 4}, "WarmThroughput is no JSON object"),
     ],
 )
 def test_what_is_no_answer_is_refused_in_a_line(answer: object, why: str) -> None:
@@ -166,6 +173,6 @@ def test_any_json_is_a_table_or_refused(changed: dict[str, Any]) -> None:
 
 
 def test_a_number_beyond_all_tables_is_refused() -> None:
-    huge = json.loads('{"TableName": "A", "TableSizeBytes": 1' + "0" * 400 + "}")
+    huge = json.loads('{"TableName": "Abc", "TableSizeBytes": 1' + "0" * 400 + "}")
     with pytest.raises(DescriptionRefused):
         facts_of(huge)
