@@ -52,6 +52,8 @@ NATIVE_SLOT_BYTES = 5_000_000
 # in benchmarks/README.md, transform.py: 240 MB by two cores, in 16.5 s as pieces, 33.9 s as lines.
 PIECES_SLOT_BYTES = 3_600_000
 LINES_SLOT_BYTES = 1_750_000
+# The part of that in which the schema is settled. Both passes read the same and decode it.
+SETTLING = 0.5
 # DynamoDB's own export: AWS publishes no speed.
 EXPORT_START_SECONDS = 300
 EXPORT_BYTES = 250_000_000
@@ -233,13 +235,25 @@ def files_of(table: TableFacts, fmt: OutputFormat) -> int:
 
 
 def writing_seconds(table: TableFacts, job: Job) -> float:
-    """Settle the schema, convert, write: by as many tasks as there are files, or slots."""
+    """Two passes over what was read: settle the schema, then convert and write.
+
+    The first takes what was read in parts of 128 MB, the second has a task for each file. A pass
+    takes as long as its rounds: the slots that the last one leaves idle do not shorten it.
+    """
     files = files_of(table, job.format)
     if not files:
         return 0.0
     native = job.read_mode is ReadMode.NATIVE
     slot = PIECES_SLOT_BYTES if native else LINES_SLOT_BYTES
-    return table.bytes / (min(job.tasks, files) * slot)
+    read = json_bytes_of(table) * (DYNAMODB_JSON if native else 1)
+    settling = rounds_of(math.ceil(read / PART_BYTES), job.tasks)
+    writing = rounds_of(files, job.tasks)
+    return table.bytes / slot * (SETTLING * settling + (1 - SETTLING) * writing)
+
+
+def rounds_of(tasks: int, slots: int) -> float:
+    """How long the work takes, as a part of what one slot would take for all of it."""
+    return math.ceil(tasks / slots) / tasks
 
 
 # --- what it costs --------------------------------------------------------------------------------

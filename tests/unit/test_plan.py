@@ -171,6 +171,15 @@ def test_a_table_of_one_file_is_written_by_one_slot() -> None:
     assert plan.writing_seconds(small, Job(workers=10)) == pytest.approx(100 * MB / 1_750_000)
 
 
+def test_five_files_on_four_slots_are_two_rounds() -> None:
+    """The last round leaves three slots idle; the schema is settled in rounds of its own."""
+    table = TableFacts(name="A", bytes=10 * 128 * MB)
+    assert plan.files_of(table, OutputFormat.PARQUET) == 5
+    whole = table.bytes / 1_750_000
+    expected = 0.5 * 3 / 10 * whole + 0.5 * 2 / 5 * whole
+    assert plan.writing_seconds(table, Job(workers=2)) == pytest.approx(expected)
+
+
 def test_xml_has_no_view_to_publish() -> None:
     run = estimate(ORDERS, Job(format=OutputFormat.XML), PRICES)
     assert run.run_seconds - run.job_seconds == plan.CRAWL_SECONDS
