@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import threading
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from datetime import datetime, timezone
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
@@ -11,7 +12,7 @@ import boto3
 from botocore.config import Config
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
 ACCOUNT = "123456789012"
 REGION = "us-east-1"
@@ -19,14 +20,19 @@ REGION = "us-east-1"
 ROOT_CREDENTIALS = {"AWS_ACCESS_KEY_ID": "testing", "AWS_SECRET_ACCESS_KEY": "testing"}
 
 
+def _utc_now() -> datetime:
+    return datetime.now(timezone.utc)
+
+
 @dataclass(frozen=True)
 class Endpoint:
-    """One address for every AWS service."""
+    """One address for every AWS service; ``now`` is the time by which schedules and alarms go."""
 
     url: str
     account: str = ACCOUNT
     region: str = REGION
     dynamodb_endpoint_url: str | None = None
+    now: Callable[[], datetime] = field(default=_utc_now, compare=False)
 
     @property
     def env(self) -> dict[str, str]:

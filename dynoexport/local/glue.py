@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 import uuid
+from datetime import timedelta
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
@@ -21,7 +22,7 @@ from moto.glue.utils import Action, Predicate
 
 from dynoexport import limits
 from dynoexport.errors import DynoexportError
-from dynoexport.local import context, crawler, jobs, workflows
+from dynoexport.local import context, crawler, events, jobs, workflows
 from dynoexport.local.executions import LOG_GROUP, Crawl, Execution, graph_of, now
 
 if TYPE_CHECKING:
@@ -58,6 +59,7 @@ class LocalGlueBackend(models.GlueBackend):
         self.runs_of_jobs: dict[str, list[JobRun]] = {}
         self.crawls: dict[str, list[Crawl]] = {}
         self.executions: dict[str, Execution] = {}
+        self._told_of: set[str] = set()
         self._lock = threading.RLock()
 
     @property
@@ -199,7 +201,7 @@ class LocalGlueBackend(models.GlueBackend):
     def _run_job(
         self, run: JobRun, ended: Callable[[JobRun], None], seen: list[JobRun] | None
     ) -> None:
-        jobs.execute(context.endpoint(), run)
+        self._execute(run)
         # "Jobs that reach the timeout limit are not restarted":
         # https://docs.aws.amazon.com/glue/latest/dg/add-job.html
         retries = int(run.definition.get("MaxRetries", 0))
@@ -215,8 +217,22 @@ class LocalGlueBackend(models.GlueBackend):
                 if seen is not None:
                     seen.append(again)
             run = again
-            jobs.execute(context.endpoint(), run)
+            self._execute(run)
         ended(run)
+
+    def _execute(self, run: JobRun) -> None:
+        jobs.execute(context.endpoint(), run)
+        events.job_ended(run)
+
+    def tell_of_delays(self) -> None:
+        """Tell once of each attempt that runs for longer than its job's NotifyDelayAfter."""
+        now = context.endpoint().now()
+        for run in [each for runs in list(self.runs_of_jobs.values()) for each in list(runs)]:
+            minutes = int(run.definition.get("NotificationProperty", {}).get("NotifyDelayAfter", 0))
+            is_late = minutes and now - run.started >= timedelta(minutes=minutes)
+            if run.completed is None and is_late and run.run_id not in self._told_of:
+                self._told_of.add(run.run_id)
+                events.job_delayed(run, minutes=minutes)
 
     # --- crawlers -------------------------------------------------------------------------------
     def put_crawler(self, name: str, options: Json) -> None:
@@ -268,6 +284,7 @@ class LocalGlueBackend(models.GlueBackend):
 
     def _run_crawl(self, crawl: Crawl, ended: Callable[[Crawl], None]) -> None:
         endpoint = context.endpoint()
+        events.crawl_changed(crawl)
         log = jobs.Log(endpoint, LOG_GROUP, crawl.crawler)
 
         def tell(level: str, text: str) -> None:
@@ -285,6 +302,7 @@ class LocalGlueBackend(models.GlueBackend):
         tell("BENCHMARK", "Crawler has finished running and is in state READY")
         crawl.completed = now()
         crawl.state = state
+        events.crawl_changed(crawl)
         ended(crawl)
 
     def _crawl(self, crawl: Crawl, endpoint: Endpoint) -> None:

@@ -1,4 +1,4 @@
-"""Activated scheduled triggers start their workflows when their time comes."""
+"""What happens because time passes: scheduled triggers start their workflows, alarms go off."""
 
 from __future__ import annotations
 
@@ -25,27 +25,35 @@ def due(
 
 
 class Scheduler:
-    """Looks at the triggers every few seconds, in a thread of its own."""
+    """Looks at the clock every few seconds, in a thread of its own.
+
+    ``look`` is called each time, after the workflows that are due have been started.
+    """
 
     def __init__(
         self,
         triggers: Callable[[], Iterable[Mapping[str, Any]]],
         start: Callable[[str], None],
         *,
+        look: Callable[[], None] = lambda: None,
+        now: Callable[[], datetime] = lambda: datetime.now(timezone.utc),
         seconds: float = 2.0,
     ) -> None:
         self._triggers = triggers
         self._start = start
+        self._look = look
+        self._now = now
         self._seconds = seconds
         self._stopped = threading.Event()
 
     def run(self) -> None:
         """Start what is due until ``stop`` is called."""
-        looked = datetime.now(timezone.utc)
+        looked = self._now()
         while not self._stopped.wait(self._seconds):
-            now = datetime.now(timezone.utc)
+            now = self._now()
             for workflow in due(self._triggers(), after=looked, until=now):
                 self._start(workflow)
+            self._look()
             looked = now
 
     def stop(self) -> None:

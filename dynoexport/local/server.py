@@ -7,6 +7,7 @@ import logging
 import socket
 import threading
 from contextlib import contextmanager, suppress
+from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any
 from xml.sax.saxutils import escape
 
@@ -22,12 +23,12 @@ from moto.moto_server.werkzeug_app import (
 from werkzeug.serving import make_server
 
 from dynoexport.errors import DynoexportError
-from dynoexport.local import athena, context, glue, resources, stacks, table_exports
+from dynoexport.local import athena, context, events, glue, resources, stacks, table_exports
 from dynoexport.local.context import Endpoint
 from dynoexport.local.scheduler import Scheduler
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping
 
     from werkzeug.serving import BaseWSGIServer
 
@@ -39,11 +40,16 @@ class PortTaken(DynoexportError):
 
 
 @contextmanager
-def serve(port: int, *, dynamodb_endpoint_url: str | None = None) -> Iterator[Endpoint]:
+def serve(
+    port: int,
+    *,
+    dynamodb_endpoint_url: str | None = None,
+    now: Callable[[], datetime] = lambda: datetime.now(timezone.utc),
+) -> Iterator[Endpoint]:
     """Serve on loopback until the block ends; port 0 takes a free one.
 
     Job processes that still run then are killed. One endpoint at a time in a process: moto keeps
-    its state in the process.
+    its state in the process. Schedules, delays and alarms go by ``now``, which need not be true.
 
     Raises:
         PortTaken: somebody listens there already.
@@ -51,9 +57,11 @@ def serve(port: int, *, dynamodb_endpoint_url: str | None = None) -> Iterator[En
     install()
     logging.getLogger("werkzeug").setLevel(logging.ERROR)
     server = _listen(port)
-    endpoint = Endpoint(f"http://{HOST}:{server.port}", dynamodb_endpoint_url=dynamodb_endpoint_url)
+    endpoint = Endpoint(
+        f"http://{HOST}:{server.port}", dynamodb_endpoint_url=dynamodb_endpoint_url, now=now
+    )
     context.set_endpoint(endpoint)
-    scheduler = Scheduler(_triggers, _start_workflow)
+    scheduler = Scheduler(_triggers, _start_workflow, look=_look, now=now)
     for target in (server.serve_forever, scheduler.run):
         threading.Thread(target=target, daemon=True).start()
     try:
@@ -87,7 +95,7 @@ def _listen(port: int) -> BaseWSGIServer:
 
 def install() -> None:
     """Make moto use the services that run; before it is used for anything in this process."""
-    for service in (glue, athena, stacks, resources, table_exports):
+    for service in (glue, events, athena, stacks, resources, table_exports):
         service.install()
     # Moto reads its own directory for every request, which takes as long as to answer it.
     modules = tuple(backends.list_of_moto_modules())
@@ -124,6 +132,10 @@ def _glue() -> Any:
 
 def _triggers() -> Iterable[Mapping[str, Any]]:
     return [trigger.as_dict() for trigger in list(_glue().triggers.values())]
+
+
+def _look() -> None:
+    _glue().tell_of_delays()
 
 
 def _start_workflow(name: str) -> None:

@@ -47,7 +47,8 @@ def add(template: Template) -> None:
         paths={
             "name": "$.detail.crawlerName",
             "state": "$.detail.state",
-            "message": "$.detail.message",
+            # The other message says "Crawler Failed" and no more.
+            "message": "$.detail.errorMessage",
             "log": "$.detail.cloudWatchLogLink",
         },
     )
