@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from awacs import logs, s3
+from awacs import cloudwatch, logs, s3
 from awacs.aws import (
     Action,
     Allow,
@@ -18,6 +18,7 @@ from awacs.aws import (
     Condition,
     PolicyDocument,
     Statement,
+    StringEquals,
     StringLike,
 )
 from troposphere import Sub
@@ -185,4 +186,17 @@ def write_logs(scope: Scope, groups: str) -> Statement:
         "WriteLogs",
         [logs.CreateLogGroup, logs.CreateLogStream, logs.PutLogEvents],
         [scope.arn("logs", f"log-group:{groups}")],
+    )
+
+
+def write_metrics(*namespaces: str) -> Statement:
+    """PutMetricData knows no resources; the namespace is what can be limited.
+
+    https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/iam-cw-condition-keys-namespace.html
+    """
+    return allow(
+        "WriteMetrics",
+        [cloudwatch.PutMetricData],
+        ["*"],
+        Condition(StringEquals("cloudwatch:namespace", list(namespaces))),
     )

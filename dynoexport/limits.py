@@ -46,6 +46,10 @@ GLUE_TIMEOUT_MAX_MINUTES = 10_080
 # https://docs.aws.amazon.com/glue/latest/dg/worker-types.html
 GLUE_VERSIONS_WITHOUT_LARGE_WORKERS = ("2.0",)
 
+# "An alarm's total current evaluation period can be no longer than seven days":
+# https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/API_PutMetricAlarm.html
+ALARM_WINDOW_MAX = timedelta(days=7)
+
 # ORC's and Parquet's zstd came with Spark 3.2 and 3.3: https://issues.apache.org/jira/browse/SPARK-33978
 GLUE_VERSIONS_WITHOUT_ZSTD = ("2.0", "3.0")
 # "You can write deflate, snappy, and xz archives containing Avro files":

@@ -49,6 +49,12 @@ TAG_CATALOG_PREFIX = "dynoexport:catalog-prefix"
 TAG_STACK = "dynoexport:stack"
 TAG_WORKFLOW = "dynoexport:workflow"
 
+# What CloudWatch counts: one for each snapshot that a run has published, zero when the schedule is
+# switched on, from when on snapshots are missed.
+METRIC_NAMESPACE = "dynoexport"
+METRIC_SNAPSHOTS = "Snapshots"
+METRIC_TABLE, METRIC_FORMAT = "Table", "Format"
+
 CATALOG_PREFIX_MAX = 32
 CATALOG_PREFIX_PATTERN = rf"([a-z_][a-z0-9_]{{0,{CATALOG_PREFIX_MAX - 1}}})?"
 
@@ -122,6 +128,11 @@ def view_job(table: str, fmt: str) -> str:
 
 def csv_classifier(table: str, fmt: str) -> str:
     return f"{table}{fmt}Classifier"
+
+
+def snapshot_alarm(table: str, fmt: str) -> str:
+    """The alarm that goes off when there has been no new snapshot for too long."""
+    return f"dynoexport-{table}-{fmt}-snapshot-age"
 
 
 def workflow(table: str, fmt: str, *, scheduled: bool) -> str:
@@ -217,6 +228,7 @@ class Export:
             "export job": export_job(self.table, fmt),
             "crawler": crawler(self.table, fmt),
             "snapshots table": snapshots_table(self.table, self.catalog_prefix),
+            "alarm": snapshot_alarm(self.table, fmt),
         }
         if self.format is OutputFormat.CSV:
             names["classifier"] = csv_classifier(self.table, fmt)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from awacs import athena, cloudwatch, dynamodb, glue, kms, logs, s3, sns, sts
+from awacs import athena, dynamodb, glue, kms, logs, s3, sns, sts
 from awacs.aws import (
     Action,
     Allow,
@@ -35,6 +35,7 @@ from dynoexport.grants import (
     read_script,
     use_run_properties,
     write_logs,
+    write_metrics,
 )
 
 if TYPE_CHECKING:
@@ -95,14 +96,8 @@ def export_job(scope: Scope) -> PolicyDocument:
             ),
             allow("ReadCatalog", [glue.GetTable], catalog(scope, naming.SNAPSHOTS_PREFIX)),
             write_logs(scope, "/aws-glue/jobs/*"),
-            # PutMetricData knows no resources; the namespace is what can be limited:
-            # https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/iam-cw-condition-keys-namespace.html
-            allow(
-                "WriteMetrics",
-                [cloudwatch.PutMetricData],
-                ["*"],
-                Condition(StringEquals("cloudwatch:namespace", "Glue")),
-            ),
+            # Of xml, which has no view, it counts the snapshots.
+            write_metrics("Glue", naming.METRIC_NAMESPACE),
         ]
     )
 
@@ -207,6 +202,7 @@ def view_job(scope: Scope) -> PolicyDocument:
             ),
             use_run_properties(scope, [glue.GetWorkflowRunProperties]),
             write_logs(scope, "/aws-glue/python-jobs/*"),
+            write_metrics(naming.METRIC_NAMESPACE),
         ]
     )
 
@@ -287,22 +283,35 @@ def tls_only(bucket: AWSHelperFn) -> PolicyDocument:
     )
 
 
-def events_publish(topic: AWSHelperFn) -> PolicyDocument:
-    """EventBridge may publish to the topic.
+def services_publish(topic: AWSHelperFn) -> PolicyDocument:
+    """EventBridge may publish to the topic, and CloudWatch for alarms of this account.
 
-    Without a condition on the account, for EventBridge sends no context to compare and every
+    EventBridge without a condition on the account, for it sends no context to compare and every
     notification would be lost in silence: "You can't use Condition blocks in Amazon SNS topic
     policies for EventBridge",
     https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-use-resource-based.html
+    CloudWatch does:
+    https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/Notify_Users_Alarm_Changes.html
     """
     return policy(
         [
-            Statement(
-                Sid="PublishEvents",
-                Effect=Allow,
-                Principal=Principal("Service", "events.amazonaws.com"),
-                Action=[sns.Publish],
-                Resource=[topic],
-            )
+            _publish("PublishEvents", "events.amazonaws.com", topic),
+            _publish(
+                "PublishAlarms",
+                "cloudwatch.amazonaws.com",
+                topic,
+                Condition=Condition(StringEquals("aws:SourceAccount", AccountId)),
+            ),
         ]
+    )
+
+
+def _publish(sid: str, service: str, topic: AWSHelperFn, **condition: Condition) -> Statement:
+    return Statement(
+        Sid=sid,
+        Effect=Allow,
+        Principal=Principal("Service", service),
+        Action=[sns.Publish],
+        Resource=[topic],
+        **condition,
     )

@@ -94,6 +94,7 @@ KINDS: Mapping[str, tuple[str, Mapping[str, str]]] = {
             "stack": "name of the stack",
             "workflow": "name of the workflow",
             "outcome": "created, updated or unchanged",
+            "notes": "what the owner should know of the alarms, a sentence each",
         },
     ),
     "run": ("`run`, `watch`; `runs`, `stop`: a list", _RUN),
@@ -290,6 +291,7 @@ def deployment(result: Deployment) -> Record:
         "stack": result.stack,
         "workflow": result.workflow,
         "outcome": result.outcome,
+        "notes": list(result.notes),
     }
 
 

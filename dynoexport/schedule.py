@@ -12,6 +12,8 @@ from dynoexport.errors import ScheduleRefused
 # How many firings are compared. Every pattern of minutes shows within one hour and the step
 # over midnight within a day; 300 firings five minutes apart are more than a day.
 _FIRINGS = 300
+# A week of the densest schedule, 2,016 firings, and the step to the next one.
+_FIRINGS_OF_A_WEEK = 2_100
 
 
 def expression(schedule: str) -> str:
@@ -50,6 +52,44 @@ def firings(schedule: str, *, after: datetime, count: int) -> list[datetime]:
             hint="write six fields in UTC, for example cron(0 10 * * ? *)",
         ) from error
     return [time for time in times if time is not None]
+
+
+def gaps(schedule: str, *, now: datetime) -> tuple[timedelta, timedelta] | None:
+    """The shortest and the longest time between two firings; None if there is no second one.
+
+    Raises:
+        ScheduleRefused: the cron expression is malformed.
+    """
+    times = firings(schedule, after=now, count=_FIRINGS_OF_A_WEEK)
+    between = [later - earlier for earlier, later in itertools.pairwise(times)]
+    return (min(between), max(between)) if between else None
+
+
+def snapshot_age(schedule: str, *, now: datetime) -> timedelta | None:
+    """After how many hours without a new snapshot something is wrong.
+
+    None if there is no second firing, or if no alarm can look back so far.
+
+    Raises:
+        ScheduleRefused: the cron expression is malformed.
+    """
+    found = gaps(schedule, now=now)
+    if found is None:
+        return None
+    hours = -(-found[1] // timedelta(hours=1))
+    age = timedelta(hours=hours) + settings.SNAPSHOT_SLACK
+    return age if age <= limits.ALARM_WINDOW_MAX else None
+
+
+def run_length(schedule: str, *, timeout: timedelta, now: datetime) -> timedelta:
+    """After what time a run is late: half way to its timeout, or when the next one is due.
+
+    Raises:
+        ScheduleRefused: the cron expression is malformed.
+    """
+    found = gaps(schedule, now=now)
+    half = max(timeout / 2, timedelta(minutes=1))
+    return half if found is None else min(half, found[0])
 
 
 def check(schedule: str, *, now: datetime | None = None) -> None:

@@ -8,6 +8,8 @@ so no name here may be a prefix of another.
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 from dynoexport.model import (
     Compression,
     GlueVersion,
@@ -109,6 +111,9 @@ DEFAULT_SPLITS = 0
 DEFAULT_MAX_RETRIES = 1
 DEFAULT_TIMEOUT_MINUTES = 480
 DEFAULT_RETENTION_DAYS = 0
+# 0 is off: without a topic nobody could be told.
+DEFAULT_MAX_RUN_MINUTES = 0
+DEFAULT_MAX_SNAPSHOT_AGE_HOURS = 0
 DEFAULT_SCRIPTS_VERSION = "current"
 DEFAULT_READ_MODE = ReadMode.CONNECTOR
 DEFAULT_TYPE_CONFLICTS = TypeConflicts.STRING
@@ -130,3 +135,5 @@ RETENTION_DAYS_MAX = 36_500
 STALE_UPLOAD_DAYS = 7
 TEMP_FILES_DAYS = 14
 QUERY_RESULTS_DAYS = 30
+# How much later than its schedule says a snapshot may come before the alarm goes off.
+SNAPSHOT_SLACK = timedelta(hours=2)

@@ -8,7 +8,7 @@ What a run does, in this order:
 3. Catalog: the columns of table and partitions are those of the manifest, whatever the crawler
    made of the files.
 4. View: CREATE OR REPLACE VIEW <database>.<table>, all attributes of exactly this snapshot, unless
-   the view already shows a newer one.
+   the view already shows a newer one. CloudWatch counts it (dynoexport, Snapshots).
 5. Retention: snapshots older than SnapshotRetentionDays lose manifest, partition and files, in
    this order; the one that is shown never does.
 
@@ -27,12 +27,14 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
 from typing import TYPE_CHECKING, Any
 
-from botocore.exceptions import ClientError
+from botocore.config import Config
+from botocore.exceptions import BotoCoreError, ClientError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
     from mypy_boto3_athena import AthenaClient
+    from mypy_boto3_cloudwatch import CloudWatchClient
     from mypy_boto3_glue import GlueClient
     from mypy_boto3_glue.type_defs import TableTypeDef
     from mypy_boto3_s3 import S3Client
@@ -52,6 +54,8 @@ IDENTITY = ("TableName", "OutputFormat")
 OVERRIDABLE = ("SnapshotRetentionDays",)
 SNAPSHOT_TIMESTAMP = "SnapshotTimestamp"
 
+METRIC_NAMESPACE, METRIC_SNAPSHOTS = "dynoexport", "Snapshots"
+
 PARTITION_KEY = "snapshot_timestamp"
 TIMESTAMP_FORMAT = "%Y-%m-%dT%H:%M"
 RETENTION_DAYS_MAX = 36_500
@@ -67,6 +71,8 @@ TABLE_INPUT = ("Name", "TableType", "Parameters", "PartitionKeys", "StorageDescr
 # Replacing a view reads no data; this is time enough to wait in a busy workgroup's queue.
 QUERY_SECONDS_MAX = 600
 QUERY_SECONDS_BETWEEN = 2
+# A VPC without a way to CloudWatch drops what is sent there.
+METRIC_CONFIG = Config(connect_timeout=5, read_timeout=5, retries={"max_attempts": 2})
 
 
 class PublishFailed(Exception):
@@ -608,6 +614,23 @@ def apply_retention(clients: Clients, settings: Settings, shown: str | None, now
     log(f"every snapshot older than {settings.retention_days} days is gone, but for the one shown")
 
 
+def count_snapshot(cloudwatch: CloudWatchClient, settings: Settings) -> None:
+    """Count the snapshot, of which the alarm expects one from time to time.
+
+    It is there whether it is counted or not, so that this fails no run: the log tells why, and
+    the alarm goes off.
+    """
+    dimensions = {"Table": settings.table, "Format": settings.format}
+    told = [{"Name": name, "Value": value} for name, value in dimensions.items()]
+    try:
+        cloudwatch.put_metric_data(
+            Namespace=METRIC_NAMESPACE,
+            MetricData=[{"MetricName": METRIC_SNAPSHOTS, "Dimensions": told, "Value": 1}],
+        )
+    except (BotoCoreError, ClientError) as error:
+        log(f"CloudWatch does not count this snapshot: {error}")
+
+
 # --- a whole run ----------------------------------------------------------------------------------
 @dataclass(frozen=True)
 class Clients:
@@ -616,6 +639,7 @@ class Clients:
     athena: AthenaClient
     glue: GlueClient
     s3: S3Client
+    cloudwatch: CloudWatchClient
 
 
 def run(
@@ -634,13 +658,15 @@ def run(
     settings = settings_of(merge(arguments, properties), snapshot_of_run(properties))
     log(f"publishing snapshot {settings.timestamp} of {settings.table} as {settings.format}")
     shown = publish(clients, settings, sleep)
+    count_snapshot(clients.cloudwatch, settings)
     apply_retention(clients, settings, shown, now())
 
 
 def main(argv: Sequence[str]) -> None:
     import boto3
 
-    clients = Clients(*(boto3.client(service) for service in ("athena", "glue", "s3")))
+    plain = (boto3.client(service) for service in ("athena", "glue", "s3"))
+    clients = Clients(*plain, boto3.client("cloudwatch", config=METRIC_CONFIG))
     try:
         run(argv, clients, now=lambda: datetime.now(timezone.utc), sleep=time.sleep)
     except (PublishFailed, ClientError) as error:

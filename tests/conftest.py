@@ -7,6 +7,7 @@ import re
 import signal
 import subprocess
 import sys
+from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -41,4 +42,33 @@ def endpoint() -> Iterator[Endpoint]:
         match = re.search(r"http://127\.0\.0\.1:\d+", line)
         assert match is not None, line
         yield Endpoint(match[0])
+        process.terminate()
+
+
+class Clock:
+    """The clock of an endpoint of its own."""
+
+    def __init__(self, process: subprocess.Popen[str]) -> None:
+        self._process = process
+
+    def forward(self, **time: float) -> None:
+        """Let so much time pass, at once."""
+        assert self._process.stdin is not None
+        assert self._process.stdout is not None
+        self._process.stdin.write(f"{timedelta(**time).total_seconds()}\n")
+        self._process.stdin.flush()
+        assert self._process.stdout.readline()
+
+
+@pytest.fixture(scope="module")
+def clocked() -> Iterator[tuple[Endpoint, Clock]]:
+    """An endpoint for a module, in a process of its own, with its clock."""
+    from dynoexport.local.context import Endpoint
+
+    script = Path(__file__).with_name("clocked_endpoint.py")
+    with subprocess.Popen(
+        [sys.executable, str(script)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stdout is not None
+        yield Endpoint(process.stdout.readline().strip()), Clock(process)
         process.terminate()

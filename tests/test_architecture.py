@@ -101,7 +101,7 @@ def test_a_job_script_stands_alone(path: Path) -> None:
     glue = {"awsglue", "boto3", "botocore", "pyspark", "mypy_boto3_athena", "mypy_boto3_dynamodb"}
     # https://docs.aws.amazon.com/glue/latest/dg/aws-glue-programming-python-libraries.html
     glue |= {"pyarrow"}
-    glue |= {"mypy_boto3_glue", "mypy_boto3_s3"}  # types only
+    glue |= {"mypy_boto3_cloudwatch", "mypy_boto3_glue", "mypy_boto3_s3"}  # types only
     foreign = {
         name for name in imports(path) if name.split(".")[0] not in sys.stdlib_module_names | glue
     }

@@ -122,3 +122,31 @@ def test_the_next_hour_is_in_utc() -> None:
     assert schedule.next_hour("cron(30 22 * * ? *)", after=AFTER) == 22
     ended = "cron(0 10 1 1 ? 2020)"
     assert schedule.next_hour(ended, after=AFTER) == 9
+
+
+# --- how far apart --------------------------------------------------------------------------------
+@pytest.mark.parametrize(
+    ("expression", "hours"),
+    [
+        ("cron(0 10 * * ? *)", (24, 24)),
+        ("cron(0 9,17 ? * MON-FRI *)", (8, 64)),
+        ("cron(0/5 9-17 ? * MON-FRI *)", (1 / 12, 63 + 1 / 12)),
+        ("cron(0 10 1 * ? *)", (28 * 24, 31 * 24)),
+    ],
+)
+def test_the_gaps_of_a_schedule_are_those_of_more_than_a_week(
+    expression: str, hours: tuple[float, float]
+) -> None:
+    """A weekend shows, and so does a February."""
+    found = schedule.gaps(expression, now=NOON)
+    assert found == tuple(timedelta(hours=each) for each in hours)
+
+
+def test_a_schedule_that_fires_once_more_has_no_gaps() -> None:
+    assert schedule.gaps("cron(0 10 1 1 ? 2027)", now=NOON) is None
+
+
+def test_an_alarm_looks_back_seven_days_at_most() -> None:
+    """One that fires every sixth day can be watched, a weekly one cannot."""
+    assert schedule.snapshot_age("cron(0 10 ? * MON,TUE *)", now=NOON) == timedelta(hours=146)
+    assert schedule.snapshot_age("cron(0 10 ? * MON *)", now=NOON) is None

@@ -218,6 +218,8 @@ def deploy(
         return
     for each in done:
         click.echo(f"{each.table} ({each.format.value}): stack {each.stack} {each.outcome}")
+        for note in each.notes:
+            common.tell(note)
     common.tell(f"Start a run with: dynoexport run {done[0].table} --wait")
 
 

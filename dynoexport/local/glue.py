@@ -27,6 +27,7 @@ from dynoexport.local.executions import LOG_GROUP, Crawl, Execution, graph_of, n
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from datetime import datetime
 
     from dynoexport.local.context import Endpoint
     from dynoexport.local.jobs import JobRun
@@ -59,7 +60,7 @@ class LocalGlueBackend(models.GlueBackend):
         self.runs_of_jobs: dict[str, list[JobRun]] = {}
         self.crawls: dict[str, list[Crawl]] = {}
         self.executions: dict[str, Execution] = {}
-        self._told_of: set[str] = set()
+        self._began: dict[str, tuple[JobRun, datetime]] = {}
         self._lock = threading.RLock()
 
     @property
@@ -221,17 +222,20 @@ class LocalGlueBackend(models.GlueBackend):
         ended(run)
 
     def _execute(self, run: JobRun) -> None:
-        jobs.execute(context.endpoint(), run)
+        endpoint = context.endpoint()
+        # By the endpoint's clock, which the run itself does not know.
+        self._began[run.run_id] = (run, endpoint.now())
+        jobs.execute(endpoint, run)
+        self._began.pop(run.run_id, None)
         events.job_ended(run)
 
     def tell_of_delays(self) -> None:
         """Tell once of each attempt that runs for longer than its job's NotifyDelayAfter."""
         now = context.endpoint().now()
-        for run in [each for runs in list(self.runs_of_jobs.values()) for each in list(runs)]:
+        for run, began in list(self._began.values()):
             minutes = int(run.definition.get("NotificationProperty", {}).get("NotifyDelayAfter", 0))
-            is_late = minutes and now - run.started >= timedelta(minutes=minutes)
-            if run.completed is None and is_late and run.run_id not in self._told_of:
-                self._told_of.add(run.run_id)
+            if minutes and now - began >= timedelta(minutes=minutes):
+                self._began.pop(run.run_id, None)
                 events.job_delayed(run, minutes=minutes)
 
     # --- crawlers -------------------------------------------------------------------------------

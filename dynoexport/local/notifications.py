@@ -96,7 +96,10 @@ def publish(
     if topic.kms_master_key_id and not _may_use(topic.kms_master_key_id, arn.region, **asked):
         _log.warning("the policy of %s does not let %s use it", topic.kms_master_key_id, service)
         return False
-    topic.publish(message, subject=subject)
+    try:
+        topic.publish(message, subject=subject)
+    except Exception:  # noqa: BLE001 - a subscriber that is gone is nothing to the service
+        _log.warning("%s could not tell a subscriber", topic_arn, exc_info=True)
     return True
 
 

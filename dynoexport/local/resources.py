@@ -11,7 +11,9 @@ import json
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from moto.athena.models import athena_backends
+from moto.cloudwatch.models import cloudwatch_backends
 from moto.core.common_models import CloudFormationModel
+from moto.core.utils import camelcase_to_underscores as snake
 from moto.glue.models import glue_backends
 from moto.glue.utils import Action, Predicate
 from moto.s3.models import s3_backends
@@ -328,6 +330,34 @@ class TopicPolicy(_Resource, CloudFormationModel):
 
     def remove(self) -> None:
         """The topic goes with it."""
+
+
+class Alarm(_Resource, CloudFormationModel):
+    TYPE = "AWS::CloudWatch::Alarm"
+    NAME = "AlarmName"
+
+    def create(self) -> None:
+        properties = {**self.properties}
+        properties.pop("AlarmName", None)
+        named = {_ALARM_OPTIONS.get(key, snake(key)): value for key, value in properties.items()}
+        given: Json = {**dict.fromkeys(_ALARM_REQUIRED), **_ALARM_LISTS, **named}
+        self._cloudwatch.put_metric_alarm(name=self.physical_resource_id, **given)
+
+    def change(self) -> None:
+        self.create()
+
+    def remove(self) -> None:
+        self._cloudwatch.delete_alarms([self.physical_resource_id])
+
+    @property
+    def _cloudwatch(self) -> Any:
+        return cloudwatch_backends[self.account][self.region]
+
+
+# What moto calls otherwise than AWS does, and what it wants to be told.
+_ALARM_OPTIONS = {"AlarmDescription": "description", "OKActions": "ok_actions"}
+_ALARM_REQUIRED = ("description", "namespace", "metric_name", "statistic", "period")
+_ALARM_LISTS: Json = {"dimensions": [], "alarm_actions": []}
 
 
 def install() -> None:

@@ -13,6 +13,7 @@ from xml.sax.saxutils import escape
 
 from flask import Flask, Response, request
 from moto import backends
+from moto.cloudwatch.models import cloudwatch_backends
 from moto.core.exceptions import JsonRESTError
 from moto.glue.models import glue_backends
 from moto.moto_server.werkzeug_app import (
@@ -23,7 +24,16 @@ from moto.moto_server.werkzeug_app import (
 from werkzeug.serving import make_server
 
 from dynoexport.errors import DynoexportError
-from dynoexport.local import athena, context, events, glue, resources, stacks, table_exports
+from dynoexport.local import (
+    alarms,
+    athena,
+    context,
+    events,
+    glue,
+    resources,
+    stacks,
+    table_exports,
+)
 from dynoexport.local.context import Endpoint
 from dynoexport.local.scheduler import Scheduler
 
@@ -95,7 +105,7 @@ def _listen(port: int) -> BaseWSGIServer:
 
 def install() -> None:
     """Make moto use the services that run; before it is used for anything in this process."""
-    for service in (glue, events, athena, stacks, resources, table_exports):
+    for service in (glue, events, alarms, athena, stacks, resources, table_exports):
         service.install()
     # Moto reads its own directory for every request, which takes as long as to answer it.
     modules = tuple(backends.list_of_moto_modules())
@@ -136,6 +146,8 @@ def _triggers() -> Iterable[Mapping[str, Any]]:
 
 def _look() -> None:
     _glue().tell_of_delays()
+    cloudwatch: Any = cloudwatch_backends[context.ACCOUNT][context.REGION]
+    cloudwatch.look()
 
 
 def _start_workflow(name: str) -> None:

@@ -87,6 +87,19 @@ def _text(value: Any) -> str:
     return str(value).lower() if isinstance(value, bool) else str(value)
 
 
+_moto_condition = parsing.parse_condition
+
+
+def _condition(condition: Any, resources_map: ResourceMap, condition_map: dict[str, Any]) -> bool:
+    """Whether a condition holds; CloudFormation compares texts, moto a number with a text."""
+    if isinstance(condition, dict) and "Fn::Equals" in condition:
+        one, other = (
+            _text(parsing.clean_json(each, resources_map)) for each in condition["Fn::Equals"]
+        )
+        return one == other
+    return _moto_condition(condition, resources_map, condition_map)
+
+
 def _check_parameter(name: str, parameter: Json, value: str) -> None:
     told = parameter.get("ConstraintDescription")
 
@@ -500,5 +513,6 @@ class LocalCloudFormationBackend(models.CloudFormationBackend):
 def install() -> None:
     """Make moto use the above; before the first request."""
     models.cloudformation_backends.backend = LocalCloudFormationBackend
+    parsing.parse_condition = _condition
     parsing.get_model_list.cache_clear()
     parsing.get_model_map.cache_clear()

@@ -10,6 +10,7 @@ from dynoexport import assets, change_sets, exports, limits, naming, settings
 from dynoexport.change_sets import ignore
 from dynoexport.errors import DynoexportError
 from dynoexport.model import Compression, OutputFormat, ReadMode, ScheduleState
+from dynoexport.operations import alarms
 from dynoexport.operations import plan as planning
 from dynoexport.operations import tables as tables_of
 from dynoexport.operations.init import apply
@@ -49,13 +50,17 @@ class NoRecovery(DynoexportError):
 
 @dataclass(frozen=True)
 class Deployment:
-    """What became of one table's stack: ``created``, ``updated`` or ``unchanged``."""
+    """What became of one table's stack: ``created``, ``updated`` or ``unchanged``.
+
+    ``notes`` are what its owner should know, a sentence each.
+    """
 
     table: str
     format: OutputFormat
     stack: str
     workflow: str
     outcome: str
+    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -95,7 +100,7 @@ def deploy(
         NoTable: DynamoDB has no such table.
         NameRefused: a name cannot work, or another export owns it.
         GlueVersionEnded: AWS runs no jobs on that Glue version any more.
-        SettingsRefused: two parameters exclude each other.
+        SettingsRefused: two parameters exclude each other, or nobody could be told.
         NoRecovery: ReadMode is export, and the table has no point-in-time recovery.
         NotInitialized: ``init`` comes first.
         Declined: ``approve`` said no.
@@ -119,11 +124,28 @@ def deploy(
     _check_names(targets, known)
     for target in targets:
         _check_settings(account, target)
+        _check_topic(target, common)
     triggers = {target.table: _trigger_is_on(account, target.before) for target in targets}
+    starting = [
+        each
+        for each in targets
+        if _is_watched(each) and not (triggers[each.table] and _was_watched(each))
+    ]
+
+    def approve_and_start_clocks(prepared: Sequence[ChangeSet]) -> bool:
+        # An alarm that finds no snapshot goes off as soon as it is there.
+        approved = approve(prepared)
+        for each in starting if approved else ():
+            alarms.start_clock(account, each.table, each.format.value)
+        return approved
+
     changed = apply(
-        account, [target.stack for target in targets], approve=approve, on_event=on_event
+        account,
+        [target.stack for target in targets],
+        approve=approve_and_start_clocks,
+        on_event=on_event,
     )
-    done = [_deployment(account, target, changed) for target in targets]
+    done = [_deployment(account, target, changed, common) for target in targets]
     for deployment in done:
         _settle_trigger(account, deployment, triggers[deployment.table], enabled)
     return done
@@ -230,13 +252,15 @@ def _parameters(
     """Kept values, then those that follow from the common stack, then those that were given."""
     groups = forms.table_groups(settings.DEFAULT_GLUE_VERSION)
     existing = {field.parameter.title for group in groups for field in group.fields}
-    kept: dict[str, str | None] = (
-        {name: None for name in change_sets.parameters_of(stack) if name in existing}
-        if stack is not None and stack["StackStatus"] != "ROLLBACK_COMPLETE"
-        else {forms.NOTIFY_ON_FAILURE: "true" if "TopicArn" in common else "false"}
-    )
+    there = stack is not None and stack["StackStatus"] != "ROLLBACK_COMPLETE"
+    own = change_sets.parameters_of(stack) if stack is not None and there else {}
+    kept: dict[str, str | None] = {name: None for name in own if name in existing}
+    has_topic = "TopicArn" in common
+    if not there:
+        kept[forms.NOTIFY_ON_FAILURE] = "true" if has_topic else "false"
     return {
         **kept,
+        **(alarms.undecided(given, own, now=datetime.now(timezone.utc)) if has_topic else {}),
         settings.TABLE_NAME: export.table,
         settings.OUTPUT_FORMAT: export.format.value,
         forms.COMMON_STACK_NAME: common[forms.COMMON_STACK_NAME],
@@ -320,6 +344,29 @@ def _check_settings(account: Account, target: _Target) -> None:
         _check_recovery(account, target.table)
 
 
+def _is_watched(target: _Target) -> bool:
+    """Whether an alarm will miss snapshots."""
+    limit = _value(target, forms.MAX_SNAPSHOT_AGE_HOURS, "0")
+    state = _value(target, forms.SCHEDULE_STATE, settings.DEFAULT_SCHEDULE_STATE.value)
+    return float(limit) > 0 and state == ScheduleState.ENABLED.value
+
+
+def _was_watched(target: _Target) -> bool:
+    own = change_sets.parameters_of(target.known) if target.known else {}
+    return float(own.get(forms.MAX_SNAPSHOT_AGE_HOURS, 0)) > 0
+
+
+def _check_topic(target: _Target, common: Mapping[str, str]) -> None:
+    """Refuse alarms that nobody would hear, which CloudFormation refuses less plainly."""
+    switches = (forms.NOTIFY_ON_FAILURE, forms.MAX_RUN_MINUTES, forms.MAX_SNAPSHOT_AGE_HOURS)
+    on = [name for name in switches if _value(target, name, "0") not in {"0", "false"}]
+    if on and "TopicArn" not in common:
+        raise SettingsRefused(
+            f"{target.table}: {on[0]} needs a topic, and the common stack has none",
+            hint="give it one: dynoexport init --set NotificationEmail=...",
+        )
+
+
 def _check_recovery(account: Account, table: str) -> None:
     if not tables_of.recovers(account, table):
         raise NoRecovery(
@@ -330,14 +377,28 @@ def _check_recovery(account: Account, table: str) -> None:
 
 
 # --- afterwards -----------------------------------------------------------------------------------
-def _deployment(account: Account, target: _Target, changed: Sequence[str]) -> Deployment:
+def _deployment(
+    account: Account, target: _Target, changed: Sequence[str], common: Mapping[str, str]
+) -> Deployment:
     outcome = "unchanged"
     if target.stack.name in changed:
         outcome = "updated" if target.known else "created"
     outputs = change_sets.outputs(account.cloudformation, target.stack.name)
     return Deployment(
-        target.table, target.format, target.stack.name, outputs["WorkflowName"], outcome
+        target.table,
+        target.format,
+        target.stack.name,
+        outputs["WorkflowName"],
+        outcome,
+        _notes(target) if "TopicArn" in common else (),
     )
+
+
+def _notes(target: _Target) -> tuple[str, ...]:
+    when = _value(target, forms.SCHEDULE, settings.DEFAULT_SCHEDULE)
+    hours = _value(target, forms.MAX_SNAPSHOT_AGE_HOURS, "0")
+    note = alarms.note(when, float(hours), now=datetime.now(timezone.utc))
+    return () if note is None else (f"{target.table}: {note}",)
 
 
 def _trigger_is_on(account: Account, export: DeployedExport | None) -> bool | None:
@@ -365,6 +426,8 @@ def _settle_trigger(
     state = wanted if wanted is not None else before
     if state is None:
         return
+    fmt = deployment.format.value
+    alarms.give_voice(account, deployment.table, fmt, speaks=state)
     name = naming.start_trigger(deployment.workflow)
     is_on = account.glue.get_trigger(Name=name)["Trigger"].get("State") == "ACTIVATED"
     if state and not is_on:

@@ -48,6 +48,7 @@ _ACTIONS = {
         "glue:TagResource",
         "events:PutRule",
         "events:PutTargets",
+        "cloudwatch:PutMetricAlarm",
         "s3:PutObject",
     ),
     "run and stop": (
@@ -55,6 +56,10 @@ _ACTIONS = {
         "glue:StopWorkflowRun",
         "glue:StartTrigger",
         "glue:StopTrigger",
+        "cloudwatch:DescribeAlarms",
+        "cloudwatch:EnableAlarmActions",
+        "cloudwatch:DisableAlarmActions",
+        "cloudwatch:PutMetricData",
     ),
     "query and publish": (
         "athena:StartQueryExecution",

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from dynoexport import exports, limits, settings, workflow_runs
 from dynoexport.errors import DynoexportError
+from dynoexport.operations import alarms
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -176,6 +177,8 @@ def disable(account: Account, table: str, *, fmt: OutputFormat | None = None) ->
 
 def _switch(account: Account, export: DeployedExport, *, enabled: bool) -> Schedule:
     """By the trigger itself: through the stack it would be replaced, with the run history."""
+    # The alarm first: where that is not allowed, nothing has changed.
+    alarms.give_voice(account, export.table, export.format.value, speaks=enabled)
     name = export.start_trigger
     trigger = account.glue.get_trigger(Name=name)["Trigger"]
     if enabled and trigger.get("State") != "ACTIVATED":

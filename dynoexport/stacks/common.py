@@ -215,7 +215,7 @@ def _add_topic(template: Template) -> None:
             TOPIC_POLICY,
             Condition=HAS_TOPIC,
             Topics=[Ref(TOPIC)],
-            PolicyDocument=policies.events_publish(Ref(TOPIC)),
+            PolicyDocument=policies.services_publish(Ref(TOPIC)),
         )
     )
 

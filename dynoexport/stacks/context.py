@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from troposphere import And, Condition, Equals, ImportValue, Not, Ref, Sub
+from troposphere import Equals, ImportValue, Not, Ref, Sub
 
 from dynoexport import naming, pipeline, settings
 from dynoexport.grants import Scope
@@ -28,8 +28,9 @@ IS_CSV = "IsCsv"
 IS_SCANNED = "IsScanned"
 IS_EXPORTED = "IsExportedByDynamoDB"
 HAS_NOTIFICATION = "HasNotification"
+HAS_RUN_LIMIT = "HasRunLimit"
+HAS_AGE_LIMIT = "HasAgeLimit"
 HAS_KEY = "HasKmsKey"
-HAS_KEY_AND_VIEW = "HasKmsKeyAndView"
 
 # An ImportValue cannot be conditional, the use of one can: Fn::If evaluates one branch only.
 _EXPORTS = naming.Exports(f"${{{parameters.COMMON_STACK_NAME}}}")
@@ -68,8 +69,9 @@ def add_conditions(template: Template) -> None:
     template.add_condition(IS_EXPORTED, is_exported)
     template.add_condition(IS_SCANNED, Not(is_exported))
     template.add_condition(HAS_NOTIFICATION, Equals(Ref(parameters.NOTIFY_ON_FAILURE), "true"))
+    template.add_condition(HAS_RUN_LIMIT, Not(Equals(Ref(parameters.MAX_RUN_MINUTES), "0")))
+    template.add_condition(HAS_AGE_LIMIT, Not(Equals(Ref(parameters.MAX_SNAPSHOT_AGE_HOURS), "0")))
     template.add_condition(HAS_KEY, Equals(Ref(parameters.USE_KMS_KEY), "true"))
-    template.add_condition(HAS_KEY_AND_VIEW, And(Condition(HAS_KEY), Condition(IS_QUERYABLE)))
 
 
 def glue_tags() -> dict[str, object]:

@@ -115,6 +115,11 @@ def _common() -> dict[str, object]:
     return {
         "ExecutionProperty": glue.ExecutionProperty(MaxConcurrentRuns=1),
         "MaxRetries": Ref(parameters.MAX_RETRIES),
+        "NotificationProperty": If(
+            context.HAS_RUN_LIMIT,
+            glue.NotificationProperty(NotifyDelayAfter=Ref(parameters.MAX_RUN_MINUTES)),
+            NoValue,
+        ),
         "Timeout": Ref(parameters.TIMEOUT_MINUTES),
         "SecurityConfiguration": If(context.HAS_KEY, context.SECURITY_CONFIGURATION, NoValue),
     }

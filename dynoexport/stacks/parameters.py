@@ -5,6 +5,8 @@ Names and defaults are those of ``dynoexport.settings``, limits those of ``dynoe
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 from dynoexport import limits, naming, settings
 from dynoexport.model import (
     Compression,
@@ -24,6 +26,8 @@ SCHEDULE_STATE = "ScheduleState"
 MAX_RETRIES = "MaxRetries"
 TIMEOUT_MINUTES = settings.TIMEOUT_MINUTES
 NOTIFY_ON_FAILURE = "NotifyOnFailure"
+MAX_RUN_MINUTES = "MaxRunMinutes"
+MAX_SNAPSHOT_AGE_HOURS = "MaxSnapshotAgeHours"
 USE_KMS_KEY = "UseKmsKey"
 NOTIFICATION_EMAIL = "NotificationEmail"
 KMS_KEY_ARN = "KmsKeyArn"
@@ -249,8 +253,24 @@ def _what_to_keep() -> tuple[form.Field, ...]:
         form.switch(
             NOTIFY_ON_FAILURE,
             "Notify when it fails",
-            "Whether a failed or timed-out job or crawl is told to the common stack's topic. The "
-            "common stack must have been given a NotificationEmail.",
+            "Whether a failed or timed-out job or crawl is told to the common stack's topic, which "
+            "has one if it was given a NotificationEmail. So with the next two.",
+        ),
+        form.number(
+            MAX_RUN_MINUTES,
+            "Notify when it runs (minutes)",
+            "Tell of a job that has run for so long and still runs; 0: never.",
+            least=0,
+            most=limits.GLUE_TIMEOUT_MAX_MINUTES,
+            default=settings.DEFAULT_MAX_RUN_MINUTES,
+        ),
+        form.number(
+            MAX_SNAPSHOT_AGE_HOURS,
+            "Notify without a new snapshot (hours)",
+            "Tell when no snapshot was published for so long while the schedule is on; 0: never.",
+            least=0,
+            most=limits.ALARM_WINDOW_MAX // timedelta(hours=1),
+            default=settings.DEFAULT_MAX_SNAPSHOT_AGE_HOURS,
         ),
     )
 

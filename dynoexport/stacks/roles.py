@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from troposphere import Ref, Tags, iam
+from troposphere import If, NoValue, Ref, Tags, iam
 
 from dynoexport import policies
 from dynoexport.stacks import context
@@ -26,9 +26,9 @@ def add(template: Template) -> None:
     scan, export = policies.scan_table(context.SCOPE), policies.export_table(context.SCOPE)
     _add_policy(template, EXPORT_ROLE, "ScansTable", scan, condition=context.IS_SCANNED)
     _add_policy(template, EXPORT_ROLE, "ExportsTable", export, condition=context.IS_EXPORTED)
-    _add_key_policy(template, EXPORT_ROLE, condition=context.HAS_KEY)
-    _add_key_policy(template, CRAWLER_ROLE, condition=context.HAS_KEY)
-    _add_key_policy(template, VIEW_ROLE, condition=context.HAS_KEY_AND_VIEW)
+    _add_common_policy(
+        template, "UseKey", policies.kms_use(context.SCOPE), condition=context.HAS_KEY
+    )
 
 
 def _add_role(
@@ -46,8 +46,20 @@ def _add_role(
     )
 
 
-def _add_key_policy(template: Template, role: str, *, condition: str) -> None:
-    _add_policy(template, role, "UsesKey", policies.kms_use(context.SCOPE), condition=condition)
+def _add_common_policy(
+    template: Template, do: str, policy: PolicyDocument, *, condition: str
+) -> None:
+    """What all nodes of the workflow need, said once."""
+    view_role = If(context.IS_QUERYABLE, Ref(VIEW_ROLE), NoValue)
+    template.add_resource(
+        iam.PolicyType(
+            f"Roles{do}",
+            Condition=condition,
+            PolicyName=f"Roles{do}",
+            PolicyDocument=policy,
+            Roles=[Ref(EXPORT_ROLE), Ref(CRAWLER_ROLE), view_role],
+        )
+    )
 
 
 def _add_policy(

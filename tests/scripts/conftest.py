@@ -71,7 +71,7 @@ def aws(aws_endpoint: str) -> Iterator[SimpleNamespace]:
     """Clients of a new account that has the bucket, the database and a workflow."""
     with urlopen(Request(f"{aws_endpoint}/moto-api/reset", method="POST")):
         pass
-    services = ("dynamodb", "glue", "s3")
+    services = ("cloudwatch", "dynamodb", "glue", "s3")
     clients = SimpleNamespace(**{service: boto3.client(service) for service in services})
     clients.s3.create_bucket(
         Bucket=BUCKET, CreateBucketConfiguration={"LocationConstraint": "eu-west-1"}

@@ -3,9 +3,16 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 SCRIPTS = Path(__file__).parents[2] / "scripts"
 
 BUCKET = "dynamodb-exports-123456789012-eu-west-1"
 DATABASE = "dynamodb_exports"
 WORKFLOW = "dynoexport-Reviews-parquet"
+
+
+def counted(cloudwatch: Any) -> list[dict[str, str]]:
+    """The dimensions of every snapshot that CloudWatch was told of."""
+    found = cloudwatch.list_metrics(Namespace="dynoexport", MetricName="Snapshots")["Metrics"]
+    return [{each["Name"]: each["Value"] for each in metric["Dimensions"]} for metric in found]

@@ -8,9 +8,11 @@ import json
 from datetime import datetime, timedelta, timezone
 from typing import TYPE_CHECKING, Any
 
+import boto3
 import create_current_view
 import pytest
 import sqlglot
+from botocore.config import Config
 from botocore.exceptions import ClientError
 from create_current_view import (
     Clients,
@@ -22,7 +24,7 @@ from create_current_view import (
 )
 from hypothesis import given
 from hypothesis import strategies as st
-from job_names import BUCKET, DATABASE, WORKFLOW
+from job_names import BUCKET, DATABASE, WORKFLOW, counted
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -229,7 +231,7 @@ class Publication:
             **more,
         }
         argv = [word for name, value in given.items() for word in (f"--{name}", value)]
-        clients = Clients(athena, self.aws.glue, self.aws.s3)
+        clients = Clients(athena, self.aws.glue, self.aws.s3, self.aws.cloudwatch)
         create_current_view.run(argv, clients, now=lambda: NOW, sleep=self.slept.append)
         return athena
 
@@ -261,6 +263,35 @@ def test_a_run_publishes_its_own_snapshot(run: Publication) -> None:
         "WorkGroup": "dynamodb-exports",
     }
     assert run.slept == [2, 2]
+
+
+def test_a_published_snapshot_is_counted_by_table_and_format(run: Publication) -> None:
+    """For the alarm that misses one."""
+    run.export(CURRENT)
+    run.crawl(CURRENT)
+    run.publish()
+    assert counted(run.aws.cloudwatch) == [{"Table": "Reviews", "Format": "parquet"}]
+
+
+def test_a_snapshot_that_is_not_published_is_not_counted(run: Publication) -> None:
+    run.crawl(CURRENT)
+    with pytest.raises(PublishFailed):
+        run.publish()
+    assert counted(run.aws.cloudwatch) == []
+
+
+def test_a_snapshot_is_published_though_it_cannot_be_counted(
+    run: Publication, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The log tells why; the alarm goes off."""
+    run.export(CURRENT)
+    run.crawl(CURRENT)
+    nowhere = Config(connect_timeout=0.1, retries={"max_attempts": 0})
+    run.aws.cloudwatch = boto3.client(
+        "cloudwatch", endpoint_url="http://127.0.0.1:1", config=nowhere
+    )
+    run.publish()
+    assert "CloudWatch does not count this snapshot: " in capsys.readouterr().out
 
 
 def descriptors(aws: SimpleNamespace) -> list[dict[str, Any]]:

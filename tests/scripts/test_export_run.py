@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import export_table
 import pytest
 from export_table import Clients, ExportFailed
-from job_names import BUCKET, DATABASE, WORKFLOW
+from job_names import BUCKET, DATABASE, WORKFLOW, counted
 
 from dynoexport import settings
 
@@ -131,10 +131,20 @@ def run(aws: SimpleNamespace) -> Attempts:
         "JOB_RUN_ID": "jr_1",
         "WORKFLOW_NAME": WORKFLOW,
     }
-    return Attempts(Clients(aws.dynamodb, aws.glue, aws.s3), "", arguments).next_run()
+    return Attempts(
+        Clients(aws.dynamodb, aws.glue, aws.s3, aws.cloudwatch), "", arguments
+    ).next_run()
 
 
 # --- a run ------------------------------------------------------------------------------------
+@pytest.mark.parametrize(("fmt", "times"), [("xml", 1), ("parquet", 0)])
+def test_only_a_snapshot_without_a_view_job_is_counted_here(
+    run: Attempts, fmt: str, times: int
+) -> None:
+    run.attempt(OutputFormat=fmt)
+    assert counted(run.clients.cloudwatch) == [{"Table": "Reviews", "Format": fmt}] * times
+
+
 def test_an_empty_table_gives_a_manifest_without_files(run: Attempts, keys: Any) -> None:
     run.attempt()
     assert run.manifest() == {

@@ -345,7 +345,7 @@ def scanned(spark: Any, aws: Any) -> Any:
     )
     for number in range(30):
         aws.dynamodb.put_item(TableName="Reviews", Item={"User": {"S": str(number)}})
-    clients = export_table.Clients(aws.dynamodb, aws.glue, aws.s3)
+    clients = export_table.Clients(aws.dynamodb, aws.glue, aws.s3, aws.cloudwatch)
     places = export_table.Places(BUCKET, "glue-temp-dir/parquet/Reviews/run/", "", "")
 
     def scanned(**arguments: str) -> Any:

@@ -40,6 +40,12 @@ def test_together_the_scripts_take_what_a_run_may_override() -> None:
         assert script.SNAPSHOT_TIMESTAMP == settings.SNAPSHOT_TIMESTAMP
 
 
+def test_both_scripts_count_what_the_alarm_watches() -> None:
+    for script in (export_table, create_current_view):
+        assert script.METRIC_NAMESPACE == naming.METRIC_NAMESPACE
+        assert script.METRIC_SNAPSHOTS == naming.METRIC_SNAPSHOTS
+
+
 def test_limits_are_those_of_the_package() -> None:
     """What the template lets through, the job does not refuse, and the other way round."""
     assert export_table.SPLITS_MAX == limits.DYNAMODB_SPLITS_MAX

@@ -133,7 +133,9 @@ class Table:
             "JOB_RUN_ID": "jr_none",
             **given,
         }
-        clients = export_table.Clients(self.lake.dynamodb, self.lake.glue, self.lake.s3)
+        clients = export_table.Clients(
+            self.lake.dynamodb, self.lake.glue, self.lake.s3, self.lake.cloudwatch
+        )
         spark = self.lake.spark
         export_table.export(
             words(arguments), clients, lambda: GlueContext(spark.sparkContext), self.lake.now
@@ -144,7 +146,9 @@ class Table:
     def _publish(self, run_id: str) -> None:
         import create_current_view
 
-        clients = create_current_view.Clients(self.lake.athena, self.lake.glue, self.lake.s3)
+        clients = create_current_view.Clients(
+            self.lake.athena, self.lake.glue, self.lake.s3, self.lake.cloudwatch
+        )
         arguments = {
             **self._arguments(run_id),
             "WorkGroup": GROUP,
@@ -256,6 +260,7 @@ class Lake:
         self.glue = endpoint.client("glue")
         self.s3 = endpoint.client("s3")
         self.athena = endpoint.client("athena")
+        self.cloudwatch = endpoint.client("cloudwatch")
         self.crawlers: set[str] = set()
         self.workflow = f"types-{next(_numbers)}"
         self.glue.create_workflow(Name=self.workflow)

@@ -113,11 +113,20 @@ def test_a_topic_comes_with_an_address_only() -> None:
 
 def test_eventbridge_may_publish_without_a_condition_that_it_could_never_meet() -> None:
     deployed = common(NotificationEmail="a@b.example")
-    (statement,) = deployed.properties("TopicPolicy")["PolicyDocument"]["Statement"]
+    statement, _ = deployed.properties("TopicPolicy")["PolicyDocument"]["Statement"]
     assert statement["Principal"] == {"Service": "events.amazonaws.com"}
     assert statement["Action"] == ["sns:Publish"]
     assert statement["Resource"] == ["Topic"]
     assert "Condition" not in statement
+
+
+def test_alarms_of_this_account_may_publish() -> None:
+    deployed = common(NotificationEmail="a@b.example")
+    _, statement = deployed.properties("TopicPolicy")["PolicyDocument"]["Statement"]
+    assert statement["Principal"] == {"Service": "cloudwatch.amazonaws.com"}
+    assert statement["Action"] == ["sns:Publish"]
+    assert statement["Resource"] == ["Topic"]
+    assert statement["Condition"] == {"StringEquals": {"aws:SourceAccount": "123456789012"}}
 
 
 def test_what_table_stacks_import_is_exported_under_the_same_name() -> None:

@@ -52,6 +52,8 @@ CASES: dict[str, tuple[list[str], list[str]]] = {
     "SnapshotRetentionDays": (["0", "36500"], ["-1", "36501"]),
     "MaxRetries": (["0", "10"], ["-1", "11"]),
     "TimeoutMinutes": (["1", "10080"], ["0", "10081"]),
+    "MaxRunMinutes": (["0", "10080"], ["-1", "10081"]),
+    "MaxSnapshotAgeHours": (["0", "168"], ["-1", "169"]),
     "NotifyOnFailure": (["true", "false"], ["True", "yes"]),
     "CommonStackName": (["dynoexport-common", "a"], ["", "1a", "a_b", "a" * 129]),
     "UseKmsKey": (["true", "false"], ["TRUE", ""]),

@@ -129,13 +129,14 @@ MADE: dict[str, tuple[Record, Record]] = {
         },
     ),
     "deployment": (
-        records.deployment(Deployment("Reviews", CSV, "s", "w", "created")),
+        records.deployment(Deployment("Reviews", CSV, "s", "w", "created", ("a note",))),
         {
             "table": "Reviews",
             "format": "csv",
             "stack": "s",
             "workflow": "w",
             "outcome": "created",
+            "notes": ["a note"],
         },
     ),
     "run": (

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -40,6 +41,8 @@ GIVEN = {
     "MaxRetries": "3",
     "TimeoutMinutes": "45",
     "NotifyOnFailure": "true",
+    "MaxRunMinutes": "33",
+    "MaxSnapshotAgeHours": "26",
     "UseKmsKey": "true",
     "ScriptsVersion": "v7",
     "CommonStackName": "shared",
@@ -325,7 +328,78 @@ def test_the_outputs_say_where_to_look() -> None:
 
 
 def test_nothing_is_notified_unless_asked() -> None:
-    assert table(NotifyOnFailure="false").of_type("AWS::Events::Rule") == []
+    deployed = Deployed(TABLE, {"TableName": "Or-ders.v2", "CommonStackName": "shared"})
+    assert deployed.of_type("AWS::Events::Rule") == []
+    assert deployed.of_type("AWS::CloudWatch::Alarm") == []
+    assert "TopicArn" not in json.dumps(deployed.section("Resources"))
+
+
+@pytest.mark.parametrize(
+    ("off", "kept"),
+    [
+        ({"NotifyOnFailure": "false"}, {"JobLateRule", "SnapshotAlarm"}),
+        ({"MaxRunMinutes": "0"}, {"JobFailedRule", "CrawlFailedRule", "SnapshotAlarm"}),
+        ({"MaxSnapshotAgeHours": "0"}, {"JobFailedRule", "CrawlFailedRule", "JobLateRule"}),
+    ],
+)
+def test_each_alarm_has_its_own_switch(off: dict[str, str], kept: set[str]) -> None:
+    deployed = table(**off)
+    kinds = ("AWS::Events::Rule", "AWS::CloudWatch::Alarm")
+    assert {name for kind in kinds for name in deployed.of_type(kind)} == kept
+
+
+def test_both_jobs_tell_when_they_run_for_longer_than_allowed() -> None:
+    """Glue tells nothing of the kind unless it is asked."""
+    for job in ("ExportJob", "ViewJob"):
+        assert table().properties(job)["NotificationProperty"] == {"NotifyDelayAfter": "33"}
+        assert "NotificationProperty" not in table(MaxRunMinutes="0").properties(job)
+
+
+def test_jobs_that_run_for_too_long_are_notified() -> None:
+    """In whatever state they still are; the limit is told."""
+    rule = table().properties("JobLateRule")
+    assert rule["EventPattern"] == {
+        "source": ["aws.glue"],
+        "detail-type": ["Glue Job Run Status"],
+        "detail": {"jobName": ["Or-ders.v2ExportToorc", "Or-ders.v2orcCurrentView"]},
+    }
+    template = rule["Targets"][0]["InputTransformer"]["InputTemplate"]
+    assert '"message": "runs for more than 33 minutes"' in template
+
+
+def test_the_alarm_looks_back_as_long_as_a_snapshot_may_be_old() -> None:
+    """What was not counted for so many hours breaches, and whatever was counted does not."""
+    alarm = table().properties("SnapshotAlarm")
+    assert (alarm["Period"], alarm["EvaluationPeriods"]) == (3600, "26")
+    assert "DatapointsToAlarm" not in alarm
+    assert (alarm["Statistic"], alarm["ComparisonOperator"], alarm["Threshold"]) == (
+        "SampleCount",
+        "LessThanThreshold",
+        1,
+    )
+    assert alarm["TreatMissingData"] == "breaching"
+    assert alarm["AlarmActions"] == alarm["OKActions"] == [IMPORTS["shared-TopicArn"]]
+    assert alarm["AlarmName"] == naming.snapshot_alarm("Or-ders.v2", "orc")
+
+
+def test_the_longest_age_is_as_far_as_an_alarm_looks_back() -> None:
+    hours = TABLE["Parameters"]["MaxSnapshotAgeHours"]["MaxValue"]
+    assert timedelta(hours=hours) == limits.ALARM_WINDOW_MAX
+
+
+def test_the_alarm_watches_this_table_and_format() -> None:
+    """By the names under which the scripts count; a test holds these together."""
+    alarm = table().properties("SnapshotAlarm")
+    assert (alarm["Namespace"], alarm["MetricName"]) == ("dynoexport", "Snapshots")
+    assert alarm["Dimensions"] == [
+        {"Name": "Table", "Value": "Or-ders.v2"},
+        {"Name": "Format", "Value": "orc"},
+    ]
+
+
+@pytest.mark.parametrize(("state", "speaks"), [("ENABLED", True), ("DISABLED", False)])
+def test_the_alarm_has_no_voice_while_the_schedule_is_off(state: str, speaks: bool) -> None:
+    assert table(ScheduleState=state).properties("SnapshotAlarm")["ActionsEnabled"] is speaks
 
 
 def test_failed_and_timed_out_jobs_of_this_workflow_are_notified() -> None:
@@ -354,7 +428,7 @@ def test_failed_crawls_of_this_workflow_are_notified() -> None:
     assert rule["Targets"][0]["Arn"] == IMPORTS["shared-TopicArn"]
 
 
-@pytest.mark.parametrize("rule", ["JobFailedRule", "CrawlFailedRule"])
+@pytest.mark.parametrize("rule", ["JobFailedRule", "CrawlFailedRule", "JobLateRule"])
 def test_a_notification_stays_json_whatever_the_event_says(rule: str) -> None:
     """EventBridge puts a JSON string for each unquoted ``<value>``."""
     transformer = table().properties(rule)["Targets"][0]["InputTransformer"]
@@ -363,13 +437,20 @@ def test_a_notification_stays_json_whatever_the_event_says(rule: str) -> None:
         text = text.replace(f"<{name}>", json.dumps(f'the "{name}"'))
     message = json.loads(text)
     assert message["export"] == "Or-ders.v2 as orc"
-    assert message["message"] == 'the "message"'
+    assert message["name"] == 'the "name"'
+    assert message["message"] in {'the "message"', "runs for more than 33 minutes"}
 
 
 def test_without_a_key_nothing_refers_to_one() -> None:
     deployed = Deployed(
         TABLE,
-        {**GIVEN, "UseKmsKey": "false", "NotifyOnFailure": "false"},
+        {
+            **GIVEN,
+            "UseKmsKey": "false",
+            "NotifyOnFailure": "false",
+            "MaxRunMinutes": "0",
+            "MaxSnapshotAgeHours": "0",
+        },
         imports={key: each for key, each in IMPORTS.items() if "Name" in key or "Group" in key},
     )
     text = json.dumps(deployed.section("Resources"))

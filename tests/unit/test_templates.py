@@ -18,7 +18,7 @@ TEMPLATES = pytest.mark.parametrize(
 def test_no_service_but_those_promised(template: dict[str, Any]) -> None:
     """No state machine, no function, no custom resource."""
     kinds = {resource["Type"].split("::")[1] for resource in template["Resources"].values()}
-    assert kinds <= {"Glue", "IAM", "S3", "SNS", "Athena", "Events"}
+    assert kinds <= {"Glue", "IAM", "S3", "SNS", "Athena", "Events", "CloudWatch"}
     assert not re.search("stepfunctions|lambda", json.dumps(template), re.IGNORECASE)
 
 

@@ -1,0 +1,69 @@
+"""What a schedule makes of an export's alarms, unless somebody has decided otherwise."""
+
+from __future__ import annotations
+
+from datetime import datetime, timezone
+
+import pytest
+
+from dynoexport.operations import alarms
+
+NOW = datetime(2026, 11, 26, 18, 30, tzinfo=timezone.utc)
+DAILY, HOURLY, WEEKLY = "cron(0 10 * * ? *)", "cron(0 * * * ? *)", "cron(0 10 ? * MON *)"
+WORKDAYS = "cron(0 10 ? * MON-FRI *)"
+
+
+def undecided(given: dict[str, str], **own: str) -> dict[str, str]:
+    return alarms.undecided(given, own, now=NOW)
+
+
+@pytest.mark.parametrize(
+    ("schedule", "hours", "minutes"),
+    [(DAILY, "26", "240"), (HOURLY, "3", "60"), (WORKDAYS, "74", "240"), (WEEKLY, "0", "240")],
+)
+def test_a_new_export_is_watched_as_its_schedule_asks(
+    schedule: str, hours: str, minutes: str
+) -> None:
+    """Its longest gap and two hours; half the timeout, or until the next run is due."""
+    assert undecided({"Schedule": schedule}) == {
+        "MaxRunMinutes": minutes,
+        "MaxSnapshotAgeHours": hours,
+    }
+
+
+def test_an_export_that_has_never_heard_of_alarms_gets_them() -> None:
+    """As an older version has deployed it."""
+    assert undecided({}, Schedule=DAILY, TimeoutMinutes="60")["MaxRunMinutes"] == "30"
+
+
+def test_what_follows_from_the_schedule_follows_its_change() -> None:
+    own = {"Schedule": DAILY, "MaxSnapshotAgeHours": "26", "MaxRunMinutes": "240"}
+    assert undecided({"Schedule": HOURLY}, **own) == {
+        "MaxRunMinutes": "60",
+        "MaxSnapshotAgeHours": "3",
+    }
+
+
+@pytest.mark.parametrize("chosen", ["0", "48"])
+def test_what_somebody_has_chosen_stays(chosen: str) -> None:
+    own = {"Schedule": DAILY, "MaxSnapshotAgeHours": chosen, "MaxRunMinutes": chosen}
+    assert undecided({"Schedule": HOURLY}, **own) == {}
+
+
+def test_an_alarm_that_fits_its_schedule_is_no_word_worth() -> None:
+    assert alarms.note(DAILY, 26, now=NOW) is None
+    assert alarms.note(DAILY, 0, now=NOW) is None
+    assert alarms.note("cron(0 10 1 1 ? 2027)", 0, now=NOW) is None
+
+
+def test_an_alarm_that_goes_off_between_two_runs_is_told() -> None:
+    told = alarms.note(WORKDAYS, 26, now=NOW)
+    assert told is not None
+    assert "after 26h" in told
+    assert "3d" in told
+
+
+def test_a_schedule_that_no_alarm_can_watch_is_told() -> None:
+    told = alarms.note(WEEKLY, 0, now=NOW)
+    assert told is not None
+    assert "7d" in told
