@@ -43,8 +43,9 @@ WRITE = (s3.GetObject, s3.PutObject, s3.AbortMultipartUpload, s3.ListMultipartUp
 class Scope:
     """What the roles of one table stack are limited to.
 
-    The texts may hold ``${...}`` of the template's parameters. ``imports`` gives values to the
-    names that are none: ``${Bucket}``, ``${Database}``, ``${WorkGroup}`` and ``${KmsKey}``.
+    The texts may hold ``${...}`` of the template's parameters. ``names`` gives texts to those that
+    are none, ``${Bucket}``, ``${Database}`` and ``${WorkGroup}``, which are the same in every
+    account and region; ``imports`` gives the value of ``${KmsKey}``.
     """
 
     table: str
@@ -52,10 +53,15 @@ class Scope:
     catalog_prefix: str
     workflow: str
     scripts_version: str
+    connection: str
+    source_role: str
+    names: Mapping[str, str] = field(default_factory=dict)
     imports: Mapping[str, AWSHelperFn] = field(default_factory=dict)
 
     def text(self, template: str) -> Sub | str:
-        """``Fn::Sub`` of the text with the imported values it mentions; itself if it has none."""
+        """``Fn::Sub`` of the text with the values it mentions; itself if it mentions none."""
+        for name, value in self.names.items():
+            template = template.replace(f"${{{name}}}", value)
         if "${" not in template:
             return template
         used = {name: value for name, value in self.imports.items() if f"${{{name}}}" in template}

@@ -46,6 +46,9 @@ GLUE_TIMEOUT_MAX_MINUTES = 10_080
 # https://docs.aws.amazon.com/glue/latest/dg/worker-types.html
 GLUE_VERSIONS_WITHOUT_LARGE_WORKERS = ("2.0",)
 
+# AssumeRole's RoleArn: https://docs.aws.amazon.com/STS/latest/APIReference/API_AssumeRole.html
+ROLE_ARN_MAX = 2_048
+
 # "An alarm's total current evaluation period can be no longer than seven days":
 # https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/API_PutMetricAlarm.html
 ALARM_WINDOW_MAX = timedelta(days=7)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from awacs import athena, dynamodb, glue, kms, logs, s3, sns, sts
+from awacs import athena, dynamodb, ec2, glue, kms, logs, s3, sns, sts
 from awacs.aws import (
     Action,
     Allow,
@@ -12,6 +12,7 @@ from awacs.aws import (
     Bool,
     Condition,
     Deny,
+    ForAllValuesStringEquals,
     PolicyDocument,
     Principal,
     Statement,
@@ -66,11 +67,6 @@ def export_job(scope: Scope) -> PolicyDocument:
     """Read the table, write snapshot, manifest and temporary files, keep the run's properties."""
     return policy(
         [
-            allow(
-                "DescribeTable",
-                [dynamodb.DescribeTable],
-                [scope.arn("dynamodb", f"table/{scope.table}")],
-            ),
             read_script(scope, naming.EXPORT_SCRIPT),
             locate_bucket(scope),
             list_bucket(
@@ -103,11 +99,11 @@ def export_job(scope: Scope) -> PolicyDocument:
 
 
 def scan_table(scope: Scope) -> PolicyDocument:
-    """What the export job needs besides if it reads the table itself."""
+    """What the export job needs besides if it reads a table of this account itself."""
     table = scope.arn("dynamodb", f"table/{scope.table}")
     return policy(
         [
-            allow("ScanTable", [dynamodb.Scan], [table]),
+            allow("ScanTable", [dynamodb.DescribeTable, dynamodb.Scan], [table]),
             # The account's quota, which limits an on-demand table; it belongs to no resource:
             # https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazondynamodb.html
             allow("ReadQuota", [dynamodb.DescribeLimits], ["*"]),
@@ -126,7 +122,11 @@ def export_table(scope: Scope) -> PolicyDocument:
         [
             allow(
                 "ExportTable",
-                [dynamodb.DescribeContinuousBackups, dynamodb.ExportTableToPointInTime],
+                [
+                    dynamodb.DescribeContinuousBackups,
+                    dynamodb.DescribeTable,
+                    dynamodb.ExportTableToPointInTime,
+                ],
                 [scope.arn("dynamodb", table)],
             ),
             allow(
@@ -138,6 +138,53 @@ def export_table(scope: Scope) -> PolicyDocument:
                 "WriteExport",
                 [s3.AbortMultipartUpload, s3.PutObject, s3.PutObjectAcl],
                 scope.objects(f"{scope.temp}*"),
+            ),
+        ]
+    )
+
+
+def assume_source_role(scope: Scope) -> PolicyDocument:
+    """What the export job needs besides if the table is in another account."""
+    return policy([allow("AssumeSourceRole", [sts.AssumeRole], [scope.text(scope.source_role)])])
+
+
+def use_connection(scope: Scope) -> PolicyDocument:
+    """What all three need besides to run inside a VPC, where Glue makes interfaces for them.
+
+    As AWSGlueServiceRole has it, narrowed to this account and region where EC2 knows resources:
+    https://docs.aws.amazon.com/aws-managed-policy/latest/reference/AWSGlueServiceRole.html
+    """
+    interfaces = scope.arn("ec2", "network-interface/*")
+    places = [scope.arn("ec2", f"{kind}/*") for kind in ("subnet", "security-group")]
+    return policy(
+        [
+            allow(
+                "ReadConnection",
+                [glue.GetConnection],
+                [scope.arn("glue", "catalog"), scope.arn("glue", f"connection/{scope.connection}")],
+            ),
+            # EC2's Describe actions know no resources:
+            # https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazonec2.html
+            allow(
+                "DescribeNetwork",
+                [
+                    ec2.DescribeNetworkInterfaces,
+                    ec2.DescribeRouteTables,
+                    ec2.DescribeSecurityGroups,
+                    ec2.DescribeSubnets,
+                    ec2.DescribeVpcAttribute,
+                    ec2.DescribeVpcEndpoints,
+                ],
+                ["*"],
+            ),
+            # Which ones is in the connection, where no policy can look.
+            allow("CreateInterfaces", [ec2.CreateNetworkInterface], [interfaces, *places]),
+            allow("DeleteInterfaces", [ec2.DeleteNetworkInterface], [interfaces]),
+            allow(
+                "TagInterfaces",
+                [ec2.CreateTags, ec2.DeleteTags],
+                [interfaces],
+                Condition(ForAllValuesStringEquals("aws:TagKeys", ["aws-glue-service-resource"])),
             ),
         ]
     )

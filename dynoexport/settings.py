@@ -53,6 +53,10 @@ MAPS_AS = "MapsAs"
 MAX_STRUCT_FIELDS = "MaxStructFields"
 COMPRESSION = "Compression"
 
+# --- whose table it is, and with what key DynamoDB encrypts what it exports ------------------
+SOURCE_ROLE = "SourceRoleArn"
+KMS_KEY_ARN = "KmsKeyArn"
+
 # --- decided by the export job, once in a workflow run, and kept in the run's properties -----
 SNAPSHOT_TIMESTAMP = "SnapshotTimestamp"
 # Told by the export job when its snapshot is complete.
@@ -79,6 +83,8 @@ EXPORT_JOB_ARGUMENTS = (
     MAPS_AS,
     MAX_STRUCT_FIELDS,
     COMPRESSION,
+    SOURCE_ROLE,
+    KMS_KEY_ARN,
 )
 VIEW_JOB_ARGUMENTS = (
     TABLE_NAME,

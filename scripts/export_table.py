@@ -86,8 +86,10 @@ JOB_ARGUMENTS = (
     "MapsAs",
     "MaxStructFields",
     "Compression",
+    "SourceRoleArn",
+    "KmsKeyArn",
 )
-MAY_BE_EMPTY = ("CatalogPrefix", "Columns", "Exclude", "Where")
+MAY_BE_EMPTY = ("CatalogPrefix", "Columns", "Exclude", "Where", "SourceRoleArn", "KmsKeyArn")
 GLUE_ARGUMENTS = ("JOB_NAME", "JOB_RUN_ID", "WORKFLOW_NAME", "WORKFLOW_RUN_ID")
 IDENTITY = ("TableName", "OutputFormat")
 OVERRIDABLE = ("MaxConsumedReadThroughput", "Splits")
@@ -193,6 +195,8 @@ class Settings:
     maps_as: str
     max_struct_fields: int
     compression: str
+    source_role: str
+    kms_key: str
     job_name: str
     job_run_id: str
     workflow_name: str
@@ -297,6 +301,8 @@ def check_together(settings: Settings) -> None:
     """
     if settings.columns and settings.exclude:
         raise ExportFailed("Columns and Exclude are both given: leave one of them empty")
+    if settings.source_role and settings.reader == "export":
+        raise ExportFailed("ReadMode export takes no SourceRoleArn: choose native")
     if settings.compression == "zstd" and settings.format == "avro":
         raise ExportFailed(
             "Compression zstd is none that Glue writes avro with: take snappy or gzip"
@@ -333,6 +339,8 @@ def settings_of(values: Mapping[str, str]) -> Settings:
         maps_as=choice(values, "MapsAs", ("struct", "map")),
         max_struct_fields=int(number(values, "MaxStructFields", 1, STRUCT_FIELDS_MAX, int)),
         compression=choice(values, "Compression", tuple(CODECS)),
+        source_role=values["SourceRoleArn"].strip(),
+        kms_key=values["KmsKeyArn"].strip(),
         job_name=values["JOB_NAME"],
         job_run_id=values["JOB_RUN_ID"],
         workflow_name=values["WORKFLOW_NAME"],
@@ -741,6 +749,7 @@ def read_by_connector(
             "dynamodb.input.tableName": settings.table,
             "dynamodb.splits": str(splits),
             "dynamodb.throughput.read.percent": str(settings.read_percent),
+            **({"dynamodb.sts.roleArn": settings.source_role} if settings.source_role else {}),
         },
     )
     # Backticks, or a dot in an attribute's name would mean a field of a nested one.
@@ -753,6 +762,41 @@ def read_by_connector(
         frame=frame, connection_type="s3", connection_options={"path": path}, format="json"
     )
     return Lines((path,), "plain", sum(list_objects(s3, places.bucket, places.temp).values()))
+
+
+def table_client(role: str, **options: Any) -> DynamoDBClient:  # noqa: ANN401 - boto3's
+    """A client that reads as the role, or as the job itself if there is none.
+
+    The role's credentials are renewed before they expire. An hour is the most that they last,
+    for the job is a role itself:
+    https://docs.aws.amazon.com/IAM/latest/UserGuide/id_roles.html#iam-term-role-chaining
+    """
+    import boto3
+
+    if not role:
+        return boto3.client("dynamodb", **options)
+    from botocore.credentials import RefreshableCredentials
+    from botocore.session import get_session
+
+    # The regional endpoint, which is the one that a VPC can have:
+    # https://docs.aws.amazon.com/sdkref/latest/guide/feature-sts-regionalized-endpoints.html
+    os.environ.setdefault("AWS_STS_REGIONAL_ENDPOINTS", "regional")
+    sts = boto3.client("sts", region_name=options.get("region_name"))
+
+    def assume() -> dict[str, str]:
+        answer = sts.assume_role(RoleArn=role, RoleSessionName="dynoexport")["Credentials"]
+        return {
+            "access_key": answer["AccessKeyId"],
+            "secret_key": answer["SecretAccessKey"],
+            "token": answer["SessionToken"],
+            "expiry_time": answer["Expiration"].isoformat(),
+        }
+
+    session = get_session()
+    session._credentials = RefreshableCredentials.create_from_metadata(  # noqa: SLF001 - no door
+        assume(), refresh_using=assume, method="sts-assume-role"
+    )
+    return boto3.Session(botocore_session=session).client("dynamodb", **options)
 
 
 def base64_text(content: bytes) -> str:
@@ -1159,8 +1203,6 @@ class PageReader:
 
     def __init__(self, scan: Scan) -> None:
         # On an executor, where no client can be sent.
-        import boto3
-        from botocore.config import Config
         from botocore.httpsession import URLLib3Session
 
         self._scan = scan
@@ -1170,7 +1212,7 @@ class PageReader:
         self._answers = threading.local()
         # Not tried again here: a throttled segment stands aside while others are read.
         config = Config(retries={"max_attempts": 0}, max_pool_connections=STREAMS)
-        self._client = boto3.client("dynamodb", region_name=scan.region, config=config)
+        self._client = table_client(scan.role, region_name=scan.region, config=config)
         self._client.meta.events.register("before-send.dynamodb.Scan", self._send)
 
     def _send(self, request: AWSPreparedRequest, **_: object) -> AWSResponse:
@@ -1242,6 +1284,7 @@ class Scan:
         bucket: where the pieces go.
         prefix: of their keys.
         door: of the dispatcher's desk.
+        role: of another account, by which the table is read; empty in this one.
     """
 
     table: str
@@ -1255,6 +1298,7 @@ class Scan:
     bucket: str
     prefix: str
     door: tuple[str, int, bytes]
+    role: str = ""
 
 
 # Seconds that a segment stands aside after failures in a row, and how many are one too many;
@@ -1867,6 +1911,7 @@ def scan_of(
         bucket=places.bucket,
         prefix=places.temp,
         door=door,
+        role=settings.source_role,
     )
 
 
@@ -2027,6 +2072,7 @@ def read_by_export(
         S3Bucket=places.bucket,
         S3Prefix=places.temp.rstrip("/"),
         ExportFormat="DYNAMODB_JSON",
+        **encryption(settings),
     )["ExportDescription"]["ExportArn"]
     log(f"DynamoDB exports to {places.uri(places.temp)}: {arn}")
     done = export_done(clients.dynamodb, arn, sleep)
@@ -2037,6 +2083,16 @@ def read_by_export(
         raise ExportFailed(complaint)
     uris = tuple(places.uri(file["dataFileS3Key"]) for file in files)
     return Lines(uris, "export", done.get("BilledSizeBytes", 0) or len(uris))
+
+
+def encryption(settings: Settings) -> dict[str, Any]:
+    """With the bucket's key if it has one; what is not said DynamoDB encrypts with S3's own.
+
+    https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/S3DataExport.Output.html
+    """
+    if not settings.kms_key:
+        return {}
+    return {"S3SseAlgorithm": "KMS", "S3SseKmsKeyId": settings.kms_key}
 
 
 def export_done(
@@ -3898,9 +3954,13 @@ def main(argv: Sequence[str]) -> None:
 
         return GlueContext(SparkContext.getOrCreate())
 
-    plain = (boto3.client(service) for service in ("dynamodb", "glue", "s3"))
-    clients = Clients(*plain, boto3.client("cloudwatch", config=METRIC_CONFIG))
     try:
+        clients = Clients(
+            dynamodb=table_client(parse_arguments(argv)["SourceRoleArn"]),
+            glue=boto3.client("glue"),
+            s3=boto3.client("s3"),
+            cloudwatch=boto3.client("cloudwatch", config=METRIC_CONFIG),
+        )
         export(argv, clients, start_glue, now=lambda: datetime.now(timezone.utc))
     except (ExportFailed, ClientError) as error:
         log(f"failed: {error}")

@@ -225,7 +225,12 @@ class LocalGlueBackend(models.GlueBackend):
         endpoint = context.endpoint()
         # By the endpoint's clock, which the run itself does not know.
         self._began[run.run_id] = (run, endpoint.now())
-        jobs.execute(endpoint, run)
+        named = run.definition.get("Connections", {}).get("Connections", [])
+        missing = [name for name in named if name not in self.connections]
+        if missing:
+            jobs.refuse(run, f"Connection {missing[0]} not found")
+        else:
+            jobs.execute(endpoint, run)
         self._began.pop(run.run_id, None)
         events.job_ended(run)
 

@@ -184,6 +184,11 @@ def _finish(run: JobRun, state: str, error: str) -> None:
     run.state = state
 
 
+def refuse(run: JobRun, reason: str) -> None:
+    """End a run that cannot be launched."""
+    _finish(run, "FAILED", f"LAUNCH ERROR | {reason}")
+
+
 def kill(run: JobRun) -> None:
     """End the process and all that it started."""
     import signal

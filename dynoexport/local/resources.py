@@ -245,9 +245,11 @@ class SecurityConfiguration(_Resource, CloudFormationModel):
     REPLACED_BY = ("EncryptionConfiguration",)
 
     def create(self) -> None:
-        self.glue.create_security_configuration(
-            self.physical_resource_id, self.properties["EncryptionConfiguration"]
-        )
+        # CloudFormation's name for it is not the API's.
+        named = {"S3Encryptions": "S3Encryption"}
+        encryption = self.properties["EncryptionConfiguration"]
+        told = {named.get(key, key): value for key, value in encryption.items()}
+        self.glue.create_security_configuration(self.physical_resource_id, told)
 
     def change(self) -> None:
         """Every property replaces it."""

@@ -11,12 +11,17 @@ import hashlib
 import json
 import time
 import uuid
+from contextvars import ContextVar
 from datetime import datetime, timezone
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from moto.dynamodb import models
 from moto.dynamodb.models.table_export import TableExport
 from moto.dynamodb.models.utilities import dynamo_json_dump
+from moto.dynamodb.responses import DynamoHandler
+
+if TYPE_CHECKING:
+    from moto.core.responses import ActionResult
 
 # AWS writes a file for each partition of the table, an empty one for an empty partition.
 _FILES = 4
@@ -25,6 +30,19 @@ _FILES = 4
 def install() -> None:
     """Make moto's exports look like those of AWS."""
     setattr(models, "TableExport", Export)  # noqa: B010 - moto declares it as final
+    DynamoHandler.export_table_to_point_in_time = _export_encrypted  # type: ignore[method-assign]
+
+
+# How the export that is being asked for is to be encrypted; moto drops what it is told of that.
+_encryption: ContextVar[tuple[str, str | None]] = ContextVar("encryption")
+_export = DynamoHandler.export_table_to_point_in_time
+
+
+def _export_encrypted(self: DynamoHandler) -> ActionResult:
+    """With S3's own key unless a key is named, whatever the bucket's default is."""
+    algorithm = self.body.get("S3SseAlgorithm", "AES256")
+    _encryption.set((algorithm, self.body.get("S3SseKmsKeyId")))
+    return _export(self)
 
 
 class Export(TableExport):
@@ -33,6 +51,7 @@ class Export(TableExport):
     def __init__(self, **options: Any) -> None:
         super().__init__(**options)
         self.daemon = True
+        self._algorithm, self._key = _encryption.get()
         self._id = f"{time.time_ns() // 1_000_000:014d}-{uuid.uuid4().hex[:8]}"
         self.arn = f"{self.table.table_arn}/export/{self._id}"
         self._start = datetime.now(timezone.utc)
@@ -43,7 +62,11 @@ class Export(TableExport):
     def _backup_to_s3_file(self, s3_backend: Any) -> None:
         def put(name: str, content: bytes) -> None:
             s3_backend.put_object(
-                bucket_name=self.s3_bucket, key_name=f"{self._root}/{name}", value=content
+                bucket_name=self.s3_bucket,
+                key_name=f"{self._root}/{name}",
+                value=content,
+                encryption="aws:kms" if self._algorithm == "KMS" else self._algorithm,
+                kms_key_id=self._key,
             )
 
         def put_manifest(name: str, content: str) -> None:
@@ -91,8 +114,8 @@ class Export(TableExport):
             "exportTime": _iso(self._start),
             "s3Bucket": self.s3_bucket,
             "s3Prefix": self.s3_prefix,
-            "s3SseAlgorithm": "AES256",
-            "s3SseKmsKeyId": None,
+            "s3SseAlgorithm": self._algorithm,
+            "s3SseKmsKeyId": self._key,
             "manifestFilesS3Key": f"{self._root}/manifest-files.json",
             "billedSizeBytes": self.processed_bytes,
             "itemCount": self.item_count,
@@ -103,6 +126,7 @@ class Export(TableExport):
     def response(self) -> dict[str, Any]:
         """The ExportDescription."""
         found = {**super().response(), "StartTime": self._start, "ExportTime": self._start}
+        found |= {"S3SseAlgorithm": self._algorithm, "S3SseKmsKeyId": self._key}
         if self._end is not None:
             found["EndTime"] = self._end
             found["ExportManifest"] = f"{self._root}/manifest-summary.json"

@@ -117,13 +117,17 @@ def deploy(
     ]
     for export in wanted:
         naming.check(export)
-        tables_of.describe(account, export.table)
     targets = [_target(account, export, given, common, known) for export in wanted]
+    for target in targets:
+        _check_table(account, target, auto=auto)
     if auto:
         targets = [_sized(account, target, given, on_choices) for target in targets]
+    if "TopicArn" in common:
+        targets = [_alarmed(target, given) for target in targets]
     _check_names(targets, known)
     for target in targets:
         _check_settings(account, target)
+        _check_connection(account, target)
         _check_topic(target, common)
     triggers = {target.table: _trigger_is_on(account, target.before) for target in targets}
     starting = [
@@ -209,6 +213,20 @@ def _format(table: str, fmt: OutputFormat | None, known: Sequence[DeployedExport
 
 
 # --- what the tables' stacks are to be ------------------------------------------------------------
+def _check_table(account: Account, target: _Target, *, auto: bool) -> None:
+    """See that the table is there, unless it is another account's.
+
+    That one is seen by its role alone, which trusts the job's.
+    """
+    if not _value(target, settings.SOURCE_ROLE, ""):
+        tables_of.describe(account, target.table)
+    elif auto:
+        raise SettingsRefused(
+            f"{target.table}: --auto cannot see a table of another account",
+            hint="plan it there, and give NumberOfWorkers and the others yourself",
+        )
+
+
 def _target(
     account: Account,
     export: naming.Export,
@@ -255,12 +273,10 @@ def _parameters(
     there = stack is not None and stack["StackStatus"] != "ROLLBACK_COMPLETE"
     own = change_sets.parameters_of(stack) if stack is not None and there else {}
     kept: dict[str, str | None] = {name: None for name in own if name in existing}
-    has_topic = "TopicArn" in common
     if not there:
-        kept[forms.NOTIFY_ON_FAILURE] = "true" if has_topic else "false"
+        kept[forms.NOTIFY_ON_FAILURE] = "true" if "TopicArn" in common else "false"
     return {
         **kept,
-        **(alarms.undecided(given, own, now=datetime.now(timezone.utc)) if has_topic else {}),
         settings.TABLE_NAME: export.table,
         settings.OUTPUT_FORMAT: export.format.value,
         forms.COMMON_STACK_NAME: common[forms.COMMON_STACK_NAME],
@@ -295,6 +311,16 @@ def _sized(
     chosen = [each for each in found.choices if each.setting not in given]
     on_choices(target.table, chosen)
     values = {each.setting: each.value for each in chosen}
+    stack = replace(target.stack, parameters={**target.stack.parameters, **values})
+    return replace(target, stack=stack)
+
+
+def _alarmed(target: _Target, given: Mapping[str, str]) -> _Target:
+    """The target with the limits that follow from its schedule and nobody has given."""
+    known = change_sets.parameters_of(target.known) if target.known else {}
+    wanted = {name: value for name, value in target.stack.parameters.items() if value is not None}
+    found = alarms.undecided(wanted, known, now=datetime.now(timezone.utc))
+    values = {name: value for name, value in found.items() if name not in given}
     stack = replace(target.stack, parameters={**target.stack.parameters, **values})
     return replace(target, stack=stack)
 
@@ -341,7 +367,25 @@ def _check_settings(account: Account, target: _Target) -> None:
                 f"{target.table}: {where} has no zstd", hint="choose --compression snappy or gzip"
             )
     if _value(target, settings.READ_MODE, "") == ReadMode.EXPORT.value:
+        if _value(target, settings.SOURCE_ROLE, ""):
+            raise SettingsRefused(
+                f"{target.table}: ReadMode export takes no SourceRoleArn",
+                hint="choose --read-mode native",
+            )
         _check_recovery(account, target.table)
+
+
+def _check_connection(account: Account, target: _Target) -> None:
+    name = _value(target, forms.CONNECTION_NAME, "")
+    if not name:
+        return
+    try:
+        account.glue.get_connection(Name=name, HidePassword=True)
+    except account.glue.exceptions.EntityNotFoundException:
+        raise SettingsRefused(
+            f"{target.table}: there is no Glue connection {name} in {account.region}",
+            hint="create it, of type NETWORK, or reset it: --set ConnectionName=",
+        ) from None
 
 
 def _is_watched(target: _Target) -> bool:

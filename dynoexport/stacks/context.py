@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from troposphere import Equals, ImportValue, Not, Ref, Sub
+from troposphere import Equals, ImportValue, Not, Or, Ref, Sub
 
 from dynoexport import naming, pipeline, settings
 from dynoexport.grants import Scope
@@ -31,6 +31,8 @@ HAS_NOTIFICATION = "HasNotification"
 HAS_RUN_LIMIT = "HasRunLimit"
 HAS_AGE_LIMIT = "HasAgeLimit"
 HAS_KEY = "HasKmsKey"
+HAS_SOURCE_ROLE = "HasSourceRole"
+HAS_CONNECTION = "HasConnection"
 
 # An ImportValue cannot be conditional, the use of one can: Fn::If evaluates one branch only.
 _EXPORTS = naming.Exports(f"${{{parameters.COMMON_STACK_NAME}}}")
@@ -47,12 +49,15 @@ SCOPE = Scope(
     catalog_prefix=f"${{{settings.CATALOG_PREFIX}}}",
     workflow=f"${{{pipeline.WORKFLOW}}}",
     scripts_version=f"${{{settings.SCRIPTS_VERSION}}}",
-    imports={
-        "Bucket": BUCKET,
-        "Database": DATABASE,
-        "WorkGroup": WORK_GROUP,
-        "KmsKey": KMS_KEY,
+    connection=f"${{{parameters.CONNECTION_NAME}}}",
+    source_role=f"${{{settings.SOURCE_ROLE}}}",
+    # As the common stack names them; an import in each ARN would be too long for a template.
+    names={
+        "Bucket": naming.bucket("${AWS::AccountId}", "${AWS::Region}"),
+        "Database": naming.DATABASE,
+        "WorkGroup": naming.WORK_GROUP,
     },
+    imports={"KmsKey": KMS_KEY},
 )
 
 
@@ -67,7 +72,10 @@ def add_conditions(template: Template) -> None:
     template.add_condition(IS_CSV, Equals(Ref(settings.OUTPUT_FORMAT), OutputFormat.CSV.value))
     is_exported = Equals(Ref(settings.READ_MODE), ReadMode.EXPORT.value)
     template.add_condition(IS_EXPORTED, is_exported)
-    template.add_condition(IS_SCANNED, Not(is_exported))
+    is_foreign = Not(Equals(Ref(settings.SOURCE_ROLE), ""))
+    template.add_condition(HAS_SOURCE_ROLE, is_foreign)
+    template.add_condition(IS_SCANNED, Not(Or(is_exported, is_foreign)))
+    template.add_condition(HAS_CONNECTION, Not(Equals(Ref(parameters.CONNECTION_NAME), "")))
     template.add_condition(HAS_NOTIFICATION, Equals(Ref(parameters.NOTIFY_ON_FAILURE), "true"))
     template.add_condition(HAS_RUN_LIMIT, Not(Equals(Ref(parameters.MAX_RUN_MINUTES), "0")))
     template.add_condition(HAS_AGE_LIMIT, Not(Equals(Ref(parameters.MAX_SNAPSHOT_AGE_HOURS), "0")))

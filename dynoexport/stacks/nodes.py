@@ -122,6 +122,11 @@ def _common() -> dict[str, object]:
         ),
         "Timeout": Ref(parameters.TIMEOUT_MINUTES),
         "SecurityConfiguration": If(context.HAS_KEY, context.SECURITY_CONFIGURATION, NoValue),
+        "Connections": If(
+            context.HAS_CONNECTION,
+            glue.ConnectionsList(Connections=[Ref(parameters.CONNECTION_NAME)]),
+            NoValue,
+        ),
     }
 
 
@@ -131,6 +136,7 @@ def _arguments(names: Iterable[str]) -> dict[str, AWSHelperFn]:
         settings.BUCKET_NAME: context.BUCKET,
         settings.DATABASE_NAME: context.DATABASE,
         settings.WORK_GROUP: context.WORK_GROUP,
+        settings.KMS_KEY_ARN: If(context.HAS_KEY, context.KMS_KEY, ""),
     }
     return {f"--{name}": imported.get(name) or Ref(name) for name in names}
 
@@ -176,7 +182,14 @@ def _add_crawler(template: Template) -> None:
             DatabaseName=context.DATABASE,
             TablePrefix=Sub(f"${{{settings.CATALOG_PREFIX}}}{naming.SNAPSHOTS_PREFIX}"),
             Targets=glue.Targets(
-                S3Targets=[glue.S3Target(Path=context.SCOPE.text(f"s3://${{Bucket}}/{data}"))]
+                S3Targets=[
+                    glue.S3Target(
+                        Path=context.SCOPE.text(f"s3://${{Bucket}}/{data}"),
+                        ConnectionName=If(
+                            context.HAS_CONNECTION, Ref(parameters.CONNECTION_NAME), NoValue
+                        ),
+                    )
+                ]
             ),
             Classifiers=If(context.IS_CSV, [Ref(CLASSIFIER)], NoValue),
             Configuration=json.dumps(_CRAWLER_CONFIGURATION, separators=(",", ":")),

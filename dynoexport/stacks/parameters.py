@@ -30,7 +30,8 @@ MAX_RUN_MINUTES = "MaxRunMinutes"
 MAX_SNAPSHOT_AGE_HOURS = "MaxSnapshotAgeHours"
 USE_KMS_KEY = "UseKmsKey"
 NOTIFICATION_EMAIL = "NotificationEmail"
-KMS_KEY_ARN = "KmsKeyArn"
+KMS_KEY_ARN = settings.KMS_KEY_ARN
+CONNECTION_NAME = "ConnectionName"
 
 # The part of AWS Glue's rule that a pattern can tell: six fields, and no minute field that fires
 # every minute or in steps or ranges under five minutes. dynoexport.schedule knows the whole rule.
@@ -55,7 +56,7 @@ def _what() -> tuple[form.Field, ...]:
         form.text(
             settings.TABLE_NAME,
             "DynamoDB table",
-            "Name of the DynamoDB table, in this account and region.",
+            "Name of the DynamoDB table, in this region.",
             pattern=r"^[a-zA-Z0-9_.-]+$",
             constraint=f"must have {limits.DYNAMODB_TABLE_NAME_MIN} to {naming.table_name_max()} "
             "letters, digits, '_', '.' or '-'",
@@ -80,6 +81,15 @@ def _what() -> tuple[form.Field, ...]:
             "'_', beginning with a letter or '_'",
             default="",
             longest=naming.CATALOG_PREFIX_MAX,
+        ),
+        form.text(
+            settings.SOURCE_ROLE,
+            "Role of the table's account",
+            "Role of another account by which to read the table there. Empty: it is in this one.",
+            pattern=r"^(arn:aws[a-z-]*:iam::[0-9]{12}:role/[\w+=,.@/-]+)?$",
+            constraint="must be empty or the ARN of a role",
+            default="",
+            longest=limits.ROLE_ARN_MAX,
         ),
     )
 
@@ -303,6 +313,16 @@ def _where() -> tuple[form.Field, ...]:
             shortest=1,
             longest=64,
         ),
+        form.text(
+            CONNECTION_NAME,
+            "VPC connection",
+            "Glue connection of type NETWORK by which jobs and crawler run inside a VPC. Empty: "
+            "none.",
+            pattern=r"^[a-zA-Z0-9_.-]*$",
+            constraint="must be empty or the name of a connection",
+            default="",
+            longest=limits.GLUE_NAME_MAX,
+        ),
     )
 
 
@@ -324,7 +344,8 @@ def common_groups() -> tuple[form.Group, ...]:
         "KMS key",
         "ARN of a KMS key of this region that encrypts bucket, logs, query results and topic. Its "
         "policy must let CloudWatch Logs (logs.<region>.amazonaws.com) and, for notifications, "
-        "events.amazonaws.com use it. Empty: S3's own encryption.",
+        "events.amazonaws.com and cloudwatch.amazonaws.com use it: docs/security.md. Empty: S3's "
+        "own encryption.",
         pattern=r"^(arn:aws[a-z-]*:kms:[a-z0-9-]+:[0-9]{12}:key/[a-zA-Z0-9-]+)?$",
         constraint="must be empty or the ARN of a KMS key (not of an alias)",
         default="",

@@ -26,6 +26,14 @@ def add(template: Template) -> None:
     scan, export = policies.scan_table(context.SCOPE), policies.export_table(context.SCOPE)
     _add_policy(template, EXPORT_ROLE, "ScansTable", scan, condition=context.IS_SCANNED)
     _add_policy(template, EXPORT_ROLE, "ExportsTable", export, condition=context.IS_EXPORTED)
+    assume = policies.assume_source_role(context.SCOPE)
+    _add_policy(template, EXPORT_ROLE, "AssumesRole", assume, condition=context.HAS_SOURCE_ROLE)
+    _add_common_policy(
+        template,
+        "UseConnection",
+        policies.use_connection(context.SCOPE),
+        condition=context.HAS_CONNECTION,
+    )
     _add_common_policy(
         template, "UseKey", policies.kms_use(context.SCOPE), condition=context.HAS_KEY
     )

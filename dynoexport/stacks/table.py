@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from troposphere import Equals, If, Not, Or, Output, Ref, Sub, Template, glue
 
 from dynoexport import limits, naming, pipeline, settings
-from dynoexport.model import Compression, GlueVersion, WorkerType
+from dynoexport.model import Compression, GlueVersion, ReadMode, WorkerType
 from dynoexport.stacks import alerts, context, form, nodes, parameters, roles
 
 if TYPE_CHECKING:
@@ -54,6 +54,13 @@ def _add_rules(template: Template) -> None:
         Not(Equals(Ref(settings.COLUMNS), "")),
         Equals(Ref(settings.EXCLUDE), ""),
         "Columns and Exclude exclude each other: leave one of them empty",
+    )
+    _add_rule(
+        template,
+        "ForeignTableIsScanned",
+        Not(Equals(Ref(settings.SOURCE_ROLE), "")),
+        Not(Equals(Ref(settings.READ_MODE), ReadMode.EXPORT.value)),
+        "ReadMode export takes no SourceRoleArn: choose native",
     )
     too_old = [
         Equals(Ref(settings.GLUE_VERSION), version) for version in limits.GLUE_VERSIONS_WITHOUT_ZSTD

@@ -4,18 +4,17 @@ from __future__ import annotations
 
 import dataclasses
 import json
-from datetime import datetime, timezone
-from typing import TYPE_CHECKING, Any
+from datetime import datetime, timedelta, timezone
+from types import SimpleNamespace
+from typing import Any
 
 import export_table
 import pytest
 from export_table import Clients, ExportFailed
 from job_names import BUCKET, DATABASE, WORKFLOW, counted
+from moto.sts.models import AssumedRole, sts_backends
 
 from dynoexport import settings
-
-if TYPE_CHECKING:
-    from types import SimpleNamespace
 
 NOW = datetime(2026, 1, 31, 23, 59, 30, tzinfo=timezone.utc)
 SNAPSHOT = "parquet/Reviews/snapshot_timestamp=2026-01-31T23:59/"
@@ -127,6 +126,8 @@ def run(aws: SimpleNamespace) -> Attempts:
         "MapsAs": "struct",
         "MaxStructFields": "200",
         "Compression": "snappy",
+        "SourceRoleArn": "",
+        "KmsKeyArn": "",
         "JOB_NAME": "ReviewsExportToparquet",
         "JOB_RUN_ID": "jr_1",
         "WORKFLOW_NAME": WORKFLOW,
@@ -190,6 +191,58 @@ def test_the_table_is_read_once_with_the_runs_settings(run: Attempts) -> None:
     assert written["connection_options"] == {"path": f"s3://{BUCKET}/{TEMP}{run.run_id}/"}
 
 
+# --- another account's table ----------------------------------------------------------------------
+READER = "arn:aws:iam::210987654321:role/reader"
+
+
+def sessions() -> int:
+    """How often the reader's role was assumed."""
+    return len(sts_backends["210987654321"]["aws"].assumed_roles)
+
+
+def test_glues_own_source_is_given_the_role(run: Attempts) -> None:
+    read, _ = run.attempt(SourceRoleArn=READER).options
+    assert read["connection_options"]["dynamodb.sts.roleArn"] == READER
+
+
+def test_the_table_of_the_roles_account_is_read(aws: SimpleNamespace) -> None:
+    """As the role, and as nobody else: in this account there is no table."""
+    client = export_table.table_client(READER)
+    client.create_table(
+        TableName="Theirs",
+        KeySchema=[{"AttributeName": "User", "KeyType": "HASH"}],
+        AttributeDefinitions=[{"AttributeName": "User", "AttributeType": "S"}],
+        BillingMode="PAY_PER_REQUEST",
+    )
+    found = client.describe_table(TableName="Theirs")["Table"]
+    assert found["TableArn"] == "arn:aws:dynamodb:eu-west-1:210987654321:table/Theirs"
+    assert aws.dynamodb.list_tables()["TableNames"] == []
+    assert sessions() == 1
+
+
+def test_credentials_are_renewed_before_they_expire(
+    aws: SimpleNamespace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What ends within ten minutes botocore renews, here always."""
+    soon = datetime.now(timezone.utc) + timedelta(minutes=9)
+    expires = property(lambda _: soon, lambda *_: None)
+    monkeypatch.setattr(AssumedRole, "expiration", expires, raising=False)
+    client = export_table.table_client(READER)
+    client.list_tables()
+    client.list_tables()
+    assert sessions() >= 3
+
+
+def test_dynamodb_encrypts_with_the_key_if_there_is_one() -> None:
+    settings = SimpleNamespace(kms_key="arn:aws:kms:eu-west-1:123456789012:key/k")
+    assert export_table.encryption(settings) == {
+        "S3SseAlgorithm": "KMS",
+        "S3SseKmsKeyId": "arn:aws:kms:eu-west-1:123456789012:key/k",
+    }
+    assert export_table.encryption(SimpleNamespace(kms_key="")) == {}
+
+
+# --- how much at a time ---------------------------------------------------------------------------
 def test_splits_count_the_workers_that_the_job_really_has(run: Attempts) -> None:
     """Whoever edits the job in the console leaves the arguments of its stack as they are."""
     run.clients.glue.create_job(

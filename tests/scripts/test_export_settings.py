@@ -28,6 +28,8 @@ ARGUMENTS = {
     "MapsAs": "struct",
     "MaxStructFields": "200",
     "Compression": "snappy",
+    "SourceRoleArn": "",
+    "KmsKeyArn": "",
     "JOB_NAME": "ReviewsExportToorc",
     "JOB_RUN_ID": "jr_1",
     "WORKFLOW_NAME": "dynoexport-Reviews-orc",
@@ -189,6 +191,10 @@ def test_attributes_are_listed_by_commas(text: str, names: tuple[str, ...]) -> N
         ({"MaxStructFields": "0"}, "MaxStructFields is '0', allowed is a whole number from 1"),
         ({"Columns": "a", "Exclude": "b"}, "Columns and Exclude are both given"),
         ({"Compression": "zstd", "OutputFormat": "avro"}, "none that Glue writes avro with"),
+        (
+            {"ReadMode": "export", "SourceRoleArn": "arn:aws:iam::210987654321:role/reader"},
+            "ReadMode export takes no SourceRoleArn: choose native",
+        ),
         ({"Compression": "zstd", "GlueVersion": "3.0"}, "zstd needs Glue 4.0, this job has 3.0"),
     ],
 )

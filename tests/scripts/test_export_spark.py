@@ -62,6 +62,8 @@ SETTINGS = {
     "MapsAs": "struct",
     "MaxStructFields": "200",
     "Compression": "snappy",
+    "SourceRoleArn": "",
+    "KmsKeyArn": "",
     "JOB_NAME": "",
     "JOB_RUN_ID": "",
     "WORKFLOW_NAME": "",

@@ -129,6 +129,8 @@ class Table:
             "MapsAs": "struct",
             "MaxStructFields": "200",
             "Compression": "snappy",
+            "SourceRoleArn": "",
+            "KmsKeyArn": "",
             "JOB_NAME": "none",
             "JOB_RUN_ID": "jr_none",
             **given,

@@ -24,9 +24,9 @@ KEY = "arn:aws-cn:kms:cn-north-1:123456789012:key/k"
 
 # What the common stack exports, in a partition, region and account unlike any default.
 IMPORTS = {
-    "shared-BucketName": "the-bucket",
-    "shared-DatabaseName": "the_database",
-    "shared-WorkGroup": "the-work-group",
+    "shared-BucketName": "dynamodb-exports-123456789012-cn-north-1",
+    "shared-DatabaseName": "dynamodb_exports",
+    "shared-WorkGroup": "dynamodb-exports",
     "shared-SecurityConfiguration": "the-security-configuration",
     "shared-KmsKeyArn": KEY,
     "shared-TopicArn": "arn:aws-cn:sns:cn-north-1:123456789012:the-topic",

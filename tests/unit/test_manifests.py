@@ -36,7 +36,7 @@ def written() -> dict[str, Any]:
     given |= {"WORKFLOW_RUN_ID": "wr_1"}
     given |= {"ReadMode": "native", "TypeConflicts": "string", "MapsAs": "struct"}
     given |= {"MaxStructFields": "200", "Compression": "snappy", "Columns": "User,Rating"}
-    given |= {"Exclude": "", "Where": ""}
+    given |= {"Exclude": "", "Where": "", "SourceRoleArn": "", "KmsKeyArn": ""}
     unused = dict.fromkeys((*JOB.JOB_ARGUMENTS, *JOB.GLUE_ARGUMENTS), "unused")
     settings = JOB.settings_of({**unused, **given})
     files = (("a/part-0", 10), ("a/part-1", 25))

@@ -55,6 +55,11 @@ CASES: dict[str, tuple[list[str], list[str]]] = {
     "MaxRunMinutes": (["0", "10080"], ["-1", "10081"]),
     "MaxSnapshotAgeHours": (["0", "168"], ["-1", "169"]),
     "NotifyOnFailure": (["true", "false"], ["True", "yes"]),
+    "SourceRoleArn": (
+        ["", "arn:aws:iam::123456789012:role/path/of-a.role"],
+        ["reader", "arn:aws:iam::123456789012:user/ada", "arn:aws:iam::123456789012:role/*"],
+    ),
+    "ConnectionName": (["", "inside_vpc-1"], ["a b", "a/b", "*", "c" * 256]),
     "CommonStackName": (["dynoexport-common", "a"], ["", "1a", "a_b", "a" * 129]),
     "UseKmsKey": (["true", "false"], ["TRUE", ""]),
     "ScriptsVersion": (["current", "v2.0_a-b"], ["", "a/b", "a" * 65]),

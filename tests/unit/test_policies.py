@@ -6,6 +6,7 @@ The policies are read from the shipped template, resolved in a partition that is
 from __future__ import annotations
 
 import fnmatch
+import json
 import re
 from typing import Any
 
@@ -54,7 +55,7 @@ def as_list(value: Any) -> list[str]:
 
 
 def key(name: str) -> str:
-    return f"{AT}:s3:::the-bucket/{name}"
+    return f"{AT}:s3:::dynamodb-exports-123456789012-cn-north-1/{name}"
 
 
 def listing(prefix: str) -> dict[str, str]:
@@ -65,7 +66,7 @@ DATA = naming.snapshot_prefix("Orders", "orc", "2026-01-02T03:04")
 MANIFEST = naming.manifest_key("Orders", "orc", "2026-01-02T03:04")
 TEMP = naming.temp_prefix("Orders", "orc")
 WORKFLOW = naming.workflow("Orders", "orc", scheduled=False)
-BUCKET = f"{AT}:s3:::the-bucket"
+BUCKET = f"{AT}:s3:::dynamodb-exports-123456789012-cn-north-1"
 
 
 @pytest.mark.parametrize("role", ROLES)
@@ -132,9 +133,9 @@ def test_the_table_is_scanned_or_exported_and_never_both(reader: str) -> None:
 
 
 def test_the_view_job_may_mend_every_partition_of_its_table() -> None:
-    catalog = [f"{AT}:glue:{HERE}:catalog", f"{AT}:glue:{HERE}:database/the_database"]
+    catalog = [f"{AT}:glue:{HERE}:catalog", f"{AT}:glue:{HERE}:database/dynamodb_exports"]
     for action in ("glue:GetPartitions", "glue:BatchUpdatePartition"):
-        for resource in (*catalog, f"{AT}:glue:{HERE}:table/the_database/snapshots_orders"):
+        for resource in (*catalog, f"{AT}:glue:{HERE}:table/dynamodb_exports/snapshots_orders"):
             assert may("ViewRole", action, resource)
 
 
@@ -203,7 +204,8 @@ def test_the_view_job_deletes_snapshots_but_writes_results_only() -> None:
 
 
 def test_the_view_job_queries_in_the_workgroup_only() -> None:
-    own, other = (f"{AT}:athena:{HERE}:workgroup/{name}" for name in ("the-work-group", "primary"))
+    groups = ("dynamodb-exports", "primary")
+    own, other = (f"{AT}:athena:{HERE}:workgroup/{name}" for name in groups)
     assert may("ViewRole", "athena:StartQueryExecution", own)
     assert not may("ViewRole", "athena:StartQueryExecution", other)
 
@@ -216,21 +218,21 @@ def test_the_view_job_queries_in_the_workgroup_only() -> None:
         ("ViewRole", ["GetTable", "DeletePartition"], ["DeleteTable", "DeleteDatabase"]),
     ],
 )
-def test_the_catalog_is_open_for_the_databases_tables_only(
+def test_the_catalog_is_open_for_dynamodb_exportss_tables_only(
     role: str, allowed: list[str], refused: list[str]
 ) -> None:
     """Catalog, database and table must each be allowed, and only one database is."""
-    table = f"{AT}:glue:{HERE}:table/the_database/snapshots_orders"
-    chain = [f"{AT}:glue:{HERE}:catalog", f"{AT}:glue:{HERE}:database/the_database", table]
+    table = f"{AT}:glue:{HERE}:table/dynamodb_exports/snapshots_orders"
+    chain = [f"{AT}:glue:{HERE}:catalog", f"{AT}:glue:{HERE}:database/dynamodb_exports", table]
     for action in allowed:
         assert all(may(role, f"glue:{action}", each) for each in chain), action
-        assert not may(role, f"glue:{action}", table.replace("the_database", "other")), action
+        assert not may(role, f"glue:{action}", table.replace("dynamodb_exports", "other")), action
     for action in refused:
         assert not any(may(role, f"glue:{action}", each) for each in chain), action
 
 
 def test_only_the_view_job_writes_beside_the_snapshots() -> None:
-    view = f"{AT}:glue:{HERE}:table/the_database/orders"
+    view = f"{AT}:glue:{HERE}:table/dynamodb_exports/orders"
     assert may("ViewRole", "glue:CreateTable", view)
     assert not may("CrawlerRole", "glue:CreateTable", view)
     assert not may("ViewRole", "glue:DeletePartition", view)
@@ -242,7 +244,7 @@ def test_a_catalog_prefix_narrows_the_catalog_to_this_export() -> None:
         for role in ROLES
         for statement in statements(role, CatalogPrefix="shop_")
         for resource in statement["Resource"]
-        if ":table/the_database/" in resource
+        if ":table/dynamodb_exports/" in resource
     }
     assert patterns == {"shop_*", "shop_snapshots_*"}
 
@@ -269,6 +271,49 @@ def test_logs_of_glue_only(role: str) -> None:
     }
     assert len(groups) == 1
     assert groups.pop().startswith("/aws-glue/")
+
+
+# --- another account's table, a VPC ---------------------------------------------------------------
+READER = "arn:aws-cn:iam::210987654321:role/reader"
+
+
+def test_a_table_of_another_account_is_read_by_its_role_alone() -> None:
+    """The job itself may then read no table."""
+    found = statements("ExportRole", ReadMode="native", SourceRoleArn=READER)
+    (assume,) = [each for each in found if "sts:AssumeRole" in each["Action"]]
+    assert assume["Resource"] == [READER]
+    assert not [each for each in found if "dynamodb:" in "".join(each["Action"])]
+
+
+def test_no_role_may_be_assumed_for_a_table_of_this_account() -> None:
+    assert not may("ExportRole", "sts:AssumeRole", READER)
+
+
+@pytest.mark.parametrize("role", ROLES)
+def test_a_network_interface_is_made_only_for_a_connection(role: str) -> None:
+    """And only that connection can be read; what EC2 can tell apart is of this account."""
+    without = json.dumps(statements(role))
+    assert "ec2:" not in without
+    assert "glue:GetConnection" not in without
+    found = statements(role, ConnectionName="inside")
+    allowed = {action: each for each in found for action in each["Action"]}
+    assert allowed["glue:GetConnection"]["Resource"] == [
+        f"{AT}:glue:{HERE}:catalog",
+        f"{AT}:glue:{HERE}:connection/inside",
+    ]
+    for action in ("CreateNetworkInterface", "DeleteNetworkInterface", "CreateTags", "DeleteTags"):
+        resources = allowed[f"ec2:{action}"]["Resource"]
+        assert all(each.startswith(f"{AT}:ec2:{HERE}:") for each in resources)
+    assert allowed["ec2:CreateTags"]["Condition"] == {
+        "ForAllValues:StringEquals": {"aws:TagKeys": ["aws-glue-service-resource"]}
+    }
+
+
+def test_only_questions_about_the_network_are_allowed_on_every_resource() -> None:
+    """Besides what is allowed outside of a VPC."""
+    found = statements("CrawlerRole", ConnectionName="inside")
+    wild = {action for each in found if "*" in each["Resource"] for action in each["Action"]}
+    assert all(action.startswith("ec2:Describe") for action in wild)
 
 
 def test_the_key_may_be_used_only_if_there_is_one() -> None:

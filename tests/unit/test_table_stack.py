@@ -37,6 +37,8 @@ GIVEN = {
     "MapsAs": "map",
     "MaxStructFields": "77",
     "Compression": "gzip",
+    "SourceRoleArn": "arn:aws-cn:iam::210987654321:role/reader",
+    "ConnectionName": "inside",
     "SnapshotRetentionDays": "90",
     "MaxRetries": "3",
     "TimeoutMinutes": "45",
@@ -118,7 +120,7 @@ def test_the_export_job_is_as_the_parameters_say() -> None:
     assert job["Command"] == {
         "Name": "glueetl",
         "PythonVersion": "3",
-        "ScriptLocation": "s3://the-bucket/scripts/v7/export_table.py",
+        "ScriptLocation": "s3://dynamodb-exports-123456789012-cn-north-1/scripts/v7/export_table.py",
     }
     assert (job["WorkerType"], job["NumberOfWorkers"]) == ("G.2X", "11")
     assert (job["GlueVersion"], job["MaxRetries"], job["Timeout"]) == ("4.0", "3", "45")
@@ -133,7 +135,7 @@ def test_the_view_job_is_the_smallest_python_shell() -> None:
     assert job["Command"] == {
         "Name": "pythonshell",
         "PythonVersion": "3.9",
-        "ScriptLocation": "s3://the-bucket/scripts/v7/create_current_view.py",
+        "ScriptLocation": "s3://dynamodb-exports-123456789012-cn-north-1/scripts/v7/create_current_view.py",
     }
     assert job["MaxCapacity"] == 0.0625
     assert not {"WorkerType", "NumberOfWorkers"} & set(job)
@@ -159,9 +161,10 @@ def own_arguments(job: dict[str, Any]) -> dict[str, str]:
 )
 def test_a_jobs_arguments_are_its_settings(job: str, names: tuple[str, ...]) -> None:
     imported = {
-        "BucketName": "the-bucket",
-        "DatabaseName": "the_database",
-        "WorkGroup": "the-work-group",
+        "BucketName": "dynamodb-exports-123456789012-cn-north-1",
+        "DatabaseName": "dynamodb_exports",
+        "WorkGroup": "dynamodb-exports",
+        "KmsKeyArn": IMPORTS["shared-KmsKeyArn"],
     }
     expected = {f"--{name}": imported.get(name) or GIVEN[name] for name in names}
     assert own_arguments(table().properties(job)) == expected
@@ -185,6 +188,8 @@ def refused(**parameters: str) -> list[str]:
         ({}, []),
         ({"Columns": "a"}, ["Columns and Exclude exclude each other"]),
         ({"Columns": "a", "Exclude": ""}, []),
+        ({"ReadMode": "export"}, ["ReadMode export takes no SourceRoleArn: choose native"]),
+        ({"ReadMode": "export", "SourceRoleArn": ""}, []),
         ({"Compression": "zstd"}, []),
         ({"Compression": "zstd", "GlueVersion": "3.0"}, ["zstd needs Glue 4.0"]),
         ({"Compression": "zstd", "OutputFormat": "avro"}, ["zstd needs Glue 4.0"]),
@@ -206,7 +211,7 @@ def test_the_view_job_asks_for_the_libraries_that_hold_boto3() -> None:
 
 def test_the_export_job_reports_metrics_and_logs_and_keeps_no_bookmarks() -> None:
     arguments = table().properties("ExportJob")["DefaultArguments"]
-    assert arguments["--TempDir"] == "s3://the-bucket/glue-temp-dir/"
+    assert arguments["--TempDir"] == "s3://dynamodb-exports-123456789012-cn-north-1/glue-temp-dir/"
     assert arguments["--enable-metrics"] == "true"
     assert arguments["--enable-continuous-cloudwatch-log"] == "true"
     assert arguments["--job-bookmark-option"] == "job-bookmark-disable"
@@ -221,10 +226,12 @@ def test_no_argument_is_a_prefix_of_another(job: str) -> None:
 
 
 def test_the_crawler_is_that_of_the_baseline() -> None:
-    crawler = table().properties("Crawler")
-    assert crawler["DatabaseName"] == "the_database"
+    crawler = table(ConnectionName="").properties("Crawler")
+    assert crawler["DatabaseName"] == "dynamodb_exports"
     assert crawler["TablePrefix"] == "shop_snapshots_"
-    assert crawler["Targets"] == {"S3Targets": [{"Path": "s3://the-bucket/orc/Or-ders.v2/"}]}
+    assert crawler["Targets"] == {
+        "S3Targets": [{"Path": "s3://dynamodb-exports-123456789012-cn-north-1/orc/Or-ders.v2/"}]
+    }
     assert crawler["SchemaChangePolicy"] == {
         "UpdateBehavior": "UPDATE_IN_DATABASE",
         "DeleteBehavior": "DELETE_FROM_DATABASE",
@@ -245,6 +252,16 @@ def test_every_path_is_one_table_and_partitions_inherit_its_schema() -> None:
         "TableGroupingPolicy": "CombineCompatibleSchemas",
         "TableLevelConfiguration": depth,
     }
+
+
+def test_jobs_and_crawler_run_by_the_connection_if_there_is_one() -> None:
+    inside, outside = table(), table(ConnectionName="")
+    for job in ("ExportJob", "ViewJob"):
+        assert inside.properties(job)["Connections"] == {"Connections": ["inside"]}
+        assert "Connections" not in outside.properties(job)
+    (target,) = inside.properties("Crawler")["Targets"]["S3Targets"]
+    assert target["ConnectionName"] == "inside"
+    assert "ConnectionName" not in json.dumps(outside.section("Resources"))
 
 
 def test_csv_alone_has_a_classifier_with_quotes_and_header() -> None:
@@ -454,7 +471,7 @@ def test_without_a_key_nothing_refers_to_one() -> None:
         imports={key: each for key, each in IMPORTS.items() if "Name" in key or "Group" in key},
     )
     text = json.dumps(deployed.section("Resources"))
-    assert "kms" not in text.lower()
+    assert "kms" not in text.lower().replace('"--kmskeyarn": ""', "")
     assert "SecurityConfiguration" not in text
 
 

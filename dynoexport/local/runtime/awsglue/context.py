@@ -5,7 +5,6 @@ from __future__ import annotations
 import dataclasses
 from typing import TYPE_CHECKING, Any
 
-import boto3
 from awsglue import avro_writer, dynamodb_source
 from awsglue.dynamicframe import DynamicFrame
 from pyspark.sql import SparkSession
@@ -38,7 +37,7 @@ class _Reader:
                 f"the local endpoint has no Glue source {connection_type!r}, only 'dynamodb'"
             )
         asked = dynamodb_source.parse(connection_options)
-        table = boto3.client("dynamodb").describe_table(TableName=asked.table)["Table"]
+        table = dynamodb_source.client_of(asked).describe_table(TableName=asked.table)["Table"]
         source = dataclasses.replace(asked, rate=dynamodb_source.allowed_rate(asked, table))
         context = self._glue_ctx.spark_session.sparkContext
 
@@ -50,7 +49,7 @@ class _Reader:
 
 
 def _scan_all(source: dynamodb_source.Source, segments: Iterable[int]) -> Iterator[dict[str, Any]]:
-    client = boto3.client("dynamodb")
+    client = dynamodb_source.client_of(source)
     for segment in segments:
         yield from dynamodb_source.scan(client, source, segment)
 

@@ -35,6 +35,7 @@ class Source:
     table: str
     splits: int
     read_percent: float
+    role: str = ""
     rate: float = math.inf
 
 
@@ -53,7 +54,24 @@ def parse(options: Mapping[str, str]) -> Source:
     splits = int(options.get("dynamodb.splits", 1))
     if not 1 <= splits <= SPLITS_MAX:
         raise ValueError(f"dynamodb.splits {splits} is not in 1 to {SPLITS_MAX}")
-    return Source(table=table, splits=splits, read_percent=percent)
+    role = options.get("dynamodb.sts.roleArn", "")
+    return Source(table=table, splits=splits, read_percent=percent, role=role)
+
+
+def client_of(source: Source) -> Any:
+    """A client of the account in which the table is."""
+    import boto3
+
+    if not source.role:
+        return boto3.client("dynamodb")
+    answer = boto3.client("sts").assume_role(RoleArn=source.role, RoleSessionName="glue")
+    found = answer["Credentials"]
+    return boto3.client(
+        "dynamodb",
+        aws_access_key_id=found["AccessKeyId"],
+        aws_secret_access_key=found["SecretAccessKey"],
+        aws_session_token=found["SessionToken"],
+    )
 
 
 def allowed_rate(source: Source, table: Mapping[str, Any]) -> float:

@@ -1,0 +1,266 @@
+"""A key of the user's own, a table of another account, a VPC: with the policies of the docs."""
+
+from __future__ import annotations
+
+import json
+import re
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from account import REVIEWS
+from command import Command
+
+from dynoexport import naming
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from conftest import Clock
+
+    from dynoexport.local.context import Endpoint
+
+pytestmark = pytest.mark.endpoint
+
+PAGE = (Path(__file__).parents[2] / "docs" / "security.md").read_text(encoding="utf-8")
+KEY_POLICY, TRUST, READER = re.findall(r"```json\n(.*?)```", PAGE, re.DOTALL)
+FOREIGN = "210987654321"
+
+
+def until(condition: Callable[[], Any]) -> Any:
+    deadline = time.monotonic() + 60
+    while time.monotonic() < deadline:
+        if found := condition():
+            return found
+        time.sleep(0.2)
+    raise AssertionError("it never came true")
+
+
+def create_reviews(dynamodb: Any, *, recovery: bool = False) -> None:
+    dynamodb.create_table(
+        TableName="Reviews",
+        KeySchema=[
+            {"AttributeName": "User", "KeyType": "HASH"},
+            {"AttributeName": "Book", "KeyType": "RANGE"},
+        ],
+        AttributeDefinitions=[
+            {"AttributeName": name, "AttributeType": "S"} for name in ("User", "Book")
+        ],
+        BillingMode="PAY_PER_REQUEST",
+    )
+    for item in REVIEWS:
+        dynamodb.put_item(TableName="Reviews", Item=item)
+    if recovery:
+        dynamodb.update_continuous_backups(
+            TableName="Reviews",
+            PointInTimeRecoverySpecification={"PointInTimeRecoveryEnabled": True},
+        )
+
+
+# --- a key ----------------------------------------------------------------------------------------
+@pytest.fixture(scope="module")
+def key(clocked: tuple[Endpoint, Clock]) -> str:
+    """The ARN of a key with the policy of the page."""
+    created = clocked[0].client("kms").create_key(Policy=KEY_POLICY)
+    return str(created["KeyMetadata"]["Arn"])
+
+
+@pytest.fixture(scope="module")
+def command(clocked: tuple[Endpoint, Clock], key: str) -> Command:
+    """An account whose common stack has the key and a topic."""
+    command = Command(clocked[0])
+    command.ok(
+        "init", "--yes", "--set", "NotificationEmail=ada@example.org", "--set", f"KmsKeyArn={key}"
+    )
+    return command
+
+
+@pytest.fixture(scope="module")
+def exported(command: Command) -> Command:
+    """Reviews was exported, and the view was queried."""
+    create_reviews(command.endpoint.client("dynamodb"), recovery=True)
+    command.ok("deploy", "Reviews", "--read-mode", "export", "--yes", "--set", "NumberOfWorkers=2")
+    command.ok("run", "Reviews", "--wait")
+    assert len(command.json("query", "Reviews")) == len(REVIEWS)
+    return command
+
+
+def test_every_object_is_encrypted_with_the_key(exported: Command, key: str) -> None:
+    """Scripts, snapshot, manifest and query results."""
+    s3 = exported.endpoint.client("s3")
+    bucket = naming.bucket(exported.endpoint.account, exported.endpoint.region)
+    keys = [each["Key"] for each in s3.list_objects_v2(Bucket=bucket)["Contents"]]
+    folders = {each.split("/")[0] for each in keys}
+    assert {"scripts", "parquet", "manifests", "athena-results"} <= folders
+    for each in keys:
+        found = s3.head_object(Bucket=bucket, Key=each)
+        assert (found["ServerSideEncryption"], found["SSEKMSKeyId"]) == ("aws:kms", key), each
+
+
+def test_dynamodb_was_told_the_key(exported: Command, key: str) -> None:
+    """Its files are gone when the snapshot is there; it would have taken S3's own."""
+    dynamodb = exported.endpoint.client("dynamodb")
+    table = dynamodb.describe_table(TableName="Reviews")["Table"]["TableArn"]
+    (summary,) = dynamodb.list_exports(TableArn=table)["ExportSummaries"]
+    found = dynamodb.describe_export(ExportArn=summary["ExportArn"])["ExportDescription"]
+    assert (found["S3SseAlgorithm"], found["S3SseKmsKeyId"]) == ("KMS", key)
+
+
+def test_jobs_and_crawler_encrypt_logs_and_files_with_the_key(exported: Command, key: str) -> None:
+    glue = exported.endpoint.client("glue")
+    jobs = [
+        glue.get_job(JobName=name("Reviews", "parquet"))["Job"]
+        for name in (naming.export_job, naming.view_job)
+    ]
+    crawler = glue.get_crawler(Name=naming.crawler("Reviews", "parquet"))["Crawler"]
+    used = {each["SecurityConfiguration"] for each in jobs}
+    assert used == {crawler["CrawlerSecurityConfiguration"]} == {naming.SECURITY_CONFIGURATION}
+    found = glue.get_security_configuration(Name=naming.SECURITY_CONFIGURATION)
+    encryption = found["SecurityConfiguration"]["EncryptionConfiguration"]
+    assert encryption["S3Encryption"] == [{"S3EncryptionMode": "SSE-KMS", "KmsKeyArn": key}]
+    assert encryption["CloudWatchEncryption"] == {
+        "CloudWatchEncryptionMode": "SSE-KMS",
+        "KmsKeyArn": key,
+    }
+
+
+def test_query_results_are_encrypted_whatever_a_client_asks_for(
+    exported: Command, key: str
+) -> None:
+    group = exported.endpoint.client("athena").get_work_group(WorkGroup=naming.WORK_GROUP)
+    configuration = group["WorkGroup"]["Configuration"]
+    assert configuration["ResultConfiguration"]["EncryptionConfiguration"] == {
+        "EncryptionOption": "SSE_KMS",
+        "KmsKey": key,
+    }
+    assert configuration["EnforceWorkGroupConfiguration"] is True
+
+
+def test_failures_and_alarms_pass_the_encrypted_topic(
+    clocked: tuple[Endpoint, Clock], exported: Command, key: str
+) -> None:
+    """By the statements of the key's policy for EventBridge and CloudWatch."""
+    endpoint, clock = clocked
+    sns, sqs = endpoint.client("sns"), endpoint.client("sqs")
+    (topic,) = [each["TopicArn"] for each in sns.list_topics()["Topics"]]
+    assert sns.get_topic_attributes(TopicArn=topic)["Attributes"]["KmsMasterKeyId"] == key
+    queue = sqs.create_queue(QueueName="told")["QueueUrl"]
+    arn = f"arn:aws:sqs:{endpoint.region}:{endpoint.account}:told"
+    sns.subscribe(TopicArn=topic, Protocol="sqs", Endpoint=arn)
+
+    def told() -> set[str]:
+        answer = sqs.receive_message(QueueUrl=queue, MaxNumberOfMessages=10)
+        messages = [json.loads(each["Body"])["Message"] for each in answer.get("Messages", ())]
+        return {str(state) for each in map(json.loads, messages) for state in kinds(each)}
+
+    def kinds(message: dict[str, Any]) -> list[str]:
+        return [message[name] for name in ("state", "NewStateValue") if name in message]
+
+    exported.ok("enable", "Reviews")
+    glue = endpoint.client("glue")
+    # Outside of its workflow the job fails at once.
+    glue.start_job_run(JobName=naming.view_job("Reviews", "parquet"))
+    assert until(told) == {"FAILED"}
+    glue.stop_trigger(Name=f"{naming.workflow('Reviews', 'parquet', scheduled=False)}-start")
+    clock.forward(hours=27)
+    assert "ALARM" in until(told)
+
+
+# --- another account ------------------------------------------------------------------------------
+@pytest.fixture(scope="module")
+def foreign(clocked: tuple[Endpoint, Clock]) -> Callable[[str], Any]:
+    """Clients of another account's owner."""
+
+    def client(service: str) -> Any:
+        import boto3
+
+        session = boto3.Session("testing", "testing", region_name=clocked[0].region)
+        found = session.client(service, endpoint_url=clocked[0].url)
+        found.meta.events.register(
+            "before-call.*", lambda params, **_: params["headers"].update(account)
+        )
+        return found
+
+    account = {"x-moto-account-id": FOREIGN}
+    return client
+
+
+@pytest.mark.parametrize(("reader", "fmt"), [("native", "csv"), ("connector", "json")])
+def test_a_table_of_another_account_is_read_by_its_role(
+    command: Command, foreign: Callable[[str], Any], reader: str, fmt: str
+) -> None:
+    """There is no table of that name in the account of the export."""
+    table = f"Orders{reader}"
+    dynamodb, iam = foreign("dynamodb"), foreign("iam")
+    dynamodb.create_table(
+        TableName=table,
+        KeySchema=[{"AttributeName": "id", "KeyType": "HASH"}],
+        AttributeDefinitions=[{"AttributeName": "id", "AttributeType": "S"}],
+        BillingMode="PAY_PER_REQUEST",
+    )
+    for number in range(7):
+        dynamodb.put_item(TableName=table, Item={"id": {"S": f"{number}"}})
+    role = iam.create_role(
+        RoleName=table,
+        AssumeRolePolicyDocument=TRUST.replace("Reviews-parquet", f"{table}-{fmt}"),
+    )["Role"]["Arn"]
+    reading = READER.replace("Reviews", table)
+    iam.put_role_policy(RoleName=table, PolicyName="read", PolicyDocument=reading)
+    words = ("--format", fmt, "--read-mode", reader, "--yes", "--set", "NumberOfWorkers=2")
+    command.ok("deploy", table, *words, "--set", f"SourceRoleArn={role}")
+    command.ok("run", table, "--wait")
+    assert command.json("status", table)[0]["items"] == 7
+
+
+def test_the_export_reader_is_refused_for_another_accounts_table(command: Command) -> None:
+    role = f"arn:aws:iam::{FOREIGN}:role/reader"
+    words = ("--read-mode", "export", "--set", f"SourceRoleArn={role}", "--yes")
+    done = command("deploy", "Elsewhere", *words)
+    assert done.returncode == 2
+    assert "Elsewhere: ReadMode export takes no SourceRoleArn" in done.stderr
+
+
+# --- a VPC ----------------------------------------------------------------------------------------
+def test_an_export_runs_by_its_connection(command: Command) -> None:
+    """Jobs and crawler name it; on a laptop there is no VPC to go into."""
+    endpoint = command.endpoint
+    endpoint.client("dynamodb").create_table(
+        TableName="Inside",
+        KeySchema=[{"AttributeName": "id", "KeyType": "HASH"}],
+        AttributeDefinitions=[{"AttributeName": "id", "AttributeType": "S"}],
+        BillingMode="PAY_PER_REQUEST",
+    )
+    glue = endpoint.client("glue")
+    glue.create_connection(
+        ConnectionInput={
+            "Name": "inside",
+            "ConnectionType": "NETWORK",
+            "ConnectionProperties": {},
+            "PhysicalConnectionRequirements": {
+                "SubnetId": "subnet-1",
+                "SecurityGroupIdList": ["sg-1"],
+                "AvailabilityZone": f"{endpoint.region}a",
+            },
+        }
+    )
+    words = ("--yes", "--set", "ConnectionName=inside", "--set", "NumberOfWorkers=2")
+    command.ok("deploy", "Inside", *words)
+    job = glue.get_job(JobName=naming.export_job("Inside", "parquet"))["Job"]
+    assert job["Connections"] == {"Connections": ["inside"]}
+    command.ok("run", "Inside", "--wait")
+
+
+def test_a_connection_that_does_not_exist_is_refused_before_a_stack_is_made(
+    command: Command,
+) -> None:
+    create_table = command.endpoint.client("dynamodb").create_table
+    create_table(
+        TableName="Outside",
+        KeySchema=[{"AttributeName": "id", "KeyType": "HASH"}],
+        AttributeDefinitions=[{"AttributeName": "id", "AttributeType": "S"}],
+        BillingMode="PAY_PER_REQUEST",
+    )
+    done = command("deploy", "Outside", "--yes", "--set", "ConnectionName=nowhere")
+    assert done.returncode == 2
+    assert "Outside: there is no Glue connection nowhere" in done.stderr
