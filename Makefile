@@ -13,6 +13,9 @@ BIN := $(VENV)/bin
 # Two stages, so that a first demo does not wait for the tools of the tests.
 LOCAL := $(VENV)/.local-installed
 TEST := $(VENV)/.test-installed
+# In a place of its own, because it pins a hundred packages.
+CHECKOV_VERSION := 3.3.30
+CHECKOV := $(VENV)/checkov/.installed-$(CHECKOV_VERSION)
 
 .DEFAULT_GOAL := help
 .PHONY: help demo templates test test-deep lint bench clean
@@ -33,11 +36,12 @@ test: lint ## Lint, types, template drift and all tests
 test-deep: $(TEST) ## All that takes long: 500 generated tables in every format (TABLES=...)
 	DYNOEXPORT_TABLES=$(TABLES) $(BIN)/pytest -n 2 -m "deep or not deep" tests/types
 
-lint: $(TEST) ## Lint and types only
+lint: $(TEST) $(CHECKOV) ## Lint, types and checks of the templates only
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/cfn-lint templates/*.yaml
+	$(VENV)/checkov/bin/checkov --config-file .checkov.yaml
 
 bench: $(LOCAL) ## Measure everything and write docs/benchmarks.md (hours; ITEMS=, ROUNDS=)
 	@$(BIN)/python benchmarks/reader.py --items $(ITEMS) --rounds $(ROUNDS) --output $(FIGURES)/reader.json
@@ -64,4 +68,10 @@ $(LOCAL): setup.cfg pyproject.toml | $(BIN)/pip
 
 $(TEST): setup.cfg pyproject.toml | $(LOCAL)
 	@$(BIN)/pip install --quiet --disable-pip-version-check --editable '.[local,test]'
+	@touch $@
+
+$(CHECKOV): | $(BIN)/pip
+	@echo "Setting up checkov (once)"
+	@$(PYTHON) -m venv --clear $(VENV)/checkov
+	@$(VENV)/checkov/bin/pip install --quiet --disable-pip-version-check checkov==$(CHECKOV_VERSION)
 	@touch $@

@@ -11,7 +11,8 @@ The layers, each importing only from those before it (a test reads the imports):
     settings, naming,       what a user can set; every name and S3 key; when a schedule fires;
     schedule, pipeline      the one description of export -> crawl -> publish
     durations, graph        26h and 30d; what AWS Glue would refuse about a workflow
-    grants, policies        IAM statements; the policy of each role, least privilege
+    grants, policies,       IAM statements; the policy of each role, least privilege; the policies
+    callers, permissions    of people; why each permission is there
     stacks                  the templates as typed Python, and their canonical text
     assets                  where templates and scripts lie, in a checkout or an installed wheel
     aws, aws_errors         clients of an account and region; what AWS refuses, in one line

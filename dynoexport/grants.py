@@ -36,7 +36,12 @@ _ACCOUNT = "${AWS::AccountId}"
 _MARKER = "_$folder$"
 
 READ = (s3.GetObject,)
-WRITE = (s3.GetObject, s3.PutObject, s3.AbortMultipartUpload, s3.ListMultipartUploadParts)
+# As Hadoop's S3 clients need it:
+# https://hadoop.apache.org/docs/current/hadoop-aws/tools/hadoop-aws/assumed_roles.html
+WRITE = (s3.GetObject, s3.PutObject, s3.AbortMultipartUpload)
+# As Athena needs it where results go:
+# https://docs.aws.amazon.com/athena/latest/ug/querying-iam.html
+WRITE_RESULTS = (*WRITE, s3.ListMultipartUploadParts)
 
 
 @dataclass(frozen=True, kw_only=True)

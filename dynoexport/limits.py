@@ -103,3 +103,7 @@ DYNAMODB_INCREMENTAL_EXPORT_MAX = timedelta(hours=24)
 
 # Athena bills at least 10 MB a query: https://aws.amazon.com/athena/pricing/
 ATHENA_SCAN_MIN_BYTES = 10 * 1000**2
+
+# Characters of a managed policy without white space:
+# https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html
+IAM_MANAGED_POLICY_MAX = 6_144

@@ -25,6 +25,7 @@ from dynoexport.grants import (
     READ,
     REGION,
     WRITE,
+    WRITE_RESULTS,
     Scope,
     allow,
     catalog,
@@ -134,11 +135,8 @@ def export_table(scope: Scope) -> PolicyDocument:
                 [dynamodb.DescribeExport],
                 [scope.arn("dynamodb", f"{table}/export/*")],
             ),
-            allow(
-                "WriteExport",
-                [s3.AbortMultipartUpload, s3.PutObject, s3.PutObjectAcl],
-                scope.objects(f"{scope.temp}*"),
-            ),
+            # Beside what the job may write there anyway.
+            allow("WriteExport", [s3.PutObjectAcl], scope.objects(f"{scope.temp}*")),
         ]
     )
 
@@ -261,11 +259,10 @@ def _publish_view(scope: Scope) -> list[Statement]:
     """
     results = f"{naming.ATHENA_RESULTS_PREFIX}*"
     return [
-        allow("WriteResults", WRITE, scope.objects(results)),
+        allow("WriteResults", WRITE_RESULTS, scope.objects(results)),
         allow(
             "Query",
             [
-                athena.GetWorkGroup,
                 athena.StartQueryExecution,
                 athena.GetQueryExecution,
                 athena.StopQueryExecution,

@@ -28,6 +28,7 @@ _COMMANDS = {
     "logs": "run",
     "names": "names",
     "plan": "plan",
+    "permissions": "permissions",
     "prune": "snapshots",
     "publish": "snapshots",
     "query": "query",

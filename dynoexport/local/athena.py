@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import threading
 import time
+from contextlib import suppress
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
@@ -15,11 +16,11 @@ from moto.athena import models, urls
 from moto.athena.responses import AthenaResponse
 from moto.core.exceptions import JsonRESTError
 
-from dynoexport.local import context, hive
+from dynoexport.local import context, gate, hive
 from dynoexport.local.query import Engine, QueryFailed
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
     from mypy_boto3_s3 import S3Client
 
@@ -40,6 +41,7 @@ class LocalAthenaBackend(models.AthenaBackend):
     def __init__(self, region_name: str, account_id: str) -> None:
         super().__init__(region_name, account_id)
         self.outcomes: dict[str, dict[str, Any]] = {}
+        self.callers: dict[str, Mapping[str, str]] = {}
         self.results: dict[str, pa.Table | None] = {}
 
     @property
@@ -63,6 +65,8 @@ class LocalAthenaBackend(models.AthenaBackend):
         execution.config = {"OutputLocation": f"{location}{execution.id}.csv"}
         self.executions[execution.id] = execution
         self.outcomes[execution.id] = {"State": "QUEUED"}
+        caller = gate.current()
+        self.callers[execution.id] = caller.credentials if caller else {}
         threading.Thread(target=self._execute, args=(execution,), daemon=True).start()
         return execution.id
 
@@ -71,8 +75,10 @@ class LocalAthenaBackend(models.AthenaBackend):
         outcome["State"] = "RUNNING"
         try:
             state = self._run(execution, outcome)
-        except (QueryFailed, ClientError) as error:
+        except QueryFailed as error:
             state = {"State": "FAILED", "StateChangeReason": str(error)}
+        except ClientError as error:
+            state = {"State": "FAILED", "StateChangeReason": _refused(error)}
         except Exception as error:  # noqa: BLE001 - no query may run for ever
             reason = f"GENERIC_INTERNAL_ERROR: {type(error).__name__}: {error}"
             state = {"State": "FAILED", "StateChangeReason": reason}
@@ -81,14 +87,27 @@ class LocalAthenaBackend(models.AthenaBackend):
             outcome.update(state)
 
     def _run(self, execution: Any, outcome: dict[str, Any]) -> dict[str, str]:
-        endpoint = context.endpoint()
+        """As the one who asked, whose permissions Athena uses for everything.
+
+        https://docs.aws.amazon.com/athena/latest/ug/security-iam-athena.html
+        """
+        credentials = self.callers[execution.id]
+        glue, s3 = (
+            context.endpoint(self.region_name).client(name, credentials) for name in ("glue", "s3")
+        )
         database = (execution.context or {}).get("Database", "default")
-        engine = Engine(endpoint.client("glue"), endpoint.client("s3"), database)
+        _locate(s3, execution.config["OutputLocation"])
+        # Athena asks for "default" whatever the query names:
+        # https://docs.aws.amazon.com/athena/latest/ug/fine-grained-access-to-glue-resources.html
+        for name in {"default", database}:
+            with suppress(glue.exceptions.EntityNotFoundException):
+                glue.get_database(Name=name)
+        engine = Engine(glue, s3, database)
         try:
             result = engine.run(execution.query)
         finally:
             outcome["bytes"] = engine.bytes_scanned
-        _write_result(endpoint.client("s3"), execution.config["OutputLocation"], result)
+        _write_result(s3, execution.config["OutputLocation"], result)
         self.results[execution.id] = result
         return {"State": "SUCCEEDED"}
 
@@ -122,6 +141,22 @@ def _result_location(group: Any, config: dict[str, Any] | None) -> str:
             "Workgroup result configuration setting or as an API input."
         )
     return location if location.endswith("/") else f"{location}/"
+
+
+def _refused(error: ClientError) -> str:
+    """Why a service did not do its part, with the words that Athena puts before a denial."""
+    if error.response["Error"]["Code"] in {"AccessDenied", "AccessDeniedException", "403"}:
+        told = error.response["Error"]["Message"]
+        return f"Insufficient permissions to execute the query. {told}"
+    return str(error)
+
+
+def _locate(s3: S3Client, location: str) -> None:
+    """In which region the bucket of the results is, which Athena asks before anything else.
+
+    https://docs.aws.amazon.com/athena/latest/ug/querying-iam.html
+    """
+    s3.get_bucket_location(Bucket=urlsplit(location).netloc)
 
 
 def _write_result(s3: S3Client, location: str, result: pa.Table | None) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timezone
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
@@ -100,6 +100,6 @@ def set_endpoint(endpoint: Endpoint | None) -> None:
     _running[:] = [] if endpoint is None else [endpoint]
 
 
-def endpoint() -> Endpoint:
-    """The endpoint that runs in this process."""
-    return _running[0]
+def endpoint(region: str = REGION) -> Endpoint:
+    """The endpoint that runs in this process, as one of its regions sees it."""
+    return replace(_running[0], region=region)

@@ -88,17 +88,23 @@ class CrawlSummary:
     partitions_deleted: tuple[tuple[str, ...], ...] = ()
 
 
-def crawl(name: str, *, glue: GlueClient, s3: S3Client) -> CrawlSummary:
-    """Run the crawler of that name once.
+def crawl(
+    name: str, *, glue: GlueClient, s3: S3Client, service: GlueClient | None = None
+) -> CrawlSummary:
+    """Run the crawler of that name once, with its role's clients.
+
+    ``service`` reads the crawler's own definition, for which its role needs no permission.
 
     Raises:
         CrawlFailed: a bucket or the database is missing, or access is denied.
     """
+    service = service or glue
     try:
-        definition = glue.get_crawler(Name=name)["Crawler"]
+        definition = service.get_crawler(Name=name)["Crawler"]
         glue.get_database(Name=definition["DatabaseName"])
+        classifier = _classifier(definition, service)
         summaries = [
-            _crawl_target(definition, target["Path"], glue, s3)
+            _crawl_target(definition, target["Path"], classifier, glue, s3)
             for target in definition["Targets"].get("S3Targets", [])
         ]
     except ClientError as error:
@@ -112,7 +118,11 @@ def crawl(name: str, *, glue: GlueClient, s3: S3Client) -> CrawlSummary:
 
 
 def _crawl_target(
-    definition: Mapping[str, Any], path: str, glue: GlueClient, s3: S3Client
+    definition: Mapping[str, Any],
+    path: str,
+    classifier: Mapping[str, Any],
+    glue: GlueClient,
+    s3: S3Client,
 ) -> CrawlSummary:
     url = urlsplit(path)
     root = _table_root(definition, url.netloc, url.path.strip("/"))
@@ -120,7 +130,7 @@ def _crawl_target(
     found = _find(s3, url.netloc, root, name)
     if found is None:
         return _forget(glue, definition["DatabaseName"], name)
-    serde = _serde(found.format, _classifier(definition, glue))
+    serde = _serde(found.format, classifier)
     return _register(glue, definition["DatabaseName"], found, serde)
 
 

@@ -222,7 +222,7 @@ class LocalGlueBackend(models.GlueBackend):
         ended(run)
 
     def _execute(self, run: JobRun) -> None:
-        endpoint = context.endpoint()
+        endpoint = context.endpoint(self.region_name)
         # By the endpoint's clock, which the run itself does not know.
         self._began[run.run_id] = (run, endpoint.now())
         named = run.definition.get("Connections", {}).get("Connections", [])
@@ -292,36 +292,41 @@ class LocalGlueBackend(models.GlueBackend):
         return crawl
 
     def _run_crawl(self, crawl: Crawl, ended: Callable[[Crawl], None]) -> None:
-        endpoint = context.endpoint()
         events.crawl_changed(crawl)
-        log = jobs.Log(endpoint, LOG_GROUP, crawl.crawler)
-
-        def tell(level: str, text: str) -> None:
-            # As a real crawler begins its lines, by which a crawl is found in the common stream.
-            log.write(f"[{crawl.crawl_id}] {level} : {text}")
-
-        tell("BENCHMARK", f"Running Start Crawl for Crawler {crawl.crawler}")
         try:
-            self._crawl(crawl, endpoint)
+            self._crawl(crawl, context.endpoint(self.region_name))
             state = "CANCELLED" if crawl.cancelled else "SUCCEEDED"
         except Exception as error:  # noqa: BLE001 - whatever went wrong, the crawl has failed
-            state = "FAILED"
-            crawl.error = error.what if isinstance(error, DynoexportError) else str(error)
-            tell("ERROR", crawl.error)
-        tell("BENCHMARK", "Crawler has finished running and is in state READY")
+            state, crawl.error = "FAILED", _reason(error)
         crawl.completed = now()
         crawl.state = state
         events.crawl_changed(crawl)
         ended(crawl)
 
     def _crawl(self, crawl: Crawl, endpoint: Endpoint) -> None:
-        role = jobs.role_arn(endpoint, self.crawlers[crawl.crawler].role)
-        credentials = endpoint.assume(role, "AWSGlueCrawler")
-        crawler.crawl(
-            crawl.crawler,
-            glue=endpoint.client("glue", credentials),
-            s3=endpoint.client("s3", credentials),
+        name = crawl.crawler
+        credentials = jobs.assume(
+            endpoint, self.crawlers[name].role, "AWSGlueCrawler", source=f"crawler/{name}"
         )
+        log = jobs.Log(endpoint, LOG_GROUP, name, credentials)
+
+        def tell(level: str, text: str) -> None:
+            # As a real crawler begins its lines, by which a crawl is found in the common stream.
+            log.write(f"[{crawl.crawl_id}] {level} : {text}")
+
+        tell("BENCHMARK", f"Running Start Crawl for Crawler {name}")
+        try:
+            crawler.crawl(
+                name,
+                glue=endpoint.client("glue", credentials),
+                s3=endpoint.client("s3", credentials),
+                service=endpoint.client("glue"),
+            )
+        except Exception as error:
+            tell("ERROR", _reason(error))
+            raise
+        finally:
+            tell("BENCHMARK", "Crawler has finished running and is in state READY")
 
     # --- workflows ------------------------------------------------------------------------------
     def create_workflow(self, name: str, *options: Any) -> str:
@@ -471,6 +476,10 @@ class LocalGlueBackend(models.GlueBackend):
 
     def delete_classifier(self, name: str) -> None:
         self.classifiers.pop(name, None)
+
+
+def _reason(error: Exception) -> str:
+    return error.what if isinstance(error, DynoexportError) else str(error)
 
 
 def install() -> None:

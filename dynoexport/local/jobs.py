@@ -17,10 +17,11 @@ from urllib.parse import urlsplit
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from dynoexport.local import java
+from dynoexport.local import identities, java
+from dynoexport.local.identities import RoleRefused
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable, Mapping
 
     from dynoexport.local.context import Endpoint
 
@@ -93,6 +94,9 @@ def execute(endpoint: Endpoint, run: JobRun) -> None:
     with tempfile.TemporaryDirectory(prefix="dynoexport-job-") as directory:
         try:
             command, env = _prepare(endpoint, run, Path(directory))
+        except RoleRefused as error:
+            _finish(run, "FAILED", f"LAUNCH ERROR | {error.what}")
+            return
         except (BotoCoreError, ClientError, KeyError) as error:
             _finish(run, "FAILED", f"LAUNCH ERROR | {error}")
             return
@@ -104,9 +108,25 @@ def role_arn(endpoint: Endpoint, role: str) -> str:
     return role if role.startswith("arn:") else f"arn:aws:iam::{endpoint.account}:role/{role}"
 
 
+def assume(endpoint: Endpoint, role: str, session: str, *, source: str) -> dict[str, str]:
+    """The credentials with which Glue acts for a job or a crawler, ``source``.
+
+    Raises:
+        RoleRefused: the role does not trust Glue in this account.
+    """
+    here = f"arn:aws:glue:{endpoint.region}:{endpoint.account}"
+    return identities.assume_for_service(
+        endpoint,
+        role_arn(endpoint, role),
+        session,
+        service="glue.amazonaws.com",
+        source=f"{here}:{source}",
+    )
+
+
 def _prepare(endpoint: Endpoint, run: JobRun, directory: Path) -> tuple[list[str], dict[str, str]]:
-    credentials = endpoint.assume(
-        role_arn(endpoint, run.definition["Role"]), "GlueJobRunnerSession"
+    credentials = assume(
+        endpoint, run.definition["Role"], "GlueJobRunnerSession", source=f"job/{run.job_name}"
     )
     location = urlsplit(run.definition["Command"]["ScriptLocation"])
     script = directory / Path(location.path).name
@@ -150,7 +170,8 @@ def _supervise(
         # It was stopped while there was no process yet to be killed.
         kill(run)
     output, errors = (
-        Log(endpoint, f"{run.log_group}/{channel}", run.run_id) for channel in ("output", "error")
+        Log(endpoint, f"{run.log_group}/{channel}", run.run_id, env)
+        for channel in ("output", "error")
     )
     readers = [
         threading.Thread(target=output.follow, args=(run.process.stdout,), daemon=True),
@@ -213,23 +234,31 @@ def error_message(lines: Iterable[str], code: int) -> str:
 
 
 class Log:
-    """One stream of CloudWatch Logs, written as the job prints."""
+    """One stream of CloudWatch Logs, written as the job prints, with its role's credentials.
 
-    def __init__(self, endpoint: Endpoint, group: str, stream: str) -> None:
-        self._client = endpoint.client("logs")
+    A role that may not write logs has none, and runs.
+    """
+
+    def __init__(
+        self, endpoint: Endpoint, group: str, stream: str, credentials: Mapping[str, str]
+    ) -> None:
+        self._client = endpoint.client("logs", credentials)
         self._group = group
         self._stream = stream
         self._pending: list[dict[str, Any]] = []
+        self._denied = False
         self.lines: list[str] = []
         self._lock = threading.Lock()
-        for create, options in (
-            (self._client.create_log_group, {}),
-            (self._client.create_log_stream, {"logStreamName": self._stream}),
-        ):
-            try:
-                create(logGroupName=self._group, **options)
-            except self._client.exceptions.ResourceAlreadyExistsException:
-                continue
+        self._create(self._client.create_log_group)
+        self._create(self._client.create_log_stream, logStreamName=stream)
+
+    def _create(self, create: Callable[..., object], **options: str) -> None:
+        try:
+            create(logGroupName=self._group, **options)
+        except ClientError as error:
+            code = error.response["Error"]["Code"]
+            if code != "ResourceAlreadyExistsException":
+                self._denied = True
 
     def follow(self, pipe: TextIO) -> None:
         """Take every line until the other side closes the pipe, then close this side."""
@@ -248,6 +277,11 @@ class Log:
         with self._lock:
             while self._pending:
                 batch, self._pending = self._pending[:_LOG_BATCH], self._pending[_LOG_BATCH:]
-                self._client.put_log_events(
-                    logGroupName=self._group, logStreamName=self._stream, logEvents=batch
-                )
+                if self._denied:
+                    continue
+                try:
+                    self._client.put_log_events(
+                        logGroupName=self._group, logStreamName=self._stream, logEvents=batch
+                    )
+                except ClientError:
+                    self._denied = True

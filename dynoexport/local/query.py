@@ -114,6 +114,7 @@ class Engine:
         self._s3 = s3
         self._database = database
         self._duckdb = duckdb.connect(":memory:")
+        self._reads = True
         self.bytes_scanned = 0
 
     def run(self, sql: str) -> pa.Table | None:
@@ -221,7 +222,7 @@ class Engine:
             + [(key, pa.string()) for key in keys]
         )
         parts = [schema.empty_table()]
-        for values, part in self._parts(table, database):
+        for values, part in self._parts(table, database) if self._reads else ():
             for content in self._contents(part["Location"]):
                 rows = self._read(table, part, content, wanted)
                 for key, value in zip(keys, values, strict=True):
@@ -267,6 +268,8 @@ class Engine:
         target = statement.this.find(exp.Table)
         database, name = _fold(target.db) or self._database, _fold(target.name)
         query = statement.expression
+        # Of what it selects from, a view needs the columns alone.
+        self._reads = False
         schema = self._select(query).schema
         _see_to_names(query, schema.names)
         known = self._table(database, name)

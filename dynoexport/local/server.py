@@ -29,8 +29,10 @@ from dynoexport.local import (
     athena,
     context,
     events,
+    gate,
     glue,
     resources,
+    roles,
     stacks,
     table_exports,
 )
@@ -105,7 +107,7 @@ def _listen(port: int) -> BaseWSGIServer:
 
 def install() -> None:
     """Make moto use the services that run; before it is used for anything in this process."""
-    for service in (glue, events, alarms, athena, stacks, resources, table_exports):
+    for service in (glue, events, alarms, athena, stacks, resources, roles, table_exports):
         service.install()
     # Moto reads its own directory for every request, which takes as long as to answer it.
     modules = tuple(backends.list_of_moto_modules())
@@ -118,6 +120,7 @@ def _service(name: Any) -> Flask:
     Moto lets that be an internal error, which clients try again and again.
     """
     app = create_backend_app(name)
+    gate.guard(app, name)
 
     @app.errorhandler(NotImplementedError)
     def refuse(error: NotImplementedError) -> Response:

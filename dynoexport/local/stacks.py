@@ -22,7 +22,8 @@ from moto.cloudformation.responses import CloudFormationResponse
 from moto.core.exceptions import JsonRESTError, ServiceException
 from moto.core.responses import ActionResult, EmptyResult
 
-from dynoexport.local import stack_changes
+from dynoexport.local import gate, handlers, identities, stack_changes
+from dynoexport.local.api_actions import Place, UnknownOperation
 from dynoexport.local.stack_changes import active, deletion_order, in_order, resolved
 
 if TYPE_CHECKING:
@@ -250,14 +251,50 @@ class Deployment:
 
         tell("IN_PROGRESS")
         try:
+            self._authorize(name, resource, action, deleted)
             step()
-        except (JsonRESTError, ServiceException, KeyError, ValueError) as error:
+        except (JsonRESTError, ServiceException, KeyError, ValueError, gate.Denied) as error:
             reason = getattr(error, "message", None) or str(error)
             tell("FAILED", reason)
             raise ResourceFailed(
                 f"The following resource(s) failed to {action.lower()}: [{name}]."
             ) from error
         tell("COMPLETE")
+
+    def _authorize(self, name: str, resource: Json, action: str, deleted: Any) -> None:
+        """Ask whether the deployer may do it; every service is called in its name.
+
+        Raises:
+            Denied: in CloudFormation's words.
+        """
+        caller = gate.current()
+        if caller is None:
+            return
+        step = self._step(name, resource, action.lower(), deleted)
+        place = Place(self._stack.account_id, self._stack.region_name)
+        try:
+            gate.authorize(caller, handlers.needs(step, place))
+        except gate.Denied as error:
+            raise gate.Denied(
+                f'Resource handler returned message: "{error}" (HandlerErrorCode: AccessDenied)'
+            ) from error
+        except UnknownOperation as error:
+            raise gate.Denied(f"the endpoint does not know what {error} needs") from error
+
+    def _step(self, name: str, resource: Json, event: str, deleted: Any) -> handlers.Step:
+        kind = resource["Type"]
+        resolved_one = parsing.clean_json(resource, self._map)
+        properties = dict(resolved_one.get("Properties", {}))
+        existing = deleted or self._map._parsed_resources.get(name)
+        made = _id(existing) or parsing.generate_resource_name(kind, self._stack.name, name)
+        if kind == "AWS::SNS::Topic" and not made.startswith("arn:"):
+            place = Place(self._stack.account_id, self._stack.region_name)
+            made = place.arn("sns", made)
+        roles = [made] if kind == "AWS::IAM::Role" else properties.get("Roles", ())
+        boundary = properties.get("PermissionsBoundary") or next(
+            filter(None, map(identities.boundary, roles)), ""
+        )
+        return handlers.Step(kind, event, properties, made, str(boundary))
 
 
 def execute(backend: Any, change_set: ChangeSet) -> None:

@@ -20,6 +20,9 @@ from moto.dynamodb.models.table_export import TableExport
 from moto.dynamodb.models.utilities import dynamo_json_dump
 from moto.dynamodb.responses import DynamoHandler
 
+from dynoexport.local import gate
+from dynoexport.local.authorization import Request
+
 if TYPE_CHECKING:
     from moto.core.responses import ActionResult
 
@@ -52,6 +55,7 @@ class Export(TableExport):
         super().__init__(**options)
         self.daemon = True
         self._algorithm, self._key = _encryption.get()
+        self._caller = gate.current()
         self._id = f"{time.time_ns() // 1_000_000:014d}-{uuid.uuid4().hex[:8]}"
         self.arn = f"{self.table.table_arn}/export/{self._id}"
         self._start = datetime.now(timezone.utc)
@@ -61,9 +65,13 @@ class Export(TableExport):
 
     def _backup_to_s3_file(self, s3_backend: Any) -> None:
         def put(name: str, content: bytes) -> None:
+            key = f"{self._root}/{name}"
+            resource = f"arn:aws:s3:::{self.s3_bucket}/{key}"
+            # DynamoDB writes as the one who asked for the export.
+            gate.authorize(self._caller, [Request("s3:PutObject", resource)])
             s3_backend.put_object(
                 bucket_name=self.s3_bucket,
-                key_name=f"{self._root}/{name}",
+                key_name=key,
                 value=content,
                 encryption="aws:kms" if self._algorithm == "KMS" else self._algorithm,
                 kms_key_id=self._key,

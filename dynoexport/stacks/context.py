@@ -30,6 +30,7 @@ IS_EXPORTED = "IsExportedByDynamoDB"
 HAS_NOTIFICATION = "HasNotification"
 HAS_RUN_LIMIT = "HasRunLimit"
 HAS_AGE_LIMIT = "HasAgeLimit"
+HAS_BOUNDARY = "HasPermissionsBoundary"
 HAS_KEY = "HasKmsKey"
 HAS_SOURCE_ROLE = "HasSourceRole"
 HAS_CONNECTION = "HasConnection"
@@ -79,6 +80,7 @@ def add_conditions(template: Template) -> None:
     template.add_condition(HAS_NOTIFICATION, Equals(Ref(parameters.NOTIFY_ON_FAILURE), "true"))
     template.add_condition(HAS_RUN_LIMIT, Not(Equals(Ref(parameters.MAX_RUN_MINUTES), "0")))
     template.add_condition(HAS_AGE_LIMIT, Not(Equals(Ref(parameters.MAX_SNAPSHOT_AGE_HOURS), "0")))
+    template.add_condition(HAS_BOUNDARY, Not(Equals(Ref(parameters.PERMISSIONS_BOUNDARY_ARN), "")))
     template.add_condition(HAS_KEY, Equals(Ref(parameters.USE_KMS_KEY), "true"))
 
 

@@ -29,6 +29,7 @@ NOTIFY_ON_FAILURE = "NotifyOnFailure"
 MAX_RUN_MINUTES = "MaxRunMinutes"
 MAX_SNAPSHOT_AGE_HOURS = "MaxSnapshotAgeHours"
 USE_KMS_KEY = "UseKmsKey"
+PERMISSIONS_BOUNDARY_ARN = "PermissionsBoundaryArn"
 NOTIFICATION_EMAIL = "NotificationEmail"
 KMS_KEY_ARN = settings.KMS_KEY_ARN
 CONNECTION_NAME = "ConnectionName"
@@ -302,6 +303,15 @@ def _where() -> tuple[form.Field, ...]:
             "Use the KMS key",
             "Whether the jobs use the common stack's KMS key. true if and only if the common stack "
             "has been given a KmsKeyArn.",
+        ),
+        form.text(
+            PERMISSIONS_BOUNDARY_ARN,
+            "Permissions boundary",
+            "ARN of a policy beyond which the roles get no permission. Empty: none.",
+            pattern=r"^(arn:aws[a-z-]*:iam::([0-9]{12}|aws):policy/.+)?$",
+            constraint="must be empty or the ARN of an IAM policy",
+            default="",
+            longest=2048,
         ),
         form.text(
             settings.SCRIPTS_VERSION,

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from troposphere import If, NoValue, Ref, Tags, iam
 
 from dynoexport import policies
-from dynoexport.stacks import context
+from dynoexport.stacks import context, parameters
 
 if TYPE_CHECKING:
     from awacs.aws import PolicyDocument
@@ -47,6 +47,9 @@ def _add_role(
         iam.Role(
             title,
             AssumeRolePolicyDocument=policies.glue_trust(),
+            PermissionsBoundary=If(
+                context.HAS_BOUNDARY, Ref(parameters.PERMISSIONS_BOUNDARY_ARN), NoValue
+            ),
             Policies=[iam.Policy(PolicyName=title, PolicyDocument=policy)],
             Tags=Tags(**context.glue_tags()),
             **options,

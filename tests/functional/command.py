@@ -90,7 +90,11 @@ def create_table(endpoint: Endpoint, table: str) -> None:
 
 
 def put_snapshot(
-    endpoint: Endpoint, table: str, timestamp: str, items: Sequence[Mapping[str, Any]]
+    endpoint: Endpoint,
+    table: str,
+    timestamp: str,
+    items: Sequence[Mapping[str, Any]],
+    **more: Any,
 ) -> None:
     """A json snapshot as the export job leaves one: a part file, then its manifest."""
     s3, bucket = endpoint.client("s3"), naming.bucket(endpoint.account, endpoint.region)
@@ -105,6 +109,7 @@ def put_snapshot(
         "bytes": len(body),
         "files": [{"key": key, "bytes": len(body)}],
         "workflow_run_id": "wr_of_this_test",
+        **more,
     }
     s3.put_object(
         Bucket=bucket,

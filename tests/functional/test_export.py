@@ -143,14 +143,16 @@ def test_a_bad_run_property_is_refused_before_anything_is_read(
 
 
 # The export script with one fault: the first attempt dies when all data is written and the
-# manifest is not. The marker tells the second attempt that it is the second.
-FLAKY = """
+# manifest is not. The marker tells the second attempt that it is the second; it lies where the
+# job's role may write.
+DIED = f"{naming.temp_prefix('Flaky', 'parquet')}died"
+FLAKY = f"""
 whole_put_manifest = put_manifest
 
 
 def put_manifest(s3, places, manifest):
-    if not exists(s3, places.bucket, "scripts/flaky/died"):
-        s3.put_object(Bucket=places.bucket, Key="scripts/flaky/died", Body=b"once")
+    if not exists(s3, places.bucket, "{DIED}"):
+        s3.put_object(Bucket=places.bucket, Key="{DIED}", Body=b"once")
         raise RuntimeError("a worker was lost")
     whole_put_manifest(s3, places, manifest)
 

@@ -1,4 +1,4 @@
-"""Every format gives the same rows, in sensible files."""
+"""Every format gives the same rows, in sensible files, with no permission too few or too many."""
 
 from __future__ import annotations
 
@@ -6,8 +6,11 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from account import values, without_timestamp
+from command import crawl, put_snapshot
+from roles import Usage
 
-from dynoexport import naming, workflow_runs
+from dynoexport import naming, permissions, queries, workflow_runs
+from dynoexport.model import OutputFormat, ReadMode
 
 if TYPE_CHECKING:
     from account import Account
@@ -16,6 +19,20 @@ pytestmark = [pytest.mark.endpoint, pytest.mark.spark]
 
 KEY = ("User", "Book")
 ADELINE = "Harry is pretty brave, but Hermione is the clear hero"
+# Each reader in some format, so that one run of each shows every permission.
+READERS = {
+    "avro": ReadMode.NATIVE,
+    "csv": ReadMode.EXPORT,
+    "json": ReadMode.CONNECTOR,
+    "orc": ReadMode.CONNECTOR,
+    "parquet": ReadMode.NATIVE,
+}
+
+
+@pytest.fixture(scope="module")
+def usage(account: Account) -> Usage:
+    """What the roles of this module's exports have been asked for."""
+    return Usage(account)
 
 
 def check_files(account: Account, table: str, fmt: str) -> None:
@@ -29,14 +46,20 @@ def check_files(account: Account, table: str, fmt: str) -> None:
     assert manifest["items"] == 2
 
 
-@pytest.mark.parametrize("fmt", ["avro", "csv", "json", "orc"])
+@pytest.mark.parametrize("fmt", READERS)
 def test_every_queryable_format_gives_the_same_rows(
-    account: Account, reviews: list[dict[str, Any]], fmt: str
+    account: Account, usage: Usage, reviews: list[dict[str, Any]], fmt: str
 ) -> None:
     """A value with a comma stays in its column whatever the format."""
     table = f"Reviews-{fmt}"
     account.create_table(table, KEY, reviews)
-    account.deploy_table(table, fmt)
+    account.client("dynamodb").update_continuous_backups(
+        TableName=table, PointInTimeRecoverySpecification={"PointInTimeRecoveryEnabled": True}
+    )
+    account.deploy_table(table, fmt, ReadMode=READERS[fmt].value, SnapshotRetentionDays="1")
+    if fmt == "json":
+        leave_old_snapshots(account, table)
+    usage.watch(table, fmt)
     workflow_runs.require_success(account.run(table, fmt))
     rows = account.rows(f'SELECT * FROM "{naming.view(table)}"')
     assert without_timestamp(rows) == sorted(map(values, reviews), key=lambda row: row["user"])
@@ -44,11 +67,65 @@ def test_every_queryable_format_gives_the_same_rows(
     check_files(account, table, fmt)
 
 
-def test_xml_ends_after_the_crawl(account: Account, reviews: list[dict[str, Any]]) -> None:
+def leave_old_snapshots(account: Account, table: str) -> None:
+    """Two that the catalog knows: one for the retention, of the other somebody took the files."""
+    for timestamp in ("2026-01-02T03:04", "2026-01-03T03:04"):
+        put_snapshot(account.endpoint, table, timestamp, [{"user": "Somebody"}], schema=[])
+    crawl(account.endpoint, table)
+    prefixes = (
+        naming.snapshot_prefix(table, "json", timestamp),
+        naming.manifest_key(table, "json", timestamp),
+    )
+    for key in (key for prefix in prefixes for key in account.keys(prefix)):
+        account.client("s3").delete_object(Bucket=account.bucket, Key=key)
+
+
+def test_xml_ends_after_the_crawl(
+    account: Account, usage: Usage, reviews: list[dict[str, Any]]
+) -> None:
     """Athena cannot read xml: two nodes, no view, and the stack's outputs say so."""
     account.create_table("Reviews.xml", KEY, reviews)
     account.deploy_table("Reviews.xml", "xml")
+    usage.watch("Reviews.xml", "xml")
     run = account.run("Reviews.xml", "xml")
     assert run.succeeded
     assert [node.name for node in run.nodes] == ["Reviews.xmlExportToxml", "Reviews.xmlxmlCrawler"]
     assert len(account.keys(naming.data_prefix("Reviews.xml", "xml"))) == 1
+
+
+def test_a_run_without_one_permission_fails_by_its_name_and_publishes_nothing(
+    account: Account, reviews: list[dict[str, Any]]
+) -> None:
+    """All is written but the manifest, which the role may not write any more."""
+    account.create_table("Denied", KEY, reviews)
+    account.deploy_table("Denied")
+    usage = Usage(account)
+    usage.watch("Denied", "parquet")
+    usage.forbid("ExportRole", "WriteManifest", "s3:PutObject")
+    run = account.run("Denied")
+    assert [node.state for node in run.nodes] == ["FAILED", "WAITING", "WAITING"]
+    assert "AccessDenied" in run.nodes[0].error
+    assert "not authorized to perform: s3:PutObject on resource" in run.nodes[0].error
+    assert account.manifests("Denied") == []
+    (refused,) = usage.refused()
+    assert refused[0] == "s3:PutObject"
+    assert refused[1].startswith(
+        f"arn:aws:s3:::{account.bucket}/{naming.manifest_prefix('Denied', 'parquet')}"
+    )
+    with pytest.raises(queries.QueryFailed, match="TABLE_NOT_FOUND"):
+        account.rows("SELECT * FROM denied")
+
+
+def test_no_role_was_refused_anything(usage: Usage) -> None:
+    """Of all that the runs above have asked for."""
+    usage.require({fmt.value for fmt in OutputFormat})
+    assert usage.refused() == []
+
+
+@pytest.mark.parametrize("role", permissions.ROLES)
+def test_no_role_may_do_what_it_never_needed(usage: Usage, role: str) -> None:
+    """But for what docs/permissions.md keeps with a reason, and no reason is out of date."""
+    usage.require({fmt.value for fmt in OutputFormat})
+    needless, kept = usage.needless(role), permissions.kept(role)
+    assert needless - kept == set()
+    assert kept - needless == set()

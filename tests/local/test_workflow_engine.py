@@ -22,6 +22,7 @@ pytestmark = pytest.mark.endpoint
 
 BUCKET = "engine-scripts"
 ROLE = "engine-role"
+GLUE = "glue.amazonaws.com"
 PASS = "pass"
 FAIL = "raise ValueError('broken')"
 SLEEP = "import time; time.sleep(600)"
@@ -170,7 +171,7 @@ def role(endpoint: Endpoint) -> str:
     """A role that may do everything; with it comes the bucket for scripts."""
     iam = endpoint.client("iam")
     endpoint.client("s3").create_bucket(Bucket=BUCKET)
-    trust = {"Effect": "Allow", "Action": "sts:AssumeRole", "Principal": {"Service": "glue"}}
+    trust = {"Effect": "Allow", "Action": "sts:AssumeRole", "Principal": {"Service": GLUE}}
     allowed = {"Effect": "Allow", "Action": "*", "Resource": "*"}
     found = iam.create_role(
         RoleName=ROLE,
@@ -327,7 +328,7 @@ def test_a_job_beyond_its_timeout_is_not_tried_again(
     endpoint: Endpoint, flow: Flow, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Run from here: Glue's API takes whole minutes."""
-    monkeypatch.setattr(context, "endpoint", lambda: endpoint)
+    monkeypatch.setattr(context, "endpoint", lambda _: endpoint)
     script = f"{flow.name}/slow.py"
     flow.s3.put_object(Bucket=BUCKET, Key=script, Body=SLEEP.encode())
     backend = glue.LocalGlueBackend(endpoint.region, endpoint.account)

@@ -1,0 +1,424 @@
+"""IAM policies of people and pipelines: what deploying, running and querying exports needs.
+
+Plain ARNs of one account and region, for these policies are attached by hand and are part of no
+stack. A test deploys, runs and queries under each of them, and finds nothing refused and nothing
+unused.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from awacs import (
+    athena,
+    cloudformation,
+    cloudwatch,
+    dynamodb,
+    events,
+    glue,
+    iam,
+    lakeformation,
+    logs,
+    s3,
+    sns,
+    tag,
+)
+from awacs.aws import (
+    ArnEquals,
+    Condition,
+    PolicyDocument,
+    Statement,
+    StringEquals,
+    StringLike,
+)
+
+from dynoexport import naming
+from dynoexport.grants import READ, WRITE_RESULTS, allow, policy
+from dynoexport.model import OutputFormat
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+# Every stack of the command, and so every name that CloudFormation makes, begins with it.
+_OURS = "dynoexport-*"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Installation:
+    """Where exports are: an account and region, and the boundary that their roles must have."""
+
+    account: str
+    region: str
+    partition: str = "aws"
+    boundary: str = ""
+
+    def arn(self, service: str, resource: str) -> str:
+        region = "" if service == "iam" else self.region
+        return f"arn:{self.partition}:{service}:{region}:{self.account}:{resource}"
+
+    def arns(self, service: str, *resources: str) -> list[str]:
+        return [self.arn(service, each) for each in resources]
+
+    @property
+    def bucket(self) -> str:
+        return f"arn:{self.partition}:s3:::{naming.bucket(self.account, self.region)}"
+
+    def objects(self, *prefixes: str) -> list[str]:
+        return [f"{self.bucket}/{prefix}*" for prefix in prefixes]
+
+    @property
+    def catalog(self) -> list[str]:
+        return self.arns("glue", "catalog", f"database/{naming.DATABASE}")
+
+    @property
+    def tables(self) -> list[str]:
+        return [*self.catalog, self.arn("glue", f"table/{naming.DATABASE}/*")]
+
+
+_DATA = tuple(f"{fmt.value}/" for fmt in OutputFormat)
+
+
+# --- deploy ---------------------------------------------------------------------------------------
+def deploy(at: Installation) -> PolicyDocument:
+    """``init``, ``deploy`` and ``destroy``: CloudFormation does everything as the one who asks."""
+    return policy(
+        [
+            allow(
+                "Stacks",
+                [
+                    cloudformation.CreateChangeSet,
+                    cloudformation.DescribeChangeSet,
+                    cloudformation.ExecuteChangeSet,
+                    cloudformation.DeleteChangeSet,
+                    cloudformation.DescribeStacks,
+                    cloudformation.DescribeStackEvents,
+                    cloudformation.DeleteStack,
+                ],
+                at.arns("cloudformation", f"stack/{_OURS}/*"),
+            ),
+            *_roles(at),
+            *_glue(at),
+            *_shared(at),
+            *_look(at),
+            allow(
+                "DestroyCatalogEntries",
+                [glue.GetTable, glue.DeleteTable],
+                at.tables,
+            ),
+            # What `destroy --data` needs besides.
+            allow(
+                "DestroyData",
+                [s3.DeleteObject],
+                at.objects(*_DATA, naming.MANIFESTS_PREFIX, naming.TEMP_PREFIX),
+            ),
+        ]
+    )
+
+
+def _roles(at: Installation) -> list[Statement]:
+    """Roles of exports and no others, with the boundary if there is one, for AWS Glue alone."""
+    roles = at.arns("iam", f"role/{_OURS}")
+    bounded = Condition(ArnEquals("iam:PermissionsBoundary", at.boundary))
+    to_glue = Condition(StringEquals("iam:PassedToService", "glue.amazonaws.com"))
+    grant = [iam.CreateRole, iam.PutRolePolicy, iam.DeleteRolePolicy]
+    if at.boundary:
+        grant.append(iam.PutRolePermissionsBoundary)
+    return [
+        allow("GrantRoles", grant, roles, bounded if at.boundary else None),
+        allow(
+            "KeepRoles",
+            [
+                iam.GetRole,
+                iam.GetRolePolicy,
+                iam.ListRolePolicies,
+                iam.ListAttachedRolePolicies,
+                iam.UpdateRole,
+                iam.UpdateAssumeRolePolicy,
+                iam.DeleteRole,
+                iam.TagRole,
+                iam.UntagRole,
+            ],
+            roles,
+        ),
+        allow("PassRoles", [iam.PassRole], roles, to_glue),
+    ]
+
+
+def _glue(at: Installation) -> list[Statement]:
+    """Jobs and crawlers begin with their table's name, which can be any; their ends are ours."""
+    tags = [glue.GetTags, glue.TagResource, glue.UntagResource]
+    return [
+        allow(
+            "Workflows",
+            [
+                glue.CreateWorkflow,
+                glue.GetWorkflow,
+                glue.BatchGetWorkflows,
+                glue.GetWorkflowRuns,
+                glue.UpdateWorkflow,
+                glue.DeleteWorkflow,
+                glue.CreateTrigger,
+                glue.GetTrigger,
+                glue.UpdateTrigger,
+                glue.StartTrigger,
+                glue.StopTrigger,
+                glue.DeleteTrigger,
+                *tags,
+            ],
+            at.arns("glue", f"workflow/{_OURS}", f"trigger/{_OURS}"),
+        ),
+        allow(
+            "Nodes",
+            [
+                glue.CreateJob,
+                glue.GetJob,
+                glue.UpdateJob,
+                glue.DeleteJob,
+                glue.GetCrawler,
+                glue.UpdateCrawler,
+                glue.StopCrawler,
+                glue.DeleteCrawler,
+                *tags,
+            ],
+            at.arns(
+                "glue",
+                f"job/{naming.export_job('*', '*')}",
+                f"job/{naming.view_job('*', '')}",
+                f"crawler/{naming.crawler('*', '')}",
+            ),
+        ),
+        # None of them knows resources:
+        # https://docs.aws.amazon.com/service-authorization/latest/reference/list_awsglue.html
+        # https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazonsns.html
+        allow(
+            "WithoutResource",
+            [
+                glue.CreateCrawler,
+                glue.CreateClassifier,
+                glue.GetClassifier,
+                glue.DeleteClassifier,
+                glue.CreateSecurityConfiguration,
+                glue.GetSecurityConfiguration,
+                glue.DeleteSecurityConfiguration,
+                sns.Unsubscribe,
+            ],
+            ["*"],
+        ),
+    ]
+
+
+def _shared(at: Installation) -> list[Statement]:
+    """What the common stack has: bucket, database, workgroup, topic; and the rules that tell it."""
+    return [
+        allow(
+            "Bucket",
+            [
+                s3.CreateBucket,
+                s3.ListBucket,
+                s3.PutEncryptionConfiguration,
+                s3.PutLifecycleConfiguration,
+                s3.PutBucketPublicAccessBlock,
+                s3.PutBucketOwnershipControls,
+                s3.GetBucketPolicy,
+                s3.PutBucketPolicy,
+            ],
+            [at.bucket],
+        ),
+        allow("PublishScripts", [s3.PutObject], at.objects(naming.SCRIPTS_PREFIX)),
+        allow("Database", [glue.CreateDatabase, glue.GetDatabase], at.catalog),
+        # CloudFormation asks Lake Formation about a database, which knows no resources:
+        # https://docs.aws.amazon.com/service-authorization/latest/reference/list_awslakeformation.html
+        allow(
+            "LakeFormation",
+            [
+                lakeformation.ListResources,
+                lakeformation.DescribeResource,
+                lakeformation.DescribeLakeFormationIdentityCenterConfiguration,
+            ],
+            ["*"],
+        ),
+        allow(
+            "WorkGroup",
+            [
+                athena.CreateWorkGroup,
+                athena.GetWorkGroup,
+                athena.UpdateWorkGroup,
+                athena.ListTagsForResource,
+                athena.TagResource,
+                athena.UntagResource,
+            ],
+            at.arns("athena", f"workgroup/{naming.WORK_GROUP}"),
+        ),
+        allow(
+            "Topic",
+            [
+                sns.CreateTopic,
+                sns.GetTopicAttributes,
+                sns.SetTopicAttributes,
+                sns.DeleteTopic,
+                sns.Subscribe,
+                sns.ListSubscriptionsByTopic,
+                sns.GetDataProtectionPolicy,
+                sns.ListTagsForResource,
+                sns.TagResource,
+                sns.UntagResource,
+            ],
+            at.arns("sns", _OURS),
+        ),
+        allow(
+            "Alarms",
+            [
+                cloudwatch.PutMetricAlarm,
+                cloudwatch.DescribeAlarms,
+                cloudwatch.EnableAlarmActions,
+                cloudwatch.DisableAlarmActions,
+                cloudwatch.DeleteAlarms,
+                cloudwatch.ListTagsForResource,
+                cloudwatch.TagResource,
+                cloudwatch.UntagResource,
+            ],
+            [_snapshot_alarms(at)],
+        ),
+        _start_clocks(),
+        allow(
+            "Rules",
+            [
+                events.PutRule,
+                events.DescribeRule,
+                events.DeleteRule,
+                events.PutTargets,
+                events.RemoveTargets,
+                events.ListTargetsByRule,
+                events.ListTagsForResource,
+                events.TagResource,
+            ],
+            at.arns("events", f"rule/{_OURS}"),
+        ),
+    ]
+
+
+def _snapshot_alarms(at: Installation) -> str:
+    return at.arn("cloudwatch", f"alarm:{naming.snapshot_alarm('*', '*')}")
+
+
+def _start_clocks() -> Statement:
+    """An alarm's clock starts with a value, of which a policy can limit the namespace alone."""
+    ours = Condition(StringEquals("cloudwatch:namespace", naming.METRIC_NAMESPACE))
+    return allow("StartClocks", [cloudwatch.PutMetricData], ["*"], ours)
+
+
+def _look(at: Installation) -> list[Statement]:
+    """What the command looks at before it changes anything."""
+    return [
+        allow(
+            "LookAtTables",
+            [dynamodb.DescribeTable, dynamodb.DescribeContinuousBackups],
+            at.arns("dynamodb", "table/*"),
+        ),
+        # Neither knows resources:
+        # https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazondynamodb.html
+        # https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazonresourcegrouptaggingapi.html
+        allow("List", [dynamodb.ListTables, tag.GetResources], ["*"]),
+    ]
+
+
+# --- run ------------------------------------------------------------------------------------------
+def run(at: Installation) -> PolicyDocument:
+    """Runs and what became of them: ``run`` to ``stop``, ``status``, ``snapshots``, ``logs``."""
+    return policy(
+        [
+            *_find(at),
+            # It knows no resources:
+            # https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazonresourcegrouptaggingapi.html
+            allow("ListExports", [tag.GetResources], ["*"]),
+            # By the views it is known which snapshot is current.
+            allow("ReadCatalog", [glue.GetTable, glue.GetTables], at.tables),
+            allow(
+                "Runs",
+                [
+                    glue.StartWorkflowRun,
+                    glue.StopWorkflowRun,
+                    glue.GetWorkflowRun,
+                    glue.GetWorkflowRuns,
+                    glue.GetTrigger,
+                    glue.StartTrigger,
+                    glue.StopTrigger,
+                ],
+                at.arns("glue", f"workflow/{_OURS}", f"trigger/{_OURS}"),
+            ),
+            allow(
+                "Alarms",
+                [
+                    cloudwatch.DescribeAlarms,
+                    cloudwatch.EnableAlarmActions,
+                    cloudwatch.DisableAlarmActions,
+                ],
+                [_snapshot_alarms(at)],
+            ),
+            _start_clocks(),
+            allow("ReadManifests", [s3.GetObject], at.objects(naming.MANIFESTS_PREFIX)),
+            _list(at, naming.MANIFESTS_PREFIX, *_DATA),
+            allow("ReadLogs", [logs.FilterLogEvents], at.arns("logs", "log-group:/aws-glue/*")),
+        ]
+    )
+
+
+def _find(at: Installation) -> list[Statement]:
+    """An export is found by its names, and what it is by the tags of its job."""
+    return [
+        allow("FindExports", [glue.BatchGetWorkflows], at.arns("glue", f"workflow/{_OURS}")),
+        allow("ReadTags", [glue.GetTags], at.arns("glue", f"job/{naming.export_job('*', '*')}")),
+    ]
+
+
+def _list(at: Installation, *prefixes: str) -> Statement:
+    condition = Condition(StringLike("s3:prefix", [f"{prefix}*" for prefix in prefixes]))
+    return allow("ListBucket", [s3.ListBucket], [at.bucket], condition)
+
+
+# --- query ----------------------------------------------------------------------------------------
+def query(at: Installation) -> PolicyDocument:
+    """``query``: Athena acts as the one who asks.
+
+    https://docs.aws.amazon.com/athena/latest/ug/querying-iam.html
+    """
+    results = naming.ATHENA_RESULTS_PREFIX
+    return policy(
+        [
+            *_find(at),
+            allow(
+                "Query",
+                [
+                    athena.StartQueryExecution,
+                    athena.GetQueryExecution,
+                    athena.GetQueryResults,
+                    athena.StopQueryExecution,
+                ],
+                at.arns("athena", f"workgroup/{naming.WORK_GROUP}"),
+            ),
+            # Athena asks for "default" whatever the query names:
+            # https://docs.aws.amazon.com/athena/latest/ug/fine-grained-access-to-glue-resources.html
+            allow(
+                "ReadDatabases",
+                [glue.GetDatabase],
+                [*at.catalog, at.arn("glue", "database/default")],
+            ),
+            allow(
+                "ReadCatalog",
+                [glue.GetTable, glue.GetPartition, glue.GetPartitions, glue.BatchGetPartition],
+                at.tables,
+            ),
+            allow("ReadSnapshots", READ, at.objects(*_DATA)),
+            allow("WriteResults", WRITE_RESULTS, at.objects(results)),
+            allow("LocateBucket", [s3.GetBucketLocation], [at.bucket]),
+            _list(at, *_DATA, results),
+        ]
+    )
+
+
+PURPOSES: dict[str, Callable[[Installation], PolicyDocument]] = {
+    "deploy": deploy,
+    "run": run,
+    "query": query,
+}

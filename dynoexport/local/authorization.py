@@ -1,0 +1,287 @@
+"""Whether policies allow a request, decided as IAM does: pure, on plain values.
+
+https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_evaluation-logic.html
+
+It is written here because no library does it: policyuniverse, policy-sentry, py-iam-expand and
+parliament describe and check policies, iam-simulate evaluates them in JavaScript, and moto's own
+enforcement looks at neither resources nor conditions (moto/iam/access_control.py says so). What
+is not understood here is an error, never a permission.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import dataclass, field
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping
+
+ALLOW, DENY = "Allow", "Deny"
+# arn:partition:service:region:account:resource, and the resource may have colons of its own.
+_ARN_PARTS = 6
+
+
+class NotUnderstood(ValueError):
+    """A policy that says more than is decided here."""
+
+
+@dataclass(frozen=True)
+class Request:
+    """One action on one resource, and what is known of the circumstances."""
+
+    action: str
+    resource: str
+    context: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Test:
+    """One line of a condition: an operator, a key, and the values of which one must fit."""
+
+    operator: str
+    key: str
+    values: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Statement:
+    """One statement of a policy; ``not_actions`` and ``not_resources`` turn the lists around."""
+
+    policy: str
+    sid: str
+    effect: str
+    actions: tuple[str, ...]
+    resources: tuple[str, ...]
+    tests: tuple[Test, ...] = ()
+    principals: tuple[tuple[str, str], ...] = ()
+    not_actions: bool = False
+    not_resources: bool = False
+
+    def covers(self, request: Request) -> bool:
+        """Whether the statement is about the request."""
+        return (
+            any(matches_action(each, request.action) for each in self.actions)
+            is not self.not_actions
+            and any(matches_arn(each, request.resource) for each in self.resources)
+            is not self.not_resources
+            and all(holds(test, request.context) for test in self.tests)
+        )
+
+
+@dataclass(frozen=True)
+class Decision:
+    """The answer, the statement that gave it if one did, and AWS's words for a refusal."""
+
+    allowed: bool
+    statement: Statement | None = None
+    reason: str = ""
+
+
+# --- reading policies ----------------------------------------------------------------------------
+@lru_cache(maxsize=1024)
+def statements(policy: str, text: str) -> tuple[Statement, ...]:
+    """The statements of a policy's JSON text; ``policy`` is the name by which they are told.
+
+    Raises:
+        NotUnderstood: it has an element or a condition that is not decided here.
+    """
+    return tuple(_statement(policy, each) for each in _list(json.loads(text)["Statement"]))
+
+
+def _statement(policy: str, raw: Mapping[str, Any]) -> Statement:
+    if "NotPrincipal" in raw:
+        raise NotUnderstood(f"{policy} has a NotPrincipal")
+    resources = _texts(raw.get("Resource", raw.get("NotResource", "*")))
+    if any("${" in each for each in resources):
+        raise NotUnderstood(f"{policy} has a policy variable")
+    return Statement(
+        policy=policy,
+        sid=raw.get("Sid", ""),
+        effect=raw["Effect"],
+        actions=_texts(raw.get("Action", raw.get("NotAction", ()))),
+        resources=resources,
+        tests=tuple(_tests(policy, raw.get("Condition", {}))),
+        principals=tuple(_principals(raw.get("Principal", {}))),
+        not_actions="NotAction" in raw,
+        not_resources="NotResource" in raw,
+    )
+
+
+def _tests(policy: str, condition: Mapping[str, Mapping[str, Any]]) -> Iterable[Test]:
+    for operator, keys in condition.items():
+        if _bare(operator) not in _OPERATORS:
+            raise NotUnderstood(f"{policy} has a condition with {operator}")
+        for key, values in keys.items():
+            yield Test(operator, key.lower(), _texts(values))
+
+
+def _principals(raw: Any) -> Iterable[tuple[str, str]]:
+    named = {"AWS": raw} if isinstance(raw, str) else raw
+    for kind, names in named.items():
+        yield from ((kind, name) for name in _texts(names))
+
+
+def _list(value: Any) -> list[Any]:
+    return list(value) if isinstance(value, (list, tuple)) else [value]
+
+
+def _texts(value: Any) -> tuple[str, ...]:
+    return tuple(
+        str(each).lower() if isinstance(each, bool) else str(each) for each in _list(value)
+    )
+
+
+# --- matching ------------------------------------------------------------------------------------
+@lru_cache(maxsize=4096)
+def _pattern(text: str) -> re.Pattern[str]:
+    """``*`` for any characters, ``?`` for one."""
+    parts = (".*" if each == "*" else "." if each == "?" else re.escape(each) for each in text)
+    return re.compile("".join(parts), re.DOTALL)
+
+
+def matches(pattern: str, text: str) -> bool:
+    return _pattern(pattern).fullmatch(text) is not None
+
+
+def matches_action(pattern: str, action: str) -> bool:
+    """Actions are compared without case."""
+    return matches(pattern.lower(), action.lower())
+
+
+def matches_arn(pattern: str, resource: str) -> bool:
+    """Part by part, so that no wildcard reaches beyond a colon of the ARN's own; with case.
+
+    https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements_resource.html
+    """
+    if pattern == "*":
+        return True
+    wanted, given = (each.split(":", _ARN_PARTS - 1) for each in (pattern, resource))
+    return len(wanted) == len(given) and all(map(matches, wanted, given))
+
+
+def _same_bool(pattern: str, value: str) -> bool:
+    return pattern.lower() == value.lower()
+
+
+def _same_text(pattern: str, value: str) -> bool:
+    return pattern == value
+
+
+def _same_number(pattern: str, value: str) -> bool:
+    return float(pattern) == float(value)
+
+
+# https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements_condition_operators.html
+_POSITIVE: dict[str, Callable[[str, str], bool]] = {
+    "StringEquals": _same_text,
+    "StringEqualsIgnoreCase": _same_bool,
+    "StringLike": matches,
+    "ArnEquals": matches_arn,
+    "ArnLike": matches_arn,
+    "Bool": _same_bool,
+    "NumericEquals": _same_number,
+    "NumericLessThan": lambda pattern, value: float(value) < float(pattern),
+    "NumericLessThanEquals": lambda pattern, value: float(value) <= float(pattern),
+    "NumericGreaterThan": lambda pattern, value: float(value) > float(pattern),
+    "NumericGreaterThanEquals": lambda pattern, value: float(value) >= float(pattern),
+}
+_NEGATIVE = {
+    "StringNotEquals": "StringEquals",
+    "StringNotEqualsIgnoreCase": "StringEqualsIgnoreCase",
+    "StringNotLike": "StringLike",
+    "ArnNotEquals": "ArnEquals",
+    "ArnNotLike": "ArnLike",
+    "NumericNotEquals": "NumericEquals",
+}
+_OPERATORS = {*_POSITIVE, *_NEGATIVE, "Null"}
+
+
+# A request here has one value for a key, so that of these only what is missing makes a difference.
+_FOR_ALL, _FOR_ANY = "ForAllValues:", "ForAnyValue:"
+
+
+def _bare(operator: str) -> str:
+    return operator.removeprefix(_FOR_ALL).removeprefix(_FOR_ANY).removesuffix("IfExists")
+
+
+def holds(test: Test, context: Mapping[str, str]) -> bool:
+    """Whether a line of a condition is true; keys are compared without case.
+
+    A key that the request does not have satisfies what is negated, ``...IfExists`` and
+    ``ForAllValues:``, and nothing else.
+    """
+    value = next((found for key, found in context.items() if key.lower() == test.key), None)
+    operator = _bare(test.operator)
+    if operator == "Null":
+        return (value is None) is (test.values == ("true",))
+    if value is None:
+        optional = test.operator.endswith("IfExists") or test.operator.startswith(_FOR_ALL)
+        return operator in _NEGATIVE or optional
+    compare = _POSITIVE[_NEGATIVE.get(operator, operator)]
+    return any(compare(each, value) for each in test.values) is (operator not in _NEGATIVE)
+
+
+# --- deciding ------------------------------------------------------------------------------------
+@dataclass(frozen=True)
+class Policies:
+    """What one caller may do: what is granted, and what nothing granted may go beyond.
+
+    ``limits`` has the statements of a permissions boundary and of a session policy, by the name
+    that a refusal gives to them.
+    """
+
+    identity: tuple[Statement, ...]
+    limits: tuple[tuple[str, tuple[Statement, ...]], ...] = ()
+
+
+def decide(request: Request, policies: Policies) -> Decision:
+    """Refused if anything refuses, allowed if a grant and every limit allow.
+
+    The words are those of
+    https://docs.aws.amazon.com/IAM/latest/UserGuide/troubleshoot_access-denied.html
+    """
+    kinds = (("identity-based policy", policies.identity), *policies.limits)
+    for kind, found in kinds:
+        for each in found:
+            if each.effect == DENY and each.covers(request):
+                return Decision(False, each, f"with an explicit deny in {_article(kind)}")
+    allowing = None
+    for kind, found in kinds:
+        covering = next(
+            (each for each in found if each.effect == ALLOW and each.covers(request)), None
+        )
+        if covering is None:
+            return Decision(False, None, f"because no {kind} allows the {request.action} action")
+        allowing = allowing or covering
+    return Decision(True, allowing)
+
+
+def _article(kind: str) -> str:
+    return f"{'an' if kind[0] in 'aeiou' else 'a'} {kind}"
+
+
+def trusts(
+    trust: Iterable[Statement], principals: Iterable[tuple[str, str]], request: Request
+) -> tuple[str, str] | None:
+    """The principal that a role's trust policy lets assume it; None if it lets none.
+
+    ``principals`` are the caller's names from the narrowest on: its role before its account.
+    """
+    known = list(trust)
+
+    def named(statement: Statement, principal: tuple[str, str]) -> bool:
+        return principal in statement.principals or ("AWS", "*") in statement.principals
+
+    candidates = list(principals)
+    for each in known:
+        about = each.covers(request) and any(named(each, one) for one in candidates)
+        if each.effect == DENY and about:
+            return None
+    for principal in candidates:
+        for each in known:
+            if each.effect == ALLOW and named(each, principal) and each.covers(request):
+                return principal
+    return None

@@ -1,0 +1,352 @@
+"""Every permission, and why it is there: ``docs/permissions.md``.
+
+A run on the local endpoint shows what a role needs. What no run there has needed stands in
+``KEPT`` with its reason, or it is not allowed: tests compare ``KEPT`` with what was recorded.
+"""
+
+from __future__ import annotations
+
+import re
+import sys
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from troposphere import Sub, encode_to_dict
+
+from dynoexport import callers, grants, policies
+from dynoexport.grants import Scope
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from awacs.aws import PolicyDocument
+
+# One export, whose names are left open.
+SCOPE = Scope(
+    table="<table>",
+    format="<format>",
+    catalog_prefix="<prefix>",
+    workflow="<workflow>",
+    scripts_version="<version>",
+    connection="<connection>",
+    source_role="<source role's ARN>",
+    names={"Bucket": "<bucket>", "Database": "<database>", "WorkGroup": "<workgroup>"},
+    imports={"KmsKey": Sub("${KmsKey}")},
+)
+_OPEN = {
+    "AWS::Partition": "aws",
+    "AWS::Region": "<region>",
+    "AWS::AccountId": "<account>",
+    "KmsKey": "<key>",
+}
+INSTALLATION = callers.Installation(
+    account="<account>", region="<region>", boundary="<boundary's ARN>"
+)
+
+EXPORT, CRAWLER, VIEW = "ExportRole", "CrawlerRole", "ViewRole"
+# What all roles get where it is wanted.
+_COMMON = {
+    "RolesUseConnection": policies.use_connection(SCOPE),
+    "RolesUseKey": policies.kms_use(SCOPE),
+}
+# Each role's policies, by the names that they have in it.
+ROLES: Mapping[str, Mapping[str, PolicyDocument]] = {
+    EXPORT: {
+        EXPORT: policies.export_job(SCOPE),
+        "ScansTable": policies.scan_table(SCOPE),
+        "ExportsTable": policies.export_table(SCOPE),
+        "AssumesRole": policies.assume_source_role(SCOPE),
+        **_COMMON,
+    },
+    CRAWLER: {CRAWLER: policies.crawler(SCOPE), **_COMMON},
+    VIEW: {VIEW: policies.view_job(SCOPE), **_COMMON},
+}
+# When a role has a policy that it does not always have.
+WHEN = {
+    "ScansTable": "`ReadMode` is `connector` or `native`, without a `SourceRoleArn`",
+    "ExportsTable": "`ReadMode` is `export`",
+    "AssumesRole": "there is a `SourceRoleArn`",
+    "RolesUseConnection": "there is a `ConnectionName`",
+    "RolesUseKey": "`UseKmsKey` is `true`",
+}
+
+
+@dataclass(frozen=True)
+class Kept:
+    """What no recorded run has needed, and why it is allowed all the same.
+
+    ``holder`` is a role or a purpose. Without ``values`` it is all of the statement.
+    """
+
+    holder: str
+    sid: str
+    reason: str
+    source: str
+    values: tuple[str, ...] = ()
+
+
+def _object(key: str) -> str:
+    return f"arn:aws:s3:::<bucket>/{key}"
+
+
+_ATHENA = "https://docs.aws.amazon.com/athena/latest/ug/querying-iam.html"
+_HADOOP = "https://hadoop.apache.org/docs/current/hadoop-aws/tools/hadoop-aws/assumed_roles.html"
+_MARKERS = "https://repost.aws/knowledge-center/emr-s3-empty-files"
+_CRAWLS = "https://docs.aws.amazon.com/glue/latest/dg/crawler-schema-changes-prevent.html"
+_GLUE = "https://docs.aws.amazon.com/aws-managed-policy/latest/reference/AWSGlueServiceRole.html"
+_LOCATES = "AWS Glue asks for the bucket's region, as its own policy for roles has it."
+_PARTS = "Files beyond some MiB are written in parts, which the files of the tests do not reach."
+
+KEPT = (
+    Kept(EXPORT, "LocateBucket", _LOCATES, _GLUE),
+    Kept(
+        EXPORT,
+        "ListBucket",
+        "Hadoop's S3 clients look whether the parents of what they write are directories.",
+        _HADOOP,
+        tuple(grants.probes(SCOPE.data, SCOPE.temp)),
+    ),
+    Kept(
+        EXPORT,
+        "WriteSnapshot",
+        "Glue up to 5.1 marks the directories that it makes by empty objects.",
+        _MARKERS,
+        tuple(map(_object, grants.markers(SCOPE.data, SCOPE.temp))),
+    ),
+    Kept(EXPORT, "WriteSnapshot", _PARTS, _HADOOP, ("s3:AbortMultipartUpload",)),
+    Kept(
+        EXPORT,
+        "WriteMetrics",
+        "Glue publishes the job's metrics with its role; the endpoint has none of them.",
+        _GLUE,
+        ("Glue",),
+    ),
+    Kept(
+        EXPORT,
+        "ReadQuota",
+        "Asked of an on-demand table of which DynamoDB tells no warm throughput.",
+        "https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/warm-throughput.html",
+    ),
+    Kept(
+        EXPORT,
+        "WriteExport",
+        "DynamoDB sets the ACL of what it exports, which the endpoint does not.",
+        "https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/S3DataExport_Requesting.html",
+    ),
+    Kept(CRAWLER, "LocateBucket", _LOCATES, _GLUE),
+    Kept(
+        CRAWLER,
+        "WriteCatalog",
+        "A crawler lists tables and takes partitions in batches, the endpoint's one by one.",
+        _GLUE,
+        (
+            "glue:GetTables",
+            "glue:GetPartition",
+            "glue:BatchGetPartition",
+            "glue:BatchCreatePartition",
+            "glue:BatchUpdatePartition",
+            "glue:BatchDeletePartition",
+        ),
+    ),
+    Kept(
+        CRAWLER,
+        "WriteCatalog",
+        "DeleteBehavior is DELETE_FROM_DATABASE: a table without data goes.",
+        _CRAWLS,
+        ("glue:DeleteTable",),
+    ),
+    Kept(
+        VIEW,
+        "ListBucket",
+        "Athena lists where its results go.",
+        _ATHENA,
+        ("athena-results/*",),
+    ),
+    Kept(
+        VIEW,
+        "Query",
+        "A view job that gives up waiting stops its query.",
+        "https://docs.aws.amazon.com/athena/latest/APIReference/API_StopQueryExecution.html",
+        ("athena:StopQueryExecution",),
+    ),
+    Kept(
+        VIEW,
+        "WriteResults",
+        "Athena reads and writes results in parts.",
+        _ATHENA,
+        ("s3:GetObject", "s3:AbortMultipartUpload", "s3:ListMultipartUploadParts"),
+    ),
+    Kept(
+        "run",
+        "ReadCatalog",
+        "`status` lists the tables of an account with many exports, and asks for each of a few.",
+        "https://docs.aws.amazon.com/glue/latest/webapi/API_GetTables.html",
+        ("glue:GetTables",),
+    ),
+    Kept(
+        "query",
+        "WriteResults",
+        "Athena reads and writes results in parts.",
+        _ATHENA,
+        ("s3:GetObject", "s3:AbortMultipartUpload", "s3:ListMultipartUploadParts"),
+    ),
+    Kept(
+        "query", "ListBucket", "Athena lists where its results go.", _ATHENA, ("athena-results/*",)
+    ),
+    Kept(
+        "query",
+        "ReadCatalog",
+        "A query that names its partitions reads those alone.",
+        "https://docs.aws.amazon.com/athena/latest/ug/fine-grained-access-to-glue-resources.html",
+        ("glue:GetPartition", "glue:BatchGetPartition"),
+    ),
+)
+# Policies of which the runs in every format have none, and what shows that they are needed.
+NOT_RECORDED = {
+    "AssumesRole": "A test reads a table of another account by it.",
+    "RolesUseConnection": "As AWS's own policy for Glue has it; the endpoint has no VPC.",
+    "RolesUseKey": "As AWS documents it; the endpoint encrypts nothing, so nobody asks for a key.",
+}
+
+
+# --- policies as plain values ---------------------------------------------------------------------
+def plain(document: PolicyDocument) -> dict[str, Any]:
+    """The policy with readable names in place of CloudFormation's functions."""
+    found: dict[str, Any] = _readable(encode_to_dict(document))
+    return found
+
+
+def _readable(value: Any) -> Any:  # noqa: ANN401 - whatever JSON has
+    if isinstance(value, list):
+        return [_readable(each) for each in value]
+    if isinstance(value, str):
+        return re.sub(r"\$\{([^}]+)\}", lambda found: _OPEN[found[1]], value)
+    if isinstance(value, dict):
+        if set(value) == {"Fn::Sub"}:
+            return _readable(value["Fn::Sub"])
+        return {key: _readable(each) for key, each in value.items()}
+    return value
+
+
+def kept(holder: str) -> set[tuple[str, str]]:
+    """Statement and value of all that ``KEPT`` says of a role or purpose."""
+    return {
+        (each.sid, value)
+        for each in KEPT
+        if each.holder == holder
+        for value in each.values or _all_values(holder, each.sid)
+    }
+
+
+def allowed(holder: str) -> set[tuple[str, str]]:
+    """Statement and value of all that a role or purpose may do."""
+    return {(each["Sid"], value) for each in _statements(holder) for value in _values(each)}
+
+
+def _all_values(holder: str, sid: str) -> list[str]:
+    (statement,) = (each for each in _statements(holder) if each["Sid"] == sid)
+    return _values(statement)
+
+
+def _statements(holder: str) -> Iterator[dict[str, Any]]:
+    documents = (
+        ROLES[holder].values() if holder in ROLES else [callers.PURPOSES[holder](INSTALLATION)]
+    )
+    for document in documents:
+        yield from plain(document)["Statement"]
+
+
+def _values(statement: Mapping[str, Any]) -> list[str]:
+    found: list[str] = [*statement["Action"], *statement["Resource"]]
+    for keys in statement.get("Condition", {}).values():
+        for values in keys.values():
+            found += [values] if isinstance(values, str) else values
+    return found
+
+
+# --- for people -----------------------------------------------------------------------------------
+_INTRODUCTION = """\
+# Permissions
+
+Generated by `python -m dynoexport.permissions > docs/permissions.md`.
+
+Tests run exports in every format and with every reader on the local endpoint, which enforces IAM,
+and record each call. Nothing is refused, and nothing is allowed that no run has needed, but for
+what is listed as kept, with its reason. So do the policies of people below.
+
+Each role trusts AWS Glue alone, and for this account only (`aws:SourceAccount`).
+"""
+_PEOPLE = """\
+
+## People and pipelines
+
+`dynoexport permissions deploy` (or `run`, `query`) prints the policy for your account and region.
+Each fits a managed policy.
+"""
+_BOUNDARY = """\
+
+With `--boundary ARN` the policy lets a deployer make roles with that permissions boundary only:
+deploy with `--set PermissionsBoundaryArn=ARN`. Without one, who may write the policies of
+`dynoexport-*` roles can give them any permission.
+"""
+_PURPOSES = {
+    "deploy": "`init`, `deploy` and `destroy`. CloudFormation calls every service with the "
+    "permissions of the one who deploys. Without `DestroyData`, `destroy --data` is refused.",
+    "run": "`run`, `watch`, `stop`, `enable`, `disable`, `status`, `runs`, `snapshots` and `logs`.",
+    "query": "`query`, and what Athena does for it.",
+}
+
+
+def markdown() -> str:
+    """The page's text."""
+    parts = [_INTRODUCTION]
+    for role, documents in ROLES.items():
+        parts.append(f"\n## {role}\n")
+        for name, document in documents.items():
+            when = f"If {WHEN[name]}:\n\n" if name in WHEN else ""
+            parts.append(f"\n{when}{_table(document)}")
+            if name in NOT_RECORDED:
+                parts.append(f"\n{NOT_RECORDED[name]}\n")
+        parts.append(_kept_list(role))
+    parts.append(_PEOPLE)
+    for purpose, words in _PURPOSES.items():
+        boundary = _BOUNDARY if purpose == "deploy" else ""
+        table = _table(callers.PURPOSES[purpose](INSTALLATION))
+        parts.append(f"\n### {purpose}\n\n{words}\n{boundary}\n{table}{_kept_list(purpose)}")
+    return "".join(parts)
+
+
+def _table(document: PolicyDocument) -> str:
+    rows = [
+        f"| {each['Sid']} | {_cell(each['Action'])} | {_cell(_resources(each))} |\n"
+        for each in plain(document)["Statement"]
+    ]
+    return "| Statement | Actions | On |\n|---|---|---|\n" + "".join(rows)
+
+
+def _resources(statement: Mapping[str, Any]) -> list[str]:
+    conditions = [
+        f"{key} {'like' if operator.endswith('Like') else 'is'} {value}"
+        for operator, keys in statement.get("Condition", {}).items()
+        for key, values in keys.items()
+        for value in ([values] if isinstance(values, str) else values)
+    ]
+    return [*statement["Resource"], *conditions]
+
+
+def _cell(values: list[str]) -> str:
+    return "<br>".join(f"`{each}`" for each in values)
+
+
+def _kept_list(holder: str) -> str:
+    lines = []
+    for each in KEPT:
+        if each.holder == holder:
+            values = ", ".join(f"`{value}`" for value in each.values)
+            what = f"{each.sid}: {values}" if values else each.sid
+            lines.append(f"- {what}. {each.reason} ([source]({each.source}))\n")
+    return "\nKept:\n\n" + "".join(lines) if lines else ""
+
+
+if __name__ == "__main__":
+    sys.stdout.write(markdown())

@@ -1,0 +1,118 @@
+"""What the roles of exports may do, and what they have been asked for on the endpoint."""
+
+from __future__ import annotations
+
+import json
+import urllib.request
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from dynoexport import naming, permissions
+from dynoexport.local import authorization, usage
+from dynoexport.local.authorization import Request
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from account import Account
+
+    from dynoexport.local.authorization import Statement
+    from dynoexport.local.context import Endpoint
+    from dynoexport.local.usage import Element
+
+
+def recorded(endpoint: Endpoint, holders: set[str]) -> Iterator[dict[str, Any]]:
+    """What the roles and users of these names have been asked for."""
+    with urllib.request.urlopen(f"{endpoint.url}/moto-api/authorizations") as answer:
+        found = json.load(answer)
+    return (each for each in found if each["holder"].rpartition("/")[2] in holders)
+
+
+@dataclass
+class Usage:
+    """The roles of some exports, by the name that the template has for each."""
+
+    account: Account
+    formats: set[str] = field(default_factory=set)
+    roles: list[tuple[str, str]] = field(default_factory=list)
+
+    def watch(self, table: str, fmt: str) -> None:
+        """Count the roles of an export."""
+        self.formats.add(fmt)
+        stack = naming.table_stack(table, fmt)
+        found = self.account.client("cloudformation").describe_stack_resources(StackName=stack)
+        self.roles += [
+            (each["LogicalResourceId"], each["PhysicalResourceId"])
+            for each in found["StackResources"]
+            if each.get("ResourceType") == "AWS::IAM::Role"
+        ]
+
+    def require(self, formats: set[str]) -> None:
+        """Skip a test that says something of runs of which some were not selected."""
+        if formats != self.formats:
+            pytest.skip("says something of all formats together")
+
+    def calls(self, role: str | None = None) -> Iterator[dict[str, Any]]:
+        """What was asked of one role, or of all."""
+        names = {name for _, name in self.roles} if role is None else {role}
+        return recorded(self.account.endpoint, names)
+
+    def refused(self) -> list[tuple[str, str]]:
+        return [(each["action"], each["resource"]) for each in self.calls() if not each["allowed"]]
+
+    def statements(self, role: str) -> tuple[Statement, ...]:
+        """What the deployed role may do."""
+        iam = self.account.client("iam")
+        names = iam.list_role_policies(RoleName=role)["PolicyNames"]
+        documents = {
+            name: iam.get_role_policy(RoleName=role, PolicyName=name)["PolicyDocument"]
+            for name in names
+        }
+        return tuple(
+            statement
+            for name, document in documents.items()
+            for statement in authorization.statements(name, json.dumps(document))
+        )
+
+    def forbid(self, title: str, sid: str, action: str) -> None:
+        """Take one action out of a role's own policy."""
+        iam = self.account.client("iam")
+        (role,) = (name for own, name in self.roles if own == title)
+        document = iam.get_role_policy(RoleName=role, PolicyName=title)["PolicyDocument"]
+        (statement,) = (each for each in document["Statement"] if each["Sid"] == sid)
+        statement["Action"].remove(action)
+        iam.put_role_policy(RoleName=role, PolicyName=title, PolicyDocument=json.dumps(document))
+
+    def needless(self, title: str) -> set[tuple[str, str]]:
+        """What no role of the template's name has needed in any export.
+
+        As statement and value, in the names of docs/permissions.md.
+        """
+        unneeded: set[Element] = set()
+        needed: set[Element] = set()
+        for role in (name for own, name in self.roles if own == title):
+            statements = self.statements(role)
+            found = set(usage.needless(statements, allowed(self.calls(role))))
+            unneeded |= found
+            needed |= set(usage.elements(statements)) - found
+        shown = readable(title)
+        return {(each.sid, usage.text(shown, each)) for each in unneeded - needed}
+
+
+def readable(title: str) -> list[Statement]:
+    """The statements of the template's role, with names in place of values."""
+    return [
+        statement
+        for name, document in permissions.ROLES[title].items()
+        for statement in authorization.statements(name, json.dumps(permissions.plain(document)))
+    ]
+
+
+def allowed(calls: Iterable[dict[str, Any]]) -> list[Request]:
+    return [
+        Request(each["action"], each["resource"], each["context"])
+        for each in calls
+        if each["allowed"]
+    ]

@@ -1,0 +1,185 @@
+"""People and pipelines can do their part with the policies of docs/permissions.md, and no less."""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import pytest
+from command import Command, crawl, create_table, put_snapshot
+from roles import allowed, recorded
+
+from dynoexport import callers, naming, permissions
+from dynoexport.local import authorization, usage
+from dynoexport.model import OutputFormat
+
+if TYPE_CHECKING:
+    from dynoexport.local.context import Endpoint
+    from dynoexport.local.usage import Element
+
+pytestmark = pytest.mark.endpoint
+
+REGION = "eu-west-2"
+TABLE = "People.Orders"
+OLD = "2026-01-02T03:04"
+BUCKET = "arn:aws:s3:::<bucket>"
+FORMAT = re.compile(rf"\b({'|'.join(fmt.value for fmt in OutputFormat)})/")
+SMALL = ("--set", "NumberOfWorkers=2")
+
+
+class Person:
+    """An IAM user with one of the policies."""
+
+    def __init__(self, endpoint: Endpoint, purpose: str, **options: str) -> None:
+        self.installation = callers.Installation(
+            account=endpoint.account, region=endpoint.region, **options
+        )
+        document = callers.PURPOSES[purpose](self.installation)
+        self.name, self.endpoint = f"may-{purpose}", endpoint
+        self.text = document.to_json()
+        iam = endpoint.client("iam")
+        iam.create_user(UserName=self.name)
+        arn = iam.create_policy(PolicyName=self.name, PolicyDocument=self.text)["Policy"]["Arn"]
+        iam.attach_user_policy(UserName=self.name, PolicyArn=arn)
+        key = iam.create_access_key(UserName=self.name)["AccessKey"]
+        keys = {
+            "AWS_ACCESS_KEY_ID": key["AccessKeyId"],
+            "AWS_SECRET_ACCESS_KEY": key["SecretAccessKey"],
+        }
+        self.command = Command(endpoint, keys)
+        self.athena = endpoint.client("athena", keys)
+
+    def unused(self) -> set[tuple[str, str]]:
+        """Statement and value of all that was not needed, whatever the format."""
+        statements = authorization.statements(self.name, self.text)
+        calls = allowed(recorded(self.endpoint, {self.name}))
+        needless = set(usage.needless(statements, calls))
+
+        def shown(element: Element) -> tuple[str, str]:
+            text = usage.text(statements, element).replace(self.installation.bucket, BUCKET)
+            return element.sid, FORMAT.sub("<format>/", text)
+
+        needed = {shown(each) for each in usage.elements(statements) if each not in needless}
+        return {shown(each) for each in needless} - needed
+
+    def refused(self) -> list[tuple[str, str]]:
+        return [
+            (each["action"], each["resource"])
+            for each in recorded(self.endpoint, {self.name})
+            if not each["allowed"]
+        ]
+
+
+@pytest.fixture(scope="module")
+def there(endpoint: Endpoint) -> Endpoint:
+    """A region of the account in which there is nothing but a table."""
+    found = replace(endpoint, region=REGION)
+    create_table(found, TABLE)
+    found.client("dynamodb").update_continuous_backups(
+        TableName=TABLE, PointInTimeRecoverySpecification={"PointInTimeRecoveryEnabled": True}
+    )
+    return found
+
+
+@pytest.fixture(scope="module")
+def boundary(there: Endpoint) -> str:
+    """A policy that limits roles to what exports touch at all."""
+    actions = ["s3:*", "glue:*", "logs:*", "athena:*", "dynamodb:*", "cloudwatch:*"]
+    statement = {"Effect": "Allow", "Action": actions, "Resource": "*"}
+    document = {"Version": "2012-10-17", "Statement": [statement]}
+    answer = there.client("iam").create_policy(
+        PolicyName="boundary-of-exports", PolicyDocument=json.dumps(document)
+    )
+    return str(answer["Policy"]["Arn"])
+
+
+KEY = f"arn:aws:kms:{REGION}:123456789012:key/1234abcd-12ab-34cd-56ef-1234567890ab"
+
+
+def test_who_deploys_needs_the_policy_for_it_and_all_of_it(there: Endpoint, boundary: str) -> None:
+    """Through init, deploy, changes of both stacks, and destroy with the data."""
+    person, root = Person(there, "deploy", boundary=boundary), Command(there)
+    do = person.command
+    bounded = ("--set", f"PermissionsBoundaryArn={boundary}")
+    notified = ("--set", "NotificationEmail=a@example.com", "--set", f"KmsKeyArn={KEY}")
+    do.ok("init", *notified, "--yes")
+
+    # Asked and not answered: nothing is left behind.
+    assert do("deploy", TABLE, *bounded).returncode == 2
+    assert "did you mean" in do("deploy", TABLE[:-1], "--yes").stderr
+    unbounded = do("deploy", TABLE, "--yes")
+    assert unbounded.returncode == 1
+    assert "iam:CreateRole" in unbounded.stderr
+    assert {action for action, _ in person.refused()} == {"iam:CreateRole"}
+
+    csv = ("--format", "csv", *SMALL, *bounded)
+    do.ok("deploy", TABLE, *csv, "--read-mode", "export", "--enable", "--yes")
+    later = ("--schedule", "cron(5 4 * * ? *)", "--set", "CatalogPrefix=p_")
+    do.ok("deploy", TABLE, "--read-mode", "native", *later, "--yes")
+    root.ok("disable", TABLE)
+    do.ok("deploy", TABLE, "--enable", "--set", "Splits=7", "--yes")
+    do.ok("deploy", TABLE, "--disable", "--set", "NotifyOnFailure=false", "--yes")
+    do.ok("deploy", TABLE, "--set", "ScheduleState=ENABLED", "--yes")
+    do.ok("destroy", TABLE, "--yes")
+
+    do.ok("deploy", TABLE, "--format", "json", *SMALL, *bounded, "--yes")
+    put_snapshot(there, TABLE, OLD, [{"id": "1"}])
+    crawl(there, TABLE)
+    do.ok("destroy", TABLE, "--data", "--yes")
+    for fmt in OutputFormat:
+        for prefix in (naming.data_prefix, naming.temp_prefix):
+            there.client("s3").put_object(
+                Bucket=naming.bucket(there.account, REGION),
+                Key=f"{prefix(TABLE, fmt.value)}left",
+                Body=b"x",
+            )
+        do.ok("destroy", TABLE, "--format", fmt.value, "--data", "--yes")
+    do.ok("init", "--set", "KmsKeyArn=", "--yes")
+    do.ok("init", "--set", "NotificationEmail=", "--yes")
+    assert {action for action, _ in person.refused()} == {"iam:CreateRole"}
+    assert person.unused() == permissions.kept("deploy")
+
+
+@pytest.fixture(scope="module")
+def exported(there: Endpoint) -> str:
+    """A table with an export that has a snapshot, without any run."""
+    root, name = Command(there), "People.Books"
+    create_table(there, name)
+    root.ok("init", "--yes")
+    root.ok("deploy", name, "--format", "json", *SMALL, "--enable", "--yes")
+    put_snapshot(there, name, OLD, [{"id": "1"}])
+    crawl(there, name)
+    root.ok("publish", name, OLD)
+    return name
+
+
+def test_who_runs_needs_the_policy_for_it_and_all_of_it(there: Endpoint, exported: str) -> None:
+    person = Person(there, "run")
+    do = person.command
+    do.ok("disable", exported)
+    do.ok("enable", exported)
+    run = do.json("run", exported)["run_id"]
+    do.ok("runs", exported)
+    do.ok("stop", exported)
+    do("watch", exported)
+    do("logs", exported, "--run", run)
+    do.ok("status")
+    do.ok("snapshots", exported)
+    assert do("query", exported).returncode == 1
+    assert {action for action, _ in person.refused()} == {"athena:StartQueryExecution"}
+    assert person.unused() == permissions.kept("run")
+
+
+def test_who_queries_needs_the_policy_for_it_and_all_of_it(there: Endpoint, exported: str) -> None:
+    """Ctrl-C of a query stops it."""
+    person = Person(there, "query")
+    assert person.command.json("query", exported) == [{naming.PARTITION_KEY: OLD}]
+    started = person.athena.start_query_execution(
+        QueryString="SELECT 1 AS one", WorkGroup=naming.WORK_GROUP
+    )
+    person.athena.stop_query_execution(QueryExecutionId=started["QueryExecutionId"])
+    assert person.command("run", exported).returncode == 1
+    assert {action for action, _ in person.refused()} == {"glue:GetWorkflowRuns"}
+    assert person.unused() == permissions.kept("query")

