@@ -46,20 +46,26 @@ def demo(fmt: str, items_file: Path | None, key: str | None, table: str | None) 
         raise click.UsageError("--items and --key belong together.")
     from rich.console import Console
 
-    # Imports the emulator, which takes about a second: not for --help.
-    from dynoexport.local import demo as local_demo
-    from dynoexport.local import items
+    from dynoexport.local import items, processes
 
-    if items_file is None or key is None:
-        parsed_key, found = local_demo.REVIEWS_KEY, local_demo.REVIEWS
-    else:
+    given = None
+    if items_file is not None and key is not None:
         parsed_key = items.parse_key(key)
         with items_file.open(encoding="utf-8") as lines:
-            found = tuple(items.read(lines, parsed_key))
+            given = parsed_key, tuple(items.read(lines, parsed_key))
     export = naming.Export(table or _table_name(items_file), OutputFormat(fmt))
-    local_demo.run(
-        local_demo.Demo(export=export, key=parsed_key, items=found), Console(highlight=False)
-    )
+    naming.check(export)
+    try:
+        # Spark comes up while the emulator, which takes about a second, is imported.
+        processes.reserve.fill()
+        from dynoexport.local import demo as local_demo
+
+        own_key, found = given or (local_demo.REVIEWS_KEY, local_demo.REVIEWS)
+        local_demo.run(
+            local_demo.Demo(export=export, key=own_key, items=found), Console(highlight=False)
+        )
+    finally:
+        processes.reserve.empty()
 
 
 def _table_name(items_file: Path | None) -> str:

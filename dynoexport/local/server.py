@@ -31,6 +31,7 @@ from dynoexport.local import (
     events,
     gate,
     glue,
+    processes,
     resources,
     roles,
     stacks,
@@ -60,8 +61,9 @@ def serve(
 ) -> Iterator[Endpoint]:
     """Serve on loopback until the block ends; port 0 takes a free one.
 
-    Job processes that still run then are killed. One endpoint at a time in a process: moto keeps
-    its state in the process. Schedules, delays and alarms go by ``now``, which need not be true.
+    Job processes that still run or wait then are killed. One endpoint at a time in a process:
+    moto keeps its state in the process. Schedules, delays and alarms go by ``now``, which need
+    not be true.
 
     Raises:
         PortTaken: somebody listens there already.
@@ -81,6 +83,7 @@ def serve(
     finally:
         scheduler.stop()
         _glue().stop_everything()
+        processes.reserve.empty()
         server.shutdown()
         server.server_close()
         context.set_endpoint(None)

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from dynoexport import naming
-from dynoexport.local import crawler, jobs
+from dynoexport.local import crawler, processes
 from dynoexport.local.query import Engine
 
 if TYPE_CHECKING:
@@ -37,7 +37,7 @@ CONFIGURATION = {
 QUERYABLE = ("avro", "csv", "json", "orc", "parquet")
 _numbers = itertools.count()
 
-for directory in (SCRIPTS, jobs.RUNTIME):
+for directory in (SCRIPTS, processes.RUNTIME):
     if str(directory) not in sys.path:
         sys.path.insert(0, str(directory))
 
@@ -46,7 +46,7 @@ def make_spark(endpoint: Endpoint, port: int) -> Any:
     """Spark with the bucket mounted, whose workers find scripts, stand-in and endpoint."""
     from pyspark.sql import SparkSession
 
-    workers = {**endpoint.env, "PYTHONPATH": f"{SCRIPTS}:{jobs.RUNTIME}"}
+    workers = {**endpoint.env, "PYTHONPATH": f"{SCRIPTS}:{processes.RUNTIME}"}
     builder = (
         SparkSession.builder.master("local[2]")
         .config("spark.ui.enabled", "false")

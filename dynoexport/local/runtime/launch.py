@@ -1,54 +1,112 @@
-"""Start a job's script as Glue would: ``launch.py glueetl|pythonshell SCRIPT ARGUMENTS...``.
+"""Start a job's script as Glue would: ``launch.py glueetl|pythonshell``.
 
-Runs in the process of the job itself. What the endpoint has to tell comes by environment:
-``DYNOEXPORT_BUCKETS``, the buckets that ``s3://`` paths can name.
+Runs in the process of the job itself, which may be there before its job is. What to run comes on
+standard input, as a line of JSON: ``script``, ``arguments``, and the ``environment`` that has the
+credentials of the job's role. ``DYNOEXPORT_BUCKETS`` among it are the buckets that ``s3://`` paths
+can name. Until the line comes, Spark warms up; if none comes, the process ends.
 """
 
 from __future__ import annotations
 
+import json
 import os
 import runpy
+import select
+import shutil
 import sys
+import threading
+from contextlib import closing
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
-# Spark waits this long for nothing on a laptop.
-_SPARK_DEFAULTS = {
-    "spark.master": "local[2]",
-    "spark.driver.extraJavaOptions": "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC -XX:-UsePerfData",
-    "spark.sql.codegen.wholeStage": "false",
-    "spark.ui.enabled": "false",
-    "spark.ui.showConsoleProgress": "false",
-    "spark.driver.bindAddress": "127.0.0.1",
-    "spark.driver.host": "127.0.0.1",
-    "spark.sql.shuffle.partitions": "4",
-    "spark.hadoop.fs.s3.impl": "org.apache.hadoop.fs.viewfs.ViewFileSystemOverloadScheme",
-    "spark.hadoop.mapreduce.fileoutputcommitter.algorithm.version": "2",
-}
+if TYPE_CHECKING:
+    import subprocess
+    from collections.abc import Generator
 
 
-def configure_spark(directory: Path, ports: dict[str, int]) -> None:
-    """Write the defaults that every SparkContext of this process starts with."""
-    settings = dict(_SPARK_DEFAULTS)
-    for bucket, port in ports.items():
-        # linkMergeSlash, the obvious choice, loses the root of renamed paths in Hadoop 3.3.
-        key = f"spark.hadoop.fs.viewfs.mounttable.{bucket}.linkFallback"
-        settings[key] = f"webhdfs://127.0.0.1:{port}/"
-    lines = "".join(f"{key} {value}\n" for key, value in settings.items())
-    (directory / "spark-defaults.conf").write_text(lines)
-    os.environ["SPARK_CONF_DIR"] = str(directory)
-
-
-def main(kind: str, script: str, arguments: list[str]) -> None:
+def main(kind: str) -> None:
     if kind == "glueetl":
-        import boto3
-        import s3_gateway
+        _run_with_spark()
+    elif (order := _order()) is not None:
+        os.environ.update(order["environment"])
+        _run(order)
 
-        s3 = boto3.client("s3")
-        buckets = [name for name in os.environ["DYNOEXPORT_BUCKETS"].split(",") if name]
-        configure_spark(Path.cwd(), {name: s3_gateway.serve(s3, name) for name in buckets})
-    sys.argv = [script, *arguments]
-    runpy.run_path(script, run_name="__main__")
+
+def _run_with_spark() -> None:
+    import spark_jvm
+
+    jvm = spark_jvm.start(Path.cwd())
+    asked = threading.Event()
+    threading.Thread(target=_end_without, args=(jvm.process, asked), daemon=True).start()
+    import boto3
+    import s3_gateway
+
+    jvm.connect()
+    with closing(_rehearsal(Path.cwd() / "rehearsal")) as steps:
+        while not _is_asked() and next(steps, None):
+            continue
+    order = _order()
+    asked.set()
+    if order is None:
+        return
+    os.environ.update(order["environment"])
+    s3 = boto3.client("s3")
+    buckets = [name for name in os.environ["DYNOEXPORT_BUCKETS"].split(",") if name]
+    ports = {name: s3_gateway.serve(s3, name) for name in buckets}
+    spark_jvm.set_defaults(ports, order["environment"])
+    _run(order)
+
+
+def _end_without(java: subprocess.Popen[bytes], asked: threading.Event) -> None:
+    """Who is to start a job takes another process if this one has ended."""
+    java.wait()
+    if not asked.is_set():
+        os._exit(1)
+
+
+def _is_asked() -> bool:
+    return bool(select.select([sys.stdin], [], [], 0)[0])
+
+
+def _order() -> dict[str, Any] | None:
+    """What to run, None if there will be nothing; the script then finds standard input empty."""
+    line = sys.stdin.readline()
+    nothing = os.open(os.devnull, os.O_RDONLY)
+    os.dup2(nothing, sys.stdin.fileno())
+    os.close(nothing)
+    return json.loads(line) if line else None
+
+
+def _rehearsal(directory: Path) -> Generator[str]:
+    """Do what exports do, so that Java has loaded it; without credentials, on files alone."""
+    from pyspark import SparkContext
+    from pyspark.sql import SparkSession
+
+    yield "import"
+    spark = SparkSession(SparkContext.getOrCreate())
+    text, parquet = (str(directory / name) for name in ("text", "parquet"))
+    try:
+        yield "context"
+        lines = spark.sparkContext.parallelize(range(2), 2).map(str)
+        spark.createDataFrame(lines, "string").write.text(text)
+        yield "write text"
+        pairs = spark.read.text(text).rdd.map(lambda row: (row[0], len(row)))
+        found = pairs.partitionBy(2).collect()
+        yield "read text, shuffle"
+        rows = spark.createDataFrame(found, "word string, length bigint", verifySchema=False)
+        rows.write.parquet(parquet)
+        yield "write parquet"
+        spark.read.parquet(parquet).count()
+        yield "read parquet"
+    finally:
+        spark.stop()
+        shutil.rmtree(directory, ignore_errors=True)
+
+
+def _run(order: dict[str, Any]) -> None:
+    sys.argv = [order["script"], *order["arguments"]]
+    runpy.run_path(order["script"], run_name="__main__")
 
 
 if __name__ == "__main__":
-    main(sys.argv[1], sys.argv[2], sys.argv[3:])
+    main(sys.argv[1])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from awsglue import avro_writer, dynamodb_source
@@ -49,9 +50,14 @@ class _Reader:
 
 
 def _scan_all(source: dynamodb_source.Source, segments: Iterable[int]) -> Iterator[dict[str, Any]]:
-    client = dynamodb_source.client_of(source)
     for segment in segments:
-        yield from dynamodb_source.scan(client, source, segment)
+        yield from dynamodb_source.scan(_client(source), source, segment)
+
+
+@lru_cache(maxsize=1)
+def _client(source: dynamodb_source.Source) -> Any:
+    """A worker has one task after the other; making a client takes longer than a short scan."""
+    return dynamodb_source.client_of(source)
 
 
 class _Writer:

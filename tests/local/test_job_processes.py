@@ -1,0 +1,248 @@
+"""One process for each job: what it knows, and that nothing of it stays."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import tempfile
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from dynoexport.local import processes
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from dynoexport.local.context import Endpoint
+
+BUCKET = ROLE = "job-processes"
+# What the script, one of its workers and its Java find in their environments.
+TELL = """
+import json, os
+from pyspark import SparkContext
+spark = SparkContext.getOrCreate()
+worker = spark.parallelize([0], 1).map(lambda _: dict(os.environ)).first()
+java = spark._jvm.java.lang.System
+java.err.println("java of " + os.getcwd())
+print(json.dumps({"script": dict(os.environ), "worker": worker, "java": dict(java.getenv())}))
+"""
+HANG = """
+import os, time
+from pyspark import SparkContext
+spark = SparkContext.getOrCreate()
+print(os.getcwd())
+spark.parallelize([0], 1).map(lambda _: time.sleep(600)).collect()
+"""
+
+
+def until(condition: Callable[[], Any]) -> Any:
+    """What the condition is when it is true at last."""
+    deadline = time.monotonic() + 180
+    while time.monotonic() < deadline:
+        if found := condition():
+            return found
+        time.sleep(0.1)
+    raise AssertionError("it never came true")
+
+
+def environments(directory: Path | str) -> dict[int, str]:
+    """By process, the environments that name the directory, as those of all its job's do."""
+    found = {}
+    for process in Path("/proc").glob("[0-9]*"):
+        try:
+            environment = (process / "environ").read_bytes().decode(errors="replace")
+        except OSError:
+            continue
+        if f"HOME={directory}\0" in environment:
+            found[int(process.name)] = environment
+    return found
+
+
+def java_of(directory: Path) -> int | None:
+    for number in environments(directory):
+        if "SparkSubmit" in Path(f"/proc/{number}/cmdline").read_text():
+            return number
+    return None
+
+
+# --- the process that waits -----------------------------------------------------------------------
+@pytest.fixture
+def reserve(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[processes.Reserve]:
+    """A reserve of an endpoint whose user has credentials and a secret."""
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "SECRET_OF_THE_USER"):
+        monkeypatch.setenv(name, f"the user's {name}")
+    reserve = processes.Reserve()
+    yield reserve
+    reserve.empty()
+
+
+def test_a_process_that_waits_has_no_credentials(reserve: processes.Reserve) -> None:
+    """Neither it nor its Java knows anything of the user or of a role."""
+    reserve.fill()
+    waiting = reserve.take(processes.SPARK)
+    try:
+        until(lambda: java_of(waiting.directory))
+        found = environments(waiting.directory)
+        assert len(found) >= 2
+        for environment in found.values():
+            assert "AWS_" not in environment
+            assert "the user's" not in environment
+    finally:
+        waiting.close()
+
+
+def test_one_process_waits_at_most_and_for_one_job(reserve: processes.Reserve) -> None:
+    """Who takes it has it alone; the next gets a new one, as does another kind of job."""
+    reserve.fill()
+    reserve.fill()
+    taken = [reserve.take(kind) for kind in ("pythonshell", processes.SPARK, processes.SPARK)]
+    try:
+        assert [job.kind for job in taken] == ["pythonshell", processes.SPARK, processes.SPARK]
+        assert len({job.process.pid for job in taken}) == 3
+        assert len({job.directory for job in taken}) == 3
+    finally:
+        for job in taken:
+            job.close()
+
+
+def test_a_process_whose_java_was_killed_is_replaced(
+    reserve: processes.Reserve, tmp_path: Path
+) -> None:
+    """It ends with its Java, and the job gets one that lives."""
+    reserve.fill()
+    (first,) = tmp_path.iterdir()
+    os.kill(until(lambda: java_of(first)), signal.SIGKILL)
+    until(lambda: environments(first) == {})
+    second = reserve.take(processes.SPARK)
+    try:
+        assert second.directory != first
+        assert second.process.poll() is None
+        assert not first.exists()
+    finally:
+        second.close()
+
+
+def test_an_emptied_reserve_leaves_nothing() -> None:
+    """No process, no Java, no directory."""
+    waiting = processes.start(processes.SPARK)
+    until(lambda: java_of(waiting.directory))
+    waiting.close()
+    until(lambda: environments(waiting.directory) == {})
+    assert not waiting.directory.exists()
+
+
+def test_a_process_that_waits_ends_with_its_endpoint() -> None:
+    """However the endpoint ended: nothing can come through the pipe any more."""
+    waiting = processes.start(processes.SPARK)
+    try:
+        assert waiting.process.stdin is not None
+        waiting.process.stdin.close()
+        assert waiting.process.wait(timeout=180) == 0
+        until(lambda: environments(waiting.directory) == {})
+    finally:
+        waiting.close()
+
+
+# --- Spark jobs on the endpoint -------------------------------------------------------------------
+def allow(**statement: Any) -> str:
+    whole = {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", **statement}]}
+    return json.dumps(whole)
+
+
+class Jobs:
+    """Spark jobs of scripts."""
+
+    def __init__(self, endpoint: Endpoint) -> None:
+        self.glue = endpoint.client("glue")
+        self.logs = endpoint.client("logs")
+        self.s3 = endpoint.client("s3")
+        self.s3.create_bucket(Bucket=BUCKET)
+        iam = endpoint.client("iam")
+        glue = {"Action": "sts:AssumeRole", "Principal": {"Service": "glue.amazonaws.com"}}
+        iam.create_role(RoleName=ROLE, AssumeRolePolicyDocument=allow(**glue))
+        everything = allow(Action="*", Resource="*")
+        iam.put_role_policy(RoleName=ROLE, PolicyName="all", PolicyDocument=everything)
+
+    def create(self, name: str, script: str) -> None:
+        self.s3.put_object(Bucket=BUCKET, Key=f"{name}.py", Body=script.encode())
+        self.glue.create_job(
+            Name=name,
+            Role=ROLE,
+            Command={"Name": "glueetl", "ScriptLocation": f"s3://{BUCKET}/{name}.py"},
+            ExecutionProperty={"MaxConcurrentRuns": 2},
+        )
+
+    def start(self, name: str) -> str:
+        return str(self.glue.start_job_run(JobName=name)["JobRunId"])
+
+    def state(self, name: str, run: str) -> str:
+        return str(self.glue.get_job_run(JobName=name, RunId=run)["JobRun"]["JobRunState"])
+
+    def ended(self, name: str, run: str) -> str:
+        return str(until(lambda: state if (state := self.state(name, run)) in ENDED else None))
+
+    def printed(self, run: str, channel: str = "output") -> list[str]:
+        try:
+            answer = self.logs.get_log_events(
+                logGroupName=f"/aws-glue/jobs/{channel}", logStreamName=run
+            )
+        except self.logs.exceptions.ResourceNotFoundException:
+            return []
+        return [event["message"] for event in answer["events"]]
+
+
+ENDED = {"SUCCEEDED", "FAILED", "STOPPED", "TIMEOUT"}
+
+
+@pytest.fixture(scope="module")
+def jobs(endpoint: Endpoint) -> Jobs:
+    return Jobs(endpoint)
+
+
+def credentials(environment: dict[str, str]) -> tuple[str, str, str]:
+    names = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN")
+    key, secret, token = (environment[name] for name in names)
+    return key, secret, token
+
+
+@pytest.mark.endpoint
+@pytest.mark.spark
+def test_jobs_side_by_side_share_nothing(jobs: Jobs) -> None:
+    """Each has its role's session in script and workers, a Java and a log of its own.
+
+    One of the two had a process that was there before it, the other had none.
+    """
+    jobs.create("tell", TELL)
+    runs = [jobs.start("tell") for _ in range(2)]
+    assert [jobs.ended("tell", run) for run in runs] == ["SUCCEEDED", "SUCCEEDED"]
+    told = [json.loads(jobs.printed(run)[-1]) for run in runs]
+    for run, found in zip(runs, told, strict=True):
+        assert credentials(found["script"]) == credentials(found["worker"])
+        assert not [name for name in found["java"] if name.startswith("AWS_")]
+        assert all("SECRET_OF_THE_USER" not in environment for environment in found.values())
+        homes = {environment["HOME"] for environment in found.values()}
+        assert len(homes) == 1
+        java = [line for line in jobs.printed(run, "error") if line.startswith("java of ")]
+        assert java == [f"java of {home}" for home in homes]
+    for left, right in zip(*(credentials(found["script"]) for found in told), strict=True):
+        assert left != right
+    assert told[0]["java"]["HOME"] != told[1]["java"]["HOME"]
+    until(lambda: not any(environments(found["java"]["HOME"]) for found in told))
+
+
+@pytest.mark.endpoint
+@pytest.mark.spark
+def test_a_stopped_spark_job_leaves_nothing(jobs: Jobs) -> None:
+    """Script, Java and workers end, and their directory is gone."""
+    jobs.create("hang", HANG)
+    run = jobs.start("hang")
+    (home,) = until(lambda: jobs.printed(run))
+    until(lambda: len(environments(home)) >= 3)
+    jobs.glue.batch_stop_job_run(JobName="hang", JobRunIds=[run])
+    assert jobs.ended("hang", run) == "STOPPED"
+    until(lambda: environments(home) == {} and not Path(home).exists())
