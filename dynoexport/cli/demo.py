@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import re
 from pathlib import Path
 
@@ -66,6 +67,8 @@ def demo(fmt: str, items_file: Path | None, key: str | None, table: str | None) 
         )
     finally:
         processes.reserve.empty()
+        # As at the end of `local start`.
+        gc.freeze()
 
 
 def _table_name(items_file: Path | None) -> str:

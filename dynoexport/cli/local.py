@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gc
+
 import click
 
 from dynoexport.cli.demo import demo
@@ -56,6 +58,8 @@ def start(port: int, dynamodb_endpoint_url: str | None) -> None:
         click.echo(f"AWS endpoint on {endpoint.url} (Ctrl-C stops it). In another shell:")
         click.echo(f'  eval "$(dynoexport local env{own})"')
         stopped.wait()
+    # Python would look through all that the emulator keeps once more before it ends: for seconds.
+    gc.freeze()
 
 
 @local.command()
