@@ -164,11 +164,18 @@ def log(message: str) -> None:
     print(f"{iso(datetime.now(timezone.utc))}  {message}", flush=True)
 
 
-@contextmanager
-def timed(what: str) -> Iterator[None]:
-    began = time.monotonic()
-    yield
-    log(f"{what} in {time.monotonic() - began:.1f} s")
+class Steps:
+    """How many seconds each step of an attempt took, for the log and the manifest."""
+
+    def __init__(self) -> None:
+        self.seconds: dict[str, float] = {}
+
+    @contextmanager
+    def timed(self, step: str, done: str) -> Iterator[None]:
+        began = time.monotonic()
+        yield
+        self.seconds[step] = round(time.monotonic() - began, 3)
+        log(f"{done} in {self.seconds[step]:.1f} s")
 
 
 # --- settings -------------------------------------------------------------------------------------
@@ -689,6 +696,25 @@ def reading(settings: Settings) -> Iterator[None]:
         raise ExportFailed(message) from None
 
 
+# Whatever decides how long an export takes and what it costs.
+DESCRIBED = (
+    "TableSizeBytes",
+    "ItemCount",
+    "BillingModeSummary",
+    "ProvisionedThroughput",
+    "OnDemandThroughput",
+    "WarmThroughput",
+    "TableClassSummary",
+)
+
+
+def timeless(content: Any) -> Any:  # noqa: ANN401 - JSON
+    """Without the times, at which somebody changed it and which JSON does not know."""
+    if isinstance(content, dict):
+        return {name: each for name, each in content.items() if not isinstance(each, datetime)}
+    return content
+
+
 @dataclass(frozen=True)
 class Plan:
     """What is to be read.
@@ -702,6 +728,10 @@ class Plan:
     table: Mapping[str, Any]
     capacity: Capacity
     splits: int = 1
+
+    def described(self) -> dict[str, Any]:
+        """What size and capacity the table had at the start, in DescribeTable's words."""
+        return {name: timeless(self.table[name]) for name in DESCRIBED if name in self.table}
 
 
 @dataclass(frozen=True)
@@ -2082,7 +2112,8 @@ def read_by_export(
     for complaint in wrong.take(1):
         raise ExportFailed(complaint)
     uris = tuple(places.uri(file["dataFileS3Key"]) for file in files)
-    return Lines(uris, "export", done.get("BilledSizeBytes", 0) or len(uris))
+    billed = done.get("BilledSizeBytes", 0)
+    return Lines(uris, "export", billed or len(uris), report={"billed_bytes": billed})
 
 
 def encryption(settings: Settings) -> dict[str, Any]:
@@ -3727,6 +3758,7 @@ def write_snapshot(
     places: Places,
     lines: Lines,
     *,
+    steps: Steps,
     history: Sequence[Column] = (),
 ) -> Written:
     """Turn the lines that were read into the files of the snapshot.
@@ -3742,7 +3774,7 @@ def write_snapshot(
     spark = glue_context.spark_session
     rules = rules_of(settings)
     known = {column.attribute for column in history if column.attribute}
-    with timed("settled the schema"):
+    with steps.timed("schema", "settled the schema"):
         dumps = profiled(spark, lines, settings, rules.max_struct_fields)
         read, profiles, others = profile_all(dumps, known, rules.max_struct_fields)
     columns = settle_columns(profiles, history, rules, others=others)
@@ -3751,7 +3783,8 @@ def write_snapshot(
     log(f"{read:,} items, {len(columns):,} columns")
     for told in (*changes, *warnings):
         log(told)
-    written, replaced = write_items(glue_context, settings, lines, columns, places)
+    with steps.timed("files", "wrote the items"):
+        written, replaced = write_items(glue_context, settings, lines, columns, places)
     files = keep_part_files(s3, places.bucket, places.snapshot)
     rows = count_rows(spark, s3, settings.format, places, list(files)) if files else 0
     expected = read if written is None else written
@@ -3803,18 +3836,23 @@ def write_items(
         kept = count_kept(rows) if settings.where else None
     # A columnar file without rows would be a partition of nothing.
     if kept != 0:
-        with timed("wrote the files"):
-            write_files(glue_context, rows, settings, path)
+        write_files(glue_context, rows, settings, path)
     return kept, replaced
 
 
 def manifest_of(
-    settings: Settings, timestamp: str, written: Written, splits: int, glue_version: str
+    settings: Settings, timestamp: str, written: Written, plan: Plan, run: Mapping[str, Any]
 ) -> dict[str, Any]:
-    """What marks the snapshot complete, but for its times."""
+    """What marks the snapshot complete, but for its times; ``run`` is what the job really has."""
     read: dict[str, Any] = {"reader": settings.reader, "items": written.items_read}
     if settings.reader != "export":
-        read.update(splits=splits, read_percent=settings.read_percent)
+        read.update(
+            splits=plan.splits,
+            read_percent=settings.read_percent,
+            capacity=plan.capacity.units,
+            capacity_source=plan.capacity.source,
+            rate=settings.read_percent * plan.capacity.units,
+        )
     read.update(written.report)
     return {
         "version": 1,
@@ -3829,6 +3867,7 @@ def manifest_of(
         "warnings": list(written.warnings),
         "replaced_characters": written.replaced_characters,
         "read": read,
+        "described": plan.described(),
         "selection": {
             "columns": list(settings.columns),
             "exclude": list(settings.exclude),
@@ -3844,7 +3883,9 @@ def manifest_of(
         "workflow_run_id": settings.workflow_run_id,
         "job_run_id": settings.job_run_id,
         "scripts_version": settings.scripts_version,
-        "glue_version": glue_version,
+        "glue_version": run["GlueVersion"],
+        "worker_type": run["WorkerType"],
+        "number_of_workers": run["NumberOfWorkers"],
     }
 
 
@@ -3871,6 +3912,8 @@ def read_and_write(
     start_glue: Callable[[], GlueContext],
     places: Places,
     plan: Plan,
+    *,
+    steps: Steps,
 ) -> Written:
     """From the table to the files; a failure leaves none.
 
@@ -3878,12 +3921,15 @@ def read_and_write(
     """
     history = known_columns(clients.s3, settings)
     try:
-        glue_context = start_glue()
+        with steps.timed("spark", "started Spark"):
+            glue_context = start_glue()
         check_predicate(glue_context.spark_session, settings.where)
         how = f" in {plan.splits:,} splits" if settings.reader == "connector" else ""
-        with timed(f"read the table by {settings.reader}{how}"):
+        with steps.timed("read", f"read the table by {settings.reader}{how}"):
             lines = read_table(glue_context, settings, clients, places, plan)
-        written = write_snapshot(glue_context, settings, clients.s3, places, lines, history=history)
+        written = write_snapshot(
+            glue_context, settings, clients.s3, places, lines, steps=steps, history=history
+        )
     except BaseException:
         clear_if_possible(clients.s3, places.bucket, places.snapshot)
         # What a Scan has read is not read again by a retry; without one it expires.
@@ -3934,9 +3980,10 @@ def export(
     workers = (run["WorkerType"], run["NumberOfWorkers"], run["GlueVersion"])
     splits = settings.splits or (1 if settings.reader == "export" else splits_for(*workers))
     plan = replace(plan, splits=splits)
-    written = read_and_write(settings, clients, start_glue, places, plan)
-    manifest = manifest_of(settings, timestamp, written, splits, run["GlueVersion"])
-    manifest.update(started=iso(started), finished=iso(now()))
+    steps = Steps()
+    written = read_and_write(settings, clients, start_glue, places, plan, steps=steps)
+    manifest = manifest_of(settings, timestamp, written, plan, run)
+    manifest.update(started=iso(started), finished=iso(now()), seconds=steps.seconds)
     put_manifest(clients.s3, places, manifest)
     tell(clients, settings, manifest)
     log(

@@ -148,7 +148,12 @@ def test_only_a_snapshot_without_a_view_job_is_counted_here(
 
 def test_an_empty_table_gives_a_manifest_without_files(run: Attempts, keys: Any) -> None:
     run.attempt()
-    assert run.manifest() == {
+    manifest = run.manifest()
+    manifest.pop("seconds")
+    described = manifest.pop("described")
+    assert (described["TableSizeBytes"], described["ItemCount"]) == (0, 0)
+    assert described["BillingModeSummary"] == {"BillingMode": "PAY_PER_REQUEST"}
+    assert manifest == {
         "version": 1,
         "table": "Reviews",
         "format": "parquet",
@@ -160,7 +165,15 @@ def test_an_empty_table_gives_a_manifest_without_files(run: Attempts, keys: Any)
         "changes": [],
         "warnings": [],
         "replaced_characters": 0,
-        "read": {"reader": "connector", "items": 0, "splits": 8, "read_percent": 0.25},
+        "read": {
+            "reader": "connector",
+            "items": 0,
+            "splits": 8,
+            "read_percent": 0.25,
+            "capacity": 40_000,
+            "capacity_source": "on-demand, account quota",
+            "rate": 10_000,
+        },
         "selection": {"columns": [], "exclude": [], "where": ""},
         "types": {"type_conflicts": "string", "maps_as": "struct", "max_struct_fields": 200},
         "compression": "snappy",
@@ -171,8 +184,29 @@ def test_an_empty_table_gives_a_manifest_without_files(run: Attempts, keys: Any)
         "job_run_id": "jr_1",
         "scripts_version": "v7",
         "glue_version": "5.1",
+        "worker_type": "G.1X",
+        "number_of_workers": 3,
     }
     assert keys() == [MANIFEST]
+
+
+def test_the_manifest_tells_the_steps_in_their_order(run: Attempts) -> None:
+    """Of an empty table nothing is written."""
+    run.attempt()
+    steps = run.manifest()["seconds"]
+    assert list(steps) == ["spark", "read"]
+    assert all(seconds >= 0 for seconds in steps.values())
+
+
+def test_what_the_table_was_is_told_without_times() -> None:
+    """JSON has none, and who changed the capacity when decides nothing."""
+    throughput = {"ReadCapacityUnits": 70, "LastIncreaseDateTime": NOW}
+    table = {"TableSizeBytes": 9, "TableName": "Reviews", "ProvisionedThroughput": throughput}
+    plan = export_table.Plan(table, export_table.capacity_of(table, lambda: 1))
+    assert plan.described() == {
+        "TableSizeBytes": 9,
+        "ProvisionedThroughput": {"ReadCapacityUnits": 70},
+    }
 
 
 def test_the_table_is_read_once_with_the_runs_settings(run: Attempts) -> None:

@@ -150,7 +150,12 @@ def export(spark: Any, places: Local) -> Any:
         lines = export_table.Lines((places.uri(places.temp),), "export", 1)
         export_table.check_predicate(spark, settings.where)
         return export_table.write_snapshot(
-            WithoutGlue(spark), settings, Disk(places), places, lines
+            WithoutGlue(spark),
+            settings,
+            Disk(places),
+            places,
+            lines,
+            steps=export_table.Steps(),
         )
 
     return export

@@ -45,7 +45,9 @@ def written() -> dict[str, Any]:
         JOB.Column("rating__string", "rating", "Rating", "", JOB.Type("string"), items=7),
     )
     done = JOB.Written(7, files, columns, 7)
-    manifest: dict[str, Any] = JOB.manifest_of(settings, TIMESTAMP, done, 8, "5.1")
+    plan = JOB.Plan({"TableSizeBytes": 350}, JOB.Capacity(40, "provisioned"), 8)
+    run = {"GlueVersion": "5.1", "WorkerType": "G.2X", "NumberOfWorkers": 3}
+    manifest: dict[str, Any] = JOB.manifest_of(settings, TIMESTAMP, done, plan, run)
     return {**manifest, "started": JOB.iso(STARTED), "finished": JOB.iso(FINISHED)}
 
 
