@@ -75,7 +75,7 @@ class Task:
             if cursor is not None:
                 yield from self._step(cursor, name)
             elif self.opened or self.at_work:
-                yield Sleep(0.05)
+                yield Sleep(0.05 * self.world.coarse)
             else:
                 self.ended += 1
                 return
@@ -104,7 +104,7 @@ class Task:
             self.deal.throttled(turn.lent, None, now)
             cursor.failures += 1
             pause = min(job.BACKOFF_MAX, job.BACKOFF * 2**cursor.failures)
-            cursor.ready_at = now + pause * self.world.chance.uniform(0.5, 1)
+            cursor.ready_at = now + pause * self.world.chance.uniform(0.5, 1) * self.world.coarse
         else:
             self.deal.read(turn.lent, page.units, page.items, now)
             cursor.failures //= 2

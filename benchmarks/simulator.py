@@ -8,6 +8,10 @@ is full at the start. A request is served while the buckets hold anything, and t
 else it is throttled after the latency of a request and costs nothing.
 
 A reader is a generator: it yields ``Sleep`` or ``Read`` and is sent the page that it has read.
+
+Large tables are read coarsely: a ``Read`` stands for so many pages that one reader reads in a row.
+What the world gives in the mean stays the same; its moments, and those of readers that wait for it,
+are as many times longer. So a hundred terabytes take as many steps as a gigabyte.
 """
 
 from __future__ import annotations
@@ -109,24 +113,33 @@ class World:
     Attributes:
         target: the read units a second that are allowed at a moment.
         tasks: how many tasks the readers may have.
+        coarse: how many pages a ``Read`` stands for.
         chance: the run's own randomness.
         served: (seconds, units) of all pages, in order.
+        ended: when the last page has come.
     """
 
     def __init__(
-        self, table: Table, target: Callable[[float], float], tasks: int, seed: int
+        self,
+        table: Table,
+        target: Callable[[float], float],
+        tasks: int,
+        seed: int,
+        *,
+        coarse: float = 1.0,
     ) -> None:
-        self.table, self.target, self.tasks = table, target, tasks
+        self.table, self.target, self.tasks, self.coarse = table, target, tasks, coarse
         self.chance = random.Random(seed)  # noqa: S311 - no secret
         self.now = 0.0
         self.served: list[tuple[float, float]] = []
         self.throttles = 0
+        self.ended = 0.0
         self._left: list[int] = []
         self._queue: list[tuple[float, int, Reader, Page | None]] = []
         self._order = itertools.count()
         others = [*table.others, *[0.0] * (table.partitions - len(table.others))]
         self._partitions = [
-            Bucket(PARTITION_UNITS - each, PARTITION_UNITS, PARTITION_UNITS - each)
+            Bucket(PARTITION_UNITS - each, PARTITION_UNITS * coarse, PARTITION_UNITS - each)
             for each in others
         ]
         first = table.provisioned(0)
@@ -140,9 +153,9 @@ class World:
     def clock(self) -> float:
         return self.now
 
-    def spawn(self, reader: Reader) -> None:
-        """Start a reader now."""
-        self._push(0.0, reader, None)
+    def spawn(self, reader: Reader, delay: float = 0.0) -> None:
+        """Start a reader, now or later."""
+        self._push(delay, reader, None)
 
     def _push(self, delay: float, reader: Reader, page: Page | None) -> None:
         heapq.heappush(self._queue, (self.now + delay, next(self._order), reader, page))
@@ -176,15 +189,18 @@ class World:
             self.throttles += 1
             return LATENCY * jitter, Page(throttled=True)
         item = self.table.item_bytes
-        room = PAGE_BYTES if read.limit is None else min(PAGE_BYTES, read.limit * item)
-        taken = min(self._left[read.segment], room)
+        page_bytes = PAGE_BYTES if read.limit is None else min(PAGE_BYTES, read.limit * item)
+        taken = min(self._left[read.segment], math.ceil(page_bytes * self.coarse))
         self._left[read.segment] -= taken
-        units = math.ceil(taken / 4_096) / 2 or 0.5
+        pages = max(1, math.ceil(taken / page_bytes))
+        units = pages * math.ceil(taken / pages / 4_096) / 2 or 0.5
         for bucket in buckets:
             bucket.level -= units
         self.served.append((self.now, units))
         page = Page(units, math.ceil(taken / item), last=self._left[read.segment] <= 0)
-        return (LATENCY + units / SEGMENT_UNITS) * jitter, page
+        took = (pages * LATENCY + units / SEGMENT_UNITS) * jitter
+        self.ended = max(self.ended, self.now + took)
+        return took, page
 
 
 @dataclass(frozen=True)

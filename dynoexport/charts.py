@@ -1,0 +1,271 @@
+"""Charts as places on a page: scales, ticks, lines, bars. What draws them computes nothing.
+
+All lengths are units of an SVG's viewBox, y grows downward.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+
+# Wide enough for a column of a desktop, narrow enough to be read on a phone, where it is shown
+# at about this size.
+WIDTH, HEIGHT = 400, 270
+_LEFT, _RIGHT, _TOP, _BOTTOM = 48, 46, 30, 40
+_LINE_HEIGHT = 13
+# Above this ratio of the largest to the smallest value a linear axis hides the small ones.
+_LOGARITHMIC_FROM = 6
+_TICKS_MAX = 7
+_MINUTE, _HOUR, _DAY = 60, 3_600, 86_400
+_SECONDS = (1, 2, 5, 10, 20, 30)
+_DURATIONS = (
+    *_SECONDS,
+    *(_MINUTE * each for each in _SECONDS),
+    *(_HOUR * each for each in (1, 2, 3, 6, 12)),
+    *(_DAY * each for each in (1, 2, 4, 7, 14, 30, 60, 120, 360)),
+)
+_FEW_DURATIONS = (1, 10, _MINUTE, 10 * _MINUTE, _HOUR, 6 * _HOUR, _DAY, 7 * _DAY, 60 * _DAY)
+
+
+# --- units ----------------------------------------------------------------------------------------
+@dataclass(frozen=True)
+class Unit:
+    """What an axis measures: how a value is told, and the round values between two others.
+
+    ``rounds`` gives all round values from low to high, ``few`` those that stand out of them.
+    """
+
+    tell: Callable[[float], str]
+    rounds: Callable[[float, float], list[float]]
+    few: Callable[[float, float], list[float]]
+
+
+def _decimal(parts: Sequence[int]) -> Callable[[float, float], list[float]]:
+    """Round values: the parts times powers of ten."""
+
+    def rounds(low: float, high: float) -> list[float]:
+        powers = range(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1)
+        found = [part * 10.0**power for power in powers for part in parts]
+        return [each for each in found if low <= each <= high]
+
+    return rounds
+
+
+def _listed(values: Sequence[float]) -> Callable[[float, float], list[float]]:
+    return lambda low, high: [float(each) for each in values if low <= each <= high]
+
+
+def duration(seconds: float) -> str:
+    """A round duration in its largest unit.
+
+    >>> duration(20), duration(1800), duration(10800), duration(172800)
+    ('20 s', '30 min', '3 h', '2 d')
+    """
+    for size, unit in ((_DAY, "d"), (_HOUR, "h"), (_MINUTE, "min")):
+        if seconds >= size:
+            return f"{seconds / size:g} {unit}"
+    return f"{seconds:g} s"
+
+
+def dollars(value: float) -> str:
+    """A round sum, in cents only where it has some.
+
+    >>> dollars(0.05), dollars(2000.0)
+    ('$0.05', '$2,000')
+    """
+    return f"${value:,.0f}" if value >= 1 else f"${value:g}"
+
+
+SECONDS = Unit(duration, _listed(_DURATIONS), _listed(_FEW_DURATIONS))
+DOLLARS = Unit(dollars, _decimal((1, 2, 5)), _decimal((1,)))
+COUNT = Unit(lambda value: f"{value:,.0f}", _decimal((1, 2, 5)), _decimal((1,)))
+
+
+# --- axes -----------------------------------------------------------------------------------------
+@dataclass(frozen=True)
+class Scale:
+    """Values from low to high, placed from ``begin`` to ``end``."""
+
+    low: float
+    high: float
+    begin: float
+    end: float
+    logarithmic: bool
+
+    def place(self, value: float) -> float:
+        low, high = self.low, self.high
+        if self.logarithmic:
+            value, low, high = math.log(value), math.log(low), math.log(high)
+        part = (value - low) / (high - low) if high > low else 0.5
+        return round(self.begin + part * (self.end - self.begin), 1)
+
+
+@dataclass(frozen=True)
+class Tick:
+    """A value on an axis: its place and how it is told."""
+
+    place: float
+    label: str
+
+
+@dataclass(frozen=True)
+class Axis:
+    """A scale and its ticks."""
+
+    scale: Scale
+    ticks: tuple[Tick, ...]
+
+
+def axis(values: Sequence[float], unit: Unit, begin: float, end: float) -> Axis:
+    """Logarithmic if the values are far apart, else from zero on; values are positive."""
+    low, high = min(values), max(values)
+    if high / low < _LOGARITHMIC_FROM:
+        step = _step(high, unit)
+        top = step * math.ceil(high / step * 1.02)
+        scale = Scale(0, top, begin, end, logarithmic=False)
+        marks = [step * number for number in range(round(top / step) + 1)]
+    else:
+        scale = Scale(low / 1.1, high * 1.1, begin, end, logarithmic=True)
+        marks = unit.rounds(scale.low, scale.high)
+        if len(marks) > _TICKS_MAX:
+            marks = unit.few(scale.low, scale.high)
+    return Axis(scale, tuple(Tick(scale.place(each), unit.tell(each)) for each in marks))
+
+
+def _step(high: float, unit: Unit) -> float:
+    """The least round step of which at most five reach the highest value."""
+    return unit.rounds(high / 5, high * 2)[0]
+
+
+# --- lines ----------------------------------------------------------------------------------------
+@dataclass(frozen=True)
+class Series:
+    """A named line through points of positive values."""
+
+    name: str
+    points: tuple[tuple[float, float], ...]
+
+
+@dataclass(frozen=True)
+class Dot:
+    """A point of a line, as it is placed and as it is told."""
+
+    x: float
+    y: float
+    told: str
+
+
+@dataclass(frozen=True)
+class Line:
+    """A line: its path, its points, and the height at which its name stands at the right."""
+
+    name: str
+    path: str
+    dots: tuple[Dot, ...]
+    label_y: float
+
+
+@dataclass(frozen=True)
+class Mark:
+    """A point that stands out, and what is said of it above the chart."""
+
+    x: float
+    y: float
+    text: str
+    anchor: str
+
+
+@dataclass(frozen=True)
+class LineChart:
+    """Where everything of a chart of lines is placed."""
+
+    x: Axis
+    y: Axis
+    lines: tuple[Line, ...]
+    mark: Mark
+    width: int = WIDTH
+    height: int = HEIGHT
+    left: float = _LEFT
+    right: float = WIDTH - _RIGHT
+    top: float = _TOP
+    bottom: float = HEIGHT - _BOTTOM
+
+
+def line_chart(
+    series: Sequence[Series],
+    *,
+    x: Unit,
+    y: Unit,
+    mark: tuple[float, float, str],
+    tell: Callable[[float, float], str],
+) -> LineChart:
+    """Lines over one another, the last point of each named; ``mark`` is (x, y, text).
+
+    Lines through the same points become one with both names. ``tell`` is what a point says.
+    """
+    joined = list(_joined(series))
+    every = [point for each in joined for point in each.points]
+    across = axis([point[0] for point in every], x, _LEFT, WIDTH - _RIGHT)
+    up = axis([point[1] for point in every], y, HEIGHT - _BOTTOM, _TOP)
+    ends = [up.scale.place(each.points[-1][1]) for each in joined]
+    labels = apart(ends, _LINE_HEIGHT, _TOP, HEIGHT - _BOTTOM)
+    lines = tuple(
+        _line(each, across.scale, up.scale, label, tell)
+        for each, label in zip(joined, labels, strict=True)
+    )
+    at = across.scale.place(mark[0])
+    third = (WIDTH - _LEFT - _RIGHT) / 3
+    anchor = "start" if at < _LEFT + third else "end" if at > _LEFT + 2 * third else "middle"
+    marked = Mark(at, up.scale.place(mark[1]), mark[2], anchor)
+    return LineChart(across, up, lines, marked)
+
+
+def _joined(series: Sequence[Series]) -> Iterator[Series]:
+    names: dict[tuple[tuple[float, float], ...], list[str]] = {}
+    for each in series:
+        names.setdefault(each.points, []).append(each.name)
+    for points, same in names.items():
+        yield Series(same[0] if len(same) == 1 else f"{same[0]} to {same[-1]}", points)
+
+
+def _line(
+    series: Series, x: Scale, y: Scale, label_y: float, tell: Callable[[float, float], str]
+) -> Line:
+    dots = tuple(Dot(x.place(one), y.place(two), tell(one, two)) for one, two in series.points)
+    path = "M" + "L".join(f"{dot.x:g} {dot.y:g}" for dot in dots)
+    return Line(series.name, path, dots, label_y)
+
+
+def apart(places: Sequence[float], least: float, low: float, high: float) -> list[float]:
+    """The places moved as little as needed so that they are ``least`` apart, within bounds.
+
+    >>> apart([50, 52, 90], 10, 0, 100)
+    [46, 56, 90]
+    """
+    groups: list[tuple[list[int], float]] = []
+    for number in sorted(range(len(places)), key=lambda each: places[each]):
+        members = [number]
+        middle = _bounded(places, members, least, low, high)
+        # Whoever comes too near joins the group before, which moves to its own mean.
+        while groups and middle - groups[-1][1] < least * (len(groups[-1][0]) + len(members)) / 2:
+            members = [*groups.pop()[0], *members]
+            middle = _bounded(places, members, least, low, high)
+        groups.append((members, middle))
+    found = [0.0] * len(places)
+    for members, middle in groups:
+        for position, number in enumerate(members):
+            found[number] = round(middle + least * (position - (len(members) - 1) / 2), 1)
+    return found
+
+
+def _bounded(
+    places: Sequence[float], members: Sequence[int], least: float, low: float, high: float
+) -> float:
+    """The middle of a group of neighbours: their mean, but so that all are within the bounds."""
+    half = least * (len(members) - 1) / 2
+    mean = sum(places[each] for each in members) / len(members)
+    return max(low + half, min(mean, high - half))
