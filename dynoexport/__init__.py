@@ -20,12 +20,13 @@ The layers, each importing only from those before it (a test reads the imports):
     workflow_runs, prices,  a workflow run and its outcome; what it costs
     table_facts, plan,      what is known of a table; what its export would take and cost
     sizing, alternatives    the job that suits a table; other ways to its data, and their cost
+    actuals                 a run's figures against its plan
     change_sets, queries    a stack; a query
     views, exports,         the SQL of a view; the exports of an account, found by their tags
     snapshot_store          their snapshots in S3 and the catalog
     operations              what a user does, one module for each
     records, display,       results for programs; for people;
-    plan_text               a plan for people
+    plan_text, charts       a plan for people; lines of a chart, placed
     local                   an AWS endpoint on a laptop that really runs Glue Workflows
     cli                     parses, calls one function, prints
 """
@@ -44,7 +45,7 @@ if TYPE_CHECKING:
     from dynoexport.operations.logs import logs
     from dynoexport.operations.plan import plans
     from dynoexport.operations.query import query, rows
-    from dynoexport.operations.run import disable, enable, run, runs, stop, watch
+    from dynoexport.operations.run import disable, enable, explain, run, runs, stop, watch
     from dynoexport.operations.snapshots import prune, publish, snapshots
     from dynoexport.operations.status import status
     from dynoexport.operations.verify import verify
@@ -59,6 +60,7 @@ __all__ = [
     "disable",
     "doctor",
     "enable",
+    "explain",
     "init",
     "logs",
     "plans",
@@ -80,6 +82,7 @@ _PLACES = {
     "connect": "aws",
     "disable": "operations.run",
     "enable": "operations.run",
+    "explain": "operations.run",
     "plans": "operations.plan",
     "prune": "operations.snapshots",
     "publish": "operations.snapshots",

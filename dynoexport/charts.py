@@ -74,15 +74,17 @@ def duration(seconds: float) -> str:
 def dollars(value: float) -> str:
     """A round sum, in cents only where it has some.
 
-    >>> dollars(0.05), dollars(2000.0)
-    ('$0.05', '$2,000')
+    >>> dollars(0.5), dollars(2000.0), dollars(0.005)
+    ('$0.50', '$2,000', '$0.005')
     """
-    return f"${value:,.0f}" if value >= 1 else f"${value:g}"
+    if value == round(value):
+        return f"${value:,.0f}"
+    return f"${value:,.2f}" if value == round(value, 2) else f"${value:g}"
 
 
 SECONDS = Unit(duration, _listed(_DURATIONS), _listed(_FEW_DURATIONS))
 DOLLARS = Unit(dollars, _decimal((1, 2, 5)), _decimal((1,)))
-COUNT = Unit(lambda value: f"{value:,.0f}", _decimal((1, 2, 5)), _decimal((1,)))
+COUNT = Unit(lambda value: f"{value:,g}", _decimal((1, 2, 5)), _decimal((1,)))
 
 
 # --- axes -----------------------------------------------------------------------------------------
@@ -127,7 +129,8 @@ def axis(values: Sequence[float], unit: Unit, begin: float, end: float) -> Axis:
         step = _step(high, unit)
         top = step * math.ceil(high / step * 1.02)
         scale = Scale(0, top, begin, end, logarithmic=False)
-        marks = [step * number for number in range(round(top / step) + 1)]
+        # Or three times 0.2 would not be 0.6.
+        marks = [round(step * number, 9) for number in range(round(top / step) + 1)]
     else:
         scale = Scale(low / 1.1, high * 1.1, begin, end, logarithmic=True)
         marks = unit.rounds(scale.low, scale.high)

@@ -13,11 +13,12 @@ from rich.measure import Measurement
 from rich.table import Table
 from rich.text import Text
 
-from dynoexport import durations, workflow_runs
+from dynoexport import actuals, durations, workflow_runs
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
+    from dynoexport.actuals import Explanation, Figure
     from dynoexport.snapshot_store import Snapshot
 
 
@@ -200,6 +201,47 @@ def last_run(run: workflow_runs.Run | None, now: datetime) -> Text:
     when = f" {durations.ago(now - ended)} ago" if ended is not None and run.finished else ""
     shown = state_text(run.outcome)
     return shown if not when else Text.assemble(_SHORT.get(run.outcome, shown), when)
+
+
+def print_explanation(console: Console, explanation: Explanation) -> None:
+    """A run's figures beside the planned ones, then why those may be off."""
+    run = explanation.run
+    items = "" if run.items is None else f", {count(run.items, 'item')}"
+    console.print(
+        Text.assemble((run.short_id, "bold"), "  ", state_text(run.outcome), items), soft_wrap=True
+    )
+    if explanation.missing:
+        console.print(Text(f"  No plan: {explanation.missing}"), soft_wrap=True)
+        return
+    rows = [
+        (f"  {each.name}", _figure(each, each.planned), _figure(each, each.real), _times(each))
+        for each in explanation.figures
+    ]
+    columns = ("  FIGURE", "PLAN", "REAL", "REAL/PLAN")
+    print_listing(console, columns, rows, right=columns[1:])
+    if explanation.reasons:
+        console.print(Text(f"  Off by more than {actuals.OFF:g} times, and why that may be:"))
+    for reason in explanation.reasons:
+        told = printable(f"  - {', '.join(reason.figures)}: {reason.text}")
+        console.print(Text(told), soft_wrap=True)
+
+
+def _figure(figure: Figure, value: float | None) -> str:
+    if value is None:
+        return "not told"
+    if figure.unit == "s":
+        return seconds(value)
+    if figure.unit == "bytes":
+        return size(round(value))
+    if figure.unit == "USD":
+        return f"${value:,.3f}"
+    return f"{value:,.0f}" if figure.unit == "units" else f"{value:,.0f} {figure.unit}"
+
+
+def _times(figure: Figure) -> Text:
+    if figure.ratio is None:
+        return Text("")
+    return Text(f"{figure.ratio:.2f}", "yellow" if figure.off else "")
 
 
 def snapshot_state(snapshot: Snapshot) -> Text:

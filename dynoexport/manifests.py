@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any
 
@@ -43,9 +43,38 @@ class Column:
     shown: bool = True
 
 
+@dataclass(frozen=True, kw_only=True)
+class Reading:
+    """How the table was read; what a reader does not tell is None (docs/reading.md).
+
+    Attributes:
+        items: how many were read; a predicate leaves fewer.
+        rate: read units a second that were allowed.
+        hottest: read units and seconds of the segment with the most.
+    """
+
+    reader: str = ""
+    items: int | None = None
+    splits: int | None = None
+    resumed_splits: int = 0
+    read_percent: float | None = None
+    capacity: float | None = None
+    rate: float | None = None
+    seconds: float | None = None
+    units: float | None = None
+    throttles: int = 0
+    hottest: tuple[float, float] | None = None
+
+
 @dataclass(frozen=True)
 class Manifest:
-    """What the export job has written. ``items`` and ``bytes`` are sums over all files."""
+    """What the export job has written. ``items`` and ``bytes`` are sums over all files.
+
+    Attributes:
+        described: what DescribeTable said when the job began; nothing in older manifests.
+        seconds: of each step of the job, by its name.
+        narrowed: whether a selection or a predicate left something out.
+    """
 
     table: str
     format: str
@@ -59,6 +88,12 @@ class Manifest:
     scripts_version: str = ""
     started: datetime | None = None
     finished: datetime | None = None
+    reading: Reading = field(default_factory=Reading)
+    described: Mapping[str, Any] = field(default_factory=dict)
+    seconds: Mapping[str, float] = field(default_factory=dict)
+    worker_type: str = ""
+    number_of_workers: int = 0
+    narrowed: bool = False
 
 
 def parse(text: str | bytes, *, where: str) -> Manifest:
@@ -82,8 +117,14 @@ def parse(text: str | bytes, *, where: str) -> Manifest:
             scripts_version=found.get("scripts_version", ""),
             started=_moment(found.get("started")),
             finished=_moment(found.get("finished")),
+            reading=_reading(found.get("read", {})),
+            described=dict(found.get("described", {})),
+            seconds=dict(found.get("seconds", {})),
+            worker_type=found.get("worker_type", ""),
+            number_of_workers=int(found.get("number_of_workers", 0)),
+            narrowed=any(found.get("selection", {}).values()),
         )
-    except (ValueError, KeyError, TypeError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise ManifestBroken(
             f"{where} is not a manifest ({type(error).__name__}: {error})",
             hint="delete it, and its snapshot counts as incomplete",
@@ -97,6 +138,23 @@ def _column(found: Mapping[str, Any]) -> Column:
         attribute=found["attribute"],
         view=found["view"],
         shown=bool(found["shown"]),
+    )
+
+
+def _reading(found: Mapping[str, Any]) -> Reading:
+    hottest = next(iter(found.get("skew", {}).get("hottest", ())), None)
+    return Reading(
+        reader=found.get("reader", ""),
+        items=found.get("items"),
+        splits=found.get("splits"),
+        resumed_splits=found.get("resumed_splits", 0),
+        read_percent=found.get("read_percent"),
+        capacity=found.get("capacity"),
+        rate=found.get("rate"),
+        seconds=found.get("seconds"),
+        units=found.get("units"),
+        throttles=found.get("throttles", 0),
+        hottest=None if hottest is None else (hottest["units"], hottest["seconds"]),
     )
 
 

@@ -194,9 +194,13 @@ def cost(run: Run, prices: Prices, now: datetime) -> float:
 
 
 def _cost(attempt: Attempt, prices: Prices, now: datetime) -> float:
-    if attempt.kind == "crawler":
-        seconds = max(attempt.seconds(now), prices.minimum_seconds["crawler"])
-        return prices.crawler_dpu * seconds / 3600 * prices.of_version("")
-    used = max(attempt.dpu_seconds(now), attempt.dpu * prices.minimum_seconds[attempt.kind])
     price = prices.of_version(attempt.glue_version if attempt.kind == "glueetl" else "")
-    return used / 3600 * price
+    return billed(attempt, prices, now) / 3600 * price
+
+
+def billed(attempt: Attempt, prices: Prices, now: datetime) -> float:
+    """DPU-seconds that AWS bills for the attempt: at least a minimum."""
+    least = prices.minimum_seconds[attempt.kind]
+    if attempt.kind == "crawler":
+        return prices.crawler_dpu * max(attempt.seconds(now), least)
+    return max(attempt.dpu_seconds(now), attempt.dpu * least)

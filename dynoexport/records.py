@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
     from datetime import datetime
 
+    from dynoexport.actuals import Explanation, Figure
     from dynoexport.alternatives import Alternative
     from dynoexport.operations.deploy import Deployment
     from dynoexport.operations.destroy import Inventory
@@ -64,6 +65,16 @@ _NODE = {
     "dpu_seconds": "DPU-seconds of all attempts",
     "error": "message of the last attempt, or null",
 }
+_FIGURE = {
+    "name": "run, export job, start, read, write, crawl, view job, read units, billed, files or "
+    "Glue's cost",
+    "unit": "s, units, DPU-s, bytes or USD",
+    "planned": "what the plan of that time says",
+    "real": "what it was, or null if nobody told",
+    "ratio": "real / planned, or null",
+    "off": "whether the plan was off by more than twice, and by something that matters",
+    "reasons": "list of why that may be, each a sentence",
+}
 _SNAPSHOT = {
     "snapshot": "the UTC minute that names it",
     "complete": "whether it has a manifest",
@@ -99,6 +110,15 @@ KINDS: Mapping[str, tuple[str, Mapping[str, str]]] = {
     ),
     "run": ("`run`, `watch`; `runs`, `stop`: a list", _RUN),
     "node": ("`nodes` of a run", _NODE),
+    "explained run": (
+        "`runs --explain`, a list",
+        {
+            **_RUN,
+            "figures": "list of its figures beside those of the plan, empty without a plan",
+            "plan_missing": "why there is no plan for it, or null",
+        },
+    ),
+    "figure": ("`figures` of an explained run", _FIGURE),
     "status": (
         "`status`, a list",
         {
@@ -310,6 +330,27 @@ def run(result: Run, prices: Prices, now: datetime) -> Record:
         "dpu_seconds": round(sum(node.dpu_seconds(now) for node in result.nodes), 1),
         "cost_usd": round(price_list.cost(result, prices, now), 4),
         "nodes": [node(each, now) for each in result.nodes],
+    }
+
+
+def explained_run(result: Explanation, prices: Prices, now: datetime) -> Record:
+    return {
+        **run(result.run, prices, now),
+        "figures": [figure(each, result) for each in result.figures],
+        "plan_missing": result.missing or None,
+    }
+
+
+def figure(result: Figure, explanation: Explanation) -> Record:
+    reasons = [each.text for each in explanation.reasons if result.name in each.figures]
+    return {
+        "name": result.name,
+        "unit": result.unit,
+        "planned": round(result.planned, 4),
+        "real": None if result.real is None else round(result.real, 4),
+        "ratio": None if result.ratio is None else round(result.ratio, 3),
+        "off": result.off,
+        "reasons": reasons,
     }
 
 

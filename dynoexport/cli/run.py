@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from dynoexport.workflow_runs import Run
 
 _TAIL = 15
+_NO_RUN = "{table} has no run yet. Start one with: dynoexport run {table}"
 _NODES = {"export": naming.export_job, "crawl": naming.crawler, "publish": naming.view_job}
 _run_option = click.option(
     "--run", "run_id", metavar="ID", help="A run, by the beginning of its ID.  [default: newest]"
@@ -143,28 +144,41 @@ def _show_failure(account: Account, run: Run, console: Console) -> None:
     show_default=True,
     help="How many, the newest first.",
 )
+@click.option("--explain", is_flag=True, help="Set each run against its plan, and say why.")
 @common.output_option
 @common.aws_options
 def runs(
-    account: Account, *, table: str, fmt: OutputFormat | None, limit: int, as_json: bool
+    account: Account,
+    *,
+    table: str,
+    fmt: OutputFormat | None,
+    limit: int,
+    explain: bool,
+    as_json: bool,
 ) -> None:
     """Show a table's runs: outcome, duration, items, cost.
 
-    The cost is that of AWS Glue: jobs and crawl, with the minimum that AWS bills.
+    The cost is that of AWS Glue: jobs and crawl, with the minimum that AWS bills. With --explain
+    each run is set against the plan of the table and the job as they were when it began.
 
     \b
     Examples:
       dynoexport runs Reviews
       dynoexport runs Reviews --limit 5 --output json
+      dynoexport runs Reviews --limit 1 --explain
     """
     from dynoexport.operations.run import runs as history
+
+    if explain:
+        _explain(account, table, fmt, limit=limit, as_json=as_json)
+        return
 
     found = history(account, table, fmt=fmt, limit=limit)
     if as_json:
         common.print_json([_record(account, each) for each in found])
         return
     if not found:
-        common.tell(f"{table} has no run yet. Start one with: dynoexport run {table}")
+        common.tell(_NO_RUN.format(table=table))
         return
     _print_runs(account, found)
 
@@ -191,6 +205,25 @@ def _print_runs(account: Account, found: list[Run]) -> None:
     )
     if used.region != account.region:
         common.tell(f"The prices of {account.region} are not known: these are of {used.region}.")
+
+
+def _explain(
+    account: Account, table: str, fmt: OutputFormat | None, *, limit: int, as_json: bool
+) -> None:
+    from dynoexport import display, prices
+    from dynoexport.operations.run import explain
+
+    found = explain(account, table, fmt=fmt, limit=limit)
+    if as_json:
+        used, now = prices.of_region(account.region), datetime.now(timezone.utc)
+        common.print_json([records.explained_run(each, used, now) for each in found])
+        return
+    if not found:
+        common.tell(_NO_RUN.format(table=table))
+    for number, each in enumerate(found):
+        if number:
+            click.echo()
+        display.print_explanation(common.out(), each)
 
 
 # --- logs -----------------------------------------------------------------------------------------

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime, timezone
 from typing import TYPE_CHECKING
 
-from dynoexport import exports, limits, settings, workflow_runs
+from dynoexport import actuals, exports, limits, manifests, prices, settings, workflow_runs
+from dynoexport.aws import side_by_side
 from dynoexport.errors import DynoexportError
 from dynoexport.operations import alarms
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
+    from dynoexport.actuals import Explanation
     from dynoexport.aws import Account
     from dynoexport.exports import DeployedExport
     from dynoexport.model import OutputFormat
@@ -137,6 +140,27 @@ def runs(
     """
     export = exports.find_one(account, table, fmt)
     return workflow_runs.history(account.glue, export.workflow, limit=limit)
+
+
+def explain(
+    account: Account, table: str, *, fmt: OutputFormat | None = None, limit: int | None = None
+) -> list[Explanation]:
+    """The table's runs, newest first, each against the plan that its own facts would have given.
+
+    Raises:
+        NotExported, AmbiguousExport: the table has no export, or several.
+        ManifestBroken: there is something else in a manifest's place.
+    """
+    export = exports.find_one(account, table, fmt)
+    used, now = prices.of_region(account.region), datetime.now(timezone.utc)
+
+    def explained(each: Run) -> Explanation:
+        fmt, snapshot = export.format.value, each.snapshot
+        manifest = snapshot and manifests.read(account.s3, account.bucket, table, fmt, snapshot)
+        return actuals.explain(each, manifest or None, used, region=account.region, now=now)
+
+    found = workflow_runs.history(account.glue, export.workflow, limit=limit)
+    return side_by_side(explained, found)
 
 
 def stop(account: Account, table: str, *, fmt: OutputFormat | None = None) -> list[Run]:

@@ -121,6 +121,23 @@ def test_status_runs_and_logs_tell_of_the_run(empty: Command, first_run: dict[st
     assert list(json.loads(lines[0])) == list(records.KINDS["line"][1])
 
 
+def test_a_run_is_set_against_its_plan(empty: Command, first_run: dict[str, Any]) -> None:
+    """By what the job recorded of the table and of itself; nothing here starts in a minute."""
+    (run,) = empty.json("runs", "Reviews", "--explain")
+    assert list(run) == list(records.KINDS["explained run"][1])
+    assert {name: run[name] for name in first_run} == first_run
+    assert run["plan_missing"] is None
+    figures = {each["name"]: each for each in run["figures"]}
+    assert [list(each) for each in run["figures"]] == [list(records.KINDS["figure"][1])] * 11
+    assert (figures["crawl"]["planned"], figures["crawl"]["off"]) == (60, True)
+    assert figures["crawl"]["reasons"] == [
+        "the plan takes 60 s for the crawl, of which most is its start"
+    ]
+    shown = empty.ok("runs", "Reviews", "--explain")
+    assert shown.splitlines()[0] == f"{first_run['run_id'][:15]}  SUCCEEDED, 2 items"
+    assert "  - run, crawl: the plan takes 60 s for the crawl" in shown
+
+
 @pytest.mark.usefixtures("first_run")
 def test_stale_is_an_exit_code_of_its_own(empty: Command) -> None:
     assert empty("status", "--stale", "1d").returncode == 0

@@ -36,7 +36,7 @@ def test_values_are_placed_in_their_order_within_the_axis(span: list[float]) -> 
     found = charts.axis(span, DOLLARS, 0, 1_000)
     places = [found.scale.place(value) for value in sorted(span)]
     assert places == sorted(places)
-    assert 0 <= places[0]
+    assert places[0] >= 0
     assert places[-1] <= 1_000
 
 

@@ -10,7 +10,7 @@ import pytest
 from job_scripts import EXPORT as JOB
 
 from dynoexport import manifests, naming
-from dynoexport.manifests import Column, File, Manifest, ManifestBroken
+from dynoexport.manifests import Column, File, Manifest, ManifestBroken, Reading
 
 if TYPE_CHECKING:
     from dynoexport import Account
@@ -44,7 +44,17 @@ def written() -> dict[str, Any]:
         JOB.Column("rating", "rating", "Rating", "", JOB.Type("bigint"), shown=False),
         JOB.Column("rating__string", "rating", "Rating", "", JOB.Type("string"), items=7),
     )
-    done = JOB.Written(7, files, columns, 7)
+    names = ("items", "bytes", "units", "seconds", "throttles")
+    records = [
+        {"segment": number, **dict(zip(names, (1, 50, units, seconds, throttles), strict=True))}
+        for number, (units, seconds, throttles) in enumerate([(4.0, 0.5, 0)] * 6)
+    ]
+    records += [
+        {"segment": 6, **dict(zip(names, (2, 90, 9.0, 1.5, 5), strict=True))},
+        {"segment": 7, **dict(zip(names, (1, 50, 3.0, 0.4, 0), strict=True))},
+    ]
+    report = JOB.scan_report(records, 3.5, 10, JOB.Capacity(40, "provisioned"), 2)
+    done = JOB.Written(7, files, columns, 7, report=report)
     plan = JOB.Plan({"TableSizeBytes": 350}, JOB.Capacity(40, "provisioned"), 8)
     run = {"GlueVersion": "5.1", "WorkerType": "G.2X", "NumberOfWorkers": 3}
     manifest: dict[str, Any] = JOB.manifest_of(settings, TIMESTAMP, done, plan, run)
@@ -73,6 +83,23 @@ def test_what_the_export_job_writes_is_read() -> None:
         scripts_version="v7",
         started=STARTED,
         finished=FINISHED,
+        reading=Reading(
+            reader="native",
+            items=7,
+            splits=8,
+            resumed_splits=2,
+            read_percent=0.25,
+            capacity=40,
+            rate=10,
+            seconds=3.5,
+            units=36.0,
+            throttles=5,
+            hottest=(9.0, 1.5),
+        ),
+        described={"TableSizeBytes": 350},
+        worker_type="G.2X",
+        number_of_workers=3,
+        narrowed=True,
     )
 
 
@@ -81,6 +108,8 @@ def test_what_only_informs_may_be_missing() -> None:
     found = parsed(LEAST)
     assert (found.glue_version, found.scripts_version) == ("", "")
     assert (found.started, found.finished) == (None, None)
+    assert found.reading == Reading()
+    assert (found.described, found.seconds, found.narrowed) == ({}, {}, False)
 
 
 def test_an_empty_table_has_a_manifest_without_files() -> None:
@@ -106,6 +135,9 @@ def test_what_a_snapshot_consists_of_may_not_be_missing(missing: str) -> None:
         {**LEAST, "files": [{"key": "a/part-0"}]},
         {**LEAST, "started": "yesterday"},
         {**LEAST, "finished": 7},
+        {**LEAST, "read": []},
+        {**LEAST, "described": 7},
+        {**LEAST, "selection": None},
     ],
 )
 def test_another_document_is_refused(document: Any) -> None:

@@ -13,8 +13,13 @@ from typing import Any
 import pytest
 
 from dynoexport import prices, records
+<<<<<<< HEAD
 from dynoexport.alternatives import Alternative
 from dynoexport.model import GlueVersion, OutputFormat, ReadMode
+=======
+from dynoexport.actuals import Explanation, Figure, Reason
+from dynoexport.model import OutputFormat
+>>>>>>> 3306cd7 (runs --explain: each run's figures against the plan of its own facts, and why that was off)
 from dynoexport.operations.deploy import Deployment
 from dynoexport.operations.destroy import Inventory
 from dynoexport.operations.doctor import Check
@@ -54,6 +59,7 @@ RUN = Run(
     started=START,
     completed=START + timedelta(seconds=95),
 )
+<<<<<<< HEAD
 COST = Cost("export job", "spark", 2.0, "DPU-h", 0.5)
 CHOICE = Choice("Splits", "7", "as asked")
 ORDERS = TableFacts(
@@ -92,6 +98,11 @@ PLANNED = Planned(
     recommendation=Recommendation(estimate=ESTIMATE, choices=(CHOICE,), unmet=("too slow",)),
     alternatives=(ALTERNATIVE,),
     unknown=("much",),
+=======
+FIGURE = Figure("read", "s", 40.0, 130.0)
+EXPLAINED = Explanation(
+    RUN, (FIGURE,), (Reason(("read",), "it was slow"), Reason(("files",), "they were many"))
+>>>>>>> 3306cd7 (runs --explain: each run's figures against the plan of its own facts, and why that was off)
 )
 SNAPSHOT = Snapshot(
     "2026-01-31T10:00",
@@ -155,6 +166,26 @@ MADE: dict[str, tuple[Record, Record]] = {
             "dpu_seconds": 180.0,
             "cost_usd": 0.022,
             "nodes": [records.node(NODE, NOW)],
+        },
+    ),
+    "explained run": (
+        records.explained_run(EXPLAINED, PRICES, NOW),
+        {
+            **records.run(RUN, PRICES, NOW),
+            "figures": [records.figure(FIGURE, EXPLAINED)],
+            "plan_missing": None,
+        },
+    ),
+    "figure": (
+        records.figure(FIGURE, EXPLAINED),
+        {
+            "name": "read",
+            "unit": "s",
+            "planned": 40.0,
+            "real": 130.0,
+            "ratio": 3.25,
+            "off": True,
+            "reasons": ["it was slow"],
         },
     ),
     "node": (
