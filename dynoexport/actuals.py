@@ -227,7 +227,8 @@ class _Facts:
             units = self.plan.reading.units if read.units is None else read.units
             text = (
                 f"{units / took:,.0f} units a second were read, the plan takes "
-                f"{self.plan.reading.rate:,.0f}: {sizing.BOUNDS[self.plan.reading.bound.name]}"
+                f"{self.plan.reading.rate:,.0f}, bound by "
+                f"{sizing.BOUNDS[self.plan.reading.bound.name]}"
             )
         yield _Cause((READ, *_WHOLES), text, READ)
 

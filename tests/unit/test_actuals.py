@@ -182,7 +182,7 @@ SLOW = 4 * PLANNED.reading.seconds
             "one of 500 segments had 25% of the units",
         ),
         ({"read": {"resumed_splits": 123}}, "a former attempt had read 123 of 500 segments"),
-        ({}, "242 units a second were read, the plan takes 1,980: MaxConsumedReadThroughput"),
+        ({}, "242 units a second were read, the plan takes 1,980, bound by the read"),
     ],
 )
 def test_a_slow_read_has_its_reason(changes: dict[str, Any], reason: str) -> None:

@@ -13,13 +13,9 @@ from typing import Any
 import pytest
 
 from dynoexport import prices, records
-<<<<<<< HEAD
+from dynoexport.actuals import Explanation, Figure, Reason
 from dynoexport.alternatives import Alternative
 from dynoexport.model import GlueVersion, OutputFormat, ReadMode
-=======
-from dynoexport.actuals import Explanation, Figure, Reason
-from dynoexport.model import OutputFormat
->>>>>>> 3306cd7 (runs --explain: each run's figures against the plan of its own facts, and why that was off)
 from dynoexport.operations.deploy import Deployment
 from dynoexport.operations.destroy import Inventory
 from dynoexport.operations.doctor import Check
@@ -59,7 +55,10 @@ RUN = Run(
     started=START,
     completed=START + timedelta(seconds=95),
 )
-<<<<<<< HEAD
+FIGURE = Figure("read", "s", 40.0, 130.0)
+EXPLAINED = Explanation(
+    RUN, (FIGURE,), (Reason(("read",), "it was slow"), Reason(("files",), "they were many"))
+)
 COST = Cost("export job", "spark", 2.0, "DPU-h", 0.5)
 CHOICE = Choice("Splits", "7", "as asked")
 ORDERS = TableFacts(
@@ -98,11 +97,6 @@ PLANNED = Planned(
     recommendation=Recommendation(estimate=ESTIMATE, choices=(CHOICE,), unmet=("too slow",)),
     alternatives=(ALTERNATIVE,),
     unknown=("much",),
-=======
-FIGURE = Figure("read", "s", 40.0, 130.0)
-EXPLAINED = Explanation(
-    RUN, (FIGURE,), (Reason(("read",), "it was slow"), Reason(("files",), "they were many"))
->>>>>>> 3306cd7 (runs --explain: each run's figures against the plan of its own facts, and why that was off)
 )
 SNAPSHOT = Snapshot(
     "2026-01-31T10:00",
