@@ -1,22 +1,51 @@
-"""The formulas of ``dynoexport.plan`` beside the simulator, over a grid of tables."""
+"""The formulas of ``dynoexport.plan`` beside the simulator, over a grid of tables.
+
+The simulator knows what DynamoDB, Glue and the job do, page by page and task by task, and none of the
+formulas. What nobody publishes, such as how long a start takes, both are told alike: those are the
+constants of ``dynoexport.plan``.
+"""
 
 from __future__ import annotations
 
+import argparse
+import heapq
+import itertools
 import math
 import sys
+import time
+from collections import deque
+from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
-from limiter import Task
-from simulator import PAGE_BYTES, SEGMENT_UNITS, Table, World
+import common
+from limiter import Cursor, Task
+from rich.console import Console
+from rich.table import Table as Grid
+from simulator import PAGE_BYTES, PARTITION_UNITS, SEGMENT_UNITS, Page, Read, Reader, Sleep, Table, World
+
+from dynoexport import plan, prices
+from dynoexport.model import ReadMode, WorkerType
+from dynoexport.plan import Estimate, Job
+from dynoexport.table_facts import TableFacts
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "scripts"))
 
 import export_table as job
 
+MB, GB, TB = 1024**2, 1024**3, 1024**4
+# A partition is split when it has more.
+PARTITION_BYTES = 10 * GB
+# Slots of executors and DPU of workers, by worker type; as AWS publishes them.
+SLOTS = {"G.1X": 4, "G.2X": 8}
+DPU = {"G.1X": 1, "G.2X": 2}
+# Executors come one after the other within a few seconds.
+ARRIVAL_SECONDS = 3.0
 # So many steps makes each reader that the limit keeps busy, so that the last one of each is short.
 STEPS_PER_READER, STEPS_MIN = 60, 800
 
 
+# --- the job's scan -------------------------------------------------------------------------------
 class SlowLimit(job.Limit):
     """The job's limit in a coarse world: what it does in a second takes as many pages as there."""
 
@@ -54,14 +83,32 @@ def items_a_page(table: Table, rate: float) -> int:
     return max(1, int(min(PAGE_BYTES, units * job.UNIT_BYTES) / table.item_bytes))
 
 
-def read_natively(
-    table: Table, rate: float, arrivals: list[float], splits: int, seed: int
-) -> World:
-    """The job's scan, its tasks' slots ready at their times; the world when it is over."""
-    tasks = len(arrivals)
+class Slot(Task):
+    """A task that also has to decode what it reads, on one slot."""
+
+    def __init__(self, world: World, deal: SlowDispatcher, name: str) -> None:
+        super().__init__(world, deal, name, math.inf)
+        self.free_at = 0.0
+
+    def _step(self, cursor: Cursor, name: str) -> Reader:
+        left = self.world.left(cursor.segment)
+        yield from super()._step(cursor, name)
+        yield Sleep(self.decoded(left - self.world.left(cursor.segment)))
+
+    def decoded(self, read: int) -> float:
+        """How long until these bytes, too, are decoded."""
+        now = self.world.now
+        self.free_at = max(now, self.free_at) + read / plan.NATIVE_SLOT_BYTES
+        self.world.ended = max(self.world.ended, self.free_at)
+        return self.free_at - now
+
+
+def native(shape: Shape, seed: int) -> World:
+    """The job's scan; the world when it is over."""
+    table, rate, tasks = shape.world_table, shape.rate, shape.tasks
     items = items_a_page(table, rate)
     all_pages = math.ceil(table.size / table.item_bytes / items)
-    segments = splits or job.segments_for(table.size, rate, tasks)
+    segments = job.segments_for(table.size, rate, tasks)
     busy = min(tasks * job.STREAMS, segments, rate / SEGMENT_UNITS + 1)
     steps = max(STEPS_MIN, STEPS_PER_READER * busy)
     segments = max(1, min(segments, round(steps), all_pages))
@@ -73,9 +120,227 @@ def read_natively(
     order = list(range(segments))
     world.chance.shuffle(order)
     deal = SlowDispatcher(order, SlowLimit(rate, coarse), world, items)
-    for number, arrival in enumerate(arrivals[:segments]):
-        task = Task(world, deal, str(number), math.inf)
+    for number in range(min(tasks, segments)):
+        task, arrival = Slot(world, deal, str(number)), world.chance.uniform(0, ARRIVAL_SECONDS)
         for stream in range(job.STREAMS):
             world.spawn(task.stream(f"{number}/{stream}"), arrival)
     world.run()
     return world
+
+
+# --- Glue's connector -----------------------------------------------------------------------------
+def connector(shape: Shape, seed: int) -> World:
+    """A split for each slot, each with its part of the limit; one reads page after page."""
+    table, tasks = shape.world_table, shape.tasks
+    share = shape.rate / tasks
+    pages = math.ceil(table.size / tasks / PAGE_BYTES)
+    coarse = max(1.0, pages / max(STEPS_PER_READER, STEPS_MIN / tasks))
+    world = World(table, lambda _: shape.rate, tasks, seed, coarse=coarse)
+    world.cut(tasks)
+    for split in range(tasks):
+        # Or in a coarse world all would take their first many pages in one moment.
+        turn = (coarse - 1) * job.PAGE_UNITS / share * split / tasks
+        world.spawn(_split(world, split, share), turn + world.chance.uniform(0, ARRIVAL_SECONDS))
+    world.run()
+    return world
+
+
+def _split(world: World, split: int, share: float) -> Reader:
+    """Reads, converts, and waits until its share allows the next page."""
+    page, began, failures = Page(), world.now, 0
+    while not page.last:
+        left = world.left(split)
+        page = yield Read(split)
+        if page.throttled:
+            failures += 1
+            pause = min(job.BACKOFF_MAX, job.BACKOFF * 2**failures) * world.coarse
+            yield Sleep(pause * world.chance.uniform(0.5, 1))
+            continue
+        failures //= 2
+        converted = (left - world.left(split)) / plan.CONNECTOR_SLOT_BYTES
+        ends = max(began + page.units / share, began + converted, world.now)
+        world.ended = max(world.ended, ends)
+        yield Sleep(ends - world.now)
+        began = world.now
+
+
+# --- the whole run --------------------------------------------------------------------------------
+@dataclass(frozen=True)
+class Shape:
+    """A table and a job. ``provisioned`` read units a second, or those an on-demand table has."""
+
+    size: int
+    item_bytes: int
+    provisioned: float
+    warm: float
+    read_mode: ReadMode
+    worker_type: WorkerType
+    workers: int
+    percent: float
+
+    @property
+    def tasks(self) -> int:
+        return (self.workers - 1) * SLOTS[self.worker_type.value]
+
+    @property
+    def rate(self) -> float:
+        """What the job is allowed; the connector knows nothing of an on-demand table."""
+        if self.provisioned or self.read_mode is ReadMode.NATIVE:
+            return self.percent * (self.provisioned or self.warm)
+        return self.percent * job.ON_DEMAND_UNITS
+
+    @property
+    def world_table(self) -> Table:
+        partitions = 1 if self.provisioned else 4
+        reads = self.provisioned or self.warm
+        while self.size > partitions * PARTITION_BYTES or reads > partitions * PARTITION_UNITS:
+            partitions += 1
+        return Table(
+            self.size,
+            min(self.item_bytes, self.size),
+            partitions,
+            capacity=((0.0, self.provisioned),) if self.provisioned else (),
+        )
+
+    @property
+    def planned(self) -> Estimate:
+        """What the formulas say."""
+        table = TableFacts(
+            name="T",
+            bytes=self.size,
+            items=math.ceil(self.size / self.item_bytes),
+            provisioned_reads=self.provisioned,
+            warm_reads=self.warm,
+        )
+        found = Job(
+            read_mode=self.read_mode,
+            worker_type=self.worker_type,
+            workers=self.workers,
+            read_percent=self.percent,
+        )
+        return plan.estimate(table, found, prices.of_region("us-east-1"))
+
+
+@dataclass(frozen=True)
+class Simulated:
+    """What a run was like: seconds, read units, DPU-seconds as they are billed."""
+
+    reading: float
+    writing: float
+    run: float
+    units: float
+    billed: float
+
+
+def simulate(shape: Shape, seed: int) -> Simulated:
+    """Start, read, write, crawl, publish the view."""
+    is_native = shape.read_mode is ReadMode.NATIVE
+    world = native(shape, seed) if is_native else connector(shape, seed)
+    reading, writing = world.ended, sum(_passes(shape, world))
+    seconds = plan.START_SECONDS + reading + writing
+    minimum = prices.of_region("us-east-1").minimum_seconds["glueetl"]
+    return Simulated(
+        reading=reading,
+        writing=writing,
+        run=seconds + plan.CRAWL_SECONDS + plan.VIEW_SECONDS,
+        units=sum(units for _, units in world.served),
+        billed=shape.workers * DPU[shape.worker_type.value] * max(seconds, minimum),
+    )
+
+
+def _passes(shape: Shape, world: World) -> Iterator[float]:
+    """Seconds of the two passes over what was read."""
+    is_native = shape.read_mode is ReadMode.NATIVE
+    speed = plan.PIECES_SLOT_BYTES if is_native else plan.LINES_SLOT_BYTES
+    read = shape.size * job.DYNAMODB_JSON if is_native else shape.size
+    settled = math.ceil(read / job.SEGMENT_BYTES)
+    files = job.files_for(shape.size, "parquet")
+    for part, tasks in ((plan.SETTLING, settled), (1 - plan.SETTLING, files)):
+        yield _makespan(world, shape.size * part / speed, tasks, shape.tasks)
+
+
+def _makespan(world: World, work: float, tasks: int, slots: int) -> float:
+    """Seconds until slots that take one task after the other have done the work.
+
+    Of more than a few thousand tasks a part is done, which takes as large a part of the time.
+    """
+    done = min(tasks, max(slots * STEPS_PER_READER, STEPS_MIN))
+    each, free = work / tasks, [0.0] * min(slots, done)
+    for _ in range(done):
+        heapq.heapreplace(free, free[0] + each * world.chance.uniform(0.9, 1.1))
+    return max(free) * tasks / done
+
+
+# --- the grid -------------------------------------------------------------------------------------
+SIZES = (MB, 10 * MB, 100 * MB, GB, 10 * GB, 100 * GB, TB, 10 * TB, 50 * TB, 100 * TB)
+# Provisioned read units a second, or those an on-demand table is warm for.
+CAPACITIES = ((25.0, 0.0), (400.0, 0.0), (6_000.0, 0.0), (0.0, 12_000.0), (0.0, 40_000.0))
+WORKERS = (2, 5, 20, 100)
+
+
+def shapes() -> list[Shape]:
+    """200 of them: every size with every capacity and number of workers, the rest in turns."""
+    turns = itertools.cycle(
+        itertools.product(
+            (0.25, 0.1, 0.5, 1.0), (200, 1_000, 20_000), (WorkerType.G_1X, WorkerType.G_2X)
+        )
+    )
+    return [
+        Shape(
+            size=size,
+            item_bytes=item_bytes,
+            provisioned=provisioned,
+            # Partitions that are there for the size give reads, too; the quota is AWS's default.
+            warm=warm and min(job.ON_DEMAND_UNITS, max(warm, PARTITION_UNITS * -(-size // PARTITION_BYTES))),
+            read_mode=list(ReadMode)[number % 2],
+            worker_type=worker_type,
+            workers=workers,
+            percent=percent,
+        )
+        for (number, ((size, (provisioned, warm), workers), (percent, item_bytes, worker_type))) in (
+            enumerate(zip(itertools.product(SIZES, CAPACITIES, WORKERS), turns))
+        )
+    ]
+
+
+def differences(shape: Shape, seed: int = 1) -> dict[str, float]:
+    """By how much the formulas are beside what was simulated; 0.1 is 10 % more."""
+    found, planned = simulate(shape, seed), shape.planned
+    return {
+        "run": planned.run_seconds / found.run - 1,
+        "reading": planned.reading.seconds / found.reading - 1,
+        "units": planned.reading.units / found.units - 1,
+        "DPU-seconds": planned.dpu_seconds / found.billed - 1,
+    }
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--every", type=int, default=1, help="only every so many of the shapes")
+    parser.add_argument("--beyond", type=float, default=0.0, help="show those that differ by more")
+    parser.add_argument("--output", type=Path, help="write the figures here, as JSON")
+    given = parser.parse_args()
+    console, grid = Console(width=170), Grid("size", "units/s", "job", "allowed", "plan", "simulated", "differs")
+    rows = []
+    for shape in shapes()[:: given.every]:
+        found = differences(shape)
+        simulated = simulate(shape, 1)
+        rows.append({**found, "size": shape.size})
+        if abs(found["run"]) < given.beyond:
+            continue
+        grid.add_row(
+            f"{shape.size / GB:,.3f} GB",
+            f"{shape.provisioned or shape.warm:,.0f}{'' if shape.provisioned else ' od'}",
+            f"{shape.read_mode.value} {shape.workers} {shape.worker_type.value}",
+            f"{shape.rate:,.0f} ({shape.planned.reading.bound.name})",
+            f"{shape.planned.reading.seconds:,.0f}+{shape.planned.writing_seconds:,.0f}",
+            f"{simulated.reading:,.0f}+{simulated.writing:,.0f}",
+            " ".join(f"{value:+.1%}" for name, value in found.items()),
+        )
+    console.print(grid)
+    worst = {name: max(rows, key=lambda row: abs(row[name]))[name] for name in found}
+    console.print(", ".join(f"{name} {value:+.1%} at most" for name, value in worst.items()))
+
+
+if __name__ == "__main__":
+    main()

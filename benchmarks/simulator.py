@@ -143,12 +143,17 @@ class World:
             for each in others
         ]
         first = table.provisioned(0)
-        self._whole = Bucket(first - sum(others), first * BURST_SECONDS, first * BURST_SECONDS)
+        self._burst = BURST_SECONDS + (coarse if coarse > 1 else 0)
+        self._whole = Bucket(first - sum(others), first * self._burst, first * self._burst)
         self._others = sum(others)
 
     def cut(self, segments: int) -> None:
         """How many segments the readers want."""
         self._left = self.table.segment_bytes(segments)
+
+    def left(self, segment: int) -> int:
+        """Bytes of a segment that were not read yet."""
+        return self._left[segment]
 
     def clock(self) -> float:
         return self.now
@@ -181,7 +186,7 @@ class World:
         if self.table.capacity:
             units = self.table.provisioned(self.now)
             self._whole.fill(self.now)
-            self._whole.rate, self._whole.capacity = units - self._others, units * BURST_SECONDS
+            self._whole.rate, self._whole.capacity = units - self._others, units * self._burst
             buckets.append(self._whole)
         for bucket in buckets:
             bucket.fill(self.now)
@@ -192,7 +197,7 @@ class World:
         page_bytes = PAGE_BYTES if read.limit is None else min(PAGE_BYTES, read.limit * item)
         taken = min(self._left[read.segment], math.ceil(page_bytes * self.coarse))
         self._left[read.segment] -= taken
-        pages = max(1, math.ceil(taken / page_bytes))
+        pages = max(1, round(taken / page_bytes))
         units = pages * math.ceil(taken / pages / 4_096) / 2 or 0.5
         for bucket in buckets:
             bucket.level -= units
