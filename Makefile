@@ -46,6 +46,7 @@ lint: $(TEST) $(CHECKOV) ## Lint, types and checks of the templates only
 bench: $(LOCAL) ## Measure everything and write docs/benchmarks.md (hours; ITEMS=, ROUNDS=)
 	@$(BIN)/python benchmarks/reader.py --items $(ITEMS) --rounds $(ROUNDS) --output $(FIGURES)/reader.json
 	@$(BIN)/python benchmarks/limiter.py --output $(FIGURES)/limiter.json
+	@$(BIN)/python benchmarks/planning.py --beyond 0.05
 	@$(BIN)/python benchmarks/generator.py --rounds $(ROUNDS) --output $(FIGURES)/generator.json
 	@$(BIN)/python benchmarks/demo.py --rounds $(ROUNDS) --output $(FIGURES)/demo.json
 	@$(BIN)/python benchmarks/status.py

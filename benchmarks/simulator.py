@@ -197,7 +197,8 @@ class World:
         page_bytes = PAGE_BYTES if read.limit is None else min(PAGE_BYTES, read.limit * item)
         taken = min(self._left[read.segment], math.ceil(page_bytes * self.coarse))
         self._left[read.segment] -= taken
-        pages = max(1, round(taken / page_bytes))
+        # Of many pages the last is as full as the others, or each step would have a rest.
+        pages = max(1.0, taken / page_bytes)
         units = pages * math.ceil(taken / pages / 4_096) / 2 or 0.5
         for bucket in buckets:
             bucket.level -= units
