@@ -26,7 +26,8 @@ The layers, each importing only from those before it (a test reads the imports):
     snapshot_store          their snapshots in S3 and the catalog
     operations              what a user does, one module for each
     records, display,       results for programs; for people;
-    plan_text, charts       a plan for people; lines of a chart, placed
+    plan_text, charts,      a plan for people; lines of a chart, placed;
+    plan_html               a plan as a page
     local                   an AWS endpoint on a laptop that really runs Glue Workflows
     cli                     parses, calls one function, prints
 """

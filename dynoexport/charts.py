@@ -10,16 +10,22 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Sequence
 
 # Wide enough for a column of a desktop, narrow enough to be read on a phone, where it is shown
 # at about this size.
-WIDTH, HEIGHT = 400, 270
-_LEFT, _RIGHT, _TOP, _BOTTOM = 48, 46, 30, 40
-_LINE_HEIGHT = 13
+WIDTH, HEIGHT = 400, 280
+_LEFT, _RIGHT, _TOP, _BOTTOM = 54, 56, 34, 42
+# Lines that are nowhere farther apart than this are one.
+_SAME = 1.5
+_LINE_HEIGHT = 14
+# How far the text of a mark begins beside it.
+_ASIDE = 20
+# Shades that a page has for lines.
+SHADES = 5
 # Above this ratio of the largest to the smallest value a linear axis hides the small ones.
 _LOGARITHMIC_FROM = 6
-_TICKS_MAX = 7
+_TICKS_MIN, _TICKS_MAX = 4, 7
 _MINUTE, _HOUR, _DAY = 60, 3_600, 86_400
 _SECONDS = (1, 2, 5, 10, 20, 30)
 _DURATIONS = (
@@ -36,12 +42,14 @@ _FEW_DURATIONS = (1, 10, _MINUTE, 10 * _MINUTE, _HOUR, 6 * _HOUR, _DAY, 7 * _DAY
 class Unit:
     """What an axis measures: how a value is told, and the round values between two others.
 
-    ``rounds`` gives all round values from low to high, ``few`` those that stand out of them.
+    ``rounds`` gives all round values from low to high, ``few`` those that stand out of them,
+    ``more`` some that are less round.
     """
 
     tell: Callable[[float], str]
     rounds: Callable[[float, float], list[float]]
     few: Callable[[float, float], list[float]]
+    more: Callable[[float, float], list[float]]
 
 
 def _decimal(parts: Sequence[int]) -> Callable[[float, float], list[float]]:
@@ -74,17 +82,21 @@ def duration(seconds: float) -> str:
 def dollars(value: float) -> str:
     """A round sum, in cents only where it has some.
 
-    >>> dollars(0.5), dollars(2000.0), dollars(0.005)
-    ('$0.50', '$2,000', '$0.005')
+    >>> dollars(0.5), dollars(2000.0), dollars(0.005), dollars(30000.0)
+    ('$0.50', '$2,000', '$0.005', '$30k')
     """
+    if value >= 10_000:  # noqa: PLR2004 - what has no room
+        return f"${value / 1000:,g}k"
     if value == round(value):
         return f"${value:,.0f}"
     return f"${value:,.2f}" if value == round(value, 2) else f"${value:g}"
 
 
-SECONDS = Unit(duration, _listed(_DURATIONS), _listed(_FEW_DURATIONS))
-DOLLARS = Unit(dollars, _decimal((1, 2, 5)), _decimal((1,)))
-COUNT = Unit(lambda value: f"{value:,g}", _decimal((1, 2, 5)), _decimal((1,)))
+SECONDS = Unit(duration, _listed(_DURATIONS), _listed(_FEW_DURATIONS), _listed(_DURATIONS))
+_DECIMAL = (_decimal((1, 2, 5)), _decimal((1,)), _decimal((1, 2, 3, 5, 7)))
+DOLLARS = Unit(dollars, *_DECIMAL)
+PERCENT = Unit(lambda part: f"{part * 100:g} %", *_DECIMAL)
+COUNT = Unit(lambda value: f"{value:,g}", *_DECIMAL)
 
 
 # --- axes -----------------------------------------------------------------------------------------
@@ -136,6 +148,8 @@ def axis(values: Sequence[float], unit: Unit, begin: float, end: float) -> Axis:
         marks = unit.rounds(scale.low, scale.high)
         if len(marks) > _TICKS_MAX:
             marks = unit.few(scale.low, scale.high)
+        elif len(marks) < _TICKS_MIN:
+            marks = unit.more(scale.low, scale.high)
     return Axis(scale, tuple(Tick(scale.place(each), unit.tell(each)) for each in marks))
 
 
@@ -164,9 +178,13 @@ class Dot:
 
 @dataclass(frozen=True)
 class Line:
-    """A line: its path, its points, and the height at which its name stands at the right."""
+    """A line: its path, its points, and the height at which its name stands at the right.
+
+    ``shade`` is one of ``SHADES``, the last for the last line.
+    """
 
     name: str
+    shade: int
     path: str
     dots: tuple[Dot, ...]
     label_y: float
@@ -179,6 +197,7 @@ class Mark:
     x: float
     y: float
     text: str
+    text_x: float
     anchor: str
 
 
@@ -208,39 +227,79 @@ def line_chart(
 ) -> LineChart:
     """Lines over one another, the last point of each named; ``mark`` is (x, y, text).
 
-    Lines through the same points become one with both names. ``tell`` is what a point says.
+    Lines that cannot be told apart become one with both names. ``tell`` is what a point says.
     """
-    joined = list(_joined(series))
-    every = [point for each in joined for point in each.points]
+    every = [point for each in series for point in each.points]
     across = axis([point[0] for point in every], x, _LEFT, WIDTH - _RIGHT)
     up = axis([point[1] for point in every], y, HEIGHT - _BOTTOM, _TOP)
+    joined = _joined(series, up.scale)
     ends = [up.scale.place(each.points[-1][1]) for each in joined]
     labels = apart(ends, _LINE_HEIGHT, _TOP, HEIGHT - _BOTTOM)
     lines = tuple(
-        _line(each, across.scale, up.scale, label, tell)
-        for each, label in zip(joined, labels, strict=True)
+        _line(each, across.scale, up.scale, label, tell=tell, shade=shade)
+        for each, label, shade in zip(joined, labels, shades(len(joined)), strict=True)
     )
     at = across.scale.place(mark[0])
+    # Where a text above the point would leave the chart, it ends or begins beside it.
     third = (WIDTH - _LEFT - _RIGHT) / 3
     anchor = "start" if at < _LEFT + third else "end" if at > _LEFT + 2 * third else "middle"
-    marked = Mark(at, up.scale.place(mark[1]), mark[2], anchor)
+    text_x = {"start": max(0.0, at - _ASIDE), "end": min(WIDTH, at + _ASIDE), "middle": at}[anchor]
+    marked = Mark(at, up.scale.place(mark[1]), mark[2], text_x, anchor)
     return LineChart(across, up, lines, marked)
 
 
-def _joined(series: Sequence[Series]) -> Iterator[Series]:
-    names: dict[tuple[tuple[float, float], ...], list[str]] = {}
+def _joined(series: Sequence[Series], y: Scale) -> list[Series]:
+    """Neighbours that lie over one another as one, which is drawn where the first of them lies."""
+    groups: list[list[Series]] = []
     for each in series:
-        names.setdefault(each.points, []).append(each.name)
-    for points, same in names.items():
-        yield Series(same[0] if len(same) == 1 else f"{same[0]} to {same[-1]}", points)
+        if groups and _same(groups[-1][0], each, y):
+            groups[-1].append(each)
+        else:
+            groups.append([each])
+    if len(groups) == 1 and len(series) > 1:
+        return [Series("all", series[0].points)]
+    return [Series(_span(same[0].name, same[-1].name), same[0].points) for same in groups]
+
+
+def _same(one: Series, other: Series, y: Scale) -> bool:
+    pairs = zip(one.points, other.points, strict=True)
+    return all(abs(y.place(first[1]) - y.place(second[1])) <= _SAME for first, second in pairs)
+
+
+def _span(first: str, last: str) -> str:
+    """Two names with what they end in once.
+
+    >>> _span("10 %", "25 %"), _span("2", "4"), _span("2", "2")
+    ('10\u201325 %', '2\u20134', '2')
+    """
+    if first == last:
+        return first
+    return f"{first.removesuffix(' %')}\u2013{last}"
 
 
 def _line(
-    series: Series, x: Scale, y: Scale, label_y: float, tell: Callable[[float, float], str]
+    series: Series,
+    x: Scale,
+    y: Scale,
+    label_y: float,
+    *,
+    tell: Callable[[float, float], str],
+    shade: int,
 ) -> Line:
     dots = tuple(Dot(x.place(one), y.place(two), tell(one, two)) for one, two in series.points)
     path = "M" + "L".join(f"{dot.x:g} {dot.y:g}" for dot in dots)
-    return Line(series.name, path, dots, label_y)
+    return Line(series.name, shade, path, dots, label_y)
+
+
+def shades(lines: int) -> list[int]:
+    """Shades from light to dark, as far apart as there are.
+
+    >>> shades(1), shades(3), shades(5)
+    ([5], [1, 3, 5], [1, 2, 3, 4, 5])
+    """
+    if lines == 1:
+        return [SHADES]
+    return [1 + round(number * (SHADES - 1) / (lines - 1)) for number in range(lines)]
 
 
 def apart(places: Sequence[float], least: float, low: float, high: float) -> list[float]:

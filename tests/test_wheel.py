@@ -156,4 +156,5 @@ def test_deploying_needs_no_emulator(wheel: Path) -> None:
         "click",
         "rich",
         "aws-croniter",
+        "Jinja2",
     }

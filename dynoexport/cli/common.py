@@ -5,7 +5,8 @@ from __future__ import annotations
 import functools
 import json
 import sys
-from typing import TYPE_CHECKING, Any
+from contextlib import contextmanager
+from typing import IO, TYPE_CHECKING, Any
 
 import click
 
@@ -13,7 +14,8 @@ from dynoexport.errors import DynoexportError
 from dynoexport.model import OutputFormat
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping
+    from pathlib import Path
 
     from click.shell_completion import CompletionItem
     from rich.console import Console
@@ -150,6 +152,20 @@ def output_option(command: Callable[..., Any]) -> Callable[..., Any]:
 def print_json(value: object) -> None:
     """The result on stdout."""
     click.echo(json.dumps(value, indent=2, ensure_ascii=False))
+
+
+@contextmanager
+def whole_file(to: Path) -> Iterator[IO[bytes]]:
+    """A file that appears only when it is whole."""
+    part = to.with_name(f".{to.name}.part")
+    try:
+        with part.open("wb") as file:
+            yield file
+        part.replace(to)
+    except OSError as error:
+        raise DynoexportError(f"cannot write {to}", hint=str(error.strerror)) from error
+    finally:
+        part.unlink(missing_ok=True)
 
 
 def out() -> Console:

@@ -58,6 +58,12 @@ class NotMet(DynoexportError):
     type=click.Path(path_type=Path),
     help="Prices of your own, in the form of dynoexport/prices.json.",
 )
+@click.option(
+    "--html",
+    metavar="FILE",
+    type=click.Path(path_type=Path),
+    help="Write a page, too, with charts of time and cost.",
+)
 @common.output_option
 @common.aws_options_if_needed
 def plan(
@@ -72,6 +78,7 @@ def plan(
     settings: Mapping[str, str],
     describe: TextIO | None,
     prices_file: Path | None,
+    html: Path | None,
     as_json: bool,
 ) -> None:
     """Tell what an export takes and costs before it runs, and which job suits the table.
@@ -87,6 +94,7 @@ def plan(
       dynoexport plan Orders --every hour --target-duration 30m
       dynoexport plan Orders Users --max-cost 5 --set SnapshotRetentionDays=90
       dynoexport plan --describe table.json
+      dynoexport plan Orders Users --html plan.html
     """
     from dynoexport.operations import plan as operation
 
@@ -112,7 +120,18 @@ def plan(
         common.print_json([records.plan(each) for each in found])
     else:
         _print(found)
+    if html is not None:
+        _write_page(html, found)
     _refuse_if_unmet(found)
+
+
+def _write_page(to: Path, found: Sequence[Planned]) -> None:
+    from dynoexport import plan_html
+
+    page = plan_html.page(found)
+    with common.whole_file(to) as file:
+        file.write(page.encode())
+    common.tell(f"Wrote {to}")
 
 
 def _asked(fmt: OutputFormat | None, target: str | None, most: float | None) -> Wishes:

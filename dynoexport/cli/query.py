@@ -115,15 +115,8 @@ def _target(to: Path | None) -> Iterator[IO[bytes]]:
     if to is None:
         yield sys.stdout.buffer
         return
-    part = to.with_name(f".{to.name}.part")
-    try:
-        with part.open("wb") as file:
-            yield file
-        part.replace(to)
-    except OSError as error:
-        raise DynoexportError(f"cannot write {to}", hint=str(error.strerror)) from error
-    finally:
-        part.unlink(missing_ok=True)
+    with common.whole_file(to) as file:
+        yield file
 
 
 # --- one function for each output, which answers the number of rows ------------------------------

@@ -60,16 +60,24 @@ def test_labels_that_are_apart_stay_where_they_are() -> None:
 
 def test_lines_through_the_same_points_are_one_with_both_names() -> None:
     flat, steep = ((2.0, 60.0), (9.0, 60.0)), ((2.0, 600.0), (9.0, 90.0))
+    nearly = ((2.0, 60.1), (9.0, 60.1))
     chart = charts.line_chart(
-        [Series("10 %", steep), Series("25 %", flat), Series("50 %", flat), Series("75 %", flat)],
+        [Series("10 %", steep), Series("25 %", flat), Series("50 %", nearly), Series("75 %", flat)],
         x=COUNT,
         y=SECONDS,
         mark=(9.0, 60.0, "here"),
         tell=told,
     )
-    assert [line.name for line in chart.lines] == ["10 %", "25 % to 75 %"]
+    assert [line.name for line in chart.lines] == ["10 %", "25\u201375 %"]
     assert [dot.told for dot in chart.lines[0].dots] == ["2: 600", "9: 90"]
     assert chart.mark.anchor == "end"
+
+
+def test_lines_that_are_all_the_same_are_one() -> None:
+    points = ((2.0, 60.0), (9.0, 60.0))
+    lines = [Series("10 %", points), Series("25 %", points)]
+    chart = charts.line_chart(lines, x=COUNT, y=SECONDS, mark=(2.0, 60.0, "here"), tell=told)
+    assert [(line.name, line.shade) for line in chart.lines] == [("all", charts.SHADES)]
 
 
 def test_a_mark_lies_on_its_line() -> None:
