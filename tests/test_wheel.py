@@ -123,7 +123,8 @@ def test_the_wheel_carries_every_module_and_its_data(wheel: Path) -> None:
         carried = {name for name in archive.namelist() if name.startswith("dynoexport/")}
     modules = {str(path.relative_to(ROOT)) for path in (ROOT / "dynoexport").rglob("*.py")}
     bundled = {name for name in carried if name.startswith("dynoexport/bundled/")}
-    assert carried - bundled == modules | {"dynoexport/py.typed", "dynoexport/prices.json"}
+    data = {f"dynoexport/{name}" for name in ("py.typed", "prices.json", "plan.html")}
+    assert carried - bundled == modules | data
 
 
 def test_the_source_distribution_carries_what_the_wheel_is_built_from(dist: Path) -> None:
