@@ -34,6 +34,7 @@ FILES, COST = "files", "Glue's cost"
 # What the others are parts of, and what is read and written by the item.
 _WHOLES, _BY_ITEM = (RUN, JOB, BILLED, COST), (READ, WRITE, UNITS, FILES)
 _GLUE = ("spark", "crawl", "shell")
+_OVERHEAD = "of so little, {step} is Spark's own time, {took:,.0f} s, which the plan leaves out"
 
 
 @dataclass(frozen=True)
@@ -221,7 +222,9 @@ class _Facts:
         took, read = self.manifest.seconds.get("read"), self.manifest.reading
         if found or not took:
             return
-        if self.plan.job.read_mode is ReadMode.EXPORT:
+        if self.plan.reading.seconds < _NO_MATTER["s"]:
+            text = _OVERHEAD.format(step="reading", took=took)
+        elif self.plan.job.read_mode is ReadMode.EXPORT:
             text = "DynamoDB exports by itself, and AWS publishes no speed to plan with"
         else:
             units = self.plan.reading.units if read.units is None else read.units
@@ -258,6 +261,10 @@ class _Facts:
             yield _Cause((FILES, WRITE), text)
             return
         size, steps = self.plan.table.bytes, self.manifest.seconds
+        took = steps.get("schema", 0.0) + steps.get("files", 0.0)
+        if self.plan.writing_seconds < _NO_MATTER["s"]:
+            text = _OVERHEAD.format(step="writing", took=took)
+            yield _Cause((WRITE, *_WHOLES), text, WRITE)
         if not size:
             return
         text = (
@@ -265,8 +272,7 @@ class _Facts:
             f"plan {self.plan.output_bytes / size:.2g}"
         )
         yield _Cause((FILES,), text)
-        took = steps.get("schema", 0.0) + steps.get("files", 0.0)
-        if took:
+        if took and self.plan.writing_seconds >= _NO_MATTER["s"]:
             text = (
                 f"{size / took / 1e6:,.3g} MB of the table were written a second, the plan takes "
                 f"{size / self.plan.writing_seconds / 1e6:,.3g}"

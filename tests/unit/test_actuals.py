@@ -216,6 +216,20 @@ def test_a_small_table_is_all_start_and_minimum() -> None:
     assert "the job had started after 5 of its 9 s, the plan takes 60 of 6" in reasons(explanation)
 
 
+def test_of_very_little_most_is_spark_itself() -> None:
+    tiny = {"TableSizeBytes": 0, "ItemCount": 2}
+    found = manifest(
+        described=tiny,
+        bytes=1_200,
+        read={"items": 2, "units": 36.0, "splits": 36},
+        seconds={"read": 28.8, "schema": 15.0, "files": 19.0},
+    )
+    told = reasons(explained(run(90.0), found))
+    assert "of so little, reading is Spark's own time, 29 s, which the plan leaves out" in told
+    assert "of so little, writing is Spark's own time, 34 s, which the plan leaves out" in told
+    assert "nothing that was recorded" not in told
+
+
 def test_a_selection_leaves_out_what_the_plan_counts() -> None:
     narrow = {"columns": ["Total"], "exclude": [], "where": ""}
     explanation = explained(run(), manifest(bytes=3 * 1024**2, selection=narrow))
