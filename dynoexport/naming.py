@@ -54,6 +54,7 @@ TAG_WORKFLOW = "dynoexport:workflow"
 METRIC_NAMESPACE = "dynoexport"
 METRIC_SNAPSHOTS = "Snapshots"
 METRIC_TABLE, METRIC_FORMAT = "Table", "Format"
+ALARM_PREFIX = "dynoexport-"
 
 CATALOG_PREFIX_MAX = 32
 CATALOG_PREFIX_PATTERN = rf"([a-z_][a-z0-9_]{{0,{CATALOG_PREFIX_MAX - 1}}})?"
@@ -132,7 +133,7 @@ def csv_classifier(table: str, fmt: str) -> str:
 
 def snapshot_alarm(table: str, fmt: str) -> str:
     """The alarm that goes off when there has been no new snapshot for too long."""
-    return f"dynoexport-{table}-{fmt}-snapshot-age"
+    return f"{ALARM_PREFIX}{table}-{fmt}-snapshot-age"
 
 
 def workflow(table: str, fmt: str, *, scheduled: bool) -> str:

@@ -108,6 +108,7 @@ def doctor(
     for kind in quotas:
         yield _guarded(f"quota of {kind}", partial(_quota, account, kind, quotas), WARNING)
     yield _guarded("exports", lambda: _exports(account))
+    yield _guarded("alarms", lambda: _alarms(account), WARNING)
 
 
 def _guarded(name: str, check: Callable[[], tuple[str, str, str]], bad: str = FAILED) -> Check:
@@ -313,6 +314,24 @@ def _exports(account: Account) -> tuple[str, str, str]:
             f"deploy them again: dynoexport deploy {' '.join(behind[:5])}",
         )
     return OK, f"{len(found):,}, all with the scripts {version}" if found else "none yet", ""
+
+
+def _alarms(account: Account) -> tuple[str, str, str]:
+    """Those that miss snapshots; one without a voice belongs to a schedule that is off."""
+    pages = account.cloudwatch.get_paginator("describe_alarms").paginate(
+        AlarmNamePrefix=naming.ALARM_PREFIX
+    )
+    found = [
+        alarm
+        for page in pages
+        for alarm in page["MetricAlarms"]
+        if alarm.get("Namespace") == naming.METRIC_NAMESPACE and alarm.get("ActionsEnabled")
+    ]
+    late = [alarm for alarm in found if alarm.get("StateValue") == "ALARM"]
+    if late:
+        told = "; ".join(alarm.get("AlarmDescription", "") for alarm in late)
+        return WARNING, told, "see why: dynoexport status"
+    return OK, f"{len(found):,}, none of them goes off" if found else "none", ""
 
 
 def _job(account: Account, export: exports.DeployedExport) -> Mapping[str, Any]:

@@ -26,6 +26,8 @@ pytestmark = pytest.mark.endpoint
 PAGE = (Path(__file__).parents[2] / "docs" / "security.md").read_text(encoding="utf-8")
 KEY_POLICY, TRUST, READER = re.findall(r"```json\n(.*?)```", PAGE, re.DOTALL)
 FOREIGN = "210987654321"
+# A message that was received is not received again.
+READ_ONCE = {"VisibilityTimeout": "43200"}
 
 
 def until(condition: Callable[[], Any]) -> Any:
@@ -145,7 +147,7 @@ def test_failures_and_alarms_pass_the_encrypted_topic(
     sns, sqs = endpoint.client("sns"), endpoint.client("sqs")
     (topic,) = [each["TopicArn"] for each in sns.list_topics()["Topics"]]
     assert sns.get_topic_attributes(TopicArn=topic)["Attributes"]["KmsMasterKeyId"] == key
-    queue = sqs.create_queue(QueueName="told")["QueueUrl"]
+    queue = sqs.create_queue(QueueName="told", Attributes=READ_ONCE)["QueueUrl"]
     arn = f"arn:aws:sqs:{endpoint.region}:{endpoint.account}:told"
     sns.subscribe(TopicArn=topic, Protocol="sqs", Endpoint=arn)
 

@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 
 NOW = datetime(2026, 11, 26, 18, 30, tzinfo=timezone.utc)
 HOUR = timedelta(hours=1)
+# A message that was received is not received again.
+READ_ONCE = {"VisibilityTimeout": "43200"}
 
 
 def watch(**changes: Any) -> Watch:
@@ -96,7 +98,7 @@ class Tower:
         self.cloudwatch = endpoint.client("cloudwatch")
         sns, sqs = endpoint.client("sns"), endpoint.client("sqs")
         self.topic = sns.create_topic(Name=name)["TopicArn"]
-        self.queue = sqs.create_queue(QueueName=name)["QueueUrl"]
+        self.queue = sqs.create_queue(QueueName=name, Attributes=READ_ONCE)["QueueUrl"]
         arn = f"arn:aws:sqs:{endpoint.region}:{endpoint.account}:{name}"
         sns.subscribe(TopicArn=self.topic, Protocol="sqs", Endpoint=arn)
 

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from dynoexport.local.context import Endpoint
 
 EVENTS = "events.amazonaws.com"
+# A message that was received is not received again.
+READ_ONCE = {"VisibilityTimeout": "43200"}
 TOPIC = "arn:aws:sns:us-east-1:123456789012:told"
 
 
@@ -127,7 +129,7 @@ class Office:
         sns, sqs = endpoint.client("sns"), endpoint.client("sqs")
         options = {"Attributes": {"KmsMasterKeyId": key}} if key else {}
         self.topic = sns.create_topic(Name=self.name, **options)["TopicArn"]
-        self.queue = sqs.create_queue(QueueName=self.name)["QueueUrl"]
+        self.queue = sqs.create_queue(QueueName=self.name, Attributes=READ_ONCE)["QueueUrl"]
         arn = f"arn:aws:sqs:{endpoint.region}:{endpoint.account}:{self.name}"
         raw = {"RawMessageDelivery": "true"}
         sns.subscribe(TopicArn=self.topic, Protocol="sqs", Endpoint=arn, Attributes=raw)
@@ -166,7 +168,9 @@ class Office:
     def _witness(self) -> str:
         """A queue that hears of the job's end after every other rule has."""
         client, name = self.endpoint.client("events"), f"{self.name}-witness"
-        queue = self.endpoint.client("sqs").create_queue(QueueName=name)["QueueUrl"]
+        queue = self.endpoint.client("sqs").create_queue(QueueName=name, Attributes=READ_ONCE)[
+            "QueueUrl"
+        ]
         pattern = {"source": ["aws.glue"], "detail": {"jobName": [self.name]}}
         client.put_rule(Name=name, EventPattern=json.dumps(pattern))
         arn = f"arn:aws:sqs:{self.endpoint.region}:{self.endpoint.account}:{name}"
