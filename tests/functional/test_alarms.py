@@ -8,31 +8,19 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from command import Command, create_table
+from subscriber import Mailbox, until
 
 from dynoexport import naming
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from conftest import Clock
 
     from dynoexport.local.context import Endpoint
 
 pytestmark = pytest.mark.endpoint
 
-# A message that was received is not received again.
-READ_ONCE = {"VisibilityTimeout": "43200"}
 MISSING_NOTHING = "MaxSnapshotAgeHours=0"
 OFF = ("NotifyOnFailure=false", "MaxRunMinutes=0", MISSING_NOTHING)
-
-
-def until(condition: Callable[[], Any]) -> Any:
-    deadline = time.monotonic() + 240
-    while time.monotonic() < deadline:
-        if found := condition():
-            return found
-        time.sleep(0.2)
-    raise AssertionError("it never came true")
 
 
 class Desk:
@@ -41,9 +29,9 @@ class Desk:
     def __init__(self, endpoint: Endpoint, clock: Clock, table: str) -> None:
         self.endpoint, self.clock, self.table = endpoint, clock, table
         self.command = Command(endpoint)
-        self.glue, self.sqs = endpoint.client("glue"), endpoint.client("sqs")
+        self.glue = endpoint.client("glue")
         self.alarm = naming.snapshot_alarm(table, "parquet")
-        self.queue = self.sqs.create_queue(QueueName=table, Attributes=READ_ONCE)["QueueUrl"]
+        self.mailbox = Mailbox(endpoint, table)
         create_table(endpoint, table)
 
     def deploy(self, *settings: str, enabled: bool = True) -> str:
@@ -56,8 +44,7 @@ class Desk:
             StackName="dynoexport-common"
         )["Stacks"][0]["Outputs"]
         (topic,) = [each["OutputValue"] for each in outputs if each["OutputKey"] == "TopicArn"]
-        arn = f"arn:aws:sqs:{self.endpoint.region}:{self.endpoint.account}:{self.table}"
-        self.endpoint.client("sns").subscribe(TopicArn=topic, Protocol="sqs", Endpoint=arn)
+        self.mailbox.subscribe(topic)
 
     def fails(self, script: str) -> None:
         """From now on the export job does this."""
@@ -73,8 +60,7 @@ class Desk:
 
     def inbox(self) -> list[dict[str, Any]]:
         """What was told of this table since the last look."""
-        answer = self.sqs.receive_message(QueueUrl=self.queue, MaxNumberOfMessages=10)
-        told = [json.loads(each["Body"])["Message"] for each in answer.get("Messages", ())]
+        told = [each["Message"] for each in self.mailbox.receive()]
         return [json.loads(message) for message in told if f"{self.table} " in message]
 
     def wait_for(self, state: str) -> None:

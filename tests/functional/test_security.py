@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import json
 import re
-import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from account import REVIEWS
 from command import Command
+from subscriber import Mailbox, until
 
 from dynoexport import naming
 
@@ -26,17 +26,6 @@ pytestmark = pytest.mark.endpoint
 PAGE = (Path(__file__).parents[2] / "docs" / "security.md").read_text(encoding="utf-8")
 KEY_POLICY, TRUST, READER = re.findall(r"```json\n(.*?)```", PAGE, re.DOTALL)
 FOREIGN = "210987654321"
-# A message that was received is not received again.
-READ_ONCE = {"VisibilityTimeout": "43200"}
-
-
-def until(condition: Callable[[], Any]) -> Any:
-    deadline = time.monotonic() + 60
-    while time.monotonic() < deadline:
-        if found := condition():
-            return found
-        time.sleep(0.2)
-    raise AssertionError("it never came true")
 
 
 def create_reviews(dynamodb: Any, *, recovery: bool = False) -> None:
@@ -144,16 +133,14 @@ def test_failures_and_alarms_pass_the_encrypted_topic(
 ) -> None:
     """By the statements of the key's policy for EventBridge and CloudWatch."""
     endpoint, clock = clocked
-    sns, sqs = endpoint.client("sns"), endpoint.client("sqs")
+    sns = endpoint.client("sns")
     (topic,) = [each["TopicArn"] for each in sns.list_topics()["Topics"]]
     assert sns.get_topic_attributes(TopicArn=topic)["Attributes"]["KmsMasterKeyId"] == key
-    queue = sqs.create_queue(QueueName="told", Attributes=READ_ONCE)["QueueUrl"]
-    arn = f"arn:aws:sqs:{endpoint.region}:{endpoint.account}:told"
-    sns.subscribe(TopicArn=topic, Protocol="sqs", Endpoint=arn)
+    mailbox = Mailbox(endpoint, "told")
+    mailbox.subscribe(topic)
 
     def told() -> set[str]:
-        answer = sqs.receive_message(QueueUrl=queue, MaxNumberOfMessages=10)
-        messages = [json.loads(each["Body"])["Message"] for each in answer.get("Messages", ())]
+        messages = [each["Message"] for each in mailbox.receive()]
         return {str(state) for each in map(json.loads, messages) for state in kinds(each)}
 
     def kinds(message: dict[str, Any]) -> list[str]:

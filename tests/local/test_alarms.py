@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import time
 import uuid
 from datetime import datetime, timedelta, timezone
 from typing import TYPE_CHECKING, Any
@@ -12,21 +11,18 @@ import pytest
 from botocore.exceptions import ClientError
 from hypothesis import given
 from hypothesis import strategies as st
+from subscriber import Mailbox, until
 
 from dynoexport.local import alarms
 from dynoexport.local.alarms import ALARM, OK, UNKNOWN, Watch
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from conftest import Clock
 
     from dynoexport.local.context import Endpoint
 
 NOW = datetime(2026, 11, 26, 18, 30, tzinfo=timezone.utc)
 HOUR = timedelta(hours=1)
-# A message that was received is not received again.
-READ_ONCE = {"VisibilityTimeout": "43200"}
 
 
 def watch(**changes: Any) -> Watch:
@@ -81,26 +77,15 @@ def test_no_data_at_all_is_treated_as_the_alarm_says(missing: str, expected: str
 
 
 # --- on the endpoint ------------------------------------------------------------------------------
-def until(condition: Callable[[], Any]) -> Any:
-    deadline = time.monotonic() + 60
-    while time.monotonic() < deadline:
-        if found := condition():
-            return found
-        time.sleep(0.1)
-    raise AssertionError("it never came true")
-
-
 class Tower:
     """An alarm for a sample in three hours, its topic and a subscriber."""
 
     def __init__(self, endpoint: Endpoint, clock: Clock, name: str) -> None:
         self.endpoint, self.clock, self.name = endpoint, clock, name
         self.cloudwatch = endpoint.client("cloudwatch")
-        sns, sqs = endpoint.client("sns"), endpoint.client("sqs")
-        self.topic = sns.create_topic(Name=name)["TopicArn"]
-        self.queue = sqs.create_queue(QueueName=name, Attributes=READ_ONCE)["QueueUrl"]
-        arn = f"arn:aws:sqs:{endpoint.region}:{endpoint.account}:{name}"
-        sns.subscribe(TopicArn=self.topic, Protocol="sqs", Endpoint=arn)
+        self.topic = endpoint.client("sns").create_topic(Name=name)["TopicArn"]
+        self.mailbox = Mailbox(endpoint, name)
+        self.mailbox.subscribe(self.topic)
 
     def alarm(self, **changes: Any) -> None:
         given = {
@@ -131,11 +116,6 @@ class Tower:
         answer = self.cloudwatch.describe_alarms(AlarmNames=[self.name])
         return str(answer["MetricAlarms"][0]["StateValue"])
 
-    def inbox(self) -> list[dict[str, Any]]:
-        client = self.endpoint.client("sqs")
-        answer = client.receive_message(QueueUrl=self.queue, MaxNumberOfMessages=10)
-        return [json.loads(each["Body"]) for each in answer.get("Messages", ())]
-
 
 @pytest.fixture
 def tower(clocked: tuple[Endpoint, Clock]) -> Tower:
@@ -152,7 +132,7 @@ def test_an_alarm_tells_its_topic_when_it_goes_off_and_when_it_is_over(tower: To
     tower.wait_for(ALARM)
     tower.put()
     tower.wait_for(OK)
-    told = until(lambda: mails if len(mails := tower.inbox()) == 3 else None)
+    told = until(lambda: mails if len(mails := tower.mailbox.receive()) == 3 else None)
     messages = [json.loads(each["Message"]) for each in told]
     assert [(each["OldStateValue"], each["NewStateValue"]) for each in messages] == [
         (UNKNOWN, OK),
@@ -168,14 +148,14 @@ def test_an_alarm_without_a_voice_changes_its_state_in_silence(tower: Tower) -> 
     """Until it is given one; then it tells of the next change."""
     tower.alarm()
     tower.cloudwatch.disable_alarm_actions(AlarmNames=[tower.name])
-    tower.inbox()
+    tower.mailbox.receive()
     tower.put()
     tower.wait_for(OK)
-    assert tower.inbox() == []
+    assert tower.mailbox.receive() == []
     tower.cloudwatch.enable_alarm_actions(AlarmNames=[tower.name])
     tower.clock.forward(hours=4)
     tower.wait_for(ALARM)
-    (mail,) = until(tower.inbox)
+    (mail,) = until(tower.mailbox.receive)
     assert mail["Subject"].startswith("ALARM")
 
 
@@ -204,7 +184,7 @@ def test_a_topic_may_refuse_alarms_of_other_accounts(tower: Tower) -> None:
     )
     tower.alarm()
     tower.wait_for(ALARM)
-    assert tower.inbox() == []
+    assert tower.mailbox.receive() == []
 
 
 @pytest.mark.endpoint

@@ -3,23 +3,19 @@
 from __future__ import annotations
 
 import json
-import time
 import uuid
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from botocore.exceptions import ClientError
+from subscriber import Mailbox, until
 
 from dynoexport.local import events, notifications
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from dynoexport.local.context import Endpoint
 
 EVENTS = "events.amazonaws.com"
-# A message that was received is not received again.
-READ_ONCE = {"VisibilityTimeout": "43200"}
 TOPIC = "arn:aws:sns:us-east-1:123456789012:told"
 
 
@@ -110,15 +106,6 @@ def test_an_unknown_operator_never_holds() -> None:
 
 
 # --- on the endpoint ------------------------------------------------------------------------------
-def until(condition: Callable[[], Any]) -> Any:
-    deadline = time.monotonic() + 60
-    while time.monotonic() < deadline:
-        if found := condition():
-            return found
-        time.sleep(0.1)
-    raise AssertionError("it never came true")
-
-
 class Office:
     """A topic with a subscriber, a rule that tells it of everything, and tiny jobs."""
 
@@ -126,13 +113,10 @@ class Office:
         self.endpoint = endpoint
         self.role = role
         self.name = f"office-{uuid.uuid4().hex[:12]}"
-        sns, sqs = endpoint.client("sns"), endpoint.client("sqs")
         options = {"Attributes": {"KmsMasterKeyId": key}} if key else {}
-        self.topic = sns.create_topic(Name=self.name, **options)["TopicArn"]
-        self.queue = sqs.create_queue(QueueName=self.name, Attributes=READ_ONCE)["QueueUrl"]
-        arn = f"arn:aws:sqs:{endpoint.region}:{endpoint.account}:{self.name}"
-        raw = {"RawMessageDelivery": "true"}
-        sns.subscribe(TopicArn=self.topic, Protocol="sqs", Endpoint=arn, Attributes=raw)
+        self.topic = endpoint.client("sns").create_topic(Name=self.name, **options)["TopicArn"]
+        self.mailbox = Mailbox(endpoint, self.name)
+        self.mailbox.subscribe(self.topic, raw=True)
         self.let(statement(Resource=self.topic))
 
     def let(self, *statements: dict[str, Any]) -> None:
@@ -154,7 +138,7 @@ class Office:
         s3.put_object(Bucket="office-scripts", Key=self.name, Body=script.encode())
         command = {"Name": "pythonshell", "ScriptLocation": f"s3://office-scripts/{self.name}"}
         glue.create_job(Name=self.name, Role=self.role, Command=command, **options)
-        told = self._witness()
+        witness = self._witness()
         run_id = glue.start_job_run(JobName=self.name)["JobRunId"]
 
         def ended() -> Any:
@@ -162,20 +146,17 @@ class Office:
             return run if "CompletedOn" in run and run["JobRunState"] != "RUNNING" else None
 
         found: dict[str, Any] = until(ended)
-        until(lambda: self.received(told))
+        until(witness.receive)
         return found
 
-    def _witness(self) -> str:
+    def _witness(self) -> Mailbox:
         """A queue that hears of the job's end after every other rule has."""
         client, name = self.endpoint.client("events"), f"{self.name}-witness"
-        queue = self.endpoint.client("sqs").create_queue(QueueName=name, Attributes=READ_ONCE)[
-            "QueueUrl"
-        ]
+        witness = Mailbox(self.endpoint, name)
         pattern = {"source": ["aws.glue"], "detail": {"jobName": [self.name]}}
         client.put_rule(Name=name, EventPattern=json.dumps(pattern))
-        arn = f"arn:aws:sqs:{self.endpoint.region}:{self.endpoint.account}:{name}"
-        client.put_targets(Rule=name, Targets=[{"Id": "Queue", "Arn": arn}])
-        return str(queue)
+        client.put_targets(Rule=name, Targets=[{"Id": "Queue", "Arn": witness.arn}])
+        return witness
 
     def crawl(self) -> None:
         """Start a crawl that fails for want of its database."""
@@ -190,16 +171,11 @@ class Office:
         found: list[Any] = []
 
         def enough() -> bool:
-            found.extend(self.received(self.queue))
+            found.extend(self.mailbox.receive())
             return len(found) >= least
 
         until(enough)
         return found
-
-    def received(self, queue: str) -> list[Any]:
-        client = self.endpoint.client("sqs")
-        answer = client.receive_message(QueueUrl=queue, MaxNumberOfMessages=10)
-        return [json.loads(each["Body"]) for each in answer.get("Messages", ())]
 
 
 @pytest.fixture(scope="module")
@@ -314,8 +290,7 @@ def test_a_target_of_another_kind_is_refused_by_name(office: Office) -> None:
 @pytest.mark.endpoint
 def test_a_queue_can_be_the_target_itself(office: Office) -> None:
     """As moto delivers it."""
-    queue = f"arn:aws:sqs:{office.endpoint.region}:{office.endpoint.account}:{office.name}"
-    office.rule({"jobName": [office.name], "state": ["SUCCEEDED"]}, Arn=queue)
+    office.rule({"jobName": [office.name], "state": ["SUCCEEDED"]}, Arn=office.mailbox.arn)
     office.run("pass")
     (event,) = office.inbox(least=1)
     assert event["detail"]["jobName"] == office.name

@@ -1,0 +1,43 @@
+"""A subscriber of topics, and patience."""
+
+from __future__ import annotations
+
+import json
+import time
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from dynoexport.local.context import Endpoint
+
+
+def until(condition: Callable[[], Any]) -> Any:
+    """What the condition is when it is true at last."""
+    deadline = time.monotonic() + 240
+    while time.monotonic() < deadline:
+        if found := condition():
+            return found
+        time.sleep(0.1)
+    raise AssertionError("it never came true")
+
+
+class Mailbox:
+    """A queue; what is received from it is not received again."""
+
+    def __init__(self, endpoint: Endpoint, name: str) -> None:
+        self.arn = f"arn:aws:sqs:{endpoint.region}:{endpoint.account}:{name}"
+        self._sqs, self._sns = endpoint.client("sqs"), endpoint.client("sns")
+        once = {"VisibilityTimeout": "43200"}
+        self._url = self._sqs.create_queue(QueueName=name, Attributes=once)["QueueUrl"]
+
+    def subscribe(self, topic: str, *, raw: bool = False) -> None:
+        attributes = {"RawMessageDelivery": "true"} if raw else {}
+        self._sns.subscribe(
+            TopicArn=topic, Protocol="sqs", Endpoint=self.arn, Attributes=attributes
+        )
+
+    def receive(self) -> list[Any]:
+        """What has come since the last look."""
+        answer = self._sqs.receive_message(QueueUrl=self._url, MaxNumberOfMessages=10)
+        return [json.loads(each["Body"]) for each in answer.get("Messages", ())]
