@@ -188,7 +188,8 @@ def test_a_schedule_that_makes_no_snapshot_is_told_until_a_good_run(
     assert (told["AlarmName"], told["NewStateValue"]) == (tea.alarm, "ALARM")
     assert told["AlarmDescription"] == "No new snapshot of StaleTea as parquet for 26 hours"
     found = {each["name"]: each for each in tea.command.json("doctor")}["alarms"]
-    assert (found["state"], found["detail"]) == ("warning", told["AlarmDescription"])
+    assert found["state"] == "warning"
+    assert told["AlarmDescription"] in found["detail"]
     tea.command.ok("run", "StaleTea", "--wait")
     changes = [(each.get("OldStateValue"), each.get("NewStateValue")) for each in until(tea.inbox)]
     assert changes == [("ALARM", "OK")]

@@ -11,6 +11,7 @@ from botocore.exceptions import ClientError
 from subscriber import Mailbox, until
 
 from dynoexport.local import events, notifications
+from dynoexport.local.authorization import Request
 
 if TYPE_CHECKING:
     from dynoexport.local.context import Endpoint
@@ -60,12 +61,11 @@ def statement(**changes: Any) -> dict[str, Any]:
 
 
 def allowed(*statements: dict[str, Any], **context: str) -> bool:
+    known = {key.replace("_", ":"): value for key, value in context.items()}
     return notifications.allows(
-        {"Statement": list(statements)},
+        json.dumps({"Statement": list(statements)}),
         service=EVENTS,
-        action="sns:Publish",
-        resource=TOPIC,
-        context={key.replace("_", ":"): value for key, value in context.items()},
+        request=Request("sns:Publish", TOPIC, known),
     )
 
 
