@@ -81,7 +81,7 @@ _DATA = tuple(f"{fmt.value}/" for fmt in OutputFormat)
 
 # --- deploy ---------------------------------------------------------------------------------------
 def deploy(at: Installation) -> PolicyDocument:
-    """``init``, ``deploy`` and ``destroy``: CloudFormation does everything as the one who asks."""
+    """``init`` and ``deploy``: CloudFormation does everything as the one who asks."""
     return policy(
         [
             allow(
@@ -101,17 +101,6 @@ def deploy(at: Installation) -> PolicyDocument:
             *_glue(at),
             *_shared(at),
             *_look(at),
-            allow(
-                "DestroyCatalogEntries",
-                [glue.GetTable, glue.DeleteTable],
-                at.tables,
-            ),
-            # What `destroy --data` needs besides.
-            allow(
-                "DestroyData",
-                [s3.DeleteObject],
-                at.objects(*_DATA, naming.MANIFESTS_PREFIX, naming.TEMP_PREFIX),
-            ),
         ]
     )
 
@@ -155,7 +144,6 @@ def _glue(at: Installation) -> list[Statement]:
                 glue.CreateWorkflow,
                 glue.GetWorkflow,
                 glue.BatchGetWorkflows,
-                glue.GetWorkflowRuns,
                 glue.UpdateWorkflow,
                 glue.DeleteWorkflow,
                 glue.CreateTrigger,
@@ -323,6 +311,19 @@ def _look(at: Installation) -> list[Statement]:
     ]
 
 
+# --- destroy --------------------------------------------------------------------------------------
+def destroy(at: Installation) -> PolicyDocument:
+    """What ``destroy`` needs besides; a pipeline that deploys need not be able to."""
+    temporary = (naming.MANIFESTS_PREFIX, naming.TEMP_PREFIX)
+    return policy(
+        [
+            allow("LookForRuns", [glue.GetWorkflowRuns], at.arns("glue", f"workflow/{_OURS}")),
+            allow("DestroyCatalogEntries", [glue.GetTable, glue.DeleteTable], at.tables),
+            allow("DestroyData", [s3.DeleteObject], at.objects(*_DATA, *temporary)),
+        ]
+    )
+
+
 # --- run ------------------------------------------------------------------------------------------
 def run(at: Installation) -> PolicyDocument:
     """Runs and what became of them: ``run`` to ``stop``, ``status``, ``snapshots``, ``logs``."""
@@ -419,6 +420,7 @@ def query(at: Installation) -> PolicyDocument:
 
 PURPOSES: dict[str, Callable[[Installation], PolicyDocument]] = {
     "deploy": deploy,
+    "destroy": destroy,
     "run": run,
     "query": query,
 }

@@ -280,8 +280,8 @@ _PEOPLE = """\
 
 ## People and pipelines
 
-`dynoexport permissions deploy` (or `run`, `query`) prints the policy for your account and region.
-Each fits a managed policy.
+`dynoexport permissions deploy` (or `destroy`, `run`, `query`) prints the policy for your account
+and region. Each fits a managed policy.
 """
 _BOUNDARY = """\
 
@@ -290,8 +290,9 @@ deploy with `--set PermissionsBoundaryArn=ARN`. Without one, who may write the p
 `dynoexport-*` roles can give them any permission.
 """
 _PURPOSES = {
-    "deploy": "`init`, `deploy` and `destroy`. CloudFormation calls every service with the "
-    "permissions of the one who deploys. Without `DestroyData`, `destroy --data` is refused.",
+    "deploy": "`init` and `deploy`. CloudFormation calls every service with the permissions of the "
+    "one who deploys.",
+    "destroy": "`destroy`, beside `deploy`. Without `DestroyData` it keeps the data.",
     "run": "`run`, `watch`, `stop`, `enable`, `disable`, `status`, `runs`, `snapshots` and `logs`.",
     "query": "`query`, and what Athena does for it.",
 }

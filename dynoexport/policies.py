@@ -161,7 +161,7 @@ def use_connection(scope: Scope) -> PolicyDocument:
                 [glue.GetConnection],
                 [scope.arn("glue", "catalog"), scope.arn("glue", f"connection/{scope.connection}")],
             ),
-            # EC2's Describe actions know no resources:
+            # EC2's other Describe actions know no resources:
             # https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazonec2.html
             allow(
                 "DescribeNetwork",
@@ -170,11 +170,11 @@ def use_connection(scope: Scope) -> PolicyDocument:
                     ec2.DescribeRouteTables,
                     ec2.DescribeSecurityGroups,
                     ec2.DescribeSubnets,
-                    ec2.DescribeVpcAttribute,
                     ec2.DescribeVpcEndpoints,
                 ],
                 ["*"],
             ),
+            allow("DescribeVpc", [ec2.DescribeVpcAttribute], [scope.arn("ec2", "vpc/*")]),
             # Which ones is in the connection, where no policy can look.
             allow("CreateInterfaces", [ec2.CreateNetworkInterface], [interfaces, *places]),
             allow("DeleteInterfaces", [ec2.DeleteNetworkInterface], [interfaces]),

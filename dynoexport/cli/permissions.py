@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 @click.command()
-@click.argument("purpose", type=click.Choice(["deploy", "run", "query"]))
+@click.argument("purpose", type=click.Choice(["deploy", "destroy", "run", "query"]))
 @click.option(
     "--boundary",
     metavar="ARN",

@@ -308,7 +308,7 @@ def _where() -> tuple[form.Field, ...]:
             PERMISSIONS_BOUNDARY_ARN,
             "Permissions boundary",
             "ARN of a policy beyond which the roles get no permission. Empty: none.",
-            pattern=r"^(arn:aws[a-z-]*:iam::([0-9]{12}|aws):policy/.+)?$",
+            pattern=r"^(arn:aws[a-z-]*:iam::([0-9]{12}|aws):policy/[a-zA-Z0-9+=,.@_/-]+)?$",
             constraint="must be empty or the ARN of an IAM policy",
             default="",
             longest=2048,

@@ -11,7 +11,7 @@ import pytest
 from command import Command, crawl, create_table, put_snapshot
 from roles import allowed, recorded
 
-from dynoexport import callers, naming, permissions
+from dynoexport import naming, permissions
 from dynoexport.local import authorization, usage
 from dynoexport.model import OutputFormat
 
@@ -30,19 +30,18 @@ SMALL = ("--set", "NumberOfWorkers=2")
 
 
 class Person:
-    """An IAM user with one of the policies."""
+    """An IAM user with what ``dynoexport permissions`` prints for one or several purposes."""
 
-    def __init__(self, endpoint: Endpoint, purpose: str, **options: str) -> None:
-        self.installation = callers.Installation(
-            account=endpoint.account, region=endpoint.region, **options
-        )
-        document = callers.PURPOSES[purpose](self.installation)
-        self.name, self.endpoint = f"may-{purpose}", endpoint
-        self.text = document.to_json()
+    def __init__(self, endpoint: Endpoint, *purposes: str, boundary: str = "") -> None:
+        self.name, self.endpoint = f"may-{'-and-'.join(purposes)}", endpoint
+        root, given = Command(endpoint), ("--boundary", boundary) if boundary else ()
+        self.policies = {purpose: root.ok("permissions", purpose, *given) for purpose in purposes}
+        self.bucket = f"arn:aws:s3:::{naming.bucket(endpoint.account, endpoint.region)}"
         iam = endpoint.client("iam")
         iam.create_user(UserName=self.name)
-        arn = iam.create_policy(PolicyName=self.name, PolicyDocument=self.text)["Policy"]["Arn"]
-        iam.attach_user_policy(UserName=self.name, PolicyArn=arn)
+        for purpose, text in self.policies.items():
+            made = iam.create_policy(PolicyName=f"exports-{purpose}", PolicyDocument=text)
+            iam.attach_user_policy(UserName=self.name, PolicyArn=made["Policy"]["Arn"])
         key = iam.create_access_key(UserName=self.name)["AccessKey"]
         keys = {
             "AWS_ACCESS_KEY_ID": key["AccessKeyId"],
@@ -53,12 +52,16 @@ class Person:
 
     def unused(self) -> set[tuple[str, str]]:
         """Statement and value of all that was not needed, whatever the format."""
-        statements = authorization.statements(self.name, self.text)
+        statements = [
+            statement
+            for purpose, text in self.policies.items()
+            for statement in authorization.statements(purpose, text)
+        ]
         calls = allowed(recorded(self.endpoint, {self.name}))
         needless = set(usage.needless(statements, calls))
 
         def shown(element: Element) -> tuple[str, str]:
-            text = usage.text(statements, element).replace(self.installation.bucket, BUCKET)
+            text = usage.text(statements, element).replace(self.bucket, BUCKET)
             return element.sid, FORMAT.sub("<format>/", text)
 
         needed = {shown(each) for each in usage.elements(statements) if each not in needless}
@@ -100,7 +103,7 @@ KEY = f"arn:aws:kms:{REGION}:123456789012:key/1234abcd-12ab-34cd-56ef-1234567890
 
 def test_who_deploys_needs_the_policy_for_it_and_all_of_it(there: Endpoint, boundary: str) -> None:
     """Through init, deploy, changes of both stacks, and destroy with the data."""
-    person, root = Person(there, "deploy", boundary=boundary), Command(there)
+    person, root = Person(there, "deploy", "destroy", boundary=boundary), Command(there)
     do = person.command
     bounded = ("--set", f"PermissionsBoundaryArn={boundary}")
     notified = ("--set", "NotificationEmail=a@example.com", "--set", f"KmsKeyArn={KEY}")
@@ -139,7 +142,7 @@ def test_who_deploys_needs_the_policy_for_it_and_all_of_it(there: Endpoint, boun
     do.ok("init", "--set", "KmsKeyArn=", "--yes")
     do.ok("init", "--set", "NotificationEmail=", "--yes")
     assert {action for action, _ in person.refused()} == {"iam:CreateRole"}
-    assert person.unused() == permissions.kept("deploy")
+    assert person.unused() == permissions.kept("deploy") | permissions.kept("destroy")
 
 
 @pytest.fixture(scope="module")
@@ -147,7 +150,7 @@ def exported(there: Endpoint) -> str:
     """A table with an export that has a snapshot, without any run."""
     root, name = Command(there), "People.Books"
     create_table(there, name)
-    root.ok("init", "--yes")
+    root.ok("init", "--set", "NotificationEmail=b@example.com", "--yes")
     root.ok("deploy", name, "--format", "json", *SMALL, "--enable", "--yes")
     put_snapshot(there, name, OLD, [{"id": "1"}])
     crawl(there, name)

@@ -59,6 +59,10 @@ CASES: dict[str, tuple[list[str], list[str]]] = {
         ["", "arn:aws:iam::123456789012:role/path/of-a.role"],
         ["reader", "arn:aws:iam::123456789012:user/ada", "arn:aws:iam::123456789012:role/*"],
     ),
+    "PermissionsBoundaryArn": (
+        ["", "arn:aws:iam::123456789012:policy/a/b+c", "arn:aws:iam::aws:policy/PowerUserAccess"],
+        ["limits", "arn:aws:iam::123456789012:role/r", "arn:aws:iam::123456789012:policy/*"],
+    ),
     "ConnectionName": (["", "inside_vpc-1"], ["a b", "a/b", "*", "c" * 256]),
     "CommonStackName": (["dynoexport-common", "a"], ["", "1a", "a_b", "a" * 129]),
     "UseKmsKey": (["true", "false"], ["TRUE", ""]),

@@ -61,6 +61,7 @@ STATEMENTS = [
 
 # What parliament finds and is meant so.
 ACCEPTED = {
+    ("ExportRole AssumesRole", "CREDENTIALS_EXPOSURE"): "the role of the other account is assumed",
     ("ExportRole ExportsTable", "PERMISSIONS_MANAGEMENT_ACTIONS"): "DynamoDB sets an ACL on what "
     "it exports, below the temporary prefix",
     ("deploy", "PERMISSIONS_MANAGEMENT_ACTIONS"): "who deploys makes roles and a bucket's policy",
