@@ -85,13 +85,7 @@ def allows(caller: Caller | None, needed: Request) -> bool:
 
 
 def _decide(caller: Caller, needed: Request) -> authorization.Decision:
-    known = {
-        "aws:PrincipalArn": caller.holder,
-        "aws:PrincipalAccount": caller.account,
-        "aws:SecureTransport": "true",
-        **needed.context,
-    }
-    asked = Request(needed.action, needed.resource, known)
+    asked = _told(caller, needed)
     try:
         decision = authorization.decide(asked, identities.policies(caller))
     except NotUnderstood as error:
@@ -112,6 +106,17 @@ def _decide(caller: Caller, needed: Request) -> authorization.Decision:
     with _lock:
         _asked[entry] += 1
     return decision
+
+
+def _told(caller: Caller, needed: Request) -> Request:
+    """The request with what AWS tells of every one."""
+    known = {
+        "aws:PrincipalArn": caller.holder,
+        "aws:PrincipalAccount": caller.account,
+        "aws:SecureTransport": "true",
+        **needed.context,
+    }
+    return Request(needed.action, needed.resource, known)
 
 
 def _shown(needed: Request) -> str:
@@ -224,7 +229,8 @@ def _authorize_session(caller: Caller, parameters: Mapping[str, Any], place: Pla
     https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_evaluation-logic-cross-account.html
     """
     (needed,) = api_actions.needs("sts:AssumeRole", parameters, place)
-    found = identities.trusted(needed.resource, needed, caller.principals)
+    asked = _told(caller, needed)
+    found = identities.trusted(needed.resource, asked, caller.principals)
     if found is None:
         raise Denied(
             f"User: {caller.arn} is not authorized to perform: sts:AssumeRole on resource: "
