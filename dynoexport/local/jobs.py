@@ -211,10 +211,10 @@ def error_message(lines: Iterable[str], code: int) -> str:
     Of a script that left by ``sys.exit`` it knows the code only:
     https://github.com/awslabs/aws-glue-libs/issues/221
     """
+    # boto3 makes exceptions of the services' own codes, which need not end in Error: AccessDenied.
+    names = r"\w*(?:Error|Exception|Failed|Exit|Interrupt)\w*|(?<=botocore\.errorfactory\.)\w+"
     for line in reversed(list(lines)):
-        match = re.match(
-            r"(?:[\w.]*\.)?(\w*(?:Error|Exception|Failed|Exit|Interrupt)\w*)(: .*)?$", line
-        )
+        match = re.match(rf"(?:[\w.]*\.)?({names})(: .*)?$", line)
         if match:
             return f"{match[1]}{match[2] or ''}"
     return f"Command failed with exit code {code}"

@@ -417,6 +417,14 @@ def test_a_job_runs_with_the_permissions_of_its_role(iam: Iam, glue: Glue) -> No
     assert "assumed-role/" in run["ErrorMessage"]
 
 
+def test_a_job_that_may_not_write_an_object_fails_by_that_name(iam: Iam, glue: Glue) -> None:
+    writes = 'import boto3; boto3.client("s3").put_object(Bucket="permissions-bucket", Key="k")'
+    run = glue.job(iam.role(READ_SCRIPT), writes)
+    assert run["JobRunState"] == "FAILED"
+    assert run["ErrorMessage"].startswith("AccessDenied: An error occurred (AccessDenied)")
+    assert "not authorized to perform: s3:PutObject" in run["ErrorMessage"]
+
+
 @pytest.mark.parametrize(
     "trusted",
     [
