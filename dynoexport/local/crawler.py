@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections import defaultdict
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote, urlsplit
@@ -289,23 +290,17 @@ def _delete_partitions(
     glue: GlueClient, database: str, table: str, gone: set[tuple[str, ...]]
 ) -> None:
     for values in sorted(gone):
-        glue.delete_partition(DatabaseName=database, TableName=table, PartitionValues=list(values))
+        with suppress(glue.exceptions.EntityNotFoundException):
+            glue.delete_partition(
+                DatabaseName=database, TableName=table, PartitionValues=list(values)
+            )
 
 
 def _register(glue: GlueClient, database: str, found: Found, serde: dict[str, Any]) -> CrawlSummary:
     known = _known(glue, database, found.name)
     if known is not None:
-        former = {
-            column["Name"]: column["Type"] for column in known["StorageDescriptor"]["Columns"]
-        }
-        # MergeNewColumns: what an older snapshot had stays in the table.
-        merged = {**former, **found.columns}
-        comments = {
-            column["Name"]: column["Comment"]
-            for column in known["StorageDescriptor"]["Columns"]
-            if "Comment" in column
-        }
-        found = replace(found, columns=merged, comments=comments)
+        found = _merged(known, found)
+        serde = dict(known["StorageDescriptor"].get("SerdeInfo", serde))
     table_input: Any = {
         "Name": found.name,
         "TableType": "EXTERNAL_TABLE",
@@ -313,8 +308,12 @@ def _register(glue: GlueClient, database: str, found: Found, serde: dict[str, An
         "PartitionKeys": [{"Name": key, "Type": "string"} for key in found.keys],
         "StorageDescriptor": _descriptor(found, serde, found.location),
     }
-    write = glue.create_table if known is None else glue.update_table
-    write(DatabaseName=database, TableInput=table_input)
+    # What the answer to a former attempt, lost on its way, would have told is there already.
+    try:
+        write = glue.create_table if known is None else glue.update_table
+        write(DatabaseName=database, TableInput=table_input)
+    except glue.exceptions.AlreadyExistsException:
+        glue.update_table(DatabaseName=database, TableInput=table_input)
     added, deleted = _register_partitions(glue, database, found, serde)
     names = (found.name,)
     return CrawlSummary(
@@ -322,6 +321,22 @@ def _register(glue: GlueClient, database: str, found: Found, serde: dict[str, An
         updated=() if known is None else names,
         partitions_added=added,
         partitions_deleted=deleted,
+    )
+
+
+def _merged(known: TableTypeDef, found: Found) -> Found:
+    """What becomes of a table that is there: columns are added, whatever else is found.
+
+    MergeNewColumns keeps columns that it has, their types, and the format:
+    https://docs.aws.amazon.com/glue/latest/dg/crawler-schema-changes-prevent.html
+    """
+    columns = known["StorageDescriptor"].get("Columns", [])
+    former = {column["Name"]: column.get("Type", "") for column in columns}
+    return replace(
+        found,
+        columns={**former, **found.columns, **former},
+        comments={each["Name"]: each["Comment"] for each in columns if "Comment" in each},
+        format=known.get("Parameters", {}).get("classification", found.format),
     )
 
 
@@ -338,10 +353,13 @@ def _register_partitions(
             "StorageDescriptor": _descriptor(found, serde, partition.location),
             "Parameters": {},
         }
-        if partition.values in known:
-            glue.update_partition(**where, PartitionValueList=values, PartitionInput=stated)
-        else:
-            glue.create_partition(**where, PartitionInput=stated)
+        try:
+            if partition.values not in known:
+                glue.create_partition(**where, PartitionInput=stated)
+                continue
+        except glue.exceptions.AlreadyExistsException:
+            pass
+        glue.update_partition(**where, PartitionValueList=values, PartitionInput=stated)
     present = {partition.values for partition in found.partitions}
     _delete_partitions(glue, database, found.name, known - present)
     return tuple(sorted(present - known)), tuple(sorted(known - present))

@@ -96,6 +96,22 @@ def _see_to_names(query: Any, names: list[str]) -> None:
             )
 
 
+def _fixed(table: exp.Table) -> dict[str, str]:
+    """The columns of the table that the query around it fixes to a text: WHERE column = 'text'."""
+    select = table.find_ancestor(exp.Select)
+    alone = isinstance(table.parent, exp.From) and table.parent.parent is select
+    if select is None or not alone or select.args.get("joins") or not select.args.get("where"):
+        return {}
+    condition = select.args["where"].this
+    parts = condition.flatten() if isinstance(condition, exp.And) else [condition]
+    pairs = [(part.left, part.right) for part in parts if isinstance(part, exp.EQ)]
+    return {
+        _fold(column.name): text.name
+        for column, text in pairs
+        if isinstance(column, exp.Column) and isinstance(text, exp.Literal) and text.is_string
+    }
+
+
 def _same(one: str, other: str) -> bool:
     """Whether two views' types are one, however their fields are quoted and spaced."""
     return one.replace('"', "").replace(", ", ",") == other.replace('"', "").replace(", ", ",")
@@ -176,7 +192,7 @@ class Engine:
         if found.get("TableType") == "VIRTUAL_VIEW":
             return self._expand(found, name)
         registered = f"t{len(self._duckdb.sql('SHOW TABLES').fetchall())}_{name}"
-        self._duckdb.register(registered, self._rows(found, database))
+        self._duckdb.register(registered, self._rows(found, database, _fixed(table)))
         self._duckdb.execute(
             f'CREATE TABLE "_{registered}" AS SELECT * FROM "{registered}"'  # noqa: S608 - folded
         )
@@ -213,7 +229,11 @@ class Engine:
                 )
         return exp.Subquery(this=resolved)
 
-    def _rows(self, table: Mapping[str, Any], database: str) -> pa.Table:
+    def _rows(self, table: Mapping[str, Any], database: str, fixed: Mapping[str, str]) -> pa.Table:
+        """The rows of the table; of partitions that the query excludes, none are read.
+
+        https://docs.aws.amazon.com/athena/latest/ug/partitions.html
+        """
         descriptor = table["StorageDescriptor"]
         wanted = {column["Name"]: column["Type"] for column in descriptor["Columns"]}
         keys = [key["Name"] for key in table.get("PartitionKeys", [])]
@@ -223,6 +243,8 @@ class Engine:
         )
         parts = [schema.empty_table()]
         for values, part in self._parts(table, database) if self._reads else ():
+            if any(fixed.get(key, value) != value for key, value in zip(keys, values, strict=True)):
+                continue
             for content in self._contents(part["Location"]):
                 rows = self._read(table, part, content, wanted)
                 for key, value in zip(keys, values, strict=True):

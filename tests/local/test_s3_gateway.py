@@ -9,6 +9,7 @@ from urllib.parse import quote
 from urllib.request import Request, urlopen
 
 import pytest
+from botocore.exceptions import ResponseStreamingError
 
 from dynoexport.local.runtime import s3_gateway
 from dynoexport.local.runtime.s3_gateway import BucketFiles
@@ -185,3 +186,38 @@ def test_webhdfs_refuses_what_it_does_not_know(root: str) -> None:
     with caught.value as answer:
         said = json.loads(answer.read())["RemoteException"]
     assert (said["exception"], said["message"]) == ("UnsupportedOperationException", "GETXATTRS")
+
+
+def test_a_disk_that_is_full_is_told(s3: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """In the answer: of a connection that ends, Java knows nothing but that."""
+    port = s3_gateway.serve(s3, BUCKET)
+    monkeypatch.setattr(s3_gateway.tempfile, "tempdir", "/nowhere/at/all")
+    address = f"http://127.0.0.1:{port}/webhdfs/v1/new.txt?op=CREATE&data=true"
+    with pytest.raises(HTTPError) as failed:
+        urlopen(Request(address, data=b"text", method="PUT"))
+    with failed.value as answer:
+        told = json.loads(answer.read())["RemoteException"]
+    assert told["exception"] == "IOException"
+    assert "No such file" in told["message"]
+
+
+def test_a_stream_that_breaks_is_gone_on_with(files: BucketFiles, s3: Any) -> None:
+    class Breaks:
+        """S3 whose streams break behind the fourth byte."""
+
+        def __init__(self) -> None:
+            self.asked: list[str] = []
+
+        def get_object(self, **wanted: Any) -> dict[str, Any]:
+            self.asked.append(wanted["Range"])
+            answer = s3.get_object(**wanted)
+            return {**answer, "Body": self if len(self.asked) == 1 else answer["Body"]}
+
+        def iter_chunks(self, _: int) -> Iterator[bytes]:
+            yield b"0123"
+            raise ResponseStreamingError(error="broken")
+
+    breaks = Breaks()
+    size, chunks = BucketFiles(breaks, BUCKET).read(PART, 0, 10)
+    assert (size, b"".join(chunks)) == (10, b"0123456789")
+    assert breaks.asked == ["bytes=0-9", "bytes=4-9"]

@@ -41,9 +41,18 @@ class Lake:
         self.glue.create_database(DatabaseInput={"Name": DATABASE})
         results = {"OutputLocation": f"s3://{BUCKET}/results/"}
         self.athena.create_work_group(Name=GROUP, Configuration={"ResultConfiguration": results})
-        trust = json.dumps({"Version": "2012-10-17", "Statement": []})
-        role = endpoint.client("iam").create_role(
-            RoleName="lake-crawler", AssumeRolePolicyDocument=trust
+        name, version = "lake-crawler", {"Version": "2012-10-17"}
+        service = {"Service": "glue.amazonaws.com"}
+        trust = {"Effect": "Allow", "Principal": service, "Action": "sts:AssumeRole"}
+        everything = {"Effect": "Allow", "Action": "*", "Resource": "*"}
+        iam = endpoint.client("iam")
+        role = iam.create_role(
+            RoleName=name, AssumeRolePolicyDocument=json.dumps({**version, "Statement": [trust]})
+        )
+        iam.put_role_policy(
+            RoleName=name,
+            PolicyName="everything",
+            PolicyDocument=json.dumps({**version, "Statement": [everything]}),
         )
         self.role = role["Role"]["Arn"]
 

@@ -338,6 +338,23 @@ def test_a_file_that_the_serde_cannot_read_fails_the_query(lake: Lake) -> None:
     assert "HIVE_" in lake.reason("SELECT * FROM spoilt")
 
 
+def test_a_partition_that_the_query_excludes_is_not_read(lake: Lake) -> None:
+    """So that a view of one snapshot does not depend on the files of others."""
+    lake.snapshot("parquet/Excludes", FIRST, parquet({"n": 1}))
+    lake.snapshot("parquet/Excludes", SECOND, parquet({"n": 2}))
+    assert lake.crawl("parquet/Excludes")["Status"] == "SUCCEEDED"
+    lake.snapshot("parquet/Excludes", SECOND, b"no parquet")
+    lake.run(
+        "CREATE OR REPLACE VIEW excludes AS SELECT n FROM snapshots_excludes "
+        f"WHERE snapshot_timestamp = '{FIRST}' AND n > 0"
+    )
+    assert lake.rows("SELECT * FROM excludes")[1:] == [["1"]]
+    assert "HIVE_BAD_DATA" in lake.reason(
+        "SELECT n FROM snapshots_excludes "
+        f"WHERE snapshot_timestamp = '{FIRST}' OR snapshot_timestamp = '{SECOND}'"
+    )
+
+
 def test_a_serde_that_the_endpoint_lacks_fails_the_query(lake: Lake) -> None:
     """With its name, rather than no answer."""
     lake.declare("odd", {"n": "string"}, serde="org.apache.hadoop.hive.serde2.RegexSerDe")

@@ -94,6 +94,26 @@ def test_a_new_column_joins_and_an_old_one_stays(lake: Lake) -> None:
     }
 
 
+def test_a_column_keeps_its_type_whatever_is_found_later(lake: Lake) -> None:
+    """MergeNewColumns: else a view of the older snapshot would be stale after every crawl."""
+    lake.snapshot("json/Keeps", FIRST, b'{"n": 3000000000}\n')
+    succeed(lake, "json/Keeps")
+    lake.delete(f"json/Keeps/snapshot_timestamp={FIRST}/part-0")
+    lake.snapshot("json/Keeps", SECOND, b'{"n": 1, "m": 2}\n')
+    succeed(lake, "json/Keeps")
+    assert lake.columns("snapshots_keeps") == {"n": "bigint", "m": "int"}
+
+
+def test_a_table_keeps_its_format_whatever_is_found_later(lake: Lake) -> None:
+    """Else one damaged file would make all older snapshots unreadable."""
+    lake.snapshot("parquet/Formats", FIRST, parquet({"n": 1}))
+    succeed(lake, "parquet/Formats")
+    lake.snapshot("parquet/Formats", SECOND, b"garbage, as it happens\n")
+    succeed(lake, "parquet/Formats")
+    found = lake.rows(f"SELECT n FROM snapshots_formats WHERE snapshot_timestamp = '{FIRST}'")
+    assert found == [["n"], ["1"]]
+
+
 def test_every_partition_inherits_the_tables_columns(lake: Lake) -> None:
     """InheritFromTable: an older partition learns of a later column too."""
     lake.snapshot("parquet/Inherits", FIRST, parquet({"a": 1}))

@@ -20,7 +20,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl, unquote, urlsplit
 
-from botocore.exceptions import ClientError
+from botocore.exceptions import BotoCoreError, ClientError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 
 _ROOT = "/webhdfs/v1"
 _CHUNK = 1 << 20
+# How many streams one answer may take.
+_STREAMS = 4
 _DELETE_BATCH = 1000
 
 
@@ -81,9 +83,24 @@ class BucketFiles:
 
     def read(self, key: str, offset: int, length: int | None) -> tuple[int, Iterator[bytes]]:
         """Bytes from ``offset`` on: how many, and the chunks."""
-        end = "" if length is None else offset + length - 1
+        end = "" if length is None else str(offset + length - 1)
         answer = self.s3.get_object(Bucket=self.bucket, Key=key, Range=f"bytes={offset}-{end}")
-        return answer["ContentLength"], answer["Body"].iter_chunks(_CHUNK)
+        return answer["ContentLength"], self._chunks(key, offset, end, answer["Body"])
+
+    def _chunks(self, key: str, offset: int, end: str, body: Any) -> Iterator[bytes]:
+        """The chunks; where a stream breaks, another one goes on, as S3A's do."""
+        for attempt in range(_STREAMS):
+            try:
+                for chunk in body.iter_chunks(_CHUNK):
+                    offset += len(chunk)
+                    yield chunk
+            except BotoCoreError:
+                if attempt == _STREAMS - 1:
+                    raise
+                wanted = {"Bucket": self.bucket, "Key": key, "Range": f"bytes={offset}-{end}"}
+                body = self.s3.get_object(**wanted)["Body"]
+            else:
+                return
 
     def write(self, key: str, body: BinaryIO) -> None:
         self.s3.upload_fileobj(body, self.bucket, key)
@@ -192,7 +209,8 @@ class _Handler(BaseHTTPRequestHandler):
             return
         try:
             action()
-        except ClientError as error:
+        except (BotoCoreError, ClientError, OSError) as error:
+            # Told, so that the job's log names it: of a connection that ends, Java knows nothing.
             self._fail("java.io.IOException", str(error))
 
     def _json(self, value: Any, status: HTTPStatus = HTTPStatus.OK) -> None:
@@ -261,8 +279,12 @@ class _Handler(BaseHTTPRequestHandler):
         self.send_header("Content-Type", "application/octet-stream")
         self.send_header("Content-Length", str(size))
         self.end_headers()
-        for chunk in chunks:
-            self.wfile.write(chunk)
+        try:
+            for chunk in chunks:
+                self.wfile.write(chunk)
+        except (BotoCoreError, ClientError, OSError):
+            # The answer has begun: that it is too short is all that can be told.
+            self.close_connection = True
 
     def _op_create(self) -> None:
         # The protocol has two steps: the name node redirects, the data node takes the bytes.
