@@ -3,6 +3,21 @@
 from __future__ import annotations
 
 
+def one_line(text: str) -> str:
+    r"""The text with whatever is no printable character as an escape.
+
+    A name from outside may hold line breaks, and commands for a terminal.
+
+    >>> one_line("a\nb")
+    'a\\nb'
+    """
+    if text.isprintable():
+        return text
+    return "".join(
+        each if each.isprintable() else each.encode("unicode_escape").decode() for each in text
+    )
+
+
 class DynoexportError(Exception):
     """Something the user can mend.
 
@@ -13,9 +28,10 @@ class DynoexportError(Exception):
     exit_code = 1
 
     def __init__(self, what: str, *, hint: str = "") -> None:
-        super().__init__(what)
-        self.what = what
-        self.hint = hint
+        self.what = one_line(what)
+        # A hint may be a list of lines.
+        self.hint = "\n".join(map(one_line, hint.split("\n")))
+        super().__init__(self.what)
 
     def __str__(self) -> str:
         return f"{self.what}: {self.hint}" if self.hint else self.what

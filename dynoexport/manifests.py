@@ -22,10 +22,14 @@ class ManifestBroken(DynoexportError):
 
 @dataclass(frozen=True)
 class File:
-    """A part file: its key in the bucket, its size in bytes."""
+    """A part file: its key in the bucket, its size in bytes, and the ETag of its content.
+
+    Older manifests have no ETag.
+    """
 
     key: str
     bytes: int
+    etag: str = ""
 
 
 @dataclass(frozen=True)
@@ -110,7 +114,7 @@ def parse(text: str | bytes, *, where: str) -> Manifest:
             timestamp=found["snapshot_timestamp"],
             items=int(found["items"]),
             bytes=int(found["bytes"]),
-            files=tuple(File(each["key"], int(each["bytes"])) for each in found["files"]),
+            files=tuple(map(_file, found["files"])),
             workflow_run_id=found["workflow_run_id"],
             columns=tuple(map(_column, found.get("schema", ()))),
             glue_version=found.get("glue_version", ""),
@@ -129,6 +133,10 @@ def parse(text: str | bytes, *, where: str) -> Manifest:
             f"{where} is not a manifest ({type(error).__name__}: {error})",
             hint="delete it, and its snapshot counts as incomplete",
         ) from error
+
+
+def _file(found: Mapping[str, Any]) -> File:
+    return File(found["key"], int(found["bytes"]), found.get("etag", ""))
 
 
 def _column(found: Mapping[str, Any]) -> Column:

@@ -266,13 +266,18 @@ def check(export: Export) -> None:
     """Refuse an export whose names some service would refuse.
 
     Raises:
-        NameRefused: the table is not a DynamoDB table name, a name derived from it would be
-            longer than AWS Glue allows, or the catalog prefix is malformed.
+        NameRefused: the table is not a DynamoDB table name, looks like an option, a name derived
+            from it would be longer than AWS Glue allows, or the catalog prefix is malformed.
     """
     if not re.fullmatch(limits.DYNAMODB_TABLE_NAME_PATTERN, export.table):
         raise NameRefused(
             f"{export.table!r} is not a DynamoDB table name",
             hint="a name has 3 to 255 letters, digits, '_', '.' or '-'",
+        )
+    if export.table.startswith("--"):
+        raise NameRefused(
+            f"{export.table!r} looks like an option to the jobs that would export it",
+            hint="export the table under another name, for example a copy of it",
         )
     if len(export.table) > table_name_max():
         raise NameRefused(

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from dynoexport import manifests, naming, views
 from dynoexport.aws import chunks, side_by_side
 from dynoexport.errors import DynoexportError
+from dynoexport.manifests import File
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -52,10 +53,19 @@ class Snapshot:
 
 
 # --- what there is --------------------------------------------------------------------------------
+def files(s3: S3Client, bucket: str, prefix: str) -> dict[str, File]:
+    """All objects under the prefix by key."""
+    pages = s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix)
+    return {
+        found["Key"]: File(found["Key"], found["Size"], found["ETag"].strip('"'))
+        for page in pages
+        for found in page.get("Contents", ())
+    }
+
+
 def keys(s3: S3Client, bucket: str, prefix: str) -> dict[str, int]:
     """All objects under the prefix, their bytes by key."""
-    pages = s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix)
-    return {found["Key"]: found["Size"] for page in pages for found in page.get("Contents", ())}
+    return {key: file.bytes for key, file in files(s3, bucket, prefix).items()}
 
 
 def complete_timestamps(account: Account, table: str, fmt: str) -> list[str]:

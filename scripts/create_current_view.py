@@ -83,6 +83,10 @@ class PublishFailed(Exception):
     (https://github.com/awslabs/aws-glue-libs/issues/221).
     """
 
+    def __init__(self, message: str) -> None:
+        # What is named in it may hold line breaks.
+        super().__init__(" ".join(message.splitlines()))
+
 
 def log(message: str) -> None:
     # Flushed, so that CloudWatch shows the line when it happens and not when the job ends.
@@ -114,8 +118,23 @@ def parse_arguments(argv: Sequence[str]) -> dict[str, str]:
         parser.add_argument(f"--{name}", nargs="?", const="", default="", required=not may_be_empty)
     for name in GLUE_ARGUMENTS:
         parser.add_argument(f"--{name}", default="")
-    known, _ = parser.parse_known_args(list(argv))
+    known, _ = parser.parse_known_args(joined(argv))
     return vars(known)
+
+
+def joined(argv: Sequence[str]) -> list[str]:
+    """The arguments with each value joined to its name.
+
+    Glue gives them as two words, and a table may begin with "-" as options do.
+    """
+    names = {f"--{name}" for name in (*JOB_ARGUMENTS, *GLUE_ARGUMENTS)}
+    words: list[str] = []
+    for word in argv:
+        if words and words[-1] in names and word not in names:
+            words[-1] = f"{words[-1]}={word}"
+        else:
+            words.append(word)
+    return words
 
 
 def run_properties(glue: GlueClient, arguments: Mapping[str, str]) -> dict[str, str]:
@@ -232,10 +251,17 @@ def manifest_key(table: str, fmt: str, timestamp: str) -> str:
 
 
 # --- objects in S3 --------------------------------------------------------------------------------
-def list_objects(s3: S3Client, bucket: str, prefix: str) -> dict[str, int]:
-    """All objects under the prefix, their bytes by key."""
+def list_objects(s3: S3Client, bucket: str, prefix: str) -> dict[str, tuple[int, str]]:
+    """All objects under the prefix: by key their bytes, and the ETag, which is of their content.
+
+    https://docs.aws.amazon.com/AmazonS3/latest/API/API_Object.html
+    """
     pages = s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix)
-    return {found["Key"]: found["Size"] for page in pages for found in page.get("Contents", [])}
+    return {
+        found["Key"]: (found["Size"], found["ETag"].strip('"'))
+        for page in pages
+        for found in page.get("Contents", [])
+    }
 
 
 def list_directories(s3: S3Client, bucket: str, prefix: str) -> Iterator[str]:
@@ -260,11 +286,34 @@ def delete(s3: S3Client, bucket: str, keys: Sequence[str]) -> None:
 
 
 # --- the snapshot is whole ------------------------------------------------------------------------
+def is_list_of(found: object, kinds: Mapping[str, type]) -> bool:
+    """Whether it is a list of objects with members of these kinds."""
+    return isinstance(found, list) and all(
+        isinstance(each, dict)
+        and all(isinstance(each.get(key), kind) for key, kind in kinds.items())
+        for each in found
+    )
+
+
+COLUMN = {"name": str, "type": str, "attribute": str, "view": str, "shown": bool}
+
+
+def is_manifest(found: object) -> bool:
+    """Whether it has what is needed of a manifest here."""
+    return (
+        isinstance(found, dict)
+        and isinstance(found.get("workflow_run_id"), str)
+        and isinstance(found.get("items"), int)
+        and is_list_of(found.get("files"), {"key": str, "bytes": int})
+        and is_list_of(found.get("schema"), COLUMN)
+    )
+
+
 def read_manifest(s3: S3Client, settings: Settings) -> dict[str, Any]:
     """The manifest of the run's snapshot.
 
     Raises:
-        PublishFailed: there is none, or another run has written it.
+        PublishFailed: there is none, it is none, or another run has written it.
     """
     key = manifest_key(settings.table, settings.format, settings.timestamp)
     try:
@@ -274,7 +323,14 @@ def read_manifest(s3: S3Client, settings: Settings) -> dict[str, Any]:
             raise
         message = f"the snapshot {settings.timestamp} is not complete: s3://{settings.bucket}/{key}"
         raise PublishFailed(f"{message} is missing") from None
-    manifest = json.loads(answer["Body"].read().decode())
+    try:
+        manifest = json.loads(answer["Body"].read().decode())
+    except (ValueError, RecursionError):
+        manifest = None
+    if not is_manifest(manifest):
+        raise PublishFailed(
+            f"s3://{settings.bucket}/{key} is no manifest: delete it, and start a new run"
+        )
     if manifest["workflow_run_id"] != settings.workflow_run_id:
         raise PublishFailed(
             f"the snapshot {settings.timestamp} belongs to run {manifest['workflow_run_id']}, not "
@@ -283,17 +339,23 @@ def read_manifest(s3: S3Client, settings: Settings) -> dict[str, Any]:
     return manifest
 
 
-def check_files(manifest: Mapping[str, Any], found: Mapping[str, int]) -> None:
-    """Compare the objects under the snapshot's prefix (bytes by key) with the manifest.
+def check_files(manifest: Mapping[str, Any], found: Mapping[str, tuple[int, str]]) -> None:
+    """Compare the objects under the snapshot's prefix (bytes and ETag by key) with the manifest.
 
     Raises:
-        PublishFailed: a file is missing, has another size or should not be there.
+        PublishFailed: a file is missing, has another size or content or should not be there.
     """
-    files = {file["key"]: file["bytes"] for file in manifest["files"]}
-    for key, size in files.items():
-        if found.get(key) != size:
-            state = f"has {found[key]} bytes" if key in found else "is missing"
-            raise PublishFailed(f"the file {key} {state}, but its manifest says {size} bytes")
+    files = {file["key"]: file for file in manifest["files"]}
+    for key, file in files.items():
+        size, etag = found.get(key, (None, None))
+        if size != file["bytes"]:
+            state = "is missing" if size is None else f"has {size} bytes"
+            raise PublishFailed(
+                f"the file {key} {state}, but its manifest says {file['bytes']} bytes"
+            )
+        # An export job of before has not noted it.
+        if etag != file.get("etag", etag):
+            raise PublishFailed(f"the file {key} is not what the export job has written")
     for key in found:
         # Athena reads whatever is there, but no hidden files:
         # https://docs.aws.amazon.com/athena/latest/ug/tables-location-format.html
@@ -356,7 +418,10 @@ def shown_by(table: TableTypeDef | None) -> str | None:
     stored = re.match(r"/\* Presto View: ([A-Za-z0-9+/=]+) \*/", text)
     if stored is None:
         return None
-    sql = json.loads(base64.b64decode(stored[1]).decode())["originalSql"]
+    try:
+        sql = str(json.loads(base64.b64decode(stored[1]).decode())["originalSql"])
+    except (ValueError, LookupError, TypeError, RecursionError):
+        return None
     timestamps = re.findall(rf'"?{PARTITION_KEY}"?\s*=\s*\'([^\']*)\'', sql)
     return timestamps[-1] if timestamps and moment_of(timestamps[-1]) else None
 
@@ -669,7 +734,7 @@ def main(argv: Sequence[str]) -> None:
     clients = Clients(*plain, boto3.client("cloudwatch", config=METRIC_CONFIG))
     try:
         run(argv, clients, now=lambda: datetime.now(timezone.utc), sleep=time.sleep)
-    except (PublishFailed, ClientError) as error:
+    except (PublishFailed, ClientError, BotoCoreError) as error:
         log(f"failed: {error}")
         # The message says it all; a traceback would push it out of sight.
         sys.tracebacklimit = 0

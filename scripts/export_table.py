@@ -153,6 +153,10 @@ class ExportFailed(Exception):
     (https://github.com/awslabs/aws-glue-libs/issues/221).
     """
 
+    def __init__(self, message: str) -> None:
+        # What is named in it may hold line breaks.
+        super().__init__(" ".join(message.splitlines()))
+
 
 # --- what happens, for CloudWatch -----------------------------------------------------------------
 def iso(moment: datetime) -> str:
@@ -293,10 +297,17 @@ def choice(values: Mapping[str, str], name: str, allowed: Sequence[str]) -> str:
 
 
 def names_of(values: Mapping[str, str], name: str) -> tuple[str, ...]:
-    """The attributes that the setting lists, comma-separated, with quotes around odd names."""
+    """The attributes that the setting lists, comma-separated, with quotes around odd names.
+
+    Raises:
+        ExportFailed: it is no such list.
+    """
     if not values[name].strip():
         return ()
-    (row,) = csv.reader([values[name]], skipinitialspace=True)
+    try:
+        (row,) = csv.reader([values[name]], skipinitialspace=True)
+    except (csv.Error, ValueError) as error:
+        raise ExportFailed(f"{name} is {values[name]!r}, which is no list: {error}") from None
     return tuple(each.strip() for each in row if each.strip())
 
 
@@ -406,10 +417,22 @@ def places_of(settings: Settings, timestamp: str) -> Places:
 
 
 # --- objects in S3 --------------------------------------------------------------------------------
+def list_files(s3: S3Client, bucket: str, prefix: str) -> dict[str, tuple[int, str]]:
+    """All objects under the prefix: by key their bytes, and the ETag, which is of their content.
+
+    https://docs.aws.amazon.com/AmazonS3/latest/API/API_Object.html
+    """
+    pages = s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix)
+    return {
+        found["Key"]: (found["Size"], found["ETag"].strip('"'))
+        for page in pages
+        for found in page.get("Contents", [])
+    }
+
+
 def list_objects(s3: S3Client, bucket: str, prefix: str) -> dict[str, int]:
     """All objects under the prefix, their bytes by key."""
-    pages = s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix)
-    return {found["Key"]: found["Size"] for page in pages for found in page.get("Contents", [])}
+    return {key: size for key, (size, _) in list_files(s3, bucket, prefix).items()}
 
 
 def exists(s3: S3Client, bucket: str, prefix: str) -> bool:
@@ -449,28 +472,51 @@ def clear_if_possible(s3: S3Client, bucket: str, prefix: str) -> None:
         log(f"left behind: s3://{bucket}/{prefix} ({error})")
 
 
-def keep_part_files(s3: S3Client, bucket: str, prefix: str) -> dict[str, int]:
-    """Delete what is no data under the prefix; the bytes by key of what is.
+def keep_part_files(s3: S3Client, bucket: str, prefix: str) -> dict[str, tuple[int, str]]:
+    """Delete what is no data under the prefix; bytes and ETag by key of what is.
 
     Spark writes a file for its first partition even if that has no rows, and a committer may
     leave _SUCCESS, _temporary or the empty marker of a directory.
     """
-    found = list_objects(s3, bucket, prefix)
+    found = list_files(s3, bucket, prefix)
     hidden = re.compile(r"(^|/)[_.]")
-    waste = [key for key in found if not found[key] or hidden.search(key[len(prefix) :])]
+    waste = [key for key in found if not found[key][0] or hidden.search(key[len(prefix) :])]
     delete(s3, bucket, [*waste, directory_marker(prefix)])
     return {key: found[key] for key in sorted(set(found) - set(waste))}
 
 
+def is_manifest(found: object) -> bool:
+    """Whether it has what is needed of a manifest here."""
+    return (
+        isinstance(found, dict)
+        and isinstance(found.get("workflow_run_id"), str)
+        and isinstance(found.get("files"), list)
+        and all(isinstance(file, dict) and {"key", "bytes"} <= set(file) for file in found["files"])
+    )
+
+
 def read_manifest(s3: S3Client, places: Places) -> dict[str, Any] | None:
-    """The manifest, None if there is none."""
+    """The manifest, None if there is none.
+
+    Raises:
+        ExportFailed: what stands in its place is none.
+    """
     try:
         answer = s3.get_object(Bucket=places.bucket, Key=places.manifest)
     except ClientError as error:
         if error.response["Error"]["Code"] == "NoSuchKey":
             return None
         raise
-    return json.loads(answer["Body"].read().decode())
+    try:
+        found = json.loads(answer["Body"].read().decode())
+    except (ValueError, RecursionError):
+        found = None
+    if is_manifest(found):
+        return found
+    raise ExportFailed(
+        f"s3://{places.bucket}/{places.manifest} is no manifest: delete it, and its snapshot "
+        "counts as incomplete"
+    )
 
 
 def put_manifest(s3: S3Client, places: Places, manifest: Mapping[str, Any]) -> None:
@@ -494,9 +540,17 @@ def put_manifest(s3: S3Client, places: Places, manifest: Mapping[str, Any]) -> N
 
 
 # --- which snapshot -------------------------------------------------------------------------------
-def free_minute(now: datetime, is_taken: Callable[[str], bool]) -> str:
-    """The first minute from now on that names no snapshot yet."""
-    minute = now
+def moment_of(timestamp: str) -> datetime:
+    return datetime.strptime(timestamp, TIMESTAMP_FORMAT).replace(tzinfo=timezone.utc)
+
+
+def free_minute(now: datetime, newest: str | None, is_taken: Callable[[str], bool]) -> str:
+    """The first minute from now on that names no snapshot yet and is behind the newest one.
+
+    Runs that follow each other within a minute are ahead of the clock. A minute among theirs is
+    free once its snapshot is deleted; the view would not go back to it.
+    """
+    minute = now if newest is None else max(now, moment_of(newest) + timedelta(minutes=1))
     while is_taken(minute.strftime(TIMESTAMP_FORMAT)):
         minute += timedelta(minutes=1)
     return minute.strftime(TIMESTAMP_FORMAT)
@@ -504,11 +558,18 @@ def free_minute(now: datetime, is_taken: Callable[[str], bool]) -> str:
 
 def is_timestamp(text: str) -> bool:
     try:
-        moment = datetime.strptime(text, TIMESTAMP_FORMAT).replace(tzinfo=timezone.utc)
+        moment = moment_of(text)
     except ValueError:
         return False
     # strptime takes "2026-1-1T1:1" too, which would sort and read as another snapshot.
     return moment.strftime(TIMESTAMP_FORMAT) == text
+
+
+def newest_snapshot(s3: S3Client, settings: Settings) -> str | None:
+    """The newest complete snapshot, by its manifest; None if there is none."""
+    prefix = manifest_key(settings.table, settings.format, "")[: -len(".json")]
+    stems = [key[len(prefix) : -len(".json")] for key in list_objects(s3, settings.bucket, prefix)]
+    return max((stem for stem in stems if is_timestamp(stem)), default=None)
 
 
 def claim_timestamp(
@@ -539,7 +600,7 @@ def claim_timestamp(
         manifest = read_manifest(clients.s3, places_of(settings, held))
         if manifest is None or manifest["workflow_run_id"] == settings.workflow_run_id:
             return held
-    timestamp = free_minute(now, is_taken)
+    timestamp = free_minute(now, newest_snapshot(clients.s3, settings), is_taken)
     clients.glue.put_workflow_run_properties(
         Name=settings.workflow_name,
         RunId=settings.workflow_run_id,
@@ -555,8 +616,8 @@ def completed_before(s3: S3Client, places: Places) -> dict[str, Any] | None:
     """
     manifest = read_manifest(s3, places)
     if manifest is not None:
-        files = {file["key"]: file["bytes"] for file in manifest["files"]}
-        if files == list_objects(s3, places.bucket, places.snapshot):
+        files = {file["key"]: (file["bytes"], file.get("etag")) for file in manifest["files"]}
+        if files == list_files(s3, places.bucket, places.snapshot):
             return manifest
         delete(s3, places.bucket, [places.manifest])
     cleared = clear(s3, places.bucket, places.snapshot)
@@ -1194,6 +1255,9 @@ def cut_page(body: bytes) -> tuple[bytes, bytes]:
 
     The items are not parsed: the array ends where what is left without it is an answer again. In
     the names and values of the rest, quotes are escaped, so that no other place can pass.
+
+    Raises:
+        BadPage: it is no answer.
     """
     begin = body.find(ITEMS_BEGIN) + len(ITEMS_BEGIN) - 1
     end = len(body)
@@ -1204,7 +1268,12 @@ def cut_page(body: bytes) -> tuple[bytes, bytes]:
         rest = b"%b[]%b" % (body[:begin], body[end + 1 :])
         if is_envelope(rest):
             return body[begin : end + 1], rest
-    answer = json.loads(body.decode())
+    try:
+        answer = json.loads(body.decode())
+    except (ValueError, RecursionError):
+        answer = None
+    if not isinstance(answer, dict):
+        raise BadPage("a page of the Scan is no JSON object")
     items = json.dumps(answer.pop("Items", []), ensure_ascii=False, separators=(",", ":"))
     return items.encode(), json.dumps({**answer, "Items": []}).encode()
 
@@ -1212,7 +1281,7 @@ def cut_page(body: bytes) -> tuple[bytes, bytes]:
 def is_envelope(text: bytes) -> bool:
     try:
         found = json.loads(text.decode())
-    except ValueError:
+    except (ValueError, RecursionError):
         return False
     return isinstance(found, dict) and ENVELOPE.issuperset(found)
 
@@ -2111,7 +2180,7 @@ def read_by_export(
     wrong = spark.sparkContext.parallelize(files, max(1, len(files))).map(check).filter(bool)
     for complaint in wrong.take(1):
         raise ExportFailed(complaint)
-    uris = tuple(places.uri(file["dataFileS3Key"]) for file in files)
+    uris = tuple(places.uri(file["key"]) for file in files)
     billed = done.get("BilledSizeBytes", 0)
     return Lines(uris, "export", billed or len(uris), report={"billed_bytes": billed})
 
@@ -2146,23 +2215,34 @@ def export_done(
         pause = min(2 * pause, EXPORT_SECONDS_BETWEEN)
 
 
-def export_files(s3: S3Client, bucket: str, summary_key: str) -> list[dict[str, Any]]:
-    """The data files that hold items, from the export's two manifests.
+def export_files(s3: S3Client, bucket: str, summary_key: str) -> list[dict[str, str]]:
+    """Key and MD5 of the data files that hold items, from the export's two manifests.
 
     https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/S3DataExport.Output.html
 
     Raises:
         ExportFailed: a manifest is not what its checksum says, or they contradict each other.
     """
-    summary = json.loads(checked_object(s3, bucket, summary_key))
-    lines = checked_object(s3, bucket, summary["manifestFilesS3Key"]).splitlines()
-    files = [json.loads(line) for line in lines if line.strip()]
-    counted = sum(file["itemCount"] for file in files)
-    if counted != summary["itemCount"]:
+    try:
+        summary = json.loads(checked_object(s3, bucket, summary_key))
+        lines = checked_object(s3, bucket, str(summary["manifestFilesS3Key"])).splitlines()
+        files = [json.loads(line) for line in lines if line.strip()]
+        told = [
+            (int(each["itemCount"]), str(each["dataFileS3Key"]), str(each["md5Checksum"]))
+            for each in files
+        ]
+        stated = int(summary["itemCount"])
+    except (ValueError, LookupError, TypeError, OverflowError, RecursionError) as error:
         raise ExportFailed(
-            f"DynamoDB's export lists files of {counted:,} items, but has {summary['itemCount']:,}"
+            f"s3://{bucket}/{summary_key} is no manifest of an export, or what it names is none "
+            f"({type(error).__name__}): start a new run"
+        ) from None
+    counted = sum(items for items, _, _ in told)
+    if counted != stated:
+        raise ExportFailed(
+            f"DynamoDB's export lists files of {counted:,} items, but has {stated:,}"
         )
-    return [file for file in files if file["itemCount"]]
+    return [{"key": key, "md5": md5} for items, key, md5 in told if items]
 
 
 def checked_object(s3: S3Client, bucket: str, key: str) -> str:
@@ -2189,12 +2269,12 @@ def check_export_file(file: Mapping[str, Any], bucket: str, region: str) -> str:
     # On an executor, where no client can be sent.
     import boto3
 
-    key = file["dataFileS3Key"]
+    key = file["key"]
     body = boto3.client("s3", region_name=region).get_object(Bucket=bucket, Key=key)["Body"]
     md5 = hashlib.md5()  # noqa: S324 - what the export states
     for chunk in iter(partial(body.read, 1 << 20), b""):
         md5.update(chunk)
-    if base64_text(md5.digest()) == file["md5Checksum"]:
+    if base64_text(md5.digest()) == file["md5"]:
         return ""
     return f"s3://{bucket}/{key} is not what DynamoDB's manifest says: start a new run"
 
@@ -2980,16 +3060,14 @@ def known_columns(s3: S3Client, settings: Settings) -> tuple[Column, ...]:
     Raises:
         ExportFailed: what stands in its manifest's place is none.
     """
-    prefix = manifest_key(settings.table, settings.format, "")[: -len(".json")]
-    stems = [key[len(prefix) : -len(".json")] for key in list_objects(s3, settings.bucket, prefix)]
-    timestamps = [stem for stem in stems if is_timestamp(stem)]
-    if not timestamps:
+    timestamp = newest_snapshot(s3, settings)
+    if timestamp is None:
         return ()
-    newest = manifest_key(settings.table, settings.format, max(timestamps))
+    newest = manifest_key(settings.table, settings.format, timestamp)
     body = s3.get_object(Bucket=settings.bucket, Key=newest)["Body"].read()
     try:
         return tuple(parse_column(entry) for entry in json.loads(body.decode())["schema"])
-    except (ValueError, LookupError, TypeError, AttributeError) as error:
+    except (ValueError, LookupError, TypeError, AttributeError, RecursionError) as error:
         raise ExportFailed(
             f"s3://{settings.bucket}/{newest} is no manifest ({type(error).__name__}: {error}): "
             "delete it, and its snapshot counts as incomplete"
@@ -3539,6 +3617,22 @@ def first_line(error: Exception) -> str:
     return lines[0][:TOLD_MAX] if lines else type(error).__name__
 
 
+def cause_of(error: Exception) -> str | None:
+    """What an error of Spark's comes down to, in one line; None if it is no error of Spark's.
+
+    Of what happened in a Python worker that is the last line of its traceback, else the last
+    cause in Java that says something.
+    """
+    if not type(error).__module__.startswith(("py4j.", "pyspark.")):
+        return None
+    text = str(error)
+    traceback = text.rpartition("Traceback (most recent call last):\n")[2]
+    said = re.findall(r"^(\w[\w.]*(?:: .*)?)$", traceback, re.MULTILINE)
+    causes = re.findall(r"^(?:Caused by)?: (\S+: .*)$", text, re.MULTILINE)
+    cause = said[0] if traceback != text and said else (causes or [first_line(error)])[-1]
+    return " ".join(cause.split())[:TOLD_MAX]
+
+
 def filtered(rows: DataFrame, columns: Sequence[Column], where: str) -> DataFrame:
     """The rows for which the predicate is true; it names columns as the view does.
 
@@ -3653,23 +3747,40 @@ def avro_long(read: Callable[[int], bytes]) -> int | None:
     return (value >> 1) ^ -(value & 1)
 
 
+def avro_size(read: Callable[[int], bytes]) -> int:
+    """The next number, which tells how much follows.
+
+    Raises:
+        ExportFailed: the file ends, or it is none.
+    """
+    size = avro_long(read)
+    if size is None or size < 0:
+        raise ExportFailed("a part file is no whole Avro file")
+    return size
+
+
 def avro_rows(read: Callable[[int], bytes]) -> int:
     """How many records an Avro container file has, from the headers of its blocks.
 
     https://avro.apache.org/docs/current/specification/#object-container-files
+
+    Raises:
+        ExportFailed: it is none.
     """
     magic, sync = 4, 16
     read(magic)
     for pairs in iter(partial(avro_long, read), 0):
+        if pairs is None:
+            raise ExportFailed("a part file is no whole Avro file")
         if pairs < 0:
-            avro_long(read)  # the size in bytes of these pairs
+            avro_size(read)  # in bytes, of these pairs
         for _ in range(2 * abs(pairs)):
-            read(avro_long(read))
+            read(avro_size(read))
     read(sync)
     rows = 0
     for count in iter(partial(avro_long, read), None):
         rows += count
-        read(avro_long(read) + sync)
+        read(avro_size(read) + sync)
     return rows
 
 
@@ -3733,7 +3844,7 @@ class Written:
     """What a snapshot holds; of an empty table nothing."""
 
     items: int = 0
-    files: tuple[tuple[str, int], ...] = ()
+    files: tuple[Mapping[str, Any], ...] = ()
     columns: tuple[Column, ...] = ()
     items_read: int = 0
     replaced_characters: int = 0
@@ -3786,13 +3897,14 @@ def write_snapshot(
     with steps.timed("files", "wrote the items"):
         written, replaced = write_items(glue_context, settings, lines, columns, places)
     files = keep_part_files(s3, places.bucket, places.snapshot)
+    listed = [{"key": key, "bytes": size, "etag": etag} for key, (size, etag) in files.items()]
     rows = count_rows(spark, s3, settings.format, places, list(files)) if files else 0
     expected = read if written is None else written
     if rows != expected:
         raise ExportFailed(f"{expected:,} items were to be written, but {rows:,} were")
     return Written(
         items=rows,
-        files=tuple(files.items()),
+        files=tuple(listed),
         columns=columns,
         items_read=read,
         replaced_characters=replaced,
@@ -3860,8 +3972,8 @@ def manifest_of(
         "format": settings.format,
         "snapshot_timestamp": timestamp,
         "items": written.items,
-        "bytes": sum(size for _, size in written.files),
-        "files": [{"key": key, "bytes": size} for key, size in written.files],
+        "bytes": sum(file["bytes"] for file in written.files),
+        "files": list(written.files),
         "schema": [column_entry(column, settings.format) for column in written.columns],
         "changes": list(written.changes),
         "warnings": list(written.warnings),
@@ -4009,11 +4121,19 @@ def main(argv: Sequence[str]) -> None:
             cloudwatch=boto3.client("cloudwatch", config=METRIC_CONFIG),
         )
         export(argv, clients, start_glue, now=lambda: datetime.now(timezone.utc))
-    except (ExportFailed, ClientError) as error:
+    except (ExportFailed, ClientError, BotoCoreError) as error:
         log(f"failed: {error}")
         # The message says it all; a traceback would push it out of sight.
         sys.tracebacklimit = 0
         raise
+    except Exception as error:
+        cause = cause_of(error)
+        if cause is None:
+            raise
+        print(error, file=sys.stderr, flush=True)
+        log(f"failed: {cause}")
+        sys.tracebacklimit = 0
+        raise ExportFailed(f"Spark failed: {cause}") from None
 
 
 if __name__ == "__main__":

@@ -14,7 +14,9 @@ from dynoexport.model import OutputFormat
 from dynoexport.naming import Export
 
 TABLES = st.from_regex(rf"\A{limits.DYNAMODB_TABLE_NAME_PATTERN}\Z")
-FITTING = TABLES.filter(lambda name: len(name) <= naming.table_name_max())
+FITTING = TABLES.filter(
+    lambda name: len(name) <= naming.table_name_max() and not name.startswith("--")
+)
 FORMATS = st.sampled_from(OutputFormat)
 
 
@@ -84,6 +86,16 @@ def test_the_names_of_one_export_are_distinct(table: str, fmt: OutputFormat) -> 
 def test_what_is_no_table_name_is_refused(table: str, fmt: str) -> None:
     with pytest.raises(NameRefused, match="is not a DynamoDB table name"):
         naming.check(Export(table, OutputFormat(fmt)))
+
+
+@pytest.mark.parametrize("table", ["--TableName", "--x", "---"])
+def test_a_table_that_looks_like_an_option_is_refused(table: str) -> None:
+    with pytest.raises(NameRefused, match="looks like an option"):
+        naming.check(Export(table, OutputFormat.CSV))
+
+
+def test_a_table_may_begin_with_one_dash() -> None:
+    naming.check(Export("-x-", OutputFormat.CSV))
 
 
 @pytest.mark.parametrize("prefix", ["1a", "A", "a-b", "x" * (naming.CATALOG_PREFIX_MAX + 1)])

@@ -10,12 +10,12 @@ from dynoexport import exports, manifests, naming, queries, snapshot_store, view
 from dynoexport.errors import DynoexportError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
     from datetime import timedelta
 
     from dynoexport.aws import Account
     from dynoexport.exports import DeployedExport
-    from dynoexport.manifests import Manifest
+    from dynoexport.manifests import File, Manifest
     from dynoexport.model import OutputFormat
     from dynoexport.snapshot_store import Snapshot
 
@@ -132,21 +132,23 @@ def whole(account: Account, export: DeployedExport, snapshot: str) -> Manifest:
             hint=f"see them with: dynoexport snapshots {table}",
         )
     prefix = naming.snapshot_prefix(table, fmt, snapshot)
-    faults = differences(manifest, snapshot_store.keys(account.s3, account.bucket, prefix))
+    faults = differences(manifest, snapshot_store.files(account.s3, account.bucket, prefix))
     if faults:
         raise SnapshotRefused(f"the snapshot {snapshot} is not whole", hint=faults[0])
     return manifest
 
 
-def differences(manifest: Manifest, found: dict[str, int]) -> list[str]:
-    """What distinguishes the objects under a snapshot's prefix (bytes by key) from its manifest."""
-    told = {file.key: file.bytes for file in manifest.files}
+def differences(manifest: Manifest, found: Mapping[str, File]) -> list[str]:
+    """What distinguishes the objects under a snapshot's prefix from its manifest."""
+    told = {file.key: file for file in manifest.files}
     faults = []
-    for key, size in told.items():
+    for key, file in told.items():
         if key not in found:
             faults.append(f"{key} is missing")
-        elif found[key] != size:
-            faults.append(f"{key} has {found[key]:,} bytes, its manifest says {size:,}")
+        elif found[key].bytes != file.bytes:
+            faults.append(f"{key} has {found[key].bytes:,} bytes, its manifest says {file.bytes:,}")
+        elif file.etag and found[key].etag != file.etag:
+            faults.append(f"{key} is not what the export job has written")
     # Athena reads whatever is there, but no hidden files:
     # https://docs.aws.amazon.com/athena/latest/ug/tables-location-format.html
     hidden = (".", "_")

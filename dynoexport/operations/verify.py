@@ -70,7 +70,7 @@ def verify(
     current = snapshot_store.current_timestamp(account, export)
     manifest = _manifest(account, export, snapshot or current)
     prefix = naming.snapshot_prefix(table, export.format.value, manifest.timestamp)
-    found = snapshot_store.keys(account.s3, account.bucket, prefix)
+    found = snapshot_store.files(account.s3, account.bucket, prefix)
     faults = differences(manifest, found)
     told = [file.key for file in manifest.files if file.key in found]
     done = [0]

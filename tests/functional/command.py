@@ -100,14 +100,14 @@ def put_snapshot(
     s3, bucket = endpoint.client("s3"), naming.bucket(endpoint.account, endpoint.region)
     body = "".join(json.dumps(item) + "\n" for item in items).encode()
     key = f"{naming.snapshot_prefix(table, 'json', timestamp)}part-00000.json"
-    s3.put_object(Bucket=bucket, Key=key, Body=body)
+    etag = s3.put_object(Bucket=bucket, Key=key, Body=body)["ETag"].strip('"')
     manifest = {
         "table": table,
         "format": "json",
         "snapshot_timestamp": timestamp,
         "items": len(items),
         "bytes": len(body),
-        "files": [{"key": key, "bytes": len(body)}],
+        "files": [{"key": key, "bytes": len(body), "etag": etag}],
         "workflow_run_id": "wr_of_this_test",
         **more,
     }

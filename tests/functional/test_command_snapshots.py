@@ -120,7 +120,7 @@ def test_verifies_a_whole_snapshot(command: Command, untouched: str) -> None:
     assert "whole" in command.ok("verify", untouched, OLD)
 
 
-@pytest.mark.parametrize("fault", ["gone", "cut", "extra", "empty"])
+@pytest.mark.parametrize("fault", ["gone", "cut", "changed", "extra", "empty"])
 def test_says_exactly_what_is_wrong_with_a_snapshot(
     endpoint: Endpoint, command: Command, table: str, fault: str
 ) -> None:
@@ -137,13 +137,20 @@ def test_says_exactly_what_is_wrong_with_a_snapshot(
             f"{key} cannot be read: ",
             "the files hold 0 items, the manifest says 3",
         ]
+    elif fault == "changed":
+        s3.put_object(Bucket=bucket, Key=key, Body=b"".join(body.splitlines(keepends=True)[::-1]))
+        expected = [f"{key} is not what the export job has written"]
     elif fault == "extra":
         extra = key.replace("00000", "00001")
         s3.put_object(Bucket=bucket, Key=extra, Body=body)
         expected = [f"{extra} is not in the manifest"]
     else:
         s3.put_object(Bucket=bucket, Key=key, Body=b"\n" * len(body))
-        expected = [f"{key} cannot be read: ", "the files hold 0 items, the manifest says 3"]
+        expected = [
+            f"{key} is not what the export job has written",
+            f"{key} cannot be read: ",
+            "the files hold 0 items, the manifest says 3",
+        ]
     done = command("verify", table, "--output", "json")
     faults = json.loads(done.stdout)["faults"]
     assert done.returncode == 1

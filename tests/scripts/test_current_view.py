@@ -91,30 +91,47 @@ def test_views_of_the_former_design_are_understood(sql: str) -> None:
 
 @pytest.mark.parametrize(
     "table",
-    [None, {}, {"ViewOriginalText": "SELECT 1"}, stored_view("SELECT 1"), stored_view(CURRENT)],
+    [
+        None,
+        {},
+        {"ViewOriginalText": "SELECT 1"},
+        # base64 of {} and of no JSON.
+        {"ViewOriginalText": "/* Presto View: e30= */"},
+        {"ViewOriginalText": "/* Presto View: AAAA */"},
+        stored_view("SELECT 1"),
+        stored_view(CURRENT),
+    ],
 )
 def test_a_view_that_tells_no_snapshot_shows_none(table: dict[str, str] | None) -> None:
     assert shown_by(table) is None
 
 
 # --- the manifest -----------------------------------------------------------------------------
-FILES = {"files": [{"key": "a/part-0", "bytes": 10}, {"key": "a/part-1", "bytes": 20}]}
-WHOLE = {"a/part-0": 10, "a/part-1": 20}
+FILES = {
+    "files": [
+        {"key": "a/part-0", "bytes": 10},
+        {"key": "a/part-1", "bytes": 20, "etag": "e1"},
+    ]
+}
+WHOLE = {"a/part-0": (10, "e0"), "a/part-1": (20, "e1")}
 
 
 def test_a_whole_snapshot_passes_whatever_athena_does_not_see_in_it() -> None:
-    check_files(FILES, {**WHOLE, "a/_SUCCESS": 0, "a/.hidden": 3})
+    check_files(FILES, {**WHOLE, "a/_SUCCESS": (0, "e3"), "a/.hidden": (3, "e4")})
 
 
 @pytest.mark.parametrize(
     ("found", "words"),
     [
-        ({"a/part-0": 10}, "a/part-1 is missing"),
-        ({**WHOLE, "a/part-1": 19}, "a/part-1 has 19 bytes, but its manifest says 20"),
-        ({**WHOLE, "a/part-2": 30}, "a/part-2 is not in the manifest"),
+        ({"a/part-0": (10, "e0")}, "a/part-1 is missing"),
+        ({**WHOLE, "a/part-1": (19, "e1")}, "a/part-1 has 19 bytes, but its manifest says 20"),
+        ({**WHOLE, "a/part-1": (20, "e2")}, "a/part-1 is not what the export job has written"),
+        ({**WHOLE, "a/part-2": (30, "e2")}, "a/part-2 is not in the manifest"),
     ],
 )
-def test_a_snapshot_that_is_not_whole_is_refused_by_file(found: dict[str, int], words: str) -> None:
+def test_a_snapshot_that_is_not_whole_is_refused_by_file(
+    found: dict[str, tuple[int, str]], words: str
+) -> None:
     with pytest.raises(PublishFailed, match=words):
         check_files(FILES, found)
 
@@ -245,6 +262,21 @@ class Publication:
 @pytest.fixture
 def run(aws: SimpleNamespace) -> Publication:
     return Publication(aws, aws.glue.start_workflow_run(Name=WORKFLOW)["RunId"])
+
+
+@pytest.mark.parametrize("table", ["-x", "-1.5", "--x"])
+def test_a_table_may_begin_with_a_dash(run: Publication, table: str) -> None:
+    """The manifest that is asked for has its name."""
+    with pytest.raises(PublishFailed, match=f"manifests/parquet/{table}/"):
+        run.publish(TableName=table)
+
+
+@pytest.mark.parametrize("body", [b"", b"[]", b"\xff", b'{"items": 1}', b"[" * 100_000])
+def test_what_is_no_manifest_is_refused_in_one_line(run: Publication, body: bytes) -> None:
+    run.aws.s3.put_object(Bucket=BUCKET, Key=f"{MANIFESTS}{CURRENT}.json", Body=body)
+    with pytest.raises(PublishFailed, match="is no manifest: delete it") as refused:
+        run.publish()
+    assert "\n" not in str(refused.value)
 
 
 def test_a_run_publishes_its_own_snapshot(run: Publication) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import hashlib
 import json
 from datetime import datetime, timedelta, timezone
 from types import SimpleNamespace
@@ -21,6 +22,8 @@ SNAPSHOT = "parquet/Reviews/snapshot_timestamp=2026-01-31T23:59/"
 NEXT = "parquet/Reviews/snapshot_timestamp=2026-02-01T00:00/"
 MANIFEST = "manifests/parquet/Reviews/2026-01-31T23:59.json"
 TEMP = "glue-temp-dir/parquet/Reviews/"
+# Of what the fixture puts.
+ETAG = hashlib.md5(b"PARQUE").hexdigest()
 
 
 class Frame:
@@ -362,6 +365,16 @@ def test_runs_in_one_minute_get_a_snapshot_each(run: Attempts) -> None:
     assert [each.timestamp for each in runs] == expected
 
 
+def test_a_minute_before_the_newest_snapshot_is_not_taken_again(run: Attempts, aws: Any) -> None:
+    """It is free once its snapshot was deleted, but the view would not go back to it."""
+    for each in (run, run.next_run()):
+        each.attempt()
+    aws.s3.delete_object(Bucket=BUCKET, Key=MANIFEST)
+    after = run.next_run()
+    after.attempt()
+    assert after.timestamp == "2026-02-01T00:01"
+
+
 def test_a_complete_snapshot_is_not_read_again(
     run: Attempts, put: Any, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -373,8 +386,17 @@ def test_a_complete_snapshot_is_not_read_again(
 
 def test_a_complete_snapshot_that_lost_its_files_is_made_again(run: Attempts, put: Any) -> None:
     run.attempt()
-    lost = {**run.manifest(), "files": [{"key": f"{SNAPSHOT}part-0", "bytes": 6}]}
+    lost = {**run.manifest(), "files": [{"key": f"{SNAPSHOT}part-0", "bytes": 6, "etag": ETAG}]}
     put(MANIFEST, body=json.dumps(lost).encode())
+    run.attempt()
+    assert run.manifest()["files"] == []
+
+
+def test_a_complete_snapshot_with_other_content_is_made_again(run: Attempts, put: Any) -> None:
+    run.attempt()
+    told = {**run.manifest(), "files": [{"key": f"{SNAPSHOT}part-0", "bytes": 6, "etag": ETAG}]}
+    put(MANIFEST, body=json.dumps(told).encode())
+    put(f"{SNAPSHOT}part-0", body=b"QUARPE")
     run.attempt()
     assert run.manifest()["files"] == []
 
@@ -405,6 +427,15 @@ def test_an_edited_timestamp_is_refused(run: Attempts, edited: str) -> None:
         run.attempt()
 
 
+@pytest.mark.parametrize("body", [b"", b"[]", b"\xff", b'{"files": []}', b"[" * 100_000])
+def test_what_is_no_manifest_is_refused_in_one_line(run: Attempts, put: Any, body: bytes) -> None:
+    run.put_timestamp("2026-01-31T23:59")
+    put(MANIFEST, body=body)
+    with pytest.raises(ExportFailed, match="is no manifest: delete it") as refused:
+        run.attempt()
+    assert "\n" not in str(refused.value)
+
+
 # --- what the run is told ---------------------------------------------------------------------
 def told(run: Attempts) -> dict[str, str]:
     """What of the snapshot is found by whoever lists runs without reading manifests."""
@@ -423,7 +454,7 @@ def test_the_run_is_told_what_it_has_exported(run: Attempts) -> None:
 def test_a_retry_tells_what_the_former_attempt_has_completed(run: Attempts, put: Any) -> None:
     """It was killed between the manifest and the run: the numbers are those of the manifest."""
     run.attempt()
-    files = [{"key": f"{SNAPSHOT}part-{number}", "bytes": 6} for number in range(3)]
+    files = [{"key": f"{SNAPSHOT}part-{number}", "bytes": 6, "etag": ETAG} for number in range(3)]
     put(*(file["key"] for file in files))
     whole = {**run.manifest(), "items": 12, "bytes": 18, "files": files}
     put(MANIFEST, body=json.dumps(whole).encode())
@@ -479,7 +510,8 @@ def test_only_data_is_kept_of_what_spark_wrote(aws: SimpleNamespace, put: Any, k
     put(f"{SNAPSHOT}part-00002.parquet", SNAPSHOT, body=b"")
     put(f"{SNAPSHOT}_SUCCESS", f"{SNAPSHOT}_temporary/0/part-00003", f"{SNAPSHOT}.hidden")
     kept = export_table.keep_part_files(aws.s3, BUCKET, SNAPSHOT)
-    assert kept == {f"{SNAPSHOT}part-00000.parquet": 6, f"{SNAPSHOT}part-00001.parquet": 6}
+    names = (f"{SNAPSHOT}part-00000.parquet", f"{SNAPSHOT}part-00001.parquet")
+    assert kept == dict.fromkeys(names, (6, ETAG))
     assert keys() == list(kept)
 
 

@@ -7,34 +7,7 @@ import pytest
 from export_table import ExportFailed
 from hypothesis import given
 from hypothesis import strategies as st
-
-ARGUMENTS = {
-    "TableName": "Reviews",
-    "OutputFormat": "orc",
-    "BucketName": "exports",
-    "DatabaseName": "dynamodb_exports",
-    "CatalogPrefix": "",
-    "ScriptsVersion": "v7",
-    "MaxConsumedReadThroughput": "0.25",
-    "Splits": "0",
-    "WorkerType": "G.2X",
-    "NumberOfWorkers": "11",
-    "GlueVersion": "5.1",
-    "ReadMode": "connector",
-    "Columns": "",
-    "Exclude": "",
-    "Where": "",
-    "TypeConflicts": "string",
-    "MapsAs": "struct",
-    "MaxStructFields": "200",
-    "Compression": "snappy",
-    "SourceRoleArn": "",
-    "KmsKeyArn": "",
-    "JOB_NAME": "ReviewsExportToorc",
-    "JOB_RUN_ID": "jr_1",
-    "WORKFLOW_NAME": "dynoexport-Reviews-orc",
-    "WORKFLOW_RUN_ID": "wr_1",
-}
+from job_arguments import ARGUMENTS
 
 
 def argv(**arguments: str) -> list[str]:
@@ -190,6 +163,7 @@ def test_attributes_are_listed_by_commas(text: str, names: tuple[str, ...]) -> N
         ({"Compression": "lzo"}, "Compression is 'lzo', allowed are snappy, zstd, gzip"),
         ({"MaxStructFields": "0"}, "MaxStructFields is '0', allowed is a whole number from 1"),
         ({"Columns": "a", "Exclude": "b"}, "Columns and Exclude are both given"),
+        ({"Columns": "a\rb"}, "Columns is 'a.rb', which is no list"),
         ({"Compression": "zstd", "OutputFormat": "avro"}, "none that Glue writes avro with"),
         (
             {"ReadMode": "export", "SourceRoleArn": "arn:aws:iam::210987654321:role/reader"},

@@ -16,6 +16,8 @@ import fastavro
 import pyarrow.orc
 import pyarrow.parquet
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from job_names import BUCKET, DATABASE
 from py4j.protocol import Py4JJavaError
 
@@ -124,7 +126,10 @@ class Disk:
         root = Path(self.places.root, Bucket)
         files = [file for file in (root / Prefix).rglob("*") if file.is_file()]
         shown = [file for file in files if not file.name.startswith(".")]
-        found = [{"Key": str(f.relative_to(root)), "Size": f.stat().st_size} for f in shown]
+        found = [
+            {"Key": str(f.relative_to(root)), "Size": f.stat().st_size, "ETag": '"of its content"'}
+            for f in shown
+        ]
         return [{"Contents": found}]
 
     def delete_objects(self, *, Bucket: str, Delete: Any) -> dict[str, Any]:  # noqa: N803
@@ -170,7 +175,8 @@ def test_what_is_written_is_counted_and_listed(export: Any, places: Local, fmt: 
     (file,) = places.files()
     assert file.name.startswith("part-")
     key = f"{places.snapshot}{file.name}"
-    assert written.files == ((key, file.stat().st_size),)
+    told = {"key": key, "bytes": file.stat().st_size, "etag": "of its content"}
+    assert written.files == (told,)
 
 
 def test_rows_that_are_missing_fail_the_run(export: Any, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -301,6 +307,48 @@ def test_what_is_no_predicate_is_refused_in_one_line(spark: Any, where: str) -> 
     with pytest.raises(export_table.ExportFailed, match="Where is no Spark SQL predicate") as bad:
         export_table.check_predicate(spark, where)
     assert "\n" not in str(bad.value)
+
+
+@settings(max_examples=200)
+@given(
+    st.text(max_size=30)
+    | st.lists(
+        st.sampled_from(
+            ("a", "'", "(", ")", "--", "/*", ";", "\n", "NOT", "IN", "1", "`", "=", "$")
+        ),
+        max_size=9,
+    ).map(" ".join)
+)
+def test_any_predicate_is_one_or_is_refused_in_one_line(spark: Any, where: str) -> None:
+    try:
+        export_table.check_predicate(spark, where)
+    except export_table.ExportFailed as refused:
+        assert len(str(refused).splitlines()) == 1  # noqa: PT017
+
+
+def test_a_failure_in_a_worker_is_told_in_one_line(spark: Any) -> None:
+    """Its exception, not the pages of Java around it."""
+
+    def fail(_: int) -> None:
+        raise ValueError("of the worker")
+
+    with pytest.raises(Exception, match="of the worker") as failed:
+        spark.sparkContext.parallelize([1]).foreach(fail)
+    assert export_table.cause_of(failed.value) == "ValueError: of the worker"
+
+
+def test_a_failure_in_java_is_told_by_its_cause(spark: Any, tmp_path: Path) -> None:
+    (tmp_path / "taken").write_text("a file")
+    with pytest.raises(Exception, match="taken") as failed:
+        spark.createDataFrame([(1,)], "n int").write.parquet(f"file:{tmp_path}/taken/below")
+    cause = export_table.cause_of(failed.value)
+    assert cause is not None
+    assert "taken" in cause
+    assert len(cause.splitlines()) == 1
+
+
+def test_an_error_of_our_own_is_none_of_sparks() -> None:
+    assert export_table.cause_of(ValueError("ours")) is None
 
 
 @pytest.mark.parametrize("where", ["nosuch = 1", "rating + 1", "print.nosuch = 1"])

@@ -149,3 +149,13 @@ def test_avro_rows_are_counted_from_block_headers(rows: int, codec: str) -> None
     fastavro.writer(file, schema, [record] * rows, codec=codec, sync_interval=1000)
     file.seek(0)
     assert export_table.avro_rows(file.read) == rows
+
+
+@pytest.mark.parametrize("cut", [0, 3, 20, 60])
+def test_a_cut_avro_file_is_refused(cut: int) -> None:
+    """Not read for ever, nor taken for an empty one."""
+    file = io.BytesIO()
+    schema = {"type": "record", "name": "r", "fields": [{"name": "n", "type": "long"}]}
+    fastavro.writer(file, schema, [{"n": number} for number in range(1_000)])
+    with pytest.raises(export_table.ExportFailed, match="no whole Avro file"):
+        export_table.avro_rows(io.BytesIO(file.getvalue()[:cut]).read)

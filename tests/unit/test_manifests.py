@@ -39,7 +39,10 @@ def written() -> dict[str, Any]:
     given |= {"Exclude": "", "Where": "", "SourceRoleArn": "", "KmsKeyArn": ""}
     unused = dict.fromkeys((*JOB.JOB_ARGUMENTS, *JOB.GLUE_ARGUMENTS), "unused")
     settings = JOB.settings_of({**unused, **given})
-    files = (("a/part-0", 10), ("a/part-1", 25))
+    files = (
+        {"key": "a/part-0", "bytes": 10, "etag": "e0"},
+        {"key": "a/part-1", "bytes": 25, "etag": "e1"},
+    )
     columns = (
         JOB.Column("rating", "rating", "Rating", "", JOB.Type("bigint"), shown=False),
         JOB.Column("rating__string", "rating", "Rating", "", JOB.Type("string"), items=7),
@@ -72,7 +75,7 @@ def test_what_the_export_job_writes_is_read() -> None:
         timestamp=TIMESTAMP,
         items=7,
         bytes=35,
-        files=(File("a/part-0", 10), File("a/part-1", 25)),
+        files=(File("a/part-0", 10, "e0"), File("a/part-1", 25, "e1")),
         workflow_run_id="wr_1",
         # All columns of csv are text, whatever they hold.
         columns=(
@@ -110,6 +113,10 @@ def test_what_only_informs_may_be_missing() -> None:
     assert (found.started, found.finished) == (None, None)
     assert found.reading == Reading()
     assert (found.described, found.seconds, found.narrowed) == ({}, {}, False)
+
+
+def test_older_manifests_have_no_etags() -> None:
+    assert parsed(LEAST).files == (File("a/part-0", 10), File("a/part-1", 25))
 
 
 def test_an_empty_table_has_a_manifest_without_files() -> None:
