@@ -4,11 +4,14 @@ PYTHON ?= python3
 FORMAT ?= parquet
 GLUE_VERSION ?=
 TABLES ?= 500
+SCHEDULES ?= 300
+INPUTS ?= 2000
 ITEMS ?= 500000
 ROUNDS ?= 5
 
 FIGURES := benchmarks/figures
 VENV := .venv
+OUTCOMES := $(CURDIR)/.outcomes
 BIN := $(VENV)/bin
 # Two stages, so that a first demo does not wait for the tools of the tests.
 LOCAL := $(VENV)/.local-installed
@@ -33,8 +36,12 @@ test: lint ## Lint, types, template drift and all tests
 	@$(BIN)/dynoexport templates --output-dir templates --check
 	$(BIN)/pytest -n 2 --dist loadfile
 
-test-deep: $(TEST) ## All that takes long: 500 generated tables in every format (TABLES=...)
+test-deep: $(TEST) ## All that takes long: generated tables, faults, hostile input (TABLES=, SCHEDULES=, INPUTS=)
 	DYNOEXPORT_TABLES=$(TABLES) $(BIN)/pytest -n 2 -m "deep or not deep" tests/types
+	@rm -rf $(OUTCOMES) && mkdir -p $(OUTCOMES)
+	DYNOEXPORT_SCHEDULES=$(SCHEDULES) DYNOEXPORT_INPUTS=$(INPUTS) DYNOEXPORT_OUTCOMES=$(OUTCOMES) \
+	  $(BIN)/pytest -n 2 -m "deep or not deep" tests/faults tests/hostile
+	@$(BIN)/python tests/faults/report.py $(OUTCOMES)
 
 lint: $(TEST) $(CHECKOV) ## Lint, types and checks of the templates only
 	$(BIN)/ruff check .
@@ -54,7 +61,7 @@ bench: $(LOCAL) ## Measure everything and write docs/benchmarks.md (hours; ITEMS
 	@$(HOME)/.cache/dynoexport-bench/peers/bin/python benchmarks/report.py
 
 clean: ## Remove everything that the targets made
-	rm -rf $(VENV) build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf $(VENV) $(OUTCOMES) build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 $(BIN)/pip:

@@ -9,7 +9,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
-from lake import BUCKET, DATABASE, GROUP, Lake, make_spark
+import warm_spark
+from lake import BUCKET, DATABASE, GROUP, SCRIPTS, Lake
+
+from dynoexport.local import processes
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -42,7 +45,8 @@ def lake(endpoint: Endpoint, prepared: int) -> Iterator[Lake]:
         patch.setenv("PYSPARK_PYTHON", sys.executable)
         patch.delenv("AWS_PROFILE", raising=False)
         os.environ.pop("SPARK_CONF_DIR", None)
-        spark = make_spark(endpoint, prepared)
+        paths = [str(SCRIPTS), str(processes.RUNTIME)]
+        spark = warm_spark.make(endpoint.env, paths, bucket=BUCKET, port=prepared)
         yield Lake(endpoint, spark)
         spark.stop()
 

@@ -42,38 +42,6 @@ for directory in (SCRIPTS, processes.RUNTIME):
         sys.path.insert(0, str(directory))
 
 
-def make_spark(endpoint: Endpoint, port: int) -> Any:
-    """Spark with the bucket mounted, whose workers find scripts, stand-in and endpoint."""
-    from pyspark.sql import SparkSession
-
-    workers = {**endpoint.env, "PYTHONPATH": f"{SCRIPTS}:{processes.RUNTIME}"}
-    builder = (
-        SparkSession.builder.master("local[2]")
-        .config("spark.ui.enabled", "false")
-        .config("spark.driver.bindAddress", "127.0.0.1")
-        .config("spark.driver.host", "127.0.0.1")
-        .config("spark.driver.memory", "1g")
-        .config("spark.sql.shuffle.partitions", "2")
-        .config("spark.sql.codegen.wholeStage", "false")
-        .config("spark.sql.adaptive.enabled", "false")
-        .config("spark.ui.showConsoleProgress", "false")
-        .config("spark.driver.extraJavaOptions", "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC")
-        .config("spark.hadoop.mapreduce.fileoutputcommitter.algorithm.version", "2")
-        .config(
-            "spark.hadoop.fs.s3.impl", "org.apache.hadoop.fs.viewfs.ViewFileSystemOverloadScheme"
-        )
-        .config(
-            f"spark.hadoop.fs.viewfs.mounttable.{BUCKET}.linkFallback",
-            f"webhdfs://127.0.0.1:{port}/",
-        )
-    )
-    for name, value in workers.items():
-        builder = builder.config(f"spark.executorEnv.{name}", value)
-    session = builder.getOrCreate()
-    session.sparkContext.setLogLevel("OFF")
-    return session
-
-
 @dataclass
 class Table:
     """One DynamoDB table and its export in one format."""

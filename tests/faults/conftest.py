@@ -1,0 +1,81 @@
+"""The harness in a process of its own, one for a whole test session."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import IO, TYPE_CHECKING, Any
+
+import pytest
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+HERE = Path(__file__).parent
+# How many of the seeds 0, 1, ... are run, or which one alone.
+SCHEDULES = int(os.environ.get("DYNOEXPORT_SCHEDULES", "20"))
+SEED = os.environ.get("DYNOEXPORT_SEED")
+# Where outcomes are written for the figures.
+OUTCOMES = os.environ.get("DYNOEXPORT_OUTCOMES")
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    if "seed" in metafunc.fixturenames:
+        metafunc.parametrize("seed", range(SCHEDULES) if SEED is None else [int(SEED)])
+
+
+class Harness:
+    """Asks the process and reads its answers; what it prints goes to a file."""
+
+    def __init__(self, process: subprocess.Popen[str], log: Path) -> None:
+        self._process, self._log = process, log
+        assert self._read() == "ready"
+
+    def ask(self, what: str) -> dict[str, Any]:
+        begins = self._log.stat().st_size
+        assert self._process.stdin is not None
+        self._process.stdin.write(f"{what}\n")
+        self._process.stdin.flush()
+        answer = self._read()
+        found: dict[str, Any] = json.loads(answer)
+        with self._log.open() as log:
+            log.seek(begins)
+            # Shown with a test that fails.
+            print(log.read())
+        if OUTCOMES is not None:
+            with (Path(OUTCOMES) / f"{os.getpid()}.jsonl").open("a") as outcomes:
+                outcomes.write(answer + "\n")
+        return found
+
+    def _read(self) -> str:
+        pipe: IO[str] | None = self._process.stdout
+        assert pipe is not None
+        line = pipe.readline().strip()
+        assert line, self._log.read_text()[-10_000:]
+        return line
+
+
+@pytest.fixture(scope="session")
+def harness(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Harness]:
+    log = tmp_path_factory.mktemp("faults") / "log"
+    command = [sys.executable, "-W", "ignore", str(HERE / "harness.py")]
+    with (
+        log.open("w") as errors,
+        subprocess.Popen(
+            command,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=errors,
+            text=True,
+            cwd=HERE.parents[1],
+        ) as process,
+    ):
+        try:
+            yield Harness(process, log)
+        finally:
+            assert process.stdin is not None
+            process.stdin.close()
+            process.wait(timeout=60)

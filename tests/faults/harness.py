@@ -1,0 +1,386 @@
+"""Runs schedules of faults, one after another, and tells what of our promises did not hold.
+
+In a process of its own, for it is endpoint, proxy and Spark's driver:
+
+    python tests/faults/harness.py
+
+reads a seed a line from stdin, or ``items N``, and answers each on a line of stdout, as JSON.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import re
+import resource
+import signal
+import sys
+import threading
+import time
+import traceback
+from dataclasses import asdict, dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import schedules
+import warm
+from schedules import Fault, Schedule
+from stage import Deployed, Items, Stage, open_stage, rows_of
+
+from dynoexport import naming, workflow_runs
+from dynoexport.errors import DynoexportError
+from dynoexport.operations import snapshots as snapshotting
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from dynoexport.local.jobs import JobRun
+
+
+@dataclass
+class Outcome:
+    """What became of a schedule; ``broken`` are the promises that did not hold."""
+
+    seed: int
+    target: str
+    faults: list[dict[str, Any]]
+    injected: dict[str, int] = field(default_factory=dict)
+    calls: int = 0
+    run: str = ""
+    error: str = ""
+    notified: bool = False
+    again: str = ""
+    seconds: float = 0.0
+    broken: list[str] = field(default_factory=list)
+
+
+# What a failed run's error says of each kind.
+NETWORK = r"[Cc]onnection|[Cc]onnect to|endpoint URL|response stream|IncompleteRead|[Rr]ead timeout"
+CAUSES = {
+    schedules.THROTTLE: r"Throttl|ThroughputExceeded",
+    schedules.SLOW_DOWN: r"SlowDown|\(503\)",
+    schedules.INTERNAL: r"Internal\w*|\(500\)",
+    schedules.RESET: NETWORK,
+    schedules.LOST: NETWORK,
+    schedules.TRUNCATED: rf"{NETWORK}|damaged|Premature EOF|not well-formed|parse",
+    schedules.DELAY: r"(?!)",
+    schedules.OUTAGE: r"Internal\w*|\(500\)",
+    schedules.CUT_OFF: NETWORK,
+    # The JVM may know no more than that.
+    schedules.WORKER_KILLED: r"[Ww]orker|Connection reset",
+    schedules.TABLE_GONE: r"ResourceNotFound|there is no DynamoDB table|TableNotFound",
+    schedules.ITEMS_CHANGE: r"(?!)",
+    schedules.PART_CORRUPTED: r"part-\S+ |\.\w+ is not|not a \w+ file|[Cc]orrupt|Snappy|Orc|magic",
+    schedules.PART_DELETED: r"is missing",
+    schedules.PART_ADDED: r"is not in the manifest",
+    schedules.CRAWLER_FAILS: r"AccessDenied|\(403\)",
+    schedules.CRAWLER_BUSY: r"has already started",
+    schedules.TABLE_LOCKED: r"ConcurrentModification",
+    schedules.QUERY_CANCELLED: r"CANCELLED",
+    schedules.OVERLAP: r"Concurrent runs exceeded",
+    schedules.UNGUARDED: r"already started|another workflow run|belongs to run|were to be written",
+    schedules.JOB_KILLED: r"exit code -9",
+    schedules.DISK_FULL: r"File too large|No space|disk",
+}
+GARBAGE = b"\x00garbage"
+
+
+class Trial:
+    """One schedule on the stage."""
+
+    def __init__(self, stage: Stage, schedule: Schedule) -> None:
+        self.stage, self.schedule = stage, schedule
+        self.chance = random.Random(schedule.seed)
+        self.deployed: Deployed = stage.export_of(schedule.target)
+        self.outcome = Outcome(
+            schedule.seed, schedule.target.table, [asdict(fault) for fault in schedule.faults]
+        )
+        self.run_id = ""
+        self.others: list[str] = []
+        self.touched: set[str] = set()
+        self.killed = False
+        stage.injector.events = {
+            schedules.WORKER_KILLED: self._kill_workers,
+            schedules.TABLE_GONE: lambda _: self.deployed.delete_table(),
+            schedules.ITEMS_CHANGE: lambda _: self._change_items(),
+            schedules.PART_CORRUPTED: lambda _: self._each_part(self._corrupt),
+            schedules.PART_DELETED: lambda _: self._each_part(self._delete),
+            schedules.PART_ADDED: lambda _: self._add_part(),
+            schedules.CRAWLER_BUSY: lambda _: self._keep_crawler_busy(),
+            schedules.QUERY_CANCELLED: lambda _: self._cancel_query(),
+            schedules.OVERLAP: lambda _: self.others.append(self.deployed.start()),
+            schedules.UNGUARDED: lambda _: self.others.append(self.deployed.start()),
+            schedules.JOB_KILLED: lambda _: self._to_process(self._kill),
+            schedules.DISK_FULL: lambda _: self._to_process(self._fill_disk),
+        }
+
+    # --- what the events do ----------------------------------------------------------------------
+    def _kill_workers(self, _: Fault) -> None:
+        self.killed = True
+        for pid in self.stage.runner.workers():
+            os.kill(pid, signal.SIGKILL)
+
+    def _change_items(self) -> None:
+        before = dict(self.deployed.items)
+        self.deployed.change(self.chance)
+        self.touched = {
+            key
+            for key in {*before, *self.deployed.items}
+            if before.get(key) != self.deployed.items.get(key)
+        }
+
+    def _each_part(self, change: Callable[[str], None]) -> None:
+        timestamp = self.deployed.property_of(self.run_id, "SnapshotTimestamp")
+        for key in self.deployed.parts(timestamp or "")[:1]:
+            change(key)
+
+    def _corrupt(self, key: str) -> None:
+        """Other content of the same size, so that nothing but the content can tell."""
+        bucket = self.stage.account.bucket
+        content = self.deployed.s3.get_object(Bucket=bucket, Key=key)["Body"].read()
+        content = (GARBAGE * len(content))[: len(content)]
+        self.deployed.s3.put_object(Bucket=bucket, Key=key, Body=content)
+
+    def _delete(self, key: str) -> None:
+        self.deployed.s3.delete_object(Bucket=self.stage.account.bucket, Key=key)
+
+    def _add_part(self) -> None:
+        """What a task that was given up for dead has still written."""
+        timestamp = self.deployed.property_of(self.run_id, "SnapshotTimestamp")
+        bucket = self.stage.account.bucket
+        for key in self.deployed.parts(timestamp or "")[:1]:
+            twin = key.replace("part-", "part-1")
+            self.deployed.s3.copy({"Bucket": bucket, "Key": key}, bucket, twin)
+
+    def _keep_crawler_busy(self) -> None:
+        name = naming.crawler(self.schedule.target.table, self.schedule.target.format)
+        self.stage.proxy.crawls.clear()
+        self.deployed.glue.start_crawler(Name=name)
+
+    def _cancel_query(self) -> None:
+        for query in self.deployed.queries():
+            self.deployed.athena.stop_query_execution(QueryExecutionId=query)
+
+    def _to_process(self, do: Callable[[JobRun], None]) -> None:
+        """Do it to the job that runs, or to the next one."""
+
+        def soon() -> None:
+            for _ in range(600):
+                for run in self.stage.job_processes():
+                    do(run)
+                    return
+                time.sleep(0.05)
+
+        threading.Thread(target=soon, daemon=True).start()
+
+    def _kill(self, run: JobRun) -> None:
+        assert run.process is not None
+        run.process.kill()
+
+    def _fill_disk(self, run: JobRun) -> None:
+        """No file of the job's processes may grow: what a full disk does, without a disk."""
+        assert run.process is not None
+        for pid in warm.descendants(run.process.process.pid, warm.parents()):
+            resource.prlimit(pid, resource.RLIMIT_FSIZE, (0, 0))
+
+    # --- the trial -------------------------------------------------------------------------------
+    def run(self) -> Outcome:
+        began = time.monotonic()
+        deployed, injector, outcome = self.deployed, self.stage.injector, self.outcome
+        old = dict(deployed.items)
+        deployed.change(self.chance)
+        self.stage.runner.in_processes = self.schedule.in_processes
+        kinds = {fault.kind for fault in self.schedule.faults}
+        forbid = self.stage.lift_limits(deployed) if schedules.UNGUARDED in kinds else None
+        injector.begin(self.schedule.seed, self.schedule.faults)
+        self.told_before = len(self.stage.told())
+        try:
+            self.run_id = deployed.start()
+            run = deployed.ended(self.run_id)
+            for other in list(self.others):
+                deployed.ended(other)
+        finally:
+            outcome.injected, outcome.calls = dict(injector.injected), injector.calls
+            self.stage.calm()
+            if forbid is not None:
+                forbid()
+        deployed.settle()
+        if self.killed:
+            self.stage.runner.refresh()
+        outcome.run = run.outcome
+        outcome.error = error_of(run)
+        self._check_view(old, run)
+        self._check_snapshots()
+        self._check_error(run)
+        self._check_others()
+        self._check_again()
+        outcome.seconds = round(time.monotonic() - began, 2)
+        return outcome
+
+    def _promise(self, holds: bool, what: str) -> None:
+        if not holds:
+            self.outcome.broken.append(what)
+
+    def _check_view(self, old: Items, run: workflow_runs.Run) -> None:
+        """The view shows one complete snapshot: the old one or, after a success, the new one."""
+        timestamps, rows = self.deployed.view()
+        self._promise(len(timestamps) == 1, f"the view shows the snapshots {sorted(timestamps)}")
+        others = [self.deployed.look(other) for other in self.others]
+        new = {each.snapshot for each in (run, *others)}
+        if any(each.succeeded for each in (run, *others)):
+            newest = max(each.snapshot or "" for each in (run, *others) if each.succeeded)
+            self._promise(
+                timestamps == {newest}, f"{newest} was published, the view shows {timestamps}"
+            )
+        if timestamps <= new:
+            self._check_rows(rows, self.deployed.items, self.touched, "the view's new snapshot")
+        else:
+            self._check_rows(rows, old, set(), "the view's old snapshot")
+
+    def _check_rows(
+        self, rows: list[tuple[str, str, str]], items: Items, touched: set[str], what: str
+    ) -> None:
+        keys = [row[0] for row in rows]
+        self._promise(len(keys) == len(set(keys)), f"{what} shows items twice")
+        expected = [row for row in rows_of(items) if row[0] not in touched]
+        found = [row for row in rows if row[0] not in touched]
+        self._promise(
+            found == expected,
+            f"{what} has {len(found)} of {len(expected)} items, "
+            f"{len(set(found) - set(expected))} of them wrong",
+        )
+
+    def _check_snapshots(self) -> None:
+        """What is listed as complete can be published, or is refused for what was done to it."""
+        sabotaged = any(
+            fault.kind in {schedules.PART_CORRUPTED, schedules.PART_DELETED, schedules.PART_ADDED}
+            for fault in self.schedule.faults
+        )
+        for snapshot in self.deployed.snapshots():
+            if not snapshot.complete:
+                self._promise(not snapshot.current, "the view shows an incomplete snapshot")
+                continue
+            try:
+                snapshotting.whole(self.stage.account, self.deployed.export, snapshot.timestamp)
+            except DynoexportError as error:
+                self._promise(sabotaged, f"{snapshot.timestamp} counts as complete, but {error}")
+                self._promise(not snapshot.current, f"the view shows what is not whole: {error}")
+
+    def _check_error(self, run: workflow_runs.Run) -> None:
+        if run.succeeded:
+            return
+        error = self.outcome.error
+        self._promise(bool(error), "the failed run has no error")
+        self._promise("\n" not in error, "the error has several lines")
+        causes = [CAUSES[kind] for kind in self.outcome.injected]
+        named = any(re.search(cause, error) for cause in causes)
+        self._promise(named, f"the error does not name the cause: {error}")
+        told = self.stage.told()[self.told_before :]
+        # Of a node that Glue could not start it tells nobody; the alarm of a stale snapshot does.
+        names = [node.name for node in run.failed_nodes if node.state != "ERROR"]
+        self.outcome.notified = any(name in text for text in told for name in names)
+        self._promise(
+            self.outcome.notified or not names, f"nobody was told of {names}, but only: {told}"
+        )
+
+    def _check_others(self) -> None:
+        for other in self.others:
+            run = self.deployed.look(other)
+            if not run.succeeded:
+                causes = "|".join(CAUSES[kind] for kind in self.outcome.injected)
+                self._promise(
+                    bool(re.search(causes, error_of(run))),
+                    f"the second run's error does not name the cause: {error_of(run)}",
+                )
+
+    def _check_again(self) -> None:
+        """A run without faults succeeds, whatever was left behind, with exactly what there is."""
+        self.deployed.see_to_table()
+        run = self.deployed.run()
+        self.outcome.again = run.outcome
+        self._promise(run.succeeded, f"the next run fails: {error_of(run)}")
+        timestamps, rows = self.deployed.view()
+        self._promise(
+            timestamps == {run.snapshot}, f"after the next run the view shows {sorted(timestamps)}"
+        )
+        self._check_rows(rows, self.deployed.items, set(), "after the next run the view")
+        shown = [each.timestamp for each in self.deployed.snapshots() if each.current]
+        self._promise(shown == [run.snapshot], f"dynoexport snapshots shows {shown} as current")
+        self.deployed.prune()
+        left = [each for each in self.deployed.snapshots() if not each.current]
+        self._promise(not left, f"prune leaves {left}")
+
+
+def error_of(run: workflow_runs.Run) -> str:
+    """The error of the node that failed, else that of the run."""
+    errors = [f"{node.name} {node.state}: {node.error}" for node in run.failed_nodes]
+    return "; ".join(errors) or run.error
+
+
+@dataclass
+class Throttled:
+    """An export of many items of which DynamoDB refuses three calls in ten."""
+
+    items: int
+    run: str = ""
+    error: str = ""
+    throttles: int = 0
+    seconds: float = 0.0
+    rows: dict[str, Any] = field(default_factory=dict)
+    expected: dict[str, Any] = field(default_factory=dict)
+
+
+def export_throttled(stage: Stage, items: int) -> Throttled:
+    """Export so many items through the native reader; what came of them."""
+    began = time.monotonic()
+    deployed = Deployed(stage, schedules.Target("parquet", "native", 1), "Throttled")
+    deployed.create_table({})
+    deployed.fill(items)
+    deployed.deploy()
+    fault = Fault(schedules.THROTTLE, service="dynamodb", probability=0.3, most=0)
+    stage.injector.begin(items, (fault,))
+    run = deployed.run()
+    found = Throttled(items, run.outcome, error_of(run))
+    found.throttles = stage.injector.injected[schedules.THROTTLE]
+    stage.calm()
+    found.rows = deployed.sums() if run.succeeded else {}
+    whole = items * (items - 1) // 2
+    found.expected = {"rows": items, "ids": items, "least": 0, "most": items - 1, "sum": whole}
+    found.seconds = round(time.monotonic() - began, 2)
+    return found
+
+
+def tried(stage: Stage, schedule: Schedule) -> Outcome:
+    """The outcome of the schedule, also if the trial itself breaks."""
+    print(f"=== {schedule}", flush=True)
+    try:
+        outcome = Trial(stage, schedule).run()
+    except Exception as error:  # noqa: BLE001 - the next schedule has its own chance
+        sys.tracebacklimit = 1000
+        traceback.print_exc()
+        outcome = Outcome(schedule.seed, schedule.target.table, [])
+        outcome.broken.append(f"the trial broke: {type(error).__name__}: {error}")
+    if outcome.broken:
+        print("\n".join(f"!!! {broken}" for broken in outcome.broken), flush=True)
+        stage.recover(schedule.target)
+    return outcome
+
+
+def main() -> None:
+    # What jobs print goes to stderr: stdout is for outcomes.
+    answers = os.fdopen(os.dup(1), "w", buffering=1)
+    os.dup2(2, 1)
+    with open_stage() as stage:
+        answers.write("ready\n")
+        for line in sys.stdin:
+            about, _, number = line.strip().rpartition(" ")
+            done = (
+                export_throttled(stage, int(number))
+                if about == "items"
+                else tried(stage, schedules.draw(int(number)))
+            )
+            answers.write(json.dumps(asdict(done)) + "\n")
+
+
+if __name__ == "__main__":
+    main()

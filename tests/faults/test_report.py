@@ -1,0 +1,32 @@
+"""docs/reliability.md says what was measured."""
+
+from __future__ import annotations
+
+import json
+
+import report
+import schedules
+
+
+def test_the_page_is_that_of_the_figures() -> None:
+    assert report.PAGE.read_text() == report.page(json.loads(report.FIGURES.read_text()))
+
+
+def test_every_fault_was_measured() -> None:
+    found = json.loads(report.FIGURES.read_text())
+    assert found["broken"] == 0
+    assert [kind for kind in schedules.KINDS if not found["hit"][kind]] == []
+
+
+def test_figures_are_sums_of_outcomes() -> None:
+    outcomes = [
+        {"seed": 1, "injected": {"throttled": 3}, "calls": 70, "run": "FAILED", "notified": True},
+        {"seed": 2, "injected": {"throttled": 4}, "calls": 50, "run": "SUCCEEDED"},
+    ]
+    more = {"again": "SUCCEEDED", "seconds": 2.0, "broken": [], "notified": False}
+    lines = [json.dumps({**more, **each}) for each in outcomes]
+    lines += [json.dumps({"inputs": {"a": 5}}), json.dumps({"inputs": {"a": 2, "b": 1}})]
+    found = report.figures_of(lines, "2026-01-31")
+    assert (found["schedules"], found["calls"], found["failed"], found["told"]) == (2, 120, 1, 1)
+    assert (found["injected"]["throttled"], found["hit"]["throttled"]) == (7, 2)
+    assert found["inputs"] == {"a": 7, "b": 1}

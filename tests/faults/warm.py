@@ -1,0 +1,157 @@
+"""Jobs in one warm Spark: the endpoint runs the real scripts, and starts no processes."""
+
+from __future__ import annotations
+
+import os
+import sys
+import threading
+import time
+import traceback
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import boto3
+import schedules
+
+from dynoexport.local import java, jobs, processes
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator
+
+    from proxy import Proxy
+
+    from dynoexport.local.context import Endpoint
+    from dynoexport.local.jobs import JobRun
+
+HERE = Path(__file__).parent
+SCRIPTS = HERE.parents[1] / "scripts"
+PATHS = [str(path) for path in (HERE / "hurried", HERE, HERE.parent, SCRIPTS, processes.RUNTIME)]
+PLACES = {"glueetl": schedules.EXPORT, "pythonshell": schedules.PUBLISH}
+
+
+class Clients:
+    """boto3's default session: the scripts' clients, made once for each place."""
+
+    def __init__(self, endpoints: dict[str, Endpoint]) -> None:
+        self._endpoints = endpoints
+        self._thread = threading.local()
+
+    def at(self, place: str) -> None:
+        """Of this thread's calls, this is the place."""
+        self._thread.place = place
+
+    def client(self, service: str, **_: object) -> Any:
+        place = getattr(self._thread, "place", schedules.EXPORT)
+        return self._endpoints[place].client(service)
+
+    @property
+    def region_name(self) -> str:
+        return self._endpoints[schedules.EXPORT].region
+
+
+class Runner:
+    """Runs jobs in this process; ``in_processes`` leaves them to the endpoint."""
+
+    def __init__(self, endpoints: dict[str, Endpoint], bucket: str) -> None:
+        for path in PATHS:
+            if path not in sys.path:
+                sys.path.insert(0, path)
+        import hurry
+        import s3_gateway
+        import warm_spark
+
+        hurry.up()
+        self.in_processes = False
+        self.ended: Callable[[JobRun], None] = lambda _: None
+        self._clients = Clients(endpoints)
+        boto3.DEFAULT_SESSION = self._clients  # type: ignore[assignment]
+        export = endpoints[schedules.EXPORT]
+        port = s3_gateway.serve(export.client("s3"), bucket)
+        os.environ.update(java.environment())
+        self.spark = warm_spark.make(export.env, PATHS, bucket=bucket, port=port)
+        self._execute = jobs.execute
+        jobs.execute = self.execute
+
+    def execute(self, endpoint: Endpoint, run: JobRun) -> None:
+        """As the endpoint's own: run the script to its end, leave state and error in the run."""
+        if self.in_processes:
+            self._execute(endpoint, run)
+            return
+        import create_current_view
+        import export_table
+
+        main = {"glueetl": export_table.main, "pythonshell": create_current_view.main}[run.kind]
+        run.state = "RUNNING"
+        self._clients.at(PLACES[run.kind])
+        print(f"--- {run.job_name}, attempt {run.attempt}", flush=True)
+        try:
+            main([word for pair in run.arguments.items() for word in pair])
+        except BaseException as error:  # noqa: BLE001 - whatever it is, the job has failed
+            sys.tracebacklimit = 1000
+            traceback.print_exception(error)
+            self.ended(run)
+            lines = "".join(traceback.format_exception_only(error)).splitlines()
+            jobs._finish(run, "FAILED", jobs.error_message(lines, 1))
+            return
+        self.ended(run)
+        jobs._finish(run, "SUCCEEDED", "")
+
+    def refresh(self) -> None:
+        """Let Spark find out which of its idle workers are dead: a new job has new ones.
+
+        It keeps those of SQL apart from the others.
+        """
+
+        def rested(found: Iterable[Any]) -> Iterator[Any]:
+            time.sleep(0.02)
+            yield from found
+
+        numbers = self.spark.range(0, 2, 1, 2)
+        until_whole(lambda: numbers.rdd.mapPartitions(rested).count())
+        until_whole(lambda: numbers.mapInArrow(rested, "id long").collect())
+
+    def workers(self) -> list[int]:
+        """Spark's Python workers: children of the daemon that the JVM has started."""
+        found = parents()
+        jvm = self.spark.sparkContext._gateway.proc.pid
+        daemons = descendants(jvm, found) - {jvm}
+        return [pid for pid, parent in found.items() if parent in daemons]
+
+
+def until_whole(job: Callable[[], object], times: int = 4, most: int = 20) -> None:
+    """Run the job until it has succeeded so many times in a row, or this often."""
+    whole = 0
+    for _ in range(most):
+        try:
+            job()
+        except Exception:  # noqa: BLE001 - a worker was dead
+            whole = 0
+        else:
+            whole += 1
+        if whole == times:
+            return
+
+
+def parents() -> dict[int, int]:
+    """Every process with its parent."""
+    found = {}
+    for path in Path("/proc").glob("[0-9]*/stat"):
+        try:
+            text = path.read_text()
+        except OSError:
+            continue
+        found[int(path.parent.name)] = int(text.rpartition(")")[2].split()[1])
+    return found
+
+
+def descendants(root: int, by_parent: dict[int, int]) -> set[int]:
+    found = {root}
+    while more := {pid for pid, parent in by_parent.items() if parent in found} - found:
+        found |= more
+    return found
+
+
+def endpoints_of(proxy: Proxy, endpoint: Endpoint) -> dict[str, Endpoint]:
+    from dataclasses import replace
+
+    return {place: replace(endpoint, url=proxy.url(place)) for place in schedules.PLACES}

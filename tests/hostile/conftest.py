@@ -1,0 +1,29 @@
+"""Counts the inputs, for the figures of docs/reliability.md."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from collections import Counter
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+SCRIPTS = Path(__file__).parents[2] / "scripts"
+sys.path.insert(0, str(SCRIPTS))
+OUTCOMES = os.environ.get("DYNOEXPORT_OUTCOMES")
+
+
+@pytest.fixture(scope="session")
+def inputs() -> Iterator[Counter[str]]:
+    """How many inputs each parser was given, and how many of them it refused."""
+    counted: Counter[str] = Counter()
+    yield counted
+    if OUTCOMES is not None:
+        with (Path(OUTCOMES) / f"{os.getpid()}.jsonl").open("a") as outcomes:
+            outcomes.write(json.dumps({"inputs": counted}) + "\n")
