@@ -69,7 +69,7 @@ def promises(found: Json) -> Iterable[Sequence[str]]:
         f"{kept:,} of {count:,}",
     )
     yield (
-        "Nothing that is not whole counts as a snapshot",
+        "Nothing that is not whole counts as a snapshot (but see below)",
         "files, sizes and ETags are compared with every manifest; what was damaged is refused",
         f"{kept:,} of {count:,}",
     )
@@ -128,6 +128,13 @@ schedule that breaks a promise prints its seed; `DYNOEXPORT_SEED=7 .venv/bin/pyt
 runs it again.
 
 {table(("fault", "schedules", "times"), faults)}
+## Not promised
+
+The templates refuse a second run while one is active. Who allows it, in the console, can get a
+manifest whose files another run of the same minute has replaced: `dynoexport snapshots` lists it
+as complete. The view does not show it, `publish` refuses it and `verify` names it. Of a node that
+Glue cannot start it emits no event; the alarm of a stale snapshot tells.
+
 ## Inputs
 
 {table(("parser", "inputs"), inputs)}"""

@@ -55,6 +55,7 @@ KINDS = (
     JOB_KILLED,
     DISK_FULL,
 )
+OF_PART_FILES = (PART_CORRUPTED, PART_DELETED, PART_ADDED)
 # They need a job in a process of its own, which takes long.
 OF_PROCESSES = (JOB_KILLED, DISK_FULL)
 # Two share a turn, so that twenty schedules have every kind but two.
