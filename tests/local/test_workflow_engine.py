@@ -328,7 +328,7 @@ def test_a_job_beyond_its_timeout_is_not_tried_again(
     endpoint: Endpoint, flow: Flow, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Run from here: Glue's API takes whole minutes."""
-    monkeypatch.setattr(context, "endpoint", lambda _: endpoint)
+    monkeypatch.setattr(context, "endpoint", lambda *_: endpoint)
     script = f"{flow.name}/slow.py"
     flow.s3.put_object(Bucket=BUCKET, Key=script, Body=SLEEP.encode())
     backend = glue.LocalGlueBackend(endpoint.region, endpoint.account)
