@@ -72,3 +72,10 @@ def clocked() -> Iterator[tuple[Endpoint, Clock]]:
         assert process.stdout is not None
         yield Endpoint(process.stdout.readline().strip()), Clock(process)
         process.terminate()
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Files that run Spark come first: a long one at the end would leave one worker idle."""
+    long = {item.path for item in items if item.get_closest_marker("spark")}
+    items.sort(key=lambda item: item.path not in long)
