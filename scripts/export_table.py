@@ -3732,6 +3732,10 @@ def write_files(glue_context: GlueContext, rows: DataFrame, settings: Settings, 
 
 
 # --- count what was written -----------------------------------------------------------------------
+# No object in S3 is larger: https://docs.aws.amazon.com/AmazonS3/latest/userguide/qfacts.html
+AVRO_BYTES_MAX = 50 * 1024**4
+
+
 def avro_long(read: Callable[[int], bytes]) -> int | None:
     """The next number, zig-zag coded in groups of seven bits; None at the end of the file."""
     goes_on = 0x80
@@ -3748,13 +3752,13 @@ def avro_long(read: Callable[[int], bytes]) -> int | None:
 
 
 def avro_size(read: Callable[[int], bytes]) -> int:
-    """The next number, which tells how much follows.
+    """The next number, which tells how many bytes follow.
 
     Raises:
         ExportFailed: the file ends, or it is none.
     """
     size = avro_long(read)
-    if size is None or size < 0:
+    if size is None or not 0 <= size <= AVRO_BYTES_MAX:
         raise ExportFailed("a part file is no whole Avro file")
     return size
 

@@ -30,7 +30,7 @@ def permissions(account: Account, purpose: str, *, boundary: str) -> None:
     \b
     Examples:
       dynoexport permissions query > policy.json
-      dynoexport permissions deploy --boundary arn:aws:iam::123456789012:policy/exports
+      dynoexport permissions deploy --boundary arn:aws:iam::123456789012:policy/p
     """
     from dynoexport import callers
 

@@ -481,7 +481,8 @@ class LocalGlueBackend(models.GlueBackend):
 
 
 def _reason(error: Exception) -> str:
-    return error.what if isinstance(error, DynoexportError) else str(error)
+    """In one line: an answer that is none, such as a proxy's page, is quoted with its lines."""
+    return error.what if isinstance(error, DynoexportError) else " ".join(str(error).split())
 
 
 def install() -> None:

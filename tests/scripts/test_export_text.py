@@ -159,3 +159,9 @@ def test_a_cut_avro_file_is_refused(cut: int) -> None:
     fastavro.writer(file, schema, [{"n": number} for number in range(1_000)])
     with pytest.raises(export_table.ExportFailed, match="no whole Avro file"):
         export_table.avro_rows(io.BytesIO(file.getvalue()[:cut]).read)
+
+
+def test_an_avro_file_with_more_bytes_than_an_object_can_have_is_refused() -> None:
+    size = b"\x80" * 9 + b"\x02"
+    with pytest.raises(export_table.ExportFailed, match="no whole Avro file"):
+        export_table.avro_rows(io.BytesIO(b"Obj\x01\x02" + size).read)
