@@ -21,7 +21,7 @@ const FORM = {
   },
   Encryption: {
     KmsKeyArn: ['KMS key', {
-      description: "ARN of a KMS key of this region that encrypts bucket, logs, query results and topic. Its policy must let CloudWatch Logs (logs.<region>.amazonaws.com) and, for notifications, events.amazonaws.com use it. Empty: S3's own encryption.",
+      description: "ARN of a KMS key of this region that encrypts bucket, logs, query results and topic. Its policy must let CloudWatch Logs (logs.<region>.amazonaws.com) and, for notifications, events.amazonaws.com and cloudwatch.amazonaws.com use it: docs/security.md. Empty: S3's own encryption.",
       allowedPattern: '^(arn:aws[a-z-]*:kms:[a-z0-9-]+:[0-9]{12}:key/[a-zA-Z0-9-]+)?$',
       constraintDescription: 'must be empty or the ARN of a KMS key (not of an alias)',
       default: '',
@@ -156,10 +156,18 @@ class CommonStack extends Stack {
       subscription: [{ endpoint: email, protocol: 'email' }],
     });
     const policy = new CfnTopicPolicy(this, 'TopicPolicy', {
-      policyDocument: document({
-        ...allow('PublishEvents', ['sns:Publish'], [topic.ref]),
-        Principal: { Service: 'events.amazonaws.com' },
-      }),
+      policyDocument: document(
+        {
+          ...allow('PublishEvents', ['sns:Publish'], [topic.ref]),
+          Principal: { Service: 'events.amazonaws.com' },
+        },
+        {
+          ...allow('PublishAlarms', ['sns:Publish'], [topic.ref], {
+            StringEquals: { 'aws:SourceAccount': Fn.ref('AWS::AccountId') },
+          }),
+          Principal: { Service: 'cloudwatch.amazonaws.com' },
+        },
+      ),
       topics: [topic.ref],
     });
     topic.cfnOptions.condition = this.hasTopic;

@@ -4,7 +4,7 @@
 const FORM = {
   'What to export': {
     TableName: ['DynamoDB table', {
-      description: 'Name of the DynamoDB table, in this account and region.',
+      description: 'Name of the DynamoDB table, in this region.',
       allowedPattern: '^[a-zA-Z0-9_.-]+$',
       constraintDescription: "must have 3 to 213 letters, digits, '_', '.' or '-'",
       maxLength: 213,
@@ -22,6 +22,14 @@ const FORM = {
       constraintDescription: "must be empty, or at most 32 of a-z, 0-9 and '_', beginning with a letter or '_'",
       default: '',
       maxLength: 32,
+      minLength: 0,
+    }],
+    SourceRoleArn: ["Role of the table's account", {
+      description: 'Role of another account by which to read the table there. Empty: it is in this one.',
+      allowedPattern: '^(arn:aws[a-z-]*:iam::[0-9]{12}:role/[\\w+=,.@/-]+)?$',
+      constraintDescription: 'must be empty or the ARN of a role',
+      default: '',
+      maxLength: 2048,
       minLength: 0,
     }],
   },
@@ -102,7 +110,7 @@ const FORM = {
   'How fast': {
     MaxConsumedReadThroughput: ['Share of the read capacity', {
       type: 'Number',
-      description: "Share of the table's read capacity that an export may use. Glue's DynamoDB source takes no less than 0.1.",
+      description: "Share of the table's read capacity that an export may use. Glue's own connector takes no less than 0.1.",
       constraintDescription: 'must be a number from 0.001 to 1.0',
       default: '0.25',
       maxValue: 1,
@@ -110,7 +118,7 @@ const FORM = {
     }],
     Splits: ['Parallel reads', {
       type: 'Number',
-      description: 'In how many segments the table is read at once; 0 computes it from the workers.',
+      description: 'In how many segments the table is read; 0 computes it.',
       constraintDescription: 'must be a number from 0 to 1000000',
       default: 0,
       maxValue: 1000000,
@@ -163,10 +171,26 @@ const FORM = {
       minValue: 1,
     }],
     NotifyOnFailure: ['Notify when it fails', {
-      description: "Whether a failed or timed-out job or crawl is told to the common stack's topic. The common stack must have been given a NotificationEmail.",
+      description: "Whether a failed or timed-out job or crawl is told to the common stack's topic, which has one if it was given a NotificationEmail. So with the next two.",
       allowedValues: ['false', 'true'],
       constraintDescription: 'must be true or false',
       default: 'false',
+    }],
+    MaxRunMinutes: ['Notify when it runs (minutes)', {
+      type: 'Number',
+      description: 'Tell of a job that has run for so long and still runs; 0: never.',
+      constraintDescription: 'must be a number from 0 to 10080',
+      default: 0,
+      maxValue: 10080,
+      minValue: 0,
+    }],
+    MaxSnapshotAgeHours: ['Notify without a new snapshot (hours)', {
+      type: 'Number',
+      description: 'Tell when no snapshot was published for so long while the schedule is on; 0: never.',
+      constraintDescription: 'must be a number from 0 to 168',
+      default: 0,
+      maxValue: 168,
+      minValue: 0,
     }],
   },
   'Where it belongs': {
@@ -183,6 +207,22 @@ const FORM = {
       allowedValues: ['false', 'true'],
       constraintDescription: 'must be true or false',
       default: 'false',
+    }],
+    PermissionsBoundaryArn: ['Permissions boundary', {
+      description: 'ARN of a policy beyond which the roles get no permission. Empty: none.',
+      allowedPattern: '^(arn:aws[a-z-]*:iam::([0-9]{12}|aws):policy/[a-zA-Z0-9+=,.@_/-]+)?$',
+      constraintDescription: 'must be empty or the ARN of an IAM policy',
+      default: '',
+      maxLength: 2048,
+      minLength: 0,
+    }],
+    ConnectionName: ['VPC connection', {
+      description: 'Glue connection of type NETWORK by which jobs and crawler run inside a VPC. Empty: none.',
+      allowedPattern: '^[a-zA-Z0-9_.-]*$',
+      constraintDescription: 'must be empty or the name of a connection',
+      default: '',
+      maxLength: 255,
+      minLength: 0,
     }],
     ScriptsVersion: ['Version of the scripts', {
       description: 'Folder of the job scripts below scripts/ in the bucket.',

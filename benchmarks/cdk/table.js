@@ -3,20 +3,23 @@
 
 const { CfnCondition, CfnOutput, CfnRule, Fn, Stack } = require('aws-cdk-lib');
 const glue = require('aws-cdk-lib/aws-glue');
+const { CfnAlarm } = require('aws-cdk-lib/aws-cloudwatch');
 const { CfnRule: EventRule } = require('aws-cdk-lib/aws-events');
 const { CfnPolicy, CfnRole } = require('aws-cdk-lib/aws-iam');
 const { FORM } = require('./form');
 const { NO_VALUE, addForm, allow, document, shared } = require('./parts');
 
-const IMPORTS = { Bucket: 'BucketName', Database: 'DatabaseName', WorkGroup: 'WorkGroup' };
+const NAMES = {
+  Bucket: 'dynamodb-exports-${AWS::AccountId}-${AWS::Region}',
+  Database: 'dynamodb_exports',
+  WorkGroup: 'dynamodb-exports',
+};
 const EXPORT = '${OutputFormat}/${TableName}';
-const OBJECTS = ['s3:GetObject', 's3:PutObject', 's3:AbortMultipartUpload', 's3:ListMultipartUploadParts'];
+const OBJECTS = ['s3:GetObject', 's3:PutObject', 's3:AbortMultipartUpload'];
 
-/** Fn::Sub, with what the common stack exports where the text names it. */
+/** Fn::Sub, with the names of what the common stack has. */
 function text(value) {
-  const used = Object.keys(IMPORTS).filter((name) => value.includes(`\${${name}}`));
-  if (!used.length) return Fn.sub(value);
-  return Fn.sub(value, Object.fromEntries(used.map((name) => [name, shared(IMPORTS[name])])));
+  return Fn.sub(value.replace(/\$\{(Bucket|Database|WorkGroup)\}/g, (_, name) => NAMES[name]));
 }
 
 const arn = (service, rest) => (
@@ -51,6 +54,10 @@ class TableStack extends Stack {
     return Fn.conditionEquals(this.value(name), value);
   }
 
+  given(name) {
+    return Fn.conditionNot(this.equals(name, ''));
+  }
+
   addRules() {
     const rule = (name, when, must, reason) => new CfnRule(this, name, {
       ruleCondition: when,
@@ -75,6 +82,10 @@ class TableStack extends Stack {
       )),
       'zstd needs Glue 4.0 or later and is not for avro: choose snappy or gzip',
     );
+    rule(
+      'ForeignTableIsScanned', this.given('SourceRoleArn'), not(this.equals('ReadMode', 'export')),
+      'ReadMode export takes no SourceRoleArn: choose native',
+    );
   }
 
   addConditions() {
@@ -82,16 +93,20 @@ class TableStack extends Stack {
     const condition = (name, expression) => {
       this.when[name] = new CfnCondition(this, name, { expression });
     };
-    const { conditionAnd: and, conditionNot: not } = Fn;
+    const { conditionNot: not, conditionOr: or } = Fn;
     condition('IsScheduled', this.equals('ScheduleState', 'ENABLED'));
     condition('IsQueryable', not(this.equals('OutputFormat', 'xml')));
     condition('IsNotQueryable', this.equals('OutputFormat', 'xml'));
     condition('IsCsv', this.equals('OutputFormat', 'csv'));
     condition('IsExportedByDynamoDB', this.equals('ReadMode', 'export'));
-    condition('IsScanned', not(this.equals('ReadMode', 'export')));
+    condition('HasSourceRole', this.given('SourceRoleArn'));
+    condition('IsScanned', not(or(this.equals('ReadMode', 'export'), this.given('SourceRoleArn'))));
+    condition('HasConnection', this.given('ConnectionName'));
     condition('HasNotification', this.equals('NotifyOnFailure', 'true'));
     condition('HasKmsKey', this.equals('UseKmsKey', 'true'));
-    condition('HasKmsKeyAndView', and(this.when.HasKmsKey, this.when.IsQueryable));
+    condition('HasRunLimit', not(this.equals('MaxRunMinutes', '0')));
+    condition('HasAgeLimit', not(this.equals('MaxSnapshotAgeHours', '0')));
+    condition('HasPermissionsBoundary', this.given('PermissionsBoundaryArn'));
   }
 
   addWorkflow() {
@@ -148,6 +163,11 @@ class TableStack extends Stack {
     return Fn.conditionIf('HasKmsKey', shared('SecurityConfiguration'), NO_VALUE).toString();
   }
 
+  /** The value where the condition holds. */
+  where(condition, value) {
+    return Fn.conditionIf(condition, value, NO_VALUE);
+  }
+
   addJob(id, { name, description, script, command, role, properties }) {
     return new glue.CfnJob(this, id, {
       name: Fn.sub(name),
@@ -156,8 +176,12 @@ class TableStack extends Stack {
         ...command,
         scriptLocation: text(`s3://\${Bucket}/scripts/\${ScriptsVersion}/${script}`),
       },
+      connections: this.where('HasConnection', { Connections: [this.value('ConnectionName')] }),
       executionProperty: { maxConcurrentRuns: 1 },
       maxRetries: this.value('MaxRetries'),
+      notificationProperty: this.where(
+        'HasRunLimit', { NotifyDelayAfter: this.value('MaxRunMinutes') },
+      ),
       role: role.attrArn,
       securityConfiguration: this.security(),
       timeout: this.value('TimeoutMinutes'),
@@ -169,7 +193,7 @@ class TableStack extends Stack {
     const passed = Object.entries(this.values(
       'CatalogPrefix', 'Columns', 'Compression', 'Exclude', 'GlueVersion', 'MapsAs',
       'MaxConsumedReadThroughput', 'MaxStructFields', 'NumberOfWorkers', 'OutputFormat', 'ReadMode',
-      'ScriptsVersion', 'Splits', 'TableName', 'TypeConflicts', 'Where', 'WorkerType',
+      'ScriptsVersion', 'SourceRoleArn', 'Splits', 'TableName', 'TypeConflicts', 'Where', 'WorkerType',
     )).map(([name, value]) => [`--${name}`, value]);
     this.exportJob = this.addJob('ExportJob', {
       name: '${TableName}ExportTo${OutputFormat}',
@@ -182,6 +206,7 @@ class TableStack extends Stack {
           ...Object.fromEntries(passed),
           '--BucketName': shared('BucketName'),
           '--DatabaseName': shared('DatabaseName'),
+          '--KmsKeyArn': Fn.conditionIf('HasKmsKey', shared('KmsKeyArn'), ''),
           '--TempDir': text('s3://${Bucket}/glue-temp-dir/'),
           '--enable-continuous-cloudwatch-log': 'true',
           '--enable-continuous-log-filter': 'true',
@@ -263,7 +288,12 @@ class TableStack extends Stack {
       },
       tablePrefix: Fn.sub('${CatalogPrefix}snapshots_'),
       tags: this.glueTags,
-      targets: { s3Targets: [{ path: text(`s3://\${Bucket}/${EXPORT}/`) }] },
+      targets: {
+        s3Targets: [{
+          connectionName: this.where('HasConnection', this.value('ConnectionName')).toString(),
+          path: text(`s3://\${Bucket}/${EXPORT}/`),
+        }],
+      },
     });
     this.crawler.addPropertyOverride(
       'Classifiers', { 'Fn::If': ['IsCsv', [{ Ref: 'CsvClassifier' }], { Ref: 'AWS::NoValue' }] },
@@ -279,6 +309,9 @@ class TableStack extends Stack {
     };
     return new CfnRole(this, id, {
       assumeRolePolicyDocument: document(trust),
+      permissionsBoundary: this.where(
+        'HasPermissionsBoundary', this.value('PermissionsBoundaryArn'),
+      ).toString(),
       policies: [{ policyName: id, policyDocument: document(...statements) }],
       tags: Object.entries(this.glueTags).map(([key, value]) => ({ key, value: value.toString() })),
     });
@@ -317,7 +350,6 @@ class TableStack extends Stack {
     const manifests = `manifests/${EXPORT}`;
     const temporary = `glue-temp-dir/${EXPORT}`;
     return [
-      allow('DescribeTable', ['dynamodb:DescribeTable'], [arn('dynamodb', 'table/${TableName}')]),
       allow('ReadScript', ['s3:GetObject'], inBucket('/scripts/${ScriptsVersion}/export_table.py')),
       ...this.listing(
         `${EXPORT}/*`, `${manifests}/*`, `${temporary}/*`,
@@ -342,7 +374,7 @@ class TableStack extends Stack {
       this.catalog('ReadCatalog', ['GetTable'], 'snapshots_*'),
       this.logging('jobs/'),
       allow('WriteMetrics', ['cloudwatch:PutMetricData'], ['*'], {
-        StringEquals: { 'cloudwatch:namespace': 'Glue' },
+        StringEquals: { 'cloudwatch:namespace': ['Glue', 'dynoexport'] },
       }),
     ];
   }
@@ -369,10 +401,9 @@ class TableStack extends Stack {
       ...this.listing(`${EXPORT}/*`, `${manifests}/*`, 'athena-results/*'),
       allow('ReadManifests', ['s3:GetObject'], inBucket(`/${manifests}/*`)),
       allow('DeleteExpiredSnapshots', ['s3:DeleteObject'], inBucket(`/${EXPORT}/*`, `/${manifests}/*`)),
-      allow('WriteResults', OBJECTS, inBucket('/athena-results/*')),
+      allow('WriteResults', [...OBJECTS, 's3:ListMultipartUploadParts'], inBucket('/athena-results/*')),
       allow('Query', [
-        'athena:GetWorkGroup', 'athena:StartQueryExecution', 'athena:GetQueryExecution',
-        'athena:StopQueryExecution',
+        'athena:StartQueryExecution', 'athena:GetQueryExecution', 'athena:StopQueryExecution',
       ], [arn('athena', 'workgroup/${WorkGroup}')]),
       allow('ReadDatabase', ['glue:GetDatabase'], [
         arn('glue', 'catalog'), arn('glue', 'database/default'), arn('glue', 'database/${Database}'),
@@ -383,60 +414,85 @@ class TableStack extends Stack {
       ], 'snapshots_*'),
       allow('UseRunProperties', ['glue:GetWorkflowRunProperties'], [arn('glue', 'workflow/${Workflow}')]),
       this.logging('python-jobs/'),
+      allow('WriteMetrics', ['cloudwatch:PutMetricData'], ['*'], {
+        StringEquals: { 'cloudwatch:namespace': ['dynoexport'] },
+      }),
     ];
   }
 
-  addPolicy(role, does, condition, ...statements) {
-    const policy = new CfnPolicy(this, `${role.node.id}${does}`, {
-      policyName: does,
+  addPolicy(id, name, condition, roles, ...statements) {
+    const policy = new CfnPolicy(this, id, {
+      policyName: name,
       policyDocument: document(...statements),
-      roles: [role.ref],
+      roles,
     });
     policy.cfnOptions.condition = this.when[condition];
   }
 
   addPolicies() {
     const table = arn('dynamodb', 'table/${TableName}');
-    this.addPolicy(
-      this.exportRole, 'ScansTable', 'IsScanned',
-      allow('ScanTable', ['dynamodb:Scan'], [table]),
+    const own = (does, condition, ...statements) => (
+      this.addPolicy(`ExportRole${does}`, does, condition, [this.exportRole.ref], ...statements)
+    );
+    own(
+      'ScansTable', 'IsScanned',
+      allow('ScanTable', ['dynamodb:DescribeTable', 'dynamodb:Scan'], [table]),
       allow('ReadQuota', ['dynamodb:DescribeLimits'], ['*']),
     );
-    this.addPolicy(
-      this.exportRole, 'ExportsTable', 'IsExportedByDynamoDB',
-      allow(
-        'ExportTable',
-        ['dynamodb:DescribeContinuousBackups', 'dynamodb:ExportTableToPointInTime'],
-        [table],
-      ),
+    own(
+      'ExportsTable', 'IsExportedByDynamoDB',
+      allow('ExportTable', [
+        'dynamodb:DescribeContinuousBackups', 'dynamodb:DescribeTable',
+        'dynamodb:ExportTableToPointInTime',
+      ], [table]),
       allow('DescribeExport', ['dynamodb:DescribeExport'], [
         arn('dynamodb', 'table/${TableName}/export/*'),
       ]),
-      allow(
-        'WriteExport', ['s3:AbortMultipartUpload', 's3:PutObject', 's3:PutObjectAcl'],
-        inBucket(`/glue-temp-dir/${EXPORT}/*`),
-      ),
+      allow('WriteExport', ['s3:PutObjectAcl'], inBucket(`/glue-temp-dir/${EXPORT}/*`)),
     );
-    const conditions = { HasKmsKey: [this.exportRole, this.crawlerRole], HasKmsKeyAndView: [this.viewRole] };
-    for (const [condition, roles] of Object.entries(conditions)) {
-      for (const role of roles) this.addKeyPolicy(role, condition);
-    }
-  }
-
-  addKeyPolicy(role, condition) {
-    this.addPolicy(
-      role, 'UsesKey', condition,
+    own(
+      'AssumesRole', 'HasSourceRole',
+      allow('AssumeSourceRole', ['sts:AssumeRole'], [text('${SourceRoleArn}')]),
+    );
+    const view = this.where('IsQueryable', this.viewRole.ref).toString();
+    const every = [this.exportRole.ref, this.crawlerRole.ref, view];
+    const all = (id, condition, ...statements) => (
+      this.addPolicy(id, id, condition, every, ...statements)
+    );
+    all('RolesUseConnection', 'HasConnection', ...this.connectionStatements());
+    all(
+      'RolesUseKey', 'HasKmsKey',
       allow('UseKey', ['kms:Decrypt', 'kms:Encrypt', 'kms:GenerateDataKey'], [shared('KmsKeyArn')]),
       allow('EncryptLogs', ['logs:AssociateKmsKey'], [arn('logs', 'log-group:/aws-glue/*')]),
       allow('ReadSecurityConfiguration', ['glue:GetSecurityConfiguration'], ['*']),
     );
   }
 
-  addAlert(id, detailType, detail, paths) {
+  connectionStatements() {
+    const interfaces = arn('ec2', 'network-interface/*');
+    const describing = [
+      'NetworkInterfaces', 'RouteTables', 'SecurityGroups', 'Subnets', 'VpcEndpoints',
+    ];
+    return [
+      allow('ReadConnection', ['glue:GetConnection'], [
+        arn('glue', 'catalog'), arn('glue', 'connection/${ConnectionName}'),
+      ]),
+      allow('DescribeNetwork', describing.map((each) => `ec2:Describe${each}`), ['*']),
+      allow('DescribeVpc', ['ec2:DescribeVpcAttribute'], [arn('ec2', 'vpc/*')]),
+      allow('CreateInterfaces', ['ec2:CreateNetworkInterface'], [
+        interfaces, arn('ec2', 'subnet/*'), arn('ec2', 'security-group/*'),
+      ]),
+      allow('DeleteInterfaces', ['ec2:DeleteNetworkInterface'], [interfaces]),
+      allow('TagInterfaces', ['ec2:CreateTags', 'ec2:DeleteTags'], [interfaces], {
+        'ForAllValues:StringEquals': { 'aws:TagKeys': ['aws-glue-service-resource'] },
+      }),
+    ];
+  }
+
+  addAlert(id, condition, detailType, detail, paths, told = []) {
     const members = Object.keys(paths).map((name) => `"${name}": <${name}>`);
-    const message = ['"export": "${TableName} as ${OutputFormat}"', ...members].join(', ');
+    const message = ['"export": "${TableName} as ${OutputFormat}"', ...told, ...members].join(', ');
     const rule = new EventRule(this, id, {
-      description: Fn.sub('Tells of failures in the export of ${TableName} as ${OutputFormat}'),
       eventPattern: { source: ['aws.glue'], 'detail-type': [detailType], detail },
       state: 'ENABLED',
       targets: [{
@@ -445,15 +501,16 @@ class TableStack extends Stack {
         inputTransformer: { inputPathsMap: paths, inputTemplate: Fn.sub(`{${message}}`) },
       }],
     });
-    rule.cfnOptions.condition = this.when.HasNotification;
+    rule.cfnOptions.condition = this.when[condition];
   }
 
   addAlerts() {
-    this.addAlert('JobFailedRule', 'Glue Job State Change', {
-      jobName: [
-        Fn.sub('${TableName}ExportTo${OutputFormat}'),
-        Fn.sub('${TableName}${OutputFormat}CurrentView'),
-      ],
+    const jobName = [
+      Fn.sub('${TableName}ExportTo${OutputFormat}'),
+      Fn.sub('${TableName}${OutputFormat}CurrentView'),
+    ];
+    this.addAlert('JobFailedRule', 'HasNotification', 'Glue Job State Change', {
+      jobName,
       state: ['FAILED', 'TIMEOUT'],
     }, {
       name: '$.detail.jobName',
@@ -461,15 +518,46 @@ class TableStack extends Stack {
       message: '$.detail.message',
       run: '$.detail.jobRunId',
     });
-    this.addAlert('CrawlFailedRule', 'Glue Crawler State Change', {
+    this.addAlert('CrawlFailedRule', 'HasNotification', 'Glue Crawler State Change', {
       crawlerName: [Fn.sub('${TableName}${OutputFormat}Crawler')],
       state: ['Failed'],
     }, {
       name: '$.detail.crawlerName',
       state: '$.detail.state',
-      message: '$.detail.message',
+      message: '$.detail.errorMessage',
       log: '$.detail.cloudWatchLogLink',
     });
+    this.addAlert('JobLateRule', 'HasRunLimit', 'Glue Job Run Status', { jobName }, {
+      name: '$.detail.jobName',
+      state: '$.detail.state',
+      run: '$.detail.jobRunId',
+    }, ['"message": "runs for more than ${MaxRunMinutes} minutes"']);
+    this.addSnapshotAlarm();
+  }
+
+  addSnapshotAlarm() {
+    const alarm = new CfnAlarm(this, 'SnapshotAlarm', {
+      actionsEnabled: Fn.conditionIf('IsScheduled', true, false),
+      alarmActions: [shared('TopicArn')],
+      alarmDescription: Fn.sub(
+        'No new snapshot of ${TableName} as ${OutputFormat} for ${MaxSnapshotAgeHours} hours',
+      ),
+      alarmName: Fn.sub('dynoexport-${TableName}-${OutputFormat}-snapshot-age'),
+      comparisonOperator: 'LessThanThreshold',
+      dimensions: [
+        { name: 'Table', value: Fn.sub('${TableName}') },
+        { name: 'Format', value: Fn.sub('${OutputFormat}') },
+      ],
+      evaluationPeriods: this.value('MaxSnapshotAgeHours'),
+      metricName: 'Snapshots',
+      namespace: 'dynoexport',
+      okActions: [shared('TopicArn')],
+      period: 3600,
+      statistic: 'SampleCount',
+      threshold: 1,
+      treatMissingData: 'breaching',
+    });
+    alarm.cfnOptions.condition = this.when.HasAgeLimit;
   }
 
   addOutputs() {
