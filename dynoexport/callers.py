@@ -100,6 +100,7 @@ def deploy(at: Installation) -> PolicyDocument:
             *_roles(at),
             *_glue(at),
             *_shared(at),
+            *_telling(at),
             *_look(at),
         ]
     )
@@ -197,7 +198,7 @@ def _glue(at: Installation) -> list[Statement]:
 
 
 def _shared(at: Installation) -> list[Statement]:
-    """What the common stack has: bucket, database, workgroup, topic; and the rules that tell it."""
+    """What the common stack has: bucket, scripts, database, workgroup."""
     return [
         allow(
             "Bucket",
@@ -238,6 +239,12 @@ def _shared(at: Installation) -> list[Statement]:
             ],
             at.arns("athena", f"workgroup/{naming.WORK_GROUP}"),
         ),
+    ]
+
+
+def _telling(at: Installation) -> list[Statement]:
+    """The topic, and the alarms and rules that tell it of failures."""
+    return [
         allow(
             "Topic",
             [
