@@ -67,7 +67,7 @@ CAUSES = {
     schedules.OUTAGE: r"Internal\w*|\(500\)",
     schedules.CUT_OFF: NETWORK,
     # The JVM may know no more than that.
-    schedules.WORKER_KILLED: r"[Ww]orker|Connection reset",
+    schedules.WORKER_KILLED: r"[Ww]orker|Connection reset|Broken pipe",
     schedules.TABLE_GONE: r"ResourceNotFound|there is no DynamoDB table|TableNotFound",
     schedules.ITEMS_CHANGE: r"(?!)",
     schedules.PART_CORRUPTED: r"part-\S+ |\.\w+ is not|not a \w+ file|[Cc]orrupt|Snappy|Orc|magic",
