@@ -216,14 +216,6 @@ const FORM = {
       maxLength: 2048,
       minLength: 0,
     }],
-    ConnectionName: ['VPC connection', {
-      description: 'Glue connection of type NETWORK by which jobs and crawler run inside a VPC. Empty: none.',
-      allowedPattern: '^[a-zA-Z0-9_.-]*$',
-      constraintDescription: 'must be empty or the name of a connection',
-      default: '',
-      maxLength: 255,
-      minLength: 0,
-    }],
     ScriptsVersion: ['Version of the scripts', {
       description: 'Folder of the job scripts below scripts/ in the bucket.',
       allowedPattern: '^[a-zA-Z0-9._-]+$',
@@ -231,6 +223,14 @@ const FORM = {
       default: 'current',
       maxLength: 64,
       minLength: 1,
+    }],
+    ConnectionName: ['VPC connection', {
+      description: 'Glue connection of type NETWORK by which jobs and crawler run inside a VPC. Empty: none.',
+      allowedPattern: '^[a-zA-Z0-9_.-]*$',
+      constraintDescription: 'must be empty or the name of a connection',
+      default: '',
+      maxLength: 255,
+      minLength: 0,
     }],
   },
 };
