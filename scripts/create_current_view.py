@@ -604,11 +604,12 @@ def publish(clients: Clients, settings: Settings, sleep: Callable[[float], None]
     elif table is None:
         log("the table is empty and was always: there is nothing to show yet, and no view")
         return None
-    see_to_columns(clients.glue, settings, table, manifest)
     shown = shown_by(get_table(clients.glue, settings.database, view_name))
     if shown is not None and shown > settings.timestamp:
+        # Nor are the columns touched: those that the newer snapshot added are selected by it.
         log(f"{settings.database}.{view_name} shows {shown}, which is newer: left as it is")
         return shown
+    see_to_columns(clients.glue, settings, table, manifest)
     sql = view_sql(settings.database, view_name, name, shown_columns(manifest), settings.timestamp)
     run_query(clients.athena, sql, settings, sleep)
     log(

@@ -406,6 +406,18 @@ def test_a_run_that_finishes_late_leaves_a_newer_snapshot(
     assert f"shows {NEWER}, which is newer" in capsys.readouterr().out
 
 
+def test_a_run_that_finishes_late_leaves_the_columns_of_a_newer_snapshot(
+    run: Publication,
+) -> None:
+    """The newer view selects columns that the older snapshot may not have."""
+    run.export(CURRENT)
+    run.crawl(CURRENT, NEWER)
+    before = descriptors(run.aws)
+    run.show(NEWER)
+    run.publish()
+    assert descriptors(run.aws) == before
+
+
 def test_a_table_that_was_always_empty_has_nothing_to_show(
     run: Publication, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -401,6 +401,16 @@ def test_a_complete_snapshot_with_other_content_is_made_again(run: Attempts, put
     assert run.manifest()["files"] == []
 
 
+def test_a_complete_snapshot_whose_manifest_has_no_etags_is_kept(run: Attempts, put: Any) -> None:
+    """An export job of before has not noted them."""
+    run.attempt()
+    files = [{"key": f"{SNAPSHOT}part-0", "bytes": 6}]
+    put(MANIFEST, body=json.dumps({**run.manifest(), "files": files}).encode())
+    put(f"{SNAPSHOT}part-0", body=b"QUARPE")
+    assert run.attempt().options == []
+    assert run.manifest()["files"] == files
+
+
 def test_a_resumed_run_leaves_the_snapshot_of_the_run_before(run: Attempts) -> None:
     """It is a run of its own, with the properties of the former one."""
     run.attempt()
