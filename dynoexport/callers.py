@@ -30,11 +30,10 @@ from awacs.aws import (
     PolicyDocument,
     Statement,
     StringEquals,
-    StringLike,
 )
 
 from dynoexport import naming
-from dynoexport.grants import READ, WRITE_RESULTS, allow, policy
+from dynoexport.grants import READ, WRITE_RESULTS, allow, list_keys, policy
 from dynoexport.model import OutputFormat
 
 if TYPE_CHECKING:
@@ -381,8 +380,7 @@ def _find(at: Installation) -> list[Statement]:
 
 
 def _list(at: Installation, *prefixes: str) -> Statement:
-    condition = Condition(StringLike("s3:prefix", [f"{prefix}*" for prefix in prefixes]))
-    return allow("ListBucket", [s3.ListBucket], [at.bucket], condition)
+    return list_keys(at.bucket, [f"{prefix}*" for prefix in prefixes])
 
 
 # --- query ----------------------------------------------------------------------------------------

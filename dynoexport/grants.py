@@ -131,12 +131,13 @@ def list_bucket(scope: Scope, prefixes: list[str], *exact: str) -> Statement:
     it does not exist rather than "forbidden" (https://github.com/ceph/ceph/pull/68577).
     """
     patterns = [*(f"{prefix}*" for prefix in prefixes), *exact]
-    return allow(
-        "ListBucket",
-        [s3.ListBucket],
-        [scope.bucket()],
-        Condition(StringLike("s3:prefix", [scope.text(pattern) for pattern in patterns])),
-    )
+    return list_keys(scope.bucket(), [scope.text(pattern) for pattern in patterns])
+
+
+def list_keys(bucket: object, patterns: Sequence[object]) -> Statement:
+    """Listing the bucket where ``s3:prefix`` is like one of the patterns."""
+    condition = Condition(StringLike("s3:prefix", list(patterns)))
+    return allow("ListBucket", [s3.ListBucket], [bucket], condition)
 
 
 def _parents(*prefixes: str) -> list[str]:

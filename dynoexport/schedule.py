@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import re
 from datetime import datetime, timedelta, timezone
+from functools import lru_cache
 
 from dynoexport import limits, settings
 from dynoexport.errors import ScheduleRefused
@@ -54,8 +55,11 @@ def firings(schedule: str, *, after: datetime, count: int) -> list[datetime]:
     return [time for time in times if time is not None]
 
 
+@lru_cache(maxsize=64)
 def gaps(schedule: str, *, now: datetime) -> tuple[timedelta, timedelta] | None:
     """The shortest and the longest time between two firings; None if there is no second one.
+
+    Cached, because a deployment asks for those of one schedule at one time again and again.
 
     Raises:
         ScheduleRefused: the cron expression is malformed.

@@ -61,8 +61,6 @@ def note(when: str, hours: float, *, now: datetime) -> str | None:
 
 
 # --- the alarm ------------------------------------------------------------------------------------
-
-
 def start_clock(account: Account, table: str, fmt: str) -> None:
     """Count from now on, by a value that is no snapshot."""
     account.cloudwatch.put_metric_data(

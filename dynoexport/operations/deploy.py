@@ -73,6 +73,16 @@ class _Target:
     known: Mapping[str, Any] | None
     before: DeployedExport | None
 
+    @property
+    def own(self) -> Mapping[str, str]:
+        """The parameters that the stack has; none if there is no stack."""
+        return change_sets.parameters_of(self.known) if self.known else {}
+
+    def with_parameters(self, values: Mapping[str, str]) -> _Target:
+        """The target with these parameters besides."""
+        stack = replace(self.stack, parameters={**self.stack.parameters, **values})
+        return replace(self, stack=stack)
+
 
 def deploy(
     account: Account,
@@ -310,19 +320,16 @@ def _sized(
     )
     chosen = [each for each in found.choices if each.setting not in given]
     on_choices(target.table, chosen)
-    values = {each.setting: each.value for each in chosen}
-    stack = replace(target.stack, parameters={**target.stack.parameters, **values})
-    return replace(target, stack=stack)
+    return target.with_parameters({each.setting: each.value for each in chosen})
 
 
 def _alarmed(target: _Target, given: Mapping[str, str]) -> _Target:
     """The target with the limits that follow from its schedule and nobody has given."""
-    known = change_sets.parameters_of(target.known) if target.known else {}
     wanted = {name: value for name, value in target.stack.parameters.items() if value is not None}
-    found = alarms.undecided(wanted, known, now=datetime.now(timezone.utc))
-    values = {name: value for name, value in found.items() if name not in given}
-    stack = replace(target.stack, parameters={**target.stack.parameters, **values})
-    return replace(target, stack=stack)
+    found = alarms.undecided(wanted, target.own, now=datetime.now(timezone.utc))
+    return target.with_parameters(
+        {name: value for name, value in found.items() if name not in given}
+    )
 
 
 def _check_names(targets: Sequence[_Target], known: Sequence[DeployedExport]) -> None:
@@ -341,8 +348,7 @@ def _value(target: _Target, name: str, default: str) -> str:
     given = target.stack.parameters.get(name)
     if given is not None:
         return given
-    kept = change_sets.parameters_of(target.known) if target.known else {}
-    return kept.get(name, default)
+    return target.own.get(name, default)
 
 
 def _check_settings(account: Account, target: _Target) -> None:
@@ -396,8 +402,7 @@ def _is_watched(target: _Target) -> bool:
 
 
 def _was_watched(target: _Target) -> bool:
-    own = change_sets.parameters_of(target.known) if target.known else {}
-    return float(own.get(forms.MAX_SNAPSHOT_AGE_HOURS, 0)) > 0
+    return float(target.own.get(forms.MAX_SNAPSHOT_AGE_HOURS, 0)) > 0
 
 
 def _check_topic(target: _Target, common: Mapping[str, str]) -> None:

@@ -293,7 +293,7 @@ def _hourly(account: Account, name: str, metric: str, *, now: datetime) -> dict[
     https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/API_GetMetricStatistics.html.
     """
     hour = now.replace(minute=0, second=0, microsecond=0)
-    answer: Mapping[str, Any] = account.client("cloudwatch").get_metric_statistics(
+    answer: Mapping[str, Any] = account.cloudwatch.get_metric_statistics(
         Namespace="AWS/DynamoDB",
         MetricName=metric,
         Dimensions=[{"Name": "TableName", "Value": name}],
