@@ -1,25 +1,12 @@
-"""A subscriber of topics, and patience."""
+"""A subscriber of topics."""
 
 from __future__ import annotations
 
 import json
-import time
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from dynoexport.local.context import Endpoint
-
-
-def until(condition: Callable[[], Any]) -> Any:
-    """What the condition is when it is true at last."""
-    deadline = time.monotonic() + 240
-    while time.monotonic() < deadline:
-        if found := condition():
-            return found
-        time.sleep(0.1)
-    raise AssertionError("it never came true")
 
 
 class Mailbox:

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from command import Command, create_table
-from subscriber import Mailbox, until
+from subscriber import Mailbox
+from waiting import until
 
 from dynoexport import naming
 

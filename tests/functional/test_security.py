@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from account import REVIEWS
 from command import Command
-from subscriber import Mailbox, until
+from subscriber import Mailbox
+from waiting import until
 
 from dynoexport import naming
 

@@ -11,7 +11,8 @@ import pytest
 from botocore.exceptions import ClientError
 from hypothesis import given
 from hypothesis import strategies as st
-from subscriber import Mailbox, until
+from subscriber import Mailbox
+from waiting import until
 
 from dynoexport.local import alarms
 from dynoexport.local.alarms import ALARM, OK, UNKNOWN, Watch

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from botocore.exceptions import ClientError
-from subscriber import Mailbox, until
+from subscriber import Mailbox
+from waiting import until
 
 from dynoexport.local import events, notifications
 from dynoexport.local.authorization import Request

@@ -6,16 +6,17 @@ import json
 import os
 import signal
 import tempfile
-import time
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+import waiting
 
 from dynoexport.local import processes
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
 
     from dynoexport.local.context import Endpoint
 
@@ -39,14 +40,7 @@ spark.parallelize([0], 1).map(lambda _: time.sleep(600)).collect()
 """
 
 
-def until(condition: Callable[[], Any]) -> Any:
-    """What the condition is when it is true at last."""
-    deadline = time.monotonic() + 180
-    while time.monotonic() < deadline:
-        if found := condition():
-            return found
-        time.sleep(0.1)
-    raise AssertionError("it never came true")
+until = partial(waiting.until, seconds=180)
 
 
 def environments(directory: Path | str) -> dict[int, str]:

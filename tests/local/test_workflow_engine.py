@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 import json
-import time
 import uuid
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import pytest
+import waiting
 from botocore.exceptions import ClientError
 from moto.glue.utils import Action
 
 from dynoexport.local import context, glue
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from dynoexport.local.context import Endpoint
 
 pytestmark = pytest.mark.endpoint
@@ -40,14 +39,7 @@ CRAWLER_LOGS = "/aws-glue/crawlers"
 SUCCEEDED = ("SUCCEEDED",)
 
 
-def until(condition: Callable[[], Any]) -> Any:
-    """What the condition is when it is true at last."""
-    deadline = time.monotonic() + 120
-    while time.monotonic() < deadline:
-        if found := condition():
-            return found
-        time.sleep(0.1)
-    raise AssertionError("it never came true")
+until = partial(waiting.until, seconds=120)
 
 
 class Flow:

@@ -12,6 +12,7 @@ from typing import Any
 import export_table
 import pytest
 from export_table import Clients, ExportFailed
+from job_arguments import ARGUMENTS
 from job_names import BUCKET, DATABASE, WORKFLOW, counted
 from moto.sts.models import AssumedRole, sts_backends
 
@@ -110,29 +111,13 @@ def run(aws: SimpleNamespace) -> Attempts:
         BillingMode="PAY_PER_REQUEST",
     )
     arguments = {
-        "TableName": "Reviews",
+        **ARGUMENTS,
         "OutputFormat": "parquet",
         "BucketName": BUCKET,
         "DatabaseName": DATABASE,
-        "CatalogPrefix": "",
-        "ScriptsVersion": "v7",
-        "MaxConsumedReadThroughput": "0.25",
-        "Splits": "0",
         "WorkerType": "G.1X",
         "NumberOfWorkers": "3",
-        "GlueVersion": "5.1",
-        "ReadMode": "connector",
-        "Columns": "",
-        "Exclude": "",
-        "Where": "",
-        "TypeConflicts": "string",
-        "MapsAs": "struct",
-        "MaxStructFields": "200",
-        "Compression": "snappy",
-        "SourceRoleArn": "",
-        "KmsKeyArn": "",
         "JOB_NAME": "ReviewsExportToparquet",
-        "JOB_RUN_ID": "jr_1",
         "WORKFLOW_NAME": WORKFLOW,
     }
     return Attempts(

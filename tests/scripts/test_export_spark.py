@@ -18,6 +18,7 @@ import pyarrow.parquet
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from job_arguments import ARGUMENTS
 from job_names import BUCKET, DATABASE
 from py4j.protocol import Py4JJavaError
 
@@ -45,31 +46,17 @@ TRISTAN = {
     "Print": {"M": {"Pages": {"N": "223"}}},
 }
 SETTINGS = {
-    "TableName": "Reviews",
+    **ARGUMENTS,
     "OutputFormat": "parquet",
     "BucketName": "bucket",
     "DatabaseName": DATABASE,
-    "CatalogPrefix": "",
-    "ScriptsVersion": "v7",
     "MaxConsumedReadThroughput": "1.0",
-    "Splits": "0",
     "WorkerType": "G.1X",
     "NumberOfWorkers": "2",
-    "GlueVersion": "5.1",
     "ReadMode": "native",
-    "Columns": "",
-    "Exclude": "",
-    "Where": "",
-    "TypeConflicts": "string",
-    "MapsAs": "struct",
-    "MaxStructFields": "200",
-    "Compression": "snappy",
-    "SourceRoleArn": "",
-    "KmsKeyArn": "",
     "JOB_NAME": "",
     "JOB_RUN_ID": "",
     "WORKFLOW_NAME": "",
-    "WORKFLOW_RUN_ID": "wr_1",
 }
 
 

@@ -11,6 +11,8 @@ from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from job_arguments import ARGUMENTS
+
 from dynoexport import naming
 from dynoexport.local import crawler, processes
 from dynoexport.local.query import Engine
@@ -82,23 +84,14 @@ class Table:
         from awsglue.context import GlueContext
 
         arguments = {
+            **ARGUMENTS,
             **self._arguments(run_id),
             "ScriptsVersion": "v1",
             "MaxConsumedReadThroughput": "1.0",
             "Splits": "1",
             "WorkerType": "G.1X",
             "NumberOfWorkers": "2",
-            "GlueVersion": "5.1",
             "ReadMode": "native",
-            "Columns": "",
-            "Exclude": "",
-            "Where": "",
-            "TypeConflicts": "string",
-            "MapsAs": "struct",
-            "MaxStructFields": "200",
-            "Compression": "snappy",
-            "SourceRoleArn": "",
-            "KmsKeyArn": "",
             "JOB_NAME": "none",
             "JOB_RUN_ID": "jr_none",
             **given,
