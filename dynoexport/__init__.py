@@ -19,6 +19,7 @@ The layers, each importing only from those before it (a test reads the imports):
     manifests, part_files,  what marks a snapshot complete; its files, read again
     workflow_runs, prices,  a workflow run and its outcome; what it costs
     table_facts, plan,      what is known of a table; what its export would take and cost
+    consumption             what others read of it, without our own runs
     sizing, alternatives    the job that suits a table; other ways to its data, and their cost
     actuals                 a run's figures against its plan
     change_sets, queries    a stack; a query

@@ -91,14 +91,17 @@ def _own(found: Recommendation) -> Alternative:
     reader = found.estimate.job.read_mode
     fmt = found.estimate.job.format
     loss = ", numbers as doubles" if reader is ReadMode.CONNECTOR else ""
-    view = " and a view" if fmt.queryable else ""
     return Alternative(
         name=f"dynoexport, {reader.value}",
-        gives=f"snapshots as {fmt.value}{view}{loss}",
+        gives=f"{_snapshots(fmt)}{loss}",
         costs=found.estimate.costs,
         runs_a_month=found.estimate.runs_a_month,
         seconds=found.estimate.run_seconds,
     )
+
+
+def _snapshots(fmt: OutputFormat) -> str:
+    return f"snapshots as {fmt.value}{' and a view' if fmt.queryable else ''}"
 
 
 # --- DynamoDB's own exports -----------------------------------------------------------------------
@@ -199,7 +202,7 @@ def _first_design(table: TableFacts, wishes: Wishes, prices: Prices) -> Alternat
     figures = prices.figures
     return Alternative(
         name="Step Functions + Lambda, 2019",
-        gives=f"snapshots as {wishes.format.value} and a view",
+        gives=_snapshots(wishes.format),
         costs=(
             Cost("export job", "spark", spark, "DPU-h", prices.of_version("0.9")),
             plan.crawl_cost(prices),

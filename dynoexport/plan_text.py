@@ -108,7 +108,9 @@ def _time(planned: Planned) -> Iterator[str]:
     yield _row("files", f"{found.files:,}", "files", f"{display.size(int(found.output_bytes))}")
     yield _row("capacity", f"{table.capacity.units:,.0f}", "capacity", table.capacity.source)
     if table.consumed is not None:
-        others = f"at that hour, {table.consumed.mean:,.1f} on average"
+        mean, hours = table.consumed.mean, table.consumed.hours
+        then = "at that hour" if hours == 1 else f"in these {hours} hours"
+        others = f"{then}, {mean:,.1f} on average"
         yield _row("others read at most", f"{table.consumed.peak:,.1f}", "others", others)
 
 
@@ -118,13 +120,16 @@ def _bound_by(found: Estimate) -> str:
 
 def _choices(planned: Planned) -> Iterator[str]:
     found = planned.recommendation
-    yield f"Recommended; dynoexport deploy {planned.table.name} --auto takes it"
+    takes = "refuses" if found.harms else "takes"
+    yield f"Recommended; dynoexport deploy {planned.table.name} --auto {takes} it"
     width = max(len(each.setting) for each in found.choices)
     for each in found.choices:
         head = f"  {each.setting:<{width}}  {each.value:>6}  "
         yield from _wrapped(head, each.reason)
     for sentence in found.unmet:
         yield from _wrapped("  not met: ", sentence, indent=4)
+    for sentence in found.harms:
+        yield from _wrapped("  beware: ", sentence, indent=4)
 
 
 def _wrapped(head: str, text: str, *, indent: int | None = None) -> list[str]:

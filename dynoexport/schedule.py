@@ -69,10 +69,14 @@ def gaps(schedule: str, *, now: datetime) -> tuple[timedelta, timedelta] | None:
     return (min(between), max(between)) if between else None
 
 
-def snapshot_age(schedule: str, *, now: datetime) -> timedelta | None:
+def snapshot_age(schedule: str, *, run: timedelta, now: datetime) -> timedelta | None:
     """After how many hours without a new snapshot something is wrong.
 
-    None if there is no second firing, or if no alarm can look back so far.
+    A snapshot is there when its run ends: one that was quick, and the next one slow, are further
+    apart than their beginnings, by as much as ``run``, the longest that is not late. An alarm that
+    cannot look back so far looks back as far as it can.
+
+    None if there is no second firing, or if no alarm can look back from one firing to the next.
 
     Raises:
         ScheduleRefused: the cron expression is malformed.
@@ -80,9 +84,15 @@ def snapshot_age(schedule: str, *, now: datetime) -> timedelta | None:
     found = gaps(schedule, now=now)
     if found is None:
         return None
-    hours = -(-found[1] // timedelta(hours=1))
-    age = timedelta(hours=hours) + settings.SNAPSHOT_SLACK
-    return age if age <= limits.ALARM_WINDOW_MAX else None
+    if _whole_hours(found[1]) + settings.SNAPSHOT_SLACK > limits.ALARM_WINDOW_MAX:
+        return None
+    age = _whole_hours(found[1] + run) + settings.SNAPSHOT_SLACK
+    return min(age, limits.ALARM_WINDOW_MAX)
+
+
+def _whole_hours(time: timedelta) -> timedelta:
+    """Rounded up, for CloudWatch counts by the hour."""
+    return timedelta(hours=-(-time // timedelta(hours=1)))
 
 
 def run_length(schedule: str, *, timeout: timedelta, now: datetime) -> timedelta:
@@ -150,7 +160,7 @@ def runs_a_month(schedule: str, *, after: datetime) -> float:
     return round((len(times) - 1) * (_MONTH / (times[-1] - times[0])), 4)
 
 
-def next_hour(schedule: str, *, after: datetime) -> int:
-    """The hour of the day, in UTC, at which it fires next."""
+def next_firing(schedule: str, *, after: datetime) -> datetime:
+    """When it fires next, in UTC; ``after`` itself if it never does."""
     times = firings(schedule, after=after, count=1)
-    return times[0].hour if times else after.astimezone(timezone.utc).hour
+    return times[0] if times else after.astimezone(timezone.utc)

@@ -24,8 +24,11 @@ NEAR = 1.02
 STEP = 0.05
 # Others keep what they need in their busiest hour, but not all of a table.
 FREE_MIN = 0.1
-# A timeout is for what has gone wrong: twice the estimate, in quarters of an hour.
-TIMEOUT_FACTOR = 2
+# What a reader's least percentage lets pass may be half of what others leave, not more.
+FLOOR_SHARE_MAX = 0.5
+# A timeout is for what has gone wrong: three times the estimate, in quarters of an hour. A run is
+# late at half of that (schedule.run_length), half as long again as was estimated.
+TIMEOUT_FACTOR = 3
 TIMEOUT_STEP = 15
 TIMEOUT_MIN = 30
 
@@ -67,11 +70,13 @@ class Recommendation:
 
     Attributes:
         unmet: a sentence for each wish that nothing fulfils, and why.
+        harms: a sentence for each thing that the job takes from others, and what would not.
     """
 
     estimate: Estimate
     choices: tuple[Choice, ...]
     unmet: tuple[str, ...] = ()
+    harms: tuple[str, ...] = ()
 
     @property
     def parameters(self) -> Mapping[str, str]:
@@ -94,7 +99,10 @@ def recommend(table: TableFacts, wishes: Wishes, prices: Prices) -> Recommendati
     if most is not None and found.run_dollars > most:
         unmet.append(_too_dear(found, most))
     return Recommendation(
-        estimate=found, choices=tuple(_choices(table, wishes, found)), unmet=tuple(unmet)
+        estimate=found,
+        choices=tuple(_choices(table, wishes, found)),
+        unmet=tuple(unmet),
+        harms=tuple(_harms(table, wishes, found)),
     )
 
 
@@ -284,8 +292,28 @@ def _too_dear(found: Estimate, most: float) -> str:
     )
 
 
+def _harms(table: TableFacts, wishes: Wishes, found: Estimate) -> Iterator[str]:
+    """The least percentage of Glue's connector is 4,000 units a second of any on-demand table."""
+    job, allowed = found.job, found.reading.allowed
+    if job.read_mode is ReadMode.EXPORT or wishes.read_percent is not None:
+        return
+    left = _left(table)
+    if job.read_percent <= least_percent(job.read_mode) and allowed > FLOOR_SHARE_MAX * left:
+        yield (
+            f"the {job.read_mode.value} takes no less than {units(allowed)} read units a second, "
+            f"and {'the table has' if table.consumed is None else 'others leave'} {units(left)}; "
+            f"--read-mode {ReadMode.NATIVE.value} takes as little as it is told"
+        )
+
+
+def _left(table: TableFacts) -> float:
+    """Units a second that others leave in their busiest hour, as far as is known."""
+    others = table.consumed.peak if table.consumed else 0.0
+    return max(0.0, table.capacity.units - others)
+
+
 def timeout_minutes(job_seconds: float) -> int:
-    """Twice the estimate in quarters of an hour, half an hour at least, a week at most."""
+    """Three times the estimate in quarters of an hour, half an hour at least, a week at most."""
     wanted = math.ceil(TIMEOUT_FACTOR * job_seconds / 60 / TIMEOUT_STEP) * TIMEOUT_STEP
     return min(limits.GLUE_TIMEOUT_MAX_MINUTES, max(TIMEOUT_MIN, wanted))
 
@@ -339,8 +367,7 @@ def _why_percent(table: TableFacts, wishes: Wishes, found: Estimate) -> str:
         return f"as asked: {of}"
     if table.consumed is None:
         return f"{of}; what others consume is not known"
-    left = max(0.0, capacity.units - table.consumed.peak)
-    return f"{of}, of which others leave {units(left)}"
+    return f"{of}, of which others leave {units(_left(table))}"
 
 
 def _why_timeout(timeout: int, found: Estimate) -> str:
@@ -349,4 +376,4 @@ def _why_timeout(timeout: int, found: Estimate) -> str:
         return f"the most that AWS Glue takes; {about}"
     if timeout == TIMEOUT_MIN:
         return f"half an hour at least; {about}"
-    return f"{about}; what takes twice that has failed"
+    return f"{about}; what takes three times that has failed"

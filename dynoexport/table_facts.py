@@ -34,14 +34,15 @@ class Capacity:
 
 @dataclass(frozen=True)
 class Consumption:
-    """Read units a second that others have consumed at the hour of the export.
+    """Read units a second that others have consumed at the hours of the day of an export.
 
-    ``mean`` over the days, ``peak`` the busiest day's mean of that hour.
+    ``mean`` over the days, ``peak`` the busiest hour's mean, ``hours`` how many of each day.
     """
 
     mean: float
     peak: float
     days: int
+    hours: int = 1
 
 
 @dataclass(frozen=True, kw_only=True)

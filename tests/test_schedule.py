@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta, timezone
+from functools import partial
 
 import pytest
 
@@ -118,10 +119,11 @@ def test_every_refuses_what_glue_refuses() -> None:
         schedule.every("decade")
 
 
-def test_the_next_hour_is_in_utc() -> None:
-    assert schedule.next_hour("cron(30 22 * * ? *)", after=AFTER) == 22
+def test_the_next_firing_is_in_utc() -> None:
+    found = schedule.next_firing("cron(30 22 * * ? *)", after=AFTER)
+    assert (found.hour, found.minute, found.utcoffset()) == (22, 30, timedelta())
     ended = "cron(0 10 1 1 ? 2020)"
-    assert schedule.next_hour(ended, after=AFTER) == 9
+    assert schedule.next_firing(ended, after=AFTER) == AFTER
 
 
 # --- how far apart --------------------------------------------------------------------------------
@@ -148,5 +150,16 @@ def test_a_schedule_that_fires_once_more_has_no_gaps() -> None:
 
 def test_an_alarm_looks_back_seven_days_at_most() -> None:
     """One that fires every sixth day can be watched, a weekly one cannot."""
-    assert schedule.snapshot_age("cron(0 10 ? * MON,TUE *)", now=NOON) == timedelta(hours=146)
-    assert schedule.snapshot_age("cron(0 10 ? * MON *)", now=NOON) is None
+    sixth = partial(schedule.snapshot_age, "cron(0 10 ? * MON,TUE *)", now=NOON)
+    assert sixth(run=timedelta(hours=4)) == timedelta(hours=150)
+    assert sixth(run=timedelta(hours=40)) == timedelta(days=7)
+    weekly = "cron(0 10 ? * MON *)"
+    assert schedule.snapshot_age(weekly, run=timedelta(), now=NOON) is None
+
+
+@pytest.mark.parametrize("longest", [timedelta(minutes=1), timedelta(hours=3, minutes=30)])
+def test_a_quick_run_and_a_slow_one_after_it_are_no_alarm(longest: timedelta) -> None:
+    """Their snapshots are further apart than their beginnings, by what the slow one takes."""
+    age = schedule.snapshot_age("cron(0 10 * * ? *)", run=longest, now=NOON)
+    assert age is not None
+    assert age >= timedelta(days=1) + longest + timedelta(hours=2)

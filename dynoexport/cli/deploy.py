@@ -18,8 +18,8 @@ if TYPE_CHECKING:
     from dynoexport.aws import Account
     from dynoexport.change_sets import Change, ChangeSet, Event
     from dynoexport.model import OutputFormat
+    from dynoexport.operations.deploy import Sized
     from dynoexport.operations.destroy import Inventory
-    from dynoexport.sizing import Choice
 
 _SIGNS = {"Add": "+", "Modify": "~", "Remove": "-"}
 
@@ -211,7 +211,7 @@ def deploy(
         common_stack=common_stack,
         approve=lambda prepared: _show(prepared, yes=yes),
         on_event=_progress(several=len(tables) > 1),
-        on_choices=_tell_choices,
+        on_sized=_tell_sized,
     )
     if as_json:
         common.print_json([records.deployment(each) for each in done])
@@ -223,10 +223,12 @@ def deploy(
     common.tell(f"Start a run with: dynoexport run {done[0].table} --wait")
 
 
-def _tell_choices(table: str, choices: Sequence[Choice]) -> None:
-    common.tell(f"{table} gets the job that its plan recommends")
-    for each in choices:
+def _tell_sized(sized: Sized) -> None:
+    common.tell(f"{sized.table} gets the job that its plan recommends")
+    for each in sized.choices:
         common.tell(f"  {each.setting}={each.value}: {each.reason}")
+    for sentence in sized.unknown:
+        common.tell(f"  not known: {sentence}")
 
 
 @click.command()

@@ -176,7 +176,7 @@ def _print(found: Sequence[Planned]) -> None:
         elastic="TABLE",
     )
     for each in found:
-        for sentence in each.recommendation.unmet:
+        for sentence in (*each.recommendation.unmet, *each.recommendation.harms):
             common.tell(f"{each.table.name}: {sentence}")
 
 

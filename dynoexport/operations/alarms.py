@@ -6,7 +6,7 @@ to be started when the schedule is switched on, and its voice taken when that is
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import datetime, timedelta, timezone
 from typing import TYPE_CHECKING
 
 from dynoexport import durations, naming, schedule, settings
@@ -14,9 +14,9 @@ from dynoexport.stacks import parameters as forms
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-    from datetime import datetime
 
     from dynoexport.aws import Account
+    from dynoexport.operations.targets import Target
 
 
 # --- what follows from the schedule ---------------------------------------------------------------
@@ -30,11 +30,20 @@ def undecided(given: Mapping[str, str], own: Mapping[str, str], *, now: datetime
     return {name: after[name] for name in after if own.get(name, before[name]) == before[name]}
 
 
+def with_limits(target: Target, given: Mapping[str, str]) -> Target:
+    """The target with the limits that follow from its schedule and nobody has given."""
+    wanted = {name: value for name, value in target.stack.parameters.items() if value is not None}
+    found = undecided(wanted, target.own, now=datetime.now(timezone.utc))
+    return target.with_parameters(
+        {name: value for name, value in found.items() if name not in given}
+    )
+
+
 def _derived(values: Mapping[str, str], now: datetime) -> dict[str, str]:
     when = values.get(forms.SCHEDULE, settings.DEFAULT_SCHEDULE)
     minutes = float(values.get(forms.TIMEOUT_MINUTES, settings.DEFAULT_TIMEOUT_MINUTES))
     late = schedule.run_length(when, timeout=timedelta(minutes=minutes), now=now)
-    age = schedule.snapshot_age(when, now=now) or timedelta()
+    age = schedule.snapshot_age(when, run=late, now=now) or timedelta()
     return {
         forms.MAX_RUN_MINUTES: str(late // timedelta(minutes=1)),
         forms.MAX_SNAPSHOT_AGE_HOURS: str(age // timedelta(hours=1)),
@@ -52,7 +61,7 @@ def note(when: str, hours: float, *, now: datetime) -> str | None:
             f"the alarm goes off after {hours:g}h without a snapshot, and the schedule leaves "
             f"{longest} between two"
         )
-    if not hours and schedule.snapshot_age(when, now=now) is None:
+    if not hours and schedule.snapshot_age(when, run=timedelta(), now=now) is None:
         return (
             f"no alarm can look back over the {longest} between two runs; look yourself: "
             "dynoexport status --stale"
@@ -60,7 +69,25 @@ def note(when: str, hours: float, *, now: datetime) -> str | None:
     return None
 
 
+def notes(target: Target) -> tuple[str, ...]:
+    """The same of a target."""
+    hours = float(target.value(forms.MAX_SNAPSHOT_AGE_HOURS, "0"))
+    found = note(target.schedule, hours, now=datetime.now(timezone.utc))
+    return () if found is None else (f"{target.table}: {found}",)
+
+
 # --- the alarm ------------------------------------------------------------------------------------
+def starts_to_watch(target: Target, *, trigger_is_on: bool | None) -> bool:
+    """Whether an alarm will miss snapshots that did not before."""
+
+    def watches(hours: str) -> bool:
+        return float(hours) > 0
+
+    after = watches(target.value(forms.MAX_SNAPSHOT_AGE_HOURS, "0")) and target.is_scheduled
+    before = watches(target.own.get(forms.MAX_SNAPSHOT_AGE_HOURS, "0")) and trigger_is_on
+    return after and not before
+
+
 def start_clock(account: Account, table: str, fmt: str) -> None:
     """Count from now on, by a value that is no snapshot."""
     account.cloudwatch.put_metric_data(

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
-from datetime import date, datetime, timezone
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass
+from datetime import datetime, timezone
+from typing import TYPE_CHECKING
 
-from dynoexport import assets, change_sets, exports, limits, naming, settings
+from dynoexport import assets, change_sets, exports, naming, settings
 from dynoexport.change_sets import ignore
 from dynoexport.errors import DynoexportError
-from dynoexport.model import Compression, OutputFormat, ReadMode, ScheduleState
-from dynoexport.operations import alarms
+from dynoexport.model import OutputFormat, ScheduleState
+from dynoexport.operations import alarms, checks
 from dynoexport.operations import plan as planning
-from dynoexport.operations import tables as tables_of
 from dynoexport.operations.init import apply
+from dynoexport.operations.targets import Target, target_of, with_table_key
 from dynoexport.sizing import Wishes
 from dynoexport.stacks import parameters as forms
 from dynoexport.stacks.check import ParameterRefused, check_parameters
@@ -34,20 +34,6 @@ class NotInitialized(DynoexportError):
     """The common stack or the job scripts are not there yet."""
 
 
-class GlueVersionEnded(DynoexportError):
-    """A Glue version on which AWS runs no jobs any more."""
-
-
-class SettingsRefused(DynoexportError):
-    """Parameters that exclude each other; the template's rules say the same."""
-
-    exit_code = 2
-
-
-class NoRecovery(DynoexportError):
-    """A table that DynamoDB cannot export, for want of point-in-time recovery."""
-
-
 @dataclass(frozen=True)
 class Deployment:
     """What became of one table's stack: ``created``, ``updated`` or ``unchanged``.
@@ -64,24 +50,16 @@ class Deployment:
 
 
 @dataclass(frozen=True)
-class _Target:
-    """A table's stack as it is and as it is to be."""
+class Sized:
+    """What a plan has chosen for a table's job, and what it could not find out.
+
+    Attributes:
+        unknown: a sentence for each thing that could not be asked.
+    """
 
     table: str
-    format: OutputFormat
-    stack: change_sets.Stack
-    known: Mapping[str, Any] | None
-    before: DeployedExport | None
-
-    @property
-    def own(self) -> Mapping[str, str]:
-        """The parameters that the stack has; none if there is no stack."""
-        return change_sets.parameters_of(self.known) if self.known else {}
-
-    def with_parameters(self, values: Mapping[str, str]) -> _Target:
-        """The target with these parameters besides."""
-        stack = replace(self.stack, parameters={**self.stack.parameters, **values})
-        return replace(self, stack=stack)
+    choices: tuple[Choice, ...]
+    unknown: tuple[str, ...] = ()
 
 
 def deploy(
@@ -95,7 +73,7 @@ def deploy(
     common_stack: str = settings.DEFAULT_COMMON_STACK,
     approve: Callable[[Sequence[ChangeSet]], bool] = lambda _: True,
     on_event: Callable[[Event], None] = ignore,
-    on_choices: Callable[[str, Sequence[Choice]], None] = lambda _, __: None,
+    on_sized: Callable[[Sized], None] = lambda _: None,
 ) -> list[Deployment]:
     """Create or update the stack of each table.
 
@@ -103,54 +81,39 @@ def deploy(
     Everything is checked for all tables before the first stack is touched. ``fmt`` None is the
     format in which a table is exported already, parquet if it is not. ``enabled`` None leaves
     the schedule's trigger as it is, whatever the stack's parameter says. ``auto`` sizes each job as
-    ``plan`` recommends it, but for what is given; ``on_choices`` is told what was chosen, and why.
+    ``plan`` recommends it, but for what is given; ``on_sized`` is told what was chosen, and why.
 
     Raises:
         ParameterRefused, ScheduleRefused: a parameter does not exist or take that value.
         NoTable: DynamoDB has no such table.
         NameRefused: a name cannot work, or another export owns it.
         GlueVersionEnded: AWS runs no jobs on that Glue version any more.
-        SettingsRefused: two parameters exclude each other, or nobody could be told.
+        SettingsRefused: two parameters exclude each other, nobody could be told, or ``auto`` would
+            take from others what they need.
         NoRecovery: ReadMode is export, and the table has no point-in-time recovery.
         NotInitialized: ``init`` comes first.
         Declined: ``approve`` said no.
         DeployFailed: a stack could not be created or updated, with the first resource's reason.
     """
     given = _given(schedule, enabled, parameters)
-    check_parameters(forms.table_groups(settings.DEFAULT_GLUE_VERSION), given)
-    _check_glue_version(given.get(settings.GLUE_VERSION), datetime.now(timezone.utc).date())
     common = _common(account, common_stack)
-    known = exports.find_all(account)
-    wanted = [
-        naming.Export(table, _format(table, fmt, known), given.get(settings.CATALOG_PREFIX, ""))
-        for table in dict.fromkeys(tables)
-    ]
-    for export in wanted:
-        naming.check(export)
-    targets = [_target(account, export, given, common, known) for export in wanted]
-    for target in targets:
-        _check_table(account, target, auto=auto)
+    targets = _targets(account, tables, fmt, given, common)
     if auto:
-        targets = [_sized(account, target, given, on_choices) for target in targets]
+        targets = [_sized(account, target, given, on_sized) for target in targets]
     if "TopicArn" in common:
-        targets = [_alarmed(target, given) for target in targets]
-    _check_names(targets, known)
+        targets = [alarms.with_limits(target, given) for target in targets]
     for target in targets:
-        _check_settings(account, target)
-        _check_connection(account, target)
-        _check_topic(target, common)
+        checks.check_settings(account, target)
+        checks.check_connection(account, target)
+        checks.check_topic(target, common)
     triggers = {target.table: _trigger_is_on(account, target.before) for target in targets}
-    starting = [
-        each
-        for each in targets
-        if _is_watched(each) and not (triggers[each.table] and _was_watched(each))
-    ]
 
     def approve_and_start_clocks(prepared: Sequence[ChangeSet]) -> bool:
         # An alarm that finds no snapshot goes off as soon as it is there.
         approved = approve(prepared)
-        for each in starting if approved else ():
-            alarms.start_clock(account, each.table, each.format.value)
+        for each in targets if approved else ():
+            if alarms.starts_to_watch(each, trigger_is_on=triggers[each.table]):
+                alarms.start_clock(account, each.table, each.format.value)
         return approved
 
     changed = apply(
@@ -177,16 +140,11 @@ def _given(
     if enabled is not None:
         state = ScheduleState.ENABLED if enabled else ScheduleState.DISABLED
         given[forms.SCHEDULE_STATE] = state.value
+    check_parameters(forms.table_groups(settings.DEFAULT_GLUE_VERSION), given)
+    checks.check_glue_version(
+        given.get(settings.GLUE_VERSION), today=datetime.now(timezone.utc).date()
+    )
     return given
-
-
-def _check_glue_version(version: str | None, today: date) -> None:
-    end = limits.GLUE_END_OF_LIFE.get(version or "")
-    if end is not None and end <= today:
-        raise GlueVersionEnded(
-            f"AWS runs no jobs on Glue {version} since {end.isoformat()}",
-            hint=f"leave GlueVersion out, which means {settings.DEFAULT_GLUE_VERSION.value}",
-        )
 
 
 def _common(account: Account, stack: str) -> dict[str, str]:
@@ -223,88 +181,40 @@ def _format(table: str, fmt: OutputFormat | None, known: Sequence[DeployedExport
 
 
 # --- what the tables' stacks are to be ------------------------------------------------------------
-def _check_table(account: Account, target: _Target, *, auto: bool) -> None:
-    """See that the table is there, unless it is another account's.
-
-    That one is seen by its role alone, which trusts the job's.
-    """
-    if not _value(target, settings.SOURCE_ROLE, ""):
-        tables_of.describe(account, target.table)
-    elif auto:
-        raise SettingsRefused(
-            f"{target.table}: --auto cannot see a table of another account",
-            hint="plan it there, and give NumberOfWorkers and the others yourself",
-        )
-
-
-def _target(
+def _targets(
     account: Account,
-    export: naming.Export,
+    tables: Sequence[str],
+    fmt: OutputFormat | None,
     given: Mapping[str, str],
     common: Mapping[str, str],
-    known: Sequence[DeployedExport],
-) -> _Target:
-    before = next((each for each in known if _same(each, export)), None)
-    name = before.stack if before else naming.table_stack(export.table, export.format.value)
-    stack = change_sets.describe(account.cloudformation, name)
-    if stack is not None:
-        _check_owner(stack, export)
-    values = _parameters(export, given, common, stack)
-    wanted = change_sets.Stack(name, assets.template("table.yaml"), values)
-    return _Target(export.table, export.format, wanted, stack, before)
-
-
-def _same(one: DeployedExport, other: naming.Export) -> bool:
-    return (one.table, one.format) == (other.table, other.format)
-
-
-def _check_owner(stack: Mapping[str, Any], export: naming.Export) -> None:
-    own = change_sets.parameters_of(stack)
-    theirs = (own.get(settings.TABLE_NAME), own.get(settings.OUTPUT_FORMAT))
-    if stack["StackStatus"] != "ROLLBACK_COMPLETE" and theirs != (
-        export.table,
-        export.format.value,
-    ):
-        raise change_sets.DeployFailed(
-            f"the stack {stack['StackName']} is not that of {export.table} ({export.format.value})",
-            hint="delete or rename it: its name is the one this export needs",
-        )
-
-
-def _parameters(
-    export: naming.Export,
-    given: Mapping[str, str],
-    common: Mapping[str, str],
-    stack: Mapping[str, Any] | None,
-) -> dict[str, str | None]:
-    """Kept values, then those that follow from the common stack, then those that were given."""
-    groups = forms.table_groups(settings.DEFAULT_GLUE_VERSION)
-    existing = {field.parameter.title for group in groups for field in group.fields}
-    there = stack is not None and stack["StackStatus"] != "ROLLBACK_COMPLETE"
-    own = change_sets.parameters_of(stack) if stack is not None and there else {}
-    kept: dict[str, str | None] = {name: None for name in own if name in existing}
-    if not there:
-        kept[forms.NOTIFY_ON_FAILURE] = "true" if "TopicArn" in common else "false"
-    return {
-        **kept,
-        settings.TABLE_NAME: export.table,
-        settings.OUTPUT_FORMAT: export.format.value,
-        forms.COMMON_STACK_NAME: common[forms.COMMON_STACK_NAME],
-        settings.SCRIPTS_VERSION: common[settings.SCRIPTS_VERSION],
-        forms.USE_KMS_KEY: "true" if "KmsKeyArn" in common else "false",
-        **given,
-    }
+) -> list[Target]:
+    known = exports.find_all(account)
+    prefix = given.get(settings.CATALOG_PREFIX, "")
+    wanted = [
+        naming.Export(table, _format(table, fmt, known), prefix) for table in dict.fromkeys(tables)
+    ]
+    for export in wanted:
+        naming.check(export)
+    targets = [target_of(account, export, given, common, known) for export in wanted]
+    described = [checks.check_table(account, target) for target in targets]
+    checks.check_names(targets, known)
+    return [
+        with_table_key(target, found, given)
+        for target, found in zip(targets, described, strict=True)
+    ]
 
 
 def _sized(
-    account: Account,
-    target: _Target,
-    given: Mapping[str, str],
-    on_choices: Callable[[str, Sequence[Choice]], None],
-) -> _Target:
-    """The target with the parameters that a plan recommends and nobody has given."""
+    account: Account, target: Target, given: Mapping[str, str], on_sized: Callable[[Sized], None]
+) -> Target:
+    """The target with the parameters that a plan recommends and nobody has given.
+
+    Raises:
+        SettingsRefused: the plan cannot see the table, or would take from others what they need.
+    """
+    checks.check_in_account(target)
     of_stack = {
-        name: _value(target, name, default)
+        name: target.value(name, default)
         for name, default in (
             (settings.READ_MODE, settings.DEFAULT_READ_MODE.value),
             (settings.GLUE_VERSION, settings.DEFAULT_GLUE_VERSION.value),
@@ -312,122 +222,16 @@ def _sized(
     }
     asked = {name: given[name] for name in planning.SETTINGS if name in given}
     wishes = planning.wishes_of({**of_stack, **asked}, Wishes(format=target.format))
-    found = planning.recommendation(
-        account,
-        target.table,
-        wishes=wishes,
-        every=_value(target, forms.SCHEDULE, settings.DEFAULT_SCHEDULE),
-    )
-    chosen = [each for each in found.choices if each.setting not in given]
-    on_choices(target.table, chosen)
+    (planned,) = planning.plans(account, target.table, wishes=wishes, every=target.schedule)
+    checks.check_harms(target, planned.recommendation)
+    chosen = [each for each in planned.recommendation.choices if each.setting not in given]
+    on_sized(Sized(target.table, tuple(chosen), planned.unknown))
     return target.with_parameters({each.setting: each.value for each in chosen})
-
-
-def _alarmed(target: _Target, given: Mapping[str, str]) -> _Target:
-    """The target with the limits that follow from its schedule and nobody has given."""
-    wanted = {name: value for name, value in target.stack.parameters.items() if value is not None}
-    found = alarms.undecided(wanted, target.own, now=datetime.now(timezone.utc))
-    return target.with_parameters(
-        {name: value for name, value in found.items() if name not in given}
-    )
-
-
-def _check_names(targets: Sequence[_Target], known: Sequence[DeployedExport]) -> None:
-    """Refuse targets that would own a catalog name of each other or of another export."""
-    wanted = [naming.Export(target.table, target.format, _prefix(target)) for target in targets]
-    others = [export.export for export in known if not any(_same(export, each) for each in wanted)]
-    naming.check_all([*others, *wanted])
-
-
-def _prefix(target: _Target) -> str:
-    return _value(target, settings.CATALOG_PREFIX, "")
-
-
-def _value(target: _Target, name: str, default: str) -> str:
-    """The parameter that the stack will have: the one given, the one that it has, the default."""
-    given = target.stack.parameters.get(name)
-    if given is not None:
-        return given
-    return target.own.get(name, default)
-
-
-def _check_settings(account: Account, target: _Target) -> None:
-    """Refuse what the export job would refuse, after its minutes of starting.
-
-    Raises:
-        SettingsRefused: two parameters exclude each other.
-        NoRecovery: DynamoDB cannot export the table.
-    """
-    if _value(target, settings.COLUMNS, "") and _value(target, settings.EXCLUDE, ""):
-        raise SettingsRefused(
-            f"{target.table}: Columns and Exclude are both set",
-            hint="reset one of them: --columns '' or --exclude ''",
-        )
-    version = _value(target, settings.GLUE_VERSION, settings.DEFAULT_GLUE_VERSION.value)
-    compression = _value(target, settings.COMPRESSION, settings.DEFAULT_COMPRESSION.value)
-    if compression == Compression.ZSTD.value:
-        without = version in limits.GLUE_VERSIONS_WITHOUT_ZSTD
-        if without or target.format.value in limits.FORMATS_WITHOUT_ZSTD:
-            where = f"Glue {version}" if without else target.format.value
-            raise SettingsRefused(
-                f"{target.table}: {where} has no zstd", hint="choose --compression snappy or gzip"
-            )
-    if _value(target, settings.READ_MODE, "") == ReadMode.EXPORT.value:
-        if _value(target, settings.SOURCE_ROLE, ""):
-            raise SettingsRefused(
-                f"{target.table}: ReadMode export takes no SourceRoleArn",
-                hint="choose --read-mode native",
-            )
-        _check_recovery(account, target.table)
-
-
-def _check_connection(account: Account, target: _Target) -> None:
-    name = _value(target, forms.CONNECTION_NAME, "")
-    if not name:
-        return
-    try:
-        account.glue.get_connection(Name=name, HidePassword=True)
-    except account.glue.exceptions.EntityNotFoundException:
-        raise SettingsRefused(
-            f"{target.table}: there is no Glue connection {name} in {account.region}",
-            hint="create it, of type NETWORK, or reset it: --set ConnectionName=",
-        ) from None
-
-
-def _is_watched(target: _Target) -> bool:
-    """Whether an alarm will miss snapshots."""
-    limit = _value(target, forms.MAX_SNAPSHOT_AGE_HOURS, "0")
-    state = _value(target, forms.SCHEDULE_STATE, settings.DEFAULT_SCHEDULE_STATE.value)
-    return float(limit) > 0 and state == ScheduleState.ENABLED.value
-
-
-def _was_watched(target: _Target) -> bool:
-    return float(target.own.get(forms.MAX_SNAPSHOT_AGE_HOURS, 0)) > 0
-
-
-def _check_topic(target: _Target, common: Mapping[str, str]) -> None:
-    """Refuse alarms that nobody would hear, which CloudFormation refuses less plainly."""
-    switches = (forms.NOTIFY_ON_FAILURE, forms.MAX_RUN_MINUTES, forms.MAX_SNAPSHOT_AGE_HOURS)
-    on = [name for name in switches if _value(target, name, "0") not in {"0", "false"}]
-    if on and "TopicArn" not in common:
-        raise SettingsRefused(
-            f"{target.table}: {on[0]} needs a topic, and the common stack has none",
-            hint="give it one: dynoexport init --set NotificationEmail=...",
-        )
-
-
-def _check_recovery(account: Account, table: str) -> None:
-    if not tables_of.recovers(account, table):
-        raise NoRecovery(
-            f"{table} has no point-in-time recovery, which ReadMode export needs",
-            hint=f"aws dynamodb update-continuous-backups --table-name {table} "
-            "--point-in-time-recovery-specification PointInTimeRecoveryEnabled=true",
-        )
 
 
 # --- afterwards -----------------------------------------------------------------------------------
 def _deployment(
-    account: Account, target: _Target, changed: Sequence[str], common: Mapping[str, str]
+    account: Account, target: Target, changed: Sequence[str], common: Mapping[str, str]
 ) -> Deployment:
     outcome = "unchanged"
     if target.stack.name in changed:
@@ -439,15 +243,8 @@ def _deployment(
         target.stack.name,
         outputs["WorkflowName"],
         outcome,
-        _notes(target) if "TopicArn" in common else (),
+        alarms.notes(target) if "TopicArn" in common else (),
     )
-
-
-def _notes(target: _Target) -> tuple[str, ...]:
-    when = _value(target, forms.SCHEDULE, settings.DEFAULT_SCHEDULE)
-    hours = _value(target, forms.MAX_SNAPSHOT_AGE_HOURS, "0")
-    note = alarms.note(when, float(hours), now=datetime.now(timezone.utc))
-    return () if note is None else (f"{target.table}: {note}",)
 
 
 def _trigger_is_on(account: Account, export: DeployedExport | None) -> bool | None:

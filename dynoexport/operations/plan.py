@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta, timezone
-from typing import TYPE_CHECKING, Any, TypeVar
+from datetime import datetime, timezone
+from typing import TYPE_CHECKING
 
-from dynoexport import alternatives, aws_errors, prices, schedule, settings, sizing, table_facts
+from dynoexport import alternatives, consumption, prices, schedule, settings, sizing, table_facts
 from dynoexport.aws import side_by_side
 from dynoexport.errors import DynoexportError
 from dynoexport.model import GlueVersion, ReadMode, WorkerType
-from dynoexport.operations import tables
+from dynoexport.operations import checks
+from dynoexport.operations.facts import Known, known
 from dynoexport.sizing import Wishes
 from dynoexport.stacks import parameters as forms
 from dynoexport.stacks.check import ParameterRefused, check_parameters
-from dynoexport.table_facts import Consumption, DescriptionRefused, TableFacts
+from dynoexport.table_facts import DescriptionRefused, TableFacts
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -26,15 +27,7 @@ if TYPE_CHECKING:
     from dynoexport.prices import Prices
     from dynoexport.sizing import Recommendation
 
-_Answer = TypeVar("_Answer")
-
 NO_WISHES = Wishes()
-# How long CloudWatch is looked back, in the hour at which the schedule fires.
-DAYS = 14
-_HOUR = 3600
-# A written unit is up to 1 KB:
-# https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/read-write-operations.html
-_WRITE_UNIT_BYTES = 1024
 # The parameters of the table stack that a plan can be made with.
 SETTINGS = (
     settings.READ_MODE,
@@ -72,14 +65,6 @@ class Planned:
         return alternatives.assumptions(self.recommendation.estimate)
 
 
-@dataclass(frozen=True)
-class Known:
-    """A table, and what could not be found out about it."""
-
-    facts: TableFacts
-    unknown: tuple[str, ...] = ()
-
-
 # --- wishes ---------------------------------------------------------------------------------------
 def wishes_of(parameters: Mapping[str, str], wishes: Wishes = NO_WISHES) -> Wishes:
     """The wishes with what parameters of the table stack say.
@@ -106,6 +91,8 @@ def wishes_of(parameters: Mapping[str, str], wishes: Wishes = NO_WISHES) -> Wish
         field: kind(parameters[name]) for name, (field, kind) in kinds.items() if name in parameters
     }
     found: Wishes = replace(wishes, **given)  # type: ignore[arg-type]
+    for what, instead in checks.unheeded_retention(found.format, str(found.retention_days)):
+        raise ParameterRefused(what, hint=instead)
     least = sizing.least_percent(found.read_mode)
     if found.read_percent is not None and found.read_percent < least:
         raise ParameterRefused(
@@ -136,25 +123,11 @@ def plans(
     """
     at, cron = now or datetime.now(timezone.utc), schedule.every(every)
     found = prices.of_region(account.region, file=prices_file)
-    hour = schedule.next_hour(cron, after=at)
 
     def one(name: str) -> Planned:
-        return _planned(known(account, name, hour=hour, now=at), wishes, cron, found, at)
+        return _planned(known(account, name, now=at), wishes, cron, found, at)
 
     return side_by_side(one, dict.fromkeys(names))
-
-
-def recommendation(
-    account: Account,
-    name: str,
-    *,
-    wishes: Wishes,
-    every: str,
-    now: datetime | None = None,
-) -> Recommendation:
-    """The job that suits a table, as its plan has it."""
-    (found,) = plans(account, name, wishes=wishes, every=every, now=now)
-    return found.recommendation
 
 
 def plans_described(
@@ -186,7 +159,7 @@ def plans_described(
     wanted = [each for name, each in described.items() if name in names or not names]
     return [
         _planned(
-            Known(each, _unknown(each)),
+            Known(each, unknown=_unknown(each)),
             wishes,
             cron,
             prices.of_region(each.region, file=prices_file),
@@ -206,14 +179,34 @@ def _unknown(table: TableFacts) -> tuple[str, ...]:
 
 def _planned(table: Known, wishes: Wishes, cron: str, found: Prices, now: datetime) -> Planned:
     of_schedule = replace(wishes, runs_a_month=schedule.runs_a_month(cron, after=now))
+    facts, recommendation = _recommended(
+        table, of_schedule, found, schedule.next_firing(cron, after=now)
+    )
     return Planned(
-        table=table.facts,
+        table=facts,
         schedule=cron,
         prices=found,
-        recommendation=sizing.recommend(table.facts, of_schedule, found),
-        alternatives=alternatives.alternatives(table.facts, of_schedule, found),
+        recommendation=recommendation,
+        alternatives=alternatives.alternatives(facts, of_schedule, found),
         unknown=table.unknown,
     )
+
+
+def _recommended(
+    table: Known, wishes: Wishes, found: Prices, firing: datetime
+) -> tuple[TableFacts, Recommendation]:
+    """The job, and the table with what others read of it at all hours that a run touches.
+
+    Others may leave less in the later hours, so that the run is longer, and touches more.
+    """
+    seconds = 0.0
+    while True:
+        facts = table.during(firing, seconds)
+        recommendation = sizing.recommend(facts, wishes, found)
+        longer = recommendation.estimate.run_seconds
+        if consumption.hours_of(firing, longer) <= consumption.hours_of(firing, seconds):
+            return facts, recommendation
+        seconds = longer
 
 
 def _documents(text: str) -> Sequence[object]:
@@ -237,83 +230,3 @@ def _documents(text: str) -> Sequence[object]:
             hint="write one with: aws dynamodb describe-table --table-name TABLE > table.json",
         )
     return listed
-
-
-# --- what is asked of AWS -------------------------------------------------------------------------
-def known(account: Account, name: str, *, hour: int, now: datetime) -> Known:
-    """What AWS tells of a table, as far as the caller may ask.
-
-    Raises:
-        NoTable: DynamoDB has no such table.
-    """
-    facts = replace(table_facts.facts_of(tables.describe(account, name)), region=account.region)
-    unknown: list[str] = []
-
-    def ask(what: str, question: Callable[[], _Answer | None]) -> _Answer | None:
-        return _if_permitted(what, question, unknown)
-
-    if facts.capacity.source == table_facts.ACCOUNT_QUOTA:
-        quota = ask("the account's quota for a table", lambda: _quota(account))
-        facts = replace(facts, quota=quota or facts.quota)
-    recovery = ask("whether point-in-time recovery is on", lambda: tables.recovers(account, name))
-    consumed = ask(
-        "what others read of the table", lambda: _consumed(account, name, hour=hour, now=now)
-    )
-    written = ask("how much is written to it", lambda: _written(account, name, now=now))
-    return Known(
-        replace(facts, recovery=recovery, consumed=consumed, written=written), tuple(unknown)
-    )
-
-
-def _if_permitted(
-    what: str, question: Callable[[], _Answer | None], unknown: list[str]
-) -> _Answer | None:
-    """The answer; None, and a word about it, if AWS refuses it or has none."""
-    from botocore.exceptions import ClientError
-
-    try:
-        found = question()
-    except ClientError as error:
-        explained = aws_errors.explain(error)
-        unknown.append(f"{what}: {explained.what if explained else error}")
-        return None
-    if found is None:
-        unknown.append(f"{what}: CloudWatch has no figures of the last {DAYS} days")
-    return found
-
-
-def _quota(account: Account) -> float:
-    return float(account.dynamodb.describe_limits()["TableMaxReadCapacityUnits"])
-
-
-def _hourly(account: Account, name: str, metric: str, *, now: datetime) -> dict[datetime, float]:
-    """Sums of a metric by the hour, those of the last days; hours without any are left out.
-
-    CloudWatch counts its periods from the start that it is given, which is on the hour here:
-    https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/API_GetMetricStatistics.html.
-    """
-    hour = now.replace(minute=0, second=0, microsecond=0)
-    answer: Mapping[str, Any] = account.cloudwatch.get_metric_statistics(
-        Namespace="AWS/DynamoDB",
-        MetricName=metric,
-        Dimensions=[{"Name": "TableName", "Value": name}],
-        StartTime=hour - timedelta(days=DAYS),
-        EndTime=hour,
-        Period=_HOUR,
-        Statistics=["Sum"],
-    )
-    return {
-        each["Timestamp"].astimezone(timezone.utc): each["Sum"] for each in answer["Datapoints"]
-    }
-
-
-def _consumed(account: Account, name: str, *, hour: int, now: datetime) -> Consumption | None:
-    """Read units a second at that hour of each day; None if CloudWatch knows nothing at all."""
-    sums = _hourly(account, name, "ConsumedReadCapacityUnits", now=now)
-    rates = [units / _HOUR for at, units in sums.items() if at.hour == hour]
-    return Consumption(sum(rates) / DAYS, max(rates, default=0.0), DAYS) if sums else None
-
-
-def _written(account: Account, name: str, *, now: datetime) -> float | None:
-    sums = _hourly(account, name, "ConsumedWriteCapacityUnits", now=now)
-    return sum(sums.values()) * _WRITE_UNIT_BYTES / DAYS if sums else None

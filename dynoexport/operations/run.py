@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from dynoexport import actuals, exports, limits, manifests, prices, settings, workflow_runs
 from dynoexport.aws import side_by_side
 from dynoexport.errors import DynoexportError
-from dynoexport.operations import alarms
+from dynoexport.operations import alarms, checks
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -94,6 +94,9 @@ def run(
     given = dict(properties or {})
     check_properties(given)
     export = exports.find_one(account, table, fmt)
+    days = given.get(settings.RETENTION_DAYS, "0")
+    for what, instead in checks.unheeded_retention(export.format, days):
+        raise PropertyRefused(what, hint=instead)
     active = workflow_runs.active(account.glue, export.workflow)
     if active:
         raise RunRefused(

@@ -21,6 +21,7 @@ from dynoexport.aws import Account
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
+    from datetime import datetime
 
     from dynoexport.local.context import Endpoint
 
@@ -86,6 +87,21 @@ def create_table(endpoint: Endpoint, table: str) -> None:
         KeySchema=[{"AttributeName": "id", "KeyType": "HASH"}],
         AttributeDefinitions=[{"AttributeName": "id", "AttributeType": "S"}],
         BillingMode="PAY_PER_REQUEST",
+    )
+
+
+def consume(endpoint: Endpoint, table: str, metric: str, at: datetime, units: float) -> None:
+    """As DynamoDB tells CloudWatch, which the endpoint's DynamoDB does not."""
+    endpoint.client("cloudwatch").put_metric_data(
+        Namespace="AWS/DynamoDB",
+        MetricData=[
+            {
+                "MetricName": metric,
+                "Dimensions": [{"Name": "TableName", "Value": table}],
+                "Timestamp": at,
+                "Value": units,
+            }
+        ],
     )
 
 

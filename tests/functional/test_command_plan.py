@@ -9,7 +9,7 @@ from datetime import datetime, timedelta, timezone
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from command import Command, Quiet, create_table, library, serving
+from command import Command, Quiet, consume, create_table, library, put_snapshot, serving
 
 import dynoexport
 from dynoexport import change_sets, records
@@ -46,21 +46,6 @@ def table(endpoint: Endpoint) -> str:
     return name
 
 
-def consume(endpoint: Endpoint, table: str, metric: str, at: datetime, units: float) -> None:
-    """As DynamoDB tells CloudWatch, which the endpoint's DynamoDB does not."""
-    endpoint.client("cloudwatch").put_metric_data(
-        Namespace="AWS/DynamoDB",
-        MetricData=[
-            {
-                "MetricName": metric,
-                "Dimensions": [{"Name": "TableName", "Value": table}],
-                "Timestamp": at,
-                "Value": units,
-            }
-        ],
-    )
-
-
 # --- plan -----------------------------------------------------------------------------------------
 def test_a_plan_tells_time_job_and_cost(command: Command, table: str) -> None:
     told = command.ok("plan", table)
@@ -84,21 +69,54 @@ def test_a_plan_for_programs_has_the_documented_keys(command: Command, table: st
 def test_what_others_read_at_that_hour_is_taken_from_cloudwatch(
     command: Command, table: str
 ) -> None:
-    """Mean over 14 days, peak of one; other hours do not count, what is written counts always."""
+    """Mean over all days, peak of one; other hours do not count, what is written counts always."""
     now = datetime.now(timezone.utc)
     fires = now.replace(hour=10, minute=5) - timedelta(days=2)
-    for at, units in ((fires, 7_200), (fires - timedelta(days=3), 72_000)):
+    oldest = fires - timedelta(days=3)
+    for at, units in ((fires, 7_200), (oldest, 72_000)):
         consume(command.endpoint, table, "ConsumedReadCapacityUnits", at, units)
     consume(
         command.endpoint, table, "ConsumedReadCapacityUnits", fires - timedelta(hours=4), 9_000_000
     )
     consume(command.endpoint, table, "ConsumedWriteCapacityUnits", fires, 14 * 1024 * 1024)
+    days = (now - oldest.replace(minute=0)).days + 1
+    written = (now - fires.replace(minute=0)).days + 1
     (told,) = command.json("plan", table)
     assert told["consumed_peak"] == 20
-    assert told["consumed_mean"] == pytest.approx(22 / 14)
+    assert told["consumed_mean"] == pytest.approx(22 / days)
     changes = next(each for each in told["alternatives"] if each["name"].endswith("incremental"))
-    assert changes["costs"][0]["quantity"] == pytest.approx(1.0)
+    assert changes["costs"][0]["quantity"] == pytest.approx(14 / written)
     assert told["unknown"] == []
+
+
+def test_what_an_export_has_read_is_none_of_others(command: Command, table: str) -> None:
+    """By the manifest of its snapshot; otherwise a second plan would see less room."""
+    now = datetime.now(timezone.utc)
+    fires = now.replace(hour=10, minute=0, second=0, microsecond=0) - timedelta(days=1)
+    consume(command.endpoint, table, "ConsumedReadCapacityUnits", fires, 9_000)
+    read = {"reader": "native", "units": 7_200, "seconds": 60.0}
+    started = f"{fires:%Y-%m-%dT%H:%M:%SZ}"
+    put_snapshot(
+        command.endpoint,
+        table,
+        f"{fires:%Y-%m-%dT%H:%M}",
+        [{"id": "1"}],
+        read=read,
+        started=started,
+    )
+    (told,) = command.json("plan", table)
+    assert told["consumed_peak"] == pytest.approx(0.5)
+
+
+def test_the_hours_of_a_long_run_count_all(command: Command, table: str) -> None:
+    """Here one of a schedule shortly before the hour, so that others begin meanwhile."""
+    now = datetime.now(timezone.utc)
+    for hour, units in ((10, 3_600), (11, 36_000), (12, 3_600_000)):
+        at = now.replace(hour=hour, minute=5) - timedelta(days=1)
+        consume(command.endpoint, table, "ConsumedReadCapacityUnits", at, units)
+    (told,) = command.json("plan", table, "--every", "cron(58 10 * * ? *)")
+    assert told["consumed_peak"] == 10
+    assert "in these 2 hours" in command.ok("plan", table, "--every", "cron(58 10 * * ? *)")
 
 
 def test_what_cloudwatch_does_not_have_is_told(command: Command, table: str) -> None:
@@ -207,6 +225,40 @@ def test_auto_deploys_the_job_that_the_plan_recommends(command: Command, table: 
     head, *reasons = done.stderr.splitlines()[:6]
     assert head == f"{table} gets the job that its plan recommends"
     assert [line.strip().split("=")[0] for line in reasons] == list(AUTO)
+
+
+def busy(endpoint: Endpoint) -> str:
+    """A table of which others read nearly all that is provisioned."""
+    name = f"T{uuid.uuid4().hex}"
+    endpoint.client("dynamodb").create_table(
+        TableName=name,
+        KeySchema=[{"AttributeName": "id", "KeyType": "HASH"}],
+        AttributeDefinitions=[{"AttributeName": "id", "AttributeType": "S"}],
+        ProvisionedThroughput={"ReadCapacityUnits": 1_000, "WriteCapacityUnits": 5},
+    )
+    fires = datetime.now(timezone.utc).replace(hour=10, minute=5) - timedelta(days=1)
+    consume(endpoint, name, "ConsumedReadCapacityUnits", fires, 900 * 3_600)
+    return name
+
+
+def test_auto_takes_from_others_no_more_than_they_leave(command: Command) -> None:
+    """A tenth of the table is the connector's least, native has no such."""
+    table = busy(command.endpoint)
+    told = command.ok("plan", table)
+    assert f"dynoexport deploy {table} --auto refuses it" in told
+    assert "beware: the connector takes no less than 100 read units a second" in told
+    assert command.json("plan", table)[0]["harms"]
+    done = command("deploy", table, "--auto", "--yes")
+    assert done.returncode == 2
+    assert "and others leave 100; --read-mode native" in done.stderr
+    command.ok("deploy", table, "--auto", "--read-mode", "native", "--yes")
+    found = parameters(command, table)
+    assert (found["ReadMode"], found["MaxConsumedReadThroughput"]) == ("native", "0.1")
+
+
+def test_auto_tells_what_it_could_not_find_out(command: Command, table: str) -> None:
+    done = command("deploy", table, "--auto", "--yes")
+    assert "  not known: what others read of the table: CloudWatch has no figures" in done.stderr
 
 
 def test_what_is_set_wins_over_the_plan(command: Command, table: str) -> None:

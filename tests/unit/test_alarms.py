@@ -19,12 +19,12 @@ def undecided(given: dict[str, str], **own: str) -> dict[str, str]:
 
 @pytest.mark.parametrize(
     ("schedule", "hours", "minutes"),
-    [(DAILY, "26", "240"), (HOURLY, "3", "60"), (WORKDAYS, "74", "240"), (WEEKLY, "0", "240")],
+    [(DAILY, "30", "240"), (HOURLY, "4", "60"), (WORKDAYS, "78", "240"), (WEEKLY, "0", "240")],
 )
 def test_a_new_export_is_watched_as_its_schedule_asks(
     schedule: str, hours: str, minutes: str
 ) -> None:
-    """Its longest gap and two hours; half the timeout, or until the next run is due."""
+    """Half the timeout, or until the next run is due; its longest gap, that, and two hours."""
     assert undecided({"Schedule": schedule}) == {
         "MaxRunMinutes": minutes,
         "MaxSnapshotAgeHours": hours,
@@ -37,10 +37,10 @@ def test_an_export_that_has_never_heard_of_alarms_gets_them() -> None:
 
 
 def test_what_follows_from_the_schedule_follows_its_change() -> None:
-    own = {"Schedule": DAILY, "MaxSnapshotAgeHours": "26", "MaxRunMinutes": "240"}
+    own = {"Schedule": DAILY, "MaxSnapshotAgeHours": "30", "MaxRunMinutes": "240"}
     assert undecided({"Schedule": HOURLY}, **own) == {
         "MaxRunMinutes": "60",
-        "MaxSnapshotAgeHours": "3",
+        "MaxSnapshotAgeHours": "4",
     }
 
 

@@ -94,7 +94,9 @@ PLANNED = Planned(
     table=ORDERS,
     schedule="cron(0 10 * * ? *)",
     prices=PRICES,
-    recommendation=Recommendation(estimate=ESTIMATE, choices=(CHOICE,), unmet=("too slow",)),
+    recommendation=Recommendation(
+        estimate=ESTIMATE, choices=(CHOICE,), unmet=("too slow",), harms=("too much",)
+    ),
     alternatives=(ALTERNATIVE,),
     unknown=("much",),
 )
@@ -341,6 +343,7 @@ MADE: dict[str, tuple[Record, Record]] = {
             "runs_a_month": 2.0,
             "choices": [records.choice(CHOICE)],
             "unmet": ["too slow"],
+            "harms": ["too much"],
             "read_units": 1_000.0,
             "allowed_rate": 20.0,
             "rate": 15.0,

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import datetime, timedelta, timezone
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from test_plan import EVENTS, GB, MB, ORDERS, PRICES, TABLES
 
-from dynoexport import limits, plan, settings
+from dynoexport import limits, plan, schedule, settings
 from dynoexport.model import GlueVersion, OutputFormat, ReadMode, WorkerType
 from dynoexport.sizing import Recommendation, Wishes, recommend, timeout_minutes
 from dynoexport.stacks import parameters as forms
@@ -91,10 +92,55 @@ def test_the_connector_takes_a_tenth_at_least() -> None:
 
 @pytest.mark.parametrize(
     ("seconds", "minutes"),
-    [(1, 30), (900, 30), (901, 45), (3_600, 120), (33_663, 1_125), (1e9, 10_080)],
+    [(1, 30), (600, 30), (601, 45), (3_600, 180), (33_663, 1_695), (1e9, 10_080)],
 )
-def test_a_timeout_is_twice_the_time(seconds: float, minutes: int) -> None:
+def test_a_timeout_is_three_times_the_time(seconds: float, minutes: int) -> None:
     assert timeout_minutes(seconds) == minutes
+
+
+@given(st.floats(1, 7 * 86_400 / 3))
+def test_a_run_as_it_was_planned_is_not_late(seconds: float) -> None:
+    """One that takes half as long again is not, either."""
+    late = schedule.run_length(
+        "cron(0 10 1 * ? *)",
+        timeout=timedelta(minutes=timeout_minutes(seconds)),
+        now=datetime(2026, 11, 26, tzinfo=timezone.utc),
+    )
+    assert late.total_seconds() >= 1.5 * seconds
+
+
+# --- others ---------------------------------------------------------------------------------------
+LIMITED = TableFacts(name="Limited", bytes=10 * GB, maximum_reads=1_000.0)
+
+
+def test_the_connectors_least_is_told_where_it_takes_what_others_need() -> None:
+    """A tenth of 40,000 units a second, whatever an on-demand table has."""
+    (harm,) = sized(LIMITED).harms
+    assert harm == (
+        "the connector takes no less than 4,000 read units a second, and the table has 1,000; "
+        "--read-mode native takes as little as it is told"
+    )
+    (harm,) = sized(LIMITED, target_seconds=1).harms
+    busy = replace(LIMITED, maximum_reads=12_000, consumed=Consumption(5_000, 9_000, 14))
+    (harm,) = sized(busy).harms
+    assert "and others leave 3,000" in harm
+
+
+@pytest.mark.parametrize(
+    ("table", "wishes"),
+    [
+        (LIMITED, {"read_mode": ReadMode.NATIVE}),
+        (LIMITED, {"read_mode": ReadMode.EXPORT}),
+        (LIMITED, {"read_percent": 0.1}),
+        (replace(LIMITED, maximum_reads=12_000), {}),
+        (replace(LIMITED, maximum_reads=12_000, consumed=Consumption(1, 4_000, 14)), {}),
+        (ORDERS, {}),
+    ],
+)
+def test_what_does_others_no_harm_is_no_word_worth(
+    table: TableFacts, wishes: dict[str, object]
+) -> None:
+    assert sized(table, **wishes).harms == ()
 
 
 # --- with wishes ----------------------------------------------------------------------------------

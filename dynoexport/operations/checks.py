@@ -1,0 +1,186 @@
+"""What is checked before a stack is touched; the template's rules say some of it, less plainly."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from dynoexport import limits, naming, settings
+from dynoexport.errors import DynoexportError
+from dynoexport.model import Compression, ReadMode
+from dynoexport.operations import tables
+from dynoexport.operations.targets import is_of
+from dynoexport.stacks import parameters as forms
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+    from datetime import date
+
+    from dynoexport.aws import Account
+    from dynoexport.exports import DeployedExport
+    from dynoexport.model import OutputFormat
+    from dynoexport.operations.targets import Target
+    from dynoexport.sizing import Recommendation
+
+
+class GlueVersionEnded(DynoexportError):
+    """A Glue version on which AWS runs no jobs any more."""
+
+
+class SettingsRefused(DynoexportError):
+    """Parameters that exclude each other; the template's rules say the same."""
+
+    exit_code = 2
+
+
+class NoRecovery(DynoexportError):
+    """A table that DynamoDB cannot export, for want of point-in-time recovery."""
+
+
+def check_glue_version(version: str | None, today: date) -> None:
+    """Refuse a Glue version on which AWS runs no jobs any more; None is the default one.
+
+    Raises:
+        GlueVersionEnded: it is such a one.
+    """
+    end = limits.GLUE_END_OF_LIFE.get(version or "")
+    if end is not None and end <= today:
+        raise GlueVersionEnded(
+            f"AWS runs no jobs on Glue {version} since {end.isoformat()}",
+            hint=f"leave GlueVersion out, which means {settings.DEFAULT_GLUE_VERSION.value}",
+        )
+
+
+def check_table(account: Account, target: Target) -> Mapping[str, Any]:
+    """DescribeTable's answer; nothing of another account's table.
+
+    That one is seen by its role alone, which trusts the job's.
+
+    Raises:
+        NoTable: there is no such table.
+    """
+    return {} if target.value(settings.SOURCE_ROLE) else tables.describe(account, target.table)
+
+
+def check_in_account(target: Target) -> None:
+    """Refuse to plan a table that is another account's.
+
+    Raises:
+        SettingsRefused: it is.
+    """
+    if target.value(settings.SOURCE_ROLE):
+        raise SettingsRefused(
+            f"{target.table}: --auto cannot see a table of another account",
+            hint="plan it there, and give NumberOfWorkers and the others yourself",
+        )
+
+
+def check_harms(target: Target, found: Recommendation) -> None:
+    """Refuse a job that takes from others what they need.
+
+    Raises:
+        SettingsRefused: it does.
+    """
+    for harm in found.harms:
+        raise SettingsRefused(
+            f"{target.table}: {harm}",
+            hint=f"or choose a percentage yourself: --set {settings.MAX_READ}=...",
+        )
+
+
+def check_names(targets: Sequence[Target], known: Sequence[DeployedExport]) -> None:
+    """Refuse targets that would own a catalog name of each other or of another export.
+
+    Raises:
+        NameRefused: one would.
+    """
+    wanted = [target.export for target in targets]
+    others = [export.export for export in known if not any(is_of(export, each) for each in wanted)]
+    naming.check_all([*others, *wanted])
+
+
+def check_settings(account: Account, target: Target) -> None:
+    """Refuse what the export job would refuse after its minutes of starting, or not heed.
+
+    Raises:
+        SettingsRefused: two parameters exclude each other.
+        NoRecovery: DynamoDB cannot export the table.
+    """
+    excluded = next(_excluded(target), None)
+    if excluded is not None:
+        what, instead = excluded
+        raise SettingsRefused(f"{target.table}: {what}", hint=instead)
+    if target.value(settings.READ_MODE) == ReadMode.EXPORT.value:
+        _check_recovery(account, target.table)
+
+
+def _excluded(target: Target) -> Iterator[tuple[str, str]]:
+    """What excludes each other, and what to do about it."""
+    if target.value(settings.COLUMNS) and target.value(settings.EXCLUDE):
+        yield (
+            "Columns and Exclude are both set",
+            "reset one of them: --columns '' or --exclude ''",
+        )
+    version = target.value(settings.GLUE_VERSION, settings.DEFAULT_GLUE_VERSION.value)
+    compression = target.value(settings.COMPRESSION, settings.DEFAULT_COMPRESSION.value)
+    if compression == Compression.ZSTD.value:
+        instead = "choose --compression snappy or gzip"
+        if version in limits.GLUE_VERSIONS_WITHOUT_ZSTD:
+            yield f"Glue {version} has no zstd", instead
+        if target.format.value in limits.FORMATS_WITHOUT_ZSTD:
+            yield f"{target.format.value} has no zstd", instead
+    exported = target.value(settings.READ_MODE) == ReadMode.EXPORT.value
+    if exported and target.value(settings.SOURCE_ROLE):
+        yield "ReadMode export takes no SourceRoleArn", "choose --read-mode native"
+    days = target.value(settings.RETENTION_DAYS, "0")
+    yield from unheeded_retention(target.format, days)
+
+
+def unheeded_retention(fmt: OutputFormat, days: str) -> Iterator[tuple[str, str]]:
+    """That snapshots without a view never expire, for its job is what deletes them; what to do."""
+    if not fmt.queryable and float(days):
+        yield (
+            f"{settings.RETENTION_DAYS} does nothing for {fmt.value}, which has no view job",
+            f"leave it out, and delete old ones with: dynoexport prune ... --older-than {days}d",
+        )
+
+
+def check_connection(account: Account, target: Target) -> None:
+    """See that the Glue connection is there, without which no job starts.
+
+    Raises:
+        SettingsRefused: it is not.
+    """
+    name = target.value(forms.CONNECTION_NAME)
+    if not name:
+        return
+    try:
+        account.glue.get_connection(Name=name, HidePassword=True)
+    except account.glue.exceptions.EntityNotFoundException:
+        raise SettingsRefused(
+            f"{target.table}: there is no Glue connection {name} in {account.region}",
+            hint="create it, of type NETWORK, or reset it: --set ConnectionName=",
+        ) from None
+
+
+def check_topic(target: Target, common: Mapping[str, str]) -> None:
+    """Refuse alarms that nobody would hear, which CloudFormation refuses less plainly.
+
+    Raises:
+        SettingsRefused: there are some.
+    """
+    switches = (forms.NOTIFY_ON_FAILURE, forms.MAX_RUN_MINUTES, forms.MAX_SNAPSHOT_AGE_HOURS)
+    on = [name for name in switches if target.value(name, "0") not in {"0", "false"}]
+    if on and "TopicArn" not in common:
+        raise SettingsRefused(
+            f"{target.table}: {on[0]} needs a topic, and the common stack has none",
+            hint="give it one: dynoexport init --set NotificationEmail=...",
+        )
+
+
+def _check_recovery(account: Account, table: str) -> None:
+    if not tables.recovers(account, table):
+        raise NoRecovery(
+            f"{table} has no point-in-time recovery, which ReadMode export needs",
+            hint=f"aws dynamodb update-continuous-backups --table-name {table} "
+            "--point-in-time-recovery-specification PointInTimeRecoveryEnabled=true",
+        )

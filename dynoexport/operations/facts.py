@@ -1,0 +1,167 @@
+"""What AWS tells of a table before it is exported, as far as the caller may ask."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta, timezone
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from dynoexport import aws_errors, consumption, manifests, snapshot_store, table_facts, views
+from dynoexport.aws import side_by_side
+from dynoexport.consumption import Hourly
+from dynoexport.manifests import ManifestBroken
+from dynoexport.model import OutputFormat
+from dynoexport.operations import tables
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from dynoexport.aws import Account
+    from dynoexport.consumption import OwnReading
+    from dynoexport.table_facts import TableFacts
+
+_Answer = TypeVar("_Answer")
+
+# How long CloudWatch is looked back.
+DAYS = 14
+# A written unit is up to 1 KB:
+# https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/read-write-operations.html
+_WRITE_UNIT_BYTES = 1024
+
+
+@dataclass(frozen=True)
+class Known:
+    """A table, and what could not be found out about it.
+
+    Attributes:
+        read: what others read of it, by the hour; None if that is not known.
+        unknown: a sentence for each thing that could not be asked.
+    """
+
+    facts: TableFacts
+    read: Hourly | None = None
+    unknown: tuple[str, ...] = ()
+
+    def during(self, firing: datetime, seconds: float) -> TableFacts:
+        """The table with what others read of it while a run lasts that begins at ``firing``."""
+        if self.read is None:
+            return self.facts
+        return replace(self.facts, consumed=self.read.during(firing, seconds))
+
+
+def known(account: Account, name: str, *, now: datetime) -> Known:
+    """What AWS tells of a table, as far as the caller may ask.
+
+    Raises:
+        NoTable: DynamoDB has no such table.
+    """
+    answer = tables.describe(account, name)
+    facts = replace(table_facts.facts_of(answer), region=account.region)
+    created = answer["Table"].get("CreationDateTime")
+    unknown: list[str] = []
+
+    def ask(what: str, question: Callable[[], _Answer | None]) -> _Answer | None:
+        return _if_permitted(what, question, unknown)
+
+    if facts.capacity.source == table_facts.ACCOUNT_QUOTA:
+        quota = ask("the account's quota for a table", lambda: _quota(account))
+        facts = replace(facts, quota=quota or facts.quota)
+    recovery = ask("whether point-in-time recovery is on", lambda: tables.recovers(account, name))
+    read = ask("what others read of the table", lambda: _read(account, name, created, now))
+    if read is not None:
+        own = ask(
+            "which reads were those of its exports, so that all count as others'",
+            lambda: _own_readings(account, name, now - timedelta(days=DAYS)),
+        )
+        read = read.without(own or ())
+    written = ask("how much is written to it", lambda: _written(account, name, created, now))
+    return Known(replace(facts, recovery=recovery, written=written), read, tuple(unknown))
+
+
+def _if_permitted(
+    what: str, question: Callable[[], _Answer | None], unknown: list[str]
+) -> _Answer | None:
+    """The answer; None, and a word about it, if AWS refuses it or has none."""
+    from botocore.exceptions import ClientError
+
+    try:
+        found = question()
+    except ClientError as error:
+        explained = aws_errors.explain(error)
+        unknown.append(f"{what}: {explained.what if explained else error}")
+        return None
+    if found is None:
+        unknown.append(f"{what}: CloudWatch has no figures of the last {DAYS} days")
+    return found
+
+
+def _quota(account: Account) -> float:
+    return float(account.dynamodb.describe_limits()["TableMaxReadCapacityUnits"])
+
+
+# --- what is read and written ---------------------------------------------------------------------
+def _days(created: datetime | None, sums: Mapping[datetime, float], now: datetime) -> int:
+    """How many of the last days there was a table of that name, the first one counted.
+
+    One that was restored is younger than what CloudWatch knows of its name.
+    """
+    if created is None:
+        return DAYS
+    return max(1, min(DAYS, (now - min([created, *sums])).days + 1))
+
+
+def _hourly(account: Account, name: str, metric: str, now: datetime) -> dict[datetime, float]:
+    """Sums of a metric by the hour, those of the last days; hours without any are left out.
+
+    CloudWatch counts its periods from the start that it is given, which is on the hour here:
+    https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/API_GetMetricStatistics.html.
+    """
+    hour = consumption.on_the_hour(now)
+    answer: Mapping[str, Any] = account.cloudwatch.get_metric_statistics(
+        Namespace="AWS/DynamoDB",
+        MetricName=metric,
+        Dimensions=[{"Name": "TableName", "Value": name}],
+        StartTime=hour - timedelta(days=DAYS),
+        EndTime=hour,
+        Period=int(consumption.HOUR.total_seconds()),
+        Statistics=["Sum"],
+    )
+    return {
+        each["Timestamp"].astimezone(timezone.utc): each["Sum"] for each in answer["Datapoints"]
+    }
+
+
+def _read(account: Account, name: str, created: datetime | None, now: datetime) -> Hourly | None:
+    sums = _hourly(account, name, "ConsumedReadCapacityUnits", now)
+    return Hourly(sums, _days(created, sums, now)) if sums else None
+
+
+def _written(account: Account, name: str, created: datetime | None, now: datetime) -> float | None:
+    """Bytes that are written in a day."""
+    sums = _hourly(account, name, "ConsumedWriteCapacityUnits", now)
+    if not sums:
+        return None
+    return sum(sums.values()) * _WRITE_UNIT_BYTES / _days(created, sums, now)
+
+
+def _own_readings(account: Account, name: str, since: datetime) -> list[OwnReading]:
+    """What the exports of the table have read since then, by the manifests of their snapshots."""
+    try:
+        taken = [
+            (fmt.value, timestamp)
+            for fmt in OutputFormat
+            for timestamp in snapshot_store.complete_timestamps(account, name, fmt.value)
+            if (moment := views.moment(timestamp)) is not None and moment >= since
+        ]
+    except account.s3.exceptions.NoSuchBucket:
+        return []
+    found = side_by_side(lambda each: _own_reading(account, name, *each), taken)
+    return [each for each in found if each is not None]
+
+
+def _own_reading(account: Account, name: str, fmt: str, timestamp: str) -> OwnReading | None:
+    try:
+        manifest = manifests.read(account.s3, account.bucket, name, fmt, timestamp)
+    except ManifestBroken:
+        return None
+    return None if manifest is None else consumption.own_reading(manifest)

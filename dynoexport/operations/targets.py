@@ -1,0 +1,134 @@
+"""Targets of a deployment: a table's stack as it is, and as it is to be."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+from dynoexport import assets, change_sets, naming, settings
+from dynoexport.model import ScheduleState
+from dynoexport.stacks import parameters as forms
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from dynoexport.aws import Account
+    from dynoexport.exports import DeployedExport
+    from dynoexport.model import OutputFormat
+
+
+@dataclass(frozen=True)
+class Target:
+    """A table's stack as it is and as it is to be."""
+
+    table: str
+    format: OutputFormat
+    stack: change_sets.Stack
+    known: Mapping[str, Any] | None
+    before: DeployedExport | None
+
+    @property
+    def own(self) -> Mapping[str, str]:
+        """The parameters that the stack has; none if there is no stack."""
+        return change_sets.parameters_of(self.known) if self.known else {}
+
+    def value(self, name: str, default: str = "") -> str:
+        """A parameter as it will be: the one given, the one that the stack has, the default."""
+        given = self.stack.parameters.get(name)
+        return self.own.get(name, default) if given is None else given
+
+    @property
+    def export(self) -> naming.Export:
+        return naming.Export(self.table, self.format, self.value(settings.CATALOG_PREFIX))
+
+    @property
+    def schedule(self) -> str:
+        return self.value(forms.SCHEDULE, settings.DEFAULT_SCHEDULE)
+
+    @property
+    def is_scheduled(self) -> bool:
+        state = self.value(forms.SCHEDULE_STATE, settings.DEFAULT_SCHEDULE_STATE.value)
+        return state == ScheduleState.ENABLED.value
+
+    def with_parameters(self, values: Mapping[str, str]) -> Target:
+        """The target with these parameters besides."""
+        stack = replace(self.stack, parameters={**self.stack.parameters, **values})
+        return replace(self, stack=stack)
+
+
+def target_of(
+    account: Account,
+    export: naming.Export,
+    given: Mapping[str, str],
+    common: Mapping[str, str],
+    known: Sequence[DeployedExport],
+) -> Target:
+    """The stack of an export: that of one of the ``known``, else the one with its name.
+
+    Raises:
+        DeployFailed: that stack is another export's.
+    """
+    before = next((each for each in known if is_of(each, export)), None)
+    name = before.stack if before else naming.table_stack(export.table, export.format.value)
+    stack = change_sets.describe(account.cloudformation, name)
+    if stack is not None:
+        _check_owner(stack, export)
+    values = _parameters(export, given, common, stack)
+    wanted = change_sets.Stack(name, assets.template("table.yaml"), values)
+    return Target(export.table, export.format, wanted, stack, before)
+
+
+def with_table_key(
+    target: Target, described: Mapping[str, Any], given: Mapping[str, str]
+) -> Target:
+    """The target with the key by which DynamoDB encrypts the table, unless one is given.
+
+    AWS's own key of the account is told in the same way, and needs no permission; to grant one
+    does no harm.
+    """
+    if forms.TABLE_KEY_ARN in given:
+        return target
+    encryption = described.get("Table", {}).get("SSEDescription", {})
+    return target.with_parameters({forms.TABLE_KEY_ARN: encryption.get("KMSMasterKeyArn", "")})
+
+
+def is_of(one: DeployedExport, other: naming.Export) -> bool:
+    return (one.table, one.format) == (other.table, other.format)
+
+
+def _check_owner(stack: Mapping[str, Any], export: naming.Export) -> None:
+    own = change_sets.parameters_of(stack)
+    theirs = (own.get(settings.TABLE_NAME), own.get(settings.OUTPUT_FORMAT))
+    if stack["StackStatus"] != "ROLLBACK_COMPLETE" and theirs != (
+        export.table,
+        export.format.value,
+    ):
+        raise change_sets.DeployFailed(
+            f"the stack {stack['StackName']} is not that of {export.table} ({export.format.value})",
+            hint="delete or rename it: its name is the one this export needs",
+        )
+
+
+def _parameters(
+    export: naming.Export,
+    given: Mapping[str, str],
+    common: Mapping[str, str],
+    stack: Mapping[str, Any] | None,
+) -> dict[str, str | None]:
+    """Kept values, then those that follow from the common stack, then those that were given."""
+    groups = forms.table_groups(settings.DEFAULT_GLUE_VERSION)
+    existing = {field.parameter.title for group in groups for field in group.fields}
+    there = stack is not None and stack["StackStatus"] != "ROLLBACK_COMPLETE"
+    own = change_sets.parameters_of(stack) if stack is not None and there else {}
+    kept: dict[str, str | None] = {name: None for name in own if name in existing}
+    if not there:
+        kept[forms.NOTIFY_ON_FAILURE] = "true" if "TopicArn" in common else "false"
+    return {
+        **kept,
+        settings.TABLE_NAME: export.table,
+        settings.OUTPUT_FORMAT: export.format.value,
+        forms.COMMON_STACK_NAME: common[forms.COMMON_STACK_NAME],
+        settings.SCRIPTS_VERSION: common[settings.SCRIPTS_VERSION],
+        forms.USE_KMS_KEY: "true" if "KmsKeyArn" in common else "false",
+        **given,
+    }

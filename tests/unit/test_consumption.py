@@ -1,0 +1,116 @@
+"""What others read, by the hour: without our own runs, over all hours that a run touches."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta, timezone
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from dynoexport import consumption
+from dynoexport.consumption import Hourly, OwnReading
+from dynoexport.manifests import Manifest, Reading
+
+TEN = datetime(2026, 11, 20, 10, tzinfo=timezone.utc)
+HOUR = timedelta(hours=1)
+DAY = timedelta(days=1)
+
+
+def manifest(
+    *,
+    read: Reading,
+    started: datetime | None = TEN,
+    described: dict[str, object] | None = None,
+    seconds: dict[str, float] | None = None,
+) -> Manifest:
+    return Manifest(
+        table="Orders",
+        format="csv",
+        timestamp="2026-11-20T10:00",
+        items=1,
+        bytes=1,
+        files=(),
+        workflow_run_id="wr",
+        started=started,
+        reading=read,
+        described=described or {},
+        seconds=seconds or {},
+    )
+
+
+# --- the hours of a run ---------------------------------------------------------------------------
+@pytest.mark.parametrize(
+    ("firing", "seconds", "hours"),
+    [
+        (TEN, 0, 1),
+        (TEN, 3_600, 1),
+        (TEN, 3_601, 2),
+        (TEN + timedelta(minutes=30), 1_801, 2),
+        (TEN + timedelta(minutes=59), 90, 2),
+        (TEN, 3 * 86_400, 24),
+    ],
+)
+def test_a_run_touches_hours_of_the_day(firing: datetime, seconds: float, hours: int) -> None:
+    assert consumption.hours_of(firing, seconds) == hours
+
+
+def test_the_busiest_hour_of_a_run_counts_and_the_mean_of_all() -> None:
+    sums = {TEN: 3_600.0, TEN + HOUR: 36_000.0, TEN + 2 * HOUR: 3.6e9, TEN - DAY: 7_200.0}
+    found = Hourly(sums, days=4).during(TEN, 2 * 3_600)
+    assert (found.peak, found.mean, found.hours) == (10.0, (1 + 10 + 2) / 8, 2)
+
+
+def test_a_run_over_midnight_touches_the_first_hours() -> None:
+    late, early = TEN.replace(hour=23), TEN.replace(hour=0)
+    found = Hourly({late: 3_600.0, early: 7_200.0}, days=1).during(late, 5_000)
+    assert (found.peak, found.hours) == (2.0, 2)
+
+
+def test_where_nothing_is_read_at_that_hour_nothing_is_taken_from_others() -> None:
+    assert Hourly({TEN: 9.0}, days=14).during(TEN + 5 * HOUR, 60).peak == 0
+
+
+# --- our own runs ---------------------------------------------------------------------------------
+def test_our_own_runs_are_none_of_the_others() -> None:
+    """By the part of the run that was in each hour."""
+    sums = {TEN: 1_000.0, TEN + HOUR: 700.0}
+    own = OwnReading(TEN + timedelta(minutes=45), seconds=3_600, units=800)
+    assert Hourly(sums, 14).without([own]).sums == {TEN: 800.0, TEN + HOUR: 100.0}
+
+
+@given(st.integers(0, 3_599), st.floats(0, 90_000), st.floats(0, 1e9), st.lists(st.floats(0, 1e9)))
+def test_others_never_read_less_than_nothing(
+    second: int, seconds: float, units: float, sums: list[float]
+) -> None:
+    own = OwnReading(TEN + timedelta(seconds=second), seconds, units)
+    found = Hourly({TEN + n * HOUR: each for n, each in enumerate(sums)}, 1).without([own, own])
+    assert all(0 <= left <= before for left, before in zip(found.sums.values(), sums, strict=True))
+    assert sum(units for _, units in own.by_hour()) == pytest.approx(units)
+
+
+def test_what_a_run_has_read_is_in_its_manifest() -> None:
+    read = Reading(reader="native", units=12.5, seconds=7.0)
+    assert consumption.own_reading(manifest(read=read)) == OwnReading(TEN, 7.0, 12.5)
+
+
+def test_what_the_connector_does_not_count_is_that_of_one_scan() -> None:
+    found = manifest(
+        read=Reading(reader="connector", splits=3),
+        described={"TableName": "Orders", "TableSizeBytes": 81_920},
+        seconds={"read": 40.0},
+    )
+    assert consumption.own_reading(found) == OwnReading(TEN, 40.0, 10.0)
+
+
+@pytest.mark.parametrize(
+    "untold",
+    [
+        manifest(read=Reading(reader="export")),
+        manifest(read=Reading(reader="native", units=1.0), started=None),
+        manifest(read=Reading(reader="connector")),
+    ],
+    ids=["export", "no start", "an old one"],
+)
+def test_what_takes_nothing_or_tells_nothing_is_left_out(untold: Manifest) -> None:
+    assert consumption.own_reading(untold) is None
