@@ -18,6 +18,7 @@ from awacs import (
     events,
     glue,
     iam,
+    kms,
     lakeformation,
     logs,
     s3,
@@ -25,6 +26,7 @@ from awacs import (
     tag,
 )
 from awacs.aws import (
+    Action,
     ArnEquals,
     Condition,
     PolicyDocument,
@@ -45,12 +47,18 @@ _OURS = "dynoexport-*"
 
 @dataclass(frozen=True, kw_only=True)
 class Installation:
-    """Where exports are: an account and region, and the boundary that their roles must have."""
+    """Where exports are: an account and region.
+
+    Attributes:
+        boundary: ARN of the permissions boundary that roles of exports must have; empty: none.
+        key: ARN of the KMS key that the common stack was given; empty: none.
+    """
 
     account: str
     region: str
     partition: str = "aws"
     boundary: str = ""
+    key: str = ""
 
     def arn(self, service: str, resource: str) -> str:
         region = "" if service == "iam" else self.region
@@ -73,6 +81,11 @@ class Installation:
     @property
     def tables(self) -> list[str]:
         return [*self.catalog, self.arn("glue", f"table/{naming.DATABASE}/*")]
+
+    @property
+    def services(self) -> str:
+        """What the names of AWS's services end with."""
+        return "amazonaws.com.cn" if self.partition == "aws-cn" else "amazonaws.com"
 
 
 _DATA = tuple(f"{fmt.value}/" for fmt in OutputFormat)
@@ -101,8 +114,21 @@ def deploy(at: Installation) -> PolicyDocument:
             *_shared(at),
             *_telling(at),
             *_look(at),
+            *_use_key(at, kms.GenerateDataKey, kms.Decrypt),
         ]
     )
+
+
+def _use_key(at: Installation, *actions: Action) -> list[Statement]:
+    """With the installation's key, through S3 alone; nothing if there is none.
+
+    Who writes in parts decrypts, too:
+    https://docs.aws.amazon.com/AmazonS3/latest/userguide/UsingKMSEncryption.html
+    """
+    if not at.key:
+        return []
+    by_s3 = Condition(StringEquals("kms:ViaService", f"s3.{at.region}.{at.services}"))
+    return [allow("UseKey", actions, [at.key], by_s3)]
 
 
 def _roles(at: Installation) -> list[Statement]:
@@ -135,46 +161,14 @@ def _roles(at: Installation) -> list[Statement]:
 
 
 def _glue(at: Installation) -> list[Statement]:
-    """Jobs and crawlers begin with their table's name, which can be any; their ends are ours."""
-    tags = [glue.GetTags, glue.TagResource, glue.UntagResource]
     return [
+        _workflows(at),
+        _nodes(at),
+        # A stack can name one, and the command looks whether it is there.
         allow(
-            "Workflows",
-            [
-                glue.CreateWorkflow,
-                glue.GetWorkflow,
-                glue.BatchGetWorkflows,
-                glue.UpdateWorkflow,
-                glue.DeleteWorkflow,
-                glue.CreateTrigger,
-                glue.GetTrigger,
-                glue.UpdateTrigger,
-                glue.StartTrigger,
-                glue.StopTrigger,
-                glue.DeleteTrigger,
-                *tags,
-            ],
-            at.arns("glue", f"workflow/{_OURS}", f"trigger/{_OURS}"),
-        ),
-        allow(
-            "Nodes",
-            [
-                glue.CreateJob,
-                glue.GetJob,
-                glue.UpdateJob,
-                glue.DeleteJob,
-                glue.GetCrawler,
-                glue.UpdateCrawler,
-                glue.StopCrawler,
-                glue.DeleteCrawler,
-                *tags,
-            ],
-            at.arns(
-                "glue",
-                f"job/{naming.export_job('*', '*')}",
-                f"job/{naming.view_job('*', '')}",
-                f"crawler/{naming.crawler('*', '')}",
-            ),
+            "LookAtConnection",
+            [glue.GetConnection],
+            at.arns("glue", "catalog", "connection/*"),
         ),
         # None of them knows resources:
         # https://docs.aws.amazon.com/service-authorization/latest/reference/list_awsglue.html
@@ -194,6 +188,54 @@ def _glue(at: Installation) -> list[Statement]:
             ["*"],
         ),
     ]
+
+
+def _workflows(at: Installation) -> Statement:
+    return allow(
+        "Workflows",
+        [
+            glue.CreateWorkflow,
+            glue.GetWorkflow,
+            glue.BatchGetWorkflows,
+            glue.UpdateWorkflow,
+            glue.DeleteWorkflow,
+            glue.CreateTrigger,
+            glue.GetTrigger,
+            glue.UpdateTrigger,
+            glue.StartTrigger,
+            glue.StopTrigger,
+            glue.DeleteTrigger,
+            *_GLUE_TAGS,
+        ],
+        at.arns("glue", f"workflow/{_OURS}", f"trigger/{_OURS}"),
+    )
+
+
+def _nodes(at: Installation) -> Statement:
+    """Jobs and crawlers begin with their table's name, which can be any; their ends are ours."""
+    return allow(
+        "Nodes",
+        [
+            glue.CreateJob,
+            glue.GetJob,
+            glue.UpdateJob,
+            glue.DeleteJob,
+            glue.GetCrawler,
+            glue.UpdateCrawler,
+            glue.StopCrawler,
+            glue.DeleteCrawler,
+            *_GLUE_TAGS,
+        ],
+        at.arns(
+            "glue",
+            f"job/{naming.export_job('*', '*')}",
+            f"job/{naming.view_job('*', '')}",
+            f"crawler/{naming.crawler('*', '')}",
+        ),
+    )
+
+
+_GLUE_TAGS = (glue.GetTags, glue.TagResource, glue.UntagResource)
 
 
 def _shared(at: Installation) -> list[Statement]:
@@ -286,6 +328,7 @@ def _telling(at: Installation) -> list[Statement]:
                 events.ListTargetsByRule,
                 events.ListTagsForResource,
                 events.TagResource,
+                events.UntagResource,
             ],
             at.arns("events", f"rule/{_OURS}"),
         ),
@@ -303,18 +346,48 @@ def _start_clocks() -> Statement:
 
 
 def _look(at: Installation) -> list[Statement]:
-    """What the command looks at before it changes anything."""
+    """What the command looks at before it changes anything, with ``--auto`` for a plan."""
+    return [
+        *_plan(at),
+        # It knows no resources:
+        # https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazonresourcegrouptaggingapi.html
+        allow("ListExports", [tag.GetResources], ["*"]),
+    ]
+
+
+# --- plan -----------------------------------------------------------------------------------------
+def plan(at: Installation) -> PolicyDocument:
+    """``plan``: what tables are, what others read of them, and what exports have read."""
+    return policy(
+        [
+            *_plan(at),
+            _list(at, naming.MANIFESTS_PREFIX),
+            *_use_key(at, kms.Decrypt),
+        ]
+    )
+
+
+def _plan(at: Installation) -> list[Statement]:
     return [
         allow(
             "LookAtTables",
             [dynamodb.DescribeTable, dynamodb.DescribeContinuousBackups],
             at.arns("dynamodb", "table/*"),
         ),
-        # Neither knows resources:
+        # None of them knows resources:
         # https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazondynamodb.html
-        # https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazonresourcegrouptaggingapi.html
-        allow("List", [dynamodb.ListTables, tag.GetResources], ["*"]),
+        # https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazoncloudwatch.html
+        allow(
+            "LookAtLoad",
+            [dynamodb.ListTables, dynamodb.DescribeLimits, cloudwatch.GetMetricStatistics],
+            ["*"],
+        ),
+        _read_manifests(at),
     ]
+
+
+def _read_manifests(at: Installation) -> Statement:
+    return allow("ReadManifests", [s3.GetObject], at.objects(naming.MANIFESTS_PREFIX))
 
 
 # --- destroy --------------------------------------------------------------------------------------
@@ -364,8 +437,9 @@ def run(at: Installation) -> PolicyDocument:
                 [_snapshot_alarms(at)],
             ),
             _start_clocks(),
-            allow("ReadManifests", [s3.GetObject], at.objects(naming.MANIFESTS_PREFIX)),
+            _read_manifests(at),
             _list(at, naming.MANIFESTS_PREFIX, *_DATA),
+            *_use_key(at, kms.Decrypt),
             allow("ReadLogs", [logs.FilterLogEvents], at.arns("logs", "log-group:/aws-glue/*")),
         ]
     )
@@ -389,36 +463,70 @@ def query(at: Installation) -> PolicyDocument:
 
     https://docs.aws.amazon.com/athena/latest/ug/querying-iam.html
     """
-    results = naming.ATHENA_RESULTS_PREFIX
     return policy(
         [
             *_find(at),
-            allow(
-                "Query",
-                [
-                    athena.StartQueryExecution,
-                    athena.GetQueryExecution,
-                    athena.GetQueryResults,
-                    athena.StopQueryExecution,
-                ],
-                at.arns("athena", f"workgroup/{naming.WORK_GROUP}"),
-            ),
-            # Athena asks for "default" whatever the query names:
-            # https://docs.aws.amazon.com/athena/latest/ug/fine-grained-access-to-glue-resources.html
-            allow(
-                "ReadDatabases",
-                [glue.GetDatabase],
-                [*at.catalog, at.arn("glue", "database/default")],
-            ),
+            *_query(at),
             allow(
                 "ReadCatalog",
                 [glue.GetTable, glue.GetPartition, glue.GetPartitions, glue.BatchGetPartition],
                 at.tables,
             ),
             allow("ReadSnapshots", READ, at.objects(*_DATA)),
-            allow("WriteResults", WRITE_RESULTS, at.objects(results)),
-            allow("LocateBucket", [s3.GetBucketLocation], [at.bucket]),
-            _list(at, *_DATA, results),
+            _list(at, *_DATA, naming.ATHENA_RESULTS_PREFIX),
+            *_use_key(at, kms.GenerateDataKey, kms.Decrypt),
+        ]
+    )
+
+
+def _query(at: Installation) -> list[Statement]:
+    """A query in the workgroup, and its results."""
+    return [
+        allow(
+            "Query",
+            [
+                athena.StartQueryExecution,
+                athena.GetQueryExecution,
+                athena.GetQueryResults,
+                athena.StopQueryExecution,
+            ],
+            at.arns("athena", f"workgroup/{naming.WORK_GROUP}"),
+        ),
+        # Athena asks for "default" whatever the query names:
+        # https://docs.aws.amazon.com/athena/latest/ug/fine-grained-access-to-glue-resources.html
+        allow(
+            "ReadDatabases",
+            [glue.GetDatabase],
+            [*at.catalog, at.arn("glue", "database/default")],
+        ),
+        allow("WriteResults", WRITE_RESULTS, at.objects(naming.ATHENA_RESULTS_PREFIX)),
+        allow("LocateBucket", [s3.GetBucketLocation], [at.bucket]),
+    ]
+
+
+# --- publish --------------------------------------------------------------------------------------
+def publish(at: Installation) -> PolicyDocument:
+    """What ``publish``, ``verify`` and ``prune`` need besides ``run``."""
+    return policy(
+        [
+            *_query(at),
+            allow(
+                "PublishView",
+                [
+                    glue.CreateTable,
+                    glue.UpdateTable,
+                    glue.GetPartition,
+                    glue.BatchDeletePartition,
+                ],
+                at.tables,
+            ),
+            allow("CountItems", [dynamodb.DescribeTable], at.arns("dynamodb", "table/*")),
+            allow("ReadSnapshots", READ, at.objects(*_DATA)),
+            allow(
+                "DeleteSnapshots", [s3.DeleteObject], at.objects(*_DATA, naming.MANIFESTS_PREFIX)
+            ),
+            _list(at, naming.ATHENA_RESULTS_PREFIX),
+            *_use_key(at, kms.GenerateDataKey, kms.Decrypt),
         ]
     )
 
@@ -426,6 +534,8 @@ def query(at: Installation) -> PolicyDocument:
 PURPOSES: dict[str, Callable[[Installation], PolicyDocument]] = {
     "deploy": deploy,
     "destroy": destroy,
+    "plan": plan,
     "run": run,
+    "publish": publish,
     "query": query,
 }

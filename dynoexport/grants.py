@@ -60,6 +60,7 @@ class Scope:
     scripts_version: str
     connection: str
     source_role: str
+    table_key: str
     names: Mapping[str, str] = field(default_factory=dict)
     imports: Mapping[str, AWSHelperFn] = field(default_factory=dict)
 

@@ -30,6 +30,7 @@ SCOPE = Scope(
     scripts_version="<version>",
     connection="<connection>",
     source_role="<source role's ARN>",
+    table_key="<table's key>",
     names={"Bucket": "<bucket>", "Database": "<database>", "WorkGroup": "<workgroup>"},
     imports={"KmsKey": Sub("${KmsKey}")},
 )
@@ -37,6 +38,7 @@ _OPEN = {
     "AWS::Partition": "aws",
     "AWS::Region": "<region>",
     "AWS::AccountId": "<account>",
+    "AWS::URLSuffix": "amazonaws.com",
     "KmsKey": "<key>",
 }
 INSTALLATION = callers.Installation(
@@ -47,8 +49,9 @@ EXPORT, CRAWLER, VIEW = "ExportRole", "CrawlerRole", "ViewRole"
 # What all roles get where it is wanted.
 _COMMON = {
     "RolesUseConnection": policies.use_connection(SCOPE),
-    "RolesUseKey": policies.kms_use(SCOPE),
+    "RolesUseKey": policies.use_key(SCOPE),
 }
+_WRITING = {"RolesWriteWithKey": policies.write_with_key(SCOPE)}
 # Each role's policies, by the names that they have in it.
 ROLES: Mapping[str, Mapping[str, PolicyDocument]] = {
     EXPORT: {
@@ -56,18 +59,22 @@ ROLES: Mapping[str, Mapping[str, PolicyDocument]] = {
         "ScansTable": policies.scan_table(SCOPE),
         "ExportsTable": policies.export_table(SCOPE),
         "AssumesRole": policies.assume_source_role(SCOPE),
+        "DecryptsTable": policies.use_table_key(SCOPE),
         **_COMMON,
+        **_WRITING,
     },
     CRAWLER: {CRAWLER: policies.crawler(SCOPE), **_COMMON},
-    VIEW: {VIEW: policies.view_job(SCOPE), **_COMMON},
+    VIEW: {VIEW: policies.view_job(SCOPE), **_COMMON, **_WRITING},
 }
 # When a role has a policy that it does not always have.
 WHEN = {
     "ScansTable": "`ReadMode` is `connector` or `native`, without a `SourceRoleArn`",
     "ExportsTable": "`ReadMode` is `export`",
     "AssumesRole": "there is a `SourceRoleArn`",
+    "DecryptsTable": "there is a `TableKeyArn`",
     "RolesUseConnection": "there is a `ConnectionName`",
     "RolesUseKey": "`UseKmsKey` is `true`",
+    "RolesWriteWithKey": "`UseKmsKey` is `true`",
 }
 
 
@@ -95,6 +102,11 @@ _MARKERS = "https://repost.aws/knowledge-center/emr-s3-empty-files"
 _CRAWLS = "https://docs.aws.amazon.com/glue/latest/dg/crawler-schema-changes-prevent.html"
 _GLUE = "https://docs.aws.amazon.com/aws-managed-policy/latest/reference/AWSGlueServiceRole.html"
 _LOCATES = "AWS Glue asks for the bucket's region, as its own policy for roles has it."
+_LISTS = "Athena lists where its results go."
+_RESULTS = "Athena reads and writes results in parts."
+_RESULT_ACTIONS = ("s3:GetObject", "s3:AbortMultipartUpload", "s3:ListMultipartUploadParts")
+_COLD = "Asked of an on-demand table of which DynamoDB tells no warm throughput."
+_WARM = "https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/warm-throughput.html"
 _PARTS = "Files beyond some MiB are written in parts, which the files of the tests do not reach."
 
 KEPT = (
@@ -121,12 +133,7 @@ KEPT = (
         _GLUE,
         ("Glue",),
     ),
-    Kept(
-        EXPORT,
-        "ReadQuota",
-        "Asked of an on-demand table of which DynamoDB tells no warm throughput.",
-        "https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/warm-throughput.html",
-    ),
+    Kept(EXPORT, "ReadQuota", _COLD, _WARM),
     Kept(
         EXPORT,
         "WriteExport",
@@ -155,13 +162,7 @@ KEPT = (
         _CRAWLS,
         ("glue:DeleteTable",),
     ),
-    Kept(
-        VIEW,
-        "ListBucket",
-        "Athena lists where its results go.",
-        _ATHENA,
-        ("athena-results/*",),
-    ),
+    Kept(VIEW, "ListBucket", _LISTS, _ATHENA, ("athena-results/*",)),
     Kept(
         VIEW,
         "Query",
@@ -169,13 +170,9 @@ KEPT = (
         "https://docs.aws.amazon.com/athena/latest/APIReference/API_StopQueryExecution.html",
         ("athena:StopQueryExecution",),
     ),
-    Kept(
-        VIEW,
-        "WriteResults",
-        "Athena reads and writes results in parts.",
-        _ATHENA,
-        ("s3:GetObject", "s3:AbortMultipartUpload", "s3:ListMultipartUploadParts"),
-    ),
+    Kept(VIEW, "WriteResults", _RESULTS, _ATHENA, _RESULT_ACTIONS),
+    Kept("deploy", "LookAtLoad", _COLD, _WARM, ("dynamodb:DescribeLimits",)),
+    Kept("plan", "LookAtLoad", _COLD, _WARM, ("dynamodb:DescribeLimits",)),
     Kept(
         "run",
         "ReadCatalog",
@@ -183,16 +180,10 @@ KEPT = (
         "https://docs.aws.amazon.com/glue/latest/webapi/API_GetTables.html",
         ("glue:GetTables",),
     ),
-    Kept(
-        "query",
-        "WriteResults",
-        "Athena reads and writes results in parts.",
-        _ATHENA,
-        ("s3:GetObject", "s3:AbortMultipartUpload", "s3:ListMultipartUploadParts"),
-    ),
-    Kept(
-        "query", "ListBucket", "Athena lists where its results go.", _ATHENA, ("athena-results/*",)
-    ),
+    Kept("publish", "WriteResults", _RESULTS, _ATHENA, _RESULT_ACTIONS),
+    Kept("publish", "ListBucket", _LISTS, _ATHENA),
+    Kept("query", "WriteResults", _RESULTS, _ATHENA, _RESULT_ACTIONS),
+    Kept("query", "ListBucket", _LISTS, _ATHENA, ("athena-results/*",)),
     Kept(
         "query",
         "ReadCatalog",
@@ -201,11 +192,19 @@ KEPT = (
         ("glue:GetPartition", "glue:BatchGetPartition"),
     ),
 )
+_AS_DOCUMENTED = "As AWS documents it; the endpoint encrypts nothing, so nobody asks for a key."
+_TABLE_KEYS = "https://repost.aws/knowledge-center/dynamodb-access-denied-exception"
+_READ_KEY = (
+    "https://docs.aws.amazon.com/glue/latest/dg/define-crawler-configure-security-settings.html"
+)
+_WRITE_KEY = "https://docs.aws.amazon.com/glue/latest/dg/set-up-encryption.html"
 # Policies of which the runs in every format have none, and what shows that they are needed.
 NOT_RECORDED = {
     "AssumesRole": "A test reads a table of another account by it.",
     "RolesUseConnection": "As AWS's own policy for Glue has it; the endpoint has no VPC.",
-    "RolesUseKey": "As AWS documents it; the endpoint encrypts nothing, so nobody asks for a key.",
+    "DecryptsTable": f"{_AS_DOCUMENTED} ([source]({_TABLE_KEYS}))",
+    "RolesUseKey": f"{_AS_DOCUMENTED} ([source]({_READ_KEY}))",
+    "RolesWriteWithKey": f"{_AS_DOCUMENTED} ([source]({_WRITE_KEY}))",
 }
 
 
@@ -272,7 +271,8 @@ Generated by `python -m dynoexport.permissions > docs/permissions.md`.
 
 Tests run exports in every format and with every reader on the local endpoint, which enforces IAM,
 and record each call. Nothing is refused, and nothing is allowed that no run has needed, but for
-what is listed as kept, with its reason. So do the policies of people below.
+what is listed as kept, with its reason. The policies of people below are tested by the commands
+that they are for, in the same way.
 
 Each role trusts AWS Glue alone, and for this account only (`aws:SourceAccount`).
 """
@@ -280,8 +280,12 @@ _PEOPLE = """\
 
 ## People and pipelines
 
-`dynoexport permissions deploy` (or `destroy`, `run`, `query`) prints the policy for your account
-and region. Each fits a managed policy.
+`dynoexport permissions deploy` (or `destroy`, `plan`, `run`, `publish`, `query`) prints the policy
+for your account and region. Each fits a managed policy. With `--key ARN` it has `UseKey`, too:
+`kms:Decrypt`, and for `deploy`, `publish` and `query` `kms:GenerateDataKey`, on the key that the
+common stack was given and through S3 alone.
+
+`doctor` looks at more than any of them allows, and says of each thing that it may not.
 """
 _BOUNDARY = """\
 
@@ -293,7 +297,9 @@ _PURPOSES = {
     "deploy": "`init` and `deploy`. CloudFormation calls every service with the permissions of the "
     "one who deploys.",
     "destroy": "`destroy`, beside `deploy`. Without `DestroyData` it keeps the data.",
+    "plan": "`plan`. What is missing of it, the command does without, and says so.",
     "run": "`run`, `watch`, `stop`, `enable`, `disable`, `status`, `runs`, `snapshots` and `logs`.",
+    "publish": "`publish`, `verify` and `prune`, beside `run`.",
     "query": "`query`, and what Athena does for it.",
 }
 

@@ -146,6 +146,21 @@ def assume_source_role(scope: Scope) -> PolicyDocument:
     return policy([allow("AssumeSourceRole", [sts.AssumeRole], [scope.text(scope.source_role)])])
 
 
+def use_table_key(scope: Scope) -> PolicyDocument:
+    """What the export job needs besides if the table is encrypted with a key of the account.
+
+    DynamoDB decrypts as the one who reads, and only for it may this be used:
+    https://repost.aws/knowledge-center/dynamodb-access-denied-exception
+    https://docs.aws.amazon.com/kms/latest/developerguide/conditions-kms.html#conditions-kms-via-service
+    """
+    by_dynamodb = Condition(
+        StringEquals("kms:ViaService", scope.text(f"dynamodb.{REGION}.${{AWS::URLSuffix}}"))
+    )
+    return policy(
+        [allow("DecryptTable", [kms.Decrypt], [scope.text(scope.table_key)], by_dynamodb)]
+    )
+
+
 def use_connection(scope: Scope) -> PolicyDocument:
     """What all three need besides to run inside a VPC, where Glue makes interfaces for them.
 
@@ -288,13 +303,25 @@ def _publish_view(scope: Scope) -> list[Statement]:
     ]
 
 
-def kms_use(scope: Scope) -> PolicyDocument:
-    """What each of the three needs besides when bucket and logs are encrypted with a key."""
+def write_with_key(scope: Scope) -> PolicyDocument:
+    """What the two jobs need besides to write into a bucket that is encrypted with a key.
+
+    https://docs.aws.amazon.com/glue/latest/dg/set-up-encryption.html
+    """
+    return policy(
+        [allow("EncryptWithKey", [kms.Encrypt, kms.GenerateDataKey], [scope.imports["KmsKey"]])]
+    )
+
+
+def use_key(scope: Scope) -> PolicyDocument:
+    """What each of the three needs besides when bucket and logs are encrypted with a key.
+
+    The crawler only reads:
+    https://docs.aws.amazon.com/glue/latest/dg/define-crawler-configure-security-settings.html
+    """
     return policy(
         [
-            allow(
-                "UseKey", [kms.Decrypt, kms.Encrypt, kms.GenerateDataKey], [scope.imports["KmsKey"]]
-            ),
+            allow("DecryptWithKey", [kms.Decrypt], [scope.imports["KmsKey"]]),
             # Glue encrypts the log groups as the job or the crawler:
             # https://docs.aws.amazon.com/glue/latest/dg/set-up-encryption.html
             allow(

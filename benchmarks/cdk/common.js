@@ -6,7 +6,7 @@ const { CfnWorkGroup } = require('aws-cdk-lib/aws-athena');
 const { CfnDatabase, CfnSecurityConfiguration } = require('aws-cdk-lib/aws-glue');
 const { CfnBucket, CfnBucketPolicy } = require('aws-cdk-lib/aws-s3');
 const { CfnTopic, CfnTopicPolicy } = require('aws-cdk-lib/aws-sns');
-const { addForm, allow, document, NO_VALUE, retain } = require('./parts');
+const { addForm, allow, document, NO_VALUE, retain, unchecked } = require('./parts');
 
 const FORM = {
   Notifications: {
@@ -16,7 +16,6 @@ const FORM = {
       constraintDescription: 'must be empty or an e-mail address',
       default: '',
       maxLength: 254,
-      minLength: 0,
     }],
   },
   Encryption: {
@@ -26,7 +25,6 @@ const FORM = {
       constraintDescription: 'must be empty or the ARN of a KMS key (not of an alias)',
       default: '',
       maxLength: 2048,
-      minLength: 0,
     }],
   },
 };
@@ -87,6 +85,11 @@ class CommonStack extends Stack {
       },
     });
     retain(bucket);
+    unchecked(bucket, {
+      CKV_AWS_18: 'Access logs need a bucket of their own; CloudTrail tells as much',
+      CKV_AWS_19: "checkov does not evaluate If: the key is S3's or the one that was given",
+      CKV_AWS_21: 'A snapshot is never changed, and one that the retention deletes is to go',
+    });
     const arn = (rest) => Fn.sub(`arn:\${AWS::Partition}:s3:::\${Bucket}${rest}`, {
       Bucket: bucket.ref,
     });
@@ -146,6 +149,7 @@ class CommonStack extends Stack {
       },
     });
     security.cfnOptions.condition = this.hasKey;
+    unchecked(security, { CKV_AWS_99: 'The jobs keep no bookmarks that could be encrypted' });
     return security;
   }
 

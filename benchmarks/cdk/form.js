@@ -22,7 +22,6 @@ const FORM = {
       constraintDescription: "must be empty, or at most 32 of a-z, 0-9 and '_', beginning with a letter or '_'",
       default: '',
       maxLength: 32,
-      minLength: 0,
     }],
     SourceRoleArn: ["Role of the table's account", {
       description: 'Role of another account by which to read the table there. Empty: it is in this one.',
@@ -30,7 +29,6 @@ const FORM = {
       constraintDescription: 'must be empty or the ARN of a role',
       default: '',
       maxLength: 2048,
-      minLength: 0,
     }],
   },
   'What of it, and as what': {
@@ -46,7 +44,6 @@ const FORM = {
       constraintDescription: 'must be one line of at most 2048 characters',
       default: '',
       maxLength: 2048,
-      minLength: 0,
     }],
     Exclude: ['All but these attributes', {
       description: 'Attributes not to export, separated by commas. Not together with Columns.',
@@ -54,7 +51,6 @@ const FORM = {
       constraintDescription: 'must be one line of at most 2048 characters',
       default: '',
       maxLength: 2048,
-      minLength: 0,
     }],
     Where: ['Only items for which', {
       description: 'A Spark SQL predicate over the columns of the view, such as rating >= 4. Empty: all.',
@@ -62,7 +58,6 @@ const FORM = {
       constraintDescription: 'must be one line of at most 2048 characters',
       default: '',
       maxLength: 2048,
-      minLength: 0,
     }],
     TypeConflicts: ['Attributes of several types', {
       description: 'string: one column of text. columns: a column for each type, such as rating__n and rating__s.',
@@ -148,7 +143,7 @@ const FORM = {
   'What to keep, and when it fails': {
     SnapshotRetentionDays: ['Keep snapshots for (days)', {
       type: 'Number',
-      description: 'Older snapshots are deleted after a run, the current one never; 0 keeps all.',
+      description: 'Older snapshots are deleted after a run, the current one never; 0 keeps all. Not for xml, which has no view job to do it.',
       constraintDescription: 'must be a number from 0 to 36500',
       default: 0,
       maxValue: 36500,
@@ -208,13 +203,19 @@ const FORM = {
       constraintDescription: 'must be true or false',
       default: 'false',
     }],
+    TableKeyArn: ['KMS key of the table', {
+      description: "ARN of the KMS key with which the DynamoDB table is encrypted. Empty: DynamoDB's own.",
+      allowedPattern: '^(arn:aws[a-z-]*:kms:[a-z0-9-]+:[0-9]{12}:key/[a-zA-Z0-9-]+)?$',
+      constraintDescription: 'must be empty or the ARN of a KMS key (not of an alias)',
+      default: '',
+      maxLength: 2048,
+    }],
     PermissionsBoundaryArn: ['Permissions boundary', {
       description: 'ARN of a policy beyond which the roles get no permission. Empty: none.',
       allowedPattern: '^(arn:aws[a-z-]*:iam::([0-9]{12}|aws):policy/[a-zA-Z0-9+=,.@_/-]+)?$',
       constraintDescription: 'must be empty or the ARN of an IAM policy',
       default: '',
       maxLength: 2048,
-      minLength: 0,
     }],
     ScriptsVersion: ['Version of the scripts', {
       description: 'Folder of the job scripts below scripts/ in the bucket.',
@@ -230,7 +231,6 @@ const FORM = {
       constraintDescription: 'must be empty or the name of a connection',
       default: '',
       maxLength: 255,
-      minLength: 0,
     }],
   },
 };

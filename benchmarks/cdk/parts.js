@@ -40,9 +40,15 @@ function retain(resource) {
   resource.cfnOptions.updateReplacePolicy = CfnDeletionPolicy.RETAIN;
 }
 
+/** What checkov finds and is meant so. */
+function unchecked(resource, reasons) {
+  const skip = Object.entries(reasons).map(([id, comment]) => ({ id, comment }));
+  resource.addMetadata('checkov', { skip });
+}
+
 /** A value that the common stack exports. */
 function shared(name) {
   return Fn.importValue(Fn.sub(`\${CommonStackName}-${name}`));
 }
 
-module.exports = { NO_VALUE, addForm, allow, document, retain, shared };
+module.exports = { NO_VALUE, addForm, allow, document, retain, shared, unchecked };

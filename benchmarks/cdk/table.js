@@ -83,6 +83,11 @@ class TableStack extends Stack {
       'zstd needs Glue 4.0 or later and is not for avro: choose snappy or gzip',
     );
     rule(
+      'SnapshotsExpireByTheViewJob', this.equals('OutputFormat', 'xml'),
+      this.equals('SnapshotRetentionDays', 0),
+      'xml has no view job, by which snapshots expire: leave SnapshotRetentionDays at 0',
+    );
+    rule(
       'ForeignTableIsScanned', this.given('SourceRoleArn'), not(this.equals('ReadMode', 'export')),
       'ReadMode export takes no SourceRoleArn: choose native',
     );
@@ -103,6 +108,7 @@ class TableStack extends Stack {
     condition('IsScanned', not(or(this.equals('ReadMode', 'export'), this.given('SourceRoleArn'))));
     condition('HasConnection', this.given('ConnectionName'));
     condition('HasNotification', this.equals('NotifyOnFailure', 'true'));
+    condition('HasTableKey', this.given('TableKeyArn'));
     condition('HasKmsKey', this.equals('UseKmsKey', 'true'));
     condition('HasRunLimit', not(this.equals('MaxRunMinutes', '0')));
     condition('HasAgeLimit', not(this.equals('MaxSnapshotAgeHours', '0')));
@@ -454,6 +460,12 @@ class TableStack extends Stack {
       'AssumesRole', 'HasSourceRole',
       allow('AssumeSourceRole', ['sts:AssumeRole'], [text('${SourceRoleArn}')]),
     );
+    own(
+      'DecryptsTable', 'HasTableKey',
+      allow('DecryptTable', ['kms:Decrypt'], [text('${TableKeyArn}')], {
+        StringEquals: { 'kms:ViaService': Fn.sub('dynamodb.${AWS::Region}.${AWS::URLSuffix}') },
+      }),
+    );
     const view = this.where('IsQueryable', this.viewRole.ref).toString();
     const every = [this.exportRole.ref, this.crawlerRole.ref, view];
     const all = (id, condition, ...statements) => (
@@ -462,9 +474,13 @@ class TableStack extends Stack {
     all('RolesUseConnection', 'HasConnection', ...this.connectionStatements());
     all(
       'RolesUseKey', 'HasKmsKey',
-      allow('UseKey', ['kms:Decrypt', 'kms:Encrypt', 'kms:GenerateDataKey'], [shared('KmsKeyArn')]),
+      allow('DecryptWithKey', ['kms:Decrypt'], [shared('KmsKeyArn')]),
       allow('EncryptLogs', ['logs:AssociateKmsKey'], [arn('logs', 'log-group:/aws-glue/*')]),
       allow('ReadSecurityConfiguration', ['glue:GetSecurityConfiguration'], ['*']),
+    );
+    this.addPolicy(
+      'RolesWriteWithKey', 'RolesWriteWithKey', 'HasKmsKey', [this.exportRole.ref, view],
+      allow('EncryptWithKey', ['kms:Encrypt', 'kms:GenerateDataKey'], [shared('KmsKeyArn')]),
     );
   }
 

@@ -14,23 +14,32 @@ if TYPE_CHECKING:
 
 
 @click.command()
-@click.argument("purpose", type=click.Choice(["deploy", "destroy", "run", "query"]))
+@click.argument(
+    "purpose", type=click.Choice(["deploy", "destroy", "plan", "run", "publish", "query"])
+)
 @click.option(
     "--boundary",
     metavar="ARN",
     default="",
     help="Permissions boundary that every role must have which is deployed.",
 )
+@click.option(
+    "--key",
+    metavar="ARN",
+    default="",
+    help="KMS key that the common stack has: 'init --set KmsKeyArn=ARN'.",
+)
 @common.aws_options
-def permissions(account: Account, purpose: str, *, boundary: str) -> None:
+def permissions(account: Account, purpose: str, *, boundary: str, key: str) -> None:
     """Print the IAM policy for what somebody is to do, in this account and region.
 
-    docs/permissions.md says what is in it and why.
+    docs/permissions.md says what is in it and why. destroy needs deploy's as well, publish run's.
 
     \b
     Examples:
       dynoexport permissions query > policy.json
       dynoexport permissions deploy --boundary arn:aws:iam::123456789012:policy/p
+      dynoexport permissions query --key arn:aws:kms:us-east-1:123456789012:key/k
     """
     from dynoexport import callers
 
@@ -39,5 +48,6 @@ def permissions(account: Account, purpose: str, *, boundary: str) -> None:
         region=account.region,
         partition=account.partition,
         boundary=boundary,
+        key=key,
     )
     click.echo(json.dumps(json.loads(callers.PURPOSES[purpose](at).to_json()), indent=2))

@@ -75,6 +75,11 @@ def _add_bucket(template: Template) -> None:
         ),
         DeletionPolicy="Retain",
         UpdateReplacePolicy="Retain",
+        Metadata=_unchecked(
+            CKV_AWS_18="Access logs need a bucket of their own; CloudTrail tells as much",
+            CKV_AWS_19="checkov does not evaluate If: the key is S3's or the one that was given",
+            CKV_AWS_21="A snapshot is never changed, and one that the retention deletes is to go",
+        ),
     )
     template.add_resource(bucket)
     template.add_resource(
@@ -82,6 +87,14 @@ def _add_bucket(template: Template) -> None:
             BUCKET_POLICY, Bucket=Ref(BUCKET), PolicyDocument=policies.tls_only(Ref(BUCKET))
         )
     )
+
+
+def _unchecked(**reasons: str) -> dict[str, object]:
+    """What checkov finds in a resource and is meant so, each rule with its reason.
+
+    https://www.checkov.io/2.Basics/Suppressing%20and%20Skipping%20Policies.html
+    """
+    return {"checkov": {"skip": [{"id": rule, "comment": why} for rule, why in reasons.items()]}}
 
 
 def _encryption() -> s3.BucketEncryption:
@@ -184,11 +197,11 @@ def _add_security_configuration(template: Template) -> None:
                 CloudWatchEncryption=glue.CloudWatchEncryption(
                     CloudWatchEncryptionMode="SSE-KMS", KmsKeyArn=key
                 ),
-                # The jobs keep no bookmarks.
                 JobBookmarksEncryption=glue.JobBookmarksEncryption(
                     JobBookmarksEncryptionMode="DISABLED"
                 ),
             ),
+            Metadata=_unchecked(CKV_AWS_99="The jobs keep no bookmarks that could be encrypted"),
         )
     )
 

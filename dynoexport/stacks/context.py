@@ -32,6 +32,7 @@ HAS_RUN_LIMIT = "HasRunLimit"
 HAS_AGE_LIMIT = "HasAgeLimit"
 HAS_BOUNDARY = "HasPermissionsBoundary"
 HAS_KEY = "HasKmsKey"
+HAS_TABLE_KEY = "HasTableKey"
 HAS_SOURCE_ROLE = "HasSourceRole"
 HAS_CONNECTION = "HasConnection"
 
@@ -52,6 +53,7 @@ SCOPE = Scope(
     scripts_version=f"${{{settings.SCRIPTS_VERSION}}}",
     connection=f"${{{parameters.CONNECTION_NAME}}}",
     source_role=f"${{{settings.SOURCE_ROLE}}}",
+    table_key=f"${{{parameters.TABLE_KEY_ARN}}}",
     # As the common stack names them; an import in each ARN would be too long for a template.
     names={
         "Bucket": naming.bucket("${AWS::AccountId}", "${AWS::Region}"),
@@ -81,6 +83,7 @@ def add_conditions(template: Template) -> None:
     template.add_condition(HAS_RUN_LIMIT, Not(Equals(Ref(parameters.MAX_RUN_MINUTES), "0")))
     template.add_condition(HAS_AGE_LIMIT, Not(Equals(Ref(parameters.MAX_SNAPSHOT_AGE_HOURS), "0")))
     template.add_condition(HAS_BOUNDARY, Not(Equals(Ref(parameters.PERMISSIONS_BOUNDARY_ARN), "")))
+    template.add_condition(HAS_TABLE_KEY, Not(Equals(Ref(parameters.TABLE_KEY_ARN), "")))
     template.add_condition(HAS_KEY, Equals(Ref(parameters.USE_KMS_KEY), "true"))
 
 

@@ -67,7 +67,7 @@ def refusal(parameter: Parameter, value: str) -> str | None:
         fits = re.fullmatch(r"-?[0-9]*\.?[0-9]+", value) is not None
         fits = fits and options["MinValue"] <= float(value) <= options["MaxValue"]
     elif "MaxLength" in options:
-        fits = fits and options["MinLength"] <= len(value) <= options["MaxLength"]
+        fits = fits and options.get("MinLength", 0) <= len(value) <= options["MaxLength"]
     return None if fits else str(options["ConstraintDescription"])
 
 
@@ -114,7 +114,9 @@ def text(
     longest: int,
     shortest: int = 0,
 ) -> Field:
-    options = {} if default is None else {"Default": default}
+    options: dict[str, object] = {} if default is None else {"Default": default}
+    if shortest:
+        options["MinLength"] = shortest
     return Field(
         label,
         Parameter(
@@ -122,7 +124,6 @@ def text(
             Type="String",
             Description=description,
             AllowedPattern=pattern,
-            MinLength=shortest,
             MaxLength=longest,
             ConstraintDescription=constraint,
             **options,

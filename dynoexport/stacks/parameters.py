@@ -32,7 +32,11 @@ USE_KMS_KEY = "UseKmsKey"
 PERMISSIONS_BOUNDARY_ARN = "PermissionsBoundaryArn"
 NOTIFICATION_EMAIL = "NotificationEmail"
 KMS_KEY_ARN = settings.KMS_KEY_ARN
+TABLE_KEY_ARN = "TableKeyArn"
 CONNECTION_NAME = "ConnectionName"
+
+_KEY_PATTERN = r"^(arn:aws[a-z-]*:kms:[a-z0-9-]+:[0-9]{12}:key/[a-zA-Z0-9-]+)?$"
+_KEY_CONSTRAINT = "must be empty or the ARN of a KMS key (not of an alias)"
 
 # The part of AWS Glue's rule that a pattern can tell: six fields, and no minute field that fires
 # every minute or in steps or ranges under five minutes. dynoexport.schedule knows the whole rule.
@@ -240,7 +244,8 @@ def _what_to_keep() -> tuple[form.Field, ...]:
         form.number(
             settings.RETENTION_DAYS,
             "Keep snapshots for (days)",
-            "Older snapshots are deleted after a run, the current one never; 0 keeps all.",
+            "Older snapshots are deleted after a run, the current one never; 0 keeps all. Not for "
+            "xml, which has no view job to do it.",
             least=0,
             most=settings.RETENTION_DAYS_MAX,
             default=settings.DEFAULT_RETENTION_DAYS,
@@ -305,6 +310,15 @@ def _where() -> tuple[form.Field, ...]:
             "has been given a KmsKeyArn.",
         ),
         form.text(
+            TABLE_KEY_ARN,
+            "KMS key of the table",
+            "ARN of the KMS key with which the DynamoDB table is encrypted. Empty: DynamoDB's own.",
+            pattern=_KEY_PATTERN,
+            constraint=_KEY_CONSTRAINT,
+            default="",
+            longest=2048,
+        ),
+        form.text(
             PERMISSIONS_BOUNDARY_ARN,
             "Permissions boundary",
             "ARN of a policy beyond which the roles get no permission. Empty: none.",
@@ -356,8 +370,8 @@ def common_groups() -> tuple[form.Group, ...]:
         "policy must let CloudWatch Logs (logs.<region>.amazonaws.com) and, for notifications, "
         "events.amazonaws.com and cloudwatch.amazonaws.com use it: docs/security.md. Empty: S3's "
         "own encryption.",
-        pattern=r"^(arn:aws[a-z-]*:kms:[a-z0-9-]+:[0-9]{12}:key/[a-zA-Z0-9-]+)?$",
-        constraint="must be empty or the ARN of a KMS key (not of an alias)",
+        pattern=_KEY_PATTERN,
+        constraint=_KEY_CONSTRAINT,
         default="",
         longest=2048,
     )

@@ -28,14 +28,14 @@ def add(template: Template) -> None:
     _add_policy(template, EXPORT_ROLE, "ExportsTable", export, condition=context.IS_EXPORTED)
     assume = policies.assume_source_role(context.SCOPE)
     _add_policy(template, EXPORT_ROLE, "AssumesRole", assume, condition=context.HAS_SOURCE_ROLE)
+    decrypt = policies.use_table_key(context.SCOPE)
+    _add_policy(template, EXPORT_ROLE, "DecryptsTable", decrypt, condition=context.HAS_TABLE_KEY)
+    connect, use = policies.use_connection(context.SCOPE), policies.use_key(context.SCOPE)
+    _add_common_policy(template, "UseConnection", connect, condition=context.HAS_CONNECTION)
+    _add_common_policy(template, "UseKey", use, condition=context.HAS_KEY)
+    encrypt = policies.write_with_key(context.SCOPE)
     _add_common_policy(
-        template,
-        "UseConnection",
-        policies.use_connection(context.SCOPE),
-        condition=context.HAS_CONNECTION,
-    )
-    _add_common_policy(
-        template, "UseKey", policies.kms_use(context.SCOPE), condition=context.HAS_KEY
+        template, "WriteWithKey", encrypt, condition=context.HAS_KEY, but=CRAWLER_ROLE
     )
 
 
@@ -58,17 +58,18 @@ def _add_role(
 
 
 def _add_common_policy(
-    template: Template, do: str, policy: PolicyDocument, *, condition: str
+    template: Template, do: str, policy: PolicyDocument, *, condition: str, but: str = ""
 ) -> None:
-    """What all nodes of the workflow need, said once."""
+    """What all nodes of the workflow need, or all but one, said once."""
     view_role = If(context.IS_QUERYABLE, Ref(VIEW_ROLE), NoValue)
+    always = [Ref(role) for role in (EXPORT_ROLE, CRAWLER_ROLE) if role != but]
     template.add_resource(
         iam.PolicyType(
             f"Roles{do}",
             Condition=condition,
             PolicyName=f"Roles{do}",
             PolicyDocument=policy,
-            Roles=[Ref(EXPORT_ROLE), Ref(CRAWLER_ROLE), view_role],
+            Roles=[*always, view_role],
         )
     )
 

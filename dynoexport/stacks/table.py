@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from troposphere import Equals, If, Not, Or, Output, Ref, Sub, Template, glue
 
 from dynoexport import limits, naming, pipeline, settings
-from dynoexport.model import Compression, GlueVersion, ReadMode, WorkerType
+from dynoexport.model import Compression, GlueVersion, OutputFormat, ReadMode, WorkerType
 from dynoexport.stacks import alerts, context, form, nodes, parameters, roles
 
 if TYPE_CHECKING:
@@ -61,6 +61,13 @@ def _add_rules(template: Template) -> None:
         Not(Equals(Ref(settings.SOURCE_ROLE), "")),
         Not(Equals(Ref(settings.READ_MODE), ReadMode.EXPORT.value)),
         "ReadMode export takes no SourceRoleArn: choose native",
+    )
+    _add_rule(
+        template,
+        "SnapshotsExpireByTheViewJob",
+        Equals(Ref(settings.OUTPUT_FORMAT), OutputFormat.XML.value),
+        Equals(Ref(settings.RETENTION_DAYS), 0),
+        "xml has no view job, by which snapshots expire: leave SnapshotRetentionDays at 0",
     )
     too_old = [
         Equals(Ref(settings.GLUE_VERSION), version) for version in limits.GLUE_VERSIONS_WITHOUT_ZSTD

@@ -5,10 +5,11 @@ from __future__ import annotations
 import json
 import re
 from dataclasses import replace
+from datetime import datetime, timedelta, timezone
 from typing import TYPE_CHECKING
 
 import pytest
-from command import Command, crawl, create_table, put_snapshot
+from command import Command, consume, crawl, create_table, put_snapshot
 from roles import allowed, recorded
 
 from dynoexport import naming, permissions
@@ -24,7 +25,7 @@ pytestmark = pytest.mark.endpoint
 REGION = "eu-west-2"
 TABLE = "People.Orders"
 OLD = "2026-01-02T03:04"
-BUCKET = "arn:aws:s3:::<bucket>"
+BUCKET = permissions.INSTALLATION.bucket
 FORMAT = re.compile(rf"\b({'|'.join(fmt.value for fmt in OutputFormat)})/")
 SMALL = ("--set", "NumberOfWorkers=2")
 
@@ -40,7 +41,7 @@ class Person:
         iam = endpoint.client("iam")
         iam.create_user(UserName=self.name)
         for purpose, text in self.policies.items():
-            made = iam.create_policy(PolicyName=f"exports-{purpose}", PolicyDocument=text)
+            made = iam.create_policy(PolicyName=f"{self.name}-{purpose}", PolicyDocument=text)
             iam.attach_user_policy(UserName=self.name, PolicyArn=made["Policy"]["Arn"])
         key = iam.create_access_key(UserName=self.name)["AccessKey"]
         keys = {
@@ -50,8 +51,11 @@ class Person:
         self.command = Command(endpoint, keys)
         self.athena = endpoint.client("athena", keys)
 
-    def unused(self) -> set[tuple[str, str]]:
-        """Statement and value of all that was not needed, whatever the format."""
+    def unused(self, *purposes: str) -> set[tuple[str, str]]:
+        """Statement and value of all that was not needed, whatever the format.
+
+        Of the purposes, of all without any; what one of the others allows is not needed either.
+        """
         statements = [
             statement
             for purpose, text in self.policies.items()
@@ -59,13 +63,15 @@ class Person:
         ]
         calls = allowed(recorded(self.endpoint, {self.name}))
         needless = set(usage.needless(statements, calls))
+        asked = purposes or tuple(self.policies)
 
         def shown(element: Element) -> tuple[str, str]:
             text = usage.text(statements, element).replace(self.bucket, BUCKET)
             return element.sid, FORMAT.sub("<format>/", text)
 
-        needed = {shown(each) for each in usage.elements(statements) if each not in needless}
-        return {shown(each) for each in needless} - needed
+        every = [each for each in usage.elements(statements) if each.policy in asked]
+        needed = {shown(each) for each in every if each not in needless}
+        return {shown(each) for each in every} - needed
 
     def refused(self) -> list[tuple[str, str]]:
         return [
@@ -101,6 +107,15 @@ def boundary(there: Endpoint) -> str:
 KEY = f"arn:aws:kms:{REGION}:123456789012:key/1234abcd-12ab-34cd-56ef-1234567890ab"
 
 
+def was_read(endpoint: Endpoint, table: str) -> str:
+    """A table of which CloudWatch knows that it was read, by an export among others."""
+    yesterday = datetime.now(timezone.utc) - timedelta(days=1)
+    consume(endpoint, table, "ConsumedReadCapacityUnits", yesterday, 50)
+    timestamp = f"{yesterday:%Y-%m-%dT%H:%M}"
+    put_snapshot(endpoint, table, timestamp, [{"id": "1"}])
+    return timestamp
+
+
 def test_who_deploys_needs_the_policy_for_it_and_all_of_it(there: Endpoint, boundary: str) -> None:
     """Through init, deploy, changes of both stacks, and destroy with the data."""
     person, root = Person(there, "deploy", "destroy", boundary=boundary), Command(there)
@@ -121,6 +136,10 @@ def test_who_deploys_needs_the_policy_for_it_and_all_of_it(there: Endpoint, boun
     do.ok("deploy", TABLE, *csv, "--read-mode", "export", "--enable", "--yes")
     later = ("--schedule", "cron(5 4 * * ? *)", "--set", "CatalogPrefix=p_")
     do.ok("deploy", TABLE, "--read-mode", "native", *later, "--yes")
+    outside = do("deploy", TABLE, "--set", "ConnectionName=inside", "--yes")
+    assert "there is no Glue connection inside" in outside.stderr
+    was_read(there, TABLE)
+    do.ok("deploy", TABLE, "--auto", "--yes")
     root.ok("disable", TABLE)
     do.ok("deploy", TABLE, "--enable", "--set", "Splits=7", "--yes")
     do.ok("deploy", TABLE, "--disable", "--set", "NotifyOnFailure=false", "--yes")
@@ -175,8 +194,22 @@ def test_who_runs_needs_the_policy_for_it_and_all_of_it(there: Endpoint, exporte
     assert person.unused() == permissions.kept("run")
 
 
+def test_who_plans_needs_the_policy_for_it_and_all_of_it(there: Endpoint, exported: str) -> None:
+    was_read(there, exported)
+    person = Person(there, "plan")
+    do = person.command
+    (told,) = do.json("plan", exported)
+    assert told["unknown"] == [
+        "how much is written to it: CloudWatch has no figures of the last 14 days"
+    ]
+    assert f"did you mean {exported}?" in do("plan", exported[:-1]).stderr
+    assert do("deploy", exported, "--yes").returncode == 1
+    assert {action for action, _ in person.refused()} == {"cloudformation:DescribeStacks"}
+    assert person.unused() == permissions.kept("plan")
+
+
 def test_who_queries_needs_the_policy_for_it_and_all_of_it(there: Endpoint, exported: str) -> None:
-    """Ctrl-C of a query stops it."""
+    """Ctrl-C of a query stops it, and so does one of a publication."""
     person = Person(there, "query")
     assert person.command.json("query", exported) == [{naming.PARTITION_KEY: OLD}]
     started = person.athena.start_query_execution(
@@ -186,3 +219,25 @@ def test_who_queries_needs_the_policy_for_it_and_all_of_it(there: Endpoint, expo
     assert person.command("run", exported).returncode == 1
     assert {action for action, _ in person.refused()} == {"glue:GetWorkflowRuns"}
     assert person.unused() == permissions.kept("query")
+
+
+def test_who_publishes_needs_the_policy_for_it_and_all_of_it(
+    there: Endpoint, exported: str
+) -> None:
+    newer = was_read(there, exported)
+    crawl(there, exported)
+    person = Person(there, "run", "publish")
+    do = person.command
+    do.ok("publish", exported, newer)
+    there.client("glue").delete_table(DatabaseName=naming.DATABASE, Name=naming.view(exported))
+    do.ok("publish", exported, newer)
+    started = person.athena.start_query_execution(
+        QueryString="SELECT 1 AS one", WorkGroup=naming.WORK_GROUP
+    )
+    person.athena.stop_query_execution(QueryExecutionId=started["QueryExecutionId"])
+    do.ok("verify", exported)
+    do.ok("prune", exported, "--keep", "1", "--yes")
+    assert [each["snapshot"] for each in do.json("snapshots", exported)] == [newer]
+    assert do("destroy", exported, "--yes").returncode == 1
+    assert {action for action, _ in person.refused()} == {"s3:ListBucket"}
+    assert person.unused("publish") == permissions.kept("publish")

@@ -36,6 +36,7 @@ PSEUDO = {
     "AWS::Region": "cn-north-1",
     "AWS::AccountId": "123456789012",
     "AWS::StackName": "shared",
+    "AWS::URLSuffix": "amazonaws.com.cn",
     "AWS::NoValue": NO_VALUE,
 }
 

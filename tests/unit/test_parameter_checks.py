@@ -68,6 +68,10 @@ CASES: dict[str, tuple[list[str], list[str]]] = {
     "UseKmsKey": (["true", "false"], ["TRUE", ""]),
     "ScriptsVersion": (["current", "v2.0_a-b"], ["", "a/b", "a" * 65]),
     "NotificationEmail": (["", "ada@example.org"], ["ada", "ada@example", "a b@example.org"]),
+    "TableKeyArn": (
+        ["", "arn:aws:kms:eu-west-1:123456789012:key/1-a"],
+        ["arn:aws:kms:eu-west-1:123456789012:alias/aws/dynamodb", "mine"],
+    ),
     "KmsKeyArn": (
         ["", "arn:aws-cn:kms:cn-north-1:123456789012:key/1-a"],
         ["arn:aws:kms:eu-west-1:123456789012:alias/mine", "1-a"],

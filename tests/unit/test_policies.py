@@ -319,12 +319,31 @@ def test_only_questions_about_the_network_are_allowed_on_every_resource() -> Non
 def test_the_key_may_be_used_only_if_there_is_one() -> None:
     """By all roles that there are; xml has no view job."""
     assert "RolesUseKey" not in deployed().section("Resources")
-    assert deployed(UseKmsKey="true", OutputFormat="xml").properties("RolesUseKey")["Roles"] == [
-        "ExportRole",
-        "CrawlerRole",
-    ]
-    properties = deployed(UseKmsKey="true").properties("RolesUseKey")
+    xml = deployed(UseKmsKey="true", OutputFormat="xml")
+    assert xml.properties("RolesUseKey")["Roles"] == ["ExportRole", "CrawlerRole"]
+    assert xml.properties("RolesWriteWithKey")["Roles"] == ["ExportRole"]
+    stack = deployed(UseKmsKey="true")
+    properties = stack.properties("RolesUseKey")
     assert properties["Roles"] == list(ROLES)
     use = properties["PolicyDocument"]["Statement"][0]
-    assert use["Action"] == ["kms:Decrypt", "kms:Encrypt", "kms:GenerateDataKey"]
+    assert use["Action"] == ["kms:Decrypt"]
     assert use["Resource"] == ["arn:aws-cn:kms:cn-north-1:123456789012:key/k"]
+
+
+def test_the_crawler_encrypts_nothing() -> None:
+    properties = deployed(UseKmsKey="true").properties("RolesWriteWithKey")
+    assert properties["Roles"] == ["ExportRole", "ViewRole"]
+    (write,) = properties["PolicyDocument"]["Statement"]
+    assert write["Action"] == ["kms:Encrypt", "kms:GenerateDataKey"]
+    assert write["Resource"] == ["arn:aws-cn:kms:cn-north-1:123456789012:key/k"]
+
+
+def test_the_tables_own_key_is_used_by_dynamodb_alone_for_the_export_job_alone() -> None:
+    assert "ExportRoleDecryptsTable" not in deployed().section("Resources")
+    key = "arn:aws-cn:kms:cn-north-1:123456789012:key/of-the-table"
+    properties = deployed(TableKeyArn=key).properties("ExportRoleDecryptsTable")
+    assert properties["Roles"] == ["ExportRole"]
+    (decrypt,) = properties["PolicyDocument"]["Statement"]
+    assert (decrypt["Action"], decrypt["Resource"]) == (["kms:Decrypt"], [key])
+    via = decrypt["Condition"]["StringEquals"]["kms:ViaService"]
+    assert via == "dynamodb.cn-north-1.amazonaws.com.cn"
