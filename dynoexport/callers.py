@@ -526,7 +526,7 @@ def publish(at: Installation) -> PolicyDocument:
                 "DeleteSnapshots", [s3.DeleteObject], at.objects(*_DATA, naming.MANIFESTS_PREFIX)
             ),
             _list(at, naming.ATHENA_RESULTS_PREFIX),
-            *_use_key(at, kms.GenerateDataKey, kms.Decrypt),
+            *_use_key(at, kms.GenerateDataKey),
         ]
     )
 

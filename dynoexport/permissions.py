@@ -82,7 +82,8 @@ WHEN = {
 class Kept:
     """What no recorded run has needed, and why it is allowed all the same.
 
-    ``holder`` is a role or a purpose. Without ``values`` it is all of the statement.
+    ``holder`` is a role or a purpose. Without ``values`` it is all of the statement. ``with_key``
+    is for what only those have who use a KMS key.
     """
 
     holder: str
@@ -90,6 +91,7 @@ class Kept:
     reason: str
     source: str
     values: tuple[str, ...] = ()
+    with_key: bool = False
 
 
 def _object(key: str) -> str:
@@ -105,6 +107,9 @@ _LOCATES = "AWS Glue asks for the bucket's region, as its own policy for roles h
 _LISTS = "Athena lists where its results go."
 _RESULTS = "Athena reads and writes results in parts."
 _RESULT_ACTIONS = ("s3:GetObject", "s3:AbortMultipartUpload", "s3:ListMultipartUploadParts")
+_LOGS = "Glue encrypts the logs as the role; those of the endpoint are not encrypted."
+_ENCRYPTS = "AWS asks it of jobs that write encrypted data; S3 has never needed it."
+_WRITE_KEY = "https://docs.aws.amazon.com/glue/latest/dg/set-up-encryption.html"
 _COLD = "Asked of an on-demand table of which DynamoDB tells no warm throughput."
 _WARM = "https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/warm-throughput.html"
 _PARTS = "Files beyond some MiB are written in parts, which the files of the tests do not reach."
@@ -171,6 +176,18 @@ KEPT = (
         ("athena:StopQueryExecution",),
     ),
     Kept(VIEW, "WriteResults", _RESULTS, _ATHENA, _RESULT_ACTIONS),
+    *(
+        kept
+        for role in (EXPORT, CRAWLER, VIEW)
+        for kept in (
+            Kept(role, "EncryptLogs", _LOGS, _WRITE_KEY, with_key=True),
+            Kept(role, "ReadSecurityConfiguration", _LOGS, _WRITE_KEY, with_key=True),
+        )
+    ),
+    *(
+        Kept(role, "EncryptWithKey", _ENCRYPTS, _WRITE_KEY, ("kms:Encrypt",), with_key=True)
+        for role in (EXPORT, VIEW)
+    ),
     Kept("deploy", "LookAtLoad", _COLD, _WARM, ("dynamodb:DescribeLimits",)),
     Kept("plan", "LookAtLoad", _COLD, _WARM, ("dynamodb:DescribeLimits",)),
     Kept(
@@ -192,19 +209,14 @@ KEPT = (
         ("glue:GetPartition", "glue:BatchGetPartition"),
     ),
 )
-_AS_DOCUMENTED = "As AWS documents it; the endpoint encrypts nothing, so nobody asks for a key."
-_TABLE_KEYS = "https://repost.aws/knowledge-center/dynamodb-access-denied-exception"
-_READ_KEY = (
-    "https://docs.aws.amazon.com/glue/latest/dg/define-crawler-configure-security-settings.html"
-)
-_WRITE_KEY = "https://docs.aws.amazon.com/glue/latest/dg/set-up-encryption.html"
+_BY_A_KEY = "Tests export with keys, of which the endpoint asks IAM as S3 and DynamoDB do."
 # Policies of which the runs in every format have none, and what shows that they are needed.
 NOT_RECORDED = {
     "AssumesRole": "A test reads a table of another account by it.",
     "RolesUseConnection": "As AWS's own policy for Glue has it; the endpoint has no VPC.",
-    "DecryptsTable": f"{_AS_DOCUMENTED} ([source]({_TABLE_KEYS}))",
-    "RolesUseKey": f"{_AS_DOCUMENTED} ([source]({_READ_KEY}))",
-    "RolesWriteWithKey": f"{_AS_DOCUMENTED} ([source]({_WRITE_KEY}))",
+    "DecryptsTable": _BY_A_KEY,
+    "RolesUseKey": _BY_A_KEY,
+    "RolesWriteWithKey": _BY_A_KEY,
 }
 
 
@@ -227,12 +239,12 @@ def _readable(value: Any) -> Any:  # noqa: ANN401 - whatever JSON has
     return value
 
 
-def kept(holder: str) -> set[tuple[str, str]]:
-    """Statement and value of all that ``KEPT`` says of a role or purpose."""
+def kept(holder: str, *, with_key: bool = False) -> set[tuple[str, str]]:
+    """Statement and value of all that ``KEPT`` says of a role or purpose, without or of a key."""
     return {
         (each.sid, value)
         for each in KEPT
-        if each.holder == holder
+        if (each.holder, each.with_key) == (holder, with_key)
         for value in each.values or _all_values(holder, each.sid)
     }
 
@@ -282,8 +294,8 @@ _PEOPLE = """\
 
 `dynoexport permissions deploy` (or `destroy`, `plan`, `run`, `publish`, `query`) prints the policy
 for your account and region. Each fits a managed policy. With `--key ARN` it has `UseKey`, too:
-`kms:Decrypt`, and for `deploy`, `publish` and `query` `kms:GenerateDataKey`, on the key that the
-common stack was given and through S3 alone.
+`kms:Decrypt` to read and `kms:GenerateDataKey` to write, on the key that the common stack was given
+and through S3 alone.
 
 `doctor` looks at more than any of them allows, and says of each thing that it may not.
 """

@@ -747,19 +747,31 @@ def reading(settings: Settings) -> Iterator[None]:
     """Tell in one line what of a reader's failure the owner of the export can mend.
 
     Raises:
-        ExportFailed: the job's role may not read the table, or it is gone.
+        ExportFailed: the job's role may not read the table, or not write what it has read, or use
+            no key for either; or the table is gone.
     """
     try:
         yield
     except ExportFailed:
         raise
     except Exception as error:
-        # Spark wraps what an executor met in a page of Java; the cause is one word in it.
-        cause = re.search(r"AccessDenied\w*|ResourceNotFound\w*", str(error))
+        cause = refusal_in(str(error))
         if cause is None:
             raise
-        message = f"cannot read the DynamoDB table {settings.table!r}: {cause.group()}"
+        message = f"reading the DynamoDB table {settings.table!r} failed: {cause}"
         raise ExportFailed(message) from None
+
+
+def refusal_in(text: str) -> str | None:
+    """The service's own words for what it refuses, or does not have.
+
+    Spark wraps what an executor met in a page of Java, of which this is one line.
+    """
+    for line in text.splitlines():
+        if re.search(r"AccessDenied|Access Denied|ResourceNotFound|not authorized to", line):
+            # Before the words stands the exception's class.
+            return re.sub(r"^(Caused by: )?[\w.$]+: ", "", line.strip())[:500]
+    return None
 
 
 # Whatever decides how long an export takes and what it costs.

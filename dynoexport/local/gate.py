@@ -23,7 +23,7 @@ from moto.core.routing import get_service_router
 from moto.core.utils import get_service_model
 from moto.s3.models import s3_backends
 
-from dynoexport.local import api_actions, authorization, context, identities
+from dynoexport.local import api_actions, authorization, context, identities, keys
 from dynoexport.local.api_actions import Place, UnknownOperation
 from dynoexport.local.authorization import NotUnderstood, Request
 
@@ -219,6 +219,7 @@ def _authorize_call(
     authorize(
         caller, api_actions.needs(operation, _with_work_group(parameters, place.region), place)
     )
+    authorize(caller, keys.needs(operation, parameters, place))
     if operation in {"s3:HeadObject", "s3:GetObject"}:
         _hide_missing(caller, parameters, place)
 

@@ -20,7 +20,8 @@ from moto.dynamodb.models.table_export import TableExport
 from moto.dynamodb.models.utilities import dynamo_json_dump
 from moto.dynamodb.responses import DynamoHandler
 
-from dynoexport.local import gate
+from dynoexport.local import gate, keys
+from dynoexport.local.api_actions import Place
 from dynoexport.local.authorization import Request
 
 if TYPE_CHECKING:
@@ -64,11 +65,14 @@ class Export(TableExport):
         self._root = f"{prefix}/AWSDynamoDB/{self._id}".lstrip("/")
 
     def _backup_to_s3_file(self, s3_backend: Any) -> None:
+        place = Place(self.account_id, self.region_name)
+        uses = [keys.use("kms:GenerateDataKey", self._key, place, "s3")] if self._key else []
+
         def put(name: str, content: bytes) -> None:
             key = f"{self._root}/{name}"
             resource = f"arn:aws:s3:::{self.s3_bucket}/{key}"
             # DynamoDB writes as the one who asked for the export.
-            gate.authorize(self._caller, [Request("s3:PutObject", resource)])
+            gate.authorize(self._caller, [Request("s3:PutObject", resource), *uses])
             s3_backend.put_object(
                 bucket_name=self.s3_bucket,
                 key_name=key,

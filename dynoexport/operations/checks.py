@@ -132,15 +132,17 @@ def _excluded(target: Target) -> Iterator[tuple[str, str]]:
     if exported and target.value(settings.SOURCE_ROLE):
         yield "ReadMode export takes no SourceRoleArn", "choose --read-mode native"
     days = target.value(settings.RETENTION_DAYS, "0")
-    yield from unheeded_retention(target.format, days)
+    yield from unheeded_retention(target.format, days, table=target.table)
 
 
-def unheeded_retention(fmt: OutputFormat, days: str) -> Iterator[tuple[str, str]]:
+def unheeded_retention(
+    fmt: OutputFormat, days: str, *, table: str = "TABLE"
+) -> Iterator[tuple[str, str]]:
     """That snapshots without a view never expire, for its job is what deletes them; what to do."""
     if not fmt.queryable and float(days):
         yield (
             f"{settings.RETENTION_DAYS} does nothing for {fmt.value}, which has no view job",
-            f"leave it out, and delete old ones with: dynoexport prune ... --older-than {days}d",
+            f"leave it out, and delete old ones with: dynoexport prune {table} --older-than {days}d",
         )
 
 

@@ -95,7 +95,7 @@ def run(
     check_properties(given)
     export = exports.find_one(account, table, fmt)
     days = given.get(settings.RETENTION_DAYS, "0")
-    for what, instead in checks.unheeded_retention(export.format, days):
+    for what, instead in checks.unheeded_retention(export.format, days, table=table):
         raise PropertyRefused(what, hint=instead)
     active = workflow_runs.active(account.glue, export.workflow)
     if active:

@@ -181,13 +181,13 @@ def test_a_schedule_that_makes_no_snapshot_is_told_until_a_good_run(
     tea = desk(account, "StaleTea", "NumberOfWorkers=2")
     trigger = f"{naming.workflow('StaleTea', 'parquet', scheduled=True)}-start"
     tea.glue.stop_trigger(Name=trigger)
-    tea.clock.forward(hours=25)
+    tea.clock.forward(hours=29)
     time.sleep(3)
     assert tea.inbox() == []
     tea.clock.forward(hours=1)
     (told,) = until(tea.inbox)
     assert (told["AlarmName"], told["NewStateValue"]) == (tea.alarm, "ALARM")
-    assert told["AlarmDescription"] == "No new snapshot of StaleTea as parquet for 26 hours"
+    assert told["AlarmDescription"] == "No new snapshot of StaleTea as parquet for 30 hours"
     found = {each["name"]: each for each in tea.command.json("doctor")}["alarms"]
     assert found["state"] == "warning"
     assert told["AlarmDescription"] in found["detail"]
@@ -205,7 +205,7 @@ def test_a_schedule_that_is_off_misses_no_snapshot(account: tuple[Endpoint, Cloc
     (told,) = until(tea.inbox)
     assert told["NewStateValue"] == "OK"
     tea.command.ok("disable", "RestingTea")
-    tea.clock.forward(hours=27)
+    tea.clock.forward(hours=31)
     tea.wait_for("ALARM")
     assert tea.inbox() == []
 

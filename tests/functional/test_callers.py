@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.endpoint
 
 REGION = "eu-west-2"
+KEY = f"arn:aws:kms:{REGION}:123456789012:key/1234abcd-12ab-34cd-56ef-1234567890ab"
 TABLE = "People.Orders"
 OLD = "2026-01-02T03:04"
 BUCKET = permissions.INSTALLATION.bucket
@@ -35,7 +36,8 @@ class Person:
 
     def __init__(self, endpoint: Endpoint, *purposes: str, boundary: str = "") -> None:
         self.name, self.endpoint = f"may-{'-and-'.join(purposes)}", endpoint
-        root, given = Command(endpoint), ("--boundary", boundary) if boundary else ()
+        root, given = Command(endpoint), ("--key", KEY)
+        given += ("--boundary", boundary) if boundary else ()
         self.policies = {purpose: root.ok("permissions", purpose, *given) for purpose in purposes}
         self.bucket = f"arn:aws:s3:::{naming.bucket(endpoint.account, endpoint.region)}"
         iam = endpoint.client("iam")
@@ -95,16 +97,13 @@ def there(endpoint: Endpoint) -> Endpoint:
 @pytest.fixture(scope="module")
 def boundary(there: Endpoint) -> str:
     """A policy that limits roles to what exports touch at all."""
-    actions = ["s3:*", "glue:*", "logs:*", "athena:*", "dynamodb:*", "cloudwatch:*"]
+    actions = ["s3:*", "glue:*", "logs:*", "athena:*", "dynamodb:*", "cloudwatch:*", "kms:*"]
     statement = {"Effect": "Allow", "Action": actions, "Resource": "*"}
     document = {"Version": "2012-10-17", "Statement": [statement]}
     answer = there.client("iam").create_policy(
         PolicyName="boundary-of-exports", PolicyDocument=json.dumps(document)
     )
     return str(answer["Policy"]["Arn"])
-
-
-KEY = f"arn:aws:kms:{REGION}:123456789012:key/1234abcd-12ab-34cd-56ef-1234567890ab"
 
 
 def was_read(endpoint: Endpoint, table: str) -> str:
@@ -169,7 +168,9 @@ def exported(there: Endpoint) -> str:
     """A table with an export that has a snapshot, without any run."""
     root, name = Command(there), "People.Books"
     create_table(there, name)
-    root.ok("init", "--set", "NotificationEmail=b@example.com", "--yes")
+    root.ok(
+        "init", "--set", "NotificationEmail=b@example.com", "--set", f"KmsKeyArn={KEY}", "--yes"
+    )
     root.ok("deploy", name, "--format", "json", *SMALL, "--enable", "--yes")
     put_snapshot(there, name, OLD, [{"id": "1"}])
     crawl(there, name)

@@ -79,6 +79,9 @@ def test_a_second_init_changes_nothing(endpoint: Endpoint) -> None:
     assert first["scripts_version"] == second["scripts_version"]
 
 
+RETENTION = "SnapshotRetentionDays"
+
+
 @pytest.mark.parametrize(
     ("words", "refusal"),
     [
@@ -91,6 +94,7 @@ def test_a_second_init_changes_nothing(endpoint: Endpoint) -> None:
         (("--columns", "a", "--exclude", "b"), (2, "Columns and Exclude are both set")),
         (("--compression", "zstd", "--set", "GlueVersion=3.0"), (2, "Glue 3.0 has no zstd")),
         (("--compression", "zstd", "--format", "avro"), (2, "avro has no zstd")),
+        (("--format", "xml", "--set", f"{RETENTION}=30"), (2, f"{RETENTION} does nothing for xml")),
         (("--read-mode", "export"), (1, "has no point-in-time recovery")),
     ],
 )

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from account import values, without_timestamp
-from command import crawl, put_snapshot
+from command import Command, crawl, put_snapshot
 from roles import Usage
 
 from dynoexport import naming, permissions, queries, workflow_runs
@@ -91,6 +91,9 @@ def test_xml_ends_after_the_crawl(
     assert run.succeeded
     assert [node.name for node in run.nodes] == ["Reviews.xmlExportToxml", "Reviews.xmlxmlCrawler"]
     assert len(account.keys(naming.data_prefix("Reviews.xml", "xml"))) == 1
+    refused = Command(account.endpoint)("run", "Reviews.xml", "--set", "SnapshotRetentionDays=3")
+    assert refused.returncode == 2
+    assert "dynoexport prune Reviews.xml --older-than 3d" in refused.stderr
 
 
 def test_a_run_without_one_permission_fails_by_its_name_and_publishes_nothing(

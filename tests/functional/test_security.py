@@ -8,12 +8,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from account import REVIEWS
+from account import REVIEWS, Account
 from command import Command
+from roles import Usage
 from subscriber import Mailbox
 from waiting import until
 
-from dynoexport import naming
+from dynoexport import naming, permissions
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -129,6 +130,53 @@ def test_query_results_are_encrypted_whatever_a_client_asks_for(
     assert configuration["EnforceWorkGroupConfiguration"] is True
 
 
+@pytest.fixture(scope="module")
+def encrypted(command: Command) -> Usage:
+    """Roles by which a table was scanned that has a key of its own."""
+    endpoint = command.endpoint
+    own = endpoint.client("kms").create_key()["KeyMetadata"]["Arn"]
+    dynamodb = endpoint.client("dynamodb")
+    dynamodb.create_table(
+        TableName="Secrets",
+        KeySchema=[{"AttributeName": "id", "KeyType": "HASH"}],
+        AttributeDefinitions=[{"AttributeName": "id", "AttributeType": "S"}],
+        BillingMode="PAY_PER_REQUEST",
+        SSESpecification={"Enabled": True, "SSEType": "KMS", "KMSMasterKeyId": own},
+    )
+    dynamodb.put_item(TableName="Secrets", Item={"id": {"S": "1"}})
+    command.ok("deploy", "Secrets", "--read-mode", "native", "--yes", "--set", "NumberOfWorkers=2")
+    usage = Usage(Account(endpoint))
+    usage.watch("Secrets", "parquet")
+    command.ok("run", "Secrets", "--wait")
+    return usage
+
+
+@pytest.mark.parametrize("role", permissions.ROLES)
+def test_no_role_may_use_a_key_for_what_it_never_needed(encrypted: Usage, role: str) -> None:
+    """But for what docs/permissions.md keeps with a reason."""
+    of_keys = {
+        "DecryptTable",
+        "DecryptWithKey",
+        "EncryptWithKey",
+        "EncryptLogs",
+        "ReadSecurityConfiguration",
+    }
+    assert encrypted.refused() == []
+    needless = {each for each in encrypted.needless(role) if each[0] in of_keys}
+    assert needless == permissions.kept(role, with_key=True)
+
+
+def test_a_run_that_may_not_use_the_tables_key_says_so(encrypted: Usage, command: Command) -> None:
+    """As after a change of the key; another deployment finds the new one."""
+    command.ok("deploy", "Secrets", "--yes", "--set", "TableKeyArn=", "--set", "MaxRetries=0")
+    done = command("run", "Secrets", "--wait")
+    assert done.returncode == 1
+    assert "reading the DynamoDB table 'Secrets' failed" in done.stderr
+    assert "not authorized to perform: kms:Decrypt on resource: arn:aws:kms:" in done.stderr
+    command.ok("deploy", "Secrets", "--yes")
+    command.ok("run", "Secrets", "--wait")
+
+
 def test_failures_and_alarms_pass_the_encrypted_topic(
     clocked: tuple[Endpoint, Clock], exported: Command, key: str
 ) -> None:
@@ -154,7 +202,7 @@ def test_failures_and_alarms_pass_the_encrypted_topic(
     glue.start_job_run(JobName=naming.view_job("Reviews", "parquet"))
     until(lambda: hears("FAILED"))
     glue.stop_trigger(Name=f"{naming.workflow('Reviews', 'parquet', scheduled=False)}-start")
-    clock.forward(hours=27)
+    clock.forward(hours=31)
     until(lambda: hears("ALARM"))
 
 

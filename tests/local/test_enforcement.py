@@ -213,6 +213,78 @@ def test_a_copy_needs_to_read_its_source(iam: Iam) -> None:
     assert f's3:GetObject on resource: "arn:aws:s3:::{BUCKET}/theirs/c"' in message
 
 
+# --- keys ---------------------------------------------------------------------------------------
+@pytest.fixture(scope="module")
+def key(endpoint: Endpoint) -> str:
+    return str(endpoint.client("kms").create_key()["KeyMetadata"]["Arn"])
+
+
+@pytest.fixture(scope="module")
+def locked(endpoint: Endpoint, key: str) -> str:
+    """A bucket that encrypts with the key, and has an object that is."""
+    s3, name = endpoint.client("s3"), "locked-bucket"
+    s3.create_bucket(Bucket=name)
+    rule = {"SSEAlgorithm": "aws:kms", "KMSMasterKeyID": key}
+    s3.put_bucket_encryption(
+        Bucket=name,
+        ServerSideEncryptionConfiguration={"Rules": [{"ApplyServerSideEncryptionByDefault": rule}]},
+    )
+    s3.put_object(Bucket=name, Key="a", Body=b"x")
+    return name
+
+
+VIA_S3 = {"StringEquals": {"kms:ViaService": "s3.us-east-1.amazonaws.com"}}
+
+
+@pytest.mark.parametrize(
+    ("call", "action"),
+    [
+        (lambda s3, locked: s3.get_object(Bucket=locked, Key="a"), "kms:Decrypt"),
+        (lambda s3, locked: s3.put_object(Bucket=locked, Key="b"), "kms:GenerateDataKey"),
+        (
+            lambda s3, locked: s3.create_multipart_upload(Bucket=locked, Key="b"),
+            "kms:GenerateDataKey",
+        ),
+        (
+            lambda s3, locked: s3.copy_object(
+                Bucket=BUCKET, Key="d", CopySource={"Bucket": locked, "Key": "a"}
+            ),
+            "kms:Decrypt",
+        ),
+    ],
+    ids=["get", "put", "upload", "copy"],
+)
+def test_what_a_key_encrypts_is_for_those_who_may_use_it(
+    iam: Iam, locked: str, key: str, call: Callable[[Any, str], object], action: str
+) -> None:
+    """Through S3; what a key does not encrypt needs none."""
+    bare = iam.session(allow("s3:*"))("s3")
+    _, message = refusal(lambda: call(bare, locked))
+    assert f"is not authorized to perform: {action} on resource: {key} because" in message
+    elsewhere = {"StringEquals": {"kms:ViaService": "sqs.us-east-1.amazonaws.com"}}
+    wrong = iam.session(allow("s3:*"), allow("kms:*", on=key, Condition=elsewhere))("s3")
+    refusal(lambda: call(wrong, locked))
+    call(iam.session(allow("s3:*"), allow("kms:*", on=key, Condition=VIA_S3))("s3"), locked)
+    bare.put_object(Bucket=locked, Key="plain", ServerSideEncryption="AES256")
+    assert bare.get_object(Bucket=locked, Key="plain")["ContentLength"] == 0
+
+
+def test_of_awss_own_key_nobody_is_asked(iam: Iam, endpoint: Endpoint, key: str) -> None:
+    root = endpoint.client("dynamodb")
+    for name, given in (("Managed", {}), ("Mine", {"KMSMasterKeyId": key})):
+        root.create_table(
+            TableName=name,
+            KeySchema=[{"AttributeName": "id", "KeyType": "HASH"}],
+            AttributeDefinitions=[{"AttributeName": "id", "AttributeType": "S"}],
+            BillingMode="PAY_PER_REQUEST",
+            SSESpecification={"Enabled": True, "SSEType": "KMS", **given},
+        )
+    reader = iam.session(allow("dynamodb:Scan"))("dynamodb")
+    assert reader.scan(TableName="Managed")["Count"] == 0
+    _, message = refusal(lambda: reader.scan(TableName="Mine"))
+    assert f"kms:Decrypt on resource: {key}" in message
+
+
 # --- what stands against a grant ----------------------------------------------------------------
 def test_an_explicit_deny_wins(iam: Iam) -> None:
     s3 = iam.session(EVERYTHING, deny("s3:Get*", on=f"arn:aws:s3:::{BUCKET}/theirs/*"))("s3")

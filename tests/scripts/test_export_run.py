@@ -545,10 +545,42 @@ def create_table(glue: Any, location: str) -> None:
     )
 
 
-@pytest.mark.parametrize("cause", ["AccessDeniedException", "ResourceNotFoundException"])
-def test_what_forbids_the_scan_is_told_in_one_line(run: Attempts, cause: str) -> None:
-    """Not in a page of Java."""
-    java = RuntimeError(f"An error occurred while calling o1.\n: x.SparkException\n at {cause}: a")
+NOT_ALLOWED = (
+    "User: arn:aws:sts::123456789012:assumed-role/r/GlueJobRunnerSession is not authorized to "
+    "perform: {action} on resource: {resource} because no identity-based policy allows it"
+)
+SCAN = NOT_ALLOWED.format(action="dynamodb:Scan", resource="arn:aws:dynamodb:::table/Reviews")
+KEY = NOT_ALLOWED.format(action="kms:Decrypt", resource="arn:aws:kms:::key/k")
+MODEL = "com.amazonaws.services.{service}.model.{error}"
+
+
+@pytest.mark.parametrize(
+    ("raised", "words"),
+    [
+        (
+            "botocore.exceptions.ClientError",
+            f"An error occurred (AccessDeniedException) when calling the Scan operation: {KEY}",
+        ),
+        (
+            MODEL.format(service="dynamodbv2", error="AmazonDynamoDBException"),
+            f"{SCAN} (Service: AmazonDynamoDBv2; Status Code: 400)",
+        ),
+        (
+            "Caused by: java.nio.file.AccessDeniedException",
+            f"s3://b/k: {MODEL.format(service='s3', error='AmazonS3Exception')}: Access Denied",
+        ),
+        (
+            f"Caused by: {MODEL.format(service='dynamodbv2', error='ResourceNotFoundException')}",
+            "Requested resource not found: Table: Reviews not found",
+        ),
+    ],
+    ids=["key", "scan", "bucket", "table"],
+)
+def test_what_forbids_the_reading_is_told_in_the_services_own_line(
+    run: Attempts, raised: str, words: str
+) -> None:
+    """Not in a page of Java, and not as the table's fault where it is the bucket's or a key's."""
+    java = RuntimeError(f"calling o1.\n: x.SparkException: Job\n{raised}: {words}\n\tat java.lang")
     with pytest.raises(ExportFailed) as failed:
         run.attempt(Connector(breaks=java))
-    assert str(failed.value) == f"cannot read the DynamoDB table 'Reviews': {cause}"
+    assert str(failed.value) == f"reading the DynamoDB table 'Reviews' failed: {words}"

@@ -160,6 +160,11 @@ def test_settings_are_those_of_the_stack() -> None:
         (("--set", "MaxRetries=3"), 2, "Error: a plan does not depend on MaxRetries"),
         (("--set", "NumberOfWorkers=1"), 2, "Error: NumberOfWorkers is '1'"),
         (
+            ("--format", "xml", "--set", "SnapshotRetentionDays=9"),
+            2,
+            "Error: SnapshotRetentionDays does nothing for xml, which has no view job",
+        ),
+        (
             ("--set", "MaxConsumedReadThroughput=0.05"),
             2,
             "Error: MaxConsumedReadThroughput is 0.05",
