@@ -395,12 +395,13 @@ def temp_prefix(table: str, fmt: str) -> str:
 
 @dataclass(frozen=True)
 class Places:
-    """Where one run writes: a bucket, and keys in it."""
+    """Where one run writes: a bucket, and keys in it; ``claim`` says whose the minute is."""
 
     bucket: str
     temp: str
     snapshot: str
     manifest: str
+    claim: str = ""
 
     def uri(self, key: str) -> str:
         return f"s3://{self.bucket}/{key}"
@@ -413,6 +414,7 @@ def places_of(settings: Settings, timestamp: str) -> Places:
         temp=f"{temp_prefix(table, fmt)}{settings.workflow_run_id}/",
         snapshot=snapshot_prefix(table, fmt, timestamp),
         manifest=manifest_key(table, fmt, timestamp),
+        claim=f"{temp_prefix(table, fmt)}{timestamp}.claim",
     )
 
 
@@ -556,6 +558,45 @@ def free_minute(now: datetime, newest: str | None, is_taken: Callable[[str], boo
     return minute.strftime(TIMESTAMP_FORMAT)
 
 
+def claim(s3: S3Client, places: Places, run_id: str) -> bool:
+    """Make the snapshot's minute this run's; False if another run has it.
+
+    By a conditional write, which one of several gets through:
+    https://docs.aws.amazon.com/AmazonS3/latest/userguide/conditional-writes.html
+    """
+
+    def only_if_new(params: dict[str, Any], **_: Any) -> None:  # noqa: ANN401 - botocore's event
+        # The parameter is unknown to the boto3 of Glue up to 5.0.
+        params["headers"]["If-None-Match"] = "*"
+
+    event = "before-call.s3.PutObject"
+    s3.meta.events.register(event, only_if_new)
+    try:
+        s3.put_object(Bucket=places.bucket, Key=places.claim, Body=run_id.encode())
+    except ClientError as error:
+        if error.response["Error"]["Code"] not in {
+            "PreconditionFailed",
+            "ConditionalRequestConflict",
+        }:
+            raise
+    else:
+        return True
+    finally:
+        s3.meta.events.unregister(event, only_if_new)
+    return owner_of(s3, places) == run_id
+
+
+def owner_of(s3: S3Client, places: Places) -> str:
+    """The run that has the minute; nobody, if the claim was given up just now."""
+    try:
+        answer = s3.get_object(Bucket=places.bucket, Key=places.claim)
+    except ClientError as error:
+        if error.response["Error"]["Code"] == "NoSuchKey":
+            return ""
+        raise
+    return answer["Body"].read().decode(errors="replace")
+
+
 def is_timestamp(text: str) -> bool:
     try:
         moment = moment_of(text)
@@ -579,16 +620,26 @@ def claim_timestamp(
 
     A resumed workflow run is a new run
     (https://docs.aws.amazon.com/glue/latest/dg/resuming-workflow.html): a minute whose manifest
-    another run has written is left to that run.
+    another run has written is left to that run. A claim stays until its snapshot is complete, so
+    that no run takes a minute to which a retry or a resumed run comes back.
 
     Raises:
         ExportFailed: the run's property was edited to something that is no minute.
     """
 
-    def is_taken(timestamp: str) -> bool:
-        places = places_of(settings, timestamp)
+    def is_used(places: Places) -> bool:
         prefixes = (places.snapshot, places.manifest)
         return any(exists(clients.s3, places.bucket, prefix) for prefix in prefixes)
+
+    def is_taken(timestamp: str) -> bool:
+        places = places_of(settings, timestamp)
+        if is_used(places) or not claim(clients.s3, places, settings.workflow_run_id):
+            return True
+        # Who had the claim before has completed the snapshot meanwhile.
+        late = is_used(places)
+        if late:
+            delete(clients.s3, places.bucket, [places.claim])
+        return late
 
     held = properties.get(SNAPSHOT_TIMESTAMP)
     if held:
@@ -4118,6 +4169,7 @@ def export(
     manifest = manifest_of(settings, timestamp, written, plan, run)
     manifest.update(started=iso(started), finished=iso(now()), seconds=steps.seconds)
     put_manifest(clients.s3, places, manifest)
+    clear_if_possible(clients.s3, places.bucket, places.claim)
     tell(clients, settings, manifest)
     log(
         f"snapshot {timestamp} is complete: {written.items:,} items in {len(written.files):,} "

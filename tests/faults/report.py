@@ -69,7 +69,7 @@ def promises(found: Json) -> Iterable[Sequence[str]]:
         f"{kept:,} of {count:,}",
     )
     yield (
-        "Nothing that is not whole counts as a snapshot (but see below)",
+        "Nothing that is not whole counts as a snapshot",
         "files, sizes and ETags are compared with every manifest; what was damaged is refused",
         f"{kept:,} of {count:,}",
     )
@@ -130,10 +130,9 @@ runs it again.
 {table(("fault", "schedules", "times"), faults)}
 ## Not promised
 
-The templates refuse a second run while one is active. Who allows it, in the console, can get a
-manifest whose files another run of the same minute has replaced: `dynoexport snapshots` lists it
-as complete. The view does not show it, `publish` refuses it and `verify` names it. Of a node that
-Glue cannot start it emits no event; the alarm of a stale snapshot tells.
+Of a node that Glue cannot start it emits no event; the alarm of a stale snapshot tells. The
+templates refuse a second run while one is active; where somebody allows it in the console, each
+gets a snapshot of its own, but the crawler refuses the second of two at once, and its run fails.
 
 ## Inputs
 

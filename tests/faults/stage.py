@@ -213,8 +213,8 @@ class Deployed:
         self.workflow = done.workflow
         self.export = exports.find_one(self.account, self.table)
 
-    def start(self) -> str:
-        answer = self.glue.start_workflow_run(Name=self.workflow, RunProperties={"Splits": SPLITS})
+    def start(self, splits: str = SPLITS) -> str:
+        answer = self.glue.start_workflow_run(Name=self.workflow, RunProperties={"Splits": splits})
         return str(answer["RunId"])
 
     def look(self, run_id: str) -> workflow_runs.Run:
@@ -233,8 +233,8 @@ class Deployed:
             time.sleep(0.02)
         return self.look(run_id)
 
-    def run(self) -> workflow_runs.Run:
-        return self.ended(self.start())
+    def run(self, splits: str = SPLITS) -> workflow_runs.Run:
+        return self.ended(self.start(splits))
 
     def settle(self) -> None:
         """Wait for what a failed run has left running: a crawl."""

@@ -41,5 +41,5 @@ def test_a_hundred_thousand_items_come_once_under_thirty_percent_throttling(
 ) -> None:
     found = harness.ask("items 100000")
     assert found["run"] == "SUCCEEDED", found["error"]
-    assert found["throttles"] > 0
+    assert found["throttles"] >= 100
     assert found["rows"] == found["expected"]

@@ -23,6 +23,7 @@ SNAPSHOT = "parquet/Reviews/snapshot_timestamp=2026-01-31T23:59/"
 NEXT = "parquet/Reviews/snapshot_timestamp=2026-02-01T00:00/"
 MANIFEST = "manifests/parquet/Reviews/2026-01-31T23:59.json"
 TEMP = "glue-temp-dir/parquet/Reviews/"
+CLAIM = f"{TEMP}2026-01-31T23:59.claim"
 # Of what the fixture puts.
 ETAG = hashlib.md5(b"PARQUE").hexdigest()
 
@@ -350,6 +351,67 @@ def test_runs_in_one_minute_get_a_snapshot_each(run: Attempts) -> None:
     assert [each.timestamp for each in runs] == expected
 
 
+def test_runs_that_overlap_get_a_minute_each(run: Attempts, keys: Any) -> None:
+    """As where somebody has allowed several runs at once: nothing of the first is there yet."""
+    other = run.next_run()
+    run.attempt(Connector(leaves=other.attempt))
+    assert [run.timestamp, other.timestamp] == ["2026-01-31T23:59", "2026-02-01T00:00"]
+    assert run.manifest()["workflow_run_id"] == run.run_id
+    assert keys(TEMP) == []
+
+
+@pytest.mark.parametrize(
+    ("owner", "timestamp"), [("wr_other", "2026-02-01T00:00"), ("", "2026-01-31T23:59")]
+)
+def test_a_minute_is_claimed_by_one_run(
+    run: Attempts, put: Any, keys: Any, owner: str, timestamp: str
+) -> None:
+    """Of its own, an attempt may have died before it noted the minute."""
+    put(CLAIM, body=(owner or run.run_id).encode())
+    run.attempt()
+    assert run.timestamp == timestamp
+    assert keys(TEMP) == ([CLAIM] if owner else [])
+
+
+@pytest.mark.parametrize("completed", [True, False])
+def test_a_minute_that_was_given_up_between_two_looks_is_not_taken_unseen(
+    run: Attempts, put: Any, keys: Any, completed: bool
+) -> None:
+    """Another run has it, completes its snapshot, and gives its claim up."""
+    put(CLAIM, body=b"wr_other")
+
+    def give_up(params: dict[str, Any], **_: Any) -> None:
+        if params["url"].endswith(".claim"):
+            events.unregister(event, give_up)
+            run.clients.s3.delete_object(Bucket=BUCKET, Key=CLAIM)
+            if completed:
+                put(MANIFEST, body=b'{"schema": []}')
+
+    event, events = "before-call.s3.PutObject", run.clients.s3.meta.events
+    events.register(event, give_up)
+    run.attempt()
+    assert run.timestamp == ("2026-02-01T00:00" if completed else "2026-01-31T23:59")
+    assert keys(TEMP) == []
+
+
+def test_a_minute_that_was_given_up_when_it_was_asked_for_is_left(
+    run: Attempts, put: Any, keys: Any
+) -> None:
+    """Whose it was cannot be told any more."""
+    put(CLAIM, body=b"wr_other")
+
+    def give_up(params: dict[str, Any], **_: Any) -> None:
+        if params["url"].endswith(".claim"):
+            events.unregister(event, give_up)
+            run.clients.s3.delete_object(Bucket=BUCKET, Key=CLAIM)
+
+    event, events = "before-call.s3.GetObject", run.clients.s3.meta.events
+    events.register(event, give_up)
+    run.attempt()
+    assert run.timestamp == "2026-02-01T00:00"
+    assert keys(TEMP) == []
+
+
 def test_a_minute_before_the_newest_snapshot_is_not_taken_again(run: Attempts, aws: Any) -> None:
     """It is free once its snapshot was deleted, but the view would not go back to it."""
     for each in (run, run.next_run()):
@@ -489,6 +551,7 @@ def test_what_a_killed_attempt_left_is_cleared_first(
 def test_a_failed_attempt_leaves_nothing_for_the_crawler(
     run: Attempts, put: Any, keys: Any
 ) -> None:
+    """The minute is kept for a retry, or for the run that is resumed."""
     temp = f"{TEMP}{run.run_id}/run-1"
     with pytest.raises(RuntimeError, match="out of memory"):
         run.attempt(
@@ -497,7 +560,7 @@ def test_a_failed_attempt_leaves_nothing_for_the_crawler(
                 leaves=lambda: put(temp, f"{SNAPSHOT}part-0"),
             )
         )
-    assert keys() == []
+    assert keys() == [CLAIM]
 
 
 def test_only_data_is_kept_of_what_spark_wrote(aws: SimpleNamespace, put: Any, keys: Any) -> None:
