@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -101,20 +102,12 @@ def plan(
     named = {"ReadMode": read_mode} if read_mode else {}
     wishes = operation.wishes_of({**settings, **named}, _asked(fmt, target_duration, max_cost))
     if describe is not None:
-        found = operation.plans_described(
-            describe.read(),
-            *tables,
-            region=_region(),
-            wishes=wishes,
-            every=every,
-            prices_file=prices_file,
-        )
+        make = partial(operation.plans_described, describe.read(), *tables, region=_region())
     elif tables:
-        found = operation.plans(
-            connect(), *tables, wishes=wishes, every=every, prices_file=prices_file
-        )
+        make = partial(operation.plans, connect(), *tables)
     else:
         raise click.UsageError("name a table, or describe one with --describe FILE")
+    found = make(wishes=wishes, every=every, prices_file=prices_file)
     _warn(found)
     if as_json:
         common.print_json([records.plan(each) for each in found])

@@ -107,25 +107,35 @@ def deploy(
         checks.check_connection(account, target)
         checks.check_topic(target, common)
     triggers = {target.table: _trigger_is_on(account, target.before) for target in targets}
-
-    def approve_and_start_clocks(prepared: Sequence[ChangeSet]) -> bool:
-        # An alarm that finds no snapshot goes off as soon as it is there.
-        approved = approve(prepared)
-        for each in targets if approved else ():
-            if alarms.starts_to_watch(each, trigger_is_on=triggers[each.table]):
-                alarms.start_clock(account, each.table, each.format.value)
-        return approved
-
     changed = apply(
         account,
         [target.stack for target in targets],
-        approve=approve_and_start_clocks,
+        approve=_then_start_clocks(account, targets, triggers, approve),
         on_event=on_event,
     )
     done = [_deployment(account, target, changed, common) for target in targets]
     for deployment in done:
         _settle_trigger(account, deployment, triggers[deployment.table], enabled)
     return done
+
+
+def _then_start_clocks(
+    account: Account,
+    targets: Sequence[Target],
+    triggers: Mapping[str, bool | None],
+    approve: Callable[[Sequence[ChangeSet]], bool],
+) -> Callable[[Sequence[ChangeSet]], bool]:
+    """Approve, and start the clocks of new alarms: one that finds no snapshot goes off at once."""
+
+    def approved(prepared: Sequence[ChangeSet]) -> bool:
+        if not approve(prepared):
+            return False
+        for each in targets:
+            if alarms.starts_to_watch(each, trigger_is_on=triggers[each.table]):
+                alarms.start_clock(account, each.table, each.format.value)
+        return True
+
+    return approved
 
 
 # --- parameters -----------------------------------------------------------------------------------
