@@ -35,7 +35,15 @@ from awacs.aws import (
 )
 
 from dynoexport import naming
-from dynoexport.grants import READ, WRITE_RESULTS, allow, list_keys, policy
+from dynoexport.grants import (
+    ANY_QUERYS_DATABASE,
+    QUERY,
+    READ,
+    WRITE_RESULTS,
+    allow,
+    list_keys,
+    policy,
+)
 from dynoexport.model import OutputFormat
 
 if TYPE_CHECKING:
@@ -484,20 +492,13 @@ def _query(at: Installation) -> list[Statement]:
     return [
         allow(
             "Query",
-            [
-                athena.StartQueryExecution,
-                athena.GetQueryExecution,
-                athena.GetQueryResults,
-                athena.StopQueryExecution,
-            ],
+            [*QUERY, athena.GetQueryResults],
             at.arns("athena", f"workgroup/{naming.WORK_GROUP}"),
         ),
-        # Athena asks for "default" whatever the query names:
-        # https://docs.aws.amazon.com/athena/latest/ug/fine-grained-access-to-glue-resources.html
         allow(
             "ReadDatabases",
             [glue.GetDatabase],
-            [*at.catalog, at.arn("glue", "database/default")],
+            [*at.catalog, at.arn("glue", ANY_QUERYS_DATABASE)],
         ),
         allow("WriteResults", WRITE_RESULTS, at.objects(naming.ATHENA_RESULTS_PREFIX)),
         allow("LocateBucket", [s3.GetBucketLocation], [at.bucket]),

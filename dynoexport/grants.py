@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from awacs import cloudwatch, logs, s3
+from awacs import athena, cloudwatch, logs, s3
 from awacs.aws import (
     Action,
     Allow,
@@ -42,6 +42,10 @@ WRITE = (s3.GetObject, s3.PutObject, s3.AbortMultipartUpload)
 # As Athena needs it where results go:
 # https://docs.aws.amazon.com/athena/latest/ug/querying-iam.html
 WRITE_RESULTS = (*WRITE, s3.ListMultipartUploadParts)
+QUERY = (athena.StartQueryExecution, athena.GetQueryExecution, athena.StopQueryExecution)
+# Athena asks for GetDatabase on it whatever the query names:
+# https://docs.aws.amazon.com/athena/latest/ug/fine-grained-access-to-glue-resources.html
+ANY_QUERYS_DATABASE = "database/default"
 
 
 @dataclass(frozen=True, kw_only=True)

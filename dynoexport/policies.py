@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from awacs import athena, dynamodb, ec2, glue, kms, logs, s3, sns, sts
+from awacs import dynamodb, ec2, glue, kms, logs, s3, sns, sts
 from awacs.aws import (
     Action,
     Allow,
@@ -22,6 +22,8 @@ from troposphere import AccountId, Sub
 
 from dynoexport import naming
 from dynoexport.grants import (
+    ANY_QUERYS_DATABASE,
+    QUERY,
     READ,
     REGION,
     WRITE,
@@ -275,23 +277,13 @@ def _publish_view(scope: Scope) -> list[Statement]:
     results = f"{naming.ATHENA_RESULTS_PREFIX}*"
     return [
         allow("WriteResults", WRITE_RESULTS, scope.objects(results)),
-        allow(
-            "Query",
-            [
-                athena.StartQueryExecution,
-                athena.GetQueryExecution,
-                athena.StopQueryExecution,
-            ],
-            [scope.arn("athena", "workgroup/${WorkGroup}")],
-        ),
-        # Athena asks for GetDatabase on "default" whatever the query names:
-        # https://docs.aws.amazon.com/athena/latest/ug/fine-grained-access-to-glue-resources.html
+        allow("Query", QUERY, [scope.arn("athena", "workgroup/${WorkGroup}")]),
         allow(
             "ReadDatabase",
             [glue.GetDatabase],
             [
                 scope.arn("glue", "catalog"),
-                scope.arn("glue", "database/default"),
+                scope.arn("glue", ANY_QUERYS_DATABASE),
                 scope.arn("glue", "database/${Database}"),
             ],
         ),

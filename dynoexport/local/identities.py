@@ -68,6 +68,17 @@ def caller(access_key: str) -> Caller | None:
     return None
 
 
+def holder(arn: str) -> Caller | None:
+    """Whoever has the policies of a role or user, by its ARN; None if there is no such."""
+    found = Caller(arn, arn.split(":")[4], arn, {})
+    backend = iam_backends[found.account][_PARTITION]
+    try:
+        _role(arn) if found.is_role else _user(backend, arn)
+    except NotFoundException:
+        return None
+    return found
+
+
 def _environment(access_key: str, secret_key: str, token: str = "") -> dict[str, str]:
     found = {"AWS_ACCESS_KEY_ID": access_key, "AWS_SECRET_ACCESS_KEY": secret_key}
     return {**found, "AWS_SESSION_TOKEN": token} if token else found

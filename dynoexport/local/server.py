@@ -34,6 +34,7 @@ from dynoexport.local import (
     processes,
     resources,
     roles,
+    simulation,
     stacks,
     table_exports,
 )
@@ -108,9 +109,12 @@ def _listen(port: int) -> BaseWSGIServer:
         )
 
 
+_REPLACED = (glue, events, alarms, athena, stacks, resources, roles, simulation, table_exports)
+
+
 def install() -> None:
     """Make moto use the services that run; before it is used for anything in this process."""
-    for service in (glue, events, alarms, athena, stacks, resources, roles, table_exports):
+    for service in _REPLACED:
         service.install()
     # Moto reads its own directory for every request, which takes as long as to answer it.
     modules = tuple(backends.list_of_moto_modules())

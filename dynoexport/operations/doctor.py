@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import platform
 import re
 from dataclasses import dataclass
@@ -14,6 +15,7 @@ from dynoexport import (
     __version__,
     assets,
     aws_errors,
+    callers,
     change_sets,
     exports,
     limits,
@@ -23,55 +25,13 @@ from dynoexport import (
 from dynoexport.aws import side_by_side
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping
+
+    from mypy_boto3_iam import IAMClient
 
     from dynoexport.aws import Account
 
 OK, WARNING, FAILED = "ok", "warning", "failed"
-
-# What each kind of use needs beyond reading, for the simulator of IAM.
-_ACTIONS = {
-    "deploy": (
-        "cloudformation:CreateChangeSet",
-        "cloudformation:DescribeChangeSet",
-        "cloudformation:ExecuteChangeSet",
-        "cloudformation:DeleteStack",
-        "iam:CreateRole",
-        "iam:PutRolePolicy",
-        "iam:PassRole",
-        "iam:TagRole",
-        "iam:DeleteRole",
-        "glue:CreateWorkflow",
-        "glue:CreateTrigger",
-        "glue:CreateJob",
-        "glue:CreateCrawler",
-        "glue:TagResource",
-        "events:PutRule",
-        "events:PutTargets",
-        "cloudwatch:PutMetricAlarm",
-        "s3:PutObject",
-    ),
-    "run and stop": (
-        "glue:StartWorkflowRun",
-        "glue:StopWorkflowRun",
-        "glue:StartTrigger",
-        "glue:StopTrigger",
-        "cloudwatch:DescribeAlarms",
-        "cloudwatch:EnableAlarmActions",
-        "cloudwatch:DisableAlarmActions",
-        "cloudwatch:PutMetricData",
-    ),
-    "query and publish": (
-        "athena:StartQueryExecution",
-        "athena:GetQueryExecution",
-        "athena:GetQueryResults",
-        "athena:StopQueryExecution",
-        "glue:UpdateTable",
-        "s3:GetObject",
-        "s3:DeleteObject",
-        "logs:FilterLogEvents",
-    ),
-}
 
 
 @dataclass(frozen=True)
@@ -101,8 +61,8 @@ def doctor(
     yield _guarded("bucket and scripts", lambda: _bucket(account))
     for name, call in _reads(account).items():
         yield _guarded(f"may read {name}", partial(_may_read, call))
-    for purpose, actions in _ACTIONS.items():
-        yield _guarded(f"may {purpose}", partial(_may_act, account, actions), WARNING)
+    for purpose in callers.PURPOSES:
+        yield _guarded(f"may {purpose}", partial(_may, account, purpose), WARNING)
     yield _guarded("Lake Formation", lambda: _lake_formation(account), WARNING)
     quotas = _quotas(account)
     for kind in quotas:
@@ -195,7 +155,7 @@ def _may_read(call: Callable[[], object]) -> tuple[str, str, str]:
     return OK, "", ""
 
 
-def _may_act(account: Account, actions: Iterable[str]) -> tuple[str, str, str]:
+def _may(account: Account, purpose: str) -> tuple[str, str, str]:
     """By IAM's own simulator, which looks at the principal's policies.
 
     Neither resource policies nor service control policies of the organization are in it:
@@ -204,22 +164,60 @@ def _may_act(account: Account, actions: Iterable[str]) -> tuple[str, str, str]:
     principal = _principal(account.caller)
     if principal is None:
         return OK, "IAM has no policies of this caller to simulate", ""
-    pages = (
-        account.client("iam")
-        .get_paginator("simulate_principal_policy")
-        .paginate(PolicySourceArn=principal, ActionNames=list(actions))
+    at = callers.Installation(
+        account=account.account_id, region=account.region, partition=account.partition
     )
-    results = [result for page in pages for result in page["EvaluationResults"]]
-    missing = [
-        result["EvalActionName"] for result in results if result["EvalDecision"] != "allowed"
-    ]
+    statements = json.loads(callers.PURPOSES[purpose](at).to_json())["Statement"]
+    ask = partial(_simulated, account.client("iam"), principal)
+    results = [each for found in side_by_side(ask, statements, parallel=4) for each in found]
+    missing = sorted({action for action, allowed in results if not allowed})
     if missing:
+        more = f" and {len(missing) - _SHOWN} more" if len(missing) > _SHOWN else ""
         return (
             WARNING,
-            f"{principal} lacks {', '.join(missing)}",
-            "allow them, on the resources of the exports at least",
+            f"{principal} lacks {', '.join(missing[:_SHOWN])}{more}",
+            f"attach the policy that 'dynoexport permissions {purpose}' prints",
         )
-    return OK, f"{len(results)} actions", ""
+    return OK, f"{len({action for action, _ in results})} actions", ""
+
+
+# How many missing actions are worth naming.
+_SHOWN = 4
+
+
+def _simulated(
+    iam: IAMClient, principal: str, statement: Mapping[str, Any]
+) -> list[tuple[str, bool]]:
+    """Each action of a statement on its resources and in its conditions, and whether it may be.
+
+    The patterns among them stand for names that they fit, which is what the simulator takes.
+    """
+    context: list[Any] = [
+        {"ContextKeyName": key, "ContextKeyValues": [_example(value)], "ContextKeyType": "string"}
+        for keys in statement.get("Condition", {}).values()
+        for key, values in keys.items()
+        for value in ([values] if isinstance(values, str) else values)[:1]
+    ]
+    pages = iam.get_paginator("simulate_principal_policy").paginate(
+        PolicySourceArn=principal,
+        ActionNames=statement["Action"],
+        ResourceArns=[each if each == "*" else _example(each) for each in statement["Resource"]],
+        ContextEntries=context,
+    )
+    return [
+        (each["EvalActionName"], each["EvalDecision"] == "allowed")
+        for page in pages
+        for each in page["EvaluationResults"]
+    ]
+
+
+def _example(pattern: str) -> str:
+    """A name that the pattern fits.
+
+    >>> _example("arn:aws:iam::123456789012:role/dynoexport-*")
+    'arn:aws:iam::123456789012:role/dynoexport-x'
+    """
+    return pattern.replace("*", "x")
 
 
 def _principal(caller: str) -> str | None:

@@ -12,7 +12,7 @@ import pytest
 from command import Command, consume, crawl, create_table, put_snapshot
 from roles import allowed, recorded
 
-from dynoexport import naming, permissions
+from dynoexport import callers, naming, permissions
 from dynoexport.local import authorization, usage
 from dynoexport.model import OutputFormat
 
@@ -207,6 +207,31 @@ def test_who_plans_needs_the_policy_for_it_and_all_of_it(there: Endpoint, export
     assert do("deploy", exported, "--yes").returncode == 1
     assert {action for action, _ in person.refused()} == {"cloudformation:DescribeStacks"}
     assert person.unused() == permissions.kept("plan")
+
+
+def test_doctor_tells_who_may_do_what(there: Endpoint, exported: str) -> None:
+    """By the same policies, which are limited to resources and conditions."""
+    person = Person(there, "query", "plan")
+    asking = ["iam:SimulatePrincipalPolicy", "glue:List*", "athena:List*", "logs:Describe*"]
+    statement = {"Effect": "Allow", "Action": asking, "Resource": "*"}
+    there.client("iam").put_user_policy(
+        UserName=person.name,
+        PolicyName="ask",
+        PolicyDocument=json.dumps({"Version": "2012-10-17", "Statement": [statement]}),
+    )
+    done = person.command("doctor", "--output", "json")
+    found = {each["name"]: each for each in json.loads(done.stdout)}
+    assert {name for name in callers.PURPOSES if found[f"may {name}"]["state"] == "ok"} == {
+        "query",
+        "plan",
+    }
+    lacking = found["may publish"]
+    assert lacking["state"] == "warning"
+    assert (
+        "lacks glue:BatchDeletePartition, glue:CreateTable, glue:UpdateTable" in lacking["detail"]
+    )
+    assert lacking["hint"] == "attach the policy that 'dynoexport permissions publish' prints"
+    assert found["may read CloudFormation"]["state"] == "failed"
 
 
 def test_who_queries_needs_the_policy_for_it_and_all_of_it(there: Endpoint, exported: str) -> None:

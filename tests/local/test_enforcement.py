@@ -576,3 +576,44 @@ def test_what_was_asked_is_kept_with_its_answer(iam: Iam) -> None:
             "calls": 1,
         },
     ]
+
+
+# --- asked beforehand ---------------------------------------------------------------------------
+def test_the_simulator_decides_as_the_calls_are_decided(iam: Iam) -> None:
+    names = {"StringEquals": {"cloudwatch:namespace": "mine"}}
+    role = iam.role(
+        allow("s3:GetObject", on=f"arn:aws:s3:::{BUCKET}/mine/*"),
+        allow("cloudwatch:PutMetricData", Condition=names),
+        deny("glue:*"),
+    )
+
+    def decision(action: str, resource: str = "*", namespace: str = "") -> str:
+        entry = {
+            "ContextKeyName": "cloudwatch:namespace",
+            "ContextKeyValues": [namespace],
+            "ContextKeyType": "string",
+        }
+        (found,) = iam.iam.simulate_principal_policy(
+            PolicySourceArn=role,
+            ActionNames=[action],
+            ResourceArns=[resource],
+            ContextEntries=[entry] if namespace else [],
+        )["EvaluationResults"]
+        assert (found["EvalActionName"], found["EvalResourceName"]) == (action, resource)
+        return str(found["EvalDecision"])
+
+    assert decision("s3:GetObject", f"arn:aws:s3:::{BUCKET}/mine/a") == "allowed"
+    assert decision("s3:GetObject") == "implicitDeny"
+    assert decision("cloudwatch:PutMetricData", namespace="mine") == "allowed"
+    assert decision("cloudwatch:PutMetricData") == "implicitDeny"
+    assert decision("glue:GetJob") == "explicitDeny"
+
+
+def test_the_simulator_knows_nobody_who_is_not_there(iam: Iam) -> None:
+    gone = f"arn:aws:iam::{ACCOUNT}:role/gone"
+    code, message = refusal(
+        lambda: iam.iam.simulate_principal_policy(
+            PolicySourceArn=gone, ActionNames=["s3:GetObject"]
+        )
+    )
+    assert (code, gone in message) == ("NoSuchEntity", True)
