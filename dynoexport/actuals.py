@@ -48,8 +48,14 @@ class Figure:
 
     @property
     def ratio(self) -> float | None:
-        """How many times the planned one the real one is; None if nothing was planned, or told."""
-        return self.real / self.planned if self.planned and self.real is not None else None
+        """How many times the planned one the real one is; None if nothing was planned, or told.
+
+        What is shown as 0.0 s is nothing.
+        """
+        nothing = 0.05 if self.unit == "s" else 0
+        if self.real is None or self.planned <= nothing:
+            return None
+        return self.real / self.planned
 
     @property
     def off(self) -> bool:

@@ -40,6 +40,7 @@ class Alternative:
     """One way, sized for the same table and schedule.
 
     Attributes:
+        label: the formula of its cost, as docs/plan.md names it.
         gives: what is there afterwards.
         seconds: what one run takes; None if AWS does not tell.
         at_least: whether something is left out that AWS publishes no figure for.
@@ -47,6 +48,7 @@ class Alternative:
     """
 
     name: str
+    label: str
     gives: str
     costs: tuple[Cost, ...]
     runs_a_month: float
@@ -93,6 +95,7 @@ def _own(found: Recommendation) -> Alternative:
     loss = ", numbers as doubles" if reader is ReadMode.CONNECTOR else ""
     return Alternative(
         name=f"dynoexport, {reader.value}",
+        label="cost",
         gives=f"{_snapshots(fmt)}{loss}",
         costs=found.estimate.costs,
         runs_a_month=found.estimate.runs_a_month,
@@ -124,6 +127,7 @@ def _full_export(table: TableFacts, wishes: Wishes, prices: Prices) -> Alternati
     """ExportTableToPointInTime, FULL_EXPORT, at every run, and nothing else."""
     return Alternative(
         name="DynamoDB export, full",
+        label="full",
         gives="DynamoDB JSON, no catalog",
         costs=(
             *plan.read_costs(table, ReadMode.EXPORT, 0, prices),
@@ -160,6 +164,7 @@ def _incremental_export(table: TableFacts, wishes: Wishes, prices: Prices) -> Al
     stored = table.bytes + changed_bytes_a_day(table) * days
     return Alternative(
         name="DynamoDB export, incremental",
+        label="incremental",
         gives="DynamoDB JSON of changes, to be merged",
         costs=(*costs, _storage(stored, 1.0, prices)),
         runs_a_month=exports,
@@ -179,6 +184,7 @@ def _zero_etl(table: TableFacts, wishes: Wishes, prices: Prices) -> Alternative:
     price = prices.figures.s3_gb_month
     return Alternative(
         name="zero-ETL integration",
+        label="zero-ETL",
         gives="one Iceberg table, kept up to date",
         costs=(*costs, Cost("S3 storage", "storage", stored, "GB", price, "month")),
         runs_a_month=exports,
@@ -202,6 +208,7 @@ def _first_design(table: TableFacts, wishes: Wishes, prices: Prices) -> Alternat
     figures = prices.figures
     return Alternative(
         name="Step Functions + Lambda, 2019",
+        label="2019",
         gives=_snapshots(wishes.format),
         costs=(
             Cost("export job", "spark", spark, "DPU-h", prices.of_version("0.9")),
@@ -245,6 +252,11 @@ def assumptions(estimate: Estimate) -> tuple[str, ...]:
         found.append(
             "all snapshots are kept: storage is that of the first month, and grows by as much "
             "each month"
+        )
+    if table.consumed is not None:
+        found.append(
+            "what exports have read is none of others, by the manifests of their snapshots; what "
+            "failed ones have read is, and ones whose snapshots were deleted since"
         )
     if table.written is None:
         found.append(f"{CHANGED_A_DAY:.0%} of the table changes in a day")

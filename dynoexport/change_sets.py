@@ -25,6 +25,11 @@ _ONLY_A_NAME = frozenset({"ROLLBACK_COMPLETE", "ROLLBACK_FAILED", "CREATE_FAILED
 _REVIEWED = "REVIEW_IN_PROGRESS"
 
 
+def is_only_a_name(stack: Mapping[str, Any]) -> bool:
+    """Whether a stack was never there, and what it says of parameters means nothing."""
+    return stack["StackStatus"] in _ONLY_A_NAME
+
+
 class DeployFailed(DynoexportError):
     """A stack that could not be created, updated or deleted, with the first resource's reason."""
 
@@ -162,7 +167,7 @@ def _kind(cloudformation: CloudFormationClient, name: str, pause: float) -> Chan
     if found is None:
         return "CREATE"
     status = found["StackStatus"]
-    if status in _ONLY_A_NAME:
+    if is_only_a_name(found):
         delete(cloudformation, name, pause=pause)
         return "CREATE"
     if status.endswith("_IN_PROGRESS"):

@@ -82,19 +82,23 @@ class Hourly:
         left = {hour: max(0.0, units - own[hour]) for hour, units in self.sums.items()}
         return replace(self, sums=left)
 
-    def during(self, firing: datetime, seconds: float) -> Consumption:
-        """At the hours of the day that a run touches which begins at ``firing``, in UTC."""
-        hours = {(firing + n * HOUR).hour for n in range(hours_of(firing, seconds))}
+    def during(self, firings: Iterable[datetime], seconds: float) -> Consumption:
+        """At the hours of the day that runs touch which begin at ``firings``, in UTC."""
+        hours = hours_of(firings, seconds)
         rates = [units / _HOUR_SECONDS for at, units in self.sums.items() if at.hour in hours]
         return Consumption(
             sum(rates) / (self.days * len(hours)), max(rates, default=0.0), self.days, len(hours)
         )
 
 
-def hours_of(firing: datetime, seconds: float) -> int:
-    """How many hours of the day a run touches, 24 at most."""
-    since = (firing - on_the_hour(firing)).total_seconds()
-    return max(1, min(HOURS_A_DAY, math.ceil((since + seconds) / _HOUR_SECONDS)))
+def hours_of(firings: Iterable[datetime], seconds: float) -> frozenset[int]:
+    """The hours of the day that runs of so many seconds touch."""
+
+    def touched(firing: datetime) -> int:
+        since = (firing - on_the_hour(firing)).total_seconds()
+        return max(1, min(HOURS_A_DAY, math.ceil((since + seconds) / _HOUR_SECONDS)))
+
+    return frozenset((firing + n * HOUR).hour for firing in firings for n in range(touched(firing)))
 
 
 def on_the_hour(moment: datetime) -> datetime:

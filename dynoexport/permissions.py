@@ -6,6 +6,7 @@ A run on the local endpoint shows what a role needs. What no run there has neede
 
 from __future__ import annotations
 
+import itertools
 import re
 import sys
 from dataclasses import dataclass
@@ -321,11 +322,13 @@ def markdown() -> str:
     parts = [_INTRODUCTION]
     for role, documents in ROLES.items():
         parts.append(f"\n## {role}\n")
-        for name, document in documents.items():
-            when = f"If {WHEN[name]}:\n\n" if name in WHEN else ""
-            parts.append(f"\n{when}{_table(document)}")
-            if name in NOT_RECORDED:
-                parts.append(f"\n{NOT_RECORDED[name]}\n")
+        by_condition = itertools.groupby(documents.items(), lambda each: WHEN.get(each[0], ""))
+        for condition, group in by_condition:
+            found = dict(group)
+            when = f"If {condition}:\n\n" if condition else ""
+            parts.append(f"\n{when}{_table(*found.values())}")
+            notes = dict.fromkeys(NOT_RECORDED[name] for name in found if name in NOT_RECORDED)
+            parts.extend(f"\n{note}\n" for note in notes)
         parts.append(_kept_list(role))
     parts.append(_PEOPLE)
     for purpose, words in _PURPOSES.items():
@@ -335,9 +338,10 @@ def markdown() -> str:
     return "".join(parts)
 
 
-def _table(document: PolicyDocument) -> str:
+def _table(*documents: PolicyDocument) -> str:
     rows = [
         f"| {each['Sid']} | {_cell(each['Action'])} | {_cell(_resources(each))} |\n"
+        for document in documents
         for each in plain(document)["Statement"]
     ]
     return "| Statement | Actions | On |\n|---|---|---|\n" + "".join(rows)

@@ -120,16 +120,28 @@ def _bound_by(found: Estimate) -> str:
 
 def _choices(planned: Planned) -> Iterator[str]:
     found = planned.recommendation
-    takes = "refuses" if found.harms else "takes"
-    yield f"Recommended; dynoexport deploy {planned.table.name} --auto {takes} it"
+    yield "Not recommended: it takes what others need" if found.harms else "Recommended"
     width = max(len(each.setting) for each in found.choices)
     for each in found.choices:
         head = f"  {each.setting:<{width}}  {each.value:>6}  "
         yield from _wrapped(head, each.reason)
+    if not found.harms:
+        yield from _command(planned.command)
     for sentence in found.unmet:
         yield from _wrapped("  not met: ", sentence, indent=4)
     for sentence in found.harms:
         yield from _wrapped("  beware: ", sentence, indent=4)
+
+
+def _command(words: Sequence[str]) -> list[str]:
+    """As it can be pasted, on several lines if it is long; no option without its value."""
+    lines = [f"  {words[0]}"]
+    for word in words[1:]:
+        if len(lines[-1]) + len(word) > WIDTH - len("  \\"):
+            lines[-1] += " \\"
+            lines.append("   ")
+        lines[-1] += f" {word}"
+    return lines
 
 
 def _wrapped(head: str, text: str, *, indent: int | None = None) -> list[str]:
@@ -181,7 +193,7 @@ def _others(planned: Planned) -> Iterator[str]:
         once = f"{dollars(each.once_dollars)} at first" if each.once_dollars else ""
         least = "+ what Glue takes to write, which AWS does not tell" if each.at_least else ""
         told = "; ".join(part for part in (each.gives, once, least, each.gone) if part)
-        yield from _wrapped(f"  {each.name}: ", told, indent=4)
+        yield from _wrapped(f"  {each.name} [{each.label}]: ", told, indent=4)
 
 
 def _way(each: Alternative, *, is_best: bool) -> str:

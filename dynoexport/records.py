@@ -215,6 +215,7 @@ KINDS: Mapping[str, tuple[str, Mapping[str, str]]] = {
             "schedule": "cron expression in UTC",
             "runs_a_month": "how often it fires in a mean month",
             "choices": "list of the recommended parameters of the table stack",
+            "command": "what deploys the job",
             "unmet": "list of what was asked for and no job does, each a sentence",
             "harms": "list of what the job takes from others, each a sentence",
             "read_units": "read units of one run",
@@ -264,6 +265,7 @@ KINDS: Mapping[str, tuple[str, Mapping[str, str]]] = {
         "`alternatives` of a plan",
         {
             "name": "which way",
+            "label": "formula of its cost in docs/plan.md",
             "gives": "what is there afterwards",
             "runs_a_month": "how often it runs",
             "run_seconds": "seconds of a run, or null",
@@ -480,6 +482,7 @@ def plan(result: Planned) -> Record:
         "schedule": result.schedule,
         "runs_a_month": found.runs_a_month,
         "choices": [choice(each) for each in result.recommendation.choices],
+        "command": " ".join(result.command),
         "unmet": list(result.recommendation.unmet),
         "harms": list(result.recommendation.harms),
         **_planned_run(found),
@@ -548,6 +551,7 @@ def cost(result: Cost) -> Record:
 def alternative(result: Alternative) -> Record:
     return {
         "name": result.name,
+        "label": result.label,
         "gives": result.gives,
         "runs_a_month": result.runs_a_month,
         "run_seconds": result.seconds,

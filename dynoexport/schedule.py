@@ -142,6 +142,11 @@ def every(text: str) -> str:
     Raises:
         ScheduleRefused: it is neither.
     """
+    if text not in EVERY and not text.startswith("cron("):
+        raise ScheduleRefused(
+            f"{text!r} is not a Glue schedule",
+            hint=f"write {', '.join(EVERY)}, or six fields in UTC such as cron(0 10 * * ? *)",
+        )
     found = EVERY.get(text, text)
     check(found)
     return found
@@ -160,7 +165,11 @@ def runs_a_month(schedule: str, *, after: datetime) -> float:
     return round((len(times) - 1) * (_MONTH / (times[-1] - times[0])), 4)
 
 
-def next_firing(schedule: str, *, after: datetime) -> datetime:
-    """When it fires next, in UTC; ``after`` itself if it never does."""
-    times = firings(schedule, after=after, count=1)
-    return times[0] if times else after.astimezone(timezone.utc)
+def times_of_day(schedule: str, *, after: datetime) -> tuple[datetime, ...]:
+    """The next firing at each time of the day at which it fires, in UTC.
+
+    ``after`` itself if it never does.
+    """
+    times = firings(schedule, after=after, count=_COUNTED)
+    found = {(time.hour, time.minute): time for time in reversed(times)}
+    return tuple(sorted(found.values())) or (after.astimezone(timezone.utc),)

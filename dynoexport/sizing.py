@@ -22,10 +22,9 @@ ENOUGH_SECONDS = 60
 NEAR = 1.02
 # Shares are tried in steps of 5 %.
 STEP = 0.05
-# Others keep what they need in their busiest hour, but not all of a table.
-FREE_MIN = 0.1
-# What a reader's least percentage lets pass may be half of what others leave, not more.
-FLOOR_SHARE_MAX = 0.5
+# Of what others leave in their busiest hour no more than this is taken unless a target asks for
+# more: within the hour they may need twice its mean.
+FREE_SHARE = 0.5
 # A timeout is for what has gone wrong: three times the estimate, in quarters of an hour. A run is
 # late at half of that (schedule.run_length), half as long again as was estimated.
 TIMEOUT_FACTOR = 3
@@ -125,19 +124,15 @@ class _Search:
         return plan.estimate(self.table, job, self.prices, runs_a_month=self.wishes.runs_a_month)
 
     # --- what may be chosen -----------------------------------------------------------------------
-    def free_share(self) -> float:
-        """The part of the table's units that others leave in their busiest hour."""
-        if self.table.consumed is None:
-            return 1.0
-        return max(FREE_MIN, 1.0 - self.table.consumed.peak / self.table.capacity.units)
-
-    def percent(self, share: float) -> float:
-        """The reader's percentage that is this share of what the table has.
+    def percent(self, share: float, of_free: float) -> float:
+        """The reader's percentage that is this share of what the table has, or of what is free.
 
         The connector takes it of 40,000 units for any on-demand table, whatever the table has.
         """
         reader = self.wishes.read_mode
-        wanted = min(share, self.free_share()) * self.table.capacity.units
+        wanted = share * self.table.capacity.units
+        if self.table.consumed is not None:
+            wanted = min(wanted, of_free * _left(self.table))
         part = math.floor(wanted / self.table.assumed_by(reader).units * 1000) / 1000
         return min(1.0, max(least_percent(reader), part))
 
@@ -145,8 +140,8 @@ class _Search:
         """The percentages to try, from the usual one up to all that others leave."""
         if self.wishes.read_percent is not None:
             return [self.wishes.read_percent]
-        usual = self.percent(float(settings.DEFAULT_MAX_READ))
-        steps = (self.percent(step * STEP) for step in range(1, round(1 / STEP) + 1))
+        usual = self.percent(float(settings.DEFAULT_MAX_READ), FREE_SHARE)
+        steps = (self.percent(step * STEP, 1.0) for step in range(1, round(1 / STEP) + 1))
         return [usual, *sorted({each for each in steps if each > usual})]
 
     def types(self) -> Sequence[WorkerType]:
@@ -293,16 +288,21 @@ def _too_dear(found: Estimate, most: float) -> str:
 
 
 def _harms(table: TableFacts, wishes: Wishes, found: Estimate) -> Iterator[str]:
-    """The least percentage of Glue's connector is 4,000 units a second of any on-demand table."""
-    job, allowed = found.job, found.reading.allowed
-    if job.read_mode is ReadMode.EXPORT or wishes.read_percent is not None:
+    """That the least that a reader takes is more than it should, and what would not be.
+
+    The least percentage of Glue's connector is 4,000 units a second of any on-demand table.
+    """
+    job, allowed, left = found.job, found.reading.allowed, _left(table)
+    forced = job.read_percent <= least_percent(job.read_mode)
+    if job.read_mode is ReadMode.EXPORT or wishes.read_percent is not None or not forced:
         return
-    left = _left(table)
-    if job.read_percent <= least_percent(job.read_mode) and allowed > FLOOR_SHARE_MAX * left:
+    if allowed > FREE_SHARE * left:
+        native = job.read_mode is ReadMode.NATIVE
+        instead = "export takes none" if native else "native takes as little as it is told"
         yield (
             f"the {job.read_mode.value} takes no less than {units(allowed)} read units a second, "
             f"and {'the table has' if table.consumed is None else 'others leave'} {units(left)}; "
-            f"--read-mode {ReadMode.NATIVE.value} takes as little as it is told"
+            f"--read-mode {instead}"
         )
 
 

@@ -4158,6 +4158,7 @@ def export(
     finished = completed_before(clients.s3, places)
     if finished is not None:
         log(f"the snapshot {timestamp} is complete already: nothing to do")
+        clear_if_possible(clients.s3, places.bucket, places.claim)
         tell(clients, settings, finished)
         return
     run = job_run(clients.glue, settings)

@@ -119,11 +119,15 @@ def test_every_refuses_what_glue_refuses() -> None:
         schedule.every("decade")
 
 
-def test_the_next_firing_is_in_utc() -> None:
-    found = schedule.next_firing("cron(30 22 * * ? *)", after=AFTER)
+def test_the_times_of_day_are_in_utc() -> None:
+    (found,) = schedule.times_of_day("cron(30 22 * * ? *)", after=AFTER)
     assert (found.hour, found.minute, found.utcoffset()) == (22, 30, timedelta())
+    assert found - AFTER < timedelta(days=1)
+    workdays = schedule.times_of_day("cron(0 9,17 ? * MON-FRI *)", after=AFTER)
+    assert sorted(time.hour for time in workdays) == [9, 17]
+    assert len(schedule.times_of_day("cron(0/5 * * * ? *)", after=AFTER)) == 288
     ended = "cron(0 10 1 1 ? 2020)"
-    assert schedule.next_firing(ended, after=AFTER) == AFTER
+    assert schedule.times_of_day(ended, after=AFTER) == (AFTER,)
 
 
 # --- how far apart --------------------------------------------------------------------------------

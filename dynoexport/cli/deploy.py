@@ -186,7 +186,8 @@ def deploy(
     types, names and changing schemas: docs/types.md.
 
     --auto chooses WorkerType, NumberOfWorkers, Splits, MaxConsumedReadThroughput and
-    TimeoutMinutes by the table's size and capacity, and says why; --set wins.
+    TimeoutMinutes by the table's size and capacity and by what others read of it, and says why;
+    --set wins. It refuses a reader that would take more than half of what others leave.
 
     \b
     Examples:

@@ -41,8 +41,16 @@ def permissions(account: Account, purpose: str, *, boundary: str, key: str) -> N
       dynoexport permissions deploy --boundary arn:aws:iam::123456789012:policy/p
       dynoexport permissions query --key arn:aws:kms:us-east-1:123456789012:key/k
     """
-    from dynoexport import callers
+    from dynoexport import callers, settings
+    from dynoexport.stacks import parameters
+    from dynoexport.stacks.check import check_parameters
 
+    # As the stacks would refuse them.
+    check_parameters(parameters.common_groups(), {parameters.KMS_KEY_ARN: key})
+    check_parameters(
+        parameters.table_groups(settings.DEFAULT_GLUE_VERSION),
+        {parameters.PERMISSIONS_BOUNDARY_ARN: boundary},
+    )
     at = callers.Installation(
         account=account.account_id,
         region=account.region,

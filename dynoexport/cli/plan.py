@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 from functools import partial
 from pathlib import Path
@@ -28,6 +29,13 @@ class NotMet(DynoexportError):
     """No job does what was asked for."""
 
 
+def _finite(_: click.Context, param: click.Parameter, value: float | None) -> float | None:
+    """A number of dollars; click takes nan for one that is in every range."""
+    if value is not None and not math.isfinite(value):
+        raise click.BadParameter(f"{value:g} is no number of dollars", param=param)
+    return value
+
+
 @click.command()
 @click.argument("tables", metavar="[TABLE...]", nargs=-1, type=common.TableName(exported=False))
 @common.format_option("File format.  [default: parquet]")
@@ -39,7 +47,13 @@ class NotMet(DynoexportError):
     help="hour, day, week, month or a 'cron(...)'.",
 )
 @click.option("--target-duration", metavar="TIME", help="A run should take no longer: 30m.")
-@click.option("--max-cost", metavar="USD", type=click.FloatRange(min=0), help="Dollars of a run.")
+@click.option(
+    "--max-cost",
+    metavar="USD",
+    type=click.FloatRange(min=0),
+    callback=_finite,
+    help="Dollars of a run.",
+)
 @click.option(
     "--read-mode",
     type=click.Choice([each.value for each in ReadMode]),

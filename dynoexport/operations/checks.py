@@ -142,7 +142,7 @@ def unheeded_retention(
     if not fmt.queryable and float(days):
         yield (
             f"{settings.RETENTION_DAYS} does nothing for {fmt.value}, which has no view job",
-            f"leave it out, and delete old ones by: dynoexport prune {table} --older-than {days}d",
+            f"set it to 0, and delete old ones by: dynoexport prune {table} --older-than {days}d",
         )
 
 

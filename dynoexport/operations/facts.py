@@ -2,11 +2,20 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta, timezone
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from dynoexport import aws_errors, consumption, manifests, snapshot_store, table_facts, views
+from dynoexport import (
+    aws_errors,
+    consumption,
+    limits,
+    manifests,
+    snapshot_store,
+    table_facts,
+    views,
+)
 from dynoexport.aws import side_by_side
 from dynoexport.consumption import Hourly
 from dynoexport.manifests import ManifestBroken
@@ -14,7 +23,7 @@ from dynoexport.model import OutputFormat
 from dynoexport.operations import tables
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
 
     from dynoexport.aws import Account
     from dynoexport.consumption import OwnReading
@@ -24,6 +33,8 @@ _Answer = TypeVar("_Answer")
 
 # How long CloudWatch is looked back.
 DAYS = 14
+# One that began before may have read into these days.
+_LONGEST_RUN = timedelta(minutes=limits.GLUE_TIMEOUT_MAX_MINUTES)
 # A written unit is up to 1 KB:
 # https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/read-write-operations.html
 _WRITE_UNIT_BYTES = 1024
@@ -42,11 +53,11 @@ class Known:
     read: Hourly | None = None
     unknown: tuple[str, ...] = ()
 
-    def during(self, firing: datetime, seconds: float) -> TableFacts:
-        """The table with what others read of it while a run lasts that begins at ``firing``."""
+    def during(self, firings: Iterable[datetime], seconds: float) -> TableFacts:
+        """The table with what others read of it while runs last that begin at ``firings``."""
         if self.read is None:
             return self.facts
-        return replace(self.facts, consumed=self.read.during(firing, seconds))
+        return replace(self.facts, consumed=self.read.during(firings, seconds))
 
 
 def known(account: Account, name: str, *, now: datetime) -> Known:
@@ -71,7 +82,7 @@ def known(account: Account, name: str, *, now: datetime) -> Known:
     if read is not None:
         own = ask(
             "which reads were those of its exports, so that all count as others'",
-            lambda: _own_readings(account, name, now - timedelta(days=DAYS)),
+            lambda: _own_readings(account, name, now - timedelta(days=DAYS) - _LONGEST_RUN),
         )
         read = read.without(own or ())
     written = ask("how much is written to it", lambda: _written(account, name, created, now))
@@ -126,9 +137,10 @@ def _hourly(account: Account, name: str, metric: str, now: datetime) -> dict[dat
         Period=int(consumption.HOUR.total_seconds()),
         Statistics=["Sum"],
     )
-    return {
-        each["Timestamp"].astimezone(timezone.utc): each["Sum"] for each in answer["Datapoints"]
-    }
+    found: defaultdict[datetime, float] = defaultdict(float)
+    for each in answer["Datapoints"]:
+        found[consumption.on_the_hour(each["Timestamp"].astimezone(timezone.utc))] += each["Sum"]
+    return found
 
 
 def _read(account: Account, name: str, created: datetime | None, now: datetime) -> Hourly | None:

@@ -54,14 +54,50 @@ class Planned:
 
     table: TableFacts
     schedule: str
+    wishes: Wishes
     prices: Prices
     recommendation: Recommendation
     alternatives: tuple[Alternative, ...]
     unknown: tuple[str, ...] = ()
 
     @property
+    def command(self) -> tuple[str, ...]:
+        """What deploys the job, word by word, an option's value beside it.
+
+        ``--auto`` would not know of a target or of a limit of cost.
+        """
+        job, defaults = self.recommendation.estimate.job, Wishes()
+        by_hand = (self.wishes.target_seconds, self.wishes.max_dollars) != (None, None)
+        words = ["dynoexport deploy", self.table.name, *([] if by_hand else ["--auto"])]
+        if job.format is not defaults.format:
+            words.append(f"--format {job.format.value}")
+        if job.read_mode is not defaults.read_mode:
+            words.append(f"--read-mode {job.read_mode.value}")
+        if self.schedule != settings.DEFAULT_SCHEDULE:
+            words.append(f"--schedule '{self.schedule}'")
+        if job.glue_version is not defaults.glue_version:
+            words.append(f"--set {settings.GLUE_VERSION}={job.glue_version.value}")
+        if job.retention_days != defaults.retention_days:
+            words.append(f"--set {settings.RETENTION_DAYS}={job.retention_days}")
+        words += [
+            f"--set {each.setting}={each.value}"
+            for each in self.recommendation.choices
+            if by_hand or self._is_asked(each.setting)
+        ]
+        return tuple(words)
+
+    def _is_asked(self, setting: str) -> bool:
+        """Whether the plan was made for a value of it."""
+        return {
+            settings.MAX_READ: self.wishes.read_percent,
+            settings.WORKER_TYPE: self.wishes.worker_type,
+            settings.NUMBER_OF_WORKERS: self.wishes.workers,
+            settings.SPLITS: self.wishes.splits,
+        }.get(setting) is not None
+
+    @property
     def assumptions(self) -> tuple[str, ...]:
-        """What the figures rest on, and nobody publishes."""
+        """What the figures rest on, and nobody publishes or counts."""
         return alternatives.assumptions(self.recommendation.estimate)
 
 
@@ -180,11 +216,12 @@ def _unknown(table: TableFacts) -> tuple[str, ...]:
 def _planned(table: Known, wishes: Wishes, cron: str, found: Prices, now: datetime) -> Planned:
     of_schedule = replace(wishes, runs_a_month=schedule.runs_a_month(cron, after=now))
     facts, recommendation = _recommended(
-        table, of_schedule, found, schedule.next_firing(cron, after=now)
+        table, of_schedule, found, schedule.times_of_day(cron, after=now)
     )
     return Planned(
         table=facts,
         schedule=cron,
+        wishes=wishes,
         prices=found,
         recommendation=recommendation,
         alternatives=alternatives.alternatives(facts, of_schedule, found),
@@ -193,18 +230,18 @@ def _planned(table: Known, wishes: Wishes, cron: str, found: Prices, now: dateti
 
 
 def _recommended(
-    table: Known, wishes: Wishes, found: Prices, firing: datetime
+    table: Known, wishes: Wishes, found: Prices, firings: Sequence[datetime]
 ) -> tuple[TableFacts, Recommendation]:
-    """The job, and the table with what others read of it at all hours that a run touches.
+    """The job, and the table with what others read of it at all hours that runs touch.
 
     Others may leave less in the later hours, so that the run is longer, and touches more.
     """
     seconds = 0.0
     while True:
-        facts = table.during(firing, seconds)
+        facts = table.during(firings, seconds)
         recommendation = sizing.recommend(facts, wishes, found)
         longer = recommendation.estimate.run_seconds
-        if consumption.hours_of(firing, longer) <= consumption.hours_of(firing, seconds):
+        if consumption.hours_of(firings, longer) <= consumption.hours_of(firings, seconds):
             return facts, recommendation
         seconds = longer
 

@@ -30,7 +30,7 @@ class Target:
     @property
     def own(self) -> Mapping[str, str]:
         """The parameters that the stack has; none if there is no stack."""
-        return change_sets.parameters_of(self.known) if self.known else {}
+        return _own(self.known)
 
     def value(self, name: str, default: str = "") -> str:
         """A parameter as it will be: the one given, the one that the stack has, the default."""
@@ -96,13 +96,17 @@ def is_of(one: DeployedExport, other: naming.Export) -> bool:
     return (one.table, one.format) == (other.table, other.format)
 
 
+def _own(stack: Mapping[str, Any] | None) -> dict[str, str]:
+    if stack is None or change_sets.is_only_a_name(stack):
+        return {}
+    return change_sets.parameters_of(stack)
+
+
 def _check_owner(stack: Mapping[str, Any], export: naming.Export) -> None:
     own = change_sets.parameters_of(stack)
     theirs = (own.get(settings.TABLE_NAME), own.get(settings.OUTPUT_FORMAT))
-    if stack["StackStatus"] != "ROLLBACK_COMPLETE" and theirs != (
-        export.table,
-        export.format.value,
-    ):
+    wanted = (export.table, export.format.value)
+    if theirs != wanted and not change_sets.is_only_a_name(stack):
         raise change_sets.DeployFailed(
             f"the stack {stack['StackName']} is not that of {export.table} ({export.format.value})",
             hint="delete or rename it: its name is the one this export needs",
@@ -118,10 +122,9 @@ def _parameters(
     """Kept values, then those that follow from the common stack, then those that were given."""
     groups = forms.table_groups(settings.DEFAULT_GLUE_VERSION)
     existing = {field.parameter.title for group in groups for field in group.fields}
-    there = stack is not None and stack["StackStatus"] != "ROLLBACK_COMPLETE"
-    own = change_sets.parameters_of(stack) if stack is not None and there else {}
+    own = _own(stack)
     kept: dict[str, str | None] = {name: None for name in own if name in existing}
-    if not there:
+    if not own:
         kept[forms.NOTIFY_ON_FAILURE] = "true" if "TopicArn" in common else "false"
     return {
         **kept,

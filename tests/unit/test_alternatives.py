@@ -76,8 +76,10 @@ def test_the_first_design_was_billed_ten_minutes_at_least() -> None:
 
 
 def test_what_is_gone_is_never_the_cheapest() -> None:
-    free = Alternative(name="free", gives="", costs=(), runs_a_month=1, gone="it is gone")
-    paid = Alternative(name="paid", gives="", costs=(Cost("a", "b", 1, "c", 1),), runs_a_month=1)
+    free = Alternative(name="free", label="", gives="", costs=(), runs_a_month=1, gone="it is gone")
+    paid = Alternative(
+        name="paid", label="", gives="", costs=(Cost("a", "b", 1, "c", 1),), runs_a_month=1
+    )
     assert ways.cheapest((free, paid)) is paid
 
 

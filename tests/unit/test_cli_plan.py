@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import doctest
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -173,6 +174,35 @@ def test_settings_are_those_of_the_stack() -> None:
 )
 def test_what_cannot_be_asked_for_is_refused(words: tuple[str, ...], code: int, line: str) -> None:
     assert refused("--describe", str(EVENTS), *words, code=code) == line
+
+
+def test_a_wish_that_is_none_is_refused_with_what_there_is() -> None:
+    done = plan("--describe", "-", "--max-cost", "nan", stdin=BARE)
+    assert (done.exit_code, done.stdout) == (2, "")
+    assert "nan is no number of dollars" in done.stderr
+    every = plan("--describe", str(EVENTS), "--every", "fortnight")
+    assert "write hour, day, week, month, or six fields" in every.stderr
+
+
+def lines_of_command(*words: str) -> list[str]:
+    told = plan("--describe", str(ORDERS), *words).stdout
+    found = re.search(r"^  dynoexport deploy .*(?:\n    .*)*", told, re.MULTILINE)
+    assert found is not None
+    return found[0].splitlines()
+
+
+def test_the_command_deploys_what_was_planned() -> None:
+    """With a target it cannot be --auto, which does not know of it."""
+    assert lines_of_command() == ["  dynoexport deploy Orders --auto"]
+    asked = ("--read-mode", "native", "--set", "NumberOfWorkers=9", "--set", "GlueVersion=4.0")
+    assert lines_of_command(*asked, "--every", "hour", "--set", "SnapshotRetentionDays=30") == [
+        "  dynoexport deploy Orders --auto --read-mode native \\",
+        "    --schedule 'cron(0 * * * ? *)' --set GlueVersion=4.0 \\",
+        "    --set SnapshotRetentionDays=30 --set NumberOfWorkers=9",
+    ]
+    (told,) = planned("--describe", str(ORDERS), "--target-duration", "90m")
+    chosen = [f"--set {each['setting']}={each['value']}" for each in told["choices"]]
+    assert told["command"] == " ".join(["dynoexport deploy Orders", *chosen])
 
 
 def test_what_no_job_does_is_shown_and_is_a_failure() -> None:

@@ -52,23 +52,29 @@ def manifest(
     ],
 )
 def test_a_run_touches_hours_of_the_day(firing: datetime, seconds: float, hours: int) -> None:
-    assert consumption.hours_of(firing, seconds) == hours
+    assert len(consumption.hours_of([firing], seconds)) == hours
 
 
 def test_the_busiest_hour_of_a_run_counts_and_the_mean_of_all() -> None:
     sums = {TEN: 3_600.0, TEN + HOUR: 36_000.0, TEN + 2 * HOUR: 3.6e9, TEN - DAY: 7_200.0}
-    found = Hourly(sums, days=4).during(TEN, 2 * 3_600)
+    found = Hourly(sums, days=4).during([TEN], 2 * 3_600)
     assert (found.peak, found.mean, found.hours) == (10.0, (1 + 10 + 2) / 8, 2)
 
 
 def test_a_run_over_midnight_touches_the_first_hours() -> None:
     late, early = TEN.replace(hour=23), TEN.replace(hour=0)
-    found = Hourly({late: 3_600.0, early: 7_200.0}, days=1).during(late, 5_000)
+    found = Hourly({late: 3_600.0, early: 7_200.0}, days=1).during([late], 5_000)
     assert (found.peak, found.hours) == (2.0, 2)
 
 
 def test_where_nothing_is_read_at_that_hour_nothing_is_taken_from_others() -> None:
-    assert Hourly({TEN: 9.0}, days=14).during(TEN + 5 * HOUR, 60).peak == 0
+    assert Hourly({TEN: 9.0}, days=14).during([TEN + 5 * HOUR], 60).peak == 0
+
+
+def test_all_times_at_which_a_schedule_fires_count() -> None:
+    evening = TEN.replace(hour=20)
+    found = Hourly({TEN: 3_600.0, evening: 36_000.0}, days=1).during([TEN, evening], 60)
+    assert (found.peak, found.hours) == (10.0, 2)
 
 
 # --- our own runs ---------------------------------------------------------------------------------

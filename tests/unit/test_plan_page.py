@@ -130,11 +130,11 @@ def test_every_figure_of_the_command_is_worked_out_by_hand() -> None:
 
 def test_every_label_is_explained() -> None:
     labels = set(
-        re.findall(r"\[(\w+)\]", "\n".join(line for each in SHOWN.values() for line in each))
+        re.findall(r"\[([\w-]+)\]", "\n".join(line for each in SHOWN.values() for line in each))
     )
     explained = {
         label
-        for row in re.findall(r"^\| ([a-z, ]+) \|", PAGE, re.MULTILINE)
+        for row in re.findall(r"^\| ([\w, -]+) \|", PAGE, re.MULTILINE)
         for label in row.split(", ")
     }
     assert labels <= explained

@@ -28,7 +28,7 @@ from dynoexport.operations.status import ExportStatus
 from dynoexport.operations.verify import Verification
 from dynoexport.plan import Bound, Cost, Estimate, Job, Reading
 from dynoexport.records import KINDS, Record
-from dynoexport.sizing import Choice, Recommendation
+from dynoexport.sizing import Choice, Recommendation, Wishes
 from dynoexport.snapshot_store import Snapshot
 from dynoexport.table_facts import Consumption, TableFacts
 from dynoexport.workflow_runs import Attempt, Node, Run
@@ -88,11 +88,17 @@ ESTIMATE = Estimate(
     runs_a_month=2.0,
 )
 ALTERNATIVE = Alternative(
-    name="another way", gives="something", costs=(COST,), runs_a_month=4.0, at_least=True
+    label="full",
+    name="another way",
+    gives="something",
+    costs=(COST,),
+    runs_a_month=4.0,
+    at_least=True,
 )
 PLANNED = Planned(
     table=ORDERS,
     schedule="cron(0 10 * * ? *)",
+    wishes=Wishes(),
     prices=PRICES,
     recommendation=Recommendation(
         estimate=ESTIMATE, choices=(CHOICE,), unmet=("too slow",), harms=("too much",)
@@ -342,6 +348,8 @@ MADE: dict[str, tuple[Record, Record]] = {
             "schedule": "cron(0 10 * * ? *)",
             "runs_a_month": 2.0,
             "choices": [records.choice(CHOICE)],
+            "command": "dynoexport deploy Orders --auto --format csv --read-mode native "
+            "--set GlueVersion=6.0",
             "unmet": ["too slow"],
             "harms": ["too much"],
             "read_units": 1_000.0,
@@ -386,6 +394,7 @@ MADE: dict[str, tuple[Record, Record]] = {
     "alternative": (
         records.alternative(ALTERNATIVE),
         {
+            "label": "full",
             "name": "another way",
             "gives": "something",
             "runs_a_month": 4.0,

@@ -81,8 +81,23 @@ def test_a_quarter_is_of_what_the_table_has() -> None:
 def test_others_keep_what_they_need_in_their_busiest_hour() -> None:
     busy = replace(ORDERS, consumed=Consumption(mean=900, peak=1_700, days=14))
     found = sized(busy)
-    assert found.parameters["MaxConsumedReadThroughput"] == "0.15"
+    assert found.parameters["MaxConsumedReadThroughput"] == "0.1"
     assert "of which others leave 300" in reason(found, "MaxConsumedReadThroughput")
+    native = sized(busy, read_mode=ReadMode.NATIVE)
+    assert native.parameters["MaxConsumedReadThroughput"] == "0.075"
+    assert native.harms == ()
+
+
+@pytest.mark.parametrize("peak", [1_000, 1_999, 2_000, 2_400])
+def test_of_a_busy_table_hardly_anything_is_taken(peak: float) -> None:
+    """Half of what is left, or the least there is, which is told where nothing is left."""
+    full = replace(ORDERS, consumed=Consumption(mean=900, peak=peak, days=14))
+    found = sized(full, read_mode=ReadMode.NATIVE)
+    left = max(0, 2_000 - peak)
+    assert found.estimate.reading.allowed <= max(left / 2, 2)
+    assert bool(found.harms) is (left < 4)
+    if found.harms:
+        assert found.harms[0].endswith("--read-mode export takes none")
 
 
 def test_the_connector_takes_a_tenth_at_least() -> None:
