@@ -49,6 +49,7 @@ class Outcome:
     run: str = ""
     error: str = ""
     notified: bool = False
+    alarmed: bool = False
     again: str = ""
     seconds: float = 0.0
     broken: list[str] = field(default_factory=list)
@@ -273,12 +274,14 @@ class Trial:
         named = any(re.search(cause, error) for cause in causes)
         self._promise(named, f"the error does not name the cause: {error}")
         told = self.stage.told()[self.told_before :]
-        # Of a node that Glue could not start it tells nobody; the alarm of a stale snapshot does.
         names = [node.name for node in run.failed_nodes if node.state != "ERROR"]
         self.outcome.notified = any(name in text for text in told for name in names)
-        self._promise(
-            self.outcome.notified or not names, f"nobody was told of {names}, but only: {told}"
-        )
+        if names:
+            self._promise(self.outcome.notified, f"nobody was told of {names}, but only: {told}")
+            return
+        # Of a node that Glue could not start it tells nobody; the alarm of a stale snapshot does.
+        self.outcome.alarmed = self.stage.misses(self.deployed.table, self.deployed.target.format)
+        self._promise(self.outcome.alarmed, "no alarm tells that the snapshot is stale")
 
     def _check_others(self) -> None:
         for other in self.others:

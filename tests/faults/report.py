@@ -47,7 +47,7 @@ def figures_of(lines: Iterable[str], date: str) -> Json:
         "hit": {kind: sum(kind in each["injected"] for each in trials) for kind in schedules.KINDS},
         "failed": len(failed),
         "told": sum(each["notified"] for each in failed),
-        "not_started": sum(not each["notified"] for each in failed),
+        "alarmed": sum(each["alarmed"] for each in failed),
         "mended": sum(each["again"] == "SUCCEEDED" for each in trials),
         "broken": sum(bool(each["broken"]) for each in trials),
         "throttled": next((each for each in found if "throttles" in each), None),
@@ -84,8 +84,8 @@ def promises(found: Json) -> Iterable[Sequence[str]]:
         f"{failed:,} of {failed:,} failed runs" if not found["broken"] else "not always",
     )
     silent = (
-        f"{found['told']:,} of {failed:,}; {found['not_started']:,} had a node that Glue could not "
-        "start, of which it emits no event"
+        f"{found['told'] + found['alarmed']:,} of {failed:,}; {found['alarmed']:,} had a node that "
+        "Glue could not start, of which it emits no event, but the alarm of a stale snapshot told"
     )
     yield "Somebody is told of a failed run", "the topic's messages", silent
     yield throttled(found["throttled"])
@@ -130,9 +130,10 @@ runs it again.
 {table(("fault", "schedules", "times"), faults)}
 ## Not promised
 
-Of a node that Glue cannot start it emits no event; the alarm of a stale snapshot tells. The
-templates refuse a second run while one is active; where somebody allows it in the console, each
-gets a snapshot of its own, but the crawler refuses the second of two at once, and its run fails.
+Of a node that Glue cannot start it emits no event. What tells is the alarm of a stale snapshot,
+when the next one is overdue; schedules with gaps of a week or more have none. The templates
+refuse a second run while one is active; where somebody allows it in the console, each gets a
+snapshot of its own, but the crawler refuses the second of two at once, and its run fails.
 
 ## Inputs
 

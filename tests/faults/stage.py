@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 import time
 from contextlib import contextmanager, suppress
+from datetime import datetime, timedelta, timezone
 from typing import TYPE_CHECKING, Any
 
 import boto3
@@ -37,17 +38,28 @@ SPLITS = "4"
 Items = dict[str, tuple[str, str]]
 
 
+class Clock:
+    """The endpoint's, which can be put forward; jobs have the machine's."""
+
+    def __init__(self) -> None:
+        self.ahead = timedelta()
+
+    def now(self) -> datetime:
+        return datetime.now(timezone.utc) + self.ahead
+
+
 @contextmanager
 def open_stage() -> Iterator[Stage]:
-    with server.serve(port=0) as endpoint:
-        stage = Stage(endpoint)
+    clock = Clock()
+    with server.serve(port=0, now=clock.now) as endpoint:
+        stage = Stage(endpoint, clock)
         yield stage
         stage.runner.spark.stop()
 
 
 class Stage:
-    def __init__(self, endpoint: Endpoint) -> None:
-        self.endpoint = endpoint
+    def __init__(self, endpoint: Endpoint, clock: Clock) -> None:
+        self.endpoint, self.clock = endpoint, clock
         self.injector = Injector()
         self.proxy = Proxy(endpoint.url, self.injector)
         session = boto3.Session("testing", "testing", region_name=endpoint.region)
@@ -75,6 +87,19 @@ class Stage:
         """What the topic's subscribers were sent, oldest first."""
         topics = sns_backends[self.endpoint.account][self.endpoint.region].topics.values()
         return [sent[1] for topic in topics for sent in topic.sent_notifications]
+
+    def misses(self, table: str, fmt: str, seconds: float = 60) -> bool:
+        """Whether the alarm tells of the stale snapshot when its time has come."""
+        name, cloudwatch = naming.snapshot_alarm(table, fmt), self.account.cloudwatch
+        (alarm,) = cloudwatch.describe_alarms(AlarmNames=[name])["MetricAlarms"]
+        self.clock.ahead += timedelta(hours=alarm["EvaluationPeriods"] + 1)
+        until = time.monotonic() + seconds
+        while time.monotonic() < until:
+            (alarm,) = cloudwatch.describe_alarms(AlarmNames=[name])["MetricAlarms"]
+            if alarm["StateValue"] == "ALARM":
+                return any(name in text and '"ALARM"' in text for text in self.told())
+            time.sleep(0.2)
+        return False
 
     def calm(self) -> None:
         """No fault happens any more."""
@@ -208,9 +233,12 @@ class Deployed:
             self.account,
             self.table,
             fmt=OutputFormat(self.target.format),
+            enabled=True,
             parameters=parameters,
         )
         self.workflow = done.workflow
+        # The alarm speaks, and no run starts but those of the trials.
+        self.glue.stop_trigger(Name=naming.start_trigger(self.workflow))
         self.export = exports.find_one(self.account, self.table)
 
     def start(self, splits: str = SPLITS) -> str:

@@ -22,11 +22,13 @@ def test_figures_are_sums_of_outcomes() -> None:
     outcomes = [
         {"seed": 1, "injected": {"throttled": 3}, "calls": 70, "run": "FAILED", "notified": True},
         {"seed": 2, "injected": {"throttled": 4}, "calls": 50, "run": "SUCCEEDED"},
+        {"seed": 3, "injected": {}, "calls": 0, "run": "FAILED", "alarmed": True},
     ]
-    more = {"again": "SUCCEEDED", "seconds": 2.0, "broken": [], "notified": False}
+    more = {"again": "SUCCEEDED", "seconds": 2.0, "broken": [], "notified": False, "alarmed": False}
     lines = [json.dumps({**more, **each}) for each in outcomes]
     lines += [json.dumps({"inputs": {"a": 5}}), json.dumps({"inputs": {"a": 2, "b": 1}})]
     found = report.figures_of(lines, "2026-01-31")
-    assert (found["schedules"], found["calls"], found["failed"], found["told"]) == (2, 120, 1, 1)
+    assert (found["schedules"], found["calls"], found["failed"]) == (3, 120, 2)
+    assert (found["told"], found["alarmed"]) == (1, 1)
     assert (found["injected"]["throttled"], found["hit"]["throttled"]) == (7, 2)
     assert found["inputs"] == {"a": 7, "b": 1}
