@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 # Wide enough for a column of a desktop, narrow enough to be read on a phone, where it is shown
 # at about this size.
 WIDTH, HEIGHT = 400, 280
-_LEFT, _RIGHT, _TOP, _BOTTOM = 54, 56, 34, 42
+_LEFT, _RIGHT, _TOP, _BOTTOM = 54, 64, 34, 42
 # Lines that are nowhere farther apart than this are one.
 _SAME = 1.5
 _LINE_HEIGHT = 14
