@@ -38,21 +38,21 @@ _READS = {"s3:GetObject", "dynamodb:Scan", "dynamodb:Query", "dynamodb:GetItem"}
 def needs(operation: str, parameters: Mapping[str, Any], place: Place) -> Iterator[Request]:
     """What a call needs of KMS besides."""
     service = operation.partition(":")[0]
-    if operation in _WRITES:
-        key = _key_for_writing(parameters, place)
-        yield from (use(each, key, place, service) for each in _WRITES[operation] if key)
+    for action in _WRITES.get(operation, ()):
+        yield from _uses(action, _key_for_writing(parameters, place), place, service)
     if operation in _READS:
-        key = (
-            _key_of_object(parameters, place)
-            if service == "s3"
-            else _key_of_table(parameters, place)
-        )
-        yield from [use(_DECRYPT, key, place, service)] if key else []
+        key_of = _key_of_object if service == "s3" else _key_of_table
+        yield from _uses(_DECRYPT, key_of(parameters, place), place, service)
     if operation == "s3:CopyObject":
         source = str(parameters["CopySource"]).lstrip("/").partition("?versionId=")[0]
         bucket, _, name = source.partition("/")
         key = _key_of_object({"Bucket": bucket, "Key": name}, place)
-        yield from [use(_DECRYPT, key, place, service)] if key else []
+        yield from _uses(_DECRYPT, key, place, service)
+
+
+def _uses(action: str, key: str, place: Place, service: str) -> Iterator[Request]:
+    if key:
+        yield use(action, key, place, service)
 
 
 def use(action: str, key: str, place: Place, service: str) -> Request:
