@@ -87,16 +87,25 @@ class Explanation:
 
 
 def explain(
-    run: Run, manifest: Manifest | None, prices: Prices, *, region: str, now: datetime
+    run: Run,
+    manifest: Manifest | None,
+    prices: Prices,
+    *,
+    region: str,
+    now: datetime,
+    counted: float | None = None,
 ) -> Explanation:
-    """The run against its plan; a run without a complete snapshot has none."""
+    """The run against its plan; a run without a complete snapshot has none.
+
+    ``counted`` are the read units that CloudWatch has for the time of reading, whoever read.
+    """
     if manifest is None or manifest.workflow_run_id != run.run_id or not run.nodes:
         return Explanation(run, missing="it has completed no snapshot, which would tell the facts")
     try:
         estimate = planned(manifest, prices, region=region)
     except (DescriptionRefused, ValueError) as error:
         return Explanation(run, missing=f"no plan can be made of its manifest: {error}")
-    facts = _Facts(run, manifest, estimate, prices, now)
+    facts = _Facts(run, manifest, estimate, prices, now, counted)
     figures = tuple(facts.figures())
     return Explanation(run, figures, tuple(_reasons(facts, figures)))
 
@@ -158,6 +167,13 @@ class _Facts:
     plan: Estimate
     prices: Prices
     now: datetime
+    counted: float | None
+
+    @property
+    def units(self) -> float | None:
+        """Read units that the reader counted; Glue's connector does not, CloudWatch does."""
+        own = self.manifest.reading.units
+        return self.counted if own is None else own
 
     @property
     def exporting(self) -> Node:
@@ -186,7 +202,7 @@ class _Facts:
             )
             yield Figure(name, "s", seconds, node.seconds)
         if planned.job.read_mode is not ReadMode.EXPORT:
-            yield Figure(UNITS, "units", planned.reading.units, self.manifest.reading.units)
+            yield Figure(UNITS, "units", planned.reading.units, self.units)
         yield Figure(BILLED, "DPU-s", planned.dpu_seconds, self.billed())
         yield Figure(FILES, "bytes", planned.output_bytes, self.manifest.bytes)
         glue = sum(each.dollars for each in planned.costs if each.label in _GLUE)
@@ -199,6 +215,9 @@ class _Facts:
     def causes(self) -> Iterator[_Cause]:
         yield from self._attempts()
         yield from self._size()
+        if self.counted is not None:
+            text = "CloudWatch counts the read units of all who read the table in these minutes"
+            yield _Cause((UNITS,), text)
         yield from self._reading()
         yield from self._writing()
         yield from self._starting()
@@ -225,7 +244,7 @@ class _Facts:
     def _reading(self) -> Iterator[_Cause]:
         found = [*self._throttled(), *self._skewed()]
         yield from (_Cause((READ, *_WHOLES), text, READ) for text in found)
-        took, read = self.manifest.seconds.get("read"), self.manifest.reading
+        took = self.manifest.seconds.get("read")
         if found or not took:
             return
         if self.plan.reading.seconds < _NO_MATTER["s"]:
@@ -233,7 +252,7 @@ class _Facts:
         elif self.plan.job.read_mode is ReadMode.EXPORT:
             text = "DynamoDB exports by itself, and AWS publishes no speed to plan with"
         else:
-            units = self.plan.reading.units if read.units is None else read.units
+            units = self.plan.reading.units if self.units is None else self.units
             text = (
                 f"{units / took:,.0f} units a second were read, the plan takes "
                 f"{self.plan.reading.rate:,.0f}, bound by "

@@ -417,9 +417,11 @@ def run(at: Installation) -> PolicyDocument:
     return policy(
         [
             *_find(at),
-            # It knows no resources:
+            # Neither knows resources:
             # https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazonresourcegrouptaggingapi.html
+            # https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazoncloudwatch.html
             allow("ListExports", [tag.GetResources], ["*"]),
+            allow("CountUnits", [cloudwatch.GetMetricStatistics], ["*"]),
             # By the views it is known which snapshot is current.
             allow("ReadCatalog", [glue.GetTable, glue.GetTables], at.tables),
             allow(

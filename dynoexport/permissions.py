@@ -193,6 +193,12 @@ KEPT = (
     Kept("plan", "LookAtLoad", _COLD, _WARM, ("dynamodb:DescribeLimits",)),
     Kept(
         "run",
+        "CountUnits",
+        "`runs --explain` asks it of a run by the connector, which does not count what it reads.",
+        "https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/metrics-dimensions.html",
+    ),
+    Kept(
+        "run",
         "ReadCatalog",
         "`status` lists the tables of an account with many exports, and asks for each of a few.",
         "https://docs.aws.amazon.com/glue/latest/webapi/API_GetTables.html",

@@ -19,7 +19,7 @@ from dynoexport import (
 from dynoexport.aws import side_by_side
 from dynoexport.consumption import Hourly
 from dynoexport.manifests import ManifestBroken
-from dynoexport.model import OutputFormat
+from dynoexport.model import OutputFormat, ReadMode
 from dynoexport.operations import tables
 
 if TYPE_CHECKING:
@@ -27,12 +27,17 @@ if TYPE_CHECKING:
 
     from dynoexport.aws import Account
     from dynoexport.consumption import OwnReading
+    from dynoexport.manifests import Manifest
     from dynoexport.table_facts import TableFacts
 
 _Answer = TypeVar("_Answer")
 
 # How long CloudWatch is looked back.
 DAYS = 14
+_READ_UNITS = "ConsumedReadCapacityUnits"
+# How long CloudWatch keeps minutes, then five of them; an hour is kept for more than a year:
+# https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/cloudwatch_concepts.html
+_KEPT = ((timedelta(days=15), timedelta(minutes=1)), (timedelta(days=63), timedelta(minutes=5)))
 # One that began before may have read into these days.
 _LONGEST_RUN = timedelta(minutes=limits.GLUE_TIMEOUT_MAX_MINUTES)
 # A written unit is up to 1 KB:
@@ -121,30 +126,40 @@ def _days(created: datetime | None, sums: Mapping[datetime, float], now: datetim
     return max(1, min(DAYS, (now - min([created, *sums])).days + 1))
 
 
-def _hourly(account: Account, name: str, metric: str, now: datetime) -> dict[datetime, float]:
-    """Sums of a metric by the hour, those of the last days; hours without any are left out.
+def _sums(
+    account: Account, name: str, metric: str, window: tuple[datetime, datetime], period: timedelta
+) -> list[tuple[datetime, float]]:
+    """Sums of a metric of the table by the period; periods without any are left out.
 
-    CloudWatch counts its periods from the start that it is given, which is on the hour here:
-    https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/API_GetMetricStatistics.html.
+    CloudWatch counts them from the start of the window:
+    https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/API_GetMetricStatistics.html
     """
-    hour = consumption.on_the_hour(now)
     answer: Mapping[str, Any] = account.cloudwatch.get_metric_statistics(
         Namespace="AWS/DynamoDB",
         MetricName=metric,
         Dimensions=[{"Name": "TableName", "Value": name}],
-        StartTime=hour - timedelta(days=DAYS),
-        EndTime=hour,
-        Period=int(consumption.HOUR.total_seconds()),
+        StartTime=window[0],
+        EndTime=window[1],
+        Period=int(period.total_seconds()),
         Statistics=["Sum"],
     )
+    return [
+        (each["Timestamp"].astimezone(timezone.utc), each["Sum"]) for each in answer["Datapoints"]
+    ]
+
+
+def _hourly(account: Account, name: str, metric: str, now: datetime) -> dict[datetime, float]:
+    """Sums of a metric by the hour, those of the last days; hours without any are left out."""
+    hour = consumption.on_the_hour(now)
     found: defaultdict[datetime, float] = defaultdict(float)
-    for each in answer["Datapoints"]:
-        found[consumption.on_the_hour(each["Timestamp"].astimezone(timezone.utc))] += each["Sum"]
+    window = (hour - timedelta(days=DAYS), hour)
+    for at, units in _sums(account, name, metric, window, consumption.HOUR):
+        found[consumption.on_the_hour(at)] += units
     return found
 
 
 def _read(account: Account, name: str, created: datetime | None, now: datetime) -> Hourly | None:
-    sums = _hourly(account, name, "ConsumedReadCapacityUnits", now)
+    sums = _hourly(account, name, _READ_UNITS, now)
     return Hourly(sums, _days(created, sums, now)) if sums else None
 
 
@@ -177,3 +192,29 @@ def _own_reading(account: Account, name: str, fmt: str, timestamp: str) -> OwnRe
     except ManifestBroken:
         return None
     return None if manifest is None else consumption.own_reading(manifest)
+
+
+# --- what a run has read --------------------------------------------------------------------------
+def counted_units(account: Account, manifest: Manifest, *, now: datetime) -> float | None:
+    """Read units that CloudWatch has of the table for the time of reading, whoever read.
+
+    None of a reader that counts them itself or takes none, where nothing was counted, and for those
+    who may not ask.
+    """
+    from botocore.exceptions import ClientError
+
+    seconds = manifest.seconds.get("read")
+    unknown = manifest.reading.reader == ReadMode.CONNECTOR.value and manifest.reading.units is None
+    if manifest.started is None or seconds is None or not unknown:
+        return None
+    age = now - manifest.started
+    period = next((each for kept, each in _KEPT if age < kept), consumption.HOUR)
+    step = period.total_seconds()
+    first = manifest.started.timestamp() // step * step
+    last = (manifest.started.timestamp() + seconds) // step * step + step
+    window = tuple(datetime.fromtimestamp(each, timezone.utc) for each in (first, last))
+    try:
+        found = _sums(account, manifest.table, _READ_UNITS, (window[0], window[1]), period)
+    except ClientError:
+        return None
+    return sum(units for _, units in found) if found else None

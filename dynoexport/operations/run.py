@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from dynoexport import actuals, exports, limits, manifests, prices, settings, workflow_runs
 from dynoexport.aws import side_by_side
 from dynoexport.errors import DynoexportError
-from dynoexport.operations import alarms, checks
+from dynoexport.operations import alarms, checks, facts
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -159,8 +159,13 @@ def explain(
 
     def explained(each: Run) -> Explanation:
         fmt, snapshot = export.format.value, each.snapshot
-        manifest = snapshot and manifests.read(account.s3, account.bucket, table, fmt, snapshot)
-        return actuals.explain(each, manifest or None, used, region=account.region, now=now)
+        manifest = (
+            manifests.read(account.s3, account.bucket, table, fmt, snapshot) if snapshot else None
+        )
+        counted = facts.counted_units(account, manifest, now=now) if manifest else None
+        return actuals.explain(
+            each, manifest, used, region=account.region, now=now, counted=counted
+        )
 
     found = workflow_runs.history(account.glue, export.workflow, limit=limit)
     return side_by_side(explained, found)

@@ -106,8 +106,8 @@ def run(seconds: float = PLANNED.job_seconds, attempts: int = 1) -> Run:
     return Run("w", "wr_1", "COMPLETED", nodes, {}, {}, started=START, completed=ended)
 
 
-def explained(which: Run, found: Manifest | None) -> Explanation:
-    return actuals.explain(which, found, PRICES, region="us-east-1", now=START)
+def explained(which: Run, found: Manifest | None, *, counted: float | None = None) -> Explanation:
+    return actuals.explain(which, found, PRICES, region="us-east-1", now=START, counted=counted)
 
 
 def off(explanation: Explanation) -> set[str]:
@@ -124,6 +124,21 @@ def test_the_plan_is_made_of_what_the_table_and_the_job_were_at_the_start() -> N
     assert found.job == JOB
     assert (found.table.bytes, found.table.capacity.units) == (20 * GB, 4_000)
     assert found.run_seconds == PLANNED.run_seconds
+
+
+def units_of(explanation: Explanation) -> Figure:
+    return next(each for each in explanation.figures if each.name == "read units")
+
+
+def test_what_the_connector_does_not_count_cloudwatch_does() -> None:
+    """For everybody; what the native reader counts itself is its own."""
+    by_connector = manifest(read={"reader": "connector", "units": None})
+    assert units_of(explained(run(), by_connector)).real is None
+    found = explained(run(), by_connector, counted=5 * PLANNED.reading.units)
+    assert units_of(found).ratio == pytest.approx(5, rel=0.1)
+    assert "of all who read the table in these minutes" in reasons(found)
+    own = explained(run(), manifest(), counted=5 * PLANNED.reading.units)
+    assert units_of(own).real == pytest.approx(PLANNED.reading.units)
 
 
 def test_a_run_that_went_as_planned_needs_no_reason() -> None:
