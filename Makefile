@@ -34,7 +34,7 @@ templates: $(LOCAL) ## Write templates/*.yaml (GLUE_VERSION=... changes the defa
 
 test: lint ## Lint, types, template drift and all tests
 	@$(BIN)/dynoexport templates --output-dir templates --check
-	$(BIN)/pytest -n 2 --dist loadfile --no-loadscope-reorder
+	$(BIN)/pytest -n 3 --dist loadfile --no-loadscope-reorder
 
 test-deep: $(TEST) ## All that takes long: generated tables, faults, hostile input (TABLES=, SCHEDULES=, INPUTS=)
 	DYNOEXPORT_TABLES=$(TABLES) $(BIN)/pytest -n 2 -m "deep or not deep" tests/types

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import json
+import os
 import sys
 from contextlib import contextmanager
 from typing import IO, TYPE_CHECKING, Any
@@ -81,6 +82,8 @@ class TableName(click.types.StringParamType):
     ) -> list[CompletionItem]:
         from click.shell_completion import CompletionItem
 
+        # Who presses TAB does not wait for ten attempts.
+        os.environ.setdefault("AWS_MAX_ATTEMPTS", "1")
         try:
             # No context is current while a shell completes.
             names = self._names(_connect(ctx, {name: ctx.params.get(name) for name in _AWS}))

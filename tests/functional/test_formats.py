@@ -101,7 +101,7 @@ def test_a_run_without_one_permission_fails_by_its_name_and_publishes_nothing(
 ) -> None:
     """All is written but the manifest, which the role may not write any more."""
     account.create_table("Denied", KEY, reviews)
-    account.deploy_table("Denied")
+    account.deploy_table("Denied", MaxRetries="0")
     usage = Usage(account)
     usage.watch("Denied", "parquet")
     usage.forbid("ExportRole", "WriteManifest", "s3:PutObject")
