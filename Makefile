@@ -21,7 +21,7 @@ CHECKOV_VERSION := 3.3.30
 CHECKOV := $(VENV)/checkov/.installed-$(CHECKOV_VERSION)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo templates test test-deep lint bench clean
+.PHONY: help demo templates test test-deep lint style types rules bench clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -43,10 +43,17 @@ test-deep: $(TEST) ## All that takes long: generated tables, faults, hostile inp
 	  $(BIN)/pytest -n 2 -m "deep or not deep" tests/faults tests/hostile
 	@$(BIN)/python tests/faults/report.py $(OUTCOMES)
 
-lint: $(TEST) $(CHECKOV) ## Lint, types and checks of the templates only
+lint: ## Lint, types and checks of the templates only
+	@$(MAKE) --no-print-directory -j 2 types style rules
+
+style: $(TEST)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+
+types: $(TEST)
 	$(BIN)/mypy
+
+rules: $(TEST) $(CHECKOV)
 	$(BIN)/cfn-lint templates/*.yaml
 	$(VENV)/checkov/bin/checkov --config-file .checkov.yaml
 
