@@ -437,6 +437,16 @@ def list_objects(s3: S3Client, bucket: str, prefix: str) -> dict[str, int]:
     return {key: size for key, (size, _) in list_files(s3, bucket, prefix).items()}
 
 
+def read_object(s3: S3Client, bucket: str, key: str) -> bytes | None:
+    """Its content, None if there is no such object."""
+    try:
+        return s3.get_object(Bucket=bucket, Key=key)["Body"].read()
+    except ClientError as error:
+        if error.response["Error"]["Code"] == "NoSuchKey":
+            return None
+        raise
+
+
 def exists(s3: S3Client, bucket: str, prefix: str) -> bool:
     return s3.list_objects_v2(Bucket=bucket, Prefix=prefix, MaxKeys=1)["KeyCount"] > 0
 
@@ -503,14 +513,11 @@ def read_manifest(s3: S3Client, places: Places) -> dict[str, Any] | None:
     Raises:
         ExportFailed: what stands in its place is none.
     """
+    text = read_object(s3, places.bucket, places.manifest)
+    if text is None:
+        return None
     try:
-        answer = s3.get_object(Bucket=places.bucket, Key=places.manifest)
-    except ClientError as error:
-        if error.response["Error"]["Code"] == "NoSuchKey":
-            return None
-        raise
-    try:
-        found = json.loads(answer["Body"].read().decode())
+        found = json.loads(text.decode())
     except (ValueError, RecursionError):
         found = None
     if is_manifest(found):
@@ -583,18 +590,8 @@ def claim(s3: S3Client, places: Places, run_id: str) -> bool:
         return True
     finally:
         s3.meta.events.unregister(event, only_if_new)
-    return owner_of(s3, places) == run_id
-
-
-def owner_of(s3: S3Client, places: Places) -> str:
-    """The run that has the minute; nobody, if the claim was given up just now."""
-    try:
-        answer = s3.get_object(Bucket=places.bucket, Key=places.claim)
-    except ClientError as error:
-        if error.response["Error"]["Code"] == "NoSuchKey":
-            return ""
-        raise
-    return answer["Body"].read().decode(errors="replace")
+    # There is none any more if it was given up just now.
+    return read_object(s3, places.bucket, places.claim) == run_id.encode()
 
 
 def is_timestamp(text: str) -> bool:

@@ -236,10 +236,14 @@ def needs(operation: str, parameters: Mapping[str, Any], place: Place) -> list[R
 
 def _besides(operation: str, parameters: Mapping[str, Any], place: Place) -> Iterator[Request]:
     if operation in {"s3:CopyObject", "s3:UploadPartCopy"}:
-        source = str(parameters["CopySource"]).lstrip("/").partition("?versionId=")[0]
-        yield Request("s3:GetObject", place.arn("s3", source))
+        yield Request("s3:GetObject", place.arn("s3", copied(parameters)))
     for role in _values(parameters, _PASSING.get(operation, "")):
         yield pass_role(str(role), place)
+
+
+def copied(parameters: Mapping[str, Any]) -> str:
+    """Bucket and key, with a slash between them, of what a copy reads."""
+    return str(parameters["CopySource"]).lstrip("/").partition("?versionId=")[0]
 
 
 def pass_role(role: str, place: Place, service: str = "glue.amazonaws.com") -> Request:

@@ -12,7 +12,7 @@ from moto.dynamodb.models import dynamodb_backends
 from moto.kms.models import kms_backends
 from moto.s3.models import s3_backends
 
-from dynoexport.local import context
+from dynoexport.local import api_actions, context
 from dynoexport.local.authorization import Request
 
 if TYPE_CHECKING:
@@ -44,8 +44,7 @@ def needs(operation: str, parameters: Mapping[str, Any], place: Place) -> Iterat
         key_of = _key_of_object if service == "s3" else _key_of_table
         yield from _uses(_DECRYPT, key_of(parameters, place), place, service)
     if operation == "s3:CopyObject":
-        source = str(parameters["CopySource"]).lstrip("/").partition("?versionId=")[0]
-        bucket, _, name = source.partition("/")
+        bucket, _, name = api_actions.copied(parameters).partition("/")
         key = _key_of_object({"Bucket": bucket, "Key": name}, place)
         yield from _uses(_DECRYPT, key, place, service)
 

@@ -209,12 +209,15 @@ def counted_units(account: Account, manifest: Manifest, *, now: datetime) -> flo
         return None
     age = now - manifest.started
     period = next((each for kept, each in _KEPT if age < kept), consumption.HOUR)
-    step = period.total_seconds()
-    first = manifest.started.timestamp() // step * step
-    last = (manifest.started.timestamp() + seconds) // step * step + step
-    window = tuple(datetime.fromtimestamp(each, timezone.utc) for each in (first, last))
+    ended = manifest.started + timedelta(seconds=seconds)
+    window = (_begin(manifest.started, period), _begin(ended, period) + period)
     try:
-        found = _sums(account, manifest.table, _READ_UNITS, (window[0], window[1]), period)
+        found = _sums(account, manifest.table, _READ_UNITS, window, period)
     except ClientError:
         return None
     return sum(units for _, units in found) if found else None
+
+
+def _begin(moment: datetime, period: timedelta) -> datetime:
+    """When the period began in which the moment is."""
+    return moment - (moment - datetime.min.replace(tzinfo=timezone.utc)) % period

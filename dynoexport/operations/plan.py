@@ -28,16 +28,17 @@ if TYPE_CHECKING:
     from dynoexport.sizing import Recommendation
 
 NO_WISHES = Wishes()
-# The parameters of the table stack that a plan can be made with.
-SETTINGS = (
-    settings.READ_MODE,
-    settings.GLUE_VERSION,
-    settings.RETENTION_DAYS,
-    settings.MAX_READ,
-    settings.WORKER_TYPE,
-    settings.NUMBER_OF_WORKERS,
-    settings.SPLITS,
-)
+# The parameters of the table stack that a plan can be made with: the wish that each is, its kind.
+_WISHES: Mapping[str, tuple[str, Callable[[str], object]]] = {
+    settings.READ_MODE: ("read_mode", ReadMode),
+    settings.GLUE_VERSION: ("glue_version", GlueVersion),
+    settings.RETENTION_DAYS: ("retention_days", int),
+    settings.MAX_READ: ("read_percent", float),
+    settings.WORKER_TYPE: ("worker_type", WorkerType),
+    settings.NUMBER_OF_WORKERS: ("workers", int),
+    settings.SPLITS: ("splits", int),
+}
+SETTINGS = tuple(_WISHES)
 
 
 class NotDescribed(DynoexportError):
@@ -88,12 +89,7 @@ class Planned:
 
     def _is_asked(self, setting: str) -> bool:
         """Whether the plan was made for a value of it."""
-        return {
-            settings.MAX_READ: self.wishes.read_percent,
-            settings.WORKER_TYPE: self.wishes.worker_type,
-            settings.NUMBER_OF_WORKERS: self.wishes.workers,
-            settings.SPLITS: self.wishes.splits,
-        }.get(setting) is not None
+        return setting in _WISHES and getattr(self.wishes, _WISHES[setting][0]) is not None
 
     @property
     def assumptions(self) -> tuple[str, ...]:
@@ -114,17 +110,10 @@ def wishes_of(parameters: Mapping[str, str], wishes: Wishes = NO_WISHES) -> Wish
         raise ParameterRefused(
             f"a plan does not depend on {name}", hint=f"it does on {', '.join(SETTINGS)}"
         )
-    kinds: dict[str, tuple[str, Callable[[str], object]]] = {
-        settings.READ_MODE: ("read_mode", ReadMode),
-        settings.GLUE_VERSION: ("glue_version", GlueVersion),
-        settings.RETENTION_DAYS: ("retention_days", int),
-        settings.MAX_READ: ("read_percent", float),
-        settings.WORKER_TYPE: ("worker_type", WorkerType),
-        settings.NUMBER_OF_WORKERS: ("workers", int),
-        settings.SPLITS: ("splits", int),
-    }
     given = {
-        field: kind(parameters[name]) for name, (field, kind) in kinds.items() if name in parameters
+        field: kind(parameters[name])
+        for name, (field, kind) in _WISHES.items()
+        if name in parameters
     }
     found: Wishes = replace(wishes, **given)  # type: ignore[arg-type]
     for what, instead in checks.unheeded_retention(found.format, str(found.retention_days)):
@@ -157,11 +146,12 @@ def plans(
         ScheduleRefused: the schedule is none.
         PricesRefused: the file of prices has not their form.
     """
-    at, cron = now or datetime.now(timezone.utc), schedule.every(every)
+    at = now or datetime.now(timezone.utc)
+    when = _when(every, at)
     found = prices.of_region(account.region, file=prices_file)
 
     def one(name: str) -> Planned:
-        return _planned(known(account, name, now=at), wishes, cron, found, at)
+        return _planned(known(account, name, now=at), wishes, when, found)
 
     return side_by_side(one, dict.fromkeys(names))
 
@@ -184,7 +174,7 @@ def plans_described(
         DescriptionRefused: something in the text is no such answer.
         NotDescribed: a table that is wanted is not among them.
     """
-    at, cron = now or datetime.now(timezone.utc), schedule.every(every)
+    when = _when(every, now or datetime.now(timezone.utc))
     answers = (table_facts.facts_of(each) for each in _documents(text))
     described = {each.name: replace(each, region=each.region or region) for each in answers}
     for name in names:
@@ -197,9 +187,8 @@ def plans_described(
         _planned(
             Known(each, unknown=_unknown(each)),
             wishes,
-            cron,
+            when,
             prices.of_region(each.region, file=prices_file),
-            at,
         )
         for each in wanted
     ]
@@ -213,14 +202,30 @@ def _unknown(table: TableFacts) -> tuple[str, ...]:
     return tuple(found)
 
 
-def _planned(table: Known, wishes: Wishes, cron: str, found: Prices, now: datetime) -> Planned:
-    of_schedule = replace(wishes, runs_a_month=schedule.runs_a_month(cron, after=now))
-    facts, recommendation = _recommended(
-        table, of_schedule, found, schedule.times_of_day(cron, after=now)
+@dataclass(frozen=True)
+class _When:
+    """A schedule, how often it fires in a month, and the next time of each time of the day."""
+
+    cron: str
+    runs_a_month: float
+    firings: tuple[datetime, ...]
+
+
+def _when(every: str, now: datetime) -> _When:
+    cron = schedule.every(every)
+    return _When(
+        cron,
+        schedule.runs_a_month(cron, after=now),
+        schedule.times_of_day(cron, after=now),
     )
+
+
+def _planned(table: Known, wishes: Wishes, when: _When, found: Prices) -> Planned:
+    of_schedule = replace(wishes, runs_a_month=when.runs_a_month)
+    facts, recommendation = _recommended(table, of_schedule, found, when.firings)
     return Planned(
         table=facts,
-        schedule=cron,
+        schedule=when.cron,
         wishes=wishes,
         prices=found,
         recommendation=recommendation,

@@ -81,12 +81,15 @@ def library(endpoint: Endpoint) -> Account:
     return Account(session, endpoint.region, endpoint.url)
 
 
-def create_table(endpoint: Endpoint, table: str) -> None:
+def create_table(endpoint: Endpoint, table: str, **options: Any) -> None:
+    """On demand, unless the options provision it."""
+    billing = {} if "ProvisionedThroughput" in options else {"BillingMode": "PAY_PER_REQUEST"}
     endpoint.client("dynamodb").create_table(
         TableName=table,
         KeySchema=[{"AttributeName": "id", "KeyType": "HASH"}],
         AttributeDefinitions=[{"AttributeName": "id", "AttributeType": "S"}],
-        BillingMode="PAY_PER_REQUEST",
+        **billing,
+        **options,
     )
 
 

@@ -243,12 +243,8 @@ def test_auto_deploys_the_job_that_the_plan_recommends(command: Command, table: 
 def busy(endpoint: Endpoint) -> str:
     """A table of which others read nearly all that is provisioned."""
     name = f"T{uuid.uuid4().hex}"
-    endpoint.client("dynamodb").create_table(
-        TableName=name,
-        KeySchema=[{"AttributeName": "id", "KeyType": "HASH"}],
-        AttributeDefinitions=[{"AttributeName": "id", "AttributeType": "S"}],
-        ProvisionedThroughput={"ReadCapacityUnits": 1_000, "WriteCapacityUnits": 5},
-    )
+    throughput = {"ReadCapacityUnits": 1_000, "WriteCapacityUnits": 5}
+    create_table(endpoint, name, ProvisionedThroughput=throughput)
     fires = datetime.now(timezone.utc).replace(hour=10, minute=5) - timedelta(days=1)
     consume(endpoint, name, "ConsumedReadCapacityUnits", fires, 900 * 3_600)
     return name

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from account import REVIEWS, Account
-from command import Command
+from command import Command, create_table
 from roles import Usage
 from subscriber import Mailbox
 from waiting import until
@@ -135,15 +135,9 @@ def encrypted(command: Command) -> Usage:
     """Roles by which a table was scanned that has a key of its own."""
     endpoint = command.endpoint
     own = endpoint.client("kms").create_key()["KeyMetadata"]["Arn"]
-    dynamodb = endpoint.client("dynamodb")
-    dynamodb.create_table(
-        TableName="Secrets",
-        KeySchema=[{"AttributeName": "id", "KeyType": "HASH"}],
-        AttributeDefinitions=[{"AttributeName": "id", "AttributeType": "S"}],
-        BillingMode="PAY_PER_REQUEST",
-        SSESpecification={"Enabled": True, "SSEType": "KMS", "KMSMasterKeyId": own},
-    )
-    dynamodb.put_item(TableName="Secrets", Item={"id": {"S": "1"}})
+    encryption = {"Enabled": True, "SSEType": "KMS", "KMSMasterKeyId": own}
+    create_table(endpoint, "Secrets", SSESpecification=encryption)
+    endpoint.client("dynamodb").put_item(TableName="Secrets", Item={"id": {"S": "1"}})
     command.ok("deploy", "Secrets", "--read-mode", "native", "--yes", "--set", "NumberOfWorkers=2")
     usage = Usage(Account(endpoint))
     usage.watch("Secrets", "parquet")
@@ -262,12 +256,7 @@ def test_the_export_reader_is_refused_for_another_accounts_table(command: Comman
 def test_an_export_runs_by_its_connection(command: Command) -> None:
     """Jobs and crawler name it; on a laptop there is no VPC to go into."""
     endpoint = command.endpoint
-    endpoint.client("dynamodb").create_table(
-        TableName="Inside",
-        KeySchema=[{"AttributeName": "id", "KeyType": "HASH"}],
-        AttributeDefinitions=[{"AttributeName": "id", "AttributeType": "S"}],
-        BillingMode="PAY_PER_REQUEST",
-    )
+    create_table(endpoint, "Inside")
     glue = endpoint.client("glue")
     glue.create_connection(
         ConnectionInput={
@@ -291,13 +280,7 @@ def test_an_export_runs_by_its_connection(command: Command) -> None:
 def test_a_connection_that_does_not_exist_is_refused_before_a_stack_is_made(
     command: Command,
 ) -> None:
-    create_table = command.endpoint.client("dynamodb").create_table
-    create_table(
-        TableName="Outside",
-        KeySchema=[{"AttributeName": "id", "KeyType": "HASH"}],
-        AttributeDefinitions=[{"AttributeName": "id", "AttributeType": "S"}],
-        BillingMode="PAY_PER_REQUEST",
-    )
+    create_table(command.endpoint, "Outside")
     done = command("deploy", "Outside", "--yes", "--set", "ConnectionName=nowhere")
     assert done.returncode == 2
     assert "Outside: there is no Glue connection nowhere" in done.stderr

@@ -7,7 +7,7 @@ import hashlib
 import json
 from datetime import datetime, timedelta, timezone
 from types import SimpleNamespace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import export_table
 import pytest
@@ -17,6 +17,9 @@ from job_names import BUCKET, DATABASE, WORKFLOW, counted
 from moto.sts.models import AssumedRole, sts_backends
 
 from dynoexport import settings
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 NOW = datetime(2026, 1, 31, 23, 59, 30, tzinfo=timezone.utc)
 SNAPSHOT = "parquet/Reviews/snapshot_timestamp=2026-01-31T23:59/"
@@ -373,6 +376,19 @@ def test_a_minute_is_claimed_by_one_run(
     assert keys(TEMP) == ([CLAIM] if owner else [])
 
 
+def give_up_before(run: Attempts, operation: str, besides: Callable[[], None]) -> None:
+    """Let the claim go right before it is next asked of S3, as the run that has it may."""
+    event, events = f"before-call.s3.{operation}", run.clients.s3.meta.events
+
+    def give_up(params: dict[str, Any], **_: Any) -> None:
+        if params["url"].endswith(".claim"):
+            events.unregister(event, give_up)
+            run.clients.s3.delete_object(Bucket=BUCKET, Key=CLAIM)
+            besides()
+
+    events.register(event, give_up)
+
+
 @pytest.mark.parametrize("completed", [True, False])
 def test_a_minute_that_was_given_up_between_two_looks_is_not_taken_unseen(
     run: Attempts, put: Any, keys: Any, completed: bool
@@ -380,15 +396,11 @@ def test_a_minute_that_was_given_up_between_two_looks_is_not_taken_unseen(
     """Another run has it, completes its snapshot, and gives its claim up."""
     put(CLAIM, body=b"wr_other")
 
-    def give_up(params: dict[str, Any], **_: Any) -> None:
-        if params["url"].endswith(".claim"):
-            events.unregister(event, give_up)
-            run.clients.s3.delete_object(Bucket=BUCKET, Key=CLAIM)
-            if completed:
-                put(MANIFEST, body=b'{"schema": []}')
+    def complete() -> None:
+        if completed:
+            put(MANIFEST, body=b'{"schema": []}')
 
-    event, events = "before-call.s3.PutObject", run.clients.s3.meta.events
-    events.register(event, give_up)
+    give_up_before(run, "PutObject", complete)
     run.attempt()
     assert run.timestamp == ("2026-02-01T00:00" if completed else "2026-01-31T23:59")
     assert keys(TEMP) == []
@@ -400,13 +412,7 @@ def test_a_minute_that_was_given_up_when_it_was_asked_for_is_left(
     """Whose it was cannot be told any more."""
     put(CLAIM, body=b"wr_other")
 
-    def give_up(params: dict[str, Any], **_: Any) -> None:
-        if params["url"].endswith(".claim"):
-            events.unregister(event, give_up)
-            run.clients.s3.delete_object(Bucket=BUCKET, Key=CLAIM)
-
-    event, events = "before-call.s3.GetObject", run.clients.s3.meta.events
-    events.register(event, give_up)
+    give_up_before(run, "GetObject", lambda: None)
     run.attempt()
     assert run.timestamp == "2026-02-01T00:00"
     assert keys(TEMP) == []
