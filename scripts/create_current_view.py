@@ -5,8 +5,9 @@ What a run does, in this order:
 1. Snapshot: the run's property SnapshotTimestamp names the snapshot that this run has exported.
 2. Checks: its manifest is of this run, its files are those of the manifest, and the crawler has
    added it to the catalog as a partition.
-3. Catalog: the columns of table and partitions are those of the manifest, whatever the crawler
-   made of the files.
+3. Catalog: the columns of the table and of this export's partitions are those of the manifest,
+   whatever the crawler made of the files. Other partitions stay as they are. If the view cannot be
+   replaced, the former columns come back.
 4. View: CREATE OR REPLACE VIEW <database>.<table>, all attributes of exactly this snapshot, unless
    the view already shows a newer one. CloudWatch counts it (dynoexport, Snapshots).
 5. Retention: snapshots older than SnapshotRetentionDays lose manifest, partition and files, in
@@ -19,6 +20,7 @@ from __future__ import annotations
 
 import argparse
 import base64
+import itertools
 import json
 import re
 import sys
@@ -64,6 +66,27 @@ RETENTION_DAYS_MAX = 36_500
 # https://docs.aws.amazon.com/athena/latest/ug/csv-serde.html
 OPEN_CSV = "org.apache.hadoop.hive.serde2.OpenCSVSerde"
 OPEN_CSV_PARAMETERS = {"separatorChar": ",", "quoteChar": '"', "escapeChar": "\\"}
+# Trino reads avro by this parameter before it looks at the columns: by the table's own, else by
+# that of the table's SerDe, else by that of the partition's:
+# https://github.com/trinodb/trino/pull/30599, https://github.com/trinodb/trino/pull/14463
+# A crawler keeps it as it was, or writes a file's own schema, which has no defaults. Either is
+# wrong for some snapshot: "Unable to find column", "Avro type resolution error". So every
+# publication gives the table a schema that fits all files. Athena's page asks for one:
+# https://docs.aws.amazon.com/athena/latest/ug/avro-serde.html
+# A value has at most so many bytes (https://docs.aws.amazon.com/glue/latest/webapi/API_TableInput.html);
+# without it the schema is made of the columns.
+AVRO_LITERAL, PARAMETER_MAX = "avro.schema.literal", 512_000
+AVRO_SCALARS = {
+    "string": "string",
+    "bigint": "long",
+    "double": "double",
+    "boolean": "boolean",
+    "binary": "bytes",
+    "map<string,string>": {"type": "map", "values": ["null", "string"]},
+}
+# Athena reads their columns by position:
+# https://docs.aws.amazon.com/athena/latest/ug/handling-schema-updates-chapter.html
+POSITIONAL_FORMATS = ("csv", "orc")
 # What of GetTable's answer UpdateTable takes back:
 # https://docs.aws.amazon.com/glue/latest/webapi/API_TableInput.html
 TABLE_INPUT = ("Name", "TableType", "Parameters", "PartitionKeys", "StorageDescriptor")
@@ -86,6 +109,10 @@ class PublishFailed(Exception):
     def __init__(self, message: str) -> None:
         # What is named in it may hold line breaks.
         super().__init__(" ".join(message.splitlines()))
+
+
+class QueryTooSlow(PublishFailed):
+    """A query that neither succeeds nor fails in time."""
 
 
 def log(message: str) -> None:
@@ -449,39 +476,79 @@ def columns_of(manifest: Mapping[str, Any]) -> list[dict[str, str]]:
     ]
 
 
-def storage(descriptor: Mapping[str, Any], columns: Sequence[Any], fmt: str) -> dict[str, Any]:
+def avro_type(shape: str | Mapping[str, Any], numbers: Iterator[int]) -> list[Any]:
+    """A column's shape in the manifest as an avro type that may be null, at every level.
+
+    ``numbers`` give records their names.
+    """
+    if not isinstance(shape, str):
+        ((kind, inner),) = shape.items()
+        if kind == "array":
+            return ["null", {"type": "array", "items": avro_type(inner, numbers)}]
+        record = {"type": "record", "name": f"record_{next(numbers)}"}
+        fields = [avro_field(name, field, numbers) for _, name, field in inner]
+        return ["null", {**record, "fields": fields}]
+    if shape.startswith("decimal"):
+        precision, scale = map(int, re.findall(r"\d+", shape))
+        decimal = {"type": "bytes", "logicalType": "decimal"}
+        return ["null", {**decimal, "precision": precision, "scale": scale}]
+    return ["null", AVRO_SCALARS[shape]]
+
+
+def avro_field(name: str, shape: str | Mapping[str, Any], numbers: Iterator[int]) -> dict[str, Any]:
+    return {"name": name, "type": avro_type(shape, numbers), "default": None}
+
+
+def avro_literal(manifest: Mapping[str, Any]) -> str:
+    """The schema by which every snapshot can be read; empty if it is too long for the catalog.
+
+    Files of the former design have the attributes' own names: Avro finds them by aliases.
+    """
+    numbers, fields = itertools.count(), []
+    for each in manifest["schema"]:
+        name, attribute = each["name"], each["attribute"]
+        field = avro_field(name, each.get("shape", each["type"]), numbers)
+        if attribute != name == attribute.lower() and re.fullmatch(
+            r"[A-Za-z_]\w*", attribute, re.ASCII
+        ):
+            field["aliases"] = [attribute]
+        fields.append(field)
+    text = json.dumps({"type": "record", "name": "item", "fields": fields}, separators=(",", ":"))
+    return text if len(text) <= PARAMETER_MAX else ""
+
+
+def without_literal(holder: Mapping[str, Any], right: str) -> dict[str, Any]:
+    """What has parameters, without an avro schema but the right one."""
+    parameters = holder.get("Parameters", {})
+    if parameters.get(AVRO_LITERAL, right) == right:
+        return dict(holder)
+    kept = {name: value for name, value in parameters.items() if name != AVRO_LITERAL}
+    return {**holder, "Parameters": kept}
+
+
+def with_literal(holder: Mapping[str, Any], literal: str) -> dict[str, Any]:
+    """What has parameters, with the avro schema if there is one."""
+    if not literal:
+        return dict(holder)
+    return {**holder, "Parameters": {**holder.get("Parameters", {}), AVRO_LITERAL: literal}}
+
+
+def storage(
+    descriptor: Mapping[str, Any], columns: Sequence[Any], fmt: str, literal: str = ""
+) -> dict[str, Any]:
     """The storage with the columns; csv read by the SerDe that understands quotes.
 
     The classifier's quote symbol asks the crawler for it, but CloudFormation cannot set the
     classifier's Serde, and a value with a comma in a table of LazySimpleSerDe lands in the wrong
     columns without any error.
     """
-    mended = dict(descriptor, Columns=columns)
-    library = descriptor.get("SerdeInfo", {}).get("SerializationLibrary")
-    if fmt == "csv" and library != OPEN_CSV:
+    mended = dict(without_literal(descriptor, literal), Columns=columns)
+    serde = mended.get("SerdeInfo")
+    if serde is not None:
+        mended["SerdeInfo"] = without_literal(serde, literal)
+    if fmt == "csv" and (serde or {}).get("SerializationLibrary") != OPEN_CSV:
         mended["SerdeInfo"] = {"SerializationLibrary": OPEN_CSV, "Parameters": OPEN_CSV_PARAMETERS}
     return mended
-
-
-def see_to_columns(
-    glue: GlueClient, settings: Settings, table: TableTypeDef, manifest: Mapping[str, Any]
-) -> None:
-    """Give the table and its partitions the columns of the manifest.
-
-    The crawler guesses them from files: of json it makes doubles of decimals, of csv what it
-    likes. In the manifest columns are only ever added, so older partitions stay readable.
-
-    Raises:
-        PublishFailed: Glue does not take them.
-    """
-    columns = columns_of(manifest)
-    wanted = storage(table["StorageDescriptor"], columns, settings.format)
-    if wanted != table["StorageDescriptor"]:
-        kept = {key: table[key] for key in TABLE_INPUT if key in table}
-        kept["StorageDescriptor"] = wanted
-        glue.update_table(DatabaseName=settings.database, TableInput=kept)
-        log(f"{table['Name']} has the columns of the manifest now: {len(columns):,}")
-    see_to_partitions(glue, settings, table["Name"], columns)
 
 
 def without_comments(descriptor: Mapping[str, Any]) -> dict[str, Any]:
@@ -490,34 +557,159 @@ def without_comments(descriptor: Mapping[str, Any]) -> dict[str, Any]:
     return dict(descriptor, Columns=columns)
 
 
-def see_to_partitions(
-    glue: GlueClient, settings: Settings, name: str, columns: Sequence[Any]
+@dataclass(frozen=True)
+class CatalogUpdate:
+    """What UpdateTable and BatchUpdatePartition take: the table, if it changes, and partitions."""
+
+    table: Mapping[str, Any] | None
+    partitions: tuple[Mapping[str, Any], ...]
+
+
+def table_updates(
+    table: Mapping[str, Any], columns: Sequence[Any], fmt: str, literal: str
+) -> tuple[dict[str, Any], dict[str, Any]] | None:
+    """The table's input as it is and as it becomes; None if it is right."""
+    former = {key: table[key] for key in TABLE_INPUT if key in table}
+    descriptor = storage(table["StorageDescriptor"], columns, fmt, literal)
+    if literal:
+        descriptor["SerdeInfo"] = with_literal(descriptor.get("SerdeInfo", {}), literal)
+    wanted = {
+        **with_literal(without_literal(former, literal), literal),
+        "StorageDescriptor": descriptor,
+    }
+    return None if wanted == former else (former, wanted)
+
+
+def partition_updates(
+    partition: Mapping[str, Any], columns: Sequence[Any], fmt: str, literal: str
+) -> tuple[dict[str, Any], dict[str, Any]] | None:
+    """The partition's entry as it is and as it becomes; None if it is right."""
+    values, descriptor = partition["Values"], partition["StorageDescriptor"]
+    former = {
+        "Values": values,
+        "Parameters": partition.get("Parameters", {}),
+        "StorageDescriptor": descriptor,
+    }
+    wanted = {
+        **without_literal(former, literal),
+        "StorageDescriptor": storage(descriptor, columns, fmt, literal),
+    }
+    same_storage = without_comments(wanted["StorageDescriptor"]) == without_comments(descriptor)
+    if same_storage and wanted["Parameters"] == former["Parameters"]:
+        return None
+    before, after = (
+        {"PartitionValueList": values, "PartitionInput": each} for each in (former, wanted)
+    )
+    return before, after
+
+
+def complete_snapshots(s3: S3Client, settings: Settings) -> set[str]:
+    """The timestamps of the snapshots that have a manifest."""
+    prefix = manifest_prefix(settings.table, settings.format)
+    keys = list_objects(s3, settings.bucket, prefix)
+    return {key[len(prefix) : -len(".json")] for key in keys if key.endswith(".json")}
+
+
+def is_own(partition: Mapping[str, Any], settings: Settings, complete: set[str]) -> bool:
+    """Whether this export has written the partition's files; others stay as they are."""
+    timestamp = partition["Values"][0]
+    prefix = snapshot_prefix(settings.table, settings.format, timestamp)
+    location = partition["StorageDescriptor"].get("Location", "")
+    return timestamp in complete and location.rstrip(
+        "/"
+    ) == f"s3://{settings.bucket}/{prefix}".rstrip("/")
+
+
+def check_order(
+    table: TableTypeDef, columns: Sequence[Mapping[str, str]], settings: Settings
 ) -> None:
+    """See that the files of others, which go by the table's columns, can still be read.
+
+    What the table has and the manifest has not was found by the crawler after the export.
+
+    Raises:
+        PublishFailed: their values would move to other columns.
+    """
+    names = [column["Name"] for column in columns]
+    former = [column["Name"] for column in table["StorageDescriptor"].get("Columns", [])]
+    for position, name in enumerate(former):
+        if name not in names:
+            return
+        if names[position] != name:
+            raise PublishFailed(
+                f"the catalog table {settings.database}.{table['Name']} has snapshots that this "
+                f"export has not written, with {name!r} as column {position + 1}, where this "
+                f"snapshot has {names[position]!r}: deploy this export with a CatalogPrefix"
+            )
+
+
+def plan_catalog(
+    clients: Clients, settings: Settings, table: TableTypeDef, manifest: Mapping[str, Any]
+) -> tuple[CatalogUpdate, CatalogUpdate]:
+    """What puts the manifest's columns into the catalog, after what takes them back.
+
+    The crawler guesses them from files: of json it makes doubles of decimals, of csv what it
+    likes. In the manifest columns are only ever added, so older partitions stay readable.
+
+    Raises:
+        PublishFailed: others' snapshots would become unreadable.
+    """
+    columns, fmt = columns_of(manifest), settings.format
+    literal = avro_literal(manifest) if fmt == "avro" else ""
+    complete = complete_snapshots(clients.s3, settings)
+    where = {"DatabaseName": settings.database, "TableName": table["Name"]}
+    pages = clients.glue.get_paginator("get_partitions").paginate(**where)
+    partitions = [partition for page in pages for partition in page["Partitions"]]
+    own = [partition for partition in partitions if is_own(partition, settings, complete)]
+    if fmt in POSITIONAL_FORMATS and len(own) < len(partitions):
+        check_order(table, columns, settings)
+    tables = table_updates(table, columns, fmt, literal) or (None, None)
+    updates = [partition_updates(partition, columns, fmt, literal) for partition in own]
+    changed = [update for update in updates if update is not None]
+    before, after = (
+        CatalogUpdate(tables[side], tuple(update[side] for update in changed)) for side in (0, 1)
+    )
+    return before, after
+
+
+def write_catalog(glue: GlueClient, settings: Settings, name: str, update: CatalogUpdate) -> None:
+    """Update the table and its partitions.
+
+    Raises:
+        PublishFailed: Glue does not take a partition.
+    """
+    if update.table is not None:
+        glue.update_table(DatabaseName=settings.database, TableInput=update.table)
+        count = len(update.table["StorageDescriptor"].get("Columns", []))
+        log(f"updated the catalog table {name}: {count:,} columns")
     where = {"DatabaseName": settings.database, "TableName": name}
-    entries = []
-    for page in glue.get_paginator("get_partitions").paginate(**where):
-        for partition in page["Partitions"]:
-            descriptor = partition["StorageDescriptor"]
-            wanted = storage(descriptor, columns, settings.format)
-            if without_comments(wanted) != without_comments(descriptor):
-                stated = {
-                    "Values": partition["Values"],
-                    "Parameters": partition.get("Parameters", {}),
-                    "StorageDescriptor": wanted,
-                }
-                entries.append(
-                    {"PartitionValueList": partition["Values"], "PartitionInput": stated}
-                )
-    for start in range(0, len(entries), PARTITIONS_A_CALL):
-        chunk = entries[start : start + PARTITIONS_A_CALL]
+    for start in range(0, len(update.partitions), PARTITIONS_A_CALL):
+        chunk = update.partitions[start : start + PARTITIONS_A_CALL]
         answer = glue.batch_update_partition(Entries=chunk, **where)
         for error in answer.get("Errors", []):
             raise PublishFailed(
                 f"Glue does not update the partition {error['PartitionValueList'][0]} of {name}: "
                 f"{error['ErrorDetail']['ErrorMessage']}"
             )
-    if entries:
-        log(f"so have partitions of it: {len(entries):,}")
+    if update.partitions:
+        log(f"updated its partitions: {len(update.partitions):,}")
+
+
+def restore_catalog(clients: Clients, settings: Settings, former: CatalogUpdate) -> None:
+    """Give the catalog its former columns, as far as possible: the former view needs them.
+
+    A view whose columns have other types now is stale, for every query. If the view shows this
+    snapshot all the same, because its query was slow and not refused, it needs the new ones.
+    """
+    name = snapshots_table(settings.table, settings.catalog_prefix)
+    view_name = view(settings.table, settings.catalog_prefix)
+    try:
+        shown = shown_by(get_table(clients.glue, settings.database, view_name))
+        if shown != settings.timestamp:
+            log("the view was not replaced: the catalog gets its former columns again")
+            write_catalog(clients.glue, settings, name, former)
+    except (PublishFailed, BotoCoreError, ClientError) as error:
+        log(f"cannot restore the former columns of {settings.database}.{name}: {error}")
 
 
 # --- the view -------------------------------------------------------------------------------------
@@ -570,6 +762,21 @@ def run_query(
         QueryExecutionContext={"Database": settings.database},
         WorkGroup=settings.work_group,
     )["QueryExecutionId"]
+    try:
+        wait_for_query(athena, query, sleep)
+    except (BotoCoreError, ClientError, QueryTooSlow):
+        # Left alone, it could still replace the view, of a later run perhaps.
+        stop_query(athena, query)
+        raise
+
+
+def wait_for_query(athena: AthenaClient, query: str, sleep: Callable[[float], None]) -> None:
+    """Wait until the query has succeeded.
+
+    Raises:
+        PublishFailed: Athena's reason why it failed.
+        QueryTooSlow: it still waits or runs.
+    """
     for _ in range(QUERY_SECONDS_MAX // QUERY_SECONDS_BETWEEN):
         status = athena.get_query_execution(QueryExecutionId=query)["QueryExecution"]["Status"]
         if status["State"] == "SUCCEEDED":
@@ -578,11 +785,17 @@ def run_query(
             reason = status.get("StateChangeReason", "Athena gives no reason")
             raise PublishFailed(f"query {query} {status['State']}: {' '.join(reason.split())}")
         sleep(QUERY_SECONDS_BETWEEN)
-    # Left alone, it could still replace the view of a later run.
-    athena.stop_query_execution(QueryExecutionId=query)
-    raise PublishFailed(
+    raise QueryTooSlow(
         f"query {query} was {status['State']} for {QUERY_SECONDS_MAX} seconds and was stopped"
     )
+
+
+def stop_query(athena: AthenaClient, query: str) -> None:
+    """Stop it, as far as possible: why it is stopped matters more."""
+    try:
+        athena.stop_query_execution(QueryExecutionId=query)
+    except (BotoCoreError, ClientError) as error:
+        log(f"cannot stop the query {query}: {error}")
 
 
 def publish(clients: Clients, settings: Settings, sleep: Callable[[float], None]) -> str | None:
@@ -609,9 +822,14 @@ def publish(clients: Clients, settings: Settings, sleep: Callable[[float], None]
         # Nor are the columns touched: those that the newer snapshot added are selected by it.
         log(f"{settings.database}.{view_name} shows {shown}, which is newer: left as it is")
         return shown
-    see_to_columns(clients.glue, settings, table, manifest)
+    former, wanted = plan_catalog(clients, settings, table, manifest)
     sql = view_sql(settings.database, view_name, name, shown_columns(manifest), settings.timestamp)
-    run_query(clients.athena, sql, settings, sleep)
+    try:
+        write_catalog(clients.glue, settings, name, wanted)
+        run_query(clients.athena, sql, settings, sleep)
+    except BaseException:
+        restore_catalog(clients, settings, former)
+        raise
     log(
         f"{settings.database}.{view_name} shows {settings.timestamp} with {manifest['items']:,} "
         f"items (before: {shown or 'nothing'})"

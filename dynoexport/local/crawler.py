@@ -77,6 +77,7 @@ class Found:
     objects: int
     bytes: int
     comments: Mapping[str, str] = field(default_factory=dict)
+    avro_literal: str = ""
 
 
 @dataclass(frozen=True)
@@ -172,10 +173,11 @@ def _find(s3: S3Client, bucket: str, root: str, name: str) -> Found | None:
     kind, partitions = "", []
     keys: tuple[str, ...] = ()
     merged: files.Columns = {}
+    literal = ""
     for folder, entries in sorted(folders.items()):
         pairs = [part.split("=", 1) for part in folder.split("/") if "=" in part]
         keys = tuple(key.lower() for key, _ in pairs)
-        kind, columns = _columns(s3, bucket, entries)
+        kind, columns, literal = _columns(s3, bucket, entries)
         merged = _merge(merged, columns)
         location = f"s3://{bucket}/{root}/{folder}/"
         values = tuple(unquote(value) for _, value in pairs)
@@ -190,16 +192,19 @@ def _find(s3: S3Client, bucket: str, root: str, name: str) -> Found | None:
         partitions=tuple(partitions) if keys else (),
         objects=len(everything),
         bytes=sum(entry["Size"] for entry in everything),
+        avro_literal=literal,
     )
 
 
-def _columns(s3: S3Client, bucket: str, entries: list[Any]) -> tuple[str, files.Columns]:
-    kind, columns = "", files.Columns()
+def _columns(s3: S3Client, bucket: str, entries: list[Any]) -> tuple[str, files.Columns, str]:
+    """Format and columns of the files, and the schema that the last was written with if avro."""
+    kind, columns, literal = "", files.Columns(), ""
     for entry in entries:
         content = s3.get_object(Bucket=bucket, Key=entry["Key"])["Body"].read()
         kind = files.classify(content[:64])
         columns = _merge(columns, files.columns(kind, content))
-    return kind, columns
+        literal = files.avro_literal(content) if kind == "avro" else ""
+    return kind, columns, literal
 
 
 def _merge(one: files.Columns, other: files.Columns) -> files.Columns:
@@ -235,7 +240,15 @@ def _serde(kind: str, classifier: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _table_parameters(found: Found) -> dict[str, str]:
+    """As real crawlers leave them.
+
+    Of avro, and where the literal stands: https://github.com/datahub-project/datahub
+    (metadata-ingestion/tests/unit/glue/test_glue_source_stubs.py); of csv:
+    https://docs.aws.amazon.com/athena/latest/ug/schema-csv.html
+    """
     parameters = {
+        "CrawlerSchemaDeserializerVersion": "1.0",
+        "CrawlerSchemaSerializerVersion": "1.0",
         "classification": found.format,
         "typeOfData": "file",
         "compressionType": "none",
@@ -243,12 +256,20 @@ def _table_parameters(found: Found) -> dict[str, str]:
         "sizeKey": str(found.bytes),
     }
     if found.format == "csv":
+        parameters |= {"areColumnsQuoted": "false", "columnsOrdered": "true", "delimiter": ","}
         parameters["skip.header.line.count"] = "1"
-    return parameters
+    return parameters | _avro_parameters(found)
+
+
+def _avro_parameters(found: Found) -> dict[str, str]:
+    is_avro = found.format == "avro" and found.avro_literal
+    return {files.AVRO_LITERAL: found.avro_literal} if is_avro else {}
 
 
 def _descriptor(found: Found, serde: dict[str, Any], location: str) -> dict[str, Any]:
     input_format, output_format, _ = _FORMATS[found.format]
+    if found.format == "avro":
+        serde = {**serde, "Parameters": {**serde.get("Parameters", {}), **_avro_parameters(found)}}
     return {
         "Columns": [_column(found, name) for name in found.columns],
         "Location": location,
@@ -331,12 +352,15 @@ def _merged(known: TableTypeDef, found: Found) -> Found:
     https://docs.aws.amazon.com/glue/latest/dg/crawler-schema-changes-prevent.html
     """
     columns = known["StorageDescriptor"].get("Columns", [])
+    parameters = known.get("Parameters", {})
     former = {column["Name"]: column.get("Type", "") for column in columns}
     return replace(
         found,
         columns={**former, **found.columns, **former},
         comments={each["Name"]: each["Comment"] for each in columns if "Comment" in each},
-        format=known.get("Parameters", {}).get("classification", found.format),
+        format=parameters.get("classification", found.format),
+        # What it has stays as it was; what somebody took away is written again.
+        avro_literal=parameters.get(files.AVRO_LITERAL, found.avro_literal),
     )
 
 

@@ -81,6 +81,15 @@ _AVRO = {
 }
 
 
+AVRO_LITERAL = "avro.schema.literal"
+
+
+def avro_literal(content: bytes) -> str:
+    """The schema that the file was written with, as the file holds it."""
+    found: dict[str, str] = fastavro.reader(io.BytesIO(content)).metadata
+    return found["avro.schema"]
+
+
 def _avro_columns(content: bytes) -> Columns:
     """What the writer's schema says: a file may have no rows, and an int is no bigint."""
     schema: Any = fastavro.reader(io.BytesIO(content)).writer_schema
@@ -316,9 +325,61 @@ def _json_dump(value: Any) -> str:
     return json.dumps(value, ensure_ascii=False)
 
 
-def _avro_rows(content: bytes, schema: pa.Schema, *_: object) -> pa.Table:
+def _avro_rows(
+    content: bytes, schema: pa.Schema, serde: Mapping[str, str], table: Mapping[str, str]
+) -> pa.Table:
+    """By the catalog's schema literal if there is one, the table's own first, else by the columns.
+
+    Trino does so, in these words, but only of columns that the query names:
+    https://github.com/trinodb/trino/pull/30599
+    """
     reader: Any = fastavro.reader(io.BytesIO(content))
+    literal = table.get(AVRO_LITERAL, serde.get(AVRO_LITERAL))
+    if literal is not None:
+        wanted = _literal_fields(literal, schema.names)
+        missing = _without_default(wanted, reader.writer_schema)
+        if missing:
+            raise BadData(
+                "HIVE_CANNOT_OPEN_SPLIT: Avro type resolution error when initializing split: "
+                f"missing required field {missing}"
+            )
     return _records(reader, schema)
+
+
+def _literal_fields(literal: str, names: list[str]) -> dict[str, Any]:
+    """The literal's record with the fields of these names."""
+    record: dict[str, Any] = json.loads(literal)
+    fields = {field["name"]: field for field in record["fields"]}
+    for name in names:
+        if name not in fields:
+            raise BadData(
+                f"HIVE_CANNOT_OPEN_SPLIT: Unable to find column {name} in table Avro schema "
+                f"{record['name']}"
+            )
+    return {**record, "fields": [fields[name] for name in names]}
+
+
+def _without_default(wanted: Any, written: Any) -> str:
+    """A field of a record, at any level, that the file lacks and for which there is no default."""
+    wanted, written = _branch(wanted), _branch(written)
+    for inner in ("items", "values"):
+        if inner in wanted and inner in written:
+            return _without_default(wanted[inner], written[inner])
+    held = {field["name"]: field["type"] for field in written.get("fields", ())}
+    for field in wanted.get("fields", ()) if held else ():
+        found = next((n for n in (field["name"], *field.get("aliases", ())) if n in held), None)
+        if found is None and "default" not in field:
+            return str(field["name"])
+        missing = "" if found is None else _without_default(field["type"], held[found])
+        if missing:
+            return missing
+    return ""
+
+
+def _branch(kind: Any) -> dict[str, Any]:
+    """The type, of one that may be null what it is else; empty if it has nothing inside."""
+    others = [each for each in kind if each != "null"] if isinstance(kind, list) else [kind]
+    return others[0] if len(others) == 1 and isinstance(others[0], dict) else {}
 
 
 # Files of lines.

@@ -257,10 +257,17 @@ class Engine:
     ) -> pa.Table:
         if table["Parameters"].get("classification") == "xml":
             raise QueryFailed("HIVE_UNSUPPORTED_FORMAT: Unable to create input format")
+        serde, columns = part["SerdeInfo"], wanted
+        if serde.get("SerializationLibrary", "").endswith(".AvroSerDe"):
+            serde, columns = _avro_part(table["StorageDescriptor"], part, wanted)
         try:
-            return files.rows(part["SerdeInfo"], table["Parameters"], content, wanted)
+            rows = files.rows(serde, table["Parameters"], content, columns)
         except files.BadData as error:
             raise QueryFailed(str(error)) from error
+        for name in wanted.keys() - columns.keys():
+            kind = _type(table, name, wanted[name])
+            rows = rows.append_column(name, pa.nulls(len(rows), kind))
+        return rows.select(list(wanted))
 
     def _parts(
         self, table: Mapping[str, Any], database: str
@@ -337,6 +344,21 @@ class Engine:
             return self._glue.get_table(DatabaseName=database, Name=name)["Table"]
         except self._glue.exceptions.EntityNotFoundException:
             return None
+
+
+def _avro_part(
+    table: Mapping[str, Any], part: Mapping[str, Any], wanted: files.Columns
+) -> tuple[dict[str, Any], files.Columns]:
+    """The SerDe by which a partition is read, and the columns that it is read for.
+
+    Of avro the parameters of the table's SerDe go before the partition's, and columns that the
+    partition has not are null: https://github.com/trinodb/trino/pull/14463, and HiveSplitManager
+    of https://github.com/trinodb/trino.
+    """
+    own, tables = (each["SerdeInfo"].get("Parameters", {}) for each in (part, table))
+    declared = {column["Name"] for column in part["Columns"]}
+    columns = {name: kind for name, kind in wanted.items() if name in declared}
+    return {**part["SerdeInfo"], "Parameters": {**own, **tables}}, columns
 
 
 def _type(table: Mapping[str, Any], column: str, kind: str) -> pa.DataType:

@@ -7,6 +7,7 @@ import json
 import time
 from typing import TYPE_CHECKING, Any
 
+import fastavro
 import pyarrow as pa
 import pyarrow.parquet
 
@@ -27,6 +28,17 @@ SECONDS = 30
 def parquet(*rows: dict[str, Any], schema: pa.Schema | None = None) -> bytes:
     out = io.BytesIO()
     pa.parquet.write_table(pa.Table.from_pylist(list(rows), schema=schema), out)
+    return out.getvalue()
+
+
+def avro(fields: dict[str, Any], *rows: dict[str, Any]) -> bytes:
+    out = io.BytesIO()
+    schema = {
+        "type": "record",
+        "name": "item",
+        "fields": [{"name": name, "type": kind} for name, kind in fields.items()],
+    }
+    fastavro.writer(out, schema, rows)
     return out.getvalue()
 
 

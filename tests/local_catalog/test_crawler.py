@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING
 
 import pytest
-from catalog_lake import BUCKET, DATABASE, PARQUET_SERDE, parquet
+from catalog_lake import BUCKET, DATABASE, PARQUET_SERDE, avro, parquet
 
 if TYPE_CHECKING:
     from catalog_lake import Lake
@@ -125,6 +126,33 @@ def test_every_partition_inherits_the_tables_columns(lake: Lake) -> None:
         for partition in found["Partitions"]
     ]
     assert names == [["a", "b"], ["a", "b"]]
+
+
+def test_avro_schema_stands_in_table_and_partitions_and_stays(lake: Lake) -> None:
+    """A later crawl adds the column and leaves the schema; what was taken away is written again."""
+    first = avro({"id": "string"}, {"id": "a"})
+    lake.snapshot("avro/Literal", FIRST, first)
+    succeed(lake, "avro/Literal")
+    former = literals(lake, "snapshots_literal")
+    assert [json.loads(each)["fields"][0]["name"] for each in former] == ["id"] * 5
+    lake.snapshot("avro/Literal", SECOND, avro({"id": "string", "n": "long"}, {"id": "b", "n": 1}))
+    succeed(lake, "avro/Literal")
+    assert lake.columns("snapshots_literal") == {"id": "string", "n": "bigint"}
+    assert set(literals(lake, "snapshots_literal")) == set(former)
+
+
+def literals(lake: Lake, name: str) -> list[str]:
+    """The avro schemas of a table and of its partitions, wherever they stand."""
+    partitions = lake.glue.get_partitions(DatabaseName=DATABASE, TableName=name)["Partitions"]
+    entries = [lake.table(name), *partitions]
+    holders = [
+        holder
+        for entry in entries
+        for descriptor in [entry["StorageDescriptor"]]
+        for holder in (entry, descriptor, descriptor["SerdeInfo"])
+    ]
+    found = [holder.get("Parameters", {}).get("avro.schema.literal", "") for holder in holders]
+    return list(filter(None, found))
 
 
 def test_unlike_snapshots_are_still_one_table(lake: Lake) -> None:

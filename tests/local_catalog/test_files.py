@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import io
+import json
 from decimal import Decimal
 from typing import Any
 
-import fastavro
 import pyarrow as pa
 import pyarrow.orc
 import pytest
-from catalog_lake import PARQUET_SERDE, parquet
+from catalog_lake import PARQUET_SERDE, avro, parquet
 
 from dynoexport.local import files
 
@@ -28,17 +28,6 @@ STRINGS = {"user": "string", "review": "string", "stars": "string"}
 def orc(*rows: dict[str, Any]) -> bytes:
     out = io.BytesIO()
     pa.orc.write_table(pa.Table.from_pylist(list(rows)), out)
-    return out.getvalue()
-
-
-def avro(fields: dict[str, Any], *rows: dict[str, Any]) -> bytes:
-    out = io.BytesIO()
-    schema = {
-        "type": "record",
-        "name": "item",
-        "fields": [{"name": name, "type": kind} for name, kind in fields.items()],
-    }
-    fastavro.writer(out, schema, rows)
     return out.getvalue()
 
 
@@ -380,6 +369,40 @@ def test_a_nested_field_that_an_older_file_lacks_is_null() -> None:
 def test_a_parquet_value_of_another_type_is_bad_data() -> None:
     with pytest.raises(files.BadData, match="HIVE_BAD_DATA"):
         read(PARQUET, parquet({"a": "one"}), {"a": "bigint"})
+
+
+ID, COUNT = {"name": "id", "type": "string"}, {"name": "n", "type": "long"}
+OPTIONAL = {"name": "n", "type": ["null", "long"], "default": None}
+ID_AND_N = {"id": "string", "n": "bigint"}
+
+
+def literal(*fields: dict[str, Any]) -> dict[str, str]:
+    return {"avro.schema.literal": json.dumps({"type": "record", "name": "item", "fields": fields})}
+
+
+@pytest.mark.parametrize("place", ["table", "serde"])
+def test_avro_is_read_by_the_catalogs_schema_before_its_columns(place: str) -> None:
+    """A column that the schema lacks cannot be read, though the file has it."""
+    content = avro({"id": "string", "n": "long"}, {"id": "a", "n": 1})
+    serde = {**AVRO, "Parameters": literal(ID)} if place == "serde" else AVRO
+    table = literal(ID) if place == "table" else {}
+    with pytest.raises(files.BadData, match="Unable to find column n in table Avro schema"):
+        files.rows(serde, table, content, ID_AND_N)
+
+
+def test_an_avro_file_needs_a_default_for_what_the_catalogs_schema_has_more() -> None:
+    content = avro({"id": "string"}, {"id": "a"})
+    with pytest.raises(files.BadData, match="HIVE_CANNOT_OPEN_SPLIT: Avro type resolution error"):
+        files.rows(AVRO, literal(ID, COUNT), content, ID_AND_N)
+    found = files.rows(AVRO, literal(ID, OPTIONAL), content, ID_AND_N)
+    assert found.to_pylist() == [{"id": "a", "n": None}]
+
+
+def test_the_avro_schema_of_a_table_goes_before_that_of_its_serde() -> None:
+    content = avro({"id": "string", "n": "long"}, {"id": "a", "n": 1})
+    serde = {**AVRO, "Parameters": literal(ID)}
+    found = files.rows(serde, literal(ID, COUNT), content, ID_AND_N)
+    assert found.to_pylist() == [{"id": "a", "n": 1}]
 
 
 def test_avro_fields_are_found_in_any_case() -> None:

@@ -17,6 +17,7 @@ from botocore.exceptions import ClientError
 from create_current_view import (
     Clients,
     PublishFailed,
+    Settings,
     check_files,
     expired,
     shown_by,
@@ -217,11 +218,15 @@ class Publication:
         }
         self.aws.glue.create_table(DatabaseName=DATABASE, TableInput=table)
         for timestamp in timestamps:
-            self.aws.glue.create_partition(
-                DatabaseName=DATABASE,
-                TableName="snapshots_reviews",
-                PartitionInput={"Values": [timestamp], "StorageDescriptor": {}},
-            )
+            self.register(timestamp, f"s3://{BUCKET}/{location}snapshot_timestamp={timestamp}/")
+
+    def register(self, timestamp: str, location: str) -> None:
+        """Add a partition."""
+        self.aws.glue.create_partition(
+            DatabaseName=DATABASE,
+            TableName="snapshots_reviews",
+            PartitionInput={"Values": [timestamp], "StorageDescriptor": {"Location": location}},
+        )
 
     def show(self, timestamp: str) -> None:
         view = stored_view(f"SELECT 1 FROM t WHERE \"snapshot_timestamp\" = '{timestamp}'")
@@ -336,6 +341,7 @@ def descriptors(aws: SimpleNamespace) -> list[dict[str, Any]]:
 
 def test_the_catalog_gets_the_columns_of_the_manifest(run: Publication) -> None:
     """Table and every partition, with the attributes' own names as far as comments hold them."""
+    run.export(OLDER)
     run.export(CURRENT)
     run.crawl(OLDER, CURRENT)
     run.publish()
@@ -355,12 +361,145 @@ def test_a_catalog_that_is_right_is_left_alone(
     run.crawl(CURRENT)
     run.publish()
     told = capsys.readouterr().out
-    assert "snapshots_reviews has the columns of the manifest now: 2" in told
-    assert "so have partitions of it: 1" in told
+    assert "updated the catalog table snapshots_reviews: 2 columns" in told
+    assert "updated its partitions: 1" in told
     run.publish()
-    told = capsys.readouterr().out
-    assert "columns of the manifest" not in told
-    assert "partitions" not in told
+    assert "updated" not in capsys.readouterr().out
+
+
+def test_partitions_that_no_manifest_knows_stay_as_they_are(run: Publication) -> None:
+    """Nor one of that name that lies elsewhere."""
+    run.export(OLDER)
+    run.export(CURRENT)
+    run.crawl(CURRENT, "2019-11-23T10:00")
+    run.register(OLDER, "s3://elsewhere/")
+    before = locations(run.aws)
+    run.publish()
+    after = locations(run.aws)
+    own = f"s3://{BUCKET}/{DATA}snapshot_timestamp={CURRENT}/"
+    assert [name for name in after if after[name] != before[name]] == [own]
+
+
+def test_others_snapshots_that_go_by_position_are_never_permuted() -> None:
+    """Before anything is altered; a column that the crawler found afterwards does not matter."""
+    columns = [{"Name": name, "Type": "string"} for name in ("author", "rating")]
+    check(["author", "rating", "late"], columns)
+    check(["author", "late", "rating"], columns)
+    with pytest.raises(PublishFailed, match=r"with 'rating' as column 1, where .+ has 'author'"):
+        check(["rating", "author"], columns)
+
+
+def check(names: list[str], columns: list[dict[str, str]]) -> None:
+    table: Any = {"Name": "t", "StorageDescriptor": {"Columns": [{"Name": each} for each in names]}}
+    settings = Settings("T", "csv", BUCKET, DATABASE, "", "w", 0, CURRENT, "wr_1")
+    create_current_view.check_order(table, columns, settings)
+
+
+SHAPES: list[dict[str, Any]] = [
+    {**entry("user", "string", attribute="User"), "shape": "string"},
+    {**entry("n", "decimal(38,2)"), "shape": "decimal(38,2)"},
+    {
+        **entry("print", "array<struct<pages:bigint>>"),
+        "shape": {"array": {"struct": [["Pages", "pages", "bigint"]]}},
+    },
+    {**entry("tags", "map<string,string>"), "shape": "map<string,string>"},
+]
+
+
+def test_avro_schema_has_a_null_default_for_every_field_at_every_level() -> None:
+    schema = json.loads(create_current_view.avro_literal({"schema": SHAPES}))
+    fields = {field["name"]: field for field in schema["fields"]}
+    assert fields["user"]["aliases"] == ["User"]
+    pages = fields["print"]["type"][1]["items"][1]["fields"]
+    assert [field["name"] for field in pages] == ["pages"]
+    for field in (*schema["fields"], *pages):
+        assert (field["type"][0], field["default"]) == ("null", None)
+    decimal = {"type": "bytes", "logicalType": "decimal", "precision": 38, "scale": 2}
+    assert fields["n"]["type"][1] == decimal
+    assert fields["tags"]["type"][1] == {"type": "map", "values": ["null", "string"]}
+
+
+def test_avro_schema_that_is_too_long_for_the_catalog_is_left_out() -> None:
+    """The columns are then what Athena reads by."""
+    long = [{**entry("a" * 240 + str(n), "string"), "shape": "string"} for n in range(2_000)]
+    assert create_current_view.avro_literal({"schema": long}) == ""
+
+
+def test_avro_schema_of_a_crawler_makes_room_for_the_right_one() -> None:
+    """In the table; partitions, also those of older snapshots, have it or none."""
+    crawled = {"Parameters": {"avro.schema.literal": "old", "kept": "yes"}}
+    descriptor = {**crawled, "SerdeInfo": crawled, "Columns": []}
+    table = {"Name": "t", **crawled, "StorageDescriptor": descriptor}
+    partition = {"Values": [OLDER], **crawled, "StorageDescriptor": descriptor}
+    right = {"kept": "yes", "avro.schema.literal": "right"}
+    _, made = create_current_view.table_updates(table, [], "avro", "right") or ({}, {})
+    assert made["Parameters"] == made["StorageDescriptor"]["SerdeInfo"]["Parameters"] == right
+    _, entered = create_current_view.partition_updates(partition, [], "avro", "right") or ({}, {})
+    assert "old" not in json.dumps(entered)
+    assert create_current_view.table_updates(made, [], "avro", "right") is None
+    again = {"Values": [OLDER], **entered["PartitionInput"]}
+    assert create_current_view.partition_updates(again, [], "avro", "right") is None
+
+
+class Unanswered(Athena):
+    """An Athena that does not take the query, or does not answer what became of it."""
+
+    def start_query_execution(self, **query: Any) -> dict[str, str]:
+        if "start" in self._reason:
+            raise ClientError({"Error": {"Code": "Throttling", "Message": "no"}}, "Start")
+        return super().start_query_execution(**query)
+
+    def get_query_execution(self, *, QueryExecutionId: str) -> dict[str, Any]:  # noqa: N803
+        raise ClientError({"Error": {"Code": "Throttling", "Message": QueryExecutionId}}, "Get")
+
+
+@pytest.mark.parametrize("end", ["FAILED", "CANCELLED", "slow", "at start", "unanswered"])
+def test_a_view_that_is_not_replaced_keeps_the_columns_it_was_made_with(
+    run: Publication, capsys: pytest.CaptureFixture[str], end: str
+) -> None:
+    """Whatever the reason, which stays the run's error."""
+    run.export(OLDER)
+    run.export(CURRENT)
+    run.crawl(OLDER, CURRENT)
+    run.show(OLDER)
+    before = descriptors(run.aws)
+    athena = Athena(run.aws.glue, *(["RUNNING"] * 1_000 if end == "slow" else [end]))
+    if end in {"at start", "unanswered"}:
+        athena = Unanswered(run.aws.glue, reason=end)
+    with pytest.raises((PublishFailed, ClientError), match=r"query q-1|Throttling"):
+        run.publish(athena)
+    assert descriptors(run.aws) == before
+    assert athena.stopped == (["q-1"] if end in {"slow", "unanswered"} else [])
+    assert "the catalog gets its former columns again" in capsys.readouterr().out
+
+
+def test_a_view_that_was_replaced_all_the_same_keeps_its_columns(run: Publication) -> None:
+    """The query was slow to answer, and has run."""
+    run.export(CURRENT)
+    run.crawl(CURRENT)
+    before = descriptors(run.aws)
+    run.show(CURRENT)
+    with pytest.raises(PublishFailed):
+        run.publish(Athena(run.aws.glue, "CANCELLED"))
+    assert descriptors(run.aws) != before
+
+
+def test_columns_that_cannot_be_restored_do_not_hide_why(
+    run: Publication, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run.export(CURRENT)
+    run.crawl(CURRENT)
+
+    class Gone(Athena):
+        def start_query_execution(self, **_: Any) -> dict[str, str]:
+            run.aws.glue.delete_table(DatabaseName=DATABASE, Name="snapshots_reviews")
+            raise PublishFailed("the first error")
+
+    with pytest.raises(PublishFailed, match="the first error"):
+        run.publish(Gone(run.aws.glue))
+    assert "cannot restore the former columns of dynamodb_exports.snapshots_reviews: " in (
+        capsys.readouterr().out
+    )
 
 
 @given(st.text(max_size=400))
@@ -368,6 +507,11 @@ def test_a_comment_is_what_glue_takes(attribute: str) -> None:
     found = create_current_view.comment(attribute)
     assert len(found.encode()) <= 255
     assert found.isprintable() or "\n" not in found
+
+
+def locations(aws: SimpleNamespace) -> dict[str, dict[str, Any]]:
+    """The partitions' descriptors by where they lie."""
+    return {each["Location"]: each for each in descriptors(aws)[1:]}
 
 
 LAZY = "org.apache.hadoop.hive.serde2.lazy.LazySimpleSerDe"

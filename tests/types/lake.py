@@ -52,6 +52,7 @@ class Table:
     name: str
     format: str
     settings: dict[str, str] = field(default_factory=dict)
+    work_group: str = GROUP
 
     # --- DynamoDB ------------------------------------------------------------------------------
     def put(self, items: list[dict[str, Any]]) -> None:
@@ -114,7 +115,7 @@ class Table:
         )
         arguments = {
             **self._arguments(run_id),
-            "WorkGroup": GROUP,
+            "WorkGroup": self.work_group,
             "SnapshotRetentionDays": "0",
         }
         create_current_view.run(

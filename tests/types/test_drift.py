@@ -6,6 +6,8 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from create_current_view import PublishFailed
+from lake import GROUP
 
 if TYPE_CHECKING:
     from lake import Lake, Table
@@ -199,6 +201,39 @@ def test_seven_snapshots_of_a_table_that_changes(
         timestamp = manifest["snapshot_timestamp"]
         taken[timestamp] = held(table.snapshot(timestamp))
     assert len(taken) == len(STORY)
+
+
+def test_avro_stays_readable_when_attributes_are_added(lake: Lake) -> None:
+    """Whatever schema a crawler has left in the catalog."""
+    table = lake.table("avro", [{"id": s("1")}])
+    first = table.run()["snapshot_timestamp"]
+    table.put([{"id": s("1"), "new": n(2), "print": m(pages=n(3))}])
+    second = table.run()["snapshot_timestamp"]
+    row = {"id": "1", "new": 2, "print": {"pages": 3}}
+    assert table.view() == table.snapshot(second) == [row]
+    assert table.snapshot(first) == [{"id": "1", "new": None, "print": None}]
+    table.put([{"id": s("1"), "print": m(pages=n(3), year=n(4))}])
+    table.run()
+    assert table.view() == [{"id": "1", "new": None, "print": {"pages": 3, "year": 4}}]
+    assert table.snapshot(second) == [{**row, "print": {"pages": 3, "year": None}}]
+
+
+def test_a_view_that_cannot_be_replaced_still_shows_the_former_snapshot(lake: Lake) -> None:
+    """A struct has grown, which the view's columns would no longer agree with."""
+    table = lake.table("parquet", [{"id": s("1"), "print": m(pages=n(1))}])
+    table.run()
+    before, catalog = table.view(), table.catalog()
+    table.put([{"id": s("1"), "print": m(pages=n(1), year=n(1997))}])
+    results = {"ResultConfiguration": {"OutputLocation": "s3://no-such-bucket/"}}
+    lake.athena.create_work_group(Name="nowhere", Configuration=results)
+    table.work_group = "nowhere"
+    with pytest.raises(PublishFailed, match=r"query \S+ FAILED"):
+        table.run()
+    assert table.view() == before
+    assert table.catalog() == catalog
+    table.work_group = GROUP
+    table.run()
+    assert table.view() == [{"id": "1", "print": {"pages": 1, "year": 1997}}]
 
 
 def test_csv_changes_no_type_but_its_columns_stay_in_their_order(lake: Lake) -> None:
