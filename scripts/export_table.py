@@ -60,6 +60,7 @@ if TYPE_CHECKING:
     from mypy_boto3_cloudwatch import CloudWatchClient
     from mypy_boto3_dynamodb import DynamoDBClient
     from mypy_boto3_glue import GlueClient
+    from mypy_boto3_glue.type_defs import TableTypeDef
     from mypy_boto3_s3 import S3Client
     from pyspark import RDD
     from pyspark.sql import DataFrame, SparkSession
@@ -724,6 +725,17 @@ def check_table(dynamodb: DynamoDBClient, settings: Settings) -> Plan:
     return Plan(table, capacity)
 
 
+def catalog_table(glue: GlueClient, settings: Settings) -> TableTypeDef | None:
+    """The catalog table of the export's snapshots, None if there is none."""
+    name = snapshots_table(settings.table, settings.catalog_prefix)
+    try:
+        return glue.get_table(DatabaseName=settings.database, Name=name)["Table"]
+    except ClientError as error:
+        if error.response["Error"]["Code"] == "EntityNotFoundException":
+            return None
+        raise
+
+
 def check_owner(glue: GlueClient, settings: Settings) -> None:
     """See that the catalog table, if there is one, is that of this export.
 
@@ -731,12 +743,9 @@ def check_owner(glue: GlueClient, settings: Settings) -> None:
         ExportFailed: another table or format was exported under the same catalog name.
     """
     name = snapshots_table(settings.table, settings.catalog_prefix)
-    try:
-        table = glue.get_table(DatabaseName=settings.database, Name=name)["Table"]
-    except ClientError as error:
-        if error.response["Error"]["Code"] == "EntityNotFoundException":
-            return
-        raise
+    table = catalog_table(glue, settings)
+    if table is None:
+        return
     location = table.get("StorageDescriptor", {}).get("Location", "")
     own = f"s3://{settings.bucket}/{data_prefix(settings.table, settings.format)}"
     if location.rstrip("/") != own.rstrip("/"):
@@ -3139,6 +3148,112 @@ def known_columns(s3: S3Client, settings: Settings) -> tuple[Column, ...]:
         ) from None
 
 
+# --- columns of snapshots that another design has written -----------------------------------------
+# Numbers as a crawler, Glue's own writers or a person may have declared them.
+CATALOG_SCALARS = {
+    **dict.fromkeys(("tinyint", "smallint", "int", "bigint"), BIGINT),
+    **dict.fromkeys(("float", "double"), DOUBLE),
+    **{kind: kind for kind in (STRING, BOOLEAN, BINARY)},
+    "map<string,string>": MAP,
+}
+
+
+def parse_catalog_type(name: str) -> Type:
+    """The type of a column in the catalog; a field's own key is taken for its name.
+
+    Raises:
+        ValueError: no export writes this type.
+    """
+    inner = name.partition("<")[2][:-1]
+    if name in CATALOG_SCALARS:
+        return Type(CATALOG_SCALARS[name])
+    if name.startswith("decimal("):
+        return parse_shape(name.replace(" ", ""))
+    if name.startswith("array<"):
+        return Type(ARRAY, element=parse_catalog_type(inner))
+    if name.startswith("struct<"):
+        pairs = [part.partition(":") for part in split_fields(inner)]
+        return Type(
+            STRUCT,
+            fields=tuple(Field(key, key, parse_catalog_type(kind)) for key, _, kind in pairs),
+        )
+    raise ValueError(name)
+
+
+def split_fields(inner: str) -> list[str]:
+    """What the commas part that stand in no inner brackets."""
+    parts, depth = [""], 0
+    for character in inner:
+        depth += (character in "<(") - (character in ">)")
+        if character == "," and not depth:
+            parts.append("")
+        else:
+            parts[-1] += character
+    return parts
+
+
+def catalog_columns(clients: Clients, settings: Settings) -> tuple[Column, ...]:
+    """The columns of a catalog table whose snapshots another design has written; else none.
+
+    Athena reads csv and orc by position, and the older files are in the order of this table. So
+    its columns keep their places here as those of a manifest do. Which attribute belongs to
+    which column is seen when the table is read: ``with_attributes``.
+
+    Raises:
+        ExportFailed: a column has a type that no export writes.
+    """
+    if not exists(clients.s3, settings.bucket, data_prefix(settings.table, settings.format)):
+        return ()
+    table = catalog_table(clients.glue, settings) or {}
+    columns = []
+    for found in table.get("StorageDescriptor", {}).get("Columns", []):
+        name, declared = found["Name"], found.get("Type", STRING).lower()
+        try:
+            kind = Type(STRING) if settings.format in TEXT_FORMATS else parse_catalog_type(declared)
+        except ValueError:
+            raise ExportFailed(
+                f"the column {name!r} of the catalog table {settings.database}.{table['Name']} is "
+                f"a {declared}, which no export writes: deploy this export with a CatalogPrefix"
+            ) from None
+        columns.append(Column(name, name, "", "", kind))
+    return tuple(columns)
+
+
+def with_attributes(
+    history: Sequence[Column], profiles: Mapping[str, Profile]
+) -> tuple[Column, ...]:
+    """The columns, those without an attribute with that of their name, if there is one by now."""
+    free = set(profiles) - {column.attribute for column in history}
+    attributes = {attribute.lower(): attribute for attribute in sorted(free)}
+    attributes.update((name, attribute) for attribute, name in column_names(free).items())
+
+    def with_attribute(column: Column) -> Column:
+        attribute = attributes.get(column.name)
+        if attribute is None or column.attribute or column.group:
+            return column
+        kind = with_keys(column.type, profiles[attribute])
+        return replace(column, attribute=attribute, type=kind)
+
+    return tuple(map(with_attribute, history))
+
+
+def with_keys(kind: Type, profile: Profile) -> Type:
+    """The type with the keys that the maps of DynamoDB have, where the catalog has their names."""
+    if kind.kind == ARRAY and profile.element is not None:
+        return replace(kind, element=with_keys(kind.element, profile.element))
+    if kind.kind != STRUCT:
+        return kind
+    keys = {name: key for key, name in column_names(profile.fields).items()}
+
+    def with_key(each: Field) -> Field:
+        key = keys.get(each.name)
+        if key is None:
+            return each
+        return replace(each, attribute=key, type=with_keys(each.type, profile.fields[key]))
+
+    return replace(kind, fields=tuple(map(with_key, kind.fields)))
+
+
 # --- values ---------------------------------------------------------------------------------------
 JSON_NUMBER = re.compile(r"-?(0|[1-9][0-9]*)(\.[0-9]+)?([eE][+-]?[0-9]+)?")
 
@@ -3957,7 +4072,7 @@ def write_snapshot(
     with steps.timed("schema", "settled the schema"):
         dumps = profiled(spark, lines, settings, rules.max_struct_fields)
         read, profiles, others = profile_all(dumps, known, rules.max_struct_fields)
-    columns = settle_columns(profiles, history, rules, others=others)
+    columns = settle_columns(profiles, with_attributes(history, profiles), rules, others=others)
     changes = changes_between(history, columns, profiles)
     warnings = warnings_of(profiles, others=others)
     log(f"{read:,} items, {len(columns):,} columns")
@@ -4100,7 +4215,7 @@ def read_and_write(
 
     Otherwise the next run's crawler would take half a snapshot for a partition.
     """
-    history = known_columns(clients.s3, settings)
+    history = known_columns(clients.s3, settings) or catalog_columns(clients, settings)
     try:
         with steps.timed("spark", "started Spark"):
             glue_context = start_glue()

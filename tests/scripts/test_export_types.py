@@ -451,3 +451,41 @@ def test_struct_values_are_in_the_order_of_the_fields() -> None:
     kind = Type("struct", fields=(Field("b", "b", Type("bigint")), Field("a", "a", Type("binary"))))
     value = {"M": {"a": {"B": "AP8="}, "b": ONE}}
     assert export_table.spark_value(kind)(value) == (1, b"\x00\xff")
+
+
+# --- columns that another design has left in the catalog ------------------------------------------
+@pytest.mark.parametrize(
+    ("declared", "ours"),
+    [
+        ("int", "bigint"),
+        ("float", "double"),
+        ("decimal(10, 2)", "decimal(38,2)"),
+        ("map<string,string>", "map<string,string>"),
+        ("array<struct<a:int,b:array<string>>>", "array<struct<a:bigint,b:array<string>>>"),
+    ],
+)
+def test_types_of_the_catalog_are_the_next_that_an_export_writes(declared: str, ours: str) -> None:
+    assert type_name(export_table.parse_catalog_type(declared)) == ours
+
+
+@pytest.mark.parametrize("declared", ["timestamp", "map<string,int>", "array<>", "struct<a>", ""])
+def test_types_that_no_export_writes_are_refused(declared: str) -> None:
+    with pytest.raises(ValueError, match=r"^"):
+        export_table.parse_catalog_type(declared)
+
+
+def test_old_columns_find_their_attributes_and_structs_their_keys() -> None:
+    """By the names that a crawler or this export would give them; one without any waits."""
+    kinds = {"gone": "string", "unit-price": "bigint", "print": "struct<pages:bigint,year:bigint>"}
+    old = [
+        Column(name, name, "", "", export_table.parse_catalog_type(kind))
+        for name, kind in kinds.items()
+    ]
+    item: Item = {"Unit-Price": ONE, "Print": {"M": {"Pages": ONE}}}
+    found = export_table.with_attributes(old, profiles([item]))
+    assert [each.attribute for each in found] == ["", "Unit-Price", "Print"]
+    assert [each.attribute for each in found[2].type.fields] == ["Pages", "year"]
+    settled = columns(item, history=found)
+    assert [each.name for each in settled] == list(kinds)
+    later = export_table.with_attributes(settled, profiles([{**item, "Gone": {"S": "x"}}]))
+    assert [each.attribute for each in later] == ["Gone", "Unit-Price", "Print"]
