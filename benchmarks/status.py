@@ -23,10 +23,12 @@ from typing import TYPE_CHECKING, Any
 import boto3
 
 from dynoexport import naming, settings, views
-from dynoexport.local.context import Endpoint
+from dynoexport.local import context
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    from dynoexport.local.context import Endpoint
 
 COMMAND = str(Path(sys.executable).with_name("dynoexport"))
 PARQUET = "parquet"
@@ -44,7 +46,7 @@ def serving() -> Iterator[Endpoint]:
         assert process.stdout is not None
         found = re.search(r"http://127\.0\.0\.1:\d+", process.stdout.readline())
         assert found is not None
-        yield Endpoint(found[0])
+        yield context.connect(found[0])
         process.terminate()
 
 

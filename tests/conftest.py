@@ -31,7 +31,7 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
 @pytest.fixture(scope="session")
 def endpoint() -> Iterator[Endpoint]:
     """An AWS endpoint on a free port, in a process of its own as a user starts it."""
-    from dynoexport.local.context import Endpoint
+    from dynoexport.local import context
 
     command = [str(Path(sys.executable).with_name("dynoexport")), "local", "start", "--port", "0"]
     with subprocess.Popen(
@@ -41,7 +41,7 @@ def endpoint() -> Iterator[Endpoint]:
         line = process.stdout.readline()
         match = re.search(r"http://127\.0\.0\.1:\d+", line)
         assert match is not None, line
-        yield Endpoint(match[0])
+        yield context.connect(match[0])
         process.terminate()
 
 
@@ -63,14 +63,14 @@ class Clock:
 @pytest.fixture(scope="module")
 def clocked() -> Iterator[tuple[Endpoint, Clock]]:
     """An endpoint for a module, in a process of its own, with its clock."""
-    from dynoexport.local.context import Endpoint
+    from dynoexport.local import context
 
     script = Path(__file__).with_name("clocked_endpoint.py")
     with subprocess.Popen(
         [sys.executable, str(script)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
     ) as process:
         assert process.stdout is not None
-        yield Endpoint(process.stdout.readline().strip()), Clock(process)
+        yield context.connect(process.stdout.readline().strip()), Clock(process)
         process.terminate()
 
 

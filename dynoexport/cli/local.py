@@ -38,6 +38,9 @@ def start(port: int, dynamodb_endpoint_url: str | None) -> None:
     Every AWS client works against it unchanged. Glue jobs run with real Spark, triggers fire,
     crawls fill the catalog, Athena answers. Nothing is kept when it ends.
 
+    Jobs run with your rights on this machine, so requests must be signed with the
+    credentials that `dynoexport local env` prints. Nobody else can read them.
+
     \b
     Examples:
       dynoexport local start
@@ -67,13 +70,15 @@ def start(port: int, dynamodb_endpoint_url: str | None) -> None:
 def env(port: int) -> None:
     """Print the settings by which a shell's AWS clients use the endpoint.
 
+    Each start makes a new secret access key: print the settings again after it.
+
     \b
     Example:
       eval "$(dynoexport local env)"
     """
     import shlex
 
-    from dynoexport.local.context import Endpoint
+    from dynoexport.local import context
 
-    for name, value in Endpoint(f"http://127.0.0.1:{port}").env.items():
+    for name, value in context.connect(f"http://127.0.0.1:{port}").env.items():
         click.echo(f"export {name}={shlex.quote(value)}")

@@ -2,22 +2,30 @@
 
 from __future__ import annotations
 
+import json
 import threading
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timezone
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
 import boto3
+from botocore.auth import S3SigV4Auth
+from botocore.awsrequest import AWSRequest
 from botocore.config import Config
+from botocore.credentials import Credentials
+from botocore.httpsession import URLLib3Session
+
+from dynoexport.local import credentials
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
 ACCOUNT = "123456789012"
 REGION = "us-east-1"
-# Any will do: the endpoint checks none. They are those that moto's own documentation uses.
-ROOT_CREDENTIALS = {"AWS_ACCESS_KEY_ID": "testing", "AWS_SECRET_ACCESS_KEY": "testing"}
+# The access key of the account's root; each start makes a new secret for it.
+ROOT_ACCESS_KEY = "testing"
 
 
 def _utc_now() -> datetime:
@@ -26,9 +34,13 @@ def _utc_now() -> datetime:
 
 @dataclass(frozen=True)
 class Endpoint:
-    """One address for every AWS service; ``now`` is the time by which schedules and alarms go."""
+    """One address for every AWS service; ``now`` is the time by which schedules and alarms go.
+
+    ``secret`` is the secret access key of the account's root.
+    """
 
     url: str
+    secret: str = field(repr=False)
     account: str = ACCOUNT
     region: str = REGION
     dynamodb_endpoint_url: str | None = None
@@ -41,7 +53,8 @@ class Endpoint:
             "AWS_ENDPOINT_URL": self.url,
             "AWS_REGION": self.region,
             "AWS_DEFAULT_REGION": self.region,
-            **ROOT_CREDENTIALS,
+            "AWS_ACCESS_KEY_ID": ROOT_ACCESS_KEY,
+            "AWS_SECRET_ACCESS_KEY": self.secret,
             # Without these botocore asks the network for credentials and settings.
             "AWS_EC2_METADATA_DISABLED": "true",
             "AWS_CONFIG_FILE": "/dev/null",
@@ -58,6 +71,14 @@ class Endpoint:
         with _making:
             return _client(self, service, keys)
 
+    def authorizations(self) -> list[dict[str, Any]]:
+        """What policies were asked so far, and what they answered."""
+        keys = Credentials(ROOT_ACCESS_KEY, self.secret)
+        asked = AWSRequest(method="GET", url=f"{self.url}/moto-api/authorizations")
+        S3SigV4Auth(keys, "s3", self.region).add_auth(asked)
+        found: list[dict[str, Any]] = json.loads(URLLib3Session().send(asked.prepare()).text)
+        return found
+
     def assume(self, role_arn: str, session: str) -> dict[str, str]:
         """The credentials of a role's session, as environment variables."""
         answer = self.client("sts").assume_role(RoleArn=role_arn, RoleSessionName=session)
@@ -67,6 +88,15 @@ class Endpoint:
             "AWS_SECRET_ACCESS_KEY": found["SecretAccessKey"],
             "AWS_SESSION_TOKEN": found["SessionToken"],
         }
+
+
+def connect(url: str) -> Endpoint:
+    """The endpoint that another process of this user serves.
+
+    Raises:
+        NoCredentials: there is none.
+    """
+    return Endpoint(url, credentials.read(urlsplit(url).port or 0))
 
 
 _CREDENTIALS = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN")

@@ -1,7 +1,7 @@
 """The door of the endpoint: limited callers get in where their policies let them.
 
 moto dispatches a call without asking who makes it, so it is asked here, before each dispatch.
-What was decided is kept for ``GET /moto-api/authorizations``: by caller, action, resource
+What was decided is kept for ``Endpoint.authorizations``: by caller, action, resource
 and conditions, how often it was asked, what the answer was, and which statement gave it.
 """
 
@@ -25,6 +25,7 @@ from moto.s3.models import s3_backends
 
 from dynoexport.local import api_actions, authorization, context, identities, keys
 from dynoexport.local.api_actions import Place, UnknownOperation
+from dynoexport.local.authentication_middleware import RECORD, SCOPE
 from dynoexport.local.authorization import NotUnderstood, Request
 
 if TYPE_CHECKING:
@@ -32,7 +33,6 @@ if TYPE_CHECKING:
 
     from dynoexport.local.identities import Caller
 
-RECORD = "/moto-api/authorizations"
 # What everybody may: https://docs.aws.amazon.com/STS/latest/APIReference/API_GetCallerIdentity.html
 _FREE = {"sts:GetCallerIdentity"}
 # SNS has a code of its own: https://docs.aws.amazon.com/sns/latest/api/API_Publish.html
@@ -149,8 +149,8 @@ def current() -> Caller | None:
 
 
 def _check(service: str) -> Response | None:
-    scope = _credential_scope()
-    g.caller = identities.caller(scope[0]) if scope else None
+    scope = request.environ[SCOPE]
+    g.caller = identities.caller(scope.access_key)
     if g.caller is None:
         return None
     prefix = api_actions.PREFIXES.get(service, service)
@@ -158,24 +158,15 @@ def _check(service: str) -> Response | None:
         operation, parameters = _call(service)
         name = f"{prefix}:{operation}"
         if name not in _FREE:
-            _authorize_call(g.caller, name, parameters, Place(g.caller.account, scope[2]))
+            _authorize_call(g.caller, name, parameters, Place(g.caller.account, scope.region))
     except Denied as error:
         return _refusal(prefix, str(error))
     except UnknownOperation as error:
         what = f"the endpoint does not know what {error} needs, and refuses it to a limited caller"
         return _refusal(prefix, what)
     if name == "s3:DeleteObjects":
-        return _delete_objects(g.caller, parameters, scope[2])
+        return _delete_objects(g.caller, parameters, scope.region)
     return None
-
-
-def _credential_scope() -> list[str]:
-    """Access key, date, region and service that the call was signed with."""
-    _, found, rest = request.headers.get("Authorization", "").partition("Credential=")
-    if found:
-        return rest.partition(",")[0].split("/")
-    presigned = request.args.get("X-Amz-Credential", "")
-    return presigned.split("/") if presigned else []
 
 
 def _call(service: str) -> tuple[str, Mapping[str, Any]]:

@@ -1,7 +1,7 @@
 """Who calls, and what the policies of the endpoint's own IAM let them do.
 
-Sessions of roles and users with access keys are limited. Any other credentials, such as the
-endpoint's own, are the account's root, who may do everything.
+Sessions of roles and users with access keys are limited. The endpoint's own credentials are the
+account's root, who may do everything; there are no others.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from moto.sts.models import sts_backends
 
 from dynoexport.errors import DynoexportError
 from dynoexport.local import authorization, context, roles
+from dynoexport.local.authentication import Secret
 from dynoexport.local.authorization import Policies, Request
 
 if TYPE_CHECKING:
@@ -52,7 +53,7 @@ class Caller:
 
 
 def caller(access_key: str) -> Caller | None:
-    """The limited caller with this access key; None for everybody else."""
+    """The limited caller with this access key; None for root, and if there is no such key."""
     for account, sessions in list(sts_backends.items()):
         session = sessions[_PARTITION].get_assumed_role_from_access_key(access_key)
         if session is not None:
@@ -66,6 +67,17 @@ def caller(access_key: str) -> Caller | None:
                     environment = _environment(access_key, key.secret_access_key)
                     return Caller(user.arn, account, user.arn, environment)
     return None
+
+
+def secret(access_key: str) -> Secret | None:
+    """What a request with this access key must be signed with; None if there is no such key."""
+    if access_key == context.ROOT_ACCESS_KEY:
+        return Secret(context.endpoint().secret)
+    found = caller(access_key)
+    if found is None:
+        return None
+    keys = found.credentials
+    return Secret(keys["AWS_SECRET_ACCESS_KEY"], keys.get("AWS_SESSION_TOKEN", ""))
 
 
 def holder(arn: str) -> Caller | None:

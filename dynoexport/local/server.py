@@ -28,6 +28,7 @@ from dynoexport.local import (
     alarms,
     athena,
     context,
+    credentials,
     events,
     gate,
     glue,
@@ -38,6 +39,7 @@ from dynoexport.local import (
     stacks,
     table_exports,
 )
+from dynoexport.local.authentication_middleware import HEADERS, AuthenticationMiddleware
 from dynoexport.local.context import Endpoint
 from dynoexport.local.scheduler import Scheduler
 
@@ -72,22 +74,41 @@ def serve(
     install()
     logging.getLogger("werkzeug").setLevel(logging.ERROR)
     server = _listen(port)
-    endpoint = Endpoint(
-        f"http://{HOST}:{server.port}", dynamodb_endpoint_url=dynamodb_endpoint_url, now=now
-    )
+    with _closing(server), credentials.publish(server.port) as secret:
+        endpoint = Endpoint(
+            f"http://{HOST}:{server.port}",
+            secret,
+            dynamodb_endpoint_url=dynamodb_endpoint_url,
+            now=now,
+        )
+        with _running(server, endpoint):
+            yield endpoint
+
+
+@contextmanager
+def _running(server: BaseWSGIServer, endpoint: Endpoint) -> Iterator[None]:
+    """Answer, and start what is due, until the block ends."""
     context.set_endpoint(endpoint)
+    now = endpoint.now
     scheduler = Scheduler(_triggers, _start_workflow, look=_look, now=now)
     for target in (server.serve_forever, scheduler.run):
         threading.Thread(target=target, daemon=True).start()
     try:
-        yield endpoint
+        yield
     finally:
         scheduler.stop()
         _glue().stop_everything()
         processes.reserve.empty()
         server.shutdown()
-        server.server_close()
         context.set_endpoint(None)
+
+
+@contextmanager
+def _closing(server: BaseWSGIServer) -> Iterator[None]:
+    try:
+        yield
+    finally:
+        server.server_close()
 
 
 def _listen(port: int) -> BaseWSGIServer:
@@ -99,10 +120,11 @@ def _listen(port: int) -> BaseWSGIServer:
             f"port {port} is in use", hint="choose another with --port, 0 takes a free one"
         ) from error
     with listening:
+        port = listening.getsockname()[1]
         return make_server(
             HOST,
             port,
-            DomainDispatcherApplication(_service),
+            AuthenticationMiddleware(DomainDispatcherApplication(_service), port),
             threaded=True,
             request_handler=_Handler,
             fd=listening.fileno(),
@@ -142,6 +164,15 @@ def _service(name: Any) -> Flask:
 
 
 class _Handler(MotoRequestHandler):
+    def make_environ(self) -> dict[str, Any]:
+        """With the headers as they came: WSGI has neither their names nor their number."""
+        # http.client reads them as Latin-1, AWS's clients sign UTF-8.
+        headers = (
+            (name, value.encode("latin-1").decode(errors="replace"))
+            for name, value in self.headers.items()
+        )
+        return {**super().make_environ(), HEADERS: tuple(headers)}
+
     def log_request(self, *_: object) -> None:
         """What is asked of the endpoint is the asker's to tell."""
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import urllib.request
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -25,9 +24,9 @@ if TYPE_CHECKING:
 
 def recorded(endpoint: Endpoint, holders: set[str]) -> Iterator[dict[str, Any]]:
     """What the roles and users of these names have been asked for."""
-    with urllib.request.urlopen(f"{endpoint.url}/moto-api/authorizations") as answer:
-        found = json.load(answer)
-    return (each for each in found if each["holder"].rpartition("/")[2] in holders)
+    return (
+        each for each in endpoint.authorizations() if each["holder"].rpartition("/")[2] in holders
+    )
 
 
 @dataclass

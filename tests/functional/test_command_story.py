@@ -17,7 +17,7 @@ from command import Command, consume, library
 
 import dynoexport
 from dynoexport import manifests, naming, records, settings
-from dynoexport.local.context import Endpoint
+from dynoexport.local import context
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -36,7 +36,7 @@ def empty() -> Iterator[Command]:
         assert process.stdout is not None
         match = re.search(r"http://127\.0\.0\.1:\d+", process.stdout.readline())
         assert match is not None
-        endpoint = Endpoint(match[0])
+        endpoint = context.connect(match[0])
         dynamodb = endpoint.client("dynamodb")
         dynamodb.create_table(
             TableName="Reviews",

@@ -10,8 +10,9 @@ import sys
 import time
 from pathlib import Path
 
-import boto3
 import pytest
+
+from dynoexport.local import context
 
 pytestmark = pytest.mark.endpoint
 
@@ -53,37 +54,42 @@ def served() -> tuple[subprocess.Popen[str], str]:
     process.communicate()
 
 
-def client(service: str, url: str) -> object:
-    return boto3.client(
-        service,
-        endpoint_url=url,
-        region_name="us-east-1",
-        aws_access_key_id="testing",
-        aws_secret_access_key="testing",
-    )
-
-
 @pytest.mark.parametrize("sent", [signal.SIGINT, signal.SIGTERM])
 def test_the_endpoint_serves_until_it_is_told_to_stop(
     served: tuple[subprocess.Popen[str], str], sent: signal.Signals
 ) -> None:
     """It answers any AWS client, and a signal ends it without a traceback."""
     process, url = served
-    assert client("s3", url).list_buckets()["Buckets"] == []
+    assert context.connect(url).client("s3").list_buckets()["Buckets"] == []
     process.send_signal(sent)
     _, errors = process.communicate(timeout=30)
     assert "Traceback" not in errors
 
 
-def test_env_prints_what_a_shell_needs() -> None:
-    """A shell that evaluates it sends every AWS client to the endpoint, with any credentials."""
-    shell = f'eval "$({DYNOEXPORT} local env --port 4711)" && env'
+def test_env_lets_another_shell_use_the_endpoint(served: tuple[subprocess.Popen[str], str]) -> None:
+    """A shell that evaluates it sends every AWS client to the endpoint, with its credentials."""
+    url = served[1]
+    aws = Path(sys.executable).with_name("aws")
+    port = url.rpartition(":")[2]
+    shell = f'eval "$({DYNOEXPORT} local env --port {port})" && {aws} s3 mb s3://own && env'
     printed = subprocess.run(
         ["bash", "-c", shell], capture_output=True, text=True, check=True
     ).stdout.splitlines()
-    assert "AWS_ENDPOINT_URL=http://127.0.0.1:4711" in printed
+    assert f"AWS_ENDPOINT_URL={url}" in printed
     assert "AWS_REGION=us-east-1" in printed
-    assert any(line.startswith("AWS_ACCESS_KEY_ID=") for line in printed)
+    assert [
+        found["Name"] for found in context.connect(url).client("s3").list_buckets()["Buckets"]
+    ] == ["own"]
+
+
+def test_env_of_a_port_without_endpoint_is_one_line() -> None:
+    """Nothing to evaluate, and what to do."""
+    done = subprocess.run(
+        [DYNOEXPORT, "local", "env", "--port", "4711"], capture_output=True, text=True, check=False
+    )
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr.splitlines()[0] == "Error: no endpoint runs on port 4711"
+    assert "Traceback" not in done.stderr
 
 
 def test_a_taken_port_is_told_in_one_line(served: tuple[subprocess.Popen[str], str]) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import time
-import urllib.request
 import uuid
 from typing import TYPE_CHECKING, Any
 
@@ -541,9 +540,7 @@ def test_a_job_without_a_log_runs(iam: Iam, glue: Glue) -> None:
 
 # --- the record ---------------------------------------------------------------------------------
 def recorded(endpoint: Endpoint, role: str) -> Iterator[dict[str, Any]]:
-    with urllib.request.urlopen(f"{endpoint.url}/moto-api/authorizations") as answer:
-        found = json.load(answer)
-    return (each for each in found if each["holder"] == role)
+    return (each for each in endpoint.authorizations() if each["holder"] == role)
 
 
 def test_what_was_asked_is_kept_with_its_answer(iam: Iam) -> None:

@@ -188,6 +188,17 @@ def test_webhdfs_refuses_what_it_does_not_know(root: str) -> None:
     assert (said["exception"], said["message"]) == ("UnsupportedOperationException", "GETXATTRS")
 
 
+@pytest.mark.parametrize("sent", [{"Host": "evil.example"}, {"Origin": "https://evil.example"}])
+def test_webhdfs_refuses_web_pages(root: str, s3: Any, sent: dict[str, str]) -> None:
+    """Its port needs no credentials, because it has those of the job."""
+    with pytest.raises(HTTPError) as caught:
+        urlopen(Request(f"{root}/json/top.txt?op=DELETE", headers=sent, method="DELETE"))
+    with caught.value as answer:
+        said = json.loads(answer.read())["RemoteException"]
+    assert said["message"] == "the gateway answers its own job only"
+    assert "json/top.txt" in keys(s3)
+
+
 def test_a_disk_that_is_full_is_told(s3: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     """In the answer: of a connection that ends, Java knows nothing but that."""
     port = s3_gateway.serve(s3, BUCKET)

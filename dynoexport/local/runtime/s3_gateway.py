@@ -198,6 +198,10 @@ class _Handler(BaseHTTPRequestHandler):
         """The job's log belongs to the job."""
 
     def _answer(self) -> None:
+        if not self._is_from_hadoop():
+            # A web page, or one whose name has come to mean this machine.
+            self._fail("java.io.IOException", "the gateway answers its own job only")
+            return
         url = urlsplit(self.path)
         # WebHDFS writes parameter names in any case.
         self.query = {key.lower(): value for key, value in parse_qsl(url.query)}
@@ -212,6 +216,12 @@ class _Handler(BaseHTTPRequestHandler):
         except (BotoCoreError, ClientError, OSError) as error:
             # Told, so that the job's log names it: of a connection that ends, Java knows nothing.
             self._fail("java.io.IOException", str(error))
+
+    def _is_from_hadoop(self) -> bool:
+        """Hadoop's client names the loopback address or what it looks up for it."""
+        port = self.server.server_address[1]
+        own = {f"127.0.0.1:{port}", f"localhost:{port}"}
+        return self.headers.get("Host") in own and "Origin" not in self.headers
 
     def _json(self, value: Any, status: HTTPStatus = HTTPStatus.OK) -> None:
         body = json.dumps(value).encode()

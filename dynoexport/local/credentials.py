@@ -1,0 +1,81 @@
+"""The secret access key of each endpoint that runs, in a file that its user alone can read."""
+
+from __future__ import annotations
+
+import os
+import secrets
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from dynoexport.errors import DynoexportError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+
+class NoCredentials(DynoexportError):
+    """The file of an endpoint's secret access key cannot be read or written."""
+
+
+def directory() -> Path:
+    """Where dynoexport keeps what must outlive a process.
+
+    https://specifications.freedesktop.org/basedir-spec/latest/
+    """
+    home = os.environ.get("XDG_STATE_HOME", "")
+    base = Path(home) if Path(home).is_absolute() else Path.home() / ".local" / "state"
+    return base / "dynoexport"
+
+
+def path(port: int) -> Path:
+    """The file of the endpoint on this port."""
+    return directory() / f"endpoint-{port}"
+
+
+@contextmanager
+def publish(port: int) -> Iterator[str]:
+    """A new secret access key, in its file until the block ends.
+
+    Raises:
+        NoCredentials: the file cannot be written.
+    """
+    secret, file = secrets.token_urlsafe(30), path(port)
+    try:
+        file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        file.unlink(missing_ok=True)
+        # Nobody else's from its first moment on.
+        descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
+        with os.fdopen(descriptor, "w", encoding="ascii") as stream:
+            stream.write(secret)
+    except (OSError, RuntimeError) as error:
+        raise NoCredentials(
+            f"cannot write the endpoint's credentials to {file}: {_reason(error)}",
+            hint="set XDG_STATE_HOME to a directory of yours",
+        ) from error
+    try:
+        yield secret
+    finally:
+        file.unlink(missing_ok=True)
+
+
+def read(port: int) -> str:
+    """The secret access key of the endpoint on this port.
+
+    Raises:
+        NoCredentials: no endpoint of this user runs there.
+    """
+    try:
+        return path(port).read_text(encoding="ascii")
+    except FileNotFoundError as error:
+        raise NoCredentials(
+            f"no endpoint runs on port {port}", hint="start it with 'dynoexport local start'"
+        ) from error
+    except (OSError, ValueError, RuntimeError) as error:
+        raise NoCredentials(
+            f"cannot read the credentials of the endpoint on port {port}: {_reason(error)}"
+        ) from error
+
+
+def _reason(error: Exception) -> str:
+    return getattr(error, "strerror", None) or str(error)
