@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import json
 import os
+import signal
 import sys
 from contextlib import contextmanager
 from typing import IO, TYPE_CHECKING, Any
@@ -207,3 +208,16 @@ class NotConfirmed(DynoexportError):
     """A question with nobody there to answer it."""
 
     exit_code = 2
+
+
+def unwind_on_signals() -> None:
+    """End as on Ctrl-C when asked to, and when the terminal closes: what was started is stopped."""
+
+    def unwind(number: int, _: object) -> None:
+        # https://tldp.org/LDP/abs/html/exitcodes.html
+        raise SystemExit(128 + number)
+
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        # nohup lets it go on.
+        if signal.getsignal(number) is not signal.SIG_IGN:
+            signal.signal(number, unwind)

@@ -9,6 +9,7 @@ from pathlib import Path
 import click
 
 from dynoexport import limits, naming
+from dynoexport.cli import common
 from dynoexport.errors import NameRefused
 from dynoexport.model import OutputFormat
 
@@ -35,7 +36,7 @@ def demo(fmt: str, items_file: Path | None, key: str | None, table: str | None) 
 
     Starts an AWS endpoint on a free port, deploys both templates to it, puts items into a
     DynamoDB table, runs the Glue Workflow with real Spark, and queries the Athena view.
-    Everything that was started is stopped at the end, also on Ctrl-C.
+    Everything that was started is stopped at the end, also on Ctrl-C or when the terminal closes.
 
     \b
     Examples:
@@ -56,6 +57,7 @@ def demo(fmt: str, items_file: Path | None, key: str | None, table: str | None) 
             given = parsed_key, tuple(items.read(lines, parsed_key))
     export = naming.Export(table or _table_name(items_file), OutputFormat(fmt))
     naming.check(export)
+    common.unwind_on_signals()
     try:
         # Spark comes up while the emulator, which takes about a second, is imported.
         processes.reserve.fill()
@@ -66,7 +68,7 @@ def demo(fmt: str, items_file: Path | None, key: str | None, table: str | None) 
             local_demo.Demo(export=export, key=own_key, items=found), Console(highlight=False)
         )
     finally:
-        processes.reserve.empty()
+        processes.end_all()
         # As at the end of `local start`.
         gc.freeze()
 

@@ -54,8 +54,11 @@ def start(port: int, dynamodb_endpoint_url: str | None) -> None:
     from dynoexport.local import server
 
     stopped = threading.Event()
-    # A service manager ends it with SIGTERM; jobs must end with it as they do on Ctrl-C.
-    signal.signal(signal.SIGTERM, lambda *_: stopped.set())
+    # A service manager ends it with SIGTERM, a terminal that closes with SIGHUP (unless nohup lets
+    # it go on); jobs must end with it as they do on Ctrl-C.
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        if signal.getsignal(number) is not signal.SIG_IGN:
+            signal.signal(number, lambda *_: stopped.set())
     with server.serve(port, dynamodb_endpoint_url=dynamodb_endpoint_url) as endpoint:
         own = "" if port == DEFAULT_PORT else f" --port {endpoint.url.rpartition(':')[2]}"
         click.echo(f"AWS endpoint on {endpoint.url} (Ctrl-C stops it). In another shell:")

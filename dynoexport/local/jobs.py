@@ -105,7 +105,7 @@ def execute(endpoint: Endpoint, run: JobRun) -> None:
         except DynoexportError as error:
             refuse(run, error.what)
             return
-        except (BotoCoreError, ClientError, KeyError) as error:
+        except (BotoCoreError, ClientError, KeyError, OSError) as error:
             refuse(run, str(error))
             return
         # If it has ended already, its exit code tells.

@@ -2,10 +2,15 @@
 
 Spark takes most of a short job's time to come up. A process that is started before its job knows
 nothing of it: it has no credentials, serves one job, and ends with it.
+
+However the endpoint ends, its jobs do. At its end it kills what it has started. If it is killed
+itself, each job process notices that its standard input has no other side any more (``launch.py``),
+and the next start removes the directories that are left.
 """
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import shutil
@@ -14,10 +19,14 @@ import subprocess
 import sys
 import tempfile
 import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from dynoexport.errors import DynoexportError
 from dynoexport.local import java
 
 if TYPE_CHECKING:
@@ -25,6 +34,17 @@ if TYPE_CHECKING:
 
 RUNTIME = Path(__file__).parent / "runtime"
 SPARK = "glueetl"
+_PREFIX = "dynoexport-job-"
+# Locked while the process lives whose directory it is in.
+_LOCK = "lock"
+# Spark's Python workers leave the group of their job; ``worker_daemon.py`` writes down theirs.
+_GROUP = "group-"
+# What was killed is gone at once, unless the machine does not come to it.
+_PATIENCE = 10.0
+
+
+class EndpointEnds(DynoexportError):
+    """A process that is asked for when there are to be no more."""
 
 
 @dataclass(frozen=True)
@@ -34,40 +54,146 @@ class JobProcess:
     kind: str
     process: subprocess.Popen[str]
     directory: Path
+    lock: int
 
     def order(self, script: Path, arguments: Sequence[str], environment: Mapping[str, str]) -> None:
-        """Tell it what to run.
+        """Tell it what to run; its standard input stays open while the endpoint lives.
 
         Raises:
             BrokenPipeError: it has ended.
         """
         told = {"script": str(script), "arguments": arguments, "environment": environment}
         assert self.process.stdin is not None  # noqa: S101 - for mypy
-        with self.process.stdin as stdin:
-            stdin.write(json.dumps(told) + "\n")
+        self.process.stdin.write(json.dumps(told) + "\n")
+        self.process.stdin.flush()
 
-    def kill(self) -> None:
-        """End it and all that it started."""
-        if self.process.poll() is None:
-            os.killpg(self.process.pid, signal.SIGKILL)
+    def kill(self) -> list[int]:
+        """End it and all that it started: the process groups that are killed."""
+        if self not in _started:
+            # The number may be somebody else's by now.
+            return []
+        # Its own first: what has no group of its own yet then gets none any more.
+        _signal(self.process.pid, signal.SIGKILL)
+        others = [int(file.name.removeprefix(_GROUP)) for file in self.directory.glob(f"{_GROUP}*")]
+        for group in others:
+            _signal(group, signal.SIGKILL)
+        return [self.process.pid, *others]
+
+    def end(self) -> None:
+        """Leave no process and no directory of it."""
+        groups = self.kill()
+        self.process.wait()
+        deadline = time.monotonic() + _PATIENCE
+        while any(_signal(group, 0) for group in groups) and time.monotonic() < deadline:
+            time.sleep(0.01)
+        shutil.rmtree(self.directory, ignore_errors=True)
+        _started.forget(self)
 
     def close(self) -> None:
         """Leave nothing of it."""
-        self.kill()
-        self.process.wait()
+        self.end()
         for pipe in (self.process.stdin, self.process.stdout, self.process.stderr):
             if pipe is not None:
-                pipe.close()
-        shutil.rmtree(self.directory, ignore_errors=True)
+                # What it was to be told may not have reached it.
+                with suppress(BrokenPipeError):
+                    pipe.close()
+
+
+def _signal(group: int, number: int) -> bool:
+    """Send it to a process group; whether there is one."""
+    try:
+        os.killpg(group, number)
+    except (ProcessLookupError, PermissionError):
+        # macOS refuses if there are only zombies.
+        return False
+    return True
+
+
+class Started:
+    """All job processes of this process that have not been left yet."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._alive: set[JobProcess] = set()
+        self._ended = False
+
+    def __contains__(self, process: JobProcess) -> bool:
+        with self._lock:
+            return process in self._alive
+
+    def begin(self) -> None:
+        """Let processes be started, and remove what an endpoint that was killed has left."""
+        self._ended = False
+        sweep()
+
+    def add(self, kind: str) -> JobProcess:
+        """Start one.
+
+        Raises:
+            EndpointEnds: there are to be no more.
+        """
+        with self._lock:
+            if self._ended:
+                raise EndpointEnds("the endpoint ends")
+            process = _spawn(kind)
+            self._alive.add(process)
+            return process
+
+    def forget(self, process: JobProcess) -> None:
+        with self._lock:
+            if process in self._alive:
+                self._alive.remove(process)
+                os.close(process.lock)
+
+    def end(self) -> None:
+        """End all, also those that are just being started."""
+        with self._lock:
+            self._ended = True
+            alive = list(self._alive)
+        for process in alive:
+            process.kill()
+        for process in alive:
+            process.end()
+
+
+# One endpoint at a time in a process.
+_started = Started()
+begin, end_all = _started.begin, _started.end
+
+
+def sweep() -> None:
+    """Remove the directories of processes whose endpoint was killed."""
+    for directory in Path(tempfile.gettempdir()).glob(f"{_PREFIX}*"):
+        with suppress(OSError):
+            descriptor = os.open(directory / _LOCK, os.O_RDWR | os.O_NOFOLLOW)
+            try:
+                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                shutil.rmtree(directory, ignore_errors=True)
+            finally:
+                os.close(descriptor)
 
 
 def start(kind: str) -> JobProcess:
-    """A new process for a job of that kind; it knows nothing of the user's environment."""
-    directory = Path(tempfile.mkdtemp(prefix="dynoexport-job-"))
+    """A new process for a job of that kind; it knows nothing of the user's environment.
+
+    Raises:
+        EndpointEnds: there are to be no more.
+    """
+    # In a thread of its own: Ctrl-C interrupts the main thread, and would do so between the
+    # start of the process and the note that it is there.
+    with ThreadPoolExecutor(1) as executor:
+        return executor.submit(_started.add, kind).result()
+
+
+def _spawn(kind: str) -> JobProcess:
+    directory = Path(tempfile.mkdtemp(prefix=_PREFIX))
+    lock = os.open(directory / _LOCK, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600)
+    fcntl.flock(lock, fcntl.LOCK_EX)
     env = {
         "PATH": os.environ["PATH"],
         "HOME": str(directory),
         "TMPDIR": str(directory),
+        "DYNOEXPORT_JOB_DIRECTORY": str(directory),
         "PYTHONPATH": str(RUNTIME),
         "PYTHONUNBUFFERED": "1",
         "LANG": "C.UTF-8",
@@ -86,7 +212,7 @@ def start(kind: str) -> JobProcess:
         # A group of its own: Spark's JVM and Python workers go with it.
         start_new_session=True,
     )
-    return JobProcess(kind, process, directory)
+    return JobProcess(kind, process, directory, lock)
 
 
 class Reserve:

@@ -88,6 +88,7 @@ def serve(
 @contextmanager
 def _running(server: BaseWSGIServer, endpoint: Endpoint) -> Iterator[None]:
     """Answer, and start what is due, until the block ends."""
+    processes.begin()
     context.set_endpoint(endpoint)
     now = endpoint.now
     scheduler = Scheduler(_triggers, _start_workflow, look=_look, now=now)
@@ -98,7 +99,7 @@ def _running(server: BaseWSGIServer, endpoint: Endpoint) -> Iterator[None]:
     finally:
         scheduler.stop()
         _glue().stop_everything()
-        processes.reserve.empty()
+        processes.end_all()
         server.shutdown()
         context.set_endpoint(None)
 

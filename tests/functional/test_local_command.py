@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+import random
 import re
 import signal
 import subprocess
@@ -11,6 +13,7 @@ import time
 from pathlib import Path
 
 import pytest
+import waiting
 
 from dynoexport.local import context
 
@@ -178,3 +181,47 @@ def test_ctrl_c_stops_the_demo_and_all_it_started(tmp_path: Path) -> None:
     assert demo.returncode == 130
     assert "Traceback" not in errors
     assert started_below(tmp_path) == set()
+
+
+def signal_demo(directory: Path, sent: signal.Signals, seconds: float) -> tuple[int, str]:
+    """Exit status and errors of a demo that gets the signal after so many seconds."""
+    demo = subprocess.Popen(
+        [DYNOEXPORT, "local", "demo"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env={**os.environ, "TMPDIR": str(directory)},
+    )
+    with contextlib.suppress(subprocess.TimeoutExpired):
+        demo.wait(seconds)
+    demo.send_signal(sent)
+    _, errors = demo.communicate(timeout=120)
+    return demo.returncode, errors
+
+
+def random_moments(number: int) -> list[float]:
+    """Seconds until a signal is sent: a demo starts, runs its jobs and ends in about as many."""
+    return [round(random.uniform(0, 20), 2) for _ in range(number)]
+
+
+@pytest.mark.spark
+@pytest.mark.parametrize("sent", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGKILL])
+@pytest.mark.parametrize("number", [2, pytest.param(20, marks=pytest.mark.deep)])
+def test_signal_leaves_nothing_of_the_demo(
+    tmp_path: Path, sent: signal.Signals, number: int
+) -> None:
+    """No process, no directory, no traceback, whenever it comes."""
+    for seconds in random_moments(number):
+        code, errors = signal_demo(tmp_path, sent, seconds)
+        found = (sent.name, seconds, code, errors)
+        assert "Traceback" not in errors, found
+        if sent is signal.SIGKILL:
+            # Nobody is left to wait for them: they notice.
+            waiting.until(lambda: not started_below(tmp_path))
+            subprocess.run(
+                [sys.executable, "-c", "from dynoexport.local import processes; processes.begin()"],
+                env={**os.environ, "TMPDIR": str(tmp_path)},
+                check=True,
+            )
+        assert started_below(tmp_path) == set(), found
+        assert list(tmp_path.glob("dynoexport-job-*")) == [], found

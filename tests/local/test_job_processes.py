@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import os
 import signal
+import subprocess
+import sys
 import tempfile
 from functools import partial
 from pathlib import Path
@@ -130,16 +132,83 @@ def test_an_emptied_reserve_leaves_nothing() -> None:
     assert not waiting.directory.exists()
 
 
-def test_a_process_that_waits_ends_with_its_endpoint() -> None:
-    """However the endpoint ended: nothing can come through the pipe any more."""
+def test_a_process_ends_with_its_endpoint() -> None:
+    """However the endpoint ended, also before there is a job: nothing holds the pipe any more."""
     waiting = processes.start(processes.SPARK)
     try:
+        until(lambda: java_of(waiting.directory))
         assert waiting.process.stdin is not None
         waiting.process.stdin.close()
-        assert waiting.process.wait(timeout=180) == 0
         until(lambda: environments(waiting.directory) == {})
     finally:
         waiting.close()
+
+
+ENDPOINT_WITH_A_JOB = """
+import sys, time
+from pathlib import Path
+from dynoexport.local import processes
+job = processes.start("pythonshell")
+job.order(Path(sys.argv[1]), [], {})
+print(job.directory, flush=True)
+time.sleep(600)
+"""
+
+
+def test_a_job_ends_with_its_endpoint(tmp_path: Path) -> None:
+    """Killed, so that it could end nothing itself; the next start removes what is left."""
+    script = tmp_path / "job.py"
+    script.write_text("import time\nprint('runs', flush=True)\ntime.sleep(600)\n")
+    endpoint = subprocess.Popen(
+        [sys.executable, "-c", ENDPOINT_WITH_A_JOB, str(script)],
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    assert endpoint.stdout is not None
+    directory = Path(endpoint.stdout.readline().strip())
+    until(lambda: environments(directory))
+    endpoint.kill()
+    endpoint.communicate()
+    until(lambda: environments(directory) == {})
+    processes.sweep()
+    assert not directory.exists()
+
+
+def test_a_start_removes_what_a_killed_endpoint_has_left(
+    reserve: processes.Reserve, tmp_path: Path
+) -> None:
+    """And nothing of an endpoint that lives."""
+    reserve.fill()
+    (alive,) = tmp_path.iterdir()
+    left = tmp_path / "dynoexport-job-left"
+    left.mkdir()
+    (left / "lock").touch()
+    processes.sweep()
+    assert list(tmp_path.iterdir()) == [alive]
+
+
+def test_a_process_that_is_asked_for_at_the_end_is_not_started(tmp_path: Path) -> None:
+    """Those that are there end; a thread that is late gets none."""
+    code = """
+from dynoexport.local import processes
+job = processes.start("pythonshell")
+processes.end_all()
+assert not job.directory.exists()
+assert job.process.poll() is not None
+try:
+    processes.start("pythonshell")
+except processes.EndpointEnds:
+    print("refused")
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        env={**os.environ, "TMPDIR": str(tmp_path)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (done.stdout, done.stderr) == ("refused\n", "")
+    assert list(tmp_path.iterdir()) == []
 
 
 # --- Spark jobs on the endpoint -------------------------------------------------------------------

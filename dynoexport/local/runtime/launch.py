@@ -3,7 +3,8 @@
 Runs in the process of the job itself, which may be there before its job is. What to run comes on
 standard input, as a line of JSON: ``script``, ``arguments``, and the ``environment`` that has the
 credentials of the job's role. ``DYNOEXPORT_BUCKETS`` among it are the buckets that ``s3://`` paths
-can name. Until the line comes, Spark warms up; if none comes, the process ends.
+can name. Until the line comes, Spark warms up. The endpoint keeps the other side of standard input
+open for as long as it lives: when it is gone, so is the process with all that it has started.
 """
 
 from __future__ import annotations
@@ -13,9 +14,10 @@ import os
 import runpy
 import select
 import shutil
+import signal
 import sys
 import threading
-from contextlib import closing
+from contextlib import closing, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -25,6 +27,8 @@ if TYPE_CHECKING:
 
 
 def main(kind: str) -> None:
+    lifeline = os.dup(sys.stdin.fileno())
+    threading.Thread(target=_end_with_endpoint, args=(lifeline,), daemon=True).start()
     if kind == "glueetl":
         _run_with_spark()
     elif (order := _order()) is not None:
@@ -55,6 +59,19 @@ def _run_with_spark() -> None:
     ports = {name: s3_gateway.serve(s3, name) for name in buckets}
     spark_jvm.set_defaults(ports, order["environment"])
     _run(order)
+
+
+def _end_with_endpoint(lifeline: int) -> None:
+    """Wait until the pipe has no other side any more, whether or not it was read."""
+    ended = select.poll()
+    ended.register(lifeline, 0)
+    ended.poll()
+    directory = Path(os.environ["DYNOEXPORT_JOB_DIRECTORY"])
+    for group in directory.glob("group-*"):
+        with suppress(ProcessLookupError, PermissionError):
+            os.killpg(int(group.name.removeprefix("group-")), signal.SIGKILL)
+    shutil.rmtree(directory, ignore_errors=True)
+    os.killpg(os.getpgrp(), signal.SIGKILL)
 
 
 def _end_without(java: subprocess.Popen[bytes], asked: threading.Event) -> None:
