@@ -11,6 +11,7 @@ The layers, each importing only from those before it (a test reads the imports):
     settings, naming,       what a user can set; every name and S3 key; when a schedule fires;
     schedule, pipeline      the one description of export -> crawl -> publish
     durations, graph        26h and 30d; what AWS Glue would refuse about a workflow
+    output_files            files that a user names to be written
     grants, policies,       IAM statements; the policy of each role, least privilege; the policies
     callers, permissions    of people; why each permission is there
     stacks                  the templates as typed Python, and their canonical text

@@ -7,8 +7,7 @@ import json
 import os
 import signal
 import sys
-from contextlib import contextmanager
-from typing import IO, TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -16,8 +15,7 @@ from dynoexport.errors import DynoexportError
 from dynoexport.model import OutputFormat
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping
-    from pathlib import Path
+    from collections.abc import Callable, Iterable, Mapping
 
     from click.shell_completion import CompletionItem
     from rich.console import Console
@@ -156,20 +154,6 @@ def output_option(command: Callable[..., Any]) -> Callable[..., Any]:
 def print_json(value: object) -> None:
     """The result on stdout."""
     click.echo(json.dumps(value, indent=2, ensure_ascii=False))
-
-
-@contextmanager
-def whole_file(to: Path) -> Iterator[IO[bytes]]:
-    """A file that appears only when it is whole."""
-    part = to.with_name(f".{to.name}.part")
-    try:
-        with part.open("wb") as file:
-            yield file
-        part.replace(to)
-    except OSError as error:
-        raise DynoexportError(f"cannot write {to}", hint=str(error.strerror)) from error
-    finally:
-        part.unlink(missing_ok=True)
 
 
 def out() -> Console:

@@ -14,6 +14,7 @@ from dynoexport import records, settings
 from dynoexport.cli import common
 from dynoexport.errors import DynoexportError
 from dynoexport.model import ReadMode
+from dynoexport.output_files import open_output
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -136,7 +137,7 @@ def _write_page(to: Path, found: Sequence[Planned]) -> None:
     from dynoexport import plan_html
 
     page = plan_html.page(found)
-    with common.whole_file(to) as file:
+    with open_output(to) as file:
         file.write(page.encode())
     common.tell(f"Wrote {to}")
 

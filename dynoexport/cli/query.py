@@ -12,6 +12,7 @@ import click
 
 from dynoexport.cli import common
 from dynoexport.errors import DynoexportError
+from dynoexport.output_files import open_output
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -76,9 +77,10 @@ def query(
     if output == "parquet" and to is None and sys.stdout.isatty():
         raise NoPlace("Parquet is nothing for a terminal", hint="add --to FILE")
     cut = _SHOWN if limit is None and output == "text" else limit or None
-    execution = _execute(account, table, sql, fmt, None if sql else cut)
     write = {"text": _text, "json": _json, "csv": _csv, "parquet": _parquet}[output]
+    # First the file: a query that cannot be written anywhere is not paid.
     with _target(to) as target:
+        execution = _execute(account, table, sql, fmt, None if sql else cut)
         rows = write(account, execution, target)
     _tell_figures(execution, rows)
     if sql is None and limit is None and output == "text" and rows == cut:
@@ -111,11 +113,11 @@ def _tell_figures(execution: Execution, rows: int | None) -> None:
 
 @contextmanager
 def _target(to: Path | None) -> Iterator[IO[bytes]]:
-    """The file, which appears only when it is whole, or stdout."""
+    """The file that the user names, or stdout."""
     if to is None:
         yield sys.stdout.buffer
         return
-    with common.whole_file(to) as file:
+    with open_output(to) as file:
         yield file
 
 

@@ -5,18 +5,17 @@ from __future__ import annotations
 import difflib
 import itertools
 import json
-import os
-import tempfile
 from enum import Enum
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from dynoexport import graph, limits, pipeline, settings
 from dynoexport.errors import DynoexportError
+from dynoexport.output_files import NotWritten, open_output
 from dynoexport.stacks import common, notation, table
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
+    from pathlib import Path
 
     from troposphere import Template
 
@@ -148,27 +147,19 @@ def warnings(glue_version: GlueVersion) -> Iterator[str]:
 
 # --- files --------------------------------------------------------------------------------
 def write(directory: Path, texts: Mapping[str, str]) -> list[Path]:
-    """Write the templates; each file is replaced at once, so that no reader sees half of it."""
-    directory.mkdir(parents=True, exist_ok=True)
-    return [_replace(directory / name, content) for name, content in texts.items()]
+    """Write the templates; each file is replaced at once, so that no reader sees half of it.
 
-
-def _replace(path: Path, content: str) -> Path:
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    Raises:
+        NotWritten: the directory cannot be made, or a file in it not be written.
+    """
     try:
-        with os.fdopen(handle, "w", encoding="utf-8", newline="\n") as file:
-            file.write(content)
-        Path(temporary).chmod(_mode(path))
-        Path(temporary).replace(path)
-    except BaseException:
-        Path(temporary).unlink(missing_ok=True)
-        raise
-    return path
-
-
-def _mode(path: Path) -> int:
-    """The permissions of the file to be replaced, those of a new file otherwise."""
-    return path.stat().st_mode & 0o777 if path.exists() else 0o644
+        directory.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise NotWritten(f"cannot write {directory}", hint=str(error.strerror)) from error
+    for name, content in texts.items():
+        with open_output(directory / name) as file:
+            file.write(content.encode())
+    return [directory / name for name in texts]
 
 
 def check(directory: Path, texts: Mapping[str, str]) -> None:

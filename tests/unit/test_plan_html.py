@@ -233,3 +233,23 @@ def test_a_page_that_cannot_be_written_is_told_in_a_line(tmp_path: Path) -> None
     done = CliRunner().invoke(main, ["plan", "--describe", described, "--html", str(target)])
     assert done.exit_code == 1
     assert done.stderr == f"Error: cannot write {target}\n  No such file or directory\n"
+
+
+def test_page_is_written_through_a_link(tmp_path: Path) -> None:
+    """The link stays, and its file keeps who may read it."""
+    target, link = tmp_path / "plan.html", tmp_path / "link"
+    target.touch(mode=0o600)
+    link.symlink_to(target)
+    described = str(EXAMPLES / "events.json")
+    done = CliRunner().invoke(main, ["plan", "--describe", described, "--html", str(link)])
+    assert done.exit_code == 0
+    assert link.is_symlink()
+    assert target.stat().st_mode & 0o777 == 0o600
+    assert target.read_text(encoding="utf-8") == PAGES["connector"]
+
+
+def test_page_on_a_full_disk_is_a_line() -> None:
+    described = str(EXAMPLES / "events.json")
+    done = CliRunner().invoke(main, ["plan", "--describe", described, "--html", "/dev/full"])
+    assert done.exit_code == 1
+    assert done.stderr == "Error: cannot write /dev/full\n  No space left on device\n"
