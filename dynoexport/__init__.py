@@ -41,6 +41,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from dynoexport.aws import Account, connect
+    from dynoexport.errors import DynoexportError
     from dynoexport.operations.deploy import deploy
     from dynoexport.operations.destroy import destroy
     from dynoexport.operations.doctor import doctor
@@ -57,6 +58,7 @@ __version__ = "0.1.0"
 
 __all__ = [
     "Account",
+    "DynoexportError",
     "connect",
     "deploy",
     "destroy",
@@ -82,6 +84,7 @@ __all__ = [
 
 _PLACES = {
     "Account": "aws",
+    "DynoexportError": "errors",
     "connect": "aws",
     "disable": "operations.run",
     "enable": "operations.run",

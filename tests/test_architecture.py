@@ -87,6 +87,27 @@ def test_what_the_package_promises_it_has(name: str) -> None:
     assert callable(getattr(dynoexport, name))
 
 
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+
+
+def documented_names(page: Path) -> set[str]:
+    """What the page's code, indented or between backticks, names as ``dynoexport.<name>``."""
+    text = page.read_text(encoding="utf-8")
+    code = [*re.findall(r"^ {4}.*$", text, re.MULTILINE), *re.findall(r"`([^`\n]+)`", text)]
+    named = re.findall(r"(?<![\w./-])dynoexport\.([A-Za-z_]\w*)", "\n".join(code))
+    return {name for name in named if not (PACKAGE / f"{name}.py").exists()}
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_package_has_every_name_that_a_page_uses(page: Path) -> None:
+    missing = {name for name in documented_names(page) if not hasattr(dynoexport, name)}
+    assert missing == set()
+
+
+def test_readme_names_the_error_that_a_program_catches() -> None:
+    assert "DynoexportError" in documented_names(ROOT / "README.md")
+
+
 def test_the_local_endpoint_does_not_know_what_it_runs() -> None:
     """It reads the deployed triggers: agreeing with our description would prove nothing."""
     ours = {"pipeline", "graph", "policies", "grants", "stacks"}
