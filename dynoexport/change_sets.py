@@ -42,7 +42,8 @@ class NoStack(DynoexportError):
 class Stack:
     """What to deploy: a name, a template's text and its parameters.
 
-    A parameter whose value is None keeps the value that the stack has.
+    A parameter whose value is None keeps the value that the stack has; a new stack takes the
+    template's default.
     """
 
     name: str
@@ -115,6 +116,11 @@ def outputs(cloudformation: CloudFormationClient, name: str) -> dict[str, str]:
     stack = describe(cloudformation, name)
     if stack is None:
         raise NoStack(f"there is no stack {name}")
+    return outputs_of(stack)
+
+
+def outputs_of(stack: Mapping[str, Any]) -> dict[str, str]:
+    """The outputs of a described stack; one that never was has none."""
     return {output["OutputKey"]: output["OutputValue"] for output in stack.get("Outputs", ())}
 
 
@@ -172,7 +178,12 @@ def _kind(cloudformation: CloudFormationClient, name: str, pause: float) -> Chan
         return "CREATE"
     if status.endswith("_IN_PROGRESS"):
         raise DeployFailed(f"stack {name} is {status}", hint="wait until that is over")
-    if status in {"UPDATE_ROLLBACK_FAILED", "DELETE_FAILED"}:
+    # What each state allows:
+    # https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/view-stack-events.html
+    if status == "DELETE_FAILED":
+        again = f"aws cloudformation delete-stack --stack-name {name}"
+        raise DeployFailed(f"stack {name} is {status}", hint=f"delete it first: {again}")
+    if status in {"UPDATE_ROLLBACK_FAILED", "IMPORT_ROLLBACK_FAILED"}:
         raise DeployFailed(
             f"stack {name} is {status}", hint="mend it in the CloudFormation console first"
         )
@@ -189,6 +200,13 @@ def _create(
             return {"ParameterKey": key, "UsePreviousValue": True}
         return {"ParameterKey": key, "ParameterValue": value}
 
+    # A new stack has no former values; AWS refuses "Cannot specify UsePreviousValue on Parameters
+    # when ChangeSetType is CREATE" (https://github.com/mapbox/cfn-config/issues/182).
+    parameters = {
+        key: value
+        for key, value in stack.parameters.items()
+        if kind != "CREATE" or value is not None
+    }
     try:
         cloudformation.create_change_set(
             StackName=stack.name,
@@ -196,7 +214,7 @@ def _create(
             ChangeSetType=kind,
             TemplateBody=stack.template,
             Capabilities=["CAPABILITY_IAM"],
-            Parameters=[parameter(key, value) for key, value in stack.parameters.items()],
+            Parameters=[parameter(key, value) for key, value in parameters.items()],
             Tags=[{"Key": key, "Value": value} for key, value in stack.tags.items()],
         )
     except ClientError as error:

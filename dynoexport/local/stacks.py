@@ -427,6 +427,35 @@ class _Response(CloudFormationResponse):
         if self._get_action() != "CreateChangeSet":
             super()._validate_different_update(*options)
 
+    def create_change_set(self) -> ActionResult:
+        self._refuse_unknown_previous_values()
+        return super().create_change_set()
+
+    def _refuse_unknown_previous_values(self) -> None:
+        """As AWS does, in its words.
+
+        https://github.com/mapbox/cfn-config/issues/182
+        https://github.com/rackerlabs/ebs_snapper/issues/56
+        """
+        kept = [
+            each["ParameterKey"]
+            for each in self._get_param("Parameters", [])
+            if each.get("UsePreviousValue")
+        ]
+        if not kept:
+            return
+        if self._get_param("ChangeSetType", "CREATE") == "CREATE":
+            raise ValidationError(
+                message="Cannot specify UsePreviousValue on Parameters when ChangeSetType is CREATE"
+            )
+        stack = self.cloudformation_backend.get_stack(self._get_param("StackName"))
+        for name in kept:
+            if name not in stack.stack_parameters:
+                raise ValidationError(
+                    message=f"Invalid input for parameter key {name}. Cannot specify "
+                    "usePreviousValue as true for a parameter key not in the previous template"
+                )
+
     # moto looks for a change set's name in every stack.
     def describe_change_set(self) -> ActionResult:
         return ActionResult(self._change_set())

@@ -161,18 +161,26 @@ def _common(account: Account, stack: str) -> dict[str, str]:
     """The common stack's outputs.
 
     Raises:
-        NotInitialized: there is none, or the scripts of this version are not in its bucket.
+        NotInitialized: there is none, it has no outputs in its state, or the scripts of this
+            version are not in its bucket.
     """
-    try:
-        common = change_sets.outputs(account.cloudformation, stack)
-    except change_sets.NoStack:
+    found = change_sets.describe(account.cloudformation, stack)
+    if found is None:
         raise NotInitialized(
             f"there is no stack {stack} in {account.region}", hint="run first: dynoexport init"
-        ) from None
+        )
+    common = change_sets.outputs_of(found)
+    status = found["StackStatus"]
+    if "BucketName" not in common or status.startswith("DELETE_"):
+        wait = status.endswith("_IN_PROGRESS")
+        raise NotInitialized(
+            f"the common stack {stack} is {status}",
+            hint="wait until that is over" if wait else "run: dynoexport init",
+        )
     version = assets.scripts_version()
     prefix = naming.script_key("", version)
-    found = account.s3.list_objects_v2(Bucket=common["BucketName"], Prefix=prefix)
-    if found["KeyCount"] < len(assets.scripts()):
+    there = account.s3.list_objects_v2(Bucket=common["BucketName"], Prefix=prefix)
+    if there["KeyCount"] < len(assets.scripts()):
         raise NotInitialized(
             f"the job scripts of this version, {version}, are not in the bucket",
             hint="publish them: dynoexport init",

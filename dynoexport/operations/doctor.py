@@ -112,6 +112,8 @@ def _common_stack(account: Account, name: str) -> tuple[str, str, str]:
     if stack is None:
         return FAILED, f"there is no stack {name}", "run: dynoexport init"
     status = stack["StackStatus"]
+    if change_sets.is_only_a_name(stack):
+        return FAILED, f"{name} is {status}", "run: dynoexport init"
     if status not in {"CREATE_COMPLETE", "UPDATE_COMPLETE", "UPDATE_ROLLBACK_COMPLETE"}:
         return FAILED, f"{name} is {status}", "see its events in the CloudFormation console"
     outputs = {output["OutputKey"] for output in stack.get("Outputs", ())}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from dynoexport import assets, change_sets, naming, settings
 from dynoexport.aws import side_by_side
@@ -58,6 +58,8 @@ def init(
     given = dict(parameters or {})
     check_parameters(forms.common_groups(), given)
     known = change_sets.describe(account.cloudformation, common_stack)
+    if known:
+        _check_owner(known)
     kept = dict.fromkeys(change_sets.parameters_of(known)) if known else {}
     stack = change_sets.Stack(common_stack, assets.template("common.yaml"), {**kept, **given})
     changed = apply(account, [stack], approve=approve, on_event=on_event)
@@ -69,6 +71,21 @@ def init(
         scripts_version=assets.scripts_version(),
         uploaded=tuple(publish_scripts(account, bucket)),
     )
+
+
+def _check_owner(stack: Mapping[str, Any]) -> None:
+    """See that the stack is a common stack: to update another would delete what is in it.
+
+    Raises:
+        DeployFailed: it is another.
+    """
+    # One that never was, or that is being created, has no outputs yet.
+    settled = stack["StackStatus"].endswith("_COMPLETE") and not change_sets.is_only_a_name(stack)
+    if settled and "BucketName" not in change_sets.outputs_of(stack):
+        raise DeployFailed(
+            f"the stack {stack['StackName']} is not a common stack of dynoexport",
+            hint="choose another name with --common-stack",
+        )
 
 
 def apply(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import fcntl
+import json
 import os
 import pty
 import re
@@ -211,6 +212,101 @@ def test_a_rollback_tells_its_reason(command: Command, endpoint: Endpoint, table
     assert what.startswith(f"Error: stack {naming.table_stack(table, 'parquet')}")
     assert "Workflow" in reason
     assert "already exists" in reason
+
+
+@pytest.fixture(scope="module")
+def rolled_back(endpoint: Endpoint) -> tuple[Command, str]:
+    """A region whose common stack could not be created, and what was in its way."""
+    there = elsewhere(endpoint, "eu-west-3")
+    bucket = naming.bucket(endpoint.account, "eu-west-3")
+    region = {"LocationConstraint": "eu-west-3"}
+    there.endpoint.client("s3").create_bucket(Bucket=bucket, CreateBucketConfiguration=region)
+    done = there("init", "--yes", "--set", "NotificationEmail=a@example.org")
+    assert done.returncode == 1, done.stdout
+    return there, bucket
+
+
+NEEDS_COMMON_STACK = [
+    "Error: the common stack dynoexport-common is ROLLBACK_COMPLETE",
+    "  run: dynoexport init",
+]
+
+
+def test_deploy_after_a_failed_init_asks_for_another_init(
+    rolled_back: tuple[Command, str],
+) -> None:
+    there, _ = rolled_back
+    create_table(there.endpoint, "Orders")
+    for words in (("deploy", "Orders", "--yes"), ("deploy", "Orders", "--auto", "--yes")):
+        done = there(*words)
+        assert (done.returncode, done.stdout) == (1, "")
+        assert done.stderr.splitlines() == NEEDS_COMMON_STACK
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "run Orders",
+        "query Orders",
+        "status",
+        "status Orders",
+        "snapshots Orders",
+        "prune Orders --keep 1",
+        "verify Orders",
+        "publish Orders 2026-01-31T10:00",
+        "runs Orders",
+        "logs Orders",
+        "stop Orders",
+        "enable Orders",
+        "destroy Orders --yes",
+        "destroy Orders --data --format csv --yes",
+        "plan Orders",
+        "doctor",
+    ],
+)
+def test_no_command_needs_a_traceback_after_a_failed_init(
+    rolled_back: tuple[Command, str], words: str
+) -> None:
+    there, _ = rolled_back
+    done = there(*words.split())
+    assert done.returncode in {0, 1}
+    assert "Traceback" not in done.stderr
+    assert "KeyError" not in done.stderr
+
+
+def test_doctor_asks_for_another_init_after_a_failed_one(rolled_back: tuple[Command, str]) -> None:
+    there, _ = rolled_back
+    checks = json.loads(there("doctor", "--output", "json").stdout)
+    found = {check["name"]: (check["state"], check["hint"]) for check in checks}
+    assert found["common stack"] == ("failed", "run: dynoexport init")
+
+
+def test_init_is_repeated_after_a_failed_one(rolled_back: tuple[Command, str]) -> None:
+    there, bucket = rolled_back
+    again = there("init", "--yes")
+    assert (again.returncode, again.stdout) == (1, "")
+    what, reason = again.stderr.splitlines()[-2:]
+    assert what == "Error: stack dynoexport-common could not be created"
+    assert "bucket name is not available" in reason
+    there.endpoint.client("s3").delete_bucket(Bucket=bucket)
+    assert there.json("init", "--yes")["changed"] is True
+    assert there.json("init", "--yes")["changed"] is False
+
+
+def test_init_refuses_a_stack_of_somebody_else(endpoint: Endpoint, command: Command) -> None:
+    """It would replace everything in it."""
+    cloudformation = endpoint.client("cloudformation")
+    topic = {"Topic": {"Type": "AWS::SNS::Topic", "Properties": {"TopicName": "theirs"}}}
+    body = json.dumps({"Resources": topic})
+    cloudformation.create_stack(StackName="theirs", TemplateBody=body)
+    done = command("init", "--common-stack", "theirs", "--yes")
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr.splitlines() == [
+        "Error: the stack theirs is not a common stack of dynoexport",
+        "  choose another name with --common-stack",
+    ]
+    found = cloudformation.list_stack_resources(StackName="theirs")["StackResourceSummaries"]
+    assert [each["LogicalResourceId"] for each in found] == ["Topic"]
 
 
 # --- listings -------------------------------------------------------------------------------------

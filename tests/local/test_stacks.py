@@ -605,6 +605,31 @@ def test_previous_values_stay_what_they_were(
         assert cloud.describe("kept-value")["Outputs"][0]["OutputValue"] == text
 
 
+@pytest.mark.endpoint
+def test_a_new_stack_has_no_previous_values(cloud: Cloud) -> None:
+    """In the words of AWS: https://github.com/mapbox/cfn-config/issues/182"""
+    with pytest.raises(ClientError, match="Cannot specify UsePreviousValue on Parameters when"):
+        cloud.plan(
+            "new-value",
+            {"Flow": workflow("new-value")},
+            Parameters={"P": {"Type": "String", "Default": "x"}},
+            given={"P": None},
+        )
+
+
+@pytest.mark.endpoint
+def test_a_parameter_that_the_stack_lacks_has_no_previous_value(cloud: Cloud) -> None:
+    """In the words of AWS: https://github.com/rackerlabs/ebs_snapper/issues/56"""
+    cloud.deploy("late-value", {"Flow": workflow("late-value")})
+    with pytest.raises(ClientError, match="for a parameter key not in the previous template"):
+        cloud.plan(
+            "late-value",
+            {"Flow": workflow("late-value")},
+            Parameters={"P": {"Type": "String", "Default": "x"}},
+            given={"P": None},
+        )
+
+
 # --- deletions ----------------------------------------------------------------------------------
 @pytest.mark.endpoint
 def test_what_left_the_template_is_deleted_unless_retained(cloud: Cloud) -> None:

@@ -224,6 +224,19 @@ def test_a_parameter_that_is_none_keeps_its_value(
     assert change_sets.prepare(aws, stack, pause=0) is None
 
 
+@pytest.mark.parametrize("status", [None, "REVIEW_IN_PROGRESS"])
+def test_a_new_stack_has_no_previous_values_to_keep(
+    aws: CloudFormationClient, script: Stubber, status: str | None
+) -> None:
+    """CloudFormation refuses UsePreviousValue there; the template's defaults are meant."""
+    is_in(script, status) if status else is_missing(script)
+    creates(script, "CREATE", {"ParameterKey": "Given", "ParameterValue": "7"})
+    script.add_response("describe_change_set", {"Status": "CREATE_COMPLETE"})
+    script.add_response("describe_change_set", {"Changes": []})
+    stack = Stack("a", "{}", {"Kept": None, "Given": "7"})
+    assert change_sets.prepare(aws, stack, pause=0) is not None
+
+
 @pytest.mark.parametrize(
     "reason",
     [
@@ -278,31 +291,46 @@ def test_a_stack_that_cannot_be_described_is_not_taken_for_missing(
         change_sets.describe(aws, "a")
 
 
-@pytest.mark.parametrize("status", ["REVIEW_IN_PROGRESS", "ROLLBACK_COMPLETE", "CREATE_COMPLETE"])
+NEVER_CREATED = ["ROLLBACK_COMPLETE", "ROLLBACK_FAILED", "CREATE_FAILED"]
+CAN_BE_UPDATED = [
+    "CREATE_COMPLETE",
+    "UPDATE_COMPLETE",
+    "UPDATE_ROLLBACK_COMPLETE",
+    "UPDATE_FAILED",
+    "IMPORT_COMPLETE",
+    "IMPORT_ROLLBACK_COMPLETE",
+]
+
+
+@pytest.mark.parametrize("status", ["REVIEW_IN_PROGRESS", *NEVER_CREATED, *CAN_BE_UPDATED])
 def test_a_stack_is_created_where_there_never_was_one(
     aws: CloudFormationClient, script: Stubber, status: str
 ) -> None:
     """A stack whose creation failed is only a name, and has to go first."""
     is_in(script, status)
-    if status == "ROLLBACK_COMPLETE":
+    if status in NEVER_CREATED:
         is_in(script, status)
         tells(script, [])
         script.add_response("delete_stack", {}, {"StackName": "id"})
         tells(script, [event(1, "a", "DELETE_COMPLETE")])
-    creates(script, "UPDATE" if status == "CREATE_COMPLETE" else "CREATE")
+    creates(script, "UPDATE" if status in CAN_BE_UPDATED else "CREATE")
     script.add_response("describe_change_set", {"Status": "CREATE_COMPLETE"})
     script.add_response("describe_change_set", {"Changes": []})
     found = prepare(aws)
     assert found is not None
-    assert found.kind == ("UPDATE" if status == "CREATE_COMPLETE" else "CREATE")
+    assert found.kind == ("UPDATE" if status in CAN_BE_UPDATED else "CREATE")
 
 
 @pytest.mark.parametrize(
     ("status", "hint"),
     [
+        ("CREATE_IN_PROGRESS", "wait until that is over"),
         ("UPDATE_IN_PROGRESS", "wait until that is over"),
+        ("ROLLBACK_IN_PROGRESS", "wait until that is over"),
+        ("DELETE_IN_PROGRESS", "wait until that is over"),
         ("UPDATE_ROLLBACK_FAILED", "mend it in the CloudFormation console first"),
-        ("DELETE_FAILED", "mend it in the CloudFormation console first"),
+        ("IMPORT_ROLLBACK_FAILED", "mend it in the CloudFormation console first"),
+        ("DELETE_FAILED", "delete it first: aws cloudformation delete-stack --stack-name a"),
     ],
 )
 def test_a_stack_that_cannot_be_changed_now_says_so(
