@@ -245,12 +245,16 @@ def _times(figure: Figure) -> Text:
 
 
 def snapshot_state(snapshot: Snapshot) -> Text:
-    """``current``, ``complete``, ``incomplete`` or ``writing``."""
+    """``current``, ``complete``, ``incomplete``, ``foreign`` or ``writing``; and ``damaged``."""
+    if snapshot.faults:
+        return Text("current, damaged" if snapshot.current else "damaged", "bold red")
     if snapshot.current:
         return Text("current", "green")
     if snapshot.complete:
         return Text("complete")
-    return Text("writing", "cyan") if snapshot.writing else Text("incomplete", "yellow")
+    if snapshot.writing:
+        return Text("writing", "cyan")
+    return Text("foreign") if snapshot.foreign else Text("incomplete", "yellow")
 
 
 # --- tables ---------------------------------------------------------------------------------------

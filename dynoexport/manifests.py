@@ -128,7 +128,7 @@ def parse(text: str | bytes, *, where: str) -> Manifest:
             number_of_workers=int(found.get("number_of_workers", 0)),
             narrowed=any(found.get("selection", {}).values()),
         )
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise ManifestBroken(
             f"{where} is not a manifest ({type(error).__name__}: {error})",
             hint="delete it, and its snapshot counts as incomplete",
@@ -176,11 +176,42 @@ def read(s3: S3Client, bucket: str, table: str, fmt: str, timestamp: str) -> Man
     """The snapshot's manifest, None if it has none.
 
     Raises:
-        ManifestBroken: there is something else in its place.
+        ManifestBroken: there is something else in its place, or another snapshot's manifest.
     """
     key = naming.manifest_key(table, fmt, timestamp)
     try:
         body = s3.get_object(Bucket=bucket, Key=key)["Body"].read()
     except s3.exceptions.NoSuchKey:
         return None
-    return parse(body, where=f"s3://{bucket}/{key}")
+    where = f"s3://{bucket}/{key}"
+    found = parse(body, where=where)
+    if (found.table, found.format, found.timestamp) != (table, fmt, timestamp):
+        raise ManifestBroken(
+            f"{where} is the manifest of {found.table} ({found.format}), snapshot "
+            f"{found.timestamp}",
+            hint="delete it, or put it back where it belongs",
+        )
+    return found
+
+
+def differences(manifest: Manifest, found: Mapping[str, File]) -> list[str]:
+    """What distinguishes the objects under a snapshot's prefix from its manifest."""
+    told = {file.key: file for file in manifest.files}
+    faults = []
+    for key, file in told.items():
+        if key not in found:
+            faults.append(f"{key} is missing")
+        elif found[key].bytes != file.bytes:
+            faults.append(f"{key} has {found[key].bytes:,} bytes, its manifest says {file.bytes:,}")
+        elif file.etag and found[key].etag != file.etag:
+            faults.append(f"{key} is not what the export job has written")
+    # Athena reads whatever is there, but no hidden files:
+    # https://docs.aws.amazon.com/athena/latest/ug/tables-location-format.html
+    hidden = (".", "_")
+    extra = (key for key in found if key not in told)
+    faults += [
+        f"{key} is not in the manifest"
+        for key in extra
+        if not key.rsplit("/", 1)[-1].startswith(hidden)
+    ]
+    return faults

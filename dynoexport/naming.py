@@ -197,6 +197,14 @@ def manifest_key(table: str, fmt: str, timestamp: str) -> str:
     return f"{manifest_prefix(table, fmt)}{timestamp}.json"
 
 
+def claim_key(table: str, fmt: str, timestamp: str) -> str:
+    """The mark of a run on the minute of its snapshot, complete or not.
+
+    Beside the manifests, which no lifecycle rule expires: it outlasts what a failed run leaves.
+    """
+    return f"{manifest_prefix(table, fmt)}{timestamp}.claim"
+
+
 def temp_prefix(table: str, fmt: str) -> str:
     return f"{TEMP_PREFIX}{fmt}/{table}/"
 

@@ -80,10 +80,12 @@ _SNAPSHOT = {
     "complete": "whether it has a manifest",
     "current": "whether the view shows it",
     "writing": "whether a run is writing it",
+    "foreign": "whether dynoexport has not written it; then nothing but you deletes it",
     "items": "number of items, or null if it is not complete",
     "bytes": "bytes of its files, or null",
     "files": "number of files, or null",
     "run_id": "workflow run that wrote it, or null",
+    "faults": "list of what distinguishes its files from its manifest, each a sentence",
 }
 
 # Kind of record: which commands print it, and its keys.
@@ -128,12 +130,13 @@ KINDS: Mapping[str, tuple[str, Mapping[str, str]]] = {
             "last_run": "the newest run without its nodes, or null",
             "snapshot": "what the view shows; without a view the newest complete one; or null",
             "age_seconds": "how old that snapshot is, or null",
-            "stale": "whether it is older than --stale; null without that option",
+            "stale": "whether it is older than --stale, or damaged; null without that option",
             "items": "number of items in it, or null",
             "bytes": "bytes of its files, or null",
             "schedule": "cron expression in UTC",
             "enabled": "whether the schedule is on",
             "next_run": "time of the next scheduled run, or null",
+            "faults": "list of what is wrong with that snapshot's files, each a sentence",
         },
     ),
     "line": (
@@ -194,6 +197,8 @@ KINDS: Mapping[str, tuple[str, Mapping[str, str]]] = {
             "snapshots": "number of complete snapshots in S3",
             "objects": "number of their objects",
             "bytes": "their bytes",
+            "foreign": "with --data what stays because dynoexport has not written it: a list of "
+            "`prefix`, `objects`, `bytes`",
         },
     ),
     "plan": (
@@ -388,6 +393,7 @@ def status(result: ExportStatus, prices: Prices, now: datetime, *, stale: bool |
         "schedule": result.schedule,
         "enabled": result.enabled,
         "next_run": _time(result.next_run),
+        "faults": list(result.faults),
     }
 
 
@@ -407,10 +413,12 @@ def snapshot(result: Snapshot) -> Record:
         "complete": result.complete,
         "current": result.current,
         "writing": result.writing,
+        "foreign": result.foreign,
         "items": result.items,
         "bytes": result.bytes,
         "files": result.files,
         "run_id": result.workflow_run_id,
+        "faults": list(result.faults),
     }
 
 
@@ -469,6 +477,10 @@ def destroyed(result: Inventory) -> Record:
         "snapshots": result.snapshots,
         "objects": result.objects,
         "bytes": result.bytes,
+        "foreign": [
+            {"prefix": each.prefix, "objects": each.objects, "bytes": each.bytes}
+            for each in result.foreign
+        ],
     }
 
 

@@ -32,19 +32,33 @@ class DeleteFailed(DynoexportError):
 
 @dataclass(frozen=True)
 class Snapshot:
-    """One snapshot. Without a manifest it is incomplete, and its figures are unknown.
+    """One snapshot. Without a manifest of ours it is incomplete, and its items are unknown.
 
-    ``current`` is whether the view shows it; ``writing`` whether a run writes it just now.
+    Attributes:
+        current: whether the view shows it.
+        writing: whether a run writes it now.
+        claimed: whether a run of ours has claimed its minute.
+        faults: how its files differ from its manifest.
     """
 
     timestamp: str
     complete: bool
     current: bool = False
     writing: bool = False
+    claimed: bool = False
     items: int | None = None
     bytes: int | None = None
     files: int | None = None
     workflow_run_id: str | None = None
+    faults: tuple[str, ...] = ()
+
+    @property
+    def foreign(self) -> bool:
+        """Whether dynoexport has not written it: neither our manifest nor a claim is there.
+
+        The Step Functions design has the same folders, and somebody may rename one.
+        """
+        return not (self.complete or self.claimed or self.writing)
 
     @property
     def taken(self) -> datetime | None:
@@ -70,10 +84,21 @@ def keys(s3: S3Client, bucket: str, prefix: str) -> dict[str, int]:
 
 def complete_timestamps(account: Account, table: str, fmt: str) -> list[str]:
     """The complete snapshots, by their manifests, oldest first."""
+    return sorted(_marked_timestamps(account, table, fmt, ".json")[0])
+
+
+def _marked_timestamps(account: Account, table: str, fmt: str, *suffixes: str) -> list[set[str]]:
+    """The minutes that have an object with each suffix beside the manifests."""
     prefix = naming.manifest_prefix(table, fmt)
-    names = (key[len(prefix) :] for key in keys(account.s3, account.bucket, prefix))
-    stems = (name.removesuffix(".json") for name in names if name.endswith(".json"))
-    return sorted(stem for stem in stems if views.moment(stem))
+    names = [key[len(prefix) :] for key in keys(account.s3, account.bucket, prefix)]
+    return [
+        {
+            stem
+            for stem in (name.removesuffix(suffix) for name in names if name.endswith(suffix))
+            if views.moment(stem)
+        }
+        for suffix in suffixes
+    ]
 
 
 def _written_timestamps(account: Account, table: str, fmt: str) -> set[str]:
@@ -105,9 +130,12 @@ def current_timestamp(account: Account, export: DeployedExport) -> str | None:
 def list_all(
     account: Account, export: DeployedExport, *, writing: Iterable[str] = ()
 ) -> list[Snapshot]:
-    """Every snapshot without its figures, newest first; ``writing`` are those of active runs."""
+    """Every snapshot without its figures, newest first; ``writing`` are those of active runs.
+
+    Complete is what has an object in its manifest's place; ``with_figures`` reads it.
+    """
     table, fmt = export.table, export.format.value
-    complete = set(complete_timestamps(account, table, fmt))
+    complete, claimed = _marked_timestamps(account, table, fmt, ".json", ".claim")
     current, active = current_timestamp(account, export), set(writing)
     every = complete | _written_timestamps(account, table, fmt)
     return [
@@ -116,6 +144,7 @@ def list_all(
             complete=each in complete,
             current=each == current,
             writing=each in active,
+            claimed=each in claimed,
         )
         for each in sorted(every, reverse=True)
     ]
@@ -124,25 +153,38 @@ def list_all(
 def with_figures(
     account: Account, export: DeployedExport, snapshots: Sequence[Snapshot]
 ) -> list[Snapshot]:
-    """The snapshots with what their manifests say; reads one object for each complete one."""
+    """The snapshots with what their manifests and files say: a read and a listing for each."""
+    return side_by_side(lambda snapshot: examine(account, export, snapshot), snapshots)
 
-    def read(snapshot: Snapshot) -> Snapshot:
-        if not snapshot.complete:
-            return snapshot
-        manifest = manifests.read(
-            account.s3, account.bucket, export.table, export.format.value, snapshot.timestamp
-        )
-        if manifest is None:
-            return replace(snapshot, complete=False)
-        return replace(
-            snapshot,
-            items=manifest.items,
-            bytes=manifest.bytes,
-            files=len(manifest.files),
-            workflow_run_id=manifest.workflow_run_id,
-        )
 
-    return side_by_side(read, snapshots)
+def examine(account: Account, export: DeployedExport, snapshot: Snapshot) -> Snapshot:
+    """The snapshot by its manifest and a listing of its files.
+
+    One whose manifest is not ours is not complete; its figures are those of its files.
+    """
+    table, fmt, timestamp = export.table, export.format.value, snapshot.timestamp
+    faults: list[str] = []
+    manifest = None
+    if snapshot.complete:
+        try:
+            manifest = manifests.read(account.s3, account.bucket, table, fmt, timestamp)
+        except manifests.ManifestBroken as error:
+            faults.append(error.what)
+    prefix = naming.snapshot_prefix(table, fmt, timestamp)
+    found = files(account.s3, account.bucket, prefix)
+    if manifest is None:
+        if not found and snapshot.current:
+            faults.append(f"there are no files under {prefix}")
+        size = sum(file.bytes for file in found.values())
+        return replace(snapshot, complete=False, bytes=size, files=len(found), faults=tuple(faults))
+    return replace(
+        snapshot,
+        items=manifest.items,
+        bytes=manifest.bytes,
+        files=len(manifest.files),
+        workflow_run_id=manifest.workflow_run_id,
+        faults=tuple(manifests.differences(manifest, found)),
+    )
 
 
 # --- what may go ----------------------------------------------------------------------------------
@@ -155,12 +197,16 @@ def to_prune(
 ) -> list[Snapshot]:
     """The snapshots that may go, oldest first.
 
-    ``keep`` newest complete ones stay, or those that are not ``older_than``; of incomplete ones
-    none is kept for its number. The current one and one that is being written always stay.
+    ``keep`` newest whole ones stay, or those that are not ``older_than``; of incomplete ones none
+    is kept for its number. A damaged one stays as long as one behind it does. The current one, one
+    that is being written and one that dynoexport has not written always stay.
     """
-    deletable = [each for each in snapshots if not (each.current or each.writing)]
-    complete = sorted((each.timestamp for each in snapshots if each.complete), reverse=True)
-    kept = set(complete if keep is None else complete[:keep])
+    deletable = [each for each in snapshots if not (each.current or each.writing or each.foreign)]
+    complete = [each for each in snapshots if each.complete]
+    whole = sorted(each.timestamp for each in complete if not each.faults)
+    # From the oldest one to keep on; "~" is behind every timestamp.
+    since = "" if keep is None or len(whole) < keep else [*whole, "~"][len(whole) - keep]
+    kept = {each.timestamp for each in complete if each.timestamp >= since}
 
     def goes(snapshot: Snapshot) -> bool:
         if older_than is not None:
@@ -181,9 +227,9 @@ def delete(
 ) -> int:
     """Delete the snapshots; how many objects that were.
 
-    Manifests first: from then on they are incomplete, whatever happens next. Files last: as long
-    as one is there, the snapshot is found and can be deleted again. ``on_deleted`` is told each
-    snapshot and how many objects it had.
+    Manifests first: from then on they are incomplete, whatever happens next. A claim last: as long
+    as it is there, the snapshot is known as ours and can be deleted again. ``on_deleted`` is called
+    with each snapshot and how many objects it had.
 
     Raises:
         DeleteFailed: an object cannot be deleted.
@@ -197,6 +243,7 @@ def delete(
         found = list(keys(account.s3, account.bucket, prefix))
         # EMRFS, s3:// of Glue up to 5.1, marks a directory by an object beside it.
         delete_keys(account, [*found, prefix.rstrip("/") + "_$folder$"])
+        delete_keys(account, [naming.claim_key(table, fmt, timestamp)])
         total += len(found)
         on_deleted(timestamp, len(found))
     return total

@@ -11,7 +11,7 @@ What a run does, in this order:
 4. View: CREATE OR REPLACE VIEW <database>.<table>, all attributes of exactly this snapshot, unless
    the view already shows a newer one. CloudWatch counts it (dynoexport, Snapshots).
 5. Retention: snapshots older than SnapshotRetentionDays lose manifest, partition and files, in
-   this order; the one that is shown never does.
+   this order; the one that is shown never does, nor does one that dynoexport has not written.
 
 One file on its own. Python shell runs Python 3.9 with an old boto3 (1.21): plain calls only.
 """
@@ -33,7 +33,7 @@ from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
 
     from mypy_boto3_athena import AthenaClient
     from mypy_boto3_cloudwatch import CloudWatchClient
@@ -275,6 +275,10 @@ def manifest_prefix(table: str, fmt: str) -> str:
 
 def manifest_key(table: str, fmt: str, timestamp: str) -> str:
     return f"{manifest_prefix(table, fmt)}{timestamp}.json"
+
+
+def claim_key(table: str, fmt: str, timestamp: str) -> str:
+    return f"{manifest_prefix(table, fmt)}{timestamp}.claim"
 
 
 # --- objects in S3 --------------------------------------------------------------------------------
@@ -848,15 +852,35 @@ def expired(timestamps: Iterable[str], keep: Iterable[str], now: datetime, days:
     return sorted(each for each, moment in moments.items() if moment and moment < before)
 
 
-def known_snapshots(s3: S3Client, settings: Settings) -> set[str]:
-    """The timestamps of all snapshots: whole ones by manifest, half ones by their directory."""
+def known_snapshots(s3: S3Client, settings: Settings, marks: Iterable[str]) -> set[str]:
+    """The timestamps of all snapshots: by manifest or claim, which are the marks, or directory."""
     manifests = manifest_prefix(settings.table, settings.format)
     data = f"{data_prefix(settings.table, settings.format)}{PARTITION_KEY}="
-    keys = list_objects(s3, settings.bucket, manifests)
     directories = list_directories(s3, settings.bucket, data)
-    return {key[len(manifests) : -len(".json")] for key in keys if key.endswith(".json")} | {
+    marked = (key[len(manifests) :] for key in marks if key.endswith((".json", ".claim")))
+    return {name.rpartition(".")[0] for name in marked} | {
         directory[len(data) : -1] for directory in directories
     }
+
+
+def is_ours(s3: S3Client, settings: Settings, timestamp: str, marks: Container[str]) -> bool:
+    """Whether dynoexport has written the snapshot: a run has claimed it, or it has our manifest.
+
+    Other folders have the same names: those of the Step Functions design, or one that somebody
+    has renamed. ``marks`` are the keys of all manifests and claims.
+    """
+    table, fmt = settings.table, settings.format
+    if claim_key(table, fmt, timestamp) in marks:
+        return True
+    key = manifest_key(table, fmt, timestamp)
+    if key not in marks:
+        return False
+    try:
+        found = json.loads(s3.get_object(Bucket=settings.bucket, Key=key)["Body"].read().decode())
+    except (ValueError, RecursionError):
+        return False
+    identity = {"table": table, "format": fmt, "snapshot_timestamp": timestamp}
+    return isinstance(found, dict) and all(found.get(name) == identity[name] for name in identity)
 
 
 def drop_partition(glue: GlueClient, settings: Settings, timestamp: str) -> None:
@@ -871,10 +895,10 @@ def drop_partition(glue: GlueClient, settings: Settings, timestamp: str) -> None
 
 
 def drop_snapshot(clients: Clients, settings: Settings, timestamp: str) -> None:
-    """Delete manifest, partition and files.
+    """Delete manifest, partition, files and claim.
 
-    The manifest first: from then on the snapshot is incomplete, whatever happens next. The files
-    last: as long as one is there, the next run finds the snapshot and goes on.
+    The manifest first: from then on the snapshot is incomplete, whatever happens next. The claim
+    last: as long as it is there, the next run finds the snapshot and goes on.
     """
     table, fmt = settings.table, settings.format
     delete(clients.s3, settings.bucket, [manifest_key(table, fmt, timestamp)])
@@ -883,6 +907,7 @@ def drop_snapshot(clients: Clients, settings: Settings, timestamp: str) -> None:
     keys = list(list_objects(clients.s3, settings.bucket, prefix))
     # EMRFS, s3:// of Glue up to 5.1, marks a directory by an object beside it.
     delete(clients.s3, settings.bucket, [*keys, prefix.rstrip("/") + "_$folder$"])
+    delete(clients.s3, settings.bucket, [claim_key(table, fmt, timestamp)])
     log(f"deleted the expired snapshot {timestamp}: {len(keys):,} objects")
 
 
@@ -892,9 +917,14 @@ def apply_retention(clients: Clients, settings: Settings, shown: str | None, now
         log("no snapshot expires")
         return
     keep = {settings.timestamp, shown or settings.timestamp}
-    known = known_snapshots(clients.s3, settings)
+    prefix = manifest_prefix(settings.table, settings.format)
+    marks = list_objects(clients.s3, settings.bucket, prefix)
+    known = known_snapshots(clients.s3, settings, marks)
     for timestamp in expired(known, keep, now, settings.retention_days):
-        drop_snapshot(clients, settings, timestamp)
+        if is_ours(clients.s3, settings, timestamp, marks):
+            drop_snapshot(clients, settings, timestamp)
+        else:
+            log(f"kept the snapshot {timestamp}: dynoexport has not written it")
     log(f"every snapshot older than {settings.retention_days} days is gone, but for the one shown")
 
 

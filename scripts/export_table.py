@@ -390,6 +390,10 @@ def manifest_key(table: str, fmt: str, timestamp: str) -> str:
     return f"manifests/{fmt}/{table}/{timestamp}.json"
 
 
+def claim_key(table: str, fmt: str, timestamp: str) -> str:
+    return f"manifests/{fmt}/{table}/{timestamp}.claim"
+
+
 def temp_prefix(table: str, fmt: str) -> str:
     return f"glue-temp-dir/{fmt}/{table}/"
 
@@ -415,7 +419,7 @@ def places_of(settings: Settings, timestamp: str) -> Places:
         temp=f"{temp_prefix(table, fmt)}{settings.workflow_run_id}/",
         snapshot=snapshot_prefix(table, fmt, timestamp),
         manifest=manifest_key(table, fmt, timestamp),
-        claim=f"{temp_prefix(table, fmt)}{timestamp}.claim",
+        claim=claim_key(table, fmt, timestamp),
     )
 
 
@@ -607,7 +611,8 @@ def is_timestamp(text: str) -> bool:
 def newest_snapshot(s3: S3Client, settings: Settings) -> str | None:
     """The newest complete snapshot, by its manifest; None if there is none."""
     prefix = manifest_key(settings.table, settings.format, "")[: -len(".json")]
-    stems = [key[len(prefix) : -len(".json")] for key in list_objects(s3, settings.bucket, prefix)]
+    keys = list_objects(s3, settings.bucket, prefix)
+    stems = [key[len(prefix) : -len(".json")] for key in keys if key.endswith(".json")]
     return max((stem for stem in stems if is_timestamp(stem)), default=None)
 
 
@@ -618,8 +623,9 @@ def claim_timestamp(
 
     A resumed workflow run is a new run
     (https://docs.aws.amazon.com/glue/latest/dg/resuming-workflow.html): a minute whose manifest
-    another run has written is left to that run. A claim stays until its snapshot is complete, so
-    that no run takes a minute to which a retry or a resumed run comes back.
+    another run has written is left to that run. A claim stays, so that no run takes a minute to
+    which a retry or a resumed run comes back, and whoever deletes old snapshots sees that a run of
+    ours has written this one, complete or not.
 
     Raises:
         ExportFailed: the run's property was edited to something that is no minute.
@@ -633,11 +639,8 @@ def claim_timestamp(
         places = places_of(settings, timestamp)
         if is_used(places) or not claim(clients.s3, places, settings.workflow_run_id):
             return True
-        # Who had the claim before has completed the snapshot meanwhile.
-        late = is_used(places)
-        if late:
-            delete(clients.s3, places.bucket, [places.claim])
-        return late
+        # Who had the claim before may have completed the snapshot since.
+        return is_used(places)
 
     held = properties.get(SNAPSHOT_TIMESTAMP)
     if held:
@@ -4270,7 +4273,6 @@ def export(
     finished = completed_before(clients.s3, places)
     if finished is not None:
         log(f"the snapshot {timestamp} is complete already: nothing to do")
-        clear_if_possible(clients.s3, places.bucket, places.claim)
         tell(clients, settings, finished)
         return
     run = job_run(clients.glue, settings)
@@ -4282,7 +4284,6 @@ def export(
     manifest = manifest_of(settings, timestamp, written, plan, run)
     manifest.update(started=iso(started), finished=iso(now()), seconds=steps.seconds)
     put_manifest(clients.s3, places, manifest)
-    clear_if_possible(clients.s3, places.bucket, places.claim)
     tell(clients, settings, manifest)
     log(
         f"snapshot {timestamp} is complete: {written.items:,} items in {len(written.files):,} "

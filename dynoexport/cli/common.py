@@ -15,7 +15,7 @@ from dynoexport.errors import DynoexportError
 from dynoexport.model import OutputFormat
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from click.shell_completion import CompletionItem
     from rich.console import Console
@@ -173,6 +173,15 @@ def err() -> Console:
 def tell(text: str) -> None:
     """One line of progress, however long, on stderr."""
     click.echo(text, err=True)
+
+
+def report_faults(subject: str, faults: Sequence[str]) -> None:
+    """In a line, how a snapshot's files differ from its manifest; nothing if they do not."""
+    from dynoexport import display
+
+    if faults:
+        more = f", and {len(faults) - 1:,} more" if len(faults) > 1 else ""
+        tell(display.printable(f"{subject} is damaged: {faults[0]}{more}"))
 
 
 # --- how to ask -----------------------------------------------------------------------------------

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shlex
 from typing import TYPE_CHECKING
 
 import click
@@ -250,7 +251,8 @@ def destroy(
     """Delete an export: its stack, its view and its catalog table.
 
     The snapshots stay in the bucket unless --data asks for them, which needs the table's name
-    typed, or --yes. The DynamoDB table itself is never touched.
+    typed, or --yes. What dynoexport has not written stays even then: it is listed, with the
+    command that deletes it. The DynamoDB table itself is never touched.
 
     \b
     Examples:
@@ -276,6 +278,16 @@ def destroy(
         kept = "deleted" if done.data else "kept"
         figures = f"{display.count(done.snapshots, 'snapshot')}, "
         click.echo(f"{figures}{display.count(done.objects, 'object')} {kept}")
+    if done.foreign:
+        common.tell("Kept, because dynoexport has not written it. Delete it with:")
+    for each in done.foreign:
+        common.tell(f"  {_remove_command(account.bucket, each.prefix)}")
+
+
+def _remove_command(bucket: str, prefix: str) -> str:
+    """What deletes the folder, or the one object, in a shell."""
+    recursive = ["--recursive"] if prefix.endswith("/") else []
+    return shlex.join(["aws", "s3", "rm", *recursive, f"s3://{bucket}/{prefix}"])
 
 
 def _approve_destruction(inventory: Inventory, *, yes: bool) -> bool:
@@ -292,6 +304,11 @@ def _approve_destruction(inventory: Inventory, *, yes: bool) -> bool:
     )
     if inventory.data:
         common.tell(f"  ALL DATA in S3: {figures}")
+        if inventory.foreign:
+            common.tell("It keeps what dynoexport has not written:")
+        for each in inventory.foreign:
+            size = f"{display.count(each.objects, 'object')}, {display.size(each.bytes)}"
+            common.tell(f"  {display.printable(each.prefix)}  {size}")
     elif inventory.objects:
         common.tell(f"It keeps the data in S3: {figures}")
     if not common.confirm("Go on?", yes=yes):

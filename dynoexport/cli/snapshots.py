@@ -36,8 +36,9 @@ def snapshots(
 ) -> None:
     """Show a table's snapshots, the newest first.
 
-    "current" is the one that the view shows, "incomplete" one without a manifest: what a failed
-    run has left, or what a run is writing just now.
+    "current" is the one that the view shows. "incomplete" is what a failed run has left, "writing"
+    what a run writes now. "damaged" is one whose files differ from its manifest. "foreign" is a
+    folder that dynoexport has not written: prune and SnapshotRetentionDays leave it alone.
 
     \b
     Examples:
@@ -51,6 +52,8 @@ def snapshots(
         common.print_json([records.snapshot(each) for each in found])
     elif found:
         _print(found)
+        for each in found:
+            common.report_faults(f"The snapshot {each.timestamp}", each.faults)
         if len(found) == limit:
             common.tell(f"The newest {limit}; --limit 0 shows all.")
     else:
@@ -109,7 +112,7 @@ def publish(
 # --- prune ----------------------------------------------------------------------------------------
 @click.command()
 @common.table_argument
-@click.option("--keep", type=click.IntRange(0), metavar="N", help="Keep the N newest complete.")
+@click.option("--keep", type=click.IntRange(0), metavar="N", help="Keep the N newest whole ones.")
 @click.option("--older-than", metavar="AGE", help="Delete those that are older, such as 30d.")
 @common.yes_option
 @common.output_option
@@ -126,7 +129,8 @@ def prune(
 ) -> None:
     """Delete old snapshots, and what failed runs have left.
 
-    Shows first what would go. The current snapshot never does, nor one that is being written.
+    Shows first what would go. The current snapshot never does, nor one that is being written, nor
+    a folder that dynoexport has not written ("foreign" in 'dynoexport snapshots').
 
     \b
     Examples:
@@ -172,9 +176,8 @@ def _approve(goes: Sequence[Snapshot], *, yes: bool) -> bool:
     size = display.size(sum(each.bytes or 0 for each in goes))
     common.tell(f"{display.count(len(goes), 'snapshot')} with {size} to delete:")
     for each in goes:
-        figures = "incomplete"
-        if each.complete:
-            figures = f"{each.items or 0:,} items, {display.size(each.bytes or 0)}"
+        items = f"{each.items or 0:,} items" if each.complete else "incomplete"
+        figures = f"{items}, {display.size(each.bytes or 0)}"
         common.tell(f"  {each.timestamp}  {figures}")
     return common.confirm("Delete them?", yes=yes)
 

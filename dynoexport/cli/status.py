@@ -22,7 +22,9 @@ if TYPE_CHECKING:
 
 @click.command()
 @click.argument("tables", metavar="[TABLE...]", nargs=-1, type=common.TableName(exported=True))
-@click.option("--stale", metavar="AGE", help="Exit 3 if a snapshot is older, such as 26h.")
+@click.option(
+    "--stale", metavar="AGE", help="Exit 3 if a snapshot is older, such as 26h, or damaged."
+)
 @common.output_option
 @common.aws_options
 def status(account: Account, *, tables: tuple[str, ...], stale: str | None, as_json: bool) -> None:
@@ -54,6 +56,10 @@ def status(account: Account, *, tables: tuple[str, ...], stale: str | None, as_j
         )
     elif found:
         _print(found, now, limit)
+        for each in found:
+            common.report_faults(
+                f"The snapshot {each.snapshot} of {each.table} ({each.format.value})", each.faults
+            )
     else:
         common.tell(f"Nothing is exported in {account.region}. Begin with: dynoexport init")
     _exit_if_stale(found, now, limit)
@@ -81,8 +87,9 @@ def _row(each: ExportStatus, now: datetime, limit: timedelta | None) -> tuple[st
     from dynoexport import display, durations
 
     age = each.age(now)
-    late = limit is not None and each.is_stale(now, limit)
+    late = bool(each.faults) or (limit is not None and each.is_stale(now, limit))
     shown = f"{durations.ago(age)} old" if age is not None else "none"
+    shown += ", damaged" if each.faults else ""
     upcoming = f"in {durations.ago(each.next_run - now)}" if each.next_run else "off"
     if each.enabled and not each.next_run:
         upcoming = "never"

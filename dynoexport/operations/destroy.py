@@ -11,7 +11,7 @@ from dynoexport.operations.init import Declined
 from dynoexport.operations.run import RunRefused
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable, Mapping
 
     from dynoexport.aws import Account
     from dynoexport.change_sets import Event
@@ -20,8 +20,20 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
+class Foreign:
+    """Objects under one key or folder of the export's data that dynoexport has not written."""
+
+    prefix: str
+    objects: int
+    bytes: int
+
+
+@dataclass(frozen=True)
 class Inventory:
-    """What ``destroy`` would delete, or has deleted. ``stack`` is None if it is gone already."""
+    """What ``destroy`` would delete, or has deleted. ``stack`` is None if it is gone already.
+
+    ``foreign`` is what stays in spite of ``data``, because dynoexport has not written it.
+    """
 
     table: str
     format: OutputFormat
@@ -31,6 +43,7 @@ class Inventory:
     snapshots: int
     objects: int
     bytes: int
+    foreign: tuple[Foreign, ...] = ()
 
 
 def destroy(
@@ -44,8 +57,9 @@ def destroy(
 ) -> Inventory:
     """Delete an export: its stack, its entries in the catalog, and with ``data`` its snapshots.
 
-    The DynamoDB table is not touched. With ``data`` also what is left of an export whose stack is
-    gone can be deleted; ``fmt`` is needed then. ``approve`` is shown what would go.
+    The DynamoDB table is not touched, nor what dynoexport has not written. With ``data`` also what
+    is left of an export whose stack is gone can be deleted; ``fmt`` is needed then. ``approve`` is
+    shown what would go.
 
     Raises:
         NotExported, AmbiguousExport: the table has no export, or several.
@@ -62,7 +76,7 @@ def destroy(
                 f"a run of {table} is active: {active[0].run_id}",
                 hint=f"wait for it, or stop it with: dynoexport stop {table}",
             )
-    found = _inventory(account, export, data=data)
+    found, names = _inventory(account, export, data=data)
     if not approve(found):
         raise Declined("nothing was deleted")
     if found.stack is not None:
@@ -72,10 +86,7 @@ def destroy(
     for name in found.catalog:
         account.glue.delete_table(DatabaseName=naming.DATABASE, Name=name)
     if data:
-        # Manifests first: a snapshot that is being deleted is not complete any more.
-        for prefix in _prefixes(export):
-            names = list(snapshot_store.keys(account.s3, account.bucket, prefix))
-            snapshot_store.delete_keys(account, names)
+        snapshot_store.delete_keys(account, names)
     return found
 
 
@@ -86,31 +97,90 @@ def _find(account: Account, table: str, fmt: OutputFormat | None, *, data: bool)
         if not (data and fmt is not None):
             raise
         left = exports.DeployedExport(table, fmt, catalog_prefix="", stack="", workflow="")
-        if not _inventory(account, left, data=True).objects:
+        if not _inventory(account, left, data=True)[0].objects:
             raise
         return left
 
 
-def _inventory(account: Account, export: DeployedExport, *, data: bool) -> Inventory:
+def _inventory(
+    account: Account, export: DeployedExport, *, data: bool
+) -> tuple[Inventory, list[str]]:
+    """What there is, and the keys that ``data`` would delete, manifests first and claims last.
+
+    A snapshot that is being deleted is not complete any more, and known as ours to the end.
+    """
     sizes = {
         key: size
         for prefix in _prefixes(export)
         for key, size in snapshot_store.keys(account.s3, account.bucket, prefix).items()
     }
+    foreign = _foreign(account, export, sizes) if data else {}
+    sizes = {key: size for key, size in sizes.items() if key not in foreign}
     stack = export.stack or None
     if stack is not None and change_sets.describe(account.cloudformation, stack) is None:
         stack = None
-    manifests = naming.manifest_prefix(export.table, export.format.value)
-    return Inventory(
+    inventory = Inventory(
         table=export.table,
         format=export.format,
         stack=stack,
         catalog=tuple(_own_catalog_names(account, export)),
         data=data,
-        snapshots=sum(key.startswith(manifests) for key in sizes),
+        snapshots=_count_manifests(export, sizes),
         objects=len(sizes),
         bytes=sum(sizes.values()),
+        foreign=_by_folder(export, foreign),
     )
+    return inventory, sorted(sizes, key=lambda key: key.endswith(".claim"))
+
+
+def _count_manifests(export: DeployedExport, keys: Iterable[str]) -> int:
+    prefix = naming.manifest_prefix(export.table, export.format.value)
+    return sum(key.startswith(prefix) and key.endswith(".json") for key in keys)
+
+
+def _foreign(account: Account, export: DeployedExport, sizes: Mapping[str, int]) -> dict[str, int]:
+    """What dynoexport has not written: all data but that of our snapshots, and what is no manifest.
+
+    Temporary files are ours by their prefix.
+    """
+    table, fmt = export.table, export.format.value
+    found = snapshot_store.list_all(account, export)
+    ours = {
+        snapshot.timestamp
+        for snapshot in snapshot_store.with_figures(account, export, found)
+        if not snapshot.foreign
+    }
+    own = {
+        key
+        for timestamp in ours
+        for key in (
+            naming.manifest_key(table, fmt, timestamp),
+            naming.claim_key(table, fmt, timestamp),
+            # EMRFS, s3:// of Glue up to 5.0, marks a directory by an object beside it.
+            naming.snapshot_prefix(table, fmt, timestamp).rstrip("/") + "_$folder$",
+        )
+    }
+    folders = tuple(naming.snapshot_prefix(table, fmt, timestamp) for timestamp in ours)
+    temporary = naming.temp_prefix(table, fmt)
+    claims = naming.manifest_prefix(table, fmt)
+    return {
+        key: size
+        for key, size in sizes.items()
+        if key not in own
+        and not key.startswith((*folders, temporary))
+        # A run that left nothing else has left its claim.
+        and not (key.startswith(claims) and key.endswith(".claim"))
+    }
+
+
+def _by_folder(export: DeployedExport, sizes: Mapping[str, int]) -> tuple[Foreign, ...]:
+    data = naming.data_prefix(export.table, export.format.value)
+    groups: dict[str, list[int]] = {}
+    for key, size in sorted(sizes.items()):
+        folder, slash, _ = key.removeprefix(data).partition("/")
+        name = f"{data}{folder}{slash}" if key.startswith(data) else key
+        groups.setdefault(name, []).append(size)
+    return tuple(Foreign(name, len(each), sum(each)) for name, each in groups.items())
 
 
 def _prefixes(export: DeployedExport) -> tuple[str, ...]:

@@ -23,6 +23,7 @@ from dynoexport import (
     settings,
 )
 from dynoexport.aws import side_by_side
+from dynoexport.operations.status import status
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -68,6 +69,7 @@ def doctor(
     for kind in quotas:
         yield _guarded(f"quota of {kind}", partial(_quota, account, kind, quotas), WARNING)
     yield _guarded("exports", lambda: _exports(account))
+    yield _guarded("snapshots", lambda: _snapshots(account), WARNING)
     yield _guarded("alarms", lambda: _alarms(account), WARNING)
 
 
@@ -111,15 +113,15 @@ def _common_stack(account: Account, name: str) -> tuple[str, str, str]:
     stack = change_sets.describe(account.cloudformation, name)
     if stack is None:
         return FAILED, f"there is no stack {name}", "run: dynoexport init"
-    status = stack["StackStatus"]
+    state = stack["StackStatus"]
     if change_sets.is_only_a_name(stack):
-        return FAILED, f"{name} is {status}", "run: dynoexport init"
-    if status not in {"CREATE_COMPLETE", "UPDATE_COMPLETE", "UPDATE_ROLLBACK_COMPLETE"}:
-        return FAILED, f"{name} is {status}", "see its events in the CloudFormation console"
+        return FAILED, f"{name} is {state}", "run: dynoexport init"
+    if state not in {"CREATE_COMPLETE", "UPDATE_COMPLETE", "UPDATE_ROLLBACK_COMPLETE"}:
+        return FAILED, f"{name} is {state}", "see its events in the CloudFormation console"
     outputs = {output["OutputKey"] for output in stack.get("Outputs", ())}
     told = "failures are told by e-mail" if "TopicArn" in outputs else "nobody is told of failures"
     hint = "" if "TopicArn" in outputs else "dynoexport init --set NotificationEmail=..."
-    return OK, f"{name} is {status}, {told}", hint
+    return OK, f"{name} is {state}, {told}", hint
 
 
 def _bucket(account: Account) -> tuple[str, str, str]:
@@ -314,6 +316,19 @@ def _exports(account: Account) -> tuple[str, str, str]:
             f"deploy them again: dynoexport deploy {' '.join(behind[:5])}",
         )
     return OK, f"{len(found):,}, all with the scripts {version}" if found else "none yet", ""
+
+
+def _snapshots(account: Account) -> tuple[str, str, str]:
+    """Those that the views show: whether their files are those of their manifests."""
+    found = status(account)
+    damaged = [each for each in found if each.faults]
+    if not damaged:
+        shown = sum(each.snapshot is not None for each in found)
+        return OK, f"{shown:,}, the files of each are there" if shown else "none yet", ""
+    first = damaged[0]
+    what = f"{len(damaged)} of {len(found)} damaged: snapshot {first.snapshot} of {first.table}"
+    again = f"make a new one: dynoexport run {first.table} --format {first.format.value}"
+    return FAILED, f"{what}: {first.faults[0]}", again
 
 
 def _alarms(account: Account) -> tuple[str, str, str]:

@@ -10,12 +10,12 @@ from dynoexport import exports, manifests, naming, queries, snapshot_store, view
 from dynoexport.errors import DynoexportError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Sequence
     from datetime import timedelta
 
     from dynoexport.aws import Account
     from dynoexport.exports import DeployedExport
-    from dynoexport.manifests import File, Manifest
+    from dynoexport.manifests import Manifest
     from dynoexport.model import OutputFormat
     from dynoexport.snapshot_store import Snapshot
 
@@ -132,33 +132,11 @@ def whole(account: Account, export: DeployedExport, snapshot: str) -> Manifest:
             hint=f"see them with: dynoexport snapshots {table}",
         )
     prefix = naming.snapshot_prefix(table, fmt, snapshot)
-    faults = differences(manifest, snapshot_store.files(account.s3, account.bucket, prefix))
+    found = snapshot_store.files(account.s3, account.bucket, prefix)
+    faults = manifests.differences(manifest, found)
     if faults:
         raise SnapshotRefused(f"the snapshot {snapshot} is not whole", hint=faults[0])
     return manifest
-
-
-def differences(manifest: Manifest, found: Mapping[str, File]) -> list[str]:
-    """What distinguishes the objects under a snapshot's prefix from its manifest."""
-    told = {file.key: file for file in manifest.files}
-    faults = []
-    for key, file in told.items():
-        if key not in found:
-            faults.append(f"{key} is missing")
-        elif found[key].bytes != file.bytes:
-            faults.append(f"{key} has {found[key].bytes:,} bytes, its manifest says {file.bytes:,}")
-        elif file.etag and found[key].etag != file.etag:
-            faults.append(f"{key} is not what the export job has written")
-    # Athena reads whatever is there, but no hidden files:
-    # https://docs.aws.amazon.com/athena/latest/ug/tables-location-format.html
-    hidden = (".", "_")
-    extra = (key for key in found if key not in told)
-    faults += [
-        f"{key} is not in the manifest"
-        for key in extra
-        if not key.rsplit("/", 1)[-1].startswith(hidden)
-    ]
-    return faults
 
 
 def _check_partition(account: Account, export: DeployedExport, snapshot: str) -> None:
@@ -188,8 +166,8 @@ def prune(
 ) -> Pruned:
     """Delete old snapshots, and what failed runs have left; never the one that the view shows.
 
-    Either ``keep`` complete ones or those that are not ``older_than`` stay. ``approve`` is shown
-    what would go.
+    Either ``keep`` whole ones or those that are not ``older_than`` stay. What dynoexport has not
+    written always stays. ``approve`` is shown what would go.
 
     Raises:
         NotExported, AmbiguousExport: the table has no export, or several.
@@ -201,8 +179,10 @@ def prune(
     export = exports.find_one(account, table, fmt)
     found = snapshot_store.list_all(account, export, writing=being_written(account, export))
     now = datetime.now(timezone.utc)
+    # Only its manifest, read, says whether a snapshot is ours, and only its files whether it is
+    # whole.
+    found = snapshot_store.with_figures(account, export, found)
     goes = snapshot_store.to_prune(found, now, keep=keep, older_than=older_than)
-    goes = snapshot_store.with_figures(account, export, goes)
     if not goes or not approve(goes):
         return Pruned(table, export.format, (), 0)
     names = [snapshot.timestamp for snapshot in goes]

@@ -7,9 +7,10 @@ from datetime import datetime, timedelta, timezone
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
-from dynoexport import exports, manifests, naming, schedule, snapshot_store, views, workflow_runs
+from dynoexport import exports, naming, schedule, snapshot_store, views, workflow_runs
 from dynoexport.aws import side_by_side
 from dynoexport.errors import ScheduleRefused
+from dynoexport.snapshot_store import Snapshot
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -28,7 +29,8 @@ class ExportStatus:
     """One export at one moment.
 
     ``snapshot`` is the one that the view shows; of a format without a view, and of a table that
-    was always empty, the newest complete one. ``next_run`` is None while the schedule is off.
+    was always empty, the newest complete one. ``faults`` is how its files differ from its
+    manifest. ``next_run`` is None while the schedule is off.
     """
 
     table: str
@@ -42,6 +44,7 @@ class ExportStatus:
     schedule: str
     enabled: bool
     next_run: datetime | None
+    faults: tuple[str, ...] = ()
 
     def age(self, now: datetime) -> timedelta | None:
         """How old the snapshot is; None if there is none."""
@@ -49,9 +52,9 @@ class ExportStatus:
         return None if taken is None else now - taken
 
     def is_stale(self, now: datetime, limit: timedelta) -> bool:
-        """Whether the snapshot is older than the limit; no snapshot at all is stale, too."""
+        """Whether the snapshot is older than the limit, damaged, or there is none."""
         age = self.age(now)
-        return age is None or age > limit
+        return bool(self.faults) or age is None or age > limit
 
 
 def status(account: Account, *tables: str, now: datetime | None = None) -> list[ExportStatus]:
@@ -81,7 +84,7 @@ def _status(
     snapshot = shown.get(export.view) if export.format.queryable else None
     if snapshot is None and last is not None:
         snapshot = _newest(account, export, last)
-    items, size = _figures(account, export, snapshot, last)
+    shows = _examined(account, export, snapshot)
     trigger = _start_trigger(workflow, export.start_trigger)
     enabled = trigger.get("State") == "ACTIVATED"
     when = trigger.get("Schedule", "")
@@ -92,11 +95,12 @@ def _status(
         workflow=export.workflow,
         last_run=last,
         snapshot=snapshot,
-        items=items,
-        bytes=size,
+        items=shows.items,
+        bytes=shows.bytes,
         schedule=when,
         enabled=enabled,
         next_run=_next(when, now) if enabled else None,
+        faults=shows.faults,
     )
 
 
@@ -144,15 +148,9 @@ def _newest(account: Account, export: DeployedExport, last: Run) -> str | None:
     return found[-1] if found else None
 
 
-def _figures(
-    account: Account, export: DeployedExport, snapshot: str | None, last: Run | None
-) -> tuple[int | None, int | None]:
-    """Items and bytes: from the last run if it wrote the snapshot, else from the manifest."""
+def _examined(account: Account, export: DeployedExport, snapshot: str | None) -> Snapshot:
+    """The snapshot by its manifest and its files: a read and a listing for each export."""
     if snapshot is None:
-        return None, None
-    if last is not None and last.snapshot == snapshot and last.items is not None:
-        return last.items, last.bytes
-    manifest = manifests.read(
-        account.s3, account.bucket, export.table, export.format.value, snapshot
-    )
-    return (manifest.items, manifest.bytes) if manifest is not None else (None, None)
+        return Snapshot("", complete=False)
+    shown = Snapshot(snapshot, complete=True, current=True)
+    return snapshot_store.examine(account, export, shown)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from dynoexport import exports, manifests, naming, part_files, snapshot_store
 from dynoexport.aws import side_by_side
-from dynoexport.operations.snapshots import SnapshotRefused, differences
+from dynoexport.operations.snapshots import SnapshotRefused
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -71,7 +71,7 @@ def verify(
     manifest = _manifest(account, export, snapshot or current)
     prefix = naming.snapshot_prefix(table, export.format.value, manifest.timestamp)
     found = snapshot_store.files(account.s3, account.bucket, prefix)
-    faults = differences(manifest, found)
+    faults = manifests.differences(manifest, found)
     told = [file.key for file in manifest.files if file.key in found]
     done = [0]
 

@@ -129,6 +129,7 @@ class Account:
         return [
             json.loads(s3.get_object(Bucket=self.bucket, Key=key)["Body"].read())
             for key in sorted(self.keys(naming.manifest_prefix(table, fmt)))
+            if key.endswith(".json")
         ]
 
 

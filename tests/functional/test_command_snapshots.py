@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import uuid
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -240,3 +241,144 @@ def keys(endpoint: Endpoint, table: str) -> int:
     s3, bucket = endpoint.client("s3"), naming.bucket(endpoint.account, endpoint.region)
     prefixes = (naming.data_prefix(table, "json"), naming.manifest_prefix(table, "json"))
     return sum(s3.list_objects_v2(Bucket=bucket, Prefix=prefix)["KeyCount"] for prefix in prefixes)
+
+
+# --- what dynoexport has not written --------------------------------------------------------------
+FORMER, RENAMED = "2019-06-01T10:00", "2025-12-31T10:00"
+
+
+@pytest.fixture
+def shared(endpoint: Endpoint, table: str) -> str:
+    """An export beside a snapshot of the former design, a renamed folder and somebody's object."""
+    s3, bucket = endpoint.client("s3"), naming.bucket(endpoint.account, endpoint.region)
+    for timestamp in (FORMER, RENAMED):
+        prefix = naming.snapshot_prefix(table, "json", timestamp)
+        for number in range(2):
+            body = b'{"id": "old"}\n'
+            s3.put_object(Bucket=bucket, Key=f"{prefix}run-{number}-part-r-00000", Body=body)
+    note = f"{naming.data_prefix(table, 'json')}notes.txt"
+    s3.put_object(Bucket=bucket, Key=note, Body=b"mine")
+    broken = naming.manifest_key(table, "json", RENAMED)
+    s3.put_object(Bucket=bucket, Key=broken, Body=b"{")
+    return table
+
+
+def all_keys(endpoint: Endpoint, table: str) -> set[str]:
+    s3, bucket = endpoint.client("s3"), naming.bucket(endpoint.account, endpoint.region)
+    prefixes = (naming.data_prefix(table, "json"), naming.manifest_prefix(table, "json"))
+    pages = [s3.list_objects_v2(Bucket=bucket, Prefix=prefix) for prefix in prefixes]
+    return {each["Key"] for page in pages for each in page.get("Contents", ())}
+
+
+def test_snapshots_lists_foreign_ones_with_their_true_size(command: Command, shared: str) -> None:
+    found = {each["snapshot"]: each for each in command.json("snapshots", shared)}
+    for timestamp in (FORMER, RENAMED):
+        figures = [found[timestamp][key] for key in ("foreign", "complete", "bytes", "files")]
+        assert figures == [True, False, 28, 2]
+    assert not found[NEW]["foreign"]
+    lines = command.ok("snapshots", shared).splitlines()
+    assert lines[-1].split()[:4] == [FORMER, "foreign", "2", "28"]
+
+
+@pytest.mark.parametrize("rule", [("--keep", "0"), ("--older-than", "0d")])
+def test_prune_never_deletes_foreign_snapshots(
+    endpoint: Endpoint, command: Command, shared: str, rule: tuple[str, str]
+) -> None:
+    crawl(endpoint, shared)
+    before = all_keys(endpoint, shared)
+    done = command.json("prune", shared, *rule, "--yes")
+    assert [each["snapshot"] for each in done["snapshots"]] == [OLD, MIDDLE]
+    gone = before - all_keys(endpoint, shared)
+    assert {key for key in gone if FORMER in key or RENAMED in key} == set()
+    partitions = endpoint.client("glue").get_partitions(
+        DatabaseName=naming.DATABASE, TableName=naming.snapshots_table(shared)
+    )["Partitions"]
+    assert sorted(each["Values"] for each in partitions) == [[FORMER], [RENAMED], [NEW]]
+
+
+def test_destroy_with_data_leaves_what_dynoexport_has_not_written(
+    endpoint: Endpoint, command: Command, shared: str
+) -> None:
+    data, manifests = naming.data_prefix(shared, "json"), naming.manifest_prefix(shared, "json")
+    folders = [naming.snapshot_prefix(shared, "json", each) for each in (FORMER, RENAMED)]
+    done = command("destroy", shared, "--data", "--yes")
+    assert done.returncode == 0
+    assert "  ALL DATA in S3: 3 snapshots, 6 objects" in done.stderr
+    bucket = naming.bucket(endpoint.account, endpoint.region)
+    told = done.stderr.splitlines()
+    for folder in folders:
+        assert f"  {folder}  2 objects, 28 B" in told
+        assert f"  aws s3 rm --recursive s3://{bucket}/{folder}" in told
+    assert f"  aws s3 rm s3://{bucket}/{data}notes.txt" in told
+    assert all_keys(endpoint, shared) == {
+        *(f"{folder}run-{number}-part-r-00000" for folder in folders for number in range(2)),
+        f"{data}notes.txt",
+        f"{manifests}{RENAMED}.json",
+    }
+
+
+# --- damaged snapshots ----------------------------------------------------------------------------
+def damage(endpoint: Endpoint, table: str, how: str) -> str:
+    """Do it to the current snapshot; the fault that it is."""
+    s3, bucket = endpoint.client("s3"), naming.bucket(endpoint.account, endpoint.region)
+    key = f"{naming.snapshot_prefix(table, 'json', NEW)}part-00000.json"
+    body = s3.get_object(Bucket=bucket, Key=key)["Body"].read()
+    if how == "gone":
+        s3.delete_object(Bucket=bucket, Key=key)
+        return f"{key} is missing"
+    if how == "cut":
+        s3.put_object(Bucket=bucket, Key=key, Body=body[:-4])
+        return f"{key} has {len(body) - 4} bytes, its manifest says {len(body)}"
+    if how == "changed":
+        s3.put_object(Bucket=bucket, Key=key, Body=body[::-1])
+        return f"{key} is not what the export job has written"
+    extra = key.replace("00000", "00001")
+    s3.put_object(Bucket=bucket, Key=extra, Body=body)
+    return f"{extra} is not in the manifest"
+
+
+@pytest.mark.parametrize("how", ["gone", "cut", "changed", "extra"])
+def test_status_and_snapshots_report_a_damaged_current_snapshot(
+    endpoint: Endpoint, command: Command, table: str, how: str
+) -> None:
+    fault = damage(endpoint, table, how)
+    newest, *others = command.json("snapshots", table)
+    assert newest["faults"] == [fault]
+    assert [each["faults"] for each in others] == [[], []]
+    assert command.json("status", table)[0]["faults"] == [fault]
+    listed = command("snapshots", table)
+    assert f"The snapshot {NEW} is damaged: {fault}" in listed.stderr.splitlines()
+    assert listed.stdout.splitlines()[1].startswith(f"{NEW}  current, damaged")
+    shown = command("status", table)
+    assert (shown.returncode, "damaged" in shown.stdout) == (0, True)
+    line = f"The snapshot {NEW} of {table} (json) is damaged: {fault}"
+    assert line in shown.stderr.splitlines()
+
+
+def test_a_damaged_snapshot_is_stale_whatever_its_age(
+    endpoint: Endpoint, command: Command, table: str
+) -> None:
+    assert command("status", table, "--stale", "36500d").returncode == 0
+    damage(endpoint, table, "gone")
+    done = command("status", table, "--stale", "36500d", "--output", "json")
+    assert done.returncode == 3
+    assert json.loads(done.stdout)[0]["stale"] is True
+
+
+def test_doctor_names_a_damaged_snapshot(endpoint: Endpoint) -> None:
+    there = replace(endpoint, region="eu-central-1")
+    command = Command(there)
+    dynoexport.init(library(there))
+    table = exported(there)
+
+    def snapshots() -> dict[str, str]:
+        checks = json.loads(command("doctor", "--output", "json").stdout)
+        (found,) = [check for check in checks if check["name"] == "snapshots"]
+        return dict(found)
+
+    assert snapshots()["state"] == "ok"
+    fault = damage(there, table, "gone")
+    found = snapshots()
+    assert found["state"] == "failed"
+    assert found["detail"] == f"1 of 1 damaged: snapshot {NEW} of {table}: {fault}"
+    assert found["hint"] == f"make a new one: dynoexport run {table} --format json"

@@ -196,6 +196,9 @@ class Publication:
         """What the export job leaves in S3."""
         key = f"{DATA}snapshot_timestamp={timestamp}/part-0"
         manifest = {
+            "table": "Reviews",
+            "format": "parquet",
+            "snapshot_timestamp": timestamp,
             "items": items,
             "files": [{"key": key, "bytes": 3}] if items else [],
             "schema": [entry("user", "string"), entry("n", "decimal(38,2)", attribute="N\no")],
@@ -649,6 +652,32 @@ def test_a_bad_retention_is_refused_before_anything_is_published(run: Publicatio
 
 
 # --- retention --------------------------------------------------------------------------------
+def claim(timestamp: str) -> str:
+    """The key by which a run takes the minute of its snapshot."""
+    return f"{MANIFESTS}{timestamp}.claim"
+
+
+def test_retention_never_deletes_what_dynoexport_has_not_written(
+    run: Publication, put: Any, keys: Any, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Snapshots of the former design, a renamed folder, one beside which lies no manifest of it."""
+    run.export(CURRENT)
+    old, renamed, broken, others = (minutes(days) for days in (2_000, 30, 20, 10))
+    run.crawl(old, renamed, broken, others, CURRENT)
+    files = [f"{DATA}snapshot_timestamp={each}/part-0" for each in (old, renamed, broken, others)]
+    put(*files)
+    put(f"{MANIFESTS}{broken}.json", body=b"{")
+    theirs = {"table": "Orders", "format": "parquet", "snapshot_timestamp": others}
+    put(f"{MANIFESTS}{others}.json", body=json.dumps(theirs).encode())
+    before = keys()
+    run.publish(SnapshotRetentionDays="7")
+    assert keys() == before
+    assert run.partitions() == sorted([old, renamed, broken, others, CURRENT])
+    log = capsys.readouterr().out
+    for each in (old, renamed, broken, others):
+        assert f"kept the snapshot {each}: dynoexport has not written it" in log
+
+
 def test_without_retention_everything_is_kept(run: Publication, keys: Any) -> None:
     run.export(minutes(4_000))
     run.export(CURRENT)
@@ -668,11 +697,13 @@ def test_expired_snapshots_lose_manifest_partition_and_files(
     run.crawl(minutes(8), minutes(6), CURRENT)
     half = [f"{DATA}snapshot_timestamp={minutes(days)}/part-0" for days in (7.5, 0.1)]
     put(*half, f"{DATA}snapshot_timestamp=backup/part-0", f"{MANIFESTS}README.txt")
+    put(*(claim(minutes(days)) for days in (8, 7.5, 6, 0.1)))
     run.publish(SnapshotRetentionDays="7")
     assert keys() == sorted(
         [
             f"{MANIFESTS}README.txt",
             *(f"{MANIFESTS}{stamp}.json" for stamp in (minutes(6), CURRENT)),
+            *(claim(stamp) for stamp in (minutes(6), minutes(0.1))),
             *(f"{DATA}snapshot_timestamp={stamp}/part-0" for stamp in (minutes(6), CURRENT)),
             f"{DATA}snapshot_timestamp=backup/part-0",
             half[1],
@@ -690,10 +721,13 @@ def test_the_snapshot_that_is_shown_outlives_the_retention(run: Publication, key
     assert len(keys()) == 2
 
 
-def test_a_snapshot_of_many_files_goes_whole(run: Publication, put_many: Any, keys: Any) -> None:
+def test_a_snapshot_of_many_files_goes_whole(
+    run: Publication, put: Any, put_many: Any, keys: Any
+) -> None:
     """More than one page of a listing, and one call of a deletion, holds."""
     run.export(CURRENT)
     run.crawl(CURRENT, minutes(8))
+    put(claim(minutes(8)))
     expired_prefix = f"{DATA}snapshot_timestamp={minutes(8)}/"
     put_many([f"{expired_prefix}part-{number:04}" for number in range(1_001)])
     run.publish(SnapshotRetentionDays="7")
@@ -716,25 +750,30 @@ def broken_catalog(run: Publication) -> Iterator[None]:
 
 @pytest.mark.usefixtures("broken_catalog")
 def test_retention_that_breaks_off_leaves_no_half_snapshot_complete(
-    run: Publication, keys: Any
+    run: Publication, put: Any, keys: Any
 ) -> None:
-    """The manifest goes first; the files, by which the next run finds it, last."""
+    """The manifest goes first; the claim, by which the next run knows it as ours, last."""
     old = minutes(8)
     run.export(old)
+    put(claim(old))
     run.export(CURRENT)
     run.crawl(old, CURRENT)
     with pytest.raises(ClientError):
         run.publish(SnapshotRetentionDays="7")
-    assert keys(f"{MANIFESTS}{old}") == []
+    assert keys(f"{MANIFESTS}{old}") == [claim(old)]
     assert keys(f"{DATA}snapshot_timestamp={old}") != []
 
 
-def test_the_next_run_finishes_a_retention_that_broke_off(run: Publication, keys: Any) -> None:
+def test_the_next_run_finishes_a_retention_that_broke_off(
+    run: Publication, put: Any, keys: Any
+) -> None:
     old = minutes(8)
     run.export(old)
+    put(claim(old))
     run.export(CURRENT)
     run.crawl(old, CURRENT)
     run.aws.s3.delete_object(Bucket=BUCKET, Key=f"{MANIFESTS}{old}.json")
     run.publish(SnapshotRetentionDays="7")
     assert keys(f"{DATA}snapshot_timestamp={old}") == []
+    assert keys(claim(old)) == []
     assert run.partitions() == [CURRENT]

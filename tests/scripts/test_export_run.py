@@ -26,7 +26,7 @@ SNAPSHOT = "parquet/Reviews/snapshot_timestamp=2026-01-31T23:59/"
 NEXT = "parquet/Reviews/snapshot_timestamp=2026-02-01T00:00/"
 MANIFEST = "manifests/parquet/Reviews/2026-01-31T23:59.json"
 TEMP = "glue-temp-dir/parquet/Reviews/"
-CLAIM = f"{TEMP}2026-01-31T23:59.claim"
+CLAIM = "manifests/parquet/Reviews/2026-01-31T23:59.claim"
 # Of what the fixture puts.
 ETAG = hashlib.md5(b"PARQUE").hexdigest()
 
@@ -179,7 +179,7 @@ def test_an_empty_table_gives_a_manifest_without_files(run: Attempts, keys: Any)
         "worker_type": "G.1X",
         "number_of_workers": 3,
     }
-    assert keys() == [MANIFEST]
+    assert keys() == [CLAIM, MANIFEST]
 
 
 def test_the_manifest_tells_the_steps_in_their_order(run: Attempts) -> None:
@@ -343,7 +343,8 @@ def test_a_minute_that_another_run_owns_is_left_alone(
     put(key, body=b'{"schema": []}')
     run.attempt()
     assert run.timestamp == "2026-02-01T00:00"
-    assert keys() == sorted([key, "manifests/parquet/Reviews/2026-02-01T00:00.json"])
+    next_one = "manifests/parquet/Reviews/2026-02-01T00:00"
+    assert keys() == sorted([key, f"{next_one}.claim", f"{next_one}.json"])
 
 
 def test_runs_in_one_minute_get_a_snapshot_each(run: Attempts) -> None:
@@ -373,11 +374,12 @@ def test_a_minute_is_claimed_by_one_run(
     put(CLAIM, body=(owner or run.run_id).encode())
     run.attempt()
     assert run.timestamp == timestamp
-    assert keys(TEMP) == ([CLAIM] if owner else [])
+    assert keys(CLAIM) == [CLAIM]
+    assert keys(TEMP) == []
 
 
 def give_up_before(run: Attempts, operation: str, besides: Callable[[], None]) -> None:
-    """Let the claim go right before it is next asked of S3, as the run that has it may."""
+    """Let the claim go right before it is next asked of S3, as one that deletes it may."""
     event, events = f"before-call.s3.{operation}", run.clients.s3.meta.events
 
     def give_up(params: dict[str, Any], **_: Any) -> None:
@@ -393,7 +395,7 @@ def give_up_before(run: Attempts, operation: str, besides: Callable[[], None]) -
 def test_a_minute_that_was_given_up_between_two_looks_is_not_taken_unseen(
     run: Attempts, put: Any, keys: Any, completed: bool
 ) -> None:
-    """Another run has it, completes its snapshot, and gives its claim up."""
+    """Another run has it and completes its snapshot, and somebody deletes the claim."""
     put(CLAIM, body=b"wr_other")
 
     def complete() -> None:

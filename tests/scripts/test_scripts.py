@@ -72,6 +72,7 @@ def test_names_and_keys_are_those_of_the_package(
         assert script.manifest_key(table, fmt, timestamp) == naming.manifest_key(
             table, fmt, timestamp
         )
+        assert script.claim_key(table, fmt, timestamp) == naming.claim_key(table, fmt, timestamp)
     assert export_table.temp_prefix(table, fmt) == naming.temp_prefix(table, fmt)
     assert create_current_view.view(table, prefix) == naming.view(table, prefix)
     assert create_current_view.manifest_prefix(table, fmt) == naming.manifest_prefix(table, fmt)

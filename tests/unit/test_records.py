@@ -17,7 +17,7 @@ from dynoexport.actuals import Explanation, Figure, Reason
 from dynoexport.alternatives import Alternative
 from dynoexport.model import GlueVersion, OutputFormat, ReadMode
 from dynoexport.operations.deploy import Deployment
-from dynoexport.operations.destroy import Inventory
+from dynoexport.operations.destroy import Foreign, Inventory
 from dynoexport.operations.doctor import Check
 from dynoexport.operations.init import Initialized
 from dynoexport.operations.logs import Line
@@ -114,6 +114,7 @@ SNAPSHOT = Snapshot(
     bytes=345,
     files=2,
     workflow_run_id="wr_1",
+    faults=("a is missing",),
 )
 STATUS = ExportStatus(
     table="Reviews",
@@ -127,6 +128,7 @@ STATUS = ExportStatus(
     schedule="cron(0 10 * * ? *)",
     enabled=True,
     next_run=START + timedelta(days=1),
+    faults=("a is missing",),
 )
 
 # A record of each kind, with what it is to be.
@@ -222,6 +224,7 @@ MADE: dict[str, tuple[Record, Record]] = {
             "schedule": "cron(0 10 * * ? *)",
             "enabled": True,
             "next_run": "2026-02-01T10:00:00Z",
+            "faults": ["a is missing"],
         },
     ),
     "line": (
@@ -241,10 +244,12 @@ MADE: dict[str, tuple[Record, Record]] = {
             "complete": True,
             "current": True,
             "writing": False,
+            "foreign": False,
             "items": 12,
             "bytes": 345,
             "files": 2,
             "run_id": "wr_1",
+            "faults": ["a is missing"],
         },
     ),
     "published": (
@@ -316,6 +321,7 @@ MADE: dict[str, tuple[Record, Record]] = {
                 snapshots=1,
                 objects=3,
                 bytes=345,
+                foreign=(Foreign("csv/Reviews/a/", 2, 6),),
             )
         ),
         {
@@ -327,6 +333,7 @@ MADE: dict[str, tuple[Record, Record]] = {
             "snapshots": 1,
             "objects": 3,
             "bytes": 345,
+            "foreign": [{"prefix": "csv/Reviews/a/", "objects": 2, "bytes": 6}],
         },
     ),
     "plan": (

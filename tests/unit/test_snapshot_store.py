@@ -55,11 +55,17 @@ class Store:
         for key in keys:
             backend.put_object(self.account.bucket, key, body)
 
-    def half(self, *timestamps: str, files: int = 1) -> None:
-        """Snapshots whose run broke off."""
+    def foreign(self, *timestamps: str, files: int = 1) -> None:
+        """Folders that no run of ours has written."""
         for each in timestamps:
             prefix = naming.snapshot_prefix("Reviews", "csv", each)
             self.put(*(f"{prefix}part-{number:04}" for number in range(files)))
+
+    def half(self, *timestamps: str, files: int = 1) -> None:
+        """Snapshots whose run broke off."""
+        for each in timestamps:
+            self.put(naming.claim_key("Reviews", "csv", each))
+            self.foreign(each, files=files)
 
     def whole(self, *timestamps: str, items: int = 3, files: int = 1) -> None:
         for each in timestamps:
@@ -146,7 +152,7 @@ def test_a_snapshot_is_complete_by_its_manifest(store: Store) -> None:
 
 def test_a_manifest_without_files_is_the_snapshot_of_an_empty_table(store: Store) -> None:
     store.whole(OLDER, items=0, files=0)
-    assert store.list_all() == [Snapshot(OLDER, complete=True)]
+    assert store.list_all() == [Snapshot(OLDER, complete=True, claimed=True)]
 
 
 def test_the_newest_snapshot_comes_first(store: Store) -> None:
@@ -213,9 +219,87 @@ def test_figures_are_those_of_the_manifest(store: Store) -> None:
     ]
 
 
-def test_an_incomplete_snapshot_has_no_figures(store: Store) -> None:
-    store.half(OLDER)
-    assert with_figures(store, Snapshot(OLDER, complete=False)) == store.list_all()
+def test_an_incomplete_snapshot_has_the_figures_of_its_files(store: Store) -> None:
+    store.half(OLDER, files=2)
+    (found,) = with_figures(store, *store.list_all())
+    assert (found.items, found.bytes, found.files) == (None, 14, 2)
+
+
+# --- whose it is ----------------------------------------------------------------------------------
+def test_a_folder_without_manifest_and_claim_is_foreign_and_has_its_true_size(store: Store) -> None:
+    store.foreign(OLDER, files=3)
+    store.half(NEWER)
+    newer, older = with_figures(store, *store.list_all())
+    assert (newer.foreign, older.foreign) == (False, True)
+    assert (older.complete, older.items, older.bytes, older.files) == (False, None, 21, 3)
+
+
+def test_a_manifest_without_a_claim_makes_a_snapshot_ours(store: Store) -> None:
+    """As runs before the claims were kept have left it."""
+    store.whole(OLDER)
+    snapshot_store.delete_keys(store.account, [naming.claim_key("Reviews", "csv", OLDER)])
+    (found,) = with_figures(store, *store.list_all())
+    assert (found.foreign, found.complete, found.faults) == (False, True, ())
+
+
+OTHERS = {"table": "Orders", "format": "csv", "snapshot_timestamp": OLDER}
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"",
+        b"{",
+        b"[" * 100_000,
+        b"[]",
+        b"{}",
+        json.dumps(
+            {**OTHERS, "items": 1, "bytes": 7, "files": [], "workflow_run_id": "wr"}
+        ).encode(),
+    ],
+    ids=["empty", "broken", "nested", "list", "object", "another table's"],
+)
+def test_what_is_no_manifest_of_ours_makes_no_snapshot_ours(store: Store, body: bytes) -> None:
+    store.foreign(OLDER)
+    store.put(naming.manifest_key("Reviews", "csv", OLDER), body=body)
+    (found,) = with_figures(store, *store.list_all())
+    assert (found.foreign, found.complete, found.bytes) == (True, False, 7)
+    assert snapshot_store.to_prune([found], NOW, keep=0) == []
+
+
+# --- whether it is whole --------------------------------------------------------------------------
+def file(number: int, timestamp: str = OLDER) -> str:
+    return f"csv/Reviews/snapshot_timestamp={timestamp}/part-{number:04}"
+
+
+def faults(store: Store) -> tuple[str, ...]:
+    (found,) = with_figures(store, *store.list_all())
+    return found.faults
+
+
+def test_a_snapshot_whose_files_are_those_of_its_manifest_has_no_faults(store: Store) -> None:
+    store.whole(OLDER, files=2)
+    store.put(file(0).replace("part-0000", "_SUCCESS"))
+    assert faults(store) == ()
+
+
+def test_a_snapshot_says_how_its_files_differ_from_its_manifest(store: Store) -> None:
+    store.whole(OLDER, files=3)
+    store.put(file(7))
+    store.put(file(1), body=b"other")
+    snapshot_store.delete_keys(store.account, [file(0)])
+    assert faults(store) == (
+        f"{file(0)} is missing",
+        f"{file(1)} has 5 bytes, its manifest says 7",
+        f"{file(7)} is not in the manifest",
+    )
+
+
+def test_a_current_snapshot_without_any_file_or_manifest_is_damaged(store: Store) -> None:
+    store.show(OLDER)
+    shown = Snapshot(OLDER, complete=True, current=True)
+    found = snapshot_store.examine(store.account, EXPORT, shown)
+    assert found.faults == (f"there are no files under csv/Reviews/snapshot_timestamp={OLDER}/",)
 
 
 def test_figures_keep_the_order_of_the_snapshots(store: Store) -> None:
@@ -229,8 +313,9 @@ def test_figures_keep_the_order_of_the_snapshots(store: Store) -> None:
 
 def test_a_manifest_that_goes_meanwhile_leaves_the_snapshot_incomplete(store: Store) -> None:
     """As when a retry clears what its former attempt has written."""
+    store.foreign(OLDER)
     listed = Snapshot(OLDER, complete=True, current=True, writing=True)
-    assert with_figures(store, listed) == [replace(listed, complete=False)]
+    assert with_figures(store, listed) == [replace(listed, complete=False, bytes=7, files=1)]
 
 
 # --- what may go ----------------------------------------------------------------------------------
@@ -250,13 +335,29 @@ def test_the_newest_are_kept_and_the_oldest_go_first() -> None:
 def test_an_incomplete_snapshot_is_not_kept_for_its_number() -> None:
     """Nobody can read it: it neither counts nor stays."""
     newest, *others = WHOLE
-    assert pruned(replace(newest, complete=False), *others, keep=2) == [OLDEST, NEWEST]
+    half = replace(newest, complete=False, claimed=True)
+    assert pruned(half, *others, keep=2) == [OLDEST, NEWEST]
+
+
+def test_a_damaged_snapshot_does_not_count_among_those_to_keep() -> None:
+    """Else the last whole one would go for its sake; it stays with what is older than it."""
+    newest, *others = WHOLE
+    damaged = replace(newest, faults=("a file is missing",))
+    assert pruned(damaged, *others, keep=2) == [OLDEST]
+    assert pruned(damaged, *others, keep=4) == []
+    assert pruned(damaged, *others, keep=0) == [OLDEST, OLDER, NEWER, NEWEST]
+
+
+def test_a_foreign_snapshot_always_stays() -> None:
+    foreign = [replace(each, complete=False) for each in WHOLE]
+    assert pruned(*foreign, keep=0) == []
+    assert pruned(*foreign, older_than=timedelta(0)) == []
 
 
 def test_what_is_older_goes_complete_or_not() -> None:
     age = NOW - datetime(2026, 1, 8, 10, 0, tzinfo=timezone.utc)
     newest, newer, older, oldest = WHOLE
-    snapshots = (newest, newer, older, replace(oldest, complete=False))
+    snapshots = (newest, newer, older, replace(oldest, complete=False, claimed=True))
     assert pruned(*snapshots, older_than=age) == [OLDEST]
     assert pruned(*snapshots, older_than=age - timedelta(seconds=1)) == [OLDEST, OLDER]
 
@@ -280,7 +381,7 @@ def test_a_snapshot_that_is_being_written_always_stays() -> None:
 
 def test_without_a_rule_only_what_is_incomplete_goes() -> None:
     newest, newer, *_ = WHOLE
-    assert pruned(newest, replace(newer, complete=False)) == [NEWER]
+    assert pruned(newest, replace(newer, complete=False, claimed=True)) == [NEWER]
 
 
 # --- how it goes ----------------------------------------------------------------------------------
@@ -302,6 +403,7 @@ def test_deleting_never_touches_the_neighbours(store: Store) -> None:
     assert before - store.keys() == {
         f"csv/Reviews/snapshot_timestamp={OLDER}/part-0000",
         f"manifests/csv/Reviews/{OLDER}.json",
+        f"manifests/csv/Reviews/{OLDER}.claim",
     }
     assert store.partitions() == {OLDEST, NEWER}
 
@@ -386,11 +488,11 @@ def test_a_partition_that_cannot_be_deleted_is_named(store: Store) -> None:
 
 
 def test_a_deletion_that_breaks_off_leaves_no_half_snapshot_complete(store: Store) -> None:
-    """The manifest goes first; the files, by which it is found and deleted again, last."""
+    """The manifest goes first; the claim, by which it is ours and is deleted again, last."""
     store.whole(OLDER)
     with deny_partitions(store), pytest.raises(DeleteFailed):
         store.delete(OLDER)
-    assert store.list_all() == [Snapshot(OLDER, complete=False)]
+    assert store.list_all() == [Snapshot(OLDER, complete=False, claimed=True)]
     store.delete(OLDER)
     assert store.list_all() == []
 
