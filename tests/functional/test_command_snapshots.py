@@ -249,15 +249,13 @@ FORMER, RENAMED = "2019-06-01T10:00", "2025-12-31T10:00"
 
 @pytest.fixture
 def shared(endpoint: Endpoint, table: str) -> str:
-    """An export beside a snapshot of the former design, a renamed folder and somebody's object."""
+    """An export beside a snapshot of the former design and a renamed folder."""
     s3, bucket = endpoint.client("s3"), naming.bucket(endpoint.account, endpoint.region)
     for timestamp in (FORMER, RENAMED):
         prefix = naming.snapshot_prefix(table, "json", timestamp)
         for number in range(2):
             body = b'{"id": "old"}\n'
             s3.put_object(Bucket=bucket, Key=f"{prefix}run-{number}-part-r-00000", Body=body)
-    note = f"{naming.data_prefix(table, 'json')}notes.txt"
-    s3.put_object(Bucket=bucket, Key=note, Body=b"mine")
     broken = naming.manifest_key(table, "json", RENAMED)
     s3.put_object(Bucket=bucket, Key=broken, Body=b"{")
     return table
@@ -301,10 +299,11 @@ def test_destroy_with_data_leaves_what_dynoexport_has_not_written(
 ) -> None:
     data, manifests = naming.data_prefix(shared, "json"), naming.manifest_prefix(shared, "json")
     folders = [naming.snapshot_prefix(shared, "json", each) for each in (FORMER, RENAMED)]
+    bucket = naming.bucket(endpoint.account, endpoint.region)
+    endpoint.client("s3").put_object(Bucket=bucket, Key=f"{data}notes.txt", Body=b"mine")
     done = command("destroy", shared, "--data", "--yes")
     assert done.returncode == 0
     assert "  ALL DATA in S3: 3 snapshots, 6 objects" in done.stderr
-    bucket = naming.bucket(endpoint.account, endpoint.region)
     told = done.stderr.splitlines()
     for folder in folders:
         assert f"  {folder}  2 objects, 28 B" in told
