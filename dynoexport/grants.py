@@ -169,7 +169,7 @@ def probes(*prefixes: str) -> list[str]:
 
 
 def markers(*prefixes: str) -> list[str]:
-    """The empty objects by which EMRFS, ``s3://`` of Glue up to 5.1, marks new directories.
+    """The empty objects by which EMRFS, ``s3://`` of Glue up to 5.0, marks new directories.
 
     https://repost.aws/knowledge-center/emr-s3-empty-files
     """

@@ -127,7 +127,7 @@ KEPT = (
     Kept(
         EXPORT,
         "WriteSnapshot",
-        "Glue up to 5.1 marks the directories that it makes by empty objects.",
+        "Glue up to 5.0 marks the directories that it makes by empty objects.",
         _MARKERS,
         tuple(map(_object, grants.markers(SCOPE.data, SCOPE.temp))),
     ),

@@ -241,7 +241,7 @@ def delete(
     for timestamp in timestamps:
         prefix = naming.snapshot_prefix(table, fmt, timestamp)
         found = list(keys(account.s3, account.bucket, prefix))
-        # EMRFS, s3:// of Glue up to 5.1, marks a directory by an object beside it.
+        # EMRFS, s3:// of Glue up to 5.0, marks a directory by an object beside it.
         delete_keys(account, [*found, prefix.rstrip("/") + "_$folder$"])
         delete_keys(account, [naming.claim_key(table, fmt, timestamp)])
         total += len(found)

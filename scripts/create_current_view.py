@@ -905,7 +905,7 @@ def drop_snapshot(clients: Clients, settings: Settings, timestamp: str) -> None:
     drop_partition(clients.glue, settings, timestamp)
     prefix = snapshot_prefix(table, fmt, timestamp)
     keys = list(list_objects(clients.s3, settings.bucket, prefix))
-    # EMRFS, s3:// of Glue up to 5.1, marks a directory by an object beside it.
+    # EMRFS, s3:// of Glue up to 5.0, marks a directory by an object beside it.
     delete(clients.s3, settings.bucket, [*keys, prefix.rstrip("/") + "_$folder$"])
     delete(clients.s3, settings.bucket, [claim_key(table, fmt, timestamp)])
     log(f"deleted the expired snapshot {timestamp}: {len(keys):,} objects")

@@ -470,7 +470,7 @@ def delete(s3: S3Client, bucket: str, keys: Sequence[str]) -> None:
 
 
 def directory_marker(prefix: str) -> str:
-    """The object beside a prefix by which EMRFS, s3:// of Glue up to 5.1, marks a directory."""
+    """The object beside a prefix by which EMRFS, s3:// of Glue up to 5.0, marks a directory."""
     return prefix.rstrip("/") + "_$folder$"
 
 

@@ -214,6 +214,7 @@ class TableStack extends Stack {
           '--DatabaseName': shared('DatabaseName'),
           '--KmsKeyArn': Fn.conditionIf('HasKmsKey', shared('KmsKeyArn'), ''),
           '--TempDir': text('s3://${Bucket}/glue-temp-dir/'),
+          '--conf': text('spark.hadoop.fs.s3a.endpoint.region=${AWS::Region}'),
           '--enable-continuous-cloudwatch-log': 'true',
           '--enable-continuous-log-filter': 'true',
           '--enable-metrics': 'true',

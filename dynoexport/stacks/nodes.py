@@ -26,6 +26,12 @@ _SPARK_ARGUMENTS = {
     "--enable-continuous-cloudwatch-log": "true",
     "--job-bookmark-option": "job-bookmark-disable",
     "--job-language": "python",
+    # s3:// is EMRFS up to Glue 5.0, which knows its region, and Hadoop's S3A from 5.1 on, which
+    # starts in us-east-2 unless it is set; endpoints of other partitions follow from it, too. For
+    # older versions it is a setting that nothing reads.
+    # https://docs.aws.amazon.com/glue/latest/dg/migrating-version-51.html
+    # https://hadoop.apache.org/docs/r3.4.1/hadoop-aws/tools/hadoop-aws/connecting.html
+    "--conf": Sub("spark.hadoop.fs.s3a.endpoint.region=${AWS::Region}"),
 }
 # The only version in which new Python shell jobs can be created:
 # https://docs.aws.amazon.com/glue/latest/dg/add-job-python.html

@@ -33,6 +33,12 @@ java = spark._jvm.java.lang.System
 java.err.println("java of " + os.getcwd())
 print(json.dumps({"script": dict(os.environ), "worker": worker, "java": dict(java.getenv())}))
 """
+SETTINGS = """
+from pyspark import SparkContext
+spark = SparkContext.getOrCreate()
+print(spark.getConf().get("spark.dynoexport.one"), spark.getConf().get("spark.dynoexport.two"))
+print(spark._jsc.hadoopConfiguration().get("fs.s3a.endpoint.region"))
+"""
 HANG = """
 import os, time
 from pyspark import SparkContext
@@ -231,12 +237,13 @@ class Jobs:
         everything = allow(Action="*", Resource="*")
         iam.put_role_policy(RoleName=ROLE, PolicyName="all", PolicyDocument=everything)
 
-    def create(self, name: str, script: str) -> None:
+    def create(self, name: str, script: str, **arguments: str) -> None:
         self.s3.put_object(Bucket=BUCKET, Key=f"{name}.py", Body=script.encode())
         self.glue.create_job(
             Name=name,
             Role=ROLE,
             Command={"Name": "glueetl", "ScriptLocation": f"s3://{BUCKET}/{name}.py"},
+            DefaultArguments={f"--{key}": value for key, value in arguments.items()},
             ExecutionProperty={"MaxConcurrentRuns": 2},
         )
 
@@ -309,3 +316,15 @@ def test_a_stopped_spark_job_leaves_nothing(jobs: Jobs) -> None:
     jobs.glue.batch_stop_job_run(JobName="hang", JobRunIds=[run])
     assert jobs.ended("hang", run) == "STOPPED"
     until(lambda: environments(home) == {} and not Path(home).exists())
+
+
+@pytest.mark.endpoint
+@pytest.mark.spark
+def test_a_jobs_conf_sets_spark_as_on_glue(jobs: Jobs) -> None:
+    """One argument holds several settings, each after a further --conf."""
+    region = "spark.hadoop.fs.s3a.endpoint.region=eu-west-1"
+    both = "spark.dynoexport.one=a=1 --conf spark.dynoexport.two=b"
+    jobs.create("settings", SETTINGS, conf=f"{region} --conf {both}")
+    run = jobs.start("settings")
+    assert jobs.ended("settings", run) == "SUCCEEDED"
+    assert jobs.printed(run) == ["a=1 b", "eu-west-1"]

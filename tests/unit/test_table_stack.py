@@ -12,7 +12,7 @@ from deployed import IMPORTS, PSEUDO, Deployed, parsed
 
 from dynoexport import limits, naming, schedule, settings
 from dynoexport.errors import ScheduleRefused
-from dynoexport.model import OutputFormat
+from dynoexport.model import GlueVersion, OutputFormat
 from dynoexport.naming import Export
 from dynoexport.pipeline import JOB_STATES
 
@@ -215,6 +215,13 @@ def test_the_export_job_reports_metrics_and_logs_and_keeps_no_bookmarks() -> Non
     assert arguments["--enable-metrics"] == "true"
     assert arguments["--enable-continuous-cloudwatch-log"] == "true"
     assert arguments["--job-bookmark-option"] == "job-bookmark-disable"
+
+
+@pytest.mark.parametrize("version", GlueVersion)
+def test_spark_finds_s3_in_the_stacks_own_region(version: GlueVersion) -> None:
+    """S3A, s3:// from Glue 5.1 on, starts in us-east-2 unless the job names the region."""
+    arguments = table(GlueVersion=version.value).properties("ExportJob")["DefaultArguments"]
+    assert arguments["--conf"] == "spark.hadoop.fs.s3a.endpoint.region=cn-north-1"
 
 
 @pytest.mark.parametrize("job", ["ExportJob", "ViewJob"])

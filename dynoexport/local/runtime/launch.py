@@ -58,6 +58,7 @@ def _run_with_spark() -> None:
     buckets = [name for name in os.environ["DYNOEXPORT_BUCKETS"].split(",") if name]
     ports = {name: s3_gateway.serve(s3, name) for name in buckets}
     spark_jvm.set_defaults(ports, order["environment"])
+    spark_jvm.set_conf(order["arguments"])
     _run(order)
 
 

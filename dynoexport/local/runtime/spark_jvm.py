@@ -7,6 +7,7 @@ What pyspark needs to find it is what every other program that starts Spark for 
 from __future__ import annotations
 
 import importlib.util
+import itertools
 import os
 import struct
 import subprocess
@@ -16,7 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
 # Spark waits this long for nothing on a laptop.
 _SPARK_DEFAULTS = {
@@ -119,6 +120,20 @@ def _command(directory: Path) -> list[str]:
         *(word for setting in settings for word in ("--conf", setting)),
         "pyspark-shell",
     ]
+
+
+def set_conf(arguments: Sequence[str]) -> None:
+    """What the job's argument ``--conf`` sets; it has one value: ``a=1 --conf b=2``.
+
+    https://docs.aws.amazon.com/glue/latest/dg/aws-glue-programming-etl-glue-arguments.html
+    """
+    from pyspark import SparkContext
+
+    for name, value in itertools.pairwise(arguments):
+        if name == "--conf":
+            for setting in value.split(" --conf "):
+                key, _, content = setting.strip().partition("=")
+                SparkContext.setSystemProperty(key, content)
 
 
 def set_defaults(ports: Mapping[str, int], environment: Mapping[str, str]) -> None:
