@@ -31,18 +31,18 @@ import os
 import random
 import re
 import socket
+import struct
 import sys
 import threading
 import time
 import zlib
 from collections import deque
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta, timezone
 from decimal import Decimal
 from functools import partial
-from multiprocessing import AuthenticationError
-from multiprocessing.connection import Client, Listener
+from multiprocessing.connection import Client, Listener, answer_challenge, deliver_challenge
 from typing import TYPE_CHECKING, Any
 from xml.sax.saxutils import escape
 
@@ -1226,6 +1226,76 @@ class Dispatcher:
 
 # --- read: what connects the tasks with the dispatcher --------------------------------------------
 CAPACITY_SECONDS = 60
+# A task proves within milliseconds that it knows the key. Anybody else in the network, such as a
+# scanner of ports, may say nothing or rubbish; so many may do so at once, and who has done it for
+# so many seconds goes when more come.
+HANDSHAKE_SECONDS = 10.0
+STRANGERS_MAX = 256
+STRANGER_SECONDS = 1.0
+# When a connection that says nothing is asked whether its host is there, seconds between further
+# questions, and how many may stay without an answer.
+KEEPALIVE = {"TCP_KEEPIDLE": 30, "TCP_KEEPINTVL": 10, "TCP_KEEPCNT": 6}
+# The same for what was sent and is not acknowledged, in milliseconds.
+UNACKNOWLEDGED_MAX = 90_000
+
+
+def socket_of(connection: Connection) -> socket.socket:
+    """A second handle of the connection's socket; closing it leaves the connection open."""
+    return socket.fromfd(connection.fileno(), socket.AF_INET, socket.SOCK_STREAM)
+
+
+def limit_waiting(connection: Connection, seconds: float) -> None:
+    """End a wait for the other side with an OSError after so many seconds; 0 is never."""
+    whole = int(seconds)
+    limit = struct.pack("ll", whole, int((seconds - whole) * 1e6))
+    with socket_of(connection) as handle:
+        handle.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, limit)
+        handle.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, limit)
+
+
+def notice_loss(connection: Connection) -> None:
+    """Let the system find out within two minutes that the other side's host is gone.
+
+    https://man7.org/linux/man-pages/man7/tcp.7.html
+    """
+    options = {**KEEPALIVE, "TCP_USER_TIMEOUT": UNACKNOWLEDGED_MAX}
+    with socket_of(connection) as handle:
+        handle.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+        for name, value in options.items():
+            # Not every system has all of them.
+            if hasattr(socket, name):
+                handle.setsockopt(socket.IPPROTO_TCP, getattr(socket, name), value)
+
+
+class Strangers:
+    """Connections that have not proved yet that they know the key: few at a time."""
+
+    def __init__(self) -> None:
+        self._since: dict[Connection, float] = {}
+        self._changed = threading.Condition()
+
+    def add(self, connection: Connection) -> None:
+        """Wait, for a moment at most, until there is room for one more."""
+        with self._changed:
+            while len(self._since) >= STRANGERS_MAX:
+                oldest, since = next(iter(self._since.items()))
+                patience = since + STRANGER_SECONDS - time.monotonic()
+                if patience <= 0:
+                    self._hang_up(oldest)
+                else:
+                    self._changed.wait(patience)
+            self._since[connection] = time.monotonic()
+
+    def remove(self, connection: Connection) -> None:
+        with self._changed:
+            self._since.pop(connection, None)
+            self._changed.notify_all()
+
+    def _hang_up(self, connection: Connection) -> None:
+        """Wake its thread, which closes it."""
+        del self._since[connection]
+        with suppress(OSError), socket_of(connection) as handle:
+            handle.shutdown(socket.SHUT_RDWR)
 
 
 class Desk:
@@ -1241,7 +1311,9 @@ class Desk:
         self._lock = threading.Lock()
         self._closed = threading.Event()
         self._key = os.urandom(32)
-        self._listener = Listener((host, 0), backlog=1024, authkey=self._key)
+        self._strangers = Strangers()
+        # Without the key: its accept() would wait for one stranger's proof while others wait.
+        self._listener = Listener((host, 0), backlog=1024)
 
     @property
     def door(self) -> tuple[str, int, bytes]:
@@ -1274,10 +1346,26 @@ class Desk:
         while not self._closed.is_set():
             try:
                 connection = self._listener.accept()
-            except (OSError, EOFError, AuthenticationError):
-                # Closed, or somebody without the key.
+            except OSError:
+                # Closed, or given up by the other side already.
                 continue
-            threading.Thread(target=self._serve, args=(connection,), daemon=True).start()
+            self._strangers.add(connection)
+            threading.Thread(target=self._meet, args=(connection,), daemon=True).start()
+
+    def _meet(self, connection: Connection) -> None:
+        """Serve whoever proves to know the key."""
+        with closing(connection):
+            try:
+                limit_waiting(connection, HANDSHAKE_SECONDS)
+                deliver_challenge(connection, self._key)
+                answer_challenge(connection, self._key)
+                limit_waiting(connection, 0)
+                notice_loss(connection)
+            except Exception:  # noqa: BLE001 - whatever a stranger says, it is no task
+                return
+            finally:
+                self._strangers.remove(connection)
+            self._serve(connection)
 
     def _serve(self, connection: Connection) -> None:
         task = os.urandom(8).hex()
@@ -1285,7 +1373,10 @@ class Desk:
             while True:
                 question = json.loads(connection.recv_bytes().decode())
                 connection.send_bytes(json.dumps(self._answer(task, **question)).encode())
-        except (OSError, EOFError):
+        except (OSError, EOFError, ValueError):
+            # Gone, or damaged.
+            return
+        finally:
             with self._lock:
                 self._dispatcher.lost(task)
 
@@ -1310,6 +1401,7 @@ class Line:
     def __init__(self, door: tuple[str, int, bytes]) -> None:
         host, port, key = door
         self._connection = Client((host, port), authkey=key)
+        notice_loss(self._connection)
         self._lock = threading.Lock()
 
     def ask(self, about: str, **told: float | bool | None) -> Any:  # noqa: ANN401 - JSON

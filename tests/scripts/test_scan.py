@@ -3,12 +3,19 @@
 from __future__ import annotations
 
 import json
+import socket
+import struct
 import threading
-from contextlib import closing
+from contextlib import ExitStack, closing
+from multiprocessing import AuthenticationError
+from multiprocessing.connection import Client
+from pathlib import Path
+from queue import Queue
 from typing import TYPE_CHECKING, Any
 
 import export_table
 import pytest
+import waiting
 from botocore.exceptions import ClientError
 from job_names import BUCKET
 
@@ -365,11 +372,123 @@ def test_nobody_without_the_key_is_answered(aws: Any) -> None:
     desk.open()
     host, port, key = desk.door
     with closing(desk):
-        with pytest.raises(export_table.AuthenticationError):
+        with pytest.raises(AuthenticationError):
             export_table.Line((host, port, bytes(32)))
         line = export_table.Line((host, port, key))
         assert line.ask("take") == 0
         line.close()
+
+
+RESET = struct.pack("ii", 1, 0)
+
+
+@pytest.fixture
+def desk() -> Iterator[export_table.Desk]:
+    """With a single segment to read."""
+    desk = export_table.Desk(dispatcher(1_000, segments=1), "127.0.0.1")
+    with closing(desk):
+        desk.open()
+        yield desk
+
+
+@pytest.fixture
+def stranger(desk: export_table.Desk) -> Iterator[Callable[..., socket.socket]]:
+    """Connects to the desk without its key, and says what it is given."""
+    with ExitStack() as stack:
+
+        def connect(says: bytes = b"") -> socket.socket:
+            connection = socket.create_connection(desk.door[:2], timeout=60)
+            stack.enter_context(connection)
+            connection.sendall(says)
+            return connection
+
+        yield connect
+
+
+def segment_asked_for(desk: export_table.Desk) -> Any:
+    """What a task is answered that asks for its first segment, if it is answered in a minute."""
+    answers: Queue[Any] = Queue()
+
+    def ask() -> None:
+        with closing(export_table.Line(desk.door)) as line:
+            answers.put(line.ask("take"))
+
+    threading.Thread(target=ask, daemon=True).start()
+    return answers.get(timeout=60)
+
+
+def hung_up(connection: socket.socket) -> bool:
+    """Whether the other side ends it, after its challenge."""
+    try:
+        while connection.recv(1024):
+            continue
+    except ConnectionResetError:
+        return True
+    return True
+
+
+@pytest.mark.parametrize(
+    "says", [b"", b"\x00\x00", b"\x00\x00\x00\x20half", b"GET / HTTP/1.1\r\n\r\n"]
+)
+def test_a_stranger_delays_nobody(desk: Any, stranger: Any, says: bytes) -> None:
+    for _ in range(3):
+        stranger(says)
+    assert segment_asked_for(desk) == 0
+
+
+def test_a_stranger_who_resets_delays_nobody(desk: Any, stranger: Any) -> None:
+    for _ in range(3):
+        connection = stranger()
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RESET)
+        connection.close()
+    assert segment_asked_for(desk) == 0
+
+
+def test_a_stranger_who_says_nothing_is_hung_up_on(
+    monkeypatch: pytest.MonkeyPatch, desk: Any, stranger: Any
+) -> None:
+    monkeypatch.setattr(export_table, "HANDSHAKE_SECONDS", 0.1)
+    assert hung_up(stranger())
+    assert hung_up(stranger(b"\x00\x00"))
+
+
+def test_strangers_are_few(monkeypatch: pytest.MonkeyPatch, desk: Any, stranger: Any) -> None:
+    """The one who has been silent for longest goes."""
+    monkeypatch.setattr(export_table, "STRANGERS_MAX", 2)
+    monkeypatch.setattr(export_table, "STRANGER_SECONDS", 0.0)
+    first, *_ = [stranger() for _ in range(3)]
+    assert hung_up(first)
+    assert segment_asked_for(desk) == 0
+
+
+def test_what_a_task_had_that_says_rubbish_is_dealt_again(desk: Any) -> None:
+    host, port, key = desk.door
+    with closing(Client((host, port), authkey=key)) as task:
+        task.send_bytes(b'{"about": "take"}')
+        assert task.recv_bytes() == b"0"
+        task.send_bytes(b"rubbish")
+        assert waiting.until(lambda: segment_asked_for(desk) is not None, seconds=60)
+
+
+def test_both_ends_notice_a_lost_host(desk: Any) -> None:
+    """By TCP's keepalive, which the system has to send within a minute."""
+
+    def keepalives() -> list[int]:
+        """By end of an established connection, when the next one is due, in hundredths of a second.
+
+        https://www.kernel.org/doc/Documentation/networking/proc_net_tcp.txt
+        """
+        rows = [row.split() for row in Path("/proc/net/tcp").read_text().splitlines()[1:]]
+        port, keepalive, established = f":{desk.door[1]:04X}", "02", "01"
+        timers = [
+            row[5].split(":") for row in rows if port in row[1] + row[2] and row[3] == established
+        ]
+        return [int(due, 16) for kind, due in timers if kind == keepalive]
+
+    with closing(export_table.Line(desk.door)) as line:
+        line.ask("take")
+        due = waiting.until(lambda: found if len(found := keepalives()) == 2 else None, seconds=60)
+    assert max(due) <= 60 * 100
 
 
 class Noted:
