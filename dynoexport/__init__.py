@@ -8,7 +8,8 @@ What the command does, a program can do:
 The layers, each importing only from those before it (a test reads the imports):
 
     errors, model, limits   what can go wrong; the plain values; what AWS allows
-    settings, naming,       what a user can set; every name and S3 key; when a schedule fires;
+    settings, selection,    what a user can set; lists of attributes;
+    naming,                 every name and S3 key; when a schedule fires;
     schedule, pipeline      the one description of export -> crawl -> publish
     durations, graph        26h and 30d; what AWS Glue would refuse about a workflow
     output_files            files that a user names to be written

@@ -21,7 +21,6 @@ from __future__ import annotations
 
 import argparse
 import base64
-import csv
 import hashlib
 import importlib.util
 import io
@@ -297,19 +296,37 @@ def choice(values: Mapping[str, str], name: str, allowed: Sequence[str]) -> str:
     return values[name]
 
 
+# As in dynoexport.selection: a name up to its comma. What stands in double quotes is the name,
+# exactly; a quote in it is doubled. Around a name without them, blanks are no part of it.
+LISTED_NAME = re.compile(r'\s*(?:"((?:[^"]|"")+)"\s*|((?!\s*")[^,]*)),')
+
+
 def names_of(values: Mapping[str, str], name: str) -> tuple[str, ...]:
-    """The attributes that the setting lists, comma-separated, with quotes around odd names.
+    """The attributes that the setting lists, comma-separated, each once; none if it is empty.
 
     Raises:
-        ExportFailed: it is no such list.
+        ExportFailed: it is no such list, or names no attribute, which must not mean all.
     """
     if not values[name].strip():
         return ()
-    try:
-        (row,) = csv.reader([values[name]], skipinitialspace=True)
-    except (csv.Error, ValueError) as error:
-        raise ExportFailed(f"{name} is {values[name]!r}, which is no list: {error}") from None
-    return tuple(each.strip() for each in row if each.strip())
+    names: list[str] = []
+    rest = f"{values[name]},"
+    while rest:
+        found = None if re.search(r"[\r\n]", rest) else LISTED_NAME.match(rest)
+        if found is None:
+            raise ExportFailed(
+                f"{name} is {values[name]!r}, which is no list of attributes: separate names by "
+                "commas, and put double quotes around one that holds a comma, a quote or blanks at "
+                "its ends"
+            )
+        quoted, plain = found.groups()
+        names.append(plain.strip() if quoted is None else quoted.replace('""', '"'))
+        rest = rest[found.end() :]
+    if not any(names):
+        raise ExportFailed(
+            f"{name} is {values[name]!r}, which names no attribute: leave it empty to export all"
+        )
+    return tuple(dict.fromkeys(each for each in names if each))
 
 
 def check_together(settings: Settings) -> None:
@@ -883,6 +900,7 @@ class Lines:
         json_bytes: about how many bytes the items have as plain JSON; 0 if there is none.
         pieces: of a Scan, in the order of its segments.
         report: how the table was read, for the manifest.
+        left_out: of a Scan, the attributes that it has met and left out.
     """
 
     uris: tuple[str, ...]
@@ -890,6 +908,7 @@ class Lines:
     json_bytes: int
     pieces: tuple[Mapping[str, Any], ...] = ()
     report: Mapping[str, Any] = field(default_factory=dict)
+    left_out: frozenset[str] = frozenset()
 
 
 def is_selected(settings: Settings) -> Callable[[str], bool]:
@@ -1745,6 +1764,7 @@ class SegmentReader:
         """Note the segment as read: a retry of the job will not read it again."""
         record = {**cursor.record, "seconds": round(time.monotonic() - cursor.began, 3)}
         record["pieces"] = cursor.pieces.finish()
+        record["left_out"] = sorted(self._decoder.left_out)
         self._s3.put_object(
             Bucket=self._scan.bucket,
             Key=record_key(self._scan.prefix, cursor.segment),
@@ -1926,6 +1946,8 @@ class Decoder:
         self._selected, self._columnar, self._whole = selected, columnar, whole
         # What the items before have held. With it, nothing has to be found out again.
         self._known: pa.DataType | None = None
+        # The attributes that items have and that are not selected.
+        self.left_out: set[str] = set()
 
     def decode(self, pages: Sequence[bytes], items: int) -> pa.RecordBatch | bytes:
         """A batch of one column, ``item``; or the pages, one a line."""
@@ -1940,11 +1962,15 @@ class Decoder:
     def _selected_page(self, page: bytes) -> bytes:
         if self._whole and b"\n" not in page:
             return page + b"\n"
+        items = json.loads(page.decode())
+        self._note_left_out({name for item in items for name in item})
         kept = [
-            {name: value for name, value in item.items() if self._selected(name)}
-            for item in json.loads(page.decode())
+            {name: value for name, value in item.items() if self._selected(name)} for item in items
         ]
         return json.dumps(kept, ensure_ascii=False, separators=(",", ":")).encode() + b"\n"
+
+    def _note_left_out(self, names: Iterable[str]) -> None:
+        self.left_out.update([name for name in names if not self._selected(name)])
 
     def _batch(self, pages: Sequence[bytes]) -> pa.RecordBatch | None:
         """The batch; None if Arrow cannot hold the items."""
@@ -1962,6 +1988,7 @@ class Decoder:
             self._columnar = leaves_of(known) <= WIDE and depth_of(known) <= DEPTH_MAX
             if not self._columnar:
                 return None
+            self._note_left_out([each.name for each in items.type])
             return selected_batch(items, self._selected)
         except pa.ArrowException as error:
             log(f"kept as JSON: {first_line(error)}")
@@ -2136,7 +2163,9 @@ def read_by_scan(
     log_skew(report)
     pieces = tuple(piece for record in ordered for piece in record["pieces"])
     plain = math.ceil(sum(piece["json_bytes"] for piece in pieces) / DYNAMODB_JSON)
-    return Lines((), PIECES, plain, pieces, report)
+    # An attempt of an older script has not noted them.
+    left_out = frozenset(name for record in ordered for name in record.get("left_out", ()))
+    return Lines((), PIECES, plain, pieces, report, left_out)
 
 
 def driver_host(spark: SparkSession) -> str:
@@ -2478,27 +2507,41 @@ def typed(value: object) -> dict[str, Any]:
 
 
 def parse_lines(
-    lines: Iterable[str], dialect: str, selected: Callable[[str], bool]
+    lines: Iterable[str],
+    dialect: str,
+    selected: Callable[[str], bool],
+    blanked: Iterable[str] = (),
 ) -> Iterator[dict[str, Any]]:
-    """The items of the lines, in DynamoDB JSON, with the selected attributes."""
+    """The items of the lines, in DynamoDB JSON, with the selected attributes.
+
+    Of the ``blanked`` ones there is a null, which says no more than that the item has them.
+    """
+    blanks = frozenset(blanked)
     for line in lines:
         if dialect == "plain":
             plain = json.loads(line, parse_int=Whole, parse_float=Double)
             item = {name: typed(value) for name, value in plain.items()}
         else:
             item = json.loads(line)["Item"]
-        yield {name: value for name, value in item.items() if selected(name)}
+        blank = {name: {"NULL": True} for name in blanks.intersection(item)}
+        yield {**{name: value for name, value in item.items() if selected(name)}, **blank}
 
 
 def items_of(
-    spark: SparkSession, lines: Lines, settings: Settings, parts: int | None = None
+    spark: SparkSession,
+    lines: Lines,
+    settings: Settings,
+    parts: int | None = None,
+    *,
+    blanked: Iterable[str] = (),
 ) -> RDD[dict[str, Any]]:
     """All items that were read; Spark reads them in ``parts``, else in some of at most 128 MB."""
     if lines.dialect == PIECES:
         return pieces_of(spark, lines, parts).mapPartitions(
             partial(piece_items, **stored(settings))
         )
-    parse = partial(parse_lines, dialect=lines.dialect, selected=is_selected(settings))
+    selected = is_selected(settings)
+    parse = partial(parse_lines, dialect=lines.dialect, selected=selected, blanked=blanked)
     texts = spark.read.text(list(lines.uris))
     texts = texts if parts is None else texts.coalesce(parts)
     return texts.rdd.map(lambda row: row[0]).mapPartitions(parse)
@@ -2725,23 +2768,27 @@ def profiled(
     if lines.dialect == PIECES:
         learnt = partial(profile_pieces, limit=limit, **stored(settings))
         return pieces_of(spark, lines, None).mapPartitions(learnt)
-    items = items_of(spark, lines, settings)
+    # Whether items have what is not exported is known of these alone before it is dropped.
+    items = items_of(spark, lines, settings, blanked=settings.exclude)
     return items.mapPartitions(partial(profile_items, limit=limit))
 
 
 def profile_all(
-    dumps: RDD[tuple[str, tuple[Any, ...]]], known: Iterable[str], limit: int
+    dumps: RDD[tuple[str, tuple[Any, ...]]],
+    known: Iterable[str],
+    limit: int,
+    blanked: Iterable[str] = (),
 ) -> tuple[int, dict[str, Profile], bool]:
     """How many items there are, what the attributes hold, and whether there are further ones.
 
     One pass in the executors. The driver gets the profiles of ``MAX_COLUMNS`` attributes, or of
-    as many as are ``known``, however many there are.
+    as many as are ``known``, however many there are; those of the ``blanked`` come besides.
     """
     own = frozenset(known)
     room = max(0, MAX_COLUMNS - len(own))
     parts = min(dumps.getNumPartitions(), PROFILE_PARTS_MAX)
     merged = dumps.partitionBy(parts).mapPartitions(partial(merge_profiles, limit=limit))
-    first = own | {ITEMS}
+    first = own | {ITEMS, *blanked}
     ranked = merged.takeOrdered(len(first) + room + 1, key=partial(rank, known=first))
     kept = dict(pair for pair in ranked if pair[0] in first)
     others = [pair for pair in ranked if pair[0] not in first]
@@ -3193,6 +3240,20 @@ def warnings_of(profiles: Mapping[str, Profile], *, others: bool) -> list[str]:
     if others:
         told.append(f"more than {MAX_COLUMNS:,} attributes: the rarest are in {OTHER_ATTRIBUTES}")
     return told
+
+
+def unheld(settings: Settings, lines: Lines, held: Iterable[str]) -> list[str]:
+    """The names in Columns or Exclude that no item has, which may be misspelled.
+
+    Glue's connector does not say what it has dropped.
+    """
+    exclude = () if lines.dialect == "plain" else settings.exclude
+    return [
+        f"{setting} names {name!r}, which no item has"
+        for setting, names in (("Columns", settings.columns), ("Exclude", exclude))
+        for name in names
+        if name not in set(held)
+    ]
 
 
 # --- columns in the manifest ----------------------------------------------------------------------
@@ -4166,10 +4227,13 @@ def write_snapshot(
     known = {column.attribute for column in history if column.attribute}
     with steps.timed("schema", "settled the schema"):
         dumps = profiled(spark, lines, settings, rules.max_struct_fields)
-        read, profiles, others = profile_all(dumps, known, rules.max_struct_fields)
+        limit, blanked = rules.max_struct_fields, settings.exclude
+        read, profiles, others = profile_all(dumps, known, limit, blanked)
+    held = {*profiles, *lines.left_out}
+    profiles = {name: profile for name, profile in profiles.items() if name not in blanked}
     columns = settle_columns(profiles, with_attributes(history, profiles), rules, others=others)
     changes = changes_between(history, columns, profiles)
-    warnings = warnings_of(profiles, others=others)
+    warnings = [*warnings_of(profiles, others=others), *unheld(settings, lines, held)]
     log(f"{read:,} items, {len(columns):,} columns")
     for told in (*changes, *warnings):
         log(told)

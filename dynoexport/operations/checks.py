@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from dynoexport import limits, naming, settings
+from dynoexport import limits, naming, selection, settings
 from dynoexport.errors import DynoexportError
 from dynoexport.model import Compression, ReadMode
 from dynoexport.operations import tables
@@ -102,7 +102,7 @@ def check_settings(account: Account, target: Target) -> None:
     """Refuse what the export job would refuse after its minutes of starting, or not heed.
 
     Raises:
-        SettingsRefused: two parameters exclude each other.
+        SettingsRefused: two parameters exclude each other, or one is no list of attributes.
         NoRecovery: DynamoDB cannot export the table.
     """
     excluded = next(_excluded(target), None)
@@ -113,9 +113,18 @@ def check_settings(account: Account, target: Target) -> None:
         _check_recovery(account, target.table)
 
 
+def _names(target: Target, name: str) -> tuple[str, ...]:
+    try:
+        return selection.parse_names(target.value(name))
+    except selection.SelectionRefused as error:
+        what = f"{target.table}: {name} is {error.what}"
+        raise SettingsRefused(what, hint=error.hint) from None
+
+
 def _excluded(target: Target) -> Iterator[tuple[str, str]]:
     """What excludes each other, and what to do about it."""
-    if target.value(settings.COLUMNS) and target.value(settings.EXCLUDE):
+    columns, exclude = (_names(target, name) for name in (settings.COLUMNS, settings.EXCLUDE))
+    if columns and exclude:
         yield (
             "Columns and Exclude are both set",
             "reset one of them: --columns '' or --exclude ''",

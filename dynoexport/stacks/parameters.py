@@ -35,6 +35,9 @@ KMS_KEY_ARN = settings.KMS_KEY_ARN
 TABLE_KEY_ARN = "TableKeyArn"
 CONNECTION_NAME = "ConnectionName"
 
+# They would name no attribute and export all. dynoexport.selection knows the whole rule of a list.
+_NOT_COMMAS_ALONE = "(?! *,[ ,]*$)"
+
 _KEY_PATTERN = r"^(arn:aws[a-z-]*:kms:[a-z0-9-]+:[0-9]{12}:key/[a-zA-Z0-9-]+)?$"
 _KEY_CONSTRAINT = "must be empty or the ARN of a KMS key (not of an alias)"
 
@@ -114,11 +117,13 @@ def _what_of_it() -> tuple[form.Field, ...]:
             settings.COLUMNS,
             "Only these attributes",
             "Attributes to export, separated by commas, as DynamoDB writes them. Empty: all.",
+            but=_NOT_COMMAS_ALONE,
         ),
         _selection(
             settings.EXCLUDE,
             "All but these attributes",
             "Attributes not to export, separated by commas. Not together with Columns.",
+            but=_NOT_COMMAS_ALONE,
         ),
         _selection(
             settings.WHERE,
@@ -159,13 +164,15 @@ def _what_of_it() -> tuple[form.Field, ...]:
     )
 
 
-def _selection(name: str, label: str, description: str) -> form.Field:
+def _selection(name: str, label: str, description: str, *, but: str = "") -> form.Field:
+    """One line; ``but`` is a lookahead at what it must not be."""
     return form.text(
         name,
         label,
         description,
-        pattern=r"^[^\r\n]*$",
-        constraint=f"must be one line of at most {settings.SELECTION_MAX} characters",
+        pattern=rf"^{but}[^\r\n]*$",
+        constraint=f"must be one line of at most {settings.SELECTION_MAX} characters"
+        + (", and not commas alone" if but else ""),
         default="",
         longest=settings.SELECTION_MAX,
     )

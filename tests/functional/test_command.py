@@ -93,6 +93,8 @@ RETENTION = "SnapshotRetentionDays"
         (("--set", "TableName=Other"), (2, "TableName is not set as a parameter")),
         (("--schedule", "cron(0 25 * * ? *)"), (2, "cron(0 25 * * ? *)")),
         (("--columns", "a", "--exclude", "b"), (2, "Columns and Exclude are both set")),
+        (("--columns", ",,,"), (2, "Columns is ',,,'")),
+        (("--exclude", '" Email'), (2, "Exclude is '\" Email', which is no list of attributes")),
         (("--compression", "zstd", "--set", "GlueVersion=3.0"), (2, "Glue 3.0 has no zstd")),
         (("--compression", "zstd", "--format", "avro"), (2, "avro has no zstd")),
         (("--format", "xml", "--set", f"{RETENTION}=30"), (2, f"{RETENTION} does nothing for xml")),

@@ -5,9 +5,11 @@ from __future__ import annotations
 import export_table
 import pytest
 from export_table import ExportFailed
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from job_arguments import ARGUMENTS
+
+from dynoexport import selection
 
 
 def argv(**arguments: str) -> list[str]:
@@ -147,11 +149,37 @@ def given_settings(**arguments: str) -> export_table.Settings:
         ('"a,b",c', ("a,b", "c")),
         ('"say ""x""",größe', ('say "x"', "größe")),
         ("User,,", ("User",)),
+        ('" Email"', (" Email",)),
+        (' " a" , b ,"c "', (" a", "b", "c ")),
+        ('a"b"', ('a"b"',)),
+        ("User, User", ("User",)),
     ],
 )
 def test_attributes_are_listed_by_commas(text: str, names: tuple[str, ...]) -> None:
     assert given_settings(Columns=text).columns == names
     assert given_settings(Exclude=text).exclude == names
+
+
+NAMES = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\r\n"), min_size=1)
+
+
+@given(st.lists(NAMES, unique=True))
+@example([" Email", "a,b", 'say "x"', '"', ",", " "])
+def test_every_list_of_attributes_comes_back_from_its_parameter(names: list[str]) -> None:
+    parameter = selection.format_names(names)
+    assert selection.parse_names(parameter) == tuple(names)
+    assert export_table.names_of({"Columns": parameter}, "Columns") == tuple(names)
+
+
+@given(st.text(st.sampled_from('", \tab\n')))
+def test_the_job_and_the_command_read_a_list_alike(text: str) -> None:
+    try:
+        expected = selection.parse_names(text)
+    except selection.SelectionRefused:
+        with pytest.raises(ExportFailed):
+            export_table.names_of({"Columns": text}, "Columns")
+    else:
+        assert export_table.names_of({"Columns": text}, "Columns") == expected
 
 
 @pytest.mark.parametrize(
@@ -164,6 +192,11 @@ def test_attributes_are_listed_by_commas(text: str, names: tuple[str, ...]) -> N
         ({"MaxStructFields": "0"}, "MaxStructFields is '0', allowed is a whole number from 1"),
         ({"Columns": "a", "Exclude": "b"}, "Columns and Exclude are both given"),
         ({"Columns": "a\rb"}, "Columns is 'a.rb', which is no list"),
+        ({"Exclude": '"a'}, "Exclude is '\"a', which is no list"),
+        ({"Exclude": '"a"b'}, "Exclude is '\"a\"b', which is no list"),
+        ({"Columns": '""'}, "Columns is '\"\"', which is no list"),
+        ({"Columns": ",,,"}, "Columns is ',,,', which names no attribute: leave it empty"),
+        ({"Exclude": " , "}, "Exclude is ' , ', which names no attribute: leave it empty"),
         ({"Compression": "zstd", "OutputFormat": "avro"}, "none that Glue writes avro with"),
         (
             {"ReadMode": "export", "SourceRoleArn": "arn:aws:iam::210987654321:role/reader"},

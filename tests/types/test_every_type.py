@@ -190,6 +190,36 @@ def test_what_is_not_exported_is_never_in_the_bucket(
     assert chosen["columns"] == (["id", "n"] if "Columns" in settings else [])
 
 
+@pytest.mark.parametrize(
+    ("reader", "settings", "names"),
+    [
+        ("connector", {"Columns": 'id," Email"'}, ["Columns names ' Email'"]),
+        ("native", {"Columns": "id,n,Emial"}, ["Columns names 'Emial'"]),
+        ("native", {"Exclude": '" Email",Email,e.mail,rare'}, ["Exclude names ' Email'"]),
+        ("native", {"Exclude": "email,Email", "OutputFormat": "json"}, ["Exclude names 'email'"]),
+        ("export", {"Exclude": "email,Email,rare"}, ["Exclude names 'email'"]),
+        ("export", {"Columns": "id,rare"}, []),
+    ],
+)
+def test_a_name_that_no_item_has_is_a_warning(
+    lake: Lake,
+    capsys: pytest.CaptureFixture[str],
+    reader: str,
+    settings: dict[str, str],
+    names: list[str],
+) -> None:
+    """In the log and in the manifest; a single item of many is enough for none."""
+    rest = {"Email": {"S": SECRET}, "e.mail": {"NULL": True}}
+    items = [{"id": {"S": f"{number}"}, "n": {"N": "1"}, **rest} for number in range(20)]
+    fmt = settings.pop("OutputFormat", "parquet")
+    table = with_recovery(lake, lake.table(fmt, [*items, {"id": {"S": "x"}, "rare": {"L": []}}]))
+    manifest = table.run(ReadMode=reader, **settings)
+    assert manifest["warnings"] == [f"{name}, which no item has" for name in names]
+    log = capsys.readouterr().out
+    assert all(warning in log for warning in manifest["warnings"])
+    assert "email" not in {column["name"] for column in manifest["schema"]}
+
+
 @pytest.mark.parametrize("fmt", ["parquet", "csv"])
 def test_a_predicate_is_true_for_what_is_exported(lake: Lake, fmt: str) -> None:
     """Over the names of the view; the manifest keeps it."""

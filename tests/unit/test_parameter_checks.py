@@ -42,8 +42,11 @@ CASES: dict[str, tuple[list[str], list[str]]] = {
     "NumberOfWorkers": (["2", "299"], ["1", "300"]),
     "GlueVersion": (["2.0", "5.1", "6.0"], ["1.0", "5", "7.0"]),
     "ReadMode": (["connector", "native", "export"], ["scan", ""]),
-    "Columns": (["", 'User,"a,b",größe', "x" * 2048], ["a\nb", "x" * 2049]),
-    "Exclude": (["", "Email"], ["a\rb", "x" * 2049]),
+    "Columns": (
+        ["", " ", 'User,"a,b",größe', "a,,", "x" * 2048],
+        ["a\nb", "x" * 2049, ",,,", " , "],
+    ),
+    "Exclude": (["", "Email", '" Email"', '","'], ["a\rb", "x" * 2049, ","]),
     "Where": (["", "rating >= 4 AND user LIKE '%a'"], ["a\n= 1", "x" * 2049]),
     "TypeConflicts": (["string", "columns"], ["text"]),
     "MapsAs": (["struct", "map"], ["json"]),
