@@ -2363,24 +2363,66 @@ def read_by_export(
     Raises:
         ExportFailed: DynamoDB could not, or a file is not what the export's manifest says.
     """
-    table = clients.dynamodb.describe_table(TableName=settings.table)["Table"]
-    arn = clients.dynamodb.export_table_to_point_in_time(
-        TableArn=table["TableArn"],
-        S3Bucket=places.bucket,
-        S3Prefix=places.temp.rstrip("/"),
-        ExportFormat="DYNAMODB_JSON",
-        **encryption(settings),
-    )["ExportDescription"]["ExportArn"]
-    log(f"DynamoDB exports to {places.uri(places.temp)}: {arn}")
-    done = export_done(clients.dynamodb, arn, sleep)
-    files = export_files(clients.s3, places.bucket, done["ExportManifest"])
-    check = partial(check_export_file, bucket=places.bucket, region=clients.s3.meta.region_name)
-    wrong = spark.sparkContext.parallelize(files, max(1, len(files))).map(check).filter(bool)
-    for complaint in wrong.take(1):
-        raise ExportFailed(complaint)
+    arn = requested_export(settings, clients, places)
+    try:
+        done = export_done(clients.dynamodb, arn, sleep)
+        files = export_files(clients.s3, places.bucket, done["ExportManifest"])
+        check_export_files(spark, files, places.bucket, clients.s3.meta.region_name)
+    except ExportFailed:
+        # What is no good is not taken up by a retry.
+        clear_if_possible(clients.s3, places.bucket, places.temp)
+        raise
     uris = tuple(places.uri(file["key"]) for file in files)
     billed = done.get("BilledSizeBytes", 0)
     return Lines(uris, "export", billed or len(uris), report={"billed_bytes": billed})
+
+
+def requested_export(settings: Settings, clients: Clients, places: Places) -> str:
+    """The ARN of the run's export, which is billed once: a retry takes up the one that exists.
+
+    Noted beside it: the token first, by which DynamoDB answers a second request with the first
+    one's export for eight hours, then the ARN.
+    https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_ExportTableToPointInTime.html
+    """
+    table = clients.dynamodb.describe_table(TableName=settings.table)["Table"]
+    request: dict[str, Any] = {
+        "TableArn": table["TableArn"],
+        "S3Bucket": places.bucket,
+        "S3Prefix": places.temp.rstrip("/"),
+        "ExportFormat": "DYNAMODB_JSON",
+        **encryption(settings),
+    }
+    wanted = {"table_id": table.get("TableId", ""), "request": request}
+    note = former_export(clients.s3, places)
+    if {name: note.get(name) for name in wanted} != wanted:
+        clear(clients.s3, places.bucket, places.temp)
+        note = {**wanted, "token": os.urandom(16).hex()}
+        note_export(clients.s3, places, note)
+    if "arn" in note:
+        log(f"taking up the export of a former attempt: {note['arn']}")
+        return note["arn"]
+    answer = clients.dynamodb.export_table_to_point_in_time(**request, ClientToken=note["token"])
+    arn = answer["ExportDescription"]["ExportArn"]
+    note_export(clients.s3, places, {**note, "arn": arn})
+    log(f"DynamoDB exports to {places.uri(places.temp)}: {arn}")
+    return arn
+
+
+def export_note_key(places: Places) -> str:
+    return f"{places.temp}export.json"
+
+
+def former_export(s3: S3Client, places: Places) -> dict[str, Any]:
+    """What a former attempt of the run has noted of its export; nothing if there was none."""
+    key = export_note_key(places)
+    if key not in list_objects(s3, places.bucket, key):
+        return {}
+    return json.loads(s3.get_object(Bucket=places.bucket, Key=key)["Body"].read().decode())
+
+
+def note_export(s3: S3Client, places: Places, note: Mapping[str, Any]) -> None:
+    body = json.dumps(note).encode()
+    s3.put_object(Bucket=places.bucket, Key=export_note_key(places), Body=body)
 
 
 def encryption(settings: Settings) -> dict[str, Any]:
@@ -2444,22 +2486,57 @@ def export_files(s3: S3Client, bucket: str, summary_key: str) -> list[dict[str, 
 
 
 def checked_object(s3: S3Client, bucket: str, key: str) -> str:
-    """A manifest of the export, compared with the checksum beside it.
-
-    How the checksum is written is not documented; MD5 in both usual notations is understood.
+    """A manifest of the export, compared with the checksum beside it if there is one.
 
     Raises:
-        ExportFailed: they differ.
+        ExportFailed: it is missing, or they differ.
     """
-    content = s3.get_object(Bucket=bucket, Key=key)["Body"].read()
-    beside = key[: -len(".json")] + ".checksum"
-    stated = s3.get_object(Bucket=bucket, Key=beside)["Body"].read().decode().strip()
+    content = read_object(s3, bucket, key)
+    if content is None:
+        raise ExportFailed(f"s3://{bucket}/{key} is missing: start a new run")
     md5 = hashlib.md5(content)  # noqa: S324 - what the export states
-    if not MD5_TEXT.fullmatch(stated):
-        log(f"s3://{bucket}/{beside} is no MD5: s3://{bucket}/{key} is read unverified")
+    stated = stated_md5(s3, bucket, key)
+    if stated is None:
+        log(f"no MD5 stands beside s3://{bucket}/{key}: it is read unverified")
     elif stated not in {md5.hexdigest(), base64_text(md5.digest())}:
         raise ExportFailed(f"s3://{bucket}/{key} is not what its checksum says: start a new run")
     return content.decode()
+
+
+def stated_md5(s3: S3Client, bucket: str, key: str) -> str | None:
+    """The MD5 that the export has written beside its manifest; None if there is none.
+
+    AWS writes ``manifest-summary.md5``
+    (https://github.com/scylladb/scylladb/blob/master/test/alternator/test_export.py), its page
+    says ``manifest-summary.checksum``
+    (https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/S3DataExport.Output.html).
+    """
+    for ending in (".md5", ".checksum"):
+        try:
+            beside = s3.get_object(Bucket=bucket, Key=key[: -len(".json")] + ending)["Body"].read()
+        except ClientError as error:
+            # S3 denies what is missing to whom it does not show every key of the bucket.
+            if error.response["Error"]["Code"] not in {"NoSuchKey", "AccessDenied"}:
+                raise
+            continue
+        stated = beside.decode(errors="replace").strip()
+        if MD5_TEXT.fullmatch(stated):
+            return stated
+    return None
+
+
+def check_export_files(
+    spark: SparkSession, files: Sequence[Mapping[str, Any]], bucket: str, region: str
+) -> None:
+    """Compare the data files with the export's manifest.
+
+    Raises:
+        ExportFailed: one is not what it says.
+    """
+    check = partial(check_export_file, bucket=bucket, region=region)
+    wrong = spark.sparkContext.parallelize(files, max(1, len(files))).map(check).filter(bool)
+    for complaint in wrong.take(1):
+        raise ExportFailed(complaint)
 
 
 def check_export_file(file: Mapping[str, Any], bucket: str, region: str) -> str:
@@ -4013,7 +4090,13 @@ def typed_rows(
     if lines.dialect == PIECES and takes_arrow(settings):
         groups = spark.createDataFrame(pieces_of(spark, lines, parts), "string")
         convert = partial(to_batches, columns=columns, **stored(settings))
-        return groups.mapInArrow(convert, schema)
+        try:
+            return groups.mapInArrow(convert, schema)
+        except (NotImplementedError, ImportError) as error:
+            # Spark's own rules decide, which it applies when it is asked for the plan: 3.3 takes no
+            # nested structs, and each version has libraries that are too old for it.
+            # https://github.com/apache/spark/blob/v3.3.0/python/pyspark/sql/udf.py
+            log(f"writing rows, because Spark takes no batches of them: {first_line(error)}")
     items = items_of(spark, lines, settings, parts)
     rows = items.mapPartitions(partial(by_item, convert=partial(to_row, columns)))
     return spark.createDataFrame(rows, schema, verifySchema=False)
@@ -4387,11 +4470,11 @@ def read_and_write(
         )
     except BaseException:
         clear_if_possible(clients.s3, places.bucket, places.snapshot)
-        # What a Scan has read is not read again by a retry; without one it expires.
-        if settings.reader != "native":
+        # What a Scan has read, or DynamoDB has exported, is taken up by a retry; without one it
+        # expires.
+        if settings.reader == "connector":
             clear_if_possible(clients.s3, places.bucket, places.temp)
         raise
-    clear_if_possible(clients.s3, places.bucket, places.temp)
     return written
 
 
@@ -4424,11 +4507,12 @@ def export(
     started = now()
     timestamp = claim_timestamp(settings, properties, clients, started)
     places = places_of(settings, timestamp)
-    if settings.reader != "native":
+    if settings.reader == "connector":
         clear(clients.s3, places.bucket, places.temp)
     finished = completed_before(clients.s3, places)
     if finished is not None:
         log(f"the snapshot {timestamp} is complete already: nothing to do")
+        clear_if_possible(clients.s3, places.bucket, places.temp)
         tell(clients, settings, finished)
         return
     run = job_run(clients.glue, settings)
@@ -4440,6 +4524,8 @@ def export(
     manifest = manifest_of(settings, timestamp, written, plan, run)
     manifest.update(started=iso(started), finished=iso(now()), seconds=steps.seconds)
     put_manifest(clients.s3, places, manifest)
+    # What only a run without a manifest needs: no retry reads or exports again.
+    clear_if_possible(clients.s3, places.bucket, places.temp)
     tell(clients, settings, manifest)
     log(
         f"snapshot {timestamp} is complete: {written.items:,} items in {len(written.files):,} "

@@ -1,6 +1,8 @@
-"""DynamoDB's point-in-time exports, in the layout that AWS documents; moto writes one file only.
+"""DynamoDB's point-in-time exports, in the layout that AWS writes; moto writes one file only.
 
-https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/S3DataExport.Output.html
+https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/S3DataExport.Output.html calls the
+files of checksums ``.checksum``; on AWS they are ``.md5``:
+https://github.com/scylladb/scylladb/blob/master/test/alternator/test_export.py
 """
 
 from __future__ import annotations
@@ -12,9 +14,10 @@ import json
 import time
 import uuid
 from contextvars import ContextVar
-from datetime import datetime, timezone
-from typing import TYPE_CHECKING, Any
+from datetime import datetime, timedelta, timezone
+from typing import Any
 
+from moto.core.responses import ActionResult
 from moto.dynamodb import models
 from moto.dynamodb.models.table_export import TableExport
 from moto.dynamodb.models.utilities import dynamo_json_dump
@@ -23,9 +26,6 @@ from moto.dynamodb.responses import DynamoHandler
 from dynoexport.local import gate, keys
 from dynoexport.local.api_actions import Place
 from dynoexport.local.authorization import Request
-
-if TYPE_CHECKING:
-    from moto.core.responses import ActionResult
 
 # AWS writes a file for each partition of the table, an empty one for an empty partition.
 _FILES = 4
@@ -39,11 +39,22 @@ def install() -> None:
 
 # How the export that is being asked for is to be encrypted; moto drops what it is told of that.
 _encryption: ContextVar[tuple[str, str | None]] = ContextVar("encryption")
+_token: ContextVar[str] = ContextVar("token")
+# https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_ExportTableToPointInTime.html
+_TOKEN_LASTS = timedelta(hours=8)
 _export = DynamoHandler.export_table_to_point_in_time
 
 
 def _export_encrypted(self: DynamoHandler) -> ActionResult:
-    """With S3's own key unless a key is named, whatever the bucket's default is."""
+    """With S3's own key unless a key is named, whatever the bucket's default is.
+
+    A request with the token of an earlier one is that one.
+    """
+    token = self.body["ClientToken"]
+    for former in self.dynamodb_backend.table_exports.values():
+        if isinstance(former, Export) and former.answers(token):
+            return ActionResult({"ExportDescription": former.response()})
+    _token.set(token)
     algorithm = self.body.get("S3SseAlgorithm", "AES256")
     _encryption.set((algorithm, self.body.get("S3SseKmsKeyId")))
     return _export(self)
@@ -56,6 +67,7 @@ class Export(TableExport):
         super().__init__(**options)
         self.daemon = True
         self._algorithm, self._key = _encryption.get()
+        self._token = _token.get()
         self._caller = gate.current()
         self._id = f"{time.time_ns() // 1_000_000:014d}-{uuid.uuid4().hex[:8]}"
         self.arn = f"{self.table.table_arn}/export/{self._id}"
@@ -63,6 +75,11 @@ class Export(TableExport):
         self._end: datetime | None = None
         prefix = (self.s3_prefix or "").strip("/")
         self._root = f"{prefix}/AWSDynamoDB/{self._id}".lstrip("/")
+
+    def answers(self, token: str) -> bool:
+        """Whether a request with the token asks for this export."""
+        is_recent = datetime.now(timezone.utc) - self._start < _TOKEN_LASTS
+        return token == self._token and is_recent
 
     def _backup_to_s3_file(self, s3_backend: Any) -> None:
         place = Place(self.account_id, self.region_name)
@@ -83,7 +100,7 @@ class Export(TableExport):
 
         def put_manifest(name: str, content: str) -> None:
             put(f"{name}.json", content.encode())
-            put(f"{name}.checksum", _md5(content.encode()).encode())
+            put(f"{name}.md5", _md5(content.encode()).encode())
 
         put("_started", b"")
         files = [self._put_data(put, lines) for lines in self._partitions()]

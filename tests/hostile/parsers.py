@@ -203,7 +203,7 @@ def published(body: bytes) -> object:
 def exported(pair: tuple[bytes, bytes]) -> object:
     summary, files = pair
     digest = b"none"
-    shelf = Shelf(**{"manifest-files__json": files, "summary__json": summary, "__checksum": digest})
+    shelf = Shelf(**{"manifest-files__json": files, "summary__json": summary, "__md5": digest})
     return export_job.export_files(shelf, "exports", "x/summary.json")
 
 

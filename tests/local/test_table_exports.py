@@ -71,9 +71,9 @@ def test_an_export_consists_of_manifests_and_data(endpoint: Endpoint, dynamodb: 
     root = f"some/where/AWSDynamoDB/{done['ExportArn'].rpartition('/')[2]}/"
     assert summary_key == f"{root}manifest-summary.json"
     summary = json.loads(read(summary_key))
-    assert read(f"{root}manifest-summary.checksum").decode() == md5(read(summary_key))
+    assert read(f"{root}manifest-summary.md5").decode() == md5(read(summary_key))
     files_key = summary["manifestFilesS3Key"]
-    assert read(f"{root}manifest-files.checksum").decode() == md5(read(files_key))
+    assert read(f"{root}manifest-files.md5").decode() == md5(read(files_key))
     files = [json.loads(line) for line in read(files_key).splitlines()]
     assert sum(file["itemCount"] for file in files) == summary["itemCount"] == 5
     assert 0 in {file["itemCount"] for file in files}
@@ -88,6 +88,27 @@ def test_an_export_consists_of_manifests_and_data(endpoint: Endpoint, dynamodb: 
     assert sorted(item["id"]["S"] for item in items) == list("01234")
     assert {item["b"]["B"] for item in items} == {"AP8="}
     assert all(sorted(item["n"]["NS"]) == ["1", "2.5"] for item in items)
+
+
+def test_an_exports_files_have_the_names_of_aws(endpoint: Endpoint, dynamodb: Any) -> None:
+    """As seen on AWS: https://github.com/scylladb/scylladb/blob/master/test/alternator/test_export.py."""
+    root = export(dynamodb)["ExportManifest"].rpartition("/")[0]
+    found = endpoint.client("s3").list_objects_v2(Bucket=BUCKET, Prefix=f"{root}/")["Contents"]
+    names = {each["Key"].removeprefix(f"{root}/"): each["Size"] for each in found}
+    assert [name for name in names if not name.startswith("data/")] == [
+        "_started",
+        "manifest-files.json",
+        "manifest-files.md5",
+        "manifest-summary.json",
+        "manifest-summary.md5",
+    ]
+    assert (names["manifest-files.md5"], names["manifest-summary.md5"]) == (24, 24)
+
+
+def test_a_request_with_the_token_of_another_is_the_same(dynamodb: Any) -> None:
+    """https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_ExportTableToPointInTime.html"""
+    first, again, other = (export(dynamodb, ClientToken=token) for token in ("a", "a", "b"))
+    assert first["ExportArn"] == again["ExportArn"] != other["ExportArn"]
 
 
 def test_a_table_without_recovery_is_refused(dynamodb: Any) -> None:

@@ -73,14 +73,15 @@ class Table:
         """Export, crawl and publish; the manifest."""
         given = {**self.settings, **settings}
         run_id = self.lake.start_run()
-        manifest = self._export(run_id, given)
+        manifest = self.attempt(run_id, **given)
         if manifest["items"] or manifest["schema"]:
             crawler.crawl(self._crawler(), glue=self.lake.glue, s3=self.lake.s3)
         if self.format != "xml":
             self._publish(run_id)
         return manifest
 
-    def _export(self, run_id: str, given: dict[str, str]) -> dict[str, Any]:
+    def attempt(self, run_id: str, **given: str) -> dict[str, Any]:
+        """One attempt of the export job in a run; the manifest."""
         import export_table
         from awsglue.context import GlueContext
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 from xml.etree import ElementTree as ET
 
@@ -14,6 +15,8 @@ from hypothesis import strategies as st
 from lake import QUERYABLE
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from lake import Lake, Table
 
 # How many generated tables: `make test-deep` asks for 500, in parts that can run side by side.
@@ -131,6 +134,89 @@ def test_an_export_of_an_empty_table_is_empty(lake: Lake) -> None:
     assert (manifest["items"], manifest["files"], manifest["schema"]) == (0, [], [])
 
 
+def exports(lake: Lake, table: Table) -> int:
+    """How many exports DynamoDB was asked for, each of which it bills."""
+    arn = lake.dynamodb.describe_table(TableName=table.name)["Table"]["TableArn"]
+    return len(lake.dynamodb.list_exports(TableArn=arn)["ExportSummaries"])
+
+
+@contextmanager
+def outage(client: Any, event: str, key: str = "") -> Iterator[None]:
+    """Calls break off at that event of botocore's, for objects that the key is part of."""
+
+    def break_off(params: Any = None, **_: Any) -> None:
+        if key in (params or {}).get("Key", ""):
+            raise ConnectionError("an outage")
+
+    client.meta.events.register(event, break_off)
+    try:
+        with pytest.raises(ConnectionError, match="an outage"):
+            yield
+    finally:
+        client.meta.events.unregister(event, break_off)
+
+
+@pytest.mark.parametrize(
+    ("service", "event", "key"),
+    [
+        ("dynamodb", "after-call.dynamodb.ExportTableToPointInTime", ""),
+        ("dynamodb", "provide-client-params.dynamodb.DescribeExport", ""),
+        ("s3", "provide-client-params.s3.GetObject", "manifest-summary"),
+        ("s3", "provide-client-params.s3.GetObject", "manifest-files"),
+        ("s3", "provide-client-params.s3.PutObject", "manifests/"),
+    ],
+)
+def test_a_retry_takes_up_the_export_that_was_paid_for(
+    lake: Lake, service: str, event: str, key: str
+) -> None:
+    table = with_recovery(lake, lake.table("parquet", HOSTILE))
+    run = lake.start_run()
+    with outage(getattr(lake, service), event, key):
+        table.attempt(run, ReadMode="export")
+    assert table.attempt(run, ReadMode="export")["items"] == len(HOSTILE)
+    assert exports(lake, table) == 1
+    assert lake.keys(f"glue-temp-dir/parquet/{table.name}/") == {}
+
+
+def test_a_retry_of_the_writing_takes_up_the_export(
+    lake: Lake, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import export_table
+
+    def broken(*_: object) -> None:
+        raise ConnectionError("an outage")
+
+    table = with_recovery(lake, lake.table("parquet", HOSTILE))
+    run = lake.start_run()
+    with monkeypatch.context() as patch:
+        patch.setattr(export_table, "write_files", broken)
+        with pytest.raises(ConnectionError):
+            table.attempt(run, ReadMode="export")
+    assert table.attempt(run, ReadMode="export")["items"] == len(HOSTILE)
+    assert exports(lake, table) == 1
+
+
+def test_an_export_without_checksums_is_read_unverified(
+    lake: Lake, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    import export_table
+
+    table = with_recovery(lake, lake.table("parquet", HOSTILE))
+    wait = export_table.export_done
+
+    def without(*arguments: Any) -> Any:
+        done = wait(*arguments)
+        root = done["ExportManifest"].rpartition("/")[0]
+        for key in lake.keys(f"{root}/manifest-"):
+            if not key.endswith(".json"):
+                lake.s3.delete_object(Bucket=lake.bucket, Key=key)
+        return done
+
+    monkeypatch.setattr(export_table, "export_done", without)
+    assert table.run(ReadMode="export")["items"] == len(HOSTILE)
+    assert capsys.readouterr().out.count("is read unverified") == 2
+
+
 @pytest.mark.parametrize("harm", ["data", "manifest-files"])
 def test_an_export_that_was_tampered_with_is_refused(
     lake: Lake, monkeypatch: pytest.MonkeyPatch, harm: str
@@ -155,6 +241,46 @@ def test_an_export_that_was_tampered_with_is_refused(
     assert lake.keys(f"parquet/{table.name}/") == {}
     left = lake.keys(f"glue-temp-dir/parquet/{table.name}/")
     assert [key for key in left if not key.endswith(".claim")] == []
+
+
+# --- a Spark that takes no such batches ---------------------------------------------------------
+def without_nested_structs(kind: Any, **options: Any) -> Any:
+    """What Arrow's type is, by the rule of Spark 3.3, which Glue 4.0 has.
+
+    https://github.com/apache/spark/blob/v3.3.0/python/pyspark/sql/pandas/types.py
+    """
+    from pyspark.sql import types as T  # noqa: N812 - its usual name
+    from pyspark.sql.pandas.types import to_arrow_type
+
+    if isinstance(kind, T.StructType):
+        for each in kind:
+            without_nested_structs(each.dataType)
+            if isinstance(each.dataType, T.StructType):
+                raise TypeError("Nested StructType not supported in conversion to Arrow")
+    if isinstance(kind, T.ArrayType) and isinstance(kind.elementType, T.StructType):
+        raise TypeError("Unsupported type in conversion to Arrow")
+    return to_arrow_type(kind, **options)
+
+
+@pytest.mark.parametrize("item", [{"m": {"M": {"a": {"S": "x"}}}}, HOSTILE[2]])
+@pytest.mark.parametrize("fmt", ["parquet", "orc", "avro"])
+def test_what_spark_takes_no_batches_of_is_written_in_rows(
+    lake: Lake, monkeypatch: pytest.MonkeyPatch, fmt: str, item: tables.Item
+) -> None:
+    """The same rows and columns, of a table that was read once."""
+    import export_table
+
+    table = lake.table(fmt, [{**item, "id": {"S": f"{number}"}} for number in range(20)])
+    batches = check(table, expected.Rules(), ReadMode="native")
+    before = table.view()
+    reads: list[object] = []
+    read = export_table.read_table
+    monkeypatch.setattr(export_table, "read_table", lambda *a: reads.append(a) or read(*a))
+    monkeypatch.setattr("pyspark.sql.udf.to_arrow_type", without_nested_structs)
+    rows = check(table, expected.Rules(), ReadMode="native")
+    assert by_id(table.view()) == by_id(before)
+    assert rows["schema"] == batches["schema"]
+    assert (rows["items"], rows["changes"], rows["warnings"], len(reads)) == (20, [], [], 1)
 
 
 # --- less than everything ---------------------------------------------------------------------
