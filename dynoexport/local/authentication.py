@@ -93,19 +93,18 @@ class Secret:
 
 
 # --- the browser's part ---------------------------------------------------------------------------
-def check_sender(request: Received, port: int) -> None:
+def check_sender(request: Received) -> None:
     """Refuse what a web page sends, and what was sent to another name than this machine's.
 
-    A page reaches a loopback port by its own name, too, when its DNS entry changes. Clients of
-    S3 that put the bucket into the host name use ``<bucket>.localhost``.
+    A page reaches a loopback port by its own name, too, when its DNS entry changes. Any port will
+    do: a tunnel listens on another one. Clients of S3 that put the bucket into the host name use
+    ``<bucket>.localhost``.
 
     Raises:
         Unauthenticated: with the reason.
     """
     host = request.header("host").lower()
-    name = host.removesuffix(f":{port}")
-    loopback = name in {"127.0.0.1", "localhost", "[::1]"}
-    if name == host or not (loopback or re.fullmatch(r"[a-z0-9.-]+\.localhost", name)):
+    if not re.fullmatch(r"(127\.0\.0\.1|\[::1\]|([a-z0-9.-]+\.)?localhost)(:[0-9]+)?", host):
         raise Unauthenticated("AccessDenied", f"The endpoint does not answer to the host {host!r}.")
     # https://developer.mozilla.org/en-US/docs/Web/HTTP/Reference/Headers/Sec-Fetch-Site
     if request.header("origin") or request.header("sec-fetch-site") not in {"", "none"}:

@@ -47,9 +47,8 @@ _JSON_CODES = {
 class AuthenticationMiddleware:
     """Let signed requests through to the WSGI application, and no header that lets pages read."""
 
-    def __init__(self, app: Any, port: int) -> None:
+    def __init__(self, app: Any) -> None:
         self._app = app
-        self._port = port
 
     def __call__(self, environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
         try:
@@ -69,7 +68,7 @@ class AuthenticationMiddleware:
         request = Received(
             environ["REQUEST_METHOD"], environ["REQUEST_URI"], environ[HEADERS], _reader(environ)
         )
-        authentication.check_sender(request, self._port)
+        authentication.check_sender(request)
         scope = authentication.authenticate(request, identities.secret, datetime.now(timezone.utc))
         path = environ["PATH_INFO"]
         if path.startswith(_CONTROL):

@@ -125,7 +125,7 @@ def _listen(port: int) -> BaseWSGIServer:
         return make_server(
             HOST,
             port,
-            AuthenticationMiddleware(DomainDispatcherApplication(_service), port),
+            AuthenticationMiddleware(DomainDispatcherApplication(_service)),
             threaded=True,
             request_handler=_Handler,
             fd=listening.fileno(),

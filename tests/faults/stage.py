@@ -62,7 +62,9 @@ class Stage:
         self.endpoint, self.clock = endpoint, clock
         self.injector = Injector()
         self.proxy = Proxy(endpoint.url, self.injector)
-        session = boto3.Session("testing", "testing", region_name=endpoint.region)
+        session = boto3.Session(
+            endpoint.env["AWS_ACCESS_KEY_ID"], endpoint.secret, region_name=endpoint.region
+        )
         self.account = Account(session, endpoint.region, endpoint.url)
         initializing.init(self.account, parameters={"NotificationEmail": "owner@example.org"})
         places = endpoints_of(self.proxy, endpoint)

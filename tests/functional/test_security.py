@@ -206,8 +206,11 @@ def foreign(clocked: tuple[Endpoint, Clock]) -> Callable[[str], Any]:
     def client(service: str) -> Any:
         import boto3
 
-        session = boto3.Session("testing", "testing", region_name=clocked[0].region)
-        found = session.client(service, endpoint_url=clocked[0].url)
+        endpoint = clocked[0]
+        session = boto3.Session(
+            endpoint.env["AWS_ACCESS_KEY_ID"], endpoint.secret, region_name=endpoint.region
+        )
+        found = session.client(service, endpoint_url=endpoint.url)
         found.meta.events.register(
             "before-call.*", lambda params, **_: params["headers"].update(account)
         )
