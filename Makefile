@@ -29,7 +29,7 @@ help: ## Show this list
 demo: $(LOCAL) ## Export two items end to end on this machine (FORMAT=avro|csv|json|orc|parquet|xml)
 	@$(BIN)/dynoexport local demo --format $(FORMAT)
 
-templates: $(LOCAL) ## Write templates/*.yaml (GLUE_VERSION=... changes the default version)
+templates: $(LOCAL) ## Write templates/*.yaml and scripts/*.py (GLUE_VERSION=... changes the default version)
 	@$(BIN)/dynoexport templates --output-dir templates $(if $(GLUE_VERSION),--glue-version $(GLUE_VERSION))
 
 test: lint ## Lint, types, template drift and all tests
@@ -41,7 +41,7 @@ test-deep: $(TEST) ## All that takes long: generated tables, faults, hostile inp
 	@rm -rf $(OUTCOMES) && mkdir -p $(OUTCOMES)
 	DYNOEXPORT_SCHEDULES=$(SCHEDULES) DYNOEXPORT_INPUTS=$(INPUTS) DYNOEXPORT_OUTCOMES=$(OUTCOMES) \
 	  $(BIN)/pytest -n 2 -m "deep or not deep" tests/faults tests/hostile
-	@$(BIN)/python tests/faults/report.py $(OUTCOMES)
+	@$(BIN)/python tests/faults/outcome_report.py $(OUTCOMES)
 
 lint: ## Lint, types and checks of the templates only
 	@$(MAKE) --no-print-directory -j 2 types style rules

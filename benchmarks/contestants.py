@@ -166,11 +166,11 @@ def dynoexport(_: str, out: Path, processes: int) -> int:
     from multiprocessing import get_context
 
     job = our_job()
-    limit = job.Limit(1e9, time.monotonic() - 60)
-    desk = job.Desk(job.Dispatcher(range(SEGMENTS), limit, 0), "127.0.0.1")
-    desk.open()
+    limit = job.RateLimiter(1e9, time.monotonic() - 60)
+    coordinator = job.CoordinatorServer(job.Scheduler(range(SEGMENTS), limit, 0), "127.0.0.1")
+    coordinator.open()
     with get_context("fork").Pool(processes) as pool:
-        found = pool.map(partial(read, door=desk.door, out=out), range(processes), 1)
+        found = pool.map(partial(read, address=coordinator.address, out=out), range(processes), 1)
         dumps = [pair for _, own in found for pair in own]
         merged = dict(job.merge_profiles(dumps, 200))
         items = merged.pop(job.ITEMS)[0]["M"]
@@ -182,7 +182,7 @@ def dynoexport(_: str, out: Path, processes: int) -> int:
             [(number, pieces) for number, (pieces, _) in enumerate(found)],
             1,
         )
-    desk.close()
+    coordinator.close()
     return int(items)
 
 
@@ -197,10 +197,10 @@ def everything(_: str) -> bool:
     return True
 
 
-def read(_: int, door: Any, out: Path) -> tuple[list[dict[str, Any]], list[Any]]:
+def read(_: int, address: Any, out: Path) -> tuple[list[dict[str, Any]], list[Any]]:
     """What one task reads, and what it learns of it."""
     job = our_job()
-    scan = job.Scan(
+    scan = job.ScanSpecification(
         table=TABLE,
         region=REGION,
         segments=SEGMENTS,
@@ -211,9 +211,9 @@ def read(_: int, door: Any, out: Path) -> tuple[list[dict[str, Any]], list[Any]]
         hot_units=float("inf"),
         bucket="b",
         prefix="",
-        door=door,
+        address=address,
     )
-    line, files = job.Line(door), Files(out)
+    line, files = job.CoordinatorClient(address), Files(out)
     first = line.ask("take")
     records = (
         job.SegmentReader(scan, line, first, job.PageReader(scan), files).run()
@@ -222,7 +222,7 @@ def read(_: int, door: Any, out: Path) -> tuple[list[dict[str, Any]], list[Any]]
     )
     line.close()
     pieces = [piece for record in records for piece in record["pieces"]]
-    return pieces, list(job.profile_found(found_in(pieces, files), 200))
+    return pieces, list(job.profile_batches(found_in(pieces, files), 200))
 
 
 def found_in(pieces: Iterable[dict[str, Any]], files: Files) -> Iterable[Any]:
@@ -238,7 +238,7 @@ def write(number: int, pieces: list[dict[str, Any]], columns: Any, out: Path) ->
     schema = pa.schema([(column.name, job.arrow_type(column.type)) for column in columns])
     with pq.ParquetWriter(out / f"rows-{number}.parquet", schema, compression="snappy") as writer:
         for found in found_in(pieces, Files(out)):
-            writer.write_batch(job.to_batch(columns, found))
+            writer.write_batch(job.record_batch(columns, found))
 
 
 CONTESTANTS: dict[str, Callable[[str, Path], int]] = {

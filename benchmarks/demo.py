@@ -25,7 +25,7 @@ WHOLE = "the command, from start to end"
 
 def run() -> dict[str, float]:
     """Seconds by step of one run."""
-    command = [Path(sys.executable).with_name("dynoexport"), "local", "demo"]
+    command = [str(Path(sys.executable).with_name("dynoexport")), "local", "demo"]
     began = time.monotonic()
     wide = {**os.environ, "COLUMNS": "160"}
     done = subprocess.run(command, env=wide, capture_output=True, text=True, check=True)

@@ -22,9 +22,14 @@ from rich.console import Console
 from rich.table import Table as Grid
 from simulator import Outcome, Page, Read, Reader, Sleep, Table, World, outcome
 
+from dynoexport.jobs.scan.coordinator import CAPACITY_SECONDS
+from dynoexport.jobs.scan.rate_limit import RateLimiter as job_RateLimiter
+from dynoexport.jobs.scan.scheduler import Scheduler
+from dynoexport.jobs.scan.segments import OPEN_SEGMENTS, STREAMS, hot_segment_units, segments_for
+from dynoexport.jobs.scan.task import BACKOFF, BACKOFF_MAX
+
 sys.path.insert(0, str(Path(__file__).parents[1] / "scripts"))
 
-import export_table as job
 
 GB = 1024**3
 Contestant = Callable[[World], None]
@@ -33,16 +38,16 @@ Contestant = Callable[[World], None]
 # --- ours -----------------------------------------------------------------------------------------
 def ours(world: World) -> None:
     """The job's Limit and Dispatcher; its tasks' threads as readers that share what is open."""
-    segments = job.segments_for(world.table.size, world.target(0), world.tasks)
+    segments = segments_for(world.table.size, world.target(0), world.tasks)
     world.cut(segments)
     order = list(range(segments))
     world.chance.shuffle(order)
-    limit = job.Limit(world.target(0), 0.0)
-    deal = job.Dispatcher(order, limit, world.table.item_bytes)
-    hot = job.hot_units(world.table.size, segments)
+    limit = job_RateLimiter(world.target(0), 0.0)
+    deal = Scheduler(order, limit, world.table.item_bytes)
+    hot = hot_segment_units(world.table.size, segments)
     tasks = [Task(world, deal, str(number), hot) for number in range(min(world.tasks, segments))]
     for task in tasks:
-        for stream in range(job.STREAMS):
+        for stream in range(STREAMS):
             world.spawn(task.stream(f"{task.name}/{stream}"))
     world.spawn(_watch(world, deal, tasks))
 
@@ -62,7 +67,7 @@ class Task:
     """The job's SegmentReader, its threads as readers of the simulator."""
 
     world: World
-    deal: job.Dispatcher
+    deal: Scheduler
     name: str
     hot_units: float
     opened: deque[Cursor] = field(default_factory=deque)
@@ -85,7 +90,7 @@ class Task:
             if cursor.ready_at <= self.world.now:
                 self.opened.remove(cursor)
                 return cursor
-        if len(self.opened) + self.at_work < job.OPEN_SEGMENTS:
+        if len(self.opened) + self.at_work < OPEN_SEGMENTS:
             segment = self.deal.take(self.name)
             return None if segment is None else Cursor(segment)
         return None
@@ -103,7 +108,7 @@ class Task:
         if page.throttled:
             self.deal.throttled(turn.lent, None, now)
             cursor.failures += 1
-            pause = min(job.BACKOFF_MAX, job.BACKOFF * 2**cursor.failures)
+            pause = min(BACKOFF_MAX, BACKOFF * 2**cursor.failures)
             cursor.ready_at = now + pause * self.world.chance.uniform(0.5, 1) * self.world.coarse
         else:
             self.deal.read(turn.lent, page.units, page.items, now)
@@ -116,12 +121,12 @@ class Task:
         self.at_work -= 1
 
 
-def _watch(world: World, deal: job.Dispatcher, tasks: list[Task]) -> Reader:
+def _watch(world: World, deal: Scheduler, tasks: list[Task]) -> Reader:
     """Asks for the table's capacity every few minutes."""
     asked = 0.0
-    while any(task.ended < job.STREAMS for task in tasks):
+    while any(task.ended < STREAMS for task in tasks):
         yield Sleep(1.0)
-        if world.now - asked >= job.CAPACITY_SECONDS:
+        if world.now - asked >= CAPACITY_SECONDS:
             asked = world.now
             deal.retarget(world.target(world.now), world.now)
 
@@ -380,7 +385,7 @@ def _row(scenario: str, reader: str, found: list[Outcome], real: float) -> dict[
     """Medians over the seeds; the worst of what must not be exceeded."""
 
     def median(name: str) -> float:
-        return statistics.median(getattr(each, name) for each in found)
+        return float(statistics.median(getattr(each, name) for each in found))
 
     return {
         "scenario": scenario,

@@ -33,13 +33,18 @@ from simulator import (
 )
 
 from dynoexport import plan, prices
+from dynoexport.jobs.formats import DYNAMODB_JSON, files_for
+from dynoexport.jobs.limits import DYNAMODB_READ_UNIT_BYTES, DYNAMODB_TABLE_READ_UNITS
+from dynoexport.jobs.scan.rate_limit import RateLimiter
+from dynoexport.jobs.scan.scheduler import Grant, Scheduler
+from dynoexport.jobs.scan.segments import PAGE_UNITS, SEGMENT_BYTES, STREAMS, segments_for
+from dynoexport.jobs.scan.task import BACKOFF, BACKOFF_MAX
 from dynoexport.model import ReadMode, WorkerType
 from dynoexport.plan import Estimate, Job
 from dynoexport.table_facts import TableFacts
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "scripts"))
 
-import export_table as job
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -57,45 +62,45 @@ STEPS_PER_READER, STEPS_MIN = 60, 800
 
 
 # --- the job's scan -------------------------------------------------------------------------------
-class SlowLimit(job.Limit):
+class SlowLimit(RateLimiter):
     """The job's limit in a coarse world: what it does in a second takes as many pages as there."""
 
     def __init__(self, target: float, coarse: float) -> None:
         super().__init__(target, 0.0)
-        self.AHEAD = job.Limit.AHEAD * coarse
-        self.SECONDS_BETWEEN_CUTS = job.Limit.SECONDS_BETWEEN_CUTS * coarse
-        self.RISE_AFTER_THROTTLE = job.Limit.RISE_AFTER_THROTTLE / coarse
+        self.AHEAD = RateLimiter.AHEAD * coarse
+        self.SECONDS_BETWEEN_CUTS = RateLimiter.SECONDS_BETWEEN_CUTS * coarse
+        self.RISE_AFTER_THROTTLE = RateLimiter.RISE_AFTER_THROTTLE / coarse
 
 
-class SlowDispatcher(job.Dispatcher):
+class SlowDispatcher(Scheduler):
     """The job's dispatcher in a coarse world, where a turn is for many pages.
 
     Whoever asks gets a turn: in the job's own, who comes too early asks again, which changes the
     order of the pages and not their number.
     """
 
-    def __init__(self, segments: list[int], limit: job.Limit, world: World, items: int) -> None:
+    def __init__(self, segments: list[int], limit: RateLimiter, world: World, items: int) -> None:
         super().__init__(segments, limit, world.table.item_bytes)
-        self.MOMENT = job.Dispatcher.MOMENT * world.coarse
+        self.MOMENT = Scheduler.MOMENT * world.coarse
         self._turn_items = items
-        self._turn_units = items * world.table.item_bytes / job.UNIT_BYTES * world.coarse
+        self._turn_units = items * world.table.item_bytes / DYNAMODB_READ_UNIT_BYTES * world.coarse
 
-    def turn(self, reader: str, now: float, *, hot: bool = False) -> job.Turn:
+    def turn(self, reader: str, now: float, *, hot: bool = False) -> Grant:
         del reader, hot
-        return job.Turn(self._limit.lend(self._turn_units, now), self._turn_items, self._turn_units)
+        return Grant(self._limit.acquire(self._turn_units, now), self._turn_items, self._turn_units)
 
 
 def items_a_page(table: Table, rate: float) -> int:
     """How many items the job asks for at that rate."""
-    least, part = job.Dispatcher.PAGE_UNITS_MIN, job.Dispatcher.PAGE_SECONDS
-    units = min(job.PAGE_UNITS, max(least, part * rate))
-    return max(1, int(min(PAGE_BYTES, units * job.UNIT_BYTES) / table.item_bytes))
+    least, part = Scheduler.PAGE_UNITS_MIN, Scheduler.PAGE_SECONDS
+    units = min(PAGE_UNITS, max(least, part * rate))
+    return max(1, int(min(PAGE_BYTES, units * DYNAMODB_READ_UNIT_BYTES) / table.item_bytes))
 
 
 class Slot(Task):
     """A task that also has to decode what it reads, on one slot."""
 
-    def __init__(self, world: World, deal: job.Dispatcher, name: str) -> None:
+    def __init__(self, world: World, deal: Scheduler, name: str) -> None:
         super().__init__(world, deal, name, math.inf)
         self.free_at = 0.0
 
@@ -117,8 +122,8 @@ def native(shape: Shape, seed: int) -> World:
     table, rate, tasks = shape.world_table, shape.rate, shape.tasks
     items = items_a_page(table, rate)
     all_pages = math.ceil(table.size / table.item_bytes / items)
-    segments = job.segments_for(table.size, rate, tasks)
-    busy = min(tasks * job.STREAMS, segments, rate / SEGMENT_UNITS + 1)
+    segments = segments_for(table.size, rate, tasks)
+    busy = min(tasks * STREAMS, segments, rate / SEGMENT_UNITS + 1)
     steps = max(STEPS_MIN, STEPS_PER_READER * busy)
     segments = min(segments, max(1, round(min(steps, all_pages))))
     turns = max(1, round(min(steps, all_pages) / segments))
@@ -131,11 +136,11 @@ def native(shape: Shape, seed: int) -> World:
     deal = (
         SlowDispatcher(order, SlowLimit(rate, coarse), world, items)
         if coarse > 1
-        else job.Dispatcher(order, job.Limit(rate, 0.0), table.item_bytes)
+        else Scheduler(order, RateLimiter(rate, 0.0), table.item_bytes)
     )
     for number in range(min(tasks, segments)):
         task, arrival = Slot(world, deal, str(number)), world.chance.uniform(0, ARRIVAL_SECONDS)
-        for stream in range(job.STREAMS):
+        for stream in range(STREAMS):
             world.spawn(task.stream(f"{number}/{stream}"), arrival)
     world.run()
     return world
@@ -152,7 +157,7 @@ def connector(shape: Shape, seed: int) -> World:
     world.cut(tasks)
     for split in range(tasks):
         # Or in a coarse world all would take their first many pages in one moment.
-        turn = (coarse - 1) * job.PAGE_UNITS / share * split / tasks
+        turn = (coarse - 1) * PAGE_UNITS / share * split / tasks
         world.spawn(_split(world, split, share), turn + world.chance.uniform(0, ARRIVAL_SECONDS))
     world.run()
     return world
@@ -166,7 +171,7 @@ def _split(world: World, split: int, share: float) -> Reader:
         page = yield Read(split)
         if page.throttled:
             failures += 1
-            pause = min(job.BACKOFF_MAX, job.BACKOFF * 2**failures) * world.coarse
+            pause = min(BACKOFF_MAX, BACKOFF * 2**failures) * world.coarse
             yield Sleep(pause * world.chance.uniform(0.5, 1))
             continue
         failures //= 2
@@ -200,7 +205,7 @@ class Shape:
         """What the job is allowed; the connector knows nothing of an on-demand table."""
         if self.provisioned or self.read_mode is ReadMode.NATIVE:
             return self.percent * (self.provisioned or self.warm)
-        return self.percent * job.ON_DEMAND_UNITS
+        return self.percent * DYNAMODB_TABLE_READ_UNITS
 
     @property
     def world_table(self) -> Table:
@@ -265,9 +270,9 @@ def _passes(shape: Shape, world: World) -> Iterator[float]:
     """Seconds of the two passes over what was read."""
     is_native = shape.read_mode is ReadMode.NATIVE
     speed = plan.PIECES_SLOT_BYTES if is_native else plan.LINES_SLOT_BYTES
-    read = shape.size * job.DYNAMODB_JSON if is_native else shape.size
-    settled = math.ceil(read / job.SEGMENT_BYTES)
-    files = job.files_for(shape.size, "parquet")
+    read = shape.size * DYNAMODB_JSON if is_native else shape.size
+    settled = math.ceil(read / SEGMENT_BYTES)
+    files = files_for(shape.size, "parquet")
     for part, tasks in ((plan.SETTLING, settled), (1 - plan.SETTLING, files)):
         yield _makespan(world, shape.size * part / speed, tasks, shape.tasks)
 
@@ -316,10 +321,10 @@ def _shape(  # noqa: PLR0917 - in the order of the product
     if warm:
         # Partitions that are there for the size give reads, too; the quota is AWS's default.
         by_size = PARTITION_UNITS * math.ceil(size / PARTITION_BYTES)
-        warm = min(job.ON_DEMAND_UNITS, max(warm, by_size))
+        warm = min(DYNAMODB_TABLE_READ_UNITS, max(warm, by_size))
     # Glue's connector takes its percentage of 40,000 units for any on-demand table.
     if reader is ReadMode.CONNECTOR and warm:
-        percent = min(percent, warm / job.ON_DEMAND_UNITS)
+        percent = min(percent, warm / DYNAMODB_TABLE_READ_UNITS)
     return Shape(size, item_bytes, provisioned, warm, reader, worker_type, workers, percent)
 
 

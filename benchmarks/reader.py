@@ -52,8 +52,14 @@ def peers_python() -> Path:
     if not stamp.exists() or stamp.read_text() != wanted:
         print(f"Setting up {PEERS} (once)", flush=True)
         venv.create(PEERS, clear=True, with_pip=True)
-        command = [python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
-        subprocess.run([*command, "-r", HERE / "peers.txt"], check=True)
+        install: list[str | Path] = [
+            "install",
+            "--quiet",
+            "--disable-pip-version-check",
+            "-r",
+            HERE / "peers.txt",
+        ]
+        subprocess.run([python, "-m", "pip", *install], check=True)
         stamp.write_text(wanted)
     return python
 
@@ -61,7 +67,8 @@ def peers_python() -> Path:
 @contextmanager
 def serving(data: str, items: int) -> Iterator[tuple[str, int, int]]:
     """The server's address, the bytes of all its answers, and how many there are."""
-    command = [sys.executable, HERE / "pages_server.py", "--data", data, "--items", str(items)]
+    server_script = str(HERE / "pages_server.py")
+    command = [sys.executable, server_script, "--data", data, "--items", str(items)]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as server:
         assert server.stdout is not None
         url, sent, pages = server.stdout.readline().split()

@@ -23,6 +23,7 @@ from typing import TYPE_CHECKING, Any
 import boto3
 
 from dynoexport import naming, settings, views
+from dynoexport.jobs.view import shown_timestamp
 from dynoexport.local import context
 
 if TYPE_CHECKING:
@@ -153,7 +154,7 @@ def plain_script() -> list[list[Any]]:
         last = glue.get_workflow(Name=workflow)["Workflow"]["LastRun"]
         trigger = glue.get_trigger(Name=naming.start_trigger(workflow))["Trigger"]
         view = glue.get_table(DatabaseName=naming.DATABASE, Name=naming.view(name))["Table"]
-        snapshot = views.shown_by(view)
+        snapshot = shown_timestamp(view)
         key = naming.manifest_key(name, PARQUET, snapshot or "")
         manifest = json.loads(s3.get_object(Bucket=bucket, Key=key)["Body"].read())
         rows.append(

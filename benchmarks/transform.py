@@ -133,33 +133,33 @@ def start_spark() -> Any:
     return spark
 
 
-def lines_in(directory: Path, size: int) -> export_table.Lines:
-    return export_table.Lines((f"file://{directory}",), "export", round(size / 1.6))
+def lines_in(directory: Path, size: int) -> export_table.ReadResult:
+    return export_table.ReadResult((f"file://{directory}",), "export", round(size / 1.6))
 
 
-def write_pieces(s3: Any, items: int) -> export_table.Lines:
+def write_pieces(s3: Any, items: int) -> export_table.ReadResult:
     """The items as the native reader leaves them in S3."""
-    scan = SimpleNamespace(bucket="bucket", prefix="")
+    scan: Any = SimpleNamespace(bucket="bucket", prefix="")
     decoder = export_table.Decoder(lambda _: True, columnar=True, whole=True)
     pieces: list[dict[str, Any]] = []
     for start in range(0, items, 100_000):
-        segment = export_table.Pieces(scan, start, decoder, s3)
+        segment = export_table.SegmentBuffer(scan, start, decoder, s3)
         for first in range(start, min(items, start + 100_000), 800):
             page = [order(number) for number in range(first, min(items, first + 800))]
             segment.add(json.dumps(page, separators=(",", ":")).encode(), len(page))
         pieces.extend(segment.finish())
     size = sum(piece["json_bytes"] for piece in pieces)
-    return export_table.Lines((), export_table.PIECES, round(size / 1.5), tuple(pieces))
+    return export_table.ReadResult((), export_table.PIECES, round(size / 1.5), tuple(pieces))
 
 
-def job(spark: Any, lines: export_table.Lines, target: Path) -> int:
+def job(spark: Any, lines: export_table.ReadResult, target: Path) -> int:
     """The job's transform: settle the schema, write parquet. How many columns."""
-    settings = export_table.settings_of(SETTINGS)
-    dumps = export_table.profiled(spark, lines, settings, settings.max_struct_fields)
+    settings = export_table.parse_settings(SETTINGS)
+    dumps = export_table.profile_partitions(spark, lines, settings, settings.max_struct_fields)
     read, profiles, others = export_table.profile_all(dumps, (), settings.max_struct_fields)
     print(f"  settled {len(profiles):,} attributes of {read:,} items", flush=True)
     columns = export_table.settle_columns(
-        profiles, (), export_table.rules_of(settings), others=others
+        profiles, (), export_table.type_rules(settings), others=others
     )
     parts = export_table.files_for(lines.json_bytes, "parquet")
     rows = export_table.typed_rows(spark, lines, columns, settings, parts)
@@ -192,8 +192,7 @@ def main() -> None:
     host, port = endpoint.get_host_and_port()
     os.environ |= {**AWS, "AWS_ENDPOINT_URL": f"http://{host}:{port}"}
     s3 = boto3.client("s3")
-    place = {"LocationConstraint": AWS["AWS_DEFAULT_REGION"]}
-    s3.create_bucket(Bucket="bucket", CreateBucketConfiguration=place)
+    s3.create_bucket(Bucket="bucket", CreateBucketConfiguration={"LocationConstraint": "eu-west-1"})
     spark = start_spark()
     with tempfile.TemporaryDirectory() as directory:
         orders, wide = Path(directory, "orders"), Path(directory, "wide")

@@ -7,6 +7,7 @@ What the command does, a program can do:
 
 The layers, each importing only from those before it (a test reads the imports):
 
+    jobs                    what runs inside AWS Glue; scripts/*.py are built from it
     errors, model, limits   what can go wrong; the plain values; what AWS allows
     settings, selection,    what a user can set; lists of attributes;
     naming,                 every name and S3 key; when a schedule fires;

@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from dynoexport import limits, plan, sizing
+from dynoexport.jobs.formats import BYTES_PER_JSON_BYTE
 from dynoexport.model import OutputFormat, ReadMode
 from dynoexport.plan import GB, MONTH_DAYS, Cost
 
@@ -266,7 +267,7 @@ def assumptions(estimate: Estimate) -> tuple[str, ...]:
 def _bytes(fmt: OutputFormat) -> str:
     return (
         f"an item has as many bytes in JSON as DynamoDB counts, {fmt.value} has "
-        f"{plan.BYTES_PER_JSON_BYTE[fmt]:g} of them"
+        f"{BYTES_PER_JSON_BYTE[fmt.value]:g} of them"
     )
 
 

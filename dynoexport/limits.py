@@ -4,6 +4,31 @@ from __future__ import annotations
 
 from datetime import date, timedelta
 
+from dynoexport.jobs.limits import (
+    DYNAMODB_READ_PERCENT_MAX,
+    DYNAMODB_READ_PERCENT_MIN,
+    DYNAMODB_READ_UNIT_BYTES,
+    DYNAMODB_SPLITS_MAX,
+    DYNAMODB_TABLE_READ_UNITS,
+    GLUE_2_SLOTS,
+    GLUE_SLOTS,
+    GLUE_VERSIONS_WITHOUT_ZSTD,
+    NATIVE_READ_PERCENT_MIN,
+)
+
+# Imported, so that this module has every limit.
+__all__ = [
+    "DYNAMODB_READ_PERCENT_MAX",
+    "DYNAMODB_READ_PERCENT_MIN",
+    "DYNAMODB_READ_UNIT_BYTES",
+    "DYNAMODB_SPLITS_MAX",
+    "DYNAMODB_TABLE_READ_UNITS",
+    "GLUE_2_SLOTS",
+    "GLUE_SLOTS",
+    "GLUE_VERSIONS_WITHOUT_ZSTD",
+    "NATIVE_READ_PERCENT_MIN",
+]
+
 # https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/HowItWorks.NamingRulesDataTypes.html
 DYNAMODB_TABLE_NAME_PATTERN = r"[a-zA-Z0-9_.-]{3,255}"
 DYNAMODB_TABLE_NAME_MIN = 3
@@ -19,13 +44,6 @@ GLUE_CRAWLERS_PER_TRIGGER = 2
 # "you can't schedule a job more often than every 5 minutes":
 # https://docs.aws.amazon.com/glue/latest/dg/monitor-data-warehouse-schedule.html
 GLUE_SCHEDULE_MIN_INTERVAL = timedelta(minutes=5)
-
-# https://docs.aws.amazon.com/glue/latest/dg/aws-glue-programming-etl-connect-dynamodb-home.html
-DYNAMODB_SPLITS_MAX = 1_000_000
-DYNAMODB_READ_PERCENT_MIN = 0.1
-DYNAMODB_READ_PERCENT_MAX = 1.5
-# Readers other than Glue's go down to what the template allows.
-NATIVE_READ_PERCENT_MIN = 0.001
 
 # The CloudFormation resource schema does not say so, CreateJob does:
 # https://docs.aws.amazon.com/glue/latest/webapi/API_CreateJob.html
@@ -53,8 +71,6 @@ ROLE_ARN_MAX = 2_048
 # https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/API_PutMetricAlarm.html
 ALARM_WINDOW_MAX = timedelta(days=7)
 
-# ORC's and Parquet's zstd came with Spark 3.2 and 3.3: https://issues.apache.org/jira/browse/SPARK-33978
-GLUE_VERSIONS_WITHOUT_ZSTD = ("2.0", "3.0")
 # "You can write deflate, snappy, and xz archives containing Avro files":
 # https://docs.aws.amazon.com/glue/latest/dg/aws-glue-programming-etl-format-avro-home.html
 FORMATS_WITHOUT_ZSTD = ("avro",)
@@ -69,10 +85,6 @@ GLUE_QUOTAS = {"workflows": 1_000, "triggers": 1_000, "jobs": 2_000}
 # What one export takes of each.
 GLUE_QUOTA_PER_EXPORT = {"workflows": 1, "triggers": 3, "jobs": 2}
 
-# An eventually consistent read takes half a unit for each 4 KB, pages of a Scan rounded up:
-# https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/read-write-operations.html
-DYNAMODB_READ_UNIT_BYTES = 8_192
-
 # "Partition: up to 3,000 read units and 1,000 write units a second", 10 GB:
 # https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/bp-partition-key-design.html
 DYNAMODB_PARTITION_READ_UNITS = 3_000
@@ -82,21 +94,11 @@ DYNAMODB_PARTITION_BYTES = 10 * 1024**3
 # https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/on-demand-capacity-mode.html
 DYNAMODB_NEW_ON_DEMAND_PARTITIONS = 4
 
-# Read units a second for one table, unless the account's quota L-CF0CBE56 is another:
-# https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/ServiceQuotas.html
-DYNAMODB_TABLE_READ_UNITS = 40_000
-
 # What one worker is billed as: https://docs.aws.amazon.com/glue/latest/dg/worker-types.html
 GLUE_WORKER_DPU = {"G.1X": 1, "G.2X": 2, "G.4X": 4, "G.8X": 8}
 # The smallest capacity of a Python shell job:
 # https://docs.aws.amazon.com/glue/latest/dg/add-job-python.html
 GLUE_SHELL_DPU = 0.0625
-# Task slots of an executor, "dynamodb.splits" in
-# https://docs.aws.amazon.com/glue/latest/dg/aws-glue-programming-etl-connect-dynamodb-home.html
-# (for Glue 2.0 its edition of 2021).
-GLUE_SLOTS = {"G.1X": 4, "G.2X": 8, "G.4X": 16, "G.8X": 32}
-GLUE_2_SLOTS = {"G.1X": 8, "G.2X": 16}
-
 # "An export period for which you want to export changed data, from 15 minutes up to 24 hours":
 # https://aws.amazon.com/blogs/database/introducing-incremental-export-from-amazon-dynamodb-to-amazon-s3/
 DYNAMODB_INCREMENTAL_EXPORT_MAX = timedelta(hours=24)

@@ -2,8 +2,8 @@
 
 A physical name can only be computed by CloudFormation itself, which knows the parameters. So
 each function here takes plain text, and the templates call it with ``${TableName}`` in place of
-the table's name: one definition serves ``Fn::Sub``, the command line and the tests. The job
-scripts run alone inside AWS Glue and repeat what they need; a test holds the two together.
+the table's name: one definition serves ``Fn::Sub``, the command line and the tests. The names that
+the jobs use are defined in ``dynoexport.jobs.names``.
 
 Job and crawler names, the database, the table prefix and the data layout are those of the
 Step Functions design that people run today: their data and their queries go on working.
@@ -18,29 +18,65 @@ from typing import TYPE_CHECKING
 
 from dynoexport import limits
 from dynoexport.errors import NameRefused
+from dynoexport.jobs.names import (
+    MANIFESTS_PREFIX,
+    METRIC_FORMAT,
+    METRIC_NAMESPACE,
+    METRIC_SNAPSHOTS,
+    METRIC_TABLE,
+    PARTITION_KEY,
+    SNAPSHOTS_PREFIX,
+    TEMP_PREFIX,
+    TIMESTAMP_FORMAT,
+    claim_key,
+    data_prefix,
+    fold,
+    manifest_key,
+    manifest_prefix,
+    snapshot_prefix,
+    snapshots_table,
+    temp_prefix,
+    view,
+)
 from dynoexport.model import OutputFormat, ScheduleState
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
+
+# Imported, so that this module has every name.
+__all__ = [
+    "MANIFESTS_PREFIX",
+    "METRIC_FORMAT",
+    "METRIC_NAMESPACE",
+    "METRIC_SNAPSHOTS",
+    "METRIC_TABLE",
+    "PARTITION_KEY",
+    "SNAPSHOTS_PREFIX",
+    "TEMP_PREFIX",
+    "TIMESTAMP_FORMAT",
+    "claim_key",
+    "data_prefix",
+    "fold",
+    "manifest_key",
+    "manifest_prefix",
+    "snapshot_prefix",
+    "snapshots_table",
+    "temp_prefix",
+    "view",
+]
 
 # --- one per account and region ---------------------------------------------------------------
 DATABASE = "dynamodb_exports"
 WORK_GROUP = "dynamodb-exports"
 SECURITY_CONFIGURATION = "dynamodb-exports"
 
-MANIFESTS_PREFIX = "manifests/"
-TEMP_PREFIX = "glue-temp-dir/"
 ATHENA_RESULTS_PREFIX = "athena-results/"
 SCRIPTS_PREFIX = "scripts/"
 
 EXPORT_SCRIPT = "export_table.py"
 VIEW_SCRIPT = "create_current_view.py"
 
-# --- the catalog -------------------------------------------------------------------------------
-SNAPSHOTS_PREFIX = "snapshots_"
-PARTITION_KEY = "snapshot_timestamp"
-TIMESTAMP_FORMAT = "%Y-%m-%dT%H:%M"
-
+# --- tags and alarms ---------------------------------------------------------------------------
 # Tags by which an export is found again in an account. The first two are on everything that an
 # export consists of, the others on its export job alone, one record for each export.
 TAG_TABLE = "dynoexport:table"
@@ -49,11 +85,6 @@ TAG_CATALOG_PREFIX = "dynoexport:catalog-prefix"
 TAG_STACK = "dynoexport:stack"
 TAG_WORKFLOW = "dynoexport:workflow"
 
-# What CloudWatch counts: one for each snapshot that a run has published, zero when the schedule is
-# switched on, from when on snapshots are missed.
-METRIC_NAMESPACE = "dynoexport"
-METRIC_SNAPSHOTS = "Snapshots"
-METRIC_TABLE, METRIC_FORMAT = "Table", "Format"
 ALARM_PREFIX = "dynoexport-"
 
 CATALOG_PREFIX_MAX = 32
@@ -159,54 +190,6 @@ def crawl_trigger(workflow_name: str) -> str:
 
 def publish_trigger(workflow_name: str) -> str:
     return f"{workflow_name}-publish"
-
-
-def fold(table: str) -> str:
-    """The name as Athena and the Glue crawler write it: lower case, ``.`` and ``-`` as ``_``.
-
-    >>> fold("My-Orders.v2")
-    'my_orders_v2'
-    """
-    return re.sub(r"[^a-z0-9_]", "_", table.lower())
-
-
-def snapshots_table(table: str, prefix: str = "") -> str:
-    """The catalog table that holds all snapshots, one partition each."""
-    return f"{prefix}{SNAPSHOTS_PREFIX}{fold(table)}"
-
-
-def view(table: str, prefix: str = "") -> str:
-    """The Athena view of the newest complete snapshot."""
-    return f"{prefix}{fold(table)}"
-
-
-# --- S3 keys -------------------------------------------------------------------------------------
-def data_prefix(table: str, fmt: str) -> str:
-    return f"{fmt}/{table}/"
-
-
-def snapshot_prefix(table: str, fmt: str, timestamp: str) -> str:
-    return f"{data_prefix(table, fmt)}{PARTITION_KEY}={timestamp}/"
-
-
-def manifest_prefix(table: str, fmt: str) -> str:
-    return f"{MANIFESTS_PREFIX}{fmt}/{table}/"
-
-
-def manifest_key(table: str, fmt: str, timestamp: str) -> str:
-    return f"{manifest_prefix(table, fmt)}{timestamp}.json"
-
-
-def claim_key(table: str, fmt: str, timestamp: str) -> str:
-    """The mark of a run on the minute of its snapshot, complete or not.
-
-    Beside the manifests, which no lifecycle rule expires: it outlasts what a failed run leaves.
-    """
-    return f"{manifest_prefix(table, fmt)}{timestamp}.claim"
-
-
-def temp_prefix(table: str, fmt: str) -> str:
-    return f"{TEMP_PREFIX}{fmt}/{table}/"
 
 
 def script_key(script: str, version: str) -> str:

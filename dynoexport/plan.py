@@ -11,29 +11,16 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from dynoexport import limits, settings
+from dynoexport.jobs.formats import BYTES_PER_JSON_BYTE, DYNAMODB_JSON, PART_BYTES, files_for
+from dynoexport.jobs.scan.buffer import PIECE_BYTES
+from dynoexport.jobs.scan.rate_limit import RateLimiter
+from dynoexport.jobs.scan.segments import SEGMENT_UNITS, STREAMS, segments_for
 from dynoexport.model import GlueVersion, OutputFormat, ReadMode, WorkerType
 
 if TYPE_CHECKING:
+    from dynoexport.jobs.scan.capacity import Capacity
     from dynoexport.prices import Prices
-    from dynoexport.table_facts import Capacity, TableFacts
-
-# --- what the job script does; a test holds these to it -------------------------------------------
-# scripts/export_table.py tells where each is from.
-SEGMENT_UNITS = 300
-SEGMENT_BYTES = PART_BYTES = 128 * 1024**2
-PAGE_BYTES = 1024**2
-PIECE_BYTES = 16 * 1024**2
-TAIL, HOT, STREAMS = 0.025, 10, 4
-LIMIT_PACE, LIMIT_START, LIMIT_RISE, LIMIT_FLOOR = 0.99, 0.1, 0.1, 0.05
-DYNAMODB_JSON = 1.5
-BYTES_PER_JSON_BYTE = {
-    OutputFormat.AVRO: 0.6,
-    OutputFormat.CSV: 0.85,
-    OutputFormat.JSON: 1.0,
-    OutputFormat.ORC: 0.4,
-    OutputFormat.PARQUET: 0.45,
-    OutputFormat.XML: 1.2,
-}
+    from dynoexport.table_facts import TableFacts
 
 # --- assumptions: what nobody publishes -----------------------------------------------------------
 # "There's about a minute of overhead for any Glue action":
@@ -136,20 +123,6 @@ class Reading:
         return self.bound.rate
 
 
-def segments_for(table_bytes: int, rate: float, tasks: int) -> int:
-    """Into how many segments a native scan cuts the table; the job's own formula.
-
-    max(4 tasks, 10 rate / (300 x 0.025), bytes / 128 MB), none smaller than 1 MB
-    """
-    wished = max(
-        STREAMS * tasks,
-        math.ceil(HOT * rate / (SEGMENT_UNITS * TAIL)),
-        math.ceil(table_bytes / SEGMENT_BYTES),
-    )
-    pages = math.ceil(table_bytes / PAGE_BYTES) or tasks
-    return max(1, min(wished, pages, limits.DYNAMODB_SPLITS_MAX))
-
-
 def units_for(table_bytes: int, segments: int) -> float:
     """Read units of one whole scan, eventually consistent: half a unit for 4 KB.
 
@@ -167,11 +140,13 @@ def ramped_seconds(units: float, target: float, rate: float) -> float:
     in which 4.95 seconds' worth is read.
     """
     most = min(rate, target)
-    risen_after = max(0.0, (most / target - LIMIT_START) / LIMIT_RISE)
-    risen = target * (LIMIT_START * risen_after + LIMIT_RISE * risen_after**2 / 2)
+    risen_after = max(0.0, (most / target - RateLimiter.START) / RateLimiter.RISE)
+    risen = target * (RateLimiter.START * risen_after + RateLimiter.RISE * risen_after**2 / 2)
     if units >= risen:
         return risen_after + (units - risen) / most
-    return (math.sqrt(LIMIT_START**2 + 2 * LIMIT_RISE * units / target) - LIMIT_START) / LIMIT_RISE
+    return (
+        math.sqrt(RateLimiter.START**2 + 2 * RateLimiter.RISE * units / target) - RateLimiter.START
+    ) / RateLimiter.RISE
 
 
 def reading_of(table: TableFacts, job: Job) -> Reading:
@@ -192,7 +167,7 @@ def reading_of(table: TableFacts, job: Job) -> Reading:
         # A slot reads one split after the other, in rounds; the last is as long as the others.
         parallel = busy = segments / math.ceil(segments / job.tasks)
         slot = CONNECTOR_SLOT_BYTES / limits.DYNAMODB_READ_UNIT_BYTES
-    target = allowed * LIMIT_PACE if native else allowed
+    target = allowed * RateLimiter.PACE if native else allowed
     bounds = (
         Bound("limit", target),
         Bound("table", _left_by_others(table)),
@@ -217,7 +192,7 @@ def _left_by_others(table: TableFacts) -> float:
     """What the table has beside what others consume; a twentieth is what they leave at least."""
     units = table.capacity.units
     others = table.consumed.mean if table.consumed else 0.0
-    return max(units - others, LIMIT_FLOOR * units)
+    return max(units - others, RateLimiter.FLOOR * units)
 
 
 # --- writing --------------------------------------------------------------------------------------
@@ -226,12 +201,12 @@ def json_bytes_of(table: TableFacts) -> float:
 
 
 def output_bytes_of(table: TableFacts, fmt: OutputFormat) -> float:
-    return json_bytes_of(table) * BYTES_PER_JSON_BYTE[fmt]
+    return json_bytes_of(table) * BYTES_PER_JSON_BYTE[fmt.value]
 
 
 def files_of(table: TableFacts, fmt: OutputFormat) -> int:
     """How many part files of about 128 MB the snapshot has; none if the table is empty."""
-    return math.ceil(output_bytes_of(table, fmt) / PART_BYTES)
+    return files_for(json_bytes_of(table), fmt.value) if table.bytes else 0
 
 
 def writing_seconds(table: TableFacts, job: Job) -> float:

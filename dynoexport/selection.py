@@ -1,12 +1,9 @@
 """Lists of attributes, as the parameters Columns and Exclude have them.
 
-    >>> parse_names('User," Email","a, b"')
-    ('User', ' Email', 'a, b')
-    >>> format_names(["User", " Email", "a, b"])
-    'User," Email","a, b"'
-
-The export job, which runs alone inside AWS Glue, parses them by the same rule (``names_of`` in
-scripts/export_table.py); a test holds both together.
+>>> parse_names('User," Email","a, b"')
+('User', ' Email', 'a, b')
+>>> format_names(["User", " Email", "a, b"])
+'User," Email","a, b"'
 """
 
 from __future__ import annotations
@@ -15,15 +12,12 @@ import re
 from typing import TYPE_CHECKING
 
 from dynoexport.errors import DynoexportError
+from dynoexport.jobs.attribute_names import LINE_BREAK, NamesRefused, split_names
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-# A name up to its comma. What stands in double quotes is the name, exactly; a quote in it is
-# doubled. Around a name without them, blanks are no part of it.
-_NAME = re.compile(r'\s*(?:"((?:[^"]|"")+)"\s*|((?!\s*")[^,]*)),')
 _NEEDS_QUOTES = re.compile(r'^[\s"]|,|\s$')
-_LINE_BREAK = re.compile(r"[\r\n]")
 
 
 class SelectionRefused(DynoexportError):
@@ -38,26 +32,10 @@ def parse_names(text: str) -> tuple[str, ...]:
     Raises:
         SelectionRefused: it is no such list, or names no attribute.
     """
-    if not text.strip():
-        return ()
-    names: list[str] = []
-    rest = f"{text},"
-    while rest:
-        found = None if _LINE_BREAK.search(rest) else _NAME.match(rest)
-        if found is None:
-            raise SelectionRefused(
-                f"{text!r}, which is no list of attributes",
-                hint="separate names by commas, and put one that holds a comma, a quote or blanks "
-                'at its ends into double quotes: User," Email","a, b"',
-            )
-        quoted, plain = found.groups()
-        names.append(plain.strip() if quoted is None else quoted.replace('""', '"'))
-        rest = rest[found.end() :]
-    if not any(names):
-        raise SelectionRefused(
-            f"{text!r}, which names no attribute", hint="name one, or leave it empty to export all"
-        )
-    return tuple(dict.fromkeys(name for name in names if name))
+    try:
+        return split_names(text)
+    except NamesRefused as refused:
+        raise SelectionRefused(f"{text!r}, {refused.reason}", hint=refused.remedy) from None
 
 
 def format_names(names: Iterable[str]) -> str:
@@ -68,7 +46,7 @@ def format_names(names: Iterable[str]) -> str:
     """
     listed = list(names)
     for name in listed:
-        if not name or _LINE_BREAK.search(name):
+        if not name or LINE_BREAK.search(name):
             raise SelectionRefused(
                 f"{name!r} cannot stand in a list of attributes", hint="export it, or all of them"
             )

@@ -10,6 +10,17 @@ from __future__ import annotations
 
 from datetime import timedelta
 
+from dynoexport.jobs.names import IDENTITY, SNAPSHOT_BYTES, SNAPSHOT_ITEMS, SNAPSHOT_TIMESTAMP
+from dynoexport.jobs.publish_settings import (
+    RETENTION_DAYS_MAX,
+    VIEW_JOB_ARGUMENTS,
+    VIEW_OVERRIDABLE,
+)
+from dynoexport.jobs.settings import (
+    EXPORT_JOB_ARGUMENTS,
+    EXPORT_OVERRIDABLE,
+    MAX_STRUCT_FIELDS_MAX,
+)
 from dynoexport.model import (
     Compression,
     GlueVersion,
@@ -20,6 +31,17 @@ from dynoexport.model import (
     TypeConflicts,
     WorkerType,
 )
+
+# Imported, so that this module has every setting.
+__all__ = [
+    "EXPORT_JOB_ARGUMENTS",
+    "MAX_STRUCT_FIELDS_MAX",
+    "RETENTION_DAYS_MAX",
+    "SNAPSHOT_BYTES",
+    "SNAPSHOT_ITEMS",
+    "SNAPSHOT_TIMESTAMP",
+    "VIEW_JOB_ARGUMENTS",
+]
 
 # --- settings that name what is exported; a run cannot change them -------------------------
 TABLE_NAME = "TableName"
@@ -57,46 +79,9 @@ COMPRESSION = "Compression"
 SOURCE_ROLE = "SourceRoleArn"
 KMS_KEY_ARN = "KmsKeyArn"
 
-# --- decided by the export job, once in a workflow run, and kept in the run's properties -----
-SNAPSHOT_TIMESTAMP = "SnapshotTimestamp"
-# Told by the export job when its snapshot is complete.
-SNAPSHOT_ITEMS = "SnapshotItems"
-SNAPSHOT_BYTES = "SnapshotBytes"
-
-EXPORT_JOB_ARGUMENTS = (
-    TABLE_NAME,
-    OUTPUT_FORMAT,
-    BUCKET_NAME,
-    DATABASE_NAME,
-    CATALOG_PREFIX,
-    SCRIPTS_VERSION,
-    MAX_READ,
-    SPLITS,
-    WORKER_TYPE,
-    NUMBER_OF_WORKERS,
-    GLUE_VERSION,
-    READ_MODE,
-    COLUMNS,
-    EXCLUDE,
-    WHERE,
-    TYPE_CONFLICTS,
-    MAPS_AS,
-    MAX_STRUCT_FIELDS,
-    COMPRESSION,
-    SOURCE_ROLE,
-    KMS_KEY_ARN,
-)
-VIEW_JOB_ARGUMENTS = (
-    TABLE_NAME,
-    OUTPUT_FORMAT,
-    BUCKET_NAME,
-    DATABASE_NAME,
-    CATALOG_PREFIX,
-    WORK_GROUP,
-    RETENTION_DAYS,
-)
-RUN_PROPERTIES = (TABLE_NAME, OUTPUT_FORMAT, MAX_READ, SPLITS, RETENTION_DAYS)
-OVERRIDABLE_RUN_PROPERTIES = (MAX_READ, SPLITS, RETENTION_DAYS)
+# What a run's properties say: what it exports, and what it overrides.
+OVERRIDABLE_RUN_PROPERTIES = (*EXPORT_OVERRIDABLE, *VIEW_OVERRIDABLE)
+RUN_PROPERTIES = (*IDENTITY, *OVERRIDABLE_RUN_PROPERTIES)
 
 # --- defaults ---------------------------------------------------------------------------------
 DEFAULT_COMMON_STACK = "dynoexport-common"
@@ -130,12 +115,8 @@ DEFAULT_COMPRESSION = Compression.SNAPPY
 # --- ours, where AWS sets no limit ------------------------------------------------------------
 # A fault that ten attempts do not mend is none of the kind that goes away.
 MAX_RETRIES_MAX = 10
-# A struct's type is one text in the catalog, which has an end.
-MAX_STRUCT_FIELDS_MAX = 10_000
 # Lists of attributes and a predicate; CloudFormation takes 4,096 characters a value.
 SELECTION_MAX = 2_048
-# A hundred years, so that dates in the past can still be computed.
-RETENTION_DAYS_MAX = 36_500
 # How long the bucket keeps what only a run needs. A run takes a week at the most (the longest
 # timeout), its retries follow at once.
 STALE_UPLOAD_DAYS = 7

@@ -5,9 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from dynoexport import manifests, naming, views
+from dynoexport import manifests, naming
 from dynoexport.aws import chunks, side_by_side
 from dynoexport.errors import DynoexportError
+from dynoexport.jobs.timestamps import parse_timestamp
+from dynoexport.jobs.view import shown_timestamp
 from dynoexport.manifests import File
 
 if TYPE_CHECKING:
@@ -63,7 +65,7 @@ class Snapshot:
     @property
     def taken(self) -> datetime | None:
         """The UTC minute that names it."""
-        return views.moment(self.timestamp)
+        return parse_timestamp(self.timestamp)
 
 
 # --- what there is --------------------------------------------------------------------------------
@@ -95,7 +97,7 @@ def _marked_timestamps(account: Account, table: str, fmt: str, *suffixes: str) -
         {
             stem
             for stem in (name.removesuffix(suffix) for name in names if name.endswith(suffix))
-            if views.moment(stem)
+            if parse_timestamp(stem)
         }
         for suffix in suffixes
     ]
@@ -109,7 +111,7 @@ def _written_timestamps(account: Account, table: str, fmt: str) -> set[str]:
     )
     found = (each["Prefix"] for page in pages for each in page.get("CommonPrefixes", ()))
     stems = (directory[len(prefix) : -1] for directory in found)
-    return {stem for stem in stems if views.moment(stem)}
+    return {stem for stem in stems if parse_timestamp(stem)}
 
 
 def catalog_table(account: Account, name: str) -> TableTypeDef | None:
@@ -124,7 +126,7 @@ def current_timestamp(account: Account, export: DeployedExport) -> str | None:
     """The snapshot that the view shows, None if there is no view."""
     if not export.format.queryable:
         return None
-    return views.shown_by(catalog_table(account, export.view))
+    return shown_timestamp(catalog_table(account, export.view))
 
 
 def list_all(

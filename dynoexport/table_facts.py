@@ -10,26 +10,15 @@ from typing import Any
 
 from dynoexport import limits
 from dynoexport.errors import DynoexportError
+from dynoexport.jobs.scan.capacity import ACCOUNT_QUOTA, Capacity, choose_capacity
 from dynoexport.model import ReadMode
 
 # Larger than any table; beyond it figures would not be finite any more.
 _HIGHEST = 1e18
 
 
-# What says so where nothing of the table itself does.
-ACCOUNT_QUOTA = "on-demand, account quota"
-
-
 class DescriptionRefused(DynoexportError):
     """What should describe a table does not."""
-
-
-@dataclass(frozen=True)
-class Capacity:
-    """The read units a second that a table has, and what says so."""
-
-    units: float
-    source: str
 
 
 @dataclass(frozen=True)
@@ -82,19 +71,13 @@ class TableFacts:
 
     @property
     def capacity(self) -> Capacity:
-        """What the table can give, in the job's own order (docs/reading.md).
-
-        Provisioned units; of an on-demand table the first of: the maximum that its owner has set,
-        what DynamoDB is warm for, the account's quota for one table:
-        https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/warm-throughput.html.
-        """
-        if self.provisioned_reads:
-            return Capacity(self.provisioned_reads, "provisioned")
-        if self.maximum_reads:
-            return Capacity(self.maximum_reads, "on-demand maximum")
-        if self.warm_reads:
-            return Capacity(self.warm_reads, "on-demand, warm throughput")
-        return Capacity(self.quota, ACCOUNT_QUOTA)
+        """What the table can give, as the job chooses it (docs/reading.md)."""
+        return choose_capacity(
+            provisioned=self.provisioned_reads,
+            maximum=self.maximum_reads,
+            warm=self.warm_reads,
+            account=lambda: self.quota,
+        )
 
     def assumed_by(self, reader: ReadMode) -> Capacity:
         """What the reader takes the read percentage of.

@@ -11,10 +11,13 @@ What a run does, in this order:
 4. View: CREATE OR REPLACE VIEW <database>.<table>, all attributes of exactly this snapshot, unless
    the view already shows a newer one. CloudWatch counts it (dynoexport, Snapshots).
 5. Retention: snapshots older than SnapshotRetentionDays lose manifest, partition and files, in
-   this order; the one that is shown never does, nor does one that dynoexport has not written.
+   this order; the one that is shown never does.
 
-One file on its own. Python shell runs Python 3.9 with an old boto3 (1.21): plain calls only.
+Python shell runs Python 3.9 with an old boto3 (1.21): plain calls only.
 """
+
+# Built from dynoexport/jobs/publish.py and what it imports, by: dynoexport templates
+# Change those, not this file.
 
 from __future__ import annotations
 
@@ -22,12 +25,14 @@ import argparse
 import base64
 import itertools
 import json
+import math
 import re
 import sys
 import time
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
@@ -37,35 +42,128 @@ if TYPE_CHECKING:
 
     from mypy_boto3_athena import AthenaClient
     from mypy_boto3_cloudwatch import CloudWatchClient
+    from mypy_boto3_cloudwatch.type_defs import DimensionTypeDef
     from mypy_boto3_glue import GlueClient
-    from mypy_boto3_glue.type_defs import TableTypeDef
+    from mypy_boto3_glue.type_defs import (
+        BatchUpdatePartitionRequestEntryTypeDef,
+        TableInputTypeDef,
+        TableTypeDef,
+    )
     from mypy_boto3_s3 import S3Client
+    from mypy_boto3_s3.type_defs import ObjectIdentifierTypeDef
 
-# Arguments of the deployed job; Glue adds its own, of which the second list is used.
-JOB_ARGUMENTS = (
-    "TableName",
-    "OutputFormat",
-    "BucketName",
-    "DatabaseName",
-    "CatalogPrefix",
-    "WorkGroup",
-    "SnapshotRetentionDays",
-)
-GLUE_ARGUMENTS = ("WORKFLOW_NAME", "WORKFLOW_RUN_ID")
-IDENTITY = ("TableName", "OutputFormat")
-OVERRIDABLE = ("SnapshotRetentionDays",)
-SNAPSHOT_TIMESTAMP = "SnapshotTimestamp"
 
-METRIC_NAMESPACE, METRIC_SNAPSHOTS = "dynoexport", "Snapshots"
+# --- dynoexport/jobs/failures.py ------------------------------------------------------------------
+class JobFailed(Exception):
+    """Something the owner of the export can mend, told in one line.
 
+    Raised and not exited with: of an exception Glue shows the message as the run's error, of
+    sys.exit only "Command failed with exit code"
+    (https://github.com/awslabs/aws-glue-libs/issues/221).
+    """
+
+    def __init__(self, message: str) -> None:
+        # What is named in it may hold line breaks.
+        super().__init__(" ".join(message.splitlines()))
+
+
+MESSAGE_MAX = 300
+
+
+def first_line(error: Exception) -> str:
+    """What an exception of Spark says, without the Java around it."""
+    text = str(getattr(error, "desc", "") or error)
+    lines = [line.strip() for line in text.splitlines() if line.strip()]
+    # Spark before 3.3 lists all words that it knows.
+    return lines[0][:MESSAGE_MAX] if lines else type(error).__name__
+
+
+def spark_cause(error: Exception) -> str | None:
+    """What an error of Spark's comes down to, in one line; None if it is no error of Spark's.
+
+    Of what happened in a Python worker that is the last line of its traceback, else the last
+    cause in Java that says something.
+    """
+    if not type(error).__module__.startswith(("py4j.", "pyspark.")):
+        return None
+    text = str(error)
+    traceback = text.rpartition("Traceback (most recent call last):\n")[2]
+    said = re.findall(r"^(\w[\w.]*(?:: .*)?)$", traceback, re.MULTILINE)
+    causes = re.findall(r"^(?:Caused by)?: (\S+: .*)$", text, re.MULTILINE)
+    cause = said[0] if traceback != text and said else (causes or [first_line(error)])[-1]
+    return " ".join(cause.split())[:MESSAGE_MAX]
+
+
+# --- dynoexport/jobs/names.py ---------------------------------------------------------------------
+# Prefixes in the bucket.
+MANIFESTS_PREFIX = "manifests/"
+TEMP_PREFIX = "glue-temp-dir/"
+
+# In the catalog.
+SNAPSHOTS_PREFIX = "snapshots_"
 PARTITION_KEY = "snapshot_timestamp"
+# A snapshot's name: the UTC minute of its run.
 TIMESTAMP_FORMAT = "%Y-%m-%dT%H:%M"
-RETENTION_DAYS_MAX = 36_500
 
-# Of csv's SerDes the one that understands quotes; it knows strings only.
-# https://docs.aws.amazon.com/athena/latest/ug/csv-serde.html
-OPEN_CSV = "org.apache.hadoop.hive.serde2.OpenCSVSerde"
-OPEN_CSV_PARAMETERS = {"separatorChar": ",", "quoteChar": '"', "escapeChar": "\\"}
+# Properties of a workflow run. The first two must be those of the job.
+IDENTITY = ("TableName", "OutputFormat")
+SNAPSHOT_TIMESTAMP = "SnapshotTimestamp"
+SNAPSHOT_ITEMS, SNAPSHOT_BYTES = "SnapshotItems", "SnapshotBytes"
+
+# CloudWatch counts one for each snapshot that a run has published.
+METRIC_NAMESPACE = "dynoexport"
+METRIC_SNAPSHOTS = "Snapshots"
+METRIC_TABLE, METRIC_FORMAT = "Table", "Format"
+
+
+def fold(table: str) -> str:
+    """The name as Athena and the Glue crawler write it: lower case, ``.`` and ``-`` as ``_``.
+
+    >>> fold("My-Orders.v2")
+    'my_orders_v2'
+    """
+    return re.sub(r"[^a-z0-9_]", "_", table.lower())
+
+
+def snapshots_table(table: str, prefix: str = "") -> str:
+    """The catalog table that holds all snapshots, one partition each."""
+    return f"{prefix}{SNAPSHOTS_PREFIX}{fold(table)}"
+
+
+def view(table: str, prefix: str = "") -> str:
+    """The Athena view of the newest complete snapshot."""
+    return f"{prefix}{fold(table)}"
+
+
+def data_prefix(table: str, fmt: str) -> str:
+    return f"{fmt}/{table}/"
+
+
+def snapshot_prefix(table: str, fmt: str, timestamp: str) -> str:
+    return f"{data_prefix(table, fmt)}{PARTITION_KEY}={timestamp}/"
+
+
+def manifest_prefix(table: str, fmt: str) -> str:
+    return f"{MANIFESTS_PREFIX}{fmt}/{table}/"
+
+
+def manifest_key(table: str, fmt: str, timestamp: str) -> str:
+    return f"{manifest_prefix(table, fmt)}{timestamp}.json"
+
+
+def claim_key(table: str, fmt: str, timestamp: str) -> str:
+    """The mark of a run on the minute of its snapshot, complete or not.
+
+    Beside the manifests, which no lifecycle rule expires: it outlasts what a failed run leaves.
+    """
+    return f"{manifest_prefix(table, fmt)}{timestamp}.claim"
+
+
+def temp_prefix(table: str, fmt: str) -> str:
+    return f"{TEMP_PREFIX}{fmt}/{table}/"
+
+
+# --- dynoexport/jobs/avro_schema.py ---------------------------------------------------------------
 # Trino reads avro by this parameter before it looks at the columns: by the table's own, else by
 # that of the table's SerDe, else by that of the partition's:
 # https://github.com/trinodb/trino/pull/30599, https://github.com/trinodb/trino/pull/14463
@@ -84,400 +182,6 @@ AVRO_SCALARS = {
     "binary": "bytes",
     "map<string,string>": {"type": "map", "values": ["null", "string"]},
 }
-# Athena reads their columns by position:
-# https://docs.aws.amazon.com/athena/latest/ug/handling-schema-updates-chapter.html
-POSITIONAL_FORMATS = ("csv", "orc")
-# What of GetTable's answer UpdateTable takes back:
-# https://docs.aws.amazon.com/glue/latest/webapi/API_TableInput.html
-TABLE_INPUT = ("Name", "TableType", "Parameters", "PartitionKeys", "StorageDescriptor")
-
-# Replacing a view reads no data; this is time enough to wait in a busy workgroup's queue.
-QUERY_SECONDS_MAX = 600
-QUERY_SECONDS_BETWEEN = 2
-# A VPC without a way to CloudWatch drops what is sent there.
-METRIC_CONFIG = Config(connect_timeout=5, read_timeout=5, retries={"max_attempts": 2})
-
-
-class PublishFailed(Exception):
-    """Something the owner of the export can mend, told in one line.
-
-    Raised and not exited with: of an exception Glue shows the message as the run's error, of
-    sys.exit only "Command failed with exit code"
-    (https://github.com/awslabs/aws-glue-libs/issues/221).
-    """
-
-    def __init__(self, message: str) -> None:
-        # What is named in it may hold line breaks.
-        super().__init__(" ".join(message.splitlines()))
-
-
-class QueryTooSlow(PublishFailed):
-    """A query that neither succeeds nor fails in time."""
-
-
-def log(message: str) -> None:
-    # Flushed, so that CloudWatch shows the line when it happens and not when the job ends.
-    print(f"{datetime.now(timezone.utc):%Y-%m-%dT%H:%M:%SZ}  {message}", flush=True)
-
-
-# --- settings -------------------------------------------------------------------------------------
-@dataclass(frozen=True)
-class Settings:
-    """What this run is to publish; ``retention_days`` 0 keeps every snapshot."""
-
-    table: str
-    format: str
-    bucket: str
-    database: str
-    catalog_prefix: str
-    work_group: str
-    retention_days: int
-    timestamp: str
-    workflow_run_id: str
-
-
-def parse_arguments(argv: Sequence[str]) -> dict[str, str]:
-    """The arguments by name; those of Glue that were not given are empty, others are ignored."""
-    parser = argparse.ArgumentParser(allow_abbrev=False)
-    for name in JOB_ARGUMENTS:
-        # An empty value may arrive as no value, or not at all.
-        may_be_empty = name == "CatalogPrefix"
-        parser.add_argument(f"--{name}", nargs="?", const="", default="", required=not may_be_empty)
-    for name in GLUE_ARGUMENTS:
-        parser.add_argument(f"--{name}", default="")
-    known, _ = parser.parse_known_args(joined(argv))
-    return vars(known)
-
-
-def joined(argv: Sequence[str]) -> list[str]:
-    """The arguments with each value joined to its name.
-
-    Glue gives them as two words, and a table may begin with "-" as options do.
-    """
-    names = {f"--{name}" for name in (*JOB_ARGUMENTS, *GLUE_ARGUMENTS)}
-    words: list[str] = []
-    for word in argv:
-        if words and words[-1] in names and word not in names:
-            words[-1] = f"{words[-1]}={word}"
-        else:
-            words.append(word)
-    return words
-
-
-def run_properties(glue: GlueClient, arguments: Mapping[str, str]) -> dict[str, str]:
-    """The properties of the workflow run that started this job.
-
-    Raises:
-        PublishFailed: it was not started by a workflow run.
-    """
-    if not arguments["WORKFLOW_RUN_ID"]:
-        raise PublishFailed("this job runs inside its workflow only: start a run of the workflow")
-    name, run_id = arguments["WORKFLOW_NAME"], arguments["WORKFLOW_RUN_ID"]
-    return glue.get_workflow_run_properties(Name=name, RunId=run_id)["RunProperties"]
-
-
-def merge(arguments: Mapping[str, str], properties: Mapping[str, str]) -> dict[str, str]:
-    """The arguments with what this run overrides.
-
-    Raises:
-        PublishFailed: the run names another table or format than this job was deployed for.
-    """
-    for name in IDENTITY:
-        if properties.get(name, arguments[name]) != arguments[name]:
-            raise PublishFailed(
-                f"the run property {name} is {properties[name]!r}, but this job publishes "
-                f"{arguments[name]!r}: start the workflow of that export instead"
-            )
-    return {**arguments, **{name: properties[name] for name in OVERRIDABLE if name in properties}}
-
-
-def retention_days(text: str) -> int:
-    """Days to keep a snapshot.
-
-    Raises:
-        PublishFailed: it is no whole number from 0 on.
-    """
-    try:
-        days = int(text)
-    except ValueError:
-        days = -1
-    if not 0 <= days <= RETENTION_DAYS_MAX:
-        raise PublishFailed(
-            f"SnapshotRetentionDays is {text!r}, allowed is a whole number from 0 (keep all) to "
-            f"{RETENTION_DAYS_MAX}"
-        )
-    return days
-
-
-def moment_of(timestamp: str) -> datetime | None:
-    """The snapshot's minute, None if the text is none as this project writes it."""
-    try:
-        moment = datetime.strptime(timestamp, TIMESTAMP_FORMAT).replace(tzinfo=timezone.utc)
-    except ValueError:
-        return None
-    # strptime takes "2026-1-1T1:1" too, which would sort and read as another snapshot.
-    return moment if moment.strftime(TIMESTAMP_FORMAT) == timestamp else None
-
-
-def snapshot_of_run(properties: Mapping[str, str]) -> str:
-    """The timestamp that the export job has noted in the run.
-
-    Raises:
-        PublishFailed: it has not, or somebody has edited it.
-    """
-    timestamp = properties.get(SNAPSHOT_TIMESTAMP, "")
-    if moment_of(timestamp) is None:
-        raise PublishFailed(
-            f"the run property {SNAPSHOT_TIMESTAMP} is {timestamp!r} and not a UTC minute: the "
-            "export job of this run has to set it"
-        )
-    return timestamp
-
-
-def settings_of(values: Mapping[str, str], timestamp: str) -> Settings:
-    return Settings(
-        table=values["TableName"],
-        format=values["OutputFormat"],
-        bucket=values["BucketName"],
-        database=values["DatabaseName"],
-        catalog_prefix=values["CatalogPrefix"],
-        work_group=values["WorkGroup"],
-        retention_days=retention_days(values["SnapshotRetentionDays"]),
-        timestamp=timestamp,
-        workflow_run_id=values["WORKFLOW_RUN_ID"],
-    )
-
-
-# --- names and keys, as in dynoexport.naming: this file runs alone inside Glue --------------------
-def fold(table: str) -> str:
-    return re.sub(r"[^a-z0-9_]", "_", table.lower())
-
-
-def snapshots_table(table: str, prefix: str = "") -> str:
-    return f"{prefix}snapshots_{fold(table)}"
-
-
-def view(table: str, prefix: str = "") -> str:
-    return f"{prefix}{fold(table)}"
-
-
-def data_prefix(table: str, fmt: str) -> str:
-    return f"{fmt}/{table}/"
-
-
-def snapshot_prefix(table: str, fmt: str, timestamp: str) -> str:
-    return f"{data_prefix(table, fmt)}{PARTITION_KEY}={timestamp}/"
-
-
-def manifest_prefix(table: str, fmt: str) -> str:
-    return f"manifests/{fmt}/{table}/"
-
-
-def manifest_key(table: str, fmt: str, timestamp: str) -> str:
-    return f"{manifest_prefix(table, fmt)}{timestamp}.json"
-
-
-def claim_key(table: str, fmt: str, timestamp: str) -> str:
-    return f"{manifest_prefix(table, fmt)}{timestamp}.claim"
-
-
-# --- objects in S3 --------------------------------------------------------------------------------
-def list_objects(s3: S3Client, bucket: str, prefix: str) -> dict[str, tuple[int, str]]:
-    """All objects under the prefix: by key their bytes, and the ETag, which is of their content.
-
-    https://docs.aws.amazon.com/AmazonS3/latest/API/API_Object.html
-    """
-    pages = s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix)
-    return {
-        found["Key"]: (found["Size"], found["ETag"].strip('"'))
-        for page in pages
-        for found in page.get("Contents", [])
-    }
-
-
-def list_directories(s3: S3Client, bucket: str, prefix: str) -> Iterator[str]:
-    """The prefixes one level below the prefix, each with its "/"."""
-    pages = s3.get_paginator("list_objects_v2")
-    for page in pages.paginate(Bucket=bucket, Prefix=prefix, Delimiter="/"):
-        for found in page.get("CommonPrefixes", []):
-            yield found["Prefix"]
-
-
-def delete(s3: S3Client, bucket: str, keys: Sequence[str]) -> None:
-    """Delete the objects; DeleteObjects takes 1,000 keys a call and reports errors by key.
-
-    Raises:
-        PublishFailed: one of them cannot be deleted.
-    """
-    for start in range(0, len(keys), 1000):
-        chunk = [{"Key": key} for key in keys[start : start + 1000]]
-        answer = s3.delete_objects(Bucket=bucket, Delete={"Objects": chunk, "Quiet": True})
-        for error in answer.get("Errors", []):
-            raise PublishFailed(f"cannot delete s3://{bucket}/{error['Key']}: {error['Message']}")
-
-
-# --- the snapshot is whole ------------------------------------------------------------------------
-def is_list_of(found: object, kinds: Mapping[str, type]) -> bool:
-    """Whether it is a list of objects with members of these kinds."""
-    return isinstance(found, list) and all(
-        isinstance(each, dict)
-        and all(isinstance(each.get(key), kind) for key, kind in kinds.items())
-        for each in found
-    )
-
-
-COLUMN = {"name": str, "type": str, "attribute": str, "view": str, "shown": bool}
-
-
-def is_manifest(found: object) -> bool:
-    """Whether it has what is needed of a manifest here."""
-    return (
-        isinstance(found, dict)
-        and isinstance(found.get("workflow_run_id"), str)
-        and isinstance(found.get("items"), int)
-        and is_list_of(found.get("files"), {"key": str, "bytes": int})
-        and is_list_of(found.get("schema"), COLUMN)
-    )
-
-
-def read_manifest(s3: S3Client, settings: Settings) -> dict[str, Any]:
-    """The manifest of the run's snapshot.
-
-    Raises:
-        PublishFailed: there is none, it is none, or another run has written it.
-    """
-    key = manifest_key(settings.table, settings.format, settings.timestamp)
-    try:
-        answer = s3.get_object(Bucket=settings.bucket, Key=key)
-    except ClientError as error:
-        if error.response["Error"]["Code"] != "NoSuchKey":
-            raise
-        message = f"the snapshot {settings.timestamp} is not complete: s3://{settings.bucket}/{key}"
-        raise PublishFailed(f"{message} is missing") from None
-    try:
-        manifest = json.loads(answer["Body"].read().decode())
-    except (ValueError, RecursionError):
-        manifest = None
-    if not is_manifest(manifest):
-        raise PublishFailed(
-            f"s3://{settings.bucket}/{key} is no manifest: delete it, and start a new run"
-        )
-    if manifest["workflow_run_id"] != settings.workflow_run_id:
-        raise PublishFailed(
-            f"the snapshot {settings.timestamp} belongs to run {manifest['workflow_run_id']}, not "
-            f"to this run {settings.workflow_run_id}: start a new run of the workflow"
-        )
-    return manifest
-
-
-def check_files(manifest: Mapping[str, Any], found: Mapping[str, tuple[int, str]]) -> None:
-    """Compare the objects under the snapshot's prefix (bytes and ETag by key) with the manifest.
-
-    Raises:
-        PublishFailed: a file is missing, has another size or content or should not be there.
-    """
-    files = {file["key"]: file for file in manifest["files"]}
-    for key, file in files.items():
-        size, etag = found.get(key, (None, None))
-        if size != file["bytes"]:
-            state = "is missing" if size is None else f"has {size} bytes"
-            raise PublishFailed(
-                f"the file {key} {state}, but its manifest says {file['bytes']} bytes"
-            )
-        # An export job of before has not noted it.
-        if etag != file.get("etag", etag):
-            raise PublishFailed(f"the file {key} is not what the export job has written")
-    for key in found:
-        # Athena reads whatever is there, but no hidden files:
-        # https://docs.aws.amazon.com/athena/latest/ug/tables-location-format.html
-        if key not in files and not key.rsplit("/", 1)[-1].startswith((".", "_")):
-            raise PublishFailed(f"the file {key} is not in the manifest of its snapshot")
-
-
-# --- the catalog ----------------------------------------------------------------------------------
-def get_table(glue: GlueClient, database: str, name: str) -> TableTypeDef | None:
-    """The catalog's table or view, None if there is none."""
-    try:
-        return glue.get_table(DatabaseName=database, Name=name)["Table"]
-    except ClientError as error:
-        if error.response["Error"]["Code"] == "EntityNotFoundException":
-            return None
-        raise
-
-
-def check_owner(table: TableTypeDef, settings: Settings) -> None:
-    """See that the catalog table is that of this export.
-
-    Raises:
-        PublishFailed: another table or format was exported under the same catalog name.
-    """
-    location = table.get("StorageDescriptor", {}).get("Location", "")
-    own = f"s3://{settings.bucket}/{data_prefix(settings.table, settings.format)}"
-    if location.rstrip("/") != own.rstrip("/"):
-        raise PublishFailed(
-            f"the catalog table {settings.database}.{table['Name']} belongs to {location!r}, not "
-            f"to {own}: deploy this export with a CatalogPrefix"
-        )
-
-
-def check_partition(glue: GlueClient, settings: Settings) -> None:
-    """See that the crawler has found the snapshot.
-
-    Raises:
-        PublishFailed: it has not.
-    """
-    name = snapshots_table(settings.table, settings.catalog_prefix)
-    try:
-        glue.get_partition(
-            DatabaseName=settings.database, TableName=name, PartitionValues=[settings.timestamp]
-        )
-    except ClientError as error:
-        if error.response["Error"]["Code"] != "EntityNotFoundException":
-            raise
-        raise PublishFailed(
-            f"the crawler has not added {PARTITION_KEY}={settings.timestamp} to the catalog table "
-            f"{settings.database}.{name}"
-        ) from None
-
-
-def shown_by(table: TableTypeDef | None) -> str | None:
-    """The timestamp that the view shows; None if there is no view, or none that tells.
-
-    The catalog keeps a view as a comment around base64 of JSON, with its SQL in originalSql.
-    """
-    text = (table or {}).get("ViewOriginalText", "")
-    stored = re.match(r"/\* Presto View: ([A-Za-z0-9+/=]+) \*/", text)
-    if stored is None:
-        return None
-    try:
-        sql = str(json.loads(base64.b64decode(stored[1]).decode())["originalSql"])
-    except (ValueError, LookupError, TypeError, RecursionError):
-        return None
-    timestamps = re.findall(rf'"?{PARTITION_KEY}"?\s*=\s*\'([^\']*)\'', sql)
-    return timestamps[-1] if timestamps and moment_of(timestamps[-1]) else None
-
-
-# --- the catalog's columns ------------------------------------------------------------------------
-# What a column's comment may hold, and how many bytes of it:
-# https://docs.aws.amazon.com/glue/latest/webapi/API_Column.html
-COMMENT_CANNOT_HOLD = re.compile("[^\\t\\x20-\\ud7ff\\ue000-\\ufffd\\U00010000-\\U0010ffff]")
-COMMENT_BYTES_MAX = 255
-# https://docs.aws.amazon.com/glue/latest/webapi/API_BatchUpdatePartition.html
-PARTITIONS_A_CALL = 100
-
-
-def comment(attribute: str) -> str:
-    """The attribute's own name, as far as a comment can hold it."""
-    text = COMMENT_CANNOT_HOLD.sub("\ufffd", attribute)
-    return text.encode()[:COMMENT_BYTES_MAX].decode(errors="ignore")
-
-
-def columns_of(manifest: Mapping[str, Any]) -> list[dict[str, str]]:
-    """The columns of the snapshots' table, as the catalog keeps them."""
-    return [
-        {"Name": each["name"], "Type": each["type"], "Comment": comment(each["attribute"])}
-        for each in manifest["schema"]
-    ]
 
 
 def avro_type(shape: str | Mapping[str, Any], numbers: Iterator[int]) -> list[Any]:
@@ -535,6 +239,708 @@ def with_literal(holder: Mapping[str, Any], literal: str) -> dict[str, Any]:
     if not literal:
         return dict(holder)
     return {**holder, "Parameters": {**holder.get("Parameters", {}), AVRO_LITERAL: literal}}
+
+
+# --- dynoexport/jobs/log.py -----------------------------------------------------------------------
+def iso(moment: datetime) -> str:
+    return moment.strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def log(message: str) -> None:
+    # Flushed, so that CloudWatch shows the line when it happens and not when the job ends.
+    print(f"{iso(datetime.now(timezone.utc))}  {message}", flush=True)
+
+
+class Steps:
+    """How many seconds each step of an attempt took, for the log and the manifest."""
+
+    def __init__(self) -> None:
+        self.seconds: dict[str, float] = {}
+
+    @contextmanager
+    def timed(self, step: str, done: str) -> Iterator[None]:
+        began = time.monotonic()
+        yield
+        self.seconds[step] = round(time.monotonic() - began, 3)
+        log(f"{done} in {self.seconds[step]:.1f} s")
+
+
+def counted(count: int, noun: str) -> str:
+    return f"{count:,} {noun}" + ("" if count == 1 else "s")
+
+
+def items_text(count: int) -> str:
+    return counted(count, "item")
+
+
+# --- dynoexport/jobs/publish_clients.py -----------------------------------------------------------
+@dataclass(frozen=True)
+class PublishClients:
+    """The doors to AWS."""
+
+    athena: AthenaClient
+    glue: GlueClient
+    s3: S3Client
+    cloudwatch: CloudWatchClient
+
+
+# --- dynoexport/jobs/catalog.py -------------------------------------------------------------------
+def get_table(glue: GlueClient, database: str, name: str) -> TableTypeDef | None:
+    """The catalog's table or view, None if there is none."""
+    try:
+        return glue.get_table(DatabaseName=database, Name=name)["Table"]
+    except ClientError as error:
+        if error.response["Error"]["Code"] == "EntityNotFoundException":
+            return None
+        raise
+
+
+def check_owner(table: TableTypeDef, database: str, own: str) -> None:
+    """See that the catalog table is that of this export, whose data lie at the URI ``own``.
+
+    Raises:
+        JobFailed: another table or format was exported under the same catalog name.
+    """
+    location = table.get("StorageDescriptor", {}).get("Location", "")
+    if location.rstrip("/") != own.rstrip("/"):
+        raise JobFailed(
+            f"the catalog table {database}.{table['Name']} belongs to {location!r}, not "
+            f"to {own}: deploy this export with a CatalogPrefix"
+        )
+
+
+# --- dynoexport/jobs/arguments.py -----------------------------------------------------------------
+GLUE_ARGUMENTS = ("JOB_NAME", "JOB_RUN_ID", "WORKFLOW_NAME", "WORKFLOW_RUN_ID")
+# Those that a deployment may leave empty.
+MAY_BE_EMPTY = ("CatalogPrefix", "Columns", "Exclude", "Where", "SourceRoleArn", "KmsKeyArn")
+
+
+def parse_arguments(argv: Sequence[str], declared: Sequence[str]) -> dict[str, str]:
+    """The declared arguments and Glue's own, by name.
+
+    Arguments that are neither are ignored. Glue's own are empty if they are missing.
+    """
+    parser = argparse.ArgumentParser(allow_abbrev=False)
+    for name in declared:
+        # An empty value may arrive as no value, or not at all.
+        required = name not in MAY_BE_EMPTY
+        parser.add_argument(f"--{name}", nargs="?", const="", default="", required=required)
+    for name in GLUE_ARGUMENTS:
+        parser.add_argument(f"--{name}", default="")
+    known, _ = parser.parse_known_args(join_flag_values(argv, (*declared, *GLUE_ARGUMENTS)))
+    return vars(known)
+
+
+def join_flag_values(argv: Sequence[str], names: Iterable[str]) -> list[str]:
+    """The words with each value joined to its argument's name.
+
+    Glue gives them as two words, and a table or a predicate may begin with "-" as options do.
+    """
+    flags = {f"--{name}" for name in names}
+    words: list[str] = []
+    for word in argv:
+        if words and words[-1] in flags and word not in flags:
+            words[-1] = f"{words[-1]}={word}"
+        else:
+            words.append(word)
+    return words
+
+
+def run_properties(glue: GlueClient, arguments: Mapping[str, str]) -> dict[str, str]:
+    """The properties of the workflow run that started this job.
+
+    Raises:
+        JobFailed: it was not started by a workflow run.
+    """
+    if not arguments["WORKFLOW_RUN_ID"]:
+        raise JobFailed("this job runs inside its workflow only: start a run of the workflow")
+    name, run_id = arguments["WORKFLOW_NAME"], arguments["WORKFLOW_RUN_ID"]
+    return glue.get_workflow_run_properties(Name=name, RunId=run_id)["RunProperties"]
+
+
+def apply_overrides(
+    arguments: Mapping[str, str], properties: Mapping[str, str], overridable: Iterable[str]
+) -> dict[str, str]:
+    """The arguments, replaced by the run's properties where a run may override them.
+
+    Raises:
+        JobFailed: the run names another table or format than this job was deployed for.
+    """
+    for name in IDENTITY:
+        if properties.get(name, arguments[name]) != arguments[name]:
+            raise JobFailed(
+                f"the run property {name} is {properties[name]!r}, but this job is for "
+                f"{arguments[name]!r}: start the workflow of that export instead"
+            )
+    return {
+        **arguments,
+        **{name: properties[name] for name in overridable if name in properties},
+    }
+
+
+def parse_number(
+    values: Mapping[str, str], name: str, low: float, high: float, kind: Callable[[str], float]
+) -> float:
+    """The setting as a number of the kind, from ``low`` to ``high``.
+
+    Raises:
+        JobFailed: it is none; the message names the setting, its value and what is allowed.
+    """
+    try:
+        value = kind(values[name])
+    except ValueError:
+        value = math.nan
+    if not low <= value <= high:
+        what = "a whole number" if kind is int else "a number"
+        raise JobFailed(f"{name} is {values[name]!r}, allowed is {what} from {low} to {high}")
+    return value
+
+
+def parse_choice(values: Mapping[str, str], name: str, allowed: Sequence[str]) -> str:
+    """The setting, one of the allowed ones.
+
+    Raises:
+        JobFailed: it is none of them.
+    """
+    if values[name] not in allowed:
+        raise JobFailed(f"{name} is {values[name]!r}, allowed are {', '.join(allowed)}")
+    return values[name]
+
+
+# --- dynoexport/jobs/published_manifest.py --------------------------------------------------------
+def is_list_of(found: object, kinds: Mapping[str, type]) -> bool:
+    """Whether it is a list of objects with members of these kinds."""
+    return isinstance(found, list) and all(
+        isinstance(each, dict)
+        and all(isinstance(each.get(key), kind) for key, kind in kinds.items())
+        for each in found
+    )
+
+
+COLUMN = {"name": str, "type": str, "attribute": str, "view": str, "shown": bool}
+
+
+def is_publishable(found: object) -> bool:
+    """Whether it has what is needed of a manifest here."""
+    return (
+        isinstance(found, dict)
+        and isinstance(found.get("workflow_run_id"), str)
+        and isinstance(found.get("items"), int)
+        and is_list_of(found.get("files"), {"key": str, "bytes": int})
+        and is_list_of(found.get("schema"), COLUMN)
+    )
+
+
+def read_own_manifest(s3: S3Client, settings: PublishSettings) -> dict[str, Any]:
+    """The manifest of the run's snapshot.
+
+    Raises:
+        JobFailed: there is none, it is none, or another run has written it.
+    """
+    key = manifest_key(settings.table, settings.format, settings.timestamp)
+    try:
+        answer = s3.get_object(Bucket=settings.bucket, Key=key)
+    except ClientError as error:
+        if error.response["Error"]["Code"] != "NoSuchKey":
+            raise
+        message = f"the snapshot {settings.timestamp} is not complete: s3://{settings.bucket}/{key}"
+        raise JobFailed(f"{message} is missing") from None
+    try:
+        manifest = json.loads(answer["Body"].read().decode())
+    except (ValueError, RecursionError):
+        manifest = None
+    if not isinstance(manifest, dict) or not is_publishable(manifest):
+        raise JobFailed(
+            f"s3://{settings.bucket}/{key} is no manifest: delete it, and start a new run"
+        )
+    if manifest["workflow_run_id"] != settings.workflow_run_id:
+        raise JobFailed(
+            f"the snapshot {settings.timestamp} belongs to run {manifest['workflow_run_id']}, not "
+            f"to this run {settings.workflow_run_id}: start a new run of the workflow"
+        )
+    return manifest
+
+
+def check_files(manifest: Mapping[str, Any], found: Mapping[str, tuple[int, str]]) -> None:
+    """Compare the objects under the snapshot's prefix (bytes and ETag by key) with the manifest.
+
+    Raises:
+        JobFailed: a file is missing, has another size or content or should not be there.
+    """
+    files = {file["key"]: file for file in manifest["files"]}
+    for key, file in files.items():
+        size, etag = found.get(key, (None, None))
+        if size != file["bytes"]:
+            state = "is missing" if size is None else f"has {size} bytes"
+            raise JobFailed(f"the file {key} {state}, but its manifest says {file['bytes']} bytes")
+        # An export job of before has not noted it.
+        if etag != file.get("etag", etag):
+            raise JobFailed(f"the file {key} is not what the export job has written")
+    for key in found:
+        # Athena reads whatever is there, but no hidden files:
+        # https://docs.aws.amazon.com/athena/latest/ug/tables-location-format.html
+        if key not in files and not key.rsplit("/", 1)[-1].startswith((".", "_")):
+            raise JobFailed(f"the file {key} is not in the manifest of its snapshot")
+
+
+# --- dynoexport/jobs/timestamps.py ----------------------------------------------------------------
+def parse_timestamp(text: str) -> datetime | None:
+    """The minute, None if the text is not exactly as this project writes it.
+
+    >>> parse_timestamp("2026-01-31T10:00")
+    datetime.datetime(2026, 1, 31, 10, 0, tzinfo=datetime.timezone.utc)
+    >>> parse_timestamp("2026-1-31T10:00") is None
+    True
+    """
+    try:
+        moment = datetime.strptime(text, TIMESTAMP_FORMAT).replace(tzinfo=timezone.utc)
+    except ValueError:
+        return None
+    # strptime takes "2026-1-1T1:1", too, which would sort and read as another snapshot.
+    return moment if moment.strftime(TIMESTAMP_FORMAT) == text else None
+
+
+def is_timestamp(text: str) -> bool:
+    """Whether the text names a snapshot."""
+    return parse_timestamp(text) is not None
+
+
+# --- dynoexport/jobs/metrics.py -------------------------------------------------------------------
+# A VPC without a way to CloudWatch drops what is sent there.
+METRIC_CONFIG = Config(connect_timeout=5, read_timeout=5, retries={"max_attempts": 2})
+
+
+def count_snapshot(cloudwatch: CloudWatchClient, table: str, fmt: str) -> None:
+    """Count the snapshot. The alarm of a stale snapshot expects one from time to time.
+
+    A refused count fails no run, because the snapshot exists. The log has the reason, and the
+    alarm goes off.
+    """
+    dimensions: list[DimensionTypeDef] = [
+        {"Name": METRIC_TABLE, "Value": table},
+        {"Name": METRIC_FORMAT, "Value": fmt},
+    ]
+    try:
+        cloudwatch.put_metric_data(
+            Namespace=METRIC_NAMESPACE,
+            MetricData=[{"MetricName": METRIC_SNAPSHOTS, "Dimensions": dimensions, "Value": 1}],
+        )
+    except (BotoCoreError, ClientError) as error:
+        log(f"CloudWatch does not count this snapshot: {error}")
+
+
+# --- dynoexport/jobs/s3.py ------------------------------------------------------------------------
+def list_files(s3: S3Client, bucket: str, prefix: str) -> dict[str, tuple[int, str]]:
+    """All objects under the prefix: by key their bytes, and the ETag, which is of their content.
+
+    https://docs.aws.amazon.com/AmazonS3/latest/API/API_Object.html
+    """
+    pages = s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix)
+    return {
+        found["Key"]: (found["Size"], found["ETag"].strip('"'))
+        for page in pages
+        for found in page.get("Contents", [])
+    }
+
+
+def list_objects(s3: S3Client, bucket: str, prefix: str) -> dict[str, int]:
+    """All objects under the prefix, their bytes by key."""
+    return {key: size for key, (size, _) in list_files(s3, bucket, prefix).items()}
+
+
+def read_object(s3: S3Client, bucket: str, key: str) -> bytes | None:
+    """Its content, None if there is no such object."""
+    try:
+        return s3.get_object(Bucket=bucket, Key=key)["Body"].read()
+    except ClientError as error:
+        if error.response["Error"]["Code"] == "NoSuchKey":
+            return None
+        raise
+
+
+def exists(s3: S3Client, bucket: str, prefix: str) -> bool:
+    return s3.list_objects_v2(Bucket=bucket, Prefix=prefix, MaxKeys=1)["KeyCount"] > 0
+
+
+def delete(s3: S3Client, bucket: str, keys: Sequence[str]) -> None:
+    """Delete the objects; DeleteObjects takes 1,000 keys a call and reports errors by key.
+
+    Raises:
+        JobFailed: one of them cannot be deleted.
+    """
+    for start in range(0, len(keys), 1000):
+        chunk: list[ObjectIdentifierTypeDef] = [{"Key": key} for key in keys[start : start + 1000]]
+        answer = s3.delete_objects(Bucket=bucket, Delete={"Objects": chunk, "Quiet": True})
+        for error in answer.get("Errors", []):
+            raise JobFailed(f"cannot delete s3://{bucket}/{error['Key']}: {error['Message']}")
+
+
+def directory_marker(prefix: str) -> str:
+    """The object beside a prefix by which EMRFS, s3:// of Glue up to 5.0, marks a directory."""
+    return prefix.rstrip("/") + "_$folder$"
+
+
+def clear(s3: S3Client, bucket: str, prefix: str) -> int:
+    """Delete everything under the prefix; how many objects there were."""
+    keys = list(list_objects(s3, bucket, prefix))
+    delete(s3, bucket, [*keys, directory_marker(prefix)])
+    return len(keys)
+
+
+def clear_if_possible(s3: S3Client, bucket: str, prefix: str) -> None:
+    """Clear on the way out, without hiding why: what stays is cleared by a retry or expires."""
+    try:
+        clear(s3, bucket, prefix)
+    except (ClientError, JobFailed) as error:
+        log(f"left behind: s3://{bucket}/{prefix} ({error})")
+
+
+def keep_part_files(s3: S3Client, bucket: str, prefix: str) -> dict[str, tuple[int, str]]:
+    """Delete what is no data under the prefix; bytes and ETag by key of what is.
+
+    Spark writes a file for its first partition even if that has no rows, and a committer may
+    leave _SUCCESS, _temporary or the empty marker of a directory.
+    """
+    found = list_files(s3, bucket, prefix)
+    hidden = re.compile(r"(^|/)[_.]")
+    waste = [key for key in found if not found[key][0] or hidden.search(key[len(prefix) :])]
+    delete(s3, bucket, [*waste, directory_marker(prefix)])
+    return {key: found[key] for key in sorted(set(found) - set(waste))}
+
+
+def get_text(keys: Iterable[str], bucket: str, region: str) -> Iterator[str]:
+    # On an executor, where no client can be sent.
+    import boto3
+
+    s3 = boto3.client("s3", region_name=region)
+    for key in keys:
+        yield s3.get_object(Bucket=bucket, Key=key)["Body"].read().decode()
+
+
+def list_directories(s3: S3Client, bucket: str, prefix: str) -> Iterator[str]:
+    """The prefixes one level below the prefix, each with its "/"."""
+    pages = s3.get_paginator("list_objects_v2")
+    for page in pages.paginate(Bucket=bucket, Prefix=prefix, Delimiter="/"):
+        for found in page.get("CommonPrefixes", []):
+            yield found["Prefix"]
+
+
+# --- dynoexport/jobs/publish_settings.py ----------------------------------------------------------
+# Arguments of the deployed job. Glue adds its own.
+VIEW_JOB_ARGUMENTS = (
+    "TableName",
+    "OutputFormat",
+    "BucketName",
+    "DatabaseName",
+    "CatalogPrefix",
+    "WorkGroup",
+    "SnapshotRetentionDays",
+)
+VIEW_OVERRIDABLE = ("SnapshotRetentionDays",)
+# A hundred years, so that dates in the past can still be computed.
+RETENTION_DAYS_MAX = 36_500
+
+
+@dataclass(frozen=True)
+class PublishSettings:
+    """What this run is to publish; ``retention_days`` 0 keeps every snapshot."""
+
+    table: str
+    format: str
+    bucket: str
+    database: str
+    catalog_prefix: str
+    work_group: str
+    retention_days: int
+    timestamp: str
+    workflow_run_id: str
+
+
+def retention_days(text: str) -> int:
+    """Days to keep a snapshot.
+
+    Raises:
+        JobFailed: it is no whole number from 0 on.
+    """
+    try:
+        days = int(text)
+    except ValueError:
+        days = -1
+    if not 0 <= days <= RETENTION_DAYS_MAX:
+        raise JobFailed(
+            f"SnapshotRetentionDays is {text!r}, allowed is a whole number from 0 (keep all) to "
+            f"{RETENTION_DAYS_MAX}"
+        )
+    return days
+
+
+def run_timestamp(properties: Mapping[str, str]) -> str:
+    """The timestamp that the export job has noted in the run.
+
+    Raises:
+        JobFailed: it has not, or somebody has edited it.
+    """
+    timestamp = properties.get(SNAPSHOT_TIMESTAMP, "")
+    if not is_timestamp(timestamp):
+        raise JobFailed(
+            f"the run property {SNAPSHOT_TIMESTAMP} is {timestamp!r} and not a UTC minute: the "
+            "export job of this run has to set it"
+        )
+    return timestamp
+
+
+def parse_publish_settings(values: Mapping[str, str], timestamp: str) -> PublishSettings:
+    return PublishSettings(
+        table=values["TableName"],
+        format=values["OutputFormat"],
+        bucket=values["BucketName"],
+        database=values["DatabaseName"],
+        catalog_prefix=values["CatalogPrefix"],
+        work_group=values["WorkGroup"],
+        retention_days=retention_days(values["SnapshotRetentionDays"]),
+        timestamp=timestamp,
+        workflow_run_id=values["WORKFLOW_RUN_ID"],
+    )
+
+
+# --- dynoexport/jobs/view.py ----------------------------------------------------------------------
+# Replacing a view reads no data; this is time enough to wait in a busy workgroup's queue.
+QUERY_SECONDS_MAX = 600
+QUERY_SECONDS_BETWEEN = 2
+
+
+class QueryTooSlow(JobFailed):
+    """A query that neither succeeds nor fails in time."""
+
+
+def shown_timestamp(table: TableTypeDef | None) -> str | None:
+    """The timestamp that the view shows; None if there is no view, or none that tells.
+
+    The catalog keeps a view as a comment around base64 of JSON, with its SQL in originalSql.
+    """
+    text = table.get("ViewOriginalText", "") if table is not None else ""
+    stored = re.match(r"/\* Presto View: ([A-Za-z0-9+/=]+) \*/", text)
+    if stored is None:
+        return None
+    try:
+        sql = str(json.loads(base64.b64decode(stored[1]).decode())["originalSql"])
+    except (ValueError, LookupError, TypeError, RecursionError):
+        return None
+    timestamps = re.findall(rf'"?{PARTITION_KEY}"?\s*=\s*\'([^\']*)\'', sql)
+    return timestamps[-1] if timestamps and parse_timestamp(timestamps[-1]) else None
+
+
+def sql_identifier(name: str) -> str:
+    return '"' + name.replace('"', '""') + '"'
+
+
+def sql_literal(text: str) -> str:
+    return "'" + text.replace("'", "''") + "'"
+
+
+def shown_columns(manifest: Mapping[str, Any]) -> dict[str, str]:
+    """The view's columns: by their names in the view those in the table, the partition's last."""
+    shown = {each["view"]: each["name"] for each in manifest["schema"] if each["shown"]}
+    return {**shown, PARTITION_KEY: PARTITION_KEY}
+
+
+def select_item(view_column: str, column: str) -> str:
+    if view_column == column:
+        return sql_identifier(column)
+    return f"{sql_identifier(column)} AS {sql_identifier(view_column)}"
+
+
+def view_sql(
+    database: str, view_name: str, table: str, columns: Mapping[str, str], timestamp: str
+) -> str:
+    """The statement that makes the view show one snapshot, with ``shown_columns``.
+
+    The columns are listed: a view of ``*`` is stale as soon as one of them changes its type.
+    """
+    listed = ", ".join(select_item(name, column) for name, column in columns.items())
+    return (
+        f"CREATE OR REPLACE VIEW {sql_identifier(database)}.{sql_identifier(view_name)} AS\n"
+        f"SELECT {listed}\n"
+        f"FROM {sql_identifier(database)}.{sql_identifier(table)}\n"
+        f"WHERE {sql_identifier(PARTITION_KEY)} = {sql_literal(timestamp)}"
+    )
+
+
+def run_query(
+    athena: AthenaClient, sql: str, settings: PublishSettings, sleep: Callable[[float], None]
+) -> None:
+    """Run the statement in the workgroup and wait for its end, ten minutes at most.
+
+    Raises:
+        JobFailed: Athena's reason why it failed, or that it took too long.
+    """
+    query = athena.start_query_execution(
+        QueryString=sql,
+        QueryExecutionContext={"Database": settings.database},
+        WorkGroup=settings.work_group,
+    )["QueryExecutionId"]
+    try:
+        wait_for_query(athena, query, sleep)
+    except (BotoCoreError, ClientError, QueryTooSlow):
+        # Left alone, it could still replace the view, of a later run perhaps.
+        stop_query(athena, query)
+        raise
+
+
+def wait_for_query(athena: AthenaClient, query: str, sleep: Callable[[float], None]) -> None:
+    """Wait until the query has succeeded.
+
+    Raises:
+        JobFailed: Athena's reason why it failed.
+        QueryTooSlow: it still waits or runs.
+    """
+    for _ in range(QUERY_SECONDS_MAX // QUERY_SECONDS_BETWEEN):
+        status = athena.get_query_execution(QueryExecutionId=query)["QueryExecution"]["Status"]
+        if status["State"] == "SUCCEEDED":
+            return
+        if status["State"] in {"FAILED", "CANCELLED"}:
+            reason = status.get("StateChangeReason", "Athena gives no reason")
+            raise JobFailed(f"query {query} {status['State']}: {' '.join(reason.split())}")
+        sleep(QUERY_SECONDS_BETWEEN)
+    raise QueryTooSlow(
+        f"query {query} was {status['State']} for {QUERY_SECONDS_MAX} seconds and was stopped"
+    )
+
+
+def stop_query(athena: AthenaClient, query: str) -> None:
+    """Stop it, as far as possible: why it is stopped matters more."""
+    try:
+        athena.stop_query_execution(QueryExecutionId=query)
+    except (BotoCoreError, ClientError) as error:
+        log(f"cannot stop the query {query}: {error}")
+
+
+# --- dynoexport/jobs/retention.py -----------------------------------------------------------------
+def expired_snapshots(
+    timestamps: Iterable[str], keep: Iterable[str], now: datetime, days: int
+) -> list[str]:
+    """The snapshots older than so many days, oldest first, without those to keep.
+
+    Whatever is no timestamp of this project is left alone.
+    """
+    before = now - timedelta(days=days)
+    moments = {timestamp: parse_timestamp(timestamp) for timestamp in set(timestamps) - set(keep)}
+    return sorted(each for each, moment in moments.items() if moment and moment < before)
+
+
+def known_snapshots(s3: S3Client, settings: PublishSettings, marks: Iterable[str]) -> set[str]:
+    """The timestamps of all snapshots: by manifest or claim, which are the marks, or directory."""
+    manifests = manifest_prefix(settings.table, settings.format)
+    data = f"{data_prefix(settings.table, settings.format)}{PARTITION_KEY}="
+    directories = list_directories(s3, settings.bucket, data)
+    marked = (key[len(manifests) :] for key in marks if key.endswith((".json", ".claim")))
+    return {name.rpartition(".")[0] for name in marked} | {
+        directory[len(data) : -1] for directory in directories
+    }
+
+
+def is_own_snapshot(
+    s3: S3Client, settings: PublishSettings, timestamp: str, marks: Container[str]
+) -> bool:
+    """Whether dynoexport has written the snapshot: a run has claimed it, or it has our manifest.
+
+    Other folders have the same names: those of the Step Functions design, or one that somebody
+    has renamed. ``marks`` are the keys of all manifests and claims.
+    """
+    table, fmt = settings.table, settings.format
+    if claim_key(table, fmt, timestamp) in marks:
+        return True
+    key = manifest_key(table, fmt, timestamp)
+    if key not in marks:
+        return False
+    try:
+        found = json.loads(s3.get_object(Bucket=settings.bucket, Key=key)["Body"].read().decode())
+    except (ValueError, RecursionError):
+        return False
+    identity = {"table": table, "format": fmt, "snapshot_timestamp": timestamp}
+    return isinstance(found, dict) and all(found.get(name) == identity[name] for name in identity)
+
+
+def drop_partition(glue: GlueClient, settings: PublishSettings, timestamp: str) -> None:
+    name = snapshots_table(settings.table, settings.catalog_prefix)
+    try:
+        glue.delete_partition(
+            DatabaseName=settings.database, TableName=name, PartitionValues=[timestamp]
+        )
+    except ClientError as error:
+        if error.response["Error"]["Code"] != "EntityNotFoundException":
+            raise
+
+
+def drop_snapshot(clients: PublishClients, settings: PublishSettings, timestamp: str) -> None:
+    """Delete manifest, partition, files and claim.
+
+    The manifest first: from then on the snapshot is incomplete, whatever happens next. The claim
+    last: as long as it is there, the next run finds the snapshot and goes on.
+    """
+    table, fmt = settings.table, settings.format
+    delete(clients.s3, settings.bucket, [manifest_key(table, fmt, timestamp)])
+    drop_partition(clients.glue, settings, timestamp)
+    prefix = snapshot_prefix(table, fmt, timestamp)
+    keys = list(list_files(clients.s3, settings.bucket, prefix))
+    # EMRFS, s3:// of Glue up to 5.0, marks a directory by an object beside it.
+    delete(clients.s3, settings.bucket, [*keys, prefix.rstrip("/") + "_$folder$"])
+    delete(clients.s3, settings.bucket, [claim_key(table, fmt, timestamp)])
+    log(f"deleted the expired snapshot {timestamp}: {len(keys):,} objects")
+
+
+def apply_retention(
+    clients: PublishClients, settings: PublishSettings, shown: str | None, now: datetime
+) -> None:
+    """Delete what has expired: whole snapshots and what failed runs have left."""
+    if not settings.retention_days:
+        log("no snapshot expires")
+        return
+    keep = {settings.timestamp, shown or settings.timestamp}
+    prefix = manifest_prefix(settings.table, settings.format)
+    marks = list_files(clients.s3, settings.bucket, prefix)
+    known = known_snapshots(clients.s3, settings, marks)
+    for timestamp in expired_snapshots(known, keep, now, settings.retention_days):
+        if is_own_snapshot(clients.s3, settings, timestamp, marks):
+            drop_snapshot(clients, settings, timestamp)
+        else:
+            log(f"kept the snapshot {timestamp}: dynoexport has not written it")
+    log(f"every snapshot older than {settings.retention_days} days is gone, but for the one shown")
+
+
+# --- dynoexport/jobs/catalog_update.py ------------------------------------------------------------
+# Of csv's SerDes the one that understands quotes; it knows strings only.
+# https://docs.aws.amazon.com/athena/latest/ug/csv-serde.html
+OPEN_CSV = "org.apache.hadoop.hive.serde2.OpenCSVSerde"
+OPEN_CSV_PARAMETERS = {"separatorChar": ",", "quoteChar": '"', "escapeChar": "\\"}
+# Athena reads their columns by position:
+# https://docs.aws.amazon.com/athena/latest/ug/handling-schema-updates-chapter.html
+POSITIONAL_FORMATS = ("csv", "orc")
+# What of GetTable's answer UpdateTable takes back:
+# https://docs.aws.amazon.com/glue/latest/webapi/API_TableInput.html
+TABLE_INPUT = ("Name", "TableType", "Parameters", "PartitionKeys", "StorageDescriptor")
+# https://docs.aws.amazon.com/glue/latest/webapi/API_BatchUpdatePartition.html
+PARTITIONS_A_CALL = 100
+
+
+# What a column's comment may hold, and how many bytes of it:
+# https://docs.aws.amazon.com/glue/latest/webapi/API_Column.html
+COMMENT_CANNOT_HOLD = re.compile("[^\\t\\x20-\\ud7ff\\ue000-\\ufffd\\U00010000-\\U0010ffff]")
+COMMENT_BYTES_MAX = 255
+
+
+def column_comment(attribute: str) -> str:
+    """The attribute's own name, as far as a comment can hold it."""
+    text = COMMENT_CANNOT_HOLD.sub("\ufffd", attribute)
+    return text.encode()[:COMMENT_BYTES_MAX].decode(errors="ignore")
+
+
+def manifest_columns(manifest: Mapping[str, Any]) -> list[dict[str, str]]:
+    """The columns of the snapshots' table, as the catalog keeps them."""
+    return [
+        {"Name": each["name"], "Type": each["type"], "Comment": column_comment(each["attribute"])}
+        for each in manifest["schema"]
+    ]
 
 
 def storage(
@@ -607,14 +1013,16 @@ def partition_updates(
     return before, after
 
 
-def complete_snapshots(s3: S3Client, settings: Settings) -> set[str]:
+def complete_snapshots(s3: S3Client, settings: PublishSettings) -> set[str]:
     """The timestamps of the snapshots that have a manifest."""
     prefix = manifest_prefix(settings.table, settings.format)
-    keys = list_objects(s3, settings.bucket, prefix)
+    keys = list_files(s3, settings.bucket, prefix)
     return {key[len(prefix) : -len(".json")] for key in keys if key.endswith(".json")}
 
 
-def is_own(partition: Mapping[str, Any], settings: Settings, complete: set[str]) -> bool:
+def is_own_partition(
+    partition: Mapping[str, Any], settings: PublishSettings, complete: set[str]
+) -> bool:
     """Whether this export has written the partition's files; others stay as they are."""
     timestamp = partition["Values"][0]
     prefix = snapshot_prefix(settings.table, settings.format, timestamp)
@@ -625,14 +1033,14 @@ def is_own(partition: Mapping[str, Any], settings: Settings, complete: set[str])
 
 
 def check_order(
-    table: TableTypeDef, columns: Sequence[Mapping[str, str]], settings: Settings
+    table: TableTypeDef, columns: Sequence[Mapping[str, str]], settings: PublishSettings
 ) -> None:
     """See that the files of others, which go by the table's columns, can still be read.
 
     What the table has and the manifest has not was found by the crawler after the export.
 
     Raises:
-        PublishFailed: their values would move to other columns.
+        JobFailed: their values would move to other columns.
     """
     names = [column["Name"] for column in columns]
     former = [column["Name"] for column in table["StorageDescriptor"].get("Columns", [])]
@@ -640,7 +1048,7 @@ def check_order(
         if name not in names:
             return
         if names[position] != name:
-            raise PublishFailed(
+            raise JobFailed(
                 f"the catalog table {settings.database}.{table['Name']} has snapshots that this "
                 f"export has not written, with {name!r} as column {position + 1}, where this "
                 f"snapshot has {names[position]!r}: deploy this export with a CatalogPrefix"
@@ -648,7 +1056,10 @@ def check_order(
 
 
 def plan_catalog(
-    clients: Clients, settings: Settings, table: TableTypeDef, manifest: Mapping[str, Any]
+    clients: PublishClients,
+    settings: PublishSettings,
+    table: TableTypeDef,
+    manifest: Mapping[str, Any],
 ) -> tuple[CatalogUpdate, CatalogUpdate]:
     """What puts the manifest's columns into the catalog, after what takes them back.
 
@@ -656,15 +1067,16 @@ def plan_catalog(
     likes. In the manifest columns are only ever added, so older partitions stay readable.
 
     Raises:
-        PublishFailed: others' snapshots would become unreadable.
+        JobFailed: others' snapshots would become unreadable.
     """
-    columns, fmt = columns_of(manifest), settings.format
+    columns, fmt = manifest_columns(manifest), settings.format
     literal = avro_literal(manifest) if fmt == "avro" else ""
     complete = complete_snapshots(clients.s3, settings)
-    where = {"DatabaseName": settings.database, "TableName": table["Name"]}
-    pages = clients.glue.get_paginator("get_partitions").paginate(**where)
+    pages = clients.glue.get_paginator("get_partitions").paginate(
+        DatabaseName=settings.database, TableName=table["Name"]
+    )
     partitions = [partition for page in pages for partition in page["Partitions"]]
-    own = [partition for partition in partitions if is_own(partition, settings, complete)]
+    own = [partition for partition in partitions if is_own_partition(partition, settings, complete)]
     if fmt in POSITIONAL_FORMATS and len(own) < len(partitions):
         check_order(table, columns, settings)
     tables = table_updates(table, columns, fmt, literal) or (None, None)
@@ -676,22 +1088,29 @@ def plan_catalog(
     return before, after
 
 
-def write_catalog(glue: GlueClient, settings: Settings, name: str, update: CatalogUpdate) -> None:
+def write_catalog(
+    glue: GlueClient, settings: PublishSettings, name: str, update: CatalogUpdate
+) -> None:
     """Update the table and its partitions.
 
     Raises:
-        PublishFailed: Glue does not take a partition.
+        JobFailed: Glue does not take a partition.
     """
     if update.table is not None:
-        glue.update_table(DatabaseName=settings.database, TableInput=update.table)
+        # Of GetTable's answer only what UpdateTable takes back: TABLE_INPUT.
+        table_input = cast("TableInputTypeDef", update.table)
+        glue.update_table(DatabaseName=settings.database, TableInput=table_input)
         count = len(update.table["StorageDescriptor"].get("Columns", []))
         log(f"updated the catalog table {name}: {count:,} columns")
-    where = {"DatabaseName": settings.database, "TableName": name}
-    for start in range(0, len(update.partitions), PARTITIONS_A_CALL):
-        chunk = update.partitions[start : start + PARTITIONS_A_CALL]
-        answer = glue.batch_update_partition(Entries=chunk, **where)
+    entries = cast("Sequence[BatchUpdatePartitionRequestEntryTypeDef]", update.partitions)
+    for start in range(0, len(entries), PARTITIONS_A_CALL):
+        answer = glue.batch_update_partition(
+            DatabaseName=settings.database,
+            TableName=name,
+            Entries=entries[start : start + PARTITIONS_A_CALL],
+        )
         for error in answer.get("Errors", []):
-            raise PublishFailed(
+            raise JobFailed(
                 f"Glue does not update the partition {error['PartitionValueList'][0]} of {name}: "
                 f"{error['ErrorDetail']['ErrorMessage']}"
             )
@@ -699,7 +1118,9 @@ def write_catalog(glue: GlueClient, settings: Settings, name: str, update: Catal
         log(f"updated its partitions: {len(update.partitions):,}")
 
 
-def restore_catalog(clients: Clients, settings: Settings, former: CatalogUpdate) -> None:
+def restore_catalog(
+    clients: PublishClients, settings: PublishSettings, former: CatalogUpdate
+) -> None:
     """Give the catalog its former columns, as far as possible: the former view needs them.
 
     A view whose columns have other types now is stale, for every query. If the view shows this
@@ -708,120 +1129,55 @@ def restore_catalog(clients: Clients, settings: Settings, former: CatalogUpdate)
     name = snapshots_table(settings.table, settings.catalog_prefix)
     view_name = view(settings.table, settings.catalog_prefix)
     try:
-        shown = shown_by(get_table(clients.glue, settings.database, view_name))
+        shown = shown_timestamp(get_table(clients.glue, settings.database, view_name))
         if shown != settings.timestamp:
             log("the view was not replaced: the catalog gets its former columns again")
             write_catalog(clients.glue, settings, name, former)
-    except (PublishFailed, BotoCoreError, ClientError) as error:
+    except (JobFailed, BotoCoreError, ClientError) as error:
         log(f"cannot restore the former columns of {settings.database}.{name}: {error}")
 
 
-# --- the view -------------------------------------------------------------------------------------
-def identifier(name: str) -> str:
-    return '"' + name.replace('"', '""') + '"'
-
-
-def literal(text: str) -> str:
-    return "'" + text.replace("'", "''") + "'"
-
-
-def shown_columns(manifest: Mapping[str, Any]) -> dict[str, str]:
-    """The view's columns: by their names in the view those in the table, the partition's last."""
-    shown = {each["view"]: each["name"] for each in manifest["schema"] if each["shown"]}
-    return {**shown, PARTITION_KEY: PARTITION_KEY}
-
-
-def selected(view_column: str, column: str) -> str:
-    if view_column == column:
-        return identifier(column)
-    return f"{identifier(column)} AS {identifier(view_column)}"
-
-
-def view_sql(
-    database: str, view_name: str, table: str, columns: Mapping[str, str], timestamp: str
-) -> str:
-    """The statement that makes the view show one snapshot, with ``shown_columns``.
-
-    The columns are listed: a view of ``*`` is stale as soon as one of them changes its type.
-    """
-    listed = ", ".join(selected(name, column) for name, column in columns.items())
-    return (
-        f"CREATE OR REPLACE VIEW {identifier(database)}.{identifier(view_name)} AS\n"
-        f"SELECT {listed}\n"
-        f"FROM {identifier(database)}.{identifier(table)}\n"
-        f"WHERE {identifier(PARTITION_KEY)} = {literal(timestamp)}"
-    )
-
-
-def run_query(
-    athena: AthenaClient, sql: str, settings: Settings, sleep: Callable[[float], None]
-) -> None:
-    """Run the statement in the workgroup and wait for its end, ten minutes at most.
-
-    Raises:
-        PublishFailed: Athena's reason why it failed, or that it took too long.
-    """
-    query = athena.start_query_execution(
-        QueryString=sql,
-        QueryExecutionContext={"Database": settings.database},
-        WorkGroup=settings.work_group,
-    )["QueryExecutionId"]
+# --- dynoexport/jobs/publish.py -------------------------------------------------------------------
+def has_partition(glue: GlueClient, settings: PublishSettings) -> bool:
+    """Whether the crawler has found the snapshot."""
+    name = snapshots_table(settings.table, settings.catalog_prefix)
     try:
-        wait_for_query(athena, query, sleep)
-    except (BotoCoreError, ClientError, QueryTooSlow):
-        # Left alone, it could still replace the view, of a later run perhaps.
-        stop_query(athena, query)
-        raise
+        glue.get_partition(
+            DatabaseName=settings.database, TableName=name, PartitionValues=[settings.timestamp]
+        )
+    except ClientError as error:
+        if error.response["Error"]["Code"] != "EntityNotFoundException":
+            raise
+        return False
+    return True
 
 
-def wait_for_query(athena: AthenaClient, query: str, sleep: Callable[[float], None]) -> None:
-    """Wait until the query has succeeded.
-
-    Raises:
-        PublishFailed: Athena's reason why it failed.
-        QueryTooSlow: it still waits or runs.
-    """
-    for _ in range(QUERY_SECONDS_MAX // QUERY_SECONDS_BETWEEN):
-        status = athena.get_query_execution(QueryExecutionId=query)["QueryExecution"]["Status"]
-        if status["State"] == "SUCCEEDED":
-            return
-        if status["State"] in {"FAILED", "CANCELLED"}:
-            reason = status.get("StateChangeReason", "Athena gives no reason")
-            raise PublishFailed(f"query {query} {status['State']}: {' '.join(reason.split())}")
-        sleep(QUERY_SECONDS_BETWEEN)
-    raise QueryTooSlow(
-        f"query {query} was {status['State']} for {QUERY_SECONDS_MAX} seconds and was stopped"
-    )
-
-
-def stop_query(athena: AthenaClient, query: str) -> None:
-    """Stop it, as far as possible: why it is stopped matters more."""
-    try:
-        athena.stop_query_execution(QueryExecutionId=query)
-    except (BotoCoreError, ClientError) as error:
-        log(f"cannot stop the query {query}: {error}")
-
-
-def publish(clients: Clients, settings: Settings, sleep: Callable[[float], None]) -> str | None:
+def publish(
+    clients: PublishClients, settings: PublishSettings, sleep: Callable[[float], None]
+) -> str | None:
     """Let the view show this run's snapshot; the timestamp that it shows then, None without view.
 
     Raises:
-        PublishFailed: the snapshot is not whole or not in the catalog, or the query failed.
+        JobFailed: the snapshot is not whole or not in the catalog, or the query failed.
     """
     name = snapshots_table(settings.table, settings.catalog_prefix)
     view_name = view(settings.table, settings.catalog_prefix)
     table = get_table(clients.glue, settings.database, name)
     if table is not None:
-        check_owner(table, settings)
-    manifest = read_manifest(clients.s3, settings)
+        data = data_prefix(settings.table, settings.format)
+        check_owner(table, settings.database, f"s3://{settings.bucket}/{data}")
+    manifest = read_own_manifest(clients.s3, settings)
     prefix = snapshot_prefix(settings.table, settings.format, settings.timestamp)
-    check_files(manifest, list_objects(clients.s3, settings.bucket, prefix))
-    if manifest["items"]:
-        check_partition(clients.glue, settings)
-    elif table is None:
+    check_files(manifest, list_files(clients.s3, settings.bucket, prefix))
+    if table is None and not manifest["items"]:
         log("the table is empty and was always: there is nothing to show yet, and no view")
         return None
-    shown = shown_by(get_table(clients.glue, settings.database, view_name))
+    if table is None or (manifest["items"] and not has_partition(clients.glue, settings)):
+        raise JobFailed(
+            f"the crawler has not added {PARTITION_KEY}={settings.timestamp} to the catalog table "
+            f"{settings.database}.{name}"
+        )
+    shown = shown_timestamp(get_table(clients.glue, settings.database, view_name))
     if shown is not None and shown > settings.timestamp:
         # Nor are the columns touched: those that the newer snapshot added are selected by it.
         log(f"{settings.database}.{view_name} shows {shown}, which is newer: left as it is")
@@ -841,149 +1197,39 @@ def publish(clients: Clients, settings: Settings, sleep: Callable[[float], None]
     return settings.timestamp
 
 
-# --- retention ------------------------------------------------------------------------------------
-def expired(timestamps: Iterable[str], keep: Iterable[str], now: datetime, days: int) -> list[str]:
-    """The snapshots older than so many days, oldest first, without those to keep.
-
-    Whatever is no timestamp of this project is left alone.
-    """
-    before = now - timedelta(days=days)
-    moments = {timestamp: moment_of(timestamp) for timestamp in set(timestamps) - set(keep)}
-    return sorted(each for each, moment in moments.items() if moment and moment < before)
-
-
-def known_snapshots(s3: S3Client, settings: Settings, marks: Iterable[str]) -> set[str]:
-    """The timestamps of all snapshots: by manifest or claim, which are the marks, or directory."""
-    manifests = manifest_prefix(settings.table, settings.format)
-    data = f"{data_prefix(settings.table, settings.format)}{PARTITION_KEY}="
-    directories = list_directories(s3, settings.bucket, data)
-    marked = (key[len(manifests) :] for key in marks if key.endswith((".json", ".claim")))
-    return {name.rpartition(".")[0] for name in marked} | {
-        directory[len(data) : -1] for directory in directories
-    }
-
-
-def is_ours(s3: S3Client, settings: Settings, timestamp: str, marks: Container[str]) -> bool:
-    """Whether dynoexport has written the snapshot: a run has claimed it, or it has our manifest.
-
-    Other folders have the same names: those of the Step Functions design, or one that somebody
-    has renamed. ``marks`` are the keys of all manifests and claims.
-    """
-    table, fmt = settings.table, settings.format
-    if claim_key(table, fmt, timestamp) in marks:
-        return True
-    key = manifest_key(table, fmt, timestamp)
-    if key not in marks:
-        return False
-    try:
-        found = json.loads(s3.get_object(Bucket=settings.bucket, Key=key)["Body"].read().decode())
-    except (ValueError, RecursionError):
-        return False
-    identity = {"table": table, "format": fmt, "snapshot_timestamp": timestamp}
-    return isinstance(found, dict) and all(found.get(name) == identity[name] for name in identity)
-
-
-def drop_partition(glue: GlueClient, settings: Settings, timestamp: str) -> None:
-    name = snapshots_table(settings.table, settings.catalog_prefix)
-    try:
-        glue.delete_partition(
-            DatabaseName=settings.database, TableName=name, PartitionValues=[timestamp]
-        )
-    except ClientError as error:
-        if error.response["Error"]["Code"] != "EntityNotFoundException":
-            raise
-
-
-def drop_snapshot(clients: Clients, settings: Settings, timestamp: str) -> None:
-    """Delete manifest, partition, files and claim.
-
-    The manifest first: from then on the snapshot is incomplete, whatever happens next. The claim
-    last: as long as it is there, the next run finds the snapshot and goes on.
-    """
-    table, fmt = settings.table, settings.format
-    delete(clients.s3, settings.bucket, [manifest_key(table, fmt, timestamp)])
-    drop_partition(clients.glue, settings, timestamp)
-    prefix = snapshot_prefix(table, fmt, timestamp)
-    keys = list(list_objects(clients.s3, settings.bucket, prefix))
-    # EMRFS, s3:// of Glue up to 5.0, marks a directory by an object beside it.
-    delete(clients.s3, settings.bucket, [*keys, prefix.rstrip("/") + "_$folder$"])
-    delete(clients.s3, settings.bucket, [claim_key(table, fmt, timestamp)])
-    log(f"deleted the expired snapshot {timestamp}: {len(keys):,} objects")
-
-
-def apply_retention(clients: Clients, settings: Settings, shown: str | None, now: datetime) -> None:
-    """Delete what has expired: whole snapshots and what failed runs have left."""
-    if not settings.retention_days:
-        log("no snapshot expires")
-        return
-    keep = {settings.timestamp, shown or settings.timestamp}
-    prefix = manifest_prefix(settings.table, settings.format)
-    marks = list_objects(clients.s3, settings.bucket, prefix)
-    known = known_snapshots(clients.s3, settings, marks)
-    for timestamp in expired(known, keep, now, settings.retention_days):
-        if is_ours(clients.s3, settings, timestamp, marks):
-            drop_snapshot(clients, settings, timestamp)
-        else:
-            log(f"kept the snapshot {timestamp}: dynoexport has not written it")
-    log(f"every snapshot older than {settings.retention_days} days is gone, but for the one shown")
-
-
-def count_snapshot(cloudwatch: CloudWatchClient, settings: Settings) -> None:
-    """Count the snapshot, of which the alarm expects one from time to time.
-
-    It is there whether it is counted or not, so that this fails no run: the log tells why, and
-    the alarm goes off.
-    """
-    dimensions = {"Table": settings.table, "Format": settings.format}
-    told = [{"Name": name, "Value": value} for name, value in dimensions.items()]
-    try:
-        cloudwatch.put_metric_data(
-            Namespace=METRIC_NAMESPACE,
-            MetricData=[{"MetricName": METRIC_SNAPSHOTS, "Dimensions": told, "Value": 1}],
-        )
-    except (BotoCoreError, ClientError) as error:
-        log(f"CloudWatch does not count this snapshot: {error}")
-
-
-# --- a whole run ----------------------------------------------------------------------------------
-@dataclass(frozen=True)
-class Clients:
-    """The doors to AWS."""
-
-    athena: AthenaClient
-    glue: GlueClient
-    s3: S3Client
-    cloudwatch: CloudWatchClient
-
-
 def run(
     argv: Sequence[str],
-    clients: Clients,
+    clients: PublishClients,
     now: Callable[[], datetime],
     sleep: Callable[[float], None],
 ) -> None:
     """Publish the run's snapshot, then apply the retention.
 
     Raises:
-        PublishFailed: what is wrong and can be mended, in one line.
+        JobFailed: what is wrong and can be mended, in one line.
     """
-    arguments = parse_arguments(argv)
+    arguments = parse_arguments(argv, VIEW_JOB_ARGUMENTS)
     properties = run_properties(clients.glue, arguments)
-    settings = settings_of(merge(arguments, properties), snapshot_of_run(properties))
+    values = apply_overrides(arguments, properties, VIEW_OVERRIDABLE)
+    settings = parse_publish_settings(values, run_timestamp(properties))
     log(f"publishing snapshot {settings.timestamp} of {settings.table} as {settings.format}")
     shown = publish(clients, settings, sleep)
-    count_snapshot(clients.cloudwatch, settings)
+    count_snapshot(clients.cloudwatch, settings.table, settings.format)
     apply_retention(clients, settings, shown, now())
 
 
 def main(argv: Sequence[str]) -> None:
     import boto3
 
-    plain = (boto3.client(service) for service in ("athena", "glue", "s3"))
-    clients = Clients(*plain, boto3.client("cloudwatch", config=METRIC_CONFIG))
+    clients = PublishClients(
+        athena=boto3.client("athena"),
+        glue=boto3.client("glue"),
+        s3=boto3.client("s3"),
+        cloudwatch=boto3.client("cloudwatch", config=METRIC_CONFIG),
+    )
     try:
         run(argv, clients, now=lambda: datetime.now(timezone.utc), sleep=time.sleep)
-    except (PublishFailed, ClientError, BotoCoreError) as error:
+    except (JobFailed, ClientError, BotoCoreError) as error:
         log(f"failed: {error}")
         # The message says it all; a traceback would push it out of sight.
         sys.tracebacklimit = 0

@@ -11,11 +11,12 @@ What a run does, in this order:
 5. Write: s3://<bucket>/<format>/<table>/snapshot_timestamp=<YYYY-MM-DDTHH:MM>/; then the rows in
    the files are counted and compared with the items that were read.
 6. Manifest: manifests/<format>/<table>/<timestamp>.json is written last. A snapshot without a
-   manifest is not complete and is never published. The run's properties then tell items and bytes.
+   manifest is not complete and is never published. The run's properties then have items and bytes.
    xml has no view, so CloudWatch counts the snapshot now (dynoexport, Snapshots).
-
-One file on its own, valid from Python 3.7 (Glue 2.0, Spark 2.4) to 3.13 (Glue 6.0, Spark 4.1).
 """
+
+# Built from dynoexport/jobs/export.py and what it imports, by: dynoexport templates
+# Change those, not this file.
 
 from __future__ import annotations
 
@@ -46,106 +47,32 @@ from typing import TYPE_CHECKING, Any
 from xml.sax.saxutils import escape
 
 from botocore.config import Config
+from botocore.credentials import CredentialProvider, CredentialResolver, RefreshableCredentials
 from botocore.exceptions import BotoCoreError, ClientError, HTTPClientError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
     from multiprocessing.connection import Connection
-    from types import ModuleType
 
     import pyarrow as pa
     from awsglue.context import GlueContext
     from botocore.awsrequest import AWSPreparedRequest, AWSResponse
     from mypy_boto3_cloudwatch import CloudWatchClient
+    from mypy_boto3_cloudwatch.type_defs import DimensionTypeDef
     from mypy_boto3_dynamodb import DynamoDBClient
+    from mypy_boto3_dynamodb.type_defs import ExportDescriptionTypeDef
     from mypy_boto3_glue import GlueClient
     from mypy_boto3_glue.type_defs import TableTypeDef
     from mypy_boto3_s3 import S3Client
+    from mypy_boto3_s3.type_defs import ObjectIdentifierTypeDef
+    from mypy_boto3_sts import STSClient
     from pyspark import RDD
     from pyspark.sql import DataFrame, SparkSession
     from pyspark.sql.types import DataType, StructType
 
-# Arguments of the deployed job; Glue adds its own, of which the second list is used.
-JOB_ARGUMENTS = (
-    "TableName",
-    "OutputFormat",
-    "BucketName",
-    "DatabaseName",
-    "CatalogPrefix",
-    "ScriptsVersion",
-    "MaxConsumedReadThroughput",
-    "Splits",
-    "WorkerType",
-    "NumberOfWorkers",
-    "GlueVersion",
-    "ReadMode",
-    "Columns",
-    "Exclude",
-    "Where",
-    "TypeConflicts",
-    "MapsAs",
-    "MaxStructFields",
-    "Compression",
-    "SourceRoleArn",
-    "KmsKeyArn",
-)
-MAY_BE_EMPTY = ("CatalogPrefix", "Columns", "Exclude", "Where", "SourceRoleArn", "KmsKeyArn")
-GLUE_ARGUMENTS = ("JOB_NAME", "JOB_RUN_ID", "WORKFLOW_NAME", "WORKFLOW_RUN_ID")
-IDENTITY = ("TableName", "OutputFormat")
-OVERRIDABLE = ("MaxConsumedReadThroughput", "Splits")
-SNAPSHOT_TIMESTAMP = "SnapshotTimestamp"
-SNAPSHOT_ITEMS, SNAPSHOT_BYTES = "SnapshotItems", "SnapshotBytes"
 
-FORMATS = ("avro", "csv", "json", "orc", "parquet", "xml")
-# Formats that know text only. Spark's csv writer cannot quote a backslash, its json writer knows no
-# exact numbers, its xml writer came with 4.0.
-TEXT_FORMATS = ("csv", "xml")
-# Written line by line by this script; the others by Spark and by Glue.
-LINE_FORMATS = ("csv", "json", "xml")
-READERS = ("connector", "native", "export")
-STRUCT_FIELDS_MAX = 10_000
-# What the formats call each compression. Parquet's and ORC's zstd came with Spark 3.2 and 3.3
-# (https://issues.apache.org/jira/browse/SPARK-33978, https://issues.apache.org/jira/browse/SPARK-34503);
-# Glue writes avro with snappy and deflate
-# (https://docs.aws.amazon.com/glue/latest/dg/aws-glue-programming-etl-format-avro-home.html).
-CODECS = {
-    "snappy": {},
-    "zstd": {},
-    "gzip": {"avro": "deflate", "orc": "zlib"},
-}
-GLUE_WITHOUT_ZSTD = ("2.0", "3.0")
-METRIC_NAMESPACE, METRIC_SNAPSHOTS = "dynoexport", "Snapshots"
-PARTITION_KEY = "snapshot_timestamp"
-TIMESTAMP_FORMAT = "%Y-%m-%dT%H:%M"
-
-# https://docs.aws.amazon.com/glue/latest/dg/aws-glue-programming-etl-connect-dynamodb-home.html
-SPLITS_MAX = 1_000_000
-READ_PERCENT_MIN, READ_PERCENT_MAX = 0.1, 1.5
-# Readers other than Glue's go down to what the template allows.
-NATIVE_PERCENT_MIN = 0.001
-ON_DEMAND_UNITS = 40_000
-
-# Task slots of an executor: see splits_for.
-SLOTS_OF_GLUE_2 = {"G.1X": 8, "G.2X": 16}
-SLOTS = {"G.1X": 4, "G.2X": 8, "G.4X": 16, "G.8X": 32}
-
-# A VPC without a way to CloudWatch drops what is sent there.
-METRIC_CONFIG = Config(connect_timeout=5, read_timeout=5, retries={"max_attempts": 2})
-
-PART_BYTES = 128 * 1024 * 1024
-# Bytes of a format for each byte of the temporary JSON lines, measured on 200,000 orders of ten
-# values and a nested list. Nothing but the size of the part files depends on them.
-BYTES_PER_JSON_BYTE = {
-    "avro": 0.6,
-    "csv": 0.85,
-    "json": 1.0,
-    "orc": 0.4,
-    "parquet": 0.45,
-    "xml": 1.2,
-}
-
-
-class ExportFailed(Exception):
+# --- dynoexport/jobs/failures.py ------------------------------------------------------------------
+class JobFailed(Exception):
     """Something the owner of the export can mend, told in one line.
 
     Raised and not exited with: of an exception Glue shows the message as the run's error, of
@@ -158,7 +85,209 @@ class ExportFailed(Exception):
         super().__init__(" ".join(message.splitlines()))
 
 
-# --- what happens, for CloudWatch -----------------------------------------------------------------
+MESSAGE_MAX = 300
+
+
+def first_line(error: Exception) -> str:
+    """What an exception of Spark says, without the Java around it."""
+    text = str(getattr(error, "desc", "") or error)
+    lines = [line.strip() for line in text.splitlines() if line.strip()]
+    # Spark before 3.3 lists all words that it knows.
+    return lines[0][:MESSAGE_MAX] if lines else type(error).__name__
+
+
+def spark_cause(error: Exception) -> str | None:
+    """What an error of Spark's comes down to, in one line; None if it is no error of Spark's.
+
+    Of what happened in a Python worker that is the last line of its traceback, else the last
+    cause in Java that says something.
+    """
+    if not type(error).__module__.startswith(("py4j.", "pyspark.")):
+        return None
+    text = str(error)
+    traceback = text.rpartition("Traceback (most recent call last):\n")[2]
+    said = re.findall(r"^(\w[\w.]*(?:: .*)?)$", traceback, re.MULTILINE)
+    causes = re.findall(r"^(?:Caused by)?: (\S+: .*)$", text, re.MULTILINE)
+    cause = said[0] if traceback != text and said else (causes or [first_line(error)])[-1]
+    return " ".join(cause.split())[:MESSAGE_MAX]
+
+
+# --- dynoexport/jobs/formats.py -------------------------------------------------------------------
+FORMATS = ("avro", "csv", "json", "orc", "parquet", "xml")
+# Formats that know text only. Spark's csv writer cannot quote a backslash, its json writer knows no
+# exact numbers, its xml writer came with 4.0.
+TEXT_FORMATS = ("csv", "xml")
+# Written line by line by the job; the others by Spark and by Glue.
+LINE_FORMATS = ("csv", "json", "xml")
+# What the formats call each compression. Parquet's and ORC's zstd came with Spark 3.2 and 3.3
+# (https://issues.apache.org/jira/browse/SPARK-33978, https://issues.apache.org/jira/browse/SPARK-34503);
+# Glue writes avro with snappy and deflate
+# (https://docs.aws.amazon.com/glue/latest/dg/aws-glue-programming-etl-format-avro-home.html).
+CODECS: dict[str, dict[str, str]] = {
+    "snappy": {},
+    "zstd": {},
+    "gzip": {"avro": "deflate", "orc": "zlib"},
+}
+PART_BYTES = 128 * 1024 * 1024
+# Bytes of a format for each byte of the temporary JSON lines, measured on 200,000 orders of ten
+# values and a nested list. Nothing but the size of the part files depends on them.
+BYTES_PER_JSON_BYTE = {
+    "avro": 0.6,
+    "csv": 0.85,
+    "json": 1.0,
+    "orc": 0.4,
+    "parquet": 0.45,
+    "xml": 1.2,
+}
+# Measured on the demo's reviews and on orders of ten values and a nested list: 1.5 and 1.6 bytes of
+# DynamoDB JSON, which names the type of every value, for each byte of plain JSON.
+DYNAMODB_JSON = 1.5
+
+
+def files_for(json_bytes: float, fmt: str) -> int:
+    """How many part files of about 128 MB so many bytes of JSON lines become in the format."""
+    return max(1, math.ceil(json_bytes * BYTES_PER_JSON_BYTE[fmt] / PART_BYTES))
+
+
+# --- dynoexport/jobs/names.py ---------------------------------------------------------------------
+# Prefixes in the bucket.
+MANIFESTS_PREFIX = "manifests/"
+TEMP_PREFIX = "glue-temp-dir/"
+
+# In the catalog.
+SNAPSHOTS_PREFIX = "snapshots_"
+PARTITION_KEY = "snapshot_timestamp"
+# A snapshot's name: the UTC minute of its run.
+TIMESTAMP_FORMAT = "%Y-%m-%dT%H:%M"
+
+# Properties of a workflow run. The first two must be those of the job.
+IDENTITY = ("TableName", "OutputFormat")
+SNAPSHOT_TIMESTAMP = "SnapshotTimestamp"
+SNAPSHOT_ITEMS, SNAPSHOT_BYTES = "SnapshotItems", "SnapshotBytes"
+
+# CloudWatch counts one for each snapshot that a run has published.
+METRIC_NAMESPACE = "dynoexport"
+METRIC_SNAPSHOTS = "Snapshots"
+METRIC_TABLE, METRIC_FORMAT = "Table", "Format"
+
+
+def fold(table: str) -> str:
+    """The name as Athena and the Glue crawler write it: lower case, ``.`` and ``-`` as ``_``.
+
+    >>> fold("My-Orders.v2")
+    'my_orders_v2'
+    """
+    return re.sub(r"[^a-z0-9_]", "_", table.lower())
+
+
+def snapshots_table(table: str, prefix: str = "") -> str:
+    """The catalog table that holds all snapshots, one partition each."""
+    return f"{prefix}{SNAPSHOTS_PREFIX}{fold(table)}"
+
+
+def view(table: str, prefix: str = "") -> str:
+    """The Athena view of the newest complete snapshot."""
+    return f"{prefix}{fold(table)}"
+
+
+def data_prefix(table: str, fmt: str) -> str:
+    return f"{fmt}/{table}/"
+
+
+def snapshot_prefix(table: str, fmt: str, timestamp: str) -> str:
+    return f"{data_prefix(table, fmt)}{PARTITION_KEY}={timestamp}/"
+
+
+def manifest_prefix(table: str, fmt: str) -> str:
+    return f"{MANIFESTS_PREFIX}{fmt}/{table}/"
+
+
+def manifest_key(table: str, fmt: str, timestamp: str) -> str:
+    return f"{manifest_prefix(table, fmt)}{timestamp}.json"
+
+
+def claim_key(table: str, fmt: str, timestamp: str) -> str:
+    """The mark of a run on the minute of its snapshot, complete or not.
+
+    Beside the manifests, which no lifecycle rule expires: it outlasts what a failed run leaves.
+    """
+    return f"{manifest_prefix(table, fmt)}{timestamp}.claim"
+
+
+def temp_prefix(table: str, fmt: str) -> str:
+    return f"{TEMP_PREFIX}{fmt}/{table}/"
+
+
+# --- dynoexport/jobs/schema/column_names.py -------------------------------------------------------
+# Glue's catalog takes 255 bytes (https://docs.aws.amazon.com/glue/latest/webapi/API_Column.html);
+# the rest is room for the number behind a name that collides.
+COLUMN_NAME_MAX = 240
+# As many names of full length as CREATE VIEW may list: a query has at most 262,144 bytes
+# (https://docs.aws.amazon.com/athena/latest/ug/service-limits.html).
+MAX_COLUMNS = 1_000
+OTHER_ATTRIBUTES = "other_attributes"
+
+
+def fold_column(attribute: str) -> str:
+    """The attribute's name as Athena and every format can hold it.
+
+    Lower case, as Athena folds it; Avro allows letters, digits and "_", and no digit first.
+
+    >>> fold_column("2nd Author.Name")
+    '_2nd_author_name'
+    """
+    name = re.sub(r"[^a-z0-9_]", "_", attribute.lower())[:COLUMN_NAME_MAX]
+    return name if re.match(r"[a-z_]", name) else f"_{name}"
+
+
+def free_name(name: str, taken: set[str]) -> str:
+    """The name, or the first number behind it that makes it free; it is taken then."""
+    free, count = name, 1
+    while free in taken:
+        count += 1
+        free = f"{name}_{count}"
+    taken.add(free)
+    return free
+
+
+def column_names(attributes: Iterable[str], reserved: Iterable[str] = ()) -> dict[str, str]:
+    """Columns by attribute; of names that collide, the one that needs no folding is kept.
+
+    The others get a number in the order of their names, whatever order they come in.
+
+    >>> sorted(column_names(["Rating", "rating", "RATING"]).items())
+    [('RATING', 'rating_2'), ('Rating', 'rating_3'), ('rating', 'rating')]
+    """
+    taken = set(reserved)
+    ordered = sorted(attributes, key=lambda each: (fold_column(each) != each, each))
+    return {attribute: free_name(fold_column(attribute), taken) for attribute in ordered}
+
+
+# --- dynoexport/jobs/limits.py --------------------------------------------------------------------
+# https://docs.aws.amazon.com/glue/latest/dg/aws-glue-programming-etl-connect-dynamodb-home.html
+DYNAMODB_SPLITS_MAX = 1_000_000
+DYNAMODB_READ_PERCENT_MIN, DYNAMODB_READ_PERCENT_MAX = 0.1, 1.5
+# The other readers go down to what the template allows.
+NATIVE_READ_PERCENT_MIN = 0.001
+
+# An eventually consistent read takes half a unit for each 4 KB, pages of a Scan rounded up:
+# https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/read-write-operations.html
+DYNAMODB_READ_UNIT_BYTES = 8_192
+# Read units a second for one table, unless the account's quota L-CF0CBE56 is another:
+# https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/ServiceQuotas.html
+DYNAMODB_TABLE_READ_UNITS = 40_000
+
+# Task slots of an executor, "dynamodb.splits" in
+# https://docs.aws.amazon.com/glue/latest/dg/aws-glue-programming-etl-connect-dynamodb-home.html
+# (for Glue 2.0 its edition of 2021).
+GLUE_SLOTS = {"G.1X": 4, "G.2X": 8, "G.4X": 16, "G.8X": 32}
+GLUE_2_SLOTS = {"G.1X": 8, "G.2X": 16}
+
+# ORC's and Parquet's zstd came with Spark 3.2 and 3.3: https://issues.apache.org/jira/browse/SPARK-33978
+GLUE_VERSIONS_WITHOUT_ZSTD = ("2.0", "3.0")
+
+
+# --- dynoexport/jobs/log.py -----------------------------------------------------------------------
 def iso(moment: datetime) -> str:
     return moment.strftime("%Y-%m-%dT%H:%M:%SZ")
 
@@ -182,715 +311,118 @@ class Steps:
         log(f"{done} in {self.seconds[step]:.1f} s")
 
 
-# --- settings -------------------------------------------------------------------------------------
-@dataclass(frozen=True)
-class Settings:
-    """What this run is to do; ``splits`` 0 means computed."""
-
-    table: str
-    format: str
-    bucket: str
-    database: str
-    catalog_prefix: str
-    scripts_version: str
-    read_percent: float
-    splits: int
-    worker_type: str
-    number_of_workers: int
-    glue_version: str
-    reader: str
-    columns: tuple[str, ...]
-    exclude: tuple[str, ...]
-    where: str
-    type_conflicts: str
-    maps_as: str
-    max_struct_fields: int
-    compression: str
-    source_role: str
-    kms_key: str
-    job_name: str
-    job_run_id: str
-    workflow_name: str
-    workflow_run_id: str
+def counted(count: int, noun: str) -> str:
+    return f"{count:,} {noun}" + ("" if count == 1 else "s")
 
 
-def parse_arguments(argv: Sequence[str]) -> dict[str, str]:
-    """The arguments by name; those of Glue that were not given are empty, others are ignored."""
-    parser = argparse.ArgumentParser(allow_abbrev=False)
-    for name in JOB_ARGUMENTS:
-        # An empty value may arrive as no value, or not at all.
-        required = name not in MAY_BE_EMPTY
-        parser.add_argument(f"--{name}", nargs="?", const="", default="", required=required)
-    for name in GLUE_ARGUMENTS:
-        parser.add_argument(f"--{name}", default="")
-    known, _ = parser.parse_known_args(joined(argv))
-    return vars(known)
+def items_text(count: int) -> str:
+    return counted(count, "item")
 
 
-def joined(argv: Sequence[str]) -> list[str]:
-    """The arguments with each value joined to its name.
-
-    Glue gives them as two words, and a table or a predicate may begin with "-" as options do.
-    """
-    names = {f"--{name}" for name in (*JOB_ARGUMENTS, *GLUE_ARGUMENTS)}
-    words: list[str] = []
-    for word in argv:
-        if words and words[-1] in names and word not in names:
-            words[-1] = f"{words[-1]}={word}"
-        else:
-            words.append(word)
-    return words
-
-
-def run_properties(glue: GlueClient, arguments: Mapping[str, str]) -> dict[str, str]:
-    """The properties of the workflow run that started this job.
-
-    Raises:
-        ExportFailed: it was not started by a workflow run.
-    """
-    if not arguments["WORKFLOW_RUN_ID"]:
-        raise ExportFailed("this job runs inside its workflow only: start a run of the workflow")
-    name, run_id = arguments["WORKFLOW_NAME"], arguments["WORKFLOW_RUN_ID"]
-    return glue.get_workflow_run_properties(Name=name, RunId=run_id)["RunProperties"]
-
-
-def merge(arguments: Mapping[str, str], properties: Mapping[str, str]) -> dict[str, str]:
-    """The arguments with what this run overrides.
-
-    Raises:
-        ExportFailed: the run names another table or format than this job was deployed for.
-    """
-    for name in IDENTITY:
-        if properties.get(name, arguments[name]) != arguments[name]:
-            raise ExportFailed(
-                f"the run property {name} is {properties[name]!r}, but this job exports "
-                f"{arguments[name]!r}: start the workflow of that export instead"
-            )
-    return {**arguments, **{name: properties[name] for name in OVERRIDABLE if name in properties}}
-
-
-def number(values: Mapping[str, str], name: str, low: float, high: float, kind: type) -> float:
-    """The setting as a number of the kind, from ``low`` to ``high``.
-
-    Raises:
-        ExportFailed: it is none; the message names the setting, its value and what is allowed.
-    """
-    try:
-        value = kind(values[name])
-    except ValueError:
-        value = math.nan
-    if not low <= value <= high:
-        what = "a whole number" if kind is int else "a number"
-        raise ExportFailed(f"{name} is {values[name]!r}, allowed is {what} from {low} to {high}")
-    return value
-
-
-def choice(values: Mapping[str, str], name: str, allowed: Sequence[str]) -> str:
-    """The setting, one of the allowed ones.
-
-    Raises:
-        ExportFailed: it is none of them.
-    """
-    if values[name] not in allowed:
-        raise ExportFailed(f"{name} is {values[name]!r}, allowed are {', '.join(allowed)}")
-    return values[name]
-
-
-# As in dynoexport.selection: a name up to its comma. What stands in double quotes is the name,
-# exactly; a quote in it is doubled. Around a name without them, blanks are no part of it.
-LISTED_NAME = re.compile(r'\s*(?:"((?:[^"]|"")+)"\s*|((?!\s*")[^,]*)),')
-
-
-def names_of(values: Mapping[str, str], name: str) -> tuple[str, ...]:
-    """The attributes that the setting lists, comma-separated, each once; none if it is empty.
-
-    Raises:
-        ExportFailed: it is no such list, or names no attribute, which must not mean all.
-    """
-    if not values[name].strip():
-        return ()
-    names: list[str] = []
-    rest = f"{values[name]},"
-    while rest:
-        found = None if re.search(r"[\r\n]", rest) else LISTED_NAME.match(rest)
-        if found is None:
-            raise ExportFailed(
-                f"{name} is {values[name]!r}, which is no list of attributes: separate names by "
-                "commas, and put double quotes around one that holds a comma, a quote or blanks at "
-                "its ends"
-            )
-        quoted, plain = found.groups()
-        names.append(plain.strip() if quoted is None else quoted.replace('""', '"'))
-        rest = rest[found.end() :]
-    if not any(names):
-        raise ExportFailed(
-            f"{name} is {values[name]!r}, which names no attribute: leave it empty to export all"
-        )
-    return tuple(dict.fromkeys(each for each in names if each))
-
-
-def check_together(settings: Settings) -> None:
-    """See that no setting forbids another.
-
-    Raises:
-        ExportFailed: one does.
-    """
-    if settings.columns and settings.exclude:
-        raise ExportFailed("Columns and Exclude are both given: leave one of them empty")
-    if settings.source_role and settings.reader == "export":
-        raise ExportFailed("ReadMode export takes no SourceRoleArn: choose native")
-    if settings.compression == "zstd" and settings.format == "avro":
-        raise ExportFailed(
-            "Compression zstd is none that Glue writes avro with: take snappy or gzip"
-        )
-    if settings.compression == "zstd" and settings.glue_version in GLUE_WITHOUT_ZSTD:
-        raise ExportFailed(f"Compression zstd needs Glue 4.0, this job has {settings.glue_version}")
-
-
-def settings_of(values: Mapping[str, str]) -> Settings:
-    """Typed settings.
-
-    Raises:
-        ExportFailed: one of them is not allowed.
-    """
-    reader = choice(values, "ReadMode", READERS)
-    least = READ_PERCENT_MIN if reader == "connector" else NATIVE_PERCENT_MIN
-    settings = Settings(
-        table=values["TableName"],
-        format=choice(values, "OutputFormat", FORMATS),
-        bucket=values["BucketName"],
-        database=values["DatabaseName"],
-        catalog_prefix=values["CatalogPrefix"],
-        scripts_version=values["ScriptsVersion"],
-        read_percent=number(values, "MaxConsumedReadThroughput", least, READ_PERCENT_MAX, float),
-        splits=int(number(values, "Splits", 0, SPLITS_MAX, int)),
-        worker_type=values["WorkerType"],
-        number_of_workers=int(number(values, "NumberOfWorkers", 2, SPLITS_MAX, int)),
-        glue_version=values["GlueVersion"],
-        reader=reader,
-        columns=names_of(values, "Columns"),
-        exclude=names_of(values, "Exclude"),
-        where=values["Where"].strip(),
-        type_conflicts=choice(values, "TypeConflicts", ("string", "columns")),
-        maps_as=choice(values, "MapsAs", ("struct", "map")),
-        max_struct_fields=int(number(values, "MaxStructFields", 1, STRUCT_FIELDS_MAX, int)),
-        compression=choice(values, "Compression", tuple(CODECS)),
-        source_role=values["SourceRoleArn"].strip(),
-        kms_key=values["KmsKeyArn"].strip(),
-        job_name=values["JOB_NAME"],
-        job_run_id=values["JOB_RUN_ID"],
-        workflow_name=values["WORKFLOW_NAME"],
-        workflow_run_id=values["WORKFLOW_RUN_ID"],
-    )
-    check_together(settings)
-    return settings
-
-
-# --- names and keys, as in dynoexport.naming: this file runs alone inside Glue --------------------
-def fold(table: str) -> str:
-    return re.sub(r"[^a-z0-9_]", "_", table.lower())
-
-
-def snapshots_table(table: str, prefix: str = "") -> str:
-    return f"{prefix}snapshots_{fold(table)}"
-
-
-def data_prefix(table: str, fmt: str) -> str:
-    return f"{fmt}/{table}/"
-
-
-def snapshot_prefix(table: str, fmt: str, timestamp: str) -> str:
-    return f"{data_prefix(table, fmt)}{PARTITION_KEY}={timestamp}/"
-
-
-def manifest_key(table: str, fmt: str, timestamp: str) -> str:
-    return f"manifests/{fmt}/{table}/{timestamp}.json"
-
-
-def claim_key(table: str, fmt: str, timestamp: str) -> str:
-    return f"manifests/{fmt}/{table}/{timestamp}.claim"
-
-
-def temp_prefix(table: str, fmt: str) -> str:
-    return f"glue-temp-dir/{fmt}/{table}/"
+# --- dynoexport/jobs/scan/capacity.py -------------------------------------------------------------
+# What says so where nothing of the table itself does.
+ACCOUNT_QUOTA = "on-demand, account quota"
 
 
 @dataclass(frozen=True)
-class Places:
-    """Where one run writes: a bucket, and keys in it; ``claim`` says whose the minute is."""
+class Capacity:
+    """The read units a second that a table has, and what says so."""
 
-    bucket: str
-    temp: str
-    snapshot: str
-    manifest: str
-    claim: str = ""
-
-    def uri(self, key: str) -> str:
-        return f"s3://{self.bucket}/{key}"
+    units: float
+    source: str
 
 
-def places_of(settings: Settings, timestamp: str) -> Places:
-    table, fmt = settings.table, settings.format
-    return Places(
-        bucket=settings.bucket,
-        temp=f"{temp_prefix(table, fmt)}{settings.workflow_run_id}/",
-        snapshot=snapshot_prefix(table, fmt, timestamp),
-        manifest=manifest_key(table, fmt, timestamp),
-        claim=claim_key(table, fmt, timestamp),
+def choose_capacity(
+    *, provisioned: float, maximum: float, warm: float, account: Callable[[], float]
+) -> Capacity:
+    """What the read percentage is a part of, in read units a second. 0 stands for unknown.
+
+    Provisioned units; of an on-demand table the first of: the maximum that its owner has set, what
+    DynamoDB is warm for, the account's quota for one table
+    (https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/warm-throughput.html).
+    """
+    if provisioned:
+        return Capacity(provisioned, "provisioned")
+    if maximum > 0:
+        return Capacity(maximum, "on-demand maximum")
+    if warm:
+        return Capacity(warm, "on-demand, warm throughput")
+    return Capacity(account(), ACCOUNT_QUOTA)
+
+
+def table_capacity(table: Mapping[str, Any], account: Callable[[], float]) -> Capacity:
+    """``choose_capacity`` from DescribeTable's answer."""
+    return choose_capacity(
+        provisioned=table.get("ProvisionedThroughput", {}).get("ReadCapacityUnits", 0),
+        # -1 is how DynamoDB says that there is none.
+        maximum=table.get("OnDemandThroughput", {}).get("MaxReadRequestUnits", -1),
+        warm=table.get("WarmThroughput", {}).get("ReadUnitsPerSecond", 0),
+        account=account,
     )
 
 
-# --- objects in S3 --------------------------------------------------------------------------------
-def list_files(s3: S3Client, bucket: str, prefix: str) -> dict[str, tuple[int, str]]:
-    """All objects under the prefix: by key their bytes, and the ETag, which is of their content.
+# --- dynoexport/jobs/clients.py -------------------------------------------------------------------
+class RoleProvider(CredentialProvider):
+    """Credentials of a role, renewed before they expire."""
 
-    https://docs.aws.amazon.com/AmazonS3/latest/API/API_Object.html
-    """
-    pages = s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix)
-    return {
-        found["Key"]: (found["Size"], found["ETag"].strip('"'))
-        for page in pages
-        for found in page.get("Contents", [])
-    }
+    METHOD = "sts-assume-role"
 
+    def __init__(self, sts: STSClient, role: str) -> None:
+        super().__init__()
+        self._sts, self._role = sts, role
 
-def list_objects(s3: S3Client, bucket: str, prefix: str) -> dict[str, int]:
-    """All objects under the prefix, their bytes by key."""
-    return {key: size for key, (size, _) in list_files(s3, bucket, prefix).items()}
-
-
-def read_object(s3: S3Client, bucket: str, key: str) -> bytes | None:
-    """Its content, None if there is no such object."""
-    try:
-        return s3.get_object(Bucket=bucket, Key=key)["Body"].read()
-    except ClientError as error:
-        if error.response["Error"]["Code"] == "NoSuchKey":
-            return None
-        raise
-
-
-def exists(s3: S3Client, bucket: str, prefix: str) -> bool:
-    return s3.list_objects_v2(Bucket=bucket, Prefix=prefix, MaxKeys=1)["KeyCount"] > 0
-
-
-def delete(s3: S3Client, bucket: str, keys: Sequence[str]) -> None:
-    """Delete the objects; DeleteObjects takes 1,000 keys a call and reports errors by key.
-
-    Raises:
-        ExportFailed: one of them cannot be deleted.
-    """
-    for start in range(0, len(keys), 1000):
-        chunk = [{"Key": key} for key in keys[start : start + 1000]]
-        answer = s3.delete_objects(Bucket=bucket, Delete={"Objects": chunk, "Quiet": True})
-        for error in answer.get("Errors", []):
-            raise ExportFailed(f"cannot delete s3://{bucket}/{error['Key']}: {error['Message']}")
-
-
-def directory_marker(prefix: str) -> str:
-    """The object beside a prefix by which EMRFS, s3:// of Glue up to 5.0, marks a directory."""
-    return prefix.rstrip("/") + "_$folder$"
-
-
-def clear(s3: S3Client, bucket: str, prefix: str) -> int:
-    """Delete everything under the prefix; how many objects there were."""
-    keys = list(list_objects(s3, bucket, prefix))
-    delete(s3, bucket, [*keys, directory_marker(prefix)])
-    return len(keys)
-
-
-def clear_if_possible(s3: S3Client, bucket: str, prefix: str) -> None:
-    """Clear on the way out, without hiding why: what stays is cleared by a retry or expires."""
-    try:
-        clear(s3, bucket, prefix)
-    except (ClientError, ExportFailed) as error:
-        log(f"left behind: s3://{bucket}/{prefix} ({error})")
-
-
-def keep_part_files(s3: S3Client, bucket: str, prefix: str) -> dict[str, tuple[int, str]]:
-    """Delete what is no data under the prefix; bytes and ETag by key of what is.
-
-    Spark writes a file for its first partition even if that has no rows, and a committer may
-    leave _SUCCESS, _temporary or the empty marker of a directory.
-    """
-    found = list_files(s3, bucket, prefix)
-    hidden = re.compile(r"(^|/)[_.]")
-    waste = [key for key in found if not found[key][0] or hidden.search(key[len(prefix) :])]
-    delete(s3, bucket, [*waste, directory_marker(prefix)])
-    return {key: found[key] for key in sorted(set(found) - set(waste))}
-
-
-def is_manifest(found: object) -> bool:
-    """Whether it has what is needed of a manifest here."""
-    return (
-        isinstance(found, dict)
-        and isinstance(found.get("workflow_run_id"), str)
-        and isinstance(found.get("files"), list)
-        and all(isinstance(file, dict) and {"key", "bytes"} <= set(file) for file in found["files"])
-    )
-
-
-def read_manifest(s3: S3Client, places: Places) -> dict[str, Any] | None:
-    """The manifest, None if there is none.
-
-    Raises:
-        ExportFailed: what stands in its place is none.
-    """
-    text = read_object(s3, places.bucket, places.manifest)
-    if text is None:
-        return None
-    try:
-        found = json.loads(text.decode())
-    except (ValueError, RecursionError):
-        found = None
-    if is_manifest(found):
-        return found
-    raise ExportFailed(
-        f"s3://{places.bucket}/{places.manifest} is no manifest: delete it, and its snapshot "
-        "counts as incomplete"
-    )
-
-
-def put_manifest(s3: S3Client, places: Places, manifest: Mapping[str, Any]) -> None:
-    """Mark the snapshot complete.
-
-    Raises:
-        ExportFailed: another run has completed a snapshot of that minute meanwhile.
-    """
-    other = read_manifest(s3, places)
-    if other is not None and other["workflow_run_id"] != manifest["workflow_run_id"]:
-        raise ExportFailed(
-            f"the snapshot {manifest['snapshot_timestamp']} was completed by another workflow run, "
-            f"{other['workflow_run_id']}: start a new run"
+    def load(self) -> RefreshableCredentials:
+        return RefreshableCredentials.create_from_metadata(
+            self._assume(), refresh_using=self._assume, method=self.METHOD
         )
-    s3.put_object(
-        Bucket=places.bucket,
-        Key=places.manifest,
-        Body=json.dumps(manifest, indent=2).encode(),
-        ContentType="application/json",
-    )
 
-
-# --- which snapshot -------------------------------------------------------------------------------
-def moment_of(timestamp: str) -> datetime:
-    return datetime.strptime(timestamp, TIMESTAMP_FORMAT).replace(tzinfo=timezone.utc)
-
-
-def free_minute(now: datetime, newest: str | None, is_taken: Callable[[str], bool]) -> str:
-    """The first minute from now on that names no snapshot yet and is behind the newest one.
-
-    Runs that follow each other within a minute are ahead of the clock. A minute among theirs is
-    free once its snapshot is deleted; the view would not go back to it.
-    """
-    minute = now if newest is None else max(now, moment_of(newest) + timedelta(minutes=1))
-    while is_taken(minute.strftime(TIMESTAMP_FORMAT)):
-        minute += timedelta(minutes=1)
-    return minute.strftime(TIMESTAMP_FORMAT)
-
-
-def claim(s3: S3Client, places: Places, run_id: str) -> bool:
-    """Make the snapshot's minute this run's; False if another run has it.
-
-    By a conditional write, which one of several gets through:
-    https://docs.aws.amazon.com/AmazonS3/latest/userguide/conditional-writes.html
-    """
-
-    def only_if_new(params: dict[str, Any], **_: Any) -> None:  # noqa: ANN401 - botocore's event
-        # The parameter is unknown to the boto3 of Glue up to 5.0.
-        params["headers"]["If-None-Match"] = "*"
-
-    event = "before-call.s3.PutObject"
-    s3.meta.events.register(event, only_if_new)
-    try:
-        s3.put_object(Bucket=places.bucket, Key=places.claim, Body=run_id.encode())
-    except ClientError as error:
-        if error.response["Error"]["Code"] not in {
-            "PreconditionFailed",
-            "ConditionalRequestConflict",
-        }:
-            raise
-    else:
-        return True
-    finally:
-        s3.meta.events.unregister(event, only_if_new)
-    # There is none any more if it was given up just now.
-    return read_object(s3, places.bucket, places.claim) == run_id.encode()
-
-
-def is_timestamp(text: str) -> bool:
-    try:
-        moment = moment_of(text)
-    except ValueError:
-        return False
-    # strptime takes "2026-1-1T1:1" too, which would sort and read as another snapshot.
-    return moment.strftime(TIMESTAMP_FORMAT) == text
-
-
-def newest_snapshot(s3: S3Client, settings: Settings) -> str | None:
-    """The newest complete snapshot, by its manifest; None if there is none."""
-    prefix = manifest_key(settings.table, settings.format, "")[: -len(".json")]
-    keys = list_objects(s3, settings.bucket, prefix)
-    stems = [key[len(prefix) : -len(".json")] for key in keys if key.endswith(".json")]
-    return max((stem for stem in stems if is_timestamp(stem)), default=None)
-
-
-def claim_timestamp(
-    settings: Settings, properties: Mapping[str, str], clients: Clients, now: datetime
-) -> str:
-    """The snapshot's minute: a former attempt's, else the next that is free, noted in the run.
-
-    A resumed workflow run is a new run
-    (https://docs.aws.amazon.com/glue/latest/dg/resuming-workflow.html): a minute whose manifest
-    another run has written is left to that run. A claim stays, so that no run takes a minute to
-    which a retry or a resumed run comes back, and whoever deletes old snapshots sees that a run of
-    ours has written this one, complete or not.
-
-    Raises:
-        ExportFailed: the run's property was edited to something that is no minute.
-    """
-
-    def is_used(places: Places) -> bool:
-        prefixes = (places.snapshot, places.manifest)
-        return any(exists(clients.s3, places.bucket, prefix) for prefix in prefixes)
-
-    def is_taken(timestamp: str) -> bool:
-        places = places_of(settings, timestamp)
-        if is_used(places) or not claim(clients.s3, places, settings.workflow_run_id):
-            return True
-        # Who had the claim before may have completed the snapshot since.
-        return is_used(places)
-
-    held = properties.get(SNAPSHOT_TIMESTAMP)
-    if held:
-        if not is_timestamp(held):
-            raise ExportFailed(
-                f"the run property {SNAPSHOT_TIMESTAMP} is {held!r}, allowed is a UTC minute such "
-                "as 2026-01-31T10:00"
-            )
-        manifest = read_manifest(clients.s3, places_of(settings, held))
-        if manifest is None or manifest["workflow_run_id"] == settings.workflow_run_id:
-            return held
-    timestamp = free_minute(now, newest_snapshot(clients.s3, settings), is_taken)
-    clients.glue.put_workflow_run_properties(
-        Name=settings.workflow_name,
-        RunId=settings.workflow_run_id,
-        RunProperties={SNAPSHOT_TIMESTAMP: timestamp},
-    )
-    return timestamp
-
-
-def completed_before(s3: S3Client, places: Places) -> dict[str, Any] | None:
-    """The manifest, if a former attempt of this run has finished the snapshot; else it is cleared.
-
-    The files are compared with the manifest: whatever became of them, a retry mends it.
-    """
-    manifest = read_manifest(s3, places)
-    if manifest is not None:
-        found = list_files(s3, places.bucket, places.snapshot)
-        # An export job of before has noted no ETag.
-        told = {
-            file["key"]: (file["bytes"], file.get("etag") or found.get(file["key"], (0, ""))[1])
-            for file in manifest["files"]
+    def _assume(self) -> dict[str, str]:
+        answer = self._sts.assume_role(RoleArn=self._role, RoleSessionName="dynoexport")
+        credentials = answer["Credentials"]
+        return {
+            "access_key": credentials["AccessKeyId"],
+            "secret_key": credentials["SecretAccessKey"],
+            "token": credentials["SessionToken"],
+            "expiry_time": credentials["Expiration"].isoformat(),
         }
-        if told == found:
-            return manifest
-        delete(s3, places.bucket, [places.manifest])
-    cleared = clear(s3, places.bucket, places.snapshot)
-    if cleared:
-        log(f"cleared {cleared:,} objects that a failed attempt had left")
-    return None
 
 
-def tell_run(glue: GlueClient, settings: Settings, manifest: Mapping[str, Any]) -> None:
-    """Note in the run what it has exported, for whoever lists runs without reading manifests."""
-    told = {SNAPSHOT_ITEMS: str(manifest["items"]), SNAPSHOT_BYTES: str(manifest["bytes"])}
-    glue.put_workflow_run_properties(
-        Name=settings.workflow_name, RunId=settings.workflow_run_id, RunProperties=told
-    )
+def table_client(role: str, **options: Any) -> DynamoDBClient:  # noqa: ANN401 - boto3's
+    """A client that reads as the role, or as the job itself if there is none.
 
-
-# --- checks before anything is read ---------------------------------------------------------------
-# Of an on-demand table Glue's connector knows nothing but the default quota
-# (https://docs.aws.amazon.com/glue/latest/dg/aws-glue-programming-etl-connect-dynamodb-home.html).
-CONNECTOR_ASSUMES: dict[str, Any] = {"OnDemandThroughput": {}, "WarmThroughput": {}}
-
-
-def check_table(dynamodb: DynamoDBClient, settings: Settings) -> Plan:
-    """See that the table is there; what it is, and the read units that the percentage is a part of.
-
-    Raises:
-        ExportFailed: there is no such table.
+    The role's credentials are renewed before they expire. An hour is the most that they last,
+    for the job is a role itself:
+    https://docs.aws.amazon.com/IAM/latest/UserGuide/id_roles.html#iam-term-role-chaining
     """
-    try:
-        table = dynamodb.describe_table(TableName=settings.table)["Table"]
-    except ClientError as error:
-        if error.response["Error"]["Code"] == "ResourceNotFoundException":
-            region = dynamodb.meta.region_name
-            message = f"there is no DynamoDB table {settings.table!r} in {region}"
-            raise ExportFailed(message) from None
-        raise
-    if settings.reader == "connector":
-        capacity = capacity_of({**table, **CONNECTOR_ASSUMES}, lambda: ON_DEMAND_UNITS)
-    else:
-        capacity = capacity_of(table, partial(account_units, dynamodb))
-    allowed = (
-        f"it is read with {settings.read_percent:g} of {capacity.units:,g} read units a second "
-        f"({capacity.source})"
-    )
-    if settings.reader == "export":
-        allowed = "it is exported by DynamoDB, which takes no read units"
-    log(
-        f"the table has about {table.get('ItemCount', 0):,} items and "
-        f"{table.get('TableSizeBytes', 0):,} bytes; {allowed}"
-    )
-    return Plan(table, capacity)
+    import boto3
 
+    if not role:
+        return boto3.client("dynamodb", **options)
+    from botocore.session import get_session
 
-def catalog_table(glue: GlueClient, settings: Settings) -> TableTypeDef | None:
-    """The catalog table of the export's snapshots, None if there is none."""
-    name = snapshots_table(settings.table, settings.catalog_prefix)
-    try:
-        return glue.get_table(DatabaseName=settings.database, Name=name)["Table"]
-    except ClientError as error:
-        if error.response["Error"]["Code"] == "EntityNotFoundException":
-            return None
-        raise
-
-
-def check_owner(glue: GlueClient, settings: Settings) -> None:
-    """See that the catalog table, if there is one, is that of this export.
-
-    Raises:
-        ExportFailed: another table or format was exported under the same catalog name.
-    """
-    name = snapshots_table(settings.table, settings.catalog_prefix)
-    table = catalog_table(glue, settings)
-    if table is None:
-        return
-    location = table.get("StorageDescriptor", {}).get("Location", "")
-    own = f"s3://{settings.bucket}/{data_prefix(settings.table, settings.format)}"
-    if location.rstrip("/") != own.rstrip("/"):
-        raise ExportFailed(
-            f"the catalog table {settings.database}.{name} belongs to {location!r}, not to {own}: "
-            "deploy this export with a CatalogPrefix"
-        )
-
-
-# --- read -----------------------------------------------------------------------------------------
-def splits_for(worker_type: str, number_of_workers: int, glue_version: str) -> int:
-    """How many parts the table is read in: executors x task slots of each, at most 1,000,000.
-
-    One of the workers is the driver, the others are executors. Slots of an executor:
-
-        Glue 2.0         G.1X 8, G.2X 16
-        Glue 3.0 and on  G.1X 4, G.2X 8, G.4X 16, G.8X 32
-
-    Source: "dynamodb.splits" in
-    https://docs.aws.amazon.com/glue/latest/dg/aws-glue-programming-etl-connect-dynamodb-home.html
-    (for Glue 2.0 its edition of 2021). Glue's own default is 1, a read without parallelism.
-
-    Raises:
-        ExportFailed: AWS publishes no slots for the worker type.
-    """
-    slots = SLOTS_OF_GLUE_2 if glue_version == "2.0" else SLOTS
-    if worker_type not in slots:
-        raise ExportFailed(
-            f"Splits cannot be computed: the task slots of WorkerType {worker_type!r} on Glue "
-            f"{glue_version} are not published; set Splits, for example to 4 for each vCPU"
-        )
-    return max(1, min((number_of_workers - 1) * slots[worker_type], SPLITS_MAX))
-
-
-def job_run(glue: GlueClient, settings: Settings) -> dict[str, Any]:
-    """What this run of the job really has: WorkerType, NumberOfWorkers, GlueVersion.
-
-    Asked for, because whoever edits the job in the console changes its workers, but not the
-    arguments its stack has given it. Without the permission the arguments are believed.
-    """
-    told = {
-        "WorkerType": settings.worker_type,
-        "NumberOfWorkers": settings.number_of_workers,
-        "GlueVersion": settings.glue_version,
-    }
-    try:
-        run = glue.get_job_run(JobName=settings.job_name, RunId=settings.job_run_id)["JobRun"]
-    except ClientError as error:
-        log(f"taking the workers from the job's arguments: {error}")
-        return told
-    return {name: run.get(name) or told[name] for name in told}
-
-
-@contextmanager
-def reading(settings: Settings) -> Iterator[None]:
-    """Tell in one line what of a reader's failure the owner of the export can mend.
-
-    Raises:
-        ExportFailed: the job's role may not read the table, or not write what it has read, or use
-            no key for either; or the table is gone.
-    """
-    try:
-        yield
-    except ExportFailed:
-        raise
-    except Exception as error:
-        cause = refusal_in(str(error))
-        if cause is None:
-            raise
-        message = f"reading the DynamoDB table {settings.table!r} failed: {cause}"
-        raise ExportFailed(message) from None
-
-
-def refusal_in(text: str) -> str | None:
-    """The service's own words for what it refuses, or does not have.
-
-    Spark wraps what an executor met in a page of Java, of which this is one line.
-    """
-    for line in text.splitlines():
-        if re.search(r"AccessDenied|Access Denied|ResourceNotFound|not authorized to", line):
-            # Before the words stands the exception's class.
-            return re.sub(r"^(Caused by: )?[\w.$]+: ", "", line.strip())[:500]
-    return None
-
-
-# Whatever decides how long an export takes and what it costs.
-DESCRIBED = (
-    "TableSizeBytes",
-    "ItemCount",
-    "BillingModeSummary",
-    "ProvisionedThroughput",
-    "OnDemandThroughput",
-    "WarmThroughput",
-    "TableClassSummary",
-)
-
-
-def timeless(content: Any) -> Any:  # noqa: ANN401 - JSON
-    """Without the times, at which somebody changed it and which JSON does not know."""
-    if isinstance(content, dict):
-        return {name: each for name, each in content.items() if not isinstance(each, datetime)}
-    return content
+    # The regional endpoint, which is the one that a VPC can have:
+    # https://docs.aws.amazon.com/sdkref/latest/guide/feature-sts-regionalized-endpoints.html
+    os.environ.setdefault("AWS_STS_REGIONAL_ENDPOINTS", "regional")
+    sts = boto3.client("sts", region_name=options.get("region_name"))
+    session = get_session()
+    resolver = CredentialResolver([RoleProvider(sts, role)])
+    session.register_component("credential_provider", resolver)
+    return boto3.Session(botocore_session=session).client("dynamodb", **options)
 
 
 @dataclass(frozen=True)
-class Plan:
-    """What is to be read.
+class Clients:
+    """The doors to AWS beside Spark."""
 
-    Attributes:
-        table: what DescribeTable says of it.
-        capacity: the read units a second that it has.
-        splits: in how many parts the connector reads it.
-    """
-
-    table: Mapping[str, Any]
-    capacity: Capacity
-    splits: int = 1
-
-    def described(self) -> dict[str, Any]:
-        """What size and capacity the table had at the start, in DescribeTable's words."""
-        return {name: timeless(self.table[name]) for name in DESCRIBED if name in self.table}
+    dynamodb: DynamoDBClient
+    glue: GlueClient
+    s3: S3Client
+    cloudwatch: CloudWatchClient
 
 
+# --- dynoexport/jobs/readers/read_result.py -------------------------------------------------------
 @dataclass(frozen=True)
-class Lines:
+class ReadResult:
     """Items that were read, as files in S3.
 
     Attributes:
@@ -911,96 +443,785 @@ class Lines:
     left_out: frozenset[str] = frozenset()
 
 
-def is_selected(settings: Settings) -> Callable[[str], bool]:
-    """Whether an attribute is to be exported."""
-    columns, exclude = frozenset(settings.columns), frozenset(settings.exclude)
+# --- dynoexport/jobs/schema/dynamodb_json.py ------------------------------------------------------
+class WholeNumber(str):
+    """The text of a whole number in plain JSON."""
 
-    def selected(attribute: str) -> bool:
-        return attribute not in exclude and (not columns or attribute in columns)
-
-    return selected
+    __slots__ = ()
 
 
-def read_by_connector(
-    glue_context: GlueContext, settings: Settings, splits: int, s3: S3Client, places: Places
-) -> Lines:
-    """Read by Glue's own DynamoDB source, once.
+class DoubleNumber(str):
+    """The text of any other number in plain JSON."""
 
-    The DynamicFrame is written as it comes. toDF() would scan the table a second time to learn
-    its schema and double the bill (https://github.com/awslabs/amazon-dynamodb-tools/issues/81);
-    the JSON writer needs no schema.
+    __slots__ = ()
+
+
+# The codes of plain JSON's scalars; "D" is a double, which DynamoDB has not.
+CODES = {WholeNumber: "N", DoubleNumber: "D", str: "S", bool: "BOOL"}
+
+
+def to_dynamodb_json(value: object) -> dict[str, Any]:
+    """A value of plain JSON in DynamoDB JSON."""
+    if isinstance(value, list):
+        return {"L": [to_dynamodb_json(each) for each in value]}
+    if isinstance(value, dict):
+        return {"M": {name: to_dynamodb_json(each) for name, each in value.items()}}
+    if value is None:
+        return {"NULL": True}
+    # Spark could not send the two kinds of text.
+    return {CODES[type(value)]: str(value) if isinstance(value, str) else value}
+
+
+# DynamoDB's types in groups that become one column; "D" and "X" see Profile.
+GROUPS = {
+    "S": "s",
+    "N": "n",
+    "X": "n",
+    "D": "n",
+    "BOOL": "bool",
+    "B": "b",
+    "L": "l",
+    "M": "m",
+}
+ELEMENTS = {"SS": "S", "NS": "N", "BS": "B"}
+
+
+def list_elements(value: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    """The elements of a list or a set; a set's in order, for DynamoDB gives them in any."""
+    ((code, content),) = value.items()
+    if code == "L":
+        return list(content)
+    key = Decimal if code == "NS" else None
+    return [{ELEMENTS[code]: each} for each in sorted(content, key=key)]
+
+
+def type_group(value: Mapping[str, Any]) -> str:
+    (code,) = value
+    return "l" if code in ELEMENTS else GROUPS[code]
+
+
+# --- dynoexport/jobs/scan/rate_limit.py -----------------------------------------------------------
+class RateLimiter:
+    """The one limit for all tasks: read units are lent before they are used, at a rate.
+
+    A loan says how long to wait. Nothing is saved up while nobody asks, so that no burst follows a
+    pause, and nothing is lent further ahead than a moment: what a page did not use is lent again
+    at once, and two loans for one moment would be a burst. The rate rises slowly at first, and
+    again after a throttle, which cuts it.
+
+    All times are seconds of one clock, all rates read units a second.
     """
-    frame = glue_context.create_dynamic_frame.from_options(
-        connection_type="dynamodb",
-        connection_options={
-            "dynamodb.input.tableName": settings.table,
-            "dynamodb.splits": str(splits),
-            "dynamodb.throughput.read.percent": str(settings.read_percent),
-            **({"dynamodb.sts.roleArn": settings.source_role} if settings.source_role else {}),
-        },
-    )
-    # Backticks, or a dot in an attribute's name would mean a field of a nested one.
-    if settings.columns:
-        frame = frame.select_fields([f"`{name}`" for name in settings.columns])
-    if settings.exclude:
-        frame = frame.drop_fields([f"`{name}`" for name in settings.exclude])
-    path = places.uri(places.temp)
-    glue_context.write_dynamic_frame.from_options(
-        frame=frame, connection_type="s3", connection_options={"path": path}, format="json"
-    )
-    return Lines((path,), "plain", sum(list_objects(s3, places.bucket, places.temp).values()))
+
+    # Of the target, for requests do not arrive as evenly as they are sent.
+    PACE = 0.99
+    AHEAD = 0.1
+    START = 0.1
+    RISE = 0.1
+    RISE_AFTER_THROTTLE = 0.02
+    CUT = 0.8
+    FLOOR = 0.05
+    SECONDS_BETWEEN_CUTS = 1.0
+
+    def __init__(self, target: float, now: float) -> None:
+        self.target = target
+        self._level, self._since, self._rise = self.START, now, self.RISE
+        self._free_at = now
+
+    def rate(self, now: float) -> float:
+        return self.target * min(1.0, self._level + self._rise * (now - self._since))
+
+    def free_in(self, units: float, now: float) -> float:
+        """How many seconds from now on no such loan is made; 0 if it is.
+
+        Of loans that take longer than a moment, one is made ahead.
+        """
+        ahead = max(self.AHEAD, units / self.rate(now))
+        return max(0.0, self._free_at - ahead - now)
+
+    def acquire(self, units: float, now: float) -> float:
+        """Lend units; how many seconds to wait before they may be used."""
+        begins = max(now, self._free_at)
+        self._free_at = begins + units / (self.PACE * self.rate(begins))
+        return begins - now
+
+    def correct(self, lent: float, used: float, now: float) -> None:
+        """Lend again what was not used, or let the next ones wait for what was used beyond."""
+        self._free_at = max(now, self._free_at + (used - lent) / (self.PACE * self.rate(now)))
+
+    def retarget(self, target: float, now: float) -> None:
+        """The table has another capacity now; the rate rises to it as slowly as at first."""
+        level = self.rate(now) / target
+        self.target = target
+        self._level, self._since = min(1.0, level), now
+
+    def throttled(self, now: float) -> None:
+        """The table has refused a page: less for a while, but at most one cut a second."""
+        is_new = now - self._since < self.SECONDS_BETWEEN_CUTS
+        if self._rise == self.RISE_AFTER_THROTTLE and is_new:
+            return
+        level = self.rate(now) / self.target
+        self._level, self._since = max(self.FLOOR, level * self.CUT), now
+        self._rise = self.RISE_AFTER_THROTTLE
 
 
-def table_client(role: str, **options: Any) -> DynamoDBClient:  # noqa: ANN401 - boto3's
-    """A client that reads as the role, or as the job itself if there is none.
+# --- dynoexport/jobs/scan/specification.py --------------------------------------------------------
+@dataclass(frozen=True)
+class ScanSpecification:
+    """What every task of a segmented Scan is told.
 
-    The role's credentials are renewed before they expire. An hour is the most that they last,
-    for the job is a role itself:
-    https://docs.aws.amazon.com/IAM/latest/UserGuide/id_roles.html#iam-term-role-chaining
+    Attributes:
+        table: which it reads.
+        region: where that is.
+        segments: into how many parts the table is cut.
+        columns: the only attributes to ask for; none for all.
+        selected: whether an attribute is to be exported.
+        whole: whether what DynamoDB sends is all to be exported.
+        columnar: whether the items are wanted as Arrow batches.
+        hot_units: from how many read units on a segment goes before others.
+        bucket: where the pieces go.
+        prefix: of their keys.
+        address: of the scheduler's coordinator.
+        role: of another account, by which the table is read; empty in this one.
     """
+
+    table: str
+    region: str
+    segments: int
+    columns: tuple[str, ...]
+    selected: Callable[[str], bool]
+    whole: bool
+    columnar: bool
+    hot_units: float
+    bucket: str
+    prefix: str
+    address: tuple[str, int, bytes]
+    role: str = ""
+
+
+# --- dynoexport/jobs/scan/connections.py ----------------------------------------------------------
+# A task proves within milliseconds that it knows the key. Anybody else in the network, such as a
+# scanner of ports, may say nothing or rubbish; so many may do so at once, and who has done it for
+# so many seconds goes when more come.
+HANDSHAKE_SECONDS = 10.0
+STRANGERS_MAX = 256
+STRANGER_SECONDS = 1.0
+# When a connection that says nothing is asked whether its host is there, seconds between further
+# questions, and how many may stay without an answer.
+KEEPALIVE = {"TCP_KEEPIDLE": 30, "TCP_KEEPINTVL": 10, "TCP_KEEPCNT": 6}
+# The same for what was sent and is not acknowledged, in milliseconds.
+UNACKNOWLEDGED_MAX = 90_000
+
+
+def duplicate_socket(connection: Connection) -> socket.socket:
+    """A second handle of the connection's socket; closing it leaves the connection open."""
+    return socket.fromfd(connection.fileno(), socket.AF_INET, socket.SOCK_STREAM)
+
+
+def set_timeouts(connection: Connection, seconds: float) -> None:
+    """End a wait for the other side with an OSError after so many seconds; 0 is never."""
+    whole = int(seconds)
+    limit = struct.pack("ll", whole, int((seconds - whole) * 1e6))
+    with duplicate_socket(connection) as handle:
+        handle.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, limit)
+        handle.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, limit)
+
+
+def enable_keepalive(connection: Connection) -> None:
+    """Let the system find out within two minutes that the other side's host is gone.
+
+    https://man7.org/linux/man-pages/man7/tcp.7.html
+    """
+    options = {**KEEPALIVE, "TCP_USER_TIMEOUT": UNACKNOWLEDGED_MAX}
+    with duplicate_socket(connection) as handle:
+        handle.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+        for name, value in options.items():
+            # Not every system has all of them.
+            if hasattr(socket, name):
+                handle.setsockopt(socket.IPPROTO_TCP, getattr(socket, name), value)
+
+
+class PendingConnections:
+    """Connections that have not proved yet that they know the key: few at a time."""
+
+    def __init__(self) -> None:
+        self._since: dict[Connection, float] = {}
+        self._changed = threading.Condition()
+
+    def add(self, connection: Connection) -> None:
+        """Wait, for a moment at most, until there is room for one more."""
+        with self._changed:
+            while len(self._since) >= STRANGERS_MAX:
+                oldest, since = next(iter(self._since.items()))
+                patience = since + STRANGER_SECONDS - time.monotonic()
+                if patience <= 0:
+                    self._hang_up(oldest)
+                else:
+                    self._changed.wait(patience)
+            self._since[connection] = time.monotonic()
+
+    def remove(self, connection: Connection) -> None:
+        with self._changed:
+            self._since.pop(connection, None)
+            self._changed.notify_all()
+
+    def _hang_up(self, connection: Connection) -> None:
+        """Wake its thread, which closes it."""
+        del self._since[connection]
+        with suppress(OSError), duplicate_socket(connection) as handle:
+            handle.shutdown(socket.SHUT_RDWR)
+
+
+# --- dynoexport/jobs/schema/numbers.py ------------------------------------------------------------
+LONG = 2**63
+LONG_DIGITS = 19
+# https://docs.aws.amazon.com/athena/latest/ug/data-types.html
+DECIMAL_DIGITS = 38
+
+
+def number_shape(text: str) -> tuple[str, int, int]:
+    """Its type, "N" for a 64-bit integer, else "X"; its digits before and behind the point.
+
+    >>> number_shape("-12.50"), number_shape("1E+3"), number_shape("1E-3")
+    (('X', 2, 1), ('N', 4, 0), ('X', 0, 3))
+    """
+    if len(text) < LONG_DIGITS and text.isdigit():
+        return "N", len(text.lstrip("0")), 0
+    number = Decimal(text)
+    _, digits, exponent = number.as_tuple()
+    if not isinstance(exponent, int):
+        raise ValueError(f"{text} is no finite number")  # noqa: TRY004 - its text is wrong
+    significant = "".join(map(str, digits)).rstrip("0")
+    if not significant:
+        return "N", 0, 0
+    exponent += len(digits) - len(significant)
+    before, behind = max(len(significant) + exponent, 0), max(-exponent, 0)
+    is_long = not behind and before <= LONG_DIGITS and -LONG <= int(number) < LONG
+    return ("N" if is_long else "X"), before, behind
+
+
+JSON_NUMBER = re.compile(r"-?(0|[1-9][0-9]*)(\.[0-9]+)?([eE][+-]?[0-9]+)?")
+
+
+def json_number(text: str) -> str:
+    """The number's exact text, or the same number as JSON can write it."""
+    return text if JSON_NUMBER.fullmatch(text) else plain_number(text)
+
+
+def plain_number(text: str) -> str:
+    return format(Decimal(text), "f")
+
+
+def parse_whole_number(text: str) -> int:
+    try:
+        return int(text)
+    except ValueError:
+        return int(Decimal(text))
+
+
+# --- dynoexport/jobs/write/text.py ----------------------------------------------------------------
+CSV_QUOTED = re.compile(r'^$|^\s|\s$|[,"\\]')
+XML_CANNOT_HOLD = re.compile("[\\x00-\\x08\\x0b\\x0c\\x0e-\\x1f\\ufffe\\uffff]")
+# Stands for such a character until all of them are counted; no other one is left then.
+XML_REPLACED = "\x00"
+# As references, line breaks keep an item on one line and survive the parser's normalizing.
+XML_REFERENCES = {"\r": "&#13;", "\n": "&#10;"}
+
+
+def csv_value(value: str | None) -> str:
+    r"""A value so that Athena's csv SerDe gives it back; null is nothing, the empty text is "".
+
+    OpenCSVSerDe reads line by line, un-escapes a doubled backslash inside quotes only, and drops
+    a single one (https://docs.aws.amazon.com/athena/latest/ug/csv-serde.html). So a backslash is
+    doubled and the value quoted, and a line break becomes the two characters \n.
+    """
+    if value is None:
+        return ""
+    value = value.replace("\\", "\\\\").replace("\n", "\\\\n").replace("\r", "\\\\r")
+    if CSV_QUOTED.search(value):
+        return '"' + value.replace('"', '""') + '"'
+    return value
+
+
+def csv_line(values: Iterable[str | None]) -> str:
+    return ",".join(map(csv_value, values))
+
+
+def xml_item(names: Sequence[str], values: Iterable[str | None]) -> str:
+    """One item on one line; an attribute that the item lacks has no element."""
+    held = [
+        (name, escape(XML_CANNOT_HOLD.sub(XML_REPLACED, value), XML_REFERENCES))
+        for name, value in zip(names, values)
+        if value is not None
+    ]
+    return f"<item>{''.join(f'<{name}>{text}</{name}>' for name, text in held)}</item>"
+
+
+def with_frame(lines: Iterable[str], first: Sequence[str], last: Sequence[str]) -> Iterator[str]:
+    """The lines between first and last ones; nothing around nothing."""
+    started = False
+    for line in lines:
+        if not started:
+            yield from first
+            started = True
+        yield line
+    if started:
+        yield from last
+
+
+def document(lines: Iterable[str], names: Sequence[str], fmt: str) -> Iterator[str]:
+    """The lines of one part file, which is a document of its own; none without items."""
+    if fmt == "csv":
+        return with_frame(lines, first=[csv_line(names)], last=[])
+    if fmt == "xml":
+        shown = (line.replace(XML_REPLACED, "\ufffd") for line in lines)
+        return with_frame(
+            shown, first=['<?xml version="1.0" encoding="UTF-8"?>', "<items>"], last=["</items>"]
+        )
+    return iter(lines)
+
+
+def count_replaced(lines: RDD[str]) -> int:
+    """How many characters XML cannot hold."""
+    return lines.map(lambda line: line.count(XML_REPLACED)).sum()
+
+
+# --- dynoexport/jobs/attribute_names.py -----------------------------------------------------------
+# A name up to its comma. What stands in double quotes is the name, exactly; a quote in it is
+# doubled. Around a name without them, blanks are no part of it.
+LISTED_NAME = re.compile(r'\s*(?:"((?:[^"]|"")+)"\s*|((?!\s*")[^,]*)),')
+# A line break would end a parameter.
+LINE_BREAK = re.compile(r"[\r\n]")
+
+
+class NamesRefused(Exception):
+    """What is no list of attributes, or a list of none, and what to do."""
+
+    def __init__(self, reason: str, remedy: str) -> None:
+        super().__init__(reason, remedy)
+        self.reason = reason
+        self.remedy = remedy
+
+
+def split_names(text: str) -> tuple[str, ...]:
+    """The attributes that the text lists, separated by commas, each once; none if it is empty.
+
+    >>> split_names('User," Email","a, b"')
+    ('User', ' Email', 'a, b')
+
+    Raises:
+        NamesRefused: it is no such list, or names no attribute, which must not mean all.
+    """
+    if not text.strip():
+        return ()
+    names: list[str] = []
+    rest = f"{text},"
+    while rest:
+        found = None if LINE_BREAK.search(rest) else LISTED_NAME.match(rest)
+        if found is None:
+            raise NamesRefused(
+                "which is no list of attributes",
+                "separate names by commas, and put double quotes around one that holds a comma, a "
+                "quote or blanks at its ends",
+            )
+        quoted, plain = found.groups()
+        names.append(plain.strip() if quoted is None else quoted.replace('""', '"'))
+        rest = rest[found.end() :]
+    if not any(names):
+        raise NamesRefused("which names no attribute", "leave it empty to export all")
+    return tuple(dict.fromkeys(name for name in names if name))
+
+
+def parse_attribute_names(values: Mapping[str, str], name: str) -> tuple[str, ...]:
+    """The attributes that the setting lists.
+
+    Raises:
+        JobFailed: it is no such list, or names no attribute.
+    """
+    try:
+        return split_names(values[name])
+    except NamesRefused as refused:
+        message = f"{name} is {values[name]!r}, {refused.reason}: {refused.remedy}"
+        raise JobFailed(message) from None
+
+
+# --- dynoexport/jobs/catalog.py -------------------------------------------------------------------
+def get_table(glue: GlueClient, database: str, name: str) -> TableTypeDef | None:
+    """The catalog's table or view, None if there is none."""
+    try:
+        return glue.get_table(DatabaseName=database, Name=name)["Table"]
+    except ClientError as error:
+        if error.response["Error"]["Code"] == "EntityNotFoundException":
+            return None
+        raise
+
+
+def check_owner(table: TableTypeDef, database: str, own: str) -> None:
+    """See that the catalog table is that of this export, whose data lie at the URI ``own``.
+
+    Raises:
+        JobFailed: another table or format was exported under the same catalog name.
+    """
+    location = table.get("StorageDescriptor", {}).get("Location", "")
+    if location.rstrip("/") != own.rstrip("/"):
+        raise JobFailed(
+            f"the catalog table {database}.{table['Name']} belongs to {location!r}, not "
+            f"to {own}: deploy this export with a CatalogPrefix"
+        )
+
+
+# --- dynoexport/jobs/readers/refusals.py ----------------------------------------------------------
+@contextmanager
+def explaining_refusals(settings: Settings) -> Iterator[None]:
+    """Tell in one line what of a reader's failure the owner of the export can mend.
+
+    Raises:
+        JobFailed: the job's role may not read the table, or not write what it has read, or use
+            no key for either; or the table is gone.
+    """
+    try:
+        yield
+    except JobFailed:
+        raise
+    except Exception as error:
+        cause = find_refusal(str(error))
+        if cause is None:
+            raise
+        message = f"reading the DynamoDB table {settings.table!r} failed: {cause}"
+        raise JobFailed(message) from None
+
+
+def find_refusal(text: str) -> str | None:
+    """The service's own words for what it refuses, or does not have.
+
+    Spark wraps what an executor met in a page of Java, of which this is one line.
+    """
+    for line in text.splitlines():
+        if re.search(r"AccessDenied|Access Denied|ResourceNotFound|not authorized to", line):
+            # Before the words stands the exception's class.
+            return re.sub(r"^(Caused by: )?[\w.$]+: ", "", line.strip())[:500]
+    return None
+
+
+# --- dynoexport/jobs/write/counts.py --------------------------------------------------------------
+# No object in S3 is larger: https://docs.aws.amazon.com/AmazonS3/latest/userguide/qfacts.html
+AVRO_BYTES_MAX = 50 * 1024**4
+
+
+def avro_long(read: Callable[[int], bytes]) -> int | None:
+    """The next number, zig-zag coded in groups of seven bits; None at the end of the file."""
+    goes_on = 0x80
+    value = shift = 0
+    byte = read(1)
+    while byte and byte[0] & goes_on:
+        value |= (byte[0] - goes_on) << shift
+        shift += 7
+        byte = read(1)
+    if not byte:
+        return None
+    value |= byte[0] << shift
+    return (value >> 1) ^ -(value & 1)
+
+
+def avro_size(read: Callable[[int], bytes]) -> int:
+    """The next number, which tells how many bytes follow.
+
+    Raises:
+        JobFailed: the file ends, or it is none.
+    """
+    size = avro_long(read)
+    if size is None or not 0 <= size <= AVRO_BYTES_MAX:
+        raise JobFailed("a part file is no whole Avro file")
+    return size
+
+
+def count_avro_rows(read: Callable[[int], bytes]) -> int:
+    """How many records an Avro container file has, from the headers of its blocks.
+
+    https://avro.apache.org/docs/current/specification/#object-container-files
+
+    Raises:
+        JobFailed: it is none.
+    """
+    magic, sync = 4, 16
+    read(magic)
+    for pairs in iter(partial(avro_long, read), 0):
+        if pairs is None:
+            raise JobFailed("a part file is no whole Avro file")
+        if pairs < 0:
+            avro_size(read)  # in bytes, of these pairs
+        for _ in range(2 * abs(pairs)):
+            read(avro_size(read))
+    read(sync)
+    rows = 0
+    for count in iter(partial(avro_long, read), None):
+        rows += count
+        read(avro_size(read) + sync)
+    return rows
+
+
+def count_avro_object(key: str, bucket: str, region: str) -> int:
+    # On an executor, where no client can be sent.
     import boto3
 
-    if not role:
-        return boto3.client("dynamodb", **options)
-    from botocore.credentials import RefreshableCredentials
-    from botocore.session import get_session
+    body = boto3.client("s3", region_name=region).get_object(Bucket=bucket, Key=key)["Body"]
+    return count_avro_rows(body.read)
 
-    # The regional endpoint, which is the one that a VPC can have:
-    # https://docs.aws.amazon.com/sdkref/latest/guide/feature-sts-regionalized-endpoints.html
-    os.environ.setdefault("AWS_STS_REGIONAL_ENDPOINTS", "regional")
-    sts = boto3.client("sts", region_name=options.get("region_name"))
 
-    def assume() -> dict[str, str]:
-        answer = sts.assume_role(RoleArn=role, RoleSessionName="dynoexport")["Credentials"]
-        return {
-            "access_key": answer["AccessKeyId"],
-            "secret_key": answer["SecretAccessKey"],
-            "token": answer["SessionToken"],
-            "expiry_time": answer["Expiration"].isoformat(),
-        }
+def count_rows(
+    spark: SparkSession, s3: S3Client, fmt: str, paths: SnapshotPaths, keys: Sequence[str]
+) -> int:
+    """The rows in the files of the snapshot, read back from S3."""
+    from pyspark.sql import functions as F  # noqa: N812 - its usual name
 
-    session = get_session()
-    session._credentials = RefreshableCredentials.create_from_metadata(  # noqa: SLF001 - no door
-        assume(), refresh_using=assume, method="sts-assume-role"
+    path = paths.uri(paths.snapshot)
+    if fmt == "avro":
+        count = partial(count_avro_object, bucket=paths.bucket, region=s3.meta.region_name)
+        return spark.sparkContext.parallelize(keys, len(keys)).map(count).sum()
+    if fmt in {"orc", "parquet"}:
+        return spark.read.format(fmt).load(path).count()
+    lines = spark.read.text(path)
+    if fmt == "xml":
+        return lines.where(F.col("value").startswith("<item>")).count()
+    headers = len(keys) if fmt == "csv" else 0
+    return lines.count() - headers
+
+
+# --- dynoexport/jobs/write/predicate.py -----------------------------------------------------------
+def check_predicate(spark: SparkSession, where: str) -> None:
+    """See, before anything is read, that the predicate is one.
+
+    Raises:
+        JobFailed: Spark cannot parse it.
+    """
+    if not where:
+        return
+    try:
+        # Python has no door to the parser alone.
+        spark._jsparkSession.sessionState().sqlParser().parseExpression(where)  # noqa: SLF001
+    except Exception as error:  # noqa: BLE001 - each version of Spark has its own
+        raise JobFailed(f"Where is no Spark SQL predicate: {first_line(error)}") from None
+
+
+def filter_rows(rows: DataFrame, columns: Sequence[Column], where: str) -> DataFrame:
+    """The rows for which the predicate is true; it names columns as the view does.
+
+    Raises:
+        JobFailed: it names a column that there is not, or is no predicate.
+    """
+    names = [
+        column.view if column.shown else f"_former_{position}"
+        for position, column in enumerate(columns)
+    ]
+    further = rows.columns[len(columns) :]
+    try:
+        return rows.toDF(*names, *further).where(where).toDF(*rows.columns)
+    except Exception as error:  # noqa: BLE001 - each version of Spark has its own
+        raise JobFailed(f"Where cannot be applied: {first_line(error)}") from None
+
+
+# How Spark 3.3 and later name what is wrong with SQL: [DIVIDE_BY_ZERO] Division by zero.
+ERROR_CLASS = re.compile(r"\[[A-Z][A-Z_0-9.]+\].*")
+
+
+def count_matching(rows: RDD[str] | DataFrame) -> int:
+    """How many rows the predicate leaves.
+
+    Raises:
+        JobFailed: it fails on a value, as SQL of the ANSI kind does, which Glue 6.0 speaks.
+    """
+    try:
+        return rows.count()
+    except Exception as error:
+        told = ERROR_CLASS.search(str(error))
+        if told is None:
+            raise
+        raise JobFailed(f"Where fails on an item: {told.group()}") from None
+
+
+# --- dynoexport/jobs/arrow_library.py -------------------------------------------------------------
+# Arrow reads JSON in columns without an object for each value. Glue brings it
+# (https://docs.aws.amazon.com/glue/latest/dg/aws-glue-programming-python-libraries.html); versions
+# 7, 10, 12 and 26 were tried. Spark takes its batches from 3.3 on. Without it, the items stay the
+# JSON that DynamoDB has sent.
+PYARROW_MIN = 7
+
+
+def arrow() -> Any:  # noqa: ANN401 - pyarrow carries no types
+    """pyarrow; None if there is none that can be used."""
+    try:
+        import pyarrow as pa
+        import pyarrow.compute
+        import pyarrow.json
+    except ImportError:
+        return None
+    return pa if int(pa.__version__.split(".")[0]) >= PYARROW_MIN else None
+
+
+def takes_arrow(settings: Settings) -> bool:
+    """Whether this Spark takes Arrow batches, and the format's writer Spark's rows."""
+    from pyspark.sql import DataFrame
+
+    if settings.format in LINE_FORMATS or not hasattr(DataFrame, "mapInArrow"):
+        return False
+    # Spark asks for pandas too, though nothing here goes through it.
+    return arrow() is not None and importlib.util.find_spec("pandas") is not None
+
+
+# --- dynoexport/jobs/arguments.py -----------------------------------------------------------------
+GLUE_ARGUMENTS = ("JOB_NAME", "JOB_RUN_ID", "WORKFLOW_NAME", "WORKFLOW_RUN_ID")
+# Those that a deployment may leave empty.
+MAY_BE_EMPTY = ("CatalogPrefix", "Columns", "Exclude", "Where", "SourceRoleArn", "KmsKeyArn")
+
+
+def parse_arguments(argv: Sequence[str], declared: Sequence[str]) -> dict[str, str]:
+    """The declared arguments and Glue's own, by name.
+
+    Arguments that are neither are ignored. Glue's own are empty if they are missing.
+    """
+    parser = argparse.ArgumentParser(allow_abbrev=False)
+    for name in declared:
+        # An empty value may arrive as no value, or not at all.
+        required = name not in MAY_BE_EMPTY
+        parser.add_argument(f"--{name}", nargs="?", const="", default="", required=required)
+    for name in GLUE_ARGUMENTS:
+        parser.add_argument(f"--{name}", default="")
+    known, _ = parser.parse_known_args(join_flag_values(argv, (*declared, *GLUE_ARGUMENTS)))
+    return vars(known)
+
+
+def join_flag_values(argv: Sequence[str], names: Iterable[str]) -> list[str]:
+    """The words with each value joined to its argument's name.
+
+    Glue gives them as two words, and a table or a predicate may begin with "-" as options do.
+    """
+    flags = {f"--{name}" for name in names}
+    words: list[str] = []
+    for word in argv:
+        if words and words[-1] in flags and word not in flags:
+            words[-1] = f"{words[-1]}={word}"
+        else:
+            words.append(word)
+    return words
+
+
+def run_properties(glue: GlueClient, arguments: Mapping[str, str]) -> dict[str, str]:
+    """The properties of the workflow run that started this job.
+
+    Raises:
+        JobFailed: it was not started by a workflow run.
+    """
+    if not arguments["WORKFLOW_RUN_ID"]:
+        raise JobFailed("this job runs inside its workflow only: start a run of the workflow")
+    name, run_id = arguments["WORKFLOW_NAME"], arguments["WORKFLOW_RUN_ID"]
+    return glue.get_workflow_run_properties(Name=name, RunId=run_id)["RunProperties"]
+
+
+def apply_overrides(
+    arguments: Mapping[str, str], properties: Mapping[str, str], overridable: Iterable[str]
+) -> dict[str, str]:
+    """The arguments, replaced by the run's properties where a run may override them.
+
+    Raises:
+        JobFailed: the run names another table or format than this job was deployed for.
+    """
+    for name in IDENTITY:
+        if properties.get(name, arguments[name]) != arguments[name]:
+            raise JobFailed(
+                f"the run property {name} is {properties[name]!r}, but this job is for "
+                f"{arguments[name]!r}: start the workflow of that export instead"
+            )
+    return {
+        **arguments,
+        **{name: properties[name] for name in overridable if name in properties},
+    }
+
+
+def parse_number(
+    values: Mapping[str, str], name: str, low: float, high: float, kind: Callable[[str], float]
+) -> float:
+    """The setting as a number of the kind, from ``low`` to ``high``.
+
+    Raises:
+        JobFailed: it is none; the message names the setting, its value and what is allowed.
+    """
+    try:
+        value = kind(values[name])
+    except ValueError:
+        value = math.nan
+    if not low <= value <= high:
+        what = "a whole number" if kind is int else "a number"
+        raise JobFailed(f"{name} is {values[name]!r}, allowed is {what} from {low} to {high}")
+    return value
+
+
+def parse_choice(values: Mapping[str, str], name: str, allowed: Sequence[str]) -> str:
+    """The setting, one of the allowed ones.
+
+    Raises:
+        JobFailed: it is none of them.
+    """
+    if values[name] not in allowed:
+        raise JobFailed(f"{name} is {values[name]!r}, allowed are {', '.join(allowed)}")
+    return values[name]
+
+
+# --- dynoexport/jobs/snapshot_paths.py ------------------------------------------------------------
+@dataclass(frozen=True)
+class SnapshotPaths:
+    """Where one run writes: a bucket, and keys in it; ``claim`` says whose the minute is."""
+
+    bucket: str
+    temp: str
+    snapshot: str
+    manifest: str
+    claim: str = ""
+
+    def uri(self, key: str) -> str:
+        return f"s3://{self.bucket}/{key}"
+
+
+def snapshot_paths(settings: Settings, timestamp: str) -> SnapshotPaths:
+    table, fmt = settings.table, settings.format
+    return SnapshotPaths(
+        bucket=settings.bucket,
+        temp=f"{temp_prefix(table, fmt)}{settings.workflow_run_id}/",
+        snapshot=snapshot_prefix(table, fmt, timestamp),
+        manifest=manifest_key(table, fmt, timestamp),
+        claim=claim_key(table, fmt, timestamp),
     )
-    return boto3.Session(botocore_session=session).client("dynamodb", **options)
 
 
-def base64_text(content: bytes) -> str:
-    return base64.b64encode(content).decode()
+# --- dynoexport/jobs/timestamps.py ----------------------------------------------------------------
+def parse_timestamp(text: str) -> datetime | None:
+    """The minute, None if the text is not exactly as this project writes it.
+
+    >>> parse_timestamp("2026-01-31T10:00")
+    datetime.datetime(2026, 1, 31, 10, 0, tzinfo=datetime.timezone.utc)
+    >>> parse_timestamp("2026-1-31T10:00") is None
+    True
+    """
+    try:
+        moment = datetime.strptime(text, TIMESTAMP_FORMAT).replace(tzinfo=timezone.utc)
+    except ValueError:
+        return None
+    # strptime takes "2026-1-1T1:1", too, which would sort and read as another snapshot.
+    return moment if moment.strftime(TIMESTAMP_FORMAT) == text else None
 
 
-# --- read: a segmented Scan -----------------------------------------------------------------------
+def is_timestamp(text: str) -> bool:
+    """Whether the text names a snapshot."""
+    return parse_timestamp(text) is not None
+
+
+# --- dynoexport/jobs/scan/segments.py -------------------------------------------------------------
 # A page has at most 1 MB (https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_Scan.html);
 # half a unit reads up to 4 KB, eventually consistent
 # (https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/read-write-operations.html).
 PAGE_BYTES = 1024 * 1024
-UNIT_BYTES = 8192
-PAGE_UNITS = PAGE_BYTES // UNIT_BYTES
+PAGE_UNITS = PAGE_BYTES // DYNAMODB_READ_UNIT_BYTES
 # What one segment gives, whatever the table has, measured by the bulk executor's authors
 # (https://github.com/awslabs/amazon-dynamodb-tools/tree/main/bulk_executor).
 SEGMENT_UNITS = 300
-SEGMENTS_MAX = 1_000_000
 SEGMENT_BYTES = 128 * 1024 * 1024
 # A segment that is ten times as large as the others and is begun last reads on alone, at
 # SEGMENT_UNITS, for this part of the whole time.
@@ -1039,1224 +1260,116 @@ def segments_for(table_bytes: int, rate: float, tasks: int) -> int:
         math.ceil(table_bytes / SEGMENT_BYTES),
     )
     pages = math.ceil(table_bytes / PAGE_BYTES) or tasks
-    return max(1, min(wished, pages, SEGMENTS_MAX))
+    return max(1, min(wished, pages, DYNAMODB_SPLITS_MAX))
 
 
-@dataclass(frozen=True)
-class Capacity:
-    """The read units a second that a table has, and what says so."""
-
-    units: float
-    source: str
-
-
-def capacity_of(table: Mapping[str, Any], account_units: Callable[[], float]) -> Capacity:
-    """What the read percentage is a part of, from DescribeTable's answer.
-
-    Provisioned units; of an on-demand table the first of: the maximum that its owner has set, what
-    DynamoDB is warm for, the account's quota for one table
-    (https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/warm-throughput.html).
-    """
-    provisioned = table.get("ProvisionedThroughput", {}).get("ReadCapacityUnits", 0)
-    if provisioned:
-        return Capacity(provisioned, "provisioned")
-    maximum = table.get("OnDemandThroughput", {}).get("MaxReadRequestUnits", -1)
-    if maximum > 0:
-        return Capacity(maximum, "on-demand maximum")
-    warm = table.get("WarmThroughput", {}).get("ReadUnitsPerSecond", 0)
-    if warm:
-        return Capacity(warm, "on-demand, warm throughput")
-    return Capacity(account_units(), "on-demand, account quota")
-
-
-def account_units(dynamodb: DynamoDBClient) -> float:
-    """The account's quota of read units for one table; AWS's default if the role may not ask."""
-    try:
-        return dynamodb.describe_limits()["TableMaxReadCapacityUnits"]
-    except ClientError as error:
-        log(f"taking AWS's default quota of {ON_DEMAND_UNITS:,} read units a second: {error}")
-        return ON_DEMAND_UNITS
-
-
-class Limit:
-    """The one limit for all tasks: read units are lent before they are used, at a rate.
-
-    A loan says how long to wait. Nothing is saved up while nobody asks, so that no burst follows a
-    pause, and nothing is lent further ahead than a moment: what a page did not use is lent again
-    at once, and two loans for one moment would be a burst. The rate rises slowly at first, and
-    again after a throttle, which cuts it.
-
-    All times are seconds of one clock, all rates read units a second.
-    """
-
-    # Of the target, for requests do not arrive as evenly as they are sent.
-    PACE = 0.99
-    AHEAD = 0.1
-    START = 0.1
-    RISE = 0.1
-    RISE_AFTER_THROTTLE = 0.02
-    CUT = 0.8
-    FLOOR = 0.05
-    SECONDS_BETWEEN_CUTS = 1.0
-
-    def __init__(self, target: float, now: float) -> None:
-        self.target = target
-        self._level, self._since, self._rise = self.START, now, self.RISE
-        self._free_at = now
-
-    def rate(self, now: float) -> float:
-        return self.target * min(1.0, self._level + self._rise * (now - self._since))
-
-    def free_in(self, units: float, now: float) -> float:
-        """How many seconds from now on no such loan is made; 0 if it is.
-
-        Of loans that take longer than a moment, one is made ahead.
-        """
-        ahead = max(self.AHEAD, units / self.rate(now))
-        return max(0.0, self._free_at - ahead - now)
-
-    def lend(self, units: float, now: float) -> float:
-        """Lend units; how many seconds to wait before they may be used."""
-        begins = max(now, self._free_at)
-        self._free_at = begins + units / (self.PACE * self.rate(begins))
-        return begins - now
-
-    def correct(self, lent: float, used: float, now: float) -> None:
-        """Lend again what was not used, or let the next ones wait for what was used beyond."""
-        self._free_at = max(now, self._free_at + (used - lent) / (self.PACE * self.rate(now)))
-
-    def retarget(self, target: float, now: float) -> None:
-        """The table has another capacity now; the rate rises to it as slowly as at first."""
-        level = self.rate(now) / target
-        self.target = target
-        self._level, self._since = min(1.0, level), now
-
-    def throttled(self, now: float) -> None:
-        """The table has refused a page: less for a while, but at most one cut a second."""
-        is_new = now - self._since < self.SECONDS_BETWEEN_CUTS
-        if self._rise == self.RISE_AFTER_THROTTLE and is_new:
-            return
-        level = self.rate(now) / self.target
-        self._level, self._since = max(self.FLOOR, level * self.CUT), now
-        self._rise = self.RISE_AFTER_THROTTLE
-
-
-@dataclass(frozen=True)
-class Turn:
-    """What a task may do: wait, then read a page of so many items (0: as many as it holds).
-
-    If nothing is lent, it is to ask again after the wait.
-    """
-
-    wait: float
-    items: int
-    lent: float
-
-
-class Dispatcher:
-    """Deals segments and read units to all tasks of a Scan. It lives in the driver.
-
-    A task asks for one segment after another, so that a fast one reads more of them; what a lost
-    task had begun is dealt again.
-    """
-
-    # Of the pages of a moment so many must be refused to be the table's fault and not that of a
-    # hot partition, whose segments stand aside.
-    MOMENT = 2.0
-    REFUSED = 0.5
-    # The part of a second's units that one page may take, so that no window is much over the
-    # limit; and the least, for each page is rounded up to half a unit.
-    PAGE_SECONDS = 0.1
-    PAGE_UNITS_MIN = 2.0
-    # Who must wait asks again at this part of the time after which its turn would be.
-    EARLY = 0.25
-
-    def __init__(self, segments: Iterable[int], limit: Limit, item_bytes: float) -> None:
-        self._waiting = deque(segments)
-        self._begun: dict[int, str] = {}
-        self._limit = limit
-        self._unit_items = UNIT_BYTES / item_bytes if item_bytes else 1.0
-        self._units = self._items = 0.0
-        self._moment: deque[tuple[float, bool]] = deque()
-        self._queued: set[str] = set()
-
-    def take(self, task: str) -> int | None:
-        """The next segment for the task; None if all are dealt."""
-        if not self._waiting:
-            return None
-        segment = self._waiting.popleft()
-        self._begun[segment] = task
-        return segment
-
-    def done(self, segment: int) -> None:
-        self._begun.pop(segment, None)
-
-    def lost(self, task: str) -> None:
-        """The task is gone: others may read what it had begun."""
-        segments = [segment for segment, reader in self._begun.items() if reader == task]
-        self._queued = {each for each in self._queued if not each.startswith(f"{task}/")}
-        for segment in segments:
-            del self._begun[segment]
-        self._waiting.extendleft(segments)
-
-    def turn(self, reader: str, now: float, *, hot: bool = False) -> Turn:
-        """When the reader may read its next page, and how much.
-
-        Who reads a ``hot`` segment does not queue: the whole Scan waits for it at the end.
-        """
-        rate = self._limit.rate(now)
-        units = min(PAGE_UNITS, max(self.PAGE_UNITS_MIN, self.PAGE_SECONDS * rate))
-        busy = self._limit.free_in(units, now)
-        if busy and not hot:
-            self._queued.add(reader)
-            others = units * len(self._queued) / rate
-            return Turn(busy + self.EARLY * others, 0, 0.0)
-        self._queued.discard(reader)
-        items = 0 if units == PAGE_UNITS else max(1, int(units * self._unit_items))
-        return Turn(self._limit.lend(units, now), items, units)
-
-    def read(self, lent: float, units: float, items: int, now: float) -> None:
-        """A page was read."""
-        self._limit.correct(lent, units, now)
-        self._units += units
-        self._items += items
-        if self._units:
-            self._unit_items = self._items / self._units
-        self._note(now, refused=False)
-
-    def throttled(self, lent: float, key_range: bool | None, now: float) -> None:
-        """A page was refused; ``key_range`` says whether for a hot partition, None is unknown."""
-        self._limit.correct(lent, 0.0, now)
-        self._note(now, refused=True)
-        refused = sum(each for _, each in self._moment)
-        if key_range is None:
-            key_range = refused < self.REFUSED * len(self._moment)
-        if not key_range:
-            self._limit.throttled(now)
-
-    def _note(self, now: float, *, refused: bool) -> None:
-        self._moment.append((now, refused))
-        while self._moment[0][0] < now - self.MOMENT:
-            self._moment.popleft()
-
-    def retarget(self, target: float, now: float) -> None:
-        self._limit.retarget(target, now)
-
-
-# --- read: what connects the tasks with the dispatcher --------------------------------------------
-CAPACITY_SECONDS = 60
-# A task proves within milliseconds that it knows the key. Anybody else in the network, such as a
-# scanner of ports, may say nothing or rubbish; so many may do so at once, and who has done it for
-# so many seconds goes when more come.
-HANDSHAKE_SECONDS = 10.0
-STRANGERS_MAX = 256
-STRANGER_SECONDS = 1.0
-# When a connection that says nothing is asked whether its host is there, seconds between further
-# questions, and how many may stay without an answer.
-KEEPALIVE = {"TCP_KEEPIDLE": 30, "TCP_KEEPINTVL": 10, "TCP_KEEPCNT": 6}
-# The same for what was sent and is not acknowledged, in milliseconds.
-UNACKNOWLEDGED_MAX = 90_000
-
-
-def socket_of(connection: Connection) -> socket.socket:
-    """A second handle of the connection's socket; closing it leaves the connection open."""
-    return socket.fromfd(connection.fileno(), socket.AF_INET, socket.SOCK_STREAM)
-
-
-def limit_waiting(connection: Connection, seconds: float) -> None:
-    """End a wait for the other side with an OSError after so many seconds; 0 is never."""
-    whole = int(seconds)
-    limit = struct.pack("ll", whole, int((seconds - whole) * 1e6))
-    with socket_of(connection) as handle:
-        handle.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, limit)
-        handle.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, limit)
-
-
-def notice_loss(connection: Connection) -> None:
-    """Let the system find out within two minutes that the other side's host is gone.
-
-    https://man7.org/linux/man-pages/man7/tcp.7.html
-    """
-    options = {**KEEPALIVE, "TCP_USER_TIMEOUT": UNACKNOWLEDGED_MAX}
-    with socket_of(connection) as handle:
-        handle.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
-        for name, value in options.items():
-            # Not every system has all of them.
-            if hasattr(socket, name):
-                handle.setsockopt(socket.IPPROTO_TCP, getattr(socket, name), value)
-
-
-class Strangers:
-    """Connections that have not proved yet that they know the key: few at a time."""
-
-    def __init__(self) -> None:
-        self._since: dict[Connection, float] = {}
-        self._changed = threading.Condition()
-
-    def add(self, connection: Connection) -> None:
-        """Wait, for a moment at most, until there is room for one more."""
-        with self._changed:
-            while len(self._since) >= STRANGERS_MAX:
-                oldest, since = next(iter(self._since.items()))
-                patience = since + STRANGER_SECONDS - time.monotonic()
-                if patience <= 0:
-                    self._hang_up(oldest)
-                else:
-                    self._changed.wait(patience)
-            self._since[connection] = time.monotonic()
-
-    def remove(self, connection: Connection) -> None:
-        with self._changed:
-            self._since.pop(connection, None)
-            self._changed.notify_all()
-
-    def _hang_up(self, connection: Connection) -> None:
-        """Wake its thread, which closes it."""
-        del self._since[connection]
-        with suppress(OSError), socket_of(connection) as handle:
-            handle.shutdown(socket.SHUT_RDWR)
-
-
-class Desk:
-    """Answers the tasks' questions to the dispatcher, over TCP, in threads of the driver.
-
-    Spark itself needs every port between driver and executors
-    (https://docs.aws.amazon.com/glue/latest/dg/setup-vpc-for-glue-access.html). Who asks proves by
-    HMAC that it knows the run's key; messages are JSON and hold no data of the table.
-    """
-
-    def __init__(self, dispatcher: Dispatcher, host: str) -> None:
-        self._dispatcher = dispatcher
-        self._lock = threading.Lock()
-        self._closed = threading.Event()
-        self._key = os.urandom(32)
-        self._strangers = Strangers()
-        # Without the key: its accept() would wait for one stranger's proof while others wait.
-        self._listener = Listener((host, 0), backlog=1024)
-
-    @property
-    def door(self) -> tuple[str, int, bytes]:
-        host, port = self._listener.address
-        return host, port, self._key
-
-    def open(self) -> None:
-        threading.Thread(target=self._accept, daemon=True).start()
-
-    def close(self) -> None:
-        self._closed.set()
-        self._listener.close()
-
-    def watch(self, target: Callable[[], float], every: float = CAPACITY_SECONDS) -> None:
-        """Ask again every so many seconds what is allowed: autoscaling may have changed it."""
-
-        def watching() -> None:
-            while not self._closed.wait(every):
-                try:
-                    found = target()
-                except ClientError as error:
-                    log(f"keeping the read limit: {error}")
-                    continue
-                with self._lock:
-                    self._dispatcher.retarget(found, time.monotonic())
-
-        threading.Thread(target=watching, daemon=True).start()
-
-    def _accept(self) -> None:
-        while not self._closed.is_set():
-            try:
-                connection = self._listener.accept()
-            except OSError:
-                # Closed, or given up by the other side already.
-                continue
-            self._strangers.add(connection)
-            threading.Thread(target=self._meet, args=(connection,), daemon=True).start()
-
-    def _meet(self, connection: Connection) -> None:
-        """Serve whoever proves to know the key."""
-        with closing(connection):
-            try:
-                limit_waiting(connection, HANDSHAKE_SECONDS)
-                deliver_challenge(connection, self._key)
-                answer_challenge(connection, self._key)
-                limit_waiting(connection, 0)
-                notice_loss(connection)
-            except Exception:  # noqa: BLE001 - whatever a stranger says, it is no task
-                return
-            finally:
-                self._strangers.remove(connection)
-            self._serve(connection)
-
-    def _serve(self, connection: Connection) -> None:
-        task = os.urandom(8).hex()
-        try:
-            while True:
-                question = json.loads(connection.recv_bytes().decode())
-                connection.send_bytes(json.dumps(self._answer(task, **question)).encode())
-        except (OSError, EOFError, ValueError):
-            # Gone, or damaged.
-            return
-        finally:
-            with self._lock:
-                self._dispatcher.lost(task)
-
-    def _answer(self, task: str, about: str, **told: Any) -> Any:  # noqa: ANN401 - JSON
-        now = time.monotonic()
-        with self._lock:
-            if about == "take":
-                return self._dispatcher.take(task)
-            if about == "done":
-                return self._dispatcher.done(**told)
-            if about == "turn":
-                turn = self._dispatcher.turn(f"{task}/{told['stream']}", now, hot=told["hot"])
-                return [turn.wait, turn.items, turn.lent]
-            if about == "read":
-                return self._dispatcher.read(**told, now=now)
-            return self._dispatcher.throttled(**told, now=now)
-
-
-class Line:
-    """A task's line to the desk; its threads share it."""
-
-    def __init__(self, door: tuple[str, int, bytes]) -> None:
-        host, port, key = door
-        self._connection = Client((host, port), authkey=key)
-        notice_loss(self._connection)
-        self._lock = threading.Lock()
-
-    def ask(self, about: str, **told: float | bool | None) -> Any:  # noqa: ANN401 - JSON
-        with self._lock:
-            self._connection.send_bytes(json.dumps({"about": about, **told}).encode())
-            return json.loads(self._connection.recv_bytes().decode())
-
-    def close(self) -> None:
-        self._connection.close()
-
-
-# --- read: pages as they come ---------------------------------------------------------------------
-ENVELOPE = frozenset(("ConsumedCapacity", "Count", "Items", "LastEvaluatedKey", "ScannedCount"))
-ITEMS_BEGIN = b'"Items":['
-CUTS_TRIED = 4
-
-
-def cut_page(body: bytes) -> tuple[bytes, bytes]:
-    """An answer of Scan: its items as a JSON array, and the rest with an empty array in its place.
-
-    The items are not parsed: the array ends where what is left without it is an answer again. In
-    the names and values of the rest, quotes are escaped, so that no other place can pass.
-
-    Raises:
-        BadPage: it is no answer.
-    """
-    begin = body.find(ITEMS_BEGIN) + len(ITEMS_BEGIN) - 1
-    end = len(body)
-    for _ in range(CUTS_TRIED):
-        end = body.rfind(b"]", begin, end)
-        if begin < len(ITEMS_BEGIN) or end < 0:
-            break
-        rest = b"%b[]%b" % (body[:begin], body[end + 1 :])
-        if is_envelope(rest):
-            return body[begin : end + 1], rest
-    try:
-        answer = json.loads(body.decode())
-    except (ValueError, RecursionError):
-        answer = None
-    if not isinstance(answer, dict):
-        raise BadPage("a page of the Scan is no JSON object")
-    items = json.dumps(answer.pop("Items", []), ensure_ascii=False, separators=(",", ":"))
-    return items.encode(), json.dumps({**answer, "Items": []}).encode()
-
-
-def is_envelope(text: bytes) -> bool:
-    try:
-        found = json.loads(text.decode())
-    except (ValueError, RecursionError):
-        return False
-    return isinstance(found, dict) and ENVELOPE.issuperset(found)
-
-
-class Raw(io.BytesIO):
-    """A body as botocore expects it of urllib3."""
-
-    def stream(self, *_: object, **__: object) -> Iterator[bytes]:
-        yield self.read()
-
-
-class PageReader:
-    """Scans page by page and leaves the items as DynamoDB has sent them.
-
-    botocore signs, and parses all but the items: parsing them takes 95 of 100 parts of a core's
-    time (docs/benchmarks.md). Its event before-send lets one answer in its place.
-    """
-
-    def __init__(self, scan: Scan) -> None:
-        # On an executor, where no client can be sent.
-        from botocore.httpsession import URLLib3Session
-
-        self._scan = scan
-        # As botocore's own clients have it: without, a request waits 40 ms for an acknowledgment.
-        at_once = (socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        self._session = URLLib3Session(max_pool_connections=STREAMS, socket_options=[at_once])
-        self._answers = threading.local()
-        # Not tried again here: a throttled segment stands aside while others are read.
-        config = Config(retries={"max_attempts": 0}, max_pool_connections=STREAMS)
-        self._client = table_client(scan.role, region_name=scan.region, config=config)
-        self._client.meta.events.register("before-send.dynamodb.Scan", self._send)
-
-    def _send(self, request: AWSPreparedRequest, **_: object) -> AWSResponse:
-        from botocore.awsrequest import AWSResponse
-
-        answer = self._session.send(request)
-        if answer.status_code != OK:
-            return answer
-        body = answer.content
-        length = answer.headers.get("content-length", len(body))
-        checksum = answer.headers.pop("x-amz-crc32", zlib.crc32(body))
-        if int(length) != len(body) or int(checksum) != zlib.crc32(body):
-            raise BadPage("a page of the Scan was damaged on its way")
-        self._answers.items, rest = cut_page(body)
-        return AWSResponse(answer.url, answer.status_code, answer.headers, Raw(rest))
-
-    def read(self, segment: int, start: Mapping[str, Any] | None, items: int) -> Page:
-        """The page that begins behind ``start``, of at most ``items`` items, 0 for a whole one."""
-        asked: dict[str, Any] = {"ExclusiveStartKey": start} if start else {}
-        if items:
-            asked["Limit"] = items
-        if self._scan.columns:
-            names = {f"#{number}": name for number, name in enumerate(self._scan.columns)}
-            asked["ExpressionAttributeNames"] = names
-            asked["ProjectionExpression"] = ",".join(names)
-        answer = self._client.scan(
-            TableName=self._scan.table,
-            Segment=segment,
-            TotalSegments=self._scan.segments,
-            ReturnConsumedCapacity="TOTAL",
-            **asked,
-        )
-        return Page(
-            body=self._answers.items,
-            items=answer["Count"],
-            units=answer.get("ConsumedCapacity", {}).get("CapacityUnits", 0.0),
-            next=answer.get("LastEvaluatedKey"),
-        )
-
-
-@dataclass(frozen=True)
-class Page:
-    """A page: its items as a JSON array, how many they are, what it cost, where the next begins."""
-
-    body: bytes
-    items: int
-    units: float
-    next: Mapping[str, Any] | None
-
-
-class BadPage(Exception):
-    """A page that was damaged on its way."""
-
-
-# --- read: one task -------------------------------------------------------------------------------
-@dataclass(frozen=True)
-class Scan:
-    """What every task of a segmented Scan is told.
-
-    Attributes:
-        table: which it reads.
-        region: where that is.
-        segments: into how many parts the table is cut.
-        columns: the only attributes to ask for; none for all.
-        selected: whether an attribute is to be exported.
-        whole: whether what DynamoDB sends is all to be exported.
-        columnar: whether the items are wanted as Arrow batches.
-        hot_units: from how many read units on a segment goes before others.
-        bucket: where the pieces go.
-        prefix: of their keys.
-        door: of the dispatcher's desk.
-        role: of another account, by which the table is read; empty in this one.
-    """
-
-    table: str
-    region: str
-    segments: int
-    columns: tuple[str, ...]
-    selected: Callable[[str], bool]
-    whole: bool
-    columnar: bool
-    hot_units: float
-    bucket: str
-    prefix: str
-    door: tuple[str, int, bytes]
-    role: str = ""
-
-
-# Seconds that a segment stands aside after failures in a row, and how many are one too many;
-# throttles do not count.
-BACKOFF, BACKOFF_MAX = 0.05, 30.0
-FAILURES_MAX = 12
-OK = 200
-# https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Programming.Errors.html
-THROTTLES = frozenset(
-    ("ProvisionedThroughputExceededException", "RequestLimitExceeded", "ThrottlingException")
-)
-TRANSIENT = frozenset(("InternalServerError", "ServiceUnavailable", "500", "502", "503", "504"))
-
-
-class Cursor:
-    """How far a segment has been read."""
-
-    def __init__(self, segment: int, pieces: Pieces) -> None:
-        self.segment = segment
-        self.pieces = pieces
-        self.start: Mapping[str, Any] | None = None
-        self.ready_at = self.began = time.monotonic()
-        self.failures = 0
-        self.record = {"segment": segment, "items": 0, "bytes": 0, "units": 0.0, "throttles": 0}
-
-    def add(self, page: Page) -> None:
-        self.pieces.add(page.body, page.items)
-        self.record["items"] += page.items
-        self.record["bytes"] += len(page.body)
-        self.record["units"] += page.units
-        # Forgotten by and by: what was throttled a moment ago soon is again.
-        self.start, self.failures = page.next, self.failures // 2
-
-    def postpone(self) -> None:
-        """Stand aside for longer after each failure in a row, by up to half a minute."""
-        self.failures += 1
-        pause = min(BACKOFF_MAX, BACKOFF * 2**self.failures)
-        self.ready_at = time.monotonic() + pause * random.uniform(0.5, 1)  # noqa: S311 - no secret
-
-
-def scan_task(scan: Scan, tasks: Iterable[int]) -> Iterator[str]:
-    """One task: reads segments until none is left. The records of what it has read, as JSON."""
-    for _ in tasks:
-        line = Line(scan.door)
-        try:
-            first = line.ask("take")
-            records = [] if first is None else segment_reader(scan, line, first).run()
-        finally:
-            line.close()
-        yield from map(json.dumps, records)
-
-
-def segment_reader(scan: Scan, line: Line, first: int) -> SegmentReader:
-    # On an executor, where no client can be sent.
-    import boto3
-
-    s3 = boto3.client("s3", region_name=scan.region)
-    return SegmentReader(scan, line, first, PageReader(scan), s3)
-
-
-class SegmentReader:
-    """Cycles over some segments page by page, in a few threads that wait for the network."""
-
-    def __init__(self, scan: Scan, line: Line, first: int, pages: PageReader, s3: S3Client) -> None:
-        self._scan, self._line = scan, line
-        self._pages, self._s3 = pages, s3
-        self._decoder = Decoder(scan.selected, columnar=scan.columnar, whole=scan.whole)
-        self._lock = threading.Condition()
-        self._stop = threading.Event()
-        self._open = deque([self._begin(first)])
-        self._at_work = 0
-        self._all_dealt = False
-        self._records: list[dict[str, Any]] = []
-        self._error: BaseException | None = None
-
-    def run(self) -> list[dict[str, Any]]:
-        """What was read, a record for each segment.
-
-        Raises:
-            ClientError: DynamoDB or S3 refuses.
-        """
-        threads = [threading.Thread(target=self._work, daemon=True) for _ in range(STREAMS)]
-        for thread in threads:
-            thread.start()
-        for thread in threads:
-            thread.join()
-        if self._error is not None:
-            raise self._error
-        return self._records
-
-    def _work(self) -> None:
-        try:
-            while True:
-                cursor = self._next()
-                if cursor is None:
-                    return
-                is_done = self._step(cursor)
-                with self._lock:
-                    self._at_work -= 1
-                    if not is_done:
-                        self._open.append(cursor)
-                    self._lock.notify_all()
-        except BaseException as error:  # noqa: BLE001 - raised again by the task's own thread
-            with self._lock:
-                self._error = self._error or error
-                self._stop.set()
-                self._lock.notify_all()
-
-    def _next(self) -> Cursor | None:
-        """The segment whose turn it is: one that may be read, else a new one; None at the end."""
-        with self._lock:
-            while self._error is None:
-                now = time.monotonic()
-                for cursor in self._open:
-                    if cursor.ready_at <= now:
-                        self._open.remove(cursor)
-                        self._at_work += 1
-                        return cursor
-                if not self._all_dealt and len(self._open) + self._at_work < OPEN_SEGMENTS:
-                    segment = self._line.ask("take")
-                    self._all_dealt = segment is None
-                    if segment is not None:
-                        self._at_work += 1
-                        return self._begin(segment)
-                elif not self._open and not self._at_work:
-                    return None
-                else:
-                    soonest = min((cursor.ready_at for cursor in self._open), default=now + 60)
-                    self._lock.wait(max(0.0, soonest - now))
-            return None
-
-    def _begin(self, segment: int) -> Cursor:
-        return Cursor(segment, Pieces(self._scan, segment, self._decoder, self._s3))
-
-    def _step(self, cursor: Cursor) -> bool:
-        """Read one page of the segment; whether it was the last."""
-        lent, hot = 0.0, cursor.record["units"] > self._scan.hot_units
-        while not lent:
-            wait, items, lent = self._line.ask("turn", stream=threading.get_ident(), hot=hot)
-            if self._stop.wait(wait):
-                return False
-        try:
-            page = self._pages.read(cursor.segment, cursor.start, items)
-        except ClientError as error:
-            self._refused(cursor, lent, error)
-            return False
-        except (BotoCoreError, HTTPClientError, BadPage):
-            self._line.ask("read", lent=lent, units=0.0, items=0)
-            cursor.postpone()
-            if cursor.failures > FAILURES_MAX:
-                raise
-            return False
-        self._line.ask("read", lent=lent, units=page.units, items=page.items)
-        cursor.add(page)
-        if page.next:
-            return False
-        self._finish(cursor)
-        return True
-
-    def _refused(self, cursor: Cursor, lent: float, error: ClientError) -> None:
-        """Come back later, if that may help."""
-        code = error.response["Error"]["Code"]
-        if code in THROTTLES:
-            reasons = json.dumps(error.response.get("ThrottlingReasons", []))
-            key_range = "KeyRange" in reasons if "Exceeded" in reasons else None
-            self._line.ask("throttled", lent=lent, key_range=key_range)
-            cursor.record["throttles"] += 1
-            cursor.postpone()
-            return
-        self._line.ask("read", lent=lent, units=0.0, items=0)
-        cursor.postpone()
-        if code not in TRANSIENT or cursor.failures > FAILURES_MAX:
-            raise error
-
-    def _finish(self, cursor: Cursor) -> None:
-        """Note the segment as read: a retry of the job will not read it again."""
-        record = {**cursor.record, "seconds": round(time.monotonic() - cursor.began, 3)}
-        record["pieces"] = cursor.pieces.finish()
-        record["left_out"] = sorted(self._decoder.left_out)
-        self._s3.put_object(
-            Bucket=self._scan.bucket,
-            Key=record_key(self._scan.prefix, cursor.segment),
-            Body=json.dumps(record).encode(),
-        )
-        self._line.ask("done", segment=cursor.segment)
-        with self._lock:
-            self._records.append(record)
-
-
-# --- read: pieces of what was read, until it is written -------------------------------------------
-# Arrow reads JSON in columns without an object for each value. Glue brings it
-# (https://docs.aws.amazon.com/glue/latest/dg/aws-glue-programming-python-libraries.html); versions
-# 7, 10, 12 and 26 were tried. Spark takes its batches from 3.3 on. Without it, the items stay the
-# JSON that DynamoDB has sent.
-PYARROW_MIN = 7
-# A batch is what memory holds decoded at once; a piece is an object in S3.
-BATCH_BYTES = 4 * 1024 * 1024
-PIECE_BYTES = 16 * 1024 * 1024
-# Every column of a batch has a place for every item: of many attributes that few items have, JSON
-# is the smaller form.
-WIDE = 1_000
-# Arrow's streams take 64 levels
-# (https://arrow.apache.org/docs/cpp/api/ipc.html, max_recursion_depth).
-DEPTH_MAX = 60
-ARROW, JSON = "arrow", "jsonl"
-# The dialect of what a Scan leaves.
-PIECES = "pieces"
-
-
-def arrow() -> ModuleType | None:
-    """pyarrow; None if there is none that can be used."""
-    try:
-        import pyarrow as pa
-        import pyarrow.compute
-        import pyarrow.json
-    except ImportError:
-        return None
-    return pa if int(pa.__version__.split(".")[0]) >= PYARROW_MIN else None
-
-
-def takes_arrow(settings: Settings) -> bool:
-    """Whether this Spark takes Arrow batches, and the format's writer Spark's rows."""
-    from pyspark.sql import DataFrame
-
-    if settings.format in LINE_FORMATS or not hasattr(DataFrame, "mapInArrow"):
-        return False
-    # Spark asks for pandas too, though nothing here goes through it.
-    return arrow() is not None and importlib.util.find_spec("pandas") is not None
-
-
-def stored(settings: Settings) -> dict[str, str]:
-    """Where executors find the pieces."""
-    import boto3
-
-    return {"bucket": settings.bucket, "region": boto3.session.Session().region_name}
-
-
-def hot_units(table_bytes: int, segments: int) -> float:
+def hot_segment_units(table_bytes: int, segments: int) -> float:
     """From how many read units on a segment counts as hot; never if the table's size is unknown."""
-    mean = table_bytes / UNIT_BYTES / segments
+    mean = table_bytes / DYNAMODB_READ_UNIT_BYTES / segments
     return max(HOT_MEANS * mean, HOT_PAGES * PAGE_UNITS) if table_bytes else math.inf
 
 
-def record_key(prefix: str, segment: int) -> str:
-    return f"{prefix}finished/{segment}.json"
+# --- dynoexport/jobs/metrics.py -------------------------------------------------------------------
+# A VPC without a way to CloudWatch drops what is sent there.
+METRIC_CONFIG = Config(connect_timeout=5, read_timeout=5, retries={"max_attempts": 2})
 
 
-class Pieces:
-    """The items of a segment on their way to S3.
+def count_snapshot(cloudwatch: CloudWatchClient, table: str, fmt: str) -> None:
+    """Count the snapshot. The alarm of a stale snapshot expects one from time to time.
 
-    No key is used twice: of a segment that was begun before, only the pieces in its record count.
+    A refused count fails no run, because the snapshot exists. The log has the reason, and the
+    alarm goes off.
     """
-
-    def __init__(self, scan: Scan, segment: int, decoder: Decoder, s3: S3Client) -> None:
-        self._bucket, self._s3, self._decoder = scan.bucket, s3, decoder
-        self._stem = f"{scan.prefix}pieces/{segment}-{os.urandom(4).hex()}"
-        self._bodies: list[bytes] = []
-        self._bytes = self._items = 0
-        self._file: ArrowFile | JsonFile | None = None
-        self._done: list[dict[str, Any]] = []
-
-    def add(self, body: bytes, items: int) -> None:
-        """A page's items, a JSON array."""
-        if not items:
-            return
-        self._bodies.append(body)
-        self._items += items
-        self._bytes += len(body)
-        if self._bytes >= BATCH_BYTES:
-            self._decode()
-
-    def finish(self) -> list[dict[str, Any]]:
-        """The pieces of the segment: key, kind, JSON bytes."""
-        if self._bodies:
-            self._decode()
-        self._put()
-        return self._done
-
-    def _decode(self) -> None:
-        decoded = self._decoder.decode(self._bodies, self._items)
-        kind = JsonFile if isinstance(decoded, bytes) else ArrowFile
-        if not isinstance(self._file, kind):
-            self._put()
-            self._file = kind()
-        self._file.add(decoded, self._bytes)
-        self._bodies, self._bytes, self._items = [], 0, 0
-        if self._file.size() >= PIECE_BYTES:
-            self._put()
-
-    def _put(self) -> None:
-        if self._file is None:
-            return
-        key = f"{self._stem}-{len(self._done)}.{self._file.kind}"
-        self._s3.put_object(Bucket=self._bucket, Key=key, Body=self._file.content())
-        self._done.append(
-            {"key": key, "kind": self._file.kind, "json_bytes": self._file.json_bytes}
-        )
-        self._file = None
-
-
-class JsonFile:
-    """Pages of items, each a JSON array on a line."""
-
-    kind = JSON
-
-    def __init__(self) -> None:
-        self._pages: list[bytes] = []
-        self.json_bytes = 0
-
-    def add(self, pages: bytes, json_bytes: int) -> None:
-        self._pages.append(pages)
-        self.json_bytes += json_bytes
-
-    def size(self) -> int:
-        return self.json_bytes
-
-    def content(self) -> bytes:
-        return b"".join(self._pages)
-
-
-class ArrowFile:
-    """Batches of items as Arrow streams, a new one whenever their schema changes."""
-
-    kind = ARROW
-
-    def __init__(self) -> None:
-        self._sink = arrow().BufferOutputStream()
-        self._stream: pa.RecordBatchStreamWriter | None = None
-        self._schema: pa.Schema | None = None
-        self.json_bytes = 0
-
-    def add(self, batch: pa.RecordBatch, json_bytes: int) -> None:
-        if self._stream is None or batch.schema != self._schema:
-            self._end()
-            ipc = arrow().ipc
-            options = ipc.IpcWriteOptions(compression="zstd")
-            self._schema = batch.schema
-            self._stream = ipc.new_stream(self._sink, self._schema, options=options)
-        self._stream.write_batch(batch)
-        self.json_bytes += json_bytes
-
-    def size(self) -> int:
-        return self._sink.tell()
-
-    def content(self) -> bytes:
-        self._end()
-        return self._sink.getvalue().to_pybytes()
-
-    def _end(self) -> None:
-        if self._stream is not None:
-            self._stream.close()
-
-
-class Decoder:
-    """Turns pages of items into Arrow batches, or leaves them JSON where that is better."""
-
-    def __init__(self, selected: Callable[[str], bool], *, columnar: bool, whole: bool) -> None:
-        self._selected, self._columnar, self._whole = selected, columnar, whole
-        # What the items before have held. With it, nothing has to be found out again.
-        self._known: pa.DataType | None = None
-        # The attributes that items have and that are not selected.
-        self.left_out: set[str] = set()
-
-    def decode(self, pages: Sequence[bytes], items: int) -> pa.RecordBatch | bytes:
-        """A batch of one column, ``item``; or the pages, one a line."""
-        if self._columnar and self._known is None:
-            # Before Arrow makes room for each attribute in each item.
-            self._columnar = fields_in(json.loads(pages[0].decode())) <= WIDE
-        batch = self._batch(pages) if self._columnar else None
-        if batch is not None and batch.num_rows == items:
-            return batch
-        return b"".join(self._selected_page(page) for page in pages)
-
-    def _selected_page(self, page: bytes) -> bytes:
-        if self._whole and b"\n" not in page:
-            return page + b"\n"
-        items = json.loads(page.decode())
-        self._note_left_out({name for item in items for name in item})
-        kept = [
-            {name: value for name, value in item.items() if self._selected(name)} for item in items
-        ]
-        return json.dumps(kept, ensure_ascii=False, separators=(",", ":")).encode() + b"\n"
-
-    def _note_left_out(self, names: Iterable[str]) -> None:
-        self.left_out.update([name for name in names if not self._selected(name)])
-
-    def _batch(self, pages: Sequence[bytes]) -> pa.RecordBatch | None:
-        """The batch; None if Arrow cannot hold the items."""
-        pa = arrow()
-        text = b"".join(b'{"Items":%b}\n' % page for page in pages)
-        try:
-            # Other threads may learn meanwhile.
-            before = self._known
-            items = read_items(text, before)
-            known = plain_kind(items.type)
-            if known != before:
-                self._known = known
-                # What Arrow took for a moment in time is a string like any other.
-                items = read_items(text, known)
-            self._columnar = leaves_of(known) <= WIDE and depth_of(known) <= DEPTH_MAX
-            if not self._columnar:
-                return None
-            self._note_left_out([each.name for each in items.type])
-            return selected_batch(items, self._selected)
-        except pa.ArrowException as error:
-            log(f"kept as JSON: {first_line(error)}")
-            return None
-
-
-def fields_in(values: Iterable[object]) -> int:
-    """How many different attributes, codes and fields the values have, nested ones included."""
-    held: dict[str, list[object]] = {}
-    for value in values:
-        for name, content in value.items() if isinstance(value, dict) else ():
-            contents = held.setdefault(name, [])
-            contents.extend(content if isinstance(content, list) else [content])
-    return len(held) + sum(map(fields_in, held.values()))
-
-
-def read_items(text: bytes, known: pa.DataType | None) -> pa.StructArray:
-    """The items in lines of ``{"Items": [...]}``, an array of structs; ``known`` is their type."""
-    pa = arrow()
-    schema = None if known is None else pa.schema([("Items", pa.list_(known))])
-    table = pa.json.read_json(
-        pa.BufferReader(text),
-        read_options=pa.json.ReadOptions(use_threads=False, block_size=len(text) + 1),
-        parse_options=pa.json.ParseOptions(
-            explicit_schema=schema, unexpected_field_behavior="infer"
-        ),
-    )
-    return pa.concat_arrays([chunk.flatten() for chunk in table.column("Items").chunks])
-
-
-def plain_kind(kind: pa.DataType) -> pa.DataType | None:
-    """The type without moments of time, and without what nothing is known of (None)."""
-    pa = arrow()
-    if pa.types.is_struct(kind):
-        fields = [(each.name, plain_kind(each.type)) for each in kind]
-        return pa.struct([(name, plain) for name, plain in fields if plain is not None])
-    if pa.types.is_list(kind):
-        element = plain_kind(kind.value_type)
-        return None if element is None else pa.list_(element)
-    if pa.types.is_null(kind):
-        return None
-    return pa.string() if pa.types.is_timestamp(kind) else kind
-
-
-def leaves_of(kind: pa.DataType) -> int:
-    """How many columns of scalars the type has."""
-    types = arrow().types
-    if types.is_struct(kind):
-        return sum(leaves_of(each.type) for each in kind)
-    return leaves_of(kind.value_type) if types.is_list(kind) else 1
-
-
-def depth_of(kind: pa.DataType) -> int:
-    """How deep the type is nested; 1 for a scalar."""
-    types = arrow().types
-    if types.is_struct(kind):
-        return 1 + max((depth_of(each.type) for each in kind), default=0)
-    return 1 + depth_of(kind.value_type) if types.is_list(kind) else 1
-
-
-def selected_batch(items: pa.StructArray, selected: Callable[[str], bool]) -> pa.RecordBatch | None:
-    """A batch of the items with the selected attributes; None if that leaves none."""
-    pa = arrow()
-    kept = [
-        (each, array) for each, array in zip(items.type, items.flatten()) if selected(each.name)
+    dimensions: list[DimensionTypeDef] = [
+        {"Name": METRIC_TABLE, "Value": table},
+        {"Name": METRIC_FORMAT, "Value": fmt},
     ]
-    if not kept:
-        return None
-    item = pa.StructArray.from_arrays(
-        [array for _, array in kept], fields=[each for each, _ in kept]
-    )
-    return pa.RecordBatch.from_arrays([item], names=["item"])
+    try:
+        cloudwatch.put_metric_data(
+            Namespace=METRIC_NAMESPACE,
+            MetricData=[{"MetricName": METRIC_SNAPSHOTS, "Dimensions": dimensions, "Value": 1}],
+        )
+    except (BotoCoreError, ClientError) as error:
+        log(f"CloudWatch does not count this snapshot: {error}")
 
 
-def read_piece(
-    piece: Mapping[str, Any], bucket: str, s3: S3Client
-) -> Iterator[list[dict[str, Any]] | pa.StructArray]:
-    """The piece's items: of an Arrow piece an array a batch, of a JSON piece a list a page."""
-    content = s3.get_object(Bucket=bucket, Key=piece["key"])["Body"].read()
-    if piece["kind"] == JSON:
-        yield from (json.loads(page) for page in content.decode().split("\n") if page)
-        return
-    pa = arrow()
-    source = pa.BufferReader(content)
-    while source.tell() < len(content):
-        for batch in pa.ipc.open_stream(source):
-            yield batch.column(0)
+# --- dynoexport/jobs/s3.py ------------------------------------------------------------------------
+def list_files(s3: S3Client, bucket: str, prefix: str) -> dict[str, tuple[int, str]]:
+    """All objects under the prefix: by key their bytes, and the ETag, which is of their content.
 
-
-def read_pieces(
-    groups: Iterable[str], bucket: str, region: str
-) -> Iterator[list[dict[str, Any]] | pa.StructArray]:
-    """What ``read_piece`` gives of all pieces of the groups."""
-    # On an executor, where no client can be sent.
-    import boto3
-
-    s3 = boto3.client("s3", region_name=region)
-    for group in groups:
-        for piece in json.loads(group):
-            yield from read_piece(piece, bucket, s3)
-
-
-def items_in(found: list[dict[str, Any]] | pa.StructArray) -> list[dict[str, Any]]:
-    """The items of what ``read_piece`` gives, in DynamoDB JSON."""
-    return found if isinstance(found, list) else [without_nulls(each) for each in found.to_pylist()]
-
-
-def without_nulls(value: object) -> Any:  # noqa: ANN401 - JSON
-    """A value of Arrow in DynamoDB JSON: what is not there is a null in Arrow."""
-    if isinstance(value, dict):
-        return {name: without_nulls(each) for name, each in value.items() if each is not None}
-    return [without_nulls(each) for each in value] if isinstance(value, list) else value
-
-
-def piece_items(groups: Iterable[str], bucket: str, region: str) -> Iterator[dict[str, Any]]:
-    for found in read_pieces(groups, bucket, region):
-        yield from items_in(found)
-
-
-def grouped(pieces: Sequence[Mapping[str, Any]], parts: int) -> list[str]:
-    """The pieces in at most ``parts`` groups of about equal size, in their order, as JSON."""
-    whole = sum(piece["json_bytes"] for piece in pieces)
-    groups: list[list[Mapping[str, Any]]] = [[] for _ in range(parts)]
-    passed = 0
-    for piece in pieces:
-        middle = passed + piece["json_bytes"] / 2
-        groups[min(parts - 1, int(middle * parts / whole))].append(piece)
-        passed += piece["json_bytes"]
-    return [json.dumps(group) for group in groups if group]
-
-
-# Measured on the demo's reviews and on orders of ten values and a nested list: 1.5 and 1.6 bytes of
-# DynamoDB JSON, which names the type of every value, for each byte of plain JSON.
-DYNAMODB_JSON = 1.5
-
-
-def read_by_scan(
-    spark: SparkSession, settings: Settings, plan: Plan, clients: Clients, places: Places
-) -> Lines:
-    """Read by a segmented Scan in the executors, once; a retry reads the segments that are missing.
-
-    Raises:
-        ExportFailed: a segment is missing at the end.
+    https://docs.aws.amazon.com/AmazonS3/latest/API/API_Object.html
     """
-    # Of the executors that Glue has promised, some may not have come yet.
-    promised = 0 if settings.splits else plan.splits
-    slots = max(spark.sparkContext.defaultParallelism, promised)
-    rate = settings.read_percent * plan.capacity.units
-    fresh = segments_for(plan.table.get("TableSizeBytes", 0), rate, slots)
-    course = course_of(settings, plan.table, settings.splits or fresh)
-    segments, before = resumed(spark, clients.s3, places, course)
-    began = time.monotonic()
-    records = dict(before)
-    if len(before) < segments:
-        desk = Desk(dispatcher_of(plan.table, segments, before, rate), driver_host(spark))
-        with closing(desk):
-            desk.open()
-            desk.watch(partial(allowed_rate, clients.dynamodb, settings))
-            region = clients.s3.meta.region_name
-            scan = scan_of(settings, plan, places, region, segments=segments, door=desk.door)
-            tasks = min(slots, segments - len(before))
-            of_all = f" of {segments:,}" if before else ""
-            log(
-                f"reading {counted(segments - len(before), 'segment')}{of_all} by "
-                f"{counted(tasks, 'task')}"
-            )
-            records.update(scanned(spark, scan, tasks))
-    if len(records) != segments:
-        raise ExportFailed(f"{segments - len(records):,} segments were not read: start a new run")
-    ordered = [records[segment] for segment in range(segments)]
-    report = scan_report(ordered, time.monotonic() - began, rate, plan.capacity, len(before))
-    log_skew(report)
-    pieces = tuple(piece for record in ordered for piece in record["pieces"])
-    plain = math.ceil(sum(piece["json_bytes"] for piece in pieces) / DYNAMODB_JSON)
-    # An attempt of an older script has not noted them.
-    left_out = frozenset(name for record in ordered for name in record.get("left_out", ()))
-    return Lines((), PIECES, plain, pieces, report, left_out)
-
-
-def driver_host(spark: SparkSession) -> str:
-    return spark.sparkContext.getConf().get("spark.driver.host")
-
-
-def dispatcher_of(
-    table: Mapping[str, Any], segments: int, finished: Iterable[int], rate: float
-) -> Dispatcher:
-    """Deals the segments that are not finished, in an order of its own.
-
-    Neighbours lie in one partition, which gives 3,000 read units a second
-    (https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/bp-partition-key-design.html).
-    """
-    missing = sorted(set(range(segments)).difference(finished))
-    random.Random(segments).shuffle(missing)  # noqa: S311 - no secret
-    item_bytes = table.get("TableSizeBytes", 0) / max(1, table.get("ItemCount", 0))
-    return Dispatcher(missing, Limit(rate, time.monotonic()), item_bytes)
-
-
-def scan_of(
-    settings: Settings,
-    plan: Plan,
-    places: Places,
-    region: str,
-    *,
-    segments: int,
-    door: tuple[str, int, bytes],
-) -> Scan:
-    table_bytes = plan.table.get("TableSizeBytes", 0)
-    return Scan(
-        table=settings.table,
-        region=region,
-        segments=segments,
-        columns=settings.columns,
-        selected=is_selected(settings),
-        whole=not settings.exclude,
-        columnar=takes_arrow(settings),
-        hot_units=hot_units(table_bytes, segments),
-        bucket=places.bucket,
-        prefix=places.temp,
-        door=door,
-        role=settings.source_role,
-    )
-
-
-def scanned(spark: SparkSession, scan: Scan, tasks: int) -> dict[int, dict[str, Any]]:
-    """What the tasks have read, by segment."""
-    numbers = spark.sparkContext.parallelize(range(tasks), tasks)
-    found = map(json.loads, numbers.mapPartitions(partial(scan_task, scan)).collect())
-    return {record["segment"]: record for record in found}
-
-
-def allowed_rate(dynamodb: DynamoDBClient, settings: Settings) -> float:
-    """The read units a second that are allowed now."""
-    table = dynamodb.describe_table(TableName=settings.table)["Table"]
-    capacity = capacity_of(table, partial(account_units, dynamodb))
-    return settings.read_percent * capacity.units
-
-
-def course_of(settings: Settings, table: Mapping[str, Any], segments: int) -> dict[str, Any]:
-    """What a former attempt must have in common with this one to be gone on with."""
+    pages = s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix)
     return {
-        "table_id": table.get("TableId", ""),
-        "columns": list(settings.columns),
-        "exclude": list(settings.exclude),
-        "columnar": takes_arrow(settings),
-        "segments": segments,
+        found["Key"]: (found["Size"], found["ETag"].strip('"'))
+        for page in pages
+        for found in page.get("Contents", [])
     }
 
 
-def resumed(
-    spark: SparkSession, s3: S3Client, places: Places, course: Mapping[str, Any]
-) -> tuple[int, dict[int, dict[str, Any]]]:
-    """How many segments there are, and the records of those that a former attempt has finished."""
-    key = f"{places.temp}scan.json"
-    found = list_objects(s3, places.bucket, places.temp)
-    if key in found:
-        former = json.loads(s3.get_object(Bucket=places.bucket, Key=key)["Body"].read().decode())
-        if former == {**course, "segments": former.get("segments")}:
-            keys = [each for each in found if each.startswith(f"{places.temp}finished/")]
-            get = partial(get_text, bucket=places.bucket, region=s3.meta.region_name)
-            parts = max(1, min(len(keys), spark.sparkContext.defaultParallelism))
-            texts = spark.sparkContext.parallelize(keys, parts).mapPartitions(get).collect()
-            records = {record["segment"]: record for record in map(json.loads, texts)}
-            if records:
-                log(f"a former attempt has read {counted(len(records), 'segment')}")
-            return former["segments"], records
-    clear(s3, places.bucket, places.temp)
-    s3.put_object(Bucket=places.bucket, Key=key, Body=json.dumps(course).encode())
-    return course["segments"], {}
+def list_objects(s3: S3Client, bucket: str, prefix: str) -> dict[str, int]:
+    """All objects under the prefix, their bytes by key."""
+    return {key: size for key, (size, _) in list_files(s3, bucket, prefix).items()}
+
+
+def read_object(s3: S3Client, bucket: str, key: str) -> bytes | None:
+    """Its content, None if there is no such object."""
+    try:
+        return s3.get_object(Bucket=bucket, Key=key)["Body"].read()
+    except ClientError as error:
+        if error.response["Error"]["Code"] == "NoSuchKey":
+            return None
+        raise
+
+
+def exists(s3: S3Client, bucket: str, prefix: str) -> bool:
+    return s3.list_objects_v2(Bucket=bucket, Prefix=prefix, MaxKeys=1)["KeyCount"] > 0
+
+
+def delete(s3: S3Client, bucket: str, keys: Sequence[str]) -> None:
+    """Delete the objects; DeleteObjects takes 1,000 keys a call and reports errors by key.
+
+    Raises:
+        JobFailed: one of them cannot be deleted.
+    """
+    for start in range(0, len(keys), 1000):
+        chunk: list[ObjectIdentifierTypeDef] = [{"Key": key} for key in keys[start : start + 1000]]
+        answer = s3.delete_objects(Bucket=bucket, Delete={"Objects": chunk, "Quiet": True})
+        for error in answer.get("Errors", []):
+            raise JobFailed(f"cannot delete s3://{bucket}/{error['Key']}: {error['Message']}")
+
+
+def directory_marker(prefix: str) -> str:
+    """The object beside a prefix by which EMRFS, s3:// of Glue up to 5.0, marks a directory."""
+    return prefix.rstrip("/") + "_$folder$"
+
+
+def clear(s3: S3Client, bucket: str, prefix: str) -> int:
+    """Delete everything under the prefix; how many objects there were."""
+    keys = list(list_objects(s3, bucket, prefix))
+    delete(s3, bucket, [*keys, directory_marker(prefix)])
+    return len(keys)
+
+
+def clear_if_possible(s3: S3Client, bucket: str, prefix: str) -> None:
+    """Clear on the way out, without hiding why: what stays is cleared by a retry or expires."""
+    try:
+        clear(s3, bucket, prefix)
+    except (ClientError, JobFailed) as error:
+        log(f"left behind: s3://{bucket}/{prefix} ({error})")
+
+
+def keep_part_files(s3: S3Client, bucket: str, prefix: str) -> dict[str, tuple[int, str]]:
+    """Delete what is no data under the prefix; bytes and ETag by key of what is.
+
+    Spark writes a file for its first partition even if that has no rows, and a committer may
+    leave _SUCCESS, _temporary or the empty marker of a directory.
+    """
+    found = list_files(s3, bucket, prefix)
+    hidden = re.compile(r"(^|/)[_.]")
+    waste = [key for key in found if not found[key][0] or hidden.search(key[len(prefix) :])]
+    delete(s3, bucket, [*waste, directory_marker(prefix)])
+    return {key: found[key] for key in sorted(set(found) - set(waste))}
 
 
 def get_text(keys: Iterable[str], bucket: str, region: str) -> Iterator[str]:
@@ -2268,7 +1381,26 @@ def get_text(keys: Iterable[str], bucket: str, region: str) -> Iterator[str]:
         yield s3.get_object(Bucket=bucket, Key=key)["Body"].read().decode()
 
 
-# --- read: what the segments were like ------------------------------------------------------------
+def list_directories(s3: S3Client, bucket: str, prefix: str) -> Iterator[str]:
+    """The prefixes one level below the prefix, each with its "/"."""
+    pages = s3.get_paginator("list_objects_v2")
+    for page in pages.paginate(Bucket=bucket, Prefix=prefix, Delimiter="/"):
+        for found in page.get("CommonPrefixes", []):
+            yield found["Prefix"]
+
+
+# --- dynoexport/jobs/scan/account_quota.py --------------------------------------------------------
+def account_read_units(dynamodb: DynamoDBClient) -> float:
+    """Read units a second. AWS's default quota if the role may not ask."""
+    try:
+        return dynamodb.describe_limits()["TableMaxReadCapacityUnits"]
+    except ClientError as error:
+        default = DYNAMODB_TABLE_READ_UNITS
+        log(f"taking AWS's default quota of {default:,} read units a second: {error}")
+        return default
+
+
+# --- dynoexport/jobs/scan/skew.py -----------------------------------------------------------------
 QUANTILES = {"p50": 0.5, "p90": 0.9, "p99": 0.99, "max": 1.0}
 MEASURES = ("items", "bytes", "units", "seconds")
 HOTTEST = 5
@@ -2330,326 +1462,126 @@ def log_skew(report: Mapping[str, Any]) -> None:
     )
 
 
-# --- read: DynamoDB's own export ------------------------------------------------------------------
-EXPORT_SECONDS_BETWEEN = 20
-MD5_TEXT = re.compile(r"[0-9a-f]{32}|[A-Za-z0-9+/]{22}==")
+# --- dynoexport/jobs/scan/coordinator.py ----------------------------------------------------------
+CAPACITY_SECONDS = 60
 
 
-def check_recovery(dynamodb: DynamoDBClient, settings: Settings) -> None:
-    """See that DynamoDB can export the table by itself.
+class CoordinatorServer:
+    """Answers the tasks' questions to the scheduler, over TCP, in threads of the driver.
 
-    Raises:
-        ExportFailed: point-in-time recovery is off.
+    Spark itself needs every port between driver and executors
+    (https://docs.aws.amazon.com/glue/latest/dg/setup-vpc-for-glue-access.html). Who asks proves by
+    HMAC that it knows the run's key; messages are JSON and hold no data of the table.
     """
-    answer = dynamodb.describe_continuous_backups(TableName=settings.table)
-    recovery = answer["ContinuousBackupsDescription"].get("PointInTimeRecoveryDescription", {})
-    if recovery.get("PointInTimeRecoveryStatus") != "ENABLED":
-        raise ExportFailed(
-            f"ReadMode export needs point-in-time recovery, which is off for {settings.table}; "
-            f"turn it on: aws dynamodb update-continuous-backups --table-name {settings.table} "
-            "--point-in-time-recovery-specification PointInTimeRecoveryEnabled=true"
-        )
 
+    def __init__(self, scheduler: Scheduler, host: str) -> None:
+        self._scheduler = scheduler
+        self._lock = threading.Lock()
+        self._closed = threading.Event()
+        self._key = os.urandom(32)
+        self._strangers = PendingConnections()
+        # Without the key: its accept() would wait for one stranger's proof while others wait.
+        self._listener = Listener((host, 0), backlog=1024)
 
-def read_by_export(
-    spark: SparkSession,
-    settings: Settings,
-    clients: Clients,
-    places: Places,
-    sleep: Callable[[float], None] = time.sleep,
-) -> Lines:
-    """Have DynamoDB export the table below the temporary prefix, and check what it wrote.
+    @property
+    def address(self) -> tuple[str, int, bytes]:
+        host, port = self._listener.address
+        return host, port, self._key
 
-    Raises:
-        ExportFailed: DynamoDB could not, or a file is not what the export's manifest says.
-    """
-    arn = requested_export(settings, clients, places)
-    try:
-        done = export_done(clients.dynamodb, arn, sleep)
-        files = export_files(clients.s3, places.bucket, done["ExportManifest"])
-        check_export_files(spark, files, places.bucket, clients.s3.meta.region_name)
-    except ExportFailed:
-        # What is no good is not taken up by a retry.
-        clear_if_possible(clients.s3, places.bucket, places.temp)
-        raise
-    uris = tuple(places.uri(file["key"]) for file in files)
-    billed = done.get("BilledSizeBytes", 0)
-    return Lines(uris, "export", billed or len(uris), report={"billed_bytes": billed})
+    def open(self) -> None:
+        threading.Thread(target=self._accept, daemon=True).start()
 
+    def close(self) -> None:
+        self._closed.set()
+        self._listener.close()
 
-def requested_export(settings: Settings, clients: Clients, places: Places) -> str:
-    """The ARN of the run's export, which is billed once: a retry takes up the one that exists.
+    def watch(self, target: Callable[[], float], every: float = CAPACITY_SECONDS) -> None:
+        """Ask again every so many seconds what is allowed: autoscaling may have changed it."""
 
-    Noted beside it: the token first, by which DynamoDB answers a second request with the first
-    one's export for eight hours, then the ARN.
-    https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_ExportTableToPointInTime.html
-    """
-    table = clients.dynamodb.describe_table(TableName=settings.table)["Table"]
-    request: dict[str, Any] = {
-        "TableArn": table["TableArn"],
-        "S3Bucket": places.bucket,
-        "S3Prefix": places.temp.rstrip("/"),
-        "ExportFormat": "DYNAMODB_JSON",
-        **encryption(settings),
-    }
-    wanted = {"table_id": table.get("TableId", ""), "request": request}
-    note = former_export(clients.s3, places)
-    if {name: note.get(name) for name in wanted} != wanted:
-        clear(clients.s3, places.bucket, places.temp)
-        note = {**wanted, "token": os.urandom(16).hex()}
-        note_export(clients.s3, places, note)
-    if "arn" in note:
-        log(f"taking up the export of a former attempt: {note['arn']}")
-        return note["arn"]
-    answer = clients.dynamodb.export_table_to_point_in_time(**request, ClientToken=note["token"])
-    arn = answer["ExportDescription"]["ExportArn"]
-    note_export(clients.s3, places, {**note, "arn": arn})
-    log(f"DynamoDB exports to {places.uri(places.temp)}: {arn}")
-    return arn
+        def watching() -> None:
+            while not self._closed.wait(every):
+                try:
+                    found = target()
+                except ClientError as error:
+                    log(f"keeping the read limit: {error}")
+                    continue
+                with self._lock:
+                    self._scheduler.retarget(found, time.monotonic())
 
+        threading.Thread(target=watching, daemon=True).start()
 
-def export_note_key(places: Places) -> str:
-    return f"{places.temp}export.json"
+    def _accept(self) -> None:
+        while not self._closed.is_set():
+            try:
+                connection = self._listener.accept()
+            except OSError:
+                # Closed, or given up by the other side already.
+                continue
+            self._strangers.add(connection)
+            threading.Thread(target=self._meet, args=(connection,), daemon=True).start()
 
+    def _meet(self, connection: Connection) -> None:
+        """Serve whoever proves to know the key."""
+        with closing(connection):
+            try:
+                set_timeouts(connection, HANDSHAKE_SECONDS)
+                deliver_challenge(connection, self._key)
+                answer_challenge(connection, self._key)
+                set_timeouts(connection, 0)
+                enable_keepalive(connection)
+            except Exception:  # noqa: BLE001 - whatever a stranger says, it is no task
+                return
+            finally:
+                self._strangers.remove(connection)
+            self._serve(connection)
 
-def former_export(s3: S3Client, places: Places) -> dict[str, Any]:
-    """What a former attempt of the run has noted of its export; nothing if there was none."""
-    key = export_note_key(places)
-    if key not in list_objects(s3, places.bucket, key):
-        return {}
-    return json.loads(s3.get_object(Bucket=places.bucket, Key=key)["Body"].read().decode())
-
-
-def note_export(s3: S3Client, places: Places, note: Mapping[str, Any]) -> None:
-    body = json.dumps(note).encode()
-    s3.put_object(Bucket=places.bucket, Key=export_note_key(places), Body=body)
-
-
-def encryption(settings: Settings) -> dict[str, Any]:
-    """With the bucket's key if it has one; what is not said DynamoDB encrypts with S3's own.
-
-    https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/S3DataExport.Output.html
-    """
-    if not settings.kms_key:
-        return {}
-    return {"S3SseAlgorithm": "KMS", "S3SseKmsKeyId": settings.kms_key}
-
-
-def export_done(
-    dynamodb: DynamoDBClient, arn: str, sleep: Callable[[float], None]
-) -> dict[str, Any]:
-    """Wait for the export's end; its description.
-
-    Raises:
-        ExportFailed: DynamoDB's reason why it failed.
-    """
-    pause = 1.0
-    while True:
-        found = dynamodb.describe_export(ExportArn=arn)["ExportDescription"]
-        if found["ExportStatus"] == "COMPLETED":
-            return found
-        if found["ExportStatus"] == "FAILED":
-            reason = found.get("FailureMessage") or found.get("FailureCode") or "no reason given"
-            raise ExportFailed(f"DynamoDB's export {arn} failed: {reason}")
-        sleep(pause)
-        pause = min(2 * pause, EXPORT_SECONDS_BETWEEN)
-
-
-def export_files(s3: S3Client, bucket: str, summary_key: str) -> list[dict[str, str]]:
-    """Key and MD5 of the data files that hold items, from the export's two manifests.
-
-    https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/S3DataExport.Output.html
-
-    Raises:
-        ExportFailed: a manifest is not what its checksum says, or they contradict each other.
-    """
-    try:
-        summary = json.loads(checked_object(s3, bucket, summary_key))
-        lines = checked_object(s3, bucket, str(summary["manifestFilesS3Key"])).splitlines()
-        files = [json.loads(line) for line in lines if line.strip()]
-        told = [
-            (int(each["itemCount"]), str(each["dataFileS3Key"]), str(each["md5Checksum"]))
-            for each in files
-        ]
-        stated = int(summary["itemCount"])
-    except (ValueError, LookupError, TypeError, OverflowError, RecursionError) as error:
-        raise ExportFailed(
-            f"s3://{bucket}/{summary_key} is no manifest of an export, or what it names is none "
-            f"({type(error).__name__}): start a new run"
-        ) from None
-    counted = sum(items for items, _, _ in told)
-    if counted != stated:
-        raise ExportFailed(
-            f"DynamoDB's export lists files of {counted:,} items, but has {stated:,}"
-        )
-    return [{"key": key, "md5": md5} for items, key, md5 in told if items]
-
-
-def checked_object(s3: S3Client, bucket: str, key: str) -> str:
-    """A manifest of the export, compared with the checksum beside it if there is one.
-
-    Raises:
-        ExportFailed: it is missing, or they differ.
-    """
-    content = read_object(s3, bucket, key)
-    if content is None:
-        raise ExportFailed(f"s3://{bucket}/{key} is missing: start a new run")
-    md5 = hashlib.md5(content)  # noqa: S324 - what the export states
-    stated = stated_md5(s3, bucket, key)
-    if stated is None:
-        log(f"no MD5 stands beside s3://{bucket}/{key}: it is read unverified")
-    elif stated not in {md5.hexdigest(), base64_text(md5.digest())}:
-        raise ExportFailed(f"s3://{bucket}/{key} is not what its checksum says: start a new run")
-    return content.decode()
-
-
-def stated_md5(s3: S3Client, bucket: str, key: str) -> str | None:
-    """The MD5 that the export has written beside its manifest; None if there is none.
-
-    AWS writes ``manifest-summary.md5``
-    (https://github.com/scylladb/scylladb/blob/master/test/alternator/test_export.py), its page
-    says ``manifest-summary.checksum``
-    (https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/S3DataExport.Output.html).
-    """
-    for ending in (".md5", ".checksum"):
+    def _serve(self, connection: Connection) -> None:
+        task = os.urandom(8).hex()
         try:
-            beside = s3.get_object(Bucket=bucket, Key=key[: -len(".json")] + ending)["Body"].read()
-        except ClientError as error:
-            # S3 denies what is missing to whom it does not show every key of the bucket.
-            if error.response["Error"]["Code"] not in {"NoSuchKey", "AccessDenied"}:
-                raise
-            continue
-        stated = beside.decode(errors="replace").strip()
-        if MD5_TEXT.fullmatch(stated):
-            return stated
-    return None
+            while True:
+                question = json.loads(connection.recv_bytes().decode())
+                connection.send_bytes(json.dumps(self._answer(task, **question)).encode())
+        except (OSError, EOFError, ValueError):
+            # Gone, or damaged.
+            return
+        finally:
+            with self._lock:
+                self._scheduler.lost(task)
+
+    def _answer(self, task: str, about: str, **told: Any) -> Any:  # noqa: ANN401 - JSON
+        now = time.monotonic()
+        with self._lock:
+            if about == "take":
+                return self._scheduler.take(task)
+            if about == "done":
+                return self._scheduler.done(**told)
+            if about == "turn":
+                turn = self._scheduler.turn(f"{task}/{told['stream']}", now, hot=told["hot"])
+                return [turn.wait, turn.items, turn.lent]
+            if about == "read":
+                return self._scheduler.read(**told, now=now)
+            return self._scheduler.throttled(**told, now=now)
 
 
-def check_export_files(
-    spark: SparkSession, files: Sequence[Mapping[str, Any]], bucket: str, region: str
-) -> None:
-    """Compare the data files with the export's manifest.
+class CoordinatorClient:
+    """A task's line to the coordinator; its threads share it."""
 
-    Raises:
-        ExportFailed: one is not what it says.
-    """
-    check = partial(check_export_file, bucket=bucket, region=region)
-    wrong = spark.sparkContext.parallelize(files, max(1, len(files))).map(check).filter(bool)
-    for complaint in wrong.take(1):
-        raise ExportFailed(complaint)
+    def __init__(self, address: tuple[str, int, bytes]) -> None:
+        host, port, key = address
+        self._connection = Client((host, port), authkey=key)
+        enable_keepalive(self._connection)
+        self._lock = threading.Lock()
 
+    def ask(self, about: str, **told: float | bool | None) -> Any:  # noqa: ANN401 - JSON
+        with self._lock:
+            self._connection.send_bytes(json.dumps({"about": about, **told}).encode())
+            return json.loads(self._connection.recv_bytes().decode())
 
-def check_export_file(file: Mapping[str, Any], bucket: str, region: str) -> str:
-    """What is wrong with a data file; nothing if it is what the manifest says."""
-    # On an executor, where no client can be sent.
-    import boto3
-
-    key = file["key"]
-    body = boto3.client("s3", region_name=region).get_object(Bucket=bucket, Key=key)["Body"]
-    md5 = hashlib.md5()  # noqa: S324 - what the export states
-    for chunk in iter(partial(body.read, 1 << 20), b""):
-        md5.update(chunk)
-    if base64_text(md5.digest()) == file["md5"]:
-        return ""
-    return f"s3://{bucket}/{key} is not what DynamoDB's manifest says: start a new run"
+    def close(self) -> None:
+        self._connection.close()
 
 
-# --- lines to items, in DynamoDB JSON -------------------------------------------------------------
-class Whole(str):
-    """The text of a whole number in plain JSON."""
-
-    __slots__ = ()
-
-
-class Double(str):
-    """The text of any other number in plain JSON."""
-
-    __slots__ = ()
-
-
-# The codes of plain JSON's scalars; "D" is a double, which DynamoDB has not.
-CODES = {Whole: "N", Double: "D", str: "S", bool: "BOOL"}
-
-
-def typed(value: object) -> dict[str, Any]:
-    """A value of plain JSON in DynamoDB JSON."""
-    if isinstance(value, list):
-        return {"L": [typed(each) for each in value]}
-    if isinstance(value, dict):
-        return {"M": {name: typed(each) for name, each in value.items()}}
-    if value is None:
-        return {"NULL": True}
-    # Spark could not send the two kinds of text.
-    return {CODES[type(value)]: str(value) if isinstance(value, str) else value}
-
-
-def parse_lines(
-    lines: Iterable[str],
-    dialect: str,
-    selected: Callable[[str], bool],
-    blanked: Iterable[str] = (),
-) -> Iterator[dict[str, Any]]:
-    """The items of the lines, in DynamoDB JSON, with the selected attributes.
-
-    Of the ``blanked`` ones there is a null, which says no more than that the item has them.
-    """
-    blanks = frozenset(blanked)
-    for line in lines:
-        if dialect == "plain":
-            plain = json.loads(line, parse_int=Whole, parse_float=Double)
-            item = {name: typed(value) for name, value in plain.items()}
-        else:
-            item = json.loads(line)["Item"]
-        blank = {name: {"NULL": True} for name in blanks.intersection(item)}
-        yield {**{name: value for name, value in item.items() if selected(name)}, **blank}
-
-
-def items_of(
-    spark: SparkSession,
-    lines: Lines,
-    settings: Settings,
-    parts: int | None = None,
-    *,
-    blanked: Iterable[str] = (),
-) -> RDD[dict[str, Any]]:
-    """All items that were read; Spark reads them in ``parts``, else in some of at most 128 MB."""
-    if lines.dialect == PIECES:
-        return pieces_of(spark, lines, parts).mapPartitions(
-            partial(piece_items, **stored(settings))
-        )
-    selected = is_selected(settings)
-    parse = partial(parse_lines, dialect=lines.dialect, selected=selected, blanked=blanked)
-    texts = spark.read.text(list(lines.uris))
-    texts = texts if parts is None else texts.coalesce(parts)
-    return texts.rdd.map(lambda row: row[0]).mapPartitions(parse)
-
-
-def pieces_of(spark: SparkSession, lines: Lines, parts: int | None) -> RDD[str]:
-    """Groups of the pieces, each a partition."""
-    whole = sum(piece["json_bytes"] for piece in lines.pieces)
-    groups = grouped(lines.pieces, parts or max(1, math.ceil(whole / SEGMENT_BYTES)))
-    return spark.sparkContext.parallelize(groups, len(groups))
-
-
-# --- what the items hold --------------------------------------------------------------------------
-# DynamoDB's types in groups that become one column; "D" and "X" see Profile.
-GROUPS = {
-    "S": "s",
-    "N": "n",
-    "X": "n",
-    "D": "n",
-    "BOOL": "bool",
-    "B": "b",
-    "L": "l",
-    "M": "m",
-}
-ELEMENTS = {"SS": "S", "NS": "N", "BS": "B"}
-LONG = 2**63
-LONG_DIGITS = 19
-# https://docs.aws.amazon.com/athena/latest/ug/data-types.html
-DECIMAL_DIGITS = 38
-
-
+# --- dynoexport/jobs/schema/profile.py ------------------------------------------------------------
 class Profile:
     """What is known of all values of an attribute, of a list's elements or of a map's field.
 
@@ -2765,28 +1697,8 @@ class Profile:
         return self.digits + self.scale <= DECIMAL_DIGITS
 
 
-def number_shape(text: str) -> tuple[str, int, int]:
-    """Its type, "N" for a 64-bit integer, else "X"; its digits before and behind the point.
-
-    >>> number_shape("-12.50"), number_shape("1E+3"), number_shape("1E-3")
-    (('X', 2, 1), ('N', 4, 0), ('X', 0, 3))
-    """
-    if len(text) < LONG_DIGITS and text.isdigit():
-        return "N", len(text.lstrip("0")), 0
-    number = Decimal(text)
-    _, digits, exponent = number.as_tuple()
-    significant = "".join(map(str, digits)).rstrip("0")
-    if not significant:
-        return "N", 0, 0
-    exponent += len(digits) - len(significant)
-    before, behind = max(len(significant) + exponent, 0), max(-exponent, 0)
-    is_long = not behind and before <= LONG_DIGITS and -LONG <= int(number) < LONG
-    return ("N" if is_long else "X"), before, behind
-
-
 # Under this name, which no attribute has, the number of items is counted beside the profiles.
 ITEMS = ""
-PROFILE_PARTS_MAX = 200
 
 
 def profile_items(
@@ -2794,11 +1706,11 @@ def profile_items(
 ) -> Iterator[tuple[str, tuple[Any, ...]]]:
     """What the items hold, by attribute; how many they are under ``ITEMS``."""
     profiles: dict[str, Profile] = {}
-    number = learn_items(profiles, items, limit)
-    return dumped(profiles, number)
+    number = update_profiles(profiles, items, limit)
+    return dump_profiles(profiles, number)
 
 
-def learn_items(
+def update_profiles(
     profiles: dict[str, Profile], items: Iterable[Mapping[str, Any]], limit: int
 ) -> int:
     """Add the items to the profiles; how many they were."""
@@ -2812,7 +1724,9 @@ def learn_items(
     return number
 
 
-def dumped(profiles: Mapping[str, Profile], number: int) -> Iterator[tuple[str, tuple[Any, ...]]]:
+def dump_profiles(
+    profiles: Mapping[str, Profile], number: int
+) -> Iterator[tuple[str, tuple[Any, ...]]]:
     """The profiles as plain values, and the number of items."""
     counted = Profile()
     counted.counts["M"] = number
@@ -2832,50 +1746,1101 @@ def merge_profiles(
     return ((name, profile.dump()) for name, profile in profiles.items())
 
 
-def rank(pair: tuple[str, tuple[Any, ...]], known: frozenset[str]) -> tuple[bool, int, str]:
+def profile_rank(pair: tuple[str, tuple[Any, ...]], known: frozenset[str]) -> tuple[bool, int, str]:
     """Known attributes come first, then those that most items have, of equals the first by name."""
     name, (counts, *_) = pair
     return name not in known, -sum(counts.values()), name
 
 
-def profiled(
-    spark: SparkSession, lines: Lines, settings: Settings, limit: int
-) -> RDD[tuple[str, tuple[Any, ...]]]:
-    """What the items of each partition hold."""
-    if lines.dialect == PIECES:
-        learnt = partial(profile_pieces, limit=limit, **stored(settings))
-        return pieces_of(spark, lines, None).mapPartitions(learnt)
-    # Whether items have what is not exported is known of these alone before it is dropped.
-    items = items_of(spark, lines, settings, blanked=settings.exclude)
-    return items.mapPartitions(partial(profile_items, limit=limit))
+# --- dynoexport/jobs/scan/buffer.py ---------------------------------------------------------------
+# A batch is what memory holds decoded at once; a piece is an object in S3.
+BATCH_BYTES = 4 * 1024 * 1024
+PIECE_BYTES = 16 * 1024 * 1024
+ARROW, JSON = "arrow", "jsonl"
+# The dialect of what a Scan leaves.
+PIECES = "pieces"
 
 
-def profile_all(
-    dumps: RDD[tuple[str, tuple[Any, ...]]],
-    known: Iterable[str],
-    limit: int,
-    blanked: Iterable[str] = (),
-) -> tuple[int, dict[str, Profile], bool]:
-    """How many items there are, what the attributes hold, and whether there are further ones.
+def piece_location(settings: Settings) -> dict[str, str]:
+    """Where executors find the pieces."""
+    import boto3
 
-    One pass in the executors. The driver gets the profiles of ``MAX_COLUMNS`` attributes, or of
-    as many as are ``known``, however many there are; those of the ``blanked`` come besides.
+    return {"bucket": settings.bucket, "region": boto3.session.Session().region_name}
+
+
+def record_key(prefix: str, segment: int) -> str:
+    return f"{prefix}finished/{segment}.json"
+
+
+class SegmentBuffer:
+    """The items of a segment on their way to S3.
+
+    No key is used twice: of a segment that was begun before, only the pieces in its record count.
     """
-    own = frozenset(known)
-    room = max(0, MAX_COLUMNS - len(own))
-    parts = min(dumps.getNumPartitions(), PROFILE_PARTS_MAX)
-    merged = dumps.partitionBy(parts).mapPartitions(partial(merge_profiles, limit=limit))
-    first = own | {ITEMS, *blanked}
-    ranked = merged.takeOrdered(len(first) + room + 1, key=partial(rank, known=first))
-    kept = dict(pair for pair in ranked if pair[0] in first)
-    others = [pair for pair in ranked if pair[0] not in first]
-    number = kept.pop(ITEMS)[0]["M"]
-    profiles = {**kept, **dict(others[:room])}
-    loaded = {name: Profile.load(dumped) for name, dumped in profiles.items()}
-    return number, loaded, len(others) > room
+
+    def __init__(
+        self, scan: ScanSpecification, segment: int, decoder: Decoder, s3: S3Client
+    ) -> None:
+        self._bucket, self._s3, self._decoder = scan.bucket, s3, decoder
+        self._stem = f"{scan.prefix}pieces/{segment}-{os.urandom(4).hex()}"
+        self._bodies: list[bytes] = []
+        self._bytes = self._items = 0
+        self._file: ArrowFile | JsonFile | None = None
+        self._done: list[dict[str, Any]] = []
+
+    def add(self, body: bytes, items: int) -> None:
+        """A page's items, a JSON array."""
+        if not items:
+            return
+        self._bodies.append(body)
+        self._items += items
+        self._bytes += len(body)
+        if self._bytes >= BATCH_BYTES:
+            self._decode()
+
+    def finish(self) -> list[dict[str, Any]]:
+        """The pieces of the segment: key, kind, JSON bytes."""
+        if self._bodies:
+            self._decode()
+        self._put()
+        return self._done
+
+    def _decode(self) -> None:
+        decoded = self._decoder.decode(self._bodies, self._items)
+        kind = JsonFile if isinstance(decoded, bytes) else ArrowFile
+        if not isinstance(self._file, kind):
+            self._put()
+            self._file = kind()
+        self._file.add(decoded, self._bytes)
+        self._bodies, self._bytes, self._items = [], 0, 0
+        if self._file.size() >= PIECE_BYTES:
+            self._put()
+
+    def _put(self) -> None:
+        if self._file is None:
+            return
+        key = f"{self._stem}-{len(self._done)}.{self._file.kind}"
+        self._s3.put_object(Bucket=self._bucket, Key=key, Body=self._file.content())
+        self._done.append(
+            {"key": key, "kind": self._file.kind, "json_bytes": self._file.json_bytes}
+        )
+        self._file = None
 
 
-# --- types ----------------------------------------------------------------------------------------
+class JsonFile:
+    """Pages of items, each a JSON array on a line."""
+
+    kind = JSON
+
+    def __init__(self) -> None:
+        self._pages: list[bytes] = []
+        self.json_bytes = 0
+
+    def add(self, pages: bytes, json_bytes: int) -> None:
+        self._pages.append(pages)
+        self.json_bytes += json_bytes
+
+    def size(self) -> int:
+        return self.json_bytes
+
+    def content(self) -> bytes:
+        return b"".join(self._pages)
+
+
+class ArrowFile:
+    """Batches of items as Arrow streams, a new one whenever their schema changes."""
+
+    kind = ARROW
+
+    def __init__(self) -> None:
+        self._sink = arrow().BufferOutputStream()
+        self._stream: pa.RecordBatchStreamWriter | None = None
+        self._schema: pa.Schema | None = None
+        self.json_bytes = 0
+
+    def add(self, batch: pa.RecordBatch, json_bytes: int) -> None:
+        if self._stream is None or batch.schema != self._schema:
+            self._end()
+            ipc = arrow().ipc
+            options = ipc.IpcWriteOptions(compression="zstd")
+            self._schema = batch.schema
+            self._stream = ipc.new_stream(self._sink, self._schema, options=options)
+        self._stream.write_batch(batch)
+        self.json_bytes += json_bytes
+
+    def size(self) -> int:
+        return int(self._sink.tell())
+
+    def content(self) -> bytes:
+        self._end()
+        return bytes(self._sink.getvalue().to_pybytes())
+
+    def _end(self) -> None:
+        if self._stream is not None:
+            self._stream.close()
+
+
+def read_piece(
+    piece: Mapping[str, Any], bucket: str, s3: S3Client
+) -> Iterator[list[dict[str, Any]] | pa.StructArray]:
+    """The piece's items: of an Arrow piece an array a batch, of a JSON piece a list a page."""
+    content = s3.get_object(Bucket=bucket, Key=piece["key"])["Body"].read()
+    if piece["kind"] == JSON:
+        yield from (json.loads(page) for page in content.decode().split("\n") if page)
+        return
+    pa = arrow()
+    source = pa.BufferReader(content)
+    while source.tell() < len(content):
+        for batch in pa.ipc.open_stream(source):
+            yield batch.column(0)
+
+
+def read_pieces(
+    groups: Iterable[str], bucket: str, region: str
+) -> Iterator[list[dict[str, Any]] | pa.StructArray]:
+    """What ``read_piece`` gives of all pieces of the groups."""
+    # On an executor, where no client can be sent.
+    import boto3
+
+    s3 = boto3.client("s3", region_name=region)
+    for group in groups:
+        for piece in json.loads(group):
+            yield from read_piece(piece, bucket, s3)
+
+
+def dynamodb_items(found: list[dict[str, Any]] | pa.StructArray) -> list[dict[str, Any]]:
+    """The items of what ``read_piece`` gives, in DynamoDB JSON."""
+    return found if isinstance(found, list) else [without_nulls(each) for each in found.to_pylist()]
+
+
+def without_nulls(value: object) -> Any:  # noqa: ANN401 - JSON
+    """A value of Arrow in DynamoDB JSON: what is not there is a null in Arrow."""
+    if isinstance(value, dict):
+        return {name: without_nulls(each) for name, each in value.items() if each is not None}
+    return [without_nulls(each) for each in value] if isinstance(value, list) else value
+
+
+def piece_items(groups: Iterable[str], bucket: str, region: str) -> Iterator[dict[str, Any]]:
+    for found in read_pieces(groups, bucket, region):
+        yield from dynamodb_items(found)
+
+
+def group_pieces(pieces: Sequence[Mapping[str, Any]], parts: int) -> list[str]:
+    """The pieces in at most ``parts`` groups of about equal size, in their order, as JSON."""
+    whole = sum(piece["json_bytes"] for piece in pieces)
+    groups: list[list[Mapping[str, Any]]] = [[] for _ in range(parts)]
+    passed = 0
+    for piece in pieces:
+        middle = passed + piece["json_bytes"] / 2
+        groups[min(parts - 1, int(middle * parts / whole))].append(piece)
+        passed += piece["json_bytes"]
+    return [json.dumps(group) for group in groups if group]
+
+
+# --- dynoexport/jobs/scan/decode.py ---------------------------------------------------------------
+# Every column of a batch has a place for every item: of many attributes that few items have, JSON
+# is the smaller form.
+WIDE = 1_000
+# Arrow's streams take 64 levels
+# (https://arrow.apache.org/docs/cpp/api/ipc.html, max_recursion_depth).
+DEPTH_MAX = 60
+
+
+class Decoder:
+    """Turns pages of items into Arrow batches, or leaves them JSON where that is better."""
+
+    def __init__(self, selected: Callable[[str], bool], *, columnar: bool, whole: bool) -> None:
+        self._selected, self._columnar, self._whole = selected, columnar, whole
+        # What the items before have held. With it, nothing has to be found out again.
+        self._known: pa.DataType | None = None
+        # The attributes that items have and that are not selected.
+        self.left_out: set[str] = set()
+
+    def decode(self, pages: Sequence[bytes], items: int) -> pa.RecordBatch | bytes:
+        """A batch of one column, ``item``; or the pages, one a line."""
+        if self._columnar and self._known is None:
+            # Before Arrow makes room for each attribute in each item.
+            self._columnar = fields_in(json.loads(pages[0].decode())) <= WIDE
+        batch = self._batch(pages) if self._columnar else None
+        if batch is not None and batch.num_rows == items:
+            return batch
+        return b"".join(self._selected_page(page) for page in pages)
+
+    def _selected_page(self, page: bytes) -> bytes:
+        if self._whole and b"\n" not in page:
+            return page + b"\n"
+        items = json.loads(page.decode())
+        self._note_left_out({name for item in items for name in item})
+        kept = [
+            {name: value for name, value in item.items() if self._selected(name)} for item in items
+        ]
+        return json.dumps(kept, ensure_ascii=False, separators=(",", ":")).encode() + b"\n"
+
+    def _note_left_out(self, names: Iterable[str]) -> None:
+        self.left_out.update([name for name in names if not self._selected(name)])
+
+    def _batch(self, pages: Sequence[bytes]) -> pa.RecordBatch | None:
+        """The batch; None if Arrow cannot hold the items."""
+        pa = arrow()
+        text = b"".join(b'{"Items":%b}\n' % page for page in pages)
+        try:
+            # Other threads may learn meanwhile.
+            before = self._known
+            items = read_items(text, before)
+            known = storable_type(items.type)
+            if known != before:
+                self._known = known
+                # What Arrow took for a moment in time is a string like any other.
+                items = read_items(text, known)
+            self._columnar = count_leaves(known) <= WIDE and nesting_depth(known) <= DEPTH_MAX
+            if not self._columnar:
+                return None
+            self._note_left_out([each.name for each in items.type])
+            return select_attributes(items, self._selected)
+        except pa.ArrowException as error:
+            log(f"kept as JSON: {first_line(error)}")
+            return None
+
+
+def fields_in(values: Iterable[object]) -> int:
+    """How many different attributes, codes and fields the values have, nested ones included."""
+    held: dict[str, list[object]] = {}
+    for value in values:
+        for name, content in value.items() if isinstance(value, dict) else ():
+            contents = held.setdefault(name, [])
+            contents.extend(content if isinstance(content, list) else [content])
+    return len(held) + sum(map(fields_in, held.values()))
+
+
+def read_items(text: bytes, known: pa.DataType | None) -> pa.StructArray:
+    """The items in lines of ``{"Items": [...]}``, an array of structs; ``known`` is their type."""
+    pa = arrow()
+    schema = None if known is None else pa.schema([("Items", pa.list_(known))])
+    table = pa.json.read_json(
+        pa.BufferReader(text),
+        read_options=pa.json.ReadOptions(use_threads=False, block_size=len(text) + 1),
+        parse_options=pa.json.ParseOptions(
+            explicit_schema=schema, unexpected_field_behavior="infer"
+        ),
+    )
+    return pa.concat_arrays([chunk.flatten() for chunk in table.column("Items").chunks])
+
+
+def storable_type(kind: pa.DataType) -> pa.DataType | None:
+    """The type without moments of time, and without what nothing is known of (None)."""
+    pa = arrow()
+    if pa.types.is_struct(kind):
+        fields = [(each.name, storable_type(each.type)) for each in kind]
+        return pa.struct([(name, plain) for name, plain in fields if plain is not None])
+    if pa.types.is_list(kind):
+        element = storable_type(kind.value_type)
+        return None if element is None else pa.list_(element)
+    if pa.types.is_null(kind):
+        return None
+    return pa.string() if pa.types.is_timestamp(kind) else kind
+
+
+def count_leaves(kind: pa.DataType) -> int:
+    """How many columns of scalars the type has."""
+    types = arrow().types
+    if types.is_struct(kind):
+        return sum(count_leaves(each.type) for each in kind)
+    return count_leaves(kind.value_type) if types.is_list(kind) else 1
+
+
+def nesting_depth(kind: pa.DataType) -> int:
+    """How deep the type is nested; 1 for a scalar."""
+    types = arrow().types
+    if types.is_struct(kind):
+        return 1 + max((nesting_depth(each.type) for each in kind), default=0)
+    return 1 + nesting_depth(kind.value_type) if types.is_list(kind) else 1
+
+
+def select_attributes(
+    items: pa.StructArray, selected: Callable[[str], bool]
+) -> pa.RecordBatch | None:
+    """A batch of the items with the selected attributes; None if that leaves none."""
+    pa = arrow()
+    kept = [
+        (each, array) for each, array in zip(items.type, items.flatten()) if selected(each.name)
+    ]
+    if not kept:
+        return None
+    item = pa.StructArray.from_arrays(
+        [array for _, array in kept], fields=[each for each, _ in kept]
+    )
+    return pa.RecordBatch.from_arrays([item], names=["item"])
+
+
+# --- dynoexport/jobs/settings.py ------------------------------------------------------------------
+# Arguments of the deployed job. Glue adds its own.
+EXPORT_JOB_ARGUMENTS = (
+    "TableName",
+    "OutputFormat",
+    "BucketName",
+    "DatabaseName",
+    "CatalogPrefix",
+    "ScriptsVersion",
+    "MaxConsumedReadThroughput",
+    "Splits",
+    "WorkerType",
+    "NumberOfWorkers",
+    "GlueVersion",
+    "ReadMode",
+    "Columns",
+    "Exclude",
+    "Where",
+    "TypeConflicts",
+    "MapsAs",
+    "MaxStructFields",
+    "Compression",
+    "SourceRoleArn",
+    "KmsKeyArn",
+)
+EXPORT_OVERRIDABLE = ("MaxConsumedReadThroughput", "Splits")
+READERS = ("connector", "native", "export")
+# A struct's type is one text in the catalog. The catalog limits its length.
+MAX_STRUCT_FIELDS_MAX = 10_000
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What this run is to do; ``splits`` 0 means computed."""
+
+    table: str
+    format: str
+    bucket: str
+    database: str
+    catalog_prefix: str
+    scripts_version: str
+    read_percent: float
+    splits: int
+    worker_type: str
+    number_of_workers: int
+    glue_version: str
+    reader: str
+    columns: tuple[str, ...]
+    exclude: tuple[str, ...]
+    where: str
+    type_conflicts: str
+    maps_as: str
+    max_struct_fields: int
+    compression: str
+    source_role: str
+    kms_key: str
+    job_name: str
+    job_run_id: str
+    workflow_name: str
+    workflow_run_id: str
+
+
+def check_together(settings: Settings) -> None:
+    """See that no setting forbids another.
+
+    Raises:
+        JobFailed: one does.
+    """
+    if settings.columns and settings.exclude:
+        raise JobFailed("Columns and Exclude are both given: leave one of them empty")
+    if settings.source_role and settings.reader == "export":
+        raise JobFailed("ReadMode export takes no SourceRoleArn: choose native")
+    if settings.compression == "zstd" and settings.format == "avro":
+        raise JobFailed("Compression zstd is none that Glue writes avro with: take snappy or gzip")
+    if settings.compression == "zstd" and settings.glue_version in GLUE_VERSIONS_WITHOUT_ZSTD:
+        raise JobFailed(f"Compression zstd needs Glue 4.0, this job has {settings.glue_version}")
+
+
+def parse_settings(values: Mapping[str, str]) -> Settings:
+    """Typed settings.
+
+    Raises:
+        JobFailed: one of them is not allowed.
+    """
+    reader = parse_choice(values, "ReadMode", READERS)
+    least = DYNAMODB_READ_PERCENT_MIN if reader == "connector" else NATIVE_READ_PERCENT_MIN
+    settings = Settings(
+        table=values["TableName"],
+        format=parse_choice(values, "OutputFormat", FORMATS),
+        bucket=values["BucketName"],
+        database=values["DatabaseName"],
+        catalog_prefix=values["CatalogPrefix"],
+        scripts_version=values["ScriptsVersion"],
+        read_percent=parse_number(
+            values, "MaxConsumedReadThroughput", least, DYNAMODB_READ_PERCENT_MAX, float
+        ),
+        splits=int(parse_number(values, "Splits", 0, DYNAMODB_SPLITS_MAX, int)),
+        worker_type=values["WorkerType"],
+        number_of_workers=int(parse_number(values, "NumberOfWorkers", 2, DYNAMODB_SPLITS_MAX, int)),
+        glue_version=values["GlueVersion"],
+        reader=reader,
+        columns=parse_attribute_names(values, "Columns"),
+        exclude=parse_attribute_names(values, "Exclude"),
+        where=values["Where"].strip(),
+        type_conflicts=parse_choice(values, "TypeConflicts", ("string", "columns")),
+        maps_as=parse_choice(values, "MapsAs", ("struct", "map")),
+        max_struct_fields=int(
+            parse_number(values, "MaxStructFields", 1, MAX_STRUCT_FIELDS_MAX, int)
+        ),
+        compression=parse_choice(values, "Compression", tuple(CODECS)),
+        source_role=values["SourceRoleArn"].strip(),
+        kms_key=values["KmsKeyArn"].strip(),
+        job_name=values["JOB_NAME"],
+        job_run_id=values["JOB_RUN_ID"],
+        workflow_name=values["WORKFLOW_NAME"],
+        workflow_run_id=values["WORKFLOW_RUN_ID"],
+    )
+    check_together(settings)
+    return settings
+
+
+def attribute_filter(settings: Settings) -> Callable[[str], bool]:
+    """Whether an attribute is to be exported."""
+    columns, exclude = frozenset(settings.columns), frozenset(settings.exclude)
+
+    def selected(attribute: str) -> bool:
+        return attribute not in exclude and (not columns or attribute in columns)
+
+    return selected
+
+
+# --- dynoexport/jobs/scan/pages.py ----------------------------------------------------------------
+ENVELOPE = frozenset(("ConsumedCapacity", "Count", "Items", "LastEvaluatedKey", "ScannedCount"))
+ITEMS_BEGIN = b'"Items":['
+CUTS_TRIED = 4
+
+
+def cut_page(body: bytes) -> tuple[bytes, bytes]:
+    """An answer of Scan: its items as a JSON array, and the rest with an empty array in its place.
+
+    The items are not parsed: the array ends where what is left without it is an answer again. In
+    the names and values of the rest, quotes are escaped, so that no other place can pass.
+
+    Raises:
+        BadPage: it is no answer.
+    """
+    begin = body.find(ITEMS_BEGIN) + len(ITEMS_BEGIN) - 1
+    end = len(body)
+    for _ in range(CUTS_TRIED):
+        end = body.rfind(b"]", begin, end)
+        if begin < len(ITEMS_BEGIN) or end < 0:
+            break
+        rest = b"%b[]%b" % (body[:begin], body[end + 1 :])
+        if is_envelope(rest):
+            return body[begin : end + 1], rest
+    try:
+        answer = json.loads(body.decode())
+    except (ValueError, RecursionError):
+        answer = None
+    if not isinstance(answer, dict):
+        raise BadPage("a page of the Scan is no JSON object")
+    items = json.dumps(answer.pop("Items", []), ensure_ascii=False, separators=(",", ":"))
+    return items.encode(), json.dumps({**answer, "Items": []}).encode()
+
+
+def is_envelope(text: bytes) -> bool:
+    try:
+        found = json.loads(text.decode())
+    except (ValueError, RecursionError):
+        return False
+    return isinstance(found, dict) and ENVELOPE.issuperset(found)
+
+
+class RawBody(io.BytesIO):
+    """A body as botocore expects it of urllib3."""
+
+    def stream(self, *_: object, **__: object) -> Iterator[bytes]:
+        yield self.read()
+
+
+class PageReader:
+    """Scans page by page and leaves the items as DynamoDB has sent them.
+
+    botocore signs, and parses all but the items: parsing them takes 95 of 100 parts of a core's
+    time (docs/benchmarks.md). Its event before-send lets one answer in its place.
+    """
+
+    def __init__(self, scan: ScanSpecification) -> None:
+        # On an executor, where no client can be sent.
+        from botocore.httpsession import URLLib3Session
+
+        self._scan = scan
+        # As botocore's own clients have it: without, a request waits 40 ms for an acknowledgment.
+        # botocore's type stubs take the options for text.
+        at_once: Any = [(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)]
+        self._session = URLLib3Session(max_pool_connections=STREAMS, socket_options=at_once)
+        self._answers = threading.local()
+        # Not tried again here: a throttled segment stands aside while others are read.
+        config = Config(retries={"max_attempts": 0}, max_pool_connections=STREAMS)
+        self._client = table_client(scan.role, region_name=scan.region, config=config)
+        # The stubs do not know that a handler of before-send may answer the request.
+        answering: Any = self._send
+        self._client.meta.events.register("before-send.dynamodb.Scan", answering)
+
+    def _send(self, request: AWSPreparedRequest, **_: object) -> AWSResponse:
+        from botocore.awsrequest import AWSResponse
+
+        answer = self._session.send(request)
+        if answer.status_code != OK:
+            return answer
+        body = answer.content
+        length = answer.headers.get("content-length", len(body))
+        checksum = answer.headers.pop("x-amz-crc32", zlib.crc32(body))
+        if int(length) != len(body) or int(checksum) != zlib.crc32(body):
+            raise BadPage("a page of the Scan was damaged on its way")
+        self._answers.items, rest = cut_page(body)
+        # urllib3's headers and botocore's are one mapping here, two types in the stubs.
+        headers: Any = answer.headers
+        return AWSResponse(answer.url, answer.status_code, headers, RawBody(rest))
+
+    def read(self, segment: int, start: Mapping[str, Any] | None, items: int) -> Page:
+        """The page that begins behind ``start``, of at most ``items`` items, 0 for a whole one."""
+        asked: dict[str, Any] = {"ExclusiveStartKey": start} if start else {}
+        if items:
+            asked["Limit"] = items
+        if self._scan.columns:
+            names = {f"#{number}": name for number, name in enumerate(self._scan.columns)}
+            asked["ExpressionAttributeNames"] = names
+            asked["ProjectionExpression"] = ",".join(names)
+        answer = self._client.scan(
+            TableName=self._scan.table,
+            Segment=segment,
+            TotalSegments=self._scan.segments,
+            ReturnConsumedCapacity="TOTAL",
+            **asked,
+        )
+        return Page(
+            body=self._answers.items,
+            items=answer["Count"],
+            units=answer.get("ConsumedCapacity", {}).get("CapacityUnits", 0.0),
+            next=answer.get("LastEvaluatedKey"),
+        )
+
+
+@dataclass(frozen=True)
+class Page:
+    """A page: its items as a JSON array, how many they are, what it cost, where the next begins."""
+
+    body: bytes
+    items: int
+    units: float
+    next: Mapping[str, Any] | None
+
+
+class BadPage(Exception):
+    """A page that was damaged on its way."""
+
+
+FAILURES_MAX = 12
+OK = 200
+# https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Programming.Errors.html
+THROTTLES = frozenset(
+    ("ProvisionedThroughputExceededException", "RequestLimitExceeded", "ThrottlingException")
+)
+TRANSIENT = frozenset(("InternalServerError", "ServiceUnavailable", "500", "502", "503", "504"))
+
+
+# --- dynoexport/jobs/scan/scheduler.py ------------------------------------------------------------
+@dataclass(frozen=True)
+class Grant:
+    """What a task may do: wait, then read a page of so many items (0: as many as it holds).
+
+    If nothing is lent, it is to ask again after the wait.
+    """
+
+    wait: float
+    items: int
+    lent: float
+
+
+class Scheduler:
+    """Deals segments and read units to all tasks of a Scan. It lives in the driver.
+
+    A task asks for one segment after another, so that a fast one reads more of them; what a lost
+    task had begun is dealt again.
+    """
+
+    # Of the pages of a moment so many must be refused to be the table's fault and not that of a
+    # hot partition, whose segments stand aside.
+    MOMENT = 2.0
+    REFUSED = 0.5
+    # The part of a second's units that one page may take, so that no window is much over the
+    # limit; and the least, for each page is rounded up to half a unit.
+    PAGE_SECONDS = 0.1
+    PAGE_UNITS_MIN = 2.0
+    # Who must wait asks again at this part of the time after which its turn would be.
+    EARLY = 0.25
+
+    def __init__(self, segments: Iterable[int], limit: RateLimiter, item_bytes: float) -> None:
+        self._waiting = deque(segments)
+        self._begun: dict[int, str] = {}
+        self._limit = limit
+        self._unit_items = DYNAMODB_READ_UNIT_BYTES / item_bytes if item_bytes else 1.0
+        self._units = self._items = 0.0
+        self._moment: deque[tuple[float, bool]] = deque()
+        self._queued: set[str] = set()
+
+    def take(self, task: str) -> int | None:
+        """The next segment for the task; None if all are dealt."""
+        if not self._waiting:
+            return None
+        segment = self._waiting.popleft()
+        self._begun[segment] = task
+        return segment
+
+    def done(self, segment: int) -> None:
+        self._begun.pop(segment, None)
+
+    def lost(self, task: str) -> None:
+        """The task is gone: others may read what it had begun."""
+        segments = [segment for segment, reader in self._begun.items() if reader == task]
+        self._queued = {each for each in self._queued if not each.startswith(f"{task}/")}
+        for segment in segments:
+            del self._begun[segment]
+        self._waiting.extendleft(segments)
+
+    def turn(self, reader: str, now: float, *, hot: bool = False) -> Grant:
+        """When the reader may read its next page, and how much.
+
+        Who reads a ``hot`` segment does not queue: the whole Scan waits for it at the end.
+        """
+        rate = self._limit.rate(now)
+        units = min(PAGE_UNITS, max(self.PAGE_UNITS_MIN, self.PAGE_SECONDS * rate))
+        busy = self._limit.free_in(units, now)
+        if busy and not hot:
+            self._queued.add(reader)
+            others = units * len(self._queued) / rate
+            return Grant(busy + self.EARLY * others, 0, 0.0)
+        self._queued.discard(reader)
+        items = 0 if units == PAGE_UNITS else max(1, int(units * self._unit_items))
+        return Grant(self._limit.acquire(units, now), items, units)
+
+    def read(self, lent: float, units: float, items: int, now: float) -> None:
+        """A page was read."""
+        self._limit.correct(lent, units, now)
+        self._units += units
+        self._items += items
+        if self._units:
+            self._unit_items = self._items / self._units
+        self._note(now, refused=False)
+
+    def throttled(self, lent: float, key_range: bool | None, now: float) -> None:
+        """A page was refused; ``key_range`` says whether for a hot partition, None is unknown."""
+        self._limit.correct(lent, 0.0, now)
+        self._note(now, refused=True)
+        refused = sum(each for _, each in self._moment)
+        if key_range is None:
+            key_range = refused < self.REFUSED * len(self._moment)
+        if not key_range:
+            self._limit.throttled(now)
+
+    def _note(self, now: float, *, refused: bool) -> None:
+        self._moment.append((now, refused))
+        while self._moment[0][0] < now - self.MOMENT:
+            self._moment.popleft()
+
+    def retarget(self, target: float, now: float) -> None:
+        self._limit.retarget(target, now)
+
+
+# --- dynoexport/jobs/readers/connector.py ---------------------------------------------------------
+def splits_for(worker_type: str, number_of_workers: int, glue_version: str) -> int:
+    """How many parts the table is read in: executors x task slots of each, at most 1,000,000.
+
+    One of the workers is the driver, the others are executors. Slots of an executor:
+
+        Glue 2.0         G.1X 8, G.2X 16
+        Glue 3.0 and on  G.1X 4, G.2X 8, G.4X 16, G.8X 32
+
+    Source: "dynamodb.splits" in
+    https://docs.aws.amazon.com/glue/latest/dg/aws-glue-programming-etl-connect-dynamodb-home.html
+    (for Glue 2.0 its edition of 2021). Glue's own default is 1, a read without parallelism.
+
+    Raises:
+        JobFailed: AWS publishes no slots for the worker type.
+    """
+    slots = GLUE_2_SLOTS if glue_version == "2.0" else GLUE_SLOTS
+    if worker_type not in slots:
+        raise JobFailed(
+            f"Splits cannot be computed: the task slots of WorkerType {worker_type!r} on Glue "
+            f"{glue_version} are not published; set Splits, for example to 4 for each vCPU"
+        )
+    return max(1, min((number_of_workers - 1) * slots[worker_type], DYNAMODB_SPLITS_MAX))
+
+
+def read_by_connector(
+    glue_context: GlueContext, settings: Settings, splits: int, s3: S3Client, paths: SnapshotPaths
+) -> ReadResult:
+    """Read by Glue's own DynamoDB source, once.
+
+    The DynamicFrame is written as it comes. toDF() would scan the table a second time to learn
+    its schema and double the bill (https://github.com/awslabs/amazon-dynamodb-tools/issues/81);
+    the JSON writer needs no schema.
+    """
+    frame = glue_context.create_dynamic_frame.from_options(
+        connection_type="dynamodb",
+        connection_options={
+            "dynamodb.input.tableName": settings.table,
+            "dynamodb.splits": str(splits),
+            "dynamodb.throughput.read.percent": str(settings.read_percent),
+            **({"dynamodb.sts.roleArn": settings.source_role} if settings.source_role else {}),
+        },
+    )
+    # Backticks, or a dot in an attribute's name would mean a field of a nested one.
+    if settings.columns:
+        frame = frame.select_fields([f"`{name}`" for name in settings.columns])
+    if settings.exclude:
+        frame = frame.drop_fields([f"`{name}`" for name in settings.exclude])
+    path = paths.uri(paths.temp)
+    glue_context.write_dynamic_frame.from_options(
+        frame=frame, connection_type="s3", connection_options={"path": path}, format="json"
+    )
+    return ReadResult((path,), "plain", sum(list_objects(s3, paths.bucket, paths.temp).values()))
+
+
+# --- dynoexport/jobs/readers/point_in_time.py -----------------------------------------------------
+def base64_text(content: bytes) -> str:
+    return base64.b64encode(content).decode()
+
+
+EXPORT_SECONDS_BETWEEN = 20
+MD5_TEXT = re.compile(r"[0-9a-f]{32}|[A-Za-z0-9+/]{22}==")
+
+
+def check_recovery(dynamodb: DynamoDBClient, settings: Settings) -> None:
+    """See that DynamoDB can export the table by itself.
+
+    Raises:
+        JobFailed: point-in-time recovery is off.
+    """
+    answer = dynamodb.describe_continuous_backups(TableName=settings.table)
+    recovery = answer["ContinuousBackupsDescription"].get("PointInTimeRecoveryDescription", {})
+    if recovery.get("PointInTimeRecoveryStatus") != "ENABLED":
+        raise JobFailed(
+            f"ReadMode export needs point-in-time recovery, which is off for {settings.table}; "
+            f"turn it on: aws dynamodb update-continuous-backups --table-name {settings.table} "
+            "--point-in-time-recovery-specification PointInTimeRecoveryEnabled=true"
+        )
+
+
+def read_by_export(
+    spark: SparkSession,
+    settings: Settings,
+    clients: Clients,
+    paths: SnapshotPaths,
+    sleep: Callable[[float], None] = time.sleep,
+) -> ReadResult:
+    """Have DynamoDB export the table below the temporary prefix, and check what it wrote.
+
+    Raises:
+        JobFailed: DynamoDB could not, or a file is not what the export's manifest says.
+    """
+    arn = request_export(settings, clients, paths)
+    try:
+        done = wait_for_export(clients.dynamodb, arn, sleep)
+        files = export_files(clients.s3, paths.bucket, done["ExportManifest"])
+        check_export_files(spark, files, paths.bucket, clients.s3.meta.region_name)
+    except JobFailed:
+        # What is no good is not taken up by a retry.
+        clear_if_possible(clients.s3, paths.bucket, paths.temp)
+        raise
+    uris = tuple(paths.uri(file["key"]) for file in files)
+    billed = done.get("BilledSizeBytes", 0)
+    return ReadResult(uris, "export", billed or len(uris), report={"billed_bytes": billed})
+
+
+def request_export(settings: Settings, clients: Clients, paths: SnapshotPaths) -> str:
+    """The ARN of the run's export, which is billed once: a retry takes up the one that exists.
+
+    Noted beside it: the token first, by which DynamoDB answers a second request with the first
+    one's export for eight hours, then the ARN.
+    https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_ExportTableToPointInTime.html
+    """
+    table = clients.dynamodb.describe_table(TableName=settings.table)["Table"]
+    request: dict[str, Any] = {
+        "TableArn": table["TableArn"],
+        "S3Bucket": paths.bucket,
+        "S3Prefix": paths.temp.rstrip("/"),
+        "ExportFormat": "DYNAMODB_JSON",
+        **export_encryption(settings),
+    }
+    wanted = {"table_id": table.get("TableId", ""), "request": request}
+    note = read_export_note(clients.s3, paths)
+    if {name: note.get(name) for name in wanted} != wanted:
+        clear(clients.s3, paths.bucket, paths.temp)
+        note = {**wanted, "token": os.urandom(16).hex()}
+        write_export_note(clients.s3, paths, note)
+    if "arn" in note:
+        log(f"taking up the export of a former attempt: {note['arn']}")
+        return str(note["arn"])
+    answer = clients.dynamodb.export_table_to_point_in_time(**request, ClientToken=note["token"])
+    arn = answer["ExportDescription"]["ExportArn"]
+    write_export_note(clients.s3, paths, {**note, "arn": arn})
+    log(f"DynamoDB exports to {paths.uri(paths.temp)}: {arn}")
+    return arn
+
+
+def export_note_key(paths: SnapshotPaths) -> str:
+    return f"{paths.temp}export.json"
+
+
+def read_export_note(s3: S3Client, paths: SnapshotPaths) -> dict[str, Any]:
+    """What a former attempt of the run has noted of its export; nothing if there was none."""
+    key = export_note_key(paths)
+    if key not in list_objects(s3, paths.bucket, key):
+        return {}
+    note: dict[str, Any] = json.loads(
+        s3.get_object(Bucket=paths.bucket, Key=key)["Body"].read().decode()
+    )
+    return note
+
+
+def write_export_note(s3: S3Client, paths: SnapshotPaths, note: Mapping[str, Any]) -> None:
+    body = json.dumps(note).encode()
+    s3.put_object(Bucket=paths.bucket, Key=export_note_key(paths), Body=body)
+
+
+def export_encryption(settings: Settings) -> dict[str, Any]:
+    """With the bucket's key if it has one; what is not said DynamoDB encrypts with S3's own.
+
+    https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/S3DataExport.Output.html
+    """
+    if not settings.kms_key:
+        return {}
+    return {"S3SseAlgorithm": "KMS", "S3SseKmsKeyId": settings.kms_key}
+
+
+def wait_for_export(
+    dynamodb: DynamoDBClient, arn: str, sleep: Callable[[float], None]
+) -> ExportDescriptionTypeDef:
+    """Wait for the export's end; its description.
+
+    Raises:
+        JobFailed: DynamoDB's reason why it failed.
+    """
+    pause = 1.0
+    while True:
+        found = dynamodb.describe_export(ExportArn=arn)["ExportDescription"]
+        if found["ExportStatus"] == "COMPLETED":
+            return found
+        if found["ExportStatus"] == "FAILED":
+            reason = found.get("FailureMessage") or found.get("FailureCode") or "no reason given"
+            raise JobFailed(f"DynamoDB's export {arn} failed: {reason}")
+        sleep(pause)
+        pause = min(2 * pause, EXPORT_SECONDS_BETWEEN)
+
+
+def export_files(s3: S3Client, bucket: str, summary_key: str) -> list[dict[str, str]]:
+    """Key and MD5 of the data files that hold items, from the export's two manifests.
+
+    https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/S3DataExport.Output.html
+
+    Raises:
+        JobFailed: a manifest is not what its checksum says, or they contradict each other.
+    """
+    try:
+        summary = json.loads(read_verified(s3, bucket, summary_key))
+        lines = read_verified(s3, bucket, str(summary["manifestFilesS3Key"])).splitlines()
+        files = [json.loads(line) for line in lines if line.strip()]
+        told = [
+            (int(each["itemCount"]), str(each["dataFileS3Key"]), str(each["md5Checksum"]))
+            for each in files
+        ]
+        stated = int(summary["itemCount"])
+    except (ValueError, LookupError, TypeError, OverflowError, RecursionError) as error:
+        raise JobFailed(
+            f"s3://{bucket}/{summary_key} is no manifest of an export, or what it names is none "
+            f"({type(error).__name__}): start a new run"
+        ) from None
+    counted = sum(items for items, _, _ in told)
+    if counted != stated:
+        raise JobFailed(f"DynamoDB's export lists files of {counted:,} items, but has {stated:,}")
+    return [{"key": key, "md5": md5} for items, key, md5 in told if items]
+
+
+def read_verified(s3: S3Client, bucket: str, key: str) -> str:
+    """A manifest of the export, compared with the checksum beside it if there is one.
+
+    Raises:
+        JobFailed: it is missing, or they differ.
+    """
+    content = read_object(s3, bucket, key)
+    if content is None:
+        raise JobFailed(f"s3://{bucket}/{key} is missing: start a new run")
+    md5 = hashlib.md5(content)  # noqa: S324 - what the export states
+    stated = stated_md5(s3, bucket, key)
+    if stated is None:
+        log(f"no MD5 stands beside s3://{bucket}/{key}: it is read unverified")
+    elif stated not in {md5.hexdigest(), base64_text(md5.digest())}:
+        raise JobFailed(f"s3://{bucket}/{key} is not what its checksum says: start a new run")
+    return content.decode()
+
+
+def stated_md5(s3: S3Client, bucket: str, key: str) -> str | None:
+    """The MD5 that the export has written beside its manifest; None if there is none.
+
+    AWS writes ``manifest-summary.md5``
+    (https://github.com/scylladb/scylladb/blob/master/test/alternator/test_export.py), its page
+    says ``manifest-summary.checksum``
+    (https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/S3DataExport.Output.html).
+    """
+    for ending in (".md5", ".checksum"):
+        try:
+            beside = s3.get_object(Bucket=bucket, Key=key[: -len(".json")] + ending)["Body"].read()
+        except ClientError as error:
+            # S3 denies what is missing to whom it does not show every key of the bucket.
+            if error.response["Error"]["Code"] not in {"NoSuchKey", "AccessDenied"}:
+                raise
+            continue
+        stated = beside.decode(errors="replace").strip()
+        if MD5_TEXT.fullmatch(stated):
+            return stated
+    return None
+
+
+def check_export_files(
+    spark: SparkSession, files: Sequence[Mapping[str, Any]], bucket: str, region: str
+) -> None:
+    """Compare the data files with the export's manifest.
+
+    Raises:
+        JobFailed: one is not what it says.
+    """
+    check = partial(check_export_file, bucket=bucket, region=region)
+    wrong = spark.sparkContext.parallelize(files, max(1, len(files))).map(check).filter(bool)
+    for complaint in wrong.take(1):
+        raise JobFailed(complaint)
+
+
+def check_export_file(file: Mapping[str, Any], bucket: str, region: str) -> str:
+    """What is wrong with a data file; nothing if it is what the manifest says."""
+    # On an executor, where no client can be sent.
+    import boto3
+
+    key = file["key"]
+    body = boto3.client("s3", region_name=region).get_object(Bucket=bucket, Key=key)["Body"]
+    md5 = hashlib.md5()  # noqa: S324 - what the export states
+    for chunk in iter(partial(body.read, 1 << 20), b""):
+        md5.update(chunk)
+    if base64_text(md5.digest()) == file["md5"]:
+        return ""
+    return f"s3://{bucket}/{key} is not what DynamoDB's manifest says: start a new run"
+
+
+# --- dynoexport/jobs/checks.py --------------------------------------------------------------------
+# Of an on-demand table Glue's connector knows nothing but the default quota
+# (https://docs.aws.amazon.com/glue/latest/dg/aws-glue-programming-etl-connect-dynamodb-home.html).
+CONNECTOR_ASSUMES: dict[str, Any] = {"OnDemandThroughput": {}, "WarmThroughput": {}}
+
+
+def check_table(dynamodb: DynamoDBClient, settings: Settings) -> ReadPlan:
+    """See that the table is there; what it is, and the read units that the percentage is a part of.
+
+    Raises:
+        JobFailed: there is no such table.
+    """
+    try:
+        table = dynamodb.describe_table(TableName=settings.table)["Table"]
+    except ClientError as error:
+        if error.response["Error"]["Code"] == "ResourceNotFoundException":
+            region = dynamodb.meta.region_name
+            message = f"there is no DynamoDB table {settings.table!r} in {region}"
+            raise JobFailed(message) from None
+        raise
+    if settings.reader == "connector":
+        capacity = table_capacity({**table, **CONNECTOR_ASSUMES}, lambda: DYNAMODB_TABLE_READ_UNITS)
+    else:
+        capacity = table_capacity(table, partial(account_read_units, dynamodb))
+    allowed = (
+        f"it is read with {settings.read_percent:g} of {capacity.units:,g} read units a second "
+        f"({capacity.source})"
+    )
+    if settings.reader == "export":
+        allowed = "it is exported by DynamoDB, which takes no read units"
+    log(
+        f"the table has about {table.get('ItemCount', 0):,} items and "
+        f"{table.get('TableSizeBytes', 0):,} bytes; {allowed}"
+    )
+    return ReadPlan(table, capacity)
+
+
+def catalog_table(glue: GlueClient, settings: Settings) -> TableTypeDef | None:
+    """The catalog table of the export's snapshots, None if there is none."""
+    name = snapshots_table(settings.table, settings.catalog_prefix)
+    return get_table(glue, settings.database, name)
+
+
+def check_catalog(glue: GlueClient, settings: Settings) -> None:
+    """See that the catalog table, if there is one, is that of this export.
+
+    Raises:
+        JobFailed: another table or format was exported under the same catalog name.
+    """
+    table = catalog_table(glue, settings)
+    if table is not None:
+        data = data_prefix(settings.table, settings.format)
+        check_owner(table, settings.database, f"s3://{settings.bucket}/{data}")
+
+
+def job_run(glue: GlueClient, settings: Settings) -> dict[str, Any]:
+    """What this run of the job really has: WorkerType, NumberOfWorkers, GlueVersion.
+
+    Asked for, because whoever edits the job in the console changes its workers, but not the
+    arguments its stack has given it. Without the permission the arguments are believed.
+    """
+    told = {
+        "WorkerType": settings.worker_type,
+        "NumberOfWorkers": settings.number_of_workers,
+        "GlueVersion": settings.glue_version,
+    }
+    try:
+        run = glue.get_job_run(JobName=settings.job_name, RunId=settings.job_run_id)["JobRun"]
+    except ClientError as error:
+        log(f"taking the workers from the job's arguments: {error}")
+        return told
+    return {name: run.get(name) or told[name] for name in told}
+
+
+# Whatever decides how long an export takes and what it costs.
+DESCRIBED = (
+    "TableSizeBytes",
+    "ItemCount",
+    "BillingModeSummary",
+    "ProvisionedThroughput",
+    "OnDemandThroughput",
+    "WarmThroughput",
+    "TableClassSummary",
+)
+
+
+def without_timestamps(content: Any) -> Any:  # noqa: ANN401 - JSON
+    """Without the times, at which somebody changed it and which JSON does not know."""
+    if isinstance(content, dict):
+        return {name: each for name, each in content.items() if not isinstance(each, datetime)}
+    return content
+
+
+@dataclass(frozen=True)
+class ReadPlan:
+    """What is to be read.
+
+    Attributes:
+        table: what DescribeTable says of it.
+        capacity: the read units a second that it has.
+        splits: in how many parts the connector reads it.
+    """
+
+    table: Mapping[str, Any]
+    capacity: Capacity
+    splits: int = 1
+
+    def described(self) -> dict[str, Any]:
+        """What size and capacity the table had at the start, in DescribeTable's words."""
+        return {
+            name: without_timestamps(self.table[name]) for name in DESCRIBED if name in self.table
+        }
+
+
+# --- dynoexport/jobs/schema/types.py --------------------------------------------------------------
 # Kinds of types by the catalog's names; of UNKNOWN nothing but nulls and empty lists were seen.
 STRING, BIGINT, DOUBLE, DECIMAL = "string", "bigint", "double", "decimal"
 BOOLEAN, BINARY, ARRAY, STRUCT, MAP, UNKNOWN = (
@@ -2905,6 +2870,17 @@ class Type:
     element: Type | None = None
     fields: tuple[Field, ...] = ()
 
+    @property
+    def elements(self) -> Type:
+        """The type of an array's elements.
+
+        Raises:
+            TypeError: it is no array.
+        """
+        if self.element is None:
+            raise TypeError(f"{self.kind} has no elements")
+        return self.element
+
 
 @dataclass(frozen=True)
 class Field:
@@ -2925,7 +2901,7 @@ class Rules:
     max_struct_fields: int
 
 
-def type_of(profile: Profile, rules: Rules) -> Type:
+def infer_type(profile: Profile, rules: Rules) -> Type:
     """The type that holds all values of a profile: the map in docs/types.md."""
     groups = profile.groups()
     if len(groups) != 1:
@@ -2942,7 +2918,7 @@ def list_type(profile: Profile, rules: Rules) -> Type:
     element = Profile() if profile.element is None else profile.element
     if len(element.groups()) > 1:
         return Type(STRING)
-    return Type(ARRAY, element=type_of(element, rules))
+    return Type(ARRAY, element=infer_type(element, rules))
 
 
 def struct_type(profile: Profile, rules: Rules) -> Type:
@@ -2950,7 +2926,7 @@ def struct_type(profile: Profile, rules: Rules) -> Type:
         return Type(MAP)
     names = column_names(profile.fields)
     fields = (
-        Field(attribute, name, type_of(profile.fields[attribute], rules))
+        Field(attribute, name, infer_type(profile.fields[attribute], rules))
         for attribute, name in names.items()
     )
     return Type(STRUCT, fields=tuple(sorted(fields, key=field_name)))
@@ -2966,26 +2942,26 @@ def number_type(profile: Profile) -> Type:
     return Type(STRING)
 
 
-def inexact(profile: Profile, path: str) -> Iterator[str]:
+def inexact_numbers(profile: Profile, path: str) -> Iterator[str]:
     """The paths of numbers that no decimal type holds."""
     if profile.groups() == {"n"} and "X" in profile.counts and not profile.exact():
         yield path
     if profile.element is not None:
-        yield from inexact(profile.element, f"{path}[]")
+        yield from inexact_numbers(profile.element, f"{path}[]")
     for name, each in sorted(profile.fields.items()):
-        yield from inexact(each, f"{path}.{name}")
+        yield from inexact_numbers(each, f"{path}.{name}")
 
 
-def settled(kind: Type) -> Type:
+def resolve_unknown(kind: Type) -> Type:
     """The type with an answer for everything of which nothing is known."""
     if kind.kind == UNKNOWN:
         return Type(STRING)
     if kind.kind == ARRAY:
-        return replace(kind, element=settled(kind.element))
+        return replace(kind, element=resolve_unknown(kind.elements))
     if kind.kind == STRUCT:
         if not kind.fields:
             return Type(MAP)
-        fields = tuple(replace(each, type=settled(each.type)) for each in kind.fields)
+        fields = tuple(replace(each, type=resolve_unknown(each.type)) for each in kind.fields)
         return replace(kind, fields=fields)
     return kind
 
@@ -3000,19 +2976,21 @@ def type_name(kind: Type, fmt: str = "") -> str:
     if kind.kind == DECIMAL:
         return f"decimal({DECIMAL_DIGITS},{kind.scale})"
     if kind.kind == ARRAY:
-        return f"array<{type_name(kind.element, fmt)}>"
+        return f"array<{type_name(kind.elements, fmt)}>"
     if kind.kind == STRUCT:
         fields = ",".join(f"{each.name}:{type_name(each.type, fmt)}" for each in kind.fields)
         return f"struct<{fields}>"
     return "map<string,string>" if kind.kind == MAP else kind.kind
 
 
-def shape_of(kind: Type) -> str | dict[str, Any]:
+def type_shape(kind: Type) -> str | dict[str, Any]:
     """The type for the manifest, with the names that keys have in DynamoDB."""
     if kind.kind == ARRAY:
-        return {ARRAY: shape_of(kind.element)}
+        return {ARRAY: type_shape(kind.elements)}
     if kind.kind == STRUCT:
-        return {STRUCT: [[each.attribute, each.name, shape_of(each.type)] for each in kind.fields]}
+        return {
+            STRUCT: [[each.attribute, each.name, type_shape(each.type)] for each in kind.fields]
+        }
     return type_name(kind)
 
 
@@ -3034,7 +3012,7 @@ def parse_shape(shape: str | Mapping[str, Any]) -> Type:
     return Type(MAP if shape.startswith(MAP) else shape)
 
 
-def fitted(known: Type, found: Type) -> Type | None:
+def widen_type(known: Type, found: Type) -> Type | None:
     """The type of a column that held ``known`` and now holds ``found`` too; None if none does."""
     if found.kind == UNKNOWN or (is_empty_map(found) and known.kind in {STRUCT, MAP}):
         return known
@@ -3044,16 +3022,16 @@ def fitted(known: Type, found: Type) -> Type | None:
     if known.kind != found.kind:
         return None
     if known.kind == ARRAY:
-        element = fitted(known.element, found.element)
+        element = widen_type(known.elements, found.elements)
         return None if element is None else replace(known, element=element)
-    return with_fields(known, found.fields) if known.kind == STRUCT else known
+    return add_fields(known, found.fields) if known.kind == STRUCT else known
 
 
 def is_empty_map(kind: Type) -> bool:
     return kind.kind == STRUCT and not kind.fields
 
 
-def with_fields(struct: Type, found: Iterable[Field]) -> Type | None:
+def add_fields(struct: Type, found: Iterable[Field]) -> Type | None:
     """The struct with the fields that it lacks behind its own; None if one has another type."""
     fields = {each.attribute: each for each in struct.fields}
     new = []
@@ -3062,7 +3040,7 @@ def with_fields(struct: Type, found: Iterable[Field]) -> Type | None:
         if known is None:
             new.append(each)
             continue
-        kind = fitted(known.type, each.type)
+        kind = widen_type(known.type, each.type)
         if kind is None:
             return None
         fields[each.attribute] = replace(known, type=kind)
@@ -3076,312 +3054,355 @@ def field_name(each: Field) -> str:
     return each.name
 
 
-# --- columns --------------------------------------------------------------------------------------
-# Glue's catalog takes 255 bytes (https://docs.aws.amazon.com/glue/latest/webapi/API_Column.html);
-# the rest is room for the number behind a name that collides.
-COLUMN_NAME_MAX = 240
-# As many names of full length as CREATE VIEW may list: a query has at most 262,144 bytes
-# (https://docs.aws.amazon.com/athena/latest/ug/service-limits.html).
-MAX_COLUMNS = 1_000
-OTHER_ATTRIBUTES = "other_attributes"
+# --- dynoexport/jobs/schema/arrow_profile.py ------------------------------------------------------
+def present_children(values: pa.StructArray) -> Iterator[tuple[str, pa.Array]]:
+    """The parts of an array of structs that hold anything: values by type, or fields by name."""
+    for each, content in zip(values.type, values.flatten()):
+        if content.null_count < len(content):
+            yield each.name, content
 
 
-def fold_column(attribute: str) -> str:
-    """The attribute's name as Athena and every format can hold it.
-
-    Lower case, as Athena folds it; Avro allows letters, digits and "_", and no digit first.
-
-    >>> fold_column("2nd Author.Name")
-    '_2nd_author_name'
-    """
-    name = re.sub(r"[^a-z0-9_]", "_", attribute.lower())[:COLUMN_NAME_MAX]
-    return name if re.match(r"[a-z_]", name) else f"_{name}"
-
-
-def free_name(name: str, taken: set[str]) -> str:
-    """The name, or the first number behind it that makes it free; it is taken then."""
-    free, count = name, 1
-    while free in taken:
-        count += 1
-        free = f"{name}_{count}"
-    taken.add(free)
-    return free
+def update_profile(profile: Profile, values: pa.StructArray, limit: int) -> None:
+    """``Profile.add`` for an array of values."""
+    for code, content in present_children(values):
+        count = len(content) - content.null_count
+        if code == "N":
+            update_numbers(profile, content)
+            continue
+        kind = "L" if code in ELEMENTS else code
+        profile.counts[kind] = profile.counts.get(kind, 0) + count
+        if kind == "L":
+            update_elements(profile, code, content.flatten(), limit)
+        elif kind == "M" and not profile.many:
+            for name, each in present_children(content):
+                update_profile(profile.fields.setdefault(name, Profile()), each, limit)
+            profile.bound(limit)
 
 
-def column_names(attributes: Iterable[str], reserved: Iterable[str] = ()) -> dict[str, str]:
-    """Columns by attribute; of names that collide, the one that needs no folding is kept.
-
-    The others get a number in the order of their names, whatever order they come in.
-
-    >>> sorted(column_names(["Rating", "rating", "RATING"]).items())
-    [('RATING', 'rating_2'), ('Rating', 'rating_3'), ('rating', 'rating')]
-    """
-    taken = set(reserved)
-    ordered = sorted(attributes, key=lambda each: (fold_column(each) != each, each))
-    return {attribute: free_name(fold_column(attribute), taken) for attribute in ordered}
-
-
-@dataclass(frozen=True)
-class Column:
-    """A column of the files and of the catalog's table.
-
-    Attributes:
-        name: in files and catalog.
-        view: in the view; the same for all columns that an attribute has had by its types.
-        attribute: in DynamoDB.
-        group: of TypeConflicts=columns, which values it holds; "" for all of them.
-        type: what it holds.
-        shown: whether the view shows it, or another one in its place.
-        items: how many items of this snapshot have a value in it; of ``OTHER_ATTRIBUTES`` it is
-            only known whether there are any, which is 1.
-    """
-
-    name: str
-    view: str
-    attribute: str
-    group: str
-    type: Type
-    shown: bool = True
-    items: int = 0
+def update_elements(profile: Profile, code: str, elements: pa.Array, limit: int) -> None:
+    if profile.element is None:
+        profile.element = Profile()
+    if code == "NS":
+        update_numbers(profile.element, elements)
+    elif code in ELEMENTS:
+        counts, kind = profile.element.counts, ELEMENTS[code]
+        counts[kind] = counts.get(kind, 0) + len(elements)
+    elif not arrow().types.is_null(elements.type):
+        update_profile(profile.element, elements, limit)
 
 
-@dataclass(frozen=True)
-class Found:
-    """Values of this snapshot that belong into one column."""
-
-    attribute: str
-    group: str
-    type: Type
-    items: int
-
-    @property
-    def key(self) -> tuple[str, str]:
-        return self.attribute, self.group
+# As DynamoDB writes all but very large and very small numbers.
+NUMBER = r"^-?(?:0|[1-9][0-9]{0,17})(?:\.[0-9]*[1-9])?$"
 
 
-def found_in(attribute: str, profile: Profile, rules: Rules) -> list[Found]:
-    """The columns that an attribute needs."""
-    groups = profile.groups()
-    if rules.type_conflicts != "columns" or len(groups) <= 1:
-        return [Found(attribute, "", type_of(profile, rules), profile.values())]
-    parts = [(group, profile.only(group)) for group in sorted(groups)]
-    return [Found(attribute, group, type_of(part, rules), part.values()) for group, part in parts]
-
-
-def settle_columns(
-    profiles: Mapping[str, Profile], history: Sequence[Column], rules: Rules, *, others: bool
-) -> tuple[Column, ...]:
-    """The columns of this snapshot: those that there were, in their order, then new ones by name.
-
-    Positions and types never change, so that the files of older snapshots stay readable by every
-    SerDe, whether it goes by names or by positions. ``others`` says that there are attributes
-    without a column of their own.
-    """
-    found = [each for name in sorted(profiles) for each in found_in(name, profiles[name], rules)]
-    if others or any(column.group == OTHER_ATTRIBUTES for column in history):
-        found.append(Found("", OTHER_ATTRIBUTES, Type(MAP), int(others)))
-    views = view_names(found, history)
-    columns = {column.name: replace(column, items=0) for column in history}
-    taken = {PARTITION_KEY, *columns, *views.values()}
-    new: list[Column] = []
-    for each in found:
-        known = [
-            column for column in columns.values() if (column.attribute, column.group) == each.key
-        ]
-        column = place(each, known, rules) or new_column(each, known, views[each.key], taken)
-        for former in known:
-            columns[former.name] = replace(former, shown=False)
-        if column.name in columns:
-            columns[column.name] = column
-        else:
-            new.append(column)
-    return (*columns.values(), *sorted(new, key=lambda column: column.name))
-
-
-def place(found: Found, known: Sequence[Column], rules: Rules) -> Column | None:
-    """The column among those of the attribute that can hold the values; the shown one first."""
-    for column in sorted(known, key=lambda each: not each.shown):
-        kind = (
-            settled(found.type) if rules.format in TEXT_FORMATS else fitted(column.type, found.type)
-        )
-        kind = None if kind is None else settled(kind)
-        if kind is not None and len(type_name(kind)) <= TYPE_NAME_MAX:
-            return replace(column, type=kind, shown=True, items=found.items)
-    return None
-
-
-def new_column(found: Found, known: Sequence[Column], view: str, taken: set[str]) -> Column:
-    """A column for the values; if the attribute has another one already, named by the type."""
-    kind = settled(found.type)
-    if len(type_name(kind)) > TYPE_NAME_MAX:
-        kind = Type(STRING)
-    name = view
-    if known:
-        name = free_name(suffixed(view, type_word(kind)), taken)
-    return Column(name, view, found.attribute, found.group, kind, items=found.items)
-
-
-def suffixed(name: str, word: str) -> str:
-    return f"{name[: COLUMN_NAME_MAX - len(word) - 2]}__{word}"
-
-
-def type_word(kind: Type) -> str:
-    """The type in a column's name: ``string``, ``decimal_38_2``, ``struct_5f0c61a2``."""
-    if kind.kind in {ARRAY, STRUCT}:
-        digest = hashlib.sha256(json.dumps(shape_of(kind)).encode()).hexdigest()
-        return f"{kind.kind}_{digest[:8]}"
-    return re.sub(r"\W+", "_", type_name(kind)).strip("_")
-
-
-def view_names(found: Iterable[Found], history: Sequence[Column]) -> dict[tuple[str, str], str]:
-    """What the view calls each column, by attribute and group; a name once given is kept."""
-    names = {(column.attribute, column.group): column.view for column in history}
-    taken = {PARTITION_KEY, OTHER_ATTRIBUTES, *names.values(), *(each.name for each in history)}
-    known = {column.attribute for column in history}
-    missing = [each for each in found if each.key not in names]
-    new = [each.attribute for each in missing if each.attribute not in known | {""}]
-    bases = column_names(set(new), reserved=taken)
-    taken |= set(bases.values())
-    for each in missing:
-        base = bases.get(each.attribute, fold_column(each.attribute))
-        if each.group == OTHER_ATTRIBUTES:
-            names[each.key] = OTHER_ATTRIBUTES
-        elif each.group:
-            names[each.key] = free_name(suffixed(base, each.group), taken)
-        else:
-            names[each.key] = base if each.attribute in bases else free_name(base, taken)
-    return names
-
-
-# --- what has changed since the snapshot before ---------------------------------------------------
-# Which counted values a column of the type has always held.
-HELD = {
-    STRING: {"S"},
-    BIGINT: {"N"},
-    DOUBLE: {"N", "X", "D"},
-    DECIMAL: {"N", "X"},
-    BOOLEAN: {"BOOL"},
-    BINARY: {"B"},
-    ARRAY: {"L"},
-    STRUCT: {"M"},
-    MAP: {"M"},
-}
-CHANGE_TEXT_MAX = 200
-
-
-def shown_columns(columns: Iterable[Column]) -> dict[str, Column]:
-    return {column.view: column for column in columns if column.shown and column.items}
-
-
-def changes_between(
-    before: Sequence[Column], after: Sequence[Column], profiles: Mapping[str, Profile]
-) -> list[str]:
-    """What became of the attributes, a line each, such as "rating: bigint -> string, 3 items"."""
-    if not before:
-        return []
-    old, new = shown_columns(before), shown_columns(after)
-    changes = {name: f"gone, was {short(old[name].type)}" for name in old if name not in new}
-    for name, column in new.items():
-        if name not in old:
-            changes[name] = f"new, {short(column.type)}, {items_text(column.items)}"
-        elif old[name].type != column.type:
-            count = unlike(profiles.get(column.attribute, Profile()), old[name].type)
-            more = f", {items_text(count)}" if count else ""
-            changes[name] = f"{short(old[name].type)} -> {short(column.type)}{more}"
-    return [f"{name}: {changes[name]}" for name in sorted(changes)]
-
-
-def unlike(profile: Profile, kind: Type) -> int:
-    """How many values are of none of the types that a column of the type has always held."""
-    held = HELD[kind.kind]
-    return sum(n for code, n in profile.counts.items() if code in GROUPS and code not in held)
-
-
-def short(kind: Type) -> str:
-    name = type_name(kind)
-    return name if len(name) <= CHANGE_TEXT_MAX else f"{name[: CHANGE_TEXT_MAX - 3]}..."
-
-
-def counted(count: int, noun: str) -> str:
-    return f"{count:,} {noun}" + ("" if count == 1 else "s")
-
-
-def items_text(count: int) -> str:
-    return counted(count, "item")
-
-
-def warnings_of(profiles: Mapping[str, Profile], *, others: bool) -> list[str]:
-    """What whoever reads the snapshot should know."""
-    paths = [path for name in sorted(profiles) for path in inexact(profiles[name], name)]
-    told = [f"{path}: numbers that no decimal(38,s) holds, kept as text" for path in paths]
-    if others:
-        told.append(f"more than {MAX_COLUMNS:,} attributes: the rarest are in {OTHER_ATTRIBUTES}")
-    return told
-
-
-def unheld(settings: Settings, lines: Lines, held: Iterable[str]) -> list[str]:
-    """The names in Columns or Exclude that no item has, which may be misspelled.
-
-    Glue's connector does not say what it has dropped.
-    """
-    exclude = () if lines.dialect == "plain" else settings.exclude
-    return [
-        f"{setting} names {name!r}, which no item has"
-        for setting, names in (("Columns", settings.columns), ("Exclude", exclude))
-        for name in names
-        if name not in set(held)
-    ]
-
-
-# --- columns in the manifest ----------------------------------------------------------------------
-def column_entry(column: Column, fmt: str) -> dict[str, Any]:
-    """A column for the manifest; ``type`` is the catalog's."""
-    entry = {
-        "name": column.name,
-        "type": type_name(column.type, fmt),
-        "attribute": column.attribute,
-        "view": column.view,
-        "shown": column.shown,
-        "items": column.items,
-        "shape": shape_of(column.type),
-    }
-    return {**entry, "group": column.group} if column.group else entry
-
-
-def parse_column(entry: Mapping[str, Any]) -> Column:
-    """What ``column_entry`` wrote."""
-    return Column(
-        name=entry["name"],
-        view=entry["view"],
-        attribute=entry["attribute"],
-        group=entry.get("group", ""),
-        type=parse_shape(entry["shape"]),
-        shown=entry["shown"],
-        items=entry["items"],
-    )
-
-
-def known_columns(s3: S3Client, settings: Settings) -> tuple[Column, ...]:
-    """The columns of the newest complete snapshot; none if there is no snapshot.
-
-    Raises:
-        ExportFailed: what stands in its manifest's place is none.
-    """
-    timestamp = newest_snapshot(s3, settings)
-    if timestamp is None:
-        return ()
-    newest = manifest_key(settings.table, settings.format, timestamp)
-    body = s3.get_object(Bucket=settings.bucket, Key=newest)["Body"].read()
+def update_numbers(profile: Profile, texts: pa.StringArray) -> None:
+    pa = arrow()
+    pc = pa.compute
+    texts = texts.drop_null()
+    if not len(texts):
+        return
     try:
-        return tuple(parse_column(entry) for entry in json.loads(body.decode())["schema"])
-    except (ValueError, LookupError, TypeError, AttributeError, RecursionError) as error:
-        raise ExportFailed(
-            f"s3://{settings.bucket}/{newest} is no manifest ({type(error).__name__}: {error}): "
-            "delete it, and its snapshot counts as incomplete"
-        ) from None
+        ends = pc.min_max(pc.cast(texts, pa.int64())).as_py()
+    except pa.ArrowInvalid:
+        usual = pc.match_substring_regex(texts, NUMBER)
+        update_fractions(profile, texts.filter(usual))
+        for text in texts.filter(pc.invert(usual)).to_pylist():
+            profile.add({"N": text}, 0)
+        return
+    profile.counts["N"] = profile.counts.get("N", 0) + len(texts)
+    digits = max(len(str(abs(end)).lstrip("0")) for end in ends.values())
+    profile.digits = max(profile.digits, digits)
 
 
-# --- columns of snapshots that another design has written -----------------------------------------
+def update_fractions(profile: Profile, texts: pa.StringArray) -> None:
+    """Numbers of the usual form: digits and scale by the place of the point."""
+    pa = arrow()
+    pc = pa.compute
+    if not len(texts):
+        return
+    texts = pc.ascii_ltrim(texts, characters="-")
+    length, point = pc.binary_length(texts), pc.find_substring(texts, ".")
+    is_whole = pc.less(point, 0)
+    before = pc.if_else(is_whole, length, point)
+    before = pc.subtract(before, pc.cast(pc.starts_with(texts, "0"), pa.int32()))
+    behind = pc.if_else(is_whole, 0, pc.subtract(pc.subtract(length, point), 1))
+    profile.digits = max(profile.digits, pc.max(before).as_py())
+    profile.scale = max(profile.scale, pc.max(behind).as_py())
+    whole = pc.sum(is_whole).as_py()
+    for kind, count in (("N", whole), ("X", len(texts) - whole)):
+        if count:
+            profile.counts[kind] = profile.counts.get(kind, 0) + count
+
+
+def profile_pieces(
+    groups: Iterable[str], bucket: str, region: str, limit: int
+) -> Iterator[tuple[str, tuple[Any, ...]]]:
+    """``profile_items`` for groups of pieces."""
+    return profile_batches(read_pieces(groups, bucket, region), limit)
+
+
+def profile_batches(
+    batches: Iterable[list[dict[str, Any]] | pa.StructArray], limit: int
+) -> Iterator[tuple[str, tuple[Any, ...]]]:
+    """``profile_items`` for what ``read_piece`` gives."""
+    profiles: dict[str, Profile] = {}
+    number = 0
+    for found in batches:
+        number += len(found)
+        if isinstance(found, list):
+            update_profiles(profiles, found, limit)
+            continue
+        for name, values in present_children(found):
+            update_profile(profiles.setdefault(name, Profile()), values, limit)
+    return dump_profiles(profiles, number)
+
+
+# --- dynoexport/jobs/readers/items.py -------------------------------------------------------------
+def parse_lines(
+    lines: Iterable[str],
+    dialect: str,
+    selected: Callable[[str], bool],
+    blanked: Iterable[str] = (),
+) -> Iterator[dict[str, Any]]:
+    """The items of the lines, in DynamoDB JSON, with the selected attributes.
+
+    Of the ``blanked`` ones there is a null, which says no more than that the item has them.
+    """
+    blanks = frozenset(blanked)
+    for line in lines:
+        if dialect == "plain":
+            plain = json.loads(line, parse_int=WholeNumber, parse_float=DoubleNumber)
+            item = {name: to_dynamodb_json(value) for name, value in plain.items()}
+        else:
+            item = json.loads(line)["Item"]
+        blank = {name: {"NULL": True} for name in blanks.intersection(item)}
+        yield {**{name: value for name, value in item.items() if selected(name)}, **blank}
+
+
+def item_rdd(
+    spark: SparkSession,
+    result: ReadResult,
+    settings: Settings,
+    parts: int | None = None,
+    *,
+    blanked: Iterable[str] = (),
+) -> RDD[dict[str, Any]]:
+    """All items that were read; Spark reads them in ``parts``, else in some of at most 128 MB."""
+    if result.dialect == PIECES:
+        return piece_rdd(spark, result, parts).mapPartitions(
+            partial(piece_items, **piece_location(settings))
+        )
+    selected = attribute_filter(settings)
+    parse = partial(parse_lines, dialect=result.dialect, selected=selected, blanked=blanked)
+    texts = spark.read.text(list(result.uris))
+    texts = texts if parts is None else texts.coalesce(parts)
+    return texts.rdd.map(lambda row: row[0]).mapPartitions(parse)
+
+
+def piece_rdd(spark: SparkSession, result: ReadResult, parts: int | None) -> RDD[str]:
+    """Groups of the pieces, each a partition."""
+    whole = sum(piece["json_bytes"] for piece in result.pieces)
+    groups = group_pieces(result.pieces, parts or max(1, math.ceil(whole / SEGMENT_BYTES)))
+    return spark.sparkContext.parallelize(groups, len(groups))
+
+
+# --- dynoexport/jobs/scan/task.py -----------------------------------------------------------------
+# Seconds that a segment stands aside after failures in a row, and how many are one too many;
+# throttles do not count.
+BACKOFF, BACKOFF_MAX = 0.05, 30.0
+
+
+class Cursor:
+    """How far a segment has been read."""
+
+    def __init__(self, segment: int, pieces: SegmentBuffer) -> None:
+        self.segment = segment
+        self.pieces = pieces
+        self.start: Mapping[str, Any] | None = None
+        self.ready_at = self.began = time.monotonic()
+        self.failures = 0
+        self.record: dict[str, Any] = {
+            "segment": segment,
+            "items": 0,
+            "bytes": 0,
+            "units": 0.0,
+            "throttles": 0,
+        }
+
+    def add(self, page: Page) -> None:
+        self.pieces.add(page.body, page.items)
+        self.record["items"] += page.items
+        self.record["bytes"] += len(page.body)
+        self.record["units"] += page.units
+        # Forgotten by and by: what was throttled a moment ago soon is again.
+        self.start, self.failures = page.next, self.failures // 2
+
+    def postpone(self) -> None:
+        """Stand aside for longer after each failure in a row, by up to half a minute."""
+        self.failures += 1
+        pause = min(BACKOFF_MAX, BACKOFF * 2**self.failures)
+        self.ready_at = time.monotonic() + pause * random.uniform(0.5, 1)  # noqa: S311 - no secret
+
+
+def scan_task(scan: ScanSpecification, tasks: Iterable[int]) -> Iterator[str]:
+    """One task: reads segments until none is left. The records of what it has read, as JSON."""
+    for _ in tasks:
+        coordinator = CoordinatorClient(scan.address)
+        try:
+            first = coordinator.ask("take")
+            records = [] if first is None else segment_reader(scan, coordinator, first).run()
+        finally:
+            coordinator.close()
+        yield from map(json.dumps, records)
+
+
+def segment_reader(
+    scan: ScanSpecification, coordinator: CoordinatorClient, first: int
+) -> SegmentReader:
+    # On an executor, where no client can be sent.
+    import boto3
+
+    s3 = boto3.client("s3", region_name=scan.region)
+    return SegmentReader(scan, coordinator, first, PageReader(scan), s3)
+
+
+class SegmentReader:
+    """Cycles over some segments page by page, in a few threads that wait for the network."""
+
+    def __init__(
+        self,
+        scan: ScanSpecification,
+        coordinator: CoordinatorClient,
+        first: int,
+        pages: PageReader,
+        s3: S3Client,
+    ) -> None:
+        self._scan, self._coordinator = scan, coordinator
+        self._pages, self._s3 = pages, s3
+        self._decoder = Decoder(scan.selected, columnar=scan.columnar, whole=scan.whole)
+        self._lock = threading.Condition()
+        self._stop = threading.Event()
+        self._open = deque([self._begin(first)])
+        self._at_work = 0
+        self._all_dealt = False
+        self._records: list[dict[str, Any]] = []
+        self._error: BaseException | None = None
+
+    def run(self) -> list[dict[str, Any]]:
+        """What was read, a record for each segment.
+
+        Raises:
+            ClientError: DynamoDB or S3 refuses.
+        """
+        threads = [threading.Thread(target=self._work, daemon=True) for _ in range(STREAMS)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        if self._error is not None:
+            raise self._error
+        return self._records
+
+    def _work(self) -> None:
+        try:
+            while True:
+                cursor = self._next()
+                if cursor is None:
+                    return
+                is_done = self._step(cursor)
+                with self._lock:
+                    self._at_work -= 1
+                    if not is_done:
+                        self._open.append(cursor)
+                    self._lock.notify_all()
+        except BaseException as error:  # noqa: BLE001 - raised again by the task's own thread
+            with self._lock:
+                self._error = self._error or error
+                self._stop.set()
+                self._lock.notify_all()
+
+    def _next(self) -> Cursor | None:
+        """The segment whose turn it is: one that may be read, else a new one; None at the end."""
+        with self._lock:
+            while self._error is None:
+                now = time.monotonic()
+                for cursor in self._open:
+                    if cursor.ready_at <= now:
+                        self._open.remove(cursor)
+                        self._at_work += 1
+                        return cursor
+                if not self._all_dealt and len(self._open) + self._at_work < OPEN_SEGMENTS:
+                    segment = self._coordinator.ask("take")
+                    self._all_dealt = segment is None
+                    if segment is not None:
+                        self._at_work += 1
+                        return self._begin(segment)
+                elif not self._open and not self._at_work:
+                    return None
+                else:
+                    soonest = min((cursor.ready_at for cursor in self._open), default=now + 60)
+                    self._lock.wait(max(0.0, soonest - now))
+            return None
+
+    def _begin(self, segment: int) -> Cursor:
+        return Cursor(segment, SegmentBuffer(self._scan, segment, self._decoder, self._s3))
+
+    def _step(self, cursor: Cursor) -> bool:
+        """Read one page of the segment; whether it was the last."""
+        lent, hot = 0.0, cursor.record["units"] > self._scan.hot_units
+        while not lent:
+            wait, items, lent = self._coordinator.ask("turn", stream=threading.get_ident(), hot=hot)
+            if self._stop.wait(wait):
+                return False
+        try:
+            page = self._pages.read(cursor.segment, cursor.start, items)
+        except ClientError as error:
+            self._refused(cursor, lent, error)
+            return False
+        except (BotoCoreError, HTTPClientError, BadPage):
+            self._coordinator.ask("read", lent=lent, units=0.0, items=0)
+            cursor.postpone()
+            if cursor.failures > FAILURES_MAX:
+                raise
+            return False
+        self._coordinator.ask("read", lent=lent, units=page.units, items=page.items)
+        cursor.add(page)
+        if page.next:
+            return False
+        self._finish(cursor)
+        return True
+
+    def _refused(self, cursor: Cursor, lent: float, error: ClientError) -> None:
+        """Come back later, if that may help."""
+        code = error.response["Error"]["Code"]
+        if code in THROTTLES:
+            reasons = json.dumps(error.response.get("ThrottlingReasons", []))
+            key_range = "KeyRange" in reasons if "Exceeded" in reasons else None
+            self._coordinator.ask("throttled", lent=lent, key_range=key_range)
+            cursor.record["throttles"] += 1
+            cursor.postpone()
+            return
+        self._coordinator.ask("read", lent=lent, units=0.0, items=0)
+        cursor.postpone()
+        if code not in TRANSIENT or cursor.failures > FAILURES_MAX:
+            raise error
+
+    def _finish(self, cursor: Cursor) -> None:
+        """Note the segment as read: a retry of the job will not read it again."""
+        record = {**cursor.record, "seconds": round(time.monotonic() - cursor.began, 3)}
+        record["pieces"] = cursor.pieces.finish()
+        record["left_out"] = sorted(self._decoder.left_out)
+        self._s3.put_object(
+            Bucket=self._scan.bucket,
+            Key=record_key(self._scan.prefix, cursor.segment),
+            Body=json.dumps(record).encode(),
+        )
+        self._coordinator.ask("done", segment=cursor.segment)
+        with self._lock:
+            self._records.append(record)
+
+
+# --- dynoexport/jobs/schema/catalog_types.py ------------------------------------------------------
 # Numbers as a crawler, Glue's own writers or a person may have declared them.
 CATALOG_SCALARS = {
     **dict.fromkeys(("tinyint", "smallint", "int", "bigint"), BIGINT),
@@ -3425,92 +3446,249 @@ def split_fields(inner: str) -> list[str]:
     return parts
 
 
-def catalog_columns(clients: Clients, settings: Settings) -> tuple[Column, ...]:
-    """The columns of a catalog table whose snapshots another design has written; else none.
+# --- dynoexport/jobs/schema/changes.py ------------------------------------------------------------
+# Which counted values a column of the type has always held.
+HELD = {
+    STRING: {"S"},
+    BIGINT: {"N"},
+    DOUBLE: {"N", "X", "D"},
+    DECIMAL: {"N", "X"},
+    BOOLEAN: {"BOOL"},
+    BINARY: {"B"},
+    ARRAY: {"L"},
+    STRUCT: {"M"},
+    MAP: {"M"},
+}
+CHANGE_TEXT_MAX = 200
 
-    Athena reads csv and orc by position, and the older files are in the order of this table. So
-    its columns keep their places here as those of a manifest do. Which attribute belongs to
-    which column is seen when the table is read: ``with_attributes``.
 
-    Raises:
-        ExportFailed: a column has a type that no export writes.
+def shown_columns(columns: Iterable[Column]) -> dict[str, Column]:
+    return {column.view: column for column in columns if column.shown and column.items}
+
+
+def changes_between(
+    before: Sequence[Column], after: Sequence[Column], profiles: Mapping[str, Profile]
+) -> list[str]:
+    """What became of the attributes, a line each, such as "rating: bigint -> string, 3 items"."""
+    if not before:
+        return []
+    old, new = shown_columns(before), shown_columns(after)
+    changes = {
+        name: f"gone, was {short_type_name(old[name].type)}" for name in old if name not in new
+    }
+    for name, column in new.items():
+        if name not in old:
+            changes[name] = f"new, {short_type_name(column.type)}, {items_text(column.items)}"
+        elif old[name].type != column.type:
+            count = count_mismatches(profiles.get(column.attribute, Profile()), old[name].type)
+            more = f", {items_text(count)}" if count else ""
+            changes[name] = (
+                f"{short_type_name(old[name].type)} -> {short_type_name(column.type)}{more}"
+            )
+    return [f"{name}: {changes[name]}" for name in sorted(changes)]
+
+
+def count_mismatches(profile: Profile, kind: Type) -> int:
+    """How many values are of none of the types that a column of the type has always held."""
+    held = HELD[kind.kind]
+    return sum(n for code, n in profile.counts.items() if code in GROUPS and code not in held)
+
+
+def short_type_name(kind: Type) -> str:
+    name = type_name(kind)
+    return name if len(name) <= CHANGE_TEXT_MAX else f"{name[: CHANGE_TEXT_MAX - 3]}..."
+
+
+def schema_warnings(profiles: Mapping[str, Profile], *, others: bool) -> list[str]:
+    """What whoever reads the snapshot should know."""
+    paths = [path for name in sorted(profiles) for path in inexact_numbers(profiles[name], name)]
+    told = [f"{path}: numbers that no decimal(38,s) holds, kept as text" for path in paths]
+    if others:
+        told.append(f"more than {MAX_COLUMNS:,} attributes: the rarest are in {OTHER_ATTRIBUTES}")
+    return told
+
+
+# --- dynoexport/jobs/schema/columns.py ------------------------------------------------------------
+@dataclass(frozen=True)
+class Column:
+    """A column of the files and of the catalog's table.
+
+    Attributes:
+        name: in files and catalog.
+        view: in the view; the same for all columns that an attribute has had by its types.
+        attribute: in DynamoDB.
+        group: of TypeConflicts=columns, which values it holds; "" for all of them.
+        type: what it holds.
+        shown: whether the view shows it, or another one in its place.
+        items: how many items of this snapshot have a value in it; of ``OTHER_ATTRIBUTES`` it is
+            only known whether there are any, which is 1.
     """
-    if not exists(clients.s3, settings.bucket, data_prefix(settings.table, settings.format)):
-        return ()
-    table = catalog_table(clients.glue, settings) or {}
-    columns = []
-    for found in table.get("StorageDescriptor", {}).get("Columns", []):
-        name, declared = found["Name"], found.get("Type", STRING).lower()
-        try:
-            kind = Type(STRING) if settings.format in TEXT_FORMATS else parse_catalog_type(declared)
-        except ValueError:
-            raise ExportFailed(
-                f"the column {name!r} of the catalog table {settings.database}.{table['Name']} is "
-                f"a {declared}, which no export writes: deploy this export with a CatalogPrefix"
-            ) from None
-        columns.append(Column(name, name, "", "", kind))
-    return tuple(columns)
+
+    name: str
+    view: str
+    attribute: str
+    group: str
+    type: Type
+    shown: bool = True
+    items: int = 0
 
 
-def with_attributes(
-    history: Sequence[Column], profiles: Mapping[str, Profile]
+@dataclass(frozen=True)
+class FoundColumn:
+    """Values of this snapshot that belong into one column."""
+
+    attribute: str
+    group: str
+    type: Type
+    items: int
+
+    @property
+    def key(self) -> tuple[str, str]:
+        return self.attribute, self.group
+
+
+def find_columns(attribute: str, profile: Profile, rules: Rules) -> list[FoundColumn]:
+    """The columns that an attribute needs."""
+    groups = profile.groups()
+    if rules.type_conflicts != "columns" or len(groups) <= 1:
+        return [FoundColumn(attribute, "", infer_type(profile, rules), profile.values())]
+    parts = [(group, profile.only(group)) for group in sorted(groups)]
+    return [
+        FoundColumn(attribute, group, infer_type(part, rules), part.values())
+        for group, part in parts
+    ]
+
+
+def settle_columns(
+    profiles: Mapping[str, Profile], history: Sequence[Column], rules: Rules, *, others: bool
 ) -> tuple[Column, ...]:
-    """The columns, those without an attribute with that of their name, if there is one by now."""
-    free = set(profiles) - {column.attribute for column in history}
-    attributes = {attribute.lower(): attribute for attribute in sorted(free)}
-    attributes.update((name, attribute) for attribute, name in column_names(free).items())
+    """The columns of this snapshot: those that there were, in their order, then new ones by name.
 
-    def with_attribute(column: Column) -> Column:
-        attribute = attributes.get(column.name)
-        if attribute is None or column.attribute or column.group:
-            return column
-        kind = with_keys(column.type, profiles[attribute])
-        return replace(column, attribute=attribute, type=kind)
-
-    return tuple(map(with_attribute, history))
-
-
-def with_keys(kind: Type, profile: Profile) -> Type:
-    """The type with the keys that the maps of DynamoDB have, where the catalog has their names."""
-    if kind.kind == ARRAY and profile.element is not None:
-        return replace(kind, element=with_keys(kind.element, profile.element))
-    if kind.kind != STRUCT:
-        return kind
-    keys = {name: key for key, name in column_names(profile.fields).items()}
-
-    def with_key(each: Field) -> Field:
-        key = keys.get(each.name)
-        if key is None:
-            return each
-        return replace(each, attribute=key, type=with_keys(each.type, profile.fields[key]))
-
-    return replace(kind, fields=tuple(map(with_key, kind.fields)))
+    Positions and types never change, so that the files of older snapshots stay readable by every
+    SerDe, whether it goes by names or by positions. ``others`` says that there are attributes
+    without a column of their own.
+    """
+    found = [
+        each for name in sorted(profiles) for each in find_columns(name, profiles[name], rules)
+    ]
+    if others or any(column.group == OTHER_ATTRIBUTES for column in history):
+        found.append(FoundColumn("", OTHER_ATTRIBUTES, Type(MAP), int(others)))
+    views = view_names(found, history)
+    columns = {column.name: replace(column, items=0) for column in history}
+    taken = {PARTITION_KEY, *columns, *views.values()}
+    new: list[Column] = []
+    for each in found:
+        known = [
+            column for column in columns.values() if (column.attribute, column.group) == each.key
+        ]
+        column = fit_column(each, known, rules) or new_column(each, known, views[each.key], taken)
+        for former in known:
+            columns[former.name] = replace(former, shown=False)
+        if column.name in columns:
+            columns[column.name] = column
+        else:
+            new.append(column)
+    return (*columns.values(), *sorted(new, key=lambda column: column.name))
 
 
-# --- values ---------------------------------------------------------------------------------------
-JSON_NUMBER = re.compile(r"-?(0|[1-9][0-9]*)(\.[0-9]+)?([eE][+-]?[0-9]+)?")
+def fit_column(found: FoundColumn, known: Sequence[Column], rules: Rules) -> Column | None:
+    """The column among those of the attribute that can hold the values; the shown one first."""
+    for column in sorted(known, key=lambda each: not each.shown):
+        kind = (
+            resolve_unknown(found.type)
+            if rules.format in TEXT_FORMATS
+            else widen_type(column.type, found.type)
+        )
+        kind = None if kind is None else resolve_unknown(kind)
+        if kind is not None and len(type_name(kind)) <= TYPE_NAME_MAX:
+            return replace(column, type=kind, shown=True, items=found.items)
+    return None
 
 
-def elements_of(value: Mapping[str, Any]) -> list[Mapping[str, Any]]:
-    """The elements of a list or a set; a set's in order, for DynamoDB gives them in any."""
-    ((code, content),) = value.items()
-    if code == "L":
-        return content
-    key = Decimal if code == "NS" else None
-    return [{ELEMENTS[code]: each} for each in sorted(content, key=key)]
+def new_column(found: FoundColumn, known: Sequence[Column], view: str, taken: set[str]) -> Column:
+    """A column for the values; if the attribute has another one already, named by the type."""
+    kind = resolve_unknown(found.type)
+    if len(type_name(kind)) > TYPE_NAME_MAX:
+        kind = Type(STRING)
+    name = view
+    if known:
+        name = free_name(with_suffix(view, type_word(kind)), taken)
+    return Column(name, view, found.attribute, found.group, kind, items=found.items)
 
 
+def with_suffix(name: str, word: str) -> str:
+    return f"{name[: COLUMN_NAME_MAX - len(word) - 2]}__{word}"
+
+
+def type_word(kind: Type) -> str:
+    """The type in a column's name: ``string``, ``decimal_38_2``, ``struct_5f0c61a2``."""
+    if kind.kind in {ARRAY, STRUCT}:
+        digest = hashlib.sha256(json.dumps(type_shape(kind)).encode()).hexdigest()
+        return f"{kind.kind}_{digest[:8]}"
+    return re.sub(r"\W+", "_", type_name(kind)).strip("_")
+
+
+def view_names(
+    found: Iterable[FoundColumn], history: Sequence[Column]
+) -> dict[tuple[str, str], str]:
+    """What the view calls each column, by attribute and group; a name once given is kept."""
+    names = {(column.attribute, column.group): column.view for column in history}
+    taken = {PARTITION_KEY, OTHER_ATTRIBUTES, *names.values(), *(each.name for each in history)}
+    known = {column.attribute for column in history}
+    missing = [each for each in found if each.key not in names]
+    new = [each.attribute for each in missing if each.attribute not in known | {""}]
+    bases = column_names(set(new), reserved=taken)
+    taken |= set(bases.values())
+    for each in missing:
+        base = bases.get(each.attribute, fold_column(each.attribute))
+        if each.group == OTHER_ATTRIBUTES:
+            names[each.key] = OTHER_ATTRIBUTES
+        elif each.group:
+            names[each.key] = free_name(with_suffix(base, each.group), taken)
+        else:
+            names[each.key] = base if each.attribute in bases else free_name(base, taken)
+    return names
+
+
+def column_entry(column: Column, fmt: str) -> dict[str, Any]:
+    """A column for the manifest; ``type`` is the catalog's."""
+    entry = {
+        "name": column.name,
+        "type": type_name(column.type, fmt),
+        "attribute": column.attribute,
+        "view": column.view,
+        "shown": column.shown,
+        "items": column.items,
+        "shape": type_shape(column.type),
+    }
+    return {**entry, "group": column.group} if column.group else entry
+
+
+def parse_column(entry: Mapping[str, Any]) -> Column:
+    """What ``column_entry`` wrote."""
+    return Column(
+        name=entry["name"],
+        view=entry["view"],
+        attribute=entry["attribute"],
+        group=entry.get("group", ""),
+        type=parse_shape(entry["shape"]),
+        shown=entry["shown"],
+        items=entry["items"],
+    )
+
+
+def type_rules(settings: Settings) -> Rules:
+    return Rules(
+        format=settings.format,
+        type_conflicts=settings.type_conflicts,
+        maps_as=settings.maps_as,
+        max_struct_fields=settings.max_struct_fields,
+    )
+
+
+# --- dynoexport/jobs/schema/values.py -------------------------------------------------------------
 def json_string(text: str) -> str:
     return json.dumps(text, ensure_ascii=False)
-
-
-def json_number(text: str) -> str:
-    """The number's exact text, or the same number as JSON can write it."""
-    return text if JSON_NUMBER.fullmatch(text) else plain_number(text)
-
-
-def plain_number(text: str) -> str:
-    return format(Decimal(text), "f")
 
 
 def json_text(value: Mapping[str, Any]) -> str:
@@ -3526,46 +3704,43 @@ def json_text(value: Mapping[str, Any]) -> str:
         fields = (f"{json_string(name)}:{json_text(content[name])}" for name in sorted(content))
         return f"{{{','.join(fields)}}}"
     if code == "L" or code in ELEMENTS:
-        return f"[{','.join(map(json_text, elements_of(value)))}]"
+        return f"[{','.join(map(json_text, list_elements(value)))}]"
     return json_string(content)
 
 
-def text_of(value: Mapping[str, Any]) -> str | None:
+def plain_text(value: Mapping[str, Any]) -> str:
     """A value as text: scalars as they are, binary as base64, nested ones as JSON."""
     ((code, content),) = value.items()
-    if code in {"S", "N", "D", "B"}:
-        return content
-    return None if code == "NULL" else json_text(value)
+    text: str = content if code in {"S", "N", "D", "B"} else json_text(value)
+    return text
 
 
-def map_of(value: Mapping[str, Any]) -> dict[str, str | None]:
-    return {name: text_of(each) for name, each in value["M"].items()}
+def text_value(value: Mapping[str, Any]) -> str | None:
+    """A value as ``plain_text``; None for a null."""
+    return None if "NULL" in value else plain_text(value)
 
 
-def whole(text: str) -> int:
-    try:
-        return int(text)
-    except ValueError:
-        return int(Decimal(text))
+def string_map(value: Mapping[str, Any]) -> dict[str, str | None]:
+    return {name: text_value(each) for name, each in value["M"].items()}
 
 
 # What Spark takes for a value of each scalar type.
 SPARK_VALUES: dict[str, Callable[[Any], Any]] = {
-    BIGINT: lambda value: whole(value["N"]),
+    BIGINT: lambda value: parse_whole_number(value["N"]),
     DECIMAL: lambda value: Decimal(value["N"]),
     DOUBLE: lambda value: float(value["D"] if "D" in value else value["N"]),
     BOOLEAN: lambda value: value["BOOL"],
     BINARY: lambda value: bytearray(base64.b64decode(value["B"])),
-    STRING: text_of,
-    MAP: map_of,
+    STRING: text_value,
+    MAP: string_map,
 }
 
 
 def spark_value(kind: Type, *, for_arrow: bool = False) -> Callable[[Any], Any]:
     """What turns a value into what Spark takes for the type, or Arrow."""
     if kind.kind == ARRAY:
-        element = nullable(spark_value(kind.element, for_arrow=for_arrow))
-        return lambda value: [element(each) for each in elements_of(value)]
+        element = nullable(spark_value(kind.elements, for_arrow=for_arrow))
+        return lambda value: [element(each) for each in list_elements(value)]
     if kind.kind == STRUCT:
         converts = [nullable(spark_value(each.type, for_arrow=for_arrow)) for each in kind.fields]
         fields = list(zip(kind.fields, converts))
@@ -3577,7 +3752,7 @@ def spark_value(kind: Type, *, for_arrow: bool = False) -> Callable[[Any], Any]:
             convert(value["M"].get(each.attribute)) for each, convert in fields
         )
     if kind.kind == MAP and for_arrow:
-        return lambda value: list(map_of(value).items())
+        return lambda value: list(string_map(value).items())
     return SPARK_VALUES[kind.kind]
 
 
@@ -3589,7 +3764,7 @@ def spark_type(kind: Type) -> DataType:
     from pyspark.sql import types as T  # noqa: N812 - its usual name
 
     if kind.kind == ARRAY:
-        return T.ArrayType(spark_type(kind.element))
+        return T.ArrayType(spark_type(kind.elements))
     if kind.kind == STRUCT:
         return T.StructType(
             [T.StructField(each.name, spark_type(each.type)) for each in kind.fields]
@@ -3608,8 +3783,8 @@ def spark_type(kind: Type) -> DataType:
 def json_value(kind: Type) -> Callable[[Any], str]:
     """What turns a value into JSON that the catalog's SerDe reads as the type."""
     if kind.kind == ARRAY:
-        element = json_nullable(json_value(kind.element))
-        return lambda value: f"[{','.join(element(each) for each in elements_of(value))}]"
+        element = json_nullable(json_value(kind.elements))
+        return lambda value: f"[{','.join(element(each) for each in list_elements(value))}]"
     if kind.kind == STRUCT:
         named = [(each.attribute, each.name, json_value(each.type)) for each in kind.fields]
         return lambda value: json_object(
@@ -3618,9 +3793,9 @@ def json_value(kind: Type) -> Callable[[Any], str]:
     if kind.kind in {BIGINT, DECIMAL}:
         return lambda value: plain_number(value["N"])
     if kind.kind == MAP:
-        return lambda value: json.dumps(map_of(value), ensure_ascii=False, sort_keys=True)
+        return lambda value: json.dumps(string_map(value), ensure_ascii=False, sort_keys=True)
     if kind.kind in {STRING, BINARY}:
-        return lambda value: json_string(text_of(value))
+        return lambda value: json_string(plain_text(value))
     return json_text
 
 
@@ -3638,632 +3813,309 @@ def json_object(fields: Iterable[tuple[str, Callable[[Any], str], Any]]) -> str:
     return f"{{{','.join(held)}}}"
 
 
-# --- items to rows --------------------------------------------------------------------------------
-def cells(columns: Sequence[Column]) -> Callable[[Mapping[str, Any]], list[Any]]:
-    """What takes an item apart into the values of the columns, in DynamoDB JSON; None for none."""
-    own = frozenset(column.attribute for column in columns)
-
-    def cell(column: Column, item: Mapping[str, Any]) -> Mapping[str, Any] | None:
-        if column.group == OTHER_ATTRIBUTES:
-            others = {name: value for name, value in item.items() if name not in own}
-            return {"M": others} if others else None
-        value = item.get(column.attribute)
-        if value is None or "NULL" in value:
-            return None
-        if column.group and group_of(value) != column.group:
-            return None
-        return value
-
-    def taken_apart(item: Mapping[str, Any]) -> list[Any]:
-        return [cell(column, item) if column.items else None for column in columns]
-
-    return taken_apart
+# --- dynoexport/jobs/profiling.py -----------------------------------------------------------------
+PROFILE_PARTS_MAX = 200
 
 
-def group_of(value: Mapping[str, Any]) -> str:
-    (code,) = value
-    return "l" if code in ELEMENTS else GROUPS[code]
+def profile_partitions(
+    spark: SparkSession, result: ReadResult, settings: Settings, limit: int
+) -> RDD[tuple[str, tuple[Any, ...]]]:
+    """What the items of each partition hold."""
+    if result.dialect == PIECES:
+        learnt = partial(profile_pieces, limit=limit, **piece_location(settings))
+        return piece_rdd(spark, result, None).mapPartitions(learnt)
+    # Whether items have what is not exported is known of these alone before it is dropped.
+    items = item_rdd(spark, result, settings, blanked=settings.exclude)
+    return items.mapPartitions(partial(profile_items, limit=limit))
 
 
-def to_row(columns: Sequence[Column]) -> Callable[[Mapping[str, Any]], tuple[Any, ...]]:
-    """What turns an item into a row of values for Spark."""
-    apart = cells(columns)
-    converts = [nullable(spark_value(column.type)) for column in columns]
-    return lambda item: tuple(convert(value) for convert, value in zip(converts, apart(item)))
+def profile_all(
+    dumps: RDD[tuple[str, tuple[Any, ...]]],
+    known: Iterable[str],
+    limit: int,
+    blanked: Iterable[str] = (),
+) -> tuple[int, dict[str, Profile], bool]:
+    """How many items there are, what the attributes hold, and whether there are further ones.
+
+    One pass in the executors. The driver gets the profiles of ``MAX_COLUMNS`` attributes, or of
+    as many as are ``known``, however many there are; those of the ``blanked`` come besides.
+    """
+    own = frozenset(known)
+    room = max(0, MAX_COLUMNS - len(own))
+    parts = min(dumps.getNumPartitions(), PROFILE_PARTS_MAX)
+    merged = dumps.partitionBy(parts).mapPartitions(partial(merge_profiles, limit=limit))
+    first = own | {ITEMS, *blanked}
+    # Tuples have an order, but none that pyspark's type stubs know.
+    by_rank: Callable[[Any], Any] = partial(profile_rank, known=first)
+    ranked = merged.takeOrdered(len(first) + room + 1, key=by_rank)
+    kept = dict(pair for pair in ranked if pair[0] in first)
+    others = [pair for pair in ranked if pair[0] not in first]
+    number = kept.pop(ITEMS)[0]["M"]
+    profiles = {**kept, **dict(others[:room])}
+    loaded = {name: Profile.load(dumped) for name, dumped in profiles.items()}
+    return number, loaded, len(others) > room
 
 
-def to_line(columns: Sequence[Column], fmt: str) -> Callable[[Mapping[str, Any]], str]:
-    """What turns an item into its line of a json, csv or xml file."""
-    apart = cells(columns)
-    names = [column.name for column in columns]
-    if fmt == "json":
-        converts = [json_value(column.type) for column in columns]
-        return lambda item: json_object(zip(names, converts, apart(item)))
-    text = nullable(text_of)
-    if fmt == "csv":
-        return lambda item: csv_line(map(text, apart(item)))
-    return lambda item: xml_item(names, map(text, apart(item)))
+# --- dynoexport/jobs/readers/native.py ------------------------------------------------------------
+def read_by_scan(
+    spark: SparkSession, settings: Settings, plan: ReadPlan, clients: Clients, paths: SnapshotPaths
+) -> ReadResult:
+    """Read by a segmented Scan in the executors, once; a retry reads the segments that are missing.
+
+    Raises:
+        JobFailed: a segment is missing at the end.
+    """
+    # Of the executors that Glue has promised, some may not have come yet.
+    promised = 0 if settings.splits else plan.splits
+    slots = max(spark.sparkContext.defaultParallelism, promised)
+    rate = settings.read_percent * plan.capacity.units
+    fresh = segments_for(plan.table.get("TableSizeBytes", 0), rate, slots)
+    course = scan_fingerprint(settings, plan.table, settings.splits or fresh)
+    segments, before = load_progress(spark, clients.s3, paths, course)
+    began = time.monotonic()
+    records = dict(before)
+    if len(before) < segments:
+        coordinator = CoordinatorServer(
+            new_scheduler(plan.table, segments, before, rate), driver_host(spark)
+        )
+        with closing(coordinator):
+            coordinator.open()
+            coordinator.watch(partial(allowed_rate, clients.dynamodb, settings))
+            region = clients.s3.meta.region_name
+            scan = scan_specification(
+                settings, plan, paths, region, segments=segments, address=coordinator.address
+            )
+            tasks = min(slots, segments - len(before))
+            of_all = f" of {segments:,}" if before else ""
+            log(
+                f"reading {counted(segments - len(before), 'segment')}{of_all} by "
+                f"{counted(tasks, 'task')}"
+            )
+            records.update(run_scan_tasks(spark, scan, tasks))
+    if len(records) != segments:
+        raise JobFailed(f"{segments - len(records):,} segments were not read: start a new run")
+    ordered = [records[segment] for segment in range(segments)]
+    report = scan_report(ordered, time.monotonic() - began, rate, plan.capacity, len(before))
+    log_skew(report)
+    pieces = tuple(piece for record in ordered for piece in record["pieces"])
+    plain = math.ceil(sum(piece["json_bytes"] for piece in pieces) / DYNAMODB_JSON)
+    # An attempt of an older script has not noted them.
+    left_out = frozenset(name for record in ordered for name in record.get("left_out", ()))
+    return ReadResult((), PIECES, plain, pieces, report, left_out)
 
 
-def by_item(items: Iterable[Any], convert: Callable[[], Callable[[Any], Any]]) -> Iterator[Any]:
-    """Each item converted, by what is made anew in each partition: Spark cannot send closures."""
-    return map(convert(), items)
+def driver_host(spark: SparkSession) -> str:
+    return str(spark.sparkContext.getConf().get("spark.driver.host"))
 
 
-def schema_of(columns: Sequence[Column]) -> StructType:
-    from pyspark.sql.types import StructField, StructType
+def new_scheduler(
+    table: Mapping[str, Any], segments: int, finished: Iterable[int], rate: float
+) -> Scheduler:
+    """Deals the segments that are not finished, in an order of its own.
 
-    return StructType([StructField(column.name, spark_type(column.type)) for column in columns])
-
-
-# --- columns at once: Arrow batches of typed values -----------------------------------------------
-def coded(values: pa.StructArray) -> Iterator[tuple[str, pa.Array]]:
-    """The parts of an array of structs that hold anything: values by type, or fields by name."""
-    for each, content in zip(values.type, values.flatten()):
-        if content.null_count < len(content):
-            yield each.name, content
-
-
-def learn(profile: Profile, values: pa.StructArray, limit: int) -> None:
-    """``Profile.add`` for an array of values."""
-    for code, content in coded(values):
-        count = len(content) - content.null_count
-        if code == "N":
-            learn_numbers(profile, content)
-            continue
-        kind = "L" if code in ELEMENTS else code
-        profile.counts[kind] = profile.counts.get(kind, 0) + count
-        if kind == "L":
-            learn_elements(profile, code, content.flatten(), limit)
-        elif kind == "M" and not profile.many:
-            for name, each in coded(content):
-                learn(profile.fields.setdefault(name, Profile()), each, limit)
-            profile.bound(limit)
+    Neighbours lie in one partition, which gives 3,000 read units a second
+    (https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/bp-partition-key-design.html).
+    """
+    missing = sorted(set(range(segments)).difference(finished))
+    random.Random(segments).shuffle(missing)  # noqa: S311 - no secret
+    item_bytes = table.get("TableSizeBytes", 0) / max(1, table.get("ItemCount", 0))
+    return Scheduler(missing, RateLimiter(rate, time.monotonic()), item_bytes)
 
 
-def learn_elements(profile: Profile, code: str, elements: pa.Array, limit: int) -> None:
-    if profile.element is None:
-        profile.element = Profile()
-    if code == "NS":
-        learn_numbers(profile.element, elements)
-    elif code in ELEMENTS:
-        counts, kind = profile.element.counts, ELEMENTS[code]
-        counts[kind] = counts.get(kind, 0) + len(elements)
-    elif not arrow().types.is_null(elements.type):
-        learn(profile.element, elements, limit)
+def scan_specification(
+    settings: Settings,
+    plan: ReadPlan,
+    paths: SnapshotPaths,
+    region: str,
+    *,
+    segments: int,
+    address: tuple[str, int, bytes],
+) -> ScanSpecification:
+    table_bytes = plan.table.get("TableSizeBytes", 0)
+    return ScanSpecification(
+        table=settings.table,
+        region=region,
+        segments=segments,
+        columns=settings.columns,
+        selected=attribute_filter(settings),
+        whole=not settings.exclude,
+        columnar=takes_arrow(settings),
+        hot_units=hot_segment_units(table_bytes, segments),
+        bucket=paths.bucket,
+        prefix=paths.temp,
+        address=address,
+        role=settings.source_role,
+    )
 
 
-# As DynamoDB writes all but very large and very small numbers.
-NUMBER = r"^-?(?:0|[1-9][0-9]{0,17})(?:\.[0-9]*[1-9])?$"
+def run_scan_tasks(
+    spark: SparkSession, scan: ScanSpecification, tasks: int
+) -> dict[int, dict[str, Any]]:
+    """What the tasks have read, by segment."""
+    numbers = spark.sparkContext.parallelize(range(tasks), tasks)
+    found = map(json.loads, numbers.mapPartitions(partial(scan_task, scan)).collect())
+    return {record["segment"]: record for record in found}
 
 
-def learn_numbers(profile: Profile, texts: pa.StringArray) -> None:
-    pa = arrow()
-    pc = pa.compute
-    texts = texts.drop_null()
-    if not len(texts):
-        return
-    try:
-        ends = pc.min_max(pc.cast(texts, pa.int64())).as_py()
-    except pa.ArrowInvalid:
-        usual = pc.match_substring_regex(texts, NUMBER)
-        learn_fractions(profile, texts.filter(usual))
-        for text in texts.filter(pc.invert(usual)).to_pylist():
-            profile.add({"N": text}, 0)
-        return
-    profile.counts["N"] = profile.counts.get("N", 0) + len(texts)
-    digits = max(len(str(abs(end)).lstrip("0")) for end in ends.values())
-    profile.digits = max(profile.digits, digits)
+def allowed_rate(dynamodb: DynamoDBClient, settings: Settings) -> float:
+    """The read units a second that are allowed now."""
+    table = dynamodb.describe_table(TableName=settings.table)["Table"]
+    capacity = table_capacity(table, partial(account_read_units, dynamodb))
+    return settings.read_percent * capacity.units
 
 
-def learn_fractions(profile: Profile, texts: pa.StringArray) -> None:
-    """Numbers of the usual form: digits and scale by the place of the point."""
-    pa = arrow()
-    pc = pa.compute
-    if not len(texts):
-        return
-    texts = pc.ascii_ltrim(texts, characters="-")
-    length, point = pc.binary_length(texts), pc.find_substring(texts, ".")
-    is_whole = pc.less(point, 0)
-    before = pc.if_else(is_whole, length, point)
-    before = pc.subtract(before, pc.cast(pc.starts_with(texts, "0"), pa.int32()))
-    behind = pc.if_else(is_whole, 0, pc.subtract(pc.subtract(length, point), 1))
-    profile.digits = max(profile.digits, pc.max(before).as_py())
-    profile.scale = max(profile.scale, pc.max(behind).as_py())
-    whole = pc.sum(is_whole).as_py()
-    for kind, count in (("N", whole), ("X", len(texts) - whole)):
-        if count:
-            profile.counts[kind] = profile.counts.get(kind, 0) + count
-
-
-def profile_pieces(
-    groups: Iterable[str], bucket: str, region: str, limit: int
-) -> Iterator[tuple[str, tuple[Any, ...]]]:
-    """``profile_items`` for groups of pieces."""
-    return profile_found(read_pieces(groups, bucket, region), limit)
-
-
-def profile_found(
-    batches: Iterable[list[dict[str, Any]] | pa.StructArray], limit: int
-) -> Iterator[tuple[str, tuple[Any, ...]]]:
-    """``profile_items`` for what ``read_piece`` gives."""
-    profiles: dict[str, Profile] = {}
-    number = 0
-    for found in batches:
-        number += len(found)
-        if isinstance(found, list):
-            learn_items(profiles, found, limit)
-            continue
-        for name, values in coded(found):
-            learn(profiles.setdefault(name, Profile()), values, limit)
-    return dumped(profiles, number)
-
-
-def arrow_type(kind: Type) -> pa.DataType:
-    """``spark_type`` for Arrow."""
-    pa = arrow()
-    if kind.kind == ARRAY:
-        return pa.list_(arrow_type(kind.element))
-    if kind.kind == STRUCT:
-        return pa.struct([(each.name, arrow_type(each.type)) for each in kind.fields])
-    if kind.kind == DECIMAL:
-        return pa.decimal128(DECIMAL_DIGITS, kind.scale)
+def scan_fingerprint(settings: Settings, table: Mapping[str, Any], segments: int) -> dict[str, Any]:
+    """What a former attempt must have in common with this one to be gone on with."""
     return {
-        BIGINT: pa.int64(),
-        DOUBLE: pa.float64(),
-        BOOLEAN: pa.bool_(),
-        BINARY: pa.binary(),
-        MAP: pa.map_(pa.string(), pa.string()),
-    }.get(kind.kind, pa.string())
-
-
-def arrow_values(kind: Type, values: pa.StructArray, group: str = "") -> pa.Array:
-    """The array of values (of one group, if given) as an array of the type."""
-    pa = arrow()
-    codes = {
-        code: content
-        for code, content in coded(values)
-        if code != "NULL" and group in {"", "l" if code in ELEMENTS else GROUPS[code]}
+        "table_id": table.get("TableId", ""),
+        "columns": list(settings.columns),
+        "exclude": list(settings.exclude),
+        "columnar": takes_arrow(settings),
+        "segments": segments,
     }
-    if not codes:
-        return pa.nulls(len(values), arrow_type(kind))
-    try:
-        found = straight(kind, codes)
-    except (pa.ArrowInvalid, pa.ArrowNotImplementedError):
-        # A number such as 1E+3, or a cast that this version does not know.
-        found = None
-    return one_by_one(kind, codes) if found is None else found
 
 
-def straight(kind: Type, codes: Mapping[str, pa.Array]) -> pa.Array | None:
-    """The values, if Arrow itself can turn them into the type; else None.
-
-    Raises:
-        ArrowInvalid, ArrowNotImplementedError: it cannot.
-    """
-    pa = arrow()
-    if kind.kind == STRING and codes.keys() <= {"S", "N", "B"}:
-        return pa.compute.coalesce(*codes.values())
-    if len(codes) > 1:
-        return None
-    ((code, content),) = codes.items()
-    if kind.kind in {BIGINT, DECIMAL} and code == "N":
-        return pa.compute.cast(content, arrow_type(kind))
-    if (kind.kind, code) == (BOOLEAN, "BOOL"):
-        return content
-    if (kind.kind, code) == (ARRAY, "L"):
-        return list_values(kind, content)
-    return struct_values(kind, content) if (kind.kind, code) == (STRUCT, "M") else None
-
-
-def list_values(kind: Type, lists: pa.ListArray) -> pa.ListArray:
-    pa = arrow()
-    elements, offsets = lists.values, lists.offsets
-    if lists.null_count:
-        # Where a list is null, from_arrays wants its offset to be.
-        is_there = pa.concat_arrays([lists.is_valid(), pa.array([True])])
-        offsets = pa.compute.if_else(is_there, offsets, pa.scalar(None, offsets.type))
-    if pa.types.is_null(elements.type):
-        typed_elements = pa.nulls(len(elements), arrow_type(kind.element))
-    else:
-        typed_elements = arrow_values(kind.element, elements)
-    return pa.ListArray.from_arrays(offsets, typed_elements)
+def load_progress(
+    spark: SparkSession, s3: S3Client, paths: SnapshotPaths, course: Mapping[str, Any]
+) -> tuple[int, dict[int, dict[str, Any]]]:
+    """How many segments there are, and the records of those that a former attempt has finished."""
+    key = f"{paths.temp}scan.json"
+    found = list_objects(s3, paths.bucket, paths.temp)
+    if key in found:
+        former = json.loads(s3.get_object(Bucket=paths.bucket, Key=key)["Body"].read().decode())
+        if former == {**course, "segments": former.get("segments")}:
+            keys = [each for each in found if each.startswith(f"{paths.temp}finished/")]
+            get = partial(get_text, bucket=paths.bucket, region=s3.meta.region_name)
+            parts = max(1, min(len(keys), spark.sparkContext.defaultParallelism))
+            texts = spark.sparkContext.parallelize(keys, parts).mapPartitions(get).collect()
+            records = {record["segment"]: record for record in map(json.loads, texts)}
+            if records:
+                log(f"a former attempt has read {counted(len(records), 'segment')}")
+            return former["segments"], records
+    clear(s3, paths.bucket, paths.temp)
+    s3.put_object(Bucket=paths.bucket, Key=key, Body=json.dumps(course).encode())
+    return course["segments"], {}
 
 
-def struct_values(kind: Type, maps: pa.StructArray) -> pa.StructArray:
-    pa = arrow()
-    held = dict(coded(maps))
-    fields = [
-        arrow_values(each.type, held[each.attribute])
-        if each.attribute in held
-        else pa.nulls(len(maps), arrow_type(each.type))
-        for each in kind.fields
-    ]
-    validity = maps.is_valid().buffers()[1]
-    return pa.Array.from_buffers(arrow_type(kind), len(maps), [validity], children=fields)
+# --- dynoexport/jobs/adoption.py ------------------------------------------------------------------
+def adopted_columns(clients: Clients, settings: Settings) -> tuple[Column, ...]:
+    """The columns of a catalog table whose snapshots another design has written; else none.
 
-
-def one_by_one(kind: Type, codes: Mapping[str, pa.Array]) -> pa.Array:
-    """The values by way of Python, as ``to_row`` turns them."""
-    convert = spark_value(kind, for_arrow=True)
-    lists = [content.to_pylist() for content in codes.values()]
-    found = []
-    for contents in zip(*lists):
-        held = [(code, each) for code, each in zip(codes, contents) if each is not None]
-        found.append(convert({held[0][0]: without_nulls(held[0][1])}) if held else None)
-    return arrow().array(found, arrow_type(kind))
-
-
-def to_batch(
-    columns: Sequence[Column], found: list[dict[str, Any]] | pa.StructArray
-) -> pa.RecordBatch:
-    """The record batch of what ``read_piece`` gives."""
-    pa = arrow()
-    names = [column.name for column in columns]
-    if isinstance(found, list) or any(column.group == OTHER_ATTRIBUTES for column in columns):
-        apart = cells(columns)
-        rows = [apart(item) for item in items_in(found)]
-        converts = [nullable(spark_value(column.type, for_arrow=True)) for column in columns]
-        arrays = [
-            pa.array([convert(row[place]) for row in rows], arrow_type(column.type))
-            for place, (column, convert) in enumerate(zip(columns, converts))
-        ]
-        return pa.RecordBatch.from_arrays(arrays, names=names)
-    held = dict(coded(found))
-    arrays = [
-        arrow_values(column.type, held[column.attribute], column.group)
-        if column.items and column.attribute in held
-        else pa.nulls(len(found), arrow_type(column.type))
-        for column in columns
-    ]
-    return pa.RecordBatch.from_arrays(arrays, names=names)
-
-
-def to_batches(
-    groups: Iterable[Any], columns: Sequence[Column], bucket: str, region: str
-) -> Iterator[Any]:
-    """Record batches of the pieces in the groups, which come as batches themselves."""
-    texts = (text for group in groups for text in group.column(0).to_pylist())
-    return (to_batch(columns, found) for found in read_pieces(texts, bucket, region))
-
-
-# --- csv and xml, line by line --------------------------------------------------------------------
-CSV_QUOTED = re.compile(r'^$|^\s|\s$|[,"\\]')
-XML_CANNOT_HOLD = re.compile("[\\x00-\\x08\\x0b\\x0c\\x0e-\\x1f\\ufffe\\uffff]")
-# Stands for such a character until all of them are counted; no other one is left then.
-XML_REPLACED = "\x00"
-# As references, line breaks keep an item on one line and survive the parser's normalizing.
-XML_REFERENCES = {"\r": "&#13;", "\n": "&#10;"}
-
-
-def csv_value(value: str | None) -> str:
-    r"""A value so that Athena's csv SerDe gives it back; null is nothing, the empty text is "".
-
-    OpenCSVSerDe reads line by line, un-escapes a doubled backslash inside quotes only, and drops
-    a single one (https://docs.aws.amazon.com/athena/latest/ug/csv-serde.html). So a backslash is
-    doubled and the value quoted, and a line break becomes the two characters \n.
-    """
-    if value is None:
-        return ""
-    value = value.replace("\\", "\\\\").replace("\n", "\\\\n").replace("\r", "\\\\r")
-    if CSV_QUOTED.search(value):
-        return '"' + value.replace('"', '""') + '"'
-    return value
-
-
-def csv_line(values: Iterable[str | None]) -> str:
-    return ",".join(map(csv_value, values))
-
-
-def xml_item(names: Sequence[str], values: Iterable[str | None]) -> str:
-    """One item on one line; an attribute that the item lacks has no element."""
-    held = [
-        (name, escape(XML_CANNOT_HOLD.sub(XML_REPLACED, value), XML_REFERENCES))
-        for name, value in zip(names, values)
-        if value is not None
-    ]
-    return f"<item>{''.join(f'<{name}>{text}</{name}>' for name, text in held)}</item>"
-
-
-def framed(lines: Iterable[str], first: Sequence[str], last: Sequence[str]) -> Iterator[str]:
-    """The lines between first and last ones; nothing around nothing."""
-    started = False
-    for line in lines:
-        if not started:
-            yield from first
-            started = True
-        yield line
-    if started:
-        yield from last
-
-
-def document(lines: Iterable[str], names: Sequence[str], fmt: str) -> Iterator[str]:
-    """The lines of one part file, which is a document of its own; none without items."""
-    if fmt == "csv":
-        return framed(lines, first=[csv_line(names)], last=[])
-    if fmt == "xml":
-        shown = (line.replace(XML_REPLACED, "\ufffd") for line in lines)
-        return framed(
-            shown, first=['<?xml version="1.0" encoding="UTF-8"?>', "<items>"], last=["</items>"]
-        )
-    return iter(lines)
-
-
-def count_replaced(lines: RDD[str]) -> int:
-    """How many characters XML cannot hold."""
-    return lines.map(lambda line: line.count(XML_REPLACED)).sum()
-
-
-# --- write ----------------------------------------------------------------------------------------
-def files_for(json_bytes: int, fmt: str) -> int:
-    """How many part files of about 128 MB so many bytes of JSON lines become in the format."""
-    return max(1, math.ceil(json_bytes * BYTES_PER_JSON_BYTE[fmt] / PART_BYTES))
-
-
-# The column of a typed row that holds its line in a file of text.
-LINE = "_line"
-
-
-def check_predicate(spark: SparkSession, where: str) -> None:
-    """See, before anything is read, that the predicate is one.
+    Athena reads csv and orc by position, and the older files are in the order of this table. So
+    its columns keep their places here as those of a manifest do. Which attribute belongs to
+    which column is seen when the table is read: ``assign_attributes``.
 
     Raises:
-        ExportFailed: Spark cannot parse it.
+        JobFailed: a column has a type that no export writes.
     """
-    if not where:
-        return
-    try:
-        # Python has no door to the parser alone.
-        spark._jsparkSession.sessionState().sqlParser().parseExpression(where)  # noqa: SLF001
-    except Exception as error:  # noqa: BLE001 - each version of Spark has its own
-        raise ExportFailed(f"Where is no Spark SQL predicate: {first_line(error)}") from None
-
-
-TOLD_MAX = 300
-
-
-def first_line(error: Exception) -> str:
-    """What an exception of Spark says, without the Java around it."""
-    text = str(getattr(error, "desc", "") or error)
-    lines = [line.strip() for line in text.splitlines() if line.strip()]
-    # Spark before 3.3 lists all words that it knows.
-    return lines[0][:TOLD_MAX] if lines else type(error).__name__
-
-
-def cause_of(error: Exception) -> str | None:
-    """What an error of Spark's comes down to, in one line; None if it is no error of Spark's.
-
-    Of what happened in a Python worker that is the last line of its traceback, else the last
-    cause in Java that says something.
-    """
-    if not type(error).__module__.startswith(("py4j.", "pyspark.")):
-        return None
-    text = str(error)
-    traceback = text.rpartition("Traceback (most recent call last):\n")[2]
-    said = re.findall(r"^(\w[\w.]*(?:: .*)?)$", traceback, re.MULTILINE)
-    causes = re.findall(r"^(?:Caused by)?: (\S+: .*)$", text, re.MULTILINE)
-    cause = said[0] if traceback != text and said else (causes or [first_line(error)])[-1]
-    return " ".join(cause.split())[:TOLD_MAX]
-
-
-def filtered(rows: DataFrame, columns: Sequence[Column], where: str) -> DataFrame:
-    """The rows for which the predicate is true; it names columns as the view does.
-
-    Raises:
-        ExportFailed: it names a column that there is not, or is no predicate.
-    """
-    names = [
-        column.view if column.shown else f"_former_{position}"
-        for position, column in enumerate(columns)
-    ]
-    further = rows.columns[len(columns) :]
-    try:
-        return rows.toDF(*names, *further).where(where).toDF(*rows.columns)
-    except Exception as error:  # noqa: BLE001 - each version of Spark has its own
-        raise ExportFailed(f"Where cannot be applied: {first_line(error)}") from None
-
-
-# How Spark 3.3 and later name what is wrong with SQL: [DIVIDE_BY_ZERO] Division by zero.
-ERROR_CLASS = re.compile(r"\[[A-Z][A-Z_0-9.]+\].*")
-
-
-def count_kept(rows: RDD[str] | DataFrame) -> int:
-    """How many rows the predicate leaves.
-
-    Raises:
-        ExportFailed: it fails on a value, as SQL of the ANSI kind does, which Glue 6.0 speaks.
-    """
-    try:
-        return rows.count()
-    except Exception as error:
-        told = ERROR_CLASS.search(str(error))
-        if told is None:
-            raise
-        raise ExportFailed(f"Where fails on an item: {told.group()}") from None
-
-
-def typed_rows(
-    spark: SparkSession, lines: Lines, columns: Sequence[Column], settings: Settings, parts: int
-) -> DataFrame:
-    """The items as rows of the columns' types."""
-    schema = schema_of(columns)
-    if lines.dialect == PIECES and takes_arrow(settings):
-        groups = spark.createDataFrame(pieces_of(spark, lines, parts), "string")
-        convert = partial(to_batches, columns=columns, **stored(settings))
+    if not exists(clients.s3, settings.bucket, data_prefix(settings.table, settings.format)):
+        return ()
+    table = catalog_table(clients.glue, settings)
+    if table is None:
+        return ()
+    columns = []
+    for found in table.get("StorageDescriptor", {}).get("Columns", []):
+        name, declared = found["Name"], found.get("Type", STRING).lower()
         try:
-            return groups.mapInArrow(convert, schema)
-        except (NotImplementedError, ImportError) as error:
-            # Spark's own rules decide, which it applies when it is asked for the plan: 3.3 takes no
-            # nested structs, and each version has libraries that are too old for it.
-            # https://github.com/apache/spark/blob/v3.3.0/python/pyspark/sql/udf.py
-            log(f"writing rows, because Spark takes no batches of them: {first_line(error)}")
-    items = items_of(spark, lines, settings, parts)
-    rows = items.mapPartitions(partial(by_item, convert=partial(to_row, columns)))
-    return spark.createDataFrame(rows, schema, verifySchema=False)
+            kind = Type(STRING) if settings.format in TEXT_FORMATS else parse_catalog_type(declared)
+        except ValueError:
+            raise JobFailed(
+                f"the column {name!r} of the catalog table {settings.database}.{table['Name']} is "
+                f"a {declared}, which no export writes: deploy this export with a CatalogPrefix"
+            ) from None
+        columns.append(Column(name, name, "", "", kind))
+    return tuple(columns)
 
 
-def item_lines(
-    spark: SparkSession, items: RDD[dict[str, Any]], columns: Sequence[Column], settings: Settings
-) -> RDD[str]:
-    """The items that are to be written as lines of a json, csv or xml file."""
-    line = partial(to_line, columns, settings.format)
-    if not settings.where:
-        return items.mapPartitions(partial(by_item, convert=line))
-    rows = items.mapPartitions(partial(by_item, convert=partial(row_and_line, columns, line)))
-    schema = schema_of(columns).add(LINE, "string")
-    frame = spark.createDataFrame(rows, schema, verifySchema=False)
-    return filtered(frame, columns, settings.where).select(LINE).rdd.map(lambda row: row[0])
+def assign_attributes(
+    history: Sequence[Column], profiles: Mapping[str, Profile]
+) -> tuple[Column, ...]:
+    """The columns, those without an attribute with that of their name, if there is one by now."""
+    free = set(profiles) - {column.attribute for column in history}
+    attributes = {attribute.lower(): attribute for attribute in sorted(free)}
+    attributes.update((name, attribute) for attribute, name in column_names(free).items())
+
+    def with_attribute(column: Column) -> Column:
+        attribute = attributes.get(column.name)
+        if attribute is None or column.attribute or column.group:
+            return column
+        kind = assign_keys(column.type, profiles[attribute])
+        return replace(column, attribute=attribute, type=kind)
+
+    return tuple(map(with_attribute, history))
 
 
-def row_and_line(
-    columns: Sequence[Column], line: Callable[[], Callable[[Any], str]]
-) -> Callable[[Any], tuple[Any, ...]]:
-    row, text = to_row(columns), line()
-    return lambda item: (*row(item), text(item))
+def assign_keys(kind: Type, profile: Profile) -> Type:
+    """The type with the keys that the maps of DynamoDB have, where the catalog has their names."""
+    if kind.kind == ARRAY and profile.element is not None:
+        return replace(kind, element=assign_keys(kind.elements, profile.element))
+    if kind.kind != STRUCT:
+        return kind
+    keys = {name: key for key, name in column_names(profile.fields).items()}
+
+    def with_key(each: Field) -> Field:
+        key = keys.get(each.name)
+        if key is None:
+            return each
+        return replace(each, attribute=key, type=assign_keys(each.type, profile.fields[key]))
+
+    return replace(kind, fields=tuple(map(with_key, kind.fields)))
 
 
-def write_files(glue_context: GlueContext, rows: DataFrame, settings: Settings, path: str) -> None:
-    """Write the rows, one file a partition.
+# --- dynoexport/jobs/manifest.py ------------------------------------------------------------------
+def is_manifest(found: object) -> bool:
+    """Whether it has what is needed of a manifest here."""
+    return (
+        isinstance(found, dict)
+        and isinstance(found.get("workflow_run_id"), str)
+        and isinstance(found.get("files"), list)
+        and all(isinstance(file, dict) and {"key", "bytes"} <= set(file) for file in found["files"])
+    )
 
-    The directory's name holds a colon, and Hadoop takes "a:b" for a relative URI wherever it
-    lists the parent, globs or overwrites (HADOOP-14217). "append" does none of it; the directory
-    is empty.
+
+def read_manifest(s3: S3Client, paths: SnapshotPaths) -> dict[str, Any] | None:
+    """The manifest, None if there is none.
+
+    Raises:
+        JobFailed: what stands in its place is none.
     """
-    fmt = settings.format
-    codec = CODECS[settings.compression].get(fmt, settings.compression)
-    if fmt == "avro":
-        # Not plain Spark: Glue does not promise the spark-avro package.
-        from awsglue.dynamicframe import DynamicFrame
-
-        frame = DynamicFrame.fromDF(rows, glue_context, "items")
-        glue_context.write_dynamic_frame.from_options(
-            frame=frame,
-            connection_type="s3",
-            connection_options={"path": path, "compression": codec},
-            format="avro",
-        )
-        return
-    no_marker = ("mapreduce.fileoutputcommitter.marksuccessfuljobs", "false")
-    writer = rows.write.mode("append").option(*no_marker)
-    if fmt in {"orc", "parquet"}:
-        writer = writer.option("compression", codec)
-    writer.format(fmt if fmt in {"orc", "parquet"} else "text").save(path)
-
-
-# --- count what was written -----------------------------------------------------------------------
-# No object in S3 is larger: https://docs.aws.amazon.com/AmazonS3/latest/userguide/qfacts.html
-AVRO_BYTES_MAX = 50 * 1024**4
-
-
-def avro_long(read: Callable[[int], bytes]) -> int | None:
-    """The next number, zig-zag coded in groups of seven bits; None at the end of the file."""
-    goes_on = 0x80
-    value = shift = 0
-    byte = read(1)
-    while byte and byte[0] & goes_on:
-        value |= (byte[0] - goes_on) << shift
-        shift += 7
-        byte = read(1)
-    if not byte:
+    text = read_object(s3, paths.bucket, paths.manifest)
+    if text is None:
         return None
-    value |= byte[0] << shift
-    return (value >> 1) ^ -(value & 1)
-
-
-def avro_size(read: Callable[[int], bytes]) -> int:
-    """The next number, which tells how many bytes follow.
-
-    Raises:
-        ExportFailed: the file ends, or it is none.
-    """
-    size = avro_long(read)
-    if size is None or not 0 <= size <= AVRO_BYTES_MAX:
-        raise ExportFailed("a part file is no whole Avro file")
-    return size
-
-
-def avro_rows(read: Callable[[int], bytes]) -> int:
-    """How many records an Avro container file has, from the headers of its blocks.
-
-    https://avro.apache.org/docs/current/specification/#object-container-files
-
-    Raises:
-        ExportFailed: it is none.
-    """
-    magic, sync = 4, 16
-    read(magic)
-    for pairs in iter(partial(avro_long, read), 0):
-        if pairs is None:
-            raise ExportFailed("a part file is no whole Avro file")
-        if pairs < 0:
-            avro_size(read)  # in bytes, of these pairs
-        for _ in range(2 * abs(pairs)):
-            read(avro_size(read))
-    read(sync)
-    rows = 0
-    for count in iter(partial(avro_long, read), None):
-        rows += count
-        read(avro_size(read) + sync)
-    return rows
-
-
-def avro_rows_of(key: str, bucket: str, region: str) -> int:
-    # On an executor, where no client can be sent.
-    import boto3
-
-    body = boto3.client("s3", region_name=region).get_object(Bucket=bucket, Key=key)["Body"]
-    return avro_rows(body.read)
-
-
-def count_rows(
-    spark: SparkSession, s3: S3Client, fmt: str, places: Places, keys: Sequence[str]
-) -> int:
-    """The rows in the files of the snapshot, read back from S3."""
-    from pyspark.sql import functions as F  # noqa: N812 - its usual name
-
-    path = places.uri(places.snapshot)
-    if fmt == "avro":
-        count = partial(avro_rows_of, bucket=places.bucket, region=s3.meta.region_name)
-        return spark.sparkContext.parallelize(keys, len(keys)).map(count).sum()
-    if fmt in {"orc", "parquet"}:
-        return spark.read.format(fmt).load(path).count()
-    lines = spark.read.text(path)
-    if fmt == "xml":
-        return lines.where(F.col("value").startswith("<item>")).count()
-    headers = len(keys) if fmt == "csv" else 0
-    return lines.count() - headers
-
-
-def count_snapshot(cloudwatch: CloudWatchClient, settings: Settings) -> None:
-    """Count the snapshot, of which the alarm expects one from time to time.
-
-    It is there whether it is counted or not, so that this fails no run: the log tells why, and
-    the alarm goes off.
-    """
-    dimensions = {"Table": settings.table, "Format": settings.format}
-    told = [{"Name": name, "Value": value} for name, value in dimensions.items()]
     try:
-        cloudwatch.put_metric_data(
-            Namespace=METRIC_NAMESPACE,
-            MetricData=[{"MetricName": METRIC_SNAPSHOTS, "Dimensions": told, "Value": 1}],
+        found = json.loads(text.decode())
+    except (ValueError, RecursionError):
+        found = None
+    if isinstance(found, dict) and is_manifest(found):
+        return found
+    raise JobFailed(
+        f"s3://{paths.bucket}/{paths.manifest} is no manifest: delete it, and its snapshot "
+        "counts as incomplete"
+    )
+
+
+def put_manifest(s3: S3Client, paths: SnapshotPaths, manifest: Mapping[str, Any]) -> None:
+    """Mark the snapshot complete.
+
+    Raises:
+        JobFailed: another run has completed a snapshot of that minute meanwhile.
+    """
+    other = read_manifest(s3, paths)
+    if other is not None and other["workflow_run_id"] != manifest["workflow_run_id"]:
+        raise JobFailed(
+            f"the snapshot {manifest['snapshot_timestamp']} was completed by another workflow run, "
+            f"{other['workflow_run_id']}: start a new run"
         )
-    except (BotoCoreError, ClientError) as error:
-        log(f"CloudWatch does not count this snapshot: {error}")
-
-
-# --- a whole run ----------------------------------------------------------------------------------
-@dataclass(frozen=True)
-class Clients:
-    """The doors to AWS beside Spark."""
-
-    dynamodb: DynamoDBClient
-    glue: GlueClient
-    s3: S3Client
-    cloudwatch: CloudWatchClient
+    s3.put_object(
+        Bucket=paths.bucket,
+        Key=paths.manifest,
+        Body=json.dumps(manifest, indent=2).encode(),
+        ContentType="application/json",
+    )
 
 
 @dataclass(frozen=True)
-class Written:
+class WriteResult:
     """What a snapshot holds; of an empty table nothing."""
 
     items: int = 0
@@ -4276,110 +4128,8 @@ class Written:
     report: Mapping[str, Any] = field(default_factory=dict)
 
 
-def rules_of(settings: Settings) -> Rules:
-    return Rules(
-        format=settings.format,
-        type_conflicts=settings.type_conflicts,
-        maps_as=settings.maps_as,
-        max_struct_fields=settings.max_struct_fields,
-    )
-
-
-def write_snapshot(
-    glue_context: GlueContext,
-    settings: Settings,
-    s3: S3Client,
-    places: Places,
-    lines: Lines,
-    *,
-    steps: Steps,
-    history: Sequence[Column] = (),
-) -> Written:
-    """Turn the lines that were read into the files of the snapshot.
-
-    ``history`` are the columns of the snapshot before.
-
-    Raises:
-        ExportFailed: the files do not hold as many rows as items were to be written.
-    """
-    if not lines.json_bytes:
-        columns = tuple(replace(column, items=0) for column in history)
-        return Written(columns=columns, report=lines.report)
-    spark = glue_context.spark_session
-    rules = rules_of(settings)
-    known = {column.attribute for column in history if column.attribute}
-    with steps.timed("schema", "settled the schema"):
-        dumps = profiled(spark, lines, settings, rules.max_struct_fields)
-        limit, blanked = rules.max_struct_fields, settings.exclude
-        read, profiles, others = profile_all(dumps, known, limit, blanked)
-    held = {*profiles, *lines.left_out}
-    profiles = {name: profile for name, profile in profiles.items() if name not in blanked}
-    columns = settle_columns(profiles, with_attributes(history, profiles), rules, others=others)
-    changes = changes_between(history, columns, profiles)
-    warnings = [*warnings_of(profiles, others=others), *unheld(settings, lines, held)]
-    log(f"{read:,} items, {len(columns):,} columns")
-    for told in (*changes, *warnings):
-        log(told)
-    with steps.timed("files", "wrote the items"):
-        written, replaced = write_items(glue_context, settings, lines, columns, places)
-    files = keep_part_files(s3, places.bucket, places.snapshot)
-    listed = [{"key": key, "bytes": size, "etag": etag} for key, (size, etag) in files.items()]
-    rows = count_rows(spark, s3, settings.format, places, list(files)) if files else 0
-    expected = read if written is None else written
-    if rows != expected:
-        raise ExportFailed(f"{expected:,} items were to be written, but {rows:,} were")
-    return Written(
-        items=rows,
-        files=tuple(listed),
-        columns=columns,
-        items_read=read,
-        replaced_characters=replaced,
-        changes=tuple(changes),
-        warnings=tuple(warnings),
-        report=lines.report,
-    )
-
-
-def write_items(
-    glue_context: GlueContext,
-    settings: Settings,
-    lines: Lines,
-    columns: Sequence[Column],
-    places: Places,
-) -> tuple[int | None, int]:
-    """Write the files.
-
-    Returns how many items the predicate leaves, None without one, and how many characters XML
-    could not hold.
-    """
-    spark = glue_context.spark_session
-    # coalesce, not repartition: Spark reads lines in even parts of at most 128 MB, so that
-    # joining them makes even files without sending every row over the network.
-    parts = files_for(lines.json_bytes, settings.format)
-    path = places.uri(places.snapshot)
-    replaced = 0
-    if settings.format in LINE_FORMATS:
-        items = items_of(spark, lines, settings, parts)
-        texts = item_lines(spark, items, columns, settings)
-        kept = count_kept(texts) if settings.where else None
-        replaced = count_replaced(texts) if settings.format == "xml" else 0
-        if replaced:
-            log(f"replaced {replaced:,} characters that XML cannot hold")
-        names = [column.name for column in columns]
-        finish = partial(document, names=names, fmt=settings.format)
-        rows = spark.createDataFrame(texts.mapPartitions(finish), "string")
-    else:
-        rows = typed_rows(spark, lines, columns, settings, parts)
-        rows = filtered(rows, columns, settings.where) if settings.where else rows
-        kept = count_kept(rows) if settings.where else None
-    # A columnar file without rows would be a partition of nothing.
-    if kept != 0:
-        write_files(glue_context, rows, settings, path)
-    return kept, replaced
-
-
-def manifest_of(
-    settings: Settings, timestamp: str, written: Written, plan: Plan, run: Mapping[str, Any]
+def build_manifest(
+    settings: Settings, timestamp: str, written: WriteResult, plan: ReadPlan, run: Mapping[str, Any]
 ) -> dict[str, Any]:
     """What marks the snapshot complete, but for its times; ``run`` is what the job really has."""
     read: dict[str, Any] = {"reader": settings.reader, "items": written.items_read}
@@ -4427,62 +4177,617 @@ def manifest_of(
     }
 
 
+# --- dynoexport/jobs/write/rows.py ----------------------------------------------------------------
+def row_converter(columns: Sequence[Column]) -> Callable[[Mapping[str, Any]], list[Any]]:
+    """What takes an item apart into the values of the columns, in DynamoDB JSON; None for none."""
+    own = frozenset(column.attribute for column in columns)
+
+    def cell(column: Column, item: Mapping[str, Any]) -> Mapping[str, Any] | None:
+        if column.group == OTHER_ATTRIBUTES:
+            others = {name: value for name, value in item.items() if name not in own}
+            return {"M": others} if others else None
+        value: Mapping[str, Any] | None = item.get(column.attribute)
+        if value is None or "NULL" in value:
+            return None
+        if column.group and type_group(value) != column.group:
+            return None
+        return value
+
+    def taken_apart(item: Mapping[str, Any]) -> list[Any]:
+        return [cell(column, item) if column.items else None for column in columns]
+
+    return taken_apart
+
+
+def spark_row_converter(
+    columns: Sequence[Column],
+) -> Callable[[Mapping[str, Any]], tuple[Any, ...]]:
+    """What turns an item into a row of values for Spark."""
+    apart = row_converter(columns)
+    converts = [nullable(spark_value(column.type)) for column in columns]
+    return lambda item: tuple(convert(value) for convert, value in zip(converts, apart(item)))
+
+
+def line_converter(columns: Sequence[Column], fmt: str) -> Callable[[Mapping[str, Any]], str]:
+    """What turns an item into its line of a json, csv or xml file."""
+    apart = row_converter(columns)
+    names = [column.name for column in columns]
+    if fmt == "json":
+        converts = [json_value(column.type) for column in columns]
+        return lambda item: json_object(zip(names, converts, apart(item)))
+    text = nullable(text_value)
+    if fmt == "csv":
+        return lambda item: csv_line(map(text, apart(item)))
+    return lambda item: xml_item(names, map(text, apart(item)))
+
+
+def convert_items(
+    items: Iterable[Any], convert: Callable[[], Callable[[Any], Any]]
+) -> Iterator[Any]:
+    """Each item converted, by what is made anew in each partition: Spark cannot send closures."""
+    return map(convert(), items)
+
+
+def spark_schema(columns: Sequence[Column]) -> StructType:
+    from pyspark.sql.types import StructField, StructType
+
+    return StructType([StructField(column.name, spark_type(column.type)) for column in columns])
+
+
+def row_and_line_converter(
+    columns: Sequence[Column], line: Callable[[], Callable[[Any], str]]
+) -> Callable[[Any], tuple[Any, ...]]:
+    row, text = spark_row_converter(columns), line()
+    return lambda item: (*row(item), text(item))
+
+
+# --- dynoexport/jobs/snapshot_schema.py -----------------------------------------------------------
+@dataclass(frozen=True)
+class SnapshotSchema:
+    """What a snapshot consists of.
+
+    Attributes:
+        items: how many items were read.
+        columns: in the order of the files.
+        changes: what became of the attributes since the snapshot before, a line each.
+        warnings: what a reader of the snapshot should know, a line each.
+    """
+
+    items: int
+    columns: tuple[Column, ...]
+    changes: tuple[str, ...]
+    warnings: tuple[str, ...]
+
+
+def settle_schema(
+    spark: SparkSession, settings: Settings, result: ReadResult, history: Sequence[Column]
+) -> SnapshotSchema:
+    """One pass over the items; ``history`` are the columns of the snapshot before."""
+    rules = type_rules(settings)
+    limit, blanked = rules.max_struct_fields, settings.exclude
+    known = {column.attribute for column in history if column.attribute}
+    dumps = profile_partitions(spark, result, settings, limit)
+    items, profiles, others = profile_all(dumps, known, limit, blanked)
+    held = {*profiles, *result.left_out}
+    profiles = {name: profile for name, profile in profiles.items() if name not in blanked}
+    columns = settle_columns(profiles, assign_attributes(history, profiles), rules, others=others)
+    warnings = [
+        *schema_warnings(profiles, others=others),
+        *unknown_name_warnings(settings, result, held),
+    ]
+    changes = changes_between(history, columns, profiles)
+    return SnapshotSchema(items, columns, tuple(changes), tuple(warnings))
+
+
+def unknown_name_warnings(settings: Settings, result: ReadResult, held: Iterable[str]) -> list[str]:
+    """The names in Columns or Exclude that no item has, which may be misspelled.
+
+    Glue's connector does not say what it has dropped.
+    """
+    exclude = () if result.dialect == "plain" else settings.exclude
+    return [
+        f"{setting} names {name!r}, which no item has"
+        for setting, names in (("Columns", settings.columns), ("Exclude", exclude))
+        for name in names
+        if name not in set(held)
+    ]
+
+
+# --- dynoexport/jobs/reservation.py ---------------------------------------------------------------
+def next_free_timestamp(now: datetime, newest: str | None, is_taken: Callable[[str], bool]) -> str:
+    """The first minute from now on that names no snapshot yet and is behind the newest one.
+
+    Runs that follow each other within a minute are ahead of the clock. A minute among theirs is
+    free once its snapshot is deleted; the view would not go back to it.
+    """
+    before = None if newest is None else parse_timestamp(newest)
+    minute = now if before is None else max(now, before + timedelta(minutes=1))
+    while is_taken(minute.strftime(TIMESTAMP_FORMAT)):
+        minute += timedelta(minutes=1)
+    return minute.strftime(TIMESTAMP_FORMAT)
+
+
+def reserve_timestamp(s3: S3Client, paths: SnapshotPaths, run_id: str) -> bool:
+    """Make the snapshot's minute this run's; False if another run has it.
+
+    By a conditional write, which one of several gets through:
+    https://docs.aws.amazon.com/AmazonS3/latest/userguide/conditional-writes.html
+    """
+
+    def only_if_new(params: dict[str, Any], **_: Any) -> None:  # noqa: ANN401 - botocore's event
+        # The parameter is unknown to the boto3 of Glue up to 5.0.
+        params["headers"]["If-None-Match"] = "*"
+
+    event = "before-call.s3.PutObject"
+    s3.meta.events.register(event, only_if_new)
+    try:
+        s3.put_object(Bucket=paths.bucket, Key=paths.claim, Body=run_id.encode())
+    except ClientError as error:
+        if error.response["Error"]["Code"] not in {
+            "PreconditionFailed",
+            "ConditionalRequestConflict",
+        }:
+            raise
+    else:
+        return True
+    finally:
+        s3.meta.events.unregister(event, only_if_new)
+    # There is none any more if it was given up just now.
+    return read_object(s3, paths.bucket, paths.claim) == run_id.encode()
+
+
+def newest_snapshot(s3: S3Client, settings: Settings) -> str | None:
+    """The newest complete snapshot, by its manifest; None if there is none."""
+    prefix = manifest_key(settings.table, settings.format, "")[: -len(".json")]
+    keys = list_objects(s3, settings.bucket, prefix)
+    stems = [key[len(prefix) : -len(".json")] for key in keys if key.endswith(".json")]
+    return max((stem for stem in stems if is_timestamp(stem)), default=None)
+
+
+def choose_timestamp(
+    settings: Settings, properties: Mapping[str, str], clients: Clients, now: datetime
+) -> str:
+    """The snapshot's minute: a former attempt's, else the next that is free, noted in the run.
+
+    A resumed workflow run is a new run
+    (https://docs.aws.amazon.com/glue/latest/dg/resuming-workflow.html): a minute whose manifest
+    another run has written is left to that run. A claim stays, so that no run takes a minute to
+    which a retry or a resumed run comes back, and whoever deletes old snapshots sees that a run of
+    ours has written this one, complete or not.
+
+    Raises:
+        JobFailed: the run's property was edited to something that is no minute.
+    """
+
+    def is_used(paths: SnapshotPaths) -> bool:
+        prefixes = (paths.snapshot, paths.manifest)
+        return any(exists(clients.s3, paths.bucket, prefix) for prefix in prefixes)
+
+    def is_taken(timestamp: str) -> bool:
+        paths = snapshot_paths(settings, timestamp)
+        if is_used(paths) or not reserve_timestamp(clients.s3, paths, settings.workflow_run_id):
+            return True
+        # Who had the claim before may have completed the snapshot since.
+        return is_used(paths)
+
+    held = properties.get(SNAPSHOT_TIMESTAMP)
+    if held:
+        if not is_timestamp(held):
+            raise JobFailed(
+                f"the run property {SNAPSHOT_TIMESTAMP} is {held!r}, allowed is a UTC minute such "
+                "as 2026-01-31T10:00"
+            )
+        manifest = read_manifest(clients.s3, snapshot_paths(settings, held))
+        if manifest is None or manifest["workflow_run_id"] == settings.workflow_run_id:
+            return held
+    timestamp = next_free_timestamp(now, newest_snapshot(clients.s3, settings), is_taken)
+    clients.glue.put_workflow_run_properties(
+        Name=settings.workflow_name,
+        RunId=settings.workflow_run_id,
+        RunProperties={SNAPSHOT_TIMESTAMP: timestamp},
+    )
+    return timestamp
+
+
+def find_completed(s3: S3Client, paths: SnapshotPaths) -> dict[str, Any] | None:
+    """The manifest, if a former attempt of this run has finished the snapshot; else it is cleared.
+
+    The files are compared with the manifest: whatever became of them, a retry mends it.
+    """
+    manifest = read_manifest(s3, paths)
+    if manifest is not None:
+        found = list_files(s3, paths.bucket, paths.snapshot)
+        # An export job of before has noted no ETag.
+        told = {
+            file["key"]: (file["bytes"], file.get("etag") or found.get(file["key"], (0, ""))[1])
+            for file in manifest["files"]
+        }
+        if told == found:
+            return manifest
+        delete(s3, paths.bucket, [paths.manifest])
+    cleared = clear(s3, paths.bucket, paths.snapshot)
+    if cleared:
+        log(f"cleared {cleared:,} objects that a failed attempt had left")
+    return None
+
+
+# --- dynoexport/jobs/write/arrow.py ---------------------------------------------------------------
+def arrow_type(kind: Type) -> pa.DataType:
+    """``spark_type`` for Arrow."""
+    pa = arrow()
+    if kind.kind == ARRAY:
+        return pa.list_(arrow_type(kind.elements))
+    if kind.kind == STRUCT:
+        return pa.struct([(each.name, arrow_type(each.type)) for each in kind.fields])
+    if kind.kind == DECIMAL:
+        return pa.decimal128(DECIMAL_DIGITS, kind.scale)
+    return {
+        BIGINT: pa.int64(),
+        DOUBLE: pa.float64(),
+        BOOLEAN: pa.bool_(),
+        BINARY: pa.binary(),
+        MAP: pa.map_(pa.string(), pa.string()),
+    }.get(kind.kind, pa.string())
+
+
+def arrow_values(kind: Type, values: pa.StructArray, group: str = "") -> pa.Array:
+    """The array of values (of one group, if given) as an array of the type."""
+    pa = arrow()
+    codes = {
+        code: content
+        for code, content in present_children(values)
+        if code != "NULL" and group in {"", "l" if code in ELEMENTS else GROUPS[code]}
+    }
+    if not codes:
+        return pa.nulls(len(values), arrow_type(kind))
+    try:
+        found = cast_directly(kind, codes)
+    except (pa.ArrowInvalid, pa.ArrowNotImplementedError):
+        # A number such as 1E+3, or a cast that this version does not know.
+        found = None
+    return cast_in_python(kind, codes) if found is None else found
+
+
+def cast_directly(kind: Type, codes: Mapping[str, pa.Array]) -> pa.Array | None:
+    """The values, if Arrow itself can turn them into the type; else None.
+
+    Raises:
+        ArrowInvalid, ArrowNotImplementedError: it cannot.
+    """
+    pa = arrow()
+    if kind.kind == STRING and codes.keys() <= {"S", "N", "B"}:
+        return pa.compute.coalesce(*codes.values())
+    if len(codes) > 1:
+        return None
+    ((code, content),) = codes.items()
+    if kind.kind in {BIGINT, DECIMAL} and code == "N":
+        return pa.compute.cast(content, arrow_type(kind))
+    if (kind.kind, code) == (BOOLEAN, "BOOL"):
+        return content
+    if (kind.kind, code) == (ARRAY, "L"):
+        return list_values(kind, content)
+    return struct_values(kind, content) if (kind.kind, code) == (STRUCT, "M") else None
+
+
+def list_values(kind: Type, lists: pa.ListArray) -> pa.ListArray:
+    pa = arrow()
+    elements, offsets = lists.values, lists.offsets
+    if lists.null_count:
+        # Where a list is null, from_arrays wants its offset to be.
+        is_there = pa.concat_arrays([lists.is_valid(), pa.array([True])])
+        offsets = pa.compute.if_else(is_there, offsets, pa.scalar(None, offsets.type))
+    if pa.types.is_null(elements.type):
+        typed_elements = pa.nulls(len(elements), arrow_type(kind.elements))
+    else:
+        typed_elements = arrow_values(kind.elements, elements)
+    return pa.ListArray.from_arrays(offsets, typed_elements)
+
+
+def struct_values(kind: Type, maps: pa.StructArray) -> pa.StructArray:
+    pa = arrow()
+    held = dict(present_children(maps))
+    fields = [
+        arrow_values(each.type, held[each.attribute])
+        if each.attribute in held
+        else pa.nulls(len(maps), arrow_type(each.type))
+        for each in kind.fields
+    ]
+    validity = maps.is_valid().buffers()[1]
+    return pa.Array.from_buffers(arrow_type(kind), len(maps), [validity], children=fields)
+
+
+def cast_in_python(kind: Type, codes: Mapping[str, pa.Array]) -> pa.Array:
+    """The values by way of Python, as ``to_row`` turns them."""
+    convert = spark_value(kind, for_arrow=True)
+    lists = [content.to_pylist() for content in codes.values()]
+    found = []
+    for contents in zip(*lists):
+        held = [(code, each) for code, each in zip(codes, contents) if each is not None]
+        found.append(convert({held[0][0]: without_nulls(held[0][1])}) if held else None)
+    return arrow().array(found, arrow_type(kind))
+
+
+def record_batch(
+    columns: Sequence[Column], found: list[dict[str, Any]] | pa.StructArray
+) -> pa.RecordBatch:
+    """The record batch of what ``read_piece`` gives."""
+    pa = arrow()
+    names = [column.name for column in columns]
+    if isinstance(found, list) or any(column.group == OTHER_ATTRIBUTES for column in columns):
+        apart = row_converter(columns)
+        rows = [apart(item) for item in dynamodb_items(found)]
+        converts = [nullable(spark_value(column.type, for_arrow=True)) for column in columns]
+        arrays = [
+            pa.array([convert(row[place]) for row in rows], arrow_type(column.type))
+            for place, (column, convert) in enumerate(zip(columns, converts))
+        ]
+        return pa.RecordBatch.from_arrays(arrays, names=names)
+    held = dict(present_children(found))
+    arrays = [
+        arrow_values(column.type, held[column.attribute], column.group)
+        if column.items and column.attribute in held
+        else pa.nulls(len(found), arrow_type(column.type))
+        for column in columns
+    ]
+    return pa.RecordBatch.from_arrays(arrays, names=names)
+
+
+def record_batches(
+    groups: Iterable[Any], columns: Sequence[Column], bucket: str, region: str
+) -> Iterator[Any]:
+    """Record batches of the pieces in the groups, which come as batches themselves."""
+    texts = (text for group in groups for text in group.column(0).to_pylist())
+    return (record_batch(columns, found) for found in read_pieces(texts, bucket, region))
+
+
+# --- dynoexport/jobs/history.py -------------------------------------------------------------------
+def known_columns(s3: S3Client, settings: Settings) -> tuple[Column, ...]:
+    """The columns of the newest complete snapshot; none if there is no snapshot.
+
+    Raises:
+        JobFailed: what stands in its manifest's place is none.
+    """
+    timestamp = newest_snapshot(s3, settings)
+    if timestamp is None:
+        return ()
+    newest = manifest_key(settings.table, settings.format, timestamp)
+    body = s3.get_object(Bucket=settings.bucket, Key=newest)["Body"].read()
+    try:
+        return tuple(parse_column(entry) for entry in json.loads(body.decode())["schema"])
+    except (ValueError, LookupError, TypeError, AttributeError, RecursionError) as error:
+        raise JobFailed(
+            f"s3://{settings.bucket}/{newest} is no manifest ({type(error).__name__}: {error}): "
+            "delete it, and its snapshot counts as incomplete"
+        ) from None
+
+
+# --- dynoexport/jobs/write/files.py ---------------------------------------------------------------
+# The column of a typed row that holds its line in a file of text.
+LINE = "_line"
+
+
+def typed_rows(
+    spark: SparkSession,
+    result: ReadResult,
+    columns: Sequence[Column],
+    settings: Settings,
+    parts: int,
+) -> DataFrame:
+    """The items as rows of the columns' types."""
+    schema = spark_schema(columns)
+    if result.dialect == PIECES and takes_arrow(settings):
+        groups = spark.createDataFrame(piece_rdd(spark, result, parts), "string")
+        convert = partial(record_batches, columns=columns, **piece_location(settings))
+        try:
+            return groups.mapInArrow(convert, schema)
+        except (NotImplementedError, ImportError) as error:
+            # Spark's own rules decide, which it applies when it is asked for the plan: 3.3 takes no
+            # nested structs, and each version has libraries that are too old for it.
+            # https://github.com/apache/spark/blob/v3.3.0/python/pyspark/sql/udf.py
+            log(f"writing rows, because Spark takes no batches of them: {first_line(error)}")
+    items = item_rdd(spark, result, settings, parts)
+    rows = items.mapPartitions(
+        partial(convert_items, convert=partial(spark_row_converter, columns))
+    )
+    return spark.createDataFrame(rows, schema, verifySchema=False)
+
+
+def item_lines(
+    spark: SparkSession, items: RDD[dict[str, Any]], columns: Sequence[Column], settings: Settings
+) -> RDD[str]:
+    """The items that are to be written as lines of a json, csv or xml file."""
+    line = partial(line_converter, columns, settings.format)
+    if not settings.where:
+        return items.mapPartitions(partial(convert_items, convert=line))
+    rows = items.mapPartitions(
+        partial(convert_items, convert=partial(row_and_line_converter, columns, line))
+    )
+    schema = spark_schema(columns).add(LINE, "string")
+    frame = spark.createDataFrame(rows, schema, verifySchema=False)
+    return filter_rows(frame, columns, settings.where).select(LINE).rdd.map(lambda row: row[0])
+
+
+def write_files(glue_context: GlueContext, rows: DataFrame, settings: Settings, path: str) -> None:
+    """Write the rows, one file a partition.
+
+    The directory's name holds a colon, and Hadoop takes "a:b" for a relative URI wherever it
+    lists the parent, globs or overwrites (HADOOP-14217). "append" does none of it; the directory
+    is empty.
+    """
+    fmt = settings.format
+    codec = CODECS[settings.compression].get(fmt, settings.compression)
+    if fmt == "avro":
+        # Not plain Spark: Glue does not promise the spark-avro package.
+        from awsglue.dynamicframe import DynamicFrame
+
+        frame = DynamicFrame.fromDF(rows, glue_context, "items")
+        glue_context.write_dynamic_frame.from_options(
+            frame=frame,
+            connection_type="s3",
+            connection_options={"path": path, "compression": codec},
+            format="avro",
+        )
+        return
+    no_marker = ("mapreduce.fileoutputcommitter.marksuccessfuljobs", "false")
+    writer = rows.write.mode("append").option(*no_marker)
+    if fmt in {"orc", "parquet"}:
+        writer = writer.option("compression", codec)
+    writer.format(fmt if fmt in {"orc", "parquet"} else "text").save(path)
+
+
+def write_items(
+    glue_context: GlueContext,
+    settings: Settings,
+    result: ReadResult,
+    columns: Sequence[Column],
+    paths: SnapshotPaths,
+) -> tuple[int | None, int]:
+    """Write the files.
+
+    Returns how many items the predicate leaves, None without one, and how many characters XML
+    could not hold.
+    """
+    spark = glue_context.spark_session
+    # coalesce, not repartition: Spark reads lines in even parts of at most 128 MB, so that
+    # joining them makes even files without sending every row over the network.
+    parts = files_for(result.json_bytes, settings.format)
+    path = paths.uri(paths.snapshot)
+    replaced = 0
+    if settings.format in LINE_FORMATS:
+        items = item_rdd(spark, result, settings, parts)
+        texts = item_lines(spark, items, columns, settings)
+        kept = count_matching(texts) if settings.where else None
+        replaced = count_replaced(texts) if settings.format == "xml" else 0
+        if replaced:
+            log(f"replaced {replaced:,} characters that XML cannot hold")
+        names = [column.name for column in columns]
+        finish = partial(document, names=names, fmt=settings.format)
+        rows = spark.createDataFrame(texts.mapPartitions(finish), "string")
+    else:
+        rows = typed_rows(spark, result, columns, settings, parts)
+        rows = filter_rows(rows, columns, settings.where) if settings.where else rows
+        kept = count_matching(rows) if settings.where else None
+    # A columnar file without rows would be a partition of nothing.
+    if kept != 0:
+        write_files(glue_context, rows, settings, path)
+    return kept, replaced
+
+
+# --- dynoexport/jobs/export.py --------------------------------------------------------------------
+def record_snapshot(glue: GlueClient, settings: Settings, manifest: Mapping[str, Any]) -> None:
+    """Note in the run what it has exported, for whoever lists runs without reading manifests."""
+    told = {SNAPSHOT_ITEMS: str(manifest["items"]), SNAPSHOT_BYTES: str(manifest["bytes"])}
+    glue.put_workflow_run_properties(
+        Name=settings.workflow_name, RunId=settings.workflow_run_id, RunProperties=told
+    )
+
+
+def write_snapshot(
+    glue_context: GlueContext,
+    settings: Settings,
+    s3: S3Client,
+    paths: SnapshotPaths,
+    result: ReadResult,
+    *,
+    steps: Steps,
+    history: Sequence[Column] = (),
+) -> WriteResult:
+    """Turn the lines that were read into the files of the snapshot.
+
+    ``history`` are the columns of the snapshot before.
+
+    Raises:
+        JobFailed: the files do not hold as many rows as items were to be written.
+    """
+    if not result.json_bytes:
+        columns = tuple(replace(column, items=0) for column in history)
+        return WriteResult(columns=columns, report=result.report)
+    spark = glue_context.spark_session
+    with steps.timed("schema", "settled the schema"):
+        schema = settle_schema(spark, settings, result, history)
+    log(f"{schema.items:,} items, {len(schema.columns):,} columns")
+    for line in (*schema.changes, *schema.warnings):
+        log(line)
+    with steps.timed("files", "wrote the items"):
+        written, replaced = write_items(glue_context, settings, result, schema.columns, paths)
+    files = keep_part_files(s3, paths.bucket, paths.snapshot)
+    listed = [{"key": key, "bytes": size, "etag": etag} for key, (size, etag) in files.items()]
+    rows = count_rows(spark, s3, settings.format, paths, list(files)) if files else 0
+    expected = schema.items if written is None else written
+    if rows != expected:
+        raise JobFailed(f"{expected:,} items were to be written, but {rows:,} were")
+    return WriteResult(
+        items=rows,
+        files=tuple(listed),
+        columns=schema.columns,
+        items_read=schema.items,
+        replaced_characters=replaced,
+        changes=schema.changes,
+        warnings=schema.warnings,
+        report=result.report,
+    )
+
+
 def read_table(
-    glue_context: GlueContext, settings: Settings, clients: Clients, places: Places, plan: Plan
-) -> Lines:
+    glue_context: GlueContext,
+    settings: Settings,
+    clients: Clients,
+    paths: SnapshotPaths,
+    plan: ReadPlan,
+) -> ReadResult:
     """Read the table, once, by the reader of the settings.
 
     Raises:
-        ExportFailed: it cannot be read.
+        JobFailed: it cannot be read.
     """
     spark = glue_context.spark_session
-    with reading(settings):
+    with explaining_refusals(settings):
         if settings.reader == "export":
-            return read_by_export(spark, settings, clients, places)
+            return read_by_export(spark, settings, clients, paths)
         if settings.reader == "native":
-            return read_by_scan(spark, settings, plan, clients, places)
-        return read_by_connector(glue_context, settings, plan.splits, clients.s3, places)
+            return read_by_scan(spark, settings, plan, clients, paths)
+        return read_by_connector(glue_context, settings, plan.splits, clients.s3, paths)
 
 
 def read_and_write(
     settings: Settings,
     clients: Clients,
     start_glue: Callable[[], GlueContext],
-    places: Places,
-    plan: Plan,
+    paths: SnapshotPaths,
+    plan: ReadPlan,
     *,
     steps: Steps,
-) -> Written:
+) -> WriteResult:
     """From the table to the files; a failure leaves none.
 
     Otherwise the next run's crawler would take half a snapshot for a partition.
     """
-    history = known_columns(clients.s3, settings) or catalog_columns(clients, settings)
+    history = known_columns(clients.s3, settings) or adopted_columns(clients, settings)
     try:
         with steps.timed("spark", "started Spark"):
             glue_context = start_glue()
         check_predicate(glue_context.spark_session, settings.where)
         how = f" in {plan.splits:,} splits" if settings.reader == "connector" else ""
         with steps.timed("read", f"read the table by {settings.reader}{how}"):
-            lines = read_table(glue_context, settings, clients, places, plan)
+            result = read_table(glue_context, settings, clients, paths, plan)
         written = write_snapshot(
-            glue_context, settings, clients.s3, places, lines, steps=steps, history=history
+            glue_context, settings, clients.s3, paths, result, steps=steps, history=history
         )
     except BaseException:
-        clear_if_possible(clients.s3, places.bucket, places.snapshot)
+        clear_if_possible(clients.s3, paths.bucket, paths.snapshot)
         # What a Scan has read, or DynamoDB has exported, is taken up by a retry; without one it
         # expires.
         if settings.reader == "connector":
-            clear_if_possible(clients.s3, places.bucket, places.temp)
+            clear_if_possible(clients.s3, paths.bucket, paths.temp)
         raise
     return written
 
 
-def tell(clients: Clients, settings: Settings, manifest: Mapping[str, Any]) -> None:
+def report_snapshot(clients: Clients, settings: Settings, manifest: Mapping[str, Any]) -> None:
     """Tell the run of its snapshot, and CloudWatch of one that no view job publishes."""
-    tell_run(clients.glue, settings, manifest)
+    record_snapshot(clients.glue, settings, manifest)
     if settings.format == "xml":
-        count_snapshot(clients.cloudwatch, settings)
+        count_snapshot(clients.cloudwatch, settings.table, settings.format)
 
 
 def export(
@@ -4494,42 +4799,42 @@ def export(
     """One attempt of a run: settings, snapshot, read, write, manifest.
 
     Raises:
-        ExportFailed: what is wrong and can be mended, in one line.
+        JobFailed: what is wrong and can be mended, in one line.
     """
-    arguments = parse_arguments(argv)
+    arguments = parse_arguments(argv, EXPORT_JOB_ARGUMENTS)
     properties = run_properties(clients.glue, arguments)
-    settings = settings_of(merge(arguments, properties))
+    settings = parse_settings(apply_overrides(arguments, properties, EXPORT_OVERRIDABLE))
     log(f"exporting {settings.table} as {settings.format} for run {settings.workflow_run_id}")
     plan = check_table(clients.dynamodb, settings)
     if settings.reader == "export":
         check_recovery(clients.dynamodb, settings)
-    check_owner(clients.glue, settings)
+    check_catalog(clients.glue, settings)
     started = now()
-    timestamp = claim_timestamp(settings, properties, clients, started)
-    places = places_of(settings, timestamp)
+    timestamp = choose_timestamp(settings, properties, clients, started)
+    paths = snapshot_paths(settings, timestamp)
     if settings.reader == "connector":
-        clear(clients.s3, places.bucket, places.temp)
-    finished = completed_before(clients.s3, places)
+        clear(clients.s3, paths.bucket, paths.temp)
+    finished = find_completed(clients.s3, paths)
     if finished is not None:
         log(f"the snapshot {timestamp} is complete already: nothing to do")
-        clear_if_possible(clients.s3, places.bucket, places.temp)
-        tell(clients, settings, finished)
+        clear_if_possible(clients.s3, paths.bucket, paths.temp)
+        report_snapshot(clients, settings, finished)
         return
     run = job_run(clients.glue, settings)
     workers = (run["WorkerType"], run["NumberOfWorkers"], run["GlueVersion"])
     splits = settings.splits or (1 if settings.reader == "export" else splits_for(*workers))
     plan = replace(plan, splits=splits)
     steps = Steps()
-    written = read_and_write(settings, clients, start_glue, places, plan, steps=steps)
-    manifest = manifest_of(settings, timestamp, written, plan, run)
+    written = read_and_write(settings, clients, start_glue, paths, plan, steps=steps)
+    manifest = build_manifest(settings, timestamp, written, plan, run)
     manifest.update(started=iso(started), finished=iso(now()), seconds=steps.seconds)
-    put_manifest(clients.s3, places, manifest)
+    put_manifest(clients.s3, paths, manifest)
     # What only a run without a manifest needs: no retry reads or exports again.
-    clear_if_possible(clients.s3, places.bucket, places.temp)
-    tell(clients, settings, manifest)
+    clear_if_possible(clients.s3, paths.bucket, paths.temp)
+    report_snapshot(clients, settings, manifest)
     log(
         f"snapshot {timestamp} is complete: {written.items:,} items in {len(written.files):,} "
-        f"files of {manifest['bytes']:,} bytes under {places.uri(places.snapshot)}"
+        f"files of {manifest['bytes']:,} bytes under {paths.uri(paths.snapshot)}"
     )
 
 
@@ -4544,25 +4849,25 @@ def main(argv: Sequence[str]) -> None:
 
     try:
         clients = Clients(
-            dynamodb=table_client(parse_arguments(argv)["SourceRoleArn"]),
+            dynamodb=table_client(parse_arguments(argv, EXPORT_JOB_ARGUMENTS)["SourceRoleArn"]),
             glue=boto3.client("glue"),
             s3=boto3.client("s3"),
             cloudwatch=boto3.client("cloudwatch", config=METRIC_CONFIG),
         )
         export(argv, clients, start_glue, now=lambda: datetime.now(timezone.utc))
-    except (ExportFailed, ClientError, BotoCoreError) as error:
+    except (JobFailed, ClientError, BotoCoreError) as error:
         log(f"failed: {error}")
         # The message says it all; a traceback would push it out of sight.
         sys.tracebacklimit = 0
         raise
     except Exception as error:
-        cause = cause_of(error)
+        cause = spark_cause(error)
         if cause is None:
             raise
         print(error, file=sys.stderr, flush=True)
         log(f"failed: {cause}")
         sys.tracebacklimit = 0
-        raise ExportFailed(f"Spark failed: {cause}") from None
+        raise JobFailed(f"Spark failed: {cause}") from None
 
 
 if __name__ == "__main__":

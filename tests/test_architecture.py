@@ -6,14 +6,19 @@ import ast
 import re
 import subprocess
 import sys
+from graphlib import TopologicalSorter
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import botocore.session
 import pytest
 
 import dynoexport
-from dynoexport import limits, naming, pipeline, settings
+from dynoexport import limits, pipeline, settings
 from dynoexport.model import GlueVersion, OutputFormat, WorkerType
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 ROOT = Path(__file__).parents[1]
 PACKAGE = ROOT / "dynoexport"
@@ -116,44 +121,83 @@ def test_the_local_endpoint_does_not_know_what_it_runs() -> None:
         assert not found & ours, module_name(path)
 
 
+# https://docs.aws.amazon.com/glue/latest/dg/aws-glue-programming-python-libraries.html
+GLUE_SHIPS = {"awsglue", "boto3", "botocore", "pyarrow", "pyspark"}
+# For annotations only.
+GLUE_SHIPS |= {
+    f"mypy_boto3_{service}" for service in ("athena", "cloudwatch", "dynamodb", "glue", "s3", "sts")
+}
+
+
 @pytest.mark.parametrize("path", SCRIPTS, ids=lambda path: path.name)
 def test_a_job_script_stands_alone(path: Path) -> None:
     """Glue runs one file; what is imported must be Python's, or Glue's own."""
-    glue = {"awsglue", "boto3", "botocore", "pyspark", "mypy_boto3_athena", "mypy_boto3_dynamodb"}
-    # https://docs.aws.amazon.com/glue/latest/dg/aws-glue-programming-python-libraries.html
-    glue |= {"pyarrow"}
-    glue |= {"mypy_boto3_cloudwatch", "mypy_boto3_glue", "mypy_boto3_s3"}  # types only
-    foreign = {
-        name for name in imports(path) if name.split(".")[0] not in sys.stdlib_module_names | glue
-    }
-    assert foreign == set()
-
-
-def constant(path: Path, name: str) -> object:
-    """The value of a constant, without running the file."""
-    for node in ast.parse(path.read_text(encoding="utf-8")).body:
-        if isinstance(node, ast.Assign) and [ast.unparse(each) for each in node.targets] == [name]:
-            return ast.literal_eval(node.value)
-    raise AssertionError(f"{path} has no {name}")
-
-
-@pytest.mark.parametrize(
-    ("script", "arguments"),
-    [
-        (naming.EXPORT_SCRIPT, settings.EXPORT_JOB_ARGUMENTS),
-        (naming.VIEW_SCRIPT, settings.VIEW_JOB_ARGUMENTS),
-    ],
-)
-def test_a_script_declares_the_arguments_that_its_job_passes(
-    script: str, arguments: tuple[str, ...]
-) -> None:
-    """Both ways: none is unknown to the script, none is missing from the job."""
-    declared = constant(ROOT / "scripts" / script, "JOB_ARGUMENTS")
-    assert sorted(declared) == sorted(arguments)
+    found = {name.split(".")[0] for name in imports(path)}
+    assert found - sys.stdlib_module_names - GLUE_SHIPS == set()
 
 
 def test_there_are_job_scripts() -> None:
     assert [path.name for path in SCRIPTS] == ["create_current_view.py", "export_table.py"]
+
+
+# --- what runs inside Glue ------------------------------------------------------------------------
+JOBS = [path for path in MODULES if path.is_relative_to(PACKAGE / "jobs")]
+
+
+@pytest.mark.parametrize("path", JOBS, ids=module_name)
+def test_a_module_of_the_jobs_imports_what_glue_ships_and_other_jobs(path: Path) -> None:
+    for name in imports(path):
+        if name.partition(".")[0] == "dynoexport":
+            assert layer(name) == "jobs", f"{module_name(path)} imports {name}"
+        else:
+            assert name.partition(".")[0] in sys.stdlib_module_names | GLUE_SHIPS
+
+
+@pytest.mark.parametrize("path", JOBS, ids=module_name)
+def test_a_module_of_the_jobs_has_one_subject(path: Path) -> None:
+    assert len(path.read_text(encoding="utf-8").splitlines()) <= 400
+
+
+def room(module: str) -> str:
+    """``dynoexport.jobs.scan.task`` lies in ``scan``; a module without a folder is its own room."""
+    return module.split(".")[2]
+
+
+def test_the_rooms_of_the_jobs_import_downward_only() -> None:
+    """What is read, then what it holds, then what is written: no room needs one above it."""
+    graph: dict[str, set[str]] = {}
+    for path in JOBS:
+        name = module_name(path)
+        if name.count(".") >= 2:
+            found = {room(each) for each in imports(path) if each.startswith("dynoexport.jobs.")}
+            graph.setdefault(room(name), set()).update(found - {room(name)})
+    list(TopologicalSorter(graph).static_order())
+
+
+def test_no_modules_import_each_other() -> None:
+    """Neither at once nor inside a function, nor for annotations."""
+    names = {module_name(path): path for path in MODULES}
+    graph = {
+        name: {each for each in importable(path, names) if not name.startswith(f"{each}.")} - {name}
+        for name, path in names.items()
+    }
+    list(TopologicalSorter(graph).static_order())
+
+
+def importable(path: Path, names: Mapping[str, Path]) -> set[str]:
+    """The project's modules that the file imports."""
+    found = imports(path)
+    return {*found, *(name.rpartition(".")[0] for name in found)} & names.keys()
+
+
+# Key tables of each result, in one file until results describe themselves.
+LONG = {"dynoexport/records.py"}
+
+
+@pytest.mark.parametrize("path", MODULES, ids=module_name)
+def test_a_module_is_read_in_one_sitting(path: Path) -> None:
+    if str(path.relative_to(ROOT)) not in LONG:
+        assert len(path.read_text(encoding="utf-8").splitlines()) <= 600
 
 
 # Glue's own library has such a module, and the stand-in has its names.

@@ -111,9 +111,10 @@ def test_the_installed_command_writes_the_repositorys_templates(
     where = run(python, "-c", "import dynoexport; print(dynoexport.__file__)", PYTHONPATH=lent)
     assert Path(where.stdout.strip()).is_relative_to(python.parents[1])
     command = str(python.with_name("dynoexport"))
-    done = run(python, command, "templates", "--output-dir", str(tmp_path), PYTHONPATH=lent)
+    folders = ("--output-dir", str(tmp_path), "--scripts-dir", str(tmp_path))
+    done = run(python, command, "templates", *folders, PYTHONPATH=lent)
     assert done.returncode == 0, done.stderr
-    for path in (ROOT / "templates").glob("*.yaml"):
+    for path in (*(ROOT / "templates").glob("*.yaml"), *(ROOT / "scripts").glob("*.py")):
         assert (tmp_path / path.name).read_bytes() == path.read_bytes()
 
 

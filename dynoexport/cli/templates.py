@@ -1,4 +1,4 @@
-"""``dynoexport templates``: write the CloudFormation templates, or check those on disk."""
+"""``dynoexport templates``: write the CloudFormation templates and job scripts, or check them."""
 
 from __future__ import annotations
 
@@ -16,7 +16,14 @@ from dynoexport.model import GlueVersion
     type=click.Path(file_okay=False, path_type=Path),
     default=Path("templates"),
     show_default=True,
-    help="Where the files are written, or are.",
+    help="Folder of the templates.",
+)
+@click.option(
+    "--scripts-dir",
+    type=click.Path(file_okay=False, path_type=Path),
+    default=Path("scripts"),
+    show_default=True,
+    help="Folder of the job scripts.",
 )
 @click.option(
     "--format",
@@ -34,8 +41,10 @@ from dynoexport.model import GlueVersion
     help="Default of the parameter GlueVersion in table.yaml.",
 )
 @click.option("--check", is_flag=True, help="Write nothing; exit 1 if a file on disk differs.")
-def templates(output_dir: Path, fmt: str, glue_version: str, *, check: bool) -> None:
-    """Write common.yaml and table.yaml.
+def templates(
+    output_dir: Path, scripts_dir: Path, fmt: str, glue_version: str, *, check: bool
+) -> None:
+    """Write the templates common.yaml and table.yaml, and the job scripts.
 
     \b
     Examples:
@@ -44,14 +53,19 @@ def templates(output_dir: Path, fmt: str, glue_version: str, *, check: bool) -> 
       dynoexport templates --check
     """
     # Imports troposphere, which takes a third of a second: not for --help.
+    from dynoexport.jobs import bundle
     from dynoexport.stacks import render
 
     version = GlueVersion(glue_version)
     for warning in render.warnings(version):
         click.echo(f"Warning: {warning}", err=True)
-    texts = render.templates(glue_version=version, fmt=render.Format(fmt))
-    if check:
-        render.check(output_dir, texts)
-        return
-    for path in render.write(output_dir, texts):
-        click.echo(path)
+    files = {
+        output_dir: render.templates(glue_version=version, fmt=render.Format(fmt)),
+        scripts_dir: bundle.scripts(),
+    }
+    for folder, texts in files.items():
+        if check:
+            render.check(folder, texts)
+            continue
+        for path in render.write(folder, texts):
+            click.echo(path)

@@ -6,7 +6,7 @@ import threading
 import uuid
 from datetime import timedelta
 from types import SimpleNamespace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from moto.glue import models, urls
 from moto.glue.exceptions import (
@@ -18,6 +18,7 @@ from moto.glue.exceptions import (
     InvalidInputException,
     JobRunNotFoundException,
 )
+from moto.glue.responses import GlueResponse
 from moto.glue.utils import Action, Predicate
 
 from dynoexport import limits
@@ -51,7 +52,13 @@ class LocalCrawler(models.FakeCrawler):
 
 
 class LocalGlueBackend(models.GlueBackend):
-    """Runs jobs, crawlers and workflows as Glue does."""
+    """Runs jobs, crawlers and workflows as Glue does.
+
+    Attributes:
+        responses: what answers requests to this backend; ``glue_api`` sets it.
+    """
+
+    responses: ClassVar[type[GlueResponse]] = GlueResponse
 
     def __init__(self, region_name: str, account_id: str) -> None:
         super().__init__(region_name, account_id)
@@ -66,9 +73,7 @@ class LocalGlueBackend(models.GlueBackend):
     @property
     def _url_module(self) -> Any:
         """What moto looks for in a module beside the backend's: its addresses."""
-        from dynoexport.local.glue_api import LocalGlueResponse
-
-        paths = {"{0}/$": LocalGlueResponse.dispatch}
+        paths = {"{0}/$": self.responses.dispatch}
         return SimpleNamespace(url_bases=urls.url_bases, url_paths=paths)
 
     # --- triggers -------------------------------------------------------------------------------
@@ -483,8 +488,3 @@ class LocalGlueBackend(models.GlueBackend):
 def _reason(error: Exception) -> str:
     """In one line: an answer that is none, such as a proxy's page, is quoted with its lines."""
     return error.what if isinstance(error, DynoexportError) else " ".join(str(error).split())
-
-
-def install() -> None:
-    """Make moto use the above; before the first request."""
-    models.glue_backends.backend = LocalGlueBackend

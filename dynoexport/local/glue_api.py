@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from moto.core.responses import ActionResult, EmptyResult
+from moto.glue import models
 from moto.glue.exceptions import EntityNotFoundException
 from moto.glue.responses import GlueResponse
 
-if TYPE_CHECKING:
-    from dynoexport.local.glue import LocalGlueBackend
+from dynoexport.local.glue import LocalGlueBackend
 
 Json = dict[str, Any]
 
@@ -108,3 +108,9 @@ class LocalGlueResponse(GlueResponse):
     def delete_classifier(self) -> ActionResult:
         self._backend.delete_classifier(self.parameters["Name"])
         return EmptyResult()
+
+
+def install() -> None:
+    """Make moto use the above; before the first request."""
+    LocalGlueBackend.responses = LocalGlueResponse
+    models.glue_backends.backend = LocalGlueBackend

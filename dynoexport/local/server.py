@@ -31,7 +31,7 @@ from dynoexport.local import (
     credentials,
     events,
     gate,
-    glue,
+    glue_api,
     processes,
     resources,
     roles,
@@ -132,7 +132,7 @@ def _listen(port: int) -> BaseWSGIServer:
         )
 
 
-_REPLACED = (glue, events, alarms, athena, stacks, resources, roles, simulation, table_exports)
+_REPLACED = (glue_api, events, alarms, athena, stacks, resources, roles, simulation, table_exports)
 
 
 def install() -> None:

@@ -14,10 +14,11 @@ from dynoexport import (
     manifests,
     snapshot_store,
     table_facts,
-    views,
 )
 from dynoexport.aws import side_by_side
 from dynoexport.consumption import Hourly
+from dynoexport.jobs.scan.capacity import ACCOUNT_QUOTA
+from dynoexport.jobs.timestamps import parse_timestamp
 from dynoexport.manifests import ManifestBroken
 from dynoexport.model import OutputFormat, ReadMode
 from dynoexport.operations import tables
@@ -79,7 +80,7 @@ def known(account: Account, name: str, *, now: datetime) -> Known:
     def ask(what: str, question: Callable[[], _Answer | None]) -> _Answer | None:
         return _if_permitted(what, question, unknown)
 
-    if facts.capacity.source == table_facts.ACCOUNT_QUOTA:
+    if facts.capacity.source == ACCOUNT_QUOTA:
         quota = ask("the account's quota for a table", lambda: _quota(account))
         facts = replace(facts, quota=quota or facts.quota)
     recovery = ask("whether point-in-time recovery is on", lambda: tables.recovers(account, name))
@@ -178,7 +179,7 @@ def _own_readings(account: Account, name: str, since: datetime) -> list[OwnReadi
             (fmt.value, timestamp)
             for fmt in OutputFormat
             for timestamp in snapshot_store.complete_timestamps(account, name, fmt.value)
-            if (moment := views.moment(timestamp)) is not None and moment >= since
+            if (moment := parse_timestamp(timestamp)) is not None and moment >= since
         ]
     except account.s3.exceptions.NoSuchBucket:
         return []

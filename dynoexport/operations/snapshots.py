@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from dynoexport import exports, manifests, naming, queries, snapshot_store, views, workflow_runs
 from dynoexport.errors import DynoexportError
+from dynoexport.jobs.timestamps import parse_timestamp
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -120,7 +121,7 @@ def whole(account: Account, export: DeployedExport, snapshot: str) -> Manifest:
     Raises:
         SnapshotRefused: it has no manifest, or a file is missing, changed or too many.
     """
-    if views.moment(snapshot) is None:
+    if parse_timestamp(snapshot) is None:
         raise SnapshotRefused(
             f"{snapshot!r} names no snapshot", hint="write a UTC minute, such as 2026-01-31T10:00"
         )

@@ -7,9 +7,11 @@ from datetime import datetime, timedelta, timezone
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
-from dynoexport import exports, naming, schedule, snapshot_store, views, workflow_runs
+from dynoexport import exports, naming, schedule, snapshot_store, workflow_runs
 from dynoexport.aws import side_by_side
 from dynoexport.errors import ScheduleRefused
+from dynoexport.jobs.timestamps import parse_timestamp
+from dynoexport.jobs.view import shown_timestamp
 from dynoexport.snapshot_store import Snapshot
 
 if TYPE_CHECKING:
@@ -48,7 +50,7 @@ class ExportStatus:
 
     def age(self, now: datetime) -> timedelta | None:
         """How old the snapshot is; None if there is none."""
-        taken = views.moment(self.snapshot) if self.snapshot else None
+        taken = parse_timestamp(self.snapshot) if self.snapshot else None
         return None if taken is None else now - taken
 
     def is_stale(self, now: datetime, limit: timedelta) -> bool:
@@ -131,7 +133,7 @@ def _shown(account: Account, found: Sequence[DeployedExport]) -> dict[str, str]:
         views_found = [table for table in tables if table is not None]
     else:
         views_found = _every_table(account)
-    told = {table["Name"]: views.shown_by(table) for table in views_found}
+    told = {table["Name"]: shown_timestamp(table) for table in views_found}
     return {name: timestamp for name, timestamp in told.items() if timestamp is not None}
 
 

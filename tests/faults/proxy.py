@@ -206,7 +206,7 @@ class _Handler(BaseHTTPRequestHandler):
             self.close_connection = True
             return None
         body = self._body()
-        call = call_of(self.server.place, self.command, self.path, self.headers, body)
+        call = call_of(self.server.place, self.command, self.path, dict(self.headers.items()), body)
         faults = self.server.proxy.injector.decide(call)
         kinds = {fault.kind for fault in faults}
         for fault in faults:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 
-import report
+import outcome_report as report
 import schedules
 
 

@@ -11,8 +11,6 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
-import create_current_view as view_job
-import export_table as export_job
 import hostile
 import job_arguments
 import sqlglot
@@ -38,6 +36,28 @@ from dynoexport import (
 )
 from dynoexport import settings as project
 from dynoexport.errors import DynoexportError
+from dynoexport.jobs.arguments import apply_overrides, parse_arguments
+from dynoexport.jobs.attribute_names import parse_attribute_names
+from dynoexport.jobs.catalog import check_owner
+from dynoexport.jobs.catalog_update import manifest_columns
+from dynoexport.jobs.failures import JobFailed, spark_cause
+from dynoexport.jobs.history import known_columns
+from dynoexport.jobs.manifest import read_manifest
+from dynoexport.jobs.publish_settings import (
+    VIEW_JOB_ARGUMENTS,
+    VIEW_OVERRIDABLE,
+    parse_publish_settings,
+    run_timestamp,
+)
+from dynoexport.jobs.published_manifest import check_files, read_own_manifest
+from dynoexport.jobs.readers.point_in_time import export_files
+from dynoexport.jobs.scan.capacity import table_capacity
+from dynoexport.jobs.scan.pages import BadPage, cut_page
+from dynoexport.jobs.settings import EXPORT_JOB_ARGUMENTS, EXPORT_OVERRIDABLE, parse_settings
+from dynoexport.jobs.snapshot_paths import snapshot_paths
+from dynoexport.jobs.timestamps import is_timestamp
+from dynoexport.jobs.view import shown_columns, shown_timestamp, view_sql
+from dynoexport.jobs.write.counts import count_avro_rows
 from dynoexport.local import items
 from dynoexport.model import OutputFormat
 from dynoexport.operations.query import statement
@@ -60,6 +80,11 @@ class Parser:
 
 
 # --- the world as the scripts see it --------------------------------------------------------------
+def shelf(**objects: bytes) -> Any:
+    """A client of an S3 bucket with a few objects."""
+    return Shelf(**objects)
+
+
 class Shelf:
     """An S3 bucket of a few objects."""
 
@@ -80,6 +105,8 @@ class Shelf:
 
 ARGUMENTS = {**job_arguments.ARGUMENTS, "OutputFormat": "csv", "ReadMode": "native"}
 VIEW_ARGUMENTS = {
+    "JOB_NAME": "ReviewscsvCurrentView",
+    "JOB_RUN_ID": "jr_1",
     "TableName": "Reviews",
     "OutputFormat": "csv",
     "BucketName": "exports",
@@ -97,9 +124,9 @@ PROPERTIES = {
     "Splits": "4",
     "SnapshotRetentionDays": "30",
 }
-SETTINGS = export_job.settings_of(ARGUMENTS)
-VIEW_SETTINGS = view_job.settings_of(VIEW_ARGUMENTS, "2026-01-31T10:00")
-PLACES = export_job.places_of(SETTINGS, "2026-01-31T10:00")
+SETTINGS = parse_settings(ARGUMENTS)
+VIEW_SETTINGS = parse_publish_settings(VIEW_ARGUMENTS, "2026-01-31T10:00")
+PLACES = snapshot_paths(SETTINGS, "2026-01-31T10:00")
 MANIFEST = {
     "version": 1,
     "table": "Reviews",
@@ -169,42 +196,42 @@ def words(arguments: dict[str, str]) -> list[str]:
 
 
 def of_export_job(properties: dict[str, str]) -> object:
-    parsed = export_job.parse_arguments(words(ARGUMENTS))
-    return export_job.settings_of(export_job.merge(parsed, properties))
+    parsed = parse_arguments(words(ARGUMENTS), EXPORT_JOB_ARGUMENTS)
+    return parse_settings(apply_overrides(parsed, properties, EXPORT_OVERRIDABLE))
 
 
 def export_arguments(arguments: dict[str, str]) -> object:
-    parsed = export_job.parse_arguments(words(arguments))
+    parsed = parse_arguments(words(arguments), EXPORT_JOB_ARGUMENTS)
     assert parsed == arguments
-    return export_job.settings_of(parsed)
+    return parse_settings(parsed)
 
 
 def of_view_job(properties: dict[str, str]) -> object:
-    parsed = view_job.parse_arguments(words(VIEW_ARGUMENTS))
-    merged = view_job.merge(parsed, properties)
-    return view_job.settings_of(merged, view_job.snapshot_of_run(properties))
+    parsed = parse_arguments(words(VIEW_ARGUMENTS), VIEW_JOB_ARGUMENTS)
+    merged = apply_overrides(parsed, properties, VIEW_OVERRIDABLE)
+    return parse_publish_settings(merged, run_timestamp(properties))
 
 
 def view_arguments(arguments: dict[str, str]) -> object:
-    parsed = view_job.parse_arguments(words(arguments))
+    parsed = parse_arguments(words(arguments), VIEW_JOB_ARGUMENTS)
     assert parsed == arguments
-    return view_job.settings_of(parsed, "2026-01-31T10:00")
+    return parse_publish_settings(parsed, "2026-01-31T10:00")
 
 
 def published(body: bytes) -> object:
     """What the view job makes of a manifest, up to its SQL."""
-    manifest = view_job.read_manifest(Shelf(__json=body), VIEW_SETTINGS)
-    view_job.check_files(manifest, {"csv/Reviews/part-0": (3, "e")})
-    columns = view_job.shown_columns(manifest)
-    view_job.columns_of(manifest)
-    return view_job.view_sql("d", "v", "t", columns, "2026-01-31T10:00")
+    manifest = read_own_manifest(shelf(__json=body), VIEW_SETTINGS)
+    check_files(manifest, {"csv/Reviews/part-0": (3, "e")})
+    columns = shown_columns(manifest)
+    manifest_columns(manifest)
+    return view_sql("d", "v", "t", columns, "2026-01-31T10:00")
 
 
 def exported(pair: tuple[bytes, bytes]) -> object:
     summary, files = pair
     digest = b"none"
-    shelf = Shelf(**{"manifest-files__json": files, "summary__json": summary, "__md5": digest})
-    return export_job.export_files(shelf, "exports", "x/summary.json")
+    s3 = shelf(**{"manifest-files__json": files, "summary__json": summary, "__md5": digest})
+    return export_files(s3, "exports", "x/summary.json")
 
 
 def error_of(answer: dict[str, Any]) -> Any:
@@ -319,7 +346,7 @@ PACKAGE = (
         | hostile.damaged({"ViewOriginalText": "/* Presto View: e30= */"}).filter(
             lambda view: isinstance(view.get("ViewOriginalText", ""), str)
         ),
-        views.shown_by,
+        shown_timestamp,
     ),
     Parser("names in SQL", hostile.texts, names_are_quoted),
     Parser(
@@ -367,65 +394,65 @@ SCRIPTS = (
         "arguments of the export job",
         arguments(ARGUMENTS),
         export_arguments,
-        (export_job.ExportFailed,),
+        (JobFailed,),
     ),
     Parser(
         "run properties in the export job",
         settings(PROPERTIES),
         of_export_job,
-        (export_job.ExportFailed,),
+        (JobFailed,),
     ),
     Parser(
         "arguments of the view job",
         arguments(VIEW_ARGUMENTS),
         view_arguments,
-        (view_job.PublishFailed,),
+        (JobFailed,),
     ),
     Parser(
         "run properties in the view job",
         settings(PROPERTIES),
         of_view_job,
-        (view_job.PublishFailed,),
+        (JobFailed,),
     ),
     Parser(
         "Columns and Exclude",
         hostile.texts,
-        lambda text: export_job.names_of({"Columns": text}, "Columns"),
-        (export_job.ExportFailed,),
+        lambda text: parse_attribute_names({"Columns": text}, "Columns"),
+        (JobFailed,),
     ),
-    Parser("a snapshot's minute", hostile.texts, export_job.is_timestamp, ()),
+    Parser("a snapshot's minute", hostile.texts, is_timestamp, ()),
     Parser(
         "DescribeTable",
         # botocore has seen to the types; what is missing and how large numbers are is open.
         st.fixed_dictionaries(
             {}, optional={name: numbers_in(DESCRIBED[name]) for name in DESCRIBED}
         ),
-        lambda table: export_job.capacity_of(table, lambda: 1.0),
+        lambda table: table_capacity(table, lambda: 1.0),
         (),
     ),
     Parser(
         "a page of a Scan",
         hostile.as_json(hostile.documents) | st.just(SCAN),
-        export_job.cut_page,
-        (export_job.BadPage,),
+        cut_page,
+        (BadPage,),
     ),
     Parser(
         "manifest in the export job",
         hostile.as_json(hostile.damaged(MANIFEST) | hostile.values),
-        lambda body: export_job.read_manifest(Shelf(__json=body), PLACES),
-        (export_job.ExportFailed,),
+        lambda body: read_manifest(shelf(__json=body), PLACES),
+        (JobFailed,),
     ),
     Parser(
         "columns of the snapshot before",
         hostile.as_json(hostile.damaged(MANIFEST) | hostile.values),
-        lambda body: export_job.known_columns(Shelf(__json=body), SETTINGS),
-        (export_job.ExportFailed,),
+        lambda body: known_columns(shelf(__json=body), SETTINGS),
+        (JobFailed,),
     ),
     Parser(
         "manifest in the view job",
         hostile.as_json(hostile.damaged(MANIFEST) | hostile.values),
         published,
-        (view_job.PublishFailed,),
+        (JobFailed,),
     ),
     Parser(
         "manifests of DynamoDB's export",
@@ -433,13 +460,13 @@ SCRIPTS = (
             hostile.as_json(hostile.damaged(SUMMARY)), hostile.as_json(hostile.damaged(DATA_FILE))
         ),
         exported,
-        (export_job.ExportFailed, ClientError),
+        (JobFailed, ClientError),
     ),
     Parser(
         "view in the catalog, in the view job",
         st.fixed_dictionaries({"ViewOriginalText": hostile.texts})
         | st.builds(lambda value: {"ViewOriginalText": stored(value)}, hostile.values),
-        view_job.shown_by,
+        shown_timestamp,
         (),
     ),
     Parser(
@@ -451,19 +478,19 @@ SCRIPTS = (
                 and "Name" in table
             )
         ),
-        lambda table: view_job.check_owner(table, VIEW_SETTINGS),
-        (view_job.PublishFailed,),
+        lambda table: check_owner(table, "d", "s3://exports/csv/Reviews/"),
+        (JobFailed,),
     ),
     Parser(
         "avro file",
         st.binary(max_size=80) | hostile.as_json(hostile.values),
-        lambda content: export_job.avro_rows(io.BytesIO(content).read),
-        (export_job.ExportFailed,),
+        lambda content: count_avro_rows(io.BytesIO(content).read),
+        (JobFailed,),
     ),
     Parser(
         "errors of Spark",
         hostile.texts.map(lambda text: f"An error occurred\n: {text}\nCaused by: a.b: {text}"),
-        lambda text: one_line(export_job.cause_of(spark_error(text))),
+        lambda text: one_line(spark_cause(spark_error(text))),
         (),
     ),
 )

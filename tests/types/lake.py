@@ -111,7 +111,7 @@ class Table:
     def _publish(self, run_id: str) -> None:
         import create_current_view
 
-        clients = create_current_view.Clients(
+        clients = create_current_view.PublishClients(
             self.lake.athena, self.lake.glue, self.lake.s3, self.lake.cloudwatch
         )
         arguments = {

@@ -6,13 +6,13 @@ import io
 import json
 from typing import TYPE_CHECKING, Any
 
+import create_current_view
+import export_table
 import fastavro
 import pyarrow as pa
 import pyarrow.orc
 import pyarrow.parquet
 import pytest
-from create_current_view import PublishFailed
-from export_table import ExportFailed
 from lake import BUCKET, DATABASE, QUERYABLE, ROLE
 
 from dynoexport import naming
@@ -120,7 +120,7 @@ def test_an_old_type_that_no_export_writes_is_refused_before_anything_is_written
     entry["StorageDescriptor"]["Columns"][0]["Type"] = "timestamp"
     kept = ("Name", "Parameters", "PartitionKeys", "StorageDescriptor")
     lake.glue.update_table(DatabaseName=DATABASE, TableInput={key: entry[key] for key in kept})
-    with pytest.raises(ExportFailed, match=r"'rating' .+ is a timestamp, which"):
+    with pytest.raises(export_table.JobFailed, match=r"'rating' .+ is a timestamp, which"):
         table.run()
     assert len(lake.keys(naming.data_prefix(table.name, "orc"))) == 1
 
@@ -138,6 +138,8 @@ def test_no_catalog_of_others_is_left_permuted(lake: Lake) -> None:
     kept = ("Name", "Parameters", "PartitionKeys", "StorageDescriptor")
     lake.glue.update_table(DatabaseName=DATABASE, TableInput={key: entry[key] for key in kept})
     reversed_names = [column["Name"] for column in table.catalog()]
-    with pytest.raises(PublishFailed, match="deploy this export with a CatalogPrefix"):
+    with pytest.raises(
+        create_current_view.JobFailed, match="deploy this export with a CatalogPrefix"
+    ):
         table.run()
     assert [column["Name"] for column in table.catalog()][: len(reversed_names)] == reversed_names

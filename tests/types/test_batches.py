@@ -6,12 +6,20 @@ import json
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
-import export_table
 import pyarrow as pa
 import tables
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from test_rows import RULES, wire
+
+from dynoexport.jobs.scan.buffer import ArrowFile, dynamodb_items
+from dynoexport.jobs.scan.decode import Decoder
+from dynoexport.jobs.schema.arrow_profile import profile_batches
+from dynoexport.jobs.schema.columns import settle_columns
+from dynoexport.jobs.schema.profile import ITEMS, Profile, profile_items
+from dynoexport.jobs.schema.types import Rules, Type
+from dynoexport.jobs.write.arrow import arrow_type, record_batch
+from dynoexport.jobs.write.rows import spark_row_converter
 
 
 def page(items: list[tables.Item]) -> bytes:
@@ -25,7 +33,7 @@ def everything(_: str) -> bool:
 
 def decoded(items: list[tables.Item], cuts: list[int]) -> list[Any]:
     """The items as read from the pieces of a Scan, decoded in batches that end at the cuts."""
-    decoder = export_table.Decoder(everything, columnar=True, whole=True)
+    decoder = Decoder(everything, columnar=True, whole=True)
     file = None
     found: list[Any] = []
     ends = sorted({min(cut, len(items)) for cut in cuts} | {len(items)})
@@ -36,7 +44,7 @@ def decoded(items: list[tables.Item], cuts: list[int]) -> list[Any]:
         if isinstance(batch, bytes):
             found.extend(json.loads(line) for line in batch.decode().splitlines() if line)
             continue
-        file = file or export_table.ArrowFile()
+        file = file or ArrowFile()
         file.add(batch, 1)
     if file is not None:
         source = pa.BufferReader(file.content())
@@ -67,19 +75,15 @@ def test_batches_hold_what_the_items_hold(
     plain = json.loads(page(items))
     limit = rules[2]
     found = decoded(items, cuts)
-    assert [item for each in found for item in export_table.items_in(each)] == plain
-    dumps = dict(export_table.profile_found(found, limit))
-    assert known(dumps.items()) == known(export_table.profile_items(plain, limit))
-    del dumps[export_table.ITEMS]
-    profiles = {name: export_table.Profile.load(each) for name, each in dumps.items()}
-    columns = export_table.settle_columns(
-        profiles, (), export_table.Rules("parquet", *rules), others=False
-    )
-    to_row = export_table.to_row(columns)
-    schema = pa.schema(
-        [pa.field(column.name, export_table.arrow_type(column.type)) for column in columns]
-    )
-    rows = [row for each in found for row in rows_of(export_table.to_batch(columns, each), schema)]
+    assert [item for each in found for item in dynamodb_items(each)] == plain
+    dumps = dict(profile_batches(found, limit))
+    assert known(dumps.items()) == known(profile_items(plain, limit))
+    del dumps[ITEMS]
+    profiles = {name: Profile.load(each) for name, each in dumps.items()}
+    columns = settle_columns(profiles, (), Rules("parquet", *rules), others=False)
+    to_row = spark_row_converter(columns)
+    schema = pa.schema([pa.field(column.name, arrow_type(column.type)) for column in columns])
+    rows = [row for each in found for row in rows_of(record_batch(columns, each), schema)]
     assert rows == [as_arrow(row, columns) for row in map(to_row, plain)]
 
 
@@ -106,7 +110,7 @@ def as_arrow(row: tuple[Any, ...], columns: Any) -> dict[str, Any]:
     }
 
 
-def shown(value: Any, kind: export_table.Type) -> Any:
+def shown(value: Any, kind: Type) -> Any:
     if value is None:
         return None
     if kind.kind == "array":
@@ -125,7 +129,7 @@ def test_texts_that_look_like_moments_stay_texts_in_every_thread() -> None:
     """The first batches of a task are decoded side by side, when nothing is known yet."""
     body = page([{"id": {"S": str(number)}, "at": {"S": "2026-01-01"}} for number in range(2_000)])
     for _ in range(10):
-        decoder = export_table.Decoder(everything, columnar=True, whole=True)
+        decoder = Decoder(everything, columnar=True, whole=True)
         with ThreadPoolExecutor(8) as threads:
             batches = list(threads.map(lambda _: decoder.decode([body], 2_000), range(8)))  # noqa: B023
         types = {batch.column(0).type.field("at").type.field("S").type for batch in batches}

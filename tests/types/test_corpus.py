@@ -9,10 +9,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import expected
-import export_table
 import pytest
 from lake import KEY
 from test_rows import settled, wire
+
+from dynoexport.jobs.schema.types import type_name
 
 if TYPE_CHECKING:
     from lake import Lake
@@ -71,7 +72,7 @@ def test_the_job_settles_the_schema(path: Path) -> None:
     given = (rules.type_conflicts, rules.maps_as, rules.max_struct_fields)
     lines = [{name: wire(value) for name, value in item.items()} for item in case["items"]]
     found = [
-        (column.name, export_table.type_name(column.type), column.attribute)
+        (column.name, type_name(column.type), column.attribute)
         for column in settled(lines, "parquet", given)
     ]
     assert found == schema(case["schema"])

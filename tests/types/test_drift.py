@@ -6,7 +6,7 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from create_current_view import PublishFailed
+from create_current_view import JobFailed
 from lake import GROUP
 
 if TYPE_CHECKING:
@@ -227,7 +227,7 @@ def test_a_view_that_cannot_be_replaced_still_shows_the_former_snapshot(lake: La
     results = {"ResultConfiguration": {"OutputLocation": "s3://no-such-bucket/"}}
     lake.athena.create_work_group(Name="nowhere", Configuration=results)
     table.work_group = "nowhere"
-    with pytest.raises(PublishFailed, match=r"query \S+ FAILED"):
+    with pytest.raises(JobFailed, match=r"query \S+ FAILED"):
         table.run()
     assert table.view() == before
     assert table.catalog() == catalog

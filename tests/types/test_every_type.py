@@ -202,7 +202,7 @@ def test_an_export_without_checksums_is_read_unverified(
     import export_table
 
     table = with_recovery(lake, lake.table("parquet", HOSTILE))
-    wait = export_table.export_done
+    wait = export_table.wait_for_export
 
     def without(*arguments: Any) -> Any:
         done = wait(*arguments)
@@ -212,7 +212,7 @@ def test_an_export_without_checksums_is_read_unverified(
                 lake.s3.delete_object(Bucket=lake.bucket, Key=key)
         return done
 
-    monkeypatch.setattr(export_table, "export_done", without)
+    monkeypatch.setattr(export_table, "wait_for_export", without)
     assert table.run(ReadMode="export")["items"] == len(HOSTILE)
     assert capsys.readouterr().out.count("is read unverified") == 2
 
@@ -225,7 +225,7 @@ def test_an_export_that_was_tampered_with_is_refused(
     import export_table
 
     table = with_recovery(lake, lake.table("parquet", HOSTILE))
-    wait = export_table.export_done
+    wait = export_table.wait_for_export
 
     def tampered(*arguments: Any) -> Any:
         done = wait(*arguments)
@@ -235,8 +235,8 @@ def test_an_export_that_was_tampered_with_is_refused(
         lake.s3.put_object(Bucket=lake.bucket, Key=key, Body=b"other\n")
         return done
 
-    monkeypatch.setattr(export_table, "export_done", tampered)
-    with pytest.raises(export_table.ExportFailed, match="is not what"):
+    monkeypatch.setattr(export_table, "wait_for_export", tampered)
+    with pytest.raises(export_table.JobFailed, match="is not what"):
         table.run(ReadMode="export")
     assert lake.keys(f"parquet/{table.name}/") == {}
     left = lake.keys(f"glue-temp-dir/parquet/{table.name}/")
@@ -367,7 +367,7 @@ def test_a_bad_predicate_fails_before_anything_is_read(
 
     monkeypatch.setattr(export_table, "read_table", unread)
     table = lake.table("parquet", HOSTILE)
-    with pytest.raises(export_table.ExportFailed, match="Where is no Spark SQL predicate"):
+    with pytest.raises(export_table.JobFailed, match="Where is no Spark SQL predicate"):
         table.run(Where="rating >")
 
 

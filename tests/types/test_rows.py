@@ -9,10 +9,14 @@ from decimal import Decimal
 from typing import Any
 
 import expected
-import export_table
 import tables
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+
+from dynoexport.jobs.schema.columns import Column, settle_columns
+from dynoexport.jobs.schema.profile import ITEMS, Profile, profile_items
+from dynoexport.jobs.schema.types import Rules, Type, type_name
+from dynoexport.jobs.write.rows import line_converter, spark_row_converter
 
 RULES = st.tuples(
     st.sampled_from(["string", "columns"]),
@@ -35,16 +39,14 @@ def wire(value: dict[str, Any]) -> dict[str, Any]:
     return value
 
 
-def settled(
-    items: list[tables.Item], fmt: str, rules: tuple[str, str, int]
-) -> tuple[export_table.Column, ...]:
-    found = dict(export_table.profile_items(items, rules[2]))
-    found.pop(export_table.ITEMS)
-    profiles = {name: export_table.Profile.load(dumped) for name, dumped in found.items()}
-    return export_table.settle_columns(profiles, (), export_table.Rules(fmt, *rules), others=False)
+def settled(items: list[tables.Item], fmt: str, rules: tuple[str, str, int]) -> tuple[Column, ...]:
+    found = dict(profile_items(items, rules[2]))
+    found.pop(ITEMS)
+    profiles = {name: Profile.load(dumped) for name, dumped in found.items()}
+    return settle_columns(profiles, (), Rules(fmt, *rules), others=False)
 
 
-def shown(value: Any, kind: export_table.Type) -> Any:
+def shown(value: Any, kind: Type) -> Any:
     """What Spark is given, as the oracle writes it."""
     if value is None:
         return None
@@ -81,12 +83,12 @@ def test_columns_and_rows_are_those_of_the_oracle(
     lines = [{name: wire(value) for name, value in item.items()} for item in items]
     columns = settled(lines, "parquet", rules)
     oracle = expected.columns(items, expected.Rules(*rules))
-    assert [(each.name, export_table.type_name(each.type)) for each in columns] == [
+    assert [(each.name, type_name(each.type)) for each in columns] == [
         (each.name, expected.hive(each.kind)) for each in oracle
     ]
-    to_row = export_table.to_row(columns)
-    to_json = export_table.to_line(columns, "json")
-    to_csv = export_table.to_line(settled(lines, "csv", rules), "csv")
+    to_row = spark_row_converter(columns)
+    to_json = line_converter(columns, "json")
+    to_csv = line_converter(settled(lines, "csv", rules), "csv")
     for item, line in zip(items, lines, strict=True):
         row = {c.name: shown(v, c.type) for c, v in zip(columns, to_row(line), strict=True)}
         assert row == expected.row(item, oracle, "parquet")

@@ -93,17 +93,25 @@ def test_an_interrupt_ends_quietly() -> None:
 
 # --- templates -----------------------------------------------------------------------------------
 def test_templates_are_written_where_asked(tmp_path: Path) -> None:
-    done = dynoexport("templates", "--output-dir", str(tmp_path / "out"))
-    paths = [tmp_path / "out" / name for name in ("common.yaml", "table.yaml")]
+    folders = {"templates": tmp_path / "out", "scripts": tmp_path / "jobs"}
+    given = ("--output-dir", str(folders["templates"]), "--scripts-dir", str(folders["scripts"]))
+    done = dynoexport("templates", *given)
+    names = {
+        "templates": ("common.yaml", "table.yaml"),
+        "scripts": ("create_current_view.py", "export_table.py"),
+    }
+    paths = [folders[kind] / name for kind in names for name in names[kind]]
     assert done.stdout.splitlines() == [str(path) for path in paths]
-    for path in paths:
-        assert path.read_bytes() == (ROOT / "templates" / path.name).read_bytes()
+    for kind, folder in folders.items():
+        for path in folder.iterdir():
+            assert path.read_bytes() == (ROOT / kind / path.name).read_bytes()
 
 
 def test_templates_in_json_are_json(tmp_path: Path) -> None:
-    dynoexport("templates", "--output-dir", str(tmp_path), "--format", "json")
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["common.json", "table.json"]
-    assert json.loads((tmp_path / "table.json").read_text())["Resources"]["Workflow"]
+    dynoexport("templates", "--format", "json", cwd=tmp_path)
+    written = tmp_path / "templates"
+    assert sorted(path.name for path in written.iterdir()) == ["common.json", "table.json"]
+    assert json.loads((written / "table.json").read_text())["Resources"]["Workflow"]
 
 
 def test_check_passes_on_the_repository() -> None:

@@ -7,9 +7,17 @@ from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from job_scripts import EXPORT as JOB
 
 from dynoexport import manifests, naming
+from dynoexport.jobs.arguments import GLUE_ARGUMENTS
+from dynoexport.jobs.checks import ReadPlan
+from dynoexport.jobs.log import iso
+from dynoexport.jobs.manifest import WriteResult, build_manifest
+from dynoexport.jobs.scan.capacity import Capacity
+from dynoexport.jobs.scan.skew import scan_report
+from dynoexport.jobs.schema.columns import Column as job_Column
+from dynoexport.jobs.schema.types import Type
+from dynoexport.jobs.settings import EXPORT_JOB_ARGUMENTS, parse_settings
 from dynoexport.manifests import Column, File, Manifest, ManifestBroken, Reading
 
 if TYPE_CHECKING:
@@ -37,15 +45,15 @@ def written() -> dict[str, Any]:
     given |= {"ReadMode": "native", "TypeConflicts": "string", "MapsAs": "struct"}
     given |= {"MaxStructFields": "200", "Compression": "snappy", "Columns": "User,Rating"}
     given |= {"Exclude": "", "Where": "", "SourceRoleArn": "", "KmsKeyArn": ""}
-    unused = dict.fromkeys((*JOB.JOB_ARGUMENTS, *JOB.GLUE_ARGUMENTS), "unused")
-    settings = JOB.settings_of({**unused, **given})
+    unused = dict.fromkeys((*EXPORT_JOB_ARGUMENTS, *GLUE_ARGUMENTS), "unused")
+    settings = parse_settings({**unused, **given})
     files = (
         {"key": "a/part-0", "bytes": 10, "etag": "e0"},
         {"key": "a/part-1", "bytes": 25, "etag": "e1"},
     )
     columns = (
-        JOB.Column("rating", "rating", "Rating", "", JOB.Type("bigint"), shown=False),
-        JOB.Column("rating__string", "rating", "Rating", "", JOB.Type("string"), items=7),
+        job_Column("rating", "rating", "Rating", "", Type("bigint"), shown=False),
+        job_Column("rating__string", "rating", "Rating", "", Type("string"), items=7),
     )
     names = ("items", "bytes", "units", "seconds", "throttles")
     records = [
@@ -56,12 +64,12 @@ def written() -> dict[str, Any]:
         {"segment": 6, **dict(zip(names, (2, 90, 9.0, 1.5, 5), strict=True))},
         {"segment": 7, **dict(zip(names, (1, 50, 3.0, 0.4, 0), strict=True))},
     ]
-    report = JOB.scan_report(records, 3.5, 10, JOB.Capacity(40, "provisioned"), 2)
-    done = JOB.Written(7, files, columns, 7, report=report)
-    plan = JOB.Plan({"TableSizeBytes": 350}, JOB.Capacity(40, "provisioned"), 8)
+    report = scan_report(records, 3.5, 10, Capacity(40, "provisioned"), 2)
+    done = WriteResult(7, files, columns, 7, report=report)
+    plan = ReadPlan({"TableSizeBytes": 350}, Capacity(40, "provisioned"), 8)
     run = {"GlueVersion": "5.1", "WorkerType": "G.2X", "NumberOfWorkers": 3}
-    manifest: dict[str, Any] = JOB.manifest_of(settings, TIMESTAMP, done, plan, run)
-    return {**manifest, "started": JOB.iso(STARTED), "finished": JOB.iso(FINISHED)}
+    manifest: dict[str, Any] = build_manifest(settings, TIMESTAMP, done, plan, run)
+    return {**manifest, "started": iso(STARTED), "finished": iso(FINISHED)}
 
 
 def parsed(document: Any) -> Manifest:

@@ -15,8 +15,8 @@ import pyarrow.parquet
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from job_scripts import EXPORT as JOB
 
+from dynoexport.jobs.write.text import csv_line, document, xml_item
 from dynoexport.model import OutputFormat
 from dynoexport.part_files import FileBroken, count_rows
 
@@ -66,13 +66,13 @@ def json_lines(items: list[dict[str, Any]]) -> bytes:
 
 def csv(rows: list[list[str]]) -> bytes:
     """By the job's own function, as xml below."""
-    return lines("user,rating,review", *map(JOB.csv_line, rows))
+    return lines("user,rating,review", *map(csv_line, rows))
 
 
 def xml(rows: list[list[str]], names: tuple[str, ...] = ("user", "rating", "review")) -> bytes:
-    items = [JOB.xml_item(names, row) for row in rows]
+    items = [xml_item(names, row) for row in rows]
     empty = ['<?xml version="1.0" encoding="UTF-8"?>', "<items>", "</items>"]
-    return lines(*(list(JOB.document(items, names, "xml")) or empty))
+    return lines(*(list(document(items, names, "xml")) or empty))
 
 
 FILES = {
@@ -202,12 +202,12 @@ TEXTS = st.none() | st.text(st.characters(codec="utf-8"), max_size=8) | st.text(
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
 @given(rows=st.lists(st.lists(TEXTS, min_size=2, max_size=2)))
 def test_whatever_the_job_writes_as_csv_is_counted(rows: list[list[Any]], count: Any) -> None:
-    assert count(lines("a,b", *map(JOB.csv_line, rows)), OutputFormat.CSV) == len(rows)
+    assert count(lines("a,b", *map(csv_line, rows)), OutputFormat.CSV) == len(rows)
 
 
 def test_a_csv_value_may_be_as_long_as_an_item(count: Any) -> None:
     """Python's reader stops at 128 KB unless it is told otherwise."""
-    assert count(lines("a,b", JOB.csv_line(["x" * 400_000, "y"])), OutputFormat.CSV) == 1
+    assert count(lines("a,b", csv_line(["x" * 400_000, "y"])), OutputFormat.CSV) == 1
 
 
 def test_a_csv_file_of_a_header_has_no_rows(count: Any) -> None:

@@ -8,9 +8,11 @@ from math import isfinite
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from job_scripts import EXPORT
 
 from dynoexport import limits, plan, prices
+from dynoexport.jobs.formats import files_for
+from dynoexport.jobs.readers.connector import splits_for
+from dynoexport.jobs.scan.rate_limit import RateLimiter
 from dynoexport.model import GlueVersion, OutputFormat, ReadMode, WorkerType
 from dynoexport.plan import Job, estimate, reading_of
 from dynoexport.table_facts import Consumption, TableFacts
@@ -22,65 +24,16 @@ ORDERS = TableFacts(name="Orders", bytes=50 * GB, items=10**7, provisioned_reads
 
 
 # --- the same as in the job -----------------------------------------------------------------------
-def test_the_jobs_own_figures_are_used() -> None:
-    assert (
-        plan.SEGMENT_UNITS,
-        plan.SEGMENT_BYTES,
-        plan.PAGE_BYTES,
-        plan.PIECE_BYTES,
-        plan.PART_BYTES,
-        plan.TAIL,
-        plan.HOT,
-        plan.STREAMS,
-        plan.DYNAMODB_JSON,
-    ) == (
-        EXPORT.SEGMENT_UNITS,
-        EXPORT.SEGMENT_BYTES,
-        EXPORT.PAGE_BYTES,
-        EXPORT.PIECE_BYTES,
-        EXPORT.PART_BYTES,
-        EXPORT.TAIL,
-        EXPORT.HOT,
-        EXPORT.STREAMS,
-        EXPORT.DYNAMODB_JSON,
-    )
-    limit = EXPORT.Limit
-    assert (plan.LIMIT_PACE, plan.LIMIT_START, plan.LIMIT_RISE, plan.LIMIT_FLOOR) == (
-        limit.PACE,
-        limit.START,
-        limit.RISE,
-        limit.FLOOR,
-    )
-    of_job = {OutputFormat(fmt): part for fmt, part in EXPORT.BYTES_PER_JSON_BYTE.items()}
-    assert of_job == plan.BYTES_PER_JSON_BYTE
-    assert (limits.GLUE_SLOTS, limits.GLUE_2_SLOTS) == (EXPORT.SLOTS, EXPORT.SLOTS_OF_GLUE_2)
-    assert limits.DYNAMODB_TABLE_READ_UNITS == EXPORT.ON_DEMAND_UNITS
-    assert limits.DYNAMODB_READ_UNIT_BYTES == EXPORT.UNIT_BYTES
-    assert limits.DYNAMODB_READ_PERCENT_MIN == EXPORT.READ_PERCENT_MIN
-    assert limits.NATIVE_READ_PERCENT_MIN == EXPORT.NATIVE_PERCENT_MIN
-
-
-@given(
-    st.integers(min_value=0, max_value=10**15),
-    st.floats(min_value=0.001, max_value=1e6),
-    st.integers(min_value=1, max_value=9_536),
-)
-def test_segments_are_the_jobs(table_bytes: int, rate: float, tasks: int) -> None:
-    assert plan.segments_for(table_bytes, rate, tasks) == EXPORT.segments_for(
-        table_bytes, rate, tasks
-    )
-
-
 @pytest.mark.parametrize("version", ["2.0", "5.1"])
 @pytest.mark.parametrize("kind", ["G.1X", "G.2X"])
 def test_splits_are_the_jobs(kind: str, version: str) -> None:
     job = Job(worker_type=WorkerType(kind), workers=7, glue_version=GlueVersion(version))
-    assert reading_of(ORDERS, job).segments == EXPORT.splits_for(kind, 7, version)
+    assert reading_of(ORDERS, job).segments == splits_for(kind, 7, version)
 
 
 @pytest.mark.parametrize("fmt", OutputFormat)
 def test_files_are_the_jobs(fmt: OutputFormat) -> None:
-    assert plan.files_of(ORDERS, fmt) == EXPORT.files_for(ORDERS.bytes, fmt.value)
+    assert plan.files_of(ORDERS, fmt) == files_for(ORDERS.bytes, fmt.value)
 
 
 # --- units ----------------------------------------------------------------------------------------
@@ -153,10 +106,10 @@ def test_splits_are_read_in_rounds() -> None:
 def test_the_limit_rises_as_the_jobs_limit_does() -> None:
     """A whole scan lent by the job's own Limit, unit by unit, takes as long as the formula says."""
     for units in (30.0, 400.0, 5_000.0):
-        limit, now = EXPORT.Limit(100.0, 0.0), 0.0
+        limit, now = RateLimiter(100.0, 0.0), 0.0
         for _ in range(round(units)):
-            now += limit.lend(1.0, now)
-        formula = plan.ramped_seconds(units, 100 * plan.LIMIT_PACE, 1e9)
+            now += limit.acquire(1.0, now)
+        formula = plan.ramped_seconds(units, 100 * RateLimiter.PACE, 1e9)
         assert now == pytest.approx(formula, rel=0.05, abs=0.2)
 
 

@@ -14,6 +14,7 @@ from click.testing import CliRunner
 
 from dynoexport import plan
 from dynoexport.cli import main
+from dynoexport.jobs.formats import BYTES_PER_JSON_BYTE
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -148,8 +149,8 @@ def test_the_assumptions_of_the_page_are_those_of_the_code() -> None:
         f"{plan.PIECES_SLOT_BYTES / 1e6:g} MB a second",
         f"lines {plan.LINES_SLOT_BYTES / 1e6:g} MB",
         f"{plan.EXPORT_BYTES / 1e6:g} MB a second after five minutes",
-        ", ".join(
-            f"{fmt.value} {part:g}" for fmt, part in plan.BYTES_PER_JSON_BYTE.items()
-        ).replace("avro 0.6", "avro 0.6 of these"),
+        ", ".join(f"{fmt} {part:g}" for fmt, part in BYTES_PER_JSON_BYTE.items()).replace(
+            "avro 0.6", "avro 0.6 of these"
+        ),
     ):
         assert figure in PAGE

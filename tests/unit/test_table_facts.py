@@ -10,8 +10,9 @@ import botocore.session
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from job_scripts import EXPORT
 
+from dynoexport.jobs.checks import CONNECTOR_ASSUMES
+from dynoexport.jobs.scan.capacity import table_capacity
 from dynoexport.model import ReadMode
 from dynoexport.table_facts import Capacity, Consumption, DescriptionRefused, TableFacts, facts_of
 
@@ -92,14 +93,14 @@ TABLES: tuple[dict[str, Any], ...] = (
 
 @pytest.mark.parametrize("table", TABLES)
 def test_capacity_is_what_the_job_takes(table: dict[str, Any]) -> None:
-    ours, theirs = facts_of(table).capacity, EXPORT.capacity_of(table, lambda: 40_000)
+    ours, theirs = facts_of(table).capacity, table_capacity(table, lambda: 40_000)
     assert (ours.units, ours.source) == (theirs.units, theirs.source)
 
 
 @pytest.mark.parametrize("table", TABLES)
 def test_the_connector_takes_what_the_job_says_it_takes(table: dict[str, Any]) -> None:
     ours = facts_of(table).assumed_by(ReadMode.CONNECTOR)
-    theirs = EXPORT.capacity_of({**table, **EXPORT.CONNECTOR_ASSUMES}, lambda: 40_000)
+    theirs = table_capacity({**table, **CONNECTOR_ASSUMES}, lambda: 40_000)
     assert (ours.units, ours.source) == (theirs.units, theirs.source)
     assert facts_of(table).assumed_by(ReadMode.NATIVE) == facts_of(table).capacity
 

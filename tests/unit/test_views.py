@@ -1,4 +1,4 @@
-"""The SQL of a view and what it shows: the view job repeats it, and both must agree."""
+"""The SQL of a view and what it shows."""
 
 from __future__ import annotations
 
@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from job_scripts import VIEW as JOB
 
 from dynoexport import naming, views
+from dynoexport.jobs.timestamps import parse_timestamp
+from dynoexport.jobs.view import shown_columns, shown_timestamp, view_sql
 from dynoexport.manifests import Column
 
 if TYPE_CHECKING:
@@ -49,15 +50,6 @@ def test_the_view_lists_the_columns_of_one_snapshot() -> None:
     )
 
 
-@given(HOSTILE, HOSTILE, st.dictionaries(HOSTILE, HOSTILE, min_size=1), HOSTILE)
-def test_the_view_job_writes_the_same_statement(
-    view: str, table: str, columns: dict[str, str], timestamp: str
-) -> None:
-    """Whatever the names are: else a view would change by whoever published it last."""
-    expected = JOB.view_sql(naming.DATABASE, view, table, columns, timestamp)
-    assert views.create_sql(view, table, columns, timestamp) == expected
-
-
 def column(name: str, view: str = "", *, shown: bool = True) -> Column:
     return Column(name, "string", view or name, view or name, shown)
 
@@ -71,7 +63,7 @@ def test_the_columns_are_those_shown_with_the_partitions_last() -> None:
         ("n", "n__string"),
         ("snapshot_timestamp", "snapshot_timestamp"),
     ]
-    assert list(JOB.shown_columns(manifest).items()) == list(shown.items())
+    assert list(shown_columns(manifest).items()) == list(shown.items())
 
 
 def test_the_view_of_an_older_snapshot_keeps_the_columns_of_the_newest() -> None:
@@ -90,16 +82,16 @@ def test_the_view_of_an_older_snapshot_keeps_the_columns_of_the_newest() -> None
 @given(MINUTES, st.dictionaries(HOSTILE, HOSTILE, min_size=1))
 def test_what_the_view_job_wrote_is_read_back(timestamp: str, columns: dict[str, str]) -> None:
     """Also among columns whose names look like the condition itself."""
-    sql = JOB.view_sql(naming.DATABASE, "reviews", "snapshots_reviews", columns, timestamp)
+    sql = view_sql(naming.DATABASE, "reviews", "snapshots_reviews", columns, timestamp)
     view = view_of(sql.split(" AS\n", 1)[1])
-    assert views.shown_by(view) == timestamp == JOB.shown_by(view)
+    assert shown_timestamp(view) == timestamp
 
 
 def test_a_column_that_reads_like_the_condition_is_not_taken_for_it() -> None:
     """The condition stands last."""
     name = "snapshot_timestamp = '2020-01-01T00:00'"
     sql = views.create_sql("reviews", "snapshots_reviews", {name: name}, CURRENT)
-    assert views.shown_by(view_of(sql)) == CURRENT
+    assert shown_timestamp(view_of(sql)) == CURRENT
 
 
 @pytest.mark.parametrize(
@@ -110,7 +102,7 @@ def test_a_column_that_reads_like_the_condition_is_not_taken_for_it() -> None:
     ],
 )
 def test_views_of_the_former_design_are_understood(sql: str) -> None:
-    assert views.shown_by(view_of(sql)) == CURRENT == JOB.shown_by(view_of(sql))
+    assert shown_timestamp(view_of(sql)) == CURRENT
 
 
 @pytest.mark.parametrize(
@@ -125,8 +117,7 @@ def test_views_of_the_former_design_are_understood(sql: str) -> None:
 )
 def test_a_view_that_tells_no_snapshot_shows_none(sql: str) -> None:
     """Somebody made it by hand, under the name of ours."""
-    assert views.shown_by(view_of(sql)) is None
-    assert JOB.shown_by(view_of(sql)) is None
+    assert shown_timestamp(view_of(sql)) is None
 
 
 @pytest.mark.parametrize(
@@ -144,12 +135,12 @@ def test_a_view_that_tells_no_snapshot_shows_none(sql: str) -> None:
 )
 def test_what_is_no_view_of_athena_shows_none(view: TableTypeDef | None) -> None:
     """A table, a view of Spark, a broken one: none of it ends a listing of snapshots."""
-    assert views.shown_by(view) is None
+    assert shown_timestamp(view) is None
 
 
 # --- the minute that names a snapshot -------------------------------------------------------------
 def test_a_snapshot_is_named_by_its_utc_minute() -> None:
-    assert views.moment(CURRENT) == datetime(2026, 1, 31, 10, 0, tzinfo=timezone.utc)
+    assert parse_timestamp(CURRENT) == datetime(2026, 1, 31, 10, 0, tzinfo=timezone.utc)
 
 
 @pytest.mark.parametrize(
@@ -165,5 +156,4 @@ def test_a_snapshot_is_named_by_its_utc_minute() -> None:
     ],
 )
 def test_no_other_name_is_a_snapshot(name: str) -> None:
-    assert views.moment(name) is None
-    assert JOB.moment_of(name) is None
+    assert parse_timestamp(name) is None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from types import SimpleNamespace
+from typing import Any
 
 FASTER = 40
 
@@ -14,6 +15,8 @@ def up() -> None:
     import export_table
 
     hurried = SimpleNamespace(sleep=lambda seconds: time.sleep(seconds / FASTER))
-    botocore.endpoint.time = create_current_view.time = hurried
+    modules: tuple[Any, ...] = (botocore.endpoint, create_current_view)
+    for module in modules:
+        module.time = hurried
     export_table.BACKOFF /= FASTER
     export_table.BACKOFF_MAX /= FASTER

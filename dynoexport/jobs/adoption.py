@@ -1,0 +1,88 @@
+"""The columns of snapshots that another design has written."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from dynoexport.jobs.checks import catalog_table
+from dynoexport.jobs.failures import JobFailed
+from dynoexport.jobs.formats import TEXT_FORMATS
+from dynoexport.jobs.names import data_prefix
+from dynoexport.jobs.s3 import exists
+from dynoexport.jobs.schema.catalog_types import parse_catalog_type
+from dynoexport.jobs.schema.column_names import column_names
+from dynoexport.jobs.schema.columns import Column
+from dynoexport.jobs.schema.types import ARRAY, STRING, STRUCT, Type
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from dynoexport.jobs.clients import Clients
+    from dynoexport.jobs.schema.profile import Profile
+    from dynoexport.jobs.schema.types import Field
+    from dynoexport.jobs.settings import Settings
+
+
+def adopted_columns(clients: Clients, settings: Settings) -> tuple[Column, ...]:
+    """The columns of a catalog table whose snapshots another design has written; else none.
+
+    Athena reads csv and orc by position, and the older files are in the order of this table. So
+    its columns keep their places here as those of a manifest do. Which attribute belongs to
+    which column is seen when the table is read: ``assign_attributes``.
+
+    Raises:
+        JobFailed: a column has a type that no export writes.
+    """
+    if not exists(clients.s3, settings.bucket, data_prefix(settings.table, settings.format)):
+        return ()
+    table = catalog_table(clients.glue, settings)
+    if table is None:
+        return ()
+    columns = []
+    for found in table.get("StorageDescriptor", {}).get("Columns", []):
+        name, declared = found["Name"], found.get("Type", STRING).lower()
+        try:
+            kind = Type(STRING) if settings.format in TEXT_FORMATS else parse_catalog_type(declared)
+        except ValueError:
+            raise JobFailed(
+                f"the column {name!r} of the catalog table {settings.database}.{table['Name']} is "
+                f"a {declared}, which no export writes: deploy this export with a CatalogPrefix"
+            ) from None
+        columns.append(Column(name, name, "", "", kind))
+    return tuple(columns)
+
+
+def assign_attributes(
+    history: Sequence[Column], profiles: Mapping[str, Profile]
+) -> tuple[Column, ...]:
+    """The columns, those without an attribute with that of their name, if there is one by now."""
+    free = set(profiles) - {column.attribute for column in history}
+    attributes = {attribute.lower(): attribute for attribute in sorted(free)}
+    attributes.update((name, attribute) for attribute, name in column_names(free).items())
+
+    def with_attribute(column: Column) -> Column:
+        attribute = attributes.get(column.name)
+        if attribute is None or column.attribute or column.group:
+            return column
+        kind = assign_keys(column.type, profiles[attribute])
+        return replace(column, attribute=attribute, type=kind)
+
+    return tuple(map(with_attribute, history))
+
+
+def assign_keys(kind: Type, profile: Profile) -> Type:
+    """The type with the keys that the maps of DynamoDB have, where the catalog has their names."""
+    if kind.kind == ARRAY and profile.element is not None:
+        return replace(kind, element=assign_keys(kind.elements, profile.element))
+    if kind.kind != STRUCT:
+        return kind
+    keys = {name: key for key, name in column_names(profile.fields).items()}
+
+    def with_key(each: Field) -> Field:
+        key = keys.get(each.name)
+        if key is None:
+            return each
+        return replace(each, attribute=key, type=assign_keys(each.type, profile.fields[key]))
+
+    return replace(kind, fields=tuple(map(with_key, kind.fields)))

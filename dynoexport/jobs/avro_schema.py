@@ -1,0 +1,87 @@
+"""The schema by which Athena reads every avro file of a table."""
+
+from __future__ import annotations
+
+import itertools
+import json
+import re
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+# Trino reads avro by this parameter before it looks at the columns: by the table's own, else by
+# that of the table's SerDe, else by that of the partition's:
+# https://github.com/trinodb/trino/pull/30599, https://github.com/trinodb/trino/pull/14463
+# A crawler keeps it as it was, or writes a file's own schema, which has no defaults. Either is
+# wrong for some snapshot: "Unable to find column", "Avro type resolution error". So every
+# publication gives the table a schema that fits all files. Athena's page asks for one:
+# https://docs.aws.amazon.com/athena/latest/ug/avro-serde.html
+# A value has at most so many bytes (https://docs.aws.amazon.com/glue/latest/webapi/API_TableInput.html);
+# without it the schema is made of the columns.
+AVRO_LITERAL, PARAMETER_MAX = "avro.schema.literal", 512_000
+AVRO_SCALARS = {
+    "string": "string",
+    "bigint": "long",
+    "double": "double",
+    "boolean": "boolean",
+    "binary": "bytes",
+    "map<string,string>": {"type": "map", "values": ["null", "string"]},
+}
+
+
+def avro_type(shape: str | Mapping[str, Any], numbers: Iterator[int]) -> list[Any]:
+    """A column's shape in the manifest as an avro type that may be null, at every level.
+
+    ``numbers`` give records their names.
+    """
+    if not isinstance(shape, str):
+        ((kind, inner),) = shape.items()
+        if kind == "array":
+            return ["null", {"type": "array", "items": avro_type(inner, numbers)}]
+        record = {"type": "record", "name": f"record_{next(numbers)}"}
+        fields = [avro_field(name, field, numbers) for _, name, field in inner]
+        return ["null", {**record, "fields": fields}]
+    if shape.startswith("decimal"):
+        precision, scale = map(int, re.findall(r"\d+", shape))
+        decimal = {"type": "bytes", "logicalType": "decimal"}
+        return ["null", {**decimal, "precision": precision, "scale": scale}]
+    return ["null", AVRO_SCALARS[shape]]
+
+
+def avro_field(name: str, shape: str | Mapping[str, Any], numbers: Iterator[int]) -> dict[str, Any]:
+    return {"name": name, "type": avro_type(shape, numbers), "default": None}
+
+
+def avro_literal(manifest: Mapping[str, Any]) -> str:
+    """The schema by which every snapshot can be read; empty if it is too long for the catalog.
+
+    Files of the former design have the attributes' own names: Avro finds them by aliases.
+    """
+    numbers, fields = itertools.count(), []
+    for each in manifest["schema"]:
+        name, attribute = each["name"], each["attribute"]
+        field = avro_field(name, each.get("shape", each["type"]), numbers)
+        if attribute != name == attribute.lower() and re.fullmatch(
+            r"[A-Za-z_]\w*", attribute, re.ASCII
+        ):
+            field["aliases"] = [attribute]
+        fields.append(field)
+    text = json.dumps({"type": "record", "name": "item", "fields": fields}, separators=(",", ":"))
+    return text if len(text) <= PARAMETER_MAX else ""
+
+
+def without_literal(holder: Mapping[str, Any], right: str) -> dict[str, Any]:
+    """What has parameters, without an avro schema but the right one."""
+    parameters = holder.get("Parameters", {})
+    if parameters.get(AVRO_LITERAL, right) == right:
+        return dict(holder)
+    kept = {name: value for name, value in parameters.items() if name != AVRO_LITERAL}
+    return {**holder, "Parameters": kept}
+
+
+def with_literal(holder: Mapping[str, Any], literal: str) -> dict[str, Any]:
+    """What has parameters, with the avro schema if there is one."""
+    if not literal:
+        return dict(holder)
+    return {**holder, "Parameters": {**holder.get("Parameters", {}), AVRO_LITERAL: literal}}

@@ -1,0 +1,292 @@
+"""Build the Glue scripts from the modules of ``dynoexport.jobs``: one self-contained file per job.
+
+A module has, in this order: a docstring, imports, one ``if TYPE_CHECKING:`` block of imports, and
+definitions. A script has the docstring of its job's module, every import once, and then the
+definitions of each module, after those of the modules that it imports. A ruler with the module's
+path stands above each part: a line number in a Glue traceback leads to its source.
+"""
+
+from __future__ import annotations
+
+import ast
+import sys
+import textwrap
+from collections import defaultdict
+from dataclasses import dataclass, replace
+from graphlib import CycleError, TopologicalSorter
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
+
+PACKAGE = "dynoexport.jobs"
+# The job's own module, by the name of its script.
+JOBS = {"create_current_view.py": "publish", "export_table.py": "export"}
+COMMAND = "dynoexport templates"
+WIDTH = 100
+
+
+class BundleError(Exception):
+    """Modules that cannot become one file. The message names file, line and reason."""
+
+
+@dataclass(frozen=True)
+class Import:
+    """``import module as alias``, or ``from module import name as alias``."""
+
+    module: str
+    name: str = ""
+    alias: str = ""
+    types_only: bool = False
+
+    @property
+    def is_own(self) -> bool:
+        """Whether it is a module of this package."""
+        return self.module.startswith(f"{PACKAGE}.")
+
+    @property
+    def bound(self) -> str:
+        """The name that the module has it by."""
+        return self.alias or self.name or self.module.partition(".")[0]
+
+    @property
+    def kind(self) -> int:
+        """Constants come first, then classes, then functions, as isort has it."""
+        return 0 if self.name.isupper() else 1 if self.name[:1].isupper() else 2
+
+    def __str__(self) -> str:
+        imported = self.name or self.module
+        return f"{imported} as {self.alias}" if self.alias else imported
+
+
+@dataclass(frozen=True)
+class Module:
+    """A module's parts.
+
+    Attributes:
+        path: of its file, in the checkout.
+        docstring: its text, with quotes.
+        imports: each imported name.
+        body: the text of its definitions.
+        lines: the line of each name that it defines at the top level.
+    """
+
+    path: str
+    docstring: str
+    imports: tuple[Import, ...]
+    body: str
+    lines: Mapping[str, int]
+
+    def own_imports(self, *, types_only: bool) -> set[str]:
+        """The modules of this package that it imports; for annotations only, if asked for."""
+        return {
+            each.module for each in self.imports if each.is_own and types_only >= each.types_only
+        }
+
+
+def scripts() -> dict[str, str]:
+    """The text of each script of this package, by its file name."""
+    folder = Path(__file__).parents[2]
+    return {script: build(folder, script) for script in JOBS}
+
+
+def build(folder: Path, script: str) -> str:
+    """The text of a script.
+
+    Args:
+        folder: the folder that holds the package ``dynoexport``.
+        script: the script's file name.
+
+    Raises:
+        BundleError: two modules define one name, or a module has something that one file cannot
+            reproduce.
+    """
+    job = f"{PACKAGE}.{JOBS[script]}"
+    modules = in_order(folder, job)
+    check_names(list(modules.values()))
+    head = [modules[job].docstring, _notice(job), "from __future__ import annotations"]
+    imports = [each for module in modules.values() for each in module.imports if not each.is_own]
+    parts = [f"{ruler(module.path)}\n{module.body}" for module in modules.values()]
+    return "\n\n".join([*head, _imports(imports) + "\n", "\n\n".join(parts)])
+
+
+def in_order(folder: Path, job: str) -> dict[str, Module]:
+    """The modules that the job needs, each after those that it imports.
+
+    Raises:
+        BundleError: modules import each other in a circle.
+    """
+    modules: dict[str, Module] = {}
+    missing = {job}
+    while missing:
+        modules.update({name: parse(folder, name) for name in missing})
+        needed = {
+            each for module in modules.values() for each in module.own_imports(types_only=True)
+        }
+        missing = needed - modules.keys()
+    order = TopologicalSorter(
+        {name: sorted(modules[name].own_imports(types_only=False)) for name in sorted(modules)}
+    )
+    try:
+        return {name: modules[name] for name in order.static_order()}
+    except CycleError as error:
+        raise BundleError(f"a circle of imports: {' -> '.join(error.args[1])}") from None
+
+
+def parse(folder: Path, name: str) -> Module:
+    """The module of that dotted name.
+
+    Raises:
+        BundleError: it has something that one file cannot reproduce.
+    """
+    path = "/".join(name.split(".")) + ".py"
+    try:
+        text = (folder / path).read_text(encoding="utf-8")
+    except FileNotFoundError:
+        raise BundleError(f"{path} does not exist, but a module imports it") from None
+    tree = ast.parse(text, path)
+    if ast.get_docstring(tree) is None:
+        raise BundleError(f"{path}:1: a module begins with a docstring")
+    first, *rest = tree.body
+    header = [first, *_header(rest)]
+    body = tree.body[len(header) :]
+    _check_body(path, body)
+    lines = text.splitlines()
+    return Module(
+        path=path,
+        docstring="\n".join(lines[first.lineno - 1 : first.end_lineno]),
+        imports=tuple(each for node in header[1:] for each in _imported(path, node)),
+        body="\n".join(lines[header[-1].end_lineno or 0 :]).strip("\n") + "\n",
+        lines={defined: node.lineno for node in body for defined in _defined(node)},
+    )
+
+
+def check_names(modules: Sequence[Module]) -> None:
+    """See that each top-level name of the script has one meaning.
+
+    Raises:
+        BundleError: two modules define it, or one defines what another imports.
+    """
+    places: dict[str, str] = {}
+    for module in modules:
+        for name, line in module.lines.items():
+            here = f"{module.path}:{line}"
+            if name in places:
+                raise BundleError(f"{here}: {name} is defined in {places[name]}, too: rename one")
+            places[name] = here
+    for module in modules:
+        for each in module.imports:
+            if each.bound in places and not each.is_own:
+                here = places[each.bound]
+                raise BundleError(f"{here}: {each.bound} is imported in {module.path}, too")
+
+
+def ruler(path: str) -> str:
+    """The comment above a module's part."""
+    return f"# --- {path} ".ljust(WIDTH, "-")
+
+
+def _notice(job: str) -> str:
+    source = job.replace(".", "/") + ".py"
+    return (
+        f"# Built from {source} and what it imports, by: {COMMAND}\n# Change those, not this file."
+    )
+
+
+def _header(nodes: Iterable[ast.stmt]) -> Iterator[ast.stmt]:
+    """The imports that stand before all definitions."""
+    for node in nodes:
+        if not isinstance(node, (ast.Import, ast.ImportFrom)) and not _is_type_checking(node):
+            return
+        yield node
+
+
+def _is_type_checking(node: ast.stmt) -> bool:
+    return isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING"
+
+
+def _imported(path: str, node: ast.stmt, *, types_only: bool = False) -> Iterator[Import]:
+    if isinstance(node, ast.If):
+        for each in node.body:
+            yield from _imported(path, each, types_only=True)
+        return
+    here = f"{path}:{node.lineno}"
+    if not isinstance(node, (ast.Import, ast.ImportFrom)):
+        raise BundleError(f"{here}: only imports stand under TYPE_CHECKING")
+    for alias in node.names:
+        module = (node.module or "") if isinstance(node, ast.ImportFrom) else alias.name
+        name = alias.name if isinstance(node, ast.ImportFrom) else ""
+        _check_import(here, module, name, alias.asname, getattr(node, "level", 0))
+        if module != "__future__":
+            yield Import(module, name, alias.asname or "", types_only)
+
+
+def _check_import(here: str, module: str, name: str, alias: str | None, level: int) -> None:
+    is_own = module == "dynoexport" or module.startswith("dynoexport.")
+    if level or name == "*":
+        raise BundleError(f"{here}: import each name by its module's full name")
+    if is_own and (not module.startswith(f"{PACKAGE}.") or not name or alias):
+        raise BundleError(
+            f"{here}: of dynoexport, import only names of {PACKAGE} modules, without an alias"
+        )
+
+
+def _check_body(path: str, body: Iterable[ast.stmt]) -> None:
+    for node in (each for statement in body for each in ast.walk(statement)):
+        if isinstance(node, ast.Import):
+            names = [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom):
+            names = [node.module or "dynoexport"]
+        else:
+            continue
+        if node in body or any(name.partition(".")[0] == "dynoexport" for name in names):
+            raise BundleError(f"{path}:{node.lineno}: imports stand at the top of the module")
+
+
+def _defined(node: ast.stmt) -> list[str]:
+    if isinstance(node, (ast.FunctionDef, ast.ClassDef)):
+        return [node.name]
+    if isinstance(node, (ast.Assign, ast.AnnAssign)):
+        return [
+            each.id
+            for each in ast.walk(node)
+            if isinstance(each, ast.Name) and isinstance(each.ctx, ast.Store)
+        ]
+    return []
+
+
+def _imports(imports: Sequence[Import]) -> str:
+    """All imports, each once; those for annotations only under TYPE_CHECKING."""
+    at_run = {replace(each, types_only=False) for each in imports if not each.types_only}
+    for_types = {replace(each, types_only=False) for each in imports} - at_run
+    text = _statements(at_run, WIDTH)
+    if for_types:
+        indent = "    "
+        block = textwrap.indent(_statements(for_types, WIDTH - len(indent)), indent)
+        text += f"\n\nif TYPE_CHECKING:\n{block}"
+    return text
+
+
+def _statements(imports: Iterable[Import], width: int) -> str:
+    """The import statements in isort's order: Python's own modules, then the others."""
+    sections: dict[bool, list[Import]] = {True: [], False: []}
+    for each in imports:
+        sections[each.module.partition(".")[0] in sys.stdlib_module_names].append(each)
+    texts = ["\n".join(_section(section, width)) for section in sections.values() if section]
+    return "\n\n".join(texts)
+
+
+def _section(imports: Iterable[Import], width: int) -> Iterator[str]:
+    members = defaultdict(list)
+    for each in sorted(imports, key=lambda each: (each.kind, str(each))):
+        members[each.module].append(each)
+    for module in sorted(members):
+        yield from (f"import {each}" for each in members[module] if not each.name)
+    for module in sorted(members):
+        names = [str(each) for each in members[module] if each.name]
+        line = f"from {module} import {', '.join(names)}"
+        if len(line) > width:
+            line = f"from {module} import (\n    " + ",\n    ".join(names) + ",\n)"
+        if names:
+            yield line

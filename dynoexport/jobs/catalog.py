@@ -1,0 +1,37 @@
+"""The catalog's table, its owner and its partition of a snapshot."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from botocore.exceptions import ClientError
+
+from dynoexport.jobs.failures import JobFailed
+
+if TYPE_CHECKING:
+    from mypy_boto3_glue import GlueClient
+    from mypy_boto3_glue.type_defs import TableTypeDef
+
+
+def get_table(glue: GlueClient, database: str, name: str) -> TableTypeDef | None:
+    """The catalog's table or view, None if there is none."""
+    try:
+        return glue.get_table(DatabaseName=database, Name=name)["Table"]
+    except ClientError as error:
+        if error.response["Error"]["Code"] == "EntityNotFoundException":
+            return None
+        raise
+
+
+def check_owner(table: TableTypeDef, database: str, own: str) -> None:
+    """See that the catalog table is that of this export, whose data lie at the URI ``own``.
+
+    Raises:
+        JobFailed: another table or format was exported under the same catalog name.
+    """
+    location = table.get("StorageDescriptor", {}).get("Location", "")
+    if location.rstrip("/") != own.rstrip("/"):
+        raise JobFailed(
+            f"the catalog table {database}.{table['Name']} belongs to {location!r}, not "
+            f"to {own}: deploy this export with a CatalogPrefix"
+        )

@@ -1,0 +1,140 @@
+"""What the export job checks before it reads anything."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from botocore.exceptions import ClientError
+
+from dynoexport.jobs.catalog import check_owner, get_table
+from dynoexport.jobs.failures import JobFailed
+from dynoexport.jobs.limits import DYNAMODB_TABLE_READ_UNITS
+from dynoexport.jobs.log import log
+from dynoexport.jobs.names import data_prefix, snapshots_table
+from dynoexport.jobs.scan.account_quota import account_read_units
+from dynoexport.jobs.scan.capacity import table_capacity
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from mypy_boto3_dynamodb import DynamoDBClient
+    from mypy_boto3_glue import GlueClient
+    from mypy_boto3_glue.type_defs import TableTypeDef
+
+    from dynoexport.jobs.scan.capacity import Capacity
+    from dynoexport.jobs.settings import Settings
+
+# Of an on-demand table Glue's connector knows nothing but the default quota
+# (https://docs.aws.amazon.com/glue/latest/dg/aws-glue-programming-etl-connect-dynamodb-home.html).
+CONNECTOR_ASSUMES: dict[str, Any] = {"OnDemandThroughput": {}, "WarmThroughput": {}}
+
+
+def check_table(dynamodb: DynamoDBClient, settings: Settings) -> ReadPlan:
+    """See that the table is there; what it is, and the read units that the percentage is a part of.
+
+    Raises:
+        JobFailed: there is no such table.
+    """
+    try:
+        table = dynamodb.describe_table(TableName=settings.table)["Table"]
+    except ClientError as error:
+        if error.response["Error"]["Code"] == "ResourceNotFoundException":
+            region = dynamodb.meta.region_name
+            message = f"there is no DynamoDB table {settings.table!r} in {region}"
+            raise JobFailed(message) from None
+        raise
+    if settings.reader == "connector":
+        capacity = table_capacity({**table, **CONNECTOR_ASSUMES}, lambda: DYNAMODB_TABLE_READ_UNITS)
+    else:
+        capacity = table_capacity(table, partial(account_read_units, dynamodb))
+    allowed = (
+        f"it is read with {settings.read_percent:g} of {capacity.units:,g} read units a second "
+        f"({capacity.source})"
+    )
+    if settings.reader == "export":
+        allowed = "it is exported by DynamoDB, which takes no read units"
+    log(
+        f"the table has about {table.get('ItemCount', 0):,} items and "
+        f"{table.get('TableSizeBytes', 0):,} bytes; {allowed}"
+    )
+    return ReadPlan(table, capacity)
+
+
+def catalog_table(glue: GlueClient, settings: Settings) -> TableTypeDef | None:
+    """The catalog table of the export's snapshots, None if there is none."""
+    name = snapshots_table(settings.table, settings.catalog_prefix)
+    return get_table(glue, settings.database, name)
+
+
+def check_catalog(glue: GlueClient, settings: Settings) -> None:
+    """See that the catalog table, if there is one, is that of this export.
+
+    Raises:
+        JobFailed: another table or format was exported under the same catalog name.
+    """
+    table = catalog_table(glue, settings)
+    if table is not None:
+        data = data_prefix(settings.table, settings.format)
+        check_owner(table, settings.database, f"s3://{settings.bucket}/{data}")
+
+
+def job_run(glue: GlueClient, settings: Settings) -> dict[str, Any]:
+    """What this run of the job really has: WorkerType, NumberOfWorkers, GlueVersion.
+
+    Asked for, because whoever edits the job in the console changes its workers, but not the
+    arguments its stack has given it. Without the permission the arguments are believed.
+    """
+    told = {
+        "WorkerType": settings.worker_type,
+        "NumberOfWorkers": settings.number_of_workers,
+        "GlueVersion": settings.glue_version,
+    }
+    try:
+        run = glue.get_job_run(JobName=settings.job_name, RunId=settings.job_run_id)["JobRun"]
+    except ClientError as error:
+        log(f"taking the workers from the job's arguments: {error}")
+        return told
+    return {name: run.get(name) or told[name] for name in told}
+
+
+# Whatever decides how long an export takes and what it costs.
+DESCRIBED = (
+    "TableSizeBytes",
+    "ItemCount",
+    "BillingModeSummary",
+    "ProvisionedThroughput",
+    "OnDemandThroughput",
+    "WarmThroughput",
+    "TableClassSummary",
+)
+
+
+def without_timestamps(content: Any) -> Any:  # noqa: ANN401 - JSON
+    """Without the times, at which somebody changed it and which JSON does not know."""
+    if isinstance(content, dict):
+        return {name: each for name, each in content.items() if not isinstance(each, datetime)}
+    return content
+
+
+@dataclass(frozen=True)
+class ReadPlan:
+    """What is to be read.
+
+    Attributes:
+        table: what DescribeTable says of it.
+        capacity: the read units a second that it has.
+        splits: in how many parts the connector reads it.
+    """
+
+    table: Mapping[str, Any]
+    capacity: Capacity
+    splits: int = 1
+
+    def described(self) -> dict[str, Any]:
+        """What size and capacity the table had at the start, in DescribeTable's words."""
+        return {
+            name: without_timestamps(self.table[name]) for name in DESCRIBED if name in self.table
+        }

@@ -1,0 +1,261 @@
+"""Copy a DynamoDB table to S3 as one complete snapshot. Runs as a Glue Spark job of a workflow.
+
+What a run does, in this order:
+
+1. Settings: the job's arguments, overridden by the workflow run's properties of the same name.
+2. Snapshot: the UTC minute that names it is chosen once and kept in the run's properties
+   (SnapshotTimestamp), so that a retry of this job writes the same snapshot again.
+3. Read: the table is read once, by the reader that ReadMode names, into temporary files.
+4. Schema: one pass over these finds out what every attribute holds; with the columns that
+   earlier snapshots have, that decides the columns of this one (docs/types.md).
+5. Write: s3://<bucket>/<format>/<table>/snapshot_timestamp=<YYYY-MM-DDTHH:MM>/; then the rows in
+   the files are counted and compared with the items that were read.
+6. Manifest: manifests/<format>/<table>/<timestamp>.json is written last. A snapshot without a
+   manifest is not complete and is never published. The run's properties then have items and bytes.
+   xml has no view, so CloudWatch counts the snapshot now (dynoexport, Snapshots).
+"""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import replace
+from datetime import datetime, timezone
+from typing import TYPE_CHECKING, Any
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from dynoexport.jobs.adoption import adopted_columns
+from dynoexport.jobs.arguments import apply_overrides, parse_arguments, run_properties
+from dynoexport.jobs.checks import check_catalog, check_table, job_run
+from dynoexport.jobs.clients import Clients, table_client
+from dynoexport.jobs.failures import JobFailed, spark_cause
+from dynoexport.jobs.history import known_columns
+from dynoexport.jobs.log import Steps, iso, log
+from dynoexport.jobs.manifest import WriteResult, build_manifest, put_manifest
+from dynoexport.jobs.metrics import METRIC_CONFIG, count_snapshot
+from dynoexport.jobs.names import SNAPSHOT_BYTES, SNAPSHOT_ITEMS
+from dynoexport.jobs.readers.connector import read_by_connector, splits_for
+from dynoexport.jobs.readers.native import read_by_scan
+from dynoexport.jobs.readers.point_in_time import check_recovery, read_by_export
+from dynoexport.jobs.readers.refusals import explaining_refusals
+from dynoexport.jobs.reservation import choose_timestamp, find_completed
+from dynoexport.jobs.s3 import clear, clear_if_possible, keep_part_files
+from dynoexport.jobs.settings import EXPORT_JOB_ARGUMENTS, EXPORT_OVERRIDABLE, parse_settings
+from dynoexport.jobs.snapshot_paths import snapshot_paths
+from dynoexport.jobs.snapshot_schema import settle_schema
+from dynoexport.jobs.write.counts import count_rows
+from dynoexport.jobs.write.files import write_items
+from dynoexport.jobs.write.predicate import check_predicate
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    from awsglue.context import GlueContext
+    from mypy_boto3_glue import GlueClient
+    from mypy_boto3_s3 import S3Client
+
+    from dynoexport.jobs.checks import ReadPlan
+    from dynoexport.jobs.readers.read_result import ReadResult
+    from dynoexport.jobs.schema.columns import Column
+    from dynoexport.jobs.settings import Settings
+    from dynoexport.jobs.snapshot_paths import SnapshotPaths
+
+
+def record_snapshot(glue: GlueClient, settings: Settings, manifest: Mapping[str, Any]) -> None:
+    """Note in the run what it has exported, for whoever lists runs without reading manifests."""
+    told = {SNAPSHOT_ITEMS: str(manifest["items"]), SNAPSHOT_BYTES: str(manifest["bytes"])}
+    glue.put_workflow_run_properties(
+        Name=settings.workflow_name, RunId=settings.workflow_run_id, RunProperties=told
+    )
+
+
+def write_snapshot(
+    glue_context: GlueContext,
+    settings: Settings,
+    s3: S3Client,
+    paths: SnapshotPaths,
+    result: ReadResult,
+    *,
+    steps: Steps,
+    history: Sequence[Column] = (),
+) -> WriteResult:
+    """Turn the lines that were read into the files of the snapshot.
+
+    ``history`` are the columns of the snapshot before.
+
+    Raises:
+        JobFailed: the files do not hold as many rows as items were to be written.
+    """
+    if not result.json_bytes:
+        columns = tuple(replace(column, items=0) for column in history)
+        return WriteResult(columns=columns, report=result.report)
+    spark = glue_context.spark_session
+    with steps.timed("schema", "settled the schema"):
+        schema = settle_schema(spark, settings, result, history)
+    log(f"{schema.items:,} items, {len(schema.columns):,} columns")
+    for line in (*schema.changes, *schema.warnings):
+        log(line)
+    with steps.timed("files", "wrote the items"):
+        written, replaced = write_items(glue_context, settings, result, schema.columns, paths)
+    files = keep_part_files(s3, paths.bucket, paths.snapshot)
+    listed = [{"key": key, "bytes": size, "etag": etag} for key, (size, etag) in files.items()]
+    rows = count_rows(spark, s3, settings.format, paths, list(files)) if files else 0
+    expected = schema.items if written is None else written
+    if rows != expected:
+        raise JobFailed(f"{expected:,} items were to be written, but {rows:,} were")
+    return WriteResult(
+        items=rows,
+        files=tuple(listed),
+        columns=schema.columns,
+        items_read=schema.items,
+        replaced_characters=replaced,
+        changes=schema.changes,
+        warnings=schema.warnings,
+        report=result.report,
+    )
+
+
+def read_table(
+    glue_context: GlueContext,
+    settings: Settings,
+    clients: Clients,
+    paths: SnapshotPaths,
+    plan: ReadPlan,
+) -> ReadResult:
+    """Read the table, once, by the reader of the settings.
+
+    Raises:
+        JobFailed: it cannot be read.
+    """
+    spark = glue_context.spark_session
+    with explaining_refusals(settings):
+        if settings.reader == "export":
+            return read_by_export(spark, settings, clients, paths)
+        if settings.reader == "native":
+            return read_by_scan(spark, settings, plan, clients, paths)
+        return read_by_connector(glue_context, settings, plan.splits, clients.s3, paths)
+
+
+def read_and_write(
+    settings: Settings,
+    clients: Clients,
+    start_glue: Callable[[], GlueContext],
+    paths: SnapshotPaths,
+    plan: ReadPlan,
+    *,
+    steps: Steps,
+) -> WriteResult:
+    """From the table to the files; a failure leaves none.
+
+    Otherwise the next run's crawler would take half a snapshot for a partition.
+    """
+    history = known_columns(clients.s3, settings) or adopted_columns(clients, settings)
+    try:
+        with steps.timed("spark", "started Spark"):
+            glue_context = start_glue()
+        check_predicate(glue_context.spark_session, settings.where)
+        how = f" in {plan.splits:,} splits" if settings.reader == "connector" else ""
+        with steps.timed("read", f"read the table by {settings.reader}{how}"):
+            result = read_table(glue_context, settings, clients, paths, plan)
+        written = write_snapshot(
+            glue_context, settings, clients.s3, paths, result, steps=steps, history=history
+        )
+    except BaseException:
+        clear_if_possible(clients.s3, paths.bucket, paths.snapshot)
+        # What a Scan has read, or DynamoDB has exported, is taken up by a retry; without one it
+        # expires.
+        if settings.reader == "connector":
+            clear_if_possible(clients.s3, paths.bucket, paths.temp)
+        raise
+    return written
+
+
+def report_snapshot(clients: Clients, settings: Settings, manifest: Mapping[str, Any]) -> None:
+    """Tell the run of its snapshot, and CloudWatch of one that no view job publishes."""
+    record_snapshot(clients.glue, settings, manifest)
+    if settings.format == "xml":
+        count_snapshot(clients.cloudwatch, settings.table, settings.format)
+
+
+def export(
+    argv: Sequence[str],
+    clients: Clients,
+    start_glue: Callable[[], GlueContext],
+    now: Callable[[], datetime],
+) -> None:
+    """One attempt of a run: settings, snapshot, read, write, manifest.
+
+    Raises:
+        JobFailed: what is wrong and can be mended, in one line.
+    """
+    arguments = parse_arguments(argv, EXPORT_JOB_ARGUMENTS)
+    properties = run_properties(clients.glue, arguments)
+    settings = parse_settings(apply_overrides(arguments, properties, EXPORT_OVERRIDABLE))
+    log(f"exporting {settings.table} as {settings.format} for run {settings.workflow_run_id}")
+    plan = check_table(clients.dynamodb, settings)
+    if settings.reader == "export":
+        check_recovery(clients.dynamodb, settings)
+    check_catalog(clients.glue, settings)
+    started = now()
+    timestamp = choose_timestamp(settings, properties, clients, started)
+    paths = snapshot_paths(settings, timestamp)
+    if settings.reader == "connector":
+        clear(clients.s3, paths.bucket, paths.temp)
+    finished = find_completed(clients.s3, paths)
+    if finished is not None:
+        log(f"the snapshot {timestamp} is complete already: nothing to do")
+        clear_if_possible(clients.s3, paths.bucket, paths.temp)
+        report_snapshot(clients, settings, finished)
+        return
+    run = job_run(clients.glue, settings)
+    workers = (run["WorkerType"], run["NumberOfWorkers"], run["GlueVersion"])
+    splits = settings.splits or (1 if settings.reader == "export" else splits_for(*workers))
+    plan = replace(plan, splits=splits)
+    steps = Steps()
+    written = read_and_write(settings, clients, start_glue, paths, plan, steps=steps)
+    manifest = build_manifest(settings, timestamp, written, plan, run)
+    manifest.update(started=iso(started), finished=iso(now()), seconds=steps.seconds)
+    put_manifest(clients.s3, paths, manifest)
+    # What only a run without a manifest needs: no retry reads or exports again.
+    clear_if_possible(clients.s3, paths.bucket, paths.temp)
+    report_snapshot(clients, settings, manifest)
+    log(
+        f"snapshot {timestamp} is complete: {written.items:,} items in {len(written.files):,} "
+        f"files of {manifest['bytes']:,} bytes under {paths.uri(paths.snapshot)}"
+    )
+
+
+def main(argv: Sequence[str]) -> None:
+    import boto3
+
+    def start_glue() -> GlueContext:
+        from awsglue.context import GlueContext
+        from pyspark import SparkContext
+
+        return GlueContext(SparkContext.getOrCreate())
+
+    try:
+        clients = Clients(
+            dynamodb=table_client(parse_arguments(argv, EXPORT_JOB_ARGUMENTS)["SourceRoleArn"]),
+            glue=boto3.client("glue"),
+            s3=boto3.client("s3"),
+            cloudwatch=boto3.client("cloudwatch", config=METRIC_CONFIG),
+        )
+        export(argv, clients, start_glue, now=lambda: datetime.now(timezone.utc))
+    except (JobFailed, ClientError, BotoCoreError) as error:
+        log(f"failed: {error}")
+        # The message says it all; a traceback would push it out of sight.
+        sys.tracebacklimit = 0
+        raise
+    except Exception as error:
+        cause = spark_cause(error)
+        if cause is None:
+            raise
+        print(error, file=sys.stderr, flush=True)
+        log(f"failed: {cause}")
+        sys.tracebacklimit = 0
+        raise JobFailed(f"Spark failed: {cause}") from None
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

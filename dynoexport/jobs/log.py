@@ -1,0 +1,42 @@
+"""Log lines for CloudWatch, and how long each step takes."""
+
+from __future__ import annotations
+
+import time
+from contextlib import contextmanager
+from datetime import datetime, timezone
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+
+def iso(moment: datetime) -> str:
+    return moment.strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def log(message: str) -> None:
+    # Flushed, so that CloudWatch shows the line when it happens and not when the job ends.
+    print(f"{iso(datetime.now(timezone.utc))}  {message}", flush=True)
+
+
+class Steps:
+    """How many seconds each step of an attempt took, for the log and the manifest."""
+
+    def __init__(self) -> None:
+        self.seconds: dict[str, float] = {}
+
+    @contextmanager
+    def timed(self, step: str, done: str) -> Iterator[None]:
+        began = time.monotonic()
+        yield
+        self.seconds[step] = round(time.monotonic() - began, 3)
+        log(f"{done} in {self.seconds[step]:.1f} s")
+
+
+def counted(count: int, noun: str) -> str:
+    return f"{count:,} {noun}" + ("" if count == 1 else "s")
+
+
+def items_text(count: int) -> str:
+    return counted(count, "item")

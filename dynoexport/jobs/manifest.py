@@ -1,0 +1,136 @@
+"""The manifest: the record of a complete snapshot, written last."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from dynoexport.jobs.failures import JobFailed
+from dynoexport.jobs.formats import LINE_FORMATS
+from dynoexport.jobs.s3 import read_object
+from dynoexport.jobs.schema.columns import column_entry
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from mypy_boto3_s3 import S3Client
+
+    from dynoexport.jobs.checks import ReadPlan
+    from dynoexport.jobs.schema.columns import Column
+    from dynoexport.jobs.settings import Settings
+    from dynoexport.jobs.snapshot_paths import SnapshotPaths
+
+
+def is_manifest(found: object) -> bool:
+    """Whether it has what is needed of a manifest here."""
+    return (
+        isinstance(found, dict)
+        and isinstance(found.get("workflow_run_id"), str)
+        and isinstance(found.get("files"), list)
+        and all(isinstance(file, dict) and {"key", "bytes"} <= set(file) for file in found["files"])
+    )
+
+
+def read_manifest(s3: S3Client, paths: SnapshotPaths) -> dict[str, Any] | None:
+    """The manifest, None if there is none.
+
+    Raises:
+        JobFailed: what stands in its place is none.
+    """
+    text = read_object(s3, paths.bucket, paths.manifest)
+    if text is None:
+        return None
+    try:
+        found = json.loads(text.decode())
+    except (ValueError, RecursionError):
+        found = None
+    if isinstance(found, dict) and is_manifest(found):
+        return found
+    raise JobFailed(
+        f"s3://{paths.bucket}/{paths.manifest} is no manifest: delete it, and its snapshot "
+        "counts as incomplete"
+    )
+
+
+def put_manifest(s3: S3Client, paths: SnapshotPaths, manifest: Mapping[str, Any]) -> None:
+    """Mark the snapshot complete.
+
+    Raises:
+        JobFailed: another run has completed a snapshot of that minute meanwhile.
+    """
+    other = read_manifest(s3, paths)
+    if other is not None and other["workflow_run_id"] != manifest["workflow_run_id"]:
+        raise JobFailed(
+            f"the snapshot {manifest['snapshot_timestamp']} was completed by another workflow run, "
+            f"{other['workflow_run_id']}: start a new run"
+        )
+    s3.put_object(
+        Bucket=paths.bucket,
+        Key=paths.manifest,
+        Body=json.dumps(manifest, indent=2).encode(),
+        ContentType="application/json",
+    )
+
+
+@dataclass(frozen=True)
+class WriteResult:
+    """What a snapshot holds; of an empty table nothing."""
+
+    items: int = 0
+    files: tuple[Mapping[str, Any], ...] = ()
+    columns: tuple[Column, ...] = ()
+    items_read: int = 0
+    replaced_characters: int = 0
+    changes: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()
+    report: Mapping[str, Any] = field(default_factory=dict)
+
+
+def build_manifest(
+    settings: Settings, timestamp: str, written: WriteResult, plan: ReadPlan, run: Mapping[str, Any]
+) -> dict[str, Any]:
+    """What marks the snapshot complete, but for its times; ``run`` is what the job really has."""
+    read: dict[str, Any] = {"reader": settings.reader, "items": written.items_read}
+    if settings.reader != "export":
+        read.update(
+            splits=plan.splits,
+            read_percent=settings.read_percent,
+            capacity=plan.capacity.units,
+            capacity_source=plan.capacity.source,
+            rate=settings.read_percent * plan.capacity.units,
+        )
+    read.update(written.report)
+    return {
+        "version": 1,
+        "table": settings.table,
+        "format": settings.format,
+        "snapshot_timestamp": timestamp,
+        "items": written.items,
+        "bytes": sum(file["bytes"] for file in written.files),
+        "files": list(written.files),
+        "schema": [column_entry(column, settings.format) for column in written.columns],
+        "changes": list(written.changes),
+        "warnings": list(written.warnings),
+        "replaced_characters": written.replaced_characters,
+        "read": read,
+        "described": plan.described(),
+        "selection": {
+            "columns": list(settings.columns),
+            "exclude": list(settings.exclude),
+            "where": settings.where,
+        },
+        "types": {
+            "type_conflicts": settings.type_conflicts,
+            "maps_as": settings.maps_as,
+            "max_struct_fields": settings.max_struct_fields,
+        },
+        "compression": None if settings.format in LINE_FORMATS else settings.compression,
+        "workflow_name": settings.workflow_name,
+        "workflow_run_id": settings.workflow_run_id,
+        "job_run_id": settings.job_run_id,
+        "scripts_version": settings.scripts_version,
+        "glue_version": run["GlueVersion"],
+        "worker_type": run["WorkerType"],
+        "number_of_workers": run["NumberOfWorkers"],
+    }

@@ -1,0 +1,37 @@
+"""What CloudWatch counts."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from botocore.config import Config
+from botocore.exceptions import BotoCoreError, ClientError
+
+from dynoexport.jobs.log import log
+from dynoexport.jobs.names import METRIC_FORMAT, METRIC_NAMESPACE, METRIC_SNAPSHOTS, METRIC_TABLE
+
+if TYPE_CHECKING:
+    from mypy_boto3_cloudwatch import CloudWatchClient
+    from mypy_boto3_cloudwatch.type_defs import DimensionTypeDef
+
+# A VPC without a way to CloudWatch drops what is sent there.
+METRIC_CONFIG = Config(connect_timeout=5, read_timeout=5, retries={"max_attempts": 2})
+
+
+def count_snapshot(cloudwatch: CloudWatchClient, table: str, fmt: str) -> None:
+    """Count the snapshot. The alarm of a stale snapshot expects one from time to time.
+
+    A refused count fails no run, because the snapshot exists. The log has the reason, and the
+    alarm goes off.
+    """
+    dimensions: list[DimensionTypeDef] = [
+        {"Name": METRIC_TABLE, "Value": table},
+        {"Name": METRIC_FORMAT, "Value": fmt},
+    ]
+    try:
+        cloudwatch.put_metric_data(
+            Namespace=METRIC_NAMESPACE,
+            MetricData=[{"MetricName": METRIC_SNAPSHOTS, "Dimensions": dimensions, "Value": 1}],
+        )
+    except (BotoCoreError, ClientError) as error:
+        log(f"CloudWatch does not count this snapshot: {error}")

@@ -1,0 +1,75 @@
+"""Every name and S3 key that the jobs use, as functions of what is exported.
+
+The package's other names, which no job needs, stand in ``dynoexport.naming``.
+"""
+
+from __future__ import annotations
+
+import re
+
+# Prefixes in the bucket.
+MANIFESTS_PREFIX = "manifests/"
+TEMP_PREFIX = "glue-temp-dir/"
+
+# In the catalog.
+SNAPSHOTS_PREFIX = "snapshots_"
+PARTITION_KEY = "snapshot_timestamp"
+# A snapshot's name: the UTC minute of its run.
+TIMESTAMP_FORMAT = "%Y-%m-%dT%H:%M"
+
+# Properties of a workflow run. The first two must be those of the job.
+IDENTITY = ("TableName", "OutputFormat")
+SNAPSHOT_TIMESTAMP = "SnapshotTimestamp"
+SNAPSHOT_ITEMS, SNAPSHOT_BYTES = "SnapshotItems", "SnapshotBytes"
+
+# CloudWatch counts one for each snapshot that a run has published.
+METRIC_NAMESPACE = "dynoexport"
+METRIC_SNAPSHOTS = "Snapshots"
+METRIC_TABLE, METRIC_FORMAT = "Table", "Format"
+
+
+def fold(table: str) -> str:
+    """The name as Athena and the Glue crawler write it: lower case, ``.`` and ``-`` as ``_``.
+
+    >>> fold("My-Orders.v2")
+    'my_orders_v2'
+    """
+    return re.sub(r"[^a-z0-9_]", "_", table.lower())
+
+
+def snapshots_table(table: str, prefix: str = "") -> str:
+    """The catalog table that holds all snapshots, one partition each."""
+    return f"{prefix}{SNAPSHOTS_PREFIX}{fold(table)}"
+
+
+def view(table: str, prefix: str = "") -> str:
+    """The Athena view of the newest complete snapshot."""
+    return f"{prefix}{fold(table)}"
+
+
+def data_prefix(table: str, fmt: str) -> str:
+    return f"{fmt}/{table}/"
+
+
+def snapshot_prefix(table: str, fmt: str, timestamp: str) -> str:
+    return f"{data_prefix(table, fmt)}{PARTITION_KEY}={timestamp}/"
+
+
+def manifest_prefix(table: str, fmt: str) -> str:
+    return f"{MANIFESTS_PREFIX}{fmt}/{table}/"
+
+
+def manifest_key(table: str, fmt: str, timestamp: str) -> str:
+    return f"{manifest_prefix(table, fmt)}{timestamp}.json"
+
+
+def claim_key(table: str, fmt: str, timestamp: str) -> str:
+    """The mark of a run on the minute of its snapshot, complete or not.
+
+    Beside the manifests, which no lifecycle rule expires: it outlasts what a failed run leaves.
+    """
+    return f"{manifest_prefix(table, fmt)}{timestamp}.claim"
+
+
+def temp_prefix(table: str, fmt: str) -> str:
+    return f"{TEMP_PREFIX}{fmt}/{table}/"

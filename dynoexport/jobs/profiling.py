@@ -1,0 +1,68 @@
+"""One pass over all items in the executors: what each attribute holds."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from dynoexport.jobs.readers.items import item_rdd, piece_rdd
+from dynoexport.jobs.scan.buffer import PIECES, piece_location
+from dynoexport.jobs.schema.arrow_profile import profile_pieces
+from dynoexport.jobs.schema.column_names import MAX_COLUMNS
+from dynoexport.jobs.schema.profile import (
+    ITEMS,
+    Profile,
+    merge_profiles,
+    profile_items,
+    profile_rank,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+    from pyspark import RDD
+    from pyspark.sql import SparkSession
+
+    from dynoexport.jobs.readers.read_result import ReadResult
+    from dynoexport.jobs.settings import Settings
+
+PROFILE_PARTS_MAX = 200
+
+
+def profile_partitions(
+    spark: SparkSession, result: ReadResult, settings: Settings, limit: int
+) -> RDD[tuple[str, tuple[Any, ...]]]:
+    """What the items of each partition hold."""
+    if result.dialect == PIECES:
+        learnt = partial(profile_pieces, limit=limit, **piece_location(settings))
+        return piece_rdd(spark, result, None).mapPartitions(learnt)
+    # Whether items have what is not exported is known of these alone before it is dropped.
+    items = item_rdd(spark, result, settings, blanked=settings.exclude)
+    return items.mapPartitions(partial(profile_items, limit=limit))
+
+
+def profile_all(
+    dumps: RDD[tuple[str, tuple[Any, ...]]],
+    known: Iterable[str],
+    limit: int,
+    blanked: Iterable[str] = (),
+) -> tuple[int, dict[str, Profile], bool]:
+    """How many items there are, what the attributes hold, and whether there are further ones.
+
+    One pass in the executors. The driver gets the profiles of ``MAX_COLUMNS`` attributes, or of
+    as many as are ``known``, however many there are; those of the ``blanked`` come besides.
+    """
+    own = frozenset(known)
+    room = max(0, MAX_COLUMNS - len(own))
+    parts = min(dumps.getNumPartitions(), PROFILE_PARTS_MAX)
+    merged = dumps.partitionBy(parts).mapPartitions(partial(merge_profiles, limit=limit))
+    first = own | {ITEMS, *blanked}
+    # Tuples have an order, but none that pyspark's type stubs know.
+    by_rank: Callable[[Any], Any] = partial(profile_rank, known=first)
+    ranked = merged.takeOrdered(len(first) + room + 1, key=by_rank)
+    kept = dict(pair for pair in ranked if pair[0] in first)
+    others = [pair for pair in ranked if pair[0] not in first]
+    number = kept.pop(ITEMS)[0]["M"]
+    profiles = {**kept, **dict(others[:room])}
+    loaded = {name: Profile.load(dumped) for name, dumped in profiles.items()}
+    return number, loaded, len(others) > room

@@ -1,0 +1,154 @@
+"""Show a run's snapshot in Athena, then delete expired ones. Runs as a Python shell job of Glue.
+
+What a run does, in this order:
+
+1. Snapshot: the run's property SnapshotTimestamp names the snapshot that this run has exported.
+2. Checks: its manifest is of this run, its files are those of the manifest, and the crawler has
+   added it to the catalog as a partition.
+3. Catalog: the columns of the table and of this export's partitions are those of the manifest,
+   whatever the crawler made of the files. Other partitions stay as they are. If the view cannot be
+   replaced, the former columns come back.
+4. View: CREATE OR REPLACE VIEW <database>.<table>, all attributes of exactly this snapshot, unless
+   the view already shows a newer one. CloudWatch counts it (dynoexport, Snapshots).
+5. Retention: snapshots older than SnapshotRetentionDays lose manifest, partition and files, in
+   this order; the one that is shown never does.
+
+Python shell runs Python 3.9 with an old boto3 (1.21): plain calls only.
+"""
+
+from __future__ import annotations
+
+import sys
+import time
+from datetime import datetime, timezone
+from typing import TYPE_CHECKING
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from dynoexport.jobs.arguments import apply_overrides, parse_arguments, run_properties
+from dynoexport.jobs.catalog import check_owner, get_table
+from dynoexport.jobs.catalog_update import plan_catalog, restore_catalog, write_catalog
+from dynoexport.jobs.failures import JobFailed
+from dynoexport.jobs.log import log
+from dynoexport.jobs.metrics import METRIC_CONFIG, count_snapshot
+from dynoexport.jobs.names import PARTITION_KEY, data_prefix, snapshot_prefix, snapshots_table, view
+from dynoexport.jobs.publish_clients import PublishClients
+from dynoexport.jobs.publish_settings import (
+    VIEW_JOB_ARGUMENTS,
+    VIEW_OVERRIDABLE,
+    parse_publish_settings,
+    run_timestamp,
+)
+from dynoexport.jobs.published_manifest import check_files, read_own_manifest
+from dynoexport.jobs.retention import apply_retention
+from dynoexport.jobs.s3 import list_files
+from dynoexport.jobs.view import run_query, shown_columns, shown_timestamp, view_sql
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from mypy_boto3_glue import GlueClient
+
+    from dynoexport.jobs.publish_settings import PublishSettings
+
+
+def has_partition(glue: GlueClient, settings: PublishSettings) -> bool:
+    """Whether the crawler has found the snapshot."""
+    name = snapshots_table(settings.table, settings.catalog_prefix)
+    try:
+        glue.get_partition(
+            DatabaseName=settings.database, TableName=name, PartitionValues=[settings.timestamp]
+        )
+    except ClientError as error:
+        if error.response["Error"]["Code"] != "EntityNotFoundException":
+            raise
+        return False
+    return True
+
+
+def publish(
+    clients: PublishClients, settings: PublishSettings, sleep: Callable[[float], None]
+) -> str | None:
+    """Let the view show this run's snapshot; the timestamp that it shows then, None without view.
+
+    Raises:
+        JobFailed: the snapshot is not whole or not in the catalog, or the query failed.
+    """
+    name = snapshots_table(settings.table, settings.catalog_prefix)
+    view_name = view(settings.table, settings.catalog_prefix)
+    table = get_table(clients.glue, settings.database, name)
+    if table is not None:
+        data = data_prefix(settings.table, settings.format)
+        check_owner(table, settings.database, f"s3://{settings.bucket}/{data}")
+    manifest = read_own_manifest(clients.s3, settings)
+    prefix = snapshot_prefix(settings.table, settings.format, settings.timestamp)
+    check_files(manifest, list_files(clients.s3, settings.bucket, prefix))
+    if table is None and not manifest["items"]:
+        log("the table is empty and was always: there is nothing to show yet, and no view")
+        return None
+    if table is None or (manifest["items"] and not has_partition(clients.glue, settings)):
+        raise JobFailed(
+            f"the crawler has not added {PARTITION_KEY}={settings.timestamp} to the catalog table "
+            f"{settings.database}.{name}"
+        )
+    shown = shown_timestamp(get_table(clients.glue, settings.database, view_name))
+    if shown is not None and shown > settings.timestamp:
+        # Nor are the columns touched: those that the newer snapshot added are selected by it.
+        log(f"{settings.database}.{view_name} shows {shown}, which is newer: left as it is")
+        return shown
+    former, wanted = plan_catalog(clients, settings, table, manifest)
+    sql = view_sql(settings.database, view_name, name, shown_columns(manifest), settings.timestamp)
+    try:
+        write_catalog(clients.glue, settings, name, wanted)
+        run_query(clients.athena, sql, settings, sleep)
+    except BaseException:
+        restore_catalog(clients, settings, former)
+        raise
+    log(
+        f"{settings.database}.{view_name} shows {settings.timestamp} with {manifest['items']:,} "
+        f"items (before: {shown or 'nothing'})"
+    )
+    return settings.timestamp
+
+
+def run(
+    argv: Sequence[str],
+    clients: PublishClients,
+    now: Callable[[], datetime],
+    sleep: Callable[[float], None],
+) -> None:
+    """Publish the run's snapshot, then apply the retention.
+
+    Raises:
+        JobFailed: what is wrong and can be mended, in one line.
+    """
+    arguments = parse_arguments(argv, VIEW_JOB_ARGUMENTS)
+    properties = run_properties(clients.glue, arguments)
+    values = apply_overrides(arguments, properties, VIEW_OVERRIDABLE)
+    settings = parse_publish_settings(values, run_timestamp(properties))
+    log(f"publishing snapshot {settings.timestamp} of {settings.table} as {settings.format}")
+    shown = publish(clients, settings, sleep)
+    count_snapshot(clients.cloudwatch, settings.table, settings.format)
+    apply_retention(clients, settings, shown, now())
+
+
+def main(argv: Sequence[str]) -> None:
+    import boto3
+
+    clients = PublishClients(
+        athena=boto3.client("athena"),
+        glue=boto3.client("glue"),
+        s3=boto3.client("s3"),
+        cloudwatch=boto3.client("cloudwatch", config=METRIC_CONFIG),
+    )
+    try:
+        run(argv, clients, now=lambda: datetime.now(timezone.utc), sleep=time.sleep)
+    except (JobFailed, ClientError, BotoCoreError) as error:
+        log(f"failed: {error}")
+        # The message says it all; a traceback would push it out of sight.
+        sys.tracebacklimit = 0
+        raise
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

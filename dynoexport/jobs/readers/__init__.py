@@ -1,0 +1,1 @@
+"""The readers: Glue's connector, a native Scan, and DynamoDB's own export."""

@@ -1,0 +1,70 @@
+"""The items of what a reader has left, in DynamoDB JSON."""
+
+from __future__ import annotations
+
+import json
+import math
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from dynoexport.jobs.scan.buffer import PIECES, group_pieces, piece_items, piece_location
+from dynoexport.jobs.scan.segments import SEGMENT_BYTES
+from dynoexport.jobs.schema.dynamodb_json import DoubleNumber, WholeNumber, to_dynamodb_json
+from dynoexport.jobs.settings import attribute_filter
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator
+
+    from pyspark import RDD
+    from pyspark.sql import SparkSession
+
+    from dynoexport.jobs.readers.read_result import ReadResult
+    from dynoexport.jobs.settings import Settings
+
+
+def parse_lines(
+    lines: Iterable[str],
+    dialect: str,
+    selected: Callable[[str], bool],
+    blanked: Iterable[str] = (),
+) -> Iterator[dict[str, Any]]:
+    """The items of the lines, in DynamoDB JSON, with the selected attributes.
+
+    Of the ``blanked`` ones there is a null, which says no more than that the item has them.
+    """
+    blanks = frozenset(blanked)
+    for line in lines:
+        if dialect == "plain":
+            plain = json.loads(line, parse_int=WholeNumber, parse_float=DoubleNumber)
+            item = {name: to_dynamodb_json(value) for name, value in plain.items()}
+        else:
+            item = json.loads(line)["Item"]
+        blank = {name: {"NULL": True} for name in blanks.intersection(item)}
+        yield {**{name: value for name, value in item.items() if selected(name)}, **blank}
+
+
+def item_rdd(
+    spark: SparkSession,
+    result: ReadResult,
+    settings: Settings,
+    parts: int | None = None,
+    *,
+    blanked: Iterable[str] = (),
+) -> RDD[dict[str, Any]]:
+    """All items that were read; Spark reads them in ``parts``, else in some of at most 128 MB."""
+    if result.dialect == PIECES:
+        return piece_rdd(spark, result, parts).mapPartitions(
+            partial(piece_items, **piece_location(settings))
+        )
+    selected = attribute_filter(settings)
+    parse = partial(parse_lines, dialect=result.dialect, selected=selected, blanked=blanked)
+    texts = spark.read.text(list(result.uris))
+    texts = texts if parts is None else texts.coalesce(parts)
+    return texts.rdd.map(lambda row: row[0]).mapPartitions(parse)
+
+
+def piece_rdd(spark: SparkSession, result: ReadResult, parts: int | None) -> RDD[str]:
+    """Groups of the pieces, each a partition."""
+    whole = sum(piece["json_bytes"] for piece in result.pieces)
+    groups = group_pieces(result.pieces, parts or max(1, math.ceil(whole / SEGMENT_BYTES)))
+    return spark.sparkContext.parallelize(groups, len(groups))

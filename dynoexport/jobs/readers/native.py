@@ -1,0 +1,181 @@
+"""Read by a segmented Scan in the executors."""
+
+from __future__ import annotations
+
+import json
+import math
+import random
+import time
+from contextlib import closing
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from dynoexport.jobs.arrow_library import takes_arrow
+from dynoexport.jobs.failures import JobFailed
+from dynoexport.jobs.formats import DYNAMODB_JSON
+from dynoexport.jobs.log import counted, log
+from dynoexport.jobs.readers.read_result import ReadResult
+from dynoexport.jobs.s3 import clear, get_text, list_objects
+from dynoexport.jobs.scan.account_quota import account_read_units
+from dynoexport.jobs.scan.buffer import PIECES
+from dynoexport.jobs.scan.capacity import table_capacity
+from dynoexport.jobs.scan.coordinator import CoordinatorServer
+from dynoexport.jobs.scan.rate_limit import RateLimiter
+from dynoexport.jobs.scan.scheduler import Scheduler
+from dynoexport.jobs.scan.segments import hot_segment_units, segments_for
+from dynoexport.jobs.scan.skew import log_skew, scan_report
+from dynoexport.jobs.scan.specification import ScanSpecification
+from dynoexport.jobs.scan.task import scan_task
+from dynoexport.jobs.settings import attribute_filter
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from mypy_boto3_dynamodb import DynamoDBClient
+    from mypy_boto3_s3 import S3Client
+    from pyspark.sql import SparkSession
+
+    from dynoexport.jobs.checks import ReadPlan
+    from dynoexport.jobs.clients import Clients
+    from dynoexport.jobs.settings import Settings
+    from dynoexport.jobs.snapshot_paths import SnapshotPaths
+
+
+def read_by_scan(
+    spark: SparkSession, settings: Settings, plan: ReadPlan, clients: Clients, paths: SnapshotPaths
+) -> ReadResult:
+    """Read by a segmented Scan in the executors, once; a retry reads the segments that are missing.
+
+    Raises:
+        JobFailed: a segment is missing at the end.
+    """
+    # Of the executors that Glue has promised, some may not have come yet.
+    promised = 0 if settings.splits else plan.splits
+    slots = max(spark.sparkContext.defaultParallelism, promised)
+    rate = settings.read_percent * plan.capacity.units
+    fresh = segments_for(plan.table.get("TableSizeBytes", 0), rate, slots)
+    course = scan_fingerprint(settings, plan.table, settings.splits or fresh)
+    segments, before = load_progress(spark, clients.s3, paths, course)
+    began = time.monotonic()
+    records = dict(before)
+    if len(before) < segments:
+        coordinator = CoordinatorServer(
+            new_scheduler(plan.table, segments, before, rate), driver_host(spark)
+        )
+        with closing(coordinator):
+            coordinator.open()
+            coordinator.watch(partial(allowed_rate, clients.dynamodb, settings))
+            region = clients.s3.meta.region_name
+            scan = scan_specification(
+                settings, plan, paths, region, segments=segments, address=coordinator.address
+            )
+            tasks = min(slots, segments - len(before))
+            of_all = f" of {segments:,}" if before else ""
+            log(
+                f"reading {counted(segments - len(before), 'segment')}{of_all} by "
+                f"{counted(tasks, 'task')}"
+            )
+            records.update(run_scan_tasks(spark, scan, tasks))
+    if len(records) != segments:
+        raise JobFailed(f"{segments - len(records):,} segments were not read: start a new run")
+    ordered = [records[segment] for segment in range(segments)]
+    report = scan_report(ordered, time.monotonic() - began, rate, plan.capacity, len(before))
+    log_skew(report)
+    pieces = tuple(piece for record in ordered for piece in record["pieces"])
+    plain = math.ceil(sum(piece["json_bytes"] for piece in pieces) / DYNAMODB_JSON)
+    # An attempt of an older script has not noted them.
+    left_out = frozenset(name for record in ordered for name in record.get("left_out", ()))
+    return ReadResult((), PIECES, plain, pieces, report, left_out)
+
+
+def driver_host(spark: SparkSession) -> str:
+    return str(spark.sparkContext.getConf().get("spark.driver.host"))
+
+
+def new_scheduler(
+    table: Mapping[str, Any], segments: int, finished: Iterable[int], rate: float
+) -> Scheduler:
+    """Deals the segments that are not finished, in an order of its own.
+
+    Neighbours lie in one partition, which gives 3,000 read units a second
+    (https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/bp-partition-key-design.html).
+    """
+    missing = sorted(set(range(segments)).difference(finished))
+    random.Random(segments).shuffle(missing)  # noqa: S311 - no secret
+    item_bytes = table.get("TableSizeBytes", 0) / max(1, table.get("ItemCount", 0))
+    return Scheduler(missing, RateLimiter(rate, time.monotonic()), item_bytes)
+
+
+def scan_specification(
+    settings: Settings,
+    plan: ReadPlan,
+    paths: SnapshotPaths,
+    region: str,
+    *,
+    segments: int,
+    address: tuple[str, int, bytes],
+) -> ScanSpecification:
+    table_bytes = plan.table.get("TableSizeBytes", 0)
+    return ScanSpecification(
+        table=settings.table,
+        region=region,
+        segments=segments,
+        columns=settings.columns,
+        selected=attribute_filter(settings),
+        whole=not settings.exclude,
+        columnar=takes_arrow(settings),
+        hot_units=hot_segment_units(table_bytes, segments),
+        bucket=paths.bucket,
+        prefix=paths.temp,
+        address=address,
+        role=settings.source_role,
+    )
+
+
+def run_scan_tasks(
+    spark: SparkSession, scan: ScanSpecification, tasks: int
+) -> dict[int, dict[str, Any]]:
+    """What the tasks have read, by segment."""
+    numbers = spark.sparkContext.parallelize(range(tasks), tasks)
+    found = map(json.loads, numbers.mapPartitions(partial(scan_task, scan)).collect())
+    return {record["segment"]: record for record in found}
+
+
+def allowed_rate(dynamodb: DynamoDBClient, settings: Settings) -> float:
+    """The read units a second that are allowed now."""
+    table = dynamodb.describe_table(TableName=settings.table)["Table"]
+    capacity = table_capacity(table, partial(account_read_units, dynamodb))
+    return settings.read_percent * capacity.units
+
+
+def scan_fingerprint(settings: Settings, table: Mapping[str, Any], segments: int) -> dict[str, Any]:
+    """What a former attempt must have in common with this one to be gone on with."""
+    return {
+        "table_id": table.get("TableId", ""),
+        "columns": list(settings.columns),
+        "exclude": list(settings.exclude),
+        "columnar": takes_arrow(settings),
+        "segments": segments,
+    }
+
+
+def load_progress(
+    spark: SparkSession, s3: S3Client, paths: SnapshotPaths, course: Mapping[str, Any]
+) -> tuple[int, dict[int, dict[str, Any]]]:
+    """How many segments there are, and the records of those that a former attempt has finished."""
+    key = f"{paths.temp}scan.json"
+    found = list_objects(s3, paths.bucket, paths.temp)
+    if key in found:
+        former = json.loads(s3.get_object(Bucket=paths.bucket, Key=key)["Body"].read().decode())
+        if former == {**course, "segments": former.get("segments")}:
+            keys = [each for each in found if each.startswith(f"{paths.temp}finished/")]
+            get = partial(get_text, bucket=paths.bucket, region=s3.meta.region_name)
+            parts = max(1, min(len(keys), spark.sparkContext.defaultParallelism))
+            texts = spark.sparkContext.parallelize(keys, parts).mapPartitions(get).collect()
+            records = {record["segment"]: record for record in map(json.loads, texts)}
+            if records:
+                log(f"a former attempt has read {counted(len(records), 'segment')}")
+            return former["segments"], records
+    clear(s3, paths.bucket, paths.temp)
+    s3.put_object(Bucket=paths.bucket, Key=key, Body=json.dumps(course).encode())
+    return course["segments"], {}

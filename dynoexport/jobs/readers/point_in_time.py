@@ -1,0 +1,259 @@
+"""Read what DynamoDB's own export to S3 has written."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+import os
+import re
+import time
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from botocore.exceptions import ClientError
+
+from dynoexport.jobs.failures import JobFailed
+from dynoexport.jobs.log import log
+from dynoexport.jobs.readers.read_result import ReadResult
+from dynoexport.jobs.s3 import clear, clear_if_possible, list_objects, read_object
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    from mypy_boto3_dynamodb import DynamoDBClient
+    from mypy_boto3_dynamodb.type_defs import ExportDescriptionTypeDef
+    from mypy_boto3_s3 import S3Client
+    from pyspark.sql import SparkSession
+
+    from dynoexport.jobs.clients import Clients
+    from dynoexport.jobs.settings import Settings
+    from dynoexport.jobs.snapshot_paths import SnapshotPaths
+
+
+def base64_text(content: bytes) -> str:
+    return base64.b64encode(content).decode()
+
+
+EXPORT_SECONDS_BETWEEN = 20
+MD5_TEXT = re.compile(r"[0-9a-f]{32}|[A-Za-z0-9+/]{22}==")
+
+
+def check_recovery(dynamodb: DynamoDBClient, settings: Settings) -> None:
+    """See that DynamoDB can export the table by itself.
+
+    Raises:
+        JobFailed: point-in-time recovery is off.
+    """
+    answer = dynamodb.describe_continuous_backups(TableName=settings.table)
+    recovery = answer["ContinuousBackupsDescription"].get("PointInTimeRecoveryDescription", {})
+    if recovery.get("PointInTimeRecoveryStatus") != "ENABLED":
+        raise JobFailed(
+            f"ReadMode export needs point-in-time recovery, which is off for {settings.table}; "
+            f"turn it on: aws dynamodb update-continuous-backups --table-name {settings.table} "
+            "--point-in-time-recovery-specification PointInTimeRecoveryEnabled=true"
+        )
+
+
+def read_by_export(
+    spark: SparkSession,
+    settings: Settings,
+    clients: Clients,
+    paths: SnapshotPaths,
+    sleep: Callable[[float], None] = time.sleep,
+) -> ReadResult:
+    """Have DynamoDB export the table below the temporary prefix, and check what it wrote.
+
+    Raises:
+        JobFailed: DynamoDB could not, or a file is not what the export's manifest says.
+    """
+    arn = request_export(settings, clients, paths)
+    try:
+        done = wait_for_export(clients.dynamodb, arn, sleep)
+        files = export_files(clients.s3, paths.bucket, done["ExportManifest"])
+        check_export_files(spark, files, paths.bucket, clients.s3.meta.region_name)
+    except JobFailed:
+        # What is no good is not taken up by a retry.
+        clear_if_possible(clients.s3, paths.bucket, paths.temp)
+        raise
+    uris = tuple(paths.uri(file["key"]) for file in files)
+    billed = done.get("BilledSizeBytes", 0)
+    return ReadResult(uris, "export", billed or len(uris), report={"billed_bytes": billed})
+
+
+def request_export(settings: Settings, clients: Clients, paths: SnapshotPaths) -> str:
+    """The ARN of the run's export, which is billed once: a retry takes up the one that exists.
+
+    Noted beside it: the token first, by which DynamoDB answers a second request with the first
+    one's export for eight hours, then the ARN.
+    https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_ExportTableToPointInTime.html
+    """
+    table = clients.dynamodb.describe_table(TableName=settings.table)["Table"]
+    request: dict[str, Any] = {
+        "TableArn": table["TableArn"],
+        "S3Bucket": paths.bucket,
+        "S3Prefix": paths.temp.rstrip("/"),
+        "ExportFormat": "DYNAMODB_JSON",
+        **export_encryption(settings),
+    }
+    wanted = {"table_id": table.get("TableId", ""), "request": request}
+    note = read_export_note(clients.s3, paths)
+    if {name: note.get(name) for name in wanted} != wanted:
+        clear(clients.s3, paths.bucket, paths.temp)
+        note = {**wanted, "token": os.urandom(16).hex()}
+        write_export_note(clients.s3, paths, note)
+    if "arn" in note:
+        log(f"taking up the export of a former attempt: {note['arn']}")
+        return str(note["arn"])
+    answer = clients.dynamodb.export_table_to_point_in_time(**request, ClientToken=note["token"])
+    arn = answer["ExportDescription"]["ExportArn"]
+    write_export_note(clients.s3, paths, {**note, "arn": arn})
+    log(f"DynamoDB exports to {paths.uri(paths.temp)}: {arn}")
+    return arn
+
+
+def export_note_key(paths: SnapshotPaths) -> str:
+    return f"{paths.temp}export.json"
+
+
+def read_export_note(s3: S3Client, paths: SnapshotPaths) -> dict[str, Any]:
+    """What a former attempt of the run has noted of its export; nothing if there was none."""
+    key = export_note_key(paths)
+    if key not in list_objects(s3, paths.bucket, key):
+        return {}
+    note: dict[str, Any] = json.loads(
+        s3.get_object(Bucket=paths.bucket, Key=key)["Body"].read().decode()
+    )
+    return note
+
+
+def write_export_note(s3: S3Client, paths: SnapshotPaths, note: Mapping[str, Any]) -> None:
+    body = json.dumps(note).encode()
+    s3.put_object(Bucket=paths.bucket, Key=export_note_key(paths), Body=body)
+
+
+def export_encryption(settings: Settings) -> dict[str, Any]:
+    """With the bucket's key if it has one; what is not said DynamoDB encrypts with S3's own.
+
+    https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/S3DataExport.Output.html
+    """
+    if not settings.kms_key:
+        return {}
+    return {"S3SseAlgorithm": "KMS", "S3SseKmsKeyId": settings.kms_key}
+
+
+def wait_for_export(
+    dynamodb: DynamoDBClient, arn: str, sleep: Callable[[float], None]
+) -> ExportDescriptionTypeDef:
+    """Wait for the export's end; its description.
+
+    Raises:
+        JobFailed: DynamoDB's reason why it failed.
+    """
+    pause = 1.0
+    while True:
+        found = dynamodb.describe_export(ExportArn=arn)["ExportDescription"]
+        if found["ExportStatus"] == "COMPLETED":
+            return found
+        if found["ExportStatus"] == "FAILED":
+            reason = found.get("FailureMessage") or found.get("FailureCode") or "no reason given"
+            raise JobFailed(f"DynamoDB's export {arn} failed: {reason}")
+        sleep(pause)
+        pause = min(2 * pause, EXPORT_SECONDS_BETWEEN)
+
+
+def export_files(s3: S3Client, bucket: str, summary_key: str) -> list[dict[str, str]]:
+    """Key and MD5 of the data files that hold items, from the export's two manifests.
+
+    https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/S3DataExport.Output.html
+
+    Raises:
+        JobFailed: a manifest is not what its checksum says, or they contradict each other.
+    """
+    try:
+        summary = json.loads(read_verified(s3, bucket, summary_key))
+        lines = read_verified(s3, bucket, str(summary["manifestFilesS3Key"])).splitlines()
+        files = [json.loads(line) for line in lines if line.strip()]
+        told = [
+            (int(each["itemCount"]), str(each["dataFileS3Key"]), str(each["md5Checksum"]))
+            for each in files
+        ]
+        stated = int(summary["itemCount"])
+    except (ValueError, LookupError, TypeError, OverflowError, RecursionError) as error:
+        raise JobFailed(
+            f"s3://{bucket}/{summary_key} is no manifest of an export, or what it names is none "
+            f"({type(error).__name__}): start a new run"
+        ) from None
+    counted = sum(items for items, _, _ in told)
+    if counted != stated:
+        raise JobFailed(f"DynamoDB's export lists files of {counted:,} items, but has {stated:,}")
+    return [{"key": key, "md5": md5} for items, key, md5 in told if items]
+
+
+def read_verified(s3: S3Client, bucket: str, key: str) -> str:
+    """A manifest of the export, compared with the checksum beside it if there is one.
+
+    Raises:
+        JobFailed: it is missing, or they differ.
+    """
+    content = read_object(s3, bucket, key)
+    if content is None:
+        raise JobFailed(f"s3://{bucket}/{key} is missing: start a new run")
+    md5 = hashlib.md5(content)  # noqa: S324 - what the export states
+    stated = stated_md5(s3, bucket, key)
+    if stated is None:
+        log(f"no MD5 stands beside s3://{bucket}/{key}: it is read unverified")
+    elif stated not in {md5.hexdigest(), base64_text(md5.digest())}:
+        raise JobFailed(f"s3://{bucket}/{key} is not what its checksum says: start a new run")
+    return content.decode()
+
+
+def stated_md5(s3: S3Client, bucket: str, key: str) -> str | None:
+    """The MD5 that the export has written beside its manifest; None if there is none.
+
+    AWS writes ``manifest-summary.md5``
+    (https://github.com/scylladb/scylladb/blob/master/test/alternator/test_export.py), its page
+    says ``manifest-summary.checksum``
+    (https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/S3DataExport.Output.html).
+    """
+    for ending in (".md5", ".checksum"):
+        try:
+            beside = s3.get_object(Bucket=bucket, Key=key[: -len(".json")] + ending)["Body"].read()
+        except ClientError as error:
+            # S3 denies what is missing to whom it does not show every key of the bucket.
+            if error.response["Error"]["Code"] not in {"NoSuchKey", "AccessDenied"}:
+                raise
+            continue
+        stated = beside.decode(errors="replace").strip()
+        if MD5_TEXT.fullmatch(stated):
+            return stated
+    return None
+
+
+def check_export_files(
+    spark: SparkSession, files: Sequence[Mapping[str, Any]], bucket: str, region: str
+) -> None:
+    """Compare the data files with the export's manifest.
+
+    Raises:
+        JobFailed: one is not what it says.
+    """
+    check = partial(check_export_file, bucket=bucket, region=region)
+    wrong = spark.sparkContext.parallelize(files, max(1, len(files))).map(check).filter(bool)
+    for complaint in wrong.take(1):
+        raise JobFailed(complaint)
+
+
+def check_export_file(file: Mapping[str, Any], bucket: str, region: str) -> str:
+    """What is wrong with a data file; nothing if it is what the manifest says."""
+    # On an executor, where no client can be sent.
+    import boto3
+
+    key = file["key"]
+    body = boto3.client("s3", region_name=region).get_object(Bucket=bucket, Key=key)["Body"]
+    md5 = hashlib.md5()  # noqa: S324 - what the export states
+    for chunk in iter(partial(body.read, 1 << 20), b""):
+        md5.update(chunk)
+    if base64_text(md5.digest()) == file["md5"]:
+        return ""
+    return f"s3://{bucket}/{key} is not what DynamoDB's manifest says: start a new run"

@@ -1,0 +1,143 @@
+"""Which minute names the snapshot of a run."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+
+from botocore.exceptions import ClientError
+
+from dynoexport.jobs.failures import JobFailed
+from dynoexport.jobs.log import log
+from dynoexport.jobs.manifest import read_manifest
+from dynoexport.jobs.names import SNAPSHOT_TIMESTAMP, TIMESTAMP_FORMAT, manifest_key
+from dynoexport.jobs.s3 import clear, delete, exists, list_files, list_objects, read_object
+from dynoexport.jobs.snapshot_paths import snapshot_paths
+from dynoexport.jobs.timestamps import is_timestamp, parse_timestamp
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from datetime import datetime
+
+    from mypy_boto3_s3 import S3Client
+
+    from dynoexport.jobs.clients import Clients
+    from dynoexport.jobs.settings import Settings
+    from dynoexport.jobs.snapshot_paths import SnapshotPaths
+
+
+def next_free_timestamp(now: datetime, newest: str | None, is_taken: Callable[[str], bool]) -> str:
+    """The first minute from now on that names no snapshot yet and is behind the newest one.
+
+    Runs that follow each other within a minute are ahead of the clock. A minute among theirs is
+    free once its snapshot is deleted; the view would not go back to it.
+    """
+    before = None if newest is None else parse_timestamp(newest)
+    minute = now if before is None else max(now, before + timedelta(minutes=1))
+    while is_taken(minute.strftime(TIMESTAMP_FORMAT)):
+        minute += timedelta(minutes=1)
+    return minute.strftime(TIMESTAMP_FORMAT)
+
+
+def reserve_timestamp(s3: S3Client, paths: SnapshotPaths, run_id: str) -> bool:
+    """Make the snapshot's minute this run's; False if another run has it.
+
+    By a conditional write, which one of several gets through:
+    https://docs.aws.amazon.com/AmazonS3/latest/userguide/conditional-writes.html
+    """
+
+    def only_if_new(params: dict[str, Any], **_: Any) -> None:  # noqa: ANN401 - botocore's event
+        # The parameter is unknown to the boto3 of Glue up to 5.0.
+        params["headers"]["If-None-Match"] = "*"
+
+    event = "before-call.s3.PutObject"
+    s3.meta.events.register(event, only_if_new)
+    try:
+        s3.put_object(Bucket=paths.bucket, Key=paths.claim, Body=run_id.encode())
+    except ClientError as error:
+        if error.response["Error"]["Code"] not in {
+            "PreconditionFailed",
+            "ConditionalRequestConflict",
+        }:
+            raise
+    else:
+        return True
+    finally:
+        s3.meta.events.unregister(event, only_if_new)
+    # There is none any more if it was given up just now.
+    return read_object(s3, paths.bucket, paths.claim) == run_id.encode()
+
+
+def newest_snapshot(s3: S3Client, settings: Settings) -> str | None:
+    """The newest complete snapshot, by its manifest; None if there is none."""
+    prefix = manifest_key(settings.table, settings.format, "")[: -len(".json")]
+    keys = list_objects(s3, settings.bucket, prefix)
+    stems = [key[len(prefix) : -len(".json")] for key in keys if key.endswith(".json")]
+    return max((stem for stem in stems if is_timestamp(stem)), default=None)
+
+
+def choose_timestamp(
+    settings: Settings, properties: Mapping[str, str], clients: Clients, now: datetime
+) -> str:
+    """The snapshot's minute: a former attempt's, else the next that is free, noted in the run.
+
+    A resumed workflow run is a new run
+    (https://docs.aws.amazon.com/glue/latest/dg/resuming-workflow.html): a minute whose manifest
+    another run has written is left to that run. A claim stays, so that no run takes a minute to
+    which a retry or a resumed run comes back, and whoever deletes old snapshots sees that a run of
+    ours has written this one, complete or not.
+
+    Raises:
+        JobFailed: the run's property was edited to something that is no minute.
+    """
+
+    def is_used(paths: SnapshotPaths) -> bool:
+        prefixes = (paths.snapshot, paths.manifest)
+        return any(exists(clients.s3, paths.bucket, prefix) for prefix in prefixes)
+
+    def is_taken(timestamp: str) -> bool:
+        paths = snapshot_paths(settings, timestamp)
+        if is_used(paths) or not reserve_timestamp(clients.s3, paths, settings.workflow_run_id):
+            return True
+        # Who had the claim before may have completed the snapshot since.
+        return is_used(paths)
+
+    held = properties.get(SNAPSHOT_TIMESTAMP)
+    if held:
+        if not is_timestamp(held):
+            raise JobFailed(
+                f"the run property {SNAPSHOT_TIMESTAMP} is {held!r}, allowed is a UTC minute such "
+                "as 2026-01-31T10:00"
+            )
+        manifest = read_manifest(clients.s3, snapshot_paths(settings, held))
+        if manifest is None or manifest["workflow_run_id"] == settings.workflow_run_id:
+            return held
+    timestamp = next_free_timestamp(now, newest_snapshot(clients.s3, settings), is_taken)
+    clients.glue.put_workflow_run_properties(
+        Name=settings.workflow_name,
+        RunId=settings.workflow_run_id,
+        RunProperties={SNAPSHOT_TIMESTAMP: timestamp},
+    )
+    return timestamp
+
+
+def find_completed(s3: S3Client, paths: SnapshotPaths) -> dict[str, Any] | None:
+    """The manifest, if a former attempt of this run has finished the snapshot; else it is cleared.
+
+    The files are compared with the manifest: whatever became of them, a retry mends it.
+    """
+    manifest = read_manifest(s3, paths)
+    if manifest is not None:
+        found = list_files(s3, paths.bucket, paths.snapshot)
+        # An export job of before has noted no ETag.
+        told = {
+            file["key"]: (file["bytes"], file.get("etag") or found.get(file["key"], (0, ""))[1])
+            for file in manifest["files"]
+        }
+        if told == found:
+            return manifest
+        delete(s3, paths.bucket, [paths.manifest])
+    cleared = clear(s3, paths.bucket, paths.snapshot)
+    if cleared:
+        log(f"cleared {cleared:,} objects that a failed attempt had left")
+    return None

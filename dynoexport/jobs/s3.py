@@ -1,0 +1,112 @@
+"""Objects in S3: list, read, delete."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from botocore.exceptions import ClientError
+
+from dynoexport.jobs.failures import JobFailed
+from dynoexport.jobs.log import log
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+
+    from mypy_boto3_s3 import S3Client
+    from mypy_boto3_s3.type_defs import ObjectIdentifierTypeDef
+
+
+def list_files(s3: S3Client, bucket: str, prefix: str) -> dict[str, tuple[int, str]]:
+    """All objects under the prefix: by key their bytes, and the ETag, which is of their content.
+
+    https://docs.aws.amazon.com/AmazonS3/latest/API/API_Object.html
+    """
+    pages = s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix)
+    return {
+        found["Key"]: (found["Size"], found["ETag"].strip('"'))
+        for page in pages
+        for found in page.get("Contents", [])
+    }
+
+
+def list_objects(s3: S3Client, bucket: str, prefix: str) -> dict[str, int]:
+    """All objects under the prefix, their bytes by key."""
+    return {key: size for key, (size, _) in list_files(s3, bucket, prefix).items()}
+
+
+def read_object(s3: S3Client, bucket: str, key: str) -> bytes | None:
+    """Its content, None if there is no such object."""
+    try:
+        return s3.get_object(Bucket=bucket, Key=key)["Body"].read()
+    except ClientError as error:
+        if error.response["Error"]["Code"] == "NoSuchKey":
+            return None
+        raise
+
+
+def exists(s3: S3Client, bucket: str, prefix: str) -> bool:
+    return s3.list_objects_v2(Bucket=bucket, Prefix=prefix, MaxKeys=1)["KeyCount"] > 0
+
+
+def delete(s3: S3Client, bucket: str, keys: Sequence[str]) -> None:
+    """Delete the objects; DeleteObjects takes 1,000 keys a call and reports errors by key.
+
+    Raises:
+        JobFailed: one of them cannot be deleted.
+    """
+    for start in range(0, len(keys), 1000):
+        chunk: list[ObjectIdentifierTypeDef] = [{"Key": key} for key in keys[start : start + 1000]]
+        answer = s3.delete_objects(Bucket=bucket, Delete={"Objects": chunk, "Quiet": True})
+        for error in answer.get("Errors", []):
+            raise JobFailed(f"cannot delete s3://{bucket}/{error['Key']}: {error['Message']}")
+
+
+def directory_marker(prefix: str) -> str:
+    """The object beside a prefix by which EMRFS, s3:// of Glue up to 5.0, marks a directory."""
+    return prefix.rstrip("/") + "_$folder$"
+
+
+def clear(s3: S3Client, bucket: str, prefix: str) -> int:
+    """Delete everything under the prefix; how many objects there were."""
+    keys = list(list_objects(s3, bucket, prefix))
+    delete(s3, bucket, [*keys, directory_marker(prefix)])
+    return len(keys)
+
+
+def clear_if_possible(s3: S3Client, bucket: str, prefix: str) -> None:
+    """Clear on the way out, without hiding why: what stays is cleared by a retry or expires."""
+    try:
+        clear(s3, bucket, prefix)
+    except (ClientError, JobFailed) as error:
+        log(f"left behind: s3://{bucket}/{prefix} ({error})")
+
+
+def keep_part_files(s3: S3Client, bucket: str, prefix: str) -> dict[str, tuple[int, str]]:
+    """Delete what is no data under the prefix; bytes and ETag by key of what is.
+
+    Spark writes a file for its first partition even if that has no rows, and a committer may
+    leave _SUCCESS, _temporary or the empty marker of a directory.
+    """
+    found = list_files(s3, bucket, prefix)
+    hidden = re.compile(r"(^|/)[_.]")
+    waste = [key for key in found if not found[key][0] or hidden.search(key[len(prefix) :])]
+    delete(s3, bucket, [*waste, directory_marker(prefix)])
+    return {key: found[key] for key in sorted(set(found) - set(waste))}
+
+
+def get_text(keys: Iterable[str], bucket: str, region: str) -> Iterator[str]:
+    # On an executor, where no client can be sent.
+    import boto3
+
+    s3 = boto3.client("s3", region_name=region)
+    for key in keys:
+        yield s3.get_object(Bucket=bucket, Key=key)["Body"].read().decode()
+
+
+def list_directories(s3: S3Client, bucket: str, prefix: str) -> Iterator[str]:
+    """The prefixes one level below the prefix, each with its "/"."""
+    pages = s3.get_paginator("list_objects_v2")
+    for page in pages.paginate(Bucket=bucket, Prefix=prefix, Delimiter="/"):
+        for found in page.get("CommonPrefixes", []):
+            yield found["Prefix"]

@@ -1,0 +1,1 @@
+"""A segmented Scan: the driver deals segments and read units, tasks read pages."""

@@ -1,0 +1,148 @@
+"""Pages of items as Arrow batches."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+from dynoexport.jobs.arrow_library import arrow
+from dynoexport.jobs.failures import first_line
+from dynoexport.jobs.log import log
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Sequence
+
+    import pyarrow as pa
+
+# Every column of a batch has a place for every item: of many attributes that few items have, JSON
+# is the smaller form.
+WIDE = 1_000
+# Arrow's streams take 64 levels
+# (https://arrow.apache.org/docs/cpp/api/ipc.html, max_recursion_depth).
+DEPTH_MAX = 60
+
+
+class Decoder:
+    """Turns pages of items into Arrow batches, or leaves them JSON where that is better."""
+
+    def __init__(self, selected: Callable[[str], bool], *, columnar: bool, whole: bool) -> None:
+        self._selected, self._columnar, self._whole = selected, columnar, whole
+        # What the items before have held. With it, nothing has to be found out again.
+        self._known: pa.DataType | None = None
+        # The attributes that items have and that are not selected.
+        self.left_out: set[str] = set()
+
+    def decode(self, pages: Sequence[bytes], items: int) -> pa.RecordBatch | bytes:
+        """A batch of one column, ``item``; or the pages, one a line."""
+        if self._columnar and self._known is None:
+            # Before Arrow makes room for each attribute in each item.
+            self._columnar = fields_in(json.loads(pages[0].decode())) <= WIDE
+        batch = self._batch(pages) if self._columnar else None
+        if batch is not None and batch.num_rows == items:
+            return batch
+        return b"".join(self._selected_page(page) for page in pages)
+
+    def _selected_page(self, page: bytes) -> bytes:
+        if self._whole and b"\n" not in page:
+            return page + b"\n"
+        items = json.loads(page.decode())
+        self._note_left_out({name for item in items for name in item})
+        kept = [
+            {name: value for name, value in item.items() if self._selected(name)} for item in items
+        ]
+        return json.dumps(kept, ensure_ascii=False, separators=(",", ":")).encode() + b"\n"
+
+    def _note_left_out(self, names: Iterable[str]) -> None:
+        self.left_out.update([name for name in names if not self._selected(name)])
+
+    def _batch(self, pages: Sequence[bytes]) -> pa.RecordBatch | None:
+        """The batch; None if Arrow cannot hold the items."""
+        pa = arrow()
+        text = b"".join(b'{"Items":%b}\n' % page for page in pages)
+        try:
+            # Other threads may learn meanwhile.
+            before = self._known
+            items = read_items(text, before)
+            known = storable_type(items.type)
+            if known != before:
+                self._known = known
+                # What Arrow took for a moment in time is a string like any other.
+                items = read_items(text, known)
+            self._columnar = count_leaves(known) <= WIDE and nesting_depth(known) <= DEPTH_MAX
+            if not self._columnar:
+                return None
+            self._note_left_out([each.name for each in items.type])
+            return select_attributes(items, self._selected)
+        except pa.ArrowException as error:
+            log(f"kept as JSON: {first_line(error)}")
+            return None
+
+
+def fields_in(values: Iterable[object]) -> int:
+    """How many different attributes, codes and fields the values have, nested ones included."""
+    held: dict[str, list[object]] = {}
+    for value in values:
+        for name, content in value.items() if isinstance(value, dict) else ():
+            contents = held.setdefault(name, [])
+            contents.extend(content if isinstance(content, list) else [content])
+    return len(held) + sum(map(fields_in, held.values()))
+
+
+def read_items(text: bytes, known: pa.DataType | None) -> pa.StructArray:
+    """The items in lines of ``{"Items": [...]}``, an array of structs; ``known`` is their type."""
+    pa = arrow()
+    schema = None if known is None else pa.schema([("Items", pa.list_(known))])
+    table = pa.json.read_json(
+        pa.BufferReader(text),
+        read_options=pa.json.ReadOptions(use_threads=False, block_size=len(text) + 1),
+        parse_options=pa.json.ParseOptions(
+            explicit_schema=schema, unexpected_field_behavior="infer"
+        ),
+    )
+    return pa.concat_arrays([chunk.flatten() for chunk in table.column("Items").chunks])
+
+
+def storable_type(kind: pa.DataType) -> pa.DataType | None:
+    """The type without moments of time, and without what nothing is known of (None)."""
+    pa = arrow()
+    if pa.types.is_struct(kind):
+        fields = [(each.name, storable_type(each.type)) for each in kind]
+        return pa.struct([(name, plain) for name, plain in fields if plain is not None])
+    if pa.types.is_list(kind):
+        element = storable_type(kind.value_type)
+        return None if element is None else pa.list_(element)
+    if pa.types.is_null(kind):
+        return None
+    return pa.string() if pa.types.is_timestamp(kind) else kind
+
+
+def count_leaves(kind: pa.DataType) -> int:
+    """How many columns of scalars the type has."""
+    types = arrow().types
+    if types.is_struct(kind):
+        return sum(count_leaves(each.type) for each in kind)
+    return count_leaves(kind.value_type) if types.is_list(kind) else 1
+
+
+def nesting_depth(kind: pa.DataType) -> int:
+    """How deep the type is nested; 1 for a scalar."""
+    types = arrow().types
+    if types.is_struct(kind):
+        return 1 + max((nesting_depth(each.type) for each in kind), default=0)
+    return 1 + nesting_depth(kind.value_type) if types.is_list(kind) else 1
+
+
+def select_attributes(
+    items: pa.StructArray, selected: Callable[[str], bool]
+) -> pa.RecordBatch | None:
+    """A batch of the items with the selected attributes; None if that leaves none."""
+    pa = arrow()
+    kept = [
+        (each, array) for each, array in zip(items.type, items.flatten()) if selected(each.name)
+    ]
+    if not kept:
+        return None
+    item = pa.StructArray.from_arrays(
+        [array for _, array in kept], fields=[each for each, _ in kept]
+    )
+    return pa.RecordBatch.from_arrays([item], names=["item"])

@@ -1,0 +1,117 @@
+"""Who reads which segment, and when."""
+
+from __future__ import annotations
+
+from collections import deque
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from dynoexport.jobs.limits import DYNAMODB_READ_UNIT_BYTES
+from dynoexport.jobs.scan.segments import PAGE_UNITS
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from dynoexport.jobs.scan.rate_limit import RateLimiter
+
+
+@dataclass(frozen=True)
+class Grant:
+    """What a task may do: wait, then read a page of so many items (0: as many as it holds).
+
+    If nothing is lent, it is to ask again after the wait.
+    """
+
+    wait: float
+    items: int
+    lent: float
+
+
+class Scheduler:
+    """Deals segments and read units to all tasks of a Scan. It lives in the driver.
+
+    A task asks for one segment after another, so that a fast one reads more of them; what a lost
+    task had begun is dealt again.
+    """
+
+    # Of the pages of a moment so many must be refused to be the table's fault and not that of a
+    # hot partition, whose segments stand aside.
+    MOMENT = 2.0
+    REFUSED = 0.5
+    # The part of a second's units that one page may take, so that no window is much over the
+    # limit; and the least, for each page is rounded up to half a unit.
+    PAGE_SECONDS = 0.1
+    PAGE_UNITS_MIN = 2.0
+    # Who must wait asks again at this part of the time after which its turn would be.
+    EARLY = 0.25
+
+    def __init__(self, segments: Iterable[int], limit: RateLimiter, item_bytes: float) -> None:
+        self._waiting = deque(segments)
+        self._begun: dict[int, str] = {}
+        self._limit = limit
+        self._unit_items = DYNAMODB_READ_UNIT_BYTES / item_bytes if item_bytes else 1.0
+        self._units = self._items = 0.0
+        self._moment: deque[tuple[float, bool]] = deque()
+        self._queued: set[str] = set()
+
+    def take(self, task: str) -> int | None:
+        """The next segment for the task; None if all are dealt."""
+        if not self._waiting:
+            return None
+        segment = self._waiting.popleft()
+        self._begun[segment] = task
+        return segment
+
+    def done(self, segment: int) -> None:
+        self._begun.pop(segment, None)
+
+    def lost(self, task: str) -> None:
+        """The task is gone: others may read what it had begun."""
+        segments = [segment for segment, reader in self._begun.items() if reader == task]
+        self._queued = {each for each in self._queued if not each.startswith(f"{task}/")}
+        for segment in segments:
+            del self._begun[segment]
+        self._waiting.extendleft(segments)
+
+    def turn(self, reader: str, now: float, *, hot: bool = False) -> Grant:
+        """When the reader may read its next page, and how much.
+
+        Who reads a ``hot`` segment does not queue: the whole Scan waits for it at the end.
+        """
+        rate = self._limit.rate(now)
+        units = min(PAGE_UNITS, max(self.PAGE_UNITS_MIN, self.PAGE_SECONDS * rate))
+        busy = self._limit.free_in(units, now)
+        if busy and not hot:
+            self._queued.add(reader)
+            others = units * len(self._queued) / rate
+            return Grant(busy + self.EARLY * others, 0, 0.0)
+        self._queued.discard(reader)
+        items = 0 if units == PAGE_UNITS else max(1, int(units * self._unit_items))
+        return Grant(self._limit.acquire(units, now), items, units)
+
+    def read(self, lent: float, units: float, items: int, now: float) -> None:
+        """A page was read."""
+        self._limit.correct(lent, units, now)
+        self._units += units
+        self._items += items
+        if self._units:
+            self._unit_items = self._items / self._units
+        self._note(now, refused=False)
+
+    def throttled(self, lent: float, key_range: bool | None, now: float) -> None:
+        """A page was refused; ``key_range`` says whether for a hot partition, None is unknown."""
+        self._limit.correct(lent, 0.0, now)
+        self._note(now, refused=True)
+        refused = sum(each for _, each in self._moment)
+        if key_range is None:
+            key_range = refused < self.REFUSED * len(self._moment)
+        if not key_range:
+            self._limit.throttled(now)
+
+    def _note(self, now: float, *, refused: bool) -> None:
+        self._moment.append((now, refused))
+        while self._moment[0][0] < now - self.MOMENT:
+            self._moment.popleft()
+
+    def retarget(self, target: float, now: float) -> None:
+        self._limit.retarget(target, now)

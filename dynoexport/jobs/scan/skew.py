@@ -1,0 +1,73 @@
+"""How evenly the segments were read, for the manifest and the log."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Any
+
+from dynoexport.jobs.log import counted, items_text, log
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+    from dynoexport.jobs.scan.capacity import Capacity
+
+QUANTILES = {"p50": 0.5, "p90": 0.9, "p99": 0.99, "max": 1.0}
+MEASURES = ("items", "bytes", "units", "seconds")
+HOTTEST = 5
+
+
+def scan_report(
+    records: Sequence[Mapping[str, Any]],
+    seconds: float,
+    rate: float,
+    capacity: Capacity,
+    resumed_segments: int,
+) -> dict[str, Any]:
+    """How the segments were read, for the manifest: the whole, quantiles, the hottest.
+
+    ``bytes`` are DynamoDB JSON, ``units`` read units, ``rate`` those allowed a second; a quantile
+    is the least value that so many of the segments do not exceed.
+    """
+    names = ("segment", *MEASURES, "throttles")
+    hottest = sorted(records, key=lambda record: (-record["units"], -record["seconds"]))[:HOTTEST]
+    return {
+        "splits": len(records),
+        "resumed_splits": resumed_segments,
+        "capacity": capacity.units,
+        "capacity_source": capacity.source,
+        "rate": rate,
+        "seconds": round(seconds, 3),
+        "units": round(sum(record["units"] for record in records), 1),
+        "throttles": sum(record["throttles"] for record in records),
+        "skew": {
+            "segments": {name: quantiles([each[name] for each in records]) for name in MEASURES},
+            "hottest": [{name: record[name] for name in names} for record in hottest],
+        },
+    }
+
+
+def quantiles(values: Iterable[float]) -> dict[str, float]:
+    ordered = sorted(values)
+    last = len(ordered) - 1
+    return {
+        name: ordered[max(0, min(last, math.ceil(part * len(ordered)) - 1))]
+        for name, part in QUANTILES.items()
+    }
+
+
+def log_skew(report: Mapping[str, Any]) -> None:
+    log(
+        f"{report['units']:,.1f} read units in {report['seconds']:,.1f} s, {report['rate']:,.4g} a "
+        f"second were allowed; {counted(report['throttles'], 'request')} throttled"
+    )
+    if report["splits"] == 1:
+        return
+    segments, hottest = report["skew"]["segments"], report["skew"]["hottest"][0]
+    log(
+        f"of the segments, half had at most {items_text(segments['items']['p50'])} and took "
+        f"{segments['seconds']['p50']:,.1f} s, 99 % had {items_text(segments['items']['p99'])} and "
+        f"{segments['seconds']['p99']:,.1f} s; the hottest was {hottest['segment']} with "
+        f"{items_text(hottest['items'])}, {hottest['units']:,.1f} read units, "
+        f"{hottest['seconds']:,.1f} s"
+    )

@@ -1,0 +1,217 @@
+"""The columns of a snapshot."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+from dynoexport.jobs.formats import TEXT_FORMATS
+from dynoexport.jobs.names import PARTITION_KEY
+from dynoexport.jobs.schema.column_names import (
+    COLUMN_NAME_MAX,
+    OTHER_ATTRIBUTES,
+    column_names,
+    fold_column,
+    free_name,
+)
+from dynoexport.jobs.schema.types import (
+    ARRAY,
+    MAP,
+    STRING,
+    STRUCT,
+    TYPE_NAME_MAX,
+    Rules,
+    Type,
+    infer_type,
+    parse_shape,
+    resolve_unknown,
+    type_name,
+    type_shape,
+    widen_type,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+    from dynoexport.jobs.schema.profile import Profile
+    from dynoexport.jobs.settings import Settings
+
+
+@dataclass(frozen=True)
+class Column:
+    """A column of the files and of the catalog's table.
+
+    Attributes:
+        name: in files and catalog.
+        view: in the view; the same for all columns that an attribute has had by its types.
+        attribute: in DynamoDB.
+        group: of TypeConflicts=columns, which values it holds; "" for all of them.
+        type: what it holds.
+        shown: whether the view shows it, or another one in its place.
+        items: how many items of this snapshot have a value in it; of ``OTHER_ATTRIBUTES`` it is
+            only known whether there are any, which is 1.
+    """
+
+    name: str
+    view: str
+    attribute: str
+    group: str
+    type: Type
+    shown: bool = True
+    items: int = 0
+
+
+@dataclass(frozen=True)
+class FoundColumn:
+    """Values of this snapshot that belong into one column."""
+
+    attribute: str
+    group: str
+    type: Type
+    items: int
+
+    @property
+    def key(self) -> tuple[str, str]:
+        return self.attribute, self.group
+
+
+def find_columns(attribute: str, profile: Profile, rules: Rules) -> list[FoundColumn]:
+    """The columns that an attribute needs."""
+    groups = profile.groups()
+    if rules.type_conflicts != "columns" or len(groups) <= 1:
+        return [FoundColumn(attribute, "", infer_type(profile, rules), profile.values())]
+    parts = [(group, profile.only(group)) for group in sorted(groups)]
+    return [
+        FoundColumn(attribute, group, infer_type(part, rules), part.values())
+        for group, part in parts
+    ]
+
+
+def settle_columns(
+    profiles: Mapping[str, Profile], history: Sequence[Column], rules: Rules, *, others: bool
+) -> tuple[Column, ...]:
+    """The columns of this snapshot: those that there were, in their order, then new ones by name.
+
+    Positions and types never change, so that the files of older snapshots stay readable by every
+    SerDe, whether it goes by names or by positions. ``others`` says that there are attributes
+    without a column of their own.
+    """
+    found = [
+        each for name in sorted(profiles) for each in find_columns(name, profiles[name], rules)
+    ]
+    if others or any(column.group == OTHER_ATTRIBUTES for column in history):
+        found.append(FoundColumn("", OTHER_ATTRIBUTES, Type(MAP), int(others)))
+    views = view_names(found, history)
+    columns = {column.name: replace(column, items=0) for column in history}
+    taken = {PARTITION_KEY, *columns, *views.values()}
+    new: list[Column] = []
+    for each in found:
+        known = [
+            column for column in columns.values() if (column.attribute, column.group) == each.key
+        ]
+        column = fit_column(each, known, rules) or new_column(each, known, views[each.key], taken)
+        for former in known:
+            columns[former.name] = replace(former, shown=False)
+        if column.name in columns:
+            columns[column.name] = column
+        else:
+            new.append(column)
+    return (*columns.values(), *sorted(new, key=lambda column: column.name))
+
+
+def fit_column(found: FoundColumn, known: Sequence[Column], rules: Rules) -> Column | None:
+    """The column among those of the attribute that can hold the values; the shown one first."""
+    for column in sorted(known, key=lambda each: not each.shown):
+        kind = (
+            resolve_unknown(found.type)
+            if rules.format in TEXT_FORMATS
+            else widen_type(column.type, found.type)
+        )
+        kind = None if kind is None else resolve_unknown(kind)
+        if kind is not None and len(type_name(kind)) <= TYPE_NAME_MAX:
+            return replace(column, type=kind, shown=True, items=found.items)
+    return None
+
+
+def new_column(found: FoundColumn, known: Sequence[Column], view: str, taken: set[str]) -> Column:
+    """A column for the values; if the attribute has another one already, named by the type."""
+    kind = resolve_unknown(found.type)
+    if len(type_name(kind)) > TYPE_NAME_MAX:
+        kind = Type(STRING)
+    name = view
+    if known:
+        name = free_name(with_suffix(view, type_word(kind)), taken)
+    return Column(name, view, found.attribute, found.group, kind, items=found.items)
+
+
+def with_suffix(name: str, word: str) -> str:
+    return f"{name[: COLUMN_NAME_MAX - len(word) - 2]}__{word}"
+
+
+def type_word(kind: Type) -> str:
+    """The type in a column's name: ``string``, ``decimal_38_2``, ``struct_5f0c61a2``."""
+    if kind.kind in {ARRAY, STRUCT}:
+        digest = hashlib.sha256(json.dumps(type_shape(kind)).encode()).hexdigest()
+        return f"{kind.kind}_{digest[:8]}"
+    return re.sub(r"\W+", "_", type_name(kind)).strip("_")
+
+
+def view_names(
+    found: Iterable[FoundColumn], history: Sequence[Column]
+) -> dict[tuple[str, str], str]:
+    """What the view calls each column, by attribute and group; a name once given is kept."""
+    names = {(column.attribute, column.group): column.view for column in history}
+    taken = {PARTITION_KEY, OTHER_ATTRIBUTES, *names.values(), *(each.name for each in history)}
+    known = {column.attribute for column in history}
+    missing = [each for each in found if each.key not in names]
+    new = [each.attribute for each in missing if each.attribute not in known | {""}]
+    bases = column_names(set(new), reserved=taken)
+    taken |= set(bases.values())
+    for each in missing:
+        base = bases.get(each.attribute, fold_column(each.attribute))
+        if each.group == OTHER_ATTRIBUTES:
+            names[each.key] = OTHER_ATTRIBUTES
+        elif each.group:
+            names[each.key] = free_name(with_suffix(base, each.group), taken)
+        else:
+            names[each.key] = base if each.attribute in bases else free_name(base, taken)
+    return names
+
+
+def column_entry(column: Column, fmt: str) -> dict[str, Any]:
+    """A column for the manifest; ``type`` is the catalog's."""
+    entry = {
+        "name": column.name,
+        "type": type_name(column.type, fmt),
+        "attribute": column.attribute,
+        "view": column.view,
+        "shown": column.shown,
+        "items": column.items,
+        "shape": type_shape(column.type),
+    }
+    return {**entry, "group": column.group} if column.group else entry
+
+
+def parse_column(entry: Mapping[str, Any]) -> Column:
+    """What ``column_entry`` wrote."""
+    return Column(
+        name=entry["name"],
+        view=entry["view"],
+        attribute=entry["attribute"],
+        group=entry.get("group", ""),
+        type=parse_shape(entry["shape"]),
+        shown=entry["shown"],
+        items=entry["items"],
+    )
+
+
+def type_rules(settings: Settings) -> Rules:
+    return Rules(
+        format=settings.format,
+        type_conflicts=settings.type_conflicts,
+        maps_as=settings.maps_as,
+        max_struct_fields=settings.max_struct_fields,
+    )

@@ -1,0 +1,133 @@
+"""The Athena view: its SQL, what it shows, and the query that replaces it."""
+
+from __future__ import annotations
+
+import base64
+import json
+import re
+from typing import TYPE_CHECKING, Any
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from dynoexport.jobs.failures import JobFailed
+from dynoexport.jobs.log import log
+from dynoexport.jobs.names import PARTITION_KEY
+from dynoexport.jobs.timestamps import parse_timestamp
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from mypy_boto3_athena import AthenaClient
+    from mypy_boto3_glue.type_defs import TableTypeDef
+
+    from dynoexport.jobs.publish_settings import PublishSettings
+
+# Replacing a view reads no data; this is time enough to wait in a busy workgroup's queue.
+QUERY_SECONDS_MAX = 600
+QUERY_SECONDS_BETWEEN = 2
+
+
+class QueryTooSlow(JobFailed):
+    """A query that neither succeeds nor fails in time."""
+
+
+def shown_timestamp(table: TableTypeDef | None) -> str | None:
+    """The timestamp that the view shows; None if there is no view, or none that tells.
+
+    The catalog keeps a view as a comment around base64 of JSON, with its SQL in originalSql.
+    """
+    text = table.get("ViewOriginalText", "") if table is not None else ""
+    stored = re.match(r"/\* Presto View: ([A-Za-z0-9+/=]+) \*/", text)
+    if stored is None:
+        return None
+    try:
+        sql = str(json.loads(base64.b64decode(stored[1]).decode())["originalSql"])
+    except (ValueError, LookupError, TypeError, RecursionError):
+        return None
+    timestamps = re.findall(rf'"?{PARTITION_KEY}"?\s*=\s*\'([^\']*)\'', sql)
+    return timestamps[-1] if timestamps and parse_timestamp(timestamps[-1]) else None
+
+
+def sql_identifier(name: str) -> str:
+    return '"' + name.replace('"', '""') + '"'
+
+
+def sql_literal(text: str) -> str:
+    return "'" + text.replace("'", "''") + "'"
+
+
+def shown_columns(manifest: Mapping[str, Any]) -> dict[str, str]:
+    """The view's columns: by their names in the view those in the table, the partition's last."""
+    shown = {each["view"]: each["name"] for each in manifest["schema"] if each["shown"]}
+    return {**shown, PARTITION_KEY: PARTITION_KEY}
+
+
+def select_item(view_column: str, column: str) -> str:
+    if view_column == column:
+        return sql_identifier(column)
+    return f"{sql_identifier(column)} AS {sql_identifier(view_column)}"
+
+
+def view_sql(
+    database: str, view_name: str, table: str, columns: Mapping[str, str], timestamp: str
+) -> str:
+    """The statement that makes the view show one snapshot, with ``shown_columns``.
+
+    The columns are listed: a view of ``*`` is stale as soon as one of them changes its type.
+    """
+    listed = ", ".join(select_item(name, column) for name, column in columns.items())
+    return (
+        f"CREATE OR REPLACE VIEW {sql_identifier(database)}.{sql_identifier(view_name)} AS\n"
+        f"SELECT {listed}\n"
+        f"FROM {sql_identifier(database)}.{sql_identifier(table)}\n"
+        f"WHERE {sql_identifier(PARTITION_KEY)} = {sql_literal(timestamp)}"
+    )
+
+
+def run_query(
+    athena: AthenaClient, sql: str, settings: PublishSettings, sleep: Callable[[float], None]
+) -> None:
+    """Run the statement in the workgroup and wait for its end, ten minutes at most.
+
+    Raises:
+        JobFailed: Athena's reason why it failed, or that it took too long.
+    """
+    query = athena.start_query_execution(
+        QueryString=sql,
+        QueryExecutionContext={"Database": settings.database},
+        WorkGroup=settings.work_group,
+    )["QueryExecutionId"]
+    try:
+        wait_for_query(athena, query, sleep)
+    except (BotoCoreError, ClientError, QueryTooSlow):
+        # Left alone, it could still replace the view, of a later run perhaps.
+        stop_query(athena, query)
+        raise
+
+
+def wait_for_query(athena: AthenaClient, query: str, sleep: Callable[[float], None]) -> None:
+    """Wait until the query has succeeded.
+
+    Raises:
+        JobFailed: Athena's reason why it failed.
+        QueryTooSlow: it still waits or runs.
+    """
+    for _ in range(QUERY_SECONDS_MAX // QUERY_SECONDS_BETWEEN):
+        status = athena.get_query_execution(QueryExecutionId=query)["QueryExecution"]["Status"]
+        if status["State"] == "SUCCEEDED":
+            return
+        if status["State"] in {"FAILED", "CANCELLED"}:
+            reason = status.get("StateChangeReason", "Athena gives no reason")
+            raise JobFailed(f"query {query} {status['State']}: {' '.join(reason.split())}")
+        sleep(QUERY_SECONDS_BETWEEN)
+    raise QueryTooSlow(
+        f"query {query} was {status['State']} for {QUERY_SECONDS_MAX} seconds and was stopped"
+    )
+
+
+def stop_query(athena: AthenaClient, query: str) -> None:
+    """Stop it, as far as possible: why it is stopped matters more."""
+    try:
+        athena.stop_query_execution(QueryExecutionId=query)
+    except (BotoCoreError, ClientError) as error:
+        log(f"cannot stop the query {query}: {error}")

@@ -1,0 +1,67 @@
+"""The predicate that chooses items (Where)."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from dynoexport.jobs.failures import JobFailed, first_line
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from pyspark import RDD
+    from pyspark.sql import DataFrame, SparkSession
+
+    from dynoexport.jobs.schema.columns import Column
+
+
+def check_predicate(spark: SparkSession, where: str) -> None:
+    """See, before anything is read, that the predicate is one.
+
+    Raises:
+        JobFailed: Spark cannot parse it.
+    """
+    if not where:
+        return
+    try:
+        # Python has no door to the parser alone.
+        spark._jsparkSession.sessionState().sqlParser().parseExpression(where)  # noqa: SLF001
+    except Exception as error:  # noqa: BLE001 - each version of Spark has its own
+        raise JobFailed(f"Where is no Spark SQL predicate: {first_line(error)}") from None
+
+
+def filter_rows(rows: DataFrame, columns: Sequence[Column], where: str) -> DataFrame:
+    """The rows for which the predicate is true; it names columns as the view does.
+
+    Raises:
+        JobFailed: it names a column that there is not, or is no predicate.
+    """
+    names = [
+        column.view if column.shown else f"_former_{position}"
+        for position, column in enumerate(columns)
+    ]
+    further = rows.columns[len(columns) :]
+    try:
+        return rows.toDF(*names, *further).where(where).toDF(*rows.columns)
+    except Exception as error:  # noqa: BLE001 - each version of Spark has its own
+        raise JobFailed(f"Where cannot be applied: {first_line(error)}") from None
+
+
+# How Spark 3.3 and later name what is wrong with SQL: [DIVIDE_BY_ZERO] Division by zero.
+ERROR_CLASS = re.compile(r"\[[A-Z][A-Z_0-9.]+\].*")
+
+
+def count_matching(rows: RDD[str] | DataFrame) -> int:
+    """How many rows the predicate leaves.
+
+    Raises:
+        JobFailed: it fails on a value, as SQL of the ANSI kind does, which Glue 6.0 speaks.
+    """
+    try:
+        return rows.count()
+    except Exception as error:
+        told = ERROR_CLASS.search(str(error))
+        if told is None:
+            raise
+        raise JobFailed(f"Where fails on an item: {told.group()}") from None

@@ -1,0 +1,77 @@
+"""The lines of csv and xml files."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+from xml.sax.saxutils import escape
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+
+    from pyspark import RDD
+
+CSV_QUOTED = re.compile(r'^$|^\s|\s$|[,"\\]')
+XML_CANNOT_HOLD = re.compile("[\\x00-\\x08\\x0b\\x0c\\x0e-\\x1f\\ufffe\\uffff]")
+# Stands for such a character until all of them are counted; no other one is left then.
+XML_REPLACED = "\x00"
+# As references, line breaks keep an item on one line and survive the parser's normalizing.
+XML_REFERENCES = {"\r": "&#13;", "\n": "&#10;"}
+
+
+def csv_value(value: str | None) -> str:
+    r"""A value so that Athena's csv SerDe gives it back; null is nothing, the empty text is "".
+
+    OpenCSVSerDe reads line by line, un-escapes a doubled backslash inside quotes only, and drops
+    a single one (https://docs.aws.amazon.com/athena/latest/ug/csv-serde.html). So a backslash is
+    doubled and the value quoted, and a line break becomes the two characters \n.
+    """
+    if value is None:
+        return ""
+    value = value.replace("\\", "\\\\").replace("\n", "\\\\n").replace("\r", "\\\\r")
+    if CSV_QUOTED.search(value):
+        return '"' + value.replace('"', '""') + '"'
+    return value
+
+
+def csv_line(values: Iterable[str | None]) -> str:
+    return ",".join(map(csv_value, values))
+
+
+def xml_item(names: Sequence[str], values: Iterable[str | None]) -> str:
+    """One item on one line; an attribute that the item lacks has no element."""
+    held = [
+        (name, escape(XML_CANNOT_HOLD.sub(XML_REPLACED, value), XML_REFERENCES))
+        for name, value in zip(names, values)
+        if value is not None
+    ]
+    return f"<item>{''.join(f'<{name}>{text}</{name}>' for name, text in held)}</item>"
+
+
+def with_frame(lines: Iterable[str], first: Sequence[str], last: Sequence[str]) -> Iterator[str]:
+    """The lines between first and last ones; nothing around nothing."""
+    started = False
+    for line in lines:
+        if not started:
+            yield from first
+            started = True
+        yield line
+    if started:
+        yield from last
+
+
+def document(lines: Iterable[str], names: Sequence[str], fmt: str) -> Iterator[str]:
+    """The lines of one part file, which is a document of its own; none without items."""
+    if fmt == "csv":
+        return with_frame(lines, first=[csv_line(names)], last=[])
+    if fmt == "xml":
+        shown = (line.replace(XML_REPLACED, "\ufffd") for line in lines)
+        return with_frame(
+            shown, first=['<?xml version="1.0" encoding="UTF-8"?>', "<items>"], last=["</items>"]
+        )
+    return iter(lines)
+
+
+def count_replaced(lines: RDD[str]) -> int:
+    """How many characters XML cannot hold."""
+    return lines.map(lambda line: line.count(XML_REPLACED)).sum()

@@ -1,0 +1,485 @@
+"""What the export job makes of values without Spark: profiles, types, columns, changes, JSON."""
+
+from __future__ import annotations
+
+import json
+from decimal import Context, Decimal
+from functools import reduce
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from dynoexport.jobs.adoption import assign_attributes
+from dynoexport.jobs.readers.items import parse_lines
+from dynoexport.jobs.schema.catalog_types import parse_catalog_type
+from dynoexport.jobs.schema.changes import changes_between, schema_warnings
+from dynoexport.jobs.schema.columns import Column, column_entry, parse_column, settle_columns
+from dynoexport.jobs.schema.numbers import number_shape
+from dynoexport.jobs.schema.profile import ITEMS as JOB_ITEMS
+from dynoexport.jobs.schema.profile import Profile, merge_profiles, profile_items
+from dynoexport.jobs.schema.types import Field, Rules, Type, parse_shape, type_name, type_shape
+from dynoexport.jobs.schema.values import json_text, spark_value, text_value
+from dynoexport.jobs.write.rows import line_converter, spark_row_converter
+
+RULES = Rules("parquet", "string", "struct", 200)
+Item = dict[str, dict[str, Any]]
+
+NUMBERS = st.decimals(allow_nan=False, allow_infinity=False, places=4).map(str) | st.sampled_from(
+    ["0", "-0", "9223372036854775807", "9223372036854775808", "1E+125", "1E-130", "0.10"]
+)
+SCALARS = st.one_of(
+    st.builds(lambda text: {"S": text}, st.text(max_size=3)),
+    st.builds(lambda text: {"N": text}, NUMBERS),
+    st.builds(lambda value: {"BOOL": value}, st.booleans()),
+    st.just({"B": "AP8="}),
+    st.just({"NULL": True}),
+    st.builds(lambda texts: {"NS": texts}, st.lists(NUMBERS, min_size=1, max_size=3)),
+)
+KEYS = st.text(alphabet="aAb.", min_size=1, max_size=2)
+VALUES = st.recursive(
+    SCALARS,
+    lambda inner: (
+        st.builds(lambda each: {"L": each}, st.lists(inner, max_size=3))
+        | st.builds(lambda each: {"M": each}, st.dictionaries(KEYS, inner, max_size=4))
+    ),
+    max_leaves=8,
+)
+ITEMS = st.lists(st.dictionaries(KEYS, VALUES, max_size=4), max_size=8)
+
+
+def profiles(items: list[Item], limit: int = 200) -> dict[str, Profile]:
+    found = dict(profile_items(items, limit))
+    found.pop(JOB_ITEMS)
+    return {name: Profile.load(dumped) for name, dumped in found.items()}
+
+
+def columns(
+    *items: Item, history: tuple[Column, ...] = (), rules: Rules = RULES
+) -> tuple[Column, ...]:
+    return settle_columns(
+        profiles(list(items), rules.max_struct_fields), history, rules, others=False
+    )
+
+
+def types(*items: Item, **options: Any) -> dict[str, str]:
+    return {column.name: type_name(column.type) for column in columns(*items, **options)}
+
+
+def view(settled: tuple[Column, ...]) -> dict[str, str]:
+    return {column.view: column.name for column in settled if column.shown}
+
+
+# --- profiles ---------------------------------------------------------------------------------
+@given(st.data(), ITEMS, st.integers(1, 4))
+def test_neither_order_nor_parts_change_what_is_known(
+    data: st.DataObject, items: list[Item], limit: int
+) -> None:
+    """Whatever segments and partitions the items come in."""
+    whole = {name: profile.dump() for name, profile in profiles(items, limit).items()}
+    shuffled = data.draw(st.permutations(items))
+    cuts = sorted(data.draw(st.lists(st.integers(0, len(items)), max_size=3)))
+    parts = [shuffled[a:b] for a, b in zip([0, *cuts], [*cuts, len(items)], strict=True)]
+    dumped = [pair for part in parts for pair in profile_items(part, limit)]
+    merged = dict(merge_profiles(dumped, limit))
+    assert merged.pop(JOB_ITEMS)[0] == {"M": len(items)}
+    assert merged == whole
+
+
+@given(ITEMS)
+def test_columns_do_not_depend_on_the_order_of_items(items: list[Item]) -> None:
+    assert columns(*items) == columns(*reversed(items))
+
+
+@pytest.mark.parametrize(
+    ("text", "shape"),
+    [
+        ("0", ("N", 0, 0)),
+        ("-0.00", ("N", 0, 0)),
+        ("9223372036854775807", ("N", 19, 0)),
+        ("-9223372036854775808", ("N", 19, 0)),
+        ("9223372036854775808", ("X", 19, 0)),
+        ("1E+3", ("N", 4, 0)),
+        ("1E+125", ("X", 126, 0)),
+        ("1E-130", ("X", 0, 130)),
+        ("12.50", ("X", 2, 1)),
+        ("-0.001", ("X", 0, 3)),
+        ("99999999999999999999999999999999999999", ("X", 38, 0)),
+    ],
+)
+def test_numbers_are_measured_without_their_padding(text: str, shape: tuple[str, int, int]) -> None:
+    assert number_shape(text) == shape
+
+
+# Decimal's own context rounds to 28 digits.
+EXACT = Context(prec=200)
+
+
+@given(st.lists(NUMBERS, min_size=1, max_size=5))
+def test_a_number_column_holds_every_number_exactly(numbers: list[str]) -> None:
+    """A bigint if all are 64-bit integers, else the decimal with the smallest scale, else text."""
+    settled = types(*({"n": {"N": text}} for text in numbers))["n"]
+    values = [Decimal(text) for text in numbers]
+    scales = [max(0, -value.normalize(EXACT).as_tuple().exponent) for value in values]
+    if all(value == int(value) and -(2**63) <= value < 2**63 for value in values):
+        assert settled == "bigint"
+    elif max(scales) <= 38 and all(
+        -(10 ** (38 - max(scales))) < value < 10 ** (38 - max(scales)) for value in values
+    ):
+        assert settled == f"decimal(38,{max(scales)})"
+    else:
+        assert settled == "string"
+
+
+# --- types ------------------------------------------------------------------------------------
+@pytest.mark.parametrize(
+    ("values", "kind"),
+    [
+        ([{"NULL": True}], "string"),
+        ([{"L": []}], "array<string>"),
+        ([{"L": [{"L": []}]}, {"L": [{"L": [{"N": "1"}]}]}], "array<array<bigint>>"),
+        ([{"SS": ["a"]}, {"L": [{"S": "b"}]}], "array<string>"),
+        ([{"NS": ["1"]}, {"NS": ["0.5"]}], "array<decimal(38,1)>"),
+        ([{"L": [{"N": "1"}, {"S": "a"}]}], "string"),
+        ([{"L": [{"L": [{"N": "1"}, {"S": "a"}]}]}], "array<string>"),
+        ([{"M": {}}], "map<string,string>"),
+        ([{"M": {}}, {"M": {"b": {"N": "1"}, "A": {"B": "AA=="}}}], "struct<a:binary,b:bigint>"),
+        ([{"M": {"x": {"N": "1"}}}, {"M": {"x": {"BOOL": True}}}], "struct<x:string>"),
+        ([{"M": {"x": {"M": {}}}}], "struct<x:map<string,string>>"),
+        ([{"N": "1"}, {"S": "a"}], "string"),
+        ([{"BOOL": True}, {"NULL": True}], "boolean"),
+        ([{"D": "1.5"}, {"N": "1"}], "double"),
+    ],
+)
+def test_the_type_of_an_attribute(values: list[Any], kind: str) -> None:
+    assert types(*({"x": value} for value in values)) == {"x": kind}
+
+
+def test_a_map_of_too_many_keys_is_a_map() -> None:
+    """Also if no single item has too many."""
+    items: list[Item] = [{"m": {"M": {f"k{n}": {"N": "1"}}}} for n in range(4)]
+    assert types(*items, rules=Rules("parquet", "string", "struct", 3)) == {
+        "m": "map<string,string>"
+    }
+    assert types(*items[:3], rules=Rules("parquet", "string", "struct", 3)) == {
+        "m": "struct<k0:bigint,k1:bigint,k2:bigint>"
+    }
+    assert types(*items, rules=Rules("parquet", "string", "map", 200)) == {
+        "m": "map<string,string>"
+    }
+
+
+def test_conflicts_become_columns_if_that_is_asked_for() -> None:
+    rules = Rules("parquet", "columns", "struct", 200)
+    items: list[Item] = [{"Rating": value} for value in ({"N": "1"}, {"S": "a"}, {"M": {}})]
+    settled = columns(*items, rules=rules)
+    assert {each.name: type_name(each.type) for each in settled} == {
+        "rating__m": "map<string,string>",
+        "rating__n": "bigint",
+        "rating__s": "string",
+    }
+    rows = [spark_row_converter(settled)(item) for item in items]
+    assert rows == [(None, 1, None), (None, None, "a"), ({}, None, None)]
+
+
+def test_a_type_with_a_name_too_long_for_the_catalog_is_text() -> None:
+    wide = {"M": {f"{'k' * 235}{n}": {"N": "1"} for n in range(600)}}
+    rules = Rules("parquet", "string", "struct", 10_000)
+    assert types({"m": wide}, rules=rules) == {"m": "string"}
+
+
+@given(ITEMS, st.sampled_from(["string", "columns"]), st.sampled_from(["struct", "map"]))
+def test_columns_survive_the_manifest(items: list[Item], conflicts: str, maps_as: str) -> None:
+    settled = columns(*items, rules=Rules("json", conflicts, maps_as, 200))
+    entries = json.loads(json.dumps([column_entry(each, "json") for each in settled]))
+    assert tuple(map(parse_column, entries)) == settled
+    for each in settled:
+        assert parse_shape(type_shape(each.type)) == each.type
+
+
+# --- names ------------------------------------------------------------------------------------
+ONE: dict[str, Any] = {"N": "1"}
+
+
+def test_names_that_collide_get_numbers_and_the_partition_keeps_its_own() -> None:
+    settled = columns(dict.fromkeys(["rating", "RATING", "Rating", "snapshot_timestamp"], ONE))
+    assert {each.attribute: each.name for each in settled} == {
+        "rating": "rating",
+        "RATING": "rating_2",
+        "Rating": "rating_3",
+        "snapshot_timestamp": "snapshot_timestamp_2",
+    }
+
+
+def test_a_name_once_given_is_kept() -> None:
+    """The attribute that would deserve the plain name came later."""
+    before = columns({"RATING": ONE})
+    settled = columns({"RATING": ONE, "rating": ONE}, history=before)
+    assert {each.attribute: each.name for each in settled} == {
+        "RATING": "rating",
+        "rating": "rating_2",
+    }
+
+
+def test_an_attribute_called_like_a_conflicts_column_gets_another_name() -> None:
+    rules = Rules("parquet", "columns", "struct", 200)
+    settled = columns({"a": ONE, "a__n": {"S": "x"}}, {"a": {"S": "x"}}, rules=rules)
+    assert {(each.attribute, each.group): each.name for each in settled} == {
+        ("a", "n"): "a__n_2",
+        ("a", "s"): "a__s",
+        ("a__n", ""): "a__n",
+    }
+
+
+@given(ITEMS, ITEMS, ITEMS, st.sampled_from(["string", "columns"]))
+def test_columns_are_only_ever_added_to(
+    first: list[Item], second: list[Item], third: list[Item], conflicts: str
+) -> None:
+    """Positions, names and types; only structs grow, behind the fields they have."""
+    rules = Rules("parquet", conflicts, "struct", 3)
+    history: tuple[Column, ...] = ()
+    for items in (first, second, third):
+        settled = columns(*items, history=history, rules=rules)
+        names = [each.name for each in settled]
+        assert len(set(names)) == len(names)
+        assert names[: len(history)] == [each.name for each in history]
+        for former, now in zip(history, settled, strict=False):
+            assert grown(former.type, now.type)
+            assert (former.attribute, former.group, former.view) == (
+                now.attribute,
+                now.group,
+                now.view,
+            )
+        shown = [each for each in settled if each.shown]
+        assert len({each.view for each in shown}) == len({(e.attribute, e.group) for e in settled})
+        assert len(shown) == len({each.view for each in shown})
+        history = settled
+
+
+def grown(former: Type, now: Type) -> bool:
+    if former.kind != now.kind or former.scale != now.scale:
+        return False
+    if former.element is not None and now.element is not None:
+        return grown(former.element, now.element)
+    pairs = list(zip(former.fields, now.fields, strict=False))
+    return len(pairs) == len(former.fields) and all(
+        (one.attribute, one.name) == (two.attribute, two.name) and grown(one.type, two.type)
+        for one, two in pairs
+    )
+
+
+# --- from snapshot to snapshot ----------------------------------------------------------------
+def snapshots(*tables: list[Item], rules: Rules = RULES) -> list[tuple[Column, ...]]:
+    def follow(before: list[tuple[Column, ...]], items: list[Item]) -> list[tuple[Column, ...]]:
+        history = before[-1] if before else ()
+        return [*before, columns(*items, history=history, rules=rules)]
+
+    return reduce(follow, tables, [])
+
+
+def test_an_attribute_that_changes_its_type_gets_another_column_and_its_view_follows() -> None:
+    first, second, third = snapshots([{"r": ONE}], [{"r": {"S": "a"}}], [{"r": ONE}])
+    assert view(first) == {"r": "r"}
+    assert view(second) == {"r": "r__string"}
+    assert view(third) == {"r": "r"}
+    assert [each.name for each in third] == ["r", "r__string"]
+    assert spark_row_converter(second)({"r": {"S": "a"}}) == (None, "a")
+    assert spark_row_converter(third)({"r": ONE}) == (1, None)
+
+
+def test_whole_numbers_stay_in_a_decimal_column_that_holds_them() -> None:
+    """And what it does not hold goes elsewhere."""
+    price: Item = {"p": {"N": "1.25"}}
+    *_, third = snapshots([price], [{"p": ONE}], [{"p": {"N": "1.125"}}])
+    assert view(snapshots([price], [{"p": ONE}])[-1]) == {"p": "p"}
+    assert view(third) == {"p": "p__decimal_38_3"}
+    large: Item = {"p": {"N": "1" * 37}}
+    assert view(snapshots([price], [large])[-1]) == {"p": "p__decimal_38_0"}
+
+
+def test_structs_grow_behind_the_fields_they_have() -> None:
+    *_, last = snapshots(
+        [{"m": {"M": {"b": ONE}}}],
+        [{"m": {"M": {"a": ONE, "b": ONE, "B": ONE}}}],
+        [{"m": {"M": {}}}],
+    )
+    assert [type_name(each.type) for each in last] == ["struct<b:bigint,a:bigint,b_2:bigint>"]
+
+
+def test_a_field_that_changes_its_type_changes_the_columns() -> None:
+    _, last = snapshots([{"m": {"M": {"b": ONE}}}], [{"m": {"M": {"b": {"S": "x"}}}}])
+    former, now = last
+    assert (former.name, former.shown) == ("m", False)
+    assert now.name.startswith("m__struct_")
+    assert type_name(now.type) == "struct<b:string>"
+
+
+def test_what_has_gone_keeps_its_column_and_its_place() -> None:
+    *_, last = snapshots([{"a": ONE, "c": ONE}], [{"b": ONE, "c": ONE}])
+    assert [(each.name, each.items, each.shown) for each in last] == [
+        ("a", 0, True),
+        ("c", 1, True),
+        ("b", 1, True),
+    ]
+    assert spark_row_converter(last)({"b": ONE, "c": ONE}) == (None, 1, 1)
+
+
+def test_nulls_alone_change_no_type() -> None:
+    _, last = snapshots([{"a": ONE}], [{"a": {"NULL": True}}])
+    assert [(each.name, type_name(each.type)) for each in last] == [("a", "bigint")]
+
+
+def test_text_formats_never_need_another_column() -> None:
+    rules = Rules("csv", "string", "struct", 200)
+    _, last = snapshots([{"a": ONE}], [{"a": {"S": "x"}}], rules=rules)
+    assert view(last) == {"a": "a"}
+    assert column_entry(last[0], "csv")["type"] == "string"
+
+
+def told(*tables: list[Item]) -> list[str]:
+    *_, before, after = snapshots(*tables)
+    return changes_between(before, after, profiles(tables[-1]))
+
+
+def test_changes_are_told_by_attribute() -> None:
+    first: list[Item] = [{"rating": ONE, "size": ONE, "m": {"M": {"a": ONE}}}] * 4
+    second: list[Item] = [{"rating": {"S": "x"}, "color": {"S": "red"}}] * 3 + [
+        {"rating": ONE, "m": {"M": {"a": ONE, "b": ONE}}}
+    ]
+    assert told(first, second) == [
+        "color: new, string, 3 items",
+        "m: struct<a:bigint> -> struct<a:bigint,b:bigint>",
+        "rating: bigint -> string, 3 items",
+        "size: gone, was bigint",
+    ]
+    assert told(first, [{"rating": ONE, "size": {"N": "0.5"}, "m": {"M": {"a": ONE}}}]) == [
+        "size: bigint -> decimal(38,1), 1 item"
+    ]
+    assert told(first, first) == []
+
+
+def test_the_first_snapshot_has_no_changes() -> None:
+    (only,) = snapshots([{"a": ONE}])
+    assert changes_between((), only, profiles([{"a": ONE}])) == []
+
+
+def test_numbers_that_no_decimal_holds_are_warned_of_by_path() -> None:
+    beyond: Item = {"n": {"N": "1E+125"}, "m": {"M": {"l": {"NS": ["1E+100", "0.5"]}}}}
+    assert schema_warnings(profiles([beyond]), others=False) == [
+        "m.l[]: numbers that no decimal(38,s) holds, kept as text",
+        "n: numbers that no decimal(38,s) holds, kept as text",
+    ]
+    assert types(beyond) == {"m": "struct<l:array<string>>", "n": "string"}
+
+
+# --- more attributes than columns -------------------------------------------------------------
+def test_what_has_no_column_of_its_own_is_in_the_map_of_others() -> None:
+    settled = settle_columns(profiles([{"a": ONE}]), (), RULES, others=True)
+    assert [(each.name, type_name(each.type)) for each in settled] == [
+        ("a", "bigint"),
+        ("other_attributes", "map<string,string>"),
+    ]
+    row = spark_row_converter(settled)
+    assert row({"a": ONE, "b": {"S": "x"}, "c": {"L": [ONE]}}) == (1, {"b": "x", "c": "[1]"})
+    assert row({"a": ONE}) == (1, None)
+    again = settle_columns(profiles([{"a": ONE}]), settled, RULES, others=False)
+    assert [each.name for each in again] == ["a", "other_attributes"]
+
+
+# --- values as text and JSON ------------------------------------------------------------------
+@given(VALUES)
+def test_json_is_json_with_exact_numbers(value: dict[str, Any]) -> None:
+    text = json_text(value)
+    assert "\n" not in text
+    assert json.loads(text, parse_float=Decimal, parse_int=Decimal) == plain(value)
+
+
+def plain(value: dict[str, Any]) -> Any:
+    ((code, content),) = value.items()
+    if code == "M":
+        return {name: plain(each) for name, each in content.items()}
+    if code == "L":
+        return [plain(each) for each in content]
+    if code == "NS":
+        return sorted(map(Decimal, content))
+    if code == "NULL":
+        return None
+    return Decimal(content) if code == "N" else content
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        ({"S": ""}, ""),
+        ({"S": "NaN"}, "NaN"),
+        ({"N": "-0.50"}, "-0.50"),
+        ({"BOOL": False}, "false"),
+        ({"B": "AP8="}, "AP8="),
+        ({"NULL": True}, None),
+        ({"SS": ["b", "a"]}, '["a","b"]'),
+        ({"NS": ["10", "9"]}, "[9,10]"),
+        ({"M": {"b": {"NULL": True}, "a": {"L": []}}}, '{"a":[],"b":null}'),
+    ],
+)
+def test_values_as_text(value: dict[str, Any], text: str | None) -> None:
+    assert text_value(value) == text
+
+
+def test_fields_of_json_have_the_catalogs_names() -> None:
+    item: Item = {"Print": {"M": {"Year-Of": {"N": "1997"}, "none": {"NULL": True}}}, "x": ONE}
+    settled = columns(item)
+    assert line_converter(settled, "json")(item) == '{"print":{"year_of":1997},"x":1}'
+
+
+def test_the_connectors_plain_json_is_understood() -> None:
+    """Whole numbers and doubles are told apart; nothing else has a type of its own."""
+    line = '{"a": 1, "b": 1e+20, "c": [true, null, "x"], "d": {"e": 9223372036854775808}}'
+    (item,) = parse_lines([line], "plain", lambda name: name != "z")
+    assert item == {
+        "a": {"N": "1"},
+        "b": {"D": "1e+20"},
+        "c": {"L": [{"BOOL": True}, {"NULL": True}, {"S": "x"}]},
+        "d": {"M": {"e": {"N": "9223372036854775808"}}},
+    }
+
+
+def test_struct_values_are_in_the_order_of_the_fields() -> None:
+    kind = Type("struct", fields=(Field("b", "b", Type("bigint")), Field("a", "a", Type("binary"))))
+    value = {"M": {"a": {"B": "AP8="}, "b": ONE}}
+    assert spark_value(kind)(value) == (1, b"\x00\xff")
+
+
+# --- columns that another design has left in the catalog ------------------------------------------
+@pytest.mark.parametrize(
+    ("declared", "ours"),
+    [
+        ("int", "bigint"),
+        ("float", "double"),
+        ("decimal(10, 2)", "decimal(38,2)"),
+        ("map<string,string>", "map<string,string>"),
+        ("array<struct<a:int,b:array<string>>>", "array<struct<a:bigint,b:array<string>>>"),
+    ],
+)
+def test_types_of_the_catalog_are_the_next_that_an_export_writes(declared: str, ours: str) -> None:
+    assert type_name(parse_catalog_type(declared)) == ours
+
+
+@pytest.mark.parametrize("declared", ["timestamp", "map<string,int>", "array<>", "struct<a>", ""])
+def test_types_that_no_export_writes_are_refused(declared: str) -> None:
+    with pytest.raises(ValueError, match=r"^"):
+        parse_catalog_type(declared)
+
+
+def test_old_columns_find_their_attributes_and_structs_their_keys() -> None:
+    """By the names that a crawler or this export would give them; one without any waits."""
+    kinds = {"gone": "string", "unit-price": "bigint", "print": "struct<pages:bigint,year:bigint>"}
+    old = [Column(name, name, "", "", parse_catalog_type(kind)) for name, kind in kinds.items()]
+    item: Item = {"Unit-Price": ONE, "Print": {"M": {"Pages": ONE}}}
+    found = assign_attributes(old, profiles([item]))
+    assert [each.attribute for each in found] == ["", "Unit-Price", "Print"]
+    assert [each.attribute for each in found[2].type.fields] == ["Pages", "year"]
+    settled = columns(item, history=found)
+    assert [each.name for each in settled] == list(kinds)
+    later = assign_attributes(settled, profiles([{**item, "Gone": {"S": "x"}}]))
+    assert [each.attribute for each in later] == ["Gone", "Unit-Price", "Print"]

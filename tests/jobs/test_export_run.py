@@ -1,0 +1,657 @@
+"""An attempt of the export job against AWS's own API: claims, checks, leftovers and manifests."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import json
+from datetime import datetime, timedelta, timezone
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Any
+
+import export_table
+import pytest
+from export_table import Clients, JobFailed
+from job_arguments import ARGUMENTS
+from job_names import BUCKET, DATABASE, WORKFLOW, counted
+from moto.sts.models import AssumedRole, sts_backends
+
+from dynoexport import settings
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+NOW = datetime(2026, 1, 31, 23, 59, 30, tzinfo=timezone.utc)
+SNAPSHOT = "parquet/Reviews/snapshot_timestamp=2026-01-31T23:59/"
+NEXT = "parquet/Reviews/snapshot_timestamp=2026-02-01T00:00/"
+MANIFEST = "manifests/parquet/Reviews/2026-01-31T23:59.json"
+TEMP = "glue-temp-dir/parquet/Reviews/"
+CLAIM = "manifests/parquet/Reviews/2026-01-31T23:59.claim"
+# Of what the fixture puts.
+ETAG = hashlib.md5(b"PARQUE").hexdigest()
+
+
+class Frame:
+    """A DynamicFrame that keeps which fields it was told to keep or to drop."""
+
+    def __init__(self) -> None:
+        self.selected: list[str] = []
+        self.dropped: list[str] = []
+
+    def select_fields(self, paths: list[str]) -> Frame:
+        self.selected += paths
+        return self
+
+    def drop_fields(self, paths: list[str]) -> Frame:
+        self.dropped += paths
+        return self
+
+
+class Connector:
+    """A GlueContext whose DynamoDB source finds an empty table, or breaks in the way told.
+
+    It keeps the options it was given: they are all that reaches Glue's own connector.
+    """
+
+    def __init__(self, *, breaks: Exception | None = None, leaves: Any = None) -> None:
+        self.spark_session = None
+        self.create_dynamic_frame = self
+        self.write_dynamic_frame = self
+        self.options: list[dict[str, Any]] = []
+        self.frame = Frame()
+        self._breaks = breaks
+        self._leaves = leaves
+
+    def from_options(self, **options: Any) -> Frame:
+        self.options.append(options)
+        if "frame" in options and self._leaves:
+            self._leaves()
+        if "frame" in options and self._breaks:
+            raise self._breaks
+        return self.frame
+
+
+@dataclasses.dataclass
+class Attempts:
+    """Attempts of one workflow run after the other."""
+
+    clients: Clients
+    run_id: str
+    arguments: dict[str, str]
+
+    def attempt(self, context: Any = None, **arguments: str) -> Connector:
+        connector = context or Connector()
+        given = {**self.arguments, "WORKFLOW_RUN_ID": self.run_id, **arguments}
+        argv = [word for name, value in given.items() for word in (f"--{name}", value)]
+        export_table.export(argv, self.clients, lambda: connector, now=lambda: NOW)
+        return connector
+
+    def next_run(self) -> Attempts:
+        answer = self.clients.glue.start_workflow_run(Name=WORKFLOW)
+        return dataclasses.replace(self, run_id=answer["RunId"])
+
+    @property
+    def timestamp(self) -> str | None:
+        run = self.clients.glue.get_workflow_run_properties(Name=WORKFLOW, RunId=self.run_id)
+        return run["RunProperties"].get("SnapshotTimestamp")
+
+    def put_timestamp(self, timestamp: str) -> None:
+        self.clients.glue.put_workflow_run_properties(
+            Name=WORKFLOW, RunId=self.run_id, RunProperties={"SnapshotTimestamp": timestamp}
+        )
+
+    def manifest(self, key: str = MANIFEST) -> dict[str, Any]:
+        body = self.clients.s3.get_object(Bucket=BUCKET, Key=key)["Body"]
+        manifest: dict[str, Any] = json.loads(body.read())
+        return manifest
+
+
+@pytest.fixture
+def run(aws: SimpleNamespace) -> Attempts:
+    aws.dynamodb.create_table(
+        TableName="Reviews",
+        KeySchema=[{"AttributeName": "User", "KeyType": "HASH"}],
+        AttributeDefinitions=[{"AttributeName": "User", "AttributeType": "S"}],
+        BillingMode="PAY_PER_REQUEST",
+    )
+    arguments = {
+        **ARGUMENTS,
+        "OutputFormat": "parquet",
+        "BucketName": BUCKET,
+        "DatabaseName": DATABASE,
+        "WorkerType": "G.1X",
+        "NumberOfWorkers": "3",
+        "JOB_NAME": "ReviewsExportToparquet",
+        "WORKFLOW_NAME": WORKFLOW,
+    }
+    return Attempts(
+        Clients(aws.dynamodb, aws.glue, aws.s3, aws.cloudwatch), "", arguments
+    ).next_run()
+
+
+# --- a run ------------------------------------------------------------------------------------
+@pytest.mark.parametrize(("fmt", "times"), [("xml", 1), ("parquet", 0)])
+def test_only_a_snapshot_without_a_view_job_is_counted_here(
+    run: Attempts, fmt: str, times: int
+) -> None:
+    run.attempt(OutputFormat=fmt)
+    assert counted(run.clients.cloudwatch) == [{"Table": "Reviews", "Format": fmt}] * times
+
+
+def test_an_empty_table_gives_a_manifest_without_files(run: Attempts, keys: Any) -> None:
+    run.attempt()
+    manifest = run.manifest()
+    manifest.pop("seconds")
+    described = manifest.pop("described")
+    assert (described["TableSizeBytes"], described["ItemCount"]) == (0, 0)
+    assert described["BillingModeSummary"] == {"BillingMode": "PAY_PER_REQUEST"}
+    assert manifest == {
+        "version": 1,
+        "table": "Reviews",
+        "format": "parquet",
+        "snapshot_timestamp": "2026-01-31T23:59",
+        "items": 0,
+        "bytes": 0,
+        "files": [],
+        "schema": [],
+        "changes": [],
+        "warnings": [],
+        "replaced_characters": 0,
+        "read": {
+            "reader": "connector",
+            "items": 0,
+            "splits": 8,
+            "read_percent": 0.25,
+            "capacity": 40_000,
+            "capacity_source": "on-demand, account quota",
+            "rate": 10_000,
+        },
+        "selection": {"columns": [], "exclude": [], "where": ""},
+        "types": {"type_conflicts": "string", "maps_as": "struct", "max_struct_fields": 200},
+        "compression": "snappy",
+        "started": "2026-01-31T23:59:30Z",
+        "finished": "2026-01-31T23:59:30Z",
+        "workflow_name": WORKFLOW,
+        "workflow_run_id": run.run_id,
+        "job_run_id": "jr_1",
+        "scripts_version": "v7",
+        "glue_version": "5.1",
+        "worker_type": "G.1X",
+        "number_of_workers": 3,
+    }
+    assert keys() == [CLAIM, MANIFEST]
+
+
+def test_the_manifest_tells_the_steps_in_their_order(run: Attempts) -> None:
+    """Of an empty table nothing is written."""
+    run.attempt()
+    steps = run.manifest()["seconds"]
+    assert list(steps) == ["spark", "read"]
+    assert all(seconds >= 0 for seconds in steps.values())
+
+
+def test_what_the_table_was_is_told_without_times() -> None:
+    """JSON has none, and who changed the capacity when decides nothing."""
+    throughput = {"ReadCapacityUnits": 70, "LastIncreaseDateTime": NOW}
+    table = {"TableSizeBytes": 9, "TableName": "Reviews", "ProvisionedThroughput": throughput}
+    plan = export_table.ReadPlan(table, export_table.table_capacity(table, lambda: 1))
+    assert plan.described() == {
+        "TableSizeBytes": 9,
+        "ProvisionedThroughput": {"ReadCapacityUnits": 70},
+    }
+
+
+def test_the_table_is_read_once_with_the_runs_settings(run: Attempts) -> None:
+    run.clients.glue.put_workflow_run_properties(
+        Name=WORKFLOW, RunId=run.run_id, RunProperties={"MaxConsumedReadThroughput": "0.5"}
+    )
+    read, written = run.attempt().options
+    assert read == {
+        "connection_type": "dynamodb",
+        "connection_options": {
+            "dynamodb.input.tableName": "Reviews",
+            "dynamodb.splits": "8",
+            "dynamodb.throughput.read.percent": "0.5",
+        },
+    }
+    assert written["connection_options"] == {"path": f"s3://{BUCKET}/{TEMP}{run.run_id}/"}
+
+
+# --- another account's table ----------------------------------------------------------------------
+READER = "arn:aws:iam::210987654321:role/reader"
+
+
+def sessions() -> int:
+    """How often the reader's role was assumed."""
+    return len(sts_backends["210987654321"]["aws"].assumed_roles)
+
+
+def test_glues_own_source_is_given_the_role(run: Attempts) -> None:
+    read, _ = run.attempt(SourceRoleArn=READER).options
+    assert read["connection_options"]["dynamodb.sts.roleArn"] == READER
+
+
+def test_the_table_of_the_roles_account_is_read(aws: SimpleNamespace) -> None:
+    """As the role, and as nobody else: in this account there is no table."""
+    client = export_table.table_client(READER)
+    client.create_table(
+        TableName="Theirs",
+        KeySchema=[{"AttributeName": "User", "KeyType": "HASH"}],
+        AttributeDefinitions=[{"AttributeName": "User", "AttributeType": "S"}],
+        BillingMode="PAY_PER_REQUEST",
+    )
+    found = client.describe_table(TableName="Theirs")["Table"]
+    assert found["TableArn"] == "arn:aws:dynamodb:eu-west-1:210987654321:table/Theirs"
+    assert aws.dynamodb.list_tables()["TableNames"] == []
+    assert sessions() == 1
+
+
+def test_credentials_are_renewed_before_they_expire(
+    aws: SimpleNamespace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What ends within ten minutes botocore renews, here always."""
+    soon = datetime.now(timezone.utc) + timedelta(minutes=9)
+    expires = property(lambda _: soon, lambda *_: None)
+    monkeypatch.setattr(AssumedRole, "expiration", expires, raising=False)
+    client = export_table.table_client(READER)
+    client.list_tables()
+    client.list_tables()
+    assert sessions() >= 3
+
+
+def test_dynamodb_encrypts_with_the_key_if_there_is_one() -> None:
+    settings = SimpleNamespace(kms_key="arn:aws:kms:eu-west-1:123456789012:key/k")
+    assert export_table.export_encryption(settings) == {
+        "S3SseAlgorithm": "KMS",
+        "S3SseKmsKeyId": "arn:aws:kms:eu-west-1:123456789012:key/k",
+    }
+    assert export_table.export_encryption(SimpleNamespace(kms_key="")) == {}
+
+
+# --- how much at a time ---------------------------------------------------------------------------
+def test_splits_count_the_workers_that_the_job_really_has(run: Attempts) -> None:
+    """Whoever edits the job in the console leaves the arguments of its stack as they are."""
+    run.clients.glue.create_job(
+        Name="ReviewsExportToparquet",
+        Role="arn:aws:iam::123456789012:role/x",
+        Command={"Name": "glueetl", "ScriptLocation": "s3://x/y.py"},
+        WorkerType="G.2X",
+        NumberOfWorkers=6,
+        GlueVersion="4.0",
+    )
+    job_run = run.clients.glue.start_job_run(JobName="ReviewsExportToparquet")["JobRunId"]
+    known = run.clients.glue.get_job_run(JobName="ReviewsExportToparquet", RunId=job_run)["JobRun"]
+    workers = known.get("NumberOfWorkers", 3)
+    slots = export_table.GLUE_SLOTS[known.get("WorkerType", "G.1X")]
+    run.attempt(JOB_RUN_ID=job_run)
+    assert run.manifest()["read"]["splits"] == (workers - 1) * slots
+    assert run.manifest()["glue_version"] == known["GlueVersion"]
+
+
+def test_the_connector_never_writes_what_is_not_exported(run: Attempts) -> None:
+    """A dot in a name is part of it, in backticks."""
+    assert run.attempt(Columns='User, first.name,"a,b"').frame.selected == [
+        "`User`",
+        "`first.name`",
+        "`a,b`",
+    ]
+    assert run.next_run().attempt(Exclude="Email").frame.dropped == ["`Email`"]
+
+
+def test_a_snapshot_of_nothing_keeps_the_columns(run: Attempts, put: Any) -> None:
+    """The table was emptied: what was exported before stays readable."""
+    column = export_table.Column(
+        "rating", "rating", "Rating", "", export_table.Type("bigint"), items=3
+    )
+    entry = export_table.column_entry(column, "parquet")
+    before = json.dumps({"schema": [entry], "workflow_run_id": "wr_0"}).encode()
+    put("manifests/parquet/Reviews/2026-01-30T10:00.json", body=before)
+    run.attempt()
+    assert run.manifest()["schema"] == [{**entry, "items": 0}]
+
+
+def test_a_broken_manifest_is_named_before_anything_is_read(run: Attempts, put: Any) -> None:
+    put("manifests/parquet/Reviews/2026-01-30T10:00.json", body=b"{}")
+    connector = Connector()
+    with pytest.raises(JobFailed, match=r"2026-01-30T10:00.json is no manifest.* delete it"):
+        run.attempt(connector)
+    assert connector.options == []
+
+
+def test_an_export_without_recovery_tells_the_command(run: Attempts) -> None:
+    with pytest.raises(JobFailed) as failed:
+        run.attempt(ReadMode="export")
+    command = "aws dynamodb update-continuous-backups --table-name Reviews"
+    assert command in str(failed.value)
+    assert run.timestamp is None
+
+
+# --- which snapshot ---------------------------------------------------------------------------
+def test_a_retry_takes_the_snapshot_of_the_failed_attempt(run: Attempts) -> None:
+    with pytest.raises(RuntimeError):
+        run.attempt(Connector(breaks=RuntimeError("out of memory")))
+    assert run.timestamp == "2026-01-31T23:59"
+    run.attempt()
+    assert run.manifest()["workflow_run_id"] == run.run_id
+
+
+@pytest.mark.parametrize("key", [f"{SNAPSHOT}part-0", MANIFEST])
+def test_a_minute_that_another_run_owns_is_left_alone(
+    run: Attempts, put: Any, keys: Any, key: str
+) -> None:
+    """The next free minute is taken, over the end of a month."""
+    put(key, body=b'{"schema": []}')
+    run.attempt()
+    assert run.timestamp == "2026-02-01T00:00"
+    next_one = "manifests/parquet/Reviews/2026-02-01T00:00"
+    assert keys() == sorted([key, f"{next_one}.claim", f"{next_one}.json"])
+
+
+def test_runs_in_one_minute_get_a_snapshot_each(run: Attempts) -> None:
+    runs = [run, run.next_run(), run.next_run()]
+    for each in runs:
+        each.attempt()
+    expected = ["2026-01-31T23:59", "2026-02-01T00:00", "2026-02-01T00:01"]
+    assert [each.timestamp for each in runs] == expected
+
+
+def test_runs_that_overlap_get_a_minute_each(run: Attempts, keys: Any) -> None:
+    """As where somebody has allowed several runs at once: nothing of the first is there yet."""
+    other = run.next_run()
+    run.attempt(Connector(leaves=other.attempt))
+    assert [run.timestamp, other.timestamp] == ["2026-01-31T23:59", "2026-02-01T00:00"]
+    assert run.manifest()["workflow_run_id"] == run.run_id
+    assert keys(TEMP) == []
+
+
+@pytest.mark.parametrize(
+    ("owner", "timestamp"), [("wr_other", "2026-02-01T00:00"), ("", "2026-01-31T23:59")]
+)
+def test_a_minute_is_claimed_by_one_run(
+    run: Attempts, put: Any, keys: Any, owner: str, timestamp: str
+) -> None:
+    """Of its own, an attempt may have died before it noted the minute."""
+    put(CLAIM, body=(owner or run.run_id).encode())
+    run.attempt()
+    assert run.timestamp == timestamp
+    assert keys(CLAIM) == [CLAIM]
+    assert keys(TEMP) == []
+
+
+def give_up_before(run: Attempts, operation: str, besides: Callable[[], None]) -> None:
+    """Let the claim go right before it is next asked of S3, as one that deletes it may."""
+    event, events = f"before-call.s3.{operation}", run.clients.s3.meta.events
+
+    def give_up(params: dict[str, Any], **_: Any) -> None:
+        if params["url"].endswith(".claim"):
+            events.unregister(event, give_up)
+            run.clients.s3.delete_object(Bucket=BUCKET, Key=CLAIM)
+            besides()
+
+    events.register(event, give_up)
+
+
+@pytest.mark.parametrize("completed", [True, False])
+def test_a_minute_that_was_given_up_between_two_looks_is_not_taken_unseen(
+    run: Attempts, put: Any, keys: Any, completed: bool
+) -> None:
+    """Another run has it and completes its snapshot, and somebody deletes the claim."""
+    put(CLAIM, body=b"wr_other")
+
+    def complete() -> None:
+        if completed:
+            put(MANIFEST, body=b'{"schema": []}')
+
+    give_up_before(run, "PutObject", complete)
+    run.attempt()
+    assert run.timestamp == ("2026-02-01T00:00" if completed else "2026-01-31T23:59")
+    assert keys(TEMP) == []
+
+
+def test_a_minute_that_was_given_up_when_it_was_asked_for_is_left(
+    run: Attempts, put: Any, keys: Any
+) -> None:
+    """Whose it was cannot be told any more."""
+    put(CLAIM, body=b"wr_other")
+
+    give_up_before(run, "GetObject", lambda: None)
+    run.attempt()
+    assert run.timestamp == "2026-02-01T00:00"
+    assert keys(TEMP) == []
+
+
+def test_a_minute_before_the_newest_snapshot_is_not_taken_again(run: Attempts, aws: Any) -> None:
+    """It is free once its snapshot was deleted, but the view would not go back to it."""
+    for each in (run, run.next_run()):
+        each.attempt()
+    aws.s3.delete_object(Bucket=BUCKET, Key=MANIFEST)
+    after = run.next_run()
+    after.attempt()
+    assert after.timestamp == "2026-02-01T00:01"
+
+
+def test_a_complete_snapshot_is_not_read_again(
+    run: Attempts, put: Any, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run.attempt()
+    put(f"{TEMP}{run.run_id}/left")
+    assert run.attempt().options == []
+    assert "complete already" in capsys.readouterr().out
+
+
+def test_a_complete_snapshot_that_lost_its_files_is_made_again(run: Attempts, put: Any) -> None:
+    run.attempt()
+    lost = {**run.manifest(), "files": [{"key": f"{SNAPSHOT}part-0", "bytes": 6, "etag": ETAG}]}
+    put(MANIFEST, body=json.dumps(lost).encode())
+    run.attempt()
+    assert run.manifest()["files"] == []
+
+
+def test_a_complete_snapshot_with_other_content_is_made_again(run: Attempts, put: Any) -> None:
+    run.attempt()
+    told = {**run.manifest(), "files": [{"key": f"{SNAPSHOT}part-0", "bytes": 6, "etag": ETAG}]}
+    put(MANIFEST, body=json.dumps(told).encode())
+    put(f"{SNAPSHOT}part-0", body=b"QUARPE")
+    run.attempt()
+    assert run.manifest()["files"] == []
+
+
+def test_a_complete_snapshot_whose_manifest_has_no_etags_is_kept(run: Attempts, put: Any) -> None:
+    """An export job of before has not noted them."""
+    run.attempt()
+    files = [{"key": f"{SNAPSHOT}part-0", "bytes": 6}]
+    put(MANIFEST, body=json.dumps({**run.manifest(), "files": files}).encode())
+    put(f"{SNAPSHOT}part-0", body=b"QUARPE")
+    assert run.attempt().options == []
+    assert run.manifest()["files"] == files
+
+
+def test_a_resumed_run_leaves_the_snapshot_of_the_run_before(run: Attempts) -> None:
+    """It is a run of its own, with the properties of the former one."""
+    run.attempt()
+    resumed = run.next_run()
+    resumed.put_timestamp("2026-01-31T23:59")
+    resumed.attempt()
+    assert resumed.timestamp == "2026-02-01T00:00"
+    assert run.manifest()["workflow_run_id"] == run.run_id
+
+
+def test_a_manifest_of_another_run_is_never_overwritten(run: Attempts, put: Any) -> None:
+    """Not even when it came while this run was reading."""
+    other = json.dumps({"workflow_run_id": "wr_other", "files": []}).encode()
+    meanwhile = Connector(leaves=lambda: put(MANIFEST, body=other))
+    with pytest.raises(JobFailed, match="completed by another workflow run, wr_other"):
+        run.attempt(meanwhile)
+    assert run.manifest()["workflow_run_id"] == "wr_other"
+
+
+@pytest.mark.parametrize("edited", ["yesterday", "2026-1-1T1:1", "2026-01-31T23:59/../x"])
+def test_an_edited_timestamp_is_refused(run: Attempts, edited: str) -> None:
+    run.put_timestamp(edited)
+    with pytest.raises(JobFailed, match="SnapshotTimestamp is"):
+        run.attempt()
+
+
+@pytest.mark.parametrize("body", [b"", b"[]", b"\xff", b'{"files": []}', b"[" * 100_000])
+def test_what_is_no_manifest_is_refused_in_one_line(run: Attempts, put: Any, body: bytes) -> None:
+    run.put_timestamp("2026-01-31T23:59")
+    put(MANIFEST, body=body)
+    with pytest.raises(JobFailed, match="is no manifest: delete it") as refused:
+        run.attempt()
+    assert "\n" not in str(refused.value)
+
+
+# --- what the run is told ---------------------------------------------------------------------
+def told(run: Attempts) -> dict[str, str]:
+    """What of the snapshot is found by whoever lists runs without reading manifests."""
+    answer = run.clients.glue.get_workflow_run_properties(Name=WORKFLOW, RunId=run.run_id)
+    names = (settings.SNAPSHOT_ITEMS, settings.SNAPSHOT_BYTES)
+    return {key: value for key, value in answer["RunProperties"].items() if key in names}
+
+
+def test_the_run_is_told_what_it_has_exported(run: Attempts) -> None:
+    """Beside the snapshot itself, which stays."""
+    run.attempt()
+    assert told(run) == {"SnapshotItems": "0", "SnapshotBytes": "0"}
+    assert run.timestamp == "2026-01-31T23:59"
+
+
+def test_a_retry_tells_what_the_former_attempt_has_completed(run: Attempts, put: Any) -> None:
+    """It was killed between the manifest and the run: the numbers are those of the manifest."""
+    run.attempt()
+    files = [{"key": f"{SNAPSHOT}part-{number}", "bytes": 6, "etag": ETAG} for number in range(3)]
+    put(*(file["key"] for file in files))
+    whole = {**run.manifest(), "items": 12, "bytes": 18, "files": files}
+    put(MANIFEST, body=json.dumps(whole).encode())
+    assert run.attempt().options == []
+    assert told(run) == {"SnapshotItems": "12", "SnapshotBytes": "18"}
+
+
+def test_the_run_is_told_nothing_before_its_snapshot_is_complete(run: Attempts) -> None:
+    with pytest.raises(RuntimeError):
+        run.attempt(Connector(breaks=RuntimeError("out of memory")))
+    assert told(run) == {}
+
+
+def test_the_run_is_told_nothing_of_a_snapshot_that_another_completed(
+    run: Attempts, put: Any
+) -> None:
+    other = json.dumps({"workflow_run_id": "wr_other", "files": []}).encode()
+    with pytest.raises(JobFailed, match="completed by another workflow run"):
+        run.attempt(Connector(leaves=lambda: put(MANIFEST, body=other)))
+    assert told(run) == {}
+
+
+# --- leftovers --------------------------------------------------------------------------------
+def test_what_a_killed_attempt_left_is_cleared_first(
+    run: Attempts, put: Any, put_many: Any, keys: Any
+) -> None:
+    """More than one page of a listing, and one call of a deletion, holds."""
+    run.put_timestamp("2026-01-31T23:59")
+    left = [f"{SNAPSHOT}part-{number:04}" for number in range(1_001)]
+    put_many(left)
+    put(f"{TEMP}{run.run_id}/run-1", f"{SNAPSHOT.rstrip('/')}_$folder$")
+    put(f"{NEXT}part-0", f"{TEMP}wr_other/run-1")
+    run.attempt()
+    assert keys() == sorted([f"{TEMP}wr_other/run-1", MANIFEST, f"{NEXT}part-0"])
+
+
+def test_a_failed_attempt_leaves_nothing_for_the_crawler(
+    run: Attempts, put: Any, keys: Any
+) -> None:
+    """The minute is kept for a retry, or for the run that is resumed."""
+    temp = f"{TEMP}{run.run_id}/run-1"
+    with pytest.raises(RuntimeError, match="out of memory"):
+        run.attempt(
+            Connector(
+                breaks=RuntimeError("out of memory"),
+                leaves=lambda: put(temp, f"{SNAPSHOT}part-0"),
+            )
+        )
+    assert keys() == [CLAIM]
+
+
+def test_only_data_is_kept_of_what_spark_wrote(aws: SimpleNamespace, put: Any, keys: Any) -> None:
+    put(f"{SNAPSHOT}part-00000.parquet", f"{SNAPSHOT}part-00001.parquet")
+    put(f"{SNAPSHOT}part-00002.parquet", SNAPSHOT, body=b"")
+    put(f"{SNAPSHOT}_SUCCESS", f"{SNAPSHOT}_temporary/0/part-00003", f"{SNAPSHOT}.hidden")
+    kept = export_table.keep_part_files(aws.s3, BUCKET, SNAPSHOT)
+    names = (f"{SNAPSHOT}part-00000.parquet", f"{SNAPSHOT}part-00001.parquet")
+    assert kept == dict.fromkeys(names, (6, ETAG))
+    assert keys() == list(kept)
+
+
+# --- checks -----------------------------------------------------------------------------------
+def test_a_table_that_is_missing_is_named(run: Attempts, keys: Any) -> None:
+    run.clients.dynamodb.delete_table(TableName="Reviews")
+    with pytest.raises(JobFailed, match="no DynamoDB table 'Reviews' in eu-west-1"):
+        run.attempt()
+    assert (run.timestamp, keys()) == (None, [])
+
+
+def test_a_job_outside_a_workflow_run_says_what_to_start(run: Attempts) -> None:
+    with pytest.raises(JobFailed, match="start a run of the workflow"):
+        run.attempt(WORKFLOW_RUN_ID="")
+
+
+@pytest.mark.parametrize("location", ["csv/Reviews/", "parquet/reviews/", ""])
+def test_the_catalog_table_of_another_export_is_not_touched(run: Attempts, location: str) -> None:
+    """Another format, or a table whose name folds to the same."""
+    create_table(run.clients.glue, f"s3://{BUCKET}/{location}")
+    connector = Connector()
+    with pytest.raises(JobFailed, match="deploy this export with a CatalogPrefix"):
+        run.attempt(connector)
+    assert (run.timestamp, connector.options) == (None, [])
+
+
+def test_the_catalog_table_of_this_export_is_fine(run: Attempts) -> None:
+    create_table(run.clients.glue, f"s3://{BUCKET}/parquet/Reviews")
+    run.attempt()
+
+
+def create_table(glue: Any, location: str) -> None:
+    glue.create_table(
+        DatabaseName=DATABASE,
+        TableInput={"Name": "snapshots_reviews", "StorageDescriptor": {"Location": location}},
+    )
+
+
+NOT_ALLOWED = (
+    "User: arn:aws:sts::123456789012:assumed-role/r/GlueJobRunnerSession is not authorized to "
+    "perform: {action} on resource: {resource} because no identity-based policy allows it"
+)
+SCAN = NOT_ALLOWED.format(action="dynamodb:Scan", resource="arn:aws:dynamodb:::table/Reviews")
+KEY = NOT_ALLOWED.format(action="kms:Decrypt", resource="arn:aws:kms:::key/k")
+MODEL = "com.amazonaws.services.{service}.model.{error}"
+
+
+@pytest.mark.parametrize(
+    ("raised", "words"),
+    [
+        (
+            "botocore.exceptions.ClientError",
+            f"An error occurred (AccessDeniedException) when calling the Scan operation: {KEY}",
+        ),
+        (
+            MODEL.format(service="dynamodbv2", error="AmazonDynamoDBException"),
+            f"{SCAN} (Service: AmazonDynamoDBv2; Status Code: 400)",
+        ),
+        (
+            "Caused by: java.nio.file.AccessDeniedException",
+            f"s3://b/k: {MODEL.format(service='s3', error='AmazonS3Exception')}: Access Denied",
+        ),
+        (
+            f"Caused by: {MODEL.format(service='dynamodbv2', error='ResourceNotFoundException')}",
+            "Requested resource not found: Table: Reviews not found",
+        ),
+    ],
+    ids=["key", "scan", "bucket", "table"],
+)
+def test_what_forbids_the_reading_is_told_in_the_services_own_line(
+    run: Attempts, raised: str, words: str
+) -> None:
+    """Not in a page of Java, and not as the table's fault where it is the bucket's or a key's."""
+    java = RuntimeError(f"calling o1.\n: x.SparkException: Job\n{raised}: {words}\n\tat java.lang")
+    with pytest.raises(JobFailed) as failed:
+        run.attempt(Connector(breaks=java))
+    assert str(failed.value) == f"reading the DynamoDB table 'Reviews' failed: {words}"
