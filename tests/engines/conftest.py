@@ -1,0 +1,70 @@
+"""The judges: their parts, what ran in the end and how long it took."""
+
+from __future__ import annotations
+
+import sys
+from collections import defaultdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+HERE = Path(__file__).parent
+# The lake and the map of expected rows are those of the tests of types.
+sys.path.insert(0, str(HERE.parent / "types"))
+
+import judges  # noqa: E402
+import lake_fixtures  # noqa: E402
+from lake_fixtures import collect_sockets, lake, prepared  # noqa: E402, F401 - fixtures
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from trino_server import Trino
+
+    from dynoexport.local.context import Endpoint
+
+OUTCOMES = ("passed", "failed", "error", "xfailed", "xpassed", "skipped")
+
+
+@pytest.fixture(scope="session")
+def trino(endpoint: Endpoint, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Trino]:
+    """A Trino that comes up while the first exports run."""
+    from trino_server import Trino
+
+    server = Trino(endpoint, tmp_path_factory.mktemp("trino"))
+    with judges.required("Trino 476"):
+        server.start()
+    yield server
+    server.close()
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Each module names its judge, ``JUDGE``; all tests of a judge run in one process."""
+    for item in items:
+        if item.path.parent == HERE:
+            judge = item.module.JUDGE  # type: ignore[attr-defined]
+            item.add_marker(pytest.mark.engines)
+            item.add_marker(pytest.mark.xdist_group(judge))
+            item.user_properties.append(("judge", judge))
+            lake_fixtures.mark(item)
+
+
+def pytest_terminal_summary(terminalreporter: Any) -> None:
+    """The table of what ran, what was skipped and how long each judge took."""
+    counts: dict[str, dict[str, float]] = defaultdict(lambda: defaultdict(float))
+    for outcome, reports in terminalreporter.stats.items():
+        for report in reports:
+            judge = dict(getattr(report, "user_properties", ())).get("judge")
+            if judge is not None:
+                counts[judge][outcome] += 1
+                counts[judge]["seconds"] += report.duration
+    if not counts:
+        return
+    terminalreporter.section("judges")
+    headings = "".join(f"{outcome:>9}" for outcome in OUTCOMES)
+    terminalreporter.write_line(f"{'judge':<40}{headings}{'seconds':>9}")
+    for judge, found in sorted(counts.items()):
+        numbers = "".join(f"{found[outcome]:>9.0f}" for outcome in (*OUTCOMES, "seconds"))
+        terminalreporter.write_line(f"{judge:<40}{numbers}")
