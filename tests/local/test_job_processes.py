@@ -39,6 +39,17 @@ spark = SparkContext.getOrCreate()
 print(spark.getConf().get("spark.dynoexport.one"), spark.getConf().get("spark.dynoexport.two"))
 print(spark._jsc.hadoopConfiguration().get("fs.s3a.endpoint.region"))
 """
+# Where clients of the script and of a worker call; a boto3 that ignores the variables stands for
+# one that does not know them.
+CALL = """
+from pyspark import SparkContext
+def endpoint(_):
+    import boto3, os
+    os.environ["AWS_IGNORE_CONFIGURED_ENDPOINT_URLS"] = "true"
+    return boto3.client("s3").meta.endpoint_url
+spark = SparkContext.getOrCreate()
+print(endpoint(0), spark.parallelize([0], 1).map(endpoint).first())
+"""
 HANG = """
 import os, time
 from pyspark import SparkContext
@@ -303,6 +314,16 @@ def test_jobs_side_by_side_share_nothing(jobs: Jobs) -> None:
         assert left != right
     assert told[0]["java"]["HOME"] != told[1]["java"]["HOME"]
     until(lambda: not any(environments(found["java"]["HOME"]) for found in told))
+
+
+@pytest.mark.endpoint
+@pytest.mark.spark
+def test_an_old_boto3_calls_the_endpoint(endpoint: Endpoint, jobs: Jobs) -> None:
+    """In the script and in Spark's workers."""
+    jobs.create("call", CALL)
+    run = jobs.start("call")
+    assert jobs.ended("call", run) == "SUCCEEDED"
+    assert jobs.printed(run)[-1] == f"{endpoint.url} {endpoint.url}"
 
 
 @pytest.mark.endpoint

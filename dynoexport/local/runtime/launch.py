@@ -32,6 +32,9 @@ def main(kind: str) -> None:
     if kind == "glueetl":
         _run_with_spark()
     elif (order := _order()) is not None:
+        import boto3_endpoint
+
+        boto3_endpoint.install()
         os.environ.update(order["environment"])
         _run(order)
 
@@ -43,8 +46,10 @@ def _run_with_spark() -> None:
     asked = threading.Event()
     threading.Thread(target=_end_without, args=(jvm.process, asked), daemon=True).start()
     import boto3
+    import boto3_endpoint
     import s3_gateway
 
+    boto3_endpoint.install()
     jvm.connect()
     with closing(_rehearsal(Path.cwd() / "rehearsal")) as steps:
         while not _is_asked() and next(steps, None):

@@ -9,6 +9,7 @@ import os
 from pathlib import Path
 
 import boto3  # noqa: F401
+import boto3_endpoint
 from pyspark.daemon import manager
 
 if __name__ == "__main__":
@@ -16,4 +17,5 @@ if __name__ == "__main__":
     if directory is not None:
         # Before it leaves the job's group: it is in the one or known by the other.
         Path(directory, f"group-{os.getpid()}").touch()
+    boto3_endpoint.install()
     manager()  # type: ignore[no-untyped-call]
