@@ -15,16 +15,24 @@ sys.path.insert(0, str(HERE.parent / "types"))
 
 import judges  # noqa: E402
 import lake_fixtures  # noqa: E402
-from lake_fixtures import collect_sockets, lake, prepared  # noqa: E402, F401 - fixtures
+from lake_fixtures import collect_sockets, prepared  # noqa: E402, F401 - fixtures
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from lake import Lake
     from trino_server import Trino
 
     from dynoexport.local.context import Endpoint
 
 OUTCOMES = ("passed", "failed", "error", "xfailed", "xpassed", "skipped")
+
+
+@pytest.fixture(scope="session")
+def lake(endpoint: Endpoint, prepared: int) -> Iterator[Lake]:  # noqa: F811 - a fixture
+    """One for all judges of a process, because Spark takes long to start."""
+    with lake_fixtures.open_lake(endpoint, prepared) as opened:
+        yield opened
 
 
 @pytest.fixture(scope="session")

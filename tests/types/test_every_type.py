@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
-from xml.etree import ElementTree as ET
 
 import expected
 import pytest
@@ -49,26 +48,13 @@ def check(table: Table, rules: expected.Rules, **settings: str) -> dict[str, Any
         (each.name, expected.hive(each.kind, told), each.attribute) for each in columns
     ]
     rows = [expected.row(item, columns, told) for item in items]
-    assert by_id(read(table, manifest)) == by_id(rows)
+    assert by_id(table.rows(manifest)) == by_id(rows)
     assert manifest["items"] == len(items)
     return manifest
 
 
 def by_id(rows: list[dict[str, Any]]) -> dict[str, dict[str, Any]]:
     return {row["id"]: row for row in rows}
-
-
-def read(table: Table, manifest: dict[str, Any]) -> list[dict[str, Any]]:
-    """Through the view; xml, which Athena cannot read, from its files."""
-    if table.format != "xml":
-        return table.view()
-    names = [each["name"] for each in manifest["schema"]]
-    rows = []
-    for content in table.contents(manifest):
-        for item in ET.fromstring(content):
-            held = {element.tag: element.text or "" for element in item}
-            rows.append({name: held.get(name) for name in names})
-    return rows
 
 
 rules_drawn = st.builds(
@@ -172,8 +158,8 @@ def test_a_retry_takes_up_the_export_that_was_paid_for(
     table = with_recovery(lake, lake.table("parquet", HOSTILE))
     run = lake.start_run()
     with outage(getattr(lake, service), event, key):
-        table.attempt(run, ReadMode="export")
-    assert table.attempt(run, ReadMode="export")["items"] == len(HOSTILE)
+        table.export(run, ReadMode="export")
+    assert table.export(run, ReadMode="export")["items"] == len(HOSTILE)
     assert exports(lake, table) == 1
     assert lake.keys(f"glue-temp-dir/parquet/{table.name}/") == {}
 
@@ -191,8 +177,8 @@ def test_a_retry_of_the_writing_takes_up_the_export(
     with monkeypatch.context() as patch:
         patch.setattr(export_table, "write_files", broken)
         with pytest.raises(ConnectionError):
-            table.attempt(run, ReadMode="export")
-    assert table.attempt(run, ReadMode="export")["items"] == len(HOSTILE)
+            table.export(run, ReadMode="export")
+    assert table.export(run, ReadMode="export")["items"] == len(HOSTILE)
     assert exports(lake, table) == 1
 
 

@@ -1,0 +1,67 @@
+"""Compare rows with items, cell by cell, and name each difference."""
+
+from __future__ import annotations
+
+from collections import Counter
+from decimal import Decimal
+from typing import Any
+
+import expected
+
+
+def differences(items: list[expected.Item], rows: list[dict[str, Any]], fmt: str) -> list[str]:
+    """Every difference between what docs/types.md promises of the items and the rows."""
+    columns = expected.columns(items, expected.Rules())
+    wanted = {item["id"]["S"]: expected.row(item, columns, fmt) for item in items}
+    found = {row.get("id"): row for row in rows}
+    repeated = Counter(row.get("id") for row in rows)
+    faults = [f"row {key} is there {count} times" for key, count in repeated.items() if count > 1]
+    faults += [f"row {key} is missing" for key in wanted.keys() - found.keys()]
+    faults += [f"row {key} is no item" for key in found.keys() - wanted.keys()]
+    for key in wanted.keys() & found.keys():
+        faults += row_differences(key, wanted[key], found[key])
+    return sorted(faults)
+
+
+def row_differences(key: str, wanted: dict[str, Any], found: dict[str, Any]) -> list[str]:
+    """Columns that one of them lacks, and cells that differ."""
+    faults = [f"row {key} has no column {name}" for name in wanted.keys() - found.keys()]
+    faults += [
+        f"row {key} has a column {name} too many"
+        for name in found.keys() - wanted.keys()
+        # An attribute that is gone keeps its column, without values.
+        if found[name] is not None and found[name] != ""
+    ]
+    for name in wanted.keys() & found.keys():
+        if not same(wanted[name], found[name]):
+            faults.append(f"row {key}, {name}: {found[name]!r} instead of {wanted[name]!r}")
+    return faults
+
+
+def same(wanted: Any, found: Any) -> bool:
+    """Equal values of one kind: true is not 1, text is not binary, 0.1 is not almost 0.1."""
+    if kind(wanted) != kind(found):
+        return False
+    if isinstance(wanted, dict):
+        names = wanted.keys() | found.keys()
+        # A struct that grew has fields that this item lacks: they are null.
+        return all(same(wanted.get(name), found.get(name)) for name in names)
+    if isinstance(wanted, list | tuple):
+        return len(wanted) == len(found) and all(map(same, wanted, found))
+    return bool(wanted == found)
+
+
+def kind(value: Any) -> str:
+    """The kind of a value; bool before number, because it is an int."""
+    kinds = {
+        "boolean": bool,
+        "exact": int | Decimal,
+        "double": float,
+        "text": str,
+        "binary": bytes,
+        "list": list,
+        "pair": tuple,
+        "struct": dict,
+        "null": type(None),
+    }
+    return next(name for name, types in kinds.items() if isinstance(value, types))
