@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
 
@@ -62,6 +63,9 @@ def kind(value: Any) -> str:
         "list": list,
         "pair": tuple,
         "struct": dict,
+        # Of statements; no item has one, and a datetime is a date to Python.
+        "moment": datetime,
+        "date": date,
         "null": type(None),
     }
     return next(name for name, types in kinds.items() if isinstance(value, types))

@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 HERE = Path(__file__).parent
-# The lake and the map of expected rows are those of the tests of types.
-sys.path.insert(0, str(HERE.parent / "types"))
+# The lake and the map of expected rows are those of the tests of types, the command that of the
+# functional tests.
+sys.path[:0] = [str(HERE.parent / name) for name in ("types", "functional")]
 
 import judges  # noqa: E402
 import lake_fixtures  # noqa: E402
@@ -47,14 +48,20 @@ def trino(endpoint: Endpoint, tmp_path_factory: pytest.TempPathFactory) -> Itera
     server.close()
 
 
+def judge_of(item: Any) -> str:
+    """The module's ``JUDGE``, which may name parameters of the test."""
+    parameters = defaultdict(lambda: "5.1", item.callspec.params if "callspec" in dir(item) else {})
+    return str(item.module.JUDGE.format_map(parameters))
+
+
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Each module names its judge, ``JUDGE``; all tests of a judge run in one process."""
     for item in items:
         if item.path.parent == HERE:
-            judge = item.module.JUDGE  # type: ignore[attr-defined]
+            judge = judge_of(item)
             item.add_marker(pytest.mark.engines)
-            item.add_marker(pytest.mark.xdist_group(judge))
+            item.add_marker(pytest.mark.xdist_group(item.module.JUDGE))
             item.user_properties.append(("judge", judge))
             lake_fixtures.mark(item)
 
@@ -64,8 +71,11 @@ def pytest_terminal_summary(terminalreporter: Any) -> None:
     counts: dict[str, dict[str, float]] = defaultdict(lambda: defaultdict(float))
     for outcome, reports in terminalreporter.stats.items():
         for report in reports:
-            judge = dict(getattr(report, "user_properties", ())).get("judge")
-            if judge is not None:
+            # What was deselected is there, too, as an item.
+            judge = isinstance(report, pytest.TestReport) and dict(report.user_properties).get(
+                "judge"
+            )
+            if judge:
                 counts[judge][outcome] += 1
                 counts[judge]["seconds"] += report.duration
     if not counts:

@@ -149,18 +149,21 @@ class Trino:
 
     def view(self, table: Table) -> list[dict[str, Any]]:
         """The rows of an export's view, without the partition's column."""
-        name = naming.view(table.name, f"{table.format}_")
-        self.own(name, DATABASE)
-        return self._rows(f'SELECT * FROM "{name}"')
+        return self.view_named(naming.view(table.name, f"{table.format}_"), DATABASE)
+
+    def view_named(self, name: str, database: str) -> list[dict[str, Any]]:
+        """The rows of a view, without the partition's column."""
+        self.own(name, database)
+        return self._rows(f'SELECT * FROM "{name}"', database)
 
     def snapshot(self, table: Table, timestamp: str, **session: str) -> list[dict[str, Any]]:
         """The rows of one snapshot, through the table of all."""
         name = naming.snapshots_table(table.name, f"{table.format}_")
         where = f"WHERE {naming.PARTITION_KEY} = '{timestamp}'"
-        return self._rows(f'SELECT * FROM "{name}" {where}', **session)
+        return self._rows(f'SELECT * FROM "{name}" {where}', DATABASE, **session)
 
-    def _rows(self, sql: str, **session: str) -> list[dict[str, Any]]:
-        rows = self.query(sql, DATABASE, **session).rows
+    def _rows(self, sql: str, database: str, **session: str) -> list[dict[str, Any]]:
+        rows = self.query(sql, database, **session).rows
         return [
             {name: plain(value) for name, value in row.items() if name != naming.PARTITION_KEY}
             for row in rows

@@ -290,7 +290,8 @@ class Lake:
 
     def table(self, fmt: str, items: list[dict[str, Any]], **settings: str) -> Table:
         """A new DynamoDB table with the items, each of which has an ``id``."""
-        name = f"T{next(_numbers)}"
+        # DynamoDB asks for three letters at least.
+        name = f"Table{next(_numbers)}"
         self.dynamodb.create_table(
             TableName=name,
             KeySchema=[{"AttributeName": KEY, "KeyType": "HASH"}],

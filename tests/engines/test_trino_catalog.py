@@ -1,0 +1,178 @@
+"""Trino 476 on a catalog that changes: drift, ORC's columns, real crawlers' tables, the view."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import comparer
+import create_current_view
+import pytest
+from changing_items import ADDED, SNAPSHOTS, m, s
+from lake import DATABASE
+from real_crawler import CrawledTable
+from trino.exceptions import TrinoQueryError
+from trino_athena import RefusingAthena, TrinoAthena
+
+from dynoexport import naming, views
+from dynoexport.local.query import QueryFailed
+
+if TYPE_CHECKING:
+    from changing_items import Items
+    from lake import Lake, Table
+    from trino_server import Trino
+
+JUDGE = "Trino 476"
+
+
+def held(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The rows without their nulls, also in structs, in order."""
+    return sorted((without_nulls(row) for row in rows), key=lambda row: str(row["id"]))
+
+
+def without_nulls(row: dict[str, Any]) -> dict[str, Any]:
+    return {
+        name: without_nulls(value) if isinstance(value, dict) else value
+        for name, value in row.items()
+        if value not in (None, "")
+    }
+
+
+@dataclass
+class JudgedTable(CrawledTable):
+    """As a real crawler leaves it, with a view that Trino itself creates and replaces."""
+
+    trino: Any = None
+
+    def publish(self, run_id: str, athena: Any = None) -> None:
+        super().publish(run_id, athena or TrinoAthena(self.trino))
+
+
+def follow(table: Table, trino: Trino, snapshots: list[Items]) -> None:
+    """Take the snapshots; after each, the view has its items, and older ones are as they were."""
+    taken: dict[str, list[dict[str, Any]]] = {}
+    for items in snapshots:
+        table.put(items)
+        timestamp = table.run()["snapshot_timestamp"]
+        assert comparer.differences(table.scan(), trino.view(table), table.format) == []
+        check_parsers(table, timestamp)
+        for former, rows in taken.items():
+            for found in readings(table, trino, former):
+                assert held(found) == rows
+        taken[timestamp] = held(trino.snapshot(table, timestamp))
+        assert len(taken[timestamp]) == len(items)
+
+
+def check_parsers(table: Table, timestamp: str) -> None:
+    """Our parsers find the snapshot in the view, whoever wrote its text."""
+    name = naming.view(table.name, f"{table.format}_")
+    view = table.lake.glue.get_table(DatabaseName=DATABASE, Name=name)["Table"]
+    assert create_current_view.shown_by(view) == timestamp
+    assert views.shown_by(view) == timestamp
+
+
+def readings(table: Table, trino: Trino, timestamp: str) -> list[list[dict[str, Any]]]:
+    """A snapshot's rows; of ORC by name and by position, since Athena's tables may ask for either.
+
+    https://docs.aws.amazon.com/athena/latest/ug/handling-schema-updates-chapter.html
+    """
+    if table.format != "orc":
+        return [trino.snapshot(table, timestamp)]
+    ways = ("true", "false")
+    return [trino.snapshot(table, timestamp, orc_use_column_names=way) for way in ways]
+
+
+AVRO = pytest.param(
+    "avro",
+    marks=pytest.mark.xfail(
+        strict=True,
+        raises=TrinoQueryError,
+        reason="A4, A26: the crawler's avro.schema.literal lacks a column added later",
+    ),
+)
+
+
+@pytest.mark.parametrize("fmt", [AVRO, "csv", "json", "orc", "parquet"])
+def test_every_snapshot_stays_readable_in_a_table_as_a_real_crawler_leaves_it(
+    lake: Lake, trino: Trino, fmt: str
+) -> None:
+    """While attributes come, go, change and grow; Trino runs the view job's statement."""
+    follow(JudgedTable(lake, lake.table(fmt, []).name, fmt, trino=trino), trino, SNAPSHOTS)
+
+
+@AVRO.marks[0]
+def test_a_column_is_added_to_avro_as_a_real_crawler_leaves_it(lake: Lake, trino: Trino) -> None:
+    """The least that can happen."""
+    follow(CrawledTable(lake, lake.table("avro", []).name, "avro"), trino, ADDED)
+
+
+def test_every_snapshot_of_avro_stays_readable_without_a_literal(lake: Lake, trino: Trino) -> None:
+    follow(lake.table("avro", []), trino, SNAPSHOTS)
+
+
+@pytest.mark.xfail(
+    strict=True, raises=TrinoQueryError, reason="A25: the columns have grown, the view is stale"
+)
+def test_a_refused_view_leaves_the_former_one_readable(lake: Lake, trino: Trino) -> None:
+    """A struct has grown, and the view cannot be replaced."""
+    table = lake.table("parquet", SNAPSHOTS[0])
+    table.run()
+    before = trino.view(table)
+    table.put(SNAPSHOTS[1])
+    run_id = lake.start_run()
+    table.export(run_id)
+    table.crawl()
+    with pytest.raises(create_current_view.PublishFailed, match="refused by the test"):
+        table.publish(run_id, athena=RefusingAthena())
+    assert trino.view(table) == before
+
+
+@pytest.mark.xfail(strict=True, raises=AssertionError, reason="A27: OpenX folds the keys of a map")
+def test_json_keeps_keys_that_differ_by_case(lake: Lake, trino: Trino) -> None:
+    keys = {f"key{number}": s("x") for number in range(210)}
+    items = [{"id": s("1"), "map": m(**keys, aB3=s("1"), Ab3=s("2"))}]
+    table = lake.table("json", items)
+    table.run()
+    assert comparer.differences(items, trino.view(table), "json") == []
+
+
+@pytest.mark.xfail(
+    strict=True,
+    raises=AssertionError,
+    reason="A29: without the crawler's parameter the header is a row",
+)
+def test_the_header_of_csv_is_no_row_whatever_the_crawler_left(lake: Lake, trino: Trino) -> None:
+    items = [{"id": s("1"), "text": s("a,b")}]
+    table = HeaderlessTable(lake, lake.table("csv", items).name, "csv")
+    table.run()
+    assert comparer.differences(items, trino.view(table), "csv") == []
+
+
+class HeaderlessTable(CrawledTable):
+    """The crawler has not noticed the header."""
+
+    def _parameters(self) -> dict[str, str]:
+        return {**super()._parameters(), "skip.header.line.count": "0"}
+
+
+@pytest.fixture(scope="module")
+def only_column(lake: Lake) -> Table:
+    """Csv with one column; the line of an item without it is empty."""
+    table = lake.table("csv", [{"id": s("1"), "only": s("x")}, {"id": s("2")}], Columns="only")
+    table.run()
+    return table
+
+
+def test_trino_keeps_a_row_whose_only_column_is_empty(trino: Trino, only_column: Table) -> None:
+    rows = [row["only"] for row in trino.view(only_column)]
+    assert sorted(value or "" for value in rows) == ["", "x"]
+
+
+@pytest.mark.xfail(
+    strict=True, raises=QueryFailed, reason="A28: the endpoint's query fails on the empty line"
+)
+def test_the_endpoint_reads_an_empty_only_column_as_trino_does(
+    trino: Trino, only_column: Table
+) -> None:
+    expected = sorted(row["only"] or "" for row in trino.view(only_column))
+    assert sorted(row["only"] or "" for row in only_column.view()) == expected
