@@ -16,6 +16,7 @@ from job_names import SCRIPTS
 
 from dynoexport import assets, limits, naming
 from dynoexport.jobs import formats
+from dynoexport.local import processes
 from dynoexport.model import OutputFormat, WorkerType
 
 EXPORT = SCRIPTS / naming.EXPORT_SCRIPT
@@ -53,9 +54,12 @@ def test_formats_and_worker_types_are_those_of_the_package() -> None:
 
 
 # --- old Pythons ------------------------------------------------------------------------------
-@pytest.mark.parametrize("script", [EXPORT, VIEW])
+RUNTIME = sorted(processes.RUNTIME.rglob("*.py"))
+
+
+@pytest.mark.parametrize("script", [EXPORT, VIEW, *RUNTIME], ids=lambda path: path.stem)
 def test_valid_from_python_3_7_on(script: Path) -> None:
-    """Glue 2.0 and 3.0 run Python 3.7."""
+    """Glue 3.0 runs Python 3.7; the stand-in for its library is judged with that, too."""
     vermin = Path(sys.executable).with_name("vermin")
     done = subprocess.run(
         [vermin, "--target=3.7-", "--violations", script],

@@ -31,7 +31,9 @@ def main(kind: str) -> None:
     threading.Thread(target=_end_with_endpoint, args=(lifeline,), daemon=True).start()
     if kind == "glueetl":
         _run_with_spark()
-    elif (order := _order()) is not None:
+        return
+    order = _order()
+    if order is not None:
         import boto3_endpoint
 
         boto3_endpoint.install()

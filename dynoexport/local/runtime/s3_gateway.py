@@ -317,10 +317,15 @@ class _Handler(BaseHTTPRequestHandler):
         if self.headers.get("Transfer-Encoding", "").lower() != "chunked":
             body.write(self.rfile.read(int(self.headers.get("Content-Length") or 0)))
             return
-        while size := int(self.rfile.readline().split(b";")[0], 16):
+        size = self._chunk_size()
+        while size:
             body.write(self.rfile.read(size))
             self.rfile.readline()
+            size = self._chunk_size()
         self.rfile.readline()
+
+    def _chunk_size(self) -> int:
+        return int(self.rfile.readline().split(b";")[0], 16)
 
     def _op_mkdirs(self) -> None:
         self.server.files.make_directory(self.key)

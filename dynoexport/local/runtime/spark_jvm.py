@@ -86,7 +86,8 @@ class Jvm:
             if self.process.poll() is not None:
                 raise RuntimeError(f"Java ended with exit code {self.process.returncode}")
             time.sleep(0.02)
-        port, length = struct.unpack_from(">ii", told := self.told.read_bytes())
+        told = self.told.read_bytes()
+        port, length = struct.unpack_from(">ii", told)
         os.environ["PYSPARK_GATEWAY_PORT"] = str(port)
         os.environ["PYSPARK_GATEWAY_SECRET"] = told[-length:].decode()
 
