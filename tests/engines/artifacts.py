@@ -1,8 +1,9 @@
 """The judges' parts: fetched once by the machine's own mvn, pip and npm, checked, kept.
 
-``artifacts.json`` lists every part with its version, its size and its SHA-256. A part is kept in
-``${XDG_CACHE_HOME:-~/.cache}/dynoexport-engines``, unpacked, in a directory that is named after
-what the list says of it. A changed version is therefore another directory.
+``artifacts.json`` lists every part with its version, its size and its SHA-256; what npm brings is
+in a package-lock.json. A part is kept in ``${XDG_CACHE_HOME:-~/.cache}/dynoexport-engines``,
+unpacked, in a directory that is named after what the list says of it. A changed version is
+therefore another directory.
 """
 
 from __future__ import annotations
@@ -78,6 +79,24 @@ def wheels(name: str, python: str) -> Path:
     )
 
 
+def node_modules(directory: Path) -> Path:
+    """The packages of a directory's package-lock.json, which has their checksums.
+
+    Raises:
+        UnavailableError: a package cannot be had, or is not the listed one.
+    """
+    names = ("package.json", "package-lock.json")
+
+    def make(made: Path) -> None:
+        for name in names:
+            shutil.copy(directory / name, made)
+        words = ["ci", "--prefix", str(made), "--ignore-scripts", "--no-audit", "--no-fund"]
+        _run([_client("npm"), *words])
+
+    described = "".join((directory / name).read_text() for name in names)
+    return _kept(directory.name, described, make) / "node_modules"
+
+
 def _kept(name: str, described: str, make: Callable[[Path], None]) -> Path:
     """The directory of a part, made if it is not there; it is there once it is complete."""
     if (sys.platform, platform.machine()) != ("linux", "x86_64"):
@@ -131,12 +150,7 @@ def _sdist(artifact: Artifact, directory: Path) -> list[str]:
     return [*_pip(), *words, f"{artifact.package}=={artifact.version}"]
 
 
-def _npm(artifact: Artifact, directory: Path) -> list[str]:
-    words = ["pack", "--silent", "--pack-destination", str(directory)]
-    return [_client("npm"), *words, f"{artifact.package}@{artifact.version}"]
-
-
-_COMMANDS = {"maven": _maven, "sdist": _sdist, "npm": _npm}
+_COMMANDS = {"maven": _maven, "sdist": _sdist}
 
 
 def _pip() -> list[str]:

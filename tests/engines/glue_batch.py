@@ -16,7 +16,9 @@ from awsglue.context import GlueContext
 from pyspark import SparkContext
 
 
-def main(orders):  # noqa: ANN001, ANN201
+def main(options, orders):  # noqa: ANN001, ANN201
+    for name, value in options.items():
+        SparkContext.setSystemProperty(name, value)
     spark = SparkContext.getOrCreate()
     spark.setLogLevel("ERROR")
     names = ("dynamodb", "glue", "s3", "cloudwatch")
@@ -27,7 +29,7 @@ def main(orders):  # noqa: ANN001, ANN201
         try:
             export_table.export(words, clients, lambda: GlueContext(spark), Clock(now))
         except Exception as error:  # noqa: BLE001 - the others run all the same
-            outcome = "{}: {}".format(type(error).__name__, " ".join(str(error).split())[:500])
+            outcome = "{}: {}".format(type(error).__name__, " ".join(str(error).split())[:4000])
         else:
             outcome = None
         print(json.dumps({"outcome": outcome}), flush=True)  # noqa: T201
@@ -46,4 +48,4 @@ class Clock:
 
 
 if __name__ == "__main__":
-    main(json.loads(Path(sys.argv[1]).read_text()))
+    main(**json.loads(Path(sys.argv[1]).read_text()))

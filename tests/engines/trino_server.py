@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import socket
 import subprocess
 import tarfile
 import time
@@ -14,6 +13,7 @@ import artifacts
 import requests
 import trino
 from lake import DATABASE
+from ports import free_port
 from trino.types import NamedRowTuple
 
 from dynoexport import naming
@@ -88,7 +88,7 @@ class Trino:
     def start(self) -> None:
         """Start it, without waiting until it is there."""
         home, java_command = artifacts.part("trino", unpack), java()
-        self.port = _free_port()
+        self.port = free_port()
         self._write_settings()
         options = {
             "config": self.directory / "config.properties",
@@ -239,9 +239,3 @@ def plain(value: Any) -> Any:
     if isinstance(value, dict):
         return sorted(value.items())
     return [plain(each) for each in value] if isinstance(value, list) else value
-
-
-def _free_port() -> int:
-    with socket.socket() as found:
-        found.bind(("127.0.0.1", 0))
-        return int(found.getsockname()[1])

@@ -1,0 +1,78 @@
+"""20,000 hard items of dynalite, another DynamoDB, through the native reader."""
+
+from __future__ import annotations
+
+import itertools
+import shutil
+import subprocess
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import artifacts
+import comparer
+import judges
+import pytest
+from glue_versions import VERSIONS, Jobs
+from hard_items import hard_items
+from lake import KEY, Lake
+from ports import free_port
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from dynoexport.local.context import Endpoint
+
+JUDGE = "dynalite"
+ITEMS = 20_000
+# BatchWriteItem takes 25 items.
+BATCH = 25
+
+
+@pytest.fixture(scope="module")
+def with_dynalite(endpoint: Endpoint, prepared: int) -> Iterator[Endpoint]:
+    """The endpoint, whose DynamoDB is dynalite."""
+    with judges.required(JUDGE):
+        node = shutil.which("node")
+        if node is None:
+            raise judges.UnavailableError("node is not installed")
+        modules = artifacts.node_modules(Path(__file__).with_name("dynalite"))
+    port = str(free_port())
+    command = [node, modules / "dynalite" / "cli.js", "--host", "127.0.0.1", "--port", port]
+    command += ["--createTableMs", "0"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        assert port in process.stdout.readline()
+        yield replace(endpoint, dynamodb_endpoint_url=f"http://127.0.0.1:{port}")
+        process.terminate()
+
+
+def many_items() -> list[dict[str, Any]]:
+    """The hard items again and again, each with a key and a number of its own."""
+    items = itertools.islice(itertools.cycle(hard_items()), ITEMS)
+    return [
+        {**item, KEY: {"S": f"item {number}"}, "number": {"N": str(number)}}
+        for number, item in enumerate(items)
+    ]
+
+
+def test_every_cell_of_20_000_items_is_that_of_the_item(
+    with_dynalite: Endpoint, tmp_path: Path
+) -> None:
+    lake = Lake(with_dynalite, None)
+    table = lake.table("parquet", [])
+    items = many_items()
+    for start in range(0, ITEMS, BATCH):
+        requests = [{"PutRequest": {"Item": item}} for item in items[start : start + BATCH]]
+        answer = lake.dynamodb.batch_write_item(RequestItems={table.name: requests})
+        assert answer["UnprocessedItems"] == {}
+    run_id = lake.start_run()
+    words = table.export_words(run_id, Splits="7", MaxConsumedReadThroughput="1.0")
+    with judges.required(JUDGE):
+        (outcome,) = Jobs(with_dynalite, tmp_path).export(VERSIONS["5.1"], [words])
+    assert outcome is None
+    manifest = table.manifest_of_run(run_id)
+    table.show(run_id, manifest)
+    assert manifest["items"] == ITEMS
+    # As dynalite gives them: it writes 1E+125 with all its zeros.
+    assert comparer.differences(table.scan(), table.rows(manifest), "parquet") == []
