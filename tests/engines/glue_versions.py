@@ -3,7 +3,7 @@
 Versions by Glue version: base-requirements.txt of the branches of
 https://github.com/awslabs/aws-glue-libs (5.0, 5.1, 6.0), and
 https://docs.aws.amazon.com/glue/latest/dg/aws-glue-programming-python-libraries.html (3.0, 4.0).
-fastavro and cramjam are not Glue's: the stand-in for Glue's avro writer needs them.
+fastavro, cramjam and python-snappy are not Glue's: the stand-in for Glue's avro writer needs them.
 """
 
 from __future__ import annotations

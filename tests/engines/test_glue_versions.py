@@ -93,7 +93,7 @@ def test_every_reader_writes_every_format(  # noqa: PLR0917 - fixtures
 ) -> None:
     """The schema and the rows that docs/types.md promises, whatever the version."""
     export = exported(exports, endpoint, jobs, version)[f"{reader} {fmt}"]
-    assert export.outcome is None
+    assert export.outcome is None, export.outcome
     table = export.table
     manifest = table.manifest_of_run(export.run_id)
     table.show(export.run_id, manifest)
