@@ -16,22 +16,25 @@ from awsglue.context import GlueContext
 from pyspark import SparkContext
 
 
-def main(options, orders):  # noqa: ANN001, ANN201
+def main(options: dict[str, str], orders: list[list[str]]) -> None:
     for name, value in options.items():
         SparkContext.setSystemProperty(name, value)
     spark = SparkContext.getOrCreate()
     spark.setLogLevel("ERROR")
-    names = ("dynamodb", "glue", "s3", "cloudwatch")
-    clients = export_table.Clients(*(boto3.client(name) for name in names))
+    clients = export_table.Clients(
+        dynamodb=boto3.client("dynamodb"),
+        glue=boto3.client("glue"),
+        s3=boto3.client("s3"),
+        cloudwatch=boto3.client("cloudwatch"),
+    )
     for number, words in enumerate(orders):
         # A minute for each, so that none waits for the next one's name.
         now = datetime(2026, 1, 1, tzinfo=timezone.utc) + timedelta(hours=number)
+        outcome = None
         try:
             export_table.export(words, clients, lambda: GlueContext(spark), Clock(now))
         except Exception as error:  # noqa: BLE001 - the others run all the same
             outcome = "{}: {}".format(type(error).__name__, " ".join(str(error).split())[:4000])
-        else:
-            outcome = None
         print(json.dumps({"outcome": outcome}), flush=True)  # noqa: T201
     spark.stop()
 
@@ -39,10 +42,10 @@ def main(options, orders):  # noqa: ANN001, ANN201
 class Clock:
     """A minute later with every look."""
 
-    def __init__(self, start):  # noqa: ANN001, ANN204
+    def __init__(self, start: datetime) -> None:
         self._time = start
 
-    def __call__(self):  # noqa: ANN204
+    def __call__(self) -> datetime:
         self._time += timedelta(minutes=1)
         return self._time
 

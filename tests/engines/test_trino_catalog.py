@@ -67,7 +67,7 @@ def check_parsers(table: Table, timestamp: str) -> None:
     """Our parsers find the snapshot in the view, whoever wrote its text."""
     name = naming.view(table.name, f"{table.format}_")
     view = table.lake.glue.get_table(DatabaseName=DATABASE, Name=name)["Table"]
-    assert create_current_view.shown_by(view) == timestamp
+    assert create_current_view.shown_timestamp(view) == timestamp
     assert views.shown_by(view) == timestamp
 
 
@@ -122,7 +122,7 @@ def test_a_refused_view_leaves_the_former_one_readable(lake: Lake, trino: Trino)
     run_id = lake.start_run()
     table.export(run_id)
     table.crawl()
-    with pytest.raises(create_current_view.PublishFailed, match="refused by the test"):
+    with pytest.raises(create_current_view.JobFailed, match="refused by the test"):
         table.publish(run_id, athena=RefusingAthena())
     assert trino.view(table) == before
 
