@@ -55,7 +55,7 @@ if TYPE_CHECKING:
 
 # --- dynoexport/jobs/failures.py ------------------------------------------------------------------
 class JobFailed(Exception):
-    """Something the owner of the export can mend, told in one line.
+    """Something that the owner of the export can mend, in one line.
 
     Raised and not exited with: of an exception Glue shows the message as the run's error, of
     sys.exit only "Command failed with exit code"
@@ -714,7 +714,7 @@ class QueryTooSlow(JobFailed):
 
 
 def shown_timestamp(table: TableTypeDef | None) -> str | None:
-    """The timestamp that the view shows; None if there is no view, or none that tells.
+    """The timestamp that the view shows; None if there is no view, or it names no snapshot.
 
     The catalog keeps a view as a comment around base64 of JSON, with its SQL in originalSql.
     """

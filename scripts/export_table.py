@@ -73,7 +73,7 @@ if TYPE_CHECKING:
 
 # --- dynoexport/jobs/failures.py ------------------------------------------------------------------
 class JobFailed(Exception):
-    """Something the owner of the export can mend, told in one line.
+    """Something that the owner of the export can mend, in one line.
 
     Raised and not exited with: of an exception Glue shows the message as the run's error, of
     sys.exit only "Command failed with exit code"
@@ -567,7 +567,7 @@ class RateLimiter:
 # --- dynoexport/jobs/scan/specification.py --------------------------------------------------------
 @dataclass(frozen=True)
 class ScanSpecification:
-    """What every task of a segmented Scan is told.
+    """What every task of a segmented Scan needs to know.
 
     Attributes:
         table: which it reads.
@@ -923,7 +923,7 @@ def avro_long(read: Callable[[int], bytes]) -> int | None:
 
 
 def avro_size(read: Callable[[int], bytes]) -> int:
-    """The next number, which tells how many bytes follow.
+    """The next number, which says how many bytes follow.
 
     Raises:
         JobFailed: the file ends, or it is none.
@@ -1032,10 +1032,10 @@ def count_matching(rows: RDD[str] | DataFrame) -> int:
     try:
         return rows.count()
     except Exception as error:
-        told = ERROR_CLASS.search(str(error))
-        if told is None:
+        reason = ERROR_CLASS.search(str(error))
+        if reason is None:
             raise
-        raise JobFailed(f"Where fails on an item: {told.group()}") from None
+        raise JobFailed(f"Where fails on an item: {reason.group()}") from None
 
 
 # --- dynoexport/jobs/arrow_library.py -------------------------------------------------------------
@@ -1548,19 +1548,19 @@ class CoordinatorServer:
             with self._lock:
                 self._scheduler.lost(task)
 
-    def _answer(self, task: str, about: str, **told: Any) -> Any:  # noqa: ANN401 - JSON
+    def _answer(self, task: str, about: str, **details: Any) -> Any:  # noqa: ANN401 - JSON
         now = time.monotonic()
         with self._lock:
             if about == "take":
                 return self._scheduler.take(task)
             if about == "done":
-                return self._scheduler.done(**told)
+                return self._scheduler.done(**details)
             if about == "turn":
-                turn = self._scheduler.turn(f"{task}/{told['stream']}", now, hot=told["hot"])
+                turn = self._scheduler.turn(f"{task}/{details['stream']}", now, hot=details["hot"])
                 return [turn.wait, turn.items, turn.lent]
             if about == "read":
-                return self._scheduler.read(**told, now=now)
-            return self._scheduler.throttled(**told, now=now)
+                return self._scheduler.read(**details, now=now)
+            return self._scheduler.throttled(**details, now=now)
 
 
 class CoordinatorClient:
@@ -1572,9 +1572,9 @@ class CoordinatorClient:
         enable_keepalive(self._connection)
         self._lock = threading.Lock()
 
-    def ask(self, about: str, **told: float | bool | None) -> Any:  # noqa: ANN401 - JSON
+    def ask(self, about: str, **details: float | bool | None) -> Any:  # noqa: ANN401 - JSON
         with self._lock:
-            self._connection.send_bytes(json.dumps({"about": about, **told}).encode())
+            self._connection.send_bytes(json.dumps({"about": about, **details}).encode())
             return json.loads(self._connection.recv_bytes().decode())
 
     def close(self) -> None:
@@ -2641,7 +2641,7 @@ def export_files(s3: S3Client, bucket: str, summary_key: str) -> list[dict[str, 
         summary = json.loads(read_verified(s3, bucket, summary_key))
         lines = read_verified(s3, bucket, str(summary["manifestFilesS3Key"])).splitlines()
         files = [json.loads(line) for line in lines if line.strip()]
-        told = [
+        listed = [
             (int(each["itemCount"]), str(each["dataFileS3Key"]), str(each["md5Checksum"]))
             for each in files
         ]
@@ -2651,10 +2651,10 @@ def export_files(s3: S3Client, bucket: str, summary_key: str) -> list[dict[str, 
             f"s3://{bucket}/{summary_key} is no manifest of an export, or what it names is none "
             f"({type(error).__name__}): start a new run"
         ) from None
-    counted = sum(items for items, _, _ in told)
+    counted = sum(items for items, _, _ in listed)
     if counted != stated:
         raise JobFailed(f"DynamoDB's export lists files of {counted:,} items, but has {stated:,}")
-    return [{"key": key, "md5": md5} for items, key, md5 in told if items]
+    return [{"key": key, "md5": md5} for items, key, md5 in listed if items]
 
 
 def read_verified(s3: S3Client, bucket: str, key: str) -> str:
@@ -2787,7 +2787,7 @@ def job_run(glue: GlueClient, settings: Settings) -> dict[str, Any]:
     Asked for, because whoever edits the job in the console changes its workers, but not the
     arguments its stack has given it. Without the permission the arguments are believed.
     """
-    told = {
+    declared = {
         "WorkerType": settings.worker_type,
         "NumberOfWorkers": settings.number_of_workers,
         "GlueVersion": settings.glue_version,
@@ -2796,8 +2796,8 @@ def job_run(glue: GlueClient, settings: Settings) -> dict[str, Any]:
         run = glue.get_job_run(JobName=settings.job_name, RunId=settings.job_run_id)["JobRun"]
     except ClientError as error:
         log(f"taking the workers from the job's arguments: {error}")
-        return told
-    return {name: run.get(name) or told[name] for name in told}
+        return declared
+    return {name: run.get(name) or declared[name] for name in declared}
 
 
 # Whatever decides how long an export takes and what it costs.
@@ -3462,7 +3462,7 @@ HELD = {
 CHANGE_TEXT_MAX = 200
 
 
-def shown_columns(columns: Iterable[Column]) -> dict[str, Column]:
+def visible_columns(columns: Iterable[Column]) -> dict[str, Column]:
     return {column.view: column for column in columns if column.shown and column.items}
 
 
@@ -3472,7 +3472,7 @@ def changes_between(
     """What became of the attributes, a line each, such as "rating: bigint -> string, 3 items"."""
     if not before:
         return []
-    old, new = shown_columns(before), shown_columns(after)
+    old, new = visible_columns(before), visible_columns(after)
     changes = {
         name: f"gone, was {short_type_name(old[name].type)}" for name in old if name not in new
     }
@@ -3502,10 +3502,12 @@ def short_type_name(kind: Type) -> str:
 def schema_warnings(profiles: Mapping[str, Profile], *, others: bool) -> list[str]:
     """What whoever reads the snapshot should know."""
     paths = [path for name in sorted(profiles) for path in inexact_numbers(profiles[name], name)]
-    told = [f"{path}: numbers that no decimal(38,s) holds, kept as text" for path in paths]
+    warnings = [f"{path}: numbers that no decimal(38,s) holds, kept as text" for path in paths]
     if others:
-        told.append(f"more than {MAX_COLUMNS:,} attributes: the rarest are in {OTHER_ATTRIBUTES}")
-    return told
+        warnings.append(
+            f"more than {MAX_COLUMNS:,} attributes: the rarest are in {OTHER_ATTRIBUTES}"
+        )
+    return warnings
 
 
 # --- dynoexport/jobs/schema/columns.py ------------------------------------------------------------
@@ -4398,11 +4400,11 @@ def find_completed(s3: S3Client, paths: SnapshotPaths) -> dict[str, Any] | None:
     if manifest is not None:
         found = list_files(s3, paths.bucket, paths.snapshot)
         # An export job of before has noted no ETag.
-        told = {
+        recorded = {
             file["key"]: (file["bytes"], file.get("etag") or found.get(file["key"], (0, ""))[1])
             for file in manifest["files"]
         }
-        if told == found:
+        if recorded == found:
             return manifest
         delete(s3, paths.bucket, [paths.manifest])
     cleared = clear(s3, paths.bucket, paths.snapshot)
@@ -4676,9 +4678,9 @@ def write_items(
 # --- dynoexport/jobs/export.py --------------------------------------------------------------------
 def record_snapshot(glue: GlueClient, settings: Settings, manifest: Mapping[str, Any]) -> None:
     """Note in the run what it has exported, for whoever lists runs without reading manifests."""
-    told = {SNAPSHOT_ITEMS: str(manifest["items"]), SNAPSHOT_BYTES: str(manifest["bytes"])}
+    properties = {SNAPSHOT_ITEMS: str(manifest["items"]), SNAPSHOT_BYTES: str(manifest["bytes"])}
     glue.put_workflow_run_properties(
-        Name=settings.workflow_name, RunId=settings.workflow_run_id, RunProperties=told
+        Name=settings.workflow_name, RunId=settings.workflow_run_id, RunProperties=properties
     )
 
 

@@ -87,7 +87,7 @@ def job_run(glue: GlueClient, settings: Settings) -> dict[str, Any]:
     Asked for, because whoever edits the job in the console changes its workers, but not the
     arguments its stack has given it. Without the permission the arguments are believed.
     """
-    told = {
+    declared = {
         "WorkerType": settings.worker_type,
         "NumberOfWorkers": settings.number_of_workers,
         "GlueVersion": settings.glue_version,
@@ -96,8 +96,8 @@ def job_run(glue: GlueClient, settings: Settings) -> dict[str, Any]:
         run = glue.get_job_run(JobName=settings.job_name, RunId=settings.job_run_id)["JobRun"]
     except ClientError as error:
         log(f"taking the workers from the job's arguments: {error}")
-        return told
-    return {name: run.get(name) or told[name] for name in told}
+        return declared
+    return {name: run.get(name) or declared[name] for name in declared}
 
 
 # Whatever decides how long an export takes and what it costs.

@@ -63,9 +63,9 @@ if TYPE_CHECKING:
 
 def record_snapshot(glue: GlueClient, settings: Settings, manifest: Mapping[str, Any]) -> None:
     """Note in the run what it has exported, for whoever lists runs without reading manifests."""
-    told = {SNAPSHOT_ITEMS: str(manifest["items"]), SNAPSHOT_BYTES: str(manifest["bytes"])}
+    properties = {SNAPSHOT_ITEMS: str(manifest["items"]), SNAPSHOT_BYTES: str(manifest["bytes"])}
     glue.put_workflow_run_properties(
-        Name=settings.workflow_name, RunId=settings.workflow_run_id, RunProperties=told
+        Name=settings.workflow_name, RunId=settings.workflow_run_id, RunProperties=properties
     )
 
 

@@ -6,7 +6,7 @@ import re
 
 
 class JobFailed(Exception):
-    """Something the owner of the export can mend, told in one line.
+    """Something that the owner of the export can mend, in one line.
 
     Raised and not exited with: of an exception Glue shows the message as the run's error, of
     sys.exit only "Command failed with exit code"

@@ -130,11 +130,11 @@ def find_completed(s3: S3Client, paths: SnapshotPaths) -> dict[str, Any] | None:
     if manifest is not None:
         found = list_files(s3, paths.bucket, paths.snapshot)
         # An export job of before has noted no ETag.
-        told = {
+        recorded = {
             file["key"]: (file["bytes"], file.get("etag") or found.get(file["key"], (0, ""))[1])
             for file in manifest["files"]
         }
-        if told == found:
+        if recorded == found:
             return manifest
         delete(s3, paths.bucket, [paths.manifest])
     cleared = clear(s3, paths.bucket, paths.snapshot)

@@ -32,7 +32,7 @@ class QueryTooSlow(JobFailed):
 
 
 def shown_timestamp(table: TableTypeDef | None) -> str | None:
-    """The timestamp that the view shows; None if there is no view, or none that tells.
+    """The timestamp that the view shows; None if there is no view, or it names no snapshot.
 
     The catalog keeps a view as a comment around base64 of JSON, with its SQL in originalSql.
     """

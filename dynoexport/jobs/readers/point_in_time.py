@@ -174,7 +174,7 @@ def export_files(s3: S3Client, bucket: str, summary_key: str) -> list[dict[str, 
         summary = json.loads(read_verified(s3, bucket, summary_key))
         lines = read_verified(s3, bucket, str(summary["manifestFilesS3Key"])).splitlines()
         files = [json.loads(line) for line in lines if line.strip()]
-        told = [
+        listed = [
             (int(each["itemCount"]), str(each["dataFileS3Key"]), str(each["md5Checksum"]))
             for each in files
         ]
@@ -184,10 +184,10 @@ def export_files(s3: S3Client, bucket: str, summary_key: str) -> list[dict[str, 
             f"s3://{bucket}/{summary_key} is no manifest of an export, or what it names is none "
             f"({type(error).__name__}): start a new run"
         ) from None
-    counted = sum(items for items, _, _ in told)
+    counted = sum(items for items, _, _ in listed)
     if counted != stated:
         raise JobFailed(f"DynamoDB's export lists files of {counted:,} items, but has {stated:,}")
-    return [{"key": key, "md5": md5} for items, key, md5 in told if items]
+    return [{"key": key, "md5": md5} for items, key, md5 in listed if items]
 
 
 def read_verified(s3: S3Client, bucket: str, key: str) -> str:

@@ -111,19 +111,19 @@ class CoordinatorServer:
             with self._lock:
                 self._scheduler.lost(task)
 
-    def _answer(self, task: str, about: str, **told: Any) -> Any:  # noqa: ANN401 - JSON
+    def _answer(self, task: str, about: str, **details: Any) -> Any:  # noqa: ANN401 - JSON
         now = time.monotonic()
         with self._lock:
             if about == "take":
                 return self._scheduler.take(task)
             if about == "done":
-                return self._scheduler.done(**told)
+                return self._scheduler.done(**details)
             if about == "turn":
-                turn = self._scheduler.turn(f"{task}/{told['stream']}", now, hot=told["hot"])
+                turn = self._scheduler.turn(f"{task}/{details['stream']}", now, hot=details["hot"])
                 return [turn.wait, turn.items, turn.lent]
             if about == "read":
-                return self._scheduler.read(**told, now=now)
-            return self._scheduler.throttled(**told, now=now)
+                return self._scheduler.read(**details, now=now)
+            return self._scheduler.throttled(**details, now=now)
 
 
 class CoordinatorClient:
@@ -135,9 +135,9 @@ class CoordinatorClient:
         enable_keepalive(self._connection)
         self._lock = threading.Lock()
 
-    def ask(self, about: str, **told: float | bool | None) -> Any:  # noqa: ANN401 - JSON
+    def ask(self, about: str, **details: float | bool | None) -> Any:  # noqa: ANN401 - JSON
         with self._lock:
-            self._connection.send_bytes(json.dumps({"about": about, **told}).encode())
+            self._connection.send_bytes(json.dumps({"about": about, **details}).encode())
             return json.loads(self._connection.recv_bytes().decode())
 
     def close(self) -> None:

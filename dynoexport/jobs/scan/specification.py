@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class ScanSpecification:
-    """What every task of a segmented Scan is told.
+    """What every task of a segmented Scan needs to know.
 
     Attributes:
         table: which it reads.

@@ -43,7 +43,7 @@ HELD = {
 CHANGE_TEXT_MAX = 200
 
 
-def shown_columns(columns: Iterable[Column]) -> dict[str, Column]:
+def visible_columns(columns: Iterable[Column]) -> dict[str, Column]:
     return {column.view: column for column in columns if column.shown and column.items}
 
 
@@ -53,7 +53,7 @@ def changes_between(
     """What became of the attributes, a line each, such as "rating: bigint -> string, 3 items"."""
     if not before:
         return []
-    old, new = shown_columns(before), shown_columns(after)
+    old, new = visible_columns(before), visible_columns(after)
     changes = {
         name: f"gone, was {short_type_name(old[name].type)}" for name in old if name not in new
     }
@@ -83,7 +83,9 @@ def short_type_name(kind: Type) -> str:
 def schema_warnings(profiles: Mapping[str, Profile], *, others: bool) -> list[str]:
     """What whoever reads the snapshot should know."""
     paths = [path for name in sorted(profiles) for path in inexact_numbers(profiles[name], name)]
-    told = [f"{path}: numbers that no decimal(38,s) holds, kept as text" for path in paths]
+    warnings = [f"{path}: numbers that no decimal(38,s) holds, kept as text" for path in paths]
     if others:
-        told.append(f"more than {MAX_COLUMNS:,} attributes: the rarest are in {OTHER_ATTRIBUTES}")
-    return told
+        warnings.append(
+            f"more than {MAX_COLUMNS:,} attributes: the rarest are in {OTHER_ATTRIBUTES}"
+        )
+    return warnings

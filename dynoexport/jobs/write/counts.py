@@ -35,7 +35,7 @@ def avro_long(read: Callable[[int], bytes]) -> int | None:
 
 
 def avro_size(read: Callable[[int], bytes]) -> int:
-    """The next number, which tells how many bytes follow.
+    """The next number, which says how many bytes follow.
 
     Raises:
         JobFailed: the file ends, or it is none.

@@ -61,7 +61,7 @@ def count_matching(rows: RDD[str] | DataFrame) -> int:
     try:
         return rows.count()
     except Exception as error:
-        told = ERROR_CLASS.search(str(error))
-        if told is None:
+        reason = ERROR_CLASS.search(str(error))
+        if reason is None:
             raise
-        raise JobFailed(f"Where fails on an item: {told.group()}") from None
+        raise JobFailed(f"Where fails on an item: {reason.group()}") from None
