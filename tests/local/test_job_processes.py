@@ -50,6 +50,18 @@ def endpoint(_):
 spark = SparkContext.getOrCreate()
 print(endpoint(0), spark.parallelize([0], 1).map(endpoint).first())
 """
+# A job has one file.
+IMPORT = """
+from pyspark import SparkContext
+def found(_):
+    try:
+        import dynoexport.jobs.names
+    except ImportError:
+        return False
+    return True
+spark = SparkContext.getOrCreate()
+print(found(0), spark.parallelize([0], 1).map(found).first())
+"""
 HANG = """
 import os, time
 from pyspark import SparkContext
@@ -324,6 +336,16 @@ def test_an_old_boto3_calls_the_endpoint(endpoint: Endpoint, jobs: Jobs) -> None
     run = jobs.start("call")
     assert jobs.ended("call", run) == "SUCCEEDED"
     assert jobs.printed(run)[-1] == f"{endpoint.url} {endpoint.url}"
+
+
+@pytest.mark.endpoint
+@pytest.mark.spark
+def test_a_job_cannot_import_the_package(jobs: Jobs) -> None:
+    """As in Glue: every job that runs here proves that its script stands alone."""
+    jobs.create("import", IMPORT)
+    run = jobs.start("import")
+    assert jobs.ended("import", run) == "SUCCEEDED"
+    assert jobs.printed(run)[-1] == "False False"
 
 
 @pytest.mark.endpoint

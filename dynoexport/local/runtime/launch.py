@@ -129,6 +129,9 @@ def _rehearsal(directory: Path) -> Generator[str]:
 
 
 def _run(order: dict[str, Any]) -> None:
+    import missing_packages
+
+    missing_packages.hide()
     sys.argv = [order["script"], *order["arguments"]]
     runpy.run_path(order["script"], run_name="__main__")
 

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import boto3  # noqa: F401
 import boto3_endpoint
+import missing_packages
 from pyspark.daemon import manager
 
 if __name__ == "__main__":
@@ -18,4 +19,5 @@ if __name__ == "__main__":
         # Before it leaves the job's group: it is in the one or known by the other.
         Path(directory, f"group-{os.getpid()}").touch()
     boto3_endpoint.install()
+    missing_packages.hide()
     manager()  # type: ignore[no-untyped-call]
