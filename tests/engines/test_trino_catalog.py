@@ -106,7 +106,9 @@ def test_a_column_is_added_to_avro_as_a_real_crawler_leaves_it(lake: Lake, trino
     follow(CrawledTable(lake, lake.table("avro", []).name, "avro"), trino, ADDED)
 
 
-def test_every_snapshot_of_avro_stays_readable_without_a_literal(lake: Lake, trino: Trino) -> None:
+def test_every_snapshot_of_avro_stays_readable_as_the_endpoint_leaves_it(
+    lake: Lake, trino: Trino
+) -> None:
     follow(lake.table("avro", []), trino, SNAPSHOTS)
 
 
