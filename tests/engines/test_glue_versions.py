@@ -78,9 +78,6 @@ def exported(
 def case(version: str, reader: str, fmt: str) -> Any:
     """The parameters of a test with its marks."""
     marks = [] if version in USUAL else [pytest.mark.deep]
-    if (version, reader) == ("4.0", "native") and fmt in {"avro", "orc", "parquet"}:
-        reason = "A2: Spark 3.3 takes no nested structs from mapInArrow"
-        marks.append(pytest.mark.xfail(strict=True, raises=AssertionError, reason=reason))
     return pytest.param(version, reader, fmt, marks=marks)
 
 
