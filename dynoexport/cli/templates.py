@@ -59,11 +59,11 @@ def templates(
     version = GlueVersion(glue_version)
     for warning in render.warnings(version):
         click.echo(f"Warning: {warning}", err=True)
-    files = {
-        output_dir: render.templates(glue_version=version, fmt=render.Format(fmt)),
-        scripts_dir: bundle.scripts(),
-    }
-    for folder, texts in files.items():
+    files = (
+        (output_dir, render.templates(glue_version=version, fmt=render.Format(fmt))),
+        (scripts_dir, bundle.scripts()),
+    )
+    for folder, texts in files:
         if check:
             render.check(folder, texts)
             continue

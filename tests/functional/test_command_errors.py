@@ -188,14 +188,18 @@ def asked(words: tuple[str, ...], **env: str) -> dict[str, str]:
     return {check["name"]: check["detail"] for check in json.loads(done.stdout)}
 
 
+def keys(endpoint: Endpoint) -> dict[str, str]:
+    """The access key of the endpoint's root, as ``KEYS`` has one of nobody."""
+    return {name: endpoint.env[name] for name in KEYS}
+
+
 @pytest.fixture
-def config(tmp_path: Path) -> Mapping[str, str]:
+def config(endpoint: Endpoint, tmp_path: Path) -> Mapping[str, str]:
     """A profile with region and keys of its own, as ``aws configure`` writes it."""
     file = tmp_path / "config"
-    file.write_text(
-        "[profile work]\nregion = eu-west-3\n"
-        "aws_access_key_id = testing\naws_secret_access_key = testing\n"
-    )
+    lines = ["[profile work]", "region = eu-west-3"]
+    lines += [f"{name.lower()} = {value}" for name, value in keys(endpoint).items()]
+    file.write_text("\n".join(lines))
     return {"AWS_CONFIG_FILE": str(file)}
 
 
@@ -225,7 +229,8 @@ def test_settings_count_as_for_the_aws_command(
     region: str,
 ) -> None:
     """An option before the environment before the profile; the command's own option first."""
-    found = asked(words, AWS_ENDPOINT_URL=endpoint.url, **config, **env)
+    given = {**env, **keys(endpoint)} if KEYS.keys() <= env.keys() else env
+    found = asked(words, AWS_ENDPOINT_URL=endpoint.url, **config, **given)
     assert found["region"] == region
     assert found["credentials"].startswith("arn:aws:sts::")
 
@@ -234,7 +239,8 @@ def test_settings_count_as_for_the_aws_command(
 def test_the_endpoint_of_an_option_counts_before_that_of_the_environment(
     endpoint: Endpoint,
 ) -> None:
-    nowhere = {"AWS_ENDPOINT_URL": "http://127.0.0.1:9", "AWS_REGION": "us-east-1", **KEYS}
+    nowhere = {"AWS_ENDPOINT_URL": "http://127.0.0.1:9", "AWS_REGION": "us-east-1"}
+    nowhere.update(keys(endpoint))
     assert "credentials" in asked(("doctor", "--endpoint-url", endpoint.url), **nowhere)
     for words in (
         ("--endpoint-url", endpoint.url, "runs"),

@@ -8,6 +8,7 @@ import sys
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
+import boto3
 import pytest
 import warm_spark
 from lake import BUCKET, DATABASE, GROUP, SCRIPTS, Lake
@@ -44,6 +45,8 @@ def open_lake(endpoint: Endpoint, port: int) -> Iterator[Lake]:
             patch.setenv(name, value)
         patch.setenv("PYSPARK_PYTHON", sys.executable)
         patch.delenv("AWS_PROFILE", raising=False)
+        # It keeps the credentials that the environment had when the first client was made.
+        patch.setattr(boto3, "DEFAULT_SESSION", None)
         os.environ.pop("SPARK_CONF_DIR", None)
         paths = [str(SCRIPTS), str(processes.RUNTIME)]
         spark = warm_spark.make(endpoint.env, paths, bucket=BUCKET, port=port)

@@ -107,6 +107,12 @@ def test_templates_are_written_where_asked(tmp_path: Path) -> None:
             assert path.read_bytes() == (ROOT / kind / path.name).read_bytes()
 
 
+def test_templates_and_scripts_may_lie_in_one_folder(tmp_path: Path) -> None:
+    dynoexport("templates", "--output-dir", str(tmp_path), "--scripts-dir", str(tmp_path))
+    names = ["common.yaml", "create_current_view.py", "export_table.py", "table.yaml"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == names
+
+
 def test_templates_in_json_are_json(tmp_path: Path) -> None:
     dynoexport("templates", "--format", "json", cwd=tmp_path)
     written = tmp_path / "templates"
