@@ -14,6 +14,7 @@ import shutil
 import stat
 import subprocess
 import tarfile
+import tempfile
 import zipfile
 from dataclasses import dataclass
 from pathlib import Path
@@ -172,11 +173,14 @@ class Jobs:
         java: Path | None = None,
     ) -> str:
         paths = ":".join(map(str, [processes.RUNTIME, *path]))
+        # One for each process: Java leaves its port in it.
+        directory = Path(tempfile.mkdtemp(dir=self._directory))
         environment = {
             "PATH": os.environ["PATH"],
-            "HOME": str(self._directory),
-            "TMPDIR": str(self._directory),
+            "HOME": str(directory),
+            "TMPDIR": str(directory),
             "PYTHONPATH": paths,
+            "DYNOEXPORT_JOB_DIRECTORY": str(directory),
             "PYTHONUNBUFFERED": "1",
             "LANG": "C.UTF-8",
             "PYSPARK_PYTHON": python.command,
@@ -189,15 +193,25 @@ class Jobs:
             "arguments": words,
             "environment": {**self._endpoint.env, "DYNOEXPORT_BUCKETS": BUCKET},
         }
-        done = subprocess.run(
-            [python.command, str(processes.RUNTIME / "launch.py"), kind],
-            env=environment,
-            cwd=self._directory,
-            input=json.dumps(order) + "\n",
-            capture_output=True,
-            text=True,
-            timeout=JOB_SECONDS_MAX,
-            check=False,
-        )
-        assert done.returncode == 0, done.stderr[-3000:] + done.stdout[-3000:]
-        return done.stdout
+        output = directory.with_suffix(".log")
+        with (
+            output.open("w+") as printed,
+            subprocess.Popen(
+                [python.command, str(processes.RUNTIME / "launch.py"), kind],
+                env=environment,
+                cwd=directory,
+                stdin=subprocess.PIPE,
+                stdout=printed,
+                stderr=subprocess.STDOUT,
+                text=True,
+                start_new_session=True,
+            ) as process,
+        ):
+            assert process.stdin is not None
+            # Left open: the process ends with whoever has started it.
+            process.stdin.write(json.dumps(order) + "\n")
+            process.stdin.flush()
+            code = process.wait(JOB_SECONDS_MAX)
+            text = output.read_text()
+            assert code == 0, text[-6000:]
+            return text

@@ -177,7 +177,9 @@ class Trino:
         glue.update_table(DatabaseName=database, TableInput={**kept, "Owner": "judge"})
 
     def _run(self, sql: str, schema: str, session: Mapping[str, str]) -> Result:
-        connection = trino.dbapi.connect(
+        # The package has types for others, but none for this function.
+        connect: Any = trino.dbapi.connect
+        connection = connect(
             host="127.0.0.1",
             port=self.port,
             user="judge",
