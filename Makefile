@@ -31,10 +31,10 @@ demo: $(LOCAL) ## Export two items end to end on this machine (FORMAT=avro|csv|j
 	@$(BIN)/dynoexport local demo --format $(FORMAT)
 
 templates: $(LOCAL) ## Write templates/*.yaml and scripts/*.py (GLUE_VERSION=... changes the default version)
-	@$(BIN)/dynoexport templates --output-dir templates $(if $(GLUE_VERSION),--glue-version $(GLUE_VERSION))
+	@$(BIN)/dynoexport templates --output-dir templates --scripts-dir scripts $(if $(GLUE_VERSION),--glue-version $(GLUE_VERSION))
 
 test: lint ## Lint, types, template drift and all tests
-	@$(BIN)/dynoexport templates --output-dir templates --check
+	@$(BIN)/dynoexport templates --output-dir templates --scripts-dir scripts --check
 	$(BIN)/pytest -n 3 --dist loadfile --no-loadscope-reorder
 
 test-deep: $(TEST) ## All that takes long: generated tables, faults, hostile input (TABLES=, SCHEDULES=, INPUTS=)

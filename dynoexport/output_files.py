@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import re
+import shutil
 import stat
 import tempfile
 from contextlib import contextmanager, suppress
@@ -70,10 +71,26 @@ def _open(path: Path) -> Iterator[IO[bytes]]:
         with os.fdopen(descriptor, "wb") as file:
             yield file
         if temporary is not None:
-            temporary.replace(target)
+            _put_in_place(temporary, target)
     finally:
         if temporary is not None:
             temporary.unlink(missing_ok=True)
+
+
+def _put_in_place(temporary: Path, target: Path) -> None:
+    """Let the finished file be the one that was named.
+
+    A file that is mounted by itself, or somebody else's in a directory such as /tmp, cannot be
+    replaced, but written.
+    """
+    try:
+        temporary.replace(target)
+    except OSError as error:
+        if error.errno not in {errno.EBUSY, errno.EPERM, errno.EXDEV}:
+            raise
+        with temporary.open("rb") as source, target.open("r+b") as destination:
+            destination.truncate()
+            shutil.copyfileobj(source, destination)
 
 
 def _stat(path: Path) -> os.stat_result | None:

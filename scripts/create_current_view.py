@@ -553,7 +553,11 @@ def read_object(s3: S3Client, bucket: str, key: str) -> bytes | None:
     try:
         return s3.get_object(Bucket=bucket, Key=key)["Body"].read()
     except ClientError as error:
-        if error.response["Error"]["Code"] == "NoSuchKey":
+        code = error.response["Error"]["Code"]
+        # S3 says that a key is missing to whom may list the bucket, and denies it to all others:
+        # https://docs.aws.amazon.com/AmazonS3/latest/API/API_GetObject.html
+        # Whether a right to list some prefixes is enough for that is not documented.
+        if code == "NoSuchKey" or (code == "AccessDenied" and not exists(s3, bucket, key)):
             return None
         raise
 

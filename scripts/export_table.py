@@ -1317,7 +1317,11 @@ def read_object(s3: S3Client, bucket: str, key: str) -> bytes | None:
     try:
         return s3.get_object(Bucket=bucket, Key=key)["Body"].read()
     except ClientError as error:
-        if error.response["Error"]["Code"] == "NoSuchKey":
+        code = error.response["Error"]["Code"]
+        # S3 says that a key is missing to whom may list the bucket, and denies it to all others:
+        # https://docs.aws.amazon.com/AmazonS3/latest/API/API_GetObject.html
+        # Whether a right to list some prefixes is enough for that is not documented.
+        if code == "NoSuchKey" or (code == "AccessDenied" and not exists(s3, bucket, key)):
             return None
         raise
 
@@ -4032,10 +4036,23 @@ def adopted_columns(clients: Clients, settings: Settings) -> tuple[Column, ...]:
 def assign_attributes(
     history: Sequence[Column], profiles: Mapping[str, Profile]
 ) -> tuple[Column, ...]:
-    """The columns, those without an attribute with that of their name, if there is one by now."""
-    free = set(profiles) - {column.attribute for column in history}
-    attributes = {attribute.lower(): attribute for attribute in sorted(free)}
-    attributes.update((name, attribute) for attribute, name in column_names(free).items())
+    """The columns, those without an attribute with that of their name, if there is one by now.
+
+    A crawler has the attribute's name in lower case, an export the name that every format can
+    hold. An attribute belongs to one column: the one whose name is nearer to its own.
+    """
+    taken = {column.attribute for column in history}
+    waiting = {column.name for column in history if not column.attribute and not column.group}
+    attributes: dict[str, str] = {}
+    for names in (
+        {attribute.lower(): attribute for attribute in sorted(set(profiles) - taken)},
+        {name: attribute for attribute, name in column_names(set(profiles) - taken).items()},
+    ):
+        free = set(profiles) - taken - set(attributes.values())
+        found = {name: attribute for name, attribute in names.items() if attribute in free}
+        attributes.update(
+            (name, found[name]) for name in waiting & found.keys() - attributes.keys()
+        )
 
     def with_attribute(column: Column) -> Column:
         attribute = attributes.get(column.name)
@@ -4379,7 +4396,10 @@ def choose_timestamp(
                 f"the run property {SNAPSHOT_TIMESTAMP} is {held!r}, allowed is a UTC minute such "
                 "as 2026-01-31T10:00"
             )
-        manifest = read_manifest(clients.s3, snapshot_paths(settings, held))
+        paths = snapshot_paths(settings, held)
+        manifest = read_manifest(clients.s3, paths)
+        if manifest is None:
+            check_unclaimed(clients.s3, paths)
         if manifest is None or manifest["workflow_run_id"] == settings.workflow_run_id:
             return held
     timestamp = next_free_timestamp(now, newest_snapshot(clients.s3, settings), is_taken)
@@ -4389,6 +4409,22 @@ def choose_timestamp(
         RunProperties={SNAPSHOT_TIMESTAMP: timestamp},
     )
     return timestamp
+
+
+def check_unclaimed(s3: S3Client, paths: SnapshotPaths) -> None:
+    """See that what lies under the snapshot's prefix was written by a run of ours.
+
+    Somebody may have set the run's property. A retry would clear the prefix.
+
+    Raises:
+        JobFailed: there are files, and no run has claimed the minute.
+    """
+    claimed = read_object(s3, paths.bucket, paths.claim) is not None
+    if not claimed and exists(s3, paths.bucket, paths.snapshot):
+        raise JobFailed(
+            f"the run property {SNAPSHOT_TIMESTAMP} names files that dynoexport has not written: "
+            f"{paths.uri(paths.snapshot)}; start a new run"
+        )
 
 
 def find_completed(s3: S3Client, paths: SnapshotPaths) -> dict[str, Any] | None:

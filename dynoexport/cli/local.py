@@ -83,5 +83,7 @@ def env(port: int) -> None:
 
     from dynoexport.local import context
 
+    # These would go before what follows.
+    click.echo("unset AWS_PROFILE AWS_SESSION_TOKEN AWS_SECURITY_TOKEN")
     for name, value in context.connect(f"http://127.0.0.1:{port}").env.items():
         click.echo(f"export {name}={shlex.quote(value)}")

@@ -14,16 +14,14 @@ from dynoexport.model import GlueVersion
 @click.option(
     "--output-dir",
     type=click.Path(file_okay=False, path_type=Path),
-    default=Path("templates"),
-    show_default=True,
-    help="Folder of the templates.",
+    default=None,
+    help="Folder of the templates.  [default: templates]",
 )
 @click.option(
     "--scripts-dir",
     type=click.Path(file_okay=False, path_type=Path),
-    default=Path("scripts"),
-    show_default=True,
-    help="Folder of the job scripts.",
+    default=None,
+    help="Folder of the job scripts.  [default: scripts; without --output-dir only]",
 )
 @click.option(
     "--format",
@@ -42,7 +40,12 @@ from dynoexport.model import GlueVersion
 )
 @click.option("--check", is_flag=True, help="Write nothing; exit 1 if a file on disk differs.")
 def templates(
-    output_dir: Path, scripts_dir: Path, fmt: str, glue_version: str, *, check: bool
+    output_dir: Path | None,
+    scripts_dir: Path | None,
+    fmt: str,
+    glue_version: str,
+    *,
+    check: bool,
 ) -> None:
     """Write the templates common.yaml and table.yaml, and the job scripts.
 
@@ -59,13 +62,14 @@ def templates(
     version = GlueVersion(glue_version)
     for warning in render.warnings(version):
         click.echo(f"Warning: {warning}", err=True)
-    files = (
-        (output_dir, render.templates(glue_version=version, fmt=render.Format(fmt))),
-        (scripts_dir, bundle.scripts()),
-    )
-    for folder, texts in files:
-        if check:
-            render.check(folder, texts)
-            continue
-        for path in render.write(folder, texts):
-            click.echo(path)
+    templates = render.templates(glue_version=version, fmt=render.Format(fmt))
+    files = {(output_dir or Path("templates")) / name: text for name, text in templates.items()}
+    # Who chooses a folder for the templates alone gets nothing beside it.
+    if scripts_dir is not None or output_dir is None:
+        folder = scripts_dir or Path("scripts")
+        files.update({folder / name: text for name, text in bundle.scripts().items()})
+    if check:
+        render.check(files)
+        return
+    for path in render.write(files):
+        click.echo(path)

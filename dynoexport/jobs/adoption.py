@@ -56,10 +56,23 @@ def adopted_columns(clients: Clients, settings: Settings) -> tuple[Column, ...]:
 def assign_attributes(
     history: Sequence[Column], profiles: Mapping[str, Profile]
 ) -> tuple[Column, ...]:
-    """The columns, those without an attribute with that of their name, if there is one by now."""
-    free = set(profiles) - {column.attribute for column in history}
-    attributes = {attribute.lower(): attribute for attribute in sorted(free)}
-    attributes.update((name, attribute) for attribute, name in column_names(free).items())
+    """The columns, those without an attribute with that of their name, if there is one by now.
+
+    A crawler has the attribute's name in lower case, an export the name that every format can
+    hold. An attribute belongs to one column: the one whose name is nearer to its own.
+    """
+    taken = {column.attribute for column in history}
+    waiting = {column.name for column in history if not column.attribute and not column.group}
+    attributes: dict[str, str] = {}
+    for names in (
+        {attribute.lower(): attribute for attribute in sorted(set(profiles) - taken)},
+        {name: attribute for attribute, name in column_names(set(profiles) - taken).items()},
+    ):
+        free = set(profiles) - taken - set(attributes.values())
+        found = {name: attribute for name, attribute in names.items() if attribute in free}
+        attributes.update(
+            (name, found[name]) for name in waiting & found.keys() - attributes.keys()
+        )
 
     def with_attribute(column: Column) -> Column:
         attribute = attributes.get(column.name)

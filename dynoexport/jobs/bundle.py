@@ -25,6 +25,7 @@ PACKAGE = "dynoexport.jobs"
 JOBS = {"create_current_view.py": "publish", "export_table.py": "export"}
 COMMAND = "dynoexport templates"
 WIDTH = 100
+DEFINITIONS = (ast.FunctionDef, ast.ClassDef, ast.Assign, ast.AnnAssign)
 
 
 class BundleError(Exception):
@@ -151,8 +152,11 @@ def parse(folder: Path, name: str) -> Module:
     first, *rest = tree.body
     header = [first, *_header(rest)]
     body = tree.body[len(header) :]
-    _check_body(path, body)
-    lines = text.splitlines()
+    if body and body[0].lineno == header[-1].end_lineno:
+        raise BundleError(f"{path}:{body[0].lineno}: each statement has a line of its own")
+    _check_body(path, body, is_job=name in {f"{PACKAGE}.{job}" for job in JOBS.values()})
+    # As Python counts lines: str.splitlines() splits at further characters.
+    lines = text.split("\n")
     return Module(
         path=path,
         docstring="\n".join(lines[first.lineno - 1 : first.end_lineno]),
@@ -175,11 +179,19 @@ def check_names(modules: Sequence[Module]) -> None:
             if name in places:
                 raise BundleError(f"{here}: {name} is defined in {places[name]}, too: rename one")
             places[name] = here
+    imported: dict[str, Import] = {}
     for module in modules:
-        for each in module.imports:
-            if each.bound in places and not each.is_own:
+        for each in (one for one in module.imports if not one.is_own):
+            if each.bound in places:
                 here = places[each.bound]
                 raise BundleError(f"{here}: {each.bound} is imported in {module.path}, too")
+            former = imported.setdefault(each.bound, each)
+            # `import a.b` and `import a.c` both bind a.
+            named = former.name or former.alias or each.name or each.alias
+            if named and (former.module, former.name) != (each.module, each.name):
+                raise BundleError(
+                    f"{module.path}: {each.bound} is {former.module} in another module: import one"
+                )
 
 
 def ruler(path: str) -> str:
@@ -232,7 +244,8 @@ def _check_import(here: str, module: str, name: str, alias: str | None, level: i
         )
 
 
-def _check_body(path: str, body: Iterable[ast.stmt]) -> None:
+def _check_body(path: str, body: Sequence[ast.stmt], *, is_job: bool) -> None:
+    """See that the body has imports inside functions only, and definitions that can be listed."""
     for node in (each for statement in body for each in ast.walk(statement)):
         if isinstance(node, ast.Import):
             names = [alias.name for alias in node.names]
@@ -242,6 +255,13 @@ def _check_body(path: str, body: Iterable[ast.stmt]) -> None:
             continue
         if node in body or any(name.partition(".")[0] == "dynoexport" for name in names):
             raise BundleError(f"{path}:{node.lineno}: imports stand at the top of the module")
+    for node in body:
+        is_main = isinstance(node, ast.If) and ast.unparse(node.test) == "__name__ == '__main__'"
+        if not (isinstance(node, DEFINITIONS) or (is_job and is_main)):
+            raise BundleError(
+                f"{path}:{node.lineno}: at the top level of a module stand functions, classes and "
+                "assignments"
+            )
 
 
 def _defined(node: ast.stmt) -> list[str]:

@@ -109,7 +109,10 @@ def choose_timestamp(
                 f"the run property {SNAPSHOT_TIMESTAMP} is {held!r}, allowed is a UTC minute such "
                 "as 2026-01-31T10:00"
             )
-        manifest = read_manifest(clients.s3, snapshot_paths(settings, held))
+        paths = snapshot_paths(settings, held)
+        manifest = read_manifest(clients.s3, paths)
+        if manifest is None:
+            check_unclaimed(clients.s3, paths)
         if manifest is None or manifest["workflow_run_id"] == settings.workflow_run_id:
             return held
     timestamp = next_free_timestamp(now, newest_snapshot(clients.s3, settings), is_taken)
@@ -119,6 +122,22 @@ def choose_timestamp(
         RunProperties={SNAPSHOT_TIMESTAMP: timestamp},
     )
     return timestamp
+
+
+def check_unclaimed(s3: S3Client, paths: SnapshotPaths) -> None:
+    """See that what lies under the snapshot's prefix was written by a run of ours.
+
+    Somebody may have set the run's property. A retry would clear the prefix.
+
+    Raises:
+        JobFailed: there are files, and no run has claimed the minute.
+    """
+    claimed = read_object(s3, paths.bucket, paths.claim) is not None
+    if not claimed and exists(s3, paths.bucket, paths.snapshot):
+        raise JobFailed(
+            f"the run property {SNAPSHOT_TIMESTAMP} names files that dynoexport has not written: "
+            f"{paths.uri(paths.snapshot)}; start a new run"
+        )
 
 
 def find_completed(s3: S3Client, paths: SnapshotPaths) -> dict[str, Any] | None:

@@ -104,6 +104,9 @@ def check_sender(request: Received) -> None:
         Unauthenticated: with the reason.
     """
     host = request.header("host").lower()
+    # An absolute target has a host of its own, by which the request would be answered.
+    if not re.match(r"/", request.target):
+        raise Unauthenticated("AccessDenied", "The endpoint takes no absolute request target.")
     if not re.fullmatch(r"(127\.0\.0\.1|\[::1\]|([a-z0-9.-]+\.)?localhost)(:[0-9]+)?", host):
         raise Unauthenticated("AccessDenied", f"The endpoint does not answer to the host {host!r}.")
     # https://developer.mozilla.org/en-US/docs/Web/HTTP/Reference/Headers/Sec-Fetch-Site

@@ -146,32 +146,30 @@ def warnings(glue_version: GlueVersion) -> Iterator[str]:
 
 
 # --- files --------------------------------------------------------------------------------
-def write(directory: Path, texts: Mapping[str, str]) -> list[Path]:
-    """Write the templates; each file is replaced at once, so that no reader sees half of it.
+def write(files: Mapping[Path, str]) -> list[Path]:
+    """Write the files; each is replaced at once, so that no reader sees half of it.
 
     Raises:
-        NotWritten: the directory cannot be made, or a file in it not be written.
+        NotWritten: a directory cannot be made, or a file in it not be written.
     """
-    try:
-        directory.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise NotWritten(f"cannot write {directory}", hint=str(error.strerror)) from error
-    for name, content in texts.items():
-        with open_output(directory / name) as file:
+    for path, content in files.items():
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise NotWritten(f"cannot write {path.parent}", hint=str(error.strerror)) from error
+        with open_output(path) as file:
             file.write(content.encode())
-    return [directory / name for name in texts]
+    return list(files)
 
 
-def check(directory: Path, texts: Mapping[str, str]) -> None:
-    """Compare the templates with the files in the directory, byte for byte.
+def check(files: Mapping[Path, str]) -> None:
+    """Compare the texts with the files, byte for byte.
 
     Raises:
         TemplatesDiffer: naming the files that differ, with the first lines of the difference.
     """
     differing = [
-        (directory / name, content)
-        for name, content in texts.items()
-        if _read(directory / name) != content.encode()
+        (path, content) for path, content in files.items() if _read(path) != content.encode()
     ]
     if differing:
         names = " and ".join(str(path) for path, _ in differing)

@@ -75,8 +75,10 @@ def test_env_lets_another_shell_use_the_endpoint(served: tuple[subprocess.Popen[
     aws = Path(sys.executable).with_name("aws")
     port = url.rpartition(":")[2]
     shell = f'eval "$({DYNOEXPORT} local env --port {port})" && {aws} s3 mb s3://own && env'
+    # Of a shell that is signed in to AWS.
+    before = {**os.environ, "AWS_PROFILE": "prod", "AWS_SESSION_TOKEN": "of a session"}
     printed = subprocess.run(
-        ["bash", "-c", shell], capture_output=True, text=True, check=True
+        ["bash", "-c", shell], env=before, capture_output=True, text=True, check=True
     ).stdout.splitlines()
     assert f"AWS_ENDPOINT_URL={url}" in printed
     assert "AWS_REGION=us-east-1" in printed

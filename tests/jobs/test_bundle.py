@@ -143,6 +143,9 @@ def test_a_name_that_another_module_imports_is_refused(package: Path) -> None:
             "only imports stand under TYPE_CHECKING",
         ),
         ("from dynoexport.jobs.nothing import A\n", "dynoexport/jobs/nothing.py does not exist"),
+        ("import sys; X = 1\n", "each statement has a line of its own"),
+        ("if 1:\n    def f() -> None: ...\n", "stand functions, classes and assignments"),
+        ("async def f() -> None: ...\n", "stand functions, classes and assignments"),
     ],
 )
 def test_an_import_that_one_file_cannot_have_is_refused_with_its_line(
@@ -157,6 +160,26 @@ def test_a_library_that_a_function_imports_is_left_there(package: Path) -> None:
     """boto3 and pyspark cost time where nobody needs them."""
     put(package, main="def f() -> None:\n    import boto3\n\n    boto3.client('s3')\n")
     assert "    import boto3\n" in bundle.build(package, "job.py")
+
+
+def test_one_name_from_two_libraries_is_refused(package: Path) -> None:
+    put(
+        package,
+        main="from json import loads\n\nfrom dynoexport.jobs.a import A\n\nMAIN = loads, A\n",
+        a="from marshal import loads\n\nA = loads\n",
+    )
+    assert "loads is marshal in another module" in refusal(package)
+
+
+def test_a_module_that_is_no_job_runs_nothing(package: Path) -> None:
+    main = "from dynoexport.jobs.a import A\n\nMAIN = A\n"
+    put(package, main=main, a=f"A = 1\n\n\ndef main() -> int:\n    return A{MAIN}")
+    assert "stand functions, classes and assignments" in refusal(package)
+
+
+def test_a_character_that_looks_like_the_end_of_a_line_stays(package: Path) -> None:
+    put(package, main="MAIN = '''a\u2028b'''\n")
+    assert "a\u2028b" in bundle.build(package, "job.py")
 
 
 def test_modules_that_import_each_other_are_refused(package: Path) -> None:

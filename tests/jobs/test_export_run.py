@@ -550,10 +550,22 @@ def test_what_a_killed_attempt_left_is_cleared_first(
     run.put_timestamp("2026-01-31T23:59")
     left = [f"{SNAPSHOT}part-{number:04}" for number in range(1_001)]
     put_many(left)
+    put(CLAIM)
     put(f"{TEMP}{run.run_id}/run-1", f"{SNAPSHOT.rstrip('/')}_$folder$")
     put(f"{NEXT}part-0", f"{TEMP}wr_other/run-1")
     run.attempt()
-    assert keys() == sorted([f"{TEMP}wr_other/run-1", MANIFEST, f"{NEXT}part-0"])
+    assert keys() == sorted([f"{TEMP}wr_other/run-1", CLAIM, MANIFEST, f"{NEXT}part-0"])
+
+
+def test_a_minute_that_no_run_has_claimed_is_not_cleared(
+    run: Attempts, put: Any, keys: Any
+) -> None:
+    """Somebody has set the run's property to a folder that another design has written."""
+    run.put_timestamp("2026-01-31T23:59")
+    put(f"{SNAPSHOT}part-0")
+    with pytest.raises(export_table.JobFailed, match="that dynoexport has not written"):
+        run.attempt()
+    assert keys() == [f"{SNAPSHOT}part-0"]
 
 
 def test_a_failed_attempt_leaves_nothing_for_the_crawler(

@@ -121,6 +121,14 @@ def test_every_name_of_this_machine_is_answered(endpoint: Endpoint, host: str) -
 
 
 @pytest.mark.usefixtures("s3")
+def test_absolute_target_is_refused(endpoint: Endpoint) -> None:
+    """It names a host of its own, which the signature does not cover."""
+    path = f"/{BUCKET}/mine"
+    headers = sign(endpoint, "GET", path)
+    assert send(endpoint, "GET", f"http://other.localhost{path}", headers)[0] == 403
+
+
+@pytest.mark.usefixtures("s3")
 def test_bucket_in_the_host_name_is_answered(endpoint: Endpoint) -> None:
     own = {"Host": f"{BUCKET}.localhost:{urlsplit(endpoint.url).port}"}
     found = send(endpoint, "GET", "/mine", sign(endpoint, "GET", "/mine", own))

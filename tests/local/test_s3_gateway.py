@@ -188,7 +188,14 @@ def test_webhdfs_refuses_what_it_does_not_know(root: str) -> None:
     assert (said["exception"], said["message"]) == ("UnsupportedOperationException", "GETXATTRS")
 
 
-@pytest.mark.parametrize("sent", [{"Host": "evil.example"}, {"Origin": "https://evil.example"}])
+@pytest.mark.parametrize(
+    "sent",
+    [
+        {"Host": "evil.example"},
+        {"Origin": "https://evil.example"},
+        {"Sec-Fetch-Site": "cross-site"},
+    ],
+)
 def test_webhdfs_refuses_web_pages(root: str, s3: Any, sent: dict[str, str]) -> None:
     """Its port needs no credentials, because it has those of the job."""
     with pytest.raises(HTTPError) as caught:
@@ -197,6 +204,18 @@ def test_webhdfs_refuses_web_pages(root: str, s3: Any, sent: dict[str, str]) -> 
         said = json.loads(answer.read())["RemoteException"]
     assert said["message"] == "the gateway answers its own job only"
     assert "json/top.txt" in keys(s3)
+
+
+@pytest.mark.parametrize("asked", ["op=DELETE", "op=CREATE&data=true", "op=RENAME&destination=/x"])
+def test_webhdfs_changes_nothing_by_get(root: str, s3: Any, asked: str) -> None:
+    """An image of any page is asked for with GET, and without an origin."""
+    before = keys(s3)
+    with pytest.raises(HTTPError) as caught:
+        urlopen(f"{root}/json/top.txt?{asked}")
+    with caught.value as answer:
+        said = json.loads(answer.read())["RemoteException"]
+    assert said["exception"] == "UnsupportedOperationException"
+    assert keys(s3) == before
 
 
 def test_a_disk_that_is_full_is_told(s3: Any, monkeypatch: pytest.MonkeyPatch) -> None:

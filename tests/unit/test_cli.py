@@ -107,6 +107,12 @@ def test_templates_are_written_where_asked(tmp_path: Path) -> None:
             assert path.read_bytes() == (ROOT / kind / path.name).read_bytes()
 
 
+def test_a_folder_for_templates_alone_gets_nothing_beside_it(tmp_path: Path) -> None:
+    """A folder called scripts may be the user's own."""
+    dynoexport("templates", "--output-dir", "build", cwd=tmp_path)
+    assert [path.name for path in tmp_path.iterdir()] == ["build"]
+
+
 def test_templates_and_scripts_may_lie_in_one_folder(tmp_path: Path) -> None:
     dynoexport("templates", "--output-dir", str(tmp_path), "--scripts-dir", str(tmp_path))
     names = ["common.yaml", "create_current_view.py", "export_table.py", "table.yaml"]

@@ -16,10 +16,15 @@ from dynoexport.model import GlueVersion
 from dynoexport.stacks import common, render
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
 ROOT = Path(__file__).parents[2]
 TEMPLATES = ROOT / "templates"
+
+
+def under(folder: Path, texts: Mapping[str, str]) -> dict[Path, str]:
+    """The files of a folder."""
+    return {folder / name: text for name, text in texts.items()}
 
 
 @pytest.mark.parametrize("name", ["common.yaml", "table.yaml"])
@@ -105,20 +110,20 @@ def test_a_version_past_its_end_is_warned_of_with_the_date() -> None:
 
 def test_files_that_are_equal_pass(tmp_path: Path) -> None:
     texts = render.templates()
-    render.write(tmp_path, texts)
-    render.check(tmp_path, texts)
+    render.write(under(tmp_path, texts))
+    render.check(under(tmp_path, texts))
 
 
 @pytest.mark.parametrize("content", ["Resources: {}\n", None])
 def test_a_file_that_differs_or_is_missing_is_named(tmp_path: Path, content: str | None) -> None:
     texts = render.templates()
-    render.write(tmp_path, texts)
+    render.write(under(tmp_path, texts))
     if content is None:
         (tmp_path / "table.yaml").unlink()
     else:
         (tmp_path / "table.yaml").write_text(content)
     with pytest.raises(render.TemplatesDiffer) as differ:
-        render.check(tmp_path, texts)
+        render.check(under(tmp_path, texts))
     assert str(tmp_path / "table.yaml") in differ.value.what
     assert "common.yaml" not in differ.value.what
     assert "+AWSTemplateFormatVersion: '2010-09-09'" in differ.value.hint
@@ -127,19 +132,19 @@ def test_a_file_that_differs_or_is_missing_is_named(tmp_path: Path, content: str
 
 def test_a_line_end_is_a_difference(tmp_path: Path) -> None:
     texts = render.templates()
-    render.write(tmp_path, texts)
+    render.write(under(tmp_path, texts))
     path = tmp_path / "common.yaml"
     path.write_bytes(path.read_bytes().replace(b"\n", b"\r\n"))
     with pytest.raises(render.TemplatesDiffer, match=r"common\.yaml"):
-        render.check(tmp_path, texts)
+        render.check(under(tmp_path, texts))
 
 
 def test_writing_leaves_nothing_else_behind(tmp_path: Path) -> None:
     """Files are replaced at once and keep their permissions."""
     target = tmp_path / "new" / "folder"
-    render.write(target, render.templates())
+    render.write(under(target, render.templates()))
     (target / "table.yaml").chmod(0o600)
-    render.write(target, render.templates())
+    render.write(under(target, render.templates()))
     assert sorted(path.name for path in target.iterdir()) == ["common.yaml", "table.yaml"]
     assert (target / "table.yaml").stat().st_mode & 0o777 == 0o600
     assert (target / "common.yaml").stat().st_mode & 0o777 == 0o644
@@ -149,7 +154,7 @@ def test_a_write_that_fails_leaves_the_old_file(tmp_path: Path) -> None:
     path = tmp_path / "table.yaml"
     path.write_text("old")
     with pytest.raises(UnicodeEncodeError):
-        render.write(tmp_path, {"table.yaml": "\ud800"})
+        render.write(under(tmp_path, {"table.yaml": "\ud800"}))
     assert [each.name for each in tmp_path.iterdir()] == ["table.yaml"]
     assert path.read_text() == "old"
 

@@ -27,6 +27,12 @@ if TYPE_CHECKING:
     from typing import BinaryIO
 
 _ROOT = "/webhdfs/v1"
+# Of the operations that change something; all others are asked for with GET.
+# https://hadoop.apache.org/docs/current/hadoop-project-dist/hadoop-hdfs/WebHDFS.html#Operations
+_METHODS = {
+    **dict.fromkeys(("CREATE", "MKDIRS", "RENAME", "SETPERMISSION", "SETTIMES"), "PUT"),
+    "DELETE": "DELETE",
+}
 _CHUNK = 1 << 20
 # How many streams one answer may take.
 _STREAMS = 4
@@ -208,7 +214,9 @@ class _Handler(BaseHTTPRequestHandler):
         self.key = unquote(url.path)[len(_ROOT) :].strip("/")
         operation = self.query.get("op", "").upper()
         action = getattr(self, f"_op_{operation.lower()}", None)
-        if action is None:
+        # A page can have GET sent without asking, so that it must change nothing:
+        # https://fetch.spec.whatwg.org/#cors-safelisted-method
+        if action is None or self.command != _METHODS.get(operation, "GET"):
             self._fail("java.lang.UnsupportedOperationException", operation)
             return
         try:
@@ -221,7 +229,8 @@ class _Handler(BaseHTTPRequestHandler):
         """Hadoop's client names the loopback address or what it looks up for it."""
         port = self.server.server_address[1]
         own = {f"127.0.0.1:{port}", f"localhost:{port}"}
-        return self.headers.get("Host") in own and "Origin" not in self.headers
+        of_page = any(name.lower().startswith(("origin", "sec-fetch-")) for name in self.headers)
+        return self.headers.get("Host") in own and not of_page
 
     def _json(self, value: Any, status: HTTPStatus = HTTPStatus.OK) -> None:
         body = json.dumps(value).encode()

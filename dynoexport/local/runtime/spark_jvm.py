@@ -7,7 +7,6 @@ What pyspark needs to find it is what every other program that starts Spark for 
 from __future__ import annotations
 
 import importlib.util
-import itertools
 import os
 import struct
 import subprocess
@@ -130,7 +129,8 @@ def set_conf(arguments: Sequence[str]) -> None:
     """
     from pyspark import SparkContext
 
-    for name, value in itertools.pairwise(arguments):
+    # itertools.pairwise came with Python 3.10.
+    for name, value in zip(arguments, arguments[1:]):  # noqa: B905, RUF007
         if name == "--conf":
             for setting in value.split(" --conf "):
                 key, _, content = setting.strip().partition("=")

@@ -471,6 +471,14 @@ def test_types_that_no_export_writes_are_refused(declared: str) -> None:
         parse_catalog_type(declared)
 
 
+def test_an_attribute_belongs_to_one_old_column() -> None:
+    """To the one that has its name, if another one has what this export would make of it."""
+    names = ("first_name", "first name")
+    old = [Column(name, name, "", "", Type("string")) for name in names]
+    found = assign_attributes(old, profiles([{"First Name": {"S": "x"}}]))
+    assert [each.attribute for each in found] == ["", "First Name"]
+
+
 def test_old_columns_find_their_attributes_and_structs_their_keys() -> None:
     """By the names that a crawler or this export would give them; one without any waits."""
     kinds = {"gone": "string", "unit-price": "bigint", "print": "struct<pages:bigint,year:bigint>"}
