@@ -83,7 +83,8 @@ def env(port: int) -> None:
 
     from dynoexport.local import context
 
-    # These would go before what follows.
+    settings = context.connect(f"http://127.0.0.1:{port}").env
+    # What a shell may have for AWS: clients would take it before the settings.
     click.echo("unset AWS_PROFILE AWS_SESSION_TOKEN AWS_SECURITY_TOKEN")
-    for name, value in context.connect(f"http://127.0.0.1:{port}").env.items():
+    for name, value in settings.items():
         click.echo(f"export {name}={shlex.quote(value)}")
