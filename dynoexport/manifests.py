@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any
 
 from dynoexport import naming
 from dynoexport.errors import DynoexportError
+from dynoexport.jobs.manifest_text import file_differences
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -194,24 +195,6 @@ def read(s3: S3Client, bucket: str, table: str, fmt: str, timestamp: str) -> Man
     return found
 
 
-def differences(manifest: Manifest, found: Mapping[str, File]) -> list[str]:
-    """What distinguishes the objects under a snapshot's prefix from its manifest."""
-    told = {file.key: file for file in manifest.files}
-    faults = []
-    for key, file in told.items():
-        if key not in found:
-            faults.append(f"{key} is missing")
-        elif found[key].bytes != file.bytes:
-            faults.append(f"{key} has {found[key].bytes:,} bytes, its manifest says {file.bytes:,}")
-        elif file.etag and found[key].etag != file.etag:
-            faults.append(f"{key} is not what the export job has written")
-    # Athena reads whatever is there, but no hidden files:
-    # https://docs.aws.amazon.com/athena/latest/ug/tables-location-format.html
-    hidden = (".", "_")
-    extra = (key for key in found if key not in told)
-    faults += [
-        f"{key} is not in the manifest"
-        for key in extra
-        if not key.rsplit("/", 1)[-1].startswith(hidden)
-    ]
-    return faults
+def differences(manifest: Manifest, found: Mapping[str, tuple[int, str]]) -> list[str]:
+    """How the objects under the snapshot's prefix (bytes and ETag by key) differ from it."""
+    return list(file_differences(map(asdict, manifest.files), found))

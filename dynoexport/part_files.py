@@ -26,7 +26,7 @@ class FileBroken(Exception):
     """A part file that cannot be read to its end."""
 
 
-def count_rows(path: Path, fmt: OutputFormat) -> int:
+def count_items(path: Path, fmt: OutputFormat) -> int:
     """Decode the whole file; how many items it holds.
 
     Raises:

@@ -8,22 +8,27 @@ from typing import TYPE_CHECKING, Any
 from dynoexport import manifests, naming
 from dynoexport.aws import chunks, side_by_side
 from dynoexport.errors import DynoexportError
+from dynoexport.jobs.catalog import get_table
+from dynoexport.jobs.failures import JobFailed
+from dynoexport.jobs.s3 import delete_objects, list_files
+from dynoexport.jobs.snapshots import (
+    deletion_marks,
+    list_marks,
+    list_snapshots,
+    snapshot_objects,
+)
 from dynoexport.jobs.timestamps import parse_timestamp
 from dynoexport.jobs.view import shown_timestamp
-from dynoexport.manifests import File
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
     from datetime import datetime, timedelta
 
     from mypy_boto3_glue.type_defs import TableTypeDef
-    from mypy_boto3_s3 import S3Client
 
     from dynoexport.aws import Account
     from dynoexport.exports import DeployedExport
 
-# https://docs.aws.amazon.com/AmazonS3/latest/API/API_DeleteObjects.html
-_OBJECTS_PER_CALL = 1000
 # https://docs.aws.amazon.com/glue/latest/webapi/API_BatchDeletePartition.html
 _PARTITIONS_PER_CALL = 25
 
@@ -69,57 +74,14 @@ class Snapshot:
 
 
 # --- what there is --------------------------------------------------------------------------------
-def files(s3: S3Client, bucket: str, prefix: str) -> dict[str, File]:
-    """All objects under the prefix by key."""
-    pages = s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix)
-    return {
-        found["Key"]: File(found["Key"], found["Size"], found["ETag"].strip('"'))
-        for page in pages
-        for found in page.get("Contents", ())
-    }
-
-
-def keys(s3: S3Client, bucket: str, prefix: str) -> dict[str, int]:
-    """All objects under the prefix, their bytes by key."""
-    return {key: file.bytes for key, file in files(s3, bucket, prefix).items()}
-
-
 def complete_timestamps(account: Account, table: str, fmt: str) -> list[str]:
     """The complete snapshots, by their manifests, oldest first."""
-    return sorted(_marked_timestamps(account, table, fmt, ".json")[0])
-
-
-def _marked_timestamps(account: Account, table: str, fmt: str, *suffixes: str) -> list[set[str]]:
-    """The minutes that have an object with each suffix beside the manifests."""
-    prefix = naming.manifest_prefix(table, fmt)
-    names = [key[len(prefix) :] for key in keys(account.s3, account.bucket, prefix)]
-    return [
-        {
-            stem
-            for stem in (name.removesuffix(suffix) for name in names if name.endswith(suffix))
-            if parse_timestamp(stem)
-        }
-        for suffix in suffixes
-    ]
-
-
-def _written_timestamps(account: Account, table: str, fmt: str) -> set[str]:
-    """Snapshots of which there are files, complete or not."""
-    prefix = f"{naming.data_prefix(table, fmt)}{naming.PARTITION_KEY}="
-    pages = account.s3.get_paginator("list_objects_v2").paginate(
-        Bucket=account.bucket, Prefix=prefix, Delimiter="/"
-    )
-    found = (each["Prefix"] for page in pages for each in page.get("CommonPrefixes", ()))
-    stems = (directory[len(prefix) : -1] for directory in found)
-    return {stem for stem in stems if parse_timestamp(stem)}
+    return sorted(list_marks(account.s3, account.bucket, table, fmt).complete)
 
 
 def catalog_table(account: Account, name: str) -> TableTypeDef | None:
     """The table or view of the exports' database, None if there is none."""
-    try:
-        return account.glue.get_table(DatabaseName=naming.DATABASE, Name=name)["Table"]
-    except account.glue.exceptions.EntityNotFoundException:
-        return None
+    return get_table(account.glue, naming.DATABASE, name)
 
 
 def current_timestamp(account: Account, export: DeployedExport) -> str | None:
@@ -137,16 +99,16 @@ def list_all(
     Complete is what has an object in its manifest's place; ``with_figures`` reads it.
     """
     table, fmt = export.table, export.format.value
-    complete, claimed = _marked_timestamps(account, table, fmt, ".json", ".claim")
+    marks = list_marks(account.s3, account.bucket, table, fmt)
+    every = list_snapshots(account.s3, marks)
     current, active = current_timestamp(account, export), set(writing)
-    every = complete | _written_timestamps(account, table, fmt)
     return [
         Snapshot(
             timestamp=each,
-            complete=each in complete,
+            complete=each in marks.complete,
             current=each == current,
             writing=each in active,
-            claimed=each in claimed,
+            claimed=each in marks.claimed,
         )
         for each in sorted(every, reverse=True)
     ]
@@ -173,11 +135,11 @@ def examine(account: Account, export: DeployedExport, snapshot: Snapshot) -> Sna
         except manifests.ManifestBroken as error:
             faults.append(error.what)
     prefix = naming.snapshot_prefix(table, fmt, timestamp)
-    found = files(account.s3, account.bucket, prefix)
+    found = list_files(account.s3, account.bucket, prefix)
     if manifest is None:
         if not found and snapshot.current:
             faults.append(f"there are no files under {prefix}")
-        size = sum(file.bytes for file in found.values())
+        size = sum(size for size, _ in found.values())
         return replace(snapshot, complete=False, bytes=size, files=len(found), faults=tuple(faults))
     return replace(
         snapshot,
@@ -223,31 +185,31 @@ def to_prune(
 def delete(
     account: Account,
     export: DeployedExport,
-    timestamps: Sequence[str],
+    snapshots: Sequence[Snapshot],
     *,
     on_deleted: Callable[[str, int], None] = lambda _, __: None,
 ) -> int:
     """Delete the snapshots; how many objects that were.
 
-    Manifests first: from then on they are incomplete, whatever happens next. A claim last: as long
-    as it is there, the snapshot is known as ours and can be deleted again. ``on_deleted`` is called
-    with each snapshot and how many objects it had.
+    Whatever breaks off, deleting them again goes on with it. ``on_deleted`` is called with each
+    snapshot and how many objects it had.
 
     Raises:
         DeleteFailed: an object cannot be deleted.
     """
     table, fmt = export.table, export.format.value
-    delete_keys(account, [naming.manifest_key(table, fmt, each) for each in timestamps])
-    _drop_partitions(account, export.snapshots_table, timestamps)
+    marks = [deletion_marks(table, fmt, each.timestamp, claimed=each.claimed) for each in snapshots]
+    delete_keys(account, [key for first, _ in marks for key in first])
+    _drop_partitions(account, export.snapshots_table, [each.timestamp for each in snapshots])
     total = 0
-    for timestamp in timestamps:
-        prefix = naming.snapshot_prefix(table, fmt, timestamp)
-        found = list(keys(account.s3, account.bucket, prefix))
-        # EMRFS, s3:// of Glue up to 5.0, marks a directory by an object beside it.
-        delete_keys(account, [*found, prefix.rstrip("/") + "_$folder$"])
-        delete_keys(account, [naming.claim_key(table, fmt, timestamp)])
-        total += len(found)
-        on_deleted(timestamp, len(found))
+    for snapshot, (_, last) in zip(snapshots, marks, strict=True):
+        prefix = naming.snapshot_prefix(table, fmt, snapshot.timestamp)
+        found = snapshot_objects(account.s3, account.bucket, prefix)
+        delete_keys(account, found)
+        delete_keys(account, last)
+        # The mark of the directory, which may not exist, is none of its objects.
+        total += len(found) - 1
+        on_deleted(snapshot.timestamp, len(found) - 1)
     return total
 
 
@@ -257,16 +219,10 @@ def delete_keys(account: Account, names: Sequence[str]) -> None:
     Raises:
         DeleteFailed: one of them cannot be deleted.
     """
-    for some in chunks(list(names), _OBJECTS_PER_CALL):
-        answer = account.s3.delete_objects(
-            Bucket=account.bucket,
-            Delete={"Objects": [{"Key": key} for key in some], "Quiet": True},
-        )
-        for error in answer.get("Errors", ()):
-            raise DeleteFailed(
-                f"cannot delete s3://{account.bucket}/{error.get('Key')}",
-                hint=error.get("Message", ""),
-            )
+    try:
+        delete_objects(account.s3, account.bucket, names)
+    except JobFailed as error:
+        raise DeleteFailed(str(error)) from None
 
 
 def _drop_partitions(account: Account, table: str, timestamps: Sequence[str]) -> None:

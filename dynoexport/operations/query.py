@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from dynoexport import exports, naming, queries, views
+from dynoexport import exports, naming, queries
+from dynoexport.jobs.view import sql_identifier
 from dynoexport.operations.snapshots import SnapshotRefused
 
 if TYPE_CHECKING:
@@ -71,6 +72,11 @@ def statement(export: DeployedExport, sql: str | None, limit: int | None = None)
     if sql is None and limit is not None:
         text += f" LIMIT {limit}"
     # Not by str.format: SQL has braces of its own.
-    return text.replace(VIEW, views.qualified(export.view)).replace(
-        SNAPSHOTS, views.qualified(export.snapshots_table)
+    return text.replace(VIEW, _qualified(export.view)).replace(
+        SNAPSHOTS, _qualified(export.snapshots_table)
     )
+
+
+def _qualified(name: str) -> str:
+    """A catalog name with its database, quoted."""
+    return f"{sql_identifier(naming.DATABASE)}.{sql_identifier(name)}"

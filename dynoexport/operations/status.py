@@ -85,7 +85,7 @@ def _status(
     last = workflow_runs.from_response(workflow["LastRun"]) if workflow.get("LastRun") else None
     snapshot = shown.get(export.view) if export.format.queryable else None
     if snapshot is None and last is not None:
-        snapshot = _newest(account, export, last)
+        snapshot = _newest(account, export)
     shows = _examined(account, export, snapshot)
     trigger = _start_trigger(workflow, export.start_trigger)
     enabled = trigger.get("State") == "ACTIVATED"
@@ -142,10 +142,8 @@ def _every_table(account: Account) -> list[Any]:
     return [table for page in pages for table in page["TableList"]]
 
 
-def _newest(account: Account, export: DeployedExport, last: Run) -> str | None:
-    """The newest complete snapshot, where no view tells."""
-    if last.succeeded and last.snapshot:
-        return last.snapshot
+def _newest(account: Account, export: DeployedExport) -> str | None:
+    """The newest complete snapshot; that of the last run may have been deleted."""
     found = snapshot_store.complete_timestamps(account, export.table, export.format.value)
     return found[-1] if found else None
 

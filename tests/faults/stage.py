@@ -18,6 +18,7 @@ from warm import Runner, endpoints_of
 
 from dynoexport import exports, manifests, naming, snapshot_store, workflow_runs
 from dynoexport.aws import Account
+from dynoexport.jobs.s3 import list_objects
 from dynoexport.local import context, server
 from dynoexport.local.query import Engine
 from dynoexport.model import OutputFormat
@@ -313,7 +314,7 @@ class Deployed:
         return manifests.read(self.s3, self.account.bucket, table, fmt, timestamp)
 
     def keys(self, prefix: str) -> dict[str, int]:
-        return snapshot_store.keys(self.s3, self.account.bucket, prefix)
+        return list_objects(self.s3, self.account.bucket, prefix)
 
     def parts(self, timestamp: str) -> list[str]:
         prefix = naming.snapshot_prefix(self.table, self.target.format, timestamp)

@@ -94,6 +94,14 @@ def test_xml_ends_after_the_crawl(
     refused = Command(account.endpoint)("run", "Reviews.xml", "--set", "SnapshotRetentionDays=3")
     assert refused.returncode == 2
     assert "dynoexport prune Reviews.xml --older-than 3d" in refused.stderr
+    check_status_without_snapshots(Command(account.endpoint), "Reviews.xml")
+
+
+def check_status_without_snapshots(command: Command, table: str) -> None:
+    """The last run's snapshot was pruned: there is none, which is no damage."""
+    command.ok("prune", table, "--keep", "0", "--yes")
+    (found,) = command.json("status", table)
+    assert (found["snapshot"], found["faults"]) == (None, [])
 
 
 def test_a_run_without_one_permission_fails_by_its_name_and_publishes_nothing(

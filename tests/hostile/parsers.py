@@ -31,7 +31,6 @@ from dynoexport import (
     queries,
     schedule,
     table_facts,
-    views,
     workflow_runs,
 )
 from dynoexport import settings as project
@@ -222,7 +221,7 @@ def published(body: bytes) -> object:
     """What the view job makes of a manifest, up to its SQL."""
     manifest = read_own_manifest(shelf(__json=body), VIEW_SETTINGS)
     check_files(manifest, {"csv/Reviews/part-0": (3, "e")})
-    columns = shown_columns(manifest)
+    columns = shown_columns(manifest["schema"])
     manifest_columns(manifest)
     return view_sql("d", "v", "t", columns, "2026-01-31T10:00")
 
@@ -247,7 +246,7 @@ def in_file(content: bytes, read: Callable[[Path], object]) -> object:
 
 def rows_in(pair: tuple[OutputFormat, bytes]) -> object:
     fmt, content = pair
-    return in_file(content, lambda path: part_files.count_rows(path, fmt))
+    return in_file(content, lambda path: part_files.count_items(path, fmt))
 
 
 def command(arguments: list[str]) -> object:
@@ -263,7 +262,7 @@ def command(arguments: list[str]) -> object:
 
 def names_are_quoted(name: str) -> object:
     """The statement says the same whatever is quoted in it."""
-    found = sqlglot.parse(views.create_sql("v", "t", {name: name}, name), read="athena")
+    found = sqlglot.parse(view_sql("d", "v", "t", {name: name}, name), read="athena")
     assert [type(each).__name__ for each in found] == ["Create"]
     assert found[0] is not None
     assert {each.name for each in found[0].find_all(exp.Literal)} == {name}

@@ -133,7 +133,7 @@ def test_a_whole_snapshot_passes_whatever_athena_does_not_see_in_it() -> None:
     ("found", "words"),
     [
         ({"a/part-0": (10, "e0")}, "a/part-1 is missing"),
-        ({**WHOLE, "a/part-1": (19, "e1")}, "a/part-1 has 19 bytes, but its manifest says 20"),
+        ({**WHOLE, "a/part-1": (19, "e1")}, "a/part-1 has 19 bytes, its manifest says 20"),
         ({**WHOLE, "a/part-1": (20, "e2")}, "a/part-1 is not what the export job has written"),
         ({**WHOLE, "a/part-2": (30, "e2")}, "a/part-2 is not in the manifest"),
     ],
@@ -770,6 +770,20 @@ def test_retention_that_breaks_off_leaves_no_half_snapshot_complete(
         run.publish(SnapshotRetentionDays="7")
     assert keys(f"{MANIFESTS}{old}") == [claim(old)]
     assert keys(f"{DATA}snapshot_timestamp={old}") != []
+
+
+@pytest.mark.usefixtures("broken_catalog")
+def test_a_snapshot_without_a_claim_stays_ours_when_its_retention_breaks_off(
+    run: Publication, keys: Any
+) -> None:
+    """As runs before the claims were kept have left it: its manifest goes last."""
+    old = minutes(8)
+    run.export(old)
+    run.export(CURRENT)
+    run.crawl(old, CURRENT)
+    with pytest.raises(ClientError):
+        run.publish(SnapshotRetentionDays="7")
+    assert keys(f"{MANIFESTS}{old}") == [f"{MANIFESTS}{old}.json"]
 
 
 def test_the_next_run_finishes_a_retention_that_broke_off(
