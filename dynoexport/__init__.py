@@ -5,35 +5,27 @@ What the command does, a program can do:
     >>> account = dynoexport.connect(region="us-east-1")  # doctest: +SKIP
     >>> dynoexport.deploy(account, "Reviews")  # doctest: +SKIP
 
-The layers, each importing only from those before it (a test reads the imports):
+The rooms, each importing only from those before it (a test reads the imports):
 
     jobs                    what runs inside AWS Glue; scripts/*.py are built from it
-    errors, model, limits   what can go wrong; the plain values; what AWS allows
-    settings, selection,    what a user can set; lists of attributes;
-    naming,                 every name and S3 key; when a schedule fires;
-    schedule, pipeline      the one description of export -> crawl -> publish
-    durations, graph        26h and 30d; what AWS Glue would refuse about a workflow
-    output_files            files that a user names to be written
-    grants, policies,       IAM statements; the policy of each role, least privilege; the policies
-    callers, permissions    of people; why each permission is there
-    stacks                  the templates as typed Python, and their canonical text
+    errors, model, limits,  what can go wrong; the plain values; what AWS allows;
+    durations               26h and 30d
+    settings, naming        what a user can set; every name and S3 key
+    workflow                what runs after what, what Glue would refuse of it, when it starts
+    iam                     the policies of roles and people, and the reason for each permission
+    cloudformation          the templates as typed Python, and their canonical text
     assets                  where templates and scripts lie, in a checkout or an installed wheel
-    aws, aws_errors         clients of an account and region; what AWS refuses, in one line
-    manifests, part_files,  what marks a snapshot complete; its files, read again
-    workflow_runs, prices,  a workflow run and its outcome; what it costs
-    table_facts, plan,      what is known of a table; what its export would take and cost
-    consumption             what others read of it, without our own runs
-    sizing, alternatives    the job that suits a table; other ways to its data, and their cost
-    actuals                 a run's figures against its plan
-    change_sets, queries    a stack; a query
-    views, exports,         the SQL of a view; the exports of an account, found by their tags
-    snapshot_store          their snapshots in S3 and the catalog
-    operations              what a user does, one module for each
-    records, display,       results for programs; for people;
-    plan_text, charts,      a plan for people; lines of a chart, placed;
-    plan_html               a plan as a page
+    aws                     the edge: clients, stacks, queries, workflow runs, errors in one line
+    storage                 snapshots in S3 and the catalog: manifests, files, what may go
+    planning                what an export takes and costs, other ways, and whether it was true
+    operations              what a user does, one module for each; prints nothing
+    presentation            results for people and for programs: tables, JSON, plans, charts
     local                   an AWS endpoint on a laptop that really runs Glue Workflows
     cli                     parses, calls one function, prints
+
+Inside ``jobs``: ``readers`` and ``scan`` read, ``schema`` decides the columns, ``write`` writes.
+Inside ``local``: ``iam`` decides who may, ``services`` are what stands beside Glue, ``glue`` runs
+workflows, ``cloudformation`` deploys stacks, ``runtime`` stands around a job's script.
 """
 
 from __future__ import annotations
@@ -42,7 +34,7 @@ import importlib
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from dynoexport.aws import Account, connect
+    from dynoexport.aws.account import Account, connect
     from dynoexport.errors import DynoexportError
     from dynoexport.operations.deploy import deploy
     from dynoexport.operations.destroy import destroy
@@ -85,9 +77,9 @@ __all__ = [
 ]
 
 _PLACES = {
-    "Account": "aws",
+    "Account": "aws.account",
     "DynoexportError": "errors",
-    "connect": "aws",
+    "connect": "aws.account",
     "disable": "operations.run",
     "enable": "operations.run",
     "explain": "operations.run",

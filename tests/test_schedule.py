@@ -7,8 +7,9 @@ from functools import partial
 
 import pytest
 
-from dynoexport import schedule, settings
+from dynoexport import settings
 from dynoexport.errors import ScheduleRefused
+from dynoexport.workflow import schedule
 
 NOON = datetime(2026, 5, 6, 12, 0, tzinfo=timezone.utc)  # a Wednesday
 

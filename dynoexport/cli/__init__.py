@@ -10,7 +10,8 @@ import sys
 
 import click
 
-from dynoexport import __version__, aws_errors
+from dynoexport import __version__
+from dynoexport.aws import errors as aws_errors
 from dynoexport.cli.common import INTERRUPTED
 from dynoexport.errors import DynoexportError
 

@@ -6,13 +6,14 @@ from typing import TYPE_CHECKING
 
 import click
 
-from dynoexport import records, settings
+from dynoexport import settings
 from dynoexport.cli import common
+from dynoexport.presentation import json_output
 
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from dynoexport.aws import Account
+    from dynoexport.aws.account import Account
     from dynoexport.operations.doctor import Check
 
 _STATE_WIDTH, _NAME_WIDTH = len("warning"), len("may read CloudWatch Logs")
@@ -51,7 +52,7 @@ def doctor(account: Account, *, common_stack: str, as_json: bool) -> None:
         if not as_json:
             _print(console, check)
     if as_json:
-        common.print_json([records.check(each) for each in found])
+        common.print_json([json_output.check(each) for each in found])
     failed = [each for each in found if each.state == FAILED]
     if failed:
         noun = "check has" if len(failed) == 1 else "checks have"
@@ -67,7 +68,7 @@ def _print(console: Console, check: Check) -> None:
     from rich.table import Table
     from rich.text import Text
 
-    from dynoexport import display
+    from dynoexport.presentation import display
 
     row = Table.grid(padding=(0, 1))
     for width in (_STATE_WIDTH, _NAME_WIDTH, None):

@@ -10,20 +10,21 @@ from typing import TYPE_CHECKING
 
 import click
 
-from dynoexport import records, settings
+from dynoexport import settings
 from dynoexport.cli import common
 from dynoexport.errors import DynoexportError
 from dynoexport.model import ReadMode
-from dynoexport.output_files import open_output
+from dynoexport.presentation import json_output
+from dynoexport.presentation.output_files import open_output
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
     from typing import TextIO
 
-    from dynoexport.aws import Account
+    from dynoexport.aws.account import Account
     from dynoexport.model import OutputFormat
     from dynoexport.operations.plan import Planned
-    from dynoexport.sizing import Wishes
+    from dynoexport.planning.sizing import Wishes
 
 
 class NotMet(DynoexportError):
@@ -125,7 +126,7 @@ def plan(
     found = make(wishes=wishes, every=every, prices_file=prices_file)
     _warn(found)
     if as_json:
-        common.print_json([records.plan(each) for each in found])
+        common.print_json([json_output.plan(each) for each in found])
     else:
         _print(found)
     if html is not None:
@@ -134,7 +135,7 @@ def plan(
 
 
 def _write_page(to: Path, found: Sequence[Planned]) -> None:
-    from dynoexport import plan_html
+    from dynoexport.presentation import plan_html
 
     page = plan_html.page(found)
     with open_output(to) as file:
@@ -144,7 +145,7 @@ def _write_page(to: Path, found: Sequence[Planned]) -> None:
 
 def _asked(fmt: OutputFormat | None, target: str | None, most: float | None) -> Wishes:
     from dynoexport import durations
-    from dynoexport.sizing import Wishes
+    from dynoexport.planning.sizing import Wishes
 
     seconds = durations.parse(target).total_seconds() if target is not None else None
     return Wishes(format=fmt or settings.DEFAULT_FORMAT, target_seconds=seconds, max_dollars=most)
@@ -152,7 +153,7 @@ def _asked(fmt: OutputFormat | None, target: str | None, most: float | None) -> 
 
 def _region() -> str:
     """Where a described table is, if it does not tell so itself."""
-    from dynoexport.prices import FALLBACK_REGION
+    from dynoexport.planning.prices import FALLBACK_REGION
 
     context = click.get_current_context()
     given = context.params.get("region") or context.find_root().params.get("region")
@@ -170,7 +171,7 @@ def _warn(found: Sequence[Planned]) -> None:
 
 
 def _print(found: Sequence[Planned]) -> None:
-    from dynoexport import display, plan_text
+    from dynoexport.presentation import display, plan_text
 
     if len(found) == 1:
         for line in plan_text.page(found[0]):

@@ -8,18 +8,19 @@ from typing import TYPE_CHECKING
 
 import click
 
-from dynoexport import naming, records
+from dynoexport import naming
 from dynoexport.cli import common
+from dynoexport.presentation import json_output
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from rich.console import Console
 
-    from dynoexport.aws import Account
+    from dynoexport.aws.account import Account
+    from dynoexport.aws.workflow_runs import Run
     from dynoexport.model import OutputFormat
     from dynoexport.operations.logs import Line
-    from dynoexport.workflow_runs import Run
 
 _TAIL = 15
 _NO_RUN = "{table} has no run yet. Start one with: dynoexport run {table}"
@@ -29,10 +30,10 @@ _run_option = click.option(
 )
 
 
-def _record(account: Account, run: Run) -> records.Record:
-    from dynoexport import prices
+def _record(account: Account, run: Run) -> json_output.Record:
+    from dynoexport.planning import prices
 
-    return records.run(run, prices.of_region(account.region), datetime.now(timezone.utc))
+    return json_output.run(run, prices.of_region(account.region), datetime.now(timezone.utc))
 
 
 # --- run, watch -----------------------------------------------------------------------------------
@@ -97,8 +98,9 @@ def watch(
 
 
 def _follow(account: Account, table: str, started: Run, *, as_json: bool) -> None:
-    from dynoexport import display, workflow_runs
+    from dynoexport.aws import workflow_runs
     from dynoexport.operations.run import watch as look_at
+    from dynoexport.presentation import display
 
     console = common.err()
     try:
@@ -123,8 +125,8 @@ def _follow(account: Account, table: str, started: Run, *, as_json: bool) -> Non
 
 def _show_failure(account: Account, run: Run, console: Console) -> None:
     """The last lines that the failed node has logged."""
-    from dynoexport import display
     from dynoexport.operations.logs import tail
+    from dynoexport.presentation import display
 
     for node in run.failed_nodes[:1]:
         lines = tail(account, run, node, lines=_TAIL)
@@ -184,7 +186,8 @@ def runs(
 
 
 def _print_runs(account: Account, found: list[Run]) -> None:
-    from dynoexport import display, prices
+    from dynoexport.planning import prices
+    from dynoexport.presentation import display
 
     used, now = prices.of_region(account.region), datetime.now(timezone.utc)
     rows = [
@@ -210,13 +213,14 @@ def _print_runs(account: Account, found: list[Run]) -> None:
 def _explain(
     account: Account, table: str, fmt: OutputFormat | None, *, limit: int, as_json: bool
 ) -> None:
-    from dynoexport import display, prices
     from dynoexport.operations.run import explain
+    from dynoexport.planning import prices
+    from dynoexport.presentation import display
 
     found = explain(account, table, fmt=fmt, limit=limit)
     if as_json:
         used, now = prices.of_region(account.region), datetime.now(timezone.utc)
-        common.print_json([records.explained_run(each, used, now) for each in found])
+        common.print_json([json_output.explained_run(each, used, now) for each in found])
         return
     if not found:
         common.tell(_NO_RUN.format(table=table))
@@ -291,12 +295,12 @@ def _node_name(run: Run, table: str, node: str) -> str:
 
 
 def _print_lines(lines: Iterator[Line], *, timestamps: bool, as_json: bool) -> None:
-    from dynoexport import display
+    from dynoexport.presentation import display
 
     before = None
     for line in lines:
         if as_json:
-            click.echo(json.dumps(records.line(line), ensure_ascii=False))
+            click.echo(json.dumps(json_output.line(line), ensure_ascii=False))
             continue
         if (line.node, line.attempt) != before:
             common.tell(f"==> {line.node}, attempt {line.attempt} <==")
@@ -367,6 +371,6 @@ def _switch(
     switch = workflow.enable if enabled else workflow.disable
     done = switch(account, table, fmt=fmt)
     if as_json:
-        common.print_json(records.schedule(done))
+        common.print_json(json_output.schedule(done))
         return
     click.echo(f"The schedule {done.schedule} of {table} is {'on' if enabled else 'off'}")

@@ -5,18 +5,20 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from dynoexport import change_sets, exports, naming, snapshot_store, workflow_runs
-from dynoexport.change_sets import ignore
+from dynoexport import naming
+from dynoexport.aws import change_sets, exports, workflow_runs
+from dynoexport.aws.change_sets import ignore
 from dynoexport.jobs.s3 import directory_marker, list_objects
 from dynoexport.operations.init import Declined
 from dynoexport.operations.run import RunRefused
+from dynoexport.storage import snapshot_store
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Mapping
 
-    from dynoexport.aws import Account
-    from dynoexport.change_sets import Event
-    from dynoexport.exports import DeployedExport
+    from dynoexport.aws.account import Account
+    from dynoexport.aws.change_sets import Event
+    from dynoexport.aws.exports import DeployedExport
     from dynoexport.model import OutputFormat
 
 

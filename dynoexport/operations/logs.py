@@ -8,13 +8,13 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
 from typing import TYPE_CHECKING
 
-from dynoexport import workflow_runs
+from dynoexport.aws import workflow_runs
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from dynoexport.aws import Account
-    from dynoexport.workflow_runs import Attempt, Node, Run
+    from dynoexport.aws.account import Account
+    from dynoexport.aws.workflow_runs import Attempt, Node, Run
 
 # CloudWatch shows what was written some seconds ago; a crawl's stream is cut by time.
 _SLACK = timedelta(seconds=30)

@@ -6,21 +6,23 @@ from dataclasses import asdict, dataclass
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING
 
-from dynoexport import exports, manifests, naming, queries, snapshot_store, workflow_runs
+from dynoexport import naming
+from dynoexport.aws import athena, exports, workflow_runs
 from dynoexport.errors import DynoexportError
 from dynoexport.jobs.s3 import list_files
 from dynoexport.jobs.timestamps import parse_timestamp
 from dynoexport.jobs.view import shown_columns, view_sql
+from dynoexport.storage import manifests, snapshot_store
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from datetime import timedelta
 
-    from dynoexport.aws import Account
-    from dynoexport.exports import DeployedExport
-    from dynoexport.manifests import Manifest
+    from dynoexport.aws.account import Account
+    from dynoexport.aws.exports import DeployedExport
     from dynoexport.model import OutputFormat
-    from dynoexport.snapshot_store import Snapshot
+    from dynoexport.storage.manifests import Manifest
+    from dynoexport.storage.snapshot_store import Snapshot
 
 
 class SnapshotRefused(DynoexportError):
@@ -97,7 +99,7 @@ def publish(
         newest = _newest(account, export)
         columns = shown_columns(map(asdict, (*newest.columns, *manifest.columns)))
         sql = view_sql(naming.DATABASE, export.view, export.snapshots_table, columns, snapshot)
-        queries.run(
+        athena.run(
             account.athena,
             sql,
             work_group=naming.WORK_GROUP,

@@ -7,20 +7,23 @@ from datetime import datetime, timedelta, timezone
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
-from dynoexport import exports, naming, schedule, snapshot_store, workflow_runs
-from dynoexport.aws import side_by_side
+from dynoexport import naming
+from dynoexport.aws import exports, workflow_runs
+from dynoexport.aws.account import side_by_side
 from dynoexport.errors import ScheduleRefused
 from dynoexport.jobs.timestamps import parse_timestamp
 from dynoexport.jobs.view import shown_timestamp
-from dynoexport.snapshot_store import Snapshot
+from dynoexport.storage import snapshot_store
+from dynoexport.storage.snapshot_store import Snapshot
+from dynoexport.workflow import schedule
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from dynoexport.aws import Account
-    from dynoexport.exports import DeployedExport
+    from dynoexport.aws.account import Account
+    from dynoexport.aws.exports import DeployedExport
+    from dynoexport.aws.workflow_runs import Run
     from dynoexport.model import OutputFormat
-    from dynoexport.workflow_runs import Run
 
 # Fewer views than this are asked for one by one instead of reading the whole database.
 _FEW = 20

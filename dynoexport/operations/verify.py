@@ -8,18 +8,20 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from dynoexport import exports, manifests, naming, part_files, snapshot_store
-from dynoexport.aws import side_by_side
+from dynoexport import naming
+from dynoexport.aws import exports
+from dynoexport.aws.account import side_by_side
 from dynoexport.jobs.s3 import list_files
 from dynoexport.operations.snapshots import SnapshotRefused
+from dynoexport.storage import manifests, part_files, snapshot_store
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from dynoexport.aws import Account
-    from dynoexport.exports import DeployedExport
-    from dynoexport.manifests import Manifest
+    from dynoexport.aws.account import Account
+    from dynoexport.aws.exports import DeployedExport
     from dynoexport.model import OutputFormat
+    from dynoexport.storage.manifests import Manifest
 
 # Each is held on disk as a whole while it is read.
 _FILES_AT_ONCE = 4

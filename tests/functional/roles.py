@@ -8,18 +8,19 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from dynoexport import naming, permissions
-from dynoexport.local import authorization, usage
-from dynoexport.local.authorization import Request
+from dynoexport import naming
+from dynoexport.iam import reference
+from dynoexport.local.iam import authorization, usage
+from dynoexport.local.iam.authorization import Request
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from account import Account
 
-    from dynoexport.local.authorization import Statement
     from dynoexport.local.context import Endpoint
-    from dynoexport.local.usage import Element
+    from dynoexport.local.iam.authorization import Statement
+    from dynoexport.local.iam.usage import Element
 
 
 def recorded(endpoint: Endpoint, holders: set[str]) -> Iterator[dict[str, Any]]:
@@ -104,8 +105,8 @@ def readable(title: str) -> list[Statement]:
     """The statements of the template's role, with names in place of values."""
     return [
         statement
-        for name, document in permissions.ROLES[title].items()
-        for statement in authorization.statements(name, json.dumps(permissions.plain(document)))
+        for name, document in reference.ROLES[title].items()
+        for statement in authorization.statements(name, json.dumps(reference.plain(document)))
     ]
 
 

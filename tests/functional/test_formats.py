@@ -9,7 +9,9 @@ from account import values, without_timestamp
 from command import Command, crawl, put_snapshot
 from roles import Usage
 
-from dynoexport import naming, permissions, queries, workflow_runs
+from dynoexport import naming
+from dynoexport.aws import athena, workflow_runs
+from dynoexport.iam import reference
 from dynoexport.model import OutputFormat, ReadMode
 
 if TYPE_CHECKING:
@@ -123,7 +125,7 @@ def test_a_run_without_one_permission_fails_by_its_name_and_publishes_nothing(
     assert refused[1].startswith(
         f"arn:aws:s3:::{account.bucket}/{naming.manifest_prefix('Denied', 'parquet')}"
     )
-    with pytest.raises(queries.QueryFailed, match="TABLE_NOT_FOUND"):
+    with pytest.raises(athena.QueryFailed, match="TABLE_NOT_FOUND"):
         account.rows("SELECT * FROM denied")
 
 
@@ -133,10 +135,10 @@ def test_no_role_was_refused_anything(usage: Usage) -> None:
     assert usage.refused() == []
 
 
-@pytest.mark.parametrize("role", permissions.ROLES)
+@pytest.mark.parametrize("role", reference.ROLES)
 def test_no_role_may_do_what_it_never_needed(usage: Usage, role: str) -> None:
     """But for what docs/permissions.md keeps with a reason, and no reason is out of date."""
     usage.require({fmt.value for fmt in OutputFormat})
-    needless, kept = usage.needless(role), permissions.kept(role)
+    needless, kept = usage.needless(role), reference.kept(role)
     assert needless - kept == set()
     assert kept - needless == set()

@@ -19,21 +19,11 @@ from click.testing import CliRunner
 from hypothesis import strategies as st
 from sqlglot import exp
 
-from dynoexport import (
-    aws_errors,
-    cli,
-    durations,
-    exports,
-    manifests,
-    naming,
-    part_files,
-    prices,
-    queries,
-    schedule,
-    table_facts,
-    workflow_runs,
-)
+from dynoexport import cli, durations, naming
 from dynoexport import settings as project
+from dynoexport.aws import athena, exports, workflow_runs
+from dynoexport.aws import errors as aws_errors
+from dynoexport.cloudformation import check, parameters
 from dynoexport.errors import DynoexportError
 from dynoexport.jobs.arguments import apply_overrides, parse_arguments
 from dynoexport.jobs.attribute_names import parse_attribute_names
@@ -60,7 +50,9 @@ from dynoexport.jobs.write.counts import count_avro_rows
 from dynoexport.local import items
 from dynoexport.model import OutputFormat
 from dynoexport.operations.query import statement
-from dynoexport.stacks import check, parameters
+from dynoexport.planning import prices, table_facts
+from dynoexport.storage import manifests, part_files
+from dynoexport.workflow import schedule
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -356,7 +348,7 @@ PACKAGE = (
     Parser(
         "values of a result",
         st.tuples(hostile.texts, hostile.texts),
-        lambda pair: queries.typed(*pair),
+        lambda pair: athena.typed(*pair),
     ),
     Parser("tags of an export", settings(JOB_TAGS), exports.from_tags),
     Parser(

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from botocore.exceptions import ClientError
 
-from dynoexport.local import stack_changes
+from dynoexport.local.cloudformation import stack_changes
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -266,8 +266,8 @@ def test_csv_changes_no_type_but_its_columns_stay_in_their_order(lake: Lake) -> 
 
 def test_an_older_snapshot_is_published_with_its_own_types(lake: Lake) -> None:
     """Under the columns of the newest, so that no query loses one."""
-    from dynoexport import manifests
     from dynoexport.jobs.view import shown_columns
+    from dynoexport.storage import manifests
 
     table = lake.table("parquet", STORY[0][0])
     older = table.run()

@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 
 from dynoexport.jobs.write.text import csv_line, document, xml_item
 from dynoexport.model import OutputFormat
-from dynoexport.part_files import FileBroken, count_items
+from dynoexport.storage.part_files import FileBroken, count_items
 
 if TYPE_CHECKING:
     from collections.abc import Callable

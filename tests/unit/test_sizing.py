@@ -10,12 +10,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 from test_plan import EVENTS, GB, MB, ORDERS, PRICES, TABLES
 
-from dynoexport import limits, plan, schedule, settings
+from dynoexport import limits, settings
+from dynoexport.cloudformation import parameters as forms
+from dynoexport.cloudformation.check import check_parameters
 from dynoexport.model import GlueVersion, OutputFormat, ReadMode, WorkerType
-from dynoexport.sizing import Recommendation, Wishes, recommend, timeout_minutes
-from dynoexport.stacks import parameters as forms
-from dynoexport.stacks.check import check_parameters
-from dynoexport.table_facts import Consumption, TableFacts
+from dynoexport.planning import plan
+from dynoexport.planning.sizing import Recommendation, Wishes, recommend, timeout_minutes
+from dynoexport.planning.table_facts import Consumption, TableFacts
+from dynoexport.workflow import schedule
 
 SMALL = TableFacts(name="Small", bytes=30 * MB, items=500)
 AUTO = {

@@ -13,12 +13,14 @@ from botocore.stub import Stubber
 from moto.core import DEFAULT_ACCOUNT_ID
 from moto.s3.models import s3_backends
 
-from dynoexport import naming, snapshot_store
-from dynoexport.exports import DeployedExport
+from dynoexport import naming
+from dynoexport.aws.exports import DeployedExport
 from dynoexport.jobs.s3 import list_objects
+from dynoexport.jobs.snapshots import list_marks
 from dynoexport.jobs.view import view_sql
 from dynoexport.model import OutputFormat
-from dynoexport.snapshot_store import DeleteFailed, Snapshot
+from dynoexport.storage import snapshot_store
+from dynoexport.storage.snapshot_store import DeleteFailed, Snapshot
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sized
@@ -127,7 +129,8 @@ class Store:
         return snapshot_store.list_all(self.account, EXPORT, **more)
 
     def delete(self, *timestamps: str, **more: Any) -> int:
-        goes = [each for each in self.list_all() if each.timestamp in timestamps]
+        marks = list_marks(self.account.s3, self.account.bucket, EXPORT.table, EXPORT.format.value)
+        goes = [Snapshot(each, complete=True, claimed=each in marks.claimed) for each in timestamps]
         return snapshot_store.delete(self.account, EXPORT, goes, **more)
 
 
