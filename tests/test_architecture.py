@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import ast
+import importlib
+import inspect
 import re
 import subprocess
 import sys
@@ -15,6 +17,7 @@ import pytest
 
 import dynoexport
 from dynoexport import limits, settings
+from dynoexport.errors import DynoexportError
 from dynoexport.model import GlueVersion, OutputFormat, WorkerType
 from dynoexport.workflow import pipeline
 
@@ -61,11 +64,11 @@ def module_name(path: Path) -> str:
 
 
 def test_every_module_has_its_place_in_the_map() -> None:
-    found = {layer(module_name(path)) for path in MODULES} - {""}
+    found = {layer(module_name(path)) for path in MODULES} - {"", "__main__"}
     assert found == set(LAYERS)
 
 
-LAYERED = [path for path in MODULES if path != PACKAGE / "__init__.py"]
+LAYERED = [path for path in MODULES if layer(module_name(path)) in LAYERS]
 
 
 @pytest.mark.parametrize("path", LAYERED, ids=module_name)
@@ -88,9 +91,73 @@ def test_importing_the_package_imports_none_of_its_modules() -> None:
     assert "boto3" not in found
 
 
+# --- what a program may use -----------------------------------------------------------------------
 @pytest.mark.parametrize("name", dynoexport.__all__)
 def test_what_the_package_promises_it_has(name: str) -> None:
     assert callable(getattr(dynoexport, name))
+
+
+def test_a_type_checker_finds_each_name_where_the_package_does() -> None:
+    tree = ast.parse((PACKAGE / "__init__.py").read_text(encoding="utf-8"))
+    found = {
+        alias.name: node.module
+        for node in ast.walk(tree)
+        if isinstance(node, ast.ImportFrom) and str(node.module).startswith("dynoexport.")
+        for alias in node.names
+    }
+    assert found == {
+        name: f"dynoexport.{module}"
+        for module, names in dynoexport._MODULES.items()  # noqa: SLF001 - what is compared
+        for name in names
+    }
+    assert sorted(found) == dynoexport.__all__
+
+
+# Those of the endpoint and of the command itself reach no program.
+PUBLIC = [
+    path
+    for path in MODULES
+    if layer(module_name(path)) not in {"", "jobs", "local", "cli", "presentation", "__main__"}
+]
+
+
+def public_classes() -> dict[str, type]:
+    """The classes of the rooms below the command, by name."""
+    found = {}
+    for path in PUBLIC:
+        module = importlib.import_module(module_name(path))
+        own = (each for each in vars(module).values() if isinstance(each, type))
+        found.update({each.__name__: each for each in own if each.__module__ == module.__name__})
+    return {name: each for name, each in found.items() if not name.startswith("_")}
+
+
+def test_every_error_that_a_program_may_catch_is_public() -> None:
+    errors = {name for name, each in public_classes().items() if issubclass(each, DynoexportError)}
+    # A program that generates templates, and the endpoint's own checks, catch DynoexportError.
+    assert errors - set(dynoexport.__all__) <= NOT_OF_OPERATIONS
+
+
+NOT_OF_OPERATIONS = {"DurationRefused", "TemplateRefused", "TemplatesDiffer"}
+
+
+def test_types_in_signatures_of_public_functions_are_public() -> None:
+    known = set(public_classes())
+    for name in dynoexport.__all__:
+        function = getattr(dynoexport, name)
+        if inspect.isfunction(function):
+            words = set(re.findall(r"\w+", " ".join(map(str, function.__annotations__.values()))))
+            assert words & known <= set(dynoexport.__all__), name
+
+
+def test_python_m_runs_the_command() -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "dynoexport", "--version"],
+        check=True,
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert done.stdout == f"dynoexport, version {dynoexport.__version__}\n"
 
 
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]

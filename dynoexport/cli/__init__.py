@@ -11,7 +11,7 @@ import sys
 import click
 
 from dynoexport import __version__
-from dynoexport.aws import errors as aws_errors
+from dynoexport.aws.errors import explain
 from dynoexport.cli.common import INTERRUPTED
 from dynoexport.errors import DynoexportError
 
@@ -83,7 +83,7 @@ class Dynoexport(click.Group):
             sys.stdout = None
             ctx.exit(0)
         except Exception as error:
-            explained = aws_errors.explain(error)
+            explained = explain(error)
             if explained is None:
                 raise
             _tell(explained.what, explained.hint)

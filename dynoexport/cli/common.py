@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+import dynoexport
 from dynoexport.errors import DynoexportError
 from dynoexport.model import OutputFormat
 
@@ -20,8 +21,7 @@ if TYPE_CHECKING:
     from click.shell_completion import CompletionItem
     from rich.console import Console
 
-    from dynoexport.aws.account import Account
-
+    from dynoexport import Account
 EXIT_STALE = 3
 INTERRUPTED = 130  # 128 + SIGINT, as shells report it
 
@@ -59,10 +59,8 @@ def aws_options_if_needed(command: Callable[..., Any]) -> Callable[..., Any]:
 
 def _connect(context: click.Context, own: Mapping[str, str | None]) -> Account:
     """A command's own option counts before the one given to ``dynoexport`` itself."""
-    from dynoexport.aws.account import connect
-
     root = context.find_root().params
-    return connect(**{name: own[name] or root.get(name) for name in _AWS})
+    return dynoexport.connect(**{name: own[name] or root.get(name) for name in _AWS})
 
 
 class TableName(click.types.StringParamType):

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+import dynoexport
 from dynoexport import settings
 from dynoexport.cli import common
 from dynoexport.model import Compression, MapsAs, ReadMode, TypeConflicts
@@ -17,12 +18,15 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
     from enum import Enum
 
-    from dynoexport.aws.account import Account
-    from dynoexport.aws.change_sets import Change, ChangeSet, Event
-    from dynoexport.model import OutputFormat
-    from dynoexport.operations.deploy import Sized
-    from dynoexport.operations.destroy import Inventory
-
+    from dynoexport import (
+        Account,
+        Change,
+        ChangeSet,
+        Event,
+        Inventory,
+        OutputFormat,
+        Sized,
+    )
 _SIGNS = {"Add": "+", "Modify": "~", "Remove": "-"}
 
 _common_stack = click.option(
@@ -126,9 +130,7 @@ def init(
       dynoexport init
       dynoexport init --set NotificationEmail=data@example.com --yes
     """
-    from dynoexport.operations.init import init as initialize
-
-    done = initialize(
+    done = dynoexport.init(
         account,
         parameters=settings,
         common_stack=common_stack,
@@ -201,9 +203,7 @@ def deploy(
       dynoexport deploy Users --read-mode native --exclude Email,Phone
       dynoexport deploy Orders --where 'total > 100' --compression zstd
     """
-    from dynoexport.operations.deploy import deploy as deploy_tables
-
-    done = deploy_tables(
+    done = dynoexport.deploy(
         account,
         *tables,
         fmt=fmt,
@@ -260,10 +260,9 @@ def destroy(
       dynoexport destroy Reviews
       dynoexport destroy Reviews --data
     """
-    from dynoexport.operations.destroy import destroy as destroy_export
     from dynoexport.presentation import display
 
-    done = destroy_export(
+    done = dynoexport.destroy(
         account,
         table,
         fmt=fmt,

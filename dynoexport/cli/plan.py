@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+import dynoexport
 from dynoexport import settings
 from dynoexport.cli import common
 from dynoexport.errors import DynoexportError
@@ -21,10 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
     from typing import TextIO
 
-    from dynoexport.aws.account import Account
-    from dynoexport.model import OutputFormat
-    from dynoexport.operations.plan import Planned
-    from dynoexport.planning.sizing import Wishes
+    from dynoexport import Account, OutputFormat, Planned, Wishes
 
 
 class NotMet(DynoexportError):
@@ -113,14 +111,12 @@ def plan(
       dynoexport plan --describe table.json
       dynoexport plan Orders Users --html plan.html
     """
-    from dynoexport.operations import plan as operation
-
     named = {"ReadMode": read_mode} if read_mode else {}
-    wishes = operation.wishes_of({**settings, **named}, _asked(fmt, target_duration, max_cost))
+    wishes = dynoexport.wishes_of({**settings, **named}, _asked(fmt, target_duration, max_cost))
     if describe is not None:
-        make = partial(operation.plans_described, describe.read(), *tables, region=_region())
+        make = partial(dynoexport.plans_described, describe.read(), *tables, region=_region())
     elif tables:
-        make = partial(operation.plans, connect(), *tables)
+        make = partial(dynoexport.plans, connect(), *tables)
     else:
         raise click.UsageError("name a table, or describe one with --describe FILE")
     found = make(wishes=wishes, every=every, prices_file=prices_file)
@@ -145,10 +141,11 @@ def _write_page(to: Path, found: Sequence[Planned]) -> None:
 
 def _asked(fmt: OutputFormat | None, target: str | None, most: float | None) -> Wishes:
     from dynoexport import durations
-    from dynoexport.planning.sizing import Wishes
 
     seconds = durations.parse(target).total_seconds() if target is not None else None
-    return Wishes(format=fmt or settings.DEFAULT_FORMAT, target_seconds=seconds, max_dollars=most)
+    return dynoexport.Wishes(
+        format=fmt or settings.DEFAULT_FORMAT, target_seconds=seconds, max_dollars=most
+    )
 
 
 def _region() -> str:

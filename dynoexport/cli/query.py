@@ -10,6 +10,7 @@ from typing import IO, TYPE_CHECKING, Any
 
 import click
 
+import dynoexport
 from dynoexport.cli import common
 from dynoexport.errors import DynoexportError
 from dynoexport.presentation.output_files import open_output
@@ -17,10 +18,7 @@ from dynoexport.presentation.output_files import open_output
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from dynoexport.aws.account import Account
-    from dynoexport.aws.athena import Execution
-    from dynoexport.model import OutputFormat
-
+    from dynoexport import Account, Execution, OutputFormat
 # A person reads no more at once; programs get everything.
 _SHOWN = 100
 
@@ -91,11 +89,11 @@ def _execute(
     account: Account, table: str, sql: str | None, fmt: OutputFormat | None, limit: int | None
 ) -> Execution:
     """Run the query; Ctrl-C stops it in Athena, too."""
-    from dynoexport.operations.query import query as run_query
-
     started: list[str] = []
     try:
-        return run_query(account, table, sql, fmt=fmt, limit=limit, on_started=started.append)
+        return dynoexport.query(
+            account, table, sql, fmt=fmt, limit=limit, on_started=started.append
+        )
     except KeyboardInterrupt:
         for query_id in started:
             account.athena.stop_query_execution(QueryExecutionId=query_id)

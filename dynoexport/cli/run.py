@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+import dynoexport
 from dynoexport import naming
 from dynoexport.cli import common
 from dynoexport.presentation import json_output
@@ -17,11 +18,7 @@ if TYPE_CHECKING:
 
     from rich.console import Console
 
-    from dynoexport.aws.account import Account
-    from dynoexport.aws.workflow_runs import Run
-    from dynoexport.model import OutputFormat
-    from dynoexport.operations.logs import Line
-
+    from dynoexport import Account, LogLine, OutputFormat, Run
 _TAIL = 15
 _NO_RUN = "{table} has no run yet. Start one with: dynoexport run {table}"
 _NODES = {"export": naming.export_job, "crawl": naming.crawler, "publish": naming.view_job}
@@ -64,9 +61,7 @@ def run(
       dynoexport run Reviews --wait
       dynoexport run Reviews --set MaxConsumedReadThroughput=0.5
     """
-    from dynoexport.operations.run import run as start
-
-    started = start(account, table, fmt=fmt, properties=settings)
+    started = dynoexport.run(account, table, fmt=fmt, properties=settings)
     if wait:
         _follow(account, table, started, as_json=as_json)
     elif as_json:
@@ -91,20 +86,17 @@ def watch(
       dynoexport watch Reviews
       dynoexport watch Reviews --run wr_3f9c
     """
-    from dynoexport.operations.run import find_run
-
-    found = find_run(account, table, fmt=fmt, run_id=run_id)
+    found = dynoexport.find_run(account, table, fmt=fmt, run_id=run_id)
     _follow(account, table, found, as_json=as_json)
 
 
 def _follow(account: Account, table: str, started: Run, *, as_json: bool) -> None:
     from dynoexport.aws import workflow_runs
-    from dynoexport.operations.run import watch as look_at
     from dynoexport.presentation import display
 
     console = common.err()
     try:
-        ended = display.follow_run(look_at(account, started), console)
+        ended = display.follow_run(dynoexport.watch(account, started), console)
     except KeyboardInterrupt:
         common.tell(f"\nThe run goes on. Return to it with: dynoexport watch {table}")
         common.tell(f"Stop it with: dynoexport stop {table}")
@@ -125,11 +117,10 @@ def _follow(account: Account, table: str, started: Run, *, as_json: bool) -> Non
 
 def _show_failure(account: Account, run: Run, console: Console) -> None:
     """The last lines that the failed node has logged."""
-    from dynoexport.operations.logs import tail
     from dynoexport.presentation import display
 
     for node in run.failed_nodes[:1]:
-        lines = tail(account, run, node, lines=_TAIL)
+        lines = dynoexport.tail_logs(account, run, node, lines=_TAIL)
         if lines:
             console.print(f"Last lines of {node.name}:", style="bold")
             for line in lines:
@@ -169,13 +160,11 @@ def runs(
       dynoexport runs Reviews --limit 5 --output json
       dynoexport runs Reviews --limit 1 --explain
     """
-    from dynoexport.operations.run import runs as history
-
     if explain:
         _explain(account, table, fmt, limit=limit, as_json=as_json)
         return
 
-    found = history(account, table, fmt=fmt, limit=limit)
+    found = dynoexport.runs(account, table, fmt=fmt, limit=limit)
     if as_json:
         common.print_json([_record(account, each) for each in found])
         return
@@ -213,11 +202,10 @@ def _print_runs(account: Account, found: list[Run]) -> None:
 def _explain(
     account: Account, table: str, fmt: OutputFormat | None, *, limit: int, as_json: bool
 ) -> None:
-    from dynoexport.operations.run import explain
     from dynoexport.planning import prices
     from dynoexport.presentation import display
 
-    found = explain(account, table, fmt=fmt, limit=limit)
+    found = dynoexport.explain(account, table, fmt=fmt, limit=limit)
     if as_json:
         used, now = prices.of_region(account.region), datetime.now(timezone.utc)
         common.print_json([json_output.explained_run(each, used, now) for each in found])
@@ -264,18 +252,15 @@ def logs(
       dynoexport logs Reviews --node export --errors
       dynoexport logs Reviews --follow
     """
-    from dynoexport.operations import logs as cloudwatch
-    from dynoexport.operations.run import find_run
-
     if follow and attempt is not None:
         raise click.UsageError("--follow shows all attempts: leave --attempt out.")
-    run = find_run(account, table, fmt=fmt, run_id=run_id)
+    run = dynoexport.find_run(account, table, fmt=fmt, run_id=run_id)
     # The workflow's first node tells the format in which it exports.
     name = None if node is None else _node_name(run, table, node)
     lines = (
-        cloudwatch.follow(account, run, node=name, errors=errors)
+        dynoexport.follow_logs(account, run, node=name, errors=errors)
         if follow
-        else cloudwatch.logs(account, run, node=name, attempt=attempt, errors=errors)
+        else dynoexport.logs(account, run, node=name, attempt=attempt, errors=errors)
     )
     try:
         _print_lines(lines, timestamps=timestamps, as_json=as_json)
@@ -294,7 +279,7 @@ def _node_name(run: Run, table: str, node: str) -> str:
     raise click.UsageError(f"This workflow has no step '{node}'.")
 
 
-def _print_lines(lines: Iterator[Line], *, timestamps: bool, as_json: bool) -> None:
+def _print_lines(lines: Iterator[LogLine], *, timestamps: bool, as_json: bool) -> None:
     from dynoexport.presentation import display
 
     before = None
@@ -325,9 +310,7 @@ def stop(account: Account, *, table: str, fmt: OutputFormat | None, as_json: boo
     Example:
       dynoexport stop Reviews
     """
-    from dynoexport.operations.run import stop as stop_runs
-
-    stopped = stop_runs(account, table, fmt=fmt)
+    stopped = dynoexport.stop(account, table, fmt=fmt)
     if as_json:
         common.print_json([_record(account, each) for each in stopped])
         return
@@ -366,9 +349,7 @@ def disable(account: Account, *, table: str, fmt: OutputFormat | None, as_json: 
 def _switch(
     account: Account, table: str, fmt: OutputFormat | None, *, enabled: bool, as_json: bool
 ) -> None:
-    from dynoexport.operations import run as workflow
-
-    switch = workflow.enable if enabled else workflow.disable
+    switch = dynoexport.enable if enabled else dynoexport.disable
     done = switch(account, table, fmt=fmt)
     if as_json:
         common.print_json(json_output.schedule(done))

@@ -7,16 +7,14 @@ from typing import TYPE_CHECKING
 
 import click
 
+import dynoexport
 from dynoexport.cli import common
 from dynoexport.presentation import json_output
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from dynoexport.aws.account import Account
-    from dynoexport.model import OutputFormat
-    from dynoexport.operations.verify import Verification
-    from dynoexport.storage.snapshot_store import Snapshot
+    from dynoexport import Account, OutputFormat, Snapshot, Verification
 
 
 # --- snapshots ------------------------------------------------------------------------------------
@@ -45,9 +43,7 @@ def snapshots(
       dynoexport snapshots Reviews
       dynoexport snapshots Reviews --limit 0 --output json
     """
-    from dynoexport.operations.snapshots import snapshots as list_snapshots
-
-    found = list_snapshots(account, table, fmt=fmt, limit=limit or None)
+    found = dynoexport.snapshots(account, table, fmt=fmt, limit=limit or None)
     if as_json:
         common.print_json([json_output.snapshot(each) for each in found])
     elif found:
@@ -97,9 +93,7 @@ def publish(
     Example:
       dynoexport publish Reviews 2026-01-31T10:00
     """
-    from dynoexport.operations.snapshots import publish as publish_snapshot
-
-    done = publish_snapshot(account, table, snapshot, fmt=fmt)
+    done = dynoexport.publish(account, table, snapshot, fmt=fmt)
     if as_json:
         common.print_json(json_output.published(done))
         return
@@ -141,7 +135,6 @@ def prune(
     if (keep is None) == (older_than is None):
         raise click.UsageError("Give either --keep or --older-than.")
     from dynoexport import durations
-    from dynoexport.operations.snapshots import prune as prune_snapshots
     from dynoexport.presentation import display
 
     asked: list[bool] = []
@@ -150,7 +143,7 @@ def prune(
         asked.append(_approve(goes, yes=yes))
         return asked[0]
 
-    done = prune_snapshots(
+    done = dynoexport.prune(
         account,
         table,
         fmt=fmt,
@@ -205,11 +198,9 @@ def verify(
     """
     from rich.progress import Progress
 
-    from dynoexport.operations.verify import verify as verify_snapshot
-
     with Progress(console=common.err(), transient=True) as progress:
         task = progress.add_task("Reading files", total=None)
-        done = verify_snapshot(
+        done = dynoexport.verify(
             account,
             table,
             fmt=fmt,

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+import dynoexport
 from dynoexport.cli import common
 from dynoexport.presentation import json_output
 
@@ -16,8 +17,7 @@ if TYPE_CHECKING:
 
     from rich.text import Text
 
-    from dynoexport.aws.account import Account
-    from dynoexport.operations.status import ExportStatus
+    from dynoexport import Account, ExportStatus
 
 
 @click.command()
@@ -39,12 +39,11 @@ def status(account: Account, *, tables: tuple[str, ...], stale: str | None, as_j
       dynoexport status --stale 26h || echo "an export is late"
     """
     from dynoexport import durations
-    from dynoexport.operations.status import status as look
     from dynoexport.planning import prices
 
     limit = durations.parse(stale) if stale is not None else None
     now = datetime.now(timezone.utc)
-    found = look(account, *tables, now=now)
+    found = dynoexport.status(account, *tables, now=now)
     if as_json:
         used = prices.of_region(account.region)
         common.print_json(

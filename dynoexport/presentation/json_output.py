@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from dynoexport.operations.destroy import Inventory
     from dynoexport.operations.doctor import Check
     from dynoexport.operations.init import Initialized
-    from dynoexport.operations.logs import Line
+    from dynoexport.operations.logs import LogLine
     from dynoexport.operations.plan import Planned
     from dynoexport.operations.run import Schedule
     from dynoexport.operations.snapshots import Pruned, Published
@@ -397,7 +397,7 @@ def status(result: ExportStatus, prices: Prices, now: datetime, *, stale: bool |
     }
 
 
-def line(result: Line) -> Record:
+def line(result: LogLine) -> Record:
     return {
         "time": result.time.isoformat(timespec="milliseconds").replace("+00:00", "Z"),
         "node": result.node,

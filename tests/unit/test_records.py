@@ -18,7 +18,7 @@ from dynoexport.operations.deploy import Deployment
 from dynoexport.operations.destroy import Foreign, Inventory
 from dynoexport.operations.doctor import Check
 from dynoexport.operations.init import Initialized
-from dynoexport.operations.logs import Line
+from dynoexport.operations.logs import LogLine
 from dynoexport.operations.plan import Planned
 from dynoexport.operations.run import Schedule
 from dynoexport.operations.snapshots import Pruned, Published
@@ -231,7 +231,7 @@ MADE: dict[str, tuple[Record, Record]] = {
         },
     ),
     "line": (
-        json_output.line(Line(START, "ReviewsExportTocsv", "JOB", 2, "exporting")),
+        json_output.line(LogLine(START, "ReviewsExportTocsv", "JOB", 2, "exporting")),
         {
             "time": "2026-01-31T10:00:00.000Z",
             "node": "ReviewsExportTocsv",
