@@ -9,6 +9,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from dynoexport import __version__, naming
+from dynoexport.aws.call_log import log_calls
 from dynoexport.errors import DynoexportError
 
 if TYPE_CHECKING:
@@ -58,9 +59,11 @@ class Account:
             # https://boto3.amazonaws.com/v1/documentation/api/latest/guide/retries.html
             patient = Config(retries={"mode": "adaptive", "total_max_attempts": 10})
             config = config.merge(patient)
-        return self.session.client(
+        client = self.session.client(
             service, region_name=self.region, endpoint_url=self.endpoint_url, config=config
         )
+        log_calls(client)
+        return client
 
     @cached_property
     def athena(self) -> AthenaClient:
