@@ -1,4 +1,4 @@
-"""Templates in YAML, with the short forms of intrinsic functions that people read.
+"""The notations of a template: YAML, with the short forms that people read, and JSON.
 
 A function whose argument is a mapping keeps its long form, as AWS's own examples have it: a short
 form around another function ("!ImportValue" around "!Sub") is read by CloudFormation, but not by
@@ -8,6 +8,7 @@ https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/intrinsic
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING, Any
 
 import yaml
@@ -45,6 +46,15 @@ def _represent(dumper: _Dumper, value: dict[str, Any]) -> yaml.Node:
 
 
 _Dumper.add_representer(dict, _represent)
+
+
+def to_json(content: Mapping[str, Any]) -> str:
+    """The template in JSON, a value a line.
+
+    Not indented: with indentation the table template would be too long to be given to
+    CloudFormation without a bucket, and the encoder several times slower.
+    """
+    return json.dumps(content, separators=(",\n", ": ")) + "\n"
 
 
 def to_yaml(content: Mapping[str, Any]) -> str:

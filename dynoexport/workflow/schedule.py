@@ -112,7 +112,13 @@ def check(schedule: str, *, now: datetime | None = None) -> None:
     Raises:
         ScheduleRefused: malformed, more often than every five minutes, or never.
     """
-    times = firings(schedule, after=now or datetime.now(timezone.utc), count=_FIRINGS)
+    # By the minute, so that a thousand templates of one schedule check it once.
+    _check(schedule, (now or datetime.now(timezone.utc)).replace(second=0, microsecond=0))
+
+
+@lru_cache(maxsize=64)
+def _check(schedule: str, now: datetime) -> None:
+    times = firings(schedule, after=now, count=_FIRINGS)
     if not times:
         raise ScheduleRefused(f"{schedule!r} never fires", hint="choose a day that its month has")
     gaps = (later - earlier for earlier, later in itertools.pairwise(times))

@@ -82,7 +82,11 @@ class Usage:
         (role,) = (name for own, name in self.roles if own == title)
         document = iam.get_role_policy(RoleName=role, PolicyName=title)["PolicyDocument"]
         (statement,) = (each for each in document["Statement"] if each["Sid"] == sid)
-        statement["Action"].remove(action)
+        actions = statement["Action"]
+        if actions == action:
+            document["Statement"].remove(statement)
+        else:
+            actions.remove(action)
         iam.put_role_policy(RoleName=role, PolicyName=title, PolicyDocument=json.dumps(document))
 
     def needless(self, title: str) -> set[tuple[str, str]]:
