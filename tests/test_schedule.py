@@ -162,6 +162,13 @@ def test_an_alarm_looks_back_seven_days_at_most() -> None:
     assert schedule.snapshot_age(weekly, run=timedelta(), now=NOON) is None
 
 
+def test_a_run_is_late_after_half_its_timeout_but_never_at_once() -> None:
+    late = partial(schedule.run_length, "cron(0 10 * * ? *)", now=NOON)
+    assert late(timeout=timedelta(hours=4)) == timedelta(hours=2)
+    assert late(timeout=timedelta(minutes=1)) == timedelta(minutes=1)
+    assert late(timeout=timedelta(days=7)) == timedelta(days=1)
+
+
 @pytest.mark.parametrize("longest", [timedelta(minutes=1), timedelta(hours=3, minutes=30)])
 def test_a_quick_run_and_a_slow_one_after_it_are_no_alarm(longest: timedelta) -> None:
     """Their snapshots are further apart than their beginnings, by what the slow one takes."""

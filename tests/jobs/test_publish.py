@@ -13,7 +13,7 @@ import pytest
 import sqlglot
 from botocore.config import Config
 from botocore.exceptions import ClientError
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from job_names import BUCKET, DATABASE, WORKFLOW, counted
 
@@ -514,6 +514,9 @@ def test_columns_that_cannot_be_restored_do_not_hide_why(
 
 
 @given(st.text(max_size=400))
+@example("a" * 300)
+@example("é" * 200)
+@example("\N{GRINNING FACE}" * 100)
 def test_a_comment_is_what_glue_takes(attribute: str) -> None:
     found = column_comment(attribute)
     assert len(found.encode()) <= 255
@@ -650,12 +653,15 @@ def test_a_query_that_does_not_end_is_stopped(run: Publication) -> None:
     assert (athena.stopped, sum(run.slept)) == (["q-1"], 600)
 
 
-def test_a_bad_retention_is_refused_before_anything_is_published(run: Publication) -> None:
+@pytest.mark.parametrize("days", ["-1", "abc", "", "1.5", "36501"])
+def test_a_bad_retention_is_refused_before_anything_is_published(
+    run: Publication, days: str
+) -> None:
     run.export(CURRENT)
     run.crawl(CURRENT)
     athena = Athena(run.aws.glue)
-    with pytest.raises(JobFailed, match="SnapshotRetentionDays is '-1'"):
-        run.publish(athena, SnapshotRetentionDays="-1")
+    with pytest.raises(JobFailed, match=f"SnapshotRetentionDays is '{days}'"):
+        run.publish(athena, SnapshotRetentionDays=days)
     assert athena.queries == []
 
 

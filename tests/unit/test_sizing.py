@@ -182,6 +182,14 @@ def test_a_target_is_reached_by_workers_before_the_table_is_read_harder() -> Non
     assert plan.estimate(EVENTS, fewer, PRICES).run_seconds > 6 * 3_600
 
 
+def test_a_target_that_no_small_worker_reaches_gets_larger_ones() -> None:
+    large = TableFacts(name="A", bytes=450 * 10**9, items=450_000_000, maximum_reads=40_000.0)
+    found = sized(large, read_mode=ReadMode.NATIVE, target_seconds=1_800)
+    assert found.unmet == ()
+    assert found.estimate.run_seconds <= 1_800
+    assert found.estimate.job.worker_type is WorkerType.G_4X
+
+
 def test_a_target_raises_the_percentage_where_workers_do_not_help() -> None:
     found = sized(ORDERS, target_seconds=2 * 3_600)
     assert found.estimate.run_seconds <= 2 * 3_600

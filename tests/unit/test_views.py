@@ -62,6 +62,11 @@ def test_the_columns_are_those_shown_with_the_partitions_last() -> None:
     ]
 
 
+def test_an_attribute_whose_type_went_back_shows_the_column_that_is_shown() -> None:
+    columns = [column("n"), column("n__string", "n", shown=False)]
+    assert shown_columns(columns)["n"] == "n"
+
+
 def test_the_view_of_an_older_snapshot_keeps_the_columns_of_the_newest() -> None:
     """With the types of its own time, and nulls in what was not there yet."""
     older = [column("user"), column("n")]
