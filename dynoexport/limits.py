@@ -52,6 +52,7 @@ GLUE_WORKERS_MAX = 299
 
 # https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/cloudformation-limits.html
 TEMPLATE_BODY_MAX_BYTES = 51_200
+TEMPLATE_URL_MAX_BYTES = 1_048_576
 
 # https://docs.aws.amazon.com/glue/latest/dg/glue-version-support-policy.html
 GLUE_END_OF_LIFE = {"2.0": date(2026, 4, 1)}

@@ -72,6 +72,7 @@ SECURITY_CONFIGURATION = "dynamodb-exports"
 
 ATHENA_RESULTS_PREFIX = "athena-results/"
 SCRIPTS_PREFIX = "scripts/"
+TEMPLATES_PREFIX = f"{SCRIPTS_PREFIX}templates/"
 
 EXPORT_SCRIPT = "export_table.py"
 VIEW_SCRIPT = "create_current_view.py"
@@ -194,6 +195,15 @@ def publish_trigger(workflow_name: str) -> str:
 
 def script_key(script: str, version: str) -> str:
     return f"{SCRIPTS_PREFIX}{version}/{script}"
+
+
+def template_key(text: str) -> str:
+    """Where a template lies that CloudFormation takes from a bucket only; by its content.
+
+    >>> template_key("{}")
+    'scripts/templates/44136fa355b3678a.yaml'
+    """
+    return f"{TEMPLATES_PREFIX}{hashlib.sha256(text.encode()).hexdigest()[:16]}.yaml"
 
 
 # --- names that cannot work ----------------------------------------------------------------------

@@ -43,13 +43,14 @@ class Stack:
     """What to deploy: a name, a template's text and its parameters.
 
     A parameter whose value is None keeps the value that the stack has; a new stack takes the
-    template's default.
+    template's default. A template that is too long to be given as a text has a URL in S3.
     """
 
     name: str
     template: str
     parameters: Mapping[str, str | None] = field(default_factory=dict)
     tags: Mapping[str, str] = field(default_factory=dict)
+    template_url: str = ""
 
 
 @dataclass(frozen=True)
@@ -207,12 +208,15 @@ def _create(
         for key, value in stack.parameters.items()
         if kind != "CREATE" or value is not None
     }
+    template: dict[str, Any] = {"TemplateBody": stack.template}
+    if stack.template_url:
+        template = {"TemplateURL": stack.template_url}
     try:
         cloudformation.create_change_set(
             StackName=stack.name,
             ChangeSetName=name,
             ChangeSetType=kind,
-            TemplateBody=stack.template,
+            **template,
             Capabilities=["CAPABILITY_IAM"],
             Parameters=[parameter(key, value) for key, value in parameters.items()],
             Tags=[{"Key": key, "Value": value} for key, value in stack.tags.items()],

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING
 
-from dynoexport import assets, naming, settings
+from dynoexport import assets, limits, naming, settings
 from dynoexport.aws import change_sets, exports
 from dynoexport.aws.change_sets import ignore
 from dynoexport.cloudformation import parameters as forms
@@ -110,7 +110,7 @@ def deploy(
     triggers = {target.table: _trigger_is_on(account, target.before) for target in targets}
     changed = apply(
         account,
-        [target.stack for target in targets],
+        [_with_place(account, target.stack, common["BucketName"]) for target in targets],
         approve=_then_start_clocks(account, targets, triggers, approve),
         on_event=on_event,
     )
@@ -118,6 +118,20 @@ def deploy(
     for deployment in done:
         _settle_trigger(account, deployment, triggers[deployment.table], enabled)
     return done
+
+
+def _with_place(account: Account, stack: change_sets.Stack, bucket: str) -> change_sets.Stack:
+    """The stack; a template that is too long to be given as a text lies in the bucket.
+
+    Its URL is made as ``aws cloudformation deploy --s3-bucket`` makes it:
+    https://github.com/aws/aws-cli/blob/develop/awscli/customizations/s3uploader.py
+    """
+    body = stack.template.encode()
+    if len(body) <= limits.TEMPLATE_BODY_MAX_BYTES:
+        return stack
+    key = naming.template_key(stack.template)
+    account.s3.put_object(Bucket=bucket, Key=key, Body=body)
+    return replace(stack, template_url=f"{account.s3.meta.endpoint_url}/{bucket}/{key}")
 
 
 def _then_start_clocks(

@@ -5,11 +5,15 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from command import create_table, library
 
+import dynoexport
 from dynoexport import assets, naming
 from dynoexport.aws.change_sets import DeployFailed, Stack, deploy
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from account import Account
 
 pytestmark = pytest.mark.endpoint
@@ -77,6 +81,50 @@ def test_deploying_the_same_again_is_a_success(account: Account) -> None:
     stack = Stack("same", assets.template("table.yaml"), {"TableName": "Same-Table"})
     first = deploy(account.client("cloudformation"), stack, pause=0.2)
     assert deploy(account.client("cloudformation"), stack, pause=0.2) == first
+
+
+def padded() -> str:
+    """The table's template, too long to be given without a bucket."""
+    comment = f"# {'x' * 98}\n"
+    return assets.template("table.yaml") + comment * 100
+
+
+def test_deploy_puts_a_template_that_is_too_long_into_the_bucket(
+    account: Account, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    text = padded()
+    # The common stack's stays as it is.
+    whole = assets.template
+    monkeypatch.setattr(assets, "template", lambda name: text if "table" in name else whole(name))
+    create_table(account.endpoint, "Padded")
+    dynoexport.init(library(account.endpoint))
+    (done,) = dynoexport.deploy(library(account.endpoint), "Padded")
+    assert done.outcome == "created"
+    assert list(account.keys(naming.TEMPLATES_PREFIX)) == [naming.template_key(text)]
+    (again,) = dynoexport.deploy(library(account.endpoint), "Padded")
+    assert again.outcome == "unchanged"
+
+
+def test_the_aws_command_deploys_a_template_that_is_too_long_from_a_bucket(
+    account: Account, tmp_path: Path
+) -> None:
+    file = tmp_path / "table.yaml"
+    file.write_text(padded())
+    account.aws(
+        "cloudformation",
+        "deploy",
+        "--stack-name",
+        "long",
+        "--template-file",
+        str(file),
+        "--s3-bucket",
+        account.bucket,
+        "--capabilities",
+        "CAPABILITY_IAM",
+        "--parameter-overrides",
+        "TableName=Long",
+    )
+    assert triggers(account, "Long") != {}
 
 
 def test_a_failed_deployment_names_the_resource_and_the_reason(account: Account) -> None:

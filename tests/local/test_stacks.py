@@ -106,6 +106,32 @@ class Cloud:
         return [name for page in pages for name in page["Workflows"]]
 
 
+LONG = json.dumps({"Description": "x" * 1_000, "Resources": {}, "Metadata": {"a": "y" * 51_200}})
+
+
+@pytest.mark.parametrize("operation", ["create_stack", "create_change_set", "validate_template"])
+def test_a_template_that_is_too_long_is_refused_without_a_bucket(
+    cloud: Cloud, operation: str
+) -> None:
+    names = {"create_stack": {"StackName": "long"}, "validate_template": {}}
+    given = names.get(operation, {"StackName": "long", "ChangeSetName": "c"})
+    with pytest.raises(ClientError, match="length less than or equal to 51200"):
+        getattr(cloud.api, operation)(TemplateBody=LONG, **given)
+
+
+def test_a_template_is_read_from_a_bucket_by_its_url(cloud: Cloud, endpoint: Endpoint) -> None:
+    cloud.s3.create_bucket(Bucket="templates-of-mine")
+    text = json.dumps({"Resources": {"B": {"Type": "AWS::S3::Bucket"}}})
+    cloud.s3.put_object(Bucket="templates-of-mine", Key="a/t.json", Body=text)
+    url = f"{endpoint.url}/templates-of-mine/a/t.json"
+    change = {"StackName": "by-url", "ChangeSetName": "c", "ChangeSetType": "CREATE"}
+    cloud.api.create_change_set(TemplateURL=url, **change)
+    (found,) = cloud.api.describe_change_set(StackName="by-url", ChangeSetName="c")["Changes"]
+    assert found["ResourceChange"]["LogicalResourceId"] == "B"
+    with pytest.raises(ClientError, match="The specified key does not exist"):
+        cloud.api.create_change_set(TemplateURL=f"{url}x", **{**change, "StackName": "none"})
+
+
 @pytest.fixture
 def cloud(endpoint: Endpoint) -> Iterator[Cloud]:
     """CloudFormation; the stacks of a test go with it."""

@@ -21,11 +21,13 @@ from moto.cloudformation.exceptions import CloudFormationError, ValidationError
 from moto.cloudformation.responses import CloudFormationResponse
 from moto.core.exceptions import JsonRESTError, ServiceException
 from moto.core.responses import ActionResult, EmptyResult
+from moto.s3.models import s3_backends
 
+from dynoexport import limits
 from dynoexport.local.cloudformation import handlers, stack_changes
 from dynoexport.local.cloudformation.stack_changes import active, deletion_order, in_order, resolved
 from dynoexport.local.iam import gate, identities
-from dynoexport.local.iam.api_actions import Place, UnknownOperation
+from dynoexport.local.iam.api_actions import Place, UnknownOperation, object_of_url
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -421,12 +423,43 @@ def _tell(
     )
 
 
+def _check_size(text: str | None, name: str, most: int) -> None:
+    """Refuse a longer text.
+
+    https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/cloudformation-limits.html
+    """
+    if text is not None and len(text.encode()) > most:
+        raise ValidationError(
+            message=f"1 validation error detected: Value at '{name}' failed to satisfy constraint: "
+            f"Member must have length less than or equal to {most}"
+        )
+
+
 class _Response(CloudFormationResponse):
     """The API; moto refuses at once what AWS lets fail as a change set without changes."""
 
     def _validate_different_update(self, *options: Any) -> None:
         if self._get_action() != "CreateChangeSet":
             super()._validate_different_update(*options)
+
+    def _get_param(self, param_name: str, if_none: Any = None) -> Any:
+        found = super()._get_param(param_name, if_none)
+        if param_name == "TemplateBody":
+            _check_size(found, "templateBody", limits.TEMPLATE_BODY_MAX_BYTES)
+        return found
+
+    def _get_stack_from_s3_url(self, template_url: str) -> str:
+        """The object's text; the gate has seen that the caller may read it."""
+        bucket, key = object_of_url(template_url)
+        try:
+            found: Any = s3_backends[self.current_account][self.partition].get_object(bucket, key)
+        except ServiceException:
+            found = None
+        if found is None:
+            raise ValidationError(message="S3 error: The specified key does not exist.")
+        text = str(found.value.decode())
+        _check_size(text, "templateURL", limits.TEMPLATE_URL_MAX_BYTES)
+        return text
 
     def create_change_set(self) -> ActionResult:
         self._refuse_unknown_previous_values()

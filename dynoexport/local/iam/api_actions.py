@@ -10,6 +10,7 @@ import itertools
 import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
+from urllib.parse import unquote, urlsplit
 
 from dynoexport.local.iam.authorization import Request
 
@@ -237,8 +238,32 @@ def needs(operation: str, parameters: Mapping[str, Any], place: Place) -> list[R
 def _besides(operation: str, parameters: Mapping[str, Any], place: Place) -> Iterator[Request]:
     if operation in {"s3:CopyObject", "s3:UploadPartCopy"}:
         yield Request("s3:GetObject", place.arn("s3", copied(parameters)))
+    if operation.startswith("cloudformation:") and parameters.get("TemplateURL"):
+        bucket, key = object_of_url(str(parameters["TemplateURL"]))
+        yield Request("s3:GetObject", place.arn("s3", f"{bucket}/{key}"))
     for role in _values(parameters, _PASSING.get(operation, "")):
         yield pass_role(str(role), place)
+
+
+def object_of_url(url: str) -> tuple[str, str]:
+    """Bucket and key of an object's URL, in path style or with the bucket in the host's name.
+
+    https://docs.aws.amazon.com/AmazonS3/latest/userguide/VirtualHosting.html
+
+    >>> object_of_url("https://s3.eu-west-1.amazonaws.com/b/a/t.yaml")
+    ('b', 'a/t.yaml')
+    >>> object_of_url("https://b.s3.amazonaws.com/a/t.yaml")
+    ('b', 'a/t.yaml')
+    >>> object_of_url("http://127.0.0.1:4600/b/a/t.yaml")
+    ('b', 'a/t.yaml')
+    """
+    found = urlsplit(url)
+    path = unquote(found.path).lstrip("/")
+    match = re.match(r"(.+)\.s3[.-].*amazonaws\.com", found.hostname or "")
+    if match is not None:
+        return match[1], path
+    bucket, _, key = path.partition("/")
+    return bucket, key
 
 
 def copied(parameters: Mapping[str, Any]) -> str:
