@@ -18,8 +18,10 @@ import artifacts
 import expected
 import judges
 import pytest
+import tables
 from glue_versions import HERE, VERSIONS, Jobs
 from hard_items import hard_items
+from hypothesis import Phase, given, settings
 from lake import Lake
 from recorder import Recorder
 
@@ -76,6 +78,8 @@ OF_CODE_BASE_ALONE = {
     "Limit": "pages of 25 read units keep its rate even; a page of 1 MB costs the same units",
     "ReturnConsumedCapacity": "the stand-in reckons units from the items",
 }
+# Tables of tests/types/tables.py.
+GENERATED = 100
 # Of pages: items of 20 KB, ten of which cost the 25 units of a page.
 LONG, LONG_ITEMS, PAGE_UNITS = 20_480, 120, 25
 # Of provisioned tables, and of one on demand.
@@ -85,8 +89,12 @@ RATES = [(units, splits) for units in UNITS for splits in (1, 4, 30)]
 
 @dataclass(frozen=True)
 class Readings:
-    """What both have read of the corpus by splits, the calls for it, and the allowed rates."""
+    """What both have read of the corpus by splits, the calls for it, and the allowed rates.
 
+    ``stored`` are the items as boto3 reads them.
+    """
+
+    stored: list[dict[str, Any]]
     items: dict[int, list[dict[str, Any]]]
     records: dict[int, list[dict[str, Any]]]
     calls: list[Call]
@@ -114,12 +122,27 @@ class Readings:
 
 
 def corpus() -> list[dict[str, Any]]:
-    """The hard items, and one for each value of the lists above."""
+    """The hard items, the same generated ones each time, and one for each value listed above."""
     values = [value for value, *_ in (*LOST, *KEPT)]
     return [
         *hard_items(),
+        *generated_items(),
         *({"id": {"S": f"value {number}"}, "v": value} for number, value in enumerate(values)),
     ]
+
+
+def generated_items() -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = []
+
+    @settings(max_examples=GENERATED, derandomize=True, database=None, phases=[Phase.generate])
+    @given(tables.tables())
+    def collect(items: list[tables.Item]) -> None:
+        start = len(found)
+        for number, item in enumerate(items, start):
+            found.append({**item, "id": {"S": f"generated {number}"}})
+
+    collect()
+    return found
 
 
 @pytest.fixture(scope="module")
@@ -139,7 +162,8 @@ def readings(
     """Everything at once, because Spark takes long to start."""
     directory = tmp_path_factory.mktemp("connector")
     lake = Lake(endpoint, None)
-    table = lake.table("", corpus()).name
+    whole = lake.table("", corpus())
+    table = whole.name
     long_items = [
         {"id": {"S": f"{number:03}"}, "text": {"S": "x" * (LONG - 9)}}
         for number in range(LONG_ITEMS)
@@ -161,6 +185,7 @@ def readings(
         jars = sorted(artifacts.part("emr-dynamodb-hadoop", copy_all).glob("*.jar"))
         Jobs(recorded, directory).in_spark(GLUE, HERE / "connector_batch.py", orders, jars)
     return Readings(
+        stored=whole.scan(),
         items={n: [as_item(line) for line in lines(directory / f"items-{n}")] for n in SPLITS},
         records={
             n: [json.loads(line) for line in lines(directory / f"records-{n}")] for n in SPLITS
@@ -243,7 +268,7 @@ def by_id(items: list[dict[str, Any]]) -> list[dict[str, Any]]:
 @pytest.mark.parametrize("splits", SPLITS)
 def test_the_code_base_hands_every_value_over_exactly(readings: Readings, splits: int) -> None:
     """38 digits, NULLs inside lists, empty values, and sets in DynamoDB's own order."""
-    assert by_id(readings.items[splits]) == by_id(corpus())
+    assert by_id(readings.items[splits]) == by_id(readings.stored)
 
 
 @pytest.mark.parametrize("splits", SPLITS)
@@ -251,7 +276,7 @@ def test_the_stand_in_loses_what_is_listed_and_no_more(readings: Readings, split
     """tests/types/expected.py has the list as code."""
     wanted = [
         {name: expected.plain(value) for name, value in expected.through_connector(item).items()}
-        for item in corpus()
+        for item in readings.stored
     ]
     assert by_id(readings.records[splits]) == by_id(wanted)
 
