@@ -27,7 +27,7 @@ from lake import BUCKET, SCRIPTS
 from dynoexport.local import processes
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
 
     from dynoexport.local.context import Endpoint
 
@@ -73,7 +73,7 @@ def interpreter(version: str) -> Interpreter:
     Raises:
         UnavailableError: there is none.
     """
-    minor = ".".join(version.split(".")[:2])
+    minor = _minor(version)
     versions = Path(os.environ.get("PYENV_ROOT", Path.home() / ".pyenv")) / "versions"
     candidates = [*sorted(versions.glob(f"{minor}.*/bin/python{minor}"), reverse=True)]
     if found := shutil.which(f"python{minor}"):
@@ -83,12 +83,26 @@ def interpreter(version: str) -> Interpreter:
         done = subprocess.run([candidate, "-c", ""], capture_output=True, check=False)
         if done.returncode == 0:
             return Interpreter(str(candidate), {})
+    return packaged_interpreter(version)
+
+
+def packaged_interpreter(version: str) -> Interpreter:
+    """A Python of that minor version from Maven Central.
+
+    Raises:
+        UnavailableError: there is none.
+    """
+    minor = _minor(version)
     if f"python-{minor}" not in artifacts.LISTED:
         raise UnavailableError(f"python{minor} is not installed")
     home = artifacts.part(f"python-{minor}", _unpack_python)
     libraries = f"{home}:{home}/lib"
     command = home / f"python{minor}"
     return Interpreter(str(command), {"PYTHONHOME": str(home), "LD_LIBRARY_PATH": libraries})
+
+
+def _minor(version: str) -> str:
+    return ".".join(version.split(".")[:2])
 
 
 def _unpack_python(files: list[Path], directory: Path) -> None:
@@ -120,9 +134,15 @@ def _unpack_spark(files: list[Path], directory: Path) -> None:
 class Jobs:
     """Processes of jobs as the endpoint starts them, with another Python and other libraries."""
 
-    def __init__(self, endpoint: Endpoint, directory: Path) -> None:
+    def __init__(
+        self,
+        endpoint: Endpoint,
+        directory: Path,
+        find_python: Callable[[str], Interpreter] = interpreter,
+    ) -> None:
         self._endpoint = endpoint
         self._directory = directory
+        self._find_python = find_python
 
     def export(self, version: GlueVersion, orders: list[dict[str, Any]]) -> list[str | None]:
         """Run export jobs one after the other in one process; why each has failed, if it has."""
@@ -146,7 +166,7 @@ class Jobs:
         defaults = self._directory / "spark-defaults.conf"
         defaults.write_text(f"spark.jars {','.join(map(str, jars))}\n" if jars else "")
         return self._run(
-            interpreter(version.python),
+            self._find_python(version.python),
             kind="glueetl",
             script=script,
             words=[str(order)],
@@ -170,7 +190,11 @@ class Jobs:
         libraries = artifacts.wheels("python-shell", "3.9")
         script = SCRIPTS / "create_current_view.py"
         self._run(
-            interpreter("3.9"), kind="pythonshell", script=script, words=words, path=[libraries]
+            self._find_python("3.9"),
+            kind="pythonshell",
+            script=script,
+            words=words,
+            path=[libraries],
         )
 
     def _run(
