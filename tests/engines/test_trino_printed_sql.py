@@ -70,7 +70,7 @@ def test_a_statement_is_found_in_each_way_of_printing_one(text: str) -> None:
     assert statements(text) == ['SELECT "order" FROM {view}']
 
 
-def test_statements_are_told_apart() -> None:
+def test_statements_of_a_block_are_separate() -> None:
     """Also one that has another in it."""
     text = "```sql\nSHOW TABLES;\nWITH x AS (\nSELECT 1 AS n\n)\nSELECT n FROM x\n```\nSELECT it."
     assert statements(text)[:2] == ["SHOW TABLES", "WITH x AS ( SELECT 1 AS n ) SELECT n FROM x"]
