@@ -48,10 +48,10 @@ test-deep: $(TEST) ## All that takes long: generated tables, faults, hostile inp
 	@$(BIN)/python tests/faults/outcome_report.py $(OUTCOMES)
 
 test-engines: $(ENGINES) ## Independent judges: Trino, Glue 5.1 and 4.0, dynalite (tests/engines/README.md)
-	$(BIN)/pytest -n 2 --dist loadgroup tests/engines
+	$(BIN)/pytest -n 2 tests/engines
 
 test-engines-all: $(ENGINES) ## The same with every Glue version
-	$(BIN)/pytest -n 2 --dist loadgroup -m "deep or not deep" tests/engines
+	$(BIN)/pytest -n 2 -m "deep or not deep" tests/engines
 
 lint: ## Lint, types and checks of the templates only
 	@$(MAKE) --no-print-directory -j 2 types style rules

@@ -33,7 +33,7 @@ const FORM = {
   },
   'What of it, and as what': {
     ReadMode: ['Reader', {
-      description: "connector: Glue's own source, which loses some types. native: a Scan that loses nothing. export: DynamoDB's point-in-time export, which takes no read capacity and needs point-in-time recovery.",
+      description: "connector: Glue's own source, which may lose types. native: a Scan that loses nothing. export: DynamoDB's point-in-time export, which takes no read capacity and needs point-in-time recovery.",
       allowedValues: ['connector', 'native', 'export'],
       constraintDescription: 'must be one of connector, native, export',
       default: 'connector',

@@ -107,7 +107,7 @@ def _what_of_it() -> tuple[form.Field, ...]:
         form.choice(
             settings.READ_MODE,
             "Reader",
-            "connector: Glue's own source, which loses some types. native: a Scan that loses "
+            "connector: Glue's own source, which may lose types. native: a Scan that loses "
             "nothing. export: DynamoDB's point-in-time export, which takes no read capacity and "
             "needs point-in-time recovery.",
             choices=ReadMode,

@@ -94,7 +94,7 @@ def cheapest(found: tuple[Alternative, ...]) -> Alternative:
 def _own(found: Recommendation) -> Alternative:
     reader = found.estimate.job.read_mode
     fmt = found.estimate.job.format
-    loss = ", numbers as doubles" if reader is ReadMode.CONNECTOR else ""
+    loss = ", numbers perhaps as doubles" if reader is ReadMode.CONNECTOR else ""
     return Alternative(
         name=f"dynoexport, {reader.value}",
         label="cost",

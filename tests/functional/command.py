@@ -15,8 +15,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import boto3
+import click
 
-from dynoexport import naming
+from dynoexport import cli, naming
 from dynoexport.aws.account import Account
 
 if TYPE_CHECKING:
@@ -70,6 +71,21 @@ class Command:
             stderr=subprocess.PIPE,
             text=True,
         )
+
+
+def commands() -> Iterator[tuple[str, ...]]:
+    """The words of every command, the groups' among them."""
+
+    def below(group: click.Command, path: tuple[str, ...]) -> Iterator[tuple[str, ...]]:
+        yield path
+        if isinstance(group, click.Group):
+            context = click.Context(group)
+            for name in group.list_commands(context):
+                found = group.get_command(context, name)
+                assert found is not None
+                yield from below(found, (*path, name))
+
+    return below(cli.main, ())
 
 
 def library(endpoint: Endpoint) -> Account:

@@ -16,17 +16,14 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-import click
 import pytest
-from command import COMMAND, Command, create_table, library, put_snapshot
+from command import COMMAND, Command, commands, create_table, library, put_snapshot
 
 import dynoexport
 from dynoexport import cli, naming
 from dynoexport.model import OutputFormat
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from account import Account
 
     from dynoexport.local.context import Endpoint
@@ -458,19 +455,6 @@ def test_colours_are_for_terminals_that_want_them(command: Command, shown: str) 
     plain = on_a_terminal(command, "status", shown, NO_COLOR="1")
     assert set(ESCAPE.findall(plain)) <= BOLD_AND_DIM
     assert "\x1b" not in command.ok("status", shown)
-
-
-def commands() -> Iterator[tuple[str, ...]]:
-    def below(group: click.Command, path: tuple[str, ...]) -> Iterator[tuple[str, ...]]:
-        yield path
-        if isinstance(group, click.Group):
-            context = click.Context(group)
-            for name in group.list_commands(context):
-                found = group.get_command(context, name)
-                assert found is not None
-                yield from below(found, (*path, name))
-
-    return below(cli.main, ())
 
 
 @pytest.mark.parametrize("path", [*commands()], ids=" ".join)

@@ -57,6 +57,15 @@ def test_the_segments_share_what_the_table_allows() -> None:
     assert dynamodb_source.allowed_rate(source, {}) == 2000
 
 
+@pytest.mark.parametrize(("units", "splits", "rate"), [(5, 1, 2), (5, 4, 1), (37, 4, 4)])
+def test_a_segment_may_read_whole_units_and_one_at_least(
+    units: int, splits: int, rate: int
+) -> None:
+    """As the connector's code base reckons them: tests/engines/test_emr_connector.py."""
+    table = {"ProvisionedThroughput": {"ReadCapacityUnits": units}}
+    assert dynamodb_source.allowed_rate(Source("Reviews", splits, 0.5), table) == rate
+
+
 @pytest.mark.parametrize(
     ("text", "number"),
     [

@@ -176,8 +176,10 @@ def _write_result(s3: S3Client, location: str, result: pa.Table | None) -> None:
 
 
 def _texts(result: pa.Table) -> Iterator[list[str | None]]:
-    # By column, since two may have one name.
-    columns = [map(hive.text, column.to_pylist()) for column in result.columns]
+    # By column, since two may have one name. Maps not as pairs: an empty one would be a list.
+    columns = [
+        map(hive.text, column.to_pylist(maps_as_pydicts="strict")) for column in result.columns
+    ]
     yield from map(list, zip(*columns, strict=True))
 
 

@@ -158,9 +158,7 @@ def text(value: Any) -> str | None:  # noqa: PLR0911 - a type each
     if isinstance(value, dict):
         return "{" + ", ".join(f"{key}={_inner(each)}" for key, each in value.items()) + "}"
     if isinstance(value, list):
-        # Arrow gives a map as pairs.
-        pairs = bool(value) and isinstance(value[0], tuple)
-        return text(dict(value)) if pairs else "[" + ", ".join(map(_inner, value)) + "]"
+        return "[" + ", ".join(map(_inner, value)) + "]"
     return value.hex(" ") if isinstance(value, bytes) else str(value)
 
 
