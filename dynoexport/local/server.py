@@ -27,6 +27,7 @@ from dynoexport.errors import DynoexportError
 from dynoexport.local import (
     alarms,
     athena,
+    cbor,
     context,
     credentials,
     events,
@@ -150,6 +151,7 @@ def _service(name: Any) -> Flask:
     Moto lets that be an internal error, which clients try again and again.
     """
     app = create_backend_app(name)
+    app.wsgi_app = cbor.CborMiddleware(app.wsgi_app, name)  # type: ignore[method-assign]
     gate.guard(app, name)
 
     @app.errorhandler(NotImplementedError)
@@ -173,6 +175,14 @@ class _Handler(MotoRequestHandler):
             for name, value in self.headers.items()
         )
         return {**super().make_environ(), HEADERS: tuple(headers)}
+
+    def handle_expect_100(self) -> bool:
+        """Leave ``100 Continue`` to werkzeug, which sends it without asking whether it was sent.
+
+        Some clients, as the asynchronous one of the AWS SDK for Java, take a second one for the
+        answer.
+        """
+        return True
 
     def log_request(self, *_: object) -> None:
         """What is asked of the endpoint is the asker's to tell."""

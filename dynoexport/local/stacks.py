@@ -576,8 +576,15 @@ class LocalCloudFormationBackend(models.CloudFormationBackend):
         raise CloudFormationError("ChangeSetNotFound", f"ChangeSet [{name}] does not exist")
 
 
+def _stack_resources(stack: Stack) -> list[Any]:
+    """The resources that exist; moto lists the template's, and creates those that do not."""
+    existing = stack.resource_map._parsed_resources
+    return [existing[name] for name in stack.resource_map._resource_json_map if name in existing]
+
+
 def install() -> None:
     """Make moto use the above; before the first request."""
+    models.Stack.stack_resources = property(_stack_resources)  # type: ignore[method-assign, assignment]
     models.cloudformation_backends.backend = LocalCloudFormationBackend
     parsing.parse_condition = _condition
     parsing.get_model_list.cache_clear()

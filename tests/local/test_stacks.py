@@ -819,3 +819,14 @@ def test_each_resource_stands_after_what_it_needs() -> None:
         "Z": {"Type": "T"},
     }
     assert stack_changes.in_order(resources) == ["A", "B", "C", "Z"]
+
+
+@pytest.mark.endpoint
+def test_resource_whose_condition_is_false_is_not_listed(cloud: Cloud) -> None:
+    resources = {"Flow": workflow("half"), "No": bucket("half-no", Condition="Never")}
+    conditions = {"Never": {"Fn::Equals": ["a", "b"]}}
+    assert cloud.deploy("half", resources, Conditions=conditions) == "CREATE_COMPLETE"
+    described = cloud.api.describe_stack_resources(StackName="half")["StackResources"]
+    listed = cloud.api.list_stack_resources(StackName="half")["StackResourceSummaries"]
+    for found in (described, listed):
+        assert [resource["LogicalResourceId"] for resource in found] == ["Flow"]
