@@ -7,6 +7,7 @@ import re
 import signal
 import subprocess
 import sys
+from contextlib import contextmanager
 from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -28,8 +29,8 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
-@pytest.fixture(scope="session")
-def endpoint() -> Iterator[Endpoint]:
+@contextmanager
+def start_endpoint() -> Iterator[Endpoint]:
     """An AWS endpoint on a free port, in a process of its own as a user starts it."""
     from dynoexport.local import context
 
@@ -43,6 +44,20 @@ def endpoint() -> Iterator[Endpoint]:
         assert match is not None, line
         yield context.connect(match[0])
         process.terminate()
+
+
+@pytest.fixture(scope="session")
+def endpoint() -> Iterator[Endpoint]:
+    """One for all tests of a process."""
+    with start_endpoint() as started:
+        yield started
+
+
+@pytest.fixture
+def own_endpoint() -> Iterator[Endpoint]:
+    """One for a test alone, whose account is empty."""
+    with start_endpoint() as started:
+        yield started
 
 
 class Clock:
