@@ -10,14 +10,17 @@ last and in reverse, and back to the former state on the first failure.
 
 from __future__ import annotations
 
-import re
 from contextlib import suppress
 from functools import partial
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 from moto.cloudformation import models, parsing, urls
-from moto.cloudformation.exceptions import CloudFormationError, ValidationError
+from moto.cloudformation.exceptions import (
+    AlreadyExistsException,
+    CloudFormationError,
+    ValidationError,
+)
 from moto.cloudformation.responses import CloudFormationResponse
 from moto.core.exceptions import JsonRESTError, ServiceException
 from moto.core.responses import ActionResult, EmptyResult
@@ -25,6 +28,13 @@ from moto.core.responses import ActionResult, EmptyResult
 from dynoexport.local import gate, handlers, identities, stack_changes
 from dynoexport.local.api_actions import Place, UnknownOperation
 from dynoexport.local.stack_changes import active, deletion_order, in_order, resolved
+from dynoexport.local.template_checks import (
+    check_body,
+    check_capabilities,
+    check_template,
+    defaults,
+    parameter_text,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -50,44 +60,6 @@ class ResourceFailed(Exception):
     """A resource that could not be created, updated or deleted; its event has the reason."""
 
 
-# --- checks before anything is created ----------------------------------------------------------
-def check_template(template: Json, given: Mapping[str, Any]) -> None:
-    """Refuse what CloudFormation refuses when a change set is made, in its words.
-
-    Raises:
-        ValidationError: an unknown resource type, a parameter without a value or outside its
-            constraints.
-    """
-    kinds = {resource["Type"] for resource in template.get("Resources", {}).values()}
-    unknown = sorted(kinds - set(parsing.get_model_map()) - set(parsing.NULL_MODELS))
-    if unknown:
-        raise ValidationError(
-            message=f"Template format error: Unrecognized resource types: [{', '.join(unknown)}]"
-        )
-    parameters = template.get("Parameters", {})
-    missing = [name for name in parameters if name not in {**defaults(template), **given}]
-    if missing:
-        raise ValidationError(message=f"Parameters: [{', '.join(missing)}] must have values")
-    for name, parameter in parameters.items():
-        _check_parameter(name, parameter, str(given.get(name, parameter.get("Default"))))
-
-
-def defaults(template: Json) -> dict[str, str]:
-    """The parameters' defaults as text."""
-    return {
-        name: _text(parameter["Default"])
-        for name, parameter in template.get("Parameters", {}).items()
-        if "Default" in parameter
-    }
-
-
-def _text(value: Any) -> str:
-    """A parameter as CloudFormation keeps it, whatever YAML or moto made of it."""
-    if isinstance(value, list):
-        return ",".join(_text(each) for each in value)
-    return str(value).lower() if isinstance(value, bool) else str(value)
-
-
 _moto_condition = parsing.parse_condition
 
 
@@ -95,41 +67,11 @@ def _condition(condition: Any, resources_map: ResourceMap, condition_map: dict[s
     """Whether a condition holds; CloudFormation compares texts, moto a number with a text."""
     if isinstance(condition, dict) and "Fn::Equals" in condition:
         one, other = (
-            _text(parsing.clean_json(each, resources_map)) for each in condition["Fn::Equals"]
+            parameter_text(parsing.clean_json(each, resources_map))
+            for each in condition["Fn::Equals"]
         )
         return one == other
     return _moto_condition(condition, resources_map, condition_map)
-
-
-def _check_parameter(name: str, parameter: Json, value: str) -> None:
-    told = parameter.get("ConstraintDescription")
-
-    def refuse(rule: str) -> ValidationError:
-        return ValidationError(message=f"Parameter '{name}' must {told or rule}")
-
-    allowed = [str(each) for each in parameter.get("AllowedValues", [value])]
-    if value not in allowed:
-        raise refuse(f"be one of AllowedValues [{', '.join(allowed)}]")
-    if "AllowedPattern" in parameter and not re.fullmatch(parameter["AllowedPattern"], value):
-        raise refuse(f"match pattern {parameter['AllowedPattern']}")
-    if (
-        not int(parameter.get("MinLength", 0))
-        <= len(value)
-        <= int(parameter.get("MaxLength", len(value)))
-    ):
-        raise refuse("have a length that is allowed")
-    if parameter["Type"] == "Number":
-        _check_number(parameter, value, refuse)
-
-
-def _check_number(parameter: Json, value: str, refuse: Any) -> None:
-    try:
-        number = float(value)
-    except ValueError:
-        raise refuse("be a number") from None
-    low, high = parameter.get("MinValue", number), parameter.get("MaxValue", number)
-    if not float(low) <= number <= float(high):
-        raise refuse(f"be a number from {low} to {high}")
 
 
 # --- one deployment ----------------------------------------------------------------------------
@@ -421,17 +363,43 @@ def _tell(
 
 
 class _Response(CloudFormationResponse):
-    """The API; moto refuses at once what AWS lets fail as a change set without changes."""
+    """The API; all calls that bring a template are checked alike."""
 
-    def _validate_different_update(self, *options: Any) -> None:
-        if self._get_action() != "CreateChangeSet":
-            super()._validate_different_update(*options)
+    def _validate_different_update(self, *_: Any) -> None:
+        """Compares texts in moto; the backend compares what is deployed."""
+
+    def create_stack(self) -> ActionResult:
+        self._check_call("CREATE")
+        return super().create_stack()
+
+    def update_stack(self) -> ActionResult:
+        self._check_call("UPDATE")
+        return super().update_stack()
 
     def create_change_set(self) -> ActionResult:
-        self._refuse_unknown_previous_values()
+        # "By default, CloudFormation specifies UPDATE":
+        # https://docs.aws.amazon.com/AWSCloudFormation/latest/APIReference/API_CreateChangeSet.html
+        kind = self._get_params().setdefault("ChangeSetType", "UPDATE")
+        self._check_call(kind)
         return super().create_change_set()
 
-    def _refuse_unknown_previous_values(self) -> None:
+    def _check_call(self, kind: str) -> None:
+        check_capabilities(self._template(), self._get_param("Capabilities", []))
+        self._refuse_unknown_previous_values(kind)
+
+    def _template(self) -> Json:
+        body, url = self._get_param("TemplateBody"), self._get_param("TemplateURL")
+        if body:
+            check_body(body)
+        elif url:
+            body = self._get_stack_from_s3_url(url)
+        elif self._get_bool_param("UsePreviousTemplate", False):
+            return self.cloudformation_backend.get_stack(self._get_param("StackName")).template_dict
+        else:
+            raise ValidationError(message="Either Template URL or Template Body must be specified.")
+        return models.Stack.parse_template(body)
+
+    def _refuse_unknown_previous_values(self, kind: str) -> None:
         """As AWS does, in its words.
 
         https://github.com/mapbox/cfn-config/issues/182
@@ -444,7 +412,7 @@ class _Response(CloudFormationResponse):
         ]
         if not kept:
             return
-        if self._get_param("ChangeSetType", "CREATE") == "CREATE":
+        if kind == "CREATE":
             raise ValidationError(
                 message="Cannot specify UsePreviousValue on Parameters when ChangeSetType is CREATE"
             )
@@ -456,7 +424,12 @@ class _Response(CloudFormationResponse):
                     "usePreviousValue as true for a parameter key not in the previous template"
                 )
 
-    # moto looks for a change set's name in every stack.
+    # moto looks for change sets in every stack.
+    def list_change_sets(self) -> ActionResult:
+        stack = self.cloudformation_backend.get_stack(self._get_param("StackName"))
+        found = self.cloudformation_backend.list_change_sets()
+        return ActionResult({"Summaries": [each for each in found if each.stack is stack]})
+
     def describe_change_set(self) -> ActionResult:
         return ActionResult(self._change_set())
 
@@ -485,10 +458,64 @@ class LocalCloudFormationBackend(models.CloudFormationBackend):
         }
         return SimpleNamespace(url_bases=urls.url_bases, url_paths=paths)
 
+    def create_stack(  # type: ignore[override]
+        self, name: str, template: str, parameters: dict[str, Any], **options: Any
+    ) -> Stack:
+        """As a change set that is executed at once.
+
+        Raises:
+            AlreadyExistsException: there is a stack of that name, whatever its status.
+            ValidationError: the template or a parameter is refused.
+        """
+        if any(stack.name == name for stack in self.stacks.values()):
+            raise AlreadyExistsException(f"Stack [{name}] already exists")
+        change_set = self._change_set_of_call("CREATE", name, template, parameters, options)
+        stack = self.stacks[change_set.stack_id]
+        # It was never in review.
+        stack.events.clear()
+        stack.enable_termination_protection = bool(options.get("enable_termination_protection"))
+        stack.timeout_in_minutes = options.get("timeout_in_mins")
+        stack.policy = options.get("stack_policy_body") or ""
+        execute(self, change_set)
+        return stack
+
+    def update_stack(  # type: ignore[override]
+        self, name: str, template: str, parameters: list[dict[str, Any]], **options: Any
+    ) -> Stack:
+        """As a change set that is executed at once.
+
+        Raises:
+            ValidationError: the template or a parameter is refused, or nothing would change.
+        """
+        stack = self.get_stack(name)
+        given = self._resolve_update_parameters(instance=stack, incoming_params=parameters)
+        change_set = self._change_set_of_call("UPDATE", stack.name, template, given, options)
+        if change_set.status == "FAILED":
+            raise ValidationError(message="No updates are to be performed.")
+        execute(self, change_set)
+        return stack
+
+    def _change_set_of_call(
+        self, kind: str, name: str, template: str, parameters: dict[str, Any], options: Json
+    ) -> ChangeSet:
+        """A change set that nobody else sees."""
+        change_set_id, _ = self.create_change_set(
+            stack_name=name,
+            change_set_name="call",
+            change_set_type=kind,
+            template=template,
+            parameters=parameters,
+            description="",
+            notification_arns=options.get("notification_arns"),
+            tags=options.get("tags"),
+            role_arn=options.get("role_arn"),
+        )
+        return self.change_sets.pop(change_set_id)
+
     def create_change_set(self, **options: Any) -> tuple[str, str]:  # type: ignore[override]
         template = models.Stack.parse_template(options["template"])
         # A previous value is a number or a list here, and moto would make 0 of 0.5.
-        given = {name: _text(value) for name, value in options["parameters"].items()}
+        given = {name: parameter_text(value) for name, value in options["parameters"].items()}
         check_template(template, given)
         options["parameters"] = {**defaults(template), **given}
         if options["change_set_type"] == "CREATE":
