@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import os
-import re
 import signal
 import subprocess
 import sys
-from contextlib import contextmanager
 from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+import started_endpoint
 from hypothesis import HealthCheck, settings
 
 if TYPE_CHECKING:
@@ -29,34 +27,10 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
-@contextmanager
-def start_endpoint() -> Iterator[Endpoint]:
-    """An AWS endpoint on a free port, in a process of its own as a user starts it."""
-    from dynoexport.local import context
-
-    command = [str(Path(sys.executable).with_name("dynoexport")), "local", "start", "--port", "0"]
-    with subprocess.Popen(
-        command, stdout=subprocess.PIPE, text=True, env={**os.environ, "SECRET_OF_THE_USER": "x"}
-    ) as process:
-        assert process.stdout is not None
-        line = process.stdout.readline()
-        match = re.search(r"http://127\.0\.0\.1:\d+", line)
-        assert match is not None, line
-        yield context.connect(match[0])
-        process.terminate()
-
-
 @pytest.fixture(scope="session")
 def endpoint() -> Iterator[Endpoint]:
-    """One for all tests of a process."""
-    with start_endpoint() as started:
-        yield started
-
-
-@pytest.fixture
-def own_endpoint() -> Iterator[Endpoint]:
-    """One for a test alone, whose account is empty."""
-    with start_endpoint() as started:
+    """An AWS endpoint on a free port, in a process of its own as a user starts it."""
+    with started_endpoint.start() as started:
         yield started
 
 
