@@ -22,7 +22,7 @@ CHECKOV_VERSION := 3.3.30
 CHECKOV := $(VENV)/checkov/.installed-$(CHECKOV_VERSION)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo templates test test-deep test-engines test-engines-all lint style types rules bench clean
+.PHONY: help demo templates test test-quick test-deep test-engines test-engines-all lint style types rules bench clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -36,6 +36,9 @@ templates: $(LOCAL) ## Write templates/*.yaml and scripts/*.py (GLUE_VERSION=...
 test: lint ## Lint, types, template drift and all tests
 	@$(BIN)/dynoexport templates --output-dir templates --scripts-dir scripts --check
 	$(BIN)/pytest -n 3 --dist loadfile --no-loadscope-reorder
+
+test-quick: $(TEST) ## What needs neither Spark nor the endpoint
+	$(BIN)/pytest -n 2 -m "not endpoint and not spark and not deep"
 
 test-deep: $(TEST) ## All that takes long: generated tables, faults, hostile input (TABLES=, SCHEDULES=, INPUTS=)
 	DYNOEXPORT_TABLES=$(TABLES) $(BIN)/pytest -n 2 -m "deep or not deep" tests/types

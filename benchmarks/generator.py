@@ -100,8 +100,8 @@ def compare(rounds: int) -> tuple[dict[str, list[float]], dict[str, int]]:
 
 def many() -> dict[int, float]:
     """Seconds a table, for so many templates from one process, in JSON."""
+    from dynoexport.cloudformation import render, table
     from dynoexport.settings import DEFAULT_GLUE_VERSION
-    from dynoexport.stacks import render, table
 
     found = {}
     for tables in MANY:

@@ -32,7 +32,6 @@ from simulator import (
     World,
 )
 
-from dynoexport import plan, prices
 from dynoexport.jobs.formats import DYNAMODB_JSON, files_for
 from dynoexport.jobs.limits import DYNAMODB_READ_UNIT_BYTES, DYNAMODB_TABLE_READ_UNITS
 from dynoexport.jobs.scan.rate_limit import RateLimiter
@@ -40,8 +39,9 @@ from dynoexport.jobs.scan.scheduler import Grant, Scheduler
 from dynoexport.jobs.scan.segments import PAGE_UNITS, SEGMENT_BYTES, STREAMS, segments_for
 from dynoexport.jobs.scan.task import BACKOFF, BACKOFF_MAX
 from dynoexport.model import ReadMode, WorkerType
-from dynoexport.plan import Estimate, Job
-from dynoexport.table_facts import TableFacts
+from dynoexport.planning import plan, prices
+from dynoexport.planning.plan import Estimate, Job
+from dynoexport.planning.table_facts import TableFacts
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "scripts"))
 

@@ -22,8 +22,8 @@ from typing import TYPE_CHECKING, Any
 
 import boto3
 
-from dynoexport import naming, settings, views
-from dynoexport.jobs.view import shown_timestamp
+from dynoexport import naming, settings
+from dynoexport.jobs.view import shown_timestamp, view_sql
 from dynoexport.local import context
 
 if TYPE_CHECKING:
@@ -121,7 +121,8 @@ def add_export(endpoint: Endpoint, bucket: str, number: int) -> None:
 
 def add_view(glue: Any, name: str) -> None:
     columns = {name: name for name in ("id", naming.PARTITION_KEY)}
-    sql = views.create_sql(naming.view(name), naming.snapshots_table(name), columns, TIMESTAMP)
+    names = (naming.DATABASE, naming.view(name), naming.snapshots_table(name))
+    sql = view_sql(*names, columns, TIMESTAMP)
     stored = base64.b64encode(json.dumps({"originalSql": sql}).encode()).decode()
     glue.create_table(
         DatabaseName=naming.DATABASE,

@@ -5,35 +5,27 @@ What the command does, a program can do:
     >>> account = dynoexport.connect(region="us-east-1")  # doctest: +SKIP
     >>> dynoexport.deploy(account, "Reviews")  # doctest: +SKIP
 
-The layers, each importing only from those before it (a test reads the imports):
+The rooms, each importing only from those before it (a test reads the imports):
 
     jobs                    what runs inside AWS Glue; scripts/*.py are built from it
-    errors, model, limits   what can go wrong; the plain values; what AWS allows
-    settings, selection,    what a user can set; lists of attributes;
-    naming,                 every name and S3 key; when a schedule fires;
-    schedule, pipeline      the one description of export -> crawl -> publish
-    durations, graph        26h and 30d; what AWS Glue would refuse about a workflow
-    output_files            files that a user names to be written
-    grants, policies,       IAM statements; the policy of each role, least privilege; the policies
-    callers, permissions    of people; why each permission is there
-    stacks                  the templates as typed Python, and their canonical text
+    errors, model, limits,  what can go wrong; the plain values; what AWS allows;
+    durations               26h and 30d
+    settings, naming        what a user can set; every name and S3 key
+    workflow                what runs after what, what Glue would refuse of it, when it starts
+    iam                     the policies of roles and people, and the reason for each permission
+    cloudformation          the templates as typed Python, and their canonical text
     assets                  where templates and scripts lie, in a checkout or an installed wheel
-    aws, aws_errors         clients of an account and region; what AWS refuses, in one line
-    manifests, part_files,  what marks a snapshot complete; its files, read again
-    workflow_runs, prices,  a workflow run and its outcome; what it costs
-    table_facts, plan,      what is known of a table; what its export would take and cost
-    consumption             what others read of it, without our own runs
-    sizing, alternatives    the job that suits a table; other ways to its data, and their cost
-    actuals                 a run's figures against its plan
-    change_sets, queries    a stack; a query
-    views, exports,         the SQL of a view; the exports of an account, found by their tags
-    snapshot_store          their snapshots in S3 and the catalog
-    operations              what a user does, one module for each
-    records, display,       results for programs; for people;
-    plan_text, charts,      a plan for people; lines of a chart, placed;
-    plan_html               a plan as a page
+    aws                     the edge: clients, stacks, queries, workflow runs, errors in one line
+    storage                 snapshots in S3 and the catalog: manifests, files, what may go
+    planning                what an export takes and costs, other ways, and whether it was true
+    operations              what a user does, one module for each; prints nothing
+    presentation            results for people and for programs: tables, JSON, plans, charts
     local                   an AWS endpoint on a laptop that really runs Glue Workflows
     cli                     parses, calls one function, prints
+
+Inside ``jobs``: ``readers`` and ``scan`` read, ``schema`` decides the columns, ``write`` writes.
+Inside ``local``: ``iam`` decides who may, ``services`` are what stands beside Glue, ``glue`` runs
+workflows, ``cloudformation`` deploys stacks, ``runtime`` stands around a job's script.
 """
 
 from __future__ import annotations
@@ -42,25 +34,139 @@ import importlib
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from dynoexport.aws import Account, connect
-    from dynoexport.errors import DynoexportError
-    from dynoexport.operations.deploy import deploy
-    from dynoexport.operations.destroy import destroy
-    from dynoexport.operations.doctor import doctor
-    from dynoexport.operations.init import init
-    from dynoexport.operations.logs import logs
-    from dynoexport.operations.plan import plans
+    from dynoexport.assets import AssetMissing
+    from dynoexport.aws.account import Account, NoRegion, connect
+    from dynoexport.aws.athena import Execution, QueryFailed
+    from dynoexport.aws.change_sets import Change, ChangeSet, DeployFailed, Event, NoStack
+    from dynoexport.aws.errors import AwsFailed
+    from dynoexport.aws.exports import AmbiguousExport, NotExported
+    from dynoexport.aws.workflow_runs import Attempt, Node, Run, RunFailed
+    from dynoexport.cloudformation.check import ParameterRefused
+    from dynoexport.cloudformation.selection import SelectionRefused
+    from dynoexport.errors import DynoexportError, GraphRefused, NameRefused, ScheduleRefused
+    from dynoexport.model import (
+        Compression,
+        GlueVersion,
+        MapsAs,
+        OutputFormat,
+        ReadMode,
+        TypeConflicts,
+        WorkerType,
+    )
+    from dynoexport.operations.checks import GlueVersionEnded, NoRecovery, SettingsRefused
+    from dynoexport.operations.deploy import Deployment, NotInitialized, Sized, deploy
+    from dynoexport.operations.destroy import Foreign, Inventory, destroy
+    from dynoexport.operations.doctor import Check, doctor
+    from dynoexport.operations.init import Declined, Initialized, init
+    from dynoexport.operations.logs import LogLine, follow_logs, logs, tail_logs
+    from dynoexport.operations.plan import NotDescribed, Planned, plans, plans_described, wishes_of
     from dynoexport.operations.query import query, rows
-    from dynoexport.operations.run import disable, enable, explain, run, runs, stop, watch
-    from dynoexport.operations.snapshots import prune, publish, snapshots
-    from dynoexport.operations.status import status
-    from dynoexport.operations.verify import verify
+    from dynoexport.operations.run import (
+        PropertyRefused,
+        RunRefused,
+        Schedule,
+        disable,
+        enable,
+        explain,
+        find_run,
+        run,
+        runs,
+        stop,
+        watch,
+    )
+    from dynoexport.operations.snapshots import (
+        Pruned,
+        Published,
+        SnapshotRefused,
+        prune,
+        publish,
+        snapshots,
+    )
+    from dynoexport.operations.status import ExportStatus, status
+    from dynoexport.operations.tables import NoTable
+    from dynoexport.operations.verify import Verification, verify
+    from dynoexport.planning.actuals import Explanation, Figure, Reason
+    from dynoexport.planning.alternatives import Alternative
+    from dynoexport.planning.plan import Bound, Cost, Estimate
+    from dynoexport.planning.prices import PricesRefused
+    from dynoexport.planning.sizing import Choice, Recommendation, Wishes
+    from dynoexport.planning.table_facts import Consumption, DescriptionRefused, TableFacts
+    from dynoexport.storage.manifests import ManifestBroken
+    from dynoexport.storage.snapshot_store import DeleteFailed, Snapshot
 
 __version__ = "0.1.0"
 
 __all__ = [
     "Account",
+    "Alternative",
+    "AmbiguousExport",
+    "AssetMissing",
+    "Attempt",
+    "AwsFailed",
+    "Bound",
+    "Change",
+    "ChangeSet",
+    "Check",
+    "Choice",
+    "Compression",
+    "Consumption",
+    "Cost",
+    "Declined",
+    "DeleteFailed",
+    "DeployFailed",
+    "Deployment",
+    "DescriptionRefused",
     "DynoexportError",
+    "Estimate",
+    "Event",
+    "Execution",
+    "Explanation",
+    "ExportStatus",
+    "Figure",
+    "Foreign",
+    "GlueVersion",
+    "GlueVersionEnded",
+    "GraphRefused",
+    "Initialized",
+    "Inventory",
+    "LogLine",
+    "ManifestBroken",
+    "MapsAs",
+    "NameRefused",
+    "NoRecovery",
+    "NoRegion",
+    "NoStack",
+    "NoTable",
+    "Node",
+    "NotDescribed",
+    "NotExported",
+    "NotInitialized",
+    "OutputFormat",
+    "ParameterRefused",
+    "Planned",
+    "PricesRefused",
+    "PropertyRefused",
+    "Pruned",
+    "Published",
+    "QueryFailed",
+    "ReadMode",
+    "Reason",
+    "Recommendation",
+    "Run",
+    "RunFailed",
+    "RunRefused",
+    "Schedule",
+    "ScheduleRefused",
+    "SelectionRefused",
+    "SettingsRefused",
+    "Sized",
+    "Snapshot",
+    "SnapshotRefused",
+    "TableFacts",
+    "TypeConflicts",
+    "Verification",
+    "Wishes",
+    "WorkerType",
     "connect",
     "deploy",
     "destroy",
@@ -68,9 +174,12 @@ __all__ = [
     "doctor",
     "enable",
     "explain",
+    "find_run",
+    "follow_logs",
     "init",
     "logs",
     "plans",
+    "plans_described",
     "prune",
     "publish",
     "query",
@@ -80,33 +189,82 @@ __all__ = [
     "snapshots",
     "status",
     "stop",
+    "tail_logs",
     "verify",
     "watch",
+    "wishes_of",
 ]
 
-_PLACES = {
-    "Account": "aws",
-    "DynoexportError": "errors",
-    "connect": "aws",
-    "disable": "operations.run",
-    "enable": "operations.run",
-    "explain": "operations.run",
-    "plans": "operations.plan",
-    "prune": "operations.snapshots",
-    "publish": "operations.snapshots",
-    "rows": "operations.query",
-    "runs": "operations.run",
-    "stop": "operations.run",
-    "watch": "operations.run",
+# The module of each name.
+_MODULES = {
+    "aws.account": ("Account", "NoRegion", "connect"),
+    "aws.athena": ("Execution", "QueryFailed"),
+    "aws.change_sets": ("Change", "ChangeSet", "DeployFailed", "Event", "NoStack"),
+    "aws.errors": ("AwsFailed",),
+    "aws.exports": ("AmbiguousExport", "NotExported"),
+    "aws.workflow_runs": ("Attempt", "Node", "Run", "RunFailed"),
+    "cloudformation.check": ("ParameterRefused",),
+    "cloudformation.selection": ("SelectionRefused",),
+    "assets": ("AssetMissing",),
+    "errors": ("DynoexportError", "GraphRefused", "NameRefused", "ScheduleRefused"),
+    "model": (
+        "Compression",
+        "GlueVersion",
+        "MapsAs",
+        "OutputFormat",
+        "ReadMode",
+        "TypeConflicts",
+        "WorkerType",
+    ),
+    "operations.checks": ("GlueVersionEnded", "NoRecovery", "SettingsRefused"),
+    "operations.deploy": ("Deployment", "NotInitialized", "Sized", "deploy"),
+    "operations.destroy": ("Foreign", "Inventory", "destroy"),
+    "operations.doctor": ("Check", "doctor"),
+    "operations.init": ("Declined", "Initialized", "init"),
+    "operations.logs": ("LogLine", "follow_logs", "logs", "tail_logs"),
+    "operations.plan": ("NotDescribed", "Planned", "plans", "plans_described", "wishes_of"),
+    "operations.query": ("query", "rows"),
+    "operations.run": (
+        "PropertyRefused",
+        "RunRefused",
+        "Schedule",
+        "disable",
+        "enable",
+        "explain",
+        "find_run",
+        "run",
+        "runs",
+        "stop",
+        "watch",
+    ),
+    "operations.snapshots": (
+        "Pruned",
+        "Published",
+        "SnapshotRefused",
+        "prune",
+        "publish",
+        "snapshots",
+    ),
+    "operations.status": ("ExportStatus", "status"),
+    "operations.tables": ("NoTable",),
+    "operations.verify": ("Verification", "verify"),
+    "planning.actuals": ("Explanation", "Figure", "Reason"),
+    "planning.alternatives": ("Alternative",),
+    "planning.plan": ("Bound", "Cost", "Estimate"),
+    "planning.prices": ("PricesRefused",),
+    "planning.sizing": ("Choice", "Recommendation", "Wishes"),
+    "planning.table_facts": ("Consumption", "DescriptionRefused", "TableFacts"),
+    "storage.manifests": ("ManifestBroken",),
+    "storage.snapshot_store": ("DeleteFailed", "Snapshot"),
 }
 
 
 def __getattr__(name: str) -> object:
     """Import what is asked for when it is asked for: ``import dynoexport`` alone costs nothing."""
-    if name not in __all__:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    module = importlib.import_module(f"{__name__}.{_PLACES.get(name, f'operations.{name}')}")
-    return getattr(module, name)
+    for module, names in _MODULES.items():
+        if name in names:
+            return getattr(importlib.import_module(f"{__name__}.{module}"), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
 def __dir__() -> list[str]:

@@ -38,7 +38,7 @@ from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
     from mypy_boto3_athena import AthenaClient
     from mypy_boto3_cloudwatch import CloudWatchClient
@@ -273,6 +273,45 @@ def items_text(count: int) -> str:
     return counted(count, "item")
 
 
+# --- dynoexport/jobs/manifest_text.py -------------------------------------------------------------
+def parse_json_object(text: bytes | None) -> dict[str, Any] | None:
+    """The object, None if the text is missing or is anything else."""
+    try:
+        found = None if text is None else json.loads(text.decode())
+    except (ValueError, RecursionError):
+        return None
+    return found if isinstance(found, dict) else None
+
+
+def is_manifest_of(found: Mapping[str, Any], table: str, fmt: str, timestamp: str) -> bool:
+    """Whether it is the manifest of this snapshot of this export."""
+    identity = {"table": table, "format": fmt, "snapshot_timestamp": timestamp}
+    return all(found.get(name) == identity[name] for name in identity)
+
+
+def file_differences(
+    files: Iterable[Mapping[str, Any]], found: Mapping[str, tuple[int, str]]
+) -> Iterator[str]:
+    """How the objects under a snapshot's prefix differ from the files of its manifest.
+
+    ``found`` has bytes and ETag by key. Manifests of older versions have no ETag.
+    """
+    listed = {file["key"]: file for file in files}
+    for key, file in listed.items():
+        size, etag = found.get(key, (None, None))
+        if size is None:
+            yield f"{key} is missing"
+        elif size != file["bytes"]:
+            yield f"{key} has {size:,} bytes, its manifest says {file['bytes']:,}"
+        elif etag != (file.get("etag") or etag):
+            yield f"{key} is not what the export job has written"
+    for key in found:
+        # Athena reads whatever is there, but no hidden files:
+        # https://docs.aws.amazon.com/athena/latest/ug/tables-location-format.html
+        if key not in listed and not key.rsplit("/", 1)[-1].startswith((".", "_")):
+            yield f"{key} is not in the manifest"
+
+
 # --- dynoexport/jobs/publish_clients.py -----------------------------------------------------------
 @dataclass(frozen=True)
 class PublishClients:
@@ -407,82 +446,6 @@ def parse_choice(values: Mapping[str, str], name: str, allowed: Sequence[str]) -
     return values[name]
 
 
-# --- dynoexport/jobs/published_manifest.py --------------------------------------------------------
-def is_list_of(found: object, kinds: Mapping[str, type]) -> bool:
-    """Whether it is a list of objects with members of these kinds."""
-    return isinstance(found, list) and all(
-        isinstance(each, dict)
-        and all(isinstance(each.get(key), kind) for key, kind in kinds.items())
-        for each in found
-    )
-
-
-COLUMN = {"name": str, "type": str, "attribute": str, "view": str, "shown": bool}
-
-
-def is_publishable(found: object) -> bool:
-    """Whether it has what is needed of a manifest here."""
-    return (
-        isinstance(found, dict)
-        and isinstance(found.get("workflow_run_id"), str)
-        and isinstance(found.get("items"), int)
-        and is_list_of(found.get("files"), {"key": str, "bytes": int})
-        and is_list_of(found.get("schema"), COLUMN)
-    )
-
-
-def read_own_manifest(s3: S3Client, settings: PublishSettings) -> dict[str, Any]:
-    """The manifest of the run's snapshot.
-
-    Raises:
-        JobFailed: there is none, it is none, or another run has written it.
-    """
-    key = manifest_key(settings.table, settings.format, settings.timestamp)
-    try:
-        answer = s3.get_object(Bucket=settings.bucket, Key=key)
-    except ClientError as error:
-        if error.response["Error"]["Code"] != "NoSuchKey":
-            raise
-        message = f"the snapshot {settings.timestamp} is not complete: s3://{settings.bucket}/{key}"
-        raise JobFailed(f"{message} is missing") from None
-    try:
-        manifest = json.loads(answer["Body"].read().decode())
-    except (ValueError, RecursionError):
-        manifest = None
-    if not isinstance(manifest, dict) or not is_publishable(manifest):
-        raise JobFailed(
-            f"s3://{settings.bucket}/{key} is no manifest: delete it, and start a new run"
-        )
-    if manifest["workflow_run_id"] != settings.workflow_run_id:
-        raise JobFailed(
-            f"the snapshot {settings.timestamp} belongs to run {manifest['workflow_run_id']}, not "
-            f"to this run {settings.workflow_run_id}: start a new run of the workflow"
-        )
-    return manifest
-
-
-def check_files(manifest: Mapping[str, Any], found: Mapping[str, tuple[int, str]]) -> None:
-    """Compare the objects under the snapshot's prefix (bytes and ETag by key) with the manifest.
-
-    Raises:
-        JobFailed: a file is missing, has another size or content or should not be there.
-    """
-    files = {file["key"]: file for file in manifest["files"]}
-    for key, file in files.items():
-        size, etag = found.get(key, (None, None))
-        if size != file["bytes"]:
-            state = "is missing" if size is None else f"has {size} bytes"
-            raise JobFailed(f"the file {key} {state}, but its manifest says {file['bytes']} bytes")
-        # An export job of before has not noted it.
-        if etag != file.get("etag", etag):
-            raise JobFailed(f"the file {key} is not what the export job has written")
-    for key in found:
-        # Athena reads whatever is there, but no hidden files:
-        # https://docs.aws.amazon.com/athena/latest/ug/tables-location-format.html
-        if key not in files and not key.rsplit("/", 1)[-1].startswith((".", "_")):
-            raise JobFailed(f"the file {key} is not in the manifest of its snapshot")
-
-
 # --- dynoexport/jobs/timestamps.py ----------------------------------------------------------------
 def parse_timestamp(text: str) -> datetime | None:
     """The minute, None if the text is not exactly as this project writes it.
@@ -566,7 +529,7 @@ def exists(s3: S3Client, bucket: str, prefix: str) -> bool:
     return s3.list_objects_v2(Bucket=bucket, Prefix=prefix, MaxKeys=1)["KeyCount"] > 0
 
 
-def delete(s3: S3Client, bucket: str, keys: Sequence[str]) -> None:
+def delete_objects(s3: S3Client, bucket: str, keys: Sequence[str]) -> None:
     """Delete the objects; DeleteObjects takes 1,000 keys a call and reports errors by key.
 
     Raises:
@@ -587,7 +550,7 @@ def directory_marker(prefix: str) -> str:
 def clear(s3: S3Client, bucket: str, prefix: str) -> int:
     """Delete everything under the prefix; how many objects there were."""
     keys = list(list_objects(s3, bucket, prefix))
-    delete(s3, bucket, [*keys, directory_marker(prefix)])
+    delete_objects(s3, bucket, [*keys, directory_marker(prefix)])
     return len(keys)
 
 
@@ -608,7 +571,7 @@ def keep_part_files(s3: S3Client, bucket: str, prefix: str) -> dict[str, tuple[i
     found = list_files(s3, bucket, prefix)
     hidden = re.compile(r"(^|/)[_.]")
     waste = [key for key in found if not found[key][0] or hidden.search(key[len(prefix) :])]
-    delete(s3, bucket, [*waste, directory_marker(prefix)])
+    delete_objects(s3, bucket, [*waste, directory_marker(prefix)])
     return {key: found[key] for key in sorted(set(found) - set(waste))}
 
 
@@ -742,9 +705,13 @@ def sql_literal(text: str) -> str:
     return "'" + text.replace("'", "''") + "'"
 
 
-def shown_columns(manifest: Mapping[str, Any]) -> dict[str, str]:
-    """The view's columns: by their names in the view those in the table, the partition's last."""
-    shown = {each["view"]: each["name"] for each in manifest["schema"] if each["shown"]}
+def shown_columns(schema: Iterable[Mapping[str, Any]]) -> dict[str, str]:
+    """The view's columns: by their names in the view those in the table, the partition's last.
+
+    ``schema`` is a manifest's. The view of an older snapshot has the columns of the newest one
+    first, so that no query loses a column; each attribute has the type of the last that names it.
+    """
+    shown = {each["view"]: each["name"] for each in schema if each["shown"]}
     return {**shown, PARTITION_KEY: PARTITION_KEY}
 
 
@@ -819,97 +786,130 @@ def stop_query(athena: AthenaClient, query: str) -> None:
         log(f"cannot stop the query {query}: {error}")
 
 
-# --- dynoexport/jobs/retention.py -----------------------------------------------------------------
-def expired_snapshots(
-    timestamps: Iterable[str], keep: Iterable[str], now: datetime, days: int
-) -> list[str]:
-    """The snapshots older than so many days, oldest first, without those to keep.
+# --- dynoexport/jobs/published_manifest.py --------------------------------------------------------
+def is_list_of(found: object, kinds: Mapping[str, type]) -> bool:
+    """Whether it is a list of objects with members of these kinds."""
+    return isinstance(found, list) and all(
+        isinstance(each, dict)
+        and all(isinstance(each.get(key), kind) for key, kind in kinds.items())
+        for each in found
+    )
 
-    Whatever is no timestamp of this project is left alone.
+
+COLUMN = {"name": str, "type": str, "attribute": str, "view": str, "shown": bool}
+
+
+def is_publishable(found: Mapping[str, Any]) -> bool:
+    """Whether it has what is needed of a manifest here."""
+    return (
+        isinstance(found.get("workflow_run_id"), str)
+        and isinstance(found.get("items"), int)
+        and is_list_of(found.get("files"), {"key": str, "bytes": int})
+        and is_list_of(found.get("schema"), COLUMN)
+    )
+
+
+def read_own_manifest(s3: S3Client, settings: PublishSettings) -> dict[str, Any]:
+    """The manifest of the run's snapshot.
+
+    Raises:
+        JobFailed: it does not exist, is not a manifest, or another run has written it.
     """
-    before = now - timedelta(days=days)
-    moments = {timestamp: parse_timestamp(timestamp) for timestamp in set(timestamps) - set(keep)}
-    return sorted(each for each, moment in moments.items() if moment and moment < before)
-
-
-def known_snapshots(s3: S3Client, settings: PublishSettings, marks: Iterable[str]) -> set[str]:
-    """The timestamps of all snapshots: by manifest or claim, which are the marks, or directory."""
-    manifests = manifest_prefix(settings.table, settings.format)
-    data = f"{data_prefix(settings.table, settings.format)}{PARTITION_KEY}="
-    directories = list_directories(s3, settings.bucket, data)
-    marked = (key[len(manifests) :] for key in marks if key.endswith((".json", ".claim")))
-    return {name.rpartition(".")[0] for name in marked} | {
-        directory[len(data) : -1] for directory in directories
-    }
-
-
-def is_own_snapshot(
-    s3: S3Client, settings: PublishSettings, timestamp: str, marks: Container[str]
-) -> bool:
-    """Whether dynoexport has written the snapshot: a run has claimed it, or it has our manifest.
-
-    Other folders have the same names: those of the Step Functions design, or one that somebody
-    has renamed. ``marks`` are the keys of all manifests and claims.
-    """
-    table, fmt = settings.table, settings.format
-    if claim_key(table, fmt, timestamp) in marks:
-        return True
-    key = manifest_key(table, fmt, timestamp)
-    if key not in marks:
-        return False
-    try:
-        found = json.loads(s3.get_object(Bucket=settings.bucket, Key=key)["Body"].read().decode())
-    except (ValueError, RecursionError):
-        return False
-    identity = {"table": table, "format": fmt, "snapshot_timestamp": timestamp}
-    return isinstance(found, dict) and all(found.get(name) == identity[name] for name in identity)
-
-
-def drop_partition(glue: GlueClient, settings: PublishSettings, timestamp: str) -> None:
-    name = snapshots_table(settings.table, settings.catalog_prefix)
-    try:
-        glue.delete_partition(
-            DatabaseName=settings.database, TableName=name, PartitionValues=[timestamp]
+    key = manifest_key(settings.table, settings.format, settings.timestamp)
+    text = read_object(s3, settings.bucket, key)
+    if text is None:
+        message = f"the snapshot {settings.timestamp} is not complete: s3://{settings.bucket}/{key}"
+        raise JobFailed(f"{message} is missing")
+    manifest = parse_json_object(text)
+    if manifest is None or not is_publishable(manifest):
+        raise JobFailed(
+            f"s3://{settings.bucket}/{key} is not a manifest: delete it, and start a new run"
         )
-    except ClientError as error:
-        if error.response["Error"]["Code"] != "EntityNotFoundException":
-            raise
+    if manifest["workflow_run_id"] != settings.workflow_run_id:
+        raise JobFailed(
+            f"the snapshot {settings.timestamp} belongs to run {manifest['workflow_run_id']}, not "
+            f"to this run {settings.workflow_run_id}: start a new run of the workflow"
+        )
+    return manifest
 
 
-def drop_snapshot(clients: PublishClients, settings: PublishSettings, timestamp: str) -> None:
-    """Delete manifest, partition, files and claim.
+def check_files(manifest: Mapping[str, Any], found: Mapping[str, tuple[int, str]]) -> None:
+    """Compare the objects under the snapshot's prefix (bytes and ETag by key) with the manifest.
 
-    The manifest first: from then on the snapshot is incomplete, whatever happens next. The claim
-    last: as long as it is there, the next run finds the snapshot and goes on.
+    Raises:
+        JobFailed: a file is missing, has another size or content or should not be there.
     """
-    table, fmt = settings.table, settings.format
-    delete(clients.s3, settings.bucket, [manifest_key(table, fmt, timestamp)])
-    drop_partition(clients.glue, settings, timestamp)
-    prefix = snapshot_prefix(table, fmt, timestamp)
-    keys = list(list_files(clients.s3, settings.bucket, prefix))
-    # EMRFS, s3:// of Glue up to 5.0, marks a directory by an object beside it.
-    delete(clients.s3, settings.bucket, [*keys, prefix.rstrip("/") + "_$folder$"])
-    delete(clients.s3, settings.bucket, [claim_key(table, fmt, timestamp)])
-    log(f"deleted the expired snapshot {timestamp}: {len(keys):,} objects")
+    for difference in file_differences(manifest["files"], found):
+        raise JobFailed(f"the snapshot is not whole: {difference}")
 
 
-def apply_retention(
-    clients: PublishClients, settings: PublishSettings, shown: str | None, now: datetime
-) -> None:
-    """Delete what has expired: whole snapshots and what failed runs have left."""
-    if not settings.retention_days:
-        log("no snapshot expires")
-        return
-    keep = {settings.timestamp, shown or settings.timestamp}
-    prefix = manifest_prefix(settings.table, settings.format)
-    marks = list_files(clients.s3, settings.bucket, prefix)
-    known = known_snapshots(clients.s3, settings, marks)
-    for timestamp in expired_snapshots(known, keep, now, settings.retention_days):
-        if is_own_snapshot(clients.s3, settings, timestamp, marks):
-            drop_snapshot(clients, settings, timestamp)
-        else:
-            log(f"kept the snapshot {timestamp}: dynoexport has not written it")
-    log(f"every snapshot older than {settings.retention_days} days is gone, but for the one shown")
+# --- dynoexport/jobs/snapshots.py -----------------------------------------------------------------
+@dataclass(frozen=True)
+class Marks:
+    """What stands beside an export's manifests: its snapshots with a manifest, those with a claim.
+
+    Whether a manifest is ours only its text says.
+    """
+
+    bucket: str
+    table: str
+    format: str
+    complete: frozenset[str]
+    claimed: frozenset[str]
+
+
+def list_marks(s3: S3Client, bucket: str, table: str, fmt: str) -> Marks:
+    """The marks of one export's snapshots."""
+    prefix = manifest_prefix(table, fmt)
+    keys = list_objects(s3, bucket, prefix)
+
+    def stems(suffix: str) -> frozenset[str]:
+        found = (key[len(prefix) : -len(suffix)] for key in keys if key.endswith(suffix))
+        return frozenset(filter(is_timestamp, found))
+
+    return Marks(bucket, table, fmt, complete=stems(".json"), claimed=stems(".claim"))
+
+
+def list_snapshots(s3: S3Client, marks: Marks) -> set[str]:
+    """Every snapshot: by a mark or by a folder, complete or not, ours or not."""
+    prefix = f"{data_prefix(marks.table, marks.format)}{PARTITION_KEY}="
+    folders = (each[len(prefix) : -1] for each in list_directories(s3, marks.bucket, prefix))
+    return {*marks.complete, *marks.claimed, *filter(is_timestamp, folders)}
+
+
+def is_own_snapshot(s3: S3Client, marks: Marks, timestamp: str) -> bool:
+    """Whether dynoexport has written the snapshot: a run has claimed it, or it has our manifest."""
+    if timestamp in marks.claimed or timestamp not in marks.complete:
+        return timestamp in marks.claimed
+    key = manifest_key(marks.table, marks.format, timestamp)
+    found = parse_json_object(read_object(s3, marks.bucket, key))
+    return found is not None and is_manifest_of(found, marks.table, marks.format, timestamp)
+
+
+def is_own_partition(partition: Mapping[str, Any], marks: Marks) -> bool:
+    """Whether the partition has the files of a complete snapshot of this export."""
+    timestamp = partition["Values"][0]
+    location = partition["StorageDescriptor"].get("Location", "")
+    own = f"s3://{marks.bucket}/{snapshot_prefix(marks.table, marks.format, timestamp)}"
+    return timestamp in marks.complete and location.rstrip("/") == own.rstrip("/")
+
+
+def deletion_marks(
+    table: str, fmt: str, timestamp: str, *, claimed: bool
+) -> tuple[list[str], list[str]]:
+    """The marks to delete before a snapshot's files, and those to delete after them.
+
+    The manifest goes first: from then on the snapshot is incomplete, whatever happens next. The
+    claim goes last: as long as it is there, the snapshot is known as ours and is deleted again. A
+    snapshot of before there were claims is known by its manifest alone, which goes last.
+    """
+    manifest, claim = manifest_key(table, fmt, timestamp), claim_key(table, fmt, timestamp)
+    return ([manifest], [claim]) if claimed else ([], [manifest])
+
+
+def snapshot_objects(s3: S3Client, bucket: str, prefix: str) -> list[str]:
+    """The keys to delete with a snapshot's files: the files, then the mark of their directory."""
+    return [*list_objects(s3, bucket, prefix), directory_marker(prefix)]
 
 
 # --- dynoexport/jobs/catalog_update.py ------------------------------------------------------------
@@ -1017,25 +1017,6 @@ def partition_updates(
     return before, after
 
 
-def complete_snapshots(s3: S3Client, settings: PublishSettings) -> set[str]:
-    """The timestamps of the snapshots that have a manifest."""
-    prefix = manifest_prefix(settings.table, settings.format)
-    keys = list_files(s3, settings.bucket, prefix)
-    return {key[len(prefix) : -len(".json")] for key in keys if key.endswith(".json")}
-
-
-def is_own_partition(
-    partition: Mapping[str, Any], settings: PublishSettings, complete: set[str]
-) -> bool:
-    """Whether this export has written the partition's files; others stay as they are."""
-    timestamp = partition["Values"][0]
-    prefix = snapshot_prefix(settings.table, settings.format, timestamp)
-    location = partition["StorageDescriptor"].get("Location", "")
-    return timestamp in complete and location.rstrip(
-        "/"
-    ) == f"s3://{settings.bucket}/{prefix}".rstrip("/")
-
-
 def check_order(
     table: TableTypeDef, columns: Sequence[Mapping[str, str]], settings: PublishSettings
 ) -> None:
@@ -1075,12 +1056,12 @@ def plan_catalog(
     """
     columns, fmt = manifest_columns(manifest), settings.format
     literal = avro_literal(manifest) if fmt == "avro" else ""
-    complete = complete_snapshots(clients.s3, settings)
+    marks = list_marks(clients.s3, settings.bucket, settings.table, settings.format)
     pages = clients.glue.get_paginator("get_partitions").paginate(
         DatabaseName=settings.database, TableName=table["Name"]
     )
     partitions = [partition for page in pages for partition in page["Partitions"]]
-    own = [partition for partition in partitions if is_own_partition(partition, settings, complete)]
+    own = [partition for partition in partitions if is_own_partition(partition, marks)]
     if fmt in POSITIONAL_FORMATS and len(own) < len(partitions):
         check_order(table, columns, settings)
     tables = table_updates(table, columns, fmt, literal) or (None, None)
@@ -1141,6 +1122,63 @@ def restore_catalog(
         log(f"cannot restore the former columns of {settings.database}.{name}: {error}")
 
 
+# --- dynoexport/jobs/retention.py -----------------------------------------------------------------
+def expired_snapshots(
+    timestamps: Iterable[str], keep: Iterable[str], now: datetime, days: int
+) -> list[str]:
+    """The snapshots older than so many days, oldest first, without those to keep.
+
+    Whatever is no timestamp of this project is left alone.
+    """
+    before = now - timedelta(days=days)
+    moments = {timestamp: parse_timestamp(timestamp) for timestamp in set(timestamps) - set(keep)}
+    return sorted(each for each, moment in moments.items() if moment and moment < before)
+
+
+def drop_partition(glue: GlueClient, settings: PublishSettings, timestamp: str) -> None:
+    name = snapshots_table(settings.table, settings.catalog_prefix)
+    try:
+        glue.delete_partition(
+            DatabaseName=settings.database, TableName=name, PartitionValues=[timestamp]
+        )
+    except ClientError as error:
+        if error.response["Error"]["Code"] != "EntityNotFoundException":
+            raise
+
+
+def drop_snapshot(
+    clients: PublishClients, settings: PublishSettings, timestamp: str, *, claimed: bool
+) -> None:
+    """Delete partition, files and marks; whatever breaks off, the next run goes on with it."""
+    table, fmt = settings.table, settings.format
+    first, last = deletion_marks(table, fmt, timestamp, claimed=claimed)
+    delete_objects(clients.s3, settings.bucket, first)
+    drop_partition(clients.glue, settings, timestamp)
+    prefix = snapshot_prefix(table, fmt, timestamp)
+    keys = snapshot_objects(clients.s3, settings.bucket, prefix)
+    delete_objects(clients.s3, settings.bucket, keys)
+    delete_objects(clients.s3, settings.bucket, last)
+    log(f"deleted the expired snapshot {timestamp}: {len(keys) - 1:,} objects")
+
+
+def apply_retention(
+    clients: PublishClients, settings: PublishSettings, shown: str | None, now: datetime
+) -> None:
+    """Delete what has expired: whole snapshots and what failed runs have left."""
+    if not settings.retention_days:
+        log("no snapshot expires")
+        return
+    keep = {settings.timestamp, shown or settings.timestamp}
+    marks = list_marks(clients.s3, settings.bucket, settings.table, settings.format)
+    every = list_snapshots(clients.s3, marks)
+    for timestamp in expired_snapshots(every, keep, now, settings.retention_days):
+        if is_own_snapshot(clients.s3, marks, timestamp):
+            drop_snapshot(clients, settings, timestamp, claimed=timestamp in marks.claimed)
+        else:
+            log(f"kept the snapshot {timestamp}: dynoexport has not written it")
+    log(f"every snapshot older than {settings.retention_days} days is gone, but for the one shown")
+
+
 # --- dynoexport/jobs/publish.py -------------------------------------------------------------------
 def has_partition(glue: GlueClient, settings: PublishSettings) -> bool:
     """Whether the crawler has found the snapshot."""
@@ -1187,7 +1225,8 @@ def publish(
         log(f"{settings.database}.{view_name} shows {shown}, which is newer: left as it is")
         return shown
     former, wanted = plan_catalog(clients, settings, table, manifest)
-    sql = view_sql(settings.database, view_name, name, shown_columns(manifest), settings.timestamp)
+    columns = shown_columns(manifest["schema"])
+    sql = view_sql(settings.database, view_name, name, columns, settings.timestamp)
     try:
         write_catalog(clients.glue, settings, name, wanted)
         run_query(clients.athena, sql, settings, sleep)

@@ -420,6 +420,45 @@ class Clients:
     cloudwatch: CloudWatchClient
 
 
+# --- dynoexport/jobs/manifest_text.py -------------------------------------------------------------
+def parse_json_object(text: bytes | None) -> dict[str, Any] | None:
+    """The object, None if the text is missing or is anything else."""
+    try:
+        found = None if text is None else json.loads(text.decode())
+    except (ValueError, RecursionError):
+        return None
+    return found if isinstance(found, dict) else None
+
+
+def is_manifest_of(found: Mapping[str, Any], table: str, fmt: str, timestamp: str) -> bool:
+    """Whether it is the manifest of this snapshot of this export."""
+    identity = {"table": table, "format": fmt, "snapshot_timestamp": timestamp}
+    return all(found.get(name) == identity[name] for name in identity)
+
+
+def file_differences(
+    files: Iterable[Mapping[str, Any]], found: Mapping[str, tuple[int, str]]
+) -> Iterator[str]:
+    """How the objects under a snapshot's prefix differ from the files of its manifest.
+
+    ``found`` has bytes and ETag by key. Manifests of older versions have no ETag.
+    """
+    listed = {file["key"]: file for file in files}
+    for key, file in listed.items():
+        size, etag = found.get(key, (None, None))
+        if size is None:
+            yield f"{key} is missing"
+        elif size != file["bytes"]:
+            yield f"{key} has {size:,} bytes, its manifest says {file['bytes']:,}"
+        elif etag != (file.get("etag") or etag):
+            yield f"{key} is not what the export job has written"
+    for key in found:
+        # Athena reads whatever is there, but no hidden files:
+        # https://docs.aws.amazon.com/athena/latest/ug/tables-location-format.html
+        if key not in listed and not key.rsplit("/", 1)[-1].startswith((".", "_")):
+            yield f"{key} is not in the manifest"
+
+
 # --- dynoexport/jobs/readers/read_result.py -------------------------------------------------------
 @dataclass(frozen=True)
 class ReadResult:
@@ -967,7 +1006,7 @@ def count_avro_object(key: str, bucket: str, region: str) -> int:
     return count_avro_rows(body.read)
 
 
-def count_rows(
+def count_written_rows(
     spark: SparkSession, s3: S3Client, fmt: str, paths: SnapshotPaths, keys: Sequence[str]
 ) -> int:
     """The rows in the files of the snapshot, read back from S3."""
@@ -1330,7 +1369,7 @@ def exists(s3: S3Client, bucket: str, prefix: str) -> bool:
     return s3.list_objects_v2(Bucket=bucket, Prefix=prefix, MaxKeys=1)["KeyCount"] > 0
 
 
-def delete(s3: S3Client, bucket: str, keys: Sequence[str]) -> None:
+def delete_objects(s3: S3Client, bucket: str, keys: Sequence[str]) -> None:
     """Delete the objects; DeleteObjects takes 1,000 keys a call and reports errors by key.
 
     Raises:
@@ -1351,7 +1390,7 @@ def directory_marker(prefix: str) -> str:
 def clear(s3: S3Client, bucket: str, prefix: str) -> int:
     """Delete everything under the prefix; how many objects there were."""
     keys = list(list_objects(s3, bucket, prefix))
-    delete(s3, bucket, [*keys, directory_marker(prefix)])
+    delete_objects(s3, bucket, [*keys, directory_marker(prefix)])
     return len(keys)
 
 
@@ -1372,7 +1411,7 @@ def keep_part_files(s3: S3Client, bucket: str, prefix: str) -> dict[str, tuple[i
     found = list_files(s3, bucket, prefix)
     hidden = re.compile(r"(^|/)[_.]")
     waste = [key for key in found if not found[key][0] or hidden.search(key[len(prefix) :])]
-    delete(s3, bucket, [*waste, directory_marker(prefix)])
+    delete_objects(s3, bucket, [*waste, directory_marker(prefix)])
     return {key: found[key] for key in sorted(set(found) - set(waste))}
 
 
@@ -2589,13 +2628,7 @@ def export_note_key(paths: SnapshotPaths) -> str:
 
 def read_export_note(s3: S3Client, paths: SnapshotPaths) -> dict[str, Any]:
     """What a former attempt of the run has noted of its export; nothing if there was none."""
-    key = export_note_key(paths)
-    if key not in list_objects(s3, paths.bucket, key):
-        return {}
-    note: dict[str, Any] = json.loads(
-        s3.get_object(Bucket=paths.bucket, Key=key)["Body"].read().decode()
-    )
-    return note
+    return parse_json_object(read_object(s3, paths.bucket, export_note_key(paths))) or {}
 
 
 def write_export_note(s3: S3Client, paths: SnapshotPaths, note: Mapping[str, Any]) -> None:
@@ -2728,6 +2761,75 @@ def check_export_file(file: Mapping[str, Any], bucket: str, region: str) -> str:
     if base64_text(md5.digest()) == file["md5"]:
         return ""
     return f"s3://{bucket}/{key} is not what DynamoDB's manifest says: start a new run"
+
+
+# --- dynoexport/jobs/snapshots.py -----------------------------------------------------------------
+@dataclass(frozen=True)
+class Marks:
+    """What stands beside an export's manifests: its snapshots with a manifest, those with a claim.
+
+    Whether a manifest is ours only its text says.
+    """
+
+    bucket: str
+    table: str
+    format: str
+    complete: frozenset[str]
+    claimed: frozenset[str]
+
+
+def list_marks(s3: S3Client, bucket: str, table: str, fmt: str) -> Marks:
+    """The marks of one export's snapshots."""
+    prefix = manifest_prefix(table, fmt)
+    keys = list_objects(s3, bucket, prefix)
+
+    def stems(suffix: str) -> frozenset[str]:
+        found = (key[len(prefix) : -len(suffix)] for key in keys if key.endswith(suffix))
+        return frozenset(filter(is_timestamp, found))
+
+    return Marks(bucket, table, fmt, complete=stems(".json"), claimed=stems(".claim"))
+
+
+def list_snapshots(s3: S3Client, marks: Marks) -> set[str]:
+    """Every snapshot: by a mark or by a folder, complete or not, ours or not."""
+    prefix = f"{data_prefix(marks.table, marks.format)}{PARTITION_KEY}="
+    folders = (each[len(prefix) : -1] for each in list_directories(s3, marks.bucket, prefix))
+    return {*marks.complete, *marks.claimed, *filter(is_timestamp, folders)}
+
+
+def is_own_snapshot(s3: S3Client, marks: Marks, timestamp: str) -> bool:
+    """Whether dynoexport has written the snapshot: a run has claimed it, or it has our manifest."""
+    if timestamp in marks.claimed or timestamp not in marks.complete:
+        return timestamp in marks.claimed
+    key = manifest_key(marks.table, marks.format, timestamp)
+    found = parse_json_object(read_object(s3, marks.bucket, key))
+    return found is not None and is_manifest_of(found, marks.table, marks.format, timestamp)
+
+
+def is_own_partition(partition: Mapping[str, Any], marks: Marks) -> bool:
+    """Whether the partition has the files of a complete snapshot of this export."""
+    timestamp = partition["Values"][0]
+    location = partition["StorageDescriptor"].get("Location", "")
+    own = f"s3://{marks.bucket}/{snapshot_prefix(marks.table, marks.format, timestamp)}"
+    return timestamp in marks.complete and location.rstrip("/") == own.rstrip("/")
+
+
+def deletion_marks(
+    table: str, fmt: str, timestamp: str, *, claimed: bool
+) -> tuple[list[str], list[str]]:
+    """The marks to delete before a snapshot's files, and those to delete after them.
+
+    The manifest goes first: from then on the snapshot is incomplete, whatever happens next. The
+    claim goes last: as long as it is there, the snapshot is known as ours and is deleted again. A
+    snapshot of before there were claims is known by its manifest alone, which goes last.
+    """
+    manifest, claim = manifest_key(table, fmt, timestamp), claim_key(table, fmt, timestamp)
+    return ([manifest], [claim]) if claimed else ([], [manifest])
+
+
+def snapshot_objects(s3: S3Client, bucket: str, prefix: str) -> list[str]:
+    """The keys to delete with a snapshot's files: the files, then the mark of their directory."""
+    return [*list_objects(s3, bucket, prefix), directory_marker(prefix)]
 
 
 # --- dynoexport/jobs/checks.py --------------------------------------------------------------------
@@ -4082,11 +4184,10 @@ def assign_keys(kind: Type, profile: Profile) -> Type:
 
 
 # --- dynoexport/jobs/manifest.py ------------------------------------------------------------------
-def is_manifest(found: object) -> bool:
+def is_manifest(found: Mapping[str, Any]) -> bool:
     """Whether it has what is needed of a manifest here."""
     return (
-        isinstance(found, dict)
-        and isinstance(found.get("workflow_run_id"), str)
+        isinstance(found.get("workflow_run_id"), str)
         and isinstance(found.get("files"), list)
         and all(isinstance(file, dict) and {"key", "bytes"} <= set(file) for file in found["files"])
     )
@@ -4101,11 +4202,8 @@ def read_manifest(s3: S3Client, paths: SnapshotPaths) -> dict[str, Any] | None:
     text = read_object(s3, paths.bucket, paths.manifest)
     if text is None:
         return None
-    try:
-        found = json.loads(text.decode())
-    except (ValueError, RecursionError):
-        found = None
-    if isinstance(found, dict) and is_manifest(found):
+    found = parse_json_object(text)
+    if found is not None and is_manifest(found):
         return found
     raise JobFailed(
         f"s3://{paths.bucket}/{paths.manifest} is no manifest: delete it, and its snapshot "
@@ -4357,10 +4455,8 @@ def reserve_timestamp(s3: S3Client, paths: SnapshotPaths, run_id: str) -> bool:
 
 def newest_snapshot(s3: S3Client, settings: Settings) -> str | None:
     """The newest complete snapshot, by its manifest; None if there is none."""
-    prefix = manifest_key(settings.table, settings.format, "")[: -len(".json")]
-    keys = list_objects(s3, settings.bucket, prefix)
-    stems = [key[len(prefix) : -len(".json")] for key in keys if key.endswith(".json")]
-    return max((stem for stem in stems if is_timestamp(stem)), default=None)
+    marks = list_marks(s3, settings.bucket, settings.table, settings.format)
+    return max(marks.complete, default=None)
 
 
 def choose_timestamp(
@@ -4442,7 +4538,7 @@ def find_completed(s3: S3Client, paths: SnapshotPaths) -> dict[str, Any] | None:
         }
         if recorded == found:
             return manifest
-        delete(s3, paths.bucket, [paths.manifest])
+        delete_objects(s3, paths.bucket, [paths.manifest])
     cleared = clear(s3, paths.bucket, paths.snapshot)
     if cleared:
         log(f"cleared {cleared:,} objects that a failed attempt had left")
@@ -4750,7 +4846,7 @@ def write_snapshot(
         written, replaced = write_items(glue_context, settings, result, schema.columns, paths)
     files = keep_part_files(s3, paths.bucket, paths.snapshot)
     listed = [{"key": key, "bytes": size, "etag": etag} for key, (size, etag) in files.items()]
-    rows = count_rows(spark, s3, settings.format, paths, list(files)) if files else 0
+    rows = count_written_rows(spark, s3, settings.format, paths, list(files)) if files else 0
     expected = schema.items if written is None else written
     if rows != expected:
         raise JobFailed(f"{expected:,} items were to be written, but {rows:,} were")

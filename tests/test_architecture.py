@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import ast
+import importlib
+import inspect
 import re
 import subprocess
 import sys
@@ -14,8 +16,10 @@ import botocore.session
 import pytest
 
 import dynoexport
-from dynoexport import limits, pipeline, settings
+from dynoexport import limits, settings
+from dynoexport.errors import DynoexportError
 from dynoexport.model import GlueVersion, OutputFormat, WorkerType
+from dynoexport.workflow import pipeline
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -29,7 +33,7 @@ GLUE = botocore.session.get_session().get_service_model("glue")
 
 def layers() -> list[str]:
     """The modules of the map in its order: what stands left of the gap in its indented lines."""
-    _, _, table = (dynoexport.__doc__ or "").partition("The layers")
+    _, _, table = (dynoexport.__doc__ or "").partition("The rooms")
     lines = re.findall(r"^ {4}(\S.*?)(?:  .*)?$", table, re.MULTILINE)
     return [name for line in lines for name in re.split(r",\s*", line) if name]
 
@@ -38,7 +42,7 @@ LAYERS = layers()
 
 
 def layer(module: str) -> str:
-    """``dynoexport.stacks.table`` belongs to ``stacks``."""
+    """``dynoexport.iam.statements`` belongs to ``iam``."""
     return module.split(".")[1] if "." in module else ""
 
 
@@ -60,11 +64,11 @@ def module_name(path: Path) -> str:
 
 
 def test_every_module_has_its_place_in_the_map() -> None:
-    found = {layer(module_name(path)) for path in MODULES} - {""}
+    found = {layer(module_name(path)) for path in MODULES} - {"", "__main__"}
     assert found == set(LAYERS)
 
 
-LAYERED = [path for path in MODULES if path != PACKAGE / "__init__.py"]
+LAYERED = [path for path in MODULES if layer(module_name(path)) in LAYERS]
 
 
 @pytest.mark.parametrize("path", LAYERED, ids=module_name)
@@ -87,12 +91,80 @@ def test_importing_the_package_imports_none_of_its_modules() -> None:
     assert "boto3" not in found
 
 
+# --- what a program may use -----------------------------------------------------------------------
 @pytest.mark.parametrize("name", dynoexport.__all__)
 def test_what_the_package_promises_it_has(name: str) -> None:
     assert callable(getattr(dynoexport, name))
 
 
+def test_a_type_checker_finds_each_name_where_the_package_does() -> None:
+    tree = ast.parse((PACKAGE / "__init__.py").read_text(encoding="utf-8"))
+    found = {
+        alias.name: node.module
+        for node in ast.walk(tree)
+        if isinstance(node, ast.ImportFrom) and str(node.module).startswith("dynoexport.")
+        for alias in node.names
+    }
+    assert found == {
+        name: f"dynoexport.{module}"
+        for module, names in dynoexport._MODULES.items()  # noqa: SLF001 - what is compared
+        for name in names
+    }
+    assert sorted(found) == dynoexport.__all__
+
+
+# Those of the endpoint and of the command itself reach no program.
+PUBLIC = [
+    path
+    for path in MODULES
+    if layer(module_name(path)) not in {"", "jobs", "local", "cli", "presentation", "__main__"}
+]
+
+
+def public_classes() -> dict[str, type]:
+    """The classes of the rooms below the command, by name."""
+    found = {}
+    for path in PUBLIC:
+        module = importlib.import_module(module_name(path))
+        own = (each for each in vars(module).values() if isinstance(each, type))
+        found.update({each.__name__: each for each in own if each.__module__ == module.__name__})
+    return {name: each for name, each in found.items() if not name.startswith("_")}
+
+
+def test_every_error_that_a_program_may_catch_is_public() -> None:
+    errors = {name for name, each in public_classes().items() if issubclass(each, DynoexportError)}
+    # A program that generates templates, and the endpoint's own checks, catch DynoexportError.
+    assert errors - set(dynoexport.__all__) <= NOT_OF_OPERATIONS
+
+
+NOT_OF_OPERATIONS = {"DurationRefused", "TemplateRefused", "TemplatesDiffer"}
+
+
+def test_types_in_signatures_of_public_functions_are_public() -> None:
+    known = set(public_classes())
+    for name in dynoexport.__all__:
+        function = getattr(dynoexport, name)
+        if inspect.isfunction(function):
+            words = set(re.findall(r"\w+", " ".join(map(str, function.__annotations__.values()))))
+            assert words & known <= set(dynoexport.__all__), name
+
+
+def test_python_m_runs_the_command() -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "dynoexport", "--version"],
+        check=True,
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert done.stdout == f"dynoexport, version {dynoexport.__version__}\n"
+
+
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+
+
+def is_module(name: str) -> bool:
+    return (PACKAGE / name).is_dir() or (PACKAGE / f"{name}.py").exists()
 
 
 def documented_names(page: Path) -> set[str]:
@@ -100,7 +172,7 @@ def documented_names(page: Path) -> set[str]:
     text = page.read_text(encoding="utf-8")
     code = [*re.findall(r"^ {4}.*$", text, re.MULTILINE), *re.findall(r"`([^`\n]+)`", text)]
     named = re.findall(r"(?<![\w./-])dynoexport\.([A-Za-z_]\w*)", "\n".join(code))
-    return {name for name in named if not (PACKAGE / f"{name}.py").exists()}
+    return {name for name in named if not is_module(name)}
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
@@ -115,10 +187,12 @@ def test_readme_names_the_error_that_a_program_catches() -> None:
 
 def test_the_local_endpoint_does_not_know_what_it_runs() -> None:
     """It reads the deployed triggers: agreeing with our description would prove nothing."""
-    ours = {"pipeline", "graph", "policies", "grants", "stacks"}
+    ours = {"iam", "cloudformation"}
+    pure = {"dynoexport.workflow.pipeline", "dynoexport.workflow.graph"}
     for path in (PACKAGE / "local").rglob("*.py"):
-        found = {layer(name) for name in imports(path) if name.startswith("dynoexport.")}
-        assert not found & ours, module_name(path)
+        found = {name for name in imports(path) if name.startswith("dynoexport.")}
+        assert not {layer(name) for name in found} & ours, module_name(path)
+        assert not any(name.startswith(each) for name in found for each in pure), module_name(path)
 
 
 # https://docs.aws.amazon.com/glue/latest/dg/aws-glue-programming-python-libraries.html
@@ -163,15 +237,23 @@ def room(module: str) -> str:
     return module.split(".")[2]
 
 
-def test_the_rooms_of_the_jobs_import_downward_only() -> None:
-    """What is read, then what it holds, then what is written: no room needs one above it."""
+@pytest.mark.parametrize("floor", ["jobs", "local"])
+def test_the_rooms_inside_a_room_import_downward_only(floor: str) -> None:
+    """No room needs one above it."""
     graph: dict[str, set[str]] = {}
-    for path in JOBS:
+    for path in (PACKAGE / floor).rglob("*.py"):
         name = module_name(path)
         if name.count(".") >= 2:
-            found = {room(each) for each in imports(path) if each.startswith("dynoexport.jobs.")}
+            inside = f"dynoexport.{floor}."
+            found = {room(each) for each in imports(path) if each.startswith(inside)}
             graph.setdefault(room(name), set()).update(found - {room(name)})
     list(TopologicalSorter(graph).static_order())
+
+
+def test_a_newcomer_can_keep_the_rooms_in_mind() -> None:
+    rooms = {path.parent for path in MODULES}
+    assert len(rooms) <= 22
+    assert len(list(PACKAGE.glob("*.py"))) <= 9
 
 
 def test_no_modules_import_each_other() -> None:
@@ -191,7 +273,7 @@ def importable(path: Path, names: Mapping[str, Path]) -> set[str]:
 
 
 # Key tables of each result, in one file until results describe themselves.
-LONG = {"dynoexport/records.py"}
+LONG = {"dynoexport/presentation/json_output.py"}
 
 
 @pytest.mark.parametrize("path", MODULES, ids=module_name)

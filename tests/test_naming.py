@@ -33,6 +33,26 @@ def test_names_of_the_design_it_replaces_are_kept() -> None:
     )
 
 
+def test_every_name_of_an_export_has_its_key() -> None:
+    """What ``names --output json`` prints, by which a program finds a name."""
+    found = Export("Reviews", OutputFormat.CSV).names()
+    assert list(found) == [
+        "workflow (scheduled)",
+        "workflow",
+        "start trigger",
+        "crawl trigger",
+        "export job",
+        "crawler",
+        "snapshots table",
+        "alarm",
+        "classifier",
+        "publish trigger",
+        "view job",
+        "view",
+    ]
+    assert set(Export("Reviews", OutputFormat.XML).names()) == set(list(found)[:8])
+
+
 def test_a_manifest_lies_outside_the_data() -> None:
     """The crawler would take it for a file of the table."""
     key = naming.manifest_key("Reviews", "json", "2026-01-02T03:04")

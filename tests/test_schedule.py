@@ -7,8 +7,9 @@ from functools import partial
 
 import pytest
 
-from dynoexport import schedule, settings
+from dynoexport import settings
 from dynoexport.errors import ScheduleRefused
+from dynoexport.workflow import schedule
 
 NOON = datetime(2026, 5, 6, 12, 0, tzinfo=timezone.utc)  # a Wednesday
 
@@ -159,6 +160,13 @@ def test_an_alarm_looks_back_seven_days_at_most() -> None:
     assert sixth(run=timedelta(hours=40)) == timedelta(days=7)
     weekly = "cron(0 10 ? * MON *)"
     assert schedule.snapshot_age(weekly, run=timedelta(), now=NOON) is None
+
+
+def test_a_run_is_late_after_half_its_timeout_but_never_at_once() -> None:
+    late = partial(schedule.run_length, "cron(0 10 * * ? *)", now=NOON)
+    assert late(timeout=timedelta(hours=4)) == timedelta(hours=2)
+    assert late(timeout=timedelta(minutes=1)) == timedelta(minutes=1)
+    assert late(timeout=timedelta(days=7)) == timedelta(days=1)
 
 
 @pytest.mark.parametrize("longest", [timedelta(minutes=1), timedelta(hours=3, minutes=30)])

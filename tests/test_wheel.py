@@ -124,7 +124,8 @@ def test_the_wheel_carries_every_module_and_its_data(wheel: Path) -> None:
         carried = {name for name in archive.namelist() if name.startswith("dynoexport/")}
     modules = {str(path.relative_to(ROOT)) for path in (ROOT / "dynoexport").rglob("*.py")}
     bundled = {name for name in carried if name.startswith("dynoexport/bundled/")}
-    data = {f"dynoexport/{name}" for name in ("py.typed", "prices.json", "plan.html")}
+    names = ("py.typed", "planning/prices.json", "presentation/plan.html")
+    data = {f"dynoexport/{name}" for name in names}
     assert carried - bundled == modules | data
 
 

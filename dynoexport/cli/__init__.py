@@ -7,12 +7,16 @@ from __future__ import annotations
 
 import importlib
 import sys
+import traceback
+from typing import NoReturn
 
 import click
 
-from dynoexport import __version__, aws_errors
+from dynoexport import __version__
+from dynoexport.aws.errors import explain
+from dynoexport.cli import debugging
 from dynoexport.cli.common import INTERRUPTED
-from dynoexport.errors import DynoexportError
+from dynoexport.errors import DynoexportError, one_line
 
 # Each command's module and the name in it. Imported when the command is asked for, and light
 # even then: what is heavy is imported by the function that the command calls.
@@ -60,17 +64,20 @@ class Dynoexport(click.Group):
             return None
         module = importlib.import_module(f"{__name__}.{_COMMANDS[cmd_name]}")
         command: click.Command = getattr(module, cmd_name)
-        return command
+        return debugging.add_option(command)
 
     def invoke(self, ctx: click.Context) -> object:
         try:
             return super().invoke(ctx)
+        except (click.ClickException, click.exceptions.Exit, click.Abort):
+            # click's own ways to end.
+            raise
         except DynoexportError as error:
             _tell(error.what, error.hint)
             ctx.exit(error.exit_code)
         except ModuleNotFoundError as error:
             if _is_ours(error):
-                raise
+                self._end_unexpectedly(ctx, error)
             extra = _EXTRAS.get(error.name or "", "local")
             _tell(f"{error.name} is not installed", f"pip install 'dynoexport[{extra}]'")
             ctx.exit(DynoexportError.exit_code)
@@ -81,12 +88,26 @@ class Dynoexport(click.Group):
             # Whoever reads has read enough: head, or a pager that was left.
             sys.stdout = None
             ctx.exit(0)
-        except Exception as error:
-            explained = aws_errors.explain(error)
+        except Exception as error:  # noqa: BLE001 - the last door: no traceback for a user
+            explained = explain(error)
             if explained is None:
-                raise
-            _tell(explained.what, explained.hint)
-            ctx.exit(explained.exit_code)
+                self._end_unexpectedly(ctx, error)
+            else:
+                _tell(explained.what, explained.hint)
+                ctx.exit(explained.exit_code)
+
+    @staticmethod
+    def _end_unexpectedly(ctx: click.Context, error: Exception) -> NoReturn:
+        """In one line, or with its traceback if somebody debugs."""
+        if debugging.is_on(ctx):
+            traceback.print_exception(error)
+        else:
+            name = type(error).__name__
+            _tell(
+                one_line(f"unexpected {name}: {error}"),
+                "the same command with --debug shows where; please report it",
+            )
+        ctx.exit(DynoexportError.exit_code)
 
 
 def _tell(what: str, hint: str) -> None:
@@ -125,3 +146,6 @@ def main(profile: str | None, region: str | None, endpoint_url: str | None) -> N
       2  wrong usage
       3  stale (status --stale)
     """
+
+
+debugging.add_option(main)

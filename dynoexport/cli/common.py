@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+import dynoexport
 from dynoexport.errors import DynoexportError
 from dynoexport.model import OutputFormat
 
@@ -20,8 +21,7 @@ if TYPE_CHECKING:
     from click.shell_completion import CompletionItem
     from rich.console import Console
 
-    from dynoexport.aws import Account
-
+    from dynoexport import Account
 EXIT_STALE = 3
 INTERRUPTED = 130  # 128 + SIGINT, as shells report it
 
@@ -59,10 +59,8 @@ def aws_options_if_needed(command: Callable[..., Any]) -> Callable[..., Any]:
 
 def _connect(context: click.Context, own: Mapping[str, str | None]) -> Account:
     """A command's own option counts before the one given to ``dynoexport`` itself."""
-    from dynoexport.aws import connect
-
     root = context.find_root().params
-    return connect(**{name: own[name] or root.get(name) for name in _AWS})
+    return dynoexport.connect(**{name: own[name] or root.get(name) for name in _AWS})
 
 
 class TableName(click.types.StringParamType):
@@ -91,7 +89,7 @@ class TableName(click.types.StringParamType):
         return [CompletionItem(name) for name in names if name.startswith(incomplete)]
 
     def _names(self, account: Account) -> list[str]:
-        from dynoexport import exports
+        from dynoexport.aws import exports
 
         if self._exported:
             return sorted({export.table for export in exports.find_all(account)})
@@ -177,7 +175,7 @@ def tell(text: str) -> None:
 
 def report_faults(subject: str, faults: Sequence[str]) -> None:
     """In a line, how a snapshot's files differ from its manifest; nothing if they do not."""
-    from dynoexport import display
+    from dynoexport.presentation import display
 
     if faults:
         more = f", and {len(faults) - 1:,} more" if len(faults) > 1 else ""

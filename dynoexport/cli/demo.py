@@ -48,7 +48,8 @@ def demo(fmt: str, items_file: Path | None, key: str | None, table: str | None) 
         raise click.UsageError("--items and --key belong together.")
     from rich.console import Console
 
-    from dynoexport.local import items, processes
+    from dynoexport.local import items
+    from dynoexport.local.glue import processes
 
     given = None
     if items_file is not None and key is not None:

@@ -8,20 +8,25 @@ from typing import TYPE_CHECKING
 
 import click
 
-from dynoexport import records, settings
+import dynoexport
+from dynoexport import settings
 from dynoexport.cli import common
 from dynoexport.model import Compression, MapsAs, ReadMode, TypeConflicts
+from dynoexport.presentation import json_output
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
     from enum import Enum
 
-    from dynoexport.aws import Account
-    from dynoexport.change_sets import Change, ChangeSet, Event
-    from dynoexport.model import OutputFormat
-    from dynoexport.operations.deploy import Sized
-    from dynoexport.operations.destroy import Inventory
-
+    from dynoexport import (
+        Account,
+        Change,
+        ChangeSet,
+        Event,
+        Inventory,
+        OutputFormat,
+        Sized,
+    )
 _SIGNS = {"Add": "+", "Modify": "~", "Remove": "-"}
 
 _common_stack = click.option(
@@ -125,9 +130,7 @@ def init(
       dynoexport init
       dynoexport init --set NotificationEmail=data@example.com --yes
     """
-    from dynoexport.operations.init import init as initialize
-
-    done = initialize(
+    done = dynoexport.init(
         account,
         parameters=settings,
         common_stack=common_stack,
@@ -135,7 +138,7 @@ def init(
         on_event=_progress(several=False),
     )
     if as_json:
-        common.print_json(records.initialized(done))
+        common.print_json(json_output.initialized(done))
         return
     click.echo(f"Stack {done.stack} {'deployed' if done.changed else 'unchanged'}")
     click.echo(f"Bucket {done.bucket}")
@@ -200,9 +203,7 @@ def deploy(
       dynoexport deploy Users --read-mode native --exclude Email,Phone
       dynoexport deploy Orders --where 'total > 100' --compression zstd
     """
-    from dynoexport.operations.deploy import deploy as deploy_tables
-
-    done = deploy_tables(
+    done = dynoexport.deploy(
         account,
         *tables,
         fmt=fmt,
@@ -216,7 +217,7 @@ def deploy(
         on_sized=_tell_sized,
     )
     if as_json:
-        common.print_json([records.deployment(each) for each in done])
+        common.print_json([json_output.deployment(each) for each in done])
         return
     for each in done:
         click.echo(f"{each.table} ({each.format.value}): stack {each.stack} {each.outcome}")
@@ -259,10 +260,9 @@ def destroy(
       dynoexport destroy Reviews
       dynoexport destroy Reviews --data
     """
-    from dynoexport import display
-    from dynoexport.operations.destroy import destroy as destroy_export
+    from dynoexport.presentation import display
 
-    done = destroy_export(
+    done = dynoexport.destroy(
         account,
         table,
         fmt=fmt,
@@ -271,7 +271,7 @@ def destroy(
         on_event=_progress(several=False),
     )
     if as_json:
-        common.print_json(records.destroyed(done))
+        common.print_json(json_output.destroyed(done))
         return
     click.echo(f"The export of {done.table} as {done.format.value} is gone")
     if done.objects:
@@ -291,7 +291,7 @@ def _remove_command(bucket: str, prefix: str) -> str:
 
 
 def _approve_destruction(inventory: Inventory, *, yes: bool) -> bool:
-    from dynoexport import display
+    from dynoexport.presentation import display
 
     common.tell("This deletes:")
     if inventory.stack is not None:

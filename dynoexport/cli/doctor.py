@@ -6,15 +6,15 @@ from typing import TYPE_CHECKING
 
 import click
 
-from dynoexport import records, settings
+import dynoexport
+from dynoexport import settings
 from dynoexport.cli import common
+from dynoexport.presentation import json_output
 
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from dynoexport.aws import Account
-    from dynoexport.operations.doctor import Check
-
+    from dynoexport import Account, Check
 _STATE_WIDTH, _NAME_WIDTH = len("warning"), len("may read CloudWatch Logs")
 _STYLES = {"ok": "green", "warning": "yellow", "failed": "bold red"}
 
@@ -41,18 +41,15 @@ def doctor(account: Account, *, common_stack: str, as_json: bool) -> None:
       dynoexport doctor
       dynoexport doctor --profile production --region eu-central-1
     """
-    from dynoexport.operations.doctor import FAILED
-    from dynoexport.operations.doctor import doctor as examine
-
     console = common.out()
     found = []
-    for check in examine(account, common_stack=common_stack):
+    for check in dynoexport.doctor(account, common_stack=common_stack):
         found.append(check)
         if not as_json:
             _print(console, check)
     if as_json:
-        common.print_json([records.check(each) for each in found])
-    failed = [each for each in found if each.state == FAILED]
+        common.print_json([json_output.check(each) for each in found])
+    failed = [each for each in found if each.state == "failed"]
     if failed:
         noun = "check has" if len(failed) == 1 else "checks have"
         common.tell(f"Error: {len(failed)} {noun} failed")
@@ -67,7 +64,7 @@ def _print(console: Console, check: Check) -> None:
     from rich.table import Table
     from rich.text import Text
 
-    from dynoexport import display
+    from dynoexport.presentation import display
 
     row = Table.grid(padding=(0, 1))
     for width in (_STATE_WIDTH, _NAME_WIDTH, None):

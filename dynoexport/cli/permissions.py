@@ -10,7 +10,7 @@ import click
 from dynoexport.cli import common
 
 if TYPE_CHECKING:
-    from dynoexport.aws import Account
+    from dynoexport.aws.account import Account
 
 
 @click.command()
@@ -41,9 +41,10 @@ def permissions(account: Account, purpose: str, *, boundary: str, key: str) -> N
       dynoexport permissions deploy --boundary arn:aws:iam::123456789012:policy/p
       dynoexport permissions query --key arn:aws:kms:us-east-1:123456789012:key/k
     """
-    from dynoexport import callers, settings
-    from dynoexport.stacks import parameters
-    from dynoexport.stacks.check import check_parameters
+    from dynoexport import settings
+    from dynoexport.cloudformation import parameters
+    from dynoexport.cloudformation.check import check_parameters
+    from dynoexport.iam import caller_policies
 
     # As the stacks would refuse them.
     check_parameters(parameters.common_groups(), {parameters.KMS_KEY_ARN: key})
@@ -51,11 +52,11 @@ def permissions(account: Account, purpose: str, *, boundary: str, key: str) -> N
         parameters.table_groups(settings.DEFAULT_GLUE_VERSION),
         {parameters.PERMISSIONS_BOUNDARY_ARN: boundary},
     )
-    at = callers.Installation(
+    at = caller_policies.Installation(
         account=account.account_id,
         region=account.region,
         partition=account.partition,
         boundary=boundary,
         key=key,
     )
-    click.echo(json.dumps(json.loads(callers.PURPOSES[purpose](at).to_json()), indent=2))
+    click.echo(json.dumps(json.loads(caller_policies.PURPOSES[purpose](at).to_json()), indent=2))

@@ -10,20 +10,19 @@ from typing import TYPE_CHECKING
 
 import click
 
-from dynoexport import records, settings
+import dynoexport
+from dynoexport import settings
 from dynoexport.cli import common
 from dynoexport.errors import DynoexportError
 from dynoexport.model import ReadMode
-from dynoexport.output_files import open_output
+from dynoexport.presentation import json_output
+from dynoexport.presentation.output_files import open_output
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
     from typing import TextIO
 
-    from dynoexport.aws import Account
-    from dynoexport.model import OutputFormat
-    from dynoexport.operations.plan import Planned
-    from dynoexport.sizing import Wishes
+    from dynoexport import Account, OutputFormat, Planned, Wishes
 
 
 class NotMet(DynoexportError):
@@ -112,20 +111,18 @@ def plan(
       dynoexport plan --describe table.json
       dynoexport plan Orders Users --html plan.html
     """
-    from dynoexport.operations import plan as operation
-
     named = {"ReadMode": read_mode} if read_mode else {}
-    wishes = operation.wishes_of({**settings, **named}, _asked(fmt, target_duration, max_cost))
+    wishes = dynoexport.wishes_of({**settings, **named}, _asked(fmt, target_duration, max_cost))
     if describe is not None:
-        make = partial(operation.plans_described, describe.read(), *tables, region=_region())
+        make = partial(dynoexport.plans_described, describe.read(), *tables, region=_region())
     elif tables:
-        make = partial(operation.plans, connect(), *tables)
+        make = partial(dynoexport.plans, connect(), *tables)
     else:
         raise click.UsageError("name a table, or describe one with --describe FILE")
     found = make(wishes=wishes, every=every, prices_file=prices_file)
     _warn(found)
     if as_json:
-        common.print_json([records.plan(each) for each in found])
+        common.print_json([json_output.plan(each) for each in found])
     else:
         _print(found)
     if html is not None:
@@ -134,7 +131,7 @@ def plan(
 
 
 def _write_page(to: Path, found: Sequence[Planned]) -> None:
-    from dynoexport import plan_html
+    from dynoexport.presentation import plan_html
 
     page = plan_html.page(found)
     with open_output(to) as file:
@@ -144,15 +141,16 @@ def _write_page(to: Path, found: Sequence[Planned]) -> None:
 
 def _asked(fmt: OutputFormat | None, target: str | None, most: float | None) -> Wishes:
     from dynoexport import durations
-    from dynoexport.sizing import Wishes
 
     seconds = durations.parse(target).total_seconds() if target is not None else None
-    return Wishes(format=fmt or settings.DEFAULT_FORMAT, target_seconds=seconds, max_dollars=most)
+    return dynoexport.Wishes(
+        format=fmt or settings.DEFAULT_FORMAT, target_seconds=seconds, max_dollars=most
+    )
 
 
 def _region() -> str:
     """Where a described table is, if it does not tell so itself."""
-    from dynoexport.prices import FALLBACK_REGION
+    from dynoexport.planning.prices import FALLBACK_REGION
 
     context = click.get_current_context()
     given = context.params.get("region") or context.find_root().params.get("region")
@@ -170,7 +168,7 @@ def _warn(found: Sequence[Planned]) -> None:
 
 
 def _print(found: Sequence[Planned]) -> None:
-    from dynoexport import display, plan_text
+    from dynoexport.presentation import display, plan_text
 
     if len(found) == 1:
         for line in plan_text.page(found[0]):

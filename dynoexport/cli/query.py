@@ -10,17 +10,15 @@ from typing import IO, TYPE_CHECKING, Any
 
 import click
 
+import dynoexport
 from dynoexport.cli import common
 from dynoexport.errors import DynoexportError
-from dynoexport.output_files import open_output
+from dynoexport.presentation.output_files import open_output
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from dynoexport.aws import Account
-    from dynoexport.model import OutputFormat
-    from dynoexport.queries import Execution
-
+    from dynoexport import Account, Execution, OutputFormat
 # A person reads no more at once; programs get everything.
 _SHOWN = 100
 
@@ -91,11 +89,11 @@ def _execute(
     account: Account, table: str, sql: str | None, fmt: OutputFormat | None, limit: int | None
 ) -> Execution:
     """Run the query; Ctrl-C stops it in Athena, too."""
-    from dynoexport.operations.query import query as run_query
-
     started: list[str] = []
     try:
-        return run_query(account, table, sql, fmt=fmt, limit=limit, on_started=started.append)
+        return dynoexport.query(
+            account, table, sql, fmt=fmt, limit=limit, on_started=started.append
+        )
     except KeyboardInterrupt:
         for query_id in started:
             account.athena.stop_query_execution(QueryExecutionId=query_id)
@@ -103,7 +101,7 @@ def _execute(
 
 
 def _tell_figures(execution: Execution, rows: int | None) -> None:
-    from dynoexport import display
+    from dynoexport.presentation import display
 
     shown = "" if rows is None else f"{display.count(rows, 'row')}, "
     scanned = display.size(execution.scanned_bytes)
@@ -127,9 +125,10 @@ def _text(account: Account, execution: Execution, target: IO[bytes]) -> int:
 
     from rich.console import Console
 
-    from dynoexport import display, queries
+    from dynoexport.aws import athena
+    from dynoexport.presentation import display
 
-    pages = list(queries.pages(account.athena, execution))
+    pages = list(athena.pages(account.athena, execution))
     columns = [column.name for column in pages[0][0]]
     rows = [row for _, some in pages for row in some]
     console = common.out()
@@ -147,13 +146,13 @@ def _text(account: Account, execution: Execution, target: IO[bytes]) -> int:
 
 def _json(account: Account, execution: Execution, target: IO[bytes]) -> int:
     """A list, written as its rows arrive."""
-    from dynoexport import queries
+    from dynoexport.aws import athena
 
     number = 0
-    for columns, rows in queries.pages(account.athena, execution):
+    for columns, rows in athena.pages(account.athena, execution):
         for row in rows:
             record = {
-                column.name: queries.plain(column.type, value)
+                column.name: athena.plain(column.type, value)
                 for column, value in zip(columns, row, strict=True)
             }
             text = json.dumps(record, ensure_ascii=False, allow_nan=False)
@@ -180,14 +179,14 @@ def _parquet(account: Account, execution: Execution, target: IO[bytes]) -> int:
     import pyarrow as pa
     from pyarrow import parquet
 
-    from dynoexport import queries
+    from dynoexport.aws import athena
 
     writer: Any = None
     number = 0
-    for columns, rows in queries.pages(account.athena, execution):
+    for columns, rows in athena.pages(account.athena, execution):
         schema = pa.schema([(each.name, _arrow_type(pa, each.type)) for each in columns])
         values = [
-            [queries.typed(column.type, row[place]) for row in rows]
+            [athena.typed(column.type, row[place]) for row in rows]
             for place, column in enumerate(columns)
         ]
         arrays = [

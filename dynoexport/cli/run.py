@@ -8,19 +8,17 @@ from typing import TYPE_CHECKING
 
 import click
 
-from dynoexport import naming, records
+import dynoexport
+from dynoexport import naming
 from dynoexport.cli import common
+from dynoexport.presentation import json_output
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from rich.console import Console
 
-    from dynoexport.aws import Account
-    from dynoexport.model import OutputFormat
-    from dynoexport.operations.logs import Line
-    from dynoexport.workflow_runs import Run
-
+    from dynoexport import Account, LogLine, OutputFormat, Run
 _TAIL = 15
 _NO_RUN = "{table} has no run yet. Start one with: dynoexport run {table}"
 _NODES = {"export": naming.export_job, "crawl": naming.crawler, "publish": naming.view_job}
@@ -29,10 +27,10 @@ _run_option = click.option(
 )
 
 
-def _record(account: Account, run: Run) -> records.Record:
-    from dynoexport import prices
+def _record(account: Account, run: Run) -> json_output.Record:
+    from dynoexport.planning import prices
 
-    return records.run(run, prices.of_region(account.region), datetime.now(timezone.utc))
+    return json_output.run(run, prices.of_region(account.region), datetime.now(timezone.utc))
 
 
 # --- run, watch -----------------------------------------------------------------------------------
@@ -63,9 +61,7 @@ def run(
       dynoexport run Reviews --wait
       dynoexport run Reviews --set MaxConsumedReadThroughput=0.5
     """
-    from dynoexport.operations.run import run as start
-
-    started = start(account, table, fmt=fmt, properties=settings)
+    started = dynoexport.run(account, table, fmt=fmt, properties=settings)
     if wait:
         _follow(account, table, started, as_json=as_json)
     elif as_json:
@@ -90,19 +86,17 @@ def watch(
       dynoexport watch Reviews
       dynoexport watch Reviews --run wr_3f9c
     """
-    from dynoexport.operations.run import find_run
-
-    found = find_run(account, table, fmt=fmt, run_id=run_id)
+    found = dynoexport.find_run(account, table, fmt=fmt, run_id=run_id)
     _follow(account, table, found, as_json=as_json)
 
 
 def _follow(account: Account, table: str, started: Run, *, as_json: bool) -> None:
-    from dynoexport import display, workflow_runs
-    from dynoexport.operations.run import watch as look_at
+    from dynoexport.aws import workflow_runs
+    from dynoexport.presentation import display
 
     console = common.err()
     try:
-        ended = display.follow_run(look_at(account, started), console)
+        ended = display.follow_run(dynoexport.watch(account, started), console)
     except KeyboardInterrupt:
         common.tell(f"\nThe run goes on. Return to it with: dynoexport watch {table}")
         common.tell(f"Stop it with: dynoexport stop {table}")
@@ -123,11 +117,10 @@ def _follow(account: Account, table: str, started: Run, *, as_json: bool) -> Non
 
 def _show_failure(account: Account, run: Run, console: Console) -> None:
     """The last lines that the failed node has logged."""
-    from dynoexport import display
-    from dynoexport.operations.logs import tail
+    from dynoexport.presentation import display
 
     for node in run.failed_nodes[:1]:
-        lines = tail(account, run, node, lines=_TAIL)
+        lines = dynoexport.tail_logs(account, run, node, lines=_TAIL)
         if lines:
             console.print(f"Last lines of {node.name}:", style="bold")
             for line in lines:
@@ -167,13 +160,11 @@ def runs(
       dynoexport runs Reviews --limit 5 --output json
       dynoexport runs Reviews --limit 1 --explain
     """
-    from dynoexport.operations.run import runs as history
-
     if explain:
         _explain(account, table, fmt, limit=limit, as_json=as_json)
         return
 
-    found = history(account, table, fmt=fmt, limit=limit)
+    found = dynoexport.runs(account, table, fmt=fmt, limit=limit)
     if as_json:
         common.print_json([_record(account, each) for each in found])
         return
@@ -184,7 +175,8 @@ def runs(
 
 
 def _print_runs(account: Account, found: list[Run]) -> None:
-    from dynoexport import display, prices
+    from dynoexport.planning import prices
+    from dynoexport.presentation import display
 
     used, now = prices.of_region(account.region), datetime.now(timezone.utc)
     rows = [
@@ -210,13 +202,13 @@ def _print_runs(account: Account, found: list[Run]) -> None:
 def _explain(
     account: Account, table: str, fmt: OutputFormat | None, *, limit: int, as_json: bool
 ) -> None:
-    from dynoexport import display, prices
-    from dynoexport.operations.run import explain
+    from dynoexport.planning import prices
+    from dynoexport.presentation import display
 
-    found = explain(account, table, fmt=fmt, limit=limit)
+    found = dynoexport.explain(account, table, fmt=fmt, limit=limit)
     if as_json:
         used, now = prices.of_region(account.region), datetime.now(timezone.utc)
-        common.print_json([records.explained_run(each, used, now) for each in found])
+        common.print_json([json_output.explained_run(each, used, now) for each in found])
         return
     if not found:
         common.tell(_NO_RUN.format(table=table))
@@ -260,18 +252,15 @@ def logs(
       dynoexport logs Reviews --node export --errors
       dynoexport logs Reviews --follow
     """
-    from dynoexport.operations import logs as cloudwatch
-    from dynoexport.operations.run import find_run
-
     if follow and attempt is not None:
         raise click.UsageError("--follow shows all attempts: leave --attempt out.")
-    run = find_run(account, table, fmt=fmt, run_id=run_id)
+    run = dynoexport.find_run(account, table, fmt=fmt, run_id=run_id)
     # The workflow's first node tells the format in which it exports.
     name = None if node is None else _node_name(run, table, node)
     lines = (
-        cloudwatch.follow(account, run, node=name, errors=errors)
+        dynoexport.follow_logs(account, run, node=name, errors=errors)
         if follow
-        else cloudwatch.logs(account, run, node=name, attempt=attempt, errors=errors)
+        else dynoexport.logs(account, run, node=name, attempt=attempt, errors=errors)
     )
     try:
         _print_lines(lines, timestamps=timestamps, as_json=as_json)
@@ -290,13 +279,13 @@ def _node_name(run: Run, table: str, node: str) -> str:
     raise click.UsageError(f"This workflow has no step '{node}'.")
 
 
-def _print_lines(lines: Iterator[Line], *, timestamps: bool, as_json: bool) -> None:
-    from dynoexport import display
+def _print_lines(lines: Iterator[LogLine], *, timestamps: bool, as_json: bool) -> None:
+    from dynoexport.presentation import display
 
     before = None
     for line in lines:
         if as_json:
-            click.echo(json.dumps(records.line(line), ensure_ascii=False))
+            click.echo(json.dumps(json_output.line(line), ensure_ascii=False))
             continue
         if (line.node, line.attempt) != before:
             common.tell(f"==> {line.node}, attempt {line.attempt} <==")
@@ -321,9 +310,7 @@ def stop(account: Account, *, table: str, fmt: OutputFormat | None, as_json: boo
     Example:
       dynoexport stop Reviews
     """
-    from dynoexport.operations.run import stop as stop_runs
-
-    stopped = stop_runs(account, table, fmt=fmt)
+    stopped = dynoexport.stop(account, table, fmt=fmt)
     if as_json:
         common.print_json([_record(account, each) for each in stopped])
         return
@@ -362,11 +349,9 @@ def disable(account: Account, *, table: str, fmt: OutputFormat | None, as_json: 
 def _switch(
     account: Account, table: str, fmt: OutputFormat | None, *, enabled: bool, as_json: bool
 ) -> None:
-    from dynoexport.operations import run as workflow
-
-    switch = workflow.enable if enabled else workflow.disable
+    switch = dynoexport.enable if enabled else dynoexport.disable
     done = switch(account, table, fmt=fmt)
     if as_json:
-        common.print_json(records.schedule(done))
+        common.print_json(json_output.schedule(done))
         return
     click.echo(f"The schedule {done.schedule} of {table} is {'on' if enabled else 'off'}")

@@ -7,16 +7,14 @@ from typing import TYPE_CHECKING
 
 import click
 
-from dynoexport import records
+import dynoexport
 from dynoexport.cli import common
+from dynoexport.presentation import json_output
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from dynoexport.aws import Account
-    from dynoexport.model import OutputFormat
-    from dynoexport.operations.verify import Verification
-    from dynoexport.snapshot_store import Snapshot
+    from dynoexport import Account, OutputFormat, Snapshot, Verification
 
 
 # --- snapshots ------------------------------------------------------------------------------------
@@ -45,11 +43,9 @@ def snapshots(
       dynoexport snapshots Reviews
       dynoexport snapshots Reviews --limit 0 --output json
     """
-    from dynoexport.operations.snapshots import snapshots as list_snapshots
-
-    found = list_snapshots(account, table, fmt=fmt, limit=limit or None)
+    found = dynoexport.snapshots(account, table, fmt=fmt, limit=limit or None)
     if as_json:
-        common.print_json([records.snapshot(each) for each in found])
+        common.print_json([json_output.snapshot(each) for each in found])
     elif found:
         _print(found)
         for each in found:
@@ -61,7 +57,8 @@ def snapshots(
 
 
 def _print(found: Sequence[Snapshot]) -> None:
-    from dynoexport import display, durations
+    from dynoexport import durations
+    from dynoexport.presentation import display
 
     now = datetime.now(timezone.utc)
     rows = [
@@ -96,11 +93,9 @@ def publish(
     Example:
       dynoexport publish Reviews 2026-01-31T10:00
     """
-    from dynoexport.operations.snapshots import publish as publish_snapshot
-
-    done = publish_snapshot(account, table, snapshot, fmt=fmt)
+    done = dynoexport.publish(account, table, snapshot, fmt=fmt)
     if as_json:
-        common.print_json(records.published(done))
+        common.print_json(json_output.published(done))
         return
     if done.before == done.snapshot:
         click.echo(f"{done.view} shows {done.snapshot} already")
@@ -139,8 +134,8 @@ def prune(
     """
     if (keep is None) == (older_than is None):
         raise click.UsageError("Give either --keep or --older-than.")
-    from dynoexport import display, durations
-    from dynoexport.operations.snapshots import prune as prune_snapshots
+    from dynoexport import durations
+    from dynoexport.presentation import display
 
     asked: list[bool] = []
 
@@ -148,7 +143,7 @@ def prune(
         asked.append(_approve(goes, yes=yes))
         return asked[0]
 
-    done = prune_snapshots(
+    done = dynoexport.prune(
         account,
         table,
         fmt=fmt,
@@ -160,7 +155,7 @@ def prune(
         ),
     )
     if as_json:
-        common.print_json(records.pruned(done))
+        common.print_json(json_output.pruned(done))
     elif not asked:
         click.echo("Nothing to delete")
     elif not asked[0]:
@@ -171,7 +166,7 @@ def prune(
 
 
 def _approve(goes: Sequence[Snapshot], *, yes: bool) -> bool:
-    from dynoexport import display
+    from dynoexport.presentation import display
 
     size = display.size(sum(each.bytes or 0 for each in goes))
     common.tell(f"{display.count(len(goes), 'snapshot')} with {size} to delete:")
@@ -203,11 +198,9 @@ def verify(
     """
     from rich.progress import Progress
 
-    from dynoexport.operations.verify import verify as verify_snapshot
-
     with Progress(console=common.err(), transient=True) as progress:
         task = progress.add_task("Reading files", total=None)
-        done = verify_snapshot(
+        done = dynoexport.verify(
             account,
             table,
             fmt=fmt,
@@ -215,7 +208,7 @@ def verify(
             on_file=lambda number, of: progress.update(task, completed=number, total=of),
         )
     if as_json:
-        common.print_json(records.verification(done))
+        common.print_json(json_output.verification(done))
     else:
         _print_verification(done)
     if not done.whole:
@@ -224,7 +217,7 @@ def verify(
 
 
 def _print_verification(done: Verification) -> None:
-    from dynoexport import display
+    from dynoexport.presentation import display
 
     current = ", current" if done.current else ""
     click.echo(f"{done.table} as {done.format.value}, snapshot {done.snapshot}{current}")

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING
 
 import click
 
-from dynoexport import records
+import dynoexport
 from dynoexport.cli import common
+from dynoexport.presentation import json_output
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -16,8 +17,7 @@ if TYPE_CHECKING:
 
     from rich.text import Text
 
-    from dynoexport.aws import Account
-    from dynoexport.operations.status import ExportStatus
+    from dynoexport import Account, ExportStatus
 
 
 @click.command()
@@ -38,17 +38,17 @@ def status(account: Account, *, tables: tuple[str, ...], stale: str | None, as_j
       dynoexport status Reviews Orders
       dynoexport status --stale 26h || echo "an export is late"
     """
-    from dynoexport import durations, prices
-    from dynoexport.operations.status import status as look
+    from dynoexport import durations
+    from dynoexport.planning import prices
 
     limit = durations.parse(stale) if stale is not None else None
     now = datetime.now(timezone.utc)
-    found = look(account, *tables, now=now)
+    found = dynoexport.status(account, *tables, now=now)
     if as_json:
         used = prices.of_region(account.region)
         common.print_json(
             [
-                records.status(
+                json_output.status(
                     each, used, now, stale=None if limit is None else each.is_stale(now, limit)
                 )
                 for each in found
@@ -74,7 +74,7 @@ def _exit_if_stale(found: Sequence[ExportStatus], now: datetime, limit: timedelt
 
 
 def _print(found: Sequence[ExportStatus], now: datetime, limit: timedelta | None) -> None:
-    from dynoexport import display
+    from dynoexport.presentation import display
 
     columns = ("TABLE", "FORMAT", "LAST RUN", "SNAPSHOT", "ITEMS", "SIZE", "NEXT RUN")
     rows = [_row(each, now, limit) for each in found]
@@ -84,7 +84,8 @@ def _print(found: Sequence[ExportStatus], now: datetime, limit: timedelta | None
 def _row(each: ExportStatus, now: datetime, limit: timedelta | None) -> tuple[str | Text, ...]:
     from rich.text import Text
 
-    from dynoexport import display, durations
+    from dynoexport import durations
+    from dynoexport.presentation import display
 
     age = each.age(now)
     late = bool(each.faults) or (limit is not None and each.is_stale(now, limit))

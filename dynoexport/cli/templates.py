@@ -56,8 +56,9 @@ def templates(
       dynoexport templates --check
     """
     # Imports troposphere, which takes a third of a second: not for --help.
+    from dynoexport.cloudformation import render
     from dynoexport.jobs import bundle
-    from dynoexport.stacks import render
+    from dynoexport.presentation.output_files import write_files
 
     version = GlueVersion(glue_version)
     for warning in render.warnings(version):
@@ -71,5 +72,5 @@ def templates(
     if check:
         render.check(files)
         return
-    for path in render.write(files):
+    for path in write_files(files):
         click.echo(path)

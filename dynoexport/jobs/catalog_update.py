@@ -12,8 +12,8 @@ from dynoexport.jobs.avro_schema import avro_literal, with_literal, without_lite
 from dynoexport.jobs.catalog import get_table
 from dynoexport.jobs.failures import JobFailed
 from dynoexport.jobs.log import log
-from dynoexport.jobs.names import manifest_prefix, snapshot_prefix, snapshots_table, view
-from dynoexport.jobs.s3 import list_files
+from dynoexport.jobs.names import snapshots_table, view
+from dynoexport.jobs.snapshots import is_own_partition, list_marks
 from dynoexport.jobs.view import shown_timestamp
 
 if TYPE_CHECKING:
@@ -25,7 +25,6 @@ if TYPE_CHECKING:
         TableInputTypeDef,
         TableTypeDef,
     )
-    from mypy_boto3_s3 import S3Client
 
     from dynoexport.jobs.publish_clients import PublishClients
     from dynoexport.jobs.publish_settings import PublishSettings
@@ -134,25 +133,6 @@ def partition_updates(
     return before, after
 
 
-def complete_snapshots(s3: S3Client, settings: PublishSettings) -> set[str]:
-    """The timestamps of the snapshots that have a manifest."""
-    prefix = manifest_prefix(settings.table, settings.format)
-    keys = list_files(s3, settings.bucket, prefix)
-    return {key[len(prefix) : -len(".json")] for key in keys if key.endswith(".json")}
-
-
-def is_own_partition(
-    partition: Mapping[str, Any], settings: PublishSettings, complete: set[str]
-) -> bool:
-    """Whether this export has written the partition's files; others stay as they are."""
-    timestamp = partition["Values"][0]
-    prefix = snapshot_prefix(settings.table, settings.format, timestamp)
-    location = partition["StorageDescriptor"].get("Location", "")
-    return timestamp in complete and location.rstrip(
-        "/"
-    ) == f"s3://{settings.bucket}/{prefix}".rstrip("/")
-
-
 def check_order(
     table: TableTypeDef, columns: Sequence[Mapping[str, str]], settings: PublishSettings
 ) -> None:
@@ -192,12 +172,12 @@ def plan_catalog(
     """
     columns, fmt = manifest_columns(manifest), settings.format
     literal = avro_literal(manifest) if fmt == "avro" else ""
-    complete = complete_snapshots(clients.s3, settings)
+    marks = list_marks(clients.s3, settings.bucket, settings.table, settings.format)
     pages = clients.glue.get_paginator("get_partitions").paginate(
         DatabaseName=settings.database, TableName=table["Name"]
     )
     partitions = [partition for page in pages for partition in page["Partitions"]]
-    own = [partition for partition in partitions if is_own_partition(partition, settings, complete)]
+    own = [partition for partition in partitions if is_own_partition(partition, marks)]
     if fmt in POSITIONAL_FORMATS and len(own) < len(partitions):
         check_order(table, columns, settings)
     tables = table_updates(table, columns, fmt, literal) or (None, None)

@@ -43,7 +43,7 @@ from dynoexport.jobs.s3 import clear, clear_if_possible, keep_part_files
 from dynoexport.jobs.settings import EXPORT_JOB_ARGUMENTS, EXPORT_OVERRIDABLE, parse_settings
 from dynoexport.jobs.snapshot_paths import snapshot_paths
 from dynoexport.jobs.snapshot_schema import settle_schema
-from dynoexport.jobs.write.counts import count_rows
+from dynoexport.jobs.write.counts import count_written_rows
 from dynoexport.jobs.write.files import write_items
 from dynoexport.jobs.write.predicate import check_predicate
 
@@ -99,7 +99,7 @@ def write_snapshot(
         written, replaced = write_items(glue_context, settings, result, schema.columns, paths)
     files = keep_part_files(s3, paths.bucket, paths.snapshot)
     listed = [{"key": key, "bytes": size, "etag": etag} for key, (size, etag) in files.items()]
-    rows = count_rows(spark, s3, settings.format, paths, list(files)) if files else 0
+    rows = count_written_rows(spark, s3, settings.format, paths, list(files)) if files else 0
     expected = schema.items if written is None else written
     if rows != expected:
         raise JobFailed(f"{expected:,} items were to be written, but {rows:,} were")

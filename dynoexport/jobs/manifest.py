@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from dynoexport.jobs.failures import JobFailed
 from dynoexport.jobs.formats import LINE_FORMATS
+from dynoexport.jobs.manifest_text import parse_json_object
 from dynoexport.jobs.s3 import read_object
 from dynoexport.jobs.schema.columns import column_entry
 
@@ -22,11 +23,10 @@ if TYPE_CHECKING:
     from dynoexport.jobs.snapshot_paths import SnapshotPaths
 
 
-def is_manifest(found: object) -> bool:
+def is_manifest(found: Mapping[str, Any]) -> bool:
     """Whether it has what is needed of a manifest here."""
     return (
-        isinstance(found, dict)
-        and isinstance(found.get("workflow_run_id"), str)
+        isinstance(found.get("workflow_run_id"), str)
         and isinstance(found.get("files"), list)
         and all(isinstance(file, dict) and {"key", "bytes"} <= set(file) for file in found["files"])
     )
@@ -41,11 +41,8 @@ def read_manifest(s3: S3Client, paths: SnapshotPaths) -> dict[str, Any] | None:
     text = read_object(s3, paths.bucket, paths.manifest)
     if text is None:
         return None
-    try:
-        found = json.loads(text.decode())
-    except (ValueError, RecursionError):
-        found = None
-    if isinstance(found, dict) and is_manifest(found):
+    found = parse_json_object(text)
+    if found is not None and is_manifest(found):
         return found
     raise JobFailed(
         f"s3://{paths.bucket}/{paths.manifest} is no manifest: delete it, and its snapshot "

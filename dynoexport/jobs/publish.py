@@ -97,7 +97,8 @@ def publish(
         log(f"{settings.database}.{view_name} shows {shown}, which is newer: left as it is")
         return shown
     former, wanted = plan_catalog(clients, settings, table, manifest)
-    sql = view_sql(settings.database, view_name, name, shown_columns(manifest), settings.timestamp)
+    columns = shown_columns(manifest["schema"])
+    sql = view_sql(settings.database, view_name, name, columns, settings.timestamp)
     try:
         write_catalog(clients.glue, settings, name, wanted)
         run_query(clients.athena, sql, settings, sleep)

@@ -10,9 +10,10 @@ from botocore.exceptions import ClientError
 from dynoexport.jobs.failures import JobFailed
 from dynoexport.jobs.log import log
 from dynoexport.jobs.manifest import read_manifest
-from dynoexport.jobs.names import SNAPSHOT_TIMESTAMP, TIMESTAMP_FORMAT, manifest_key
-from dynoexport.jobs.s3 import clear, delete, exists, list_files, list_objects, read_object
+from dynoexport.jobs.names import SNAPSHOT_TIMESTAMP, TIMESTAMP_FORMAT
+from dynoexport.jobs.s3 import clear, delete_objects, exists, list_files, read_object
 from dynoexport.jobs.snapshot_paths import snapshot_paths
+from dynoexport.jobs.snapshots import list_marks
 from dynoexport.jobs.timestamps import is_timestamp, parse_timestamp
 
 if TYPE_CHECKING:
@@ -70,10 +71,8 @@ def reserve_timestamp(s3: S3Client, paths: SnapshotPaths, run_id: str) -> bool:
 
 def newest_snapshot(s3: S3Client, settings: Settings) -> str | None:
     """The newest complete snapshot, by its manifest; None if there is none."""
-    prefix = manifest_key(settings.table, settings.format, "")[: -len(".json")]
-    keys = list_objects(s3, settings.bucket, prefix)
-    stems = [key[len(prefix) : -len(".json")] for key in keys if key.endswith(".json")]
-    return max((stem for stem in stems if is_timestamp(stem)), default=None)
+    marks = list_marks(s3, settings.bucket, settings.table, settings.format)
+    return max(marks.complete, default=None)
 
 
 def choose_timestamp(
@@ -155,7 +154,7 @@ def find_completed(s3: S3Client, paths: SnapshotPaths) -> dict[str, Any] | None:
         }
         if recorded == found:
             return manifest
-        delete(s3, paths.bucket, [paths.manifest])
+        delete_objects(s3, paths.bucket, [paths.manifest])
     cleared = clear(s3, paths.bucket, paths.snapshot)
     if cleared:
         log(f"cleared {cleared:,} objects that a failed attempt had left")

@@ -53,7 +53,7 @@ def exists(s3: S3Client, bucket: str, prefix: str) -> bool:
     return s3.list_objects_v2(Bucket=bucket, Prefix=prefix, MaxKeys=1)["KeyCount"] > 0
 
 
-def delete(s3: S3Client, bucket: str, keys: Sequence[str]) -> None:
+def delete_objects(s3: S3Client, bucket: str, keys: Sequence[str]) -> None:
     """Delete the objects; DeleteObjects takes 1,000 keys a call and reports errors by key.
 
     Raises:
@@ -74,7 +74,7 @@ def directory_marker(prefix: str) -> str:
 def clear(s3: S3Client, bucket: str, prefix: str) -> int:
     """Delete everything under the prefix; how many objects there were."""
     keys = list(list_objects(s3, bucket, prefix))
-    delete(s3, bucket, [*keys, directory_marker(prefix)])
+    delete_objects(s3, bucket, [*keys, directory_marker(prefix)])
     return len(keys)
 
 
@@ -95,7 +95,7 @@ def keep_part_files(s3: S3Client, bucket: str, prefix: str) -> dict[str, tuple[i
     found = list_files(s3, bucket, prefix)
     hidden = re.compile(r"(^|/)[_.]")
     waste = [key for key in found if not found[key][0] or hidden.search(key[len(prefix) :])]
-    delete(s3, bucket, [*waste, directory_marker(prefix)])
+    delete_objects(s3, bucket, [*waste, directory_marker(prefix)])
     return {key: found[key] for key in sorted(set(found) - set(waste))}
 
 

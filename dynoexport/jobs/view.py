@@ -15,7 +15,7 @@ from dynoexport.jobs.names import PARTITION_KEY
 from dynoexport.jobs.timestamps import parse_timestamp
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
 
     from mypy_boto3_athena import AthenaClient
     from mypy_boto3_glue.type_defs import TableTypeDef
@@ -56,9 +56,13 @@ def sql_literal(text: str) -> str:
     return "'" + text.replace("'", "''") + "'"
 
 
-def shown_columns(manifest: Mapping[str, Any]) -> dict[str, str]:
-    """The view's columns: by their names in the view those in the table, the partition's last."""
-    shown = {each["view"]: each["name"] for each in manifest["schema"] if each["shown"]}
+def shown_columns(schema: Iterable[Mapping[str, Any]]) -> dict[str, str]:
+    """The view's columns: by their names in the view those in the table, the partition's last.
+
+    ``schema`` is a manifest's. The view of an older snapshot has the columns of the newest one
+    first, so that no query loses a column; each attribute has the type of the last that names it.
+    """
+    shown = {each["view"]: each["name"] for each in schema if each["shown"]}
     return {**shown, PARTITION_KEY: PARTITION_KEY}
 
 

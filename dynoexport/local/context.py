@@ -103,6 +103,8 @@ _CREDENTIALS = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN
 # Clients may be shared between threads, making one may not:
 # https://boto3.amazonaws.com/v1/documentation/api/latest/guide/clients.html
 _making = threading.Lock()
+# Seconds until an answer must have begun.
+_PATIENCE = 600
 
 
 @lru_cache(maxsize=128)
@@ -118,7 +120,9 @@ def _client(endpoint: Endpoint, service: Any, keys: tuple[str | None, ...]) -> A
     url = endpoint.url
     if service == "dynamodb" and endpoint.dynamodb_endpoint_url is not None:
         url = endpoint.dynamodb_endpoint_url
-    config = Config(s3={"addressing_style": "path"})
+    # After a minute without an answer botocore asks again, and what was created exists by then: a
+    # busy machine is slow, not gone.
+    config = Config(s3={"addressing_style": "path"}, read_timeout=_PATIENCE)
     return session.client(service, endpoint_url=url, config=config)
 
 

@@ -9,9 +9,11 @@ from typing import TYPE_CHECKING
 
 from rich.text import Text
 
-from dynoexport import assets, change_sets, display, naming, queries, settings, workflow_runs
+from dynoexport import assets, naming, settings
+from dynoexport.aws import athena, change_sets, workflow_runs
 from dynoexport.local import items as items_module
 from dynoexport.local import server
+from dynoexport.presentation import display
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -157,7 +159,7 @@ def _show_rows(demo: Demo, endpoint: Endpoint, steps: Steps) -> None:
         return
     view = naming.view(demo.export.table, demo.export.catalog_prefix)
     with steps.step(f"Query the Athena view {naming.DATABASE}.{view}"):
-        result = queries.run(
+        result = athena.run(
             endpoint.client("athena"),
             f'SELECT * FROM "{view}" LIMIT {_ROWS_SHOWN}',  # noqa: S608 - a-z, 0-9 and _ only
             work_group=naming.WORK_GROUP,

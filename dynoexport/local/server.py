@@ -24,25 +24,14 @@ from moto.moto_server.werkzeug_app import (
 from werkzeug.serving import make_server
 
 from dynoexport.errors import DynoexportError
-from dynoexport.local import (
-    alarms,
-    athena,
-    cbor,
-    context,
-    credentials,
-    events,
-    gate,
-    glue_api,
-    processes,
-    resources,
-    roles,
-    simulation,
-    stacks,
-    table_exports,
-)
-from dynoexport.local.authentication_middleware import HEADERS, AuthenticationMiddleware
+from dynoexport.local import cbor, context, credentials
+from dynoexport.local.cloudformation import resources, stacks
 from dynoexport.local.context import Endpoint
-from dynoexport.local.scheduler import Scheduler
+from dynoexport.local.glue import api, events, processes
+from dynoexport.local.glue.scheduler import Scheduler
+from dynoexport.local.iam import gate, roles, simulation
+from dynoexport.local.iam.authentication_middleware import HEADERS, AuthenticationMiddleware
+from dynoexport.local.services import alarms, athena, table_exports
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -133,7 +122,7 @@ def _listen(port: int) -> BaseWSGIServer:
         )
 
 
-_REPLACED = (glue_api, events, alarms, athena, stacks, resources, roles, simulation, table_exports)
+_REPLACED = (api, events, alarms, athena, stacks, resources, roles, simulation, table_exports)
 
 
 def install() -> None:

@@ -9,13 +9,14 @@ from __future__ import annotations
 from datetime import datetime, timedelta, timezone
 from typing import TYPE_CHECKING
 
-from dynoexport import durations, naming, schedule, settings
-from dynoexport.stacks import parameters as forms
+from dynoexport import durations, naming, settings
+from dynoexport.cloudformation import parameters as forms
+from dynoexport.workflow import schedule
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from dynoexport.aws import Account
+    from dynoexport.aws.account import Account
     from dynoexport.operations.targets import Target
 
 

@@ -4,22 +4,23 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from dynoexport import limits, naming, selection, settings
+from dynoexport import limits, naming, settings
+from dynoexport.cloudformation import parameters as forms
+from dynoexport.cloudformation import selection
 from dynoexport.errors import DynoexportError
 from dynoexport.model import Compression, ReadMode
 from dynoexport.operations import tables
 from dynoexport.operations.targets import is_of
-from dynoexport.stacks import parameters as forms
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
     from datetime import date
 
-    from dynoexport.aws import Account
-    from dynoexport.exports import DeployedExport
+    from dynoexport.aws.account import Account
+    from dynoexport.aws.exports import DeployedExport
     from dynoexport.model import OutputFormat
     from dynoexport.operations.targets import Target
-    from dynoexport.sizing import Recommendation
+    from dynoexport.planning.sizing import Recommendation
 
 
 class GlueVersionEnded(DynoexportError):

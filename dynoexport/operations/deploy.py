@@ -6,25 +6,26 @@ from dataclasses import dataclass
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING
 
-from dynoexport import assets, change_sets, exports, naming, settings
-from dynoexport.change_sets import ignore
+from dynoexport import assets, naming, settings
+from dynoexport.aws import change_sets, exports
+from dynoexport.aws.change_sets import ignore
+from dynoexport.cloudformation import parameters as forms
+from dynoexport.cloudformation.check import ParameterRefused, check_parameters
 from dynoexport.errors import DynoexportError
 from dynoexport.model import OutputFormat, ScheduleState
 from dynoexport.operations import alarms, checks
 from dynoexport.operations import plan as planning
 from dynoexport.operations.init import apply
 from dynoexport.operations.targets import Target, target_of, with_table_key
-from dynoexport.sizing import Wishes
-from dynoexport.stacks import parameters as forms
-from dynoexport.stacks.check import ParameterRefused, check_parameters
+from dynoexport.planning.sizing import Wishes
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-    from dynoexport.aws import Account
-    from dynoexport.change_sets import ChangeSet, Event
-    from dynoexport.exports import DeployedExport
-    from dynoexport.sizing import Choice
+    from dynoexport.aws.account import Account
+    from dynoexport.aws.change_sets import ChangeSet, Event
+    from dynoexport.aws.exports import DeployedExport
+    from dynoexport.planning.sizing import Choice
 
 # What an argument of its own decides.
 _DECIDED = frozenset({settings.TABLE_NAME, settings.OUTPUT_FORMAT, forms.COMMON_STACK_NAME})

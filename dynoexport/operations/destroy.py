@@ -5,17 +5,20 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from dynoexport import change_sets, exports, naming, snapshot_store, workflow_runs
-from dynoexport.change_sets import ignore
+from dynoexport import naming
+from dynoexport.aws import change_sets, exports, workflow_runs
+from dynoexport.aws.change_sets import ignore
+from dynoexport.jobs.s3 import directory_marker, list_objects
 from dynoexport.operations.init import Declined
 from dynoexport.operations.run import RunRefused
+from dynoexport.storage import snapshot_store
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable, Collection, Iterable, Mapping
 
-    from dynoexport.aws import Account
-    from dynoexport.change_sets import Event
-    from dynoexport.exports import DeployedExport
+    from dynoexport.aws.account import Account
+    from dynoexport.aws.change_sets import Event
+    from dynoexport.aws.exports import DeployedExport
     from dynoexport.model import OutputFormat
 
 
@@ -105,14 +108,11 @@ def _find(account: Account, table: str, fmt: OutputFormat | None, *, data: bool)
 def _inventory(
     account: Account, export: DeployedExport, *, data: bool
 ) -> tuple[Inventory, list[str]]:
-    """What there is, and the keys that ``data`` would delete, manifests first and claims last.
-
-    A snapshot that is being deleted is not complete any more, and known as ours to the end.
-    """
+    """What there is, and the keys that ``data`` would delete, in their order."""
     sizes = {
         key: size
         for prefix in _prefixes(export)
-        for key, size in snapshot_store.keys(account.s3, account.bucket, prefix).items()
+        for key, size in list_objects(account.s3, account.bucket, prefix).items()
     }
     foreign = _foreign(account, export, sizes) if data else {}
     sizes = {key: size for key, size in sizes.items() if key not in foreign}
@@ -130,7 +130,20 @@ def _inventory(
         bytes=sum(sizes.values()),
         foreign=_by_folder(export, foreign),
     )
-    return inventory, sorted(sizes, key=lambda key: key.endswith(".claim"))
+    return inventory, _in_order(export, sizes)
+
+
+def _in_order(export: DeployedExport, keys: Collection[str]) -> list[str]:
+    """The keys as they are deleted: marks by which a snapshot is known as ours go last."""
+    prefix = naming.manifest_prefix(export.table, export.format.value)
+
+    def place(key: str) -> int:
+        if not key.startswith(prefix):
+            return 1
+        stem, _, kind = key.rpartition(".")
+        return 0 if kind == "json" and f"{stem}.claim" in keys else 2
+
+    return sorted(keys, key=place)
 
 
 def _count_manifests(export: DeployedExport, keys: Iterable[str]) -> int:
@@ -156,8 +169,7 @@ def _foreign(account: Account, export: DeployedExport, sizes: Mapping[str, int])
         for key in (
             naming.manifest_key(table, fmt, timestamp),
             naming.claim_key(table, fmt, timestamp),
-            # EMRFS, s3:// of Glue up to 5.0, marks a directory by an object beside it.
-            naming.snapshot_prefix(table, fmt, timestamp).rstrip("/") + "_$folder$",
+            directory_marker(naming.snapshot_prefix(table, fmt, timestamp)),
         )
     }
     folders = tuple(naming.snapshot_prefix(table, fmt, timestamp) for timestamp in ours)

@@ -11,18 +11,11 @@ from functools import partial
 from importlib import metadata
 from typing import TYPE_CHECKING, Any
 
-from dynoexport import (
-    __version__,
-    assets,
-    aws_errors,
-    callers,
-    change_sets,
-    exports,
-    limits,
-    naming,
-    settings,
-)
-from dynoexport.aws import side_by_side
+from dynoexport import __version__, assets, limits, naming, settings
+from dynoexport.aws import change_sets, exports
+from dynoexport.aws import errors as aws_errors
+from dynoexport.aws.account import side_by_side
+from dynoexport.iam import caller_policies
 from dynoexport.operations.status import status
 
 if TYPE_CHECKING:
@@ -30,7 +23,7 @@ if TYPE_CHECKING:
 
     from mypy_boto3_iam import IAMClient
 
-    from dynoexport.aws import Account
+    from dynoexport.aws.account import Account
 
 OK, WARNING, FAILED = "ok", "warning", "failed"
 
@@ -62,7 +55,7 @@ def doctor(
     yield _guarded("bucket and scripts", lambda: _bucket(account))
     for name, call in _reads(account).items():
         yield _guarded(f"may read {name}", partial(_may_read, call))
-    for purpose in callers.PURPOSES:
+    for purpose in caller_policies.PURPOSES:
         yield _guarded(f"may {purpose}", partial(_may, account, purpose), WARNING)
     yield _guarded("Lake Formation", lambda: _lake_formation(account), WARNING)
     quotas = _quotas(account)
@@ -168,10 +161,10 @@ def _may(account: Account, purpose: str) -> tuple[str, str, str]:
     principal = _principal(account.caller)
     if principal is None:
         return OK, "IAM has no policies of this caller to simulate", ""
-    at = callers.Installation(
+    at = caller_policies.Installation(
         account=account.account_id, region=account.region, partition=account.partition
     )
-    statements = json.loads(callers.PURPOSES[purpose](at).to_json())["Statement"]
+    statements = json.loads(caller_policies.PURPOSES[purpose](at).to_json())["Statement"]
     ask = partial(_simulated, account.client("iam"), principal)
     results = [each for found in side_by_side(ask, statements, parallel=4) for each in found]
     missing = sorted({action for action, allowed in results if not allowed})

@@ -7,29 +7,25 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta, timezone
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from dynoexport import (
-    aws_errors,
-    consumption,
-    limits,
-    manifests,
-    snapshot_store,
-    table_facts,
-)
-from dynoexport.aws import side_by_side
-from dynoexport.consumption import Hourly
+from dynoexport import limits
+from dynoexport.aws import errors as aws_errors
+from dynoexport.aws.account import side_by_side
 from dynoexport.jobs.scan.capacity import ACCOUNT_QUOTA
 from dynoexport.jobs.timestamps import parse_timestamp
-from dynoexport.manifests import ManifestBroken
 from dynoexport.model import OutputFormat, ReadMode
 from dynoexport.operations import tables
+from dynoexport.planning import consumption, table_facts
+from dynoexport.planning.consumption import Hourly
+from dynoexport.storage import manifests, snapshot_store
+from dynoexport.storage.manifests import ManifestBroken
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
-    from dynoexport.aws import Account
-    from dynoexport.consumption import OwnReading
-    from dynoexport.manifests import Manifest
-    from dynoexport.table_facts import TableFacts
+    from dynoexport.aws.account import Account
+    from dynoexport.planning.consumption import OwnReading
+    from dynoexport.planning.table_facts import TableFacts
+    from dynoexport.storage.manifests import Manifest
 
 _Answer = TypeVar("_Answer")
 

@@ -5,18 +5,19 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from dynoexport import assets, change_sets, naming, settings
-from dynoexport.aws import side_by_side
-from dynoexport.change_sets import DeployFailed, ignore
+from dynoexport import assets, naming, settings
+from dynoexport.aws import change_sets
+from dynoexport.aws.account import side_by_side
+from dynoexport.aws.change_sets import DeployFailed, ignore
+from dynoexport.cloudformation import parameters as forms
+from dynoexport.cloudformation.check import check_parameters
 from dynoexport.errors import DynoexportError
-from dynoexport.stacks import parameters as forms
-from dynoexport.stacks.check import check_parameters
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-    from dynoexport.aws import Account
-    from dynoexport.change_sets import ChangeSet, Event
+    from dynoexport.aws.account import Account
+    from dynoexport.aws.change_sets import ChangeSet, Event
 
 # CloudFormation slows down whoever asks for much at once.
 _STACKS_AT_ONCE = 4

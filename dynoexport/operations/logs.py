@@ -8,13 +8,13 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
 from typing import TYPE_CHECKING
 
-from dynoexport import workflow_runs
+from dynoexport.aws import workflow_runs
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from dynoexport.aws import Account
-    from dynoexport.workflow_runs import Attempt, Node, Run
+    from dynoexport.aws.account import Account
+    from dynoexport.aws.workflow_runs import Attempt, Node, Run
 
 # CloudWatch shows what was written some seconds ago; a crawl's stream is cut by time.
 _SLACK = timedelta(seconds=30)
@@ -22,7 +22,7 @@ OUTPUT, ERRORS = "output", "error"
 
 
 @dataclass(frozen=True)
-class Line:
+class LogLine:
     """One line of a log, as it was written by an attempt of a node. ``attempt`` counts from 1."""
 
     time: datetime
@@ -49,7 +49,7 @@ def logs(
     node: str | None = None,
     attempt: int | None = None,
     errors: bool = False,
-) -> Iterator[Line]:
+) -> Iterator[LogLine]:
     """The run's lines so far, node by node in the order of the workflow, oldest first.
 
     ``node`` is a job's or crawler's name, ``attempt`` counts from 1; without it all attempts are
@@ -59,9 +59,9 @@ def logs(
         yield from (line for _, line in _read(account, source))
 
 
-def follow(
+def follow_logs(
     account: Account, run: Run, *, node: str | None = None, errors: bool = False
-) -> Iterator[Line]:
+) -> Iterator[LogLine]:
     """The run's lines as they are written, until the run has ended."""
     told: set[str] = set()
     newest: dict[tuple[str, int], datetime] = {}
@@ -79,7 +79,7 @@ def follow(
         run = workflow_runs.get(account.glue, run.workflow, run.run_id)
 
 
-def tail(account: Account, run: Run, node: Node, *, lines: int = 20) -> list[Line]:
+def tail_logs(account: Account, run: Run, node: Node, *, lines: int = 20) -> list[LogLine]:
     """The last lines of the node's last attempt; of its errors if it has said nothing else."""
     for errors in (False, True):
         found = list(logs(account, run, node=node.name, attempt=len(node.attempts), errors=errors))
@@ -101,7 +101,7 @@ def _sources(run: Run, node: str | None, attempt: int | None, *, errors: bool) -
 
 def _read(
     account: Account, source: _Source, since: datetime | None = None
-) -> Iterator[tuple[str, Line]]:
+) -> Iterator[tuple[str, LogLine]]:
     """The attempt's lines with the IDs of their events, those from ``since`` on."""
     attempt = source.attempt
     end = (attempt.completed or datetime.now(timezone.utc)) + _SLACK
@@ -123,8 +123,8 @@ def _read(
     yield from _of_one_crawl(found) if source.node.kind == "CRAWLER" else found
 
 
-def _line(source: _Source, timestamp: int, message: str) -> Line:
-    return Line(
+def _line(source: _Source, timestamp: int, message: str) -> LogLine:
+    return LogLine(
         time=datetime.fromtimestamp(timestamp / 1000, timezone.utc),
         node=source.node.name,
         kind=source.node.kind,
@@ -133,7 +133,7 @@ def _line(source: _Source, timestamp: int, message: str) -> Line:
     )
 
 
-def _of_one_crawl(found: Sequence[tuple[str, Line]]) -> Iterator[tuple[str, Line]]:
+def _of_one_crawl(found: Sequence[tuple[str, LogLine]]) -> Iterator[tuple[str, LogLine]]:
     """The lines of the crawl that most of them are of.
 
     All crawls of a crawler share one stream, and each line begins with its crawl's ID:

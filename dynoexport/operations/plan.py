@@ -7,25 +7,27 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING
 
-from dynoexport import alternatives, consumption, prices, schedule, settings, sizing, table_facts
-from dynoexport.aws import side_by_side
+from dynoexport import settings
+from dynoexport.aws.account import side_by_side
+from dynoexport.cloudformation import parameters as forms
+from dynoexport.cloudformation.check import ParameterRefused, check_parameters
 from dynoexport.errors import DynoexportError
 from dynoexport.model import GlueVersion, ReadMode, WorkerType
 from dynoexport.operations import checks
 from dynoexport.operations.facts import Known, known
-from dynoexport.sizing import Wishes
-from dynoexport.stacks import parameters as forms
-from dynoexport.stacks.check import ParameterRefused, check_parameters
-from dynoexport.table_facts import DescriptionRefused, TableFacts
+from dynoexport.planning import alternatives, consumption, prices, sizing, table_facts
+from dynoexport.planning.sizing import Wishes
+from dynoexport.planning.table_facts import DescriptionRefused, TableFacts
+from dynoexport.workflow import schedule
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
 
-    from dynoexport.alternatives import Alternative
-    from dynoexport.aws import Account
-    from dynoexport.prices import Prices
-    from dynoexport.sizing import Recommendation
+    from dynoexport.aws.account import Account
+    from dynoexport.planning.alternatives import Alternative
+    from dynoexport.planning.prices import Prices
+    from dynoexport.planning.sizing import Recommendation
 
 NO_WISHES = Wishes()
 # The parameters of the table stack that a plan can be made with: the wish that each is, its kind.

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from dynoexport import exports, naming, queries, views
+from dynoexport import naming
+from dynoexport.aws import athena, exports
+from dynoexport.jobs.view import sql_identifier
 from dynoexport.operations.snapshots import SnapshotRefused
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from dynoexport.aws import Account
-    from dynoexport.exports import DeployedExport
+    from dynoexport.aws.account import Account
+    from dynoexport.aws.athena import Execution
+    from dynoexport.aws.exports import DeployedExport
     from dynoexport.model import OutputFormat
-    from dynoexport.queries import Execution
 
 VIEW, SNAPSHOTS = "{view}", "{snapshots}"
 _EVERYTHING = "SELECT * FROM {view}"
@@ -45,11 +47,11 @@ def query(
             f"Athena cannot read {export.format.value}", hint="export the table in another format"
         )
     text = statement(export, sql, limit)
-    query_id = queries.start(
+    query_id = athena.start(
         account.athena, text, work_group=naming.WORK_GROUP, database=naming.DATABASE
     )
     on_started(query_id)
-    return queries.wait(account.athena, query_id, seconds=min(account.pause, 1.0))
+    return athena.wait(account.athena, query_id, seconds=min(account.pause, 1.0))
 
 
 def rows(account: Account, execution: Execution) -> Iterator[dict[str, object]]:
@@ -57,10 +59,10 @@ def rows(account: Account, execution: Execution) -> Iterator[dict[str, object]]:
 
     Numbers, decimals, booleans, dates and timestamps are read; everything else is Athena's text.
     """
-    for columns, page in queries.pages(account.athena, execution):
+    for columns, page in athena.pages(account.athena, execution):
         for row in page:
             yield {
-                column.name: queries.typed(column.type, value)
+                column.name: athena.typed(column.type, value)
                 for column, value in zip(columns, row, strict=True)
             }
 
@@ -71,6 +73,11 @@ def statement(export: DeployedExport, sql: str | None, limit: int | None = None)
     if sql is None and limit is not None:
         text += f" LIMIT {limit}"
     # Not by str.format: SQL has braces of its own.
-    return text.replace(VIEW, views.qualified(export.view)).replace(
-        SNAPSHOTS, views.qualified(export.snapshots_table)
+    return text.replace(VIEW, _qualified(export.view)).replace(
+        SNAPSHOTS, _qualified(export.snapshots_table)
     )
+
+
+def _qualified(name: str) -> str:
+    """A catalog name with its database, quoted."""
+    return f"{sql_identifier(naming.DATABASE)}.{sql_identifier(name)}"

@@ -6,19 +6,22 @@ from dataclasses import dataclass
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING
 
-from dynoexport import actuals, exports, limits, manifests, prices, settings, workflow_runs
-from dynoexport.aws import side_by_side
+from dynoexport import limits, settings
+from dynoexport.aws import exports, workflow_runs
+from dynoexport.aws.account import side_by_side
 from dynoexport.errors import DynoexportError
 from dynoexport.operations import alarms, checks, facts
+from dynoexport.planning import actuals, prices
+from dynoexport.storage import manifests
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from dynoexport.actuals import Explanation
-    from dynoexport.aws import Account
-    from dynoexport.exports import DeployedExport
+    from dynoexport.aws.account import Account
+    from dynoexport.aws.exports import DeployedExport
+    from dynoexport.aws.workflow_runs import Run
     from dynoexport.model import OutputFormat
-    from dynoexport.workflow_runs import Run
+    from dynoexport.planning.actuals import Explanation
 
 
 class PropertyRefused(DynoexportError):

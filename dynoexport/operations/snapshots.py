@@ -2,23 +2,27 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING
 
-from dynoexport import exports, manifests, naming, queries, snapshot_store, views, workflow_runs
+from dynoexport import naming
+from dynoexport.aws import athena, exports, workflow_runs
 from dynoexport.errors import DynoexportError
+from dynoexport.jobs.s3 import list_files
 from dynoexport.jobs.timestamps import parse_timestamp
+from dynoexport.jobs.view import shown_columns, view_sql
+from dynoexport.storage import manifests, snapshot_store
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from datetime import timedelta
 
-    from dynoexport.aws import Account
-    from dynoexport.exports import DeployedExport
-    from dynoexport.manifests import Manifest
+    from dynoexport.aws.account import Account
+    from dynoexport.aws.exports import DeployedExport
     from dynoexport.model import OutputFormat
-    from dynoexport.snapshot_store import Snapshot
+    from dynoexport.storage.manifests import Manifest
+    from dynoexport.storage.snapshot_store import Snapshot
 
 
 class SnapshotRefused(DynoexportError):
@@ -92,9 +96,10 @@ def publish(
         _check_partition(account, export, snapshot)
     before = snapshot_store.current_timestamp(account, export)
     if before != snapshot:
-        columns = views.shown_columns(_newest(account, export).columns, manifest.columns)
-        sql = views.create_sql(export.view, export.snapshots_table, columns, snapshot)
-        queries.run(
+        newest = _newest(account, export)
+        columns = shown_columns(map(asdict, (*newest.columns, *manifest.columns)))
+        sql = view_sql(naming.DATABASE, export.view, export.snapshots_table, columns, snapshot)
+        athena.run(
             account.athena,
             sql,
             work_group=naming.WORK_GROUP,
@@ -133,7 +138,7 @@ def whole(account: Account, export: DeployedExport, snapshot: str) -> Manifest:
             hint=f"see them with: dynoexport snapshots {table}",
         )
     prefix = naming.snapshot_prefix(table, fmt, snapshot)
-    found = snapshot_store.files(account.s3, account.bucket, prefix)
+    found = list_files(account.s3, account.bucket, prefix)
     faults = manifests.differences(manifest, found)
     if faults:
         raise SnapshotRefused(f"the snapshot {snapshot} is not whole", hint=faults[0])
@@ -186,6 +191,5 @@ def prune(
     goes = snapshot_store.to_prune(found, now, keep=keep, older_than=older_than)
     if not goes or not approve(goes):
         return Pruned(table, export.format, (), 0)
-    names = [snapshot.timestamp for snapshot in goes]
-    objects = snapshot_store.delete(account, export, names, on_deleted=on_deleted)
+    objects = snapshot_store.delete(account, export, goes, on_deleted=on_deleted)
     return Pruned(table, export.format, tuple(goes), objects)

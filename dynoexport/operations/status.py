@@ -7,20 +7,23 @@ from datetime import datetime, timedelta, timezone
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
-from dynoexport import exports, naming, schedule, snapshot_store, workflow_runs
-from dynoexport.aws import side_by_side
+from dynoexport import naming
+from dynoexport.aws import exports, workflow_runs
+from dynoexport.aws.account import side_by_side
 from dynoexport.errors import ScheduleRefused
 from dynoexport.jobs.timestamps import parse_timestamp
 from dynoexport.jobs.view import shown_timestamp
-from dynoexport.snapshot_store import Snapshot
+from dynoexport.storage import snapshot_store
+from dynoexport.storage.snapshot_store import Snapshot
+from dynoexport.workflow import schedule
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from dynoexport.aws import Account
-    from dynoexport.exports import DeployedExport
+    from dynoexport.aws.account import Account
+    from dynoexport.aws.exports import DeployedExport
+    from dynoexport.aws.workflow_runs import Run
     from dynoexport.model import OutputFormat
-    from dynoexport.workflow_runs import Run
 
 # Fewer views than this are asked for one by one instead of reading the whole database.
 _FEW = 20
@@ -85,7 +88,7 @@ def _status(
     last = workflow_runs.from_response(workflow["LastRun"]) if workflow.get("LastRun") else None
     snapshot = shown.get(export.view) if export.format.queryable else None
     if snapshot is None and last is not None:
-        snapshot = _newest(account, export, last)
+        snapshot = _newest(account, export)
     shows = _examined(account, export, snapshot)
     trigger = _start_trigger(workflow, export.start_trigger)
     enabled = trigger.get("State") == "ACTIVATED"
@@ -142,10 +145,8 @@ def _every_table(account: Account) -> list[Any]:
     return [table for page in pages for table in page["TableList"]]
 
 
-def _newest(account: Account, export: DeployedExport, last: Run) -> str | None:
-    """The newest complete snapshot, where no view tells."""
-    if last.succeeded and last.snapshot:
-        return last.snapshot
+def _newest(account: Account, export: DeployedExport) -> str | None:
+    """The newest complete snapshot; that of the last run may have been deleted."""
     found = snapshot_store.complete_timestamps(account, export.table, export.format.value)
     return found[-1] if found else None
 

@@ -10,7 +10,7 @@ from dynoexport.errors import DynoexportError
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from dynoexport.aws import Account
+    from dynoexport.aws.account import Account
 
 
 class NoTable(DynoexportError):

@@ -5,15 +5,16 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from dynoexport import assets, change_sets, naming, settings
+from dynoexport import assets, naming, settings
+from dynoexport.aws import change_sets
+from dynoexport.cloudformation import parameters as forms
 from dynoexport.model import ScheduleState
-from dynoexport.stacks import parameters as forms
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from dynoexport.aws import Account
-    from dynoexport.exports import DeployedExport
+    from dynoexport.aws.account import Account
+    from dynoexport.aws.exports import DeployedExport
     from dynoexport.model import OutputFormat
 
 

@@ -8,17 +8,20 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from dynoexport import exports, manifests, naming, part_files, snapshot_store
-from dynoexport.aws import side_by_side
+from dynoexport import naming
+from dynoexport.aws import exports
+from dynoexport.aws.account import side_by_side
+from dynoexport.jobs.s3 import list_files
 from dynoexport.operations.snapshots import SnapshotRefused
+from dynoexport.storage import manifests, part_files, snapshot_store
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from dynoexport.aws import Account
-    from dynoexport.exports import DeployedExport
-    from dynoexport.manifests import Manifest
+    from dynoexport.aws.account import Account
+    from dynoexport.aws.exports import DeployedExport
     from dynoexport.model import OutputFormat
+    from dynoexport.storage.manifests import Manifest
 
 # Each is held on disk as a whole while it is read.
 _FILES_AT_ONCE = 4
@@ -70,7 +73,7 @@ def verify(
     current = snapshot_store.current_timestamp(account, export)
     manifest = _manifest(account, export, snapshot or current)
     prefix = naming.snapshot_prefix(table, export.format.value, manifest.timestamp)
-    found = snapshot_store.files(account.s3, account.bucket, prefix)
+    found = list_files(account.s3, account.bucket, prefix)
     faults = manifests.differences(manifest, found)
     told = [file.key for file in manifest.files if file.key in found]
     done = [0]
@@ -126,7 +129,7 @@ def _read(account: Account, fmt: OutputFormat, key: str) -> int | str:
         path = Path(directory) / "part"
         account.s3.download_file(account.bucket, key, str(path))
         try:
-            return part_files.count_rows(path, fmt)
+            return part_files.count_items(path, fmt)
         except part_files.FileBroken as error:
             return f"{key} cannot be read: {error}"
 

@@ -24,7 +24,7 @@ import artifacts
 from judges import UnavailableError
 from lake import BUCKET, SCRIPTS
 
-from dynoexport.local import processes
+from dynoexport.local.glue import processes
 
 if TYPE_CHECKING:
     from dynoexport.local.context import Endpoint

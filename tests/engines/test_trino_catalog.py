@@ -14,7 +14,7 @@ from real_crawler import CrawledTable
 from trino_athena import RefusingAthena, TrinoAthena
 
 from dynoexport import naming
-from dynoexport.local.query import QueryFailed
+from dynoexport.local.services.query import QueryFailed
 
 if TYPE_CHECKING:
     from changing_items import Items

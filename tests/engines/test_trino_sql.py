@@ -10,7 +10,7 @@ from lake import DATABASE, sorted_maps
 from trino.exceptions import TrinoQueryError
 from trino_server import plain
 
-from dynoexport.local.query import Engine, QueryFailed
+from dynoexport.local.services.query import Engine, QueryFailed
 
 if TYPE_CHECKING:
     from lake import Lake

@@ -78,4 +78,5 @@ def harness(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Harness]:
         finally:
             assert process.stdin is not None
             process.stdin.close()
-            process.wait(timeout=60)
+            # Spark and the endpoint end in seconds, on a machine that others use in minutes.
+            process.wait(timeout=600)

@@ -27,14 +27,15 @@ import warm
 from schedules import Fault, Schedule
 from stage import Deployed, Items, Stage, open_stage, rows_of
 
-from dynoexport import naming, workflow_runs
+from dynoexport import naming
 from dynoexport.errors import DynoexportError
 from dynoexport.operations import snapshots as snapshotting
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from dynoexport.local.jobs import JobRun
+    from dynoexport.aws import workflow_runs
+    from dynoexport.local.glue.jobs import JobRun
 
 
 @dataclass

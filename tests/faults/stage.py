@@ -16,14 +16,17 @@ from moto.sns.models import sns_backends
 from proxy import Injector, Proxy
 from warm import Runner, endpoints_of
 
-from dynoexport import exports, manifests, naming, snapshot_store, workflow_runs
-from dynoexport.aws import Account
+from dynoexport import naming
+from dynoexport.aws import exports, workflow_runs
+from dynoexport.aws.account import Account
+from dynoexport.jobs.s3 import list_objects
 from dynoexport.local import context, server
-from dynoexport.local.query import Engine
+from dynoexport.local.services.query import Engine
 from dynoexport.model import OutputFormat
 from dynoexport.operations import deploy as deploying
 from dynoexport.operations import init as initializing
 from dynoexport.operations import snapshots as snapshotting
+from dynoexport.storage import manifests, snapshot_store
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -31,7 +34,7 @@ if TYPE_CHECKING:
     from schedules import Target
 
     from dynoexport.local.context import Endpoint
-    from dynoexport.local.jobs import JobRun
+    from dynoexport.local.glue.jobs import JobRun
 
 ITEMS = 40
 SPLITS = "4"
@@ -313,7 +316,7 @@ class Deployed:
         return manifests.read(self.s3, self.account.bucket, table, fmt, timestamp)
 
     def keys(self, prefix: str) -> dict[str, int]:
-        return snapshot_store.keys(self.s3, self.account.bucket, prefix)
+        return list_objects(self.s3, self.account.bucket, prefix)
 
     def parts(self, timestamp: str) -> list[str]:
         prefix = naming.snapshot_prefix(self.table, self.target.format, timestamp)

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import boto3
 import schedules
 
-from dynoexport.local import java, jobs, processes
+from dynoexport.local.glue import java, jobs, processes
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from proxy import Proxy
 
     from dynoexport.local.context import Endpoint
-    from dynoexport.local.jobs import JobRun
+    from dynoexport.local.glue.jobs import JobRun
 
 HERE = Path(__file__).parent
 SCRIPTS = HERE.parents[1] / "scripts"

@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from dynoexport import naming, queries, workflow_runs
+from dynoexport import naming
+from dynoexport.aws import athena, workflow_runs
 from dynoexport.local import demo
 
 if TYPE_CHECKING:
@@ -105,14 +106,14 @@ class Account:
         return last
 
     def rows(self, sql: str) -> list[dict[str, str | None]]:
-        result = queries.run(
+        result = athena.run(
             self.client("athena"),
             sql,
             work_group=naming.WORK_GROUP,
             database=naming.DATABASE,
             seconds=0.2,
         )
-        return list(queries.records(result))
+        return list(athena.records(result))
 
     def keys(self, prefix: str) -> dict[str, int]:
         """Object sizes by key."""

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 import boto3
 
 from dynoexport import naming
-from dynoexport.aws import Account
+from dynoexport.aws.account import Account
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence

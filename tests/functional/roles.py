@@ -8,18 +8,19 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from dynoexport import naming, permissions
-from dynoexport.local import authorization, usage
-from dynoexport.local.authorization import Request
+from dynoexport import naming
+from dynoexport.iam import reference
+from dynoexport.local.iam import authorization, usage
+from dynoexport.local.iam.authorization import Request
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from account import Account
 
-    from dynoexport.local.authorization import Statement
     from dynoexport.local.context import Endpoint
-    from dynoexport.local.usage import Element
+    from dynoexport.local.iam.authorization import Statement
+    from dynoexport.local.iam.usage import Element
 
 
 def recorded(endpoint: Endpoint, holders: set[str]) -> Iterator[dict[str, Any]]:
@@ -81,7 +82,11 @@ class Usage:
         (role,) = (name for own, name in self.roles if own == title)
         document = iam.get_role_policy(RoleName=role, PolicyName=title)["PolicyDocument"]
         (statement,) = (each for each in document["Statement"] if each["Sid"] == sid)
-        statement["Action"].remove(action)
+        actions = statement["Action"]
+        if actions == action:
+            document["Statement"].remove(statement)
+        else:
+            actions.remove(action)
         iam.put_role_policy(RoleName=role, PolicyName=title, PolicyDocument=json.dumps(document))
 
     def needless(self, title: str) -> set[tuple[str, str]]:
@@ -104,8 +109,8 @@ def readable(title: str) -> list[Statement]:
     """The statements of the template's role, with names in place of values."""
     return [
         statement
-        for name, document in permissions.ROLES[title].items()
-        for statement in authorization.statements(name, json.dumps(permissions.plain(document)))
+        for name, document in reference.ROLES[title].items()
+        for statement in authorization.statements(name, json.dumps(reference.plain(document)))
     ]
 
 

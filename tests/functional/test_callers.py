@@ -12,13 +12,14 @@ import pytest
 from command import Command, consume, crawl, create_table, put_snapshot
 from roles import allowed, recorded
 
-from dynoexport import callers, naming, permissions
-from dynoexport.local import authorization, usage
+from dynoexport import naming
+from dynoexport.iam import caller_policies, reference
+from dynoexport.local.iam import authorization, usage
 from dynoexport.model import OutputFormat
 
 if TYPE_CHECKING:
     from dynoexport.local.context import Endpoint
-    from dynoexport.local.usage import Element
+    from dynoexport.local.iam.usage import Element
 
 pytestmark = pytest.mark.endpoint
 
@@ -26,7 +27,7 @@ REGION = "eu-west-2"
 KEY = f"arn:aws:kms:{REGION}:123456789012:key/1234abcd-12ab-34cd-56ef-1234567890ab"
 TABLE = "People.Orders"
 OLD = "2026-01-02T03:04"
-BUCKET = permissions.INSTALLATION.bucket
+BUCKET = reference.INSTALLATION.bucket
 FORMAT = re.compile(rf"\b({'|'.join(fmt.value for fmt in OutputFormat)})/")
 SMALL = ("--set", "NumberOfWorkers=2")
 
@@ -160,7 +161,7 @@ def test_who_deploys_needs_the_policy_for_it_and_all_of_it(there: Endpoint, boun
     do.ok("init", "--set", "KmsKeyArn=", "--yes")
     do.ok("init", "--set", "NotificationEmail=", "--yes")
     assert {action for action, _ in person.refused()} == {"iam:CreateRole"}
-    assert person.unused() == permissions.kept("deploy") | permissions.kept("destroy")
+    assert person.unused() == reference.kept("deploy") | reference.kept("destroy")
 
 
 @pytest.fixture(scope="module")
@@ -192,7 +193,7 @@ def test_who_runs_needs_the_policy_for_it_and_all_of_it(there: Endpoint, exporte
     do.ok("snapshots", exported)
     assert do("query", exported).returncode == 1
     assert {action for action, _ in person.refused()} == {"athena:StartQueryExecution"}
-    assert person.unused() == permissions.kept("run")
+    assert person.unused() == reference.kept("run")
 
 
 def test_who_plans_needs_the_policy_for_it_and_all_of_it(there: Endpoint, exported: str) -> None:
@@ -206,7 +207,7 @@ def test_who_plans_needs_the_policy_for_it_and_all_of_it(there: Endpoint, export
     assert f"did you mean {exported}?" in do("plan", exported[:-1]).stderr
     assert do("deploy", exported, "--yes").returncode == 1
     assert {action for action, _ in person.refused()} == {"cloudformation:DescribeStacks"}
-    assert person.unused() == permissions.kept("plan")
+    assert person.unused() == reference.kept("plan")
 
 
 def test_doctor_tells_who_may_do_what(there: Endpoint, exported: str) -> None:
@@ -221,7 +222,7 @@ def test_doctor_tells_who_may_do_what(there: Endpoint, exported: str) -> None:
     )
     done = person.command("doctor", "--output", "json")
     found = {each["name"]: each for each in json.loads(done.stdout)}
-    assert {name for name in callers.PURPOSES if found[f"may {name}"]["state"] == "ok"} == {
+    assert {name for name in caller_policies.PURPOSES if found[f"may {name}"]["state"] == "ok"} == {
         "query",
         "plan",
     }
@@ -244,7 +245,7 @@ def test_who_queries_needs_the_policy_for_it_and_all_of_it(there: Endpoint, expo
     person.athena.stop_query_execution(QueryExecutionId=started["QueryExecutionId"])
     assert person.command("run", exported).returncode == 1
     assert {action for action, _ in person.refused()} == {"glue:GetWorkflowRuns"}
-    assert person.unused() == permissions.kept("query")
+    assert person.unused() == reference.kept("query")
 
 
 def test_who_publishes_needs_the_policy_for_it_and_all_of_it(
@@ -266,4 +267,4 @@ def test_who_publishes_needs_the_policy_for_it_and_all_of_it(
     assert [each["snapshot"] for each in do.json("snapshots", exported)] == [newer]
     assert do("destroy", exported, "--yes").returncode == 1
     assert {action for action, _ in person.refused()} == {"s3:ListBucket"}
-    assert person.unused("publish") == permissions.kept("publish")
+    assert person.unused("publish") == reference.kept("publish")

@@ -12,7 +12,8 @@ import pytest
 from command import Command, Quiet, consume, create_table, library, put_snapshot, serving
 
 import dynoexport
-from dynoexport import change_sets, records
+from dynoexport.aws import change_sets
+from dynoexport.presentation import json_output
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -57,13 +58,13 @@ def test_a_plan_tells_time_job_and_cost(command: Command, table: str) -> None:
 
 def test_a_plan_for_programs_has_the_documented_keys(command: Command, table: str) -> None:
     (told,) = command.json("plan", table)
-    assert set(told) == set(records.KINDS["plan"][1])
+    assert set(told) == set(json_output.KINDS["plan"][1])
     for kind, found in (
         ("choice", told["choices"]),
         ("cost", told["costs"]),
         ("alternative", told["alternatives"]),
     ):
-        assert all(set(each) == set(records.KINDS[kind][1]) for each in found)
+        assert all(set(each) == set(json_output.KINDS[kind][1]) for each in found)
     assert {each["setting"]: each["value"] for each in told["choices"]} == AUTO
 
 

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from account import values, without_timestamp
 
-from dynoexport import assets, naming, workflow_runs
+from dynoexport import assets, naming
+from dynoexport.aws import workflow_runs
 
 if TYPE_CHECKING:
     from account import Account

@@ -9,7 +9,9 @@ from account import values, without_timestamp
 from command import Command, crawl, put_snapshot
 from roles import Usage
 
-from dynoexport import naming, permissions, queries, workflow_runs
+from dynoexport import naming
+from dynoexport.aws import athena, workflow_runs
+from dynoexport.iam import reference
 from dynoexport.model import OutputFormat, ReadMode
 
 if TYPE_CHECKING:
@@ -94,6 +96,14 @@ def test_xml_ends_after_the_crawl(
     refused = Command(account.endpoint)("run", "Reviews.xml", "--set", "SnapshotRetentionDays=3")
     assert refused.returncode == 2
     assert "dynoexport prune Reviews.xml --older-than 3d" in refused.stderr
+    check_status_without_snapshots(Command(account.endpoint), "Reviews.xml")
+
+
+def check_status_without_snapshots(command: Command, table: str) -> None:
+    """The last run's snapshot was pruned: there is none, which is no damage."""
+    command.ok("prune", table, "--keep", "0", "--yes")
+    (found,) = command.json("status", table)
+    assert (found["snapshot"], found["faults"]) == (None, [])
 
 
 def test_a_run_without_one_permission_fails_by_its_name_and_publishes_nothing(
@@ -115,7 +125,7 @@ def test_a_run_without_one_permission_fails_by_its_name_and_publishes_nothing(
     assert refused[1].startswith(
         f"arn:aws:s3:::{account.bucket}/{naming.manifest_prefix('Denied', 'parquet')}"
     )
-    with pytest.raises(queries.QueryFailed, match="TABLE_NOT_FOUND"):
+    with pytest.raises(athena.QueryFailed, match="TABLE_NOT_FOUND"):
         account.rows("SELECT * FROM denied")
 
 
@@ -125,10 +135,10 @@ def test_no_role_was_refused_anything(usage: Usage) -> None:
     assert usage.refused() == []
 
 
-@pytest.mark.parametrize("role", permissions.ROLES)
+@pytest.mark.parametrize("role", reference.ROLES)
 def test_no_role_may_do_what_it_never_needed(usage: Usage, role: str) -> None:
     """But for what docs/permissions.md keeps with a reason, and no reason is out of date."""
     usage.require({fmt.value for fmt in OutputFormat})
-    needless, kept = usage.needless(role), permissions.kept(role)
+    needless, kept = usage.needless(role), reference.kept(role)
     assert needless - kept == set()
     assert kept - needless == set()

@@ -14,7 +14,8 @@ from roles import Usage
 from subscriber import Mailbox
 from waiting import until
 
-from dynoexport import naming, permissions
+from dynoexport import naming
+from dynoexport.iam import reference
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -145,7 +146,7 @@ def encrypted(command: Command) -> Usage:
     return usage
 
 
-@pytest.mark.parametrize("role", permissions.ROLES)
+@pytest.mark.parametrize("role", reference.ROLES)
 def test_no_role_may_use_a_key_for_what_it_never_needed(encrypted: Usage, role: str) -> None:
     """But for what docs/permissions.md keeps with a reason."""
     of_keys = {
@@ -157,7 +158,7 @@ def test_no_role_may_use_a_key_for_what_it_never_needed(encrypted: Usage, role: 
     }
     assert encrypted.refused() == []
     needless = {each for each in encrypted.needless(role) if each[0] in of_keys}
-    assert needless == permissions.kept(role, with_key=True)
+    assert needless == reference.kept(role, with_key=True)
 
 
 def test_a_run_that_may_not_use_the_tables_key_says_so(encrypted: Usage, command: Command) -> None:

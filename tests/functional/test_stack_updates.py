@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from dynoexport import assets, naming
-from dynoexport.change_sets import DeployFailed, Stack, deploy
+from dynoexport.aws.change_sets import DeployFailed, Stack, deploy
 
 if TYPE_CHECKING:
     from account import Account

@@ -19,22 +19,11 @@ from click.testing import CliRunner
 from hypothesis import strategies as st
 from sqlglot import exp
 
-from dynoexport import (
-    aws_errors,
-    cli,
-    durations,
-    exports,
-    manifests,
-    naming,
-    part_files,
-    prices,
-    queries,
-    schedule,
-    table_facts,
-    views,
-    workflow_runs,
-)
+from dynoexport import cli, durations, naming
 from dynoexport import settings as project
+from dynoexport.aws import athena, exports, workflow_runs
+from dynoexport.aws import errors as aws_errors
+from dynoexport.cloudformation import check, parameters
 from dynoexport.errors import DynoexportError
 from dynoexport.jobs.arguments import apply_overrides, parse_arguments
 from dynoexport.jobs.attribute_names import parse_attribute_names
@@ -61,7 +50,9 @@ from dynoexport.jobs.write.counts import count_avro_rows
 from dynoexport.local import items
 from dynoexport.model import OutputFormat
 from dynoexport.operations.query import statement
-from dynoexport.stacks import check, parameters
+from dynoexport.planning import prices, table_facts
+from dynoexport.storage import manifests, part_files
+from dynoexport.workflow import schedule
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -222,7 +213,7 @@ def published(body: bytes) -> object:
     """What the view job makes of a manifest, up to its SQL."""
     manifest = read_own_manifest(shelf(__json=body), VIEW_SETTINGS)
     check_files(manifest, {"csv/Reviews/part-0": (3, "e")})
-    columns = shown_columns(manifest)
+    columns = shown_columns(manifest["schema"])
     manifest_columns(manifest)
     return view_sql("d", "v", "t", columns, "2026-01-31T10:00")
 
@@ -247,7 +238,7 @@ def in_file(content: bytes, read: Callable[[Path], object]) -> object:
 
 def rows_in(pair: tuple[OutputFormat, bytes]) -> object:
     fmt, content = pair
-    return in_file(content, lambda path: part_files.count_rows(path, fmt))
+    return in_file(content, lambda path: part_files.count_items(path, fmt))
 
 
 def command(arguments: list[str]) -> object:
@@ -263,7 +254,7 @@ def command(arguments: list[str]) -> object:
 
 def names_are_quoted(name: str) -> object:
     """The statement says the same whatever is quoted in it."""
-    found = sqlglot.parse(views.create_sql("v", "t", {name: name}, name), read="athena")
+    found = sqlglot.parse(view_sql("d", "v", "t", {name: name}, name), read="athena")
     assert [type(each).__name__ for each in found] == ["Create"]
     assert found[0] is not None
     assert {each.name for each in found[0].find_all(exp.Literal)} == {name}
@@ -357,7 +348,7 @@ PACKAGE = (
     Parser(
         "values of a result",
         st.tuples(hostile.texts, hostile.texts),
-        lambda pair: queries.typed(*pair),
+        lambda pair: athena.typed(*pair),
     ),
     Parser("tags of an export", settings(JOB_TAGS), exports.from_tags),
     Parser(

@@ -13,7 +13,7 @@ import pytest
 import sqlglot
 from botocore.config import Config
 from botocore.exceptions import ClientError
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from job_names import BUCKET, DATABASE, WORKFLOW, counted
 
@@ -133,7 +133,7 @@ def test_a_whole_snapshot_passes_whatever_athena_does_not_see_in_it() -> None:
     ("found", "words"),
     [
         ({"a/part-0": (10, "e0")}, "a/part-1 is missing"),
-        ({**WHOLE, "a/part-1": (19, "e1")}, "a/part-1 has 19 bytes, but its manifest says 20"),
+        ({**WHOLE, "a/part-1": (19, "e1")}, "a/part-1 has 19 bytes, its manifest says 20"),
         ({**WHOLE, "a/part-1": (20, "e2")}, "a/part-1 is not what the export job has written"),
         ({**WHOLE, "a/part-2": (30, "e2")}, "a/part-2 is not in the manifest"),
     ],
@@ -514,6 +514,9 @@ def test_columns_that_cannot_be_restored_do_not_hide_why(
 
 
 @given(st.text(max_size=400))
+@example("a" * 300)
+@example("é" * 200)
+@example("\N{GRINNING FACE}" * 100)
 def test_a_comment_is_what_glue_takes(attribute: str) -> None:
     found = column_comment(attribute)
     assert len(found.encode()) <= 255
@@ -650,12 +653,15 @@ def test_a_query_that_does_not_end_is_stopped(run: Publication) -> None:
     assert (athena.stopped, sum(run.slept)) == (["q-1"], 600)
 
 
-def test_a_bad_retention_is_refused_before_anything_is_published(run: Publication) -> None:
+@pytest.mark.parametrize("days", ["-1", "abc", "", "1.5", "36501"])
+def test_a_bad_retention_is_refused_before_anything_is_published(
+    run: Publication, days: str
+) -> None:
     run.export(CURRENT)
     run.crawl(CURRENT)
     athena = Athena(run.aws.glue)
-    with pytest.raises(JobFailed, match="SnapshotRetentionDays is '-1'"):
-        run.publish(athena, SnapshotRetentionDays="-1")
+    with pytest.raises(JobFailed, match=f"SnapshotRetentionDays is '{days}'"):
+        run.publish(athena, SnapshotRetentionDays=days)
     assert athena.queries == []
 
 
@@ -770,6 +776,20 @@ def test_retention_that_breaks_off_leaves_no_half_snapshot_complete(
         run.publish(SnapshotRetentionDays="7")
     assert keys(f"{MANIFESTS}{old}") == [claim(old)]
     assert keys(f"{DATA}snapshot_timestamp={old}") != []
+
+
+@pytest.mark.usefixtures("broken_catalog")
+def test_a_snapshot_without_a_claim_stays_ours_when_its_retention_breaks_off(
+    run: Publication, keys: Any
+) -> None:
+    """As runs before the claims were kept have left it: its manifest goes last."""
+    old = minutes(8)
+    run.export(old)
+    run.export(CURRENT)
+    run.crawl(old, CURRENT)
+    with pytest.raises(ClientError):
+        run.publish(SnapshotRetentionDays="7")
+    assert keys(f"{MANIFESTS}{old}") == [f"{MANIFESTS}{old}.json"]
 
 
 def test_the_next_run_finishes_a_retention_that_broke_off(

@@ -16,7 +16,7 @@ from job_names import SCRIPTS
 
 from dynoexport import assets, limits, naming
 from dynoexport.jobs import formats
-from dynoexport.local import processes
+from dynoexport.local.glue import processes
 from dynoexport.model import OutputFormat, WorkerType
 
 EXPORT = SCRIPTS / naming.EXPORT_SCRIPT

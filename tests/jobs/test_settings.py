@@ -7,7 +7,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from job_arguments import ARGUMENTS
 
-from dynoexport import selection
+from dynoexport.cloudformation import selection
 from dynoexport.jobs.arguments import apply_overrides, parse_arguments
 from dynoexport.jobs.attribute_names import parse_attribute_names
 from dynoexport.jobs.failures import JobFailed

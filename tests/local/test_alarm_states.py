@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 from subscriber import Mailbox
 from waiting import until
 
-from dynoexport.local import alarms
-from dynoexport.local.alarms import ALARM, OK, UNKNOWN, Watch
+from dynoexport.local.services import alarms
+from dynoexport.local.services.alarms import ALARM, OK, UNKNOWN, Watch
 
 if TYPE_CHECKING:
     from conftest import Clock

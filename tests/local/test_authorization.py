@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dynoexport.local import authorization
-from dynoexport.local.authorization import NotUnderstood, Policies, Request, decide, statements
+from dynoexport.local.iam import authorization
+from dynoexport.local.iam.authorization import NotUnderstood, Policies, Request, decide, statements
 
 ARN = "arn:aws:s3:::bucket/key"
 READ = Request("s3:GetObject", ARN)

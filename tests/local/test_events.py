@@ -11,8 +11,9 @@ from botocore.exceptions import ClientError
 from subscriber import Mailbox
 from waiting import until
 
-from dynoexport.local import events, notifications
-from dynoexport.local.authorization import Request
+from dynoexport.local.glue import events
+from dynoexport.local.iam.authorization import Request
+from dynoexport.local.services import notifications
 
 if TYPE_CHECKING:
     from dynoexport.local.context import Endpoint

@@ -9,9 +9,9 @@ from typing import Any
 import cfnlint
 import pytest
 
-from dynoexport.local import handlers
-from dynoexport.local.api_actions import Place, UnknownOperation
-from dynoexport.local.handlers import CREATE, DELETE, HANDLERS, UPDATE, Step
+from dynoexport.local.cloudformation import handlers
+from dynoexport.local.cloudformation.handlers import CREATE, DELETE, HANDLERS, UPDATE, Step
+from dynoexport.local.iam.api_actions import Place, UnknownOperation
 
 HERE = Place("123456789012", "eu-west-3")
 SCHEMAS = Path(cfnlint.__file__).parent / "data" / "schemas" / "resources"

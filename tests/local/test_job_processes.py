@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import waiting
 
-from dynoexport.local import processes
+from dynoexport.local.glue import processes
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from dynoexport.local import scheduler
-from dynoexport.local.scheduler import Scheduler
+from dynoexport.local.glue import scheduler
+from dynoexport.local.glue.scheduler import Scheduler
 
 TEN = datetime(2026, 11, 23, 10, 0, tzinfo=timezone.utc)
 SECOND = timedelta(seconds=1)

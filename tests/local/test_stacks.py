@@ -9,7 +9,7 @@ import pytest
 from botocore.exceptions import ClientError
 from cloud import DAILY, WEEKLY, bucket, changes, start, workflow
 
-from dynoexport.local import stack_changes
+from dynoexport.local.cloudformation import stack_changes
 
 if TYPE_CHECKING:
     from cloud import Cloud

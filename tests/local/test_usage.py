@@ -8,8 +8,8 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dynoexport.local import usage
-from dynoexport.local.authorization import Policies, Request, Statement, decide, statements
+from dynoexport.local.iam import usage
+from dynoexport.local.iam.authorization import Policies, Request, Statement, decide, statements
 
 ACTIONS = ("s3:GetObject", "s3:PutObject", "s3:DeleteObject")
 KEYS = ("arn:aws:s3:::b/a", "arn:aws:s3:::b/b", "arn:aws:s3:::b/*")

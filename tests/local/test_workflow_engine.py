@@ -12,7 +12,8 @@ import waiting
 from botocore.exceptions import ClientError
 from moto.glue.utils import Action
 
-from dynoexport.local import context, glue
+from dynoexport.local import context
+from dynoexport.local.glue import engine
 
 if TYPE_CHECKING:
     from dynoexport.local.context import Endpoint
@@ -323,7 +324,7 @@ def test_a_job_beyond_its_timeout_is_not_tried_again(
     monkeypatch.setattr(context, "endpoint", lambda *_: endpoint)
     script = f"{flow.name}/slow.py"
     flow.s3.put_object(Bucket=BUCKET, Key=script, Body=SLEEP.encode())
-    backend = glue.LocalGlueBackend(endpoint.region, endpoint.account)
+    backend = engine.LocalGlueBackend(endpoint.region, endpoint.account)
     command = {"Name": "pythonshell", "ScriptLocation": f"s3://{BUCKET}/{script}"}
     options = {"Role": flow.role, "Command": command, "MaxRetries": 2, "Timeout": 0.02}
     backend.put_job("slow", options)

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from dynoexport.local import workflows
-from dynoexport.local.workflows import Node
+from dynoexport.local.glue import workflows
+from dynoexport.local.glue.workflows import Node
 
 EXPORT = Node("JOB", "export")
 OTHER = Node("JOB", "other")

@@ -12,7 +12,7 @@ import pyarrow.orc
 import pytest
 from catalog_lake import PARQUET_SERDE, avro, parquet
 
-from dynoexport.local import files
+from dynoexport.local.services import files
 
 OPEN_CSV = {"SerializationLibrary": "org.apache.hadoop.hive.serde2.OpenCSVSerde"}
 LAZY = {"SerializationLibrary": "org.apache.hadoop.hive.serde2.lazy.LazySimpleSerDe"}

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dynoexport.local import hive
+from dynoexport.local.services import hive
 
 PLAIN = st.sampled_from(
     [

@@ -15,8 +15,8 @@ from xml.etree import ElementTree as ET
 from job_arguments import ARGUMENTS
 
 from dynoexport import naming
-from dynoexport.local import crawler, processes
-from dynoexport.local.query import Engine
+from dynoexport.local.glue import crawler, processes
+from dynoexport.local.services.query import Engine
 
 if TYPE_CHECKING:
     from dynoexport.local.context import Endpoint

@@ -13,7 +13,7 @@ import pytest
 import warm_spark
 from lake import BUCKET, DATABASE, GROUP, SCRIPTS, Lake
 
-from dynoexport.local import processes
+from dynoexport.local.glue import processes
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

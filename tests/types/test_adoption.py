@@ -16,7 +16,7 @@ import pytest
 from lake import BUCKET, DATABASE, QUERYABLE, ROLE
 
 from dynoexport import naming
-from dynoexport.local import crawler
+from dynoexport.local.glue import crawler
 
 if TYPE_CHECKING:
     from lake import Lake, Table

@@ -94,6 +94,9 @@ class Deployed:
         kept = {key: each for key, each in members if each is not NO_VALUE}
         if isinstance(value.get("Condition"), dict):  # IAM's, not CloudFormation's
             kept["Condition"] = self.resolve(value["Condition"])
+        if "Effect" in kept:  # a statement, whose single values IAM reads as lists of one
+            for name in {"Action", "Resource"} & kept.keys():
+                kept[name] = kept[name] if isinstance(kept[name], list) else [kept[name]]
         return kept
 
     def _call(self, function: str, argument: Any) -> Any:

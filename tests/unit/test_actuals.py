@@ -13,14 +13,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rich.console import Console
 
-from dynoexport import actuals, display, manifests, plan, prices, table_facts
-from dynoexport.actuals import Explanation, Figure
+from dynoexport.aws.workflow_runs import Attempt, Node, Run
 from dynoexport.model import ReadMode, WorkerType
-from dynoexport.plan import Job
-from dynoexport.workflow_runs import Attempt, Node, Run
+from dynoexport.planning import actuals, plan, prices, table_facts
+from dynoexport.planning.actuals import Explanation, Figure
+from dynoexport.planning.plan import Job
+from dynoexport.presentation import display
+from dynoexport.storage import manifests
 
 if TYPE_CHECKING:
-    from dynoexport.manifests import Manifest
+    from dynoexport.storage.manifests import Manifest
 
 START = datetime(2026, 1, 31, 10, 0, tzinfo=timezone.utc)
 PRICES = prices.of_region("us-east-1")

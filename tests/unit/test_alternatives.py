@@ -9,12 +9,12 @@ import pytest
 from hypothesis import given
 from test_plan import EVENTS, GB, ORDERS, PRICES, TABLES
 
-from dynoexport import alternatives as ways
-from dynoexport.alternatives import Alternative
 from dynoexport.model import OutputFormat, ReadMode
-from dynoexport.plan import Cost
-from dynoexport.sizing import Wishes, recommend
-from dynoexport.table_facts import TableFacts
+from dynoexport.planning import alternatives as ways
+from dynoexport.planning.alternatives import Alternative
+from dynoexport.planning.plan import Cost
+from dynoexport.planning.sizing import Wishes, recommend
+from dynoexport.planning.table_facts import TableFacts
 
 DAY = 30.4375
 

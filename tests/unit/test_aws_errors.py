@@ -10,7 +10,7 @@ from botocore import exceptions
 from botocore.config import Config
 from botocore.exceptions import ClientError
 
-from dynoexport.aws_errors import AwsFailed, explain
+from dynoexport.aws.errors import AwsFailed, explain
 
 USER = "arn:aws:iam::123456789012:user/ada"
 ROLE = "arn:aws:sts::123456789012:assumed-role/Admin/ada"

@@ -11,8 +11,8 @@ import pytest
 from botocore.exceptions import ClientError
 from botocore.stub import ANY, Stubber
 
-from dynoexport import change_sets
-from dynoexport.change_sets import Change, ChangeSet, DeployFailed, Event, NoStack, Stack
+from dynoexport.aws import change_sets
+from dynoexport.aws.change_sets import Change, ChangeSet, DeployFailed, Event, NoStack, Stack
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dynoexport import charts
-from dynoexport.charts import COUNT, DOLLARS, SECONDS, Series, Unit
+from dynoexport.presentation import charts
+from dynoexport.presentation.charts import COUNT, DOLLARS, SECONDS, Series, Unit
 
 UNITS = [SECONDS, DOLLARS, COUNT]
 # From a cent, a second and a worker to more than anything takes.

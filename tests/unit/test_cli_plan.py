@@ -11,8 +11,9 @@ from typing import Any
 import pytest
 from click.testing import CliRunner, Result
 
-from dynoexport import plan_text, prices
 from dynoexport.cli import main
+from dynoexport.planning import prices
+from dynoexport.presentation import plan_text
 
 EXAMPLES = Path(__file__).parents[2] / "docs" / "examples"
 EVENTS, ORDERS = EXAMPLES / "events.json", EXAMPLES / "orders.json"

@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dynoexport import consumption
-from dynoexport.consumption import Hourly, OwnReading
-from dynoexport.manifests import Manifest, Reading
+from dynoexport.planning import consumption
+from dynoexport.planning.consumption import Hourly, OwnReading
+from dynoexport.storage.manifests import Manifest, Reading
 
 TEN = datetime(2026, 11, 20, 10, tzinfo=timezone.utc)
 HOUR = timedelta(hours=1)

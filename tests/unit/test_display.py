@@ -8,8 +8,9 @@ from datetime import datetime, timedelta, timezone
 import pytest
 from rich.console import Console
 
-from dynoexport import display, settings
-from dynoexport.workflow_runs import Attempt, Node, Run
+from dynoexport import settings
+from dynoexport.aws.workflow_runs import Attempt, Node, Run
+from dynoexport.presentation import display
 
 COLUMNS = ("user", "review")
 ROWS = (("Adeline", "Harry is pretty brave, but Hermione is the clear hero"), ("Tristan", None))

@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from botocore.stub import Stubber
 
-from dynoexport import exports, naming
+from dynoexport import naming
+from dynoexport.aws import exports
+from dynoexport.aws.exports import AmbiguousExport, DeployedExport, NotExported
 from dynoexport.errors import NameRefused
-from dynoexport.exports import AmbiguousExport, DeployedExport, NotExported
 from dynoexport.model import OutputFormat
 
 if TYPE_CHECKING:

@@ -8,8 +8,8 @@ import pytest
 
 from dynoexport import settings
 from dynoexport.errors import GraphRefused
-from dynoexport.graph import check_graph
-from dynoexport.pipeline import (
+from dynoexport.workflow.graph import check_graph
+from dynoexport.workflow.pipeline import (
     CRAWL_TRIGGER,
     CRAWLER,
     EXPORT_JOB,

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from dynoexport import manifests, naming
+from dynoexport import naming
 from dynoexport.jobs.arguments import GLUE_ARGUMENTS
 from dynoexport.jobs.checks import ReadPlan
 from dynoexport.jobs.log import iso
@@ -18,7 +18,8 @@ from dynoexport.jobs.scan.skew import scan_report
 from dynoexport.jobs.schema.columns import Column as job_Column
 from dynoexport.jobs.schema.types import Type
 from dynoexport.jobs.settings import EXPORT_JOB_ARGUMENTS, parse_settings
-from dynoexport.manifests import Column, File, Manifest, ManifestBroken, Reading
+from dynoexport.storage import manifests
+from dynoexport.storage.manifests import Column, File, Manifest, ManifestBroken, Reading
 
 if TYPE_CHECKING:
     from dynoexport import Account

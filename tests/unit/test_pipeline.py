@@ -9,11 +9,11 @@ import pytest
 from deployed import parsed
 
 from dynoexport import settings
+from dynoexport.cloudformation import common, render, table
 from dynoexport.errors import GraphRefused
-from dynoexport.graph import check_graph
 from dynoexport.model import GlueVersion
-from dynoexport.pipeline import export_pipeline, read_graph
-from dynoexport.stacks import common, render, table
+from dynoexport.workflow.graph import check_graph
+from dynoexport.workflow.pipeline import export_pipeline, read_graph
 
 TABLE = parsed("table.yaml")
 

@@ -9,13 +9,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dynoexport import limits, plan, prices
+from dynoexport import limits
 from dynoexport.jobs.formats import files_for
 from dynoexport.jobs.readers.connector import splits_for
 from dynoexport.jobs.scan.rate_limit import RateLimiter
 from dynoexport.model import GlueVersion, OutputFormat, ReadMode, WorkerType
-from dynoexport.plan import Job, estimate, reading_of
-from dynoexport.table_facts import Consumption, TableFacts
+from dynoexport.planning import plan, prices
+from dynoexport.planning.plan import Job, estimate, reading_of
+from dynoexport.planning.table_facts import Consumption, TableFacts
 
 PRICES = prices.of_region("us-east-1")
 MB, GB, TB = 1024**2, 1024**3, 1024**4

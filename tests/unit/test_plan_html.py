@@ -14,11 +14,12 @@ from xml.etree import ElementTree as ET
 import pytest
 from click.testing import CliRunner
 
-from dynoexport import display, plan, plan_html, plan_text, sizing
 from dynoexport.cli import main
 from dynoexport.model import OutputFormat, ReadMode
 from dynoexport.operations import plan as operation
-from dynoexport.sizing import Wishes
+from dynoexport.planning import plan, sizing
+from dynoexport.planning.sizing import Wishes
+from dynoexport.presentation import display, plan_html, plan_text
 
 if TYPE_CHECKING:
     from dynoexport.operations.plan import Planned

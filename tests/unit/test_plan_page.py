@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from click.testing import CliRunner
 
-from dynoexport import plan
 from dynoexport.cli import main
 from dynoexport.jobs.formats import BYTES_PER_JSON_BYTE
+from dynoexport.planning import plan
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -14,14 +14,15 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from dynoexport import prices
+from dynoexport.aws.workflow_runs import Attempt, Node, Run
 from dynoexport.model import GlueVersion
-from dynoexport.prices import PricesRefused
-from dynoexport.workflow_runs import Attempt, Node, Run
+from dynoexport.planning import prices
+from dynoexport.planning.prices import PricesRefused
 
 if TYPE_CHECKING:
     from pathlib import Path
 
+SHIPPED = resources.files("dynoexport.planning") / "prices.json"
 START = datetime(2026, 11, 23, 10, 0, tzinfo=timezone.utc)
 # Long after everything has ended.
 LATER = START + timedelta(days=3)
@@ -111,7 +112,7 @@ def test_a_run_that_has_not_begun_costs_nothing() -> None:
 # --- the figures ----------------------------------------------------------------------------------
 @pytest.fixture
 def figures() -> dict[str, Any]:
-    text = (resources.files("dynoexport") / "prices.json").read_text(encoding="utf-8")
+    text = SHIPPED.read_text(encoding="utf-8")
     found: dict[str, Any] = json.loads(text)
     return found
 
@@ -168,7 +169,7 @@ def test_half_an_hour_of_ten_workers_in_north_virginia() -> None:
 # --- a file of one's own --------------------------------------------------------------------------
 def own(path: Path, **changed: Any) -> Path:
     """The shipped figures as those of mars-north-1; ``a__b`` changes b in a, None takes it away."""
-    shipped = json.loads((resources.files("dynoexport") / "prices.json").read_text("utf-8"))
+    shipped = json.loads(SHIPPED.read_text("utf-8"))
     content = {"date": "2026-11-20", "regions": {"mars-north-1": shipped["regions"]["us-east-1"]}}
     for name, value in changed.items():
         *groups, last = name.replace("region__", "regions__mars-north-1__").split("__")
@@ -200,7 +201,7 @@ def test_a_file_leaves_other_regions_as_they_are(tmp_path: Path) -> None:
 
 def test_the_shipped_prices_are_such_a_file(tmp_path: Path) -> None:
     file = tmp_path / "copy.json"
-    file.write_text((resources.files("dynoexport") / "prices.json").read_text("utf-8"), "utf-8")
+    file.write_text(SHIPPED.read_text("utf-8"), "utf-8")
     assert prices.of_region("us-east-1", file=file) == prices.of_region("us-east-1")
 
 

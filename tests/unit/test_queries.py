@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from botocore.stub import Stubber
 
-from dynoexport import queries
-from dynoexport.queries import Column, Execution, QueryFailed, Result
+from dynoexport.aws import athena as queries
+from dynoexport.aws.athena import Column, Execution, QueryFailed, Result
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -12,26 +12,27 @@ from typing import Any
 
 import pytest
 
-from dynoexport import prices, records
-from dynoexport.actuals import Explanation, Figure, Reason
-from dynoexport.alternatives import Alternative
+from dynoexport.aws.workflow_runs import Attempt, Node, Run
 from dynoexport.model import GlueVersion, OutputFormat, ReadMode
 from dynoexport.operations.deploy import Deployment
 from dynoexport.operations.destroy import Foreign, Inventory
 from dynoexport.operations.doctor import Check
 from dynoexport.operations.init import Initialized
-from dynoexport.operations.logs import Line
+from dynoexport.operations.logs import LogLine
 from dynoexport.operations.plan import Planned
 from dynoexport.operations.run import Schedule
 from dynoexport.operations.snapshots import Pruned, Published
 from dynoexport.operations.status import ExportStatus
 from dynoexport.operations.verify import Verification
-from dynoexport.plan import Bound, Cost, Estimate, Job, Reading
-from dynoexport.records import KINDS, Record
-from dynoexport.sizing import Choice, Recommendation, Wishes
-from dynoexport.snapshot_store import Snapshot
-from dynoexport.table_facts import Consumption, TableFacts
-from dynoexport.workflow_runs import Attempt, Node, Run
+from dynoexport.planning import prices
+from dynoexport.planning.actuals import Explanation, Figure, Reason
+from dynoexport.planning.alternatives import Alternative
+from dynoexport.planning.plan import Bound, Cost, Estimate, Job, Reading
+from dynoexport.planning.sizing import Choice, Recommendation, Wishes
+from dynoexport.planning.table_facts import Consumption, TableFacts
+from dynoexport.presentation import json_output
+from dynoexport.presentation.json_output import KINDS, Record
+from dynoexport.storage.snapshot_store import Snapshot
 
 ROOT = Path(__file__).parents[2]
 START = datetime(2026, 1, 31, 10, 0, tzinfo=timezone.utc)
@@ -134,7 +135,7 @@ STATUS = ExportStatus(
 # A record of each kind, with what it is to be.
 MADE: dict[str, tuple[Record, Record]] = {
     "initialized": (
-        records.initialized(Initialized("s", True, "b", "v7", ("scripts/v7/x.py",))),
+        json_output.initialized(Initialized("s", True, "b", "v7", ("scripts/v7/x.py",))),
         {
             "stack": "s",
             "changed": True,
@@ -144,7 +145,7 @@ MADE: dict[str, tuple[Record, Record]] = {
         },
     ),
     "deployment": (
-        records.deployment(Deployment("Reviews", CSV, "s", "w", "created", ("a note",))),
+        json_output.deployment(Deployment("Reviews", CSV, "s", "w", "created", ("a note",))),
         {
             "table": "Reviews",
             "format": "csv",
@@ -155,7 +156,7 @@ MADE: dict[str, tuple[Record, Record]] = {
         },
     ),
     "run": (
-        records.run(RUN, PRICES, NOW),
+        json_output.run(RUN, PRICES, NOW),
         {
             "run_id": "wr_1",
             "workflow": "w",
@@ -169,19 +170,19 @@ MADE: dict[str, tuple[Record, Record]] = {
             "bytes": 345,
             "dpu_seconds": 180.0,
             "cost_usd": 0.022,
-            "nodes": [records.node(NODE, NOW)],
+            "nodes": [json_output.node(NODE, NOW)],
         },
     ),
     "explained run": (
-        records.explained_run(EXPLAINED, PRICES, NOW),
+        json_output.explained_run(EXPLAINED, PRICES, NOW),
         {
-            **records.run(RUN, PRICES, NOW),
-            "figures": [records.figure(FIGURE, EXPLAINED)],
+            **json_output.run(RUN, PRICES, NOW),
+            "figures": [json_output.figure(FIGURE, EXPLAINED)],
             "plan_missing": None,
         },
     ),
     "figure": (
-        records.figure(FIGURE, EXPLAINED),
+        json_output.figure(FIGURE, EXPLAINED),
         {
             "name": "read",
             "unit": "s",
@@ -193,7 +194,7 @@ MADE: dict[str, tuple[Record, Record]] = {
         },
     ),
     "node": (
-        records.node(NODE, NOW),
+        json_output.node(NODE, NOW),
         {
             "name": "ReviewsExportTocsv",
             "kind": "job",
@@ -207,14 +208,16 @@ MADE: dict[str, tuple[Record, Record]] = {
         },
     ),
     "status": (
-        records.status(STATUS, PRICES, NOW, stale=False),
+        json_output.status(STATUS, PRICES, NOW, stale=False),
         {
             "table": "Reviews",
             "format": "csv",
             "stack": "s",
             "workflow": "w",
             "last_run": {
-                key: value for key, value in records.run(RUN, PRICES, NOW).items() if key != "nodes"
+                key: value
+                for key, value in json_output.run(RUN, PRICES, NOW).items()
+                if key != "nodes"
             },
             "snapshot": "2026-01-31T10:00",
             "age_seconds": 1_800,
@@ -228,7 +231,7 @@ MADE: dict[str, tuple[Record, Record]] = {
         },
     ),
     "line": (
-        records.line(Line(START, "ReviewsExportTocsv", "JOB", 2, "exporting")),
+        json_output.line(LogLine(START, "ReviewsExportTocsv", "JOB", 2, "exporting")),
         {
             "time": "2026-01-31T10:00:00.000Z",
             "node": "ReviewsExportTocsv",
@@ -238,7 +241,7 @@ MADE: dict[str, tuple[Record, Record]] = {
         },
     ),
     "snapshot": (
-        records.snapshot(SNAPSHOT),
+        json_output.snapshot(SNAPSHOT),
         {
             "snapshot": "2026-01-31T10:00",
             "complete": True,
@@ -253,7 +256,7 @@ MADE: dict[str, tuple[Record, Record]] = {
         },
     ),
     "published": (
-        records.published(Published("Reviews", CSV, "d.reviews", "2026-01-31T10:00", None, 12)),
+        json_output.published(Published("Reviews", CSV, "d.reviews", "2026-01-31T10:00", None, 12)),
         {
             "table": "Reviews",
             "format": "csv",
@@ -264,16 +267,16 @@ MADE: dict[str, tuple[Record, Record]] = {
         },
     ),
     "pruned": (
-        records.pruned(Pruned("Reviews", CSV, (SNAPSHOT,), 3)),
+        json_output.pruned(Pruned("Reviews", CSV, (SNAPSHOT,), 3)),
         {
             "table": "Reviews",
             "format": "csv",
-            "snapshots": [records.snapshot(SNAPSHOT)],
+            "snapshots": [json_output.snapshot(SNAPSHOT)],
             "objects": 3,
         },
     ),
     "schedule": (
-        records.schedule(Schedule("Reviews", CSV, "cron(0 10 * * ? *)", enabled=True)),
+        json_output.schedule(Schedule("Reviews", CSV, "cron(0 10 * * ? *)", enabled=True)),
         {
             "table": "Reviews",
             "format": "csv",
@@ -282,7 +285,7 @@ MADE: dict[str, tuple[Record, Record]] = {
         },
     ),
     "verification": (
-        records.verification(
+        json_output.verification(
             Verification(
                 table="Reviews",
                 format=CSV,
@@ -311,7 +314,7 @@ MADE: dict[str, tuple[Record, Record]] = {
         },
     ),
     "destroyed": (
-        records.destroyed(
+        json_output.destroyed(
             Inventory(
                 table="Reviews",
                 format=CSV,
@@ -337,7 +340,7 @@ MADE: dict[str, tuple[Record, Record]] = {
         },
     ),
     "plan": (
-        records.plan(PLANNED),
+        json_output.plan(PLANNED),
         {
             "table": "Orders",
             "region": "here",
@@ -354,7 +357,7 @@ MADE: dict[str, tuple[Record, Record]] = {
             "glue_version": "6.0",
             "schedule": "cron(0 10 * * ? *)",
             "runs_a_month": 2.0,
-            "choices": [records.choice(CHOICE)],
+            "choices": [json_output.choice(CHOICE)],
             "command": "dynoexport deploy Orders --auto --format csv --read-mode native "
             "--set GlueVersion=6.0",
             "unmet": ["too slow"],
@@ -371,23 +374,23 @@ MADE: dict[str, tuple[Record, Record]] = {
             "dpu_seconds": 7_200.0,
             "files": 6,
             "output_bytes": 77.0,
-            "costs": [records.cost(COST)],
+            "costs": [json_output.cost(COST)],
             "run_usd": 1.0,
             "month_usd": 2.0,
             "prices_date": PRICES.date,
             "prices_region": "us-east-1",
-            "alternatives": [records.alternative(ALTERNATIVE)],
+            "alternatives": [json_output.alternative(ALTERNATIVE)],
             "cheapest": "another way",
             "assumptions": list(PLANNED.assumptions),
             "unknown": ["much"],
         },
     ),
     "choice": (
-        records.choice(CHOICE),
+        json_output.choice(CHOICE),
         {"setting": "Splits", "value": "7", "reason": "as asked"},
     ),
     "cost": (
-        records.cost(COST),
+        json_output.cost(COST),
         {
             "name": "export job",
             "formula": "spark",
@@ -399,7 +402,7 @@ MADE: dict[str, tuple[Record, Record]] = {
         },
     ),
     "alternative": (
-        records.alternative(ALTERNATIVE),
+        json_output.alternative(ALTERNATIVE),
         {
             "label": "full",
             "name": "another way",
@@ -411,11 +414,11 @@ MADE: dict[str, tuple[Record, Record]] = {
             "once_usd": 0,
             "at_least": True,
             "gone": None,
-            "costs": [records.cost(COST)],
+            "costs": [json_output.cost(COST)],
         },
     ),
     "check": (
-        records.check(Check("bucket", "failed", "there is none", "run: dynoexport init")),
+        json_output.check(Check("bucket", "failed", "there is none", "run: dynoexport init")),
         {
             "name": "bucket",
             "state": "failed",
@@ -455,12 +458,12 @@ def test_times_are_utc_whatever_the_zone_of_the_machine() -> None:
     """boto3 gives them in that zone."""
     tokyo = timezone(timedelta(hours=9))
     local = replace(RUN, started=START.astimezone(tokyo), completed=None, nodes=())
-    assert records.run(local, PRICES, NOW)["started"] == "2026-01-31T10:00:00Z"
+    assert json_output.run(local, PRICES, NOW)["started"] == "2026-01-31T10:00:00Z"
 
 
 def test_what_is_not_known_yet_is_null() -> None:
     begun = Run("w", "wr_1", "RUNNING", (Node("n", "CRAWLER"),), {}, {})
-    found = records.run(begun, PRICES, NOW)
+    found = json_output.run(begun, PRICES, NOW)
     nulls = {"error", "started", "completed", "seconds", "snapshot", "items", "bytes"}
     assert {key for key, value in found.items() if value is None} == nulls
     (node,) = found["nodes"]
@@ -475,7 +478,7 @@ def test_what_is_not_known_yet_is_null() -> None:
 
 def test_an_export_that_never_ran_has_nulls_in_its_status() -> None:
     never = replace(STATUS, last_run=None, snapshot=None, next_run=None, items=None, bytes=None)
-    found = records.status(never, PRICES, NOW, stale=None)
+    found = json_output.status(never, PRICES, NOW, stale=None)
     nulls = {"last_run", "snapshot", "age_seconds", "stale", "items", "bytes", "next_run"}
     assert {key for key, value in found.items() if value is None} == nulls
 
@@ -483,7 +486,7 @@ def test_an_export_that_never_ran_has_nulls_in_its_status() -> None:
 def test_an_error_is_told_in_the_words_of_glue() -> None:
     failed = replace(ATTEMPT, state="FAILED", error="out of memory")
     run = replace(RUN, error="Concurrent runs exceeded", nodes=(replace(NODE, attempts=(failed,)),))
-    found: Any = records.run(run, PRICES, NOW)
+    found: Any = json_output.run(run, PRICES, NOW)
     assert (found["error"], found["nodes"][0]["error"]) == (
         "Concurrent runs exceeded",
         "out of memory",
@@ -492,9 +495,9 @@ def test_an_error_is_told_in_the_words_of_glue() -> None:
 
 # --- the page -------------------------------------------------------------------------------------
 def test_the_page_in_docs_is_the_one_that_is_generated() -> None:
-    """If this fails: python -m dynoexport.records > docs/json.md."""
+    """If this fails: python -m dynoexport.presentation.json_output > docs/json.md."""
     done = subprocess.run(
-        [sys.executable, "-m", "dynoexport.records"],
+        [sys.executable, "-m", "dynoexport.presentation.json_output"],
         cwd=ROOT,
         check=True,
         capture_output=True,
@@ -506,7 +509,7 @@ def test_the_page_in_docs_is_the_one_that_is_generated() -> None:
 @pytest.mark.parametrize("kind", KINDS)
 def test_the_page_has_every_kind_with_its_commands_and_keys(kind: str) -> None:
     commands, keys = KINDS[kind]
-    _, _, section = records.markdown().partition(f"\n## {kind}\n")
+    _, _, section = json_output.markdown().partition(f"\n## {kind}\n")
     section = section.partition("\n## ")[0]
     assert section.startswith(f"\n{commands}\n")
     for key, meaning in keys.items():

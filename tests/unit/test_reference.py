@@ -6,7 +6,7 @@ from pathlib import Path
 
 from deployed import parsed
 
-from dynoexport.stacks import reference
+from dynoexport.cloudformation import reference
 
 PAGE = Path(__file__).parents[2] / "docs" / "parameters.md"
 

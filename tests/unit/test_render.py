@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from dynoexport import limits
+from dynoexport.cloudformation import common, render
 from dynoexport.model import GlueVersion
-from dynoexport.stacks import common, render
+from dynoexport.presentation.output_files import write_files
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -35,7 +36,9 @@ def test_the_templates_on_disk_are_what_is_generated(name: str) -> None:
 
 def test_the_bytes_do_not_depend_on_the_process() -> None:
     """Neither on the order of sets and dictionaries, nor on who or where one is."""
-    program = "from dynoexport.stacks import render; print(sorted(render.templates().items()))"
+    program = (
+        "from dynoexport.cloudformation import render; print(sorted(render.templates().items()))"
+    )
     answers = {
         subprocess.run(
             [sys.executable, "-c", program],
@@ -110,14 +113,14 @@ def test_a_version_past_its_end_is_warned_of_with_the_date() -> None:
 
 def test_files_that_are_equal_pass(tmp_path: Path) -> None:
     texts = render.templates()
-    render.write(under(tmp_path, texts))
+    write_files(under(tmp_path, texts))
     render.check(under(tmp_path, texts))
 
 
 @pytest.mark.parametrize("content", ["Resources: {}\n", None])
 def test_a_file_that_differs_or_is_missing_is_named(tmp_path: Path, content: str | None) -> None:
     texts = render.templates()
-    render.write(under(tmp_path, texts))
+    write_files(under(tmp_path, texts))
     if content is None:
         (tmp_path / "table.yaml").unlink()
     else:
@@ -132,7 +135,7 @@ def test_a_file_that_differs_or_is_missing_is_named(tmp_path: Path, content: str
 
 def test_a_line_end_is_a_difference(tmp_path: Path) -> None:
     texts = render.templates()
-    render.write(under(tmp_path, texts))
+    write_files(under(tmp_path, texts))
     path = tmp_path / "common.yaml"
     path.write_bytes(path.read_bytes().replace(b"\n", b"\r\n"))
     with pytest.raises(render.TemplatesDiffer, match=r"common\.yaml"):
@@ -142,9 +145,9 @@ def test_a_line_end_is_a_difference(tmp_path: Path) -> None:
 def test_writing_leaves_nothing_else_behind(tmp_path: Path) -> None:
     """Files are replaced at once and keep their permissions."""
     target = tmp_path / "new" / "folder"
-    render.write(under(target, render.templates()))
+    write_files(under(target, render.templates()))
     (target / "table.yaml").chmod(0o600)
-    render.write(under(target, render.templates()))
+    write_files(under(target, render.templates()))
     assert sorted(path.name for path in target.iterdir()) == ["common.yaml", "table.yaml"]
     assert (target / "table.yaml").stat().st_mode & 0o777 == 0o600
     assert (target / "common.yaml").stat().st_mode & 0o777 == 0o644
@@ -154,7 +157,7 @@ def test_a_write_that_fails_leaves_the_old_file(tmp_path: Path) -> None:
     path = tmp_path / "table.yaml"
     path.write_text("old")
     with pytest.raises(UnicodeEncodeError):
-        render.write(under(tmp_path, {"table.yaml": "\ud800"}))
+        write_files(under(tmp_path, {"table.yaml": "\ud800"}))
     assert [each.name for each in tmp_path.iterdir()] == ["table.yaml"]
     assert path.read_text() == "old"
 

@@ -10,12 +10,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 from test_plan import EVENTS, GB, MB, ORDERS, PRICES, TABLES
 
-from dynoexport import limits, plan, schedule, settings
+from dynoexport import limits, settings
+from dynoexport.cloudformation import parameters as forms
+from dynoexport.cloudformation.check import check_parameters
 from dynoexport.model import GlueVersion, OutputFormat, ReadMode, WorkerType
-from dynoexport.sizing import Recommendation, Wishes, recommend, timeout_minutes
-from dynoexport.stacks import parameters as forms
-from dynoexport.stacks.check import check_parameters
-from dynoexport.table_facts import Consumption, TableFacts
+from dynoexport.planning import plan
+from dynoexport.planning.sizing import Recommendation, Wishes, recommend, timeout_minutes
+from dynoexport.planning.table_facts import Consumption, TableFacts
+from dynoexport.workflow import schedule
 
 SMALL = TableFacts(name="Small", bytes=30 * MB, items=500)
 AUTO = {
@@ -178,6 +180,14 @@ def test_a_target_is_reached_by_workers_before_the_table_is_read_harder() -> Non
     assert found.parameters["MaxConsumedReadThroughput"] == "0.375"
     fewer = replace(found.estimate.job, workers=found.estimate.job.workers - 1)
     assert plan.estimate(EVENTS, fewer, PRICES).run_seconds > 6 * 3_600
+
+
+def test_a_target_that_no_small_worker_reaches_gets_larger_ones() -> None:
+    large = TableFacts(name="A", bytes=450 * 10**9, items=450_000_000, maximum_reads=40_000.0)
+    found = sized(large, read_mode=ReadMode.NATIVE, target_seconds=1_800)
+    assert found.unmet == ()
+    assert found.estimate.run_seconds <= 1_800
+    assert found.estimate.job.worker_type is WorkerType.G_4X
 
 
 def test_a_target_raises_the_percentage_where_workers_do_not_help() -> None:

@@ -14,7 +14,13 @@ from hypothesis import strategies as st
 from dynoexport.jobs.checks import CONNECTOR_ASSUMES
 from dynoexport.jobs.scan.capacity import table_capacity
 from dynoexport.model import ReadMode
-from dynoexport.table_facts import Capacity, Consumption, DescriptionRefused, TableFacts, facts_of
+from dynoexport.planning.table_facts import (
+    Capacity,
+    Consumption,
+    DescriptionRefused,
+    TableFacts,
+    facts_of,
+)
 
 GB = 1024**3
 WHOLE = {

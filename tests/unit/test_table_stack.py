@@ -10,11 +10,12 @@ from typing import Any
 import pytest
 from deployed import IMPORTS, PSEUDO, Deployed, parsed
 
-from dynoexport import limits, naming, schedule, settings
+from dynoexport import limits, naming, settings
 from dynoexport.errors import ScheduleRefused
 from dynoexport.model import GlueVersion, OutputFormat
 from dynoexport.naming import Export
-from dynoexport.pipeline import JOB_STATES
+from dynoexport.workflow import schedule
+from dynoexport.workflow.pipeline import JOB_STATES
 
 TABLE = parsed("table.yaml")
 # Pairwise distinct, so that no value can stand in for another.

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from dynoexport import change_sets
+from dynoexport.aws import change_sets
 from dynoexport.model import OutputFormat
 from dynoexport.operations.checks import unheeded_retention
 from dynoexport.operations.targets import Target, with_table_key

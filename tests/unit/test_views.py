@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import dataclasses
 import json
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any
@@ -12,10 +11,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dynoexport import naming, views
+from dynoexport import naming
 from dynoexport.jobs.timestamps import parse_timestamp
 from dynoexport.jobs.view import shown_columns, shown_timestamp, view_sql
-from dynoexport.manifests import Column
 
 if TYPE_CHECKING:
     from mypy_boto3_glue.type_defs import TableTypeDef
@@ -41,7 +39,7 @@ def view_of(sql: str) -> TableTypeDef:
 # --- what it writes -------------------------------------------------------------------------------
 def test_the_view_lists_the_columns_of_one_snapshot() -> None:
     columns = {"user": "user", "rating": "rating__string"}
-    sql = views.create_sql("reviews", "snapshots_reviews", columns, CURRENT)
+    sql = view_sql(naming.DATABASE, "reviews", "snapshots_reviews", columns, CURRENT)
     assert sql == (
         'CREATE OR REPLACE VIEW "dynamodb_exports"."reviews" AS\n'
         'SELECT "user", "rating__string" AS "rating"\n'
@@ -50,27 +48,30 @@ def test_the_view_lists_the_columns_of_one_snapshot() -> None:
     )
 
 
-def column(name: str, view: str = "", *, shown: bool = True) -> Column:
-    return Column(name, "string", view or name, view or name, shown)
+def column(name: str, view: str = "", *, shown: bool = True) -> dict[str, Any]:
+    return {"name": name, "view": view or name, "shown": shown}
 
 
 def test_the_columns_are_those_shown_with_the_partitions_last() -> None:
     columns = [column("user"), column("n", shown=False), column("n__string", "n")]
-    manifest = {"schema": [dataclasses.asdict(each) for each in columns]}
-    shown = views.shown_columns(columns, columns)
+    shown = shown_columns(columns)
     assert list(shown.items()) == [
         ("user", "user"),
         ("n", "n__string"),
         ("snapshot_timestamp", "snapshot_timestamp"),
     ]
-    assert list(shown_columns(manifest).items()) == list(shown.items())
+
+
+def test_an_attribute_whose_type_went_back_shows_the_column_that_is_shown() -> None:
+    columns = [column("n"), column("n__string", "n", shown=False)]
+    assert shown_columns(columns)["n"] == "n"
 
 
 def test_the_view_of_an_older_snapshot_keeps_the_columns_of_the_newest() -> None:
     """With the types of its own time, and nulls in what was not there yet."""
     older = [column("user"), column("n")]
     newest = [column("user"), column("n", shown=False), column("n__string", "n"), column("color")]
-    assert views.shown_columns(newest, older) == {
+    assert shown_columns([*newest, *older]) == {
         "user": "user",
         "n": "n",
         "color": "color",
@@ -90,7 +91,7 @@ def test_what_the_view_job_wrote_is_read_back(timestamp: str, columns: dict[str,
 def test_a_column_that_reads_like_the_condition_is_not_taken_for_it() -> None:
     """The condition stands last."""
     name = "snapshot_timestamp = '2020-01-01T00:00'"
-    sql = views.create_sql("reviews", "snapshots_reviews", {name: name}, CURRENT)
+    sql = view_sql(naming.DATABASE, "reviews", "snapshots_reviews", {name: name}, CURRENT)
     assert shown_timestamp(view_of(sql)) == CURRENT
 
 

@@ -8,8 +8,10 @@ from typing import Any
 
 import pytest
 
-from dynoexport import display, settings, workflow_runs
-from dynoexport.workflow_runs import Attempt, Node, Run, RunFailed
+from dynoexport import settings
+from dynoexport.aws import workflow_runs
+from dynoexport.aws.workflow_runs import Attempt, Node, Run, RunFailed
+from dynoexport.presentation import display
 
 START = datetime(2026, 11, 23, 10, 0, tzinfo=timezone.utc)
 SPARK = Attempt("glueetl", "SUCCEEDED", START, START + timedelta(seconds=61), dpu=2.0)

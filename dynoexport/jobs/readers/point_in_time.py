@@ -15,8 +15,9 @@ from botocore.exceptions import ClientError
 
 from dynoexport.jobs.failures import JobFailed
 from dynoexport.jobs.log import log
+from dynoexport.jobs.manifest_text import parse_json_object
 from dynoexport.jobs.readers.read_result import ReadResult
-from dynoexport.jobs.s3 import clear, clear_if_possible, list_objects, read_object
+from dynoexport.jobs.s3 import clear, clear_if_possible, read_object
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -118,13 +119,7 @@ def export_note_key(paths: SnapshotPaths) -> str:
 
 def read_export_note(s3: S3Client, paths: SnapshotPaths) -> dict[str, Any]:
     """What a former attempt of the run has noted of its export; nothing if there was none."""
-    key = export_note_key(paths)
-    if key not in list_objects(s3, paths.bucket, key):
-        return {}
-    note: dict[str, Any] = json.loads(
-        s3.get_object(Bucket=paths.bucket, Key=key)["Body"].read().decode()
-    )
-    return note
+    return parse_json_object(read_object(s3, paths.bucket, export_note_key(paths))) or {}
 
 
 def write_export_note(s3: S3Client, paths: SnapshotPaths, note: Mapping[str, Any]) -> None:

@@ -79,7 +79,7 @@ def count_avro_object(key: str, bucket: str, region: str) -> int:
     return count_avro_rows(body.read)
 
 
-def count_rows(
+def count_written_rows(
     spark: SparkSession, s3: S3Client, fmt: str, paths: SnapshotPaths, keys: Sequence[str]
 ) -> int:
     """The rows in the files of the snapshot, read back from S3."""

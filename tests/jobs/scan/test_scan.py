@@ -171,6 +171,14 @@ def test_what_a_lost_task_had_begun_is_dealt_again() -> None:
     assert [deal.take("b"), deal.take("b")] == [2, None]
 
 
+def test_what_a_lost_task_had_begun_is_dealt_before_the_rest() -> None:
+    """It was begun early, and may be the longest."""
+    deal = dispatcher(1_000, segments=4)
+    assert [deal.take("a"), deal.take("b")] == [0, 1]
+    deal.lost("a")
+    assert [deal.take("b"), deal.take("b"), deal.take("b"), deal.take("b")] == [0, 2, 3, None]
+
+
 def lent(deal: Any, reader: str = "a/0", now: float = 0.0) -> float:
     found: float = deal.turn(reader, now).lent
     return found
@@ -194,6 +202,10 @@ def test_who_comes_too_early_is_told_when_to_ask_again() -> None:
     first, second = deal.turn("b/0", 0.0), deal.turn("c/0", 0.0)
     assert (first.lent, second.lent) == (0, 0)
     assert 0 < first.wait < second.wait
+    # A quarter of a loan's time for each who waits; a/0 is the first of them.
+    loan = 10 / 100
+    assert first.wait == pytest.approx(loan / 0.99 - loan + 2 * 0.25 * loan)
+    assert second.wait - first.wait == pytest.approx(0.25 * loan)
     assert lent(deal, "b/0", first.wait + 1) == 10
 
 

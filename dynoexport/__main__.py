@@ -1,0 +1,5 @@
+"""``python -m dynoexport``: the command."""
+
+from dynoexport.cli import main
+
+main(prog_name="dynoexport")

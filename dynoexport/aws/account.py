@@ -1,0 +1,173 @@
+"""The edge to AWS: clients of one account and region, and what may be done side by side."""
+
+from __future__ import annotations
+
+import os
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from dynoexport import __version__, naming
+from dynoexport.aws.call_log import log_calls
+from dynoexport.errors import DynoexportError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+    import boto3
+    from mypy_boto3_athena import AthenaClient
+    from mypy_boto3_cloudformation import CloudFormationClient
+    from mypy_boto3_cloudwatch import CloudWatchClient
+    from mypy_boto3_dynamodb import DynamoDBClient
+    from mypy_boto3_glue import GlueClient
+    from mypy_boto3_logs import CloudWatchLogsClient
+    from mypy_boto3_resourcegroupstaggingapi import ResourceGroupsTaggingAPIClient
+    from mypy_boto3_s3 import S3Client
+
+_In = TypeVar("_In")
+_Out = TypeVar("_Out")
+
+# Enough to hide the latency of single objects; botocore's pool holds as many connections.
+PARALLEL = 16
+# By these a user says how often to try.
+_RETRY_SETTINGS = {"AWS_MAX_ATTEMPTS", "AWS_RETRY_MODE"}
+
+
+class NoRegion(DynoexportError):
+    """Nothing says in which region to work."""
+
+
+@dataclass(frozen=True)
+class Account:
+    """One account and region, as somebody's credentials see it. Clients are made when asked for.
+
+    Clients may be used by several threads, so all of them are made here and shared.
+    """
+
+    session: boto3.Session
+    region: str
+    endpoint_url: str | None = None
+
+    def client(self, service: Any) -> Any:  # noqa: ANN401 - boto3 types a client by its literal name
+        """A client of any service; the properties are those that are used often."""
+        from botocore.config import Config
+
+        config = Config(max_pool_connections=PARALLEL, user_agent_extra=f"dynoexport/{__version__}")
+        if not _RETRY_SETTINGS & set(os.environ):
+            # botocore backs off and tries again, more slowly when it is told to:
+            # https://boto3.amazonaws.com/v1/documentation/api/latest/guide/retries.html
+            patient = Config(retries={"mode": "adaptive", "total_max_attempts": 10})
+            config = config.merge(patient)
+        client = self.session.client(
+            service, region_name=self.region, endpoint_url=self.endpoint_url, config=config
+        )
+        log_calls(client)
+        return client
+
+    @cached_property
+    def athena(self) -> AthenaClient:
+        return self.client("athena")  # type: ignore[no-any-return]
+
+    @cached_property
+    def cloudformation(self) -> CloudFormationClient:
+        return self.client("cloudformation")  # type: ignore[no-any-return]
+
+    @cached_property
+    def cloudwatch(self) -> CloudWatchClient:
+        return self.client("cloudwatch")  # type: ignore[no-any-return]
+
+    @cached_property
+    def dynamodb(self) -> DynamoDBClient:
+        return self.client("dynamodb")  # type: ignore[no-any-return]
+
+    @cached_property
+    def glue(self) -> GlueClient:
+        return self.client("glue")  # type: ignore[no-any-return]
+
+    @cached_property
+    def logs(self) -> CloudWatchLogsClient:
+        return self.client("logs")  # type: ignore[no-any-return]
+
+    @cached_property
+    def s3(self) -> S3Client:
+        return self.client("s3")  # type: ignore[no-any-return]
+
+    @cached_property
+    def tagging(self) -> ResourceGroupsTaggingAPIClient:
+        return self.client("resourcegroupstaggingapi")  # type: ignore[no-any-return]
+
+    @cached_property
+    def caller(self) -> str:
+        """The ARN of whoever holds the credentials."""
+        return str(self._identity["Arn"])
+
+    @cached_property
+    def account_id(self) -> str:
+        return str(self._identity["Account"])
+
+    @cached_property
+    def _identity(self) -> dict[str, Any]:
+        return self.client("sts").get_caller_identity()  # type: ignore[no-any-return]
+
+    @cached_property
+    def partition(self) -> str:
+        """``aws``, ``aws-cn`` or ``aws-us-gov``."""
+        return self.session.get_partition_for_region(self.region)
+
+    @property
+    def bucket(self) -> str:
+        """The bucket of all exports."""
+        return naming.bucket(self.account_id, self.region)
+
+    @property
+    def pause(self) -> float:
+        """Seconds between two looks at something that goes on.
+
+        An endpoint on this machine has nobody to be polite to.
+        """
+        local = (self.endpoint_url or os.environ.get("AWS_ENDPOINT_URL", "")).startswith(
+            ("http://127.", "http://localhost")
+        )
+        return 0.3 if local else 3.0
+
+
+def connect(
+    *, profile: str | None = None, region: str | None = None, endpoint_url: str | None = None
+) -> Account:
+    """The account that the settings and the environment name, as for the ``aws`` command.
+
+    Nothing is asked of AWS yet. ``AWS_PROFILE``, ``AWS_REGION``, ``AWS_DEFAULT_REGION`` and
+    ``AWS_ENDPOINT_URL`` count where an argument is None.
+
+    Raises:
+        NoRegion: neither argument, environment nor profile name a region.
+    """
+    import boto3
+
+    # boto3 reads AWS_DEFAULT_REGION alone, the aws command AWS_REGION before it:
+    # https://docs.aws.amazon.com/cli/latest/userguide/cli-configure-envvars.html
+    session = boto3.Session(profile_name=profile)
+    found = region or os.environ.get("AWS_REGION") or session.region_name
+    if not found:
+        raise NoRegion(
+            "no AWS region is set", hint="add --region, or set AWS_REGION, for example to us-east-1"
+        )
+    return Account(session=session, region=found, endpoint_url=endpoint_url)
+
+
+def side_by_side(
+    function: Callable[[_In], _Out], values: Iterable[_In], *, parallel: int = PARALLEL
+) -> list[_Out]:
+    """The function's results in the values' order, ``parallel`` calls at a time."""
+    with ThreadPoolExecutor(max_workers=parallel) as pool:
+        return list(pool.map(function, values))
+
+
+def chunks(values: list[_In], size: int) -> list[list[_In]]:
+    """The values in lists of at most ``size``.
+
+    >>> chunks([1, 2, 3], 2)
+    [[1, 2], [3]]
+    """
+    return [values[start : start + size] for start in range(0, len(values), size)]

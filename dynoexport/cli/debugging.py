@@ -1,0 +1,54 @@
+"""``--debug``: each call of AWS on stderr, and a traceback of what nobody expected."""
+
+from __future__ import annotations
+
+import logging
+import platform
+from typing import Any
+
+import click
+
+from dynoexport import __version__
+
+logger = logging.getLogger(__name__)
+
+_DEBUG = "dynoexport.debug"
+
+
+def is_on(context: click.Context) -> bool:
+    """Whether the command line asks for it, before or after the command."""
+    return bool(context.find_root().meta.get(_DEBUG))
+
+
+def add_option(command: click.Command) -> click.Command:
+    """The command with ``--debug``; a group gives it to its own commands, too."""
+    if not any(parameter.name == "debug" for parameter in command.params):
+        command.params.append(_option())
+    if isinstance(command, click.Group):
+        for each in command.commands.values():
+            add_option(each)
+    return command
+
+
+def _option() -> click.Option:
+    return click.Option(
+        ["--debug"],
+        is_flag=True,
+        expose_value=False,
+        is_eager=True,
+        callback=_switch_on,
+        help="Log each call of AWS to stderr; show tracebacks.",
+    )
+
+
+def _switch_on(context: click.Context, _: click.Parameter, value: Any) -> None:  # noqa: ANN401 - click's
+    if not value or is_on(context):
+        return
+    context.find_root().meta[_DEBUG] = True
+    ours = logging.getLogger("dynoexport")
+    handler = logging.StreamHandler()
+    handler.setFormatter(logging.Formatter("%(asctime)s %(name)s: %(message)s"))
+    ours.addHandler(handler)
+    ours.setLevel(logging.DEBUG)
+    ours.propagate = False
+    logger.debug("dynoexport %s, Python %s", __version__, platform.python_version())

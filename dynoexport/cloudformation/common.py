@@ -1,0 +1,278 @@
+"""The common stack, one in an account and region: what all exports share."""
+
+from __future__ import annotations
+
+from troposphere import (
+    Equals,
+    Export,
+    If,
+    Not,
+    NoValue,
+    Output,
+    Ref,
+    Sub,
+    Template,
+    athena,
+    glue,
+    s3,
+    sns,
+)
+
+from dynoexport import naming, settings
+from dynoexport.cloudformation import form, parameters
+from dynoexport.iam import job_roles
+
+BUCKET = "Bucket"
+BUCKET_POLICY = "BucketPolicy"
+DATABASE = "Database"
+WORK_GROUP = "WorkGroup"
+SECURITY_CONFIGURATION = "SecurityConfiguration"
+TOPIC = "Topic"
+TOPIC_POLICY = "TopicPolicy"
+
+HAS_KEY = "HasKmsKey"
+HAS_TOPIC = "HasTopic"
+
+_DESCRIPTION = (
+    "dynoexport: the bucket, Glue database and Athena workgroup that the exports of all DynamoDB "
+    "tables of this account and region share. Deploy it once, then table.yaml for each table."
+)
+
+
+def build() -> Template:
+    """The template of the common stack."""
+    template = Template(Description=_DESCRIPTION)
+    template.set_version()
+    form.add_to(template, parameters.common_groups())
+    template.add_condition(HAS_KEY, Not(Equals(Ref(parameters.KMS_KEY_ARN), "")))
+    template.add_condition(HAS_TOPIC, Not(Equals(Ref(parameters.NOTIFICATION_EMAIL), "")))
+    _add_bucket(template)
+    _add_database(template)
+    _add_work_group(template)
+    _add_security_configuration(template)
+    _add_topic(template)
+    _add_outputs(template)
+    return template
+
+
+def _add_bucket(template: Template) -> None:
+    """The data stays when the stack goes.
+
+    Not versioned: a snapshot is never changed, and one that the retention deletes is to be gone.
+    """
+    bucket = s3.Bucket(
+        BUCKET,
+        BucketName=Sub(naming.bucket("${AWS::AccountId}", "${AWS::Region}")),
+        BucketEncryption=_encryption(),
+        LifecycleConfiguration=s3.LifecycleConfiguration(Rules=_lifecycle()),
+        OwnershipControls=s3.OwnershipControls(
+            Rules=[s3.OwnershipControlsRule(ObjectOwnership="BucketOwnerEnforced")]
+        ),
+        PublicAccessBlockConfiguration=s3.PublicAccessBlockConfiguration(
+            BlockPublicAcls=True,
+            BlockPublicPolicy=True,
+            IgnorePublicAcls=True,
+            RestrictPublicBuckets=True,
+        ),
+        DeletionPolicy="Retain",
+        UpdateReplacePolicy="Retain",
+        Metadata=_unchecked(
+            CKV_AWS_18="Access logs need a bucket of their own; CloudTrail tells as much",
+            CKV_AWS_19="checkov does not evaluate If: the key is S3's or the one that was given",
+            CKV_AWS_21="A snapshot is never changed, and one that the retention deletes is to go",
+        ),
+    )
+    template.add_resource(bucket)
+    template.add_resource(
+        s3.BucketPolicy(
+            BUCKET_POLICY, Bucket=Ref(BUCKET), PolicyDocument=job_roles.tls_only(Ref(BUCKET))
+        )
+    )
+
+
+def _unchecked(**reasons: str) -> dict[str, object]:
+    """What checkov finds in a resource and is meant so, each rule with its reason.
+
+    https://www.checkov.io/2.Basics/Suppressing%20and%20Skipping%20Policies.html
+    """
+    return {"checkov": {"skip": [{"id": rule, "comment": why} for rule, why in reasons.items()]}}
+
+
+def _encryption() -> s3.BucketEncryption:
+    """A bucket key saves a KMS request for each object.
+
+    https://docs.aws.amazon.com/AmazonS3/latest/userguide/bucket-key.html
+    """
+    return s3.BucketEncryption(
+        ServerSideEncryptionConfiguration=[
+            s3.ServerSideEncryptionRule(
+                BucketKeyEnabled=If(HAS_KEY, True, NoValue),
+                ServerSideEncryptionByDefault=s3.ServerSideEncryptionByDefault(
+                    SSEAlgorithm=If(HAS_KEY, "aws:kms", "AES256"),
+                    KMSMasterKeyID=If(HAS_KEY, Ref(parameters.KMS_KEY_ARN), NoValue),
+                ),
+            )
+        ]
+    )
+
+
+def _lifecycle() -> list[s3.LifecycleRule]:
+    """Nothing that only a run needs outlives it for long; snapshots are never touched here."""
+    return [
+        s3.LifecycleRule(
+            Id="AbortStaleUploads",
+            Status="Enabled",
+            AbortIncompleteMultipartUpload=s3.AbortIncompleteMultipartUpload(
+                DaysAfterInitiation=settings.STALE_UPLOAD_DAYS
+            ),
+        ),
+        s3.LifecycleRule(
+            Id="ExpireTemporaryFiles",
+            Status="Enabled",
+            Prefix=naming.TEMP_PREFIX,
+            ExpirationInDays=settings.TEMP_FILES_DAYS,
+        ),
+        s3.LifecycleRule(
+            Id="ExpireQueryResults",
+            Status="Enabled",
+            Prefix=naming.ATHENA_RESULTS_PREFIX,
+            ExpirationInDays=settings.QUERY_RESULTS_DAYS,
+        ),
+    ]
+
+
+def _add_database(template: Template) -> None:
+    """Retained like the data: with it, every table and view in it would be deleted."""
+    template.add_resource(
+        glue.Database(
+            DATABASE,
+            CatalogId=Ref("AWS::AccountId"),
+            DatabaseInput=glue.DatabaseInput(
+                Name=naming.DATABASE,
+                Description="Snapshots of DynamoDB tables, and views of the newest ones",
+            ),
+            DeletionPolicy="Retain",
+            UpdateReplacePolicy="Retain",
+        )
+    )
+
+
+def _add_work_group(template: Template) -> None:
+    """Enforced, so that no client's settings send results elsewhere or leave them plain.
+
+    https://docs.aws.amazon.com/athena/latest/ug/workgroups-settings-override.html
+    """
+    location = f"s3://${{{BUCKET}}}/{naming.ATHENA_RESULTS_PREFIX}"
+    template.add_resource(
+        athena.WorkGroup(
+            WORK_GROUP,
+            Name=naming.WORK_GROUP,
+            Description="Queries of exported DynamoDB tables",
+            # Otherwise a workgroup with a query history cannot be deleted.
+            RecursiveDeleteOption=True,
+            State="ENABLED",
+            WorkGroupConfiguration=athena.WorkGroupConfiguration(
+                EnforceWorkGroupConfiguration=True,
+                PublishCloudWatchMetricsEnabled=True,
+                ResultConfiguration=athena.ResultConfiguration(
+                    OutputLocation=Sub(location),
+                    EncryptionConfiguration=athena.EncryptionConfiguration(
+                        EncryptionOption=If(HAS_KEY, "SSE_KMS", "SSE_S3"),
+                        KmsKey=If(HAS_KEY, Ref(parameters.KMS_KEY_ARN), NoValue),
+                    ),
+                ),
+            ),
+        )
+    )
+
+
+def _add_security_configuration(template: Template) -> None:
+    key = Ref(parameters.KMS_KEY_ARN)
+    template.add_resource(
+        glue.SecurityConfiguration(
+            SECURITY_CONFIGURATION,
+            Condition=HAS_KEY,
+            Name=naming.SECURITY_CONFIGURATION,
+            EncryptionConfiguration=glue.EncryptionConfiguration(
+                S3Encryptions=[glue.S3Encryption(S3EncryptionMode="SSE-KMS", KmsKeyArn=key)],
+                CloudWatchEncryption=glue.CloudWatchEncryption(
+                    CloudWatchEncryptionMode="SSE-KMS", KmsKeyArn=key
+                ),
+                JobBookmarksEncryption=glue.JobBookmarksEncryption(
+                    JobBookmarksEncryptionMode="DISABLED"
+                ),
+            ),
+            Metadata=_unchecked(CKV_AWS_99="The jobs keep no bookmarks that could be encrypted"),
+        )
+    )
+
+
+def _add_topic(template: Template) -> None:
+    """Encrypted with the user's key or not at all.
+
+    EventBridge cannot publish to a topic encrypted with the key that AWS manages for SNS:
+    https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-troubleshooting.html
+    """
+    template.add_resource(
+        sns.Topic(
+            TOPIC,
+            Condition=HAS_TOPIC,
+            DisplayName="dynoexport",
+            KmsMasterKeyId=If(HAS_KEY, Ref(parameters.KMS_KEY_ARN), NoValue),
+            Subscription=[
+                sns.Subscription(Endpoint=Ref(parameters.NOTIFICATION_EMAIL), Protocol="email")
+            ],
+        )
+    )
+    template.add_resource(
+        sns.TopicPolicy(
+            TOPIC_POLICY,
+            Condition=HAS_TOPIC,
+            Topics=[Ref(TOPIC)],
+            PolicyDocument=job_roles.services_publish(Ref(TOPIC)),
+        )
+    )
+
+
+def _add_outputs(template: Template) -> None:
+    """What table stacks import; an export's name cannot change while one does."""
+    exports = naming.Exports("${AWS::StackName}")
+    _export(template, "BucketName", "Bucket of all exports", Ref(BUCKET), exports.bucket)
+    _export(
+        template, "DatabaseName", "Glue database of all exports", Ref(DATABASE), exports.database
+    )
+    _export(
+        template, "WorkGroup", "Athena workgroup for queries", Ref(WORK_GROUP), exports.work_group
+    )
+    _export(
+        template,
+        "SecurityConfiguration",
+        "Glue security configuration that encrypts with the KMS key",
+        Ref(SECURITY_CONFIGURATION),
+        exports.security_configuration,
+        Condition=HAS_KEY,
+    )
+    _export(
+        template,
+        "KmsKeyArn",
+        "KMS key that encrypts all exports",
+        Ref(parameters.KMS_KEY_ARN),
+        exports.kms_key_arn,
+        Condition=HAS_KEY,
+    )
+    _export(
+        template,
+        "TopicArn",
+        "Topic that is told of failed exports",
+        Ref(TOPIC),
+        exports.topic_arn,
+        Condition=HAS_TOPIC,
+    )
+
+
+def _export(
+    template: Template, key: str, description: str, value: Ref, name: str, **condition: str
+) -> None:
+    template.add_output(
+        Output(key, Description=description, Value=value, Export=Export(Sub(name)), **condition)
+    )

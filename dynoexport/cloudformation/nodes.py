@@ -1,0 +1,211 @@
+"""What the workflow runs: the export job, the crawler and the view job."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+from troposphere import GetAtt, If, NoValue, Ref, Sub, glue
+
+from dynoexport import limits, naming, settings
+from dynoexport.cloudformation import context, parameters, roles
+from dynoexport.workflow import pipeline
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from troposphere import AWSHelperFn, Template
+
+CLASSIFIER = "CsvClassifier"
+
+# Arguments that Glue itself understands; it treats the first two as switches that are on when
+# they are there. Continuous logging serves 4.0 and older, later versions always have it.
+# https://docs.aws.amazon.com/glue/latest/dg/aws-glue-programming-etl-glue-arguments.html
+_SPARK_ARGUMENTS = {
+    "--enable-metrics": "true",
+    "--enable-continuous-log-filter": "true",
+    "--enable-continuous-cloudwatch-log": "true",
+    "--job-bookmark-option": "job-bookmark-disable",
+    "--job-language": "python",
+    # s3:// is EMRFS up to Glue 5.0, which knows its region, and Hadoop's S3A from 5.1 on, which
+    # starts in us-east-2 unless it is set; endpoints of other partitions follow from it, too. For
+    # older versions it is a setting that nothing reads.
+    # https://docs.aws.amazon.com/glue/latest/dg/migrating-version-51.html
+    # https://hadoop.apache.org/docs/r3.4.1/hadoop-aws/tools/hadoop-aws/connecting.html
+    "--conf": Sub("spark.hadoop.fs.s3a.endpoint.region=${AWS::Region}"),
+}
+# The only version in which new Python shell jobs can be created:
+# https://docs.aws.amazon.com/glue/latest/dg/add-job-python.html
+_SHELL_PYTHON = "3.9"
+# The set of libraries that has boto3 in it (same page); Glue's console writes the name without
+# dashes, too.
+_SHELL_ARGUMENTS = {"--job-language": "python", "library-set": "analytics"}
+
+# What a partition's schema is when it differs from the table's, and which folder is a table:
+# without this, drifting snapshots could not be queried together, and odd paths became tables.
+# The bucket is level 1, the format 2, the table 3.
+# https://docs.aws.amazon.com/glue/latest/dg/crawler-configuration.html
+_CRAWLER_CONFIGURATION = {
+    "Version": 1.0,
+    "CrawlerOutput": {
+        "Partitions": {"AddOrUpdateBehavior": "InheritFromTable"},
+        "Tables": {"AddOrUpdateBehavior": "MergeNewColumns"},
+    },
+    "Grouping": {
+        "TableGroupingPolicy": "CombineCompatibleSchemas",
+        "TableLevelConfiguration": 3,
+    },
+}
+
+
+def add(template: Template) -> None:
+    """The nodes; each runs once at a time, like the workflow itself."""
+    _add_export_job(template)
+    _add_classifier(template)
+    _add_crawler(template)
+    _add_view_job(template)
+
+
+def _add_export_job(template: Template) -> None:
+    """Never with MaxCapacity, which excludes worker type and number.
+
+    https://docs.aws.amazon.com/glue/latest/webapi/API_CreateJob.html
+    """
+    temp = context.SCOPE.text(f"s3://${{Bucket}}/{naming.TEMP_PREFIX}")
+    template.add_resource(
+        glue.Job(
+            pipeline.EXPORT_JOB,
+            Name=Sub(naming.export_job(context.TABLE, context.FORMAT)),
+            Description=Sub(f"Exports the DynamoDB table {context.TABLE} as {context.FORMAT}"),
+            Role=GetAtt(roles.EXPORT_ROLE, "Arn"),
+            Command=glue.JobCommand(
+                Name="glueetl",
+                PythonVersion="3",
+                ScriptLocation=_script_location(naming.EXPORT_SCRIPT),
+            ),
+            DefaultArguments={
+                **_SPARK_ARGUMENTS,
+                "--TempDir": temp,
+                **_arguments(settings.EXPORT_JOB_ARGUMENTS),
+            },
+            GlueVersion=Ref(settings.GLUE_VERSION),
+            WorkerType=Ref(settings.WORKER_TYPE),
+            NumberOfWorkers=Ref(settings.NUMBER_OF_WORKERS),
+            Tags=context.record_tags(),
+            **_common(),
+        )
+    )
+
+
+def _add_view_job(template: Template) -> None:
+    template.add_resource(
+        glue.Job(
+            pipeline.VIEW_JOB,
+            Condition=context.IS_QUERYABLE,
+            Name=Sub(naming.view_job(context.TABLE, context.FORMAT)),
+            Description=Sub(f"Shows the newest snapshot of {context.TABLE} in Athena"),
+            Role=GetAtt(roles.VIEW_ROLE, "Arn"),
+            Command=glue.JobCommand(
+                Name="pythonshell",
+                PythonVersion=_SHELL_PYTHON,
+                ScriptLocation=_script_location(naming.VIEW_SCRIPT),
+            ),
+            DefaultArguments={**_SHELL_ARGUMENTS, **_arguments(settings.VIEW_JOB_ARGUMENTS)},
+            MaxCapacity=limits.GLUE_SHELL_DPU,
+            Tags=context.glue_tags(),
+            **_common(),
+        )
+    )
+
+
+def _common() -> dict[str, object]:
+    return {
+        "ExecutionProperty": glue.ExecutionProperty(MaxConcurrentRuns=1),
+        "MaxRetries": Ref(parameters.MAX_RETRIES),
+        "NotificationProperty": If(
+            context.HAS_RUN_LIMIT,
+            glue.NotificationProperty(NotifyDelayAfter=Ref(parameters.MAX_RUN_MINUTES)),
+            NoValue,
+        ),
+        "Timeout": Ref(parameters.TIMEOUT_MINUTES),
+        "SecurityConfiguration": If(context.HAS_KEY, context.SECURITY_CONFIGURATION, NoValue),
+        "Connections": If(
+            context.HAS_CONNECTION,
+            glue.ConnectionsList(Connections=[Ref(parameters.CONNECTION_NAME)]),
+            NoValue,
+        ),
+    }
+
+
+def _arguments(names: Iterable[str]) -> dict[str, AWSHelperFn]:
+    """The job's arguments: imported from the common stack, or the parameter of the same name."""
+    imported = {
+        settings.BUCKET_NAME: context.BUCKET,
+        settings.DATABASE_NAME: context.DATABASE,
+        settings.WORK_GROUP: context.WORK_GROUP,
+        settings.KMS_KEY_ARN: If(context.HAS_KEY, context.KMS_KEY, ""),
+    }
+    return {f"--{name}": imported.get(name) or Ref(name) for name in names}
+
+
+def _script_location(script: str) -> Sub:
+    key = naming.script_key(script, context.SCOPE.scripts_version)
+    return context.SCOPE.text(f"s3://${{Bucket}}/{key}")
+
+
+def _add_classifier(template: Template) -> None:
+    """For csv, quoting and header, so that a comma inside a value does not begin a new column.
+
+    CloudFormation cannot name the SerDe (its type lacks the API's ``Serde``); Glue chooses
+    OpenCSVSerDe for a classifier with a quote symbol:
+    https://docs.aws.amazon.com/glue/latest/dg/custom-classifier.html
+    """
+    template.add_resource(
+        glue.Classifier(
+            CLASSIFIER,
+            Condition=context.IS_CSV,
+            CsvClassifier=glue.CsvClassifier(
+                Name=Sub(naming.csv_classifier(context.TABLE, context.FORMAT)),
+                ContainsHeader="PRESENT",
+                Delimiter=",",
+                QuoteSymbol='"',
+                # A table of one attribute is a table.
+                AllowSingleColumn=True,
+                # Spaces at the ends of a value are part of it.
+                DisableValueTrimming=True,
+            ),
+        )
+    )
+
+
+def _add_crawler(template: Template) -> None:
+    data = naming.data_prefix(context.TABLE, context.FORMAT)
+    template.add_resource(
+        glue.Crawler(
+            pipeline.CRAWLER,
+            Name=Sub(naming.crawler(context.TABLE, context.FORMAT)),
+            Description=Sub(f"Adds snapshots of {context.TABLE} to the Glue Data Catalog"),
+            Role=GetAtt(roles.CRAWLER_ROLE, "Arn"),
+            DatabaseName=context.DATABASE,
+            TablePrefix=Sub(f"${{{settings.CATALOG_PREFIX}}}{naming.SNAPSHOTS_PREFIX}"),
+            Targets=glue.Targets(
+                S3Targets=[
+                    glue.S3Target(
+                        Path=context.SCOPE.text(f"s3://${{Bucket}}/{data}"),
+                        ConnectionName=If(
+                            context.HAS_CONNECTION, Ref(parameters.CONNECTION_NAME), NoValue
+                        ),
+                    )
+                ]
+            ),
+            Classifiers=If(context.IS_CSV, [Ref(CLASSIFIER)], NoValue),
+            Configuration=json.dumps(_CRAWLER_CONFIGURATION, separators=(",", ":")),
+            SchemaChangePolicy=glue.SchemaChangePolicy(
+                UpdateBehavior="UPDATE_IN_DATABASE", DeleteBehavior="DELETE_FROM_DATABASE"
+            ),
+            CrawlerSecurityConfiguration=If(
+                context.HAS_KEY, context.SECURITY_CONFIGURATION, NoValue
+            ),
+            Tags=context.glue_tags(),
+        )
+    )

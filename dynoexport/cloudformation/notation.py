@@ -1,0 +1,65 @@
+"""The notations of a template: YAML, with the short forms that people read, and JSON.
+
+A function whose argument is a mapping keeps its long form, as AWS's own examples have it: a short
+form around another function ("!ImportValue" around "!Sub") is read by CloudFormation, but not by
+every other reader of templates.
+https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/intrinsic-function-reference-importvalue.html
+"""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+import yaml
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+_MAP = "tag:yaml.org,2002:map"
+# Longer than any line: a folded line is harder to compare and to search.
+_WIDTH = 1_000_000
+
+
+class _Dumper(yaml.SafeDumper):
+    """Writes every value where it is used, and lists indented below their key."""
+
+    def ignore_aliases(self, data: object) -> bool:  # noqa: ARG002 - PyYAML's signature
+        return True
+
+    def increase_indent(self, flow: bool = False, indentless: bool = False) -> None:  # noqa: ARG002
+        super().increase_indent(flow, False)
+
+
+def _represent(dumper: _Dumper, value: dict[str, Any]) -> yaml.Node:
+    if len(value) == 1:
+        ((name, argument),) = value.items()
+        if name == "Fn::GetAtt":
+            return dumper.represent_scalar("!GetAtt", ".".join(argument))
+        if name == "Ref" or name.startswith("Fn::"):
+            tag = f"!{name.removeprefix('Fn::')}"
+            if isinstance(argument, list):
+                return dumper.represent_sequence(tag, argument)
+            if isinstance(argument, str):
+                return dumper.represent_scalar(tag, argument)
+    return dumper.represent_mapping(_MAP, value.items())
+
+
+_Dumper.add_representer(dict, _represent)
+
+
+def to_json(content: Mapping[str, Any]) -> str:
+    """The template in JSON, a value a line.
+
+    Not indented: with indentation the table template would be too long to be given to
+    CloudFormation without a bucket, and the encoder several times slower.
+    """
+    return json.dumps(content, separators=(",\n", ": ")) + "\n"
+
+
+def to_yaml(content: Mapping[str, Any]) -> str:
+    """The template in YAML, its keys in the order in which they are given."""
+    written: str = yaml.dump(
+        dict(content), Dumper=_Dumper, allow_unicode=True, sort_keys=False, width=_WIDTH
+    )
+    return written

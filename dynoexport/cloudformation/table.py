@@ -1,0 +1,204 @@
+"""The table stack, one for a table and format: the workflow, its triggers, and what they start."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from troposphere import Equals, If, Not, Or, Output, Ref, Sub, Template, glue
+
+from dynoexport import limits, naming, settings
+from dynoexport.cloudformation import alerts, context, form, nodes, parameters, roles
+from dynoexport.model import Compression, GlueVersion, OutputFormat, ReadMode, WorkerType
+from dynoexport.workflow import pipeline
+
+if TYPE_CHECKING:
+    from troposphere import AWSHelperFn
+
+_DESCRIPTION = (
+    "dynoexport: exports a DynamoDB table to S3 and Athena by an AWS Glue Workflow: export job, "
+    "crawler, and a view of the newest snapshot. Needs the common stack of common.yaml."
+)
+_TRIGGER_NAMES = {
+    pipeline.START_TRIGGER: naming.start_trigger,
+    pipeline.CRAWL_TRIGGER: naming.crawl_trigger,
+    pipeline.PUBLISH_TRIGGER: naming.publish_trigger,
+}
+_TRIGGER_DESCRIPTIONS = {
+    pipeline.START_TRIGGER: "Starts the export on schedule",
+    pipeline.CRAWL_TRIGGER: "Crawls the snapshot when its export has succeeded",
+    pipeline.PUBLISH_TRIGGER: "Publishes the view when the crawl has succeeded",
+}
+
+
+def build(*, glue_version: GlueVersion) -> Template:
+    """The template of a table stack; ``glue_version`` is its parameter's default."""
+    template = Template(Description=_DESCRIPTION)
+    template.set_version()
+    form.add_to(template, parameters.table_groups(glue_version))
+    _add_rules(template)
+    context.add_conditions(template)
+    _add_workflow(template)
+    _add_triggers(template)
+    nodes.add(template)
+    roles.add(template)
+    alerts.add(template)
+    _add_outputs(template)
+    return template
+
+
+def _add_rules(template: Template) -> None:
+    """Refuse before anything is created what Glue or the export job would refuse."""
+    _add_worker_rules(template)
+    _add_rule(
+        template,
+        "OneSelection",
+        Not(Equals(Ref(settings.COLUMNS), "")),
+        Equals(Ref(settings.EXCLUDE), ""),
+        "Columns and Exclude exclude each other: leave one of them empty",
+    )
+    _add_rule(
+        template,
+        "ForeignTableIsScanned",
+        Not(Equals(Ref(settings.SOURCE_ROLE), "")),
+        Not(Equals(Ref(settings.READ_MODE), ReadMode.EXPORT.value)),
+        "ReadMode export takes no SourceRoleArn: choose native",
+    )
+    _add_rule(
+        template,
+        "SnapshotsExpireByTheViewJob",
+        Equals(Ref(settings.OUTPUT_FORMAT), OutputFormat.XML.value),
+        Equals(Ref(settings.RETENTION_DAYS), 0),
+        "xml has no view job, by which snapshots expire: leave SnapshotRetentionDays at 0",
+    )
+    too_old = [
+        Equals(Ref(settings.GLUE_VERSION), version) for version in limits.GLUE_VERSIONS_WITHOUT_ZSTD
+    ]
+    no_zstd = [Equals(Ref(settings.OUTPUT_FORMAT), fmt) for fmt in limits.FORMATS_WITHOUT_ZSTD]
+    _add_rule(
+        template,
+        "ZstdWhereGlueHasIt",
+        Equals(Ref(settings.COMPRESSION), Compression.ZSTD.value),
+        Not(Or(*too_old, *no_zstd)),
+        "zstd needs Glue 4.0 or later and is not for avro: choose snappy or gzip",
+    )
+
+
+def _add_rule(
+    template: Template, name: str, when: AWSHelperFn, must: AWSHelperFn, reason: str
+) -> None:
+    assertion = {"Assert": must, "AssertDescription": reason}
+    template.add_rule(name, {"RuleCondition": when, "Assertions": [assertion]})
+
+
+def _add_worker_rules(template: Template) -> None:
+    small = (WorkerType.G_1X.value, WorkerType.G_2X.value)
+    for version in limits.GLUE_VERSIONS_WITHOUT_LARGE_WORKERS:
+        _add_rule(
+            template,
+            f"WorkersOfGlue{version.replace('.', '')}",
+            Equals(Ref(settings.GLUE_VERSION), version),
+            Or(*(Equals(Ref(settings.WORKER_TYPE), worker) for worker in small)),
+            f"Glue {version} has no workers but {' and '.join(small)}",
+        )
+
+
+def _add_workflow(template: Template) -> None:
+    """One run at a time: two runs of one table would only take each other's read capacity."""
+    table, fmt = context.TABLE, context.FORMAT
+    template.add_resource(
+        glue.Workflow(
+            pipeline.WORKFLOW,
+            Name=If(
+                context.IS_SCHEDULED,
+                Sub(naming.workflow(table, fmt, scheduled=True)),
+                Sub(naming.workflow(table, fmt, scheduled=False)),
+            ),
+            Description=Sub(f"Exports the DynamoDB table {table} to S3 and Athena as {fmt}"),
+            DefaultRunProperties={name: Ref(name) for name in settings.RUN_PROPERTIES},
+            MaxConcurrentRuns=1,
+            Tags=context.glue_tags(),
+        )
+    )
+
+
+def _add_triggers(template: Template) -> None:
+    """Each depends on the one before it.
+
+    Side by side they race when they are created or deleted ("Workflow was modified while adding
+    trigger"), and CloudFormation does not try again:
+    https://github.com/aws-cloudformation/cloudformation-coverage-roadmap/issues/2103
+    """
+    graph = pipeline.export_pipeline(default_schedule=settings.DEFAULT_SCHEDULE)
+    before: str | None = None
+    for trigger in graph.triggers:
+        template.add_resource(_trigger(trigger, after=before))
+        before = trigger.name
+
+
+def _trigger(trigger: pipeline.Trigger, *, after: str | None) -> glue.Trigger:
+    """A name derived from the workflow's replaces the trigger together with its workflow."""
+    resource = glue.Trigger(
+        trigger.name,
+        Name=Sub(_TRIGGER_NAMES[trigger.name](f"${{{pipeline.WORKFLOW}}}")),
+        Description=_TRIGGER_DESCRIPTIONS[trigger.name],
+        Type=trigger.type,
+        WorkflowName=Ref(trigger.workflow),
+        Actions=[_action(action) for action in trigger.actions],
+        Tags=context.glue_tags(),
+    )
+    if after is not None:
+        resource.DependsOn = after
+    if trigger.conditions:
+        resource.Predicate = glue.Predicate(
+            Logical="AND", Conditions=[_condition(condition) for condition in trigger.conditions]
+        )
+    if trigger.schedule is None:
+        resource.StartOnCreation = trigger.start_on_creation
+    else:
+        resource.Schedule = Ref(parameters.SCHEDULE)
+        resource.StartOnCreation = If(context.IS_SCHEDULED, True, False)
+    if any(action.job == pipeline.VIEW_JOB for action in trigger.actions):
+        resource.Condition = context.IS_QUERYABLE
+    return resource
+
+
+def _action(action: pipeline.Action) -> glue.Action:
+    if action.job is not None:
+        return glue.Action(JobName=Ref(action.job))
+    return glue.Action(CrawlerName=Ref(action.crawler))
+
+
+def _condition(condition: pipeline.Condition) -> glue.Condition:
+    options = {"LogicalOperator": condition.logical_operator}
+    if condition.job is not None:
+        return glue.Condition(JobName=Ref(condition.job), State=condition.state, **options)
+    return glue.Condition(
+        CrawlerName=Ref(condition.crawler), CrawlState=condition.crawl_state, **options
+    )
+
+
+def _add_outputs(template: Template) -> None:
+    """What to run and where to look.
+
+    Imported values are not given out again, so bucket and database are named by themselves; and
+    CloudFormation cannot fold the table's name to the view's.
+    """
+    table, fmt = context.TABLE, context.FORMAT
+    bucket = f"s3://{naming.bucket('${AWS::AccountId}', '${AWS::Region}')}"
+    data, manifests = naming.data_prefix(table, fmt), naming.manifest_prefix(table, fmt)
+    folded = f"{table} in lower case, with _ for every character but a-z, 0-9 and _"
+    view = f"{naming.DATABASE}.{context.SCOPE.catalog_prefix}<{folded}>"
+    no_view = "Athena cannot read xml: a run ends after the crawl and publishes no view."
+    queryable = {"Condition": context.IS_QUERYABLE}
+
+    def show(key: str, description: str, value: object, **condition: str) -> None:
+        template.add_output(Output(key, Description=description, Value=value, **condition))
+
+    show("WorkflowName", "Start it to export the table", Ref(pipeline.WORKFLOW))
+    show("ExportJobName", "Job that exports the table", Ref(pipeline.EXPORT_JOB))
+    show("CrawlerName", "Crawler of the snapshots", Ref(pipeline.CRAWLER))
+    show("ViewJobName", "Job that publishes the view", Ref(pipeline.VIEW_JOB), **queryable)
+    show("DataLocation", "Where the snapshots are", Sub(f"{bucket}/{data}"))
+    show("ManifestLocation", "Manifests of complete snapshots", Sub(f"{bucket}/{manifests}"))
+    show("View", "Athena view of the newest complete snapshot", Sub(view), **queryable)
+    show("QueryNote", "Why there is no view", no_view, Condition=context.IS_NOT_QUERYABLE)

@@ -1,0 +1,1 @@
+"""IAM: statements, the policies of roles and of people, and why each permission is there."""

@@ -1,0 +1,544 @@
+"""IAM policies of people and pipelines: what deploying, running and querying exports needs.
+
+Plain ARNs of one account and region, for these policies are attached by hand and are part of no
+stack. A test deploys, runs and queries under each of them, and finds nothing refused and nothing
+unused.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from awacs import (
+    athena,
+    cloudformation,
+    cloudwatch,
+    dynamodb,
+    events,
+    glue,
+    iam,
+    kms,
+    lakeformation,
+    logs,
+    s3,
+    sns,
+    tag,
+)
+from awacs.aws import (
+    Action,
+    ArnEquals,
+    Condition,
+    PolicyDocument,
+    Statement,
+    StringEquals,
+)
+
+from dynoexport import naming
+from dynoexport.iam.statements import (
+    ANY_QUERYS_DATABASE,
+    QUERY,
+    READ,
+    WRITE_RESULTS,
+    allow,
+    list_keys,
+    policy,
+)
+from dynoexport.model import OutputFormat
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+# Every stack of the command, and so every name that CloudFormation makes, begins with it.
+_OURS = "dynoexport-*"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Installation:
+    """Where exports are: an account and region.
+
+    Attributes:
+        boundary: ARN of the permissions boundary that roles of exports must have; empty: none.
+        key: ARN of the KMS key that the common stack was given; empty: none.
+    """
+
+    account: str
+    region: str
+    partition: str = "aws"
+    boundary: str = ""
+    key: str = ""
+
+    def arn(self, service: str, resource: str) -> str:
+        region = "" if service == "iam" else self.region
+        return f"arn:{self.partition}:{service}:{region}:{self.account}:{resource}"
+
+    def arns(self, service: str, *resources: str) -> list[str]:
+        return [self.arn(service, each) for each in resources]
+
+    @property
+    def bucket(self) -> str:
+        return f"arn:{self.partition}:s3:::{naming.bucket(self.account, self.region)}"
+
+    def objects(self, *prefixes: str) -> list[str]:
+        return [f"{self.bucket}/{prefix}*" for prefix in prefixes]
+
+    @property
+    def catalog(self) -> list[str]:
+        return self.arns("glue", "catalog", f"database/{naming.DATABASE}")
+
+    @property
+    def tables(self) -> list[str]:
+        return [*self.catalog, self.arn("glue", f"table/{naming.DATABASE}/*")]
+
+    @property
+    def services(self) -> str:
+        """What the names of AWS's services end with."""
+        return "amazonaws.com.cn" if self.partition == "aws-cn" else "amazonaws.com"
+
+
+_DATA = tuple(f"{fmt.value}/" for fmt in OutputFormat)
+
+
+# --- deploy ---------------------------------------------------------------------------------------
+def deploy(at: Installation) -> PolicyDocument:
+    """``init`` and ``deploy``: CloudFormation does everything as the one who asks."""
+    return policy(
+        [
+            allow(
+                "Stacks",
+                [
+                    cloudformation.CreateChangeSet,
+                    cloudformation.DescribeChangeSet,
+                    cloudformation.ExecuteChangeSet,
+                    cloudformation.DeleteChangeSet,
+                    cloudformation.DescribeStacks,
+                    cloudformation.DescribeStackEvents,
+                    cloudformation.DeleteStack,
+                ],
+                at.arns("cloudformation", f"stack/{_OURS}/*"),
+            ),
+            *_roles(at),
+            *_glue(at),
+            *_shared(at),
+            *_telling(at),
+            *_look(at),
+            *_use_key(at, kms.GenerateDataKey, kms.Decrypt),
+        ]
+    )
+
+
+def _use_key(at: Installation, *actions: Action) -> list[Statement]:
+    """With the installation's key, through S3 alone; nothing if there is none.
+
+    Who writes in parts decrypts, too:
+    https://docs.aws.amazon.com/AmazonS3/latest/userguide/UsingKMSEncryption.html
+    """
+    if not at.key:
+        return []
+    by_s3 = Condition(StringEquals("kms:ViaService", f"s3.{at.region}.{at.services}"))
+    return [allow("UseKey", actions, [at.key], by_s3)]
+
+
+def _roles(at: Installation) -> list[Statement]:
+    """Roles of exports and no others, with the boundary if there is one, for AWS Glue alone."""
+    roles = at.arns("iam", f"role/{_OURS}")
+    bounded = Condition(ArnEquals("iam:PermissionsBoundary", at.boundary))
+    to_glue = Condition(StringEquals("iam:PassedToService", "glue.amazonaws.com"))
+    grant = [iam.CreateRole, iam.PutRolePolicy, iam.DeleteRolePolicy]
+    if at.boundary:
+        grant.append(iam.PutRolePermissionsBoundary)
+    return [
+        allow("GrantRoles", grant, roles, bounded if at.boundary else None),
+        allow(
+            "KeepRoles",
+            [
+                iam.GetRole,
+                iam.GetRolePolicy,
+                iam.ListRolePolicies,
+                iam.ListAttachedRolePolicies,
+                iam.UpdateRole,
+                iam.UpdateAssumeRolePolicy,
+                iam.DeleteRole,
+                iam.TagRole,
+                iam.UntagRole,
+            ],
+            roles,
+        ),
+        allow("PassRoles", [iam.PassRole], roles, to_glue),
+    ]
+
+
+def _glue(at: Installation) -> list[Statement]:
+    return [
+        _workflows(at),
+        _nodes(at),
+        # A stack can name one, and the command looks whether it is there.
+        allow(
+            "LookAtConnection",
+            [glue.GetConnection],
+            at.arns("glue", "catalog", "connection/*"),
+        ),
+        # None of them knows resources:
+        # https://docs.aws.amazon.com/service-authorization/latest/reference/list_awsglue.html
+        # https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazonsns.html
+        allow(
+            "WithoutResource",
+            [
+                glue.CreateCrawler,
+                glue.CreateClassifier,
+                glue.GetClassifier,
+                glue.DeleteClassifier,
+                glue.CreateSecurityConfiguration,
+                glue.GetSecurityConfiguration,
+                glue.DeleteSecurityConfiguration,
+                sns.Unsubscribe,
+            ],
+            ["*"],
+        ),
+    ]
+
+
+def _workflows(at: Installation) -> Statement:
+    return allow(
+        "Workflows",
+        [
+            glue.CreateWorkflow,
+            glue.GetWorkflow,
+            glue.BatchGetWorkflows,
+            glue.UpdateWorkflow,
+            glue.DeleteWorkflow,
+            glue.CreateTrigger,
+            glue.GetTrigger,
+            glue.UpdateTrigger,
+            glue.StartTrigger,
+            glue.StopTrigger,
+            glue.DeleteTrigger,
+            *_GLUE_TAGS,
+        ],
+        at.arns("glue", f"workflow/{_OURS}", f"trigger/{_OURS}"),
+    )
+
+
+def _nodes(at: Installation) -> Statement:
+    """Jobs and crawlers begin with their table's name, which can be any; their ends are ours."""
+    return allow(
+        "Nodes",
+        [
+            glue.CreateJob,
+            glue.GetJob,
+            glue.UpdateJob,
+            glue.DeleteJob,
+            glue.GetCrawler,
+            glue.UpdateCrawler,
+            glue.StopCrawler,
+            glue.DeleteCrawler,
+            *_GLUE_TAGS,
+        ],
+        at.arns(
+            "glue",
+            f"job/{naming.export_job('*', '*')}",
+            f"job/{naming.view_job('*', '')}",
+            f"crawler/{naming.crawler('*', '')}",
+        ),
+    )
+
+
+_GLUE_TAGS = (glue.GetTags, glue.TagResource, glue.UntagResource)
+
+
+def _shared(at: Installation) -> list[Statement]:
+    """What the common stack has: bucket, scripts, database, workgroup."""
+    return [
+        allow(
+            "Bucket",
+            [
+                s3.CreateBucket,
+                s3.ListBucket,
+                s3.PutEncryptionConfiguration,
+                s3.PutLifecycleConfiguration,
+                s3.PutBucketPublicAccessBlock,
+                s3.PutBucketOwnershipControls,
+                s3.GetBucketPolicy,
+                s3.PutBucketPolicy,
+            ],
+            [at.bucket],
+        ),
+        allow("PublishScripts", [s3.PutObject], at.objects(naming.SCRIPTS_PREFIX)),
+        allow("Database", [glue.CreateDatabase, glue.GetDatabase], at.catalog),
+        # CloudFormation asks Lake Formation about a database, which knows no resources:
+        # https://docs.aws.amazon.com/service-authorization/latest/reference/list_awslakeformation.html
+        allow(
+            "LakeFormation",
+            [
+                lakeformation.ListResources,
+                lakeformation.DescribeResource,
+                lakeformation.DescribeLakeFormationIdentityCenterConfiguration,
+            ],
+            ["*"],
+        ),
+        allow(
+            "WorkGroup",
+            [
+                athena.CreateWorkGroup,
+                athena.GetWorkGroup,
+                athena.UpdateWorkGroup,
+                athena.ListTagsForResource,
+                athena.TagResource,
+                athena.UntagResource,
+            ],
+            at.arns("athena", f"workgroup/{naming.WORK_GROUP}"),
+        ),
+    ]
+
+
+def _telling(at: Installation) -> list[Statement]:
+    """The topic, and the alarms and rules that tell it of failures."""
+    return [
+        allow(
+            "Topic",
+            [
+                sns.CreateTopic,
+                sns.GetTopicAttributes,
+                sns.SetTopicAttributes,
+                sns.DeleteTopic,
+                sns.Subscribe,
+                sns.ListSubscriptionsByTopic,
+                sns.GetDataProtectionPolicy,
+                sns.ListTagsForResource,
+                sns.TagResource,
+                sns.UntagResource,
+            ],
+            at.arns("sns", _OURS),
+        ),
+        allow(
+            "Alarms",
+            [
+                cloudwatch.PutMetricAlarm,
+                cloudwatch.DescribeAlarms,
+                cloudwatch.EnableAlarmActions,
+                cloudwatch.DisableAlarmActions,
+                cloudwatch.DeleteAlarms,
+                cloudwatch.ListTagsForResource,
+                cloudwatch.TagResource,
+                cloudwatch.UntagResource,
+            ],
+            [_snapshot_alarms(at)],
+        ),
+        _start_clocks(),
+        allow(
+            "Rules",
+            [
+                events.PutRule,
+                events.DescribeRule,
+                events.DeleteRule,
+                events.PutTargets,
+                events.RemoveTargets,
+                events.ListTargetsByRule,
+                events.ListTagsForResource,
+                events.TagResource,
+                events.UntagResource,
+            ],
+            at.arns("events", f"rule/{_OURS}"),
+        ),
+    ]
+
+
+def _snapshot_alarms(at: Installation) -> str:
+    return at.arn("cloudwatch", f"alarm:{naming.snapshot_alarm('*', '*')}")
+
+
+def _start_clocks() -> Statement:
+    """An alarm's clock starts with a value, of which a policy can limit the namespace alone."""
+    ours = Condition(StringEquals("cloudwatch:namespace", naming.METRIC_NAMESPACE))
+    return allow("StartClocks", [cloudwatch.PutMetricData], ["*"], ours)
+
+
+def _look(at: Installation) -> list[Statement]:
+    """What the command looks at before it changes anything, with ``--auto`` for a plan."""
+    return [
+        *_plan(at),
+        # It knows no resources:
+        # https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazonresourcegrouptaggingapi.html
+        allow("ListExports", [tag.GetResources], ["*"]),
+    ]
+
+
+# --- plan -----------------------------------------------------------------------------------------
+def plan(at: Installation) -> PolicyDocument:
+    """``plan``: what tables are, what others read of them, and what exports have read."""
+    return policy(
+        [
+            *_plan(at),
+            _list(at, naming.MANIFESTS_PREFIX),
+            *_use_key(at, kms.Decrypt),
+        ]
+    )
+
+
+def _plan(at: Installation) -> list[Statement]:
+    return [
+        allow(
+            "LookAtTables",
+            [dynamodb.DescribeTable, dynamodb.DescribeContinuousBackups],
+            at.arns("dynamodb", "table/*"),
+        ),
+        # None of them knows resources:
+        # https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazondynamodb.html
+        # https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazoncloudwatch.html
+        allow(
+            "LookAtLoad",
+            [dynamodb.ListTables, dynamodb.DescribeLimits, cloudwatch.GetMetricStatistics],
+            ["*"],
+        ),
+        _read_manifests(at),
+    ]
+
+
+def _read_manifests(at: Installation) -> Statement:
+    return allow("ReadManifests", [s3.GetObject], at.objects(naming.MANIFESTS_PREFIX))
+
+
+# --- destroy --------------------------------------------------------------------------------------
+def destroy(at: Installation) -> PolicyDocument:
+    """What ``destroy`` needs besides; a pipeline that deploys need not be able to."""
+    temporary = (naming.MANIFESTS_PREFIX, naming.TEMP_PREFIX)
+    return policy(
+        [
+            allow("LookForRuns", [glue.GetWorkflowRuns], at.arns("glue", f"workflow/{_OURS}")),
+            allow("DestroyCatalogEntries", [glue.GetTable, glue.DeleteTable], at.tables),
+            allow("DestroyData", [s3.DeleteObject], at.objects(*_DATA, *temporary)),
+        ]
+    )
+
+
+# --- run ------------------------------------------------------------------------------------------
+def run(at: Installation) -> PolicyDocument:
+    """Runs and what became of them: ``run`` to ``stop``, ``status``, ``snapshots``, ``logs``."""
+    return policy(
+        [
+            *_find(at),
+            # Neither knows resources:
+            # https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazonresourcegrouptaggingapi.html
+            # https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazoncloudwatch.html
+            allow("ListExports", [tag.GetResources], ["*"]),
+            allow("CountUnits", [cloudwatch.GetMetricStatistics], ["*"]),
+            # By the views it is known which snapshot is current.
+            allow("ReadCatalog", [glue.GetTable, glue.GetTables], at.tables),
+            allow(
+                "Runs",
+                [
+                    glue.StartWorkflowRun,
+                    glue.StopWorkflowRun,
+                    glue.GetWorkflowRun,
+                    glue.GetWorkflowRuns,
+                    glue.GetTrigger,
+                    glue.StartTrigger,
+                    glue.StopTrigger,
+                ],
+                at.arns("glue", f"workflow/{_OURS}", f"trigger/{_OURS}"),
+            ),
+            allow(
+                "Alarms",
+                [
+                    cloudwatch.DescribeAlarms,
+                    cloudwatch.EnableAlarmActions,
+                    cloudwatch.DisableAlarmActions,
+                ],
+                [_snapshot_alarms(at)],
+            ),
+            _start_clocks(),
+            _read_manifests(at),
+            _list(at, naming.MANIFESTS_PREFIX, *_DATA),
+            *_use_key(at, kms.Decrypt),
+            allow("ReadLogs", [logs.FilterLogEvents], at.arns("logs", "log-group:/aws-glue/*")),
+        ]
+    )
+
+
+def _find(at: Installation) -> list[Statement]:
+    """An export is found by its names, and what it is by the tags of its job."""
+    return [
+        allow("FindExports", [glue.BatchGetWorkflows], at.arns("glue", f"workflow/{_OURS}")),
+        allow("ReadTags", [glue.GetTags], at.arns("glue", f"job/{naming.export_job('*', '*')}")),
+    ]
+
+
+def _list(at: Installation, *prefixes: str) -> Statement:
+    return list_keys(at.bucket, [f"{prefix}*" for prefix in prefixes])
+
+
+# --- query ----------------------------------------------------------------------------------------
+def query(at: Installation) -> PolicyDocument:
+    """``query``: Athena acts as the one who asks.
+
+    https://docs.aws.amazon.com/athena/latest/ug/querying-iam.html
+    """
+    return policy(
+        [
+            *_find(at),
+            *_query(at),
+            allow(
+                "ReadCatalog",
+                [glue.GetTable, glue.GetPartition, glue.GetPartitions, glue.BatchGetPartition],
+                at.tables,
+            ),
+            allow("ReadSnapshots", READ, at.objects(*_DATA)),
+            _list(at, *_DATA, naming.ATHENA_RESULTS_PREFIX),
+            *_use_key(at, kms.GenerateDataKey, kms.Decrypt),
+        ]
+    )
+
+
+def _query(at: Installation) -> list[Statement]:
+    """A query in the workgroup, and its results."""
+    return [
+        allow(
+            "Query",
+            [*QUERY, athena.GetQueryResults],
+            at.arns("athena", f"workgroup/{naming.WORK_GROUP}"),
+        ),
+        allow(
+            "ReadDatabases",
+            [glue.GetDatabase],
+            [*at.catalog, at.arn("glue", ANY_QUERYS_DATABASE)],
+        ),
+        allow("WriteResults", WRITE_RESULTS, at.objects(naming.ATHENA_RESULTS_PREFIX)),
+        allow("LocateBucket", [s3.GetBucketLocation], [at.bucket]),
+    ]
+
+
+# --- publish --------------------------------------------------------------------------------------
+def publish(at: Installation) -> PolicyDocument:
+    """What ``publish``, ``verify`` and ``prune`` need besides ``run``."""
+    return policy(
+        [
+            *_query(at),
+            allow(
+                "PublishView",
+                [
+                    glue.CreateTable,
+                    glue.UpdateTable,
+                    glue.GetPartition,
+                    glue.BatchDeletePartition,
+                ],
+                at.tables,
+            ),
+            allow("CountItems", [dynamodb.DescribeTable], at.arns("dynamodb", "table/*")),
+            allow("ReadSnapshots", READ, at.objects(*_DATA)),
+            allow(
+                "DeleteSnapshots", [s3.DeleteObject], at.objects(*_DATA, naming.MANIFESTS_PREFIX)
+            ),
+            _list(at, naming.ATHENA_RESULTS_PREFIX),
+            *_use_key(at, kms.GenerateDataKey),
+        ]
+    )
+
+
+PURPOSES: dict[str, Callable[[Installation], PolicyDocument]] = {
+    "deploy": deploy,
+    "destroy": destroy,
+    "plan": plan,
+    "run": run,
+    "publish": publish,
+    "query": query,
+}

@@ -1,0 +1,380 @@
+"""IAM policies: each role may do what its one node of the workflow does, and nothing else."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from awacs import dynamodb, ec2, glue, kms, logs, s3, sns, sts
+from awacs.aws import (
+    Action,
+    Allow,
+    AWSPrincipal,
+    Bool,
+    Condition,
+    Deny,
+    ForAllValuesStringEquals,
+    PolicyDocument,
+    Principal,
+    Statement,
+    StringEquals,
+)
+from troposphere import AccountId, Sub
+
+from dynoexport import naming
+from dynoexport.iam.statements import (
+    ANY_QUERYS_DATABASE,
+    QUERY,
+    READ,
+    REGION,
+    WRITE,
+    WRITE_RESULTS,
+    Scope,
+    allow,
+    catalog,
+    list_bucket,
+    locate_bucket,
+    markers,
+    policy,
+    probes,
+    read_script,
+    use_run_properties,
+    write_logs,
+    write_metrics,
+)
+
+if TYPE_CHECKING:
+    from troposphere import AWSHelperFn
+
+
+# --- who may use the roles ---------------------------------------------------------------------
+def glue_trust() -> PolicyDocument:
+    """AWS Glue may assume the role, for this account only.
+
+    Without the condition, another account could make Glue use it (the "confused deputy"):
+    https://docs.aws.amazon.com/glue/latest/dg/cross-service-confused-deputy-prevention.html
+    """
+    return policy(
+        [
+            Statement(
+                Effect=Allow,
+                Principal=Principal("Service", "glue.amazonaws.com"),
+                Action=[sts.AssumeRole],
+                Condition=Condition(StringEquals("aws:SourceAccount", AccountId)),
+            )
+        ]
+    )
+
+
+# --- the three nodes of the workflow -----------------------------------------------------------
+def export_job(scope: Scope) -> PolicyDocument:
+    """Read the table, write snapshot, manifest and temporary files, keep the run's properties."""
+    return policy(
+        [
+            read_script(scope, naming.EXPORT_SCRIPT),
+            locate_bucket(scope),
+            list_bucket(
+                scope,
+                [scope.data, scope.manifests, scope.temp],
+                *probes(scope.data, scope.temp),
+            ),
+            allow(
+                "WriteSnapshot",
+                [*WRITE, s3.DeleteObject],
+                scope.objects(f"{scope.data}*", f"{scope.temp}*", *markers(scope.data, scope.temp)),
+            ),
+            allow(
+                "WriteManifest", [s3.GetObject, s3.PutObject], scope.objects(f"{scope.manifests}*")
+            ),
+            allow(
+                "ReadOwnRun",
+                [glue.GetJobRun],
+                [scope.arn("glue", f"job/{naming.export_job(scope.table, scope.format)}")],
+            ),
+            use_run_properties(
+                scope, [glue.GetWorkflowRunProperties, glue.PutWorkflowRunProperties]
+            ),
+            allow("ReadCatalog", [glue.GetTable], catalog(scope, naming.SNAPSHOTS_PREFIX)),
+            write_logs(scope, "/aws-glue/jobs/*"),
+            # Of xml, which has no view, it counts the snapshots.
+            write_metrics("Glue", naming.METRIC_NAMESPACE),
+        ]
+    )
+
+
+def scan_table(scope: Scope) -> PolicyDocument:
+    """What the export job needs besides if it reads a table of this account itself."""
+    table = scope.arn("dynamodb", f"table/{scope.table}")
+    return policy(
+        [
+            allow("ScanTable", [dynamodb.DescribeTable, dynamodb.Scan], [table]),
+            # The account's quota, which limits an on-demand table; it belongs to no resource:
+            # https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazondynamodb.html
+            allow("ReadQuota", [dynamodb.DescribeLimits], ["*"]),
+        ]
+    )
+
+
+def export_table(scope: Scope) -> PolicyDocument:
+    """What the export job needs besides if DynamoDB exports the table.
+
+    DynamoDB writes as the one who asks:
+    https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/S3DataExport_Requesting.html
+    """
+    table = f"table/{scope.table}"
+    return policy(
+        [
+            allow(
+                "ExportTable",
+                [
+                    dynamodb.DescribeContinuousBackups,
+                    dynamodb.DescribeTable,
+                    dynamodb.ExportTableToPointInTime,
+                ],
+                [scope.arn("dynamodb", table)],
+            ),
+            allow(
+                "DescribeExport",
+                [dynamodb.DescribeExport],
+                [scope.arn("dynamodb", f"{table}/export/*")],
+            ),
+            # Beside what the job may write there anyway.
+            allow("WriteExport", [s3.PutObjectAcl], scope.objects(f"{scope.temp}*")),
+        ]
+    )
+
+
+def assume_source_role(scope: Scope) -> PolicyDocument:
+    """What the export job needs besides if the table is in another account."""
+    return policy([allow("AssumeSourceRole", [sts.AssumeRole], [scope.text(scope.source_role)])])
+
+
+def use_table_key(scope: Scope) -> PolicyDocument:
+    """What the export job needs besides if the table is encrypted with a key of the account.
+
+    DynamoDB decrypts as the one who reads, and only for it may this be used:
+    https://repost.aws/knowledge-center/dynamodb-access-denied-exception
+    https://docs.aws.amazon.com/kms/latest/developerguide/conditions-kms.html#conditions-kms-via-service
+    """
+    by_dynamodb = Condition(
+        StringEquals("kms:ViaService", scope.text(f"dynamodb.{REGION}.${{AWS::URLSuffix}}"))
+    )
+    return policy(
+        [allow("DecryptTable", [kms.Decrypt], [scope.text(scope.table_key)], by_dynamodb)]
+    )
+
+
+def use_connection(scope: Scope) -> PolicyDocument:
+    """What all three need besides to run inside a VPC, where Glue makes interfaces for them.
+
+    As AWSGlueServiceRole has it, narrowed to this account and region where EC2 knows resources:
+    https://docs.aws.amazon.com/aws-managed-policy/latest/reference/AWSGlueServiceRole.html
+    """
+    interfaces = scope.arn("ec2", "network-interface/*")
+    places = [scope.arn("ec2", f"{kind}/*") for kind in ("subnet", "security-group")]
+    return policy(
+        [
+            allow(
+                "ReadConnection",
+                [glue.GetConnection],
+                [scope.arn("glue", "catalog"), scope.arn("glue", f"connection/{scope.connection}")],
+            ),
+            # EC2's other Describe actions know no resources:
+            # https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazonec2.html
+            allow(
+                "DescribeNetwork",
+                [
+                    ec2.DescribeNetworkInterfaces,
+                    ec2.DescribeRouteTables,
+                    ec2.DescribeSecurityGroups,
+                    ec2.DescribeSubnets,
+                    ec2.DescribeVpcEndpoints,
+                ],
+                ["*"],
+            ),
+            allow("DescribeVpc", [ec2.DescribeVpcAttribute], [scope.arn("ec2", "vpc/*")]),
+            # Which ones is in the connection, where no policy can look.
+            allow("CreateInterfaces", [ec2.CreateNetworkInterface], [interfaces, *places]),
+            allow("DeleteInterfaces", [ec2.DeleteNetworkInterface], [interfaces]),
+            allow(
+                "TagInterfaces",
+                [ec2.CreateTags, ec2.DeleteTags],
+                [interfaces],
+                Condition(ForAllValuesStringEquals("aws:TagKeys", ["aws-glue-service-resource"])),
+            ),
+        ]
+    )
+
+
+def crawler(scope: Scope) -> PolicyDocument:
+    """Read the snapshots, and keep their table and its partitions in the catalog."""
+    return policy(
+        [
+            locate_bucket(scope),
+            list_bucket(scope, [scope.data]),
+            allow("ReadSnapshots", READ, scope.objects(f"{scope.data}*")),
+            allow(
+                "WriteCatalog",
+                [
+                    glue.GetDatabase,
+                    glue.GetTable,
+                    glue.GetTables,
+                    glue.CreateTable,
+                    glue.UpdateTable,
+                    glue.DeleteTable,
+                    glue.GetPartition,
+                    glue.GetPartitions,
+                    glue.BatchGetPartition,
+                    glue.CreatePartition,
+                    glue.BatchCreatePartition,
+                    glue.UpdatePartition,
+                    glue.BatchUpdatePartition,
+                    glue.DeletePartition,
+                    glue.BatchDeletePartition,
+                ],
+                catalog(scope, naming.SNAPSHOTS_PREFIX),
+            ),
+            write_logs(scope, "/aws-glue/crawlers*"),
+        ]
+    )
+
+
+def view_job(scope: Scope) -> PolicyDocument:
+    """Publish the view by a query in the workgroup, and delete what the retention expires."""
+    return policy(
+        [
+            read_script(scope, naming.VIEW_SCRIPT),
+            locate_bucket(scope),
+            list_bucket(scope, [scope.data, scope.manifests, naming.ATHENA_RESULTS_PREFIX]),
+            allow("ReadManifests", READ, scope.objects(f"{scope.manifests}*")),
+            allow(
+                "DeleteExpiredSnapshots",
+                [s3.DeleteObject],
+                scope.objects(f"{scope.data}*", f"{scope.manifests}*"),
+            ),
+            *_publish_view(scope),
+            allow(
+                "KeepPartitions",
+                [
+                    glue.GetPartition,
+                    glue.GetPartitions,
+                    glue.BatchUpdatePartition,
+                    glue.DeletePartition,
+                ],
+                catalog(scope, naming.SNAPSHOTS_PREFIX),
+            ),
+            use_run_properties(scope, [glue.GetWorkflowRunProperties]),
+            write_logs(scope, "/aws-glue/python-jobs/*"),
+            write_metrics(naming.METRIC_NAMESPACE),
+        ]
+    )
+
+
+def _publish_view(scope: Scope) -> list[Statement]:
+    """CREATE OR REPLACE VIEW: Athena does everything as the one who asks.
+
+    https://docs.aws.amazon.com/athena/latest/ug/querying-iam.html
+    """
+    results = f"{naming.ATHENA_RESULTS_PREFIX}*"
+    return [
+        allow("WriteResults", WRITE_RESULTS, scope.objects(results)),
+        allow("Query", QUERY, [scope.arn("athena", "workgroup/${WorkGroup}")]),
+        allow(
+            "ReadDatabase",
+            [glue.GetDatabase],
+            [
+                scope.arn("glue", "catalog"),
+                scope.arn("glue", ANY_QUERYS_DATABASE),
+                scope.arn("glue", "database/${Database}"),
+            ],
+        ),
+        allow(
+            "WriteView",
+            [glue.GetTable, glue.CreateTable, glue.UpdateTable],
+            catalog(scope, ""),
+        ),
+    ]
+
+
+def write_with_key(scope: Scope) -> PolicyDocument:
+    """What the two jobs need besides to write into a bucket that is encrypted with a key.
+
+    https://docs.aws.amazon.com/glue/latest/dg/set-up-encryption.html
+    """
+    return policy(
+        [allow("EncryptWithKey", [kms.Encrypt, kms.GenerateDataKey], [scope.imports["KmsKey"]])]
+    )
+
+
+def use_key(scope: Scope) -> PolicyDocument:
+    """What each of the three needs besides when bucket and logs are encrypted with a key.
+
+    The crawler only reads:
+    https://docs.aws.amazon.com/glue/latest/dg/define-crawler-configure-security-settings.html
+    """
+    return policy(
+        [
+            allow("DecryptWithKey", [kms.Decrypt], [scope.imports["KmsKey"]]),
+            # Glue encrypts the log groups as the job or the crawler:
+            # https://docs.aws.amazon.com/glue/latest/dg/set-up-encryption.html
+            allow(
+                "EncryptLogs",
+                [logs.AssociateKmsKey],
+                [scope.arn("logs", "log-group:/aws-glue/*")],
+            ),
+            # GetSecurityConfiguration knows no resources:
+            # https://docs.aws.amazon.com/service-authorization/latest/reference/list_awsglue.html
+            allow("ReadSecurityConfiguration", [glue.GetSecurityConfiguration], ["*"]),
+        ]
+    )
+
+
+# --- policies of resources in the common stack --------------------------------------------------
+def tls_only(bucket: AWSHelperFn) -> PolicyDocument:
+    """Refuse whoever comes without TLS, whatever else is allowed."""
+    arn = s3.ARN("${Bucket}", region=REGION).data
+    return policy(
+        [
+            Statement(
+                Sid="DenyWithoutTLS",
+                Effect=Deny,
+                Principal=AWSPrincipal("*"),
+                Action=[Action("s3", "*")],
+                Resource=[Sub(arn, Bucket=bucket), Sub(f"{arn}/*", Bucket=bucket)],
+                Condition=Condition(Bool("aws:SecureTransport", "false")),
+            )
+        ]
+    )
+
+
+def services_publish(topic: AWSHelperFn) -> PolicyDocument:
+    """EventBridge may publish to the topic, and CloudWatch for alarms of this account.
+
+    EventBridge without a condition on the account, for it sends no context to compare and every
+    notification would be lost in silence: "You can't use Condition blocks in Amazon SNS topic
+    policies for EventBridge",
+    https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-use-resource-based.html
+    CloudWatch does:
+    https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/Notify_Users_Alarm_Changes.html
+    """
+    return policy(
+        [
+            _publish("PublishEvents", "events.amazonaws.com", topic),
+            _publish(
+                "PublishAlarms",
+                "cloudwatch.amazonaws.com",
+                topic,
+                Condition=Condition(StringEquals("aws:SourceAccount", AccountId)),
+            ),
+        ]
+    )
+
+
+def _publish(sid: str, service: str, topic: AWSHelperFn, **condition: Condition) -> Statement:
+    return Statement(
+        Sid=sid,
+        Effect=Allow,
+        Principal=Principal("Service", service),
+        Action=[sns.Publish],
+        Resource=[topic],
+        **condition,
+    )

@@ -1,0 +1,383 @@
+"""Every permission, and why it is there: ``docs/permissions.md``.
+
+A run on the local endpoint shows what a role needs. What no run there has needed stands in
+``KEPT`` with its reason, or it is not allowed: tests compare ``KEPT`` with what was recorded.
+"""
+
+from __future__ import annotations
+
+import itertools
+import re
+import sys
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from troposphere import Sub, encode_to_dict
+
+from dynoexport.iam import caller_policies, job_roles, statements
+from dynoexport.iam.statements import Scope
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from awacs.aws import PolicyDocument
+
+# One export, whose names are left open.
+SCOPE = Scope(
+    table="<table>",
+    format="<format>",
+    catalog_prefix="<prefix>",
+    workflow="<workflow>",
+    scripts_version="<version>",
+    connection="<connection>",
+    source_role="<source role's ARN>",
+    table_key="<table's key>",
+    names={"Bucket": "<bucket>", "Database": "<database>", "WorkGroup": "<workgroup>"},
+    imports={"KmsKey": Sub("${KmsKey}")},
+)
+_OPEN = {
+    "AWS::Partition": "aws",
+    "AWS::Region": "<region>",
+    "AWS::AccountId": "<account>",
+    "AWS::URLSuffix": "amazonaws.com",
+    "KmsKey": "<key>",
+}
+INSTALLATION = caller_policies.Installation(
+    account="<account>", region="<region>", boundary="<boundary's ARN>"
+)
+
+EXPORT, CRAWLER, VIEW = "ExportRole", "CrawlerRole", "ViewRole"
+# What all roles get where it is wanted.
+_COMMON = {
+    "RolesUseConnection": job_roles.use_connection(SCOPE),
+    "RolesUseKey": job_roles.use_key(SCOPE),
+}
+_WRITING = {"RolesWriteWithKey": job_roles.write_with_key(SCOPE)}
+# Each role's policies, by the names that they have in it.
+ROLES: Mapping[str, Mapping[str, PolicyDocument]] = {
+    EXPORT: {
+        EXPORT: job_roles.export_job(SCOPE),
+        "ScansTable": job_roles.scan_table(SCOPE),
+        "ExportsTable": job_roles.export_table(SCOPE),
+        "AssumesRole": job_roles.assume_source_role(SCOPE),
+        "DecryptsTable": job_roles.use_table_key(SCOPE),
+        **_COMMON,
+        **_WRITING,
+    },
+    CRAWLER: {CRAWLER: job_roles.crawler(SCOPE), **_COMMON},
+    VIEW: {VIEW: job_roles.view_job(SCOPE), **_COMMON, **_WRITING},
+}
+# When a role has a policy that it does not always have.
+WHEN = {
+    "ScansTable": "`ReadMode` is `connector` or `native`, without a `SourceRoleArn`",
+    "ExportsTable": "`ReadMode` is `export`",
+    "AssumesRole": "there is a `SourceRoleArn`",
+    "DecryptsTable": "there is a `TableKeyArn`",
+    "RolesUseConnection": "there is a `ConnectionName`",
+    "RolesUseKey": "`UseKmsKey` is `true`",
+    "RolesWriteWithKey": "`UseKmsKey` is `true`",
+}
+
+
+@dataclass(frozen=True)
+class Kept:
+    """What no recorded run has needed, and why it is allowed all the same.
+
+    ``holder`` is a role or a purpose. Without ``values`` it is all of the statement. ``with_key``
+    is for what only those have who use a KMS key.
+    """
+
+    holder: str
+    sid: str
+    reason: str
+    source: str
+    values: tuple[str, ...] = ()
+    with_key: bool = False
+
+
+def _object(key: str) -> str:
+    return f"arn:aws:s3:::<bucket>/{key}"
+
+
+_ATHENA = "https://docs.aws.amazon.com/athena/latest/ug/querying-iam.html"
+_HADOOP = "https://hadoop.apache.org/docs/current/hadoop-aws/tools/hadoop-aws/assumed_roles.html"
+_MARKERS = "https://repost.aws/knowledge-center/emr-s3-empty-files"
+_CRAWLS = "https://docs.aws.amazon.com/glue/latest/dg/crawler-schema-changes-prevent.html"
+_GLUE = "https://docs.aws.amazon.com/aws-managed-policy/latest/reference/AWSGlueServiceRole.html"
+_LOCATES = "AWS Glue asks for the bucket's region, as its own policy for roles has it."
+_LISTS = "Athena lists where its results go."
+_RESULTS = "Athena reads and writes results in parts."
+_RESULT_ACTIONS = ("s3:GetObject", "s3:AbortMultipartUpload", "s3:ListMultipartUploadParts")
+_LOGS = "Glue encrypts the logs as the role; those of the endpoint are not encrypted."
+_ENCRYPTS = "AWS asks it of jobs that write encrypted data; S3 has never needed it."
+_WRITE_KEY = "https://docs.aws.amazon.com/glue/latest/dg/set-up-encryption.html"
+_COLD = "Asked of an on-demand table of which DynamoDB tells no warm throughput."
+_WARM = "https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/warm-throughput.html"
+_PARTS = "Files beyond some MiB are written in parts, which the files of the tests do not reach."
+
+KEPT = (
+    Kept(EXPORT, "LocateBucket", _LOCATES, _GLUE),
+    Kept(
+        EXPORT,
+        "ListBucket",
+        "Hadoop's S3 clients look whether the parents of what they write are directories.",
+        _HADOOP,
+        tuple(statements.probes(SCOPE.data, SCOPE.temp)),
+    ),
+    Kept(
+        EXPORT,
+        "WriteSnapshot",
+        "Glue up to 5.0 marks the directories that it makes by empty objects.",
+        _MARKERS,
+        tuple(map(_object, statements.markers(SCOPE.data, SCOPE.temp))),
+    ),
+    Kept(EXPORT, "WriteSnapshot", _PARTS, _HADOOP, ("s3:AbortMultipartUpload",)),
+    Kept(
+        EXPORT,
+        "WriteMetrics",
+        "Glue publishes the job's metrics with its role; the endpoint has none of them.",
+        _GLUE,
+        ("Glue",),
+    ),
+    Kept(EXPORT, "ReadQuota", _COLD, _WARM),
+    Kept(
+        EXPORT,
+        "WriteExport",
+        "DynamoDB sets the ACL of what it exports, which the endpoint does not.",
+        "https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/S3DataExport_Requesting.html",
+    ),
+    Kept(CRAWLER, "LocateBucket", _LOCATES, _GLUE),
+    Kept(
+        CRAWLER,
+        "WriteCatalog",
+        "A crawler lists tables and takes partitions in batches, the endpoint's one by one.",
+        _GLUE,
+        (
+            "glue:GetTables",
+            "glue:GetPartition",
+            "glue:BatchGetPartition",
+            "glue:BatchCreatePartition",
+            "glue:BatchUpdatePartition",
+            "glue:BatchDeletePartition",
+        ),
+    ),
+    Kept(
+        CRAWLER,
+        "WriteCatalog",
+        "DeleteBehavior is DELETE_FROM_DATABASE: a table without data goes.",
+        _CRAWLS,
+        ("glue:DeleteTable",),
+    ),
+    Kept(VIEW, "ListBucket", _LISTS, _ATHENA, ("athena-results/*",)),
+    Kept(
+        VIEW,
+        "Query",
+        "A view job that gives up waiting stops its query.",
+        "https://docs.aws.amazon.com/athena/latest/APIReference/API_StopQueryExecution.html",
+        ("athena:StopQueryExecution",),
+    ),
+    Kept(VIEW, "WriteResults", _RESULTS, _ATHENA, _RESULT_ACTIONS),
+    *(
+        kept
+        for role in (EXPORT, CRAWLER, VIEW)
+        for kept in (
+            Kept(role, "EncryptLogs", _LOGS, _WRITE_KEY, with_key=True),
+            Kept(role, "ReadSecurityConfiguration", _LOGS, _WRITE_KEY, with_key=True),
+        )
+    ),
+    *(
+        Kept(role, "EncryptWithKey", _ENCRYPTS, _WRITE_KEY, ("kms:Encrypt",), with_key=True)
+        for role in (EXPORT, VIEW)
+    ),
+    Kept("deploy", "LookAtLoad", _COLD, _WARM, ("dynamodb:DescribeLimits",)),
+    Kept("plan", "LookAtLoad", _COLD, _WARM, ("dynamodb:DescribeLimits",)),
+    Kept(
+        "run",
+        "CountUnits",
+        "`runs --explain` asks it of a run by the connector, which does not count what it reads.",
+        "https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/metrics-dimensions.html",
+    ),
+    Kept(
+        "run",
+        "ReadCatalog",
+        "`status` lists the tables of an account with many exports, and asks for each of a few.",
+        "https://docs.aws.amazon.com/glue/latest/webapi/API_GetTables.html",
+        ("glue:GetTables",),
+    ),
+    Kept("publish", "WriteResults", _RESULTS, _ATHENA, _RESULT_ACTIONS),
+    Kept("publish", "ListBucket", _LISTS, _ATHENA),
+    Kept("query", "WriteResults", _RESULTS, _ATHENA, _RESULT_ACTIONS),
+    Kept("query", "ListBucket", _LISTS, _ATHENA, ("athena-results/*",)),
+    Kept(
+        "query",
+        "ReadCatalog",
+        "A query that names its partitions reads those alone.",
+        "https://docs.aws.amazon.com/athena/latest/ug/fine-grained-access-to-glue-resources.html",
+        ("glue:GetPartition", "glue:BatchGetPartition"),
+    ),
+)
+_BY_A_KEY = "Tests export with keys, of which the endpoint asks IAM as S3 and DynamoDB do."
+# Policies of which the runs in every format have none, and what shows that they are needed.
+NOT_RECORDED = {
+    "AssumesRole": "A test reads a table of another account by it.",
+    "RolesUseConnection": "As AWS's own policy for Glue has it; the endpoint has no VPC.",
+    "DecryptsTable": _BY_A_KEY,
+    "RolesUseKey": _BY_A_KEY,
+    "RolesWriteWithKey": _BY_A_KEY,
+}
+
+
+# --- policies as plain values ---------------------------------------------------------------------
+def plain(document: PolicyDocument) -> dict[str, Any]:
+    """The policy with readable names in place of CloudFormation's functions."""
+    found: dict[str, Any] = _readable(encode_to_dict(document))
+    return found
+
+
+def _readable(value: Any) -> Any:  # noqa: ANN401 - whatever JSON has
+    if isinstance(value, list):
+        return [_readable(each) for each in value]
+    if isinstance(value, str):
+        return re.sub(r"\$\{([^}]+)\}", lambda found: _OPEN[found[1]], value)
+    if isinstance(value, dict):
+        if set(value) == {"Fn::Sub"}:
+            return _readable(value["Fn::Sub"])
+        return {key: _readable(each) for key, each in value.items()}
+    return value
+
+
+def kept(holder: str, *, with_key: bool = False) -> set[tuple[str, str]]:
+    """Statement and value of all that ``KEPT`` says of a role or purpose, without or of a key."""
+    return {
+        (each.sid, value)
+        for each in KEPT
+        if (each.holder, each.with_key) == (holder, with_key)
+        for value in each.values or _all_values(holder, each.sid)
+    }
+
+
+def allowed(holder: str) -> set[tuple[str, str]]:
+    """Statement and value of all that a role or purpose may do."""
+    return {(each["Sid"], value) for each in _statements(holder) for value in _values(each)}
+
+
+def _all_values(holder: str, sid: str) -> list[str]:
+    (statement,) = (each for each in _statements(holder) if each["Sid"] == sid)
+    return _values(statement)
+
+
+def _statements(holder: str) -> Iterator[dict[str, Any]]:
+    documents = (
+        ROLES[holder].values()
+        if holder in ROLES
+        else [caller_policies.PURPOSES[holder](INSTALLATION)]
+    )
+    for document in documents:
+        yield from plain(document)["Statement"]
+
+
+def _values(statement: Mapping[str, Any]) -> list[str]:
+    found: list[str] = [*statement["Action"], *statement["Resource"]]
+    for keys in statement.get("Condition", {}).values():
+        for values in keys.values():
+            found += [values] if isinstance(values, str) else values
+    return found
+
+
+# --- for people -----------------------------------------------------------------------------------
+_INTRODUCTION = """\
+# Permissions
+
+Generated by `python -m dynoexport.iam.reference > docs/permissions.md`.
+
+Tests run exports in every format and with every reader on the local endpoint, which enforces IAM,
+and record each call. Nothing is refused, and nothing is allowed that no run has needed, but for
+what is listed as kept, with its reason. The policies of people below are tested by the commands
+that they are for, in the same way.
+
+Each role trusts AWS Glue alone, and for this account only (`aws:SourceAccount`).
+"""
+_PEOPLE = """\
+
+## People and pipelines
+
+`dynoexport permissions deploy` (or `destroy`, `plan`, `run`, `publish`, `query`) prints the policy
+for your account and region. Each fits a managed policy. With `--key ARN` it has `UseKey`, too:
+`kms:Decrypt` to read and `kms:GenerateDataKey` to write, on the key that the common stack was given
+and through S3 alone.
+
+`doctor` looks at more than any of them allows, and says of each thing that it may not.
+"""
+_BOUNDARY = """\
+
+With `--boundary ARN` the policy lets a deployer make roles with that permissions boundary only:
+deploy with `--set PermissionsBoundaryArn=ARN`. Without one, who may write the policies of
+`dynoexport-*` roles can give them any permission.
+"""
+_PURPOSES = {
+    "deploy": "`init` and `deploy`. CloudFormation calls every service with the permissions of the "
+    "one who deploys.",
+    "destroy": "`destroy`, beside `deploy`. Without `DestroyData` it keeps the data.",
+    "plan": "`plan`. What is missing of it, the command does without, and says so.",
+    "run": "`run`, `watch`, `stop`, `enable`, `disable`, `status`, `runs`, `snapshots` and `logs`.",
+    "publish": "`publish`, `verify` and `prune`, beside `run`.",
+    "query": "`query`, and what Athena does for it.",
+}
+
+
+def markdown() -> str:
+    """The page's text."""
+    parts = [_INTRODUCTION]
+    for role, documents in ROLES.items():
+        parts.append(f"\n## {role}\n")
+        by_condition = itertools.groupby(documents.items(), lambda each: WHEN.get(each[0], ""))
+        for condition, group in by_condition:
+            found = dict(group)
+            when = f"If {condition}:\n\n" if condition else ""
+            parts.append(f"\n{when}{_table(*found.values())}")
+            notes = dict.fromkeys(NOT_RECORDED[name] for name in found if name in NOT_RECORDED)
+            parts.extend(f"\n{note}\n" for note in notes)
+        parts.append(_kept_list(role))
+    parts.append(_PEOPLE)
+    for purpose, words in _PURPOSES.items():
+        boundary = _BOUNDARY if purpose == "deploy" else ""
+        table = _table(caller_policies.PURPOSES[purpose](INSTALLATION))
+        parts.append(f"\n### {purpose}\n\n{words}\n{boundary}\n{table}{_kept_list(purpose)}")
+    return "".join(parts)
+
+
+def _table(*documents: PolicyDocument) -> str:
+    rows = [
+        f"| {each['Sid']} | {_cell(each['Action'])} | {_cell(_resources(each))} |\n"
+        for document in documents
+        for each in plain(document)["Statement"]
+    ]
+    return "| Statement | Actions | On |\n|---|---|---|\n" + "".join(rows)
+
+
+def _resources(statement: Mapping[str, Any]) -> list[str]:
+    conditions = [
+        f"{key} {'like' if operator.endswith('Like') else 'is'} {value}"
+        for operator, keys in statement.get("Condition", {}).items()
+        for key, values in keys.items()
+        for value in ([values] if isinstance(values, str) else values)
+    ]
+    return [*statement["Resource"], *conditions]
+
+
+def _cell(values: list[str]) -> str:
+    return "<br>".join(f"`{each}`" for each in values)
+
+
+def _kept_list(holder: str) -> str:
+    lines = []
+    for each in KEPT:
+        if each.holder == holder:
+            values = ", ".join(f"`{value}`" for value in each.values)
+            what = f"{each.sid}: {values}" if values else each.sid
+            lines.append(f"- {what}. {each.reason} ([source]({each.source}))\n")
+    return "\nKept:\n\n" + "".join(lines) if lines else ""
+
+
+if __name__ == "__main__":
+    sys.stdout.write(markdown())

@@ -1,0 +1,47 @@
+"""What a manifest's text says: whose it is, and which files it lists."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping
+
+
+def parse_json_object(text: bytes | None) -> dict[str, Any] | None:
+    """The object, None if the text is missing or is anything else."""
+    try:
+        found = None if text is None else json.loads(text.decode())
+    except (ValueError, RecursionError):
+        return None
+    return found if isinstance(found, dict) else None
+
+
+def is_manifest_of(found: Mapping[str, Any], table: str, fmt: str, timestamp: str) -> bool:
+    """Whether it is the manifest of this snapshot of this export."""
+    identity = {"table": table, "format": fmt, "snapshot_timestamp": timestamp}
+    return all(found.get(name) == identity[name] for name in identity)
+
+
+def file_differences(
+    files: Iterable[Mapping[str, Any]], found: Mapping[str, tuple[int, str]]
+) -> Iterator[str]:
+    """How the objects under a snapshot's prefix differ from the files of its manifest.
+
+    ``found`` has bytes and ETag by key. Manifests of older versions have no ETag.
+    """
+    listed = {file["key"]: file for file in files}
+    for key, file in listed.items():
+        size, etag = found.get(key, (None, None))
+        if size is None:
+            yield f"{key} is missing"
+        elif size != file["bytes"]:
+            yield f"{key} has {size:,} bytes, its manifest says {file['bytes']:,}"
+        elif etag != (file.get("etag") or etag):
+            yield f"{key} is not what the export job has written"
+    for key in found:
+        # Athena reads whatever is there, but no hidden files:
+        # https://docs.aws.amazon.com/athena/latest/ug/tables-location-format.html
+        if key not in listed and not key.rsplit("/", 1)[-1].startswith((".", "_")):
+            yield f"{key} is not in the manifest"

@@ -1,0 +1,95 @@
+"""Which snapshots there are, which are complete, and which dynoexport has written.
+
+Other folders have the same names: those of the Step Functions design, or one that somebody has
+renamed. What stands beside the manifests says whose a snapshot is.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from dynoexport.jobs.manifest_text import is_manifest_of, parse_json_object
+from dynoexport.jobs.names import (
+    PARTITION_KEY,
+    claim_key,
+    data_prefix,
+    manifest_key,
+    manifest_prefix,
+    snapshot_prefix,
+)
+from dynoexport.jobs.s3 import directory_marker, list_directories, list_objects, read_object
+from dynoexport.jobs.timestamps import is_timestamp
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from mypy_boto3_s3 import S3Client
+
+
+@dataclass(frozen=True)
+class Marks:
+    """What stands beside an export's manifests: its snapshots with a manifest, those with a claim.
+
+    Whether a manifest is ours only its text says.
+    """
+
+    bucket: str
+    table: str
+    format: str
+    complete: frozenset[str]
+    claimed: frozenset[str]
+
+
+def list_marks(s3: S3Client, bucket: str, table: str, fmt: str) -> Marks:
+    """The marks of one export's snapshots."""
+    prefix = manifest_prefix(table, fmt)
+    keys = list_objects(s3, bucket, prefix)
+
+    def stems(suffix: str) -> frozenset[str]:
+        found = (key[len(prefix) : -len(suffix)] for key in keys if key.endswith(suffix))
+        return frozenset(filter(is_timestamp, found))
+
+    return Marks(bucket, table, fmt, complete=stems(".json"), claimed=stems(".claim"))
+
+
+def list_snapshots(s3: S3Client, marks: Marks) -> set[str]:
+    """Every snapshot: by a mark or by a folder, complete or not, ours or not."""
+    prefix = f"{data_prefix(marks.table, marks.format)}{PARTITION_KEY}="
+    folders = (each[len(prefix) : -1] for each in list_directories(s3, marks.bucket, prefix))
+    return {*marks.complete, *marks.claimed, *filter(is_timestamp, folders)}
+
+
+def is_own_snapshot(s3: S3Client, marks: Marks, timestamp: str) -> bool:
+    """Whether dynoexport has written the snapshot: a run has claimed it, or it has our manifest."""
+    if timestamp in marks.claimed or timestamp not in marks.complete:
+        return timestamp in marks.claimed
+    key = manifest_key(marks.table, marks.format, timestamp)
+    found = parse_json_object(read_object(s3, marks.bucket, key))
+    return found is not None and is_manifest_of(found, marks.table, marks.format, timestamp)
+
+
+def is_own_partition(partition: Mapping[str, Any], marks: Marks) -> bool:
+    """Whether the partition has the files of a complete snapshot of this export."""
+    timestamp = partition["Values"][0]
+    location = partition["StorageDescriptor"].get("Location", "")
+    own = f"s3://{marks.bucket}/{snapshot_prefix(marks.table, marks.format, timestamp)}"
+    return timestamp in marks.complete and location.rstrip("/") == own.rstrip("/")
+
+
+def deletion_marks(
+    table: str, fmt: str, timestamp: str, *, claimed: bool
+) -> tuple[list[str], list[str]]:
+    """The marks to delete before a snapshot's files, and those to delete after them.
+
+    The manifest goes first: from then on the snapshot is incomplete, whatever happens next. The
+    claim goes last: as long as it is there, the snapshot is known as ours and is deleted again. A
+    snapshot of before there were claims is known by its manifest alone, which goes last.
+    """
+    manifest, claim = manifest_key(table, fmt, timestamp), claim_key(table, fmt, timestamp)
+    return ([manifest], [claim]) if claimed else ([], [manifest])
+
+
+def snapshot_objects(s3: S3Client, bucket: str, prefix: str) -> list[str]:
+    """The keys to delete with a snapshot's files: the files, then the mark of their directory."""
+    return [*list_objects(s3, bucket, prefix), directory_marker(prefix)]

@@ -1,0 +1,330 @@
+"""CloudFormation on the endpoint: what moto leaves out of stacks.
+
+moto creates resources from a template and keeps stacks and change sets. It does not check
+parameters, only warns about a resource type that it does not know, finds changed resources by
+comparing template texts (so that a parameter inside ``Fn::Sub`` or a condition changes nothing),
+and never rolls back. Here ``template_checks`` checks every call, and ``deployments`` deploys.
+"""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Any
+
+from moto.cloudformation import models, parsing, urls
+from moto.cloudformation.exceptions import (
+    AlreadyExistsException,
+    CloudFormationError,
+    ValidationError,
+)
+from moto.cloudformation.responses import CloudFormationResponse
+from moto.core.responses import ActionResult, EmptyResult
+
+from dynoexport.local.cloudformation import stack_changes
+from dynoexport.local.cloudformation.deployments import delete, execute
+from dynoexport.local.cloudformation.template_checks import (
+    check_body,
+    check_capabilities,
+    check_template,
+    defaults,
+    parameter_text,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from moto.cloudformation.models import ChangeSet, Stack
+    from moto.cloudformation.parsing import ResourceMap
+
+Json = dict[str, Any]
+
+_moto_condition = parsing.parse_condition
+
+
+def _condition(condition: Any, resources_map: ResourceMap, condition_map: dict[str, Any]) -> bool:
+    """Whether a condition holds; CloudFormation compares texts, moto a number with a text."""
+    if isinstance(condition, dict) and "Fn::Equals" in condition:
+        one, other = (
+            parameter_text(parsing.clean_json(each, resources_map))
+            for each in condition["Fn::Equals"]
+        )
+        return one == other
+    return _moto_condition(condition, resources_map, condition_map)
+
+
+def _imports(stack: Stack, export: str) -> bool:
+    """Whether the stack's template, with its parameters, imports the value."""
+    names = {
+        parsing.clean_json(value, stack.resource_map)
+        for value in _import_names(stack.template_dict or {})
+    }
+    return export in names
+
+
+def _import_names(value: Any) -> Iterator[Any]:
+    if isinstance(value, list):
+        for each in value:
+            yield from _import_names(each)
+    elif isinstance(value, dict):
+        for key, inner in value.items():
+            if key == "Fn::ImportValue":
+                yield inner
+            else:
+                yield from _import_names(inner)
+
+
+class _Response(CloudFormationResponse):
+    """The API; all calls that bring a template are checked alike."""
+
+    def _validate_different_update(self, *_: Any) -> None:
+        """Compares texts in moto; the backend compares what is deployed."""
+
+    def create_stack(self) -> ActionResult:
+        self._check_call("CREATE")
+        return super().create_stack()
+
+    def update_stack(self) -> ActionResult:
+        self._check_call("UPDATE")
+        return super().update_stack()
+
+    def create_change_set(self) -> ActionResult:
+        # "By default, CloudFormation specifies UPDATE":
+        # https://docs.aws.amazon.com/AWSCloudFormation/latest/APIReference/API_CreateChangeSet.html
+        kind = self._get_params().setdefault("ChangeSetType", "UPDATE")
+        self._check_call(kind)
+        return super().create_change_set()
+
+    def _check_call(self, kind: str) -> None:
+        check_capabilities(self._template(), self._get_param("Capabilities", []))
+        self._refuse_unknown_previous_values(kind)
+
+    def _template(self) -> Json:
+        body, url = self._get_param("TemplateBody"), self._get_param("TemplateURL")
+        if body:
+            check_body(body)
+        elif url:
+            body = self._get_stack_from_s3_url(url)
+        elif self._get_bool_param("UsePreviousTemplate", False):
+            return self.cloudformation_backend.get_stack(self._get_param("StackName")).template_dict
+        else:
+            raise ValidationError(message="Either Template URL or Template Body must be specified.")
+        return models.Stack.parse_template(body)
+
+    def _refuse_unknown_previous_values(self, kind: str) -> None:
+        """As AWS does, in its words.
+
+        https://github.com/mapbox/cfn-config/issues/182
+        https://github.com/rackerlabs/ebs_snapper/issues/56
+        """
+        kept = [
+            each["ParameterKey"]
+            for each in self._get_param("Parameters", [])
+            if each.get("UsePreviousValue")
+        ]
+        if not kept:
+            return
+        if kind == "CREATE":
+            raise ValidationError(
+                message="Cannot specify UsePreviousValue on Parameters when ChangeSetType is CREATE"
+            )
+        stack = self.cloudformation_backend.get_stack(self._get_param("StackName"))
+        for name in kept:
+            if name not in stack.stack_parameters:
+                raise ValidationError(
+                    message=f"Invalid input for parameter key {name}. Cannot specify "
+                    "usePreviousValue as true for a parameter key not in the previous template"
+                )
+
+    # moto looks for change sets in every stack.
+    def list_change_sets(self) -> ActionResult:
+        stack = self.cloudformation_backend.get_stack(self._get_param("StackName"))
+        found = self.cloudformation_backend.list_change_sets()
+        return ActionResult({"Summaries": [each for each in found if each.stack is stack]})
+
+    def describe_change_set(self) -> ActionResult:
+        return ActionResult(self._change_set())
+
+    def delete_change_set(self) -> ActionResult:
+        with suppress(CloudFormationError):
+            self.cloudformation_backend.delete_change_set(self._change_set().change_set_id)
+        return EmptyResult()
+
+    def _change_set(self) -> ChangeSet:
+        backend: Any = self.cloudformation_backend
+        found: ChangeSet = backend.find_change_set(
+            self._get_param("ChangeSetName"), self._get_param("StackName")
+        )
+        return found
+
+
+class LocalCloudFormationBackend(models.CloudFormationBackend):
+    """The stacks and change sets of moto, deployed as above."""
+
+    @property
+    def _url_module(self) -> Any:
+        """What moto looks for in a module beside the backend's: its addresses."""
+        paths = {
+            pattern: _Response.dispatch if "cfnresponse" not in pattern else handler
+            for pattern, handler in urls.url_paths.items()
+        }
+        return SimpleNamespace(url_bases=urls.url_bases, url_paths=paths)
+
+    def create_stack(  # type: ignore[override]
+        self, name: str, template: str, parameters: dict[str, Any], **options: Any
+    ) -> Stack:
+        """As a change set that is executed at once.
+
+        Raises:
+            AlreadyExistsException: there is a stack of that name, whatever its status.
+            ValidationError: the template or a parameter is refused.
+        """
+        if any(stack.name == name for stack in self.stacks.values()):
+            raise AlreadyExistsException(f"Stack [{name}] already exists")
+        change_set = self._change_set_of_call("CREATE", name, template, parameters, options)
+        stack = self.stacks[change_set.stack_id]
+        # It was never in review.
+        stack.events.clear()
+        stack.enable_termination_protection = bool(options.get("enable_termination_protection"))
+        stack.timeout_in_minutes = options.get("timeout_in_mins")
+        stack.policy = options.get("stack_policy_body") or ""
+        execute(self, change_set)
+        return stack
+
+    def update_stack(  # type: ignore[override]
+        self, name: str, template: str, parameters: list[dict[str, Any]], **options: Any
+    ) -> Stack:
+        """As a change set that is executed at once.
+
+        Raises:
+            ValidationError: the template or a parameter is refused, or nothing would change.
+        """
+        stack = self.get_stack(name)
+        given = self._resolve_update_parameters(instance=stack, incoming_params=parameters)
+        change_set = self._change_set_of_call("UPDATE", stack.name, template, given, options)
+        if change_set.status == "FAILED":
+            raise ValidationError(message="No updates are to be performed.")
+        execute(self, change_set)
+        return stack
+
+    def _change_set_of_call(
+        self, kind: str, name: str, template: str, parameters: dict[str, Any], options: Json
+    ) -> ChangeSet:
+        """A change set that nobody else sees."""
+        change_set_id, _ = self.create_change_set(
+            stack_name=name,
+            change_set_name="call",
+            change_set_type=kind,
+            template=template,
+            parameters=parameters,
+            description="",
+            notification_arns=options.get("notification_arns"),
+            tags=options.get("tags"),
+            role_arn=options.get("role_arn"),
+        )
+        return self.change_sets.pop(change_set_id)
+
+    def create_change_set(self, **options: Any) -> tuple[str, str]:  # type: ignore[override]
+        template = models.Stack.parse_template(options["template"])
+        # A previous value is a number or a list here, and moto would make 0 of 0.5.
+        given = {name: parameter_text(value) for name, value in options["parameters"].items()}
+        check_template(template, given)
+        options["parameters"] = {**defaults(template), **given}
+        if options["change_set_type"] == "CREATE":
+            self._make_room(options["stack_name"])
+        else:
+            self._refuse_if_never_created(options["stack_name"])
+        change_set_id, stack_id = super().create_change_set(**options)
+        stack, change_set = self.stacks[stack_id], self.change_sets[change_set_id]
+        stack.resource_map.cross_stack_resources = self.exports
+        stack.cross_stack_resources = self.exports
+        if change_set.status != "FAILED":
+            change_set.changes = stack_changes.planned(stack, template, options["parameters"])  # type: ignore[assignment]
+            self._refuse_if_empty(change_set)
+        return change_set_id, stack_id
+
+    def _refuse_if_empty(self, change_set: ChangeSet) -> None:
+        """As AWS does where neither a resource nor an output differs."""
+        stack = self.stacks[change_set.stack_id]
+        before, after = stack.template_dict or {}, change_set.template_dict
+        same = not change_set.changes and before.get("Outputs") == after.get("Outputs")
+        if change_set.change_set_type == "UPDATE" and same:
+            change_set.status, change_set.execution_status = "FAILED", "UNAVAILABLE"
+            change_set.status_reason = (
+                "The submitted information didn't contain changes. Submit different information "
+                "to create a change set."
+            )
+
+    def _make_room(self, name: str) -> None:
+        """A stack that was only reviewed gives way to the next change set of its name."""
+        for stack in [each for each in self.stacks.values() if each.name == name]:
+            if stack.status != "REVIEW_IN_PROGRESS":
+                raise ValidationError(
+                    message=f"Stack [{name}] already exists and cannot be created again with the "
+                    f"changeSet [{stack.stack_id}]."
+                )
+            del self.stacks[stack.stack_id]
+
+    def _refuse_if_never_created(self, name: str) -> None:
+        """As moto does for UpdateStack."""
+        stack = self.get_stack(name)
+        if stack.status in {"REVIEW_IN_PROGRESS", "ROLLBACK_COMPLETE", "ROLLBACK_FAILED"}:
+            raise ValidationError(
+                message=f"Stack:{stack.stack_id} is in {stack.status} state and can not be updated."
+            )
+
+    def delete_stack(self, name_or_stack_id: str) -> None:
+        """Delete the resources in reverse order; what is to be retained stays.
+
+        Raises:
+            ValidationError: another stack imports one of its exports.
+        """
+        for stack in list(self.stacks.values()):
+            if name_or_stack_id in {stack.name, stack.stack_id}:
+                self._refuse_if_imported(stack)
+                for export in stack.exports:
+                    self.exports.pop(export.name, None)
+                delete(stack)
+                if stack.status == "DELETE_COMPLETE":
+                    self.deleted_stacks[stack.stack_id] = self.stacks.pop(stack.stack_id)
+
+    def _refuse_if_imported(self, stack: Stack) -> None:
+        for export in stack.exports:
+            for other in self.stacks.values():
+                if other is not stack and _imports(other, export.name):
+                    raise ValidationError(
+                        message=f"Export {export.name} cannot be deleted as it is in use by "
+                        f"{other.name}"
+                    )
+
+    def execute_change_set(self, change_set_name: str, stack_name: str | None = None) -> None:
+        execute(self, self.find_change_set(change_set_name, stack_name))
+
+    def find_change_set(self, name: str, stack_name: str | None) -> ChangeSet:
+        """By ID, or by name within its stack: other stacks may have one of the same name.
+
+        Raises:
+            CloudFormationError: there is none.
+        """
+        for change_set_id, change_set in reversed(self.change_sets.items()):
+            if name == change_set_id or (
+                name == change_set.change_set_name
+                and stack_name in {None, change_set.stack_name, change_set.stack_id}
+            ):
+                return change_set
+        raise CloudFormationError("ChangeSetNotFound", f"ChangeSet [{name}] does not exist")
+
+
+def _stack_resources(stack: Stack) -> list[Any]:
+    """The resources that exist; moto lists the template's, and creates those that do not."""
+    existing = stack.resource_map._parsed_resources
+    return [existing[name] for name in stack.resource_map._resource_json_map if name in existing]
+
+
+def install() -> None:
+    """Make moto use the above; before the first request."""
+    models.Stack.stack_resources = property(_stack_resources)  # type: ignore[method-assign, assignment]
+    models.cloudformation_backends.backend = LocalCloudFormationBackend
+    parsing.parse_condition = _condition
+    parsing.get_model_list.cache_clear()
+    parsing.get_model_map.cache_clear()

@@ -1,0 +1,1 @@
+"""Glue on the endpoint: workflows, jobs, crawlers."""

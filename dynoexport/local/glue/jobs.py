@@ -1,0 +1,275 @@
+"""Job runs: the deployed script in a process of its own, with its role's credentials."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import threading
+import time
+from contextlib import closing, suppress
+from dataclasses import dataclass, field
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TextIO
+from urllib.parse import urlsplit
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from dynoexport.errors import DynoexportError
+from dynoexport.local.glue import processes
+from dynoexport.local.iam import identities
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping
+
+    from dynoexport.local.context import Endpoint
+    from dynoexport.local.glue.processes import JobProcess
+
+# https://docs.aws.amazon.com/glue/latest/dg/monitor-continuous-logging-enable.html
+_LOG_GROUPS = {"glueetl": "/aws-glue/jobs", "pythonshell": "/aws-glue/python-jobs"}
+# PutLogEvents takes 10,000 events and 1 MiB a call.
+_LOG_BATCH = 1000
+
+
+@dataclass
+class JobRun:
+    """One attempt of one run of a job."""
+
+    run_id: str
+    job_name: str
+    definition: dict[str, Any]
+    arguments: dict[str, str]
+    attempt: int = 0
+    previous_run_id: str | None = None
+    trigger_name: str | None = None
+    state: str = "STARTING"
+    error: str = ""
+    started: datetime = field(default_factory=lambda: datetime.now(timezone.utc))
+    completed: datetime | None = None
+    process: JobProcess | None = None
+    stopping: bool = False
+
+    def stop(self) -> None:
+        """End its process, or the one that it would get."""
+        self.stopping = True
+        if self.process is not None:
+            self.process.kill()
+
+    @property
+    def kind(self) -> str:
+        return str(self.definition["Command"]["Name"])
+
+    @property
+    def log_group(self) -> str:
+        return _LOG_GROUPS[self.kind]
+
+    @property
+    def seconds(self) -> int:
+        end = self.completed or datetime.now(timezone.utc)
+        return round((end - self.started).total_seconds())
+
+    def as_dict(self) -> dict[str, Any]:
+        """The run as GetJobRun answers it."""
+        found: dict[str, Any] = {
+            "Id": self.run_id,
+            "Attempt": self.attempt,
+            "JobName": self.job_name,
+            "TriggerName": self.trigger_name,
+            "PreviousRunId": self.previous_run_id,
+            "StartedOn": self.started,
+            "LastModifiedOn": self.completed or self.started,
+            "CompletedOn": self.completed,
+            "JobRunState": self.state,
+            "Arguments": self.arguments,
+            "ErrorMessage": self.error or None,
+            "ExecutionTime": self.seconds,
+            "Timeout": int(self.definition.get("Timeout", 2880)),
+            "LogGroupName": self.log_group,
+            "PredecessorRuns": [],
+        }
+        for key in ("WorkerType", "NumberOfWorkers", "MaxCapacity", "GlueVersion"):
+            found[key] = self.definition.get(key)
+        return {key: value for key, value in found.items() if value is not None}
+
+
+def execute(endpoint: Endpoint, run: JobRun) -> None:
+    """Run the script to its end; the outcome is the run's ``state`` and ``error``."""
+    run.state = "RUNNING"
+    try:
+        process = run.process = processes.reserve.take(run.kind)
+    except DynoexportError as error:
+        refuse(run, error.what)
+        return
+    with closing(process):
+        try:
+            script, environment = _prepare(endpoint, run, process.directory)
+        except DynoexportError as error:
+            refuse(run, error.what)
+            return
+        except (BotoCoreError, ClientError, KeyError, OSError) as error:
+            refuse(run, str(error))
+            return
+        # If it has ended already, its exit code tells.
+        with suppress(BrokenPipeError):
+            process.order(script, _words(run), environment)
+        _supervise(endpoint, run, process, environment)
+
+
+def role_arn(endpoint: Endpoint, role: str) -> str:
+    """The ARN of a role that a job or a crawler names; both may do it by its name alone."""
+    return role if role.startswith("arn:") else f"arn:aws:iam::{endpoint.account}:role/{role}"
+
+
+def assume(endpoint: Endpoint, role: str, session: str, *, source: str) -> dict[str, str]:
+    """The credentials with which Glue acts for a job or a crawler, ``source``.
+
+    Raises:
+        RoleRefused: the role does not trust Glue in this account.
+    """
+    here = f"arn:aws:glue:{endpoint.region}:{endpoint.account}"
+    return identities.assume_for_service(
+        endpoint,
+        role_arn(endpoint, role),
+        session,
+        service="glue.amazonaws.com",
+        source=f"{here}:{source}",
+    )
+
+
+def _prepare(endpoint: Endpoint, run: JobRun, directory: Path) -> tuple[Path, dict[str, str]]:
+    """The script, and the environment that lets it act as the job's role."""
+    credentials = assume(
+        endpoint, run.definition["Role"], "GlueJobRunnerSession", source=f"job/{run.job_name}"
+    )
+    location = urlsplit(run.definition["Command"]["ScriptLocation"])
+    script = directory / Path(location.path).name
+    endpoint.client("s3", credentials).download_file(
+        location.netloc, location.path.lstrip("/"), str(script)
+    )
+    buckets = endpoint.client("s3").list_buckets()["Buckets"]
+    return script, {
+        **endpoint.env,
+        **credentials,
+        "DYNOEXPORT_BUCKETS": ",".join(bucket["Name"] for bucket in buckets),
+    }
+
+
+def _words(run: JobRun) -> list[str]:
+    return [word for key, value in run.arguments.items() for word in (key, value)]
+
+
+def _supervise(
+    endpoint: Endpoint, run: JobRun, job: JobProcess, environment: Mapping[str, str]
+) -> None:
+    if run.stopping:
+        # It was stopped while there was no process yet to be killed.
+        job.kill()
+    process = job.process
+    output, errors = (
+        Log(endpoint, f"{run.log_group}/{channel}", run.run_id, environment)
+        for channel in ("output", "error")
+    )
+    readers = [
+        threading.Thread(target=output.follow, args=(process.stdout,), daemon=True),
+        threading.Thread(target=errors.follow, args=(process.stderr,), daemon=True),
+    ]
+    for reader in readers:
+        reader.start()
+    try:
+        code = process.wait(timeout=float(run.definition.get("Timeout", 2880)) * 60)
+    except subprocess.TimeoutExpired:
+        job.kill()
+        process.wait()
+        _finish(run, "TIMEOUT", "Job run timed out")
+        return
+    finally:
+        for reader in readers:
+            reader.join(timeout=10)
+        output.flush()
+        errors.flush()
+    if run.stopping:
+        _finish(run, "STOPPED", "")
+    elif code == 0:
+        _finish(run, "SUCCEEDED", "")
+    else:
+        _finish(run, "FAILED", error_message(errors.lines, code))
+
+
+def _finish(run: JobRun, state: str, error: str) -> None:
+    run.error = error
+    run.completed = datetime.now(timezone.utc)
+    run.state = state
+
+
+def refuse(run: JobRun, reason: str) -> None:
+    """End a run that cannot be launched."""
+    _finish(run, "FAILED", f"LAUNCH ERROR | {reason}")
+
+
+def error_message(lines: Iterable[str], code: int) -> str:
+    """What Glue shows of a script that failed: its exception's last line.
+
+    Of a script that left by ``sys.exit`` it knows the code only:
+    https://github.com/awslabs/aws-glue-libs/issues/221
+    """
+    # boto3 makes exceptions of the services' own codes, which need not end in Error: AccessDenied.
+    names = r"\w*(?:Error|Exception|Failed|Exit|Interrupt)\w*|(?<=botocore\.errorfactory\.)\w+"
+    for line in reversed(list(lines)):
+        match = re.match(rf"(?:[\w.]*\.)?({names})(: .*)?$", line)
+        if match:
+            return f"{match[1]}{match[2] or ''}"
+    return f"Command failed with exit code {code}"
+
+
+class Log:
+    """One stream of CloudWatch Logs, written as the job prints, with its role's credentials.
+
+    A role that may not write logs has none, and runs.
+    """
+
+    def __init__(
+        self, endpoint: Endpoint, group: str, stream: str, credentials: Mapping[str, str]
+    ) -> None:
+        self._client = endpoint.client("logs", credentials)
+        self._group = group
+        self._stream = stream
+        self._pending: list[dict[str, Any]] = []
+        self._denied = False
+        self.lines: list[str] = []
+        self._lock = threading.Lock()
+        self._create(self._client.create_log_group)
+        self._create(self._client.create_log_stream, logStreamName=stream)
+
+    def _create(self, create: Callable[..., object], **options: str) -> None:
+        try:
+            create(logGroupName=self._group, **options)
+        except ClientError as error:
+            code = error.response["Error"]["Code"]
+            if code != "ResourceAlreadyExistsException":
+                self._denied = True
+
+    def follow(self, pipe: TextIO) -> None:
+        """Take every line until the other side closes the pipe, then close this side."""
+        with pipe:
+            for line in pipe:
+                self.write(line.rstrip("\n"))
+
+    def write(self, text: str) -> None:
+        """Add one line."""
+        self.lines.append(text)
+        with self._lock:
+            self._pending.append({"timestamp": int(time.time() * 1000), "message": text or " "})
+        self.flush()
+
+    def flush(self) -> None:
+        with self._lock:
+            while self._pending:
+                batch, self._pending = self._pending[:_LOG_BATCH], self._pending[_LOG_BATCH:]
+                if self._denied:
+                    continue
+                try:
+                    self._client.put_log_events(
+                        logGroupName=self._group, logStreamName=self._stream, logEvents=batch
+                    )
+                except ClientError:
+                    self._denied = True

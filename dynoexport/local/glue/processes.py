@@ -1,0 +1,254 @@
+"""The processes of jobs: one for each job, and one that waits for the next if asked.
+
+Spark takes most of a short job's time to come up. A process that is started before its job knows
+nothing of it: it has no credentials, serves one job, and ends with it.
+
+However the endpoint ends, its jobs do. At its end it kills what it has started. If it is killed
+itself, each job process notices that its standard input has no other side any more (``launch.py``),
+and the next start removes the directories that are left.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from dynoexport.errors import DynoexportError
+from dynoexport.local.glue import java
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+RUNTIME = Path(__file__).parents[1] / "runtime"
+SPARK = "glueetl"
+_PREFIX = "dynoexport-job-"
+# Locked while the process lives whose directory it is in.
+_LOCK = "lock"
+# Spark's Python workers leave the group of their job; ``worker_daemon.py`` writes down theirs.
+_GROUP = "group-"
+# What was killed is gone at once, unless the machine does not come to it.
+_PATIENCE = 10.0
+
+
+class EndpointEnds(DynoexportError):
+    """A process that is asked for when there are to be no more."""
+
+
+@dataclass(frozen=True)
+class JobProcess:
+    """A process that has been told nothing yet, or its job; with a directory that is its own."""
+
+    kind: str
+    process: subprocess.Popen[str]
+    directory: Path
+    lock: int
+
+    def order(self, script: Path, arguments: Sequence[str], environment: Mapping[str, str]) -> None:
+        """Tell it what to run; its standard input stays open while the endpoint lives.
+
+        Raises:
+            BrokenPipeError: it has ended.
+        """
+        told = {"script": str(script), "arguments": arguments, "environment": environment}
+        assert self.process.stdin is not None  # noqa: S101 - for mypy
+        self.process.stdin.write(json.dumps(told) + "\n")
+        self.process.stdin.flush()
+
+    def kill(self) -> list[int]:
+        """End it and all that it started: the process groups that are killed."""
+        if self not in _started:
+            # The number may be somebody else's by now.
+            return []
+        # Its own first: what has no group of its own yet then gets none any more.
+        _signal(self.process.pid, signal.SIGKILL)
+        others = [int(file.name.removeprefix(_GROUP)) for file in self.directory.glob(f"{_GROUP}*")]
+        for group in others:
+            _signal(group, signal.SIGKILL)
+        return [self.process.pid, *others]
+
+    def end(self) -> None:
+        """Leave no process and no directory of it."""
+        groups = self.kill()
+        self.process.wait()
+        deadline = time.monotonic() + _PATIENCE
+        while any(_signal(group, 0) for group in groups) and time.monotonic() < deadline:
+            time.sleep(0.01)
+        shutil.rmtree(self.directory, ignore_errors=True)
+        _started.forget(self)
+
+    def close(self) -> None:
+        """Leave nothing of it."""
+        self.end()
+        for pipe in (self.process.stdin, self.process.stdout, self.process.stderr):
+            if pipe is not None:
+                # What it was to be told may not have reached it.
+                with suppress(BrokenPipeError):
+                    pipe.close()
+
+
+def _signal(group: int, number: int) -> bool:
+    """Send it to a process group; whether there is one."""
+    try:
+        os.killpg(group, number)
+    except (ProcessLookupError, PermissionError):
+        # macOS refuses if there are only zombies.
+        return False
+    return True
+
+
+class Started:
+    """All job processes of this process that have not been left yet."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._alive: set[JobProcess] = set()
+        self._ended = False
+
+    def __contains__(self, process: JobProcess) -> bool:
+        with self._lock:
+            return process in self._alive
+
+    def begin(self) -> None:
+        """Let processes be started, and remove what an endpoint that was killed has left."""
+        self._ended = False
+        sweep()
+
+    def add(self, kind: str) -> JobProcess:
+        """Start one.
+
+        Raises:
+            EndpointEnds: there are to be no more.
+        """
+        with self._lock:
+            if self._ended:
+                raise EndpointEnds("the endpoint ends")
+            process = _spawn(kind)
+            self._alive.add(process)
+            return process
+
+    def forget(self, process: JobProcess) -> None:
+        with self._lock:
+            if process in self._alive:
+                self._alive.remove(process)
+                os.close(process.lock)
+
+    def end(self) -> None:
+        """End all, also those that are just being started."""
+        with self._lock:
+            self._ended = True
+            alive = list(self._alive)
+        for process in alive:
+            process.kill()
+        for process in alive:
+            process.end()
+
+
+# One endpoint at a time in a process.
+_started = Started()
+begin, end_all = _started.begin, _started.end
+
+
+def sweep() -> None:
+    """Remove the directories of processes whose endpoint was killed."""
+    for directory in Path(tempfile.gettempdir()).glob(f"{_PREFIX}*"):
+        with suppress(OSError):
+            descriptor = os.open(directory / _LOCK, os.O_RDWR | os.O_NOFOLLOW)
+            try:
+                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                shutil.rmtree(directory, ignore_errors=True)
+            finally:
+                os.close(descriptor)
+
+
+def start(kind: str) -> JobProcess:
+    """A new process for a job of that kind; it knows nothing of the user's environment.
+
+    Raises:
+        EndpointEnds: there are to be no more.
+    """
+    # In a thread of its own: Ctrl-C interrupts the main thread, and would do so between the
+    # start of the process and the note that it is there.
+    with ThreadPoolExecutor(1) as executor:
+        return executor.submit(_started.add, kind).result()
+
+
+def _spawn(kind: str) -> JobProcess:
+    directory = Path(tempfile.mkdtemp(prefix=_PREFIX))
+    lock = os.open(directory / _LOCK, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600)
+    fcntl.flock(lock, fcntl.LOCK_EX)
+    env = {
+        "PATH": os.environ["PATH"],
+        "HOME": str(directory),
+        "TMPDIR": str(directory),
+        "DYNOEXPORT_JOB_DIRECTORY": str(directory),
+        "PYTHONPATH": str(RUNTIME),
+        "PYTHONUNBUFFERED": "1",
+        "LANG": "C.UTF-8",
+    }
+    if kind == SPARK:
+        env |= java.environment()
+    process = subprocess.Popen(
+        [sys.executable, str(RUNTIME / "launch.py"), kind],
+        env=env,
+        cwd=directory,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        errors="replace",
+        # A group of its own: Spark's JVM and Python workers go with it.
+        start_new_session=True,
+    )
+    return JobProcess(kind, process, directory, lock)
+
+
+class Reserve:
+    """At most one process for Spark, waiting for its job."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._waiting: JobProcess | None = None
+
+    def fill(self) -> None:
+        """Start one unless there is one: a job is about to come."""
+        with self._lock:
+            self._waiting = self._alive() or start(SPARK)
+
+    def take(self, kind: str) -> JobProcess:
+        """A process for one job: the one that waits if there is one, else a new one."""
+        found = None
+        if kind == SPARK:
+            with self._lock:
+                found, self._waiting = self._alive(), None
+        return found or start(kind)
+
+    def empty(self) -> None:
+        """End the one that waits."""
+        with self._lock:
+            if self._waiting is not None:
+                self._waiting.close()
+            self._waiting = None
+
+    def _alive(self) -> JobProcess | None:
+        found = self._waiting
+        if found is not None and found.process.poll() is not None:
+            found.close()
+            return None
+        return found
+
+
+# One endpoint at a time in a process.
+reserve = Reserve()

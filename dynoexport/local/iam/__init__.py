@@ -1,0 +1,1 @@
+"""Who calls the endpoint, and what policies allow."""

@@ -1,0 +1,291 @@
+"""The door of the endpoint: limited callers get in where their policies let them.
+
+moto dispatches a call without asking who makes it, so it is asked here, before each dispatch.
+What was decided is kept for ``Endpoint.authorizations``: by caller, action, resource
+and conditions, how often it was asked, what the answer was, and which statement gave it.
+"""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections import Counter
+from dataclasses import asdict, dataclass
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Any
+from xml.sax.saxutils import escape
+
+from flask import Flask, Response, g, has_request_context, request
+from moto.athena.models import athena_backends
+from moto.core.parse import PROTOCOL_PARSERS
+from moto.core.request import determine_request_protocol
+from moto.core.routing import get_service_router
+from moto.core.utils import get_service_model
+from moto.s3.models import s3_backends
+
+from dynoexport.local import context
+from dynoexport.local.iam import api_actions, authorization, identities, keys
+from dynoexport.local.iam.api_actions import Place, UnknownOperation
+from dynoexport.local.iam.authentication_middleware import RECORD, SCOPE
+from dynoexport.local.iam.authorization import NotUnderstood, Request
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from dynoexport.local.iam.identities import Caller
+
+# What everybody may: https://docs.aws.amazon.com/STS/latest/APIReference/API_GetCallerIdentity.html
+_FREE = {"sts:GetCallerIdentity"}
+# SNS has a code of its own: https://docs.aws.amazon.com/sns/latest/api/API_Publish.html
+_CODES = {"sns": "AuthorizationError"}
+
+
+class Denied(Exception):
+    """A call that the caller's policies do not allow; its text is AWS's."""
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One question and its answer."""
+
+    caller: str
+    holder: str
+    action: str
+    resource: str
+    context: tuple[tuple[str, str], ...]
+    allowed: bool
+    policy: str
+    sid: str
+
+
+_asked: Counter[Entry] = Counter()
+_lock = threading.Lock()
+
+
+# --- deciding ------------------------------------------------------------------------------------
+def authorize(caller: Caller | None, needed: Iterable[Request]) -> None:
+    """Ask for everything that is needed; nobody asks the account's root.
+
+    Raises:
+        Denied: at the first that the caller's policies do not allow.
+    """
+    if caller is None:
+        return
+    for each in needed:
+        decision = _decide(caller, each)
+        if not decision.allowed:
+            raise Denied(
+                f"User: {caller.arn} is not authorized to perform: {each.action} on resource: "
+                f"{_shown(each)} {decision.reason}"
+            )
+
+
+def allows(caller: Caller | None, needed: Request) -> bool:
+    """Whether the caller may; asked of what changes an answer and refuses no call."""
+    return caller is None or _decide(caller, needed).allowed
+
+
+def _decide(caller: Caller, needed: Request) -> authorization.Decision:
+    asked = _told(caller, needed)
+    try:
+        decision = authorization.decide(asked, identities.policies(caller))
+    except NotUnderstood as error:
+        decision = authorization.Decision(
+            False, None, f"because {error}, which is not decided here"
+        )
+    found = decision.statement
+    entry = Entry(
+        caller.arn,
+        caller.holder,
+        needed.action,
+        needed.resource,
+        tuple(sorted(needed.context.items())),
+        decision.allowed,
+        found.policy if found else "",
+        found.sid if found else "",
+    )
+    with _lock:
+        _asked[entry] += 1
+    return decision
+
+
+def _told(caller: Caller, needed: Request) -> Request:
+    """The request with what AWS tells of every one."""
+    known = {
+        "aws:PrincipalArn": caller.holder,
+        "aws:PrincipalAccount": caller.account,
+        "aws:SecureTransport": "true",
+        **needed.context,
+    }
+    return Request(needed.action, needed.resource, known)
+
+
+def _shown(needed: Request) -> str:
+    """S3 puts the resource into quotes."""
+    quoted = needed.action.startswith("s3:")
+    return f'"{needed.resource}"' if quoted else needed.resource
+
+
+def record() -> list[dict[str, Any]]:
+    """All that was asked so far, each question once with how often it came."""
+    with _lock:
+        found = list(_asked.items())
+    return [
+        {**asdict(entry), "context": dict(entry.context), "calls": calls} for entry, calls in found
+    ]
+
+
+# --- at the door ---------------------------------------------------------------------------------
+def guard(app: Flask, service: str) -> None:
+    """Ask before every call of the service."""
+    if service == "moto_api":
+        app.add_url_rule(RECORD, "authorizations", record)
+        return
+    app.before_request(lambda: _check(service))
+
+
+def current() -> Caller | None:
+    """Who makes the call that is answered just now; None is root, or the endpoint itself."""
+    return g.get("caller") if has_request_context() else None
+
+
+def _check(service: str) -> Response | None:
+    scope = request.environ[SCOPE]
+    g.caller = identities.caller(scope.access_key)
+    if g.caller is None:
+        return None
+    prefix = api_actions.PREFIXES.get(service, service)
+    try:
+        operation, parameters = _call(service)
+        name = f"{prefix}:{operation}"
+        if name not in _FREE:
+            _authorize_call(g.caller, name, parameters, Place(g.caller.account, scope.region))
+    except Denied as error:
+        return _refusal(prefix, str(error))
+    except UnknownOperation as error:
+        what = f"the endpoint does not know what {error} needs, and refuses it to a limited caller"
+        return _refusal(prefix, what)
+    if name == "s3:DeleteObjects":
+        return _delete_objects(g.caller, parameters, scope.region)
+    return None
+
+
+def _call(service: str) -> tuple[str, Mapping[str, Any]]:
+    """The operation's name and parameters, as moto reads them."""
+    model: Any = get_service_model(service)
+    asked: Any = request
+    labels: Mapping[str, Any] = {}
+    target = request.headers.get("X-Amz-Target")
+    name = target.rpartition(".")[2] if target else _action()
+    if not name:
+        found, labels = get_service_router(service).match(asked)
+        name = str(found.name)
+    protocol = determine_request_protocol(model, request.content_type)
+    parser = PROTOCOL_PARSERS[protocol](model.operation_model(name))
+    parts: Any = {
+        "method": request.method,
+        "values": request.values,
+        "headers": request.headers,
+        "body": request.get_data(),
+        "url_path": request.path,
+        "url_params": labels,
+    }
+    return name, parser.parse(parts)
+
+
+def _action() -> str:
+    """What a call by the query protocol names; S3 has none, and bodies that are not to be read."""
+    form = (request.content_type or "").startswith("application/x-www-form-urlencoded")
+    return request.values.get("Action", "") if form else request.args.get("Action", "")
+
+
+def _authorize_call(
+    caller: Caller, operation: str, parameters: Mapping[str, Any], place: Place
+) -> None:
+    if operation == "s3:DeleteObjects":
+        # Object by object, below.
+        return
+    if operation == "sts:AssumeRole":
+        _authorize_session(caller, parameters, place)
+        return
+    authorize(
+        caller, api_actions.needs(operation, _with_work_group(parameters, place.region), place)
+    )
+    authorize(caller, keys.needs(operation, parameters, place))
+    if operation in {"s3:HeadObject", "s3:GetObject"}:
+        _hide_missing(caller, parameters, place)
+
+
+def _authorize_session(caller: Caller, parameters: Mapping[str, Any], place: Place) -> None:
+    """A role of the same account may be granted by either side, of another one by both.
+
+    https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_evaluation-logic-cross-account.html
+    """
+    (needed,) = api_actions.needs("sts:AssumeRole", parameters, place)
+    asked = _told(caller, needed)
+    found = identities.trusted(needed.resource, asked, caller.principals)
+    if found is None:
+        raise Denied(
+            f"User: {caller.arn} is not authorized to perform: sts:AssumeRole on resource: "
+            f"{needed.resource}"
+        )
+    same = needed.resource.split(":")[4] == caller.account
+    if not (same and found[1] in {caller.arn, caller.holder}):
+        authorize(caller, [needed])
+
+
+def _with_work_group(parameters: Mapping[str, Any], region: str) -> Mapping[str, Any]:
+    """Athena knows the workgroup of a query by its ID."""
+    executions = athena_backends[context.ACCOUNT][region].executions
+    known = executions.get(parameters.get("QueryExecutionId", ""))
+    if known is None or known.workgroup is None:
+        return parameters
+    return {**parameters, "WorkGroup": known.workgroup.name}
+
+
+def _hide_missing(caller: Caller, parameters: Mapping[str, Any], place: Place) -> None:
+    """Who may not list a bucket is not told that a key does not exist.
+
+    https://docs.aws.amazon.com/AmazonS3/latest/API/API_HeadObject.html#API_HeadObject_RequestSyntax
+    """
+    bucket, key = parameters["Bucket"], parameters["Key"]
+    known = s3_backends[context.ACCOUNT][place.partition].buckets.get(bucket)
+    if known is None or key in known.keys:
+        return
+    listing = Request("s3:ListBucket", place.arn("s3", bucket), {"s3:prefix": key})
+    authorize(caller, [listing])
+
+
+def _delete_objects(caller: Caller, parameters: Mapping[str, Any], region: str) -> Response | None:
+    """Each key is allowed or not; S3 deletes those that are and tells of the others.
+
+    https://docs.aws.amazon.com/AmazonS3/latest/API/API_DeleteObjects.html
+    """
+    needed = api_actions.needs("s3:DeleteObjects", parameters, Place(caller.account, region))
+    prefix = f"{Place(caller.account, region).arn('s3', parameters['Bucket'])}/"
+    denied = {each.resource.removeprefix(prefix) for each in needed if not allows(caller, each)}
+    if not denied:
+        return None
+    for each in parameters["Delete"]["Objects"]:
+        if each["Key"] not in denied:
+            s3_backends[context.ACCOUNT]["aws"].delete_object(parameters["Bucket"], each["Key"])
+    errors = "".join(
+        f"<Error><Key>{escape(key)}</Key><Code>AccessDenied</Code>"
+        "<Message>Access Denied</Message></Error>"
+        for key in sorted(denied)
+    )
+    return Response(f"<DeleteResult>{errors}</DeleteResult>", mimetype="application/xml")
+
+
+def _refusal(service: str, message: str) -> Response:
+    """In the shape of the call's protocol."""
+    if request.headers.get("X-Amz-Target"):
+        body = json.dumps({"__type": "AccessDeniedException", "message": message})
+        return Response(body, HTTPStatus.BAD_REQUEST, mimetype="application/x-amz-json-1.1")
+    code = _CODES.get(service, "AccessDenied")
+    error = f"<Code>{code}</Code><Message>{escape(message)}</Message>"
+    if service == "s3":
+        body = "" if request.method == "HEAD" else f"<Error>{error}</Error>"
+    else:
+        body = f"<ErrorResponse><Error><Type>Sender</Type>{error}</Error></ErrorResponse>"
+    return Response(body, HTTPStatus.FORBIDDEN, mimetype="application/xml")

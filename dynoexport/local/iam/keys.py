@@ -1,0 +1,94 @@
+"""What S3 and DynamoDB ask of KMS as the one who calls them, where a key of the account encrypts.
+
+Of the key's own policy nothing is asked here: it is taken to leave the decision to IAM, as the
+one of docs/security.md does.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from moto.dynamodb.models import dynamodb_backends
+from moto.kms.models import kms_backends
+from moto.s3.models import s3_backends
+
+from dynoexport.local import context
+from dynoexport.local.iam import api_actions
+from dynoexport.local.iam.authorization import Request
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from dynoexport.local.iam.api_actions import Place
+
+# Who may use AWS's own key of a service is not IAM's business:
+# https://docs.aws.amazon.com/kms/latest/developerguide/concepts.html#aws-managed-cmk
+_MANAGED = "alias/aws/"
+_GENERATE, _DECRYPT = "kms:GenerateDataKey", "kms:Decrypt"
+# https://docs.aws.amazon.com/AmazonS3/latest/userguide/UsingKMSEncryption.html
+# Whoever writes in parts needs both, for S3 reads the parts before it joins them:
+# https://repost.aws/knowledge-center/s3-large-file-encryption-kms-key
+_WRITES = {
+    "s3:PutObject": (_GENERATE,),
+    "s3:CopyObject": (_GENERATE,),
+    "s3:CreateMultipartUpload": (_GENERATE, _DECRYPT),
+}
+_READS = {"s3:GetObject", "dynamodb:Scan", "dynamodb:Query", "dynamodb:GetItem"}
+
+
+def needs(operation: str, parameters: Mapping[str, Any], place: Place) -> Iterator[Request]:
+    """What a call needs of KMS besides."""
+    service = operation.partition(":")[0]
+    for action in _WRITES.get(operation, ()):
+        yield from _uses(action, _key_for_writing(parameters, place), place, service)
+    if operation in _READS:
+        key_of = _key_of_object if service == "s3" else _key_of_table
+        yield from _uses(_DECRYPT, key_of(parameters, place), place, service)
+    if operation == "s3:CopyObject":
+        bucket, _, name = api_actions.copied(parameters).partition("/")
+        key = _key_of_object({"Bucket": bucket, "Key": name}, place)
+        yield from _uses(_DECRYPT, key, place, service)
+
+
+def _uses(action: str, key: str, place: Place, service: str) -> Iterator[Request]:
+    if key:
+        yield use(action, key, place, service)
+
+
+def use(action: str, key: str, place: Place, service: str) -> Request:
+    """The use of a key through a service."""
+    via = {"kms:ViaService": f"{service}.{place.region}.amazonaws.com"}
+    return Request(action, place.arn("kms", key), via)
+
+
+def _key_for_writing(parameters: Mapping[str, Any], place: Place) -> str:
+    """The key that is asked for, else that of the bucket's default encryption."""
+    if parameters.get("ServerSideEncryption"):
+        return str(parameters.get("SSEKMSKeyId") or "")
+    bucket = _bucket(parameters, place)
+    rule = ((bucket and bucket.encryption) or {}).get("Rule", {})
+    return str(rule.get("ApplyServerSideEncryptionByDefault", {}).get("KMSMasterKeyID") or "")
+
+
+def _key_of_object(parameters: Mapping[str, Any], place: Place) -> str:
+    bucket = _bucket(parameters, place)
+    found: Any = bucket.keys.get(parameters["Key"]) if bucket else None
+    encrypted = found is not None and found.encryption == "aws:kms"
+    return str(found.kms_key_id or "") if encrypted else ""
+
+
+def _bucket(parameters: Mapping[str, Any], place: Place) -> Any:
+    return s3_backends[context.ACCOUNT][place.partition].buckets.get(parameters["Bucket"])
+
+
+def _key_of_table(parameters: Mapping[str, Any], place: Place) -> str:
+    tables = dynamodb_backends[place.account][place.region].tables
+    name = str(parameters["TableName"]).rpartition("/")[2]
+    encryption = getattr(tables.get(name), "sse_specification", None) or {}
+    key = str(encryption.get("KMSMasterKeyId") or "") if encryption.get("Enabled") else ""
+    return "" if _is_managed(key, place) else key
+
+
+def _is_managed(key: str, place: Place) -> bool:
+    known = kms_backends[place.account][place.region].keys.get(key.rpartition("/")[2])
+    return known is not None and any(each.startswith(_MANAGED) for each in known.aliases)

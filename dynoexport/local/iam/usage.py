@@ -1,0 +1,104 @@
+"""What of a policy nobody needed: a policy against the calls that were recorded under it. Pure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from dynoexport.local.iam.authorization import ALLOW, Policies, decide
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+
+    from dynoexport.local.iam.authorization import Request, Statement, Test
+
+ACTION, RESOURCE, CONDITION = "action", "resource", "condition"
+
+
+@dataclass(frozen=True)
+class Element:
+    """One action, resource or condition's value of a statement, by its place in it.
+
+    The place, not the text, because the same statement of another table's role says the same of
+    other names.
+    """
+
+    policy: str
+    sid: str
+    kind: str
+    place: int
+
+
+def elements(statements: Iterable[Statement]) -> list[Element]:
+    """Everything that the statements allow, piece by piece."""
+    return [
+        Element(each.policy, each.sid, kind, place)
+        for each in statements
+        for kind, values in _values(each).items()
+        for place in range(len(values))
+    ]
+
+
+def text(statements: Iterable[Statement], element: Element) -> str:
+    """What the element says."""
+    return next(
+        _values(each)[element.kind][element.place]
+        for each in statements
+        if (each.policy, each.sid) == (element.policy, element.sid)
+    )
+
+
+def needless(statements: Sequence[Statement], calls: Iterable[Request]) -> list[Element]:
+    """The elements of which each could go, and every call would still be allowed.
+
+    Each on its own: of two that say the same both are told, and one must stay.
+    """
+    allowed = [call for call in calls if decide(call, Policies(tuple(statements))).allowed]
+    found = []
+    for position, statement in enumerate(statements):
+        if statement.effect != ALLOW:
+            continue
+        others = Policies((*statements[:position], *statements[position + 1 :]))
+        # Only what no other statement allows depends on this one.
+        depending = [
+            call for call in allowed if statement.covers(call) and not decide(call, others).allowed
+        ]
+        found += [
+            element
+            for element in elements([statement])
+            if all(_covers(_without(statement, element), call) for call in depending)
+        ]
+    return found
+
+
+def _values(statement: Statement) -> dict[str, tuple[str, ...]]:
+    conditions = tuple(value for test in statement.tests for value in test.values)
+    return {ACTION: statement.actions, RESOURCE: statement.resources, CONDITION: conditions}
+
+
+def _without(statement: Statement, element: Element) -> Statement | None:
+    """The statement without the element; None if nothing is left of it."""
+    kept = [
+        value
+        for place, value in enumerate(_values(statement)[element.kind])
+        if place != element.place
+    ]
+    if element.kind == ACTION:
+        return replace(statement, actions=tuple(kept)) if kept else None
+    if element.kind == RESOURCE:
+        return replace(statement, resources=tuple(kept)) if kept else None
+    tests = tuple(_tests_without(statement.tests, element.place))
+    return replace(statement, tests=tests) if all(each.values for each in tests) else None
+
+
+def _tests_without(tests: Iterable[Test], place: int) -> Iterator[Test]:
+    start = 0
+    for test in tests:
+        own = place - start
+        values = tuple(value for at, value in enumerate(test.values) if at != own)
+        yield replace(test, values=values)
+        start += len(test.values)
+
+
+def _covers(statement: Statement | None, call: Request) -> bool:
+    return statement is not None and statement.covers(call)

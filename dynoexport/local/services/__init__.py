@@ -1,0 +1,1 @@
+"""Services of the endpoint beside Glue: Athena, CloudWatch, SNS, DynamoDB's exports."""

@@ -1,0 +1,255 @@
+"""Athena on the endpoint: its API, with executions that run and results that can be read."""
+
+from __future__ import annotations
+
+import json
+import threading
+import time
+from contextlib import suppress
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+import pyarrow as pa
+from botocore.exceptions import ClientError
+from moto.athena import models, urls
+from moto.athena.responses import AthenaResponse
+from moto.core.exceptions import JsonRESTError
+
+from dynoexport.local import context
+from dynoexport.local.iam import gate
+from dynoexport.local.services import hive
+from dynoexport.local.services.query import Engine, QueryFailed
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from mypy_boto3_s3 import S3Client
+
+# https://docs.aws.amazon.com/athena/latest/APIReference/API_GetQueryResults.html
+_PAGE = 1000
+
+
+class InvalidRequest(JsonRESTError):
+    """What Athena's API answers to whatever cannot be: its error has no finer kinds."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__("InvalidRequestException", message)
+
+
+class LocalAthenaBackend(models.AthenaBackend):
+    """moto's workgroups and executions; the executions run."""
+
+    def __init__(self, region_name: str, account_id: str) -> None:
+        super().__init__(region_name, account_id)
+        self.outcomes: dict[str, dict[str, Any]] = {}
+        self.callers: dict[str, Mapping[str, str]] = {}
+        self.results: dict[str, pa.Table | None] = {}
+
+    @property
+    def _url_module(self) -> Any:
+        """What moto looks for in a module beside the backend's: its addresses."""
+        return SimpleNamespace(
+            url_bases=urls.url_bases, url_paths={"{0}/$": LocalAthenaResponse.dispatch}
+        )
+
+    def start_query_execution(
+        self,
+        query: str,
+        context: Any,
+        config: dict[str, Any],
+        workgroup: str,
+        execution_parameters: list[str] | None,
+    ) -> str:
+        group = self.work_groups.get(workgroup or "primary")
+        location = _result_location(group, config)
+        execution = models.Execution(query, context, {}, group, execution_parameters)
+        execution.config = {"OutputLocation": f"{location}{execution.id}.csv"}
+        self.executions[execution.id] = execution
+        self.outcomes[execution.id] = {"State": "QUEUED"}
+        caller = gate.current()
+        self.callers[execution.id] = caller.credentials if caller else {}
+        threading.Thread(target=self._execute, args=(execution,), daemon=True).start()
+        return execution.id
+
+    def _execute(self, execution: Any) -> None:
+        outcome = self.outcomes[execution.id]
+        outcome["State"] = "RUNNING"
+        try:
+            state = self._run(execution, outcome)
+        except QueryFailed as error:
+            state = {"State": "FAILED", "StateChangeReason": str(error)}
+        except ClientError as error:
+            state = {"State": "FAILED", "StateChangeReason": _refused(error)}
+        except Exception as error:  # noqa: BLE001 - no query may run for ever
+            reason = f"GENERIC_INTERNAL_ERROR: {type(error).__name__}: {error}"
+            state = {"State": "FAILED", "StateChangeReason": reason}
+        execution.end_time = time.time()
+        if outcome["State"] != "CANCELLED":
+            outcome.update(state)
+
+    def _run(self, execution: Any, outcome: dict[str, Any]) -> dict[str, str]:
+        """As the one who asked, whose permissions Athena uses for everything.
+
+        https://docs.aws.amazon.com/athena/latest/ug/security-iam-athena.html
+        """
+        credentials = self.callers[execution.id]
+        glue, s3 = (
+            context.endpoint(self.region_name).client(name, credentials) for name in ("glue", "s3")
+        )
+        database = (execution.context or {}).get("Database", "default")
+        _locate(s3, execution.config["OutputLocation"])
+        # Athena asks for "default" whatever the query names:
+        # https://docs.aws.amazon.com/athena/latest/ug/fine-grained-access-to-glue-resources.html
+        for name in {"default", database}:
+            with suppress(glue.exceptions.EntityNotFoundException):
+                glue.get_database(Name=name)
+        engine = Engine(glue, s3, database)
+        try:
+            result = engine.run(execution.query)
+        finally:
+            outcome["bytes"] = engine.bytes_scanned
+        _write_result(s3, execution.config["OutputLocation"], result)
+        self.results[execution.id] = result
+        return {"State": "SUCCEEDED"}
+
+    def get_query_execution(self, exec_id: str) -> Any:
+        if exec_id not in self.executions:
+            raise InvalidRequest(f"QueryExecution {exec_id} was not found")
+        execution = self.executions[exec_id]
+        execution.status = self.outcomes[exec_id]["State"]
+        return execution
+
+    def stop_query_execution(self, exec_id: str) -> None:
+        self.get_query_execution(exec_id)
+        if self.outcomes[exec_id]["State"] in {"QUEUED", "RUNNING"}:
+            self.outcomes[exec_id]["State"] = "CANCELLED"
+
+
+def _result_location(group: Any, config: dict[str, Any] | None) -> str:
+    """Where the result goes: the workgroup's location if it enforces one.
+
+    Raises:
+        InvalidRequest: there is none, in Athena's words.
+    """
+    settings = (group.configuration or {}) if group is not None else {}
+    enforced = str(settings.get("EnforceWorkGroupConfiguration", True)).lower() == "true"
+    theirs = settings.get("ResultConfiguration", {}).get("OutputLocation")
+    mine = (config or {}).get("OutputLocation")
+    location = (theirs if enforced and theirs else None) or mine or theirs
+    if not location:
+        raise InvalidRequest(
+            "No output location provided. An output location is required either through the "
+            "Workgroup result configuration setting or as an API input."
+        )
+    return location if location.endswith("/") else f"{location}/"
+
+
+def _refused(error: ClientError) -> str:
+    """Why a service did not do its part, with the words that Athena puts before a denial."""
+    if error.response["Error"]["Code"] in {"AccessDenied", "AccessDeniedException", "403"}:
+        told = error.response["Error"]["Message"]
+        return f"Insufficient permissions to execute the query. {told}"
+    return str(error)
+
+
+def _locate(s3: S3Client, location: str) -> None:
+    """In which region the bucket of the results is, which Athena asks before anything else.
+
+    https://docs.aws.amazon.com/athena/latest/ug/querying-iam.html
+    """
+    s3.get_bucket_location(Bucket=urlsplit(location).netloc)
+
+
+def _write_result(s3: S3Client, location: str, result: pa.Table | None) -> None:
+    url = urlsplit(location)
+    lines = []
+    if result is not None:
+        lines.append(",".join(f'"{name}"' for name in result.column_names))
+        for row in _texts(result):
+            quoted = (
+                "" if value is None else '"' + value.replace('"', '""') + '"' for value in row
+            )
+            lines.append(",".join(quoted))
+    body = "".join(line + "\n" for line in lines).encode()
+    s3.put_object(Bucket=url.netloc, Key=url.path.lstrip("/"), Body=body)
+
+
+def _texts(result: pa.Table) -> Iterator[list[str | None]]:
+    # By column, since two may have one name.
+    columns = [map(hive.text, column.to_pylist()) for column in result.columns]
+    yield from map(list, zip(*columns, strict=True))
+
+
+class LocalAthenaResponse(AthenaResponse):
+    """Answers of real executions."""
+
+    @property
+    def _backend(self) -> LocalAthenaBackend:
+        backend: Any = self.athena_backend
+        return backend  # type: ignore[no-any-return]
+
+    def get_query_execution(self) -> str:
+        exec_id = self._get_param("QueryExecutionId")
+        answer = json.loads(super().get_query_execution())
+        outcome = self._backend.outcomes[exec_id]
+        found = answer["QueryExecution"]
+        found["Status"] |= {key: each for key, each in outcome.items() if key != "bytes"}
+        if outcome["State"] in {"QUEUED", "RUNNING"}:
+            found["Status"].pop("CompletionDateTime")
+        execution = self._backend.executions[exec_id]
+        taken = int((execution.end_time - execution.start_time) * 1000)
+        found["Statistics"] |= {
+            "DataScannedInBytes": outcome.get("bytes", 0),
+            "EngineExecutionTimeInMillis": taken,
+            "TotalExecutionTimeInMillis": taken,
+        }
+        return json.dumps(answer)
+
+    def get_query_results(self) -> str:
+        exec_id = self._get_param("QueryExecutionId")
+        self._backend.get_query_execution(exec_id)
+        state = self._backend.outcomes[exec_id]["State"]
+        if state in {"QUEUED", "RUNNING"}:
+            raise InvalidRequest(f"Query has not yet finished. Current state: {state}")
+        if state != "SUCCEEDED":
+            # https://github.com/ankane/blazer/blob/master/lib/blazer/adapters/athena_adapter.rb
+            raise InvalidRequest(f"Query did not finish successfully. Final query state: {state}")
+        result = self._backend.results[exec_id]
+        start = int(self._get_param("NextToken") or 0)
+        size = int(self._get_param("MaxResults") or _PAGE)
+        rows, info = [], []
+        if result is not None:
+            rows = [list(result.column_names), *_texts(result)]
+            info = [_column_info(field) for field in result.schema]
+        page = [
+            {"Data": [{} if value is None else {"VarCharValue": value} for value in row]}
+            for row in rows[start : start + size]
+        ]
+        answer: dict[str, Any] = {
+            "ResultSet": {"Rows": page, "ResultSetMetadata": {"ColumnInfo": info}},
+            "UpdateCount": 0,
+        }
+        if start + size < len(rows):
+            answer["NextToken"] = str(start + size)
+        return json.dumps(answer)
+
+
+def _column_info(field: pa.Field) -> dict[str, Any]:
+    return {
+        "CatalogName": "hive",
+        "SchemaName": "",
+        "TableName": "",
+        "Name": field.name,
+        "Label": field.name,
+        "Type": hive.to_athena(field.type),
+        "Precision": 0,
+        "Scale": 0,
+        "Nullable": "UNKNOWN",
+        "CaseSensitive": field.type == pa.string(),
+    }
+
+
+def install() -> None:
+    """Make moto use the above; before the first request."""
+    models.athena_backends.backend = LocalAthenaBackend

@@ -1,0 +1,454 @@
+"""Data files: what their columns are, and their rows as the catalog's SerDe reads them."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import re
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any
+
+import fastavro
+import pyarrow as pa
+import pyarrow.orc
+import pyarrow.parquet
+
+from dynoexport.local.services import hive
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator, Mapping
+
+Columns = dict[str, str]
+"""Hive types by lower-case column name, in order."""
+
+_INT_MAX = 2**31
+
+
+class BadData(Exception):
+    """A file that its SerDe cannot read, in Athena's words."""
+
+
+def classify(head: bytes) -> str:
+    """The format of a file by its first bytes, as Glue's built-in classifiers go about it."""
+    for magic, kind in ((b"PAR1", "parquet"), (b"ORC", "orc"), (b"Obj\x01", "avro")):
+        if head.startswith(magic):
+            return kind
+    text = head.lstrip()
+    if text.startswith(b"<"):
+        return "xml"
+    return "json" if text[:1] in (b"{", b"[") else "csv"
+
+
+# --- schema -----------------------------------------------------------------------------------
+def columns(kind: str, content: bytes) -> Columns:
+    """The file's columns; csv's come from its header, as strings."""
+    if kind == "csv":
+        header = next(csv.reader(io.StringIO(content.decode())), [])
+        return dict.fromkeys((name.lower() for name in header), "string")
+    if kind == "xml":
+        return {}
+    if kind == "json":
+        return _json_columns(content)
+    if kind == "avro":
+        return _avro_columns(content)
+    schema = {"parquet": _parquet, "orc": _orc}[kind](content).schema
+    return {field.name.lower(): hive.from_arrow(field.type) for field in schema}
+
+
+def _parquet(content: bytes) -> pa.Table:
+    return pa.parquet.read_table(pa.BufferReader(content))
+
+
+def _orc(content: bytes) -> pa.Table:
+    return pa.orc.ORCFile(pa.BufferReader(content)).read()
+
+
+_AVRO = {
+    "null": "string",
+    "string": "string",
+    "enum": "string",
+    "boolean": "boolean",
+    "int": "int",
+    "long": "bigint",
+    "float": "float",
+    "double": "double",
+    "bytes": "binary",
+    "fixed": "binary",
+    "date": "date",
+    "timestamp-millis": "timestamp",
+    "timestamp-micros": "timestamp",
+}
+
+
+AVRO_LITERAL = "avro.schema.literal"
+
+
+def avro_literal(content: bytes) -> str:
+    """The schema that the file was written with, as the file holds it."""
+    found: dict[str, str] = fastavro.reader(io.BytesIO(content)).metadata
+    return found["avro.schema"]
+
+
+def _avro_columns(content: bytes) -> Columns:
+    """What the writer's schema says: a file may have no rows, and an int is no bigint."""
+    schema: Any = fastavro.reader(io.BytesIO(content)).writer_schema
+    return {field["name"].lower(): _avro_type(field["type"]) for field in schema["fields"]}
+
+
+def _avro_type(kind: Any) -> str:
+    if isinstance(kind, list):
+        others = [each for each in kind if each != "null"]
+        return _avro_type(others[0]) if len(others) == 1 else "string"
+    if isinstance(kind, str):
+        kind = {"type": kind}
+    name = kind.get("logicalType", kind["type"])
+    if name == "decimal":
+        return f"decimal({kind['precision']},{kind.get('scale', 0)})"
+    if name == "record":
+        fields = (f"{each['name'].lower()}:{_avro_type(each['type'])}" for each in kind["fields"])
+        return f"struct<{','.join(fields)}>"
+    if name == "array":
+        return f"array<{_avro_type(kind['items'])}>"
+    if name == "map":
+        return f"map<string,{_avro_type(kind['values'])}>"
+    return _AVRO.get(name) or _AVRO[kind["type"]]
+
+
+def _json_columns(content: bytes) -> Columns:
+    found: dict[str, str] = {}
+    for item in _json_objects(content):
+        for name, value in item.items():
+            kind = _json_type(value)
+            key = name.lower()
+            found[key] = merge(found[key], kind) if key in found else kind
+    return found
+
+
+def _json_objects(content: bytes) -> Iterator[dict[str, Any]]:
+    """The object of each line.
+
+    Raises:
+        BadData: a line is none, in the words of
+            https://docs.aws.amazon.com/athena/latest/ug/openx-json-serde.html
+    """
+    for line in content.splitlines():
+        try:
+            found = json.loads(line, parse_float=Decimal)
+        except ValueError as error:
+            raise BadData(f"HIVE_CURSOR_ERROR: Row is not a valid JSON Object: {error}") from error
+        if not isinstance(found, dict):
+            raise BadData("HIVE_CURSOR_ERROR: Row is not a valid JSON Object")
+        yield found
+
+
+def _json_type(value: Any) -> str:
+    """Glue's names for JSON values; a whole number is an int while it fits one."""
+    if value is None or isinstance(value, str):
+        return "string"
+    if isinstance(value, bool):
+        return "boolean"
+    if isinstance(value, int):
+        return "int" if -_INT_MAX <= value < _INT_MAX else "bigint"
+    if isinstance(value, Decimal):
+        return "double"
+    if isinstance(value, list):
+        kinds = [_json_type(each) for each in value] or ["string"]
+        kind = kinds[0]
+        for other in kinds[1:]:
+            kind = merge(kind, other)
+        return f"array<{kind}>"
+    fields = (f"{name.lower()}:{_json_type(each)}" for name, each in value.items())
+    return f"struct<{','.join(fields)}>"
+
+
+_WIDER = ("int", "bigint", "double")
+
+
+def merge(one: str, other: str) -> str:
+    """The type that holds values of both; string where nothing else does."""
+    if one == other:
+        return one
+    if one in _WIDER and other in _WIDER:
+        return max(one, other, key=_WIDER.index)
+    if one.startswith("struct<") and other.startswith("struct<"):
+        try:
+            left, right = hive.to_arrow(one), hive.to_arrow(other)
+        except ValueError:
+            # Keys that no Hive type can name: {}, or a key with a bracket in it.
+            return "string"
+        fields = {field.name: hive.from_arrow(field.type) for field in left}
+        for field in right:
+            kind = hive.from_arrow(field.type)
+            fields[field.name] = merge(fields[field.name], kind) if field.name in fields else kind
+        return f"struct<{','.join(f'{name}:{kind}' for name, kind in fields.items())}>"
+    return "string"
+
+
+# --- rows ----------------------------------------------------------------------------------------
+# What the libraries raise about a file that is broken, or holds what its column cannot.
+_BROKEN = (pa.ArrowException, OSError, EOFError, ValueError, LookupError)
+
+
+def rows(
+    serde: Mapping[str, Any], table: Mapping[str, str], content: bytes, wanted: Columns
+) -> pa.Table:
+    """The file's rows in the wanted columns, read by the SerDe and never smarter than it.
+
+    Raises:
+        BadData: the SerDe would fail on the file, or is none that the endpoint has.
+    """
+    schema = pa.schema([(name, hive.to_arrow(kind)) for name, kind in wanted.items()])
+    library = serde.get("SerializationLibrary", "")
+    read = _READERS.get(library.rpartition(".")[2])
+    if read is None:
+        raise BadData(f"NOT_SUPPORTED: the endpoint does not read by the SerDe {library!r}")
+    try:
+        return read(content, schema, serde.get("Parameters", {}), table)
+    except _BROKEN as error:
+        raise BadData(f"HIVE_BAD_DATA: {error}") from error
+
+
+# Columnar files.
+def _parquet_rows(content: bytes, schema: pa.Schema, *_: object) -> pa.Table:
+    """Columns by their names, as Athena reads parquet.
+
+    https://docs.aws.amazon.com/athena/latest/ug/handling-schema-updates-chapter.html
+    """
+    found = _parquet(content)
+    return _placed(found, schema, [name.lower() for name in found.column_names])
+
+
+def _orc_rows(
+    content: bytes, schema: pa.Schema, serde: Mapping[str, str], _: Mapping[str, str]
+) -> pa.Table:
+    """Columns by their positions, unless the SerDe is told otherwise (same page)."""
+    found = _orc(content)
+    by_name = serde.get("orc.column.index.access", "true").lower() == "false"
+    names = found.column_names if by_name else schema.names[: found.num_columns]
+    return _placed(found, schema, [name.lower() for name in names])
+
+
+def _placed(found: pa.Table, schema: pa.Schema, names: list[str]) -> pa.Table:
+    """The table's columns, by these names, as the columns of the schema; null where it has none."""
+    places = {name: position for position, name in enumerate(names)}
+    arrays = [
+        _as_type(found.column(places[field.name]), field.type)
+        if field.name in places
+        else pa.nulls(len(found), field.type)
+        for field in schema
+    ]
+    return pa.Table.from_arrays(arrays, schema=schema)
+
+
+def _as_type(column: pa.ChunkedArray, kind: pa.DataType) -> pa.ChunkedArray | pa.Array:
+    """The column as that type; fields of structs go by their names, whatever their case."""
+    folded = _folded_type(column.type)
+    if folded == kind:
+        return pa.chunked_array([chunk.view(kind) for chunk in column.chunks], type=kind)
+    if not pa.types.is_nested(kind):
+        return column.cast(kind)
+    return pa.array([_shaped(value, kind, str) for value in column.to_pylist()], kind)
+
+
+def _folded_type(kind: pa.DataType) -> pa.DataType:
+    if pa.types.is_struct(kind):
+        return pa.struct(
+            [each.with_name(each.name.lower()).with_type(_folded_type(each.type)) for each in kind]
+        )
+    if pa.types.is_list(kind):
+        return pa.list_(_folded_type(kind.value_type))
+    if pa.types.is_map(kind):
+        return pa.map_(kind.key_type, _folded_type(kind.item_type))
+    return kind
+
+
+# Files of records.
+def _records(
+    records: Iterable[Any], schema: pa.Schema, text: Callable[[Any], Any] = lambda value: value
+) -> pa.Table:
+    row = pa.struct(list(schema))
+    return pa.Table.from_pylist([_shaped(record, row, text) for record in records], schema=schema)
+
+
+def _shaped(value: Any, kind: pa.DataType, text: Callable[[Any], Any]) -> Any:
+    """The value as a column of that type holds it: fields by their names in lower case."""
+    if value is not None and pa.types.is_nested(kind):
+        return _shaped_nested(value, kind, text)
+    if value is not None and pa.types.is_string(kind):
+        return text(value)
+    if isinstance(value, (int, Decimal)) and pa.types.is_floating(kind):
+        return float(value)
+    return value
+
+
+def _shaped_nested(value: Any, kind: pa.DataType, text: Callable[[Any], Any]) -> Any:
+    if pa.types.is_map(kind):
+        # Arrow gives a map as pairs.
+        pairs = value if isinstance(value, list) else _fields(value).items()
+        return [(key, _shaped(each, kind.item_type, text)) for key, each in pairs]
+    if pa.types.is_struct(kind):
+        found = {name.lower(): each for name, each in _fields(value).items()}
+        return {field.name: _shaped(found.get(field.name), field.type, text) for field in kind}
+    if not isinstance(value, list):
+        raise ValueError(f"{value!r} is no array")  # noqa: TRY004 - as of any wrong value
+    return [_shaped(each, kind.value_type, text) for each in value]
+
+
+def _fields(value: Any) -> dict[str, Any]:
+    if not isinstance(value, dict):
+        raise ValueError(f"{value!r} has no fields")  # noqa: TRY004 - as of any wrong value
+    return value
+
+
+def _json_rows(content: bytes, schema: pa.Schema, *_: object) -> pa.Table:
+    return _records(_json_objects(content), schema, _json_text)
+
+
+def _json_text(value: Any) -> str:
+    """A value in a column of text: itself, or its JSON if it is none.
+
+    As the SerDe does: https://github.com/rcongiu/Hive-JSON-Serde (JavaStringJsonObjectInspector)
+    """
+    return value if isinstance(value, str) else _json_dump(value)
+
+
+def _json_dump(value: Any) -> str:
+    """JSON with the exact text of numbers, which the json module does not write."""
+    if isinstance(value, Decimal):
+        return str(value)
+    if isinstance(value, list):
+        return f"[{','.join(map(_json_dump, value))}]"
+    if isinstance(value, dict):
+        fields = (f"{json.dumps(name)}:{_json_dump(each)}" for name, each in value.items())
+        return f"{{{','.join(fields)}}}"
+    return json.dumps(value, ensure_ascii=False)
+
+
+def _avro_rows(
+    content: bytes, schema: pa.Schema, serde: Mapping[str, str], table: Mapping[str, str]
+) -> pa.Table:
+    """By the catalog's schema literal if there is one, the table's own first, else by the columns.
+
+    Trino does so, in these words, but only of columns that the query names:
+    https://github.com/trinodb/trino/pull/30599
+    """
+    reader: Any = fastavro.reader(io.BytesIO(content))
+    literal = table.get(AVRO_LITERAL, serde.get(AVRO_LITERAL))
+    if literal is not None:
+        wanted = _literal_fields(literal, schema.names)
+        missing = _without_default(wanted, reader.writer_schema)
+        if missing:
+            raise BadData(
+                "HIVE_CANNOT_OPEN_SPLIT: Avro type resolution error when initializing split: "
+                f"missing required field {missing}"
+            )
+    return _records(reader, schema)
+
+
+def _literal_fields(literal: str, names: list[str]) -> dict[str, Any]:
+    """The literal's record with the fields of these names."""
+    record: dict[str, Any] = json.loads(literal)
+    fields = {field["name"]: field for field in record["fields"]}
+    for name in names:
+        if name not in fields:
+            raise BadData(
+                f"HIVE_CANNOT_OPEN_SPLIT: Unable to find column {name} in table Avro schema "
+                f"{record['name']}"
+            )
+    return {**record, "fields": [fields[name] for name in names]}
+
+
+def _without_default(wanted: Any, written: Any) -> str:
+    """A field of a record, at any level, that the file lacks and for which there is no default."""
+    wanted, written = _branch(wanted), _branch(written)
+    for inner in ("items", "values"):
+        if inner in wanted and inner in written:
+            return _without_default(wanted[inner], written[inner])
+    held = {field["name"]: field["type"] for field in written.get("fields", ())}
+    for field in wanted.get("fields", ()) if held else ():
+        found = next((n for n in (field["name"], *field.get("aliases", ())) if n in held), None)
+        if found is None and "default" not in field:
+            return str(field["name"])
+        missing = "" if found is None else _without_default(field["type"], held[found])
+        if missing:
+            return missing
+    return ""
+
+
+def _branch(kind: Any) -> dict[str, Any]:
+    """The type, of one that may be null what it is else; empty if it has nothing inside."""
+    others = [each for each in kind if each != "null"] if isinstance(kind, list) else [kind]
+    return others[0] if len(others) == 1 and isinstance(others[0], dict) else {}
+
+
+# Files of lines.
+def _lines(content: bytes, table: Mapping[str, str]) -> list[str]:
+    """Every line is a row, whatever is quoted; the header is passed over if the table says so."""
+    lines = re.split(r"\r\n|\r|\n", content.decode())
+    if not lines[-1]:
+        lines.pop()
+    return lines[int(table.get("skip.header.line.count", 0)) :]
+
+
+def _open_csv(
+    content: bytes, schema: pa.Schema, serde: Mapping[str, str], table: Mapping[str, str]
+) -> pa.Table:
+    """Rows as https://docs.aws.amazon.com/athena/latest/ug/csv-serde.html describes them."""
+    separator = serde.get("separatorChar", ",")
+    quote = serde.get("quoteChar", '"')
+    escape = serde.get("escapeChar", "\\")
+    parsed = (_unquoted(line, separator, quote, escape) for line in _lines(content, table))
+    return _positions(parsed, schema)
+
+
+def _unquoted(line: str, separator: str, quote: str, escape: str) -> list[str]:
+    """The values of a line; one whose quotes do not close in it is lost.
+
+    The csv module would go on in the next line, which Athena's SerDe does not see:
+    https://github.com/trinodb/trino/blob/master/lib/trino-hive-formats/src/main/java/io/trino/hive/formats/line/csv/CsvDeserializer.java
+    """
+    values, value, quoted = [], "", False
+    characters = iter(zip(line, [*line[1:], ""], strict=True))
+    for character, following in characters:
+        if (character == escape and following in {quote, escape}) or (
+            character == quote == following and quoted
+        ):
+            value += following
+            next(characters)
+        elif character == quote:
+            value += quote if value and following not in {"", separator} else ""
+            quoted = not quoted
+        elif character == separator and not quoted:
+            values.append(value)
+            value = ""
+        elif character != escape:
+            value += character
+    return [*values, value] if line and not quoted else values
+
+
+def _lazy_simple(
+    content: bytes, schema: pa.Schema, serde: Mapping[str, str], table: Mapping[str, str]
+) -> pa.Table:
+    """Splits at every delimiter: quotes mean nothing to it."""
+    delimiter = serde.get("field.delim", ",")
+    return _positions((line.split(delimiter) for line in _lines(content, table)), schema)
+
+
+def _positions(parsed: Iterable[list[str]], schema: pa.Schema) -> pa.Table:
+    width = len(schema)
+    records = [(row + [None] * width)[:width] for row in map(list[str | None], parsed)]
+    arrays = [
+        pa.array([record[column] for record in records], pa.string()) for column in range(width)
+    ]
+    return pa.Table.from_arrays(arrays, names=schema.names).cast(schema)
+
+
+_READERS: dict[str, Any] = {
+    "ParquetHiveSerDe": _parquet_rows,
+    "OrcSerde": _orc_rows,
+    "AvroSerDe": _avro_rows,
+    "JsonSerDe": _json_rows,
+    "OpenCSVSerde": _open_csv,
+    "LazySimpleSerDe": _lazy_simple,
+}

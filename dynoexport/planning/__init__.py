@@ -1,0 +1,1 @@
+"""How long an export takes and what it costs, before it runs. Pure."""

@@ -1,0 +1,285 @@
+"""Other ways to a table's data in S3, with what they cost and what they give. Pure.
+
+Labels are those of docs/plan.md, as in ``plan``.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from dynoexport import limits
+from dynoexport.jobs.formats import BYTES_PER_JSON_BYTE
+from dynoexport.model import OutputFormat, ReadMode
+from dynoexport.planning import plan, sizing
+from dynoexport.planning.plan import GB, MONTH_DAYS, Cost
+
+if TYPE_CHECKING:
+    from dynoexport.planning.plan import Estimate
+    from dynoexport.planning.prices import Prices
+    from dynoexport.planning.sizing import Recommendation, Wishes
+    from dynoexport.planning.table_facts import TableFacts
+
+# --- assumptions ----------------------------------------------------------------------------------
+# The part of a table that changes in a day, where nothing tells how much is written to it.
+CHANGED_A_DAY = 0.01
+# Gzipped DynamoDB JSON, which names the type of every value, for each byte of the table.
+EXPORT_STORED = 0.3
+
+# --- the design of 2019, as its templates have it -------------------------------------------------
+# Ten DPU of Glue 0.9, dynamodb.splits not set, which is 1; a state machine that waits for the
+# crawler in steps of a minute and for Athena in steps of five seconds, by four functions:
+# https://aws.amazon.com/blogs/big-data/how-to-export-an-amazon-dynamodb-table-to-amazon-s3-using-aws-step-functions-and-aws-glue/
+FIRST_DESIGN_DPU = 10
+FIRST_DESIGN_TRANSITIONS = 20
+FIRST_DESIGN_INVOCATIONS = 8
+# "Glue jobs start 10x faster" than these: https://aws.amazon.com/blogs/aws/aws-glue-version-2-0/
+FIRST_DESIGN_START_SECONDS = 600
+
+
+@dataclass(frozen=True, kw_only=True)
+class Alternative:
+    """One way, sized for the same table and schedule.
+
+    Attributes:
+        label: the formula of its cost, as docs/plan.md names it.
+        gives: what is there afterwards.
+        seconds: what one run takes; None if AWS does not tell.
+        at_least: whether something is left out that AWS publishes no figure for.
+        gone: why it cannot be had any more, or nothing.
+    """
+
+    name: str
+    label: str
+    gives: str
+    costs: tuple[Cost, ...]
+    runs_a_month: float
+    seconds: float | None = None
+    at_least: bool = False
+    gone: str = ""
+
+    @property
+    def run_dollars(self) -> float:
+        return plan.total(self.costs, "run")
+
+    @property
+    def month_dollars(self) -> float:
+        return self.runs_a_month * self.run_dollars + plan.total(self.costs, "month")
+
+    @property
+    def once_dollars(self) -> float:
+        return plan.total(self.costs, "once")
+
+
+def alternatives(table: TableFacts, wishes: Wishes, prices: Prices) -> tuple[Alternative, ...]:
+    """This project's three readers and four other ways."""
+    own = tuple(
+        _own(sizing.recommend(table, replace(wishes, read_mode=reader), prices))
+        for reader in ReadMode
+    )
+    return (
+        *own,
+        _full_export(table, wishes, prices),
+        _incremental_export(table, wishes, prices),
+        _zero_etl(table, wishes, prices),
+        _first_design(table, wishes, prices),
+    )
+
+
+def cheapest(found: tuple[Alternative, ...]) -> Alternative:
+    """The one that costs least in a month, of those that can be had."""
+    return min((each for each in found if not each.gone), key=lambda each: each.month_dollars)
+
+
+def _own(found: Recommendation) -> Alternative:
+    reader = found.estimate.job.read_mode
+    fmt = found.estimate.job.format
+    loss = ", numbers as doubles" if reader is ReadMode.CONNECTOR else ""
+    return Alternative(
+        name=f"dynoexport, {reader.value}",
+        label="cost",
+        gives=f"{_snapshots(fmt)}{loss}",
+        costs=found.estimate.costs,
+        runs_a_month=found.estimate.runs_a_month,
+        seconds=found.estimate.run_seconds,
+    )
+
+
+def _snapshots(fmt: OutputFormat) -> str:
+    return f"snapshots as {fmt.value}{' and a view' if fmt.queryable else ''}"
+
+
+# --- DynamoDB's own exports -----------------------------------------------------------------------
+def changed_bytes_a_day(table: TableFacts) -> float:
+    """What is written in a day, as far as CloudWatch tells; else 1 % of the table."""
+    return CHANGED_A_DAY * table.bytes if table.written is None else table.written
+
+
+def _storage(table_bytes: float, copies: float, prices: Prices) -> Cost:
+    stored = EXPORT_STORED * table_bytes * copies / GB
+    return Cost("S3 storage", "storage", stored, "GB", prices.figures.s3_gb_month, "month")
+
+
+def _kept(wishes: Wishes) -> float:
+    job = plan.Job(retention_days=wishes.retention_days)
+    return plan.snapshots_kept(job, wishes.runs_a_month)
+
+
+def _full_export(table: TableFacts, wishes: Wishes, prices: Prices) -> Alternative:
+    """ExportTableToPointInTime, FULL_EXPORT, at every run, and nothing else."""
+    return Alternative(
+        name="DynamoDB export, full",
+        label="full",
+        gives="DynamoDB JSON, no catalog",
+        costs=(
+            *plan.read_costs(table, ReadMode.EXPORT, 0, prices),
+            _storage(table.bytes, _kept(wishes), prices),
+            *plan.recovery_costs(table, prices),
+        ),
+        runs_a_month=wishes.runs_a_month,
+        seconds=plan.EXPORT_START_SECONDS + table.bytes / plan.EXPORT_BYTES,
+    )
+
+
+def _incremental_costs(
+    table: TableFacts, runs_a_month: float, prices: Prices
+) -> tuple[tuple[Cost, ...], float]:
+    """A full export once, then what has changed; and how many exports a month these are.
+
+    The period of one is a day at most.
+    """
+    days = limits.DYNAMODB_INCREMENTAL_EXPORT_MAX.total_seconds() / 86_400
+    exports = max(runs_a_month, MONTH_DAYS / days)
+    changed = changed_bytes_a_day(table) * MONTH_DAYS / exports
+    figures = prices.figures
+    costs = (
+        Cost("export of changes", "changes", changed / GB, "GB", figures.incremental_export_gb),
+        Cost("first export", "export", table.bytes / GB, "GB", figures.export_gb, "once"),
+        *plan.recovery_costs(table, prices),
+    )
+    return costs, exports
+
+
+def _incremental_export(table: TableFacts, wishes: Wishes, prices: Prices) -> Alternative:
+    costs, exports = _incremental_costs(table, wishes.runs_a_month, prices)
+    days = wishes.retention_days or MONTH_DAYS
+    stored = table.bytes + changed_bytes_a_day(table) * days
+    return Alternative(
+        name="DynamoDB export, incremental",
+        label="incremental",
+        gives="DynamoDB JSON of changes, to be merged",
+        costs=(*costs, _storage(stored, 1.0, prices)),
+        runs_a_month=exports,
+    )
+
+
+# --- managed --------------------------------------------------------------------------------------
+def _zero_etl(table: TableFacts, wishes: Wishes, prices: Prices) -> Alternative:
+    """An integration of DynamoDB with a lakehouse in S3.
+
+    It exports the table once and its changes at every refresh, for which it needs point-in-time
+    recovery (https://docs.aws.amazon.com/glue/latest/dg/zero-etl-sources.html). What writing to the
+    target takes of Glue is not published in advance, so this is less than it will be.
+    """
+    costs, exports = _incremental_costs(table, wishes.runs_a_month, prices)
+    stored = plan.output_bytes_of(table, OutputFormat.PARQUET) / GB
+    price = prices.figures.s3_gb_month
+    return Alternative(
+        name="zero-ETL integration",
+        label="zero-ETL",
+        gives="one Iceberg table, kept up to date",
+        costs=(*costs, Cost("S3 storage", "storage", stored, "GB", price, "month")),
+        runs_a_month=exports,
+        at_least=True,
+    )
+
+
+# --- the design that this project replaces --------------------------------------------------------
+def _first_design(table: TableFacts, wishes: Wishes, prices: Prices) -> Alternative:
+    """Read by one task at the rate of one segment, by ten DPU all the while."""
+    job = plan.Job(
+        format=wishes.format,
+        workers=limits.GLUE_WORKERS_MIN,
+        splits=1,
+        retention_days=wishes.retention_days,
+    )
+    reading = plan.reading_of(table, job)
+    billed = max(reading.seconds, prices.first_glue_minimum_seconds)
+    spark = FIRST_DESIGN_DPU * billed / 3600
+    stored = plan.output_bytes_of(table, wishes.format) * _kept(wishes) / GB
+    figures = prices.figures
+    return Alternative(
+        name="Step Functions + Lambda, 2019",
+        label="2019",
+        gives=_snapshots(wishes.format),
+        costs=(
+            Cost("export job", "spark", spark, "DPU-h", prices.of_version("0.9")),
+            plan.crawl_cost(prices),
+            *plan.read_costs(table, ReadMode.CONNECTOR, reading.units, prices),
+            Cost(
+                "state transitions",
+                "transitions",
+                FIRST_DESIGN_TRANSITIONS / 1e3,
+                "thousand",
+                figures.thousand_state_transitions,
+            ),
+            Cost(
+                "function calls",
+                "calls",
+                FIRST_DESIGN_INVOCATIONS / 1e6,
+                "million",
+                figures.million_lambda_requests,
+            ),
+            Cost("S3 storage", "storage", stored, "GB", figures.s3_gb_month, "month"),
+        ),
+        runs_a_month=wishes.runs_a_month,
+        seconds=FIRST_DESIGN_START_SECONDS + reading.seconds + plan.CRAWL_SECONDS,
+        gone="AWS runs no jobs on Glue 0.9 any more",
+    )
+
+
+# --- what it all rests on -------------------------------------------------------------------------
+def assumptions(estimate: Estimate) -> tuple[str, ...]:
+    """What a plan's figures rest on, and nobody publishes, or what may be otherwise."""
+    job, table = estimate.job, estimate.table
+    found = [
+        f"a start takes {sizing.minutes(plan.START_SECONDS)}, so does a crawl, so does a view",
+        _slots(job.read_mode),
+        _bytes(job.format),
+        "keys are spread evenly; one that holds a tenth of the table is read alone at the end",
+    ]
+    if not table.on_demand:
+        found.append("provisioned capacity is paid for already, and autoscaling adds none")
+    if not job.retention_days:
+        found.append(
+            "all snapshots are kept: storage is that of the first month, and grows by as much "
+            "each month"
+        )
+    if table.consumed is not None:
+        found.append(
+            "what exports have read is none of others, by the manifests of their snapshots; what "
+            "failed ones have read is, and ones whose snapshots were deleted since"
+        )
+    if table.written is None:
+        found.append(f"{CHANGED_A_DAY:.0%} of the table changes in a day")
+    return tuple(found)
+
+
+def _bytes(fmt: OutputFormat) -> str:
+    return (
+        f"an item has as many bytes in JSON as DynamoDB counts, {fmt.value} has "
+        f"{BYTES_PER_JSON_BYTE[fmt.value]:g} of them"
+    )
+
+
+def _slots(reader: ReadMode) -> str:
+    if reader is ReadMode.EXPORT:
+        return (
+            f"DynamoDB exports {plan.EXPORT_BYTES / 1e6:g} MB a second after "
+            f"{sizing.minutes(plan.EXPORT_START_SECONDS)}; a task slot writes "
+            f"{plan.LINES_SLOT_BYTES / 1e6:g} MB a second"
+        )
+    native = reader is ReadMode.NATIVE
+    read = plan.NATIVE_SLOT_BYTES if native else plan.CONNECTOR_SLOT_BYTES
+    write = plan.PIECES_SLOT_BYTES if native else plan.LINES_SLOT_BYTES
+    return f"a task slot reads {read / 1e6:g} MB a second and writes {write / 1e6:g}"

@@ -1,0 +1,105 @@
+"""What others read of a table, by the hour: CloudWatch's sums without our own runs. Pure."""
+
+from __future__ import annotations
+
+import math
+from collections import defaultdict
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING
+
+from dynoexport.model import ReadMode
+from dynoexport.planning import plan, table_facts
+from dynoexport.planning.table_facts import Consumption, DescriptionRefused
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping
+
+    from dynoexport.storage.manifests import Manifest
+
+HOUR = timedelta(hours=1)
+_HOUR_SECONDS = HOUR.total_seconds()
+HOURS_A_DAY = 24
+
+
+@dataclass(frozen=True)
+class OwnReading:
+    """What one of our runs has read: units, evenly over so many seconds from ``began`` on."""
+
+    began: datetime
+    seconds: float
+    units: float
+
+    def by_hour(self) -> Iterator[tuple[datetime, float]]:
+        """Each hour that it touches, and the units read in it."""
+        ends = self.began + timedelta(seconds=max(1.0, self.seconds))
+        whole = (ends - self.began).total_seconds()
+        hour = on_the_hour(self.began)
+        while hour < ends:
+            shared = min(ends, hour + HOUR) - max(self.began, hour)
+            yield hour, self.units * shared.total_seconds() / whole
+            hour += HOUR
+
+
+def own_reading(manifest: Manifest) -> OwnReading | None:
+    """What the run of a snapshot has read of the table; None if its manifest does not tell.
+
+    Glue's connector does not count its units, so they are those of one scan. DynamoDB's own
+    exports take none.
+    """
+    read = manifest.reading
+    if manifest.started is None or read.reader == ReadMode.EXPORT.value:
+        return None
+    units = read.units
+    if units is None:
+        try:
+            table = table_facts.facts_of(manifest.described)
+        except DescriptionRefused:
+            return None
+        units = plan.units_for(table.bytes, read.splits or 1)
+    seconds = manifest.seconds.get("read", 0.0) if read.seconds is None else read.seconds
+    return OwnReading(manifest.started, seconds, units)
+
+
+@dataclass(frozen=True)
+class Hourly:
+    """Read units of a table by the hour.
+
+    Attributes:
+        sums: by the hour's beginning; hours in which nothing was read are left out.
+        days: from how many days these are.
+    """
+
+    sums: Mapping[datetime, float]
+    days: int
+
+    def without(self, runs: Iterable[OwnReading]) -> Hourly:
+        """What others have read beside our runs; CloudWatch counts both."""
+        own: defaultdict[datetime, float] = defaultdict(float)
+        for run in runs:
+            for hour, units in run.by_hour():
+                own[hour] += units
+        left = {hour: max(0.0, units - own[hour]) for hour, units in self.sums.items()}
+        return replace(self, sums=left)
+
+    def during(self, firings: Iterable[datetime], seconds: float) -> Consumption:
+        """At the hours of the day that runs touch which begin at ``firings``, in UTC."""
+        hours = hours_of(firings, seconds)
+        rates = [units / _HOUR_SECONDS for at, units in self.sums.items() if at.hour in hours]
+        return Consumption(
+            sum(rates) / (self.days * len(hours)), max(rates, default=0.0), self.days, len(hours)
+        )
+
+
+def hours_of(firings: Iterable[datetime], seconds: float) -> frozenset[int]:
+    """The hours of the day that runs of so many seconds touch."""
+
+    def touched(firing: datetime) -> int:
+        since = (firing - on_the_hour(firing)).total_seconds()
+        return max(1, min(HOURS_A_DAY, math.ceil((since + seconds) / _HOUR_SECONDS)))
+
+    return frozenset((firing + n * HOUR).hour for firing in firings for n in range(touched(firing)))
+
+
+def on_the_hour(moment: datetime) -> datetime:
+    return moment.replace(minute=0, second=0, microsecond=0)

@@ -1,0 +1,413 @@
+"""How long an export takes and what it costs, before anything runs. Pure, by closed formulas.
+
+Each formula has a label, under which docs/plan.md explains it and works it out by hand. Rates are
+read units a second, times seconds, sizes bytes.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from dynoexport import limits, settings
+from dynoexport.jobs.formats import BYTES_PER_JSON_BYTE, DYNAMODB_JSON, PART_BYTES, files_for
+from dynoexport.jobs.scan.buffer import PIECE_BYTES
+from dynoexport.jobs.scan.rate_limit import RateLimiter
+from dynoexport.jobs.scan.segments import SEGMENT_UNITS, STREAMS, segments_for
+from dynoexport.model import GlueVersion, OutputFormat, ReadMode, WorkerType
+
+if TYPE_CHECKING:
+    from dynoexport.jobs.scan.capacity import Capacity
+    from dynoexport.planning.prices import Prices
+    from dynoexport.planning.table_facts import TableFacts
+
+# --- assumptions: what nobody publishes -----------------------------------------------------------
+# "There's about a minute of overhead for any Glue action":
+# https://github.com/awslabs/amazon-dynamodb-tools/tree/main/tools/bulk_executor. AWS bills only a
+# part of it; all of it is counted here.
+START_SECONDS = 60
+# A crawl of one new partition, and the start of a Python shell with its few calls.
+CRAWL_SECONDS = 60
+VIEW_SECONDS = 60
+# Bytes that a task slot reads in a second. Glue's connector: 6.3 MB for a G.1X worker of four
+# slots, the yardstick of awslabs' bulk executor. A native scan: half of what one core did with the
+# narrow rows of docs/benchmarks.md (26 MB in 2.6 CPU seconds), for a vCPU is half a core.
+CONNECTOR_SLOT_BYTES = 6_300_000 / 4
+NATIVE_SLOT_BYTES = 5_000_000
+# Bytes that a task slot settles, converts and writes in a second: likewise half of what a core did
+# in benchmarks/README.md, transform.py: 240 MB by two cores, in 16.5 s as pieces, 33.9 s as lines.
+PIECES_SLOT_BYTES = 3_600_000
+LINES_SLOT_BYTES = 1_750_000
+# The part of that in which the schema is settled. Both passes read the same and decode it.
+SETTLING = 0.5
+# DynamoDB's own export: AWS publishes no speed.
+EXPORT_START_SECONDS = 300
+EXPORT_BYTES = 250_000_000
+# Plain JSON has about as many bytes as DynamoDB counts for an item: names and values.
+JSON_BYTES = 1.0
+
+MONTH_DAYS = 365.25 / 12
+GB = 1024**3
+TB = 1024**4
+
+
+@dataclass(frozen=True, kw_only=True)
+class Job:
+    """What is chosen: the settings of an export job that its time and cost follow from."""
+
+    read_mode: ReadMode = settings.DEFAULT_READ_MODE
+    format: OutputFormat = settings.DEFAULT_FORMAT
+    glue_version: GlueVersion = settings.DEFAULT_GLUE_VERSION
+    worker_type: WorkerType = settings.DEFAULT_WORKER_TYPE
+    workers: int = settings.DEFAULT_NUMBER_OF_WORKERS
+    splits: int = settings.DEFAULT_SPLITS
+    read_percent: float = float(settings.DEFAULT_MAX_READ)
+    retention_days: int = settings.DEFAULT_RETENTION_DAYS
+
+    @property
+    def slots(self) -> int:
+        """Task slots of one executor."""
+        of_type = (
+            limits.GLUE_2_SLOTS if self.glue_version is GlueVersion.V2_0 else limits.GLUE_SLOTS
+        )
+        return of_type.get(self.worker_type.value, limits.GLUE_SLOTS[self.worker_type.value])
+
+    @property
+    def tasks(self) -> int:
+        """Task slots of all executors; one worker is the driver."""
+        return max(1, self.workers - 1) * self.slots
+
+    @property
+    def dpu(self) -> int:
+        return self.workers * limits.GLUE_WORKER_DPU[self.worker_type.value]
+
+
+# --- reading --------------------------------------------------------------------------------------
+@dataclass(frozen=True)
+class Bound:
+    """Something that lets no more than so many read units a second pass.
+
+    ``limit``: the read percentage. ``table``: what the table has beside what others consume.
+    ``partitions``, ``segments``, ``workers``: what these give.
+    """
+
+    name: str
+    rate: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class Reading:
+    """How the table is read. DynamoDB's own export takes no units and has no bounds.
+
+    Attributes:
+        allowed: read percentage times ``capacity``, which is what the reader takes it of.
+        parallel: how many segments are read at once, on average.
+    """
+
+    units: float = 0.0
+    capacity: Capacity
+    allowed: float = 0.0
+    bounds: tuple[Bound, ...] = ()
+    segments: int = 0
+    parallel: float = 0.0
+    seconds: float
+
+    @property
+    def bound(self) -> Bound:
+        """What bounds the rate: the least of all, the first of equals."""
+        return min(self.bounds, key=lambda each: each.rate, default=Bound("export", 0.0))
+
+    @property
+    def rate(self) -> float:
+        return self.bound.rate
+
+
+def units_for(table_bytes: int, segments: int) -> float:
+    """Read units of one whole scan, eventually consistent: half a unit for 4 KB.
+
+    The job reads the table once, with the connector, too: it writes the DynamicFrame as it comes,
+    for ``toDF()`` would read twice (https://github.com/awslabs/amazon-dynamodb-tools/issues/81).
+    An empty segment costs half a unit.
+    """
+    return max(math.ceil(table_bytes / (limits.DYNAMODB_READ_UNIT_BYTES / 2)), segments) / 2
+
+
+def ramped_seconds(units: float, target: float, rate: float) -> float:
+    """Seconds until so many units are read, while the job's limit rises to its target.
+
+    It lets target x (0.1 + 0.1 t) pass in second t, ``rate`` at most: all of it after nine seconds,
+    in which 4.95 seconds' worth is read.
+    """
+    most = min(rate, target)
+    risen_after = max(0.0, (most / target - RateLimiter.START) / RateLimiter.RISE)
+    risen = target * (RateLimiter.START * risen_after + RateLimiter.RISE * risen_after**2 / 2)
+    if units >= risen:
+        return risen_after + (units - risen) / most
+    return (
+        math.sqrt(RateLimiter.START**2 + 2 * RateLimiter.RISE * units / target) - RateLimiter.START
+    ) / RateLimiter.RISE
+
+
+def reading_of(table: TableFacts, job: Job) -> Reading:
+    """How the job reads the table."""
+    capacity = table.assumed_by(job.read_mode)
+    if job.read_mode is ReadMode.EXPORT:
+        seconds = EXPORT_START_SECONDS + table.bytes / EXPORT_BYTES
+        return Reading(capacity=table.capacity, seconds=seconds)
+    allowed = job.read_percent * capacity.units
+    native = job.read_mode is ReadMode.NATIVE
+    if native:
+        segments = job.splits or segments_for(table.bytes, allowed, job.tasks)
+        parallel: float = min(segments, STREAMS * job.tasks)
+        busy: float = min(segments, job.tasks)
+        slot = NATIVE_SLOT_BYTES / limits.DYNAMODB_READ_UNIT_BYTES
+    else:
+        segments = job.splits or job.tasks
+        # A slot reads one split after the other, in rounds; the last is as long as the others.
+        parallel = busy = segments / math.ceil(segments / job.tasks)
+        slot = CONNECTOR_SLOT_BYTES / limits.DYNAMODB_READ_UNIT_BYTES
+    target = allowed * RateLimiter.PACE if native else allowed
+    bounds = (
+        Bound("limit", target),
+        Bound("table", _left_by_others(table)),
+        Bound("partitions", float(table.partitions * limits.DYNAMODB_PARTITION_READ_UNITS)),
+        Bound("segments", parallel * SEGMENT_UNITS),
+        Bound("workers", busy * slot),
+    )
+    rate = min(each.rate for each in bounds)
+    units = units_for(table.bytes, segments)
+    return Reading(
+        units=units,
+        capacity=capacity,
+        allowed=allowed,
+        bounds=bounds,
+        segments=segments,
+        parallel=parallel,
+        seconds=ramped_seconds(units, target, rate) if native else units / rate,
+    )
+
+
+def _left_by_others(table: TableFacts) -> float:
+    """What the table has beside what others consume; a twentieth is what they leave at least."""
+    units = table.capacity.units
+    others = table.consumed.mean if table.consumed else 0.0
+    return max(units - others, RateLimiter.FLOOR * units)
+
+
+# --- writing --------------------------------------------------------------------------------------
+def json_bytes_of(table: TableFacts) -> float:
+    return table.bytes * JSON_BYTES
+
+
+def output_bytes_of(table: TableFacts, fmt: OutputFormat) -> float:
+    return json_bytes_of(table) * BYTES_PER_JSON_BYTE[fmt.value]
+
+
+def files_of(table: TableFacts, fmt: OutputFormat) -> int:
+    """How many part files of about 128 MB the snapshot has; none if the table is empty."""
+    return files_for(json_bytes_of(table), fmt.value) if table.bytes else 0
+
+
+def writing_seconds(table: TableFacts, job: Job) -> float:
+    """Two passes over what was read: settle the schema, then convert and write.
+
+    The first takes what was read in parts of 128 MB, the second has a task for each file. A pass
+    takes as long as its rounds: the slots that the last one leaves idle do not shorten it.
+    """
+    files = files_of(table, job.format)
+    if not files:
+        return 0.0
+    native = job.read_mode is ReadMode.NATIVE
+    slot = PIECES_SLOT_BYTES if native else LINES_SLOT_BYTES
+    read = json_bytes_of(table) * (DYNAMODB_JSON if native else 1)
+    settling = rounds_of(math.ceil(read / PART_BYTES), job.tasks)
+    writing = rounds_of(files, job.tasks)
+    return table.bytes / slot * (SETTLING * settling + (1 - SETTLING) * writing)
+
+
+def rounds_of(tasks: int, slots: int) -> float:
+    """How long the work takes, as a part of what one slot would take for all of it."""
+    return math.ceil(tasks / slots) / tasks
+
+
+# --- what it costs --------------------------------------------------------------------------------
+@dataclass(frozen=True)
+class Cost:
+    """One line of a bill: quantity x price.
+
+    Attributes:
+        label: the formula, as docs/plan.md names it.
+        per: ``run``, ``month``, ``once``, or ``query`` for each query that reads all of the view.
+    """
+
+    name: str
+    label: str
+    quantity: float
+    unit: str
+    price: float
+    per: str = "run"
+
+    @property
+    def dollars(self) -> float:
+        return self.quantity * self.price
+
+
+def total(costs: tuple[Cost, ...], per: str) -> float:
+    return sum(each.dollars for each in costs if each.per == per)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Estimate:
+    """What follows for one table and job."""
+
+    table: TableFacts
+    job: Job
+    reading: Reading
+    writing_seconds: float
+    files: int
+    output_bytes: float
+    costs: tuple[Cost, ...]
+    runs_a_month: float
+
+    @property
+    def job_seconds(self) -> float:
+        """Start, read, write: what the export job takes."""
+        return START_SECONDS + self.reading.seconds + self.writing_seconds
+
+    @property
+    def run_seconds(self) -> float:
+        """The whole workflow run: job, crawl, view."""
+        view = VIEW_SECONDS if self.job.format.queryable else 0
+        return self.job_seconds + CRAWL_SECONDS + view
+
+    @property
+    def dpu_seconds(self) -> float:
+        """What the export job is billed."""
+        return 3600 * next(each.quantity for each in self.costs if each.label == "spark")
+
+    @property
+    def run_dollars(self) -> float:
+        return total(self.costs, "run")
+
+    @property
+    def month_dollars(self) -> float:
+        """All runs of a month, and what is paid by the month. Queries are not in it."""
+        return self.runs_a_month * self.run_dollars + total(self.costs, "month")
+
+
+def estimate(
+    table: TableFacts, job: Job, prices: Prices, *, runs_a_month: float = MONTH_DAYS
+) -> Estimate:
+    """What one run takes, and what it and a month cost."""
+    reading = reading_of(table, job)
+    writing = writing_seconds(table, job)
+    seconds = START_SECONDS + reading.seconds + writing
+    costs = (
+        *_glue_costs(job, prices, seconds),
+        *read_costs(table, job.read_mode, reading.units, prices),
+        *_s3_costs(table, job, prices, reading.segments),
+        *_month_costs(table, job, prices, runs_a_month),
+    )
+    return Estimate(
+        table=table,
+        job=job,
+        reading=reading,
+        writing_seconds=writing,
+        files=files_of(table, job.format),
+        output_bytes=output_bytes_of(table, job.format),
+        costs=costs,
+        runs_a_month=runs_a_month,
+    )
+
+
+def _glue_costs(job: Job, prices: Prices, seconds: float) -> tuple[Cost, ...]:
+    """Each at least the minimum that AWS bills; https://aws.amazon.com/glue/pricing/."""
+    least = prices.minimum_seconds
+    spark = job.dpu * max(seconds, least["glueetl"]) / 3600
+    costs = (
+        Cost("export job", "spark", spark, "DPU-h", prices.of_version(job.glue_version.value)),
+        crawl_cost(prices),
+    )
+    if not job.format.queryable:
+        return costs
+    shell = limits.GLUE_SHELL_DPU * max(VIEW_SECONDS, least["pythonshell"]) / 3600
+    return (*costs, Cost("view job", "shell", shell, "DPU-h", prices.of_version("")))
+
+
+def crawl_cost(prices: Prices) -> Cost:
+    crawl = prices.crawler_dpu * max(CRAWL_SECONDS, prices.minimum_seconds["crawler"]) / 3600
+    return Cost("crawl", "crawl", crawl, "DPU-h", prices.of_version(""))
+
+
+def read_costs(
+    table: TableFacts, reader: ReadMode, units: float, prices: Prices
+) -> tuple[Cost, ...]:
+    """What DynamoDB takes for one reading. What is provisioned is paid for already."""
+    figures = prices.figures
+    if reader is ReadMode.EXPORT:
+        return (Cost("DynamoDB export", "export", table.bytes / GB, "GB", figures.export_gb),)
+    million = (
+        figures.million_read_requests_infrequent_access
+        if table.infrequent_access
+        else figures.million_read_requests
+    )
+    price = million if table.on_demand else 0.0
+    return (Cost("read units", "reads", units / 1e6, "million", price),)
+
+
+def _s3_costs(table: TableFacts, job: Job, prices: Prices, segments: int) -> tuple[Cost, ...]:
+    """Requests: what was read is written once and read twice, then the files, five of ours."""
+    files = files_of(table, job.format)
+    written, objects = 0, 0
+    if job.read_mode is ReadMode.NATIVE:
+        pieces = math.ceil(json_bytes_of(table) * DYNAMODB_JSON / PIECE_BYTES)
+        objects = max(segments, pieces)
+        # A record of each segment beside its pieces.
+        written = objects + segments
+    elif job.read_mode is ReadMode.CONNECTOR:
+        written = segments
+        objects = max(segments, math.ceil(json_bytes_of(table) / PART_BYTES))
+    else:
+        objects = math.ceil(json_bytes_of(table) / PART_BYTES)
+    puts, gets = written + _FILE_PUTS * files + _OWN_PUTS, 2 * objects + files
+    figures = prices.figures
+    return (
+        Cost("S3 writes", "puts", puts / 1e3, "thousand", figures.s3_thousand_puts),
+        Cost("S3 reads", "gets", gets / 1e3, "thousand", figures.s3_thousand_gets),
+    )
+
+
+# A part file is an upload in parts: begun, one or two parts, completed. Ours: manifest, markers.
+_FILE_PUTS = 4
+_OWN_PUTS = 10
+
+
+def snapshots_kept(job: Job, runs_a_month: float) -> float:
+    """How many snapshots are paid for: those of the retention; of a month where all are kept."""
+    days = job.retention_days or MONTH_DAYS
+    return max(1.0, runs_a_month * days / MONTH_DAYS)
+
+
+def _month_costs(
+    table: TableFacts, job: Job, prices: Prices, runs_a_month: float
+) -> tuple[Cost, ...]:
+    """Storage, recovery where this export alone needs it, and a query of the whole view."""
+    figures = prices.figures
+    output = output_bytes_of(table, job.format)
+    stored = output * snapshots_kept(job, runs_a_month) / GB
+    costs = [Cost("S3 storage", "storage", stored, "GB", figures.s3_gb_month, "month")]
+    if job.read_mode is ReadMode.EXPORT:
+        costs.extend(recovery_costs(table, prices))
+    if job.format.queryable:
+        scanned = max(output, limits.ATHENA_SCAN_MIN_BYTES) / TB
+        costs.append(Cost("Athena, whole view", "query", scanned, "TB", figures.athena_tb, "query"))
+    return tuple(costs)
+
+
+def recovery_costs(table: TableFacts, prices: Prices) -> tuple[Cost, ...]:
+    """Point-in-time recovery, where it would have to be turned on for this."""
+    if table.recovery:
+        return ()
+    price = prices.figures.recovery_gb_month
+    return (Cost("point-in-time recovery", "recovery", table.bytes / GB, "GB", price, "month"),)

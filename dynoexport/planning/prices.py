@@ -1,0 +1,206 @@
+"""What AWS takes. All figures are in ``prices.json``, with their date and sources."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Container, Iterable, Iterator, Mapping
+from dataclasses import dataclass, fields
+from datetime import date
+from functools import lru_cache
+from importlib import resources
+from typing import TYPE_CHECKING, Any
+
+from dynoexport.errors import DynoexportError
+
+if TYPE_CHECKING:
+    from datetime import datetime
+    from pathlib import Path
+
+    from dynoexport.aws.workflow_runs import Attempt, Run
+
+# What is taken where a region has no prices of its own.
+FALLBACK_REGION = "us-east-1"
+# A price above it is a slip, and figures beyond it would not be finite any more.
+_HIGHEST = 1e9
+
+
+class PricesRefused(DynoexportError):
+    """A file of prices that has not the form of ``prices.json``."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Figures:
+    """Dollars of one region. A GB is 1,024^3 bytes, a TB of Athena 1,024^4.
+
+    ``dpu_hour`` is by Glue version. The names are the keys of ``prices.json``.
+    """
+
+    dpu_hour: Mapping[str, float]
+    million_read_requests: float
+    million_read_requests_infrequent_access: float
+    export_gb: float
+    incremental_export_gb: float
+    recovery_gb_month: float
+    s3_gb_month: float
+    s3_thousand_puts: float
+    s3_thousand_gets: float
+    athena_tb: float
+    thousand_state_transitions: float
+    million_lambda_requests: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class Prices:
+    """The figures of a region, and how AWS rounds up what was used.
+
+    ``region`` is the region that the figures are of, which may be another one than asked for.
+    A crawler's capacity is not published; ``crawler_dpu`` is what its bills amount to.
+    ``first_glue_minimum_seconds`` is the least that a job of Glue 0.9 and 1.0 was billed for.
+    """
+
+    date: str
+    region: str
+    figures: Figures
+    minimum_seconds: Mapping[str, int]
+    first_glue_minimum_seconds: int
+    crawler_dpu: float
+
+    def of_version(self, glue_version: str) -> float:
+        return self.figures.dpu_hour.get(glue_version, self.figures.dpu_hour["default"])
+
+
+@lru_cache(maxsize=1)
+def _shipped() -> dict[str, Any]:
+    text = (resources.files("dynoexport.planning") / "prices.json").read_text(encoding="utf-8")
+    found: dict[str, Any] = json.loads(text)
+    return found
+
+
+def of_region(region: str, *, file: Path | None = None) -> Prices:
+    """The region's prices, those of us-east-1 if they are not known.
+
+    ``file`` has the prices of some regions, in the form of ``prices.json``; they count before the
+    shipped ones. What it leaves out beside ``regions`` is as shipped.
+
+    Raises:
+        PricesRefused: the file cannot be read, or has not that form.
+    """
+    shipped = _shipped()
+    own = _own(file) if file is not None else {}
+    regions = {name: (shipped, found) for name, found in shipped["regions"].items()}
+    regions |= {name: ({**shipped, **own}, found) for name, found in own.get("regions", {}).items()}
+    known = region if region in regions else FALLBACK_REGION
+    data, found = regions[known]
+    return Prices(
+        date=data["date"],
+        region=known,
+        figures=Figures(**{each.name: found[each.name] for each in fields(Figures)}),
+        minimum_seconds=data["minimum_seconds"],
+        first_glue_minimum_seconds=data["first_glue_minimum_seconds"],
+        crawler_dpu=float(data["crawler_dpu"]),
+    )
+
+
+# --- a file of one's own --------------------------------------------------------------------------
+def _own(file: Path) -> dict[str, Any]:
+    try:
+        found = json.loads(file.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise PricesRefused(
+            f"cannot read the prices in {file}: {error.strerror}", hint="name a file that is there"
+        ) from None
+    except (ValueError, RecursionError) as error:
+        raise _refused(file, f"it is not JSON: {str(error).splitlines()[0]}") from None
+    wrong = next(_faults(found), None)
+    if wrong is not None:
+        raise _refused(file, wrong)
+    checked: dict[str, Any] = found
+    return checked
+
+
+def _refused(file: Path, why: str) -> PricesRefused:
+    return PricesRefused(
+        f"the prices in {file} are refused: {why}",
+        hint="write a date and every figure of a region, in the form of dynoexport/prices.json",
+    )
+
+
+def _faults(found: object) -> Iterator[str]:
+    """What is wrong with the contents of a file of prices, in the order of its keys."""
+    if not isinstance(found, Mapping):
+        yield "it is no JSON object"
+        return
+    yield from _wrong_date(found.get("date"))
+    if found.get("currency", "USD") != "USD":
+        yield f"currency is {found['currency']!r}, not 'USD'"
+    minimum = found.get("minimum_seconds", _shipped()["minimum_seconds"])
+    yield from _wrong_group(minimum, _shipped()["minimum_seconds"], "minimum_seconds")
+    for name in ("first_glue_minimum_seconds", "crawler_dpu"):
+        yield from _wrong_number(found.get(name, 0), name)
+    regions = found.get("regions")
+    if not isinstance(regions, Mapping) or not regions:
+        yield "regions is no JSON object with a region"
+        return
+    for region, figures in regions.items():
+        yield from _wrong_region(region, figures)
+
+
+def _wrong_date(text: object) -> Iterator[str]:
+    try:
+        date.fromisoformat(text if isinstance(text, str) else "")
+    except ValueError:
+        yield f"date is {text!r}, not a day such as '2026-11-01'"
+
+
+def _wrong_region(region: str, figures: object) -> Iterator[str]:
+    names, place = [each.name for each in fields(Figures)], f"regions.{region}"
+    yield from _wrong_group(figures, names, place, beside=("dpu_hour",))
+    if isinstance(figures, Mapping):
+        yield from _wrong_group(figures.get("dpu_hour"), ("default",), f"{place}.dpu_hour")
+        for name in figures:
+            if name not in names:
+                yield f"{place}.{name} is no price that is used"
+
+
+def _wrong_group(
+    values: object, needed: Iterable[str], name: str, *, beside: Container[str] = ()
+) -> Iterator[str]:
+    """What is missing of the group, and which of its values, but those ``beside``, is no number."""
+    if not isinstance(values, Mapping):
+        yield f"{name} is no JSON object"
+        return
+    for each in needed:
+        if each not in values:
+            yield f"{name}.{each} is missing"
+    for each, value in values.items():
+        if each not in beside:
+            yield from _wrong_number(value, f"{name}.{each}")
+
+
+def _wrong_number(value: object, name: str) -> Iterator[str]:
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < _HIGHEST:
+        yield f"{name} is {value!r}, not a number from 0 on"
+
+
+# --- what a run has cost --------------------------------------------------------------------------
+def cost(run: Run, prices: Prices, now: datetime) -> float:
+    """Dollars for the run's jobs and crawls so far, by AWS Glue alone: no S3, DynamoDB, Athena.
+
+    DPU x seconds / 3600 x price of a DPU-hour for every attempt, each of at least the minimum
+    that AWS bills (https://aws.amazon.com/glue/pricing/).
+    """
+    attempts = (attempt for node in run.nodes for attempt in node.attempts)
+    return sum(_cost(attempt, prices, now) for attempt in attempts)
+
+
+def _cost(attempt: Attempt, prices: Prices, now: datetime) -> float:
+    price = prices.of_version(attempt.glue_version if attempt.kind == "glueetl" else "")
+    return billed(attempt, prices, now) / 3600 * price
+
+
+def billed(attempt: Attempt, prices: Prices, now: datetime) -> float:
+    """DPU-seconds that AWS bills for the attempt: at least a minimum."""
+    least = prices.minimum_seconds[attempt.kind]
+    if attempt.kind == "crawler":
+        return prices.crawler_dpu * max(attempt.seconds(now), least)
+    return max(attempt.dpu_seconds(now), attempt.dpu * least)

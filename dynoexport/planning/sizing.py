@@ -1,0 +1,380 @@
+"""The job that suits a table: worker type, workers, splits, read percentage, timeout. Pure."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from dynoexport import limits, settings
+from dynoexport.model import GlueVersion, OutputFormat, ReadMode, WorkerType
+from dynoexport.planning import plan
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping, Sequence
+
+    from dynoexport.planning.plan import Estimate, Job
+    from dynoexport.planning.prices import Prices
+    from dynoexport.planning.table_facts import TableFacts
+
+# What is read, or written, in a minute is fast enough: a job takes longer to start.
+ENOUGH_SECONDS = 60
+# More workers must be worth it: what brings less than 2 % does not count.
+NEAR = 1.02
+# Shares are tried in steps of 5 %.
+STEP = 0.05
+# Of what others leave in their busiest hour no more than this is taken unless a target asks for
+# more: within the hour they may need twice its mean.
+FREE_SHARE = 0.5
+# A timeout is for what has gone wrong: three times the estimate, in quarters of an hour. A run is
+# late at half of that (schedule.run_length), half as long again as was estimated.
+TIMEOUT_FACTOR = 3
+TIMEOUT_STEP = 15
+TIMEOUT_MIN = 30
+
+
+@dataclass(frozen=True, kw_only=True)
+class Wishes:
+    """What somebody asks of a plan; None is for the plan to decide.
+
+    Attributes:
+        target_seconds: a run should take no longer.
+        max_dollars: a run must not cost more.
+    """
+
+    read_mode: ReadMode = settings.DEFAULT_READ_MODE
+    format: OutputFormat = settings.DEFAULT_FORMAT
+    glue_version: GlueVersion = settings.DEFAULT_GLUE_VERSION
+    retention_days: int = settings.DEFAULT_RETENTION_DAYS
+    read_percent: float | None = None
+    worker_type: WorkerType | None = None
+    workers: int | None = None
+    splits: int | None = None
+    target_seconds: float | None = None
+    max_dollars: float | None = None
+    runs_a_month: float = plan.MONTH_DAYS
+
+
+@dataclass(frozen=True)
+class Choice:
+    """A parameter of the table stack, its value, and one sentence why."""
+
+    setting: str
+    value: str
+    reason: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Recommendation:
+    """The job for a table, with a reason for each of its settings.
+
+    Attributes:
+        unmet: a sentence for each wish that nothing fulfils, and why.
+        harms: a sentence for each thing that the job takes from others, and what would not.
+    """
+
+    estimate: Estimate
+    choices: tuple[Choice, ...]
+    unmet: tuple[str, ...] = ()
+    harms: tuple[str, ...] = ()
+
+    @property
+    def parameters(self) -> Mapping[str, str]:
+        """As the table stack takes them."""
+        return {each.setting: each.value for each in self.choices}
+
+
+def recommend(table: TableFacts, wishes: Wishes, prices: Prices) -> Recommendation:
+    """The smallest job that reads as fast as it may, or what the wishes ask for."""
+    search = _Search(table, wishes, prices)
+    found, unmet = search.sized(), []
+    target, most = wishes.target_seconds, wishes.max_dollars
+    if target is not None and found.run_seconds > target:
+        faster = search.fast_enough(target)
+        found = faster or search.fastest()
+    if most is not None and found.run_dollars > most:
+        found = search.cheap_enough(found.job, most) or search.cheapest(found.job)
+    if target is not None and found.run_seconds > target:
+        unmet.append(_too_slow(found, target, most))
+    if most is not None and found.run_dollars > most:
+        unmet.append(_too_dear(found, most))
+    return Recommendation(
+        estimate=found,
+        choices=tuple(_choices(table, wishes, found)),
+        unmet=tuple(unmet),
+        harms=tuple(_harms(table, wishes, found)),
+    )
+
+
+def least_percent(reader: ReadMode) -> float:
+    """Below it the reader refuses; Glue's own takes no less than a tenth."""
+    if reader is ReadMode.CONNECTOR:
+        return limits.DYNAMODB_READ_PERCENT_MIN
+    return limits.NATIVE_READ_PERCENT_MIN
+
+
+@dataclass(frozen=True)
+class _Search:
+    """Looks for jobs. More workers are never slower, so the fewest are found by halving."""
+
+    table: TableFacts
+    wishes: Wishes
+    prices: Prices
+
+    def estimate(self, job: Job) -> Estimate:
+        return plan.estimate(self.table, job, self.prices, runs_a_month=self.wishes.runs_a_month)
+
+    # --- what may be chosen -----------------------------------------------------------------------
+    def percent(self, share: float, of_free: float) -> float:
+        """The reader's percentage that is this share of what the table has, or of what is free.
+
+        The connector takes it of 40,000 units for any on-demand table, whatever the table has.
+        """
+        reader = self.wishes.read_mode
+        wanted = share * self.table.capacity.units
+        if self.table.consumed is not None:
+            wanted = min(wanted, of_free * _left(self.table))
+        part = math.floor(wanted / self.table.assumed_by(reader).units * 1000) / 1000
+        return min(1.0, max(least_percent(reader), part))
+
+    def percents(self) -> list[float]:
+        """The percentages to try, from the usual one up to all that others leave."""
+        if self.wishes.read_percent is not None:
+            return [self.wishes.read_percent]
+        usual = self.percent(float(settings.DEFAULT_MAX_READ), FREE_SHARE)
+        steps = (self.percent(step * STEP, 1.0) for step in range(1, round(1 / STEP) + 1))
+        return [usual, *sorted({each for each in steps if each > usual})]
+
+    def types(self) -> Sequence[WorkerType]:
+        """Worker types that the Glue version has, from the smallest on."""
+        if self.wishes.worker_type is not None:
+            return (self.wishes.worker_type,)
+        small = (WorkerType.G_1X, WorkerType.G_2X)
+        without_large = limits.GLUE_VERSIONS_WITHOUT_LARGE_WORKERS
+        return small if self.wishes.glue_version.value in without_large else tuple(WorkerType)
+
+    def workers(self) -> tuple[int, int]:
+        """The fewest and the most."""
+        if self.wishes.workers is not None:
+            return self.wishes.workers, self.wishes.workers
+        return limits.GLUE_WORKERS_MIN, limits.GLUE_WORKERS_MAX
+
+    def jobs(self, percent: float) -> Iterator[Job]:
+        """The largest job of each worker type."""
+        for each in self.types():
+            yield plan.Job(
+                read_mode=self.wishes.read_mode,
+                format=self.wishes.format,
+                glue_version=self.wishes.glue_version,
+                worker_type=each,
+                workers=self.workers()[1],
+                splits=self.wishes.splits or 0,
+                read_percent=percent,
+                retention_days=self.wishes.retention_days,
+            )
+
+    # --- the search -------------------------------------------------------------------------------
+    def least(self, job: Job, fits: Callable[[Job], bool]) -> Job | None:
+        """The job with the fewest workers that fit, if the most do."""
+        low, high = self.workers()
+        if not fits(replace(job, workers=high)):
+            return None
+        while low < high:
+            middle = (low + high) // 2
+            if fits(replace(job, workers=middle)):
+                high = middle
+            else:
+                low = middle + 1
+        return replace(job, workers=high)
+
+    def smallest(
+        self, percent: float, seconds: Callable[[Job], float], enough: float = 0.0
+    ) -> Estimate:
+        """The smallest job that takes ``enough``, or nearly as little as any."""
+        jobs = list(self.jobs(percent))
+        limit = max(enough, NEAR * min(seconds(job) for job in jobs))
+        found = (self.least(job, lambda each: seconds(each) <= limit) for job in jobs)
+        return self.estimate(next(job for job in found if job is not None))
+
+    def sized(self) -> Estimate:
+        """It reads as fast as the table lets it; of an export, it writes as fast as it waits."""
+        percent = self.percents()[0]
+        if self.wishes.read_mode is not ReadMode.EXPORT:
+            return self.smallest(percent, self._reads, ENOUGH_SECONDS)
+        waits = self._reads(next(self.jobs(percent)))
+        return self.smallest(percent, self._writes, max(ENOUGH_SECONDS, waits))
+
+    def _reads(self, job: Job) -> float:
+        return plan.reading_of(self.table, job).seconds
+
+    def _writes(self, job: Job) -> float:
+        return plan.writing_seconds(self.table, job)
+
+    def _runs(self, job: Job) -> float:
+        return self.estimate(job).run_seconds
+
+    def fast_enough(self, target: float) -> Estimate | None:
+        """Of each percentage the smallest job that reaches it; the cheapest, or the first.
+
+        More than the usual share is read for the sake of cost only where it is known what others
+        need.
+        """
+        found = []
+        for percent in self.percents():
+            jobs = (
+                self.least(job, lambda each: self._runs(each) <= target)
+                for job in self.jobs(percent)
+            )
+            reached = next((job for job in jobs if job is not None), None)
+            if reached is not None:
+                found.append(self.estimate(reached))
+        if self.table.consumed is None:
+            return found[0] if found else None
+        return min(found, key=lambda each: each.run_dollars, default=None)
+
+    def fastest(self) -> Estimate:
+        """The smallest job that is nearly as fast as any, at all that others leave."""
+        return self.smallest(self.percents()[-1], self._runs)
+
+    def cheap_enough(self, job: Job, most: float) -> Estimate | None:
+        """As many of the workers as the money lasts for."""
+        found = (self.estimate(each) for each in reversed(self._fewer(job)))
+        return next((each for each in found if each.run_dollars <= most), None)
+
+    def cheapest(self, job: Job) -> Estimate:
+        return min(map(self.estimate, self._fewer(job)), key=lambda each: each.run_dollars)
+
+    def _fewer(self, job: Job) -> list[Job]:
+        return [replace(job, workers=each) for each in range(self.workers()[0], job.workers + 1)]
+
+
+# --- in words -------------------------------------------------------------------------------------
+BOUNDS = {
+    "limit": "the read percentage",
+    "table": "what others leave of the table",
+    "partitions": "the table's partitions",
+    "segments": "what one segment gives",
+    "workers": "the workers",
+    "export": "DynamoDB's own export",
+}
+
+
+def minutes(seconds: float) -> str:
+    found = max(1, round(seconds / 60))
+    return "a minute" if found == 1 else f"{found:,} minutes"
+
+
+def units(rate: float) -> str:
+    return f"{rate:,.0f}" if rate >= 100 else f"{rate:g}"  # noqa: PLR2004 - three digits
+
+
+def _too_slow(found: Estimate, target: float, most: float | None) -> str:
+    if most is not None and found.reading.bound.name == "workers":
+        why = f"${most:,.2f} lasts for {found.job.workers} workers"
+    elif found.writing_seconds > found.reading.seconds:
+        why = f"writing alone takes {minutes(found.writing_seconds)}"
+    else:
+        why = f"reading is bound by {BOUNDS[found.reading.bound.name]}"
+    return (
+        f"no job is done in {minutes(target)}: the best takes {minutes(found.run_seconds)}, "
+        f"for {why}"
+    )
+
+
+def _too_dear(found: Estimate, most: float) -> str:
+    return (
+        f"no run costs as little as ${most:,.2f}: the cheapest costs ${found.run_dollars:,.2f}, "
+        f"with {found.job.workers} workers"
+    )
+
+
+def _harms(table: TableFacts, wishes: Wishes, found: Estimate) -> Iterator[str]:
+    """That the least that a reader takes is more than it should, and what would not be.
+
+    The least percentage of Glue's connector is 4,000 units a second of any on-demand table.
+    """
+    job, allowed, left = found.job, found.reading.allowed, _left(table)
+    forced = job.read_percent <= least_percent(job.read_mode)
+    if job.read_mode is ReadMode.EXPORT or wishes.read_percent is not None or not forced:
+        return
+    if allowed > FREE_SHARE * left:
+        native = job.read_mode is ReadMode.NATIVE
+        instead = "export takes none" if native else "native takes as little as it is told"
+        yield (
+            f"the {job.read_mode.value} takes no less than {units(allowed)} read units a second, "
+            f"and {'the table has' if table.consumed is None else 'others leave'} {units(left)}; "
+            f"--read-mode {instead}"
+        )
+
+
+def _left(table: TableFacts) -> float:
+    """Units a second that others leave in their busiest hour, as far as is known."""
+    others = table.consumed.peak if table.consumed else 0.0
+    return max(0.0, table.capacity.units - others)
+
+
+def timeout_minutes(job_seconds: float) -> int:
+    """Three times the estimate in quarters of an hour, half an hour at least, a week at most."""
+    wanted = math.ceil(TIMEOUT_FACTOR * job_seconds / 60 / TIMEOUT_STEP) * TIMEOUT_STEP
+    return min(limits.GLUE_TIMEOUT_MAX_MINUTES, max(TIMEOUT_MIN, wanted))
+
+
+def _choices(table: TableFacts, wishes: Wishes, found: Estimate) -> Iterator[Choice]:
+    job = found.job
+    yield Choice(settings.WORKER_TYPE, job.worker_type.value, _why_type(wishes, job))
+    yield Choice(settings.NUMBER_OF_WORKERS, str(job.workers), _why_workers(wishes, found))
+    yield Choice(settings.SPLITS, str(job.splits), _why_splits(wishes, found))
+    yield Choice(settings.MAX_READ, f"{job.read_percent:g}", _why_percent(table, wishes, found))
+    timeout = timeout_minutes(found.job_seconds)
+    yield Choice(settings.TIMEOUT_MINUTES, str(timeout), _why_timeout(timeout, found))
+
+
+def _why_type(wishes: Wishes, job: Job) -> str:
+    if wishes.worker_type is not None:
+        return "as asked"
+    if job.worker_type is WorkerType.G_1X:
+        return "the smallest, so that there are no more slots than are used"
+    return f"{limits.GLUE_WORKERS_MAX} workers of a smaller type are not enough"
+
+
+def _why_workers(wishes: Wishes, found: Estimate) -> str:
+    reading, workers = found.reading, found.job.workers
+    if wishes.workers is not None:
+        return "as asked"
+    if found.job.read_mode is ReadMode.EXPORT:
+        return f"they write in {minutes(found.writing_seconds)}, after the export of as long"
+    if workers == limits.GLUE_WORKERS_MIN:
+        return f"the smallest job: its one executor reads the table in {minutes(reading.seconds)}"
+    return (
+        f"{workers - 1} executors read {units(reading.rate)} units a second of the "
+        f"{units(reading.allowed)} that are allowed"
+    )
+
+
+def _why_splits(wishes: Wishes, found: Estimate) -> str:
+    if found.job.read_mode is ReadMode.EXPORT:
+        return "an export is not read in splits"
+    if wishes.splits:
+        return "as asked"
+    return f"the job computes it from workers and table: {found.reading.segments:,} now"
+
+
+def _why_percent(table: TableFacts, wishes: Wishes, found: Estimate) -> str:
+    reading, capacity = found.reading, table.capacity
+    if found.job.read_mode is ReadMode.EXPORT:
+        return "an export takes no read units"
+    of = f"{units(reading.allowed)} of {units(capacity.units)} units a second ({capacity.source})"
+    if wishes.read_percent is not None:
+        return f"as asked: {of}"
+    if table.consumed is None:
+        return f"{of}; what others consume is not known"
+    return f"{of}, of which others leave {units(_left(table))}"
+
+
+def _why_timeout(timeout: int, found: Estimate) -> str:
+    about = f"the job takes about {minutes(found.job_seconds)}"
+    if timeout == limits.GLUE_TIMEOUT_MAX_MINUTES:
+        return f"the most that AWS Glue takes; {about}"
+    if timeout == TIMEOUT_MIN:
+        return f"half an hour at least; {about}"
+    return f"{about}; what takes three times that has failed"

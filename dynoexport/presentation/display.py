@@ -1,0 +1,346 @@
+"""What people see: workflow runs and rows, as rich renderables or as plain lines."""
+
+from __future__ import annotations
+
+import re
+from datetime import datetime, timezone
+from typing import TYPE_CHECKING
+
+from rich import box
+from rich.console import Console
+from rich.live import Live
+from rich.measure import Measurement
+from rich.table import Table
+from rich.text import Text
+
+from dynoexport import durations
+from dynoexport.aws import workflow_runs
+from dynoexport.planning import actuals
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from dynoexport.planning.actuals import Explanation, Figure
+    from dynoexport.storage.snapshot_store import Snapshot
+
+
+_STATE_STYLES = {
+    "SUCCEEDED": "green",
+    "RUNNING": "cyan",
+    "STARTING": "cyan",
+    workflow_runs.WAITING: "dim",
+}
+_SHORT = {"SUCCEEDED": Text("ok", "green"), "FAILED": Text("FAILED", "bold red")}
+# Line breaks and tabs are layout, all else would be obeyed.
+_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
+# The columns of a run's tree: kind, name, state, attempt, elapsed, DPU-seconds, rows.
+_NODE_COLUMNS, _NODE_NAME, _NODE_FIGURES = 7, 1, (4, 5)
+# More than any table of rows; rich wants a number.
+_WIDEST = 100_000
+# Texts longer than this may wrap, and get at least so much room.
+_WRAPPED = 20
+
+
+def state_text(state: str) -> Text:
+    """A state in its colour."""
+    return Text(state, style=_STATE_STYLES.get(state, "bold red"))
+
+
+def seconds(value: float) -> str:
+    """A duration as people say it: ``8.4 s``, ``2 min 05 s``.
+
+    >>> seconds(125.4)
+    '2 min 05 s'
+    """
+    if value < 60:  # noqa: PLR2004 - seconds in a minute
+        return f"{value:.1f} s"
+    minutes, rest = divmod(round(value), 60)
+    return f"{minutes} min {rest:02d} s"
+
+
+def size(value: int) -> str:
+    """Bytes as people say them, in binary units.
+
+    >>> size(1536)
+    '1.5 KiB'
+    """
+    amount = float(value)
+    for unit in ("B", "KiB", "MiB", "GiB"):
+        if amount < 1024:  # noqa: PLR2004 - binary units
+            return f"{amount:.0f} B" if unit == "B" else f"{amount:.1f} {unit}"
+        amount /= 1024
+    return f"{amount:.1f} TiB"
+
+
+def count(number: int, noun: str) -> str:
+    """A number with its noun, in the plural where it needs it.
+
+    >>> count(1, "row"), count(1200, "row")
+    ('1 row', '1,200 rows')
+    """
+    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
+
+
+def printable(text: str) -> str:
+    r"""The text without what a terminal would obey: control characters are shown as escapes.
+
+    >>> printable("a\x1b[31mb")
+    'a\\x1b[31mb'
+    """
+    return _CONTROL.sub(lambda match: match[0].encode("unicode_escape").decode(), text)
+
+
+# --- runs -----------------------------------------------------------------------------------------
+def run_tree(run: workflow_runs.Run, now: datetime) -> Table:
+    """A run and its nodes, one a line, in the order in which they start.
+
+    Names give way where the terminal is too narrow, what changes never does.
+    """
+    whole = "" if run.started is None else seconds(_elapsed(run.started, run.completed, now))
+    rows: list[tuple[str | Text, ...]] = [
+        ("run", _cut(run.short_id), state_text(run.outcome), "", whole, "", "")
+    ]
+    for number, node in enumerate(run.nodes):
+        branch = "└" if number == len(run.nodes) - 1 else "├"
+        rows.append((f"{branch} {node.kind.lower()}", *_node(run, node, number, now)))
+    table = Table(box=None, padding=(0, 2, 0, 0), show_header=False, pad_edge=False)
+    for column in range(_NODE_COLUMNS):
+        # As in print_listing.
+        table.add_column(
+            no_wrap=column != _NODE_NAME, justify="right" if column in _NODE_FIGURES else "left"
+        )
+    for row in rows:
+        table.add_row(*row)
+    return table
+
+
+def _node(
+    run: workflow_runs.Run, node: workflow_runs.Node, number: int, now: datetime
+) -> tuple[str | Text, ...]:
+    tries = len(node.attempts)
+    attempt = Text(f"try {tries}" if tries > 1 else "", "yellow")
+    if node.started is None:
+        return _cut(node.name), state_text(node.state), attempt, "", "", ""
+    elapsed = seconds(_elapsed(node.started, node.completed, now))
+    used = node.dpu_seconds(now)
+    # The workflow's first node is the one that exports.
+    rows = count(run.items, "row") if number == 0 and run.items is not None else ""
+    shown = f"{used:,.0f} DPU-s" if used >= 1 else f"{used:.1f} DPU-s" if used else ""
+    return (
+        _cut(node.name),
+        state_text(node.state),
+        attempt,
+        Text(elapsed, "dim"),
+        Text(shown, "dim"),
+        rows,
+    )
+
+
+def _cut(text: str | Text) -> Text:
+    """On one line, whatever room there is for it."""
+    found = Text(text) if isinstance(text, str) else text
+    found.no_wrap, found.overflow = True, "ellipsis"
+    return found
+
+
+def _elapsed(started: datetime, completed: datetime | None, now: datetime) -> float:
+    return max(0.0, ((completed or now) - started).total_seconds())
+
+
+def follow_run(looks: Iterator[workflow_runs.Run], console: Console) -> workflow_runs.Run:
+    """Show a run until it ends, as a tree that moves or, without a terminal, a line a change.
+
+    Returns the run as it was at last.
+    """
+    return _follow_live(looks, console) if console.is_terminal else _follow_lines(looks, console)
+
+
+def _follow_live(looks: Iterator[workflow_runs.Run], console: Console) -> workflow_runs.Run:
+    look = next(looks)
+    # The tree is drawn anew between two looks, so that the elapsed times move.
+    with Live(
+        console=console,
+        get_renderable=lambda: run_tree(look, datetime.now(timezone.utc)),
+        refresh_per_second=4,
+    ):
+        for changed in looks:
+            look = changed
+    return look
+
+
+def _follow_lines(looks: Iterator[workflow_runs.Run], console: Console) -> workflow_runs.Run:
+    before: workflow_runs.Run | None = None
+    look = next(looks)
+    while True:
+        for line in changes(before, look):
+            console.print(Text(line), soft_wrap=True)
+        before, look = look, next(looks, look)
+        if before is look:
+            return look
+
+
+def changes(before: workflow_runs.Run | None, after: workflow_runs.Run) -> Iterator[str]:
+    """One plain line for each node whose state changed between two looks."""
+
+    def look(node: workflow_runs.Node) -> tuple[str, int]:
+        return node.state, len(node.attempts)
+
+    known = {node.name: look(node) for node in before.nodes} if before else {}
+    for node in after.nodes:
+        if node.state == workflow_runs.WAITING or known.get(node.name) == look(node):
+            continue
+        took = "" if node.seconds is None else f" after {seconds(node.seconds)}"
+        attempt = f" (attempt {len(node.attempts)})" if len(node.attempts) > 1 else ""
+        error = f": {node.error}" if node.error else ""
+        yield f"  {node.kind.lower()} {node.name} {node.state}{attempt}{took}{error}"
+
+
+def last_run(run: workflow_runs.Run | None, now: datetime) -> Text:
+    """A run's outcome and how long ago it ended, or began."""
+    if run is None:
+        return Text("never", "dim")
+    ended = run.completed or run.started
+    when = f" {durations.ago(now - ended)} ago" if ended is not None and run.finished else ""
+    shown = state_text(run.outcome)
+    return shown if not when else Text.assemble(_SHORT.get(run.outcome, shown), when)
+
+
+def print_explanation(console: Console, explanation: Explanation) -> None:
+    """A run's figures beside the planned ones, then why those may be off."""
+    run = explanation.run
+    items = "" if run.items is None else f", {count(run.items, 'item')}"
+    console.print(
+        Text.assemble((run.short_id, "bold"), "  ", state_text(run.outcome), items), soft_wrap=True
+    )
+    if explanation.missing:
+        console.print(Text(f"  No plan: {explanation.missing}"), soft_wrap=True)
+        return
+    rows = [
+        (f"  {each.name}", _figure(each, each.planned), _figure(each, each.real), _times(each))
+        for each in explanation.figures
+    ]
+    columns = ("  FIGURE", "PLAN", "REAL", "REAL/PLAN")
+    print_listing(console, columns, rows, right=columns[1:])
+    if explanation.reasons:
+        console.print(Text(f"  Off by more than {actuals.OFF:g} times, and why that may be:"))
+    for reason in explanation.reasons:
+        told = printable(f"  - {', '.join(reason.figures)}: {reason.text}")
+        console.print(Text(told), soft_wrap=True)
+
+
+def _figure(figure: Figure, value: float | None) -> str:
+    if value is None:
+        return "not told"
+    if figure.unit == "s":
+        return seconds(value)
+    if figure.unit == "bytes":
+        return size(round(value))
+    if figure.unit == "USD":
+        return f"${value:,.3f}"
+    return f"{value:,.0f}" if figure.unit == "units" else f"{value:,.0f} {figure.unit}"
+
+
+def _times(figure: Figure) -> Text:
+    if figure.ratio is None:
+        return Text("")
+    return Text(f"{figure.ratio:.2f}", "yellow" if figure.off else "")
+
+
+def snapshot_state(snapshot: Snapshot) -> Text:
+    """``current``, ``complete``, ``incomplete``, ``foreign`` or ``writing``; and ``damaged``."""
+    if snapshot.faults:
+        return Text("current, damaged" if snapshot.current else "damaged", "bold red")
+    if snapshot.current:
+        return Text("current", "green")
+    if snapshot.complete:
+        return Text("complete")
+    if snapshot.writing:
+        return Text("writing", "cyan")
+    return Text("foreign") if snapshot.foreign else Text("incomplete", "yellow")
+
+
+# --- tables ---------------------------------------------------------------------------------------
+def print_listing(
+    console: Console,
+    columns: Sequence[str],
+    rows: Sequence[Sequence[str | Text]],
+    *,
+    right: Sequence[str] = (),
+    elastic: str | None = None,
+) -> None:
+    """One line for each row, never more.
+
+    On a terminal the ``elastic`` column gives way where a row is too wide; without one nothing is
+    cut. Columns named in ``right`` are aligned there.
+    """
+    table = Table(box=None, padding=(0, 2, 0, 0), header_style="bold", pad_edge=False)
+    for column in columns:
+        # rich narrows first the columns that may wrap; a text that may not is cut instead.
+        table.add_column(
+            column, no_wrap=column != elastic, justify="right" if column in right else "left"
+        )
+    for row in rows:
+        cells = [Text(printable(each)) if isinstance(each, str) else each for each in row]
+        table.add_row(*(_cut(each) for each in cells))
+    print_wide(console, table)
+
+
+def print_wide(console: Console, table: Table) -> None:
+    """A table no wider than the terminal; without one there is no width to keep to."""
+    if console.is_terminal:
+        console.print(table)
+        return
+    unlimited = console.options.update(max_width=_WIDEST)
+    needed = Measurement.get(console, unlimited, table).maximum
+    wide = Console(width=max(needed, console.width), color_system=None)
+    with wide.capture() as captured:
+        wide.print(table)
+    console.file.write("".join(f"{line.rstrip()}\n" for line in captured.get().splitlines()))
+
+
+def print_rows(
+    console: Console, columns: Sequence[str], rows: Sequence[Sequence[str | None]]
+) -> None:
+    """Rows as a table whose long texts wrap; one value a line where even that is too narrow.
+
+    Without a terminal there is no width to keep to: lines are as long as they must be.
+    """
+    natural = _rows_table(columns, rows, longest=_WIDEST)
+    wrapped = _rows_table(columns, rows, longest=_WRAPPED)
+    unlimited = console.options.update(max_width=_WIDEST)
+    if not console.is_terminal:
+        print_wide(console, natural)
+    elif Measurement.get(console, unlimited, natural).maximum <= console.width:
+        console.print(natural)
+    elif Measurement.get(console, unlimited, wrapped).minimum <= console.width:
+        console.print(wrapped)
+    else:
+        _print_records(console, columns, rows)
+
+
+def _rows_table(
+    columns: Sequence[str], rows: Sequence[Sequence[str | None]], *, longest: int
+) -> Table:
+    """A table in which only columns with texts longer than ``longest`` may wrap."""
+    table = Table(box=box.SIMPLE_HEAD, show_edge=False, header_style="bold", pad_edge=False)
+    for number, column in enumerate(columns):
+        width = max((len(row[number] or "null") for row in rows), default=0)
+        keep = max(width, len(column)) <= longest
+        table.add_column(column, no_wrap=keep, min_width=None if keep else longest)
+    for row in rows:
+        table.add_row(*(_cell(value) for value in row))
+    return table
+
+
+def _print_records(
+    console: Console, columns: Sequence[str], rows: Sequence[Sequence[str | None]]
+) -> None:
+    label = max(map(len, columns), default=0)
+    for number, row in enumerate(rows, start=1):
+        console.print(Text(f"row {number}", "dim"))
+        for column, value in zip(columns, row, strict=True):
+            console.print(Text.assemble((f"  {column:<{label}}  ", "bold"), _cell(value)))
+
+
+def _cell(value: str | None) -> Text:
+    return Text("null", "dim") if value is None else Text(printable(value))

@@ -1,0 +1,282 @@
+"""A plan as a page: duration and cost against workers and read percentage, the bill, other ways.
+
+The page stands alone: no script, nothing that a browser would fetch. What it shows is computed here
+and placed by ``charts``; ``plan.html`` only writes it down.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from functools import partial
+from importlib import resources
+from typing import TYPE_CHECKING
+
+from dynoexport import __version__, limits
+from dynoexport.model import ReadMode
+from dynoexport.planning import alternatives, plan, sizing
+from dynoexport.presentation import charts, display, plan_text
+from dynoexport.presentation.charts import COUNT, DOLLARS, PERCENT, SECONDS, Series
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from dynoexport.operations.plan import Planned
+    from dynoexport.planning.alternatives import Alternative
+    from dynoexport.planning.plan import Estimate, Job
+    from dynoexport.presentation.charts import LineChart, Unit
+
+TEMPLATE = "plan.html"
+# Read percentages that are drawn beside the recommended one, if they are not nearly the same.
+_PERCENTS = (0.1, 0.25, 0.5, 1.0)
+_NEARLY = 1.3
+# Workers are drawn up to so many times the recommended ones, a few at least; all of the first ones,
+# then every number that is larger by a tenth.
+_MORE, _FEWEST, _ALL = 4, 16, 30
+# What is less than 2 % faster is not.
+_FASTER = 1.02
+
+
+@dataclass(frozen=True, kw_only=True)
+class Figure:
+    """A chart, what its axes are, and one sentence that says what is to be seen."""
+
+    title: str
+    x_title: str
+    chart: LineChart
+    caption: str
+
+
+@dataclass(frozen=True)
+class Bar:
+    """Another way with the part of the width that its bar takes; None if it is beyond all."""
+
+    way: Alternative
+    part: float | None
+    cheapest: bool
+
+
+@dataclass(frozen=True, kw_only=True)
+class View:
+    """One table's part of the page."""
+
+    planned: Planned
+    estimate: Estimate
+    knee: tuple[str, ...]
+    figures: tuple[Figure, ...]
+    bars: tuple[Bar, ...]
+
+
+def page(found: Sequence[Planned]) -> str:
+    """The page of some plans, as HTML."""
+    from jinja2 import Environment, StrictUndefined
+
+    environment = Environment(
+        autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
+    )
+    environment.filters.update(
+        time=plan_text.time,
+        dollars=plan_text.dollars,
+        quantity=plan_text.quantity,
+        size=display.size,
+        rate=sizing.units,
+    )
+    text = (resources.files("dynoexport.presentation") / TEMPLATE).read_text(encoding="utf-8")
+    views = [view(each) for each in found]
+    return environment.from_string(text).render(
+        views=views, bounds=sizing.BOUNDS, version=__version__
+    )
+
+
+def view(planned: Planned) -> View:
+    """What is drawn of one table."""
+    estimate = planned.recommendation.estimate
+    return View(
+        planned=planned,
+        estimate=estimate,
+        knee=tuple(knee(planned)),
+        figures=tuple(figures(planned)),
+        bars=tuple(bars(planned.alternatives)),
+    )
+
+
+def _estimator(planned: Planned) -> Callable[[Job], Estimate]:
+    runs = planned.recommendation.estimate.runs_a_month
+    return lambda job: plan.estimate(planned.table, job, planned.prices, runs_a_month=runs)
+
+
+# --- where more workers stop helping --------------------------------------------------------------
+def knee(planned: Planned) -> list[str]:
+    """Sentences about the number of workers from which on none helps, and about half and twice."""
+    found, of = planned.recommendation.estimate, _estimator(planned)
+    job = found.job
+
+    def with_workers(number: int) -> Estimate:
+        return of(replace(job, workers=number))
+
+    last = _fewest(lambda number: with_workers(number).run_seconds)
+    if last == limits.GLUE_WORKERS_MIN:
+        return [f"No run is faster with more workers than {last}, which are the fewest."]
+    told = []
+    if job.read_mode is not ReadMode.EXPORT:
+        least = _fewest(lambda number: with_workers(number).reading.seconds)
+        bound = with_workers(limits.GLUE_WORKERS_MAX).reading.bound
+        told.append(
+            f"From {least:,} workers on, reading gets no faster: it is bound by "
+            f"{sizing.BOUNDS[bound.name]}, at {sizing.units(bound.rate)} units a second."
+        )
+    told.append(f"From {last:,} workers on, nothing gets faster, and more of them only cost.")
+    compared = [f"{job.workers:,} workers take {_taken(found)}"]
+    for words, number in (("half of them", job.workers // 2), ("twice as many", 2 * job.workers)):
+        if limits.GLUE_WORKERS_MIN <= number <= limits.GLUE_WORKERS_MAX:
+            compared.append(f"{words}, {number:,}, {_taken(with_workers(number))}")
+    return [*told, f"{'; '.join(compared)}."]
+
+
+def _taken(estimate: Estimate) -> str:
+    time, dollars = plan_text.time(estimate.run_seconds), plan_text.dollars(estimate.run_dollars)
+    return f"{time} and {dollars}"
+
+
+def _fewest(seconds: Callable[[int], float]) -> int:
+    """The fewest workers that are as fast as the most, within 2 %."""
+    low, high = limits.GLUE_WORKERS_MIN, limits.GLUE_WORKERS_MAX
+    enough = _FASTER * seconds(high)
+    while low < high:
+        middle = (low + high) // 2
+        low, high = (low, middle) if seconds(middle) <= enough else (middle + 1, high)
+    return high
+
+
+# --- charts ---------------------------------------------------------------------------------------
+def figures(planned: Planned) -> list[Figure]:
+    """Duration and cost against workers; against the read percentage, where there is one."""
+    found = planned.recommendation.estimate
+    of = _estimator(planned)
+    drawn = [
+        _figure(found, of, title, seconds_or_dollars, by_workers=True)
+        for title, seconds_or_dollars in (("A run takes", SECONDS), ("A run costs", DOLLARS))
+    ]
+    if found.job.read_mode is not ReadMode.EXPORT:
+        drawn += [
+            _figure(found, of, title, seconds_or_dollars, by_workers=False)
+            for title, seconds_or_dollars in (("A run takes", SECONDS), ("A run costs", DOLLARS))
+        ]
+    return drawn
+
+
+def _figure(
+    found: Estimate, of: Callable[[Job], Estimate], title: str, y: Unit, *, by_workers: bool
+) -> Figure:
+    job, export = found.job, found.job.read_mode is ReadMode.EXPORT
+    across = worker_numbers(job) if by_workers else percents(job, steps=True)
+    lines = percents(job) if by_workers else few_workers(job)
+    if export:
+        lines = [job.read_percent]
+
+    def jobs(line: float) -> list[Job]:
+        if by_workers:
+            return [replace(job, read_percent=line, workers=int(each)) for each in across]
+        return [replace(job, workers=int(line), read_percent=each) for each in across]
+
+    name = partial(_line_name, by_workers=by_workers, export=export)
+    tell = partial(_told, y=y, by_workers=by_workers)
+    at = job.workers if by_workers else job.read_percent
+    chart = charts.line_chart(
+        [
+            Series(
+                name(line),
+                tuple((x, _value(of(each), y)) for x, each in zip(across, jobs(line), strict=True)),
+            )
+            for line in lines
+        ],
+        x=COUNT if by_workers else PERCENT,
+        y=y,
+        mark=(float(at), _value(found, y), _mark(found, y)),
+        tell=tell,
+    )
+    return Figure(
+        title=title,
+        x_title=f"workers of {job.worker_type.value}" if by_workers else "read percentage",
+        chart=chart,
+        caption=_caption(by_workers=by_workers, export=export),
+    )
+
+
+def worker_numbers(job: Job) -> list[float]:
+    """From the fewest to some times the recommended ones, which are among them."""
+    most = min(limits.GLUE_WORKERS_MAX, max(_FEWEST, _MORE * job.workers))
+    found, each = {job.workers, most}, limits.GLUE_WORKERS_MIN
+    while each < most:
+        found.add(each)
+        each = each + 1 if each < _ALL else round(each * 1.1)
+    return [float(number) for number in sorted(found)]
+
+
+def percents(job: Job, *, steps: bool = False) -> list[float]:
+    """Read percentages that the reader takes: a few, or in steps; the recommended among them."""
+    least = sizing.least_percent(job.read_mode)
+    own = job.read_percent
+    if steps:
+        step = 1.1
+        found, each = {own, 1.0, least_drawn := max(least, min(0.05, own))}, least_drawn
+        while each < 1:
+            found.add(round(each, 4))
+            each *= step
+        return sorted(found)
+    others = (each for each in _PERCENTS if not 1 / _NEARLY < each / own < _NEARLY)
+    return sorted({own, *(each for each in others if each >= least)})
+
+
+def few_workers(job: Job) -> list[float]:
+    """The fewest, the recommended, and twice and four times these."""
+    most = limits.GLUE_WORKERS_MAX
+    wished = {limits.GLUE_WORKERS_MIN, job.workers, 2 * job.workers, 4 * job.workers}
+    return [float(each) for each in sorted(wished) if each <= most]
+
+
+def _value(estimate: Estimate, y: Unit) -> float:
+    return estimate.run_seconds if y is SECONDS else estimate.run_dollars
+
+
+def _line_name(line: float, *, by_workers: bool, export: bool) -> str:
+    if export:
+        return ""
+    return percent_text(line) if by_workers else f"{line:g}"
+
+
+def percent_text(part: float) -> str:
+    """A read percentage as people say it.
+
+    >>> percent_text(0.375), percent_text(0.1)
+    ('37.5 %', '10 %')
+    """
+    return f"{part * 100:g} %"
+
+
+def _told(x: float, value: float, *, y: Unit, by_workers: bool) -> str:
+    what = f"{x:g} workers" if by_workers else percent_text(x)
+    figure = plan_text.time(value) if y is SECONDS else plan_text.dollars(value)
+    return f"{what}: {figure}"
+
+
+def _mark(found: Estimate, y: Unit) -> str:
+    figure = _told(found.job.workers, _value(found, y), y=y, by_workers=True)
+    if found.job.read_mode is ReadMode.EXPORT:
+        return figure
+    return figure.replace(":", f" at {percent_text(found.job.read_percent)}:")
+
+
+def _caption(*, by_workers: bool, export: bool) -> str:
+    if export:
+        return "DynamoDB exports by itself; workers only write."
+    return f"A line for each {'read percentage' if by_workers else 'number of workers'}."
+
+
+# --- other ways -----------------------------------------------------------------------------------
+def bars(found: Sequence[Alternative]) -> list[Bar]:
+    """By the dollars of a month, the cheapest first; what cannot be had any more sets no scale."""
+    longest = max(each.month_dollars for each in found if not each.gone) or 1.0
+    best = alternatives.cheapest(tuple(found))
+    parts = ((each, each.month_dollars / longest) for each in found)
+    ordered = sorted(parts, key=lambda pair: pair[1])
+    return [Bar(each, part if part <= 1 else None, each is best) for each, part in ordered]

@@ -1,0 +1,253 @@
+"""A plan for people: 80 columns, the formula's label beside each figure."""
+
+from __future__ import annotations
+
+import textwrap
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+from dynoexport import durations
+from dynoexport.model import ReadMode
+from dynoexport.planning import alternatives as ways
+from dynoexport.planning import plan, sizing
+from dynoexport.presentation import display
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from dynoexport.operations.plan import Planned
+    from dynoexport.planning.alternatives import Alternative
+    from dynoexport.planning.plan import Cost, Estimate
+    from dynoexport.planning.table_facts import TableFacts
+
+WIDTH = 80
+_LABEL = 18
+_FIGURE = 16
+
+
+def time(seconds: float) -> str:
+    """A time in its two largest units.
+
+    >>> time(46_578), time(95), time(1.6)
+    ('12h 56m', '1m 35s', '2s')
+    """
+    return durations.ago(timedelta(seconds=round(seconds)))
+
+
+def dollars(value: float) -> str:
+    """Cents, and fractions of a cent of what is less than ten.
+
+    >>> dollars(3944.3), dollars(0.0019), dollars(0.000002), dollars(0)
+    ('$3,944.30', '$0.0019', '<$0.0001', '$0.00')
+    """
+    if 0 < value < 0.00005:  # noqa: PLR2004 - what four digits cannot show
+        return "<$0.0001"
+    return f"${value:,.4f}" if 0 < value < 0.1 else f"${value:,.2f}"  # noqa: PLR2004 - ten cents
+
+
+def quantity(value: float) -> str:
+    """Three decimals, or as many as show anything, and none of thousands.
+
+    >>> quantity(24414.1), quantity(268.435456), quantity(0.0125), quantity(0.0000019), quantity(0)
+    ('24,414', '268.435', '0.0125', '0.000002', '0')
+    """
+    if value >= 1000 or not value:  # noqa: PLR2004 - thousands
+        return f"{value:,.0f}"
+    if value >= 1:
+        return f"{value:,.3f}"
+    return f"{value:.3g}" if value >= 0.001 else f"{value:.6f}"  # noqa: PLR2004 - before 1e-05
+
+
+# --- one table ------------------------------------------------------------------------------------
+def page(planned: Planned) -> list[str]:
+    """All there is to say about one table."""
+    parts = (
+        _title(planned.table, planned),
+        _time(planned),
+        _choices(planned),
+        _bill(planned),
+        _others(planned),
+        _assumed(planned),
+    )
+    lines: list[str] = []
+    for part in parts:
+        lines.extend(["", *part] if lines else part)
+    return [line.rstrip() for line in lines]
+
+
+def _title(table: TableFacts, planned: Planned) -> Iterator[str]:
+    mode = "on-demand" if table.on_demand else "provisioned"
+    size = f"{display.size(table.bytes)}, {display.count(table.items, 'item')}"
+    yield f"{table.name}: {size}, {mode}, {table.region}"
+    job = planned.recommendation.estimate.job
+    yield (
+        f"as {job.format.value}, read by {job.read_mode.value}, Glue {job.glue_version.value}, "
+        f"{planned.schedule}"
+    )
+
+
+def _row(label: str, figure: str, formula: str, rest: str = "") -> str:
+    return f"  {label:<{_LABEL}}{figure:>{_FIGURE}}  {f'[{formula}]':<10} {rest}"
+
+
+def _time(planned: Planned) -> Iterator[str]:
+    found = planned.recommendation.estimate
+    table, reading = planned.table, found.reading
+    if found.job.read_mode is not ReadMode.EXPORT:
+        yield _row("read units", f"{reading.units:,.1f}", "units")
+        yield _row(
+            "allowed a second",
+            f"{reading.allowed:,.1f}",
+            "limit",
+            f"{found.job.read_percent:g} of {reading.capacity.units:,.0f}",
+        )
+        yield _row("read a second", f"{reading.rate:,.1f}", "rate", _bound_by(found))
+        yield _row("segments", f"{reading.segments:,}", "segments")
+    yield _row("start", time(plan.START_SECONDS), "start")
+    yield _row("read", time(reading.seconds), "read")
+    yield _row("write", time(found.writing_seconds), "write", f"{found.job.tasks:,} slots")
+    yield _row("the whole run", time(found.run_seconds), "run", "with crawl and view")
+    yield _row("files", f"{found.files:,}", "files", f"{display.size(int(found.output_bytes))}")
+    yield _row("capacity", f"{table.capacity.units:,.0f}", "capacity", table.capacity.source)
+    if table.consumed is not None:
+        mean, hours = table.consumed.mean, table.consumed.hours
+        then = "at that hour" if hours == 1 else f"in these {hours} hours"
+        others = f"{then}, {mean:,.1f} on average"
+        yield _row("others read at most", f"{table.consumed.peak:,.1f}", "others", others)
+
+
+def _bound_by(found: Estimate) -> str:
+    return f"bound by {sizing.BOUNDS[found.reading.bound.name]}"
+
+
+def _choices(planned: Planned) -> Iterator[str]:
+    found = planned.recommendation
+    yield "Not recommended: it takes what others need" if found.harms else "Recommended"
+    width = max(len(each.setting) for each in found.choices)
+    for each in found.choices:
+        head = f"  {each.setting:<{width}}  {each.value:>6}  "
+        yield from _wrapped(head, each.reason)
+    if not found.harms:
+        yield from _command(planned.command)
+    for sentence in found.unmet:
+        yield from _wrapped("  not met: ", sentence, indent=4)
+    for sentence in found.harms:
+        yield from _wrapped("  beware: ", sentence, indent=4)
+
+
+def _command(words: Sequence[str]) -> list[str]:
+    """As it can be pasted, on several lines if it is long; no option without its value."""
+    lines = [f"  {words[0]}"]
+    for word in words[1:]:
+        if len(lines[-1]) + len(word) > WIDTH - len("  \\"):
+            lines[-1] += " \\"
+            lines.append("   ")
+        lines[-1] += f" {word}"
+    return lines
+
+
+def _wrapped(head: str, text: str, *, indent: int | None = None) -> list[str]:
+    return textwrap.wrap(
+        text,
+        WIDTH,
+        initial_indent=head,
+        subsequent_indent=" " * (len(head) if indent is None else indent),
+        break_long_words=False,
+        break_on_hyphens=False,
+    )
+
+
+def _bill(planned: Planned) -> Iterator[str]:
+    found = planned.recommendation.estimate
+    yield f"What it costs, in dollars of {planned.prices.date} for {planned.prices.region}"
+    for each in found.costs:
+        if each.per == "run":
+            yield _cost(each)
+    yield _sum("a run", found.run_dollars, "cost")
+    for each in found.costs:
+        if each.per == "month":
+            yield _cost(each)
+    yield _sum(f"a month, {found.runs_a_month:,.1f} runs", found.month_dollars, "month")
+    for each in found.costs:
+        if each.per == "query":
+            yield _cost(each)
+
+
+def _cost(each: Cost) -> str:
+    amount = f"{quantity(each.quantity)} {each.unit}"
+    return (
+        f"  {each.name:<23}{amount:>18} x {f'${each.price:g}':<8}{dollars(each.dollars):>12}"
+        f"  [{each.label}]"
+    )
+
+
+def _sum(name: str, value: float, formula: str) -> str:
+    return f"  {name:<52}{dollars(value):>12}  [{formula}]"
+
+
+# --- beside it ------------------------------------------------------------------------------------
+def _others(planned: Planned) -> Iterator[str]:
+    yield f"{'Other ways':<32}{'A RUN TAKES':>12}{'A RUN':>13}{'A MONTH':>14}"
+    best = ways.cheapest(planned.alternatives)
+    for each in planned.alternatives:
+        yield _way(each, is_best=each is best)
+    for each in planned.alternatives:
+        once = f"{dollars(each.once_dollars)} at first" if each.once_dollars else ""
+        least = "+ what Glue takes to write, which AWS does not tell" if each.at_least else ""
+        told = "; ".join(part for part in (each.gives, once, least, each.gone) if part)
+        yield from _wrapped(f"  {each.name} [{each.label}]: ", told, indent=4)
+
+
+def _way(each: Alternative, *, is_best: bool) -> str:
+    taken = "" if each.seconds is None else time(each.seconds)
+    mark = " cheapest" if is_best else ""
+    least = "+" if each.at_least else " "
+    return (
+        f"  {each.name:<30}{taken:>12}{dollars(each.run_dollars):>12}{least}"
+        f"{dollars(each.month_dollars):>13}{least}{mark}"
+    )
+
+
+def _assumed(planned: Planned) -> Iterator[str]:
+    yield "Assumed; docs/plan.md has the formulas and these figures' sources"
+    for sentence in planned.assumptions:
+        yield from _wrapped("  - ", sentence)
+    for sentence in planned.unknown:
+        yield from _wrapped("  - not known: ", sentence, indent=4)
+
+
+# --- several tables -------------------------------------------------------------------------------
+COLUMNS = ("TABLE", "SIZE", "WORKERS", "READ", "RUN TAKES", "A RUN", "A MONTH", "CHEAPEST")
+
+
+def summary(found: Sequence[Planned]) -> list[tuple[str, ...]]:
+    """One row for each table, and their sum."""
+    rows = [_summed(each) for each in found]
+    estimates = [each.recommendation.estimate for each in found]
+    whole = (
+        "all",
+        display.size(sum(each.table.bytes for each in found)),
+        f"{sum(each.job.workers for each in estimates):,}",
+        "",
+        "",
+        dollars(sum(each.run_dollars for each in estimates)),
+        dollars(sum(each.month_dollars for each in estimates)),
+        dollars(sum(ways.cheapest(each.alternatives).month_dollars for each in found)),
+    )
+    return [*rows, whole]
+
+
+def _summed(planned: Planned) -> tuple[str, ...]:
+    found = planned.recommendation.estimate
+    job = found.job
+    best = ways.cheapest(planned.alternatives)
+    return (
+        planned.table.name,
+        display.size(planned.table.bytes),
+        f"{job.workers} {job.worker_type.value}",
+        f"{job.read_percent:g}",
+        time(found.run_seconds),
+        dollars(found.run_dollars),
+        dollars(found.month_dollars),
+        f"{best.name} {dollars(best.month_dollars)}",
+    )

@@ -1,0 +1,200 @@
+"""Manifests: what marks a snapshot complete, and says what it consists of."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass, field
+from datetime import datetime, timezone
+from typing import TYPE_CHECKING, Any
+
+from dynoexport import naming
+from dynoexport.errors import DynoexportError
+from dynoexport.jobs.manifest_text import file_differences
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from mypy_boto3_s3 import S3Client
+
+
+class ManifestBroken(DynoexportError):
+    """An object in the manifest's place that is none."""
+
+
+@dataclass(frozen=True)
+class File:
+    """A part file: its key in the bucket, its size in bytes, and the ETag of its content.
+
+    Older manifests have no ETag.
+    """
+
+    key: str
+    bytes: int
+    etag: str = ""
+
+
+@dataclass(frozen=True)
+class Column:
+    """A column of the snapshot's files: its name and catalog type, the attribute behind it.
+
+    ``view`` is its name in the view, which it has if it is ``shown``: an attribute whose type has
+    changed has several columns, of which the view shows one.
+    """
+
+    name: str
+    type: str
+    attribute: str
+    view: str
+    shown: bool = True
+
+
+@dataclass(frozen=True, kw_only=True)
+class Reading:
+    """How the table was read; what a reader does not tell is None (docs/reading.md).
+
+    Attributes:
+        items: how many were read; a predicate leaves fewer.
+        rate: read units a second that were allowed.
+        hottest: read units and seconds of the segment with the most.
+    """
+
+    reader: str = ""
+    items: int | None = None
+    splits: int | None = None
+    resumed_splits: int = 0
+    read_percent: float | None = None
+    capacity: float | None = None
+    rate: float | None = None
+    seconds: float | None = None
+    units: float | None = None
+    throttles: int = 0
+    hottest: tuple[float, float] | None = None
+
+
+@dataclass(frozen=True)
+class Manifest:
+    """What the export job has written. ``items`` and ``bytes`` are sums over all files.
+
+    Attributes:
+        described: what DescribeTable said when the job began; nothing in older manifests.
+        seconds: of each step of the job, by its name.
+        narrowed: whether a selection or a predicate left something out.
+    """
+
+    table: str
+    format: str
+    timestamp: str
+    items: int
+    bytes: int
+    files: tuple[File, ...]
+    workflow_run_id: str
+    columns: tuple[Column, ...] = ()
+    glue_version: str = ""
+    scripts_version: str = ""
+    started: datetime | None = None
+    finished: datetime | None = None
+    reading: Reading = field(default_factory=Reading)
+    described: Mapping[str, Any] = field(default_factory=dict)
+    seconds: Mapping[str, float] = field(default_factory=dict)
+    worker_type: str = ""
+    number_of_workers: int = 0
+    narrowed: bool = False
+
+
+def parse(text: str | bytes, *, where: str) -> Manifest:
+    """The manifest; ``where`` names it in an error.
+
+    Raises:
+        ManifestBroken: it is not JSON, or lacks what every manifest has.
+    """
+    try:
+        found: Mapping[str, Any] = json.loads(text)
+        return Manifest(
+            table=found["table"],
+            format=found["format"],
+            timestamp=found["snapshot_timestamp"],
+            items=int(found["items"]),
+            bytes=int(found["bytes"]),
+            files=tuple(map(_file, found["files"])),
+            workflow_run_id=found["workflow_run_id"],
+            columns=tuple(map(_column, found.get("schema", ()))),
+            glue_version=found.get("glue_version", ""),
+            scripts_version=found.get("scripts_version", ""),
+            started=_moment(found.get("started")),
+            finished=_moment(found.get("finished")),
+            reading=_reading(found.get("read", {})),
+            described=dict(found.get("described", {})),
+            seconds=dict(found.get("seconds", {})),
+            worker_type=found.get("worker_type", ""),
+            number_of_workers=int(found.get("number_of_workers", 0)),
+            narrowed=any(found.get("selection", {}).values()),
+        )
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+        raise ManifestBroken(
+            f"{where} is not a manifest ({type(error).__name__}: {error})",
+            hint="delete it, and its snapshot counts as incomplete",
+        ) from error
+
+
+def _file(found: Mapping[str, Any]) -> File:
+    return File(found["key"], int(found["bytes"]), found.get("etag", ""))
+
+
+def _column(found: Mapping[str, Any]) -> Column:
+    return Column(
+        name=found["name"],
+        type=found["type"],
+        attribute=found["attribute"],
+        view=found["view"],
+        shown=bool(found["shown"]),
+    )
+
+
+def _reading(found: Mapping[str, Any]) -> Reading:
+    hottest = next(iter(found.get("skew", {}).get("hottest", ())), None)
+    return Reading(
+        reader=found.get("reader", ""),
+        items=found.get("items"),
+        splits=found.get("splits"),
+        resumed_splits=found.get("resumed_splits", 0),
+        read_percent=found.get("read_percent"),
+        capacity=found.get("capacity"),
+        rate=found.get("rate"),
+        seconds=found.get("seconds"),
+        units=found.get("units"),
+        throttles=found.get("throttles", 0),
+        hottest=None if hottest is None else (hottest["units"], hottest["seconds"]),
+    )
+
+
+def _moment(text: str | None) -> datetime | None:
+    if text is None:
+        return None
+    return datetime.strptime(text, "%Y-%m-%dT%H:%M:%SZ").replace(tzinfo=timezone.utc)
+
+
+def read(s3: S3Client, bucket: str, table: str, fmt: str, timestamp: str) -> Manifest | None:
+    """The snapshot's manifest, None if it has none.
+
+    Raises:
+        ManifestBroken: there is something else in its place, or another snapshot's manifest.
+    """
+    key = naming.manifest_key(table, fmt, timestamp)
+    try:
+        body = s3.get_object(Bucket=bucket, Key=key)["Body"].read()
+    except s3.exceptions.NoSuchKey:
+        return None
+    where = f"s3://{bucket}/{key}"
+    found = parse(body, where=where)
+    if (found.table, found.format, found.timestamp) != (table, fmt, timestamp):
+        raise ManifestBroken(
+            f"{where} is the manifest of {found.table} ({found.format}), snapshot "
+            f"{found.timestamp}",
+            hint="delete it, or put it back where it belongs",
+        )
+    return found
+
+
+def differences(manifest: Manifest, found: Mapping[str, tuple[int, str]]) -> list[str]:
+    """How the objects under the snapshot's prefix (bytes and ETag by key) differ from it."""
+    return list(file_differences(map(asdict, manifest.files), found))

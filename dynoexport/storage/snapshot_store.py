@@ -1,0 +1,244 @@
+"""Snapshots in S3 and the catalog: what there is, what may go, and how it goes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+from dynoexport import naming
+from dynoexport.aws.account import chunks, side_by_side
+from dynoexport.errors import DynoexportError
+from dynoexport.jobs.catalog import get_table
+from dynoexport.jobs.failures import JobFailed
+from dynoexport.jobs.s3 import delete_objects, list_files
+from dynoexport.jobs.snapshots import (
+    deletion_marks,
+    list_marks,
+    list_snapshots,
+    snapshot_objects,
+)
+from dynoexport.jobs.timestamps import parse_timestamp
+from dynoexport.jobs.view import shown_timestamp
+from dynoexport.storage import manifests
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Sequence
+    from datetime import datetime, timedelta
+
+    from mypy_boto3_glue.type_defs import TableTypeDef
+
+    from dynoexport.aws.account import Account
+    from dynoexport.aws.exports import DeployedExport
+
+# https://docs.aws.amazon.com/glue/latest/webapi/API_BatchDeletePartition.html
+_PARTITIONS_PER_CALL = 25
+
+
+class DeleteFailed(DynoexportError):
+    """An object that could not be deleted."""
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """One snapshot. Without a manifest of ours it is incomplete, and its items are unknown.
+
+    Attributes:
+        current: whether the view shows it.
+        writing: whether a run writes it now.
+        claimed: whether a run of ours has claimed its minute.
+        faults: how its files differ from its manifest.
+    """
+
+    timestamp: str
+    complete: bool
+    current: bool = False
+    writing: bool = False
+    claimed: bool = False
+    items: int | None = None
+    bytes: int | None = None
+    files: int | None = None
+    workflow_run_id: str | None = None
+    faults: tuple[str, ...] = ()
+
+    @property
+    def foreign(self) -> bool:
+        """Whether dynoexport has not written it: neither our manifest nor a claim is there.
+
+        The Step Functions design has the same folders, and somebody may rename one.
+        """
+        return not (self.complete or self.claimed or self.writing)
+
+    @property
+    def taken(self) -> datetime | None:
+        """The UTC minute that names it."""
+        return parse_timestamp(self.timestamp)
+
+
+# --- what there is --------------------------------------------------------------------------------
+def complete_timestamps(account: Account, table: str, fmt: str) -> list[str]:
+    """The complete snapshots, by their manifests, oldest first."""
+    return sorted(list_marks(account.s3, account.bucket, table, fmt).complete)
+
+
+def catalog_table(account: Account, name: str) -> TableTypeDef | None:
+    """The table or view of the exports' database, None if there is none."""
+    return get_table(account.glue, naming.DATABASE, name)
+
+
+def current_timestamp(account: Account, export: DeployedExport) -> str | None:
+    """The snapshot that the view shows, None if there is no view."""
+    if not export.format.queryable:
+        return None
+    return shown_timestamp(catalog_table(account, export.view))
+
+
+def list_all(
+    account: Account, export: DeployedExport, *, writing: Iterable[str] = ()
+) -> list[Snapshot]:
+    """Every snapshot without its figures, newest first; ``writing`` are those of active runs.
+
+    Complete is what has an object in its manifest's place; ``with_figures`` reads it.
+    """
+    table, fmt = export.table, export.format.value
+    marks = list_marks(account.s3, account.bucket, table, fmt)
+    every = list_snapshots(account.s3, marks)
+    current, active = current_timestamp(account, export), set(writing)
+    return [
+        Snapshot(
+            timestamp=each,
+            complete=each in marks.complete,
+            current=each == current,
+            writing=each in active,
+            claimed=each in marks.claimed,
+        )
+        for each in sorted(every, reverse=True)
+    ]
+
+
+def with_figures(
+    account: Account, export: DeployedExport, snapshots: Sequence[Snapshot]
+) -> list[Snapshot]:
+    """The snapshots with what their manifests and files say: a read and a listing for each."""
+    return side_by_side(lambda snapshot: examine(account, export, snapshot), snapshots)
+
+
+def examine(account: Account, export: DeployedExport, snapshot: Snapshot) -> Snapshot:
+    """The snapshot by its manifest and a listing of its files.
+
+    One whose manifest is not ours is not complete; its figures are those of its files.
+    """
+    table, fmt, timestamp = export.table, export.format.value, snapshot.timestamp
+    faults: list[str] = []
+    manifest = None
+    if snapshot.complete:
+        try:
+            manifest = manifests.read(account.s3, account.bucket, table, fmt, timestamp)
+        except manifests.ManifestBroken as error:
+            faults.append(error.what)
+    prefix = naming.snapshot_prefix(table, fmt, timestamp)
+    found = list_files(account.s3, account.bucket, prefix)
+    if manifest is None:
+        if not found and snapshot.current:
+            faults.append(f"there are no files under {prefix}")
+        size = sum(size for size, _ in found.values())
+        return replace(snapshot, complete=False, bytes=size, files=len(found), faults=tuple(faults))
+    return replace(
+        snapshot,
+        items=manifest.items,
+        bytes=manifest.bytes,
+        files=len(manifest.files),
+        workflow_run_id=manifest.workflow_run_id,
+        faults=tuple(manifests.differences(manifest, found)),
+    )
+
+
+# --- what may go ----------------------------------------------------------------------------------
+def to_prune(
+    snapshots: Sequence[Snapshot],
+    now: datetime,
+    *,
+    keep: int | None = None,
+    older_than: timedelta | None = None,
+) -> list[Snapshot]:
+    """The snapshots that may go, oldest first.
+
+    ``keep`` newest whole ones stay, or those that are not ``older_than``; of incomplete ones none
+    is kept for its number. A damaged one stays as long as one behind it does. The current one, one
+    that is being written and one that dynoexport has not written always stay.
+    """
+    deletable = [each for each in snapshots if not (each.current or each.writing or each.foreign)]
+    complete = [each for each in snapshots if each.complete]
+    whole = sorted(each.timestamp for each in complete if not each.faults)
+    # From the oldest one to keep on; "~" is behind every timestamp.
+    since = "" if keep is None or len(whole) < keep else [*whole, "~"][len(whole) - keep]
+    kept = {each.timestamp for each in complete if each.timestamp >= since}
+
+    def goes(snapshot: Snapshot) -> bool:
+        if older_than is not None:
+            # An age has no limits, as a date that long ago would have.
+            return snapshot.taken is not None and now - snapshot.taken > older_than
+        return snapshot.timestamp not in kept
+
+    return sorted(filter(goes, deletable), key=lambda each: each.timestamp)
+
+
+# --- how it goes ----------------------------------------------------------------------------------
+def delete(
+    account: Account,
+    export: DeployedExport,
+    snapshots: Sequence[Snapshot],
+    *,
+    on_deleted: Callable[[str, int], None] = lambda _, __: None,
+) -> int:
+    """Delete the snapshots; how many objects that were.
+
+    Whatever breaks off, deleting them again goes on with it. ``on_deleted`` is called with each
+    snapshot and how many objects it had.
+
+    Raises:
+        DeleteFailed: an object cannot be deleted.
+    """
+    table, fmt = export.table, export.format.value
+    marks = [deletion_marks(table, fmt, each.timestamp, claimed=each.claimed) for each in snapshots]
+    delete_keys(account, [key for first, _ in marks for key in first])
+    _drop_partitions(account, export.snapshots_table, [each.timestamp for each in snapshots])
+    total = 0
+    for snapshot, (_, last) in zip(snapshots, marks, strict=True):
+        prefix = naming.snapshot_prefix(table, fmt, snapshot.timestamp)
+        found = snapshot_objects(account.s3, account.bucket, prefix)
+        delete_keys(account, found)
+        delete_keys(account, last)
+        # The mark of the directory, which may not exist, is none of its objects.
+        total += len(found) - 1
+        on_deleted(snapshot.timestamp, len(found) - 1)
+    return total
+
+
+def delete_keys(account: Account, names: Sequence[str]) -> None:
+    """Delete the objects; those that do not exist are no error.
+
+    Raises:
+        DeleteFailed: one of them cannot be deleted.
+    """
+    try:
+        delete_objects(account.s3, account.bucket, names)
+    except JobFailed as error:
+        raise DeleteFailed(str(error)) from None
+
+
+def _drop_partitions(account: Account, table: str, timestamps: Sequence[str]) -> None:
+    if catalog_table(account, table) is None:
+        return
+    for some in chunks(list(timestamps), _PARTITIONS_PER_CALL):
+        partitions: list[Any] = [{"Values": [timestamp]} for timestamp in some]
+        answer = account.glue.batch_delete_partition(
+            DatabaseName=naming.DATABASE, TableName=table, PartitionsToDelete=partitions
+        )
+        for error in answer.get("Errors", ()):
+            detail = error.get("ErrorDetail", {})
+            # A snapshot without items never had one.
+            if detail.get("ErrorCode") != "EntityNotFoundException":
+                raise DeleteFailed(
+                    f"cannot delete the partition {error.get('PartitionValues')} of {table}",
+                    hint=detail.get("ErrorMessage", ""),
+                )

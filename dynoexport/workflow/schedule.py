@@ -1,0 +1,181 @@
+"""Cron schedules as AWS Glue takes them: six fields in UTC, five minutes apart at least."""
+
+from __future__ import annotations
+
+import itertools
+import re
+from datetime import datetime, timedelta, timezone
+from functools import lru_cache
+
+from dynoexport import limits, settings
+from dynoexport.errors import ScheduleRefused
+
+# How many firings are compared. Every pattern of minutes shows within one hour and the step
+# over midnight within a day; 300 firings five minutes apart are more than a day.
+_FIRINGS = 300
+# A week of the densest schedule, 2,016 firings, and the step to the next one.
+_FIRINGS_OF_A_WEEK = 2_100
+
+
+def expression(schedule: str) -> str:
+    """The six fields of ``cron(...)``.
+
+    Raises:
+        ScheduleRefused: it is not of that form.
+    """
+    match = re.fullmatch(r"cron\((\S+(?: +\S+){5})\)", schedule)
+    if match is None:
+        raise ScheduleRefused(
+            f"{schedule!r} is not a Glue schedule",
+            hint="write six fields in UTC, for example cron(0 10 * * ? *)",
+        )
+    return match[1]
+
+
+def firings(schedule: str, *, after: datetime, count: int) -> list[datetime]:
+    """The next ``count`` times, fewer if the schedule ends, at which the schedule fires.
+
+    ``after`` is a time with a time zone; the answers are in UTC.
+
+    Raises:
+        ScheduleRefused: the cron expression is malformed.
+    """
+    # Imported here: only those who check a schedule pay for it.
+    from aws_croniter import AwsCroniter
+    from aws_croniter.exceptions import AwsCroniterExpressionError
+
+    fields = expression(schedule)
+    try:
+        times = AwsCroniter(fields).get_next(after.astimezone(timezone.utc), count)
+    except (AwsCroniterExpressionError, ValueError, IndexError, KeyError) as error:
+        raise ScheduleRefused(
+            f"{schedule!r} is not a Glue schedule: {error}",
+            hint="write six fields in UTC, for example cron(0 10 * * ? *)",
+        ) from error
+    return [time for time in times if time is not None]
+
+
+@lru_cache(maxsize=64)
+def gaps(schedule: str, *, now: datetime) -> tuple[timedelta, timedelta] | None:
+    """The shortest and the longest time between two firings; None if there is no second one.
+
+    Cached, because a deployment asks for those of one schedule at one time again and again.
+
+    Raises:
+        ScheduleRefused: the cron expression is malformed.
+    """
+    times = firings(schedule, after=now, count=_FIRINGS_OF_A_WEEK)
+    between = [later - earlier for earlier, later in itertools.pairwise(times)]
+    return (min(between), max(between)) if between else None
+
+
+def snapshot_age(schedule: str, *, run: timedelta, now: datetime) -> timedelta | None:
+    """After how many hours without a new snapshot something is wrong.
+
+    A snapshot is there when its run ends: one that was quick, and the next one slow, are further
+    apart than their beginnings, by as much as ``run``, the longest that is not late. An alarm that
+    cannot look back so far looks back as far as it can.
+
+    None if there is no second firing, or if no alarm can look back from one firing to the next.
+
+    Raises:
+        ScheduleRefused: the cron expression is malformed.
+    """
+    found = gaps(schedule, now=now)
+    if found is None:
+        return None
+    if _whole_hours(found[1]) + settings.SNAPSHOT_SLACK > limits.ALARM_WINDOW_MAX:
+        return None
+    age = _whole_hours(found[1] + run) + settings.SNAPSHOT_SLACK
+    return min(age, limits.ALARM_WINDOW_MAX)
+
+
+def _whole_hours(time: timedelta) -> timedelta:
+    """Rounded up, for CloudWatch counts by the hour."""
+    return timedelta(hours=-(-time // timedelta(hours=1)))
+
+
+def run_length(schedule: str, *, timeout: timedelta, now: datetime) -> timedelta:
+    """After what time a run is late: half way to its timeout, or when the next one is due.
+
+    Raises:
+        ScheduleRefused: the cron expression is malformed.
+    """
+    found = gaps(schedule, now=now)
+    half = max(timeout / 2, timedelta(minutes=1))
+    return half if found is None else min(half, found[0])
+
+
+def check(schedule: str, *, now: datetime | None = None) -> None:
+    """Refuse a schedule that AWS Glue would refuse, or that never fires.
+
+    Raises:
+        ScheduleRefused: malformed, more often than every five minutes, or never.
+    """
+    # By the minute, so that a thousand templates of one schedule check it once.
+    _check(schedule, (now or datetime.now(timezone.utc)).replace(second=0, microsecond=0))
+
+
+@lru_cache(maxsize=64)
+def _check(schedule: str, now: datetime) -> None:
+    times = firings(schedule, after=now, count=_FIRINGS)
+    if not times:
+        raise ScheduleRefused(f"{schedule!r} never fires", hint="choose a day that its month has")
+    gaps = (later - earlier for earlier, later in itertools.pairwise(times))
+    smallest = min(gaps, default=timedelta.max)
+    if smallest < limits.GLUE_SCHEDULE_MIN_INTERVAL:
+        raise ScheduleRefused(
+            f"{schedule!r} fires every {smallest.seconds // 60} minutes",
+            hint="AWS Glue runs a schedule every five minutes at most",
+        )
+
+
+# What ``--every`` takes beside a cron expression.
+EVERY = {
+    "hour": "cron(0 * * * ? *)",
+    "day": settings.DEFAULT_SCHEDULE,
+    "week": "cron(0 10 ? * 1 *)",
+    "month": "cron(0 10 1 * ? *)",
+}
+# Firings that are counted for a mean: more than two years of days.
+_COUNTED = 800
+_MONTH = timedelta(days=365.25 / 12)
+
+
+def every(text: str) -> str:
+    """The schedule of ``hour``, ``day``, ``week`` or ``month``, or of a ``cron(...)``.
+
+    Raises:
+        ScheduleRefused: it is neither.
+    """
+    if text not in EVERY and not text.startswith("cron("):
+        raise ScheduleRefused(
+            f"{text!r} is not a Glue schedule",
+            hint=f"write {', '.join(EVERY)}, or six fields in UTC such as cron(0 10 * * ? *)",
+        )
+    found = EVERY.get(text, text)
+    check(found)
+    return found
+
+
+def runs_a_month(schedule: str, *, after: datetime) -> float:
+    """How often it fires in the mean month of a year, 365.25 / 12 days.
+
+    >>> runs_a_month("cron(0 10 * * ? *)", after=datetime(2026, 1, 31, tzinfo=timezone.utc))
+    30.4375
+    """
+    times = firings(schedule, after=after, count=_COUNTED)
+    if len(times) < _COUNTED:
+        year = [time for time in times if time - after <= 12 * _MONTH]
+        return len(year) / 12
+    return round((len(times) - 1) * (_MONTH / (times[-1] - times[0])), 4)
+
+
+def times_of_day(schedule: str, *, after: datetime) -> tuple[datetime, ...]:
+    """The next firing at each time of the day at which it fires, in UTC.
+
+    ``after`` itself if it never does.
+    """
+    times = firings(schedule, after=after, count=_COUNTED)
+    found = {(time.hour, time.minute): time for time in reversed(times)}
+    return tuple(sorted(found.values())) or (after.astimezone(timezone.utc),)
