@@ -24,7 +24,7 @@ from moto.moto_server.werkzeug_app import (
 from werkzeug.serving import make_server
 
 from dynoexport.errors import DynoexportError
-from dynoexport.local import context, credentials
+from dynoexport.local import cbor, context, credentials
 from dynoexport.local.cloudformation import resources, stacks
 from dynoexport.local.context import Endpoint
 from dynoexport.local.glue import api, events, processes
@@ -140,6 +140,7 @@ def _service(name: Any) -> Flask:
     Moto lets that be an internal error, which clients try again and again.
     """
     app = create_backend_app(name)
+    app.wsgi_app = cbor.CborMiddleware(app.wsgi_app, name)  # type: ignore[method-assign]
     gate.guard(app, name)
 
     @app.errorhandler(NotImplementedError)
@@ -163,6 +164,14 @@ class _Handler(MotoRequestHandler):
             for name, value in self.headers.items()
         )
         return {**super().make_environ(), HEADERS: tuple(headers)}
+
+    def handle_expect_100(self) -> bool:
+        """Leave ``100 Continue`` to werkzeug, which sends it without asking whether it was sent.
+
+        Some clients, as the asynchronous one of the AWS SDK for Java, take a second one for the
+        answer.
+        """
+        return True
 
     def log_request(self, *_: object) -> None:
         """What is asked of the endpoint is the asker's to tell."""

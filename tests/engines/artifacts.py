@@ -1,9 +1,9 @@
 """The judges' parts: fetched once by the machine's own mvn, pip and npm, checked, kept.
 
 ``artifacts.json`` lists every part with its version, its size and its SHA-256; what npm brings is
-in a package-lock.json. A part is kept in ``${XDG_CACHE_HOME:-~/.cache}/dynoexport-engines``,
-unpacked, in a directory that is named after what the list says of it. A changed version is
-therefore another directory.
+in a package-lock.json, what Maven resolves from a pom.xml in its checksums.txt. A part is kept in
+``${XDG_CACHE_HOME:-~/.cache}/dynoexport-engines``, unpacked, in a directory that is named after
+what the list says of it. A changed version is therefore another directory.
 """
 
 from __future__ import annotations
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 LISTED: dict[str, Any] = json.loads(Path(__file__).with_name("artifacts.json").read_text())
 CACHE = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "dynoexport-engines"
 MAVEN_COPY = "org.apache.maven.plugins:maven-dependency-plugin:3.6.1:copy"
+MAVEN_COPY_ALL = f"{MAVEN_COPY}-dependencies"
 # glibc 2.28 is that of Debian 10; newer wheels ask for it, older ones for less.
 PLATFORMS = ("manylinux2014_x86_64", "manylinux_2_17_x86_64", "manylinux_2_28_x86_64")
 FETCH_SECONDS_MAX = 900
@@ -91,10 +92,30 @@ def node_modules(directory: Path) -> Path:
         for name in names:
             shutil.copy(directory / name, made)
         words = ["ci", "--prefix", str(made), "--ignore-scripts", "--no-audit", "--no-fund"]
-        _run([_client("npm"), *words])
+        run([client("npm"), *words])
 
     described = "".join((directory / name).read_text() for name in names)
     return _kept(directory.name, described, make) / "node_modules"
+
+
+def jars(directory: Path) -> Path:
+    """The jars of a directory's pom.xml; its checksums.txt lists them as ``sha256sum`` does.
+
+    Raises:
+        UnavailableError: a jar cannot be had, or is not the listed one.
+    """
+    pom, checksums = directory / "pom.xml", (directory / "checksums.txt").read_text()
+
+    def make(made: Path) -> None:
+        words = ["--batch-mode", "--quiet", "--file", str(pom), MAVEN_COPY_ALL]
+        run([client("mvn"), *words, f"-DoutputDirectory={made}"])
+        found = {f"{_sha256(file)}  {file.name}" for file in made.iterdir()}
+        unlike = found ^ set(checksums.splitlines())
+        if unlike:
+            names = ", ".join(sorted({line.split()[1] for line in unlike}))
+            raise UnavailableError(f"not as checksums.txt lists it: {names}")
+
+    return _kept(directory.name, pom.read_text() + checksums, make)
 
 
 def _kept(name: str, described: str, make: Callable[[Path], None]) -> Path:
@@ -123,18 +144,22 @@ def _pip_install(artifacts: Sequence[Artifact], python: str, directory: Path) ->
         words = ["install", "--target", str(directory), "--no-deps", "--no-compile"]
         words += ["--require-hashes", "--only-binary", ":all:", "--python-version", python]
         words += [word for tag in PLATFORMS for word in ("--platform", tag)]
-        _run([*_pip(), *words, "--requirement", requirements.name])
+        run([*_pip(), *words, "--requirement", requirements.name])
 
 
 def _fetch(artifact: Artifact, directory: Path) -> Path:
-    _run(_COMMANDS[artifact.kind](artifact, directory))
+    run(_COMMANDS[artifact.kind](artifact, directory))
     file = directory / artifact.file
     if not file.is_file():
         raise UnavailableError(f"{artifact.package} {artifact.version} has no {artifact.file}")
-    found = hashlib.sha256(file.read_bytes()).hexdigest()
+    found = _sha256(file)
     if (found, file.stat().st_size) != (artifact.sha256, artifact.size):
         raise UnavailableError(f"{artifact.file} is not the listed file: its SHA-256 is {found}")
     return file
+
+
+def _sha256(file: Path) -> str:
+    return hashlib.sha256(file.read_bytes()).hexdigest()
 
 
 def _maven(artifact: Artifact, directory: Path) -> list[str]:
@@ -142,7 +167,7 @@ def _maven(artifact: Artifact, directory: Path) -> list[str]:
     group, name, *kind = artifact.package.split(":")
     coordinates = ":".join((group, name, artifact.version, *kind))
     options = [f"-Dartifact={coordinates}", f"-DoutputDirectory={directory}"]
-    return [_client("mvn"), "--batch-mode", "--quiet", MAVEN_COPY, *options]
+    return [client("mvn"), "--batch-mode", "--quiet", MAVEN_COPY, *options]
 
 
 def _sdist(artifact: Artifact, directory: Path) -> list[str]:
@@ -157,14 +182,24 @@ def _pip() -> list[str]:
     return [sys.executable, "-m", "pip", "--quiet", "--disable-pip-version-check"]
 
 
-def _client(name: str) -> str:
+def client(name: str) -> str:
+    """The path of a program of this machine.
+
+    Raises:
+        UnavailableError: it has no such program.
+    """
     found = shutil.which(name)
     if found is None:
         raise UnavailableError(f"{name} is not installed")
     return found
 
 
-def _run(command: Sequence[str]) -> None:
+def run(command: Sequence[str]) -> None:
+    """Run what fetches a part.
+
+    Raises:
+        UnavailableError: it failed, in its own words.
+    """
     try:
         done = subprocess.run(
             command, capture_output=True, text=True, timeout=FETCH_SECONDS_MAX, check=False

@@ -18,6 +18,7 @@ sys.path[:0] = [str(HERE.parent / name) for name in ("types", "functional")]
 
 import judges  # noqa: E402
 import lake_fixtures  # noqa: E402
+import started_endpoint  # noqa: E402
 from lake_fixtures import collect_sockets, prepared  # noqa: E402, F401 - fixtures
 
 if TYPE_CHECKING:
@@ -36,6 +37,13 @@ def lake(endpoint: Endpoint, prepared: int) -> Iterator[Lake]:  # noqa: F811 - a
     """One for all judges of a process, because Spark takes long to start."""
     with lake_fixtures.open_lake(endpoint, prepared) as opened:
         yield opened
+
+
+@pytest.fixture
+def own_endpoint() -> Iterator[Endpoint]:
+    """One for a test alone, whose account is empty."""
+    with started_endpoint.start() as started:
+        yield started
 
 
 @pytest.fixture(scope="session")

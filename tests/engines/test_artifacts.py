@@ -50,6 +50,11 @@ def copy(files: list[Path], directory: Path) -> None:
     (directory / "kept").write_bytes(files[0].read_bytes())
 
 
+def write_pom(directory: Path, sha256: str) -> None:
+    (directory / "pom.xml").write_text("<project/>")
+    (directory / "checksums.txt").write_text(f"{sha256}  part-1.jar\n")
+
+
 def test_a_part_is_fetched_once(registry: Path) -> None:
     for _ in range(2):
         assert (artifacts.part("part", copy) / "kept").read_bytes() == CONTENT
@@ -64,6 +69,20 @@ def test_a_file_that_is_not_the_listed_one_is_refused_and_not_kept(
         with pytest.raises(judges.UnavailableError, match=r"part-1\.jar is not the listed file"):
             artifacts.part("part", copy)
     assert len(registry.read_text().splitlines()) == 2
+
+
+def test_jars_are_those_of_the_checksums_and_fetched_once(registry: Path, tmp_path: Path) -> None:
+    write_pom(tmp_path, hashlib.sha256(CONTENT).hexdigest())
+    for _ in range(2):
+        assert (artifacts.jars(tmp_path) / "part-1.jar").read_bytes() == CONTENT
+    assert registry.read_text().splitlines() == ["called"]
+
+
+@pytest.mark.usefixtures("registry")
+def test_a_jar_that_the_checksums_lack_is_refused(tmp_path: Path) -> None:
+    write_pom(tmp_path, hashlib.sha256(b"another").hexdigest())
+    with pytest.raises(judges.UnavailableError, match=r"checksums.txt lists it: part-1\.jar"):
+        artifacts.jars(tmp_path)
 
 
 def test_a_missing_client_is_named(registry: Path, monkeypatch: pytest.MonkeyPatch) -> None:

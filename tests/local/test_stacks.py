@@ -2,172 +2,17 @@
 
 from __future__ import annotations
 
-import itertools
 import json
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from botocore.exceptions import ClientError
+from cloud import DAILY, WEEKLY, bucket, changes, start, workflow
 
 from dynoexport.local.cloudformation import stack_changes
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from dynoexport.local.context import Endpoint
-
-DAILY = "cron(0 10 * * ? *)"
-WEEKLY = "cron(30 4 ? * MON *)"
-
-
-class Cloud:
-    """Stacks by change sets, as `aws cloudformation deploy` makes them."""
-
-    def __init__(self, endpoint: Endpoint) -> None:
-        self.api = endpoint.client("cloudformation")
-        self.glue = endpoint.client("glue")
-        self.s3 = endpoint.client("s3")
-        self.stacks: list[str] = []
-        self._numbers = itertools.count()
-
-    def plan(self, stack: str, resources: Any, **template: Any) -> dict[str, Any]:
-        """Make a change set of type ``kind`` and describe it.
-
-        Of the parameters ``given``, None is the previous value.
-        """
-        parameters = template.pop("given", {})
-        name = f"change-{next(self._numbers)}"
-        self.api.create_change_set(
-            StackName=stack,
-            ChangeSetName=name,
-            ChangeSetType=template.pop("kind", "UPDATE" if stack in self.stacks else "CREATE"),
-            TemplateBody=json.dumps({"Resources": resources, **template}),
-            Parameters=[
-                {"ParameterKey": key, "UsePreviousValue": True}
-                if value is None
-                else {"ParameterKey": key, "ParameterValue": value}
-                for key, value in parameters.items()
-            ],
-        )
-        if stack not in self.stacks:
-            self.stacks.append(stack)
-        found: dict[str, Any] = self.api.describe_change_set(StackName=stack, ChangeSetName=name)
-        return found
-
-    def execute(self, plan: dict[str, Any]) -> str:
-        """The status the stack ends in."""
-        self.api.execute_change_set(
-            StackName=plan["StackName"], ChangeSetName=plan["ChangeSetName"]
-        )
-        return self.status(plan["StackName"])
-
-    def deploy(self, stack: str, resources: Any, **template: Any) -> str:
-        """Deploy; the status the stack ends in."""
-        return self.execute(self.plan(stack, resources, **template))
-
-    def describe(self, stack: str) -> dict[str, Any]:
-        found: dict[str, Any] = self.api.describe_stacks(StackName=stack)["Stacks"][0]
-        return found
-
-    def status(self, stack: str) -> str:
-        return str(self.describe(stack)["StackStatus"])
-
-    def events(self, stack: str, since: str) -> list[str]:
-        """The resources and what became of them, oldest first, after the stack was ``since``."""
-        told = self.api.describe_stack_events(StackName=stack)["StackEvents"]
-        found: list[str] = []
-        for event in told:
-            own = event["PhysicalResourceId"] == event["StackId"]
-            if own and event["ResourceStatus"] == since:
-                break
-            who = "stack" if own else event["LogicalResourceId"]
-            found.insert(0, f"{who} {event['ResourceStatus']}")
-        return found
-
-    def buckets(self) -> set[str]:
-        return {found["Name"] for found in self.s3.list_buckets()["Buckets"]}
-
-    def reasons(self, stack: str) -> list[tuple[str, str, str]]:
-        """What failed: logical ID, status, reason."""
-        events = self.api.describe_stack_events(StackName=stack)["StackEvents"]
-        return [
-            (event["LogicalResourceId"], event["ResourceStatus"], event["ResourceStatusReason"])
-            for event in events
-            if event["ResourceStatus"].endswith("_FAILED")
-        ]
-
-    def triggers(self, workflow: str) -> dict[str, dict[str, Any]]:
-        pages = self.glue.get_paginator("get_triggers").paginate()
-        found = [each for page in pages for each in page["Triggers"]]
-        return {each["Name"]: each for each in found if each.get("WorkflowName") == workflow}
-
-    def workflows(self) -> list[str]:
-        pages = self.glue.get_paginator("list_workflows").paginate()
-        return [name for page in pages for name in page["Workflows"]]
-
-
-LONG = json.dumps({"Description": "x" * 1_000, "Resources": {}, "Metadata": {"a": "y" * 51_200}})
-
-
-@pytest.mark.parametrize("operation", ["create_stack", "create_change_set", "validate_template"])
-def test_a_template_that_is_too_long_is_refused_without_a_bucket(
-    cloud: Cloud, operation: str
-) -> None:
-    names = {"create_stack": {"StackName": "long"}, "validate_template": {}}
-    given = names.get(operation, {"StackName": "long", "ChangeSetName": "c"})
-    with pytest.raises(ClientError, match="length less than or equal to 51200"):
-        getattr(cloud.api, operation)(TemplateBody=LONG, **given)
-
-
-def test_a_template_is_read_from_a_bucket_by_its_url(cloud: Cloud, endpoint: Endpoint) -> None:
-    cloud.s3.create_bucket(Bucket="templates-of-mine")
-    text = json.dumps({"Resources": {"B": {"Type": "AWS::S3::Bucket"}}})
-    cloud.s3.put_object(Bucket="templates-of-mine", Key="a/t.json", Body=text)
-    url = f"{endpoint.url}/templates-of-mine/a/t.json"
-    change = {"StackName": "by-url", "ChangeSetName": "c", "ChangeSetType": "CREATE"}
-    cloud.api.create_change_set(TemplateURL=url, **change)
-    (found,) = cloud.api.describe_change_set(StackName="by-url", ChangeSetName="c")["Changes"]
-    assert found["ResourceChange"]["LogicalResourceId"] == "B"
-    with pytest.raises(ClientError, match="The specified key does not exist"):
-        cloud.api.create_change_set(TemplateURL=f"{url}x", **{**change, "StackName": "none"})
-
-
-@pytest.fixture
-def cloud(endpoint: Endpoint) -> Iterator[Cloud]:
-    """CloudFormation; the stacks of a test go with it."""
-    cloud = Cloud(endpoint)
-    yield cloud
-    for stack in reversed(cloud.stacks):
-        cloud.api.delete_stack(StackName=stack)
-
-
-def workflow(name: str, **properties: Any) -> dict[str, Any]:
-    return {"Type": "AWS::Glue::Workflow", "Properties": {"Name": name, **properties}}
-
-
-def start(name: str, **properties: Any) -> dict[str, Any]:
-    return {
-        "Type": "AWS::Glue::Trigger",
-        "Properties": {
-            "Name": name,
-            "Type": "SCHEDULED",
-            "Schedule": DAILY,
-            "WorkflowName": {"Ref": "Flow"},
-            "StartOnCreation": False,
-            "Actions": [{"JobName": "export"}],
-            **properties,
-        },
-    }
-
-
-def bucket(name: str, **fields: Any) -> dict[str, Any]:
-    return {"Type": "AWS::S3::Bucket", "Properties": {"BucketName": name}, **fields}
-
-
-def changes(plan: dict[str, Any]) -> list[tuple[str, str, str | None]]:
-    """What a change set would do: action, logical ID, replacement."""
-    found = [change["ResourceChange"] for change in plan["Changes"]]
-    return [(each["Action"], each["LogicalResourceId"], each.get("Replacement")) for each in found]
+    from cloud import Cloud
 
 
 def given_name() -> dict[str, Any]:
@@ -845,3 +690,14 @@ def test_each_resource_stands_after_what_it_needs() -> None:
         "Z": {"Type": "T"},
     }
     assert stack_changes.in_order(resources) == ["A", "B", "C", "Z"]
+
+
+@pytest.mark.endpoint
+def test_resource_whose_condition_is_false_is_not_listed(cloud: Cloud) -> None:
+    resources = {"Flow": workflow("half"), "No": bucket("half-no", Condition="Never")}
+    conditions = {"Never": {"Fn::Equals": ["a", "b"]}}
+    assert cloud.deploy("half", resources, Conditions=conditions) == "CREATE_COMPLETE"
+    described = cloud.api.describe_stack_resources(StackName="half")["StackResources"]
+    listed = cloud.api.list_stack_resources(StackName="half")["StackResourceSummaries"]
+    for found in (described, listed):
+        assert [resource["LogicalResourceId"] for resource in found] == ["Flow"]

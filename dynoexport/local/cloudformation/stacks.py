@@ -1,95 +1,46 @@
-"""CloudFormation on the endpoint: what moto leaves out of deploying a stack.
+"""CloudFormation on the endpoint: what moto leaves out of stacks.
 
 moto creates resources from a template and keeps stacks and change sets. It does not check
 parameters, only warns about a resource type that it does not know, finds changed resources by
 comparing template texts (so that a parameter inside ``Fn::Sub`` or a condition changes nothing),
-and never rolls back. Here a stack is deployed in the order that CloudFormation follows: create
-and update after what a resource depends on, replacements before the old resource goes, deletions
-last and in reverse, and back to the former state on the first failure.
+and never rolls back. Here ``template_checks`` checks every call, and ``deployments`` deploys.
 """
 
 from __future__ import annotations
 
-import re
 from contextlib import suppress
-from functools import partial
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 from moto.cloudformation import models, parsing, urls
-from moto.cloudformation.exceptions import CloudFormationError, ValidationError
+from moto.cloudformation.exceptions import (
+    AlreadyExistsException,
+    CloudFormationError,
+    ValidationError,
+)
 from moto.cloudformation.responses import CloudFormationResponse
-from moto.core.exceptions import JsonRESTError, ServiceException
+from moto.core.exceptions import ServiceException
 from moto.core.responses import ActionResult, EmptyResult
 from moto.s3.models import s3_backends
 
-from dynoexport import limits
-from dynoexport.local.cloudformation import handlers, stack_changes
-from dynoexport.local.cloudformation.stack_changes import active, deletion_order, in_order, resolved
-from dynoexport.local.iam import gate, identities
-from dynoexport.local.iam.api_actions import Place, UnknownOperation, object_of_url
+from dynoexport.local.cloudformation import stack_changes
+from dynoexport.local.cloudformation.deployments import delete, execute
+from dynoexport.local.cloudformation.template_checks import (
+    check_body,
+    check_capabilities,
+    check_template,
+    defaults,
+    parameter_text,
+)
+from dynoexport.local.iam.api_actions import object_of_url
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator
 
     from moto.cloudformation.models import ChangeSet, Stack
     from moto.cloudformation.parsing import ResourceMap
 
 Json = dict[str, Any]
-
-# What the services answer of a resource that somebody else has deleted already.
-_GONE = frozenset(
-    {
-        "EntityNotFoundException",
-        "NoSuchBucket",
-        "NoSuchEntity",
-        "NotFound",
-        "ResourceNotFoundException",
-    }
-)
-
-
-class ResourceFailed(Exception):
-    """A resource that could not be created, updated or deleted; its event has the reason."""
-
-
-# --- checks before anything is created ----------------------------------------------------------
-def check_template(template: Json, given: Mapping[str, Any]) -> None:
-    """Refuse what CloudFormation refuses when a change set is made, in its words.
-
-    Raises:
-        ValidationError: an unknown resource type, a parameter without a value or outside its
-            constraints.
-    """
-    kinds = {resource["Type"] for resource in template.get("Resources", {}).values()}
-    unknown = sorted(kinds - set(parsing.get_model_map()) - set(parsing.NULL_MODELS))
-    if unknown:
-        raise ValidationError(
-            message=f"Template format error: Unrecognized resource types: [{', '.join(unknown)}]"
-        )
-    parameters = template.get("Parameters", {})
-    missing = [name for name in parameters if name not in {**defaults(template), **given}]
-    if missing:
-        raise ValidationError(message=f"Parameters: [{', '.join(missing)}] must have values")
-    for name, parameter in parameters.items():
-        _check_parameter(name, parameter, str(given.get(name, parameter.get("Default"))))
-
-
-def defaults(template: Json) -> dict[str, str]:
-    """The parameters' defaults as text."""
-    return {
-        name: _text(parameter["Default"])
-        for name, parameter in template.get("Parameters", {}).items()
-        if "Default" in parameter
-    }
-
-
-def _text(value: Any) -> str:
-    """A parameter as CloudFormation keeps it, whatever YAML or moto made of it."""
-    if isinstance(value, list):
-        return ",".join(_text(each) for each in value)
-    return str(value).lower() if isinstance(value, bool) else str(value)
-
 
 _moto_condition = parsing.parse_condition
 
@@ -98,253 +49,11 @@ def _condition(condition: Any, resources_map: ResourceMap, condition_map: dict[s
     """Whether a condition holds; CloudFormation compares texts, moto a number with a text."""
     if isinstance(condition, dict) and "Fn::Equals" in condition:
         one, other = (
-            _text(parsing.clean_json(each, resources_map)) for each in condition["Fn::Equals"]
+            parameter_text(parsing.clean_json(each, resources_map))
+            for each in condition["Fn::Equals"]
         )
         return one == other
     return _moto_condition(condition, resources_map, condition_map)
-
-
-def _check_parameter(name: str, parameter: Json, value: str) -> None:
-    told = parameter.get("ConstraintDescription")
-
-    def refuse(rule: str) -> ValidationError:
-        return ValidationError(message=f"Parameter '{name}' must {told or rule}")
-
-    allowed = [str(each) for each in parameter.get("AllowedValues", [value])]
-    if value not in allowed:
-        raise refuse(f"be one of AllowedValues [{', '.join(allowed)}]")
-    if "AllowedPattern" in parameter and not re.fullmatch(parameter["AllowedPattern"], value):
-        raise refuse(f"match pattern {parameter['AllowedPattern']}")
-    if (
-        not int(parameter.get("MinLength", 0))
-        <= len(value)
-        <= int(parameter.get("MaxLength", len(value)))
-    ):
-        raise refuse("have a length that is allowed")
-    if parameter["Type"] == "Number":
-        _check_number(parameter, value, refuse)
-
-
-def _check_number(parameter: Json, value: str, refuse: Any) -> None:
-    try:
-        number = float(value)
-    except ValueError:
-        raise refuse("be a number") from None
-    low, high = parameter.get("MinValue", number), parameter.get("MaxValue", number)
-    if not float(low) <= number <= float(high):
-        raise refuse(f"be a number from {low} to {high}")
-
-
-# --- one deployment ----------------------------------------------------------------------------
-class Deployment:
-    """Brings one stack from what it is to a template and parameters.
-
-    ``replaced`` has what a failed deployment put another resource in the place of; it still
-    exists and gets its place back. After ``run`` it has what this deployment replaced.
-    """
-
-    def __init__(
-        self,
-        stack: Stack,
-        template: Json,
-        parameters: Mapping[str, Any],
-        replaced: Mapping[str, Any] | None = None,
-    ) -> None:
-        self._stack = stack
-        self._map: ResourceMap = stack.resource_map
-        self._template = template
-        self._parameters = dict(parameters)
-        self._former = dict(replaced or {})
-        self.replaced: dict[str, Any] = {}
-
-    def run(self) -> None:
-        """Create, update and delete.
-
-        Raises:
-            ResourceFailed: at the first resource that failed; nothing is rolled back here.
-        """
-        before, backwards = resolved(self._map), deletion_order(self._map)
-        self._load()
-        wanted = active(self._template, self._map)
-        existing = self._map._parsed_resources
-        for name in in_order(wanted):
-            if name not in existing:
-                self._guard(name, wanted[name], "CREATE", lambda name=name: self._map[name])
-            elif name in before and parsing.clean_json(wanted[name], self._map) != before[name]:
-                old = existing[name]
-                self._guard(name, wanted[name], "UPDATE", lambda name=name: self._update(name))
-                if existing[name] is not old:
-                    self.replaced[name] = old
-        removed = {name: existing.pop(name) for name in before if name not in wanted}
-        obsolete = {**self.replaced, **removed}
-        for name in (each for each in backwards if each in obsolete):
-            # A deletion that fails is told and fails no update: the resource is left behind.
-            with suppress(ResourceFailed):
-                self._remove(name, before[name], obsolete[name])
-
-    def remove(self) -> None:
-        """Delete every resource that is not to be retained.
-
-        Raises:
-            ResourceFailed: at the first resource that failed; the stack still has it.
-        """
-        resources, existing = resolved(self._map), self._map._parsed_resources
-        backwards = deletion_order(self._map)
-        try:
-            for name in backwards:
-                self._remove(name, resources[name], existing[name])
-                del existing[name]
-        finally:
-            # moto creates what is asked for and in the template.
-            left = self._map._resource_json_map
-            self._map._resource_json_map = {key: left[key] for key in left if key in existing}
-
-    def _load(self) -> None:
-        for name in self._map.resolved_parameters:
-            self._map._parsed_resources.pop(name, None)
-        self._map.resolved_parameters.clear()
-        self._map._template = self._template
-        self._map._resource_json_map = self._template["Resources"]
-        self._map.input_parameters = self._parameters
-        self._map.load()
-
-    def _update(self, name: str) -> None:
-        if name in self._former:
-            self._map._parsed_resources[name] = self._former.pop(name)
-            return
-        resource = self._template["Resources"][name]
-        model = parsing.resource_class_from_type(resource["Type"])
-        if hasattr(model.update_from_cloudformation_json, "__isabstractmethod__"):
-            raise ValidationError(message=f"the endpoint cannot update {resource['Type']}")
-        updated = parsing.parse_and_update_resource(
-            name,
-            resource,
-            self._map,
-            account_id=self._stack.account_id,
-            region_name=self._stack.region_name,
-        )
-        self._map._parsed_resources[name] = updated
-
-    def _remove(self, name: str, resource: Json, old: Any) -> None:
-        if resource.get("DeletionPolicy") == "Retain":
-            _tell(self._stack, name, resource["Type"], "DELETE_SKIPPED", physical_id=_id(old))
-        else:
-            self._guard(name, resource, "DELETE", partial(self._delete, resource, old), old)
-
-    def _delete(self, resource: Json, old: Any) -> None:
-        # moto leaves a bucket that has objects, and says nothing.
-        if resource["Type"] == "AWS::S3::Bucket" and old.keys:
-            raise ValidationError(message="The bucket you tried to delete is not empty")
-        try:
-            self._map._delete_resource(old, resource)
-        except (JsonRESTError, ServiceException) as error:
-            code = error.error_type if isinstance(error, JsonRESTError) else error.code
-            if code not in _GONE:
-                raise
-
-    def _guard(
-        self, name: str, resource: Json, action: str, step: Any, deleted: Any = None
-    ) -> None:
-        """Do it, and tell how it went, of the resource that is there or of the deleted one."""
-        kind = resource["Type"]
-
-        def tell(status: str, reason: str = "") -> None:
-            subject = deleted or self._map._parsed_resources.get(name)
-            _tell(self._stack, name, kind, f"{action}_{status}", reason, physical_id=_id(subject))
-
-        tell("IN_PROGRESS")
-        try:
-            self._authorize(name, resource, action, deleted)
-            step()
-        except (JsonRESTError, ServiceException, KeyError, ValueError, gate.Denied) as error:
-            reason = getattr(error, "message", None) or str(error)
-            tell("FAILED", reason)
-            raise ResourceFailed(
-                f"The following resource(s) failed to {action.lower()}: [{name}]."
-            ) from error
-        tell("COMPLETE")
-
-    def _authorize(self, name: str, resource: Json, action: str, deleted: Any) -> None:
-        """Ask whether the deployer may do it; every service is called in its name.
-
-        Raises:
-            Denied: in CloudFormation's words.
-        """
-        caller = gate.current()
-        if caller is None:
-            return
-        step = self._step(name, resource, action.lower(), deleted)
-        place = Place(self._stack.account_id, self._stack.region_name)
-        try:
-            gate.authorize(caller, handlers.needs(step, place))
-        except gate.Denied as error:
-            raise gate.Denied(
-                f'Resource handler returned message: "{error}" (HandlerErrorCode: AccessDenied)'
-            ) from error
-        except UnknownOperation as error:
-            raise gate.Denied(f"the endpoint does not know what {error} needs") from error
-
-    def _step(self, name: str, resource: Json, event: str, deleted: Any) -> handlers.Step:
-        kind = resource["Type"]
-        resolved_one = parsing.clean_json(resource, self._map)
-        properties = dict(resolved_one.get("Properties", {}))
-        existing = deleted or self._map._parsed_resources.get(name)
-        made = _id(existing) or parsing.generate_resource_name(kind, self._stack.name, name)
-        if kind == "AWS::SNS::Topic" and not made.startswith("arn:"):
-            place = Place(self._stack.account_id, self._stack.region_name)
-            made = place.arn("sns", made)
-        roles = [made] if kind == "AWS::IAM::Role" else properties.get("Roles", ())
-        boundary = properties.get("PermissionsBoundary") or next(
-            filter(None, map(identities.boundary, roles)), ""
-        )
-        return handlers.Step(kind, event, properties, made, str(boundary))
-
-
-def execute(backend: Any, change_set: ChangeSet) -> None:
-    """Execute a change set; on failure the stack is as it was before, as on AWS.
-
-    Raises:
-        CloudFormationError: the change set failed, or was executed already.
-    """
-    if change_set.execution_status != "AVAILABLE":
-        raise CloudFormationError(
-            "InvalidChangeSetStatus",
-            f"ChangeSet [{change_set.change_set_id}] cannot be executed in its current status of "
-            f"[{change_set.status}]",
-        )
-    stack: Stack = backend.stacks[change_set.stack_id]
-    kind = change_set.change_set_type
-    before = (stack.template_dict, dict(stack.parameters)) if kind == "UPDATE" else None
-    stack.status = f"{kind}_IN_PROGRESS"
-    stack._add_stack_event(stack.status, resource_status_reason="User Initiated")
-    stack.resource_map.cross_stack_resources = backend.exports
-    deployment = Deployment(stack, change_set.template_dict, change_set.parameters)
-    try:
-        deployment.run()
-        _finish(stack, change_set)
-        backend.exports.update({export.name: export for export in stack.exports})
-    except ResourceFailed as failure:
-        change_set.execution_status = "EXECUTE_FAILED"
-        _roll_back(stack, before, deployment.replaced, str(failure))
-        return
-    stack.status = f"{kind}_COMPLETE"
-    stack._add_stack_event(stack.status)
-
-
-def delete(stack: Stack) -> None:
-    """Delete a stack's resources, last created first."""
-    stack.status = "DELETE_IN_PROGRESS"
-    stack._add_stack_event(stack.status, resource_status_reason="User Initiated")
-    # moto makes outputs anew of the resources whenever it is asked for them.
-    stack.output_map = parsing.OutputMap(stack.resource_map, {}, stack.stack_id)
-    reason = None
-    try:
-        Deployment(stack, stack.template_dict or {}, stack.parameters).remove()
-    except ResourceFailed as failure:
-        stack.status, reason = "DELETE_FAILED", str(failure)
-    else:
-        stack.status = "DELETE_COMPLETE"
-    stack._add_stack_event(stack.status, resource_status_reason=reason)
 
 
 def _imports(stack: Stack, export: str) -> bool:
@@ -368,85 +77,42 @@ def _import_names(value: Any) -> Iterator[Any]:
                 yield from _import_names(inner)
 
 
-def _finish(stack: Stack, change_set: ChangeSet) -> None:
-    stack.template = change_set.template
-    stack.template_dict = change_set.template_dict
-    stack.description = change_set.template_dict.get("Description")
-    stack.parameters = change_set.parameters
-    if change_set.tags is not None:
-        stack.tags = change_set.tags
-    stack.output_map = stack._create_output_map()
-    change_set.execution_status = "EXECUTE_COMPLETE"
-
-
-def _roll_back(
-    stack: Stack,
-    before: tuple[Json, dict[str, Any]] | None,
-    replaced: Mapping[str, Any],
-    reason: str,
-) -> None:
-    """To nothing, or to the former template and parameters."""
-    prefix = "ROLLBACK" if before is None else "UPDATE_ROLLBACK"
-    stack.status = f"{prefix}_IN_PROGRESS"
-    stack._add_stack_event(stack.status, resource_status_reason=reason)
-    failed = None
-    try:
-        if before is None:
-            Deployment(stack, {}, {}).remove()
-        else:
-            Deployment(stack, *before, replaced).run()
-    except ResourceFailed as failure:
-        stack.status, failed = f"{prefix}_FAILED", str(failure)
-    else:
-        stack.status = f"{prefix}_COMPLETE"
-    stack._add_stack_event(stack.status, resource_status_reason=failed)
-
-
-def _id(resource: Any) -> str:
-    return str(getattr(resource, "physical_resource_id", "") or "")
-
-
-def _tell(
-    stack: Stack, name: str, kind: str, status: str, reason: str = "", *, physical_id: str = ""
-) -> None:
-    stack.events.append(
-        models.Event(
-            stack_id=stack.stack_id,
-            stack_name=stack.name,
-            logical_resource_id=name,
-            physical_resource_id=physical_id,
-            resource_type=kind,
-            resource_status=status,
-            resource_status_reason=reason or None,
-            resource_properties=None,
-        )
-    )
-
-
-def _check_size(text: str | None, name: str, most: int) -> None:
-    """Refuse a longer text.
-
-    https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/cloudformation-limits.html
-    """
-    if text is not None and len(text.encode()) > most:
-        raise ValidationError(
-            message=f"1 validation error detected: Value at '{name}' failed to satisfy constraint: "
-            f"Member must have length less than or equal to {most}"
-        )
-
-
 class _Response(CloudFormationResponse):
-    """The API; moto refuses at once what AWS lets fail as a change set without changes."""
+    """The API; all calls that bring a template are checked alike."""
 
-    def _validate_different_update(self, *options: Any) -> None:
-        if self._get_action() != "CreateChangeSet":
-            super()._validate_different_update(*options)
+    def _validate_different_update(self, *_: Any) -> None:
+        """Compares texts in moto; the backend compares what is deployed."""
 
-    def _get_param(self, param_name: str, if_none: Any = None) -> Any:
-        found = super()._get_param(param_name, if_none)
-        if param_name == "TemplateBody":
-            _check_size(found, "templateBody", limits.TEMPLATE_BODY_MAX_BYTES)
-        return found
+    def create_stack(self) -> ActionResult:
+        self._check_call("CREATE")
+        return super().create_stack()
+
+    def update_stack(self) -> ActionResult:
+        self._check_call("UPDATE")
+        return super().update_stack()
+
+    def create_change_set(self) -> ActionResult:
+        # "By default, CloudFormation specifies UPDATE":
+        # https://docs.aws.amazon.com/AWSCloudFormation/latest/APIReference/API_CreateChangeSet.html
+        kind = self._get_params().setdefault("ChangeSetType", "UPDATE")
+        self._check_call(kind)
+        return super().create_change_set()
+
+    def _check_call(self, kind: str) -> None:
+        check_capabilities(self._template(), self._get_param("Capabilities", []))
+        self._refuse_unknown_previous_values(kind)
+
+    def _template(self) -> Json:
+        body, url = self._get_param("TemplateBody"), self._get_param("TemplateURL")
+        if body:
+            check_body(body)
+        elif url:
+            body = self._get_stack_from_s3_url(url)
+        elif self._get_bool_param("UsePreviousTemplate", False):
+            return self.cloudformation_backend.get_stack(self._get_param("StackName")).template_dict
+        else:
+            raise ValidationError(message="Either Template URL or Template Body must be specified.")
+        return models.Stack.parse_template(body)
 
     def _get_stack_from_s3_url(self, template_url: str) -> str:
         """The object's text; the gate has seen that the caller may read it."""
@@ -457,15 +123,9 @@ class _Response(CloudFormationResponse):
             found = None
         if found is None:
             raise ValidationError(message="S3 error: The specified key does not exist.")
-        text = str(found.value.decode())
-        _check_size(text, "templateURL", limits.TEMPLATE_URL_MAX_BYTES)
-        return text
+        return str(found.value.decode())
 
-    def create_change_set(self) -> ActionResult:
-        self._refuse_unknown_previous_values()
-        return super().create_change_set()
-
-    def _refuse_unknown_previous_values(self) -> None:
+    def _refuse_unknown_previous_values(self, kind: str) -> None:
         """As AWS does, in its words.
 
         https://github.com/mapbox/cfn-config/issues/182
@@ -478,7 +138,7 @@ class _Response(CloudFormationResponse):
         ]
         if not kept:
             return
-        if self._get_param("ChangeSetType", "CREATE") == "CREATE":
+        if kind == "CREATE":
             raise ValidationError(
                 message="Cannot specify UsePreviousValue on Parameters when ChangeSetType is CREATE"
             )
@@ -490,7 +150,12 @@ class _Response(CloudFormationResponse):
                     "usePreviousValue as true for a parameter key not in the previous template"
                 )
 
-    # moto looks for a change set's name in every stack.
+    # moto looks for change sets in every stack.
+    def list_change_sets(self) -> ActionResult:
+        stack = self.cloudformation_backend.get_stack(self._get_param("StackName"))
+        found = self.cloudformation_backend.list_change_sets()
+        return ActionResult({"Summaries": [each for each in found if each.stack is stack]})
+
     def describe_change_set(self) -> ActionResult:
         return ActionResult(self._change_set())
 
@@ -519,10 +184,64 @@ class LocalCloudFormationBackend(models.CloudFormationBackend):
         }
         return SimpleNamespace(url_bases=urls.url_bases, url_paths=paths)
 
+    def create_stack(  # type: ignore[override]
+        self, name: str, template: str, parameters: dict[str, Any], **options: Any
+    ) -> Stack:
+        """As a change set that is executed at once.
+
+        Raises:
+            AlreadyExistsException: there is a stack of that name, whatever its status.
+            ValidationError: the template or a parameter is refused.
+        """
+        if any(stack.name == name for stack in self.stacks.values()):
+            raise AlreadyExistsException(f"Stack [{name}] already exists")
+        change_set = self._change_set_of_call("CREATE", name, template, parameters, options)
+        stack = self.stacks[change_set.stack_id]
+        # It was never in review.
+        stack.events.clear()
+        stack.enable_termination_protection = bool(options.get("enable_termination_protection"))
+        stack.timeout_in_minutes = options.get("timeout_in_mins")
+        stack.policy = options.get("stack_policy_body") or ""
+        execute(self, change_set)
+        return stack
+
+    def update_stack(  # type: ignore[override]
+        self, name: str, template: str, parameters: list[dict[str, Any]], **options: Any
+    ) -> Stack:
+        """As a change set that is executed at once.
+
+        Raises:
+            ValidationError: the template or a parameter is refused, or nothing would change.
+        """
+        stack = self.get_stack(name)
+        given = self._resolve_update_parameters(instance=stack, incoming_params=parameters)
+        change_set = self._change_set_of_call("UPDATE", stack.name, template, given, options)
+        if change_set.status == "FAILED":
+            raise ValidationError(message="No updates are to be performed.")
+        execute(self, change_set)
+        return stack
+
+    def _change_set_of_call(
+        self, kind: str, name: str, template: str, parameters: dict[str, Any], options: Json
+    ) -> ChangeSet:
+        """A change set that nobody else sees."""
+        change_set_id, _ = self.create_change_set(
+            stack_name=name,
+            change_set_name="call",
+            change_set_type=kind,
+            template=template,
+            parameters=parameters,
+            description="",
+            notification_arns=options.get("notification_arns"),
+            tags=options.get("tags"),
+            role_arn=options.get("role_arn"),
+        )
+        return self.change_sets.pop(change_set_id)
+
     def create_change_set(self, **options: Any) -> tuple[str, str]:  # type: ignore[override]
         template = models.Stack.parse_template(options["template"])
         # A previous value is a number or a list here, and moto would make 0 of 0.5.
-        given = {name: _text(value) for name, value in options["parameters"].items()}
+        given = {name: parameter_text(value) for name, value in options["parameters"].items()}
         check_template(template, given)
         options["parameters"] = {**defaults(template), **given}
         if options["change_set_type"] == "CREATE":
@@ -610,8 +329,15 @@ class LocalCloudFormationBackend(models.CloudFormationBackend):
         raise CloudFormationError("ChangeSetNotFound", f"ChangeSet [{name}] does not exist")
 
 
+def _stack_resources(stack: Stack) -> list[Any]:
+    """The resources that exist; moto lists the template's, and creates those that do not."""
+    existing = stack.resource_map._parsed_resources
+    return [existing[name] for name in stack.resource_map._resource_json_map if name in existing]
+
+
 def install() -> None:
     """Make moto use the above; before the first request."""
+    models.Stack.stack_resources = property(_stack_resources)  # type: ignore[method-assign, assignment]
     models.cloudformation_backends.backend = LocalCloudFormationBackend
     parsing.parse_condition = _condition
     parsing.get_model_list.cache_clear()

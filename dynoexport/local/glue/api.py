@@ -13,8 +13,8 @@ from dynoexport.local.glue.engine import LocalGlueBackend
 
 Json = dict[str, Any]
 
-# GetWorkflowRuns takes up to 1,000, and does not say what it answers if it is not told.
-_RUNS_PER_PAGE = 100
+# Glue takes up to 100 or 1,000, and does not say what it answers to a call that names no number.
+_ENTRIES_PER_PAGE = 100
 
 
 class LocalGlueResponse(GlueResponse):
@@ -90,10 +90,35 @@ class LocalGlueResponse(GlueResponse):
     def get_workflow_runs(self) -> ActionResult:
         graph = bool(self.parameters.get("IncludeGraph", False))
         runs = self._backend.workflow_runs(self.parameters["Name"], graph=graph)
+        return self._page({"Runs": runs})
+
+    # moto, or the backend that runs jobs, answers these whole.
+    def get_crawlers(self) -> ActionResult:
+        return self._page(super().get_crawlers().result)
+
+    def get_databases(self) -> ActionResult:
+        return self._page(super().get_databases().result)
+
+    def get_job_runs(self) -> ActionResult:
+        answer: Any = super().get_job_runs().result
+        return self._page({"JobRuns": answer["JobRuns"]})
+
+    def get_partitions(self) -> ActionResult:
+        return self._page(super().get_partitions().result)
+
+    def get_table_versions(self) -> ActionResult:
+        return self._page(super().get_table_versions().result)
+
+    def get_tables(self) -> ActionResult:
+        return self._page(super().get_tables().result)
+
+    def _page(self, answer: Any) -> ActionResult:
+        """The entries from the call's token on, with a token if there are more."""
+        ((key, entries),) = answer.items()
         start = int(self.parameters.get("NextToken") or 0)
-        end = start + int(self.parameters.get("MaxResults") or _RUNS_PER_PAGE)
-        page: Json = {"Runs": runs[start:end]}
-        return ActionResult({**page, "NextToken": str(end)} if end < len(runs) else page)
+        end = start + int(self.parameters.get("MaxResults") or _ENTRIES_PER_PAGE)
+        page = {key: entries[start:end]}
+        return ActionResult({**page, "NextToken": str(end)} if end < len(entries) else page)
 
     def create_classifier(self) -> ActionResult:
         self._backend.put_classifier(self.parameters)

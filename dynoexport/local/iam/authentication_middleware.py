@@ -16,7 +16,7 @@ from xml.sax.saxutils import escape
 from werkzeug.wrappers import Response
 from werkzeug.wsgi import get_input_stream
 
-from dynoexport.local import context
+from dynoexport.local import cbor, context
 from dynoexport.local.iam import authentication, identities
 from dynoexport.local.iam.authentication import Received, Scope, Unauthenticated
 
@@ -97,9 +97,11 @@ def _reader(environ: dict[str, Any]) -> Callable[[], bytes]:
 
 def _refuse(environ: dict[str, Any], error: Unauthenticated) -> Response:
     """In the shape of the call's protocol."""
+    json_code = _JSON_CODES.get(error.code, error.code)
+    if cbor.is_call(environ):
+        return cbor.refusal(json_code, str(error), HTTPStatus.FORBIDDEN)
     if "HTTP_X_AMZ_TARGET" in environ or "json" in environ.get("CONTENT_TYPE", ""):
-        code = _JSON_CODES.get(error.code, error.code)
-        body = json.dumps({"__type": code, "message": str(error)})
+        body = json.dumps({"__type": json_code, "message": str(error)})
         return Response(body, HTTPStatus.FORBIDDEN, mimetype="application/x-amz-json-1.1")
     s3 = "/s3/aws4_request" in environ.get("HTTP_AUTHORIZATION", "/s3/aws4_request")
     code = error.code if s3 else _QUERY_CODES.get(error.code, error.code)

@@ -111,6 +111,14 @@ class LocalCloudWatchBackend(models.CloudWatchBackend):
         stamped = [{"Timestamp": now, **datum} for datum in metric_data]
         super().put_metric_data(namespace, stamped)
 
+    def get_filtered_metrics(self, *filters: Any) -> list[models.MetricDatumBase]:
+        """Each metric once; moto has one with two dimensions, or none, once for each datum.
+
+        https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/cloudwatch_concepts.html#Metric
+        """
+        found = super().get_filtered_metrics(*filters)
+        return list({_identity(metric): metric for metric in found}.values())
+
     def look(self) -> None:
         """Evaluate every alarm, and tell the topics of those whose state has changed."""
         now = context.endpoint().now()
@@ -131,6 +139,11 @@ class LocalCloudWatchBackend(models.CloudWatchBackend):
             and (datum.namespace, datum.name) == (alarm.namespace, alarm.metric_name)
             and {each.name: each.value for each in datum.dimensions} == wanted
         ]
+
+
+def _identity(metric: models.MetricDatumBase) -> tuple[Any, ...]:
+    dimensions = frozenset((each.name, each.value) for each in metric.dimensions)
+    return metric.namespace, metric.name, dimensions
 
 
 def _check_window(period: int, periods: int) -> None:

@@ -1,0 +1,310 @@
+"""How the endpoint deploys a stack.
+
+In the order that CloudFormation follows: create and update after what a resource depends on,
+replacements before the old resource goes, deletions last and in reverse, and back to the former
+state on the first failure.
+"""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from moto.cloudformation import models, parsing
+from moto.cloudformation.exceptions import CloudFormationError, ValidationError
+from moto.core.exceptions import JsonRESTError, ServiceException
+
+from dynoexport.local.cloudformation import handlers
+from dynoexport.local.cloudformation.stack_changes import active, deletion_order, in_order, resolved
+from dynoexport.local.iam import gate, identities
+from dynoexport.local.iam.api_actions import Place, UnknownOperation
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from moto.cloudformation.models import ChangeSet, Stack
+    from moto.cloudformation.parsing import ResourceMap
+
+Json = dict[str, Any]
+
+# What the services answer of a resource that somebody else has deleted already.
+_GONE = frozenset(
+    {
+        "EntityNotFoundException",
+        "NoSuchBucket",
+        "NoSuchEntity",
+        "NotFound",
+        "ResourceNotFoundException",
+    }
+)
+
+
+class ResourceFailed(Exception):
+    """A resource that could not be created, updated or deleted; its event has the reason."""
+
+
+class Deployment:
+    """Brings one stack from what it is to a template and parameters.
+
+    ``replaced`` has what a failed deployment put another resource in the place of; it still
+    exists and gets its place back. After ``run`` it has what this deployment replaced.
+    """
+
+    def __init__(
+        self,
+        stack: Stack,
+        template: Json,
+        parameters: Mapping[str, Any],
+        replaced: Mapping[str, Any] | None = None,
+    ) -> None:
+        self._stack = stack
+        self._map: ResourceMap = stack.resource_map
+        self._template = template
+        self._parameters = dict(parameters)
+        self._former = dict(replaced or {})
+        self.replaced: dict[str, Any] = {}
+
+    def run(self) -> None:
+        """Create, update and delete.
+
+        Raises:
+            ResourceFailed: at the first resource that failed; nothing is rolled back here.
+        """
+        before, backwards = resolved(self._map), deletion_order(self._map)
+        self._load()
+        wanted = active(self._template, self._map)
+        existing = self._map._parsed_resources
+        for name in in_order(wanted):
+            if name not in existing:
+                self._guard(name, wanted[name], "CREATE", lambda name=name: self._map[name])
+            elif name in before and parsing.clean_json(wanted[name], self._map) != before[name]:
+                old = existing[name]
+                self._guard(name, wanted[name], "UPDATE", lambda name=name: self._update(name))
+                if existing[name] is not old:
+                    self.replaced[name] = old
+        removed = {name: existing.pop(name) for name in before if name not in wanted}
+        obsolete = {**self.replaced, **removed}
+        for name in (each for each in backwards if each in obsolete):
+            # A deletion that fails is told and fails no update: the resource is left behind.
+            with suppress(ResourceFailed):
+                self._remove(name, before[name], obsolete[name])
+
+    def remove(self) -> None:
+        """Delete every resource that is not to be retained.
+
+        Raises:
+            ResourceFailed: at the first resource that failed; the stack still has it.
+        """
+        resources, existing = resolved(self._map), self._map._parsed_resources
+        backwards = deletion_order(self._map)
+        try:
+            for name in backwards:
+                self._remove(name, resources[name], existing[name])
+                del existing[name]
+        finally:
+            # moto creates what is asked for and in the template.
+            left = self._map._resource_json_map
+            self._map._resource_json_map = {key: left[key] for key in left if key in existing}
+
+    def _load(self) -> None:
+        for name in self._map.resolved_parameters:
+            self._map._parsed_resources.pop(name, None)
+        self._map.resolved_parameters.clear()
+        self._map._template = self._template
+        self._map._resource_json_map = self._template["Resources"]
+        self._map.input_parameters = self._parameters
+        self._map.load()
+
+    def _update(self, name: str) -> None:
+        if name in self._former:
+            self._map._parsed_resources[name] = self._former.pop(name)
+            return
+        resource = self._template["Resources"][name]
+        model = parsing.resource_class_from_type(resource["Type"])
+        if hasattr(model.update_from_cloudformation_json, "__isabstractmethod__"):
+            raise ValidationError(message=f"the endpoint cannot update {resource['Type']}")
+        updated = parsing.parse_and_update_resource(
+            name,
+            resource,
+            self._map,
+            account_id=self._stack.account_id,
+            region_name=self._stack.region_name,
+        )
+        self._map._parsed_resources[name] = updated
+
+    def _remove(self, name: str, resource: Json, old: Any) -> None:
+        if resource.get("DeletionPolicy") == "Retain":
+            _tell(self._stack, name, resource["Type"], "DELETE_SKIPPED", physical_id=_id(old))
+        else:
+            self._guard(name, resource, "DELETE", partial(self._delete, resource, old), old)
+
+    def _delete(self, resource: Json, old: Any) -> None:
+        # moto leaves a bucket that has objects, and says nothing.
+        if resource["Type"] == "AWS::S3::Bucket" and old.keys:
+            raise ValidationError(message="The bucket you tried to delete is not empty")
+        try:
+            self._map._delete_resource(old, resource)
+        except (JsonRESTError, ServiceException) as error:
+            code = error.error_type if isinstance(error, JsonRESTError) else error.code
+            if code not in _GONE:
+                raise
+
+    def _guard(
+        self, name: str, resource: Json, action: str, step: Any, deleted: Any = None
+    ) -> None:
+        """Do it, and tell how it went, of the resource that is there or of the deleted one."""
+        kind = resource["Type"]
+
+        def tell(status: str, reason: str = "") -> None:
+            subject = deleted or self._map._parsed_resources.get(name)
+            _tell(self._stack, name, kind, f"{action}_{status}", reason, physical_id=_id(subject))
+
+        tell("IN_PROGRESS")
+        try:
+            self._authorize(name, resource, action, deleted)
+            step()
+        except (JsonRESTError, ServiceException, KeyError, ValueError, gate.Denied) as error:
+            reason = getattr(error, "message", None) or str(error)
+            tell("FAILED", reason)
+            raise ResourceFailed(
+                f"The following resource(s) failed to {action.lower()}: [{name}]."
+            ) from error
+        tell("COMPLETE")
+
+    def _authorize(self, name: str, resource: Json, action: str, deleted: Any) -> None:
+        """Ask whether the deployer may do it; every service is called in its name.
+
+        Raises:
+            Denied: in CloudFormation's words.
+        """
+        caller = gate.current()
+        if caller is None:
+            return
+        step = self._step(name, resource, action.lower(), deleted)
+        place = Place(self._stack.account_id, self._stack.region_name)
+        try:
+            gate.authorize(caller, handlers.needs(step, place))
+        except gate.Denied as error:
+            raise gate.Denied(
+                f'Resource handler returned message: "{error}" (HandlerErrorCode: AccessDenied)'
+            ) from error
+        except UnknownOperation as error:
+            raise gate.Denied(f"the endpoint does not know what {error} needs") from error
+
+    def _step(self, name: str, resource: Json, event: str, deleted: Any) -> handlers.Step:
+        kind = resource["Type"]
+        resolved_one = parsing.clean_json(resource, self._map)
+        properties = dict(resolved_one.get("Properties", {}))
+        existing = deleted or self._map._parsed_resources.get(name)
+        made = _id(existing) or parsing.generate_resource_name(kind, self._stack.name, name)
+        if kind == "AWS::SNS::Topic" and not made.startswith("arn:"):
+            place = Place(self._stack.account_id, self._stack.region_name)
+            made = place.arn("sns", made)
+        roles = [made] if kind == "AWS::IAM::Role" else properties.get("Roles", ())
+        boundary = properties.get("PermissionsBoundary") or next(
+            filter(None, map(identities.boundary, roles)), ""
+        )
+        return handlers.Step(kind, event, properties, made, str(boundary))
+
+
+def execute(backend: Any, change_set: ChangeSet) -> None:
+    """Execute a change set; on failure the stack is as it was before, as on AWS.
+
+    Raises:
+        CloudFormationError: the change set failed, or was executed already.
+    """
+    if change_set.execution_status != "AVAILABLE":
+        raise CloudFormationError(
+            "InvalidChangeSetStatus",
+            f"ChangeSet [{change_set.change_set_id}] cannot be executed in its current status of "
+            f"[{change_set.status}]",
+        )
+    stack: Stack = backend.stacks[change_set.stack_id]
+    kind = change_set.change_set_type
+    before = (stack.template_dict, dict(stack.parameters)) if kind == "UPDATE" else None
+    stack.status = f"{kind}_IN_PROGRESS"
+    stack._add_stack_event(stack.status, resource_status_reason="User Initiated")
+    stack.resource_map.cross_stack_resources = backend.exports
+    deployment = Deployment(stack, change_set.template_dict, change_set.parameters)
+    try:
+        deployment.run()
+        _finish(stack, change_set)
+        backend.exports.update({export.name: export for export in stack.exports})
+    except ResourceFailed as failure:
+        change_set.execution_status = "EXECUTE_FAILED"
+        _roll_back(stack, before, deployment.replaced, str(failure))
+        return
+    stack.status = f"{kind}_COMPLETE"
+    stack._add_stack_event(stack.status)
+
+
+def delete(stack: Stack) -> None:
+    """Delete a stack's resources, last created first."""
+    stack.status = "DELETE_IN_PROGRESS"
+    stack._add_stack_event(stack.status, resource_status_reason="User Initiated")
+    # moto makes outputs anew of the resources whenever it is asked for them.
+    stack.output_map = parsing.OutputMap(stack.resource_map, {}, stack.stack_id)
+    reason = None
+    try:
+        Deployment(stack, stack.template_dict or {}, stack.parameters).remove()
+    except ResourceFailed as failure:
+        stack.status, reason = "DELETE_FAILED", str(failure)
+    else:
+        stack.status = "DELETE_COMPLETE"
+    stack._add_stack_event(stack.status, resource_status_reason=reason)
+
+
+def _finish(stack: Stack, change_set: ChangeSet) -> None:
+    stack.template = change_set.template
+    stack.template_dict = change_set.template_dict
+    stack.description = change_set.template_dict.get("Description")
+    stack.parameters = change_set.parameters
+    if change_set.tags is not None:
+        stack.tags = change_set.tags
+    stack.output_map = stack._create_output_map()
+    change_set.execution_status = "EXECUTE_COMPLETE"
+
+
+def _roll_back(
+    stack: Stack,
+    before: tuple[Json, dict[str, Any]] | None,
+    replaced: Mapping[str, Any],
+    reason: str,
+) -> None:
+    """To nothing, or to the former template and parameters."""
+    prefix = "ROLLBACK" if before is None else "UPDATE_ROLLBACK"
+    stack.status = f"{prefix}_IN_PROGRESS"
+    stack._add_stack_event(stack.status, resource_status_reason=reason)
+    failed = None
+    try:
+        if before is None:
+            Deployment(stack, {}, {}).remove()
+        else:
+            Deployment(stack, *before, replaced).run()
+    except ResourceFailed as failure:
+        stack.status, failed = f"{prefix}_FAILED", str(failure)
+    else:
+        stack.status = f"{prefix}_COMPLETE"
+    stack._add_stack_event(stack.status, resource_status_reason=failed)
+
+
+def _id(resource: Any) -> str:
+    return str(getattr(resource, "physical_resource_id", "") or "")
+
+
+def _tell(
+    stack: Stack, name: str, kind: str, status: str, reason: str = "", *, physical_id: str = ""
+) -> None:
+    stack.events.append(
+        models.Event(
+            stack_id=stack.stack_id,
+            stack_name=stack.name,
+            logical_resource_id=name,
+            physical_resource_id=physical_id,
+            resource_type=kind,
+            resource_status=status,
+            resource_status_reason=reason or None,
+            resource_properties=None,
+        )
+    )

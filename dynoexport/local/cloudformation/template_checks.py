@@ -1,0 +1,188 @@
+"""What CloudFormation refuses before it creates or updates anything: pure.
+
+CreateStack, UpdateStack and change sets of both types are checked alike.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Any
+
+from moto.cloudformation import parsing
+from moto.cloudformation.exceptions import CloudFormationError, ValidationError
+
+from dynoexport import limits
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+Json = dict[str, Any]
+
+# IAM's resources, and the property that gives one a custom name:
+# https://docs.aws.amazon.com/AWSCloudFormation/latest/APIReference/API_CreateStack.html
+_IAM_NAMES = {
+    "AWS::IAM::AccessKey": None,
+    "AWS::IAM::Group": "GroupName",
+    "AWS::IAM::InstanceProfile": "InstanceProfileName",
+    "AWS::IAM::ManagedPolicy": "ManagedPolicyName",
+    "AWS::IAM::Policy": None,
+    "AWS::IAM::Role": "RoleName",
+    "AWS::IAM::User": "UserName",
+    "AWS::IAM::UserToGroupAddition": None,
+}
+_IAM, _NAMED_IAM = "CAPABILITY_IAM", "CAPABILITY_NAMED_IAM"
+
+
+def check_body(body: str) -> None:
+    """Refuse a body that is too long for a call.
+
+    Raises:
+        ValidationError: it is.
+    """
+    if len(body.encode()) > limits.TEMPLATE_BODY_MAX_BYTES:
+        # https://github.com/aws/aws-extensions-for-dotnet-cli/issues/50
+        raise ValidationError(
+            message="1 validation error detected: Value at 'templateBody' failed to satisfy "
+            "constraint: Member must have length less than or equal to "
+            f"{limits.TEMPLATE_BODY_MAX_BYTES}"
+        )
+
+
+def check_capabilities(template: Json, given: Iterable[str]) -> None:
+    """Refuse to create IAM's resources unless the caller says that it knows of them.
+
+    Raises:
+        CloudFormationError: a capability is missing.
+    """
+    resources = [
+        resource
+        for resource in template.get("Resources", {}).values()
+        if resource["Type"] in _IAM_NAMES
+    ]
+    named = any(
+        _IAM_NAMES[resource["Type"]] in resource.get("Properties", {}) for resource in resources
+    )
+    needed = _NAMED_IAM if named else _IAM
+    if resources and not {needed, _NAMED_IAM} & set(given):
+        # https://github.com/envato/stack_master/issues/138
+        raise CloudFormationError(
+            "InsufficientCapabilitiesException", f"Requires capabilities : [{needed}]"
+        )
+
+
+def check_template(template: Json, given: Mapping[str, Any]) -> None:
+    """Refuse what CloudFormation refuses before it creates or updates anything, in its words.
+
+    Raises:
+        ValidationError: an unknown resource type, a parameter that the template lacks, one without
+            a value or outside its constraints, or a violated rule.
+    """
+    kinds = {resource["Type"] for resource in template.get("Resources", {}).values()}
+    unknown = sorted(kinds - set(parsing.get_model_map()) - set(parsing.NULL_MODELS))
+    if unknown:
+        raise ValidationError(
+            message=f"Template format error: Unrecognized resource types: [{', '.join(unknown)}]"
+        )
+    parameters = template.get("Parameters", {})
+    surplus = [name for name in given if name not in parameters]
+    if surplus:
+        # https://github.com/aws-samples/amazon-ec2-image-builder-samples/issues/18
+        raise ValidationError(
+            message=f"Parameters: [{', '.join(surplus)}] do not exist in the template"
+        )
+    missing = [name for name in parameters if name not in {**defaults(template), **given}]
+    if missing:
+        raise ValidationError(message=f"Parameters: [{', '.join(missing)}] must have values")
+    for name, parameter in parameters.items():
+        _check_parameter(name, parameter, str(given.get(name, parameter.get("Default"))))
+    _check_rules(template, {**defaults(template), **given})
+
+
+def defaults(template: Json) -> dict[str, str]:
+    """The parameters' defaults as text."""
+    return {
+        name: parameter_text(parameter["Default"])
+        for name, parameter in template.get("Parameters", {}).items()
+        if "Default" in parameter
+    }
+
+
+def parameter_text(value: Any) -> str:
+    """A parameter as CloudFormation keeps it, whatever YAML or moto made of it."""
+    if isinstance(value, list):
+        return ",".join(parameter_text(each) for each in value)
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def _check_parameter(name: str, parameter: Json, value: str) -> None:
+    told = parameter.get("ConstraintDescription")
+
+    def refuse(rule: str) -> ValidationError:
+        return ValidationError(message=f"Parameter '{name}' must {told or rule}")
+
+    allowed = [str(each) for each in parameter.get("AllowedValues", [value])]
+    if value not in allowed:
+        raise refuse(f"be one of AllowedValues [{', '.join(allowed)}]")
+    if "AllowedPattern" in parameter and not re.fullmatch(parameter["AllowedPattern"], value):
+        raise refuse(f"match pattern {parameter['AllowedPattern']}")
+    if (
+        not int(parameter.get("MinLength", 0))
+        <= len(value)
+        <= int(parameter.get("MaxLength", len(value)))
+    ):
+        raise refuse("have a length that is allowed")
+    if parameter["Type"] == "Number":
+        _check_number(parameter, value, refuse)
+
+
+def _check_number(parameter: Json, value: str, refuse: Any) -> None:
+    try:
+        number = float(value)
+    except ValueError:
+        raise refuse("be a number") from None
+    low, high = parameter.get("MinValue", number), parameter.get("MaxValue", number)
+    if not float(low) <= number <= float(high):
+        raise refuse(f"be a number from {low} to {high}")
+
+
+def _check_rules(template: Json, parameters: Mapping[str, str]) -> None:
+    """Rules compare parameters with each other.
+
+    https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/rules-section-structure.html
+    """
+    for name, rule in template.get("Rules", {}).items():
+        if "RuleCondition" in rule and not _holds(rule["RuleCondition"], parameters):
+            continue
+        for assertion in rule["Assertions"]:
+            if not _holds(assertion["Assert"], parameters):
+                # AWS does not document its words around the description.
+                raise ValidationError(
+                    message=assertion.get("AssertDescription", f"Rule {name} is violated")
+                )
+
+
+def _holds(condition: Json, parameters: Mapping[str, str]) -> bool:
+    ((function, operands),) = condition.items()
+    if function == "Fn::Not":
+        return not _holds(operands[0], parameters)
+    if function == "Fn::And":
+        return all(_holds(operand, parameters) for operand in operands)
+    if function == "Fn::Or":
+        return any(_holds(operand, parameters) for operand in operands)
+    if function == "Fn::Equals":
+        one, other = (_value(operand, parameters) for operand in operands)
+        return one == other
+    if function == "Fn::Contains":
+        values, value = operands
+        return _value(value, parameters) in [_value(each, parameters) for each in values]
+    raise ValidationError(message=f"not on the local endpoint: {function} in a rule")
+
+
+def _value(operand: Any, parameters: Mapping[str, str]) -> str:
+    """A text, as it is or as the parameter has it."""
+    if isinstance(operand, dict):
+        name = operand.get("Ref", "")
+        if name not in parameters:
+            raise ValidationError(message=f"not on the local endpoint: {operand} in a rule")
+        return parameters[name]
+    return parameter_text(operand)

@@ -1,0 +1,144 @@
+"""CloudFormation on the endpoint as tests use it, and resources for their templates."""
+
+from __future__ import annotations
+
+import itertools
+import json
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from dynoexport.local.context import Endpoint
+
+DAILY = "cron(0 10 * * ? *)"
+WEEKLY = "cron(30 4 ? * MON *)"
+
+
+class Cloud:
+    """Stacks by change sets, as `aws cloudformation deploy` makes them."""
+
+    def __init__(self, endpoint: Endpoint) -> None:
+        self.api = endpoint.client("cloudformation")
+        self.glue = endpoint.client("glue")
+        self.s3 = endpoint.client("s3")
+        self.stacks: list[str] = []
+        self._numbers = itertools.count()
+
+    def plan(self, stack: str, resources: Any, **template: Any) -> dict[str, Any]:
+        """Make a change set of type ``kind`` and describe it.
+
+        Of the parameters ``given``, None is the previous value.
+        """
+        parameters = template.pop("given", {})
+        name = f"change-{next(self._numbers)}"
+        self.api.create_change_set(
+            StackName=stack,
+            ChangeSetName=name,
+            ChangeSetType=template.pop("kind", "UPDATE" if stack in self.stacks else "CREATE"),
+            TemplateBody=json.dumps({"Resources": resources, **template}),
+            Capabilities=["CAPABILITY_NAMED_IAM"],
+            Parameters=[
+                {"ParameterKey": key, "UsePreviousValue": True}
+                if value is None
+                else {"ParameterKey": key, "ParameterValue": value}
+                for key, value in parameters.items()
+            ],
+        )
+        if stack not in self.stacks:
+            self.stacks.append(stack)
+        found: dict[str, Any] = self.api.describe_change_set(StackName=stack, ChangeSetName=name)
+        return found
+
+    def create(self, stack: str, resources: Any, **template: Any) -> str:
+        """CreateStack; the status the stack ends in. ``call`` has more of the call's parameters."""
+        call = template.pop("call", {})
+        body = json.dumps({"Resources": resources, **template})
+        self.api.create_stack(StackName=stack, TemplateBody=body, **call)
+        self.stacks.append(stack)
+        return self.status(stack)
+
+    def update(self, stack: str, resources: Any, **template: Any) -> str:
+        """UpdateStack, likewise."""
+        call = template.pop("call", {})
+        body = json.dumps({"Resources": resources, **template})
+        self.api.update_stack(StackName=stack, TemplateBody=body, **call)
+        return self.status(stack)
+
+    def execute(self, plan: dict[str, Any]) -> str:
+        """The status the stack ends in."""
+        self.api.execute_change_set(
+            StackName=plan["StackName"], ChangeSetName=plan["ChangeSetName"]
+        )
+        return self.status(plan["StackName"])
+
+    def deploy(self, stack: str, resources: Any, **template: Any) -> str:
+        """Deploy; the status the stack ends in."""
+        return self.execute(self.plan(stack, resources, **template))
+
+    def describe(self, stack: str) -> dict[str, Any]:
+        found: dict[str, Any] = self.api.describe_stacks(StackName=stack)["Stacks"][0]
+        return found
+
+    def status(self, stack: str) -> str:
+        return str(self.describe(stack)["StackStatus"])
+
+    def events(self, stack: str, since: str) -> list[str]:
+        """The resources and what became of them, oldest first, after the stack was ``since``."""
+        told = self.api.describe_stack_events(StackName=stack)["StackEvents"]
+        found: list[str] = []
+        for event in told:
+            own = event["PhysicalResourceId"] == event["StackId"]
+            if own and event["ResourceStatus"] == since:
+                break
+            who = "stack" if own else event["LogicalResourceId"]
+            found.insert(0, f"{who} {event['ResourceStatus']}")
+        return found
+
+    def buckets(self) -> set[str]:
+        return {found["Name"] for found in self.s3.list_buckets()["Buckets"]}
+
+    def reasons(self, stack: str) -> list[tuple[str, str, str]]:
+        """What failed: logical ID, status, reason."""
+        events = self.api.describe_stack_events(StackName=stack)["StackEvents"]
+        return [
+            (event["LogicalResourceId"], event["ResourceStatus"], event["ResourceStatusReason"])
+            for event in events
+            if event["ResourceStatus"].endswith("_FAILED")
+        ]
+
+    def triggers(self, workflow: str) -> dict[str, dict[str, Any]]:
+        pages = self.glue.get_paginator("get_triggers").paginate()
+        found = [each for page in pages for each in page["Triggers"]]
+        return {each["Name"]: each for each in found if each.get("WorkflowName") == workflow}
+
+    def workflows(self) -> list[str]:
+        pages = self.glue.get_paginator("list_workflows").paginate()
+        return [name for page in pages for name in page["Workflows"]]
+
+
+def workflow(name: str, **properties: Any) -> dict[str, Any]:
+    return {"Type": "AWS::Glue::Workflow", "Properties": {"Name": name, **properties}}
+
+
+def start(name: str, **properties: Any) -> dict[str, Any]:
+    return {
+        "Type": "AWS::Glue::Trigger",
+        "Properties": {
+            "Name": name,
+            "Type": "SCHEDULED",
+            "Schedule": DAILY,
+            "WorkflowName": {"Ref": "Flow"},
+            "StartOnCreation": False,
+            "Actions": [{"JobName": "export"}],
+            **properties,
+        },
+    }
+
+
+def bucket(name: str, **fields: Any) -> dict[str, Any]:
+    return {"Type": "AWS::S3::Bucket", "Properties": {"BucketName": name}, **fields}
+
+
+def changes(plan: dict[str, Any]) -> list[tuple[str, str, str | None]]:
+    """What a change set would do: action, logical ID, replacement."""
+    found = [change["ResourceChange"] for change in plan["Changes"]]
+    return [(each["Action"], each["LogicalResourceId"], each.get("Replacement")) for each in found]

@@ -1,0 +1,186 @@
+"""CreateStack and UpdateStack on the endpoint are checked and rolled back as change sets are."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from botocore.exceptions import ClientError
+from cloud import bucket, changes, workflow
+
+if TYPE_CHECKING:
+    from cloud import Cloud
+
+    from dynoexport.local.context import Endpoint
+
+pytestmark = pytest.mark.endpoint
+
+ROLE = {"Type": "AWS::IAM::Role", "Properties": {"AssumeRolePolicyDocument": {"Statement": []}}}
+NAMED_ROLE = {
+    **ROLE,
+    "Properties": {"AssumeRolePolicyDocument": {"Statement": []}, "RoleName": "refused"},
+}
+ONE_OF_TWO = {
+    "Parameters": {"A": {"Type": "String", "Default": ""}, "B": {"Type": "Number", "Default": 0}},
+    "Rules": {
+        "OneOfTwo": {
+            "RuleCondition": {"Fn::Not": [{"Fn::Equals": [{"Ref": "A"}, ""]}]},
+            "Assertions": [
+                {
+                    "Assert": {
+                        "Fn::And": [
+                            {"Fn::Equals": [{"Ref": "B"}, 0]},
+                            {"Fn::Contains": [["x", "y"], {"Ref": "A"}]},
+                        ]
+                    },
+                    "AssertDescription": "A or B",
+                }
+            ],
+        }
+    },
+}
+
+
+def given(**parameters: str) -> dict[str, Any]:
+    """A call's parameters."""
+    values = [{"ParameterKey": name, "ParameterValue": parameters[name]} for name in parameters]
+    return {"Parameters": values}
+
+
+@pytest.mark.parametrize("operation", ["create_stack", "create_change_set"])
+@pytest.mark.parametrize(
+    ("template", "call", "error"),
+    [
+        ({}, given(Odd="1"), r"ValidationError.*\[Odd\] do not exist in the template"),
+        (
+            {"Parameters": {"A": {"Type": "String", "AllowedValues": ["a"]}}},
+            given(A="b"),
+            r"ValidationError.*AllowedValues \[a\]",
+        ),
+        ({"Description": "x" * 51_200}, {}, r"ValidationError.*less than or equal to 51200"),
+        (
+            {"Resources": {"Role": ROLE}},
+            {},
+            r"InsufficientCapabilitiesException.*\[CAPABILITY_IAM\]",
+        ),
+        (
+            {"Resources": {"Role": NAMED_ROLE}},
+            {"Capabilities": ["CAPABILITY_IAM"]},
+            r"InsufficientCapabilitiesException.*\[CAPABILITY_NAMED_IAM\]",
+        ),
+        (ONE_OF_TWO, given(A="x", B="1"), r"ValidationError.*A or B"),
+        (ONE_OF_TWO, given(A="z"), r"ValidationError.*A or B"),
+    ],
+    ids=["surplus", "value", "length", "capability", "named", "rule", "contains"],
+)
+def test_refused_call_creates_no_stack(
+    cloud: Cloud, operation: str, template: Any, call: Any, error: str
+) -> None:
+    kind = {} if operation == "create_stack" else {"ChangeSetName": "c", "ChangeSetType": "CREATE"}
+    body = json.dumps({"Resources": {"Flow": workflow("refused")}, **template})
+    with pytest.raises(ClientError, match=error):
+        getattr(cloud.api, operation)(StackName="refused", TemplateBody=body, **kind, **call)
+    with pytest.raises(ClientError, match="does not exist"):
+        cloud.status("refused")
+    assert "refused" not in cloud.workflows()
+
+
+def test_rule_that_holds_or_does_not_apply_lets_a_stack_be_created(cloud: Cloud) -> None:
+    for name, call in {"rule-one": given(A="x"), "rule-two": given(B="1")}.items():
+        flow = {"Flow": workflow(name)}
+        assert cloud.create(name, flow, **ONE_OF_TWO, call=call) == "CREATE_COMPLETE"
+
+
+def test_failed_create_stack_is_rolled_back(cloud: Cloud) -> None:
+    """Stacks are described as ever, and the name stays taken."""
+    flow = {"Flow": workflow("twice")}
+    assert cloud.create("twice-one", flow) == "CREATE_COMPLETE"
+    more = {"Other": workflow("twice-other"), "Flow": workflow("twice")}
+    assert cloud.create("twice-two", more) == "ROLLBACK_COMPLETE"
+    assert cloud.reasons("twice-two")[0][:2] == ("Flow", "CREATE_FAILED")
+    assert "twice-other" not in cloud.workflows()
+    statuses = {
+        each["StackName"]: each["StackStatus"] for each in cloud.api.describe_stacks()["Stacks"]
+    }
+    assert statuses["twice-one"] == "CREATE_COMPLETE"
+    for name in ("twice-one", "twice-two"):
+        with pytest.raises(cloud.api.exceptions.AlreadyExistsException):
+            cloud.create(name, flow)
+
+
+def test_create_stack_has_the_events_of_a_creation(cloud: Cloud) -> None:
+    cloud.create("created", {"Flow": workflow("created")})
+    assert cloud.events("created", since="REVIEW_IN_PROGRESS") == [
+        "stack CREATE_IN_PROGRESS",
+        "Flow CREATE_IN_PROGRESS",
+        "Flow CREATE_COMPLETE",
+        "stack CREATE_COMPLETE",
+    ]
+    assert cloud.api.list_change_sets(StackName="created")["Summaries"] == []
+
+
+def test_update_stack_changes_what_a_parameter_is_part_of(cloud: Cloud) -> None:
+    resources = {"Flow": workflow("updated", Description={"Fn::Sub": "is ${A}"})}
+    template = {"Parameters": {"A": {"Type": "String"}, "B": {"Type": "Number", "Default": 0.5}}}
+    cloud.create("updated", resources, **template, call=given(A="old"))
+    assert cloud.update("updated", resources, **template, call=given(A="new")) == "UPDATE_COMPLETE"
+    assert cloud.glue.get_workflow(Name="updated")["Workflow"]["Description"] == "is new"
+
+
+def test_update_stack_without_changes_is_refused(cloud: Cloud) -> None:
+    flow = {"Flow": workflow("same")}
+    cloud.create("same", flow)
+    with pytest.raises(ClientError, match="No updates are to be performed"):
+        cloud.update("same", flow, Description="told differently")
+    assert cloud.status("same") == "CREATE_COMPLETE"
+
+
+def test_failed_update_stack_is_rolled_back(cloud: Cloud) -> None:
+    cloud.create("obstacle-two", {"Flow": workflow("obstacle-two")})
+    cloud.create("backward", {"Flow": workflow("backward", Description="old")})
+    resources = {
+        "Flow": workflow("backward", Description="new"),
+        "Taken": workflow("obstacle-two", DefaultRunProperties={"Flow": {"Ref": "Flow"}}),
+    }
+    assert cloud.update("backward", resources) == "UPDATE_ROLLBACK_COMPLETE"
+    assert cloud.glue.get_workflow(Name="backward")["Workflow"]["Description"] == "old"
+
+
+@pytest.mark.parametrize("operation", ["update_stack", "create_change_set"])
+def test_previous_value_of_no_parameter_is_refused(cloud: Cloud, operation: str) -> None:
+    """A change set without a type is one of an update."""
+    flow = {"Flow": workflow("previous")}
+    cloud.create("previous", flow)
+    name = {"ChangeSetName": "c"} if operation == "create_change_set" else {}
+    with pytest.raises(ClientError, match="Cannot specify usePreviousValue as true"):
+        getattr(cloud.api, operation)(
+            StackName="previous",
+            TemplateBody=json.dumps({"Resources": flow}),
+            Parameters=[{"ParameterKey": "A", "UsePreviousValue": True}],
+            **name,
+        )
+
+
+def test_change_set_without_a_type_updates(cloud: Cloud) -> None:
+    body = json.dumps({"Resources": {"Flow": workflow("typeless", Description="new")}})
+    with pytest.raises(ClientError, match="does not exist"):
+        cloud.api.create_change_set(StackName="typeless", ChangeSetName="c", TemplateBody=body)
+    cloud.create("typeless", {"Flow": workflow("typeless")})
+    cloud.api.create_change_set(StackName="typeless", ChangeSetName="c", TemplateBody=body)
+    plan = cloud.api.describe_change_set(StackName="typeless", ChangeSetName="c")
+    assert changes(plan) == [("Modify", "Flow", "False")]
+
+
+def test_a_template_is_read_from_a_bucket_by_its_url(cloud: Cloud, endpoint: Endpoint) -> None:
+    """As ``aws cloudformation deploy --s3-bucket`` gives it, of any length up to a megabyte."""
+    cloud.s3.create_bucket(Bucket="templates-of-mine")
+    text = json.dumps({"Metadata": {"x": "y" * 51_200}, "Resources": {"B": bucket("made-by-url")}})
+    cloud.s3.put_object(Bucket="templates-of-mine", Key="a/t.json", Body=text)
+    url = f"{endpoint.url}/templates-of-mine/a/t.json"
+    change = {"StackName": "by-url", "ChangeSetName": "c", "ChangeSetType": "CREATE"}
+    cloud.api.create_change_set(TemplateURL=url, **change)
+    (found,) = cloud.api.describe_change_set(StackName="by-url", ChangeSetName="c")["Changes"]
+    assert found["ResourceChange"]["ResourceType"] == "AWS::S3::Bucket"
+    with pytest.raises(ClientError, match="The specified key does not exist"):
+        cloud.api.create_change_set(TemplateURL=f"{url}x", **{**change, "StackName": "none"})
