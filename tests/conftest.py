@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import re
 import signal
 import subprocess
 import sys
@@ -12,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+import started_endpoint
 from hypothesis import HealthCheck, settings
 
 if TYPE_CHECKING:
@@ -31,18 +30,8 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
 @pytest.fixture(scope="session")
 def endpoint() -> Iterator[Endpoint]:
     """An AWS endpoint on a free port, in a process of its own as a user starts it."""
-    from dynoexport.local import context
-
-    command = [str(Path(sys.executable).with_name("dynoexport")), "local", "start", "--port", "0"]
-    with subprocess.Popen(
-        command, stdout=subprocess.PIPE, text=True, env={**os.environ, "SECRET_OF_THE_USER": "x"}
-    ) as process:
-        assert process.stdout is not None
-        line = process.stdout.readline()
-        match = re.search(r"http://127\.0\.0\.1:\d+", line)
-        assert match is not None, line
-        yield context.connect(match[0])
-        process.terminate()
+    with started_endpoint.start() as started:
+        yield started
 
 
 class Clock:

