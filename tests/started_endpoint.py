@@ -25,9 +25,7 @@ def start(*options: str) -> Iterator[Endpoint]:
     """Serve it on a free port until the block ends."""
     command = [DYNOEXPORT, "local", "start", "--port", "0", *options]
     environment = {**os.environ, "SECRET_OF_THE_USER": "x"}
-    with subprocess.Popen(
-        command, stdout=subprocess.PIPE, text=True, env=environment
-    ) as process:
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment) as process:
         assert process.stdout is not None
         line = process.stdout.readline()
         match = re.search(r"http://127\.0\.0\.1:\d+", line)

@@ -89,9 +89,7 @@ def serve(
 
 
 @contextmanager
-def _running(
-    server: BaseWSGIServer, endpoint: Endpoint, s3a_jars: Path | None
-) -> Iterator[None]:
+def _running(server: BaseWSGIServer, endpoint: Endpoint, s3a_jars: Path | None) -> Iterator[None]:
     """Answer, and start what is due, until the block ends."""
     processes.begin(s3a_jars)
     context.set_endpoint(endpoint)

@@ -65,13 +65,11 @@ class S3AAccount:
         self.account = library(self.endpoint)
         dynoexport.init(self.account)
 
-    def export(self, fmt: str, committer: str, reader: str) -> Export:
-        """An export of a table of its own, deployed when it is first asked for."""
+    def export(self, fmt: str, committer: str) -> tuple[Export, bool]:
+        """The export in a format by a committer, and whether it is new and not deployed yet."""
         key = (fmt, committer)
-        if key not in self.exports:
-            self.exports[key] = Export(self, fmt, committer)
-            self.exports[key].deploy(reader)
-        return self.exports[key]
+        is_new = key not in self.exports
+        return self.exports.setdefault(key, Export(self, fmt, committer)), is_new
 
 
 @dataclass
@@ -154,7 +152,9 @@ class Export:
 
     def open_uploads(self) -> list[str]:
         found = self.client("s3").list_multipart_uploads(Bucket=self.bucket)
-        return [each["Key"] for each in found.get("Uploads", ()) if each["Key"].startswith(self.data)]
+        return [
+            each["Key"] for each in found.get("Uploads", ()) if each["Key"].startswith(self.data)
+        ]
 
     def refused(self) -> set[tuple[str, str]]:
         """Actions and resources that the export's roles were refused, without the bucket's ARN."""

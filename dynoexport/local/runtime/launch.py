@@ -69,14 +69,17 @@ def _file_system(environment: Mapping[str, str]) -> dict[str, str]:
     import s3a
     import spark_jvm
 
+    found: dict[str, str]
     if s3a.JARS in os.environ:
-        return s3a.settings(environment)
+        found = s3a.settings(environment)
+        return found
     import boto3
     import s3_gateway
 
     s3 = boto3.client("s3")
     buckets = [name for name in os.environ["DYNOEXPORT_BUCKETS"].split(",") if name]
-    return spark_jvm.mounts({name: s3_gateway.serve(s3, name) for name in buckets})
+    found = spark_jvm.mounts({name: s3_gateway.serve(s3, name) for name in buckets})
+    return found
 
 
 def _end_with_endpoint(lifeline: int) -> None:

@@ -22,7 +22,10 @@ if TYPE_CHECKING:
 
 # Spark waits this long for nothing on a laptop.
 _SPARK_DEFAULTS = {
-    "spark.master": "local[2]",
+    # Two tasks at once, and four tries of each: spark.task.maxFailures, which Glue leaves at 4.
+    # https://spark.apache.org/docs/3.5.6/submitting-applications.html#master-urls
+    # https://spark.apache.org/docs/3.5.6/configuration.html#scheduling
+    "spark.master": "local[2,4]",
     "spark.sql.codegen.wholeStage": "false",
     "spark.ui.enabled": "false",
     "spark.ui.showConsoleProgress": "false",
