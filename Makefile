@@ -44,7 +44,7 @@ test-deep: $(TEST) ## All that takes long: generated tables, faults, hostile inp
 	  $(BIN)/pytest -n 2 -m "deep or not deep" tests/faults tests/hostile
 	@$(BIN)/python tests/faults/outcome_report.py $(OUTCOMES)
 
-test-engines: $(ENGINES) ## Independent judges: Trino, Glue 5.1 and 4.0, dynalite (tests/engines/README.md)
+test-engines: $(ENGINES) ## Independent judges: Trino, Glue 5.1 and 4.0, S3A, dynalite (tests/engines/README.md)
 	$(BIN)/pytest -n 2 --dist loadgroup tests/engines
 
 test-engines-all: $(ENGINES) ## The same with every Glue version

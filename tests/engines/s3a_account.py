@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -37,7 +38,15 @@ COMMITTERS: Mapping[str, Mapping[str, str]] = {
     },
 }
 # What UpdateJob takes of GetJob's answer; what is left out would be reset.
-_JOB = ("Role", "Command", "GlueVersion", "WorkerType", "NumberOfWorkers", "ExecutionProperty")
+_JOB = (
+    "Role",
+    "Command",
+    "DefaultArguments",
+    "GlueVersion",
+    "WorkerType",
+    "NumberOfWorkers",
+    "ExecutionProperty",
+)
 
 
 def jars() -> Path:
@@ -79,10 +88,15 @@ class Export:
     owner: S3AAccount
     format: str
     committer: str
+    name: str = "Orders"
 
     @property
     def table(self) -> str:
-        return f"Orders-{self.format}-{self.committer}"
+        return f"{self.name}-{self.format}-{self.committer}"
+
+    @property
+    def job(self) -> str:
+        return naming.export_job(self.table, self.format)
 
     @property
     def bucket(self) -> str:
@@ -106,17 +120,50 @@ class Export:
         fmt = OutputFormat(self.format)
         dynoexport.deploy(self.owner.account, self.table, fmt=fmt, parameters=settings)
         if COMMITTERS[self.committer]:
-            self._add_conf(COMMITTERS[self.committer])
+            self.add_conf(COMMITTERS[self.committer])
 
-    def _add_conf(self, settings: Mapping[str, str]) -> None:
+    def add_conf(self, settings: Mapping[str, str]) -> None:
         """Let the job's ``--conf`` say more than the template's."""
-        glue, name = self.client("glue"), naming.export_job(self.table, self.format)
-        job = glue.get_job(JobName=name)["Job"]
-        arguments = dict(job["DefaultArguments"])
+        arguments = dict(self._job()["DefaultArguments"])
         added = [f"{key}={value}" for key, value in settings.items()]
         arguments["--conf"] = " --conf ".join([arguments["--conf"], *added])
-        update = {**{key: job[key] for key in _JOB}, "DefaultArguments": arguments}
-        glue.update_job(JobName=name, JobUpdate=update)
+        self._update_job(DefaultArguments=arguments)
+
+    def replace_script(self, text: str) -> None:
+        """Let the job run another script, which its role may read."""
+        key = f"scripts/of-tests/{self.table}.py"
+        self.client("s3").put_object(Bucket=self.bucket, Key=key, Body=text.encode())
+        command = {**self._job()["Command"], "ScriptLocation": f"s3://{self.bucket}/{key}"}
+        self._update_job(Command=command)
+        reads = {
+            "Effect": "Allow",
+            "Action": "s3:GetObject",
+            "Resource": f"arn:aws:s3:::{self.bucket}/{key}",
+        }
+        document = json.dumps({"Version": "2012-10-17", "Statement": [reads]})
+        role = self._job()["Role"].rpartition("/")[2]
+        self.client("iam").put_role_policy(
+            RoleName=role, PolicyName="ReadsScriptOfTest", PolicyDocument=document
+        )
+
+    def _job(self) -> dict[str, Any]:
+        found: dict[str, Any] = self.client("glue").get_job(JobName=self.job)["Job"]
+        return found
+
+    def _update_job(self, **changed: Any) -> None:
+        job = self._job()
+        kept = {key: job[key] for key in _JOB}
+        self.client("glue").update_job(JobName=self.job, JobUpdate={**kept, **changed})
+
+    def run_job(self, **arguments: str) -> str:
+        """Run the export job alone to its end; the state in which it ends."""
+        glue, given = self.client("glue"), {f"--{key}": arguments[key] for key in arguments}
+        run_id = glue.start_job_run(JobName=self.job, Arguments=given)["JobRunId"]
+        while True:
+            run = glue.get_job_run(JobName=self.job, RunId=run_id)["JobRun"]
+            if "CompletedOn" in run:
+                return str(run["JobRunState"])
+            time.sleep(0.2)
 
     def put(self, items: Iterable[Mapping[str, Any]]) -> None:
         for item in items:

@@ -14,7 +14,7 @@ import judges
 import pytest
 import s3a_account
 import started_endpoint
-from s3a_account import S3AAccount
+from s3a_account import Export, S3AAccount
 
 from dynoexport import naming, workflow_runs
 from dynoexport.local import java
@@ -22,8 +22,6 @@ from dynoexport.local.runtime import s3a
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-
-    from s3a_account import Export
 
 JUDGE = "Hadoop S3A 3.4.1"
 
@@ -40,7 +38,7 @@ WRITTEN = [
     pytest.param(("orc", "magic", "native"), id="orc-magic", marks=pytest.mark.deep),
     pytest.param(("json", "magic", "connector"), id="json-magic", marks=pytest.mark.deep),
 ]
-LISTS_UPLOADS = "s3:ListBucketMultipartUploads"
+OLDER = "2026-01-02T03:04"
 
 
 @pytest.fixture(scope="module")
@@ -104,8 +102,36 @@ def done_without(export: Export) -> set[tuple[str, str]]:
     return {("s3:GetObject", f"/{parent.rstrip('/')}") for parent in parents}
 
 
+# One task after the other, of which the second fails.
+FAILING = """
+import sys
+from pyspark.sql import SparkSession
+spark = SparkSession.builder.getOrCreate()
+def row(number):
+    if number:
+        raise ValueError("on purpose")
+    return (number,)
+rows = spark.sparkContext.range(2, numSlices=2).map(row)
+path = sys.argv[sys.argv.index("--path") + 1]
+spark.createDataFrame(rows, "n long").write.mode("append").parquet(path)
+"""
+
+
+@pytest.mark.deep
+@pytest.mark.xfail(strict=True, raises=AssertionError, reason="A24")
+def test_a_job_that_fails_leaves_no_open_upload(account: S3AAccount) -> None:
+    """The magic committer has uploaded what the first task has written, and aborts that."""
+    export = Export(account, "parquet", "magic", "Failing")
+    export.deploy("native")
+    export.replace_script(FAILING)
+    export.add_conf({"spark.task.cpus": "2"})
+    path = f"s3://{export.bucket}/{naming.snapshot_prefix(export.table, 'parquet', OLDER)}"
+    if export.run_job(path=path) != "FAILED":
+        pytest.fail("the job was to fail")
+    assert export.open_uploads() == []
+
+
 # --- a user's own Spark ---------------------------------------------------------------------------
-OLDER = "2026-01-02T03:04"
 
 
 @pytest.fixture(scope="module")
@@ -118,7 +144,8 @@ def read(account: S3AAccount, jars: Path, tmp_path_factory: pytest.TempPathFacto
     export.client("s3").copy_object(Bucket=export.bucket, Key=older, CopySource=source)
     try:
         root = f"s3a://{export.bucket}/{export.data}"
-        return own_spark(account, jars, tmp_path_factory.mktemp("own"), root, OLDER)
+        found = own_spark(account, jars, tmp_path_factory.mktemp("own"), root, OLDER)
+        return {**found, "kept": export.keys(export.data) == {newer, older}}
     finally:
         export.client("s3").delete_object(Bucket=export.bucket, Key=older)
 
@@ -169,3 +196,4 @@ def test_own_spark_reads_one_snapshot_by_its_timestamp(read: Any) -> None:
 def test_own_spark_can_neither_glob_nor_overwrite_what_has_a_colon(read: Any, action: str) -> None:
     """docs/formats.md says so; Hadoop takes ``a:b`` for a URI of the scheme ``a``."""
     assert "Relative path in absolute URI" in read[action]
+    assert read["kept"]
