@@ -153,7 +153,8 @@ def losing(kind: str, reader: str) -> Schedule:
     late = Fault(kind, EXPORT, "s3", "PutObject", after=2 + splits)
     while_reading = Fault(kind, EXPORT, "dynamodb", "Scan", after=splits // 3)
     fault = late if reader == "native" else while_reading
-    return Schedule(0, Target("parquet", reader, 0), (fault,), str(splits))
+    # Not one of TARGETS, whose tables have the names of format and reader.
+    return Schedule(0, Target("orc", reader, 0), (fault,), str(splits))
 
 
 # Which calls there are: of whom to which service, and about how many in one run.
