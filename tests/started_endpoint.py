@@ -27,8 +27,10 @@ def start(*options: str) -> Iterator[Endpoint]:
     environment = {**os.environ, "SECRET_OF_THE_USER": "x"}
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment) as process:
         assert process.stdout is not None
-        line = process.stdout.readline()
-        match = re.search(r"http://127\.0\.0\.1:\d+", line)
-        assert match is not None, line
-        yield context.connect(match[0])
-        process.terminate()
+        try:
+            line = process.stdout.readline()
+            match = re.search(r"http://127\.0\.0\.1:\d+", line)
+            assert match is not None, line
+            yield context.connect(match[0])
+        finally:
+            process.terminate()
