@@ -138,8 +138,8 @@ class Started:
         if s3a_jars is not None and not list(s3a_jars.glob("hadoop-aws-*.jar")):
             raise NoS3A(
                 f"{s3a_jars} has no hadoop-aws-*.jar",
-                hint="put hadoop-aws there, with hadoop-client-api and hadoop-client-runtime of the "
-                "same version and the AWS SDK's bundle",
+                hint="put hadoop-aws there, with hadoop-client-api, hadoop-client-runtime and the "
+                "AWS SDK's bundle",
             )
         self._ended, self._s3a_jars = False, s3a_jars
         sweep()

@@ -146,8 +146,8 @@ def draw(seed: int) -> Schedule:
 def losing(kind: str, reader: str) -> Schedule:
     """Workers or an executor are killed while the table is read, by many tasks or segments.
 
-    No job is tried again: Spark's own retries must do. Of a native scan the kill comes late: two
-    calls put what the run is about, and each segment puts its items, if it has any, and its record.
+    No job is tried again: Spark's own retries must do. Of a native scan the kill comes late: the
+    job puts two objects first, then each segment puts its items, if it has any, and its record.
     """
     splits = 64
     late = Fault(kind, EXPORT, "s3", "PutObject", after=2 + splits)
