@@ -106,6 +106,10 @@ class Export:
     def data(self) -> str:
         return naming.data_prefix(self.table, self.format)
 
+    @property
+    def temp(self) -> str:
+        return naming.temp_prefix(self.table, self.format)
+
     def client(self, service: str) -> Any:
         return self.owner.endpoint.client(service)
 
@@ -196,6 +200,15 @@ class Export:
             if key.endswith(".json")
         ]
         return {file["key"] for manifest in manifests for file in manifest["files"]}
+
+    def markers(self) -> set[str]:
+        """Directory markers above and below what the export writes."""
+        return {
+            key
+            for key in self.keys("")
+            for own in (self.data, self.temp)
+            if key.endswith("/") and (own.startswith(key) or key.startswith(own))
+        }
 
     def open_uploads(self) -> list[str]:
         found = self.client("s3").list_multipart_uploads(Bucket=self.bucket)
