@@ -8,12 +8,18 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
 
-def make(env: Mapping[str, str], path: Sequence[str], *, bucket: str, port: int) -> Any:
+# As jobs have it on the endpoint.
+MASTER = "local[2,4]"
+
+
+def make(
+    env: Mapping[str, str], path: Sequence[str], *, bucket: str, port: int, master: str = MASTER
+) -> Any:
     """The session; its workers find the endpoint by ``env`` and modules on ``path``."""
     from pyspark.sql import SparkSession
 
     builder = (
-        SparkSession.builder.master("local[2]")
+        SparkSession.builder.master(master)
         .config("spark.ui.enabled", "false")
         .config("spark.driver.bindAddress", "127.0.0.1")
         .config("spark.driver.host", "127.0.0.1")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+from pathlib import Path
 
 import click
 
@@ -32,7 +33,13 @@ local.add_command(demo)
     metavar="URL",
     help="Read tables from here, for example your own DynamoDB Local.",
 )
-def start(port: int, dynamodb_endpoint_url: str | None) -> None:
+@click.option(
+    "--s3a-jars",
+    type=click.Path(exists=True, file_okay=False, path_type=Path),
+    metavar="DIRECTORY",
+    help="Read and write s3:// with Hadoop's S3A, whose jars are here.",
+)
+def start(port: int, dynamodb_endpoint_url: str | None, s3a_jars: Path | None) -> None:
     """Serve an AWS endpoint on 127.0.0.1 until Ctrl-C.
 
     Every AWS client works against it unchanged. Glue jobs run with real Spark, triggers fire,
@@ -59,7 +66,9 @@ def start(port: int, dynamodb_endpoint_url: str | None) -> None:
     for number in (signal.SIGTERM, signal.SIGHUP):
         if signal.getsignal(number) is not signal.SIG_IGN:
             signal.signal(number, lambda *_: stopped.set())
-    with server.serve(port, dynamodb_endpoint_url=dynamodb_endpoint_url) as endpoint:
+    with server.serve(
+        port, dynamodb_endpoint_url=dynamodb_endpoint_url, s3a_jars=s3a_jars
+    ) as endpoint:
         own = "" if port == DEFAULT_PORT else f" --port {endpoint.url.rpartition(':')[2]}"
         click.echo(f"AWS endpoint on {endpoint.url} (Ctrl-C stops it). In another shell:")
         click.echo(f'  eval "$(dynoexport local env{own})"')

@@ -35,6 +35,7 @@ from dynoexport.local.services import alarms, athena, table_exports
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
+    from pathlib import Path
 
     from werkzeug.serving import BaseWSGIServer
 
@@ -50,6 +51,7 @@ def serve(
     port: int,
     *,
     dynamodb_endpoint_url: str | None = None,
+    s3a_jars: Path | None = None,
     now: Callable[[], datetime] = lambda: datetime.now(timezone.utc),
 ) -> Iterator[Endpoint]:
     """Serve on loopback until the block ends; port 0 takes a free one.
@@ -60,6 +62,7 @@ def serve(
 
     Raises:
         PortTaken: somebody listens there already.
+        NoS3A: ``s3a_jars`` does not have the jars of S3A.
     """
     install()
     logging.getLogger("werkzeug").setLevel(logging.ERROR)
@@ -71,14 +74,14 @@ def serve(
             dynamodb_endpoint_url=dynamodb_endpoint_url,
             now=now,
         )
-        with _running(server, endpoint):
+        with _running(server, endpoint, s3a_jars):
             yield endpoint
 
 
 @contextmanager
-def _running(server: BaseWSGIServer, endpoint: Endpoint) -> Iterator[None]:
+def _running(server: BaseWSGIServer, endpoint: Endpoint, s3a_jars: Path | None) -> Iterator[None]:
     """Answer, and start what is due, until the block ends."""
-    processes.begin()
+    processes.begin(s3a_jars)
     context.set_endpoint(endpoint)
     now = endpoint.now
     scheduler = Scheduler(_triggers, _start_workflow, look=_look, now=now)

@@ -25,6 +25,7 @@ from judges import UnavailableError
 from lake import BUCKET, SCRIPTS
 
 from dynoexport.local.glue import processes
+from dynoexport.local.runtime import s3a
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -146,7 +147,7 @@ class Jobs:
 
     def export(self, version: GlueVersion, orders: list[dict[str, Any]]) -> list[str | None]:
         """Run export jobs one after the other in one process; why each has failed, if it has."""
-        options = self._s3a() if version.s3a else {}
+        options = s3a.settings(self._endpoint.env) if version.s3a else {}
         given = {"options": options, "orders": orders}
         printed = self.in_spark(version, HERE / "glue_batch.py", given)
         lines = [line for line in printed.splitlines() if line.startswith('{"outcome"')]
@@ -173,17 +174,6 @@ class Jobs:
             path=[libraries, spark, SCRIPTS],
             variables={"JAVA_HOME": str(java), "SPARK_CONF_DIR": str(self._directory)},
         )
-
-    def _s3a(self) -> dict[str, str]:
-        env = self._endpoint.env
-        return {
-            "spark.hadoop.fs.s3.impl": "org.apache.hadoop.fs.s3a.S3AFileSystem",
-            "spark.hadoop.fs.s3a.endpoint": self._endpoint.url,
-            "spark.hadoop.fs.s3a.path.style.access": "true",
-            "spark.hadoop.fs.s3a.connection.ssl.enabled": "false",
-            "spark.hadoop.fs.s3a.access.key": env["AWS_ACCESS_KEY_ID"],
-            "spark.hadoop.fs.s3a.secret.key": env["AWS_SECRET_ACCESS_KEY"],
-        }
 
     def view(self, words: list[str]) -> None:
         """Run the view job on Python 3.9 with the Python shell's own boto3."""

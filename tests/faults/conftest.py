@@ -1,4 +1,4 @@
-"""The harness in a process of its own, one for a whole test session."""
+"""The harness in a process of its own, one of each kind for a whole test session."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
@@ -45,7 +46,8 @@ class Harness:
             log.seek(begins)
             # Shown with a test that fails.
             print(log.read())
-        if OUTCOMES is not None:
+        # The figures are about schedules, which have other kinds.
+        if OUTCOMES is not None and not what.startswith("lose "):
             with (Path(OUTCOMES) / f"{os.getpid()}.jsonl").open("a") as outcomes:
                 outcomes.write(answer + "\n")
         return found
@@ -60,8 +62,21 @@ class Harness:
 
 @pytest.fixture(scope="session")
 def harness(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Harness]:
-    log = tmp_path_factory.mktemp("faults") / "log"
-    command = [sys.executable, "-W", "ignore", str(HERE / "harness.py")]
+    with started(tmp_path_factory.mktemp("faults") / "log") as found:
+        yield found
+
+
+@pytest.fixture(scope="session")
+def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Harness]:
+    """One whose Spark has two executors, each in a process of its own."""
+    # https://github.com/apache/spark/blob/v3.5.6/core/src/main/scala/org/apache/spark/SparkContext.scala
+    with started(tmp_path_factory.mktemp("cluster") / "log", "local-cluster[2,1,1024]") as found:
+        yield found
+
+
+@contextmanager
+def started(log: Path, *master: str) -> Iterator[Harness]:
+    command = [sys.executable, "-W", "ignore", str(HERE / "harness.py"), *master]
     with (
         log.open("w") as errors,
         subprocess.Popen(

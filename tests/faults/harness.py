@@ -2,9 +2,11 @@
 
 In a process of its own, for it is endpoint, proxy and Spark's driver:
 
-    python tests/faults/harness.py
+    python tests/faults/harness.py [MASTER]
 
-reads a seed a line from stdin, or ``items N``, and answers each on a line of stdout, as JSON.
+reads a seed a line from stdin, or ``items N``, or ``lose KIND READER``, and answers each on a line
+of stdout, as JSON. MASTER is Spark's, such as local-cluster[2,1,1024] for executors in processes of
+their own.
 """
 
 from __future__ import annotations
@@ -32,7 +34,7 @@ from dynoexport.errors import DynoexportError
 from dynoexport.operations import snapshots as snapshotting
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
     from dynoexport.aws import workflow_runs
     from dynoexport.local.glue.jobs import JobRun
@@ -70,6 +72,7 @@ CAUSES = {
     schedules.CUT_OFF: NETWORK,
     # The JVM may know no more than that.
     schedules.WORKER_KILLED: r"[Ww]orker|Connection reset|Broken pipe",
+    schedules.EXECUTOR_KILLED: r"[Ee]xecutor",
     schedules.TABLE_GONE: r"ResourceNotFound|there is no DynamoDB table|TableNotFound",
     schedules.ITEMS_CHANGE: r"(?!)",
     schedules.PART_CORRUPTED: r"part-\S+ |\.\w+ is not|not a \w+ file|[Cc]orrupt|Snappy|Orc|magic",
@@ -102,7 +105,8 @@ class Trial:
         self.touched: set[str] = set()
         self.killed = False
         stage.injector.events = {
-            schedules.WORKER_KILLED: self._kill_workers,
+            schedules.WORKER_KILLED: lambda _: self._kill_all(stage.runner.workers()),
+            schedules.EXECUTOR_KILLED: lambda _: self._kill_all(stage.runner.executors()[:1]),
             schedules.TABLE_GONE: lambda _: self.deployed.delete_table(),
             schedules.ITEMS_CHANGE: lambda _: self._change_items(),
             schedules.PART_CORRUPTED: lambda _: self._each_part(self._corrupt),
@@ -117,9 +121,9 @@ class Trial:
         }
 
     # --- what the events do ----------------------------------------------------------------------
-    def _kill_workers(self, _: Fault) -> None:
+    def _kill_all(self, processes: Iterable[int]) -> None:
         self.killed = True
-        for pid in self.stage.runner.workers():
+        for pid in processes:
             os.kill(pid, signal.SIGKILL)
 
     def _change_items(self) -> None:
@@ -197,7 +201,7 @@ class Trial:
         injector.begin(self.schedule.seed, self.schedule.faults)
         self.told_before = len(self.stage.told())
         try:
-            self.run_id = deployed.start()
+            self.run_id = deployed.start(self.schedule.splits)
             run = deployed.ended(self.run_id)
             for other in list(self.others):
                 deployed.ended(other)
@@ -370,21 +374,25 @@ def tried(stage: Stage, schedule: Schedule) -> Outcome:
     return outcome
 
 
-def main() -> None:
+def answered(stage: Stage, question: str) -> Outcome | Throttled:
+    """What came of a line of stdin."""
+    about, _, last = question.rpartition(" ")
+    if about == "items":
+        return export_throttled(stage, int(last))
+    if about:
+        return tried(stage, schedules.losing(about.removeprefix("lose "), last))
+    return tried(stage, schedules.draw(int(last)))
+
+
+def main(master: str = "") -> None:
     # What jobs print goes to stderr: stdout is for outcomes.
     answers = os.fdopen(os.dup(1), "w", buffering=1)
     os.dup2(2, 1)
-    with open_stage() as stage:
+    with open_stage(master) as stage:
         answers.write("ready\n")
         for line in sys.stdin:
-            about, _, number = line.strip().rpartition(" ")
-            done = (
-                export_throttled(stage, int(number))
-                if about == "items"
-                else tried(stage, schedules.draw(int(number)))
-            )
-            answers.write(json.dumps(asdict(done)) + "\n")
+            answers.write(json.dumps(asdict(answered(stage, line.strip()))) + "\n")
 
 
 if __name__ == "__main__":
-    main()
+    main(*sys.argv[1:])

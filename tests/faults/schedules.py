@@ -9,6 +9,8 @@ from dataclasses import dataclass
 # crawler and queries.
 EXPORT, PUBLISH, ENGINE = PLACES = ("export", "publish", "engine")
 SERVICES = ("athena", "dynamodb", "glue", "s3")
+# Into how many parts a table is cut.
+SPLITS = "4"
 
 # What happens to single calls, each with a probability.
 THROTTLE = "throttled"
@@ -58,6 +60,8 @@ KINDS = (
 OF_PART_FILES = (PART_CORRUPTED, PART_DELETED, PART_ADDED)
 # They need a job in a process of its own, which takes long.
 OF_PROCESSES = (JOB_KILLED, DISK_FULL)
+# It needs executors that are processes of their own, which take long to come up.
+EXECUTOR_KILLED = "Spark executor killed"
 # Two share a turn, so that twenty schedules have every kind but two.
 SHARED = (OF_PROCESSES, (OVERLAP, UNGUARDED))
 TURNS = (*((kind,) for kind in KINDS if kind not in {*SHARED[0], *SHARED[1]}), *SHARED)
@@ -117,6 +121,7 @@ class Schedule:
     seed: int
     target: Target
     faults: tuple[Fault, ...]
+    splits: str = SPLITS
 
     @property
     def in_processes(self) -> bool:
@@ -136,6 +141,20 @@ def draw(seed: int) -> Schedule:
     if chance.random() < 0.25:
         faults.append(fault_of(chance.choice(CALL_KINDS), target, chance))
     return Schedule(seed, target, tuple(faults))
+
+
+def losing(kind: str, reader: str) -> Schedule:
+    """Workers or an executor are killed while the table is read, by many tasks or segments.
+
+    No job is tried again: Spark's own retries must do. Of a native scan the kill comes late: the
+    job puts two objects first, then each segment puts its items, if it has any, and its record.
+    """
+    splits = 64
+    late = Fault(kind, EXPORT, "s3", "PutObject", after=2 + splits)
+    while_reading = Fault(kind, EXPORT, "dynamodb", "Scan", after=splits // 3)
+    fault = late if reader == "native" else while_reading
+    # Not one of TARGETS, whose tables have the names of format and reader.
+    return Schedule(0, Target("orc", reader, 0), (fault,), str(splits))
 
 
 # Which calls there are: of whom to which service, and about how many in one run.

@@ -37,7 +37,6 @@ if TYPE_CHECKING:
     from dynoexport.local.glue.jobs import JobRun
 
 ITEMS = 40
-SPLITS = "4"
 Items = dict[str, tuple[str, str]]
 
 
@@ -52,16 +51,17 @@ class Clock:
 
 
 @contextmanager
-def open_stage() -> Iterator[Stage]:
+def open_stage(master: str) -> Iterator[Stage]:
+    """Jobs run in one Spark with that master, by default that of the endpoint."""
     clock = Clock()
     with server.serve(port=0, now=clock.now) as endpoint:
-        stage = Stage(endpoint, clock)
+        stage = Stage(endpoint, clock, master)
         yield stage
         stage.runner.spark.stop()
 
 
 class Stage:
-    def __init__(self, endpoint: Endpoint, clock: Clock) -> None:
+    def __init__(self, endpoint: Endpoint, clock: Clock, master: str) -> None:
         self.endpoint, self.clock = endpoint, clock
         self.injector = Injector()
         self.proxy = Proxy(endpoint.url, self.injector)
@@ -73,7 +73,7 @@ class Stage:
         places = endpoints_of(self.proxy, endpoint)
         # What the endpoint asks of itself goes through the proxy, too.
         context.set_endpoint(places[schedules.ENGINE])
-        self.runner = Runner(places, self.account.bucket)
+        self.runner = Runner(places, self.account.bucket, master)
         self.deployed: dict[Target, Deployed] = {}
         self.runner.ended = lambda _: self.injector.stop(schedules.CUT_OFF)
 
@@ -246,7 +246,7 @@ class Deployed:
         self.glue.stop_trigger(Name=naming.start_trigger(self.workflow))
         self.export = exports.find_one(self.account, self.table)
 
-    def start(self, splits: str = SPLITS) -> str:
+    def start(self, splits: str = schedules.SPLITS) -> str:
         answer = self.glue.start_workflow_run(Name=self.workflow, RunProperties={"Splits": splits})
         return str(answer["RunId"])
 
@@ -266,7 +266,7 @@ class Deployed:
             time.sleep(0.02)
         return self.look(run_id)
 
-    def run(self, splits: str = SPLITS) -> workflow_runs.Run:
+    def run(self, splits: str = schedules.SPLITS) -> workflow_runs.Run:
         return self.ended(self.start(splits))
 
     def settle(self) -> None:

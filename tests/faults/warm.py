@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import atexit
 import os
+import shutil
 import sys
+import tempfile
 import threading
 import time
 import traceback
@@ -52,7 +55,7 @@ class Clients:
 class Runner:
     """Runs jobs in this process; ``in_processes`` leaves them to the endpoint."""
 
-    def __init__(self, endpoints: dict[str, Endpoint], bucket: str) -> None:
+    def __init__(self, endpoints: dict[str, Endpoint], bucket: str, master: str) -> None:
         for path in PATHS:
             if path not in sys.path:
                 sys.path.insert(0, path)
@@ -68,7 +71,10 @@ class Runner:
         export = endpoints[schedules.EXPORT]
         port = s3_gateway.serve(export.client("s3"), bucket)
         os.environ.update(java.environment())
-        self.spark = warm_spark.make(export.env, PATHS, bucket=bucket, port=port)
+        os.environ["SPARK_HOME"] = spark_home()
+        self.spark = warm_spark.make(
+            export.env, PATHS, bucket=bucket, port=port, master=master or warm_spark.MASTER
+        )
         self._execute = jobs.execute
         jobs.execute = self.execute
 
@@ -111,11 +117,22 @@ class Runner:
         until_whole(lambda: numbers.mapInArrow(rested, "id long").collect())
 
     def workers(self) -> list[int]:
-        """Spark's Python workers: children of the daemon that the JVM has started."""
+        """Spark's Python workers, which have forked from a daemon of Python."""
+        daemons = self._processes(b"pyspark.daemon")
+        return [pid for pid, parent in daemons.items() if parent in daemons]
+
+    def executors(self) -> list[int]:
+        """The executors that are processes of their own."""
+        return sorted(self._processes(b"CoarseGrainedExecutorBackend"))
+
+    def _processes(self, words: bytes) -> dict[int, int]:
+        """What Spark has started with these words in its command line, each with its parent."""
         found = parents()
-        jvm = self.spark.sparkContext._gateway.proc.pid
-        daemons = descendants(jvm, found) - {jvm}
-        return [pid for pid, parent in found.items() if parent in daemons]
+        return {
+            pid: found[pid]
+            for pid in descendants(self.spark.sparkContext._gateway.proc.pid, found)
+            if words in command_line(pid)
+        }
 
 
 def until_whole(job: Callable[[], object], times: int = 4, most: int = 20) -> None:
@@ -130,6 +147,25 @@ def until_whole(job: Callable[[], object], times: int = 4, most: int = 20) -> No
             whole += 1
         if whole == times:
             return
+
+
+def spark_home() -> str:
+    """Spark as pip installs it, in a directory that executors may fill with their work."""
+    import pyspark
+
+    home = Path(tempfile.mkdtemp(prefix="spark-"))
+    for name in ("bin", "jars"):
+        (home / name).symlink_to(Path(pyspark.__file__).with_name(name))
+    atexit.register(shutil.rmtree, home, ignore_errors=True)
+    return str(home)
+
+
+def command_line(pid: int) -> bytes:
+    """Empty if the process has ended."""
+    try:
+        return Path(f"/proc/{pid}/cmdline").read_bytes()
+    except OSError:
+        return b""
 
 
 def parents() -> dict[int, int]:

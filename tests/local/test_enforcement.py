@@ -212,6 +212,16 @@ def test_a_copy_needs_to_read_its_source(iam: Iam) -> None:
     assert f's3:GetObject on resource: "arn:aws:s3:::{BUCKET}/theirs/c"' in message
 
 
+def test_a_copy_reads_its_source_by_the_name_that_the_header_encodes(iam: Iam) -> None:
+    """Clients encode "=" and ":", which the keys of snapshots have."""
+    key = "snapshot_timestamp=2026-01-02T03:04/part"
+    iam.endpoint.client("s3").put_object(Bucket=BUCKET, Key=key, Body=b"x")
+    mine = f"arn:aws:s3:::{BUCKET}"
+    reads = allow("s3:GetObject", on=f"{mine}/snapshot_timestamp=*")
+    s3 = iam.session(reads, allow("s3:PutObject", on=f"{mine}/copy"))("s3")
+    s3.copy_object(Bucket=BUCKET, Key="copy", CopySource={"Bucket": BUCKET, "Key": key})
+
+
 # --- keys ---------------------------------------------------------------------------------------
 @pytest.fixture(scope="module")
 def key(endpoint: Endpoint) -> str:

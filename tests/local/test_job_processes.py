@@ -39,6 +39,17 @@ spark = SparkContext.getOrCreate()
 print(spark.getConf().get("spark.dynoexport.one"), spark.getConf().get("spark.dynoexport.two"))
 print(spark._jsc.hadoopConfiguration().get("fs.s3a.endpoint.region"))
 """
+# A task that ends its worker at all tries but the last that Glue gives it.
+RETRY = """
+import os, signal
+from pyspark import SparkContext, TaskContext
+def attempt(_):
+    number = TaskContext.get().attemptNumber()
+    if number < 3:
+        os.kill(os.getpid(), signal.SIGKILL)
+    return number
+print(SparkContext.getOrCreate().parallelize([0], 1).map(attempt).first())
+"""
 # Where clients of the script and of a worker call; a boto3 that ignores the variables stands for
 # one that does not know them.
 CALL = """
@@ -359,6 +370,16 @@ def test_a_stopped_spark_job_leaves_nothing(jobs: Jobs) -> None:
     jobs.glue.batch_stop_job_run(JobName="hang", JobRunIds=[run])
     assert jobs.ended("hang", run) == "STOPPED"
     until(lambda: environments(home) == {} and not Path(home).exists())
+
+
+@pytest.mark.endpoint
+@pytest.mark.spark
+def test_a_task_has_four_tries_as_on_glue(jobs: Jobs) -> None:
+    """A lost Python worker fails no job, unless it is lost four times."""
+    jobs.create("retry", RETRY)
+    run = jobs.start("retry")
+    assert jobs.ended("retry", run) == "SUCCEEDED"
+    assert jobs.printed(run) == ["3"]
 
 
 @pytest.mark.endpoint

@@ -17,7 +17,7 @@ from dynoexport.jobs.log import counted, log
 from dynoexport.jobs.readers.read_result import ReadResult
 from dynoexport.jobs.s3 import clear, get_text, list_objects
 from dynoexport.jobs.scan.account_quota import account_read_units
-from dynoexport.jobs.scan.buffer import PIECES
+from dynoexport.jobs.scan.buffer import PIECES, record_key
 from dynoexport.jobs.scan.capacity import table_capacity
 from dynoexport.jobs.scan.coordinator import CoordinatorServer
 from dynoexport.jobs.scan.rate_limit import RateLimiter
@@ -29,7 +29,7 @@ from dynoexport.jobs.scan.task import scan_task
 from dynoexport.jobs.settings import attribute_filter
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Mapping, Sequence
 
     from mypy_boto3_dynamodb import DynamoDBClient
     from mypy_boto3_s3 import S3Client
@@ -58,26 +58,21 @@ def read_by_scan(
     segments, before = load_progress(spark, clients.s3, paths, course)
     began = time.monotonic()
     records = dict(before)
-    if len(before) < segments:
-        coordinator = CoordinatorServer(
-            new_scheduler(plan.table, segments, before, rate), driver_host(spark)
+    while len(records) < segments:
+        found = scan_missing(
+            spark,
+            settings,
+            plan,
+            clients,
+            paths,
+            records=records,
+            segments=segments,
+            rate=rate,
+            slots=slots,
         )
-        with closing(coordinator):
-            coordinator.open()
-            coordinator.watch(partial(allowed_rate, clients.dynamodb, settings))
-            region = clients.s3.meta.region_name
-            scan = scan_specification(
-                settings, plan, paths, region, segments=segments, address=coordinator.address
-            )
-            tasks = min(slots, segments - len(before))
-            of_all = f" of {segments:,}" if before else ""
-            log(
-                f"reading {counted(segments - len(before), 'segment')}{of_all} by "
-                f"{counted(tasks, 'task')}"
-            )
-            records.update(run_scan_tasks(spark, scan, tasks))
-    if len(records) != segments:
-        raise JobFailed(f"{segments - len(records):,} segments were not read: start a new run")
+        if not found:
+            raise JobFailed(f"{segments - len(records):,} segments were not read: start a new run")
+        records.update(found)
     ordered = [records[segment] for segment in range(segments)]
     report = scan_report(ordered, time.monotonic() - began, rate, plan.capacity, len(before))
     log_skew(report)
@@ -86,6 +81,46 @@ def read_by_scan(
     # An attempt of an older script has not noted them.
     left_out = frozenset(name for record in ordered for name in record.get("left_out", ()))
     return ReadResult((), PIECES, plain, pieces, report, left_out)
+
+
+def scan_missing(
+    spark: SparkSession,
+    settings: Settings,
+    plan: ReadPlan,
+    clients: Clients,
+    paths: SnapshotPaths,
+    *,
+    records: Mapping[int, Mapping[str, Any]],
+    segments: int,
+    rate: float,
+    slots: int,
+) -> dict[int, dict[str, Any]]:
+    """Deal the segments that have no record yet to tasks; the records of those that were read.
+
+    A lost task takes with it what it would have returned, but its records are in S3. What it had
+    begun may have been dealt again when no task was left to read it.
+    """
+    missing = segments - len(records)
+    coordinator = CoordinatorServer(
+        new_scheduler(plan.table, segments, records, rate), driver_host(spark)
+    )
+    with closing(coordinator):
+        coordinator.open()
+        coordinator.watch(partial(allowed_rate, clients.dynamodb, settings))
+        region = clients.s3.meta.region_name
+        scan = scan_specification(
+            settings, plan, paths, region, segments=segments, address=coordinator.address
+        )
+        tasks = min(slots, missing)
+        of_all = f" of {segments:,}" if records else ""
+        log(f"reading {counted(missing, 'segment')}{of_all} by {counted(tasks, 'task')}")
+        found = run_scan_tasks(spark, scan, tasks)
+    if len(found) < missing:
+        lost = set(range(segments)).difference(records, found)
+        keys = [record_key(paths.temp, segment) for segment in sorted(lost)]
+        there = list_objects(clients.s3, paths.bucket, f"{paths.temp}finished/")
+        found.update(read_records(spark, clients.s3, paths, [key for key in keys if key in there]))
+    return found
 
 
 def driver_host(spark: SparkSession) -> str:
@@ -159,6 +194,16 @@ def scan_fingerprint(settings: Settings, table: Mapping[str, Any], segments: int
     }
 
 
+def read_records(
+    spark: SparkSession, s3: S3Client, paths: SnapshotPaths, keys: Sequence[str]
+) -> dict[int, dict[str, Any]]:
+    """The records of finished segments, by segment."""
+    get = partial(get_text, bucket=paths.bucket, region=s3.meta.region_name)
+    parts = max(1, min(len(keys), spark.sparkContext.defaultParallelism))
+    texts = spark.sparkContext.parallelize(keys, parts).mapPartitions(get).collect()
+    return {record["segment"]: record for record in map(json.loads, texts)}
+
+
 def load_progress(
     spark: SparkSession, s3: S3Client, paths: SnapshotPaths, course: Mapping[str, Any]
 ) -> tuple[int, dict[int, dict[str, Any]]]:
@@ -169,10 +214,7 @@ def load_progress(
         former = json.loads(s3.get_object(Bucket=paths.bucket, Key=key)["Body"].read().decode())
         if former == {**course, "segments": former.get("segments")}:
             keys = [each for each in found if each.startswith(f"{paths.temp}finished/")]
-            get = partial(get_text, bucket=paths.bucket, region=s3.meta.region_name)
-            parts = max(1, min(len(keys), spark.sparkContext.defaultParallelism))
-            texts = spark.sparkContext.parallelize(keys, parts).mapPartitions(get).collect()
-            records = {record["segment"]: record for record in map(json.loads, texts)}
+            records = read_records(spark, s3, paths, keys)
             if records:
                 log(f"a former attempt has read {counted(len(records), 'segment')}")
             return former["segments"], records

@@ -28,6 +28,7 @@ from typing import TYPE_CHECKING
 
 from dynoexport.errors import DynoexportError
 from dynoexport.local.glue import java
+from dynoexport.local.runtime import s3a
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -41,6 +42,10 @@ _LOCK = "lock"
 _GROUP = "group-"
 # What was killed is gone at once, unless the machine does not come to it.
 _PATIENCE = 10.0
+
+
+class NoS3A(DynoexportError):
+    """A directory that has no S3A."""
 
 
 class EndpointEnds(DynoexportError):
@@ -116,14 +121,27 @@ class Started:
         self._lock = threading.Lock()
         self._alive: set[JobProcess] = set()
         self._ended = False
+        self._s3a_jars: Path | None = None
 
     def __contains__(self, process: JobProcess) -> bool:
         with self._lock:
             return process in self._alive
 
-    def begin(self) -> None:
-        """Let processes be started, and remove what an endpoint that was killed has left."""
-        self._ended = False
+    def begin(self, s3a_jars: Path | None = None) -> None:
+        """Let processes be started, and remove what an endpoint that was killed has left.
+
+        In a directory ``s3a_jars`` Spark finds S3A.
+
+        Raises:
+            NoS3A: it is not there.
+        """
+        if s3a_jars is not None and not list(s3a_jars.glob("hadoop-aws-*.jar")):
+            raise NoS3A(
+                f"{s3a_jars} has no hadoop-aws-*.jar",
+                hint="put hadoop-aws there, with hadoop-client-api, hadoop-client-runtime and the "
+                "AWS SDK's bundle",
+            )
+        self._ended, self._s3a_jars = False, s3a_jars
         sweep()
 
     def add(self, kind: str) -> JobProcess:
@@ -135,7 +153,7 @@ class Started:
         with self._lock:
             if self._ended:
                 raise EndpointEnds("the endpoint ends")
-            process = _spawn(kind)
+            process = _spawn(kind, self._s3a_jars)
             self._alive.add(process)
             return process
 
@@ -185,7 +203,7 @@ def start(kind: str) -> JobProcess:
         return executor.submit(_started.add, kind).result()
 
 
-def _spawn(kind: str) -> JobProcess:
+def _spawn(kind: str, s3a_jars: Path | None) -> JobProcess:
     directory = Path(tempfile.mkdtemp(prefix=_PREFIX))
     lock = os.open(directory / _LOCK, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600)
     fcntl.flock(lock, fcntl.LOCK_EX)
@@ -200,6 +218,8 @@ def _spawn(kind: str) -> JobProcess:
     }
     if kind == SPARK:
         env |= java.environment()
+        if s3a_jars is not None:
+            env[s3a.JARS] = str(s3a_jars.resolve())
     process = subprocess.Popen(
         [sys.executable, str(RUNTIME / "launch.py"), kind],
         env=env,

@@ -267,8 +267,12 @@ def object_of_url(url: str) -> tuple[str, str]:
 
 
 def copied(parameters: Mapping[str, Any]) -> str:
-    """Bucket and key, with a slash between them, of what a copy reads."""
-    return str(parameters["CopySource"]).lstrip("/").partition("?versionId=")[0]
+    """Bucket and key, with a slash between them, of what a copy reads.
+
+    The header is encoded as URLs are:
+    https://docs.aws.amazon.com/AmazonS3/latest/API/API_CopyObject.html#API_CopyObject_RequestSyntax
+    """
+    return unquote(str(parameters["CopySource"]).partition("?versionId=")[0]).lstrip("/")
 
 
 def pass_role(role: str, place: Place, service: str = "glue.amazonaws.com") -> Request:

@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     import subprocess
-    from collections.abc import Generator
+    from collections.abc import Generator, Mapping
 
 
 def main(kind: str) -> None:
@@ -47,9 +47,7 @@ def _run_with_spark() -> None:
     jvm = spark_jvm.start(Path.cwd())
     asked = threading.Event()
     threading.Thread(target=_end_without, args=(jvm.process, asked), daemon=True).start()
-    import boto3
     import boto3_endpoint
-    import s3_gateway
 
     boto3_endpoint.install()
     jvm.connect()
@@ -61,12 +59,27 @@ def _run_with_spark() -> None:
     if order is None:
         return
     os.environ.update(order["environment"])
-    s3 = boto3.client("s3")
-    buckets = [name for name in os.environ["DYNOEXPORT_BUCKETS"].split(",") if name]
-    ports = {name: s3_gateway.serve(s3, name) for name in buckets}
-    spark_jvm.set_defaults(ports, order["environment"])
+    spark_jvm.set_defaults(_file_system(order["environment"]), order["environment"])
     spark_jvm.set_conf(order["arguments"])
     _run(order)
+
+
+def _file_system(environment: Mapping[str, str]) -> dict[str, str]:
+    """Spark's settings for ``s3://``."""
+    import s3a
+    import spark_jvm
+
+    found: dict[str, str]
+    if s3a.JARS in os.environ:
+        found = s3a.settings(environment)
+        return found
+    import boto3
+    import s3_gateway
+
+    s3 = boto3.client("s3")
+    buckets = [name for name in os.environ["DYNOEXPORT_BUCKETS"].split(",") if name]
+    found = spark_jvm.mounts({name: s3_gateway.serve(s3, name) for name in buckets})
+    return found
 
 
 def _end_with_endpoint(lifeline: int) -> None:

@@ -15,21 +15,29 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import s3a
+
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
 # Spark waits this long for nothing on a laptop.
 _SPARK_DEFAULTS = {
-    "spark.master": "local[2]",
+    # Two tasks at once, and four tries of each: spark.task.maxFailures, which Glue leaves at 4.
+    # https://spark.apache.org/docs/3.5.6/submitting-applications.html#master-urls
+    # https://spark.apache.org/docs/3.5.6/configuration.html#scheduling
+    "spark.master": "local[2,4]",
     "spark.sql.codegen.wholeStage": "false",
     "spark.ui.enabled": "false",
     "spark.ui.showConsoleProgress": "false",
     "spark.driver.bindAddress": "127.0.0.1",
     "spark.driver.host": "127.0.0.1",
     "spark.sql.shuffle.partitions": "4",
+    "spark.python.daemon.module": "worker_daemon",
+}
+# Without the jars of S3A: ``s3_gateway.py``.
+_GATEWAY = {
     "spark.hadoop.fs.s3.impl": "org.apache.hadoop.fs.viewfs.ViewFileSystemOverloadScheme",
     "spark.hadoop.mapreduce.fileoutputcommitter.algorithm.version": "2",
-    "spark.python.daemon.module": "worker_daemon",
 }
 # A job is over before better code would pay, and the classes of Spark pass the limit at which
 # Java looks for old ones three times.
@@ -108,11 +116,15 @@ def _command(directory: Path) -> list[str]:
     spec = importlib.util.find_spec("pyspark")
     if spec is None or spec.origin is None:
         raise ModuleNotFoundError("pyspark is not installed")
-    jars = Path(spec.origin).with_name("jars")
-    settings = [f"{name}={value}" for name, value in _SPARK_DEFAULTS.items()]
+    jars = [Path(spec.origin).with_name("jars")]
+    file_system = _GATEWAY
+    if s3a.JARS in os.environ:
+        jars.insert(0, Path(os.environ[s3a.JARS]))
+        file_system = s3a.FILE_SYSTEM
+    settings = [f"{name}={value}" for name, value in {**_SPARK_DEFAULTS, **file_system}.items()]
     return [
         str(Path(os.environ["JAVA_HOME"]) / "bin" / "java"),
-        *("-cp", f"{jars}/*"),
+        *("-cp", ":".join(f"{directory}/*" for directory in jars)),
         *_QUICK,
         *_MODULES,
         f"-Djava.io.tmpdir={directory}",
@@ -137,14 +149,20 @@ def set_conf(arguments: Sequence[str]) -> None:
                 SparkContext.setSystemProperty(key, content)
 
 
-def set_defaults(ports: Mapping[str, int], environment: Mapping[str, str]) -> None:
+def mounts(ports: Mapping[str, int]) -> dict[str, str]:
+    """Settings by which ``s3://`` finds each bucket at the gateway's port."""
+    return {
+        # linkMergeSlash, the obvious choice, loses the root of renamed paths in Hadoop 3.3.
+        f"spark.hadoop.fs.viewfs.mounttable.{bucket}.linkFallback": f"webhdfs://127.0.0.1:{port}/"
+        for bucket, port in ports.items()
+    }
+
+
+def set_defaults(file_system: Mapping[str, str], environment: Mapping[str, str]) -> None:
     """What every SparkContext of the job starts with: its buckets, its workers' environment."""
     from pyspark import SparkContext
 
-    for bucket, port in ports.items():
-        # linkMergeSlash, the obvious choice, loses the root of renamed paths in Hadoop 3.3.
-        mount = f"spark.hadoop.fs.viewfs.mounttable.{bucket}.linkFallback"
-        SparkContext.setSystemProperty(mount, f"webhdfs://127.0.0.1:{port}/")
     # Java has been started without it, and the workers are Java's children.
-    for name, value in environment.items():
-        SparkContext.setSystemProperty(f"spark.executorEnv.{name}", value)
+    of_workers = {f"spark.executorEnv.{name}": value for name, value in environment.items()}
+    for name, value in {**file_system, **of_workers}.items():
+        SparkContext.setSystemProperty(name, value)

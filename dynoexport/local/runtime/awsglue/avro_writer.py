@@ -42,6 +42,8 @@ def write(frame: DataFrame, path: str, codec: str) -> None:
     schema = record_schema(frame.schema, "topLevelRecord")
     url = urlsplit(path)
     bucket, prefix = url.netloc, url.path.strip("/")
+    # One for the whole write: a task that is tried again replaces its file.
+    unique = uuid.uuid4()
 
     def write_partition(number: int, rows: Iterable[types.Row]) -> Iterator[str]:
         import fastavro
@@ -50,7 +52,7 @@ def write(frame: DataFrame, path: str, codec: str) -> None:
         first = next(records, None)
         if first is None:
             return
-        key = f"{prefix}/part-{number:05d}-{uuid.uuid4()}.avro"
+        key = f"{prefix}/part-{number:05d}-{unique}.avro"
         with tempfile.TemporaryFile() as file:
             fastavro.writer(file, schema, _chain(first, records), codec=codec)
             file.seek(0)
