@@ -1,8 +1,8 @@
-"""The formulas of ``dynoexport.plan`` beside the simulator, over a grid of tables.
+"""The formulas of ``dynoexport.planning.plan`` beside the simulator, over a grid of tables.
 
 The simulator knows what DynamoDB, Glue and the job do, page by page and task by task, and none of
 the formulas. What nobody publishes, such as how long a start takes, both are told alike: those are
-the constants of ``dynoexport.plan``.
+the constants of ``dynoexport.planning.plan``.
 """
 
 from __future__ import annotations

@@ -263,9 +263,8 @@ def _shared(at: Installation) -> list[Statement]:
             ],
             [at.bucket],
         ),
-        allow("PublishScripts", [s3.PutObject], at.objects(naming.SCRIPTS_PREFIX)),
         # CloudFormation reads what TemplateURL names as whoever calls it.
-        allow("ReadTemplates", [s3.GetObject], at.objects(naming.TEMPLATES_PREFIX)),
+        allow("PublishScripts", [s3.PutObject, s3.GetObject], at.objects(naming.SCRIPTS_PREFIX)),
         allow("Database", [glue.CreateDatabase, glue.GetDatabase], at.catalog),
         # CloudFormation asks Lake Formation about a database, which knows no resources:
         # https://docs.aws.amazon.com/service-authorization/latest/reference/list_awslakeformation.html

@@ -191,10 +191,11 @@ KEPT = (
     ),
     Kept(
         "deploy",
-        "ReadTemplates",
+        "PublishScripts",
         "CloudFormation takes a template of more than 51,200 bytes from a bucket only, which it "
         "reads as whoever deploys; those of this version are shorter.",
         "https://docs.aws.amazon.com/AWSCloudFormation/latest/APIReference/API_CreateChangeSet.html",
+        ("s3:GetObject",),
     ),
     Kept("deploy", "LookAtLoad", _COLD, _WARM, ("dynamodb:DescribeLimits",)),
     Kept("plan", "LookAtLoad", _COLD, _WARM, ("dynamodb:DescribeLimits",)),

@@ -2,7 +2,7 @@
 
 ``export_pipeline`` is the one description of export -> crawl -> publish; the template builder
 turns it into triggers. ``read_graph`` goes the other way, from a finished template back to the
-same values, which ``dynoexport.graph`` judges: what is checked is what is shipped.
+same values, which ``dynoexport.workflow.graph`` judges: what is checked is what is shipped.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The closed formulas of ``dynoexport.plan`` agree with a simulator that does not know them."""
+"""The closed formulas of the plan agree with a simulator that does not know them."""
 
 from __future__ import annotations
 

@@ -234,7 +234,11 @@ def test_signal_leaves_nothing_of_the_demo(
             # Nobody is left to wait for them: they notice.
             waiting.until(lambda: not started_below(tmp_path))
             subprocess.run(
-                [sys.executable, "-c", "from dynoexport.local import processes; processes.begin()"],
+                [
+                    sys.executable,
+                    "-c",
+                    "from dynoexport.local.glue import processes; processes.begin()",
+                ],
                 env={**os.environ, "TMPDIR": str(tmp_path)},
                 check=True,
             )

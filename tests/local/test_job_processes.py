@@ -187,7 +187,7 @@ def test_a_process_ends_with_its_endpoint() -> None:
 ENDPOINT_WITH_A_JOB = """
 import sys, time
 from pathlib import Path
-from dynoexport.local import processes
+from dynoexport.local.glue import processes
 job = processes.start("pythonshell")
 job.order(Path(sys.argv[1]), [], {})
 print(job.directory, flush=True)
@@ -230,7 +230,7 @@ def test_a_start_removes_what_a_killed_endpoint_has_left(
 def test_a_process_that_is_asked_for_at_the_end_is_not_started(tmp_path: Path) -> None:
     """Those that are there end; a thread that is late gets none."""
     code = """
-from dynoexport.local import processes
+from dynoexport.local.glue import processes
 job = processes.start("pythonshell")
 processes.end_all()
 assert not job.directory.exists()

@@ -93,7 +93,7 @@ def test_standard_output_goes_on_where_it_is(tmp_path: Path, name: str, redirect
     """Nothing that was written to it before is lost, nor what comes after."""
     code = f"""
 from pathlib import Path
-from dynoexport.output_files import open_output
+from dynoexport.presentation.output_files import open_output
 print("before", flush=True)
 with open_output(Path("{name}")) as file:
     file.write(b"new\\n")
