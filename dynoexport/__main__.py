@@ -2,4 +2,5 @@
 
 from dynoexport.cli import main
 
-main(prog_name="dynoexport")
+if __name__ == "__main__":
+    main(prog_name="dynoexport")

@@ -871,10 +871,13 @@ def list_marks(s3: S3Client, bucket: str, table: str, fmt: str) -> Marks:
 
 
 def list_snapshots(s3: S3Client, marks: Marks) -> set[str]:
-    """Every snapshot: by a mark or by a folder, complete or not, ours or not."""
+    """Every snapshot: by its manifest or by a folder, complete or not, ours or not.
+
+    A claim alone is none: its run has written nothing yet, or has left nothing else.
+    """
     prefix = f"{data_prefix(marks.table, marks.format)}{PARTITION_KEY}="
     folders = (each[len(prefix) : -1] for each in list_directories(s3, marks.bucket, prefix))
-    return {*marks.complete, *marks.claimed, *filter(is_timestamp, folders)}
+    return {*marks.complete, *filter(is_timestamp, folders)}
 
 
 def is_own_snapshot(s3: S3Client, marks: Marks, timestamp: str) -> bool:
@@ -1170,7 +1173,7 @@ def apply_retention(
         return
     keep = {settings.timestamp, shown or settings.timestamp}
     marks = list_marks(clients.s3, settings.bucket, settings.table, settings.format)
-    every = list_snapshots(clients.s3, marks)
+    every = list_snapshots(clients.s3, marks) | marks.claimed
     for timestamp in expired_snapshots(every, keep, now, settings.retention_days):
         if is_own_snapshot(clients.s3, marks, timestamp):
             drop_snapshot(clients, settings, timestamp, claimed=timestamp in marks.claimed)

@@ -2791,10 +2791,13 @@ def list_marks(s3: S3Client, bucket: str, table: str, fmt: str) -> Marks:
 
 
 def list_snapshots(s3: S3Client, marks: Marks) -> set[str]:
-    """Every snapshot: by a mark or by a folder, complete or not, ours or not."""
+    """Every snapshot: by its manifest or by a folder, complete or not, ours or not.
+
+    A claim alone is none: its run has written nothing yet, or has left nothing else.
+    """
     prefix = f"{data_prefix(marks.table, marks.format)}{PARTITION_KEY}="
     folders = (each[len(prefix) : -1] for each in list_directories(s3, marks.bucket, prefix))
-    return {*marks.complete, *marks.claimed, *filter(is_timestamp, folders)}
+    return {*marks.complete, *filter(is_timestamp, folders)}
 
 
 def is_own_snapshot(s3: S3Client, marks: Marks, timestamp: str) -> bool:
@@ -4538,6 +4541,8 @@ def choose_timestamp(
         manifest = read_manifest(clients.s3, paths)
         if manifest is None:
             check_unclaimed(clients.s3, paths)
+            # Whoever deletes what failed runs have left deletes their claims, too.
+            reserve_timestamp(clients.s3, paths, settings.workflow_run_id)
         if manifest is None or manifest["workflow_run_id"] == settings.workflow_run_id:
             return held
     timestamp = next_free_timestamp(now, newest_snapshot(clients.s3, settings), is_taken)

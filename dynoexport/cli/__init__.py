@@ -105,7 +105,7 @@ class Dynoexport(click.Group):
             name = type(error).__name__
             _tell(
                 one_line(f"unexpected {name}: {error}"),
-                "the same command with --debug shows where; please report it",
+                "run it again with --debug, and report the traceback",
             )
         ctx.exit(DynoexportError.exit_code)
 

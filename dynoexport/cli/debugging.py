@@ -46,9 +46,10 @@ def _switch_on(context: click.Context, _: click.Parameter, value: Any) -> None: 
         return
     context.find_root().meta[_DEBUG] = True
     ours = logging.getLogger("dynoexport")
-    handler = logging.StreamHandler()
-    handler.setFormatter(logging.Formatter("%(asctime)s %(name)s: %(message)s"))
-    ours.addHandler(handler)
+    if not ours.handlers:
+        handler = logging.StreamHandler()
+        handler.setFormatter(logging.Formatter("%(asctime)s %(name)s: %(message)s"))
+        ours.addHandler(handler)
     ours.setLevel(logging.DEBUG)
     ours.propagate = False
     logger.debug("dynoexport %s, Python %s", __version__, platform.python_version())

@@ -37,7 +37,7 @@ local.add_command(demo)
     "--s3a-jars",
     type=click.Path(exists=True, file_okay=False, path_type=Path),
     metavar="DIRECTORY",
-    help="Read and write s3:// with Hadoop's S3A, whose jars are here.",
+    help="Folder with the jars of Hadoop's S3A, which jobs then use for s3://.",
 )
 def start(port: int, dynamodb_endpoint_url: str | None, s3a_jars: Path | None) -> None:
     """Serve an AWS endpoint on 127.0.0.1 until Ctrl-C.

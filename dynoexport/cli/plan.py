@@ -71,7 +71,7 @@ def _finite(_: click.Context, param: click.Parameter, value: float | None) -> fl
     "prices_file",
     metavar="FILE",
     type=click.Path(path_type=Path),
-    help="Prices of your own, in the form of dynoexport/prices.json.",
+    help="Prices of your own, in the form of dynoexport/planning/prices.json.",
 )
 @click.option(
     "--html",

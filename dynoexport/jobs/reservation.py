@@ -112,6 +112,8 @@ def choose_timestamp(
         manifest = read_manifest(clients.s3, paths)
         if manifest is None:
             check_unclaimed(clients.s3, paths)
+            # Whoever deletes what failed runs have left deletes their claims, too.
+            reserve_timestamp(clients.s3, paths, settings.workflow_run_id)
         if manifest is None or manifest["workflow_run_id"] == settings.workflow_run_id:
             return held
     timestamp = next_free_timestamp(now, newest_snapshot(clients.s3, settings), is_taken)

@@ -76,7 +76,7 @@ def apply_retention(
         return
     keep = {settings.timestamp, shown or settings.timestamp}
     marks = list_marks(clients.s3, settings.bucket, settings.table, settings.format)
-    every = list_snapshots(clients.s3, marks)
+    every = list_snapshots(clients.s3, marks) | marks.claimed
     for timestamp in expired_snapshots(every, keep, now, settings.retention_days):
         if is_own_snapshot(clients.s3, marks, timestamp):
             drop_snapshot(clients, settings, timestamp, claimed=timestamp in marks.claimed)

@@ -54,10 +54,13 @@ def list_marks(s3: S3Client, bucket: str, table: str, fmt: str) -> Marks:
 
 
 def list_snapshots(s3: S3Client, marks: Marks) -> set[str]:
-    """Every snapshot: by a mark or by a folder, complete or not, ours or not."""
+    """Every snapshot: by its manifest or by a folder, complete or not, ours or not.
+
+    A claim alone is none: its run has written nothing yet, or has left nothing else.
+    """
     prefix = f"{data_prefix(marks.table, marks.format)}{PARTITION_KEY}="
     folders = (each[len(prefix) : -1] for each in list_directories(s3, marks.bucket, prefix))
-    return {*marks.complete, *marks.claimed, *filter(is_timestamp, folders)}
+    return {*marks.complete, *filter(is_timestamp, folders)}
 
 
 def is_own_snapshot(s3: S3Client, marks: Marks, timestamp: str) -> bool:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import gzip
 import json
 import re
+import zlib
 from io import BytesIO
 from typing import TYPE_CHECKING, Any
 
@@ -23,6 +24,19 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
 _PROTOCOL, _PLAIN = "smithy-rpc-v2-cbor", "json"
+# What botocore, gzip and Python raise about a body that is no such call.
+_NO_CALL = (
+    ResponseParserError,
+    AttributeError,
+    EOFError,
+    KeyError,
+    OSError,
+    RuntimeError,
+    TypeError,
+    ValueError,
+    OverflowError,
+    zlib.error,
+)
 _PATH = re.compile(r"/service/[^/]+/operation/(\w+)")
 _ERROR = (
     DenormalizedStructureBuilder()
@@ -63,7 +77,7 @@ class CborMiddleware:
         operation = model.operation_model(path[1])
         try:
             call = _as_json(environ, operation)
-        except (ResponseParserError, OSError, EOFError, UnicodeDecodeError) as error:
+        except _NO_CALL as error:
             return refusal("SerializationException", str(error), 400)
         return _as_cbor(Response.from_app(self._app, call, buffered=True), operation)
 
@@ -85,6 +99,7 @@ def _as_json(environ: dict[str, Any], operation: Any) -> dict[str, Any]:
         "PATH_INFO": "/",
         "REQUEST_URI": "/",
         "RAW_URI": "/",
+        "QUERY_STRING": "",
         "CONTENT_TYPE": headers["Content-Type"],
         "HTTP_X_AMZ_TARGET": headers["X-Amz-Target"],
         "CONTENT_LENGTH": str(len(sent)),

@@ -9,6 +9,7 @@ from dynoexport import naming
 from dynoexport.aws import change_sets, exports, workflow_runs
 from dynoexport.aws.change_sets import ignore
 from dynoexport.jobs.s3 import directory_marker, list_objects
+from dynoexport.jobs.timestamps import is_timestamp
 from dynoexport.operations.init import Declined
 from dynoexport.operations.run import RunRefused
 from dynoexport.storage import snapshot_store
@@ -89,7 +90,8 @@ def destroy(
     for name in found.catalog:
         account.glue.delete_table(DatabaseName=naming.DATABASE, Name=name)
     if data:
-        snapshot_store.delete_keys(account, names)
+        for some in names:
+            snapshot_store.delete_keys(account, some)
     return found
 
 
@@ -107,7 +109,7 @@ def _find(account: Account, table: str, fmt: OutputFormat | None, *, data: bool)
 
 def _inventory(
     account: Account, export: DeployedExport, *, data: bool
-) -> tuple[Inventory, list[str]]:
+) -> tuple[Inventory, tuple[list[str], ...]]:
     """What there is, and the keys that ``data`` would delete, in their order."""
     sizes = {
         key: size
@@ -133,8 +135,11 @@ def _inventory(
     return inventory, _in_order(export, sizes)
 
 
-def _in_order(export: DeployedExport, keys: Collection[str]) -> list[str]:
-    """The keys as they are deleted: marks by which a snapshot is known as ours go last."""
+def _in_order(export: DeployedExport, keys: Collection[str]) -> tuple[list[str], ...]:
+    """The keys as they are deleted, list by list: marks by which a snapshot is ours go last.
+
+    One call deletes a list key by key, whatever becomes of the others.
+    """
     prefix = naming.manifest_prefix(export.table, export.format.value)
 
     def place(key: str) -> int:
@@ -143,7 +148,7 @@ def _in_order(export: DeployedExport, keys: Collection[str]) -> list[str]:
         stem, _, kind = key.rpartition(".")
         return 0 if kind == "json" and f"{stem}.claim" in keys else 2
 
-    return sorted(keys, key=place)
+    return tuple([key for key in sorted(keys) if place(key) == each] for each in range(3))
 
 
 def _count_manifests(export: DeployedExport, keys: Iterable[str]) -> int:
@@ -181,8 +186,13 @@ def _foreign(account: Account, export: DeployedExport, sizes: Mapping[str, int])
         if key not in own
         and not key.startswith((*folders, temporary))
         # A run that left nothing else has left its claim.
-        and not (key.startswith(claims) and key.endswith(".claim"))
+        and not (key.startswith(claims) and _is_claim(key[len(claims) :]))
     }
+
+
+def _is_claim(name: str) -> bool:
+    stem, _, kind = name.rpartition(".")
+    return kind == "claim" and is_timestamp(stem)
 
 
 def _by_folder(export: DeployedExport, sizes: Mapping[str, int]) -> tuple[Foreign, ...]:

@@ -121,7 +121,7 @@ def _own(file: Path) -> dict[str, Any]:
 def _refused(file: Path, why: str) -> PricesRefused:
     return PricesRefused(
         f"the prices in {file} are refused: {why}",
-        hint="write a date and every figure of a region, in the form of dynoexport/prices.json",
+        hint="write a date and every figure of a region, as in dynoexport/planning/prices.json",
     )
 
 

@@ -224,6 +224,29 @@ def test_data_that_a_stack_has_left_can_be_destroyed_later(
     assert keys(endpoint, table) == 0
 
 
+def test_destroy_of_data_can_be_repeated_when_a_file_was_not_deleted(
+    endpoint: Endpoint, command: Command, table: str
+) -> None:
+    """What says that it is ours is deleted last."""
+    s3, bucket = endpoint.client("s3"), naming.bucket(endpoint.account, endpoint.region)
+    s3.put_object(Bucket=bucket, Key=naming.claim_key(table, "json", NEW), Body=b"run")
+    file = f"{naming.snapshot_prefix(table, 'json', NEW)}part-00000.json"
+    statement = {
+        "Effect": "Deny",
+        "Principal": "*",
+        "Action": "s3:DeleteObject",
+        "Resource": f"arn:aws:s3:::{bucket}/{file}",
+    }
+    policy = json.dumps({"Version": "2012-10-17", "Statement": [statement]})
+    s3.put_bucket_policy(Bucket=bucket, Policy=policy)
+    failed = command("destroy", table, "--data", "--yes")
+    s3.delete_bucket_policy(Bucket=bucket)
+    assert failed.returncode == 1
+    assert f"cannot delete s3://{bucket}/{file}" in failed.stderr
+    command.ok("destroy", table, "--format", "json", "--data", "--yes")
+    assert all_keys(endpoint, table) == set()
+
+
 def test_destroy_asks_before_anything(endpoint: Endpoint, command: Command, untouched: str) -> None:
     done = command("destroy", untouched, "--data")
     assert done.returncode == 2

@@ -8,7 +8,11 @@ import uuid
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from botocore.auth import SigV4Auth
+from botocore.awsrequest import AWSRequest
+from botocore.credentials import Credentials
 from botocore.exceptions import ClientError
+from botocore.httpsession import URLLib3Session
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -624,3 +628,36 @@ def test_the_simulator_knows_nobody_who_is_not_there(iam: Iam) -> None:
         )
     )
     assert (code, gone in message) == ("NoSuchEntity", True)
+
+
+# --- calls that name two operations ---------------------------------------------------------------
+AMZ_JSON = "application/x-amz-json-1.1"
+FORM = "application/x-www-form-urlencoded"
+
+
+@pytest.mark.parametrize(
+    ("service", "target", "query", "kind", "body"),
+    [
+        ("glue", "AWSGlue.ListJobs", "?Action=CreateJob", AMZ_JSON, "{}"),
+        ("cloudformation", "X.DescribeStacks", "", FORM, "Action=DeleteStack&StackName=none"),
+        ("cloudformation", "", "?Action=DescribeStacks", FORM, "Action=DeleteStack&StackName=none"),
+        ("cloudformation", "", "?StackName=a", FORM, "Action=DescribeStacks&StackName=b"),
+        ("sts", "X.GetCallerIdentity", "", FORM, "Action=AssumeRole"),
+    ],
+)
+def test_a_call_that_names_two_operations_is_refused(
+    iam: Iam, *, service: str, target: str, query: str, kind: str, body: str
+) -> None:
+    """One of them would be asked of the policies, and the other one done."""
+    granted = allow("glue:ListJobs", "cloudformation:DescribeStacks")
+    keys = iam.endpoint.assume(iam.role(granted), "session")
+    credentials = Credentials(
+        keys["AWS_ACCESS_KEY_ID"], keys["AWS_SECRET_ACCESS_KEY"], keys["AWS_SESSION_TOKEN"]
+    )
+    headers = {"Content-Type": kind, **({"X-Amz-Target": target} if target else {})}
+    call = AWSRequest("POST", f"{iam.endpoint.url}/{query}", headers=headers, data=body)
+    SigV4Auth(credentials, service, iam.endpoint.region).add_auth(call)
+    answer = URLLib3Session().send(call.prepare())
+    assert answer.status_code in {400, 403}
+    assert "AccessDenied" in answer.text
+    assert "names several operations" in answer.text

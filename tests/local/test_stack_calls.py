@@ -184,3 +184,56 @@ def test_a_template_is_read_from_a_bucket_by_its_url(cloud: Cloud, endpoint: End
     assert found["ResourceChange"]["ResourceType"] == "AWS::S3::Bucket"
     with pytest.raises(ClientError, match="The specified key does not exist"):
         cloud.api.create_change_set(TemplateURL=f"{url}x", **{**change, "StackName": "none"})
+
+
+NO_TEMPLATES = [
+    "[]",
+    "hello",
+    "a: [b",
+    "{}",
+    '{"Resources": []}',
+    '{"Resources": {"A": {}}}',
+    '{"Resources": {"A": "text"}}',
+    '{"Parameters": [], "Resources": {"B": {"Type": "AWS::S3::Bucket"}}}',
+    '{"Parameters": {"A": {}}, "Resources": {"B": {"Type": "AWS::S3::Bucket"}}}',
+    '{"Rules": {"R": {}}, "Resources": {"B": {"Type": "AWS::S3::Bucket"}}}',
+    '{"Conditions": {"c": "x"}, "Resources": {"B": {"Type": "AWS::S3::Bucket"}}}',
+    "[" * 5_000,
+]
+
+
+@pytest.mark.parametrize("body", NO_TEMPLATES, ids=lambda body: body[:40])
+@pytest.mark.parametrize("operation", ["create_stack", "create_change_set"])
+def test_what_is_no_template_is_refused_and_leaves_no_stack(
+    cloud: Cloud, operation: str, body: str
+) -> None:
+    more = {"ChangeSetName": "c", "ChangeSetType": "CREATE"}
+    more = more if operation == "create_change_set" else {}
+    with pytest.raises(ClientError, match="ValidationError"):
+        getattr(cloud.api, operation)(StackName="shapeless", TemplateBody=body, **more)
+    with pytest.raises(ClientError, match="does not exist"):
+        cloud.status("shapeless")
+
+
+def test_either_a_body_or_a_url_is_taken(cloud: Cloud) -> None:
+    body = json.dumps({"Resources": {"B": bucket("either")}})
+    with pytest.raises(ClientError, match="only TemplateBody or TemplateURL"):
+        cloud.api.create_stack(StackName="either", TemplateBody=body, TemplateURL="http://x/y/z")
+
+
+@pytest.mark.parametrize(
+    ("parameter", "value"),
+    [
+        ({"Type": "String", "AllowedValues": [True, False]}, "true"),
+        ({"Type": "CommaDelimitedList", "AllowedValues": ["a", "b"]}, "b,a"),
+    ],
+)
+def test_allowed_values_are_compared_as_texts_and_member_by_member(
+    cloud: Cloud, parameter: Any, value: str
+) -> None:
+    flow = {"Flow": workflow("allowed")}
+    given = [{"ParameterKey": "P", "ParameterValue": value}]
+    body = json.dumps({"Parameters": {"P": parameter}, "Resources": flow})
+    cloud.api.create_stack(StackName="allowed", TemplateBody=body, Parameters=given)
+    assert cloud.status("allowed") == "CREATE_COMPLETE"
+    cloud.api.delete_stack(StackName="allowed")

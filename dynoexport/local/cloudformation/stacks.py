@@ -23,14 +23,17 @@ from moto.core.exceptions import ServiceException
 from moto.core.responses import ActionResult, EmptyResult
 from moto.s3.models import s3_backends
 
+from dynoexport import limits
 from dynoexport.local.cloudformation import stack_changes
 from dynoexport.local.cloudformation.deployments import delete, execute
 from dynoexport.local.cloudformation.template_checks import (
     check_body,
     check_capabilities,
+    check_length,
     check_template,
     defaults,
     parameter_text,
+    template_errors,
 )
 from dynoexport.local.iam.api_actions import object_of_url
 
@@ -99,11 +102,16 @@ class _Response(CloudFormationResponse):
         return super().create_change_set()
 
     def _check_call(self, kind: str) -> None:
-        check_capabilities(self._template(), self._get_param("Capabilities", []))
+        with template_errors():
+            check_capabilities(self._template(), self._get_param("Capabilities", []))
         self._refuse_unknown_previous_values(kind)
 
     def _template(self) -> Json:
         body, url = self._get_param("TemplateBody"), self._get_param("TemplateURL")
+        if body and url:
+            # "Conditional: You must specify only TemplateBody or TemplateURL."
+            # https://docs.aws.amazon.com/AWSCloudFormation/latest/APIReference/API_CreateStack.html
+            raise ValidationError(message="You must specify only TemplateBody or TemplateURL.")
         if body:
             check_body(body)
         elif url:
@@ -123,7 +131,9 @@ class _Response(CloudFormationResponse):
             found = None
         if found is None:
             raise ValidationError(message="S3 error: The specified key does not exist.")
-        return str(found.value.decode())
+        text = str(found.value.decode())
+        check_length(text, "templateURL", limits.TEMPLATE_URL_MAX_BYTES)
+        return text
 
     def _refuse_unknown_previous_values(self, kind: str) -> None:
         """As AWS does, in its words.
@@ -239,15 +249,27 @@ class LocalCloudFormationBackend(models.CloudFormationBackend):
         return self.change_sets.pop(change_set_id)
 
     def create_change_set(self, **options: Any) -> tuple[str, str]:  # type: ignore[override]
-        template = models.Stack.parse_template(options["template"])
-        # A previous value is a number or a list here, and moto would make 0 of 0.5.
-        given = {name: parameter_text(value) for name, value in options["parameters"].items()}
-        check_template(template, given)
-        options["parameters"] = {**defaults(template), **given}
+        with template_errors():
+            template = models.Stack.parse_template(options["template"])
+            # A previous value is a number or a list here, and moto would make 0 of 0.5.
+            given = {name: parameter_text(value) for name, value in options["parameters"].items()}
+            check_template(template, given)
+            options["parameters"] = {**defaults(template), **given}
         if options["change_set_type"] == "CREATE":
             self._make_room(options["stack_name"])
         else:
             self._refuse_if_never_created(options["stack_name"])
+        before = set(self.stacks)
+        try:
+            with template_errors():
+                return self._make_change_set(template, options)
+        except ValidationError:
+            # Nothing is left to be reviewed.
+            for stack_id in set(self.stacks) - before:
+                del self.stacks[stack_id]
+            raise
+
+    def _make_change_set(self, template: Json, options: Json) -> tuple[str, str]:
         change_set_id, stack_id = super().create_change_set(**options)
         stack, change_set = self.stacks[stack_id], self.change_sets[change_set_id]
         stack.resource_map.cross_stack_resources = self.exports

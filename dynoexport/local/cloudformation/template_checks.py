@@ -6,15 +6,17 @@ CreateStack, UpdateStack and change sets of both types are checked alike.
 from __future__ import annotations
 
 import re
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
+import yaml
 from moto.cloudformation import parsing
 from moto.cloudformation.exceptions import CloudFormationError, ValidationError
 
 from dynoexport import limits
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
 
 Json = dict[str, Any]
 
@@ -30,6 +32,16 @@ _IAM_NAMES = {
     "AWS::IAM::User": "UserName",
     "AWS::IAM::UserToGroupAddition": None,
 }
+_STUMBLES = (
+    AttributeError,
+    IndexError,
+    KeyError,
+    RecursionError,
+    TypeError,
+    ValueError,
+    re.error,
+    yaml.YAMLError,
+)
 _IAM, _NAMED_IAM = "CAPABILITY_IAM", "CAPABILITY_NAMED_IAM"
 
 
@@ -39,13 +51,32 @@ def check_body(body: str) -> None:
     Raises:
         ValidationError: it is.
     """
-    if len(body.encode()) > limits.TEMPLATE_BODY_MAX_BYTES:
+    check_length(body, "templateBody", limits.TEMPLATE_BODY_MAX_BYTES)
+
+
+def check_length(text: str, name: str, most: int) -> None:
+    """Refuse a text of more bytes.
+
+    Raises:
+        ValidationError: it has more.
+    """
+    if len(text.encode()) > most:
         # https://github.com/aws/aws-extensions-for-dotnet-cli/issues/50
         raise ValidationError(
-            message="1 validation error detected: Value at 'templateBody' failed to satisfy "
-            "constraint: Member must have length less than or equal to "
-            f"{limits.TEMPLATE_BODY_MAX_BYTES}"
+            message=f"1 validation error detected: Value at '{name}' failed to satisfy "
+            f"constraint: Member must have length less than or equal to {most}"
         )
+
+
+@contextmanager
+def template_errors() -> Iterator[None]:
+    """Refuse a template on which a check or moto stumbles: it has not the form of one."""
+    try:
+        yield
+    except _STUMBLES as error:
+        raise ValidationError(
+            message=f"Template format error: {type(error).__name__}: {error}"
+        ) from error
 
 
 def check_capabilities(template: Json, given: Iterable[str]) -> None:
@@ -94,7 +125,8 @@ def check_template(template: Json, given: Mapping[str, Any]) -> None:
     if missing:
         raise ValidationError(message=f"Parameters: [{', '.join(missing)}] must have values")
     for name, parameter in parameters.items():
-        _check_parameter(name, parameter, str(given.get(name, parameter.get("Default"))))
+        value = given.get(name, parameter.get("Default"))
+        _check_parameter(name, parameter, parameter_text(value))
     _check_rules(template, {**defaults(template), **given})
 
 
@@ -120,8 +152,10 @@ def _check_parameter(name: str, parameter: Json, value: str) -> None:
     def refuse(rule: str) -> ValidationError:
         return ValidationError(message=f"Parameter '{name}' must {told or rule}")
 
-    allowed = [str(each) for each in parameter.get("AllowedValues", [value])]
-    if value not in allowed:
+    is_list = parameter["Type"] == "CommaDelimitedList" or parameter["Type"].startswith("List<")
+    values = value.split(",") if is_list else [value]
+    allowed = [parameter_text(each) for each in parameter.get("AllowedValues", values)]
+    if not set(values) <= set(allowed):
         raise refuse(f"be one of AllowedValues [{', '.join(allowed)}]")
     if "AllowedPattern" in parameter and not re.fullmatch(parameter["AllowedPattern"], value):
         raise refuse(f"match pattern {parameter['AllowedPattern']}")

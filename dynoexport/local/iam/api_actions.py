@@ -259,7 +259,7 @@ def object_of_url(url: str) -> tuple[str, str]:
     """
     found = urlsplit(url)
     path = unquote(found.path).lstrip("/")
-    match = re.match(r"(.+)\.s3[.-].*amazonaws\.com", found.hostname or "")
+    match = re.match(r"(.+)\.(?:s3[.-].*amazonaws\.com|localhost)", found.hostname or "")
     if match is not None:
         return match[1], path
     bucket, _, key = path.partition("/")

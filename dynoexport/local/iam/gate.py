@@ -175,8 +175,8 @@ def _call(service: str) -> tuple[str, Mapping[str, Any]]:
     model: Any = get_service_model(service)
     asked: Any = request
     labels: Mapping[str, Any] = {}
-    target = request.headers.get("X-Amz-Target")
-    name = target.rpartition(".")[2] if target else _action()
+    # S3 has no such names, and bodies that are not to be read.
+    name = "" if service == "s3" else _named()
     if not name:
         found, labels = get_service_router(service).match(asked)
         name = str(found.name)
@@ -193,10 +193,22 @@ def _call(service: str) -> tuple[str, Mapping[str, Any]]:
     return name, parser.parse(parts)
 
 
-def _action() -> str:
-    """What a call by the query protocol names; S3 has none, and bodies that are not to be read."""
-    form = (request.content_type or "").startswith("application/x-www-form-urlencoded")
-    return request.values.get("Action", "") if form else request.args.get("Action", "")
+def _named() -> str:
+    """The one operation that a call names, in its header, its address or its form; none is "".
+
+    Moto looks into them in another order: what names two could be one for the gate, and another
+    one for moto.
+
+    Raises:
+        Denied: it names several, or has parameters in its address and in its form.
+    """
+    request.get_data()
+    target = request.headers.get("X-Amz-Target")
+    named = {target.rpartition(".")[2]} if target else set()
+    named |= {*request.args.getlist("Action"), *request.form.getlist("Action")}
+    if len(named) > 1 or (request.args and request.form):
+        raise Denied("The call names several operations, or has parameters in two places")
+    return named.pop() if named else ""
 
 
 def _authorize_call(
