@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import threading
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timezone
 from functools import lru_cache
@@ -17,10 +18,16 @@ from botocore.config import Config
 from botocore.credentials import Credentials
 from botocore.httpsession import URLLib3Session
 
+from dynoexport.errors import DynoexportError
 from dynoexport.local import credentials
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
+
+
+class EndpointEnds(DynoexportError):
+    """What is asked of an endpoint that has ended, or is about to."""
+
 
 ACCOUNT = "123456789012"
 REGION = "us-east-1"
@@ -135,5 +142,23 @@ def set_endpoint(endpoint: Endpoint | None) -> None:
 
 
 def endpoint(region: str = REGION) -> Endpoint:
-    """The endpoint that runs in this process, as one of its regions sees it."""
-    return replace(_running[0], region=region)
+    """The endpoint that runs in this process, as one of its regions sees it.
+
+    Raises:
+        EndpointEnds: none runs any more.
+    """
+    for found in _running:
+        return replace(found, region=region)
+    raise EndpointEnds("the endpoint ends")
+
+
+def in_background(work: Callable[..., object], *arguments: object) -> threading.Thread:
+    """Do it in a thread that ends when it finds that the endpoint has ended."""
+
+    def run() -> None:
+        with suppress(EndpointEnds):
+            work(*arguments)
+
+    thread = threading.Thread(target=run, daemon=True)
+    thread.start()
+    return thread

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import logging
 import socket
-import threading
 from contextlib import contextmanager, suppress
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any
@@ -86,7 +85,7 @@ def _running(server: BaseWSGIServer, endpoint: Endpoint, s3a_jars: Path | None) 
     now = endpoint.now
     scheduler = Scheduler(_triggers, _start_workflow, look=_look, now=now)
     for target in (server.serve_forever, scheduler.run):
-        threading.Thread(target=target, daemon=True).start()
+        context.in_background(target)
     try:
         yield
     finally:

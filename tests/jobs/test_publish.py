@@ -290,7 +290,7 @@ def test_a_table_may_begin_with_a_dash(run: Publication, table: str) -> None:
 @pytest.mark.parametrize("body", [b"", b"[]", b"\xff", b'{"items": 1}', b"[" * 100_000])
 def test_what_is_no_manifest_is_refused_in_one_line(run: Publication, body: bytes) -> None:
     run.aws.s3.put_object(Bucket=BUCKET, Key=f"{MANIFESTS}{CURRENT}.json", Body=body)
-    with pytest.raises(JobFailed, match="is no manifest: delete it") as refused:
+    with pytest.raises(JobFailed, match="is not a manifest: delete it") as refused:
         run.publish()
     assert "\n" not in str(refused.value)
 

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import waiting
 
+from dynoexport.local import context
 from dynoexport.local.glue import processes
 
 if TYPE_CHECKING:
@@ -187,6 +188,7 @@ def test_a_process_ends_with_its_endpoint() -> None:
 ENDPOINT_WITH_A_JOB = """
 import sys, time
 from pathlib import Path
+from dynoexport.local import context
 from dynoexport.local.glue import processes
 job = processes.start("pythonshell")
 job.order(Path(sys.argv[1]), [], {})
@@ -227,9 +229,26 @@ def test_a_start_removes_what_a_killed_endpoint_has_left(
     assert list(tmp_path.iterdir()) == [alive]
 
 
+def test_what_goes_on_in_the_background_ends_with_its_endpoint(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Without a word: a traceback in a thread is an error here."""
+    monkeypatch.setattr(context, "_running", [])
+    reached = []
+
+    def work() -> None:
+        reached.append("before")
+        context.endpoint()
+        reached.append("after")
+
+    context.in_background(work).join()
+    assert reached == ["before"]
+
+
 def test_a_process_that_is_asked_for_at_the_end_is_not_started(tmp_path: Path) -> None:
     """Those that are there end; a thread that is late gets none."""
     code = """
+from dynoexport.local import context
 from dynoexport.local.glue import processes
 job = processes.start("pythonshell")
 processes.end_all()
@@ -237,7 +256,7 @@ assert not job.directory.exists()
 assert job.process.poll() is not None
 try:
     processes.start("pythonshell")
-except processes.EndpointEnds:
+except context.EndpointEnds:
     print("refused")
 """
     done = subprocess.run(

@@ -190,7 +190,7 @@ class LocalGlueBackend(models.GlueBackend):
             runs.append(run)
             if seen is not None:
                 seen.append(run)
-        threading.Thread(target=self._run_job, args=(run, ended, seen), daemon=True).start()
+        context.in_background(self._run_job, run, ended, seen)
         return run
 
     def _attempt(self, name: str, arguments: dict[str, str], run_id: str, number: int) -> JobRun:
@@ -296,7 +296,7 @@ class LocalGlueBackend(models.GlueBackend):
                 raise CrawlerRunningException(f"Crawler with name {name} has already started")
             crawl = Crawl(name)
             self.crawls.setdefault(name, []).append(crawl)
-        threading.Thread(target=self._run_crawl, args=(crawl, ended), daemon=True).start()
+        context.in_background(self._run_crawl, crawl, ended)
         return crawl
 
     def _run_crawl(self, crawl: Crawl, ended: Callable[[Crawl], None]) -> None:

@@ -27,6 +27,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from dynoexport.errors import DynoexportError
+from dynoexport.local.context import EndpointEnds
 from dynoexport.local.glue import java
 from dynoexport.local.runtime import s3a
 
@@ -46,10 +47,6 @@ _PATIENCE = 10.0
 
 class NoS3A(DynoexportError):
     """A directory that has no S3A."""
-
-
-class EndpointEnds(DynoexportError):
-    """A process that is asked for when there are to be no more."""
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import threading
 import time
 from contextlib import suppress
 from types import SimpleNamespace
@@ -69,7 +68,7 @@ class LocalAthenaBackend(models.AthenaBackend):
         self.outcomes[execution.id] = {"State": "QUEUED"}
         caller = gate.current()
         self.callers[execution.id] = caller.credentials if caller else {}
-        threading.Thread(target=self._execute, args=(execution,), daemon=True).start()
+        context.in_background(self._execute, execution)
         return execution.id
 
     def _execute(self, execution: Any) -> None:
