@@ -16,6 +16,7 @@ from moto.athena.responses import AthenaResponse
 from moto.core.exceptions import JsonRESTError
 
 from dynoexport.local import context
+from dynoexport.local.context import in_background
 from dynoexport.local.iam import gate
 from dynoexport.local.services import hive
 from dynoexport.local.services.query import Engine, QueryFailed
@@ -68,7 +69,7 @@ class LocalAthenaBackend(models.AthenaBackend):
         self.outcomes[execution.id] = {"State": "QUEUED"}
         caller = gate.current()
         self.callers[execution.id] = caller.credentials if caller else {}
-        context.in_background(self._execute, execution)
+        in_background(self._execute, execution)
         return execution.id
 
     def _execute(self, execution: Any) -> None:
