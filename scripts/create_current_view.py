@@ -873,7 +873,7 @@ def list_marks(s3: S3Client, bucket: str, table: str, fmt: str) -> Marks:
 def list_snapshots(s3: S3Client, marks: Marks) -> set[str]:
     """Every snapshot: by its manifest or by a folder, complete or not, ours or not.
 
-    A claim alone is none: its run has written nothing yet, or has left nothing else.
+    A claim alone is not a snapshot: its run has not written anything yet, or left nothing else.
     """
     prefix = f"{data_prefix(marks.table, marks.format)}{PARTITION_KEY}="
     folders = (each[len(prefix) : -1] for each in list_directories(s3, marks.bucket, prefix))
@@ -908,11 +908,6 @@ def deletion_marks(
     """
     manifest, claim = manifest_key(table, fmt, timestamp), claim_key(table, fmt, timestamp)
     return ([manifest], [claim]) if claimed else ([], [manifest])
-
-
-def snapshot_objects(s3: S3Client, bucket: str, prefix: str) -> list[str]:
-    """The keys to delete with a snapshot's files: the files, then the mark of their directory."""
-    return [*list_objects(s3, bucket, prefix), directory_marker(prefix)]
 
 
 # --- dynoexport/jobs/catalog_update.py ------------------------------------------------------------
@@ -1158,10 +1153,9 @@ def drop_snapshot(
     delete_objects(clients.s3, settings.bucket, first)
     drop_partition(clients.glue, settings, timestamp)
     prefix = snapshot_prefix(table, fmt, timestamp)
-    keys = snapshot_objects(clients.s3, settings.bucket, prefix)
-    delete_objects(clients.s3, settings.bucket, keys)
+    count = clear(clients.s3, settings.bucket, prefix)
     delete_objects(clients.s3, settings.bucket, last)
-    log(f"deleted the expired snapshot {timestamp}: {len(keys) - 1:,} objects")
+    log(f"deleted the expired snapshot {timestamp}: {count:,} objects")
 
 
 def apply_retention(

@@ -2793,7 +2793,7 @@ def list_marks(s3: S3Client, bucket: str, table: str, fmt: str) -> Marks:
 def list_snapshots(s3: S3Client, marks: Marks) -> set[str]:
     """Every snapshot: by its manifest or by a folder, complete or not, ours or not.
 
-    A claim alone is none: its run has written nothing yet, or has left nothing else.
+    A claim alone is not a snapshot: its run has not written anything yet, or left nothing else.
     """
     prefix = f"{data_prefix(marks.table, marks.format)}{PARTITION_KEY}="
     folders = (each[len(prefix) : -1] for each in list_directories(s3, marks.bucket, prefix))
@@ -2828,11 +2828,6 @@ def deletion_marks(
     """
     manifest, claim = manifest_key(table, fmt, timestamp), claim_key(table, fmt, timestamp)
     return ([manifest], [claim]) if claimed else ([], [manifest])
-
-
-def snapshot_objects(s3: S3Client, bucket: str, prefix: str) -> list[str]:
-    """The keys to delete with a snapshot's files: the files, then the mark of their directory."""
-    return [*list_objects(s3, bucket, prefix), directory_marker(prefix)]
 
 
 # --- dynoexport/jobs/checks.py --------------------------------------------------------------------

@@ -41,6 +41,8 @@ def doctor(account: Account, *, common_stack: str, as_json: bool) -> None:
       dynoexport doctor
       dynoexport doctor --profile production --region eu-central-1
     """
+    from dynoexport.operations.doctor import FAILED
+
     console = common.out()
     found = []
     for check in dynoexport.doctor(account, common_stack=common_stack):
@@ -49,7 +51,7 @@ def doctor(account: Account, *, common_stack: str, as_json: bool) -> None:
             _print(console, check)
     if as_json:
         common.print_json([json_output.check(each) for each in found])
-    failed = [each for each in found if each.state == "failed"]
+    failed = [each for each in found if each.state == FAILED]
     if failed:
         noun = "check has" if len(failed) == 1 else "checks have"
         common.tell(f"Error: {len(failed)} {noun} failed")

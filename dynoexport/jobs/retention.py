@@ -9,13 +9,12 @@ from botocore.exceptions import ClientError
 
 from dynoexport.jobs.log import log
 from dynoexport.jobs.names import snapshot_prefix, snapshots_table
-from dynoexport.jobs.s3 import delete_objects
+from dynoexport.jobs.s3 import clear, delete_objects
 from dynoexport.jobs.snapshots import (
     deletion_marks,
     is_own_snapshot,
     list_marks,
     list_snapshots,
-    snapshot_objects,
 )
 from dynoexport.jobs.timestamps import parse_timestamp
 
@@ -61,10 +60,9 @@ def drop_snapshot(
     delete_objects(clients.s3, settings.bucket, first)
     drop_partition(clients.glue, settings, timestamp)
     prefix = snapshot_prefix(table, fmt, timestamp)
-    keys = snapshot_objects(clients.s3, settings.bucket, prefix)
-    delete_objects(clients.s3, settings.bucket, keys)
+    count = clear(clients.s3, settings.bucket, prefix)
     delete_objects(clients.s3, settings.bucket, last)
-    log(f"deleted the expired snapshot {timestamp}: {len(keys) - 1:,} objects")
+    log(f"deleted the expired snapshot {timestamp}: {count:,} objects")
 
 
 def apply_retention(

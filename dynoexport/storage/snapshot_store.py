@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -10,19 +11,18 @@ from dynoexport.aws.account import chunks, side_by_side
 from dynoexport.errors import DynoexportError
 from dynoexport.jobs.catalog import get_table
 from dynoexport.jobs.failures import JobFailed
-from dynoexport.jobs.s3 import delete_objects, list_files
+from dynoexport.jobs.s3 import clear, delete_objects, list_files
 from dynoexport.jobs.snapshots import (
     deletion_marks,
     list_marks,
     list_snapshots,
-    snapshot_objects,
 )
 from dynoexport.jobs.timestamps import parse_timestamp
 from dynoexport.jobs.view import shown_timestamp
 from dynoexport.storage import manifests
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
     from datetime import datetime, timedelta
 
     from mypy_boto3_glue.type_defs import TableTypeDef
@@ -205,12 +205,11 @@ def delete(
     total = 0
     for snapshot, (_, last) in zip(snapshots, marks, strict=True):
         prefix = naming.snapshot_prefix(table, fmt, snapshot.timestamp)
-        found = snapshot_objects(account.s3, account.bucket, prefix)
-        delete_keys(account, found)
+        with _as_delete_failed():
+            count = clear(account.s3, account.bucket, prefix)
         delete_keys(account, last)
-        # The mark of the directory, which may not exist, is none of its objects.
-        total += len(found) - 1
-        on_deleted(snapshot.timestamp, len(found) - 1)
+        total += count
+        on_deleted(snapshot.timestamp, count)
     return total
 
 
@@ -220,8 +219,15 @@ def delete_keys(account: Account, names: Sequence[str]) -> None:
     Raises:
         DeleteFailed: one of them cannot be deleted.
     """
-    try:
+    with _as_delete_failed():
         delete_objects(account.s3, account.bucket, names)
+
+
+@contextmanager
+def _as_delete_failed() -> Iterator[None]:
+    """Turn a failure of the jobs' own functions into one of the command."""
+    try:
+        yield
     except JobFailed as error:
         raise DeleteFailed(str(error)) from None
 

@@ -86,7 +86,7 @@ class Deployment:
         removed = {name: existing.pop(name) for name in before if name not in wanted}
         obsolete = {**self.replaced, **removed}
         for name in (each for each in backwards if each in obsolete):
-            # A deletion that fails is told and fails no update: the resource is left behind.
+            # A failed deletion has its event, and the update goes on: the resource is left behind.
             with suppress(ResourceFailed):
                 self._remove(name, before[name], obsolete[name])
 
@@ -153,24 +153,24 @@ class Deployment:
     def _guard(
         self, name: str, resource: Json, action: str, step: Any, deleted: Any = None
     ) -> None:
-        """Do it, and tell how it went, of the resource that is there or of the deleted one."""
+        """Run the step; record its events for the existing resource, or for the deleted one."""
         kind = resource["Type"]
 
-        def tell(status: str, reason: str = "") -> None:
+        def record(status: str, reason: str = "") -> None:
             subject = deleted or self._map._parsed_resources.get(name)
             _tell(self._stack, name, kind, f"{action}_{status}", reason, physical_id=_id(subject))
 
-        tell("IN_PROGRESS")
+        record("IN_PROGRESS")
         try:
             self._authorize(name, resource, action, deleted)
             step()
         except (JsonRESTError, ServiceException, KeyError, ValueError, gate.Denied) as error:
             reason = getattr(error, "message", None) or str(error)
-            tell("FAILED", reason)
+            record("FAILED", reason)
             raise ResourceFailed(
                 f"The following resource(s) failed to {action.lower()}: [{name}]."
             ) from error
-        tell("COMPLETE")
+        record("COMPLETE")
 
     def _authorize(self, name: str, resource: Json, action: str, deleted: Any) -> None:
         """Ask whether the deployer may do it; every service is called in its name.
