@@ -24,6 +24,7 @@ The rooms, each importing only from those before it (a test reads the imports):
     cli                     parses, calls one function, prints
 
 Inside ``jobs``: ``readers`` and ``scan`` read, ``schema`` decides the columns, ``write`` writes.
+Inside ``cloudformation``: ``options`` has a module for each thing that a user can choose.
 Inside ``local``: ``iam`` decides who may, ``services`` are what stands beside Glue, ``glue`` runs
 workflows, ``cloudformation`` deploys stacks, ``runtime`` stands around a job's script.
 """

@@ -57,8 +57,20 @@ MAX_READ = "MaxConsumedReadThroughput"
 SPLITS = "Splits"
 RETENTION_DAYS = "SnapshotRetentionDays"
 
-# --- of the stack alone, but chosen by a plan -------------------------------------------------
+# --- of the stacks alone ----------------------------------------------------------------------
+COMMON_STACK_NAME = "CommonStackName"
+SCHEDULE = "Schedule"
+SCHEDULE_STATE = "ScheduleState"
+MAX_RETRIES = "MaxRetries"
 TIMEOUT_MINUTES = "TimeoutMinutes"
+NOTIFY_ON_FAILURE = "NotifyOnFailure"
+MAX_RUN_MINUTES = "MaxRunMinutes"
+MAX_SNAPSHOT_AGE_HOURS = "MaxSnapshotAgeHours"
+NOTIFICATION_EMAIL = "NotificationEmail"
+USE_KMS_KEY = "UseKmsKey"
+TABLE_KEY_ARN = "TableKeyArn"
+PERMISSIONS_BOUNDARY_ARN = "PermissionsBoundaryArn"
+CONNECTION_NAME = "ConnectionName"
 
 # --- what the deployed export job is, so that it can size its splits -------------------------
 WORKER_TYPE = "WorkerType"

@@ -56,6 +56,7 @@ class Attempt:
     dpu: float = 0.0
     billed_dpu_seconds: float | None = None
     glue_version: str = ""
+    execution_class: str = ""
     log_group: str = ""
     log_stream: str = ""
 
@@ -222,6 +223,7 @@ def _job_attempt(run: Mapping[str, Any]) -> Attempt:
         dpu=workers or run.get("MaxCapacity", 0.0),
         billed_dpu_seconds=run.get("DPUSeconds"),
         glue_version=run.get("GlueVersion", ""),
+        execution_class=run.get("ExecutionClass", ""),
         log_group=group,
         log_stream=run.get("Id", ""),
     )

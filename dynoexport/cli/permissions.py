@@ -47,10 +47,10 @@ def permissions(account: Account, purpose: str, *, boundary: str, key: str) -> N
     from dynoexport.iam import caller_policies
 
     # As the stacks would refuse them.
-    check_parameters(parameters.common_groups(), {parameters.KMS_KEY_ARN: key})
+    check_parameters(parameters.common_groups(), {settings.KMS_KEY_ARN: key})
     check_parameters(
-        parameters.table_groups(settings.DEFAULT_GLUE_VERSION),
-        {parameters.PERMISSIONS_BOUNDARY_ARN: boundary},
+        parameters.table_groups(),
+        {settings.PERMISSIONS_BOUNDARY_ARN: boundary},
     )
     at = caller_policies.Installation(
         account=account.account_id,

@@ -5,7 +5,8 @@ from __future__ import annotations
 import difflib
 from typing import TYPE_CHECKING
 
-from dynoexport.cloudformation import form, parameters
+from dynoexport import settings
+from dynoexport.cloudformation import form
 from dynoexport.errors import DynoexportError
 from dynoexport.workflow import schedule
 
@@ -37,5 +38,5 @@ def check_parameters(groups: Sequence[Group], given: Mapping[str, str]) -> None:
         reason = form.refusal(known[name], value)
         if reason is not None:
             raise ParameterRefused(f"{name} is {value!r}", hint=f"it {reason}")
-    if parameters.SCHEDULE in given:
-        schedule.check(given[parameters.SCHEDULE])
+    if settings.SCHEDULE in given:
+        schedule.check(given[settings.SCHEDULE])

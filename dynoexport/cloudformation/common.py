@@ -44,8 +44,8 @@ def build() -> Template:
     template = Template(Description=_DESCRIPTION)
     template.set_version()
     form.add_to(template, parameters.common_groups())
-    template.add_condition(HAS_KEY, Not(Equals(Ref(parameters.KMS_KEY_ARN), "")))
-    template.add_condition(HAS_TOPIC, Not(Equals(Ref(parameters.NOTIFICATION_EMAIL), "")))
+    template.add_condition(HAS_KEY, Not(Equals(Ref(settings.KMS_KEY_ARN), "")))
+    template.add_condition(HAS_TOPIC, Not(Equals(Ref(settings.NOTIFICATION_EMAIL), "")))
     _add_bucket(template)
     _add_database(template)
     _add_work_group(template)
@@ -109,7 +109,7 @@ def _encryption() -> s3.BucketEncryption:
                 BucketKeyEnabled=If(HAS_KEY, True, NoValue),
                 ServerSideEncryptionByDefault=s3.ServerSideEncryptionByDefault(
                     SSEAlgorithm=If(HAS_KEY, "aws:kms", "AES256"),
-                    KMSMasterKeyID=If(HAS_KEY, Ref(parameters.KMS_KEY_ARN), NoValue),
+                    KMSMasterKeyID=If(HAS_KEY, Ref(settings.KMS_KEY_ARN), NoValue),
                 ),
             )
         ]
@@ -178,7 +178,7 @@ def _add_work_group(template: Template) -> None:
                     OutputLocation=Sub(location),
                     EncryptionConfiguration=athena.EncryptionConfiguration(
                         EncryptionOption=If(HAS_KEY, "SSE_KMS", "SSE_S3"),
-                        KmsKey=If(HAS_KEY, Ref(parameters.KMS_KEY_ARN), NoValue),
+                        KmsKey=If(HAS_KEY, Ref(settings.KMS_KEY_ARN), NoValue),
                     ),
                 ),
             ),
@@ -187,7 +187,7 @@ def _add_work_group(template: Template) -> None:
 
 
 def _add_security_configuration(template: Template) -> None:
-    key = Ref(parameters.KMS_KEY_ARN)
+    key = Ref(settings.KMS_KEY_ARN)
     template.add_resource(
         glue.SecurityConfiguration(
             SECURITY_CONFIGURATION,
@@ -218,9 +218,9 @@ def _add_topic(template: Template) -> None:
             TOPIC,
             Condition=HAS_TOPIC,
             DisplayName="dynoexport",
-            KmsMasterKeyId=If(HAS_KEY, Ref(parameters.KMS_KEY_ARN), NoValue),
+            KmsMasterKeyId=If(HAS_KEY, Ref(settings.KMS_KEY_ARN), NoValue),
             Subscription=[
-                sns.Subscription(Endpoint=Ref(parameters.NOTIFICATION_EMAIL), Protocol="email")
+                sns.Subscription(Endpoint=Ref(settings.NOTIFICATION_EMAIL), Protocol="email")
             ],
         )
     )
@@ -256,7 +256,7 @@ def _add_outputs(template: Template) -> None:
         template,
         "KmsKeyArn",
         "KMS key that encrypts all exports",
-        Ref(parameters.KMS_KEY_ARN),
+        Ref(settings.KMS_KEY_ARN),
         exports.kms_key_arn,
         Condition=HAS_KEY,
     )

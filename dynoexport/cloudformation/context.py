@@ -1,4 +1,4 @@
-"""What every part of the table stack speaks of: its names, conditions, imports and tags.
+"""What every part of the table stack speaks of: its names, nodes, imports and tags.
 
 Physical names are functions of ``dynoexport.naming`` called with ``${TableName}`` and
 ``${OutputFormat}``, which ``Fn::Sub`` fills in.
@@ -6,39 +6,26 @@ Physical names are functions of ``dynoexport.naming`` called with ``${TableName}
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
-from troposphere import Equals, ImportValue, Not, Or, Ref, Sub
+from troposphere import ImportValue, Ref, Sub
 
 from dynoexport import naming, settings
-from dynoexport.cloudformation import parameters
 from dynoexport.iam.statements import Scope
-from dynoexport.model import OutputFormat, ReadMode, ScheduleState
 from dynoexport.workflow import pipeline
-
-if TYPE_CHECKING:
-    from troposphere import Template
 
 TABLE = f"${{{settings.TABLE_NAME}}}"
 FORMAT = f"${{{settings.OUTPUT_FORMAT}}}"
 
-IS_SCHEDULED = "IsScheduled"
-IS_QUERYABLE = "IsQueryable"
-IS_NOT_QUERYABLE = "IsNotQueryable"
-IS_CSV = "IsCsv"
-IS_SCANNED = "IsScanned"
-IS_EXPORTED = "IsExportedByDynamoDB"
-HAS_NOTIFICATION = "HasNotification"
-HAS_RUN_LIMIT = "HasRunLimit"
-HAS_AGE_LIMIT = "HasAgeLimit"
-HAS_BOUNDARY = "HasPermissionsBoundary"
-HAS_KEY = "HasKmsKey"
-HAS_TABLE_KEY = "HasTableKey"
-HAS_SOURCE_ROLE = "HasSourceRole"
-HAS_CONNECTION = "HasConnection"
+# What options add to, beside the nodes and triggers of the pipeline. A crawler's target is a part
+# of the crawler.
+JOBS = (pipeline.EXPORT_JOB, pipeline.VIEW_JOB)
+CRAWL_TARGET = "CrawlTarget"
+EXPORT_ROLE = "ExportRole"
+CRAWLER_ROLE = "CrawlerRole"
+VIEW_ROLE = "ViewRole"
+ROLES = (EXPORT_ROLE, CRAWLER_ROLE, VIEW_ROLE)
 
 # An ImportValue cannot be conditional, the use of one can: Fn::If evaluates one branch only.
-_EXPORTS = naming.Exports(f"${{{parameters.COMMON_STACK_NAME}}}")
+_EXPORTS = naming.Exports(f"${{{settings.COMMON_STACK_NAME}}}")
 BUCKET = ImportValue(Sub(_EXPORTS.bucket))
 DATABASE = ImportValue(Sub(_EXPORTS.database))
 WORK_GROUP = ImportValue(Sub(_EXPORTS.work_group))
@@ -52,9 +39,9 @@ SCOPE = Scope(
     catalog_prefix=f"${{{settings.CATALOG_PREFIX}}}",
     workflow=f"${{{pipeline.WORKFLOW}}}",
     scripts_version=f"${{{settings.SCRIPTS_VERSION}}}",
-    connection=f"${{{parameters.CONNECTION_NAME}}}",
+    connection=f"${{{settings.CONNECTION_NAME}}}",
     source_role=f"${{{settings.SOURCE_ROLE}}}",
-    table_key=f"${{{parameters.TABLE_KEY_ARN}}}",
+    table_key=f"${{{settings.TABLE_KEY_ARN}}}",
     # As the common stack names them; an import in each ARN would be too long for a template.
     names={
         "Bucket": naming.bucket("${AWS::AccountId}", "${AWS::Region}"),
@@ -63,29 +50,6 @@ SCOPE = Scope(
     },
     imports={"KmsKey": KMS_KEY},
 )
-
-
-def add_conditions(template: Template) -> None:
-    """CloudFormation's conditions cannot import values, hence the switches among the parameters."""
-    is_xml = Equals(Ref(settings.OUTPUT_FORMAT), OutputFormat.XML.value)
-    template.add_condition(
-        IS_SCHEDULED, Equals(Ref(parameters.SCHEDULE_STATE), ScheduleState.ENABLED.value)
-    )
-    template.add_condition(IS_QUERYABLE, Not(is_xml))
-    template.add_condition(IS_NOT_QUERYABLE, is_xml)
-    template.add_condition(IS_CSV, Equals(Ref(settings.OUTPUT_FORMAT), OutputFormat.CSV.value))
-    is_exported = Equals(Ref(settings.READ_MODE), ReadMode.EXPORT.value)
-    template.add_condition(IS_EXPORTED, is_exported)
-    is_foreign = Not(Equals(Ref(settings.SOURCE_ROLE), ""))
-    template.add_condition(HAS_SOURCE_ROLE, is_foreign)
-    template.add_condition(IS_SCANNED, Not(Or(is_exported, is_foreign)))
-    template.add_condition(HAS_CONNECTION, Not(Equals(Ref(parameters.CONNECTION_NAME), "")))
-    template.add_condition(HAS_NOTIFICATION, Equals(Ref(parameters.NOTIFY_ON_FAILURE), "true"))
-    template.add_condition(HAS_RUN_LIMIT, Not(Equals(Ref(parameters.MAX_RUN_MINUTES), "0")))
-    template.add_condition(HAS_AGE_LIMIT, Not(Equals(Ref(parameters.MAX_SNAPSHOT_AGE_HOURS), "0")))
-    template.add_condition(HAS_BOUNDARY, Not(Equals(Ref(parameters.PERMISSIONS_BOUNDARY_ARN), "")))
-    template.add_condition(HAS_TABLE_KEY, Not(Equals(Ref(parameters.TABLE_KEY_ARN), "")))
-    template.add_condition(HAS_KEY, Equals(Ref(parameters.USE_KMS_KEY), "true"))
 
 
 def glue_tags() -> dict[str, object]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from troposphere import Parameter
@@ -71,6 +71,13 @@ def refusal(parameter: Parameter, value: str) -> str | None:
     return None if fits else str(options["ConstraintDescription"])
 
 
+def with_default(field: Field, default: str) -> Field:
+    """The same field with another default."""
+    parameter = field.parameter
+    properties = {**parameter.properties, "Default": default}
+    return replace(field, parameter=Parameter(parameter.title, **properties))
+
+
 # --- kinds of fields ------------------------------------------------------------------------------
 def choice(
     name: str, label: str, description: str, *, choices: Iterable[Enum], default: Enum
@@ -128,6 +135,19 @@ def text(
             ConstraintDescription=constraint,
             **options,
         ),
+    )
+
+
+def key(name: str, label: str, description: str) -> Field:
+    """The ARN of a KMS key, or nothing."""
+    return text(
+        name,
+        label,
+        description,
+        pattern=r"^(arn:aws[a-z-]*:kms:[a-z0-9-]+:[0-9]{12}:key/[a-zA-Z0-9-]+)?$",
+        constraint="must be empty or the ARN of a KMS key (not of an alias)",
+        default="",
+        longest=2048,
     )
 
 

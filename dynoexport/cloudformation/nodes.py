@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 from troposphere import GetAtt, If, NoValue, Ref, Sub, glue
 
 from dynoexport import limits, naming, settings
-from dynoexport.cloudformation import context, parameters, roles
+from dynoexport.cloudformation import context, options
+from dynoexport.cloudformation.options import identity
 from dynoexport.workflow import pipeline
 
 if TYPE_CHECKING:
@@ -77,7 +78,7 @@ def _add_export_job(template: Template) -> None:
             pipeline.EXPORT_JOB,
             Name=Sub(naming.export_job(context.TABLE, context.FORMAT)),
             Description=Sub(f"Exports the DynamoDB table {context.TABLE} as {context.FORMAT}"),
-            Role=GetAtt(roles.EXPORT_ROLE, "Arn"),
+            Role=GetAtt(context.EXPORT_ROLE, "Arn"),
             Command=glue.JobCommand(
                 Name="glueetl",
                 PythonVersion="3",
@@ -88,11 +89,9 @@ def _add_export_job(template: Template) -> None:
                 "--TempDir": temp,
                 **_arguments(settings.EXPORT_JOB_ARGUMENTS),
             },
-            GlueVersion=Ref(settings.GLUE_VERSION),
-            WorkerType=Ref(settings.WORKER_TYPE),
-            NumberOfWorkers=Ref(settings.NUMBER_OF_WORKERS),
+            ExecutionProperty=_one_run_at_a_time(),
             Tags=context.record_tags(),
-            **_common(),
+            **options.properties(pipeline.EXPORT_JOB),
         )
     )
 
@@ -101,10 +100,10 @@ def _add_view_job(template: Template) -> None:
     template.add_resource(
         glue.Job(
             pipeline.VIEW_JOB,
-            Condition=context.IS_QUERYABLE,
+            Condition=identity.IS_QUERYABLE,
             Name=Sub(naming.view_job(context.TABLE, context.FORMAT)),
             Description=Sub(f"Shows the newest snapshot of {context.TABLE} in Athena"),
-            Role=GetAtt(roles.VIEW_ROLE, "Arn"),
+            Role=GetAtt(context.VIEW_ROLE, "Arn"),
             Command=glue.JobCommand(
                 Name="pythonshell",
                 PythonVersion=_SHELL_PYTHON,
@@ -112,40 +111,26 @@ def _add_view_job(template: Template) -> None:
             ),
             DefaultArguments={**_SHELL_ARGUMENTS, **_arguments(settings.VIEW_JOB_ARGUMENTS)},
             MaxCapacity=limits.GLUE_SHELL_DPU,
+            ExecutionProperty=_one_run_at_a_time(),
             Tags=context.glue_tags(),
-            **_common(),
+            **options.properties(pipeline.VIEW_JOB),
         )
     )
 
 
-def _common() -> dict[str, object]:
-    return {
-        "ExecutionProperty": glue.ExecutionProperty(MaxConcurrentRuns=1),
-        "MaxRetries": Ref(parameters.MAX_RETRIES),
-        "NotificationProperty": If(
-            context.HAS_RUN_LIMIT,
-            glue.NotificationProperty(NotifyDelayAfter=Ref(parameters.MAX_RUN_MINUTES)),
-            NoValue,
-        ),
-        "Timeout": Ref(parameters.TIMEOUT_MINUTES),
-        "SecurityConfiguration": If(context.HAS_KEY, context.SECURITY_CONFIGURATION, NoValue),
-        "Connections": If(
-            context.HAS_CONNECTION,
-            glue.ConnectionsList(Connections=[Ref(parameters.CONNECTION_NAME)]),
-            NoValue,
-        ),
-    }
+def _one_run_at_a_time() -> glue.ExecutionProperty:
+    return glue.ExecutionProperty(MaxConcurrentRuns=1)
 
 
 def _arguments(names: Iterable[str]) -> dict[str, AWSHelperFn]:
-    """The job's arguments: imported from the common stack, or the parameter of the same name."""
-    imported = {
+    """The job's arguments: imported, an option's, or the parameter of the same name."""
+    values = {
         settings.BUCKET_NAME: context.BUCKET,
         settings.DATABASE_NAME: context.DATABASE,
         settings.WORK_GROUP: context.WORK_GROUP,
-        settings.KMS_KEY_ARN: If(context.HAS_KEY, context.KMS_KEY, ""),
+        **options.arguments(),
     }
-    return {f"--{name}": imported.get(name) or Ref(name) for name in names}
+    return {f"--{name}": values.get(name) or Ref(name) for name in names}
 
 
 def _script_location(script: str) -> Sub:
@@ -163,7 +148,7 @@ def _add_classifier(template: Template) -> None:
     template.add_resource(
         glue.Classifier(
             CLASSIFIER,
-            Condition=context.IS_CSV,
+            Condition=identity.IS_CSV,
             CsvClassifier=glue.CsvClassifier(
                 Name=Sub(naming.csv_classifier(context.TABLE, context.FORMAT)),
                 ContainsHeader="PRESENT",
@@ -185,27 +170,23 @@ def _add_crawler(template: Template) -> None:
             pipeline.CRAWLER,
             Name=Sub(naming.crawler(context.TABLE, context.FORMAT)),
             Description=Sub(f"Adds snapshots of {context.TABLE} to the Glue Data Catalog"),
-            Role=GetAtt(roles.CRAWLER_ROLE, "Arn"),
+            Role=GetAtt(context.CRAWLER_ROLE, "Arn"),
             DatabaseName=context.DATABASE,
             TablePrefix=Sub(f"${{{settings.CATALOG_PREFIX}}}{naming.SNAPSHOTS_PREFIX}"),
             Targets=glue.Targets(
                 S3Targets=[
                     glue.S3Target(
                         Path=context.SCOPE.text(f"s3://${{Bucket}}/{data}"),
-                        ConnectionName=If(
-                            context.HAS_CONNECTION, Ref(parameters.CONNECTION_NAME), NoValue
-                        ),
+                        **options.properties(context.CRAWL_TARGET),
                     )
                 ]
             ),
-            Classifiers=If(context.IS_CSV, [Ref(CLASSIFIER)], NoValue),
+            Classifiers=If(identity.IS_CSV, [Ref(CLASSIFIER)], NoValue),
             Configuration=json.dumps(_CRAWLER_CONFIGURATION, separators=(",", ":")),
             SchemaChangePolicy=glue.SchemaChangePolicy(
                 UpdateBehavior="UPDATE_IN_DATABASE", DeleteBehavior="DELETE_FROM_DATABASE"
             ),
-            CrawlerSecurityConfiguration=If(
-                context.HAS_KEY, context.SECURITY_CONFIGURATION, NoValue
-            ),
             Tags=context.glue_tags(),
+            **options.properties(pipeline.CRAWLER),
         )
     )

@@ -5,7 +5,6 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING
 
-from dynoexport import settings
 from dynoexport.cloudformation import parameters
 
 if TYPE_CHECKING:
@@ -29,7 +28,7 @@ def markdown() -> str:
         *_tables(parameters.common_groups()),
         "",
         "## Table stack, `templates/table.yaml`",
-        *_tables(parameters.table_groups(settings.DEFAULT_GLUE_VERSION)),
+        *_tables(parameters.table_groups()),
     ]
     return "\n".join(lines) + "\n"
 

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from troposphere import Equals, If, Not, Or, Output, Ref, Sub, Template, glue
+from troposphere import Output, Ref, Sub, Template, glue
 
-from dynoexport import limits, naming, settings
-from dynoexport.cloudformation import alerts, context, form, nodes, parameters, roles
-from dynoexport.model import Compression, GlueVersion, OutputFormat, ReadMode, WorkerType
+from dynoexport import naming, settings
+from dynoexport.cloudformation import context, form, nodes, options, parameters, roles
+from dynoexport.cloudformation.options import identity
 from dynoexport.workflow import pipeline
 
 if TYPE_CHECKING:
-    from troposphere import AWSHelperFn
+    from dynoexport.cloudformation.options.option import Option
+    from dynoexport.model import GlueVersion
 
 _DESCRIPTION = (
     "dynoexport: exports a DynamoDB table to S3 and Athena by an AWS Glue Workflow: export job, "
@@ -35,71 +36,24 @@ def build(*, glue_version: GlueVersion) -> Template:
     template = Template(Description=_DESCRIPTION)
     template.set_version()
     form.add_to(template, parameters.table_groups(glue_version))
-    _add_rules(template)
-    context.add_conditions(template)
+    for option in options.OPTIONS:
+        _add_logic(template, option)
     _add_workflow(template)
     _add_triggers(template)
     nodes.add(template)
     roles.add(template)
-    alerts.add(template)
+    for option in options.OPTIONS:
+        template.add_resource(list(option.resources))
     _add_outputs(template)
     return template
 
 
-def _add_rules(template: Template) -> None:
-    """Refuse before anything is created what Glue or the export job would refuse."""
-    _add_worker_rules(template)
-    _add_rule(
-        template,
-        "OneSelection",
-        Not(Equals(Ref(settings.COLUMNS), "")),
-        Equals(Ref(settings.EXCLUDE), ""),
-        "Columns and Exclude exclude each other: leave one of them empty",
-    )
-    _add_rule(
-        template,
-        "ForeignTableIsScanned",
-        Not(Equals(Ref(settings.SOURCE_ROLE), "")),
-        Not(Equals(Ref(settings.READ_MODE), ReadMode.EXPORT.value)),
-        "ReadMode export takes no SourceRoleArn: choose native",
-    )
-    _add_rule(
-        template,
-        "SnapshotsExpireByTheViewJob",
-        Equals(Ref(settings.OUTPUT_FORMAT), OutputFormat.XML.value),
-        Equals(Ref(settings.RETENTION_DAYS), 0),
-        "xml has no view job, by which snapshots expire: leave SnapshotRetentionDays at 0",
-    )
-    too_old = [
-        Equals(Ref(settings.GLUE_VERSION), version) for version in limits.GLUE_VERSIONS_WITHOUT_ZSTD
-    ]
-    no_zstd = [Equals(Ref(settings.OUTPUT_FORMAT), fmt) for fmt in limits.FORMATS_WITHOUT_ZSTD]
-    _add_rule(
-        template,
-        "ZstdWhereGlueHasIt",
-        Equals(Ref(settings.COMPRESSION), Compression.ZSTD.value),
-        Not(Or(*too_old, *no_zstd)),
-        "zstd needs Glue 4.0 or later and is not for avro: choose snappy or gzip",
-    )
-
-
-def _add_rule(
-    template: Template, name: str, when: AWSHelperFn, must: AWSHelperFn, reason: str
-) -> None:
-    assertion = {"Assert": must, "AssertDescription": reason}
-    template.add_rule(name, {"RuleCondition": when, "Assertions": [assertion]})
-
-
-def _add_worker_rules(template: Template) -> None:
-    small = (WorkerType.G_1X.value, WorkerType.G_2X.value)
-    for version in limits.GLUE_VERSIONS_WITHOUT_LARGE_WORKERS:
-        _add_rule(
-            template,
-            f"WorkersOfGlue{version.replace('.', '')}",
-            Equals(Ref(settings.GLUE_VERSION), version),
-            Or(*(Equals(Ref(settings.WORKER_TYPE), worker) for worker in small)),
-            f"Glue {version} has no workers but {' and '.join(small)}",
-        )
+def _add_logic(template: Template, option: Option) -> None:
+    """The option's rules, which refuse what Glue or a job would refuse, and its conditions."""
+    for rule in option.rules:
+        template.add_rule(rule.name, rule.to_dict())
+    for name, condition in option.conditions.items():
+        template.add_condition(name, condition)
 
 
 def _add_workflow(template: Template) -> None:
@@ -108,15 +62,11 @@ def _add_workflow(template: Template) -> None:
     template.add_resource(
         glue.Workflow(
             pipeline.WORKFLOW,
-            Name=If(
-                context.IS_SCHEDULED,
-                Sub(naming.workflow(table, fmt, scheduled=True)),
-                Sub(naming.workflow(table, fmt, scheduled=False)),
-            ),
             Description=Sub(f"Exports the DynamoDB table {table} to S3 and Athena as {fmt}"),
             DefaultRunProperties={name: Ref(name) for name in settings.RUN_PROPERTIES},
             MaxConcurrentRuns=1,
             Tags=context.glue_tags(),
+            **options.properties(pipeline.WORKFLOW),
         )
     )
 
@@ -145,6 +95,7 @@ def _trigger(trigger: pipeline.Trigger, *, after: str | None) -> glue.Trigger:
         WorkflowName=Ref(trigger.workflow),
         Actions=[_action(action) for action in trigger.actions],
         Tags=context.glue_tags(),
+        **options.properties(trigger.name),
     )
     if after is not None:
         resource.DependsOn = after
@@ -154,11 +105,8 @@ def _trigger(trigger: pipeline.Trigger, *, after: str | None) -> glue.Trigger:
         )
     if trigger.schedule is None:
         resource.StartOnCreation = trigger.start_on_creation
-    else:
-        resource.Schedule = Ref(parameters.SCHEDULE)
-        resource.StartOnCreation = If(context.IS_SCHEDULED, True, False)
     if any(action.job == pipeline.VIEW_JOB for action in trigger.actions):
-        resource.Condition = context.IS_QUERYABLE
+        resource.Condition = identity.IS_QUERYABLE
     return resource
 
 
@@ -189,7 +137,7 @@ def _add_outputs(template: Template) -> None:
     folded = f"{table} in lower case, with _ for every character but a-z, 0-9 and _"
     view = f"{naming.DATABASE}.{context.SCOPE.catalog_prefix}<{folded}>"
     no_view = "Athena cannot read xml: a run ends after the crawl and publishes no view."
-    queryable = {"Condition": context.IS_QUERYABLE}
+    queryable = {"Condition": identity.IS_QUERYABLE}
 
     def show(key: str, description: str, value: object, **condition: str) -> None:
         template.add_output(Output(key, Description=description, Value=value, **condition))
@@ -201,4 +149,4 @@ def _add_outputs(template: Template) -> None:
     show("DataLocation", "Where the snapshots are", Sub(f"{bucket}/{data}"))
     show("ManifestLocation", "Manifests of complete snapshots", Sub(f"{bucket}/{manifests}"))
     show("View", "Athena view of the newest complete snapshot", Sub(view), **queryable)
-    show("QueryNote", "Why there is no view", no_view, Condition=context.IS_NOT_QUERYABLE)
+    show("QueryNote", "Why there is no view", no_view, Condition=identity.IS_NOT_QUERYABLE)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from awacs import dynamodb, ec2, glue, kms, logs, s3, sns, sts
+from awacs import glue, s3, sns, sts
 from awacs.aws import (
     Action,
     Allow,
@@ -12,7 +12,6 @@ from awacs.aws import (
     Bool,
     Condition,
     Deny,
-    ForAllValuesStringEquals,
     PolicyDocument,
     Principal,
     Statement,
@@ -97,110 +96,6 @@ def export_job(scope: Scope) -> PolicyDocument:
             write_logs(scope, "/aws-glue/jobs/*"),
             # Of xml, which has no view, it counts the snapshots.
             write_metrics("Glue", naming.METRIC_NAMESPACE),
-        ]
-    )
-
-
-def scan_table(scope: Scope) -> PolicyDocument:
-    """What the export job needs besides if it reads a table of this account itself."""
-    table = scope.arn("dynamodb", f"table/{scope.table}")
-    return policy(
-        [
-            allow("ScanTable", [dynamodb.DescribeTable, dynamodb.Scan], [table]),
-            # The account's quota, which limits an on-demand table; it belongs to no resource:
-            # https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazondynamodb.html
-            allow("ReadQuota", [dynamodb.DescribeLimits], ["*"]),
-        ]
-    )
-
-
-def export_table(scope: Scope) -> PolicyDocument:
-    """What the export job needs besides if DynamoDB exports the table.
-
-    DynamoDB writes as the one who asks:
-    https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/S3DataExport_Requesting.html
-    """
-    table = f"table/{scope.table}"
-    return policy(
-        [
-            allow(
-                "ExportTable",
-                [
-                    dynamodb.DescribeContinuousBackups,
-                    dynamodb.DescribeTable,
-                    dynamodb.ExportTableToPointInTime,
-                ],
-                [scope.arn("dynamodb", table)],
-            ),
-            allow(
-                "DescribeExport",
-                [dynamodb.DescribeExport],
-                [scope.arn("dynamodb", f"{table}/export/*")],
-            ),
-            # Beside what the job may write there anyway.
-            allow("WriteExport", [s3.PutObjectAcl], scope.objects(f"{scope.temp}*")),
-        ]
-    )
-
-
-def assume_source_role(scope: Scope) -> PolicyDocument:
-    """What the export job needs besides if the table is in another account."""
-    return policy([allow("AssumeSourceRole", [sts.AssumeRole], [scope.text(scope.source_role)])])
-
-
-def use_table_key(scope: Scope) -> PolicyDocument:
-    """What the export job needs besides if the table is encrypted with a key of the account.
-
-    DynamoDB decrypts as the one who reads, and only for it may this be used:
-    https://repost.aws/knowledge-center/dynamodb-access-denied-exception
-    https://docs.aws.amazon.com/kms/latest/developerguide/conditions-kms.html#conditions-kms-via-service
-    """
-    by_dynamodb = Condition(
-        StringEquals("kms:ViaService", scope.text(f"dynamodb.{REGION}.${{AWS::URLSuffix}}"))
-    )
-    return policy(
-        [allow("DecryptTable", [kms.Decrypt], [scope.text(scope.table_key)], by_dynamodb)]
-    )
-
-
-def use_connection(scope: Scope) -> PolicyDocument:
-    """What all three need besides to run inside a VPC, where Glue makes interfaces for them.
-
-    As AWSGlueServiceRole has it, narrowed to this account and region where EC2 knows resources:
-    https://docs.aws.amazon.com/aws-managed-policy/latest/reference/AWSGlueServiceRole.html
-    """
-    interfaces = scope.arn("ec2", "network-interface/*")
-    places = [scope.arn("ec2", f"{kind}/*") for kind in ("subnet", "security-group")]
-    return policy(
-        [
-            allow(
-                "ReadConnection",
-                [glue.GetConnection],
-                [scope.arn("glue", "catalog"), scope.arn("glue", f"connection/{scope.connection}")],
-            ),
-            # EC2's other Describe actions know no resources:
-            # https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazonec2.html
-            allow(
-                "DescribeNetwork",
-                [
-                    ec2.DescribeNetworkInterfaces,
-                    ec2.DescribeRouteTables,
-                    ec2.DescribeSecurityGroups,
-                    ec2.DescribeSubnets,
-                    ec2.DescribeVpcEndpoints,
-                ],
-                ["*"],
-            ),
-            allow("DescribeVpc", [ec2.DescribeVpcAttribute], [scope.arn("ec2", "vpc/*")]),
-            # Which ones is in the connection, where no policy can look.
-            allow("CreateInterfaces", [ec2.CreateNetworkInterface], [interfaces, *places]),
-            allow("DeleteInterfaces", [ec2.DeleteNetworkInterface], [interfaces]),
-            allow(
-                "TagInterfaces",
-                [ec2.CreateTags, ec2.DeleteTags],
-                [interfaces],
-                Condition(ForAllValuesStringEquals("aws:TagKeys", ["aws-glue-service-resource"])),
-            ),
         ]
     )
 
@@ -293,39 +188,6 @@ def _publish_view(scope: Scope) -> list[Statement]:
             catalog(scope, ""),
         ),
     ]
-
-
-def write_with_key(scope: Scope) -> PolicyDocument:
-    """What the two jobs need besides to write into a bucket that is encrypted with a key.
-
-    https://docs.aws.amazon.com/glue/latest/dg/set-up-encryption.html
-    """
-    return policy(
-        [allow("EncryptWithKey", [kms.Encrypt, kms.GenerateDataKey], [scope.imports["KmsKey"]])]
-    )
-
-
-def use_key(scope: Scope) -> PolicyDocument:
-    """What each of the three needs besides when bucket and logs are encrypted with a key.
-
-    The crawler only reads:
-    https://docs.aws.amazon.com/glue/latest/dg/define-crawler-configure-security-settings.html
-    """
-    return policy(
-        [
-            allow("DecryptWithKey", [kms.Decrypt], [scope.imports["KmsKey"]]),
-            # Glue encrypts the log groups as the job or the crawler:
-            # https://docs.aws.amazon.com/glue/latest/dg/set-up-encryption.html
-            allow(
-                "EncryptLogs",
-                [logs.AssociateKmsKey],
-                [scope.arn("logs", "log-group:/aws-glue/*")],
-            ),
-            # GetSecurityConfiguration knows no resources:
-            # https://docs.aws.amazon.com/service-authorization/latest/reference/list_awsglue.html
-            allow("ReadSecurityConfiguration", [glue.GetSecurityConfiguration], ["*"]),
-        ]
-    )
 
 
 # --- policies of resources in the common stack --------------------------------------------------

@@ -10,7 +10,6 @@ from datetime import datetime, timedelta, timezone
 from typing import TYPE_CHECKING
 
 from dynoexport import durations, naming, settings
-from dynoexport.cloudformation import parameters as forms
 from dynoexport.workflow import schedule
 
 if TYPE_CHECKING:
@@ -41,13 +40,13 @@ def with_limits(target: Target, given: Mapping[str, str]) -> Target:
 
 
 def _derived(values: Mapping[str, str], now: datetime) -> dict[str, str]:
-    when = values.get(forms.SCHEDULE, settings.DEFAULT_SCHEDULE)
-    minutes = float(values.get(forms.TIMEOUT_MINUTES, settings.DEFAULT_TIMEOUT_MINUTES))
+    when = values.get(settings.SCHEDULE, settings.DEFAULT_SCHEDULE)
+    minutes = float(values.get(settings.TIMEOUT_MINUTES, settings.DEFAULT_TIMEOUT_MINUTES))
     late = schedule.run_length(when, timeout=timedelta(minutes=minutes), now=now)
     age = schedule.snapshot_age(when, run=late, now=now) or timedelta()
     return {
-        forms.MAX_RUN_MINUTES: str(late // timedelta(minutes=1)),
-        forms.MAX_SNAPSHOT_AGE_HOURS: str(age // timedelta(hours=1)),
+        settings.MAX_RUN_MINUTES: str(late // timedelta(minutes=1)),
+        settings.MAX_SNAPSHOT_AGE_HOURS: str(age // timedelta(hours=1)),
     }
 
 
@@ -72,7 +71,7 @@ def note(when: str, hours: float, *, now: datetime) -> str | None:
 
 def notes(target: Target) -> tuple[str, ...]:
     """The same of a target."""
-    hours = float(target.value(forms.MAX_SNAPSHOT_AGE_HOURS, "0"))
+    hours = float(target.value(settings.MAX_SNAPSHOT_AGE_HOURS, "0"))
     found = note(target.schedule, hours, now=datetime.now(timezone.utc))
     return () if found is None else (f"{target.table}: {found}",)
 
@@ -84,8 +83,8 @@ def starts_to_watch(target: Target, *, trigger_is_on: bool | None) -> bool:
     def watches(hours: str) -> bool:
         return float(hours) > 0
 
-    after = watches(target.value(forms.MAX_SNAPSHOT_AGE_HOURS, "0")) and target.is_scheduled
-    before = watches(target.own.get(forms.MAX_SNAPSHOT_AGE_HOURS, "0")) and trigger_is_on
+    after = watches(target.value(settings.MAX_SNAPSHOT_AGE_HOURS, "0")) and target.is_scheduled
+    before = watches(target.own.get(settings.MAX_SNAPSHOT_AGE_HOURS, "0")) and trigger_is_on
     return after and not before
 
 

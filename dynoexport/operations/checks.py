@@ -5,20 +5,18 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from dynoexport import limits, naming, settings
-from dynoexport.cloudformation import parameters as forms
-from dynoexport.cloudformation import selection
+from dynoexport.cloudformation import options, selection
 from dynoexport.errors import DynoexportError
-from dynoexport.model import Compression, ReadMode
+from dynoexport.model import ReadMode
 from dynoexport.operations import tables
 from dynoexport.operations.targets import is_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
     from datetime import date
 
     from dynoexport.aws.account import Account
     from dynoexport.aws.exports import DeployedExport
-    from dynoexport.model import OutputFormat
     from dynoexport.operations.targets import Target
     from dynoexport.planning.sizing import Recommendation
 
@@ -106,54 +104,20 @@ def check_settings(account: Account, target: Target) -> None:
         SettingsRefused: two parameters exclude each other, or one is no list of attributes.
         NoRecovery: DynamoDB cannot export the table.
     """
-    excluded = next(_excluded(target), None)
-    if excluded is not None:
-        what, instead = excluded
-        raise SettingsRefused(f"{target.table}: {what}", hint=instead)
+    for name in (settings.COLUMNS, settings.EXCLUDE):
+        _check_selection(target, name)
+    for rule in options.broken_rules(target.parameters):
+        raise SettingsRefused(f"{target.table}: {rule.reason}", hint=rule.hint or rule.remedy)
     if target.value(settings.READ_MODE) == ReadMode.EXPORT.value:
         _check_recovery(account, target.table)
 
 
-def _names(target: Target, name: str) -> tuple[str, ...]:
+def _check_selection(target: Target, name: str) -> None:
     try:
-        return selection.parse_names(target.value(name))
+        selection.parse_names(target.value(name))
     except selection.SelectionRefused as error:
         what = f"{target.table}: {name} is {error.what}"
         raise SettingsRefused(what, hint=error.hint) from None
-
-
-def _excluded(target: Target) -> Iterator[tuple[str, str]]:
-    """What excludes each other, and what to do about it."""
-    columns, exclude = (_names(target, name) for name in (settings.COLUMNS, settings.EXCLUDE))
-    if columns and exclude:
-        yield (
-            "Columns and Exclude are both set",
-            "reset one of them: --columns '' or --exclude ''",
-        )
-    version = target.value(settings.GLUE_VERSION, settings.DEFAULT_GLUE_VERSION.value)
-    compression = target.value(settings.COMPRESSION, settings.DEFAULT_COMPRESSION.value)
-    if compression == Compression.ZSTD.value:
-        instead = "choose --compression snappy or gzip"
-        if version in limits.GLUE_VERSIONS_WITHOUT_ZSTD:
-            yield f"Glue {version} has no zstd", instead
-        if target.format.value in limits.FORMATS_WITHOUT_ZSTD:
-            yield f"{target.format.value} has no zstd", instead
-    exported = target.value(settings.READ_MODE) == ReadMode.EXPORT.value
-    if exported and target.value(settings.SOURCE_ROLE):
-        yield "ReadMode export takes no SourceRoleArn", "choose --read-mode native"
-    days = target.value(settings.RETENTION_DAYS, "0")
-    yield from unheeded_retention(target.format, days, table=target.table)
-
-
-def unheeded_retention(
-    fmt: OutputFormat, days: str, *, table: str = "TABLE"
-) -> Iterator[tuple[str, str]]:
-    """That snapshots without a view never expire, for its job is what deletes them; what to do."""
-    if not fmt.queryable and float(days):
-        yield (
-            f"{settings.RETENTION_DAYS} does nothing for {fmt.value}, which has no view job",
-            f"set it to 0, and delete old ones by: dynoexport prune {table} --older-than {days}d",
-        )
 
 
 def check_connection(account: Account, target: Target) -> None:
@@ -162,7 +126,7 @@ def check_connection(account: Account, target: Target) -> None:
     Raises:
         SettingsRefused: it is not.
     """
-    name = target.value(forms.CONNECTION_NAME)
+    name = target.value(settings.CONNECTION_NAME)
     if not name:
         return
     try:
@@ -180,7 +144,11 @@ def check_topic(target: Target, common: Mapping[str, str]) -> None:
     Raises:
         SettingsRefused: there are some.
     """
-    switches = (forms.NOTIFY_ON_FAILURE, forms.MAX_RUN_MINUTES, forms.MAX_SNAPSHOT_AGE_HOURS)
+    switches = (
+        settings.NOTIFY_ON_FAILURE,
+        settings.MAX_RUN_MINUTES,
+        settings.MAX_SNAPSHOT_AGE_HOURS,
+    )
     on = [name for name in switches if target.value(name, "0") not in {"0", "false"}]
     if on and "TopicArn" not in common:
         raise SettingsRefused(

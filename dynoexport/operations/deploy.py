@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from dynoexport import assets, limits, naming, settings
 from dynoexport.aws import change_sets, exports
 from dynoexport.aws.change_sets import ignore
+from dynoexport.cloudformation import options
 from dynoexport.cloudformation import parameters as forms
 from dynoexport.cloudformation.check import ParameterRefused, check_parameters
 from dynoexport.errors import DynoexportError
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
     from dynoexport.planning.sizing import Choice
 
 # What an argument of its own decides.
-_DECIDED = frozenset({settings.TABLE_NAME, settings.OUTPUT_FORMAT, forms.COMMON_STACK_NAME})
+_DECIDED = frozenset({settings.TABLE_NAME, settings.OUTPUT_FORMAT, settings.COMMON_STACK_NAME})
 
 
 class NotInitialized(DynoexportError):
@@ -161,11 +162,11 @@ def _given(
     for name in sorted(_DECIDED & set(given)):
         raise ParameterRefused(f"{name} is not set as a parameter", hint="it has its own option")
     if schedule is not None:
-        given[forms.SCHEDULE] = schedule
+        given[settings.SCHEDULE] = schedule
     if enabled is not None:
         state = ScheduleState.ENABLED if enabled else ScheduleState.DISABLED
-        given[forms.SCHEDULE_STATE] = state.value
-    check_parameters(forms.table_groups(settings.DEFAULT_GLUE_VERSION), given)
+        given[settings.SCHEDULE_STATE] = state.value
+    check_parameters(forms.table_groups(), given)
     checks.check_glue_version(
         given.get(settings.GLUE_VERSION), today=datetime.now(timezone.utc).date()
     )
@@ -200,7 +201,7 @@ def _common(account: Account, stack: str) -> dict[str, str]:
             f"the job scripts of this version, {version}, are not in the bucket",
             hint="publish them: dynoexport init",
         )
-    return {**common, forms.COMMON_STACK_NAME: stack, settings.SCRIPTS_VERSION: version}
+    return {**common, settings.COMMON_STACK_NAME: stack, settings.SCRIPTS_VERSION: version}
 
 
 def _format(table: str, fmt: OutputFormat | None, known: Sequence[DeployedExport]) -> OutputFormat:
@@ -253,6 +254,7 @@ def _sized(
             (settings.GLUE_VERSION, settings.DEFAULT_GLUE_VERSION.value),
         )
     }
+    of_stack |= {name: target.own[name] for name in options.PRICED if name in target.own}
     asked = {name: given[name] for name in planning.SETTINGS if name in given}
     wishes = planning.wishes_of({**of_stack, **asked}, Wishes(format=target.format))
     (planned,) = planning.plans(account, target.table, wishes=wishes, every=target.schedule)

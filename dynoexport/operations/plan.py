@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING
 
 from dynoexport import settings
 from dynoexport.aws.account import side_by_side
+from dynoexport.cloudformation import options
 from dynoexport.cloudformation import parameters as forms
 from dynoexport.cloudformation.check import ParameterRefused, check_parameters
 from dynoexport.errors import DynoexportError
 from dynoexport.model import GlueVersion, ReadMode, WorkerType
-from dynoexport.operations import checks
 from dynoexport.operations.facts import Known, known
 from dynoexport.planning import alternatives, consumption, prices, sizing, table_facts
 from dynoexport.planning.sizing import Wishes
@@ -40,7 +40,7 @@ _WISHES: Mapping[str, tuple[str, Callable[[str], object]]] = {
     settings.NUMBER_OF_WORKERS: ("workers", int),
     settings.SPLITS: ("splits", int),
 }
-SETTINGS = tuple(_WISHES)
+SETTINGS = (*_WISHES, *options.PRICED)
 
 
 class NotDescribed(DynoexportError):
@@ -91,12 +91,16 @@ class Planned:
 
     def _is_asked(self, setting: str) -> bool:
         """Whether the plan was made for a value of it."""
+        if setting in self.wishes.priced:
+            return True
         return setting in _WISHES and getattr(self.wishes, _WISHES[setting][0]) is not None
 
     @property
     def assumptions(self) -> tuple[str, ...]:
         """What the figures rest on, and nobody publishes or counts."""
-        return alternatives.assumptions(self.recommendation.estimate)
+        price = options.price(self.wishes.priced)
+        found = alternatives.assumptions(self.recommendation.estimate)
+        return (*found, price.assumption) if price else found
 
 
 # --- wishes ---------------------------------------------------------------------------------------
@@ -107,7 +111,7 @@ def wishes_of(parameters: Mapping[str, str], wishes: Wishes = NO_WISHES) -> Wish
         ParameterRefused: the stack has no such parameter, it does not take that value, or a plan
             does not depend on it.
     """
-    check_parameters(forms.table_groups(settings.DEFAULT_GLUE_VERSION), parameters)
+    check_parameters(forms.table_groups(), parameters)
     for name in sorted(set(parameters) - set(SETTINGS)):
         raise ParameterRefused(
             f"a plan does not depend on {name}", hint=f"it does on {', '.join(SETTINGS)}"
@@ -117,9 +121,10 @@ def wishes_of(parameters: Mapping[str, str], wishes: Wishes = NO_WISHES) -> Wish
         for name, (field, kind) in _WISHES.items()
         if name in parameters
     }
-    found: Wishes = replace(wishes, **given)  # type: ignore[arg-type]
-    for what, instead in checks.unheeded_retention(found.format, str(found.retention_days)):
-        raise ParameterRefused(what, hint=instead)
+    priced = {name: parameters[name] for name in options.PRICED if name in parameters}
+    found: Wishes = replace(wishes, priced=priced, **given)  # type: ignore[arg-type]
+    for rule in options.broken_rules({settings.OUTPUT_FORMAT: found.format.value, **parameters}):
+        raise ParameterRefused(rule.reason, hint=rule.hint or rule.remedy)
     least = sizing.least_percent(found.read_mode)
     if found.read_percent is not None and found.read_percent < least:
         raise ParameterRefused(

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING
 from dynoexport import limits, settings
 from dynoexport.aws import exports, workflow_runs
 from dynoexport.aws.account import side_by_side
+from dynoexport.cloudformation import options
 from dynoexport.errors import DynoexportError
-from dynoexport.operations import alarms, checks, facts
+from dynoexport.operations import alarms, facts
 from dynoexport.planning import actuals, prices
 from dynoexport.storage import manifests
 
@@ -97,9 +98,8 @@ def run(
     given = dict(properties or {})
     check_properties(given)
     export = exports.find_one(account, table, fmt)
-    days = given.get(settings.RETENTION_DAYS, "0")
-    for what, instead in checks.unheeded_retention(export.format, days, table=table):
-        raise PropertyRefused(what, hint=instead)
+    for rule in options.broken_rules({settings.OUTPUT_FORMAT: export.format.value, **given}):
+        raise PropertyRefused(rule.reason, hint=rule.hint or rule.remedy)
     active = workflow_runs.active(account.glue, export.workflow)
     if active:
         raise RunRefused(

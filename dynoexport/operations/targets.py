@@ -39,16 +39,21 @@ class Target:
         return self.own.get(name, default) if given is None else given
 
     @property
+    def parameters(self) -> Mapping[str, str]:
+        """All parameters as they will be, but for those with their default."""
+        return {name: self.value(name) for name in {**self.own, **self.stack.parameters}}
+
+    @property
     def export(self) -> naming.Export:
         return naming.Export(self.table, self.format, self.value(settings.CATALOG_PREFIX))
 
     @property
     def schedule(self) -> str:
-        return self.value(forms.SCHEDULE, settings.DEFAULT_SCHEDULE)
+        return self.value(settings.SCHEDULE, settings.DEFAULT_SCHEDULE)
 
     @property
     def is_scheduled(self) -> bool:
-        state = self.value(forms.SCHEDULE_STATE, settings.DEFAULT_SCHEDULE_STATE.value)
+        state = self.value(settings.SCHEDULE_STATE, settings.DEFAULT_SCHEDULE_STATE.value)
         return state == ScheduleState.ENABLED.value
 
     def with_parameters(self, values: Mapping[str, str]) -> Target:
@@ -87,10 +92,10 @@ def with_table_key(
     AWS's own key of the account is told in the same way, and needs no permission; to grant one
     does no harm.
     """
-    if forms.TABLE_KEY_ARN in given:
+    if settings.TABLE_KEY_ARN in given:
         return target
     encryption = described.get("Table", {}).get("SSEDescription", {})
-    return target.with_parameters({forms.TABLE_KEY_ARN: encryption.get("KMSMasterKeyArn", "")})
+    return target.with_parameters({settings.TABLE_KEY_ARN: encryption.get("KMSMasterKeyArn", "")})
 
 
 def is_of(one: DeployedExport, other: naming.Export) -> bool:
@@ -121,18 +126,18 @@ def _parameters(
     stack: Mapping[str, Any] | None,
 ) -> dict[str, str | None]:
     """Kept values, then those that follow from the common stack, then those that were given."""
-    groups = forms.table_groups(settings.DEFAULT_GLUE_VERSION)
+    groups = forms.table_groups()
     existing = {field.parameter.title for group in groups for field in group.fields}
     own = _own(stack)
     kept: dict[str, str | None] = {name: None for name in own if name in existing}
     if not own:
-        kept[forms.NOTIFY_ON_FAILURE] = "true" if "TopicArn" in common else "false"
+        kept[settings.NOTIFY_ON_FAILURE] = "true" if "TopicArn" in common else "false"
     return {
         **kept,
         settings.TABLE_NAME: export.table,
         settings.OUTPUT_FORMAT: export.format.value,
-        forms.COMMON_STACK_NAME: common[forms.COMMON_STACK_NAME],
+        settings.COMMON_STACK_NAME: common[settings.COMMON_STACK_NAME],
         settings.SCRIPTS_VERSION: common[settings.SCRIPTS_VERSION],
-        forms.USE_KMS_KEY: "true" if "KmsKeyArn" in common else "false",
+        settings.USE_KMS_KEY: "true" if "KmsKeyArn" in common else "false",
         **given,
     }

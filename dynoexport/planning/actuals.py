@@ -102,7 +102,7 @@ def explain(
     if manifest is None or manifest.workflow_run_id != run.run_id or not run.nodes:
         return Explanation(run, missing="it has completed no snapshot, which would tell the facts")
     try:
-        estimate = planned(manifest, prices, region=region)
+        estimate = planned(manifest, prices, region=region, price=_execution_class(run))
     except (DescriptionRefused, ValueError) as error:
         return Explanation(run, missing=f"no plan can be made of its manifest: {error}")
     facts = _Facts(run, manifest, estimate, prices, now, counted)
@@ -124,8 +124,15 @@ def _reasons(facts: _Facts, figures: tuple[Figure, ...]) -> Iterator[Reason]:
         yield Reason(names, "nothing that was recorded tells why")
 
 
-def planned(manifest: Manifest, prices: Prices, *, region: str = "") -> Estimate:
+def _execution_class(run: Run) -> str:
+    attempts = (attempt for node in run.nodes for attempt in node.attempts)
+    return next((each.execution_class for each in attempts if each.kind == "glueetl"), "")
+
+
+def planned(manifest: Manifest, prices: Prices, *, region: str = "", price: str = "") -> Estimate:
     """What ``dynoexport plan`` would have said of the table and the job as they were at the start.
+
+    ``price`` is the key of the job's price where that is not the Glue version's.
 
     Raises:
         DescriptionRefused: the manifest tells nothing of the table.
@@ -143,6 +150,7 @@ def planned(manifest: Manifest, prices: Prices, *, region: str = "") -> Estimate
         workers=manifest.number_of_workers,
         splits=read.splits or 0,
         read_percent=Job().read_percent if read.read_percent is None else read.read_percent,
+        price=price,
     )
     # The quota is the account's and not in what DescribeTable says; it counts where all else fails.
     facts = replace(table, region=region, quota=read.capacity or table.quota)

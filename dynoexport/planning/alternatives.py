@@ -213,7 +213,7 @@ def _first_design(table: TableFacts, wishes: Wishes, prices: Prices) -> Alternat
         label="2019",
         gives=_snapshots(wishes.format),
         costs=(
-            Cost("export job", "spark", spark, "DPU-h", prices.of_version("0.9")),
+            Cost("export job", "spark", spark, "DPU-h", prices.dpu_hour("0.9")),
             plan.crawl_cost(prices),
             *plan.read_costs(table, ReadMode.CONNECTOR, reading.units, prices),
             Cost(

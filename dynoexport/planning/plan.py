@@ -54,7 +54,10 @@ TB = 1024**4
 
 @dataclass(frozen=True, kw_only=True)
 class Job:
-    """What is chosen: the settings of an export job that its time and cost follow from."""
+    """What is chosen: the settings of an export job that its time and cost follow from.
+
+    ``price`` is the key of its price where that is not the Glue version's.
+    """
 
     read_mode: ReadMode = settings.DEFAULT_READ_MODE
     format: OutputFormat = settings.DEFAULT_FORMAT
@@ -64,6 +67,7 @@ class Job:
     splits: int = settings.DEFAULT_SPLITS
     read_percent: float = float(settings.DEFAULT_MAX_READ)
     retention_days: int = settings.DEFAULT_RETENTION_DAYS
+    price: str = ""
 
     @property
     def slots(self) -> int:
@@ -326,18 +330,24 @@ def _glue_costs(job: Job, prices: Prices, seconds: float) -> tuple[Cost, ...]:
     least = prices.minimum_seconds
     spark = job.dpu * max(seconds, least["glueetl"]) / 3600
     costs = (
-        Cost("export job", "spark", spark, "DPU-h", prices.of_version(job.glue_version.value)),
+        Cost(
+            "export job",
+            "spark",
+            spark,
+            "DPU-h",
+            prices.dpu_hour(job.price, job.glue_version.value),
+        ),
         crawl_cost(prices),
     )
     if not job.format.queryable:
         return costs
     shell = limits.GLUE_SHELL_DPU * max(VIEW_SECONDS, least["pythonshell"]) / 3600
-    return (*costs, Cost("view job", "shell", shell, "DPU-h", prices.of_version("")))
+    return (*costs, Cost("view job", "shell", shell, "DPU-h", prices.dpu_hour()))
 
 
 def crawl_cost(prices: Prices) -> Cost:
     crawl = prices.crawler_dpu * max(CRAWL_SECONDS, prices.minimum_seconds["crawler"]) / 3600
-    return Cost("crawl", "crawl", crawl, "DPU-h", prices.of_version(""))
+    return Cost("crawl", "crawl", crawl, "DPU-h", prices.dpu_hour())
 
 
 def read_costs(

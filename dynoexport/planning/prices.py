@@ -32,7 +32,7 @@ class PricesRefused(DynoexportError):
 class Figures:
     """Dollars of one region. A GB is 1,024^3 bytes, a TB of Athena 1,024^4.
 
-    ``dpu_hour`` is by Glue version. The names are the keys of ``prices.json``.
+    ``dpu_hour`` is by Glue version or execution class. The names are the keys of ``prices.json``.
     """
 
     dpu_hour: Mapping[str, float]
@@ -65,8 +65,10 @@ class Prices:
     first_glue_minimum_seconds: int
     crawler_dpu: float
 
-    def of_version(self, glue_version: str) -> float:
-        return self.figures.dpu_hour.get(glue_version, self.figures.dpu_hour["default"])
+    def dpu_hour(self, *keys: str) -> float:
+        """Dollars of a DPU-hour: of the first key with a price of its own, else the default."""
+        own = self.figures.dpu_hour
+        return own[next((key for key in keys if key in own), "default")]
 
 
 @lru_cache(maxsize=1)
@@ -194,7 +196,8 @@ def cost(run: Run, prices: Prices, now: datetime) -> float:
 
 
 def _cost(attempt: Attempt, prices: Prices, now: datetime) -> float:
-    price = prices.of_version(attempt.glue_version if attempt.kind == "glueetl" else "")
+    keys = (attempt.execution_class, attempt.glue_version) if attempt.kind == "glueetl" else ()
+    price = prices.dpu_hour(*keys)
     return billed(attempt, prices, now) / 3600 * price
 
 

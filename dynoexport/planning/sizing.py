@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from dynoexport import limits, settings
+from dynoexport.cloudformation import options
 from dynoexport.model import GlueVersion, OutputFormat, ReadMode, WorkerType
 from dynoexport.planning import plan
 
@@ -40,6 +41,7 @@ class Wishes:
     Attributes:
         target_seconds: a run should take no longer.
         max_dollars: a run must not cost more.
+        priced: other parameters of the table stack that change the price of the job.
     """
 
     read_mode: ReadMode = settings.DEFAULT_READ_MODE
@@ -53,6 +55,7 @@ class Wishes:
     target_seconds: float | None = None
     max_dollars: float | None = None
     runs_a_month: float = plan.MONTH_DAYS
+    priced: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -146,12 +149,15 @@ class _Search:
         return [usual, *sorted({each for each in steps if each > usual})]
 
     def types(self) -> Sequence[WorkerType]:
-        """Worker types that the Glue version has, from the smallest on."""
+        """Worker types that no rule of the template refuses, from the smallest on."""
         if self.wishes.worker_type is not None:
             return (self.wishes.worker_type,)
-        small = (WorkerType.G_1X, WorkerType.G_2X)
-        without_large = limits.GLUE_VERSIONS_WITHOUT_LARGE_WORKERS
-        return small if self.wishes.glue_version.value in without_large else tuple(WorkerType)
+        given = {settings.GLUE_VERSION: self.wishes.glue_version.value, **self.wishes.priced}
+
+        def is_refused(worker: WorkerType) -> bool:
+            return any(options.broken_rules({**given, settings.WORKER_TYPE: worker.value}))
+
+        return tuple(worker for worker in WorkerType if not is_refused(worker))
 
     def workers(self) -> tuple[int, int]:
         """The fewest and the most."""
@@ -161,6 +167,7 @@ class _Search:
 
     def jobs(self, percent: float) -> Iterator[Job]:
         """The largest job of each worker type."""
+        price = options.price(self.wishes.priced)
         for each in self.types():
             yield plan.Job(
                 read_mode=self.wishes.read_mode,
@@ -171,6 +178,7 @@ class _Search:
                 splits=self.wishes.splits or 0,
                 read_percent=percent,
                 retention_days=self.wishes.retention_days,
+                price=price.dpu_hour if price else "",
             )
 
     # --- the search -------------------------------------------------------------------------------
@@ -327,6 +335,8 @@ def _choices(table: TableFacts, wishes: Wishes, found: Estimate) -> Iterator[Cho
     yield Choice(settings.MAX_READ, f"{job.read_percent:g}", _why_percent(table, wishes, found))
     timeout = timeout_minutes(found.job_seconds)
     yield Choice(settings.TIMEOUT_MINUTES, str(timeout), _why_timeout(timeout, found))
+    for name, value in wishes.priced.items():
+        yield Choice(name, value, "as asked")
 
 
 def _why_type(wishes: Wishes, job: Job) -> str:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from dynoexport import naming
-from dynoexport.iam import reference
+from dynoexport.cloudformation import permissions as reference
 from dynoexport.local.iam import authorization, usage
 from dynoexport.local.iam.authorization import Request
 

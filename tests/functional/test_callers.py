@@ -13,7 +13,8 @@ from command import Command, consume, crawl, create_table, put_snapshot
 from roles import allowed, recorded
 
 from dynoexport import naming
-from dynoexport.iam import caller_policies, reference
+from dynoexport.cloudformation import permissions as reference
+from dynoexport.iam import caller_policies
 from dynoexport.local.iam import authorization, usage
 from dynoexport.model import OutputFormat
 

@@ -11,7 +11,7 @@ from roles import Usage
 
 from dynoexport import naming
 from dynoexport.aws import athena, workflow_runs
-from dynoexport.iam import reference
+from dynoexport.cloudformation import permissions as reference
 from dynoexport.model import OutputFormat, ReadMode
 
 if TYPE_CHECKING:

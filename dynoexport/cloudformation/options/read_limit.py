@@ -1,0 +1,32 @@
+"""How much of the table's read capacity a run may use, and in how many segments it reads."""
+
+from __future__ import annotations
+
+from dynoexport import limits, settings
+from dynoexport.cloudformation import form
+from dynoexport.cloudformation.options.option import Option
+
+GROUP = "How fast"
+
+OPTION = Option(
+    group=GROUP,
+    fields=(
+        form.number(
+            settings.MAX_READ,
+            "Share of the read capacity",
+            "Share of the table's read capacity that an export may use. Glue's own connector "
+            f"takes no less than {limits.DYNAMODB_READ_PERCENT_MIN}.",
+            least=0.001,
+            most=1.0,
+            default=settings.DEFAULT_MAX_READ,
+        ),
+        form.number(
+            settings.SPLITS,
+            "Parallel reads",
+            "In how many segments the table is read; 0 computes it.",
+            least=0,
+            most=limits.DYNAMODB_SPLITS_MAX,
+            default=settings.DEFAULT_SPLITS,
+        ),
+    ),
+)

@@ -1,0 +1,114 @@
+"""How the export job reads the table, and what it may do for that."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from awacs import dynamodb, s3
+from troposphere import Equals, Not, Or, Ref
+
+from dynoexport import settings
+from dynoexport.cloudformation import form
+from dynoexport.cloudformation.context import EXPORT_ROLE
+from dynoexport.cloudformation.options import cross_account
+from dynoexport.cloudformation.options.option import Grant, Option
+from dynoexport.iam import reasons
+from dynoexport.iam.reasons import Kept
+from dynoexport.iam.statements import Scope, allow, policy
+from dynoexport.model import ReadMode
+
+if TYPE_CHECKING:
+    from awacs.aws import PolicyDocument
+
+GROUP = "What of it, and as what"
+IS_SCANNED = "IsScanned"
+IS_EXPORTED = "IsExportedByDynamoDB"
+
+
+def scan_table(scope: Scope) -> PolicyDocument:
+    """What the export job needs besides if it reads a table of this account itself."""
+    table = scope.arn("dynamodb", f"table/{scope.table}")
+    return policy(
+        [
+            allow("ScanTable", [dynamodb.DescribeTable, dynamodb.Scan], [table]),
+            # The account's quota, which limits an on-demand table; it belongs to no resource:
+            # https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazondynamodb.html
+            allow("ReadQuota", [dynamodb.DescribeLimits], ["*"]),
+        ]
+    )
+
+
+def export_table(scope: Scope) -> PolicyDocument:
+    """What the export job needs besides if DynamoDB exports the table.
+
+    DynamoDB writes as the one who asks:
+    https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/S3DataExport_Requesting.html
+    """
+    table = f"table/{scope.table}"
+    return policy(
+        [
+            allow(
+                "ExportTable",
+                [
+                    dynamodb.DescribeContinuousBackups,
+                    dynamodb.DescribeTable,
+                    dynamodb.ExportTableToPointInTime,
+                ],
+                [scope.arn("dynamodb", table)],
+            ),
+            allow(
+                "DescribeExport",
+                [dynamodb.DescribeExport],
+                [scope.arn("dynamodb", f"{table}/export/*")],
+            ),
+            # Beside what the job may write there anyway.
+            allow("WriteExport", [s3.PutObjectAcl], scope.objects(f"{scope.temp}*")),
+        ]
+    )
+
+
+_IS_EXPORTED = Equals(Ref(settings.READ_MODE), ReadMode.EXPORT.value)
+
+OPTION = Option(
+    group=GROUP,
+    fields=(
+        form.choice(
+            settings.READ_MODE,
+            "Reader",
+            "connector: Glue's own source, which may lose types. native: a Scan that loses "
+            "nothing. export: DynamoDB's point-in-time export, which takes no read capacity and "
+            "needs point-in-time recovery.",
+            choices=ReadMode,
+            default=settings.DEFAULT_READ_MODE,
+        ),
+    ),
+    conditions={
+        IS_EXPORTED: _IS_EXPORTED,
+        IS_SCANNED: Not(Or(_IS_EXPORTED, cross_account.IS_FOREIGN)),
+    },
+    grants=(
+        Grant(
+            name="ScansTable",
+            roles=(EXPORT_ROLE,),
+            policy=scan_table,
+            condition=IS_SCANNED,
+            when="`ReadMode` is `connector` or `native`, without a `SourceRoleArn`",
+            kept=(Kept(EXPORT_ROLE, "ReadQuota", reasons.COLD_TABLE, reasons.WARM_THROUGHPUT),),
+        ),
+        Grant(
+            name="ExportsTable",
+            roles=(EXPORT_ROLE,),
+            policy=export_table,
+            condition=IS_EXPORTED,
+            when="`ReadMode` is `export`",
+            kept=(
+                Kept(
+                    EXPORT_ROLE,
+                    "WriteExport",
+                    "DynamoDB sets the ACL of what it exports, which the endpoint does not.",
+                    "https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/S3DataExport_Requesting.html",
+                ),
+            ),
+        ),
+    ),
+)

@@ -1,0 +1,36 @@
+"""How long snapshots are kept."""
+
+from __future__ import annotations
+
+from dynoexport import settings
+from dynoexport.cloudformation import form
+from dynoexport.cloudformation.options.option import Option, Rule, is_one_of
+from dynoexport.model import OutputFormat
+
+GROUP = "What to keep, and when it fails"
+
+OPTION = Option(
+    group=GROUP,
+    fields=(
+        form.number(
+            settings.RETENTION_DAYS,
+            "Keep snapshots for (days)",
+            "Older snapshots are deleted after a run, the current one never; 0 keeps all. Not for "
+            "xml, which has no view job to do it.",
+            least=0,
+            most=settings.RETENTION_DAYS_MAX,
+            default=settings.DEFAULT_RETENTION_DAYS,
+        ),
+    ),
+    rules=(
+        Rule(
+            name="SnapshotsExpireByTheViewJob",
+            when=is_one_of(settings.OUTPUT_FORMAT, OutputFormat.XML.value),
+            must=(is_one_of(settings.RETENTION_DAYS, "0"),),
+            reason="xml has no view job, by which snapshots expire",
+            remedy="leave SnapshotRetentionDays at 0",
+            hint="set SnapshotRetentionDays=0, and delete old snapshots with: "
+            "dynoexport prune TABLE --older-than 30d",
+        ),
+    ),
+)

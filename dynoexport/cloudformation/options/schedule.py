@@ -1,0 +1,59 @@
+"""When the workflow starts by itself, and whether it does."""
+
+from __future__ import annotations
+
+from troposphere import Equals, If, Ref, Sub
+
+from dynoexport import limits, naming, settings
+from dynoexport.cloudformation import context, form
+from dynoexport.cloudformation.options.option import Option
+from dynoexport.model import ScheduleState
+from dynoexport.workflow import pipeline
+
+IS_SCHEDULED = "IsScheduled"
+
+# The part of AWS Glue's rule that a pattern can express: six fields, and no minute field that fires
+# every minute or in steps or ranges under five minutes. workflow.schedule knows the whole rule.
+_PATTERN = r"^cron\((?!\* |[0-9*]+/[1-4] )[0-9*/,]+( [^ ()]+){5}\)$"
+
+
+def _workflow_name(*, scheduled: bool) -> Sub:
+    return Sub(naming.workflow(context.TABLE, context.FORMAT, scheduled=scheduled))
+
+
+OPTION = Option(
+    group="When",
+    fields=(
+        form.text(
+            settings.SCHEDULE,
+            "Schedule (UTC)",
+            "Minutes, hours, day of month, month, day of week (1 = SUN), year; in UTC.",
+            pattern=_PATTERN,
+            constraint="must be a Glue schedule of six fields, at most every five minutes, for "
+            "example cron(0 10 * * ? *)",
+            default=settings.DEFAULT_SCHEDULE,
+            shortest=len("cron(* * * * ? *)"),
+            longest=limits.GLUE_NAME_MAX,
+        ),
+        form.choice(
+            settings.SCHEDULE_STATE,
+            "Schedule on or off",
+            "Whether the schedule starts runs. Runs can be started by hand in either case. "
+            "Changing it replaces the workflow, under a name that tells the state.",
+            choices=ScheduleState,
+            default=settings.DEFAULT_SCHEDULE_STATE,
+        ),
+    ),
+    conditions={IS_SCHEDULED: Equals(Ref(settings.SCHEDULE_STATE), ScheduleState.ENABLED.value)},
+    properties={
+        pipeline.WORKFLOW: {
+            "Name": If(
+                IS_SCHEDULED, _workflow_name(scheduled=True), _workflow_name(scheduled=False)
+            )
+        },
+        pipeline.START_TRIGGER: {
+            "Schedule": Ref(settings.SCHEDULE),
+            "StartOnCreation": If(IS_SCHEDULED, True, False),
+        },
+    },
+)

@@ -1,0 +1,59 @@
+"""What the export job runs on: workers and Glue version."""
+
+from __future__ import annotations
+
+from troposphere import Ref
+
+from dynoexport import limits, settings
+from dynoexport.cloudformation import form
+from dynoexport.cloudformation.options import read_limit
+from dynoexport.cloudformation.options.option import Option, Rule, is_one_of
+from dynoexport.model import GlueVersion, WorkerType
+from dynoexport.workflow import pipeline
+
+_SMALL = (WorkerType.G_1X.value, WorkerType.G_2X.value)
+
+OPTION = Option(
+    group=read_limit.GROUP,
+    fields=(
+        form.choice(
+            settings.WORKER_TYPE,
+            "Worker type",
+            "Type of the export job's workers.",
+            choices=WorkerType,
+            default=settings.DEFAULT_WORKER_TYPE,
+        ),
+        form.number(
+            settings.NUMBER_OF_WORKERS,
+            "Number of workers",
+            "Workers of the export job; one of them coordinates the others.",
+            least=limits.GLUE_WORKERS_MIN,
+            most=limits.GLUE_WORKERS_MAX,
+            default=settings.DEFAULT_NUMBER_OF_WORKERS,
+        ),
+        form.choice(
+            settings.GLUE_VERSION,
+            "Glue version",
+            "Glue version of the export job. AWS runs 3.0 and later.",
+            choices=GlueVersion,
+            default=settings.DEFAULT_GLUE_VERSION,
+        ),
+    ),
+    rules=tuple(
+        Rule(
+            name=f"WorkersOfGlue{version.replace('.', '')}",
+            when=is_one_of(settings.GLUE_VERSION, version),
+            must=(is_one_of(settings.WORKER_TYPE, *_SMALL),),
+            reason=f"Glue {version} has no workers but {' and '.join(_SMALL)}",
+            remedy="choose one of them",
+        )
+        for version in limits.GLUE_VERSIONS_WITHOUT_LARGE_WORKERS
+    ),
+    properties={
+        pipeline.EXPORT_JOB: {
+            "GlueVersion": Ref(settings.GLUE_VERSION),
+            "WorkerType": Ref(settings.WORKER_TYPE),
+            "NumberOfWorkers": Ref(settings.NUMBER_OF_WORKERS),
+        }
+    },
+)
