@@ -51,6 +51,7 @@ CASES: dict[str, tuple[list[str], list[str]]] = {
     "TypeConflicts": (["string", "columns"], ["text"]),
     "MapsAs": (["struct", "map"], ["json"]),
     "MaxStructFields": (["1", "10000"], ["0", "10001"]),
+    "ExecutionClass": (["STANDARD", "FLEX"], ["flex", "SPOT", ""]),
     "Compression": (["snappy", "zstd", "gzip"], ["lzo", ""]),
     "SnapshotRetentionDays": (["0", "36500"], ["-1", "36501"]),
     "MaxRetries": (["0", "10"], ["-1", "11"]),
