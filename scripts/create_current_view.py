@@ -1155,7 +1155,7 @@ def drop_snapshot(
     prefix = snapshot_prefix(table, fmt, timestamp)
     count = clear(clients.s3, settings.bucket, prefix)
     delete_objects(clients.s3, settings.bucket, last)
-    log(f"deleted the expired snapshot {timestamp}: {count:,} objects")
+    log(f"deleted the expired snapshot {timestamp}: {counted(count, 'object')}")
 
 
 def apply_retention(

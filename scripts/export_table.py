@@ -4583,7 +4583,7 @@ def find_completed(s3: S3Client, paths: SnapshotPaths) -> dict[str, Any] | None:
         delete_objects(s3, paths.bucket, [paths.manifest])
     cleared = clear(s3, paths.bucket, paths.snapshot)
     if cleared:
-        log(f"cleared {cleared:,} objects that a failed attempt had left")
+        log(f"cleared {counted(cleared, 'object')} that a failed attempt had left")
     return None
 
 
@@ -5009,8 +5009,9 @@ def export(
     clear_if_possible(clients.s3, paths.bucket, paths.temp)
     report_snapshot(clients, settings, manifest)
     log(
-        f"snapshot {timestamp} is complete: {written.items:,} items in {len(written.files):,} "
-        f"files of {manifest['bytes']:,} bytes under {paths.uri(paths.snapshot)}"
+        f"snapshot {timestamp} is complete: {items_text(written.items)} in "
+        f"{counted(len(written.files), 'file')} of {manifest['bytes']:,} bytes under "
+        f"{paths.uri(paths.snapshot)}"
     )
 
 
@@ -5039,6 +5040,7 @@ def main(argv: Sequence[str]) -> None:
     except Exception as error:
         cause = spark_cause(error)
         if cause is None:
+            log(f"failed: unexpected {error!r}; the error log has its traceback")
             raise
         print(error, file=sys.stderr, flush=True)
         log(f"failed: {cause}")

@@ -25,6 +25,9 @@ settings.load_profile("unhurried")
 # A shell lets what it starts in the background ignore Ctrl-C, which the tests send to theirs.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
+# So does nohup with a hangup. The tests themselves go on when one comes; what they start does not.
+if signal.getsignal(signal.SIGHUP) is signal.SIG_IGN:
+    signal.signal(signal.SIGHUP, lambda *_: None)
 
 
 @pytest.fixture(scope="session")

@@ -156,16 +156,24 @@ def print_json(value: object) -> None:
 
 def out() -> Console:
     """Where results go. Colours only on a terminal, and not if NO_COLOR is set."""
-    from rich.console import Console
-
-    return Console(highlight=False)
+    return _console(stderr=False)
 
 
 def err() -> Console:
     """Where progress, questions and warnings go."""
+    return _console(stderr=True)
+
+
+def _console(*, stderr: bool) -> Console:
     from rich.console import Console
 
-    return Console(stderr=True, highlight=False)
+    class QuietConsole(Console):
+        """Ends as every other output does when whoever reads it has read enough."""
+
+        def on_broken_pipe(self) -> None:
+            raise BrokenPipeError
+
+    return QuietConsole(stderr=stderr, highlight=False)
 
 
 def tell(text: str) -> None:
@@ -192,7 +200,13 @@ def confirm(question: str, *, yes: bool) -> bool:
         return True
     if not sys.stdin.isatty():
         raise NotConfirmed("this asks before it changes anything", hint="add --yes")
-    return click.confirm(question, err=True)
+    try:
+        return click.confirm(question, err=True)
+    except click.Abort as aborted:
+        # click makes one of Ctrl-C, and of an input that has ended.
+        if isinstance(aborted.__context__, KeyboardInterrupt):
+            raise KeyboardInterrupt from None
+        raise
 
 
 class NotConfirmed(DynoexportError):

@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from dynoexport import settings
+from dynoexport.errors import DynoexportError
 from dynoexport.model import GlueVersion
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 
 @click.command()
@@ -57,7 +62,6 @@ def templates(
     """
     # Imports troposphere, which takes a third of a second: not for --help.
     from dynoexport.cloudformation import render
-    from dynoexport.jobs import bundle
     from dynoexport.presentation.output_files import write_files
 
     version = GlueVersion(glue_version)
@@ -68,9 +72,24 @@ def templates(
     # Who chooses a folder for the templates alone gets nothing beside it.
     if scripts_dir is not None or output_dir is None:
         folder = scripts_dir or Path("scripts")
-        files.update({folder / name: text for name, text in bundle.scripts().items()})
+        files.update({folder / name: text for name, text in _scripts().items()})
     if check:
         render.check(files)
         return
     for path in write_files(files):
         click.echo(path)
+
+
+class ScriptsRefused(DynoexportError):
+    """Modules of the jobs that cannot become one file."""
+
+
+def _scripts() -> Mapping[str, str]:
+    from dynoexport.jobs import bundle
+
+    try:
+        return bundle.scripts()
+    except bundle.BundleError as error:
+        raise ScriptsRefused(
+            f"the job scripts cannot be built: {error}", hint="see the rules in CONTRIBUTING.md"
+        ) from None

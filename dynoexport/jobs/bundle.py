@@ -146,7 +146,10 @@ def parse(folder: Path, name: str) -> Module:
         text = (folder / path).read_text(encoding="utf-8")
     except FileNotFoundError:
         raise BundleError(f"{path} does not exist, but a module imports it") from None
-    tree = ast.parse(text, path)
+    try:
+        tree = ast.parse(text, path)
+    except SyntaxError as error:
+        raise BundleError(f"{path}:{error.lineno}: {error.msg}") from None
     if ast.get_docstring(tree) is None:
         raise BundleError(f"{path}:1: a module begins with a docstring")
     first, *rest = tree.body
@@ -180,17 +183,20 @@ def check_names(modules: Sequence[Module]) -> None:
                 raise BundleError(f"{here}: {name} is defined in {places[name]}, too: rename one")
             places[name] = here
     imported: dict[str, Import] = {}
+    importers: dict[str, str] = {}
     for module in modules:
         for each in (one for one in module.imports if not one.is_own):
             if each.bound in places:
                 here = places[each.bound]
                 raise BundleError(f"{here}: {each.bound} is imported in {module.path}, too")
             former = imported.setdefault(each.bound, each)
+            importer = importers.setdefault(each.bound, module.path)
             # `import a.b` and `import a.c` both bind a.
             named = former.name or former.alias or each.name or each.alias
             if named and (former.module, former.name) != (each.module, each.name):
                 raise BundleError(
-                    f"{module.path}: {each.bound} is {former.module} in another module: import one"
+                    f"{module.path}: {each.bound} is of {each.module} here, and of {former.module} "
+                    f"in {importer}: import one"
                 )
 
 
@@ -238,10 +244,11 @@ def _check_import(here: str, module: str, name: str, alias: str | None, level: i
     is_own = module == "dynoexport" or module.startswith("dynoexport.")
     if level or name == "*":
         raise BundleError(f"{here}: import each name by its module's full name")
-    if is_own and (not module.startswith(f"{PACKAGE}.") or not name or alias):
-        raise BundleError(
-            f"{here}: of dynoexport, import only names of {PACKAGE} modules, without an alias"
-        )
+    if is_own and (not module.startswith(f"{PACKAGE}.") or not name):
+        wanted = f"{module}.{name}" if name else module
+        raise BundleError(f"{here}: {wanted}: import only names of {PACKAGE} modules")
+    if is_own and alias:
+        raise BundleError(f"{here}: {alias}: import {name} without an alias")
 
 
 def _check_body(path: str, body: Sequence[ast.stmt], *, is_job: bool) -> None:

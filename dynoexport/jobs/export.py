@@ -30,7 +30,7 @@ from dynoexport.jobs.checks import check_catalog, check_table, job_run
 from dynoexport.jobs.clients import Clients, table_client
 from dynoexport.jobs.failures import JobFailed, spark_cause
 from dynoexport.jobs.history import known_columns
-from dynoexport.jobs.log import Steps, iso, log
+from dynoexport.jobs.log import Steps, counted, iso, items_text, log
 from dynoexport.jobs.manifest import WriteResult, build_manifest, put_manifest
 from dynoexport.jobs.metrics import METRIC_CONFIG, count_snapshot
 from dynoexport.jobs.names import SNAPSHOT_BYTES, SNAPSHOT_ITEMS
@@ -220,8 +220,9 @@ def export(
     clear_if_possible(clients.s3, paths.bucket, paths.temp)
     report_snapshot(clients, settings, manifest)
     log(
-        f"snapshot {timestamp} is complete: {written.items:,} items in {len(written.files):,} "
-        f"files of {manifest['bytes']:,} bytes under {paths.uri(paths.snapshot)}"
+        f"snapshot {timestamp} is complete: {items_text(written.items)} in "
+        f"{counted(len(written.files), 'file')} of {manifest['bytes']:,} bytes under "
+        f"{paths.uri(paths.snapshot)}"
     )
 
 
@@ -250,6 +251,7 @@ def main(argv: Sequence[str]) -> None:
     except Exception as error:
         cause = spark_cause(error)
         if cause is None:
+            log(f"failed: unexpected {error!r}; the error log has its traceback")
             raise
         print(error, file=sys.stderr, flush=True)
         log(f"failed: {cause}")

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from botocore.exceptions import ClientError
 
 from dynoexport.jobs.failures import JobFailed
-from dynoexport.jobs.log import log
+from dynoexport.jobs.log import counted, log
 from dynoexport.jobs.manifest import read_manifest
 from dynoexport.jobs.names import SNAPSHOT_TIMESTAMP, TIMESTAMP_FORMAT
 from dynoexport.jobs.s3 import clear, delete_objects, exists, list_files, read_object
@@ -159,5 +159,5 @@ def find_completed(s3: S3Client, paths: SnapshotPaths) -> dict[str, Any] | None:
         delete_objects(s3, paths.bucket, [paths.manifest])
     cleared = clear(s3, paths.bucket, paths.snapshot)
     if cleared:
-        log(f"cleared {cleared:,} objects that a failed attempt had left")
+        log(f"cleared {counted(cleared, 'object')} that a failed attempt had left")
     return None

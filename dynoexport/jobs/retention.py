@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from botocore.exceptions import ClientError
 
-from dynoexport.jobs.log import log
+from dynoexport.jobs.log import counted, log
 from dynoexport.jobs.names import snapshot_prefix, snapshots_table
 from dynoexport.jobs.s3 import clear, delete_objects
 from dynoexport.jobs.snapshots import (
@@ -62,7 +62,7 @@ def drop_snapshot(
     prefix = snapshot_prefix(table, fmt, timestamp)
     count = clear(clients.s3, settings.bucket, prefix)
     delete_objects(clients.s3, settings.bucket, last)
-    log(f"deleted the expired snapshot {timestamp}: {count:,} objects")
+    log(f"deleted the expired snapshot {timestamp}: {counted(count, 'object')}")
 
 
 def apply_retention(

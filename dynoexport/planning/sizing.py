@@ -7,7 +7,6 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from dynoexport import limits, settings
-from dynoexport.cloudformation import options
 from dynoexport.model import GlueVersion, OutputFormat, ReadMode, WorkerType
 from dynoexport.planning import plan
 
@@ -150,6 +149,9 @@ class _Search:
 
     def types(self) -> Sequence[WorkerType]:
         """Worker types that no rule of the template refuses, from the smallest on."""
+        # Takes troposphere along, a fifth of a second: not for --help.
+        from dynoexport.cloudformation import options
+
         if self.wishes.worker_type is not None:
             return (self.wishes.worker_type,)
         given = {settings.GLUE_VERSION: self.wishes.glue_version.value, **self.wishes.priced}
@@ -167,6 +169,8 @@ class _Search:
 
     def jobs(self, percent: float) -> Iterator[Job]:
         """The largest job of each worker type."""
+        from dynoexport.cloudformation import options
+
         price = options.price(self.wishes.priced)
         for each in self.types():
             yield plan.Job(

@@ -1,6 +1,6 @@
 """Writes docs/reliability.md from the figures, and the figures from what tests have left.
 
-    python tests/faults/report.py [DIRECTORY]
+    python tests/faults/outcome_report.py [DIRECTORY]
 
 DIRECTORY holds the outcomes of a run of tests/faults and tests/hostile with DYNOEXPORT_OUTCOMES.
 """

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import json
+import os
+import pty
 import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -89,6 +92,54 @@ def test_an_interrupt_ends_quietly() -> None:
     process.send_signal(signal.SIGINT)
     _, errors = process.communicate(timeout=60)
     assert (process.returncode, errors.strip()) == (130, "")
+
+
+# A command of this test alone, which ends as every other one does.
+ONE_COMMAND = """
+import click, signal
+from dynoexport import cli
+from dynoexport.cli import common
+signal.signal(signal.SIGINT, signal.default_int_handler)
+@click.command()
+def own():
+{body}
+cli.Dynoexport.get_command = lambda self, ctx, name: own
+cli.main(["own"])
+"""
+
+
+def test_an_interrupt_at_a_question_ends_as_any_other() -> None:
+    """Exit code 130, as scripts know it; an answer of no has another one."""
+    program = ONE_COMMAND.format(body="    common.confirm('Go on?', yes=False)")
+    process, terminal = pty.fork()
+    if process == 0:
+        os.execv(sys.executable, [sys.executable, "-c", program])
+    printed = b""
+    while b"Go on?" not in printed:
+        printed += os.read(terminal, 1000)
+    ended, status = 0, 0
+    while not ended:
+        # Python does not see one that comes just before it waits for a key.
+        os.write(terminal, b"\x03")
+        time.sleep(0.2)
+        ended, status = os.waitpid(process, os.WNOHANG)
+    os.close(terminal)
+    assert os.waitstatus_to_exitcode(status) == 130
+
+
+def test_a_table_may_be_read_in_part() -> None:
+    """By head, or a pager that was left."""
+    body = "    for _ in range(30_000):\n        common.out().print('line')"
+    program = ONE_COMMAND.format(body=body)
+    with subprocess.Popen(
+        [sys.executable, "-c", program], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stdout is not None
+        assert process.stderr is not None
+        assert process.stdout.readline() == "line\n"
+        process.stdout.close()
+        assert process.stderr.read() == ""
+    assert process.returncode == 0
 
 
 # --- templates -----------------------------------------------------------------------------------
