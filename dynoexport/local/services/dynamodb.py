@@ -58,6 +58,7 @@ def install() -> None:
         (DynamoType, "__add__", _add),
         (DynamoType, "__sub__", _subtract),
         (LimitedSizeDict, "__setitem__", _set_attribute),
+        (Item, "is_within_segment", _is_within_segment),
         (Item, "update_with_attribute_updates", _update_attributes),
     ):
         setattr(owner, name, replacement)
@@ -187,6 +188,17 @@ def _check_page(handler: DynamoHandler, operation: str) -> None:
             f"{item_keys.INVALID_START}: Invalid ExclusiveStartKey. Please use ExclusiveStartKey "
             f"with correct Segment. TotalSegments: {total} Segment: {segment}"
         )
+
+
+_IS_WITHIN_SEGMENT = Item.is_within_segment
+
+
+def _is_within_segment(self: Item, segments: Any) -> bool:
+    """Of binary keys, too: moto takes them as text."""
+    key = self.hash_key.value
+    if not isinstance(key, bytes):
+        return _IS_WITHIN_SEGMENT(self, segments)
+    return _IS_WITHIN_SEGMENT(Item(DynamoType({"S": key.hex()}), None, {}), segments)
 
 
 # --- charges --------------------------------------------------------------------------------------
