@@ -30,7 +30,7 @@ from dynoexport.local.glue import api, events, processes
 from dynoexport.local.glue.scheduler import Scheduler
 from dynoexport.local.iam import gate, roles, simulation
 from dynoexport.local.iam.authentication_middleware import HEADERS, AuthenticationMiddleware
-from dynoexport.local.services import alarms, athena, table_exports
+from dynoexport.local.services import alarms, athena, dynamodb, table_exports
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -124,7 +124,18 @@ def _listen(port: int) -> BaseWSGIServer:
         )
 
 
-_REPLACED = (api, events, alarms, athena, stacks, resources, roles, simulation, table_exports)
+_REPLACED = (
+    api,
+    events,
+    alarms,
+    athena,
+    dynamodb,
+    stacks,
+    resources,
+    roles,
+    simulation,
+    table_exports,
+)
 
 
 def install() -> None:

@@ -3,23 +3,20 @@
 from __future__ import annotations
 
 import itertools
-import shutil
-import subprocess
 from dataclasses import replace
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import artifacts
 import comparer
+import dynalite_server
 import judges
 import pytest
 from glue_versions import VERSIONS, Jobs
 from hard_items import hard_items
 from lake import KEY, Lake
-from ports import free_port
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
     from dynoexport.local.context import Endpoint
 
@@ -32,19 +29,8 @@ BATCH = 25
 @pytest.fixture(scope="module")
 def with_dynalite(endpoint: Endpoint, prepared: int) -> Iterator[Endpoint]:
     """The endpoint, whose DynamoDB is dynalite."""
-    with judges.required(JUDGE):
-        node = shutil.which("node")
-        if node is None:
-            raise judges.UnavailableError("node is not installed")
-        modules = artifacts.node_modules(Path(__file__).with_name("dynalite"))
-    port = str(free_port())
-    command = [node, modules / "dynalite" / "cli.js", "--host", "127.0.0.1", "--port", port]
-    command += ["--createTableMs", "0"]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
-        assert process.stdout is not None
-        assert port in process.stdout.readline()
-        yield replace(endpoint, dynamodb_endpoint_url=f"http://127.0.0.1:{port}")
-        process.terminate()
+    with dynalite_server.serve() as url:
+        yield replace(endpoint, dynamodb_endpoint_url=url)
 
 
 def many_items() -> list[dict[str, Any]]:

@@ -316,11 +316,6 @@ def test_the_code_base_reads_in_smaller_pages(readings: Readings) -> None:
     assert len(code_base) > len(stand_in)
 
 
-@pytest.mark.xfail(
-    strict=True,
-    raises=AssertionError,
-    reason="D29: the endpoint says that a page of any size costs one unit",
-)
 def test_no_page_of_the_code_base_costs_more_than_25_units(readings: Readings) -> None:
     """It learns the size of items from the units that each page has cost."""
     pages = readings.pages(SDK_OF_CODE_BASE)

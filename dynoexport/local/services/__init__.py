@@ -1,1 +1,1 @@
-"""Services of the endpoint beside Glue: Athena, CloudWatch, SNS, DynamoDB's exports."""
+"""Services of the endpoint beside Glue: Athena, CloudWatch, SNS, DynamoDB and its exports."""
