@@ -12,7 +12,7 @@ import dynoexport
 from dynoexport import settings
 from dynoexport.cli import common
 from dynoexport.model import Compression, MapsAs, ReadMode, TypeConflicts
-from dynoexport.presentation import json_output
+from dynoexport.presentation import records
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -138,7 +138,7 @@ def init(
         on_event=_progress(several=False),
     )
     if as_json:
-        common.print_json(json_output.initialized(done))
+        common.print_json(records.to_json(done))
         return
     click.echo(f"Stack {done.stack} {'deployed' if done.changed else 'unchanged'}")
     click.echo(f"Bucket {done.bucket}")
@@ -217,7 +217,7 @@ def deploy(
         on_sized=_tell_sized,
     )
     if as_json:
-        common.print_json([json_output.deployment(each) for each in done])
+        common.print_json(records.to_json(done))
         return
     for each in done:
         click.echo(f"{each.table} ({each.format.value}): stack {each.stack} {each.outcome}")
@@ -271,7 +271,7 @@ def destroy(
         on_event=_progress(several=False),
     )
     if as_json:
-        common.print_json(json_output.destroyed(done))
+        common.print_json(records.to_json(done))
         return
     click.echo(f"The export of {done.table} as {done.format.value} is gone")
     if done.objects:

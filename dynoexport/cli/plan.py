@@ -15,7 +15,7 @@ from dynoexport import settings
 from dynoexport.cli import common
 from dynoexport.errors import DynoexportError
 from dynoexport.model import ReadMode
-from dynoexport.presentation import json_output
+from dynoexport.presentation import records
 from dynoexport.presentation.output_files import open_output
 
 if TYPE_CHECKING:
@@ -122,7 +122,7 @@ def plan(
     found = make(wishes=wishes, every=every, prices_file=prices_file)
     _warn(found)
     if as_json:
-        common.print_json([json_output.plan(each) for each in found])
+        common.print_json([records.PlanRecord.of(each) for each in found])
     else:
         _print(found)
     if html is not None:

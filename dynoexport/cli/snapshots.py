@@ -9,7 +9,7 @@ import click
 
 import dynoexport
 from dynoexport.cli import common
-from dynoexport.presentation import json_output
+from dynoexport.presentation import records
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -45,7 +45,7 @@ def snapshots(
     """
     found = dynoexport.snapshots(account, table, fmt=fmt, limit=limit or None)
     if as_json:
-        common.print_json([json_output.snapshot(each) for each in found])
+        common.print_json(records.to_json(found))
     elif found:
         _print(found)
         for each in found:
@@ -95,7 +95,7 @@ def publish(
     """
     done = dynoexport.publish(account, table, snapshot, fmt=fmt)
     if as_json:
-        common.print_json(json_output.published(done))
+        common.print_json(records.to_json(done))
         return
     if done.before == done.snapshot:
         click.echo(f"{done.view} shows {done.snapshot} already")
@@ -155,7 +155,7 @@ def prune(
         ),
     )
     if as_json:
-        common.print_json(json_output.pruned(done))
+        common.print_json(records.to_json(done))
     elif not asked:
         click.echo("Nothing to delete")
     elif not asked[0]:
@@ -208,7 +208,7 @@ def verify(
             on_file=lambda number, of: progress.update(task, completed=number, total=of),
         )
     if as_json:
-        common.print_json(json_output.verification(done))
+        common.print_json(records.to_json(done))
     else:
         _print_verification(done)
     if not done.whole:

@@ -9,7 +9,7 @@ import click
 
 import dynoexport
 from dynoexport.cli import common
-from dynoexport.presentation import json_output
+from dynoexport.presentation import records
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -48,7 +48,7 @@ def status(account: Account, *, tables: tuple[str, ...], stale: str | None, as_j
         used = prices.of_region(account.region)
         common.print_json(
             [
-                json_output.status(
+                records.status(
                     each, used, now, stale=None if limit is None else each.is_stale(now, limit)
                 )
                 for each in found

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import platform
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timezone
 from functools import partial
 from importlib import metadata
@@ -16,6 +16,7 @@ from dynoexport.aws import change_sets, exports
 from dynoexport.aws import errors as aws_errors
 from dynoexport.aws.account import side_by_side
 from dynoexport.iam import caller_policies
+from dynoexport.model import described
 from dynoexport.operations.status import status
 
 if TYPE_CHECKING:
@@ -30,12 +31,12 @@ OK, WARNING, FAILED = "ok", "warning", "failed"
 
 @dataclass(frozen=True)
 class Check:
-    """One thing that was looked at: ``ok``, ``warning`` or ``failed``, and what to do about it."""
+    """One check, and what to do about it."""
 
-    name: str
-    state: str
-    detail: str
-    hint: str = ""
+    name: str = field(metadata=described("name of the check"))
+    state: str = field(metadata=described("ok, warning or failed"))
+    detail: str = field(metadata=described("what the check found"))
+    hint: str = field(default="", metadata=described("what to do, or empty"))
 
 
 def doctor(

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from dynoexport import limits, settings
-from dynoexport.model import GlueVersion, OutputFormat, ReadMode, WorkerType
+from dynoexport.model import GlueVersion, OutputFormat, ReadMode, WorkerType, described
 from dynoexport.planning import plan
 
 if TYPE_CHECKING:
@@ -59,9 +59,9 @@ class Wishes:
 class Choice:
     """A parameter of the table stack, its value, and one sentence why."""
 
-    setting: str
-    value: str
-    reason: str
+    setting: str = field(metadata=described("parameter of the table stack"))
+    value: str = field(metadata=described("its value, as the stack takes it"))
+    reason: str = field(metadata=described("why, in a sentence"))
 
 
 @dataclass(frozen=True, kw_only=True)

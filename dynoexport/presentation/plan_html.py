@@ -89,7 +89,7 @@ def page(found: Sequence[Planned]) -> str:
 
 def view(planned: Planned) -> View:
     """What is drawn of one table."""
-    estimate = planned.recommendation.estimate
+    estimate = planned.estimate
     return View(
         planned=planned,
         estimate=estimate,
@@ -100,14 +100,14 @@ def view(planned: Planned) -> View:
 
 
 def _estimator(planned: Planned) -> Callable[[Job], Estimate]:
-    runs = planned.recommendation.estimate.runs_a_month
+    runs = planned.estimate.runs_a_month
     return lambda job: plan.estimate(planned.table, job, planned.prices, runs_a_month=runs)
 
 
 # --- where more workers stop helping --------------------------------------------------------------
 def knee(planned: Planned) -> list[str]:
     """Sentences about the number of workers from which on none helps, and about half and twice."""
-    found, of = planned.recommendation.estimate, _estimator(planned)
+    found, of = planned.estimate, _estimator(planned)
     job = found.job
 
     def with_workers(number: int) -> Estimate:
@@ -150,7 +150,7 @@ def _fewest(seconds: Callable[[int], float]) -> int:
 # --- charts ---------------------------------------------------------------------------------------
 def figures(planned: Planned) -> list[Figure]:
     """Duration and cost against workers; against the read percentage, where there is one."""
-    found = planned.recommendation.estimate
+    found = planned.estimate
     of = _estimator(planned)
     drawn = [
         _figure(found, of, title, seconds_or_dollars, by_workers=True)

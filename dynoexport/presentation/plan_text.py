@@ -79,7 +79,7 @@ def _title(table: TableFacts, planned: Planned) -> Iterator[str]:
     mode = "on-demand" if table.on_demand else "provisioned"
     size = f"{display.size(table.bytes)}, {display.count(table.items, 'item')}"
     yield f"{table.name}: {size}, {mode}, {table.region}"
-    job = planned.recommendation.estimate.job
+    job = planned.estimate.job
     yield (
         f"as {job.format.value}, read by {job.read_mode.value}, Glue {job.glue_version.value}, "
         f"{planned.schedule}"
@@ -91,7 +91,7 @@ def _row(label: str, figure: str, formula: str, rest: str = "") -> str:
 
 
 def _time(planned: Planned) -> Iterator[str]:
-    found = planned.recommendation.estimate
+    found = planned.estimate
     table, reading = planned.table, found.reading
     if found.job.read_mode is not ReadMode.EXPORT:
         yield _row("read units", f"{reading.units:,.1f}", "units")
@@ -158,7 +158,7 @@ def _wrapped(head: str, text: str, *, indent: int | None = None) -> list[str]:
 
 
 def _bill(planned: Planned) -> Iterator[str]:
-    found = planned.recommendation.estimate
+    found = planned.estimate
     yield f"What it costs, in dollars of {planned.prices.date} for {planned.prices.region}"
     for each in found.costs:
         if each.per == "run":
@@ -223,7 +223,7 @@ COLUMNS = ("TABLE", "SIZE", "WORKERS", "READ", "RUN TAKES", "A RUN", "A MONTH", 
 def summary(found: Sequence[Planned]) -> list[tuple[str, ...]]:
     """One row for each table, and their sum."""
     rows = [_summed(each) for each in found]
-    estimates = [each.recommendation.estimate for each in found]
+    estimates = [each.estimate for each in found]
     whole = (
         "all",
         display.size(sum(each.table.bytes for each in found)),
@@ -238,7 +238,7 @@ def summary(found: Sequence[Planned]) -> list[tuple[str, ...]]:
 
 
 def _summed(planned: Planned) -> tuple[str, ...]:
-    found = planned.recommendation.estimate
+    found = planned.estimate
     job = found.job
     best = ways.cheapest(planned.alternatives)
     return (

@@ -58,13 +58,13 @@ def test_a_plan_tells_time_job_and_cost(command: Command, table: str) -> None:
 
 def test_a_plan_for_programs_has_the_documented_keys(command: Command, table: str) -> None:
     (told,) = command.json("plan", table)
-    assert set(told) == set(json_output.KINDS["plan"][1])
+    assert set(told) == set(json_output.meanings("plan"))
     for kind, found in (
         ("choice", told["choices"]),
         ("cost", told["costs"]),
         ("alternative", told["alternatives"]),
     ):
-        assert all(set(each) == set(json_output.KINDS[kind][1]) for each in found)
+        assert all(set(each) == set(json_output.meanings(kind)) for each in found)
     assert {each["setting"]: each["value"] for each in told["choices"]} == AUTO
 
 
