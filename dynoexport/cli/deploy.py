@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 import dynoexport
-from dynoexport import settings
+from dynoexport import settings, units
 from dynoexport.cli import common
 from dynoexport.model import Compression, MapsAs, ReadMode, TypeConflicts
 from dynoexport.presentation import records
@@ -260,8 +260,6 @@ def destroy(
       dynoexport destroy Reviews
       dynoexport destroy Reviews --data
     """
-    from dynoexport.presentation import display
-
     done = dynoexport.destroy(
         account,
         table,
@@ -276,8 +274,8 @@ def destroy(
     click.echo(f"The export of {done.table} as {done.format.value} is gone")
     if done.objects:
         kept = "deleted" if done.data else "kept"
-        figures = f"{display.count(done.snapshots, 'snapshot')}, "
-        click.echo(f"{figures}{display.count(done.objects, 'object')} {kept}")
+        figures = f"{units.count(done.snapshots, 'snapshot')}, "
+        click.echo(f"{figures}{units.count(done.objects, 'object')} {kept}")
     if done.foreign:
         common.tell("Kept, because dynoexport has not written it. Delete it with:")
     for each in done.foreign:
@@ -299,15 +297,15 @@ def _approve_destruction(inventory: Inventory, *, yes: bool) -> bool:
     for name in inventory.catalog:
         common.tell(f"  {name} from the Glue database")
     figures = (
-        f"{display.count(inventory.snapshots, 'snapshot')}, "
-        f"{display.count(inventory.objects, 'object')}, {display.size(inventory.bytes)}"
+        f"{units.count(inventory.snapshots, 'snapshot')}, "
+        f"{units.count(inventory.objects, 'object')}, {units.size(inventory.bytes)}"
     )
     if inventory.data:
         common.tell(f"  ALL DATA in S3: {figures}")
         if inventory.foreign:
             common.tell("It keeps what dynoexport has not written:")
         for each in inventory.foreign:
-            size = f"{display.count(each.objects, 'object')}, {display.size(each.bytes)}"
+            size = f"{units.count(each.objects, 'object')}, {units.size(each.bytes)}"
             common.tell(f"  {display.printable(each.prefix)}  {size}")
     elif inventory.objects:
         common.tell(f"It keeps the data in S3: {figures}")

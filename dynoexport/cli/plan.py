@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import click
 
 import dynoexport
-from dynoexport import settings
+from dynoexport import settings, units
 from dynoexport.cli import common
 from dynoexport.errors import DynoexportError
 from dynoexport.model import ReadMode
@@ -140,9 +140,7 @@ def _write_page(to: Path, found: Sequence[Planned]) -> None:
 
 
 def _asked(fmt: OutputFormat | None, target: str | None, most: float | None) -> Wishes:
-    from dynoexport import durations
-
-    seconds = durations.parse(target).total_seconds() if target is not None else None
+    seconds = units.parse_duration(target).total_seconds() if target is not None else None
     return dynoexport.Wishes(
         format=fmt or settings.DEFAULT_FORMAT, target_seconds=seconds, max_dollars=most
     )

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 import dynoexport
-from dynoexport import naming
+from dynoexport import naming, units
 from dynoexport.cli import common
 from dynoexport.presentation import records
 
@@ -107,11 +107,11 @@ def _follow(account: Account, table: str, started: Run, *, as_json: bool) -> Non
         _show_failure(account, ended, console)
     workflow_runs.require_success(ended)
     if not as_json:
-        took = display.seconds(ended.seconds or 0)
+        took = units.duration(ended.seconds or 0)
         if ended.items is None:
             click.echo(f"Run {ended.short_id} succeeded in {took}")
         else:
-            rows, size = display.count(ended.items, "item"), display.size(ended.bytes or 0)
+            rows, size = units.count(ended.items, "item"), units.size(ended.bytes or 0)
             click.echo(f"Snapshot {ended.snapshot}: {rows}, {size} in {took}")
 
 
@@ -183,10 +183,10 @@ def _print_runs(account: Account, found: list[Run]) -> None:
         (
             f"{each.started.astimezone(timezone.utc):%Y-%m-%d %H:%M}" if each.started else "",
             display.state_text(each.outcome),
-            "" if each.seconds is None else display.seconds(each.seconds),
-            "" if each.items is None else f"{each.items:,}",
-            "" if each.bytes is None else display.size(each.bytes),
-            f"${prices.cost(each, used, now):,.3f}",
+            units.duration(each.seconds),
+            units.count(each.items),
+            units.size(each.bytes),
+            units.dollars(prices.cost(each, used, now)),
             each.short_id,
         )
         for each in found

@@ -15,6 +15,7 @@ from dynoexport.jobs.s3 import list_files
 from dynoexport.model import OfExport, derived, described
 from dynoexport.operations.snapshots import SnapshotRefused
 from dynoexport.storage import manifests, part_files, snapshot_store
+from dynoexport.units import count
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -91,7 +92,9 @@ def verify(
     rows = sum(each for each in counted if isinstance(each, int))
     faults += [each for each in counted if isinstance(each, str)]
     if rows != manifest.items:
-        faults.append(f"the files hold {rows:,} items, the manifest says {manifest.items:,}")
+        faults.append(
+            f"the files hold {count(rows, 'item')}, the manifest says {count(manifest.items)}"
+        )
     if manifest.items and not _in_catalog(account, export, manifest.timestamp):
         faults.append(f"the catalog has no partition {naming.PARTITION_KEY}={manifest.timestamp}")
     return Verification(

@@ -13,6 +13,7 @@ from dynoexport.jobs.formats import BYTES_PER_JSON_BYTE
 from dynoexport.model import OutputFormat, ReadMode, derived, described
 from dynoexport.planning import plan, sizing
 from dynoexport.planning.plan import GB, MONTH_DAYS, Cost
+from dynoexport.units import duration, percent
 
 if TYPE_CHECKING:
     from dynoexport.planning.plan import Estimate
@@ -246,7 +247,7 @@ def assumptions(estimate: Estimate) -> tuple[str, ...]:
     """What a plan's figures rest on, and nobody publishes, or what may be otherwise."""
     job, table = estimate.job, estimate.table
     found = [
-        f"a start takes {sizing.minutes(plan.START_SECONDS)}, so does a crawl, so does a view",
+        f"a start takes {duration(plan.START_SECONDS)}, so does a crawl, so does a view",
         _slots(job.read_mode),
         _bytes(job.format),
         "keys are spread evenly; one that holds a tenth of the table is read alone at the end",
@@ -264,7 +265,7 @@ def assumptions(estimate: Estimate) -> tuple[str, ...]:
             "failed ones have read is, and ones whose snapshots were deleted since"
         )
     if table.written is None:
-        found.append(f"{CHANGED_A_DAY:.0%} of the table changes in a day")
+        found.append(f"{percent(CHANGED_A_DAY)} of the table changes in a day")
     return tuple(found)
 
 
@@ -279,7 +280,7 @@ def _slots(reader: ReadMode) -> str:
     if reader is ReadMode.EXPORT:
         return (
             f"DynamoDB exports {plan.EXPORT_BYTES / 1e6:g} MB a second after "
-            f"{sizing.minutes(plan.EXPORT_START_SECONDS)}; a task slot writes "
+            f"{duration(plan.EXPORT_START_SECONDS)}; a task slot writes "
             f"{plan.LINES_SLOT_BYTES / 1e6:g} MB a second"
         )
     native = reader is ReadMode.NATIVE
