@@ -119,7 +119,7 @@ def derived(meaning: str, *, after: str, name: str = "") -> Callable[[_Function]
 
 
 @dataclass(frozen=True)
-class OfExport:
+class ExportResult:
     """A result about one export."""
 
     table: str = field(metadata=described("DynamoDB table"))

@@ -48,9 +48,9 @@ def parse_duration(text: str) -> timedelta:
 
 
 def duration(value: float | timedelta | None) -> str:
-    """Seconds, or a duration, in its two largest units; a tenth of a second below a minute.
+    """A duration, or its seconds: tenths of a second below a minute, else its two largest units.
 
-    A negative one, as from a clock that lags, is nothing.
+    The rest is dropped. A negative one, as from a clock that lags, is 0 s.
 
     >>> duration(0), duration(8.42), duration(45), duration(750), duration(11_100)
     ('0 s', '8.4 s', '45 s', '12 min 30 s', '3 h 05 min')

@@ -12,7 +12,7 @@ from dynoexport.aws.change_sets import ignore
 from dynoexport.cloudformation import parameters as forms
 from dynoexport.cloudformation.check import ParameterRefused, check_parameters
 from dynoexport.errors import DynoexportError
-from dynoexport.model import OfExport, OutputFormat, ScheduleState, described
+from dynoexport.model import ExportResult, OutputFormat, ScheduleState, described
 from dynoexport.operations import alarms, checks
 from dynoexport.operations import plan as planning
 from dynoexport.operations.init import apply
@@ -36,7 +36,7 @@ class NotInitialized(DynoexportError):
 
 
 @dataclass(frozen=True)
-class Deployment(OfExport):
+class Deployment(ExportResult):
     """What became of one table's stack."""
 
     stack: str = field(metadata=described("name of the stack"))

@@ -10,7 +10,7 @@ from dynoexport.aws import change_sets, exports, workflow_runs
 from dynoexport.aws.change_sets import ignore
 from dynoexport.jobs.s3 import directory_marker, list_objects
 from dynoexport.jobs.timestamps import is_timestamp
-from dynoexport.model import OfExport, described
+from dynoexport.model import ExportResult, described
 from dynoexport.operations.init import Declined
 from dynoexport.operations.run import RunRefused
 from dynoexport.storage import snapshot_store
@@ -34,7 +34,7 @@ class Foreign:
 
 
 @dataclass(frozen=True)
-class Inventory(OfExport):
+class Inventory(ExportResult):
     """What ``destroy`` would delete, or has deleted."""
 
     stack: str | None = field(

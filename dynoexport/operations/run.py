@@ -10,7 +10,7 @@ from dynoexport import limits, settings
 from dynoexport.aws import exports, workflow_runs
 from dynoexport.aws.account import side_by_side
 from dynoexport.errors import DynoexportError
-from dynoexport.model import OfExport, described
+from dynoexport.model import ExportResult, described
 from dynoexport.operations import alarms, checks, facts
 from dynoexport.planning import actuals, prices
 from dynoexport.storage import manifests
@@ -36,7 +36,7 @@ class RunRefused(DynoexportError):
 
 
 @dataclass(frozen=True)
-class Schedule(OfExport):
+class Schedule(ExportResult):
     """A table's schedule, as it is now."""
 
     schedule: str = field(metadata=described("cron expression in UTC"))

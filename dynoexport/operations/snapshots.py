@@ -12,7 +12,7 @@ from dynoexport.errors import DynoexportError
 from dynoexport.jobs.s3 import list_files
 from dynoexport.jobs.timestamps import parse_timestamp
 from dynoexport.jobs.view import shown_columns, view_sql
-from dynoexport.model import OfExport, described
+from dynoexport.model import ExportResult, described
 from dynoexport.storage import manifests, snapshot_store
 
 if TYPE_CHECKING:
@@ -31,7 +31,7 @@ class SnapshotRefused(DynoexportError):
 
 
 @dataclass(frozen=True)
-class Published(OfExport):
+class Published(ExportResult):
     """What the view shows now, and what it showed before."""
 
     view: str = field(metadata=described("Athena view, as database.view"))
@@ -41,7 +41,7 @@ class Published(OfExport):
 
 
 @dataclass(frozen=True)
-class Pruned(OfExport):
+class Pruned(ExportResult):
     """The snapshots that were deleted, and how many objects those were."""
 
     snapshots: tuple[Snapshot, ...] = field(

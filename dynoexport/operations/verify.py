@@ -12,7 +12,7 @@ from dynoexport import naming
 from dynoexport.aws import exports
 from dynoexport.aws.account import side_by_side
 from dynoexport.jobs.s3 import list_files
-from dynoexport.model import OfExport, derived, described
+from dynoexport.model import ExportResult, derived, described
 from dynoexport.operations.snapshots import SnapshotRefused
 from dynoexport.storage import manifests, part_files, snapshot_store
 from dynoexport.units import count
@@ -30,7 +30,7 @@ _FILES_AT_ONCE = 4
 
 
 @dataclass(frozen=True)
-class Verification(OfExport):
+class Verification(ExportResult):
     """What a snapshot is, against what it should be.
 
     DynamoDB counts ``table_items`` about every six hours.

@@ -205,11 +205,19 @@ def test_the_command_deploys_what_was_planned() -> None:
     assert told["command"] == " ".join(["dynoexport deploy Orders", *chosen])
 
 
-def test_what_no_job_does_is_shown_and_is_a_failure() -> None:
-    done = plan("--describe", str(EVENTS), "--max-cost", "2")
+@pytest.mark.parametrize(
+    ("asked", "sentence"),
+    [
+        (("--max-cost", "2"), "no run costs as little as $2.00:"),
+        (("--max-cost", "0.001"), "no run costs as little as $0.001:"),
+        (("--target-duration", "30s"), "no job is done in 30 s:"),
+    ],
+)
+def test_what_no_job_does_is_shown_and_is_a_failure(asked: tuple[str, ...], sentence: str) -> None:
+    done = plan("--describe", str(EVENTS), *asked)
     assert done.exit_code == 1
-    assert "not met: no run costs as little as $2.00" in done.stdout
-    assert done.stderr.startswith("Error: Events: no run costs as little as $2.00")
+    assert f"not met: {sentence}" in done.stdout
+    assert done.stderr.startswith(f"Error: Events: {sentence}")
 
 
 # --- for people -----------------------------------------------------------------------------------
