@@ -9,7 +9,7 @@ The rooms, each importing only from those before it (a test reads the imports):
 
     jobs                    what runs inside AWS Glue; scripts/*.py are built from it
     errors, model, limits,  what can go wrong; the plain values; what AWS allows;
-    durations               26h and 30d
+    units                   sizes, counts, durations, rates and dollars as people write them
     settings, naming        what a user can set; every name and S3 key
     workflow                what runs after what, what Glue would refuse of it, when it starts
     iam                     the policies of roles and people, and the reason for each permission

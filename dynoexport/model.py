@@ -1,8 +1,15 @@
-"""The plain values that every layer speaks: enumerations and frozen dataclasses."""
+"""The plain values that every layer speaks: enumerations, and what a result's keys mean."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass, field
 from enum import Enum
+from typing import TYPE_CHECKING, Any, TypeVar
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+_Function = TypeVar("_Function", bound="Callable[..., Any]")
 
 
 class OutputFormat(str, Enum):
@@ -79,3 +86,41 @@ class GlueVersion(str, Enum):
     V5_0 = "5.0"
     V5_1 = "5.1"
     V6_0 = "6.0"
+
+
+# --- what ``--output json`` prints of a result ----------------------------------------------------
+@dataclass(frozen=True)
+class Key:
+    """What a key of a result means.
+
+    Attributes:
+        name: the key, if it is not the attribute's name.
+        after: of a property, the attribute that it follows.
+    """
+
+    meaning: str
+    name: str = ""
+    after: str = ""
+
+
+def described(meaning: str, *, name: str = "") -> dict[str, Key]:
+    """The metadata of a field that ``--output json`` prints."""
+    return {"key": Key(meaning, name)}
+
+
+def derived(meaning: str, *, after: str, name: str = "") -> Callable[[_Function], _Function]:
+    """Print a property, too: ``@property`` stands above it."""
+
+    def describe(function: _Function) -> _Function:
+        function.__dict__["key"] = Key(meaning, name, after)
+        return function
+
+    return describe
+
+
+@dataclass(frozen=True)
+class ExportResult:
+    """A result about one export."""
+
+    table: str = field(metadata=described("DynamoDB table"))
+    format: OutputFormat = field(metadata=described("file format of the export"))

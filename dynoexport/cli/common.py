@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 import dynoexport
+from dynoexport import units
 from dynoexport.errors import DynoexportError
 from dynoexport.model import OutputFormat
 
@@ -186,7 +187,7 @@ def report_faults(subject: str, faults: Sequence[str]) -> None:
     from dynoexport.presentation import display
 
     if faults:
-        more = f", and {len(faults) - 1:,} more" if len(faults) > 1 else ""
+        more = f", and {units.count(len(faults) - 1)} more" if len(faults) > 1 else ""
         tell(display.printable(f"{subject} is damaged: {faults[0]}{more}"))
 
 

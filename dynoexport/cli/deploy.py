@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING
 import click
 
 import dynoexport
-from dynoexport import settings
+from dynoexport import settings, units
 from dynoexport.cli import common
 from dynoexport.model import Compression, MapsAs, ReadMode, TypeConflicts
-from dynoexport.presentation import json_output
+from dynoexport.presentation import records
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -138,7 +138,7 @@ def init(
         on_event=_progress(several=False),
     )
     if as_json:
-        common.print_json(json_output.initialized(done))
+        common.print_json(records.to_json(done))
         return
     click.echo(f"Stack {done.stack} {'deployed' if done.changed else 'unchanged'}")
     click.echo(f"Bucket {done.bucket}")
@@ -217,7 +217,7 @@ def deploy(
         on_sized=_tell_sized,
     )
     if as_json:
-        common.print_json([json_output.deployment(each) for each in done])
+        common.print_json(records.to_json(done))
         return
     for each in done:
         click.echo(f"{each.table} ({each.format.value}): stack {each.stack} {each.outcome}")
@@ -260,8 +260,6 @@ def destroy(
       dynoexport destroy Reviews
       dynoexport destroy Reviews --data
     """
-    from dynoexport.presentation import display
-
     done = dynoexport.destroy(
         account,
         table,
@@ -271,13 +269,13 @@ def destroy(
         on_event=_progress(several=False),
     )
     if as_json:
-        common.print_json(json_output.destroyed(done))
+        common.print_json(records.to_json(done))
         return
     click.echo(f"The export of {done.table} as {done.format.value} is gone")
     if done.objects:
         kept = "deleted" if done.data else "kept"
-        figures = f"{display.count(done.snapshots, 'snapshot')}, "
-        click.echo(f"{figures}{display.count(done.objects, 'object')} {kept}")
+        figures = f"{units.count(done.snapshots, 'snapshot')}, "
+        click.echo(f"{figures}{units.count(done.objects, 'object')} {kept}")
     if done.foreign:
         common.tell("Kept, because dynoexport has not written it. Delete it with:")
     for each in done.foreign:
@@ -299,15 +297,15 @@ def _approve_destruction(inventory: Inventory, *, yes: bool) -> bool:
     for name in inventory.catalog:
         common.tell(f"  {name} from the Glue database")
     figures = (
-        f"{display.count(inventory.snapshots, 'snapshot')}, "
-        f"{display.count(inventory.objects, 'object')}, {display.size(inventory.bytes)}"
+        f"{units.count(inventory.snapshots, 'snapshot')}, "
+        f"{units.count(inventory.objects, 'object')}, {units.size(inventory.bytes)}"
     )
     if inventory.data:
         common.tell(f"  ALL DATA in S3: {figures}")
         if inventory.foreign:
             common.tell("It keeps what dynoexport has not written:")
         for each in inventory.foreign:
-            size = f"{display.count(each.objects, 'object')}, {display.size(each.bytes)}"
+            size = f"{units.count(each.objects, 'object')}, {units.size(each.bytes)}"
             common.tell(f"  {display.printable(each.prefix)}  {size}")
     elif inventory.objects:
         common.tell(f"It keeps the data in S3: {figures}")

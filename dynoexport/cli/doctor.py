@@ -9,7 +9,7 @@ import click
 import dynoexport
 from dynoexport import settings
 from dynoexport.cli import common
-from dynoexport.presentation import json_output
+from dynoexport.presentation import records
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -50,7 +50,7 @@ def doctor(account: Account, *, common_stack: str, as_json: bool) -> None:
         if not as_json:
             _print(console, check)
     if as_json:
-        common.print_json([json_output.check(each) for each in found])
+        common.print_json(records.to_json(found))
     failed = [each for each in found if each.state == FAILED]
     if failed:
         noun = "check has" if len(failed) == 1 else "checks have"

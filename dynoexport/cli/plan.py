@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING
 import click
 
 import dynoexport
-from dynoexport import settings
+from dynoexport import settings, units
 from dynoexport.cli import common
 from dynoexport.errors import DynoexportError
 from dynoexport.model import ReadMode
-from dynoexport.presentation import json_output
+from dynoexport.presentation import records
 from dynoexport.presentation.output_files import open_output
 
 if TYPE_CHECKING:
@@ -122,7 +122,7 @@ def plan(
     found = make(wishes=wishes, every=every, prices_file=prices_file)
     _warn(found)
     if as_json:
-        common.print_json([json_output.plan(each) for each in found])
+        common.print_json([records.PlanRecord.of(each) for each in found])
     else:
         _print(found)
     if html is not None:
@@ -140,9 +140,7 @@ def _write_page(to: Path, found: Sequence[Planned]) -> None:
 
 
 def _asked(fmt: OutputFormat | None, target: str | None, most: float | None) -> Wishes:
-    from dynoexport import durations
-
-    seconds = durations.parse(target).total_seconds() if target is not None else None
+    seconds = units.parse_duration(target).total_seconds() if target is not None else None
     return dynoexport.Wishes(
         format=fmt or settings.DEFAULT_FORMAT, target_seconds=seconds, max_dollars=most
     )

@@ -11,6 +11,7 @@ from typing import IO, TYPE_CHECKING, Any
 import click
 
 import dynoexport
+from dynoexport import units
 from dynoexport.cli import common
 from dynoexport.errors import DynoexportError
 from dynoexport.presentation.output_files import open_output
@@ -101,11 +102,10 @@ def _execute(
 
 
 def _tell_figures(execution: Execution, rows: int | None) -> None:
-    from dynoexport.presentation import display
 
-    shown = "" if rows is None else f"{display.count(rows, 'row')}, "
-    scanned = display.size(execution.scanned_bytes)
-    took = display.seconds(execution.milliseconds / 1000)
+    shown = "" if rows is None else f"{units.count(rows, 'row')}, "
+    scanned = units.size(execution.scanned_bytes)
+    took = units.duration(execution.milliseconds / 1000)
     common.tell(f"{shown}{scanned} scanned in {took}")
 
 

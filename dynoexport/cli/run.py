@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 import click
 
 import dynoexport
-from dynoexport import naming
+from dynoexport import naming, units
 from dynoexport.cli import common
-from dynoexport.presentation import json_output
+from dynoexport.presentation import records
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -27,10 +27,10 @@ _run_option = click.option(
 )
 
 
-def _record(account: Account, run: Run) -> json_output.Record:
+def _record(account: Account, run: Run) -> records.Json:
     from dynoexport.planning import prices
 
-    return json_output.run(run, prices.of_region(account.region), datetime.now(timezone.utc))
+    return records.run(run, prices.of_region(account.region), datetime.now(timezone.utc))
 
 
 # --- run, watch -----------------------------------------------------------------------------------
@@ -107,11 +107,11 @@ def _follow(account: Account, table: str, started: Run, *, as_json: bool) -> Non
         _show_failure(account, ended, console)
     workflow_runs.require_success(ended)
     if not as_json:
-        took = display.seconds(ended.seconds or 0)
+        took = units.duration(ended.seconds or 0)
         if ended.items is None:
             click.echo(f"Run {ended.short_id} succeeded in {took}")
         else:
-            rows, size = display.count(ended.items, "item"), display.size(ended.bytes or 0)
+            rows, size = units.count(ended.items, "item"), units.size(ended.bytes or 0)
             click.echo(f"Snapshot {ended.snapshot}: {rows}, {size} in {took}")
 
 
@@ -183,10 +183,10 @@ def _print_runs(account: Account, found: list[Run]) -> None:
         (
             f"{each.started.astimezone(timezone.utc):%Y-%m-%d %H:%M}" if each.started else "",
             display.state_text(each.outcome),
-            "" if each.seconds is None else display.seconds(each.seconds),
-            "" if each.items is None else f"{each.items:,}",
-            "" if each.bytes is None else display.size(each.bytes),
-            f"${prices.cost(each, used, now):,.3f}",
+            units.duration(each.seconds),
+            units.count(each.items),
+            units.size(each.bytes),
+            units.dollars(prices.cost(each, used, now)),
             each.short_id,
         )
         for each in found
@@ -208,7 +208,7 @@ def _explain(
     found = dynoexport.explain(account, table, fmt=fmt, limit=limit)
     if as_json:
         used, now = prices.of_region(account.region), datetime.now(timezone.utc)
-        common.print_json([json_output.explained_run(each, used, now) for each in found])
+        common.print_json([records.explained_run(each, used, now) for each in found])
         return
     if not found:
         common.tell(_NO_RUN.format(table=table))
@@ -285,7 +285,7 @@ def _print_lines(lines: Iterator[LogLine], *, timestamps: bool, as_json: bool) -
     before = None
     for line in lines:
         if as_json:
-            click.echo(json.dumps(json_output.line(line), ensure_ascii=False))
+            click.echo(json.dumps(records.LineRecord.of(line), ensure_ascii=False))
             continue
         if (line.node, line.attempt) != before:
             common.tell(f"==> {line.node}, attempt {line.attempt} <==")
@@ -352,6 +352,6 @@ def _switch(
     switch = dynoexport.enable if enabled else dynoexport.disable
     done = switch(account, table, fmt=fmt)
     if as_json:
-        common.print_json(json_output.schedule(done))
+        common.print_json(records.to_json(done))
         return
     click.echo(f"The schedule {done.schedule} of {table} is {'on' if enabled else 'off'}")

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING
 import click
 
 import dynoexport
+from dynoexport import units
 from dynoexport.cli import common
-from dynoexport.presentation import json_output
+from dynoexport.presentation import records
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -45,7 +46,7 @@ def snapshots(
     """
     found = dynoexport.snapshots(account, table, fmt=fmt, limit=limit or None)
     if as_json:
-        common.print_json([json_output.snapshot(each) for each in found])
+        common.print_json(records.to_json(found))
     elif found:
         _print(found)
         for each in found:
@@ -57,7 +58,6 @@ def snapshots(
 
 
 def _print(found: Sequence[Snapshot]) -> None:
-    from dynoexport import durations
     from dynoexport.presentation import display
 
     now = datetime.now(timezone.utc)
@@ -65,10 +65,10 @@ def _print(found: Sequence[Snapshot]) -> None:
         (
             each.timestamp,
             display.snapshot_state(each),
-            "" if each.items is None else f"{each.items:,}",
-            "" if each.files is None else f"{each.files:,}",
-            "" if each.bytes is None else display.size(each.bytes),
-            durations.ago(now - each.taken) if each.taken else "",
+            units.count(each.items),
+            units.count(each.files),
+            units.size(each.bytes),
+            units.duration(now - each.taken) if each.taken else "",
         )
         for each in found
     ]
@@ -95,12 +95,12 @@ def publish(
     """
     done = dynoexport.publish(account, table, snapshot, fmt=fmt)
     if as_json:
-        common.print_json(json_output.published(done))
+        common.print_json(records.to_json(done))
         return
     if done.before == done.snapshot:
         click.echo(f"{done.view} shows {done.snapshot} already")
     else:
-        click.echo(f"{done.view} shows {done.snapshot} with {done.items:,} items")
+        click.echo(f"{done.view} shows {done.snapshot} with {units.count(done.items, 'item')}")
         click.echo(f"It showed {done.before or 'nothing'} before")
 
 
@@ -134,8 +134,6 @@ def prune(
     """
     if (keep is None) == (older_than is None):
         raise click.UsageError("Give either --keep or --older-than.")
-    from dynoexport import durations
-    from dynoexport.presentation import display
 
     asked: list[bool] = []
 
@@ -148,31 +146,30 @@ def prune(
         table,
         fmt=fmt,
         keep=keep,
-        older_than=durations.parse(older_than) if older_than else None,
+        older_than=units.parse_duration(older_than) if older_than else None,
         approve=approve,
         on_deleted=lambda name, number: common.tell(
-            f"  deleted {name}, {display.count(number, 'object')}"
+            f"  deleted {name}, {units.count(number, 'object')}"
         ),
     )
     if as_json:
-        common.print_json(json_output.pruned(done))
+        common.print_json(records.to_json(done))
     elif not asked:
         click.echo("Nothing to delete")
     elif not asked[0]:
         click.echo("Nothing was deleted")
     else:
-        gone = display.count(len(done.snapshots), "snapshot")
-        click.echo(f"Deleted {gone} with {display.count(done.objects, 'object')}")
+        gone = units.count(len(done.snapshots), "snapshot")
+        click.echo(f"Deleted {gone} with {units.count(done.objects, 'object')}")
 
 
 def _approve(goes: Sequence[Snapshot], *, yes: bool) -> bool:
-    from dynoexport.presentation import display
 
-    size = display.size(sum(each.bytes or 0 for each in goes))
-    common.tell(f"{display.count(len(goes), 'snapshot')} with {size} to delete:")
+    size = units.size(sum(each.bytes or 0 for each in goes))
+    common.tell(f"{units.count(len(goes), 'snapshot')} with {size} to delete:")
     for each in goes:
-        items = f"{each.items or 0:,} items" if each.complete else "incomplete"
-        figures = f"{items}, {display.size(each.bytes or 0)}"
+        items = units.count(each.items or 0, "item") if each.complete else "incomplete"
+        figures = f"{items}, {units.size(each.bytes or 0)}"
         common.tell(f"  {each.timestamp}  {figures}")
     return common.confirm("Delete them?", yes=yes)
 
@@ -208,7 +205,7 @@ def verify(
             on_file=lambda number, of: progress.update(task, completed=number, total=of),
         )
     if as_json:
-        common.print_json(json_output.verification(done))
+        common.print_json(records.to_json(done))
     else:
         _print_verification(done)
     if not done.whole:
@@ -221,13 +218,13 @@ def _print_verification(done: Verification) -> None:
 
     current = ", current" if done.current else ""
     click.echo(f"{done.table} as {done.format.value}, snapshot {done.snapshot}{current}")
-    files, size = display.count(done.files, "file"), display.size(done.bytes)
-    click.echo(f"  manifest  {display.count(done.items, 'item')} in {files}, {size}")
-    click.echo(f"  files     {display.count(done.rows, 'item')} read")
+    files, size = units.count(done.files, "file"), units.size(done.bytes)
+    click.echo(f"  manifest  {units.count(done.items, 'item')} in {files}, {size}")
+    click.echo(f"  files     {units.count(done.rows, 'item')} read")
     if done.table_items is None:
         click.echo("  DynamoDB  the table is gone")
     else:
-        click.echo(f"  DynamoDB  {display.count(done.table_items, 'item')}, as counted by AWS")
+        click.echo(f"  DynamoDB  {units.count(done.table_items, 'item')}, as counted by AWS")
     for fault in done.faults:
         click.echo(f"  FAULT     {display.printable(fault)}")
     if done.whole:

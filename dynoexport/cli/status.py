@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING
 import click
 
 import dynoexport
+from dynoexport import units
 from dynoexport.cli import common
-from dynoexport.presentation import json_output
+from dynoexport.presentation import records
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -38,17 +39,16 @@ def status(account: Account, *, tables: tuple[str, ...], stale: str | None, as_j
       dynoexport status Reviews Orders
       dynoexport status --stale 26h || echo "an export is late"
     """
-    from dynoexport import durations
     from dynoexport.planning import prices
 
-    limit = durations.parse(stale) if stale is not None else None
+    limit = units.parse_duration(stale) if stale is not None else None
     now = datetime.now(timezone.utc)
     found = dynoexport.status(account, *tables, now=now)
     if as_json:
         used = prices.of_region(account.region)
         common.print_json(
             [
-                json_output.status(
+                records.status(
                     each, used, now, stale=None if limit is None else each.is_stale(now, limit)
                 )
                 for each in found
@@ -84,14 +84,13 @@ def _print(found: Sequence[ExportStatus], now: datetime, limit: timedelta | None
 def _row(each: ExportStatus, now: datetime, limit: timedelta | None) -> tuple[str | Text, ...]:
     from rich.text import Text
 
-    from dynoexport import durations
     from dynoexport.presentation import display
 
     age = each.age(now)
     late = bool(each.faults) or (limit is not None and each.is_stale(now, limit))
-    shown = f"{durations.ago(age)} old" if age is not None else "none"
+    shown = f"{units.duration(age)} old" if age is not None else "none"
     shown += ", damaged" if each.faults else ""
-    upcoming = f"in {durations.ago(each.next_run - now)}" if each.next_run else "off"
+    upcoming = f"in {units.duration(each.next_run - now)}" if each.next_run else "off"
     if each.enabled and not each.next_run:
         upcoming = "never"
     return (
@@ -99,7 +98,7 @@ def _row(each: ExportStatus, now: datetime, limit: timedelta | None) -> tuple[st
         each.format.value,
         display.last_run(each.last_run, now),
         Text(shown, "bold red" if late else ""),
-        "" if each.items is None else f"{each.items:,}",
-        "" if each.bytes is None else display.size(each.bytes),
+        units.count(each.items),
+        units.size(each.bytes),
         Text(upcoming, "" if each.next_run else "dim"),
     )

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from dynoexport import limits, settings
 from dynoexport.cloudformation import common, notation, table
 from dynoexport.errors import DynoexportError
+from dynoexport.units import count
 from dynoexport.workflow import graph, pipeline
 
 if TYPE_CHECKING:
@@ -102,11 +103,11 @@ def text(template: Template, *, fmt: Format, command: str) -> str:
         written = header + notation.to_yaml(content)
     else:
         written = notation.to_json(content)
-    size = len(written.encode())
-    if size > limits.TEMPLATE_BODY_MAX_BYTES:
+    size, most = len(written.encode()), limits.TEMPLATE_BODY_MAX_BYTES
+    if size > most:
         raise TemplateRefused(
-            f"a template of {size:,} bytes is over CloudFormation's limit",
-            hint=f"at most {limits.TEMPLATE_BODY_MAX_BYTES:,} bytes can be given without a bucket",
+            f"a template of {count(size)} bytes is over CloudFormation's limit",
+            hint=f"at most {count(most)} bytes can be given without a bucket",
         )
     return written
 

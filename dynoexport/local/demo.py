@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from rich.text import Text
 
-from dynoexport import assets, naming, settings
+from dynoexport import assets, naming, settings, units
 from dynoexport.aws import athena, change_sets, workflow_runs
 from dynoexport.local import items as items_module
 from dynoexport.local import server
@@ -78,7 +78,7 @@ class Steps:
     def print_durations(self) -> None:
         width = max(len(name) for name, _ in self.taken)
         for name, duration in self.taken:
-            self.console.print(f"  {name:<{width}}  {display.seconds(duration):>9}", style="dim")
+            self.console.print(f"  {name:<{width}}  {units.duration(duration):>11}", style="dim")
 
 
 def run(demo: Demo, console: Console) -> None:
@@ -177,7 +177,7 @@ def _list_objects(s3: S3Client, demo: Demo, bucket: str, console: Console) -> No
         for page in s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix):
             for found in page.get("Contents", ()):
                 console.print(
-                    f"  {display.size(found['Size']):>9}  {found['Key']}",
+                    f"  {units.size(found['Size']):>9}  {found['Key']}",
                     soft_wrap=True,
                     highlight=False,
                 )

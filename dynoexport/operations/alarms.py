@@ -9,7 +9,7 @@ from __future__ import annotations
 from datetime import datetime, timedelta, timezone
 from typing import TYPE_CHECKING
 
-from dynoexport import durations, naming, settings
+from dynoexport import naming, settings, units
 from dynoexport.workflow import schedule
 
 if TYPE_CHECKING:
@@ -55,11 +55,11 @@ def note(when: str, hours: float, *, now: datetime) -> str | None:
     between = schedule.gaps(when, now=now)
     if between is None:
         return None
-    longest = durations.ago(between[1])
+    longest = units.duration(between[1])
     if hours and timedelta(hours=hours) <= between[1]:
         return (
-            f"the alarm goes off after {hours:g}h without a snapshot, and the schedule leaves "
-            f"{longest} between two"
+            f"the alarm goes off after {units.number(hours)} h without a "
+            f"snapshot, and the schedule leaves {longest} between two"
         )
     if not hours and schedule.snapshot_age(when, run=timedelta(), now=now) is None:
         return (

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING
 
@@ -13,7 +13,7 @@ from dynoexport.cloudformation import options
 from dynoexport.cloudformation import parameters as forms
 from dynoexport.cloudformation.check import ParameterRefused, check_parameters
 from dynoexport.errors import DynoexportError
-from dynoexport.model import OutputFormat, ScheduleState
+from dynoexport.model import ExportResult, OutputFormat, ScheduleState, described
 from dynoexport.operations import alarms, checks
 from dynoexport.operations import plan as planning
 from dynoexport.operations.init import apply
@@ -37,18 +37,15 @@ class NotInitialized(DynoexportError):
 
 
 @dataclass(frozen=True)
-class Deployment:
-    """What became of one table's stack: ``created``, ``updated`` or ``unchanged``.
+class Deployment(ExportResult):
+    """What became of one table's stack."""
 
-    ``notes`` are what its owner should know, a sentence each.
-    """
-
-    table: str
-    format: OutputFormat
-    stack: str
-    workflow: str
-    outcome: str
-    notes: tuple[str, ...] = ()
+    stack: str = field(metadata=described("name of the stack"))
+    workflow: str = field(metadata=described("name of the workflow"))
+    outcome: str = field(metadata=described("created, updated or unchanged"))
+    notes: tuple[str, ...] = field(
+        default=(), metadata=described("list of notes about the export's alarms, each a sentence")
+    )
 
 
 @dataclass(frozen=True)

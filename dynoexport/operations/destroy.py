@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from dynoexport import naming
@@ -10,6 +10,7 @@ from dynoexport.aws import change_sets, exports, workflow_runs
 from dynoexport.aws.change_sets import ignore
 from dynoexport.jobs.s3 import directory_marker, list_objects
 from dynoexport.jobs.timestamps import is_timestamp
+from dynoexport.model import ExportResult, described
 from dynoexport.operations.init import Declined
 from dynoexport.operations.run import RunRefused
 from dynoexport.storage import snapshot_store
@@ -27,27 +28,33 @@ if TYPE_CHECKING:
 class Foreign:
     """Objects under one key or folder of the export's data that dynoexport has not written."""
 
-    prefix: str
-    objects: int
-    bytes: int
+    prefix: str = field(metadata=described("key or folder"))
+    objects: int = field(metadata=described("number of objects under it"))
+    bytes: int = field(metadata=described("size of these objects in bytes"))
 
 
 @dataclass(frozen=True)
-class Inventory:
-    """What ``destroy`` would delete, or has deleted. ``stack`` is None if it is gone already.
+class Inventory(ExportResult):
+    """What ``destroy`` would delete, or has deleted."""
 
-    ``foreign`` is what stays in spite of ``data``, because dynoexport has not written it.
-    """
-
-    table: str
-    format: OutputFormat
-    stack: str | None
-    catalog: tuple[str, ...]
-    data: bool
-    snapshots: int
-    objects: int
-    bytes: int
-    foreign: tuple[Foreign, ...] = ()
+    stack: str | None = field(
+        metadata=described("stack that was deleted, or null if there was none")
+    )
+    catalog: tuple[str, ...] = field(
+        metadata=described("list of the views and tables deleted from the Glue database")
+    )
+    data: bool = field(
+        metadata=described("whether the snapshots were deleted, too", name="data_deleted")
+    )
+    snapshots: int = field(metadata=described("number of complete snapshots in S3"))
+    objects: int = field(metadata=described("number of objects of the snapshots"))
+    bytes: int = field(metadata=described("size of these objects in bytes"))
+    foreign: tuple[Foreign, ...] = field(
+        default=(),
+        metadata=described(
+            "list of objects that `--data` keeps, because dynoexport has not written them"
+        ),
+    )
 
 
 def destroy(

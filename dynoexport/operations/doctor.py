@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import platform
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timezone
 from functools import partial
 from importlib import metadata
@@ -16,7 +16,9 @@ from dynoexport.aws import change_sets, exports
 from dynoexport.aws import errors as aws_errors
 from dynoexport.aws.account import side_by_side
 from dynoexport.iam import caller_policies
+from dynoexport.model import described
 from dynoexport.operations.status import status
+from dynoexport.units import count
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -30,12 +32,12 @@ OK, WARNING, FAILED = "ok", "warning", "failed"
 
 @dataclass(frozen=True)
 class Check:
-    """One thing that was looked at: ``ok``, ``warning`` or ``failed``, and what to do about it."""
+    """One check, and what to do about it."""
 
-    name: str
-    state: str
-    detail: str
-    hint: str = ""
+    name: str = field(metadata=described("name of the check"))
+    state: str = field(metadata=described("ok, warning or failed"))
+    detail: str = field(metadata=described("what the check found"))
+    hint: str = field(default="", metadata=described("what to do, or empty"))
 
 
 def doctor(
@@ -255,7 +257,7 @@ def _quota(account: Account, kind: str, quotas: Mapping[str, int]) -> tuple[str,
     used = sum(len(page[members[kind]]) for page in pages)
     allowed = quotas[kind]
     room = (allowed - used) // limits.GLUE_QUOTA_PER_EXPORT[kind]
-    detail = f"{used:,} of {allowed:,} used, room for {max(0, room):,} exports"
+    detail = f"{count(used)} of {count(allowed)} used, room for {count(max(0, room), 'export')}"
     if room < 1:
         return FAILED, detail, "ask for more in the Service Quotas console, AWS Glue"
     return OK, detail, ""
@@ -308,7 +310,7 @@ def _exports(account: Account) -> tuple[str, str, str]:
             f"{len(behind)} of {len(found)} run scripts of another version",
             f"deploy them again: dynoexport deploy {' '.join(behind[:5])}",
         )
-    return OK, f"{len(found):,}, all with the scripts {version}" if found else "none yet", ""
+    return OK, f"{count(len(found))}, all with the scripts {version}" if found else "none yet", ""
 
 
 def _snapshots(account: Account) -> tuple[str, str, str]:
@@ -317,7 +319,7 @@ def _snapshots(account: Account) -> tuple[str, str, str]:
     damaged = [each for each in found if each.faults]
     if not damaged:
         shown = sum(each.snapshot is not None for each in found)
-        return OK, f"{shown:,}, the files of each are there" if shown else "none yet", ""
+        return OK, f"{count(shown)}, the files of each are there" if shown else "none yet", ""
     first = damaged[0]
     what = f"{len(damaged)} of {len(found)} damaged: snapshot {first.snapshot} of {first.table}"
     again = f"make a new one: dynoexport run {first.table} --format {first.format.value}"
@@ -339,7 +341,7 @@ def _alarms(account: Account) -> tuple[str, str, str]:
     if late:
         told = "; ".join(alarm.get("AlarmDescription", "") for alarm in late)
         return WARNING, told, "see why: dynoexport status"
-    return OK, f"{len(found):,}, none of them goes off" if found else "none", ""
+    return OK, f"{count(len(found))}, none of them goes off" if found else "none", ""
 
 
 def _job(account: Account, export: exports.DeployedExport) -> Mapping[str, Any]:

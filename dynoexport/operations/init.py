@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from dynoexport import assets, naming, settings
@@ -12,6 +12,7 @@ from dynoexport.aws.change_sets import DeployFailed, ignore
 from dynoexport.cloudformation import parameters as forms
 from dynoexport.cloudformation.check import check_parameters
 from dynoexport.errors import DynoexportError
+from dynoexport.model import described
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -29,13 +30,15 @@ class Declined(DynoexportError):
 
 @dataclass(frozen=True)
 class Initialized:
-    """What ``init`` has done: whether the stack changed, and the keys of scripts that were new."""
+    """What ``init`` has done."""
 
-    stack: str
-    changed: bool
-    bucket: str
-    scripts_version: str
-    uploaded: tuple[str, ...]
+    stack: str = field(metadata=described("name of the common stack"))
+    changed: bool = field(metadata=described("whether the stack was created or updated"))
+    bucket: str = field(metadata=described("bucket of all exports"))
+    scripts_version: str = field(
+        metadata=described("hash of the job scripts, and their folder in the bucket")
+    )
+    uploaded: tuple[str, ...] = field(metadata=described("list of the keys of uploaded scripts"))
 
 
 def init(

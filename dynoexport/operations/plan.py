@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
     from dynoexport.aws.account import Account
     from dynoexport.planning.alternatives import Alternative
+    from dynoexport.planning.plan import Estimate
     from dynoexport.planning.prices import Prices
     from dynoexport.planning.sizing import Recommendation
 
@@ -64,12 +65,17 @@ class Planned:
     unknown: tuple[str, ...] = ()
 
     @property
+    def estimate(self) -> Estimate:
+        """What the recommended job takes and costs."""
+        return self.recommendation.estimate
+
+    @property
     def command(self) -> tuple[str, ...]:
         """What deploys the job, word by word, an option's value beside it.
 
         ``--auto`` would not know of a target or of a limit of cost.
         """
-        job, defaults = self.recommendation.estimate.job, Wishes()
+        job, defaults = self.estimate.job, Wishes()
         by_hand = (self.wishes.target_seconds, self.wishes.max_dollars) != (None, None)
         words = ["dynoexport deploy", self.table.name, *([] if by_hand else ["--auto"])]
         if job.format is not defaults.format:
@@ -99,7 +105,7 @@ class Planned:
     def assumptions(self) -> tuple[str, ...]:
         """What the figures rest on, and nobody publishes or counts."""
         price = options.price(self.wishes.priced)
-        found = alternatives.assumptions(self.recommendation.estimate)
+        found = alternatives.assumptions(self.estimate)
         return (*found, price.assumption) if price else found
 
 

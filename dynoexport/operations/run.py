@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING
 
@@ -11,6 +11,7 @@ from dynoexport.aws import exports, workflow_runs
 from dynoexport.aws.account import side_by_side
 from dynoexport.cloudformation import options
 from dynoexport.errors import DynoexportError
+from dynoexport.model import ExportResult, described
 from dynoexport.operations import alarms, facts
 from dynoexport.planning import actuals, prices
 from dynoexport.storage import manifests
@@ -36,13 +37,11 @@ class RunRefused(DynoexportError):
 
 
 @dataclass(frozen=True)
-class Schedule:
+class Schedule(ExportResult):
     """A table's schedule, as it is now."""
 
-    table: str
-    format: OutputFormat
-    schedule: str
-    enabled: bool
+    schedule: str = field(metadata=described("cron expression in UTC"))
+    enabled: bool = field(metadata=described("whether the schedule is on"))
 
 
 # What the job scripts take, in the order low, high, kind.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING
 
@@ -12,6 +12,7 @@ from dynoexport.errors import DynoexportError
 from dynoexport.jobs.s3 import list_files
 from dynoexport.jobs.timestamps import parse_timestamp
 from dynoexport.jobs.view import shown_columns, view_sql
+from dynoexport.model import ExportResult, described
 from dynoexport.storage import manifests, snapshot_store
 
 if TYPE_CHECKING:
@@ -30,25 +31,23 @@ class SnapshotRefused(DynoexportError):
 
 
 @dataclass(frozen=True)
-class Published:
+class Published(ExportResult):
     """What the view shows now, and what it showed before."""
 
-    table: str
-    format: OutputFormat
-    view: str
-    snapshot: str
-    before: str | None
-    items: int
+    view: str = field(metadata=described("Athena view, as database.view"))
+    snapshot: str = field(metadata=described("snapshot that the view shows now"))
+    before: str | None = field(metadata=described("snapshot that the view showed before, or null"))
+    items: int = field(metadata=described("number of items in the snapshot"))
 
 
 @dataclass(frozen=True)
-class Pruned:
+class Pruned(ExportResult):
     """The snapshots that were deleted, and how many objects those were."""
 
-    table: str
-    format: OutputFormat
-    snapshots: tuple[Snapshot, ...]
-    objects: int
+    snapshots: tuple[Snapshot, ...] = field(
+        metadata=described("list of the deleted snapshots, as `snapshots` prints them")
+    )
+    objects: int = field(metadata=described("number of deleted S3 objects, without manifests"))
 
 
 def being_written(account: Account, export: DeployedExport) -> set[str]:

@@ -6,6 +6,7 @@ import difflib
 from typing import TYPE_CHECKING, Any
 
 from dynoexport.errors import DynoexportError
+from dynoexport.units import count
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -29,7 +30,7 @@ def describe(account: Account, table: str) -> Mapping[str, Any]:
         pages = account.dynamodb.get_paginator("list_tables").paginate()
         there = [name for page in pages for name in page["TableNames"]]
         near = difflib.get_close_matches(table, there, n=1)
-        hint = f"did you mean {near[0]}?" if near else f"there are {len(there):,} tables"
+        hint = f"did you mean {near[0]}?" if near else f"it has {count(len(there), 'table')}"
         raise NoTable(
             f"there is no DynamoDB table {table} in {account.region}", hint=hint
         ) from None

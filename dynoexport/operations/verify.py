@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tempfile
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -12,8 +12,10 @@ from dynoexport import naming
 from dynoexport.aws import exports
 from dynoexport.aws.account import side_by_side
 from dynoexport.jobs.s3 import list_files
+from dynoexport.model import ExportResult, derived, described
 from dynoexport.operations.snapshots import SnapshotRefused
 from dynoexport.storage import manifests, part_files, snapshot_store
+from dynoexport.units import count
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -28,25 +30,27 @@ _FILES_AT_ONCE = 4
 
 
 @dataclass(frozen=True)
-class Verification:
-    """What a snapshot is, against what it should be. ``faults`` is empty if it is whole.
+class Verification(ExportResult):
+    """What a snapshot is, against what it should be.
 
-    ``rows`` were read from the files, ``items`` are told by the manifest, ``table_items`` by
-    DynamoDB, which counts about every six hours; None if the table is gone.
+    DynamoDB counts ``table_items`` about every six hours.
     """
 
-    table: str
-    format: OutputFormat
-    snapshot: str
-    current: bool
-    files: int
-    bytes: int
-    items: int
-    rows: int
-    table_items: int | None
-    faults: tuple[str, ...]
+    snapshot: str = field(metadata=described("snapshot that was read"))
+    current: bool = field(metadata=described("whether the view shows it"))
+    faults: tuple[str, ...] = field(metadata=described("list of what is wrong, each a sentence"))
+    files: int = field(metadata=described("number of files in the manifest"))
+    bytes: int = field(metadata=described("size of these files in bytes"))
+    items: int = field(metadata=described("number of items by the manifest"))
+    rows: int = field(metadata=described("number of items read from the files"))
+    table_items: int | None = field(
+        metadata=described(
+            "DynamoDB's own number of items, some hours old, or null if the table is gone"
+        )
+    )
 
     @property
+    @derived("whether nothing is wrong", after="current")
     def whole(self) -> bool:
         return not self.faults
 
@@ -88,7 +92,9 @@ def verify(
     rows = sum(each for each in counted if isinstance(each, int))
     faults += [each for each in counted if isinstance(each, str)]
     if rows != manifest.items:
-        faults.append(f"the files hold {rows:,} items, the manifest says {manifest.items:,}")
+        faults.append(
+            f"the files hold {count(rows, 'item')}, the manifest says {count(manifest.items)}"
+        )
     if manifest.items and not _in_catalog(account, export, manifest.timestamp):
         faults.append(f"the catalog has no partition {naming.PARTITION_KEY}={manifest.timestamp}")
     return Verification(

@@ -10,6 +10,7 @@ from dynoexport.planning import plan, sizing, table_facts
 from dynoexport.planning import prices as price_list
 from dynoexport.planning.plan import Job
 from dynoexport.planning.table_facts import DescriptionRefused
+from dynoexport.units import count, duration, number, percent
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -34,7 +35,7 @@ FILES, COST = "files", "Glue's cost"
 # What the others are parts of, and what is read and written by the item.
 _WHOLES, _BY_ITEM = (RUN, JOB, BILLED, COST), (READ, WRITE, UNITS, FILES)
 _GLUE = ("spark", "crawl", "shell")
-_OVERHEAD = "of so little, {step} is Spark's own time, {took:,.0f} s, which the plan leaves out"
+_OVERHEAD = "of so little, {step} is Spark's own time, {took}, which the plan leaves out"
 
 
 @dataclass(frozen=True)
@@ -236,7 +237,8 @@ class _Facts:
             text = f"the export job took {tries} attempts, each of which starts anew and is billed"
             yield _Cause(_WHOLES, text)
         if read.resumed_splits:
-            text = f"a former attempt had read {read.resumed_splits:,} of {read.splits:,} segments"
+            already = f"{count(read.resumed_splits)} of {count(read.splits, 'segment')}"
+            text = f"a former attempt had read {already}"
             yield _Cause((*_WHOLES, READ), text)
 
     def _size(self) -> Iterator[_Cause]:
@@ -244,8 +246,8 @@ class _Facts:
         if read is None or 1 / _CHANGED <= (read + 1) / (counted + 1) <= _CHANGED:
             return
         text = (
-            f"DynamoDB had counted {counted:,} items, which it does about every six hours, and "
-            f"{read:,} were read"
+            f"DynamoDB had counted {count(counted, 'item')}, which it does about every six hours, "
+            f"and {count(read)} were read"
         )
         yield _Cause((*_WHOLES, *_BY_ITEM), text)
 
@@ -256,14 +258,14 @@ class _Facts:
         if found or not took:
             return
         if self.plan.reading.seconds < _NO_MATTER["s"]:
-            text = _OVERHEAD.format(step="reading", took=took)
+            text = _OVERHEAD.format(step="reading", took=duration(took))
         elif self.plan.job.read_mode is ReadMode.EXPORT:
             text = "DynamoDB exports by itself, and AWS publishes no speed to plan with"
         else:
             units = self.plan.reading.units if self.units is None else self.units
             text = (
-                f"{units / took:,.0f} units a second were read, the plan takes "
-                f"{self.plan.reading.rate:,.0f}, bound by "
+                f"{number(units / took)} units a second were read, the plan takes "
+                f"{number(self.plan.reading.rate)}, bound by "
                 f"{sizing.BOUNDS[self.plan.reading.bound.name]}"
             )
         yield _Cause((READ, *_WHOLES), text, READ)
@@ -272,8 +274,8 @@ class _Facts:
         refused = self.manifest.reading.throttles
         if refused:
             yield (
-                f"DynamoDB refused {refused:,} requests: others use the table, too, or a few "
-                "partition keys hold much of it"
+                f"DynamoDB refused {count(refused, 'request')}: others use the table, too, or a "
+                "few partition keys hold much of it"
             )
 
     def _skewed(self) -> Iterator[str]:
@@ -283,9 +285,9 @@ class _Facts:
         units, seconds = read.hottest
         if units > _HOT * read.units / read.splits and seconds > _MOST * read.seconds:
             yield (
-                f"one of {read.splits:,} segments had {units / read.units:.0%} of the units and "
-                f"took {seconds:,.0f} of {read.seconds:,.0f} s: a few partition keys hold much of "
-                "the table"
+                f"one of {count(read.splits, 'segment')} had {percent(units / read.units)} of the "
+                f"units and took {duration(seconds)} of {duration(read.seconds)}: a few partition "
+                "keys hold much of the table"
             )
 
     def _writing(self) -> Iterator[_Cause]:
@@ -296,19 +298,19 @@ class _Facts:
         size, steps = self.plan.table.bytes, self.manifest.seconds
         took = steps.get("schema", 0.0) + steps.get("files", 0.0)
         if self.plan.writing_seconds < _NO_MATTER["s"]:
-            text = _OVERHEAD.format(step="writing", took=took)
+            text = _OVERHEAD.format(step="writing", took=duration(took))
             yield _Cause((WRITE, *_WHOLES), text, WRITE)
         if not size:
             return
         text = (
-            f"the files take {self.manifest.bytes / size:.2g} bytes for each of the table, the "
-            f"plan {self.plan.output_bytes / size:.2g}"
+            f"the files take {number(self.manifest.bytes / size)} bytes for each of the table, the "
+            f"plan {number(self.plan.output_bytes / size)}"
         )
         yield _Cause((FILES,), text)
         if took and self.plan.writing_seconds >= _NO_MATTER["s"]:
             text = (
-                f"{size / took / 1e6:,.3g} MB of the table were written a second, the plan takes "
-                f"{size / self.plan.writing_seconds / 1e6:,.3g}"
+                f"{number(size / took / 1e6)} MB of the table were written a second, the plan "
+                f"takes {number(size / self.plan.writing_seconds / 1e6)}"
             )
             yield _Cause((WRITE, *_WHOLES), text, WRITE)
 
@@ -316,13 +318,13 @@ class _Facts:
         took, whole = self.started_in(), self.exporting.seconds
         if took is not None and whole:
             text = (
-                f"the job had started after {took:,.0f} of its {whole:,.0f} s, the plan takes "
-                f"{plan.START_SECONDS:,} of {self.plan.job_seconds:,.0f} s"
+                f"the job had started after {duration(took)} of its {duration(whole)}, the plan "
+                f"takes {duration(plan.START_SECONDS)} of {duration(self.plan.job_seconds)}"
             )
             yield _Cause((START, JOB, RUN), text, START)
         for name, seconds in ((CRAWL, plan.CRAWL_SECONDS), (VIEW, plan.VIEW_SECONDS)):
-            text = f"the plan takes {seconds} s for the {name}, of which most is its start"
+            text = f"the plan takes {duration(seconds)} for the {name}, most of it for its start"
             yield _Cause((name, RUN), text, name)
         least = self.prices.minimum_seconds["glueetl"]
         if whole and whole < least:
-            yield _Cause((BILLED, COST), f"AWS bills at least {least} s of a job")
+            yield _Cause((BILLED, COST), f"AWS bills at least {duration(least)} of a job")

@@ -5,14 +5,15 @@ Labels are those of docs/plan.md, as in ``plan``.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from dynoexport import limits
 from dynoexport.jobs.formats import BYTES_PER_JSON_BYTE
-from dynoexport.model import OutputFormat, ReadMode
+from dynoexport.model import OutputFormat, ReadMode, derived, described
 from dynoexport.planning import plan, sizing
 from dynoexport.planning.plan import GB, MONTH_DAYS, Cost
+from dynoexport.units import duration, percent
 
 if TYPE_CHECKING:
     from dynoexport.planning.plan import Estimate
@@ -39,34 +40,37 @@ FIRST_DESIGN_START_SECONDS = 600
 
 @dataclass(frozen=True, kw_only=True)
 class Alternative:
-    """One way, sized for the same table and schedule.
+    """One way, sized for the same table and schedule."""
 
-    Attributes:
-        label: the formula of its cost, as docs/plan.md names it.
-        gives: what is there afterwards.
-        seconds: what one run takes; None if AWS does not tell.
-        at_least: whether something is left out that AWS publishes no figure for.
-        gone: why it cannot be had any more, or nothing.
-    """
-
-    name: str
-    label: str
-    gives: str
-    costs: tuple[Cost, ...]
-    runs_a_month: float
-    seconds: float | None = None
-    at_least: bool = False
-    gone: str = ""
+    name: str = field(metadata=described("name of the alternative"))
+    label: str = field(metadata=described("name under which docs/plan.md explains its cost"))
+    gives: str = field(metadata=described("what you get"))
+    runs_a_month: float = field(metadata=described("runs in an average month"))
+    seconds: float | None = field(
+        default=None,
+        metadata=described("duration of a run in seconds, or null", name="run_seconds"),
+    )
+    at_least: bool = field(
+        default=False,
+        metadata=described("whether a cost is left out because AWS publishes no figure"),
+    )
+    gone: str | None = field(
+        default=None, metadata=described("why it is not available any more, or null")
+    )
+    costs: tuple[Cost, ...] = field(metadata=described("list of the lines of the bill"))
 
     @property
+    @derived("dollars for a run", after="seconds", name="run_usd")
     def run_dollars(self) -> float:
         return plan.total(self.costs, "run")
 
     @property
+    @derived("dollars for a month", after="run_dollars", name="month_usd")
     def month_dollars(self) -> float:
         return self.runs_a_month * self.run_dollars + plan.total(self.costs, "month")
 
     @property
+    @derived("dollars for the first export", after="month_dollars", name="once_usd")
     def once_dollars(self) -> float:
         return plan.total(self.costs, "once")
 
@@ -243,7 +247,7 @@ def assumptions(estimate: Estimate) -> tuple[str, ...]:
     """What a plan's figures rest on, and nobody publishes, or what may be otherwise."""
     job, table = estimate.job, estimate.table
     found = [
-        f"a start takes {sizing.minutes(plan.START_SECONDS)}, so does a crawl, so does a view",
+        f"a start takes {duration(plan.START_SECONDS)}, so does a crawl, so does a view",
         _slots(job.read_mode),
         _bytes(job.format),
         "keys are spread evenly; one that holds a tenth of the table is read alone at the end",
@@ -261,7 +265,7 @@ def assumptions(estimate: Estimate) -> tuple[str, ...]:
             "failed ones have read is, and ones whose snapshots were deleted since"
         )
     if table.written is None:
-        found.append(f"{CHANGED_A_DAY:.0%} of the table changes in a day")
+        found.append(f"{percent(CHANGED_A_DAY)} of the table changes in a day")
     return tuple(found)
 
 
@@ -276,7 +280,7 @@ def _slots(reader: ReadMode) -> str:
     if reader is ReadMode.EXPORT:
         return (
             f"DynamoDB exports {plan.EXPORT_BYTES / 1e6:g} MB a second after "
-            f"{sizing.minutes(plan.EXPORT_START_SECONDS)}; a task slot writes "
+            f"{duration(plan.EXPORT_START_SECONDS)}; a task slot writes "
             f"{plan.LINES_SLOT_BYTES / 1e6:g} MB a second"
         )
     native = reader is ReadMode.NATIVE

@@ -7,7 +7,7 @@ read units a second, times seconds, sizes bytes.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from dynoexport import limits, settings
@@ -15,7 +15,7 @@ from dynoexport.jobs.formats import BYTES_PER_JSON_BYTE, DYNAMODB_JSON, PART_BYT
 from dynoexport.jobs.scan.buffer import PIECE_BYTES
 from dynoexport.jobs.scan.rate_limit import RateLimiter
 from dynoexport.jobs.scan.segments import SEGMENT_UNITS, STREAMS, segments_for
-from dynoexport.model import GlueVersion, OutputFormat, ReadMode, WorkerType
+from dynoexport.model import GlueVersion, OutputFormat, ReadMode, WorkerType, derived, described
 
 if TYPE_CHECKING:
     from dynoexport.jobs.scan.capacity import Capacity
@@ -238,21 +238,21 @@ def rounds_of(tasks: int, slots: int) -> float:
 # --- what it costs --------------------------------------------------------------------------------
 @dataclass(frozen=True)
 class Cost:
-    """One line of a bill: quantity x price.
+    """One line of a bill: quantity x price."""
 
-    Attributes:
-        label: the formula, as docs/plan.md names it.
-        per: ``run``, ``month``, ``once``, or ``query`` for each query that reads all of the view.
-    """
-
-    name: str
-    label: str
-    quantity: float
-    unit: str
-    price: float
-    per: str = "run"
+    name: str = field(metadata=described("what is paid for"))
+    label: str = field(
+        metadata=described("name under which docs/plan.md explains the quantity", name="formula")
+    )
+    quantity: float = field(metadata=described("amount"))
+    unit: str = field(metadata=described("unit of the amount"))
+    price: float = field(metadata=described("dollars for one unit", name="price_usd"))
+    per: str = field(
+        default="run", metadata=described("run, month, once, or query of the whole view")
+    )
 
     @property
+    @derived("quantity times price, in dollars", after="price", name="usd")
     def dollars(self) -> float:
         return self.quantity * self.price
 

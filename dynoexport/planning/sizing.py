@@ -7,8 +7,9 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from dynoexport import limits, settings
-from dynoexport.model import GlueVersion, OutputFormat, ReadMode, WorkerType
+from dynoexport.model import GlueVersion, OutputFormat, ReadMode, WorkerType, described
 from dynoexport.planning import plan
+from dynoexport.units import count, dollars, duration, number
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -61,9 +62,9 @@ class Wishes:
 class Choice:
     """A parameter of the table stack, its value, and one sentence why."""
 
-    setting: str
-    value: str
-    reason: str
+    setting: str = field(metadata=described("parameter of the table stack"))
+    value: str = field(metadata=described("its value, as the stack takes it"))
+    reason: str = field(metadata=described("why, in a sentence"))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -271,32 +272,23 @@ BOUNDS = {
 }
 
 
-def minutes(seconds: float) -> str:
-    found = max(1, round(seconds / 60))
-    return "a minute" if found == 1 else f"{found:,} minutes"
-
-
-def units(rate: float) -> str:
-    return f"{rate:,.0f}" if rate >= 100 else f"{rate:g}"  # noqa: PLR2004 - three digits
-
-
 def _too_slow(found: Estimate, target: float, most: float | None) -> str:
     if most is not None and found.reading.bound.name == "workers":
-        why = f"${most:,.2f} lasts for {found.job.workers} workers"
+        why = f"{dollars(most)} lasts for {count(found.job.workers, 'worker')}"
     elif found.writing_seconds > found.reading.seconds:
-        why = f"writing alone takes {minutes(found.writing_seconds)}"
+        why = f"writing alone takes {duration(found.writing_seconds)}"
     else:
         why = f"reading is bound by {BOUNDS[found.reading.bound.name]}"
     return (
-        f"no job is done in {minutes(target)}: the best takes {minutes(found.run_seconds)}, "
-        f"for {why}"
+        f"no job is done in {duration(target)}: the best takes {duration(found.run_seconds)}, "
+        f"because {why}"
     )
 
 
 def _too_dear(found: Estimate, most: float) -> str:
     return (
-        f"no run costs as little as ${most:,.2f}: the cheapest costs ${found.run_dollars:,.2f}, "
-        f"with {found.job.workers} workers"
+        f"no run costs as little as {dollars(most)}: the cheapest costs "
+        f"{dollars(found.run_dollars)}, with {count(found.job.workers, 'worker')}"
     )
 
 
@@ -313,8 +305,8 @@ def _harms(table: TableFacts, wishes: Wishes, found: Estimate) -> Iterator[str]:
         native = job.read_mode is ReadMode.NATIVE
         instead = "export takes none" if native else "native takes as little as it is told"
         yield (
-            f"the {job.read_mode.value} takes no less than {units(allowed)} read units a second, "
-            f"and {'the table has' if table.consumed is None else 'others leave'} {units(left)}; "
+            f"the {job.read_mode.value} takes no less than {number(allowed)} read units a second, "
+            f"and {'the table has' if table.consumed is None else 'others leave'} {number(left)}; "
             f"--read-mode {instead}"
         )
 
@@ -356,12 +348,12 @@ def _why_workers(wishes: Wishes, found: Estimate) -> str:
     if wishes.workers is not None:
         return "as asked"
     if found.job.read_mode is ReadMode.EXPORT:
-        return f"they write in {minutes(found.writing_seconds)}, after the export of as long"
+        return f"they write in {duration(found.writing_seconds)}, after the export of as long"
     if workers == limits.GLUE_WORKERS_MIN:
-        return f"the smallest job: its one executor reads the table in {minutes(reading.seconds)}"
+        return f"the smallest job: its one executor reads the table in {duration(reading.seconds)}"
     return (
-        f"{workers - 1} executors read {units(reading.rate)} units a second of the "
-        f"{units(reading.allowed)} that are allowed"
+        f"{count(workers - 1, 'executor')} read {number(reading.rate)} units a second of the "
+        f"{number(reading.allowed)} that are allowed"
     )
 
 
@@ -370,23 +362,23 @@ def _why_splits(wishes: Wishes, found: Estimate) -> str:
         return "an export is not read in splits"
     if wishes.splits:
         return "as asked"
-    return f"the job computes it from workers and table: {found.reading.segments:,} now"
+    return f"the job computes it from workers and table: {count(found.reading.segments)} now"
 
 
 def _why_percent(table: TableFacts, wishes: Wishes, found: Estimate) -> str:
     reading, capacity = found.reading, table.capacity
     if found.job.read_mode is ReadMode.EXPORT:
         return "an export takes no read units"
-    of = f"{units(reading.allowed)} of {units(capacity.units)} units a second ({capacity.source})"
+    of = f"{number(reading.allowed)} of {number(capacity.units)} units a second ({capacity.source})"
     if wishes.read_percent is not None:
         return f"as asked: {of}"
     if table.consumed is None:
         return f"{of}; what others consume is not known"
-    return f"{of}, of which others leave {units(_left(table))}"
+    return f"{of}; others leave {number(_left(table))}"
 
 
 def _why_timeout(timeout: int, found: Estimate) -> str:
-    about = f"the job takes about {minutes(found.job_seconds)}"
+    about = f"the job takes about {duration(found.job_seconds)}"
     if timeout == limits.GLUE_TIMEOUT_MAX_MINUTES:
         return f"the most that AWS Glue takes; {about}"
     if timeout == TIMEOUT_MIN:

@@ -9,13 +9,16 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from dynoexport import units
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
 # Wide enough for a column of a desktop, narrow enough to be read on a phone, where it is shown
 # at about this size.
 WIDTH, HEIGHT = 400, 280
-_LEFT, _RIGHT, _TOP, _BOTTOM = 54, 64, 34, 42
+# The left margin has room for "1 h 20 min".
+_LEFT, _RIGHT, _TOP, _BOTTOM = 66, 64, 34, 42
 # Lines that are nowhere farther apart than this are one.
 _SAME = 1.5
 _LINE_HEIGHT = 14
@@ -67,36 +70,11 @@ def _listed(values: Sequence[float]) -> Callable[[float, float], list[float]]:
     return lambda low, high: [float(each) for each in values if low <= each <= high]
 
 
-def duration(seconds: float) -> str:
-    """A round duration in its largest unit.
-
-    >>> duration(20), duration(1800), duration(10800), duration(172800)
-    ('20 s', '30 min', '3 h', '2 d')
-    """
-    for size, unit in ((_DAY, "d"), (_HOUR, "h"), (_MINUTE, "min")):
-        if seconds >= size:
-            return f"{seconds / size:g} {unit}"
-    return f"{seconds:g} s"
-
-
-def dollars(value: float) -> str:
-    """A round sum, in cents only where it has some.
-
-    >>> dollars(0.5), dollars(2000.0), dollars(0.005), dollars(30000.0)
-    ('$0.50', '$2,000', '$0.005', '$30k')
-    """
-    if value >= 10_000:  # noqa: PLR2004 - what has no room
-        return f"${value / 1000:,g}k"
-    if value == round(value):
-        return f"${value:,.0f}"
-    return f"${value:,.2f}" if value == round(value, 2) else f"${value:g}"
-
-
-SECONDS = Unit(duration, _listed(_DURATIONS), _listed(_FEW_DURATIONS), _listed(_DURATIONS))
+SECONDS = Unit(units.duration, _listed(_DURATIONS), _listed(_FEW_DURATIONS), _listed(_DURATIONS))
 _DECIMAL = (_decimal((1, 2, 5)), _decimal((1,)), _decimal((1, 2, 3, 5, 7)))
-DOLLARS = Unit(dollars, *_DECIMAL)
-PERCENT = Unit(lambda part: f"{part * 100:g} %", *_DECIMAL)
-COUNT = Unit(lambda value: f"{value:,g}", *_DECIMAL)
+DOLLARS = Unit(units.price, *_DECIMAL)
+PERCENT = Unit(units.percent, *_DECIMAL)
+COUNT = Unit(units.number, *_DECIMAL)
 
 
 # --- axes -----------------------------------------------------------------------------------------

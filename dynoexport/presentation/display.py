@@ -13,7 +13,7 @@ from rich.measure import Measurement
 from rich.table import Table
 from rich.text import Text
 
-from dynoexport import durations
+from dynoexport import units
 from dynoexport.aws import workflow_runs
 from dynoexport.planning import actuals
 
@@ -46,41 +46,6 @@ def state_text(state: str) -> Text:
     return Text(state, style=_STATE_STYLES.get(state, "bold red"))
 
 
-def seconds(value: float) -> str:
-    """A duration as people say it: ``8.4 s``, ``2 min 05 s``.
-
-    >>> seconds(125.4)
-    '2 min 05 s'
-    """
-    if value < 60:  # noqa: PLR2004 - seconds in a minute
-        return f"{value:.1f} s"
-    minutes, rest = divmod(round(value), 60)
-    return f"{minutes} min {rest:02d} s"
-
-
-def size(value: int) -> str:
-    """Bytes as people say them, in binary units.
-
-    >>> size(1536)
-    '1.5 KiB'
-    """
-    amount = float(value)
-    for unit in ("B", "KiB", "MiB", "GiB"):
-        if amount < 1024:  # noqa: PLR2004 - binary units
-            return f"{amount:.0f} B" if unit == "B" else f"{amount:.1f} {unit}"
-        amount /= 1024
-    return f"{amount:.1f} TiB"
-
-
-def count(number: int, noun: str) -> str:
-    """A number with its noun, in the plural where it needs it.
-
-    >>> count(1, "row"), count(1200, "row")
-    ('1 row', '1,200 rows')
-    """
-    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
-
-
 def printable(text: str) -> str:
     r"""The text without what a terminal would obey: control characters are shown as escapes.
 
@@ -96,7 +61,7 @@ def run_tree(run: workflow_runs.Run, now: datetime) -> Table:
 
     Names give way where the terminal is too narrow, what changes never does.
     """
-    whole = "" if run.started is None else seconds(_elapsed(run.started, run.completed, now))
+    whole = "" if run.started is None else units.duration(_elapsed(run.started, run.completed, now))
     rows: list[tuple[str | Text, ...]] = [
         ("run", _cut(run.short_id), state_text(run.outcome), "", whole, "", "")
     ]
@@ -121,11 +86,11 @@ def _node(
     attempt = Text(f"try {tries}" if tries > 1 else "", "yellow")
     if node.started is None:
         return _cut(node.name), state_text(node.state), attempt, "", "", ""
-    elapsed = seconds(_elapsed(node.started, node.completed, now))
+    elapsed = units.duration(_elapsed(node.started, node.completed, now))
     used = node.dpu_seconds(now)
     # The workflow's first node is the one that exports.
-    rows = count(run.items, "row") if number == 0 and run.items is not None else ""
-    shown = f"{used:,.0f} DPU-s" if used >= 1 else f"{used:.1f} DPU-s" if used else ""
+    rows = units.count(run.items, "row") if number == 0 else ""
+    shown = f"{units.number(round(used, 1))} DPU-s" if used else ""
     return (
         _cut(node.name),
         state_text(node.state),
@@ -189,7 +154,7 @@ def changes(before: workflow_runs.Run | None, after: workflow_runs.Run) -> Itera
     for node in after.nodes:
         if node.state == workflow_runs.WAITING or known.get(node.name) == look(node):
             continue
-        took = "" if node.seconds is None else f" after {seconds(node.seconds)}"
+        took = "" if node.seconds is None else f" after {units.duration(node.seconds)}"
         attempt = f" (attempt {len(node.attempts)})" if len(node.attempts) > 1 else ""
         error = f": {node.error}" if node.error else ""
         yield f"  {node.kind.lower()} {node.name} {node.state}{attempt}{took}{error}"
@@ -200,7 +165,7 @@ def last_run(run: workflow_runs.Run | None, now: datetime) -> Text:
     if run is None:
         return Text("never", "dim")
     ended = run.completed or run.started
-    when = f" {durations.ago(now - ended)} ago" if ended is not None and run.finished else ""
+    when = f" {units.duration(now - ended)} ago" if ended is not None and run.finished else ""
     shown = state_text(run.outcome)
     return shown if not when else Text.assemble(_SHORT.get(run.outcome, shown), when)
 
@@ -208,7 +173,7 @@ def last_run(run: workflow_runs.Run | None, now: datetime) -> Text:
 def print_explanation(console: Console, explanation: Explanation) -> None:
     """A run's figures beside the planned ones, then why those may be off."""
     run = explanation.run
-    items = "" if run.items is None else f", {count(run.items, 'item')}"
+    items = "" if run.items is None else f", {units.count(run.items, 'item')}"
     console.print(
         Text.assemble((run.short_id, "bold"), "  ", state_text(run.outcome), items), soft_wrap=True
     )
@@ -230,14 +195,14 @@ def print_explanation(console: Console, explanation: Explanation) -> None:
 
 def _figure(figure: Figure, value: float | None) -> str:
     if value is None:
-        return "not told"
+        return "not recorded"
     if figure.unit == "s":
-        return seconds(value)
+        return units.duration(value)
     if figure.unit == "bytes":
-        return size(round(value))
+        return units.size(value)
     if figure.unit == "USD":
-        return f"${value:,.3f}"
-    return f"{value:,.0f}" if figure.unit == "units" else f"{value:,.0f} {figure.unit}"
+        return units.dollars(value)
+    return units.number(value) if figure.unit == "units" else f"{units.number(value)} {figure.unit}"
 
 
 def _times(figure: Figure) -> Text:

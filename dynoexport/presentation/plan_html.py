@@ -11,10 +11,10 @@ from functools import partial
 from importlib import resources
 from typing import TYPE_CHECKING
 
-from dynoexport import __version__, limits
+from dynoexport import __version__, limits, units
 from dynoexport.model import ReadMode
 from dynoexport.planning import alternatives, plan, sizing
-from dynoexport.presentation import charts, display, plan_text
+from dynoexport.presentation import charts
 from dynoexport.presentation.charts import COUNT, DOLLARS, PERCENT, SECONDS, Series
 
 if TYPE_CHECKING:
@@ -74,11 +74,12 @@ def page(found: Sequence[Planned]) -> str:
         autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
     environment.filters.update(
-        time=plan_text.time,
-        dollars=plan_text.dollars,
-        quantity=plan_text.quantity,
-        size=display.size,
-        rate=sizing.units,
+        duration=units.duration,
+        dollars=units.dollars,
+        price=units.price,
+        number=units.number,
+        size=units.size,
+        count=units.count,
     )
     text = (resources.files("dynoexport.presentation") / TEMPLATE).read_text(encoding="utf-8")
     views = [view(each) for each in found]
@@ -89,7 +90,7 @@ def page(found: Sequence[Planned]) -> str:
 
 def view(planned: Planned) -> View:
     """What is drawn of one table."""
-    estimate = planned.recommendation.estimate
+    estimate = planned.estimate
     return View(
         planned=planned,
         estimate=estimate,
@@ -100,14 +101,14 @@ def view(planned: Planned) -> View:
 
 
 def _estimator(planned: Planned) -> Callable[[Job], Estimate]:
-    runs = planned.recommendation.estimate.runs_a_month
+    runs = planned.estimate.runs_a_month
     return lambda job: plan.estimate(planned.table, job, planned.prices, runs_a_month=runs)
 
 
 # --- where more workers stop helping --------------------------------------------------------------
 def knee(planned: Planned) -> list[str]:
     """Sentences about the number of workers from which on none helps, and about half and twice."""
-    found, of = planned.recommendation.estimate, _estimator(planned)
+    found, of = planned.estimate, _estimator(planned)
     job = found.job
 
     def with_workers(number: int) -> Estimate:
@@ -121,20 +122,21 @@ def knee(planned: Planned) -> list[str]:
         least = _fewest(lambda number: with_workers(number).reading.seconds)
         bound = with_workers(limits.GLUE_WORKERS_MAX).reading.bound
         told.append(
-            f"From {least:,} workers on, reading gets no faster: it is bound by "
-            f"{sizing.BOUNDS[bound.name]}, at {sizing.units(bound.rate)} units a second."
+            f"From {units.count(least)} workers on, reading gets no faster: it is bound by "
+            f"{sizing.BOUNDS[bound.name]}, at {units.number(bound.rate)} units a second."
         )
-    told.append(f"From {last:,} workers on, nothing gets faster, and more of them only cost.")
-    compared = [f"{job.workers:,} workers take {_taken(found)}"]
+    told.append(
+        f"From {units.count(last)} workers on, nothing gets faster, and more of them only cost."
+    )
+    compared = [f"{units.count(job.workers, 'worker')} take {_taken(found)}"]
     for words, number in (("half of them", job.workers // 2), ("twice as many", 2 * job.workers)):
         if limits.GLUE_WORKERS_MIN <= number <= limits.GLUE_WORKERS_MAX:
-            compared.append(f"{words}, {number:,}, {_taken(with_workers(number))}")
+            compared.append(f"{words}, {units.count(number)}, {_taken(with_workers(number))}")
     return [*told, f"{'; '.join(compared)}."]
 
 
 def _taken(estimate: Estimate) -> str:
-    time, dollars = plan_text.time(estimate.run_seconds), plan_text.dollars(estimate.run_dollars)
-    return f"{time} and {dollars}"
+    return f"{units.duration(estimate.run_seconds)} and {units.dollars(estimate.run_dollars)}"
 
 
 def _fewest(seconds: Callable[[int], float]) -> int:
@@ -150,7 +152,7 @@ def _fewest(seconds: Callable[[int], float]) -> int:
 # --- charts ---------------------------------------------------------------------------------------
 def figures(planned: Planned) -> list[Figure]:
     """Duration and cost against workers; against the read percentage, where there is one."""
-    found = planned.recommendation.estimate
+    found = planned.estimate
     of = _estimator(planned)
     drawn = [
         _figure(found, of, title, seconds_or_dollars, by_workers=True)
@@ -241,21 +243,12 @@ def _value(estimate: Estimate, y: Unit) -> float:
 def _line_name(line: float, *, by_workers: bool, export: bool) -> str:
     if export:
         return ""
-    return percent_text(line) if by_workers else f"{line:g}"
-
-
-def percent_text(part: float) -> str:
-    """A read percentage as people say it.
-
-    >>> percent_text(0.375), percent_text(0.1)
-    ('37.5 %', '10 %')
-    """
-    return f"{part * 100:g} %"
+    return units.percent(line) if by_workers else units.number(line)
 
 
 def _told(x: float, value: float, *, y: Unit, by_workers: bool) -> str:
-    what = f"{x:g} workers" if by_workers else percent_text(x)
-    figure = plan_text.time(value) if y is SECONDS else plan_text.dollars(value)
+    what = units.count(int(x), "worker") if by_workers else units.percent(x)
+    figure = units.duration(value) if y is SECONDS else units.dollars(value)
     return f"{what}: {figure}"
 
 
@@ -263,7 +256,7 @@ def _mark(found: Estimate, y: Unit) -> str:
     figure = _told(found.job.workers, _value(found, y), y=y, by_workers=True)
     if found.job.read_mode is ReadMode.EXPORT:
         return figure
-    return figure.replace(":", f" at {percent_text(found.job.read_percent)}:")
+    return figure.replace(":", f" at {units.percent(found.job.read_percent)}:")
 
 
 def _caption(*, by_workers: bool, export: bool) -> str:

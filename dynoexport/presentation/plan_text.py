@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import textwrap
-from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from dynoexport import durations
+from dynoexport import units
 from dynoexport.model import ReadMode
 from dynoexport.planning import alternatives as ways
 from dynoexport.planning import plan, sizing
-from dynoexport.presentation import display
+from dynoexport.units import count, dollars, duration, number
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -23,39 +22,6 @@ if TYPE_CHECKING:
 WIDTH = 80
 _LABEL = 18
 _FIGURE = 16
-
-
-def time(seconds: float) -> str:
-    """A time in its two largest units.
-
-    >>> time(46_578), time(95), time(1.6)
-    ('12h 56m', '1m 35s', '2s')
-    """
-    return durations.ago(timedelta(seconds=round(seconds)))
-
-
-def dollars(value: float) -> str:
-    """Cents, and fractions of a cent of what is less than ten.
-
-    >>> dollars(3944.3), dollars(0.0019), dollars(0.000002), dollars(0)
-    ('$3,944.30', '$0.0019', '<$0.0001', '$0.00')
-    """
-    if 0 < value < 0.00005:  # noqa: PLR2004 - what four digits cannot show
-        return "<$0.0001"
-    return f"${value:,.4f}" if 0 < value < 0.1 else f"${value:,.2f}"  # noqa: PLR2004 - ten cents
-
-
-def quantity(value: float) -> str:
-    """Three decimals, or as many as show anything, and none of thousands.
-
-    >>> quantity(24414.1), quantity(268.435456), quantity(0.0125), quantity(0.0000019), quantity(0)
-    ('24,414', '268.435', '0.0125', '0.000002', '0')
-    """
-    if value >= 1000 or not value:  # noqa: PLR2004 - thousands
-        return f"{value:,.0f}"
-    if value >= 1:
-        return f"{value:,.3f}"
-    return f"{value:.3g}" if value >= 0.001 else f"{value:.6f}"  # noqa: PLR2004 - before 1e-05
 
 
 # --- one table ------------------------------------------------------------------------------------
@@ -77,9 +43,9 @@ def page(planned: Planned) -> list[str]:
 
 def _title(table: TableFacts, planned: Planned) -> Iterator[str]:
     mode = "on-demand" if table.on_demand else "provisioned"
-    size = f"{display.size(table.bytes)}, {display.count(table.items, 'item')}"
+    size = f"{units.size(table.bytes)}, {count(table.items, 'item')}"
     yield f"{table.name}: {size}, {mode}, {table.region}"
-    job = planned.recommendation.estimate.job
+    job = planned.estimate.job
     yield (
         f"as {job.format.value}, read by {job.read_mode.value}, Glue {job.glue_version.value}, "
         f"{planned.schedule}"
@@ -91,29 +57,29 @@ def _row(label: str, figure: str, formula: str, rest: str = "") -> str:
 
 
 def _time(planned: Planned) -> Iterator[str]:
-    found = planned.recommendation.estimate
+    found = planned.estimate
     table, reading = planned.table, found.reading
     if found.job.read_mode is not ReadMode.EXPORT:
-        yield _row("read units", f"{reading.units:,.1f}", "units")
+        yield _row("read units", number(reading.units), "units")
         yield _row(
             "allowed a second",
-            f"{reading.allowed:,.1f}",
+            number(reading.allowed),
             "limit",
-            f"{found.job.read_percent:g} of {reading.capacity.units:,.0f}",
+            f"{found.job.read_percent:g} of {number(reading.capacity.units)}",
         )
-        yield _row("read a second", f"{reading.rate:,.1f}", "rate", _bound_by(found))
-        yield _row("segments", f"{reading.segments:,}", "segments")
-    yield _row("start", time(plan.START_SECONDS), "start")
-    yield _row("read", time(reading.seconds), "read")
-    yield _row("write", time(found.writing_seconds), "write", f"{found.job.tasks:,} slots")
-    yield _row("the whole run", time(found.run_seconds), "run", "with crawl and view")
-    yield _row("files", f"{found.files:,}", "files", f"{display.size(int(found.output_bytes))}")
-    yield _row("capacity", f"{table.capacity.units:,.0f}", "capacity", table.capacity.source)
+        yield _row("read a second", number(reading.rate), "rate", _bound_by(found))
+        yield _row("segments", count(reading.segments), "segments")
+    yield _row("start", duration(plan.START_SECONDS), "start")
+    yield _row("read", duration(reading.seconds), "read")
+    yield _row("write", duration(found.writing_seconds), "write", count(found.job.tasks, "slot"))
+    yield _row("the whole run", duration(found.run_seconds), "run", "with crawl and view")
+    yield _row("files", count(found.files), "files", units.size(found.output_bytes))
+    yield _row("capacity", number(table.capacity.units), "capacity", table.capacity.source)
     if table.consumed is not None:
         mean, hours = table.consumed.mean, table.consumed.hours
         then = "at that hour" if hours == 1 else f"in these {hours} hours"
-        others = f"{then}, {mean:,.1f} on average"
-        yield _row("others read at most", f"{table.consumed.peak:,.1f}", "others", others)
+        others = f"{then}, {number(mean)} on average"
+        yield _row("others read at most", number(table.consumed.peak), "others", others)
 
 
 def _bound_by(found: Estimate) -> str:
@@ -158,7 +124,7 @@ def _wrapped(head: str, text: str, *, indent: int | None = None) -> list[str]:
 
 
 def _bill(planned: Planned) -> Iterator[str]:
-    found = planned.recommendation.estimate
+    found = planned.estimate
     yield f"What it costs, in dollars of {planned.prices.date} for {planned.prices.region}"
     for each in found.costs:
         if each.per == "run":
@@ -167,16 +133,16 @@ def _bill(planned: Planned) -> Iterator[str]:
     for each in found.costs:
         if each.per == "month":
             yield _cost(each)
-    yield _sum(f"a month, {found.runs_a_month:,.1f} runs", found.month_dollars, "month")
+    yield _sum(f"a month, {number(found.runs_a_month)} runs", found.month_dollars, "month")
     for each in found.costs:
         if each.per == "query":
             yield _cost(each)
 
 
 def _cost(each: Cost) -> str:
-    amount = f"{quantity(each.quantity)} {each.unit}"
+    amount = f"{number(each.quantity)} {each.unit}"
     return (
-        f"  {each.name:<23}{amount:>18} x {f'${each.price:g}':<8}{dollars(each.dollars):>12}"
+        f"  {each.name:<23}{amount:>18} x {units.price(each.price):<8}{dollars(each.dollars):>12}"
         f"  [{each.label}]"
     )
 
@@ -193,13 +159,13 @@ def _others(planned: Planned) -> Iterator[str]:
         yield _way(each, is_best=each is best)
     for each in planned.alternatives:
         once = f"{dollars(each.once_dollars)} at first" if each.once_dollars else ""
-        least = "+ what Glue takes to write, which AWS does not tell" if each.at_least else ""
+        least = "+ what Glue takes to write, which AWS does not publish" if each.at_least else ""
         told = "; ".join(part for part in (each.gives, once, least, each.gone) if part)
         yield from _wrapped(f"  {each.name} [{each.label}]: ", told, indent=4)
 
 
 def _way(each: Alternative, *, is_best: bool) -> str:
-    taken = "" if each.seconds is None else time(each.seconds)
+    taken = duration(each.seconds)
     mark = " cheapest" if is_best else ""
     least = "+" if each.at_least else " "
     return (
@@ -223,11 +189,11 @@ COLUMNS = ("TABLE", "SIZE", "WORKERS", "READ", "RUN TAKES", "A RUN", "A MONTH", 
 def summary(found: Sequence[Planned]) -> list[tuple[str, ...]]:
     """One row for each table, and their sum."""
     rows = [_summed(each) for each in found]
-    estimates = [each.recommendation.estimate for each in found]
+    estimates = [each.estimate for each in found]
     whole = (
         "all",
-        display.size(sum(each.table.bytes for each in found)),
-        f"{sum(each.job.workers for each in estimates):,}",
+        units.size(sum(each.table.bytes for each in found)),
+        count(sum(each.job.workers for each in estimates)),
         "",
         "",
         dollars(sum(each.run_dollars for each in estimates)),
@@ -238,15 +204,15 @@ def summary(found: Sequence[Planned]) -> list[tuple[str, ...]]:
 
 
 def _summed(planned: Planned) -> tuple[str, ...]:
-    found = planned.recommendation.estimate
+    found = planned.estimate
     job = found.job
     best = ways.cheapest(planned.alternatives)
     return (
         planned.table.name,
-        display.size(planned.table.bytes),
-        f"{job.workers} {job.worker_type.value}",
+        units.size(planned.table.bytes),
+        f"{count(job.workers)} {job.worker_type.value}",
         f"{job.read_percent:g}",
-        time(found.run_seconds),
+        duration(found.run_seconds),
         dollars(found.run_dollars),
         dollars(found.month_dollars),
         f"{best.name} {dollars(best.month_dollars)}",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from dynoexport import naming
@@ -19,6 +19,7 @@ from dynoexport.jobs.snapshots import (
 )
 from dynoexport.jobs.timestamps import parse_timestamp
 from dynoexport.jobs.view import shown_timestamp
+from dynoexport.model import derived, described
 from dynoexport.storage import manifests
 
 if TYPE_CHECKING:
@@ -43,24 +44,38 @@ class Snapshot:
     """One snapshot. Without a manifest of ours it is incomplete, and its items are unknown.
 
     Attributes:
-        current: whether the view shows it.
-        writing: whether a run writes it now.
         claimed: whether a run of ours has claimed its minute.
-        faults: how its files differ from its manifest.
     """
 
-    timestamp: str
-    complete: bool
-    current: bool = False
-    writing: bool = False
+    timestamp: str = field(
+        metadata=described("UTC minute that names the snapshot", name="snapshot")
+    )
+    complete: bool = field(metadata=described("whether it has a manifest"))
+    current: bool = field(default=False, metadata=described("whether the view shows it"))
+    writing: bool = field(default=False, metadata=described("whether a run is writing it"))
     claimed: bool = False
-    items: int | None = None
-    bytes: int | None = None
-    files: int | None = None
-    workflow_run_id: str | None = None
-    faults: tuple[str, ...] = ()
+    items: int | None = field(
+        default=None, metadata=described("number of items, or null if it is incomplete")
+    )
+    bytes: int | None = field(
+        default=None, metadata=described("size of its files in bytes, or null")
+    )
+    files: int | None = field(default=None, metadata=described("number of files, or null"))
+    workflow_run_id: str | None = field(
+        default=None,
+        metadata=described("ID of the workflow run that wrote it, or null", name="run_id"),
+    )
+    faults: tuple[str, ...] = field(
+        default=(),
+        metadata=described(
+            "list of differences between its files and its manifest, each a sentence"
+        ),
+    )
 
     @property
+    @derived(
+        "whether dynoexport has not written it; then dynoexport never deletes it", after="writing"
+    )
     def foreign(self) -> bool:
         """Whether dynoexport has not written it: neither our manifest nor a claim is there.
 

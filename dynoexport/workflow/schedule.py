@@ -9,6 +9,7 @@ from functools import lru_cache
 
 from dynoexport import limits, settings
 from dynoexport.errors import ScheduleRefused
+from dynoexport.units import count
 
 # How many firings are compared. Every pattern of minutes shows within one hour and the step
 # over midnight within a day; 300 firings five minutes apart are more than a day.
@@ -125,7 +126,7 @@ def _check(schedule: str, now: datetime) -> None:
     smallest = min(gaps, default=timedelta.max)
     if smallest < limits.GLUE_SCHEDULE_MIN_INTERVAL:
         raise ScheduleRefused(
-            f"{schedule!r} fires every {smallest.seconds // 60} minutes",
+            f"{schedule!r} fires every {count(smallest.seconds // 60, 'minute')}",
             hint="AWS Glue runs a schedule every five minutes at most",
         )
 

@@ -58,13 +58,13 @@ def test_a_plan_tells_time_job_and_cost(command: Command, table: str) -> None:
 
 def test_a_plan_for_programs_has_the_documented_keys(command: Command, table: str) -> None:
     (told,) = command.json("plan", table)
-    assert set(told) == set(json_output.KINDS["plan"][1])
+    assert set(told) == set(json_output.meanings("plan"))
     for kind, found in (
         ("choice", told["choices"]),
         ("cost", told["costs"]),
         ("alternative", told["alternatives"]),
     ):
-        assert all(set(each) == set(json_output.KINDS[kind][1]) for each in found)
+        assert all(set(each) == set(json_output.meanings(kind)) for each in found)
     assert {each["setting"]: each["value"] for each in told["choices"]} == AUTO
 
 
@@ -173,8 +173,8 @@ def test_a_table_that_is_not_there_is_told(command: Command, table: str) -> None
 def test_a_target_that_nothing_reaches_is_a_failure(command: Command, table: str) -> None:
     done = command("plan", table, "--target-duration", "1m")
     assert done.returncode == 1
-    assert "not met: no job is done in a minute" in done.stdout
-    assert done.stderr.startswith(f"Error: {table}: no job is done in a minute")
+    assert "not met: no job is done in 1 min" in done.stdout
+    assert done.stderr.startswith(f"Error: {table}: no job is done in 1 min")
 
 
 def test_a_program_plans_without_the_command(command: Command, table: str) -> None:

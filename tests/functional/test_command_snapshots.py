@@ -67,7 +67,7 @@ def test_lists_the_newest_first_with_what_the_manifests_say(
         (MIDDLE, 2, False),
         (OLD, 1, False),
     ]
-    assert list(found[0]) == list(json_output.KINDS["snapshot"][1])
+    assert list(found[0]) == list(json_output.meanings("snapshot"))
     lines = command.ok("snapshots", untouched).splitlines()
     assert lines[0].split()[:3] == ["SNAPSHOT", "(UTC)", "STATE"]
     assert lines[1].split()[:4] == [NEW, "current", "3", "1"]
@@ -91,7 +91,7 @@ def test_an_incomplete_snapshot_is_told_and_never_published(
 def test_publishes_an_older_snapshot_and_back(command: Command, table: str) -> None:
     done = command.json("publish", table, OLD)
     assert (done["before"], done["snapshot"], done["items"]) == (NEW, OLD, 1)
-    assert list(done) == list(json_output.KINDS["published"][1])
+    assert list(done) == list(json_output.meanings("published"))
     assert len(rows(command, table)) == 1
     assert command.json("status", table)[0]["snapshot"] == OLD
     command.ok("publish", table, NEW)
@@ -118,7 +118,7 @@ def test_refuses_to_publish_what_is_no_snapshot(
 def test_verifies_a_whole_snapshot(command: Command, untouched: str) -> None:
     found = command.json("verify", untouched)
     assert (found["snapshot"], found["whole"], found["rows"], found["items"]) == (NEW, True, 3, 3)
-    assert list(found) == list(json_output.KINDS["verification"][1])
+    assert list(found) == list(json_output.meanings("verification"))
     assert "whole" in command.ok("verify", untouched, OLD)
 
 
@@ -175,7 +175,7 @@ def test_prune_keeps_the_newest_and_the_current(
     command.ok("publish", table, OLD)
     done = command.json("prune", table, "--keep", "1", "--yes")
     assert [each["snapshot"] for each in done["snapshots"]] == [MIDDLE]
-    assert list(done) == list(json_output.KINDS["pruned"][1])
+    assert list(done) == list(json_output.meanings("pruned"))
     left = [each["snapshot"] for each in command.json("snapshots", table)]
     assert left == [NEW, OLD]
     partitions = endpoint.client("glue").get_partitions(
@@ -205,7 +205,7 @@ def test_prune_refuses_what_it_does_not_understand(
 
 def test_destroy_keeps_the_data(endpoint: Endpoint, command: Command, table: str) -> None:
     done = command.json("destroy", table, "--yes")
-    assert list(done) == list(json_output.KINDS["destroyed"][1])
+    assert list(done) == list(json_output.meanings("destroyed"))
     assert (done["data_deleted"], done["snapshots"], done["objects"]) == (False, 3, 6)
     assert done["catalog"] == [naming.view(table), naming.snapshots_table(table)]
     assert keys(endpoint, table) == 6

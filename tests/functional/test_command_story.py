@@ -70,8 +70,8 @@ def first_run(empty: Command) -> dict[str, Any]:
 
 
 def test_the_run_succeeded_and_tells_what_it_did(first_run: dict[str, Any]) -> None:
-    assert list(first_run) == list(json_output.KINDS["run"][1])
-    assert [list(node) for node in first_run["nodes"]] == [list(json_output.KINDS["node"][1])] * 3
+    assert list(first_run) == list(json_output.meanings("run"))
+    assert [list(node) for node in first_run["nodes"]] == [list(json_output.meanings("node"))] * 3
     assert (first_run["state"], first_run["items"]) == ("SUCCEEDED", 2)
     assert [node["kind"] for node in first_run["nodes"]] == ["job", "crawler", "job"]
     assert {node["state"] for node in first_run["nodes"]} == {"SUCCEEDED"}
@@ -104,7 +104,7 @@ def test_a_refused_query_is_told_in_a_line(empty: Command) -> None:
 
 def test_status_runs_and_logs_tell_of_the_run(empty: Command, first_run: dict[str, Any]) -> None:
     (status,) = empty.json("status")
-    assert list(status) == list(json_output.KINDS["status"][1])
+    assert list(status) == list(json_output.meanings("status"))
     assert status["last_run"] == {key: first_run[key] for key in first_run if key != "nodes"}
     assert (status["items"], status["snapshot"]) == (2, first_run["snapshot"])
     assert (status["enabled"], status["next_run"]) == (False, None)
@@ -121,24 +121,24 @@ def test_status_runs_and_logs_tell_of_the_run(empty: Command, first_run: dict[st
     ]
     lines = empty.ok("logs", "Reviews", "--node", "publish", "--output", "json").splitlines()
     assert {json.loads(line)["node"] for line in lines} == {naming.view_job("Reviews", "parquet")}
-    assert list(json.loads(lines[0])) == list(json_output.KINDS["line"][1])
+    assert list(json.loads(lines[0])) == list(json_output.meanings("line"))
 
 
 def test_a_run_is_set_against_its_plan(empty: Command, first_run: dict[str, Any]) -> None:
     """By what the job recorded of the table and of itself; nothing here starts in a minute."""
     (run,) = empty.json("runs", "Reviews", "--explain")
-    assert list(run) == list(json_output.KINDS["explained run"][1])
+    assert list(run) == list(json_output.meanings("explained run"))
     assert {name: run[name] for name in first_run} == first_run
     assert run["plan_missing"] is None
     figures = {each["name"]: each for each in run["figures"]}
-    assert [list(each) for each in run["figures"]] == [list(json_output.KINDS["figure"][1])] * 11
+    assert [list(each) for each in run["figures"]] == [list(json_output.meanings("figure"))] * 11
     assert (figures["crawl"]["planned"], figures["crawl"]["off"]) == (60, True)
     assert figures["crawl"]["reasons"] == [
-        "the plan takes 60 s for the crawl, of which most is its start"
+        "the plan takes 1 min for the crawl, most of it for its start"
     ]
     shown = empty.ok("runs", "Reviews", "--explain")
     assert shown.splitlines()[0] == f"{first_run['run_id'][:15]}  SUCCEEDED, 2 items"
-    assert "  - run, crawl: the plan takes 60 s for the crawl" in shown
+    assert "  - run, crawl: the plan takes 1 min for the crawl" in shown
 
 
 def test_the_connectors_read_units_are_those_of_cloudwatch(
@@ -180,7 +180,7 @@ def test_verify_reads_parquet_again(empty: Command) -> None:
 def test_the_schedule_goes_on_and_off_in_place_and_outlives_a_deployment(empty: Command) -> None:
     on = empty.json("enable", "Reviews")
     assert (on["schedule"], on["enabled"]) == (settings.DEFAULT_SCHEDULE, True)
-    assert list(on) == list(json_output.KINDS["schedule"][1])
+    assert list(on) == list(json_output.meanings("schedule"))
     assert empty.json("status")[0]["next_run"] is not None
     assert len(empty.json("runs", "Reviews")) == 1
     (deployed,) = empty.json("deploy", "Reviews", "--set", "MaxRetries=0", "--yes")
@@ -236,7 +236,7 @@ def test_a_run_that_fails_shows_the_error_and_the_last_lines(empty: Command) -> 
 @pytest.mark.usefixtures("first_run")
 def test_doctor_finds_nothing_wrong(empty: Command) -> None:
     found = empty.json("doctor")
-    assert list(found[0]) == list(json_output.KINDS["check"][1])
+    assert list(found[0]) == list(json_output.meanings("check"))
     assert {check["state"] for check in found} == {"ok"}, found
 
 

@@ -19,7 +19,7 @@ from click.testing import CliRunner
 from hypothesis import strategies as st
 from sqlglot import exp
 
-from dynoexport import cli, durations, naming
+from dynoexport import cli, naming, units
 from dynoexport import settings as project
 from dynoexport.aws import athena, exports, workflow_runs
 from dynoexport.aws import errors as aws_errors
@@ -279,7 +279,7 @@ def arguments(given: dict[str, str]) -> st.SearchStrategy[dict[str, str]]:
 
 
 PACKAGE = (
-    Parser("durations (--older-than, --stale)", hostile.texts, durations.parse),
+    Parser("durations (--older-than, --stale)", hostile.texts, units.parse_duration),
     Parser("schedule (--schedule)", hostile.texts, lambda text: schedule.check(text, now=NOW)),
     Parser(
         "table name and catalog prefix",

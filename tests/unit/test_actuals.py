@@ -196,7 +196,7 @@ SLOW = 4 * PLANNED.reading.seconds
                     "skew": {"hottest": [{"units": 655_360.0, "seconds": 0.9 * SLOW}]},
                 }
             },
-            "one of 500 segments had 25% of the units",
+            "one of 500 segments had 25 % of the units",
         ),
         ({"read": {"resumed_splits": 123}}, "a former attempt had read 123 of 500 segments"),
         ({}, "242 units a second were read, the plan takes 1,980, bound by the read"),
@@ -230,7 +230,7 @@ def test_a_small_table_is_all_start_and_minimum() -> None:
     )
     explanation = explained(run(9.0), found)
     assert off(explanation) == {"export job", "start"}
-    assert "the job had started after 5 of its 9 s, the plan takes 60 of 6" in reasons(explanation)
+    assert "started after 5 s of its 9 s, the plan takes 1 min of 1 min" in reasons(explanation)
 
 
 def test_of_very_little_most_is_spark_itself() -> None:
@@ -242,7 +242,7 @@ def test_of_very_little_most_is_spark_itself() -> None:
         seconds={"read": 28.8, "schema": 15.0, "files": 19.0},
     )
     told = reasons(explained(run(90.0), found))
-    assert "of so little, reading is Spark's own time, 29 s, which the plan leaves out" in told
+    assert "of so little, reading is Spark's own time, 28.8 s, which the plan leaves out" in told
     assert "of so little, writing is Spark's own time, 34 s, which the plan leaves out" in told
     assert "nothing that was recorded" not in told
 

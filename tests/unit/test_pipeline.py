@@ -45,7 +45,7 @@ def test_a_fault_in_the_product_is_found() -> None:
 def test_a_schedule_is_read_through_its_parameter() -> None:
     template = copy.deepcopy(TABLE)
     template["Parameters"]["Schedule"]["Default"] = "cron(* * * * ? *)"
-    with pytest.raises(GraphRefused, match=r"StartTrigger: .* fires every 1 minutes"):
+    with pytest.raises(GraphRefused, match=r"StartTrigger: .* fires every 1 minute"):
         check_graph(read_graph(template))
 
 

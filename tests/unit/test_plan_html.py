@@ -14,12 +14,13 @@ from xml.etree import ElementTree as ET
 import pytest
 from click.testing import CliRunner
 
+from dynoexport import units
 from dynoexport.cli import main
 from dynoexport.model import OutputFormat, ReadMode
 from dynoexport.operations import plan as operation
 from dynoexport.planning import plan, sizing
 from dynoexport.planning.sizing import Wishes
-from dynoexport.presentation import display, plan_html, plan_text
+from dynoexport.presentation import plan_html
 
 if TYPE_CHECKING:
     from dynoexport.operations.plan import Planned
@@ -110,20 +111,20 @@ def test_a_page_fetches_nothing_and_runs_nothing(name: str) -> None:
 @pytest.mark.parametrize("name", PAGES)
 def test_a_page_shows_the_figures_of_the_plan(name: str) -> None:
     found, text = PLANS[name].recommendation.estimate, Page(PAGES[name]).text
-    assert f"A run takes {plan_text.time(found.run_seconds)}" in text
-    assert f"A run costs {plan_text.dollars(found.run_dollars)}" in text
-    assert f"A month costs {plan_text.dollars(found.month_dollars)}" in text
+    assert f"A run takes {units.duration(found.run_seconds)}" in text
+    assert f"A run costs {units.dollars(found.run_dollars)}" in text
+    assert f"A month costs {units.dollars(found.month_dollars)}" in text
     assert f"{found.job.workers} \u00d7 {found.job.worker_type.value}" in text
-    assert f"{display.size(found.table.bytes)}, {found.table.items:,} items" in text
+    assert f"{units.size(found.table.bytes)}, {units.count(found.table.items, 'item')}" in text
     for cost in found.costs:
-        dollars = plan_text.dollars(cost.dollars)
-        row = f"{cost.name} {plan_text.quantity(cost.quantity)} {cost.unit} ${cost.price:g}"
+        dollars = units.dollars(cost.dollars)
+        row = f"{cost.name} {units.number(cost.quantity)} {cost.unit} {units.price(cost.price)}"
         assert f"{row} {dollars} {cost.label}" in text
     for choice in PLANS[name].recommendation.choices:
         assert f"{choice.setting} {choice.value} {choice.reason}" in text
     for way in PLANS[name].alternatives:
         assert way.name in text
-        assert plan_text.dollars(way.month_dollars) in text
+        assert units.dollars(way.month_dollars) in text
     for sentence in (*PLANS[name].assumptions, *PLANS[name].recommendation.unmet):
         assert sentence in text
 
@@ -136,13 +137,13 @@ def test_every_point_of_a_chart_is_an_estimate(name: str) -> None:
     for workers in plan_html.worker_numbers(found.job):
         job = replace(found.job, workers=int(workers))
         told = plan.estimate(found.table, job, PLANS[name].prices).run_seconds
-        assert f"{workers:g} workers: {plan_text.time(told)}" in drawn
+        assert f"{workers:,g} workers: {units.duration(told)}" in drawn
 
 
 @pytest.mark.parametrize("name", PAGES)
 def test_the_recommended_point_is_marked_in_every_chart(name: str) -> None:
     found = PLANS[name].recommendation.estimate
-    time, dollars = plan_text.time(found.run_seconds), plan_text.dollars(found.run_dollars)
+    time, dollars = units.duration(found.run_seconds), units.dollars(found.run_dollars)
     for number, figure in enumerate(plan_html.view(PLANS[name]).figures):
         chart, told = figure.chart, dollars if number % 2 else time
         assert chart.mark.text.endswith(f": {told}")
@@ -159,6 +160,8 @@ def test_nothing_in_a_chart_leaves_it_or_lies_over_something_else(name: str) -> 
             assert all(chart.top <= dot.y <= chart.bottom for dot in line.dots)
         names = sorted(line.label_y for line in chart.lines)
         assert all(below - above >= 12 for above, below in pairwise(names))
+        # The room beside the chart: "1 h 20 min".
+        assert all(len(tick.label) <= 10 for tick in chart.y.ticks)
         assert len(chart.x.ticks) >= 2
         assert len(chart.y.ticks) >= 2
 
@@ -175,7 +178,7 @@ def test_the_knee_is_where_the_bound_of_the_rate_is_reached() -> None:
     assert second.endswith("nothing gets faster, and more of them only cost.")
     for number in (found.job.workers, found.job.workers // 2, 2 * found.job.workers):
         other = plan.estimate(found.table, replace(found.job, workers=number), PRICES)
-        time, dollars = plan_text.time(other.run_seconds), plan_text.dollars(other.run_dollars)
+        time, dollars = units.duration(other.run_seconds), units.dollars(other.run_dollars)
         assert f"{time} and {dollars}" in third
 
 

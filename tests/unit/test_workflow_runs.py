@@ -166,5 +166,5 @@ def test_plain_lines_tell_each_change_once() -> None:
     assert list(display.changes(started, started)) == []
     assert list(display.changes(started, GOOD)) == [
         "  job Export SUCCEEDED after 1 min 01 s",
-        "  crawler Crawl SUCCEEDED after 5.0 s",
+        "  crawler Crawl SUCCEEDED after 5 s",
     ]
