@@ -1,6 +1,52 @@
-"""``python -m dynoexport``: the command."""
+"""The command's process: ``dynoexport``, and ``python -m dynoexport``."""
 
-from dynoexport.cli import main
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import threading
+
+# A destructor has ended by then.
+_SOON = 0.05
+
+
+def run() -> None:
+    """Run the command, which a signal ends without a traceback from the first moment on."""
+    listens = signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    if listens:
+        # While modules are loaded nobody could catch a KeyboardInterrupt.
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
+    from dynoexport.cli import main
+
+    sys.unraisablehook = _end_soon
+    if listens:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+    main(prog_name="dynoexport")
+
+
+def _end_soon(lost: sys.UnraisableHookArgs) -> None:
+    """Send the signal again whose exception has met a destructor, where Python forgets it.
+
+    https://docs.python.org/3/library/sys.html#sys.unraisablehook
+    """
+    number = _signal_of(lost.exc_value)
+    if number is None:
+        sys.__unraisablehook__(lost)
+        return
+    again = threading.Timer(_SOON, os.kill, [os.getpid(), number])
+    again.daemon = True
+    again.start()
+
+
+def _signal_of(error: BaseException | None) -> int | None:
+    """The signal that was made this exception; see ``cli.common.unwind_on_signals``."""
+    if isinstance(error, KeyboardInterrupt):
+        return signal.SIGINT
+    if isinstance(error, SystemExit) and isinstance(error.code, int) and error.code > 128:  # noqa: PLR2004
+        return error.code - 128
+    return None
+
 
 if __name__ == "__main__":
-    main(prog_name="dynoexport")
+    run()

@@ -30,7 +30,7 @@ from dynoexport.local.glue import api, events, processes
 from dynoexport.local.glue.scheduler import Scheduler
 from dynoexport.local.iam import gate, roles, simulation
 from dynoexport.local.iam.authentication_middleware import HEADERS, AuthenticationMiddleware
-from dynoexport.local.services import alarms, athena, dynamodb, table_exports
+from dynoexport.local.services import alarms, athena, dynamodb, s3, table_exports
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -155,6 +155,8 @@ def _service(name: Any) -> Flask:
     app = create_backend_app(name)
     app.wsgi_app = cbor.CborMiddleware(app.wsgi_app, name)  # type: ignore[method-assign]
     gate.guard(app, name)
+    if name == "s3":
+        s3.guard(app)
 
     @app.errorhandler(NotImplementedError)
     def refuse(error: NotImplementedError) -> Response:

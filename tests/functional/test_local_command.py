@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 import waiting
 
+import dynoexport
 from dynoexport.local import context
 
 pytestmark = pytest.mark.endpoint
@@ -214,6 +215,9 @@ def signal_demo(directory: Path, sent: signal.Signals, seconds: float) -> tuple[
     return demo.returncode, errors
 
 
+PACKAGE = str(Path(dynoexport.__file__).parent)
+
+
 def random_moments(number: int) -> list[float]:
     """Seconds until a signal is sent: a demo starts, runs its jobs and ends in about as many."""
     return [round(random.uniform(0, 20), 2) for _ in range(number)]
@@ -229,7 +233,9 @@ def test_signal_leaves_nothing_of_the_demo(
     for seconds in random_moments(number):
         code, errors = signal_demo(tmp_path, sent, seconds)
         found = (sent.name, seconds, code, errors)
-        assert "Traceback" not in errors, found
+        # Python itself starts with a traceback if it is interrupted before our code runs.
+        starting = seconds < 2 and PACKAGE not in errors
+        assert starting or "Traceback" not in errors, found
         if sent is signal.SIGKILL:
             # Nobody is left to wait for them: they notice.
             waiting.until(lambda: not started_below(tmp_path))

@@ -251,3 +251,52 @@ def test_a_name_that_cannot_work_is_refused_before_anything_is_deployed(table: s
 
 def test_names_needs_a_table() -> None:
     assert dynoexport("names").returncode == 2
+
+
+# --- signals -------------------------------------------------------------------------------------
+IN_A_DESTRUCTOR = """
+import signal, sys, time
+from dynoexport import __main__, cli
+from dynoexport.cli import common
+import click
+signal.signal(signal.SIGINT, signal.default_int_handler)
+class Thing:
+    def __del__(self):
+        signal.raise_signal({number})
+@click.command()
+def own():
+    common.unwind_on_signals()
+    Thing()
+    time.sleep(60)
+cli.Dynoexport.get_command = lambda self, ctx, name: own
+sys.argv[1:] = ["own"]
+__main__.run()
+"""
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_a_signal_that_meets_a_destructor_ends_the_command(number: signal.Signals) -> None:
+    """Python would print the exception there, and forget it."""
+    program = IN_A_DESTRUCTOR.format(number=number.value)
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=False, timeout=50
+    )
+    assert (done.returncode, done.stderr.strip()) == (128 + number, "")
+
+
+def test_an_interrupt_while_modules_load_leaves_no_traceback() -> None:
+    program = (
+        "import signal, sys\n"
+        "signal.signal(signal.SIGINT, signal.default_int_handler)\n"
+        "class Loading:\n"
+        "    def find_spec(self, name, path=None, target=None):\n"
+        "        if name == 'click':\n"
+        "            signal.raise_signal(signal.SIGINT)\n"
+        "sys.meta_path.insert(0, Loading())\n"
+        "from dynoexport import __main__\n"
+        "__main__.run()\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=False, timeout=50
+    )
+    assert (done.returncode, done.stderr) == (-signal.SIGINT, "")

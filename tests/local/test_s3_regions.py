@@ -1,0 +1,78 @@
+"""S3 refuses what is signed for another region than the bucket's, and says which one that is."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import pytest
+from botocore.auth import S3SigV4Auth
+from botocore.awsrequest import AWSRequest, AWSResponse
+from botocore.credentials import Credentials
+from botocore.httpsession import URLLib3Session
+
+from dynoexport.local.context import ROOT_ACCESS_KEY
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from dynoexport.local.context import Endpoint
+
+pytestmark = pytest.mark.endpoint
+
+BUCKET = "a-bucket-of-frankfurt"
+
+
+@pytest.fixture(scope="module", autouse=True)
+def bucket(endpoint: Endpoint) -> Iterator[None]:
+    s3 = replace(endpoint, region="eu-central-1").client("s3")
+    place = {"LocationConstraint": "eu-central-1"}
+    s3.create_bucket(Bucket=BUCKET, CreateBucketConfiguration=place)
+    s3.put_object(Bucket=BUCKET, Key="key", Body=b"body")
+    yield
+    s3.delete_object(Bucket=BUCKET, Key="key")
+    s3.delete_bucket(Bucket=BUCKET)
+
+
+def answer(endpoint: Endpoint, method: str, path: str, region: str) -> AWSResponse:
+    """What a request is answered that is signed for the region, by no client that looks again."""
+    asked = AWSRequest(method=method, url=f"{endpoint.url}/{path}", data=b"")
+    S3SigV4Auth(Credentials(ROOT_ACCESS_KEY, endpoint.secret), "s3", region).add_auth(asked)
+    return URLLib3Session().send(asked.prepare())
+
+
+@pytest.mark.parametrize(
+    ("method", "path"),
+    [
+        ("GET", f"{BUCKET}/key"),
+        ("HEAD", f"{BUCKET}/key"),
+        ("PUT", f"{BUCKET}/other"),
+        ("DELETE", f"{BUCKET}/key"),
+        ("GET", f"{BUCKET}?list-type=2"),
+        ("HEAD", BUCKET),
+    ],
+)
+def test_another_region_is_refused_with_the_right_one(
+    endpoint: Endpoint, method: str, path: str
+) -> None:
+    found = answer(endpoint, method, path, "us-east-2")
+    assert found.status_code == 400
+    assert found.headers["x-amz-bucket-region"] == "eu-central-1"
+    if method != "HEAD":
+        assert "<Code>AuthorizationHeaderMalformed</Code>" in found.text
+        assert "the region 'us-east-2' is wrong; expecting 'eu-central-1'" in found.text
+    assert answer(endpoint, "GET", f"{BUCKET}/key", "eu-central-1").content == b"body"
+
+
+def test_where_a_bucket_is_may_be_asked_from_anywhere(endpoint: Endpoint) -> None:
+    found = answer(endpoint, "GET", f"{BUCKET}?location", "us-east-2")
+    assert (found.status_code, "eu-central-1" in found.text) == (200, True)
+
+
+def test_no_bucket_has_no_region(endpoint: Endpoint) -> None:
+    assert answer(endpoint, "GET", "no-such-bucket-anywhere/key", "us-east-2").status_code == 404
+
+
+def test_boto3_finds_the_region_by_itself(endpoint: Endpoint) -> None:
+    s3 = replace(endpoint, region="us-east-2").client("s3")
+    assert s3.get_object(Bucket=BUCKET, Key="key")["Body"].read() == b"body"
