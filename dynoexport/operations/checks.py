@@ -107,7 +107,7 @@ def check_settings(account: Account, target: Target) -> None:
     for name in (settings.COLUMNS, settings.EXCLUDE):
         _check_selection(target, name)
     for rule in options.broken_rules(target.parameters):
-        raise SettingsRefused(f"{target.table}: {rule.reason}", hint=rule.hint or rule.remedy)
+        raise SettingsRefused(f"{target.table}: {rule.reason}", hint=rule.advice(target.parameters))
     if target.value(settings.READ_MODE) == ReadMode.EXPORT.value:
         _check_recovery(account, target.table)
 

@@ -130,7 +130,7 @@ def wishes_of(parameters: Mapping[str, str], wishes: Wishes = NO_WISHES) -> Wish
     priced = {name: parameters[name] for name in options.PRICED if name in parameters}
     found: Wishes = replace(wishes, priced=priced, **given)  # type: ignore[arg-type]
     for rule in options.broken_rules({settings.OUTPUT_FORMAT: found.format.value, **parameters}):
-        raise ParameterRefused(rule.reason, hint=rule.hint or rule.remedy)
+        raise ParameterRefused(rule.reason, hint=rule.advice(parameters))
     least = sizing.least_percent(found.read_mode)
     if found.read_percent is not None and found.read_percent < least:
         raise ParameterRefused(

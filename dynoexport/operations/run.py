@@ -97,8 +97,9 @@ def run(
     given = dict(properties or {})
     check_properties(given)
     export = exports.find_one(account, table, fmt)
-    for rule in options.broken_rules({settings.OUTPUT_FORMAT: export.format.value, **given}):
-        raise PropertyRefused(rule.reason, hint=rule.hint or rule.remedy)
+    identity = {settings.TABLE_NAME: table, settings.OUTPUT_FORMAT: export.format.value}
+    for rule in options.broken_rules({**identity, **given}):
+        raise PropertyRefused(rule.reason, hint=rule.advice({**identity, **given}))
     active = workflow_runs.active(account.glue, export.workflow)
     if active:
         raise RunRefused(

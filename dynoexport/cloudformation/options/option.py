@@ -52,7 +52,8 @@ class Rule:
     """What Glue or a job would refuse: wherever ``when`` holds, all of ``must`` have to hold.
 
     The template asserts it with ``reason`` and ``remedy`` as its description; ``deploy`` and
-    ``plan`` check it first, so that no stack is touched, and say ``hint`` where it is given.
+    ``plan`` check it first, so that no stack is touched, and print ``hint`` where it is given. It
+    may hold parameters by their names in braces.
     """
 
     name: str
@@ -66,6 +67,10 @@ class Rule:
         return not self.when.holds(parameters) or all(
             clause.holds(parameters) for clause in self.must
         )
+
+    def advice(self, parameters: Mapping[str, str]) -> str:
+        """What the command advises to do."""
+        return (self.hint or self.remedy).format_map({"TableName": "TABLE", **parameters})
 
     def to_dict(self) -> dict[str, object]:
         """The rule as the template has it.

@@ -30,7 +30,7 @@ OPTION = Option(
             reason="xml has no view job, by which snapshots expire",
             remedy="leave SnapshotRetentionDays at 0",
             hint="set SnapshotRetentionDays=0, and delete old snapshots with: "
-            "dynoexport prune TABLE --older-than 30d",
+            "dynoexport prune {TableName} --older-than {SnapshotRetentionDays}d",
         ),
     ),
 )
