@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
@@ -28,3 +29,15 @@ def test_an_unknown_action_is_told_by_name_and_not_tried_again(
     answer = caught.value.response
     assert answer["Error"]["Code"] == "NotImplementedException"
     assert answer["ResponseMetadata"]["RetryAttempts"] == 0
+
+
+@pytest.mark.parametrize("service", ["dynamodb", "sts", "s3", "glue"])
+def test_a_region_that_does_not_exist_is_refused_in_a_line(
+    endpoint: Endpoint, service: str
+) -> None:
+    calls = {"dynamodb": "list_tables", "sts": "get_caller_identity", "s3": "list_buckets"}
+    client = replace(endpoint, region="xx-foo-1").client(service)
+    with pytest.raises(ClientError, match="valid region, not 'xx-foo-1'") as caught:
+        getattr(client, calls.get(service, "get_databases"))()
+    answer = caught.value.response["ResponseMetadata"]
+    assert (answer["HTTPStatusCode"], answer["RetryAttempts"]) == (403, 0)

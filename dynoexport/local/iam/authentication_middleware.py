@@ -6,6 +6,7 @@ which everything can be deleted. None of that gets through here.
 
 from __future__ import annotations
 
+import functools
 import json
 from datetime import datetime, timezone
 from http import HTTPStatus
@@ -13,6 +14,7 @@ from io import BytesIO
 from typing import TYPE_CHECKING, Any
 from xml.sax.saxutils import escape
 
+import boto3
 from werkzeug.wrappers import Response
 from werkzeug.wsgi import get_input_stream
 
@@ -71,12 +73,34 @@ class AuthenticationMiddleware:
         )
         authentication.check_sender(request)
         scope = authentication.authenticate(request, identities.secret, datetime.now(timezone.utc))
+        if scope.region not in _regions():
+            # As AWS says it; moto has no answer for what is not on its list of regions.
+            raise Unauthenticated(
+                "SignatureDoesNotMatch",
+                f"Credential should be scoped to a valid region, not '{scope.region}'.",
+            )
         path = environ["PATH_INFO"]
         if path.startswith(_CONTROL):
             root = scope.access_key == context.ROOT_ACCESS_KEY
             if path != RECORD or request.method != "GET" or not root:
                 raise Unauthenticated("AccessDenied", "The endpoint has no such page.")
         return scope
+
+
+@functools.cache
+def _regions() -> frozenset[str]:
+    """All regions of all partitions; the older signatures name none."""
+    session = boto3.Session()
+    return frozenset(
+        {
+            "",
+            *(
+                region
+                for partition in session.get_available_partitions()
+                for region in session.get_available_regions("dynamodb", partition)
+            ),
+        }
+    )
 
 
 def _reader(environ: dict[str, Any]) -> Callable[[], bytes]:
