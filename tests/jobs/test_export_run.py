@@ -313,7 +313,9 @@ def test_a_snapshot_of_nothing_keeps_the_columns(run: Attempts, put: Any) -> Non
 def test_a_broken_manifest_is_named_before_anything_is_read(run: Attempts, put: Any) -> None:
     put("manifests/parquet/Reviews/2026-01-30T10:00.json", body=b"{}")
     connector = Connector()
-    with pytest.raises(JobFailed, match=r"2026-01-30T10:00.json is no manifest.* delete it"):
+    with pytest.raises(
+        JobFailed, match=r"2026-01-30T10:00.json is not a valid manifest.* delete it"
+    ):
         run.attempt(connector)
     assert connector.options == []
 
@@ -436,7 +438,7 @@ def test_a_complete_snapshot_is_not_read_again(
     run.attempt()
     put(f"{TEMP}{run.run_id}/left")
     assert run.attempt().options == []
-    assert "complete already" in capsys.readouterr().out
+    assert "already complete" in capsys.readouterr().out
 
 
 def test_a_complete_snapshot_that_lost_its_files_is_made_again(run: Attempts, put: Any) -> None:
@@ -480,7 +482,7 @@ def test_a_manifest_of_another_run_is_never_overwritten(run: Attempts, put: Any)
     """Not even when it came while this run was reading."""
     other = json.dumps({"workflow_run_id": "wr_other", "files": []}).encode()
     meanwhile = Connector(leaves=lambda: put(MANIFEST, body=other))
-    with pytest.raises(JobFailed, match="completed by another workflow run, wr_other"):
+    with pytest.raises(JobFailed, match="another workflow run, wr_other, completed the snapshot"):
         run.attempt(meanwhile)
     assert run.manifest()["workflow_run_id"] == "wr_other"
 
@@ -496,7 +498,7 @@ def test_an_edited_timestamp_is_refused(run: Attempts, edited: str) -> None:
 def test_what_is_no_manifest_is_refused_in_one_line(run: Attempts, put: Any, body: bytes) -> None:
     run.put_timestamp("2026-01-31T23:59")
     put(MANIFEST, body=body)
-    with pytest.raises(JobFailed, match="is no manifest: delete it") as refused:
+    with pytest.raises(JobFailed, match="is not a valid manifest: delete it") as refused:
         run.attempt()
     assert "\n" not in str(refused.value)
 
@@ -537,7 +539,7 @@ def test_the_run_is_told_nothing_of_a_snapshot_that_another_completed(
     run: Attempts, put: Any
 ) -> None:
     other = json.dumps({"workflow_run_id": "wr_other", "files": []}).encode()
-    with pytest.raises(JobFailed, match="completed by another workflow run"):
+    with pytest.raises(JobFailed, match="another workflow run, wr_other, completed the snapshot"):
         run.attempt(Connector(leaves=lambda: put(MANIFEST, body=other)))
     assert told(run) == {}
 
@@ -563,7 +565,7 @@ def test_a_minute_that_no_run_has_claimed_is_not_cleared(
     """Somebody has set the run's property to a folder that another design has written."""
     run.put_timestamp("2026-01-31T23:59")
     put(f"{SNAPSHOT}part-0")
-    with pytest.raises(export_table.JobFailed, match="that dynoexport has not written"):
+    with pytest.raises(export_table.JobFailed, match="that dynoexport did not write"):
         run.attempt()
     assert keys() == [f"{SNAPSHOT}part-0"]
 
@@ -666,4 +668,4 @@ def test_what_forbids_the_reading_is_told_in_the_services_own_line(
     java = RuntimeError(f"calling o1.\n: x.SparkException: Job\n{raised}: {words}\n\tat java.lang")
     with pytest.raises(JobFailed) as failed:
         run.attempt(Connector(breaks=java))
-    assert str(failed.value) == f"reading the DynamoDB table 'Reviews' failed: {words}"
+    assert str(failed.value) == f"cannot read the DynamoDB table 'Reviews': {words}"

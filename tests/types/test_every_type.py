@@ -353,7 +353,7 @@ def test_a_bad_predicate_fails_before_anything_is_read(
 
     monkeypatch.setattr(export_table, "read_table", unread)
     table = lake.table("parquet", HOSTILE)
-    with pytest.raises(export_table.JobFailed, match="Where is no Spark SQL predicate"):
+    with pytest.raises(export_table.JobFailed, match="Where is not a Spark SQL predicate"):
         table.run(Where="rating >")
 
 

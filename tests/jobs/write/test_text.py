@@ -160,11 +160,11 @@ def test_a_cut_avro_file_is_refused(cut: int) -> None:
     file = io.BytesIO()
     schema = {"type": "record", "name": "r", "fields": [{"name": "n", "type": "long"}]}
     fastavro.writer(file, schema, [{"n": number} for number in range(1_000)])
-    with pytest.raises(JobFailed, match="no whole Avro file"):
+    with pytest.raises(JobFailed, match="not a complete Avro file"):
         count_avro_rows(io.BytesIO(file.getvalue()[:cut]).read)
 
 
 def test_an_avro_file_with_more_bytes_than_an_object_can_have_is_refused() -> None:
     size = b"\x80" * 9 + b"\x02"
-    with pytest.raises(JobFailed, match="no whole Avro file"):
+    with pytest.raises(JobFailed, match="not a complete Avro file"):
         count_avro_rows(io.BytesIO(b"Obj\x01\x02" + size).read)
