@@ -70,7 +70,7 @@ def promises(found: Json) -> Iterable[Sequence[str]]:
     )
     yield (
         "An incomplete or damaged snapshot never passes as complete",
-        "every manifest is compared with the files: keys, sizes and ETags; damaged ones are refused",
+        "every manifest is compared with keys, sizes and ETags of the files; damage is refused",
         f"{kept:,} of {count:,}",
     )
     yield (
@@ -84,7 +84,7 @@ def promises(found: Json) -> Iterable[Sequence[str]]:
         f"{failed:,} of {failed:,} failed runs" if not found["broken"] else "not always",
     )
     silent = (
-        f"{found['notified'] + found['alarmed']:,} of {failed:,}; for {found['alarmed']:,} of them, "
+        f"{found['notified'] + found['alarmed']:,} of {failed:,}; in {found['alarmed']:,} of them, "
         "Glue could not start a node and sent no event, and the alarm of a stale snapshot went off"
     )
     yield "A failed run sends a notification", "the topic's messages are read", silent
