@@ -157,7 +157,7 @@ def test_an_import_that_one_file_cannot_have_is_refused_with_its_line(
 
 
 def test_a_library_that_a_function_imports_is_left_there(package: Path) -> None:
-    """boto3 and pyspark cost time where nobody needs them."""
+    """Importing boto3 and pyspark costs time, also if they are not needed."""
     put(package, main="def f() -> None:\n    import boto3\n\n    boto3.client('s3')\n")
     assert "    import boto3\n" in bundle.build(package, "job.py")
 

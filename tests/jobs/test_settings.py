@@ -221,13 +221,13 @@ def test_the_job_and_the_command_read_a_list_alike(text: str) -> None:
         ),
     ],
 )
-def test_what_cannot_work_is_refused(arguments: dict[str, str], words: str) -> None:
+def test_settings_that_cannot_work_are_refused(arguments: dict[str, str], words: str) -> None:
     with pytest.raises(JobFailed, match=words) as refused:
         given_settings(**arguments)
     assert "\n" not in str(refused.value)
 
 
-def test_only_glues_connector_takes_no_share_below_a_tenth() -> None:
+def test_only_glues_connector_refuses_a_read_percentage_below_a_tenth() -> None:
     low = {"MaxConsumedReadThroughput": "0.001"}
     assert given_settings(ReadMode="native", **low).read_percent == 0.001
     with pytest.raises(JobFailed, match=r"but must be a number from 0\.1 to"):

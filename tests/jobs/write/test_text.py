@@ -110,7 +110,7 @@ def test_csv_is_rfc_4180_with_backslashes_doubled(values: list[str | None]) -> N
     assert row == [v.replace("\n", "\\\\n").replace("\r", "\\\\r") for v in escaped]
 
 
-def test_csv_tells_null_from_the_empty_text_and_quotes_as_needed() -> None:
+def test_csv_distinguishes_null_from_empty_text_and_quotes_as_needed() -> None:
     assert csv_line(["plain", None, "", "a, b", 'say "x"', " pad", "C:\\x"]) == (
         r'plain,,"","a, b","say ""x"""," pad","C:\\x"'
     )
@@ -130,7 +130,7 @@ def test_xml_comes_back_through_a_parser(item: dict[str, str | None]) -> None:
     assert "\r" not in line
 
 
-def test_a_part_file_is_a_document_and_an_empty_partition_none() -> None:
+def test_a_part_file_is_a_document_and_an_empty_partition_writes_nothing() -> None:
     lines = document(["<item/>", "<item/>"], [], "xml")
     assert list(lines)[1:] == ["<items>", "<item/>", "<item/>", "</items>"]
     assert list(document(["1,2"], ["a", "b"], "csv")) == ["a,b", "1,2"]
