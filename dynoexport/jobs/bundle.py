@@ -170,7 +170,7 @@ def parse(folder: Path, name: str) -> Module:
 
 
 def check_names(modules: Sequence[Module]) -> None:
-    """See that each top-level name of the script has one meaning.
+    """Check that each top-level name of the script has one meaning.
 
     Raises:
         BundleError: two modules define it, or one defines what another imports.
@@ -214,7 +214,7 @@ def _notice(job: str) -> str:
 
 
 def _header(nodes: Iterable[ast.stmt]) -> Iterator[ast.stmt]:
-    """The imports that stand before all definitions."""
+    """The imports before all definitions."""
     for node in nodes:
         if not isinstance(node, (ast.Import, ast.ImportFrom)) and not _is_type_checking(node):
             return
@@ -253,7 +253,7 @@ def _check_import(here: str, module: str, name: str, alias: str | None, level: i
 
 
 def _check_body(path: str, body: Sequence[ast.stmt], *, is_job: bool) -> None:
-    """See that the body has imports inside functions only, and definitions that can be listed."""
+    """Check that the body has only listable definitions, and imports only in functions."""
     for node in (each for statement in body for each in ast.walk(statement)):
         if isinstance(node, ast.Import):
             names = [alias.name for alias in node.names]
