@@ -126,7 +126,7 @@ def kind_of(name: str, value: Any, whole: set[str]) -> str:
 
 # --- the limit ------------------------------------------------------------------------------------
 def raw(url: str, _: Path) -> int:
-    """Every page over one connection; its body is read and thrown away but for the next key."""
+    """Every page over one connection; its body is read and discarded, except the next key."""
     connection = http.client.HTTPConnection(urlsplit(url).netloc)
     items, start = 0, None
     headers = {"x-amz-target": "DynamoDB_20120810.Scan"}
@@ -198,7 +198,7 @@ def everything(_: str) -> bool:
 
 
 def read(_: int, address: Any, out: Path) -> tuple[list[dict[str, Any]], list[Any]]:
-    """What one task reads, and what it learns of it."""
+    """What one task reads, with its profiles."""
     job = our_job()
     scan = job.ScanSpecification(
         table=TABLE,

@@ -30,8 +30,8 @@ def run() -> dict[str, float]:
     wide = {**os.environ, "COLUMNS": "160"}
     done = subprocess.run(command, env=wide, capture_output=True, text=True, check=True)
     whole = time.monotonic() - began
-    told, _, durations = done.stdout.partition(DURATIONS)
-    steps = {f"  node {name}": float(seconds) for name, seconds in NODE.findall(told)}
+    printed, _, durations = done.stdout.partition(DURATIONS)
+    steps = {f"  node {name}": float(seconds) for name, seconds in NODE.findall(printed)}
     steps.update({name: float(seconds) for name, seconds in STEP.findall(durations)})
     return {**steps, WHOLE: whole}
 

@@ -37,7 +37,7 @@ Contestant = Callable[[World], None]
 
 # --- ours -----------------------------------------------------------------------------------------
 def ours(world: World) -> None:
-    """The job's Limit and Dispatcher; its tasks' threads as readers that share what is open."""
+    """The job's RateLimiter and Scheduler; its threads are readers that share open segments."""
     segments = segments_for(world.table.size, world.target(0), world.tasks)
     world.cut(segments)
     order = list(range(segments))

@@ -1,8 +1,8 @@
-"""The formulas of ``dynoexport.planning.plan`` beside the simulator, over a grid of tables.
+"""The formulas of ``dynoexport.planning.plan`` against the simulator, over a grid of tables.
 
-The simulator knows what DynamoDB, Glue and the job do, page by page and task by task, and none of
-the formulas. What nobody publishes, such as how long a start takes, both are told alike: those are
-the constants of ``dynoexport.planning.plan``.
+The simulator does what DynamoDB, Glue and the job do, page by page and task by task. It uses none
+of the formulas. Both use the constants of ``dynoexport.planning.plan`` for what nobody publishes,
+such as how long a start takes.
 """
 
 from __future__ import annotations
@@ -361,7 +361,7 @@ def main() -> None:
         found, differs = simulate(shape, seed=1), differences(shape)
         rows.append(_row(shape, found, differs))
         if abs(differs["run"]) >= given.beyond:
-            grid.add_row(*_told(shape, found, differs))
+            grid.add_row(*_grid_row(shape, found, differs))
     console = Console()
     console.print(grid)
     for name in differs:
@@ -375,7 +375,7 @@ def _row(shape: Shape, found: Simulated, differs: dict[str, float]) -> dict[str,
     return {**asdict(shape), **names, "seconds": found.run, **differs}
 
 
-def _told(shape: Shape, found: Simulated, differs: dict[str, float]) -> tuple[str, ...]:
+def _grid_row(shape: Shape, found: Simulated, differs: dict[str, float]) -> tuple[str, ...]:
     planned = shape.planned
     capacity = shape.provisioned or shape.warm
     kind = "provisioned" if shape.provisioned else "on-demand"

@@ -34,11 +34,11 @@ HERE = Path(__file__).parent
 PEERS = Path.home() / ".cache" / "dynoexport-bench" / "peers"
 OURS = [name for name in contestants.CONTESTANTS if name.startswith("dynoexport")]
 RAW = "raw HTTP, body discarded"
-# What a peer's way to Parquet loses, and how its values are compared all the same.
+# What a peer loses on the way to Parquet; its values are compared all the same.
 LOSSES = {
     "dynamodb-csv": "numbers are doubles, nested values are JSON text, booleans are nothing",
 }
-# dynamodb-csv is told which numbers are whole.
+# dynamodb-csv gets a list of the whole numbers.
 DELAYS = ("dep_delay", "arr_delay", "dep_time", "arr_time", "air_time")
 SCHEDULE = ("year", "month", "day", "sched_dep_time", "sched_arr_time", "hour", "minute")
 WHOLE = {"flights": [*DELAYS, *SCHEDULE, "flight", "distance"], "documents": ["count"]}

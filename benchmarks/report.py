@@ -94,7 +94,7 @@ def limiter() -> str:
         ]
         for row in found["rows"]
     ]
-    lead = f"{found['date']}; {found['seeds']} seeds: medians, of over and tail the worst.\n\n"
+    lead = f"{found['date']}; {found['seeds']} seeds: medians, but the worst for over and tail.\n\n"
     return lead + table(head, rows)
 
 
@@ -120,7 +120,7 @@ def generator() -> str:
 def demo() -> str:
     found = figures("demo")
     rows = [
-        [name.replace("  node ", "&nbsp;&nbsp;of it "), span(each, 1)]
+        [name.replace("  node ", "&nbsp;&nbsp;node "), span(each, 1)]
         for name, each in found["steps"].items()
     ]
     return measured_on(found) + table(["step", "seconds"], rows)
@@ -152,7 +152,7 @@ def picture() -> None:
 
 
 def tail(axis: Any) -> None:
-    """How long each takes with one hot key."""
+    """The minutes of each reader with one hot key."""
     rows = [row for row in figures("limiter")["rows"] if "1 % of the table" in row["scenario"]]
     first = [row for row in rows if row["scenario"] == rows[0]["scenario"]][::-1]
     bars = axis.barh(

@@ -1,23 +1,23 @@
-"""Show a run's snapshot in Athena, then delete expired ones. Runs as a Python shell job of Glue.
+"""Publish a run's snapshot in Athena, then delete expired ones. Runs as a Glue Python shell job.
 
-What a run does, in this order:
+A run takes these steps:
 
-1. Snapshot: the run's property SnapshotTimestamp names the snapshot that this run has exported.
-2. Checks: its manifest is of this run, its files are those of the manifest, and the crawler has
-   added it to the catalog as a partition.
-3. Catalog: the columns of the table and of this export's partitions are those of the manifest,
-   whatever the crawler made of the files. Other partitions stay as they are. If the view cannot be
-   replaced, the former columns come back.
-4. View: CREATE OR REPLACE VIEW <database>.<table>, all attributes of exactly this snapshot, unless
-   the view already shows a newer one. CloudWatch counts it (dynoexport, Snapshots).
-5. Retention: snapshots older than SnapshotRetentionDays lose manifest, partition and files, in
-   this order; the one that is shown never does.
+1. Snapshot: take the snapshot of this run from the run's property SnapshotTimestamp.
+2. Checks: this run wrote the manifest, the files match it, and the crawler has added the snapshot
+   to the catalog as a partition.
+3. Catalog: write the manifest's columns into the table and this export's partitions, whatever
+   columns the crawler found. Leave other partitions unchanged. If the view cannot be replaced,
+   restore the former columns.
+4. View: CREATE OR REPLACE VIEW <database>.<table>, with all attributes of exactly this snapshot,
+   unless the view already shows a newer one. Record it in CloudWatch (dynoexport, Snapshots).
+5. Retention: delete manifest, partition and files of snapshots older than SnapshotRetentionDays,
+   in this order. Never delete the snapshot that the view shows.
 
 Python shell runs Python 3.9 with an old boto3 (1.21): plain calls only.
 """
 
-# Built from dynoexport/jobs/publish.py and what it imports, by: dynoexport templates
-# Change those, not this file.
+# Built by `dynoexport templates` from dynoexport/jobs/publish.py and the modules it imports.
+# Change those modules, not this file.
 
 from __future__ import annotations
 
@@ -55,15 +55,15 @@ if TYPE_CHECKING:
 
 # --- dynoexport/jobs/failures.py ------------------------------------------------------------------
 class JobFailed(Exception):
-    """Something that the owner of the export can mend, in one line.
+    """What failed, why, and what to do, in one line.
 
-    Raised and not exited with: of an exception Glue shows the message as the run's error, of
-    sys.exit only "Command failed with exit code"
+    Glue shows the message of an exception as the run's error. For sys.exit it shows only
+    "Command failed with exit code"
     (https://github.com/awslabs/aws-glue-libs/issues/221).
     """
 
     def __init__(self, message: str) -> None:
-        # What is named in it may hold line breaks.
+        # A name in it may contain line breaks.
         super().__init__(" ".join(message.splitlines()))
 
 
@@ -74,15 +74,15 @@ def first_line(error: Exception) -> str:
     """What an exception of Spark says, without the Java around it."""
     text = str(getattr(error, "desc", "") or error)
     lines = [line.strip() for line in text.splitlines() if line.strip()]
-    # Spark before 3.3 lists all words that it knows.
+    # Before 3.3, Spark lists every word that it knows.
     return lines[0][:MESSAGE_MAX] if lines else type(error).__name__
 
 
 def spark_cause(error: Exception) -> str | None:
-    """What an error of Spark's comes down to, in one line; None if it is no error of Spark's.
+    """The cause of an error of Spark, in one line; None if the error is not Spark's.
 
-    Of what happened in a Python worker that is the last line of its traceback, else the last
-    cause in Java that says something.
+    An error in a Python worker has it in the last line of its traceback. Any other has it in the
+    last Java cause with a message.
     """
     if not type(error).__module__.startswith(("py4j.", "pyspark.")):
         return None
@@ -105,12 +105,12 @@ PARTITION_KEY = "snapshot_timestamp"
 # A snapshot's name: the UTC minute of its run.
 TIMESTAMP_FORMAT = "%Y-%m-%dT%H:%M"
 
-# Properties of a workflow run. The first two must be those of the job.
+# Properties of a workflow run. The first two must equal the job's arguments.
 IDENTITY = ("TableName", "OutputFormat")
 SNAPSHOT_TIMESTAMP = "SnapshotTimestamp"
 SNAPSHOT_ITEMS, SNAPSHOT_BYTES = "SnapshotItems", "SnapshotBytes"
 
-# CloudWatch counts one for each snapshot that a run has published.
+# The metric has one for each snapshot that a run published.
 METRIC_NAMESPACE = "dynoexport"
 METRIC_SNAPSHOTS = "Snapshots"
 METRIC_TABLE, METRIC_FORMAT = "Table", "Format"
@@ -152,9 +152,10 @@ def manifest_key(table: str, fmt: str, timestamp: str) -> str:
 
 
 def claim_key(table: str, fmt: str, timestamp: str) -> str:
-    """The mark of a run on the minute of its snapshot, complete or not.
+    """The run's claim on the minute of its snapshot, complete or not.
 
-    Beside the manifests, which no lifecycle rule expires: it outlasts what a failed run leaves.
+    It lies beside the manifests, where no lifecycle rule deletes it: it outlives a failed run's
+    files.
     """
     return f"{manifest_prefix(table, fmt)}{timestamp}.claim"
 
@@ -165,14 +166,15 @@ def temp_prefix(table: str, fmt: str) -> str:
 
 # --- dynoexport/jobs/avro_schema.py ---------------------------------------------------------------
 # Trino reads avro by this parameter before it looks at the columns: by the table's own, else by
-# that of the table's SerDe, else by that of the partition's:
+# the one of the table's SerDe, else by the one of the partition's:
 # https://github.com/trinodb/trino/pull/30599, https://github.com/trinodb/trino/pull/14463
-# A crawler keeps it as it was, or writes a file's own schema, which has no defaults. Either is
-# wrong for some snapshot: "Unable to find column", "Avro type resolution error". So every
-# publication gives the table a schema that fits all files. Athena's page asks for one:
+# A crawler keeps it, or writes a file's own schema, which has no defaults. Either is wrong for
+# some snapshot: "Unable to find column", "Avro type resolution error". So each time the view job
+# publishes, it gives the table a schema that fits all files. Athena's page requires one:
 # https://docs.aws.amazon.com/athena/latest/ug/avro-serde.html
-# A value has at most so many bytes (https://docs.aws.amazon.com/glue/latest/webapi/API_TableInput.html);
-# without it the schema is made of the columns.
+# The catalog limits a parameter's length
+# (https://docs.aws.amazon.com/glue/latest/webapi/API_TableInput.html). Without the parameter,
+# Athena derives the schema from the columns.
 AVRO_LITERAL, PARAMETER_MAX = "avro.schema.literal", 512_000
 AVRO_SCALARS = {
     "string": "string",
@@ -208,7 +210,7 @@ def avro_field(name: str, shape: str | Mapping[str, Any], numbers: Iterator[int]
 
 
 def avro_literal(manifest: Mapping[str, Any]) -> str:
-    """The schema by which every snapshot can be read; empty if it is too long for the catalog.
+    """The schema that reads every snapshot; empty if it is too long for the catalog.
 
     Files of the former design have the attributes' own names: Avro finds them by aliases.
     """
@@ -226,7 +228,7 @@ def avro_literal(manifest: Mapping[str, Any]) -> str:
 
 
 def without_literal(holder: Mapping[str, Any], right: str) -> dict[str, Any]:
-    """What has parameters, without an avro schema but the right one."""
+    """The table, partition or SerDe without any avro schema but the right one."""
     parameters = holder.get("Parameters", {})
     if parameters.get(AVRO_LITERAL, right) == right:
         return dict(holder)
@@ -235,7 +237,7 @@ def without_literal(holder: Mapping[str, Any], right: str) -> dict[str, Any]:
 
 
 def with_literal(holder: Mapping[str, Any], literal: str) -> dict[str, Any]:
-    """What has parameters, with the avro schema if there is one."""
+    """The table, partition or SerDe with the avro schema, if it is not empty."""
     if not literal:
         return dict(holder)
     return {**holder, "Parameters": {**holder.get("Parameters", {}), AVRO_LITERAL: literal}}
@@ -247,7 +249,7 @@ def iso(moment: datetime) -> str:
 
 
 def log(message: str) -> None:
-    # Flushed, so that CloudWatch shows the line when it happens and not when the job ends.
+    # Flushed, so that CloudWatch shows the line at once and not only when the job ends.
     print(f"{iso(datetime.now(timezone.utc))}  {message}", flush=True)
 
 
@@ -275,7 +277,7 @@ def items_text(count: int) -> str:
 
 # --- dynoexport/jobs/manifest_text.py -------------------------------------------------------------
 def parse_json_object(text: bytes | None) -> dict[str, Any] | None:
-    """The object, None if the text is missing or is anything else."""
+    """The object; None if the text is missing or anything else."""
     try:
         found = None if text is None else json.loads(text.decode())
     except (ValueError, RecursionError):
@@ -292,7 +294,7 @@ def is_manifest_of(found: Mapping[str, Any], table: str, fmt: str, timestamp: st
 def file_differences(
     files: Iterable[Mapping[str, Any]], found: Mapping[str, tuple[int, str]]
 ) -> Iterator[str]:
-    """How the objects under a snapshot's prefix differ from the files of its manifest.
+    """Each difference between the objects under a snapshot's prefix and its manifest.
 
     ``found`` has bytes and ETag by key. Manifests of older versions have no ETag.
     """
@@ -302,11 +304,11 @@ def file_differences(
         if size is None:
             yield f"{key} is missing"
         elif size != file["bytes"]:
-            yield f"{key} has {size:,} bytes, its manifest says {file['bytes']:,}"
+            yield f"{key} has {size:,} bytes, but its manifest says {file['bytes']:,}"
         elif etag != (file.get("etag") or etag):
-            yield f"{key} is not what the export job has written"
+            yield f"{key} has changed since the export job wrote it"
     for key in found:
-        # Athena reads whatever is there, but no hidden files:
+        # Athena reads every file that is not hidden:
         # https://docs.aws.amazon.com/athena/latest/ug/tables-location-format.html
         if key not in listed and not key.rsplit("/", 1)[-1].startswith((".", "_")):
             yield f"{key} is not in the manifest"
@@ -315,7 +317,7 @@ def file_differences(
 # --- dynoexport/jobs/publish_clients.py -----------------------------------------------------------
 @dataclass(frozen=True)
 class PublishClients:
-    """The doors to AWS."""
+    """A client for each service that the view job calls."""
 
     athena: AthenaClient
     glue: GlueClient
@@ -325,7 +327,7 @@ class PublishClients:
 
 # --- dynoexport/jobs/catalog.py -------------------------------------------------------------------
 def get_table(glue: GlueClient, database: str, name: str) -> TableTypeDef | None:
-    """The catalog's table or view, None if there is none."""
+    """The catalog's table or view; None if it does not exist."""
     try:
         return glue.get_table(DatabaseName=database, Name=name)["Table"]
     except ClientError as error:
@@ -335,7 +337,7 @@ def get_table(glue: GlueClient, database: str, name: str) -> TableTypeDef | None
 
 
 def check_owner(table: TableTypeDef, database: str, own: str) -> None:
-    """See that the catalog table is that of this export, whose data lie at the URI ``own``.
+    """Check that the catalog table belongs to this export, whose data is under the URI ``own``.
 
     Raises:
         JobFailed: another table or format was exported under the same catalog name.
@@ -350,7 +352,7 @@ def check_owner(table: TableTypeDef, database: str, own: str) -> None:
 
 # --- dynoexport/jobs/arguments.py -----------------------------------------------------------------
 GLUE_ARGUMENTS = ("JOB_NAME", "JOB_RUN_ID", "WORKFLOW_NAME", "WORKFLOW_RUN_ID")
-# Those that a deployment may leave empty.
+# A deployment may leave these empty.
 MAY_BE_EMPTY = ("CatalogPrefix", "Columns", "Exclude", "Where", "SourceRoleArn", "KmsKeyArn")
 
 
@@ -373,7 +375,7 @@ def parse_arguments(argv: Sequence[str], declared: Sequence[str]) -> dict[str, s
 def join_flag_values(argv: Sequence[str], names: Iterable[str]) -> list[str]:
     """The words with each value joined to its argument's name.
 
-    Glue gives them as two words, and a table or a predicate may begin with "-" as options do.
+    Glue passes them as two words, and a table or a predicate may begin with "-" like an option.
     """
     flags = {f"--{name}" for name in names}
     words: list[str] = []
@@ -389,10 +391,10 @@ def run_properties(glue: GlueClient, arguments: Mapping[str, str]) -> dict[str, 
     """The properties of the workflow run that started this job.
 
     Raises:
-        JobFailed: it was not started by a workflow run.
+        JobFailed: no workflow run started it.
     """
     if not arguments["WORKFLOW_RUN_ID"]:
-        raise JobFailed("this job runs inside its workflow only: start a run of the workflow")
+        raise JobFailed("this job runs only inside its workflow: start a run of the workflow")
     name, run_id = arguments["WORKFLOW_NAME"], arguments["WORKFLOW_RUN_ID"]
     return glue.get_workflow_run_properties(Name=name, RunId=run_id)["RunProperties"]
 
@@ -408,8 +410,8 @@ def apply_overrides(
     for name in IDENTITY:
         if properties.get(name, arguments[name]) != arguments[name]:
             raise JobFailed(
-                f"the run property {name} is {properties[name]!r}, but this job is for "
-                f"{arguments[name]!r}: start the workflow of that export instead"
+                f"the run property {name} is {properties[name]!r}, but this job exports "
+                f"{arguments[name]!r}: start the workflow that exports {properties[name]!r}"
             )
     return {
         **arguments,
@@ -423,7 +425,7 @@ def parse_number(
     """The setting as a number of the kind, from ``low`` to ``high``.
 
     Raises:
-        JobFailed: it is none; the message names the setting, its value and what is allowed.
+        JobFailed: it is not such a number.
     """
     try:
         value = kind(values[name])
@@ -431,7 +433,7 @@ def parse_number(
         value = math.nan
     if not low <= value <= high:
         what = "a whole number" if kind is int else "a number"
-        raise JobFailed(f"{name} is {values[name]!r}, allowed is {what} from {low} to {high}")
+        raise JobFailed(f"{name} is {values[name]!r}, but must be {what} from {low} to {high}")
     return value
 
 
@@ -439,16 +441,16 @@ def parse_choice(values: Mapping[str, str], name: str, allowed: Sequence[str]) -
     """The setting, one of the allowed ones.
 
     Raises:
-        JobFailed: it is none of them.
+        JobFailed: it has another value.
     """
     if values[name] not in allowed:
-        raise JobFailed(f"{name} is {values[name]!r}, allowed are {', '.join(allowed)}")
+        raise JobFailed(f"{name} is {values[name]!r}, but must be one of {', '.join(allowed)}")
     return values[name]
 
 
 # --- dynoexport/jobs/timestamps.py ----------------------------------------------------------------
 def parse_timestamp(text: str) -> datetime | None:
-    """The minute, None if the text is not exactly as this project writes it.
+    """The minute; None if the text is not exactly as this project writes it.
 
     >>> parse_timestamp("2026-01-31T10:00")
     datetime.datetime(2026, 1, 31, 10, 0, tzinfo=datetime.timezone.utc)
@@ -459,7 +461,7 @@ def parse_timestamp(text: str) -> datetime | None:
         moment = datetime.strptime(text, TIMESTAMP_FORMAT).replace(tzinfo=timezone.utc)
     except ValueError:
         return None
-    # strptime takes "2026-1-1T1:1", too, which would sort and read as another snapshot.
+    # strptime also accepts "2026-1-1T1:1", which would be sorted and read as another snapshot.
     return moment if moment.strftime(TIMESTAMP_FORMAT) == text else None
 
 
@@ -474,10 +476,10 @@ METRIC_CONFIG = Config(connect_timeout=5, read_timeout=5, retries={"max_attempts
 
 
 def count_snapshot(cloudwatch: CloudWatchClient, table: str, fmt: str) -> None:
-    """Count the snapshot. The alarm of a stale snapshot expects one from time to time.
+    """Add one to the metric. The alarm of a stale snapshot goes off without it.
 
-    A refused count fails no run, because the snapshot exists. The log has the reason, and the
-    alarm goes off.
+    If CloudWatch refuses it, the run goes on, because the snapshot exists. The log has the reason,
+    and the alarm goes off.
     """
     dimensions: list[DimensionTypeDef] = [
         {"Name": METRIC_TABLE, "Value": table},
@@ -489,12 +491,12 @@ def count_snapshot(cloudwatch: CloudWatchClient, table: str, fmt: str) -> None:
             MetricData=[{"MetricName": METRIC_SNAPSHOTS, "Dimensions": dimensions, "Value": 1}],
         )
     except (BotoCoreError, ClientError) as error:
-        log(f"CloudWatch does not count this snapshot: {error}")
+        log(f"cannot record this snapshot in CloudWatch: {error}")
 
 
 # --- dynoexport/jobs/s3.py ------------------------------------------------------------------------
 def list_files(s3: S3Client, bucket: str, prefix: str) -> dict[str, tuple[int, str]]:
-    """All objects under the prefix: by key their bytes, and the ETag, which is of their content.
+    """All objects under the prefix: bytes and ETag by key. An ETag changes with the content.
 
     https://docs.aws.amazon.com/AmazonS3/latest/API/API_Object.html
     """
@@ -507,19 +509,19 @@ def list_files(s3: S3Client, bucket: str, prefix: str) -> dict[str, tuple[int, s
 
 
 def list_objects(s3: S3Client, bucket: str, prefix: str) -> dict[str, int]:
-    """All objects under the prefix, their bytes by key."""
+    """All objects under the prefix: bytes by key."""
     return {key: size for key, (size, _) in list_files(s3, bucket, prefix).items()}
 
 
 def read_object(s3: S3Client, bucket: str, key: str) -> bytes | None:
-    """Its content, None if there is no such object."""
+    """The object's content; None if it does not exist."""
     try:
         return s3.get_object(Bucket=bucket, Key=key)["Body"].read()
     except ClientError as error:
         code = error.response["Error"]["Code"]
-        # S3 says that a key is missing to whom may list the bucket, and denies it to all others:
-        # https://docs.aws.amazon.com/AmazonS3/latest/API/API_GetObject.html
-        # Whether a right to list some prefixes is enough for that is not documented.
+        # For a missing key, S3 answers NoSuchKey to callers that may list the bucket, and
+        # AccessDenied to others: https://docs.aws.amazon.com/AmazonS3/latest/API/API_GetObject.html
+        # AWS does not document whether the permission to list some prefixes is enough.
         if code == "NoSuchKey" or (code == "AccessDenied" and not exists(s3, bucket, key)):
             return None
         raise
@@ -533,7 +535,7 @@ def delete_objects(s3: S3Client, bucket: str, keys: Sequence[str]) -> None:
     """Delete the objects; DeleteObjects takes 1,000 keys a call and reports errors by key.
 
     Raises:
-        JobFailed: one of them cannot be deleted.
+        JobFailed: S3 refuses to delete one of them.
     """
     for start in range(0, len(keys), 1000):
         chunk: list[ObjectIdentifierTypeDef] = [{"Key": key} for key in keys[start : start + 1000]]
@@ -543,30 +545,30 @@ def delete_objects(s3: S3Client, bucket: str, keys: Sequence[str]) -> None:
 
 
 def directory_marker(prefix: str) -> str:
-    """The object beside a prefix by which EMRFS, s3:// of Glue up to 5.0, marks a directory."""
+    """The object that marks a directory in EMRFS, the s3:// of Glue up to 5.0."""
     return prefix.rstrip("/") + "_$folder$"
 
 
 def clear(s3: S3Client, bucket: str, prefix: str) -> int:
-    """Delete everything under the prefix; how many objects there were."""
+    """Delete everything under the prefix; the number of objects."""
     keys = list(list_objects(s3, bucket, prefix))
     delete_objects(s3, bucket, [*keys, directory_marker(prefix)])
     return len(keys)
 
 
 def clear_if_possible(s3: S3Client, bucket: str, prefix: str) -> None:
-    """Clear on the way out, without hiding why: what stays is cleared by a retry or expires."""
+    """Clear after a failure without hiding it: a retry deletes what stays, or it expires."""
     try:
         clear(s3, bucket, prefix)
     except (ClientError, JobFailed) as error:
-        log(f"left behind: s3://{bucket}/{prefix} ({error})")
+        log(f"left s3://{bucket}/{prefix}, which could not be deleted: {error}")
 
 
 def keep_part_files(s3: S3Client, bucket: str, prefix: str) -> dict[str, tuple[int, str]]:
-    """Delete what is no data under the prefix; bytes and ETag by key of what is.
+    """Delete everything under the prefix that is not data; bytes and ETag of the rest, by key.
 
-    Spark writes a file for its first partition even if that has no rows, and a committer may
-    leave _SUCCESS, _temporary or the empty marker of a directory.
+    Spark writes a file for its first partition even without rows. A committer may leave _SUCCESS,
+    _temporary or the empty marker of a directory.
     """
     found = list_files(s3, bucket, prefix)
     hidden = re.compile(r"(^|/)[_.]")
@@ -576,7 +578,7 @@ def keep_part_files(s3: S3Client, bucket: str, prefix: str) -> dict[str, tuple[i
 
 
 def get_text(keys: Iterable[str], bucket: str, region: str) -> Iterator[str]:
-    # On an executor, where no client can be sent.
+    # On an executor: Spark cannot send a client.
     import boto3
 
     s3 = boto3.client("s3", region_name=region)
@@ -610,7 +612,7 @@ RETENTION_DAYS_MAX = 36_500
 
 @dataclass(frozen=True)
 class PublishSettings:
-    """What this run is to publish; ``retention_days`` 0 keeps every snapshot."""
+    """What this run publishes; ``retention_days`` 0 keeps every snapshot."""
 
     table: str
     format: str
@@ -627,7 +629,7 @@ def retention_days(text: str) -> int:
     """Days to keep a snapshot.
 
     Raises:
-        JobFailed: it is no whole number from 0 on.
+        JobFailed: it is not a whole number, or out of range.
     """
     try:
         days = int(text)
@@ -635,23 +637,23 @@ def retention_days(text: str) -> int:
         days = -1
     if not 0 <= days <= RETENTION_DAYS_MAX:
         raise JobFailed(
-            f"SnapshotRetentionDays is {text!r}, allowed is a whole number from 0 (keep all) to "
+            f"SnapshotRetentionDays is {text!r}, but must be a whole number from 0 (keep all) to "
             f"{RETENTION_DAYS_MAX}"
         )
     return days
 
 
 def run_timestamp(properties: Mapping[str, str]) -> str:
-    """The timestamp that the export job has noted in the run.
+    """The timestamp that the export job recorded in the run.
 
     Raises:
-        JobFailed: it has not, or somebody has edited it.
+        JobFailed: it is missing, or somebody edited it.
     """
     timestamp = properties.get(SNAPSHOT_TIMESTAMP, "")
     if not is_timestamp(timestamp):
         raise JobFailed(
-            f"the run property {SNAPSHOT_TIMESTAMP} is {timestamp!r} and not a UTC minute: the "
-            "export job of this run has to set it"
+            f"the run property {SNAPSHOT_TIMESTAMP} is {timestamp!r}, but must be the UTC minute "
+            "that the export job sets: start a new run"
         )
     return timestamp
 
@@ -677,11 +679,11 @@ QUERY_SECONDS_BETWEEN = 2
 
 
 class QueryTooSlow(JobFailed):
-    """A query that neither succeeds nor fails in time."""
+    """A query that has not ended in time."""
 
 
 def shown_timestamp(table: TableTypeDef | None) -> str | None:
-    """The timestamp that the view shows; None if there is no view, or it names no snapshot.
+    """The timestamp of the snapshot that the view shows; None without a view or a snapshot.
 
     The catalog keeps a view as a comment around base64 of JSON, with its SQL in originalSql.
     """
@@ -706,10 +708,10 @@ def sql_literal(text: str) -> str:
 
 
 def shown_columns(schema: Iterable[Mapping[str, Any]]) -> dict[str, str]:
-    """The view's columns: by their names in the view those in the table, the partition's last.
+    """The table's columns by their names in the view, with the partition's column last.
 
-    ``schema`` is a manifest's. The view of an older snapshot has the columns of the newest one
-    first, so that no query loses a column; each attribute has the type of the last that names it.
+    ``schema`` is a manifest's. The view of an older snapshot starts with the columns of the newest
+    one, so that no query loses a column. Each attribute has the type of the last entry for it.
     """
     shown = {each["view"]: each["name"] for each in schema if each["shown"]}
     return {**shown, PARTITION_KEY: PARTITION_KEY}
@@ -724,9 +726,9 @@ def select_item(view_column: str, column: str) -> str:
 def view_sql(
     database: str, view_name: str, table: str, columns: Mapping[str, str], timestamp: str
 ) -> str:
-    """The statement that makes the view show one snapshot, with ``shown_columns``.
+    """The statement that points the view at one snapshot, with ``shown_columns``.
 
-    The columns are listed: a view of ``*`` is stale as soon as one of them changes its type.
+    It lists the columns: a view of ``*`` is stale as soon as one of them changes its type.
     """
     listed = ", ".join(select_item(name, column) for name, column in columns.items())
     return (
@@ -740,10 +742,10 @@ def view_sql(
 def run_query(
     athena: AthenaClient, sql: str, settings: PublishSettings, sleep: Callable[[float], None]
 ) -> None:
-    """Run the statement in the workgroup and wait for its end, ten minutes at most.
+    """Run the statement in the workgroup, and wait for its end, ten minutes at most.
 
     Raises:
-        JobFailed: Athena's reason why it failed, or that it took too long.
+        JobFailed: it failed, with Athena's reason, or it took too long.
     """
     query = athena.start_query_execution(
         QueryString=sql,
@@ -753,17 +755,17 @@ def run_query(
     try:
         wait_for_query(athena, query, sleep)
     except (BotoCoreError, ClientError, QueryTooSlow):
-        # Left alone, it could still replace the view, of a later run perhaps.
+        # If it went on, it could still replace the view, perhaps after a later run.
         stop_query(athena, query)
         raise
 
 
 def wait_for_query(athena: AthenaClient, query: str, sleep: Callable[[float], None]) -> None:
-    """Wait until the query has succeeded.
+    """Wait until the query succeeds.
 
     Raises:
-        JobFailed: Athena's reason why it failed.
-        QueryTooSlow: it still waits or runs.
+        JobFailed: it failed, with Athena's reason.
+        QueryTooSlow: it is still queued or running.
     """
     for _ in range(QUERY_SECONDS_MAX // QUERY_SECONDS_BETWEEN):
         status = athena.get_query_execution(QueryExecutionId=query)["QueryExecution"]["Status"]
@@ -771,19 +773,20 @@ def wait_for_query(athena: AthenaClient, query: str, sleep: Callable[[float], No
             return
         if status["State"] in {"FAILED", "CANCELLED"}:
             reason = status.get("StateChangeReason", "Athena gives no reason")
-            raise JobFailed(f"query {query} {status['State']}: {' '.join(reason.split())}")
+            raise JobFailed(f"Athena query {query} {status['State']}: {' '.join(reason.split())}")
         sleep(QUERY_SECONDS_BETWEEN)
     raise QueryTooSlow(
-        f"query {query} was {status['State']} for {QUERY_SECONDS_MAX} seconds and was stopped"
+        f"Athena query {query} was still {status['State']} after {QUERY_SECONDS_MAX} seconds and "
+        "was stopped: start a new run"
     )
 
 
 def stop_query(athena: AthenaClient, query: str) -> None:
-    """Stop it, as far as possible: why it is stopped matters more."""
+    """Stop it if possible: the reason why it is stopped matters more."""
     try:
         athena.stop_query_execution(QueryExecutionId=query)
     except (BotoCoreError, ClientError) as error:
-        log(f"cannot stop the query {query}: {error}")
+        log(f"cannot stop the Athena query {query}: {error}")
 
 
 # --- dynoexport/jobs/published_manifest.py --------------------------------------------------------
@@ -800,7 +803,7 @@ COLUMN = {"name": str, "type": str, "attribute": str, "view": str, "shown": bool
 
 
 def is_publishable(found: Mapping[str, Any]) -> bool:
-    """Whether it has what is needed of a manifest here."""
+    """Whether it has the keys of a manifest that this job reads."""
     return (
         isinstance(found.get("workflow_run_id"), str)
         and isinstance(found.get("items"), int)
@@ -818,12 +821,14 @@ def read_own_manifest(s3: S3Client, settings: PublishSettings) -> dict[str, Any]
     key = manifest_key(settings.table, settings.format, settings.timestamp)
     text = read_object(s3, settings.bucket, key)
     if text is None:
-        message = f"the snapshot {settings.timestamp} is not complete: s3://{settings.bucket}/{key}"
-        raise JobFailed(f"{message} is missing")
+        raise JobFailed(
+            f"the snapshot {settings.timestamp} is not complete, s3://{settings.bucket}/{key} is "
+            "missing: start a new run"
+        )
     manifest = parse_json_object(text)
     if manifest is None or not is_publishable(manifest):
         raise JobFailed(
-            f"s3://{settings.bucket}/{key} is not a manifest: delete it, and start a new run"
+            f"s3://{settings.bucket}/{key} is not a valid manifest: delete it, and start a new run"
         )
     if manifest["workflow_run_id"] != settings.workflow_run_id:
         raise JobFailed(
@@ -840,15 +845,17 @@ def check_files(manifest: Mapping[str, Any], found: Mapping[str, tuple[int, str]
         JobFailed: a file is missing, has another size or content or should not be there.
     """
     for difference in file_differences(manifest["files"], found):
-        raise JobFailed(f"the snapshot is not whole: {difference}")
+        raise JobFailed(
+            f"the files of the snapshot do not match its manifest, {difference}: start a new run"
+        )
 
 
 # --- dynoexport/jobs/snapshots.py -----------------------------------------------------------------
 @dataclass(frozen=True)
 class Marks:
-    """What stands beside an export's manifests: its snapshots with a manifest, those with a claim.
+    """The timestamps of an export's snapshots that have a manifest, and of those that have a claim.
 
-    Whether a manifest is ours only its text says.
+    Only the text of a manifest shows whether dynoexport wrote it.
     """
 
     bucket: str
@@ -871,9 +878,9 @@ def list_marks(s3: S3Client, bucket: str, table: str, fmt: str) -> Marks:
 
 
 def list_snapshots(s3: S3Client, marks: Marks) -> set[str]:
-    """Every snapshot: by its manifest or by a folder, complete or not, ours or not.
+    """Every snapshot that has a manifest or a folder, complete or not, ours or not.
 
-    A claim alone is not a snapshot: its run has not written anything yet, or left nothing else.
+    A claim alone is not a snapshot: its run has written nothing yet, or left nothing else.
     """
     prefix = f"{data_prefix(marks.table, marks.format)}{PARTITION_KEY}="
     folders = (each[len(prefix) : -1] for each in list_directories(s3, marks.bucket, prefix))
@@ -881,7 +888,7 @@ def list_snapshots(s3: S3Client, marks: Marks) -> set[str]:
 
 
 def is_own_snapshot(s3: S3Client, marks: Marks, timestamp: str) -> bool:
-    """Whether dynoexport has written the snapshot: a run has claimed it, or it has our manifest."""
+    """Whether dynoexport wrote the snapshot: a run has claimed it, or it has our manifest."""
     if timestamp in marks.claimed or timestamp not in marks.complete:
         return timestamp in marks.claimed
     key = manifest_key(marks.table, marks.format, timestamp)
@@ -890,7 +897,7 @@ def is_own_snapshot(s3: S3Client, marks: Marks, timestamp: str) -> bool:
 
 
 def is_own_partition(partition: Mapping[str, Any], marks: Marks) -> bool:
-    """Whether the partition has the files of a complete snapshot of this export."""
+    """Whether the partition holds a complete snapshot of this export."""
     timestamp = partition["Values"][0]
     location = partition["StorageDescriptor"].get("Location", "")
     own = f"s3://{marks.bucket}/{snapshot_prefix(marks.table, marks.format, timestamp)}"
@@ -903,36 +910,36 @@ def deletion_marks(
     """The marks to delete before a snapshot's files, and those to delete after them.
 
     The manifest goes first: from then on the snapshot is incomplete, whatever happens next. The
-    claim goes last: as long as it is there, the snapshot is known as ours and is deleted again. A
-    snapshot of before there were claims is known by its manifest alone, which goes last.
+    claim goes last: while it exists, the snapshot is known as ours and can be deleted again. Older
+    snapshots have no claim. They are known by their manifest, which goes last.
     """
     manifest, claim = manifest_key(table, fmt, timestamp), claim_key(table, fmt, timestamp)
     return ([manifest], [claim]) if claimed else ([], [manifest])
 
 
 # --- dynoexport/jobs/catalog_update.py ------------------------------------------------------------
-# Of csv's SerDes the one that understands quotes; it knows strings only.
+# The csv SerDe that understands quotes; it knows strings only.
 # https://docs.aws.amazon.com/athena/latest/ug/csv-serde.html
 OPEN_CSV = "org.apache.hadoop.hive.serde2.OpenCSVSerde"
 OPEN_CSV_PARAMETERS = {"separatorChar": ",", "quoteChar": '"', "escapeChar": "\\"}
 # Athena reads their columns by position:
 # https://docs.aws.amazon.com/athena/latest/ug/handling-schema-updates-chapter.html
 POSITIONAL_FORMATS = ("csv", "orc")
-# What of GetTable's answer UpdateTable takes back:
+# The parts of GetTable's answer that UpdateTable accepts:
 # https://docs.aws.amazon.com/glue/latest/webapi/API_TableInput.html
 TABLE_INPUT = ("Name", "TableType", "Parameters", "PartitionKeys", "StorageDescriptor")
 # https://docs.aws.amazon.com/glue/latest/webapi/API_BatchUpdatePartition.html
 PARTITIONS_A_CALL = 100
 
 
-# What a column's comment may hold, and how many bytes of it:
+# The characters that a column's comment cannot hold, and its longest length in bytes:
 # https://docs.aws.amazon.com/glue/latest/webapi/API_Column.html
 COMMENT_CANNOT_HOLD = re.compile("[^\\t\\x20-\\ud7ff\\ue000-\\ufffd\\U00010000-\\U0010ffff]")
 COMMENT_BYTES_MAX = 255
 
 
 def column_comment(attribute: str) -> str:
-    """The attribute's own name, as far as a comment can hold it."""
+    """The attribute's own name, as well as a comment can hold it."""
     text = COMMENT_CANNOT_HOLD.sub("\ufffd", attribute)
     return text.encode()[:COMMENT_BYTES_MAX].decode(errors="ignore")
 
@@ -948,11 +955,10 @@ def manifest_columns(manifest: Mapping[str, Any]) -> list[dict[str, str]]:
 def storage(
     descriptor: Mapping[str, Any], columns: Sequence[Any], fmt: str, literal: str = ""
 ) -> dict[str, Any]:
-    """The storage with the columns; csv read by the SerDe that understands quotes.
+    """The storage descriptor with the columns; csv gets the SerDe that understands quotes.
 
-    The classifier's quote symbol asks the crawler for it, but CloudFormation cannot set the
-    classifier's Serde, and a value with a comma in a table of LazySimpleSerDe lands in the wrong
-    columns without any error.
+    CloudFormation cannot set the classifier's Serde. In a table of LazySimpleSerDe, a value with
+    a comma lands in the wrong columns without any error.
     """
     mended = dict(without_literal(descriptor, literal), Columns=columns)
     serde = mended.get("SerdeInfo")
@@ -964,14 +970,14 @@ def storage(
 
 
 def without_comments(descriptor: Mapping[str, Any]) -> dict[str, Any]:
-    """What of a partition's storage matters: Athena shows the comments of the table only."""
+    """A partition's storage without comments: Athena shows only those of the table."""
     columns = [(column["Name"], column["Type"]) for column in descriptor.get("Columns", [])]
     return dict(descriptor, Columns=columns)
 
 
 @dataclass(frozen=True)
 class CatalogUpdate:
-    """What UpdateTable and BatchUpdatePartition take: the table, if it changes, and partitions."""
+    """The input of UpdateTable, if the table changes, and of BatchUpdatePartition."""
 
     table: Mapping[str, Any] | None
     partitions: tuple[Mapping[str, Any], ...]
@@ -1018,12 +1024,12 @@ def partition_updates(
 def check_order(
     table: TableTypeDef, columns: Sequence[Mapping[str, str]], settings: PublishSettings
 ) -> None:
-    """See that the files of others, which go by the table's columns, can still be read.
+    """Check that snapshots of another design, read by the table's columns, stay readable.
 
-    What the table has and the manifest has not was found by the crawler after the export.
+    The crawler found the columns that the table has and the manifest lacks after the export.
 
     Raises:
-        JobFailed: their values would move to other columns.
+        JobFailed: the values of those snapshots would move to other columns.
     """
     names = [column["Name"] for column in columns]
     former = [column["Name"] for column in table["StorageDescriptor"].get("Columns", [])]
@@ -1033,8 +1039,8 @@ def check_order(
         if names[position] != name:
             raise JobFailed(
                 f"the catalog table {settings.database}.{table['Name']} has snapshots that this "
-                f"export has not written, with {name!r} as column {position + 1}, where this "
-                f"snapshot has {names[position]!r}: deploy this export with a CatalogPrefix"
+                f"export did not write; their column {position + 1} is {name!r}, in this snapshot "
+                f"it is {names[position]!r}: deploy this export with a CatalogPrefix"
             )
 
 
@@ -1044,13 +1050,13 @@ def plan_catalog(
     table: TableTypeDef,
     manifest: Mapping[str, Any],
 ) -> tuple[CatalogUpdate, CatalogUpdate]:
-    """What puts the manifest's columns into the catalog, after what takes them back.
+    """The update that restores the catalog, and the one that writes the manifest's columns.
 
-    The crawler guesses them from files: of json it makes doubles of decimals, of csv what it
-    likes. In the manifest columns are only ever added, so older partitions stay readable.
+    The crawler guesses columns from files: it reads json decimals as doubles, and guesses csv
+    types. A manifest only ever adds columns, so older partitions stay readable.
 
     Raises:
-        JobFailed: others' snapshots would become unreadable.
+        JobFailed: snapshots of another design would become unreadable.
     """
     columns, fmt = manifest_columns(manifest), settings.format
     literal = avro_literal(manifest) if fmt == "avro" else ""
@@ -1077,10 +1083,10 @@ def write_catalog(
     """Update the table and its partitions.
 
     Raises:
-        JobFailed: Glue does not take a partition.
+        JobFailed: Glue refuses a partition.
     """
     if update.table is not None:
-        # Of GetTable's answer only what UpdateTable takes back: TABLE_INPUT.
+        # The types do not know that TABLE_INPUT holds only what UpdateTable accepts.
         table_input = cast("TableInputTypeDef", update.table)
         glue.update_table(DatabaseName=settings.database, TableInput=table_input)
         count = len(update.table["StorageDescriptor"].get("Columns", []))
@@ -1094,27 +1100,27 @@ def write_catalog(
         )
         for error in answer.get("Errors", []):
             raise JobFailed(
-                f"Glue does not update the partition {error['PartitionValueList'][0]} of {name}: "
+                f"Glue refuses to update partition {error['PartitionValueList'][0]} of {name}: "
                 f"{error['ErrorDetail']['ErrorMessage']}"
             )
     if update.partitions:
-        log(f"updated its partitions: {len(update.partitions):,}")
+        log(f"updated {counted(len(update.partitions), 'partition')} of {name}")
 
 
 def restore_catalog(
     clients: PublishClients, settings: PublishSettings, former: CatalogUpdate
 ) -> None:
-    """Give the catalog its former columns, as far as possible: the former view needs them.
+    """Restore the former columns of the catalog if possible: the former view needs them.
 
-    A view whose columns have other types now is stale, for every query. If the view shows this
-    snapshot all the same, because its query was slow and not refused, it needs the new ones.
+    Athena refuses every query of a view whose columns changed their types. The view may show
+    this snapshot all the same, because its query was only slow. Then it needs the new columns.
     """
     name = snapshots_table(settings.table, settings.catalog_prefix)
     view_name = view(settings.table, settings.catalog_prefix)
     try:
         shown = shown_timestamp(get_table(clients.glue, settings.database, view_name))
         if shown != settings.timestamp:
-            log("the view was not replaced: the catalog gets its former columns again")
+            log(f"the view was not replaced: restoring the former columns of {name}")
             write_catalog(clients.glue, settings, name, former)
     except (JobFailed, BotoCoreError, ClientError) as error:
         log(f"cannot restore the former columns of {settings.database}.{name}: {error}")
@@ -1124,9 +1130,9 @@ def restore_catalog(
 def expired_snapshots(
     timestamps: Iterable[str], keep: Iterable[str], now: datetime, days: int
 ) -> list[str]:
-    """The snapshots older than so many days, oldest first, without those to keep.
+    """The snapshots older than ``days``, oldest first, without those to keep.
 
-    Whatever is no timestamp of this project is left alone.
+    A name that is not a timestamp of this project is left out.
     """
     before = now - timedelta(days=days)
     moments = {timestamp: parse_timestamp(timestamp) for timestamp in set(timestamps) - set(keep)}
@@ -1147,7 +1153,7 @@ def drop_partition(glue: GlueClient, settings: PublishSettings, timestamp: str) 
 def drop_snapshot(
     clients: PublishClients, settings: PublishSettings, timestamp: str, *, claimed: bool
 ) -> None:
-    """Delete partition, files and marks; whatever breaks off, the next run goes on with it."""
+    """Delete partition, files and marks; the next run continues a deletion that fails."""
     table, fmt = settings.table, settings.format
     first, last = deletion_marks(table, fmt, timestamp, claimed=claimed)
     delete_objects(clients.s3, settings.bucket, first)
@@ -1161,7 +1167,7 @@ def drop_snapshot(
 def apply_retention(
     clients: PublishClients, settings: PublishSettings, shown: str | None, now: datetime
 ) -> None:
-    """Delete what has expired: whole snapshots and what failed runs have left."""
+    """Delete what has expired: snapshots, and the files of failed runs."""
     if not settings.retention_days:
         log("no snapshot expires")
         return
@@ -1172,8 +1178,11 @@ def apply_retention(
         if is_own_snapshot(clients.s3, marks, timestamp):
             drop_snapshot(clients, settings, timestamp, claimed=timestamp in marks.claimed)
         else:
-            log(f"kept the snapshot {timestamp}: dynoexport has not written it")
-    log(f"every snapshot older than {settings.retention_days} days is gone, but for the one shown")
+            log(f"kept the snapshot {timestamp}: dynoexport did not write it")
+    log(
+        f"no expired snapshot is left: SnapshotRetentionDays is {settings.retention_days}, and the "
+        "snapshot that the view shows never expires"
+    )
 
 
 # --- dynoexport/jobs/publish.py -------------------------------------------------------------------
@@ -1194,10 +1203,10 @@ def has_partition(glue: GlueClient, settings: PublishSettings) -> bool:
 def publish(
     clients: PublishClients, settings: PublishSettings, sleep: Callable[[float], None]
 ) -> str | None:
-    """Let the view show this run's snapshot; the timestamp that it shows then, None without view.
+    """Point the view at this run's snapshot; the timestamp that it shows now, None without a view.
 
     Raises:
-        JobFailed: the snapshot is not whole or not in the catalog, or the query failed.
+        JobFailed: the snapshot is not complete or not in the catalog, or the query failed.
     """
     name = snapshots_table(settings.table, settings.catalog_prefix)
     view_name = view(settings.table, settings.catalog_prefix)
@@ -1209,17 +1218,17 @@ def publish(
     prefix = snapshot_prefix(settings.table, settings.format, settings.timestamp)
     check_files(manifest, list_files(clients.s3, settings.bucket, prefix))
     if table is None and not manifest["items"]:
-        log("the table is empty and was always: there is nothing to show yet, and no view")
+        log("the table has been empty in every run so far: there is nothing to publish yet")
         return None
     if table is None or (manifest["items"] and not has_partition(clients.glue, settings)):
         raise JobFailed(
             f"the crawler has not added {PARTITION_KEY}={settings.timestamp} to the catalog table "
-            f"{settings.database}.{name}"
+            f"{settings.database}.{name}: see the crawler's log, and start a new run"
         )
     shown = shown_timestamp(get_table(clients.glue, settings.database, view_name))
     if shown is not None and shown > settings.timestamp:
-        # Nor are the columns touched: those that the newer snapshot added are selected by it.
-        log(f"{settings.database}.{view_name} shows {shown}, which is newer: left as it is")
+        # The columns stay, too: the view selects those that the newer snapshot added.
+        log(f"{settings.database}.{view_name} already shows the newer snapshot {shown}: unchanged")
         return shown
     former, wanted = plan_catalog(clients, settings, table, manifest)
     columns = shown_columns(manifest["schema"])
@@ -1231,8 +1240,8 @@ def publish(
         restore_catalog(clients, settings, former)
         raise
     log(
-        f"{settings.database}.{view_name} shows {settings.timestamp} with {manifest['items']:,} "
-        f"items (before: {shown or 'nothing'})"
+        f"{settings.database}.{view_name} shows {settings.timestamp} with "
+        f"{items_text(manifest['items'])} (before: {shown or 'nothing'})"
     )
     return settings.timestamp
 
@@ -1246,7 +1255,7 @@ def run(
     """Publish the run's snapshot, then apply the retention.
 
     Raises:
-        JobFailed: what is wrong and can be mended, in one line.
+        JobFailed: what is wrong and what to do, in one line.
     """
     arguments = parse_arguments(argv, VIEW_JOB_ARGUMENTS)
     properties = run_properties(clients.glue, arguments)

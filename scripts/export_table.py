@@ -1,22 +1,22 @@
 """Copy a DynamoDB table to S3 as one complete snapshot. Runs as a Glue Spark job of a workflow.
 
-What a run does, in this order:
+A run takes these steps:
 
-1. Settings: the job's arguments, overridden by the workflow run's properties of the same name.
-2. Snapshot: the UTC minute that names it is chosen once and kept in the run's properties
+1. Settings: take the job's arguments, overridden by the workflow run's properties of the same name.
+2. Snapshot: choose the UTC minute that names it once, and keep it in the run's properties
    (SnapshotTimestamp), so that a retry of this job writes the same snapshot again.
-3. Read: the table is read once, by the reader that ReadMode names, into temporary files.
-4. Schema: one pass over these finds out what every attribute holds; with the columns that
-   earlier snapshots have, that decides the columns of this one (docs/types.md).
-5. Write: s3://<bucket>/<format>/<table>/snapshot_timestamp=<YYYY-MM-DDTHH:MM>/; then the rows in
-   the files are counted and compared with the items that were read.
-6. Manifest: manifests/<format>/<table>/<timestamp>.json is written last. A snapshot without a
-   manifest is not complete and is never published. The run's properties then have items and bytes.
-   xml has no view, so CloudWatch counts the snapshot now (dynoexport, Snapshots).
+3. Read: read the table once, with the reader that ReadMode names, into temporary files.
+4. Schema: find out in one pass over these what every attribute holds. This and the columns of
+   earlier snapshots decide the columns of this one (docs/types.md).
+5. Write: s3://<bucket>/<format>/<table>/snapshot_timestamp=<YYYY-MM-DDTHH:MM>/. Then count the rows
+   in the files and compare them with the items that were read.
+6. Manifest: write manifests/<format>/<table>/<timestamp>.json last. A snapshot without a manifest
+   is not complete and is never published. Then record items and bytes in the run's properties.
+   xml has no view, so record the snapshot in CloudWatch now (dynoexport, Snapshots).
 """
 
-# Built from dynoexport/jobs/export.py and what it imports, by: dynoexport templates
-# Change those, not this file.
+# Built by `dynoexport templates` from dynoexport/jobs/export.py and the modules it imports.
+# Change those modules, not this file.
 
 from __future__ import annotations
 
@@ -73,15 +73,15 @@ if TYPE_CHECKING:
 
 # --- dynoexport/jobs/failures.py ------------------------------------------------------------------
 class JobFailed(Exception):
-    """Something that the owner of the export can mend, in one line.
+    """What failed, why, and what to do, in one line.
 
-    Raised and not exited with: of an exception Glue shows the message as the run's error, of
-    sys.exit only "Command failed with exit code"
+    Glue shows the message of an exception as the run's error. For sys.exit it shows only
+    "Command failed with exit code"
     (https://github.com/awslabs/aws-glue-libs/issues/221).
     """
 
     def __init__(self, message: str) -> None:
-        # What is named in it may hold line breaks.
+        # A name in it may contain line breaks.
         super().__init__(" ".join(message.splitlines()))
 
 
@@ -92,15 +92,15 @@ def first_line(error: Exception) -> str:
     """What an exception of Spark says, without the Java around it."""
     text = str(getattr(error, "desc", "") or error)
     lines = [line.strip() for line in text.splitlines() if line.strip()]
-    # Spark before 3.3 lists all words that it knows.
+    # Before 3.3, Spark lists every word that it knows.
     return lines[0][:MESSAGE_MAX] if lines else type(error).__name__
 
 
 def spark_cause(error: Exception) -> str | None:
-    """What an error of Spark's comes down to, in one line; None if it is no error of Spark's.
+    """The cause of an error of Spark, in one line; None if the error is not Spark's.
 
-    Of what happened in a Python worker that is the last line of its traceback, else the last
-    cause in Java that says something.
+    An error in a Python worker has it in the last line of its traceback. Any other has it in the
+    last Java cause with a message.
     """
     if not type(error).__module__.startswith(("py4j.", "pyspark.")):
         return None
@@ -114,10 +114,10 @@ def spark_cause(error: Exception) -> str | None:
 
 # --- dynoexport/jobs/formats.py -------------------------------------------------------------------
 FORMATS = ("avro", "csv", "json", "orc", "parquet", "xml")
-# Formats that know text only. Spark's csv writer cannot quote a backslash, its json writer knows no
-# exact numbers, its xml writer came with 4.0.
+# Formats that hold text only. Spark's csv writer cannot quote a backslash, its json writer has no
+# exact numbers, and its xml writer came with 4.0.
 TEXT_FORMATS = ("csv", "xml")
-# Written line by line by the job; the others by Spark and by Glue.
+# The job writes these line by line. Spark and Glue write the others.
 LINE_FORMATS = ("csv", "json", "xml")
 # What the formats call each compression. Parquet's and ORC's zstd came with Spark 3.2 and 3.3
 # (https://issues.apache.org/jira/browse/SPARK-33978, https://issues.apache.org/jira/browse/SPARK-34503);
@@ -130,7 +130,7 @@ CODECS: dict[str, dict[str, str]] = {
 }
 PART_BYTES = 128 * 1024 * 1024
 # Bytes of a format for each byte of the temporary JSON lines, measured on 200,000 orders of ten
-# values and a nested list. Nothing but the size of the part files depends on them.
+# values and a nested list. They only decide the size of the part files.
 BYTES_PER_JSON_BYTE = {
     "avro": 0.6,
     "csv": 0.85,
@@ -145,7 +145,7 @@ DYNAMODB_JSON = 1.5
 
 
 def files_for(json_bytes: float, fmt: str) -> int:
-    """How many part files of about 128 MB so many bytes of JSON lines become in the format."""
+    """How many part files of about 128 MB the JSON lines become in the format."""
     return max(1, math.ceil(json_bytes * BYTES_PER_JSON_BYTE[fmt] / PART_BYTES))
 
 
@@ -160,12 +160,12 @@ PARTITION_KEY = "snapshot_timestamp"
 # A snapshot's name: the UTC minute of its run.
 TIMESTAMP_FORMAT = "%Y-%m-%dT%H:%M"
 
-# Properties of a workflow run. The first two must be those of the job.
+# Properties of a workflow run. The first two must equal the job's arguments.
 IDENTITY = ("TableName", "OutputFormat")
 SNAPSHOT_TIMESTAMP = "SnapshotTimestamp"
 SNAPSHOT_ITEMS, SNAPSHOT_BYTES = "SnapshotItems", "SnapshotBytes"
 
-# CloudWatch counts one for each snapshot that a run has published.
+# The metric has one for each snapshot that a run published.
 METRIC_NAMESPACE = "dynoexport"
 METRIC_SNAPSHOTS = "Snapshots"
 METRIC_TABLE, METRIC_FORMAT = "Table", "Format"
@@ -207,9 +207,10 @@ def manifest_key(table: str, fmt: str, timestamp: str) -> str:
 
 
 def claim_key(table: str, fmt: str, timestamp: str) -> str:
-    """The mark of a run on the minute of its snapshot, complete or not.
+    """The run's claim on the minute of its snapshot, complete or not.
 
-    Beside the manifests, which no lifecycle rule expires: it outlasts what a failed run leaves.
+    It lies beside the manifests, where no lifecycle rule deletes it: it outlives a failed run's
+    files.
     """
     return f"{manifest_prefix(table, fmt)}{timestamp}.claim"
 
@@ -220,7 +221,7 @@ def temp_prefix(table: str, fmt: str) -> str:
 
 # --- dynoexport/jobs/schema/column_names.py -------------------------------------------------------
 # Glue's catalog takes 255 bytes (https://docs.aws.amazon.com/glue/latest/webapi/API_Column.html);
-# the rest is room for the number behind a name that collides.
+# the rest is room for the number after a name that collides.
 COLUMN_NAME_MAX = 240
 # As many names of full length as CREATE VIEW may list: a query has at most 262,144 bytes
 # (https://docs.aws.amazon.com/athena/latest/ug/service-limits.html).
@@ -241,7 +242,7 @@ def fold_column(attribute: str) -> str:
 
 
 def free_name(name: str, taken: set[str]) -> str:
-    """The name, or the first number behind it that makes it free; it is taken then."""
+    """The name, if necessary with the first number that makes it free; adds it to ``taken``."""
     free, count = name, 1
     while free in taken:
         count += 1
@@ -251,7 +252,7 @@ def free_name(name: str, taken: set[str]) -> str:
 
 
 def column_names(attributes: Iterable[str], reserved: Iterable[str] = ()) -> dict[str, str]:
-    """Columns by attribute; of names that collide, the one that needs no folding is kept.
+    """Columns by attribute. If names collide, the one that needs no folding stays.
 
     The others get a number in the order of their names, whatever order they come in.
 
@@ -270,10 +271,10 @@ DYNAMODB_READ_PERCENT_MIN, DYNAMODB_READ_PERCENT_MAX = 0.1, 1.5
 # The other readers go down to what the template allows.
 NATIVE_READ_PERCENT_MIN = 0.001
 
-# An eventually consistent read takes half a unit for each 4 KB, pages of a Scan rounded up:
+# An eventually consistent read uses half a unit for each 4 KB, and a page of a Scan is rounded up:
 # https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/read-write-operations.html
 DYNAMODB_READ_UNIT_BYTES = 8_192
-# Read units a second for one table, unless the account's quota L-CF0CBE56 is another:
+# Read units a second for one table, unless the account's quota L-CF0CBE56 has another value:
 # https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/ServiceQuotas.html
 DYNAMODB_TABLE_READ_UNITS = 40_000
 
@@ -293,7 +294,7 @@ def iso(moment: datetime) -> str:
 
 
 def log(message: str) -> None:
-    # Flushed, so that CloudWatch shows the line when it happens and not when the job ends.
+    # Flushed, so that CloudWatch shows the line at once and not only when the job ends.
     print(f"{iso(datetime.now(timezone.utc))}  {message}", flush=True)
 
 
@@ -320,13 +321,13 @@ def items_text(count: int) -> str:
 
 
 # --- dynoexport/jobs/scan/capacity.py -------------------------------------------------------------
-# What says so where nothing of the table itself does.
+# The source of the capacity if the table itself has none.
 ACCOUNT_QUOTA = "on-demand, account quota"
 
 
 @dataclass(frozen=True)
 class Capacity:
-    """The read units a second that a table has, and what says so."""
+    """The read units a second that a table has, and the source of this number."""
 
     units: float
     source: str
@@ -335,10 +336,10 @@ class Capacity:
 def choose_capacity(
     *, provisioned: float, maximum: float, warm: float, account: Callable[[], float]
 ) -> Capacity:
-    """What the read percentage is a part of, in read units a second. 0 stands for unknown.
+    """The capacity that the read percentage refers to, in read units a second. 0 means unknown.
 
-    Provisioned units; of an on-demand table the first of: the maximum that its owner has set, what
-    DynamoDB is warm for, the account's quota for one table
+    The provisioned capacity. For an on-demand table, the first one known of: the maximum that its
+    owner set, its warm throughput, the account's quota for one table
     (https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/warm-throughput.html).
     """
     if provisioned:
@@ -354,7 +355,7 @@ def table_capacity(table: Mapping[str, Any], account: Callable[[], float]) -> Ca
     """``choose_capacity`` from DescribeTable's answer."""
     return choose_capacity(
         provisioned=table.get("ProvisionedThroughput", {}).get("ReadCapacityUnits", 0),
-        # -1 is how DynamoDB says that there is none.
+        # DynamoDB answers -1 for no maximum.
         maximum=table.get("OnDemandThroughput", {}).get("MaxReadRequestUnits", -1),
         warm=table.get("WarmThroughput", {}).get("ReadUnitsPerSecond", 0),
         account=account,
@@ -388,10 +389,10 @@ class RoleProvider(CredentialProvider):
 
 
 def table_client(role: str, **options: Any) -> DynamoDBClient:  # noqa: ANN401 - boto3's
-    """A client that reads as the role, or as the job itself if there is none.
+    """A client that reads as the role; as the job itself without one.
 
-    The role's credentials are renewed before they expire. An hour is the most that they last,
-    for the job is a role itself:
+    The role's credentials are renewed before they expire. They last an hour at most, because the
+    job is a role itself:
     https://docs.aws.amazon.com/IAM/latest/UserGuide/id_roles.html#iam-term-role-chaining
     """
     import boto3
@@ -400,7 +401,7 @@ def table_client(role: str, **options: Any) -> DynamoDBClient:  # noqa: ANN401 -
         return boto3.client("dynamodb", **options)
     from botocore.session import get_session
 
-    # The regional endpoint, which is the one that a VPC can have:
+    # A VPC can have only the regional endpoint:
     # https://docs.aws.amazon.com/sdkref/latest/guide/feature-sts-regionalized-endpoints.html
     os.environ.setdefault("AWS_STS_REGIONAL_ENDPOINTS", "regional")
     sts = boto3.client("sts", region_name=options.get("region_name"))
@@ -412,7 +413,7 @@ def table_client(role: str, **options: Any) -> DynamoDBClient:  # noqa: ANN401 -
 
 @dataclass(frozen=True)
 class Clients:
-    """The doors to AWS beside Spark."""
+    """The export job's clients; Spark has its own."""
 
     dynamodb: DynamoDBClient
     glue: GlueClient
@@ -422,7 +423,7 @@ class Clients:
 
 # --- dynoexport/jobs/manifest_text.py -------------------------------------------------------------
 def parse_json_object(text: bytes | None) -> dict[str, Any] | None:
-    """The object, None if the text is missing or is anything else."""
+    """The object; None if the text is missing or anything else."""
     try:
         found = None if text is None else json.loads(text.decode())
     except (ValueError, RecursionError):
@@ -439,7 +440,7 @@ def is_manifest_of(found: Mapping[str, Any], table: str, fmt: str, timestamp: st
 def file_differences(
     files: Iterable[Mapping[str, Any]], found: Mapping[str, tuple[int, str]]
 ) -> Iterator[str]:
-    """How the objects under a snapshot's prefix differ from the files of its manifest.
+    """Each difference between the objects under a snapshot's prefix and its manifest.
 
     ``found`` has bytes and ETag by key. Manifests of older versions have no ETag.
     """
@@ -449,11 +450,11 @@ def file_differences(
         if size is None:
             yield f"{key} is missing"
         elif size != file["bytes"]:
-            yield f"{key} has {size:,} bytes, its manifest says {file['bytes']:,}"
+            yield f"{key} has {size:,} bytes, but its manifest says {file['bytes']:,}"
         elif etag != (file.get("etag") or etag):
-            yield f"{key} is not what the export job has written"
+            yield f"{key} has changed since the export job wrote it"
     for key in found:
-        # Athena reads whatever is there, but no hidden files:
+        # Athena reads every file that is not hidden:
         # https://docs.aws.amazon.com/athena/latest/ug/tables-location-format.html
         if key not in listed and not key.rsplit("/", 1)[-1].startswith((".", "_")):
             yield f"{key} is not in the manifest"
@@ -466,12 +467,12 @@ class ReadResult:
 
     Attributes:
         uris: the files, or the directory that holds them.
-        dialect: what a line is: "plain" JSON from the connector, or an item in DynamoDB JSON in
-            the wrapper of an "export". "pieces" are no lines, but what a Scan left.
-        json_bytes: about how many bytes the items have as plain JSON; 0 if there is none.
-        pieces: of a Scan, in the order of its segments.
+        dialect: the format of the files. "plain": lines of JSON, from the connector. "export":
+            lines of DynamoDB JSON, each item in a wrapper. "pieces": the pieces of a Scan.
+        json_bytes: about how many bytes the items have as plain JSON; 0 without items.
+        pieces: the pieces of a Scan, in the order of its segments.
         report: how the table was read, for the manifest.
-        left_out: of a Scan, the attributes that it has met and left out.
+        left_out: the attributes that a Scan found and left out.
     """
 
     uris: tuple[str, ...]
@@ -495,7 +496,7 @@ class DoubleNumber(str):
     __slots__ = ()
 
 
-# The codes of plain JSON's scalars; "D" is a double, which DynamoDB has not.
+# The codes of plain JSON's scalars; "D" is a double, a type that DynamoDB does not have.
 CODES = {WholeNumber: "N", DoubleNumber: "D", str: "S", bool: "BOOL"}
 
 
@@ -507,11 +508,11 @@ def to_dynamodb_json(value: object) -> dict[str, Any]:
         return {"M": {name: to_dynamodb_json(each) for name, each in value.items()}}
     if value is None:
         return {"NULL": True}
-    # Spark could not send the two kinds of text.
+    # As str: Spark cannot send the two classes of text.
     return {CODES[type(value)]: str(value) if isinstance(value, str) else value}
 
 
-# DynamoDB's types in groups that become one column; "D" and "X" see Profile.
+# DynamoDB's types by group; one column can hold a group. For "D" and "X" see Profile.
 GROUPS = {
     "S": "s",
     "N": "n",
@@ -526,7 +527,7 @@ ELEMENTS = {"SS": "S", "NS": "N", "BS": "B"}
 
 
 def list_elements(value: Mapping[str, Any]) -> list[Mapping[str, Any]]:
-    """The elements of a list or a set; a set's in order, for DynamoDB gives them in any."""
+    """The elements of a list or a set; a set's are sorted, because DynamoDB returns any order."""
     ((code, content),) = value.items()
     if code == "L":
         return list(content)
@@ -541,17 +542,17 @@ def type_group(value: Mapping[str, Any]) -> str:
 
 # --- dynoexport/jobs/scan/rate_limit.py -----------------------------------------------------------
 class RateLimiter:
-    """The one limit for all tasks: read units are lent before they are used, at a rate.
+    """One read limit for all tasks: it lends read units, at a rate, before they are used.
 
-    A loan says how long to wait. Nothing is saved up while nobody asks, so that no burst follows a
-    pause, and nothing is lent further ahead than a moment: what a page did not use is lent again
-    at once, and two loans for one moment would be a burst. The rate rises slowly at first, and
-    again after a throttle, which cuts it.
+    A loan says how long to wait. Units do not add up while nobody asks, so that no burst follows a
+    pause. Units are lent only a moment ahead: unused units of a page are lent again at once, and
+    two loans for one moment would be a burst. A throttle cuts the rate. At the start and after a
+    throttle, it rises slowly.
 
     All times are seconds of one clock, all rates read units a second.
     """
 
-    # Of the target, for requests do not arrive as evenly as they are sent.
+    # The part of the target to use, because requests arrive less evenly than they are sent.
     PACE = 0.99
     AHEAD = 0.1
     START = 0.1
@@ -570,31 +571,31 @@ class RateLimiter:
         return self.target * min(1.0, self._level + self._rise * (now - self._since))
 
     def free_in(self, units: float, now: float) -> float:
-        """How many seconds from now on no such loan is made; 0 if it is.
+        """Seconds until such a loan is possible; 0 if it is possible now.
 
-        Of loans that take longer than a moment, one is made ahead.
+        One loan that lasts longer than a moment may be made ahead.
         """
         ahead = max(self.AHEAD, units / self.rate(now))
         return max(0.0, self._free_at - ahead - now)
 
     def acquire(self, units: float, now: float) -> float:
-        """Lend units; how many seconds to wait before they may be used."""
+        """Lend units; the seconds to wait before using them."""
         begins = max(now, self._free_at)
         self._free_at = begins + units / (self.PACE * self.rate(begins))
         return begins - now
 
     def correct(self, lent: float, used: float, now: float) -> None:
-        """Lend again what was not used, or let the next ones wait for what was used beyond."""
+        """Take back units that were not used, or delay the next loans for units beyond the loan."""
         self._free_at = max(now, self._free_at + (used - lent) / (self.PACE * self.rate(now)))
 
     def retarget(self, target: float, now: float) -> None:
-        """The table has another capacity now; the rate rises to it as slowly as at first."""
+        """Change the target, because the table's capacity changed; the rate rises to it slowly."""
         level = self.rate(now) / target
         self.target = target
         self._level, self._since = min(1.0, level), now
 
     def throttled(self, now: float) -> None:
-        """The table has refused a page: less for a while, but at most one cut a second."""
+        """Cut the rate, because the table refused a page; at most once a second."""
         is_new = now - self._since < self.SECONDS_BETWEEN_CUTS
         if self._rise == self.RISE_AFTER_THROTTLE and is_new:
             return
@@ -606,21 +607,21 @@ class RateLimiter:
 # --- dynoexport/jobs/scan/specification.py --------------------------------------------------------
 @dataclass(frozen=True)
 class ScanSpecification:
-    """What every task of a segmented Scan needs to know.
+    """The specification of a segmented Scan, for every task.
 
     Attributes:
-        table: which it reads.
-        region: where that is.
-        segments: into how many parts the table is cut.
-        columns: the only attributes to ask for; none for all.
-        selected: whether an attribute is to be exported.
-        whole: whether what DynamoDB sends is all to be exported.
-        columnar: whether the items are wanted as Arrow batches.
-        hot_units: from how many read units on a segment goes before others.
-        bucket: where the pieces go.
-        prefix: of their keys.
-        address: of the scheduler's coordinator.
-        role: of another account, by which the table is read; empty in this one.
+        table: the table's name.
+        region: the table's region.
+        segments: how many segments the table has.
+        columns: the only attributes to request; empty for all.
+        selected: whether to export an attribute.
+        whole: whether everything that DynamoDB sends is exported.
+        columnar: whether to keep the items as Arrow batches.
+        hot_units: the read units from which on a segment goes before others.
+        bucket: the bucket of the pieces.
+        prefix: the prefix of their keys.
+        address: the coordinator's address.
+        role: the role that reads a table of another account; empty for this account.
     """
 
     table: str
@@ -638,16 +639,16 @@ class ScanSpecification:
 
 
 # --- dynoexport/jobs/scan/connections.py ----------------------------------------------------------
-# A task proves within milliseconds that it knows the key. Anybody else in the network, such as a
-# scanner of ports, may say nothing or rubbish; so many may do so at once, and who has done it for
-# so many seconds goes when more come.
+# A task proves within milliseconds that it knows the key. A stranger, such as a port scanner, may
+# send nothing or rubbish. STRANGERS_MAX of them may be connected at once. When more come, the
+# oldest one is disconnected after STRANGER_SECONDS.
 HANDSHAKE_SECONDS = 10.0
 STRANGERS_MAX = 256
 STRANGER_SECONDS = 1.0
-# When a connection that says nothing is asked whether its host is there, seconds between further
-# questions, and how many may stay without an answer.
+# Seconds until a silent connection is probed, seconds between further probes, and how many probes
+# may stay without an answer.
 KEEPALIVE = {"TCP_KEEPIDLE": 30, "TCP_KEEPINTVL": 10, "TCP_KEEPCNT": 6}
-# The same for what was sent and is not acknowledged, in milliseconds.
+# How long sent data may stay unacknowledged, in milliseconds.
 UNACKNOWLEDGED_MAX = 90_000
 
 
@@ -657,7 +658,7 @@ def duplicate_socket(connection: Connection) -> socket.socket:
 
 
 def set_timeouts(connection: Connection, seconds: float) -> None:
-    """End a wait for the other side with an OSError after so many seconds; 0 is never."""
+    """End a wait for the other side with an OSError after ``seconds``; 0 means never."""
     whole = int(seconds)
     limit = struct.pack("ll", whole, int((seconds - whole) * 1e6))
     with duplicate_socket(connection) as handle:
@@ -666,7 +667,7 @@ def set_timeouts(connection: Connection, seconds: float) -> None:
 
 
 def enable_keepalive(connection: Connection) -> None:
-    """Let the system find out within two minutes that the other side's host is gone.
+    """Let the system notice within two minutes that the other side's host is gone.
 
     https://man7.org/linux/man-pages/man7/tcp.7.html
     """
@@ -680,7 +681,7 @@ def enable_keepalive(connection: Connection) -> None:
 
 
 class PendingConnections:
-    """Connections that have not proved yet that they know the key: few at a time."""
+    """Connections that have not yet proved that they know the key: few at a time."""
 
     def __init__(self) -> None:
         self._since: dict[Connection, float] = {}
@@ -704,7 +705,7 @@ class PendingConnections:
             self._changed.notify_all()
 
     def _hang_up(self, connection: Connection) -> None:
-        """Wake its thread, which closes it."""
+        """Shut it down, so that its thread wakes and closes it."""
         del self._since[connection]
         with suppress(OSError), duplicate_socket(connection) as handle:
             handle.shutdown(socket.SHUT_RDWR)
@@ -718,7 +719,7 @@ DECIMAL_DIGITS = 38
 
 
 def number_shape(text: str) -> tuple[str, int, int]:
-    """Its type, "N" for a 64-bit integer, else "X"; its digits before and behind the point.
+    """Its type, "N" for a 64-bit integer, else "X"; its digits before and after the point.
 
     >>> number_shape("-12.50"), number_shape("1E+3"), number_shape("1E-3")
     (('X', 2, 1), ('N', 4, 0), ('X', 0, 3))
@@ -728,7 +729,7 @@ def number_shape(text: str) -> tuple[str, int, int]:
     number = Decimal(text)
     _, digits, exponent = number.as_tuple()
     if not isinstance(exponent, int):
-        raise ValueError(f"{text} is no finite number")  # noqa: TRY004 - its text is wrong
+        raise ValueError(f"{text} is not a finite number")  # noqa: TRY004 - its text is wrong
     significant = "".join(map(str, digits)).rstrip("0")
     if not significant:
         return "N", 0, 0
@@ -760,18 +761,18 @@ def parse_whole_number(text: str) -> int:
 # --- dynoexport/jobs/write/text.py ----------------------------------------------------------------
 CSV_QUOTED = re.compile(r'^$|^\s|\s$|[,"\\]')
 XML_CANNOT_HOLD = re.compile("[\\x00-\\x08\\x0b\\x0c\\x0e-\\x1f\\ufffe\\uffff]")
-# Stands for such a character until all of them are counted; no other one is left then.
+# Replaces each such character until they are counted; then no other one is left.
 XML_REPLACED = "\x00"
-# As references, line breaks keep an item on one line and survive the parser's normalizing.
+# As references, line breaks keep an item on one line, and parsers do not normalize them.
 XML_REFERENCES = {"\r": "&#13;", "\n": "&#10;"}
 
 
 def csv_value(value: str | None) -> str:
-    r"""A value so that Athena's csv SerDe gives it back; null is nothing, the empty text is "".
+    r"""A value as Athena's csv SerDe reads it back; null is nothing, the empty text is "".
 
-    OpenCSVSerDe reads line by line, un-escapes a doubled backslash inside quotes only, and drops
-    a single one (https://docs.aws.amazon.com/athena/latest/ug/csv-serde.html). So a backslash is
-    doubled and the value quoted, and a line break becomes the two characters \n.
+    OpenCSVSerDe reads line by line, unescapes a doubled backslash only inside quotes, and drops a
+    single one (https://docs.aws.amazon.com/athena/latest/ug/csv-serde.html). So a backslash is
+    doubled, its value quoted, and a line break becomes the two characters \n.
     """
     if value is None:
         return ""
@@ -796,7 +797,7 @@ def xml_item(names: Sequence[str], values: Iterable[str | None]) -> str:
 
 
 def with_frame(lines: Iterable[str], first: Sequence[str], last: Sequence[str]) -> Iterator[str]:
-    """The lines between first and last ones; nothing around nothing."""
+    """The lines between ``first`` and ``last``; nothing if there are no lines."""
     started = False
     for line in lines:
         if not started:
@@ -808,7 +809,7 @@ def with_frame(lines: Iterable[str], first: Sequence[str], last: Sequence[str]) 
 
 
 def document(lines: Iterable[str], names: Sequence[str], fmt: str) -> Iterator[str]:
-    """The lines of one part file, which is a document of its own; none without items."""
+    """The lines of one part file, which is a whole document; empty without items."""
     if fmt == "csv":
         return with_frame(lines, first=[csv_line(names)], last=[])
     if fmt == "xml":
@@ -820,20 +821,20 @@ def document(lines: Iterable[str], names: Sequence[str], fmt: str) -> Iterator[s
 
 
 def count_replaced(lines: RDD[str]) -> int:
-    """How many characters XML cannot hold."""
+    """How many characters were replaced because XML cannot hold them."""
     return lines.map(lambda line: line.count(XML_REPLACED)).sum()
 
 
 # --- dynoexport/jobs/attribute_names.py -----------------------------------------------------------
-# A name up to its comma. What stands in double quotes is the name, exactly; a quote in it is
-# doubled. Around a name without them, blanks are no part of it.
+# A name up to its comma. Text in double quotes is the name, exactly; a quote in it is doubled.
+# Spaces around a name without quotes are not part of it.
 LISTED_NAME = re.compile(r'\s*(?:"((?:[^"]|"")+)"\s*|((?!\s*")[^,]*)),')
 # A line break would end a parameter.
 LINE_BREAK = re.compile(r"[\r\n]")
 
 
 class NamesRefused(Exception):
-    """What is no list of attributes, or a list of none, and what to do."""
+    """The text is not a list of attributes, or lists none; with what to do."""
 
     def __init__(self, reason: str, remedy: str) -> None:
         super().__init__(reason, remedy)
@@ -848,7 +849,7 @@ def split_names(text: str) -> tuple[str, ...]:
     ('User', ' Email', 'a, b')
 
     Raises:
-        NamesRefused: it is no such list, or names no attribute, which must not mean all.
+        NamesRefused: it is not such a list, or it names no attribute, which must not mean all.
     """
     if not text.strip():
         return ()
@@ -858,9 +859,9 @@ def split_names(text: str) -> tuple[str, ...]:
         found = None if LINE_BREAK.search(rest) else LISTED_NAME.match(rest)
         if found is None:
             raise NamesRefused(
-                "which is no list of attributes",
-                "separate names by commas, and put double quotes around one that holds a comma, a "
-                "quote or blanks at its ends",
+                "which is not a list of attributes",
+                "separate names by commas, and put double quotes around a name with a comma, a "
+                "quote, or spaces at its ends",
             )
         quoted, plain = found.groups()
         names.append(plain.strip() if quoted is None else quoted.replace('""', '"'))
@@ -874,7 +875,7 @@ def parse_attribute_names(values: Mapping[str, str], name: str) -> tuple[str, ..
     """The attributes that the setting lists.
 
     Raises:
-        JobFailed: it is no such list, or names no attribute.
+        JobFailed: it is not such a list, or it names no attribute.
     """
     try:
         return split_names(values[name])
@@ -885,7 +886,7 @@ def parse_attribute_names(values: Mapping[str, str], name: str) -> tuple[str, ..
 
 # --- dynoexport/jobs/catalog.py -------------------------------------------------------------------
 def get_table(glue: GlueClient, database: str, name: str) -> TableTypeDef | None:
-    """The catalog's table or view, None if there is none."""
+    """The catalog's table or view; None if it does not exist."""
     try:
         return glue.get_table(DatabaseName=database, Name=name)["Table"]
     except ClientError as error:
@@ -895,7 +896,7 @@ def get_table(glue: GlueClient, database: str, name: str) -> TableTypeDef | None
 
 
 def check_owner(table: TableTypeDef, database: str, own: str) -> None:
-    """See that the catalog table is that of this export, whose data lie at the URI ``own``.
+    """Check that the catalog table belongs to this export, whose data is under the URI ``own``.
 
     Raises:
         JobFailed: another table or format was exported under the same catalog name.
@@ -911,11 +912,11 @@ def check_owner(table: TableTypeDef, database: str, own: str) -> None:
 # --- dynoexport/jobs/readers/refusals.py ----------------------------------------------------------
 @contextmanager
 def explaining_refusals(settings: Settings) -> Iterator[None]:
-    """Tell in one line what of a reader's failure the owner of the export can mend.
+    """Turn a failure that the owner of the export can fix into one line.
 
     Raises:
-        JobFailed: the job's role may not read the table, or not write what it has read, or use
-            no key for either; or the table is gone.
+        JobFailed: the table is gone, or the job's role may not read it, write its items, or use a
+            key for either.
     """
     try:
         yield
@@ -925,18 +926,18 @@ def explaining_refusals(settings: Settings) -> Iterator[None]:
         cause = find_refusal(str(error))
         if cause is None:
             raise
-        message = f"reading the DynamoDB table {settings.table!r} failed: {cause}"
+        message = f"cannot read the DynamoDB table {settings.table!r}: {cause}"
         raise JobFailed(message) from None
 
 
 def find_refusal(text: str) -> str | None:
-    """The service's own words for what it refuses, or does not have.
+    """The service's own words for what it refuses or cannot find.
 
-    Spark wraps what an executor met in a page of Java, of which this is one line.
+    Spark wraps an executor's error in a page of Java. One line of it has these words.
     """
     for line in text.splitlines():
         if re.search(r"AccessDenied|Access Denied|ResourceNotFound|not authorized to", line):
-            # Before the words stands the exception's class.
+            # The exception's class comes before the words.
             return re.sub(r"^(Caused by: )?[\w.$]+: ", "", line.strip())[:500]
     return None
 
@@ -944,6 +945,7 @@ def find_refusal(text: str) -> str | None:
 # --- dynoexport/jobs/write/counts.py --------------------------------------------------------------
 # No object in S3 is larger: https://docs.aws.amazon.com/AmazonS3/latest/userguide/qfacts.html
 AVRO_BYTES_MAX = 50 * 1024**4
+AVRO_BROKEN = "a part file is not a complete Avro file: start a new run"
 
 
 def avro_long(read: Callable[[int], bytes]) -> int | None:
@@ -965,11 +967,11 @@ def avro_size(read: Callable[[int], bytes]) -> int:
     """The next number, which says how many bytes follow.
 
     Raises:
-        JobFailed: the file ends, or it is none.
+        JobFailed: the file ends too early, or is not an Avro file.
     """
     size = avro_long(read)
     if size is None or not 0 <= size <= AVRO_BYTES_MAX:
-        raise JobFailed("a part file is no whole Avro file")
+        raise JobFailed(AVRO_BROKEN)
     return size
 
 
@@ -979,13 +981,13 @@ def count_avro_rows(read: Callable[[int], bytes]) -> int:
     https://avro.apache.org/docs/current/specification/#object-container-files
 
     Raises:
-        JobFailed: it is none.
+        JobFailed: the file ends too early, or is not an Avro file.
     """
     magic, sync = 4, 16
     read(magic)
     for pairs in iter(partial(avro_long, read), 0):
         if pairs is None:
-            raise JobFailed("a part file is no whole Avro file")
+            raise JobFailed(AVRO_BROKEN)
         if pairs < 0:
             avro_size(read)  # in bytes, of these pairs
         for _ in range(2 * abs(pairs)):
@@ -999,7 +1001,7 @@ def count_avro_rows(read: Callable[[int], bytes]) -> int:
 
 
 def count_avro_object(key: str, bucket: str, region: str) -> int:
-    # On an executor, where no client can be sent.
+    # On an executor: Spark cannot send a client.
     import boto3
 
     body = boto3.client("s3", region_name=region).get_object(Bucket=bucket, Key=key)["Body"]
@@ -1027,7 +1029,7 @@ def count_written_rows(
 
 # --- dynoexport/jobs/write/predicate.py -----------------------------------------------------------
 def check_predicate(spark: SparkSession, where: str) -> None:
-    """See, before anything is read, that the predicate is one.
+    """Check the predicate's syntax before anything is read.
 
     Raises:
         JobFailed: Spark cannot parse it.
@@ -1035,17 +1037,17 @@ def check_predicate(spark: SparkSession, where: str) -> None:
     if not where:
         return
     try:
-        # Python has no door to the parser alone.
+        # PySpark has no public function for the parser alone.
         spark._jsparkSession.sessionState().sqlParser().parseExpression(where)  # noqa: SLF001
     except Exception as error:  # noqa: BLE001 - each version of Spark has its own
-        raise JobFailed(f"Where is no Spark SQL predicate: {first_line(error)}") from None
+        raise JobFailed(f"Where is not a Spark SQL predicate: {first_line(error)}") from None
 
 
 def filter_rows(rows: DataFrame, columns: Sequence[Column], where: str) -> DataFrame:
-    """The rows for which the predicate is true; it names columns as the view does.
+    """The rows for which the predicate is true; it uses the view's column names.
 
     Raises:
-        JobFailed: it names a column that there is not, or is no predicate.
+        JobFailed: it names a column that does not exist, or is not a predicate.
     """
     names = [
         column.view if column.shown else f"_former_{position}"
@@ -1063,10 +1065,10 @@ ERROR_CLASS = re.compile(r"\[[A-Z][A-Z_0-9.]+\].*")
 
 
 def count_matching(rows: RDD[str] | DataFrame) -> int:
-    """How many rows the predicate leaves.
+    """How many rows match the predicate.
 
     Raises:
-        JobFailed: it fails on a value, as SQL of the ANSI kind does, which Glue 6.0 speaks.
+        JobFailed: it fails on a value, which is possible in ANSI SQL, the default of Glue 6.0.
     """
     try:
         return rows.count()
@@ -1078,15 +1080,15 @@ def count_matching(rows: RDD[str] | DataFrame) -> int:
 
 
 # --- dynoexport/jobs/arrow_library.py -------------------------------------------------------------
-# Arrow reads JSON in columns without an object for each value. Glue brings it
+# Arrow reads JSON into columns without an object for each value. Glue ships it
 # (https://docs.aws.amazon.com/glue/latest/dg/aws-glue-programming-python-libraries.html); versions
-# 7, 10, 12 and 26 were tried. Spark takes its batches from 3.3 on. Without it, the items stay the
-# JSON that DynamoDB has sent.
+# 7, 10, 12 and 26 were tried. Spark accepts its batches since 3.3. Without it, the items stay the
+# JSON that DynamoDB sent.
 PYARROW_MIN = 7
 
 
 def arrow() -> Any:  # noqa: ANN401 - pyarrow carries no types
-    """pyarrow; None if there is none that can be used."""
+    """pyarrow; None if Glue has no usable version."""
     try:
         import pyarrow as pa
         import pyarrow.compute
@@ -1097,18 +1099,18 @@ def arrow() -> Any:  # noqa: ANN401 - pyarrow carries no types
 
 
 def takes_arrow(settings: Settings) -> bool:
-    """Whether this Spark takes Arrow batches, and the format's writer Spark's rows."""
+    """Whether this Spark accepts Arrow batches, and the format is written from Spark's rows."""
     from pyspark.sql import DataFrame
 
     if settings.format in LINE_FORMATS or not hasattr(DataFrame, "mapInArrow"):
         return False
-    # Spark asks for pandas too, though nothing here goes through it.
+    # Spark requires pandas too, though nothing here uses it.
     return arrow() is not None and importlib.util.find_spec("pandas") is not None
 
 
 # --- dynoexport/jobs/arguments.py -----------------------------------------------------------------
 GLUE_ARGUMENTS = ("JOB_NAME", "JOB_RUN_ID", "WORKFLOW_NAME", "WORKFLOW_RUN_ID")
-# Those that a deployment may leave empty.
+# A deployment may leave these empty.
 MAY_BE_EMPTY = ("CatalogPrefix", "Columns", "Exclude", "Where", "SourceRoleArn", "KmsKeyArn")
 
 
@@ -1131,7 +1133,7 @@ def parse_arguments(argv: Sequence[str], declared: Sequence[str]) -> dict[str, s
 def join_flag_values(argv: Sequence[str], names: Iterable[str]) -> list[str]:
     """The words with each value joined to its argument's name.
 
-    Glue gives them as two words, and a table or a predicate may begin with "-" as options do.
+    Glue passes them as two words, and a table or a predicate may begin with "-" like an option.
     """
     flags = {f"--{name}" for name in names}
     words: list[str] = []
@@ -1147,10 +1149,10 @@ def run_properties(glue: GlueClient, arguments: Mapping[str, str]) -> dict[str, 
     """The properties of the workflow run that started this job.
 
     Raises:
-        JobFailed: it was not started by a workflow run.
+        JobFailed: no workflow run started it.
     """
     if not arguments["WORKFLOW_RUN_ID"]:
-        raise JobFailed("this job runs inside its workflow only: start a run of the workflow")
+        raise JobFailed("this job runs only inside its workflow: start a run of the workflow")
     name, run_id = arguments["WORKFLOW_NAME"], arguments["WORKFLOW_RUN_ID"]
     return glue.get_workflow_run_properties(Name=name, RunId=run_id)["RunProperties"]
 
@@ -1166,8 +1168,8 @@ def apply_overrides(
     for name in IDENTITY:
         if properties.get(name, arguments[name]) != arguments[name]:
             raise JobFailed(
-                f"the run property {name} is {properties[name]!r}, but this job is for "
-                f"{arguments[name]!r}: start the workflow of that export instead"
+                f"the run property {name} is {properties[name]!r}, but this job exports "
+                f"{arguments[name]!r}: start the workflow that exports {properties[name]!r}"
             )
     return {
         **arguments,
@@ -1181,7 +1183,7 @@ def parse_number(
     """The setting as a number of the kind, from ``low`` to ``high``.
 
     Raises:
-        JobFailed: it is none; the message names the setting, its value and what is allowed.
+        JobFailed: it is not such a number.
     """
     try:
         value = kind(values[name])
@@ -1189,7 +1191,7 @@ def parse_number(
         value = math.nan
     if not low <= value <= high:
         what = "a whole number" if kind is int else "a number"
-        raise JobFailed(f"{name} is {values[name]!r}, allowed is {what} from {low} to {high}")
+        raise JobFailed(f"{name} is {values[name]!r}, but must be {what} from {low} to {high}")
     return value
 
 
@@ -1197,17 +1199,17 @@ def parse_choice(values: Mapping[str, str], name: str, allowed: Sequence[str]) -
     """The setting, one of the allowed ones.
 
     Raises:
-        JobFailed: it is none of them.
+        JobFailed: it has another value.
     """
     if values[name] not in allowed:
-        raise JobFailed(f"{name} is {values[name]!r}, allowed are {', '.join(allowed)}")
+        raise JobFailed(f"{name} is {values[name]!r}, but must be one of {', '.join(allowed)}")
     return values[name]
 
 
 # --- dynoexport/jobs/snapshot_paths.py ------------------------------------------------------------
 @dataclass(frozen=True)
 class SnapshotPaths:
-    """Where one run writes: a bucket, and keys in it; ``claim`` says whose the minute is."""
+    """The bucket and keys that one run writes; ``claim`` names the run that has the minute."""
 
     bucket: str
     temp: str
@@ -1232,7 +1234,7 @@ def snapshot_paths(settings: Settings, timestamp: str) -> SnapshotPaths:
 
 # --- dynoexport/jobs/timestamps.py ----------------------------------------------------------------
 def parse_timestamp(text: str) -> datetime | None:
-    """The minute, None if the text is not exactly as this project writes it.
+    """The minute; None if the text is not exactly as this project writes it.
 
     >>> parse_timestamp("2026-01-31T10:00")
     datetime.datetime(2026, 1, 31, 10, 0, tzinfo=datetime.timezone.utc)
@@ -1243,7 +1245,7 @@ def parse_timestamp(text: str) -> datetime | None:
         moment = datetime.strptime(text, TIMESTAMP_FORMAT).replace(tzinfo=timezone.utc)
     except ValueError:
         return None
-    # strptime takes "2026-1-1T1:1", too, which would sort and read as another snapshot.
+    # strptime also accepts "2026-1-1T1:1", which would be sorted and read as another snapshot.
     return moment if moment.strftime(TIMESTAMP_FORMAT) == text else None
 
 
@@ -1258,40 +1260,41 @@ def is_timestamp(text: str) -> bool:
 # (https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/read-write-operations.html).
 PAGE_BYTES = 1024 * 1024
 PAGE_UNITS = PAGE_BYTES // DYNAMODB_READ_UNIT_BYTES
-# What one segment gives, whatever the table has, measured by the bulk executor's authors
+# The read units a second of one segment, whatever the table has. The bulk executor's authors
+# measured them
 # (https://github.com/awslabs/amazon-dynamodb-tools/tree/main/bulk_executor).
 SEGMENT_UNITS = 300
 SEGMENT_BYTES = 128 * 1024 * 1024
-# A segment that is ten times as large as the others and is begun last reads on alone, at
-# SEGMENT_UNITS, for this part of the whole time.
+# The worst case is a segment that is HOT times as large as the others and begins last. It is read
+# alone, at SEGMENT_UNITS, for this part of the whole time.
 TAIL = 0.025
 HOT = 10
-# How many pages a task asks for at once; how many segments it may have begun, for those that are
-# throttled stand aside.
+# How many pages a task requests at once.
 STREAMS = 4
-# A segment of which so many times the mean is read, and so many pages, goes before the others.
-HOT_MEANS, HOT_PAGES = 2, 2
+# How many segments a task may have begun: throttled ones wait while others are read.
 OPEN_SEGMENTS = 2 * STREAMS
+# A segment goes before the others once so many times the mean, and so many pages, are read of it.
+HOT_MEANS, HOT_PAGES = 2, 2
 
 
 def segments_for(table_bytes: int, rate: float, tasks: int) -> int:
-    """Into how many segments a Scan is cut: 1 to 1,000,000.
+    """The number of segments of a Scan: 1 to 1,000,000.
 
-    As many as each of these asks for, but none smaller than a page:
+    The largest of these numbers, but no segment smaller than a page:
 
-        for every task a few       STREAMS x tasks
+        a few for every task       STREAMS x tasks
         a short tail               HOT x rate / (SEGMENT_UNITS x TAIL)
         a bounded loss by a retry  bytes / SEGMENT_BYTES
 
-    The tail: the whole Scan takes bytes / (rate x UNIT_BYTES), a segment of ``HOT`` times the mean
-    takes HOT x bytes / segments / (SEGMENT_UNITS x UNIT_BYTES); their ratio is to be ``TAIL``.
+    The tail: the whole Scan takes bytes / (rate x UNIT_BYTES). A segment of ``HOT`` times the mean
+    takes HOT x bytes / segments / (SEGMENT_UNITS x UNIT_BYTES). Their ratio must be ``TAIL``.
     DynamoDB's limit: TotalSegments in
     https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_Scan.html.
 
     Args:
-        table_bytes: the table's size; DynamoDB counts it every six hours, 0 may be unknown.
-        rate: the read units a second that are allowed.
-        tasks: how many read at once.
+        table_bytes: the table's size. DynamoDB updates it every six hours; 0 may mean unknown.
+        rate: the read limit, in read units a second.
+        tasks: how many tasks read at once.
     """
     wished = max(
         STREAMS * tasks,
@@ -1303,7 +1306,7 @@ def segments_for(table_bytes: int, rate: float, tasks: int) -> int:
 
 
 def hot_segment_units(table_bytes: int, segments: int) -> float:
-    """From how many read units on a segment counts as hot; never if the table's size is unknown."""
+    """The read units from which on a segment is hot; infinite if the table's size is unknown."""
     mean = table_bytes / DYNAMODB_READ_UNIT_BYTES / segments
     return max(HOT_MEANS * mean, HOT_PAGES * PAGE_UNITS) if table_bytes else math.inf
 
@@ -1314,10 +1317,10 @@ METRIC_CONFIG = Config(connect_timeout=5, read_timeout=5, retries={"max_attempts
 
 
 def count_snapshot(cloudwatch: CloudWatchClient, table: str, fmt: str) -> None:
-    """Count the snapshot. The alarm of a stale snapshot expects one from time to time.
+    """Add one to the metric. The alarm of a stale snapshot goes off without it.
 
-    A refused count fails no run, because the snapshot exists. The log has the reason, and the
-    alarm goes off.
+    If CloudWatch refuses it, the run goes on, because the snapshot exists. The log has the reason,
+    and the alarm goes off.
     """
     dimensions: list[DimensionTypeDef] = [
         {"Name": METRIC_TABLE, "Value": table},
@@ -1329,12 +1332,12 @@ def count_snapshot(cloudwatch: CloudWatchClient, table: str, fmt: str) -> None:
             MetricData=[{"MetricName": METRIC_SNAPSHOTS, "Dimensions": dimensions, "Value": 1}],
         )
     except (BotoCoreError, ClientError) as error:
-        log(f"CloudWatch does not count this snapshot: {error}")
+        log(f"cannot record this snapshot in CloudWatch: {error}")
 
 
 # --- dynoexport/jobs/s3.py ------------------------------------------------------------------------
 def list_files(s3: S3Client, bucket: str, prefix: str) -> dict[str, tuple[int, str]]:
-    """All objects under the prefix: by key their bytes, and the ETag, which is of their content.
+    """All objects under the prefix: bytes and ETag by key. An ETag changes with the content.
 
     https://docs.aws.amazon.com/AmazonS3/latest/API/API_Object.html
     """
@@ -1347,19 +1350,19 @@ def list_files(s3: S3Client, bucket: str, prefix: str) -> dict[str, tuple[int, s
 
 
 def list_objects(s3: S3Client, bucket: str, prefix: str) -> dict[str, int]:
-    """All objects under the prefix, their bytes by key."""
+    """All objects under the prefix: bytes by key."""
     return {key: size for key, (size, _) in list_files(s3, bucket, prefix).items()}
 
 
 def read_object(s3: S3Client, bucket: str, key: str) -> bytes | None:
-    """Its content, None if there is no such object."""
+    """The object's content; None if it does not exist."""
     try:
         return s3.get_object(Bucket=bucket, Key=key)["Body"].read()
     except ClientError as error:
         code = error.response["Error"]["Code"]
-        # S3 says that a key is missing to whom may list the bucket, and denies it to all others:
-        # https://docs.aws.amazon.com/AmazonS3/latest/API/API_GetObject.html
-        # Whether a right to list some prefixes is enough for that is not documented.
+        # For a missing key, S3 answers NoSuchKey to callers that may list the bucket, and
+        # AccessDenied to others: https://docs.aws.amazon.com/AmazonS3/latest/API/API_GetObject.html
+        # AWS does not document whether the permission to list some prefixes is enough.
         if code == "NoSuchKey" or (code == "AccessDenied" and not exists(s3, bucket, key)):
             return None
         raise
@@ -1373,7 +1376,7 @@ def delete_objects(s3: S3Client, bucket: str, keys: Sequence[str]) -> None:
     """Delete the objects; DeleteObjects takes 1,000 keys a call and reports errors by key.
 
     Raises:
-        JobFailed: one of them cannot be deleted.
+        JobFailed: S3 refuses to delete one of them.
     """
     for start in range(0, len(keys), 1000):
         chunk: list[ObjectIdentifierTypeDef] = [{"Key": key} for key in keys[start : start + 1000]]
@@ -1383,30 +1386,30 @@ def delete_objects(s3: S3Client, bucket: str, keys: Sequence[str]) -> None:
 
 
 def directory_marker(prefix: str) -> str:
-    """The object beside a prefix by which EMRFS, s3:// of Glue up to 5.0, marks a directory."""
+    """The object that marks a directory in EMRFS, the s3:// of Glue up to 5.0."""
     return prefix.rstrip("/") + "_$folder$"
 
 
 def clear(s3: S3Client, bucket: str, prefix: str) -> int:
-    """Delete everything under the prefix; how many objects there were."""
+    """Delete everything under the prefix; the number of objects."""
     keys = list(list_objects(s3, bucket, prefix))
     delete_objects(s3, bucket, [*keys, directory_marker(prefix)])
     return len(keys)
 
 
 def clear_if_possible(s3: S3Client, bucket: str, prefix: str) -> None:
-    """Clear on the way out, without hiding why: what stays is cleared by a retry or expires."""
+    """Clear after a failure without hiding it: a retry deletes what stays, or it expires."""
     try:
         clear(s3, bucket, prefix)
     except (ClientError, JobFailed) as error:
-        log(f"left behind: s3://{bucket}/{prefix} ({error})")
+        log(f"left s3://{bucket}/{prefix}, which could not be deleted: {error}")
 
 
 def keep_part_files(s3: S3Client, bucket: str, prefix: str) -> dict[str, tuple[int, str]]:
-    """Delete what is no data under the prefix; bytes and ETag by key of what is.
+    """Delete everything under the prefix that is not data; bytes and ETag of the rest, by key.
 
-    Spark writes a file for its first partition even if that has no rows, and a committer may
-    leave _SUCCESS, _temporary or the empty marker of a directory.
+    Spark writes a file for its first partition even without rows. A committer may leave _SUCCESS,
+    _temporary or the empty marker of a directory.
     """
     found = list_files(s3, bucket, prefix)
     hidden = re.compile(r"(^|/)[_.]")
@@ -1416,7 +1419,7 @@ def keep_part_files(s3: S3Client, bucket: str, prefix: str) -> dict[str, tuple[i
 
 
 def get_text(keys: Iterable[str], bucket: str, region: str) -> Iterator[str]:
-    # On an executor, where no client can be sent.
+    # On an executor: Spark cannot send a client.
     import boto3
 
     s3 = boto3.client("s3", region_name=region)
@@ -1434,12 +1437,12 @@ def list_directories(s3: S3Client, bucket: str, prefix: str) -> Iterator[str]:
 
 # --- dynoexport/jobs/scan/account_quota.py --------------------------------------------------------
 def account_read_units(dynamodb: DynamoDBClient) -> float:
-    """Read units a second. AWS's default quota if the role may not ask."""
+    """Read units a second; AWS's default quota if the role may not read the account's."""
     try:
         return dynamodb.describe_limits()["TableMaxReadCapacityUnits"]
     except ClientError as error:
         default = DYNAMODB_TABLE_READ_UNITS
-        log(f"taking AWS's default quota of {default:,} read units a second: {error}")
+        log(f"cannot read the account's quota, so it is AWS's default, {default:,}: {error}")
         return default
 
 
@@ -1456,10 +1459,10 @@ def scan_report(
     capacity: Capacity,
     resumed_segments: int,
 ) -> dict[str, Any]:
-    """How the segments were read, for the manifest: the whole, quantiles, the hottest.
+    """How the segments were read, for the manifest: totals, quantiles, and the hottest ones.
 
-    ``bytes`` are DynamoDB JSON, ``units`` read units, ``rate`` those allowed a second; a quantile
-    is the least value that so many of the segments do not exceed.
+    ``bytes`` are DynamoDB JSON, ``units`` are read units, ``rate`` is the read limit a second. A
+    quantile is the least value that this part of the segments does not exceed.
     """
     names = ("segment", *MEASURES, "throttles")
     hottest = sorted(records, key=lambda record: (-record["units"], -record["seconds"]))[:HOTTEST]
@@ -1490,17 +1493,18 @@ def quantiles(values: Iterable[float]) -> dict[str, float]:
 
 def log_skew(report: Mapping[str, Any]) -> None:
     log(
-        f"{report['units']:,.1f} read units in {report['seconds']:,.1f} s, {report['rate']:,.4g} a "
-        f"second were allowed; {counted(report['throttles'], 'request')} throttled"
+        f"used {report['units']:,.1f} read units in {report['seconds']:,.1f} s; the read limit was "
+        f"{report['rate']:,.4g} a second; {counted(report['throttles'], 'request')} throttled"
     )
     if report["splits"] == 1:
         return
     segments, hottest = report["skew"]["segments"], report["skew"]["hottest"][0]
     log(
-        f"of the segments, half had at most {items_text(segments['items']['p50'])} and took "
-        f"{segments['seconds']['p50']:,.1f} s, 99 % had {items_text(segments['items']['p99'])} and "
-        f"{segments['seconds']['p99']:,.1f} s; the hottest was {hottest['segment']} with "
-        f"{items_text(hottest['items'])}, {hottest['units']:,.1f} read units, "
+        f"half of the segments had at most {items_text(segments['items']['p50'])} and took at most "
+        f"{segments['seconds']['p50']:,.1f} s; 99 % had at most "
+        f"{items_text(segments['items']['p99'])} and took at most "
+        f"{segments['seconds']['p99']:,.1f} s; the hottest segment, {hottest['segment']}, had "
+        f"{items_text(hottest['items'])}, used {hottest['units']:,.1f} read units and took "
         f"{hottest['seconds']:,.1f} s"
     )
 
@@ -1513,8 +1517,8 @@ class CoordinatorServer:
     """Answers the tasks' questions to the scheduler, over TCP, in threads of the driver.
 
     Spark itself needs every port between driver and executors
-    (https://docs.aws.amazon.com/glue/latest/dg/setup-vpc-for-glue-access.html). Who asks proves by
-    HMAC that it knows the run's key; messages are JSON and hold no data of the table.
+    (https://docs.aws.amazon.com/glue/latest/dg/setup-vpc-for-glue-access.html). A client proves by
+    HMAC that it knows the run's key. Messages are JSON and hold no data of the table.
     """
 
     def __init__(self, scheduler: Scheduler, host: str) -> None:
@@ -1523,7 +1527,7 @@ class CoordinatorServer:
         self._closed = threading.Event()
         self._key = os.urandom(32)
         self._strangers = PendingConnections()
-        # Without the key: its accept() would wait for one stranger's proof while others wait.
+        # Without the key: accept() would wait for one stranger's proof while all others wait.
         self._listener = Listener((host, 0), backlog=1024)
 
     @property
@@ -1539,14 +1543,14 @@ class CoordinatorServer:
         self._listener.close()
 
     def watch(self, target: Callable[[], float], every: float = CAPACITY_SECONDS) -> None:
-        """Ask again every so many seconds what is allowed: autoscaling may have changed it."""
+        """Update the read limit every ``every`` seconds: autoscaling may have changed it."""
 
         def watching() -> None:
             while not self._closed.wait(every):
                 try:
                     found = target()
                 except ClientError as error:
-                    log(f"keeping the read limit: {error}")
+                    log(f"cannot read the table's capacity, so the read limit stays: {error}")
                     continue
                 with self._lock:
                     self._scheduler.retarget(found, time.monotonic())
@@ -1558,13 +1562,13 @@ class CoordinatorServer:
             try:
                 connection = self._listener.accept()
             except OSError:
-                # Closed, or given up by the other side already.
+                # Closed, or the other side has gone already.
                 continue
             self._strangers.add(connection)
             threading.Thread(target=self._meet, args=(connection,), daemon=True).start()
 
     def _meet(self, connection: Connection) -> None:
-        """Serve whoever proves to know the key."""
+        """Serve the connection if it proves that it knows the key."""
         with closing(connection):
             try:
                 set_timeouts(connection, HANDSHAKE_SECONDS)
@@ -1572,7 +1576,7 @@ class CoordinatorServer:
                 answer_challenge(connection, self._key)
                 set_timeouts(connection, 0)
                 enable_keepalive(connection)
-            except Exception:  # noqa: BLE001 - whatever a stranger says, it is no task
+            except Exception:  # noqa: BLE001 - a stranger may send anything
                 return
             finally:
                 self._strangers.remove(connection)
@@ -1607,7 +1611,7 @@ class CoordinatorServer:
 
 
 class CoordinatorClient:
-    """A task's line to the coordinator; its threads share it."""
+    """A task's connection to the coordinator; its threads share it."""
 
     def __init__(self, address: tuple[str, int, bytes]) -> None:
         host, port, key = address
@@ -1626,20 +1630,20 @@ class CoordinatorClient:
 
 # --- dynoexport/jobs/schema/profile.py ------------------------------------------------------------
 class Profile:
-    """What is known of all values of an attribute, of a list's elements or of a map's field.
+    """A summary of all values of an attribute, of a list's elements or of a map's field.
 
-    Merging is commutative and associative, so that neither the items' order nor the way they are
-    cut into parts changes the outcome, and a profile has a bounded size: a map with more
-    different keys than the limit is only known to have many.
+    Merging is commutative and associative: neither the order of the items nor their partitions
+    change the result. A profile has a bounded size: it drops the fields of a map that has more
+    different keys than the limit.
 
     Attributes:
-        counts: how many values there are by type: DynamoDB's codes, but "L" for sets too, "X" for
-            numbers that are no 64-bit integers and "D" for the connector's doubles.
+        counts: the number of values by type: DynamoDB's codes, but "L" also for sets, "X" for
+            numbers that are not 64-bit integers, and "D" for the connector's doubles.
         digits: the most digits before the point of any number.
-        scale: the most digits behind it.
-        element: the elements of all lists and sets.
-        fields: the fields of all maps, by name.
-        many: whether the maps have more different keys than the limit; then there are no fields.
+        scale: the most digits after it.
+        element: the profile of the elements of all lists and sets.
+        fields: the profiles of the fields of all maps, by name.
+        many: whether the maps have more different keys than the limit; then ``fields`` is empty.
     """
 
     __slots__ = ("counts", "digits", "element", "fields", "many", "scale")
@@ -1653,7 +1657,7 @@ class Profile:
         self.many = False
 
     def add(self, value: Mapping[str, Any], limit: int) -> None:
-        """Learn from a value; ``limit`` is how many different keys the maps may have."""
+        """Add a value; ``limit`` is how many different keys the maps may have."""
         for code, content in value.items():
             kind = code
             if code == "N":
@@ -1685,7 +1689,7 @@ class Profile:
             self.many, self.fields = True, {}
 
     def merge(self, other: Profile, limit: int) -> Profile:
-        """What both know; this profile is changed and given back."""
+        """Add the other profile to this one; returns this one."""
         for kind, count in other.counts.items():
             self.counts[kind] = self.counts.get(kind, 0) + count
         self.digits = max(self.digits, other.digits)
@@ -1712,7 +1716,7 @@ class Profile:
 
     @classmethod
     def load(cls, dumped: tuple[Any, ...]) -> Profile:
-        """What ``dump`` gave."""
+        """The profile that ``dump`` turned into plain values."""
         profile = cls()
         profile.counts, profile.digits, profile.scale, element, fields, profile.many = dumped
         profile.element = None if element is None else cls.load(element)
@@ -1720,11 +1724,11 @@ class Profile:
         return profile
 
     def groups(self) -> set[str]:
-        """The groups of types that there are, nulls aside."""
+        """The groups of types that occur, without nulls."""
         return {GROUPS[kind] for kind in self.counts if kind in GROUPS}
 
     def only(self, group: str) -> Profile:
-        """What is known of the values of one group."""
+        """The profile of the values of one group."""
         part = Profile()
         part.counts = {kind: n for kind, n in self.counts.items() if GROUPS.get(kind) == group}
         for name in ("digits", "scale", "element", "fields", "many"):
@@ -1732,7 +1736,7 @@ class Profile:
         return part
 
     def values(self) -> int:
-        """How many values there are, nulls aside."""
+        """How many values there are, without nulls."""
         return sum(count for kind, count in self.counts.items() if kind in GROUPS)
 
     def exact(self) -> bool:
@@ -1740,14 +1744,14 @@ class Profile:
         return self.digits + self.scale <= DECIMAL_DIGITS
 
 
-# Under this name, which no attribute has, the number of items is counted beside the profiles.
+# The number of items is stored beside the profiles under this name, which no attribute has.
 ITEMS = ""
 
 
 def profile_items(
     items: Iterable[Mapping[str, Any]], limit: int
 ) -> Iterator[tuple[str, tuple[Any, ...]]]:
-    """What the items hold, by attribute; how many they are under ``ITEMS``."""
+    """The profiles of the items' attributes, and the number of items under ``ITEMS``."""
     profiles: dict[str, Profile] = {}
     number = update_profiles(profiles, items, limit)
     return dump_profiles(profiles, number)
@@ -1756,7 +1760,7 @@ def profile_items(
 def update_profiles(
     profiles: dict[str, Profile], items: Iterable[Mapping[str, Any]], limit: int
 ) -> int:
-    """Add the items to the profiles; how many they were."""
+    """Add the items to the profiles; the number of items."""
     number = 0
     for item in items:
         number += 1
@@ -1790,17 +1794,17 @@ def merge_profiles(
 
 
 def profile_rank(pair: tuple[str, tuple[Any, ...]], known: frozenset[str]) -> tuple[bool, int, str]:
-    """Known attributes come first, then those that most items have, of equals the first by name."""
+    """A sort key: known attributes, then those that most items have, then by name."""
     name, (counts, *_) = pair
     return name not in known, -sum(counts.values()), name
 
 
 # --- dynoexport/jobs/scan/buffer.py ---------------------------------------------------------------
-# A batch is what memory holds decoded at once; a piece is an object in S3.
+# A batch is decoded in memory at once. A piece is an object in S3.
 BATCH_BYTES = 4 * 1024 * 1024
 PIECE_BYTES = 16 * 1024 * 1024
 ARROW, JSON = "arrow", "jsonl"
-# The dialect of what a Scan leaves.
+# The dialect of a Scan's files.
 PIECES = "pieces"
 
 
@@ -1818,7 +1822,8 @@ def record_key(prefix: str, segment: int) -> str:
 class SegmentBuffer:
     """The items of a segment on their way to S3.
 
-    No key is used twice: of a segment that was begun before, only the pieces in its record count.
+    No key is used twice: readers use only the pieces in a segment's record, not those of an
+    earlier try.
     """
 
     def __init__(
@@ -1832,7 +1837,7 @@ class SegmentBuffer:
         self._done: list[dict[str, Any]] = []
 
     def add(self, body: bytes, items: int) -> None:
-        """A page's items, a JSON array."""
+        """Add a page's items, a JSON array."""
         if not items:
             return
         self._bodies.append(body)
@@ -1926,7 +1931,7 @@ class ArrowFile:
 def read_piece(
     piece: Mapping[str, Any], bucket: str, s3: S3Client
 ) -> Iterator[list[dict[str, Any]] | pa.StructArray]:
-    """The piece's items: of an Arrow piece an array a batch, of a JSON piece a list a page."""
+    """The piece's items: an array for each batch of an Arrow piece, a list for each JSON page."""
     content = s3.get_object(Bucket=bucket, Key=piece["key"])["Body"].read()
     if piece["kind"] == JSON:
         yield from (json.loads(page) for page in content.decode().split("\n") if page)
@@ -1941,8 +1946,8 @@ def read_piece(
 def read_pieces(
     groups: Iterable[str], bucket: str, region: str
 ) -> Iterator[list[dict[str, Any]] | pa.StructArray]:
-    """What ``read_piece`` gives of all pieces of the groups."""
-    # On an executor, where no client can be sent.
+    """``read_piece`` for every piece in the groups."""
+    # On an executor: Spark cannot send a client.
     import boto3
 
     s3 = boto3.client("s3", region_name=region)
@@ -1952,12 +1957,12 @@ def read_pieces(
 
 
 def dynamodb_items(found: list[dict[str, Any]] | pa.StructArray) -> list[dict[str, Any]]:
-    """The items of what ``read_piece`` gives, in DynamoDB JSON."""
+    """The items that ``read_piece`` gives, in DynamoDB JSON."""
     return found if isinstance(found, list) else [without_nulls(each) for each in found.to_pylist()]
 
 
 def without_nulls(value: object) -> Any:  # noqa: ANN401 - JSON
-    """A value of Arrow in DynamoDB JSON: what is not there is a null in Arrow."""
+    """An Arrow value in DynamoDB JSON: Arrow has a null for everything that is missing."""
     if isinstance(value, dict):
         return {name: without_nulls(each) for name, each in value.items() if each is not None}
     return [without_nulls(each) for each in value] if isinstance(value, list) else value
@@ -1981,8 +1986,8 @@ def group_pieces(pieces: Sequence[Mapping[str, Any]], parts: int) -> list[str]:
 
 
 # --- dynoexport/jobs/scan/decode.py ---------------------------------------------------------------
-# Every column of a batch has a place for every item: of many attributes that few items have, JSON
-# is the smaller form.
+# Every column of a batch has a place for every item. With many attributes that few items have, JSON
+# is smaller.
 WIDE = 1_000
 # Arrow's streams take 64 levels
 # (https://arrow.apache.org/docs/cpp/api/ipc.html, max_recursion_depth).
@@ -1990,13 +1995,13 @@ DEPTH_MAX = 60
 
 
 class Decoder:
-    """Turns pages of items into Arrow batches, or leaves them JSON where that is better."""
+    """Turns pages of items into Arrow batches, or keeps them as JSON where that is better."""
 
     def __init__(self, selected: Callable[[str], bool], *, columnar: bool, whole: bool) -> None:
         self._selected, self._columnar, self._whole = selected, columnar, whole
-        # What the items before have held. With it, nothing has to be found out again.
+        # The type of the items before, so that it need not be inferred again.
         self._known: pa.DataType | None = None
-        # The attributes that items have and that are not selected.
+        # The attributes that items have, but that are not selected.
         self.left_out: set[str] = set()
 
     def decode(self, pages: Sequence[bytes], items: int) -> pa.RecordBatch | bytes:
@@ -2027,13 +2032,13 @@ class Decoder:
         pa = arrow()
         text = b"".join(b'{"Items":%b}\n' % page for page in pages)
         try:
-            # Other threads may learn meanwhile.
+            # Another thread may change it.
             before = self._known
             items = read_items(text, before)
             known = storable_type(items.type)
             if known != before:
                 self._known = known
-                # What Arrow took for a moment in time is a string like any other.
+                # What Arrow read as a timestamp is an ordinary string.
                 items = read_items(text, known)
             self._columnar = count_leaves(known) <= WIDE and nesting_depth(known) <= DEPTH_MAX
             if not self._columnar:
@@ -2041,12 +2046,12 @@ class Decoder:
             self._note_left_out([each.name for each in items.type])
             return select_attributes(items, self._selected)
         except pa.ArrowException as error:
-            log(f"kept as JSON: {first_line(error)}")
+            log(f"keeping items as JSON, because Arrow cannot hold them: {first_line(error)}")
             return None
 
 
 def fields_in(values: Iterable[object]) -> int:
-    """How many different attributes, codes and fields the values have, nested ones included."""
+    """How many different attributes, type codes and fields the values have, at every depth."""
     held: dict[str, list[object]] = {}
     for value in values:
         for name, content in value.items() if isinstance(value, dict) else ():
@@ -2070,7 +2075,7 @@ def read_items(text: bytes, known: pa.DataType | None) -> pa.StructArray:
 
 
 def storable_type(kind: pa.DataType) -> pa.DataType | None:
-    """The type without moments of time, and without what nothing is known of (None)."""
+    """The type with strings for timestamps, and without parts of unknown type; None if all is."""
     pa = arrow()
     if pa.types.is_struct(kind):
         fields = [(each.name, storable_type(each.type)) for each in kind]
@@ -2092,7 +2097,7 @@ def count_leaves(kind: pa.DataType) -> int:
 
 
 def nesting_depth(kind: pa.DataType) -> int:
-    """How deep the type is nested; 1 for a scalar."""
+    """How deeply the type is nested; 1 for a scalar."""
     types = arrow().types
     if types.is_struct(kind):
         return 1 + max((nesting_depth(each.type) for each in kind), default=0)
@@ -2102,7 +2107,7 @@ def nesting_depth(kind: pa.DataType) -> int:
 def select_attributes(
     items: pa.StructArray, selected: Callable[[str], bool]
 ) -> pa.RecordBatch | None:
-    """A batch of the items with the selected attributes; None if that leaves none."""
+    """A batch of the items with the selected attributes; None if no attribute is selected."""
     pa = arrow()
     kept = [
         (each, array) for each, array in zip(items.type, items.flatten()) if selected(each.name)
@@ -2148,7 +2153,7 @@ MAX_STRUCT_FIELDS_MAX = 10_000
 
 @dataclass(frozen=True)
 class Settings:
-    """What this run is to do; ``splits`` 0 means computed."""
+    """The settings of this run; ``splits`` 0 means computed."""
 
     table: str
     format: str
@@ -2178,19 +2183,22 @@ class Settings:
 
 
 def check_together(settings: Settings) -> None:
-    """See that no setting forbids another.
+    """Check that the settings can be combined.
 
     Raises:
-        JobFailed: one does.
+        JobFailed: two of them cannot.
     """
     if settings.columns and settings.exclude:
-        raise JobFailed("Columns and Exclude are both given: leave one of them empty")
+        raise JobFailed("Columns and Exclude are both set: leave one of them empty")
     if settings.source_role and settings.reader == "export":
         raise JobFailed("ReadMode export takes no SourceRoleArn: choose native")
     if settings.compression == "zstd" and settings.format == "avro":
-        raise JobFailed("Compression zstd is none that Glue writes avro with: take snappy or gzip")
+        raise JobFailed("Glue cannot write avro with Compression zstd: choose snappy or gzip")
     if settings.compression == "zstd" and settings.glue_version in GLUE_VERSIONS_WITHOUT_ZSTD:
-        raise JobFailed(f"Compression zstd needs Glue 4.0, this job has {settings.glue_version}")
+        raise JobFailed(
+            f"Compression zstd needs Glue 4.0 or later, but this job runs on Glue "
+            f"{settings.glue_version}: choose snappy or gzip"
+        )
 
 
 def parse_settings(values: Mapping[str, str]) -> Settings:
@@ -2237,7 +2245,7 @@ def parse_settings(values: Mapping[str, str]) -> Settings:
 
 
 def attribute_filter(settings: Settings) -> Callable[[str], bool]:
-    """Whether an attribute is to be exported."""
+    """A function that says whether to export an attribute."""
     columns, exclude = frozenset(settings.columns), frozenset(settings.exclude)
 
     def selected(attribute: str) -> bool:
@@ -2253,13 +2261,13 @@ CUTS_TRIED = 4
 
 
 def cut_page(body: bytes) -> tuple[bytes, bytes]:
-    """An answer of Scan: its items as a JSON array, and the rest with an empty array in its place.
+    """Cut the items out of a Scan's answer: their JSON array, and the rest with an empty array.
 
-    The items are not parsed: the array ends where what is left without it is an answer again. In
-    the names and values of the rest, quotes are escaped, so that no other place can pass.
+    The items are not parsed. The array ends where the text around it is a valid answer by itself.
+    Quotes are escaped in the names and values of the rest, so no other place can match.
 
     Raises:
-        BadPage: it is no answer.
+        BadPage: it is not an answer of Scan.
     """
     begin = body.find(ITEMS_BEGIN) + len(ITEMS_BEGIN) - 1
     end = len(body)
@@ -2275,7 +2283,7 @@ def cut_page(body: bytes) -> tuple[bytes, bytes]:
     except (ValueError, RecursionError):
         answer = None
     if not isinstance(answer, dict):
-        raise BadPage("a page of the Scan is no JSON object")
+        raise BadPage("a page of the Scan is not a JSON object")
     items = json.dumps(answer.pop("Items", []), ensure_ascii=False, separators=(",", ":"))
     return items.encode(), json.dumps({**answer, "Items": []}).encode()
 
@@ -2289,30 +2297,31 @@ def is_envelope(text: bytes) -> bool:
 
 
 class RawBody(io.BytesIO):
-    """A body as botocore expects it of urllib3."""
+    """A body as botocore expects it from urllib3."""
 
     def stream(self, *_: object, **__: object) -> Iterator[bytes]:
         yield self.read()
 
 
 class PageReader:
-    """Scans page by page and leaves the items as DynamoDB has sent them.
+    """Scans page by page, and leaves the items as DynamoDB sent them.
 
-    botocore signs, and parses all but the items: parsing them takes 95 of 100 parts of a core's
-    time (docs/benchmarks.md). Its event before-send lets one answer in its place.
+    botocore signs the requests and parses everything but the items. Parsing the items would take
+    95 % of a core's time (docs/benchmarks.md). A handler of botocore's event before-send can answer
+    a request.
     """
 
     def __init__(self, scan: ScanSpecification) -> None:
-        # On an executor, where no client can be sent.
+        # On an executor: Spark cannot send a client.
         from botocore.httpsession import URLLib3Session
 
         self._scan = scan
-        # As botocore's own clients have it: without, a request waits 40 ms for an acknowledgment.
-        # botocore's type stubs take the options for text.
+        # Like botocore's own clients: without it, a request waits 40 ms for an acknowledgment.
+        # botocore's type stubs expect text here.
         at_once: Any = [(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)]
         self._session = URLLib3Session(max_pool_connections=STREAMS, socket_options=at_once)
         self._answers = threading.local()
-        # Not tried again here: a throttled segment stands aside while others are read.
+        # No retries here: a throttled segment waits while others are read.
         config = Config(retries={"max_attempts": 0}, max_pool_connections=STREAMS)
         self._client = table_client(scan.role, region_name=scan.region, config=config)
         # The stubs do not know that a handler of before-send may answer the request.
@@ -2329,14 +2338,14 @@ class PageReader:
         length = answer.headers.get("content-length", len(body))
         checksum = answer.headers.pop("x-amz-crc32", zlib.crc32(body))
         if int(length) != len(body) or int(checksum) != zlib.crc32(body):
-            raise BadPage("a page of the Scan was damaged on its way")
+            raise BadPage("a page of the Scan was damaged in transit")
         self._answers.items, rest = cut_page(body)
-        # urllib3's headers and botocore's are one mapping here, two types in the stubs.
+        # urllib3's and botocore's headers are both mappings, but have two types in the stubs.
         headers: Any = answer.headers
         return AWSResponse(answer.url, answer.status_code, headers, RawBody(rest))
 
     def read(self, segment: int, start: Mapping[str, Any] | None, items: int) -> Page:
-        """The page that begins behind ``start``, of at most ``items`` items, 0 for a whole one."""
+        """The page after ``start``, with at most ``items`` items; 0 for a whole page."""
         asked: dict[str, Any] = {"ExclusiveStartKey": start} if start else {}
         if items:
             asked["Limit"] = items
@@ -2361,7 +2370,7 @@ class PageReader:
 
 @dataclass(frozen=True)
 class Page:
-    """A page: its items as a JSON array, how many they are, what it cost, where the next begins."""
+    """A page: its items as a JSON array, their number, read units, and the next page's start."""
 
     body: bytes
     items: int
@@ -2370,9 +2379,10 @@ class Page:
 
 
 class BadPage(Exception):
-    """A page that was damaged on its way."""
+    """A page that was damaged in transit."""
 
 
+# More failures in a row on one segment end the task. Throttles never do.
 FAILURES_MAX = 12
 OK = 200
 # https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Programming.Errors.html
@@ -2385,9 +2395,9 @@ TRANSIENT = frozenset(("InternalServerError", "ServiceUnavailable", "500", "502"
 # --- dynoexport/jobs/scan/scheduler.py ------------------------------------------------------------
 @dataclass(frozen=True)
 class Grant:
-    """What a task may do: wait, then read a page of so many items (0: as many as it holds).
+    """What a task may do: wait, then read a page of ``items`` items (0: a whole page).
 
-    If nothing is lent, it is to ask again after the wait.
+    If ``lent`` is 0, the task asks again after the wait.
     """
 
     wait: float
@@ -2398,19 +2408,19 @@ class Grant:
 class Scheduler:
     """Deals segments and read units to all tasks of a Scan. It lives in the driver.
 
-    A task asks for one segment after another, so that a fast one reads more of them; what a lost
-    task had begun is dealt again.
+    A task asks for one segment after another, so a fast task reads more of them. The segments that
+    a lost task had begun are dealt again.
     """
 
-    # Of the pages of a moment so many must be refused to be the table's fault and not that of a
-    # hot partition, whose segments stand aside.
+    # If this part of a moment's pages is refused, the whole table is at its limit. If fewer are, a
+    # partition is hot, and only its segments wait.
     MOMENT = 2.0
     REFUSED = 0.5
-    # The part of a second's units that one page may take, so that no window is much over the
-    # limit; and the least, for each page is rounded up to half a unit.
+    # One page may use this part of a second's units, so that no window is much over the limit. It
+    # may always use PAGE_UNITS_MIN, because each page is rounded up to half a unit.
     PAGE_SECONDS = 0.1
     PAGE_UNITS_MIN = 2.0
-    # Who must wait asks again at this part of the time after which its turn would be.
+    # A reader that must wait asks again after this part of the time until its turn.
     EARLY = 0.25
 
     def __init__(self, segments: Iterable[int], limit: RateLimiter, item_bytes: float) -> None:
@@ -2434,7 +2444,7 @@ class Scheduler:
         self._begun.pop(segment, None)
 
     def lost(self, task: str) -> None:
-        """The task is gone: others may read what it had begun."""
+        """Let other tasks read the segments that a lost task had begun."""
         segments = [segment for segment, reader in self._begun.items() if reader == task]
         self._queued = {each for each in self._queued if not each.startswith(f"{task}/")}
         for segment in segments:
@@ -2442,9 +2452,9 @@ class Scheduler:
         self._waiting.extendleft(segments)
 
     def turn(self, reader: str, now: float, *, hot: bool = False) -> Grant:
-        """When the reader may read its next page, and how much.
+        """When the reader may read its next page, and how many items.
 
-        Who reads a ``hot`` segment does not queue: the whole Scan waits for it at the end.
+        A reader of a ``hot`` segment does not queue: at the end, the whole Scan waits for it.
         """
         rate = self._limit.rate(now)
         units = min(PAGE_UNITS, max(self.PAGE_UNITS_MIN, self.PAGE_SECONDS * rate))
@@ -2458,7 +2468,7 @@ class Scheduler:
         return Grant(self._limit.acquire(units, now), items, units)
 
     def read(self, lent: float, units: float, items: int, now: float) -> None:
-        """A page was read."""
+        """Record a page that was read."""
         self._limit.correct(lent, units, now)
         self._units += units
         self._items += items
@@ -2467,7 +2477,7 @@ class Scheduler:
         self._note(now, refused=False)
 
     def throttled(self, lent: float, key_range: bool | None, now: float) -> None:
-        """A page was refused; ``key_range`` says whether for a hot partition, None is unknown."""
+        """Record a refused page; ``key_range``: because of a hot partition, None for unknown."""
         self._limit.correct(lent, 0.0, now)
         self._note(now, refused=True)
         refused = sum(each for _, each in self._moment)
@@ -2487,7 +2497,7 @@ class Scheduler:
 
 # --- dynoexport/jobs/readers/connector.py ---------------------------------------------------------
 def splits_for(worker_type: str, number_of_workers: int, glue_version: str) -> int:
-    """How many parts the table is read in: executors x task slots of each, at most 1,000,000.
+    """How many parts the connector reads: executors x task slots of each, at most 1,000,000.
 
     One of the workers is the driver, the others are executors. Slots of an executor:
 
@@ -2504,8 +2514,8 @@ def splits_for(worker_type: str, number_of_workers: int, glue_version: str) -> i
     slots = GLUE_2_SLOTS if glue_version == "2.0" else GLUE_SLOTS
     if worker_type not in slots:
         raise JobFailed(
-            f"Splits cannot be computed: the task slots of WorkerType {worker_type!r} on Glue "
-            f"{glue_version} are not published; set Splits, for example to 4 for each vCPU"
+            f"Splits cannot be computed, because AWS does not publish the task slots of WorkerType "
+            f"{worker_type!r} on Glue {glue_version}: set Splits, for example to 4 for each vCPU"
         )
     return max(1, min((number_of_workers - 1) * slots[worker_type], DYNAMODB_SPLITS_MAX))
 
@@ -2513,11 +2523,11 @@ def splits_for(worker_type: str, number_of_workers: int, glue_version: str) -> i
 def read_by_connector(
     glue_context: GlueContext, settings: Settings, splits: int, s3: S3Client, paths: SnapshotPaths
 ) -> ReadResult:
-    """Read by Glue's own DynamoDB source, once.
+    """Read the table once with Glue's own DynamoDB source.
 
-    The DynamicFrame is written as it comes. toDF() would scan the table a second time to learn
-    its schema and double the bill (https://github.com/awslabs/amazon-dynamodb-tools/issues/81);
-    the JSON writer needs no schema.
+    The DynamicFrame is written unchanged. toDF() would scan the table a second time to find its
+    schema, and double the bill (https://github.com/awslabs/amazon-dynamodb-tools/issues/81). The
+    JSON writer needs no schema.
     """
     frame = glue_context.create_dynamic_frame.from_options(
         connection_type="dynamodb",
@@ -2528,7 +2538,7 @@ def read_by_connector(
             **({"dynamodb.sts.roleArn": settings.source_role} if settings.source_role else {}),
         },
     )
-    # Backticks, or a dot in an attribute's name would mean a field of a nested one.
+    # Without backticks, a dot in an attribute's name would mean a field of a nested one.
     if settings.columns:
         frame = frame.select_fields([f"`{name}`" for name in settings.columns])
     if settings.exclude:
@@ -2550,7 +2560,7 @@ MD5_TEXT = re.compile(r"[0-9a-f]{32}|[A-Za-z0-9+/]{22}==")
 
 
 def check_recovery(dynamodb: DynamoDBClient, settings: Settings) -> None:
-    """See that DynamoDB can export the table by itself.
+    """Check that DynamoDB can export the table by itself.
 
     Raises:
         JobFailed: point-in-time recovery is off.
@@ -2572,10 +2582,10 @@ def read_by_export(
     paths: SnapshotPaths,
     sleep: Callable[[float], None] = time.sleep,
 ) -> ReadResult:
-    """Have DynamoDB export the table below the temporary prefix, and check what it wrote.
+    """Have DynamoDB export the table to the temporary prefix, and check its files.
 
     Raises:
-        JobFailed: DynamoDB could not, or a file is not what the export's manifest says.
+        JobFailed: the export failed, or a file does not match the export's manifest.
     """
     arn = request_export(settings, clients, paths)
     try:
@@ -2583,7 +2593,7 @@ def read_by_export(
         files = export_files(clients.s3, paths.bucket, done["ExportManifest"])
         check_export_files(spark, files, paths.bucket, clients.s3.meta.region_name)
     except JobFailed:
-        # What is no good is not taken up by a retry.
+        # A retry must not use the files of an export that is no good.
         clear_if_possible(clients.s3, paths.bucket, paths.temp)
         raise
     uris = tuple(paths.uri(file["key"]) for file in files)
@@ -2592,10 +2602,10 @@ def read_by_export(
 
 
 def request_export(settings: Settings, clients: Clients, paths: SnapshotPaths) -> str:
-    """The ARN of the run's export, which is billed once: a retry takes up the one that exists.
+    """The ARN of the run's export. It is billed once: a retry uses the one that exists.
 
-    Noted beside it: the token first, by which DynamoDB answers a second request with the first
-    one's export for eight hours, then the ARN.
+    The note in S3 holds the client token first, then the ARN. For eight hours, DynamoDB answers a
+    second request with the same token with the export of the first.
     https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_ExportTableToPointInTime.html
     """
     table = clients.dynamodb.describe_table(TableName=settings.table)["Table"]
@@ -2613,12 +2623,12 @@ def request_export(settings: Settings, clients: Clients, paths: SnapshotPaths) -
         note = {**wanted, "token": os.urandom(16).hex()}
         write_export_note(clients.s3, paths, note)
     if "arn" in note:
-        log(f"taking up the export of a former attempt: {note['arn']}")
+        log(f"continuing with the export of an earlier attempt: {note['arn']}")
         return str(note["arn"])
     answer = clients.dynamodb.export_table_to_point_in_time(**request, ClientToken=note["token"])
     arn = answer["ExportDescription"]["ExportArn"]
     write_export_note(clients.s3, paths, {**note, "arn": arn})
-    log(f"DynamoDB exports to {paths.uri(paths.temp)}: {arn}")
+    log(f"DynamoDB is exporting the table to {paths.uri(paths.temp)}: {arn}")
     return arn
 
 
@@ -2627,7 +2637,7 @@ def export_note_key(paths: SnapshotPaths) -> str:
 
 
 def read_export_note(s3: S3Client, paths: SnapshotPaths) -> dict[str, Any]:
-    """What a former attempt of the run has noted of its export; nothing if there was none."""
+    """The note of an earlier attempt about its export; empty without one."""
     return parse_json_object(read_object(s3, paths.bucket, export_note_key(paths))) or {}
 
 
@@ -2637,7 +2647,7 @@ def write_export_note(s3: S3Client, paths: SnapshotPaths, note: Mapping[str, Any
 
 
 def export_encryption(settings: Settings) -> dict[str, Any]:
-    """With the bucket's key if it has one; what is not said DynamoDB encrypts with S3's own.
+    """The bucket's KMS key, if it has one. By default, DynamoDB encrypts with S3's own key.
 
     https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/S3DataExport.Output.html
     """
@@ -2649,10 +2659,10 @@ def export_encryption(settings: Settings) -> dict[str, Any]:
 def wait_for_export(
     dynamodb: DynamoDBClient, arn: str, sleep: Callable[[float], None]
 ) -> ExportDescriptionTypeDef:
-    """Wait for the export's end; its description.
+    """Wait until the export ends; its description.
 
     Raises:
-        JobFailed: DynamoDB's reason why it failed.
+        JobFailed: the export failed, with DynamoDB's reason.
     """
     pause = 1.0
     while True:
@@ -2672,7 +2682,7 @@ def export_files(s3: S3Client, bucket: str, summary_key: str) -> list[dict[str, 
     https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/S3DataExport.Output.html
 
     Raises:
-        JobFailed: a manifest is not what its checksum says, or they contradict each other.
+        JobFailed: a manifest does not match its checksum, or they contradict each other.
     """
     try:
         summary = json.loads(read_verified(s3, bucket, summary_key))
@@ -2685,46 +2695,49 @@ def export_files(s3: S3Client, bucket: str, summary_key: str) -> list[dict[str, 
         stated = int(summary["itemCount"])
     except (ValueError, LookupError, TypeError, OverflowError, RecursionError) as error:
         raise JobFailed(
-            f"s3://{bucket}/{summary_key} is no manifest of an export, or what it names is none "
-            f"({type(error).__name__}): start a new run"
+            f"s3://{bucket}/{summary_key} or the file list that it names is not a valid manifest "
+            f"of an export ({type(error).__name__}): start a new run"
         ) from None
     counted = sum(items for items, _, _ in listed)
     if counted != stated:
-        raise JobFailed(f"DynamoDB's export lists files of {counted:,} items, but has {stated:,}")
+        raise JobFailed(
+            f"the manifest of DynamoDB's export says {stated:,} items, but its files have "
+            f"{counted:,}: start a new run"
+        )
     return [{"key": key, "md5": md5} for items, key, md5 in listed if items]
 
 
 def read_verified(s3: S3Client, bucket: str, key: str) -> str:
-    """A manifest of the export, compared with the checksum beside it if there is one.
+    """A manifest of the export, compared with the checksum beside it, if one exists.
 
     Raises:
-        JobFailed: it is missing, or they differ.
+        JobFailed: it is missing, or does not match its checksum.
     """
     content = read_object(s3, bucket, key)
     if content is None:
         raise JobFailed(f"s3://{bucket}/{key} is missing: start a new run")
-    md5 = hashlib.md5(content)  # noqa: S324 - what the export states
+    md5 = hashlib.md5(content)  # noqa: S324 - DynamoDB's checksum
     stated = stated_md5(s3, bucket, key)
     if stated is None:
-        log(f"no MD5 stands beside s3://{bucket}/{key}: it is read unverified")
+        log(f"s3://{bucket}/{key} has no checksum file: it is read without verification")
     elif stated not in {md5.hexdigest(), base64_text(md5.digest())}:
-        raise JobFailed(f"s3://{bucket}/{key} is not what its checksum says: start a new run")
+        raise JobFailed(f"s3://{bucket}/{key} does not match its checksum: start a new run")
     return content.decode()
 
 
 def stated_md5(s3: S3Client, bucket: str, key: str) -> str | None:
-    """The MD5 that the export has written beside its manifest; None if there is none.
+    """The MD5 that the export wrote beside its manifest; None without one.
 
     AWS writes ``manifest-summary.md5``
-    (https://github.com/scylladb/scylladb/blob/master/test/alternator/test_export.py), its page
-    says ``manifest-summary.checksum``
+    (https://github.com/scylladb/scylladb/blob/master/test/alternator/test_export.py), but its page
+    names ``manifest-summary.checksum``
     (https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/S3DataExport.Output.html).
     """
     for ending in (".md5", ".checksum"):
         try:
             beside = s3.get_object(Bucket=bucket, Key=key[: -len(".json")] + ending)["Body"].read()
         except ClientError as error:
-            # S3 denies what is missing to whom it does not show every key of the bucket.
+            # For a missing key, S3 answers AccessDenied to a caller that may not list the bucket.
             if error.response["Error"]["Code"] not in {"NoSuchKey", "AccessDenied"}:
                 raise
             continue
@@ -2740,7 +2753,7 @@ def check_export_files(
     """Compare the data files with the export's manifest.
 
     Raises:
-        JobFailed: one is not what it says.
+        JobFailed: one does not match its checksum.
     """
     check = partial(check_export_file, bucket=bucket, region=region)
     wrong = spark.sparkContext.parallelize(files, max(1, len(files))).map(check).filter(bool)
@@ -2749,26 +2762,28 @@ def check_export_files(
 
 
 def check_export_file(file: Mapping[str, Any], bucket: str, region: str) -> str:
-    """What is wrong with a data file; nothing if it is what the manifest says."""
-    # On an executor, where no client can be sent.
+    """What is wrong with a data file; empty if it matches the manifest."""
+    # On an executor: Spark cannot send a client.
     import boto3
 
     key = file["key"]
     body = boto3.client("s3", region_name=region).get_object(Bucket=bucket, Key=key)["Body"]
-    md5 = hashlib.md5()  # noqa: S324 - what the export states
+    md5 = hashlib.md5()  # noqa: S324 - DynamoDB's checksum
     for chunk in iter(partial(body.read, 1 << 20), b""):
         md5.update(chunk)
     if base64_text(md5.digest()) == file["md5"]:
         return ""
-    return f"s3://{bucket}/{key} is not what DynamoDB's manifest says: start a new run"
+    return (
+        f"s3://{bucket}/{key} does not match its checksum in DynamoDB's manifest: start a new run"
+    )
 
 
 # --- dynoexport/jobs/snapshots.py -----------------------------------------------------------------
 @dataclass(frozen=True)
 class Marks:
-    """What stands beside an export's manifests: its snapshots with a manifest, those with a claim.
+    """The timestamps of an export's snapshots that have a manifest, and of those that have a claim.
 
-    Whether a manifest is ours only its text says.
+    Only the text of a manifest shows whether dynoexport wrote it.
     """
 
     bucket: str
@@ -2791,9 +2806,9 @@ def list_marks(s3: S3Client, bucket: str, table: str, fmt: str) -> Marks:
 
 
 def list_snapshots(s3: S3Client, marks: Marks) -> set[str]:
-    """Every snapshot: by its manifest or by a folder, complete or not, ours or not.
+    """Every snapshot that has a manifest or a folder, complete or not, ours or not.
 
-    A claim alone is not a snapshot: its run has not written anything yet, or left nothing else.
+    A claim alone is not a snapshot: its run has written nothing yet, or left nothing else.
     """
     prefix = f"{data_prefix(marks.table, marks.format)}{PARTITION_KEY}="
     folders = (each[len(prefix) : -1] for each in list_directories(s3, marks.bucket, prefix))
@@ -2801,7 +2816,7 @@ def list_snapshots(s3: S3Client, marks: Marks) -> set[str]:
 
 
 def is_own_snapshot(s3: S3Client, marks: Marks, timestamp: str) -> bool:
-    """Whether dynoexport has written the snapshot: a run has claimed it, or it has our manifest."""
+    """Whether dynoexport wrote the snapshot: a run has claimed it, or it has our manifest."""
     if timestamp in marks.claimed or timestamp not in marks.complete:
         return timestamp in marks.claimed
     key = manifest_key(marks.table, marks.format, timestamp)
@@ -2810,7 +2825,7 @@ def is_own_snapshot(s3: S3Client, marks: Marks, timestamp: str) -> bool:
 
 
 def is_own_partition(partition: Mapping[str, Any], marks: Marks) -> bool:
-    """Whether the partition has the files of a complete snapshot of this export."""
+    """Whether the partition holds a complete snapshot of this export."""
     timestamp = partition["Values"][0]
     location = partition["StorageDescriptor"].get("Location", "")
     own = f"s3://{marks.bucket}/{snapshot_prefix(marks.table, marks.format, timestamp)}"
@@ -2823,43 +2838,45 @@ def deletion_marks(
     """The marks to delete before a snapshot's files, and those to delete after them.
 
     The manifest goes first: from then on the snapshot is incomplete, whatever happens next. The
-    claim goes last: as long as it is there, the snapshot is known as ours and is deleted again. A
-    snapshot of before there were claims is known by its manifest alone, which goes last.
+    claim goes last: while it exists, the snapshot is known as ours and can be deleted again. Older
+    snapshots have no claim. They are known by their manifest, which goes last.
     """
     manifest, claim = manifest_key(table, fmt, timestamp), claim_key(table, fmt, timestamp)
     return ([manifest], [claim]) if claimed else ([], [manifest])
 
 
 # --- dynoexport/jobs/checks.py --------------------------------------------------------------------
-# Of an on-demand table Glue's connector knows nothing but the default quota
+# For an on-demand table, Glue's connector knows only the default quota
 # (https://docs.aws.amazon.com/glue/latest/dg/aws-glue-programming-etl-connect-dynamodb-home.html).
 CONNECTOR_ASSUMES: dict[str, Any] = {"OnDemandThroughput": {}, "WarmThroughput": {}}
 
 
 def check_table(dynamodb: DynamoDBClient, settings: Settings) -> ReadPlan:
-    """See that the table is there; what it is, and the read units that the percentage is a part of.
+    """Check that the table exists; its description, and the read units a second that it has.
 
     Raises:
-        JobFailed: there is no such table.
+        JobFailed: the table does not exist.
     """
     try:
         table = dynamodb.describe_table(TableName=settings.table)["Table"]
     except ClientError as error:
         if error.response["Error"]["Code"] == "ResourceNotFoundException":
             region = dynamodb.meta.region_name
-            message = f"there is no DynamoDB table {settings.table!r} in {region}"
-            raise JobFailed(message) from None
+            raise JobFailed(
+                f"there is no DynamoDB table {settings.table!r} in {region}: restore it, or "
+                "destroy this export"
+            ) from None
         raise
     if settings.reader == "connector":
         capacity = table_capacity({**table, **CONNECTOR_ASSUMES}, lambda: DYNAMODB_TABLE_READ_UNITS)
     else:
         capacity = table_capacity(table, partial(account_read_units, dynamodb))
     allowed = (
-        f"it is read with {settings.read_percent:g} of {capacity.units:,g} read units a second "
-        f"({capacity.source})"
+        f"this run may use {settings.read_percent:g} of its {capacity.units:,g} read units a "
+        f"second ({capacity.source})"
     )
     if settings.reader == "export":
-        allowed = "it is exported by DynamoDB, which takes no read units"
+        allowed = "DynamoDB exports it without read units"
     log(
         f"the table has about {table.get('ItemCount', 0):,} items and "
         f"{table.get('TableSizeBytes', 0):,} bytes; {allowed}"
@@ -2868,13 +2885,13 @@ def check_table(dynamodb: DynamoDBClient, settings: Settings) -> ReadPlan:
 
 
 def catalog_table(glue: GlueClient, settings: Settings) -> TableTypeDef | None:
-    """The catalog table of the export's snapshots, None if there is none."""
+    """The catalog table of the export's snapshots; None if it does not exist."""
     name = snapshots_table(settings.table, settings.catalog_prefix)
     return get_table(glue, settings.database, name)
 
 
 def check_catalog(glue: GlueClient, settings: Settings) -> None:
-    """See that the catalog table, if there is one, is that of this export.
+    """Check that the catalog table, if it exists, belongs to this export.
 
     Raises:
         JobFailed: another table or format was exported under the same catalog name.
@@ -2888,8 +2905,8 @@ def check_catalog(glue: GlueClient, settings: Settings) -> None:
 def job_run(glue: GlueClient, settings: Settings) -> dict[str, Any]:
     """What this run of the job really has: WorkerType, NumberOfWorkers, GlueVersion.
 
-    Asked for, because whoever edits the job in the console changes its workers, but not the
-    arguments its stack has given it. Without the permission the arguments are believed.
+    An edit of the job in the console changes its workers, but not the arguments that its stack
+    set. Without the permission to read the job run, the arguments are used.
     """
     declared = {
         "WorkerType": settings.worker_type,
@@ -2899,12 +2916,12 @@ def job_run(glue: GlueClient, settings: Settings) -> dict[str, Any]:
     try:
         run = glue.get_job_run(JobName=settings.job_name, RunId=settings.job_run_id)["JobRun"]
     except ClientError as error:
-        log(f"taking the workers from the job's arguments: {error}")
+        log(f"cannot read this job run, so its workers are those of its arguments: {error}")
         return declared
     return {name: run.get(name) or declared[name] for name in declared}
 
 
-# Whatever decides how long an export takes and what it costs.
+# Everything that decides how long an export takes and what it costs.
 DESCRIBED = (
     "TableSizeBytes",
     "ItemCount",
@@ -2917,7 +2934,7 @@ DESCRIBED = (
 
 
 def without_timestamps(content: Any) -> Any:  # noqa: ANN401 - JSON
-    """Without the times, at which somebody changed it and which JSON does not know."""
+    """Without the times of changes, which JSON cannot hold."""
     if isinstance(content, dict):
         return {name: each for name, each in content.items() if not isinstance(each, datetime)}
     return content
@@ -2925,12 +2942,12 @@ def without_timestamps(content: Any) -> Any:  # noqa: ANN401 - JSON
 
 @dataclass(frozen=True)
 class ReadPlan:
-    """What is to be read.
+    """What to read.
 
     Attributes:
-        table: what DescribeTable says of it.
-        capacity: the read units a second that it has.
-        splits: in how many parts the connector reads it.
+        table: DescribeTable's answer.
+        capacity: the read units a second that the table has.
+        splits: how many parts the connector reads.
     """
 
     table: Mapping[str, Any]
@@ -2938,14 +2955,14 @@ class ReadPlan:
     splits: int = 1
 
     def described(self) -> dict[str, Any]:
-        """What size and capacity the table had at the start, in DescribeTable's words."""
+        """The table's size and capacity at the start, as DescribeTable names them."""
         return {
             name: without_timestamps(self.table[name]) for name in DESCRIBED if name in self.table
         }
 
 
 # --- dynoexport/jobs/schema/types.py --------------------------------------------------------------
-# Kinds of types by the catalog's names; of UNKNOWN nothing but nulls and empty lists were seen.
+# Kinds of types by the catalog's names; UNKNOWN has only nulls and empty lists so far.
 STRING, BIGINT, DOUBLE, DECIMAL = "string", "bigint", "double", "decimal"
 BOOLEAN, BINARY, ARRAY, STRUCT, MAP, UNKNOWN = (
     "boolean",
@@ -2964,8 +2981,8 @@ TYPE_NAME_MAX = 131_072
 class Type:
     """The type of a column, an element or a field.
 
-    ``digits`` are the most digits before the point that were seen, which is no part of the type.
-    A struct without fields is one of which nothing but ``{}`` was seen.
+    ``digits`` are the most digits before the point so far; they are not part of the type. A struct
+    without fields has only the value ``{}`` so far.
     """
 
     kind: str
@@ -2979,7 +2996,7 @@ class Type:
         """The type of an array's elements.
 
         Raises:
-            TypeError: it is no array.
+            TypeError: it is not an array.
         """
         if self.element is None:
             raise TypeError(f"{self.kind} has no elements")
@@ -2997,7 +3014,7 @@ class Field:
 
 @dataclass(frozen=True)
 class Rules:
-    """The settings that decide what becomes of values."""
+    """The settings that decide the types of columns."""
 
     format: str
     type_conflicts: str
@@ -3006,7 +3023,7 @@ class Rules:
 
 
 def infer_type(profile: Profile, rules: Rules) -> Type:
-    """The type that holds all values of a profile: the map in docs/types.md."""
+    """The type that holds all values of a profile: see the tables in docs/types.md."""
     groups = profile.groups()
     if len(groups) != 1:
         return Type(STRING if groups else UNKNOWN)
@@ -3057,7 +3074,7 @@ def inexact_numbers(profile: Profile, path: str) -> Iterator[str]:
 
 
 def resolve_unknown(kind: Type) -> Type:
-    """The type with an answer for everything of which nothing is known."""
+    """The type with a default in place of every unknown part."""
     if kind.kind == UNKNOWN:
         return Type(STRING)
     if kind.kind == ARRAY:
@@ -3073,7 +3090,7 @@ def resolve_unknown(kind: Type) -> Type:
 def type_name(kind: Type, fmt: str = "") -> str:
     """The type's name in the catalog, for files of the format.
 
-    In json binary stays base64, the csv SerDe knows strings only.
+    In json, binary stays base64. The csv SerDe knows strings only.
     """
     if fmt in TEXT_FORMATS or (fmt == "json" and kind.kind == BINARY):
         return STRING
@@ -3099,7 +3116,7 @@ def type_shape(kind: Type) -> str | dict[str, Any]:
 
 
 def parse_shape(shape: str | Mapping[str, Any]) -> Type:
-    """What ``shape_of`` wrote."""
+    """The type of a shape that ``type_shape`` wrote."""
     if not isinstance(shape, str):
         ((kind, inner),) = shape.items()
         if kind == ARRAY:
@@ -3117,7 +3134,7 @@ def parse_shape(shape: str | Mapping[str, Any]) -> Type:
 
 
 def widen_type(known: Type, found: Type) -> Type | None:
-    """The type of a column that held ``known`` and now holds ``found`` too; None if none does."""
+    """The type that holds both ``known`` and ``found``; None if there is no such type."""
     if found.kind == UNKNOWN or (is_empty_map(found) and known.kind in {STRUCT, MAP}):
         return known
     if known.kind == DECIMAL and found.kind in {BIGINT, DECIMAL}:
@@ -3136,7 +3153,7 @@ def is_empty_map(kind: Type) -> bool:
 
 
 def add_fields(struct: Type, found: Iterable[Field]) -> Type | None:
-    """The struct with the fields that it lacks behind its own; None if one has another type."""
+    """The struct with the missing fields after its own; None if a field has another type."""
     fields = {each.attribute: each for each in struct.fields}
     new = []
     for each in found:
@@ -3160,7 +3177,7 @@ def field_name(each: Field) -> str:
 
 # --- dynoexport/jobs/schema/arrow_profile.py ------------------------------------------------------
 def present_children(values: pa.StructArray) -> Iterator[tuple[str, pa.Array]]:
-    """The parts of an array of structs that hold anything: values by type, or fields by name."""
+    """The parts of an array of structs that have a value: values by type, or fields by name."""
     for each, content in zip(values.type, values.flatten()):
         if content.null_count < len(content):
             yield each.name, content
@@ -3195,7 +3212,7 @@ def update_elements(profile: Profile, code: str, elements: pa.Array, limit: int)
         update_profile(profile.element, elements, limit)
 
 
-# As DynamoDB writes all but very large and very small numbers.
+# The form of all numbers in DynamoDB but very large and very small ones.
 NUMBER = r"^-?(?:0|[1-9][0-9]{0,17})(?:\.[0-9]*[1-9])?$"
 
 
@@ -3219,7 +3236,7 @@ def update_numbers(profile: Profile, texts: pa.StringArray) -> None:
 
 
 def update_fractions(profile: Profile, texts: pa.StringArray) -> None:
-    """Numbers of the usual form: digits and scale by the place of the point."""
+    """Numbers of the usual form: digits and scale from the position of the point."""
     pa = arrow()
     pc = pa.compute
     if not len(texts):
@@ -3270,7 +3287,7 @@ def parse_lines(
 ) -> Iterator[dict[str, Any]]:
     """The items of the lines, in DynamoDB JSON, with the selected attributes.
 
-    Of the ``blanked`` ones there is a null, which says no more than that the item has them.
+    A ``blanked`` attribute becomes a null, which only says that the item has it.
     """
     blanks = frozenset(blanked)
     for line in lines:
@@ -3291,7 +3308,7 @@ def item_rdd(
     *,
     blanked: Iterable[str] = (),
 ) -> RDD[dict[str, Any]]:
-    """All items that were read; Spark reads them in ``parts``, else in some of at most 128 MB."""
+    """All items that were read, in ``parts`` partitions; by default in parts of at most 128 MB."""
     if result.dialect == PIECES:
         return piece_rdd(spark, result, parts).mapPartitions(
             partial(piece_items, **piece_location(settings))
@@ -3304,15 +3321,14 @@ def item_rdd(
 
 
 def piece_rdd(spark: SparkSession, result: ReadResult, parts: int | None) -> RDD[str]:
-    """Groups of the pieces, each a partition."""
+    """Groups of the pieces, one in each partition."""
     whole = sum(piece["json_bytes"] for piece in result.pieces)
     groups = group_pieces(result.pieces, parts or max(1, math.ceil(whole / SEGMENT_BYTES)))
     return spark.sparkContext.parallelize(groups, len(groups))
 
 
 # --- dynoexport/jobs/scan/task.py -----------------------------------------------------------------
-# Seconds that a segment stands aside after failures in a row, and how many are one too many;
-# throttles do not count.
+# Seconds that a segment waits after failures in a row, at first and at most.
 BACKOFF, BACKOFF_MAX = 0.05, 30.0
 
 
@@ -3338,18 +3354,18 @@ class Cursor:
         self.record["items"] += page.items
         self.record["bytes"] += len(page.body)
         self.record["units"] += page.units
-        # Forgotten by and by: what was throttled a moment ago soon is again.
+        # Not 0: a segment that was throttled a moment ago is soon throttled again.
         self.start, self.failures = page.next, self.failures // 2
 
     def postpone(self) -> None:
-        """Stand aside for longer after each failure in a row, by up to half a minute."""
+        """Wait longer after each failure in a row, up to half a minute."""
         self.failures += 1
         pause = min(BACKOFF_MAX, BACKOFF * 2**self.failures)
         self.ready_at = time.monotonic() + pause * random.uniform(0.5, 1)  # noqa: S311 - no secret
 
 
 def scan_task(scan: ScanSpecification, tasks: Iterable[int]) -> Iterator[str]:
-    """One task: reads segments until none is left. The records of what it has read, as JSON."""
+    """Read segments until all are dealt; their records as JSON."""
     for _ in tasks:
         coordinator = CoordinatorClient(scan.address)
         try:
@@ -3363,7 +3379,7 @@ def scan_task(scan: ScanSpecification, tasks: Iterable[int]) -> Iterator[str]:
 def segment_reader(
     scan: ScanSpecification, coordinator: CoordinatorClient, first: int
 ) -> SegmentReader:
-    # On an executor, where no client can be sent.
+    # On an executor: Spark cannot send a client.
     import boto3
 
     s3 = boto3.client("s3", region_name=scan.region)
@@ -3371,7 +3387,7 @@ def segment_reader(
 
 
 class SegmentReader:
-    """Cycles over some segments page by page, in a few threads that wait for the network."""
+    """Reads some segments in turn, page by page, in a few threads that wait for the network."""
 
     def __init__(
         self,
@@ -3393,10 +3409,10 @@ class SegmentReader:
         self._error: BaseException | None = None
 
     def run(self) -> list[dict[str, Any]]:
-        """What was read, a record for each segment.
+        """Read the segments; a record for each.
 
         Raises:
-            ClientError: DynamoDB or S3 refuses.
+            ClientError: DynamoDB or S3 refused a call.
         """
         threads = [threading.Thread(target=self._work, daemon=True) for _ in range(STREAMS)]
         for thread in threads:
@@ -3426,7 +3442,7 @@ class SegmentReader:
                 self._lock.notify_all()
 
     def _next(self) -> Cursor | None:
-        """The segment whose turn it is: one that may be read, else a new one; None at the end."""
+        """The next segment to read: one that need not wait, else a new one; None at the end."""
         with self._lock:
             while self._error is None:
                 now = time.monotonic()
@@ -3452,7 +3468,7 @@ class SegmentReader:
         return Cursor(segment, SegmentBuffer(self._scan, segment, self._decoder, self._s3))
 
     def _step(self, cursor: Cursor) -> bool:
-        """Read one page of the segment; whether it was the last."""
+        """Read one page of the segment; True if it was the last."""
         lent, hot = 0.0, cursor.record["units"] > self._scan.hot_units
         while not lent:
             wait, items, lent = self._coordinator.ask("turn", stream=threading.get_ident(), hot=hot)
@@ -3477,7 +3493,7 @@ class SegmentReader:
         return True
 
     def _refused(self, cursor: Cursor, lent: float, error: ClientError) -> None:
-        """Come back later, if that may help."""
+        """Try the segment again later, if that may help."""
         code = error.response["Error"]["Code"]
         if code in THROTTLES:
             reasons = json.dumps(error.response.get("ThrottlingReasons", []))
@@ -3492,7 +3508,7 @@ class SegmentReader:
             raise error
 
     def _finish(self, cursor: Cursor) -> None:
-        """Note the segment as read: a retry of the job will not read it again."""
+        """Record the segment as read: a retry of the job does not read it again."""
         record = {**cursor.record, "seconds": round(time.monotonic() - cursor.began, 3)}
         record["pieces"] = cursor.pieces.finish()
         record["left_out"] = sorted(self._decoder.left_out)
@@ -3517,7 +3533,7 @@ CATALOG_SCALARS = {
 
 
 def parse_catalog_type(name: str) -> Type:
-    """The type of a column in the catalog; a field's own key is taken for its name.
+    """The type of a column in the catalog; a field's key in DynamoDB is assumed to be its name.
 
     Raises:
         ValueError: no export writes this type.
@@ -3539,7 +3555,7 @@ def parse_catalog_type(name: str) -> Type:
 
 
 def split_fields(inner: str) -> list[str]:
-    """What the commas part that stand in no inner brackets."""
+    """The parts between commas, except commas within brackets."""
     parts, depth = [""], 0
     for character in inner:
         depth += (character in "<(") - (character in ">)")
@@ -3551,7 +3567,7 @@ def split_fields(inner: str) -> list[str]:
 
 
 # --- dynoexport/jobs/schema/changes.py ------------------------------------------------------------
-# Which counted values a column of the type has always held.
+# The codes of the values that a column of the type has always held.
 HELD = {
     STRING: {"S"},
     BIGINT: {"N"},
@@ -3573,7 +3589,7 @@ def visible_columns(columns: Iterable[Column]) -> dict[str, Column]:
 def changes_between(
     before: Sequence[Column], after: Sequence[Column], profiles: Mapping[str, Profile]
 ) -> list[str]:
-    """What became of the attributes, a line each, such as "rating: bigint -> string, 3 items"."""
+    """A line for each changed attribute, such as "rating: bigint -> string, 3 items"."""
     if not before:
         return []
     old, new = visible_columns(before), visible_columns(after)
@@ -3593,7 +3609,7 @@ def changes_between(
 
 
 def count_mismatches(profile: Profile, kind: Type) -> int:
-    """How many values are of none of the types that a column of the type has always held."""
+    """How many values have another type than those that a column of the type has always held."""
     held = HELD[kind.kind]
     return sum(n for code, n in profile.counts.items() if code in GROUPS and code not in held)
 
@@ -3604,7 +3620,7 @@ def short_type_name(kind: Type) -> str:
 
 
 def schema_warnings(profiles: Mapping[str, Profile], *, others: bool) -> list[str]:
-    """What whoever reads the snapshot should know."""
+    """A line for each thing that a reader of the snapshot should know."""
     paths = [path for name in sorted(profiles) for path in inexact_numbers(profiles[name], name)]
     warnings = [f"{path}: numbers that no decimal(38,s) holds, kept as text" for path in paths]
     if others:
@@ -3620,14 +3636,14 @@ class Column:
     """A column of the files and of the catalog's table.
 
     Attributes:
-        name: in files and catalog.
-        view: in the view; the same for all columns that an attribute has had by its types.
-        attribute: in DynamoDB.
-        group: of TypeConflicts=columns, which values it holds; "" for all of them.
-        type: what it holds.
-        shown: whether the view shows it, or another one in its place.
-        items: how many items of this snapshot have a value in it; of ``OTHER_ATTRIBUTES`` it is
-            only known whether there are any, which is 1.
+        name: its name in files and catalog.
+        view: its name in the view; all columns of an attribute, one for each type, share it.
+        attribute: its name in DynamoDB.
+        group: with TypeConflicts=columns, the group of values that it holds; "" for all of them.
+        type: its type.
+        shown: whether the view shows it; if not, another one of the attribute is shown.
+        items: how many items of this snapshot have a value in it; for ``OTHER_ATTRIBUTES`` 1 if
+            there are any.
     """
 
     name: str
@@ -3641,7 +3657,7 @@ class Column:
 
 @dataclass(frozen=True)
 class FoundColumn:
-    """Values of this snapshot that belong into one column."""
+    """Values of this snapshot that belong in one column."""
 
     attribute: str
     group: str
@@ -3668,11 +3684,10 @@ def find_columns(attribute: str, profile: Profile, rules: Rules) -> list[FoundCo
 def settle_columns(
     profiles: Mapping[str, Profile], history: Sequence[Column], rules: Rules, *, others: bool
 ) -> tuple[Column, ...]:
-    """The columns of this snapshot: those that there were, in their order, then new ones by name.
+    """The columns of this snapshot: the existing ones in their order, then new ones by name.
 
-    Positions and types never change, so that the files of older snapshots stay readable by every
-    SerDe, whether it goes by names or by positions. ``others`` says that there are attributes
-    without a column of their own.
+    Positions and types never change, so that every SerDe can read the files of older snapshots,
+    by names or by positions. ``others``: some attributes have no column of their own.
     """
     found = [
         each for name in sorted(profiles) for each in find_columns(name, profiles[name], rules)
@@ -3698,7 +3713,7 @@ def settle_columns(
 
 
 def fit_column(found: FoundColumn, known: Sequence[Column], rules: Rules) -> Column | None:
-    """The column among those of the attribute that can hold the values; the shown one first."""
+    """The column of the attribute that can hold the values; the shown one is tried first."""
     for column in sorted(known, key=lambda each: not each.shown):
         kind = (
             resolve_unknown(found.type)
@@ -3712,7 +3727,7 @@ def fit_column(found: FoundColumn, known: Sequence[Column], rules: Rules) -> Col
 
 
 def new_column(found: FoundColumn, known: Sequence[Column], view: str, taken: set[str]) -> Column:
-    """A column for the values; if the attribute has another one already, named by the type."""
+    """A column for the values; if the attribute already has another one, its name has the type."""
     kind = resolve_unknown(found.type)
     if len(type_name(kind)) > TYPE_NAME_MAX:
         kind = Type(STRING)
@@ -3737,7 +3752,7 @@ def type_word(kind: Type) -> str:
 def view_names(
     found: Iterable[FoundColumn], history: Sequence[Column]
 ) -> dict[tuple[str, str], str]:
-    """What the view calls each column, by attribute and group; a name once given is kept."""
+    """Each column's name in the view, by attribute and group; a name never changes."""
     names = {(column.attribute, column.group): column.view for column in history}
     taken = {PARTITION_KEY, OTHER_ATTRIBUTES, *names.values(), *(each.name for each in history)}
     known = {column.attribute for column in history}
@@ -3771,7 +3786,7 @@ def column_entry(column: Column, fmt: str) -> dict[str, Any]:
 
 
 def parse_column(entry: Mapping[str, Any]) -> Column:
-    """What ``column_entry`` wrote."""
+    """The column of an entry that ``column_entry`` wrote."""
     return Column(
         name=entry["name"],
         view=entry["view"],
@@ -3798,7 +3813,7 @@ def json_string(text: str) -> str:
 
 
 def json_text(value: Mapping[str, Any]) -> str:
-    """A value as JSON under the attributes' own names, which are sorted."""
+    """A value as JSON, with the attributes' own names, sorted."""
     ((code, content),) = value.items()
     if code in {"N", "D"}:
         return json_number(content)
@@ -3830,7 +3845,7 @@ def string_map(value: Mapping[str, Any]) -> dict[str, str | None]:
     return {name: text_value(each) for name, each in value["M"].items()}
 
 
-# What Spark takes for a value of each scalar type.
+# For each scalar type, what turns a value into Spark's.
 SPARK_VALUES: dict[str, Callable[[Any], Any]] = {
     BIGINT: lambda value: parse_whole_number(value["N"]),
     DECIMAL: lambda value: Decimal(value["N"]),
@@ -3843,7 +3858,7 @@ SPARK_VALUES: dict[str, Callable[[Any], Any]] = {
 
 
 def spark_value(kind: Type, *, for_arrow: bool = False) -> Callable[[Any], Any]:
-    """What turns a value into what Spark takes for the type, or Arrow."""
+    """What turns a value into Spark's for the type, or into Arrow's."""
     if kind.kind == ARRAY:
         element = nullable(spark_value(kind.elements, for_arrow=for_arrow))
         return lambda value: [element(each) for each in list_elements(value)]
@@ -3926,11 +3941,11 @@ PROFILE_PARTS_MAX = 200
 def profile_partitions(
     spark: SparkSession, result: ReadResult, settings: Settings, limit: int
 ) -> RDD[tuple[str, tuple[Any, ...]]]:
-    """What the items of each partition hold."""
+    """The profiles of each partition's items."""
     if result.dialect == PIECES:
-        learnt = partial(profile_pieces, limit=limit, **piece_location(settings))
-        return piece_rdd(spark, result, None).mapPartitions(learnt)
-    # Whether items have what is not exported is known of these alone before it is dropped.
+        profile = partial(profile_pieces, limit=limit, **piece_location(settings))
+        return piece_rdd(spark, result, None).mapPartitions(profile)
+    # Whether items have an excluded attribute is known only before it is dropped.
     items = item_rdd(spark, result, settings, blanked=settings.exclude)
     return items.mapPartitions(partial(profile_items, limit=limit))
 
@@ -3941,17 +3956,17 @@ def profile_all(
     limit: int,
     blanked: Iterable[str] = (),
 ) -> tuple[int, dict[str, Profile], bool]:
-    """How many items there are, what the attributes hold, and whether there are further ones.
+    """How many items there are, the attributes' profiles, and whether more attributes exist.
 
-    One pass in the executors. The driver gets the profiles of ``MAX_COLUMNS`` attributes, or of
-    as many as are ``known``, however many there are; those of the ``blanked`` come besides.
+    One pass in the executors. The driver gets the profiles of the ``known`` attributes, of others
+    up to ``MAX_COLUMNS``, and of the ``blanked`` ones, however many attributes the items have.
     """
     own = frozenset(known)
     room = max(0, MAX_COLUMNS - len(own))
     parts = min(dumps.getNumPartitions(), PROFILE_PARTS_MAX)
     merged = dumps.partitionBy(parts).mapPartitions(partial(merge_profiles, limit=limit))
     first = own | {ITEMS, *blanked}
-    # Tuples have an order, but none that pyspark's type stubs know.
+    # pyspark's type stubs do not know that tuples have an order.
     by_rank: Callable[[Any], Any] = partial(profile_rank, known=first)
     ranked = merged.takeOrdered(len(first) + room + 1, key=by_rank)
     kept = dict(pair for pair in ranked if pair[0] in first)
@@ -3966,12 +3981,12 @@ def profile_all(
 def read_by_scan(
     spark: SparkSession, settings: Settings, plan: ReadPlan, clients: Clients, paths: SnapshotPaths
 ) -> ReadResult:
-    """Read by a segmented Scan in the executors, once; a retry reads the segments that are missing.
+    """Read the table once with a segmented Scan; a retry reads only the missing segments.
 
     Raises:
         JobFailed: a segment is missing at the end.
     """
-    # Of the executors that Glue has promised, some may not have come yet.
+    # Some of the executors that Glue promised may not have started yet.
     promised = 0 if settings.splits else plan.splits
     slots = max(spark.sparkContext.defaultParallelism, promised)
     rate = settings.read_percent * plan.capacity.units
@@ -4000,7 +4015,7 @@ def read_by_scan(
     log_skew(report)
     pieces = tuple(piece for record in ordered for piece in record["pieces"])
     plain = math.ceil(sum(piece["json_bytes"] for piece in pieces) / DYNAMODB_JSON)
-    # An attempt of an older script has not noted them.
+    # An older script did not record them.
     left_out = frozenset(name for record in ordered for name in record.get("left_out", ()))
     return ReadResult((), PIECES, plain, pieces, report, left_out)
 
@@ -4017,10 +4032,10 @@ def scan_missing(
     rate: float,
     slots: int,
 ) -> dict[int, dict[str, Any]]:
-    """Deal the segments that have no record yet to tasks; the records of those that were read.
+    """Deal the segments without a record to tasks; the records of the segments that were read.
 
-    A lost task takes with it what it would have returned, but its records are in S3. What it had
-    begun may have been dealt again when no task was left to read it.
+    A lost task returns nothing, but its records are in S3. A segment that it had begun is still
+    missing if no other task was left to read it.
     """
     missing = segments - len(records)
     coordinator = CoordinatorServer(
@@ -4035,7 +4050,7 @@ def scan_missing(
         )
         tasks = min(slots, missing)
         of_all = f" of {segments:,}" if records else ""
-        log(f"reading {counted(missing, 'segment')}{of_all} by {counted(tasks, 'task')}")
+        log(f"reading {counted(missing, 'segment')}{of_all} with {counted(tasks, 'task')}")
         found = run_scan_tasks(spark, scan, tasks)
     if len(found) < missing:
         lost = set(range(segments)).difference(records, found)
@@ -4052,9 +4067,9 @@ def driver_host(spark: SparkSession) -> str:
 def new_scheduler(
     table: Mapping[str, Any], segments: int, finished: Iterable[int], rate: float
 ) -> Scheduler:
-    """Deals the segments that are not finished, in an order of its own.
+    """A scheduler that deals the unfinished segments in a shuffled order.
 
-    Neighbours lie in one partition, which gives 3,000 read units a second
+    Neighbouring segments lie in one partition, which gives at most 3,000 read units a second
     (https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/bp-partition-key-design.html).
     """
     missing = sorted(set(range(segments)).difference(finished))
@@ -4092,21 +4107,21 @@ def scan_specification(
 def run_scan_tasks(
     spark: SparkSession, scan: ScanSpecification, tasks: int
 ) -> dict[int, dict[str, Any]]:
-    """What the tasks have read, by segment."""
+    """The records of the segments that the tasks read, by segment."""
     numbers = spark.sparkContext.parallelize(range(tasks), tasks)
     found = map(json.loads, numbers.mapPartitions(partial(scan_task, scan)).collect())
     return {record["segment"]: record for record in found}
 
 
 def allowed_rate(dynamodb: DynamoDBClient, settings: Settings) -> float:
-    """The read units a second that are allowed now."""
+    """The current read limit, in read units a second."""
     table = dynamodb.describe_table(TableName=settings.table)["Table"]
     capacity = table_capacity(table, partial(account_read_units, dynamodb))
     return settings.read_percent * capacity.units
 
 
 def scan_fingerprint(settings: Settings, table: Mapping[str, Any], segments: int) -> dict[str, Any]:
-    """What a former attempt must have in common with this one to be gone on with."""
+    """What an earlier attempt must have in common with this one, so that this one continues it."""
     return {
         "table_id": table.get("TableId", ""),
         "columns": list(settings.columns),
@@ -4129,7 +4144,7 @@ def read_records(
 def load_progress(
     spark: SparkSession, s3: S3Client, paths: SnapshotPaths, course: Mapping[str, Any]
 ) -> tuple[int, dict[int, dict[str, Any]]]:
-    """How many segments there are, and the records of those that a former attempt has finished."""
+    """How many segments there are, and the records of those that an earlier attempt finished."""
     key = f"{paths.temp}scan.json"
     found = list_objects(s3, paths.bucket, paths.temp)
     if key in found:
@@ -4138,7 +4153,7 @@ def load_progress(
             keys = [each for each in found if each.startswith(f"{paths.temp}finished/")]
             records = read_records(spark, s3, paths, keys)
             if records:
-                log(f"a former attempt has read {counted(len(records), 'segment')}")
+                log(f"an earlier attempt has read {counted(len(records), 'segment')}")
             return former["segments"], records
     clear(s3, paths.bucket, paths.temp)
     s3.put_object(Bucket=paths.bucket, Key=key, Body=json.dumps(course).encode())
@@ -4147,11 +4162,11 @@ def load_progress(
 
 # --- dynoexport/jobs/adoption.py ------------------------------------------------------------------
 def adopted_columns(clients: Clients, settings: Settings) -> tuple[Column, ...]:
-    """The columns of a catalog table whose snapshots another design has written; else none.
+    """The columns of a catalog table whose snapshots another design wrote; empty without one.
 
     Athena reads csv and orc by position, and the older files are in the order of this table. So
-    its columns keep their places here as those of a manifest do. Which attribute belongs to
-    which column is seen when the table is read: ``assign_attributes``.
+    its columns keep their positions, like the columns of a manifest. ``assign_attributes`` finds
+    the attribute of each column once the table is read.
 
     Raises:
         JobFailed: a column has a type that no export writes.
@@ -4168,8 +4183,8 @@ def adopted_columns(clients: Clients, settings: Settings) -> tuple[Column, ...]:
             kind = Type(STRING) if settings.format in TEXT_FORMATS else parse_catalog_type(declared)
         except ValueError:
             raise JobFailed(
-                f"the column {name!r} of the catalog table {settings.database}.{table['Name']} is "
-                f"a {declared}, which no export writes: deploy this export with a CatalogPrefix"
+                f"column {name!r} of the catalog table {settings.database}.{table['Name']} has the "
+                f"type {declared}, which no export writes: deploy this export with a CatalogPrefix"
             ) from None
         columns.append(Column(name, name, "", "", kind))
     return tuple(columns)
@@ -4178,10 +4193,10 @@ def adopted_columns(clients: Clients, settings: Settings) -> tuple[Column, ...]:
 def assign_attributes(
     history: Sequence[Column], profiles: Mapping[str, Profile]
 ) -> tuple[Column, ...]:
-    """The columns, those without an attribute with that of their name, if there is one by now.
+    """The columns; each one without an attribute gets the attribute of its name, if one exists.
 
-    A crawler has the attribute's name in lower case, an export the name that every format can
-    hold. An attribute belongs to one column: the one whose name is nearer to its own.
+    A crawler writes the attribute's name in lower case. An export writes the name that every
+    format can hold. An attribute belongs to one column: the one with the more similar name.
     """
     taken = {column.attribute for column in history}
     waiting = {column.name for column in history if not column.attribute and not column.group}
@@ -4207,7 +4222,7 @@ def assign_attributes(
 
 
 def assign_keys(kind: Type, profile: Profile) -> Type:
-    """The type with the keys that the maps of DynamoDB have, where the catalog has their names."""
+    """The type with the maps' own keys in DynamoDB, where the catalog has only their names."""
     if kind.kind == ARRAY and profile.element is not None:
         return replace(kind, element=assign_keys(kind.elements, profile.element))
     if kind.kind != STRUCT:
@@ -4225,7 +4240,7 @@ def assign_keys(kind: Type, profile: Profile) -> Type:
 
 # --- dynoexport/jobs/manifest.py ------------------------------------------------------------------
 def is_manifest(found: Mapping[str, Any]) -> bool:
-    """Whether it has what is needed of a manifest here."""
+    """Whether it has the keys of a manifest that this job reads."""
     return (
         isinstance(found.get("workflow_run_id"), str)
         and isinstance(found.get("files"), list)
@@ -4234,10 +4249,10 @@ def is_manifest(found: Mapping[str, Any]) -> bool:
 
 
 def read_manifest(s3: S3Client, paths: SnapshotPaths) -> dict[str, Any] | None:
-    """The manifest, None if there is none.
+    """The manifest; None if it does not exist.
 
     Raises:
-        JobFailed: what stands in its place is none.
+        JobFailed: it is not valid.
     """
     text = read_object(s3, paths.bucket, paths.manifest)
     if text is None:
@@ -4246,8 +4261,8 @@ def read_manifest(s3: S3Client, paths: SnapshotPaths) -> dict[str, Any] | None:
     if found is not None and is_manifest(found):
         return found
     raise JobFailed(
-        f"s3://{paths.bucket}/{paths.manifest} is no manifest: delete it, and its snapshot "
-        "counts as incomplete"
+        f"s3://{paths.bucket}/{paths.manifest} is not a valid manifest: delete it, which makes its "
+        "snapshot incomplete, and start a new run"
     )
 
 
@@ -4255,13 +4270,13 @@ def put_manifest(s3: S3Client, paths: SnapshotPaths, manifest: Mapping[str, Any]
     """Mark the snapshot complete.
 
     Raises:
-        JobFailed: another run has completed a snapshot of that minute meanwhile.
+        JobFailed: another run has completed a snapshot of the same minute.
     """
     other = read_manifest(s3, paths)
     if other is not None and other["workflow_run_id"] != manifest["workflow_run_id"]:
         raise JobFailed(
-            f"the snapshot {manifest['snapshot_timestamp']} was completed by another workflow run, "
-            f"{other['workflow_run_id']}: start a new run"
+            f"another workflow run, {other['workflow_run_id']}, completed the snapshot "
+            f"{manifest['snapshot_timestamp']}: start a new run"
         )
     s3.put_object(
         Bucket=paths.bucket,
@@ -4273,7 +4288,7 @@ def put_manifest(s3: S3Client, paths: SnapshotPaths, manifest: Mapping[str, Any]
 
 @dataclass(frozen=True)
 class WriteResult:
-    """What a snapshot holds; of an empty table nothing."""
+    """What a snapshot holds; nothing for an empty table."""
 
     items: int = 0
     files: tuple[Mapping[str, Any], ...] = ()
@@ -4288,7 +4303,7 @@ class WriteResult:
 def build_manifest(
     settings: Settings, timestamp: str, written: WriteResult, plan: ReadPlan, run: Mapping[str, Any]
 ) -> dict[str, Any]:
-    """What marks the snapshot complete, but for its times; ``run`` is what the job really has."""
+    """The manifest without its times; ``run`` has the workers that the job really has."""
     read: dict[str, Any] = {"reader": settings.reader, "items": written.items_read}
     if settings.reader != "export":
         read.update(
@@ -4336,7 +4351,7 @@ def build_manifest(
 
 # --- dynoexport/jobs/write/rows.py ----------------------------------------------------------------
 def row_converter(columns: Sequence[Column]) -> Callable[[Mapping[str, Any]], list[Any]]:
-    """What takes an item apart into the values of the columns, in DynamoDB JSON; None for none."""
+    """What splits an item into a value for each column, in DynamoDB JSON; None for no value."""
     own = frozenset(column.attribute for column in columns)
 
     def cell(column: Column, item: Mapping[str, Any]) -> Mapping[str, Any] | None:
@@ -4381,7 +4396,7 @@ def line_converter(columns: Sequence[Column], fmt: str) -> Callable[[Mapping[str
 def convert_items(
     items: Iterable[Any], convert: Callable[[], Callable[[Any], Any]]
 ) -> Iterator[Any]:
-    """Each item converted, by what is made anew in each partition: Spark cannot send closures."""
+    """Convert each item. Each partition makes its own converter: Spark cannot send closures."""
     return map(convert(), items)
 
 
@@ -4401,13 +4416,13 @@ def row_and_line_converter(
 # --- dynoexport/jobs/snapshot_schema.py -----------------------------------------------------------
 @dataclass(frozen=True)
 class SnapshotSchema:
-    """What a snapshot consists of.
+    """The schema of a snapshot.
 
     Attributes:
         items: how many items were read.
         columns: in the order of the files.
-        changes: what became of the attributes since the snapshot before, a line each.
-        warnings: what a reader of the snapshot should know, a line each.
+        changes: a line for each attribute that changed since the snapshot before.
+        warnings: a line for each thing that a reader of the snapshot should know.
     """
 
     items: int
@@ -4437,9 +4452,9 @@ def settle_schema(
 
 
 def unknown_name_warnings(settings: Settings, result: ReadResult, held: Iterable[str]) -> list[str]:
-    """The names in Columns or Exclude that no item has, which may be misspelled.
+    """A warning for each name in Columns or Exclude that no item has: it may be misspelled.
 
-    Glue's connector does not say what it has dropped.
+    Glue's connector does not report what it dropped.
     """
     exclude = () if result.dialect == "plain" else settings.exclude
     return [
@@ -4452,10 +4467,10 @@ def unknown_name_warnings(settings: Settings, result: ReadResult, held: Iterable
 
 # --- dynoexport/jobs/reservation.py ---------------------------------------------------------------
 def next_free_timestamp(now: datetime, newest: str | None, is_taken: Callable[[str], bool]) -> str:
-    """The first minute from now on that names no snapshot yet and is behind the newest one.
+    """The first free minute that is not before now and is after the newest snapshot.
 
-    Runs that follow each other within a minute are ahead of the clock. A minute among theirs is
-    free once its snapshot is deleted; the view would not go back to it.
+    Runs that follow each other within a minute are ahead of the clock. Deleting a snapshot frees
+    its minute, but the view would never go back to it.
     """
     before = None if newest is None else parse_timestamp(newest)
     minute = now if before is None else max(now, before + timedelta(minutes=1))
@@ -4465,14 +4480,14 @@ def next_free_timestamp(now: datetime, newest: str | None, is_taken: Callable[[s
 
 
 def reserve_timestamp(s3: S3Client, paths: SnapshotPaths, run_id: str) -> bool:
-    """Make the snapshot's minute this run's; False if another run has it.
+    """Claim the snapshot's minute for this run; False if another run has claimed it.
 
-    By a conditional write, which one of several gets through:
+    S3 accepts only one of several conditional writes:
     https://docs.aws.amazon.com/AmazonS3/latest/userguide/conditional-writes.html
     """
 
     def only_if_new(params: dict[str, Any], **_: Any) -> None:  # noqa: ANN401 - botocore's event
-        # The parameter is unknown to the boto3 of Glue up to 5.0.
+        # The boto3 of Glue up to 5.0 does not have this parameter.
         params["headers"]["If-None-Match"] = "*"
 
     event = "before-call.s3.PutObject"
@@ -4489,12 +4504,12 @@ def reserve_timestamp(s3: S3Client, paths: SnapshotPaths, run_id: str) -> bool:
         return True
     finally:
         s3.meta.events.unregister(event, only_if_new)
-    # There is none any more if it was given up just now.
+    # The claim is missing if somebody deleted it just now.
     return read_object(s3, paths.bucket, paths.claim) == run_id.encode()
 
 
 def newest_snapshot(s3: S3Client, settings: Settings) -> str | None:
-    """The newest complete snapshot, by its manifest; None if there is none."""
+    """The newest snapshot that has a manifest; None without one."""
     marks = list_marks(s3, settings.bucket, settings.table, settings.format)
     return max(marks.complete, default=None)
 
@@ -4502,16 +4517,16 @@ def newest_snapshot(s3: S3Client, settings: Settings) -> str | None:
 def choose_timestamp(
     settings: Settings, properties: Mapping[str, str], clients: Clients, now: datetime
 ) -> str:
-    """The snapshot's minute: a former attempt's, else the next that is free, noted in the run.
+    """The snapshot's minute, recorded in the run: an earlier attempt's, else the next free one.
 
     A resumed workflow run is a new run
-    (https://docs.aws.amazon.com/glue/latest/dg/resuming-workflow.html): a minute whose manifest
-    another run has written is left to that run. A claim stays, so that no run takes a minute to
-    which a retry or a resumed run comes back, and whoever deletes old snapshots sees that a run of
-    ours has written this one, complete or not.
+    (https://docs.aws.amazon.com/glue/latest/dg/resuming-workflow.html): it leaves a minute whose
+    manifest another run wrote to that run. The claim stays, so that no other run takes a minute
+    that a retry or a resumed run may need. It also shows that dynoexport wrote the snapshot,
+    complete or not.
 
     Raises:
-        JobFailed: the run's property was edited to something that is no minute.
+        JobFailed: somebody edited the run's property, and it is not a minute.
     """
 
     def is_used(paths: SnapshotPaths) -> bool:
@@ -4522,21 +4537,21 @@ def choose_timestamp(
         paths = snapshot_paths(settings, timestamp)
         if is_used(paths) or not reserve_timestamp(clients.s3, paths, settings.workflow_run_id):
             return True
-        # Who had the claim before may have completed the snapshot since.
+        # The run that had the claim before may have completed the snapshot since.
         return is_used(paths)
 
     held = properties.get(SNAPSHOT_TIMESTAMP)
     if held:
         if not is_timestamp(held):
             raise JobFailed(
-                f"the run property {SNAPSHOT_TIMESTAMP} is {held!r}, allowed is a UTC minute such "
-                "as 2026-01-31T10:00"
+                f"the run property {SNAPSHOT_TIMESTAMP} is {held!r}, but must be a UTC minute such "
+                "as 2026-01-31T10:00: start a new run"
             )
         paths = snapshot_paths(settings, held)
         manifest = read_manifest(clients.s3, paths)
         if manifest is None:
             check_unclaimed(clients.s3, paths)
-            # Whoever deletes what failed runs have left deletes their claims, too.
+            # The claim is deleted together with the files of a failed run.
             reserve_timestamp(clients.s3, paths, settings.workflow_run_id)
         if manifest is None or manifest["workflow_run_id"] == settings.workflow_run_id:
             return held
@@ -4550,30 +4565,30 @@ def choose_timestamp(
 
 
 def check_unclaimed(s3: S3Client, paths: SnapshotPaths) -> None:
-    """See that what lies under the snapshot's prefix was written by a run of ours.
+    """Check that dynoexport wrote the objects under the snapshot's prefix.
 
-    Somebody may have set the run's property. A retry would clear the prefix.
+    Somebody may have set the run's property. A retry would delete the objects.
 
     Raises:
-        JobFailed: there are files, and no run has claimed the minute.
+        JobFailed: there are objects, and no run has claimed the minute.
     """
     claimed = read_object(s3, paths.bucket, paths.claim) is not None
     if not claimed and exists(s3, paths.bucket, paths.snapshot):
         raise JobFailed(
-            f"the run property {SNAPSHOT_TIMESTAMP} names files that dynoexport has not written: "
-            f"{paths.uri(paths.snapshot)}; start a new run"
+            f"the run property {SNAPSHOT_TIMESTAMP} names a folder that dynoexport did not write, "
+            f"{paths.uri(paths.snapshot)}: start a new run"
         )
 
 
 def find_completed(s3: S3Client, paths: SnapshotPaths) -> dict[str, Any] | None:
-    """The manifest, if a former attempt of this run has finished the snapshot; else it is cleared.
+    """The manifest, if an earlier attempt completed the snapshot; else delete what it left.
 
-    The files are compared with the manifest: whatever became of them, a retry mends it.
+    If the files do not match the manifest, this attempt writes the snapshot again.
     """
     manifest = read_manifest(s3, paths)
     if manifest is not None:
         found = list_files(s3, paths.bucket, paths.snapshot)
-        # An export job of before has noted no ETag.
+        # Older export jobs recorded no ETag.
         recorded = {
             file["key"]: (file["bytes"], file.get("etag") or found.get(file["key"], (0, ""))[1])
             for file in manifest["files"]
@@ -4583,7 +4598,7 @@ def find_completed(s3: S3Client, paths: SnapshotPaths) -> dict[str, Any] | None:
         delete_objects(s3, paths.bucket, [paths.manifest])
     cleared = clear(s3, paths.bucket, paths.snapshot)
     if cleared:
-        log(f"cleared {counted(cleared, 'object')} that a failed attempt had left")
+        log(f"deleted {counted(cleared, 'object')} of a failed attempt")
     return None
 
 
@@ -4607,7 +4622,7 @@ def arrow_type(kind: Type) -> pa.DataType:
 
 
 def arrow_values(kind: Type, values: pa.StructArray, group: str = "") -> pa.Array:
-    """The array of values (of one group, if given) as an array of the type."""
+    """The values as an array of the type; with ``group``, only the values of this group."""
     pa = arrow()
     codes = {
         code: content
@@ -4625,10 +4640,10 @@ def arrow_values(kind: Type, values: pa.StructArray, group: str = "") -> pa.Arra
 
 
 def cast_directly(kind: Type, codes: Mapping[str, pa.Array]) -> pa.Array | None:
-    """The values, if Arrow itself can turn them into the type; else None.
+    """The values, if Arrow itself can cast them to the type; else None.
 
     Raises:
-        ArrowInvalid, ArrowNotImplementedError: it cannot.
+        ArrowInvalid, ArrowNotImplementedError: Arrow tried and could not.
     """
     pa = arrow()
     if kind.kind == STRING and codes.keys() <= {"S", "N", "B"}:
@@ -4649,7 +4664,7 @@ def list_values(kind: Type, lists: pa.ListArray) -> pa.ListArray:
     pa = arrow()
     elements, offsets = lists.values, lists.offsets
     if lists.null_count:
-        # Where a list is null, from_arrays wants its offset to be.
+        # For a null list, from_arrays expects a null offset.
         is_there = pa.concat_arrays([lists.is_valid(), pa.array([True])])
         offsets = pa.compute.if_else(is_there, offsets, pa.scalar(None, offsets.type))
     if pa.types.is_null(elements.type):
@@ -4673,7 +4688,7 @@ def struct_values(kind: Type, maps: pa.StructArray) -> pa.StructArray:
 
 
 def cast_in_python(kind: Type, codes: Mapping[str, pa.Array]) -> pa.Array:
-    """The values by way of Python, as ``to_row`` turns them."""
+    """The values, each cast in Python as for Spark's rows."""
     convert = spark_value(kind, for_arrow=True)
     lists = [content.to_pylist() for content in codes.values()]
     found = []
@@ -4686,7 +4701,7 @@ def cast_in_python(kind: Type, codes: Mapping[str, pa.Array]) -> pa.Array:
 def record_batch(
     columns: Sequence[Column], found: list[dict[str, Any]] | pa.StructArray
 ) -> pa.RecordBatch:
-    """The record batch of what ``read_piece`` gives."""
+    """The record batch of the items that ``read_piece`` gives."""
     pa = arrow()
     names = [column.name for column in columns]
     if isinstance(found, list) or any(column.group == OTHER_ATTRIBUTES for column in columns):
@@ -4711,17 +4726,17 @@ def record_batch(
 def record_batches(
     groups: Iterable[Any], columns: Sequence[Column], bucket: str, region: str
 ) -> Iterator[Any]:
-    """Record batches of the pieces in the groups, which come as batches themselves."""
+    """Record batches of the pieces in the groups; the groups come in batches, too."""
     texts = (text for group in groups for text in group.column(0).to_pylist())
     return (record_batch(columns, found) for found in read_pieces(texts, bucket, region))
 
 
 # --- dynoexport/jobs/history.py -------------------------------------------------------------------
 def known_columns(s3: S3Client, settings: Settings) -> tuple[Column, ...]:
-    """The columns of the newest complete snapshot; none if there is no snapshot.
+    """The columns of the newest complete snapshot; empty without a snapshot.
 
     Raises:
-        JobFailed: what stands in its manifest's place is none.
+        JobFailed: its manifest is not valid.
     """
     timestamp = newest_snapshot(s3, settings)
     if timestamp is None:
@@ -4732,8 +4747,8 @@ def known_columns(s3: S3Client, settings: Settings) -> tuple[Column, ...]:
         return tuple(parse_column(entry) for entry in json.loads(body.decode())["schema"])
     except (ValueError, LookupError, TypeError, AttributeError, RecursionError) as error:
         raise JobFailed(
-            f"s3://{settings.bucket}/{newest} is no manifest ({type(error).__name__}: {error}): "
-            "delete it, and its snapshot counts as incomplete"
+            f"s3://{settings.bucket}/{newest} is not a valid manifest ({type(error).__name__}: "
+            f"{error}): delete it, which makes its snapshot incomplete, and start a new run"
         ) from None
 
 
@@ -4757,10 +4772,10 @@ def typed_rows(
         try:
             return groups.mapInArrow(convert, schema)
         except (NotImplementedError, ImportError) as error:
-            # Spark's own rules decide, which it applies when it is asked for the plan: 3.3 takes no
-            # nested structs, and each version has libraries that are too old for it.
+            # Spark checks this by its own rules when it plans: 3.3 does not accept nested structs,
+            # and each version refuses libraries that are too old.
             # https://github.com/apache/spark/blob/v3.3.0/python/pyspark/sql/udf.py
-            log(f"writing rows, because Spark takes no batches of them: {first_line(error)}")
+            log(f"writing rows, because this Spark accepts no Arrow batches: {first_line(error)}")
     items = item_rdd(spark, result, settings, parts)
     rows = items.mapPartitions(
         partial(convert_items, convert=partial(spark_row_converter, columns))
@@ -4771,7 +4786,7 @@ def typed_rows(
 def item_lines(
     spark: SparkSession, items: RDD[dict[str, Any]], columns: Sequence[Column], settings: Settings
 ) -> RDD[str]:
-    """The items that are to be written as lines of a json, csv or xml file."""
+    """The items to write as lines of a json, csv or xml file."""
     line = partial(line_converter, columns, settings.format)
     if not settings.where:
         return items.mapPartitions(partial(convert_items, convert=line))
@@ -4784,10 +4799,10 @@ def item_lines(
 
 
 def write_files(glue_context: GlueContext, rows: DataFrame, settings: Settings, path: str) -> None:
-    """Write the rows, one file a partition.
+    """Write the rows, one file for each partition.
 
-    The directory's name holds a colon, and Hadoop takes "a:b" for a relative URI wherever it
-    lists the parent, globs or overwrites (HADOOP-14217). "append" does none of it; the directory
+    The directory's name contains a colon. When Hadoop lists the parent, globs or overwrites, it
+    takes "a:b" for a relative URI (HADOOP-14217). "append" does none of these, and the directory
     is empty.
     """
     fmt = settings.format
@@ -4820,12 +4835,12 @@ def write_items(
 ) -> tuple[int | None, int]:
     """Write the files.
 
-    Returns how many items the predicate leaves, None without one, and how many characters XML
+    Returns how many items match the predicate, None without one, and how many characters XML
     could not hold.
     """
     spark = glue_context.spark_session
-    # coalesce, not repartition: Spark reads lines in even parts of at most 128 MB, so that
-    # joining them makes even files without sending every row over the network.
+    # coalesce, not repartition: Spark reads lines in even parts of at most 128 MB. Joining them
+    # makes even files without sending every row over the network.
     parts = files_for(result.json_bytes, settings.format)
     path = paths.uri(paths.snapshot)
     replaced = 0
@@ -4843,7 +4858,7 @@ def write_items(
         rows = typed_rows(spark, result, columns, settings, parts)
         rows = filter_rows(rows, columns, settings.where) if settings.where else rows
         kept = count_matching(rows) if settings.where else None
-    # A columnar file without rows would be a partition of nothing.
+    # A columnar file without rows would become an empty partition.
     if kept != 0:
         write_files(glue_context, rows, settings, path)
     return kept, replaced
@@ -4851,7 +4866,7 @@ def write_items(
 
 # --- dynoexport/jobs/export.py --------------------------------------------------------------------
 def record_snapshot(glue: GlueClient, settings: Settings, manifest: Mapping[str, Any]) -> None:
-    """Note in the run what it has exported, for whoever lists runs without reading manifests."""
+    """Record in the run what it exported, so that runs can be listed without manifests."""
     properties = {SNAPSHOT_ITEMS: str(manifest["items"]), SNAPSHOT_BYTES: str(manifest["bytes"])}
     glue.put_workflow_run_properties(
         Name=settings.workflow_name, RunId=settings.workflow_run_id, RunProperties=properties
@@ -4873,7 +4888,7 @@ def write_snapshot(
     ``history`` are the columns of the snapshot before.
 
     Raises:
-        JobFailed: the files do not hold as many rows as items were to be written.
+        JobFailed: the files have more or fewer rows than the items to write.
     """
     if not result.json_bytes:
         columns = tuple(replace(column, items=0) for column in history)
@@ -4891,7 +4906,7 @@ def write_snapshot(
     rows = count_written_rows(spark, s3, settings.format, paths, list(files)) if files else 0
     expected = schema.items if written is None else written
     if rows != expected:
-        raise JobFailed(f"{expected:,} items were to be written, but {rows:,} were")
+        raise JobFailed(f"the files have {rows:,} rows, not {expected:,}: start a new run")
     return WriteResult(
         items=rows,
         files=tuple(listed),
@@ -4911,7 +4926,7 @@ def read_table(
     paths: SnapshotPaths,
     plan: ReadPlan,
 ) -> ReadResult:
-    """Read the table, once, by the reader of the settings.
+    """Read the table once, with the reader of the settings.
 
     Raises:
         JobFailed: it cannot be read.
@@ -4934,9 +4949,9 @@ def read_and_write(
     *,
     steps: Steps,
 ) -> WriteResult:
-    """From the table to the files; a failure leaves none.
+    """From the table to the files; a failure deletes them.
 
-    Otherwise the next run's crawler would take half a snapshot for a partition.
+    Otherwise the next run's crawler would add half a snapshot as a partition.
     """
     history = known_columns(clients.s3, settings) or adopted_columns(clients, settings)
     try:
@@ -4944,15 +4959,14 @@ def read_and_write(
             glue_context = start_glue()
         check_predicate(glue_context.spark_session, settings.where)
         how = f" in {plan.splits:,} splits" if settings.reader == "connector" else ""
-        with steps.timed("read", f"read the table by {settings.reader}{how}"):
+        with steps.timed("read", f"read the table with ReadMode {settings.reader}{how}"):
             result = read_table(glue_context, settings, clients, paths, plan)
         written = write_snapshot(
             glue_context, settings, clients.s3, paths, result, steps=steps, history=history
         )
     except BaseException:
         clear_if_possible(clients.s3, paths.bucket, paths.snapshot)
-        # What a Scan has read, or DynamoDB has exported, is taken up by a retry; without one it
-        # expires.
+        # A retry goes on with what a Scan read or DynamoDB exported; without a retry it expires.
         if settings.reader == "connector":
             clear_if_possible(clients.s3, paths.bucket, paths.temp)
         raise
@@ -4960,7 +4974,7 @@ def read_and_write(
 
 
 def report_snapshot(clients: Clients, settings: Settings, manifest: Mapping[str, Any]) -> None:
-    """Tell the run of its snapshot, and CloudWatch of one that no view job publishes."""
+    """Record the snapshot in the run, and in CloudWatch if no view job publishes it."""
     record_snapshot(clients.glue, settings, manifest)
     if settings.format == "xml":
         count_snapshot(clients.cloudwatch, settings.table, settings.format)
@@ -4975,7 +4989,7 @@ def export(
     """One attempt of a run: settings, snapshot, read, write, manifest.
 
     Raises:
-        JobFailed: what is wrong and can be mended, in one line.
+        JobFailed: what is wrong and what to do, in one line.
     """
     arguments = parse_arguments(argv, EXPORT_JOB_ARGUMENTS)
     properties = run_properties(clients.glue, arguments)
@@ -4992,7 +5006,7 @@ def export(
         clear(clients.s3, paths.bucket, paths.temp)
     finished = find_completed(clients.s3, paths)
     if finished is not None:
-        log(f"the snapshot {timestamp} is complete already: nothing to do")
+        log(f"snapshot {timestamp} is already complete: nothing to do")
         clear_if_possible(clients.s3, paths.bucket, paths.temp)
         report_snapshot(clients, settings, finished)
         return
@@ -5005,12 +5019,12 @@ def export(
     manifest = build_manifest(settings, timestamp, written, plan, run)
     manifest.update(started=iso(started), finished=iso(now()), seconds=steps.seconds)
     put_manifest(clients.s3, paths, manifest)
-    # What only a run without a manifest needs: no retry reads or exports again.
+    # Only a run without a manifest needs this: no retry reads or exports again.
     clear_if_possible(clients.s3, paths.bucket, paths.temp)
     report_snapshot(clients, settings, manifest)
     log(
         f"snapshot {timestamp} is complete: {items_text(written.items)} in "
-        f"{counted(len(written.files), 'file')} of {manifest['bytes']:,} bytes under "
+        f"{counted(len(written.files), 'file')}, {manifest['bytes']:,} bytes, under "
         f"{paths.uri(paths.snapshot)}"
     )
 
@@ -5040,7 +5054,7 @@ def main(argv: Sequence[str]) -> None:
     except Exception as error:
         cause = spark_cause(error)
         if cause is None:
-            log(f"failed: unexpected {error!r}; the error log has its traceback")
+            log(f"failed: unexpected error {error!r}; its traceback is in the error log")
             raise
         print(error, file=sys.stderr, flush=True)
         log(f"failed: {cause}")

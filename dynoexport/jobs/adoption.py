@@ -1,4 +1,4 @@
-"""The columns of snapshots that another design has written."""
+"""The columns of snapshots that another design wrote."""
 
 from __future__ import annotations
 
@@ -25,11 +25,11 @@ if TYPE_CHECKING:
 
 
 def adopted_columns(clients: Clients, settings: Settings) -> tuple[Column, ...]:
-    """The columns of a catalog table whose snapshots another design has written; else none.
+    """The columns of a catalog table whose snapshots another design wrote; empty without one.
 
     Athena reads csv and orc by position, and the older files are in the order of this table. So
-    its columns keep their places here as those of a manifest do. Which attribute belongs to
-    which column is seen when the table is read: ``assign_attributes``.
+    its columns keep their positions, like the columns of a manifest. ``assign_attributes`` finds
+    the attribute of each column once the table is read.
 
     Raises:
         JobFailed: a column has a type that no export writes.
@@ -46,8 +46,8 @@ def adopted_columns(clients: Clients, settings: Settings) -> tuple[Column, ...]:
             kind = Type(STRING) if settings.format in TEXT_FORMATS else parse_catalog_type(declared)
         except ValueError:
             raise JobFailed(
-                f"the column {name!r} of the catalog table {settings.database}.{table['Name']} is "
-                f"a {declared}, which no export writes: deploy this export with a CatalogPrefix"
+                f"column {name!r} of the catalog table {settings.database}.{table['Name']} has the "
+                f"type {declared}, which no export writes: deploy this export with a CatalogPrefix"
             ) from None
         columns.append(Column(name, name, "", "", kind))
     return tuple(columns)
@@ -56,10 +56,10 @@ def adopted_columns(clients: Clients, settings: Settings) -> tuple[Column, ...]:
 def assign_attributes(
     history: Sequence[Column], profiles: Mapping[str, Profile]
 ) -> tuple[Column, ...]:
-    """The columns, those without an attribute with that of their name, if there is one by now.
+    """The columns; each one without an attribute gets the attribute of its name, if one exists.
 
-    A crawler has the attribute's name in lower case, an export the name that every format can
-    hold. An attribute belongs to one column: the one whose name is nearer to its own.
+    A crawler writes the attribute's name in lower case. An export writes the name that every
+    format can hold. An attribute belongs to one column: the one with the more similar name.
     """
     taken = {column.attribute for column in history}
     waiting = {column.name for column in history if not column.attribute and not column.group}
@@ -85,7 +85,7 @@ def assign_attributes(
 
 
 def assign_keys(kind: Type, profile: Profile) -> Type:
-    """The type with the keys that the maps of DynamoDB have, where the catalog has their names."""
+    """The type with the maps' own keys in DynamoDB, where the catalog has only their names."""
     if kind.kind == ARRAY and profile.element is not None:
         return replace(kind, element=assign_keys(kind.elements, profile.element))
     if kind.kind != STRUCT:

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from mypy_boto3_glue import GlueClient
 
 GLUE_ARGUMENTS = ("JOB_NAME", "JOB_RUN_ID", "WORKFLOW_NAME", "WORKFLOW_RUN_ID")
-# Those that a deployment may leave empty.
+# A deployment may leave these empty.
 MAY_BE_EMPTY = ("CatalogPrefix", "Columns", "Exclude", "Where", "SourceRoleArn", "KmsKeyArn")
 
 
@@ -38,7 +38,7 @@ def parse_arguments(argv: Sequence[str], declared: Sequence[str]) -> dict[str, s
 def join_flag_values(argv: Sequence[str], names: Iterable[str]) -> list[str]:
     """The words with each value joined to its argument's name.
 
-    Glue gives them as two words, and a table or a predicate may begin with "-" as options do.
+    Glue passes them as two words, and a table or a predicate may begin with "-" like an option.
     """
     flags = {f"--{name}" for name in names}
     words: list[str] = []
@@ -54,10 +54,10 @@ def run_properties(glue: GlueClient, arguments: Mapping[str, str]) -> dict[str, 
     """The properties of the workflow run that started this job.
 
     Raises:
-        JobFailed: it was not started by a workflow run.
+        JobFailed: no workflow run started it.
     """
     if not arguments["WORKFLOW_RUN_ID"]:
-        raise JobFailed("this job runs inside its workflow only: start a run of the workflow")
+        raise JobFailed("this job runs only inside its workflow: start a run of the workflow")
     name, run_id = arguments["WORKFLOW_NAME"], arguments["WORKFLOW_RUN_ID"]
     return glue.get_workflow_run_properties(Name=name, RunId=run_id)["RunProperties"]
 
@@ -73,8 +73,8 @@ def apply_overrides(
     for name in IDENTITY:
         if properties.get(name, arguments[name]) != arguments[name]:
             raise JobFailed(
-                f"the run property {name} is {properties[name]!r}, but this job is for "
-                f"{arguments[name]!r}: start the workflow of that export instead"
+                f"the run property {name} is {properties[name]!r}, but this job exports "
+                f"{arguments[name]!r}: start the workflow that exports {properties[name]!r}"
             )
     return {
         **arguments,
@@ -88,7 +88,7 @@ def parse_number(
     """The setting as a number of the kind, from ``low`` to ``high``.
 
     Raises:
-        JobFailed: it is none; the message names the setting, its value and what is allowed.
+        JobFailed: it is not such a number.
     """
     try:
         value = kind(values[name])
@@ -96,7 +96,7 @@ def parse_number(
         value = math.nan
     if not low <= value <= high:
         what = "a whole number" if kind is int else "a number"
-        raise JobFailed(f"{name} is {values[name]!r}, allowed is {what} from {low} to {high}")
+        raise JobFailed(f"{name} is {values[name]!r}, but must be {what} from {low} to {high}")
     return value
 
 
@@ -104,8 +104,8 @@ def parse_choice(values: Mapping[str, str], name: str, allowed: Sequence[str]) -
     """The setting, one of the allowed ones.
 
     Raises:
-        JobFailed: it is none of them.
+        JobFailed: it has another value.
     """
     if values[name] not in allowed:
-        raise JobFailed(f"{name} is {values[name]!r}, allowed are {', '.join(allowed)}")
+        raise JobFailed(f"{name} is {values[name]!r}, but must be one of {', '.join(allowed)}")
     return values[name]

@@ -10,15 +10,15 @@ from dynoexport.jobs.formats import LINE_FORMATS
 if TYPE_CHECKING:
     from dynoexport.jobs.settings import Settings
 
-# Arrow reads JSON in columns without an object for each value. Glue brings it
+# Arrow reads JSON into columns without an object for each value. Glue ships it
 # (https://docs.aws.amazon.com/glue/latest/dg/aws-glue-programming-python-libraries.html); versions
-# 7, 10, 12 and 26 were tried. Spark takes its batches from 3.3 on. Without it, the items stay the
-# JSON that DynamoDB has sent.
+# 7, 10, 12 and 26 were tried. Spark accepts its batches since 3.3. Without it, the items stay the
+# JSON that DynamoDB sent.
 PYARROW_MIN = 7
 
 
 def arrow() -> Any:  # noqa: ANN401 - pyarrow carries no types
-    """pyarrow; None if there is none that can be used."""
+    """pyarrow; None if Glue has no usable version."""
     try:
         import pyarrow as pa
         import pyarrow.compute
@@ -29,10 +29,10 @@ def arrow() -> Any:  # noqa: ANN401 - pyarrow carries no types
 
 
 def takes_arrow(settings: Settings) -> bool:
-    """Whether this Spark takes Arrow batches, and the format's writer Spark's rows."""
+    """Whether this Spark accepts Arrow batches, and the format is written from Spark's rows."""
     from pyspark.sql import DataFrame
 
     if settings.format in LINE_FORMATS or not hasattr(DataFrame, "mapInArrow"):
         return False
-    # Spark asks for pandas too, though nothing here goes through it.
+    # Spark requires pandas too, though nothing here uses it.
     return arrow() is not None and importlib.util.find_spec("pandas") is not None

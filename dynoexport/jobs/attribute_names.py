@@ -10,15 +10,15 @@ from dynoexport.jobs.failures import JobFailed
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-# A name up to its comma. What stands in double quotes is the name, exactly; a quote in it is
-# doubled. Around a name without them, blanks are no part of it.
+# A name up to its comma. Text in double quotes is the name, exactly; a quote in it is doubled.
+# Spaces around a name without quotes are not part of it.
 LISTED_NAME = re.compile(r'\s*(?:"((?:[^"]|"")+)"\s*|((?!\s*")[^,]*)),')
 # A line break would end a parameter.
 LINE_BREAK = re.compile(r"[\r\n]")
 
 
 class NamesRefused(Exception):
-    """What is no list of attributes, or a list of none, and what to do."""
+    """The text is not a list of attributes, or lists none; with what to do."""
 
     def __init__(self, reason: str, remedy: str) -> None:
         super().__init__(reason, remedy)
@@ -33,7 +33,7 @@ def split_names(text: str) -> tuple[str, ...]:
     ('User', ' Email', 'a, b')
 
     Raises:
-        NamesRefused: it is no such list, or names no attribute, which must not mean all.
+        NamesRefused: it is not such a list, or it names no attribute, which must not mean all.
     """
     if not text.strip():
         return ()
@@ -43,9 +43,9 @@ def split_names(text: str) -> tuple[str, ...]:
         found = None if LINE_BREAK.search(rest) else LISTED_NAME.match(rest)
         if found is None:
             raise NamesRefused(
-                "which is no list of attributes",
-                "separate names by commas, and put double quotes around one that holds a comma, a "
-                "quote or blanks at its ends",
+                "which is not a list of attributes",
+                "separate names by commas, and put double quotes around a name with a comma, a "
+                "quote, or spaces at its ends",
             )
         quoted, plain = found.groups()
         names.append(plain.strip() if quoted is None else quoted.replace('""', '"'))
@@ -59,7 +59,7 @@ def parse_attribute_names(values: Mapping[str, str], name: str) -> tuple[str, ..
     """The attributes that the setting lists.
 
     Raises:
-        JobFailed: it is no such list, or names no attribute.
+        JobFailed: it is not such a list, or it names no attribute.
     """
     try:
         return split_names(values[name])

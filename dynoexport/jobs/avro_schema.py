@@ -11,14 +11,15 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
 # Trino reads avro by this parameter before it looks at the columns: by the table's own, else by
-# that of the table's SerDe, else by that of the partition's:
+# the one of the table's SerDe, else by the one of the partition's:
 # https://github.com/trinodb/trino/pull/30599, https://github.com/trinodb/trino/pull/14463
-# A crawler keeps it as it was, or writes a file's own schema, which has no defaults. Either is
-# wrong for some snapshot: "Unable to find column", "Avro type resolution error". So every
-# publication gives the table a schema that fits all files. Athena's page asks for one:
+# A crawler keeps it, or writes a file's own schema, which has no defaults. Either is wrong for
+# some snapshot: "Unable to find column", "Avro type resolution error". So each time the view job
+# publishes, it gives the table a schema that fits all files. Athena's page requires one:
 # https://docs.aws.amazon.com/athena/latest/ug/avro-serde.html
-# A value has at most so many bytes (https://docs.aws.amazon.com/glue/latest/webapi/API_TableInput.html);
-# without it the schema is made of the columns.
+# The catalog limits a parameter's length
+# (https://docs.aws.amazon.com/glue/latest/webapi/API_TableInput.html). Without the parameter,
+# Athena derives the schema from the columns.
 AVRO_LITERAL, PARAMETER_MAX = "avro.schema.literal", 512_000
 AVRO_SCALARS = {
     "string": "string",
@@ -54,7 +55,7 @@ def avro_field(name: str, shape: str | Mapping[str, Any], numbers: Iterator[int]
 
 
 def avro_literal(manifest: Mapping[str, Any]) -> str:
-    """The schema by which every snapshot can be read; empty if it is too long for the catalog.
+    """The schema that reads every snapshot; empty if it is too long for the catalog.
 
     Files of the former design have the attributes' own names: Avro finds them by aliases.
     """
@@ -72,7 +73,7 @@ def avro_literal(manifest: Mapping[str, Any]) -> str:
 
 
 def without_literal(holder: Mapping[str, Any], right: str) -> dict[str, Any]:
-    """What has parameters, without an avro schema but the right one."""
+    """The table, partition or SerDe without any avro schema but the right one."""
     parameters = holder.get("Parameters", {})
     if parameters.get(AVRO_LITERAL, right) == right:
         return dict(holder)
@@ -81,7 +82,7 @@ def without_literal(holder: Mapping[str, Any], right: str) -> dict[str, Any]:
 
 
 def with_literal(holder: Mapping[str, Any], literal: str) -> dict[str, Any]:
-    """What has parameters, with the avro schema if there is one."""
+    """The table, partition or SerDe with the avro schema, if it is not empty."""
     if not literal:
         return dict(holder)
     return {**holder, "Parameters": {**holder.get("Parameters", {}), AVRO_LITERAL: literal}}

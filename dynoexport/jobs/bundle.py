@@ -48,12 +48,12 @@ class Import:
 
     @property
     def bound(self) -> str:
-        """The name that the module has it by."""
+        """The name that the import binds."""
         return self.alias or self.name or self.module.partition(".")[0]
 
     @property
     def kind(self) -> int:
-        """Constants come first, then classes, then functions, as isort has it."""
+        """Constants come first, then classes, then functions, as in isort."""
         return 0 if self.name.isupper() else 1 if self.name[:1].isupper() else 2
 
     def __str__(self) -> str:
@@ -80,7 +80,7 @@ class Module:
     lines: Mapping[str, int]
 
     def own_imports(self, *, types_only: bool) -> set[str]:
-        """The modules of this package that it imports; for annotations only, if asked for."""
+        """The own modules that it imports; ``types_only`` adds those for annotations only."""
         return {
             each.module for each in self.imports if each.is_own and types_only >= each.types_only
         }
@@ -116,7 +116,7 @@ def in_order(folder: Path, job: str) -> dict[str, Module]:
     """The modules that the job needs, each after those that it imports.
 
     Raises:
-        BundleError: modules import each other in a circle.
+        BundleError: modules import each other.
     """
     modules: dict[str, Module] = {}
     missing = {job}
@@ -132,7 +132,7 @@ def in_order(folder: Path, job: str) -> dict[str, Module]:
     try:
         return {name: modules[name] for name in order.static_order()}
     except CycleError as error:
-        raise BundleError(f"a circle of imports: {' -> '.join(error.args[1])}") from None
+        raise BundleError(f"circular import: {' -> '.join(error.args[1])}") from None
 
 
 def parse(folder: Path, name: str) -> Module:
@@ -151,12 +151,12 @@ def parse(folder: Path, name: str) -> Module:
     except SyntaxError as error:
         raise BundleError(f"{path}:{error.lineno}: {error.msg}") from None
     if ast.get_docstring(tree) is None:
-        raise BundleError(f"{path}:1: a module begins with a docstring")
+        raise BundleError(f"{path}:1: begin the module with a docstring")
     first, *rest = tree.body
     header = [first, *_header(rest)]
     body = tree.body[len(header) :]
     if body and body[0].lineno == header[-1].end_lineno:
-        raise BundleError(f"{path}:{body[0].lineno}: each statement has a line of its own")
+        raise BundleError(f"{path}:{body[0].lineno}: put each statement on a line of its own")
     _check_body(path, body, is_job=name in {f"{PACKAGE}.{job}" for job in JOBS.values()})
     # As Python counts lines: str.splitlines() splits at further characters.
     lines = text.split("\n")
@@ -170,7 +170,7 @@ def parse(folder: Path, name: str) -> Module:
 
 
 def check_names(modules: Sequence[Module]) -> None:
-    """See that each top-level name of the script has one meaning.
+    """Check that each top-level name of the script has one meaning.
 
     Raises:
         BundleError: two modules define it, or one defines what another imports.
@@ -180,7 +180,7 @@ def check_names(modules: Sequence[Module]) -> None:
         for name, line in module.lines.items():
             here = f"{module.path}:{line}"
             if name in places:
-                raise BundleError(f"{here}: {name} is defined in {places[name]}, too: rename one")
+                raise BundleError(f"{here}: {name} is also defined in {places[name]}: rename one")
             places[name] = here
     imported: dict[str, Import] = {}
     importers: dict[str, str] = {}
@@ -188,15 +188,15 @@ def check_names(modules: Sequence[Module]) -> None:
         for each in (one for one in module.imports if not one.is_own):
             if each.bound in places:
                 here = places[each.bound]
-                raise BundleError(f"{here}: {each.bound} is imported in {module.path}, too")
+                raise BundleError(f"{here}: {each.bound} is also imported in {module.path}")
             former = imported.setdefault(each.bound, each)
             importer = importers.setdefault(each.bound, module.path)
             # `import a.b` and `import a.c` both bind a.
             named = former.name or former.alias or each.name or each.alias
             if named and (former.module, former.name) != (each.module, each.name):
                 raise BundleError(
-                    f"{module.path}: {each.bound} is of {each.module} here, and of {former.module} "
-                    f"in {importer}: import one"
+                    f"{module.path}: {each.bound} comes from {each.module} here, but from "
+                    f"{former.module} in {importer}: import one"
                 )
 
 
@@ -208,12 +208,13 @@ def ruler(path: str) -> str:
 def _notice(job: str) -> str:
     source = job.replace(".", "/") + ".py"
     return (
-        f"# Built from {source} and what it imports, by: {COMMAND}\n# Change those, not this file."
+        f"# Built by `{COMMAND}` from {source} and the modules it imports.\n"
+        "# Change those modules, not this file."
     )
 
 
 def _header(nodes: Iterable[ast.stmt]) -> Iterator[ast.stmt]:
-    """The imports that stand before all definitions."""
+    """The imports before all definitions."""
     for node in nodes:
         if not isinstance(node, (ast.Import, ast.ImportFrom)) and not _is_type_checking(node):
             return
@@ -231,7 +232,7 @@ def _imported(path: str, node: ast.stmt, *, types_only: bool = False) -> Iterato
         return
     here = f"{path}:{node.lineno}"
     if not isinstance(node, (ast.Import, ast.ImportFrom)):
-        raise BundleError(f"{here}: only imports stand under TYPE_CHECKING")
+        raise BundleError(f"{here}: put only imports under TYPE_CHECKING")
     for alias in node.names:
         module = (node.module or "") if isinstance(node, ast.ImportFrom) else alias.name
         name = alias.name if isinstance(node, ast.ImportFrom) else ""
@@ -252,7 +253,7 @@ def _check_import(here: str, module: str, name: str, alias: str | None, level: i
 
 
 def _check_body(path: str, body: Sequence[ast.stmt], *, is_job: bool) -> None:
-    """See that the body has imports inside functions only, and definitions that can be listed."""
+    """Check that the body has only listable definitions, and imports only in functions."""
     for node in (each for statement in body for each in ast.walk(statement)):
         if isinstance(node, ast.Import):
             names = [alias.name for alias in node.names]
@@ -261,13 +262,13 @@ def _check_body(path: str, body: Sequence[ast.stmt], *, is_job: bool) -> None:
         else:
             continue
         if node in body or any(name.partition(".")[0] == "dynoexport" for name in names):
-            raise BundleError(f"{path}:{node.lineno}: imports stand at the top of the module")
+            raise BundleError(f"{path}:{node.lineno}: put imports at the top of the module")
     for node in body:
         is_main = isinstance(node, ast.If) and ast.unparse(node.test) == "__name__ == '__main__'"
         if not (isinstance(node, DEFINITIONS) or (is_job and is_main)):
             raise BundleError(
-                f"{path}:{node.lineno}: at the top level of a module stand functions, classes and "
-                "assignments"
+                f"{path}:{node.lineno}: put only functions, classes and assignments at the top "
+                "level of a module"
             )
 
 

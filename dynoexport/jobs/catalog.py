@@ -1,4 +1,4 @@
-"""The catalog's table, its owner and its partition of a snapshot."""
+"""A table of the catalog, and its owner."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 def get_table(glue: GlueClient, database: str, name: str) -> TableTypeDef | None:
-    """The catalog's table or view, None if there is none."""
+    """The catalog's table or view; None if it does not exist."""
     try:
         return glue.get_table(DatabaseName=database, Name=name)["Table"]
     except ClientError as error:
@@ -24,7 +24,7 @@ def get_table(glue: GlueClient, database: str, name: str) -> TableTypeDef | None
 
 
 def check_owner(table: TableTypeDef, database: str, own: str) -> None:
-    """See that the catalog table is that of this export, whose data lie at the URI ``own``.
+    """Check that the catalog table belongs to this export, whose data is under the URI ``own``.
 
     Raises:
         JobFailed: another table or format was exported under the same catalog name.

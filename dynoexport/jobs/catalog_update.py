@@ -1,4 +1,4 @@
-"""Put the columns of a manifest into the catalog, or take them back."""
+"""Write the columns of a manifest into the catalog, or restore the former ones."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from dynoexport.jobs.avro_schema import avro_literal, with_literal, without_literal
 from dynoexport.jobs.catalog import get_table
 from dynoexport.jobs.failures import JobFailed
-from dynoexport.jobs.log import log
+from dynoexport.jobs.log import counted, log
 from dynoexport.jobs.names import snapshots_table, view
 from dynoexport.jobs.snapshots import is_own_partition, list_marks
 from dynoexport.jobs.view import shown_timestamp
@@ -29,28 +29,28 @@ if TYPE_CHECKING:
     from dynoexport.jobs.publish_clients import PublishClients
     from dynoexport.jobs.publish_settings import PublishSettings
 
-# Of csv's SerDes the one that understands quotes; it knows strings only.
+# The csv SerDe that understands quotes; it knows strings only.
 # https://docs.aws.amazon.com/athena/latest/ug/csv-serde.html
 OPEN_CSV = "org.apache.hadoop.hive.serde2.OpenCSVSerde"
 OPEN_CSV_PARAMETERS = {"separatorChar": ",", "quoteChar": '"', "escapeChar": "\\"}
 # Athena reads their columns by position:
 # https://docs.aws.amazon.com/athena/latest/ug/handling-schema-updates-chapter.html
 POSITIONAL_FORMATS = ("csv", "orc")
-# What of GetTable's answer UpdateTable takes back:
+# The parts of GetTable's answer that UpdateTable accepts:
 # https://docs.aws.amazon.com/glue/latest/webapi/API_TableInput.html
 TABLE_INPUT = ("Name", "TableType", "Parameters", "PartitionKeys", "StorageDescriptor")
 # https://docs.aws.amazon.com/glue/latest/webapi/API_BatchUpdatePartition.html
 PARTITIONS_A_CALL = 100
 
 
-# What a column's comment may hold, and how many bytes of it:
+# The characters that a column's comment cannot hold, and its longest length in bytes:
 # https://docs.aws.amazon.com/glue/latest/webapi/API_Column.html
 COMMENT_CANNOT_HOLD = re.compile("[^\\t\\x20-\\ud7ff\\ue000-\\ufffd\\U00010000-\\U0010ffff]")
 COMMENT_BYTES_MAX = 255
 
 
 def column_comment(attribute: str) -> str:
-    """The attribute's own name, as far as a comment can hold it."""
+    """The attribute's own name, as well as a comment can hold it."""
     text = COMMENT_CANNOT_HOLD.sub("\ufffd", attribute)
     return text.encode()[:COMMENT_BYTES_MAX].decode(errors="ignore")
 
@@ -66,11 +66,10 @@ def manifest_columns(manifest: Mapping[str, Any]) -> list[dict[str, str]]:
 def storage(
     descriptor: Mapping[str, Any], columns: Sequence[Any], fmt: str, literal: str = ""
 ) -> dict[str, Any]:
-    """The storage with the columns; csv read by the SerDe that understands quotes.
+    """The storage descriptor with the columns; csv gets the SerDe that understands quotes.
 
-    The classifier's quote symbol asks the crawler for it, but CloudFormation cannot set the
-    classifier's Serde, and a value with a comma in a table of LazySimpleSerDe lands in the wrong
-    columns without any error.
+    CloudFormation cannot set the classifier's Serde. In a table of LazySimpleSerDe, a value with
+    a comma lands in the wrong columns without any error.
     """
     mended = dict(without_literal(descriptor, literal), Columns=columns)
     serde = mended.get("SerdeInfo")
@@ -82,14 +81,14 @@ def storage(
 
 
 def without_comments(descriptor: Mapping[str, Any]) -> dict[str, Any]:
-    """What of a partition's storage matters: Athena shows the comments of the table only."""
+    """A partition's storage without comments: Athena shows only those of the table."""
     columns = [(column["Name"], column["Type"]) for column in descriptor.get("Columns", [])]
     return dict(descriptor, Columns=columns)
 
 
 @dataclass(frozen=True)
 class CatalogUpdate:
-    """What UpdateTable and BatchUpdatePartition take: the table, if it changes, and partitions."""
+    """The input of UpdateTable, if the table changes, and of BatchUpdatePartition."""
 
     table: Mapping[str, Any] | None
     partitions: tuple[Mapping[str, Any], ...]
@@ -136,12 +135,12 @@ def partition_updates(
 def check_order(
     table: TableTypeDef, columns: Sequence[Mapping[str, str]], settings: PublishSettings
 ) -> None:
-    """See that the files of others, which go by the table's columns, can still be read.
+    """Check that snapshots of another design, read by the table's columns, stay readable.
 
-    What the table has and the manifest has not was found by the crawler after the export.
+    The crawler found the columns that the table has and the manifest lacks after the export.
 
     Raises:
-        JobFailed: their values would move to other columns.
+        JobFailed: the values of those snapshots would move to other columns.
     """
     names = [column["Name"] for column in columns]
     former = [column["Name"] for column in table["StorageDescriptor"].get("Columns", [])]
@@ -151,8 +150,8 @@ def check_order(
         if names[position] != name:
             raise JobFailed(
                 f"the catalog table {settings.database}.{table['Name']} has snapshots that this "
-                f"export has not written, with {name!r} as column {position + 1}, where this "
-                f"snapshot has {names[position]!r}: deploy this export with a CatalogPrefix"
+                f"export did not write; their column {position + 1} is {name!r}, in this snapshot "
+                f"it is {names[position]!r}: deploy this export with a CatalogPrefix"
             )
 
 
@@ -162,13 +161,13 @@ def plan_catalog(
     table: TableTypeDef,
     manifest: Mapping[str, Any],
 ) -> tuple[CatalogUpdate, CatalogUpdate]:
-    """What puts the manifest's columns into the catalog, after what takes them back.
+    """The update that restores the catalog, and the one that writes the manifest's columns.
 
-    The crawler guesses them from files: of json it makes doubles of decimals, of csv what it
-    likes. In the manifest columns are only ever added, so older partitions stay readable.
+    The crawler guesses columns from files: it reads json decimals as doubles, and guesses csv
+    types. A manifest only ever adds columns, so older partitions stay readable.
 
     Raises:
-        JobFailed: others' snapshots would become unreadable.
+        JobFailed: snapshots of another design would become unreadable.
     """
     columns, fmt = manifest_columns(manifest), settings.format
     literal = avro_literal(manifest) if fmt == "avro" else ""
@@ -195,10 +194,10 @@ def write_catalog(
     """Update the table and its partitions.
 
     Raises:
-        JobFailed: Glue does not take a partition.
+        JobFailed: Glue refuses a partition.
     """
     if update.table is not None:
-        # Of GetTable's answer only what UpdateTable takes back: TABLE_INPUT.
+        # The types do not know that TABLE_INPUT holds only what UpdateTable accepts.
         table_input = cast("TableInputTypeDef", update.table)
         glue.update_table(DatabaseName=settings.database, TableInput=table_input)
         count = len(update.table["StorageDescriptor"].get("Columns", []))
@@ -212,27 +211,27 @@ def write_catalog(
         )
         for error in answer.get("Errors", []):
             raise JobFailed(
-                f"Glue does not update the partition {error['PartitionValueList'][0]} of {name}: "
+                f"Glue refuses to update partition {error['PartitionValueList'][0]} of {name}: "
                 f"{error['ErrorDetail']['ErrorMessage']}"
             )
     if update.partitions:
-        log(f"updated its partitions: {len(update.partitions):,}")
+        log(f"updated {counted(len(update.partitions), 'partition')} of {name}")
 
 
 def restore_catalog(
     clients: PublishClients, settings: PublishSettings, former: CatalogUpdate
 ) -> None:
-    """Give the catalog its former columns, as far as possible: the former view needs them.
+    """Restore the former columns of the catalog if possible: the former view needs them.
 
-    A view whose columns have other types now is stale, for every query. If the view shows this
-    snapshot all the same, because its query was slow and not refused, it needs the new ones.
+    Athena refuses every query of a view whose columns changed their types. The view may show
+    this snapshot all the same, because its query was only slow. Then it needs the new columns.
     """
     name = snapshots_table(settings.table, settings.catalog_prefix)
     view_name = view(settings.table, settings.catalog_prefix)
     try:
         shown = shown_timestamp(get_table(clients.glue, settings.database, view_name))
         if shown != settings.timestamp:
-            log("the view was not replaced: the catalog gets its former columns again")
+            log(f"the view was not replaced: restoring the former columns of {name}")
             write_catalog(clients.glue, settings, name, former)
     except (JobFailed, BotoCoreError, ClientError) as error:
         log(f"cannot restore the former columns of {settings.database}.{name}: {error}")

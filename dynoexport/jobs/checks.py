@@ -27,35 +27,37 @@ if TYPE_CHECKING:
     from dynoexport.jobs.scan.capacity import Capacity
     from dynoexport.jobs.settings import Settings
 
-# Of an on-demand table Glue's connector knows nothing but the default quota
+# For an on-demand table, Glue's connector knows only the default quota
 # (https://docs.aws.amazon.com/glue/latest/dg/aws-glue-programming-etl-connect-dynamodb-home.html).
 CONNECTOR_ASSUMES: dict[str, Any] = {"OnDemandThroughput": {}, "WarmThroughput": {}}
 
 
 def check_table(dynamodb: DynamoDBClient, settings: Settings) -> ReadPlan:
-    """See that the table is there; what it is, and the read units that the percentage is a part of.
+    """Check that the table exists; its description, and the read units a second that it has.
 
     Raises:
-        JobFailed: there is no such table.
+        JobFailed: the table does not exist.
     """
     try:
         table = dynamodb.describe_table(TableName=settings.table)["Table"]
     except ClientError as error:
         if error.response["Error"]["Code"] == "ResourceNotFoundException":
             region = dynamodb.meta.region_name
-            message = f"there is no DynamoDB table {settings.table!r} in {region}"
-            raise JobFailed(message) from None
+            raise JobFailed(
+                f"there is no DynamoDB table {settings.table!r} in {region}: restore it, or "
+                "destroy this export"
+            ) from None
         raise
     if settings.reader == "connector":
         capacity = table_capacity({**table, **CONNECTOR_ASSUMES}, lambda: DYNAMODB_TABLE_READ_UNITS)
     else:
         capacity = table_capacity(table, partial(account_read_units, dynamodb))
     allowed = (
-        f"it is read with {settings.read_percent:g} of {capacity.units:,g} read units a second "
-        f"({capacity.source})"
+        f"this run may use {settings.read_percent:g} of its {capacity.units:,g} read units a "
+        f"second ({capacity.source})"
     )
     if settings.reader == "export":
-        allowed = "it is exported by DynamoDB, which takes no read units"
+        allowed = "DynamoDB exports it without read units"
     log(
         f"the table has about {table.get('ItemCount', 0):,} items and "
         f"{table.get('TableSizeBytes', 0):,} bytes; {allowed}"
@@ -64,13 +66,13 @@ def check_table(dynamodb: DynamoDBClient, settings: Settings) -> ReadPlan:
 
 
 def catalog_table(glue: GlueClient, settings: Settings) -> TableTypeDef | None:
-    """The catalog table of the export's snapshots, None if there is none."""
+    """The catalog table of the export's snapshots; None if it does not exist."""
     name = snapshots_table(settings.table, settings.catalog_prefix)
     return get_table(glue, settings.database, name)
 
 
 def check_catalog(glue: GlueClient, settings: Settings) -> None:
-    """See that the catalog table, if there is one, is that of this export.
+    """Check that the catalog table, if it exists, belongs to this export.
 
     Raises:
         JobFailed: another table or format was exported under the same catalog name.
@@ -84,8 +86,8 @@ def check_catalog(glue: GlueClient, settings: Settings) -> None:
 def job_run(glue: GlueClient, settings: Settings) -> dict[str, Any]:
     """What this run of the job really has: WorkerType, NumberOfWorkers, GlueVersion.
 
-    Asked for, because whoever edits the job in the console changes its workers, but not the
-    arguments its stack has given it. Without the permission the arguments are believed.
+    An edit of the job in the console changes its workers, but not the arguments that its stack
+    set. Without the permission to read the job run, the arguments are used.
     """
     declared = {
         "WorkerType": settings.worker_type,
@@ -95,12 +97,12 @@ def job_run(glue: GlueClient, settings: Settings) -> dict[str, Any]:
     try:
         run = glue.get_job_run(JobName=settings.job_name, RunId=settings.job_run_id)["JobRun"]
     except ClientError as error:
-        log(f"taking the workers from the job's arguments: {error}")
+        log(f"cannot read this job run, so its workers are those of its arguments: {error}")
         return declared
     return {name: run.get(name) or declared[name] for name in declared}
 
 
-# Whatever decides how long an export takes and what it costs.
+# Everything that decides how long an export takes and what it costs.
 DESCRIBED = (
     "TableSizeBytes",
     "ItemCount",
@@ -113,7 +115,7 @@ DESCRIBED = (
 
 
 def without_timestamps(content: Any) -> Any:  # noqa: ANN401 - JSON
-    """Without the times, at which somebody changed it and which JSON does not know."""
+    """Without the times of changes, which JSON cannot hold."""
     if isinstance(content, dict):
         return {name: each for name, each in content.items() if not isinstance(each, datetime)}
     return content
@@ -121,12 +123,12 @@ def without_timestamps(content: Any) -> Any:  # noqa: ANN401 - JSON
 
 @dataclass(frozen=True)
 class ReadPlan:
-    """What is to be read.
+    """What to read.
 
     Attributes:
-        table: what DescribeTable says of it.
-        capacity: the read units a second that it has.
-        splits: in how many parts the connector reads it.
+        table: DescribeTable's answer.
+        capacity: the read units a second that the table has.
+        splits: how many parts the connector reads.
     """
 
     table: Mapping[str, Any]
@@ -134,7 +136,7 @@ class ReadPlan:
     splits: int = 1
 
     def described(self) -> dict[str, Any]:
-        """What size and capacity the table had at the start, in DescribeTable's words."""
+        """The table's size and capacity at the start, as DescribeTable names them."""
         return {
             name: without_timestamps(self.table[name]) for name in DESCRIBED if name in self.table
         }

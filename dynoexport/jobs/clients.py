@@ -42,10 +42,10 @@ class RoleProvider(CredentialProvider):
 
 
 def table_client(role: str, **options: Any) -> DynamoDBClient:  # noqa: ANN401 - boto3's
-    """A client that reads as the role, or as the job itself if there is none.
+    """A client that reads as the role; as the job itself without one.
 
-    The role's credentials are renewed before they expire. An hour is the most that they last,
-    for the job is a role itself:
+    The role's credentials are renewed before they expire. They last an hour at most, because the
+    job is a role itself:
     https://docs.aws.amazon.com/IAM/latest/UserGuide/id_roles.html#iam-term-role-chaining
     """
     import boto3
@@ -54,7 +54,7 @@ def table_client(role: str, **options: Any) -> DynamoDBClient:  # noqa: ANN401 -
         return boto3.client("dynamodb", **options)
     from botocore.session import get_session
 
-    # The regional endpoint, which is the one that a VPC can have:
+    # A VPC can have only the regional endpoint:
     # https://docs.aws.amazon.com/sdkref/latest/guide/feature-sts-regionalized-endpoints.html
     os.environ.setdefault("AWS_STS_REGIONAL_ENDPOINTS", "regional")
     sts = boto3.client("sts", region_name=options.get("region_name"))
@@ -66,7 +66,7 @@ def table_client(role: str, **options: Any) -> DynamoDBClient:  # noqa: ANN401 -
 
 @dataclass(frozen=True)
 class Clients:
-    """The doors to AWS beside Spark."""
+    """The export job's clients; Spark has its own."""
 
     dynamodb: DynamoDBClient
     glue: GlueClient

@@ -1,18 +1,18 @@
 """Copy a DynamoDB table to S3 as one complete snapshot. Runs as a Glue Spark job of a workflow.
 
-What a run does, in this order:
+A run takes these steps:
 
-1. Settings: the job's arguments, overridden by the workflow run's properties of the same name.
-2. Snapshot: the UTC minute that names it is chosen once and kept in the run's properties
+1. Settings: take the job's arguments, overridden by the workflow run's properties of the same name.
+2. Snapshot: choose the UTC minute that names it once, and keep it in the run's properties
    (SnapshotTimestamp), so that a retry of this job writes the same snapshot again.
-3. Read: the table is read once, by the reader that ReadMode names, into temporary files.
-4. Schema: one pass over these finds out what every attribute holds; with the columns that
-   earlier snapshots have, that decides the columns of this one (docs/types.md).
-5. Write: s3://<bucket>/<format>/<table>/snapshot_timestamp=<YYYY-MM-DDTHH:MM>/; then the rows in
-   the files are counted and compared with the items that were read.
-6. Manifest: manifests/<format>/<table>/<timestamp>.json is written last. A snapshot without a
-   manifest is not complete and is never published. The run's properties then have items and bytes.
-   xml has no view, so CloudWatch counts the snapshot now (dynoexport, Snapshots).
+3. Read: read the table once, with the reader that ReadMode names, into temporary files.
+4. Schema: find out in one pass over these what every attribute holds. This and the columns of
+   earlier snapshots decide the columns of this one (docs/types.md).
+5. Write: s3://<bucket>/<format>/<table>/snapshot_timestamp=<YYYY-MM-DDTHH:MM>/. Then count the rows
+   in the files and compare them with the items that were read.
+6. Manifest: write manifests/<format>/<table>/<timestamp>.json last. A snapshot without a manifest
+   is not complete and is never published. Then record items and bytes in the run's properties.
+   xml has no view, so record the snapshot in CloudWatch now (dynoexport, Snapshots).
 """
 
 from __future__ import annotations
@@ -62,7 +62,7 @@ if TYPE_CHECKING:
 
 
 def record_snapshot(glue: GlueClient, settings: Settings, manifest: Mapping[str, Any]) -> None:
-    """Note in the run what it has exported, for whoever lists runs without reading manifests."""
+    """Record in the run what it exported, so that runs can be listed without manifests."""
     properties = {SNAPSHOT_ITEMS: str(manifest["items"]), SNAPSHOT_BYTES: str(manifest["bytes"])}
     glue.put_workflow_run_properties(
         Name=settings.workflow_name, RunId=settings.workflow_run_id, RunProperties=properties
@@ -84,7 +84,7 @@ def write_snapshot(
     ``history`` are the columns of the snapshot before.
 
     Raises:
-        JobFailed: the files do not hold as many rows as items were to be written.
+        JobFailed: the files have more or fewer rows than the items to write.
     """
     if not result.json_bytes:
         columns = tuple(replace(column, items=0) for column in history)
@@ -102,7 +102,7 @@ def write_snapshot(
     rows = count_written_rows(spark, s3, settings.format, paths, list(files)) if files else 0
     expected = schema.items if written is None else written
     if rows != expected:
-        raise JobFailed(f"{expected:,} items were to be written, but {rows:,} were")
+        raise JobFailed(f"the files have {rows:,} rows, not {expected:,}: start a new run")
     return WriteResult(
         items=rows,
         files=tuple(listed),
@@ -122,7 +122,7 @@ def read_table(
     paths: SnapshotPaths,
     plan: ReadPlan,
 ) -> ReadResult:
-    """Read the table, once, by the reader of the settings.
+    """Read the table once, with the reader of the settings.
 
     Raises:
         JobFailed: it cannot be read.
@@ -145,9 +145,9 @@ def read_and_write(
     *,
     steps: Steps,
 ) -> WriteResult:
-    """From the table to the files; a failure leaves none.
+    """From the table to the files; a failure deletes them.
 
-    Otherwise the next run's crawler would take half a snapshot for a partition.
+    Otherwise the next run's crawler would add half a snapshot as a partition.
     """
     history = known_columns(clients.s3, settings) or adopted_columns(clients, settings)
     try:
@@ -155,15 +155,14 @@ def read_and_write(
             glue_context = start_glue()
         check_predicate(glue_context.spark_session, settings.where)
         how = f" in {plan.splits:,} splits" if settings.reader == "connector" else ""
-        with steps.timed("read", f"read the table by {settings.reader}{how}"):
+        with steps.timed("read", f"read the table with ReadMode {settings.reader}{how}"):
             result = read_table(glue_context, settings, clients, paths, plan)
         written = write_snapshot(
             glue_context, settings, clients.s3, paths, result, steps=steps, history=history
         )
     except BaseException:
         clear_if_possible(clients.s3, paths.bucket, paths.snapshot)
-        # What a Scan has read, or DynamoDB has exported, is taken up by a retry; without one it
-        # expires.
+        # A retry goes on with what a Scan read or DynamoDB exported; without a retry it expires.
         if settings.reader == "connector":
             clear_if_possible(clients.s3, paths.bucket, paths.temp)
         raise
@@ -171,7 +170,7 @@ def read_and_write(
 
 
 def report_snapshot(clients: Clients, settings: Settings, manifest: Mapping[str, Any]) -> None:
-    """Tell the run of its snapshot, and CloudWatch of one that no view job publishes."""
+    """Record the snapshot in the run, and in CloudWatch if no view job publishes it."""
     record_snapshot(clients.glue, settings, manifest)
     if settings.format == "xml":
         count_snapshot(clients.cloudwatch, settings.table, settings.format)
@@ -186,7 +185,7 @@ def export(
     """One attempt of a run: settings, snapshot, read, write, manifest.
 
     Raises:
-        JobFailed: what is wrong and can be mended, in one line.
+        JobFailed: what is wrong and what to do, in one line.
     """
     arguments = parse_arguments(argv, EXPORT_JOB_ARGUMENTS)
     properties = run_properties(clients.glue, arguments)
@@ -203,7 +202,7 @@ def export(
         clear(clients.s3, paths.bucket, paths.temp)
     finished = find_completed(clients.s3, paths)
     if finished is not None:
-        log(f"the snapshot {timestamp} is complete already: nothing to do")
+        log(f"snapshot {timestamp} is already complete: nothing to do")
         clear_if_possible(clients.s3, paths.bucket, paths.temp)
         report_snapshot(clients, settings, finished)
         return
@@ -216,12 +215,12 @@ def export(
     manifest = build_manifest(settings, timestamp, written, plan, run)
     manifest.update(started=iso(started), finished=iso(now()), seconds=steps.seconds)
     put_manifest(clients.s3, paths, manifest)
-    # What only a run without a manifest needs: no retry reads or exports again.
+    # Only a run without a manifest needs this: no retry reads or exports again.
     clear_if_possible(clients.s3, paths.bucket, paths.temp)
     report_snapshot(clients, settings, manifest)
     log(
         f"snapshot {timestamp} is complete: {items_text(written.items)} in "
-        f"{counted(len(written.files), 'file')} of {manifest['bytes']:,} bytes under "
+        f"{counted(len(written.files), 'file')}, {manifest['bytes']:,} bytes, under "
         f"{paths.uri(paths.snapshot)}"
     )
 
@@ -251,7 +250,7 @@ def main(argv: Sequence[str]) -> None:
     except Exception as error:
         cause = spark_cause(error)
         if cause is None:
-            log(f"failed: unexpected {error!r}; the error log has its traceback")
+            log(f"failed: unexpected error {error!r}; its traceback is in the error log")
             raise
         print(error, file=sys.stderr, flush=True)
         log(f"failed: {cause}")

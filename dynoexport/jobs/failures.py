@@ -6,15 +6,15 @@ import re
 
 
 class JobFailed(Exception):
-    """Something that the owner of the export can mend, in one line.
+    """What failed, why, and what to do, in one line.
 
-    Raised and not exited with: of an exception Glue shows the message as the run's error, of
-    sys.exit only "Command failed with exit code"
+    Glue shows the message of an exception as the run's error. For sys.exit it shows only
+    "Command failed with exit code"
     (https://github.com/awslabs/aws-glue-libs/issues/221).
     """
 
     def __init__(self, message: str) -> None:
-        # What is named in it may hold line breaks.
+        # A name in it may contain line breaks.
         super().__init__(" ".join(message.splitlines()))
 
 
@@ -25,15 +25,15 @@ def first_line(error: Exception) -> str:
     """What an exception of Spark says, without the Java around it."""
     text = str(getattr(error, "desc", "") or error)
     lines = [line.strip() for line in text.splitlines() if line.strip()]
-    # Spark before 3.3 lists all words that it knows.
+    # Before 3.3, Spark lists every word that it knows.
     return lines[0][:MESSAGE_MAX] if lines else type(error).__name__
 
 
 def spark_cause(error: Exception) -> str | None:
-    """What an error of Spark's comes down to, in one line; None if it is no error of Spark's.
+    """The cause of an error of Spark, in one line; None if the error is not Spark's.
 
-    Of what happened in a Python worker that is the last line of its traceback, else the last
-    cause in Java that says something.
+    An error in a Python worker has it in the last line of its traceback. Any other has it in the
+    last Java cause with a message.
     """
     if not type(error).__module__.startswith(("py4j.", "pyspark.")):
         return None

@@ -5,10 +5,10 @@ from __future__ import annotations
 import math
 
 FORMATS = ("avro", "csv", "json", "orc", "parquet", "xml")
-# Formats that know text only. Spark's csv writer cannot quote a backslash, its json writer knows no
-# exact numbers, its xml writer came with 4.0.
+# Formats that hold text only. Spark's csv writer cannot quote a backslash, its json writer has no
+# exact numbers, and its xml writer came with 4.0.
 TEXT_FORMATS = ("csv", "xml")
-# Written line by line by the job; the others by Spark and by Glue.
+# The job writes these line by line. Spark and Glue write the others.
 LINE_FORMATS = ("csv", "json", "xml")
 # What the formats call each compression. Parquet's and ORC's zstd came with Spark 3.2 and 3.3
 # (https://issues.apache.org/jira/browse/SPARK-33978, https://issues.apache.org/jira/browse/SPARK-34503);
@@ -21,7 +21,7 @@ CODECS: dict[str, dict[str, str]] = {
 }
 PART_BYTES = 128 * 1024 * 1024
 # Bytes of a format for each byte of the temporary JSON lines, measured on 200,000 orders of ten
-# values and a nested list. Nothing but the size of the part files depends on them.
+# values and a nested list. They only decide the size of the part files.
 BYTES_PER_JSON_BYTE = {
     "avro": 0.6,
     "csv": 0.85,
@@ -36,5 +36,5 @@ DYNAMODB_JSON = 1.5
 
 
 def files_for(json_bytes: float, fmt: str) -> int:
-    """How many part files of about 128 MB so many bytes of JSON lines become in the format."""
+    """How many part files of about 128 MB the JSON lines become in the format."""
     return max(1, math.ceil(json_bytes * BYTES_PER_JSON_BYTE[fmt] / PART_BYTES))

@@ -18,10 +18,10 @@ if TYPE_CHECKING:
 
 
 def known_columns(s3: S3Client, settings: Settings) -> tuple[Column, ...]:
-    """The columns of the newest complete snapshot; none if there is no snapshot.
+    """The columns of the newest complete snapshot; empty without a snapshot.
 
     Raises:
-        JobFailed: what stands in its manifest's place is none.
+        JobFailed: its manifest is not valid.
     """
     timestamp = newest_snapshot(s3, settings)
     if timestamp is None:
@@ -32,6 +32,6 @@ def known_columns(s3: S3Client, settings: Settings) -> tuple[Column, ...]:
         return tuple(parse_column(entry) for entry in json.loads(body.decode())["schema"])
     except (ValueError, LookupError, TypeError, AttributeError, RecursionError) as error:
         raise JobFailed(
-            f"s3://{settings.bucket}/{newest} is no manifest ({type(error).__name__}: {error}): "
-            "delete it, and its snapshot counts as incomplete"
+            f"s3://{settings.bucket}/{newest} is not a valid manifest ({type(error).__name__}: "
+            f"{error}): delete it, which makes its snapshot incomplete, and start a new run"
         ) from None

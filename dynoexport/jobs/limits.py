@@ -8,10 +8,10 @@ DYNAMODB_READ_PERCENT_MIN, DYNAMODB_READ_PERCENT_MAX = 0.1, 1.5
 # The other readers go down to what the template allows.
 NATIVE_READ_PERCENT_MIN = 0.001
 
-# An eventually consistent read takes half a unit for each 4 KB, pages of a Scan rounded up:
+# An eventually consistent read uses half a unit for each 4 KB, and a page of a Scan is rounded up:
 # https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/read-write-operations.html
 DYNAMODB_READ_UNIT_BYTES = 8_192
-# Read units a second for one table, unless the account's quota L-CF0CBE56 is another:
+# Read units a second for one table, unless the account's quota L-CF0CBE56 has another value:
 # https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/ServiceQuotas.html
 DYNAMODB_TABLE_READ_UNITS = 40_000
 

@@ -1,4 +1,4 @@
-"""Log lines for CloudWatch, and how long each step takes."""
+"""Log lines for CloudWatch, and the time that each step takes."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ def iso(moment: datetime) -> str:
 
 
 def log(message: str) -> None:
-    # Flushed, so that CloudWatch shows the line when it happens and not when the job ends.
+    # Flushed, so that CloudWatch shows the line at once and not only when the job ends.
     print(f"{iso(datetime.now(timezone.utc))}  {message}", flush=True)
 
 

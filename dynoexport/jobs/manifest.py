@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 
 def is_manifest(found: Mapping[str, Any]) -> bool:
-    """Whether it has what is needed of a manifest here."""
+    """Whether it has the keys of a manifest that this job reads."""
     return (
         isinstance(found.get("workflow_run_id"), str)
         and isinstance(found.get("files"), list)
@@ -33,10 +33,10 @@ def is_manifest(found: Mapping[str, Any]) -> bool:
 
 
 def read_manifest(s3: S3Client, paths: SnapshotPaths) -> dict[str, Any] | None:
-    """The manifest, None if there is none.
+    """The manifest; None if it does not exist.
 
     Raises:
-        JobFailed: what stands in its place is none.
+        JobFailed: it is not valid.
     """
     text = read_object(s3, paths.bucket, paths.manifest)
     if text is None:
@@ -45,8 +45,8 @@ def read_manifest(s3: S3Client, paths: SnapshotPaths) -> dict[str, Any] | None:
     if found is not None and is_manifest(found):
         return found
     raise JobFailed(
-        f"s3://{paths.bucket}/{paths.manifest} is no manifest: delete it, and its snapshot "
-        "counts as incomplete"
+        f"s3://{paths.bucket}/{paths.manifest} is not a valid manifest: delete it, which makes its "
+        "snapshot incomplete, and start a new run"
     )
 
 
@@ -54,13 +54,13 @@ def put_manifest(s3: S3Client, paths: SnapshotPaths, manifest: Mapping[str, Any]
     """Mark the snapshot complete.
 
     Raises:
-        JobFailed: another run has completed a snapshot of that minute meanwhile.
+        JobFailed: another run has completed a snapshot of the same minute.
     """
     other = read_manifest(s3, paths)
     if other is not None and other["workflow_run_id"] != manifest["workflow_run_id"]:
         raise JobFailed(
-            f"the snapshot {manifest['snapshot_timestamp']} was completed by another workflow run, "
-            f"{other['workflow_run_id']}: start a new run"
+            f"another workflow run, {other['workflow_run_id']}, completed the snapshot "
+            f"{manifest['snapshot_timestamp']}: start a new run"
         )
     s3.put_object(
         Bucket=paths.bucket,
@@ -72,7 +72,7 @@ def put_manifest(s3: S3Client, paths: SnapshotPaths, manifest: Mapping[str, Any]
 
 @dataclass(frozen=True)
 class WriteResult:
-    """What a snapshot holds; of an empty table nothing."""
+    """What a snapshot holds; nothing for an empty table."""
 
     items: int = 0
     files: tuple[Mapping[str, Any], ...] = ()
@@ -87,7 +87,7 @@ class WriteResult:
 def build_manifest(
     settings: Settings, timestamp: str, written: WriteResult, plan: ReadPlan, run: Mapping[str, Any]
 ) -> dict[str, Any]:
-    """What marks the snapshot complete, but for its times; ``run`` is what the job really has."""
+    """The manifest without its times; ``run`` has the workers that the job really has."""
     read: dict[str, Any] = {"reader": settings.reader, "items": written.items_read}
     if settings.reader != "export":
         read.update(

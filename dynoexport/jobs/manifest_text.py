@@ -1,4 +1,4 @@
-"""What a manifest's text says: whose it is, and which files it lists."""
+"""A manifest's text: the export that it belongs to, and the files that it lists."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 
 
 def parse_json_object(text: bytes | None) -> dict[str, Any] | None:
-    """The object, None if the text is missing or is anything else."""
+    """The object; None if the text is missing or anything else."""
     try:
         found = None if text is None else json.loads(text.decode())
     except (ValueError, RecursionError):
@@ -27,7 +27,7 @@ def is_manifest_of(found: Mapping[str, Any], table: str, fmt: str, timestamp: st
 def file_differences(
     files: Iterable[Mapping[str, Any]], found: Mapping[str, tuple[int, str]]
 ) -> Iterator[str]:
-    """How the objects under a snapshot's prefix differ from the files of its manifest.
+    """Each difference between the objects under a snapshot's prefix and its manifest.
 
     ``found`` has bytes and ETag by key. Manifests of older versions have no ETag.
     """
@@ -37,11 +37,11 @@ def file_differences(
         if size is None:
             yield f"{key} is missing"
         elif size != file["bytes"]:
-            yield f"{key} has {size:,} bytes, its manifest says {file['bytes']:,}"
+            yield f"{key} has {size:,} bytes, but its manifest says {file['bytes']:,}"
         elif etag != (file.get("etag") or etag):
-            yield f"{key} is not what the export job has written"
+            yield f"{key} has changed since the export job wrote it"
     for key in found:
-        # Athena reads whatever is there, but no hidden files:
+        # Athena reads every file that is not hidden:
         # https://docs.aws.amazon.com/athena/latest/ug/tables-location-format.html
         if key not in listed and not key.rsplit("/", 1)[-1].startswith((".", "_")):
             yield f"{key} is not in the manifest"

@@ -1,4 +1,4 @@
-"""What CloudWatch counts."""
+"""The metric of published snapshots in CloudWatch."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ METRIC_CONFIG = Config(connect_timeout=5, read_timeout=5, retries={"max_attempts
 
 
 def count_snapshot(cloudwatch: CloudWatchClient, table: str, fmt: str) -> None:
-    """Count the snapshot. The alarm of a stale snapshot expects one from time to time.
+    """Add one to the metric. The alarm of a stale snapshot goes off without it.
 
-    A refused count fails no run, because the snapshot exists. The log has the reason, and the
-    alarm goes off.
+    If CloudWatch refuses it, the run goes on, because the snapshot exists. The log has the reason,
+    and the alarm goes off.
     """
     dimensions: list[DimensionTypeDef] = [
         {"Name": METRIC_TABLE, "Value": table},
@@ -34,4 +34,4 @@ def count_snapshot(cloudwatch: CloudWatchClient, table: str, fmt: str) -> None:
             MetricData=[{"MetricName": METRIC_SNAPSHOTS, "Dimensions": dimensions, "Value": 1}],
         )
     except (BotoCoreError, ClientError) as error:
-        log(f"CloudWatch does not count this snapshot: {error}")
+        log(f"cannot record this snapshot in CloudWatch: {error}")

@@ -1,6 +1,6 @@
-"""Every name and S3 key that the jobs use, as functions of what is exported.
+"""Every name and S3 key that the jobs use, as functions of table and format.
 
-The package's other names, which no job needs, stand in ``dynoexport.naming``.
+``dynoexport.naming`` has the names that no job needs.
 """
 
 from __future__ import annotations
@@ -17,12 +17,12 @@ PARTITION_KEY = "snapshot_timestamp"
 # A snapshot's name: the UTC minute of its run.
 TIMESTAMP_FORMAT = "%Y-%m-%dT%H:%M"
 
-# Properties of a workflow run. The first two must be those of the job.
+# Properties of a workflow run. The first two must equal the job's arguments.
 IDENTITY = ("TableName", "OutputFormat")
 SNAPSHOT_TIMESTAMP = "SnapshotTimestamp"
 SNAPSHOT_ITEMS, SNAPSHOT_BYTES = "SnapshotItems", "SnapshotBytes"
 
-# CloudWatch counts one for each snapshot that a run has published.
+# The metric has one for each snapshot that a run published.
 METRIC_NAMESPACE = "dynoexport"
 METRIC_SNAPSHOTS = "Snapshots"
 METRIC_TABLE, METRIC_FORMAT = "Table", "Format"
@@ -64,9 +64,10 @@ def manifest_key(table: str, fmt: str, timestamp: str) -> str:
 
 
 def claim_key(table: str, fmt: str, timestamp: str) -> str:
-    """The mark of a run on the minute of its snapshot, complete or not.
+    """The run's claim on the minute of its snapshot, complete or not.
 
-    Beside the manifests, which no lifecycle rule expires: it outlasts what a failed run leaves.
+    It lies beside the manifests, where no lifecycle rule deletes it: it outlives a failed run's
+    files.
     """
     return f"{manifest_prefix(table, fmt)}{timestamp}.claim"
 

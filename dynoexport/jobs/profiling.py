@@ -32,11 +32,11 @@ PROFILE_PARTS_MAX = 200
 def profile_partitions(
     spark: SparkSession, result: ReadResult, settings: Settings, limit: int
 ) -> RDD[tuple[str, tuple[Any, ...]]]:
-    """What the items of each partition hold."""
+    """The profiles of each partition's items."""
     if result.dialect == PIECES:
-        learnt = partial(profile_pieces, limit=limit, **piece_location(settings))
-        return piece_rdd(spark, result, None).mapPartitions(learnt)
-    # Whether items have what is not exported is known of these alone before it is dropped.
+        profile = partial(profile_pieces, limit=limit, **piece_location(settings))
+        return piece_rdd(spark, result, None).mapPartitions(profile)
+    # Whether items have an excluded attribute is known only before it is dropped.
     items = item_rdd(spark, result, settings, blanked=settings.exclude)
     return items.mapPartitions(partial(profile_items, limit=limit))
 
@@ -47,17 +47,17 @@ def profile_all(
     limit: int,
     blanked: Iterable[str] = (),
 ) -> tuple[int, dict[str, Profile], bool]:
-    """How many items there are, what the attributes hold, and whether there are further ones.
+    """How many items there are, the attributes' profiles, and whether more attributes exist.
 
-    One pass in the executors. The driver gets the profiles of ``MAX_COLUMNS`` attributes, or of
-    as many as are ``known``, however many there are; those of the ``blanked`` come besides.
+    One pass in the executors. The driver gets the profiles of the ``known`` attributes, of others
+    up to ``MAX_COLUMNS``, and of the ``blanked`` ones, however many attributes the items have.
     """
     own = frozenset(known)
     room = max(0, MAX_COLUMNS - len(own))
     parts = min(dumps.getNumPartitions(), PROFILE_PARTS_MAX)
     merged = dumps.partitionBy(parts).mapPartitions(partial(merge_profiles, limit=limit))
     first = own | {ITEMS, *blanked}
-    # Tuples have an order, but none that pyspark's type stubs know.
+    # pyspark's type stubs do not know that tuples have an order.
     by_rank: Callable[[Any], Any] = partial(profile_rank, known=first)
     ranked = merged.takeOrdered(len(first) + room + 1, key=by_rank)
     kept = dict(pair for pair in ranked if pair[0] in first)

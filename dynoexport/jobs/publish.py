@@ -1,17 +1,17 @@
-"""Show a run's snapshot in Athena, then delete expired ones. Runs as a Python shell job of Glue.
+"""Publish a run's snapshot in Athena, then delete expired ones. Runs as a Glue Python shell job.
 
-What a run does, in this order:
+A run takes these steps:
 
-1. Snapshot: the run's property SnapshotTimestamp names the snapshot that this run has exported.
-2. Checks: its manifest is of this run, its files are those of the manifest, and the crawler has
-   added it to the catalog as a partition.
-3. Catalog: the columns of the table and of this export's partitions are those of the manifest,
-   whatever the crawler made of the files. Other partitions stay as they are. If the view cannot be
-   replaced, the former columns come back.
-4. View: CREATE OR REPLACE VIEW <database>.<table>, all attributes of exactly this snapshot, unless
-   the view already shows a newer one. CloudWatch counts it (dynoexport, Snapshots).
-5. Retention: snapshots older than SnapshotRetentionDays lose manifest, partition and files, in
-   this order; the one that is shown never does.
+1. Snapshot: take the snapshot of this run from the run's property SnapshotTimestamp.
+2. Checks: this run wrote the manifest, the files match it, and the crawler has added the snapshot
+   to the catalog as a partition.
+3. Catalog: write the manifest's columns into the table and this export's partitions, whatever
+   columns the crawler found. Leave other partitions unchanged. If the view cannot be replaced,
+   restore the former columns.
+4. View: CREATE OR REPLACE VIEW <database>.<table>, with all attributes of exactly this snapshot,
+   unless the view already shows a newer one. Record it in CloudWatch (dynoexport, Snapshots).
+5. Retention: delete manifest, partition and files of snapshots older than SnapshotRetentionDays,
+   in this order. Never delete the snapshot that the view shows.
 
 Python shell runs Python 3.9 with an old boto3 (1.21): plain calls only.
 """
@@ -29,7 +29,7 @@ from dynoexport.jobs.arguments import apply_overrides, parse_arguments, run_prop
 from dynoexport.jobs.catalog import check_owner, get_table
 from dynoexport.jobs.catalog_update import plan_catalog, restore_catalog, write_catalog
 from dynoexport.jobs.failures import JobFailed
-from dynoexport.jobs.log import log
+from dynoexport.jobs.log import items_text, log
 from dynoexport.jobs.metrics import METRIC_CONFIG, count_snapshot
 from dynoexport.jobs.names import PARTITION_KEY, data_prefix, snapshot_prefix, snapshots_table, view
 from dynoexport.jobs.publish_clients import PublishClients
@@ -69,10 +69,10 @@ def has_partition(glue: GlueClient, settings: PublishSettings) -> bool:
 def publish(
     clients: PublishClients, settings: PublishSettings, sleep: Callable[[float], None]
 ) -> str | None:
-    """Let the view show this run's snapshot; the timestamp that it shows then, None without view.
+    """Point the view at this run's snapshot; the timestamp that it shows now, None without a view.
 
     Raises:
-        JobFailed: the snapshot is not whole or not in the catalog, or the query failed.
+        JobFailed: the snapshot is not complete or not in the catalog, or the query failed.
     """
     name = snapshots_table(settings.table, settings.catalog_prefix)
     view_name = view(settings.table, settings.catalog_prefix)
@@ -84,17 +84,17 @@ def publish(
     prefix = snapshot_prefix(settings.table, settings.format, settings.timestamp)
     check_files(manifest, list_files(clients.s3, settings.bucket, prefix))
     if table is None and not manifest["items"]:
-        log("the table is empty and was always: there is nothing to show yet, and no view")
+        log("the table has been empty in every run so far: there is nothing to publish yet")
         return None
     if table is None or (manifest["items"] and not has_partition(clients.glue, settings)):
         raise JobFailed(
             f"the crawler has not added {PARTITION_KEY}={settings.timestamp} to the catalog table "
-            f"{settings.database}.{name}"
+            f"{settings.database}.{name}: see the crawler's log, and start a new run"
         )
     shown = shown_timestamp(get_table(clients.glue, settings.database, view_name))
     if shown is not None and shown > settings.timestamp:
-        # Nor are the columns touched: those that the newer snapshot added are selected by it.
-        log(f"{settings.database}.{view_name} shows {shown}, which is newer: left as it is")
+        # The columns stay, too: the view selects those that the newer snapshot added.
+        log(f"{settings.database}.{view_name} already shows the newer snapshot {shown}: unchanged")
         return shown
     former, wanted = plan_catalog(clients, settings, table, manifest)
     columns = shown_columns(manifest["schema"])
@@ -106,8 +106,8 @@ def publish(
         restore_catalog(clients, settings, former)
         raise
     log(
-        f"{settings.database}.{view_name} shows {settings.timestamp} with {manifest['items']:,} "
-        f"items (before: {shown or 'nothing'})"
+        f"{settings.database}.{view_name} shows {settings.timestamp} with "
+        f"{items_text(manifest['items'])} (before: {shown or 'nothing'})"
     )
     return settings.timestamp
 
@@ -121,7 +121,7 @@ def run(
     """Publish the run's snapshot, then apply the retention.
 
     Raises:
-        JobFailed: what is wrong and can be mended, in one line.
+        JobFailed: what is wrong and what to do, in one line.
     """
     arguments = parse_arguments(argv, VIEW_JOB_ARGUMENTS)
     properties = run_properties(clients.glue, arguments)

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class PublishClients:
-    """The doors to AWS."""
+    """A client for each service that the view job calls."""
 
     athena: AthenaClient
     glue: GlueClient

@@ -29,7 +29,7 @@ RETENTION_DAYS_MAX = 36_500
 
 @dataclass(frozen=True)
 class PublishSettings:
-    """What this run is to publish; ``retention_days`` 0 keeps every snapshot."""
+    """What this run publishes; ``retention_days`` 0 keeps every snapshot."""
 
     table: str
     format: str
@@ -46,7 +46,7 @@ def retention_days(text: str) -> int:
     """Days to keep a snapshot.
 
     Raises:
-        JobFailed: it is no whole number from 0 on.
+        JobFailed: it is not a whole number, or out of range.
     """
     try:
         days = int(text)
@@ -54,23 +54,23 @@ def retention_days(text: str) -> int:
         days = -1
     if not 0 <= days <= RETENTION_DAYS_MAX:
         raise JobFailed(
-            f"SnapshotRetentionDays is {text!r}, allowed is a whole number from 0 (keep all) to "
+            f"SnapshotRetentionDays is {text!r}, but must be a whole number from 0 (keep all) to "
             f"{RETENTION_DAYS_MAX}"
         )
     return days
 
 
 def run_timestamp(properties: Mapping[str, str]) -> str:
-    """The timestamp that the export job has noted in the run.
+    """The timestamp that the export job recorded in the run.
 
     Raises:
-        JobFailed: it has not, or somebody has edited it.
+        JobFailed: it is missing, or somebody edited it.
     """
     timestamp = properties.get(SNAPSHOT_TIMESTAMP, "")
     if not is_timestamp(timestamp):
         raise JobFailed(
-            f"the run property {SNAPSHOT_TIMESTAMP} is {timestamp!r} and not a UTC minute: the "
-            "export job of this run has to set it"
+            f"the run property {SNAPSHOT_TIMESTAMP} is {timestamp!r}, but must be the UTC minute "
+            "that the export job sets: start a new run"
         )
     return timestamp
 

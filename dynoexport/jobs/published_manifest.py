@@ -1,4 +1,4 @@
-"""The manifest of the snapshot that is to be published, and its files."""
+"""The manifest and the files of the snapshot to publish."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ COLUMN = {"name": str, "type": str, "attribute": str, "view": str, "shown": bool
 
 
 def is_publishable(found: Mapping[str, Any]) -> bool:
-    """Whether it has what is needed of a manifest here."""
+    """Whether it has the keys of a manifest that this job reads."""
     return (
         isinstance(found.get("workflow_run_id"), str)
         and isinstance(found.get("items"), int)
@@ -48,12 +48,14 @@ def read_own_manifest(s3: S3Client, settings: PublishSettings) -> dict[str, Any]
     key = manifest_key(settings.table, settings.format, settings.timestamp)
     text = read_object(s3, settings.bucket, key)
     if text is None:
-        message = f"the snapshot {settings.timestamp} is not complete: s3://{settings.bucket}/{key}"
-        raise JobFailed(f"{message} is missing")
+        raise JobFailed(
+            f"the snapshot {settings.timestamp} is not complete, s3://{settings.bucket}/{key} is "
+            "missing: start a new run"
+        )
     manifest = parse_json_object(text)
     if manifest is None or not is_publishable(manifest):
         raise JobFailed(
-            f"s3://{settings.bucket}/{key} is not a manifest: delete it, and start a new run"
+            f"s3://{settings.bucket}/{key} is not a valid manifest: delete it, and start a new run"
         )
     if manifest["workflow_run_id"] != settings.workflow_run_id:
         raise JobFailed(
@@ -70,4 +72,6 @@ def check_files(manifest: Mapping[str, Any], found: Mapping[str, tuple[int, str]
         JobFailed: a file is missing, has another size or content or should not be there.
     """
     for difference in file_differences(manifest["files"], found):
-        raise JobFailed(f"the snapshot is not whole: {difference}")
+        raise JobFailed(
+            f"the files of the snapshot do not match its manifest, {difference}: start a new run"
+        )

@@ -1,4 +1,4 @@
-"""Which minute names the snapshot of a run."""
+"""The minute that names the snapshot of a run."""
 
 from __future__ import annotations
 
@@ -28,10 +28,10 @@ if TYPE_CHECKING:
 
 
 def next_free_timestamp(now: datetime, newest: str | None, is_taken: Callable[[str], bool]) -> str:
-    """The first minute from now on that names no snapshot yet and is behind the newest one.
+    """The first free minute that is not before now and is after the newest snapshot.
 
-    Runs that follow each other within a minute are ahead of the clock. A minute among theirs is
-    free once its snapshot is deleted; the view would not go back to it.
+    Runs that follow each other within a minute are ahead of the clock. Deleting a snapshot frees
+    its minute, but the view would never go back to it.
     """
     before = None if newest is None else parse_timestamp(newest)
     minute = now if before is None else max(now, before + timedelta(minutes=1))
@@ -41,14 +41,14 @@ def next_free_timestamp(now: datetime, newest: str | None, is_taken: Callable[[s
 
 
 def reserve_timestamp(s3: S3Client, paths: SnapshotPaths, run_id: str) -> bool:
-    """Make the snapshot's minute this run's; False if another run has it.
+    """Claim the snapshot's minute for this run; False if another run has claimed it.
 
-    By a conditional write, which one of several gets through:
+    S3 accepts only one of several conditional writes:
     https://docs.aws.amazon.com/AmazonS3/latest/userguide/conditional-writes.html
     """
 
     def only_if_new(params: dict[str, Any], **_: Any) -> None:  # noqa: ANN401 - botocore's event
-        # The parameter is unknown to the boto3 of Glue up to 5.0.
+        # The boto3 of Glue up to 5.0 does not have this parameter.
         params["headers"]["If-None-Match"] = "*"
 
     event = "before-call.s3.PutObject"
@@ -65,12 +65,12 @@ def reserve_timestamp(s3: S3Client, paths: SnapshotPaths, run_id: str) -> bool:
         return True
     finally:
         s3.meta.events.unregister(event, only_if_new)
-    # There is none any more if it was given up just now.
+    # The claim is missing if somebody deleted it just now.
     return read_object(s3, paths.bucket, paths.claim) == run_id.encode()
 
 
 def newest_snapshot(s3: S3Client, settings: Settings) -> str | None:
-    """The newest complete snapshot, by its manifest; None if there is none."""
+    """The newest snapshot that has a manifest; None without one."""
     marks = list_marks(s3, settings.bucket, settings.table, settings.format)
     return max(marks.complete, default=None)
 
@@ -78,16 +78,16 @@ def newest_snapshot(s3: S3Client, settings: Settings) -> str | None:
 def choose_timestamp(
     settings: Settings, properties: Mapping[str, str], clients: Clients, now: datetime
 ) -> str:
-    """The snapshot's minute: a former attempt's, else the next that is free, noted in the run.
+    """The snapshot's minute, recorded in the run: an earlier attempt's, else the next free one.
 
     A resumed workflow run is a new run
-    (https://docs.aws.amazon.com/glue/latest/dg/resuming-workflow.html): a minute whose manifest
-    another run has written is left to that run. A claim stays, so that no run takes a minute to
-    which a retry or a resumed run comes back, and whoever deletes old snapshots sees that a run of
-    ours has written this one, complete or not.
+    (https://docs.aws.amazon.com/glue/latest/dg/resuming-workflow.html): it leaves a minute whose
+    manifest another run wrote to that run. The claim stays, so that no other run takes a minute
+    that a retry or a resumed run may need. It also shows that dynoexport wrote the snapshot,
+    complete or not.
 
     Raises:
-        JobFailed: the run's property was edited to something that is no minute.
+        JobFailed: somebody edited the run's property, and it is not a minute.
     """
 
     def is_used(paths: SnapshotPaths) -> bool:
@@ -98,21 +98,21 @@ def choose_timestamp(
         paths = snapshot_paths(settings, timestamp)
         if is_used(paths) or not reserve_timestamp(clients.s3, paths, settings.workflow_run_id):
             return True
-        # Who had the claim before may have completed the snapshot since.
+        # The run that had the claim before may have completed the snapshot since.
         return is_used(paths)
 
     held = properties.get(SNAPSHOT_TIMESTAMP)
     if held:
         if not is_timestamp(held):
             raise JobFailed(
-                f"the run property {SNAPSHOT_TIMESTAMP} is {held!r}, allowed is a UTC minute such "
-                "as 2026-01-31T10:00"
+                f"the run property {SNAPSHOT_TIMESTAMP} is {held!r}, but must be a UTC minute such "
+                "as 2026-01-31T10:00: start a new run"
             )
         paths = snapshot_paths(settings, held)
         manifest = read_manifest(clients.s3, paths)
         if manifest is None:
             check_unclaimed(clients.s3, paths)
-            # Whoever deletes what failed runs have left deletes their claims, too.
+            # The claim is deleted together with the files of a failed run.
             reserve_timestamp(clients.s3, paths, settings.workflow_run_id)
         if manifest is None or manifest["workflow_run_id"] == settings.workflow_run_id:
             return held
@@ -126,30 +126,30 @@ def choose_timestamp(
 
 
 def check_unclaimed(s3: S3Client, paths: SnapshotPaths) -> None:
-    """See that what lies under the snapshot's prefix was written by a run of ours.
+    """Check that dynoexport wrote the objects under the snapshot's prefix.
 
-    Somebody may have set the run's property. A retry would clear the prefix.
+    Somebody may have set the run's property. A retry would delete the objects.
 
     Raises:
-        JobFailed: there are files, and no run has claimed the minute.
+        JobFailed: there are objects, and no run has claimed the minute.
     """
     claimed = read_object(s3, paths.bucket, paths.claim) is not None
     if not claimed and exists(s3, paths.bucket, paths.snapshot):
         raise JobFailed(
-            f"the run property {SNAPSHOT_TIMESTAMP} names files that dynoexport has not written: "
-            f"{paths.uri(paths.snapshot)}; start a new run"
+            f"the run property {SNAPSHOT_TIMESTAMP} names a folder that dynoexport did not write, "
+            f"{paths.uri(paths.snapshot)}: start a new run"
         )
 
 
 def find_completed(s3: S3Client, paths: SnapshotPaths) -> dict[str, Any] | None:
-    """The manifest, if a former attempt of this run has finished the snapshot; else it is cleared.
+    """The manifest, if an earlier attempt completed the snapshot; else delete what it left.
 
-    The files are compared with the manifest: whatever became of them, a retry mends it.
+    If the files do not match the manifest, this attempt writes the snapshot again.
     """
     manifest = read_manifest(s3, paths)
     if manifest is not None:
         found = list_files(s3, paths.bucket, paths.snapshot)
-        # An export job of before has noted no ETag.
+        # Older export jobs recorded no ETag.
         recorded = {
             file["key"]: (file["bytes"], file.get("etag") or found.get(file["key"], (0, ""))[1])
             for file in manifest["files"]
@@ -159,5 +159,5 @@ def find_completed(s3: S3Client, paths: SnapshotPaths) -> dict[str, Any] | None:
         delete_objects(s3, paths.bucket, [paths.manifest])
     cleared = clear(s3, paths.bucket, paths.snapshot)
     if cleared:
-        log(f"cleared {counted(cleared, 'object')} that a failed attempt had left")
+        log(f"deleted {counted(cleared, 'object')} of a failed attempt")
     return None

@@ -31,9 +31,9 @@ if TYPE_CHECKING:
 def expired_snapshots(
     timestamps: Iterable[str], keep: Iterable[str], now: datetime, days: int
 ) -> list[str]:
-    """The snapshots older than so many days, oldest first, without those to keep.
+    """The snapshots older than ``days``, oldest first, without those to keep.
 
-    Whatever is no timestamp of this project is left alone.
+    A name that is not a timestamp of this project is left out.
     """
     before = now - timedelta(days=days)
     moments = {timestamp: parse_timestamp(timestamp) for timestamp in set(timestamps) - set(keep)}
@@ -54,7 +54,7 @@ def drop_partition(glue: GlueClient, settings: PublishSettings, timestamp: str) 
 def drop_snapshot(
     clients: PublishClients, settings: PublishSettings, timestamp: str, *, claimed: bool
 ) -> None:
-    """Delete partition, files and marks; whatever breaks off, the next run goes on with it."""
+    """Delete partition, files and marks; the next run continues a deletion that fails."""
     table, fmt = settings.table, settings.format
     first, last = deletion_marks(table, fmt, timestamp, claimed=claimed)
     delete_objects(clients.s3, settings.bucket, first)
@@ -68,7 +68,7 @@ def drop_snapshot(
 def apply_retention(
     clients: PublishClients, settings: PublishSettings, shown: str | None, now: datetime
 ) -> None:
-    """Delete what has expired: whole snapshots and what failed runs have left."""
+    """Delete what has expired: snapshots, and the files of failed runs."""
     if not settings.retention_days:
         log("no snapshot expires")
         return
@@ -79,5 +79,8 @@ def apply_retention(
         if is_own_snapshot(clients.s3, marks, timestamp):
             drop_snapshot(clients, settings, timestamp, claimed=timestamp in marks.claimed)
         else:
-            log(f"kept the snapshot {timestamp}: dynoexport has not written it")
-    log(f"every snapshot older than {settings.retention_days} days is gone, but for the one shown")
+            log(f"kept the snapshot {timestamp}: dynoexport did not write it")
+    log(
+        f"no expired snapshot is left: SnapshotRetentionDays is {settings.retention_days}, and the "
+        "snapshot that the view shows never expires"
+    )

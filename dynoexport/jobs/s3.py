@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 def list_files(s3: S3Client, bucket: str, prefix: str) -> dict[str, tuple[int, str]]:
-    """All objects under the prefix: by key their bytes, and the ETag, which is of their content.
+    """All objects under the prefix: bytes and ETag by key. An ETag changes with the content.
 
     https://docs.aws.amazon.com/AmazonS3/latest/API/API_Object.html
     """
@@ -31,19 +31,19 @@ def list_files(s3: S3Client, bucket: str, prefix: str) -> dict[str, tuple[int, s
 
 
 def list_objects(s3: S3Client, bucket: str, prefix: str) -> dict[str, int]:
-    """All objects under the prefix, their bytes by key."""
+    """All objects under the prefix: bytes by key."""
     return {key: size for key, (size, _) in list_files(s3, bucket, prefix).items()}
 
 
 def read_object(s3: S3Client, bucket: str, key: str) -> bytes | None:
-    """Its content, None if there is no such object."""
+    """The object's content; None if it does not exist."""
     try:
         return s3.get_object(Bucket=bucket, Key=key)["Body"].read()
     except ClientError as error:
         code = error.response["Error"]["Code"]
-        # S3 says that a key is missing to whom may list the bucket, and denies it to all others:
-        # https://docs.aws.amazon.com/AmazonS3/latest/API/API_GetObject.html
-        # Whether a right to list some prefixes is enough for that is not documented.
+        # For a missing key, S3 answers NoSuchKey to callers that may list the bucket, and
+        # AccessDenied to others: https://docs.aws.amazon.com/AmazonS3/latest/API/API_GetObject.html
+        # AWS does not document whether the permission to list some prefixes is enough.
         if code == "NoSuchKey" or (code == "AccessDenied" and not exists(s3, bucket, key)):
             return None
         raise
@@ -57,7 +57,7 @@ def delete_objects(s3: S3Client, bucket: str, keys: Sequence[str]) -> None:
     """Delete the objects; DeleteObjects takes 1,000 keys a call and reports errors by key.
 
     Raises:
-        JobFailed: one of them cannot be deleted.
+        JobFailed: S3 refuses to delete one of them.
     """
     for start in range(0, len(keys), 1000):
         chunk: list[ObjectIdentifierTypeDef] = [{"Key": key} for key in keys[start : start + 1000]]
@@ -67,30 +67,30 @@ def delete_objects(s3: S3Client, bucket: str, keys: Sequence[str]) -> None:
 
 
 def directory_marker(prefix: str) -> str:
-    """The object beside a prefix by which EMRFS, s3:// of Glue up to 5.0, marks a directory."""
+    """The object that marks a directory in EMRFS, the s3:// of Glue up to 5.0."""
     return prefix.rstrip("/") + "_$folder$"
 
 
 def clear(s3: S3Client, bucket: str, prefix: str) -> int:
-    """Delete everything under the prefix; how many objects there were."""
+    """Delete everything under the prefix; the number of objects."""
     keys = list(list_objects(s3, bucket, prefix))
     delete_objects(s3, bucket, [*keys, directory_marker(prefix)])
     return len(keys)
 
 
 def clear_if_possible(s3: S3Client, bucket: str, prefix: str) -> None:
-    """Clear on the way out, without hiding why: what stays is cleared by a retry or expires."""
+    """Clear after a failure without hiding it: a retry deletes what stays, or it expires."""
     try:
         clear(s3, bucket, prefix)
     except (ClientError, JobFailed) as error:
-        log(f"left behind: s3://{bucket}/{prefix} ({error})")
+        log(f"left s3://{bucket}/{prefix}, which could not be deleted: {error}")
 
 
 def keep_part_files(s3: S3Client, bucket: str, prefix: str) -> dict[str, tuple[int, str]]:
-    """Delete what is no data under the prefix; bytes and ETag by key of what is.
+    """Delete everything under the prefix that is not data; bytes and ETag of the rest, by key.
 
-    Spark writes a file for its first partition even if that has no rows, and a committer may
-    leave _SUCCESS, _temporary or the empty marker of a directory.
+    Spark writes a file for its first partition even without rows. A committer may leave _SUCCESS,
+    _temporary or the empty marker of a directory.
     """
     found = list_files(s3, bucket, prefix)
     hidden = re.compile(r"(^|/)[_.]")
@@ -100,7 +100,7 @@ def keep_part_files(s3: S3Client, bucket: str, prefix: str) -> dict[str, tuple[i
 
 
 def get_text(keys: Iterable[str], bucket: str, region: str) -> Iterator[str]:
-    # On an executor, where no client can be sent.
+    # On an executor: Spark cannot send a client.
     import boto3
 
     s3 = boto3.client("s3", region_name=region)

@@ -52,7 +52,7 @@ MAX_STRUCT_FIELDS_MAX = 10_000
 
 @dataclass(frozen=True)
 class Settings:
-    """What this run is to do; ``splits`` 0 means computed."""
+    """The settings of this run; ``splits`` 0 means computed."""
 
     table: str
     format: str
@@ -82,19 +82,22 @@ class Settings:
 
 
 def check_together(settings: Settings) -> None:
-    """See that no setting forbids another.
+    """Check that the settings can be combined.
 
     Raises:
-        JobFailed: one does.
+        JobFailed: two of them cannot.
     """
     if settings.columns and settings.exclude:
-        raise JobFailed("Columns and Exclude are both given: leave one of them empty")
+        raise JobFailed("Columns and Exclude are both set: leave one of them empty")
     if settings.source_role and settings.reader == "export":
         raise JobFailed("ReadMode export takes no SourceRoleArn: choose native")
     if settings.compression == "zstd" and settings.format == "avro":
-        raise JobFailed("Compression zstd is none that Glue writes avro with: take snappy or gzip")
+        raise JobFailed("Glue cannot write avro with Compression zstd: choose snappy or gzip")
     if settings.compression == "zstd" and settings.glue_version in GLUE_VERSIONS_WITHOUT_ZSTD:
-        raise JobFailed(f"Compression zstd needs Glue 4.0, this job has {settings.glue_version}")
+        raise JobFailed(
+            f"Compression zstd needs Glue 4.0 or later, but this job runs on Glue "
+            f"{settings.glue_version}: choose snappy or gzip"
+        )
 
 
 def parse_settings(values: Mapping[str, str]) -> Settings:
@@ -141,7 +144,7 @@ def parse_settings(values: Mapping[str, str]) -> Settings:
 
 
 def attribute_filter(settings: Settings) -> Callable[[str], bool]:
-    """Whether an attribute is to be exported."""
+    """A function that says whether to export an attribute."""
     columns, exclude = frozenset(settings.columns), frozenset(settings.exclude)
 
     def selected(attribute: str) -> bool:

@@ -1,4 +1,4 @@
-"""Where one run writes."""
+"""The bucket and keys that one run writes."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class SnapshotPaths:
-    """Where one run writes: a bucket, and keys in it; ``claim`` says whose the minute is."""
+    """The bucket and keys that one run writes; ``claim`` names the run that has the minute."""
 
     bucket: str
     temp: str

@@ -22,13 +22,13 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class SnapshotSchema:
-    """What a snapshot consists of.
+    """The schema of a snapshot.
 
     Attributes:
         items: how many items were read.
         columns: in the order of the files.
-        changes: what became of the attributes since the snapshot before, a line each.
-        warnings: what a reader of the snapshot should know, a line each.
+        changes: a line for each attribute that changed since the snapshot before.
+        warnings: a line for each thing that a reader of the snapshot should know.
     """
 
     items: int
@@ -58,9 +58,9 @@ def settle_schema(
 
 
 def unknown_name_warnings(settings: Settings, result: ReadResult, held: Iterable[str]) -> list[str]:
-    """The names in Columns or Exclude that no item has, which may be misspelled.
+    """A warning for each name in Columns or Exclude that no item has: it may be misspelled.
 
-    Glue's connector does not say what it has dropped.
+    Glue's connector does not report what it dropped.
     """
     exclude = () if result.dialect == "plain" else settings.exclude
     return [

@@ -1,7 +1,7 @@
-"""Which snapshots there are, which are complete, and which dynoexport has written.
+"""Which snapshots exist, which are complete, and which dynoexport wrote.
 
-Other folders have the same names: those of the Step Functions design, or one that somebody has
-renamed. What stands beside the manifests says whose a snapshot is.
+Other folders may have the same names: those of the Step Functions design, or one that somebody
+renamed. The manifests, and the claims beside them, show which snapshots dynoexport wrote.
 """
 
 from __future__ import annotations
@@ -29,9 +29,9 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Marks:
-    """What stands beside an export's manifests: its snapshots with a manifest, those with a claim.
+    """The timestamps of an export's snapshots that have a manifest, and of those that have a claim.
 
-    Whether a manifest is ours only its text says.
+    Only the text of a manifest shows whether dynoexport wrote it.
     """
 
     bucket: str
@@ -54,9 +54,9 @@ def list_marks(s3: S3Client, bucket: str, table: str, fmt: str) -> Marks:
 
 
 def list_snapshots(s3: S3Client, marks: Marks) -> set[str]:
-    """Every snapshot: by its manifest or by a folder, complete or not, ours or not.
+    """Every snapshot that has a manifest or a folder, complete or not, ours or not.
 
-    A claim alone is not a snapshot: its run has not written anything yet, or left nothing else.
+    A claim alone is not a snapshot: its run has written nothing yet, or left nothing else.
     """
     prefix = f"{data_prefix(marks.table, marks.format)}{PARTITION_KEY}="
     folders = (each[len(prefix) : -1] for each in list_directories(s3, marks.bucket, prefix))
@@ -64,7 +64,7 @@ def list_snapshots(s3: S3Client, marks: Marks) -> set[str]:
 
 
 def is_own_snapshot(s3: S3Client, marks: Marks, timestamp: str) -> bool:
-    """Whether dynoexport has written the snapshot: a run has claimed it, or it has our manifest."""
+    """Whether dynoexport wrote the snapshot: a run has claimed it, or it has our manifest."""
     if timestamp in marks.claimed or timestamp not in marks.complete:
         return timestamp in marks.claimed
     key = manifest_key(marks.table, marks.format, timestamp)
@@ -73,7 +73,7 @@ def is_own_snapshot(s3: S3Client, marks: Marks, timestamp: str) -> bool:
 
 
 def is_own_partition(partition: Mapping[str, Any], marks: Marks) -> bool:
-    """Whether the partition has the files of a complete snapshot of this export."""
+    """Whether the partition holds a complete snapshot of this export."""
     timestamp = partition["Values"][0]
     location = partition["StorageDescriptor"].get("Location", "")
     own = f"s3://{marks.bucket}/{snapshot_prefix(marks.table, marks.format, timestamp)}"
@@ -86,8 +86,8 @@ def deletion_marks(
     """The marks to delete before a snapshot's files, and those to delete after them.
 
     The manifest goes first: from then on the snapshot is incomplete, whatever happens next. The
-    claim goes last: as long as it is there, the snapshot is known as ours and is deleted again. A
-    snapshot of before there were claims is known by its manifest alone, which goes last.
+    claim goes last: while it exists, the snapshot is known as ours and can be deleted again. Older
+    snapshots have no claim. They are known by their manifest, which goes last.
     """
     manifest, claim = manifest_key(table, fmt, timestamp), claim_key(table, fmt, timestamp)
     return ([manifest], [claim]) if claimed else ([], [manifest])

@@ -8,7 +8,7 @@ from dynoexport.jobs.names import TIMESTAMP_FORMAT
 
 
 def parse_timestamp(text: str) -> datetime | None:
-    """The minute, None if the text is not exactly as this project writes it.
+    """The minute; None if the text is not exactly as this project writes it.
 
     >>> parse_timestamp("2026-01-31T10:00")
     datetime.datetime(2026, 1, 31, 10, 0, tzinfo=datetime.timezone.utc)
@@ -19,7 +19,7 @@ def parse_timestamp(text: str) -> datetime | None:
         moment = datetime.strptime(text, TIMESTAMP_FORMAT).replace(tzinfo=timezone.utc)
     except ValueError:
         return None
-    # strptime takes "2026-1-1T1:1", too, which would sort and read as another snapshot.
+    # strptime also accepts "2026-1-1T1:1", which would be sorted and read as another snapshot.
     return moment if moment.strftime(TIMESTAMP_FORMAT) == text else None
 
 

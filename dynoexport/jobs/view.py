@@ -28,11 +28,11 @@ QUERY_SECONDS_BETWEEN = 2
 
 
 class QueryTooSlow(JobFailed):
-    """A query that neither succeeds nor fails in time."""
+    """A query that has not ended in time."""
 
 
 def shown_timestamp(table: TableTypeDef | None) -> str | None:
-    """The timestamp that the view shows; None if there is no view, or it names no snapshot.
+    """The timestamp of the snapshot that the view shows; None without a view or a snapshot.
 
     The catalog keeps a view as a comment around base64 of JSON, with its SQL in originalSql.
     """
@@ -57,10 +57,10 @@ def sql_literal(text: str) -> str:
 
 
 def shown_columns(schema: Iterable[Mapping[str, Any]]) -> dict[str, str]:
-    """The view's columns: by their names in the view those in the table, the partition's last.
+    """The table's columns by their names in the view, with the partition's column last.
 
-    ``schema`` is a manifest's. The view of an older snapshot has the columns of the newest one
-    first, so that no query loses a column; each attribute has the type of the last that names it.
+    ``schema`` is a manifest's. The view of an older snapshot starts with the columns of the newest
+    one, so that no query loses a column. Each attribute has the type of the last entry for it.
     """
     shown = {each["view"]: each["name"] for each in schema if each["shown"]}
     return {**shown, PARTITION_KEY: PARTITION_KEY}
@@ -75,9 +75,9 @@ def select_item(view_column: str, column: str) -> str:
 def view_sql(
     database: str, view_name: str, table: str, columns: Mapping[str, str], timestamp: str
 ) -> str:
-    """The statement that makes the view show one snapshot, with ``shown_columns``.
+    """The statement that points the view at one snapshot, with ``shown_columns``.
 
-    The columns are listed: a view of ``*`` is stale as soon as one of them changes its type.
+    It lists the columns: a view of ``*`` is stale as soon as one of them changes its type.
     """
     listed = ", ".join(select_item(name, column) for name, column in columns.items())
     return (
@@ -91,10 +91,10 @@ def view_sql(
 def run_query(
     athena: AthenaClient, sql: str, settings: PublishSettings, sleep: Callable[[float], None]
 ) -> None:
-    """Run the statement in the workgroup and wait for its end, ten minutes at most.
+    """Run the statement in the workgroup, and wait for its end, ten minutes at most.
 
     Raises:
-        JobFailed: Athena's reason why it failed, or that it took too long.
+        JobFailed: it failed, with Athena's reason, or it took too long.
     """
     query = athena.start_query_execution(
         QueryString=sql,
@@ -104,17 +104,17 @@ def run_query(
     try:
         wait_for_query(athena, query, sleep)
     except (BotoCoreError, ClientError, QueryTooSlow):
-        # Left alone, it could still replace the view, of a later run perhaps.
+        # If it went on, it could still replace the view, perhaps after a later run.
         stop_query(athena, query)
         raise
 
 
 def wait_for_query(athena: AthenaClient, query: str, sleep: Callable[[float], None]) -> None:
-    """Wait until the query has succeeded.
+    """Wait until the query succeeds.
 
     Raises:
-        JobFailed: Athena's reason why it failed.
-        QueryTooSlow: it still waits or runs.
+        JobFailed: it failed, with Athena's reason.
+        QueryTooSlow: it is still queued or running.
     """
     for _ in range(QUERY_SECONDS_MAX // QUERY_SECONDS_BETWEEN):
         status = athena.get_query_execution(QueryExecutionId=query)["QueryExecution"]["Status"]
@@ -122,16 +122,17 @@ def wait_for_query(athena: AthenaClient, query: str, sleep: Callable[[float], No
             return
         if status["State"] in {"FAILED", "CANCELLED"}:
             reason = status.get("StateChangeReason", "Athena gives no reason")
-            raise JobFailed(f"query {query} {status['State']}: {' '.join(reason.split())}")
+            raise JobFailed(f"Athena query {query} {status['State']}: {' '.join(reason.split())}")
         sleep(QUERY_SECONDS_BETWEEN)
     raise QueryTooSlow(
-        f"query {query} was {status['State']} for {QUERY_SECONDS_MAX} seconds and was stopped"
+        f"Athena query {query} was still {status['State']} after {QUERY_SECONDS_MAX} seconds and "
+        "was stopped: start a new run"
     )
 
 
 def stop_query(athena: AthenaClient, query: str) -> None:
-    """Stop it, as far as possible: why it is stopped matters more."""
+    """Stop it if possible: the reason why it is stopped matters more."""
     try:
         athena.stop_query_execution(QueryExecutionId=query)
     except (BotoCoreError, ClientError) as error:
-        log(f"cannot stop the query {query}: {error}")
+        log(f"cannot stop the Athena query {query}: {error}")

@@ -49,7 +49,7 @@ def test_the_formulas_are_within_10_percent_of_what_is_simulated() -> None:
 
 @pytest.mark.parametrize("percent", [1.2, 1.5])
 @pytest.mark.parametrize("read_mode", [ReadMode.NATIVE, ReadMode.CONNECTOR])
-def test_who_asks_for_more_than_the_table_has_is_no_faster(
+def test_a_limit_above_the_tables_capacity_is_no_faster(
     read_mode: ReadMode, percent: float
 ) -> None:
     """Then requests are refused, and the formula, which knows no retries, is the least."""

@@ -1,6 +1,6 @@
-"""Runs schedules of faults, one after another, and tells what of our promises did not hold.
+"""Runs schedules of faults, one after another, and reports which promises did not hold.
 
-In a process of its own, for it is endpoint, proxy and Spark's driver:
+In a process of its own, because it is endpoint, proxy and Spark's driver:
 
     python tests/faults/harness.py [MASTER]
 
@@ -141,7 +141,7 @@ class Trial:
             change(key)
 
     def _corrupt(self, key: str) -> None:
-        """Other content of the same size, so that nothing but the content can tell."""
+        """Other content of the same size, so that only the content shows the change."""
         bucket = self.stage.account.bucket
         content = self.deployed.s3.get_object(Bucket=bucket, Key=key)["Body"].read()
         content = (GARBAGE * len(content))[: len(content)]
@@ -199,7 +199,7 @@ class Trial:
         kinds = {fault.kind for fault in self.schedule.faults}
         forbid = self.stage.lift_limits(deployed) if schedules.UNGUARDED in kinds else None
         injector.begin(self.schedule.seed, self.schedule.faults)
-        self.told_before = len(self.stage.told())
+        self.messages_before = len(self.stage.messages())
         try:
             self.run_id = deployed.start(self.schedule.splits)
             run = deployed.ended(self.run_id)
@@ -278,15 +278,15 @@ class Trial:
         causes = [CAUSES[kind] for kind in self.outcome.injected]
         named = any(re.search(cause, error) for cause in causes)
         self._promise(named, f"the error does not name the cause: {error}")
-        told = self.stage.told()[self.told_before :]
+        messages = self.stage.messages()[self.messages_before :]
         names = [node.name for node in run.failed_nodes if node.state != "ERROR"]
-        self.outcome.notified = any(name in text for text in told for name in names)
+        self.outcome.notified = any(name in text for text in messages for name in names)
         if names:
-            self._promise(self.outcome.notified, f"nobody was told of {names}, but only: {told}")
+            self._promise(self.outcome.notified, f"no message names {names}, but: {messages}")
             return
-        # Of a node that Glue could not start it tells nobody; the alarm of a stale snapshot does.
+        # Glue sends no event for a node that it could not start, but the alarm goes off.
         self.outcome.alarmed = self.stage.misses(self.deployed.table, self.deployed.target.format)
-        self._promise(self.outcome.alarmed, "no alarm tells that the snapshot is stale")
+        self._promise(self.outcome.alarmed, "no alarm goes off for the stale snapshot")
 
     def _check_others(self) -> None:
         for other in self.others:
@@ -324,7 +324,7 @@ def error_of(run: workflow_runs.Run) -> str:
 
 @dataclass
 class Throttled:
-    """An export of many items of which DynamoDB refuses three calls in ten."""
+    """An export of many items, while DynamoDB refuses three calls in ten."""
 
     items: int
     run: str = ""

@@ -21,13 +21,13 @@ from schedules import Fault
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
-# Of these nobody's run depends.
+# No run depends on these.
 LEFT_ALONE = frozenset({"logs", "sts", "events", "sns", "cloudformation", "monitoring"})
 
 
 @dataclass(frozen=True)
 class Call:
-    """One call of AWS: whose, of which service, what."""
+    """One call of AWS: the caller, the service, the operation."""
 
     place: str
     service: str
@@ -38,7 +38,7 @@ class Call:
 class Injector:
     """Decides what happens to each call, by the faults of a schedule and its seed.
 
-    ``events`` are what the kinds do that are not about a call; each is told the fault.
+    ``events`` do what the kinds do that are not about a call; each gets the fault.
     """
 
     def __init__(self) -> None:
@@ -130,12 +130,12 @@ QUERIED = {"list-type": "ListObjectsV2", "delete": "DeleteObjects", "uploads": "
 
 
 def call_of(place: str, method: str, target: str, headers: Mapping[str, str], body: bytes) -> Call:
-    """What is asked for, as far as the wire tells."""
+    """The call, as far as the request shows it."""
     scope = re.search(r"Credential=[^/]*/\d+/[^/]*/([^/]+)/", headers.get("Authorization", ""))
     service = scope[1] if scope else "s3"
-    told = headers.get("X-Amz-Target", "")
-    if told:
-        return Call(place, service, told.rpartition(".")[2])
+    target = headers.get("X-Amz-Target", "")
+    if target:
+        return Call(place, service, target.rpartition(".")[2])
     if service != "s3":
         return Call(
             place, service, dict(parse_qsl(body.decode(errors="replace"))).get("Action", "")
@@ -250,8 +250,8 @@ class _Handler(BaseHTTPRequestHandler):
         kept = [each for each in answer.headers if each[0].lower() not in HOPS]
         length = len(answer.body)
         if self.command == "HEAD":
-            told = {name.lower(): each for name, each in answer.headers}
-            length = int(told.get("content-length", 0))
+            headers = {name.lower(): each for name, each in answer.headers}
+            length = int(headers.get("content-length", 0))
         kept.append(("Content-Length", str(length)))
         head += [f"{name}: {each}\r\n" for name, each in kept]
         body = b"" if self.command == "HEAD" else answer.body

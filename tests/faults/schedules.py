@@ -74,7 +74,7 @@ class Fault:
     Attributes:
         kind: what happens.
         place: to whose calls; empty for everybody's.
-        service: to calls of which service; empty for all.
+        service: the service whose calls it applies to; empty for all.
         operation: to which calls; empty for all.
         probability: of each such call.
         after: how many such calls go well before.

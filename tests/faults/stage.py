@@ -88,13 +88,13 @@ class Stage:
     def _glue(self) -> Any:
         return glue_backends[self.endpoint.account][self.endpoint.region]
 
-    def told(self) -> list[str]:
+    def messages(self) -> list[str]:
         """What the topic's subscribers were sent, oldest first."""
         topics = sns_backends[self.endpoint.account][self.endpoint.region].topics.values()
         return [sent[1] for topic in topics for sent in topic.sent_notifications]
 
     def misses(self, table: str, fmt: str, seconds: float = 60) -> bool:
-        """Whether the alarm tells of the stale snapshot when its time has come."""
+        """Whether the alarm of the stale snapshot goes off when its time has come."""
         name, cloudwatch = naming.snapshot_alarm(table, fmt), self.account.cloudwatch
         (alarm,) = cloudwatch.describe_alarms(AlarmNames=[name])["MetricAlarms"]
         self.clock.ahead += timedelta(hours=alarm["EvaluationPeriods"] + 1)
@@ -102,7 +102,7 @@ class Stage:
         while time.monotonic() < until:
             (alarm,) = cloudwatch.describe_alarms(AlarmNames=[name])["MetricAlarms"]
             if alarm["StateValue"] == "ALARM":
-                return any(name in text and '"ALARM"' in text for text in self.told())
+                return any(name in text and '"ALARM"' in text for text in self.messages())
             time.sleep(0.2)
         return False
 
@@ -120,7 +120,7 @@ class Stage:
             deployed.see_to_table()
             deployed.settle()
             if not deployed.run().succeeded:
-                # Nothing can be told about it any more; the next seed of it tells so.
+                # It has ended; the next seed of it reports that.
                 print(f"!!! {target.table} does not recover", flush=True)
 
     def lift_limits(self, deployed: Deployed) -> Callable[[], None]:
@@ -288,7 +288,7 @@ class Deployed:
         return rows
 
     def view(self) -> tuple[set[str], list[tuple[str, str, str]]]:
-        """The snapshots of which the view shows rows, and its rows."""
+        """The snapshots whose rows the view shows, and its rows."""
         rows = self._rows(f'SELECT * FROM "{self.export.view}"')
         return {row[naming.PARTITION_KEY] for row in rows}, sorted(map(plain, rows))
 

@@ -29,6 +29,6 @@ def test_figures_are_sums_of_outcomes() -> None:
     lines += [json.dumps({"inputs": {"a": 5}}), json.dumps({"inputs": {"a": 2, "b": 1}})]
     found = report.figures_of(lines, "2026-01-31")
     assert (found["schedules"], found["calls"], found["failed"]) == (3, 120, 2)
-    assert (found["told"], found["alarmed"]) == (1, 1)
+    assert (found["notified"], found["alarmed"]) == (1, 1)
     assert (found["injected"]["throttled"], found["hit"]["throttled"]) == (7, 2)
     assert found["inputs"] == {"a": 7, "b": 1}

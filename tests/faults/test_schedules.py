@@ -20,7 +20,7 @@ def test_a_run_through_faults_keeps_every_promise(harness: Harness, seed: int) -
     assert not outcome["broken"], "\n".join(
         [*outcome["broken"], f"faults: {outcome['faults']}", again]
     )
-    # A throttle a task comes back from is none to a promise; that it happened is.
+    # A throttle that a task recovers from breaks no promise. It must have happened.
     assert outcome["run"] in {"SUCCEEDED", "FAILED"}
 
 
@@ -36,7 +36,7 @@ def test_every_kind_has_its_turn() -> None:
 
 
 @pytest.mark.deep
-def test_a_hundred_thousand_items_come_once_under_thirty_percent_throttling(
+def test_a_hundred_thousand_items_are_read_once_under_thirty_percent_throttling(
     harness: Harness,
 ) -> None:
     found = harness.ask("items 100000")

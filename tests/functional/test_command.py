@@ -92,7 +92,7 @@ NO_ZSTD = "zstd needs Glue 4.0 or later and is not for avro"
         (("--schedule", "cron(0 25 * * ? *)"), (2, "cron(0 25 * * ? *)")),
         (("--columns", "a", "--exclude", "b"), (2, "Columns and Exclude exclude each other")),
         (("--columns", ",,,"), (2, "Columns is ',,,'")),
-        (("--exclude", '" Email'), (2, "Exclude is '\" Email', which is no list of attributes")),
+        (("--exclude", '" Email'), (2, "Exclude is '\" Email', which is not a list of attributes")),
         (("--compression", "zstd", "--set", "GlueVersion=3.0"), (2, NO_ZSTD)),
         (("--compression", "zstd", "--format", "avro"), (2, NO_ZSTD)),
         (("--format", "xml", "--set", f"{RETENTION}=30"), (2, "xml has no view job")),

@@ -135,13 +135,13 @@ def test_says_exactly_what_is_wrong_with_a_snapshot(
     elif fault == "cut":
         s3.put_object(Bucket=bucket, Key=key, Body=body[:-4])
         expected = [
-            f"{key} has {len(body) - 4} bytes, its manifest says {len(body)}",
+            f"{key} has {len(body) - 4} bytes, but its manifest says {len(body)}",
             f"{key} cannot be read: ",
             "the files hold 0 items, the manifest says 3",
         ]
     elif fault == "changed":
         s3.put_object(Bucket=bucket, Key=key, Body=b"".join(body.splitlines(keepends=True)[::-1]))
-        expected = [f"{key} is not what the export job has written"]
+        expected = [f"{key} has changed since the export job wrote it"]
     elif fault == "extra":
         extra = key.replace("00000", "00001")
         s3.put_object(Bucket=bucket, Key=extra, Body=body)
@@ -149,7 +149,7 @@ def test_says_exactly_what_is_wrong_with_a_snapshot(
     else:
         s3.put_object(Bucket=bucket, Key=key, Body=b"\n" * len(body))
         expected = [
-            f"{key} is not what the export job has written",
+            f"{key} has changed since the export job wrote it",
             f"{key} cannot be read: ",
             "the files hold 0 items, the manifest says 3",
         ]
@@ -351,10 +351,10 @@ def damage(endpoint: Endpoint, table: str, how: str) -> str:
         return f"{key} is missing"
     if how == "cut":
         s3.put_object(Bucket=bucket, Key=key, Body=body[:-4])
-        return f"{key} has {len(body) - 4} bytes, its manifest says {len(body)}"
+        return f"{key} has {len(body) - 4} bytes, but its manifest says {len(body)}"
     if how == "changed":
         s3.put_object(Bucket=bucket, Key=key, Body=body[::-1])
-        return f"{key} is not what the export job has written"
+        return f"{key} has changed since the export job wrote it"
     extra = key.replace("00000", "00001")
     s3.put_object(Bucket=bucket, Key=extra, Body=body)
     return f"{extra} is not in the manifest"

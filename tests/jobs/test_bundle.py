@@ -111,7 +111,7 @@ def test_two_modules_that_define_one_name_are_refused_with_both_places(package: 
         a="def other() -> None: ...\n\n\ndef read() -> None: ...\n",
     )
     assert refusal(package) == (
-        "dynoexport/jobs/main.py:8: read is defined in dynoexport/jobs/a.py:8, too: rename one"
+        "dynoexport/jobs/main.py:8: read is also defined in dynoexport/jobs/a.py:8: rename one"
     )
 
 
@@ -121,7 +121,7 @@ def test_a_name_that_another_module_imports_is_refused(package: Path) -> None:
         main="from dynoexport.jobs.a import other\n\njson = other\n",
         a="import json\n\nother = json.dumps(1)\n",
     )
-    assert "json is imported in dynoexport/jobs/a.py, too" in refusal(package)
+    assert "json is also imported in dynoexport/jobs/a.py" in refusal(package)
 
 
 @pytest.mark.parametrize(
@@ -133,19 +133,19 @@ def test_a_name_that_another_module_imports_is_refused(package: Path) -> None:
         ("from dynoexport.jobs.a import A as B\n", "without an alias"),
         ("from dynoexport.jobs.a import *\n", "import each name by its module's full name"),
         ("from .a import A\n", "import each name by its module's full name"),
-        ("X = 1\nimport json\n", "imports stand at the top of the module"),
+        ("X = 1\nimport json\n", "put imports at the top of the module"),
         (
             "def f() -> None:\n    from dynoexport.jobs.a import A\n",
-            "imports stand at the top of the module",
+            "put imports at the top of the module",
         ),
         (
             "from typing import TYPE_CHECKING\n\nif TYPE_CHECKING:\n    X = int\n",
-            "only imports stand under TYPE_CHECKING",
+            "put only imports under TYPE_CHECKING",
         ),
         ("from dynoexport.jobs.nothing import A\n", "dynoexport/jobs/nothing.py does not exist"),
-        ("import sys; X = 1\n", "each statement has a line of its own"),
-        ("if 1:\n    def f() -> None: ...\n", "stand functions, classes and assignments"),
-        ("async def f() -> None: ...\n", "stand functions, classes and assignments"),
+        ("import sys; X = 1\n", "put each statement on a line of its own"),
+        ("if 1:\n    def f() -> None: ...\n", "put only functions, classes and assignments"),
+        ("async def f() -> None: ...\n", "put only functions, classes and assignments"),
     ],
 )
 def test_an_import_that_one_file_cannot_have_is_refused_with_its_line(
@@ -157,7 +157,7 @@ def test_an_import_that_one_file_cannot_have_is_refused_with_its_line(
 
 
 def test_a_library_that_a_function_imports_is_left_there(package: Path) -> None:
-    """boto3 and pyspark cost time where nobody needs them."""
+    """Importing boto3 and pyspark costs time, also if they are not needed."""
     put(package, main="def f() -> None:\n    import boto3\n\n    boto3.client('s3')\n")
     assert "    import boto3\n" in bundle.build(package, "job.py")
 
@@ -168,13 +168,13 @@ def test_one_name_from_two_libraries_is_refused(package: Path) -> None:
         main="from json import loads\n\nfrom dynoexport.jobs.a import A\n\nMAIN = loads, A\n",
         a="from marshal import loads\n\nA = loads\n",
     )
-    assert "loads is of json here, and of marshal in" in refusal(package)
+    assert "loads comes from json here, but from marshal in" in refusal(package)
 
 
 def test_a_module_that_is_no_job_runs_nothing(package: Path) -> None:
     main = "from dynoexport.jobs.a import A\n\nMAIN = A\n"
     put(package, main=main, a=f"A = 1\n\n\ndef main() -> int:\n    return A{MAIN}")
-    assert "stand functions, classes and assignments" in refusal(package)
+    assert "put only functions, classes and assignments" in refusal(package)
 
 
 def test_a_character_that_looks_like_the_end_of_a_line_stays(package: Path) -> None:
@@ -188,10 +188,10 @@ def test_modules_that_import_each_other_are_refused(package: Path) -> None:
         main="from dynoexport.jobs.a import A\n\nMAIN = A\n",
         a="from dynoexport.jobs.main import MAIN\n\nA = MAIN\n",
     )
-    assert refusal(package).startswith("a circle of imports: dynoexport.jobs.")
+    assert refusal(package).startswith("circular import: dynoexport.jobs.")
 
 
 def test_a_module_without_a_docstring_is_refused(package: Path) -> None:
     put(package, main="X = 1\n")
     (package / "dynoexport/jobs/main.py").write_text("X = 1\n")
-    assert refusal(package) == "dynoexport/jobs/main.py:1: a module begins with a docstring"
+    assert refusal(package) == "dynoexport/jobs/main.py:1: begin the module with a docstring"

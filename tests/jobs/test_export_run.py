@@ -32,7 +32,7 @@ ETAG = hashlib.md5(b"PARQUE").hexdigest()
 
 
 class Frame:
-    """A DynamicFrame that keeps which fields it was told to keep or to drop."""
+    """A DynamicFrame that records which fields to keep or to drop."""
 
     def __init__(self) -> None:
         self.selected: list[str] = []
@@ -48,9 +48,9 @@ class Frame:
 
 
 class Connector:
-    """A GlueContext whose DynamoDB source finds an empty table, or breaks in the way told.
+    """A GlueContext whose DynamoDB source finds an empty table, or raises ``breaks``.
 
-    It keeps the options it was given: they are all that reaches Glue's own connector.
+    It records its options: nothing else reaches Glue's own connector.
     """
 
     def __init__(self, *, breaks: Exception | None = None, leaves: Any = None) -> None:
@@ -131,7 +131,7 @@ def run(aws: SimpleNamespace) -> Attempts:
 
 # --- a run ------------------------------------------------------------------------------------
 @pytest.mark.parametrize(("fmt", "times"), [("xml", 1), ("parquet", 0)])
-def test_only_a_snapshot_without_a_view_job_is_counted_here(
+def test_the_export_job_records_only_snapshots_without_a_view_job(
     run: Attempts, fmt: str, times: int
 ) -> None:
     run.attempt(OutputFormat=fmt)
@@ -182,7 +182,7 @@ def test_an_empty_table_gives_a_manifest_without_files(run: Attempts, keys: Any)
     assert keys() == [CLAIM, MANIFEST]
 
 
-def test_the_manifest_tells_the_steps_in_their_order(run: Attempts) -> None:
+def test_the_manifest_lists_the_steps_in_their_order(run: Attempts) -> None:
     """Of an empty table nothing is written."""
     run.attempt()
     steps = run.manifest()["seconds"]
@@ -190,7 +190,7 @@ def test_the_manifest_tells_the_steps_in_their_order(run: Attempts) -> None:
     assert all(seconds >= 0 for seconds in steps.values())
 
 
-def test_what_the_table_was_is_told_without_times() -> None:
+def test_the_manifest_describes_the_table_without_times() -> None:
     """JSON has none, and who changed the capacity when decides nothing."""
     throughput = {"ReadCapacityUnits": 70, "LastIncreaseDateTime": NOW}
     table = {"TableSizeBytes": 9, "TableName": "Reviews", "ProvisionedThroughput": throughput}
@@ -232,7 +232,7 @@ def test_glues_own_source_is_given_the_role(run: Attempts) -> None:
 
 
 def test_the_table_of_the_roles_account_is_read(aws: SimpleNamespace) -> None:
-    """As the role, and as nobody else: in this account there is no table."""
+    """As the role: this account has no such table."""
     client = export_table.table_client(READER)
     client.create_table(
         TableName="Theirs",
@@ -269,7 +269,7 @@ def test_dynamodb_encrypts_with_the_key_if_there_is_one() -> None:
 
 
 # --- how much at a time ---------------------------------------------------------------------------
-def test_splits_count_the_workers_that_the_job_really_has(run: Attempts) -> None:
+def test_splits_follow_the_workers_that_the_job_really_has(run: Attempts) -> None:
     """Whoever edits the job in the console leaves the arguments of its stack as they are."""
     run.clients.glue.create_job(
         Name="ReviewsExportToparquet",
@@ -313,12 +313,14 @@ def test_a_snapshot_of_nothing_keeps_the_columns(run: Attempts, put: Any) -> Non
 def test_a_broken_manifest_is_named_before_anything_is_read(run: Attempts, put: Any) -> None:
     put("manifests/parquet/Reviews/2026-01-30T10:00.json", body=b"{}")
     connector = Connector()
-    with pytest.raises(JobFailed, match=r"2026-01-30T10:00.json is no manifest.* delete it"):
+    with pytest.raises(
+        JobFailed, match=r"2026-01-30T10:00.json is not a valid manifest.* delete it"
+    ):
         run.attempt(connector)
     assert connector.options == []
 
 
-def test_an_export_without_recovery_tells_the_command(run: Attempts) -> None:
+def test_an_export_without_recovery_fails_with_the_command_to_run(run: Attempts) -> None:
     with pytest.raises(JobFailed) as failed:
         run.attempt(ReadMode="export")
     command = "aws dynamodb update-continuous-backups --table-name Reviews"
@@ -392,7 +394,7 @@ def give_up_before(run: Attempts, operation: str, besides: Callable[[], None]) -
 
 
 @pytest.mark.parametrize("completed", [True, False])
-def test_a_minute_that_was_given_up_between_two_looks_is_not_taken_unseen(
+def test_a_minute_that_is_released_between_two_checks_is_checked_again(
     run: Attempts, put: Any, keys: Any, completed: bool
 ) -> None:
     """Another run has it and completes its snapshot, and somebody deletes the claim."""
@@ -408,10 +410,10 @@ def test_a_minute_that_was_given_up_between_two_looks_is_not_taken_unseen(
     assert keys(TEMP) == []
 
 
-def test_a_minute_that_was_given_up_when_it_was_asked_for_is_left(
+def test_a_minute_that_is_released_during_the_claim_is_not_taken(
     run: Attempts, put: Any, keys: Any
 ) -> None:
-    """Whose it was cannot be told any more."""
+    """Nothing shows which run had it."""
     put(CLAIM, body=b"wr_other")
 
     give_up_before(run, "GetObject", lambda: None)
@@ -436,7 +438,7 @@ def test_a_complete_snapshot_is_not_read_again(
     run.attempt()
     put(f"{TEMP}{run.run_id}/left")
     assert run.attempt().options == []
-    assert "complete already" in capsys.readouterr().out
+    assert "already complete" in capsys.readouterr().out
 
 
 def test_a_complete_snapshot_that_lost_its_files_is_made_again(run: Attempts, put: Any) -> None:
@@ -449,8 +451,8 @@ def test_a_complete_snapshot_that_lost_its_files_is_made_again(run: Attempts, pu
 
 def test_a_complete_snapshot_with_other_content_is_made_again(run: Attempts, put: Any) -> None:
     run.attempt()
-    told = {**run.manifest(), "files": [{"key": f"{SNAPSHOT}part-0", "bytes": 6, "etag": ETAG}]}
-    put(MANIFEST, body=json.dumps(told).encode())
+    listed = {**run.manifest(), "files": [{"key": f"{SNAPSHOT}part-0", "bytes": 6, "etag": ETAG}]}
+    put(MANIFEST, body=json.dumps(listed).encode())
     put(f"{SNAPSHOT}part-0", body=b"QUARPE")
     run.attempt()
     assert run.manifest()["files"] == []
@@ -479,9 +481,9 @@ def test_a_resumed_run_leaves_the_snapshot_of_the_run_before(run: Attempts) -> N
 def test_a_manifest_of_another_run_is_never_overwritten(run: Attempts, put: Any) -> None:
     """Not even when it came while this run was reading."""
     other = json.dumps({"workflow_run_id": "wr_other", "files": []}).encode()
-    meanwhile = Connector(leaves=lambda: put(MANIFEST, body=other))
-    with pytest.raises(JobFailed, match="completed by another workflow run, wr_other"):
-        run.attempt(meanwhile)
+    slow = Connector(leaves=lambda: put(MANIFEST, body=other))
+    with pytest.raises(JobFailed, match="another workflow run, wr_other, completed the snapshot"):
+        run.attempt(slow)
     assert run.manifest()["workflow_run_id"] == "wr_other"
 
 
@@ -493,30 +495,30 @@ def test_an_edited_timestamp_is_refused(run: Attempts, edited: str) -> None:
 
 
 @pytest.mark.parametrize("body", [b"", b"[]", b"\xff", b'{"files": []}', b"[" * 100_000])
-def test_what_is_no_manifest_is_refused_in_one_line(run: Attempts, put: Any, body: bytes) -> None:
+def test_an_invalid_manifest_is_refused_in_one_line(run: Attempts, put: Any, body: bytes) -> None:
     run.put_timestamp("2026-01-31T23:59")
     put(MANIFEST, body=body)
-    with pytest.raises(JobFailed, match="is no manifest: delete it") as refused:
+    with pytest.raises(JobFailed, match="is not a valid manifest: delete it") as refused:
         run.attempt()
     assert "\n" not in str(refused.value)
 
 
-# --- what the run is told ---------------------------------------------------------------------
-def told(run: Attempts) -> dict[str, str]:
+# --- what the run records ---------------------------------------------------------------------
+def recorded(run: Attempts) -> dict[str, str]:
     """What of the snapshot is found by whoever lists runs without reading manifests."""
     answer = run.clients.glue.get_workflow_run_properties(Name=WORKFLOW, RunId=run.run_id)
     names = (settings.SNAPSHOT_ITEMS, settings.SNAPSHOT_BYTES)
     return {key: value for key, value in answer["RunProperties"].items() if key in names}
 
 
-def test_the_run_is_told_what_it_has_exported(run: Attempts) -> None:
+def test_the_run_records_what_it_exported(run: Attempts) -> None:
     """Beside the snapshot itself, which stays."""
     run.attempt()
-    assert told(run) == {"SnapshotItems": "0", "SnapshotBytes": "0"}
+    assert recorded(run) == {"SnapshotItems": "0", "SnapshotBytes": "0"}
     assert run.timestamp == "2026-01-31T23:59"
 
 
-def test_a_retry_tells_what_the_former_attempt_has_completed(run: Attempts, put: Any) -> None:
+def test_a_retry_records_what_an_earlier_attempt_completed(run: Attempts, put: Any) -> None:
     """It was killed between the manifest and the run: the numbers are those of the manifest."""
     run.attempt()
     files = [{"key": f"{SNAPSHOT}part-{number}", "bytes": 6, "etag": ETAG} for number in range(3)]
@@ -524,26 +526,24 @@ def test_a_retry_tells_what_the_former_attempt_has_completed(run: Attempts, put:
     whole = {**run.manifest(), "items": 12, "bytes": 18, "files": files}
     put(MANIFEST, body=json.dumps(whole).encode())
     assert run.attempt().options == []
-    assert told(run) == {"SnapshotItems": "12", "SnapshotBytes": "18"}
+    assert recorded(run) == {"SnapshotItems": "12", "SnapshotBytes": "18"}
 
 
-def test_the_run_is_told_nothing_before_its_snapshot_is_complete(run: Attempts) -> None:
+def test_the_run_records_nothing_before_its_snapshot_is_complete(run: Attempts) -> None:
     with pytest.raises(RuntimeError):
         run.attempt(Connector(breaks=RuntimeError("out of memory")))
-    assert told(run) == {}
+    assert recorded(run) == {}
 
 
-def test_the_run_is_told_nothing_of_a_snapshot_that_another_completed(
-    run: Attempts, put: Any
-) -> None:
+def test_the_run_does_not_record_a_snapshot_of_another_run(run: Attempts, put: Any) -> None:
     other = json.dumps({"workflow_run_id": "wr_other", "files": []}).encode()
-    with pytest.raises(JobFailed, match="completed by another workflow run"):
+    with pytest.raises(JobFailed, match="another workflow run, wr_other, completed the snapshot"):
         run.attempt(Connector(leaves=lambda: put(MANIFEST, body=other)))
-    assert told(run) == {}
+    assert recorded(run) == {}
 
 
 # --- leftovers --------------------------------------------------------------------------------
-def test_what_a_killed_attempt_left_is_cleared_first(
+def test_files_of_a_killed_attempt_are_deleted_first(
     run: Attempts, put: Any, put_many: Any, keys: Any
 ) -> None:
     """More than one page of a listing, and one call of a deletion, holds."""
@@ -563,7 +563,7 @@ def test_a_minute_that_no_run_has_claimed_is_not_cleared(
     """Somebody has set the run's property to a folder that another design has written."""
     run.put_timestamp("2026-01-31T23:59")
     put(f"{SNAPSHOT}part-0")
-    with pytest.raises(export_table.JobFailed, match="that dynoexport has not written"):
+    with pytest.raises(export_table.JobFailed, match="that dynoexport did not write"):
         run.attempt()
     assert keys() == [f"{SNAPSHOT}part-0"]
 
@@ -583,7 +583,7 @@ def test_a_failed_attempt_leaves_nothing_for_the_crawler(
     assert keys() == [CLAIM]
 
 
-def test_only_data_is_kept_of_what_spark_wrote(aws: SimpleNamespace, put: Any, keys: Any) -> None:
+def test_only_data_files_of_spark_are_kept(aws: SimpleNamespace, put: Any, keys: Any) -> None:
     put(f"{SNAPSHOT}part-00000.parquet", f"{SNAPSHOT}part-00001.parquet")
     put(f"{SNAPSHOT}part-00002.parquet", SNAPSHOT, body=b"")
     put(f"{SNAPSHOT}_SUCCESS", f"{SNAPSHOT}_temporary/0/part-00003", f"{SNAPSHOT}.hidden")
@@ -659,11 +659,11 @@ MODEL = "com.amazonaws.services.{service}.model.{error}"
     ],
     ids=["key", "scan", "bucket", "table"],
 )
-def test_what_forbids_the_reading_is_told_in_the_services_own_line(
+def test_a_refused_read_fails_with_the_services_own_words(
     run: Attempts, raised: str, words: str
 ) -> None:
     """Not in a page of Java, and not as the table's fault where it is the bucket's or a key's."""
     java = RuntimeError(f"calling o1.\n: x.SparkException: Job\n{raised}: {words}\n\tat java.lang")
     with pytest.raises(JobFailed) as failed:
         run.attempt(Connector(breaks=java))
-    assert str(failed.value) == f"reading the DynamoDB table 'Reviews' failed: {words}"
+    assert str(failed.value) == f"cannot read the DynamoDB table 'Reviews': {words}"

@@ -162,13 +162,13 @@ def test_what_is_written_is_counted_and_listed(export: Any, places: Local, fmt: 
     (file,) = places.files()
     assert file.name.startswith("part-")
     key = f"{places.snapshot}{file.name}"
-    told = {"key": key, "bytes": file.stat().st_size, "etag": "of its content"}
-    assert written.files == (told,)
+    listed = {"key": key, "bytes": file.stat().st_size, "etag": "of its content"}
+    assert written.files == (listed,)
 
 
 def test_rows_that_are_missing_fail_the_run(export: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(export_table, "keep_part_files", lambda *_: {})
-    with pytest.raises(export_table.JobFailed, match="2 items were to be written, but 0 were"):
+    with pytest.raises(export_table.JobFailed, match="the files have 0 rows, not 2"):
         export(ADELINE, TRISTAN)
 
 
@@ -290,8 +290,8 @@ def test_a_predicate_leaves_items_out(export: Any, fmt: str, where: str, items: 
 
 
 @pytest.mark.parametrize("where", ["rating >", "'; DROP TABLE x", "a b c d", "SELECT 1; x"])
-def test_what_is_no_predicate_is_refused_in_one_line(spark: Any, where: str) -> None:
-    with pytest.raises(export_table.JobFailed, match="Where is no Spark SQL predicate") as bad:
+def test_an_invalid_predicate_is_refused_in_one_line(spark: Any, where: str) -> None:
+    with pytest.raises(export_table.JobFailed, match="Where is not a Spark SQL predicate") as bad:
         export_table.check_predicate(spark, where)
     assert "\n" not in str(bad.value)
 
@@ -306,14 +306,14 @@ def test_what_is_no_predicate_is_refused_in_one_line(spark: Any, where: str) -> 
         max_size=9,
     ).map(" ".join)
 )
-def test_any_predicate_is_one_or_is_refused_in_one_line(spark: Any, where: str) -> None:
+def test_any_predicate_is_accepted_or_refused_in_one_line(spark: Any, where: str) -> None:
     try:
         export_table.check_predicate(spark, where)
     except export_table.JobFailed as refused:
         assert len(str(refused).splitlines()) == 1  # noqa: PT017
 
 
-def test_a_failure_in_a_worker_is_told_in_one_line(spark: Any) -> None:
+def test_a_failure_in_a_worker_is_logged_in_one_line(spark: Any) -> None:
     """Its exception, not the pages of Java around it."""
 
     def fail(_: int) -> None:
@@ -324,7 +324,7 @@ def test_a_failure_in_a_worker_is_told_in_one_line(spark: Any) -> None:
     assert export_table.spark_cause(failed.value) == "ValueError: of the worker"
 
 
-def test_a_failure_in_java_is_told_by_its_cause(spark: Any, tmp_path: Path) -> None:
+def test_a_failure_in_java_is_logged_with_its_cause(spark: Any, tmp_path: Path) -> None:
     (tmp_path / "taken").write_text("a file")
     with pytest.raises(Exception, match="taken") as failed:
         spark.createDataFrame([(1,)], "n int").write.parquet(f"file:{tmp_path}/taken/below")
@@ -334,7 +334,7 @@ def test_a_failure_in_java_is_told_by_its_cause(spark: Any, tmp_path: Path) -> N
     assert len(cause.splitlines()) == 1
 
 
-def test_an_error_of_our_own_is_none_of_sparks() -> None:
+def test_an_error_of_our_own_is_not_an_error_of_spark() -> None:
     assert export_table.spark_cause(ValueError("ours")) is None
 
 
@@ -346,7 +346,7 @@ def test_a_predicate_that_does_not_fit_is_refused_in_one_line(export: Any, where
 
 
 @pytest.mark.parametrize("fmt", ["csv", "parquet"])
-def test_a_predicate_that_fails_on_a_value_is_told_in_one_line(
+def test_a_predicate_that_fails_on_a_value_fails_in_one_line(
     spark: Any, export: Any, fmt: str
 ) -> None:
     """Glue 6.0 has ANSI mode on."""
@@ -441,7 +441,7 @@ class LosingTasks:
         return {segment: found[segment] for segment in self._returned}
 
 
-def test_what_lost_tasks_have_finished_is_kept_and_the_rest_is_dealt_again(
+def test_finished_segments_of_lost_tasks_are_kept_and_the_others_dealt_again(
     scanned: Any, aws: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     tasks = LosingTasks(aws.s3, returned={0, 2}, unfinished={3}, rounds=1)
@@ -452,7 +452,7 @@ def test_what_lost_tasks_have_finished_is_kept_and_the_rest_is_dealt_again(
     assert result.report["resumed_splits"] == 0
 
 
-def test_a_scan_of_which_nothing_is_left_fails_in_one_line(
+def test_a_scan_without_results_fails_in_one_line(
     scanned: Any, aws: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """It ends: segments are dealt again while that helps."""
@@ -471,7 +471,7 @@ def test_a_retry_with_another_selection_reads_everything_again(
     assert scanned(**changed).report["resumed_splits"] == 0
 
 
-def test_the_report_tells_the_hottest_segments(scanned: Any) -> None:
+def test_the_report_lists_the_hottest_segments(scanned: Any) -> None:
     report = scanned().report
     assert report["splits"] == 5
     assert (report["capacity"], report["capacity_source"]) == (12_000, "on-demand, warm throughput")

@@ -82,7 +82,7 @@ def test_no_name_gets_out_of_its_quotes(
     assert query.args["where"].this.expression.this == timestamp
 
 
-def test_the_view_tells_which_snapshot_it_shows() -> None:
+def test_the_view_names_the_snapshot_that_it_shows() -> None:
     sql = view_sql(DATABASE, "reviews", "snapshots_reviews", {"user": "user"}, CURRENT)
     assert shown_timestamp(stored_view(sql.split("AS\n", 1)[1])) == CURRENT
 
@@ -111,7 +111,7 @@ def test_views_of_the_former_design_are_understood(sql: str) -> None:
         stored_view(CURRENT),
     ],
 )
-def test_a_view_that_tells_no_snapshot_shows_none(table: dict[str, str] | None) -> None:
+def test_a_view_that_names_no_snapshot_shows_none(table: dict[str, str] | None) -> None:
     assert shown_timestamp(table) is None
 
 
@@ -125,7 +125,7 @@ FILES = {
 WHOLE = {"a/part-0": (10, "e0"), "a/part-1": (20, "e1")}
 
 
-def test_a_whole_snapshot_passes_whatever_athena_does_not_see_in_it() -> None:
+def test_a_complete_snapshot_passes_with_files_that_athena_ignores() -> None:
     check_files(FILES, {**WHOLE, "a/_SUCCESS": (0, "e3"), "a/.hidden": (3, "e4")})
 
 
@@ -133,12 +133,12 @@ def test_a_whole_snapshot_passes_whatever_athena_does_not_see_in_it() -> None:
     ("found", "words"),
     [
         ({"a/part-0": (10, "e0")}, "a/part-1 is missing"),
-        ({**WHOLE, "a/part-1": (19, "e1")}, "a/part-1 has 19 bytes, its manifest says 20"),
-        ({**WHOLE, "a/part-1": (20, "e2")}, "a/part-1 is not what the export job has written"),
+        ({**WHOLE, "a/part-1": (19, "e1")}, "a/part-1 has 19 bytes, but its manifest says 20"),
+        ({**WHOLE, "a/part-1": (20, "e2")}, "a/part-1 has changed since the export job wrote it"),
         ({**WHOLE, "a/part-2": (30, "e2")}, "a/part-2 is not in the manifest"),
     ],
 )
-def test_a_snapshot_that_is_not_whole_is_refused_by_file(
+def test_an_incomplete_snapshot_is_refused_with_the_name_of_the_file(
     found: dict[str, tuple[int, str]], words: str
 ) -> None:
     with pytest.raises(JobFailed, match=words):
@@ -156,14 +156,14 @@ def test_what_is_shown_never_expires() -> None:
 
 
 @given(st.sets(st.text(alphabet="0123456789-T:", max_size=17)), st.integers(1, 36_500))
-def test_what_is_no_snapshot_never_expires(names: set[str], days: int) -> None:
+def test_a_folder_that_is_not_a_snapshot_never_expires(names: set[str], days: int) -> None:
     for name in expired_snapshots(names, [], NOW, days):
         assert datetime.strptime(name, "%Y-%m-%dT%H:%M").isoformat()[:16] == name  # noqa: DTZ007
 
 
 # --- whole runs -------------------------------------------------------------------------------
 class Athena:
-    """An Athena whose query goes through the states it is told, and makes the view if it can."""
+    """An Athena whose query goes through the given states, and makes the view if it succeeds."""
 
     def __init__(self, glue: Any, *states: str, reason: str = "") -> None:
         self._glue = glue
@@ -288,9 +288,9 @@ def test_a_table_may_begin_with_a_dash(run: Publication, table: str) -> None:
 
 
 @pytest.mark.parametrize("body", [b"", b"[]", b"\xff", b'{"items": 1}', b"[" * 100_000])
-def test_what_is_no_manifest_is_refused_in_one_line(run: Publication, body: bytes) -> None:
+def test_an_invalid_manifest_is_refused_in_one_line(run: Publication, body: bytes) -> None:
     run.aws.s3.put_object(Bucket=BUCKET, Key=f"{MANIFESTS}{CURRENT}.json", Body=body)
-    with pytest.raises(JobFailed, match="is not a manifest: delete it") as refused:
+    with pytest.raises(JobFailed, match="is not a valid manifest: delete it") as refused:
         run.publish()
     assert "\n" not in str(refused.value)
 
@@ -313,7 +313,7 @@ def test_a_run_publishes_its_own_snapshot(run: Publication) -> None:
     assert run.slept == [2, 2]
 
 
-def test_a_published_snapshot_is_counted_by_table_and_format(run: Publication) -> None:
+def test_a_published_snapshot_is_recorded_by_table_and_format(run: Publication) -> None:
     """For the alarm that misses one."""
     run.export(CURRENT)
     run.crawl(CURRENT)
@@ -321,17 +321,17 @@ def test_a_published_snapshot_is_counted_by_table_and_format(run: Publication) -
     assert counted(run.aws.cloudwatch) == [{"Table": "Reviews", "Format": "parquet"}]
 
 
-def test_a_snapshot_that_is_not_published_is_not_counted(run: Publication) -> None:
+def test_a_snapshot_that_is_not_published_is_not_recorded_in_cloudwatch(run: Publication) -> None:
     run.crawl(CURRENT)
     with pytest.raises(JobFailed):
         run.publish()
     assert counted(run.aws.cloudwatch) == []
 
 
-def test_a_snapshot_is_published_though_it_cannot_be_counted(
+def test_a_snapshot_is_published_even_if_cloudwatch_refuses_its_metric(
     run: Publication, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """The log tells why; the alarm goes off."""
+    """The log has the reason; the alarm goes off."""
     run.export(CURRENT)
     run.crawl(CURRENT)
     nowhere = Config(connect_timeout=0.1, retries={"max_attempts": 0})
@@ -339,7 +339,7 @@ def test_a_snapshot_is_published_though_it_cannot_be_counted(
         "cloudwatch", endpoint_url="http://127.0.0.1:1", config=nowhere
     )
     run.publish()
-    assert "CloudWatch does not count this snapshot: " in capsys.readouterr().out
+    assert "cannot record this snapshot in CloudWatch: " in capsys.readouterr().out
 
 
 def descriptors(aws: SimpleNamespace) -> list[dict[str, Any]]:
@@ -371,9 +371,9 @@ def test_a_catalog_that_is_right_is_left_alone(
     run.export(CURRENT)
     run.crawl(CURRENT)
     run.publish()
-    told = capsys.readouterr().out
-    assert "updated the catalog table snapshots_reviews: 2 columns" in told
-    assert "updated its partitions: 1" in told
+    log = capsys.readouterr().out
+    assert "updated the catalog table snapshots_reviews: 2 columns" in log
+    assert "updated 1 partition of snapshots_reviews" in log
     run.publish()
     assert "updated" not in capsys.readouterr().out
 
@@ -391,12 +391,12 @@ def test_partitions_that_no_manifest_knows_stay_as_they_are(run: Publication) ->
     assert [name for name in after if after[name] != before[name]] == [own]
 
 
-def test_others_snapshots_that_go_by_position_are_never_permuted() -> None:
+def test_columns_of_snapshots_read_by_position_are_never_permuted() -> None:
     """Before anything is altered; a column that the crawler found afterwards does not matter."""
     columns = [{"Name": name, "Type": "string"} for name in ("author", "rating")]
     check(["author", "rating", "late"], columns)
     check(["author", "late", "rating"], columns)
-    with pytest.raises(JobFailed, match=r"with 'rating' as column 1, where .+ has 'author'"):
+    with pytest.raises(JobFailed, match=r"column 1 is 'rating', in this snapshot it is 'author'"):
         check(["rating", "author"], columns)
 
 
@@ -481,7 +481,7 @@ def test_a_view_that_is_not_replaced_keeps_the_columns_it_was_made_with(
         run.publish(athena)
     assert descriptors(run.aws) == before
     assert athena.stopped == (["q-1"] if end in {"slow", "unanswered"} else [])
-    assert "the catalog gets its former columns again" in capsys.readouterr().out
+    assert "restoring the former columns of snapshots_reviews" in capsys.readouterr().out
 
 
 def test_a_view_that_was_replaced_all_the_same_keeps_its_columns(run: Publication) -> None:
@@ -561,7 +561,7 @@ def test_a_run_that_finishes_late_leaves_a_newer_snapshot(
     run.crawl(CURRENT)
     run.show(NEWER)
     assert run.publish().queries == []
-    assert f"shows {NEWER}, which is newer" in capsys.readouterr().out
+    assert f"already shows the newer snapshot {NEWER}" in capsys.readouterr().out
 
 
 def test_a_run_that_finishes_late_leaves_the_columns_of_a_newer_snapshot(
@@ -576,12 +576,12 @@ def test_a_run_that_finishes_late_leaves_the_columns_of_a_newer_snapshot(
     assert descriptors(run.aws) == before
 
 
-def test_a_table_that_was_always_empty_has_nothing_to_show(
+def test_a_table_that_was_always_empty_gets_no_view(
     run: Publication, capsys: pytest.CaptureFixture[str]
 ) -> None:
     run.export(CURRENT, items=0)
     assert run.publish().queries == []
-    assert "nothing to show yet" in capsys.readouterr().out
+    assert "nothing to publish yet" in capsys.readouterr().out
 
 
 def test_a_table_that_became_empty_gets_an_empty_view(run: Publication) -> None:
@@ -592,8 +592,8 @@ def test_a_table_that_became_empty_gets_an_empty_view(run: Publication) -> None:
     assert f"= '{CURRENT}'" in query["QueryString"]
 
 
-def test_a_run_without_a_snapshot_says_who_sets_it(run: Publication) -> None:
-    with pytest.raises(JobFailed, match="the export job of this run has to set it"):
+def test_a_run_without_a_snapshot_fails_with_the_next_step(run: Publication) -> None:
+    with pytest.raises(JobFailed, match="must be the UTC minute that the export job sets"):
         run.publish(timestamp="")
 
 
@@ -640,7 +640,7 @@ def test_a_failed_query_fails_with_athenas_reason_in_one_line(run: Publication, 
     athena = Athena(run.aws.glue, "RUNNING", state, reason="line 1:8:\n Column 'n' not found")
     with pytest.raises(JobFailed) as failed:
         run.publish(athena)
-    assert str(failed.value) == f"query q-1 {state}: line 1:8: Column 'n' not found"
+    assert str(failed.value) == f"Athena query q-1 {state}: line 1:8: Column 'n' not found"
 
 
 def test_a_query_that_does_not_end_is_stopped(run: Publication) -> None:
@@ -648,7 +648,7 @@ def test_a_query_that_does_not_end_is_stopped(run: Publication) -> None:
     run.export(CURRENT)
     run.crawl(CURRENT)
     athena = Athena(run.aws.glue, *["RUNNING"] * 1_000)
-    with pytest.raises(JobFailed, match="was RUNNING for 600 seconds"):
+    with pytest.raises(JobFailed, match="was still RUNNING after 600 seconds"):
         run.publish(athena)
     assert (athena.stopped, sum(run.slept)) == (["q-1"], 600)
 
@@ -671,7 +671,7 @@ def claim(timestamp: str) -> str:
     return f"{MANIFESTS}{timestamp}.claim"
 
 
-def test_retention_never_deletes_what_dynoexport_has_not_written(
+def test_retention_deletes_only_what_dynoexport_wrote(
     run: Publication, put: Any, keys: Any, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """Snapshots of the former design, a renamed folder, one beside which lies no manifest of it."""
@@ -689,7 +689,7 @@ def test_retention_never_deletes_what_dynoexport_has_not_written(
     assert run.partitions() == sorted([old, renamed, broken, others, CURRENT])
     log = capsys.readouterr().out
     for each in (old, renamed, broken, others):
-        assert f"kept the snapshot {each}: dynoexport has not written it" in log
+        assert f"kept the snapshot {each}: dynoexport did not write it" in log
 
 
 def test_without_retention_everything_is_kept(run: Publication, keys: Any) -> None:
@@ -763,7 +763,7 @@ def broken_catalog(run: Publication) -> Iterator[None]:
 
 
 @pytest.mark.usefixtures("broken_catalog")
-def test_retention_that_breaks_off_leaves_no_half_snapshot_complete(
+def test_retention_that_fails_leaves_no_half_snapshot_complete(
     run: Publication, put: Any, keys: Any
 ) -> None:
     """The manifest goes first; the claim, by which the next run knows it as ours, last."""
@@ -779,7 +779,7 @@ def test_retention_that_breaks_off_leaves_no_half_snapshot_complete(
 
 
 @pytest.mark.usefixtures("broken_catalog")
-def test_a_snapshot_without_a_claim_stays_ours_when_its_retention_breaks_off(
+def test_a_snapshot_without_a_claim_stays_ours_when_its_retention_fails(
     run: Publication, keys: Any
 ) -> None:
     """As runs before the claims were kept have left it: its manifest goes last."""
@@ -792,7 +792,7 @@ def test_a_snapshot_without_a_claim_stays_ours_when_its_retention_breaks_off(
     assert keys(f"{MANIFESTS}{old}") == [f"{MANIFESTS}{old}.json"]
 
 
-def test_the_next_run_finishes_a_retention_that_broke_off(
+def test_the_next_run_finishes_a_retention_that_failed(
     run: Publication, put: Any, keys: Any
 ) -> None:
     old = minutes(8)

@@ -63,7 +63,7 @@ def test_a_run_cannot_change_what_its_job_is_given() -> None:
 
 @pytest.mark.parametrize(("name", "value"), [("TableName", "Orders"), ("OutputFormat", "csv")])
 def test_a_run_of_another_export_is_refused(name: str, value: str) -> None:
-    with pytest.raises(JobFailed, match=f"{name} is '{value}', but this job is for"):
+    with pytest.raises(JobFailed, match=f"{name} is '{value}', but this job exports"):
         settings(**{name: value})
 
 
@@ -88,7 +88,7 @@ def test_a_bad_number_is_refused_in_one_line(name: str, value: str, allowed: str
     """The line names the setting, its value and what is allowed."""
     with pytest.raises(JobFailed) as refused:
         settings(**{name: value})
-    assert str(refused.value) == f"{name} is {value!r}, allowed is {allowed}"
+    assert str(refused.value) == f"{name} is {value!r}, but must be {allowed}"
     assert "\n" not in str(refused.value)
 
 
@@ -195,38 +195,44 @@ def test_the_job_and_the_command_read_a_list_alike(text: str) -> None:
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        ({"ReadMode": "scan"}, "ReadMode is 'scan', allowed are connector, native, export"),
-        ({"TypeConflicts": ""}, "TypeConflicts is '', allowed are string, columns"),
-        ({"MapsAs": "json"}, "MapsAs is 'json', allowed are struct, map"),
-        ({"Compression": "lzo"}, "Compression is 'lzo', allowed are snappy, zstd, gzip"),
-        ({"MaxStructFields": "0"}, "MaxStructFields is '0', allowed is a whole number from 1"),
-        ({"Columns": "a", "Exclude": "b"}, "Columns and Exclude are both given"),
-        ({"Columns": "a\rb"}, "Columns is 'a.rb', which is no list"),
-        ({"Exclude": '"a'}, "Exclude is '\"a', which is no list"),
-        ({"Exclude": '"a"b'}, "Exclude is '\"a\"b', which is no list"),
-        ({"Columns": '""'}, "Columns is '\"\"', which is no list"),
+        ({"ReadMode": "scan"}, "ReadMode is 'scan', but must be one of connector, native, export"),
+        ({"TypeConflicts": ""}, "TypeConflicts is '', but must be one of string, columns"),
+        ({"MapsAs": "json"}, "MapsAs is 'json', but must be one of struct, map"),
+        ({"Compression": "lzo"}, "Compression is 'lzo', but must be one of snappy, zstd, gzip"),
+        ({"MaxStructFields": "0"}, "MaxStructFields is '0', but must be a whole number from 1"),
+        ({"Columns": "a", "Exclude": "b"}, "Columns and Exclude are both set"),
+        ({"Columns": "a\rb"}, "Columns is 'a.rb', which is not a list"),
+        ({"Exclude": '"a'}, "Exclude is '\"a', which is not a list"),
+        ({"Exclude": '"a"b'}, "Exclude is '\"a\"b', which is not a list"),
+        ({"Columns": '""'}, "Columns is '\"\"', which is not a list"),
         ({"Columns": ",,,"}, "Columns is ',,,', which names no attribute: leave it empty"),
         ({"Exclude": " , "}, "Exclude is ' , ', which names no attribute: leave it empty"),
-        ({"Compression": "zstd", "OutputFormat": "avro"}, "none that Glue writes avro with"),
+        (
+            {"Compression": "zstd", "OutputFormat": "avro"},
+            "Glue cannot write avro with Compression zstd",
+        ),
         (
             {"ReadMode": "export", "SourceRoleArn": "arn:aws:iam::210987654321:role/reader"},
             "ReadMode export takes no SourceRoleArn: choose native",
         ),
-        ({"Compression": "zstd", "GlueVersion": "3.0"}, "zstd needs Glue 4.0, this job has 3.0"),
+        (
+            {"Compression": "zstd", "GlueVersion": "3.0"},
+            "zstd needs Glue 4.0 or later, but this job runs on Glue 3.0",
+        ),
     ],
 )
-def test_what_cannot_work_is_refused(arguments: dict[str, str], words: str) -> None:
+def test_settings_that_cannot_work_are_refused(arguments: dict[str, str], words: str) -> None:
     with pytest.raises(JobFailed, match=words) as refused:
         given_settings(**arguments)
     assert "\n" not in str(refused.value)
 
 
-def test_only_glues_connector_takes_no_share_below_a_tenth() -> None:
+def test_only_glues_connector_refuses_a_read_percentage_below_a_tenth() -> None:
     low = {"MaxConsumedReadThroughput": "0.001"}
     assert given_settings(ReadMode="native", **low).read_percent == 0.001
-    with pytest.raises(JobFailed, match=r"allowed is a number from 0\.1 to"):
+    with pytest.raises(JobFailed, match=r"but must be a number from 0\.1 to"):
         given_settings(ReadMode="connector", **low)
-    with pytest.raises(JobFailed, match=r"allowed is a number from 0\.001 to"):
+    with pytest.raises(JobFailed, match=r"but must be a number from 0\.001 to"):
         given_settings(ReadMode="native", MaxConsumedReadThroughput="0")
 
 

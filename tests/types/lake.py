@@ -289,7 +289,7 @@ class Lake:
         return dict(answer["RunProperties"])
 
     def table(self, fmt: str, items: list[dict[str, Any]], **settings: str) -> Table:
-        """A new DynamoDB table with the items, each of which has an ``id``."""
+        """A new DynamoDB table with the items. Each item has an ``id``."""
         # DynamoDB asks for three letters at least.
         name = f"Table{next(_numbers)}"
         self.dynamodb.create_table(

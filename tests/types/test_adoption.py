@@ -120,12 +120,12 @@ def test_an_old_type_that_no_export_writes_is_refused_before_anything_is_written
     entry["StorageDescriptor"]["Columns"][0]["Type"] = "timestamp"
     kept = ("Name", "Parameters", "PartitionKeys", "StorageDescriptor")
     lake.glue.update_table(DatabaseName=DATABASE, TableInput={key: entry[key] for key in kept})
-    with pytest.raises(export_table.JobFailed, match=r"'rating' .+ is a timestamp, which"):
+    with pytest.raises(export_table.JobFailed, match=r"'rating' .+ has the type timestamp, which"):
         table.run()
     assert len(lake.keys(naming.data_prefix(table.name, "orc"))) == 1
 
 
-def test_no_catalog_of_others_is_left_permuted(lake: Lake) -> None:
+def test_columns_of_another_design_are_never_permuted(lake: Lake) -> None:
     """A snapshot whose columns are in another order is not published, and nothing is altered."""
     table = lake.table("csv", [NEW_ITEM])
     table.run()

@@ -98,7 +98,7 @@ QUICK = {
         for path in CORPUS
     ],
 )
-def test_a_trouble_of_a_real_table(lake: Lake, path: Path) -> None:
+def test_a_case_from_a_real_table(lake: Lake, path: Path) -> None:
     """Schema as written in the file; rows, catalog and comments as the document says."""
     case = load(path)
     table = lake.table("parquet", case["items"], **case.get("settings", {}))

@@ -28,7 +28,7 @@ def m(**fields: dict[str, Any]) -> dict[str, Any]:
     return {"M": fields}
 
 
-# Seven tables of one name, what the run tells of each, and the view's rows as they are then.
+# Seven versions of a table, the changes that the run lists for each, and the view's rows.
 STORY: list[tuple[list[Item], list[str], list[dict[str, Any]]]] = [
     (
         [
@@ -254,8 +254,8 @@ def test_csv_changes_no_type_but_its_columns_stay_in_their_order(lake: Lake) -> 
         order = names
         for row, shown in zip(rows, sorted(table.view(), key=lambda row: row["id"]), strict=True):
             for name in ("id", "rating", "size"):
-                told = {True: "true", b"\x00": "AA=="}.get(row.get(name, ""), row.get(name, ""))
-                assert shown.get(name, "") == str("true" if row.get(name) is True else told)
+                text = {True: "true", b"\x00": "AA=="}.get(row.get(name, ""), row.get(name, ""))
+                assert shown.get(name, "") == str("true" if row.get(name) is True else text)
         for timestamp, former in taken.items():
             found = [{k: v for k, v in row.items() if v} for row in table.snapshot(timestamp)]
             assert sorted(found, key=lambda row: row["id"]) == former

@@ -43,11 +43,11 @@ def check(table: Table, rules: expected.Rules, **settings: str) -> dict[str, Any
         items = [expected.through_connector(item) for item in items]
     columns = expected.columns(items, rules)
     schema = [(each["name"], each["type"], each["attribute"]) for each in manifest["schema"]]
-    told = "text" if table.format == "xml" else table.format
+    kind = "text" if table.format == "xml" else table.format
     assert schema == [
-        (each.name, expected.hive(each.kind, told), each.attribute) for each in columns
+        (each.name, expected.hive(each.kind, kind), each.attribute) for each in columns
     ]
-    rows = [expected.row(item, columns, told) for item in items]
+    rows = [expected.row(item, columns, kind) for item in items]
     assert by_id(table.rows(manifest)) == by_id(rows)
     assert manifest["items"] == len(items)
     return manifest
@@ -71,7 +71,7 @@ rules_drawn = st.builds(
 def test_nothing_is_lost(
     lake: Lake, _part: int, items: list[tables.Item], rules: expected.Rules, data: st.DataObject
 ) -> None:
-    """By ``native`` in each format, in 1 or 7 segments; by ``connector`` but for its losses."""
+    """With ``native`` in each format, in 1 or 7 segments; with ``connector`` except its losses."""
     table = lake.table("parquet", items)
     given = {
         "TypeConflicts": rules.type_conflicts,
@@ -121,7 +121,7 @@ def test_an_export_of_an_empty_table_is_empty(lake: Lake) -> None:
 
 
 def exports(lake: Lake, table: Table) -> int:
-    """How many exports DynamoDB was asked for, each of which it bills."""
+    """How many exports were requested; DynamoDB bills each."""
     arn = lake.dynamodb.describe_table(TableName=table.name)["Table"]["TableArn"]
     return len(lake.dynamodb.list_exports(TableArn=arn)["ExportSummaries"])
 
@@ -182,7 +182,7 @@ def test_a_retry_of_the_writing_takes_up_the_export(
     assert exports(lake, table) == 1
 
 
-def test_an_export_without_checksums_is_read_unverified(
+def test_an_export_without_checksums_is_read_without_verification(
     lake: Lake, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     import export_table
@@ -200,7 +200,7 @@ def test_an_export_without_checksums_is_read_unverified(
 
     monkeypatch.setattr(export_table, "wait_for_export", without)
     assert table.run(ReadMode="export")["items"] == len(HOSTILE)
-    assert capsys.readouterr().out.count("is read unverified") == 2
+    assert capsys.readouterr().out.count("is read without verification") == 2
 
 
 @pytest.mark.parametrize("harm", ["data", "manifest-files"])
@@ -222,7 +222,7 @@ def test_an_export_that_was_tampered_with_is_refused(
         return done
 
     monkeypatch.setattr(export_table, "wait_for_export", tampered)
-    with pytest.raises(export_table.JobFailed, match="is not what"):
+    with pytest.raises(export_table.JobFailed, match="does not match"):
         table.run(ReadMode="export")
     assert lake.keys(f"parquet/{table.name}/") == {}
     left = lake.keys(f"glue-temp-dir/parquet/{table.name}/")
@@ -250,7 +250,7 @@ def without_nested_structs(kind: Any, **options: Any) -> Any:
 
 @pytest.mark.parametrize("item", [{"m": {"M": {"a": {"S": "x"}}}}, HOSTILE[2]])
 @pytest.mark.parametrize("fmt", ["parquet", "orc", "avro"])
-def test_what_spark_takes_no_batches_of_is_written_in_rows(
+def test_items_whose_batches_spark_refuses_are_written_as_rows(
     lake: Lake, monkeypatch: pytest.MonkeyPatch, fmt: str, item: tables.Item
 ) -> None:
     """The same rows and columns, of a table that was read once."""
@@ -278,7 +278,7 @@ SECRET = "ada@example.org"
 def test_what_is_not_exported_is_never_in_the_bucket(
     lake: Lake, monkeypatch: pytest.MonkeyPatch, reader: str, settings: dict[str, str]
 ) -> None:
-    """Neither in the snapshot nor in what the readers write meanwhile."""
+    """Neither in the snapshot nor in the temporary files of the readers."""
     import export_table
 
     items = [{"id": {"S": "1"}, "n": {"N": "1"}, "Email": {"S": SECRET}, "e.mail": {"S": SECRET}}]
@@ -353,7 +353,7 @@ def test_a_bad_predicate_fails_before_anything_is_read(
 
     monkeypatch.setattr(export_table, "read_table", unread)
     table = lake.table("parquet", HOSTILE)
-    with pytest.raises(export_table.JobFailed, match="Where is no Spark SQL predicate"):
+    with pytest.raises(export_table.JobFailed, match="Where is not a Spark SQL predicate"):
         table.run(Where="rating >")
 
 

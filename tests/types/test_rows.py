@@ -97,5 +97,5 @@ def test_columns_and_rows_are_those_of_the_oracle(
         objects = {each.name: as_object(objects[each.name], each.kind) for each in oracle}
         assert found == {name: each for name, each in objects.items() if each is not None}
         (values,) = csv.reader([to_csv(line)], escapechar="\\", strict=True)
-        told = dict(zip([c.name for c in columns], values, strict=True))
-        assert told == expected.row(item, oracle, "csv")
+        row = dict(zip([c.name for c in columns], values, strict=True))
+        assert row == expected.row(item, oracle, "csv")

@@ -298,7 +298,7 @@ def test_a_snapshot_says_how_its_files_differ_from_its_manifest(store: Store) ->
     snapshot_store.delete_keys(store.account, [file(0)])
     assert faults(store) == (
         f"{file(0)} is missing",
-        f"{file(1)} has 5 bytes, its manifest says 7",
+        f"{file(1)} has 5 bytes, but its manifest says 7",
         f"{file(7)} is not in the manifest",
     )
 

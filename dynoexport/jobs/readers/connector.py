@@ -1,4 +1,4 @@
-"""Read by Glue's own DynamoDB source."""
+"""Read the table with Glue's own DynamoDB source."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 def splits_for(worker_type: str, number_of_workers: int, glue_version: str) -> int:
-    """How many parts the table is read in: executors x task slots of each, at most 1,000,000.
+    """How many parts the connector reads: executors x task slots of each, at most 1,000,000.
 
     One of the workers is the driver, the others are executors. Slots of an executor:
 
@@ -35,8 +35,8 @@ def splits_for(worker_type: str, number_of_workers: int, glue_version: str) -> i
     slots = GLUE_2_SLOTS if glue_version == "2.0" else GLUE_SLOTS
     if worker_type not in slots:
         raise JobFailed(
-            f"Splits cannot be computed: the task slots of WorkerType {worker_type!r} on Glue "
-            f"{glue_version} are not published; set Splits, for example to 4 for each vCPU"
+            f"Splits cannot be computed, because AWS does not publish the task slots of WorkerType "
+            f"{worker_type!r} on Glue {glue_version}: set Splits, for example to 4 for each vCPU"
         )
     return max(1, min((number_of_workers - 1) * slots[worker_type], DYNAMODB_SPLITS_MAX))
 
@@ -44,11 +44,11 @@ def splits_for(worker_type: str, number_of_workers: int, glue_version: str) -> i
 def read_by_connector(
     glue_context: GlueContext, settings: Settings, splits: int, s3: S3Client, paths: SnapshotPaths
 ) -> ReadResult:
-    """Read by Glue's own DynamoDB source, once.
+    """Read the table once with Glue's own DynamoDB source.
 
-    The DynamicFrame is written as it comes. toDF() would scan the table a second time to learn
-    its schema and double the bill (https://github.com/awslabs/amazon-dynamodb-tools/issues/81);
-    the JSON writer needs no schema.
+    The DynamicFrame is written unchanged. toDF() would scan the table a second time to find its
+    schema, and double the bill (https://github.com/awslabs/amazon-dynamodb-tools/issues/81). The
+    JSON writer needs no schema.
     """
     frame = glue_context.create_dynamic_frame.from_options(
         connection_type="dynamodb",
@@ -59,7 +59,7 @@ def read_by_connector(
             **({"dynamodb.sts.roleArn": settings.source_role} if settings.source_role else {}),
         },
     )
-    # Backticks, or a dot in an attribute's name would mean a field of a nested one.
+    # Without backticks, a dot in an attribute's name would mean a field of a nested one.
     if settings.columns:
         frame = frame.select_fields([f"`{name}`" for name in settings.columns])
     if settings.exclude:

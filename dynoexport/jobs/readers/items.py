@@ -1,4 +1,4 @@
-"""The items of what a reader has left, in DynamoDB JSON."""
+"""The items in a reader's files, in DynamoDB JSON."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def parse_lines(
 ) -> Iterator[dict[str, Any]]:
     """The items of the lines, in DynamoDB JSON, with the selected attributes.
 
-    Of the ``blanked`` ones there is a null, which says no more than that the item has them.
+    A ``blanked`` attribute becomes a null, which only says that the item has it.
     """
     blanks = frozenset(blanked)
     for line in lines:
@@ -51,7 +51,7 @@ def item_rdd(
     *,
     blanked: Iterable[str] = (),
 ) -> RDD[dict[str, Any]]:
-    """All items that were read; Spark reads them in ``parts``, else in some of at most 128 MB."""
+    """All items that were read, in ``parts`` partitions; by default in parts of at most 128 MB."""
     if result.dialect == PIECES:
         return piece_rdd(spark, result, parts).mapPartitions(
             partial(piece_items, **piece_location(settings))
@@ -64,7 +64,7 @@ def item_rdd(
 
 
 def piece_rdd(spark: SparkSession, result: ReadResult, parts: int | None) -> RDD[str]:
-    """Groups of the pieces, each a partition."""
+    """Groups of the pieces, one in each partition."""
     whole = sum(piece["json_bytes"] for piece in result.pieces)
     groups = group_pieces(result.pieces, parts or max(1, math.ceil(whole / SEGMENT_BYTES)))
     return spark.sparkContext.parallelize(groups, len(groups))

@@ -1,4 +1,4 @@
-"""Read by a segmented Scan in the executors."""
+"""Read the table with a segmented Scan in the executors."""
 
 from __future__ import annotations
 
@@ -44,12 +44,12 @@ if TYPE_CHECKING:
 def read_by_scan(
     spark: SparkSession, settings: Settings, plan: ReadPlan, clients: Clients, paths: SnapshotPaths
 ) -> ReadResult:
-    """Read by a segmented Scan in the executors, once; a retry reads the segments that are missing.
+    """Read the table once with a segmented Scan; a retry reads only the missing segments.
 
     Raises:
         JobFailed: a segment is missing at the end.
     """
-    # Of the executors that Glue has promised, some may not have come yet.
+    # Some of the executors that Glue promised may not have started yet.
     promised = 0 if settings.splits else plan.splits
     slots = max(spark.sparkContext.defaultParallelism, promised)
     rate = settings.read_percent * plan.capacity.units
@@ -78,7 +78,7 @@ def read_by_scan(
     log_skew(report)
     pieces = tuple(piece for record in ordered for piece in record["pieces"])
     plain = math.ceil(sum(piece["json_bytes"] for piece in pieces) / DYNAMODB_JSON)
-    # An attempt of an older script has not noted them.
+    # An older script did not record them.
     left_out = frozenset(name for record in ordered for name in record.get("left_out", ()))
     return ReadResult((), PIECES, plain, pieces, report, left_out)
 
@@ -95,10 +95,10 @@ def scan_missing(
     rate: float,
     slots: int,
 ) -> dict[int, dict[str, Any]]:
-    """Deal the segments that have no record yet to tasks; the records of those that were read.
+    """Deal the segments without a record to tasks; the records of the segments that were read.
 
-    A lost task takes with it what it would have returned, but its records are in S3. What it had
-    begun may have been dealt again when no task was left to read it.
+    A lost task returns nothing, but its records are in S3. A segment that it had begun is still
+    missing if no other task was left to read it.
     """
     missing = segments - len(records)
     coordinator = CoordinatorServer(
@@ -113,7 +113,7 @@ def scan_missing(
         )
         tasks = min(slots, missing)
         of_all = f" of {segments:,}" if records else ""
-        log(f"reading {counted(missing, 'segment')}{of_all} by {counted(tasks, 'task')}")
+        log(f"reading {counted(missing, 'segment')}{of_all} with {counted(tasks, 'task')}")
         found = run_scan_tasks(spark, scan, tasks)
     if len(found) < missing:
         lost = set(range(segments)).difference(records, found)
@@ -130,9 +130,9 @@ def driver_host(spark: SparkSession) -> str:
 def new_scheduler(
     table: Mapping[str, Any], segments: int, finished: Iterable[int], rate: float
 ) -> Scheduler:
-    """Deals the segments that are not finished, in an order of its own.
+    """A scheduler that deals the unfinished segments in a shuffled order.
 
-    Neighbours lie in one partition, which gives 3,000 read units a second
+    Neighbouring segments lie in one partition, which gives at most 3,000 read units a second
     (https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/bp-partition-key-design.html).
     """
     missing = sorted(set(range(segments)).difference(finished))
@@ -170,21 +170,21 @@ def scan_specification(
 def run_scan_tasks(
     spark: SparkSession, scan: ScanSpecification, tasks: int
 ) -> dict[int, dict[str, Any]]:
-    """What the tasks have read, by segment."""
+    """The records of the segments that the tasks read, by segment."""
     numbers = spark.sparkContext.parallelize(range(tasks), tasks)
     found = map(json.loads, numbers.mapPartitions(partial(scan_task, scan)).collect())
     return {record["segment"]: record for record in found}
 
 
 def allowed_rate(dynamodb: DynamoDBClient, settings: Settings) -> float:
-    """The read units a second that are allowed now."""
+    """The current read limit, in read units a second."""
     table = dynamodb.describe_table(TableName=settings.table)["Table"]
     capacity = table_capacity(table, partial(account_read_units, dynamodb))
     return settings.read_percent * capacity.units
 
 
 def scan_fingerprint(settings: Settings, table: Mapping[str, Any], segments: int) -> dict[str, Any]:
-    """What a former attempt must have in common with this one to be gone on with."""
+    """What an earlier attempt must have in common with this one, so that this one continues it."""
     return {
         "table_id": table.get("TableId", ""),
         "columns": list(settings.columns),
@@ -207,7 +207,7 @@ def read_records(
 def load_progress(
     spark: SparkSession, s3: S3Client, paths: SnapshotPaths, course: Mapping[str, Any]
 ) -> tuple[int, dict[int, dict[str, Any]]]:
-    """How many segments there are, and the records of those that a former attempt has finished."""
+    """How many segments there are, and the records of those that an earlier attempt finished."""
     key = f"{paths.temp}scan.json"
     found = list_objects(s3, paths.bucket, paths.temp)
     if key in found:
@@ -216,7 +216,7 @@ def load_progress(
             keys = [each for each in found if each.startswith(f"{paths.temp}finished/")]
             records = read_records(spark, s3, paths, keys)
             if records:
-                log(f"a former attempt has read {counted(len(records), 'segment')}")
+                log(f"an earlier attempt has read {counted(len(records), 'segment')}")
             return former["segments"], records
     clear(s3, paths.bucket, paths.temp)
     s3.put_object(Bucket=paths.bucket, Key=key, Body=json.dumps(course).encode())

@@ -1,4 +1,4 @@
-"""Read what DynamoDB's own export to S3 has written."""
+"""Read the files of DynamoDB's own export to S3."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ MD5_TEXT = re.compile(r"[0-9a-f]{32}|[A-Za-z0-9+/]{22}==")
 
 
 def check_recovery(dynamodb: DynamoDBClient, settings: Settings) -> None:
-    """See that DynamoDB can export the table by itself.
+    """Check that DynamoDB can export the table by itself.
 
     Raises:
         JobFailed: point-in-time recovery is off.
@@ -63,10 +63,10 @@ def read_by_export(
     paths: SnapshotPaths,
     sleep: Callable[[float], None] = time.sleep,
 ) -> ReadResult:
-    """Have DynamoDB export the table below the temporary prefix, and check what it wrote.
+    """Have DynamoDB export the table to the temporary prefix, and check its files.
 
     Raises:
-        JobFailed: DynamoDB could not, or a file is not what the export's manifest says.
+        JobFailed: the export failed, or a file does not match the export's manifest.
     """
     arn = request_export(settings, clients, paths)
     try:
@@ -74,7 +74,7 @@ def read_by_export(
         files = export_files(clients.s3, paths.bucket, done["ExportManifest"])
         check_export_files(spark, files, paths.bucket, clients.s3.meta.region_name)
     except JobFailed:
-        # What is no good is not taken up by a retry.
+        # A retry must not use the files of an export that is no good.
         clear_if_possible(clients.s3, paths.bucket, paths.temp)
         raise
     uris = tuple(paths.uri(file["key"]) for file in files)
@@ -83,10 +83,10 @@ def read_by_export(
 
 
 def request_export(settings: Settings, clients: Clients, paths: SnapshotPaths) -> str:
-    """The ARN of the run's export, which is billed once: a retry takes up the one that exists.
+    """The ARN of the run's export. It is billed once: a retry uses the one that exists.
 
-    Noted beside it: the token first, by which DynamoDB answers a second request with the first
-    one's export for eight hours, then the ARN.
+    The note in S3 holds the client token first, then the ARN. For eight hours, DynamoDB answers a
+    second request with the same token with the export of the first.
     https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_ExportTableToPointInTime.html
     """
     table = clients.dynamodb.describe_table(TableName=settings.table)["Table"]
@@ -104,12 +104,12 @@ def request_export(settings: Settings, clients: Clients, paths: SnapshotPaths) -
         note = {**wanted, "token": os.urandom(16).hex()}
         write_export_note(clients.s3, paths, note)
     if "arn" in note:
-        log(f"taking up the export of a former attempt: {note['arn']}")
+        log(f"continuing with the export of an earlier attempt: {note['arn']}")
         return str(note["arn"])
     answer = clients.dynamodb.export_table_to_point_in_time(**request, ClientToken=note["token"])
     arn = answer["ExportDescription"]["ExportArn"]
     write_export_note(clients.s3, paths, {**note, "arn": arn})
-    log(f"DynamoDB exports to {paths.uri(paths.temp)}: {arn}")
+    log(f"DynamoDB is exporting the table to {paths.uri(paths.temp)}: {arn}")
     return arn
 
 
@@ -118,7 +118,7 @@ def export_note_key(paths: SnapshotPaths) -> str:
 
 
 def read_export_note(s3: S3Client, paths: SnapshotPaths) -> dict[str, Any]:
-    """What a former attempt of the run has noted of its export; nothing if there was none."""
+    """The note of an earlier attempt about its export; empty without one."""
     return parse_json_object(read_object(s3, paths.bucket, export_note_key(paths))) or {}
 
 
@@ -128,7 +128,7 @@ def write_export_note(s3: S3Client, paths: SnapshotPaths, note: Mapping[str, Any
 
 
 def export_encryption(settings: Settings) -> dict[str, Any]:
-    """With the bucket's key if it has one; what is not said DynamoDB encrypts with S3's own.
+    """The bucket's KMS key, if it has one. By default, DynamoDB encrypts with S3's own key.
 
     https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/S3DataExport.Output.html
     """
@@ -140,10 +140,10 @@ def export_encryption(settings: Settings) -> dict[str, Any]:
 def wait_for_export(
     dynamodb: DynamoDBClient, arn: str, sleep: Callable[[float], None]
 ) -> ExportDescriptionTypeDef:
-    """Wait for the export's end; its description.
+    """Wait until the export ends; its description.
 
     Raises:
-        JobFailed: DynamoDB's reason why it failed.
+        JobFailed: the export failed, with DynamoDB's reason.
     """
     pause = 1.0
     while True:
@@ -163,7 +163,7 @@ def export_files(s3: S3Client, bucket: str, summary_key: str) -> list[dict[str, 
     https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/S3DataExport.Output.html
 
     Raises:
-        JobFailed: a manifest is not what its checksum says, or they contradict each other.
+        JobFailed: a manifest does not match its checksum, or they contradict each other.
     """
     try:
         summary = json.loads(read_verified(s3, bucket, summary_key))
@@ -176,46 +176,49 @@ def export_files(s3: S3Client, bucket: str, summary_key: str) -> list[dict[str, 
         stated = int(summary["itemCount"])
     except (ValueError, LookupError, TypeError, OverflowError, RecursionError) as error:
         raise JobFailed(
-            f"s3://{bucket}/{summary_key} is no manifest of an export, or what it names is none "
-            f"({type(error).__name__}): start a new run"
+            f"s3://{bucket}/{summary_key} or the file list that it names is not a valid manifest "
+            f"of an export ({type(error).__name__}): start a new run"
         ) from None
     counted = sum(items for items, _, _ in listed)
     if counted != stated:
-        raise JobFailed(f"DynamoDB's export lists files of {counted:,} items, but has {stated:,}")
+        raise JobFailed(
+            f"the manifest of DynamoDB's export says {stated:,} items, but its files have "
+            f"{counted:,}: start a new run"
+        )
     return [{"key": key, "md5": md5} for items, key, md5 in listed if items]
 
 
 def read_verified(s3: S3Client, bucket: str, key: str) -> str:
-    """A manifest of the export, compared with the checksum beside it if there is one.
+    """A manifest of the export, compared with the checksum beside it, if one exists.
 
     Raises:
-        JobFailed: it is missing, or they differ.
+        JobFailed: it is missing, or does not match its checksum.
     """
     content = read_object(s3, bucket, key)
     if content is None:
         raise JobFailed(f"s3://{bucket}/{key} is missing: start a new run")
-    md5 = hashlib.md5(content)  # noqa: S324 - what the export states
+    md5 = hashlib.md5(content)  # noqa: S324 - DynamoDB's checksum
     stated = stated_md5(s3, bucket, key)
     if stated is None:
-        log(f"no MD5 stands beside s3://{bucket}/{key}: it is read unverified")
+        log(f"s3://{bucket}/{key} has no checksum file: it is read without verification")
     elif stated not in {md5.hexdigest(), base64_text(md5.digest())}:
-        raise JobFailed(f"s3://{bucket}/{key} is not what its checksum says: start a new run")
+        raise JobFailed(f"s3://{bucket}/{key} does not match its checksum: start a new run")
     return content.decode()
 
 
 def stated_md5(s3: S3Client, bucket: str, key: str) -> str | None:
-    """The MD5 that the export has written beside its manifest; None if there is none.
+    """The MD5 that the export wrote beside its manifest; None without one.
 
     AWS writes ``manifest-summary.md5``
-    (https://github.com/scylladb/scylladb/blob/master/test/alternator/test_export.py), its page
-    says ``manifest-summary.checksum``
+    (https://github.com/scylladb/scylladb/blob/master/test/alternator/test_export.py), but its page
+    names ``manifest-summary.checksum``
     (https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/S3DataExport.Output.html).
     """
     for ending in (".md5", ".checksum"):
         try:
             beside = s3.get_object(Bucket=bucket, Key=key[: -len(".json")] + ending)["Body"].read()
         except ClientError as error:
-            # S3 denies what is missing to whom it does not show every key of the bucket.
+            # For a missing key, S3 answers AccessDenied to a caller that may not list the bucket.
             if error.response["Error"]["Code"] not in {"NoSuchKey", "AccessDenied"}:
                 raise
             continue
@@ -231,7 +234,7 @@ def check_export_files(
     """Compare the data files with the export's manifest.
 
     Raises:
-        JobFailed: one is not what it says.
+        JobFailed: one does not match its checksum.
     """
     check = partial(check_export_file, bucket=bucket, region=region)
     wrong = spark.sparkContext.parallelize(files, max(1, len(files))).map(check).filter(bool)
@@ -240,15 +243,17 @@ def check_export_files(
 
 
 def check_export_file(file: Mapping[str, Any], bucket: str, region: str) -> str:
-    """What is wrong with a data file; nothing if it is what the manifest says."""
-    # On an executor, where no client can be sent.
+    """What is wrong with a data file; empty if it matches the manifest."""
+    # On an executor: Spark cannot send a client.
     import boto3
 
     key = file["key"]
     body = boto3.client("s3", region_name=region).get_object(Bucket=bucket, Key=key)["Body"]
-    md5 = hashlib.md5()  # noqa: S324 - what the export states
+    md5 = hashlib.md5()  # noqa: S324 - DynamoDB's checksum
     for chunk in iter(partial(body.read, 1 << 20), b""):
         md5.update(chunk)
     if base64_text(md5.digest()) == file["md5"]:
         return ""
-    return f"s3://{bucket}/{key} is not what DynamoDB's manifest says: start a new run"
+    return (
+        f"s3://{bucket}/{key} does not match its checksum in DynamoDB's manifest: start a new run"
+    )

@@ -1,4 +1,4 @@
-"""What a reader leaves: files in S3."""
+"""The result of a reader: files in S3."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ class ReadResult:
 
     Attributes:
         uris: the files, or the directory that holds them.
-        dialect: what a line is: "plain" JSON from the connector, or an item in DynamoDB JSON in
-            the wrapper of an "export". "pieces" are no lines, but what a Scan left.
-        json_bytes: about how many bytes the items have as plain JSON; 0 if there is none.
-        pieces: of a Scan, in the order of its segments.
+        dialect: the format of the files. "plain": lines of JSON, from the connector. "export":
+            lines of DynamoDB JSON, each item in a wrapper. "pieces": the pieces of a Scan.
+        json_bytes: about how many bytes the items have as plain JSON; 0 without items.
+        pieces: the pieces of a Scan, in the order of its segments.
         report: how the table was read, for the manifest.
-        left_out: of a Scan, the attributes that it has met and left out.
+        left_out: the attributes that a Scan found and left out.
     """
 
     uris: tuple[str, ...]

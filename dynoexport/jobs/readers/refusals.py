@@ -1,4 +1,4 @@
-"""What AWS refuses to a reader, in one line."""
+"""AWS's refusal of a reader's call, in one line."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ if TYPE_CHECKING:
 
 @contextmanager
 def explaining_refusals(settings: Settings) -> Iterator[None]:
-    """Tell in one line what of a reader's failure the owner of the export can mend.
+    """Turn a failure that the owner of the export can fix into one line.
 
     Raises:
-        JobFailed: the job's role may not read the table, or not write what it has read, or use
-            no key for either; or the table is gone.
+        JobFailed: the table is gone, or the job's role may not read it, write its items, or use a
+            key for either.
     """
     try:
         yield
@@ -30,17 +30,17 @@ def explaining_refusals(settings: Settings) -> Iterator[None]:
         cause = find_refusal(str(error))
         if cause is None:
             raise
-        message = f"reading the DynamoDB table {settings.table!r} failed: {cause}"
+        message = f"cannot read the DynamoDB table {settings.table!r}: {cause}"
         raise JobFailed(message) from None
 
 
 def find_refusal(text: str) -> str | None:
-    """The service's own words for what it refuses, or does not have.
+    """The service's own words for what it refuses or cannot find.
 
-    Spark wraps what an executor met in a page of Java, of which this is one line.
+    Spark wraps an executor's error in a page of Java. One line of it has these words.
     """
     for line in text.splitlines():
         if re.search(r"AccessDenied|Access Denied|ResourceNotFound|not authorized to", line):
-            # Before the words stands the exception's class.
+            # The exception's class comes before the words.
             return re.sub(r"^(Caused by: )?[\w.$]+: ", "", line.strip())[:500]
     return None

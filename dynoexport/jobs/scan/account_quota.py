@@ -14,10 +14,10 @@ if TYPE_CHECKING:
 
 
 def account_read_units(dynamodb: DynamoDBClient) -> float:
-    """Read units a second. AWS's default quota if the role may not ask."""
+    """Read units a second; AWS's default quota if the role may not read the account's."""
     try:
         return dynamodb.describe_limits()["TableMaxReadCapacityUnits"]
     except ClientError as error:
         default = DYNAMODB_TABLE_READ_UNITS
-        log(f"taking AWS's default quota of {default:,} read units a second: {error}")
+        log(f"cannot read the account's quota, so it is AWS's default, {default:,}: {error}")
         return default

@@ -18,11 +18,11 @@ if TYPE_CHECKING:
     from dynoexport.jobs.scan.specification import ScanSpecification
     from dynoexport.jobs.settings import Settings
 
-# A batch is what memory holds decoded at once; a piece is an object in S3.
+# A batch is decoded in memory at once. A piece is an object in S3.
 BATCH_BYTES = 4 * 1024 * 1024
 PIECE_BYTES = 16 * 1024 * 1024
 ARROW, JSON = "arrow", "jsonl"
-# The dialect of what a Scan leaves.
+# The dialect of a Scan's files.
 PIECES = "pieces"
 
 
@@ -40,7 +40,8 @@ def record_key(prefix: str, segment: int) -> str:
 class SegmentBuffer:
     """The items of a segment on their way to S3.
 
-    No key is used twice: of a segment that was begun before, only the pieces in its record count.
+    No key is used twice: readers use only the pieces in a segment's record, not those of an
+    earlier try.
     """
 
     def __init__(
@@ -54,7 +55,7 @@ class SegmentBuffer:
         self._done: list[dict[str, Any]] = []
 
     def add(self, body: bytes, items: int) -> None:
-        """A page's items, a JSON array."""
+        """Add a page's items, a JSON array."""
         if not items:
             return
         self._bodies.append(body)
@@ -148,7 +149,7 @@ class ArrowFile:
 def read_piece(
     piece: Mapping[str, Any], bucket: str, s3: S3Client
 ) -> Iterator[list[dict[str, Any]] | pa.StructArray]:
-    """The piece's items: of an Arrow piece an array a batch, of a JSON piece a list a page."""
+    """The piece's items: an array for each batch of an Arrow piece, a list for each JSON page."""
     content = s3.get_object(Bucket=bucket, Key=piece["key"])["Body"].read()
     if piece["kind"] == JSON:
         yield from (json.loads(page) for page in content.decode().split("\n") if page)
@@ -163,8 +164,8 @@ def read_piece(
 def read_pieces(
     groups: Iterable[str], bucket: str, region: str
 ) -> Iterator[list[dict[str, Any]] | pa.StructArray]:
-    """What ``read_piece`` gives of all pieces of the groups."""
-    # On an executor, where no client can be sent.
+    """``read_piece`` for every piece in the groups."""
+    # On an executor: Spark cannot send a client.
     import boto3
 
     s3 = boto3.client("s3", region_name=region)
@@ -174,12 +175,12 @@ def read_pieces(
 
 
 def dynamodb_items(found: list[dict[str, Any]] | pa.StructArray) -> list[dict[str, Any]]:
-    """The items of what ``read_piece`` gives, in DynamoDB JSON."""
+    """The items that ``read_piece`` gives, in DynamoDB JSON."""
     return found if isinstance(found, list) else [without_nulls(each) for each in found.to_pylist()]
 
 
 def without_nulls(value: object) -> Any:  # noqa: ANN401 - JSON
-    """A value of Arrow in DynamoDB JSON: what is not there is a null in Arrow."""
+    """An Arrow value in DynamoDB JSON: Arrow has a null for everything that is missing."""
     if isinstance(value, dict):
         return {name: without_nulls(each) for name, each in value.items() if each is not None}
     return [without_nulls(each) for each in value] if isinstance(value, list) else value

@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-# What says so where nothing of the table itself does.
+# The source of the capacity if the table itself has none.
 ACCOUNT_QUOTA = "on-demand, account quota"
 
 
 @dataclass(frozen=True)
 class Capacity:
-    """The read units a second that a table has, and what says so."""
+    """The read units a second that a table has, and the source of this number."""
 
     units: float
     source: str
@@ -23,10 +23,10 @@ class Capacity:
 def choose_capacity(
     *, provisioned: float, maximum: float, warm: float, account: Callable[[], float]
 ) -> Capacity:
-    """What the read percentage is a part of, in read units a second. 0 stands for unknown.
+    """The capacity that the read percentage refers to, in read units a second. 0 means unknown.
 
-    Provisioned units; of an on-demand table the first of: the maximum that its owner has set, what
-    DynamoDB is warm for, the account's quota for one table
+    The provisioned capacity. For an on-demand table, the first one known of: the maximum that its
+    owner set, its warm throughput, the account's quota for one table
     (https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/warm-throughput.html).
     """
     if provisioned:
@@ -42,7 +42,7 @@ def table_capacity(table: Mapping[str, Any], account: Callable[[], float]) -> Ca
     """``choose_capacity`` from DescribeTable's answer."""
     return choose_capacity(
         provisioned=table.get("ProvisionedThroughput", {}).get("ReadCapacityUnits", 0),
-        # -1 is how DynamoDB says that there is none.
+        # DynamoDB answers -1 for no maximum.
         maximum=table.get("OnDemandThroughput", {}).get("MaxReadRequestUnits", -1),
         warm=table.get("WarmThroughput", {}).get("ReadUnitsPerSecond", 0),
         account=account,

@@ -1,4 +1,4 @@
-"""TCP connections of tasks: proved, limited in number, and noticed when lost."""
+"""TCP connections of tasks: authenticated, limited in number, and noticed when lost."""
 
 from __future__ import annotations
 
@@ -12,16 +12,16 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from multiprocessing.connection import Connection
 
-# A task proves within milliseconds that it knows the key. Anybody else in the network, such as a
-# scanner of ports, may say nothing or rubbish; so many may do so at once, and who has done it for
-# so many seconds goes when more come.
+# A task proves within milliseconds that it knows the key. A stranger, such as a port scanner, may
+# send nothing or rubbish. STRANGERS_MAX of them may be connected at once. When more come, the
+# oldest one is disconnected after STRANGER_SECONDS.
 HANDSHAKE_SECONDS = 10.0
 STRANGERS_MAX = 256
 STRANGER_SECONDS = 1.0
-# When a connection that says nothing is asked whether its host is there, seconds between further
-# questions, and how many may stay without an answer.
+# Seconds until a silent connection is probed, seconds between further probes, and how many probes
+# may stay without an answer.
 KEEPALIVE = {"TCP_KEEPIDLE": 30, "TCP_KEEPINTVL": 10, "TCP_KEEPCNT": 6}
-# The same for what was sent and is not acknowledged, in milliseconds.
+# How long sent data may stay unacknowledged, in milliseconds.
 UNACKNOWLEDGED_MAX = 90_000
 
 
@@ -31,7 +31,7 @@ def duplicate_socket(connection: Connection) -> socket.socket:
 
 
 def set_timeouts(connection: Connection, seconds: float) -> None:
-    """End a wait for the other side with an OSError after so many seconds; 0 is never."""
+    """End a wait for the other side with an OSError after ``seconds``; 0 means never."""
     whole = int(seconds)
     limit = struct.pack("ll", whole, int((seconds - whole) * 1e6))
     with duplicate_socket(connection) as handle:
@@ -40,7 +40,7 @@ def set_timeouts(connection: Connection, seconds: float) -> None:
 
 
 def enable_keepalive(connection: Connection) -> None:
-    """Let the system find out within two minutes that the other side's host is gone.
+    """Let the system notice within two minutes that the other side's host is gone.
 
     https://man7.org/linux/man-pages/man7/tcp.7.html
     """
@@ -54,7 +54,7 @@ def enable_keepalive(connection: Connection) -> None:
 
 
 class PendingConnections:
-    """Connections that have not proved yet that they know the key: few at a time."""
+    """Connections that have not yet proved that they know the key: few at a time."""
 
     def __init__(self) -> None:
         self._since: dict[Connection, float] = {}
@@ -78,7 +78,7 @@ class PendingConnections:
             self._changed.notify_all()
 
     def _hang_up(self, connection: Connection) -> None:
-        """Wake its thread, which closes it."""
+        """Shut it down, so that its thread wakes and closes it."""
         del self._since[connection]
         with suppress(OSError), duplicate_socket(connection) as handle:
             handle.shutdown(socket.SHUT_RDWR)

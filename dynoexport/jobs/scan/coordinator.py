@@ -1,4 +1,4 @@
-"""How the tasks reach the scheduler in the driver."""
+"""The connection of the tasks to the scheduler in the driver."""
 
 from __future__ import annotations
 
@@ -33,8 +33,8 @@ class CoordinatorServer:
     """Answers the tasks' questions to the scheduler, over TCP, in threads of the driver.
 
     Spark itself needs every port between driver and executors
-    (https://docs.aws.amazon.com/glue/latest/dg/setup-vpc-for-glue-access.html). Who asks proves by
-    HMAC that it knows the run's key; messages are JSON and hold no data of the table.
+    (https://docs.aws.amazon.com/glue/latest/dg/setup-vpc-for-glue-access.html). A client proves by
+    HMAC that it knows the run's key. Messages are JSON and hold no data of the table.
     """
 
     def __init__(self, scheduler: Scheduler, host: str) -> None:
@@ -43,7 +43,7 @@ class CoordinatorServer:
         self._closed = threading.Event()
         self._key = os.urandom(32)
         self._strangers = PendingConnections()
-        # Without the key: its accept() would wait for one stranger's proof while others wait.
+        # Without the key: accept() would wait for one stranger's proof while all others wait.
         self._listener = Listener((host, 0), backlog=1024)
 
     @property
@@ -59,14 +59,14 @@ class CoordinatorServer:
         self._listener.close()
 
     def watch(self, target: Callable[[], float], every: float = CAPACITY_SECONDS) -> None:
-        """Ask again every so many seconds what is allowed: autoscaling may have changed it."""
+        """Update the read limit every ``every`` seconds: autoscaling may have changed it."""
 
         def watching() -> None:
             while not self._closed.wait(every):
                 try:
                     found = target()
                 except ClientError as error:
-                    log(f"keeping the read limit: {error}")
+                    log(f"cannot read the table's capacity, so the read limit stays: {error}")
                     continue
                 with self._lock:
                     self._scheduler.retarget(found, time.monotonic())
@@ -78,13 +78,13 @@ class CoordinatorServer:
             try:
                 connection = self._listener.accept()
             except OSError:
-                # Closed, or given up by the other side already.
+                # Closed, or the other side has gone already.
                 continue
             self._strangers.add(connection)
             threading.Thread(target=self._meet, args=(connection,), daemon=True).start()
 
     def _meet(self, connection: Connection) -> None:
-        """Serve whoever proves to know the key."""
+        """Serve the connection if it proves that it knows the key."""
         with closing(connection):
             try:
                 set_timeouts(connection, HANDSHAKE_SECONDS)
@@ -92,7 +92,7 @@ class CoordinatorServer:
                 answer_challenge(connection, self._key)
                 set_timeouts(connection, 0)
                 enable_keepalive(connection)
-            except Exception:  # noqa: BLE001 - whatever a stranger says, it is no task
+            except Exception:  # noqa: BLE001 - a stranger may send anything
                 return
             finally:
                 self._strangers.remove(connection)
@@ -127,7 +127,7 @@ class CoordinatorServer:
 
 
 class CoordinatorClient:
-    """A task's line to the coordinator; its threads share it."""
+    """A task's connection to the coordinator; its threads share it."""
 
     def __init__(self, address: tuple[str, int, bytes]) -> None:
         host, port, key = address

@@ -14,8 +14,8 @@ if TYPE_CHECKING:
 
     import pyarrow as pa
 
-# Every column of a batch has a place for every item: of many attributes that few items have, JSON
-# is the smaller form.
+# Every column of a batch has a place for every item. With many attributes that few items have, JSON
+# is smaller.
 WIDE = 1_000
 # Arrow's streams take 64 levels
 # (https://arrow.apache.org/docs/cpp/api/ipc.html, max_recursion_depth).
@@ -23,13 +23,13 @@ DEPTH_MAX = 60
 
 
 class Decoder:
-    """Turns pages of items into Arrow batches, or leaves them JSON where that is better."""
+    """Turns pages of items into Arrow batches, or keeps them as JSON where that is better."""
 
     def __init__(self, selected: Callable[[str], bool], *, columnar: bool, whole: bool) -> None:
         self._selected, self._columnar, self._whole = selected, columnar, whole
-        # What the items before have held. With it, nothing has to be found out again.
+        # The type of the items before, so that it need not be inferred again.
         self._known: pa.DataType | None = None
-        # The attributes that items have and that are not selected.
+        # The attributes that items have, but that are not selected.
         self.left_out: set[str] = set()
 
     def decode(self, pages: Sequence[bytes], items: int) -> pa.RecordBatch | bytes:
@@ -60,13 +60,13 @@ class Decoder:
         pa = arrow()
         text = b"".join(b'{"Items":%b}\n' % page for page in pages)
         try:
-            # Other threads may learn meanwhile.
+            # Another thread may change it.
             before = self._known
             items = read_items(text, before)
             known = storable_type(items.type)
             if known != before:
                 self._known = known
-                # What Arrow took for a moment in time is a string like any other.
+                # What Arrow read as a timestamp is an ordinary string.
                 items = read_items(text, known)
             self._columnar = count_leaves(known) <= WIDE and nesting_depth(known) <= DEPTH_MAX
             if not self._columnar:
@@ -74,12 +74,12 @@ class Decoder:
             self._note_left_out([each.name for each in items.type])
             return select_attributes(items, self._selected)
         except pa.ArrowException as error:
-            log(f"kept as JSON: {first_line(error)}")
+            log(f"keeping items as JSON, because Arrow cannot hold them: {first_line(error)}")
             return None
 
 
 def fields_in(values: Iterable[object]) -> int:
-    """How many different attributes, codes and fields the values have, nested ones included."""
+    """How many different attributes, type codes and fields the values have, at every depth."""
     held: dict[str, list[object]] = {}
     for value in values:
         for name, content in value.items() if isinstance(value, dict) else ():
@@ -103,7 +103,7 @@ def read_items(text: bytes, known: pa.DataType | None) -> pa.StructArray:
 
 
 def storable_type(kind: pa.DataType) -> pa.DataType | None:
-    """The type without moments of time, and without what nothing is known of (None)."""
+    """The type with strings for timestamps, and without parts of unknown type; None if all is."""
     pa = arrow()
     if pa.types.is_struct(kind):
         fields = [(each.name, storable_type(each.type)) for each in kind]
@@ -125,7 +125,7 @@ def count_leaves(kind: pa.DataType) -> int:
 
 
 def nesting_depth(kind: pa.DataType) -> int:
-    """How deep the type is nested; 1 for a scalar."""
+    """How deeply the type is nested; 1 for a scalar."""
     types = arrow().types
     if types.is_struct(kind):
         return 1 + max((nesting_depth(each.type) for each in kind), default=0)
@@ -135,7 +135,7 @@ def nesting_depth(kind: pa.DataType) -> int:
 def select_attributes(
     items: pa.StructArray, selected: Callable[[str], bool]
 ) -> pa.RecordBatch | None:
-    """A batch of the items with the selected attributes; None if that leaves none."""
+    """A batch of the items with the selected attributes; None if no attribute is selected."""
     pa = arrow()
     kept = [
         (each, array) for each, array in zip(items.type, items.flatten()) if selected(each.name)

@@ -1,4 +1,4 @@
-"""Pages of a Scan as DynamoDB sends them."""
+"""Pages of a Scan, as DynamoDB sends them."""
 
 from __future__ import annotations
 
@@ -28,13 +28,13 @@ CUTS_TRIED = 4
 
 
 def cut_page(body: bytes) -> tuple[bytes, bytes]:
-    """An answer of Scan: its items as a JSON array, and the rest with an empty array in its place.
+    """Cut the items out of a Scan's answer: their JSON array, and the rest with an empty array.
 
-    The items are not parsed: the array ends where what is left without it is an answer again. In
-    the names and values of the rest, quotes are escaped, so that no other place can pass.
+    The items are not parsed. The array ends where the text around it is a valid answer by itself.
+    Quotes are escaped in the names and values of the rest, so no other place can match.
 
     Raises:
-        BadPage: it is no answer.
+        BadPage: it is not an answer of Scan.
     """
     begin = body.find(ITEMS_BEGIN) + len(ITEMS_BEGIN) - 1
     end = len(body)
@@ -50,7 +50,7 @@ def cut_page(body: bytes) -> tuple[bytes, bytes]:
     except (ValueError, RecursionError):
         answer = None
     if not isinstance(answer, dict):
-        raise BadPage("a page of the Scan is no JSON object")
+        raise BadPage("a page of the Scan is not a JSON object")
     items = json.dumps(answer.pop("Items", []), ensure_ascii=False, separators=(",", ":"))
     return items.encode(), json.dumps({**answer, "Items": []}).encode()
 
@@ -64,30 +64,31 @@ def is_envelope(text: bytes) -> bool:
 
 
 class RawBody(io.BytesIO):
-    """A body as botocore expects it of urllib3."""
+    """A body as botocore expects it from urllib3."""
 
     def stream(self, *_: object, **__: object) -> Iterator[bytes]:
         yield self.read()
 
 
 class PageReader:
-    """Scans page by page and leaves the items as DynamoDB has sent them.
+    """Scans page by page, and leaves the items as DynamoDB sent them.
 
-    botocore signs, and parses all but the items: parsing them takes 95 of 100 parts of a core's
-    time (docs/benchmarks.md). Its event before-send lets one answer in its place.
+    botocore signs the requests and parses everything but the items. Parsing the items would take
+    95 % of a core's time (docs/benchmarks.md). A handler of botocore's event before-send can answer
+    a request.
     """
 
     def __init__(self, scan: ScanSpecification) -> None:
-        # On an executor, where no client can be sent.
+        # On an executor: Spark cannot send a client.
         from botocore.httpsession import URLLib3Session
 
         self._scan = scan
-        # As botocore's own clients have it: without, a request waits 40 ms for an acknowledgment.
-        # botocore's type stubs take the options for text.
+        # Like botocore's own clients: without it, a request waits 40 ms for an acknowledgment.
+        # botocore's type stubs expect text here.
         at_once: Any = [(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)]
         self._session = URLLib3Session(max_pool_connections=STREAMS, socket_options=at_once)
         self._answers = threading.local()
-        # Not tried again here: a throttled segment stands aside while others are read.
+        # No retries here: a throttled segment waits while others are read.
         config = Config(retries={"max_attempts": 0}, max_pool_connections=STREAMS)
         self._client = table_client(scan.role, region_name=scan.region, config=config)
         # The stubs do not know that a handler of before-send may answer the request.
@@ -104,14 +105,14 @@ class PageReader:
         length = answer.headers.get("content-length", len(body))
         checksum = answer.headers.pop("x-amz-crc32", zlib.crc32(body))
         if int(length) != len(body) or int(checksum) != zlib.crc32(body):
-            raise BadPage("a page of the Scan was damaged on its way")
+            raise BadPage("a page of the Scan was damaged in transit")
         self._answers.items, rest = cut_page(body)
-        # urllib3's headers and botocore's are one mapping here, two types in the stubs.
+        # urllib3's and botocore's headers are both mappings, but have two types in the stubs.
         headers: Any = answer.headers
         return AWSResponse(answer.url, answer.status_code, headers, RawBody(rest))
 
     def read(self, segment: int, start: Mapping[str, Any] | None, items: int) -> Page:
-        """The page that begins behind ``start``, of at most ``items`` items, 0 for a whole one."""
+        """The page after ``start``, with at most ``items`` items; 0 for a whole page."""
         asked: dict[str, Any] = {"ExclusiveStartKey": start} if start else {}
         if items:
             asked["Limit"] = items
@@ -136,7 +137,7 @@ class PageReader:
 
 @dataclass(frozen=True)
 class Page:
-    """A page: its items as a JSON array, how many they are, what it cost, where the next begins."""
+    """A page: its items as a JSON array, their number, read units, and the next page's start."""
 
     body: bytes
     items: int
@@ -145,9 +146,10 @@ class Page:
 
 
 class BadPage(Exception):
-    """A page that was damaged on its way."""
+    """A page that was damaged in transit."""
 
 
+# More failures in a row on one segment end the task. Throttles never do.
 FAILURES_MAX = 12
 OK = 200
 # https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Programming.Errors.html

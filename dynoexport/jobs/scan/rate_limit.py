@@ -4,17 +4,17 @@ from __future__ import annotations
 
 
 class RateLimiter:
-    """The one limit for all tasks: read units are lent before they are used, at a rate.
+    """One read limit for all tasks: it lends read units, at a rate, before they are used.
 
-    A loan says how long to wait. Nothing is saved up while nobody asks, so that no burst follows a
-    pause, and nothing is lent further ahead than a moment: what a page did not use is lent again
-    at once, and two loans for one moment would be a burst. The rate rises slowly at first, and
-    again after a throttle, which cuts it.
+    A loan says how long to wait. Units do not add up while nobody asks, so that no burst follows a
+    pause. Units are lent only a moment ahead: unused units of a page are lent again at once, and
+    two loans for one moment would be a burst. A throttle cuts the rate. At the start and after a
+    throttle, it rises slowly.
 
     All times are seconds of one clock, all rates read units a second.
     """
 
-    # Of the target, for requests do not arrive as evenly as they are sent.
+    # The part of the target to use, because requests arrive less evenly than they are sent.
     PACE = 0.99
     AHEAD = 0.1
     START = 0.1
@@ -33,31 +33,31 @@ class RateLimiter:
         return self.target * min(1.0, self._level + self._rise * (now - self._since))
 
     def free_in(self, units: float, now: float) -> float:
-        """How many seconds from now on no such loan is made; 0 if it is.
+        """Seconds until such a loan is possible; 0 if it is possible now.
 
-        Of loans that take longer than a moment, one is made ahead.
+        One loan that lasts longer than a moment may be made ahead.
         """
         ahead = max(self.AHEAD, units / self.rate(now))
         return max(0.0, self._free_at - ahead - now)
 
     def acquire(self, units: float, now: float) -> float:
-        """Lend units; how many seconds to wait before they may be used."""
+        """Lend units; the seconds to wait before using them."""
         begins = max(now, self._free_at)
         self._free_at = begins + units / (self.PACE * self.rate(begins))
         return begins - now
 
     def correct(self, lent: float, used: float, now: float) -> None:
-        """Lend again what was not used, or let the next ones wait for what was used beyond."""
+        """Take back units that were not used, or delay the next loans for units beyond the loan."""
         self._free_at = max(now, self._free_at + (used - lent) / (self.PACE * self.rate(now)))
 
     def retarget(self, target: float, now: float) -> None:
-        """The table has another capacity now; the rate rises to it as slowly as at first."""
+        """Change the target, because the table's capacity changed; the rate rises to it slowly."""
         level = self.rate(now) / target
         self.target = target
         self._level, self._since = min(1.0, level), now
 
     def throttled(self, now: float) -> None:
-        """The table has refused a page: less for a while, but at most one cut a second."""
+        """Cut the rate, because the table refused a page; at most once a second."""
         is_new = now - self._since < self.SECONDS_BETWEEN_CUTS
         if self._rise == self.RISE_AFTER_THROTTLE and is_new:
             return

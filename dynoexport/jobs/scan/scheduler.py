@@ -17,9 +17,9 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Grant:
-    """What a task may do: wait, then read a page of so many items (0: as many as it holds).
+    """What a task may do: wait, then read a page of ``items`` items (0: a whole page).
 
-    If nothing is lent, it is to ask again after the wait.
+    If ``lent`` is 0, the task asks again after the wait.
     """
 
     wait: float
@@ -30,19 +30,19 @@ class Grant:
 class Scheduler:
     """Deals segments and read units to all tasks of a Scan. It lives in the driver.
 
-    A task asks for one segment after another, so that a fast one reads more of them; what a lost
-    task had begun is dealt again.
+    A task asks for one segment after another, so a fast task reads more of them. The segments that
+    a lost task had begun are dealt again.
     """
 
-    # Of the pages of a moment so many must be refused to be the table's fault and not that of a
-    # hot partition, whose segments stand aside.
+    # If this part of a moment's pages is refused, the whole table is at its limit. If fewer are, a
+    # partition is hot, and only its segments wait.
     MOMENT = 2.0
     REFUSED = 0.5
-    # The part of a second's units that one page may take, so that no window is much over the
-    # limit; and the least, for each page is rounded up to half a unit.
+    # One page may use this part of a second's units, so that no window is much over the limit. It
+    # may always use PAGE_UNITS_MIN, because each page is rounded up to half a unit.
     PAGE_SECONDS = 0.1
     PAGE_UNITS_MIN = 2.0
-    # Who must wait asks again at this part of the time after which its turn would be.
+    # A reader that must wait asks again after this part of the time until its turn.
     EARLY = 0.25
 
     def __init__(self, segments: Iterable[int], limit: RateLimiter, item_bytes: float) -> None:
@@ -66,7 +66,7 @@ class Scheduler:
         self._begun.pop(segment, None)
 
     def lost(self, task: str) -> None:
-        """The task is gone: others may read what it had begun."""
+        """Let other tasks read the segments that a lost task had begun."""
         segments = [segment for segment, reader in self._begun.items() if reader == task]
         self._queued = {each for each in self._queued if not each.startswith(f"{task}/")}
         for segment in segments:
@@ -74,9 +74,9 @@ class Scheduler:
         self._waiting.extendleft(segments)
 
     def turn(self, reader: str, now: float, *, hot: bool = False) -> Grant:
-        """When the reader may read its next page, and how much.
+        """When the reader may read its next page, and how many items.
 
-        Who reads a ``hot`` segment does not queue: the whole Scan waits for it at the end.
+        A reader of a ``hot`` segment does not queue: at the end, the whole Scan waits for it.
         """
         rate = self._limit.rate(now)
         units = min(PAGE_UNITS, max(self.PAGE_UNITS_MIN, self.PAGE_SECONDS * rate))
@@ -90,7 +90,7 @@ class Scheduler:
         return Grant(self._limit.acquire(units, now), items, units)
 
     def read(self, lent: float, units: float, items: int, now: float) -> None:
-        """A page was read."""
+        """Record a page that was read."""
         self._limit.correct(lent, units, now)
         self._units += units
         self._items += items
@@ -99,7 +99,7 @@ class Scheduler:
         self._note(now, refused=False)
 
     def throttled(self, lent: float, key_range: bool | None, now: float) -> None:
-        """A page was refused; ``key_range`` says whether for a hot partition, None is unknown."""
+        """Record a refused page; ``key_range``: because of a hot partition, None for unknown."""
         self._limit.correct(lent, 0.0, now)
         self._note(now, refused=True)
         refused = sum(each for _, each in self._moment)

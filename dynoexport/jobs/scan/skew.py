@@ -24,10 +24,10 @@ def scan_report(
     capacity: Capacity,
     resumed_segments: int,
 ) -> dict[str, Any]:
-    """How the segments were read, for the manifest: the whole, quantiles, the hottest.
+    """How the segments were read, for the manifest: totals, quantiles, and the hottest ones.
 
-    ``bytes`` are DynamoDB JSON, ``units`` read units, ``rate`` those allowed a second; a quantile
-    is the least value that so many of the segments do not exceed.
+    ``bytes`` are DynamoDB JSON, ``units`` are read units, ``rate`` is the read limit a second. A
+    quantile is the least value that this part of the segments does not exceed.
     """
     names = ("segment", *MEASURES, "throttles")
     hottest = sorted(records, key=lambda record: (-record["units"], -record["seconds"]))[:HOTTEST]
@@ -58,16 +58,17 @@ def quantiles(values: Iterable[float]) -> dict[str, float]:
 
 def log_skew(report: Mapping[str, Any]) -> None:
     log(
-        f"{report['units']:,.1f} read units in {report['seconds']:,.1f} s, {report['rate']:,.4g} a "
-        f"second were allowed; {counted(report['throttles'], 'request')} throttled"
+        f"used {report['units']:,.1f} read units in {report['seconds']:,.1f} s; the read limit was "
+        f"{report['rate']:,.4g} a second; {counted(report['throttles'], 'request')} throttled"
     )
     if report["splits"] == 1:
         return
     segments, hottest = report["skew"]["segments"], report["skew"]["hottest"][0]
     log(
-        f"of the segments, half had at most {items_text(segments['items']['p50'])} and took "
-        f"{segments['seconds']['p50']:,.1f} s, 99 % had {items_text(segments['items']['p99'])} and "
-        f"{segments['seconds']['p99']:,.1f} s; the hottest was {hottest['segment']} with "
-        f"{items_text(hottest['items'])}, {hottest['units']:,.1f} read units, "
+        f"half of the segments had at most {items_text(segments['items']['p50'])} and took at most "
+        f"{segments['seconds']['p50']:,.1f} s; 99 % had at most "
+        f"{items_text(segments['items']['p99'])} and took at most "
+        f"{segments['seconds']['p99']:,.1f} s; the hottest segment, {hottest['segment']}, had "
+        f"{items_text(hottest['items'])}, used {hottest['units']:,.1f} read units and took "
         f"{hottest['seconds']:,.1f} s"
     )

@@ -1,4 +1,4 @@
-"""What every task of a Scan needs to know."""
+"""The specification of a Scan, for its tasks."""
 
 from __future__ import annotations
 
@@ -11,21 +11,21 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class ScanSpecification:
-    """What every task of a segmented Scan needs to know.
+    """The specification of a segmented Scan, for every task.
 
     Attributes:
-        table: which it reads.
-        region: where that is.
-        segments: into how many parts the table is cut.
-        columns: the only attributes to ask for; none for all.
-        selected: whether an attribute is to be exported.
-        whole: whether what DynamoDB sends is all to be exported.
-        columnar: whether the items are wanted as Arrow batches.
-        hot_units: from how many read units on a segment goes before others.
-        bucket: where the pieces go.
-        prefix: of their keys.
-        address: of the scheduler's coordinator.
-        role: of another account, by which the table is read; empty in this one.
+        table: the table's name.
+        region: the table's region.
+        segments: how many segments the table has.
+        columns: the only attributes to request; empty for all.
+        selected: whether to export an attribute.
+        whole: whether everything that DynamoDB sends is exported.
+        columnar: whether to keep the items as Arrow batches.
+        hot_units: the read units from which on a segment goes before others.
+        bucket: the bucket of the pieces.
+        prefix: the prefix of their keys.
+        address: the coordinator's address.
+        role: the role that reads a table of another account; empty for this account.
     """
 
     table: str

@@ -1,4 +1,4 @@
-"""One task of a Scan: it reads segments until none is left."""
+"""A task of a Scan: it reads segments until all are dealt."""
 
 from __future__ import annotations
 
@@ -25,8 +25,7 @@ if TYPE_CHECKING:
     from dynoexport.jobs.scan.pages import Page
     from dynoexport.jobs.scan.specification import ScanSpecification
 
-# Seconds that a segment stands aside after failures in a row, and how many are one too many;
-# throttles do not count.
+# Seconds that a segment waits after failures in a row, at first and at most.
 BACKOFF, BACKOFF_MAX = 0.05, 30.0
 
 
@@ -52,18 +51,18 @@ class Cursor:
         self.record["items"] += page.items
         self.record["bytes"] += len(page.body)
         self.record["units"] += page.units
-        # Forgotten by and by: what was throttled a moment ago soon is again.
+        # Not 0: a segment that was throttled a moment ago is soon throttled again.
         self.start, self.failures = page.next, self.failures // 2
 
     def postpone(self) -> None:
-        """Stand aside for longer after each failure in a row, by up to half a minute."""
+        """Wait longer after each failure in a row, up to half a minute."""
         self.failures += 1
         pause = min(BACKOFF_MAX, BACKOFF * 2**self.failures)
         self.ready_at = time.monotonic() + pause * random.uniform(0.5, 1)  # noqa: S311 - no secret
 
 
 def scan_task(scan: ScanSpecification, tasks: Iterable[int]) -> Iterator[str]:
-    """One task: reads segments until none is left. The records of what it has read, as JSON."""
+    """Read segments until all are dealt; their records as JSON."""
     for _ in tasks:
         coordinator = CoordinatorClient(scan.address)
         try:
@@ -77,7 +76,7 @@ def scan_task(scan: ScanSpecification, tasks: Iterable[int]) -> Iterator[str]:
 def segment_reader(
     scan: ScanSpecification, coordinator: CoordinatorClient, first: int
 ) -> SegmentReader:
-    # On an executor, where no client can be sent.
+    # On an executor: Spark cannot send a client.
     import boto3
 
     s3 = boto3.client("s3", region_name=scan.region)
@@ -85,7 +84,7 @@ def segment_reader(
 
 
 class SegmentReader:
-    """Cycles over some segments page by page, in a few threads that wait for the network."""
+    """Reads some segments in turn, page by page, in a few threads that wait for the network."""
 
     def __init__(
         self,
@@ -107,10 +106,10 @@ class SegmentReader:
         self._error: BaseException | None = None
 
     def run(self) -> list[dict[str, Any]]:
-        """What was read, a record for each segment.
+        """Read the segments; a record for each.
 
         Raises:
-            ClientError: DynamoDB or S3 refuses.
+            ClientError: DynamoDB or S3 refused a call.
         """
         threads = [threading.Thread(target=self._work, daemon=True) for _ in range(STREAMS)]
         for thread in threads:
@@ -140,7 +139,7 @@ class SegmentReader:
                 self._lock.notify_all()
 
     def _next(self) -> Cursor | None:
-        """The segment whose turn it is: one that may be read, else a new one; None at the end."""
+        """The next segment to read: one that need not wait, else a new one; None at the end."""
         with self._lock:
             while self._error is None:
                 now = time.monotonic()
@@ -166,7 +165,7 @@ class SegmentReader:
         return Cursor(segment, SegmentBuffer(self._scan, segment, self._decoder, self._s3))
 
     def _step(self, cursor: Cursor) -> bool:
-        """Read one page of the segment; whether it was the last."""
+        """Read one page of the segment; True if it was the last."""
         lent, hot = 0.0, cursor.record["units"] > self._scan.hot_units
         while not lent:
             wait, items, lent = self._coordinator.ask("turn", stream=threading.get_ident(), hot=hot)
@@ -191,7 +190,7 @@ class SegmentReader:
         return True
 
     def _refused(self, cursor: Cursor, lent: float, error: ClientError) -> None:
-        """Come back later, if that may help."""
+        """Try the segment again later, if that may help."""
         code = error.response["Error"]["Code"]
         if code in THROTTLES:
             reasons = json.dumps(error.response.get("ThrottlingReasons", []))
@@ -206,7 +205,7 @@ class SegmentReader:
             raise error
 
     def _finish(self, cursor: Cursor) -> None:
-        """Note the segment as read: a retry of the job will not read it again."""
+        """Record the segment as read: a retry of the job does not read it again."""
         record = {**cursor.record, "seconds": round(time.monotonic() - cursor.began, 3)}
         record["pieces"] = cursor.pieces.finish()
         record["left_out"] = sorted(self._decoder.left_out)

@@ -1,1 +1,1 @@
-"""From what the items hold to the columns of a snapshot (docs/types.md)."""
+"""From the values of the items to the columns of a snapshot (docs/types.md)."""

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 def present_children(values: pa.StructArray) -> Iterator[tuple[str, pa.Array]]:
-    """The parts of an array of structs that hold anything: values by type, or fields by name."""
+    """The parts of an array of structs that have a value: values by type, or fields by name."""
     for each, content in zip(values.type, values.flatten()):
         if content.null_count < len(content):
             yield each.name, content
@@ -51,7 +51,7 @@ def update_elements(profile: Profile, code: str, elements: pa.Array, limit: int)
         update_profile(profile.element, elements, limit)
 
 
-# As DynamoDB writes all but very large and very small numbers.
+# The form of all numbers in DynamoDB but very large and very small ones.
 NUMBER = r"^-?(?:0|[1-9][0-9]{0,17})(?:\.[0-9]*[1-9])?$"
 
 
@@ -75,7 +75,7 @@ def update_numbers(profile: Profile, texts: pa.StringArray) -> None:
 
 
 def update_fractions(profile: Profile, texts: pa.StringArray) -> None:
-    """Numbers of the usual form: digits and scale by the place of the point."""
+    """Numbers of the usual form: digits and scale from the position of the point."""
     pa = arrow()
     pc = pa.compute
     if not len(texts):

@@ -26,7 +26,7 @@ CATALOG_SCALARS = {
 
 
 def parse_catalog_type(name: str) -> Type:
-    """The type of a column in the catalog; a field's own key is taken for its name.
+    """The type of a column in the catalog; a field's key in DynamoDB is assumed to be its name.
 
     Raises:
         ValueError: no export writes this type.
@@ -48,7 +48,7 @@ def parse_catalog_type(name: str) -> Type:
 
 
 def split_fields(inner: str) -> list[str]:
-    """What the commas part that stand in no inner brackets."""
+    """The parts between commas, except commas within brackets."""
     parts, depth = [""], 0
     for character in inner:
         depth += (character in "<(") - (character in ">)")

@@ -1,4 +1,4 @@
-"""What has changed since the snapshot before."""
+"""The changes since the snapshot before."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from dynoexport.jobs.schema.columns import Column
     from dynoexport.jobs.schema.types import Type
 
-# Which counted values a column of the type has always held.
+# The codes of the values that a column of the type has always held.
 HELD = {
     STRING: {"S"},
     BIGINT: {"N"},
@@ -50,7 +50,7 @@ def visible_columns(columns: Iterable[Column]) -> dict[str, Column]:
 def changes_between(
     before: Sequence[Column], after: Sequence[Column], profiles: Mapping[str, Profile]
 ) -> list[str]:
-    """What became of the attributes, a line each, such as "rating: bigint -> string, 3 items"."""
+    """A line for each changed attribute, such as "rating: bigint -> string, 3 items"."""
     if not before:
         return []
     old, new = visible_columns(before), visible_columns(after)
@@ -70,7 +70,7 @@ def changes_between(
 
 
 def count_mismatches(profile: Profile, kind: Type) -> int:
-    """How many values are of none of the types that a column of the type has always held."""
+    """How many values have another type than those that a column of the type has always held."""
     held = HELD[kind.kind]
     return sum(n for code, n in profile.counts.items() if code in GROUPS and code not in held)
 
@@ -81,7 +81,7 @@ def short_type_name(kind: Type) -> str:
 
 
 def schema_warnings(profiles: Mapping[str, Profile], *, others: bool) -> list[str]:
-    """What whoever reads the snapshot should know."""
+    """A line for each thing that a reader of the snapshot should know."""
     paths = [path for name in sorted(profiles) for path in inexact_numbers(profiles[name], name)]
     warnings = [f"{path}: numbers that no decimal(38,s) holds, kept as text" for path in paths]
     if others:

@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
 # Glue's catalog takes 255 bytes (https://docs.aws.amazon.com/glue/latest/webapi/API_Column.html);
-# the rest is room for the number behind a name that collides.
+# the rest is room for the number after a name that collides.
 COLUMN_NAME_MAX = 240
 # As many names of full length as CREATE VIEW may list: a query has at most 262,144 bytes
 # (https://docs.aws.amazon.com/athena/latest/ug/service-limits.html).
@@ -30,7 +30,7 @@ def fold_column(attribute: str) -> str:
 
 
 def free_name(name: str, taken: set[str]) -> str:
-    """The name, or the first number behind it that makes it free; it is taken then."""
+    """The name, if necessary with the first number that makes it free; adds it to ``taken``."""
     free, count = name, 1
     while free in taken:
         count += 1
@@ -40,7 +40,7 @@ def free_name(name: str, taken: set[str]) -> str:
 
 
 def column_names(attributes: Iterable[str], reserved: Iterable[str] = ()) -> dict[str, str]:
-    """Columns by attribute; of names that collide, the one that needs no folding is kept.
+    """Columns by attribute. If names collide, the one that needs no folding stays.
 
     The others get a number in the order of their names, whatever order they come in.
 

@@ -45,14 +45,14 @@ class Column:
     """A column of the files and of the catalog's table.
 
     Attributes:
-        name: in files and catalog.
-        view: in the view; the same for all columns that an attribute has had by its types.
-        attribute: in DynamoDB.
-        group: of TypeConflicts=columns, which values it holds; "" for all of them.
-        type: what it holds.
-        shown: whether the view shows it, or another one in its place.
-        items: how many items of this snapshot have a value in it; of ``OTHER_ATTRIBUTES`` it is
-            only known whether there are any, which is 1.
+        name: its name in files and catalog.
+        view: its name in the view; all columns of an attribute, one for each type, share it.
+        attribute: its name in DynamoDB.
+        group: with TypeConflicts=columns, the group of values that it holds; "" for all of them.
+        type: its type.
+        shown: whether the view shows it; if not, another one of the attribute is shown.
+        items: how many items of this snapshot have a value in it; for ``OTHER_ATTRIBUTES`` 1 if
+            there are any.
     """
 
     name: str
@@ -66,7 +66,7 @@ class Column:
 
 @dataclass(frozen=True)
 class FoundColumn:
-    """Values of this snapshot that belong into one column."""
+    """Values of this snapshot that belong in one column."""
 
     attribute: str
     group: str
@@ -93,11 +93,10 @@ def find_columns(attribute: str, profile: Profile, rules: Rules) -> list[FoundCo
 def settle_columns(
     profiles: Mapping[str, Profile], history: Sequence[Column], rules: Rules, *, others: bool
 ) -> tuple[Column, ...]:
-    """The columns of this snapshot: those that there were, in their order, then new ones by name.
+    """The columns of this snapshot: the existing ones in their order, then new ones by name.
 
-    Positions and types never change, so that the files of older snapshots stay readable by every
-    SerDe, whether it goes by names or by positions. ``others`` says that there are attributes
-    without a column of their own.
+    Positions and types never change, so that every SerDe can read the files of older snapshots,
+    by names or by positions. ``others``: some attributes have no column of their own.
     """
     found = [
         each for name in sorted(profiles) for each in find_columns(name, profiles[name], rules)
@@ -123,7 +122,7 @@ def settle_columns(
 
 
 def fit_column(found: FoundColumn, known: Sequence[Column], rules: Rules) -> Column | None:
-    """The column among those of the attribute that can hold the values; the shown one first."""
+    """The column of the attribute that can hold the values; the shown one is tried first."""
     for column in sorted(known, key=lambda each: not each.shown):
         kind = (
             resolve_unknown(found.type)
@@ -137,7 +136,7 @@ def fit_column(found: FoundColumn, known: Sequence[Column], rules: Rules) -> Col
 
 
 def new_column(found: FoundColumn, known: Sequence[Column], view: str, taken: set[str]) -> Column:
-    """A column for the values; if the attribute has another one already, named by the type."""
+    """A column for the values; if the attribute already has another one, its name has the type."""
     kind = resolve_unknown(found.type)
     if len(type_name(kind)) > TYPE_NAME_MAX:
         kind = Type(STRING)
@@ -162,7 +161,7 @@ def type_word(kind: Type) -> str:
 def view_names(
     found: Iterable[FoundColumn], history: Sequence[Column]
 ) -> dict[tuple[str, str], str]:
-    """What the view calls each column, by attribute and group; a name once given is kept."""
+    """Each column's name in the view, by attribute and group; a name never changes."""
     names = {(column.attribute, column.group): column.view for column in history}
     taken = {PARTITION_KEY, OTHER_ATTRIBUTES, *names.values(), *(each.name for each in history)}
     known = {column.attribute for column in history}
@@ -196,7 +195,7 @@ def column_entry(column: Column, fmt: str) -> dict[str, Any]:
 
 
 def parse_column(entry: Mapping[str, Any]) -> Column:
-    """What ``column_entry`` wrote."""
+    """The column of an entry that ``column_entry`` wrote."""
     return Column(
         name=entry["name"],
         view=entry["view"],

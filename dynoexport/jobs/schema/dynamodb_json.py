@@ -1,4 +1,4 @@
-"""DynamoDB JSON: values under the code of their type."""
+"""DynamoDB JSON: each value under the code of its type."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class DoubleNumber(str):
     __slots__ = ()
 
 
-# The codes of plain JSON's scalars; "D" is a double, which DynamoDB has not.
+# The codes of plain JSON's scalars; "D" is a double, a type that DynamoDB does not have.
 CODES = {WholeNumber: "N", DoubleNumber: "D", str: "S", bool: "BOOL"}
 
 
@@ -33,11 +33,11 @@ def to_dynamodb_json(value: object) -> dict[str, Any]:
         return {"M": {name: to_dynamodb_json(each) for name, each in value.items()}}
     if value is None:
         return {"NULL": True}
-    # Spark could not send the two kinds of text.
+    # As str: Spark cannot send the two classes of text.
     return {CODES[type(value)]: str(value) if isinstance(value, str) else value}
 
 
-# DynamoDB's types in groups that become one column; "D" and "X" see Profile.
+# DynamoDB's types by group; one column can hold a group. For "D" and "X" see Profile.
 GROUPS = {
     "S": "s",
     "N": "n",
@@ -52,7 +52,7 @@ ELEMENTS = {"SS": "S", "NS": "N", "BS": "B"}
 
 
 def list_elements(value: Mapping[str, Any]) -> list[Mapping[str, Any]]:
-    """The elements of a list or a set; a set's in order, for DynamoDB gives them in any."""
+    """The elements of a list or a set; a set's are sorted, because DynamoDB returns any order."""
     ((code, content),) = value.items()
     if code == "L":
         return list(content)

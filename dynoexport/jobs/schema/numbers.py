@@ -12,7 +12,7 @@ DECIMAL_DIGITS = 38
 
 
 def number_shape(text: str) -> tuple[str, int, int]:
-    """Its type, "N" for a 64-bit integer, else "X"; its digits before and behind the point.
+    """Its type, "N" for a 64-bit integer, else "X"; its digits before and after the point.
 
     >>> number_shape("-12.50"), number_shape("1E+3"), number_shape("1E-3")
     (('X', 2, 1), ('N', 4, 0), ('X', 0, 3))
@@ -22,7 +22,7 @@ def number_shape(text: str) -> tuple[str, int, int]:
     number = Decimal(text)
     _, digits, exponent = number.as_tuple()
     if not isinstance(exponent, int):
-        raise ValueError(f"{text} is no finite number")  # noqa: TRY004 - its text is wrong
+        raise ValueError(f"{text} is not a finite number")  # noqa: TRY004 - its text is wrong
     significant = "".join(map(str, digits)).rstrip("0")
     if not significant:
         return "N", 0, 0

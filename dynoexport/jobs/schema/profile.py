@@ -1,4 +1,4 @@
-"""What is known of all values of an attribute."""
+"""A summary of all values of an attribute."""
 
 from __future__ import annotations
 
@@ -12,20 +12,20 @@ if TYPE_CHECKING:
 
 
 class Profile:
-    """What is known of all values of an attribute, of a list's elements or of a map's field.
+    """A summary of all values of an attribute, of a list's elements or of a map's field.
 
-    Merging is commutative and associative, so that neither the items' order nor the way they are
-    cut into parts changes the outcome, and a profile has a bounded size: a map with more
-    different keys than the limit is only known to have many.
+    Merging is commutative and associative: neither the order of the items nor their partitions
+    change the result. A profile has a bounded size: it drops the fields of a map that has more
+    different keys than the limit.
 
     Attributes:
-        counts: how many values there are by type: DynamoDB's codes, but "L" for sets too, "X" for
-            numbers that are no 64-bit integers and "D" for the connector's doubles.
+        counts: the number of values by type: DynamoDB's codes, but "L" also for sets, "X" for
+            numbers that are not 64-bit integers, and "D" for the connector's doubles.
         digits: the most digits before the point of any number.
-        scale: the most digits behind it.
-        element: the elements of all lists and sets.
-        fields: the fields of all maps, by name.
-        many: whether the maps have more different keys than the limit; then there are no fields.
+        scale: the most digits after it.
+        element: the profile of the elements of all lists and sets.
+        fields: the profiles of the fields of all maps, by name.
+        many: whether the maps have more different keys than the limit; then ``fields`` is empty.
     """
 
     __slots__ = ("counts", "digits", "element", "fields", "many", "scale")
@@ -39,7 +39,7 @@ class Profile:
         self.many = False
 
     def add(self, value: Mapping[str, Any], limit: int) -> None:
-        """Learn from a value; ``limit`` is how many different keys the maps may have."""
+        """Add a value; ``limit`` is how many different keys the maps may have."""
         for code, content in value.items():
             kind = code
             if code == "N":
@@ -71,7 +71,7 @@ class Profile:
             self.many, self.fields = True, {}
 
     def merge(self, other: Profile, limit: int) -> Profile:
-        """What both know; this profile is changed and given back."""
+        """Add the other profile to this one; returns this one."""
         for kind, count in other.counts.items():
             self.counts[kind] = self.counts.get(kind, 0) + count
         self.digits = max(self.digits, other.digits)
@@ -98,7 +98,7 @@ class Profile:
 
     @classmethod
     def load(cls, dumped: tuple[Any, ...]) -> Profile:
-        """What ``dump`` gave."""
+        """The profile that ``dump`` turned into plain values."""
         profile = cls()
         profile.counts, profile.digits, profile.scale, element, fields, profile.many = dumped
         profile.element = None if element is None else cls.load(element)
@@ -106,11 +106,11 @@ class Profile:
         return profile
 
     def groups(self) -> set[str]:
-        """The groups of types that there are, nulls aside."""
+        """The groups of types that occur, without nulls."""
         return {GROUPS[kind] for kind in self.counts if kind in GROUPS}
 
     def only(self, group: str) -> Profile:
-        """What is known of the values of one group."""
+        """The profile of the values of one group."""
         part = Profile()
         part.counts = {kind: n for kind, n in self.counts.items() if GROUPS.get(kind) == group}
         for name in ("digits", "scale", "element", "fields", "many"):
@@ -118,7 +118,7 @@ class Profile:
         return part
 
     def values(self) -> int:
-        """How many values there are, nulls aside."""
+        """How many values there are, without nulls."""
         return sum(count for kind, count in self.counts.items() if kind in GROUPS)
 
     def exact(self) -> bool:
@@ -126,14 +126,14 @@ class Profile:
         return self.digits + self.scale <= DECIMAL_DIGITS
 
 
-# Under this name, which no attribute has, the number of items is counted beside the profiles.
+# The number of items is stored beside the profiles under this name, which no attribute has.
 ITEMS = ""
 
 
 def profile_items(
     items: Iterable[Mapping[str, Any]], limit: int
 ) -> Iterator[tuple[str, tuple[Any, ...]]]:
-    """What the items hold, by attribute; how many they are under ``ITEMS``."""
+    """The profiles of the items' attributes, and the number of items under ``ITEMS``."""
     profiles: dict[str, Profile] = {}
     number = update_profiles(profiles, items, limit)
     return dump_profiles(profiles, number)
@@ -142,7 +142,7 @@ def profile_items(
 def update_profiles(
     profiles: dict[str, Profile], items: Iterable[Mapping[str, Any]], limit: int
 ) -> int:
-    """Add the items to the profiles; how many they were."""
+    """Add the items to the profiles; the number of items."""
     number = 0
     for item in items:
         number += 1
@@ -176,6 +176,6 @@ def merge_profiles(
 
 
 def profile_rank(pair: tuple[str, tuple[Any, ...]], known: frozenset[str]) -> tuple[bool, int, str]:
-    """Known attributes come first, then those that most items have, of equals the first by name."""
+    """A sort key: known attributes, then those that most items have, then by name."""
     name, (counts, *_) = pair
     return name not in known, -sum(counts.values()), name

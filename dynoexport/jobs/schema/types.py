@@ -14,7 +14,7 @@ from dynoexport.jobs.schema.profile import Profile
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
-# Kinds of types by the catalog's names; of UNKNOWN nothing but nulls and empty lists were seen.
+# Kinds of types by the catalog's names; UNKNOWN has only nulls and empty lists so far.
 STRING, BIGINT, DOUBLE, DECIMAL = "string", "bigint", "double", "decimal"
 BOOLEAN, BINARY, ARRAY, STRUCT, MAP, UNKNOWN = (
     "boolean",
@@ -33,8 +33,8 @@ TYPE_NAME_MAX = 131_072
 class Type:
     """The type of a column, an element or a field.
 
-    ``digits`` are the most digits before the point that were seen, which is no part of the type.
-    A struct without fields is one of which nothing but ``{}`` was seen.
+    ``digits`` are the most digits before the point so far; they are not part of the type. A struct
+    without fields has only the value ``{}`` so far.
     """
 
     kind: str
@@ -48,7 +48,7 @@ class Type:
         """The type of an array's elements.
 
         Raises:
-            TypeError: it is no array.
+            TypeError: it is not an array.
         """
         if self.element is None:
             raise TypeError(f"{self.kind} has no elements")
@@ -66,7 +66,7 @@ class Field:
 
 @dataclass(frozen=True)
 class Rules:
-    """The settings that decide what becomes of values."""
+    """The settings that decide the types of columns."""
 
     format: str
     type_conflicts: str
@@ -75,7 +75,7 @@ class Rules:
 
 
 def infer_type(profile: Profile, rules: Rules) -> Type:
-    """The type that holds all values of a profile: the map in docs/types.md."""
+    """The type that holds all values of a profile: see the tables in docs/types.md."""
     groups = profile.groups()
     if len(groups) != 1:
         return Type(STRING if groups else UNKNOWN)
@@ -126,7 +126,7 @@ def inexact_numbers(profile: Profile, path: str) -> Iterator[str]:
 
 
 def resolve_unknown(kind: Type) -> Type:
-    """The type with an answer for everything of which nothing is known."""
+    """The type with a default in place of every unknown part."""
     if kind.kind == UNKNOWN:
         return Type(STRING)
     if kind.kind == ARRAY:
@@ -142,7 +142,7 @@ def resolve_unknown(kind: Type) -> Type:
 def type_name(kind: Type, fmt: str = "") -> str:
     """The type's name in the catalog, for files of the format.
 
-    In json binary stays base64, the csv SerDe knows strings only.
+    In json, binary stays base64. The csv SerDe knows strings only.
     """
     if fmt in TEXT_FORMATS or (fmt == "json" and kind.kind == BINARY):
         return STRING
@@ -168,7 +168,7 @@ def type_shape(kind: Type) -> str | dict[str, Any]:
 
 
 def parse_shape(shape: str | Mapping[str, Any]) -> Type:
-    """What ``shape_of`` wrote."""
+    """The type of a shape that ``type_shape`` wrote."""
     if not isinstance(shape, str):
         ((kind, inner),) = shape.items()
         if kind == ARRAY:
@@ -186,7 +186,7 @@ def parse_shape(shape: str | Mapping[str, Any]) -> Type:
 
 
 def widen_type(known: Type, found: Type) -> Type | None:
-    """The type of a column that held ``known`` and now holds ``found`` too; None if none does."""
+    """The type that holds both ``known`` and ``found``; None if there is no such type."""
     if found.kind == UNKNOWN or (is_empty_map(found) and known.kind in {STRUCT, MAP}):
         return known
     if known.kind == DECIMAL and found.kind in {BIGINT, DECIMAL}:
@@ -205,7 +205,7 @@ def is_empty_map(kind: Type) -> bool:
 
 
 def add_fields(struct: Type, found: Iterable[Field]) -> Type | None:
-    """The struct with the fields that it lacks behind its own; None if one has another type."""
+    """The struct with the missing fields after its own; None if a field has another type."""
     fields = {each.attribute: each for each in struct.fields}
     new = []
     for each in found:

@@ -1,4 +1,4 @@
-"""Values in DynamoDB JSON as Spark, Arrow and JSON take them."""
+"""Values in DynamoDB JSON, converted for Spark, Arrow and JSON."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def json_string(text: str) -> str:
 
 
 def json_text(value: Mapping[str, Any]) -> str:
-    """A value as JSON under the attributes' own names, which are sorted."""
+    """A value as JSON, with the attributes' own names, sorted."""
     ((code, content),) = value.items()
     if code in {"N", "D"}:
         return json_number(content)
@@ -71,7 +71,7 @@ def string_map(value: Mapping[str, Any]) -> dict[str, str | None]:
     return {name: text_value(each) for name, each in value["M"].items()}
 
 
-# What Spark takes for a value of each scalar type.
+# For each scalar type, what turns a value into Spark's.
 SPARK_VALUES: dict[str, Callable[[Any], Any]] = {
     BIGINT: lambda value: parse_whole_number(value["N"]),
     DECIMAL: lambda value: Decimal(value["N"]),
@@ -84,7 +84,7 @@ SPARK_VALUES: dict[str, Callable[[Any], Any]] = {
 
 
 def spark_value(kind: Type, *, for_arrow: bool = False) -> Callable[[Any], Any]:
-    """What turns a value into what Spark takes for the type, or Arrow."""
+    """What turns a value into Spark's for the type, or into Arrow's."""
     if kind.kind == ARRAY:
         element = nullable(spark_value(kind.elements, for_arrow=for_arrow))
         return lambda value: [element(each) for each in list_elements(value)]

@@ -52,7 +52,7 @@ def arrow_type(kind: Type) -> pa.DataType:
 
 
 def arrow_values(kind: Type, values: pa.StructArray, group: str = "") -> pa.Array:
-    """The array of values (of one group, if given) as an array of the type."""
+    """The values as an array of the type; with ``group``, only the values of this group."""
     pa = arrow()
     codes = {
         code: content
@@ -70,10 +70,10 @@ def arrow_values(kind: Type, values: pa.StructArray, group: str = "") -> pa.Arra
 
 
 def cast_directly(kind: Type, codes: Mapping[str, pa.Array]) -> pa.Array | None:
-    """The values, if Arrow itself can turn them into the type; else None.
+    """The values, if Arrow itself can cast them to the type; else None.
 
     Raises:
-        ArrowInvalid, ArrowNotImplementedError: it cannot.
+        ArrowInvalid, ArrowNotImplementedError: Arrow tried and could not.
     """
     pa = arrow()
     if kind.kind == STRING and codes.keys() <= {"S", "N", "B"}:
@@ -94,7 +94,7 @@ def list_values(kind: Type, lists: pa.ListArray) -> pa.ListArray:
     pa = arrow()
     elements, offsets = lists.values, lists.offsets
     if lists.null_count:
-        # Where a list is null, from_arrays wants its offset to be.
+        # For a null list, from_arrays expects a null offset.
         is_there = pa.concat_arrays([lists.is_valid(), pa.array([True])])
         offsets = pa.compute.if_else(is_there, offsets, pa.scalar(None, offsets.type))
     if pa.types.is_null(elements.type):
@@ -118,7 +118,7 @@ def struct_values(kind: Type, maps: pa.StructArray) -> pa.StructArray:
 
 
 def cast_in_python(kind: Type, codes: Mapping[str, pa.Array]) -> pa.Array:
-    """The values by way of Python, as ``to_row`` turns them."""
+    """The values, each cast in Python as for Spark's rows."""
     convert = spark_value(kind, for_arrow=True)
     lists = [content.to_pylist() for content in codes.values()]
     found = []
@@ -131,7 +131,7 @@ def cast_in_python(kind: Type, codes: Mapping[str, pa.Array]) -> pa.Array:
 def record_batch(
     columns: Sequence[Column], found: list[dict[str, Any]] | pa.StructArray
 ) -> pa.RecordBatch:
-    """The record batch of what ``read_piece`` gives."""
+    """The record batch of the items that ``read_piece`` gives."""
     pa = arrow()
     names = [column.name for column in columns]
     if isinstance(found, list) or any(column.group == OTHER_ATTRIBUTES for column in columns):
@@ -156,6 +156,6 @@ def record_batch(
 def record_batches(
     groups: Iterable[Any], columns: Sequence[Column], bucket: str, region: str
 ) -> Iterator[Any]:
-    """Record batches of the pieces in the groups, which come as batches themselves."""
+    """Record batches of the pieces in the groups; the groups come in batches, too."""
     texts = (text for group in groups for text in group.column(0).to_pylist())
     return (record_batch(columns, found) for found in read_pieces(texts, bucket, region))

@@ -1,4 +1,4 @@
-"""Rows in the files that were written."""
+"""Count the rows in the files that were written."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 # No object in S3 is larger: https://docs.aws.amazon.com/AmazonS3/latest/userguide/qfacts.html
 AVRO_BYTES_MAX = 50 * 1024**4
+AVRO_BROKEN = "a part file is not a complete Avro file: start a new run"
 
 
 def avro_long(read: Callable[[int], bytes]) -> int | None:
@@ -38,11 +39,11 @@ def avro_size(read: Callable[[int], bytes]) -> int:
     """The next number, which says how many bytes follow.
 
     Raises:
-        JobFailed: the file ends, or it is none.
+        JobFailed: the file ends too early, or is not an Avro file.
     """
     size = avro_long(read)
     if size is None or not 0 <= size <= AVRO_BYTES_MAX:
-        raise JobFailed("a part file is no whole Avro file")
+        raise JobFailed(AVRO_BROKEN)
     return size
 
 
@@ -52,13 +53,13 @@ def count_avro_rows(read: Callable[[int], bytes]) -> int:
     https://avro.apache.org/docs/current/specification/#object-container-files
 
     Raises:
-        JobFailed: it is none.
+        JobFailed: the file ends too early, or is not an Avro file.
     """
     magic, sync = 4, 16
     read(magic)
     for pairs in iter(partial(avro_long, read), 0):
         if pairs is None:
-            raise JobFailed("a part file is no whole Avro file")
+            raise JobFailed(AVRO_BROKEN)
         if pairs < 0:
             avro_size(read)  # in bytes, of these pairs
         for _ in range(2 * abs(pairs)):
@@ -72,7 +73,7 @@ def count_avro_rows(read: Callable[[int], bytes]) -> int:
 
 
 def count_avro_object(key: str, bucket: str, region: str) -> int:
-    # On an executor, where no client can be sent.
+    # On an executor: Spark cannot send a client.
     import boto3
 
     body = boto3.client("s3", region_name=region).get_object(Bucket=bucket, Key=key)["Body"]

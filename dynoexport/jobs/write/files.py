@@ -53,10 +53,10 @@ def typed_rows(
         try:
             return groups.mapInArrow(convert, schema)
         except (NotImplementedError, ImportError) as error:
-            # Spark's own rules decide, which it applies when it is asked for the plan: 3.3 takes no
-            # nested structs, and each version has libraries that are too old for it.
+            # Spark checks this by its own rules when it plans: 3.3 does not accept nested structs,
+            # and each version refuses libraries that are too old.
             # https://github.com/apache/spark/blob/v3.3.0/python/pyspark/sql/udf.py
-            log(f"writing rows, because Spark takes no batches of them: {first_line(error)}")
+            log(f"writing rows, because this Spark accepts no Arrow batches: {first_line(error)}")
     items = item_rdd(spark, result, settings, parts)
     rows = items.mapPartitions(
         partial(convert_items, convert=partial(spark_row_converter, columns))
@@ -67,7 +67,7 @@ def typed_rows(
 def item_lines(
     spark: SparkSession, items: RDD[dict[str, Any]], columns: Sequence[Column], settings: Settings
 ) -> RDD[str]:
-    """The items that are to be written as lines of a json, csv or xml file."""
+    """The items to write as lines of a json, csv or xml file."""
     line = partial(line_converter, columns, settings.format)
     if not settings.where:
         return items.mapPartitions(partial(convert_items, convert=line))
@@ -80,10 +80,10 @@ def item_lines(
 
 
 def write_files(glue_context: GlueContext, rows: DataFrame, settings: Settings, path: str) -> None:
-    """Write the rows, one file a partition.
+    """Write the rows, one file for each partition.
 
-    The directory's name holds a colon, and Hadoop takes "a:b" for a relative URI wherever it
-    lists the parent, globs or overwrites (HADOOP-14217). "append" does none of it; the directory
+    The directory's name contains a colon. When Hadoop lists the parent, globs or overwrites, it
+    takes "a:b" for a relative URI (HADOOP-14217). "append" does none of these, and the directory
     is empty.
     """
     fmt = settings.format
@@ -116,12 +116,12 @@ def write_items(
 ) -> tuple[int | None, int]:
     """Write the files.
 
-    Returns how many items the predicate leaves, None without one, and how many characters XML
+    Returns how many items match the predicate, None without one, and how many characters XML
     could not hold.
     """
     spark = glue_context.spark_session
-    # coalesce, not repartition: Spark reads lines in even parts of at most 128 MB, so that
-    # joining them makes even files without sending every row over the network.
+    # coalesce, not repartition: Spark reads lines in even parts of at most 128 MB. Joining them
+    # makes even files without sending every row over the network.
     parts = files_for(result.json_bytes, settings.format)
     path = paths.uri(paths.snapshot)
     replaced = 0
@@ -139,7 +139,7 @@ def write_items(
         rows = typed_rows(spark, result, columns, settings, parts)
         rows = filter_rows(rows, columns, settings.where) if settings.where else rows
         kept = count_matching(rows) if settings.where else None
-    # A columnar file without rows would be a partition of nothing.
+    # A columnar file without rows would become an empty partition.
     if kept != 0:
         write_files(glue_context, rows, settings, path)
     return kept, replaced

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 def check_predicate(spark: SparkSession, where: str) -> None:
-    """See, before anything is read, that the predicate is one.
+    """Check the predicate's syntax before anything is read.
 
     Raises:
         JobFailed: Spark cannot parse it.
@@ -25,17 +25,17 @@ def check_predicate(spark: SparkSession, where: str) -> None:
     if not where:
         return
     try:
-        # Python has no door to the parser alone.
+        # PySpark has no public function for the parser alone.
         spark._jsparkSession.sessionState().sqlParser().parseExpression(where)  # noqa: SLF001
     except Exception as error:  # noqa: BLE001 - each version of Spark has its own
-        raise JobFailed(f"Where is no Spark SQL predicate: {first_line(error)}") from None
+        raise JobFailed(f"Where is not a Spark SQL predicate: {first_line(error)}") from None
 
 
 def filter_rows(rows: DataFrame, columns: Sequence[Column], where: str) -> DataFrame:
-    """The rows for which the predicate is true; it names columns as the view does.
+    """The rows for which the predicate is true; it uses the view's column names.
 
     Raises:
-        JobFailed: it names a column that there is not, or is no predicate.
+        JobFailed: it names a column that does not exist, or is not a predicate.
     """
     names = [
         column.view if column.shown else f"_former_{position}"
@@ -53,10 +53,10 @@ ERROR_CLASS = re.compile(r"\[[A-Z][A-Z_0-9.]+\].*")
 
 
 def count_matching(rows: RDD[str] | DataFrame) -> int:
-    """How many rows the predicate leaves.
+    """How many rows match the predicate.
 
     Raises:
-        JobFailed: it fails on a value, as SQL of the ANSI kind does, which Glue 6.0 speaks.
+        JobFailed: it fails on a value, which is possible in ANSI SQL, the default of Glue 6.0.
     """
     try:
         return rows.count()

@@ -1,4 +1,4 @@
-"""Items as rows, and as lines of text."""
+"""Convert items to rows, and to lines of text."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 
 def row_converter(columns: Sequence[Column]) -> Callable[[Mapping[str, Any]], list[Any]]:
-    """What takes an item apart into the values of the columns, in DynamoDB JSON; None for none."""
+    """What splits an item into a value for each column, in DynamoDB JSON; None for no value."""
     own = frozenset(column.attribute for column in columns)
 
     def cell(column: Column, item: Mapping[str, Any]) -> Mapping[str, Any] | None:
@@ -70,7 +70,7 @@ def line_converter(columns: Sequence[Column], fmt: str) -> Callable[[Mapping[str
 def convert_items(
     items: Iterable[Any], convert: Callable[[], Callable[[Any], Any]]
 ) -> Iterator[Any]:
-    """Each item converted, by what is made anew in each partition: Spark cannot send closures."""
+    """Convert each item. Each partition makes its own converter: Spark cannot send closures."""
     return map(convert(), items)
 
 

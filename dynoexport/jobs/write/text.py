@@ -13,18 +13,18 @@ if TYPE_CHECKING:
 
 CSV_QUOTED = re.compile(r'^$|^\s|\s$|[,"\\]')
 XML_CANNOT_HOLD = re.compile("[\\x00-\\x08\\x0b\\x0c\\x0e-\\x1f\\ufffe\\uffff]")
-# Stands for such a character until all of them are counted; no other one is left then.
+# Replaces each such character until they are counted; then no other one is left.
 XML_REPLACED = "\x00"
-# As references, line breaks keep an item on one line and survive the parser's normalizing.
+# As references, line breaks keep an item on one line, and parsers do not normalize them.
 XML_REFERENCES = {"\r": "&#13;", "\n": "&#10;"}
 
 
 def csv_value(value: str | None) -> str:
-    r"""A value so that Athena's csv SerDe gives it back; null is nothing, the empty text is "".
+    r"""A value as Athena's csv SerDe reads it back; null is nothing, the empty text is "".
 
-    OpenCSVSerDe reads line by line, un-escapes a doubled backslash inside quotes only, and drops
-    a single one (https://docs.aws.amazon.com/athena/latest/ug/csv-serde.html). So a backslash is
-    doubled and the value quoted, and a line break becomes the two characters \n.
+    OpenCSVSerDe reads line by line, unescapes a doubled backslash only inside quotes, and drops a
+    single one (https://docs.aws.amazon.com/athena/latest/ug/csv-serde.html). So a backslash is
+    doubled, its value quoted, and a line break becomes the two characters \n.
     """
     if value is None:
         return ""
@@ -49,7 +49,7 @@ def xml_item(names: Sequence[str], values: Iterable[str | None]) -> str:
 
 
 def with_frame(lines: Iterable[str], first: Sequence[str], last: Sequence[str]) -> Iterator[str]:
-    """The lines between first and last ones; nothing around nothing."""
+    """The lines between ``first`` and ``last``; nothing if there are no lines."""
     started = False
     for line in lines:
         if not started:
@@ -61,7 +61,7 @@ def with_frame(lines: Iterable[str], first: Sequence[str], last: Sequence[str]) 
 
 
 def document(lines: Iterable[str], names: Sequence[str], fmt: str) -> Iterator[str]:
-    """The lines of one part file, which is a document of its own; none without items."""
+    """The lines of one part file, which is a whole document; empty without items."""
     if fmt == "csv":
         return with_frame(lines, first=[csv_line(names)], last=[])
     if fmt == "xml":
@@ -73,5 +73,5 @@ def document(lines: Iterable[str], names: Sequence[str], fmt: str) -> Iterator[s
 
 
 def count_replaced(lines: RDD[str]) -> int:
-    """How many characters XML cannot hold."""
+    """How many characters were replaced because XML cannot hold them."""
     return lines.map(lambda line: line.count(XML_REPLACED)).sum()

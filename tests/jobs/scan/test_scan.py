@@ -185,7 +185,7 @@ def lent(deal: Any, reader: str = "a/0", now: float = 0.0) -> float:
 
 
 def test_pages_are_whole_where_the_limit_is_high_and_small_where_it_is_low() -> None:
-    """A tenth of a second's units; by the items' size, which every page tells more of."""
+    """A tenth of a second's units; by the items' size, which each page corrects."""
     assert dispatcher(10_000).turn("a/0", 0.0) == Grant(0.0, 0, 128)
     low = dispatcher(100, item_bytes=2_048)
     assert low.turn("a/0", 0.0) == Grant(0.0, 40, 10)
@@ -194,7 +194,7 @@ def test_pages_are_whole_where_the_limit_is_high_and_small_where_it_is_low() -> 
     assert dispatcher(1, item_bytes=400_000).turn("a/0", 0.0).items == 1
 
 
-def test_who_comes_too_early_is_told_when_to_ask_again() -> None:
+def test_a_reader_that_asks_too_early_gets_the_time_to_ask_again() -> None:
     """The later, the more are waiting."""
     deal = dispatcher(100)
     while lent(deal):
@@ -209,7 +209,7 @@ def test_who_comes_too_early_is_told_when_to_ask_again() -> None:
     assert lent(deal, "b/0", first.wait + 1) == 10
 
 
-def test_who_reads_a_hot_segment_does_not_queue() -> None:
+def test_a_reader_of_a_hot_segment_does_not_queue() -> None:
     deal = dispatcher(100)
     while lent(deal):
         pass
@@ -243,11 +243,11 @@ def test_a_table_that_refuses_most_pages_is_read_more_slowly() -> None:
     before = lent(deal)
     deal.throttled(before, None, 0.0)
     assert lent(deal) == pytest.approx(before * 0.8)
-    told = dispatcher(500, item_bytes=1_024)
+    refusing = dispatcher(500, item_bytes=1_024)
     for _ in range(10):
-        told.read(0, 0, 0, 0.0)
-    told.throttled(0, False, 0.0)
-    assert lent(told) == pytest.approx(40)
+        refusing.read(0, 0, 0, 0.0)
+    refusing.throttled(0, False, 0.0)
+    assert lent(refusing) == pytest.approx(40)
 
 
 # --- cutting a page ---------------------------------------------------------------------------
@@ -304,7 +304,7 @@ def table(aws: Any) -> Callable[..., None]:
 @pytest.fixture
 def scan(aws: Any) -> Iterator[Callable[..., list[dict[str, Any]]]]:
     """Scans the table by one task after another; the items, and ``scan.records``."""
-    desks = []
+    servers = []
 
     def scan(
         segments: int,
@@ -317,9 +317,9 @@ def scan(aws: Any) -> Iterator[Callable[..., list[dict[str, Any]]]]:
     ) -> list[dict[str, Any]]:
         limit = RateLimiter(1e6 if not item_bytes else 200, -60.0)
         deal = Scheduler(range(segments), limit, item_bytes)
-        desk = CoordinatorServer(deal, "127.0.0.1")
-        desks.append(desk)
-        desk.open()
+        server = CoordinatorServer(deal, "127.0.0.1")
+        servers.append(server)
+        server.open()
         task = ScanSpecification(
             table="Reviews",
             region="eu-west-1",
@@ -331,7 +331,7 @@ def scan(aws: Any) -> Iterator[Callable[..., list[dict[str, Any]]]]:
             hot_units=float("inf"),
             bucket=BUCKET,
             prefix="temp/",
-            address=desk.address,
+            address=server.address,
         )
         texts = scan_task(task, range(tasks))
         scan.records = [json.loads(text) for text in texts]  # type: ignore[attr-defined]
@@ -340,8 +340,8 @@ def scan(aws: Any) -> Iterator[Callable[..., list[dict[str, Any]]]]:
         return list(piece_items(groups, BUCKET, "eu-west-1"))
 
     yield scan
-    for desk in desks:
-        with closing(desk):
+    for server in servers:
+        with closing(server):
             pass
 
 
@@ -389,11 +389,11 @@ def test_finished_segments_are_recorded_beside_their_pieces(
     )
 
 
-def test_nobody_without_the_key_is_answered(aws: Any) -> None:
-    desk = CoordinatorServer(dispatcher(1_000), "127.0.0.1")
-    desk.open()
-    host, port, key = desk.address
-    with closing(desk):
+def test_a_client_without_the_key_gets_no_answer(aws: Any) -> None:
+    server = CoordinatorServer(dispatcher(1_000), "127.0.0.1")
+    server.open()
+    host, port, key = server.address
+    with closing(server):
         with pytest.raises(AuthenticationError):
             CoordinatorClient((host, port, bytes(32)))
         line = CoordinatorClient((host, port, key))
@@ -405,21 +405,21 @@ RESET = struct.pack("ii", 1, 0)
 
 
 @pytest.fixture
-def desk() -> Iterator[CoordinatorServer]:
+def server() -> Iterator[CoordinatorServer]:
     """With a single segment to read."""
-    desk = CoordinatorServer(dispatcher(1_000, segments=1), "127.0.0.1")
-    with closing(desk):
-        desk.open()
-        yield desk
+    server = CoordinatorServer(dispatcher(1_000, segments=1), "127.0.0.1")
+    with closing(server):
+        server.open()
+        yield server
 
 
 @pytest.fixture
-def stranger(desk: CoordinatorServer) -> Iterator[Callable[..., socket.socket]]:
-    """Connects to the desk without its key, and says what it is given."""
+def stranger(server: CoordinatorServer) -> Iterator[Callable[..., socket.socket]]:
+    """Connects to the server without its key, and says what it is given."""
     with ExitStack() as stack:
 
         def connect(says: bytes = b"") -> socket.socket:
-            connection = socket.create_connection(desk.address[:2], timeout=60)
+            connection = socket.create_connection(server.address[:2], timeout=60)
             stack.enter_context(connection)
             connection.sendall(says)
             return connection
@@ -427,12 +427,12 @@ def stranger(desk: CoordinatorServer) -> Iterator[Callable[..., socket.socket]]:
         yield connect
 
 
-def segment_asked_for(desk: CoordinatorServer) -> Any:
+def segment_asked_for(server: CoordinatorServer) -> Any:
     """What a task is answered that asks for its first segment, if it is answered in a minute."""
     answers: Queue[Any] = Queue()
 
     def ask() -> None:
-        with closing(CoordinatorClient(desk.address)) as line:
+        with closing(CoordinatorClient(server.address)) as line:
             answers.put(line.ask("take"))
 
     threading.Thread(target=ask, daemon=True).start()
@@ -452,47 +452,47 @@ def hung_up(connection: socket.socket) -> bool:
 @pytest.mark.parametrize(
     "says", [b"", b"\x00\x00", b"\x00\x00\x00\x20half", b"GET / HTTP/1.1\r\n\r\n"]
 )
-def test_a_stranger_delays_nobody(desk: Any, stranger: Any, says: bytes) -> None:
+def test_a_stranger_delays_no_task(server: Any, stranger: Any, says: bytes) -> None:
     for _ in range(3):
         stranger(says)
-    assert segment_asked_for(desk) == 0
+    assert segment_asked_for(server) == 0
 
 
-def test_a_stranger_who_resets_delays_nobody(desk: Any, stranger: Any) -> None:
+def test_a_stranger_that_resets_delays_no_task(server: Any, stranger: Any) -> None:
     for _ in range(3):
         connection = stranger()
         connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RESET)
         connection.close()
-    assert segment_asked_for(desk) == 0
+    assert segment_asked_for(server) == 0
 
 
-def test_a_stranger_who_says_nothing_is_hung_up_on(
-    monkeypatch: pytest.MonkeyPatch, desk: Any, stranger: Any
+def test_a_silent_stranger_is_disconnected(
+    monkeypatch: pytest.MonkeyPatch, server: Any, stranger: Any
 ) -> None:
     monkeypatch.setattr(coordinator, "HANDSHAKE_SECONDS", 0.1)
     assert hung_up(stranger())
     assert hung_up(stranger(b"\x00\x00"))
 
 
-def test_strangers_are_few(monkeypatch: pytest.MonkeyPatch, desk: Any, stranger: Any) -> None:
+def test_strangers_are_few(monkeypatch: pytest.MonkeyPatch, server: Any, stranger: Any) -> None:
     """The one who has been silent for longest goes."""
     monkeypatch.setattr(connections, "STRANGERS_MAX", 2)
     monkeypatch.setattr(connections, "STRANGER_SECONDS", 0.0)
     first, *_ = [stranger() for _ in range(3)]
     assert hung_up(first)
-    assert segment_asked_for(desk) == 0
+    assert segment_asked_for(server) == 0
 
 
-def test_what_a_task_had_that_says_rubbish_is_dealt_again(desk: Any) -> None:
-    host, port, key = desk.address
+def test_the_segment_of_a_task_that_sends_rubbish_is_dealt_again(server: Any) -> None:
+    host, port, key = server.address
     with closing(Client((host, port), authkey=key)) as task:
         task.send_bytes(b'{"about": "take"}')
         assert task.recv_bytes() == b"0"
         task.send_bytes(b"rubbish")
-        assert waiting.until(lambda: segment_asked_for(desk) is not None, seconds=60)
+        assert waiting.until(lambda: segment_asked_for(server) is not None, seconds=60)
 
 
-def test_both_ends_notice_a_lost_host(desk: Any) -> None:
+def test_both_ends_notice_a_lost_host(server: Any) -> None:
     """By TCP's keepalive, which the system has to send within a minute."""
 
     def keepalives() -> list[int]:
@@ -501,20 +501,20 @@ def test_both_ends_notice_a_lost_host(desk: Any) -> None:
         https://www.kernel.org/doc/Documentation/networking/proc_net_tcp.txt
         """
         rows = [row.split() for row in Path("/proc/net/tcp").read_text().splitlines()[1:]]
-        port, keepalive, established = f":{desk.address[1]:04X}", "02", "01"
+        port, keepalive, established = f":{server.address[1]:04X}", "02", "01"
         timers = [
             row[5].split(":") for row in rows if port in row[1] + row[2] and row[3] == established
         ]
         return [int(due, 16) for kind, due in timers if kind == keepalive]
 
-    with closing(CoordinatorClient(desk.address)) as line:
+    with closing(CoordinatorClient(server.address)) as line:
         line.ask("take")
         due = waiting.until(lambda: found if len(found := keepalives()) == 2 else None, seconds=60)
     assert max(due) <= 60 * 100
 
 
 class Noted:
-    """A dispatcher that notes what it is told."""
+    """A scheduler that records its new targets."""
 
     def __init__(self) -> None:
         self.targets: list[float] = []
@@ -524,7 +524,7 @@ class Noted:
 
 
 def test_the_capacity_is_asked_for_again_and_a_refusal_changes_nothing() -> None:
-    """Until the desk is closed."""
+    """Until the server is closed."""
     noted, asked = Noted(), threading.Semaphore(0)
     answers: Iterator[Any] = iter([200.0, denied(), 300.0])
 
@@ -535,9 +535,9 @@ def test_the_capacity_is_asked_for_again_and_a_refusal_changes_nothing() -> None
             raise answer
         return float(answer)
 
-    desk = CoordinatorServer(noted, "127.0.0.1")
-    with closing(desk):
-        desk.watch(target, every=0.01)
+    server = CoordinatorServer(noted, "127.0.0.1")
+    with closing(server):
+        server.watch(target, every=0.01)
         for _ in range(5):
             assert asked.acquire(timeout=30)
     assert noted.targets[:2] == [200, 300]

@@ -106,9 +106,9 @@ def scan(aws: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., li
         monkeypatch.setattr(task_module, "BACKOFF", 0.001)
         monkeypatch.setattr(task_module, "BACKOFF_MAX", 0.05)
         limit = RateLimiter(1e6, -60.0)
-        desk = CoordinatorServer(Scheduler(range(2), limit, 0), "127.0.0.1")
-        with closing(desk):
-            desk.open()
+        coordinator = CoordinatorServer(Scheduler(range(2), limit, 0), "127.0.0.1")
+        with closing(coordinator):
+            coordinator.open()
             task = ScanSpecification(
                 table="Reviews",
                 region="eu-west-1",
@@ -120,7 +120,7 @@ def scan(aws: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., li
                 hot_units=256,
                 bucket=BUCKET,
                 prefix="temp/",
-                address=desk.address,
+                address=coordinator.address,
             )
             records = [json.loads(text) for text in scan_task(task, [0])]
         scan.throttles = sum(record["throttles"] for record in records)  # type: ignore[attr-defined]
@@ -162,11 +162,11 @@ def test_a_throttled_page_is_read_later(scan: Any) -> None:
     ],
     ids=["damaged", "dropped", "truncated", "500", "limit", "key range"],
 )
-def test_whatever_happens_to_a_page_every_item_comes_once(scan: Any, fault: Any) -> None:
+def test_every_item_is_read_once_whatever_happens_to_a_page(scan: Any, fault: Any) -> None:
     assert scan(fault, fault) == EVERY_ITEM
 
 
-def test_what_no_retry_can_mend_ends_the_task_at_once(scan: Any) -> None:
+def test_an_error_that_no_retry_can_fix_ends_the_task_at_once(scan: Any) -> None:
     with pytest.raises(ClientError, match="AccessDeniedException"):
         scan(refuse("AccessDeniedException"))
 

@@ -73,7 +73,7 @@ def view(settled: tuple[Column, ...]) -> dict[str, str]:
 
 # --- profiles ---------------------------------------------------------------------------------
 @given(st.data(), ITEMS, st.integers(1, 4))
-def test_neither_order_nor_parts_change_what_is_known(
+def test_neither_order_nor_parts_change_a_profile(
     data: st.DataObject, items: list[Item], limit: int
 ) -> None:
     """Whatever segments and partitions the items come in."""
@@ -337,26 +337,26 @@ def test_text_formats_never_need_another_column() -> None:
     assert column_entry(last[0], "csv")["type"] == "string"
 
 
-def told(*tables: list[Item]) -> list[str]:
+def changes_of(*tables: list[Item]) -> list[str]:
     *_, before, after = snapshots(*tables)
     return changes_between(before, after, profiles(tables[-1]))
 
 
-def test_changes_are_told_by_attribute() -> None:
+def test_changes_are_listed_by_attribute() -> None:
     first: list[Item] = [{"rating": ONE, "size": ONE, "m": {"M": {"a": ONE}}}] * 4
     second: list[Item] = [{"rating": {"S": "x"}, "color": {"S": "red"}}] * 3 + [
         {"rating": ONE, "m": {"M": {"a": ONE, "b": ONE}}}
     ]
-    assert told(first, second) == [
+    assert changes_of(first, second) == [
         "color: new, string, 3 items",
         "m: struct<a:bigint> -> struct<a:bigint,b:bigint>",
         "rating: bigint -> string, 3 items",
         "size: gone, was bigint",
     ]
-    assert told(first, [{"rating": ONE, "size": {"N": "0.5"}, "m": {"M": {"a": ONE}}}]) == [
+    assert changes_of(first, [{"rating": ONE, "size": {"N": "0.5"}, "m": {"M": {"a": ONE}}}]) == [
         "size: bigint -> decimal(38,1), 1 item"
     ]
-    assert told(first, first) == []
+    assert changes_of(first, first) == []
 
 
 def test_the_first_snapshot_has_no_changes() -> None:
@@ -364,7 +364,7 @@ def test_the_first_snapshot_has_no_changes() -> None:
     assert changes_between((), only, profiles([{"a": ONE}])) == []
 
 
-def test_numbers_that_no_decimal_holds_are_warned_of_by_path() -> None:
+def test_numbers_that_no_decimal_holds_get_a_warning_with_their_path() -> None:
     beyond: Item = {"n": {"N": "1E+125"}, "m": {"M": {"l": {"NS": ["1E+100", "0.5"]}}}}
     assert schema_warnings(profiles([beyond]), others=False) == [
         "m.l[]: numbers that no decimal(38,s) holds, kept as text",
@@ -374,7 +374,7 @@ def test_numbers_that_no_decimal_holds_are_warned_of_by_path() -> None:
 
 
 # --- more attributes than columns -------------------------------------------------------------
-def test_what_has_no_column_of_its_own_is_in_the_map_of_others() -> None:
+def test_attributes_without_a_column_are_in_other_attributes() -> None:
     settled = settle_columns(profiles([{"a": ONE}]), (), RULES, others=True)
     assert [(each.name, type_name(each.type)) for each in settled] == [
         ("a", "bigint"),
@@ -433,7 +433,7 @@ def test_fields_of_json_have_the_catalogs_names() -> None:
 
 
 def test_the_connectors_plain_json_is_understood() -> None:
-    """Whole numbers and doubles are told apart; nothing else has a type of its own."""
+    """Whole numbers and doubles have different types; nothing else has a type of its own."""
     line = '{"a": 1, "b": 1e+20, "c": [true, null, "x"], "d": {"e": 9223372036854775808}}'
     (item,) = parse_lines([line], "plain", lambda name: name != "z")
     assert item == {

@@ -110,7 +110,7 @@ def test_csv_is_rfc_4180_with_backslashes_doubled(values: list[str | None]) -> N
     assert row == [v.replace("\n", "\\\\n").replace("\r", "\\\\r") for v in escaped]
 
 
-def test_csv_tells_null_from_the_empty_text_and_quotes_as_needed() -> None:
+def test_csv_distinguishes_null_from_empty_text_and_quotes_as_needed() -> None:
     assert csv_line(["plain", None, "", "a, b", 'say "x"', " pad", "C:\\x"]) == (
         r'plain,,"","a, b","say ""x"""," pad","C:\\x"'
     )
@@ -130,7 +130,7 @@ def test_xml_comes_back_through_a_parser(item: dict[str, str | None]) -> None:
     assert "\r" not in line
 
 
-def test_a_part_file_is_a_document_and_an_empty_partition_none() -> None:
+def test_a_part_file_is_a_document_and_an_empty_partition_writes_nothing() -> None:
     lines = document(["<item/>", "<item/>"], [], "xml")
     assert list(lines)[1:] == ["<items>", "<item/>", "<item/>", "</items>"]
     assert list(document(["1,2"], ["a", "b"], "csv")) == ["a,b", "1,2"]
@@ -160,11 +160,11 @@ def test_a_cut_avro_file_is_refused(cut: int) -> None:
     file = io.BytesIO()
     schema = {"type": "record", "name": "r", "fields": [{"name": "n", "type": "long"}]}
     fastavro.writer(file, schema, [{"n": number} for number in range(1_000)])
-    with pytest.raises(JobFailed, match="no whole Avro file"):
+    with pytest.raises(JobFailed, match="not a complete Avro file"):
         count_avro_rows(io.BytesIO(file.getvalue()[:cut]).read)
 
 
 def test_an_avro_file_with_more_bytes_than_an_object_can_have_is_refused() -> None:
     size = b"\x80" * 9 + b"\x02"
-    with pytest.raises(JobFailed, match="no whole Avro file"):
+    with pytest.raises(JobFailed, match="not a complete Avro file"):
         count_avro_rows(io.BytesIO(b"Obj\x01\x02" + size).read)
