@@ -144,7 +144,6 @@ NOT_YET_CLEAN = frozenset(
         "tests/functional/test_command_snapshots.py",
         "tests/functional/test_command_story.py",
         "tests/functional/test_export.py",
-        "tests/functional/test_local_command.py",
         "tests/functional/test_security.py",
         # tests/hostile
         "tests/hostile/parsers.py",
@@ -156,26 +155,7 @@ NOT_YET_CLEAN = frozenset(
         "tests/jobs/test_export_spark.py",
         "tests/jobs/test_publish.py",
         "tests/jobs/write/test_text.py",
-        # tests/local
-        "tests/local/cloud.py",
-        "tests/local/test_alarm_states.py",
-        "tests/local/test_authorization.py",
-        "tests/local/test_dynamodb_source.py",
-        "tests/local/test_enforcement.py",
-        "tests/local/test_events.py",
-        "tests/local/test_job_processes.py",
-        "tests/local/test_refusals.py",
-        "tests/local/test_s3_gateway.py",
-        "tests/local/test_stack_calls.py",
-        "tests/local/test_stacks.py",
-        "tests/local/test_usage.py",
-        "tests/local/test_workflow_engine.py",
-        # tests/local_catalog
-        "tests/local_catalog/test_athena.py",
-        "tests/local_catalog/test_files.py",
-        "tests/local_catalog/test_hive.py",
         # tests
-        "tests/test_wheel.py",
         # tests/types
         "tests/types/lake.py",
         "tests/types/test_batches.py",
