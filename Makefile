@@ -53,12 +53,14 @@ test-engines: $(ENGINES) ## Independent judges: Trino, Glue 5.1 and 4.0, S3A, SD
 test-engines-all: $(ENGINES) ## The same with every Glue version
 	$(BIN)/pytest -n 2 -m "deep or not deep" tests/engines
 
-lint: ## Lint, types and checks of the templates only
+lint: ## Lint, types, words and checks of the templates only
 	@$(MAKE) --no-print-directory -j 2 types style rules
 
 style: $(TEST)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+	$(BIN)/codespell
+	$(BIN)/pytest -q tests/language
 
 types: $(TEST)
 	$(BIN)/mypy

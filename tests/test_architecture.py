@@ -181,8 +181,8 @@ def test_package_has_every_name_that_a_page_uses(page: Path) -> None:
     assert missing == set()
 
 
-def test_readme_names_the_error_that_a_program_catches() -> None:
-    assert "DynoexportError" in documented_names(ROOT / "README.md")
+def test_the_docs_name_the_error_that_a_program_catches() -> None:
+    assert "DynoexportError" in documented_names(ROOT / "docs" / "command.md")
 
 
 def test_the_local_endpoint_does_not_know_what_it_runs() -> None:

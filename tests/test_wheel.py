@@ -138,13 +138,13 @@ def test_the_source_distribution_carries_what_the_wheel_is_built_from(dist: Path
     assert {"LICENSE", "README.md", "setup.cfg"} <= carried
 
 
-def test_the_metadata_tells_version_licence_and_python(wheel: Path) -> None:
-    told = metadata(wheel)
-    assert told["Name"] == "dynoexport"
-    assert told["Version"] == dynoexport.__version__
-    assert told["License-Expression"] == "Apache-2.0"
-    assert told["License-File"] == "LICENSE"
-    assert told["Requires-Python"] == ">=3.10"
+def test_metadata_has_version_licence_and_python(wheel: Path) -> None:
+    found = metadata(wheel)
+    assert found["Name"] == "dynoexport"
+    assert found["Version"] == dynoexport.__version__
+    assert found["License-Expression"] == "Apache-2.0"
+    assert found["License-File"] == "LICENSE"
+    assert found["Requires-Python"] == ">=3.10"
 
 
 def test_deploying_needs_no_emulator(wheel: Path) -> None:

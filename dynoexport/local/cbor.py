@@ -1,6 +1,6 @@
-"""Calls by Smithy's protocol RPC v2 CBOR, which moto does not speak.
+"""Calls in Smithy's RPC v2 CBOR protocol, which moto does not have.
 
-The AWS SDKs for Java and Go call CloudWatch by it. Here such a call becomes the JSON call that
+The AWS SDKs for Java and Go call CloudWatch in it. Here such a call becomes the JSON call that
 means the same, and the JSON answer becomes CBOR. botocore does both conversions.
 https://smithy.io/2.0/additional-specs/protocols/smithy-rpc-v2.html
 """
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
 _PROTOCOL, _PLAIN = "smithy-rpc-v2-cbor", "json"
-# What botocore, gzip and Python raise about a body that is no such call.
+# What botocore, gzip and Python raise for a body that is not such a call.
 _NO_CALL = (
     ResponseParserError,
     AttributeError,
@@ -46,12 +46,12 @@ _ERROR = (
 
 
 def is_call(environ: Mapping[str, Any]) -> bool:
-    """Whether a request says that it is by this protocol."""
+    """Whether the request names this protocol."""
     return environ.get("HTTP_SMITHY_PROTOCOL") == "rpc-v2-cbor"
 
 
 def refusal(code: str, message: str, status: int) -> Response:
-    """An error as the protocol has it."""
+    """An error in the form of the protocol."""
     return _answer({"__type": code, "message": message}, _ERROR, status)
 
 
@@ -128,7 +128,7 @@ def _error_as_cbor(body: bytes, status: int) -> Response:
     try:
         error = json.loads(body)
     except ValueError:
-        # A page that says that moto is at fault.
+        # An HTML page about an error in moto.
         return refusal("InternalFailure", "The endpoint failed.", status)
     return refusal(error["__type"], error.get("message") or error.get("Message", ""), status)
 

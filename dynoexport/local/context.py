@@ -1,4 +1,4 @@
-"""The running endpoint, and clients that speak to it."""
+"""The running endpoint, and its clients."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 
 class EndpointEnds(DynoexportError):
-    """What is asked of an endpoint that has ended, or is about to."""
+    """A request to an endpoint that has ended or is ending."""
 
 
 ACCOUNT = "123456789012"
@@ -55,7 +55,7 @@ class Endpoint:
 
     @property
     def env(self) -> dict[str, str]:
-        """What a process needs in its environment to speak to the endpoint and nothing else."""
+        """The environment variables with which a process uses the endpoint and no other account."""
         env = {
             "AWS_ENDPOINT_URL": self.url,
             "AWS_REGION": self.region,
@@ -79,7 +79,7 @@ class Endpoint:
             return _client(self, service, keys)
 
     def authorizations(self) -> list[dict[str, Any]]:
-        """What policies were asked so far, and what they answered."""
+        """The authorization decisions so far."""
         keys = Credentials(ROOT_ACCESS_KEY, self.secret)
         asked = AWSRequest(method="GET", url=f"{self.url}/moto-api/authorizations")
         S3SigV4Auth(keys, "s3", self.region).add_auth(asked)
@@ -107,7 +107,7 @@ def connect(url: str) -> Endpoint:
 
 
 _CREDENTIALS = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN")
-# Clients may be shared between threads, making one may not:
+# Threads may share clients, but not make them at the same time:
 # https://boto3.amazonaws.com/v1/documentation/api/latest/guide/clients.html
 _making = threading.Lock()
 # Seconds until an answer must have begun.
@@ -116,7 +116,7 @@ _PATIENCE = 600
 
 @lru_cache(maxsize=128)
 def _client(endpoint: Endpoint, service: Any, keys: tuple[str | None, ...]) -> Any:
-    """Making a client takes a fifth of a second, and a run needs dozens."""
+    """A client, cached: making one takes a fifth of a second, and a run needs dozens."""
     access_key, secret_key, token = keys
     session = boto3.Session(
         aws_access_key_id=access_key,
@@ -137,7 +137,7 @@ _running: list[Endpoint] = []
 
 
 def set_endpoint(endpoint: Endpoint | None) -> None:
-    """Tell the services of this process where they can be reached; None when that ends."""
+    """Set the endpoint that the services of this process use; None when it ends."""
     _running[:] = [] if endpoint is None else [endpoint]
 
 
@@ -153,7 +153,7 @@ def endpoint(region: str = REGION) -> Endpoint:
 
 
 def in_background(work: Callable[..., object], *arguments: object) -> threading.Thread:
-    """Do it in a thread that ends when it finds that the endpoint has ended."""
+    """Run the function in a thread, which ends when it finds that the endpoint has ended."""
 
     def run() -> None:
         with suppress(EndpointEnds):

@@ -19,7 +19,7 @@ class NoCredentials(DynoexportError):
 
 
 def directory() -> Path:
-    """Where dynoexport keeps what must outlive a process.
+    """The directory for files that outlive a process.
 
     https://specifications.freedesktop.org/basedir-spec/latest/
     """
@@ -35,7 +35,7 @@ def path(port: int) -> Path:
 
 @contextmanager
 def publish(port: int) -> Iterator[str]:
-    """A new secret access key, in its file until the block ends.
+    """Write a new secret access key to its file until the block ends.
 
     Raises:
         NoCredentials: the file cannot be written.
@@ -44,7 +44,7 @@ def publish(port: int) -> Iterator[str]:
     try:
         file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         file.unlink(missing_ok=True)
-        # Nobody else's from its first moment on.
+        # Private from its creation on.
         descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
         with os.fdopen(descriptor, "w", encoding="ascii") as stream:
             stream.write(secret)

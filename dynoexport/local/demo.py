@@ -1,4 +1,4 @@
-"""The whole way on this machine: deploy, run, query, with nothing but the deployed templates."""
+"""The demo: deploy the templates on this machine, run the workflow, query the view."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from dynoexport.local.context import Endpoint
     from dynoexport.local.items import Item, Key
 
-# The endpoint answers at once; there is nobody to be polite to.
+# The endpoint answers at once and has no rate limit.
 _POLL_SECONDS = 0.3
 # https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_BatchWriteItem.html
 _BATCH = 25
@@ -63,7 +63,7 @@ class Demo:
 
 @dataclass
 class Steps:
-    """Says what is going on, and remembers how long each step took."""
+    """Prints each step, and keeps how long it took."""
 
     console: Console
     taken: list[tuple[str, float]] = field(default_factory=list)
@@ -82,7 +82,7 @@ class Steps:
 
 
 def run(demo: Demo, console: Console) -> None:
-    """Run the demo; whatever it started is stopped when it ends, however it ends.
+    """Run the demo; at its end, stop all that it started.
 
     Raises:
         DynoexportError: a stack, the workflow run or the query failed, with the reason.

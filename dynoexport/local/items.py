@@ -26,7 +26,7 @@ Item = dict[str, Any]
 
 
 class ItemsRefused(DynoexportError):
-    """A file of items that DynamoDB would not take."""
+    """A file of items that DynamoDB would refuse."""
 
 
 @dataclass(frozen=True)
@@ -54,7 +54,7 @@ def parse_key(text: str) -> Key:
 
 
 def read(lines: Iterable[str], key: Key) -> Iterator[Item]:
-    """The items of the lines, in DynamoDB JSON. Empty lines are passed over.
+    """The items of the lines, in DynamoDB JSON. Empty lines are skipped.
 
     Raises:
         ItemsRefused: names the first line that is no item, or lacks a key attribute.
@@ -134,7 +134,7 @@ def _with_bytes(value: Mapping[str, Any]) -> Item:
     item = {name: _decode(attribute) for name, attribute in value.items()}
     serializer, deserializer = TypeSerializer(), TypeDeserializer()
     for attribute in item.values():
-        # The way back refuses what the way there lets pass: a number that is none.
+        # Serializing refuses what deserializing accepts: a text that is not a number.
         serializer.serialize(deserializer.deserialize(cast("Any", attribute)))
     return item
 

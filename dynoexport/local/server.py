@@ -1,4 +1,4 @@
-"""The endpoint: moto's server with the services that really run."""
+"""The endpoint: moto's server, with services that really run."""
 
 from __future__ import annotations
 
@@ -53,14 +53,14 @@ def serve(
     s3a_jars: Path | None = None,
     now: Callable[[], datetime] = lambda: datetime.now(timezone.utc),
 ) -> Iterator[Endpoint]:
-    """Serve on loopback until the block ends; port 0 takes a free one.
+    """Serve on loopback until the block ends; port 0 selects a free one.
 
     Job processes that still run or wait then are killed. One endpoint at a time in a process:
     moto keeps its state in the process. Schedules, delays and alarms go by ``now``, which need
     not be true.
 
     Raises:
-        PortTaken: somebody listens there already.
+        PortTaken: another process listens there.
         NoS3A: ``s3a_jars`` does not have the jars of S3A.
     """
     install()
@@ -79,7 +79,7 @@ def serve(
 
 @contextmanager
 def _running(server: BaseWSGIServer, endpoint: Endpoint, s3a_jars: Path | None) -> Iterator[None]:
-    """Answer, and start what is due, until the block ends."""
+    """Answer requests and start what is due until the block ends."""
     processes.begin(s3a_jars)
     context.set_endpoint(endpoint)
     now = endpoint.now
@@ -139,18 +139,18 @@ _REPLACED = (
 
 
 def install() -> None:
-    """Make moto use the services that run; before it is used for anything in this process."""
+    """Make moto use the services that run; call it before any other use of moto in this process."""
     for service in _REPLACED:
         service.install()
-    # Moto reads its own directory for every request, which takes as long as to answer it.
+    # Moto reads its own directory for every request, which takes as long as the answer.
     modules = tuple(backends.list_of_moto_modules())
     backends.list_of_moto_modules = lambda: modules
 
 
 def _service(name: Any) -> Flask:
-    """Moto's application for a service; what it does not have it refuses by name.
+    """Moto's application for a service; it refuses operations that it lacks by name.
 
-    Moto lets that be an internal error, which clients try again and again.
+    Moto answers with an internal error, which clients retry again and again.
     """
     app = create_backend_app(name)
     app.wsgi_app = cbor.CborMiddleware(app.wsgi_app, name)  # type: ignore[method-assign]
@@ -172,7 +172,7 @@ def _service(name: Any) -> Flask:
 
 class _Handler(MotoRequestHandler):
     def make_environ(self) -> dict[str, Any]:
-        """With the headers as they came: WSGI has neither their names nor their number."""
+        """The environment with the original headers: WSGI changes their names and merges them."""
         # http.client reads them as Latin-1, AWS's clients sign UTF-8.
         headers = (
             (name, value.encode("latin-1").decode(errors="replace"))
@@ -189,7 +189,7 @@ class _Handler(MotoRequestHandler):
         return True
 
     def log_request(self, *_: object) -> None:
-        """What is asked of the endpoint is the asker's to tell."""
+        """Log nothing: the client decides which of its requests to log."""
 
 
 def _glue() -> Any:
@@ -201,7 +201,7 @@ def _triggers() -> Iterable[Mapping[str, Any]]:
 
 
 def _look() -> None:
-    _glue().tell_of_delays()
+    _glue().report_delays()
     cloudwatch: Any = cloudwatch_backends[context.ACCOUNT][context.REGION]
     cloudwatch.look()
 

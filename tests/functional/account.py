@@ -55,7 +55,7 @@ class Account:
         return naming.bucket(self.endpoint.account, self.endpoint.region)
 
     def deploy(self, stack: str, template: str, **parameters: str) -> None:
-        """``aws cloudformation deploy`` as the README shows it."""
+        """``aws cloudformation deploy`` as docs/command.md shows it."""
         overrides = [f"{key}={value}" for key, value in parameters.items()]
         self.aws(
             "cloudformation",

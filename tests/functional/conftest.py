@@ -1,4 +1,4 @@
-"""An account with the common stack deployed, as a user has it after the README's first steps."""
+"""An account with the common stack, deployed by the commands of docs/command.md."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 @pytest.fixture(scope="session")
 def account(endpoint: Endpoint) -> Account:
-    """The common stack and the scripts are there, by the README's commands."""
+    """The common stack and the scripts are there, by the commands of docs/command.md."""
     account = Account(endpoint)
     account.deploy("dynoexport-common", "common.yaml")
     account.aws(

@@ -60,7 +60,7 @@ def empty() -> Iterator[Command]:
 
 @pytest.fixture(scope="module")
 def first_run(empty: Command) -> dict[str, Any]:
-    """What ``run --wait`` tells after init and deploy, as the README has it."""
+    """What ``run --wait`` prints after init and deploy."""
     assert "nothing is exported" in empty("status").stderr.lower()
     assert "run first: dynoexport init" in empty("deploy", "Reviews", "--yes").stderr
     empty.ok("init", "--yes")

@@ -59,7 +59,7 @@ def served() -> tuple[subprocess.Popen[str], str]:
 
 
 @pytest.mark.parametrize("sent", [signal.SIGINT, signal.SIGTERM])
-def test_the_endpoint_serves_until_it_is_told_to_stop(
+def test_endpoint_serves_until_a_signal_stops_it(
     served: tuple[subprocess.Popen[str], str], sent: signal.Signals
 ) -> None:
     """It answers any AWS client, and a signal ends it without a traceback."""
@@ -98,7 +98,7 @@ def test_env_of_a_port_without_endpoint_is_one_line() -> None:
     assert "Traceback" not in done.stderr
 
 
-def test_a_taken_port_is_told_in_one_line(served: tuple[subprocess.Popen[str], str]) -> None:
+def test_taken_port_is_reported_in_one_line(served: tuple[subprocess.Popen[str], str]) -> None:
     """No traceback, exit status 1, and what to do."""
     port = served[1].rpartition(":")[2]
     second = subprocess.run(

@@ -83,9 +83,9 @@ class Cloud:
 
     def events(self, stack: str, since: str) -> list[str]:
         """The resources and what became of them, oldest first, after the stack was ``since``."""
-        told = self.api.describe_stack_events(StackName=stack)["StackEvents"]
+        events = self.api.describe_stack_events(StackName=stack)["StackEvents"]
         found: list[str] = []
-        for event in told:
+        for event in events:
             own = event["PhysicalResourceId"] == event["StackId"]
             if own and event["ResourceStatus"] == since:
                 break

@@ -1,4 +1,4 @@
-"""Alarms on the endpoint go off by its clock, and tell their topics of every change."""
+"""Alarms on the endpoint go off by its clock, and notify their topics of every change."""
 
 from __future__ import annotations
 
@@ -124,7 +124,7 @@ def tower(clocked: tuple[Endpoint, Clock]) -> Tower:
 
 
 @pytest.mark.endpoint
-def test_an_alarm_tells_its_topic_when_it_goes_off_and_when_it_is_over(tower: Tower) -> None:
+def test_alarm_notifies_its_topic_when_it_goes_off_and_when_it_is_over(tower: Tower) -> None:
     """In AWS's words, with a subject for a mailbox."""
     tower.put()
     tower.alarm(AlarmDescription="nobody came")
@@ -133,20 +133,20 @@ def test_an_alarm_tells_its_topic_when_it_goes_off_and_when_it_is_over(tower: To
     tower.wait_for(ALARM)
     tower.put()
     tower.wait_for(OK)
-    told = until(lambda: mails if len(mails := tower.mailbox.receive()) == 3 else None)
-    messages = [json.loads(each["Message"]) for each in told]
+    received = until(lambda: mails if len(mails := tower.mailbox.receive()) == 3 else None)
+    messages = [json.loads(each["Message"]) for each in received]
     assert [(each["OldStateValue"], each["NewStateValue"]) for each in messages] == [
         (UNKNOWN, OK),
         (OK, ALARM),
         (ALARM, OK),
     ]
-    assert told[1]["Subject"] == f'ALARM: "{tower.name}" in us-east-1'
+    assert received[1]["Subject"] == f'ALARM: "{tower.name}" in us-east-1'
     assert messages[1]["AlarmDescription"] == "nobody came"
 
 
 @pytest.mark.endpoint
 def test_an_alarm_without_a_voice_changes_its_state_in_silence(tower: Tower) -> None:
-    """Until it is given one; then it tells of the next change."""
+    """Until it is given one; then it reports the next change."""
     tower.alarm()
     tower.cloudwatch.disable_alarm_actions(AlarmNames=[tower.name])
     tower.mailbox.receive()

@@ -122,7 +122,7 @@ def test_what_is_not_understood_is_an_error(parts: dict[str, Any]) -> None:
 GRANT, REFUSE = statement(Sid="Grant"), statement("Deny", Sid="Refuse")
 
 
-def test_the_statement_that_decided_is_told() -> None:
+def test_decision_names_its_statement() -> None:
     found = decide(READ, Policies(policy(GRANT)))
     assert found.statement is not None
     assert (found.allowed, found.statement.sid) == (True, "Grant")

@@ -16,14 +16,14 @@ if TYPE_CHECKING:
     from dynoexport.local.context import Endpoint
 
 
-def options(**told: str) -> dict[str, str]:
-    return {"dynamodb.input.tableName": "Reviews", **told}
+def options(**given: str) -> dict[str, str]:
+    return {"dynamodb.input.tableName": "Reviews", **given}
 
 
 def test_the_options_are_read() -> None:
     """Names as Glue's documentation gives them."""
-    told = options(**{"dynamodb.splits": "7", "dynamodb.throughput.read.percent": "0.25"})
-    assert dynamodb_source.parse(told) == Source("Reviews", 7, 0.25)
+    given = options(**{"dynamodb.splits": "7", "dynamodb.throughput.read.percent": "0.25"})
+    assert dynamodb_source.parse(given) == Source("Reviews", 7, 0.25)
 
 
 def test_the_defaults_are_glue_s() -> None:
@@ -32,7 +32,7 @@ def test_the_defaults_are_glue_s() -> None:
 
 
 @pytest.mark.parametrize(
-    ("told", "said"),
+    ("given", "said"),
     [
         ({}, "dynamodb.input.tableName is missing"),
         (options(**{"dynamodb.throughput.read.percent": "0.09"}), "0.09 is not in 0.1 to 1.5"),
@@ -41,10 +41,10 @@ def test_the_defaults_are_glue_s() -> None:
         (options(**{"dynamodb.splits": "1000001"}), "splits 1000001 is not in 1 to 1000000"),
     ],
 )
-def test_what_the_connector_refuses_is_refused(told: dict[str, str], said: str) -> None:
+def test_what_the_connector_refuses_is_refused(given: dict[str, str], said: str) -> None:
     """Each with the option's name and range."""
     with pytest.raises(ValueError, match=said):
-        dynamodb_source.parse(told)
+        dynamodb_source.parse(given)
 
 
 def test_the_segments_share_what_the_table_allows() -> None:
@@ -61,7 +61,7 @@ def test_the_segments_share_what_the_table_allows() -> None:
 def test_a_segment_may_read_whole_units_and_one_at_least(
     units: int, splits: int, rate: int
 ) -> None:
-    """As the connector's code base reckons them: tests/engines/test_emr_connector.py."""
+    """As the connector's code base computes them: tests/engines/test_emr_connector.py."""
     table = {"ProvisionedThroughput": {"ReadCapacityUnits": units}}
     assert dynamodb_source.allowed_rate(Source("Reviews", splits, 0.5), table) == rate
 

@@ -186,7 +186,7 @@ def test_a_listing_is_allowed_for_its_prefix(iam: Iam) -> None:
         assert denied[0] == "AccessDenied"
 
 
-def test_who_may_not_list_is_not_told_that_a_key_is_missing(iam: Iam) -> None:
+def test_missing_key_is_denied_to_a_caller_that_may_not_list(iam: Iam) -> None:
     reading = allow("s3:GetObject")
     s3 = iam.session(reading)("s3")
     assert refusal(lambda: s3.head_object(Bucket=BUCKET, Key="mine/none"))[0] == "403"

@@ -1,4 +1,4 @@
-"""What Glue tells on the endpoint reaches the targets of rules, as the policies allow."""
+"""Events of Glue on the endpoint reach the targets of rules, as the policies allow."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from dynoexport.local.context import Endpoint
 
 EVENTS = "events.amazonaws.com"
-TOPIC = "arn:aws:sns:us-east-1:123456789012:told"
+TOPIC = "arn:aws:sns:us-east-1:123456789012:notified"
 
 
 # --- templates ------------------------------------------------------------------------------------
@@ -31,12 +31,12 @@ def test_a_place_outside_of_quotes_becomes_a_json_value() -> None:
 
 def test_a_place_inside_of_quotes_becomes_part_of_the_text() -> None:
     """The object stays JSON whatever is put there."""
-    filled = events.fill('{"told": "<name> is <state>"}', {"name": 'a\n"b"', "state": "c"})
-    assert json.loads(filled) == {"told": 'a\n"b" is c'}
+    filled = events.fill('{"text": "<name> is <state>"}', {"name": 'a\n"b"', "state": "c"})
+    assert json.loads(filled) == {"text": 'a\n"b" is c'}
 
 
 def test_a_place_without_a_value_is_empty() -> None:
-    assert json.loads(events.fill('{"told": <gone>}', {})) == {"told": ""}
+    assert json.loads(events.fill('{"text": <gone>}', {})) == {"text": ""}
     assert events.fill("<name> is <gone>", {"name": "a"}) == "a is "
 
 
@@ -109,7 +109,7 @@ def test_an_unknown_operator_never_holds() -> None:
 
 # --- on the endpoint ------------------------------------------------------------------------------
 class Office:
-    """A topic with a subscriber, a rule that tells it of everything, and tiny jobs."""
+    """A topic with a subscriber, a rule that sends it every event, and tiny jobs."""
 
     def __init__(self, endpoint: Endpoint, role: str, key: str = "") -> None:
         self.endpoint = endpoint
@@ -206,7 +206,7 @@ def office(endpoint: Endpoint, role: str) -> Office:
 
 
 @pytest.mark.endpoint
-def test_a_failed_job_is_told_to_the_topic_of_a_rule(office: Office) -> None:
+def test_failed_job_reaches_the_topic_of_a_rule(office: Office) -> None:
     """In the shape that Glue's events have, with the script's own error."""
     office.rule({"jobName": [office.name], "state": ["FAILED"]})
     run = office.run("raise ValueError('broken')")
@@ -223,7 +223,7 @@ def test_a_failed_job_is_told_to_the_topic_of_a_rule(office: Office) -> None:
 
 
 @pytest.mark.endpoint
-def test_every_failed_attempt_is_told(office: Office) -> None:
+def test_every_failed_attempt_has_an_event(office: Office) -> None:
     """Each is a job run to Glue."""
     office.rule({"jobName": [office.name]}, InputPath="$.detail.jobRunId")
     first = office.run("raise ValueError('broken')", MaxRetries=1)["Id"]
@@ -231,7 +231,7 @@ def test_every_failed_attempt_is_told(office: Office) -> None:
 
 
 @pytest.mark.endpoint
-def test_a_crawl_that_fails_is_told_with_its_reason(office: Office) -> None:
+def test_failed_crawl_has_an_event_with_its_reason(office: Office) -> None:
     office.rule({"crawlerName": [office.name], "state": ["Failed"]}, InputPath="$.detail")
     office.crawl()
     (detail,) = office.inbox(least=1)
@@ -241,14 +241,14 @@ def test_a_crawl_that_fails_is_told_with_its_reason(office: Office) -> None:
 
 
 @pytest.mark.endpoint
-def test_what_no_rule_matches_is_told_to_nobody(office: Office) -> None:
+def test_event_that_no_rule_matches_reaches_no_target(office: Office) -> None:
     office.rule({"jobName": [office.name], "state": ["FAILED"]})
     assert office.run("pass")["JobRunState"] == "SUCCEEDED"
     assert office.inbox() == []
 
 
 @pytest.mark.endpoint
-def test_a_disabled_rule_tells_nothing(office: Office) -> None:
+def test_disabled_rule_sends_nothing(office: Office) -> None:
     office.rule({"jobName": [office.name]}, state="DISABLED")
     office.run("pass")
     assert office.inbox() == []
@@ -284,7 +284,7 @@ def test_a_target_of_another_kind_is_refused_by_name(office: Office) -> None:
     """When the rule is made, not when the event comes."""
     client = office.endpoint.client("events")
     office.rule({"jobName": [office.name]})
-    function = "arn:aws:lambda:us-east-1:123456789012:function:tell"
+    function = "arn:aws:lambda:us-east-1:123456789012:function:notify"
     with pytest.raises(ClientError, match="delivers no events to lambda"):
         client.put_targets(Rule=office.name, Targets=[{"Id": "2", "Arn": function}])
 

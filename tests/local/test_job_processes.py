@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 BUCKET = ROLE = "job-processes"
 # What the script, one of its workers and its Java find in their environments.
-TELL = """
+REPORT = """
 import json, os
 from pyspark import SparkContext
 spark = SparkContext.getOrCreate()
@@ -340,11 +340,11 @@ def test_jobs_side_by_side_share_nothing(jobs: Jobs) -> None:
 
     One of the two had a process that was there before it, the other had none.
     """
-    jobs.create("tell", TELL)
-    runs = [jobs.start("tell") for _ in range(2)]
-    assert [jobs.ended("tell", run) for run in runs] == ["SUCCEEDED", "SUCCEEDED"]
-    told = [json.loads(jobs.printed(run)[-1]) for run in runs]
-    for run, found in zip(runs, told, strict=True):
+    jobs.create("report", REPORT)
+    runs = [jobs.start("report") for _ in range(2)]
+    assert [jobs.ended("report", run) for run in runs] == ["SUCCEEDED", "SUCCEEDED"]
+    printed = [json.loads(jobs.printed(run)[-1]) for run in runs]
+    for run, found in zip(runs, printed, strict=True):
         assert credentials(found["script"]) == credentials(found["worker"])
         assert not [name for name in found["java"] if name.startswith("AWS_")]
         assert all("SECRET_OF_THE_USER" not in environment for environment in found.values())
@@ -352,10 +352,10 @@ def test_jobs_side_by_side_share_nothing(jobs: Jobs) -> None:
         assert len(homes) == 1
         java = [line for line in jobs.printed(run, "error") if line.startswith("java of ")]
         assert java == [f"java of {home}" for home in homes]
-    for left, right in zip(*(credentials(found["script"]) for found in told), strict=True):
+    for left, right in zip(*(credentials(found["script"]) for found in printed), strict=True):
         assert left != right
-    assert told[0]["java"]["HOME"] != told[1]["java"]["HOME"]
-    until(lambda: not any(environments(found["java"]["HOME"]) for found in told))
+    assert printed[0]["java"]["HOME"] != printed[1]["java"]["HOME"]
+    until(lambda: not any(environments(found["java"]["HOME"]) for found in printed))
 
 
 @pytest.mark.endpoint

@@ -21,7 +21,7 @@ pytestmark = pytest.mark.endpoint
         ("cloudformation", "describe_account_limits"),  # Query
     ],
 )
-def test_an_unknown_action_is_told_by_name_and_not_tried_again(
+def test_unknown_action_is_refused_by_name_and_not_tried_again(
     endpoint: Endpoint, service: str, operation: str
 ) -> None:
     with pytest.raises(ClientError, match="not on the local endpoint") as caught:

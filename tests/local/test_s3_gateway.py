@@ -218,7 +218,7 @@ def test_webhdfs_changes_nothing_by_get(root: str, s3: Any, asked: str) -> None:
     assert keys(s3) == before
 
 
-def test_a_disk_that_is_full_is_told(s3: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_full_disk_is_reported(s3: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     """In the answer: of a connection that ends, Java knows nothing but that."""
     port = s3_gateway.serve(s3, BUCKET)
     monkeypatch.setattr(s3_gateway.tempfile, "tempdir", "/nowhere/at/all")
@@ -226,9 +226,9 @@ def test_a_disk_that_is_full_is_told(s3: Any, monkeypatch: pytest.MonkeyPatch) -
     with pytest.raises(HTTPError) as failed:
         urlopen(Request(address, data=b"text", method="PUT"))
     with failed.value as answer:
-        told = json.loads(answer.read())["RemoteException"]
-    assert told["exception"] == "IOException"
-    assert "No such file" in told["message"]
+        error = json.loads(answer.read())["RemoteException"]
+    assert error["exception"] == "IOException"
+    assert "No such file" in error["message"]
 
 
 def test_a_stream_that_breaks_is_gone_on_with(files: BucketFiles, s3: Any) -> None:

@@ -132,7 +132,7 @@ def test_update_stack_without_changes_is_refused(cloud: Cloud) -> None:
     flow = {"Flow": workflow("same")}
     cloud.create("same", flow)
     with pytest.raises(ClientError, match="No updates are to be performed"):
-        cloud.update("same", flow, Description="told differently")
+        cloud.update("same", flow, Description="another text")
     assert cloud.status("same") == "CREATE_COMPLETE"
 
 

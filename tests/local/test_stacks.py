@@ -65,7 +65,7 @@ def test_a_parameter_without_a_value_is_refused(cloud: Cloud) -> None:
 
 # --- change sets --------------------------------------------------------------------------------
 @pytest.mark.endpoint
-def test_a_change_set_tells_what_it_would_do_in_order(cloud: Cloud) -> None:
+def test_change_set_lists_its_changes_in_order(cloud: Cloud) -> None:
     """Each resource after what it needs, removals last and in reverse, nothing done so far."""
     before = {
         "GoneToo": workflow("planned-gone-too", Description={"Ref": "Gone"}),
@@ -168,10 +168,10 @@ def test_an_update_without_effect_is_a_failed_change_set(
 
 @pytest.mark.endpoint
 def test_an_output_alone_is_a_change(cloud: Cloud) -> None:
-    flow = {"Flow": workflow("told")}
-    cloud.deploy("told", flow, Outputs={"Out": {"Value": "before"}})
-    assert cloud.deploy("told", flow, Outputs={"Out": {"Value": "after"}}) == "UPDATE_COMPLETE"
-    assert cloud.describe("told")["Outputs"] == [{"OutputKey": "Out", "OutputValue": "after"}]
+    flow = {"Flow": workflow("output")}
+    cloud.deploy("output", flow, Outputs={"Out": {"Value": "before"}})
+    assert cloud.deploy("output", flow, Outputs={"Out": {"Value": "after"}}) == "UPDATE_COMPLETE"
+    assert cloud.describe("output")["Outputs"] == [{"OutputKey": "Out", "OutputValue": "after"}]
 
 
 @pytest.mark.endpoint
@@ -234,7 +234,7 @@ def test_a_stack_that_does_not_exist_cannot_be_updated(cloud: Cloud) -> None:
 
 # --- creation, and its failure ------------------------------------------------------------------
 @pytest.mark.endpoint
-def test_events_tell_each_resource_newest_first(cloud: Cloud) -> None:
+def test_events_list_each_resource_newest_first(cloud: Cloud) -> None:
     """In progress, then complete, between the stack's own two."""
     resources = {"Start": start("evented-start"), "Flow": workflow("evented")}
     cloud.deploy("evented", resources)
@@ -246,12 +246,12 @@ def test_events_tell_each_resource_newest_first(cloud: Cloud) -> None:
         "Start CREATE_COMPLETE",
         "stack CREATE_COMPLETE",
     ]
-    told = cloud.api.describe_stack_events(StackName="evented")["StackEvents"]
-    times = [event["Timestamp"] for event in told]
+    events = cloud.api.describe_stack_events(StackName="evented")["StackEvents"]
+    times = [event["Timestamp"] for event in events]
     assert times == sorted(times, reverse=True)
-    assert len({event["EventId"] for event in told}) == len(told)
-    assert told[1]["ResourceType"] == "AWS::Glue::Trigger"
-    assert told[1]["PhysicalResourceId"] == "evented-start"
+    assert len({event["EventId"] for event in events}) == len(events)
+    assert events[1]["ResourceType"] == "AWS::Glue::Trigger"
+    assert events[1]["PhysicalResourceId"] == "evented-start"
 
 
 @pytest.mark.endpoint
@@ -438,7 +438,7 @@ def test_a_failed_update_gives_replaced_resources_their_place_back(cloud: Cloud)
 
 
 @pytest.mark.endpoint
-def test_a_parameter_that_left_the_template_is_no_longer_told(cloud: Cloud) -> None:
+def test_parameter_that_left_the_template_is_no_longer_listed(cloud: Cloud) -> None:
     options = {"Parameters": given_name(), "given": {"Name": "left"}}
     cloud.deploy("left", {"Flow": workflow({"Ref": "Name"})}, **options)
     assert cloud.describe("left")["Parameters"] == [
@@ -527,7 +527,7 @@ def test_a_retained_bucket_outlives_its_stack(cloud: Cloud) -> None:
 
 @pytest.mark.endpoint
 def test_a_stack_is_deleted_in_reverse(cloud: Cloud) -> None:
-    """What is to be retained is told as skipped."""
+    """A retained resource is listed as skipped."""
     resources = {
         "Start": start("reversed-start"),
         "Kept": bucket("reversed-kept", DeletionPolicy="Retain", DependsOn="Flow"),

@@ -27,7 +27,7 @@ def needless(parts: tuple[Statement, ...], *calls: Request) -> set[tuple[str, st
     return {(each.sid, usage.text(parts, each)) for each in usage.needless(parts, calls)}
 
 
-def test_actions_and_resources_without_a_call_are_told() -> None:
+def test_actions_and_resources_without_a_call_are_listed() -> None:
     parts = policy(allow("Read", [*ACTIONS[:2]], [*KEYS[:2]]))
     assert needless(parts, Request(ACTIONS[0], KEYS[0])) == {
         ("Read", ACTIONS[1]),
@@ -35,14 +35,14 @@ def test_actions_and_resources_without_a_call_are_told() -> None:
     }
 
 
-def test_values_of_a_condition_without_a_call_are_told() -> None:
+def test_values_of_a_condition_without_a_call_are_listed() -> None:
     listing = {"StringLike": {"s3:prefix": ["a/*", "b/*"]}}
     parts = policy(allow("List", ["s3:ListBucket"], ["arn:aws:s3:::b"], Condition=listing))
     call = Request("s3:ListBucket", "arn:aws:s3:::b", {"s3:prefix": "b/c"})
     assert needless(parts, call) == {("List", "a/*")}
 
 
-def test_of_two_statements_that_allow_the_same_both_are_told() -> None:
+def test_two_statements_that_allow_the_same_are_both_listed() -> None:
     parts = policy(allow("One", [ACTIONS[0]], [KEYS[0]]), allow("Two", [ACTIONS[0]], [KEYS[2]]))
     assert {sid for sid, _ in needless(parts, Request(ACTIONS[0], KEYS[0]))} == {"One", "Two"}
     other = Request(ACTIONS[0], KEYS[1])
@@ -79,7 +79,7 @@ def test_taking_a_needless_element_away_refuses_no_call_and_any_other_does(
     raw = [allow(f"S{number}", *each) for number, each in enumerate(drawn)]
     parts = policy(*raw)
     before = [call for call in calls if decide(call, Policies(parts)).allowed]
-    told = usage.needless(parts, calls)
+    unused = usage.needless(parts, calls)
     for element in usage.elements(parts):
         left = [dict(each) for each in raw]
         key = element.kind.capitalize()
@@ -89,4 +89,4 @@ def test_taking_a_needless_element_away_refuses_no_call_and_any_other_does(
         ]
         smaller = policy(*left)
         refused = [call for call in before if not decide(call, Policies(smaller)).allowed]
-        assert (not refused) is (element in told)
+        assert (not refused) is (element in unused)

@@ -576,6 +576,6 @@ def test_a_crawl_logs_under_its_crawler(flow: Flow, succeeding: bool) -> None:
     for crawl in crawls:
         own = [line for line in lines if line.startswith(f"[{crawl['MessagePrefix']}] ")]
         assert len(own) == len(lines) / len(crawls)
-        told = [line for line in own if " ERROR : " in line]
-        assert bool(told) is not succeeding
-        assert all(line.endswith(crawl["ErrorMessage"]) for line in told)
+        errors = [line for line in own if " ERROR : " in line]
+        assert bool(errors) is not succeeding
+        assert all(line.endswith(crawl["ErrorMessage"]) for line in errors)

@@ -149,7 +149,7 @@ def test_the_result_lies_in_s3_as_csv(lake: Lake, orders: str) -> None:
     assert list(csv.reader(io.StringIO(text)))[1:] == [["1", "Ada"], ["2", 'Tri, "T"'], ["3", ""]]
 
 
-def test_an_execution_tells_its_times_and_bytes(lake: Lake, orders: str) -> None:
+def test_execution_has_its_times_and_bytes(lake: Lake, orders: str) -> None:
     found = lake.ended(lake.run(f"SELECT count(*) AS n FROM {orders}"))
     assert found["Status"]["CompletionDateTime"] >= found["Status"]["SubmissionDateTime"]
     assert found["Statistics"]["DataScannedInBytes"] > 0
@@ -216,7 +216,7 @@ def test_a_view_is_stored_as_athena_stores_it(lake: Lake, orders: str) -> None:
     ]
 
 
-def test_a_stored_view_tells_its_types_in_full(lake: Lake, orders: str) -> None:
+def test_stored_view_has_its_types_in_full(lake: Lake, orders: str) -> None:
     """A nested column's too, so that a change inside it can be seen."""
     lake.run(f"CREATE OR REPLACE VIEW nested AS SELECT lines FROM {orders}")
     (column,) = stored_view(lake, "nested")["columns"]

@@ -52,13 +52,13 @@ def read(
         ("csv", b'"a","b"\n'),
     ],
 )
-def test_the_first_bytes_tell_the_format(kind: str, content: bytes) -> None:
+def test_first_bytes_determine_the_format(kind: str, content: bytes) -> None:
     assert files.classify(content[:64]) == kind
 
 
 # --- columns -----------------------------------------------------------------------------------
 @pytest.mark.parametrize(("kind", "write"), [("parquet", parquet), ("orc", orc)])
-def test_columnar_files_tell_their_types(kind: str, write: Any) -> None:
+def test_columnar_files_have_their_types(kind: str, write: Any) -> None:
     """Names in lower case, in the file's order, nested ones too."""
     content = write({"User": "Ada", "Stars": 4, "score": 0.5, "Lines": [{"Sku": "a"}]})
     assert list(files.columns(kind, content).items()) == [
@@ -69,7 +69,7 @@ def test_columnar_files_tell_their_types(kind: str, write: Any) -> None:
     ]
 
 
-def test_avro_tells_its_types_by_its_schema() -> None:
+def test_avro_has_its_types_in_its_schema() -> None:
     """Not by its values: an int is no bigint, a map no struct."""
     fields = {"User": "string", "n": "int", "x": "float", "tags": {"type": "map", "values": "long"}}
     content = avro(fields, {"User": "Ada", "n": 1, "x": 0.5, "tags": {"k": 1}})
@@ -316,7 +316,7 @@ def test_columns_are_found_by_name(serde: dict[str, Any], write: Any) -> None:
 
 
 def test_columns_of_orc_are_found_by_position() -> None:
-    """Whatever their names, unless the SerDe is told to go by them; later ones are null."""
+    """Whatever their names, unless the SerDe is set to use them; later ones are null."""
     content = orc({"a": "Ada", "b": 4})
     wanted = {"user": "string", "stars": "bigint", "late": "array<string>"}
     assert read(ORC, content, wanted) == [{"user": "Ada", "stars": 4, "late": None}]

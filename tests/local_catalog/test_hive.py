@@ -147,7 +147,7 @@ def test_athena_has_its_own_names(name: str, athena: str) -> None:
         ("struct<unit-price:double,b:string>", 'row("unit-price" double,"b" varchar)'),
     ],
 )
-def test_a_view_tells_types_in_full(name: str, view: str) -> None:
+def test_view_has_types_in_full(name: str, view: str) -> None:
     assert hive.view_type(hive.to_arrow(name)) == view
 
 

@@ -54,9 +54,9 @@ def test_an_output_is_what_the_command_prints(command: str) -> None:
     assert printed(command).splitlines() == SHOWN[command]
 
 
-def test_the_readme_shows_what_the_command_prints() -> None:
-    readme = (ROOT / "README.md").read_text(encoding="utf-8")
-    ((shown, lines),) = outputs(readme).items()
+def test_the_tour_shows_what_the_command_prints() -> None:
+    tour = (ROOT / "docs" / "tour.md").read_text(encoding="utf-8")
+    ((shown, lines),) = outputs(tour).items()
     command, _, most = shown.partition(" | head -")
     assert printed(command).splitlines()[: int(most)] == lines
 

@@ -1,4 +1,4 @@
-"""How the endpoint deploys a stack.
+"""Deploy a stack on the endpoint.
 
 In the order that CloudFormation follows: create and update after what a resource depends on,
 replacements before the old resource goes, deletions last and in reverse, and back to the former
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 Json = dict[str, Any]
 
-# What the services answer of a resource that somebody else has deleted already.
+# What the services answer for a resource that is deleted already.
 _GONE = frozenset(
     {
         "EntityNotFoundException",
@@ -45,7 +45,7 @@ class ResourceFailed(Exception):
 
 
 class Deployment:
-    """Brings one stack from what it is to a template and parameters.
+    """Bring one stack to a template and parameters.
 
     ``replaced`` has what a failed deployment put another resource in the place of; it still
     exists and gets its place back. After ``run`` it has what this deployment replaced.
@@ -103,7 +103,7 @@ class Deployment:
                 self._remove(name, resources[name], existing[name])
                 del existing[name]
         finally:
-            # moto creates what is asked for and in the template.
+            # moto creates a resource when it is asked for, if the template has it.
             left = self._map._resource_json_map
             self._map._resource_json_map = {key: left[key] for key in left if key in existing}
 
@@ -135,7 +135,7 @@ class Deployment:
 
     def _remove(self, name: str, resource: Json, old: Any) -> None:
         if resource.get("DeletionPolicy") == "Retain":
-            _tell(self._stack, name, resource["Type"], "DELETE_SKIPPED", physical_id=_id(old))
+            _add_event(self._stack, name, resource["Type"], "DELETE_SKIPPED", physical_id=_id(old))
         else:
             self._guard(name, resource, "DELETE", partial(self._delete, resource, old), old)
 
@@ -153,12 +153,14 @@ class Deployment:
     def _guard(
         self, name: str, resource: Json, action: str, step: Any, deleted: Any = None
     ) -> None:
-        """Run the step; record its events for the existing resource, or for the deleted one."""
+        """Run the step; record its events for the existing resource or the deleted one."""
         kind = resource["Type"]
 
         def record(status: str, reason: str = "") -> None:
             subject = deleted or self._map._parsed_resources.get(name)
-            _tell(self._stack, name, kind, f"{action}_{status}", reason, physical_id=_id(subject))
+            _add_event(
+                self._stack, name, kind, f"{action}_{status}", reason, physical_id=_id(subject)
+            )
 
         record("IN_PROGRESS")
         try:
@@ -173,7 +175,7 @@ class Deployment:
         record("COMPLETE")
 
     def _authorize(self, name: str, resource: Json, action: str, deleted: Any) -> None:
-        """Ask whether the deployer may do it; every service is called in its name.
+        """Check that the deployer may do it; every service is called with its permissions.
 
         Raises:
             Denied: in CloudFormation's words.
@@ -243,7 +245,7 @@ def delete(stack: Stack) -> None:
     """Delete a stack's resources, last created first."""
     stack.status = "DELETE_IN_PROGRESS"
     stack._add_stack_event(stack.status, resource_status_reason="User Initiated")
-    # moto makes outputs anew of the resources whenever it is asked for them.
+    # moto computes the outputs again on each request.
     stack.output_map = parsing.OutputMap(stack.resource_map, {}, stack.stack_id)
     reason = None
     try:
@@ -272,7 +274,7 @@ def _roll_back(
     replaced: Mapping[str, Any],
     reason: str,
 ) -> None:
-    """To nothing, or to the former template and parameters."""
+    """Return to the former template and parameters, or delete everything."""
     prefix = "ROLLBACK" if before is None else "UPDATE_ROLLBACK"
     stack.status = f"{prefix}_IN_PROGRESS"
     stack._add_stack_event(stack.status, resource_status_reason=reason)
@@ -293,7 +295,7 @@ def _id(resource: Any) -> str:
     return str(getattr(resource, "physical_resource_id", "") or "")
 
 
-def _tell(
+def _add_event(
     stack: Stack, name: str, kind: str, status: str, reason: str = "", *, physical_id: str = ""
 ) -> None:
     stack.events.append(

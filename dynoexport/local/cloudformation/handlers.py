@@ -1,8 +1,8 @@
-"""What CloudFormation does to a stack's resources in the name of whoever deploys it.
+"""The calls that CloudFormation makes with the permissions of the deployer.
 
 Without a service role CloudFormation calls every service with the deployer's permissions:
 https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/control-access-with-iam.html
-Which calls those are, the registry's schema of each type says for each of its handlers, and a
+The registry's schema of each type lists these calls for each handler, and a
 test compares this with the schemas that cfn-lint carries:
 https://docs.aws.amazon.com/cloudformation-cli/latest/userguide/resource-type-schema.html
 After a resource is created or changed, CloudFormation reads it.
@@ -26,7 +26,7 @@ CREATE, UPDATE, DELETE = "create", "update", "delete"
 
 @dataclass(frozen=True)
 class Handlers:
-    """Of one resource type: what its own actions are about, and the actions of each handler.
+    """The handlers of one resource type: their actions, and the resources of these actions.
 
     An action in ``only_with`` is needed where the resource has that property.
     """
@@ -203,7 +203,7 @@ _ABOUT_BOUNDARY = {
 
 @dataclass(frozen=True)
 class Step:
-    """One step of a deployment; ``boundary`` is that of the role which it makes or changes."""
+    """One step of a deployment; ``boundary`` is that of the role that it creates or changes."""
 
     kind: str
     event: str
@@ -213,10 +213,10 @@ class Step:
 
 
 def needs(step: Step, place: Place) -> Iterator[Request]:
-    """What the deployer must be allowed for it.
+    """The permissions that the deployer needs for the step.
 
     Raises:
-        UnknownOperation: nobody has said what the type needs.
+        UnknownOperation: the type has no entry here.
     """
     known = HANDLERS.get(step.kind)
     if known is None:

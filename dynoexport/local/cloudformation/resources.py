@@ -29,7 +29,7 @@ Json = dict[str, Any]
 
 
 class _Resource:
-    """What the types share: a name, properties, and a backend that does the work."""
+    """A resource with a name, properties, and a backend that does the work."""
 
     TYPE: ClassVar[str]
     NAME: ClassVar[str] = "Name"
@@ -66,7 +66,7 @@ class _Resource:
 
     @classmethod
     def has_cfn_attr(cls, attr: str) -> bool:
-        """None of these types has an attribute for Fn::GetAtt."""
+        """Whether Fn::GetAtt finds the attribute; these types have no attributes."""
         return False
 
     def is_created(self) -> bool:
@@ -245,11 +245,11 @@ class SecurityConfiguration(_Resource, CloudFormationModel):
     REPLACED_BY = ("EncryptionConfiguration",)
 
     def create(self) -> None:
-        # CloudFormation's name for it is not the API's.
+        # CloudFormation and the API name it differently.
         named = {"S3Encryptions": "S3Encryption"}
         encryption = self.properties["EncryptionConfiguration"]
-        told = {named.get(key, key): value for key, value in encryption.items()}
-        self.glue.create_security_configuration(self.physical_resource_id, told)
+        configuration = {named.get(key, key): value for key, value in encryption.items()}
+        self.glue.create_security_configuration(self.physical_resource_id, configuration)
 
     def change(self) -> None:
         """Every property replaces it."""
@@ -283,7 +283,7 @@ class WorkGroup(_Resource, CloudFormationModel):
 
 
 class BucketPolicy(_Resource, CloudFormationModel):
-    """The statements that can hold here.
+    """The statements of a bucket policy that can be enforced here.
 
     moto applies a bucket's policy without looking at conditions, and the endpoint speaks plain
     HTTP on loopback: a statement that refuses whoever comes without TLS would refuse everybody.
@@ -356,7 +356,7 @@ class Alarm(_Resource, CloudFormationModel):
         return cloudwatch_backends[self.account][self.region]
 
 
-# What moto calls otherwise than AWS does, and what it wants to be told.
+# Options that moto names otherwise than AWS does, and those that it requires.
 _ALARM_OPTIONS = {"AlarmDescription": "description", "OKActions": "ok_actions"}
 _ALARM_REQUIRED = ("description", "namespace", "metric_name", "statistic", "period")
 _ALARM_LISTS: Json = {"dimensions": [], "alarm_actions": []}

@@ -1,4 +1,4 @@
-"""What a stack consists of, in which order, and what a change set would do to it."""
+"""The resources of a stack, their order, and the effect of a change set."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def _mentioned(value: Any, names: frozenset[str]) -> Iterator[str]:
 
 
 def in_order(resources: Mapping[str, Json]) -> list[str]:
-    """The names so that each stands after what it depends on."""
+    """The names, each after those that it depends on."""
     names = frozenset(resources)
     ordered: dict[str, None] = {}
 
@@ -59,7 +59,7 @@ def in_order(resources: Mapping[str, Json]) -> list[str]:
 
 
 def _existing(known: ResourceMap) -> dict[str, Json]:
-    """The resources that exist, as their template has them."""
+    """The existing resources, as in their template."""
     return {
         name: resource
         for name, resource in known._resource_json_map.items()
@@ -73,8 +73,8 @@ def resolved(known: ResourceMap) -> dict[str, Json]:
 
 
 def deletion_order(known: ResourceMap) -> list[str]:
-    """The existing resources' names so that each stands before what it depends on."""
-    # Not of the resolved ones: they name no other resource any more.
+    """The names of the existing resources, each before those that it depends on."""
+    # Not from resolved properties: these no longer refer to other resources.
     return in_order(_existing(known))[::-1]
 
 
@@ -89,7 +89,7 @@ def active(template: Json, known: ResourceMap) -> dict[str, Json]:
 
 
 class _Planned:
-    """Stands for a resource that does not exist yet, wherever another one names it."""
+    """A placeholder for a resource that does not exist yet, where another one refers to it."""
 
     def __init__(self, name: str) -> None:
         self.physical_resource_id = name

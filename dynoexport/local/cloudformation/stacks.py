@@ -1,4 +1,4 @@
-"""CloudFormation on the endpoint: what moto leaves out of stacks.
+"""CloudFormation on the endpoint: what moto lacks for stacks.
 
 moto creates resources from a template and keeps stacks and change sets. It does not check
 parameters, only warns about a resource type that it does not know, finds changed resources by
@@ -81,10 +81,10 @@ def _import_names(value: Any) -> Iterator[Any]:
 
 
 class _Response(CloudFormationResponse):
-    """The API; all calls that bring a template are checked alike."""
+    """The API; all calls with a template have the same checks."""
 
     def _validate_different_update(self, *_: Any) -> None:
-        """Compares texts in moto; the backend compares what is deployed."""
+        """Do nothing: moto compares texts here, and the backend compares what is deployed."""
 
     def create_stack(self) -> ActionResult:
         self._check_call("CREATE")
@@ -123,7 +123,7 @@ class _Response(CloudFormationResponse):
         return models.Stack.parse_template(body)
 
     def _get_stack_from_s3_url(self, template_url: str) -> str:
-        """The object's text; the gate has seen that the caller may read it."""
+        """The object's text; the gate has checked that the caller may read it."""
         bucket, key = object_of_url(template_url)
         try:
             found: Any = s3_backends[self.current_account][self.partition].get_object(bucket, key)
@@ -136,7 +136,7 @@ class _Response(CloudFormationResponse):
         return text
 
     def _refuse_unknown_previous_values(self, kind: str) -> None:
-        """As AWS does, in its words.
+        """Refuse as AWS does, with its message.
 
         https://github.com/mapbox/cfn-config/issues/182
         https://github.com/rackerlabs/ebs_snapper/issues/56
@@ -187,7 +187,7 @@ class LocalCloudFormationBackend(models.CloudFormationBackend):
 
     @property
     def _url_module(self) -> Any:
-        """What moto looks for in a module beside the backend's: its addresses."""
+        """The addresses, which moto looks for in a module next to the backend's."""
         paths = {
             pattern: _Response.dispatch if "cfnresponse" not in pattern else handler
             for pattern, handler in urls.url_paths.items()
@@ -197,7 +197,7 @@ class LocalCloudFormationBackend(models.CloudFormationBackend):
     def create_stack(  # type: ignore[override]
         self, name: str, template: str, parameters: dict[str, Any], **options: Any
     ) -> Stack:
-        """As a change set that is executed at once.
+        """Create and execute a change set.
 
         Raises:
             AlreadyExistsException: there is a stack of that name, whatever its status.
@@ -218,7 +218,7 @@ class LocalCloudFormationBackend(models.CloudFormationBackend):
     def update_stack(  # type: ignore[override]
         self, name: str, template: str, parameters: list[dict[str, Any]], **options: Any
     ) -> Stack:
-        """As a change set that is executed at once.
+        """Create and execute a change set.
 
         Raises:
             ValidationError: the template or a parameter is refused, or nothing would change.
@@ -234,7 +234,7 @@ class LocalCloudFormationBackend(models.CloudFormationBackend):
     def _change_set_of_call(
         self, kind: str, name: str, template: str, parameters: dict[str, Any], options: Json
     ) -> ChangeSet:
-        """A change set that nobody else sees."""
+        """A change set that the API does not list."""
         change_set_id, _ = self.create_change_set(
             stack_name=name,
             change_set_name="call",
@@ -280,7 +280,7 @@ class LocalCloudFormationBackend(models.CloudFormationBackend):
         return change_set_id, stack_id
 
     def _refuse_if_empty(self, change_set: ChangeSet) -> None:
-        """As AWS does where neither a resource nor an output differs."""
+        """Refuse, as AWS does, if no resource and no output differs."""
         stack = self.stacks[change_set.stack_id]
         before, after = stack.template_dict or {}, change_set.template_dict
         same = not change_set.changes and before.get("Outputs") == after.get("Outputs")
@@ -292,7 +292,7 @@ class LocalCloudFormationBackend(models.CloudFormationBackend):
             )
 
     def _make_room(self, name: str) -> None:
-        """A stack that was only reviewed gives way to the next change set of its name."""
+        """Remove a stack that was never created: the next change set of its name replaces it."""
         for stack in [each for each in self.stacks.values() if each.name == name]:
             if stack.status != "REVIEW_IN_PROGRESS":
                 raise ValidationError(
@@ -302,7 +302,7 @@ class LocalCloudFormationBackend(models.CloudFormationBackend):
             del self.stacks[stack.stack_id]
 
     def _refuse_if_never_created(self, name: str) -> None:
-        """As moto does for UpdateStack."""
+        """Refuse an update of a stack that was never created, as moto does for UpdateStack."""
         stack = self.get_stack(name)
         if stack.status in {"REVIEW_IN_PROGRESS", "ROLLBACK_COMPLETE", "ROLLBACK_FAILED"}:
             raise ValidationError(
@@ -310,7 +310,7 @@ class LocalCloudFormationBackend(models.CloudFormationBackend):
             )
 
     def delete_stack(self, name_or_stack_id: str) -> None:
-        """Delete the resources in reverse order; what is to be retained stays.
+        """Delete the resources in reverse order, except retained ones.
 
         Raises:
             ValidationError: another stack imports one of its exports.
@@ -337,7 +337,7 @@ class LocalCloudFormationBackend(models.CloudFormationBackend):
         execute(self, self.find_change_set(change_set_name, stack_name))
 
     def find_change_set(self, name: str, stack_name: str | None) -> ChangeSet:
-        """By ID, or by name within its stack: other stacks may have one of the same name.
+        """Find it by ID, or by name within its stack: names are unique within a stack only.
 
         Raises:
             CloudFormationError: there is none.

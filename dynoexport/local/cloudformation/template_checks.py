@@ -1,4 +1,4 @@
-"""What CloudFormation refuses before it creates or updates anything: pure.
+"""Checks that CloudFormation makes before it creates or updates anything. Pure.
 
 CreateStack, UpdateStack and change sets of both types are checked alike.
 """
@@ -70,7 +70,7 @@ def check_length(text: str, name: str, most: int) -> None:
 
 @contextmanager
 def template_errors() -> Iterator[None]:
-    """Refuse a template on which a check or moto stumbles: it has not the form of one."""
+    """Refuse a template whose structure makes a check or moto fail."""
     try:
         yield
     except _STUMBLES as error:
@@ -80,7 +80,7 @@ def template_errors() -> Iterator[None]:
 
 
 def check_capabilities(template: Json, given: Iterable[str]) -> None:
-    """Refuse to create IAM's resources unless the caller says that it knows of them.
+    """Refuse to create IAM resources unless the caller acknowledges them.
 
     Raises:
         CloudFormationError: a capability is missing.
@@ -102,7 +102,7 @@ def check_capabilities(template: Json, given: Iterable[str]) -> None:
 
 
 def check_template(template: Json, given: Mapping[str, Any]) -> None:
-    """Refuse what CloudFormation refuses before it creates or updates anything, in its words.
+    """Refuse what CloudFormation refuses, with its message.
 
     Raises:
         ValidationError: an unknown resource type, a parameter that the template lacks, one without
@@ -140,17 +140,17 @@ def defaults(template: Json) -> dict[str, str]:
 
 
 def parameter_text(value: Any) -> str:
-    """A parameter as CloudFormation keeps it, whatever YAML or moto made of it."""
+    """The parameter as text, as CloudFormation keeps it; YAML and moto turn it into other types."""
     if isinstance(value, list):
         return ",".join(parameter_text(each) for each in value)
     return str(value).lower() if isinstance(value, bool) else str(value)
 
 
 def _check_parameter(name: str, parameter: Json, value: str) -> None:
-    told = parameter.get("ConstraintDescription")
+    description = parameter.get("ConstraintDescription")
 
     def refuse(rule: str) -> ValidationError:
-        return ValidationError(message=f"Parameter '{name}' must {told or rule}")
+        return ValidationError(message=f"Parameter '{name}' must {description or rule}")
 
     is_list = parameter["Type"] == "CommaDelimitedList" or parameter["Type"].startswith("List<")
     values = value.split(",") if is_list else [value]
@@ -213,7 +213,7 @@ def _holds(condition: Json, parameters: Mapping[str, str]) -> bool:
 
 
 def _value(operand: Any, parameters: Mapping[str, str]) -> str:
-    """A text, as it is or as the parameter has it."""
+    """The text, or the value of the parameter that it refers to."""
     if isinstance(operand, dict):
         name = operand.get("Ref", "")
         if name not in parameters:

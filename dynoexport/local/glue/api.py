@@ -1,4 +1,4 @@
-"""Glue's API where moto lacks an operation, or keeps less of it than running needs."""
+"""The operations of Glue's API that moto lacks or keeps too little of to run them."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ class LocalGlueResponse(GlueResponse):
         return EmptyResult()
 
     def _crawler_options(self) -> Json:
-        """The API's options as CloudFormation's, which differ in the schedule's form."""
+        """The API's options in CloudFormation's form: only the schedule differs."""
         options = dict(self.parameters)
         if options.get("Schedule"):
             options["Schedule"] = {"ScheduleExpression": options["Schedule"]}
@@ -92,7 +92,7 @@ class LocalGlueResponse(GlueResponse):
         runs = self._backend.workflow_runs(self.parameters["Name"], graph=graph)
         return self._page({"Runs": runs})
 
-    # moto, or the backend that runs jobs, answers these whole.
+    # moto, or the backend that runs jobs, answers these in one page.
     def get_crawlers(self) -> ActionResult:
         return self._page(super().get_crawlers().result)
 

@@ -66,7 +66,7 @@ class Partition:
 
 @dataclass(frozen=True)
 class Found:
-    """What lies under a target that is one table."""
+    """One table that the crawler found under a target."""
 
     name: str
     location: str
@@ -155,7 +155,7 @@ def _table_root(definition: Mapping[str, Any], bucket: str, prefix: str) -> str:
 
 # --- reading S3 --------------------------------------------------------------------------------
 def table_name(prefix: str, folder: str) -> str:
-    """The crawler's prefix and the folder, lower case, with ``_`` for what a name cannot hold."""
+    """The crawler's prefix and the folder in lower case, ``_`` for characters that names lack."""
     return prefix + re.sub(r"[^a-z0-9_]", "_", folder.lower())
 
 
@@ -240,7 +240,7 @@ def _serde(kind: str, classifier: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _table_parameters(found: Found) -> dict[str, str]:
-    """As real crawlers leave them.
+    """The table's parameters, as real crawlers write them.
 
     Of avro, and where the literal stands: https://github.com/datahub-project/datahub
     (metadata-ingestion/tests/unit/glue/test_glue_source_stubs.py); of csv:
@@ -281,7 +281,7 @@ def _descriptor(found: Found, serde: dict[str, Any], location: str) -> dict[str,
 
 
 def _column(found: Found, name: str) -> dict[str, str]:
-    """A column as the catalog keeps it; a comment that it has stays."""
+    """The column as the catalog keeps it, with its comment."""
     column = {"Name": name, "Type": found.columns[name]}
     return {**column, "Comment": found.comments[name]} if name in found.comments else column
 
@@ -294,7 +294,7 @@ def _known(glue: GlueClient, database: str, table: str) -> TableTypeDef | None:
 
 
 def _forget(glue: GlueClient, database: str, table: str) -> CrawlSummary:
-    """Delete the partitions of a table that has no data any more; it stays, for its columns."""
+    """Delete the partitions of a table without data; the table stays, with its columns."""
     if _known(glue, database, table) is None:
         return CrawlSummary()
     gone = _partitions(glue, database, table)
@@ -329,7 +329,7 @@ def _register(glue: GlueClient, database: str, found: Found, serde: dict[str, An
         "PartitionKeys": [{"Name": key, "Type": "string"} for key in found.keys],
         "StorageDescriptor": _descriptor(found, serde, found.location),
     }
-    # What the answer to a former attempt, lost on its way, would have told is there already.
+    # The table exists if an earlier attempt made it and its answer was lost.
     try:
         write = glue.create_table if known is None else glue.update_table
         write(DatabaseName=database, TableInput=table_input)
@@ -346,7 +346,7 @@ def _register(glue: GlueClient, database: str, found: Found, serde: dict[str, An
 
 
 def _merged(known: TableTypeDef, found: Found) -> Found:
-    """What becomes of a table that is there: columns are added, whatever else is found.
+    """The new definition of an existing table: columns are added, nothing else changes.
 
     MergeNewColumns keeps columns that it has, their types, and the format:
     https://docs.aws.amazon.com/glue/latest/dg/crawler-schema-changes-prevent.html
@@ -359,7 +359,7 @@ def _merged(known: TableTypeDef, found: Found) -> Found:
         columns={**former, **found.columns, **former},
         comments={each["Name"]: each["Comment"] for each in columns if "Comment" in each},
         format=parameters.get("classification", found.format),
-        # What it has stays as it was; what somebody took away is written again.
+        # Existing parameters stay; missing ones are written again.
         avro_literal=parameters.get(files.AVRO_LITERAL, found.avro_literal),
     )
 

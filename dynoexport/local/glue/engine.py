@@ -1,4 +1,4 @@
-"""Glue on the endpoint: moto's state, and what moto leaves out: running it."""
+"""Glue on the endpoint: moto keeps the state, and this module runs it."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ class LocalGlueBackend(models.GlueBackend):
     """Runs jobs, crawlers and workflows as Glue does.
 
     Attributes:
-        responses: what answers requests to this backend; ``glue_api`` sets it.
+        responses: the class that answers requests; ``glue_api`` sets it.
     """
 
     responses: ClassVar[type[GlueResponse]] = GlueResponse
@@ -73,7 +73,7 @@ class LocalGlueBackend(models.GlueBackend):
 
     @property
     def _url_module(self) -> Any:
-        """What moto looks for in a module beside the backend's: its addresses."""
+        """The addresses, which moto looks for in a module next to the backend's."""
         paths = {"{0}/$": self.responses.dispatch}
         return SimpleNamespace(url_bases=urls.url_bases, url_paths=paths)
 
@@ -102,7 +102,7 @@ class LocalGlueBackend(models.GlueBackend):
             raise InvalidInputException("CreateTrigger", reason)
 
     def _triggers_of(self, workflow: str) -> list[Json]:
-        # An account may have a thousand: none is rendered that is not asked for.
+        # An account may have a thousand: only the requested ones are rendered.
         own = [each for each in list(self.triggers.values()) if each.workflow_name == workflow]
         return [trigger.as_dict() for trigger in own]
 
@@ -118,7 +118,7 @@ class LocalGlueBackend(models.GlueBackend):
             raise InvalidInputException("CreateJob", f"Glue version {version} is not supported")
         self.job_definitions[name] = options
         if options["Command"]["Name"] == processes.SPARK:
-            # Whoever deploys a job soon runs it.
+            # A job that is deployed will probably run soon.
             processes.reserve.fill()
         execution = {key: int(value) for key, value in options.get("ExecutionProperty", {}).items()}
         super().create_job(
@@ -147,7 +147,7 @@ class LocalGlueBackend(models.GlueBackend):
         )
 
     def delete_job(self, name: str) -> None:
-        """Delete a job with its tags, which moto would go on to tell of."""
+        """Delete a job with its tags, which moto would list otherwise."""
         super().delete_job(name)
         arn = f"arn:aws:glue:{self.region_name}:{self.account_id}:job/{name}"
         self.tagger.delete_all_tags_for_resource(arn)
@@ -194,9 +194,9 @@ class LocalGlueBackend(models.GlueBackend):
         return run
 
     def _attempt(self, name: str, arguments: dict[str, str], run_id: str, number: int) -> JobRun:
-        # There is none of a job that a workflow names and nobody made.
+        # A workflow may name a job that does not exist.
         definition = self.job_definitions.get(name, {"Command": {"Name": "glueetl"}})
-        told = {
+        values = {
             **definition.get("DefaultArguments", {}),
             **arguments,
             "--JOB_NAME": name,
@@ -204,7 +204,7 @@ class LocalGlueBackend(models.GlueBackend):
             "--JOB_ID": f"j_{name}",
         }
         return jobs.JobRun(
-            run_id, name, definition, {key: str(value) for key, value in told.items()}, number
+            run_id, name, definition, {key: str(value) for key, value in values.items()}, number
         )
 
     def _run_job(
@@ -242,8 +242,8 @@ class LocalGlueBackend(models.GlueBackend):
         self._began.pop(run.run_id, None)
         events.job_ended(run)
 
-    def tell_of_delays(self) -> None:
-        """Tell once of each attempt that runs for longer than its job's NotifyDelayAfter."""
+    def report_delays(self) -> None:
+        """Send one event for each attempt that runs for longer than its job's NotifyDelayAfter."""
         now = context.endpoint().now()
         for run, began in list(self._began.values()):
             minutes = int(run.definition.get("NotificationProperty", {}).get("NotifyDelayAfter", 0))
@@ -318,11 +318,11 @@ class LocalGlueBackend(models.GlueBackend):
         )
         log = jobs.Log(endpoint, LOG_GROUP, name, credentials)
 
-        def tell(level: str, text: str) -> None:
-            # As a real crawler begins its lines, by which a crawl is found in the common stream.
+        def log_line(level: str, text: str) -> None:
+            # The format of a real crawler; the ID finds the lines of a crawl in the common stream.
             log.write(f"[{crawl.crawl_id}] {level} : {text}")
 
-        tell("BENCHMARK", f"Running Start Crawl for Crawler {name}")
+        log_line("BENCHMARK", f"Running Start Crawl for Crawler {name}")
         try:
             crawler.crawl(
                 name,
@@ -331,10 +331,10 @@ class LocalGlueBackend(models.GlueBackend):
                 service=endpoint.client("glue"),
             )
         except Exception as error:
-            tell("ERROR", _reason(error))
+            log_line("ERROR", _reason(error))
             raise
         finally:
-            tell("BENCHMARK", "Crawler has finished running and is in state READY")
+            log_line("BENCHMARK", "Crawler has finished running and is in state READY")
 
     # --- workflows ------------------------------------------------------------------------------
     def create_workflow(self, name: str, *options: Any) -> str:
@@ -420,7 +420,7 @@ class LocalGlueBackend(models.GlueBackend):
         )
 
     def _error(self, run: Execution, node: Node, message: str) -> None:
-        """A node that could not be started."""
+        """The error of a node that could not be started."""
         if node.kind == "CRAWLER":
             failed = Crawl(node.name, "ERROR", message, completed=now())
             run.crawls.setdefault(node.name, []).append(failed)
@@ -436,7 +436,7 @@ class LocalGlueBackend(models.GlueBackend):
             self._advance(run)
 
     def _advance(self, run: Execution) -> None:
-        """Fire what is due; a run without anything running has ended."""
+        """Fire the triggers that are due; a run without running nodes has ended."""
         if run.record.status == "RUNNING":
             name = run.record.workflow_name
             due = workflows.due(self._triggers_of(name), run.results, frozenset(run.fired))
@@ -487,5 +487,5 @@ class LocalGlueBackend(models.GlueBackend):
 
 
 def _reason(error: Exception) -> str:
-    """In one line: an answer that is none, such as a proxy's page, is quoted with its lines."""
+    """The error in one line: an error may quote several, such as the page of a proxy."""
     return error.what if isinstance(error, DynoexportError) else " ".join(str(error).split())

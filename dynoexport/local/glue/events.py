@@ -1,4 +1,4 @@
-"""EventBridge on the endpoint: what Glue tells reaches the targets of the deployed rules.
+"""EventBridge on the endpoint: events of Glue reach the targets of the deployed rules.
 
 moto keeps rules and matches patterns. It delivers to no topic, does not look whether a rule is
 on, and fills templates without the quotes that EventBridge adds. The events' shapes:
@@ -42,12 +42,12 @@ _SEVERITIES = {"SUCCEEDED": "INFO", "STOPPED": "INFO", "TIMEOUT": "WARN", "FAILE
 _CRAWL_STATES = {"RUNNING": "Started", "SUCCEEDED": "Succeeded", "FAILED": "Failed"}
 
 
-# --- what Glue tells ------------------------------------------------------------------------
+# --- the events of Glue ---------------------------------------------------------------------
 def job_ended(run: JobRun) -> None:
     """An attempt of a job has ended."""
     if run.state not in _SEVERITIES:
         return
-    told = {
+    messages = {
         "SUCCEEDED": "Job run succeeded",
         "STOPPED": "Job run stopped",
         "TIMEOUT": "Job run timed out",
@@ -59,7 +59,7 @@ def job_ended(run: JobRun) -> None:
         "severity": _SEVERITIES[run.state],
         "state": run.state,
         "jobRunId": run.run_id,
-        "message": told[run.state],
+        "message": messages[run.state],
     }
     emit("Glue Job State Change", detail)
 
@@ -79,7 +79,7 @@ def job_delayed(run: JobRun, *, minutes: int) -> None:
 
 
 def crawl_changed(crawl: Crawl) -> None:
-    """A crawl has started or ended; of a cancelled one Glue tells nothing."""
+    """A crawl has started or ended; Glue sends no event for a cancelled one."""
     if crawl.state not in _CRAWL_STATES:
         return
     state = _CRAWL_STATES[crawl.state]
@@ -97,9 +97,9 @@ def crawl_changed(crawl: Crawl) -> None:
     emit("Glue Crawler State Change", detail)
 
 
-# --- to whom it is told ------------------------------------------------------------------------
+# --- the targets of an event -------------------------------------------------------------------
 def emit(detail_type: str, detail: Json) -> None:
-    """Give the event to every rule of the account's default bus."""
+    """Send the event to every rule of the account's default bus."""
     endpoint = context.endpoint()
     event = {
         "version": "0",
@@ -107,7 +107,7 @@ def emit(detail_type: str, detail: Json) -> None:
         "detail-type": detail_type,
         "source": "aws.glue",
         "account": endpoint.account,
-        # In moto's form; what is told has a text there.
+        # As moto keeps it; targets get it as text.
         "time": endpoint.now().timestamp(),
         "region": endpoint.region,
         "resources": [],
@@ -122,7 +122,7 @@ def emit(detail_type: str, detail: Json) -> None:
 
 
 class LocalRule(models.Rule):
-    """A rule that is on or off, and has topics among its targets."""
+    """A rule that can be disabled and can have topics as targets."""
 
     def put_targets(self, targets: list[Json]) -> None:
         for target in targets:
@@ -135,12 +135,12 @@ class LocalRule(models.Rule):
         if self.state != "ENABLED" or not self.event_pattern.matches_event(original_event):
             return
         time = datetime.fromtimestamp(original_event["time"], timezone.utc)
-        told = {**original_event, "time": f"{time:%Y-%m-%dT%H:%M:%SZ}"}
+        sent = {**original_event, "time": f"{time:%Y-%m-%dT%H:%M:%SZ}"}
         others = copy.copy(self)
         others.targets = []
         for target in self.targets:
             if parse_arn(target["Arn"]).service == "sns":
-                message = input_of(target, told)
+                message = input_of(target, sent)
                 notifications.publish(target["Arn"], message, service=_SERVICE)
             else:
                 others.targets.append(target)
@@ -156,8 +156,8 @@ def input_of(target: Mapping[str, Any], event: Mapping[str, Any]) -> str:
         paths = transformer.get("InputPathsMap", {})
         values = {name: _at(path, event) for name, path in paths.items()}
         return fill(transformer["InputTemplate"], values)
-    told = {key: value for key, value in event.items() if key != "ingestion-time"}
-    return json.dumps(_at(target.get("InputPath", "$"), told))
+    visible = {key: value for key, value in event.items() if key != "ingestion-time"}
+    return json.dumps(_at(target.get("InputPath", "$"), visible))
 
 
 def fill(template: str, values: Mapping[str, Any]) -> str:
@@ -182,7 +182,7 @@ def fill(template: str, values: Mapping[str, Any]) -> str:
 
 
 def _at(path: str, event: Any) -> Any:
-    """What is at a path such as ``$.detail.state``; empty text where there is nothing."""
+    """The value at a path such as ``$.detail.state``; empty text without one."""
     for name in path.removeprefix("$").split(".")[1:]:
         event = event.get(name, "") if isinstance(event, dict) else ""
     return event

@@ -1,4 +1,4 @@
-"""What a workflow run has started so far, and how the Glue API shows it."""
+"""The nodes that a workflow run has started, and how the Glue API shows them."""
 
 from __future__ import annotations
 
@@ -75,7 +75,7 @@ class Execution:
     error: str = ""
 
     def refuse(self, message: str) -> None:
-        """End a run that Glue accepts and does not start.
+        """End a run that Glue accepts but does not start.
 
         https://docs.aws.amazon.com/glue/latest/webapi/API_WorkflowRun.html#Glue-Type-WorkflowRun-ErrorMessage
         """

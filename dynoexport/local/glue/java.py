@@ -11,7 +11,7 @@ from dynoexport.errors import DynoexportError
 
 
 class JavaMissing(DynoexportError):
-    """There is no Java runtime to be found."""
+    """No Java runtime was found."""
 
 
 def home() -> Path:

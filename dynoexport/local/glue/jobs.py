@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 _LOG_GROUPS = {"glueetl": "/aws-glue/jobs", "pythonshell": "/aws-glue/python-jobs"}
 # PutLogEvents takes 10,000 events and 1 MiB a call.
 _LOG_BATCH = 1000
-# What a run answers as its job has it.
+# What a run copies from its job.
 _FROM_THE_JOB = ("WorkerType", "NumberOfWorkers", "MaxCapacity", "GlueVersion", "ExecutionClass")
 
 
@@ -52,7 +52,7 @@ class JobRun:
     stopping: bool = False
 
     def stop(self) -> None:
-        """End its process, or the one that it would get."""
+        """End the run's process, or prevent it from starting."""
         self.stopping = True
         if self.process is not None:
             self.process.kill()
@@ -111,14 +111,14 @@ def execute(endpoint: Endpoint, run: JobRun) -> None:
         except (BotoCoreError, ClientError, KeyError, OSError) as error:
             refuse(run, str(error))
             return
-        # If it has ended already, its exit code tells.
+        # If it has ended already, its exit code is the result.
         with suppress(BrokenPipeError):
             process.order(script, _words(run), environment)
         _supervise(endpoint, run, process, environment)
 
 
 def role_arn(endpoint: Endpoint, role: str) -> str:
-    """The ARN of a role that a job or a crawler names; both may do it by its name alone."""
+    """The ARN of a job's or crawler's role, which both may give by its name only."""
     return role if role.startswith("arn:") else f"arn:aws:iam::{endpoint.account}:role/{role}"
 
 
@@ -164,7 +164,7 @@ def _supervise(
     endpoint: Endpoint, run: JobRun, job: JobProcess, environment: Mapping[str, str]
 ) -> None:
     if run.stopping:
-        # It was stopped while there was no process yet to be killed.
+        # It was stopped before it had a process.
         job.kill()
     process = job.process
     output, errors = (
@@ -209,9 +209,9 @@ def refuse(run: JobRun, reason: str) -> None:
 
 
 def error_message(lines: Iterable[str], code: int) -> str:
-    """What Glue shows of a script that failed: its exception's last line.
+    """The error message that Glue shows for a failed script: its exception's last line.
 
-    Of a script that left by ``sys.exit`` it knows the code only:
+    For a script that called ``sys.exit`` it has the exit code only:
     https://github.com/awslabs/aws-glue-libs/issues/221
     """
     # boto3 makes exceptions of the services' own codes, which need not end in Error: AccessDenied.
@@ -226,7 +226,7 @@ def error_message(lines: Iterable[str], code: int) -> str:
 class Log:
     """One stream of CloudWatch Logs, written as the job prints, with its role's credentials.
 
-    A role that may not write logs has none, and runs.
+    Without permission to write logs the job still runs.
     """
 
     def __init__(
@@ -251,7 +251,7 @@ class Log:
                 self._denied = True
 
     def follow(self, pipe: TextIO) -> None:
-        """Take every line until the other side closes the pipe, then close this side."""
+        """Write every line until the other side closes the pipe, then close this side."""
         with pipe:
             for line in pipe:
                 self.write(line.rstrip("\n"))

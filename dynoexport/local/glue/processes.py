@@ -1,9 +1,9 @@
-"""The processes of jobs: one for each job, and one that waits for the next if asked.
+"""The processes of jobs: one for each job, and optionally one that waits for the next.
 
-Spark takes most of a short job's time to come up. A process that is started before its job knows
+Most of a short job's time is the start of Spark. A process that starts before its job knows
 nothing of it: it has no credentials, serves one job, and ends with it.
 
-However the endpoint ends, its jobs do. At its end it kills what it has started. If it is killed
+When the endpoint ends, its jobs end. It kills the processes that it started. If it is killed
 itself, each job process notices that its standard input has no other side any more (``launch.py``),
 and the next start removes the directories that are left.
 """
@@ -41,17 +41,17 @@ _PREFIX = "dynoexport-job-"
 _LOCK = "lock"
 # Spark's Python workers leave the group of their job; ``worker_daemon.py`` writes down theirs.
 _GROUP = "group-"
-# What was killed is gone at once, unless the machine does not come to it.
+# A killed process ends at once, unless the machine is busy.
 _PATIENCE = 10.0
 
 
 class NoS3A(DynoexportError):
-    """A directory that has no S3A."""
+    """The directory does not have the jars of S3A."""
 
 
 @dataclass(frozen=True)
 class JobProcess:
-    """A process that has been told nothing yet, or its job; with a directory that is its own."""
+    """A process that waits for its job or runs it, with a directory of its own."""
 
     kind: str
     process: subprocess.Popen[str]
@@ -59,22 +59,22 @@ class JobProcess:
     lock: int
 
     def order(self, script: Path, arguments: Sequence[str], environment: Mapping[str, str]) -> None:
-        """Tell it what to run; its standard input stays open while the endpoint lives.
+        """Send it the job to run; its standard input stays open while the endpoint lives.
 
         Raises:
             BrokenPipeError: it has ended.
         """
-        told = {"script": str(script), "arguments": arguments, "environment": environment}
+        job = {"script": str(script), "arguments": arguments, "environment": environment}
         assert self.process.stdin is not None  # noqa: S101 - for mypy
-        self.process.stdin.write(json.dumps(told) + "\n")
+        self.process.stdin.write(json.dumps(job) + "\n")
         self.process.stdin.flush()
 
     def kill(self) -> list[int]:
-        """End it and all that it started: the process groups that are killed."""
+        """End it and all that it started; return the process groups that were killed."""
         if self not in _started:
-            # The number may be somebody else's by now.
+            # Another process may have this number now.
             return []
-        # Its own first: what has no group of its own yet then gets none any more.
+        # Its own group first: a process without a group of its own can then no longer get one.
         _signal(self.process.pid, signal.SIGKILL)
         others = [int(file.name.removeprefix(_GROUP)) for file in self.directory.glob(f"{_GROUP}*")]
         for group in others:
@@ -92,17 +92,17 @@ class JobProcess:
         _started.forget(self)
 
     def close(self) -> None:
-        """Leave nothing of it."""
+        """End it and close its pipes."""
         self.end()
         for pipe in (self.process.stdin, self.process.stdout, self.process.stderr):
             if pipe is not None:
-                # What it was to be told may not have reached it.
+                # It may have ended before it read its job.
                 with suppress(BrokenPipeError):
                     pipe.close()
 
 
 def _signal(group: int, number: int) -> bool:
-    """Send it to a process group; whether there is one."""
+    """Send the signal to a process group; whether the group exists."""
     try:
         os.killpg(group, number)
     except (ProcessLookupError, PermissionError):
@@ -112,7 +112,7 @@ def _signal(group: int, number: int) -> bool:
 
 
 class Started:
-    """All job processes of this process that have not been left yet."""
+    """The job processes of this process that are not closed."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -125,12 +125,12 @@ class Started:
             return process in self._alive
 
     def begin(self, s3a_jars: Path | None = None) -> None:
-        """Let processes be started, and remove what an endpoint that was killed has left.
+        """Allow processes to start, and remove what a killed endpoint left.
 
-        In a directory ``s3a_jars`` Spark finds S3A.
+        Spark finds S3A in the directory ``s3a_jars``.
 
         Raises:
-            NoS3A: it is not there.
+            NoS3A: the jars are missing.
         """
         if s3a_jars is not None and not list(s3a_jars.glob("hadoop-aws-*.jar")):
             raise NoS3A(
@@ -145,7 +145,7 @@ class Started:
         """Start one.
 
         Raises:
-            EndpointEnds: there are to be no more.
+            EndpointEnds: the endpoint is ending.
         """
         with self._lock:
             if self._ended:
@@ -161,7 +161,7 @@ class Started:
                 os.close(process.lock)
 
     def end(self) -> None:
-        """End all, also those that are just being started."""
+        """End all processes, including those that are starting."""
         with self._lock:
             self._ended = True
             alive = list(self._alive)
@@ -192,7 +192,7 @@ def start(kind: str) -> JobProcess:
     """A new process for a job of that kind; it knows nothing of the user's environment.
 
     Raises:
-        EndpointEnds: there are to be no more.
+        EndpointEnds: the endpoint is ending.
     """
     # In a thread of its own: Ctrl-C interrupts the main thread, and would do so between the
     # start of the process and the note that it is there.
@@ -240,12 +240,12 @@ class Reserve:
         self._waiting: JobProcess | None = None
 
     def fill(self) -> None:
-        """Start one unless there is one: a job is about to come."""
+        """Start a waiting process unless there is one: a job is about to come."""
         with self._lock:
             self._waiting = self._alive() or start(SPARK)
 
     def take(self, kind: str) -> JobProcess:
-        """A process for one job: the one that waits if there is one, else a new one."""
+        """A process for one job: the waiting one, or a new one."""
         found = None
         if kind == SPARK:
             with self._lock:
@@ -253,7 +253,7 @@ class Reserve:
         return found or start(kind)
 
     def empty(self) -> None:
-        """End the one that waits."""
+        """End the waiting process."""
         with self._lock:
             if self._waiting is not None:
                 self._waiting.close()

@@ -1,4 +1,4 @@
-"""What happens because time passes: scheduled triggers start their workflows, alarms go off."""
+"""The clock: scheduled triggers start their workflows, and alarms go off."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def due(
 
 
 class Scheduler:
-    """Looks at the clock every few seconds, in a thread of its own.
+    """Checks the clock every few seconds, in a thread of its own.
 
     ``look`` is called each time, after the workflows that are due have been started.
     """

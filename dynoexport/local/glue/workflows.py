@@ -1,4 +1,4 @@
-"""What a Glue Workflow does next: pure functions on triggers as the Glue API gives them.
+"""The next steps of a Glue workflow: pure functions on triggers as the Glue API gives them.
 
 Nothing here knows how dynoexport builds its workflows: the endpoint reads the triggers that were
 deployed, so that it can find them wrong.
@@ -64,7 +64,7 @@ def _holds(predicate: Mapping[str, Any], results: Mapping[Node, str]) -> bool:
 
 
 def refusal(trigger: Trigger, others: Iterable[Trigger]) -> str | None:
-    """Why CreateTrigger would refuse the trigger, in its words; None if it would not.
+    """The message with which CreateTrigger would refuse the trigger, or None.
 
     Sources: https://github.com/aws/aws-cdk/issues/34652 (logical operator),
     https://github.com/hashicorp/terraform-provider-aws/issues/39571 (predicate and action).

@@ -1,1 +1,1 @@
-"""Who calls the endpoint, and what policies allow."""
+"""The callers of the endpoint, and what policies allow."""

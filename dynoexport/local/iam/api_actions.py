@@ -1,4 +1,4 @@
-"""What a call of an AWS API needs to be allowed: the actions, and the ARNs of their resources.
+"""The permissions that an AWS API call needs: actions, and the ARNs of their resources.
 
 From the service authorization reference, which a test compares this with:
 https://docs.aws.amazon.com/service-authorization/latest/reference/reference.html
@@ -32,7 +32,7 @@ _ROLE = ("role/{RoleName}",)
 _ANY = ("*",)
 
 # Resources by operation; ``{A.B}`` stands for a parameter of the call, ``{A|b}`` for b without it.
-# Of the catalog all that contains a table must be allowed as well:
+# A table also needs permission for the database and the catalog that contain it:
 # https://docs.aws.amazon.com/athena/latest/ug/fine-grained-access-to-glue-resources.html
 OPERATIONS: dict[str, tuple[str, ...]] = {
     # --- the catalog
@@ -181,7 +181,7 @@ CONDITIONS = {
     "cloudwatch:PutMetricData": {"cloudwatch:namespace": "Namespace"},
     "sts:AssumeRole": {"sts:ExternalId": "ExternalId", "sts:RoleSessionName": "RoleSessionName"},
 }
-# Who lets Glue have a role must be allowed to pass it.
+# A caller that gives a role to Glue needs permission to pass it.
 _PASSING = {
     "glue:CreateJob": "Role",
     "glue:UpdateJob": "JobUpdate.Role",
@@ -191,12 +191,12 @@ _PASSING = {
 
 
 class UnknownOperation(LookupError):
-    """An operation of which nothing here says what it needs."""
+    """An operation that is not listed here with the actions it needs."""
 
 
 @dataclass(frozen=True)
 class Place:
-    """Where a call is made: what the ARNs of its resources begin with."""
+    """Partition, region and account of a call: the beginning of its resources' ARNs."""
 
     account: str
     region: str
@@ -217,7 +217,7 @@ def needs(operation: str, parameters: Mapping[str, Any], place: Place) -> list[R
     """Every action that a call needs, with the resources and conditions of each.
 
     Raises:
-        UnknownOperation: nobody has said what it needs.
+        UnknownOperation: the operation has no entry here.
     """
     if operation not in OPERATIONS:
         raise UnknownOperation(operation)
@@ -267,7 +267,7 @@ def object_of_url(url: str) -> tuple[str, str]:
 
 
 def copied(parameters: Mapping[str, Any]) -> str:
-    """Bucket and key, with a slash between them, of what a copy reads.
+    """Bucket and key of the source of a copy, with a slash between them.
 
     The header is encoded as URLs are:
     https://docs.aws.amazon.com/AmazonS3/latest/API/API_CopyObject.html#API_CopyObject_RequestSyntax
@@ -276,7 +276,7 @@ def copied(parameters: Mapping[str, Any]) -> str:
 
 
 def pass_role(role: str, place: Place, service: str = "glue.amazonaws.com") -> Request:
-    """The need of whoever gives a role to a service; ``role`` is an ARN or a name."""
+    """The permission to pass a role to a service; ``role`` is an ARN or a name."""
     arn = role if role.startswith("arn:") else place.arn("iam", f"role/{role}")
     return Request("iam:PassRole", arn, {"iam:PassedToService": service})
 
@@ -297,7 +297,7 @@ def filled(template: str, parameters: Mapping[str, Any]) -> Iterator[str]:
 
 
 def _values(parameters: Any, path: str) -> Iterator[Any]:
-    """What stands at a path like ``Delete.Objects.Key``; a list gives each of its members."""
+    """The values at a path like ``Delete.Objects.Key``; a list gives each of its members."""
     if isinstance(parameters, list):
         for each in parameters:
             yield from _values(each, path)

@@ -1,4 +1,4 @@
-"""Whether a request comes from whoever has a secret access key of this endpoint: pure.
+"""Authenticate requests: they must be signed with a secret access key of this endpoint. Pure.
 
 Jobs run with the rights of the user who started the endpoint, so a web page or another user of
 the machine must not be able to ask for one. AWS signatures are computed by botocore, from what
@@ -39,7 +39,7 @@ _CHUNKED_TRAILER = f"{_CHUNKED}-TRAILER"
 
 
 class Unauthenticated(Exception):
-    """A request that is not taken; ``code`` is S3's name for the reason."""
+    """A refused request; ``code`` is S3's name for the reason."""
 
     def __init__(self, code: str, message: str) -> None:
         super().__init__(message)
@@ -48,7 +48,7 @@ class Unauthenticated(Exception):
 
 @dataclass(frozen=True)
 class Received:
-    """A request as it came in: ``target`` has the path and query as they were sent."""
+    """A request as it was received: ``target`` has the path and query as they were sent."""
 
     method: str
     target: str
@@ -67,7 +67,7 @@ class Received:
         """The only header of that name, empty without one.
 
         Raises:
-            Unauthenticated: there are two, and others may read the other one.
+            Unauthenticated: there are two, and other code may read the other one.
         """
         found = [value for key, value in self.headers if key.lower() == name]
         if len(found) > 1:
@@ -77,7 +77,7 @@ class Received:
 
 @dataclass(frozen=True)
 class Scope:
-    """What a request was signed for, and by which access key."""
+    """Region, service and date of a signature, and its access key."""
 
     access_key: str
     region: str
@@ -86,7 +86,7 @@ class Scope:
 
 @dataclass(frozen=True)
 class Secret:
-    """What belongs to an access key; a session has a token, too."""
+    """The secret of an access key; a session also has a token."""
 
     key: str = field(repr=False)
     token: str = field(default="", repr=False)
@@ -94,7 +94,7 @@ class Secret:
 
 # --- the browser's part ---------------------------------------------------------------------------
 def check_sender(request: Received) -> None:
-    """Refuse what a web page sends, and what was sent to another name than this machine's.
+    """Refuse requests of web pages, and requests to another host name than this machine's.
 
     A page reaches a loopback port by its own name, too, when its DNS entry changes. Any port will
     do: a tunnel listens on another one. Clients of S3 that put the bucket into the host name use
@@ -116,10 +116,10 @@ def check_sender(request: Received) -> None:
 
 # --- signatures -----------------------------------------------------------------------------------
 def authenticate(request: Received, secret: Callable[[str], Secret | None], now: datetime) -> Scope:
-    """Who has signed the request.
+    """The caller that signed the request.
 
     Raises:
-        Unauthenticated: nobody has, or not this request, or not now.
+        Unauthenticated: the signature is missing, wrong or expired.
     """
     query = dict(request.query)
     if request.header("authorization"):
@@ -133,7 +133,7 @@ def authenticate(request: Received, secret: Callable[[str], Secret | None], now:
 
 @dataclass(frozen=True)
 class _Signed:
-    """A signature of version 4, and what it says of itself."""
+    """A signature of version 4 with its fields."""
 
     scope: Scope
     timestamp: str
@@ -339,7 +339,7 @@ class _V2(HmacV1QueryAuth):
 def _check_presigned_v2(
     request: Received, query: dict[str, str], secret: Callable[[str], Secret | None], now: datetime
 ) -> Scope:
-    """What boto3 makes of ``generate_presigned_url`` unless it is configured otherwise.
+    """Check the older signature, which ``generate_presigned_url`` of boto3 makes by default.
 
     https://docs.aws.amazon.com/AmazonS3/latest/API/RESTAuthentication.html
     """

@@ -1,4 +1,4 @@
-"""The first that a request meets on the endpoint: it is signed, or refused.
+"""The outermost middleware of the endpoint: it refuses requests that are not signed.
 
 Moto checks no signature, lets every web page read its answers, and serves a page of its own from
 which everything can be deleted. None of that gets through here.
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 # Where the headers and, once it is known, the scope of a request are found in its WSGI environment.
 HEADERS, SCOPE = "dynoexport.headers", "dynoexport.scope"
-# What was asked of policies; ``gate`` answers it.
+# The authorization decisions; ``gate`` answers it.
 RECORD = "/moto-api/authorizations"
 # What moto serves beside AWS: its own pages, and the instance metadata of EC2.
 _CONTROL = ("/moto-api", "/favicon.ico", "/latest/meta-data", "/latest/api")
@@ -48,7 +48,7 @@ _JSON_CODES = {
 
 
 class AuthenticationMiddleware:
-    """Let signed requests through to the WSGI application, and no header that lets pages read."""
+    """Pass signed requests to the WSGI application; remove headers that let web pages read."""
 
     def __init__(self, app: Any) -> None:
         self._app = app
@@ -104,7 +104,7 @@ def _regions() -> frozenset[str]:
 
 
 def _reader(environ: dict[str, Any]) -> Callable[[], bytes]:
-    """The body, which the application reads once more."""
+    """The body, so that the application can read it again."""
     read: list[bytes] = []
 
     def body() -> bytes:
@@ -120,7 +120,7 @@ def _reader(environ: dict[str, Any]) -> Callable[[], bytes]:
 
 
 def _refuse(environ: dict[str, Any], error: Unauthenticated) -> Response:
-    """In the shape of the call's protocol."""
+    """The error in the form of the call's protocol."""
     json_code = _JSON_CODES.get(error.code, error.code)
     if cbor.is_call(environ):
         return cbor.refusal(json_code, str(error), HTTPStatus.FORBIDDEN)

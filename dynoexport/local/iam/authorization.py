@@ -1,4 +1,4 @@
-"""Whether policies allow a request, decided as IAM does: pure, on plain values.
+"""Decide as IAM does whether policies allow a request. Pure, on plain values.
 
 https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_evaluation-logic.html
 
@@ -25,12 +25,12 @@ _ARN_PARTS = 6
 
 
 class NotUnderstood(ValueError):
-    """A policy that says more than is decided here."""
+    """A policy with an element that is not evaluated here."""
 
 
 @dataclass(frozen=True)
 class Request:
-    """One action on one resource, and what is known of the circumstances."""
+    """One action on one resource, with its condition keys."""
 
     action: str
     resource: str
@@ -39,7 +39,7 @@ class Request:
 
 @dataclass(frozen=True)
 class Test:
-    """One line of a condition: an operator, a key, and the values of which one must fit."""
+    """One line of a condition: an operator, a key, and its values; one must match."""
 
     operator: str
     key: str
@@ -61,7 +61,7 @@ class Statement:
     not_resources: bool = False
 
     def covers(self, request: Request) -> bool:
-        """Whether the statement is about the request."""
+        """Whether the statement applies to the request."""
         return (
             any(matches_action(each, request.action) for each in self.actions)
             is not self.not_actions
@@ -73,7 +73,7 @@ class Statement:
 
 @dataclass(frozen=True)
 class Decision:
-    """The answer, the statement that gave it if one did, and AWS's words for a refusal."""
+    """The decision, the statement behind it if there is one, and AWS's reason for a denial."""
 
     allowed: bool
     statement: Statement | None = None
@@ -83,7 +83,7 @@ class Decision:
 # --- reading policies ----------------------------------------------------------------------------
 @lru_cache(maxsize=1024)
 def statements(policy: str, text: str) -> tuple[Statement, ...]:
-    """The statements of a policy's JSON text; ``policy`` is the name by which they are told.
+    """The statements of a policy's JSON text; ``policy`` is its name in messages.
 
     Raises:
         NotUnderstood: it has an element or a condition that is not decided here.
@@ -199,7 +199,7 @@ _NEGATIVE = {
 _OPERATORS = {*_POSITIVE, *_NEGATIVE, "Null"}
 
 
-# A request here has one value for a key, so that of these only what is missing makes a difference.
+# Requests here have one value for each key, so these two differ only where the key is missing.
 _FOR_ALL, _FOR_ANY = "ForAllValues:", "ForAnyValue:"
 
 
@@ -227,7 +227,7 @@ def holds(test: Test, context: Mapping[str, str]) -> bool:
 # --- deciding ------------------------------------------------------------------------------------
 @dataclass(frozen=True)
 class Policies:
-    """What one caller may do: what is granted, and what nothing granted may go beyond.
+    """The policies of one caller: what is granted, and the limits of what is granted.
 
     ``limits`` has the statements of a permissions boundary and of a session policy, by the name
     that a refusal gives to them.
@@ -238,7 +238,7 @@ class Policies:
 
 
 def decide(request: Request, policies: Policies) -> Decision:
-    """Refused if anything refuses, allowed if a grant and every limit allow.
+    """Deny if a statement denies; allow if a grant and every limit allow.
 
     The words are those of
     https://docs.aws.amazon.com/IAM/latest/UserGuide/troubleshoot_access-denied.html
@@ -266,7 +266,7 @@ def _article(kind: str) -> str:
 def trusts(
     trust: Iterable[Statement], principals: Iterable[tuple[str, str]], request: Request
 ) -> tuple[str, str] | None:
-    """The principal that a role's trust policy lets assume it; None if it lets none.
+    """The principal that the trust policy lets assume the role, or None.
 
     ``principals`` are the caller's names from the narrowest on: its role before its account.
     """

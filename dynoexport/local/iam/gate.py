@@ -1,6 +1,6 @@
-"""The door of the endpoint: limited callers get in where their policies let them.
+"""Authorize each call of the endpoint by the policies of its caller.
 
-moto dispatches a call without asking who makes it, so it is asked here, before each dispatch.
+moto dispatches a call without authorizing its caller, so this module does, before each dispatch.
 What was decided is kept for ``Endpoint.authorizations``: by caller, action, resource
 and conditions, how often it was asked, what the answer was, and which statement gave it.
 """
@@ -46,7 +46,7 @@ class Denied(Exception):
 
 @dataclass(frozen=True)
 class Entry:
-    """One question and its answer."""
+    """One authorization decision."""
 
     caller: str
     holder: str
@@ -64,7 +64,7 @@ _lock = threading.Lock()
 
 # --- deciding ------------------------------------------------------------------------------------
 def authorize(caller: Caller | None, needed: Iterable[Request]) -> None:
-    """Ask for everything that is needed; nobody asks the account's root.
+    """Require every permission; the account's root has all.
 
     Raises:
         Denied: at the first that the caller's policies do not allow.
@@ -81,12 +81,12 @@ def authorize(caller: Caller | None, needed: Iterable[Request]) -> None:
 
 
 def allows(caller: Caller | None, needed: Request) -> bool:
-    """Whether the caller may; asked of what changes an answer and refuses no call."""
+    """Whether the caller may; for permissions that change an answer but refuse no call."""
     return caller is None or _decide(caller, needed).allowed
 
 
 def _decide(caller: Caller, needed: Request) -> authorization.Decision:
-    asked = _told(caller, needed)
+    asked = _with_common_keys(caller, needed)
     try:
         decision = authorization.decide(asked, identities.policies(caller))
     except NotUnderstood as error:
@@ -109,8 +109,8 @@ def _decide(caller: Caller, needed: Request) -> authorization.Decision:
     return decision
 
 
-def _told(caller: Caller, needed: Request) -> Request:
-    """The request with what AWS tells of every one."""
+def _with_common_keys(caller: Caller, needed: Request) -> Request:
+    """The request with the condition keys that AWS adds to every request."""
     known = {
         "aws:PrincipalArn": caller.holder,
         "aws:PrincipalAccount": caller.account,
@@ -121,13 +121,13 @@ def _told(caller: Caller, needed: Request) -> Request:
 
 
 def _shown(needed: Request) -> str:
-    """S3 puts the resource into quotes."""
+    """The resource for a message; S3 quotes it."""
     quoted = needed.action.startswith("s3:")
     return f'"{needed.resource}"' if quoted else needed.resource
 
 
 def record() -> list[dict[str, Any]]:
-    """All that was asked so far, each question once with how often it came."""
+    """All decisions so far, each once with its number of requests."""
     with _lock:
         found = list(_asked.items())
     return [
@@ -135,9 +135,9 @@ def record() -> list[dict[str, Any]]:
     ]
 
 
-# --- at the door ---------------------------------------------------------------------------------
+# --- calls ---------------------------------------------------------------------------------------
 def guard(app: Flask, service: str) -> None:
-    """Ask before every call of the service."""
+    """Authorize every call of the service."""
     if service == "moto_api":
         app.add_url_rule(RECORD, "authorizations", record)
         return
@@ -145,7 +145,7 @@ def guard(app: Flask, service: str) -> None:
 
 
 def current() -> Caller | None:
-    """Who makes the call that is answered just now; None is root, or the endpoint itself."""
+    """The caller of the current call; None is root or the endpoint itself."""
     return g.get("caller") if has_request_context() else None
 
 
@@ -194,7 +194,7 @@ def _call(service: str) -> tuple[str, Mapping[str, Any]]:
 
 
 def _named() -> str:
-    """The one operation that a call names, in its header, its address or its form; none is "".
+    """The one operation that a call names, in its header, its address or its form; else "".
 
     Moto looks into them in another order: what names two could be one for the gate, and another
     one for moto.
@@ -234,7 +234,7 @@ def _authorize_session(caller: Caller, parameters: Mapping[str, Any], place: Pla
     https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_evaluation-logic-cross-account.html
     """
     (needed,) = api_actions.needs("sts:AssumeRole", parameters, place)
-    asked = _told(caller, needed)
+    asked = _with_common_keys(caller, needed)
     found = identities.trusted(needed.resource, asked, caller.principals)
     if found is None:
         raise Denied(
@@ -247,7 +247,7 @@ def _authorize_session(caller: Caller, parameters: Mapping[str, Any], place: Pla
 
 
 def _with_work_group(parameters: Mapping[str, Any], region: str) -> Mapping[str, Any]:
-    """Athena knows the workgroup of a query by its ID."""
+    """The parameters with the query's workgroup, which Athena finds by the query's ID."""
     executions = athena_backends[context.ACCOUNT][region].executions
     known = executions.get(parameters.get("QueryExecutionId", ""))
     if known is None or known.workgroup is None:
@@ -256,7 +256,7 @@ def _with_work_group(parameters: Mapping[str, Any], region: str) -> Mapping[str,
 
 
 def _hide_missing(caller: Caller, parameters: Mapping[str, Any], place: Place) -> None:
-    """Who may not list a bucket is not told that a key does not exist.
+    """Deny, instead of reporting a missing key, where the caller may not list the bucket.
 
     https://docs.aws.amazon.com/AmazonS3/latest/API/API_HeadObject.html#API_HeadObject_RequestSyntax
     """
@@ -269,7 +269,7 @@ def _hide_missing(caller: Caller, parameters: Mapping[str, Any], place: Place) -
 
 
 def _delete_objects(caller: Caller, parameters: Mapping[str, Any], region: str) -> Response | None:
-    """Each key is allowed or not; S3 deletes those that are and tells of the others.
+    """Each key is allowed or not; S3 deletes the allowed ones and reports the others.
 
     https://docs.aws.amazon.com/AmazonS3/latest/API/API_DeleteObjects.html
     """
@@ -290,7 +290,7 @@ def _delete_objects(caller: Caller, parameters: Mapping[str, Any], region: str) 
 
 
 def _refusal(service: str, message: str) -> Response:
-    """In the shape of the call's protocol."""
+    """The error in the form of the call's protocol."""
     if request.headers.get("X-Amz-Target"):
         body = json.dumps({"__type": "AccessDeniedException", "message": message})
         return Response(body, HTTPStatus.BAD_REQUEST, mimetype="application/x-amz-json-1.1")

@@ -1,4 +1,4 @@
-"""Who calls, and what the policies of the endpoint's own IAM let them do.
+"""Callers, and their policies in the endpoint's own IAM.
 
 Sessions of roles and users with access keys are limited. The endpoint's own credentials are the
 account's root, who may do everything; there are no others.
@@ -29,7 +29,7 @@ _BOUNDARY, _SESSION = "permissions boundary", "session policy"
 
 
 class RoleRefused(DynoexportError):
-    """A role that its trust policy does not give to whoever wants it."""
+    """A role whose trust policy refuses the caller."""
 
 
 @dataclass(frozen=True)
@@ -71,7 +71,7 @@ def caller(access_key: str) -> Caller | None:
 
 
 def secret(access_key: str) -> Secret | None:
-    """What a request with this access key must be signed with; None if there is no such key."""
+    """The secret of this access key; None if there is no such key."""
     if access_key == context.ROOT_ACCESS_KEY:
         return Secret(context.endpoint().secret)
     found = caller(access_key)
@@ -82,7 +82,7 @@ def secret(access_key: str) -> Secret | None:
 
 
 def holder(arn: str) -> Caller | None:
-    """Whoever has the policies of a role or user, by its ARN; None if there is no such."""
+    """The role or user with this ARN, as the holder of policies, or None."""
     found = Caller(arn, arn.split(":")[4], arn, {})
     backend = iam_backends[found.account][_PARTITION]
     try:
@@ -98,12 +98,12 @@ def _environment(access_key: str, secret_key: str, token: str = "") -> dict[str,
 
 
 def policies(caller: Caller) -> Policies:
-    """What the caller may do now; its policies may have changed since the call before."""
+    """The caller's current policies; they may have changed since the call before."""
     backend = iam_backends[caller.account][_PARTITION]
     try:
         holder = _role(caller.holder) if caller.is_role else _user(backend, caller.holder)
     except NotFoundException:
-        # A session outlives its role, with nothing that it may do.
+        # A session outlives its role, without any permission.
         return Policies(())
     groups = [] if caller.is_role else backend.get_groups_for_user(holder.name)
     granted = tuple(each for owner in (holder, *groups) for each in _granted(owner))
@@ -146,9 +146,9 @@ def _user(backend: Any, arn: str) -> Any:
     return backend.get_user(arn.rpartition("/")[2])
 
 
-# --- becoming somebody else ----------------------------------------------------------------------
+# --- assuming roles ------------------------------------------------------------------------------
 def trusted(role_arn: str, request: Request, principals: list[tuple[str, str]]) -> Any:
-    """Who of the principals the role's trust policy names; None if the role is not theirs."""
+    """The principal that the role's trust policy names, or None."""
     try:
         trust = _role(role_arn).assume_role_policy_document
     except NotFoundException:

@@ -1,4 +1,4 @@
-"""What S3 and DynamoDB ask of KMS as the one who calls them, where a key of the account encrypts.
+"""KMS permissions: S3 and DynamoDB use keys of the account with the caller's permissions.
 
 Of the key's own policy nothing is asked here: it is taken to leave the decision to IAM, as the
 one of docs/security.md does.
@@ -21,12 +21,12 @@ if TYPE_CHECKING:
 
     from dynoexport.local.iam.api_actions import Place
 
-# Who may use AWS's own key of a service is not IAM's business:
+# IAM does not decide about AWS's own key of a service:
 # https://docs.aws.amazon.com/kms/latest/developerguide/concepts.html#aws-managed-cmk
 _MANAGED = "alias/aws/"
 _GENERATE, _DECRYPT = "kms:GenerateDataKey", "kms:Decrypt"
 # https://docs.aws.amazon.com/AmazonS3/latest/userguide/UsingKMSEncryption.html
-# Whoever writes in parts needs both, for S3 reads the parts before it joins them:
+# A multipart upload needs both, because S3 reads the parts before it joins them:
 # https://repost.aws/knowledge-center/s3-large-file-encryption-kms-key
 _WRITES = {
     "s3:PutObject": (_GENERATE,),
@@ -37,7 +37,7 @@ _READS = {"s3:GetObject", "dynamodb:Scan", "dynamodb:Query", "dynamodb:GetItem"}
 
 
 def needs(operation: str, parameters: Mapping[str, Any], place: Place) -> Iterator[Request]:
-    """What a call needs of KMS besides."""
+    """The KMS permissions that a call also needs."""
     service = operation.partition(":")[0]
     for action in _WRITES.get(operation, ()):
         yield from _uses(action, _key_for_writing(parameters, place), place, service)
@@ -56,13 +56,13 @@ def _uses(action: str, key: str, place: Place, service: str) -> Iterator[Request
 
 
 def use(action: str, key: str, place: Place, service: str) -> Request:
-    """The use of a key through a service."""
+    """The permission to use a key through a service."""
     via = {"kms:ViaService": f"{service}.{place.region}.amazonaws.com"}
     return Request(action, place.arn("kms", key), via)
 
 
 def _key_for_writing(parameters: Mapping[str, Any], place: Place) -> str:
-    """The key that is asked for, else that of the bucket's default encryption."""
+    """The requested key, or the key of the bucket's default encryption."""
     if parameters.get("ServerSideEncryption"):
         return str(parameters.get("SSEKMSKeyId") or "")
     bucket = _bucket(parameters, place)

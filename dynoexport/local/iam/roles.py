@@ -1,4 +1,4 @@
-"""AWS::IAM::Role of a stack: what moto leaves out of changing one.
+"""AWS::IAM::Role of a stack: updates, which moto does not complete.
 
 moto keeps a stack's policies as Python values, which IAM's API then cannot answer with, and an
 update of the stack changes neither policies nor trust nor boundary.
@@ -31,7 +31,7 @@ def _update(
     region_name: str,
     **_: Any,
 ) -> Role:
-    """In place; what other resources of the stack have added to the role stays."""
+    """Update in place; policies that other resources of the stack added stay."""
     backend = iam_backends[account_id][get_partition(region_name)]
     properties, role = cloudformation_json["Properties"], original_resource
     wanted = {each["PolicyName"]: each["PolicyDocument"] for each in properties.get("Policies", ())}

@@ -1,4 +1,4 @@
-"""IAM's simulator, which moto has not: whether a role or user may, by the endpoint's own decisions.
+"""IAM's policy simulator, which moto lacks, with the endpoint's own decisions.
 
 https://docs.aws.amazon.com/IAM/latest/APIReference/API_SimulatePrincipalPolicy.html
 """

@@ -1,4 +1,4 @@
-"""What of a policy nobody needed: a policy against the calls that were recorded under it. Pure."""
+"""Unused permissions: a policy compared with the calls that were recorded under it. Pure."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class Element:
 
 
 def elements(statements: Iterable[Statement]) -> list[Element]:
-    """Everything that the statements allow, piece by piece."""
+    """Each element of the statements."""
     return [
         Element(each.policy, each.sid, kind, place)
         for each in statements
@@ -40,7 +40,7 @@ def elements(statements: Iterable[Statement]) -> list[Element]:
 
 
 def text(statements: Iterable[Statement], element: Element) -> str:
-    """What the element says."""
+    """The text of the element."""
     return next(
         _values(each)[element.kind][element.place]
         for each in statements
@@ -49,9 +49,9 @@ def text(statements: Iterable[Statement], element: Element) -> str:
 
 
 def needless(statements: Sequence[Statement], calls: Iterable[Request]) -> list[Element]:
-    """The elements of which each could go, and every call would still be allowed.
+    """Each element whose removal would leave every call allowed.
 
-    Each on its own: of two that say the same both are told, and one must stay.
+    Each on its own: if two elements allow the same, both are listed, and one must stay.
     """
     allowed = [call for call in calls if decide(call, Policies(tuple(statements))).allowed]
     found = []
@@ -59,7 +59,7 @@ def needless(statements: Sequence[Statement], calls: Iterable[Request]) -> list[
         if statement.effect != ALLOW:
             continue
         others = Policies((*statements[:position], *statements[position + 1 :]))
-        # Only what no other statement allows depends on this one.
+        # Only calls that no other statement allows depend on this one.
         depending = [
             call for call in allowed if statement.covers(call) and not decide(call, others).allowed
         ]
@@ -77,7 +77,7 @@ def _values(statement: Statement) -> dict[str, tuple[str, ...]]:
 
 
 def _without(statement: Statement, element: Element) -> Statement | None:
-    """The statement without the element; None if nothing is left of it."""
+    """The statement without the element; None if it becomes empty."""
     kept = [
         value
         for place, value in enumerate(_values(statement)[element.kind])

@@ -1,6 +1,6 @@
-"""Start a job's script as Glue would: ``launch.py glueetl|pythonshell``.
+"""Start a job's script as Glue does: ``launch.py glueetl|pythonshell``.
 
-Runs in the process of the job itself, which may be there before its job is. What to run comes on
+Runs in the process of the job itself, which may start before its job. The job comes on
 standard input, as a line of JSON: ``script``, ``arguments``, and the ``environment`` that has the
 credentials of the job's role. ``DYNOEXPORT_BUCKETS`` among it are the buckets that ``s3://`` paths
 can name. Until the line comes, Spark warms up. The endpoint keeps the other side of standard input
@@ -83,7 +83,7 @@ def _file_system(environment: Mapping[str, str]) -> dict[str, str]:
 
 
 def _end_with_endpoint(lifeline: int) -> None:
-    """Wait until the pipe has no other side any more, whether or not it was read."""
+    """Wait until the other side closes the pipe, whether or not it was read."""
     ended = select.poll()
     ended.register(lifeline, 0)
     ended.poll()
@@ -96,7 +96,7 @@ def _end_with_endpoint(lifeline: int) -> None:
 
 
 def _end_without(java: subprocess.Popen[bytes], asked: threading.Event) -> None:
-    """Who is to start a job takes another process if this one has ended."""
+    """End this process if Java ends before the job comes; the endpoint then takes another."""
     java.wait()
     if not asked.is_set():
         os._exit(1)
@@ -107,7 +107,7 @@ def _is_asked() -> bool:
 
 
 def _order() -> dict[str, Any] | None:
-    """What to run, None if there will be nothing; the script then finds standard input empty."""
+    """The job to run, or None at the end of the endpoint; the script finds standard input empty."""
     line = sys.stdin.readline()
     nothing = os.open(os.devnull, os.O_RDONLY)
     os.dup2(nothing, sys.stdin.fileno())
@@ -116,7 +116,7 @@ def _order() -> dict[str, Any] | None:
 
 
 def _rehearsal(directory: Path) -> Generator[str]:
-    """Do what exports do, so that Java has loaded it; without credentials, on files alone."""
+    """Do what exports do, so that Java loads its classes; without credentials, on files only."""
     from pyspark import SparkContext
     from pyspark.sql import SparkSession
 

@@ -1,4 +1,4 @@
-"""Packages of this machine that AWS Glue does not have: a job that imports one fails here, too."""
+"""Hide packages that AWS Glue does not have: a job that imports one fails here, too."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import sys
 
 
 def hide() -> None:
-    """Let ``import dynoexport`` fail in this process and in those that it forks.
+    """Make ``import dynoexport`` fail in this process and in those that it forks.
 
     https://docs.python.org/3/reference/import.html#the-module-cache
     """

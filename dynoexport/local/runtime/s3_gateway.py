@@ -34,7 +34,7 @@ _METHODS = {
     "DELETE": "DELETE",
 }
 _CHUNK = 1 << 20
-# How many streams one answer may take.
+# The maximum number of streams for one answer.
 _STREAMS = 4
 _DELETE_BATCH = 1000
 
@@ -94,7 +94,7 @@ class BucketFiles:
         return answer["ContentLength"], self._chunks(key, offset, end, answer["Body"])
 
     def _chunks(self, key: str, offset: int, end: str, body: Any) -> Iterator[bytes]:
-        """The chunks; where a stream breaks, another one goes on, as S3A's do."""
+        """The chunks; if a stream breaks, another one continues, as with S3A."""
         for attempt in range(_STREAMS):
             try:
                 for chunk in body.iter_chunks(_CHUNK):
@@ -201,11 +201,11 @@ class _Handler(BaseHTTPRequestHandler):
         self._answer()
 
     def log_message(self, *_: object) -> None:
-        """The job's log belongs to the job."""
+        """Log nothing: the log is the job's."""
 
     def _answer(self) -> None:
         if not self._is_from_hadoop():
-            # A web page, or one whose name has come to mean this machine.
+            # A web page, or one whose host name now resolves to this machine.
             self._fail("java.io.IOException", "the gateway answers its own job only")
             return
         url = urlsplit(self.path)
@@ -222,7 +222,7 @@ class _Handler(BaseHTTPRequestHandler):
         try:
             action()
         except (BotoCoreError, ClientError, OSError) as error:
-            # Told, so that the job's log names it: of a connection that ends, Java knows nothing.
+            # An answer puts the error into the job's log; Java cannot explain a closed connection.
             self._fail("java.io.IOException", str(error))
 
     def _is_from_hadoop(self) -> bool:
@@ -302,7 +302,7 @@ class _Handler(BaseHTTPRequestHandler):
             for chunk in chunks:
                 self.wfile.write(chunk)
         except (BotoCoreError, ClientError, OSError):
-            # The answer has begun: that it is too short is all that can be told.
+            # The answer has begun: its missing bytes are the only sign of the failure.
             self.close_connection = True
 
     def _op_create(self) -> None:
@@ -355,7 +355,7 @@ class _Handler(BaseHTTPRequestHandler):
 
 
 def serve(s3: Any, bucket: str) -> int:
-    """Serve the bucket on a free loopback port until the process ends; the port."""
+    """Serve the bucket on a free loopback port until the process ends; return the port."""
     server = _Server(BucketFiles(s3, bucket))
     threading.Thread(target=server.serve_forever, name=f"s3-{bucket}", daemon=True).start()
     return int(server.server_address[1])

@@ -1,4 +1,4 @@
-"""Spark's Java side, started by itself: without the two shells and the second Java of spark-submit.
+"""Start Spark's Java process directly, without the shells and the second Java of spark-submit.
 
 What pyspark needs to find it is what every other program that starts Spark for Python sets:
 ``PYSPARK_GATEWAY_PORT`` and ``PYSPARK_GATEWAY_SECRET``.
@@ -20,7 +20,7 @@ import s3a
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-# Spark waits this long for nothing on a laptop.
+# Spark would wait this long, without a use on a laptop.
 _SPARK_DEFAULTS = {
     # Two tasks at once, and four tries of each: spark.task.maxFailures, which Glue leaves at 4.
     # https://spark.apache.org/docs/3.5.6/submitting-applications.html#master-urls
@@ -78,38 +78,38 @@ _MODULES = (
 
 @dataclass(frozen=True)
 class Jvm:
-    """A Java that comes up, or is there."""
+    """A Java process that starts, or has started."""
 
     process: subprocess.Popen[bytes]
-    told: Path
+    connection_file: Path
 
     def connect(self) -> None:
-        """Wait until it is there, and let pyspark find it.
+        """Wait until it has started, and let pyspark find it.
 
         Raises:
-            RuntimeError: it has ended, having said why on standard error.
+            RuntimeError: it has ended; its standard error has the reason.
         """
-        while not self.told.exists():
+        while not self.connection_file.exists():
             if self.process.poll() is not None:
                 raise RuntimeError(f"Java ended with exit code {self.process.returncode}")
             time.sleep(0.02)
-        told = self.told.read_bytes()
-        port, length = struct.unpack_from(">ii", told)
+        connection = self.connection_file.read_bytes()
+        port, length = struct.unpack_from(">ii", connection)
         os.environ["PYSPARK_GATEWAY_PORT"] = str(port)
-        os.environ["PYSPARK_GATEWAY_SECRET"] = told[-length:].decode()
+        os.environ["PYSPARK_GATEWAY_SECRET"] = connection[-length:].decode()
 
 
 def start(directory: Path) -> Jvm:
-    """Start it; it ends with this process, whose pipe it reads, and keeps all its files there."""
-    told = directory / "gateway"
+    """Start Java, with its files in the directory; it ends with this process."""
+    connection_file = directory / "gateway"
     process = subprocess.Popen(
         _command(directory),
         stdin=subprocess.PIPE,
         # Java writes the file under another name and renames it:
         # https://github.com/apache/spark/blob/v3.5.1/core/src/main/scala/org/apache/spark/api/python/PythonGatewayServer.scala
-        env={**os.environ, "_PYSPARK_DRIVER_CONN_INFO_PATH": str(told)},
+        env={**os.environ, "_PYSPARK_DRIVER_CONN_INFO_PATH": str(connection_file)},
     )
-    return Jvm(process, told)
+    return Jvm(process, connection_file)
 
 
 def _command(directory: Path) -> list[str]:

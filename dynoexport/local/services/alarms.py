@@ -1,4 +1,4 @@
-"""CloudWatch on the endpoint: metric alarms go off, and tell their topics.
+"""CloudWatch on the endpoint: metric alarms go off and notify their topics.
 
 moto keeps alarms and what is put, and never compares the two. How AWS does it:
 https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/alarm-evaluation.html
@@ -44,7 +44,7 @@ _COMPARISONS: Mapping[str, Callable[[float, float], bool]] = {
 
 @dataclass(frozen=True, kw_only=True)
 class Watch:
-    """What an alarm compares; ``missing`` is how it treats a period without data."""
+    """The comparison of an alarm; ``missing`` is how it treats a period without data."""
 
     statistic: str
     comparison: str
@@ -61,7 +61,7 @@ class Watch:
 def evaluate(
     watch: Watch, samples: Iterable[tuple[datetime, float]], *, now: datetime, before: str
 ) -> str:
-    """The state that follows from the samples of the periods that end now.
+    """The alarm state for the samples of the periods that end now.
 
     AWS looks at some periods more, and where data is missing takes real data of these first, so
     that it may be some periods later than this:
@@ -86,7 +86,7 @@ class LocalCloudWatchBackend(models.CloudWatchBackend):
 
     @property
     def _url_module(self) -> Any:
-        """What moto looks for in a module beside the backend's: its addresses."""
+        """The addresses, which moto looks for in a module next to the backend's."""
         return SimpleNamespace(url_bases=urls.url_bases, url_paths=urls.url_paths)
 
     def put_metric_alarm(self, **options: Any) -> models.Alarm:  # type: ignore[override]
@@ -106,7 +106,7 @@ class LocalCloudWatchBackend(models.CloudWatchBackend):
         return alarm
 
     def put_metric_data(self, namespace: str, metric_data: list[Json]) -> None:
-        """Put data, by the endpoint's clock."""
+        """Put data, with the time of the endpoint's clock."""
         now = context.endpoint().now().replace(tzinfo=None)
         stamped = [{"Timestamp": now, **datum} for datum in metric_data]
         super().put_metric_data(namespace, stamped)
@@ -120,7 +120,7 @@ class LocalCloudWatchBackend(models.CloudWatchBackend):
         return list({_identity(metric): metric for metric in found}.values())
 
     def look(self) -> None:
-        """Evaluate every alarm, and tell the topics of those whose state has changed."""
+        """Evaluate every alarm, and notify the topics of those whose state has changed."""
         now = context.endpoint().now()
         for alarm in list(self.alarms.values()):
             before = alarm.state_value
@@ -128,7 +128,7 @@ class LocalCloudWatchBackend(models.CloudWatchBackend):
             if state != before:
                 alarm.update_state(_reason(alarm, state), "{}", state)
                 if alarm.actions_enabled:
-                    _tell(alarm, before, now)
+                    _notify(alarm, before, now)
 
     def _samples(self, alarm: models.Alarm) -> list[tuple[datetime, float]]:
         wanted = {each.name: each.value for each in alarm.dimensions}
@@ -147,7 +147,7 @@ def _identity(metric: models.MetricDatumBase) -> tuple[Any, ...]:
 
 
 def _check_window(period: int, periods: int) -> None:
-    """As PutMetricAlarm does.
+    """Refuse an evaluation window as PutMetricAlarm does.
 
     https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/API_PutMetricAlarm.html
     """
@@ -184,8 +184,8 @@ def _reason(alarm: models.Alarm, state: str) -> str:
     )
 
 
-def _tell(alarm: models.Alarm, before: str, now: datetime) -> None:
-    """As AWS words it.
+def _notify(alarm: models.Alarm, before: str, now: datetime) -> None:
+    """Publish the notification in AWS's form.
 
     https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/Notify_Users_Alarm_Changes.html
     """

@@ -31,7 +31,7 @@ _PAGE = 1000
 
 
 class InvalidRequest(JsonRESTError):
-    """What Athena's API answers to whatever cannot be: its error has no finer kinds."""
+    """The one error of Athena's API for invalid requests."""
 
     def __init__(self, message: str) -> None:
         super().__init__("InvalidRequestException", message)
@@ -48,7 +48,7 @@ class LocalAthenaBackend(models.AthenaBackend):
 
     @property
     def _url_module(self) -> Any:
-        """What moto looks for in a module beside the backend's: its addresses."""
+        """The addresses, which moto looks for in a module next to the backend's."""
         return SimpleNamespace(
             url_bases=urls.url_bases, url_paths={"{0}/$": LocalAthenaResponse.dispatch}
         )
@@ -89,7 +89,7 @@ class LocalAthenaBackend(models.AthenaBackend):
             outcome.update(state)
 
     def _run(self, execution: Any, outcome: dict[str, Any]) -> dict[str, str]:
-        """As the one who asked, whose permissions Athena uses for everything.
+        """Run the query with the permissions of its caller, as Athena does.
 
         https://docs.aws.amazon.com/athena/latest/ug/security-iam-athena.html
         """
@@ -127,7 +127,7 @@ class LocalAthenaBackend(models.AthenaBackend):
 
 
 def _result_location(group: Any, config: dict[str, Any] | None) -> str:
-    """Where the result goes: the workgroup's location if it enforces one.
+    """The location of the result: the workgroup's if it enforces one.
 
     Raises:
         InvalidRequest: there is none, in Athena's words.
@@ -146,15 +146,15 @@ def _result_location(group: Any, config: dict[str, Any] | None) -> str:
 
 
 def _refused(error: ClientError) -> str:
-    """Why a service did not do its part, with the words that Athena puts before a denial."""
+    """The error of another service, after the words that Athena puts before a denial."""
     if error.response["Error"]["Code"] in {"AccessDenied", "AccessDeniedException", "403"}:
-        told = error.response["Error"]["Message"]
-        return f"Insufficient permissions to execute the query. {told}"
+        message = error.response["Error"]["Message"]
+        return f"Insufficient permissions to execute the query. {message}"
     return str(error)
 
 
 def _locate(s3: S3Client, location: str) -> None:
-    """In which region the bucket of the results is, which Athena asks before anything else.
+    """Require GetBucketLocation on the bucket of the results, as Athena does first.
 
     https://docs.aws.amazon.com/athena/latest/ug/querying-iam.html
     """

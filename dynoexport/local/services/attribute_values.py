@@ -1,4 +1,4 @@
-"""What DynamoDB takes as the value of an attribute, and how it writes it back.
+"""The attribute values that DynamoDB accepts, and the form in which it returns them.
 
 https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/HowItWorks.NamingRulesDataTypes.html
 has the limits. The texts of the errors are those of dynalite, which has them from AWS.
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 _DIGITS = 38
 _LARGEST_EXPONENT, _SMALLEST_EXPONENT = 125, -130
-# Python takes more than DynamoDB: digits of other scripts, underscores, spaces.
+# Python accepts more than DynamoDB: digits of other scripts, underscores, spaces.
 _NUMBER = re.compile(r"[-+]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][-+]?[0-9]+)?")
 # The sum of 1E+125 and 1E-130 has 256 digits.
 _EXACT = Context(prec=300, Emax=MAX_EMAX, Emin=MIN_EMIN)
@@ -42,7 +42,7 @@ def normalize(value: Mapping[str, Any]) -> dict[str, Any]:
     """An AttributeValue as DynamoDB keeps it: numbers have their normal form.
 
     Raises:
-        InvalidValue: DynamoDB does not take it.
+        InvalidValue: DynamoDB refuses it.
     """
     if not value:
         raise InvalidValue(f"Supplied AttributeValue is empty, {_ONE_TYPE}")
@@ -87,10 +87,10 @@ def _explain_duplicates(code: str, elements: list[Any]) -> str:
 def normalize_number(text: str) -> str:
     """The number without exponent, leading and trailing zeros, as AWS returns it.
 
-    That is so for 1E+100, too: https://github.com/boto/boto3/issues/2500.
+    This applies to 1E+100, too: https://github.com/boto/boto3/issues/2500.
 
     Raises:
-        InvalidValue: it is no number, or not in DynamoDB's range.
+        InvalidValue: it is not a number, or outside DynamoDB's range.
     """
     number = _parse(text)
     if not number:
@@ -125,12 +125,12 @@ def add(first: str, second: str) -> str:
     """The exact sum of two numbers.
 
     Raises:
-        InvalidValue: no number of DynamoDB is the sum.
+        InvalidValue: DynamoDB cannot store the sum.
     """
     try:
         return normalize_number(str(_EXACT.add(Decimal(first), Decimal(second))))
     except InvalidValue as error:
-        # AWS says so where the digits are too many, too:
+        # AWS has the same message for too many digits:
         # https://github.com/scylladb/scylladb/blob/master/test/alternator/test_number.py
         raise InvalidValue(_OVERFLOW) from error
 

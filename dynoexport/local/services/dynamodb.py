@@ -73,7 +73,7 @@ _ANSWERS: dict[str, Callable[[DynamoHandler], ActionResult]] = {
 def _judged(
     operation: str, answer: Callable[[DynamoHandler], ActionResult]
 ) -> Callable[[DynamoHandler], ActionResult]:
-    """The operation, once DynamoDB would take the request, with what it costs."""
+    """The operation with DynamoDB's checks before it and its charges after it."""
     shape = get_service_model("dynamodb").operation_model(operation).input_shape
 
     @wraps(answer)
@@ -194,7 +194,7 @@ _IS_WITHIN_SEGMENT = Item.is_within_segment
 
 
 def _is_within_segment(self: Item, segments: Any) -> bool:
-    """Of binary keys, too: moto takes them as text."""
+    """Whether the item is in the segment; also for binary keys, which moto reads as text."""
     key = self.hash_key.value
     if not isinstance(key, bytes):
         return _IS_WITHIN_SEGMENT(self, segments)
@@ -389,7 +389,7 @@ def _item_size(item: Mapping[str, Any]) -> int:
 
 
 def _set_attribute(self: LimitedSizeDict, name: str, value: DynamoType) -> None:
-    """Moto's own limit is lower, and adds the value that is replaced."""
+    """Set an attribute without moto's own size limit, which also adds the replaced value."""
     others = sum(bytesize(key) + held.size() for key, held in self.items() if key != name)
     if others + bytesize(name) + value.size() > _ITEM_BYTES:
         raise ItemSizeTooLarge
@@ -419,7 +419,7 @@ _UPDATE = Item.update_with_attribute_updates
 
 
 def _update_attributes(self: Item, attribute_updates: Mapping[str, Any]) -> None:
-    """Every type is put as it is; moto makes a string of most, and adds with 28 digits."""
+    """Update attributes in their own types; moto turns most into text and adds with 28 digits."""
     others = {}
     for name, update in attribute_updates.items():
         action, value = update.get("Action", "PUT"), update.get("Value", {})

@@ -1,4 +1,4 @@
-"""Data files: what their columns are, and their rows as the catalog's SerDe reads them."""
+"""Data files: their columns, and their rows as the catalog's SerDe reads them."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class BadData(Exception):
 
 
 def classify(head: bytes) -> str:
-    """The format of a file by its first bytes, as Glue's built-in classifiers go about it."""
+    """The format of a file by its first bytes, as with Glue's built-in classifiers."""
     for magic, kind in ((b"PAR1", "parquet"), (b"ORC", "orc"), (b"Obj\x01", "avro")):
         if head.startswith(magic):
             return kind
@@ -91,7 +91,7 @@ def avro_literal(content: bytes) -> str:
 
 
 def _avro_columns(content: bytes) -> Columns:
-    """What the writer's schema says: a file may have no rows, and an int is no bigint."""
+    """The columns of the writer's schema: a file may have no rows, and int is not bigint."""
     schema: Any = fastavro.reader(io.BytesIO(content)).writer_schema
     return {field["name"].lower(): _avro_type(field["type"]) for field in schema["fields"]}
 
@@ -129,7 +129,7 @@ def _json_objects(content: bytes) -> Iterator[dict[str, Any]]:
     """The object of each line.
 
     Raises:
-        BadData: a line is none, in the words of
+        BadData: a line is not such an object, in the words of
             https://docs.aws.amazon.com/athena/latest/ug/openx-json-serde.html
     """
     for line in content.splitlines():
@@ -166,7 +166,7 @@ _WIDER = ("int", "bigint", "double")
 
 
 def merge(one: str, other: str) -> str:
-    """The type that holds values of both; string where nothing else does."""
+    """The type for values of both, string in the last resort."""
     if one == other:
         return one
     if one in _WIDER and other in _WIDER:
@@ -193,10 +193,10 @@ _BROKEN = (pa.ArrowException, OSError, EOFError, ValueError, LookupError)
 def rows(
     serde: Mapping[str, Any], table: Mapping[str, str], content: bytes, wanted: Columns
 ) -> pa.Table:
-    """The file's rows in the wanted columns, read by the SerDe and never smarter than it.
+    """The file's rows in the wanted columns, with the limits of the SerDe.
 
     Raises:
-        BadData: the SerDe would fail on the file, or is none that the endpoint has.
+        BadData: the SerDe would fail on the file, or the endpoint does not have it.
     """
     schema = pa.schema([(name, hive.to_arrow(kind)) for name, kind in wanted.items()])
     library = serde.get("SerializationLibrary", "")
@@ -222,7 +222,7 @@ def _parquet_rows(content: bytes, schema: pa.Schema, *_: object) -> pa.Table:
 def _orc_rows(
     content: bytes, schema: pa.Schema, serde: Mapping[str, str], _: Mapping[str, str]
 ) -> pa.Table:
-    """Columns by their positions, unless the SerDe is told otherwise (same page)."""
+    """Columns by their positions, unless the SerDe is set to use names (same page)."""
     found = _orc(content)
     by_name = serde.get("orc.column.index.access", "true").lower() == "false"
     names = found.column_names if by_name else schema.names[: found.num_columns]
@@ -230,7 +230,7 @@ def _orc_rows(
 
 
 def _placed(found: pa.Table, schema: pa.Schema, names: list[str]) -> pa.Table:
-    """The table's columns, by these names, as the columns of the schema; null where it has none."""
+    """The schema's columns from the table, found by these names; null where one is missing."""
     places = {name: position for position, name in enumerate(names)}
     arrays = [
         _as_type(found.column(places[field.name]), field.type)
@@ -242,7 +242,7 @@ def _placed(found: pa.Table, schema: pa.Schema, names: list[str]) -> pa.Table:
 
 
 def _as_type(column: pa.ChunkedArray, kind: pa.DataType) -> pa.ChunkedArray | pa.Array:
-    """The column as that type; fields of structs go by their names, whatever their case."""
+    """The column as that type; fields of structs are found by name, in any case."""
     folded = _folded_type(column.type)
     if folded == kind:
         return pa.chunked_array([chunk.view(kind) for chunk in column.chunks], type=kind)
@@ -306,7 +306,7 @@ def _json_rows(content: bytes, schema: pa.Schema, *_: object) -> pa.Table:
 
 
 def _json_text(value: Any) -> str:
-    """A value in a column of text: itself, or its JSON if it is none.
+    """A value in a column of text: a text as it is, any other value as its JSON.
 
     As the SerDe does: https://github.com/rcongiu/Hive-JSON-Serde (JavaStringJsonObjectInspector)
     """
@@ -328,7 +328,7 @@ def _json_dump(value: Any) -> str:
 def _avro_rows(
     content: bytes, schema: pa.Schema, serde: Mapping[str, str], table: Mapping[str, str]
 ) -> pa.Table:
-    """By the catalog's schema literal if there is one, the table's own first, else by the columns.
+    """Read by the catalog's schema literal, the table's first; without one, by the columns.
 
     Trino does so, in these words, but only of columns that the query names:
     https://github.com/trinodb/trino/pull/30599
@@ -377,14 +377,14 @@ def _without_default(wanted: Any, written: Any) -> str:
 
 
 def _branch(kind: Any) -> dict[str, Any]:
-    """The type, of one that may be null what it is else; empty if it has nothing inside."""
+    """The type without null; empty if it has no inner types."""
     others = [each for each in kind if each != "null"] if isinstance(kind, list) else [kind]
     return others[0] if len(others) == 1 and isinstance(others[0], dict) else {}
 
 
 # Files of lines.
 def _lines(content: bytes, table: Mapping[str, str]) -> list[str]:
-    """Every line is a row, whatever is quoted; the header is passed over if the table says so."""
+    """Every line is a row, whatever is quoted; the header is skipped if the table says so."""
     lines = re.split(r"\r\n|\r|\n", content.decode())
     if not lines[-1]:
         lines.pop()
@@ -430,7 +430,7 @@ def _unquoted(line: str, separator: str, quote: str, escape: str) -> list[str]:
 def _lazy_simple(
     content: bytes, schema: pa.Schema, serde: Mapping[str, str], table: Mapping[str, str]
 ) -> pa.Table:
-    """Splits at every delimiter: quotes mean nothing to it."""
+    """Split at every delimiter: this SerDe ignores quotes."""
     delimiter = serde.get("field.delim", ",")
     return _positions((line.split(delimiter) for line in _lines(content, table)), schema)
 

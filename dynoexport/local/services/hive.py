@@ -61,12 +61,12 @@ def from_arrow(kind: pa.DataType) -> str:
         return f"decimal({kind.precision},{kind.scale})"
     if pa.types.is_timestamp(kind):
         return "timestamp"
-    # What DuckDB has and Hive has not, as a time of the day, can only be read as text.
+    # Types that Hive lacks, such as a time of day, can only be read as text.
     return _TO_HIVE.get(kind, "string")
 
 
 def to_arrow(hive: str) -> pa.DataType:
-    """The Arrow type of a Hive name.
+    """The Arrow type of a Hive type name.
 
     A field's name is whatever stands before the colon, since keys of a DynamoDB map are free
     text and a crawler writes them as they are.
@@ -104,7 +104,7 @@ def _field(part: str) -> pa.Field:
 
 
 def _parts(inner: str) -> list[str]:
-    """What the commas part that stand in no inner brackets."""
+    """The parts between commas, without commas in inner brackets."""
     parts, depth = [""], 0
     for character in inner:
         depth += (character in "<(") - (character in ">)")
@@ -116,7 +116,7 @@ def _parts(inner: str) -> list[str]:
 
 
 def to_athena(kind: pa.DataType) -> str:
-    """The name that Athena gives the type in a result's metadata: of nested ones the outermost."""
+    """The type's name in the metadata of Athena's results: the outermost of nested types."""
     return re.sub(r"\(.*\)", "", view_type(kind))
 
 

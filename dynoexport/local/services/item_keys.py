@@ -1,4 +1,4 @@
-"""What DynamoDB takes as the key of an item.
+"""The keys of items that DynamoDB accepts.
 
 https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Constraints.html has the lengths.
 The texts of the errors are those of dynalite, which has them from AWS.
@@ -35,7 +35,7 @@ def key_of(item: Mapping[str, Any], schema: Mapping[str, str]) -> dict[str, Any]
 
 
 def fault(key: Mapping[str, Any], schema: Mapping[str, str]) -> str | None:
-    """Why the key is none of the table; ``schema`` has the types, the partition key's first."""
+    """Why the table refuses the key; ``schema`` has the types, the partition key's first."""
     if not fits(key, schema):
         return MISMATCH
     limits = ((2048, _LONG_HASH), (1024, _LONG_RANGE))
@@ -53,7 +53,7 @@ def fault(key: Mapping[str, Any], schema: Mapping[str, str]) -> str | None:
 def start_fault(
     key: Mapping[str, Any], schema: Mapping[str, str], operation: str, index: str | None
 ) -> str | None:
-    """Why no page of a Scan or Query starts after the key."""
+    """Why DynamoDB refuses the key as the start of a page of Scan or Query."""
     prefix = f"{INVALID_START}: " if operation == "Scan" and index is None else ""
     if set(key) != set(schema):
         return f"{prefix}{MISMATCH}" if prefix else INVALID_START

@@ -1,7 +1,7 @@
-"""SNS on the endpoint, for services: moto delivers what is published, AWS first asks two policies.
+"""SNS on the endpoint for services: as AWS, check two policies before moto delivers a message.
 
 A service publishes as itself. The topic's policy must let it, and if the topic is encrypted, so
-must the key's; otherwise the message is lost and nobody is told:
+must the key's; otherwise the message is lost without an error:
 https://docs.aws.amazon.com/sns/latest/dg/sns-key-management.html#compatibility-with-aws-services
 """
 
@@ -24,9 +24,9 @@ _log = logging.getLogger(__name__)
 
 
 def allows(policy: str, *, service: str, request: Request) -> bool:
-    """Whether the policy of the resource lets the service do it.
+    """Whether the policy of the resource allows the service.
 
-    What is not understood allows nothing.
+    A policy that cannot be evaluated here allows nothing.
     """
     try:
         statements = authorization.statements("resource policy", policy)
@@ -43,7 +43,7 @@ def publish(
     context: Mapping[str, str] | None = None,
     subject: str | None = None,
 ) -> bool:
-    """Publish as the service does; False if there is no such topic or a policy says no."""
+    """Publish as the service; False if the topic is missing or a policy denies."""
     arn = parse_arn(topic_arn)
     topic = sns_backends[arn.account][arn.region].topics.get(topic_arn)
     if topic is None:
@@ -60,12 +60,12 @@ def publish(
     try:
         topic.publish(message, subject=subject)
     except Exception:  # noqa: BLE001 - a subscriber that is gone is nothing to the service
-        _log.warning("%s could not tell a subscriber", topic_arn, exc_info=True)
+        _log.warning("a subscriber of %s could not be notified", topic_arn, exc_info=True)
     return True
 
 
 def _may_use(key_arn: str, region: str, service: str, context: Mapping[str, str]) -> bool:
-    """The key that AWS manages for SNS lets nobody else in; it has no ARN here."""
+    """Whether the service may use the key; nobody may use AWS's own key, which has no ARN here."""
     if not key_arn.startswith("arn:"):
         return False
     arn = parse_arn(key_arn)

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 CATALOG = "awsdatacatalog"
 _STALE, _BECAUSE = "VIEW_IS_STALE: line 1:1: View", "is stale or in invalid state:"
-# Stands for the name until the columns that a * means are counted.
+# Replaces the name until the columns of a * are numbered.
 _UNNAMED = "_col?"
 _VIEW_HEAD, _VIEW_TAIL = "/* Presto View: ", " */"
 
@@ -65,14 +65,14 @@ def view_text(original_sql: str, database: str, columns: list[dict[str, str]]) -
 
 
 def view_definition(text: str) -> dict[str, Any]:
-    """What ``view_text`` wrote."""
+    """The view's definition, from what ``view_text`` wrote."""
     encoded = text[len(_VIEW_HEAD) : -len(_VIEW_TAIL)]
     found: dict[str, Any] = json.loads(base64.b64decode(encoded))
     return found
 
 
 def _named(query: Any) -> Any:
-    """The query with a stand-in for the name of each column that Athena would name itself."""
+    """The query with a placeholder for each column name that Athena would generate."""
     for column in filter(_nameless, query.selects):
         column.replace(exp.alias_(column.copy(), _UNNAMED, quoted=True))
     return query
@@ -97,7 +97,7 @@ def _see_to_names(query: Any, names: list[str]) -> None:
 
 
 def _fixed(table: exp.Table) -> dict[str, str]:
-    """The columns of the table that the query around it fixes to a text: WHERE column = 'text'."""
+    """The table's columns that the outer query compares with a text: WHERE column = 'text'."""
     select = table.find_ancestor(exp.Select)
     alone = isinstance(table.parent, exp.From) and table.parent.parent is select
     if select is None or not alone or select.args.get("joins") or not select.args.get("where"):
@@ -134,7 +134,7 @@ class Engine:
         self.bytes_scanned = 0
 
     def run(self, sql: str) -> pa.Table | None:
-        """The rows of a query, None of a statement that has none.
+        """The rows of a query; None for a statement without rows.
 
         Raises:
             QueryFailed: with Athena's reason.
@@ -230,7 +230,7 @@ class Engine:
         return exp.Subquery(this=resolved)
 
     def _rows(self, table: Mapping[str, Any], database: str, fixed: Mapping[str, str]) -> pa.Table:
-        """The rows of the table; of partitions that the query excludes, none are read.
+        """The rows of the table, without the partitions that the query excludes.
 
         https://docs.aws.amazon.com/athena/latest/ug/partitions.html
         """
@@ -297,7 +297,7 @@ class Engine:
         target = statement.this.find(exp.Table)
         database, name = _fold(target.db) or self._database, _fold(target.name)
         query = statement.expression
-        # Of what it selects from, a view needs the columns alone.
+        # A view needs only the columns of the tables that it reads.
         self._reads = False
         schema = self._select(query).schema
         _see_to_names(query, schema.names)
@@ -349,9 +349,9 @@ class Engine:
 def _avro_part(
     table: Mapping[str, Any], part: Mapping[str, Any], wanted: files.Columns
 ) -> tuple[dict[str, Any], files.Columns]:
-    """The SerDe by which a partition is read, and the columns that it is read for.
+    """The SerDe of a partition, and the columns to read from it.
 
-    Of avro the parameters of the table's SerDe go before the partition's, and columns that the
+    For avro the parameters of the table's SerDe win over the partition's, and columns that the
     partition has not are null: https://github.com/trinodb/trino/pull/14463, and HiveSplitManager
     of https://github.com/trinodb/trino.
     """
@@ -373,7 +373,7 @@ def _type(table: Mapping[str, Any], column: str, kind: str) -> pa.DataType:
 
 
 def _reason(error: duckdb.Error) -> str:
-    """DuckDB's complaint under the name that Athena has for it."""
+    """DuckDB's error under Athena's name for it."""
     words = str(error).splitlines()[0]
     kinds: dict[type, str] = {
         duckdb.BinderException: "COLUMN_NOT_FOUND",

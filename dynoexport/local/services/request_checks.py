@@ -1,4 +1,4 @@
-"""What DynamoDB refuses before it looks at a table.
+"""Checks that DynamoDB makes before it looks at a table.
 
 The model of the API, which every SDK is made of, has the limits of lengths and integers, and says
 where in a request the values of attributes are.
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from botocore.model import Shape
 
-# AWS writes these without saying that it was the start key:
+# AWS's message does not mention the start key:
 # https://github.com/architect/dynalite/blob/main/validations/scan.js
 _OF_VALUES = re.compile(
     "contains duplicates|number set|numeric value|significant digits|number with magnitude"
@@ -51,7 +51,7 @@ def check(shape: Shape, request: Mapping[str, Any]) -> Any:
 
     Raises:
         Malformed: a value in the request is of another JSON type.
-        Refused: it breaks a limit of the model, or has a value that DynamoDB does not take.
+        Refused: it breaks a limit of the model, or has a value that DynamoDB refuses.
     """
     _check_types(shape, request)
     broken = list(_broken_limits(shape, request, ""))
@@ -154,7 +154,7 @@ def _broken_rules(shape: Any, value: Any) -> list[str]:
 
 
 def _rules(shape: Any) -> Iterator[tuple[str, tuple[float, float]]]:
-    """Each limit of the shape, in words and as the least and the most that it allows."""
+    """Each limit of the shape, in words and as minimum and maximum."""
     what = "value" if shape.type_name in ("integer", "long") else "length"
     least, most = shape.metadata.get("min"), shape.metadata.get("max")
     if most is not None:

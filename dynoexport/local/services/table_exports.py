@@ -37,7 +37,7 @@ def install() -> None:
     DynamoHandler.export_table_to_point_in_time = _export_encrypted  # type: ignore[method-assign]
 
 
-# How the export that is being asked for is to be encrypted; moto drops what it is told of that.
+# The encryption of the export that is being requested; moto drops it from the request.
 _encryption: ContextVar[tuple[str, str | None]] = ContextVar("encryption")
 _token: ContextVar[str] = ContextVar("token")
 # https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_ExportTableToPointInTime.html
@@ -46,9 +46,9 @@ _export = DynamoHandler.export_table_to_point_in_time
 
 
 def _export_encrypted(self: DynamoHandler) -> ActionResult:
-    """With S3's own key unless a key is named, whatever the bucket's default is.
+    """Export with S3's own key, or the named key; the bucket's default is not used.
 
-    A request with the token of an earlier one is that one.
+    A request with the token of an earlier one returns that export.
     """
     token = self.body["ClientToken"]
     for former in self.dynamodb_backend.table_exports.values():
@@ -88,7 +88,7 @@ class Export(TableExport):
         def put(name: str, content: bytes) -> None:
             key = f"{self._root}/{name}"
             resource = f"arn:aws:s3:::{self.s3_bucket}/{key}"
-            # DynamoDB writes as the one who asked for the export.
+            # DynamoDB writes with the permissions of the caller.
             gate.authorize(self._caller, [Request("s3:PutObject", resource), *uses])
             s3_backend.put_object(
                 bucket_name=self.s3_bucket,

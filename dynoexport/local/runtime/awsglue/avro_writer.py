@@ -63,7 +63,7 @@ def write(frame: DataFrame, path: str, codec: str) -> None:
 
 
 def _plain(value: Any) -> Any:
-    """The value with decimals as short as they are.
+    """The value with decimals in their shortest form.
 
     Spark sends them as engineers write them, 8E-14 as 80E-15, which has more digits behind the
     point than the column, and fastavro refuses it.

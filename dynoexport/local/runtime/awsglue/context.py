@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 class GlueContext:
-    """The door to Glue's sources and sinks; what is not here is refused by name."""
+    """Glue's sources and sinks; it refuses by name what the endpoint lacks."""
 
     def __init__(self, sparkContext: SparkContext) -> None:  # noqa: N803 - Glue's name
         self.spark_session = SparkSession(sparkContext)
@@ -56,7 +56,7 @@ def _scan_all(source: dynamodb_source.Source, segments: Iterable[int]) -> Iterat
 
 @lru_cache(maxsize=1)
 def _client(source: dynamodb_source.Source) -> Any:
-    """A worker has one task after the other; making a client takes longer than a short scan."""
+    """A client, cached: making one takes longer than a short scan."""
     return dynamodb_source.client_of(source)
 
 

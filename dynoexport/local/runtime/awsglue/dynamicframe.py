@@ -1,4 +1,4 @@
-"""DynamicFrames: records that describe themselves, read anew whenever they are needed."""
+"""DynamicFrames: self-describing records, read again whenever they are needed."""
 
 from __future__ import annotations
 

@@ -30,7 +30,7 @@ _LONG = 2**63
 
 @dataclass(frozen=True)
 class Source:
-    """What the job asked for; ``rate`` is the read units a second that one segment may use."""
+    """The options of the job; ``rate`` is the read units a second that one segment may use."""
 
     table: str
     splits: int
@@ -59,7 +59,7 @@ def parse(options: Mapping[str, str]) -> Source:
 
 
 def client_of(source: Source) -> Any:
-    """A client of the account in which the table is."""
+    """A DynamoDB client for the account of the table."""
     import boto3
 
     if not source.role:
@@ -102,7 +102,7 @@ def scan(
 
 
 def record(item: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
-    """An item as the source delivers it."""
+    """The item as Glue's source delivers it."""
     return {name: _value(value) for name, value in item.items() if "NULL" not in value}
 
 

@@ -1,0 +1,96 @@
+"""README and docs: commands and options exist, figures are those of ``dynoexport plan``."""
+
+from __future__ import annotations
+
+import json
+import re
+import shlex
+from pathlib import Path
+from typing import Any
+
+import click
+import pytest
+from click.testing import CliRunner
+
+from dynoexport import units
+from dynoexport.cli import main
+
+ROOT = Path(__file__).parents[2]
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+SMALL = str(ROOT / "docs" / "examples" / "reviews.json")
+LARGE = str(ROOT / "docs" / "examples" / "events.json")
+
+
+def shown_commands(text: str) -> list[str]:
+    """Each ``dynoexport ...`` between backticks, and in blocks of code with its further lines."""
+    joined = text.replace("\\\n", " ")
+    inline = re.findall(r"`(dynoexport [^`\n]+)`", joined)
+    blocks = re.findall(r"^ {4}(?:\$ )?(dynoexport .*?)(?:\s{2,}#.*)?$", joined, re.MULTILINE)
+    return [*inline, *blocks]
+
+
+def unknown_words(command: str) -> list[str]:
+    """The options that the command does not have, or the command itself."""
+    found: click.Command = main
+    words = shlex.split(command.partition(" | ")[0].replace("> ", ""))[1:]
+    while words and isinstance(found, click.Group) and not words[0].startswith("-"):
+        name = words.pop(0)
+        below = found.get_command(click.Context(found), name)
+        if below is None:
+            return [name]
+        found = below
+    options = {name for each in found.params for name in (*each.opts, *each.secondary_opts)}
+    given = [word.partition("=")[0] for word in words if word.startswith("--")]
+    return [word for word in given if word not in options | {"--help"}]
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_command_has_every_option_that_a_page_shows(page: Path) -> None:
+    for command in shown_commands(page.read_text(encoding="utf-8")):
+        assert unknown_words(command) == [], command
+
+
+def test_option_that_does_not_exist_is_found() -> None:
+    assert unknown_words("dynoexport deploy Reviews --enabled") == ["--enabled"]
+    assert unknown_words("dynoexport deplay Reviews") == ["deplay"]
+
+
+def plan(file: str, *words: str) -> dict[str, Any]:
+    words = ("--describe", file, "--read-mode", "native", "--output", "json", *words)
+    done = CliRunner().invoke(main, ["plan", *words])
+    assert done.exit_code == 0, done.output
+    (found,) = json.loads(done.stdout)
+    return dict(found)
+
+
+def cost(planned: dict[str, Any], formula: str) -> float:
+    return next(each["usd"] for each in planned["costs"] if each["formula"] == formula)
+
+
+def test_readme_prices_are_those_of_the_plan() -> None:
+    small, large = plan(SMALL), plan(LARGE)
+    took = units.duration(small["run_seconds"])
+    assert f"| one run | ${small['run_usd']:.2f}, in {took} |" in README
+    assert f"| daily runs, a month | ${small['month_usd']:.2f} |" in README
+    hourly = plan(SMALL, "--every", "hour")
+    assert f"| hourly runs, a month | ${hourly['month_usd']:.2f} |" in README
+    assert f"small run: ${cost(small, 'crawl'):.2f}," in README
+    assert f"A 2 TiB table costs ${large['run_usd']:.2f} a run." in README.replace("\n", " ")
+
+
+def test_readme_compares_with_the_prices_of_the_plan() -> None:
+    small = plan(SMALL)
+    month = {each["label"]: f"${each['month_usd']:.2f}" for each in small["alternatives"]}
+    reads = cost(small, "reads")
+    row = (
+        f"| 1 GiB, a month | ${small['month_usd']:.2f} "
+        f"| {month['full']}; changes only: {month['incremental']} "
+        f"| {month['zero-ETL']} and Glue's compute | ${reads:.2f} a full scan, and Lambda "
+        f"| ${reads * small['runs_a_month']:.2f} of reads, and a machine |"
+    )
+    assert row in README
+
+
+def test_readme_is_at_most_900_words() -> None:
+    assert len(README.split()) <= 900
