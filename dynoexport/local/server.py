@@ -28,7 +28,7 @@ from dynoexport.local.cloudformation import resources, stacks
 from dynoexport.local.context import Endpoint
 from dynoexport.local.glue import api, events, processes
 from dynoexport.local.glue.scheduler import Scheduler
-from dynoexport.local.iam import gate, roles, simulation
+from dynoexport.local.iam import authorization_middleware, roles, simulation
 from dynoexport.local.iam.authentication_middleware import HEADERS, AuthenticationMiddleware
 from dynoexport.local.services import alarms, athena, dynamodb, s3, table_exports
 
@@ -154,7 +154,7 @@ def _service(name: Any) -> Flask:
     """
     app = create_backend_app(name)
     app.wsgi_app = cbor.CborMiddleware(app.wsgi_app, name)  # type: ignore[method-assign]
-    gate.guard(app, name)
+    authorization_middleware.guard(app, name)
     if name == "s3":
         s3.guard(app)
 

@@ -12,7 +12,7 @@ from trino_server import TABLE_INPUT, plain
 
 from dynoexport import naming
 from dynoexport.aws import athena
-from dynoexport.local.services import hive
+from dynoexport.local.services import hive_types
 from dynoexport.local.services.query import Engine, QueryFailed
 
 if TYPE_CHECKING:
@@ -139,7 +139,9 @@ def test_empty_maps_are_printed_as_maps(lake: Lake, trino: Trino, mixed: dict[st
     query_id = athena.start(lake.athena, sql, work_group=GROUP, database=DATABASE)
     done = athena.wait(lake.athena, query_id, seconds=0.02)
     ((_, printed),) = athena.pages(lake.athena, done)
-    assert printed == [(hive.text(row["map"]), hive.text(row["maps"]))] == [("{}", "[{}]")]
+    assert (
+        printed == [(hive_types.text(row["map"]), hive_types.text(row["maps"]))] == [("{}", "[{}]")]
+    )
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ import pytest
 
 from dynoexport import naming
 from dynoexport.cloudformation import permissions as reference
-from dynoexport.local.iam import authorization, usage
+from dynoexport.local.iam import authorization, unused_permissions
 from dynoexport.local.iam.authorization import Request
 
 if TYPE_CHECKING:
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from dynoexport.local.context import Endpoint
     from dynoexport.local.iam.authorization import Statement
-    from dynoexport.local.iam.usage import Element
+    from dynoexport.local.iam.unused_permissions import Element
 
 
 def recorded(endpoint: Endpoint, holders: set[str]) -> Iterator[dict[str, Any]]:
@@ -98,11 +98,11 @@ class Usage:
         needed: set[Element] = set()
         for role in (name for own, name in self.roles if own == title):
             statements = self.statements(role)
-            found = set(usage.needless(statements, allowed(self.calls(role))))
+            found = set(unused_permissions.needless(statements, allowed(self.calls(role))))
             unneeded |= found
-            needed |= set(usage.elements(statements)) - found
+            needed |= set(unused_permissions.elements(statements)) - found
         shown = readable(title)
-        return {(each.sid, usage.text(shown, each)) for each in unneeded - needed}
+        return {(each.sid, unused_permissions.text(shown, each)) for each in unneeded - needed}
 
 
 def readable(title: str) -> list[Statement]:

@@ -15,12 +15,12 @@ from roles import allowed, recorded
 from dynoexport import naming
 from dynoexport.cloudformation import permissions as reference
 from dynoexport.iam import caller_policies
-from dynoexport.local.iam import authorization, usage
+from dynoexport.local.iam import authorization, unused_permissions
 from dynoexport.model import OutputFormat
 
 if TYPE_CHECKING:
     from dynoexport.local.context import Endpoint
-    from dynoexport.local.iam.usage import Element
+    from dynoexport.local.iam.unused_permissions import Element
 
 pytestmark = pytest.mark.endpoint
 
@@ -66,14 +66,14 @@ class Person:
             for statement in authorization.statements(purpose, text)
         ]
         calls = allowed(recorded(self.endpoint, {self.name}))
-        needless = set(usage.needless(statements, calls))
+        needless = set(unused_permissions.needless(statements, calls))
         asked = purposes or tuple(self.policies)
 
         def shown(element: Element) -> tuple[str, str]:
-            text = usage.text(statements, element).replace(self.bucket, BUCKET)
+            text = unused_permissions.text(statements, element).replace(self.bucket, BUCKET)
             return element.sid, FORMAT.sub("<format>/", text)
 
-        every = [each for each in usage.elements(statements) if each.policy in asked]
+        every = [each for each in unused_permissions.elements(statements) if each.policy in asked]
         needed = {shown(each) for each in every if each not in needless}
         return {shown(each) for each in every} - needed
 

@@ -17,7 +17,7 @@ from moto.core.exceptions import JsonRESTError, ServiceException
 
 from dynoexport.local.cloudformation import handlers
 from dynoexport.local.cloudformation.stack_changes import active, deletion_order, in_order, resolved
-from dynoexport.local.iam import gate, identities
+from dynoexport.local.iam import authorization_middleware, identities
 from dynoexport.local.iam.api_actions import Place, UnknownOperation
 
 if TYPE_CHECKING:
@@ -166,7 +166,13 @@ class Deployment:
         try:
             self._authorize(name, resource, action, deleted)
             step()
-        except (JsonRESTError, ServiceException, KeyError, ValueError, gate.Denied) as error:
+        except (
+            JsonRESTError,
+            ServiceException,
+            KeyError,
+            ValueError,
+            authorization_middleware.Denied,
+        ) as error:
             reason = getattr(error, "message", None) or str(error)
             record("FAILED", reason)
             raise ResourceFailed(
@@ -180,19 +186,21 @@ class Deployment:
         Raises:
             Denied: in CloudFormation's words.
         """
-        caller = gate.current()
+        caller = authorization_middleware.current()
         if caller is None:
             return
         step = self._step(name, resource, action.lower(), deleted)
         place = Place(self._stack.account_id, self._stack.region_name)
         try:
-            gate.authorize(caller, handlers.needs(step, place))
-        except gate.Denied as error:
-            raise gate.Denied(
+            authorization_middleware.authorize(caller, handlers.needs(step, place))
+        except authorization_middleware.Denied as error:
+            raise authorization_middleware.Denied(
                 f'Resource handler returned message: "{error}" (HandlerErrorCode: AccessDenied)'
             ) from error
         except UnknownOperation as error:
-            raise gate.Denied(f"the endpoint does not know what {error} needs") from error
+            raise authorization_middleware.Denied(
+                f"the endpoint does not know what {error} needs"
+            ) from error
 
     def _step(self, name: str, resource: Json, event: str, deleted: Any) -> handlers.Step:
         kind = resource["Type"]

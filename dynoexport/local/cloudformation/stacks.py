@@ -123,7 +123,7 @@ class _Response(CloudFormationResponse):
         return models.Stack.parse_template(body)
 
     def _get_stack_from_s3_url(self, template_url: str) -> str:
-        """The object's text; the gate has checked that the caller may read it."""
+        """The object's text; ``authorization_middleware`` has let the caller read it."""
         bucket, key = object_of_url(template_url)
         try:
             found: Any = s3_backends[self.current_account][self.partition].get_object(bucket, key)

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 # Where the headers and, once it is known, the scope of a request are found in its WSGI environment.
 HEADERS, SCOPE = "dynoexport.headers", "dynoexport.scope"
-# The authorization decisions; ``gate`` answers it.
+# The authorization decisions; ``authorization_middleware`` answers it.
 RECORD = "/moto-api/authorizations"
 # What moto serves beside AWS: its own pages, and the instance metadata of EC2.
 _CONTROL = ("/moto-api", "/favicon.ico", "/latest/meta-data", "/latest/api")

@@ -17,8 +17,8 @@ from moto.core.exceptions import JsonRESTError
 
 from dynoexport.local import context
 from dynoexport.local.context import in_background
-from dynoexport.local.iam import gate
-from dynoexport.local.services import hive
+from dynoexport.local.iam import authorization_middleware
+from dynoexport.local.services import hive_types
 from dynoexport.local.services.query import Engine, QueryFailed
 
 if TYPE_CHECKING:
@@ -67,7 +67,7 @@ class LocalAthenaBackend(models.AthenaBackend):
         execution.config = {"OutputLocation": f"{location}{execution.id}.csv"}
         self.executions[execution.id] = execution
         self.outcomes[execution.id] = {"State": "QUEUED"}
-        caller = gate.current()
+        caller = authorization_middleware.current()
         self.callers[execution.id] = caller.credentials if caller else {}
         in_background(self._execute, execution)
         return execution.id
@@ -178,7 +178,8 @@ def _write_result(s3: S3Client, location: str, result: pa.Table | None) -> None:
 def _texts(result: pa.Table) -> Iterator[list[str | None]]:
     # By column, since two may have one name. Maps not as pairs: an empty one would be a list.
     columns = [
-        map(hive.text, column.to_pylist(maps_as_pydicts="strict")) for column in result.columns
+        map(hive_types.text, column.to_pylist(maps_as_pydicts="strict"))
+        for column in result.columns
     ]
     yield from map(list, zip(*columns, strict=True))
 
@@ -244,7 +245,7 @@ def _column_info(field: pa.Field) -> dict[str, Any]:
         "TableName": "",
         "Name": field.name,
         "Label": field.name,
-        "Type": hive.to_athena(field.type),
+        "Type": hive_types.to_athena(field.type),
         "Precision": 0,
         "Scale": 0,
         "Nullable": "UNKNOWN",

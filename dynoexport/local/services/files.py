@@ -14,7 +14,7 @@ import pyarrow as pa
 import pyarrow.orc
 import pyarrow.parquet
 
-from dynoexport.local.services import hive
+from dynoexport.local.services import hive_types
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -53,7 +53,7 @@ def columns(kind: str, content: bytes) -> Columns:
     if kind == "avro":
         return _avro_columns(content)
     schema = {"parquet": _parquet, "orc": _orc}[kind](content).schema
-    return {field.name.lower(): hive.from_arrow(field.type) for field in schema}
+    return {field.name.lower(): hive_types.from_arrow(field.type) for field in schema}
 
 
 def _parquet(content: bytes) -> pa.Table:
@@ -173,13 +173,13 @@ def merge(one: str, other: str) -> str:
         return max(one, other, key=_WIDER.index)
     if one.startswith("struct<") and other.startswith("struct<"):
         try:
-            left, right = hive.to_arrow(one), hive.to_arrow(other)
+            left, right = hive_types.to_arrow(one), hive_types.to_arrow(other)
         except ValueError:
             # Keys that no Hive type can name: {}, or a key with a bracket in it.
             return "string"
-        fields = {field.name: hive.from_arrow(field.type) for field in left}
+        fields = {field.name: hive_types.from_arrow(field.type) for field in left}
         for field in right:
-            kind = hive.from_arrow(field.type)
+            kind = hive_types.from_arrow(field.type)
             fields[field.name] = merge(fields[field.name], kind) if field.name in fields else kind
         return f"struct<{','.join(f'{name}:{kind}' for name, kind in fields.items())}>"
     return "string"
@@ -198,7 +198,7 @@ def rows(
     Raises:
         BadData: the SerDe would fail on the file, or the endpoint does not have it.
     """
-    schema = pa.schema([(name, hive.to_arrow(kind)) for name, kind in wanted.items()])
+    schema = pa.schema([(name, hive_types.to_arrow(kind)) for name, kind in wanted.items()])
     library = serde.get("SerializationLibrary", "")
     read = _READERS.get(library.rpartition(".")[2])
     if read is None:

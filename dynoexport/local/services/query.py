@@ -16,7 +16,7 @@ import pyarrow as pa
 import sqlglot
 from sqlglot import exp
 
-from dynoexport.local.services import files, hive
+from dynoexport.local.services import files, hive_types
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -216,7 +216,7 @@ class Engine:
             raise QueryFailed(
                 f"INVALID_VIEW: line 1:1: Failed analyzing stored view {named}: {error}"
             ) from error
-        now = [(field.name, hive.view_type(field.type)) for field in fields]
+        now = [(field.name, hive_types.view_type(field.type)) for field in fields]
         stored = [(column["name"], column["type"]) for column in view["columns"]]
         if len(now) != len(stored):
             raise QueryFailed(f"{_STALE} {named} {_BECAUSE} its query has {len(now)} columns")
@@ -306,7 +306,7 @@ class Engine:
             raise QueryFailed(f"ALREADY_EXISTS: line 1:1: View already exists: '{database}.{name}'")
         if known is not None and known.get("TableType") != "VIRTUAL_VIEW":
             raise QueryFailed(f"TABLE_ALREADY_EXISTS: '{database}.{name}' is not a view")
-        columns = [{"name": each.name, "type": hive.view_type(each.type)} for each in schema]
+        columns = [{"name": each.name, "type": hive_types.view_type(each.type)} for each in schema]
         table: Any = {
             "Name": name,
             "TableType": "VIRTUAL_VIEW",
@@ -316,7 +316,7 @@ class Engine:
             "PartitionKeys": [],
             "StorageDescriptor": {
                 "Columns": [
-                    {"Name": each.name, "Type": hive.from_arrow(each.type)} for each in schema
+                    {"Name": each.name, "Type": hive_types.from_arrow(each.type)} for each in schema
                 ],
                 "SerdeInfo": {},
             },
@@ -363,7 +363,7 @@ def _avro_part(
 
 def _type(table: Mapping[str, Any], column: str, kind: str) -> pa.DataType:
     try:
-        return hive.to_arrow(kind)
+        return hive_types.to_arrow(kind)
     except ValueError as error:
         # https://github.com/aws/aws-cdk/issues/26935
         raise QueryFailed(

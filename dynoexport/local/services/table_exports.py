@@ -23,7 +23,7 @@ from moto.dynamodb.models.table_export import TableExport
 from moto.dynamodb.models.utilities import dynamo_json_dump
 from moto.dynamodb.responses import DynamoHandler
 
-from dynoexport.local.iam import gate, keys
+from dynoexport.local.iam import authorization_middleware, kms
 from dynoexport.local.iam.api_actions import Place
 from dynoexport.local.iam.authorization import Request
 
@@ -68,7 +68,7 @@ class Export(TableExport):
         self.daemon = True
         self._algorithm, self._key = _encryption.get()
         self._token = _token.get()
-        self._caller = gate.current()
+        self._caller = authorization_middleware.current()
         self._id = f"{time.time_ns() // 1_000_000:014d}-{uuid.uuid4().hex[:8]}"
         self.arn = f"{self.table.table_arn}/export/{self._id}"
         self._start = datetime.now(timezone.utc)
@@ -83,13 +83,15 @@ class Export(TableExport):
 
     def _backup_to_s3_file(self, s3_backend: Any) -> None:
         place = Place(self.account_id, self.region_name)
-        uses = [keys.use("kms:GenerateDataKey", self._key, place, "s3")] if self._key else []
+        uses = [kms.use("kms:GenerateDataKey", self._key, place, "s3")] if self._key else []
 
         def put(name: str, content: bytes) -> None:
             key = f"{self._root}/{name}"
             resource = f"arn:aws:s3:::{self.s3_bucket}/{key}"
             # DynamoDB writes with the permissions of the caller.
-            gate.authorize(self._caller, [Request("s3:PutObject", resource), *uses])
+            authorization_middleware.authorize(
+                self._caller, [Request("s3:PutObject", resource), *uses]
+            )
             s3_backend.put_object(
                 bucket_name=self.s3_bucket,
                 key_name=key,

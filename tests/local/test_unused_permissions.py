@@ -8,7 +8,7 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dynoexport.local.iam import usage
+from dynoexport.local.iam import unused_permissions
 from dynoexport.local.iam.authorization import Policies, Request, Statement, decide, statements
 
 ACTIONS = ("s3:GetObject", "s3:PutObject", "s3:DeleteObject")
@@ -24,7 +24,10 @@ def allow(sid: str, actions: list[str], resources: list[str], **more: Any) -> di
 
 
 def needless(parts: tuple[Statement, ...], *calls: Request) -> set[tuple[str, str]]:
-    return {(each.sid, usage.text(parts, each)) for each in usage.needless(parts, calls)}
+    return {
+        (each.sid, unused_permissions.text(parts, each))
+        for each in unused_permissions.needless(parts, calls)
+    }
 
 
 def test_actions_and_resources_without_a_call_are_listed() -> None:
@@ -79,8 +82,8 @@ def test_taking_a_needless_element_away_refuses_no_call_and_any_other_does(
     raw = [allow(f"S{number}", *each) for number, each in enumerate(drawn)]
     parts = policy(*raw)
     before = [call for call in calls if decide(call, Policies(parts)).allowed]
-    unused = usage.needless(parts, calls)
-    for element in usage.elements(parts):
+    unused = unused_permissions.needless(parts, calls)
+    for element in unused_permissions.elements(parts):
         left = [dict(each) for each in raw]
         key = element.kind.capitalize()
         statement = left[int(element.sid[1:])]

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dynoexport.local.services import hive
+from dynoexport.local.services import hive_types
 
 PLAIN = st.sampled_from(
     [
@@ -44,21 +44,21 @@ def nested(inner: st.SearchStrategy[str]) -> st.SearchStrategy[str]:
 
 @given(st.recursive(PLAIN, nested, max_leaves=5))
 def test_every_type_survives_arrow(name: str) -> None:
-    assert hive.from_arrow(hive.to_arrow(name)) == name
+    assert hive_types.from_arrow(hive_types.to_arrow(name)) == name
 
 
 @pytest.mark.parametrize("field", ["order", "group", "date", "timestamp", "end", "1st"])
 def test_a_nested_field_may_be_called_by_a_reserved_word(field: str) -> None:
     """Keys of a DynamoDB map are free text."""
     name = f"struct<{field}:string>"
-    assert hive.from_arrow(hive.to_arrow(name)) == name
+    assert hive_types.from_arrow(hive_types.to_arrow(name)) == name
 
 
 @pytest.mark.parametrize("field", ["unit-price", "a b", "a.b", "a/b", "straße", "$"])
 def test_a_nested_field_of_any_name_is_kept(field: str) -> None:
     """A crawler writes what it finds; the field is never lost."""
     name = f"struct<id:int,{field}:array<string>,last:decimal(3,1)>"
-    assert hive.from_arrow(hive.to_arrow(name)) == name
+    assert hive_types.from_arrow(hive_types.to_arrow(name)) == name
 
 
 @pytest.mark.parametrize(
@@ -79,7 +79,7 @@ def test_a_nested_field_of_any_name_is_kept(field: str) -> None:
 )
 def test_what_is_no_type_is_refused(name: str) -> None:
     with pytest.raises(ValueError, match="no Hive type"):
-        hive.to_arrow(name)
+        hive_types.to_arrow(name)
 
 
 @pytest.mark.parametrize(
@@ -93,12 +93,12 @@ def test_what_is_no_type_is_refused(name: str) -> None:
     ],
 )
 def test_a_type_may_be_written_in_other_ways(name: str, written: str) -> None:
-    assert hive.from_arrow(hive.to_arrow(name)) == written
+    assert hive_types.from_arrow(hive_types.to_arrow(name)) == written
 
 
 def test_nested_field_names_are_lower_case() -> None:
     kind = pa.struct([pa.field("UnitPrice", pa.int64())])
-    assert hive.from_arrow(kind) == "struct<unitprice:bigint>"
+    assert hive_types.from_arrow(kind) == "struct<unitprice:bigint>"
 
 
 @pytest.mark.parametrize(
@@ -112,7 +112,7 @@ def test_nested_field_names_are_lower_case() -> None:
     ],
 )
 def test_arrow_has_more_types_than_hive(kind: pa.DataType, name: str) -> None:
-    assert hive.from_arrow(kind) == name
+    assert hive_types.from_arrow(kind) == name
 
 
 @pytest.mark.parametrize(
@@ -134,7 +134,7 @@ def test_arrow_has_more_types_than_hive(kind: pa.DataType, name: str) -> None:
     ],
 )
 def test_athena_has_its_own_names(name: str, athena: str) -> None:
-    assert hive.to_athena(hive.to_arrow(name)) == athena
+    assert hive_types.to_athena(hive_types.to_arrow(name)) == athena
 
 
 @pytest.mark.parametrize(
@@ -148,12 +148,15 @@ def test_athena_has_its_own_names(name: str, athena: str) -> None:
     ],
 )
 def test_view_has_types_in_full(name: str, view: str) -> None:
-    assert hive.view_type(hive.to_arrow(name)) == view
+    assert hive_types.view_type(hive_types.to_arrow(name)) == view
 
 
 def test_a_type_that_hive_has_not_is_text() -> None:
     """DuckDB has more types than the catalog; a result may hold them all the same."""
-    assert (hive.from_arrow(pa.time64("us")), hive.to_athena(pa.uint64())) == ("string", "varchar")
+    assert (hive_types.from_arrow(pa.time64("us")), hive_types.to_athena(pa.uint64())) == (
+        "string",
+        "varchar",
+    )
 
 
 @pytest.mark.parametrize(
@@ -178,7 +181,7 @@ def test_a_type_that_hive_has_not_is_text() -> None:
     ],
 )
 def test_values_print_as_athena_prints_them(value: object, printed: str | None) -> None:
-    assert hive.text(value) == printed
+    assert hive_types.text(value) == printed
 
 
 @pytest.mark.parametrize(
@@ -187,4 +190,4 @@ def test_values_print_as_athena_prints_them(value: object, printed: str | None) 
 )
 def test_a_timestamp_prints_with_milliseconds(zone: dt.tzinfo | None, printed: str) -> None:
     """Always three digits; a client parses no other form."""
-    assert hive.text(dt.datetime(2026, 11, 23, 10, tzinfo=zone)) == printed
+    assert hive_types.text(dt.datetime(2026, 11, 23, 10, tzinfo=zone)) == printed

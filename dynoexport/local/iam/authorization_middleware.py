@@ -24,7 +24,7 @@ from moto.core.utils import get_service_model
 from moto.s3.models import s3_backends
 
 from dynoexport.local import context
-from dynoexport.local.iam import api_actions, authorization, identities, keys
+from dynoexport.local.iam import api_actions, authorization, identities, kms
 from dynoexport.local.iam.api_actions import Place, UnknownOperation
 from dynoexport.local.iam.authentication_middleware import RECORD, SCOPE
 from dynoexport.local.iam.authorization import NotUnderstood, Request
@@ -196,7 +196,7 @@ def _call(service: str) -> tuple[str, Mapping[str, Any]]:
 def _named() -> str:
     """The one operation that a call names, in its header, its address or its form; else "".
 
-    Moto looks into them in another order: what names two could be one for the gate, and another
+    Moto looks into them in another order: what names two could be one here, and another
     one for moto.
 
     Raises:
@@ -223,7 +223,7 @@ def _authorize_call(
     authorize(
         caller, api_actions.needs(operation, _with_work_group(parameters, place.region), place)
     )
-    authorize(caller, keys.needs(operation, parameters, place))
+    authorize(caller, kms.needs(operation, parameters, place))
     if operation in {"s3:HeadObject", "s3:GetObject"}:
         _hide_missing(caller, parameters, place)
 
