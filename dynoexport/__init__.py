@@ -1,4 +1,4 @@
-"""dynoexport: DynamoDB tables in S3 and Athena, on a schedule, by AWS Glue Workflows alone.
+"""dynoexport: export DynamoDB tables to S3 and Athena on a schedule, with AWS Glue Workflows alone.
 
 What the command does, a program can do:
 
@@ -11,14 +11,14 @@ The rooms, each importing only from those before it (a test reads the imports):
     errors, model, limits,  what can go wrong; the plain values; what AWS allows;
     units                   sizes, counts, durations, rates and dollars as people write them
     settings, naming        what a user can set; every name and S3 key
-    workflow                what runs after what, what Glue would refuse of it, when it starts
+    workflow                the order of the nodes, what Glue would refuse, when a run starts
     iam                     the policies of roles and people, and the reason for each permission
     cloudformation          the templates as typed Python, and their canonical text
-    assets                  where templates and scripts lie, in a checkout or an installed wheel
+    assets                  where templates and scripts are, in a checkout or an installed wheel
     aws                     the edge: clients, stacks, queries, workflow runs, errors in one line
-    storage                 snapshots in S3 and the catalog: manifests, files, what may go
-    planning                what an export takes and costs, other ways, and whether it was true
-    operations              what a user does, one module for each; prints nothing
+    storage                 snapshots in S3 and the catalog: manifests, files, deletion
+    planning                time and cost of an export, alternatives, plan against real run
+    operations              the commands as functions, one module each; they print nothing
     presentation            results for people and for programs: tables, JSON, plans, charts
     local                   an AWS endpoint on a laptop that really runs Glue Workflows
     cli                     parses, calls one function, prints
@@ -36,7 +36,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from dynoexport.assets import AssetMissing
-    from dynoexport.aws.account import Account, NoRegion, connect
+    from dynoexport.aws.account import Account, EndpointRefused, NoRegion, connect
     from dynoexport.aws.athena import Execution, QueryFailed
     from dynoexport.aws.change_sets import Change, ChangeSet, DeployFailed, Event, NoStack
     from dynoexport.aws.errors import AwsFailed
@@ -61,7 +61,7 @@ if TYPE_CHECKING:
     from dynoexport.operations.init import Declined, Initialized, init
     from dynoexport.operations.logs import LogLine, follow_logs, logs, tail_logs
     from dynoexport.operations.plan import NotDescribed, Planned, plans, plans_described, wishes_of
-    from dynoexport.operations.query import query, rows
+    from dynoexport.operations.query import PlaceholderRefused, query, rows
     from dynoexport.operations.run import (
         PropertyRefused,
         RunRefused,
@@ -118,6 +118,7 @@ __all__ = [
     "Deployment",
     "DescriptionRefused",
     "DynoexportError",
+    "EndpointRefused",
     "Estimate",
     "Event",
     "Execution",
@@ -144,6 +145,7 @@ __all__ = [
     "NotInitialized",
     "OutputFormat",
     "ParameterRefused",
+    "PlaceholderRefused",
     "Planned",
     "PricesRefused",
     "PropertyRefused",
@@ -198,7 +200,7 @@ __all__ = [
 
 # The module of each name.
 _MODULES = {
-    "aws.account": ("Account", "NoRegion", "connect"),
+    "aws.account": ("Account", "EndpointRefused", "NoRegion", "connect"),
     "aws.athena": ("Execution", "QueryFailed"),
     "aws.change_sets": ("Change", "ChangeSet", "DeployFailed", "Event", "NoStack"),
     "aws.errors": ("AwsFailed",),
@@ -224,7 +226,7 @@ _MODULES = {
     "operations.init": ("Declined", "Initialized", "init"),
     "operations.logs": ("LogLine", "follow_logs", "logs", "tail_logs"),
     "operations.plan": ("NotDescribed", "Planned", "plans", "plans_described", "wishes_of"),
-    "operations.query": ("query", "rows"),
+    "operations.query": ("PlaceholderRefused", "query", "rows"),
     "operations.run": (
         "PropertyRefused",
         "RunRefused",
@@ -261,7 +263,7 @@ _MODULES = {
 
 
 def __getattr__(name: str) -> object:
-    """Import what is asked for when it is asked for: ``import dynoexport`` alone costs nothing."""
+    """Import a name on first use, so that ``import dynoexport`` alone is fast."""
     for module, names in _MODULES.items():
         if name in names:
             return getattr(importlib.import_module(f"{__name__}.{module}"), name)

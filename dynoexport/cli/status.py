@@ -24,14 +24,16 @@ if TYPE_CHECKING:
 @click.command()
 @click.argument("tables", metavar="[TABLE...]", nargs=-1, type=common.TableName(exported=True))
 @click.option(
-    "--stale", metavar="AGE", help="Exit 3 if a snapshot is older, such as 26h, or damaged."
+    "--stale",
+    metavar="AGE",
+    help="Exit 3 if a snapshot is damaged, or older than this, such as 26h.",
 )
 @common.output_option
 @common.aws_options
 def status(account: Account, *, tables: tuple[str, ...], stale: str | None, as_json: bool) -> None:
-    """Show all exports: last run, snapshot, schedule.
+    """Show all exports: last run, snapshot, next run.
 
-    Exports are found by the tags that their stacks carry.
+    Finds exports by the tags of their stacks.
 
     \b
     Examples:
@@ -61,7 +63,7 @@ def status(account: Account, *, tables: tuple[str, ...], stale: str | None, as_j
                 f"The snapshot {each.snapshot} of {each.table} ({each.format.value})", each.faults
             )
     else:
-        common.tell(f"Nothing is exported in {account.region}. Begin with: dynoexport init")
+        common.tell(f"Nothing is exported in {account.region}. Start with: dynoexport init")
     _exit_if_stale(found, now, limit)
 
 

@@ -1,4 +1,4 @@
-"""What AWS tells of a table before it is exported, as far as the caller may ask."""
+"""What AWS knows about a table before it is exported, as far as the caller's permissions allow."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 _Answer = TypeVar("_Answer")
 
-# How long CloudWatch is looked back.
+# How many days of CloudWatch metrics are read.
 DAYS = 14
 _READ_UNITS = "ConsumedReadCapacityUnits"
 # How long CloudWatch keeps minutes, then five of them; an hour is kept for more than a year:
@@ -47,7 +47,7 @@ class Known:
     """A table, and what could not be found out about it.
 
     Attributes:
-        read: what others read of it, by the hour; None if that is not known.
+        read: what others read from it, by the hour; None if that is not known.
         unknown: a sentence for each thing that could not be asked.
     """
 
@@ -56,14 +56,14 @@ class Known:
     unknown: tuple[str, ...] = ()
 
     def during(self, firings: Iterable[datetime], seconds: float) -> TableFacts:
-        """The table with what others read of it while runs last that begin at ``firings``."""
+        """The table with what others read while runs that begin at ``firings`` last."""
         if self.read is None:
             return self.facts
         return replace(self.facts, consumed=self.read.during(firings, seconds))
 
 
 def known(account: Account, name: str, *, now: datetime) -> Known:
-    """What AWS tells of a table, as far as the caller may ask.
+    """What AWS knows about a table, as far as the caller's permissions allow.
 
     Raises:
         NoTable: DynamoDB has no such table.
@@ -83,7 +83,7 @@ def known(account: Account, name: str, *, now: datetime) -> Known:
     read = ask("what others read of the table", lambda: _read(account, name, created, now))
     if read is not None:
         own = ask(
-            "which reads were those of its exports, so that all count as others'",
+            "which reads came from its exports, so all are taken as reads of others",
             lambda: _own_readings(account, name, now - timedelta(days=DAYS) - _LONGEST_RUN),
         )
         read = read.without(own or ())
@@ -94,7 +94,7 @@ def known(account: Account, name: str, *, now: datetime) -> Known:
 def _if_permitted(
     what: str, question: Callable[[], _Answer | None], unknown: list[str]
 ) -> _Answer | None:
-    """The answer; None, and a word about it, if AWS refuses it or has none."""
+    """The answer; None, and a sentence in ``unknown``, if AWS refuses it or has none."""
     from botocore.exceptions import ClientError
 
     try:
@@ -104,7 +104,7 @@ def _if_permitted(
         unknown.append(f"{what}: {explained.what if explained else error}")
         return None
     if found is None:
-        unknown.append(f"{what}: CloudWatch has no figures of the last {DAYS} days")
+        unknown.append(f"{what}: CloudWatch has no figures for the last {DAYS} days")
     return found
 
 
@@ -114,9 +114,9 @@ def _quota(account: Account) -> float:
 
 # --- what is read and written ---------------------------------------------------------------------
 def _days(created: datetime | None, sums: Mapping[datetime, float], now: datetime) -> int:
-    """How many of the last days there was a table of that name, the first one counted.
+    """On how many of the last days the table existed, including the first.
 
-    One that was restored is younger than what CloudWatch knows of its name.
+    A restored table is younger than the metrics under its name.
     """
     if created is None:
         return DAYS
@@ -169,7 +169,7 @@ def _written(account: Account, name: str, created: datetime | None, now: datetim
 
 
 def _own_readings(account: Account, name: str, since: datetime) -> list[OwnReading]:
-    """What the exports of the table have read since then, by the manifests of their snapshots."""
+    """What the exports of the table read since then, from the manifests of their snapshots."""
     try:
         taken = [
             (fmt.value, timestamp)
@@ -193,10 +193,10 @@ def _own_reading(account: Account, name: str, fmt: str, timestamp: str) -> OwnRe
 
 # --- what a run has read --------------------------------------------------------------------------
 def counted_units(account: Account, manifest: Manifest, *, now: datetime) -> float | None:
-    """Read units that CloudWatch has of the table for the time of reading, whoever read.
+    """Read units that CloudWatch counted for the table during the read, by all readers.
 
-    None of a reader that counts them itself or takes none, where nothing was counted, and for those
-    who may not ask.
+    None if the reader counts them itself or uses none, if CloudWatch has no datapoints, and if the
+    caller lacks the permission.
     """
     from botocore.exceptions import ClientError
 

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from dynoexport.planning.sizing import Recommendation
 
 NO_WISHES = Wishes()
-# The parameters of the table stack that a plan can be made with: the wish that each is, its kind.
+# Parameters of the table stack that a plan depends on, by field of the request and type.
 _WISHES: Mapping[str, tuple[str, Callable[[str], object]]] = {
     settings.READ_MODE: ("read_mode", ReadMode),
     settings.GLUE_VERSION: ("glue_version", GlueVersion),
@@ -45,7 +45,7 @@ SETTINGS = (*_WISHES, *options.PRICED)
 
 
 class NotDescribed(DynoexportError):
-    """A table that is not among those that were described."""
+    """A table that the description does not contain."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -53,7 +53,7 @@ class Planned:
     """The plan of one table.
 
     Attributes:
-        unknown: a sentence for each thing that could not be asked, and what is taken for it.
+        unknown: a sentence for each thing that could not be read, and what the plan assumes.
     """
 
     table: TableFacts
@@ -71,9 +71,9 @@ class Planned:
 
     @property
     def command(self) -> tuple[str, ...]:
-        """What deploys the job, word by word, an option's value beside it.
+        """The command that deploys the job, word by word; an option and its value are one word.
 
-        ``--auto`` would not know of a target or of a limit of cost.
+        ``--auto`` does not know about a target duration or a maximum cost.
         """
         job, defaults = self.estimate.job, Wishes()
         by_hand = (self.wishes.target_seconds, self.wishes.max_dollars) != (None, None)
@@ -103,7 +103,7 @@ class Planned:
 
     @property
     def assumptions(self) -> tuple[str, ...]:
-        """What the figures rest on, and nobody publishes or counts."""
+        """What the figures assume, because AWS does not publish or measure it."""
         price = options.price(self.wishes.priced)
         found = alternatives.assumptions(self.estimate)
         return (*found, price.assumption) if price else found
@@ -111,7 +111,7 @@ class Planned:
 
 # --- wishes ---------------------------------------------------------------------------------------
 def wishes_of(parameters: Mapping[str, str], wishes: Wishes = NO_WISHES) -> Wishes:
-    """The wishes with what parameters of the table stack say.
+    """The request with the given parameters of the table stack.
 
     Raises:
         ParameterRefused: the stack has no such parameter, it does not take that value, or a plan
@@ -120,7 +120,7 @@ def wishes_of(parameters: Mapping[str, str], wishes: Wishes = NO_WISHES) -> Wish
     check_parameters(forms.table_groups(), parameters)
     for name in sorted(set(parameters) - set(SETTINGS)):
         raise ParameterRefused(
-            f"a plan does not depend on {name}", hint=f"it does on {', '.join(SETTINGS)}"
+            f"a plan does not depend on {name}", hint=f"it depends on {', '.join(SETTINGS)}"
         )
     given = {
         field: kind(parameters[name])
@@ -135,7 +135,7 @@ def wishes_of(parameters: Mapping[str, str], wishes: Wishes = NO_WISHES) -> Wish
     if found.read_percent is not None and found.read_percent < least:
         raise ParameterRefused(
             f"{settings.MAX_READ} is {found.read_percent:g}",
-            hint=f"the {found.read_mode.value} takes no less than {least:g}",
+            hint=f"the {found.read_mode.value} needs at least {least:g}",
         )
     return found
 
@@ -149,15 +149,15 @@ def plans(
     prices_file: Path | None = None,
     now: datetime | None = None,
 ) -> list[Planned]:
-    """The plans of DynamoDB tables; nothing is changed, nothing of a table is read.
+    """The plans of DynamoDB tables; nothing changes, and no item is read.
 
-    What the caller may not ask, consumption or backups, is told as unknown. ``every`` is hour,
-    day, week, month or a ``cron(...)``.
+    Facts that the caller may not read, such as consumption or backups, become ``unknown``.
+    ``every`` is hour, day, week, month or a ``cron(...)``.
 
     Raises:
         NoTable: DynamoDB has no such table.
-        ScheduleRefused: the schedule is none.
-        PricesRefused: the file of prices has not their form.
+        ScheduleRefused: the schedule is not valid.
+        PricesRefused: the price file is not valid.
     """
     at = now or datetime.now(timezone.utc)
     when = _when(every, at)
@@ -178,14 +178,14 @@ def plans_described(
     prices_file: Path | None = None,
     now: datetime | None = None,
 ) -> list[Planned]:
-    """The plans of tables that somebody has described, without AWS.
+    """The plans of described tables, without AWS.
 
-    ``text`` holds answers of DescribeTable, one after the other or in a list. ``names`` are those
-    that are wanted, all without any. ``region`` counts where an answer does not tell its own.
+    ``text`` holds answers of DescribeTable, one after the other or in a list. ``names`` selects
+    tables, none selects all. ``region`` is used for an answer without a region.
 
     Raises:
-        DescriptionRefused: something in the text is no such answer.
-        NotDescribed: a table that is wanted is not among them.
+        DescriptionRefused: a part of the text is not such an answer.
+        NotDescribed: the text does not describe a selected table.
     """
     when = _when(every, now or datetime.now(timezone.utc))
     answers = (table_facts.facts_of(each) for each in _documents(text))
@@ -193,7 +193,8 @@ def plans_described(
     for name in names:
         if name not in described:
             raise NotDescribed(
-                f"{name} is not described", hint=f"there are: {', '.join(sorted(described))}"
+                f"{name} is not described",
+                hint=f"the file describes: {', '.join(sorted(described))}",
             )
     wanted = [each for name, each in described.items() if name in names or not names]
     return [
@@ -208,10 +209,10 @@ def plans_described(
 
 
 def _unknown(table: TableFacts) -> tuple[str, ...]:
-    """What no answer of DescribeTable tells."""
-    found = ["what others read of the table, and how much is written: it was described by a file"]
+    """What an answer of DescribeTable does not contain."""
+    found = ["what others read from the table and write to it, because a file describes it"]
     if table.recovery is None:
-        found.append("whether point-in-time recovery is on: it is taken to be off")
+        found.append("whether point-in-time recovery is on; the plan assumes it is off")
     return tuple(found)
 
 
@@ -250,9 +251,9 @@ def _planned(table: Known, wishes: Wishes, when: _When, found: Prices) -> Planne
 def _recommended(
     table: Known, wishes: Wishes, found: Prices, firings: Sequence[datetime]
 ) -> tuple[TableFacts, Recommendation]:
-    """The job, and the table with what others read of it at all hours that runs touch.
+    """The job, and the table with what others read in the hours of its runs.
 
-    Others may leave less in the later hours, so that the run is longer, and touches more.
+    Others may leave less capacity in later hours. Then the run is longer and covers more hours.
     """
     seconds = 0.0
     while True:
@@ -281,7 +282,7 @@ def _documents(text: str) -> Sequence[object]:
     listed = found[0] if len(found) == 1 and isinstance(found[0], list) else found
     if not listed:
         raise DescriptionRefused(
-            "nothing is described",
+            "the description is empty",
             hint="write one with: aws dynamodb describe-table --table-name TABLE > table.json",
         )
     return listed

@@ -203,7 +203,7 @@ def test_who_plans_needs_the_policy_for_it_and_all_of_it(there: Endpoint, export
     do = person.command
     (told,) = do.json("plan", exported)
     assert told["unknown"] == [
-        "how much is written to it: CloudWatch has no figures of the last 14 days"
+        "how much is written to it: CloudWatch has no figures for the last 14 days"
     ]
     assert f"did you mean {exported}?" in do("plan", exported[:-1]).stderr
     assert do("deploy", exported, "--yes").returncode == 1

@@ -137,8 +137,8 @@ def test_what_cloudwatch_does_not_have_is_told(command: Command, table: str) -> 
     (told,) = command.json("plan", table)
     assert (told["consumed_mean"], told["consumed_peak"]) == (None, None)
     assert told["unknown"] == [
-        "what others read of the table: CloudWatch has no figures of the last 14 days",
-        "how much is written to it: CloudWatch has no figures of the last 14 days",
+        "what others read of the table: CloudWatch has no figures for the last 14 days",
+        "how much is written to it: CloudWatch has no figures for the last 14 days",
     ]
 
 
@@ -173,8 +173,8 @@ def test_a_table_that_is_not_there_is_told(command: Command, table: str) -> None
 def test_a_target_that_nothing_reaches_is_a_failure(command: Command, table: str) -> None:
     done = command("plan", table, "--target-duration", "1m")
     assert done.returncode == 1
-    assert "not met: no job is done in 1 min" in done.stdout
-    assert done.stderr.startswith(f"Error: {table}: no job is done in 1 min")
+    assert "not met: no job ends in 1 min" in done.stdout
+    assert done.stderr.startswith(f"Error: {table}: no job ends in 1 min")
 
 
 def test_a_program_plans_without_the_command(command: Command, table: str) -> None:
@@ -237,7 +237,7 @@ def test_auto_deploys_the_job_that_the_plan_recommends(command: Command, table: 
     found = parameters(command, table)
     assert {name: found[name] for name in AUTO} == AUTO
     head, *reasons = done.stderr.splitlines()[:6]
-    assert head == f"{table} gets the job that its plan recommends"
+    assert head == f"{table} gets the job that 'dynoexport plan' recommends"
     assert [line.strip().split("=")[0] for line in reasons] == list(AUTO)
 
 
@@ -255,9 +255,9 @@ def test_auto_takes_from_others_no_more_than_they_leave(command: Command) -> Non
     """A tenth of the table is the connector's least, native has no such."""
     table = busy(command.endpoint)
     told = command.ok("plan", table)
-    assert "Not recommended: it takes what others need" in told
+    assert "Not recommended: it takes capacity that others need" in told
     assert f"dynoexport deploy {table}" not in told
-    assert "beware: the connector takes no less than 100 read units a second" in told
+    assert "warning: the connector needs at least 100 read units a second" in told
     assert command.json("plan", table)[0]["harms"]
     done = command("deploy", table, "--auto", "--yes")
     assert done.returncode == 2

@@ -62,7 +62,7 @@ def empty() -> Iterator[Command]:
 def first_run(empty: Command) -> dict[str, Any]:
     """What ``run --wait`` tells after init and deploy, as the README has it."""
     assert "nothing is exported" in empty("status").stderr.lower()
-    assert "run first: dynoexport init" in empty("deploy", "Reviews", "--yes").stderr
+    assert "run: dynoexport init" in empty("deploy", "Reviews", "--yes").stderr
     empty.ok("init", "--yes")
     empty.ok("deploy", "Reviews", "--format", "parquet", *SMALL, "--yes")
     found: dict[str, Any] = empty.json("run", "Reviews", "--wait")
@@ -134,11 +134,11 @@ def test_a_run_is_set_against_its_plan(empty: Command, first_run: dict[str, Any]
     assert [list(each) for each in run["figures"]] == [list(json_output.meanings("figure"))] * 11
     assert (figures["crawl"]["planned"], figures["crawl"]["off"]) == (60, True)
     assert figures["crawl"]["reasons"] == [
-        "the plan takes 1 min for the crawl, most of it for its start"
+        "the plan assumes 1 min for the crawl, most of it for its start"
     ]
     shown = empty.ok("runs", "Reviews", "--explain")
     assert shown.splitlines()[0] == f"{first_run['run_id'][:15]}  SUCCEEDED, 2 items"
-    assert "  - run, crawl: the plan takes 1 min for the crawl" in shown
+    assert "  - run, crawl: the plan assumes 1 min for the crawl" in shown
 
 
 def test_the_connectors_read_units_are_those_of_cloudwatch(

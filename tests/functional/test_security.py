@@ -253,7 +253,7 @@ def test_the_export_reader_is_refused_for_another_accounts_table(command: Comman
     words = ("--read-mode", "export", "--set", f"SourceRoleArn={role}", "--yes")
     done = command("deploy", "Elsewhere", *words)
     assert done.returncode == 2
-    assert "Elsewhere: ReadMode export takes no SourceRoleArn" in done.stderr
+    assert "Elsewhere: ReadMode export does not work with SourceRoleArn" in done.stderr
 
 
 # --- a VPC ----------------------------------------------------------------------------------------

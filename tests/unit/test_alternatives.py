@@ -88,13 +88,13 @@ def test_the_assumptions_are_those_that_matter() -> None:
         wished = Wishes(**wishes)  # type: ignore[arg-type]
         return " ".join(ways.assumptions(recommend(table, wished, PRICES).estimate))
 
-    assert "autoscaling" in told(ORDERS)
-    assert "autoscaling" not in told(EVENTS)
+    assert "auto scaling" in told(ORDERS)
+    assert "auto scaling" not in told(EVENTS)
     assert "all snapshots are kept" in told(EVENTS)
     assert "all snapshots are kept" not in told(EVENTS, retention_days=9)
     assert "1 % of the table changes" in told(EVENTS)
     assert "1 % of the table changes" not in told(replace(EVENTS, written=5.0))
-    assert "csv has 0.85" in told(EVENTS, format=OutputFormat.CSV)
+    assert "csv takes 0.85 times as many" in told(EVENTS, format=OutputFormat.CSV)
     assert "DynamoDB exports 250 MB a second" in told(EVENTS, read_mode=ReadMode.EXPORT)
 
 

@@ -271,7 +271,7 @@ def test_a_refused_template_is_told_in_the_words_of_cloudformation(
     script.add_client_error("create_change_set", "ValidationError", "Template format error")
     with pytest.raises(DeployFailed) as failed:
         prepare(aws)
-    assert str(failed.value) == "stack a is refused: Template format error"
+    assert str(failed.value) == "CloudFormation refused stack a: Template format error"
 
 
 def test_other_refusals_are_not_taken_for_the_templates_fault(
@@ -324,12 +324,12 @@ def test_a_stack_is_created_where_there_never_was_one(
 @pytest.mark.parametrize(
     ("status", "hint"),
     [
-        ("CREATE_IN_PROGRESS", "wait until that is over"),
-        ("UPDATE_IN_PROGRESS", "wait until that is over"),
-        ("ROLLBACK_IN_PROGRESS", "wait until that is over"),
-        ("DELETE_IN_PROGRESS", "wait until that is over"),
-        ("UPDATE_ROLLBACK_FAILED", "mend it in the CloudFormation console first"),
-        ("IMPORT_ROLLBACK_FAILED", "mend it in the CloudFormation console first"),
+        ("CREATE_IN_PROGRESS", "wait until it has finished"),
+        ("UPDATE_IN_PROGRESS", "wait until it has finished"),
+        ("ROLLBACK_IN_PROGRESS", "wait until it has finished"),
+        ("DELETE_IN_PROGRESS", "wait until it has finished"),
+        ("UPDATE_ROLLBACK_FAILED", "repair it in the CloudFormation console first"),
+        ("IMPORT_ROLLBACK_FAILED", "repair it in the CloudFormation console first"),
         ("DELETE_FAILED", "delete it first: aws cloudformation delete-stack --stack-name a"),
     ],
 )
@@ -503,7 +503,7 @@ def test_a_rollback_without_any_reason_says_where_to_look(
 ) -> None:
     is_executed(script)
     tells(script, [event(1, "a", "ROLLBACK_COMPLETE")])
-    assert failure(aws)[1] == "its events in the console say more"
+    assert failure(aws)[1] == "see its events in the CloudFormation console"
 
 
 # --- by script: deletion --------------------------------------------------------------------------

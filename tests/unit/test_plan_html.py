@@ -133,7 +133,7 @@ def test_a_page_shows_the_figures_of_the_plan(name: str) -> None:
 def test_every_point_of_a_chart_is_an_estimate(name: str) -> None:
     found = PLANS[name].recommendation.estimate
     of = plan_html.view(PLANS[name]).figures[0].chart
-    drawn = {dot.told for line in of.lines for dot in line.dots}
+    drawn = {dot.text for line in of.lines for dot in line.dots}
     for workers in plan_html.worker_numbers(found.job):
         job = replace(found.job, workers=int(workers))
         told = plan.estimate(found.table, job, PLANS[name].prices).run_seconds
@@ -174,8 +174,8 @@ def test_the_knee_is_where_the_bound_of_the_rate_is_reached() -> None:
     assert reading.bound.name == "limit"
     fewer = plan.reading_of(found.table, replace(found.job, workers=int(workers) - 1))
     assert fewer.seconds > 1.02 * reading.seconds
-    assert f"bound by {sizing.BOUNDS['limit']}, at 15,000 units a second" in first
-    assert second.endswith("nothing gets faster, and more of them only cost.")
+    assert f"limited by {sizing.BOUNDS['limit']}, at 15,000 units a second" in first
+    assert second.endswith("nothing gets faster; more workers only cost more.")
     for number in (found.job.workers, found.job.workers // 2, 2 * found.job.workers):
         other = plan.estimate(found.table, replace(found.job, workers=number), PRICES)
         time, dollars = units.duration(other.run_seconds), units.dollars(other.run_dollars)
@@ -184,7 +184,7 @@ def test_the_knee_is_where_the_bound_of_the_rate_is_reached() -> None:
 
 def test_where_the_fewest_workers_are_enough_it_is_said_in_a_sentence() -> None:
     assert plan_html.knee(PLANS["tiny"]) == [
-        "No run is faster with more workers than 2, which are the fewest."
+        "2 workers, the fewest possible, are already as fast as more."
     ]
 
 

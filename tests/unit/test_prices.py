@@ -214,28 +214,31 @@ def test_the_shipped_prices_are_such_a_file(tmp_path: Path) -> None:
         ({"date": "soon"}, "date is 'soon', not a day such as '2026-11-01'"),
         ({"date": 7}, "date is 7, not a day such as '2026-11-01'"),
         ({"currency": "EUR"}, "currency is 'EUR', not 'USD'"),
-        ({"regions": None}, "regions is no JSON object with a region"),
-        ({"regions": {}}, "regions is no JSON object with a region"),
-        ({"regions": {"a": 3}}, "regions.a is no JSON object"),
+        ({"regions": None}, "regions is not a JSON object with a region"),
+        ({"regions": {}}, "regions is not a JSON object with a region"),
+        ({"regions": {"a": 3}}, "regions.a is not a JSON object"),
         ({"region__export_gb": None}, "regions.mars-north-1.export_gb is missing"),
-        ({"region__export_gb": -1}, "regions.mars-north-1.export_gb is -1, not a number from 0 on"),
+        (
+            {"region__export_gb": -1},
+            "regions.mars-north-1.export_gb is -1, not a number of at least 0",
+        ),
         (
             {"region__export_gb": "1"},
-            "regions.mars-north-1.export_gb is '1', not a number from 0 on",
+            "regions.mars-north-1.export_gb is '1', not a number of at least 0",
         ),
         (
             {"region__export_gb": True},
-            "regions.mars-north-1.export_gb is True, not a number from 0 on",
+            "regions.mars-north-1.export_gb is True, not a number of at least 0",
         ),
         (
             {"region__export_gb": float("nan")},
-            "regions.mars-north-1.export_gb is nan, not a number from 0 on",
+            "regions.mars-north-1.export_gb is nan, not a number of at least 0",
         ),
-        ({"region__gold": 3}, "regions.mars-north-1.gold is no price that is used"),
-        ({"region__dpu_hour": 3}, "regions.mars-north-1.dpu_hour is no JSON object"),
+        ({"region__gold": 3}, "regions.mars-north-1.gold is not a known price"),
+        ({"region__dpu_hour": 3}, "regions.mars-north-1.dpu_hour is not a JSON object"),
         ({"region__dpu_hour": {}}, "regions.mars-north-1.dpu_hour.default is missing"),
         ({"minimum_seconds": {}}, "minimum_seconds.glueetl is missing"),
-        ({"crawler_dpu": "two"}, "crawler_dpu is 'two', not a number from 0 on"),
+        ({"crawler_dpu": "two"}, "crawler_dpu is 'two', not a number of at least 0"),
     ],
 )
 def test_what_is_wrong_in_a_file_is_one_line(
@@ -244,7 +247,7 @@ def test_what_is_wrong_in_a_file_is_one_line(
     file = own(tmp_path, **changed)
     with pytest.raises(PricesRefused) as refused:
         prices.of_region("us-east-1", file=file)
-    assert refused.value.what == f"the prices in {file} are refused: {why}"
+    assert refused.value.what == f"the prices in {file} are not valid: {why}"
 
 
 @pytest.mark.parametrize("content", [b"", b"{", b"\xff\xfe", b"[" * 100_000, b"[]", b"3", b"null"])

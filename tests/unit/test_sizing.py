@@ -99,7 +99,7 @@ def test_of_a_busy_table_hardly_anything_is_taken(peak: float) -> None:
     assert found.estimate.reading.allowed <= max(left / 2, 2)
     assert bool(found.harms) is (left < 4)
     if found.harms:
-        assert found.harms[0].endswith("--read-mode export takes none")
+        assert found.harms[0].endswith("--read-mode export uses none")
 
 
 def test_the_connector_takes_a_tenth_at_least() -> None:
@@ -130,17 +130,17 @@ def test_a_run_as_it_was_planned_is_not_late(seconds: float) -> None:
 LIMITED = TableFacts(name="Limited", bytes=10 * GB, maximum_reads=1_000.0)
 
 
-def test_the_connectors_least_is_told_where_it_takes_what_others_need() -> None:
+def test_connector_that_takes_what_others_need_is_warned_of() -> None:
     """A tenth of 40,000 units a second, whatever an on-demand table has."""
     (harm,) = sized(LIMITED).harms
     assert harm == (
-        "the connector takes no less than 4,000 read units a second, and the table has 1,000; "
-        "--read-mode native takes as little as it is told"
+        "the connector needs at least 4,000 read units a second, but the table has 1,000; "
+        "--read-mode native uses as little as you allow"
     )
     (harm,) = sized(LIMITED, target_seconds=1).harms
     busy = replace(LIMITED, maximum_reads=12_000, consumed=Consumption(5_000, 9_000, 14))
     (harm,) = sized(busy).harms
-    assert "and others leave 3,000" in harm
+    assert "but others leave 3,000" in harm
 
 
 @pytest.mark.parametrize(
@@ -208,12 +208,12 @@ def test_a_target_leaves_others_what_they_need() -> None:
     found = sized(busy, target_seconds=60)
     assert float(found.parameters["MaxConsumedReadThroughput"]) <= 0.3
     (sentence,) = found.unmet
-    assert "bound by the read percentage" in sentence
+    assert "limited by the read percentage" in sentence
 
 
 def test_a_target_that_nothing_reaches_is_told() -> None:
     (sentence,) = sized(SMALL, target_seconds=30).unmet
-    assert sentence.startswith("no job is done in 30 s: the best takes 3 min")
+    assert sentence.startswith("no job ends in 30 s: the fastest takes 3 min")
 
 
 def test_a_price_takes_workers_away() -> None:
@@ -222,13 +222,13 @@ def test_a_price_takes_workers_away() -> None:
     assert cheaper.estimate.run_dollars <= dear.estimate.run_dollars - 1
     assert cheaper.estimate.job.workers < dear.estimate.job.workers
     (sentence,) = cheaper.unmet
-    assert sentence.startswith("no job is done in 6 h: ")
+    assert sentence.startswith("no job ends in 6 h: ")
 
 
 def test_a_price_that_nothing_keeps_to_is_told_with_the_least() -> None:
     found = sized(EVENTS, max_dollars=1)
     (sentence,) = found.unmet
-    assert sentence.startswith("no run costs as little as $1.00: the cheapest costs $")
+    assert sentence.startswith("no run costs $1.00 or less: the cheapest costs $")
     others = (
         plan.estimate(EVENTS, replace(found.estimate.job, workers=each), PRICES).run_dollars
         for each in range(2, found.estimate.job.workers)

@@ -140,26 +140,26 @@ def test_consumption_is_mean_and_peak() -> None:
 @pytest.mark.parametrize(
     ("answer", "why"),
     [
-        (None, "it is no JSON object"),
-        ([], "it is no JSON object"),
-        ({"Table": 3}, "it is no JSON object"),
+        (None, "it is not a JSON object"),
+        ([], "it is not a JSON object"),
+        ({"Table": 3}, "it is not a JSON object"),
         ({}, "TableName is missing"),
-        ({"TableName": ""}, "TableName is '', which no table can have"),
-        ({"TableName": 3}, "TableName is 3, which no table can have"),
-        ({"TableName": "\x1b[31mred"}, r"TableName is '\x1b[31mred', which no table can have"),
+        ({"TableName": ""}, "TableName is '', which is not a table name"),
+        ({"TableName": 3}, "TableName is 3, which is not a table name"),
+        ({"TableName": "\x1b[31mred"}, r"TableName is '\x1b[31mred', which is not a table name"),
         (
             {"TableName": "Abc", "TableSizeBytes": "7"},
-            "TableSizeBytes is '7', not a number from 0 on",
+            "TableSizeBytes is '7', not a number of at least 0",
         ),
-        ({"TableName": "Abc", "ItemCount": -3}, "ItemCount is -3, not a number from 0 on"),
-        ({"TableName": "Abc", "ItemCount": True}, "ItemCount is True, not a number from 0 on"),
-        ({"TableName": "Abc", "WarmThroughput": 4}, "WarmThroughput is no JSON object"),
+        ({"TableName": "Abc", "ItemCount": -3}, "ItemCount is -3, not a number of at least 0"),
+        ({"TableName": "Abc", "ItemCount": True}, "ItemCount is True, not a number of at least 0"),
+        ({"TableName": "Abc", "WarmThroughput": 4}, "WarmThroughput is not a JSON object"),
     ],
 )
 def test_what_is_no_answer_is_refused_in_a_line(answer: object, why: str) -> None:
     with pytest.raises(DescriptionRefused) as refused:
         facts_of(answer)
-    assert refused.value.what == f"this is no answer of DescribeTable: {why}"
+    assert refused.value.what == f"this is not the output of describe-table: {why}"
     assert "aws dynamodb describe-table" in refused.value.hint
 
 
