@@ -236,7 +236,7 @@ class Shape:
             workers=self.workers,
             read_percent=self.percent,
         )
-        return plan.estimate(table, found, prices.of_region("us-east-1"))
+        return plan.estimate(table, found, prices.load_prices("us-east-1"))
 
 
 @dataclass(frozen=True)
@@ -256,7 +256,7 @@ def simulate(shape: Shape, seed: int) -> Simulated:
     world = native(shape, seed) if is_native else connector(shape, seed)
     reading, writing = world.ended, sum(_passes(shape, world))
     seconds = plan.START_SECONDS + reading + writing
-    minimum = prices.of_region("us-east-1").minimum_seconds["glueetl"]
+    minimum = prices.load_prices("us-east-1").minimum_seconds["glueetl"]
     return Simulated(
         reading=reading,
         writing=writing,

@@ -55,12 +55,18 @@ if TYPE_CHECKING:
         WorkerType,
     )
     from dynoexport.operations.checks import GlueVersionEnded, NoRecovery, SettingsRefused
-    from dynoexport.operations.deploy import Deployment, NotInitialized, Sized, deploy
+    from dynoexport.operations.deploy import Deployment, NotInitialized, SizingResult, deploy
     from dynoexport.operations.destroy import Foreign, Inventory, destroy
     from dynoexport.operations.doctor import Check, doctor
     from dynoexport.operations.init import Declined, Initialized, init
     from dynoexport.operations.logs import LogLine, follow_logs, logs, tail_logs
-    from dynoexport.operations.plan import NotDescribed, Planned, plans, plans_described, wishes_of
+    from dynoexport.operations.plan import (
+        NotDescribed,
+        Planned,
+        parse_request,
+        plans,
+        plans_described,
+    )
     from dynoexport.operations.query import PlaceholderRefused, query, rows
     from dynoexport.operations.run import (
         PropertyRefused,
@@ -86,11 +92,11 @@ if TYPE_CHECKING:
     from dynoexport.operations.status import ExportStatus, status
     from dynoexport.operations.tables import NoTable
     from dynoexport.operations.verify import Verification, verify
-    from dynoexport.planning.actuals import Explanation, Figure, Reason
     from dynoexport.planning.alternatives import Alternative
+    from dynoexport.planning.explain import Explanation, Figure, Reason
     from dynoexport.planning.plan import Bound, Cost, Estimate
     from dynoexport.planning.prices import PricesRefused
-    from dynoexport.planning.sizing import Choice, Recommendation, Wishes
+    from dynoexport.planning.sizing import Choice, PlanRequest, Recommendation
     from dynoexport.planning.table_facts import Consumption, DescriptionRefused, TableFacts
     from dynoexport.storage.manifests import ManifestBroken
     from dynoexport.storage.snapshot_store import DeleteFailed, Snapshot
@@ -146,6 +152,7 @@ __all__ = [
     "OutputFormat",
     "ParameterRefused",
     "PlaceholderRefused",
+    "PlanRequest",
     "Planned",
     "PricesRefused",
     "PropertyRefused",
@@ -162,13 +169,12 @@ __all__ = [
     "ScheduleRefused",
     "SelectionRefused",
     "SettingsRefused",
-    "Sized",
+    "SizingResult",
     "Snapshot",
     "SnapshotRefused",
     "TableFacts",
     "TypeConflicts",
     "Verification",
-    "Wishes",
     "WorkerType",
     "connect",
     "deploy",
@@ -181,6 +187,7 @@ __all__ = [
     "follow_logs",
     "init",
     "logs",
+    "parse_request",
     "plans",
     "plans_described",
     "prune",
@@ -195,7 +202,6 @@ __all__ = [
     "tail_logs",
     "verify",
     "watch",
-    "wishes_of",
 ]
 
 # The module of each name.
@@ -220,12 +226,12 @@ _MODULES = {
         "WorkerType",
     ),
     "operations.checks": ("GlueVersionEnded", "NoRecovery", "SettingsRefused"),
-    "operations.deploy": ("Deployment", "NotInitialized", "Sized", "deploy"),
+    "operations.deploy": ("Deployment", "NotInitialized", "SizingResult", "deploy"),
     "operations.destroy": ("Foreign", "Inventory", "destroy"),
     "operations.doctor": ("Check", "doctor"),
     "operations.init": ("Declined", "Initialized", "init"),
     "operations.logs": ("LogLine", "follow_logs", "logs", "tail_logs"),
-    "operations.plan": ("NotDescribed", "Planned", "plans", "plans_described", "wishes_of"),
+    "operations.plan": ("NotDescribed", "Planned", "plans", "plans_described", "parse_request"),
     "operations.query": ("PlaceholderRefused", "query", "rows"),
     "operations.run": (
         "PropertyRefused",
@@ -251,11 +257,11 @@ _MODULES = {
     "operations.status": ("ExportStatus", "status"),
     "operations.tables": ("NoTable",),
     "operations.verify": ("Verification", "verify"),
-    "planning.actuals": ("Explanation", "Figure", "Reason"),
+    "planning.explain": ("Explanation", "Figure", "Reason"),
     "planning.alternatives": ("Alternative",),
     "planning.plan": ("Bound", "Cost", "Estimate"),
     "planning.prices": ("PricesRefused",),
-    "planning.sizing": ("Choice", "Recommendation", "Wishes"),
+    "planning.sizing": ("Choice", "Recommendation", "PlanRequest"),
     "planning.table_facts": ("Consumption", "DescriptionRefused", "TableFacts"),
     "storage.manifests": ("ManifestBroken",),
     "storage.snapshot_store": ("DeleteFailed", "Snapshot"),

@@ -138,7 +138,7 @@ def test_the_source_distribution_carries_what_the_wheel_is_built_from(dist: Path
     assert {"LICENSE", "README.md", "setup.cfg"} <= carried
 
 
-def test_the_metadata_tells_version_licence_and_python(wheel: Path) -> None:
+def test_the_metadata_says_version_licence_and_python(wheel: Path) -> None:
     told = metadata(wheel)
     assert told["Name"] == "dynoexport"
     assert told["Version"] == dynoexport.__version__

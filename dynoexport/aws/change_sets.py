@@ -117,15 +117,15 @@ def outputs(cloudformation: CloudFormationClient, name: str) -> dict[str, str]:
     stack = describe(cloudformation, name)
     if stack is None:
         raise NoStack(f"there is no stack {name}")
-    return outputs_of(stack)
+    return read_outputs(stack)
 
 
-def outputs_of(stack: Mapping[str, Any]) -> dict[str, str]:
+def read_outputs(stack: Mapping[str, Any]) -> dict[str, str]:
     """The outputs of a described stack; one that was never created has none."""
     return {output["OutputKey"]: output["OutputValue"] for output in stack.get("Outputs", ())}
 
 
-def parameters_of(stack: Mapping[str, Any]) -> dict[str, str]:
+def read_parameters(stack: Mapping[str, Any]) -> dict[str, str]:
     """The parameters of a described stack."""
     return {each["ParameterKey"]: each["ParameterValue"] for each in stack.get("Parameters", ())}
 

@@ -58,13 +58,13 @@ def explain(error: Exception) -> AwsFailed | None:
     """
     names = [kind.__name__ for kind in type(error).__mro__]
     if "ClientError" in names:
-        return _of_service(error)  # type: ignore[arg-type]
+        return _explain_service_error(error)  # type: ignore[arg-type]
     if "BotoCoreError" in names:
-        return _of_botocore(error)  # type: ignore[arg-type]
+        return _explain_botocore_error(error)  # type: ignore[arg-type]
     return None
 
 
-def _of_botocore(error: BotoCoreError) -> AwsFailed:
+def _explain_botocore_error(error: BotoCoreError) -> AwsFailed:
     text = " ".join(str(error).split())
     for kind in type(error).__mro__:
         if kind.__name__ in _OF_BOTOCORE:
@@ -86,7 +86,7 @@ def _of_botocore(error: BotoCoreError) -> AwsFailed:
     )
 
 
-def _of_service(error: ClientError) -> AwsFailed:
+def _explain_service_error(error: ClientError) -> AwsFailed:
     code = error.response.get("Error", {}).get("Code", "Unknown")
     said = " ".join(error.response.get("Error", {}).get("Message", "").split())
     operation = error.operation_name

@@ -133,7 +133,7 @@ def find(account: Account, table: str) -> list[DeployedExport]:
     }
     answer = account.glue.batch_get_workflows(Names=list(formats))
     found = sorted({formats[workflow["Name"]].value for workflow in answer.get("Workflows", ())})
-    exports = [_of_job(account, naming.export_job(table, fmt)) for fmt in found]
+    exports = [_read_job_tags(account, naming.export_job(table, fmt)) for fmt in found]
     known = [export for export in exports if export is not None]
     if not known:
         raise NotExported(
@@ -164,7 +164,7 @@ def find_one(account: Account, table: str, fmt: OutputFormat | None = None) -> D
     return named[0]
 
 
-def _of_job(account: Account, job: str) -> DeployedExport | None:
+def _read_job_tags(account: Account, job: str) -> DeployedExport | None:
     arn = f"arn:{account.partition}:glue:{account.region}:{account.account_id}:job/{job}"
     try:
         return from_tags(account.glue.get_tags(ResourceArn=arn)["Tags"])

@@ -73,13 +73,13 @@ class Dynoexport(click.Group):
             # click's own ways to end.
             raise
         except DynoexportError as error:
-            _tell(error.what, error.hint)
+            _echo_error(error.what, error.hint)
             ctx.exit(error.exit_code)
         except ModuleNotFoundError as error:
             if _is_ours(error):
                 self._end_unexpectedly(ctx, error)
             extra = _EXTRAS.get(error.name or "", "local")
-            _tell(f"{error.name} is not installed", f"pip install 'dynoexport[{extra}]'")
+            _echo_error(f"{error.name} is not installed", f"pip install 'dynoexport[{extra}]'")
             ctx.exit(DynoexportError.exit_code)
         except KeyboardInterrupt:
             click.echo(err=True)
@@ -93,7 +93,7 @@ class Dynoexport(click.Group):
             if explained is None:
                 self._end_unexpectedly(ctx, error)
             else:
-                _tell(explained.what, explained.hint)
+                _echo_error(explained.what, explained.hint)
                 ctx.exit(explained.exit_code)
 
     @staticmethod
@@ -103,14 +103,14 @@ class Dynoexport(click.Group):
             traceback.print_exception(error)
         else:
             name = type(error).__name__
-            _tell(
+            _echo_error(
                 one_line(f"unexpected {name}: {error}"),
                 "run it again with --debug, and report the traceback",
             )
         ctx.exit(DynoexportError.exit_code)
 
 
-def _tell(what: str, hint: str) -> None:
+def _echo_error(what: str, hint: str) -> None:
     click.echo(f"Error: {what}", err=True)
     if hint:
         click.echo(f"  {hint}", err=True)

@@ -179,7 +179,7 @@ def _console(*, stderr: bool) -> Console:
     return QuietConsole(stderr=stderr, highlight=False)
 
 
-def tell(text: str) -> None:
+def echo_err(text: str) -> None:
     """One line of progress, however long, on stderr."""
     click.echo(text, err=True)
 
@@ -190,7 +190,7 @@ def report_faults(subject: str, faults: Sequence[str]) -> None:
 
     if faults:
         more = f", and {units.count(len(faults) - 1)} more" if len(faults) > 1 else ""
-        tell(display.printable(f"{subject} is damaged: {faults[0]}{more}"))
+        echo_err(display.printable(f"{subject} is damaged: {faults[0]}{more}"))
 
 
 # --- how to ask -----------------------------------------------------------------------------------

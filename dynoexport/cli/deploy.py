@@ -25,7 +25,7 @@ if TYPE_CHECKING:
         Event,
         Inventory,
         OutputFormat,
-        Sized,
+        SizingResult,
     )
 _SIGNS = {"Add": "+", "Modify": "~", "Remove": "-"}
 
@@ -39,7 +39,7 @@ _common_stack = click.option(
 
 
 # --- options that are parameters ------------------------------------------------------------------
-def _of_parameter(
+def _parameter_option(
     name: str, text: str, choices: type[Enum] | None = None
 ) -> Callable[[Callable[..., None]], Callable[..., None]]:
     """An option for a parameter of the stack, by its name in the way of options."""
@@ -67,11 +67,11 @@ def _show(prepared: Sequence[ChangeSet], *, yes: bool) -> bool:
         verb = "created" if change_set.kind == "CREATE" else "changed"
         number = len(change_set.changes)
         resources = f"{number} resource" + ("" if number == 1 else "s")
-        common.tell(f"Stack {change_set.stack} will be {verb}: {resources}")
+        common.echo_err(f"Stack {change_set.stack} will be {verb}: {resources}")
         if not yes:
             width = max((len(change.resource) for change in change_set.changes), default=0)
             for change in change_set.changes:
-                common.tell(_line(change, width))
+                common.echo_err(_line(change, width))
     return common.confirm("Continue?", yes=yes)
 
 
@@ -90,17 +90,17 @@ def _progress(*, several: bool) -> Callable[[Event], None]:
         stack = f"{event.stack}: " if several else ""
         name = event.resource if event.of_stack else f"{event.resource} ({_short(event.type)})"
         if state == "FAILED" and not event.of_stack:
-            common.tell(f"  {stack}failed   {name}: {event.reason}")
+            common.echo_err(f"  {stack}failed   {name}: {event.reason}")
         elif event.status in {"ROLLBACK_IN_PROGRESS", "UPDATE_ROLLBACK_IN_PROGRESS"}:
-            common.tell(f"  {stack}rolling back")
+            common.echo_err(f"  {stack}rolling back")
         elif state == "COMPLETE" and not event.of_stack:
             verb = {"CREATE": "created", "UPDATE": "updated", "DELETE": "deleted"}.get(action, "")
             place = (event.stack, event.resource)
             replaced = " (the old resource)" if action == "DELETE" and place in updated else ""
             updated.add(place)
-            common.tell(f"  {stack}{verb:<8} {name}{replaced}")
+            common.echo_err(f"  {stack}{verb:<8} {name}{replaced}")
         elif state == "SKIPPED":
-            common.tell(f"  {stack}kept     {name}")
+            common.echo_err(f"  {stack}kept     {name}")
 
     return on_event
 
@@ -156,17 +156,17 @@ def init(
     "--schedule", metavar="CRON", help="Run at these times in UTC, such as 'cron(0 10 * * ? *)'."
 )
 @click.option("--enable/--disable", "enabled", default=None, help="Switch the schedule on or off.")
-@_of_parameter(settings.READ_MODE, "Read the table with this reader.", ReadMode)
-@_of_parameter(settings.COLUMNS, "Export only these attributes: User,Book.")
-@_of_parameter(settings.EXCLUDE, "Export all attributes except these: Email,Phone.")
-@_of_parameter(settings.WHERE, "Export only items that match this Spark SQL predicate.")
-@_of_parameter(
+@_parameter_option(settings.READ_MODE, "Read the table with this reader.", ReadMode)
+@_parameter_option(settings.COLUMNS, "Export only these attributes: User,Book.")
+@_parameter_option(settings.EXCLUDE, "Export all attributes except these: Email,Phone.")
+@_parameter_option(settings.WHERE, "Export only items that match this Spark SQL predicate.")
+@_parameter_option(
     settings.TYPE_CONFLICTS,
     "Write attributes of several types as text, or as a column for each type.",
     TypeConflicts,
 )
-@_of_parameter(settings.MAPS_AS, "Write maps as struct or as map<string,string>.", MapsAs)
-@_of_parameter(settings.COMPRESSION, "Compress avro, orc and parquet files.", Compression)
+@_parameter_option(settings.MAPS_AS, "Write maps as struct or as map<string,string>.", MapsAs)
+@_parameter_option(settings.COMPRESSION, "Compress avro, orc and parquet files.", Compression)
 @common.set_option("Set a parameter of the stack (docs/parameters.md). Repeatable.")
 @click.option("--auto", is_flag=True, help="Size the job as 'dynoexport plan' recommends.")
 @_common_stack
@@ -220,7 +220,7 @@ def deploy(
         common_stack=common_stack,
         approve=lambda prepared: _show(prepared, yes=yes),
         on_event=_progress(several=len(tables) > 1),
-        on_sized=_tell_sized,
+        on_sized=_print_sizing,
     )
     if as_json:
         common.print_json(records.to_json(done))
@@ -228,16 +228,16 @@ def deploy(
     for each in done:
         click.echo(f"{each.table} ({each.format.value}): stack {each.stack} {each.outcome}")
         for note in each.notes:
-            common.tell(note)
-    common.tell(f"Start a run with: dynoexport run {done[0].table} --wait")
+            common.echo_err(note)
+    common.echo_err(f"Start a run with: dynoexport run {done[0].table} --wait")
 
 
-def _tell_sized(sized: Sized) -> None:
-    common.tell(f"{sized.table} gets the job that 'dynoexport plan' recommends")
+def _print_sizing(sized: SizingResult) -> None:
+    common.echo_err(f"{sized.table} gets the job that 'dynoexport plan' recommends")
     for each in sized.choices:
-        common.tell(f"  {each.setting}={each.value}: {each.reason}")
+        common.echo_err(f"  {each.setting}={each.value}: {each.reason}")
     for sentence in sized.unknown:
-        common.tell(f"  not known: {sentence}")
+        common.echo_err(f"  not known: {sentence}")
 
 
 @click.command()
@@ -283,9 +283,9 @@ def destroy(
         figures = f"{units.count(done.snapshots, 'snapshot')}, "
         click.echo(f"{figures}{units.count(done.objects, 'object')} {kept}")
     if done.foreign:
-        common.tell("Kept, because dynoexport did not write it. Delete it with:")
+        common.echo_err("Kept, because dynoexport did not write it. Delete it with:")
     for each in done.foreign:
-        common.tell(f"  {_remove_command(account.bucket, each.prefix)}")
+        common.echo_err(f"  {_remove_command(account.bucket, each.prefix)}")
 
 
 def _remove_command(bucket: str, prefix: str) -> str:
@@ -297,24 +297,24 @@ def _remove_command(bucket: str, prefix: str) -> str:
 def _approve_destruction(inventory: Inventory, *, yes: bool) -> bool:
     from dynoexport.presentation import display
 
-    common.tell("This deletes:")
+    common.echo_err("This deletes:")
     if inventory.stack is not None:
-        common.tell(f"  the stack {inventory.stack}")
+        common.echo_err(f"  the stack {inventory.stack}")
     for name in inventory.catalog:
-        common.tell(f"  {name} from the Glue database")
+        common.echo_err(f"  {name} from the Glue database")
     figures = (
         f"{units.count(inventory.snapshots, 'snapshot')}, "
         f"{units.count(inventory.objects, 'object')}, {units.size(inventory.bytes)}"
     )
     if inventory.data:
-        common.tell(f"  ALL DATA in S3: {figures}")
+        common.echo_err(f"  ALL DATA in S3: {figures}")
         if inventory.foreign:
-            common.tell("It keeps what dynoexport did not write:")
+            common.echo_err("It keeps what dynoexport did not write:")
         for each in inventory.foreign:
             size = f"{units.count(each.objects, 'object')}, {units.size(each.bytes)}"
-            common.tell(f"  {display.printable(each.prefix)}  {size}")
+            common.echo_err(f"  {display.printable(each.prefix)}  {size}")
     elif inventory.objects:
-        common.tell(f"It keeps the data in S3: {figures}")
+        common.echo_err(f"It keeps the data in S3: {figures}")
     if not common.confirm("Continue?", yes=yes):
         return False
     if inventory.data and not yes:

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
     from typing import TextIO
 
-    from dynoexport import Account, OutputFormat, Planned, Wishes
+    from dynoexport import Account, OutputFormat, Planned, PlanRequest
 
 
 class NotMet(DynoexportError):
@@ -115,14 +115,16 @@ def plan(
       dynoexport plan Orders Users --html plan.html
     """
     named = {"ReadMode": read_mode} if read_mode else {}
-    wishes = dynoexport.wishes_of({**settings, **named}, _asked(fmt, target_duration, max_cost))
+    request = dynoexport.parse_request(
+        {**settings, **named}, _asked(fmt, target_duration, max_cost)
+    )
     if describe is not None:
         make = partial(dynoexport.plans_described, describe.read(), *tables, region=_region())
     elif tables:
         make = partial(dynoexport.plans, connect(), *tables)
     else:
         raise click.UsageError("Name a table, or describe one with --describe FILE.")
-    found = make(wishes=wishes, every=every, prices_file=prices_file)
+    found = make(request=request, every=every, prices_file=prices_file)
     _warn(found)
     if as_json:
         common.print_json([records.PlanRecord.of(each) for each in found])
@@ -139,12 +141,12 @@ def _write_page(to: Path, found: Sequence[Planned]) -> None:
     page = plan_html.page(found)
     with open_output(to) as file:
         file.write(page.encode())
-    common.tell(f"Wrote {to}")
+    common.echo_err(f"Wrote {to}")
 
 
-def _asked(fmt: OutputFormat | None, target: str | None, most: float | None) -> Wishes:
+def _asked(fmt: OutputFormat | None, target: str | None, most: float | None) -> PlanRequest:
     seconds = units.parse_duration(target).total_seconds() if target is not None else None
-    return dynoexport.Wishes(
+    return dynoexport.PlanRequest(
         format=fmt or settings.DEFAULT_FORMAT, target_seconds=seconds, max_dollars=most
     )
 
@@ -163,7 +165,7 @@ def _warn(found: Sequence[Planned]) -> None:
     for region in sorted({each.table.region for each in found}):
         taken = next(each.prices for each in found if each.table.region == region)
         if region and region != taken.region:
-            common.tell(
+            common.echo_err(
                 f"Warning: prices for {region} are not known. The plan uses {taken.region}."
             )
 
@@ -184,7 +186,7 @@ def _print(found: Sequence[Planned]) -> None:
     )
     for each in found:
         for sentence in (*each.recommendation.unmet, *each.recommendation.harms):
-            common.tell(f"{each.table.name}: {sentence}")
+            common.echo_err(f"{each.table.name}: {sentence}")
 
 
 def _refuse_if_unmet(found: Sequence[Planned]) -> None:

@@ -84,9 +84,9 @@ def query(
     with _target(to) as target:
         execution = _execute(account, table, sql, fmt, None if sql else cut)
         rows = write(account, execution, target)
-    _tell_figures(execution, rows)
+    _print_figures(execution, rows)
     if sql is None and limit is None and output == "text" and rows == cut:
-        common.tell(f"The first {cut} rows; --limit 0 shows all.")
+        common.echo_err(f"The first {cut} rows; --limit 0 shows all.")
 
 
 def _execute(
@@ -104,12 +104,12 @@ def _execute(
         raise
 
 
-def _tell_figures(execution: Execution, rows: int | None) -> None:
+def _print_figures(execution: Execution, rows: int | None) -> None:
 
     shown = "" if rows is None else f"{units.count(rows, 'row')}, "
     scanned = units.size(execution.scanned_bytes)
     took = units.duration(execution.milliseconds / 1000)
-    common.tell(f"{shown}{scanned} scanned in {took}")
+    common.echo_err(f"{shown}{scanned} scanned in {took}")
 
 
 @contextmanager

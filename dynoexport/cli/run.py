@@ -33,7 +33,7 @@ _run_option = click.option(
 def _record(account: Account, run: Run) -> records.Json:
     from dynoexport.planning import prices
 
-    return records.run(run, prices.of_region(account.region), datetime.now(timezone.utc))
+    return records.run(run, prices.load_prices(account.region), datetime.now(timezone.utc))
 
 
 # --- run, watch -----------------------------------------------------------------------------------
@@ -71,7 +71,7 @@ def run(
         common.print_json(_record(account, started))
     else:
         click.echo(f"Run {started.short_id} of {table} has started")
-        common.tell(f"Follow it with: dynoexport watch {table}")
+        common.echo_err(f"Follow it with: dynoexport watch {table}")
 
 
 @click.command()
@@ -103,8 +103,8 @@ def _follow(account: Account, table: str, started: Run, *, as_json: bool) -> Non
     try:
         ended = display.follow_run(dynoexport.watch(account, started), console)
     except KeyboardInterrupt:
-        common.tell(f"\nThe run continues. Follow it again with: dynoexport watch {table}")
-        common.tell(f"Stop it with: dynoexport stop {table}")
+        common.echo_err(f"\nThe run continues. Follow it again with: dynoexport watch {table}")
+        common.echo_err(f"Stop it with: dynoexport stop {table}")
         click.get_current_context().exit(common.INTERRUPTED)
     if as_json:
         common.print_json(_record(account, ended))
@@ -129,7 +129,7 @@ def _show_failure(account: Account, run: Run, console: Console) -> None:
         if lines:
             console.print(f"Last lines of {node.name}:", style="bold")
             for line in lines:
-                common.tell(f"  {display.printable(line.message)}")
+                common.echo_err(f"  {display.printable(line.message)}")
 
 
 # --- runs -----------------------------------------------------------------------------------------
@@ -176,7 +176,7 @@ def runs(
         common.print_json([_record(account, each) for each in found])
         return
     if not found:
-        common.tell(_NO_RUN.format(table=table))
+        common.echo_err(_NO_RUN.format(table=table))
         return
     _print_runs(account, found)
 
@@ -185,7 +185,7 @@ def _print_runs(account: Account, found: list[Run]) -> None:
     from dynoexport.planning import prices
     from dynoexport.presentation import display
 
-    used, now = prices.of_region(account.region), datetime.now(timezone.utc)
+    used, now = prices.load_prices(account.region), datetime.now(timezone.utc)
     rows = [
         (
             f"{each.started.astimezone(timezone.utc):%Y-%m-%d %H:%M}" if each.started else "",
@@ -203,7 +203,7 @@ def _print_runs(account: Account, found: list[Run]) -> None:
         common.out(), columns, rows, right=("TOOK", "ITEMS", "SIZE", "COST"), elastic="RUN"
     )
     if used.region != account.region:
-        common.tell(
+        common.echo_err(
             f"Prices for {account.region} are not known. The costs use those of {used.region}."
         )
 
@@ -216,11 +216,11 @@ def _explain(
 
     found = dynoexport.explain(account, table, fmt=fmt, limit=limit)
     if as_json:
-        used, now = prices.of_region(account.region), datetime.now(timezone.utc)
+        used, now = prices.load_prices(account.region), datetime.now(timezone.utc)
         common.print_json([records.explained_run(each, used, now) for each in found])
         return
     if not found:
-        common.tell(_NO_RUN.format(table=table))
+        common.echo_err(_NO_RUN.format(table=table))
     for number, each in enumerate(found):
         if number:
             click.echo()
@@ -276,7 +276,7 @@ def logs(
     try:
         _print_lines(lines, timestamps=timestamps, as_json=as_json)
     except KeyboardInterrupt:
-        common.tell(
+        common.echo_err(
             f"\nFollow it again with: dynoexport logs {table} --run {run.short_id} --follow"
         )
         click.get_current_context().exit(common.INTERRUPTED)
@@ -301,12 +301,12 @@ def _print_lines(lines: Iterator[LogLine], *, timestamps: bool, as_json: bool) -
             click.echo(json.dumps(records.LineRecord.of(line), ensure_ascii=False))
             continue
         if (line.node, line.attempt) != before:
-            common.tell(f"==> {line.node}, attempt {line.attempt} <==")
+            common.echo_err(f"==> {line.node}, attempt {line.attempt} <==")
             before = (line.node, line.attempt)
         time = f"{line.time:%Y-%m-%dT%H:%M:%SZ}  " if timestamps else ""
         click.echo(time + display.printable(line.message))
     if before is None and not as_json:
-        common.tell("Nothing is logged yet.")
+        common.echo_err("Nothing is logged yet.")
 
 
 # --- stop, enable, disable ------------------------------------------------------------------------

@@ -53,9 +53,9 @@ def snapshots(
         for each in found:
             common.report_faults(f"The snapshot {each.timestamp}", each.faults)
         if len(found) == limit:
-            common.tell(f"The newest {limit}; --limit 0 shows all.")
+            common.echo_err(f"The newest {limit}; --limit 0 shows all.")
     else:
-        common.tell(f"{table} has no snapshot yet. Create one with: dynoexport run {table}")
+        common.echo_err(f"{table} has no snapshot yet. Create one with: dynoexport run {table}")
 
 
 def _print(found: Sequence[Snapshot]) -> None:
@@ -152,7 +152,7 @@ def prune(
         keep=keep,
         older_than=units.parse_duration(older_than) if older_than else None,
         approve=approve,
-        on_deleted=lambda name, number: common.tell(
+        on_deleted=lambda name, number: common.echo_err(
             f"  deleted {name}, {units.count(number, 'object')}"
         ),
     )
@@ -170,11 +170,11 @@ def prune(
 def _approve(goes: Sequence[Snapshot], *, yes: bool) -> bool:
 
     size = units.size(sum(each.bytes or 0 for each in goes))
-    common.tell(f"{units.count(len(goes), 'snapshot')} with {size} to delete:")
+    common.echo_err(f"{units.count(len(goes), 'snapshot')} with {size} to delete:")
     for each in goes:
         items = units.count(each.items or 0, "item") if each.complete else "incomplete"
         figures = f"{items}, {units.size(each.bytes or 0)}"
-        common.tell(f"  {each.timestamp}  {figures}")
+        common.echo_err(f"  {each.timestamp}  {figures}")
     return common.confirm("Delete them?", yes=yes)
 
 
@@ -215,8 +215,8 @@ def verify(
     else:
         _print_verification(done)
     if not done.whole:
-        common.tell(f"Error: the snapshot {done.snapshot} of {table} is damaged")
-        common.tell(f"  create a new one: dynoexport run {table}")
+        common.echo_err(f"Error: the snapshot {done.snapshot} of {table} is damaged")
+        common.echo_err(f"  create a new one: dynoexport run {table}")
         click.get_current_context().exit(1)
 
 

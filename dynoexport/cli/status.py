@@ -47,7 +47,7 @@ def status(account: Account, *, tables: tuple[str, ...], stale: str | None, as_j
     now = datetime.now(timezone.utc)
     found = dynoexport.status(account, *tables, now=now)
     if as_json:
-        used = prices.of_region(account.region)
+        used = prices.load_prices(account.region)
         common.print_json(
             [
                 records.status(
@@ -63,7 +63,7 @@ def status(account: Account, *, tables: tuple[str, ...], stale: str | None, as_j
                 f"The snapshot {each.snapshot} of {each.table} ({each.format.value})", each.faults
             )
     else:
-        common.tell(f"Nothing is exported in {account.region}. Start with: dynoexport init")
+        common.echo_err(f"Nothing is exported in {account.region}. Start with: dynoexport init")
     _exit_if_stale(found, now, limit)
 
 
@@ -71,7 +71,7 @@ def _exit_if_stale(found: Sequence[ExportStatus], now: datetime, limit: timedelt
     late = [each.table for each in found if limit is not None and each.is_stale(now, limit)]
     if late:
         shown = ", ".join(late[:5]) + (", ..." if len(late) > 5 else "")  # noqa: PLR2004 - a line
-        common.tell(f"{len(late)} of {len(found)} stale: {shown}")
+        common.echo_err(f"{len(late)} of {len(found)} stale: {shown}")
         click.get_current_context().exit(common.EXIT_STALE)
 
 

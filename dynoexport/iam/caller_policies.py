@@ -325,7 +325,7 @@ def _notifications(at: Installation) -> list[Statement]:
             ],
             [_snapshot_alarms(at)],
         ),
-        _start_clocks(),
+        _publish_datapoints(),
         allow(
             "Rules",
             [
@@ -348,7 +348,7 @@ def _snapshot_alarms(at: Installation) -> str:
     return at.arn("cloudwatch", f"alarm:{naming.snapshot_alarm('*', '*')}")
 
 
-def _start_clocks() -> Statement:
+def _publish_datapoints() -> Statement:
     """A new alarm needs a datapoint; a policy can limit only its namespace."""
     ours = Condition(StringEquals("cloudwatch:namespace", naming.METRIC_NAMESPACE))
     return allow("StartClocks", [cloudwatch.PutMetricData], ["*"], ours)
@@ -447,7 +447,7 @@ def run(at: Installation) -> PolicyDocument:
                 ],
                 [_snapshot_alarms(at)],
             ),
-            _start_clocks(),
+            _publish_datapoints(),
             _read_manifests(at),
             _list(at, naming.MANIFESTS_PREFIX, *_DATA),
             *_use_key(at, kms.Decrypt),

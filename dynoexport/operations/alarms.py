@@ -21,7 +21,9 @@ if TYPE_CHECKING:
 
 
 # --- what follows from the schedule ---------------------------------------------------------------
-def undecided(given: Mapping[str, str], own: Mapping[str, str], *, now: datetime) -> dict[str, str]:
+def derive_limits(
+    given: Mapping[str, str], own: Mapping[str, str], *, now: datetime
+) -> dict[str, str]:
     """The limits that follow from the schedule, except those that a user has set.
 
     ``own`` are the current parameters of the stack, ``given`` its new ones. A user has set a
@@ -34,7 +36,7 @@ def undecided(given: Mapping[str, str], own: Mapping[str, str], *, now: datetime
 def with_limits(target: Target, given: Mapping[str, str]) -> Target:
     """The target with the limits that follow from its schedule, except the given ones."""
     wanted = {name: value for name, value in target.stack.parameters.items() if value is not None}
-    found = undecided(wanted, target.own, now=datetime.now(timezone.utc))
+    found = derive_limits(wanted, target.own, now=datetime.now(timezone.utc))
     return target.with_parameters(
         {name: value for name, value in found.items() if name not in given}
     )
@@ -89,7 +91,7 @@ def starts_to_watch(target: Target, *, trigger_is_on: bool | None) -> bool:
     return after and not before
 
 
-def start_clock(account: Account, table: str, fmt: str) -> None:
+def publish_zero_datapoint(account: Account, table: str, fmt: str) -> None:
     """Publish a datapoint of zero snapshots, from which the alarm measures its time."""
     account.cloudwatch.put_metric_data(
         Namespace=naming.METRIC_NAMESPACE,
@@ -106,17 +108,17 @@ def start_clock(account: Account, table: str, fmt: str) -> None:
     )
 
 
-def give_voice(account: Account, table: str, fmt: str, *, speaks: bool) -> None:
+def set_alarm_actions_enabled(account: Account, table: str, fmt: str, *, enabled: bool) -> None:
     """Enable the alarm's actions, after a new datapoint of zero, or disable them.
 
     An export without an alarm does not change.
     """
     name = naming.snapshot_alarm(table, fmt)
     found = account.cloudwatch.describe_alarms(AlarmNames=[name])["MetricAlarms"]
-    if not found or found[0].get("ActionsEnabled") == speaks:
+    if not found or found[0].get("ActionsEnabled") == enabled:
         return
-    if speaks:
-        start_clock(account, table, fmt)
+    if enabled:
+        publish_zero_datapoint(account, table, fmt)
         account.cloudwatch.enable_alarm_actions(AlarmNames=[name])
     else:
         account.cloudwatch.disable_alarm_actions(AlarmNames=[name])

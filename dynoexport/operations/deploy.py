@@ -17,8 +17,8 @@ from dynoexport.model import ExportResult, OutputFormat, ScheduleState, describe
 from dynoexport.operations import alarms, checks
 from dynoexport.operations import plan as planning
 from dynoexport.operations.init import apply
-from dynoexport.operations.targets import Target, target_of, with_table_key
-from dynoexport.planning.sizing import Wishes
+from dynoexport.operations.targets import Target, resolve_target, with_table_key
+from dynoexport.planning.sizing import PlanRequest
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -53,7 +53,7 @@ class Deployment(ExportResult):
 
 
 @dataclass(frozen=True)
-class Sized:
+class SizingResult:
     """What a plan chose for a table's job, and what it could not find out.
 
     Attributes:
@@ -76,7 +76,7 @@ def deploy(
     common_stack: str = settings.DEFAULT_COMMON_STACK,
     approve: Callable[[Sequence[ChangeSet]], bool] = lambda _: True,
     on_event: Callable[[Event], None] = ignore,
-    on_sized: Callable[[Sized], None] = lambda _: None,
+    on_sized: Callable[[SizingResult], None] = lambda _: None,
 ) -> list[Deployment]:
     """Create or update the stack of each table.
 
@@ -113,7 +113,7 @@ def deploy(
     changed = apply(
         account,
         [_with_place(account, target.stack, common["BucketName"]) for target in targets],
-        approve=_then_start_clocks(account, targets, triggers, approve),
+        approve=_then_publish_datapoints(account, targets, triggers, approve),
         on_event=on_event,
     )
     done = [_deployment(account, target, changed, common) for target in targets]
@@ -136,7 +136,7 @@ def _with_place(account: Account, stack: change_sets.Stack, bucket: str) -> chan
     return replace(stack, template_url=f"{account.s3.meta.endpoint_url}/{bucket}/{key}")
 
 
-def _then_start_clocks(
+def _then_publish_datapoints(
     account: Account,
     targets: Sequence[Target],
     triggers: Mapping[str, bool | None],
@@ -149,7 +149,7 @@ def _then_start_clocks(
             return False
         for each in targets:
             if alarms.starts_to_watch(each, trigger_is_on=triggers[each.table]):
-                alarms.start_clock(account, each.table, each.format.value)
+                alarms.publish_zero_datapoint(account, each.table, each.format.value)
         return True
 
     return approved
@@ -186,7 +186,7 @@ def _common(account: Account, stack: str) -> dict[str, str]:
         raise NotInitialized(
             f"there is no stack {stack} in {account.region}", hint="run: dynoexport init"
         )
-    common = change_sets.outputs_of(found)
+    common = change_sets.read_outputs(found)
     status = found["StackStatus"]
     if "BucketName" not in common or status.startswith("DELETE_"):
         wait = status.endswith("_IN_PROGRESS")
@@ -232,7 +232,7 @@ def _targets(
     ]
     for export in wanted:
         naming.check(export)
-    targets = [target_of(account, export, given, common, known) for export in wanted]
+    targets = [resolve_target(account, export, given, common, known) for export in wanted]
     described = [checks.check_table(account, target) for target in targets]
     checks.check_names(targets, known)
     return [
@@ -242,7 +242,10 @@ def _targets(
 
 
 def _sized(
-    account: Account, target: Target, given: Mapping[str, str], on_sized: Callable[[Sized], None]
+    account: Account,
+    target: Target,
+    given: Mapping[str, str],
+    on_sized: Callable[[SizingResult], None],
 ) -> Target:
     """The target with the parameters that a plan recommends, except the given ones.
 
@@ -259,11 +262,11 @@ def _sized(
     }
     of_stack |= {name: target.own[name] for name in options.PRICED if name in target.own}
     asked = {name: given[name] for name in planning.SETTINGS if name in given}
-    wishes = planning.wishes_of({**of_stack, **asked}, Wishes(format=target.format))
-    (planned,) = planning.plans(account, target.table, wishes=wishes, every=target.schedule)
+    request = planning.parse_request({**of_stack, **asked}, PlanRequest(format=target.format))
+    (planned,) = planning.plans(account, target.table, request=request, every=target.schedule)
     checks.check_harms(target, planned.recommendation)
     chosen = [each for each in planned.recommendation.choices if each.setting not in given]
-    on_sized(Sized(target.table, tuple(chosen), planned.unknown))
+    on_sized(SizingResult(target.table, tuple(chosen), planned.unknown))
     return target.with_parameters({each.setting: each.value for each in chosen})
 
 
@@ -311,7 +314,7 @@ def _settle_trigger(
     if state is None:
         return
     fmt = deployment.format.value
-    alarms.give_voice(account, deployment.table, fmt, speaks=state)
+    alarms.set_alarm_actions_enabled(account, deployment.table, fmt, enabled=state)
     name = naming.start_trigger(deployment.workflow)
     is_on = account.glue.get_trigger(Name=name)["Trigger"].get("State") == "ACTIVATED"
     if state and not is_on:

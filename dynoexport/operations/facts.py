@@ -14,8 +14,8 @@ from dynoexport.jobs.scan.capacity import ACCOUNT_QUOTA
 from dynoexport.jobs.timestamps import parse_timestamp
 from dynoexport.model import OutputFormat, ReadMode
 from dynoexport.operations import tables
-from dynoexport.planning import consumption, table_facts
-from dynoexport.planning.consumption import Hourly
+from dynoexport.planning import concurrent_reads, table_facts
+from dynoexport.planning.concurrent_reads import Hourly
 from dynoexport.storage import manifests, snapshot_store
 from dynoexport.storage.manifests import ManifestBroken
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
     from dynoexport.aws.account import Account
-    from dynoexport.planning.consumption import OwnReading
+    from dynoexport.planning.concurrent_reads import OwnReading
     from dynoexport.planning.table_facts import TableFacts
     from dynoexport.storage.manifests import Manifest
 
@@ -43,7 +43,7 @@ _WRITE_UNIT_BYTES = 1024
 
 
 @dataclass(frozen=True)
-class Known:
+class TableContext:
     """A table, and what could not be found out about it.
 
     Attributes:
@@ -62,14 +62,14 @@ class Known:
         return replace(self.facts, consumed=self.read.during(firings, seconds))
 
 
-def known(account: Account, name: str, *, now: datetime) -> Known:
+def read_table_context(account: Account, name: str, *, now: datetime) -> TableContext:
     """What AWS knows about a table, as far as the caller's permissions allow.
 
     Raises:
         NoTable: DynamoDB has no such table.
     """
     answer = tables.describe(account, name)
-    facts = replace(table_facts.facts_of(answer), region=account.region)
+    facts = replace(table_facts.parse_description(answer), region=account.region)
     created = answer["Table"].get("CreationDateTime")
     unknown: list[str] = []
 
@@ -88,7 +88,7 @@ def known(account: Account, name: str, *, now: datetime) -> Known:
         )
         read = read.without(own or ())
     written = ask("how much is written to it", lambda: _written(account, name, created, now))
-    return Known(replace(facts, recovery=recovery, written=written), read, tuple(unknown))
+    return TableContext(replace(facts, recovery=recovery, written=written), read, tuple(unknown))
 
 
 def _if_permitted(
@@ -147,11 +147,11 @@ def _sums(
 
 def _hourly(account: Account, name: str, metric: str, now: datetime) -> dict[datetime, float]:
     """Sums of a metric by the hour, those of the last days; hours without any are left out."""
-    hour = consumption.on_the_hour(now)
+    hour = concurrent_reads.on_the_hour(now)
     found: defaultdict[datetime, float] = defaultdict(float)
     window = (hour - timedelta(days=DAYS), hour)
-    for at, units in _sums(account, name, metric, window, consumption.HOUR):
-        found[consumption.on_the_hour(at)] += units
+    for at, units in _sums(account, name, metric, window, concurrent_reads.HOUR):
+        found[concurrent_reads.on_the_hour(at)] += units
     return found
 
 
@@ -188,7 +188,7 @@ def _own_reading(account: Account, name: str, fmt: str, timestamp: str) -> OwnRe
         manifest = manifests.read(account.s3, account.bucket, name, fmt, timestamp)
     except ManifestBroken:
         return None
-    return None if manifest is None else consumption.own_reading(manifest)
+    return None if manifest is None else concurrent_reads.own_reading(manifest)
 
 
 # --- what a run has read --------------------------------------------------------------------------
@@ -205,7 +205,7 @@ def counted_units(account: Account, manifest: Manifest, *, now: datetime) -> flo
     if manifest.started is None or seconds is None or not unknown:
         return None
     age = now - manifest.started
-    period = next((each for kept, each in _KEPT if age < kept), consumption.HOUR)
+    period = next((each for kept, each in _KEPT if age < kept), concurrent_reads.HOUR)
     ended = manifest.started + timedelta(seconds=seconds)
     window = (_begin(manifest.started, period), _begin(ended, period) + period)
     try:

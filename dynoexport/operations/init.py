@@ -64,7 +64,7 @@ def init(
     known = change_sets.describe(account.cloudformation, common_stack)
     if known:
         _check_owner(known)
-    kept = dict.fromkeys(change_sets.parameters_of(known)) if known else {}
+    kept = dict.fromkeys(change_sets.read_parameters(known)) if known else {}
     stack = change_sets.Stack(common_stack, assets.template("common.yaml"), {**kept, **given})
     changed = apply(account, [stack], approve=approve, on_event=on_event)
     bucket = change_sets.outputs(account.cloudformation, common_stack)["BucketName"]
@@ -85,7 +85,7 @@ def _check_owner(stack: Mapping[str, Any]) -> None:
     """
     # One that never was, or that is being created, has no outputs yet.
     settled = stack["StackStatus"].endswith("_COMPLETE") and not change_sets.is_only_a_name(stack)
-    if settled and "BucketName" not in change_sets.outputs_of(stack):
+    if settled and "BucketName" not in change_sets.read_outputs(stack):
         raise DeployFailed(
             f"the stack {stack['StackName']} is not a common stack of dynoexport",
             hint="choose another name with --common-stack",

@@ -120,7 +120,7 @@ def _read(
     except account.logs.exceptions.ResourceNotFoundException:
         # Neither group nor stream exist before the first line.
         return
-    yield from _of_one_crawl(found) if source.node.kind == "CRAWLER" else found
+    yield from _keep_one_crawl(found) if source.node.kind == "CRAWLER" else found
 
 
 def _line(source: _Source, timestamp: int, message: str) -> LogLine:
@@ -133,7 +133,7 @@ def _line(source: _Source, timestamp: int, message: str) -> LogLine:
     )
 
 
-def _of_one_crawl(found: Sequence[tuple[str, LogLine]]) -> Iterator[tuple[str, LogLine]]:
+def _keep_one_crawl(found: Sequence[tuple[str, LogLine]]) -> Iterator[tuple[str, LogLine]]:
     """The lines of the crawl that most of the lines belong to.
 
     All crawls of a crawler share one stream, and each line begins with its crawl's ID:

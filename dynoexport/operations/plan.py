@@ -14,9 +14,9 @@ from dynoexport.cloudformation import parameters as forms
 from dynoexport.cloudformation.check import ParameterRefused, check_parameters
 from dynoexport.errors import DynoexportError
 from dynoexport.model import GlueVersion, ReadMode, WorkerType
-from dynoexport.operations.facts import Known, known
-from dynoexport.planning import alternatives, consumption, prices, sizing, table_facts
-from dynoexport.planning.sizing import Wishes
+from dynoexport.operations.facts import TableContext, read_table_context
+from dynoexport.planning import alternatives, concurrent_reads, prices, sizing, table_facts
+from dynoexport.planning.sizing import PlanRequest
 from dynoexport.planning.table_facts import DescriptionRefused, TableFacts
 from dynoexport.workflow import schedule
 
@@ -30,9 +30,9 @@ if TYPE_CHECKING:
     from dynoexport.planning.prices import Prices
     from dynoexport.planning.sizing import Recommendation
 
-NO_WISHES = Wishes()
+EMPTY_REQUEST = PlanRequest()
 # Parameters of the table stack that a plan depends on, by field of the request and type.
-_WISHES: Mapping[str, tuple[str, Callable[[str], object]]] = {
+_REQUEST_FIELDS: Mapping[str, tuple[str, Callable[[str], object]]] = {
     settings.READ_MODE: ("read_mode", ReadMode),
     settings.GLUE_VERSION: ("glue_version", GlueVersion),
     settings.RETENTION_DAYS: ("retention_days", int),
@@ -41,7 +41,7 @@ _WISHES: Mapping[str, tuple[str, Callable[[str], object]]] = {
     settings.NUMBER_OF_WORKERS: ("workers", int),
     settings.SPLITS: ("splits", int),
 }
-SETTINGS = (*_WISHES, *options.PRICED)
+SETTINGS = (*_REQUEST_FIELDS, *options.PRICED)
 
 
 class NotDescribed(DynoexportError):
@@ -58,7 +58,7 @@ class Planned:
 
     table: TableFacts
     schedule: str
-    wishes: Wishes
+    request: PlanRequest
     prices: Prices
     recommendation: Recommendation
     alternatives: tuple[Alternative, ...]
@@ -75,8 +75,8 @@ class Planned:
 
         ``--auto`` does not know about a target duration or a maximum cost.
         """
-        job, defaults = self.estimate.job, Wishes()
-        by_hand = (self.wishes.target_seconds, self.wishes.max_dollars) != (None, None)
+        job, defaults = self.estimate.job, PlanRequest()
+        by_hand = (self.request.target_seconds, self.request.max_dollars) != (None, None)
         words = ["dynoexport deploy", self.table.name, *([] if by_hand else ["--auto"])]
         if job.format is not defaults.format:
             words.append(f"--format {job.format.value}")
@@ -97,20 +97,25 @@ class Planned:
 
     def _is_asked(self, setting: str) -> bool:
         """Whether the plan was made for a value of it."""
-        if setting in self.wishes.priced:
+        if setting in self.request.priced:
             return True
-        return setting in _WISHES and getattr(self.wishes, _WISHES[setting][0]) is not None
+        return (
+            setting in _REQUEST_FIELDS
+            and getattr(self.request, _REQUEST_FIELDS[setting][0]) is not None
+        )
 
     @property
     def assumptions(self) -> tuple[str, ...]:
         """What the figures assume, because AWS does not publish or measure it."""
-        price = options.price(self.wishes.priced)
+        price = options.price(self.request.priced)
         found = alternatives.assumptions(self.estimate)
         return (*found, price.assumption) if price else found
 
 
-# --- wishes ---------------------------------------------------------------------------------------
-def wishes_of(parameters: Mapping[str, str], wishes: Wishes = NO_WISHES) -> Wishes:
+# --- request --------------------------------------------------------------------------------------
+def parse_request(
+    parameters: Mapping[str, str], request: PlanRequest = EMPTY_REQUEST
+) -> PlanRequest:
     """The request with the given parameters of the table stack.
 
     Raises:
@@ -124,11 +129,11 @@ def wishes_of(parameters: Mapping[str, str], wishes: Wishes = NO_WISHES) -> Wish
         )
     given = {
         field: kind(parameters[name])
-        for name, (field, kind) in _WISHES.items()
+        for name, (field, kind) in _REQUEST_FIELDS.items()
         if name in parameters
     }
     priced = {name: parameters[name] for name in options.PRICED if name in parameters}
-    found: Wishes = replace(wishes, priced=priced, **given)  # type: ignore[arg-type]
+    found: PlanRequest = replace(request, priced=priced, **given)  # type: ignore[arg-type]
     for rule in options.broken_rules({settings.OUTPUT_FORMAT: found.format.value, **parameters}):
         raise ParameterRefused(rule.reason, hint=rule.hint or rule.remedy)
     least = sizing.least_percent(found.read_mode)
@@ -144,7 +149,7 @@ def wishes_of(parameters: Mapping[str, str], wishes: Wishes = NO_WISHES) -> Wish
 def plans(
     account: Account,
     *names: str,
-    wishes: Wishes = NO_WISHES,
+    request: PlanRequest = EMPTY_REQUEST,
     every: str = "day",
     prices_file: Path | None = None,
     now: datetime | None = None,
@@ -161,10 +166,10 @@ def plans(
     """
     at = now or datetime.now(timezone.utc)
     when = _when(every, at)
-    found = prices.of_region(account.region, file=prices_file)
+    found = prices.load_prices(account.region, file=prices_file)
 
     def one(name: str) -> Planned:
-        return _planned(known(account, name, now=at), wishes, when, found)
+        return _planned(read_table_context(account, name, now=at), request, when, found)
 
     return side_by_side(one, dict.fromkeys(names))
 
@@ -173,7 +178,7 @@ def plans_described(
     text: str,
     *names: str,
     region: str,
-    wishes: Wishes = NO_WISHES,
+    request: PlanRequest = EMPTY_REQUEST,
     every: str = "day",
     prices_file: Path | None = None,
     now: datetime | None = None,
@@ -188,7 +193,7 @@ def plans_described(
         NotDescribed: the text does not describe a selected table.
     """
     when = _when(every, now or datetime.now(timezone.utc))
-    answers = (table_facts.facts_of(each) for each in _documents(text))
+    answers = (table_facts.parse_description(each) for each in _documents(text))
     described = {each.name: replace(each, region=each.region or region) for each in answers}
     for name in names:
         if name not in described:
@@ -199,10 +204,10 @@ def plans_described(
     wanted = [each for name, each in described.items() if name in names or not names]
     return [
         _planned(
-            Known(each, unknown=_unknown(each)),
-            wishes,
+            TableContext(each, unknown=_unknown(each)),
+            request,
             when,
-            prices.of_region(each.region, file=prices_file),
+            prices.load_prices(each.region, file=prices_file),
         )
         for each in wanted
     ]
@@ -234,13 +239,13 @@ def _when(every: str, now: datetime) -> _When:
     )
 
 
-def _planned(table: Known, wishes: Wishes, when: _When, found: Prices) -> Planned:
-    of_schedule = replace(wishes, runs_a_month=when.runs_a_month)
+def _planned(table: TableContext, request: PlanRequest, when: _When, found: Prices) -> Planned:
+    of_schedule = replace(request, runs_a_month=when.runs_a_month)
     facts, recommendation = _recommended(table, of_schedule, found, when.firings)
     return Planned(
         table=facts,
         schedule=when.cron,
-        wishes=wishes,
+        request=request,
         prices=found,
         recommendation=recommendation,
         alternatives=alternatives.alternatives(facts, of_schedule, found),
@@ -249,7 +254,7 @@ def _planned(table: Known, wishes: Wishes, when: _When, found: Prices) -> Planne
 
 
 def _recommended(
-    table: Known, wishes: Wishes, found: Prices, firings: Sequence[datetime]
+    table: TableContext, request: PlanRequest, found: Prices, firings: Sequence[datetime]
 ) -> tuple[TableFacts, Recommendation]:
     """The job, and the table with what others read in the hours of its runs.
 
@@ -258,9 +263,11 @@ def _recommended(
     seconds = 0.0
     while True:
         facts = table.during(firings, seconds)
-        recommendation = sizing.recommend(facts, wishes, found)
+        recommendation = sizing.recommend(facts, request, found)
         longer = recommendation.estimate.run_seconds
-        if consumption.hours_of(firings, longer) <= consumption.hours_of(firings, seconds):
+        if concurrent_reads.active_hours(firings, longer) <= concurrent_reads.active_hours(
+            firings, seconds
+        ):
             return facts, recommendation
         seconds = longer
 

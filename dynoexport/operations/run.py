@@ -13,7 +13,8 @@ from dynoexport.cloudformation import options
 from dynoexport.errors import DynoexportError
 from dynoexport.model import ExportResult, described
 from dynoexport.operations import alarms, facts
-from dynoexport.planning import actuals, prices
+from dynoexport.planning import prices
+from dynoexport.planning.explain import explain_run
 from dynoexport.storage import manifests
 
 if TYPE_CHECKING:
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
     from dynoexport.aws.exports import DeployedExport
     from dynoexport.aws.workflow_runs import Run
     from dynoexport.model import OutputFormat
-    from dynoexport.planning.actuals import Explanation
+    from dynoexport.planning.explain import Explanation
 
 
 class PropertyRefused(DynoexportError):
@@ -159,7 +160,7 @@ def explain(
         ManifestBroken: an object in a manifest's place is not a manifest.
     """
     export = exports.find_one(account, table, fmt)
-    used, now = prices.of_region(account.region), datetime.now(timezone.utc)
+    used, now = prices.load_prices(account.region), datetime.now(timezone.utc)
 
     def explained(each: Run) -> Explanation:
         fmt, snapshot = export.format.value, each.snapshot
@@ -167,9 +168,7 @@ def explain(
             manifests.read(account.s3, account.bucket, table, fmt, snapshot) if snapshot else None
         )
         counted = facts.counted_units(account, manifest, now=now) if manifest else None
-        return actuals.explain(
-            each, manifest, used, region=account.region, now=now, counted=counted
-        )
+        return explain_run(each, manifest, used, region=account.region, now=now, counted=counted)
 
     found = workflow_runs.history(account.glue, export.workflow, limit=limit)
     return side_by_side(explained, found)
@@ -216,7 +215,7 @@ def disable(account: Account, table: str, *, fmt: OutputFormat | None = None) ->
 def _switch(account: Account, export: DeployedExport, *, enabled: bool) -> Schedule:
     """Switch the trigger itself: the stack would replace the workflow and lose its run history."""
     # The alarm first: if the caller may not change it, nothing has changed.
-    alarms.give_voice(account, export.table, export.format.value, speaks=enabled)
+    alarms.set_alarm_actions_enabled(account, export.table, export.format.value, enabled=enabled)
     name = export.start_trigger
     trigger = account.glue.get_trigger(Name=name)["Trigger"]
     if enabled and trigger.get("State") != "ACTIVATED":

@@ -62,7 +62,7 @@ class Target:
         return replace(self, stack=stack)
 
 
-def target_of(
+def resolve_target(
     account: Account,
     export: naming.Export,
     given: Mapping[str, str],
@@ -105,11 +105,11 @@ def is_of(one: DeployedExport, other: naming.Export) -> bool:
 def _own(stack: Mapping[str, Any] | None) -> dict[str, str]:
     if stack is None or change_sets.is_only_a_name(stack):
         return {}
-    return change_sets.parameters_of(stack)
+    return change_sets.read_parameters(stack)
 
 
 def _check_owner(stack: Mapping[str, Any], export: naming.Export) -> None:
-    own = change_sets.parameters_of(stack)
+    own = change_sets.read_parameters(stack)
     theirs = (own.get(settings.TABLE_NAME), own.get(settings.OUTPUT_FORMAT))
     wanted = (export.table, export.format.value)
     if theirs != wanted and not change_sets.is_only_a_name(stack):

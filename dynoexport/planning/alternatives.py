@@ -18,7 +18,7 @@ from dynoexport.units import duration, percent
 if TYPE_CHECKING:
     from dynoexport.planning.plan import Estimate
     from dynoexport.planning.prices import Prices
-    from dynoexport.planning.sizing import Recommendation, Wishes
+    from dynoexport.planning.sizing import PlanRequest, Recommendation
     from dynoexport.planning.table_facts import TableFacts
 
 # --- assumptions ----------------------------------------------------------------------------------
@@ -73,18 +73,20 @@ class Alternative:
         return plan.total(self.costs, "once")
 
 
-def alternatives(table: TableFacts, wishes: Wishes, prices: Prices) -> tuple[Alternative, ...]:
+def alternatives(
+    table: TableFacts, request: PlanRequest, prices: Prices
+) -> tuple[Alternative, ...]:
     """This project's three readers and four other ways."""
     own = tuple(
-        _own(sizing.recommend(table, replace(wishes, read_mode=reader), prices))
+        _own(sizing.recommend(table, replace(request, read_mode=reader), prices))
         for reader in ReadMode
     )
     return (
         *own,
-        _full_export(table, wishes, prices),
-        _incremental_export(table, wishes, prices),
-        _zero_etl(table, wishes, prices),
-        _first_design(table, wishes, prices),
+        _full_export(table, request, prices),
+        _incremental_export(table, request, prices),
+        _zero_etl(table, request, prices),
+        _first_design(table, request, prices),
     )
 
 
@@ -122,12 +124,12 @@ def _storage(table_bytes: float, copies: float, prices: Prices) -> Cost:
     return Cost("S3 storage", "storage", stored, "GB", prices.figures.s3_gb_month, "month")
 
 
-def _kept(wishes: Wishes) -> float:
-    job = plan.Job(retention_days=wishes.retention_days)
-    return plan.snapshots_kept(job, wishes.runs_a_month)
+def _kept(request: PlanRequest) -> float:
+    job = plan.Job(retention_days=request.retention_days)
+    return plan.snapshots_kept(job, request.runs_a_month)
 
 
-def _full_export(table: TableFacts, wishes: Wishes, prices: Prices) -> Alternative:
+def _full_export(table: TableFacts, request: PlanRequest, prices: Prices) -> Alternative:
     """ExportTableToPointInTime, FULL_EXPORT, at every run, and nothing else."""
     return Alternative(
         name="DynamoDB export, full",
@@ -135,10 +137,10 @@ def _full_export(table: TableFacts, wishes: Wishes, prices: Prices) -> Alternati
         gives="DynamoDB JSON without a catalog table",
         costs=(
             *plan.read_costs(table, ReadMode.EXPORT, 0, prices),
-            _storage(table.bytes, _kept(wishes), prices),
+            _storage(table.bytes, _kept(request), prices),
             *plan.recovery_costs(table, prices),
         ),
-        runs_a_month=wishes.runs_a_month,
+        runs_a_month=request.runs_a_month,
         seconds=plan.EXPORT_START_SECONDS + table.bytes / plan.EXPORT_BYTES,
     )
 
@@ -162,9 +164,9 @@ def _incremental_costs(
     return costs, exports
 
 
-def _incremental_export(table: TableFacts, wishes: Wishes, prices: Prices) -> Alternative:
-    costs, exports = _incremental_costs(table, wishes.runs_a_month, prices)
-    days = wishes.retention_days or MONTH_DAYS
+def _incremental_export(table: TableFacts, request: PlanRequest, prices: Prices) -> Alternative:
+    costs, exports = _incremental_costs(table, request.runs_a_month, prices)
+    days = request.retention_days or MONTH_DAYS
     stored = table.bytes + changed_bytes_a_day(table) * days
     return Alternative(
         name="DynamoDB export, incremental",
@@ -176,15 +178,15 @@ def _incremental_export(table: TableFacts, wishes: Wishes, prices: Prices) -> Al
 
 
 # --- managed --------------------------------------------------------------------------------------
-def _zero_etl(table: TableFacts, wishes: Wishes, prices: Prices) -> Alternative:
+def _zero_etl(table: TableFacts, request: PlanRequest, prices: Prices) -> Alternative:
     """An integration of DynamoDB with a lakehouse in S3.
 
     It exports the table once and its changes at every refresh, and needs point-in-time recovery
     (https://docs.aws.amazon.com/glue/latest/dg/zero-etl-sources.html). AWS does not publish what
     Glue charges for writing to the target, so the real cost is higher.
     """
-    costs, exports = _incremental_costs(table, wishes.runs_a_month, prices)
-    stored = plan.output_bytes_of(table, OutputFormat.PARQUET) / GB
+    costs, exports = _incremental_costs(table, request.runs_a_month, prices)
+    stored = plan.estimate_output_bytes(table, OutputFormat.PARQUET) / GB
     price = prices.figures.s3_gb_month
     return Alternative(
         name="zero-ETL integration",
@@ -197,23 +199,23 @@ def _zero_etl(table: TableFacts, wishes: Wishes, prices: Prices) -> Alternative:
 
 
 # --- the design that this project replaces --------------------------------------------------------
-def _first_design(table: TableFacts, wishes: Wishes, prices: Prices) -> Alternative:
+def _first_design(table: TableFacts, request: PlanRequest, prices: Prices) -> Alternative:
     """One task reads at the rate of one segment, while ten DPU are billed."""
     job = plan.Job(
-        format=wishes.format,
+        format=request.format,
         workers=limits.GLUE_WORKERS_MIN,
         splits=1,
-        retention_days=wishes.retention_days,
+        retention_days=request.retention_days,
     )
-    reading = plan.reading_of(table, job)
+    reading = plan.estimate_reading(table, job)
     billed = max(reading.seconds, prices.first_glue_minimum_seconds)
     spark = FIRST_DESIGN_DPU * billed / 3600
-    stored = plan.output_bytes_of(table, wishes.format) * _kept(wishes) / GB
+    stored = plan.estimate_output_bytes(table, request.format) * _kept(request) / GB
     figures = prices.figures
     return Alternative(
         name="Step Functions + Lambda, 2019",
         label="2019",
-        gives=_snapshots(wishes.format),
+        gives=_snapshots(request.format),
         costs=(
             Cost("export job", "spark", spark, "DPU-h", prices.dpu_hour("0.9")),
             plan.crawl_cost(prices),
@@ -234,7 +236,7 @@ def _first_design(table: TableFacts, wishes: Wishes, prices: Prices) -> Alternat
             ),
             Cost("S3 storage", "storage", stored, "GB", figures.s3_gb_month, "month"),
         ),
-        runs_a_month=wishes.runs_a_month,
+        runs_a_month=request.runs_a_month,
         seconds=FIRST_DESIGN_START_SECONDS + reading.seconds + plan.CRAWL_SECONDS,
         gone="AWS no longer runs jobs on Glue 0.9",
     )

@@ -153,7 +153,7 @@ def ramped_seconds(units: float, target: float, rate: float) -> float:
     ) / RateLimiter.RISE
 
 
-def reading_of(table: TableFacts, job: Job) -> Reading:
+def estimate_reading(table: TableFacts, job: Job) -> Reading:
     """How the job reads the table."""
     capacity = table.assumed_by(job.read_mode)
     if job.read_mode is ReadMode.EXPORT:
@@ -200,17 +200,17 @@ def _left_by_others(table: TableFacts) -> float:
 
 
 # --- writing --------------------------------------------------------------------------------------
-def json_bytes_of(table: TableFacts) -> float:
+def estimate_json_bytes(table: TableFacts) -> float:
     return table.bytes * JSON_BYTES
 
 
-def output_bytes_of(table: TableFacts, fmt: OutputFormat) -> float:
-    return json_bytes_of(table) * BYTES_PER_JSON_BYTE[fmt.value]
+def estimate_output_bytes(table: TableFacts, fmt: OutputFormat) -> float:
+    return estimate_json_bytes(table) * BYTES_PER_JSON_BYTE[fmt.value]
 
 
-def files_of(table: TableFacts, fmt: OutputFormat) -> int:
+def count_files(table: TableFacts, fmt: OutputFormat) -> int:
     """How many part files of about 128 MB the snapshot has; none if the table is empty."""
-    return files_for(json_bytes_of(table), fmt.value) if table.bytes else 0
+    return files_for(estimate_json_bytes(table), fmt.value) if table.bytes else 0
 
 
 def writing_seconds(table: TableFacts, job: Job) -> float:
@@ -219,18 +219,18 @@ def writing_seconds(table: TableFacts, job: Job) -> float:
     The first takes what was read in parts of 128 MB, the second has a task for each file. A pass
     takes as long as its rounds: the slots that the last one leaves idle do not shorten it.
     """
-    files = files_of(table, job.format)
+    files = count_files(table, job.format)
     if not files:
         return 0.0
     native = job.read_mode is ReadMode.NATIVE
     slot = PIECES_SLOT_BYTES if native else LINES_SLOT_BYTES
-    read = json_bytes_of(table) * (DYNAMODB_JSON if native else 1)
-    settling = rounds_of(math.ceil(read / PART_BYTES), job.tasks)
-    writing = rounds_of(files, job.tasks)
+    read = estimate_json_bytes(table) * (DYNAMODB_JSON if native else 1)
+    settling = work_in_rounds(math.ceil(read / PART_BYTES), job.tasks)
+    writing = work_in_rounds(files, job.tasks)
     return table.bytes / slot * (SETTLING * settling + (1 - SETTLING) * writing)
 
 
-def rounds_of(tasks: int, slots: int) -> float:
+def work_in_rounds(tasks: int, slots: int) -> float:
     """The time of the work as a part of the time that one slot would need for all of it."""
     return math.ceil(tasks / slots) / tasks
 
@@ -304,7 +304,7 @@ def estimate(
     table: TableFacts, job: Job, prices: Prices, *, runs_a_month: float = MONTH_DAYS
 ) -> Estimate:
     """The time of one run, and the cost of a run and of a month."""
-    reading = reading_of(table, job)
+    reading = estimate_reading(table, job)
     writing = writing_seconds(table, job)
     seconds = START_SECONDS + reading.seconds + writing
     costs = (
@@ -318,8 +318,8 @@ def estimate(
         job=job,
         reading=reading,
         writing_seconds=writing,
-        files=files_of(table, job.format),
-        output_bytes=output_bytes_of(table, job.format),
+        files=count_files(table, job.format),
+        output_bytes=estimate_output_bytes(table, job.format),
         costs=costs,
         runs_a_month=runs_a_month,
     )
@@ -368,18 +368,18 @@ def read_costs(
 
 def _s3_costs(table: TableFacts, job: Job, prices: Prices, segments: int) -> tuple[Cost, ...]:
     """Requests: what was read is written once and read twice, then the files, five of ours."""
-    files = files_of(table, job.format)
+    files = count_files(table, job.format)
     written, objects = 0, 0
     if job.read_mode is ReadMode.NATIVE:
-        pieces = math.ceil(json_bytes_of(table) * DYNAMODB_JSON / PIECE_BYTES)
+        pieces = math.ceil(estimate_json_bytes(table) * DYNAMODB_JSON / PIECE_BYTES)
         objects = max(segments, pieces)
         # A record of each segment beside its pieces.
         written = objects + segments
     elif job.read_mode is ReadMode.CONNECTOR:
         written = segments
-        objects = max(segments, math.ceil(json_bytes_of(table) / PART_BYTES))
+        objects = max(segments, math.ceil(estimate_json_bytes(table) / PART_BYTES))
     else:
-        objects = math.ceil(json_bytes_of(table) / PART_BYTES)
+        objects = math.ceil(estimate_json_bytes(table) / PART_BYTES)
     puts, gets = written + _FILE_PUTS * files + _OWN_PUTS, 2 * objects + files
     figures = prices.figures
     return (
@@ -404,7 +404,7 @@ def _month_costs(
 ) -> tuple[Cost, ...]:
     """Storage, recovery where this export alone needs it, and a query of the whole view."""
     figures = prices.figures
-    output = output_bytes_of(table, job.format)
+    output = estimate_output_bytes(table, job.format)
     stored = output * snapshots_kept(job, runs_a_month) / GB
     costs = [Cost("S3 storage", "storage", stored, "GB", figures.s3_gb_month, "month")]
     if job.read_mode is ReadMode.EXPORT:

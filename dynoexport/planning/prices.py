@@ -78,7 +78,7 @@ def _shipped() -> dict[str, Any]:
     return found
 
 
-def of_region(region: str, *, file: Path | None = None) -> Prices:
+def load_prices(region: str, *, file: Path | None = None) -> Prices:
     """The region's prices, or those of us-east-1 if they are not known.
 
     ``file`` has prices of some regions, in the form of ``prices.json``; they replace the shipped

@@ -35,7 +35,7 @@ TIMEOUT_MIN = 30
 
 
 @dataclass(frozen=True, kw_only=True)
-class Wishes:
+class PlanRequest:
     """What a user asks of a plan; the plan decides what is None.
 
     Attributes:
@@ -87,11 +87,11 @@ class Recommendation:
         return {each.setting: each.value for each in self.choices}
 
 
-def recommend(table: TableFacts, wishes: Wishes, prices: Prices) -> Recommendation:
+def recommend(table: TableFacts, request: PlanRequest, prices: Prices) -> Recommendation:
     """The smallest job that reads as fast as allowed, or the job that meets the request."""
-    search = _Search(table, wishes, prices)
+    search = _Search(table, request, prices)
     found, unmet = search.sized(), []
-    target, most = wishes.target_seconds, wishes.max_dollars
+    target, most = request.target_seconds, request.max_dollars
     if target is not None and found.run_seconds > target:
         faster = search.fast_enough(target)
         found = faster or search.fastest()
@@ -103,9 +103,9 @@ def recommend(table: TableFacts, wishes: Wishes, prices: Prices) -> Recommendati
         unmet.append(_too_dear(found, most))
     return Recommendation(
         estimate=found,
-        choices=tuple(_choices(table, wishes, found)),
+        choices=tuple(_choices(table, request, found)),
         unmet=tuple(unmet),
-        harms=tuple(_harms(table, wishes, found)),
+        harms=tuple(_harms(table, request, found)),
     )
 
 
@@ -121,11 +121,11 @@ class _Search:
     """Looks for jobs. More workers are never slower, so the fewest are found by halving."""
 
     table: TableFacts
-    wishes: Wishes
+    request: PlanRequest
     prices: Prices
 
     def estimate(self, job: Job) -> Estimate:
-        return plan.estimate(self.table, job, self.prices, runs_a_month=self.wishes.runs_a_month)
+        return plan.estimate(self.table, job, self.prices, runs_a_month=self.request.runs_a_month)
 
     # --- what may be chosen -----------------------------------------------------------------------
     def percent(self, share: float, of_free: float) -> float:
@@ -133,7 +133,7 @@ class _Search:
 
         The connector applies it to 40,000 units for every on-demand table.
         """
-        reader = self.wishes.read_mode
+        reader = self.request.read_mode
         wanted = share * self.table.capacity.units
         if self.table.consumed is not None:
             wanted = min(wanted, of_free * _left(self.table))
@@ -142,8 +142,8 @@ class _Search:
 
     def percents(self) -> list[float]:
         """The percentages to try, from the usual one to all that others leave."""
-        if self.wishes.read_percent is not None:
-            return [self.wishes.read_percent]
+        if self.request.read_percent is not None:
+            return [self.request.read_percent]
         usual = self.percent(float(settings.DEFAULT_MAX_READ), FREE_SHARE)
         steps = (self.percent(step * STEP, 1.0) for step in range(1, round(1 / STEP) + 1))
         return [usual, *sorted({each for each in steps if each > usual})]
@@ -153,9 +153,9 @@ class _Search:
         # Imports troposphere, which takes a fifth of a second: not for --help.
         from dynoexport.cloudformation import options
 
-        if self.wishes.worker_type is not None:
-            return (self.wishes.worker_type,)
-        given = {settings.GLUE_VERSION: self.wishes.glue_version.value, **self.wishes.priced}
+        if self.request.worker_type is not None:
+            return (self.request.worker_type,)
+        given = {settings.GLUE_VERSION: self.request.glue_version.value, **self.request.priced}
 
         def is_refused(worker: WorkerType) -> bool:
             return any(options.broken_rules({**given, settings.WORKER_TYPE: worker.value}))
@@ -164,25 +164,25 @@ class _Search:
 
     def workers(self) -> tuple[int, int]:
         """The fewest and the most."""
-        if self.wishes.workers is not None:
-            return self.wishes.workers, self.wishes.workers
+        if self.request.workers is not None:
+            return self.request.workers, self.request.workers
         return limits.GLUE_WORKERS_MIN, limits.GLUE_WORKERS_MAX
 
     def jobs(self, percent: float) -> Iterator[Job]:
         """The largest job of each worker type."""
         from dynoexport.cloudformation import options
 
-        price = options.price(self.wishes.priced)
+        price = options.price(self.request.priced)
         for each in self.types():
             yield plan.Job(
-                read_mode=self.wishes.read_mode,
-                format=self.wishes.format,
-                glue_version=self.wishes.glue_version,
+                read_mode=self.request.read_mode,
+                format=self.request.format,
+                glue_version=self.request.glue_version,
                 worker_type=each,
                 workers=self.workers()[1],
-                splits=self.wishes.splits or 0,
+                splits=self.request.splits or 0,
                 read_percent=percent,
-                retention_days=self.wishes.retention_days,
+                retention_days=self.request.retention_days,
                 price=price.dpu_hour if price else "",
             )
 
@@ -212,13 +212,13 @@ class _Search:
     def sized(self) -> Estimate:
         """A job that reads as fast as the table allows, or writes as fast as DynamoDB exports."""
         percent = self.percents()[0]
-        if self.wishes.read_mode is not ReadMode.EXPORT:
+        if self.request.read_mode is not ReadMode.EXPORT:
             return self.smallest(percent, self._reads, ENOUGH_SECONDS)
         waits = self._reads(next(self.jobs(percent)))
         return self.smallest(percent, self._writes, max(ENOUGH_SECONDS, waits))
 
     def _reads(self, job: Job) -> float:
-        return plan.reading_of(self.table, job).seconds
+        return plan.estimate_reading(self.table, job).seconds
 
     def _writes(self, job: Job) -> float:
         return plan.writing_seconds(self.table, job)
@@ -291,14 +291,14 @@ def _too_dear(found: Estimate, most: float) -> str:
     )
 
 
-def _harms(table: TableFacts, wishes: Wishes, found: Estimate) -> Iterator[str]:
+def _harms(table: TableFacts, request: PlanRequest, found: Estimate) -> Iterator[str]:
     """A sentence if the reader's lowest read limit is more than it should use.
 
     The lowest read limit of Glue's connector is 4,000 units a second for every on-demand table.
     """
     job, allowed, left = found.job, found.reading.allowed, _left(table)
     forced = job.read_percent <= least_percent(job.read_mode)
-    if job.read_mode is ReadMode.EXPORT or wishes.read_percent is not None or not forced:
+    if job.read_mode is ReadMode.EXPORT or request.read_percent is not None or not forced:
         return
     if allowed > FREE_SHARE * left:
         native = job.read_mode is ReadMode.NATIVE
@@ -322,29 +322,29 @@ def timeout_minutes(job_seconds: float) -> int:
     return min(limits.GLUE_TIMEOUT_MAX_MINUTES, max(TIMEOUT_MIN, wanted))
 
 
-def _choices(table: TableFacts, wishes: Wishes, found: Estimate) -> Iterator[Choice]:
+def _choices(table: TableFacts, request: PlanRequest, found: Estimate) -> Iterator[Choice]:
     job = found.job
-    yield Choice(settings.WORKER_TYPE, job.worker_type.value, _why_type(wishes, job))
-    yield Choice(settings.NUMBER_OF_WORKERS, str(job.workers), _why_workers(wishes, found))
-    yield Choice(settings.SPLITS, str(job.splits), _why_splits(wishes, found))
-    yield Choice(settings.MAX_READ, f"{job.read_percent:g}", _why_percent(table, wishes, found))
+    yield Choice(settings.WORKER_TYPE, job.worker_type.value, _why_type(request, job))
+    yield Choice(settings.NUMBER_OF_WORKERS, str(job.workers), _why_workers(request, found))
+    yield Choice(settings.SPLITS, str(job.splits), _why_splits(request, found))
+    yield Choice(settings.MAX_READ, f"{job.read_percent:g}", _why_percent(table, request, found))
     timeout = timeout_minutes(found.job_seconds)
     yield Choice(settings.TIMEOUT_MINUTES, str(timeout), _why_timeout(timeout, found))
-    for name, value in wishes.priced.items():
+    for name, value in request.priced.items():
         yield Choice(name, value, "as asked")
 
 
-def _why_type(wishes: Wishes, job: Job) -> str:
-    if wishes.worker_type is not None:
+def _why_type(request: PlanRequest, job: Job) -> str:
+    if request.worker_type is not None:
         return "as asked"
     if job.worker_type is WorkerType.G_1X:
         return "the smallest, so that no slot stays idle"
     return f"{limits.GLUE_WORKERS_MAX} workers of a smaller type are not enough"
 
 
-def _why_workers(wishes: Wishes, found: Estimate) -> str:
+def _why_workers(request: PlanRequest, found: Estimate) -> str:
     reading, workers = found.reading, found.job.workers
-    if wishes.workers is not None:
+    if request.workers is not None:
         return "as asked"
     if found.job.read_mode is ReadMode.EXPORT:
         return f"they write in {duration(found.writing_seconds)}, no longer than DynamoDB exports"
@@ -356,20 +356,20 @@ def _why_workers(wishes: Wishes, found: Estimate) -> str:
     )
 
 
-def _why_splits(wishes: Wishes, found: Estimate) -> str:
+def _why_splits(request: PlanRequest, found: Estimate) -> str:
     if found.job.read_mode is ReadMode.EXPORT:
         return "an export is not read in splits"
-    if wishes.splits:
+    if request.splits:
         return "as asked"
     return f"the job computes it, {count(found.reading.segments)} for these workers and this table"
 
 
-def _why_percent(table: TableFacts, wishes: Wishes, found: Estimate) -> str:
+def _why_percent(table: TableFacts, request: PlanRequest, found: Estimate) -> str:
     reading, capacity = found.reading, table.capacity
     if found.job.read_mode is ReadMode.EXPORT:
         return "an export uses no read units"
     of = f"{number(reading.allowed)} of {number(capacity.units)} units a second ({capacity.source})"
-    if wishes.read_percent is not None:
+    if request.read_percent is not None:
         return f"as asked: {of}"
     if table.consumed is None:
         return f"{of}; what others read is not known"

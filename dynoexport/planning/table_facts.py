@@ -110,7 +110,7 @@ class TableFacts:
 
 
 # --- parse AWS's answers --------------------------------------------------------------------------
-def facts_of(answer: object) -> TableFacts:
+def parse_description(answer: object) -> TableFacts:
     """The table of an answer of DescribeTable, with or without its ``Table``.
 
     A missing key is unset: answers of older tools and of other endpoints have fewer keys. An answer

@@ -15,12 +15,12 @@ from rich.text import Text
 
 from dynoexport import units
 from dynoexport.aws import workflow_runs
-from dynoexport.planning import actuals
+from dynoexport.planning.explain import OFF
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from dynoexport.planning.actuals import Explanation, Figure
+    from dynoexport.planning.explain import Explanation, Figure
     from dynoexport.storage.snapshot_store import Snapshot
 
 
@@ -112,36 +112,38 @@ def _elapsed(started: datetime, completed: datetime | None, now: datetime) -> fl
     return max(0.0, ((completed or now) - started).total_seconds())
 
 
-def follow_run(looks: Iterator[workflow_runs.Run], console: Console) -> workflow_runs.Run:
+def follow_run(updates: Iterator[workflow_runs.Run], console: Console) -> workflow_runs.Run:
     """Show a run until it ends, as a live tree or, without a terminal, with a line for each change.
 
     Returns the finished run.
     """
-    return _follow_live(looks, console) if console.is_terminal else _follow_lines(looks, console)
+    return (
+        _follow_live(updates, console) if console.is_terminal else _follow_lines(updates, console)
+    )
 
 
-def _follow_live(looks: Iterator[workflow_runs.Run], console: Console) -> workflow_runs.Run:
-    look = next(looks)
-    # The tree is drawn anew between two looks, so that the elapsed times move.
+def _follow_live(updates: Iterator[workflow_runs.Run], console: Console) -> workflow_runs.Run:
+    update = next(updates)
+    # The tree is drawn anew between two updates, so that the elapsed times move.
     with Live(
         console=console,
-        get_renderable=lambda: run_tree(look, datetime.now(timezone.utc)),
+        get_renderable=lambda: run_tree(update, datetime.now(timezone.utc)),
         refresh_per_second=4,
     ):
-        for changed in looks:
-            look = changed
-    return look
+        for changed in updates:
+            update = changed
+    return update
 
 
-def _follow_lines(looks: Iterator[workflow_runs.Run], console: Console) -> workflow_runs.Run:
+def _follow_lines(updates: Iterator[workflow_runs.Run], console: Console) -> workflow_runs.Run:
     before: workflow_runs.Run | None = None
-    look = next(looks)
+    update = next(updates)
     while True:
-        for line in changes(before, look):
+        for line in changes(before, update):
             console.print(Text(line), soft_wrap=True)
-        before, look = look, next(looks, look)
-        if before is look:
-            return look
+        before, update = update, next(updates, update)
+        if before is update:
+            return update
 
 
 def changes(before: workflow_runs.Run | None, after: workflow_runs.Run) -> Iterator[str]:
@@ -190,7 +192,7 @@ def print_explanation(console: Console, explanation: Explanation) -> None:
     columns = ("  FIGURE", "PLAN", "REAL", "REAL/PLAN")
     print_listing(console, columns, rows, right=columns[1:])
     if explanation.reasons:
-        console.print(Text(f"  Off by more than {actuals.OFF:g} times, with possible reasons:"))
+        console.print(Text(f"  Off by more than {OFF:g} times, with possible reasons:"))
     for reason in explanation.reasons:
         line = printable(f"  - {', '.join(reason.figures)}: {reason.text}")
         console.print(Text(line), soft_wrap=True)

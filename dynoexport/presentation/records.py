@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from dynoexport.operations.logs import LogLine
     from dynoexport.operations.plan import Planned
     from dynoexport.operations.status import ExportStatus
-    from dynoexport.planning.actuals import Explanation, Figure
+    from dynoexport.planning.explain import Explanation, Figure
     from dynoexport.planning.prices import Prices
 
 Json = dict[str, Any]

@@ -211,7 +211,7 @@ def test_who_plans_needs_the_policy_for_it_and_all_of_it(there: Endpoint, export
     assert person.unused() == reference.kept("plan")
 
 
-def test_doctor_tells_who_may_do_what(there: Endpoint, exported: str) -> None:
+def test_doctor_says_who_may_do_what(there: Endpoint, exported: str) -> None:
     """By the same policies, which are limited to resources and conditions."""
     person = Person(there, "query", "plan")
     asking = ["iam:SimulatePrincipalPolicy", "glue:List*", "athena:List*", "logs:Describe*"]

@@ -200,7 +200,7 @@ def test_several_tables_are_deployed_at_once_and_again_without_changes(
     )
 
 
-def test_a_rollback_tells_its_reason(command: Command, endpoint: Endpoint, table: str) -> None:
+def test_a_rollback_says_its_reason(command: Command, endpoint: Endpoint, table: str) -> None:
     """The resource that failed with its own words, not the list of what was cancelled then."""
     taken = naming.workflow(table, "parquet", scheduled=True)
     for name in (taken, naming.workflow(table, "parquet", scheduled=False)):

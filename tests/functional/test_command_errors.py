@@ -272,7 +272,7 @@ def test_the_endpoint_of_an_option_counts_before_that_of_the_environment(
         (("logs", "Reviews", "--node", "import"), "'import' is not one of"),
     ],
 )
-def test_wrong_usage_is_told_with_exit_code_2(
+def test_wrong_usage_is_reported_with_exit_code_2(
     endpoint: Endpoint, words: tuple[str, ...], told: str
 ) -> None:
     lines = refused(Command(endpoint)(*words), 2)

@@ -73,7 +73,7 @@ def test_lists_the_newest_first_with_what_the_manifests_say(
     assert lines[1].split()[:4] == [NEW, "current", "3", "1"]
 
 
-def test_an_incomplete_snapshot_is_told_and_never_published(
+def test_an_incomplete_snapshot_is_reported_and_never_published(
     endpoint: Endpoint, command: Command, table: str
 ) -> None:
     bucket = naming.bucket(endpoint.account, endpoint.region)

@@ -92,7 +92,7 @@ def test_every_object_is_encrypted_with_the_key(exported: Command, key: str) -> 
         assert (found["ServerSideEncryption"], found["SSEKMSKeyId"]) == ("aws:kms", key), each
 
 
-def test_dynamodb_was_told_the_key(exported: Command, key: str) -> None:
+def test_dynamodb_was_reported_the_key(exported: Command, key: str) -> None:
     """Its files are gone when the snapshot is there; it would have taken S3's own."""
     dynamodb = exported.endpoint.client("dynamodb")
     table = dynamodb.describe_table(TableName="Reviews")["Table"]["TableArn"]

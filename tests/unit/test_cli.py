@@ -59,7 +59,7 @@ def test_an_unknown_command_is_a_usage_error() -> None:
     assert "No such command 'tamplates'" in done.stderr
 
 
-def test_a_missing_extra_is_told_in_a_line(tmp_path: Path) -> None:
+def test_a_missing_extra_is_reported_in_a_line(tmp_path: Path) -> None:
     """An environment without what ``dynoexport local`` needs: its imports fail."""
     program = (
         "import sys\n"

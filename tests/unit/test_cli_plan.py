@@ -88,7 +88,7 @@ def test_no_table_at_all_is_wrong_usage() -> None:
 
 
 # --- where ----------------------------------------------------------------------------------------
-def test_a_region_without_prices_is_told_once() -> None:
+def test_a_region_without_prices_is_reported_once() -> None:
     arn = '"TableArn": "arn:aws:dynamodb:mars-north-1:1:table/A"'
     text = f'{{"TableName": "Abc", {arn}}}{{"TableName": "Def", {arn}}}'
     done = plan("--describe", "-", stdin=text)

@@ -15,7 +15,7 @@ from dynoexport.cloudformation import parameters as forms
 from dynoexport.cloudformation.check import check_parameters
 from dynoexport.model import GlueVersion, OutputFormat, ReadMode, WorkerType
 from dynoexport.planning import plan
-from dynoexport.planning.sizing import Recommendation, Wishes, recommend, timeout_minutes
+from dynoexport.planning.sizing import PlanRequest, Recommendation, recommend, timeout_minutes
 from dynoexport.planning.table_facts import Consumption, TableFacts
 from dynoexport.workflow import schedule
 
@@ -29,15 +29,15 @@ AUTO = {
 }
 
 
-def sized(table: TableFacts, **wishes: object) -> Recommendation:
-    return recommend(table, Wishes(**wishes), PRICES)  # type: ignore[arg-type]
+def sized(table: TableFacts, **asked: object) -> Recommendation:
+    return recommend(table, PlanRequest(**asked), PRICES)  # type: ignore[arg-type]
 
 
 def reason(found: Recommendation, setting: str) -> str:
     return next(each.reason for each in found.choices if each.setting == setting)
 
 
-# --- without wishes -------------------------------------------------------------------------------
+# --- without requests -----------------------------------------------------------------------------
 @pytest.mark.parametrize("reader", ReadMode)
 @pytest.mark.parametrize("table", [TableFacts(name="Empty"), SMALL, TableFacts(name="A", bytes=1)])
 def test_a_small_table_gets_the_smallest_job(table: TableFacts, reader: ReadMode) -> None:
@@ -48,10 +48,10 @@ def test_a_small_table_gets_the_smallest_job(table: TableFacts, reader: ReadMode
 @pytest.mark.parametrize("reader", [ReadMode.CONNECTOR, ReadMode.NATIVE])
 def test_workers_saturate_what_may_be_read_and_no_more(reader: ReadMode) -> None:
     found = sized(EVENTS, read_mode=reader).estimate
-    most = plan.reading_of(EVENTS, replace(found.job, workers=299)).seconds
+    most = plan.estimate_reading(EVENTS, replace(found.job, workers=299)).seconds
     assert found.reading.seconds <= 1.02 * most
     fewer = replace(found.job, workers=found.job.workers - 1)
-    assert plan.reading_of(EVENTS, fewer).seconds > 1.02 * most
+    assert plan.estimate_reading(EVENTS, fewer).seconds > 1.02 * most
 
 
 def test_an_export_is_written_while_it_is_waited_for() -> None:
@@ -144,7 +144,7 @@ def test_connector_that_takes_what_others_need_is_warned_of() -> None:
 
 
 @pytest.mark.parametrize(
-    ("table", "wishes"),
+    ("table", "asked"),
     [
         (LIMITED, {"read_mode": ReadMode.NATIVE}),
         (LIMITED, {"read_mode": ReadMode.EXPORT}),
@@ -154,13 +154,11 @@ def test_connector_that_takes_what_others_need_is_warned_of() -> None:
         (ORDERS, {}),
     ],
 )
-def test_what_does_others_no_harm_is_no_word_worth(
-    table: TableFacts, wishes: dict[str, object]
-) -> None:
-    assert sized(table, **wishes).harms == ()
+def test_a_harmless_job_has_no_warning(table: TableFacts, asked: dict[str, object]) -> None:
+    assert sized(table, **asked).harms == ()
 
 
-# --- with wishes ----------------------------------------------------------------------------------
+# --- with requests --------------------------------------------------------------------------------
 def test_what_is_set_is_kept() -> None:
     found = sized(EVENTS, worker_type=WorkerType.G_4X, workers=7, splits=1_234, read_percent=0.2)
     assert {**found.parameters, "TimeoutMinutes": ""} == {
@@ -211,7 +209,7 @@ def test_a_target_leaves_others_what_they_need() -> None:
     assert "limited by the read percentage" in sentence
 
 
-def test_a_target_that_nothing_reaches_is_told() -> None:
+def test_a_target_that_nothing_reaches_is_reported() -> None:
     (sentence,) = sized(SMALL, target_seconds=30).unmet
     assert sentence.startswith("no job ends in 30 s: the fastest takes 3 min")
 
@@ -225,7 +223,7 @@ def test_a_price_takes_workers_away() -> None:
     assert sentence.startswith("no job ends in 6 h: ")
 
 
-def test_a_price_that_nothing_keeps_to_is_told_with_the_least() -> None:
+def test_a_price_that_nothing_keeps_to_is_reported_with_the_least() -> None:
     found = sized(EVENTS, max_dollars=1)
     (sentence,) = found.unmet
     assert sentence.startswith("no run costs $1.00 or less: the cheapest costs $")
@@ -238,7 +236,7 @@ def test_a_price_that_nothing_keeps_to_is_told_with_the_least() -> None:
 
 # --- what must always hold ------------------------------------------------------------------------
 WISHES = st.builds(
-    Wishes,
+    PlanRequest,
     read_mode=st.sampled_from(ReadMode),
     format=st.sampled_from(OutputFormat),
     glue_version=st.sampled_from(GlueVersion),
@@ -252,23 +250,25 @@ WISHES = st.builds(
 
 
 @given(TABLES, WISHES)
-def test_every_recommendation_is_one_that_deploy_takes(table: TableFacts, wishes: Wishes) -> None:
-    found = recommend(table, wishes, PRICES)
+def test_every_recommendation_is_one_that_deploy_takes(
+    table: TableFacts, asked: PlanRequest
+) -> None:
+    found = recommend(table, asked, PRICES)
     assert set(found.parameters) == AUTO
     check_parameters(forms.table_groups(settings.DEFAULT_GLUE_VERSION), found.parameters)
     assert all(each.reason and "\n" not in each.reason for each in found.choices)
 
 
 @given(TABLES, WISHES)
-def test_a_wish_is_fulfilled_or_told(table: TableFacts, wishes: Wishes) -> None:
-    found = recommend(table, wishes, PRICES)
-    late = wishes.target_seconds is not None and found.estimate.run_seconds > wishes.target_seconds
-    dear = wishes.max_dollars is not None and found.estimate.run_dollars > wishes.max_dollars
+def test_a_request_is_met_or_reported(table: TableFacts, asked: PlanRequest) -> None:
+    found = recommend(table, asked, PRICES)
+    late = asked.target_seconds is not None and found.estimate.run_seconds > asked.target_seconds
+    dear = asked.max_dollars is not None and found.estimate.run_dollars > asked.max_dollars
     assert len(found.unmet) == late + dear
 
 
 @given(TABLES)
 def test_no_recommendation_is_slower_than_the_smallest_job(table: TableFacts) -> None:
-    found = recommend(table, Wishes(), PRICES).estimate
+    found = recommend(table, PlanRequest(), PRICES).estimate
     least = replace(found.job, worker_type=WorkerType.G_1X, workers=limits.GLUE_WORKERS_MIN)
-    assert found.reading.seconds <= max(60, plan.reading_of(table, least).seconds)
+    assert found.reading.seconds <= max(60, plan.estimate_reading(table, least).seconds)

@@ -376,7 +376,7 @@ def test_each_alarm_has_its_own_switch(off: dict[str, str], kept: set[str]) -> N
     assert {name for kind in kinds for name in deployed.of_type(kind)} == kept
 
 
-def test_both_jobs_tell_when_they_run_for_longer_than_allowed() -> None:
+def test_both_jobs_say_when_they_run_for_longer_than_allowed() -> None:
     """Glue tells nothing of the kind unless it is asked."""
     for job in ("ExportJob", "ViewJob"):
         assert table().properties(job)["NotificationProperty"] == {"NotifyDelayAfter": "33"}
@@ -500,7 +500,7 @@ def test_everything_of_an_export_is_tagged_as_its_own() -> None:
                 assert found == tags, key
 
 
-def test_the_export_job_alone_tells_the_whole_export() -> None:
+def test_the_export_job_alone_says_the_whole_export() -> None:
     """One listing of the account's jobs by tag is enough to find stack, workflow and names."""
     stack = table()
     assert stack.properties("ExportJob")["Tags"] == {

@@ -53,7 +53,7 @@ def own_reading(manifest: Manifest) -> OwnReading | None:
     units = read.units
     if units is None:
         try:
-            table = table_facts.facts_of(manifest.described)
+            table = table_facts.parse_description(manifest.described)
         except DescriptionRefused:
             return None
         units = plan.units_for(table.bytes, read.splits or 1)
@@ -84,14 +84,14 @@ class Hourly:
 
     def during(self, firings: Iterable[datetime], seconds: float) -> Consumption:
         """In the hours of the day, in UTC, of runs that begin at ``firings``."""
-        hours = hours_of(firings, seconds)
+        hours = active_hours(firings, seconds)
         rates = [units / _HOUR_SECONDS for at, units in self.sums.items() if at.hour in hours]
         return Consumption(
             sum(rates) / (self.days * len(hours)), max(rates, default=0.0), self.days, len(hours)
         )
 
 
-def hours_of(firings: Iterable[datetime], seconds: float) -> frozenset[int]:
+def active_hours(firings: Iterable[datetime], seconds: float) -> frozenset[int]:
     """The hours of the day in which runs of so many seconds are active."""
 
     def touched(firing: datetime) -> int:

@@ -15,8 +15,8 @@ from rich.console import Console
 
 from dynoexport.aws.workflow_runs import Attempt, Node, Run
 from dynoexport.model import ReadMode, WorkerType
-from dynoexport.planning import actuals, plan, prices, table_facts
-from dynoexport.planning.actuals import Explanation, Figure
+from dynoexport.planning import explain, plan, prices, table_facts
+from dynoexport.planning.explain import Explanation, Figure
 from dynoexport.planning.plan import Job
 from dynoexport.presentation import display
 from dynoexport.storage import manifests
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from dynoexport.storage.manifests import Manifest
 
 START = datetime(2026, 1, 31, 10, 0, tzinfo=timezone.utc)
-PRICES = prices.of_region("us-east-1")
+PRICES = prices.load_prices("us-east-1")
 GB = 1024**3
 DESCRIBED = {
     "TableSizeBytes": 20 * GB,
@@ -40,7 +40,7 @@ JOB = Job(
     read_percent=0.5,
 )
 PLANNED = plan.estimate(
-    replace(table_facts.facts_of({"TableName": "Orders", **DESCRIBED})), JOB, PRICES
+    replace(table_facts.parse_description({"TableName": "Orders", **DESCRIBED})), JOB, PRICES
 )
 
 
@@ -109,7 +109,7 @@ def run(seconds: float = PLANNED.job_seconds, attempts: int = 1) -> Run:
 
 
 def explained(which: Run, found: Manifest | None, *, counted: float | None = None) -> Explanation:
-    return actuals.explain(which, found, PRICES, region="us-east-1", now=START, counted=counted)
+    return explain.explain_run(which, found, PRICES, region="us-east-1", now=START, counted=counted)
 
 
 def off(explanation: Explanation) -> set[str]:
@@ -122,7 +122,7 @@ def reasons(explanation: Explanation) -> str:
 
 # --- the plan of that time --------------------------------------------------------------------
 def test_the_plan_is_made_of_what_the_table_and_the_job_were_at_the_start() -> None:
-    found = actuals.planned(manifest(), PRICES)
+    found = explain.planned(manifest(), PRICES)
     assert found.job == JOB
     assert (found.table.bytes, found.table.capacity.units) == (20 * GB, 4_000)
     assert found.run_seconds == PLANNED.run_seconds
@@ -155,10 +155,10 @@ def test_a_run_that_went_as_planned_needs_no_reason() -> None:
     assert (found.reasons, found.missing) == ((), "")
 
 
-def test_the_quota_is_that_which_the_job_was_told() -> None:
+def test_the_quota_is_that_which_the_job_was_reported() -> None:
     on_demand = {"TableSizeBytes": 7, "ItemCount": 3}
     found = manifest(described=on_demand, read={"capacity": 80_000.0})
-    assert actuals.planned(found, PRICES).table.capacity.units == 80_000
+    assert explain.planned(found, PRICES).table.capacity.units == 80_000
 
 
 @pytest.mark.parametrize(
@@ -264,7 +264,7 @@ def test_a_selection_leaves_out_what_the_plan_counts() -> None:
     assert reasons(explanation).startswith("Columns, Exclude or Where left out a part")
 
 
-def test_files_that_pack_better_are_told_in_bytes() -> None:
+def test_files_that_pack_better_are_reported_in_bytes() -> None:
     explanation = explained(run(), manifest(bytes=2 * GB))
     assert off(explanation) == {"files"}
     assert "the files take 0.1 bytes per byte of the table; the plan assumes 0.45" in reasons(

@@ -87,7 +87,7 @@ class Explanation:
     missing: str = ""
 
 
-def explain(
+def explain_run(
     run: Run,
     manifest: Manifest | None,
     prices: Prices,
@@ -142,7 +142,7 @@ def planned(manifest: Manifest, prices: Prices, *, region: str = "", price: str 
     if not manifest.described:
         raise ValueError("older job scripts did not record the table")
     read = manifest.reading
-    table = table_facts.facts_of({"TableName": manifest.table, **manifest.described})
+    table = table_facts.parse_description({"TableName": manifest.table, **manifest.described})
     job = Job(
         read_mode=ReadMode(read.reader),
         format=OutputFormat(manifest.format),
