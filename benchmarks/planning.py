@@ -236,7 +236,7 @@ class Shape:
             workers=self.workers,
             read_percent=self.percent,
         )
-        return plan.estimate(table, found, prices.of_region("us-east-1"))
+        return plan.estimate(table, found, prices.load_prices("us-east-1"))
 
 
 @dataclass(frozen=True)
@@ -256,7 +256,7 @@ def simulate(shape: Shape, seed: int) -> Simulated:
     world = native(shape, seed) if is_native else connector(shape, seed)
     reading, writing = world.ended, sum(_passes(shape, world))
     seconds = plan.START_SECONDS + reading + writing
-    minimum = prices.of_region("us-east-1").minimum_seconds["glueetl"]
+    minimum = prices.load_prices("us-east-1").minimum_seconds["glueetl"]
     return Simulated(
         reading=reading,
         writing=writing,
@@ -355,7 +355,7 @@ def main() -> None:
     parser.add_argument("--beyond", type=float, default=0.0, help="show those that differ by more")
     parser.add_argument("--output", type=Path, help="write the figures here, as JSON")
     given = parser.parse_args()
-    grid = Grid("table", "job", "allowed a second", "planned", "simulated", "differs")
+    grid = Grid("table", "job", "read limit", "planned", "simulated", "differs")
     rows = []
     for shape in shapes()[:: given.every]:
         found, differs = simulate(shape, seed=1), differences(shape)
@@ -382,7 +382,7 @@ def _grid_row(shape: Shape, found: Simulated, differs: dict[str, float]) -> tupl
     return (
         f"{shape.size / GB:,.3f} GB, {capacity:,.0f} {kind}",
         f"{shape.workers} {shape.worker_type.value}, {shape.read_mode.value}",
-        f"{shape.rate:,.0f}, bound by {planned.reading.bound.name}",
+        f"{shape.rate:,.0f}, limited by {planned.reading.bound.name}",
         f"{planned.reading.seconds:,.0f} + {planned.writing_seconds:,.0f} s",
         f"{found.reading:,.0f} + {found.writing:,.0f} s",
         ", ".join(f"{name} {value:+.1%}" for name, value in differs.items()),

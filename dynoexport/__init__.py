@@ -1,4 +1,4 @@
-"""dynoexport: DynamoDB tables in S3 and Athena, on a schedule, by AWS Glue Workflows alone.
+"""dynoexport: export DynamoDB tables to S3 and Athena on a schedule, with AWS Glue Workflows alone.
 
 What the command does, a program can do:
 
@@ -11,14 +11,14 @@ The rooms, each importing only from those before it (a test reads the imports):
     errors, model, limits,  what can go wrong; the plain values; what AWS allows;
     units                   sizes, counts, durations, rates and dollars as people write them
     settings, naming        what a user can set; every name and S3 key
-    workflow                what runs after what, what Glue would refuse of it, when it starts
+    workflow                the order of the nodes, what Glue would refuse, when a run starts
     iam                     the policies of roles and people, and the reason for each permission
     cloudformation          the templates as typed Python, and their canonical text
-    assets                  where templates and scripts lie, in a checkout or an installed wheel
+    assets                  where templates and scripts are, in a checkout or an installed wheel
     aws                     the edge: clients, stacks, queries, workflow runs, errors in one line
-    storage                 snapshots in S3 and the catalog: manifests, files, what may go
-    planning                what an export takes and costs, other ways, and whether it was true
-    operations              what a user does, one module for each; prints nothing
+    storage                 snapshots in S3 and the catalog: manifests, files, deletion
+    planning                time and cost of an export, alternatives, plan against real run
+    operations              the commands as functions, one module each; they print nothing
     presentation            results for people and for programs: tables, JSON, plans, charts
     local                   an AWS endpoint on a laptop that really runs Glue Workflows
     cli                     parses, calls one function, prints
@@ -36,7 +36,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from dynoexport.assets import AssetMissing
-    from dynoexport.aws.account import Account, NoRegion, connect
+    from dynoexport.aws.account import Account, EndpointRefused, NoRegion, connect
     from dynoexport.aws.athena import Execution, QueryFailed
     from dynoexport.aws.change_sets import Change, ChangeSet, DeployFailed, Event, NoStack
     from dynoexport.aws.errors import AwsFailed
@@ -55,13 +55,19 @@ if TYPE_CHECKING:
         WorkerType,
     )
     from dynoexport.operations.checks import GlueVersionEnded, NoRecovery, SettingsRefused
-    from dynoexport.operations.deploy import Deployment, NotInitialized, Sized, deploy
+    from dynoexport.operations.deploy import Deployment, NotInitialized, SizingResult, deploy
     from dynoexport.operations.destroy import Foreign, Inventory, destroy
     from dynoexport.operations.doctor import Check, doctor
     from dynoexport.operations.init import Declined, Initialized, init
     from dynoexport.operations.logs import LogLine, follow_logs, logs, tail_logs
-    from dynoexport.operations.plan import NotDescribed, Planned, plans, plans_described, wishes_of
-    from dynoexport.operations.query import query, rows
+    from dynoexport.operations.plan import (
+        NotDescribed,
+        Planned,
+        parse_request,
+        plans,
+        plans_described,
+    )
+    from dynoexport.operations.query import PlaceholderRefused, query, rows
     from dynoexport.operations.run import (
         PropertyRefused,
         RunRefused,
@@ -86,11 +92,11 @@ if TYPE_CHECKING:
     from dynoexport.operations.status import ExportStatus, status
     from dynoexport.operations.tables import NoTable
     from dynoexport.operations.verify import Verification, verify
-    from dynoexport.planning.actuals import Explanation, Figure, Reason
     from dynoexport.planning.alternatives import Alternative
+    from dynoexport.planning.explain import Explanation, Figure, Reason
     from dynoexport.planning.plan import Bound, Cost, Estimate
     from dynoexport.planning.prices import PricesRefused
-    from dynoexport.planning.sizing import Choice, Recommendation, Wishes
+    from dynoexport.planning.sizing import Choice, PlanRequest, Recommendation
     from dynoexport.planning.table_facts import Consumption, DescriptionRefused, TableFacts
     from dynoexport.storage.manifests import ManifestBroken
     from dynoexport.storage.snapshot_store import DeleteFailed, Snapshot
@@ -118,6 +124,7 @@ __all__ = [
     "Deployment",
     "DescriptionRefused",
     "DynoexportError",
+    "EndpointRefused",
     "Estimate",
     "Event",
     "Execution",
@@ -144,6 +151,8 @@ __all__ = [
     "NotInitialized",
     "OutputFormat",
     "ParameterRefused",
+    "PlaceholderRefused",
+    "PlanRequest",
     "Planned",
     "PricesRefused",
     "PropertyRefused",
@@ -160,13 +169,12 @@ __all__ = [
     "ScheduleRefused",
     "SelectionRefused",
     "SettingsRefused",
-    "Sized",
+    "SizingResult",
     "Snapshot",
     "SnapshotRefused",
     "TableFacts",
     "TypeConflicts",
     "Verification",
-    "Wishes",
     "WorkerType",
     "connect",
     "deploy",
@@ -179,6 +187,7 @@ __all__ = [
     "follow_logs",
     "init",
     "logs",
+    "parse_request",
     "plans",
     "plans_described",
     "prune",
@@ -193,12 +202,11 @@ __all__ = [
     "tail_logs",
     "verify",
     "watch",
-    "wishes_of",
 ]
 
 # The module of each name.
 _MODULES = {
-    "aws.account": ("Account", "NoRegion", "connect"),
+    "aws.account": ("Account", "EndpointRefused", "NoRegion", "connect"),
     "aws.athena": ("Execution", "QueryFailed"),
     "aws.change_sets": ("Change", "ChangeSet", "DeployFailed", "Event", "NoStack"),
     "aws.errors": ("AwsFailed",),
@@ -218,13 +226,13 @@ _MODULES = {
         "WorkerType",
     ),
     "operations.checks": ("GlueVersionEnded", "NoRecovery", "SettingsRefused"),
-    "operations.deploy": ("Deployment", "NotInitialized", "Sized", "deploy"),
+    "operations.deploy": ("Deployment", "NotInitialized", "SizingResult", "deploy"),
     "operations.destroy": ("Foreign", "Inventory", "destroy"),
     "operations.doctor": ("Check", "doctor"),
     "operations.init": ("Declined", "Initialized", "init"),
     "operations.logs": ("LogLine", "follow_logs", "logs", "tail_logs"),
-    "operations.plan": ("NotDescribed", "Planned", "plans", "plans_described", "wishes_of"),
-    "operations.query": ("query", "rows"),
+    "operations.plan": ("NotDescribed", "Planned", "plans", "plans_described", "parse_request"),
+    "operations.query": ("PlaceholderRefused", "query", "rows"),
     "operations.run": (
         "PropertyRefused",
         "RunRefused",
@@ -249,11 +257,11 @@ _MODULES = {
     "operations.status": ("ExportStatus", "status"),
     "operations.tables": ("NoTable",),
     "operations.verify": ("Verification", "verify"),
-    "planning.actuals": ("Explanation", "Figure", "Reason"),
+    "planning.explain": ("Explanation", "Figure", "Reason"),
     "planning.alternatives": ("Alternative",),
     "planning.plan": ("Bound", "Cost", "Estimate"),
     "planning.prices": ("PricesRefused",),
-    "planning.sizing": ("Choice", "Recommendation", "Wishes"),
+    "planning.sizing": ("Choice", "Recommendation", "PlanRequest"),
     "planning.table_facts": ("Consumption", "DescriptionRefused", "TableFacts"),
     "storage.manifests": ("ManifestBroken",),
     "storage.snapshot_store": ("DeleteFailed", "Snapshot"),
@@ -261,7 +269,7 @@ _MODULES = {
 
 
 def __getattr__(name: str) -> object:
-    """Import what is asked for when it is asked for: ``import dynoexport`` alone costs nothing."""
+    """Import a name on first use, so that ``import dynoexport`` alone is fast."""
     for module, names in _MODULES.items():
         if name in names:
             return getattr(importlib.import_module(f"{__name__}.{module}"), name)

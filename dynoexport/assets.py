@@ -17,14 +17,14 @@ _SCRIPTS = "scripts"
 
 
 class AssetMissing(DynoexportError):
-    """A file that belongs to the project is not where it should be."""
+    """A file of the project is missing."""
 
 
 def template(name: str) -> str:
     """The text of a template, for example of ``table.yaml``.
 
     Raises:
-        AssetMissing: there is none of that name.
+        AssetMissing: it does not exist.
     """
     return _text(_TEMPLATES, name)
 
@@ -33,7 +33,7 @@ def script(name: str) -> str:
     """The text of a job script, for example of ``export_table.py``.
 
     Raises:
-        AssetMissing: there is none of that name.
+        AssetMissing: it does not exist.
     """
     return _text(_SCRIPTS, name)
 
@@ -49,9 +49,9 @@ def scripts() -> list[str]:
 
 
 def scripts_version() -> str:
-    """A name for the job scripts' contents: another content, another name.
+    """A hash of the job scripts: other contents get another name.
 
-    So that a script in S3 never changes, and a job that runs goes on with what it began with.
+    So a script in S3 never changes, and a running job keeps its script.
     """
     digest = hashlib.sha256()
     for name in scripts():

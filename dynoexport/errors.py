@@ -4,7 +4,7 @@ from __future__ import annotations
 
 
 def one_line(text: str) -> str:
-    r"""The text with whatever is no printable character as an escape.
+    r"""The text with every unprintable character as an escape.
 
     A name from outside may hold line breaks, and commands for a terminal.
 
@@ -19,7 +19,7 @@ def one_line(text: str) -> str:
 
 
 class DynoexportError(Exception):
-    """Something the user can mend.
+    """An error that the user can correct.
 
     ``what`` is one line that names the fault; ``hint`` says what to do next. The command
     line prints both without a traceback and ends with ``exit_code``.
@@ -42,7 +42,7 @@ class NameRefused(DynoexportError):
 
 
 class GraphRefused(DynoexportError):
-    """A workflow graph that AWS Glue would refuse, or that could never run."""
+    """A workflow graph that AWS Glue would refuse or could never run."""
 
 
 class ScheduleRefused(DynoexportError):

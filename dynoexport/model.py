@@ -1,4 +1,4 @@
-"""The plain values that every layer speaks: enumerations, and what a result's keys mean."""
+"""Plain values of every layer: enumerations, and what a result's keys mean."""
 
 from __future__ import annotations
 
@@ -40,14 +40,14 @@ class ReadMode(str, Enum):
 
 
 class TypeConflicts(str, Enum):
-    """What becomes of an attribute that has different types in different items."""
+    """How to write an attribute that has different types in different items."""
 
     STRING = "string"
     COLUMNS = "columns"
 
 
 class MapsAs(str, Enum):
-    """What becomes of DynamoDB's maps."""
+    """How to write DynamoDB's maps."""
 
     STRUCT = "struct"
     MAP = "map"

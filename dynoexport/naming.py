@@ -198,7 +198,7 @@ def script_key(script: str, version: str) -> str:
 
 
 def template_key(text: str) -> str:
-    """Where a template lies that CloudFormation takes from a bucket only; by its content.
+    """The key of a template that is too long for a request, by its content.
 
     >>> template_key("{}")
     'scripts/templates/44136fa355b3678a.yaml'
@@ -216,7 +216,7 @@ class Export:
     catalog_prefix: str = ""
 
     def names(self) -> dict[str, str]:
-        """Every physical name of the export by what it names, longest variant first."""
+        """Every physical name of the export by its kind, longest variant first."""
         fmt = self.format.value
         workflows = [
             workflow(self.table, fmt, scheduled=state is ScheduleState.ENABLED)
@@ -264,7 +264,7 @@ def table_name_max() -> int:
 
 
 def check(export: Export) -> None:
-    """Refuse an export whose names some service would refuse.
+    """Refuse an export with a name that a service would refuse.
 
     Raises:
         NameRefused: the table is not a DynamoDB table name, looks like an option, a name derived
@@ -282,8 +282,8 @@ def check(export: Export) -> None:
         )
     if len(export.table) > table_name_max():
         raise NameRefused(
-            f"the table name has {len(export.table)} characters, {table_name_max()} is the most "
-            "for which all Glue names fit",
+            f"the table name has {len(export.table)} characters; Glue's names fit only up to "
+            f"{table_name_max()}",
             hint="export the table under a shorter name, for example a copy of it",
         )
     if not re.fullmatch(CATALOG_PREFIX_PATTERN, export.catalog_prefix):

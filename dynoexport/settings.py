@@ -77,7 +77,7 @@ WORKER_TYPE = "WorkerType"
 NUMBER_OF_WORKERS = "NumberOfWorkers"
 GLUE_VERSION = "GlueVersion"
 
-# --- what of the table is exported, and how (docs/types.md) ----------------------------------
+# --- selection, reader and types (docs/types.md) ----------------------------------------------
 READ_MODE = "ReadMode"
 COLUMNS = "Columns"
 EXCLUDE = "Exclude"
@@ -87,11 +87,11 @@ MAPS_AS = "MapsAs"
 MAX_STRUCT_FIELDS = "MaxStructFields"
 COMPRESSION = "Compression"
 
-# --- whose table it is, and with what key DynamoDB encrypts what it exports ------------------
+# --- the table's account, and the key for DynamoDB's own export ------------------------------
 SOURCE_ROLE = "SourceRoleArn"
 KMS_KEY_ARN = "KmsKeyArn"
 
-# What a run's properties say: what it exports, and what it overrides.
+# A run's properties: what it exports, and what it overrides.
 OVERRIDABLE_RUN_PROPERTIES = (*EXPORT_OVERRIDABLE, *VIEW_OVERRIDABLE)
 RUN_PROPERTIES = (*IDENTITY, *OVERRIDABLE_RUN_PROPERTIES)
 
@@ -114,7 +114,7 @@ DEFAULT_SPLITS = 0
 DEFAULT_MAX_RETRIES = 1
 DEFAULT_TIMEOUT_MINUTES = 480
 DEFAULT_RETENTION_DAYS = 0
-# 0 is off: without a topic nobody could be told.
+# 0 is off: without a topic there is no notification.
 DEFAULT_MAX_RUN_MINUTES = 0
 DEFAULT_MAX_SNAPSHOT_AGE_HOURS = 0
 DEFAULT_SCRIPTS_VERSION = "current"
@@ -125,7 +125,7 @@ DEFAULT_MAX_STRUCT_FIELDS = 200
 DEFAULT_COMPRESSION = Compression.SNAPPY
 
 # --- ours, where AWS sets no limit ------------------------------------------------------------
-# A fault that ten attempts do not mend is none of the kind that goes away.
+# A fault that remains after ten attempts is permanent.
 MAX_RETRIES_MAX = 10
 # Lists of attributes and a predicate; CloudFormation takes 4,096 characters a value.
 SELECTION_MAX = 2_048
@@ -134,5 +134,5 @@ SELECTION_MAX = 2_048
 STALE_UPLOAD_DAYS = 7
 TEMP_FILES_DAYS = 14
 QUERY_RESULTS_DAYS = 30
-# How much later than its schedule says a snapshot may come before the alarm goes off.
+# How late a snapshot may be before the alarm goes off.
 SNAPSHOT_SLACK = timedelta(hours=2)

@@ -1,6 +1,6 @@
 """How sizes, counts, durations, rates and dollars are written for people, and durations read.
 
-One rule for each quantity, used everywhere. What is not known, None, is an empty text.
+One rule for each quantity, used everywhere. None, an unknown value, is an empty text.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ _TEN_CENTS, _LEAST_DOLLARS = 0.1, 0.0001
 
 
 class DurationRefused(DynoexportError):
-    """A text that is no duration."""
+    """A text that is not a duration."""
 
     exit_code = 2
 
@@ -120,7 +120,7 @@ def percent(part: float | None) -> str:
 
 
 def dollars(value: float | None) -> str:
-    """An amount in dollars and cents, and in parts of a cent below ten; never nothing for some.
+    """An amount in dollars and cents, and in parts of a cent below ten; a small one is never zero.
 
     >>> dollars(0), dollars(0.0005), dollars(0.022), dollars(0.17), dollars(1234.5), dollars(-2)
     ('$0.00', '$0.0005', '$0.022', '$0.17', '$1,234.50', '-$2.00')

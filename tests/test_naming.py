@@ -90,7 +90,7 @@ def test_one_character_more_would_not_fit() -> None:
     exports = [Export(table, fmt, "x" * naming.CATALOG_PREFIX_MAX) for fmt in OutputFormat]
     names = [name for export in exports for name in export.names().values()]
     assert max(map(len, names)) == limits.GLUE_NAME_MAX + 1
-    with pytest.raises(NameRefused, match="is the most for which all Glue names fit"):
+    with pytest.raises(NameRefused, match="names fit only up to"):
         naming.check(exports[0])
 
 

@@ -1,4 +1,4 @@
-"""The edge to AWS: clients of one account and region, and what may be done side by side."""
+"""The edge to AWS: clients of one account and region, and calls side by side."""
 
 from __future__ import annotations
 
@@ -30,17 +30,23 @@ _Out = TypeVar("_Out")
 
 # Enough to hide the latency of single objects; botocore's pool holds as many connections.
 PARALLEL = 16
-# By these a user says how often to try.
+# Environment variables by which a user sets the retries.
 _RETRY_SETTINGS = {"AWS_MAX_ATTEMPTS", "AWS_RETRY_MODE"}
 
 
 class NoRegion(DynoexportError):
-    """Nothing says in which region to work."""
+    """No region is set."""
+
+
+class EndpointRefused(DynoexportError):
+    """An endpoint URL that botocore cannot use."""
+
+    exit_code = 2
 
 
 @dataclass(frozen=True)
 class Account:
-    """One account and region, as somebody's credentials see it. Clients are made when asked for.
+    """One account and region with credentials. Clients are made on first use.
 
     Clients may be used by several threads, so all of them are made here and shared.
     """
@@ -55,13 +61,22 @@ class Account:
 
         config = Config(max_pool_connections=PARALLEL, user_agent_extra=f"dynoexport/{__version__}")
         if not _RETRY_SETTINGS & set(os.environ):
-            # botocore backs off and tries again, more slowly when it is told to:
+            # botocore retries, and in adaptive mode slows down when AWS throttles:
             # https://boto3.amazonaws.com/v1/documentation/api/latest/guide/retries.html
             patient = Config(retries={"mode": "adaptive", "total_max_attempts": 10})
             config = config.merge(patient)
-        client = self.session.client(
-            service, region_name=self.region, endpoint_url=self.endpoint_url, config=config
-        )
+        try:
+            client = self.session.client(
+                service, region_name=self.region, endpoint_url=self.endpoint_url, config=config
+            )
+        except ValueError as error:
+            # botocore's own words for a URL without a host, wherever it is set.
+            if not str(error).startswith("Invalid endpoint"):
+                raise
+            raise EndpointRefused(
+                f"{str(error).partition(': ')[2]!r} is not the URL of an endpoint",
+                hint="write it with its protocol, such as http://127.0.0.1:4600",
+            ) from None
         log_calls(client)
         return client
 
@@ -122,9 +137,9 @@ class Account:
 
     @property
     def pause(self) -> float:
-        """Seconds between two looks at something that goes on.
+        """Seconds between two polls.
 
-        An endpoint on this machine has nobody to be polite to.
+        An endpoint on this machine can be polled more often.
         """
         local = (self.endpoint_url or os.environ.get("AWS_ENDPOINT_URL", "")).startswith(
             ("http://127.", "http://localhost")
@@ -138,7 +153,7 @@ def connect(
     """The account that the settings and the environment name, as for the ``aws`` command.
 
     Nothing is asked of AWS yet. ``AWS_PROFILE``, ``AWS_REGION``, ``AWS_DEFAULT_REGION`` and
-    ``AWS_ENDPOINT_URL`` count where an argument is None.
+    ``AWS_ENDPOINT_URL`` are used where an argument is None.
 
     Raises:
         NoRegion: neither argument, environment nor profile name a region.

@@ -77,7 +77,7 @@ def wait(
     seconds: float = 1.0,
     sleep: Callable[[float], None] = time.sleep,
 ) -> Execution:
-    """Wait until the query has succeeded. ``seconds`` is the pause between two looks.
+    """Wait until the query has succeeded. ``seconds`` is the pause between two polls.
 
     Raises:
         QueryFailed: Athena failed or cancelled the query.
@@ -99,7 +99,7 @@ def wait(
         scanned_bytes=statistics.get("DataScannedInBytes", 0),
         milliseconds=statistics.get("TotalExecutionTimeInMillis", 0),
         output=found.get("ResultConfiguration", {}).get("OutputLocation", ""),
-        # Of a SELECT the first row is the header:
+        # The first row of a SELECT's result is the header:
         # https://docs.aws.amazon.com/athena/latest/APIReference/API_GetQueryResults.html
         has_header=found.get("StatementType", "DML") == "DML",
     )
@@ -128,11 +128,11 @@ def pages(
 
 
 def _type(info: object) -> str:
-    """Athena tells a decimal's digits beside its type."""
-    told: dict[str, object] = dict(info)  # type: ignore[call-overload]
-    if told["Type"] == "decimal":
-        return f"decimal({told.get('Precision', 38)},{told.get('Scale', 0)})"
-    return str(told["Type"])
+    """Athena returns a decimal's digits beside its type."""
+    column: dict[str, object] = dict(info)  # type: ignore[call-overload]
+    if column["Type"] == "decimal":
+        return f"decimal({column.get('Precision', 38)},{column.get('Scale', 0)})"
+    return str(column["Type"])
 
 
 def run(
@@ -144,7 +144,7 @@ def run(
     seconds: float = 1.0,
     sleep: Callable[[float], None] = time.sleep,
 ) -> Result:
-    """Run ``sql`` and return all its rows. ``seconds`` is the pause between two looks.
+    """Run ``sql`` and return all its rows. ``seconds`` is the pause between two polls.
 
     Raises:
         QueryFailed: Athena refused, failed or cancelled the query.
@@ -179,7 +179,7 @@ _READERS: Mapping[str, Callable[[str], object]] = {
 
 
 def typed(kind: str, value: str | None) -> object:
-    """The value in Python's type for Athena's; what has none stays text."""
+    """The value in Python's type for Athena's; text if there is no such type."""
     if value is None:
         return None
     return _READERS.get(kind.partition("(")[0], str)(value)

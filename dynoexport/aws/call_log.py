@@ -1,4 +1,4 @@
-"""Each call of AWS as a line of the log: what was called, how long it took, how it ended.
+"""Each AWS call as a line of the log: what was called, how long it took, how it ended.
 
 A line has no parameter of the call and nothing of its answer but the request's ID and the error:
 neither credentials nor items get into a log.

@@ -1,4 +1,4 @@
-"""Stacks: what a change set would do, doing it resource by resource, and why it failed."""
+"""Stacks: prepare a change set, execute it and follow its events, and why it failed."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ if TYPE_CHECKING:
 # CloudFormation says this, and fails the change set, when there is nothing to do:
 # https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/using-cfn-updating-stacks-changesets-view.html
 _NO_CHANGES = ("didn't contain changes", "No updates are to be performed")
-# A stack that never was: it has to go before one of its name can be created.
+# A stack that was never created: it must be deleted before its name can be used.
 _ONLY_A_NAME = frozenset({"ROLLBACK_COMPLETE", "ROLLBACK_FAILED", "CREATE_FAILED"})
 _REVIEWED = "REVIEW_IN_PROGRESS"
 
 
 def is_only_a_name(stack: Mapping[str, Any]) -> bool:
-    """Whether a stack was never there, and what it says of parameters means nothing."""
+    """Whether the stack was never created, so that its parameters mean nothing."""
     return stack["StackStatus"] in _ONLY_A_NAME
 
 
@@ -42,8 +42,8 @@ class NoStack(DynoexportError):
 class Stack:
     """What to deploy: a name, a template's text and its parameters.
 
-    A parameter whose value is None keeps the value that the stack has; a new stack takes the
-    template's default. A template that is too long to be given as a text has a URL in S3.
+    A parameter whose value is None keeps its current value; a new stack takes the template's
+    default. A template that is too long for a request has a URL in S3.
     """
 
     name: str
@@ -93,10 +93,10 @@ class Event:
 
 
 def ignore(_: object) -> None:
-    """What to do with an event that nobody wants to see."""
+    """The callback for events that nobody follows."""
 
 
-# --- what there is --------------------------------------------------------------------------------
+# --- read stacks ----------------------------------------------------------------------------------
 def describe(cloudformation: CloudFormationClient, name: str) -> Mapping[str, Any] | None:
     """The stack as CloudFormation describes it; None if there is none, or only a reviewed one."""
     try:
@@ -117,15 +117,15 @@ def outputs(cloudformation: CloudFormationClient, name: str) -> dict[str, str]:
     stack = describe(cloudformation, name)
     if stack is None:
         raise NoStack(f"there is no stack {name}")
-    return outputs_of(stack)
+    return read_outputs(stack)
 
 
-def outputs_of(stack: Mapping[str, Any]) -> dict[str, str]:
-    """The outputs of a described stack; one that never was has none."""
+def read_outputs(stack: Mapping[str, Any]) -> dict[str, str]:
+    """The outputs of a described stack; one that was never created has none."""
     return {output["OutputKey"]: output["OutputValue"] for output in stack.get("Outputs", ())}
 
 
-def parameters_of(stack: Mapping[str, Any]) -> dict[str, str]:
+def read_parameters(stack: Mapping[str, Any]) -> dict[str, str]:
     """The parameters of a described stack."""
     return {each["ParameterKey"]: each["ParameterValue"] for each in stack.get("Parameters", ())}
 
@@ -136,7 +136,7 @@ def prepare(
 ) -> ChangeSet | None:
     """Make a change set and wait for it; None if there is nothing to change.
 
-    ``pause`` is the seconds between two looks.
+    ``pause`` is the seconds between two polls.
 
     Raises:
         DeployFailed: the template or a parameter is refused, or the stack is in a state in which
@@ -168,7 +168,7 @@ def _kind(cloudformation: CloudFormationClient, name: str, pause: float) -> Chan
     """Whether the stack is to be created or updated.
 
     Raises:
-        DeployFailed: neither can be done now.
+        DeployFailed: its state allows neither.
     """
     found = describe(cloudformation, name)
     if found is None:
@@ -178,7 +178,7 @@ def _kind(cloudformation: CloudFormationClient, name: str, pause: float) -> Chan
         delete(cloudformation, name, pause=pause)
         return "CREATE"
     if status.endswith("_IN_PROGRESS"):
-        raise DeployFailed(f"stack {name} is {status}", hint="wait until that is over")
+        raise DeployFailed(f"stack {name} is {status}", hint="wait until it has finished")
     # What each state allows:
     # https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/view-stack-events.html
     if status == "DELETE_FAILED":
@@ -186,7 +186,7 @@ def _kind(cloudformation: CloudFormationClient, name: str, pause: float) -> Chan
         raise DeployFailed(f"stack {name} is {status}", hint=f"delete it first: {again}")
     if status in {"UPDATE_ROLLBACK_FAILED", "IMPORT_ROLLBACK_FAILED"}:
         raise DeployFailed(
-            f"stack {name} is {status}", hint="mend it in the CloudFormation console first"
+            f"stack {name} is {status}", hint="repair it in the CloudFormation console first"
         )
     return "UPDATE"
 
@@ -222,11 +222,11 @@ def _create(
             Tags=[{"Key": key, "Value": value} for key, value in stack.tags.items()],
         )
     except ClientError as error:
-        # What is wrong with a template or a parameter is told at once, not by the change set.
+        # A fault in the template or a parameter is an error here, not in the change set.
         if error.response["Error"]["Code"] != "ValidationError":
             raise
         reason = error.response["Error"]["Message"]
-        raise DeployFailed(f"stack {stack.name} is refused", hint=reason) from error
+        raise DeployFailed(f"CloudFormation refused stack {stack.name}", hint=reason) from error
 
 
 def _changes(cloudformation: CloudFormationClient, stack: str, name: str) -> Iterator[Change]:
@@ -243,7 +243,7 @@ def _changes(cloudformation: CloudFormationClient, stack: str, name: str) -> Ite
 
 
 def discard(cloudformation: CloudFormationClient, change_set: ChangeSet) -> None:
-    """Delete a change set that is not wanted, and the empty stack that was made to review it."""
+    """Delete an unwanted change set, and the empty stack that was created for its review."""
     cloudformation.delete_change_set(StackName=change_set.stack, ChangeSetName=change_set.name)
     if change_set.kind == "CREATE":
         cloudformation.delete_stack(StackName=change_set.stack)
@@ -328,9 +328,9 @@ def _follow(
     on_event: Callable[[Event], None],
     pause: float,
 ) -> None:
-    """Tell events until the stack's own last one.
+    """Report events until the stack's own last one.
 
-    botocore's waiters wait for the end and say nothing until then.
+    botocore's waiters report nothing until the end.
 
     Raises:
         DeployFailed: the stack ended in another state, for the reason of the first failure.
@@ -347,7 +347,7 @@ def _follow(
                 verb = {"CREATE": "created", "UPDATE": "updated", "DELETE": "deleted"}
                 raise DeployFailed(
                     f"stack {event.stack} could not be {verb[wanted.partition('_')[0]]}",
-                    hint=failure or event.reason or "its events in the console say more",
+                    hint=failure or event.reason or "see its events in the CloudFormation console",
                 )
         time.sleep(pause)
 
@@ -355,7 +355,7 @@ def _follow(
 def _new_events(
     cloudformation: CloudFormationClient, stack: str, seen: set[str]
 ) -> Iterator[Event]:
-    """What has happened since the last look, oldest first."""
+    """The events since the last poll, oldest first."""
     fresh = []
     for event in _events(cloudformation, stack):
         if event["EventId"] in seen:

@@ -1,4 +1,4 @@
-"""What AWS and botocore raise, as one line with cause and cure."""
+"""Errors of AWS and botocore, each as one line with its cause and the next step."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 class AwsFailed(DynoexportError):
-    """AWS refused or could not be asked."""
+    """AWS refused a call, or could not be reached."""
 
 
 _DENIED = {"AccessDenied", "AccessDeniedException", "UnauthorizedOperation", "AuthorizationError"}
@@ -54,17 +54,17 @@ _OF_BOTOCORE = {
 def explain(error: Exception) -> AwsFailed | None:
     """The error for people; None if it comes from neither AWS nor botocore.
 
-    The cure is the hint. A message of AWS is kept where it says more than its code does.
+    The hint is the next step. AWS's own message is kept where it says more than its code.
     """
     names = [kind.__name__ for kind in type(error).__mro__]
     if "ClientError" in names:
-        return _of_service(error)  # type: ignore[arg-type]
+        return _explain_service_error(error)  # type: ignore[arg-type]
     if "BotoCoreError" in names:
-        return _of_botocore(error)  # type: ignore[arg-type]
+        return _explain_botocore_error(error)  # type: ignore[arg-type]
     return None
 
 
-def _of_botocore(error: BotoCoreError) -> AwsFailed:
+def _explain_botocore_error(error: BotoCoreError) -> AwsFailed:
     text = " ".join(str(error).split())
     for kind in type(error).__mro__:
         if kind.__name__ in _OF_BOTOCORE:
@@ -78,13 +78,15 @@ def _of_botocore(error: BotoCoreError) -> AwsFailed:
     if name in {"EndpointConnectionError", "ConnectTimeoutError", "ConnectionClosedError"}:
         return AwsFailed(
             text.rstrip("."),
-            hint="check the network, --region and --endpoint-url; for the local endpoint, whether "
-            "'dynoexport local start' still runs",
+            hint="check the network, --region and --endpoint-url; for the local endpoint, check "
+            "that 'dynoexport local start' is running",
         )
-    return AwsFailed(text, hint="see https://docs.aws.amazon.com/boto3 for this error of botocore")
+    return AwsFailed(
+        text, hint="see https://docs.aws.amazon.com/boto3 about this error of botocore"
+    )
 
 
-def _of_service(error: ClientError) -> AwsFailed:
+def _explain_service_error(error: ClientError) -> AwsFailed:
     code = error.response.get("Error", {}).get("Code", "Unknown")
     said = " ".join(error.response.get("Error", {}).get("Message", "").split())
     operation = error.operation_name
@@ -97,17 +99,19 @@ def _of_service(error: ClientError) -> AwsFailed:
     if code in _THROTTLED:
         return AwsFailed(
             f"AWS is throttling {operation}, after several attempts",
-            hint="wait a minute and try again; nothing was left half done",
+            hint="wait a minute and try again",
         )
     if code in _INVALID:
         return AwsFailed(f"AWS refused {operation}: {said}", hint="correct the value it names")
-    return AwsFailed(f"AWS answered {operation} with {code}: {said}", hint="")
+    return AwsFailed(
+        f"AWS answered {operation} with {code}: {said}", hint="log every call with --debug"
+    )
 
 
 def _denied(said: str, operation: str) -> AwsFailed:
-    """The action that is missing, in the words of a policy, as far as the message has it.
+    """The missing action, as a policy names it, if the message has it.
 
-    S3 quotes the resource; Athena does not say who is not authorized.
+    S3 quotes the resource; Athena does not name the caller.
     """
     match = re.search(
         r"(?:(?P<who>arn:\S+) is|You are) not authorized to perform: (?P<action>[\w-]+:\w+)"

@@ -22,18 +22,18 @@ _RESOURCES_PER_PAGE = 100
 
 
 class NotExported(DynoexportError):
-    """A table of which there is no export, or none in that format."""
+    """A table without an export, or without one in that format."""
 
 
 class AmbiguousExport(DynoexportError):
-    """A table that is exported in several formats, without saying which is meant."""
+    """A table that is exported in several formats, and no format was chosen."""
 
     exit_code = 2
 
 
 @dataclass(frozen=True)
 class DeployedExport:
-    """An export that is deployed, as the tags of its export job tell it."""
+    """A deployed export, read from the tags of its export job."""
 
     table: str
     format: OutputFormat
@@ -60,7 +60,7 @@ class DeployedExport:
 
 
 def from_tags(tags: Mapping[str, str]) -> DeployedExport | None:
-    """The export that an export job's tags tell of; None if they do not."""
+    """The export that an export job's tags describe; None if they describe none."""
     needed = (naming.TAG_TABLE, naming.TAG_FORMAT, naming.TAG_STACK, naming.TAG_WORKFLOW)
     formats = {fmt.value for fmt in OutputFormat}
     if any(name not in tags for name in needed) or tags[naming.TAG_FORMAT] not in formats:
@@ -77,7 +77,7 @@ def from_tags(tags: Mapping[str, str]) -> DeployedExport | None:
 def find_all(account: Account, tables: Sequence[str] = ()) -> list[DeployedExport]:
     """Every export of the account and region, or those of the tables, by name and format.
 
-    The tagging service learns of a new stack after some seconds.
+    The tagging service lists a new stack after some seconds.
 
     Raises:
         NotExported: one of ``tables`` is not exported.
@@ -95,10 +95,10 @@ def find_all_described(
     """
     tagged = _tagged(account)
     missing = sorted(set(tables) - {export.table for export in tagged})
-    # What was deployed a moment ago is asked for by name.
+    # Exports deployed a moment ago are found by their names.
     tagged += [export for table in missing for export in find(account, table)]
     wanted = [export for export in tagged if not tables or export.table in tables]
-    # The tagging service goes on to tell of what was deleted a moment ago.
+    # The tagging service still lists exports deleted a moment ago.
     there = workflows(account, [export.workflow for export in wanted])
     found = [(each, there[each.workflow]) for each in wanted if each.workflow in there]
     return sorted(found, key=lambda pair: (pair[0].table, pair[0].format.value))
@@ -123,7 +123,7 @@ def find(account: Account, table: str) -> list[DeployedExport]:
     """The table's exports, one for each format.
 
     Raises:
-        NotExported: there is none.
+        NotExported: there is no export.
     """
     naming.check(naming.Export(table, OutputFormat.PARQUET))
     formats = {
@@ -133,7 +133,7 @@ def find(account: Account, table: str) -> list[DeployedExport]:
     }
     answer = account.glue.batch_get_workflows(Names=list(formats))
     found = sorted({formats[workflow["Name"]].value for workflow in answer.get("Workflows", ())})
-    exports = [_of_job(account, naming.export_job(table, fmt)) for fmt in found]
+    exports = [_read_job_tags(account, naming.export_job(table, fmt)) for fmt in found]
     known = [export for export in exports if export is not None]
     if not known:
         raise NotExported(
@@ -147,20 +147,24 @@ def find_one(account: Account, table: str, fmt: OutputFormat | None = None) -> D
     """The table's export in the format, or its only one.
 
     Raises:
-        NotExported: there is none.
-        AmbiguousExport: there are several, and none is named.
+        NotExported: there is no export.
+        AmbiguousExport: there are several, and no format is given.
     """
     found = find(account, table)
     named = [export for export in found if fmt in {None, export.format}]
     shown = " and ".join(export.format.value for export in found)
     if not named:
-        raise NotExported(f"{table} is exported as {shown}, not as {fmt.value if fmt else fmt}")
+        wanted = fmt.value if fmt else ""
+        raise NotExported(
+            f"{table} is exported as {shown}, not as {wanted}",
+            hint=f"deploy it with: dynoexport deploy {table} --format {wanted}",
+        )
     if len(named) > 1:
         raise AmbiguousExport(f"{table} is exported as {shown}", hint="choose one with --format")
     return named[0]
 
 
-def _of_job(account: Account, job: str) -> DeployedExport | None:
+def _read_job_tags(account: Account, job: str) -> DeployedExport | None:
     arn = f"arn:{account.partition}:glue:{account.region}:{account.account_id}:job/{job}"
     try:
         return from_tags(account.glue.get_tags(ResourceArn=arn)["Tags"])
@@ -170,7 +174,7 @@ def _of_job(account: Account, job: str) -> DeployedExport | None:
 
 
 def workflows(account: Account, names: Sequence[str]) -> dict[str, Mapping[str, Any]]:
-    """What ``BatchGetWorkflows`` knows of the workflows, with their graphs, by name.
+    """The workflows with their graphs from ``BatchGetWorkflows``, by name.
 
     Those that do not exist are missing from the answer.
     """

@@ -1,4 +1,4 @@
-"""Workflow runs: start one, watch its nodes, and decide whether it did what it should.
+"""Workflow runs: read them, watch their nodes, and decide whether they succeeded.
 
 Glue calls a run COMPLETED even when its jobs failed
 (https://docs.aws.amazon.com/glue/latest/dg/running_monitoring_workflow.html), so the outcome
@@ -41,9 +41,9 @@ class RunFailed(DynoexportError):
 
 @dataclass(frozen=True)
 class Attempt:
-    """One attempt of a job, or one crawl. ``dpu`` is its capacity, 0 where Glue does not tell.
+    """One attempt of a job, or one crawl. ``dpu`` is its capacity, 0 where Glue does not return it.
 
-    ``log_group`` is what ``/output`` and ``/error`` are appended to, but for a crawl.
+    Append ``/output`` or ``/error`` to ``log_group`` for a job; a crawl's is complete.
     """
 
     kind: str
@@ -65,7 +65,7 @@ class Attempt:
         return max(0.0, ((self.completed or now) - self.started).total_seconds())
 
     def dpu_seconds(self, now: datetime) -> float:
-        """What Glue says it used, else capacity x seconds."""
+        """The DPU-seconds that Glue returns, else capacity x seconds."""
         if self.billed_dpu_seconds is not None:
             return self.billed_dpu_seconds
         return self.dpu * self.seconds(now)
@@ -125,7 +125,7 @@ class Run:
 
     @property
     def short_id(self) -> str:
-        """Enough of its ID for people to name it by."""
+        """The beginning of its ID, enough to name it."""
         return self.run_id[:_SHORT_ID]
 
     @property
@@ -268,7 +268,7 @@ def history(
 ) -> list[Run]:
     """The workflow's runs, newest first, ``limit`` at most; without ``nodes`` a smaller answer.
 
-    Glue says nothing about the order of its pages, so every page is read before one is cut off.
+    Glue does not document the order of its pages, so every page is read before the cut.
     """
     pages = glue.get_paginator("get_workflow_runs").paginate(Name=workflow, IncludeGraph=nodes)
     runs = [from_response(run) for page in pages for run in page["Runs"]]
@@ -293,7 +293,7 @@ def watch(
 ) -> Iterator[Run]:
     """Yield the run every time something in it changed, the finished run last.
 
-    botocore has no waiters for Glue. ``seconds`` is the pause between two looks.
+    botocore has no waiters for Glue. ``seconds`` is the pause between two polls.
     """
     before: Run | None = None
     while True:
@@ -310,14 +310,14 @@ def require_success(run: Run) -> None:
     """Refuse a finished run in which a node did not succeed.
 
     Raises:
-        RunFailed: names the first node that failed, with its own words.
+        RunFailed: names the first node that failed, with its own message.
     """
     if run.succeeded:
         return
     for node in run.failed_nodes:
         raise RunFailed(
             f"{node.name} ended {node.state}",
-            hint=node.error or "its CloudWatch log says more",
+            hint=node.error or "see its log with: dynoexport logs",
         )
     if run.error:
         raise RunFailed(f"workflow run {run.run_id} ended {run.status}", hint=run.error)

@@ -50,7 +50,7 @@ _EXTRAS = {"pyarrow": "files", "fastavro": "files"}
 
 
 class Dynoexport(click.Group):
-    """Loads commands when they are needed, and tells faults in a line instead of a traceback."""
+    """Loads commands when they are needed, and prints errors in a line, not as a traceback."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click's signature
         return sorted(_COMMANDS)
@@ -73,13 +73,13 @@ class Dynoexport(click.Group):
             # click's own ways to end.
             raise
         except DynoexportError as error:
-            _tell(error.what, error.hint)
+            _echo_error(error.what, error.hint)
             ctx.exit(error.exit_code)
         except ModuleNotFoundError as error:
             if _is_ours(error):
                 self._end_unexpectedly(ctx, error)
             extra = _EXTRAS.get(error.name or "", "local")
-            _tell(f"{error.name} is not installed", f"pip install 'dynoexport[{extra}]'")
+            _echo_error(f"{error.name} is not installed", f"pip install 'dynoexport[{extra}]'")
             ctx.exit(DynoexportError.exit_code)
         except KeyboardInterrupt:
             click.echo(err=True)
@@ -93,7 +93,7 @@ class Dynoexport(click.Group):
             if explained is None:
                 self._end_unexpectedly(ctx, error)
             else:
-                _tell(explained.what, explained.hint)
+                _echo_error(explained.what, explained.hint)
                 ctx.exit(explained.exit_code)
 
     @staticmethod
@@ -103,14 +103,14 @@ class Dynoexport(click.Group):
             traceback.print_exception(error)
         else:
             name = type(error).__name__
-            _tell(
+            _echo_error(
                 one_line(f"unexpected {name}: {error}"),
                 "run it again with --debug, and report the traceback",
             )
         ctx.exit(DynoexportError.exit_code)
 
 
-def _tell(what: str, hint: str) -> None:
+def _echo_error(what: str, hint: str) -> None:
     click.echo(f"Error: {what}", err=True)
     if hint:
         click.echo(f"  {hint}", err=True)
@@ -123,14 +123,16 @@ def _is_ours(error: ModuleNotFoundError) -> bool:
 
 @click.command(cls=Dynoexport, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__, prog_name="dynoexport")
-@click.option("--profile", metavar="NAME", help="Profile of the AWS configuration.")
-@click.option("--region", metavar="REGION", help="AWS region to work in.")
-@click.option("--endpoint-url", metavar="URL", help="Where AWS is, such as the local endpoint.")
+@click.option("--profile", metavar="NAME", help="Use this profile of your AWS configuration.")
+@click.option("--region", metavar="REGION", help="Work in this AWS region.")
+@click.option(
+    "--endpoint-url", metavar="URL", help="Call AWS at this URL, such as the local endpoint."
+)
 def main(profile: str | None, region: str | None, endpoint_url: str | None) -> None:
-    """DynamoDB tables in S3 and Athena, on a schedule, by AWS Glue Workflows alone.
+    """Export DynamoDB tables to S3 and Athena on a schedule, with AWS Glue Workflows alone.
 
-    Works where the aws command does: AWS_PROFILE, AWS_REGION, AWS_ENDPOINT_URL and the options
-    below count for every command, and can be given after it as well.
+    dynoexport uses the settings of the aws command: AWS_PROFILE, AWS_REGION, AWS_ENDPOINT_URL.
+    You can write the options below before or after the name of a command.
 
     \b
     First steps:

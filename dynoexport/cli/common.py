@@ -44,9 +44,11 @@ def aws_options(command: Callable[..., Any]) -> Callable[..., Any]:
 def aws_options_if_needed(command: Callable[..., Any]) -> Callable[..., Any]:
     """The same options; the command is given a function that connects."""
 
-    @click.option("--profile", metavar="NAME", help="Profile of the AWS configuration.")
-    @click.option("--region", metavar="REGION", help="AWS region to work in.")
-    @click.option("--endpoint-url", metavar="URL", help="Where AWS is, such as the local endpoint.")
+    @click.option("--profile", metavar="NAME", help="Use this profile of your AWS configuration.")
+    @click.option("--region", metavar="REGION", help="Work in this AWS region.")
+    @click.option(
+        "--endpoint-url", metavar="URL", help="Call AWS at this URL, such as the local endpoint."
+    )
     @functools.wraps(command)
     def with_connect(**options: object) -> object:
         own = {name: str(options[name]) if options[name] else None for name in _AWS}
@@ -59,7 +61,7 @@ def aws_options_if_needed(command: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def _connect(context: click.Context, own: Mapping[str, str | None]) -> Account:
-    """A command's own option counts before the one given to ``dynoexport`` itself."""
+    """A command's own option overrides the one before the command's name."""
     root = context.find_root().params
     return dynoexport.connect(**{name: own[name] or root.get(name) for name in _AWS})
 
@@ -100,7 +102,7 @@ class TableName(click.types.StringParamType):
 
 def table_argument(command: Callable[..., Any]) -> Callable[..., Any]:
     """One exported table, and its format where it is exported in several."""
-    command = format_option("Which export, if the table has several.")(command)
+    command = format_option("Choose the export if the table has several.")(command)
     return click.argument("table", type=TableName(exported=True))(command)
 
 
@@ -134,14 +136,14 @@ def set_option(what: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
 
 # --- how to answer --------------------------------------------------------------------------------
 def output_option(command: Callable[..., Any]) -> Callable[..., Any]:
-    """``--output``; the command is told whether it ``as_json``."""
+    """``--output``, as ``as_json``."""
 
     @click.option(
         "--output",
         type=click.Choice(["text", "json"]),
         default="text",
         show_default=True,
-        help="For people, or for programs: docs/json.md.",
+        help="Print text, or JSON (docs/json.md).",
     )
     @functools.wraps(command)
     def with_output(output: str, **options: object) -> object:
@@ -177,7 +179,7 @@ def _console(*, stderr: bool) -> Console:
     return QuietConsole(stderr=stderr, highlight=False)
 
 
-def tell(text: str) -> None:
+def echo_err(text: str) -> None:
     """One line of progress, however long, on stderr."""
     click.echo(text, err=True)
 
@@ -188,19 +190,19 @@ def report_faults(subject: str, faults: Sequence[str]) -> None:
 
     if faults:
         more = f", and {units.count(len(faults) - 1)} more" if len(faults) > 1 else ""
-        tell(display.printable(f"{subject} is damaged: {faults[0]}{more}"))
+        echo_err(display.printable(f"{subject} is damaged: {faults[0]}{more}"))
 
 
 # --- how to ask -----------------------------------------------------------------------------------
-yes_option = click.option("--yes", is_flag=True, help="Do not ask.")
+yes_option = click.option("--yes", is_flag=True, help="Skip confirmation.")
 
 
 def confirm(question: str, *, yes: bool) -> bool:
-    """Ask on stderr; without a terminal somebody has to have said yes before."""
+    """Ask on stderr; without a terminal only ``yes`` confirms."""
     if yes:
         return True
     if not sys.stdin.isatty():
-        raise NotConfirmed("this asks before it changes anything", hint="add --yes")
+        raise NotConfirmed("this command asks for confirmation", hint="add --yes")
     try:
         return click.confirm(question, err=True)
     except click.Abort as aborted:
@@ -211,13 +213,13 @@ def confirm(question: str, *, yes: bool) -> bool:
 
 
 class NotConfirmed(DynoexportError):
-    """A question with nobody there to answer it."""
+    """A question without a terminal to answer it."""
 
     exit_code = 2
 
 
 def unwind_on_signals() -> None:
-    """End as on Ctrl-C when asked to, and when the terminal closes: what was started is stopped."""
+    """End as on Ctrl-C on SIGTERM and when the terminal closes, so that started work is stopped."""
 
     def unwind(number: int, _: object) -> None:
         # https://tldp.org/LDP/abs/html/exitcodes.html

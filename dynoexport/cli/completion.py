@@ -1,4 +1,4 @@
-"""``dynoexport completion``: what a shell needs to complete commands, options and tables."""
+"""``dynoexport completion``: a shell's completion of commands, options and tables."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _VARIABLE = "_DYNOEXPORT_COMPLETE"
 def completion(shell: str) -> None:
     """Print the completion script of a shell.
 
-    It completes commands, options, and tables from the account.
+    The script completes commands, options, and the tables of your account.
 
     \b
     Examples:

@@ -1,4 +1,4 @@
-"""``--debug``: each call of AWS on stderr, and a traceback of what nobody expected."""
+"""``--debug``: each AWS call on stderr, and the traceback of an unexpected error."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def _option() -> click.Option:
         expose_value=False,
         is_eager=True,
         callback=_switch_on,
-        help="Log each call of AWS to stderr; show tracebacks.",
+        help="Log each AWS call to stderr; show tracebacks.",
     )
 
 

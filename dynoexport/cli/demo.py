@@ -21,22 +21,22 @@ from dynoexport.model import OutputFormat
     type=click.Choice([fmt.value for fmt in OutputFormat]),
     default=OutputFormat.PARQUET.value,
     show_default=True,
-    help="File format of the export.",
+    help="Export in this file format.",
 )
 @click.option(
     "--items",
     "items_file",
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
-    help="Your own items, one a line, in plain JSON or DynamoDB JSON.",
+    help="Export the items of this file, one a line, in plain JSON or DynamoDB JSON.",
 )
-@click.option("--key", help="Key attributes of your items: HASH or HASH:RANGE.")
-@click.option("--table", help="Name of the table.  [default: Reviews, or the name of the file]")
+@click.option("--key", help="Name the key attributes of your items: HASH or HASH:RANGE.")
+@click.option("--table", help="Name the table.  [default: Reviews, or the name of the file]")
 def demo(fmt: str, items_file: Path | None, key: str | None, table: str | None) -> None:
-    """Export a table end to end on this machine, without an AWS account.
+    """Export a table on this machine, without an AWS account.
 
     Starts an AWS endpoint on a free port, deploys both templates to it, puts items into a
-    DynamoDB table, runs the Glue Workflow with real Spark, and queries the Athena view.
-    Everything that was started is stopped at the end, also on Ctrl-C or when the terminal closes.
+    DynamoDB table, runs the Glue Workflow with real Spark, and queries the Athena view. Stops
+    everything at the end, also on Ctrl-C or when the terminal closes.
 
     \b
     Examples:
@@ -45,7 +45,7 @@ def demo(fmt: str, items_file: Path | None, key: str | None, table: str | None) 
       dynoexport local demo --items orders.jsonl --key CustomerId:OrderId
     """
     if (items_file is None) != (key is None):
-        raise click.UsageError("--items and --key belong together.")
+        raise click.UsageError("Give --items and --key together.")
     from rich.console import Console
 
     from dynoexport.local import items
@@ -81,6 +81,6 @@ def _table_name(items_file: Path | None) -> str:
     name = re.sub(r"[^a-zA-Z0-9_.-]", "-", items_file.stem)
     if re.fullmatch(limits.DYNAMODB_TABLE_NAME_PATTERN, name) is None:
         raise NameRefused(
-            f"{items_file.name} does not make a table name", hint="name the table with --table"
+            f"{items_file.name} cannot become a table name", hint="name the table with --table"
         )
     return name

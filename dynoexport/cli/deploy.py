@@ -25,7 +25,7 @@ if TYPE_CHECKING:
         Event,
         Inventory,
         OutputFormat,
-        Sized,
+        SizingResult,
     )
 _SIGNS = {"Add": "+", "Modify": "~", "Remove": "-"}
 
@@ -34,12 +34,12 @@ _common_stack = click.option(
     metavar="STACK",
     default=settings.DEFAULT_COMMON_STACK,
     show_default=True,
-    help="Name of the common stack.",
+    help="Use the common stack of this name.",
 )
 
 
 # --- options that are parameters ------------------------------------------------------------------
-def _of_parameter(
+def _parameter_option(
     name: str, text: str, choices: type[Enum] | None = None
 ) -> Callable[[Callable[..., None]], Callable[..., None]]:
     """An option for a parameter of the stack, by its name in the way of options."""
@@ -56,33 +56,33 @@ def _together(given: Mapping[str, str], options: Mapping[str, str | None]) -> di
     """
     named = {name: value for name, value in options.items() if value is not None}
     for name in sorted(set(named) & set(given)):
-        raise click.UsageError(f"{name} is given twice: by its option and by --set")
+        raise click.UsageError(f"{name} is set twice, by its option and by --set. Leave one out.")
     return {**given, **named}
 
 
 # --- what stacks do, for people -------------------------------------------------------------------
 def _show(prepared: Sequence[ChangeSet], *, yes: bool) -> bool:
-    """The change sets, in full where somebody is asked about them."""
+    """Print the change sets, with their changes if a question follows."""
     for change_set in prepared:
         verb = "created" if change_set.kind == "CREATE" else "changed"
         number = len(change_set.changes)
         resources = f"{number} resource" + ("" if number == 1 else "s")
-        common.tell(f"Stack {change_set.stack} will be {verb}: {resources}")
+        common.echo_err(f"Stack {change_set.stack} will be {verb}: {resources}")
         if not yes:
             width = max((len(change.resource) for change in change_set.changes), default=0)
             for change in change_set.changes:
-                common.tell(_line(change, width))
-    return common.confirm("Go on?", yes=yes)
+                common.echo_err(_line(change, width))
+    return common.confirm("Continue?", yes=yes)
 
 
 def _line(change: Change, width: int) -> str:
     kind = change.type.removeprefix("AWS::")
-    replaced = {"True": ", replaced", "Conditional": ", perhaps replaced"}.get(change.replaced, "")
+    replaced = {"True": ", replaced", "Conditional": ", may be replaced"}.get(change.replaced, "")
     return f"  {_SIGNS.get(change.action, '?')} {change.resource:<{width}}  {kind}{replaced}"
 
 
 def _progress(*, several: bool) -> Callable[[Event], None]:
-    """Tells what is done, and what failed; what only begins is not worth a line."""
+    """Print what is done and what failed, not what only begins."""
     updated: set[tuple[str, str]] = set()
 
     def on_event(event: Event) -> None:
@@ -90,17 +90,17 @@ def _progress(*, several: bool) -> Callable[[Event], None]:
         stack = f"{event.stack}: " if several else ""
         name = event.resource if event.of_stack else f"{event.resource} ({_short(event.type)})"
         if state == "FAILED" and not event.of_stack:
-            common.tell(f"  {stack}failed   {name}: {event.reason}")
+            common.echo_err(f"  {stack}failed   {name}: {event.reason}")
         elif event.status in {"ROLLBACK_IN_PROGRESS", "UPDATE_ROLLBACK_IN_PROGRESS"}:
-            common.tell(f"  {stack}rolling back")
+            common.echo_err(f"  {stack}rolling back")
         elif state == "COMPLETE" and not event.of_stack:
             verb = {"CREATE": "created", "UPDATE": "updated", "DELETE": "deleted"}.get(action, "")
             place = (event.stack, event.resource)
-            replaced = ", the old one" if action == "DELETE" and place in updated else ""
+            replaced = " (the old resource)" if action == "DELETE" and place in updated else ""
             updated.add(place)
-            common.tell(f"  {stack}{verb:<8} {name}{replaced}")
+            common.echo_err(f"  {stack}{verb:<8} {name}{replaced}")
         elif state == "SKIPPED":
-            common.tell(f"  {stack}kept     {name}")
+            common.echo_err(f"  {stack}kept     {name}")
 
     return on_event
 
@@ -112,18 +112,19 @@ def _short(kind: str) -> str:
 # --- commands -------------------------------------------------------------------------------------
 @click.command()
 @_common_stack
-@common.set_option("Parameter of the common stack, such as NotificationEmail. Repeatable.")
+@common.set_option("Set a parameter of the common stack, such as NotificationEmail. Repeatable.")
 @common.yes_option
 @common.output_option
 @common.aws_options
 def init(
     account: Account, common_stack: str, settings: Mapping[str, str], *, yes: bool, as_json: bool
 ) -> None:
-    """Create what all exports share; publish the job scripts.
+    """Create the common stack and upload the job scripts.
 
-    The stack gets a bucket, a Glue database and an Athena workgroup. Its change set is shown
-    first. The scripts go to the bucket under a hash of their contents, so that a job that runs
-    never sees its script change. Parameters that are not given keep their values.
+    All exports share the common stack: a bucket, a Glue database and an Athena workgroup. The
+    command shows the change set first. The scripts go to the bucket under a hash of their
+    contents, so the script of a running job never changes. Parameters you omit keep their current
+    values.
 
     \b
     Examples:
@@ -142,7 +143,7 @@ def init(
         return
     click.echo(f"Stack {done.stack} {'deployed' if done.changed else 'unchanged'}")
     click.echo(f"Bucket {done.bucket}")
-    scripts = "published" if done.uploaded else "published already"
+    scripts = "uploaded" if done.uploaded else "already uploaded"
     click.echo(f"Job scripts {done.scripts_version} {scripts}")
 
 
@@ -150,20 +151,24 @@ def init(
 @click.argument(
     "tables", metavar="TABLE...", nargs=-1, required=True, type=common.TableName(exported=False)
 )
-@common.format_option("File format.  [default: the one it is exported in, else parquet]")
-@click.option("--schedule", metavar="CRON", help="Schedule in UTC, such as 'cron(0 10 * * ? *)'.")
-@click.option("--enable/--disable", "enabled", default=None, help="Schedule on or off.")
-@_of_parameter(settings.READ_MODE, "How the table is read.", ReadMode)
-@_of_parameter(settings.COLUMNS, "Export these attributes only: User,Book.")
-@_of_parameter(settings.EXCLUDE, "Export all attributes but these: Email,Phone.")
-@_of_parameter(settings.WHERE, "Export the items for which this Spark SQL predicate is true.")
-@_of_parameter(
-    settings.TYPE_CONFLICTS, "Attributes of several types: as text, or columns.", TypeConflicts
+@common.format_option("Export in this file format.  [default: the current one, else parquet]")
+@click.option(
+    "--schedule", metavar="CRON", help="Run at these times in UTC, such as 'cron(0 10 * * ? *)'."
 )
-@_of_parameter(settings.MAPS_AS, "Maps as struct or as map<string,string>.", MapsAs)
-@_of_parameter(settings.COMPRESSION, "Of avro, orc and parquet.", Compression)
-@common.set_option("Parameter of the stack: docs/parameters.md. Repeatable.")
-@click.option("--auto", is_flag=True, help="Size the job as 'dynoexport plan' recommends it.")
+@click.option("--enable/--disable", "enabled", default=None, help="Switch the schedule on or off.")
+@_parameter_option(settings.READ_MODE, "Read the table with this reader.", ReadMode)
+@_parameter_option(settings.COLUMNS, "Export only these attributes: User,Book.")
+@_parameter_option(settings.EXCLUDE, "Export all attributes except these: Email,Phone.")
+@_parameter_option(settings.WHERE, "Export only items that match this Spark SQL predicate.")
+@_parameter_option(
+    settings.TYPE_CONFLICTS,
+    "Write attributes of several types as text, or as a column for each type.",
+    TypeConflicts,
+)
+@_parameter_option(settings.MAPS_AS, "Write maps as struct or as map<string,string>.", MapsAs)
+@_parameter_option(settings.COMPRESSION, "Compress avro, orc and parquet files.", Compression)
+@common.set_option("Set a parameter of the stack (docs/parameters.md). Repeatable.")
+@click.option("--auto", is_flag=True, help="Size the job as 'dynoexport plan' recommends.")
 @_common_stack
 @common.yes_option
 @common.output_option
@@ -182,16 +187,17 @@ def deploy(
     as_json: bool,
     **options: str | None,
 ) -> None:
-    """Create or update exports of DynamoDB tables, a stack each.
+    """Create or update exports of DynamoDB tables.
 
-    Everything is checked before the first stack is touched: that the tables exist, that no two
-    exports own one name, that AWS still runs the Glue version. What is not given keeps the value
-    that the stack has; '' resets a text. A stack without changes is a success. What becomes of
-    types, names and changing schemas: docs/types.md.
+    Each export is a stack. The command checks everything before it changes the first stack: the
+    tables exist, no two exports own the same name, and AWS still runs the Glue version. Options
+    you omit keep their current values; '' resets a text. A stack without changes is a success.
+    docs/types.md explains how types, names and changing schemas are exported.
 
     --auto chooses WorkerType, NumberOfWorkers, Splits, MaxConsumedReadThroughput and
-    TimeoutMinutes by the table's size and capacity and by what others read of it, and says why;
-    --set wins. It refuses a reader that would take more than half of what others leave.
+    TimeoutMinutes from the table's size, its capacity and what others read, and prints the
+    reasons. --set overrides a choice. --auto refuses a reader that would take more than half of
+    the capacity that others leave.
 
     \b
     Examples:
@@ -214,7 +220,7 @@ def deploy(
         common_stack=common_stack,
         approve=lambda prepared: _show(prepared, yes=yes),
         on_event=_progress(several=len(tables) > 1),
-        on_sized=_tell_sized,
+        on_sized=_print_sizing,
     )
     if as_json:
         common.print_json(records.to_json(done))
@@ -222,21 +228,21 @@ def deploy(
     for each in done:
         click.echo(f"{each.table} ({each.format.value}): stack {each.stack} {each.outcome}")
         for note in each.notes:
-            common.tell(note)
-    common.tell(f"Start a run with: dynoexport run {done[0].table} --wait")
+            common.echo_err(note)
+    common.echo_err(f"Start a run with: dynoexport run {done[0].table} --wait")
 
 
-def _tell_sized(sized: Sized) -> None:
-    common.tell(f"{sized.table} gets the job that its plan recommends")
+def _print_sizing(sized: SizingResult) -> None:
+    common.echo_err(f"{sized.table} gets the job that 'dynoexport plan' recommends")
     for each in sized.choices:
-        common.tell(f"  {each.setting}={each.value}: {each.reason}")
+        common.echo_err(f"  {each.setting}={each.value}: {each.reason}")
     for sentence in sized.unknown:
-        common.tell(f"  not known: {sentence}")
+        common.echo_err(f"  not known: {sentence}")
 
 
 @click.command()
 @common.table_argument
-@click.option("--data", is_flag=True, help="Delete all snapshots, too. Asks again.")
+@click.option("--data", is_flag=True, help="Delete all snapshots, too; asks again.")
 @common.yes_option
 @common.output_option
 @common.aws_options
@@ -251,9 +257,9 @@ def destroy(
 ) -> None:
     """Delete an export: its stack, its view and its catalog table.
 
-    The snapshots stay in the bucket unless --data asks for them, which needs the table's name
-    typed, or --yes. What dynoexport has not written stays even then: it is listed, with the
-    command that deletes it. The DynamoDB table itself is never touched.
+    The snapshots stay in the bucket. --data deletes them, too, after you type the table's name or
+    give --yes. Objects that dynoexport did not write always stay; the command lists them and
+    prints how to delete them. The DynamoDB table never changes.
 
     \b
     Examples:
@@ -271,15 +277,15 @@ def destroy(
     if as_json:
         common.print_json(records.to_json(done))
         return
-    click.echo(f"The export of {done.table} as {done.format.value} is gone")
+    click.echo(f"Deleted the export of {done.table} as {done.format.value}")
     if done.objects:
         kept = "deleted" if done.data else "kept"
         figures = f"{units.count(done.snapshots, 'snapshot')}, "
         click.echo(f"{figures}{units.count(done.objects, 'object')} {kept}")
     if done.foreign:
-        common.tell("Kept, because dynoexport has not written it. Delete it with:")
+        common.echo_err("Kept, because dynoexport did not write it. Delete it with:")
     for each in done.foreign:
-        common.tell(f"  {_remove_command(account.bucket, each.prefix)}")
+        common.echo_err(f"  {_remove_command(account.bucket, each.prefix)}")
 
 
 def _remove_command(bucket: str, prefix: str) -> str:
@@ -291,25 +297,25 @@ def _remove_command(bucket: str, prefix: str) -> str:
 def _approve_destruction(inventory: Inventory, *, yes: bool) -> bool:
     from dynoexport.presentation import display
 
-    common.tell("This deletes:")
+    common.echo_err("This deletes:")
     if inventory.stack is not None:
-        common.tell(f"  the stack {inventory.stack}")
+        common.echo_err(f"  the stack {inventory.stack}")
     for name in inventory.catalog:
-        common.tell(f"  {name} from the Glue database")
+        common.echo_err(f"  {name} from the Glue database")
     figures = (
         f"{units.count(inventory.snapshots, 'snapshot')}, "
         f"{units.count(inventory.objects, 'object')}, {units.size(inventory.bytes)}"
     )
     if inventory.data:
-        common.tell(f"  ALL DATA in S3: {figures}")
+        common.echo_err(f"  ALL DATA in S3: {figures}")
         if inventory.foreign:
-            common.tell("It keeps what dynoexport has not written:")
+            common.echo_err("It keeps what dynoexport did not write:")
         for each in inventory.foreign:
             size = f"{units.count(each.objects, 'object')}, {units.size(each.bytes)}"
-            common.tell(f"  {display.printable(each.prefix)}  {size}")
+            common.echo_err(f"  {display.printable(each.prefix)}  {size}")
     elif inventory.objects:
-        common.tell(f"It keeps the data in S3: {figures}")
-    if not common.confirm("Go on?", yes=yes):
+        common.echo_err(f"It keeps the data in S3: {figures}")
+    if not common.confirm("Continue?", yes=yes):
         return False
     if inventory.data and not yes:
         typed: str = click.prompt("Type the table's name to delete its snapshots", err=True)

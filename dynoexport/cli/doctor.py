@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 import dynoexport
-from dynoexport import settings
+from dynoexport import settings, units
 from dynoexport.cli import common
 from dynoexport.presentation import records
 
@@ -25,16 +25,16 @@ _STYLES = {"ok": "green", "warning": "yellow", "failed": "bold red"}
     metavar="STACK",
     default=settings.DEFAULT_COMMON_STACK,
     show_default=True,
-    help="Name of the common stack.",
+    help="Use the common stack of this name.",
 )
 @common.output_option
 @common.aws_options
 def doctor(account: Account, *, common_stack: str, as_json: bool) -> None:
-    """Check whether exports can work here.
+    """Check whether exports can run in this account and region.
 
-    Looks at credentials, region, permissions, Lake Formation, quotas, versions and exports.
+    Checks credentials, region, permissions, Lake Formation, quotas, versions and exports.
 
-    Changes nothing. Exits with 1 if a check has failed; a warning is none.
+    Changes nothing. Exits 1 if a check fails, 0 if there are only warnings.
 
     \b
     Examples:
@@ -53,13 +53,12 @@ def doctor(account: Account, *, common_stack: str, as_json: bool) -> None:
         common.print_json(records.to_json(found))
     failed = [each for each in found if each.state == FAILED]
     if failed:
-        noun = "check has" if len(failed) == 1 else "checks have"
-        common.tell(f"Error: {len(failed)} {noun} failed")
+        common.echo_err(f"Error: {units.count(len(failed), 'check')} failed")
         click.get_current_context().exit(1)
 
 
 def _print(console: Console, check: Check) -> None:
-    """A line for what was found, a second for what to do; on a terminal they wrap in their column.
+    """A line for the finding, a second for the next step; on a terminal they wrap in their column.
 
     Each check is printed when it is done: the next may take a while.
     """

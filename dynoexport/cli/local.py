@@ -26,27 +26,27 @@ local.add_command(demo)
     type=click.IntRange(0, 65535),
     default=DEFAULT_PORT,
     show_default=True,
-    help="Port on 127.0.0.1; 0 takes a free one.",
+    help="Listen on this port of 127.0.0.1; 0 takes a free one.",
 )
 @click.option(
     "--dynamodb-endpoint-url",
     metavar="URL",
-    help="Read tables from here, for example your own DynamoDB Local.",
+    help="Read tables from this URL, such as your own DynamoDB Local.",
 )
 @click.option(
     "--s3a-jars",
     type=click.Path(exists=True, file_okay=False, path_type=Path),
     metavar="DIRECTORY",
-    help="Folder with the jars of Hadoop's S3A, which jobs then use for s3://.",
+    help="Let jobs use Hadoop's S3A for s3://, from the jars in this folder.",
 )
 def start(port: int, dynamodb_endpoint_url: str | None, s3a_jars: Path | None) -> None:
     """Serve an AWS endpoint on 127.0.0.1 until Ctrl-C.
 
-    Every AWS client works against it unchanged. Glue jobs run with real Spark, triggers fire,
-    crawls fill the catalog, Athena answers. Nothing is kept when it ends.
+    Every AWS client works with it unchanged. Glue jobs run with real Spark, triggers fire, crawls
+    fill the catalog, and Athena answers queries. All data is lost when the endpoint stops.
 
-    Jobs run with your rights on this machine, so requests must be signed with the
-    credentials that `dynoexport local env` prints. Nobody else can read them.
+    Jobs run with your rights on this machine, so requests must be signed with the credentials
+    that `dynoexport local env` prints. Other users cannot read them.
 
     \b
     Examples:
@@ -78,11 +78,17 @@ def start(port: int, dynamodb_endpoint_url: str | None, s3a_jars: Path | None) -
 
 
 @local.command()
-@click.option("--port", type=click.IntRange(1, 65535), default=DEFAULT_PORT, show_default=True)
+@click.option(
+    "--port",
+    type=click.IntRange(1, 65535),
+    default=DEFAULT_PORT,
+    show_default=True,
+    help="Use the endpoint on this port.",
+)
 def env(port: int) -> None:
-    """Print the settings by which a shell's AWS clients use the endpoint.
+    """Print the environment variables for AWS clients.
 
-    Each start makes a new secret access key: print the settings again after it.
+    Each start of the endpoint makes a new secret access key: run this command again after it.
 
     \b
     Example:

@@ -1,4 +1,4 @@
-"""``dynoexport names``: every name an export will use, refused before anything is deployed."""
+"""``dynoexport names``: every name an export creates, checked before anything is deployed."""
 
 from __future__ import annotations
 
@@ -21,20 +21,20 @@ _BUCKET = naming.bucket("<account>", "<region>")
     type=click.Choice([fmt.value for fmt in OutputFormat]),
     default=settings.DEFAULT_FORMAT.value,
     show_default=True,
-    help="File format of the exports.",
+    help="List the names for this file format.",
 )
-@click.option("--catalog-prefix", default="", help="CatalogPrefix of the exports.")
+@click.option("--catalog-prefix", default="", help="Use this CatalogPrefix.")
 @click.option(
     "--output",
     type=click.Choice(["text", "json"]),
     default="text",
     show_default=True,
-    help="For people or for programs.",
+    help="Print text or JSON.",
 )
 def names(tables: tuple[str, ...], fmt: str, catalog_prefix: str, output: str) -> None:
-    """Show every name that exports of tables will use.
+    """List every name an export creates.
 
-    Exits with 1 if a name cannot work or two exports would own the same one.
+    Exits 1 if a name cannot work, or if two exports would own the same name.
 
     \b
     Examples:

@@ -15,25 +15,29 @@ if TYPE_CHECKING:
 
 @click.command()
 @click.argument(
-    "purpose", type=click.Choice(["deploy", "destroy", "plan", "run", "publish", "query"])
+    "purpose",
+    metavar="TASK",
+    type=click.Choice(["deploy", "destroy", "plan", "run", "publish", "query"]),
 )
 @click.option(
     "--boundary",
     metavar="ARN",
     default="",
-    help="Permissions boundary that every role must have which is deployed.",
+    help="Allow only roles with this permissions boundary.",
 )
 @click.option(
     "--key",
     metavar="ARN",
     default="",
-    help="KMS key that the common stack has: 'init --set KmsKeyArn=ARN'.",
+    help="Allow the KMS key of the common stack: 'init --set KmsKeyArn=ARN'.",
 )
 @common.aws_options
 def permissions(account: Account, purpose: str, *, boundary: str, key: str) -> None:
-    """Print the IAM policy for what somebody is to do, in this account and region.
+    """Print the IAM policy that a task needs.
 
-    docs/permissions.md says what is in it and why. destroy needs deploy's as well, publish run's.
+    TASK is deploy, destroy, plan, run, publish or query. The policy is for this account and
+    region. docs/permissions.md lists every permission with its reason. destroy also needs the
+    policy of deploy; publish also needs the policy of run.
 
     \b
     Examples:

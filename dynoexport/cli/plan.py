@@ -22,62 +22,64 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
     from typing import TextIO
 
-    from dynoexport import Account, OutputFormat, Planned, Wishes
+    from dynoexport import Account, OutputFormat, Planned, PlanRequest
 
 
 class NotMet(DynoexportError):
-    """No job does what was asked for."""
+    """No job meets the request."""
 
 
 def _finite(_: click.Context, param: click.Parameter, value: float | None) -> float | None:
-    """A number of dollars; click takes nan for one that is in every range."""
+    """A number of dollars; click accepts nan as a number in every range."""
     if value is not None and not math.isfinite(value):
-        raise click.BadParameter(f"{value:g} is no number of dollars", param=param)
+        raise click.BadParameter(f"{value:g} is not a number of dollars", param=param)
     return value
 
 
 @click.command()
 @click.argument("tables", metavar="[TABLE...]", nargs=-1, type=common.TableName(exported=False))
-@common.format_option("File format.  [default: parquet]")
+@common.format_option("Plan for this file format.  [default: parquet]")
 @click.option(
     "--every",
     metavar="WHEN",
     default="day",
     show_default=True,
-    help="hour, day, week, month or a 'cron(...)'.",
+    help="Plan runs every hour, day, week, month or 'cron(...)'.",
 )
-@click.option("--target-duration", metavar="TIME", help="A run should take no longer: 30m.")
+@click.option(
+    "--target-duration", metavar="TIME", help="Find a job whose runs take no longer, such as 30m."
+)
 @click.option(
     "--max-cost",
     metavar="USD",
     type=click.FloatRange(min=0),
     callback=_finite,
-    help="Dollars of a run.",
+    help="Find a job whose runs cost no more dollars.",
 )
 @click.option(
     "--read-mode",
     type=click.Choice([each.value for each in ReadMode]),
-    help=f"How the table is read.  [default: {settings.DEFAULT_READ_MODE.value}]",
+    help=f"Plan for this reader.  [default: {settings.DEFAULT_READ_MODE.value}]",
 )
-@common.set_option("Setting that the job is to have, such as SnapshotRetentionDays. Repeatable.")
+@common.set_option("Plan with this setting, such as SnapshotRetentionDays=90. Repeatable.")
 @click.option(
     "--describe",
     metavar="FILE",
     type=click.File(encoding="utf-8", errors="replace"),
-    help="Answers of DescribeTable as JSON; - is stdin. Nothing is asked of AWS.",
+    help="Read the JSON output of describe-table from FILE (- is stdin); do not call AWS.",
 )
 @click.option(
     "--prices",
     "prices_file",
     metavar="FILE",
     type=click.Path(path_type=Path),
-    help="Prices of your own, in the form of dynoexport/planning/prices.json.",
+    help="Use your own prices, in the form of dynoexport/planning/prices.json.",
 )
 @click.option(
     "--html",
     metavar="FILE",
     type=click.Path(path_type=Path),
-    help="Write a page, too, with charts of time and cost.",
+    help="Write a page with charts of time and cost, too.",
 )
 @common.output_option
 @common.aws_options_if_needed
@@ -96,12 +98,13 @@ def plan(
     html: Path | None,
     as_json: bool,
 ) -> None:
-    """Tell what an export takes and costs before it runs, and which job suits the table.
+    """Estimate the time and cost of an export, and size its job.
 
-    Reads DescribeTable, backups, quota and CloudWatch, as far as you may; changes nothing. Every
-    figure names its formula, which docs/plan.md explains. Beside it the same for DynamoDB's own
-    exports, zero-ETL and the design of 2019. With --target-duration and --max-cost the job is
-    chosen so that it keeps to them; exit code 1 if none does.
+    Reads DescribeTable, backups, quotas and CloudWatch as far as your permissions allow, and
+    changes nothing. Every figure names its formula, which docs/plan.md explains. The plan also
+    compares DynamoDB's own exports, zero-ETL and the Step Functions design of 2019. With
+    --target-duration or --max-cost it looks for a job that meets them; if no job does, it
+    explains why and exits 1.
 
     \b
     Examples:
@@ -112,14 +115,16 @@ def plan(
       dynoexport plan Orders Users --html plan.html
     """
     named = {"ReadMode": read_mode} if read_mode else {}
-    wishes = dynoexport.wishes_of({**settings, **named}, _asked(fmt, target_duration, max_cost))
+    request = dynoexport.parse_request(
+        {**settings, **named}, _asked(fmt, target_duration, max_cost)
+    )
     if describe is not None:
         make = partial(dynoexport.plans_described, describe.read(), *tables, region=_region())
     elif tables:
         make = partial(dynoexport.plans, connect(), *tables)
     else:
-        raise click.UsageError("name a table, or describe one with --describe FILE")
-    found = make(wishes=wishes, every=every, prices_file=prices_file)
+        raise click.UsageError("Name a table, or describe one with --describe FILE.")
+    found = make(request=request, every=every, prices_file=prices_file)
     _warn(found)
     if as_json:
         common.print_json([records.PlanRecord.of(each) for each in found])
@@ -136,18 +141,18 @@ def _write_page(to: Path, found: Sequence[Planned]) -> None:
     page = plan_html.page(found)
     with open_output(to) as file:
         file.write(page.encode())
-    common.tell(f"Wrote {to}")
+    common.echo_err(f"Wrote {to}")
 
 
-def _asked(fmt: OutputFormat | None, target: str | None, most: float | None) -> Wishes:
+def _asked(fmt: OutputFormat | None, target: str | None, most: float | None) -> PlanRequest:
     seconds = units.parse_duration(target).total_seconds() if target is not None else None
-    return dynoexport.Wishes(
+    return dynoexport.PlanRequest(
         format=fmt or settings.DEFAULT_FORMAT, target_seconds=seconds, max_dollars=most
     )
 
 
 def _region() -> str:
-    """Where a described table is, if it does not tell so itself."""
+    """The region of a described table whose description has none."""
     from dynoexport.planning.prices import FALLBACK_REGION
 
     context = click.get_current_context()
@@ -156,12 +161,12 @@ def _region() -> str:
 
 
 def _warn(found: Sequence[Planned]) -> None:
-    """Say whose prices these are, once for each region."""
+    """Warn once for each region whose own prices are not known."""
     for region in sorted({each.table.region for each in found}):
         taken = next(each.prices for each in found if each.table.region == region)
         if region and region != taken.region:
-            common.tell(
-                f"Warning: no prices of {region} are known, those of {taken.region} are taken"
+            common.echo_err(
+                f"Warning: prices for {region} are not known. The plan uses {taken.region}."
             )
 
 
@@ -181,7 +186,7 @@ def _print(found: Sequence[Planned]) -> None:
     )
     for each in found:
         for sentence in (*each.recommendation.unmet, *each.recommendation.harms):
-            common.tell(f"{each.table.name}: {sentence}")
+            common.echo_err(f"{each.table.name}: {sentence}")
 
 
 def _refuse_if_unmet(found: Sequence[Planned]) -> None:
@@ -189,5 +194,5 @@ def _refuse_if_unmet(found: Sequence[Planned]) -> None:
     if late:
         raise NotMet(
             f"{late[0].table.name}: {late[0].recommendation.unmet[0]}",
-            hint="ask for less, or choose another --read-mode",
+            hint="relax the target, or choose another --read-mode",
         )

@@ -25,7 +25,7 @@ _SHOWN = 100
 
 
 class NoPlace(DynoexportError):
-    """A binary result with nowhere to go."""
+    """A binary result that a terminal cannot show."""
 
     exit_code = 2
 
@@ -33,13 +33,13 @@ class NoPlace(DynoexportError):
 @click.command()
 @common.table_argument
 @click.argument("sql", required=False)
-@click.option("--limit", type=click.IntRange(0), help="Rows without SQL.  [default: 100, 0 is all]")
+@click.option("--limit", type=click.IntRange(0), help="Print at most this many rows; 0 prints all.")
 @click.option(
     "--output",
     type=click.Choice(["text", "json", "csv", "parquet"]),
     default="text",
     show_default=True,
-    help="A table for people, or for programs all rows in this format.",
+    help="Print the first 100 rows as text, or all rows in another format.",
 )
 @click.option(
     "--to",
@@ -59,8 +59,9 @@ def query(
 ) -> None:
     """Query a table's snapshots with Athena.
 
-    In SQL {view} stands for the view of the current snapshot, {snapshots} for the table of all.
-    Without SQL the rows of the view are shown. Athena bills the bytes that it scans.
+    In SQL, {view} stands for the view of the current snapshot and {snapshots} for the table of
+    all snapshots. Without SQL the command prints the rows of the view. Athena bills the bytes that
+    it scans.
 
     \b
     Examples:
@@ -72,18 +73,20 @@ def query(
       dynoexport query Reviews --output parquet --to reviews.parquet
     """
     if sql is not None and limit is not None:
-        raise click.UsageError("With SQL write the LIMIT into it.")
+        raise click.UsageError("--limit does not work with SQL. Write LIMIT in the SQL.")
+    if sql is not None and not sql.strip():
+        raise click.UsageError("The SQL is empty. Leave it out to print the rows of the view.")
     if output == "parquet" and to is None and sys.stdout.isatty():
-        raise NoPlace("Parquet is nothing for a terminal", hint="add --to FILE")
+        raise NoPlace("a terminal cannot show Parquet", hint="add --to FILE")
     cut = _SHOWN if limit is None and output == "text" else limit or None
     write = {"text": _text, "json": _json, "csv": _csv, "parquet": _parquet}[output]
-    # First the file: a query that cannot be written anywhere is not paid.
+    # First the file: do not pay for a query whose result cannot be written.
     with _target(to) as target:
         execution = _execute(account, table, sql, fmt, None if sql else cut)
         rows = write(account, execution, target)
-    _tell_figures(execution, rows)
+    _print_figures(execution, rows)
     if sql is None and limit is None and output == "text" and rows == cut:
-        common.tell(f"The first {cut} rows; --limit 0 shows all.")
+        common.echo_err(f"The first {cut} rows; --limit 0 shows all.")
 
 
 def _execute(
@@ -101,12 +104,12 @@ def _execute(
         raise
 
 
-def _tell_figures(execution: Execution, rows: int | None) -> None:
+def _print_figures(execution: Execution, rows: int | None) -> None:
 
     shown = "" if rows is None else f"{units.count(rows, 'row')}, "
     scanned = units.size(execution.scanned_bytes)
     took = units.duration(execution.milliseconds / 1000)
-    common.tell(f"{shown}{scanned} scanned in {took}")
+    common.echo_err(f"{shown}{scanned} scanned in {took}")
 
 
 @contextmanager
@@ -119,7 +122,7 @@ def _target(to: Path | None) -> Iterator[IO[bytes]]:
         yield file
 
 
-# --- one function for each output, which answers the number of rows ------------------------------
+# --- one function for each output; it returns the number of rows ---------------------------------
 def _text(account: Account, execution: Execution, target: IO[bytes]) -> int:
     import io
 

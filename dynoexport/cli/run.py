@@ -23,21 +23,24 @@ _TAIL = 15
 _NO_RUN = "{table} has no run yet. Start one with: dynoexport run {table}"
 _NODES = {"export": naming.export_job, "crawl": naming.crawler, "publish": naming.view_job}
 _run_option = click.option(
-    "--run", "run_id", metavar="ID", help="A run, by the beginning of its ID.  [default: newest]"
+    "--run",
+    "run_id",
+    metavar="ID",
+    help="Choose a run by the beginning of its ID.  [default: newest]",
 )
 
 
 def _record(account: Account, run: Run) -> records.Json:
     from dynoexport.planning import prices
 
-    return records.run(run, prices.of_region(account.region), datetime.now(timezone.utc))
+    return records.run(run, prices.load_prices(account.region), datetime.now(timezone.utc))
 
 
 # --- run, watch -----------------------------------------------------------------------------------
 @click.command()
 @common.table_argument
 @common.set_option(
-    "Setting of this run alone: MaxConsumedReadThroughput, Splits or SnapshotRetentionDays."
+    "Set for this run MaxConsumedReadThroughput, Splits or SnapshotRetentionDays. Repeatable."
 )
 @click.option("--wait", is_flag=True, help="Show the run until it ends; exit 1 if it fails.")
 @common.output_option
@@ -53,7 +56,7 @@ def run(
 ) -> None:
     """Start a run: export, crawl, publish the view.
 
-    Ctrl-C while waiting leaves the run running.
+    With --wait, Ctrl-C leaves the run running.
 
     \b
     Examples:
@@ -68,7 +71,7 @@ def run(
         common.print_json(_record(account, started))
     else:
         click.echo(f"Run {started.short_id} of {table} has started")
-        common.tell(f"Follow it with: dynoexport watch {table}")
+        common.echo_err(f"Follow it with: dynoexport watch {table}")
 
 
 @click.command()
@@ -79,7 +82,9 @@ def run(
 def watch(
     account: Account, *, table: str, fmt: OutputFormat | None, run_id: str | None, as_json: bool
 ) -> None:
-    """Show a run until it ends; exit 1 if it fails.
+    """Show a run until it ends.
+
+    Exits 1 if the run fails.
 
     \b
     Examples:
@@ -98,8 +103,8 @@ def _follow(account: Account, table: str, started: Run, *, as_json: bool) -> Non
     try:
         ended = display.follow_run(dynoexport.watch(account, started), console)
     except KeyboardInterrupt:
-        common.tell(f"\nThe run goes on. Return to it with: dynoexport watch {table}")
-        common.tell(f"Stop it with: dynoexport stop {table}")
+        common.echo_err(f"\nThe run continues. Follow it again with: dynoexport watch {table}")
+        common.echo_err(f"Stop it with: dynoexport stop {table}")
         click.get_current_context().exit(common.INTERRUPTED)
     if as_json:
         common.print_json(_record(account, ended))
@@ -116,7 +121,7 @@ def _follow(account: Account, table: str, started: Run, *, as_json: bool) -> Non
 
 
 def _show_failure(account: Account, run: Run, console: Console) -> None:
-    """The last lines that the failed node has logged."""
+    """Print the last lines of the failed node's log."""
     from dynoexport.presentation import display
 
     for node in run.failed_nodes[:1]:
@@ -124,7 +129,7 @@ def _show_failure(account: Account, run: Run, console: Console) -> None:
         if lines:
             console.print(f"Last lines of {node.name}:", style="bold")
             for line in lines:
-                common.tell(f"  {display.printable(line.message)}")
+                common.echo_err(f"  {display.printable(line.message)}")
 
 
 # --- runs -----------------------------------------------------------------------------------------
@@ -135,9 +140,11 @@ def _show_failure(account: Account, run: Run, console: Console) -> None:
     type=click.IntRange(1),
     default=20,
     show_default=True,
-    help="How many, the newest first.",
+    help="List at most this many, newest first.",
 )
-@click.option("--explain", is_flag=True, help="Set each run against its plan, and say why.")
+@click.option(
+    "--explain", is_flag=True, help="Compare each run with its plan, and explain the differences."
+)
 @common.output_option
 @common.aws_options
 def runs(
@@ -149,10 +156,10 @@ def runs(
     explain: bool,
     as_json: bool,
 ) -> None:
-    """Show a table's runs: outcome, duration, items, cost.
+    """List a table's runs: outcome, duration, items, cost.
 
-    The cost is that of AWS Glue: jobs and crawl, with the minimum that AWS bills. With --explain
-    each run is set against the plan of the table and the job as they were when it began.
+    The cost covers AWS Glue only: jobs and crawl, at least the minimum that AWS bills. --explain
+    compares each run with a plan for the table and the job as they were when the run began.
 
     \b
     Examples:
@@ -169,7 +176,7 @@ def runs(
         common.print_json([_record(account, each) for each in found])
         return
     if not found:
-        common.tell(_NO_RUN.format(table=table))
+        common.echo_err(_NO_RUN.format(table=table))
         return
     _print_runs(account, found)
 
@@ -178,7 +185,7 @@ def _print_runs(account: Account, found: list[Run]) -> None:
     from dynoexport.planning import prices
     from dynoexport.presentation import display
 
-    used, now = prices.of_region(account.region), datetime.now(timezone.utc)
+    used, now = prices.load_prices(account.region), datetime.now(timezone.utc)
     rows = [
         (
             f"{each.started.astimezone(timezone.utc):%Y-%m-%d %H:%M}" if each.started else "",
@@ -196,7 +203,9 @@ def _print_runs(account: Account, found: list[Run]) -> None:
         common.out(), columns, rows, right=("TOOK", "ITEMS", "SIZE", "COST"), elastic="RUN"
     )
     if used.region != account.region:
-        common.tell(f"The prices of {account.region} are not known: these are of {used.region}.")
+        common.echo_err(
+            f"Prices for {account.region} are not known. The costs use those of {used.region}."
+        )
 
 
 def _explain(
@@ -207,11 +216,11 @@ def _explain(
 
     found = dynoexport.explain(account, table, fmt=fmt, limit=limit)
     if as_json:
-        used, now = prices.of_region(account.region), datetime.now(timezone.utc)
+        used, now = prices.load_prices(account.region), datetime.now(timezone.utc)
         common.print_json([records.explained_run(each, used, now) for each in found])
         return
     if not found:
-        common.tell(_NO_RUN.format(table=table))
+        common.echo_err(_NO_RUN.format(table=table))
     for number, each in enumerate(found):
         if number:
             click.echo()
@@ -223,11 +232,13 @@ def _explain(
 @common.table_argument
 @_run_option
 @click.option(
-    "--node", type=click.Choice(list(_NODES)), help="One of the three alone.  [default: all]"
+    "--node", type=click.Choice(list(_NODES)), help="Print the lines of one step.  [default: all]"
 )
-@click.option("--attempt", type=click.IntRange(1), help="One attempt alone.  [default: all]")
-@click.option("--errors", is_flag=True, help="What was written to stderr, where Spark logs, too.")
-@click.option("--follow", is_flag=True, help="Go on until the run ends.")
+@click.option(
+    "--attempt", type=click.IntRange(1), help="Print the lines of one attempt.  [default: all]"
+)
+@click.option("--errors", is_flag=True, help="Print stderr instead, where Spark logs, too.")
+@click.option("--follow", is_flag=True, help="Print new lines until the run ends.")
 @click.option("--timestamps", is_flag=True, help="Begin each line with its time in UTC.")
 @common.output_option
 @common.aws_options
@@ -244,7 +255,7 @@ def logs(
     timestamps: bool,
     as_json: bool,
 ) -> None:
-    """Show what the jobs and the crawler of a run have logged.
+    """Print the logs of a run's jobs and crawler.
 
     \b
     Examples:
@@ -255,7 +266,7 @@ def logs(
     if follow and attempt is not None:
         raise click.UsageError("--follow shows all attempts: leave --attempt out.")
     run = dynoexport.find_run(account, table, fmt=fmt, run_id=run_id)
-    # The workflow's first node tells the format in which it exports.
+    # The names of the nodes contain the export's format.
     name = None if node is None else _node_name(run, table, node)
     lines = (
         dynoexport.follow_logs(account, run, node=name, errors=errors)
@@ -265,7 +276,9 @@ def logs(
     try:
         _print_lines(lines, timestamps=timestamps, as_json=as_json)
     except KeyboardInterrupt:
-        common.tell(f"\nReturn to it with: dynoexport logs {table} --run {run.short_id} --follow")
+        common.echo_err(
+            f"\nFollow it again with: dynoexport logs {table} --run {run.short_id} --follow"
+        )
         click.get_current_context().exit(common.INTERRUPTED)
 
 
@@ -288,12 +301,12 @@ def _print_lines(lines: Iterator[LogLine], *, timestamps: bool, as_json: bool) -
             click.echo(json.dumps(records.LineRecord.of(line), ensure_ascii=False))
             continue
         if (line.node, line.attempt) != before:
-            common.tell(f"==> {line.node}, attempt {line.attempt} <==")
+            common.echo_err(f"==> {line.node}, attempt {line.attempt} <==")
             before = (line.node, line.attempt)
         time = f"{line.time:%Y-%m-%dT%H:%M:%SZ}  " if timestamps else ""
         click.echo(time + display.printable(line.message))
     if before is None and not as_json:
-        common.tell("Nothing is logged yet.")
+        common.echo_err("Nothing is logged yet.")
 
 
 # --- stop, enable, disable ------------------------------------------------------------------------
@@ -302,9 +315,9 @@ def _print_lines(lines: Iterator[LogLine], *, timestamps: bool, as_json: bool) -
 @common.output_option
 @common.aws_options
 def stop(account: Account, *, table: str, fmt: OutputFormat | None, as_json: bool) -> None:
-    """Stop the active run of a table; the view stays as it is.
+    """Stop the active run of a table.
 
-    Jobs end at once, a crawl goes on to its end.
+    Jobs end at once; a crawl runs to its end. The view does not change.
 
     \b
     Example:
@@ -323,7 +336,7 @@ def stop(account: Account, *, table: str, fmt: OutputFormat | None, as_json: boo
 @common.output_option
 @common.aws_options
 def enable(account: Account, *, table: str, fmt: OutputFormat | None, as_json: bool) -> None:
-    """Switch a table's schedule on, at once.
+    """Switch a table's schedule on.
 
     \b
     Example:
@@ -337,7 +350,9 @@ def enable(account: Account, *, table: str, fmt: OutputFormat | None, as_json: b
 @common.output_option
 @common.aws_options
 def disable(account: Account, *, table: str, fmt: OutputFormat | None, as_json: bool) -> None:
-    """Switch a table's schedule off, at once; an active run goes on.
+    """Switch a table's schedule off.
+
+    An active run continues.
 
     \b
     Example:

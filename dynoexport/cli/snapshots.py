@@ -26,18 +26,19 @@ if TYPE_CHECKING:
     type=click.IntRange(0),
     default=20,
     show_default=True,
-    help="How many, the newest first; 0 shows all.",
+    help="List at most this many; 0 lists all.",
 )
 @common.output_option
 @common.aws_options
 def snapshots(
     account: Account, *, table: str, fmt: OutputFormat | None, limit: int, as_json: bool
 ) -> None:
-    """Show a table's snapshots, the newest first.
+    """List a table's snapshots, newest first.
 
-    "current" is the one that the view shows. "incomplete" is what a failed run has left, "writing"
-    what a run writes now. "damaged" is one whose files differ from its manifest. "foreign" is a
-    folder that dynoexport has not written: prune and SnapshotRetentionDays leave it alone.
+    The view shows the "current" snapshot. A run is writing a snapshot that is "writing". A failed
+    run left one that is "incomplete". The files of a "damaged" one differ from its manifest. A
+    "foreign" one is a folder that dynoexport did not write: prune and SnapshotRetentionDays leave
+    it alone.
 
     \b
     Examples:
@@ -52,9 +53,9 @@ def snapshots(
         for each in found:
             common.report_faults(f"The snapshot {each.timestamp}", each.faults)
         if len(found) == limit:
-            common.tell(f"The newest {limit}; --limit 0 shows all.")
+            common.echo_err(f"The newest {limit}; --limit 0 shows all.")
     else:
-        common.tell(f"{table} has no snapshot yet. Make one with: dynoexport run {table}")
+        common.echo_err(f"{table} has no snapshot yet. Create one with: dynoexport run {table}")
 
 
 def _print(found: Sequence[Snapshot]) -> None:
@@ -85,9 +86,10 @@ def _print(found: Sequence[Snapshot]) -> None:
 def publish(
     account: Account, *, table: str, fmt: OutputFormat | None, snapshot: str, as_json: bool
 ) -> None:
-    """Let the view show another complete snapshot, older or newer.
+    """Point the view at another complete snapshot.
 
-    The next run publishes its own snapshot again; 'dynoexport disable' keeps it from running.
+    The snapshot can be older or newer. The next run publishes its own snapshot again. To keep
+    this one, switch the schedule off with 'dynoexport disable'.
 
     \b
     Example:
@@ -98,7 +100,7 @@ def publish(
         common.print_json(records.to_json(done))
         return
     if done.before == done.snapshot:
-        click.echo(f"{done.view} shows {done.snapshot} already")
+        click.echo(f"{done.view} already shows {done.snapshot}")
     else:
         click.echo(f"{done.view} shows {done.snapshot} with {units.count(done.items, 'item')}")
         click.echo(f"It showed {done.before or 'nothing'} before")
@@ -107,8 +109,10 @@ def publish(
 # --- prune ----------------------------------------------------------------------------------------
 @click.command()
 @common.table_argument
-@click.option("--keep", type=click.IntRange(0), metavar="N", help="Keep the N newest whole ones.")
-@click.option("--older-than", metavar="AGE", help="Delete those that are older, such as 30d.")
+@click.option(
+    "--keep", type=click.IntRange(0), metavar="N", help="Keep the N newest undamaged snapshots."
+)
+@click.option("--older-than", metavar="AGE", help="Delete snapshots older than this, such as 30d.")
 @common.yes_option
 @common.output_option
 @common.aws_options
@@ -122,10 +126,10 @@ def prune(
     yes: bool,
     as_json: bool,
 ) -> None:
-    """Delete old snapshots, and what failed runs have left.
+    """Delete old snapshots, and what failed runs left behind.
 
-    Shows first what would go. The current snapshot never does, nor one that is being written, nor
-    a folder that dynoexport has not written ("foreign" in 'dynoexport snapshots').
+    Lists the snapshots and asks first. Never deletes the current snapshot, one that a run is
+    writing, or a folder that dynoexport did not write ("foreign" in 'dynoexport snapshots').
 
     \b
     Examples:
@@ -148,7 +152,7 @@ def prune(
         keep=keep,
         older_than=units.parse_duration(older_than) if older_than else None,
         approve=approve,
-        on_deleted=lambda name, number: common.tell(
+        on_deleted=lambda name, number: common.echo_err(
             f"  deleted {name}, {units.count(number, 'object')}"
         ),
     )
@@ -166,11 +170,11 @@ def prune(
 def _approve(goes: Sequence[Snapshot], *, yes: bool) -> bool:
 
     size = units.size(sum(each.bytes or 0 for each in goes))
-    common.tell(f"{units.count(len(goes), 'snapshot')} with {size} to delete:")
+    common.echo_err(f"{units.count(len(goes), 'snapshot')} with {size} to delete:")
     for each in goes:
         items = units.count(each.items or 0, "item") if each.complete else "incomplete"
         figures = f"{items}, {units.size(each.bytes or 0)}"
-        common.tell(f"  {each.timestamp}  {figures}")
+        common.echo_err(f"  {each.timestamp}  {figures}")
     return common.confirm("Delete them?", yes=yes)
 
 
@@ -183,10 +187,10 @@ def _approve(goes: Sequence[Snapshot], *, yes: bool) -> bool:
 def verify(
     account: Account, *, table: str, fmt: OutputFormat | None, snapshot: str | None, as_json: bool
 ) -> None:
-    """Read every file of a snapshot again, against its manifest.
+    """Check every file of a snapshot against its manifest.
 
-    Without SNAPSHOT the current one. Exits with 1 if anything is missing, and says what. Needs
-    pip install 'dynoexport[files]' for Parquet, ORC and Avro.
+    Reads the files of SNAPSHOT, or of the current snapshot. Exits 1 if something is missing or
+    damaged, and says what. Parquet, ORC and Avro need: pip install 'dynoexport[files]'.
 
     \b
     Examples:
@@ -195,7 +199,9 @@ def verify(
     """
     from rich.progress import Progress
 
-    with Progress(console=common.err(), transient=True) as progress:
+    console = common.err()
+    # Without a terminal rich would end with an empty line.
+    with Progress(console=console, transient=True, disable=not console.is_terminal) as progress:
         task = progress.add_task("Reading files", total=None)
         done = dynoexport.verify(
             account,
@@ -209,7 +215,8 @@ def verify(
     else:
         _print_verification(done)
     if not done.whole:
-        common.tell(f"Error: the snapshot {done.snapshot} of {table} is not whole")
+        common.echo_err(f"Error: the snapshot {done.snapshot} of {table} is damaged")
+        common.echo_err(f"  create a new one: dynoexport run {table}")
         click.get_current_context().exit(1)
 
 
@@ -222,7 +229,7 @@ def _print_verification(done: Verification) -> None:
     click.echo(f"  manifest  {units.count(done.items, 'item')} in {files}, {size}")
     click.echo(f"  files     {units.count(done.rows, 'item')} read")
     if done.table_items is None:
-        click.echo("  DynamoDB  the table is gone")
+        click.echo("  DynamoDB  the table does not exist any more")
     else:
         click.echo(f"  DynamoDB  {units.count(done.table_items, 'item')}, as counted by AWS")
     for fault in done.faults:

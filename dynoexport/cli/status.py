@@ -24,14 +24,16 @@ if TYPE_CHECKING:
 @click.command()
 @click.argument("tables", metavar="[TABLE...]", nargs=-1, type=common.TableName(exported=True))
 @click.option(
-    "--stale", metavar="AGE", help="Exit 3 if a snapshot is older, such as 26h, or damaged."
+    "--stale",
+    metavar="AGE",
+    help="Exit 3 if a snapshot is damaged, or older than this, such as 26h.",
 )
 @common.output_option
 @common.aws_options
 def status(account: Account, *, tables: tuple[str, ...], stale: str | None, as_json: bool) -> None:
-    """Show all exports: last run, snapshot, schedule.
+    """Show all exports: last run, snapshot, next run.
 
-    Exports are found by the tags that their stacks carry.
+    Finds exports by the tags of their stacks.
 
     \b
     Examples:
@@ -45,7 +47,7 @@ def status(account: Account, *, tables: tuple[str, ...], stale: str | None, as_j
     now = datetime.now(timezone.utc)
     found = dynoexport.status(account, *tables, now=now)
     if as_json:
-        used = prices.of_region(account.region)
+        used = prices.load_prices(account.region)
         common.print_json(
             [
                 records.status(
@@ -61,7 +63,7 @@ def status(account: Account, *, tables: tuple[str, ...], stale: str | None, as_j
                 f"The snapshot {each.snapshot} of {each.table} ({each.format.value})", each.faults
             )
     else:
-        common.tell(f"Nothing is exported in {account.region}. Begin with: dynoexport init")
+        common.echo_err(f"Nothing is exported in {account.region}. Start with: dynoexport init")
     _exit_if_stale(found, now, limit)
 
 
@@ -69,7 +71,7 @@ def _exit_if_stale(found: Sequence[ExportStatus], now: datetime, limit: timedelt
     late = [each.table for each in found if limit is not None and each.is_stale(now, limit)]
     if late:
         shown = ", ".join(late[:5]) + (", ..." if len(late) > 5 else "")  # noqa: PLR2004 - a line
-        common.tell(f"{len(late)} of {len(found)} stale: {shown}")
+        common.echo_err(f"{len(late)} of {len(found)} stale: {shown}")
         click.get_current_context().exit(common.EXIT_STALE)
 
 

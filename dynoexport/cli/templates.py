@@ -20,13 +20,13 @@ if TYPE_CHECKING:
     "--output-dir",
     type=click.Path(file_okay=False, path_type=Path),
     default=None,
-    help="Folder of the templates.  [default: templates]",
+    help="Write the templates to this folder.  [default: templates]",
 )
 @click.option(
     "--scripts-dir",
     type=click.Path(file_okay=False, path_type=Path),
     default=None,
-    help="Folder of the job scripts.  [default: scripts; without --output-dir only]",
+    help="Write the job scripts to this folder.  [default: scripts, or none with --output-dir]",
 )
 @click.option(
     "--format",
@@ -34,16 +34,20 @@ if TYPE_CHECKING:
     type=click.Choice(["yaml", "json"]),
     default="yaml",
     show_default=True,
-    help="Notation of the templates.",
+    help="Write the templates in this notation.",
 )
 @click.option(
     "--glue-version",
     type=click.Choice([version.value for version in GlueVersion]),
     default=settings.DEFAULT_GLUE_VERSION.value,
     show_default=True,
-    help="Default of the parameter GlueVersion in table.yaml.",
+    help="Make this the default of the parameter GlueVersion.",
 )
-@click.option("--check", is_flag=True, help="Write nothing; exit 1 if a file on disk differs.")
+@click.option(
+    "--check",
+    is_flag=True,
+    help="Compare with the files on disk, write nothing; exit 1 if one differs.",
+)
 def templates(
     output_dir: Path | None,
     scripts_dir: Path | None,
@@ -52,7 +56,7 @@ def templates(
     *,
     check: bool,
 ) -> None:
-    """Write the templates common.yaml and table.yaml, and the job scripts.
+    """Write or check the templates and the job scripts.
 
     \b
     Examples:
@@ -69,12 +73,14 @@ def templates(
         click.echo(f"Warning: {warning}", err=True)
     templates = render.templates(glue_version=version, fmt=render.Format(fmt))
     files = {(output_dir or Path("templates")) / name: text for name, text in templates.items()}
-    # Who chooses a folder for the templates alone gets nothing beside it.
+    # With a folder for the templates alone, no scripts are written beside it.
     if scripts_dir is not None or output_dir is None:
         folder = scripts_dir or Path("scripts")
         files.update({folder / name: text for name, text in _scripts().items()})
     if check:
         render.check(files)
+        for path in files:
+            click.echo(f"{path} is up to date")
         return
     for path in write_files(files):
         click.echo(path)

@@ -33,7 +33,11 @@ def check_parameters(groups: Sequence[Group], given: Mapping[str, str]) -> None:
     for name, value in given.items():
         if name not in known:
             near = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
-            hint = f"did you mean {near[0]}?" if near else f"there are: {', '.join(sorted(known))}"
+            hint = (
+                f"did you mean {near[0]}?"
+                if near
+                else f"the parameters are {', '.join(sorted(known))}"
+            )
             raise ParameterRefused(f"there is no parameter {name}", hint=hint)
         reason = form.refusal(known[name], value)
         if reason is not None:

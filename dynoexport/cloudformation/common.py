@@ -58,7 +58,7 @@ def build() -> Template:
 def _add_bucket(template: Template) -> None:
     """The data stays when the stack goes.
 
-    Not versioned: a snapshot is never changed, and one that the retention deletes is to be gone.
+    Not versioned: snapshots never change, and the retention deletes them for good.
     """
     bucket = s3.Bucket(
         BUCKET,
@@ -77,9 +77,9 @@ def _add_bucket(template: Template) -> None:
         DeletionPolicy="Retain",
         UpdateReplacePolicy="Retain",
         Metadata=_unchecked(
-            CKV_AWS_18="Access logs need a bucket of their own; CloudTrail tells as much",
-            CKV_AWS_19="checkov does not evaluate If: the key is S3's or the one that was given",
-            CKV_AWS_21="A snapshot is never changed, and one that the retention deletes is to go",
+            CKV_AWS_18="Access logs need another bucket; CloudTrail records the same",
+            CKV_AWS_19="checkov does not evaluate If: the key is S3's or KmsKeyArn",
+            CKV_AWS_21="Snapshots never change, and the retention deletes them for good",
         ),
     )
     template.add_resource(bucket)
@@ -91,7 +91,7 @@ def _add_bucket(template: Template) -> None:
 
 
 def _unchecked(**reasons: str) -> dict[str, object]:
-    """What checkov finds in a resource and is meant so, each rule with its reason.
+    """Rules of checkov that do not apply to a resource, each with its reason.
 
     https://www.checkov.io/2.Basics/Suppressing%20and%20Skipping%20Policies.html
     """
@@ -117,7 +117,7 @@ def _encryption() -> s3.BucketEncryption:
 
 
 def _lifecycle() -> list[s3.LifecycleRule]:
-    """Nothing that only a run needs outlives it for long; snapshots are never touched here."""
+    """Rules for files that only a run needs; they never delete snapshots."""
     return [
         s3.LifecycleRule(
             Id="AbortStaleUploads",
@@ -149,7 +149,7 @@ def _add_database(template: Template) -> None:
             CatalogId=Ref("AWS::AccountId"),
             DatabaseInput=glue.DatabaseInput(
                 Name=naming.DATABASE,
-                Description="Snapshots of DynamoDB tables, and views of the newest ones",
+                Description="Snapshots of DynamoDB tables and their current views",
             ),
             DeletionPolicy="Retain",
             UpdateReplacePolicy="Retain",
@@ -263,7 +263,7 @@ def _add_outputs(template: Template) -> None:
     _export(
         template,
         "TopicArn",
-        "Topic that is told of failed exports",
+        "Topic for notifications about exports",
         Ref(TOPIC),
         exports.topic_arn,
         Condition=HAS_TOPIC,

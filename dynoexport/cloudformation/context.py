@@ -1,4 +1,4 @@
-"""What every part of the table stack speaks of: its names, nodes, imports and tags.
+"""What every part of the table stack uses: its names, nodes, imports and tags.
 
 Physical names are functions of ``dynoexport.naming`` called with ``${TableName}`` and
 ``${OutputFormat}``, which ``Fn::Sub`` fills in.
@@ -65,7 +65,7 @@ def glue_tags() -> dict[str, object]:
 
 
 def record_tags() -> dict[str, object]:
-    """The tags of the export job, from which an export is known without asking its stack."""
+    """The tags of the export job, which describe an export without a call to CloudFormation."""
     return {
         **glue_tags(),
         naming.TAG_CATALOG_PREFIX: Ref(settings.CATALOG_PREFIX),

@@ -145,7 +145,7 @@ def key(name: str, label: str, description: str) -> Field:
         label,
         description,
         pattern=r"^(arn:aws[a-z-]*:kms:[a-z0-9-]+:[0-9]{12}:key/[a-zA-Z0-9-]+)?$",
-        constraint="must be empty or the ARN of a KMS key (not of an alias)",
+        constraint="must be empty or the ARN of a KMS key, not of an alias",
         default="",
         longest=2048,
     )

@@ -102,7 +102,7 @@ def _add_view_job(template: Template) -> None:
             pipeline.VIEW_JOB,
             Condition=identity.IS_QUERYABLE,
             Name=Sub(naming.view_job(context.TABLE, context.FORMAT)),
-            Description=Sub(f"Shows the newest snapshot of {context.TABLE} in Athena"),
+            Description=Sub(f"Publishes the newest snapshot of {context.TABLE} in Athena"),
             Role=GetAtt(context.VIEW_ROLE, "Arn"),
             Command=glue.JobCommand(
                 Name="pythonshell",
@@ -156,7 +156,7 @@ def _add_classifier(template: Template) -> None:
                 QuoteSymbol='"',
                 # A table of one attribute is a table.
                 AllowSingleColumn=True,
-                # Spaces at the ends of a value are part of it.
+                # Leading and trailing spaces belong to a value.
                 DisableValueTrimming=True,
             ),
         )

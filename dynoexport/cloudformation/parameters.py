@@ -37,20 +37,20 @@ def common_groups() -> tuple[form.Group, ...]:
     """The common stack's parameters, all optional."""
     email = form.text(
         settings.NOTIFICATION_EMAIL,
-        "E-mail for failures",
-        "Where failed exports are told; AWS sends a message first in which to confirm the "
-        "subscription. Empty: no topic.",
+        "Email for notifications",
+        "Email address for notifications about exports. AWS first sends a confirmation email. "
+        "Empty: no topic.",
         pattern=r"^([^\s@]+@[^\s@]+\.[^\s@]+)?$",
-        constraint="must be empty or an e-mail address",
+        constraint="must be empty or an email address",
         default="",
         longest=254,
     )
     key = form.key(
         settings.KMS_KEY_ARN,
         "KMS key",
-        "ARN of a KMS key of this region that encrypts bucket, logs, query results and topic. Its "
-        "policy must let CloudWatch Logs (logs.<region>.amazonaws.com) and, for notifications, "
-        "events.amazonaws.com and cloudwatch.amazonaws.com use it: docs/security.md. Empty: S3's "
-        "own encryption.",
+        "ARN of a KMS key in this region. It encrypts bucket, logs, query results and topic. Its "
+        "policy must allow logs.<region>.amazonaws.com and, for notifications, "
+        "events.amazonaws.com and cloudwatch.amazonaws.com to use it: docs/security.md. Empty: "
+        "S3's own encryption.",
     )
     return (form.Group("Notifications", (email,)), form.Group("Encryption", (key,)))

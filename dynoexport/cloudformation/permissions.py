@@ -1,7 +1,7 @@
 """Every permission, and why it is there: ``docs/permissions.md``.
 
-A run on the local endpoint shows what a role needs. What no run there has needed stands in
-``KEPT`` with its reason, or it is not allowed: tests compare ``KEPT`` with what was recorded.
+A run on the local endpoint shows what a role needs. ``KEPT`` lists each permission that no run
+needed, with its reason. Tests compare ``KEPT`` with the recorded runs.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from awacs.aws import PolicyDocument
 
-# One export, whose names are left open.
+# One export with placeholders for its names.
 SCOPE = Scope(
     table="<table>",
     format="<format>",
@@ -71,25 +71,25 @@ _HADOOP = "https://hadoop.apache.org/docs/current/hadoop-aws/tools/hadoop-aws/as
 _MARKERS = "https://repost.aws/knowledge-center/emr-s3-empty-files"
 _CRAWLS = "https://docs.aws.amazon.com/glue/latest/dg/crawler-schema-changes-prevent.html"
 _GLUE = "https://docs.aws.amazon.com/aws-managed-policy/latest/reference/AWSGlueServiceRole.html"
-_LOCATES = "AWS Glue asks for the bucket's region, as its own policy for roles has it."
-_LISTS = "Athena lists where its results go."
+_LOCATES = "AWS Glue looks up the bucket's region; AWS's own policy for Glue roles allows it."
+_LISTS = "Athena lists the folder of its results."
 _RESULTS = "Athena reads and writes results in parts."
 _RESULT_ACTIONS = ("s3:GetObject", "s3:AbortMultipartUpload", "s3:ListMultipartUploadParts")
-_PARTS = "Files beyond some MiB are written in parts, which the files of the tests do not reach."
+_PARTS = "Files of more than some MiB are written in parts; the tests have no such files."
 
 KEPT: tuple[Kept, ...] = (
     Kept(EXPORT, "LocateBucket", _LOCATES, _GLUE),
     Kept(
         EXPORT,
         "ListBucket",
-        "Hadoop's S3 clients look whether the parents of what they write are directories.",
+        "Hadoop's S3 clients check whether the parents of a key are directories.",
         _HADOOP,
         tuple(statements.probes(SCOPE.data, SCOPE.temp)),
     ),
     Kept(
         EXPORT,
         "WriteSnapshot",
-        "Glue up to 5.0 marks the directories that it makes by empty objects.",
+        "Glue up to 5.0 marks new directories with empty objects.",
         _MARKERS,
         tuple(map(_object, statements.markers(SCOPE.data, SCOPE.temp))),
     ),
@@ -97,7 +97,7 @@ KEPT: tuple[Kept, ...] = (
     Kept(
         EXPORT,
         "WriteMetrics",
-        "Glue publishes the job's metrics with its role; the endpoint has none of them.",
+        "Glue publishes the job's metrics with its role; the local endpoint does not.",
         _GLUE,
         ("Glue",),
     ),
@@ -105,7 +105,7 @@ KEPT: tuple[Kept, ...] = (
     Kept(
         CRAWLER,
         "WriteCatalog",
-        "A crawler lists tables and takes partitions in batches, the endpoint's one by one.",
+        "A crawler of AWS works in batches, the local endpoint's one by one.",
         _GLUE,
         (
             "glue:GetTables",
@@ -119,7 +119,7 @@ KEPT: tuple[Kept, ...] = (
     Kept(
         CRAWLER,
         "WriteCatalog",
-        "DeleteBehavior is DELETE_FROM_DATABASE: a table without data goes.",
+        "DeleteBehavior is DELETE_FROM_DATABASE: the crawler deletes a table without data.",
         _CRAWLS,
         ("glue:DeleteTable",),
     ),
@@ -127,7 +127,7 @@ KEPT: tuple[Kept, ...] = (
     Kept(
         VIEW,
         "Query",
-        "A view job that gives up waiting stops its query.",
+        "A view job that waited too long stops its query.",
         "https://docs.aws.amazon.com/athena/latest/APIReference/API_StopQueryExecution.html",
         ("athena:StopQueryExecution",),
     ),
@@ -135,8 +135,8 @@ KEPT: tuple[Kept, ...] = (
     Kept(
         "deploy",
         "PublishScripts",
-        "CloudFormation takes a template of more than 51,200 bytes from a bucket only, which it "
-        "reads as whoever deploys; those of this version are shorter.",
+        "CloudFormation reads a template of more than 51,200 bytes from the bucket, with the "
+        "caller's permissions; the templates of this version are smaller.",
         "https://docs.aws.amazon.com/AWSCloudFormation/latest/APIReference/API_CreateChangeSet.html",
         ("s3:GetObject",),
     ),
@@ -157,13 +157,13 @@ KEPT: tuple[Kept, ...] = (
     Kept(
         "run",
         "CountUnits",
-        "`runs --explain` asks it of a run by the connector, which does not count what it reads.",
+        "`runs --explain` reads it for the connector, which does not count its read units.",
         "https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/metrics-dimensions.html",
     ),
     Kept(
         "run",
         "ReadCatalog",
-        "`status` lists the tables of an account with many exports, and asks for each of a few.",
+        "`status` lists the tables if there are many exports, and gets them one by one if few.",
         "https://docs.aws.amazon.com/glue/latest/webapi/API_GetTables.html",
         ("glue:GetTables",),
     ),
@@ -174,7 +174,7 @@ KEPT: tuple[Kept, ...] = (
     Kept(
         "query",
         "ReadCatalog",
-        "A query that names its partitions reads those alone.",
+        "A query that names partitions reads only these.",
         "https://docs.aws.amazon.com/athena/latest/ug/fine-grained-access-to-glue-resources.html",
         ("glue:GetPartition", "glue:BatchGetPartition"),
     ),
@@ -202,7 +202,7 @@ def _readable(value: Any) -> Any:  # noqa: ANN401 - whatever JSON has
 
 
 def kept(holder: str, *, with_key: bool = False) -> set[tuple[str, str]]:
-    """Statement and value of all that ``KEPT`` says of a role or purpose, without or of a key."""
+    """Statement and value of the entries of ``KEPT`` for a role or purpose."""
     return {
         (each.sid, value)
         for each in KEPT
@@ -212,7 +212,7 @@ def kept(holder: str, *, with_key: bool = False) -> set[tuple[str, str]]:
 
 
 def allowed(holder: str) -> set[tuple[str, str]]:
-    """Statement and value of all that a role or purpose may do."""
+    """Statement and value of everything that a role or purpose may do."""
     return {(each["Sid"], value) for each in _statements(holder) for value in _values(each)}
 
 
@@ -245,38 +245,37 @@ _INTRODUCTION = """\
 
 Generated by `python -m dynoexport.cloudformation.permissions > docs/permissions.md`.
 
-Tests run exports in every format and with every reader on the local endpoint, which enforces IAM,
-and record each call. Nothing is refused, and nothing is allowed that no run has needed, but for
-what is listed as kept, with its reason. The policies of people below are tested by the commands
-that they are for, in the same way.
+Least privilege: every permission was needed by a recorded run, or is listed under "Kept" with its
+reason. Tests run exports in every format and with every reader on the local endpoint, which
+enforces IAM and records each call. They also run the commands with the policies of people below.
 
-Each role trusts AWS Glue alone, and for this account only (`aws:SourceAccount`).
+Each role trusts AWS Glue only, and only for this account (`aws:SourceAccount`).
 """
 _PEOPLE = """\
 
 ## People and pipelines
 
 `dynoexport permissions deploy` (or `destroy`, `plan`, `run`, `publish`, `query`) prints the policy
-for your account and region. Each fits a managed policy. With `--key ARN` it has `UseKey`, too:
-`kms:Decrypt` to read and `kms:GenerateDataKey` to write, on the key that the common stack was given
-and through S3 alone.
+for your account and region. Each fits into a managed policy. `--key ARN` adds `UseKey`:
+`kms:Decrypt` to read and `kms:GenerateDataKey` to write, on the key of the common stack and only
+through S3.
 
-`doctor` looks at more than any of them allows, and says of each thing that it may not.
+`doctor` checks more than any of these policies allows, and reports each check that is denied.
 """
 _BOUNDARY = """\
 
-With `--boundary ARN` the policy lets a deployer make roles with that permissions boundary only:
-deploy with `--set PermissionsBoundaryArn=ARN`. Without one, who may write the policies of
-`dynoexport-*` roles can give them any permission.
+With `--boundary ARN` a deployer can only create roles with that permissions boundary. Deploy with
+`--set PermissionsBoundaryArn=ARN` then. Without a boundary, a deployer can give `dynoexport-*`
+roles any permission.
 """
 _PURPOSES = {
     "deploy": "`init` and `deploy`. CloudFormation calls every service with the permissions of the "
-    "one who deploys.",
-    "destroy": "`destroy`, beside `deploy`. Without `DestroyData` it keeps the data.",
-    "plan": "`plan`. What is missing of it, the command does without, and says so.",
+    "deployer.",
+    "destroy": "`destroy`, in addition to `deploy`. Without `DestroyData` the data stays.",
+    "plan": "`plan`. The command reports what it could not read, and plans without it.",
     "run": "`run`, `watch`, `stop`, `enable`, `disable`, `status`, `runs`, `snapshots` and `logs`.",
-    "publish": "`publish`, `verify` and `prune`, beside `run`.",
-    "query": "`query`, and what Athena does for it.",
+    "publish": "`publish`, `verify` and `prune`, in addition to `run`.",
+    "query": "`query`, and Athena's calls for it.",
 }
 
 
@@ -302,7 +301,7 @@ def markdown() -> str:
 
 
 def _when(name: str) -> str:
-    """In words the condition under which a role has the policy; nothing if it always has it."""
+    """The condition for the policy in words; empty if the role always has it."""
     return _GRANTS[name].when if name in _GRANTS else ""
 
 

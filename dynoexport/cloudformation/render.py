@@ -32,8 +32,8 @@ _SECTIONS = (
     "Resources",
     "Outputs",
 )
-# In these sections the order of the source tells a story: the form, the workflow from its start.
-_TOLD = frozenset({"Parameters", "Conditions", "Resources", "Outputs"})
+# In these sections the order of the source has a meaning: the form, the workflow from its start.
+_ORDERED_SECTIONS = frozenset({"Parameters", "Conditions", "Resources", "Outputs"})
 _FIRST = (
     "Type",
     "DependsOn",
@@ -61,11 +61,11 @@ class Format(str, Enum):
 
 
 class TemplateRefused(DynoexportError):
-    """A template that CloudFormation would not take as it is given to it."""
+    """A template that is too long for a request to CloudFormation."""
 
 
 class TemplatesDiffer(DynoexportError):
-    """Templates on disk are not what would be written now."""
+    """Templates on disk are missing or differ from what is generated."""
 
 
 def templates(
@@ -75,7 +75,7 @@ def templates(
 
     Raises:
         GraphRefused: AWS Glue would refuse the workflow, or it could never run.
-        TemplateRefused: a text is too long to be given to CloudFormation without a bucket.
+        TemplateRefused: a text is too long for a request to CloudFormation.
     """
     command = "dynoexport templates"
     for_table = command
@@ -90,7 +90,7 @@ def templates(
 
 
 def text(template: Template, *, fmt: Format, command: str) -> str:
-    """The canonical text of one template; in YAML, ``command`` is named as its maker.
+    """The canonical text of one template; in YAML, ``command`` stands in its first line.
 
     Raises:
         GraphRefused, TemplateRefused: see ``templates``.
@@ -107,7 +107,7 @@ def text(template: Template, *, fmt: Format, command: str) -> str:
     if size > most:
         raise TemplateRefused(
             f"a template of {count(size)} bytes is over CloudFormation's limit",
-            hint=f"at most {count(most)} bytes can be given without a bucket",
+            hint=f"at most {count(most)} bytes fit into a request",
         )
     return written
 
@@ -117,7 +117,7 @@ def canonical(content: Mapping[str, Any]) -> dict[str, Any]:
     ordered: dict[str, Any] = {}
     for section in (name for name in _SECTIONS if name in content):
         value = content[section]
-        if section in _TOLD:
+        if section in _ORDERED_SECTIONS:
             ordered[section] = {key: _ordered(each) for key, each in value.items()}
         else:
             ordered[section] = _ordered(value)
@@ -150,7 +150,7 @@ def _rank(key: str) -> tuple[int, str]:
 
 
 def warnings(glue_version: GlueVersion) -> Iterator[str]:
-    """What a person should know who makes this version the default."""
+    """Warnings about this version as the default."""
     end = limits.GLUE_END_OF_LIFE.get(glue_version.value)
     if end is not None:
         yield (
@@ -164,8 +164,15 @@ def check(files: Mapping[Path, str]) -> None:
     """Compare the texts with the files, byte for byte.
 
     Raises:
-        TemplatesDiffer: naming the files that differ, with the first lines of the difference.
+        TemplatesDiffer: naming the files that are missing, or that differ with the first lines of
+            the difference.
     """
+    missing = [str(path) for path in files if not path.exists()]
+    if missing:
+        raise TemplatesDiffer(
+            f"{' and '.join(missing)} {'is' if len(missing) == 1 else 'are'} missing",
+            hint="write the files without --check, or name their folder with --output-dir",
+        )
     differing = [
         (path, content) for path, content in files.items() if _read(path) != content.encode()
     ]
@@ -173,7 +180,7 @@ def check(files: Mapping[Path, str]) -> None:
         names = " and ".join(str(path) for path, _ in differing)
         raise TemplatesDiffer(
             f"{names} {'differs' if len(differing) == 1 else 'differ'} from what is generated",
-            hint="run `dynoexport templates` if this is meant:\n"
+            hint="run `dynoexport templates` to accept the changes:\n"
             + "\n".join(itertools.chain.from_iterable(_diff(*each) for each in differing)),
         )
 

@@ -1,4 +1,4 @@
-"""The table stack's roles, one for each node of the workflow, and what options grant them."""
+"""The table stack's roles, one for each node of the workflow, and the grants of options."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 def add(template: Template) -> None:
-    """The roles, each with its policy inline, so that nobody else can be given it."""
+    """The roles, each with its policy inline, so that no other role can get it."""
     scope = context.SCOPE
     _add_role(template, context.EXPORT_ROLE, job_roles.export_job(scope))
     _add_role(template, context.CRAWLER_ROLE, job_roles.crawler(scope))

@@ -21,7 +21,7 @@ _NEEDS_QUOTES = re.compile(r'^[\s"]|,|\s$')
 
 
 class SelectionRefused(DynoexportError):
-    """What is no list of attributes, or a list of none."""
+    """A text that is not a list of attributes, or lists none."""
 
     exit_code = 2
 
@@ -30,7 +30,7 @@ def parse_names(text: str) -> tuple[str, ...]:
     """The attributes that the parameter lists, each once; none if it is empty.
 
     Raises:
-        SelectionRefused: it is no such list, or names no attribute.
+        SelectionRefused: the text is not such a list, or names no attribute.
     """
     try:
         return split_names(text)
@@ -42,13 +42,13 @@ def format_names(names: Iterable[str]) -> str:
     """The parameter that lists the attributes.
 
     Raises:
-        SelectionRefused: a name is empty or holds a line break, which no parameter does.
+        SelectionRefused: a name is empty or has a line break, which a parameter cannot have.
     """
     listed = list(names)
     for name in listed:
         if not name or LINE_BREAK.search(name):
             raise SelectionRefused(
-                f"{name!r} cannot stand in a list of attributes", hint="export it, or all of them"
+                f"{name!r} cannot stand in a list of attributes", hint="export all attributes"
             )
     return ",".join(map(_quoted, listed))
 

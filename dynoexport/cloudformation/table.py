@@ -1,4 +1,4 @@
-"""The table stack, one for a table and format: the workflow, its triggers, and what they start."""
+"""The table stack, one for a table and format: the workflow, its triggers, and its nodes."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def _add_logic(template: Template, option: Option) -> None:
 
 
 def _add_workflow(template: Template) -> None:
-    """One run at a time: two runs of one table would only take each other's read capacity."""
+    """One run at a time: two runs of a table would compete for its read capacity."""
     table, fmt = context.TABLE, context.FORMAT
     template.add_resource(
         glue.Workflow(
@@ -128,8 +128,8 @@ def _condition(condition: pipeline.Condition) -> glue.Condition:
 def _add_outputs(template: Template) -> None:
     """What to run and where to look.
 
-    Imported values are not given out again, so bucket and database are named by themselves; and
-    CloudFormation cannot fold the table's name to the view's.
+    An output cannot repeat an imported value, so these name bucket and database themselves.
+    CloudFormation cannot convert the table's name to the view's.
     """
     table, fmt = context.TABLE, context.FORMAT
     bucket = f"s3://{naming.bucket('${AWS::AccountId}', '${AWS::Region}')}"

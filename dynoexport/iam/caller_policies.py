@@ -1,7 +1,7 @@
 """IAM policies of people and pipelines: what deploying, running and querying exports needs.
 
-Plain ARNs of one account and region, for these policies are attached by hand and are part of no
-stack. A test deploys, runs and queries under each of them, and finds nothing refused and nothing
+Plain ARNs of one account and region, because these policies are attached by hand and belong to no
+stack. A test deploys, runs and queries under each policy; no call is denied and no permission is
 unused.
 """
 
@@ -101,7 +101,7 @@ _DATA = tuple(f"{fmt.value}/" for fmt in OutputFormat)
 
 # --- deploy ---------------------------------------------------------------------------------------
 def deploy(at: Installation) -> PolicyDocument:
-    """``init`` and ``deploy``: CloudFormation does everything as the one who asks."""
+    """``init`` and ``deploy``: CloudFormation acts with the caller's permissions."""
     return policy(
         [
             allow(
@@ -120,7 +120,7 @@ def deploy(at: Installation) -> PolicyDocument:
             *_roles(at),
             *_glue(at),
             *_shared(at),
-            *_telling(at),
+            *_notifications(at),
             *_look(at),
             *_use_key(at, kms.GenerateDataKey, kms.Decrypt),
         ]
@@ -128,9 +128,9 @@ def deploy(at: Installation) -> PolicyDocument:
 
 
 def _use_key(at: Installation, *actions: Action) -> list[Statement]:
-    """With the installation's key, through S3 alone; nothing if there is none.
+    """The installation's key, through S3 only; empty without a key.
 
-    Who writes in parts decrypts, too:
+    A write in parts needs Decrypt, too:
     https://docs.aws.amazon.com/AmazonS3/latest/userguide/UsingKMSEncryption.html
     """
     if not at.key:
@@ -140,7 +140,7 @@ def _use_key(at: Installation, *actions: Action) -> list[Statement]:
 
 
 def _roles(at: Installation) -> list[Statement]:
-    """Roles of exports and no others, with the boundary if there is one, for AWS Glue alone."""
+    """Roles of exports only, with the boundary if there is one, for AWS Glue only."""
     roles = at.arns("iam", f"role/{_OURS}")
     bounded = Condition(ArnEquals("iam:PermissionsBoundary", at.boundary))
     to_glue = Condition(StringEquals("iam:PassedToService", "glue.amazonaws.com"))
@@ -172,7 +172,7 @@ def _glue(at: Installation) -> list[Statement]:
     return [
         _workflows(at),
         _nodes(at),
-        # A stack can name one, and the command looks whether it is there.
+        # A stack can name a connection, and the command checks that it exists.
         allow(
             "LookAtConnection",
             [glue.GetConnection],
@@ -220,7 +220,7 @@ def _workflows(at: Installation) -> Statement:
 
 
 def _nodes(at: Installation) -> Statement:
-    """Jobs and crawlers begin with their table's name, which can be any; their ends are ours."""
+    """Names of jobs and crawlers begin with any table's name, and end with our suffixes."""
     return allow(
         "Nodes",
         [
@@ -292,8 +292,8 @@ def _shared(at: Installation) -> list[Statement]:
     ]
 
 
-def _telling(at: Installation) -> list[Statement]:
-    """The topic, and the alarms and rules that tell it of failures."""
+def _notifications(at: Installation) -> list[Statement]:
+    """The topic, and the alarms and rules that publish to it."""
     return [
         allow(
             "Topic",
@@ -325,7 +325,7 @@ def _telling(at: Installation) -> list[Statement]:
             ],
             [_snapshot_alarms(at)],
         ),
-        _start_clocks(),
+        _publish_datapoints(),
         allow(
             "Rules",
             [
@@ -348,14 +348,14 @@ def _snapshot_alarms(at: Installation) -> str:
     return at.arn("cloudwatch", f"alarm:{naming.snapshot_alarm('*', '*')}")
 
 
-def _start_clocks() -> Statement:
-    """An alarm's clock starts with a value, of which a policy can limit the namespace alone."""
+def _publish_datapoints() -> Statement:
+    """A new alarm needs a datapoint; a policy can limit only its namespace."""
     ours = Condition(StringEquals("cloudwatch:namespace", naming.METRIC_NAMESPACE))
     return allow("StartClocks", [cloudwatch.PutMetricData], ["*"], ours)
 
 
 def _look(at: Installation) -> list[Statement]:
-    """What the command looks at before it changes anything, with ``--auto`` for a plan."""
+    """What the command reads before it changes anything, with ``--auto`` for a plan."""
     return [
         *_plan(at),
         # It knows no resources:
@@ -366,7 +366,7 @@ def _look(at: Installation) -> list[Statement]:
 
 # --- plan -----------------------------------------------------------------------------------------
 def plan(at: Installation) -> PolicyDocument:
-    """``plan``: what tables are, what others read of them, and what exports have read."""
+    """``plan``: describe tables, and read what others and earlier exports consumed."""
     return policy(
         [
             *_plan(at),
@@ -401,7 +401,7 @@ def _read_manifests(at: Installation) -> Statement:
 
 # --- destroy --------------------------------------------------------------------------------------
 def destroy(at: Installation) -> PolicyDocument:
-    """What ``destroy`` needs besides; a pipeline that deploys need not be able to."""
+    """What ``destroy`` also needs; a pipeline that only deploys does not."""
     temporary = (naming.MANIFESTS_PREFIX, naming.TEMP_PREFIX)
     return policy(
         [
@@ -414,7 +414,7 @@ def destroy(at: Installation) -> PolicyDocument:
 
 # --- run ------------------------------------------------------------------------------------------
 def run(at: Installation) -> PolicyDocument:
-    """Runs and what became of them: ``run`` to ``stop``, ``status``, ``snapshots``, ``logs``."""
+    """Runs and their results: ``run`` to ``stop``, ``status``, ``snapshots``, ``logs``."""
     return policy(
         [
             *_find(at),
@@ -423,7 +423,7 @@ def run(at: Installation) -> PolicyDocument:
             # https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazoncloudwatch.html
             allow("ListExports", [tag.GetResources], ["*"]),
             allow("CountUnits", [cloudwatch.GetMetricStatistics], ["*"]),
-            # By the views it is known which snapshot is current.
+            # The views show which snapshot is current.
             allow("ReadCatalog", [glue.GetTable, glue.GetTables], at.tables),
             allow(
                 "Runs",
@@ -447,7 +447,7 @@ def run(at: Installation) -> PolicyDocument:
                 ],
                 [_snapshot_alarms(at)],
             ),
-            _start_clocks(),
+            _publish_datapoints(),
             _read_manifests(at),
             _list(at, naming.MANIFESTS_PREFIX, *_DATA),
             *_use_key(at, kms.Decrypt),
@@ -457,7 +457,7 @@ def run(at: Installation) -> PolicyDocument:
 
 
 def _find(at: Installation) -> list[Statement]:
-    """An export is found by its names, and what it is by the tags of its job."""
+    """Find an export by its names, and read the tags of its job."""
     return [
         allow("FindExports", [glue.BatchGetWorkflows], at.arns("glue", f"workflow/{_OURS}")),
         allow("ReadTags", [glue.GetTags], at.arns("glue", f"job/{naming.export_job('*', '*')}")),
@@ -470,7 +470,7 @@ def _list(at: Installation, *prefixes: str) -> Statement:
 
 # --- query ----------------------------------------------------------------------------------------
 def query(at: Installation) -> PolicyDocument:
-    """``query``: Athena acts as the one who asks.
+    """``query``: Athena acts with the caller's permissions.
 
     https://docs.aws.amazon.com/athena/latest/ug/querying-iam.html
     """
@@ -510,7 +510,7 @@ def _query(at: Installation) -> list[Statement]:
 
 # --- publish --------------------------------------------------------------------------------------
 def publish(at: Installation) -> PolicyDocument:
-    """What ``publish``, ``verify`` and ``prune`` need besides ``run``."""
+    """What ``publish``, ``verify`` and ``prune`` need in addition to ``run``."""
     return policy(
         [
             *_query(at),

@@ -94,7 +94,7 @@ def export_job(scope: Scope) -> PolicyDocument:
             ),
             allow("ReadCatalog", [glue.GetTable], catalog(scope, naming.SNAPSHOTS_PREFIX)),
             write_logs(scope, "/aws-glue/jobs/*"),
-            # Of xml, which has no view, it counts the snapshots.
+            # xml has no view job, so the export job publishes the snapshot metric.
             write_metrics("Glue", naming.METRIC_NAMESPACE),
         ]
     )
@@ -134,7 +134,7 @@ def crawler(scope: Scope) -> PolicyDocument:
 
 
 def view_job(scope: Scope) -> PolicyDocument:
-    """Publish the view by a query in the workgroup, and delete what the retention expires."""
+    """Publish the view with a query in the workgroup, and delete expired snapshots."""
     return policy(
         [
             read_script(scope, naming.VIEW_SCRIPT),
@@ -165,7 +165,7 @@ def view_job(scope: Scope) -> PolicyDocument:
 
 
 def _publish_view(scope: Scope) -> list[Statement]:
-    """CREATE OR REPLACE VIEW: Athena does everything as the one who asks.
+    """CREATE OR REPLACE VIEW: Athena acts with the caller's permissions.
 
     https://docs.aws.amazon.com/athena/latest/ug/querying-iam.html
     """
@@ -192,7 +192,7 @@ def _publish_view(scope: Scope) -> list[Statement]:
 
 # --- policies of resources in the common stack --------------------------------------------------
 def tls_only(bucket: AWSHelperFn) -> PolicyDocument:
-    """Refuse whoever comes without TLS, whatever else is allowed."""
+    """Deny every request without TLS."""
     arn = s3.ARN("${Bucket}", region=REGION).data
     return policy(
         [
@@ -211,8 +211,8 @@ def tls_only(bucket: AWSHelperFn) -> PolicyDocument:
 def services_publish(topic: AWSHelperFn) -> PolicyDocument:
     """EventBridge may publish to the topic, and CloudWatch for alarms of this account.
 
-    EventBridge without a condition on the account, for it sends no context to compare and every
-    notification would be lost in silence: "You can't use Condition blocks in Amazon SNS topic
+    EventBridge has no condition on the account: it sends no context to compare, so every
+    notification would be lost silently. "You can't use Condition blocks in Amazon SNS topic
     policies for EventBridge",
     https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-use-resource-based.html
     CloudWatch does:

@@ -1,10 +1,10 @@
-"""Why a permission is allowed that no recorded run has needed."""
+"""Why a permission is allowed although no recorded run needed it."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
-COLD_TABLE = "Asked of an on-demand table of which DynamoDB tells no warm throughput."
+COLD_TABLE = "Needed for an on-demand table if DynamoDB returns no warm throughput."
 WARM_THROUGHPUT = (
     "https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/warm-throughput.html"
 )
@@ -12,10 +12,10 @@ WARM_THROUGHPUT = (
 
 @dataclass(frozen=True)
 class Kept:
-    """What no recorded run has needed, and why it is allowed all the same.
+    """A permission that no recorded run needed, and why it is allowed.
 
-    ``holder`` is a role or a purpose. Without ``values`` it is all of the statement. ``with_key``
-    is for what only those have who use a KMS key.
+    ``holder`` is a role or a purpose. Without ``values`` it is the whole statement. ``with_key``
+    marks permissions that exist only with a KMS key.
     """
 
     holder: str

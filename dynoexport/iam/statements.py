@@ -52,9 +52,9 @@ ANY_QUERYS_DATABASE = "database/default"
 class Scope:
     """What the roles of one table stack are limited to.
 
-    The texts may hold ``${...}`` of the template's parameters. ``names`` gives texts to those that
-    are none, ``${Bucket}``, ``${Database}`` and ``${WorkGroup}``, which are the same in every
-    account and region; ``imports`` gives the value of ``${KmsKey}``.
+    The texts may contain ``${...}`` of the template's parameters. ``names`` gives the texts of
+    ``${Bucket}``, ``${Database}`` and ``${WorkGroup}``, which are not parameters; ``imports``
+    gives the value of ``${KmsKey}``.
     """
 
     table: str
@@ -125,7 +125,7 @@ def read_script(scope: Scope, script: str) -> Statement:
 
 
 def locate_bucket(scope: Scope) -> Statement:
-    """In which region the bucket is; Athena and Glue's S3 clients ask before anything else."""
+    """Read the bucket's region, the first call of Athena and of Glue's S3 clients."""
     return allow("LocateBucket", [s3.GetBucketLocation], [scope.bucket()])
 
 
@@ -159,9 +159,9 @@ def _parents(*prefixes: str) -> list[str]:
 
 
 def probes(*prefixes: str) -> list[str]:
-    """What Hadoop's S3 clients ask for before they write: is each parent a directory?
+    """Keys that Hadoop's S3 clients list before they write, to see whether parents are directories.
 
-    They look for the name, for anything below it, and EMRFS for its marker object.
+    They look for the name, for keys below it, and EMRFS for its marker object.
     https://hadoop.apache.org/docs/current/hadoop-aws/tools/hadoop-aws/directory_markers.html
     """
     found = [f"{parent}{end}" for parent in _parents(*prefixes) for end in ("", "/", _MARKER)]
@@ -207,7 +207,7 @@ def write_logs(scope: Scope, groups: str) -> Statement:
 
 
 def write_metrics(*namespaces: str) -> Statement:
-    """PutMetricData knows no resources; the namespace is what can be limited.
+    """PutMetricData has no resources; a policy can limit only the namespace.
 
     https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/iam-cw-condition-keys-namespace.html
     """

@@ -1,7 +1,8 @@
-"""The alarms of an export: what its schedule makes of them, and the one that misses snapshots.
+"""The alarms of an export: limits derived from its schedule, and the missing-snapshot alarm.
 
-The stack makes that one. It goes off when nothing was counted for too long, so that its clock has
-to be started when the schedule is switched on, and its voice taken when that is switched off.
+The stack creates that alarm. It goes off when CloudWatch has no datapoint for too long. So a
+datapoint of zero is published when the schedule is switched on, and the alarm's actions are
+disabled when it is switched off.
 """
 
 from __future__ import annotations
@@ -20,20 +21,22 @@ if TYPE_CHECKING:
 
 
 # --- what follows from the schedule ---------------------------------------------------------------
-def undecided(given: Mapping[str, str], own: Mapping[str, str], *, now: datetime) -> dict[str, str]:
-    """The limits that follow from the schedule, but for those that somebody has decided.
+def derive_limits(
+    given: Mapping[str, str], own: Mapping[str, str], *, now: datetime
+) -> dict[str, str]:
+    """The limits that follow from the schedule, except those that a user has set.
 
-    ``own`` are the parameters of the stack, ``given`` those that it is to get. What the stack has
-    and what does not follow from its schedule, somebody has decided.
+    ``own`` are the current parameters of the stack, ``given`` its new ones. A user has set a
+    current value that does not follow from the current schedule.
     """
     after, before = _derived({**own, **given}, now), _derived(own, now)
     return {name: after[name] for name in after if own.get(name, before[name]) == before[name]}
 
 
 def with_limits(target: Target, given: Mapping[str, str]) -> Target:
-    """The target with the limits that follow from its schedule and nobody has given."""
+    """The target with the limits that follow from its schedule, except the given ones."""
     wanted = {name: value for name, value in target.stack.parameters.items() if value is not None}
-    found = undecided(wanted, target.own, now=datetime.now(timezone.utc))
+    found = derive_limits(wanted, target.own, now=datetime.now(timezone.utc))
     return target.with_parameters(
         {name: value for name, value in found.items() if name not in given}
     )
@@ -51,26 +54,26 @@ def _derived(values: Mapping[str, str], now: datetime) -> dict[str, str]:
 
 
 def note(when: str, hours: float, *, now: datetime) -> str | None:
-    """What the owner of a schedule should know of its alarm, which looks back so many hours."""
+    """A warning if the alarm, which looks back so many hours, does not suit the schedule."""
     between = schedule.gaps(when, now=now)
     if between is None:
         return None
     longest = units.duration(between[1])
     if hours and timedelta(hours=hours) <= between[1]:
         return (
-            f"the alarm goes off after {units.number(hours)} h without a "
-            f"snapshot, and the schedule leaves {longest} between two"
+            f"the alarm goes off after {units.number(hours)} h without a snapshot, but the "
+            f"schedule leaves {longest} between two. Set a higher MaxSnapshotAgeHours."
         )
     if not hours and schedule.snapshot_age(when, run=timedelta(), now=now) is None:
         return (
-            f"no alarm can look back over the {longest} between two runs; look yourself: "
-            "dynoexport status --stale"
+            f"no alarm can cover the {longest} between two runs. Check with: "
+            "dynoexport status --stale AGE"
         )
     return None
 
 
 def notes(target: Target) -> tuple[str, ...]:
-    """The same of a target."""
+    """The same for a target."""
     hours = float(target.value(settings.MAX_SNAPSHOT_AGE_HOURS, "0"))
     found = note(target.schedule, hours, now=datetime.now(timezone.utc))
     return () if found is None else (f"{target.table}: {found}",)
@@ -78,7 +81,7 @@ def notes(target: Target) -> tuple[str, ...]:
 
 # --- the alarm ------------------------------------------------------------------------------------
 def starts_to_watch(target: Target, *, trigger_is_on: bool | None) -> bool:
-    """Whether an alarm will miss snapshots that did not before."""
+    """Whether the missing-snapshot alarm becomes active with this deployment."""
 
     def watches(hours: str) -> bool:
         return float(hours) > 0
@@ -88,8 +91,8 @@ def starts_to_watch(target: Target, *, trigger_is_on: bool | None) -> bool:
     return after and not before
 
 
-def start_clock(account: Account, table: str, fmt: str) -> None:
-    """Count from now on, by a value that is no snapshot."""
+def publish_zero_datapoint(account: Account, table: str, fmt: str) -> None:
+    """Publish a datapoint of zero snapshots, from which the alarm measures its time."""
     account.cloudwatch.put_metric_data(
         Namespace=naming.METRIC_NAMESPACE,
         MetricData=[
@@ -105,17 +108,17 @@ def start_clock(account: Account, table: str, fmt: str) -> None:
     )
 
 
-def give_voice(account: Account, table: str, fmt: str, *, speaks: bool) -> None:
-    """Let the alarm tell its topic, from a new start of its clock on, or no more.
+def set_alarm_actions_enabled(account: Account, table: str, fmt: str, *, enabled: bool) -> None:
+    """Enable the alarm's actions, after a new datapoint of zero, or disable them.
 
-    An export without an alarm is left as it is.
+    An export without an alarm does not change.
     """
     name = naming.snapshot_alarm(table, fmt)
     found = account.cloudwatch.describe_alarms(AlarmNames=[name])["MetricAlarms"]
-    if not found or found[0].get("ActionsEnabled") == speaks:
+    if not found or found[0].get("ActionsEnabled") == enabled:
         return
-    if speaks:
-        start_clock(account, table, fmt)
+    if enabled:
+        publish_zero_datapoint(account, table, fmt)
         account.cloudwatch.enable_alarm_actions(AlarmNames=[name])
     else:
         account.cloudwatch.disable_alarm_actions(AlarmNames=[name])

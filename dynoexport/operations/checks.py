@@ -1,4 +1,4 @@
-"""What is checked before a stack is touched; the template's rules say some of it, less plainly."""
+"""Checks before a stack is changed; some are rules of the template, too, with less plain errors."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 
 class GlueVersionEnded(DynoexportError):
-    """A Glue version on which AWS runs no jobs any more."""
+    """A Glue version on which AWS no longer runs jobs."""
 
 
 class SettingsRefused(DynoexportError):
@@ -32,27 +32,27 @@ class SettingsRefused(DynoexportError):
 
 
 class NoRecovery(DynoexportError):
-    """A table that DynamoDB cannot export, for want of point-in-time recovery."""
+    """A table that DynamoDB cannot export, because point-in-time recovery is off."""
 
 
 def check_glue_version(version: str | None, today: date) -> None:
-    """Refuse a Glue version on which AWS runs no jobs any more; None is the default one.
+    """Refuse a Glue version on which AWS no longer runs jobs; None is the default one.
 
     Raises:
-        GlueVersionEnded: it is such a one.
+        GlueVersionEnded: AWS no longer runs jobs on it.
     """
     end = limits.GLUE_END_OF_LIFE.get(version or "")
     if end is not None and end <= today:
         raise GlueVersionEnded(
-            f"AWS runs no jobs on Glue {version} since {end.isoformat()}",
-            hint=f"leave GlueVersion out, which means {settings.DEFAULT_GLUE_VERSION.value}",
+            f"AWS has run no jobs on Glue {version} since {end.isoformat()}",
+            hint=f"leave GlueVersion out to use {settings.DEFAULT_GLUE_VERSION.value}",
         )
 
 
 def check_table(account: Account, target: Target) -> Mapping[str, Any]:
-    """DescribeTable's answer; nothing of another account's table.
+    """DescribeTable's answer; empty for a table in another account.
 
-    That one is seen by its role alone, which trusts the job's.
+    Only the role in that account can read it, and that role trusts the job's role.
 
     Raises:
         NoTable: there is no such table.
@@ -61,20 +61,20 @@ def check_table(account: Account, target: Target) -> Mapping[str, Any]:
 
 
 def check_in_account(target: Target) -> None:
-    """Refuse to plan a table that is another account's.
+    """Refuse to plan a table in another account.
 
     Raises:
         SettingsRefused: it is.
     """
     if target.value(settings.SOURCE_ROLE):
         raise SettingsRefused(
-            f"{target.table}: --auto cannot see a table of another account",
-            hint="plan it there, and give NumberOfWorkers and the others yourself",
+            f"{target.table}: --auto cannot plan a table in another account",
+            hint="plan it in that account, then set NumberOfWorkers and the others with --set",
         )
 
 
 def check_harms(target: Target, found: Recommendation) -> None:
-    """Refuse a job that takes from others what they need.
+    """Refuse a job that takes capacity that others need.
 
     Raises:
         SettingsRefused: it does.
@@ -82,7 +82,7 @@ def check_harms(target: Target, found: Recommendation) -> None:
     for harm in found.harms:
         raise SettingsRefused(
             f"{target.table}: {harm}",
-            hint=f"or choose a percentage yourself: --set {settings.MAX_READ}=...",
+            hint=f"choose another reader, or set the share yourself: --set {settings.MAX_READ}=...",
         )
 
 
@@ -98,7 +98,7 @@ def check_names(targets: Sequence[Target], known: Sequence[DeployedExport]) -> N
 
 
 def check_settings(account: Account, target: Target) -> None:
-    """Refuse what the export job would refuse after its minutes of starting, or not heed.
+    """Refuse what the export job would refuse after minutes of starting, or would ignore.
 
     Raises:
         SettingsRefused: two parameters exclude each other, or one is no list of attributes.
@@ -121,10 +121,10 @@ def _check_selection(target: Target, name: str) -> None:
 
 
 def check_connection(account: Account, target: Target) -> None:
-    """See that the Glue connection is there, without which no job starts.
+    """Check that the Glue connection exists; without it no job starts.
 
     Raises:
-        SettingsRefused: it is not.
+        SettingsRefused: it does not exist.
     """
     name = target.value(settings.CONNECTION_NAME)
     if not name:
@@ -134,15 +134,15 @@ def check_connection(account: Account, target: Target) -> None:
     except account.glue.exceptions.EntityNotFoundException:
         raise SettingsRefused(
             f"{target.table}: there is no Glue connection {name} in {account.region}",
-            hint="create it, of type NETWORK, or reset it: --set ConnectionName=",
+            hint="create it with type NETWORK, or use none: --set ConnectionName=",
         ) from None
 
 
 def check_topic(target: Target, common: Mapping[str, str]) -> None:
-    """Refuse alarms that nobody would hear, which CloudFormation refuses less plainly.
+    """Refuse alarms without a topic; CloudFormation's own error is less plain.
 
     Raises:
-        SettingsRefused: there are some.
+        SettingsRefused: an alarm is on, and the common stack has no topic.
     """
     switches = (
         settings.NOTIFY_ON_FAILURE,
@@ -153,7 +153,7 @@ def check_topic(target: Target, common: Mapping[str, str]) -> None:
     if on and "TopicArn" not in common:
         raise SettingsRefused(
             f"{target.table}: {on[0]} needs a topic, and the common stack has none",
-            hint="give it one: dynoexport init --set NotificationEmail=...",
+            hint="create one: dynoexport init --set NotificationEmail=...",
         )
 
 
@@ -161,6 +161,6 @@ def _check_recovery(account: Account, table: str) -> None:
     if not tables.recovers(account, table):
         raise NoRecovery(
             f"{table} has no point-in-time recovery, which ReadMode export needs",
-            hint=f"aws dynamodb update-continuous-backups --table-name {table} "
+            hint=f"turn it on: aws dynamodb update-continuous-backups --table-name {table} "
             "--point-in-time-recovery-specification PointInTimeRecoveryEnabled=true",
         )

@@ -1,4 +1,4 @@
-"""``deploy``: the stack of each table, checked before anything is changed."""
+"""``deploy``: create or update the stack of each table, after every check."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ from dynoexport.model import ExportResult, OutputFormat, ScheduleState, describe
 from dynoexport.operations import alarms, checks
 from dynoexport.operations import plan as planning
 from dynoexport.operations.init import apply
-from dynoexport.operations.targets import Target, target_of, with_table_key
-from dynoexport.planning.sizing import Wishes
+from dynoexport.operations.targets import Target, resolve_target, with_table_key
+from dynoexport.planning.sizing import PlanRequest
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -28,17 +28,21 @@ if TYPE_CHECKING:
     from dynoexport.aws.exports import DeployedExport
     from dynoexport.planning.sizing import Choice
 
-# What an argument of its own decides.
-_DECIDED = frozenset({settings.TABLE_NAME, settings.OUTPUT_FORMAT, settings.COMMON_STACK_NAME})
+# Parameters that have an argument of their own.
+_DECIDED = {
+    settings.TABLE_NAME: "name the table as an argument",
+    settings.OUTPUT_FORMAT: "use --format",
+    settings.COMMON_STACK_NAME: "use --common-stack",
+}
 
 
 class NotInitialized(DynoexportError):
-    """The common stack or the job scripts are not there yet."""
+    """The common stack or the job scripts do not exist yet."""
 
 
 @dataclass(frozen=True)
 class Deployment(ExportResult):
-    """What became of one table's stack."""
+    """The result for one table's stack."""
 
     stack: str = field(metadata=described("name of the stack"))
     workflow: str = field(metadata=described("name of the workflow"))
@@ -49,8 +53,8 @@ class Deployment(ExportResult):
 
 
 @dataclass(frozen=True)
-class Sized:
-    """What a plan has chosen for a table's job, and what it could not find out.
+class SizingResult:
+    """What a plan chose for a table's job, and what it could not find out.
 
     Attributes:
         unknown: a sentence for each thing that could not be asked.
@@ -72,23 +76,23 @@ def deploy(
     common_stack: str = settings.DEFAULT_COMMON_STACK,
     approve: Callable[[Sequence[ChangeSet]], bool] = lambda _: True,
     on_event: Callable[[Event], None] = ignore,
-    on_sized: Callable[[Sized], None] = lambda _: None,
+    on_sized: Callable[[SizingResult], None] = lambda _: None,
 ) -> list[Deployment]:
     """Create or update the stack of each table.
 
-    What is not given keeps the value that the stack has, the template's default in a new one.
-    Everything is checked for all tables before the first stack is touched. ``fmt`` None is the
-    format in which a table is exported already, parquet if it is not. ``enabled`` None leaves
-    the schedule's trigger as it is, whatever the stack's parameter says. ``auto`` sizes each job as
-    ``plan`` recommends it, but for what is given; ``on_sized`` is told what was chosen, and why.
+    Parameters you omit keep their current values; a new stack takes the template's defaults.
+    Everything is checked for all tables before the first stack changes. ``fmt`` None is the
+    current format of the export, or parquet. ``enabled`` None leaves the schedule's trigger as it
+    is, whatever the stack's parameter says. ``auto`` sizes each job as ``plan`` recommends, except
+    what is given; ``on_sized`` is called with each choice and its reason.
 
     Raises:
         ParameterRefused, ScheduleRefused: a parameter does not exist or take that value.
         NoTable: DynamoDB has no such table.
         NameRefused: a name cannot work, or another export owns it.
-        GlueVersionEnded: AWS runs no jobs on that Glue version any more.
-        SettingsRefused: two parameters exclude each other, nobody could be told, or ``auto`` would
-            take from others what they need.
+        GlueVersionEnded: AWS no longer runs jobs on that Glue version.
+        SettingsRefused: two parameters exclude each other, an alarm has no topic, or ``auto``
+            would take capacity that others need.
         NoRecovery: ReadMode is export, and the table has no point-in-time recovery.
         NotInitialized: ``init`` comes first.
         Declined: ``approve`` said no.
@@ -109,7 +113,7 @@ def deploy(
     changed = apply(
         account,
         [_with_place(account, target.stack, common["BucketName"]) for target in targets],
-        approve=_then_start_clocks(account, targets, triggers, approve),
+        approve=_then_publish_datapoints(account, targets, triggers, approve),
         on_event=on_event,
     )
     done = [_deployment(account, target, changed, common) for target in targets]
@@ -119,7 +123,7 @@ def deploy(
 
 
 def _with_place(account: Account, stack: change_sets.Stack, bucket: str) -> change_sets.Stack:
-    """The stack; a template that is too long to be given as a text lies in the bucket.
+    """The stack; a template that is too long for a request is uploaded to the bucket.
 
     Its URL is made as ``aws cloudformation deploy --s3-bucket`` makes it:
     https://github.com/aws/aws-cli/blob/develop/awscli/customizations/s3uploader.py
@@ -132,20 +136,20 @@ def _with_place(account: Account, stack: change_sets.Stack, bucket: str) -> chan
     return replace(stack, template_url=f"{account.s3.meta.endpoint_url}/{bucket}/{key}")
 
 
-def _then_start_clocks(
+def _then_publish_datapoints(
     account: Account,
     targets: Sequence[Target],
     triggers: Mapping[str, bool | None],
     approve: Callable[[Sequence[ChangeSet]], bool],
 ) -> Callable[[Sequence[ChangeSet]], bool]:
-    """Approve, and start the clocks of new alarms: one that finds no snapshot goes off at once."""
+    """Approve, and publish a datapoint for each new alarm; without one it goes off at once."""
 
     def approved(prepared: Sequence[ChangeSet]) -> bool:
         if not approve(prepared):
             return False
         for each in targets:
             if alarms.starts_to_watch(each, trigger_is_on=triggers[each.table]):
-                alarms.start_clock(account, each.table, each.format.value)
+                alarms.publish_zero_datapoint(account, each.table, each.format.value)
         return True
 
     return approved
@@ -156,8 +160,8 @@ def _given(
     schedule: str | None, enabled: bool | None, parameters: Mapping[str, str] | None
 ) -> dict[str, str]:
     given = dict(parameters or {})
-    for name in sorted(_DECIDED & set(given)):
-        raise ParameterRefused(f"{name} is not set as a parameter", hint="it has its own option")
+    for name in sorted(set(_DECIDED) & set(given)):
+        raise ParameterRefused(f"{name} cannot be set as a parameter", hint=_DECIDED[name])
     if schedule is not None:
         given[settings.SCHEDULE] = schedule
     if enabled is not None:
@@ -180,15 +184,15 @@ def _common(account: Account, stack: str) -> dict[str, str]:
     found = change_sets.describe(account.cloudformation, stack)
     if found is None:
         raise NotInitialized(
-            f"there is no stack {stack} in {account.region}", hint="run first: dynoexport init"
+            f"there is no stack {stack} in {account.region}", hint="run: dynoexport init"
         )
-    common = change_sets.outputs_of(found)
+    common = change_sets.read_outputs(found)
     status = found["StackStatus"]
     if "BucketName" not in common or status.startswith("DELETE_"):
         wait = status.endswith("_IN_PROGRESS")
         raise NotInitialized(
             f"the common stack {stack} is {status}",
-            hint="wait until that is over" if wait else "run: dynoexport init",
+            hint="wait until it has finished" if wait else "run: dynoexport init",
         )
     version = assets.scripts_version()
     prefix = naming.script_key("", version)
@@ -196,7 +200,7 @@ def _common(account: Account, stack: str) -> dict[str, str]:
     if there["KeyCount"] < len(assets.scripts()):
         raise NotInitialized(
             f"the job scripts of this version, {version}, are not in the bucket",
-            hint="publish them: dynoexport init",
+            hint="upload them: dynoexport init",
         )
     return {**common, settings.COMMON_STACK_NAME: stack, settings.SCRIPTS_VERSION: version}
 
@@ -207,11 +211,13 @@ def _format(table: str, fmt: OutputFormat | None, known: Sequence[DeployedExport
     formats = [export.format for export in known if export.table == table]
     if len(formats) > 1:
         shown = " and ".join(each.value for each in formats)
-        raise exports.AmbiguousExport(f"{table} is exported as {shown}", hint="add --format")
+        raise exports.AmbiguousExport(
+            f"{table} is exported as {shown}", hint="choose one with --format"
+        )
     return formats[0] if formats else settings.DEFAULT_FORMAT
 
 
-# --- what the tables' stacks are to be ------------------------------------------------------------
+# --- what the tables' stacks will be --------------------------------------------------------------
 def _targets(
     account: Account,
     tables: Sequence[str],
@@ -226,7 +232,7 @@ def _targets(
     ]
     for export in wanted:
         naming.check(export)
-    targets = [target_of(account, export, given, common, known) for export in wanted]
+    targets = [resolve_target(account, export, given, common, known) for export in wanted]
     described = [checks.check_table(account, target) for target in targets]
     checks.check_names(targets, known)
     return [
@@ -236,12 +242,15 @@ def _targets(
 
 
 def _sized(
-    account: Account, target: Target, given: Mapping[str, str], on_sized: Callable[[Sized], None]
+    account: Account,
+    target: Target,
+    given: Mapping[str, str],
+    on_sized: Callable[[SizingResult], None],
 ) -> Target:
-    """The target with the parameters that a plan recommends and nobody has given.
+    """The target with the parameters that a plan recommends, except the given ones.
 
     Raises:
-        SettingsRefused: the plan cannot see the table, or would take from others what they need.
+        SettingsRefused: the plan cannot read the table, or would take capacity that others need.
     """
     checks.check_in_account(target)
     of_stack = {
@@ -253,11 +262,11 @@ def _sized(
     }
     of_stack |= {name: target.own[name] for name in options.PRICED if name in target.own}
     asked = {name: given[name] for name in planning.SETTINGS if name in given}
-    wishes = planning.wishes_of({**of_stack, **asked}, Wishes(format=target.format))
-    (planned,) = planning.plans(account, target.table, wishes=wishes, every=target.schedule)
+    request = planning.parse_request({**of_stack, **asked}, PlanRequest(format=target.format))
+    (planned,) = planning.plans(account, target.table, request=request, every=target.schedule)
     checks.check_harms(target, planned.recommendation)
     chosen = [each for each in planned.recommendation.choices if each.setting not in given]
-    on_sized(Sized(target.table, tuple(chosen), planned.unknown))
+    on_sized(SizingResult(target.table, tuple(chosen), planned.unknown))
     return target.with_parameters({each.setting: each.value for each in chosen})
 
 
@@ -296,16 +305,16 @@ def _settle_trigger(
     before: bool | None,
     wanted: bool | None,
 ) -> None:
-    """Leave the schedule as it was, or as it is wanted now.
+    """Keep the schedule's state, or set the wanted one.
 
-    A stack's parameter decides about a new trigger only; ``enable`` and ``disable`` have changed
-    an old one since.
+    A stack's parameter only sets the state of a new trigger; ``enable`` and ``disable`` may have
+    changed it since.
     """
     state = wanted if wanted is not None else before
     if state is None:
         return
     fmt = deployment.format.value
-    alarms.give_voice(account, deployment.table, fmt, speaks=state)
+    alarms.set_alarm_actions_enabled(account, deployment.table, fmt, enabled=state)
     name = naming.start_trigger(deployment.workflow)
     is_on = account.glue.get_trigger(Name=name)["Trigger"].get("State") == "ACTIVATED"
     if state and not is_on:

@@ -1,4 +1,4 @@
-"""``destroy``: the stack, the catalog entries, and the data if that is asked for."""
+"""``destroy``: delete the stack, the catalog entries, and on request the data."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Foreign:
-    """Objects under one key or folder of the export's data that dynoexport has not written."""
+    """Objects under one key or folder of the export's data that dynoexport did not write."""
 
     prefix: str = field(metadata=described("key or folder"))
     objects: int = field(metadata=described("number of objects under it"))
@@ -35,7 +35,7 @@ class Foreign:
 
 @dataclass(frozen=True)
 class Inventory(ExportResult):
-    """What ``destroy`` would delete, or has deleted."""
+    """What ``destroy`` would delete, or did delete."""
 
     stack: str | None = field(
         metadata=described("stack that was deleted, or null if there was none")
@@ -52,7 +52,7 @@ class Inventory(ExportResult):
     foreign: tuple[Foreign, ...] = field(
         default=(),
         metadata=described(
-            "list of objects that `--data` keeps, because dynoexport has not written them"
+            "list of objects that `--data` keeps, because dynoexport did not write them"
         ),
     )
 
@@ -68,9 +68,9 @@ def destroy(
 ) -> Inventory:
     """Delete an export: its stack, its entries in the catalog, and with ``data`` its snapshots.
 
-    The DynamoDB table is not touched, nor what dynoexport has not written. With ``data`` also what
-    is left of an export whose stack is gone can be deleted; ``fmt`` is needed then. ``approve`` is
-    shown what would go.
+    The DynamoDB table and objects that dynoexport did not write never change. ``data`` and ``fmt``
+    together also delete the rest of an export whose stack is gone. ``approve`` gets what would be
+    deleted.
 
     Raises:
         NotExported, AmbiguousExport: the table has no export, or several.
@@ -117,7 +117,7 @@ def _find(account: Account, table: str, fmt: OutputFormat | None, *, data: bool)
 def _inventory(
     account: Account, export: DeployedExport, *, data: bool
 ) -> tuple[Inventory, tuple[list[str], ...]]:
-    """What there is, and the keys that ``data`` would delete, in their order."""
+    """What exists, and the keys that ``data`` would delete, in order."""
     sizes = {
         key: size
         for prefix in _prefixes(export)
@@ -143,9 +143,9 @@ def _inventory(
 
 
 def _in_order(export: DeployedExport, keys: Collection[str]) -> tuple[list[str], ...]:
-    """The keys as they are deleted, list by list: marks by which a snapshot is ours go last.
+    """The keys as they are deleted, list by list: the marks of our snapshots go last.
 
-    One call deletes a list key by key, whatever becomes of the others.
+    A call deletes the keys of a list one by one, even if others fail.
     """
     prefix = naming.manifest_prefix(export.table, export.format.value)
 
@@ -164,7 +164,7 @@ def _count_manifests(export: DeployedExport, keys: Iterable[str]) -> int:
 
 
 def _foreign(account: Account, export: DeployedExport, sizes: Mapping[str, int]) -> dict[str, int]:
-    """What dynoexport has not written: all data but that of our snapshots, and what is no manifest.
+    """What dynoexport did not write: data outside our snapshots, and other objects at manifests.
 
     Temporary files are ours by their prefix.
     """
@@ -214,7 +214,7 @@ def _by_folder(export: DeployedExport, sizes: Mapping[str, int]) -> tuple[Foreig
 
 def _prefixes(export: DeployedExport) -> tuple[str, ...]:
     table, fmt = export.table, export.format.value
-    # A native scan that failed for good has left what it had read.
+    # A native scan that failed for good left its temporary files.
     return (
         naming.manifest_prefix(table, fmt),
         naming.data_prefix(table, fmt),
@@ -223,7 +223,7 @@ def _prefixes(export: DeployedExport) -> tuple[str, ...]:
 
 
 def _own_catalog_names(account: Account, export: DeployedExport) -> list[str]:
-    """The view, then the table behind it, if the catalog has them and they are of this export."""
+    """The view, then the table behind it, if the catalog has them and they belong to the export."""
     table = snapshot_store.catalog_table(account, export.snapshots_table)
     data = naming.data_prefix(export.table, export.format.value)
     own = f"s3://{account.bucket}/{data}".rstrip("/")

@@ -43,9 +43,9 @@ class Check:
 def doctor(
     account: Account, *, common_stack: str = settings.DEFAULT_COMMON_STACK
 ) -> Iterator[Check]:
-    """Every check in turn; what cannot be asked without credentials is left out without them.
+    """Every check in turn; without credentials only those that need none.
 
-    Nothing is changed. A check that itself is not permitted is a warning.
+    Nothing changes. A check that the caller is not allowed to make is a warning or a failure.
     """
     yield _versions()
     credentials = _guarded("credentials", lambda: _credentials(account))
@@ -69,7 +69,7 @@ def doctor(
 
 
 def _guarded(name: str, check: Callable[[], tuple[str, str, str]], bad: str = FAILED) -> Check:
-    """The check, or in one line why it could not be made."""
+    """The check, or why it could not be made, in one line."""
     try:
         return Check(name, *check())
     except Exception as error:
@@ -103,7 +103,7 @@ def _region(account: Account) -> Check:
     )
 
 
-# --- what init makes ------------------------------------------------------------------------------
+# --- what init creates ----------------------------------------------------------------------------
 def _common_stack(account: Account, name: str) -> tuple[str, str, str]:
     stack = change_sets.describe(account.cloudformation, name)
     if stack is None:
@@ -114,9 +114,10 @@ def _common_stack(account: Account, name: str) -> tuple[str, str, str]:
     if state not in {"CREATE_COMPLETE", "UPDATE_COMPLETE", "UPDATE_ROLLBACK_COMPLETE"}:
         return FAILED, f"{name} is {state}", "see its events in the CloudFormation console"
     outputs = {output["OutputKey"] for output in stack.get("Outputs", ())}
-    told = "failures are told by e-mail" if "TopicArn" in outputs else "nobody is told of failures"
-    hint = "" if "TopicArn" in outputs else "dynoexport init --set NotificationEmail=..."
-    return OK, f"{name} is {state}, {told}", hint
+    if "TopicArn" in outputs:
+        return OK, f"{name} is {state} and sends notifications by email", ""
+    hint = "get notifications: dynoexport init --set NotificationEmail=..."
+    return OK, f"{name} is {state} and sends no notifications", hint
 
 
 def _bucket(account: Account) -> tuple[str, str, str]:
@@ -129,10 +130,10 @@ def _bucket(account: Account) -> tuple[str, str, str]:
     if found["KeyCount"] < len(assets.scripts()):
         return (
             WARNING,
-            f"the scripts of this version, {version}, are not in {account.bucket}",
+            f"the job scripts of this version, {version}, are not in {account.bucket}",
             "run: dynoexport init",
         )
-    return OK, f"{account.bucket} has the scripts {version}", ""
+    return OK, f"{account.bucket} has the job scripts {version}", ""
 
 
 # --- permissions ----------------------------------------------------------------------------------
@@ -155,14 +156,14 @@ def _may_read(call: Callable[[], object]) -> tuple[str, str, str]:
 
 
 def _may(account: Account, purpose: str) -> tuple[str, str, str]:
-    """By IAM's own simulator, which looks at the principal's policies.
+    """Ask IAM's own simulator, which evaluates the principal's policies.
 
-    Neither resource policies nor service control policies of the organization are in it:
+    It leaves out resource policies and the organization's service control policies:
     https://docs.aws.amazon.com/IAM/latest/UserGuide/access_policies_testing-policies.html
     """
     principal = _principal(account.caller)
     if principal is None:
-        return OK, "IAM has no policies of this caller to simulate", ""
+        return OK, "IAM cannot simulate the policies of this caller", ""
     at = caller_policies.Installation(
         account=account.account_id, region=account.region, partition=account.partition
     )
@@ -187,9 +188,9 @@ _SHOWN = 4
 def _simulated(
     iam: IAMClient, principal: str, statement: Mapping[str, Any]
 ) -> list[tuple[str, bool]]:
-    """Each action of a statement on its resources and in its conditions, and whether it may be.
+    """Each action of a statement on its resources under its conditions, and whether it is allowed.
 
-    The patterns among them stand for names that they fit, which is what the simulator takes.
+    The simulator takes no patterns, so each becomes a name that it matches.
     """
     context: list[Any] = [
         {"ContextKeyName": key, "ContextKeyValues": [_example(value)], "ContextKeyType": "string"}
@@ -211,7 +212,7 @@ def _simulated(
 
 
 def _example(pattern: str) -> str:
-    """A name that the pattern fits.
+    """A name that matches the pattern.
 
     >>> _example("arn:aws:iam::123456789012:role/dynoexport-*")
     'arn:aws:iam::123456789012:role/dynoexport-x'
@@ -220,7 +221,7 @@ def _example(pattern: str) -> str:
 
 
 def _principal(caller: str) -> str | None:
-    """The user or role whose policies count; None for the root of an account.
+    """The user or role whose policies apply; None for the root of an account.
 
     >>> _principal("arn:aws:sts::123456789012:assumed-role/Admin/me")
     'arn:aws:iam::123456789012:role/Admin'
@@ -233,7 +234,7 @@ def _principal(caller: str) -> str | None:
 
 # --- the account ----------------------------------------------------------------------------------
 def _lake_formation(account: Account) -> tuple[str, str, str]:
-    """Whether new catalog tables obey IAM alone, as every new account's do.
+    """Whether IAM alone controls access to new catalog tables, the default of new accounts.
 
     https://docs.aws.amazon.com/lake-formation/latest/dg/change-settings.html
     """
@@ -248,7 +249,7 @@ def _lake_formation(account: Account) -> tuple[str, str, str]:
         f"grant the roles of the exports CREATE_TABLE on the database {naming.DATABASE}, and "
         "analysts SELECT on its tables"
     )
-    return WARNING, "Lake Formation guards new catalog tables", hint
+    return WARNING, "Lake Formation controls access to new catalog tables", hint
 
 
 def _quota(account: Account, kind: str, quotas: Mapping[str, int]) -> tuple[str, str, str]:
@@ -259,12 +260,12 @@ def _quota(account: Account, kind: str, quotas: Mapping[str, int]) -> tuple[str,
     room = (allowed - used) // limits.GLUE_QUOTA_PER_EXPORT[kind]
     detail = f"{count(used)} of {count(allowed)} used, room for {count(max(0, room), 'export')}"
     if room < 1:
-        return FAILED, detail, "ask for more in the Service Quotas console, AWS Glue"
+        return FAILED, detail, "request an increase in the Service Quotas console, AWS Glue"
     return OK, detail, ""
 
 
 def _quotas(account: Account) -> dict[str, int]:
-    """The account's own quotas; the defaults where they cannot be asked for."""
+    """The account's own quotas; the defaults if they cannot be read."""
     found = dict(limits.GLUE_QUOTAS)
     try:
         pages = (
@@ -283,7 +284,7 @@ def _quotas(account: Account) -> dict[str, int]:
 
 
 def _exports(account: Account) -> tuple[str, str, str]:
-    """Those whose last deployment is behind this version, and those on an ended Glue version."""
+    """Exports with job scripts of another version, and those on an ended Glue version."""
     found = exports.find_all(account)
     jobs = side_by_side(lambda export: _job(account, export), found)
     version, today = assets.scripts_version(), datetime.now(timezone.utc).date()
@@ -296,7 +297,7 @@ def _exports(account: Account) -> tuple[str, str, str]:
         version_option = f"--set GlueVersion={settings.DEFAULT_GLUE_VERSION.value}"
         return (
             FAILED,
-            f"AWS runs no jobs on their Glue version any more: {', '.join(ended)}",
+            f"AWS no longer runs jobs on the Glue version of {', '.join(ended)}",
             f"deploy them again: dynoexport deploy {ended[0]} {version_option}",
         )
     behind = [
@@ -307,27 +308,31 @@ def _exports(account: Account) -> tuple[str, str, str]:
     if behind:
         return (
             WARNING,
-            f"{len(behind)} of {len(found)} run scripts of another version",
+            f"{len(behind)} of {len(found)} exports run job scripts of another version",
             f"deploy them again: dynoexport deploy {' '.join(behind[:5])}",
         )
-    return OK, f"{count(len(found))}, all with the scripts {version}" if found else "none yet", ""
+    return (
+        OK,
+        f"{count(len(found), 'export')} with the job scripts {version}" if found else "none yet",
+        "",
+    )
 
 
 def _snapshots(account: Account) -> tuple[str, str, str]:
-    """Those that the views show: whether their files are those of their manifests."""
+    """Whether the files of the current snapshots match their manifests."""
     found = status(account)
     damaged = [each for each in found if each.faults]
     if not damaged:
         shown = sum(each.snapshot is not None for each in found)
-        return OK, f"{count(shown)}, the files of each are there" if shown else "none yet", ""
+        return OK, f"{count(shown, 'current snapshot')}, undamaged" if shown else "none yet", ""
     first = damaged[0]
     what = f"{len(damaged)} of {len(found)} damaged: snapshot {first.snapshot} of {first.table}"
-    again = f"make a new one: dynoexport run {first.table} --format {first.format.value}"
+    again = f"create a new one: dynoexport run {first.table} --format {first.format.value}"
     return FAILED, f"{what}: {first.faults[0]}", again
 
 
 def _alarms(account: Account) -> tuple[str, str, str]:
-    """Those that miss snapshots; one without a voice belongs to a schedule that is off."""
+    """Missing-snapshot alarms; those of switched-off schedules have their actions disabled."""
     pages = account.cloudwatch.get_paginator("describe_alarms").paginate(
         AlarmNamePrefix=naming.ALARM_PREFIX
     )
@@ -339,9 +344,9 @@ def _alarms(account: Account) -> tuple[str, str, str]:
     ]
     late = [alarm for alarm in found if alarm.get("StateValue") == "ALARM"]
     if late:
-        told = "; ".join(alarm.get("AlarmDescription", "") for alarm in late)
-        return WARNING, told, "see why: dynoexport status"
-    return OK, f"{count(len(found))}, none of them goes off" if found else "none", ""
+        descriptions = "; ".join(alarm.get("AlarmDescription", "") for alarm in late)
+        return WARNING, descriptions, "see why: dynoexport status"
+    return OK, f"{count(len(found), 'alarm')}, 0 in state ALARM" if found else "none", ""
 
 
 def _job(account: Account, export: exports.DeployedExport) -> Mapping[str, Any]:

@@ -1,4 +1,4 @@
-"""What AWS tells of a table before it is exported, as far as the caller may ask."""
+"""What AWS knows about a table before it is exported, as far as the caller's permissions allow."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from dynoexport.jobs.scan.capacity import ACCOUNT_QUOTA
 from dynoexport.jobs.timestamps import parse_timestamp
 from dynoexport.model import OutputFormat, ReadMode
 from dynoexport.operations import tables
-from dynoexport.planning import consumption, table_facts
-from dynoexport.planning.consumption import Hourly
+from dynoexport.planning import concurrent_reads, table_facts
+from dynoexport.planning.concurrent_reads import Hourly
 from dynoexport.storage import manifests, snapshot_store
 from dynoexport.storage.manifests import ManifestBroken
 
@@ -23,13 +23,13 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
     from dynoexport.aws.account import Account
-    from dynoexport.planning.consumption import OwnReading
+    from dynoexport.planning.concurrent_reads import OwnReading
     from dynoexport.planning.table_facts import TableFacts
     from dynoexport.storage.manifests import Manifest
 
 _Answer = TypeVar("_Answer")
 
-# How long CloudWatch is looked back.
+# How many days of CloudWatch metrics are read.
 DAYS = 14
 _READ_UNITS = "ConsumedReadCapacityUnits"
 # How long CloudWatch keeps minutes, then five of them; an hour is kept for more than a year:
@@ -43,11 +43,11 @@ _WRITE_UNIT_BYTES = 1024
 
 
 @dataclass(frozen=True)
-class Known:
+class TableContext:
     """A table, and what could not be found out about it.
 
     Attributes:
-        read: what others read of it, by the hour; None if that is not known.
+        read: what others read from it, by the hour; None if that is not known.
         unknown: a sentence for each thing that could not be asked.
     """
 
@@ -56,20 +56,20 @@ class Known:
     unknown: tuple[str, ...] = ()
 
     def during(self, firings: Iterable[datetime], seconds: float) -> TableFacts:
-        """The table with what others read of it while runs last that begin at ``firings``."""
+        """The table with what others read while runs that begin at ``firings`` last."""
         if self.read is None:
             return self.facts
         return replace(self.facts, consumed=self.read.during(firings, seconds))
 
 
-def known(account: Account, name: str, *, now: datetime) -> Known:
-    """What AWS tells of a table, as far as the caller may ask.
+def read_table_context(account: Account, name: str, *, now: datetime) -> TableContext:
+    """What AWS knows about a table, as far as the caller's permissions allow.
 
     Raises:
         NoTable: DynamoDB has no such table.
     """
     answer = tables.describe(account, name)
-    facts = replace(table_facts.facts_of(answer), region=account.region)
+    facts = replace(table_facts.parse_description(answer), region=account.region)
     created = answer["Table"].get("CreationDateTime")
     unknown: list[str] = []
 
@@ -83,18 +83,18 @@ def known(account: Account, name: str, *, now: datetime) -> Known:
     read = ask("what others read of the table", lambda: _read(account, name, created, now))
     if read is not None:
         own = ask(
-            "which reads were those of its exports, so that all count as others'",
+            "which reads came from its exports, so all are taken as reads of others",
             lambda: _own_readings(account, name, now - timedelta(days=DAYS) - _LONGEST_RUN),
         )
         read = read.without(own or ())
     written = ask("how much is written to it", lambda: _written(account, name, created, now))
-    return Known(replace(facts, recovery=recovery, written=written), read, tuple(unknown))
+    return TableContext(replace(facts, recovery=recovery, written=written), read, tuple(unknown))
 
 
 def _if_permitted(
     what: str, question: Callable[[], _Answer | None], unknown: list[str]
 ) -> _Answer | None:
-    """The answer; None, and a word about it, if AWS refuses it or has none."""
+    """The answer; None, and a sentence in ``unknown``, if AWS refuses it or has none."""
     from botocore.exceptions import ClientError
 
     try:
@@ -104,7 +104,7 @@ def _if_permitted(
         unknown.append(f"{what}: {explained.what if explained else error}")
         return None
     if found is None:
-        unknown.append(f"{what}: CloudWatch has no figures of the last {DAYS} days")
+        unknown.append(f"{what}: CloudWatch has no figures for the last {DAYS} days")
     return found
 
 
@@ -114,9 +114,9 @@ def _quota(account: Account) -> float:
 
 # --- what is read and written ---------------------------------------------------------------------
 def _days(created: datetime | None, sums: Mapping[datetime, float], now: datetime) -> int:
-    """How many of the last days there was a table of that name, the first one counted.
+    """On how many of the last days the table existed, including the first.
 
-    One that was restored is younger than what CloudWatch knows of its name.
+    A restored table is younger than the metrics under its name.
     """
     if created is None:
         return DAYS
@@ -147,11 +147,11 @@ def _sums(
 
 def _hourly(account: Account, name: str, metric: str, now: datetime) -> dict[datetime, float]:
     """Sums of a metric by the hour, those of the last days; hours without any are left out."""
-    hour = consumption.on_the_hour(now)
+    hour = concurrent_reads.on_the_hour(now)
     found: defaultdict[datetime, float] = defaultdict(float)
     window = (hour - timedelta(days=DAYS), hour)
-    for at, units in _sums(account, name, metric, window, consumption.HOUR):
-        found[consumption.on_the_hour(at)] += units
+    for at, units in _sums(account, name, metric, window, concurrent_reads.HOUR):
+        found[concurrent_reads.on_the_hour(at)] += units
     return found
 
 
@@ -169,7 +169,7 @@ def _written(account: Account, name: str, created: datetime | None, now: datetim
 
 
 def _own_readings(account: Account, name: str, since: datetime) -> list[OwnReading]:
-    """What the exports of the table have read since then, by the manifests of their snapshots."""
+    """What the exports of the table read since then, from the manifests of their snapshots."""
     try:
         taken = [
             (fmt.value, timestamp)
@@ -188,15 +188,15 @@ def _own_reading(account: Account, name: str, fmt: str, timestamp: str) -> OwnRe
         manifest = manifests.read(account.s3, account.bucket, name, fmt, timestamp)
     except ManifestBroken:
         return None
-    return None if manifest is None else consumption.own_reading(manifest)
+    return None if manifest is None else concurrent_reads.own_reading(manifest)
 
 
 # --- what a run has read --------------------------------------------------------------------------
 def counted_units(account: Account, manifest: Manifest, *, now: datetime) -> float | None:
-    """Read units that CloudWatch has of the table for the time of reading, whoever read.
+    """Read units that CloudWatch counted for the table during the read, by all readers.
 
-    None of a reader that counts them itself or takes none, where nothing was counted, and for those
-    who may not ask.
+    None if the reader counts them itself or uses none, if CloudWatch has no datapoints, and if the
+    caller lacks the permission.
     """
     from botocore.exceptions import ClientError
 
@@ -205,7 +205,7 @@ def counted_units(account: Account, manifest: Manifest, *, now: datetime) -> flo
     if manifest.started is None or seconds is None or not unknown:
         return None
     age = now - manifest.started
-    period = next((each for kept, each in _KEPT if age < kept), consumption.HOUR)
+    period = next((each for kept, each in _KEPT if age < kept), concurrent_reads.HOUR)
     ended = manifest.started + timedelta(seconds=seconds)
     window = (_begin(manifest.started, period), _begin(ended, period) + period)
     try:

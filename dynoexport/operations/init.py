@@ -20,17 +20,17 @@ if TYPE_CHECKING:
     from dynoexport.aws.account import Account
     from dynoexport.aws.change_sets import ChangeSet, Event
 
-# CloudFormation slows down whoever asks for much at once.
+# CloudFormation throttles callers that change many stacks at once.
 _STACKS_AT_ONCE = 4
 
 
 class Declined(DynoexportError):
-    """Changes that were shown and not wanted; nothing was changed."""
+    """The user declined the changes; nothing was changed."""
 
 
 @dataclass(frozen=True)
 class Initialized:
-    """What ``init`` has done."""
+    """What ``init`` did."""
 
     stack: str = field(metadata=described("name of the common stack"))
     changed: bool = field(metadata=described("whether the stack was created or updated"))
@@ -49,10 +49,10 @@ def init(
     approve: Callable[[Sequence[ChangeSet]], bool] = lambda _: True,
     on_event: Callable[[Event], None] = ignore,
 ) -> Initialized:
-    """Create or update the common stack, then publish the job scripts under their version.
+    """Create or update the common stack, then upload the job scripts under their version.
 
-    Parameters that are not given keep the values that the stack has. ``approve`` is shown the
-    change set before it is executed.
+    Parameters you omit keep their current values. ``approve`` gets the change set before it is
+    executed.
 
     Raises:
         ParameterRefused: a parameter does not exist or does not take that value.
@@ -64,7 +64,7 @@ def init(
     known = change_sets.describe(account.cloudformation, common_stack)
     if known:
         _check_owner(known)
-    kept = dict.fromkeys(change_sets.parameters_of(known)) if known else {}
+    kept = dict.fromkeys(change_sets.read_parameters(known)) if known else {}
     stack = change_sets.Stack(common_stack, assets.template("common.yaml"), {**kept, **given})
     changed = apply(account, [stack], approve=approve, on_event=on_event)
     bucket = change_sets.outputs(account.cloudformation, common_stack)["BucketName"]
@@ -78,14 +78,14 @@ def init(
 
 
 def _check_owner(stack: Mapping[str, Any]) -> None:
-    """See that the stack is a common stack: to update another would delete what is in it.
+    """Check that the stack is a common stack: an update would delete the resources of another.
 
     Raises:
-        DeployFailed: it is another.
+        DeployFailed: it is not.
     """
     # One that never was, or that is being created, has no outputs yet.
     settled = stack["StackStatus"].endswith("_COMPLETE") and not change_sets.is_only_a_name(stack)
-    if settled and "BucketName" not in change_sets.outputs_of(stack):
+    if settled and "BucketName" not in change_sets.read_outputs(stack):
         raise DeployFailed(
             f"the stack {stack['StackName']} is not a common stack of dynoexport",
             hint="choose another name with --common-stack",
@@ -99,7 +99,7 @@ def apply(
     approve: Callable[[Sequence[ChangeSet]], bool],
     on_event: Callable[[Event], None],
 ) -> list[str]:
-    """Change the stacks, all or, if ``approve`` says no, none; the names of those that changed.
+    """Change all stacks, or none if ``approve`` says no; return the names of those that changed.
 
     Raises:
         Declined: ``approve`` said no.
@@ -126,7 +126,7 @@ def apply(
 def _ask(
     account: Account, prepared: Sequence[ChangeSet], approve: Callable[[Sequence[ChangeSet]], bool]
 ) -> None:
-    """Nothing is left behind, whether the answer is no or somebody breaks off."""
+    """Discard the change sets if the answer is no or the user interrupts."""
     approved = False
     try:
         approved = approve(prepared)
@@ -139,7 +139,7 @@ def _ask(
 
 
 def _prepare(account: Account, stacks: Sequence[change_sets.Stack]) -> list[ChangeSet]:
-    """The change sets of those stacks that change; if one is refused, none is left behind."""
+    """The change sets of the stacks that change; if one is refused, all are discarded."""
 
     def prepare(stack: change_sets.Stack) -> ChangeSet | DeployFailed | None:
         try:
@@ -168,9 +168,9 @@ def _raise_any(failures: Sequence[DeployFailed], *, of: int) -> None:
 
 
 def publish_scripts(account: Account, bucket: str) -> list[str]:
-    """Upload the job scripts that are not there yet; their keys.
+    """Upload the job scripts that the bucket does not have yet, and return their keys.
 
-    A key carries the hash of the contents, so what is there is never written again.
+    A key contains the hash of the scripts, so an object is never overwritten.
     """
     version = assets.scripts_version()
     prefix = naming.script_key("", version)

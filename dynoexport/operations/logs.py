@@ -52,8 +52,8 @@ def logs(
 ) -> Iterator[LogLine]:
     """The run's lines so far, node by node in the order of the workflow, oldest first.
 
-    ``node`` is a job's or crawler's name, ``attempt`` counts from 1; without it all attempts are
-    told. ``errors`` reads what was written to stderr instead, where Spark logs, too.
+    ``node`` is a job's or crawler's name, ``attempt`` counts from 1; None is all attempts.
+    ``errors`` reads stderr instead, where Spark logs, too.
     """
     for source in _sources(run, node, attempt, errors=errors):
         yield from (line for _, line in _read(account, source))
@@ -63,14 +63,14 @@ def follow_logs(
     account: Account, run: Run, *, node: str | None = None, errors: bool = False
 ) -> Iterator[LogLine]:
     """The run's lines as they are written, until the run has ended."""
-    told: set[str] = set()
+    seen: set[str] = set()
     newest: dict[tuple[str, int], datetime] = {}
     while True:
         for source in _sources(run, node, None, errors=errors):
             place = (source.node.name, source.number)
             for event_id, line in _read(account, source, since=newest.get(place)):
-                if event_id not in told:
-                    told.add(event_id)
+                if event_id not in seen:
+                    seen.add(event_id)
                     newest[place] = line.time
                     yield line
         if run.finished:
@@ -80,7 +80,7 @@ def follow_logs(
 
 
 def tail_logs(account: Account, run: Run, node: Node, *, lines: int = 20) -> list[LogLine]:
-    """The last lines of the node's last attempt; of its errors if it has said nothing else."""
+    """The last lines of the node's last attempt; from its stderr if stdout is empty."""
     for errors in (False, True):
         found = list(logs(account, run, node=node.name, attempt=len(node.attempts), errors=errors))
         if found:
@@ -120,7 +120,7 @@ def _read(
     except account.logs.exceptions.ResourceNotFoundException:
         # Neither group nor stream exist before the first line.
         return
-    yield from _of_one_crawl(found) if source.node.kind == "CRAWLER" else found
+    yield from _keep_one_crawl(found) if source.node.kind == "CRAWLER" else found
 
 
 def _line(source: _Source, timestamp: int, message: str) -> LogLine:
@@ -133,8 +133,8 @@ def _line(source: _Source, timestamp: int, message: str) -> LogLine:
     )
 
 
-def _of_one_crawl(found: Sequence[tuple[str, LogLine]]) -> Iterator[tuple[str, LogLine]]:
-    """The lines of the crawl that most of them are of.
+def _keep_one_crawl(found: Sequence[tuple[str, LogLine]]) -> Iterator[tuple[str, LogLine]]:
+    """The lines of the crawl that most of the lines belong to.
 
     All crawls of a crawler share one stream, and each line begins with its crawl's ID:
     https://docs.aws.amazon.com/glue/latest/dg/console-crawlers-details.html

@@ -14,9 +14,9 @@ from dynoexport.cloudformation import parameters as forms
 from dynoexport.cloudformation.check import ParameterRefused, check_parameters
 from dynoexport.errors import DynoexportError
 from dynoexport.model import GlueVersion, ReadMode, WorkerType
-from dynoexport.operations.facts import Known, known
-from dynoexport.planning import alternatives, consumption, prices, sizing, table_facts
-from dynoexport.planning.sizing import Wishes
+from dynoexport.operations.facts import TableContext, read_table_context
+from dynoexport.planning import alternatives, concurrent_reads, prices, sizing, table_facts
+from dynoexport.planning.sizing import PlanRequest
 from dynoexport.planning.table_facts import DescriptionRefused, TableFacts
 from dynoexport.workflow import schedule
 
@@ -30,9 +30,9 @@ if TYPE_CHECKING:
     from dynoexport.planning.prices import Prices
     from dynoexport.planning.sizing import Recommendation
 
-NO_WISHES = Wishes()
-# The parameters of the table stack that a plan can be made with: the wish that each is, its kind.
-_WISHES: Mapping[str, tuple[str, Callable[[str], object]]] = {
+EMPTY_REQUEST = PlanRequest()
+# Parameters of the table stack that a plan depends on, by field of the request and type.
+_REQUEST_FIELDS: Mapping[str, tuple[str, Callable[[str], object]]] = {
     settings.READ_MODE: ("read_mode", ReadMode),
     settings.GLUE_VERSION: ("glue_version", GlueVersion),
     settings.RETENTION_DAYS: ("retention_days", int),
@@ -41,11 +41,11 @@ _WISHES: Mapping[str, tuple[str, Callable[[str], object]]] = {
     settings.NUMBER_OF_WORKERS: ("workers", int),
     settings.SPLITS: ("splits", int),
 }
-SETTINGS = (*_WISHES, *options.PRICED)
+SETTINGS = (*_REQUEST_FIELDS, *options.PRICED)
 
 
 class NotDescribed(DynoexportError):
-    """A table that is not among those that were described."""
+    """A table that the description does not contain."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -53,12 +53,12 @@ class Planned:
     """The plan of one table.
 
     Attributes:
-        unknown: a sentence for each thing that could not be asked, and what is taken for it.
+        unknown: a sentence for each thing that could not be read, and what the plan assumes.
     """
 
     table: TableFacts
     schedule: str
-    wishes: Wishes
+    request: PlanRequest
     prices: Prices
     recommendation: Recommendation
     alternatives: tuple[Alternative, ...]
@@ -71,12 +71,12 @@ class Planned:
 
     @property
     def command(self) -> tuple[str, ...]:
-        """What deploys the job, word by word, an option's value beside it.
+        """The command that deploys the job, word by word; an option and its value are one word.
 
-        ``--auto`` would not know of a target or of a limit of cost.
+        ``--auto`` does not know about a target duration or a maximum cost.
         """
-        job, defaults = self.estimate.job, Wishes()
-        by_hand = (self.wishes.target_seconds, self.wishes.max_dollars) != (None, None)
+        job, defaults = self.estimate.job, PlanRequest()
+        by_hand = (self.request.target_seconds, self.request.max_dollars) != (None, None)
         words = ["dynoexport deploy", self.table.name, *([] if by_hand else ["--auto"])]
         if job.format is not defaults.format:
             words.append(f"--format {job.format.value}")
@@ -97,21 +97,26 @@ class Planned:
 
     def _is_asked(self, setting: str) -> bool:
         """Whether the plan was made for a value of it."""
-        if setting in self.wishes.priced:
+        if setting in self.request.priced:
             return True
-        return setting in _WISHES and getattr(self.wishes, _WISHES[setting][0]) is not None
+        return (
+            setting in _REQUEST_FIELDS
+            and getattr(self.request, _REQUEST_FIELDS[setting][0]) is not None
+        )
 
     @property
     def assumptions(self) -> tuple[str, ...]:
-        """What the figures rest on, and nobody publishes or counts."""
-        price = options.price(self.wishes.priced)
+        """What the figures assume, because AWS does not publish or measure it."""
+        price = options.price(self.request.priced)
         found = alternatives.assumptions(self.estimate)
         return (*found, price.assumption) if price else found
 
 
-# --- wishes ---------------------------------------------------------------------------------------
-def wishes_of(parameters: Mapping[str, str], wishes: Wishes = NO_WISHES) -> Wishes:
-    """The wishes with what parameters of the table stack say.
+# --- request --------------------------------------------------------------------------------------
+def parse_request(
+    parameters: Mapping[str, str], request: PlanRequest = EMPTY_REQUEST
+) -> PlanRequest:
+    """The request with the given parameters of the table stack.
 
     Raises:
         ParameterRefused: the stack has no such parameter, it does not take that value, or a plan
@@ -120,22 +125,22 @@ def wishes_of(parameters: Mapping[str, str], wishes: Wishes = NO_WISHES) -> Wish
     check_parameters(forms.table_groups(), parameters)
     for name in sorted(set(parameters) - set(SETTINGS)):
         raise ParameterRefused(
-            f"a plan does not depend on {name}", hint=f"it does on {', '.join(SETTINGS)}"
+            f"a plan does not depend on {name}", hint=f"it depends on {', '.join(SETTINGS)}"
         )
     given = {
         field: kind(parameters[name])
-        for name, (field, kind) in _WISHES.items()
+        for name, (field, kind) in _REQUEST_FIELDS.items()
         if name in parameters
     }
     priced = {name: parameters[name] for name in options.PRICED if name in parameters}
-    found: Wishes = replace(wishes, priced=priced, **given)  # type: ignore[arg-type]
+    found: PlanRequest = replace(request, priced=priced, **given)  # type: ignore[arg-type]
     for rule in options.broken_rules({settings.OUTPUT_FORMAT: found.format.value, **parameters}):
         raise ParameterRefused(rule.reason, hint=rule.advice(parameters))
     least = sizing.least_percent(found.read_mode)
     if found.read_percent is not None and found.read_percent < least:
         raise ParameterRefused(
             f"{settings.MAX_READ} is {found.read_percent:g}",
-            hint=f"the {found.read_mode.value} takes no less than {least:g}",
+            hint=f"the {found.read_mode.value} needs at least {least:g}",
         )
     return found
 
@@ -144,27 +149,27 @@ def wishes_of(parameters: Mapping[str, str], wishes: Wishes = NO_WISHES) -> Wish
 def plans(
     account: Account,
     *names: str,
-    wishes: Wishes = NO_WISHES,
+    request: PlanRequest = EMPTY_REQUEST,
     every: str = "day",
     prices_file: Path | None = None,
     now: datetime | None = None,
 ) -> list[Planned]:
-    """The plans of DynamoDB tables; nothing is changed, nothing of a table is read.
+    """The plans of DynamoDB tables; nothing changes, and no item is read.
 
-    What the caller may not ask, consumption or backups, is told as unknown. ``every`` is hour,
-    day, week, month or a ``cron(...)``.
+    Facts that the caller may not read, such as consumption or backups, become ``unknown``.
+    ``every`` is hour, day, week, month or a ``cron(...)``.
 
     Raises:
         NoTable: DynamoDB has no such table.
-        ScheduleRefused: the schedule is none.
-        PricesRefused: the file of prices has not their form.
+        ScheduleRefused: the schedule is not valid.
+        PricesRefused: the price file is not valid.
     """
     at = now or datetime.now(timezone.utc)
     when = _when(every, at)
-    found = prices.of_region(account.region, file=prices_file)
+    found = prices.load_prices(account.region, file=prices_file)
 
     def one(name: str) -> Planned:
-        return _planned(known(account, name, now=at), wishes, when, found)
+        return _planned(read_table_context(account, name, now=at), request, when, found)
 
     return side_by_side(one, dict.fromkeys(names))
 
@@ -173,45 +178,46 @@ def plans_described(
     text: str,
     *names: str,
     region: str,
-    wishes: Wishes = NO_WISHES,
+    request: PlanRequest = EMPTY_REQUEST,
     every: str = "day",
     prices_file: Path | None = None,
     now: datetime | None = None,
 ) -> list[Planned]:
-    """The plans of tables that somebody has described, without AWS.
+    """The plans of described tables, without AWS.
 
-    ``text`` holds answers of DescribeTable, one after the other or in a list. ``names`` are those
-    that are wanted, all without any. ``region`` counts where an answer does not tell its own.
+    ``text`` holds answers of DescribeTable, one after the other or in a list. ``names`` selects
+    tables, none selects all. ``region`` is used for an answer without a region.
 
     Raises:
-        DescriptionRefused: something in the text is no such answer.
-        NotDescribed: a table that is wanted is not among them.
+        DescriptionRefused: a part of the text is not such an answer.
+        NotDescribed: the text does not describe a selected table.
     """
     when = _when(every, now or datetime.now(timezone.utc))
-    answers = (table_facts.facts_of(each) for each in _documents(text))
+    answers = (table_facts.parse_description(each) for each in _documents(text))
     described = {each.name: replace(each, region=each.region or region) for each in answers}
     for name in names:
         if name not in described:
             raise NotDescribed(
-                f"{name} is not described", hint=f"there are: {', '.join(sorted(described))}"
+                f"{name} is not described",
+                hint=f"the file describes: {', '.join(sorted(described))}",
             )
     wanted = [each for name, each in described.items() if name in names or not names]
     return [
         _planned(
-            Known(each, unknown=_unknown(each)),
-            wishes,
+            TableContext(each, unknown=_unknown(each)),
+            request,
             when,
-            prices.of_region(each.region, file=prices_file),
+            prices.load_prices(each.region, file=prices_file),
         )
         for each in wanted
     ]
 
 
 def _unknown(table: TableFacts) -> tuple[str, ...]:
-    """What no answer of DescribeTable tells."""
-    found = ["what others read of the table, and how much is written: it was described by a file"]
+    """What an answer of DescribeTable does not contain."""
+    found = ["what others read from the table and write to it, because a file describes it"]
     if table.recovery is None:
-        found.append("whether point-in-time recovery is on: it is taken to be off")
+        found.append("whether point-in-time recovery is on; the plan assumes it is off")
     return tuple(found)
 
 
@@ -233,13 +239,13 @@ def _when(every: str, now: datetime) -> _When:
     )
 
 
-def _planned(table: Known, wishes: Wishes, when: _When, found: Prices) -> Planned:
-    of_schedule = replace(wishes, runs_a_month=when.runs_a_month)
+def _planned(table: TableContext, request: PlanRequest, when: _When, found: Prices) -> Planned:
+    of_schedule = replace(request, runs_a_month=when.runs_a_month)
     facts, recommendation = _recommended(table, of_schedule, found, when.firings)
     return Planned(
         table=facts,
         schedule=when.cron,
-        wishes=wishes,
+        request=request,
         prices=found,
         recommendation=recommendation,
         alternatives=alternatives.alternatives(facts, of_schedule, found),
@@ -248,18 +254,20 @@ def _planned(table: Known, wishes: Wishes, when: _When, found: Prices) -> Planne
 
 
 def _recommended(
-    table: Known, wishes: Wishes, found: Prices, firings: Sequence[datetime]
+    table: TableContext, request: PlanRequest, found: Prices, firings: Sequence[datetime]
 ) -> tuple[TableFacts, Recommendation]:
-    """The job, and the table with what others read of it at all hours that runs touch.
+    """The job, and the table with what others read in the hours of its runs.
 
-    Others may leave less in the later hours, so that the run is longer, and touches more.
+    Others may leave less capacity in later hours. Then the run is longer and covers more hours.
     """
     seconds = 0.0
     while True:
         facts = table.during(firings, seconds)
-        recommendation = sizing.recommend(facts, wishes, found)
+        recommendation = sizing.recommend(facts, request, found)
         longer = recommendation.estimate.run_seconds
-        if consumption.hours_of(firings, longer) <= consumption.hours_of(firings, seconds):
+        if concurrent_reads.active_hours(firings, longer) <= concurrent_reads.active_hours(
+            firings, seconds
+        ):
             return facts, recommendation
         seconds = longer
 
@@ -281,7 +289,7 @@ def _documents(text: str) -> Sequence[object]:
     listed = found[0] if len(found) == 1 and isinstance(found[0], list) else found
     if not listed:
         raise DescriptionRefused(
-            "nothing is described",
+            "the description is empty",
             hint="write one with: aws dynamodb describe-table --table-name TABLE > table.json",
         )
     return listed

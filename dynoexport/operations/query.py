@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 from dynoexport import naming
 from dynoexport.aws import athena, exports
+from dynoexport.errors import DynoexportError
 from dynoexport.jobs.view import sql_identifier
 from dynoexport.operations.snapshots import SnapshotRefused
 
@@ -19,6 +21,16 @@ if TYPE_CHECKING:
 
 VIEW, SNAPSHOTS = "{view}", "{snapshots}"
 _EVERYTHING = "SELECT * FROM {view}"
+# Quoted texts and comments, in which braces are SQL's own; and what looks like a placeholder.
+_PLACEHOLDER = re.compile(
+    r"'(?:[^']|'')*'|\"(?:[^\"]|\"\")*\"|--[^\n]*|/\*.*?\*/|(\{\s*[A-Za-z_]\w*\s*\})", re.DOTALL
+)
+
+
+class PlaceholderRefused(DynoexportError):
+    """SQL with a placeholder that does not exist."""
+
+    exit_code = 2
 
 
 def query(
@@ -30,15 +42,16 @@ def query(
     limit: int | None = None,
     on_started: Callable[[str], None] = lambda _: None,
 ) -> Execution:
-    """Run a query and wait for it; its rows are read page by page from what it answers.
+    """Run a query and wait for it; ``rows`` reads its rows page by page.
 
     In ``sql`` ``{view}`` stands for the view of the current snapshot and ``{snapshots}`` for the
     table of all of them. Without ``sql`` it is every row of the view, or ``limit`` of them.
-    ``on_started`` is told Athena's ID of the query, with which it can be stopped.
+    ``on_started`` gets Athena's ID of the query, which can stop it.
 
     Raises:
         NotExported, AmbiguousExport: the table has no export, or several.
         SnapshotRefused: Athena cannot read the export's format.
+        PlaceholderRefused: the SQL has an unknown placeholder.
         QueryFailed: Athena refused, failed or cancelled the query.
     """
     export = exports.find_one(account, table, fmt)
@@ -55,9 +68,9 @@ def query(
 
 
 def rows(account: Account, execution: Execution) -> Iterator[dict[str, object]]:
-    """The query's rows by column name, read page by page, values in Python's types for Athena's.
+    """The query's rows by column name, read page by page, with values of Python's types.
 
-    Numbers, decimals, booleans, dates and timestamps are read; everything else is Athena's text.
+    Numbers, decimals, booleans, dates and timestamps are parsed; everything else is Athena's text.
     """
     for columns, page in athena.pages(account.athena, execution):
         for row in page:
@@ -68,10 +81,20 @@ def rows(account: Account, execution: Execution) -> Iterator[dict[str, object]]:
 
 
 def statement(export: DeployedExport, sql: str | None, limit: int | None = None) -> str:
-    """The SQL with its placeholders replaced by quoted names."""
+    """The SQL with quoted names in place of its placeholders.
+
+    Raises:
+        PlaceholderRefused: it has an unknown one.
+    """
     text = sql if sql is not None else _EVERYTHING
     if sql is None and limit is not None:
         text += f" LIMIT {limit}"
+    for found in _PLACEHOLDER.finditer(text):
+        if found[1] and found[1] not in {VIEW, SNAPSHOTS}:
+            raise PlaceholderRefused(
+                f"the SQL has an unknown placeholder {found[1]}",
+                hint=f"write {VIEW} for the current view, {SNAPSHOTS} for the table of snapshots",
+            )
     # Not by str.format: SQL has braces of its own.
     return text.replace(VIEW, _qualified(export.view)).replace(
         SNAPSHOTS, _qualified(export.snapshots_table)

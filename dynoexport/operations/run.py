@@ -13,7 +13,8 @@ from dynoexport.cloudformation import options
 from dynoexport.errors import DynoexportError
 from dynoexport.model import ExportResult, described
 from dynoexport.operations import alarms, facts
-from dynoexport.planning import actuals, prices
+from dynoexport.planning import prices
+from dynoexport.planning.explain import explain_run
 from dynoexport.storage import manifests
 
 if TYPE_CHECKING:
@@ -23,11 +24,11 @@ if TYPE_CHECKING:
     from dynoexport.aws.exports import DeployedExport
     from dynoexport.aws.workflow_runs import Run
     from dynoexport.model import OutputFormat
-    from dynoexport.planning.actuals import Explanation
+    from dynoexport.planning.explain import Explanation
 
 
 class PropertyRefused(DynoexportError):
-    """A run property that does not exist, or a value that it does not take."""
+    """A setting that a run cannot override, or a value that it does not take."""
 
     exit_code = 2
 
@@ -57,7 +58,7 @@ _BOUNDS: Mapping[str, tuple[float, float, type]] = {
 
 
 def check_properties(properties: Mapping[str, str]) -> None:
-    """Refuse run properties that the job scripts would refuse, before a run is started.
+    """Refuse run properties that the job scripts would refuse, before a run starts.
 
     Raises:
         PropertyRefused: naming the property and what it takes.
@@ -65,8 +66,8 @@ def check_properties(properties: Mapping[str, str]) -> None:
     for name, value in properties.items():
         if name not in _BOUNDS:
             raise PropertyRefused(
-                f"a run has no property {name}",
-                hint=f"there are: {', '.join(sorted(_BOUNDS))}; for others use dynoexport deploy",
+                f"a run cannot override {name}",
+                hint=f"it can override {', '.join(sorted(_BOUNDS))}; dynoexport deploy sets others",
             )
         low, high, kind = _BOUNDS[name]
         try:
@@ -75,7 +76,9 @@ def check_properties(properties: Mapping[str, str]) -> None:
             fits = False
         if not fits:
             what = "a whole number" if kind is int else "a number"
-            raise PropertyRefused(f"{name} is {value!r}", hint=f"it must be {what} {low} to {high}")
+            raise PropertyRefused(
+                f"{name} is {value!r}", hint=f"it must be {what} from {low} to {high}"
+            )
 
 
 def run(
@@ -124,7 +127,7 @@ def find_run(
     if run_id is not None:
         found = [each for each in found if each.run_id.startswith(run_id)]
         if len(found) > 1:
-            raise RunRefused(f"{len(found)} runs begin with {run_id}", hint="write more of the ID")
+            raise RunRefused(f"{len(found)} runs begin with {run_id}", hint="give more of the ID")
     if not found:
         which = f"no run {run_id}" if run_id else "no run yet"
         raise RunRefused(f"{table} has {which}", hint=f"see them with: dynoexport runs {table}")
@@ -151,14 +154,14 @@ def runs(
 def explain(
     account: Account, table: str, *, fmt: OutputFormat | None = None, limit: int | None = None
 ) -> list[Explanation]:
-    """The table's runs, newest first, each against the plan that its own facts would have given.
+    """The table's runs, newest first, each with a plan made from the facts of its manifest.
 
     Raises:
         NotExported, AmbiguousExport: the table has no export, or several.
-        ManifestBroken: there is something else in a manifest's place.
+        ManifestBroken: an object in a manifest's place is not a manifest.
     """
     export = exports.find_one(account, table, fmt)
-    used, now = prices.of_region(account.region), datetime.now(timezone.utc)
+    used, now = prices.load_prices(account.region), datetime.now(timezone.utc)
 
     def explained(each: Run) -> Explanation:
         fmt, snapshot = export.format.value, each.snapshot
@@ -166,27 +169,27 @@ def explain(
             manifests.read(account.s3, account.bucket, table, fmt, snapshot) if snapshot else None
         )
         counted = facts.counted_units(account, manifest, now=now) if manifest else None
-        return actuals.explain(
-            each, manifest, used, region=account.region, now=now, counted=counted
-        )
+        return explain_run(each, manifest, used, region=account.region, now=now, counted=counted)
 
     found = workflow_runs.history(account.glue, export.workflow, limit=limit)
     return side_by_side(explained, found)
 
 
 def stop(account: Account, table: str, *, fmt: OutputFormat | None = None) -> list[Run]:
-    """Stop every active run of the table; those that were told to stop.
+    """Stop every active run of the table, and return these runs.
 
-    Glue ends jobs at once, but lets a crawl go on to its end. The view stays as it is.
+    Glue ends jobs at once, but a crawl runs to its end. The view does not change.
 
     Raises:
         NotExported, AmbiguousExport: the table has no export, or several.
-        RunRefused: none is active.
+        RunRefused: no run is active.
     """
     export = exports.find_one(account, table, fmt)
     active = workflow_runs.active(account.glue, export.workflow)
     if not active:
-        raise RunRefused(f"no run of {table} is active")
+        raise RunRefused(
+            f"no run of {table} is active", hint=f"see its runs with: dynoexport runs {table}"
+        )
     for each in active:
         account.glue.stop_workflow_run(Name=export.workflow, RunId=each.run_id)
     return [workflow_runs.get(account.glue, export.workflow, each.run_id) for each in active]
@@ -202,7 +205,7 @@ def enable(account: Account, table: str, *, fmt: OutputFormat | None = None) -> 
 
 
 def disable(account: Account, table: str, *, fmt: OutputFormat | None = None) -> Schedule:
-    """Switch the table's schedule off, at once and in place; an active run goes on.
+    """Switch the table's schedule off, at once and in place; an active run continues.
 
     Raises:
         NotExported, AmbiguousExport: the table has no export, or several.
@@ -211,9 +214,9 @@ def disable(account: Account, table: str, *, fmt: OutputFormat | None = None) ->
 
 
 def _switch(account: Account, export: DeployedExport, *, enabled: bool) -> Schedule:
-    """By the trigger itself: through the stack it would be replaced, with the run history."""
-    # The alarm first: where that is not allowed, nothing has changed.
-    alarms.give_voice(account, export.table, export.format.value, speaks=enabled)
+    """Switch the trigger itself: the stack would replace the workflow and lose its run history."""
+    # The alarm first: if the caller may not change it, nothing has changed.
+    alarms.set_alarm_actions_enabled(account, export.table, export.format.value, enabled=enabled)
     name = export.start_trigger
     trigger = account.glue.get_trigger(Name=name)["Trigger"]
     if enabled and trigger.get("State") != "ACTIVATED":

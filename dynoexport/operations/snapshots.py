@@ -1,4 +1,4 @@
-"""``snapshots``, ``publish`` and ``prune``: what there is, what the view shows, what goes."""
+"""``snapshots``, ``publish`` and ``prune``: list, publish and delete snapshots."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 
 class SnapshotRefused(DynoexportError):
-    """A snapshot that cannot be shown: there is none, or it is not whole."""
+    """A snapshot that cannot be published: it does not exist, or it is damaged."""
 
 
 @dataclass(frozen=True)
@@ -42,7 +42,7 @@ class Published(ExportResult):
 
 @dataclass(frozen=True)
 class Pruned(ExportResult):
-    """The snapshots that were deleted, and how many objects those were."""
+    """The deleted snapshots, and the number of their objects."""
 
     snapshots: tuple[Snapshot, ...] = field(
         metadata=described("list of the deleted snapshots, as `snapshots` prints them")
@@ -73,23 +73,26 @@ def snapshots(
 def publish(
     account: Account, table: str, snapshot: str, *, fmt: OutputFormat | None = None
 ) -> Published:
-    """Let the view show a complete snapshot, older or newer than the one it shows.
+    """Point the view at a complete snapshot, older or newer than the current one.
 
     The next run publishes its own snapshot again.
 
     Raises:
         NotExported, AmbiguousExport: the table has no export, or several.
-        SnapshotRefused: there is no such snapshot, it is not whole, or Athena cannot read it.
+        SnapshotRefused: the snapshot does not exist, is damaged, or Athena cannot read it.
         QueryFailed: Athena did not make the view.
     """
     export = exports.find_one(account, table, fmt)
     if not export.format.queryable:
-        raise SnapshotRefused(f"Athena cannot read {export.format.value}: there is no view")
+        raise SnapshotRefused(
+            f"Athena cannot read {export.format.value}, so there is no view",
+            hint="export the table in another format",
+        )
     manifest = whole(account, export, snapshot)
     if snapshot_store.catalog_table(account, export.snapshots_table) is None:
         raise SnapshotRefused(
             f"there is no catalog table {naming.DATABASE}.{export.snapshots_table}",
-            hint=f"a run makes it: dynoexport run {table}",
+            hint=f"a run creates it: dynoexport run {table}",
         )
     if manifest.items:
         _check_partition(account, export, snapshot)
@@ -120,14 +123,14 @@ def _newest(account: Account, export: DeployedExport) -> Manifest:
 
 
 def whole(account: Account, export: DeployedExport, snapshot: str) -> Manifest:
-    """The manifest of a snapshot whose files are all there.
+    """The manifest of an undamaged snapshot.
 
     Raises:
-        SnapshotRefused: it has no manifest, or a file is missing, changed or too many.
+        SnapshotRefused: it has no manifest, or a file is missing, changed or surplus.
     """
     if parse_timestamp(snapshot) is None:
         raise SnapshotRefused(
-            f"{snapshot!r} names no snapshot", hint="write a UTC minute, such as 2026-01-31T10:00"
+            f"{snapshot!r} is not a snapshot", hint="write a UTC minute, such as 2026-01-31T10:00"
         )
     table, fmt = export.table, export.format.value
     manifest = manifests.read(account.s3, account.bucket, table, fmt, snapshot)
@@ -140,7 +143,7 @@ def whole(account: Account, export: DeployedExport, snapshot: str) -> Manifest:
     found = list_files(account.s3, account.bucket, prefix)
     faults = manifests.differences(manifest, found)
     if faults:
-        raise SnapshotRefused(f"the snapshot {snapshot} is not whole", hint=faults[0])
+        raise SnapshotRefused(f"the snapshot {snapshot} is damaged", hint=faults[0])
     return manifest
 
 
@@ -153,8 +156,8 @@ def _check_partition(account: Account, export: DeployedExport, snapshot: str) ->
         )
     except account.glue.exceptions.EntityNotFoundException:
         raise SnapshotRefused(
-            f"the catalog does not know the snapshot {snapshot}",
-            hint="a crawl adds it; start a run of the workflow",
+            f"the catalog has no partition for the snapshot {snapshot}",
+            hint=f"a run adds it: dynoexport run {export.table}",
         ) from None
 
 
@@ -169,10 +172,10 @@ def prune(
     approve: Callable[[Sequence[Snapshot]], bool] = lambda _: True,
     on_deleted: Callable[[str, int], None] = lambda _, __: None,
 ) -> Pruned:
-    """Delete old snapshots, and what failed runs have left; never the one that the view shows.
+    """Delete old snapshots, and what failed runs left; never the current one.
 
-    Either ``keep`` whole ones or those that are not ``older_than`` stay. What dynoexport has not
-    written always stays. ``approve`` is shown what would go.
+    Either the ``keep`` newest undamaged snapshots stay, or those that are not ``older_than``.
+    Objects that dynoexport did not write always stay. ``approve`` gets what would be deleted.
 
     Raises:
         NotExported, AmbiguousExport: the table has no export, or several.
@@ -184,8 +187,7 @@ def prune(
     export = exports.find_one(account, table, fmt)
     found = snapshot_store.list_all(account, export, writing=being_written(account, export))
     now = datetime.now(timezone.utc)
-    # Only its manifest, read, says whether a snapshot is ours, and only its files whether it is
-    # whole.
+    # The manifest shows whether a snapshot is ours, its files whether it is undamaged.
     found = snapshot_store.with_figures(account, export, found)
     goes = snapshot_store.to_prune(found, now, keep=keep, older_than=older_than)
     if not goes or not approve(goes):

@@ -1,4 +1,4 @@
-"""``status``: every export of an account, how fresh it is, and what comes next."""
+"""``status``: every export of an account, its last run, its snapshot and its next run."""
 
 from __future__ import annotations
 
@@ -33,9 +33,9 @@ _FEW = 20
 class ExportStatus:
     """One export at one moment.
 
-    ``snapshot`` is the one that the view shows; of a format without a view, and of a table that
-    was always empty, the newest complete one. ``faults`` is how its files differ from its
-    manifest. ``next_run`` is None while the schedule is off.
+    ``snapshot`` is the one that the view shows. Without a view (xml, or a table that was always
+    empty) it is the newest complete one. ``faults`` lists how its files differ from its manifest.
+    ``next_run`` is None while the schedule is off.
     """
 
     table: str
@@ -57,7 +57,7 @@ class ExportStatus:
         return None if taken is None else now - taken
 
     def is_stale(self, now: datetime, limit: timedelta) -> bool:
-        """Whether the snapshot is older than the limit, damaged, or there is none."""
+        """Whether the snapshot is missing, damaged or older than the limit."""
         age = self.age(now)
         return bool(self.faults) or age is None or age > limit
 
@@ -136,8 +136,8 @@ def _shown(account: Account, found: Sequence[DeployedExport]) -> dict[str, str]:
         views_found = [table for table in tables if table is not None]
     else:
         views_found = _every_table(account)
-    told = {table["Name"]: shown_timestamp(table) for table in views_found}
-    return {name: timestamp for name, timestamp in told.items() if timestamp is not None}
+    published = {table["Name"]: shown_timestamp(table) for table in views_found}
+    return {name: timestamp for name, timestamp in published.items() if timestamp is not None}
 
 
 def _every_table(account: Account) -> list[Any]:
@@ -146,7 +146,7 @@ def _every_table(account: Account) -> list[Any]:
 
 
 def _newest(account: Account, export: DeployedExport) -> str | None:
-    """The newest complete snapshot; that of the last run may have been deleted."""
+    """The newest complete snapshot; the last run's may have been deleted."""
     found = snapshot_store.complete_timestamps(account, export.table, export.format.value)
     return found[-1] if found else None
 

@@ -1,4 +1,4 @@
-"""Targets of a deployment: a table's stack as it is, and as it is to be."""
+"""Targets of a deployment: a table's stack as it is, and as it will be."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Target:
-    """A table's stack as it is and as it is to be."""
+    """A table's stack as it is and as it will be."""
 
     table: str
     format: OutputFormat
@@ -30,17 +30,17 @@ class Target:
 
     @property
     def own(self) -> Mapping[str, str]:
-        """The parameters that the stack has; none if there is no stack."""
+        """The current parameters of the stack; empty if there is no stack."""
         return _own(self.known)
 
     def value(self, name: str, default: str = "") -> str:
-        """A parameter as it will be: the one given, the one that the stack has, the default."""
+        """A parameter as it will be: the given value, the current one, or the default."""
         given = self.stack.parameters.get(name)
         return self.own.get(name, default) if given is None else given
 
     @property
     def parameters(self) -> Mapping[str, str]:
-        """All parameters as they will be, but for those with their default."""
+        """All parameters as they will be, except those with their default."""
         return {name: self.value(name) for name in {**self.own, **self.stack.parameters}}
 
     @property
@@ -57,22 +57,22 @@ class Target:
         return state == ScheduleState.ENABLED.value
 
     def with_parameters(self, values: Mapping[str, str]) -> Target:
-        """The target with these parameters besides."""
+        """The target with these parameters, too."""
         stack = replace(self.stack, parameters={**self.stack.parameters, **values})
         return replace(self, stack=stack)
 
 
-def target_of(
+def resolve_target(
     account: Account,
     export: naming.Export,
     given: Mapping[str, str],
     common: Mapping[str, str],
     known: Sequence[DeployedExport],
 ) -> Target:
-    """The stack of an export: that of one of the ``known``, else the one with its name.
+    """The stack of an export: the stack of a ``known`` export, else the one with its name.
 
     Raises:
-        DeployFailed: that stack is another export's.
+        DeployFailed: that stack belongs to something else.
     """
     before = next((each for each in known if is_of(each, export)), None)
     name = before.stack if before else naming.table_stack(export.table, export.format.value)
@@ -87,10 +87,10 @@ def target_of(
 def with_table_key(
     target: Target, described: Mapping[str, Any], given: Mapping[str, str]
 ) -> Target:
-    """The target with the key by which DynamoDB encrypts the table, unless one is given.
+    """The target with the KMS key of the table, unless a key is given.
 
-    AWS's own key of the account is told in the same way, and needs no permission; to grant one
-    does no harm.
+    DescribeTable also names the AWS managed key of the account. That key needs no permission, and
+    a grant on it does no harm.
     """
     if settings.TABLE_KEY_ARN in given:
         return target
@@ -105,17 +105,17 @@ def is_of(one: DeployedExport, other: naming.Export) -> bool:
 def _own(stack: Mapping[str, Any] | None) -> dict[str, str]:
     if stack is None or change_sets.is_only_a_name(stack):
         return {}
-    return change_sets.parameters_of(stack)
+    return change_sets.read_parameters(stack)
 
 
 def _check_owner(stack: Mapping[str, Any], export: naming.Export) -> None:
-    own = change_sets.parameters_of(stack)
+    own = change_sets.read_parameters(stack)
     theirs = (own.get(settings.TABLE_NAME), own.get(settings.OUTPUT_FORMAT))
     wanted = (export.table, export.format.value)
     if theirs != wanted and not change_sets.is_only_a_name(stack):
         raise change_sets.DeployFailed(
-            f"the stack {stack['StackName']} is not that of {export.table} ({export.format.value})",
-            hint="delete or rename it: its name is the one this export needs",
+            f"stack {stack['StackName']} does not belong to {export.table} ({export.format.value})",
+            hint="delete it, because this export needs its name",
         )
 
 
@@ -125,7 +125,7 @@ def _parameters(
     common: Mapping[str, str],
     stack: Mapping[str, Any] | None,
 ) -> dict[str, str | None]:
-    """Kept values, then those that follow from the common stack, then those that were given."""
+    """Current values, then those that follow from the common stack, then the given ones."""
     groups = forms.table_groups()
     existing = {field.parameter.title for group in groups for field in group.fields}
     own = _own(stack)

@@ -1,4 +1,4 @@
-"""``verify``: a snapshot against its manifest, its files, and DynamoDB's own count."""
+"""``verify``: compare a snapshot's files with its manifest and with DynamoDB's own count."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ _FILES_AT_ONCE = 4
 
 @dataclass(frozen=True)
 class Verification(ExportResult):
-    """What a snapshot is, against what it should be.
+    """The result of reading a snapshot again.
 
     DynamoDB counts ``table_items`` about every six hours.
     """
@@ -41,7 +41,7 @@ class Verification(ExportResult):
     faults: tuple[str, ...] = field(metadata=described("list of what is wrong, each a sentence"))
     files: int = field(metadata=described("number of files in the manifest"))
     bytes: int = field(metadata=described("size of these files in bytes"))
-    items: int = field(metadata=described("number of items by the manifest"))
+    items: int = field(metadata=described("number of items in the manifest"))
     rows: int = field(metadata=described("number of items read from the files"))
     table_items: int | None = field(
         metadata=described(
@@ -66,7 +66,7 @@ def verify(
     """Read every file of a snapshot again and compare it with its manifest.
 
     ``snapshot`` None is the current one, or the newest complete one where there is no view.
-    ``on_file`` is told how many files of how many were read.
+    ``on_file`` gets the number of files read so far and their total.
 
     Raises:
         NotExported, AmbiguousExport: the table has no export, or several.
@@ -79,21 +79,21 @@ def verify(
     prefix = naming.snapshot_prefix(table, export.format.value, manifest.timestamp)
     found = list_files(account.s3, account.bucket, prefix)
     faults = manifests.differences(manifest, found)
-    told = [file.key for file in manifest.files if file.key in found]
+    present = [file.key for file in manifest.files if file.key in found]
     done = [0]
 
     def read(key: str) -> int | str:
         counted = _read(account, export.format, key)
         done[0] += 1
-        on_file(done[0], len(told))
+        on_file(done[0], len(present))
         return counted
 
-    counted = side_by_side(read, told, parallel=_FILES_AT_ONCE)
+    counted = side_by_side(read, present, parallel=_FILES_AT_ONCE)
     rows = sum(each for each in counted if isinstance(each, int))
     faults += [each for each in counted if isinstance(each, str)]
     if rows != manifest.items:
         faults.append(
-            f"the files hold {count(rows, 'item')}, the manifest says {count(manifest.items)}"
+            f"the files hold {count(rows, 'item')}, the manifest has {count(manifest.items)}"
         )
     if manifest.items and not _in_catalog(account, export, manifest.timestamp):
         faults.append(f"the catalog has no partition {naming.PARTITION_KEY}={manifest.timestamp}")
@@ -117,7 +117,7 @@ def _manifest(account: Account, export: DeployedExport, snapshot: str | None) ->
         complete = snapshot_store.complete_timestamps(account, table, fmt)
         if not complete:
             raise SnapshotRefused(
-                f"{table} has no complete snapshot", hint=f"make one: dynoexport run {table}"
+                f"{table} has no complete snapshot", hint=f"create one: dynoexport run {table}"
             )
         snapshot = complete[-1]
     manifest = manifests.read(account.s3, account.bucket, table, fmt, snapshot)

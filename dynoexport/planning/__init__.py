@@ -1,1 +1,1 @@
-"""How long an export takes and what it costs, before it runs. Pure."""
+"""Time and cost of an export before it runs. Pure."""

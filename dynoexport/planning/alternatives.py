@@ -1,4 +1,4 @@
-"""Other ways to a table's data in S3, with what they cost and what they give. Pure.
+"""Other ways to a table's data in S3, with their costs and results. Pure.
 
 Labels are those of docs/plan.md, as in ``plan``.
 """
@@ -18,11 +18,11 @@ from dynoexport.units import duration, percent
 if TYPE_CHECKING:
     from dynoexport.planning.plan import Estimate
     from dynoexport.planning.prices import Prices
-    from dynoexport.planning.sizing import Recommendation, Wishes
+    from dynoexport.planning.sizing import PlanRequest, Recommendation
     from dynoexport.planning.table_facts import TableFacts
 
 # --- assumptions ----------------------------------------------------------------------------------
-# The part of a table that changes in a day, where nothing tells how much is written to it.
+# The part of a table that changes in a day, if CloudWatch has no figures of writes.
 CHANGED_A_DAY = 0.01
 # Gzipped DynamoDB JSON, which names the type of every value, for each byte of the table.
 EXPORT_STORED = 0.3
@@ -40,7 +40,7 @@ FIRST_DESIGN_START_SECONDS = 600
 
 @dataclass(frozen=True, kw_only=True)
 class Alternative:
-    """One way, sized for the same table and schedule."""
+    """One alternative, sized for the same table and schedule."""
 
     name: str = field(metadata=described("name of the alternative"))
     label: str = field(metadata=described("name under which docs/plan.md explains its cost"))
@@ -54,9 +54,7 @@ class Alternative:
         default=False,
         metadata=described("whether a cost is left out because AWS publishes no figure"),
     )
-    gone: str | None = field(
-        default=None, metadata=described("why it is not available any more, or null")
-    )
+    gone: str | None = field(default=None, metadata=described("why it is not available, or null"))
     costs: tuple[Cost, ...] = field(metadata=described("list of the lines of the bill"))
 
     @property
@@ -75,30 +73,32 @@ class Alternative:
         return plan.total(self.costs, "once")
 
 
-def alternatives(table: TableFacts, wishes: Wishes, prices: Prices) -> tuple[Alternative, ...]:
+def alternatives(
+    table: TableFacts, request: PlanRequest, prices: Prices
+) -> tuple[Alternative, ...]:
     """This project's three readers and four other ways."""
     own = tuple(
-        _own(sizing.recommend(table, replace(wishes, read_mode=reader), prices))
+        _own(sizing.recommend(table, replace(request, read_mode=reader), prices))
         for reader in ReadMode
     )
     return (
         *own,
-        _full_export(table, wishes, prices),
-        _incremental_export(table, wishes, prices),
-        _zero_etl(table, wishes, prices),
-        _first_design(table, wishes, prices),
+        _full_export(table, request, prices),
+        _incremental_export(table, request, prices),
+        _zero_etl(table, request, prices),
+        _first_design(table, request, prices),
     )
 
 
 def cheapest(found: tuple[Alternative, ...]) -> Alternative:
-    """The one that costs least in a month, of those that can be had."""
+    """The available one that costs least in a month."""
     return min((each for each in found if not each.gone), key=lambda each: each.month_dollars)
 
 
 def _own(found: Recommendation) -> Alternative:
     reader = found.estimate.job.read_mode
     fmt = found.estimate.job.format
-    loss = ", numbers perhaps as doubles" if reader is ReadMode.CONNECTOR else ""
+    loss = ", but numbers may become doubles" if reader is ReadMode.CONNECTOR else ""
     return Alternative(
         name=f"dynoexport, {reader.value}",
         label="cost",
@@ -115,7 +115,7 @@ def _snapshots(fmt: OutputFormat) -> str:
 
 # --- DynamoDB's own exports -----------------------------------------------------------------------
 def changed_bytes_a_day(table: TableFacts) -> float:
-    """What is written in a day, as far as CloudWatch tells; else 1 % of the table."""
+    """What CloudWatch says is written in a day; else 1 % of the table."""
     return CHANGED_A_DAY * table.bytes if table.written is None else table.written
 
 
@@ -124,23 +124,23 @@ def _storage(table_bytes: float, copies: float, prices: Prices) -> Cost:
     return Cost("S3 storage", "storage", stored, "GB", prices.figures.s3_gb_month, "month")
 
 
-def _kept(wishes: Wishes) -> float:
-    job = plan.Job(retention_days=wishes.retention_days)
-    return plan.snapshots_kept(job, wishes.runs_a_month)
+def _kept(request: PlanRequest) -> float:
+    job = plan.Job(retention_days=request.retention_days)
+    return plan.snapshots_kept(job, request.runs_a_month)
 
 
-def _full_export(table: TableFacts, wishes: Wishes, prices: Prices) -> Alternative:
+def _full_export(table: TableFacts, request: PlanRequest, prices: Prices) -> Alternative:
     """ExportTableToPointInTime, FULL_EXPORT, at every run, and nothing else."""
     return Alternative(
         name="DynamoDB export, full",
         label="full",
-        gives="DynamoDB JSON, no catalog",
+        gives="DynamoDB JSON without a catalog table",
         costs=(
             *plan.read_costs(table, ReadMode.EXPORT, 0, prices),
-            _storage(table.bytes, _kept(wishes), prices),
+            _storage(table.bytes, _kept(request), prices),
             *plan.recovery_costs(table, prices),
         ),
-        runs_a_month=wishes.runs_a_month,
+        runs_a_month=request.runs_a_month,
         seconds=plan.EXPORT_START_SECONDS + table.bytes / plan.EXPORT_BYTES,
     )
 
@@ -148,7 +148,7 @@ def _full_export(table: TableFacts, wishes: Wishes, prices: Prices) -> Alternati
 def _incremental_costs(
     table: TableFacts, runs_a_month: float, prices: Prices
 ) -> tuple[tuple[Cost, ...], float]:
-    """A full export once, then what has changed; and how many exports a month these are.
+    """Costs of a full export once, then of changes; and the number of exports a month.
 
     The period of one is a day at most.
     """
@@ -164,29 +164,29 @@ def _incremental_costs(
     return costs, exports
 
 
-def _incremental_export(table: TableFacts, wishes: Wishes, prices: Prices) -> Alternative:
-    costs, exports = _incremental_costs(table, wishes.runs_a_month, prices)
-    days = wishes.retention_days or MONTH_DAYS
+def _incremental_export(table: TableFacts, request: PlanRequest, prices: Prices) -> Alternative:
+    costs, exports = _incremental_costs(table, request.runs_a_month, prices)
+    days = request.retention_days or MONTH_DAYS
     stored = table.bytes + changed_bytes_a_day(table) * days
     return Alternative(
         name="DynamoDB export, incremental",
         label="incremental",
-        gives="DynamoDB JSON of changes, to be merged",
+        gives="DynamoDB JSON of changes, which you merge",
         costs=(*costs, _storage(stored, 1.0, prices)),
         runs_a_month=exports,
     )
 
 
 # --- managed --------------------------------------------------------------------------------------
-def _zero_etl(table: TableFacts, wishes: Wishes, prices: Prices) -> Alternative:
+def _zero_etl(table: TableFacts, request: PlanRequest, prices: Prices) -> Alternative:
     """An integration of DynamoDB with a lakehouse in S3.
 
-    It exports the table once and its changes at every refresh, for which it needs point-in-time
-    recovery (https://docs.aws.amazon.com/glue/latest/dg/zero-etl-sources.html). What writing to the
-    target takes of Glue is not published in advance, so this is less than it will be.
+    It exports the table once and its changes at every refresh, and needs point-in-time recovery
+    (https://docs.aws.amazon.com/glue/latest/dg/zero-etl-sources.html). AWS does not publish what
+    Glue charges for writing to the target, so the real cost is higher.
     """
-    costs, exports = _incremental_costs(table, wishes.runs_a_month, prices)
-    stored = plan.output_bytes_of(table, OutputFormat.PARQUET) / GB
+    costs, exports = _incremental_costs(table, request.runs_a_month, prices)
+    stored = plan.estimate_output_bytes(table, OutputFormat.PARQUET) / GB
     price = prices.figures.s3_gb_month
     return Alternative(
         name="zero-ETL integration",
@@ -199,23 +199,23 @@ def _zero_etl(table: TableFacts, wishes: Wishes, prices: Prices) -> Alternative:
 
 
 # --- the design that this project replaces --------------------------------------------------------
-def _first_design(table: TableFacts, wishes: Wishes, prices: Prices) -> Alternative:
-    """Read by one task at the rate of one segment, by ten DPU all the while."""
+def _first_design(table: TableFacts, request: PlanRequest, prices: Prices) -> Alternative:
+    """One task reads at the rate of one segment, while ten DPU are billed."""
     job = plan.Job(
-        format=wishes.format,
+        format=request.format,
         workers=limits.GLUE_WORKERS_MIN,
         splits=1,
-        retention_days=wishes.retention_days,
+        retention_days=request.retention_days,
     )
-    reading = plan.reading_of(table, job)
+    reading = plan.estimate_reading(table, job)
     billed = max(reading.seconds, prices.first_glue_minimum_seconds)
     spark = FIRST_DESIGN_DPU * billed / 3600
-    stored = plan.output_bytes_of(table, wishes.format) * _kept(wishes) / GB
+    stored = plan.estimate_output_bytes(table, request.format) * _kept(request) / GB
     figures = prices.figures
     return Alternative(
         name="Step Functions + Lambda, 2019",
         label="2019",
-        gives=_snapshots(wishes.format),
+        gives=_snapshots(request.format),
         costs=(
             Cost("export job", "spark", spark, "DPU-h", prices.dpu_hour("0.9")),
             plan.crawl_cost(prices),
@@ -236,33 +236,33 @@ def _first_design(table: TableFacts, wishes: Wishes, prices: Prices) -> Alternat
             ),
             Cost("S3 storage", "storage", stored, "GB", figures.s3_gb_month, "month"),
         ),
-        runs_a_month=wishes.runs_a_month,
+        runs_a_month=request.runs_a_month,
         seconds=FIRST_DESIGN_START_SECONDS + reading.seconds + plan.CRAWL_SECONDS,
-        gone="AWS runs no jobs on Glue 0.9 any more",
+        gone="AWS no longer runs jobs on Glue 0.9",
     )
 
 
-# --- what it all rests on -------------------------------------------------------------------------
+# --- assumptions of a plan ------------------------------------------------------------------------
 def assumptions(estimate: Estimate) -> tuple[str, ...]:
-    """What a plan's figures rest on, and nobody publishes, or what may be otherwise."""
+    """What a plan's figures assume, because AWS does not publish it or it may differ."""
     job, table = estimate.job, estimate.table
     found = [
-        f"a start takes {duration(plan.START_SECONDS)}, so does a crawl, so does a view",
+        f"the start, the crawl and the view take {duration(plan.START_SECONDS)} each",
         _slots(job.read_mode),
         _bytes(job.format),
-        "keys are spread evenly; one that holds a tenth of the table is read alone at the end",
+        "keys are spread evenly; a key with a tenth of the table would make a run longer",
     ]
     if not table.on_demand:
-        found.append("provisioned capacity is paid for already, and autoscaling adds none")
+        found.append("you already pay for provisioned capacity, and auto scaling adds none")
     if not job.retention_days:
         found.append(
-            "all snapshots are kept: storage is that of the first month, and grows by as much "
-            "each month"
+            "all snapshots are kept: the storage is that of the first month, and it grows by the "
+            "same amount every month"
         )
     if table.consumed is not None:
         found.append(
-            "what exports have read is none of others, by the manifests of their snapshots; what "
-            "failed ones have read is, and ones whose snapshots were deleted since"
+            "the reads of others leave out exports whose snapshots still exist, but include failed "
+            "exports and exports whose snapshots were deleted"
         )
     if table.written is None:
         found.append(f"{percent(CHANGED_A_DAY)} of the table changes in a day")
@@ -271,8 +271,8 @@ def assumptions(estimate: Estimate) -> tuple[str, ...]:
 
 def _bytes(fmt: OutputFormat) -> str:
     return (
-        f"an item has as many bytes in JSON as DynamoDB counts, {fmt.value} has "
-        f"{BYTES_PER_JSON_BYTE[fmt.value]:g} of them"
+        f"an item takes as many bytes in JSON as in DynamoDB, and {fmt.value} takes "
+        f"{BYTES_PER_JSON_BYTE[fmt.value]:g} times as many"
     )
 
 
@@ -286,4 +286,4 @@ def _slots(reader: ReadMode) -> str:
     native = reader is ReadMode.NATIVE
     read = plan.NATIVE_SLOT_BYTES if native else plan.CONNECTOR_SLOT_BYTES
     write = plan.PIECES_SLOT_BYTES if native else plan.LINES_SLOT_BYTES
-    return f"a task slot reads {read / 1e6:g} MB a second and writes {write / 1e6:g}"
+    return f"a task slot reads {read / 1e6:g} MB and writes {write / 1e6:g} MB a second"

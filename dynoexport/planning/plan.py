@@ -1,4 +1,4 @@
-"""How long an export takes and what it costs, before anything runs. Pure, by closed formulas.
+"""Time and cost of an export before it runs. Pure, by closed formulas.
 
 Each formula has a label, under which docs/plan.md explains it and works it out by hand. Rates are
 read units a second, times seconds, sizes bytes.
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from dynoexport.planning.prices import Prices
     from dynoexport.planning.table_facts import TableFacts
 
-# --- assumptions: what nobody publishes -----------------------------------------------------------
+# --- assumptions: what AWS does not publish -------------------------------------------------------
 # "There's about a minute of overhead for any Glue action":
 # https://github.com/awslabs/amazon-dynamodb-tools/tree/main/tools/bulk_executor. AWS bills only a
 # part of it; all of it is counted here.
@@ -32,7 +32,7 @@ CRAWL_SECONDS = 60
 VIEW_SECONDS = 60
 # Bytes that a task slot reads in a second. Glue's connector: 6.3 MB for a G.1X worker of four
 # slots, the yardstick of awslabs' bulk executor. A native scan: half of what one core did with the
-# narrow rows of docs/benchmarks.md (26 MB in 2.6 CPU seconds), for a vCPU is half a core.
+# narrow rows of docs/benchmarks.md (26 MB in 2.6 CPU seconds), because a vCPU is half a core.
 CONNECTOR_SLOT_BYTES = 6_300_000 / 4
 NATIVE_SLOT_BYTES = 5_000_000
 # Bytes that a task slot settles, converts and writes in a second: likewise half of what a core did
@@ -54,9 +54,9 @@ TB = 1024**4
 
 @dataclass(frozen=True, kw_only=True)
 class Job:
-    """What is chosen: the settings of an export job that its time and cost follow from.
+    """The settings of an export job that decide its time and cost.
 
-    ``price`` is the key of its price where that is not the Glue version's.
+    ``price`` is the key of its price if that is not the Glue version's.
     """
 
     read_mode: ReadMode = settings.DEFAULT_READ_MODE
@@ -90,7 +90,7 @@ class Job:
 # --- reading --------------------------------------------------------------------------------------
 @dataclass(frozen=True)
 class Bound:
-    """Something that lets no more than so many read units a second pass.
+    """A limit on the read units a second.
 
     ``limit``: the read percentage. ``table``: what the table has beside what others consume.
     ``partitions``, ``segments``, ``workers``: what these give.
@@ -102,10 +102,10 @@ class Bound:
 
 @dataclass(frozen=True, kw_only=True)
 class Reading:
-    """How the table is read. DynamoDB's own export takes no units and has no bounds.
+    """How the table is read. DynamoDB's own export uses no units and has no bounds.
 
     Attributes:
-        allowed: read percentage times ``capacity``, which is what the reader takes it of.
+        allowed: the read limit, the read percentage times ``capacity``.
         parallel: how many segments are read at once, on average.
     """
 
@@ -119,7 +119,7 @@ class Reading:
 
     @property
     def bound(self) -> Bound:
-        """What bounds the rate: the least of all, the first of equals."""
+        """The lowest bound, which limits the rate; the first of equals."""
         return min(self.bounds, key=lambda each: each.rate, default=Bound("export", 0.0))
 
     @property
@@ -131,7 +131,7 @@ def units_for(table_bytes: int, segments: int) -> float:
     """Read units of one whole scan, eventually consistent: half a unit for 4 KB.
 
     The job reads the table once, with the connector, too: it writes the DynamicFrame as it comes,
-    for ``toDF()`` would read twice (https://github.com/awslabs/amazon-dynamodb-tools/issues/81).
+    because ``toDF()`` would read twice (https://github.com/awslabs/amazon-dynamodb-tools/issues/81).
     An empty segment costs half a unit.
     """
     return max(math.ceil(table_bytes / (limits.DYNAMODB_READ_UNIT_BYTES / 2)), segments) / 2
@@ -140,8 +140,8 @@ def units_for(table_bytes: int, segments: int) -> float:
 def ramped_seconds(units: float, target: float, rate: float) -> float:
     """Seconds until so many units are read, while the job's limit rises to its target.
 
-    It lets target x (0.1 + 0.1 t) pass in second t, ``rate`` at most: all of it after nine seconds,
-    in which 4.95 seconds' worth is read.
+    It allows target x (0.1 + 0.1 t) in second t, at most ``rate``: all of it after nine seconds. In
+    these nine seconds the job reads what it later reads in 4.95 seconds.
     """
     most = min(rate, target)
     risen_after = max(0.0, (most / target - RateLimiter.START) / RateLimiter.RISE)
@@ -153,7 +153,7 @@ def ramped_seconds(units: float, target: float, rate: float) -> float:
     ) / RateLimiter.RISE
 
 
-def reading_of(table: TableFacts, job: Job) -> Reading:
+def estimate_reading(table: TableFacts, job: Job) -> Reading:
     """How the job reads the table."""
     capacity = table.assumed_by(job.read_mode)
     if job.read_mode is ReadMode.EXPORT:
@@ -193,24 +193,24 @@ def reading_of(table: TableFacts, job: Job) -> Reading:
 
 
 def _left_by_others(table: TableFacts) -> float:
-    """What the table has beside what others consume; a twentieth is what they leave at least."""
+    """The table's capacity without what others consume; at least a twentieth."""
     units = table.capacity.units
     others = table.consumed.mean if table.consumed else 0.0
     return max(units - others, RateLimiter.FLOOR * units)
 
 
 # --- writing --------------------------------------------------------------------------------------
-def json_bytes_of(table: TableFacts) -> float:
+def estimate_json_bytes(table: TableFacts) -> float:
     return table.bytes * JSON_BYTES
 
 
-def output_bytes_of(table: TableFacts, fmt: OutputFormat) -> float:
-    return json_bytes_of(table) * BYTES_PER_JSON_BYTE[fmt.value]
+def estimate_output_bytes(table: TableFacts, fmt: OutputFormat) -> float:
+    return estimate_json_bytes(table) * BYTES_PER_JSON_BYTE[fmt.value]
 
 
-def files_of(table: TableFacts, fmt: OutputFormat) -> int:
+def count_files(table: TableFacts, fmt: OutputFormat) -> int:
     """How many part files of about 128 MB the snapshot has; none if the table is empty."""
-    return files_for(json_bytes_of(table), fmt.value) if table.bytes else 0
+    return files_for(estimate_json_bytes(table), fmt.value) if table.bytes else 0
 
 
 def writing_seconds(table: TableFacts, job: Job) -> float:
@@ -219,19 +219,19 @@ def writing_seconds(table: TableFacts, job: Job) -> float:
     The first takes what was read in parts of 128 MB, the second has a task for each file. A pass
     takes as long as its rounds: the slots that the last one leaves idle do not shorten it.
     """
-    files = files_of(table, job.format)
+    files = count_files(table, job.format)
     if not files:
         return 0.0
     native = job.read_mode is ReadMode.NATIVE
     slot = PIECES_SLOT_BYTES if native else LINES_SLOT_BYTES
-    read = json_bytes_of(table) * (DYNAMODB_JSON if native else 1)
-    settling = rounds_of(math.ceil(read / PART_BYTES), job.tasks)
-    writing = rounds_of(files, job.tasks)
+    read = estimate_json_bytes(table) * (DYNAMODB_JSON if native else 1)
+    settling = work_in_rounds(math.ceil(read / PART_BYTES), job.tasks)
+    writing = work_in_rounds(files, job.tasks)
     return table.bytes / slot * (SETTLING * settling + (1 - SETTLING) * writing)
 
 
-def rounds_of(tasks: int, slots: int) -> float:
-    """How long the work takes, as a part of what one slot would take for all of it."""
+def work_in_rounds(tasks: int, slots: int) -> float:
+    """The time of the work as a part of the time that one slot would need for all of it."""
     return math.ceil(tasks / slots) / tasks
 
 
@@ -240,7 +240,7 @@ def rounds_of(tasks: int, slots: int) -> float:
 class Cost:
     """One line of a bill: quantity x price."""
 
-    name: str = field(metadata=described("what is paid for"))
+    name: str = field(metadata=described("what you pay for"))
     label: str = field(
         metadata=described("name under which docs/plan.md explains the quantity", name="formula")
     )
@@ -263,7 +263,7 @@ def total(costs: tuple[Cost, ...], per: str) -> float:
 
 @dataclass(frozen=True, kw_only=True)
 class Estimate:
-    """What follows for one table and job."""
+    """The time and cost of one table and job."""
 
     table: TableFacts
     job: Job
@@ -287,7 +287,7 @@ class Estimate:
 
     @property
     def dpu_seconds(self) -> float:
-        """What the export job is billed."""
+        """The DPU-seconds that AWS bills for the export job."""
         return 3600 * next(each.quantity for each in self.costs if each.label == "spark")
 
     @property
@@ -296,15 +296,15 @@ class Estimate:
 
     @property
     def month_dollars(self) -> float:
-        """All runs of a month, and what is paid by the month. Queries are not in it."""
+        """All runs of a month, and monthly costs, without queries."""
         return self.runs_a_month * self.run_dollars + total(self.costs, "month")
 
 
 def estimate(
     table: TableFacts, job: Job, prices: Prices, *, runs_a_month: float = MONTH_DAYS
 ) -> Estimate:
-    """What one run takes, and what it and a month cost."""
-    reading = reading_of(table, job)
+    """The time of one run, and the cost of a run and of a month."""
+    reading = estimate_reading(table, job)
     writing = writing_seconds(table, job)
     seconds = START_SECONDS + reading.seconds + writing
     costs = (
@@ -318,8 +318,8 @@ def estimate(
         job=job,
         reading=reading,
         writing_seconds=writing,
-        files=files_of(table, job.format),
-        output_bytes=output_bytes_of(table, job.format),
+        files=count_files(table, job.format),
+        output_bytes=estimate_output_bytes(table, job.format),
         costs=costs,
         runs_a_month=runs_a_month,
     )
@@ -353,7 +353,7 @@ def crawl_cost(prices: Prices) -> Cost:
 def read_costs(
     table: TableFacts, reader: ReadMode, units: float, prices: Prices
 ) -> tuple[Cost, ...]:
-    """What DynamoDB takes for one reading. What is provisioned is paid for already."""
+    """What DynamoDB charges for one read. Provisioned capacity is already paid for."""
     figures = prices.figures
     if reader is ReadMode.EXPORT:
         return (Cost("DynamoDB export", "export", table.bytes / GB, "GB", figures.export_gb),)
@@ -368,18 +368,18 @@ def read_costs(
 
 def _s3_costs(table: TableFacts, job: Job, prices: Prices, segments: int) -> tuple[Cost, ...]:
     """Requests: what was read is written once and read twice, then the files, five of ours."""
-    files = files_of(table, job.format)
+    files = count_files(table, job.format)
     written, objects = 0, 0
     if job.read_mode is ReadMode.NATIVE:
-        pieces = math.ceil(json_bytes_of(table) * DYNAMODB_JSON / PIECE_BYTES)
+        pieces = math.ceil(estimate_json_bytes(table) * DYNAMODB_JSON / PIECE_BYTES)
         objects = max(segments, pieces)
         # A record of each segment beside its pieces.
         written = objects + segments
     elif job.read_mode is ReadMode.CONNECTOR:
         written = segments
-        objects = max(segments, math.ceil(json_bytes_of(table) / PART_BYTES))
+        objects = max(segments, math.ceil(estimate_json_bytes(table) / PART_BYTES))
     else:
-        objects = math.ceil(json_bytes_of(table) / PART_BYTES)
+        objects = math.ceil(estimate_json_bytes(table) / PART_BYTES)
     puts, gets = written + _FILE_PUTS * files + _OWN_PUTS, 2 * objects + files
     figures = prices.figures
     return (
@@ -394,7 +394,7 @@ _OWN_PUTS = 10
 
 
 def snapshots_kept(job: Job, runs_a_month: float) -> float:
-    """How many snapshots are paid for: those of the retention; of a month where all are kept."""
+    """The number of stored snapshots: those of the retention, or of a month if all are kept."""
     days = job.retention_days or MONTH_DAYS
     return max(1.0, runs_a_month * days / MONTH_DAYS)
 
@@ -404,7 +404,7 @@ def _month_costs(
 ) -> tuple[Cost, ...]:
     """Storage, recovery where this export alone needs it, and a query of the whole view."""
     figures = prices.figures
-    output = output_bytes_of(table, job.format)
+    output = estimate_output_bytes(table, job.format)
     stored = output * snapshots_kept(job, runs_a_month) / GB
     costs = [Cost("S3 storage", "storage", stored, "GB", figures.s3_gb_month, "month")]
     if job.read_mode is ReadMode.EXPORT:
@@ -416,7 +416,7 @@ def _month_costs(
 
 
 def recovery_costs(table: TableFacts, prices: Prices) -> tuple[Cost, ...]:
-    """Point-in-time recovery, where it would have to be turned on for this."""
+    """Point-in-time recovery, if the export needs it and it is off."""
     if table.recovery:
         return ()
     price = prices.figures.recovery_gb_month

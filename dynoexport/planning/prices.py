@@ -1,4 +1,4 @@
-"""What AWS takes. All figures are in ``prices.json``, with their date and sources."""
+"""What AWS charges. All figures are in ``prices.json``, with their date and sources."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ if TYPE_CHECKING:
 
     from dynoexport.aws.workflow_runs import Attempt, Run
 
-# What is taken where a region has no prices of its own.
+# The region whose prices are used for a region without its own.
 FALLBACK_REGION = "us-east-1"
 # A price above it is a slip, and figures beyond it would not be finite any more.
 _HIGHEST = 1e9
 
 
 class PricesRefused(DynoexportError):
-    """A file of prices that has not the form of ``prices.json``."""
+    """A price file that does not have the form of ``prices.json``."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -53,9 +53,9 @@ class Figures:
 class Prices:
     """The figures of a region, and how AWS rounds up what was used.
 
-    ``region`` is the region that the figures are of, which may be another one than asked for.
-    A crawler's capacity is not published; ``crawler_dpu`` is what its bills amount to.
-    ``first_glue_minimum_seconds`` is the least that a job of Glue 0.9 and 1.0 was billed for.
+    ``region`` is the region of the figures, which may differ from the requested one. AWS does not
+    publish a crawler's capacity; ``crawler_dpu`` follows from bills. A job of Glue 0.9 or 1.0 was
+    billed for at least ``first_glue_minimum_seconds``.
     """
 
     date: str
@@ -78,14 +78,14 @@ def _shipped() -> dict[str, Any]:
     return found
 
 
-def of_region(region: str, *, file: Path | None = None) -> Prices:
-    """The region's prices, those of us-east-1 if they are not known.
+def load_prices(region: str, *, file: Path | None = None) -> Prices:
+    """The region's prices, or those of us-east-1 if they are not known.
 
-    ``file`` has the prices of some regions, in the form of ``prices.json``; they count before the
-    shipped ones. What it leaves out beside ``regions`` is as shipped.
+    ``file`` has prices of some regions, in the form of ``prices.json``; they replace the shipped
+    ones. Other omitted keys have the shipped values.
 
     Raises:
-        PricesRefused: the file cannot be read, or has not that form.
+        PricesRefused: the file cannot be read, or does not have that form.
     """
     shipped = _shipped()
     own = _own(file) if file is not None else {}
@@ -109,7 +109,7 @@ def _own(file: Path) -> dict[str, Any]:
         found = json.loads(file.read_text(encoding="utf-8"))
     except OSError as error:
         raise PricesRefused(
-            f"cannot read the prices in {file}: {error.strerror}", hint="name a file that is there"
+            f"cannot read the prices in {file}: {error.strerror}", hint="name an existing file"
         ) from None
     except (ValueError, RecursionError) as error:
         raise _refused(file, f"it is not JSON: {str(error).splitlines()[0]}") from None
@@ -122,7 +122,7 @@ def _own(file: Path) -> dict[str, Any]:
 
 def _refused(file: Path, why: str) -> PricesRefused:
     return PricesRefused(
-        f"the prices in {file} are refused: {why}",
+        f"the prices in {file} are not valid: {why}",
         hint="write a date and every figure of a region, as in dynoexport/planning/prices.json",
     )
 
@@ -130,7 +130,7 @@ def _refused(file: Path, why: str) -> PricesRefused:
 def _faults(found: object) -> Iterator[str]:
     """What is wrong with the contents of a file of prices, in the order of its keys."""
     if not isinstance(found, Mapping):
-        yield "it is no JSON object"
+        yield "it is not a JSON object"
         return
     yield from _wrong_date(found.get("date"))
     if found.get("currency", "USD") != "USD":
@@ -141,7 +141,7 @@ def _faults(found: object) -> Iterator[str]:
         yield from _wrong_number(found.get(name, 0), name)
     regions = found.get("regions")
     if not isinstance(regions, Mapping) or not regions:
-        yield "regions is no JSON object with a region"
+        yield "regions is not a JSON object with a region"
         return
     for region, figures in regions.items():
         yield from _wrong_region(region, figures)
@@ -161,15 +161,15 @@ def _wrong_region(region: str, figures: object) -> Iterator[str]:
         yield from _wrong_group(figures.get("dpu_hour"), ("default",), f"{place}.dpu_hour")
         for name in figures:
             if name not in names:
-                yield f"{place}.{name} is no price that is used"
+                yield f"{place}.{name} is not a known price"
 
 
 def _wrong_group(
     values: object, needed: Iterable[str], name: str, *, beside: Container[str] = ()
 ) -> Iterator[str]:
-    """What is missing of the group, and which of its values, but those ``beside``, is no number."""
+    """Missing keys of the group, and values that are not numbers, except those ``beside``."""
     if not isinstance(values, Mapping):
-        yield f"{name} is no JSON object"
+        yield f"{name} is not a JSON object"
         return
     for each in needed:
         if each not in values:
@@ -181,12 +181,12 @@ def _wrong_group(
 
 def _wrong_number(value: object, name: str) -> Iterator[str]:
     if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < _HIGHEST:
-        yield f"{name} is {value!r}, not a number from 0 on"
+        yield f"{name} is {value!r}, not a number of at least 0"
 
 
-# --- what a run has cost --------------------------------------------------------------------------
+# --- the cost of a run ----------------------------------------------------------------------------
 def cost(run: Run, prices: Prices, now: datetime) -> float:
-    """Dollars for the run's jobs and crawls so far, by AWS Glue alone: no S3, DynamoDB, Athena.
+    """Dollars for the run's jobs and crawls so far, for AWS Glue only: no S3, DynamoDB, Athena.
 
     DPU x seconds / 3600 x price of a DPU-hour for every attempt, each of at least the minimum
     that AWS bills (https://aws.amazon.com/glue/pricing/).

@@ -18,13 +18,13 @@ if TYPE_CHECKING:
     from dynoexport.planning.prices import Prices
     from dynoexport.planning.table_facts import TableFacts
 
-# What is read, or written, in a minute is fast enough: a job takes longer to start.
+# A minute to read or write is fast enough: a job takes longer to start.
 ENOUGH_SECONDS = 60
-# More workers must be worth it: what brings less than 2 % does not count.
+# More workers must be worth it: a gain of less than 2 % is not.
 NEAR = 1.02
 # Shares are tried in steps of 5 %.
 STEP = 0.05
-# Of what others leave in their busiest hour no more than this is taken unless a target asks for
+# The part of what others leave in their busiest hour that a run may use unless a target needs
 # more: within the hour they may need twice its mean.
 FREE_SHARE = 0.5
 # A timeout is for what has gone wrong: three times the estimate, in quarters of an hour. A run is
@@ -35,8 +35,8 @@ TIMEOUT_MIN = 30
 
 
 @dataclass(frozen=True, kw_only=True)
-class Wishes:
-    """What somebody asks of a plan; None is for the plan to decide.
+class PlanRequest:
+    """What a user asks of a plan; the plan decides what is None.
 
     Attributes:
         target_seconds: a run should take no longer.
@@ -72,8 +72,8 @@ class Recommendation:
     """The job for a table, with a reason for each of its settings.
 
     Attributes:
-        unmet: a sentence for each wish that nothing fulfils, and why.
-        harms: a sentence for each thing that the job takes from others, and what would not.
+        unmet: a sentence for each request that no job meets, and why.
+        harms: a sentence if the job takes capacity that others need, and which reader does not.
     """
 
     estimate: Estimate
@@ -87,11 +87,11 @@ class Recommendation:
         return {each.setting: each.value for each in self.choices}
 
 
-def recommend(table: TableFacts, wishes: Wishes, prices: Prices) -> Recommendation:
-    """The smallest job that reads as fast as it may, or what the wishes ask for."""
-    search = _Search(table, wishes, prices)
+def recommend(table: TableFacts, request: PlanRequest, prices: Prices) -> Recommendation:
+    """The smallest job that reads as fast as allowed, or the job that meets the request."""
+    search = _Search(table, request, prices)
     found, unmet = search.sized(), []
-    target, most = wishes.target_seconds, wishes.max_dollars
+    target, most = request.target_seconds, request.max_dollars
     if target is not None and found.run_seconds > target:
         faster = search.fast_enough(target)
         found = faster or search.fastest()
@@ -103,14 +103,14 @@ def recommend(table: TableFacts, wishes: Wishes, prices: Prices) -> Recommendati
         unmet.append(_too_dear(found, most))
     return Recommendation(
         estimate=found,
-        choices=tuple(_choices(table, wishes, found)),
+        choices=tuple(_choices(table, request, found)),
         unmet=tuple(unmet),
-        harms=tuple(_harms(table, wishes, found)),
+        harms=tuple(_harms(table, request, found)),
     )
 
 
 def least_percent(reader: ReadMode) -> float:
-    """Below it the reader refuses; Glue's own takes no less than a tenth."""
+    """The lowest read percentage of a reader; Glue's connector needs at least a tenth."""
     if reader is ReadMode.CONNECTOR:
         return limits.DYNAMODB_READ_PERCENT_MIN
     return limits.NATIVE_READ_PERCENT_MIN
@@ -121,19 +121,19 @@ class _Search:
     """Looks for jobs. More workers are never slower, so the fewest are found by halving."""
 
     table: TableFacts
-    wishes: Wishes
+    request: PlanRequest
     prices: Prices
 
     def estimate(self, job: Job) -> Estimate:
-        return plan.estimate(self.table, job, self.prices, runs_a_month=self.wishes.runs_a_month)
+        return plan.estimate(self.table, job, self.prices, runs_a_month=self.request.runs_a_month)
 
     # --- what may be chosen -----------------------------------------------------------------------
     def percent(self, share: float, of_free: float) -> float:
-        """The reader's percentage that is this share of what the table has, or of what is free.
+        """The reader's percentage for this share of the table's capacity, or of what is free.
 
-        The connector takes it of 40,000 units for any on-demand table, whatever the table has.
+        The connector applies it to 40,000 units for every on-demand table.
         """
-        reader = self.wishes.read_mode
+        reader = self.request.read_mode
         wanted = share * self.table.capacity.units
         if self.table.consumed is not None:
             wanted = min(wanted, of_free * _left(self.table))
@@ -141,21 +141,21 @@ class _Search:
         return min(1.0, max(least_percent(reader), part))
 
     def percents(self) -> list[float]:
-        """The percentages to try, from the usual one up to all that others leave."""
-        if self.wishes.read_percent is not None:
-            return [self.wishes.read_percent]
+        """The percentages to try, from the usual one to all that others leave."""
+        if self.request.read_percent is not None:
+            return [self.request.read_percent]
         usual = self.percent(float(settings.DEFAULT_MAX_READ), FREE_SHARE)
         steps = (self.percent(step * STEP, 1.0) for step in range(1, round(1 / STEP) + 1))
         return [usual, *sorted({each for each in steps if each > usual})]
 
     def types(self) -> Sequence[WorkerType]:
         """Worker types that no rule of the template refuses, from the smallest on."""
-        # Takes troposphere along, a fifth of a second: not for --help.
+        # Imports troposphere, which takes a fifth of a second: not for --help.
         from dynoexport.cloudformation import options
 
-        if self.wishes.worker_type is not None:
-            return (self.wishes.worker_type,)
-        given = {settings.GLUE_VERSION: self.wishes.glue_version.value, **self.wishes.priced}
+        if self.request.worker_type is not None:
+            return (self.request.worker_type,)
+        given = {settings.GLUE_VERSION: self.request.glue_version.value, **self.request.priced}
 
         def is_refused(worker: WorkerType) -> bool:
             return any(options.broken_rules({**given, settings.WORKER_TYPE: worker.value}))
@@ -164,31 +164,31 @@ class _Search:
 
     def workers(self) -> tuple[int, int]:
         """The fewest and the most."""
-        if self.wishes.workers is not None:
-            return self.wishes.workers, self.wishes.workers
+        if self.request.workers is not None:
+            return self.request.workers, self.request.workers
         return limits.GLUE_WORKERS_MIN, limits.GLUE_WORKERS_MAX
 
     def jobs(self, percent: float) -> Iterator[Job]:
         """The largest job of each worker type."""
         from dynoexport.cloudformation import options
 
-        price = options.price(self.wishes.priced)
+        price = options.price(self.request.priced)
         for each in self.types():
             yield plan.Job(
-                read_mode=self.wishes.read_mode,
-                format=self.wishes.format,
-                glue_version=self.wishes.glue_version,
+                read_mode=self.request.read_mode,
+                format=self.request.format,
+                glue_version=self.request.glue_version,
                 worker_type=each,
                 workers=self.workers()[1],
-                splits=self.wishes.splits or 0,
+                splits=self.request.splits or 0,
                 read_percent=percent,
-                retention_days=self.wishes.retention_days,
+                retention_days=self.request.retention_days,
                 price=price.dpu_hour if price else "",
             )
 
     # --- the search -------------------------------------------------------------------------------
     def least(self, job: Job, fits: Callable[[Job], bool]) -> Job | None:
-        """The job with the fewest workers that fit, if the most do."""
+        """The job with the fewest workers that fit, if the largest one fits."""
         low, high = self.workers()
         if not fits(replace(job, workers=high)):
             return None
@@ -203,22 +203,22 @@ class _Search:
     def smallest(
         self, percent: float, seconds: Callable[[Job], float], enough: float = 0.0
     ) -> Estimate:
-        """The smallest job that takes ``enough``, or nearly as little as any."""
+        """The smallest job that takes at most ``enough`` seconds, or nearly the shortest time."""
         jobs = list(self.jobs(percent))
         limit = max(enough, NEAR * min(seconds(job) for job in jobs))
         found = (self.least(job, lambda each: seconds(each) <= limit) for job in jobs)
         return self.estimate(next(job for job in found if job is not None))
 
     def sized(self) -> Estimate:
-        """It reads as fast as the table lets it; of an export, it writes as fast as it waits."""
+        """A job that reads as fast as the table allows, or writes as fast as DynamoDB exports."""
         percent = self.percents()[0]
-        if self.wishes.read_mode is not ReadMode.EXPORT:
+        if self.request.read_mode is not ReadMode.EXPORT:
             return self.smallest(percent, self._reads, ENOUGH_SECONDS)
         waits = self._reads(next(self.jobs(percent)))
         return self.smallest(percent, self._writes, max(ENOUGH_SECONDS, waits))
 
     def _reads(self, job: Job) -> float:
-        return plan.reading_of(self.table, job).seconds
+        return plan.estimate_reading(self.table, job).seconds
 
     def _writes(self, job: Job) -> float:
         return plan.writing_seconds(self.table, job)
@@ -227,10 +227,9 @@ class _Search:
         return self.estimate(job).run_seconds
 
     def fast_enough(self, target: float) -> Estimate | None:
-        """Of each percentage the smallest job that reaches it; the cheapest, or the first.
+        """The cheapest of the smallest jobs that meet the target, one for each percentage.
 
-        More than the usual share is read for the sake of cost only where it is known what others
-        need.
+        The first one if it is not known what others need: a larger share would save cost only.
         """
         found = []
         for percent in self.percents():
@@ -246,11 +245,11 @@ class _Search:
         return min(found, key=lambda each: each.run_dollars, default=None)
 
     def fastest(self) -> Estimate:
-        """The smallest job that is nearly as fast as any, at all that others leave."""
+        """The smallest job that is nearly the fastest, with all that others leave."""
         return self.smallest(self.percents()[-1], self._runs)
 
     def cheap_enough(self, job: Job, most: float) -> Estimate | None:
-        """As many of the workers as the money lasts for."""
+        """The most workers that the money pays for."""
         found = (self.estimate(each) for each in reversed(self._fewer(job)))
         return next((each for each in found if each.run_dollars <= most), None)
 
@@ -264,9 +263,9 @@ class _Search:
 # --- in words -------------------------------------------------------------------------------------
 BOUNDS = {
     "limit": "the read percentage",
-    "table": "what others leave of the table",
+    "table": "the capacity that others leave",
     "partitions": "the table's partitions",
-    "segments": "what one segment gives",
+    "segments": "the speed of a segment",
     "workers": "the workers",
     "export": "DynamoDB's own export",
 }
@@ -274,113 +273,113 @@ BOUNDS = {
 
 def _too_slow(found: Estimate, target: float, most: float | None) -> str:
     if most is not None and found.reading.bound.name == "workers":
-        why = f"{dollars(most)} lasts for {count(found.job.workers, 'worker')}"
+        why = f"{dollars(most)} pays for {count(found.job.workers, 'worker')}"
     elif found.writing_seconds > found.reading.seconds:
         why = f"writing alone takes {duration(found.writing_seconds)}"
     else:
-        why = f"reading is bound by {BOUNDS[found.reading.bound.name]}"
+        why = f"reading is limited by {BOUNDS[found.reading.bound.name]}"
     return (
-        f"no job is done in {duration(target)}: the best takes {duration(found.run_seconds)}, "
+        f"no job ends in {duration(target)}: the fastest takes {duration(found.run_seconds)}, "
         f"because {why}"
     )
 
 
 def _too_dear(found: Estimate, most: float) -> str:
     return (
-        f"no run costs as little as {dollars(most)}: the cheapest costs "
+        f"no run costs {dollars(most)} or less: the cheapest costs "
         f"{dollars(found.run_dollars)}, with {count(found.job.workers, 'worker')}"
     )
 
 
-def _harms(table: TableFacts, wishes: Wishes, found: Estimate) -> Iterator[str]:
-    """That the least that a reader takes is more than it should, and what would not be.
+def _harms(table: TableFacts, request: PlanRequest, found: Estimate) -> Iterator[str]:
+    """A sentence if the reader's lowest read limit is more than it should use.
 
-    The least percentage of Glue's connector is 4,000 units a second of any on-demand table.
+    The lowest read limit of Glue's connector is 4,000 units a second for every on-demand table.
     """
     job, allowed, left = found.job, found.reading.allowed, _left(table)
     forced = job.read_percent <= least_percent(job.read_mode)
-    if job.read_mode is ReadMode.EXPORT or wishes.read_percent is not None or not forced:
+    if job.read_mode is ReadMode.EXPORT or request.read_percent is not None or not forced:
         return
     if allowed > FREE_SHARE * left:
         native = job.read_mode is ReadMode.NATIVE
-        instead = "export takes none" if native else "native takes as little as it is told"
+        instead = "export uses none" if native else "native uses as little as you allow"
         yield (
-            f"the {job.read_mode.value} takes no less than {number(allowed)} read units a second, "
-            f"and {'the table has' if table.consumed is None else 'others leave'} {number(left)}; "
+            f"the {job.read_mode.value} needs at least {number(allowed)} read units a second, but "
+            f"{'the table has' if table.consumed is None else 'others leave'} {number(left)}; "
             f"--read-mode {instead}"
         )
 
 
 def _left(table: TableFacts) -> float:
-    """Units a second that others leave in their busiest hour, as far as is known."""
+    """Units a second that others leave in their busiest hour, or all if that is not known."""
     others = table.consumed.peak if table.consumed else 0.0
     return max(0.0, table.capacity.units - others)
 
 
 def timeout_minutes(job_seconds: float) -> int:
-    """Three times the estimate in quarters of an hour, half an hour at least, a week at most."""
+    """Three times the estimate in quarters of an hour, from half an hour to a week."""
     wanted = math.ceil(TIMEOUT_FACTOR * job_seconds / 60 / TIMEOUT_STEP) * TIMEOUT_STEP
     return min(limits.GLUE_TIMEOUT_MAX_MINUTES, max(TIMEOUT_MIN, wanted))
 
 
-def _choices(table: TableFacts, wishes: Wishes, found: Estimate) -> Iterator[Choice]:
+def _choices(table: TableFacts, request: PlanRequest, found: Estimate) -> Iterator[Choice]:
     job = found.job
-    yield Choice(settings.WORKER_TYPE, job.worker_type.value, _why_type(wishes, job))
-    yield Choice(settings.NUMBER_OF_WORKERS, str(job.workers), _why_workers(wishes, found))
-    yield Choice(settings.SPLITS, str(job.splits), _why_splits(wishes, found))
-    yield Choice(settings.MAX_READ, f"{job.read_percent:g}", _why_percent(table, wishes, found))
+    yield Choice(settings.WORKER_TYPE, job.worker_type.value, _why_type(request, job))
+    yield Choice(settings.NUMBER_OF_WORKERS, str(job.workers), _why_workers(request, found))
+    yield Choice(settings.SPLITS, str(job.splits), _why_splits(request, found))
+    yield Choice(settings.MAX_READ, f"{job.read_percent:g}", _why_percent(table, request, found))
     timeout = timeout_minutes(found.job_seconds)
     yield Choice(settings.TIMEOUT_MINUTES, str(timeout), _why_timeout(timeout, found))
-    for name, value in wishes.priced.items():
+    for name, value in request.priced.items():
         yield Choice(name, value, "as asked")
 
 
-def _why_type(wishes: Wishes, job: Job) -> str:
-    if wishes.worker_type is not None:
+def _why_type(request: PlanRequest, job: Job) -> str:
+    if request.worker_type is not None:
         return "as asked"
     if job.worker_type is WorkerType.G_1X:
-        return "the smallest, so that there are no more slots than are used"
+        return "the smallest, so that no slot stays idle"
     return f"{limits.GLUE_WORKERS_MAX} workers of a smaller type are not enough"
 
 
-def _why_workers(wishes: Wishes, found: Estimate) -> str:
+def _why_workers(request: PlanRequest, found: Estimate) -> str:
     reading, workers = found.reading, found.job.workers
-    if wishes.workers is not None:
+    if request.workers is not None:
         return "as asked"
     if found.job.read_mode is ReadMode.EXPORT:
-        return f"they write in {duration(found.writing_seconds)}, after the export of as long"
+        return f"they write in {duration(found.writing_seconds)}, no longer than DynamoDB exports"
     if workers == limits.GLUE_WORKERS_MIN:
         return f"the smallest job: its one executor reads the table in {duration(reading.seconds)}"
     return (
-        f"{count(workers - 1, 'executor')} read {number(reading.rate)} units a second of the "
-        f"{number(reading.allowed)} that are allowed"
+        f"{count(workers - 1, 'executor')} read {number(reading.rate)} of the "
+        f"{number(reading.allowed)} units a second that are allowed"
     )
 
 
-def _why_splits(wishes: Wishes, found: Estimate) -> str:
+def _why_splits(request: PlanRequest, found: Estimate) -> str:
     if found.job.read_mode is ReadMode.EXPORT:
         return "an export is not read in splits"
-    if wishes.splits:
+    if request.splits:
         return "as asked"
-    return f"the job computes it from workers and table: {count(found.reading.segments)} now"
+    return f"the job computes it, {count(found.reading.segments)} for these workers and this table"
 
 
-def _why_percent(table: TableFacts, wishes: Wishes, found: Estimate) -> str:
+def _why_percent(table: TableFacts, request: PlanRequest, found: Estimate) -> str:
     reading, capacity = found.reading, table.capacity
     if found.job.read_mode is ReadMode.EXPORT:
-        return "an export takes no read units"
+        return "an export uses no read units"
     of = f"{number(reading.allowed)} of {number(capacity.units)} units a second ({capacity.source})"
-    if wishes.read_percent is not None:
+    if request.read_percent is not None:
         return f"as asked: {of}"
     if table.consumed is None:
-        return f"{of}; what others consume is not known"
+        return f"{of}; what others read is not known"
     return f"{of}; others leave {number(_left(table))}"
 
 
 def _why_timeout(timeout: int, found: Estimate) -> str:
     about = f"the job takes about {duration(found.job_seconds)}"
     if timeout == limits.GLUE_TIMEOUT_MAX_MINUTES:
-        return f"the most that AWS Glue takes; {about}"
+        return f"the longest of AWS Glue; {about}"
     if timeout == TIMEOUT_MIN:
-        return f"half an hour at least; {about}"
-    return f"{about}; what takes three times that has failed"
+        return f"at least half an hour; {about}"
+    return f"about three times the job's {duration(found.job_seconds)}"

@@ -1,4 +1,4 @@
-"""What is known of a DynamoDB table before anything runs, from DescribeTable's answer. Pure."""
+"""Facts about a DynamoDB table before a run, from DescribeTable's answer. Pure."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ _HIGHEST = 1e18
 
 
 class DescriptionRefused(DynoexportError):
-    """What should describe a table does not."""
+    """A text that is not a description of a table."""
 
 
 @dataclass(frozen=True)
 class Consumption:
-    """Read units a second that others have consumed at the hours of the day of an export.
+    """Read units a second that others consumed in the hours of the day of an export.
 
-    ``mean`` over the days, ``peak`` the busiest hour's mean, ``hours`` how many of each day.
+    ``mean`` over the days, ``peak`` the busiest hour's mean, ``hours`` the number of hours a day.
     """
 
     mean: float
@@ -36,10 +36,10 @@ class Consumption:
 
 @dataclass(frozen=True, kw_only=True)
 class TableFacts:
-    """A table as AWS describes it; what is not known is None, what is not set is 0.
+    """A table as AWS describes it; unknown values are None, unset ones 0.
 
     Attributes:
-        bytes: TableSizeBytes, counted by DynamoDB every six hours; indexes are not in it.
+        bytes: TableSizeBytes without indexes, which DynamoDB counts every six hours.
         quota: read units a second that the account allows one on-demand table.
         recovery: whether point-in-time recovery is on.
         written: bytes that are written to the table in a day, rounded up to 1 KB an item.
@@ -62,7 +62,7 @@ class TableFacts:
 
     @property
     def on_demand(self) -> bool:
-        """Whether reads are paid one by one, and not by the hour."""
+        """Whether reads are billed by the request, not by the hour."""
         return not self.provisioned_reads
 
     @property
@@ -71,7 +71,7 @@ class TableFacts:
 
     @property
     def capacity(self) -> Capacity:
-        """What the table can give, as the job chooses it (docs/reading.md)."""
+        """The table's capacity, as the job chooses it (docs/reading.md)."""
         return choose_capacity(
             provisioned=self.provisioned_reads,
             maximum=self.maximum_reads,
@@ -80,9 +80,9 @@ class TableFacts:
         )
 
     def assumed_by(self, reader: ReadMode) -> Capacity:
-        """What the reader takes the read percentage of.
+        """The capacity to which the reader applies the read percentage.
 
-        Of an on-demand table Glue's connector knows nothing but the default quota:
+        For an on-demand table Glue's connector uses the default quota:
         https://docs.aws.amazon.com/glue/latest/dg/aws-glue-programming-etl-connect-dynamodb-home.html.
         """
         if reader is ReadMode.CONNECTOR and self.on_demand:
@@ -91,7 +91,7 @@ class TableFacts:
 
     @property
     def partitions(self) -> int:
-        """How many partitions the table has at least: by size and by throughput.
+        """The least number of partitions, by size and by throughput.
 
             max(bytes / 10 GB, read units / 3,000, write units / 1,000)
 
@@ -109,24 +109,24 @@ class TableFacts:
         )
 
 
-# --- from what AWS answers ------------------------------------------------------------------------
-def facts_of(answer: object) -> TableFacts:
+# --- parse AWS's answers --------------------------------------------------------------------------
+def parse_description(answer: object) -> TableFacts:
     """The table of an answer of DescribeTable, with or without its ``Table``.
 
-    What is missing counts as not set: answers of older tools, and of other endpoints, have less.
-    An answer of DescribeContinuousBackups may be merged into it.
+    A missing key is unset: answers of older tools and of other endpoints have fewer keys. An answer
+    of DescribeContinuousBackups may be merged into it.
 
     Raises:
-        DescriptionRefused: it is no such answer.
+        DescriptionRefused: it is not such an answer.
     """
     table = answer.get("Table", answer) if isinstance(answer, Mapping) else answer
     if not isinstance(table, Mapping):
-        raise _refused("it is no JSON object")
+        raise _refused("it is not a JSON object")
     name = table.get("TableName")
     if name is None:
         raise _refused("TableName is missing")
     if not isinstance(name, str) or not re.fullmatch(limits.DYNAMODB_TABLE_NAME_PATTERN, name):
-        raise _refused(f"TableName is {name!r}, which no table can have")
+        raise _refused(f"TableName is {name!r}, which is not a table name")
     given = _group(table, "ProvisionedThroughput")
     warm = _group(table, "WarmThroughput")
     return TableFacts(
@@ -136,7 +136,7 @@ def facts_of(answer: object) -> TableFacts:
         items=int(_number(table, "ItemCount")),
         provisioned_reads=_number(given, "ReadCapacityUnits"),
         provisioned_writes=_number(given, "WriteCapacityUnits"),
-        # -1 is how DynamoDB says that there is none.
+        # DynamoDB returns -1 for no maximum.
         maximum_reads=max(
             0.0, _number(_group(table, "OnDemandThroughput"), "MaxReadRequestUnits", least=-1)
         ),
@@ -155,7 +155,7 @@ def _recovery(answer: Mapping[str, Any]) -> bool | None:
 
 
 def _region(arn: object) -> str:
-    """The region of an ARN; nothing if it is none."""
+    """The region of an ARN; empty if it is not an ARN."""
     found = re.match(r"arn:[a-z-]+:dynamodb:([a-z0-9-]+):", arn) if isinstance(arn, str) else None
     return found[1] if found else ""
 
@@ -165,7 +165,7 @@ def _group(table: Mapping[str, Any], name: str) -> Mapping[str, Any]:
     if found is None:
         return {}
     if not isinstance(found, Mapping):
-        raise _refused(f"{name} is no JSON object")
+        raise _refused(f"{name} is not a JSON object")
     return found
 
 
@@ -178,12 +178,12 @@ def _number(values: Mapping[str, Any], name: str, *, least: float = 0) -> float:
         or not isinstance(found, int | float)
         or not least <= found < _HIGHEST
     ):
-        raise _refused(f"{name} is {found!r}, not a number from {least:g} on")
+        raise _refused(f"{name} is {found!r}, not a number of at least {least:g}")
     return float(found)
 
 
 def _refused(why: str) -> DescriptionRefused:
     return DescriptionRefused(
-        f"this is no answer of DescribeTable: {why}",
+        f"this is not the output of describe-table: {why}",
         hint="write one with: aws dynamodb describe-table --table-name TABLE > table.json",
     )

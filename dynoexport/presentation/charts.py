@@ -1,4 +1,4 @@
-"""Charts as places on a page: scales, ticks, lines, bars. What draws them computes nothing.
+"""Charts as places on a page: scales, ticks, lines, bars. The template only draws them.
 
 All lengths are units of an SVG's viewBox, y grows downward.
 """
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 WIDTH, HEIGHT = 400, 280
 # The left margin has room for "1 h 20 min".
 _LEFT, _RIGHT, _TOP, _BOTTOM = 66, 64, 34, 42
-# Lines that are nowhere farther apart than this are one.
+# Lines that are nowhere farther apart than this become one.
 _SAME = 1.5
 _LINE_HEIGHT = 14
 # How far the text of a mark begins beside it.
@@ -43,13 +43,13 @@ _FEW_DURATIONS = (1, 10, _MINUTE, 10 * _MINUTE, _HOUR, 6 * _HOUR, _DAY, 7 * _DAY
 # --- units ----------------------------------------------------------------------------------------
 @dataclass(frozen=True)
 class Unit:
-    """What an axis measures: how a value is told, and the round values between two others.
+    """The unit of an axis: how a value is written, and the round values between two others.
 
-    ``rounds`` gives all round values from low to high, ``few`` those that stand out of them,
-    ``more`` some that are less round.
+    ``rounds`` returns all round values from low to high, ``few`` the roundest of them, ``more``
+    some that are less round.
     """
 
-    tell: Callable[[float], str]
+    label: Callable[[float], str]
     rounds: Callable[[float, float], list[float]]
     few: Callable[[float, float], list[float]]
     more: Callable[[float, float], list[float]]
@@ -98,7 +98,7 @@ class Scale:
 
 @dataclass(frozen=True)
 class Tick:
-    """A value on an axis: its place and how it is told."""
+    """A value on an axis: its place and its label."""
 
     place: float
     label: str
@@ -128,11 +128,11 @@ def axis(values: Sequence[float], unit: Unit, begin: float, end: float) -> Axis:
             marks = unit.few(scale.low, scale.high)
         elif len(marks) < _TICKS_MIN:
             marks = unit.more(scale.low, scale.high)
-    return Axis(scale, tuple(Tick(scale.place(each), unit.tell(each)) for each in marks))
+    return Axis(scale, tuple(Tick(scale.place(each), unit.label(each)) for each in marks))
 
 
 def _step(high: float, unit: Unit) -> float:
-    """The least round step of which at most five reach the highest value."""
+    """The smallest round step that reaches the highest value in at most five steps."""
     return unit.rounds(high / 5, high * 2)[0]
 
 
@@ -147,11 +147,11 @@ class Series:
 
 @dataclass(frozen=True)
 class Dot:
-    """A point of a line, as it is placed and as it is told."""
+    """A point of a line: its place and its tooltip."""
 
     x: float
     y: float
-    told: str
+    text: str
 
 
 @dataclass(frozen=True)
@@ -170,7 +170,7 @@ class Line:
 
 @dataclass(frozen=True)
 class Mark:
-    """A point that stands out, and what is said of it above the chart."""
+    """A point that stands out, and its text above the chart."""
 
     x: float
     y: float
@@ -201,11 +201,11 @@ def line_chart(
     x: Unit,
     y: Unit,
     mark: tuple[float, float, str],
-    tell: Callable[[float, float], str],
+    describe: Callable[[float, float], str],
 ) -> LineChart:
     """Lines over one another, the last point of each named; ``mark`` is (x, y, text).
 
-    Lines that cannot be told apart become one with both names. ``tell`` is what a point says.
+    Lines that look the same become one with both names. ``describe`` makes a point's text.
     """
     every = [point for each in series for point in each.points]
     across = axis([point[0] for point in every], x, _LEFT, WIDTH - _RIGHT)
@@ -214,7 +214,7 @@ def line_chart(
     ends = [up.scale.place(each.points[-1][1]) for each in joined]
     labels = apart(ends, _LINE_HEIGHT, _TOP, HEIGHT - _BOTTOM)
     lines = tuple(
-        _line(each, across.scale, up.scale, label, tell=tell, shade=shade)
+        _line(each, across.scale, up.scale, label, describe=describe, shade=shade)
         for each, label, shade in zip(joined, labels, shades(len(joined)), strict=True)
     )
     at = across.scale.place(mark[0])
@@ -261,10 +261,10 @@ def _line(
     y: Scale,
     label_y: float,
     *,
-    tell: Callable[[float, float], str],
+    describe: Callable[[float, float], str],
     shade: int,
 ) -> Line:
-    dots = tuple(Dot(x.place(one), y.place(two), tell(one, two)) for one, two in series.points)
+    dots = tuple(Dot(x.place(one), y.place(two), describe(one, two)) for one, two in series.points)
     path = "M" + "L".join(f"{dot.x:g} {dot.y:g}" for dot in dots)
     return Line(series.name, shade, path, dots, label_y)
 

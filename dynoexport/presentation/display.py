@@ -1,4 +1,4 @@
-"""What people see: workflow runs and rows, as rich renderables or as plain lines."""
+"""Output for people: workflow runs and rows, as rich renderables or as plain lines."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from rich.text import Text
 
 from dynoexport import units
 from dynoexport.aws import workflow_runs
-from dynoexport.planning import actuals
+from dynoexport.planning.explain import OFF
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from dynoexport.planning.actuals import Explanation, Figure
+    from dynoexport.planning.explain import Explanation, Figure
     from dynoexport.storage.snapshot_store import Snapshot
 
 
@@ -31,7 +31,7 @@ _STATE_STYLES = {
     workflow_runs.WAITING: "dim",
 }
 _SHORT = {"SUCCEEDED": Text("ok", "green"), "FAILED": Text("FAILED", "bold red")}
-# Line breaks and tabs are layout, all else would be obeyed.
+# Line breaks and tabs are layout; a terminal would obey the others.
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 # The columns of a run's tree: kind, name, state, attempt, elapsed, DPU-seconds, rows.
 _NODE_COLUMNS, _NODE_NAME, _NODE_FIGURES = 7, 1, (4, 5)
@@ -47,7 +47,7 @@ def state_text(state: str) -> Text:
 
 
 def printable(text: str) -> str:
-    r"""The text without what a terminal would obey: control characters are shown as escapes.
+    r"""The text with control characters, which a terminal would obey, as escapes.
 
     >>> printable("a\x1b[31mb")
     'a\\x1b[31mb'
@@ -59,7 +59,7 @@ def printable(text: str) -> str:
 def run_tree(run: workflow_runs.Run, now: datetime) -> Table:
     """A run and its nodes, one a line, in the order in which they start.
 
-    Names give way where the terminal is too narrow, what changes never does.
+    On a narrow terminal only the names are cut.
     """
     whole = "" if run.started is None else units.duration(_elapsed(run.started, run.completed, now))
     rows: list[tuple[str | Text, ...]] = [
@@ -112,49 +112,54 @@ def _elapsed(started: datetime, completed: datetime | None, now: datetime) -> fl
     return max(0.0, ((completed or now) - started).total_seconds())
 
 
-def follow_run(looks: Iterator[workflow_runs.Run], console: Console) -> workflow_runs.Run:
-    """Show a run until it ends, as a tree that moves or, without a terminal, a line a change.
+def follow_run(updates: Iterator[workflow_runs.Run], console: Console) -> workflow_runs.Run:
+    """Show a run until it ends, as a live tree or, without a terminal, with a line for each change.
 
-    Returns the run as it was at last.
+    Returns the finished run.
     """
-    return _follow_live(looks, console) if console.is_terminal else _follow_lines(looks, console)
+    return (
+        _follow_live(updates, console) if console.is_terminal else _follow_lines(updates, console)
+    )
 
 
-def _follow_live(looks: Iterator[workflow_runs.Run], console: Console) -> workflow_runs.Run:
-    look = next(looks)
-    # The tree is drawn anew between two looks, so that the elapsed times move.
+def _follow_live(updates: Iterator[workflow_runs.Run], console: Console) -> workflow_runs.Run:
+    update = next(updates)
+    # The tree is drawn anew between two updates, so that the elapsed times move.
     with Live(
         console=console,
-        get_renderable=lambda: run_tree(look, datetime.now(timezone.utc)),
+        get_renderable=lambda: run_tree(update, datetime.now(timezone.utc)),
         refresh_per_second=4,
     ):
-        for changed in looks:
-            look = changed
-    return look
+        for changed in updates:
+            update = changed
+    return update
 
 
-def _follow_lines(looks: Iterator[workflow_runs.Run], console: Console) -> workflow_runs.Run:
+def _follow_lines(updates: Iterator[workflow_runs.Run], console: Console) -> workflow_runs.Run:
     before: workflow_runs.Run | None = None
-    look = next(looks)
+    update = next(updates)
     while True:
-        for line in changes(before, look):
+        for line in changes(before, update):
             console.print(Text(line), soft_wrap=True)
-        before, look = look, next(looks, look)
-        if before is look:
-            return look
+        before, update = update, next(updates, update)
+        if before is update:
+            return update
 
 
 def changes(before: workflow_runs.Run | None, after: workflow_runs.Run) -> Iterator[str]:
-    """One plain line for each node whose state changed between two looks."""
+    """One plain line for each node whose state changed between two polls."""
 
-    def look(node: workflow_runs.Node) -> tuple[str, int]:
+    def progress(node: workflow_runs.Node) -> tuple[str, int]:
         return node.state, len(node.attempts)
 
-    known = {node.name: look(node) for node in before.nodes} if before else {}
+    known = {node.name: progress(node) for node in before.nodes} if before else {}
     for node in after.nodes:
-        if node.state == workflow_runs.WAITING or known.get(node.name) == look(node):
+        if node.state == workflow_runs.WAITING or known.get(node.name) == progress(node):
             continue
-        took = "" if node.seconds is None else f" after {units.duration(node.seconds)}"
+        last = node.attempts[-1]
+        took = ""
+        if last.completed is not None:
+            took = f" after {units.duration(last.seconds(last.completed))}"
         attempt = f" (attempt {len(node.attempts)})" if len(node.attempts) > 1 else ""
         error = f": {node.error}" if node.error else ""
         yield f"  {node.kind.lower()} {node.name} {node.state}{attempt}{took}{error}"
@@ -171,7 +176,7 @@ def last_run(run: workflow_runs.Run | None, now: datetime) -> Text:
 
 
 def print_explanation(console: Console, explanation: Explanation) -> None:
-    """A run's figures beside the planned ones, then why those may be off."""
+    """Print a run's figures beside the planned ones, then possible reasons for differences."""
     run = explanation.run
     items = "" if run.items is None else f", {units.count(run.items, 'item')}"
     console.print(
@@ -187,10 +192,10 @@ def print_explanation(console: Console, explanation: Explanation) -> None:
     columns = ("  FIGURE", "PLAN", "REAL", "REAL/PLAN")
     print_listing(console, columns, rows, right=columns[1:])
     if explanation.reasons:
-        console.print(Text(f"  Off by more than {actuals.OFF:g} times, and why that may be:"))
+        console.print(Text(f"  Off by more than {OFF:g} times, with possible reasons:"))
     for reason in explanation.reasons:
-        told = printable(f"  - {', '.join(reason.figures)}: {reason.text}")
-        console.print(Text(told), soft_wrap=True)
+        line = printable(f"  - {', '.join(reason.figures)}: {reason.text}")
+        console.print(Text(line), soft_wrap=True)
 
 
 def _figure(figure: Figure, value: float | None) -> str:
@@ -233,10 +238,10 @@ def print_listing(
     right: Sequence[str] = (),
     elastic: str | None = None,
 ) -> None:
-    """One line for each row, never more.
+    """Print one line for each row, never more.
 
     On a terminal the ``elastic`` column gives way where a row is too wide; without one nothing is
-    cut. Columns named in ``right`` are aligned there.
+    nothing is cut. Columns named in ``right`` are aligned there.
     """
     table = Table(box=None, padding=(0, 2, 0, 0), header_style="bold", pad_edge=False)
     for column in columns:
@@ -251,7 +256,7 @@ def print_listing(
 
 
 def print_wide(console: Console, table: Table) -> None:
-    """A table no wider than the terminal; without one there is no width to keep to."""
+    """Print a table that fits the terminal; without a terminal it has any width."""
     if console.is_terminal:
         console.print(table)
         return
@@ -266,9 +271,9 @@ def print_wide(console: Console, table: Table) -> None:
 def print_rows(
     console: Console, columns: Sequence[str], rows: Sequence[Sequence[str | None]]
 ) -> None:
-    """Rows as a table whose long texts wrap; one value a line where even that is too narrow.
+    """Print rows as a table whose long texts wrap; one value a line if even that is too wide.
 
-    Without a terminal there is no width to keep to: lines are as long as they must be.
+    Without a terminal lines have any length.
     """
     natural = _rows_table(columns, rows, longest=_WIDEST)
     wrapped = _rows_table(columns, rows, longest=_WRAPPED)

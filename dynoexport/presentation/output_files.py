@@ -1,4 +1,4 @@
-"""Files that a user names to be written."""
+"""Write the files that a user names."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from dynoexport.errors import DynoexportError
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-# What else goes wrong while a file is open is not the file's fault: a connection, for example.
+# Other errors while a file is open are not the file's fault: a lost connection, for example.
 _DISK = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO}
 # Names of what is open already. To open it once more would truncate it.
 _OPEN_ALREADY = re.compile(r"/dev/fd/(\d+)|/proc/self/fd/(\d+)|/dev/(stdout)|/dev/(stderr)")
@@ -29,10 +29,10 @@ class NotWritten(DynoexportError):
 
 @contextmanager
 def open_output(path: Path) -> Iterator[IO[bytes]]:
-    """What the user named, for writing; links are followed.
+    """Open what the user named for writing; links are followed.
 
-    A regular file appears only when it is whole, and keeps the mode that it had. A device or a
-    pipe stays what it is, and gets the bytes.
+    A regular file is replaced only when it is complete, and keeps its mode. A device or a pipe
+    stays what it is, and gets the bytes.
 
     Raises:
         NotWritten: it cannot be written, with the reason.
@@ -47,7 +47,7 @@ def open_output(path: Path) -> Iterator[IO[bytes]]:
 
 
 def write_files(files: Mapping[Path, str]) -> list[Path]:
-    """Write the texts into files, each of which is replaced at once; missing folders are made.
+    """Write the texts to files, each replaced as a whole; create missing folders.
 
     Raises:
         NotWritten: a directory cannot be made, or a file in it not be written.
@@ -94,7 +94,7 @@ def _open(path: Path) -> Iterator[IO[bytes]]:
 
 
 def _put_in_place(temporary: Path, target: Path) -> None:
-    """Let the finished file be the one that was named.
+    """Move the finished file to the name that the user gave.
 
     A file that is mounted by itself, or somebody else's in a directory such as /tmp, cannot be
     replaced, but written.

@@ -1,4 +1,4 @@
-"""A plan as a page: duration and cost against workers and read percentage, the bill, other ways.
+"""A plan as a page: duration and cost against workers and read percentage, the bill, alternatives.
 
 The page stands alone: no script, nothing that a browser would fetch. What it shows is computed here
 and placed by ``charts``; ``plan.html`` only writes it down.
@@ -38,7 +38,7 @@ _FASTER = 1.02
 
 @dataclass(frozen=True, kw_only=True)
 class Figure:
-    """A chart, what its axes are, and one sentence that says what is to be seen."""
+    """A chart with its axes and a caption."""
 
     title: str
     x_title: str
@@ -48,7 +48,7 @@ class Figure:
 
 @dataclass(frozen=True)
 class Bar:
-    """Another way with the part of the width that its bar takes; None if it is beyond all."""
+    """An alternative with its bar's part of the width; None if it is longer than the chart."""
 
     way: Alternative
     part: float | None
@@ -89,7 +89,7 @@ def page(found: Sequence[Planned]) -> str:
 
 
 def view(planned: Planned) -> View:
-    """What is drawn of one table."""
+    """The charts of one table."""
     estimate = planned.estimate
     return View(
         planned=planned,
@@ -107,7 +107,7 @@ def _estimator(planned: Planned) -> Callable[[Job], Estimate]:
 
 # --- where more workers stop helping --------------------------------------------------------------
 def knee(planned: Planned) -> list[str]:
-    """Sentences about the number of workers from which on none helps, and about half and twice."""
+    """Sentences about the workers beyond which no more help, and about half and twice as many."""
     found, of = planned.estimate, _estimator(planned)
     job = found.job
 
@@ -116,23 +116,23 @@ def knee(planned: Planned) -> list[str]:
 
     last = _fewest(lambda number: with_workers(number).run_seconds)
     if last == limits.GLUE_WORKERS_MIN:
-        return [f"No run is faster with more workers than {last}, which are the fewest."]
-    told = []
+        return [f"{last} workers, the fewest possible, are already as fast as more."]
+    sentences = []
     if job.read_mode is not ReadMode.EXPORT:
         least = _fewest(lambda number: with_workers(number).reading.seconds)
         bound = with_workers(limits.GLUE_WORKERS_MAX).reading.bound
-        told.append(
-            f"From {units.count(least)} workers on, reading gets no faster: it is bound by "
+        sentences.append(
+            f"From {units.count(least)} workers on, reading gets no faster: it is limited by "
             f"{sizing.BOUNDS[bound.name]}, at {units.number(bound.rate)} units a second."
         )
-    told.append(
-        f"From {units.count(last)} workers on, nothing gets faster, and more of them only cost."
+    sentences.append(
+        f"From {units.count(last)} workers on, nothing gets faster; more workers only cost more."
     )
     compared = [f"{units.count(job.workers, 'worker')} take {_taken(found)}"]
     for words, number in (("half of them", job.workers // 2), ("twice as many", 2 * job.workers)):
         if limits.GLUE_WORKERS_MIN <= number <= limits.GLUE_WORKERS_MAX:
             compared.append(f"{words}, {units.count(number)}, {_taken(with_workers(number))}")
-    return [*told, f"{'; '.join(compared)}."]
+    return [*sentences, f"{'; '.join(compared)}."]
 
 
 def _taken(estimate: Estimate) -> str:
@@ -181,7 +181,7 @@ def _figure(
         return [replace(job, workers=int(line), read_percent=each) for each in across]
 
     name = partial(_line_name, by_workers=by_workers, export=export)
-    tell = partial(_told, y=y, by_workers=by_workers)
+    describe = partial(_describe_point, y=y, by_workers=by_workers)
     at = job.workers if by_workers else job.read_percent
     chart = charts.line_chart(
         [
@@ -194,7 +194,7 @@ def _figure(
         x=COUNT if by_workers else PERCENT,
         y=y,
         mark=(float(at), _value(found, y), _mark(found, y)),
-        tell=tell,
+        describe=describe,
     )
     return Figure(
         title=title,
@@ -246,14 +246,14 @@ def _line_name(line: float, *, by_workers: bool, export: bool) -> str:
     return units.percent(line) if by_workers else units.number(line)
 
 
-def _told(x: float, value: float, *, y: Unit, by_workers: bool) -> str:
+def _describe_point(x: float, value: float, *, y: Unit, by_workers: bool) -> str:
     what = units.count(int(x), "worker") if by_workers else units.percent(x)
     figure = units.duration(value) if y is SECONDS else units.dollars(value)
     return f"{what}: {figure}"
 
 
 def _mark(found: Estimate, y: Unit) -> str:
-    figure = _told(found.job.workers, _value(found, y), y=y, by_workers=True)
+    figure = _describe_point(found.job.workers, _value(found, y), y=y, by_workers=True)
     if found.job.read_mode is ReadMode.EXPORT:
         return figure
     return figure.replace(":", f" at {units.percent(found.job.read_percent)}:")
@@ -261,13 +261,13 @@ def _mark(found: Estimate, y: Unit) -> str:
 
 def _caption(*, by_workers: bool, export: bool) -> str:
     if export:
-        return "DynamoDB exports by itself; workers only write."
+        return "DynamoDB exports the table; workers only write."
     return f"A line for each {'read percentage' if by_workers else 'number of workers'}."
 
 
-# --- other ways -----------------------------------------------------------------------------------
+# --- alternatives ---------------------------------------------------------------------------------
 def bars(found: Sequence[Alternative]) -> list[Bar]:
-    """By the dollars of a month, the cheapest first; what cannot be had any more sets no scale."""
+    """By the dollars of a month, the cheapest first; unavailable ones set no scale."""
     longest = max(each.month_dollars for each in found if not each.gone) or 1.0
     best = alternatives.cheapest(tuple(found))
     parts = ((each, each.month_dollars / longest) for each in found)

@@ -26,7 +26,7 @@ _FIGURE = 16
 
 # --- one table ------------------------------------------------------------------------------------
 def page(planned: Planned) -> list[str]:
-    """All there is to say about one table."""
+    """The whole plan of one table."""
     parts = (
         _title(planned.table, planned),
         _time(planned),
@@ -62,12 +62,12 @@ def _time(planned: Planned) -> Iterator[str]:
     if found.job.read_mode is not ReadMode.EXPORT:
         yield _row("read units", number(reading.units), "units")
         yield _row(
-            "allowed a second",
+            "read limit",
             number(reading.allowed),
             "limit",
-            f"{found.job.read_percent:g} of {number(reading.capacity.units)}",
+            f"{found.job.read_percent:g} of {number(reading.capacity.units)} a second",
         )
-        yield _row("read a second", number(reading.rate), "rate", _bound_by(found))
+        yield _row("read rate", number(reading.rate), "rate", _bound_by(found))
         yield _row("segments", count(reading.segments), "segments")
     yield _row("start", duration(plan.START_SECONDS), "start")
     yield _row("read", duration(reading.seconds), "read")
@@ -83,12 +83,12 @@ def _time(planned: Planned) -> Iterator[str]:
 
 
 def _bound_by(found: Estimate) -> str:
-    return f"bound by {sizing.BOUNDS[found.reading.bound.name]}"
+    return f"limited by {sizing.BOUNDS[found.reading.bound.name]}"
 
 
 def _choices(planned: Planned) -> Iterator[str]:
     found = planned.recommendation
-    yield "Not recommended: it takes what others need" if found.harms else "Recommended"
+    yield "Not recommended: it takes capacity that others need" if found.harms else "Recommended"
     width = max(len(each.setting) for each in found.choices)
     for each in found.choices:
         head = f"  {each.setting:<{width}}  {each.value:>6}  "
@@ -98,11 +98,11 @@ def _choices(planned: Planned) -> Iterator[str]:
     for sentence in found.unmet:
         yield from _wrapped("  not met: ", sentence, indent=4)
     for sentence in found.harms:
-        yield from _wrapped("  beware: ", sentence, indent=4)
+        yield from _wrapped("  warning: ", sentence, indent=4)
 
 
 def _command(words: Sequence[str]) -> list[str]:
-    """As it can be pasted, on several lines if it is long; no option without its value."""
+    """The command to paste, on several lines if it is long; options stay with their values."""
     lines = [f"  {words[0]}"]
     for word in words[1:]:
         if len(lines[-1]) + len(word) > WIDTH - len("  \\"):
@@ -125,7 +125,7 @@ def _wrapped(head: str, text: str, *, indent: int | None = None) -> list[str]:
 
 def _bill(planned: Planned) -> Iterator[str]:
     found = planned.estimate
-    yield f"What it costs, in dollars of {planned.prices.date} for {planned.prices.region}"
+    yield f"Cost in dollars, with the prices of {planned.prices.date} for {planned.prices.region}"
     for each in found.costs:
         if each.per == "run":
             yield _cost(each)
@@ -153,15 +153,15 @@ def _sum(name: str, value: float, formula: str) -> str:
 
 # --- beside it ------------------------------------------------------------------------------------
 def _others(planned: Planned) -> Iterator[str]:
-    yield f"{'Other ways':<32}{'A RUN TAKES':>12}{'A RUN':>13}{'A MONTH':>14}"
+    yield f"{'Alternatives':<32}{'A RUN TAKES':>12}{'A RUN':>13}{'A MONTH':>14}"
     best = ways.cheapest(planned.alternatives)
     for each in planned.alternatives:
         yield _way(each, is_best=each is best)
     for each in planned.alternatives:
-        once = f"{dollars(each.once_dollars)} at first" if each.once_dollars else ""
-        least = "+ what Glue takes to write, which AWS does not publish" if each.at_least else ""
-        told = "; ".join(part for part in (each.gives, once, least, each.gone) if part)
-        yield from _wrapped(f"  {each.name} [{each.label}]: ", told, indent=4)
+        once = f"{dollars(each.once_dollars)} for the first export" if each.once_dollars else ""
+        least = "+ Glue's charge for writing, which AWS does not publish" if each.at_least else ""
+        parts = "; ".join(part for part in (each.gives, once, least, each.gone) if part)
+        yield from _wrapped(f"  {each.name} [{each.label}]: ", parts, indent=4)
 
 
 def _way(each: Alternative, *, is_best: bool) -> str:
@@ -175,7 +175,7 @@ def _way(each: Alternative, *, is_best: bool) -> str:
 
 
 def _assumed(planned: Planned) -> Iterator[str]:
-    yield "Assumed; docs/plan.md has the formulas and these figures' sources"
+    yield "Assumptions; docs/plan.md has the formulas and the sources of these figures"
     for sentence in planned.assumptions:
         yield from _wrapped("  - ", sentence)
     for sentence in planned.unknown:

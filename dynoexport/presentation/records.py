@@ -1,4 +1,4 @@
-"""Results as plain values for programs: what ``--output json`` prints.
+"""Results for programs: what ``--output json`` prints.
 
 A result whose keys are its own describes them in its fields (``model.described``). The records
 here are for results whose JSON also needs the time, prices, or parts of other results: each entry
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from dynoexport.operations.logs import LogLine
     from dynoexport.operations.plan import Planned
     from dynoexport.operations.status import ExportStatus
-    from dynoexport.planning.actuals import Explanation, Figure
+    from dynoexport.planning.explain import Explanation, Figure
     from dynoexport.planning.prices import Prices
 
 Json = dict[str, Any]
@@ -234,7 +234,7 @@ def explained_run(result: Explanation, prices: Prices, now: datetime) -> Json:
 # --- status ---------------------------------------------------------------------------------------
 @dataclass(frozen=True)
 class StatusNow:
-    """A status at a moment. ``stale`` is None where nobody asks for it."""
+    """A status at a moment. ``stale`` is None without ``--stale``."""
 
     status: ExportStatus
     prices: Prices
@@ -308,16 +308,16 @@ _plan: type[Entry[Planned]] = Entry
 
 class PlanRecord(Record["Planned"]):
     table = _plan("DynamoDB table", lambda plan: plan.table.name)
-    region = _plan("its Region", lambda plan: plan.table.region)
+    region = _plan("region of the table", lambda plan: plan.table.region)
     bytes = _plan("its size in bytes, from DescribeTable", lambda plan: plan.table.bytes)
     items = _plan("its number of items, from DescribeTable", lambda plan: plan.table.items)
     on_demand = _plan("whether it is on-demand", lambda plan: plan.table.on_demand)
     capacity = _plan("read units a second that it can give", lambda plan: plan.table.capacity.units)
     capacity_source = _plan(
-        "setting or quota that the capacity is taken from", lambda plan: plan.table.capacity.source
+        "setting or quota that gives this capacity", lambda plan: plan.table.capacity.source
     )
     consumed_mean = _plan(
-        "read units a second that others consume at the hours of a run, or null",
+        "read units a second that others consume in the hours of a run, or null",
         lambda plan: plan.table.consumed.mean if plan.table.consumed else None,
     )
     consumed_peak = _plan(
@@ -344,7 +344,7 @@ class PlanRecord(Record["Planned"]):
         lambda plan: plan.recommendation.unmet,
     )
     harms = _plan(
-        "list of the harms to other readers of the table, each a sentence",
+        "list of warnings that the job takes capacity that others need, each a sentence",
         lambda plan: plan.recommendation.harms,
     )
     read_units = _plan("read units of one run", lambda plan: plan.estimate.reading.units)
@@ -354,7 +354,7 @@ class PlanRecord(Record["Planned"]):
     )
     rate = _plan("read units a second that the run reads", lambda plan: plan.estimate.reading.rate)
     bounds = _plan(
-        "object: each thing that bounds the rate, and its rate",
+        "object: each bound of the rate, with its rate",
         lambda plan: {each.name: each.rate for each in plan.estimate.reading.bounds},
     )
     segments = _plan("segments or splits of the table", lambda plan: plan.estimate.reading.segments)
@@ -378,8 +378,10 @@ class PlanRecord(Record["Planned"]):
         lambda plan: plan.estimate.month_dollars,
     )
     prices_date = _plan("date of the prices", lambda plan: plan.prices.date)
-    prices_region = _plan("Region of the prices", lambda plan: plan.prices.region)
-    alternatives = _plan("list of other ways to the table's data", lambda plan: plan.alternatives)
+    prices_region = _plan("region of the prices", lambda plan: plan.prices.region)
+    alternatives = _plan(
+        "list of other ways to get the table's data", lambda plan: plan.alternatives
+    )
     cheapest = _plan(
         "name of the alternative that costs least in a month",
         lambda plan: alternatives.cheapest(plan.alternatives).name,

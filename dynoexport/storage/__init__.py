@@ -1,1 +1,1 @@
-"""Snapshots in S3 and the catalog: manifests, files, and what may be deleted."""
+"""Snapshots in S3 and the catalog: manifests, files, and deletion."""

@@ -1,4 +1,4 @@
-"""Manifests: what marks a snapshot complete, and says what it consists of."""
+"""Manifests: the record of a complete snapshot and its files."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 class ManifestBroken(DynoexportError):
-    """An object in the manifest's place that is none."""
+    """An object in a manifest's place that is not a manifest."""
 
 
 @dataclass(frozen=True)
@@ -50,10 +50,10 @@ class Column:
 
 @dataclass(frozen=True, kw_only=True)
 class Reading:
-    """How the table was read; what a reader does not tell is None (docs/reading.md).
+    """How the table was read; what a reader does not record is None (docs/reading.md).
 
     Attributes:
-        items: how many were read; a predicate leaves fewer.
+        items: how many were read; a predicate exports fewer.
         rate: read units a second that were allowed.
         hottest: read units and seconds of the segment with the most.
     """
@@ -73,10 +73,10 @@ class Reading:
 
 @dataclass(frozen=True)
 class Manifest:
-    """What the export job has written. ``items`` and ``bytes`` are sums over all files.
+    """What the export job wrote. ``items`` and ``bytes`` are sums over all files.
 
     Attributes:
-        described: what DescribeTable said when the job began; nothing in older manifests.
+        described: DescribeTable's answer when the job began; empty in older manifests.
         seconds: of each step of the job, by its name.
         narrowed: whether a selection or a predicate left something out.
     """
@@ -132,7 +132,7 @@ def parse(text: str | bytes, *, where: str) -> Manifest:
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise ManifestBroken(
             f"{where} is not a manifest ({type(error).__name__}: {error})",
-            hint="delete it, and its snapshot counts as incomplete",
+            hint="delete it; its snapshot then becomes incomplete",
         ) from error
 
 
@@ -177,7 +177,7 @@ def read(s3: S3Client, bucket: str, table: str, fmt: str, timestamp: str) -> Man
     """The snapshot's manifest, None if it has none.
 
     Raises:
-        ManifestBroken: there is something else in its place, or another snapshot's manifest.
+        ManifestBroken: the object is not a manifest, or is another snapshot's.
     """
     key = naming.manifest_key(table, fmt, timestamp)
     try:

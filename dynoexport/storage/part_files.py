@@ -1,4 +1,4 @@
-"""Reading every row of a part file again, to see that it is whole.
+"""Read every row of a part file again, to check it.
 
 Parquet, ORC and Avro need ``pip install 'dynoexport[files]'``.
 """
@@ -67,7 +67,7 @@ def _avro(path: Path) -> int:
 def _json(path: Path) -> int:
     def check(line: str) -> int:
         if not isinstance(json.loads(line), dict):
-            raise ValueError("a line is no JSON object")  # noqa: TRY004 - not of the caller's
+            raise ValueError("a line is not a JSON object")  # noqa: TRY004 - not of the caller's
         return 1
 
     with path.open(encoding="utf-8", newline="\n") as lines:

@@ -1,4 +1,4 @@
-"""Snapshots in S3 and the catalog: what there is, what may go, and how it goes."""
+"""Snapshots in S3 and the catalog: list, examine, choose and delete them."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ class DeleteFailed(DynoexportError):
 
 @dataclass(frozen=True)
 class Snapshot:
-    """One snapshot. Without a manifest of ours it is incomplete, and its items are unknown.
+    """One snapshot. Without our manifest it is incomplete, and its items are unknown.
 
     Attributes:
         claimed: whether a run of ours has claimed its minute.
@@ -74,10 +74,10 @@ class Snapshot:
 
     @property
     @derived(
-        "whether dynoexport has not written it; then dynoexport never deletes it", after="writing"
+        "whether dynoexport did not write it; then dynoexport never deletes it", after="writing"
     )
     def foreign(self) -> bool:
-        """Whether dynoexport has not written it: neither our manifest nor a claim is there.
+        """Whether dynoexport did not write it: it has neither our manifest nor a claim.
 
         The Step Functions design has the same folders, and somebody may rename one.
         """
@@ -89,7 +89,7 @@ class Snapshot:
         return parse_timestamp(self.timestamp)
 
 
-# --- what there is --------------------------------------------------------------------------------
+# --- list -----------------------------------------------------------------------------------------
 def complete_timestamps(account: Account, table: str, fmt: str) -> list[str]:
     """The complete snapshots, by their manifests, oldest first."""
     return sorted(list_marks(account.s3, account.bucket, table, fmt).complete)
@@ -112,7 +112,7 @@ def list_all(
 ) -> list[Snapshot]:
     """Every snapshot without its figures, newest first; ``writing`` are those of active runs.
 
-    Complete is what has an object in its manifest's place; ``with_figures`` reads it.
+    A snapshot with an object in its manifest's place is complete; ``with_figures`` reads it.
     """
     table, fmt = export.table, export.format.value
     marks = list_marks(account.s3, account.bucket, table, fmt)
@@ -133,14 +133,14 @@ def list_all(
 def with_figures(
     account: Account, export: DeployedExport, snapshots: Sequence[Snapshot]
 ) -> list[Snapshot]:
-    """The snapshots with what their manifests and files say: a read and a listing for each."""
+    """The snapshots with figures of their manifests and files: a read and a listing for each."""
     return side_by_side(lambda snapshot: examine(account, export, snapshot), snapshots)
 
 
 def examine(account: Account, export: DeployedExport, snapshot: Snapshot) -> Snapshot:
     """The snapshot by its manifest and a listing of its files.
 
-    One whose manifest is not ours is not complete; its figures are those of its files.
+    A snapshot whose manifest is not ours is incomplete; its figures come from its files.
     """
     table, fmt, timestamp = export.table, export.format.value, snapshot.timestamp
     faults: list[str] = []
@@ -167,7 +167,7 @@ def examine(account: Account, export: DeployedExport, snapshot: Snapshot) -> Sna
     )
 
 
-# --- what may go ----------------------------------------------------------------------------------
+# --- choose what to delete ------------------------------------------------------------------------
 def to_prune(
     snapshots: Sequence[Snapshot],
     now: datetime,
@@ -175,11 +175,11 @@ def to_prune(
     keep: int | None = None,
     older_than: timedelta | None = None,
 ) -> list[Snapshot]:
-    """The snapshots that may go, oldest first.
+    """The snapshots to delete, oldest first.
 
-    ``keep`` newest whole ones stay, or those that are not ``older_than``; of incomplete ones none
-    is kept for its number. A damaged one stays as long as one behind it does. The current one, one
-    that is being written and one that dynoexport has not written always stay.
+    The ``keep`` newest undamaged snapshots stay, or those that are not ``older_than``. Incomplete
+    snapshots do not add to ``keep``. A damaged one stays as long as an older one stays. The current
+    snapshot, one that a run is writing and one that dynoexport did not write always stay.
     """
     deletable = [each for each in snapshots if not (each.current or each.writing or each.foreign)]
     complete = [each for each in snapshots if each.complete]
@@ -197,7 +197,7 @@ def to_prune(
     return sorted(filter(goes, deletable), key=lambda each: each.timestamp)
 
 
-# --- how it goes ----------------------------------------------------------------------------------
+# --- delete ---------------------------------------------------------------------------------------
 def delete(
     account: Account,
     export: DeployedExport,
@@ -205,10 +205,10 @@ def delete(
     *,
     on_deleted: Callable[[str, int], None] = lambda _, __: None,
 ) -> int:
-    """Delete the snapshots; how many objects that were.
+    """Delete the snapshots, and return the number of their objects.
 
-    Whatever breaks off, deleting them again goes on with it. ``on_deleted`` is called with each
-    snapshot and how many objects it had.
+    If the deletion is interrupted, another one continues it. ``on_deleted`` is called with each
+    snapshot and the number of its objects.
 
     Raises:
         DeleteFailed: an object cannot be deleted.
@@ -229,7 +229,7 @@ def delete(
 
 
 def delete_keys(account: Account, names: Sequence[str]) -> None:
-    """Delete the objects; those that do not exist are no error.
+    """Delete the objects; a missing object is not an error.
 
     Raises:
         DeleteFailed: one of them cannot be deleted.

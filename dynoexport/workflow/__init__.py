@@ -1,1 +1,1 @@
-"""The workflow as plain values: its nodes, what Glue would refuse about it, when it starts."""
+"""The workflow as plain values: its nodes, its faults, and its schedule."""

@@ -1,6 +1,6 @@
-"""What AWS Glue would refuse about a workflow, and what it accepts but could never run.
+"""Workflow graphs that AWS Glue would refuse, or accepts but could never run.
 
-Glue and CloudFormation tell these faults late: some when the trigger is created, some never.
+Glue and CloudFormation report these faults late: some when a trigger is created, some never.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 def check_graph(graph: Graph) -> None:
     """Refuse a graph that AWS Glue would refuse or that could never run to its end.
 
-    Where AWS has words for the fault, they are used.
+    If AWS has a message for the fault, the error uses it.
 
     Raises:
         GraphRefused: naming the trigger and the fault.
@@ -167,7 +167,7 @@ def _check_actions(trigger: Trigger) -> None:
         raise _refuse(
             trigger,
             "Job cannot be a Predicate and Action for Conditional Trigger.",
-            "let the trigger start something else than what it waits for",
+            "let the trigger start another job than it waits for",
         )
     crawlers = [action.crawler for action in trigger.actions if action.crawler is not None]
     if len(crawlers) > limits.GLUE_CRAWLERS_PER_TRIGGER:
@@ -195,7 +195,7 @@ def _check_start_triggers(graph: Graph) -> None:
 
 
 def _check_circles(graph: Graph) -> None:
-    """Refuse a run that would start a node of its own past again, and so never end."""
+    """Refuse a graph whose run would start a node again and so never end."""
     edges = list(_edges(graph))
     reached = {(source, target) for source, target, _ in edges}
     while True:

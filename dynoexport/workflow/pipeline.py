@@ -1,8 +1,8 @@
-"""The workflow as plain values: what runs, and after what.
+"""The workflow as plain values: its nodes and their order.
 
 ``export_pipeline`` is the one description of export -> crawl -> publish; the template builder
 turns it into triggers. ``read_graph`` goes the other way, from a finished template back to the
-same values, which ``dynoexport.workflow.graph`` judges: what is checked is what is shipped.
+same values, which ``dynoexport.workflow.graph`` checks: it checks what is shipped.
 """
 
 from __future__ import annotations
@@ -137,7 +137,7 @@ def read_graph(template: Mapping[str, Any]) -> Graph:
     """The workflow of a CloudFormation template given as a dictionary.
 
     A ``Ref`` to a parameter is read as the parameter's default, which is what gets deployed
-    unless somebody says otherwise.
+    unless a user sets another value.
 
     Raises:
         GraphRefused: a value that the check needs is neither a literal nor a ``Ref``.

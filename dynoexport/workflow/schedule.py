@@ -1,4 +1,4 @@
-"""Cron schedules as AWS Glue takes them: six fields in UTC, five minutes apart at least."""
+"""Cron schedules of AWS Glue: six fields in UTC, at least five minutes apart."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def firings(schedule: str, *, after: datetime, count: int) -> list[datetime]:
     Raises:
         ScheduleRefused: the cron expression is malformed.
     """
-    # Imported here: only those who check a schedule pay for it.
+    # Imported here, because it is slow and few commands check a schedule.
     from aws_croniter import AwsCroniter
     from aws_croniter.exceptions import AwsCroniterExpressionError
 
@@ -60,7 +60,7 @@ def firings(schedule: str, *, after: datetime, count: int) -> list[datetime]:
 def gaps(schedule: str, *, now: datetime) -> tuple[timedelta, timedelta] | None:
     """The shortest and the longest time between two firings; None if there is no second one.
 
-    Cached, because a deployment asks for those of one schedule at one time again and again.
+    Cached, because a deployment needs the gaps of one schedule several times.
 
     Raises:
         ScheduleRefused: the cron expression is malformed.
@@ -73,11 +73,11 @@ def gaps(schedule: str, *, now: datetime) -> tuple[timedelta, timedelta] | None:
 def snapshot_age(schedule: str, *, run: timedelta, now: datetime) -> timedelta | None:
     """After how many hours without a new snapshot something is wrong.
 
-    A snapshot is there when its run ends: one that was quick, and the next one slow, are further
-    apart than their beginnings, by as much as ``run``, the longest that is not late. An alarm that
-    cannot look back so far looks back as far as it can.
+    A snapshot exists when its run ends. The snapshots of a quick run and a slow next run are
+    further apart than the starts of the runs, by up to ``run``, the longest run that is not late.
+    The age is at most what an alarm can cover.
 
-    None if there is no second firing, or if no alarm can look back from one firing to the next.
+    None if there is no second firing, or if no alarm can cover the time between two firings.
 
     Raises:
         ScheduleRefused: the cron expression is malformed.
@@ -92,12 +92,12 @@ def snapshot_age(schedule: str, *, run: timedelta, now: datetime) -> timedelta |
 
 
 def _whole_hours(time: timedelta) -> timedelta:
-    """Rounded up, for CloudWatch counts by the hour."""
+    """Rounded up, because the alarm's period is an hour."""
     return timedelta(hours=-(-time // timedelta(hours=1)))
 
 
 def run_length(schedule: str, *, timeout: timedelta, now: datetime) -> timedelta:
-    """After what time a run is late: half way to its timeout, or when the next one is due.
+    """After what time a run is late: half its timeout, or when the next run is due.
 
     Raises:
         ScheduleRefused: the cron expression is malformed.
@@ -121,13 +121,13 @@ def check(schedule: str, *, now: datetime | None = None) -> None:
 def _check(schedule: str, now: datetime) -> None:
     times = firings(schedule, after=now, count=_FIRINGS)
     if not times:
-        raise ScheduleRefused(f"{schedule!r} never fires", hint="choose a day that its month has")
+        raise ScheduleRefused(f"{schedule!r} never fires", hint="choose a date that exists")
     gaps = (later - earlier for earlier, later in itertools.pairwise(times))
     smallest = min(gaps, default=timedelta.max)
     if smallest < limits.GLUE_SCHEDULE_MIN_INTERVAL:
         raise ScheduleRefused(
             f"{schedule!r} fires every {count(smallest.seconds // 60, 'minute')}",
-            hint="AWS Glue runs a schedule every five minutes at most",
+            hint="AWS Glue runs a schedule at most every five minutes",
         )
 
 

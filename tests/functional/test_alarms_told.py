@@ -153,7 +153,7 @@ def test_a_job_that_runs_for_too_long_is_told_once(account: tuple[Endpoint, Cloc
     (told,) = until(tea.inbox)
     assert told == {
         "export": "LateTea as parquet",
-        "message": "runs for more than 30 minutes",
+        "message": "has run for more than 30 minutes",
         "name": "LateTeaExportToparquet",
         "state": "RUNNING",
         "run": run,
@@ -246,4 +246,4 @@ def test_deploy_tells_of_a_schedule_that_no_alarm_can_watch(
         "deploy", "WeeklyTea", "--schedule", "cron(0 10 ? * MON *)", "--enable", "--yes"
     )
     assert done.returncode == 0, done.stderr
-    assert "WeeklyTea: no alarm can look back over the 7d between two runs" in done.stderr
+    assert "WeeklyTea: no alarm can cover the 7 d between two runs" in done.stderr

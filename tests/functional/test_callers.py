@@ -203,7 +203,7 @@ def test_who_plans_needs_the_policy_for_it_and_all_of_it(there: Endpoint, export
     do = person.command
     (told,) = do.json("plan", exported)
     assert told["unknown"] == [
-        "how much is written to it: CloudWatch has no figures of the last 14 days"
+        "how much is written to it: CloudWatch has no figures for the last 14 days"
     ]
     assert f"did you mean {exported}?" in do("plan", exported[:-1]).stderr
     assert do("deploy", exported, "--yes").returncode == 1
@@ -211,7 +211,7 @@ def test_who_plans_needs_the_policy_for_it_and_all_of_it(there: Endpoint, export
     assert person.unused() == reference.kept("plan")
 
 
-def test_doctor_tells_who_may_do_what(there: Endpoint, exported: str) -> None:
+def test_doctor_says_who_may_do_what(there: Endpoint, exported: str) -> None:
     """By the same policies, which are limited to resources and conditions."""
     person = Person(there, "query", "plan")
     asking = ["iam:SimulatePrincipalPolicy", "glue:List*", "athena:List*", "logs:Describe*"]

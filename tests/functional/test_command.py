@@ -65,8 +65,8 @@ def test_init_asks_and_needs_somebody_to_answer(endpoint: Endpoint) -> None:
     done = there("init")
     assert (done.returncode, done.stdout) == (2, "")
     assert "  + Bucket        S3::Bucket\n" in done.stderr
-    assert done.stderr.endswith("Error: this asks before it changes anything\n  add --yes\n")
-    assert there("deploy", "T", "--yes").stderr.splitlines()[1] == "  run first: dynoexport init"
+    assert done.stderr.endswith("Error: this command asks for confirmation\n  add --yes\n")
+    assert there("deploy", "T", "--yes").stderr.splitlines()[1] == "  run: dynoexport init"
 
 
 def test_a_second_init_changes_nothing(endpoint: Endpoint) -> None:
@@ -78,19 +78,19 @@ def test_a_second_init_changes_nothing(endpoint: Endpoint) -> None:
 
 
 RETENTION = "SnapshotRetentionDays"
-NO_ZSTD = "zstd needs Glue 4.0 or later and is not for avro"
+NO_ZSTD = "zstd needs Glue 4.0 or later and does not work with avro"
 
 
 @pytest.mark.parametrize(
     ("words", "refusal"),
     [
-        (("--set", "GlueVersion=2.0"), (1, "AWS runs no jobs on Glue 2.0 since 2026-04-01")),
+        (("--set", "GlueVersion=2.0"), (1, "AWS has run no jobs on Glue 2.0 since 2026-04-01")),
         (("--set", "GlueVersion=7.0"), (2, "GlueVersion is '7.0'")),
         (("--set", "MaxConsumedReadThroughput=1.5"), (2, "MaxConsumedReadThroughput is '1.5'")),
         (("--set", "WorkerTyp=G.1X"), (2, "there is no parameter WorkerTyp")),
-        (("--set", "TableName=Other"), (2, "TableName is not set as a parameter")),
+        (("--set", "TableName=Other"), (2, "TableName cannot be set as a parameter")),
         (("--schedule", "cron(0 25 * * ? *)"), (2, "cron(0 25 * * ? *)")),
-        (("--columns", "a", "--exclude", "b"), (2, "Columns and Exclude exclude each other")),
+        (("--columns", "a", "--exclude", "b"), (2, "Columns and Exclude cannot be used together")),
         (("--columns", ",,,"), (2, "Columns is ',,,'")),
         (("--exclude", '" Email'), (2, "Exclude is '\" Email', which is not a list of attributes")),
         (("--compression", "zstd", "--set", "GlueVersion=3.0"), (2, NO_ZSTD)),
@@ -119,7 +119,7 @@ def test_what_cannot_work_is_refused_before_a_stack_is_made(
 def test_an_option_and_its_parameter_are_not_given_both(command: Command, table: str) -> None:
     done = command("deploy", table, "--where", "a = 1", "--set", "Where=b = 2")
     assert done.returncode == 2
-    assert done.stderr.endswith("Error: Where is given twice: by its option and by --set\n")
+    assert done.stderr.endswith("Error: Where is set twice, by its option and by --set\n")
 
 
 def test_options_of_the_export_are_kept_until_they_are_reset(
@@ -200,7 +200,7 @@ def test_several_tables_are_deployed_at_once_and_again_without_changes(
     )
 
 
-def test_a_rollback_tells_its_reason(command: Command, endpoint: Endpoint, table: str) -> None:
+def test_a_rollback_says_its_reason(command: Command, endpoint: Endpoint, table: str) -> None:
     """The resource that failed with its own words, not the list of what was cancelled then."""
     taken = naming.workflow(table, "parquet", scheduled=True)
     for name in (taken, naming.workflow(table, "parquet", scheduled=False)):

@@ -48,7 +48,7 @@ def table(endpoint: Endpoint) -> str:
 
 
 # --- plan -----------------------------------------------------------------------------------------
-def test_a_plan_tells_time_job_and_cost(command: Command, table: str) -> None:
+def test_a_plan_says_time_job_and_cost(command: Command, table: str) -> None:
     told = command.ok("plan", table)
     assert told.startswith(f"{table}: 0 B, 0 items, on-demand, us-east-1\n")
     assert "\nRecommended\n" in told
@@ -133,12 +133,12 @@ def test_the_hours_of_a_long_run_count_all(command: Command, table: str) -> None
     assert "in these 2 hours" in command.ok("plan", table, "--every", "cron(58 10 * * ? *)")
 
 
-def test_what_cloudwatch_does_not_have_is_told(command: Command, table: str) -> None:
+def test_what_cloudwatch_does_not_have_is_reported(command: Command, table: str) -> None:
     (told,) = command.json("plan", table)
     assert (told["consumed_mean"], told["consumed_peak"]) == (None, None)
     assert told["unknown"] == [
-        "what others read of the table: CloudWatch has no figures of the last 14 days",
-        "how much is written to it: CloudWatch has no figures of the last 14 days",
+        "what others read of the table: CloudWatch has no figures for the last 14 days",
+        "how much is written to it: CloudWatch has no figures for the last 14 days",
     ]
 
 
@@ -161,7 +161,7 @@ def test_several_tables_are_a_line_each_and_a_sum(command: Command, endpoint: En
     assert [each["table"] for each in command.json("plan", *names)] == names
 
 
-def test_a_table_that_is_not_there_is_told(command: Command, table: str) -> None:
+def test_a_table_that_is_not_there_is_reported(command: Command, table: str) -> None:
     done = command("plan", f"{table}x")
     assert (done.returncode, done.stdout) == (1, "")
     assert done.stderr.splitlines() == [
@@ -173,8 +173,8 @@ def test_a_table_that_is_not_there_is_told(command: Command, table: str) -> None
 def test_a_target_that_nothing_reaches_is_a_failure(command: Command, table: str) -> None:
     done = command("plan", table, "--target-duration", "1m")
     assert done.returncode == 1
-    assert "not met: no job is done in 1 min" in done.stdout
-    assert done.stderr.startswith(f"Error: {table}: no job is done in 1 min")
+    assert "not met: no job ends in 1 min" in done.stdout
+    assert done.stderr.startswith(f"Error: {table}: no job ends in 1 min")
 
 
 def test_a_program_plans_without_the_command(command: Command, table: str) -> None:
@@ -210,7 +210,7 @@ def describing_only() -> Iterator[str]:
         yield url
 
 
-def test_what_may_not_be_asked_is_told_and_no_failure(command: Command) -> None:
+def test_what_may_not_be_asked_is_reported_and_no_failure(command: Command) -> None:
     with describing_only() as url:
         (told,) = command.json("plan", "Orders", "--endpoint-url", url)
     lacks = "access denied: arn:me lacks"
@@ -228,7 +228,7 @@ def parameters(command: Command, table: str) -> dict[str, str]:
     client = library(command.endpoint).cloudformation
     stack = change_sets.describe(client, f"dynoexport-{table}-parquet")
     assert stack is not None
-    return change_sets.parameters_of(stack)
+    return change_sets.read_parameters(stack)
 
 
 def test_auto_deploys_the_job_that_the_plan_recommends(command: Command, table: str) -> None:
@@ -237,7 +237,7 @@ def test_auto_deploys_the_job_that_the_plan_recommends(command: Command, table: 
     found = parameters(command, table)
     assert {name: found[name] for name in AUTO} == AUTO
     head, *reasons = done.stderr.splitlines()[:6]
-    assert head == f"{table} gets the job that its plan recommends"
+    assert head == f"{table} gets the job that 'dynoexport plan' recommends"
     assert [line.strip().split("=")[0] for line in reasons] == list(AUTO)
 
 
@@ -255,9 +255,9 @@ def test_auto_takes_from_others_no_more_than_they_leave(command: Command) -> Non
     """A tenth of the table is the connector's least, native has no such."""
     table = busy(command.endpoint)
     told = command.ok("plan", table)
-    assert "Not recommended: it takes what others need" in told
+    assert "Not recommended: it takes capacity that others need" in told
     assert f"dynoexport deploy {table}" not in told
-    assert "beware: the connector takes no less than 100 read units a second" in told
+    assert "warning: the connector needs at least 100 read units a second" in told
     assert command.json("plan", table)[0]["harms"]
     done = command("deploy", table, "--auto", "--yes")
     assert done.returncode == 2
@@ -267,7 +267,7 @@ def test_auto_takes_from_others_no_more_than_they_leave(command: Command) -> Non
     assert (found["ReadMode"], found["MaxConsumedReadThroughput"]) == ("native", "0.05")
 
 
-def test_auto_tells_what_it_could_not_find_out(command: Command, table: str) -> None:
+def test_auto_says_what_it_could_not_find_out(command: Command, table: str) -> None:
     done = command("deploy", table, "--auto", "--yes")
     assert "  not known: what others read of the table: CloudWatch has no figures" in done.stderr
 

@@ -62,14 +62,14 @@ def empty() -> Iterator[Command]:
 def first_run(empty: Command) -> dict[str, Any]:
     """What ``run --wait`` prints after init and deploy."""
     assert "nothing is exported" in empty("status").stderr.lower()
-    assert "run first: dynoexport init" in empty("deploy", "Reviews", "--yes").stderr
+    assert "run: dynoexport init" in empty("deploy", "Reviews", "--yes").stderr
     empty.ok("init", "--yes")
     empty.ok("deploy", "Reviews", "--format", "parquet", *SMALL, "--yes")
     found: dict[str, Any] = empty.json("run", "Reviews", "--wait")
     return found
 
 
-def test_the_run_succeeded_and_tells_what_it_did(first_run: dict[str, Any]) -> None:
+def test_the_run_succeeded_and_says_what_it_did(first_run: dict[str, Any]) -> None:
     assert list(first_run) == list(json_output.meanings("run"))
     assert [list(node) for node in first_run["nodes"]] == [list(json_output.meanings("node"))] * 3
     assert (first_run["state"], first_run["items"]) == ("SUCCEEDED", 2)
@@ -96,13 +96,13 @@ def test_the_rows_come_as_a_table_and_in_every_format(empty: Command, tmp_path: 
 
 
 @pytest.mark.usefixtures("first_run")
-def test_a_refused_query_is_told_in_a_line(empty: Command) -> None:
+def test_a_refused_query_is_reported_in_a_line(empty: Command) -> None:
     done = empty("query", "Reviews", "SELECT nothing FROM {view}")
     assert (done.returncode, done.stdout) == (1, "")
     assert re.match(r"Error: Athena query \S+ failed\n  .*nothing", done.stderr)
 
 
-def test_status_runs_and_logs_tell_of_the_run(empty: Command, first_run: dict[str, Any]) -> None:
+def test_status_runs_and_logs_say_of_the_run(empty: Command, first_run: dict[str, Any]) -> None:
     (status,) = empty.json("status")
     assert list(status) == list(json_output.meanings("status"))
     assert status["last_run"] == {key: first_run[key] for key in first_run if key != "nodes"}
@@ -134,11 +134,11 @@ def test_a_run_is_set_against_its_plan(empty: Command, first_run: dict[str, Any]
     assert [list(each) for each in run["figures"]] == [list(json_output.meanings("figure"))] * 11
     assert (figures["crawl"]["planned"], figures["crawl"]["off"]) == (60, True)
     assert figures["crawl"]["reasons"] == [
-        "the plan takes 1 min for the crawl, most of it for its start"
+        "the plan assumes 1 min for the crawl, most of it for its start"
     ]
     shown = empty.ok("runs", "Reviews", "--explain")
     assert shown.splitlines()[0] == f"{first_run['run_id'][:15]}  SUCCEEDED, 2 items"
-    assert "  - run, crawl: the plan takes 1 min for the crawl" in shown
+    assert "  - run, crawl: the plan assumes 1 min for the crawl" in shown
 
 
 def test_the_connectors_read_units_are_those_of_cloudwatch(

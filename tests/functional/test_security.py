@@ -92,7 +92,7 @@ def test_every_object_is_encrypted_with_the_key(exported: Command, key: str) -> 
         assert (found["ServerSideEncryption"], found["SSEKMSKeyId"]) == ("aws:kms", key), each
 
 
-def test_dynamodb_was_told_the_key(exported: Command, key: str) -> None:
+def test_dynamodb_was_reported_the_key(exported: Command, key: str) -> None:
     """Its files are gone when the snapshot is there; it would have taken S3's own."""
     dynamodb = exported.endpoint.client("dynamodb")
     table = dynamodb.describe_table(TableName="Reviews")["Table"]["TableArn"]
@@ -253,7 +253,7 @@ def test_the_export_reader_is_refused_for_another_accounts_table(command: Comman
     words = ("--read-mode", "export", "--set", f"SourceRoleArn={role}", "--yes")
     done = command("deploy", "Elsewhere", *words)
     assert done.returncode == 2
-    assert "Elsewhere: ReadMode export takes no SourceRoleArn" in done.stderr
+    assert "Elsewhere: ReadMode export does not work with SourceRoleArn" in done.stderr
 
 
 # --- a VPC ----------------------------------------------------------------------------------------

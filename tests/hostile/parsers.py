@@ -356,16 +356,16 @@ PACKAGE = (
         st.dictionaries(st.sampled_from(["SnapshotItems", "SnapshotBytes"]), hostile.texts),
         lambda found: workflow_runs.from_response({**RUN, "WorkflowRunProperties": found}).items,
     ),
-    Parser("region of the prices", hostile.texts, prices.of_region),
+    Parser("region of the prices", hostile.texts, prices.load_prices),
     Parser(
         "file of prices (--prices)",
         hostile.as_json(hostile.damaged(PRICES) | hostile.values),
-        lambda content: in_file(content, lambda path: prices.of_region("eu-west-1", file=path)),
+        lambda content: in_file(content, lambda path: prices.load_prices("eu-west-1", file=path)),
     ),
     Parser(
         "description of a table (--describe)",
         hostile.damaged({"Table": {"TableName": "Reviews", **DESCRIBED}}) | hostile.values,
-        table_facts.facts_of,
+        table_facts.parse_description,
     ),
     Parser(
         "errors of AWS",

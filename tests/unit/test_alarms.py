@@ -13,8 +13,8 @@ DAILY, HOURLY, WEEKLY = "cron(0 10 * * ? *)", "cron(0 * * * ? *)", "cron(0 10 ? 
 WORKDAYS = "cron(0 10 ? * MON-FRI *)"
 
 
-def undecided(given: dict[str, str], **own: str) -> dict[str, str]:
-    return alarms.undecided(given, own, now=NOW)
+def derive_limits(given: dict[str, str], **own: str) -> dict[str, str]:
+    return alarms.derive_limits(given, own, now=NOW)
 
 
 @pytest.mark.parametrize(
@@ -25,7 +25,7 @@ def test_a_new_export_is_watched_as_its_schedule_asks(
     schedule: str, hours: str, minutes: str
 ) -> None:
     """Half the timeout, or until the next run is due; its longest gap, that, and two hours."""
-    assert undecided({"Schedule": schedule}) == {
+    assert derive_limits({"Schedule": schedule}) == {
         "MaxRunMinutes": minutes,
         "MaxSnapshotAgeHours": hours,
     }
@@ -33,12 +33,12 @@ def test_a_new_export_is_watched_as_its_schedule_asks(
 
 def test_an_export_that_has_never_heard_of_alarms_gets_them() -> None:
     """As an older version has deployed it."""
-    assert undecided({}, Schedule=DAILY, TimeoutMinutes="60")["MaxRunMinutes"] == "30"
+    assert derive_limits({}, Schedule=DAILY, TimeoutMinutes="60")["MaxRunMinutes"] == "30"
 
 
 def test_what_follows_from_the_schedule_follows_its_change() -> None:
     own = {"Schedule": DAILY, "MaxSnapshotAgeHours": "30", "MaxRunMinutes": "240"}
-    assert undecided({"Schedule": HOURLY}, **own) == {
+    assert derive_limits({"Schedule": HOURLY}, **own) == {
         "MaxRunMinutes": "60",
         "MaxSnapshotAgeHours": "4",
     }
@@ -47,7 +47,7 @@ def test_what_follows_from_the_schedule_follows_its_change() -> None:
 @pytest.mark.parametrize("chosen", ["0", "48"])
 def test_what_somebody_has_chosen_stays(chosen: str) -> None:
     own = {"Schedule": DAILY, "MaxSnapshotAgeHours": chosen, "MaxRunMinutes": chosen}
-    assert undecided({"Schedule": HOURLY}, **own) == {}
+    assert derive_limits({"Schedule": HOURLY}, **own) == {}
 
 
 def test_an_alarm_that_fits_its_schedule_is_no_word_worth() -> None:
@@ -56,14 +56,14 @@ def test_an_alarm_that_fits_its_schedule_is_no_word_worth() -> None:
     assert alarms.note("cron(0 10 1 1 ? 2027)", 0, now=NOW) is None
 
 
-def test_an_alarm_that_goes_off_between_two_runs_is_told() -> None:
+def test_an_alarm_that_goes_off_between_two_runs_is_reported() -> None:
     told = alarms.note(WORKDAYS, 26, now=NOW)
     assert told is not None
     assert "after 26 h without" in told
     assert "3 d between" in told
 
 
-def test_a_schedule_that_no_alarm_can_watch_is_told() -> None:
+def test_a_schedule_that_no_alarm_can_watch_is_reported() -> None:
     told = alarms.note(WEEKLY, 0, now=NOW)
     assert told is not None
     assert "7 d between" in told

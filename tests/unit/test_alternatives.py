@@ -13,14 +13,14 @@ from dynoexport.model import OutputFormat, ReadMode
 from dynoexport.planning import alternatives as ways
 from dynoexport.planning.alternatives import Alternative
 from dynoexport.planning.plan import Cost
-from dynoexport.planning.sizing import Wishes, recommend
+from dynoexport.planning.sizing import PlanRequest, recommend
 from dynoexport.planning.table_facts import TableFacts
 
 DAY = 30.4375
 
 
-def found(table: TableFacts, **wishes: object) -> dict[str, Alternative]:
-    listed = ways.alternatives(table, Wishes(**wishes), PRICES)  # type: ignore[arg-type]
+def found(table: TableFacts, **request: object) -> dict[str, Alternative]:
+    listed = ways.alternatives(table, PlanRequest(**request), PRICES)  # type: ignore[arg-type]
     return {each.name.partition(", ")[2] or each.name: each for each in listed}
 
 
@@ -30,7 +30,7 @@ def bill(each: Alternative) -> dict[str, float]:
 
 def test_our_readers_cost_what_their_plans_say() -> None:
     for reader in ReadMode:
-        plan = recommend(ORDERS, Wishes(read_mode=reader), PRICES).estimate
+        plan = recommend(ORDERS, PlanRequest(read_mode=reader), PRICES).estimate
         other = found(ORDERS)[reader.value]
         assert (other.run_dollars, other.month_dollars) == (plan.run_dollars, plan.month_dollars)
         assert other.seconds == plan.run_seconds
@@ -57,7 +57,7 @@ def test_an_increment_is_of_a_day_at_most() -> None:
     assert bill(hourly)["changes"] == pytest.approx(0.5 * 0.1 / 24)
 
 
-def test_zero_etl_is_told_as_a_lower_bound() -> None:
+def test_zero_etl_is_reported_as_a_lower_bound() -> None:
     assert [name for name, each in found(ORDERS).items() if each.at_least] == [
         "zero-ETL integration"
     ]
@@ -84,23 +84,23 @@ def test_what_is_gone_is_never_the_cheapest() -> None:
 
 
 def test_the_assumptions_are_those_that_matter() -> None:
-    def told(table: TableFacts, **wishes: object) -> str:
-        wished = Wishes(**wishes)  # type: ignore[arg-type]
+    def told(table: TableFacts, **request: object) -> str:
+        wished = PlanRequest(**request)  # type: ignore[arg-type]
         return " ".join(ways.assumptions(recommend(table, wished, PRICES).estimate))
 
-    assert "autoscaling" in told(ORDERS)
-    assert "autoscaling" not in told(EVENTS)
+    assert "auto scaling" in told(ORDERS)
+    assert "auto scaling" not in told(EVENTS)
     assert "all snapshots are kept" in told(EVENTS)
     assert "all snapshots are kept" not in told(EVENTS, retention_days=9)
     assert "1 % of the table changes" in told(EVENTS)
     assert "1 % of the table changes" not in told(replace(EVENTS, written=5.0))
-    assert "csv has 0.85" in told(EVENTS, format=OutputFormat.CSV)
+    assert "csv takes 0.85 times as many" in told(EVENTS, format=OutputFormat.CSV)
     assert "DynamoDB exports 250 MB a second" in told(EVENTS, read_mode=ReadMode.EXPORT)
 
 
 @given(TABLES)
 def test_every_way_has_a_finite_price(table: TableFacts) -> None:
-    listed = ways.alternatives(table, Wishes(), PRICES)
+    listed = ways.alternatives(table, PlanRequest(), PRICES)
     assert len({each.name for each in listed}) == 7
     for each in listed:
         for value in (each.run_dollars, each.month_dollars, each.once_dollars, each.seconds or 0):

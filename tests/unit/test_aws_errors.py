@@ -250,16 +250,18 @@ def test_throttling_means_later(code: str) -> None:
 @pytest.mark.parametrize(
     "code", ["ValidationError", "ValidationException", "InvalidInputException", "InvalidRequest"]
 )
-def test_a_value_that_aws_refuses_is_told_in_its_words(code: str) -> None:
+def test_a_value_that_aws_refuses_is_reported_in_its_words(code: str) -> None:
     assert refused(code, "Splits must\n be a number") == (
         "AWS refused GetTable: Splits must be a number",
         "correct the value it names",
     )
 
 
-def test_an_unknown_code_is_told_with_its_message() -> None:
-    assert refused("Teapot", "I am one", "Brew") == ("AWS answered Brew with Teapot: I am one", "")
+def test_an_unknown_code_is_reported_with_its_message() -> None:
+    what = "AWS answered Brew with Teapot: I am one"
+    assert refused("Teapot", "I am one", "Brew") == (what, "log every call with --debug")
 
 
 def test_an_answer_without_an_error_in_it_is_still_one_line() -> None:
-    assert explained(ClientError({}, "Brew")) == ("AWS answered Brew with Unknown: ", "")
+    what = "AWS answered Brew with Unknown: "
+    assert explained(ClientError({}, "Brew")) == (what, "log every call with --debug")

@@ -89,15 +89,15 @@ def test_a_stack_has_the_given_tags_and_parameters(aws: CloudFormationClient) ->
     deploy(aws, text, parameters={"Name": "given"}, tags={"team": "shop"})
     stack = change_sets.describe(aws, "a")
     assert stack is not None
-    assert change_sets.parameters_of(stack) == {"Name": "given"}
+    assert change_sets.read_parameters(stack) == {"Name": "given"}
     assert stack["Tags"] == [{"Key": "team", "Value": "shop"}]
 
 
 def test_a_stack_without_parameters_has_none() -> None:
-    assert change_sets.parameters_of({"StackName": "a"}) == {}
+    assert change_sets.read_parameters({"StackName": "a"}) == {}
 
 
-def test_a_change_set_tells_what_it_would_do(aws: CloudFormationClient) -> None:
+def test_a_change_set_says_what_it_would_do(aws: CloudFormationClient) -> None:
     deploy(aws, template({"One": queue("one"), "Two": topic("two")}))
     wanted = Stack("a", template({"One": queue("uno"), "Three": topic("three")}))
     change_set = change_sets.prepare(aws, wanted, pause=0)
@@ -252,7 +252,7 @@ def test_no_changes_is_no_failure(aws: CloudFormationClient, script: Stubber, re
     assert prepare(aws) is None
 
 
-def test_a_change_set_that_fails_tells_why(aws: CloudFormationClient, script: Stubber) -> None:
+def test_a_change_set_that_fails_says_why(aws: CloudFormationClient, script: Stubber) -> None:
     """The empty stack that was made for it goes, too."""
     is_missing(script)
     creates(script, "CREATE")
@@ -264,14 +264,14 @@ def test_a_change_set_that_fails_tells_why(aws: CloudFormationClient, script: St
     assert failed.value.hint == "No export named x found."
 
 
-def test_a_refused_template_is_told_in_the_words_of_cloudformation(
+def test_a_refused_template_is_reported_in_the_words_of_cloudformation(
     aws: CloudFormationClient, script: Stubber
 ) -> None:
     is_missing(script)
     script.add_client_error("create_change_set", "ValidationError", "Template format error")
     with pytest.raises(DeployFailed) as failed:
         prepare(aws)
-    assert str(failed.value) == "stack a is refused: Template format error"
+    assert str(failed.value) == "CloudFormation refused stack a: Template format error"
 
 
 def test_other_refusals_are_not_taken_for_the_templates_fault(
@@ -324,12 +324,12 @@ def test_a_stack_is_created_where_there_never_was_one(
 @pytest.mark.parametrize(
     ("status", "hint"),
     [
-        ("CREATE_IN_PROGRESS", "wait until that is over"),
-        ("UPDATE_IN_PROGRESS", "wait until that is over"),
-        ("ROLLBACK_IN_PROGRESS", "wait until that is over"),
-        ("DELETE_IN_PROGRESS", "wait until that is over"),
-        ("UPDATE_ROLLBACK_FAILED", "mend it in the CloudFormation console first"),
-        ("IMPORT_ROLLBACK_FAILED", "mend it in the CloudFormation console first"),
+        ("CREATE_IN_PROGRESS", "wait until it has finished"),
+        ("UPDATE_IN_PROGRESS", "wait until it has finished"),
+        ("ROLLBACK_IN_PROGRESS", "wait until it has finished"),
+        ("DELETE_IN_PROGRESS", "wait until it has finished"),
+        ("UPDATE_ROLLBACK_FAILED", "repair it in the CloudFormation console first"),
+        ("IMPORT_ROLLBACK_FAILED", "repair it in the CloudFormation console first"),
         ("DELETE_FAILED", "delete it first: aws cloudformation delete-stack --stack-name a"),
     ],
 )
@@ -385,7 +385,7 @@ def failure(aws: CloudFormationClient, change_set: ChangeSet = SET) -> tuple[str
     return failed.value.what, failed.value.hint
 
 
-def test_each_event_is_told_once_and_in_its_order(
+def test_each_event_is_reported_once_and_in_its_order(
     aws: CloudFormationClient, script: Stubber
 ) -> None:
     """From the execution to the end of the stack, over looks and pages."""
@@ -407,7 +407,7 @@ def test_each_event_is_told_once_and_in_its_order(
     assert told[1] == Event("a", "One", QUEUE, "CREATE_IN_PROGRESS", "", events[1]["Timestamp"])
 
 
-def test_pages_that_were_told_before_are_not_read_again(
+def test_pages_that_were_reported_before_are_not_read_again(
     aws: CloudFormationClient, script: Stubber
 ) -> None:
     """A stack of years has thousands of events; a look ends at the first one known."""
@@ -454,7 +454,7 @@ def test_cleaning_up_is_not_the_end(aws: CloudFormationClient, script: Stubber) 
     assert len(execute(aws, UPDATE)) == 2
 
 
-def test_a_rollback_is_told_with_the_reason_of_the_first_failure(
+def test_a_rollback_is_reported_with_the_reason_of_the_first_failure(
     aws: CloudFormationClient, script: Stubber
 ) -> None:
     """What failed after it was only cancelled, and the stack lists names without reasons."""
@@ -503,7 +503,7 @@ def test_a_rollback_without_any_reason_says_where_to_look(
 ) -> None:
     is_executed(script)
     tells(script, [event(1, "a", "ROLLBACK_COMPLETE")])
-    assert failure(aws)[1] == "its events in the console say more"
+    assert failure(aws)[1] == "see its events in the CloudFormation console"
 
 
 # --- by script: deletion --------------------------------------------------------------------------

@@ -17,13 +17,13 @@ values = st.floats(0.01, 1e7)
 spans = st.lists(values, min_size=2, max_size=30)
 
 
-def told(x: float, y: float) -> str:
+def described(x: float, y: float) -> str:
     return f"{x:g}: {y:g}"
 
 
 @pytest.mark.parametrize("unit", UNITS)
 @given(span=st.lists(st.floats(1, 1e7), min_size=2, max_size=30))
-def test_an_axis_has_a_few_ticks_that_are_told_apart(unit: Unit, span: list[float]) -> None:
+def test_an_axis_has_a_few_distinct_ticks(unit: Unit, span: list[float]) -> None:
     found = charts.axis(span, unit, 300, 20)
     assert 2 <= len(found.ticks) <= 12
     assert len({tick.label for tick in found.ticks}) == len(found.ticks)
@@ -66,23 +66,27 @@ def test_lines_through_the_same_points_are_one_with_both_names() -> None:
         x=COUNT,
         y=SECONDS,
         mark=(9.0, 60.0, "here"),
-        tell=told,
+        describe=described,
     )
     assert [line.name for line in chart.lines] == ["10 %", "25\u201375 %"]
-    assert [dot.told for dot in chart.lines[0].dots] == ["2: 600", "9: 90"]
+    assert [dot.text for dot in chart.lines[0].dots] == ["2: 600", "9: 90"]
     assert chart.mark.anchor == "end"
 
 
 def test_lines_that_are_all_the_same_are_one() -> None:
     points = ((2.0, 60.0), (9.0, 60.0))
     lines = [Series("10 %", points), Series("25 %", points)]
-    chart = charts.line_chart(lines, x=COUNT, y=SECONDS, mark=(2.0, 60.0, "here"), tell=told)
+    chart = charts.line_chart(
+        lines, x=COUNT, y=SECONDS, mark=(2.0, 60.0, "here"), describe=described
+    )
     assert [(line.name, line.shade) for line in chart.lines] == [("all", charts.SHADES)]
 
 
 def test_a_mark_lies_on_its_line() -> None:
     points = ((2.0, 600.0), (9.0, 90.0), (30.0, 80.0))
     series = [Series("25 %", points)]
-    chart = charts.line_chart(series, x=COUNT, y=SECONDS, mark=(9.0, 90.0, "here"), tell=told)
+    chart = charts.line_chart(
+        series, x=COUNT, y=SECONDS, mark=(9.0, 90.0, "here"), describe=described
+    )
     dot = chart.lines[0].dots[1]
     assert (chart.mark.x, chart.mark.y) == (dot.x, dot.y)

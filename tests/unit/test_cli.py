@@ -59,7 +59,7 @@ def test_an_unknown_command_is_a_usage_error() -> None:
     assert "No such command 'tamplates'" in done.stderr
 
 
-def test_a_missing_extra_is_told_in_a_line(tmp_path: Path) -> None:
+def test_a_missing_extra_is_reported_in_a_line(tmp_path: Path) -> None:
     """An environment without what ``dynoexport local`` needs: its imports fail."""
     program = (
         "import sys\n"
@@ -177,9 +177,24 @@ def test_templates_in_json_are_json(tmp_path: Path) -> None:
     assert json.loads((written / "table.json").read_text())["Resources"]["Workflow"]
 
 
-def test_check_passes_on_the_repository() -> None:
+def test_check_passes_on_the_repository_and_names_what_it_checked() -> None:
     done = dynoexport("templates", "--check")
-    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.splitlines() == [
+        "templates/common.yaml is up to date",
+        "templates/table.yaml is up to date",
+        "scripts/create_current_view.py is up to date",
+        "scripts/export_table.py is up to date",
+    ]
+
+
+def test_check_without_templates_says_that_they_are_missing(tmp_path: Path) -> None:
+    done = dynoexport("templates", "--check", "--output-dir", "nowhere", cwd=tmp_path)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr.splitlines() == [
+        "Error: nowhere/common.yaml and nowhere/table.yaml are missing",
+        "  write the files without --check, or name their folder with --output-dir",
+    ]
 
 
 def test_check_names_the_file_that_differs_and_changes_nothing(tmp_path: Path) -> None:

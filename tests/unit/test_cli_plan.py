@@ -68,15 +68,15 @@ def test_some_of_the_described_tables_may_be_wanted() -> None:
 @pytest.mark.parametrize(
     ("text", "why"),
     [
-        ("", "nothing is described"),
-        ("[]", "nothing is described"),
+        ("", "the description is empty"),
+        ("[]", "the description is empty"),
         ("{", "the description is not JSON: Expecting property name"),
         (BARE + "x", "the description is not JSON: Expecting value"),
         ("[" * 100_000, "the description is not JSON: "),
         ("\x00\ufffd", "the description is not JSON: Expecting value"),
-        ("3", "this is no answer of DescribeTable: it is no JSON object"),
-        ("[[]]", "this is no answer of DescribeTable: it is no JSON object"),
-        ('{"TableNames": ["A"]}', "this is no answer of DescribeTable: TableName is missing"),
+        ("3", "this is not the output of describe-table: it is not a JSON object"),
+        ("[[]]", "this is not the output of describe-table: it is not a JSON object"),
+        ('{"TableNames": ["A"]}', "this is not the output of describe-table: TableName is missing"),
     ],
 )
 def test_what_is_no_description_is_refused_in_a_line(text: str, why: str) -> None:
@@ -88,13 +88,13 @@ def test_no_table_at_all_is_wrong_usage() -> None:
 
 
 # --- where ----------------------------------------------------------------------------------------
-def test_a_region_without_prices_is_told_once() -> None:
+def test_a_region_without_prices_is_reported_once() -> None:
     arn = '"TableArn": "arn:aws:dynamodb:mars-north-1:1:table/A"'
     text = f'{{"TableName": "Abc", {arn}}}{{"TableName": "Def", {arn}}}'
     done = plan("--describe", "-", stdin=text)
     assert done.exit_code == 0
     assert done.stderr.splitlines() == [
-        "Warning: no prices of mars-north-1 are known, those of us-east-1 are taken"
+        "Warning: prices for mars-north-1 are not known. The plan uses us-east-1."
     ]
 
 
@@ -121,10 +121,8 @@ def test_wrong_prices_are_refused_in_a_line(tmp_path: Path) -> None:
     file = tmp_path / "own.json"
     file.write_text("{}", encoding="utf-8")
     line = refused("--describe", str(EVENTS), "--prices", str(file))
-    assert (
-        line
-        == f"Error: the prices in {file} are refused: date is None, not a day such as '2026-11-01'"
-    )
+    why = "date is None, not a day such as '2026-11-01'"
+    assert line == f"Error: the prices in {file} are not valid: {why}"
 
 
 # --- what is asked for ----------------------------------------------------------------------------
@@ -163,7 +161,7 @@ def test_settings_are_those_of_the_stack() -> None:
         (
             ("--format", "xml", "--set", "SnapshotRetentionDays=9"),
             2,
-            "Error: xml has no view job, by which snapshots expire",
+            "Error: xml has no view job that could delete old snapshots",
         ),
         (
             ("--set", "MaxConsumedReadThroughput=0.05"),
@@ -179,7 +177,7 @@ def test_what_cannot_be_asked_for_is_refused(words: tuple[str, ...], code: int, 
 def test_a_wish_that_is_none_is_refused_with_what_there_is() -> None:
     done = plan("--describe", "-", "--max-cost", "nan", stdin=BARE)
     assert (done.exit_code, done.stdout) == (2, "")
-    assert "nan is no number of dollars" in done.stderr
+    assert "nan is not a number of dollars" in done.stderr
     every = plan("--describe", str(EVENTS), "--every", "fortnight")
     assert "write hour, day, week, month, or six fields" in every.stderr
 
@@ -208,9 +206,9 @@ def test_the_command_deploys_what_was_planned() -> None:
 @pytest.mark.parametrize(
     ("asked", "sentence"),
     [
-        (("--max-cost", "2"), "no run costs as little as $2.00:"),
-        (("--max-cost", "0.001"), "no run costs as little as $0.001:"),
-        (("--target-duration", "30s"), "no job is done in 30 s:"),
+        (("--max-cost", "2"), "no run costs $2.00 or less:"),
+        (("--max-cost", "0.001"), "no run costs $0.001 or less:"),
+        (("--target-duration", "30s"), "no job ends in 30 s:"),
     ],
 )
 def test_what_no_job_does_is_shown_and_is_a_failure(asked: tuple[str, ...], sentence: str) -> None:

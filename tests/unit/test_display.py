@@ -84,3 +84,19 @@ def test_a_listing_cuts_its_elastic_column_alone(length: int) -> None:
     assert shown[True].endswith("  ok 2h ago  2h old    1,234")
     assert ("…" in shown[True]) == (length == 100)
     assert shown[False].split() == ["A" * length, *" ".join(others).split()]
+
+
+def test_a_failed_attempt_shows_its_own_duration() -> None:
+    started = datetime(2026, 1, 31, 10, tzinfo=timezone.utc)
+
+    def attempt(number: int, since: float, seconds: float) -> Attempt:
+        begin = started + timedelta(seconds=since)
+        return Attempt(
+            "glueetl", "FAILED", begin, begin + timedelta(seconds=seconds), number=number
+        )
+
+    node = Node("ReviewsExportTocsv", "JOB", (attempt(0, 0, 12.5), attempt(1, 20, 7.5)))
+    run = Run("workflow", "wr_1", "RUNNING", (node,), {}, {})
+    assert list(display.changes(None, run)) == [
+        "  job ReviewsExportTocsv FAILED (attempt 2) after 7.5 s"
+    ]

@@ -15,7 +15,7 @@ from dynoexport.cli import main
 from dynoexport.cloudformation import options
 from dynoexport.model import ReadMode
 from dynoexport.planning import prices, sizing, table_facts
-from dynoexport.planning.sizing import Wishes
+from dynoexport.planning.sizing import PlanRequest
 
 DESCRIBED = '{"Table": {"TableName": "Orders", "TableSizeBytes": 5000000000, "ItemCount": 9000000}}'
 
@@ -73,11 +73,11 @@ def test_a_plan_has_the_price_of_the_class() -> None:
 def test_a_target_is_met_with_workers_that_flex_has() -> None:
     """A petabyte, exported in a time for which STANDARD takes larger workers."""
     table = {"TableName": "Orders", "TableSizeBytes": 10**15, "ItemCount": 10**12}
-    facts = table_facts.facts_of({"Table": table})
+    facts = table_facts.parse_description({"Table": table})
 
     def recommended(**given: str) -> sizing.Recommendation:
-        wishes = Wishes(target_seconds=4_150_000, read_mode=ReadMode.EXPORT, priced=given)
-        return sizing.recommend(facts, wishes, prices.of_region("us-east-1"))
+        request = PlanRequest(target_seconds=4_150_000, read_mode=ReadMode.EXPORT, priced=given)
+        return sizing.recommend(facts, request, prices.load_prices("us-east-1"))
 
     standard, flex = recommended(), recommended(ExecutionClass="FLEX")
     assert standard.parameters["WorkerType"] == "G.4X"
@@ -96,4 +96,4 @@ def test_a_run_costs_what_its_class_costs(kind: str, execution_class: str, price
     end = start + timedelta(hours=1)
     attempt = Attempt(kind, "SUCCEEDED", start, end, dpu=2, execution_class=execution_class)
     run = Run("w", "wr_1", "COMPLETED", (Node("n", "JOB", (attempt,)),), {}, {})
-    assert prices.cost(run, prices.of_region("us-east-1"), end) == pytest.approx(2 * price)
+    assert prices.cost(run, prices.load_prices("us-east-1"), end) == pytest.approx(2 * price)

@@ -103,7 +103,7 @@ def test_an_export_without_a_prefix_may_lack_its_tag() -> None:
 @pytest.mark.parametrize(
     "missing", [naming.TAG_TABLE, naming.TAG_FORMAT, naming.TAG_STACK, naming.TAG_WORKFLOW]
 )
-def test_tags_that_do_not_tell_all_are_no_export(missing: str) -> None:
+def test_tags_that_do_not_say_all_are_no_export(missing: str) -> None:
     tags = tags_of(REVIEWS)
     del tags[missing]
     assert exports.from_tags(tags) is None
@@ -145,7 +145,7 @@ def test_foreign_jobs_are_no_exports(here: Deployments) -> None:
     assert here.find_all() == [ours]
 
 
-def test_only_jobs_tell_of_exports(here: Deployments) -> None:
+def test_only_jobs_say_of_exports(here: Deployments) -> None:
     """Also where somebody tags everything with the tags of everything else."""
     ours = here.deploy("Reviews")
     location: Any = {"LocationConstraint": "eu-west-1"}
@@ -232,11 +232,15 @@ def test_a_named_format_chooses_among_several(here: Deployments) -> None:
     assert here.find_one("Reviews", CSV) == csv
 
 
-def test_a_format_that_is_not_exported_is_told_from_those_that_are(here: Deployments) -> None:
+def test_a_format_that_is_not_exported_is_distinguished_from_those_that_are(
+    here: Deployments,
+) -> None:
     here.deploy("Reviews", PARQUET)
     here.deploy("Reviews", CSV)
-    with pytest.raises(NotExported, match=r"^Reviews is exported as csv and parquet, not as json$"):
+    with pytest.raises(NotExported) as refused:
         here.find_one("Reviews", JSON)
+    assert refused.value.what == "Reviews is exported as csv and parquet, not as json"
+    assert refused.value.hint == "deploy it with: dynoexport deploy Reviews --format json"
 
 
 def test_a_table_that_is_not_exported_says_how_to_deploy_it(here: Deployments) -> None:

@@ -171,7 +171,7 @@ def test_a_refusal_says_where_it_lies_and_what_to_do() -> None:
     with pytest.raises(ManifestBroken) as refused:
         parsed([])
     assert refused.value.what.startswith("s3://bucket/key is not a manifest (TypeError: ")
-    assert refused.value.hint == "delete it, and its snapshot counts as incomplete"
+    assert refused.value.hint == "delete it; its snapshot then becomes incomplete"
 
 
 # --- in the bucket --------------------------------------------------------------------------------

@@ -145,7 +145,7 @@ def test_without_a_guess_all_parameters_are_listed() -> None:
     """Those of this template, not those of the other one."""
     with pytest.raises(ParameterRefused) as refused:
         check_parameters(COMMON, {"xyz": "7"})
-    assert refused.value.hint == "there are: KmsKeyArn, NotificationEmail"
+    assert refused.value.hint == "the parameters are KmsKeyArn, NotificationEmail"
 
 
 def test_a_parameter_of_the_other_stack_is_refused() -> None:

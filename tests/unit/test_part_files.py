@@ -180,7 +180,7 @@ def test_a_reader_that_is_not_installed_is_no_broken_file(
 # --- json -----------------------------------------------------------------------------------------
 @pytest.mark.parametrize("line", ["[1]", "7", '"text"', "null"])
 def test_a_line_of_another_json_value_is_broken(line: str, count: Any) -> None:
-    with pytest.raises(FileBroken, match=r"^a line is no JSON object$"):
+    with pytest.raises(FileBroken, match=r"^a line is not a JSON object$"):
         count(lines('{"a": 1}', line), OutputFormat.JSON)
 
 

@@ -15,10 +15,10 @@ from dynoexport.jobs.readers.connector import splits_for
 from dynoexport.jobs.scan.rate_limit import RateLimiter
 from dynoexport.model import GlueVersion, OutputFormat, ReadMode, WorkerType
 from dynoexport.planning import plan, prices
-from dynoexport.planning.plan import Job, estimate, reading_of
+from dynoexport.planning.plan import Job, estimate, estimate_reading
 from dynoexport.planning.table_facts import Consumption, TableFacts
 
-PRICES = prices.of_region("us-east-1")
+PRICES = prices.load_prices("us-east-1")
 MB, GB, TB = 1024**2, 1024**3, 1024**4
 EVENTS = TableFacts(name="Events", bytes=2 * TB, items=10**9, warm_reads=60_000)
 ORDERS = TableFacts(name="Orders", bytes=50 * GB, items=10**7, provisioned_reads=2_000)
@@ -29,12 +29,12 @@ ORDERS = TableFacts(name="Orders", bytes=50 * GB, items=10**7, provisioned_reads
 @pytest.mark.parametrize("kind", ["G.1X", "G.2X"])
 def test_splits_are_the_jobs(kind: str, version: str) -> None:
     job = Job(worker_type=WorkerType(kind), workers=7, glue_version=GlueVersion(version))
-    assert reading_of(ORDERS, job).segments == splits_for(kind, 7, version)
+    assert estimate_reading(ORDERS, job).segments == splits_for(kind, 7, version)
 
 
 @pytest.mark.parametrize("fmt", OutputFormat)
 def test_files_are_the_jobs(fmt: OutputFormat) -> None:
-    assert plan.files_of(ORDERS, fmt) == files_for(ORDERS.bytes, fmt.value)
+    assert plan.count_files(ORDERS, fmt) == files_for(ORDERS.bytes, fmt.value)
 
 
 # --- units ----------------------------------------------------------------------------------------
@@ -50,15 +50,17 @@ def test_half_a_unit_reads_4_kb_and_an_empty_segment_costs_as_much(
 
 def test_the_connector_reads_the_table_once() -> None:
     """The job does not call toDF(), which would read it a second time."""
-    by_connector = reading_of(EVENTS, Job(read_mode=ReadMode.CONNECTOR)).units
+    by_connector = estimate_reading(EVENTS, Job(read_mode=ReadMode.CONNECTOR)).units
     assert (
-        by_connector == reading_of(EVENTS, Job(read_mode=ReadMode.NATIVE)).units == 2 * TB / 8_192
+        by_connector
+        == estimate_reading(EVENTS, Job(read_mode=ReadMode.NATIVE)).units
+        == 2 * TB / 8_192
     )
 
 
 # --- the rate -------------------------------------------------------------------------------------
 def bound(table: TableFacts, **job: object) -> tuple[str, float]:
-    found = reading_of(table, Job(**job)).bound  # type: ignore[arg-type]
+    found = estimate_reading(table, Job(**job)).bound  # type: ignore[arg-type]
     return found.name, found.rate
 
 
@@ -71,8 +73,8 @@ def test_the_percentage_bounds_where_all_else_gives_more() -> None:
 
 
 def test_the_connector_takes_its_percentage_of_the_default_quota() -> None:
-    assert reading_of(EVENTS, Job(read_percent=0.5)).allowed == 20_000
-    assert reading_of(EVENTS, Job(read_percent=0.5, **NATIVE)).allowed == 30_000  # type: ignore[arg-type]
+    assert estimate_reading(EVENTS, Job(read_percent=0.5)).allowed == 20_000
+    assert estimate_reading(EVENTS, Job(read_percent=0.5, **NATIVE)).allowed == 30_000  # type: ignore[arg-type]
 
 
 def test_what_others_consume_is_not_there() -> None:
@@ -100,7 +102,7 @@ def test_a_slot_reads_no_more_than_it_can() -> None:
 
 def test_splits_are_read_in_rounds() -> None:
     """Of nine splits on four slots, three rounds: as if three were read at once."""
-    assert reading_of(ORDERS, Job(workers=2, splits=9)).parallel == 3
+    assert estimate_reading(ORDERS, Job(workers=2, splits=9)).parallel == 3
 
 
 # --- times ----------------------------------------------------------------------------------------
@@ -128,7 +130,7 @@ def test_a_table_of_one_file_is_written_by_one_slot() -> None:
 def test_five_files_on_four_slots_are_two_rounds() -> None:
     """The last round leaves three slots idle; the schema is settled in rounds of its own."""
     table = TableFacts(name="A", bytes=10 * 128 * MB)
-    assert plan.files_of(table, OutputFormat.PARQUET) == 5
+    assert plan.count_files(table, OutputFormat.PARQUET) == 5
     whole = table.bytes / 1_750_000
     expected = 0.5 * 3 / 10 * whole + 0.5 * 2 / 5 * whole
     assert plan.writing_seconds(table, Job(workers=2)) == pytest.approx(expected)
@@ -266,8 +268,8 @@ def test_more_workers_are_never_slower(table: TableFacts, job: Job, workers: int
 @given(TABLES, JOBS, st.floats(0.1, 1.0))
 def test_a_higher_percentage_is_never_slower(table: TableFacts, job: Job, percent: float) -> None:
     low, high = sorted((job.read_percent, percent))
-    slow = reading_of(table, replace(job, read_percent=low)).seconds
-    fast = reading_of(table, replace(job, read_percent=high)).seconds
+    slow = estimate_reading(table, replace(job, read_percent=low)).seconds
+    fast = estimate_reading(table, replace(job, read_percent=high)).seconds
     assert fast <= slow * (1 + 1e-9)
 
 

@@ -19,7 +19,7 @@ from dynoexport.cli import main
 from dynoexport.model import OutputFormat, ReadMode
 from dynoexport.operations import plan as operation
 from dynoexport.planning import plan, sizing
-from dynoexport.planning.sizing import Wishes
+from dynoexport.planning.sizing import PlanRequest
 from dynoexport.presentation import plan_html
 
 if TYPE_CHECKING:
@@ -32,8 +32,8 @@ HOSTILE = '<script>alert("x")</script>&amp;'
 VOID = {"meta", "br"}
 
 
-def planned(text: str = EVENTS, **wishes: Any) -> Planned:
-    (found,) = operation.plans_described(text, region="us-east-1", wishes=Wishes(**wishes))
+def planned(text: str = EVENTS, **request: Any) -> Planned:
+    (found,) = operation.plans_described(text, region="us-east-1", request=PlanRequest(**request))
     return found
 
 
@@ -133,7 +133,7 @@ def test_a_page_shows_the_figures_of_the_plan(name: str) -> None:
 def test_every_point_of_a_chart_is_an_estimate(name: str) -> None:
     found = PLANS[name].recommendation.estimate
     of = plan_html.view(PLANS[name]).figures[0].chart
-    drawn = {dot.told for line in of.lines for dot in line.dots}
+    drawn = {dot.text for line in of.lines for dot in line.dots}
     for workers in plan_html.worker_numbers(found.job):
         job = replace(found.job, workers=int(workers))
         told = plan.estimate(found.table, job, PLANS[name].prices).run_seconds
@@ -170,12 +170,12 @@ def test_the_knee_is_where_the_bound_of_the_rate_is_reached() -> None:
     first, second, third = plan_html.knee(PLANS["connector"])
     (workers,) = re.findall(r"From ([\d,]+) workers on", first)
     found = PLANS["connector"].recommendation.estimate
-    reading = plan.reading_of(found.table, replace(found.job, workers=int(workers)))
+    reading = plan.estimate_reading(found.table, replace(found.job, workers=int(workers)))
     assert reading.bound.name == "limit"
-    fewer = plan.reading_of(found.table, replace(found.job, workers=int(workers) - 1))
+    fewer = plan.estimate_reading(found.table, replace(found.job, workers=int(workers) - 1))
     assert fewer.seconds > 1.02 * reading.seconds
-    assert f"bound by {sizing.BOUNDS['limit']}, at 15,000 units a second" in first
-    assert second.endswith("nothing gets faster, and more of them only cost.")
+    assert f"limited by {sizing.BOUNDS['limit']}, at 15,000 units a second" in first
+    assert second.endswith("nothing gets faster; more workers only cost more.")
     for number in (found.job.workers, found.job.workers // 2, 2 * found.job.workers):
         other = plan.estimate(found.table, replace(found.job, workers=number), PRICES)
         time, dollars = units.duration(other.run_seconds), units.dollars(other.run_dollars)
@@ -184,7 +184,7 @@ def test_the_knee_is_where_the_bound_of_the_rate_is_reached() -> None:
 
 def test_where_the_fewest_workers_are_enough_it_is_said_in_a_sentence() -> None:
     assert plan_html.knee(PLANS["tiny"]) == [
-        "No run is faster with more workers than 2, which are the fewest."
+        "2 workers, the fewest possible, are already as fast as more."
     ]
 
 
@@ -231,7 +231,7 @@ def test_the_command_writes_the_page_beside_its_answer(tmp_path: Path) -> None:
     assert target.read_text(encoding="utf-8") == PAGES["connector"]
 
 
-def test_a_page_that_cannot_be_written_is_told_in_a_line(tmp_path: Path) -> None:
+def test_a_page_that_cannot_be_written_is_reported_in_a_line(tmp_path: Path) -> None:
     target = tmp_path / "no" / "plan.html"
     described = str(EXAMPLES / "events.json")
     done = CliRunner().invoke(main, ["plan", "--describe", described, "--html", str(target)])

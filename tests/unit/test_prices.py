@@ -29,9 +29,9 @@ START = datetime(2026, 11, 23, 10, 0, tzinfo=timezone.utc)
 LATER = START + timedelta(days=3)
 # Figures that tell each other apart.
 FIGURES = replace(
-    prices.of_region("us-east-1"),
+    prices.load_prices("us-east-1"),
     region="here",
-    figures=replace(prices.of_region("us-east-1").figures, dpu_hour={"default": 0.5, "6.0": 0.3}),
+    figures=replace(prices.load_prices("us-east-1").figures, dpu_hour={"default": 0.5, "6.0": 0.3}),
     minimum_seconds={"glueetl": 60, "pythonshell": 90, "crawler": 600},
     crawler_dpu=2.0,
 )
@@ -119,16 +119,16 @@ def figures() -> dict[str, Any]:
 
 
 def test_a_region_has_its_own_prices(figures: dict[str, Any]) -> None:
-    for region, of_region in figures["regions"].items():
-        found = prices.of_region(region)
-        assert (found.region, asdict(found.figures)) == (region, of_region)
+    for region, load_prices in figures["regions"].items():
+        found = prices.load_prices(region)
+        assert (found.region, asdict(found.figures)) == (region, load_prices)
         assert found.minimum_seconds == figures["minimum_seconds"]
         assert (found.date, found.crawler_dpu) == (figures["date"], figures["crawler_dpu"])
 
 
 def test_an_unknown_region_says_whose_prices_it_has() -> None:
-    found = prices.of_region("mars-north-1")
-    assert found == prices.of_region("us-east-1")
+    found = prices.load_prices("mars-north-1")
+    assert found == prices.load_prices("us-east-1")
     assert found.region == "us-east-1"
 
 
@@ -136,8 +136,8 @@ def test_every_version_of_glue_has_a_price(figures: dict[str, Any]) -> None:
     """And no price is of a version or class that does not exist, which nobody would ever pay."""
     versions = {version.value for version in GlueVersion}
     classes = {each.dpu_hour for option in options.OPTIONS for each in option.prices.values()}
-    for of_region in figures["regions"].values():
-        by_key = of_region["dpu_hour"]
+    for load_prices in figures["regions"].values():
+        by_key = load_prices["dpu_hour"]
         assert set(by_key) - {"default"} <= versions | classes
         assert all(0 < price < 10 for price in by_key.values())
         assert "default" in by_key
@@ -149,7 +149,7 @@ def test_every_kind_of_attempt_has_a_minimum(figures: dict[str, Any]) -> None:
 
 def test_the_figures_have_a_date_and_sources_at_aws(figures: dict[str, Any]) -> None:
     assert figures["currency"] == "USD"
-    own = {name for of_region in figures["regions"].values() for name in of_region}
+    own = {name for load_prices in figures["regions"].values() for name in load_prices}
     beside = {"minimum_seconds", "first_glue_minimum_seconds", "crawler_dpu"}
     assert set(figures["sources"]) == own | beside
     sources = figures["sources"].values()
@@ -165,7 +165,7 @@ def test_half_an_hour_of_ten_workers_in_north_virginia() -> None:
         Node("c", "CRAWLER", (attempt("crawler", 60),)),
     )
     run = Run("w", "wr_1", "COMPLETED", nodes, {}, {})
-    assert round(prices.cost(run, prices.of_region("us-east-1"), LATER), 4) == 2.3467
+    assert round(prices.cost(run, prices.load_prices("us-east-1"), LATER), 4) == 2.3467
 
 
 # --- a file of one's own --------------------------------------------------------------------------
@@ -187,24 +187,24 @@ def own(path: Path, **changed: Any) -> Path:
 
 
 def test_a_file_adds_a_region(tmp_path: Path) -> None:
-    found = prices.of_region("mars-north-1", file=own(tmp_path, region__export_gb=0.7))
+    found = prices.load_prices("mars-north-1", file=own(tmp_path, region__export_gb=0.7))
     assert (found.region, found.date, found.figures.export_gb) == (
         "mars-north-1",
         "2026-11-20",
         0.7,
     )
-    assert found.minimum_seconds == prices.of_region("us-east-1").minimum_seconds
+    assert found.minimum_seconds == prices.load_prices("us-east-1").minimum_seconds
 
 
 def test_a_file_leaves_other_regions_as_they_are(tmp_path: Path) -> None:
-    assert prices.of_region("us-east-1", file=own(tmp_path)) == prices.of_region("us-east-1")
-    assert prices.of_region("venus-1", file=own(tmp_path)).region == "us-east-1"
+    assert prices.load_prices("us-east-1", file=own(tmp_path)) == prices.load_prices("us-east-1")
+    assert prices.load_prices("venus-1", file=own(tmp_path)).region == "us-east-1"
 
 
 def test_the_shipped_prices_are_such_a_file(tmp_path: Path) -> None:
     file = tmp_path / "copy.json"
     file.write_text(SHIPPED.read_text("utf-8"), "utf-8")
-    assert prices.of_region("us-east-1", file=file) == prices.of_region("us-east-1")
+    assert prices.load_prices("us-east-1", file=file) == prices.load_prices("us-east-1")
 
 
 @pytest.mark.parametrize(
@@ -214,28 +214,31 @@ def test_the_shipped_prices_are_such_a_file(tmp_path: Path) -> None:
         ({"date": "soon"}, "date is 'soon', not a day such as '2026-11-01'"),
         ({"date": 7}, "date is 7, not a day such as '2026-11-01'"),
         ({"currency": "EUR"}, "currency is 'EUR', not 'USD'"),
-        ({"regions": None}, "regions is no JSON object with a region"),
-        ({"regions": {}}, "regions is no JSON object with a region"),
-        ({"regions": {"a": 3}}, "regions.a is no JSON object"),
+        ({"regions": None}, "regions is not a JSON object with a region"),
+        ({"regions": {}}, "regions is not a JSON object with a region"),
+        ({"regions": {"a": 3}}, "regions.a is not a JSON object"),
         ({"region__export_gb": None}, "regions.mars-north-1.export_gb is missing"),
-        ({"region__export_gb": -1}, "regions.mars-north-1.export_gb is -1, not a number from 0 on"),
+        (
+            {"region__export_gb": -1},
+            "regions.mars-north-1.export_gb is -1, not a number of at least 0",
+        ),
         (
             {"region__export_gb": "1"},
-            "regions.mars-north-1.export_gb is '1', not a number from 0 on",
+            "regions.mars-north-1.export_gb is '1', not a number of at least 0",
         ),
         (
             {"region__export_gb": True},
-            "regions.mars-north-1.export_gb is True, not a number from 0 on",
+            "regions.mars-north-1.export_gb is True, not a number of at least 0",
         ),
         (
             {"region__export_gb": float("nan")},
-            "regions.mars-north-1.export_gb is nan, not a number from 0 on",
+            "regions.mars-north-1.export_gb is nan, not a number of at least 0",
         ),
-        ({"region__gold": 3}, "regions.mars-north-1.gold is no price that is used"),
-        ({"region__dpu_hour": 3}, "regions.mars-north-1.dpu_hour is no JSON object"),
+        ({"region__gold": 3}, "regions.mars-north-1.gold is not a known price"),
+        ({"region__dpu_hour": 3}, "regions.mars-north-1.dpu_hour is not a JSON object"),
         ({"region__dpu_hour": {}}, "regions.mars-north-1.dpu_hour.default is missing"),
         ({"minimum_seconds": {}}, "minimum_seconds.glueetl is missing"),
-        ({"crawler_dpu": "two"}, "crawler_dpu is 'two', not a number from 0 on"),
+        ({"crawler_dpu": "two"}, "crawler_dpu is 'two', not a number of at least 0"),
     ],
 )
 def test_what_is_wrong_in_a_file_is_one_line(
@@ -243,8 +246,8 @@ def test_what_is_wrong_in_a_file_is_one_line(
 ) -> None:
     file = own(tmp_path, **changed)
     with pytest.raises(PricesRefused) as refused:
-        prices.of_region("us-east-1", file=file)
-    assert refused.value.what == f"the prices in {file} are refused: {why}"
+        prices.load_prices("us-east-1", file=file)
+    assert refused.value.what == f"the prices in {file} are not valid: {why}"
 
 
 @pytest.mark.parametrize("content", [b"", b"{", b"\xff\xfe", b"[" * 100_000, b"[]", b"3", b"null"])
@@ -252,13 +255,13 @@ def test_what_is_no_json_object_is_refused(tmp_path: Path, content: bytes) -> No
     file = tmp_path / "own.json"
     file.write_bytes(content)
     with pytest.raises(PricesRefused) as refused:
-        prices.of_region("us-east-1", file=file)
+        prices.load_prices("us-east-1", file=file)
     assert "\n" not in refused.value.what
 
 
-def test_a_file_that_is_not_there_is_told(tmp_path: Path) -> None:
+def test_a_file_that_is_not_there_is_reported(tmp_path: Path) -> None:
     with pytest.raises(PricesRefused, match=r"cannot read the prices in .*: No such file"):
-        prices.of_region("us-east-1", file=tmp_path / "none.json")
+        prices.load_prices("us-east-1", file=tmp_path / "none.json")
 
 
 JSON = st.recursive(
@@ -282,7 +285,7 @@ NAMES = [
 @given(st.sampled_from(NAMES), JSON)
 def test_any_json_is_prices_or_refused(tmp_path: Path, name: str, value: Any) -> None:
     with suppress(PricesRefused):
-        found = prices.of_region("mars-north-1", file=own(tmp_path, **{name: value}))
+        found = prices.load_prices("mars-north-1", file=own(tmp_path, **{name: value}))
         assert found.dpu_hour("5.1") >= 0
         assert found.figures.athena_tb >= 0
         assert found.minimum_seconds["crawler"] >= 0

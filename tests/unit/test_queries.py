@@ -75,7 +75,7 @@ def test_a_query_runs_in_its_workgroup_and_database(athena: AthenaClient) -> Non
     assert found["QueryExecutionContext"]["Database"] == "lake"
 
 
-def test_a_query_that_athena_refuses_at_once_tells_why(
+def test_a_query_that_athena_refuses_at_once_says_why(
     athena: AthenaClient, script: Stubber
 ) -> None:
     code, said = "InvalidRequestException", "line 1:1: mismatched input 'SELEKT'"
@@ -95,7 +95,7 @@ def test_a_query_is_waited_for(athena: AthenaClient, script: Stubber) -> None:
     assert pauses == [7, 7]
 
 
-def test_an_execution_is_what_athena_tells_of_it(athena: AthenaClient, script: Stubber) -> None:
+def test_an_execution_is_what_athena_says_of_it(athena: AthenaClient, script: Stubber) -> None:
     is_in(
         script,
         "SUCCEEDED",
@@ -107,7 +107,7 @@ def test_an_execution_is_what_athena_tells_of_it(athena: AthenaClient, script: S
     assert queries.wait(athena, "q-1") == expected
 
 
-def test_what_athena_does_not_tell_is_nothing(athena: AthenaClient, script: Stubber) -> None:
+def test_what_athena_does_not_say_is_nothing(athena: AthenaClient, script: Stubber) -> None:
     is_in(script, "SUCCEEDED")
     assert queries.wait(athena, "q-1") == Execution("q-1", 0, 0, "", has_header=True)
 
@@ -124,7 +124,7 @@ def test_only_rows_of_data_have_a_header(
 
 
 @pytest.mark.parametrize("state", ["FAILED", "CANCELLED"])
-def test_a_query_that_does_not_succeed_tells_why_in_one_line(
+def test_a_query_that_does_not_succeed_says_why_in_one_line(
     athena: AthenaClient, script: Stubber, state: str
 ) -> None:
     is_in(script, state, "COLUMN_NOT_FOUND:\n line 1:8")

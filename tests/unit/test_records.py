@@ -24,10 +24,10 @@ from dynoexport.operations.snapshots import Pruned, Published
 from dynoexport.operations.status import ExportStatus
 from dynoexport.operations.verify import Verification
 from dynoexport.planning import prices
-from dynoexport.planning.actuals import Explanation, Figure, Reason
 from dynoexport.planning.alternatives import Alternative
+from dynoexport.planning.explain import Explanation, Figure, Reason
 from dynoexport.planning.plan import Bound, Cost, Estimate, Job, Reading
-from dynoexport.planning.sizing import Choice, Recommendation, Wishes
+from dynoexport.planning.sizing import Choice, PlanRequest, Recommendation
 from dynoexport.planning.table_facts import Consumption, TableFacts
 from dynoexport.presentation import json_output
 from dynoexport.presentation.json_output import KINDS, meanings
@@ -49,7 +49,7 @@ from dynoexport.storage.snapshot_store import Snapshot
 ROOT = Path(__file__).parents[2]
 START = datetime(2026, 1, 31, 10, 0, tzinfo=timezone.utc)
 NOW = START + timedelta(minutes=30)
-PRICES = prices.of_region("us-east-1")
+PRICES = prices.load_prices("us-east-1")
 CSV = OutputFormat.CSV
 
 ATTEMPT = Attempt("glueetl", "SUCCEEDED", START, START + timedelta(seconds=90), dpu=2.0)
@@ -111,7 +111,7 @@ ALTERNATIVE = Alternative(
 PLANNED = Planned(
     table=ORDERS,
     schedule="cron(0 10 * * ? *)",
-    wishes=Wishes(),
+    request=PlanRequest(),
     prices=PRICES,
     recommendation=Recommendation(
         estimate=ESTIMATE, choices=(CHOICE,), unmet=("too slow",), harms=("too much",)
@@ -497,7 +497,7 @@ def test_an_export_that_never_ran_has_nulls_in_its_status() -> None:
     assert {key for key, value in found.items() if value is None} == nulls
 
 
-def test_an_error_is_told_in_the_words_of_glue() -> None:
+def test_an_error_is_reported_in_the_words_of_glue() -> None:
     failed = replace(ATTEMPT, state="FAILED", error="out of memory")
     failing = replace(
         RUN, error="Concurrent runs exceeded", nodes=(replace(NODE, attempts=(failed,)),)

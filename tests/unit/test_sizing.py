@@ -15,7 +15,7 @@ from dynoexport.cloudformation import parameters as forms
 from dynoexport.cloudformation.check import check_parameters
 from dynoexport.model import GlueVersion, OutputFormat, ReadMode, WorkerType
 from dynoexport.planning import plan
-from dynoexport.planning.sizing import Recommendation, Wishes, recommend, timeout_minutes
+from dynoexport.planning.sizing import PlanRequest, Recommendation, recommend, timeout_minutes
 from dynoexport.planning.table_facts import Consumption, TableFacts
 from dynoexport.workflow import schedule
 
@@ -29,15 +29,15 @@ AUTO = {
 }
 
 
-def sized(table: TableFacts, **wishes: object) -> Recommendation:
-    return recommend(table, Wishes(**wishes), PRICES)  # type: ignore[arg-type]
+def sized(table: TableFacts, **asked: object) -> Recommendation:
+    return recommend(table, PlanRequest(**asked), PRICES)  # type: ignore[arg-type]
 
 
 def reason(found: Recommendation, setting: str) -> str:
     return next(each.reason for each in found.choices if each.setting == setting)
 
 
-# --- without wishes -------------------------------------------------------------------------------
+# --- without requests -----------------------------------------------------------------------------
 @pytest.mark.parametrize("reader", ReadMode)
 @pytest.mark.parametrize("table", [TableFacts(name="Empty"), SMALL, TableFacts(name="A", bytes=1)])
 def test_a_small_table_gets_the_smallest_job(table: TableFacts, reader: ReadMode) -> None:
@@ -48,10 +48,10 @@ def test_a_small_table_gets_the_smallest_job(table: TableFacts, reader: ReadMode
 @pytest.mark.parametrize("reader", [ReadMode.CONNECTOR, ReadMode.NATIVE])
 def test_workers_saturate_what_may_be_read_and_no_more(reader: ReadMode) -> None:
     found = sized(EVENTS, read_mode=reader).estimate
-    most = plan.reading_of(EVENTS, replace(found.job, workers=299)).seconds
+    most = plan.estimate_reading(EVENTS, replace(found.job, workers=299)).seconds
     assert found.reading.seconds <= 1.02 * most
     fewer = replace(found.job, workers=found.job.workers - 1)
-    assert plan.reading_of(EVENTS, fewer).seconds > 1.02 * most
+    assert plan.estimate_reading(EVENTS, fewer).seconds > 1.02 * most
 
 
 def test_an_export_is_written_while_it_is_waited_for() -> None:
@@ -99,7 +99,7 @@ def test_of_a_busy_table_hardly_anything_is_taken(peak: float) -> None:
     assert found.estimate.reading.allowed <= max(left / 2, 2)
     assert bool(found.harms) is (left < 4)
     if found.harms:
-        assert found.harms[0].endswith("--read-mode export takes none")
+        assert found.harms[0].endswith("--read-mode export uses none")
 
 
 def test_the_connector_takes_a_tenth_at_least() -> None:
@@ -130,21 +130,21 @@ def test_a_run_as_it_was_planned_is_not_late(seconds: float) -> None:
 LIMITED = TableFacts(name="Limited", bytes=10 * GB, maximum_reads=1_000.0)
 
 
-def test_the_connectors_least_is_told_where_it_takes_what_others_need() -> None:
+def test_connector_that_takes_what_others_need_is_warned_of() -> None:
     """A tenth of 40,000 units a second, whatever an on-demand table has."""
     (harm,) = sized(LIMITED).harms
     assert harm == (
-        "the connector takes no less than 4,000 read units a second, and the table has 1,000; "
-        "--read-mode native takes as little as it is told"
+        "the connector needs at least 4,000 read units a second, but the table has 1,000; "
+        "--read-mode native uses as little as you allow"
     )
     (harm,) = sized(LIMITED, target_seconds=1).harms
     busy = replace(LIMITED, maximum_reads=12_000, consumed=Consumption(5_000, 9_000, 14))
     (harm,) = sized(busy).harms
-    assert "and others leave 3,000" in harm
+    assert "but others leave 3,000" in harm
 
 
 @pytest.mark.parametrize(
-    ("table", "wishes"),
+    ("table", "asked"),
     [
         (LIMITED, {"read_mode": ReadMode.NATIVE}),
         (LIMITED, {"read_mode": ReadMode.EXPORT}),
@@ -154,13 +154,11 @@ def test_the_connectors_least_is_told_where_it_takes_what_others_need() -> None:
         (ORDERS, {}),
     ],
 )
-def test_what_does_others_no_harm_is_no_word_worth(
-    table: TableFacts, wishes: dict[str, object]
-) -> None:
-    assert sized(table, **wishes).harms == ()
+def test_a_harmless_job_has_no_warning(table: TableFacts, asked: dict[str, object]) -> None:
+    assert sized(table, **asked).harms == ()
 
 
-# --- with wishes ----------------------------------------------------------------------------------
+# --- with requests --------------------------------------------------------------------------------
 def test_what_is_set_is_kept() -> None:
     found = sized(EVENTS, worker_type=WorkerType.G_4X, workers=7, splits=1_234, read_percent=0.2)
     assert {**found.parameters, "TimeoutMinutes": ""} == {
@@ -208,12 +206,12 @@ def test_a_target_leaves_others_what_they_need() -> None:
     found = sized(busy, target_seconds=60)
     assert float(found.parameters["MaxConsumedReadThroughput"]) <= 0.3
     (sentence,) = found.unmet
-    assert "bound by the read percentage" in sentence
+    assert "limited by the read percentage" in sentence
 
 
-def test_a_target_that_nothing_reaches_is_told() -> None:
+def test_a_target_that_nothing_reaches_is_reported() -> None:
     (sentence,) = sized(SMALL, target_seconds=30).unmet
-    assert sentence.startswith("no job is done in 30 s: the best takes 3 min")
+    assert sentence.startswith("no job ends in 30 s: the fastest takes 3 min")
 
 
 def test_a_price_takes_workers_away() -> None:
@@ -222,13 +220,13 @@ def test_a_price_takes_workers_away() -> None:
     assert cheaper.estimate.run_dollars <= dear.estimate.run_dollars - 1
     assert cheaper.estimate.job.workers < dear.estimate.job.workers
     (sentence,) = cheaper.unmet
-    assert sentence.startswith("no job is done in 6 h: ")
+    assert sentence.startswith("no job ends in 6 h: ")
 
 
-def test_a_price_that_nothing_keeps_to_is_told_with_the_least() -> None:
+def test_a_price_that_nothing_keeps_to_is_reported_with_the_least() -> None:
     found = sized(EVENTS, max_dollars=1)
     (sentence,) = found.unmet
-    assert sentence.startswith("no run costs as little as $1.00: the cheapest costs $")
+    assert sentence.startswith("no run costs $1.00 or less: the cheapest costs $")
     others = (
         plan.estimate(EVENTS, replace(found.estimate.job, workers=each), PRICES).run_dollars
         for each in range(2, found.estimate.job.workers)
@@ -238,7 +236,7 @@ def test_a_price_that_nothing_keeps_to_is_told_with_the_least() -> None:
 
 # --- what must always hold ------------------------------------------------------------------------
 WISHES = st.builds(
-    Wishes,
+    PlanRequest,
     read_mode=st.sampled_from(ReadMode),
     format=st.sampled_from(OutputFormat),
     glue_version=st.sampled_from(GlueVersion),
@@ -252,23 +250,25 @@ WISHES = st.builds(
 
 
 @given(TABLES, WISHES)
-def test_every_recommendation_is_one_that_deploy_takes(table: TableFacts, wishes: Wishes) -> None:
-    found = recommend(table, wishes, PRICES)
+def test_every_recommendation_is_one_that_deploy_takes(
+    table: TableFacts, asked: PlanRequest
+) -> None:
+    found = recommend(table, asked, PRICES)
     assert set(found.parameters) == AUTO
     check_parameters(forms.table_groups(settings.DEFAULT_GLUE_VERSION), found.parameters)
     assert all(each.reason and "\n" not in each.reason for each in found.choices)
 
 
 @given(TABLES, WISHES)
-def test_a_wish_is_fulfilled_or_told(table: TableFacts, wishes: Wishes) -> None:
-    found = recommend(table, wishes, PRICES)
-    late = wishes.target_seconds is not None and found.estimate.run_seconds > wishes.target_seconds
-    dear = wishes.max_dollars is not None and found.estimate.run_dollars > wishes.max_dollars
+def test_a_request_is_met_or_reported(table: TableFacts, asked: PlanRequest) -> None:
+    found = recommend(table, asked, PRICES)
+    late = asked.target_seconds is not None and found.estimate.run_seconds > asked.target_seconds
+    dear = asked.max_dollars is not None and found.estimate.run_dollars > asked.max_dollars
     assert len(found.unmet) == late + dear
 
 
 @given(TABLES)
 def test_no_recommendation_is_slower_than_the_smallest_job(table: TableFacts) -> None:
-    found = recommend(table, Wishes(), PRICES).estimate
+    found = recommend(table, PlanRequest(), PRICES).estimate
     least = replace(found.job, worker_type=WorkerType.G_1X, workers=limits.GLUE_WORKERS_MIN)
-    assert found.reading.seconds <= max(60, plan.reading_of(table, least).seconds)
+    assert found.reading.seconds <= max(60, plan.estimate_reading(table, least).seconds)

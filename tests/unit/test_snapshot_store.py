@@ -23,7 +23,7 @@ from dynoexport.storage import snapshot_store
 from dynoexport.storage.snapshot_store import DeleteFailed, Snapshot
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sized
+    from collections.abc import Callable, SizingResult
 
     from dynoexport import Account
 
@@ -115,7 +115,7 @@ class Store:
         )["Partitions"]
         return {partition["Values"][0] for partition in found}
 
-    def sizes(self, operation: str, listed: Callable[[Any], Sized]) -> list[int]:
+    def sizes(self, operation: str, listed: Callable[[Any], SizingResult]) -> list[int]:
         """How long the list of each call is, from now on."""
         found: list[int] = []
         client = getattr(self.account, operation.partition(".")[0])
@@ -438,7 +438,7 @@ def test_many_snapshots_go_together(store: Store) -> None:
     assert sizes == [25, 1]
 
 
-def test_each_deleted_snapshot_is_told_with_its_objects(store: Store) -> None:
+def test_each_deleted_snapshot_is_reported_with_its_objects(store: Store) -> None:
     store.whole(OLDER, files=2)
     store.whole(NEWER, files=3)
     told: list[tuple[str, int]] = []

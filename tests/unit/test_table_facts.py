@@ -19,7 +19,7 @@ from dynoexport.planning.table_facts import (
     Consumption,
     DescriptionRefused,
     TableFacts,
-    facts_of,
+    parse_description,
 )
 
 GB = 1024**3
@@ -36,7 +36,7 @@ WHOLE = {
 
 
 def test_every_figure_is_taken_from_its_place() -> None:
-    assert facts_of({"Table": WHOLE}) == TableFacts(
+    assert parse_description({"Table": WHOLE}) == TableFacts(
         name="Orders",
         region="eu-west-1",
         bytes=4_711,
@@ -51,30 +51,34 @@ def test_every_figure_is_taken_from_its_place() -> None:
 
 
 def test_the_answer_may_come_without_its_envelope() -> None:
-    assert facts_of(WHOLE) == facts_of({"Table": WHOLE})
+    assert parse_description(WHOLE) == parse_description({"Table": WHOLE})
 
 
 def test_what_is_missing_is_not_set() -> None:
-    assert facts_of({"TableName": "Bare"}) == TableFacts(name="Bare")
-    assert facts_of({"TableName": "Bare", "OnDemandThroughput": None}) == TableFacts(name="Bare")
+    assert parse_description({"TableName": "Bare"}) == TableFacts(name="Bare")
+    assert parse_description({"TableName": "Bare", "OnDemandThroughput": None}) == TableFacts(
+        name="Bare"
+    )
 
 
 @pytest.mark.parametrize("arn", [None, 3, "", "arn:aws", "arn:aws:dynamodb:\x1b[31m:1:table/A"])
-def test_what_is_no_arn_tells_no_region(arn: object) -> None:
-    assert facts_of({"TableName": "Bare", "TableArn": arn}).region == ""
+def test_what_is_no_arn_says_no_region(arn: object) -> None:
+    assert parse_description({"TableName": "Bare", "TableArn": arn}).region == ""
 
 
 def test_minus_one_is_no_maximum() -> None:
     """So DynamoDB says that it was taken away again."""
     table = {"TableName": "Free", "OnDemandThroughput": {"MaxReadRequestUnits": -1}}
-    assert facts_of(table).maximum_reads == 0
+    assert parse_description(table).maximum_reads == 0
 
 
 @pytest.mark.parametrize(("status", "on"), [("ENABLED", True), ("DISABLED", False)])
-def test_recovery_is_told_by_an_answer_that_is_merged(status: str, *, on: bool) -> None:
+def test_recovery_is_reported_by_an_answer_that_is_merged(status: str, *, on: bool) -> None:
     recovery = {"PointInTimeRecoveryDescription": {"PointInTimeRecoveryStatus": status}}
-    assert facts_of({"Table": WHOLE, "ContinuousBackupsDescription": recovery}).recovery is on
-    assert facts_of({"Table": WHOLE}).recovery is None
+    assert (
+        parse_description({"Table": WHOLE, "ContinuousBackupsDescription": recovery}).recovery is on
+    )
+    assert parse_description({"Table": WHOLE}).recovery is None
 
 
 def test_the_keys_are_those_of_aws() -> None:
@@ -99,16 +103,16 @@ TABLES: tuple[dict[str, Any], ...] = (
 
 @pytest.mark.parametrize("table", TABLES)
 def test_capacity_is_what_the_job_takes(table: dict[str, Any]) -> None:
-    ours, theirs = facts_of(table).capacity, table_capacity(table, lambda: 40_000)
+    ours, theirs = parse_description(table).capacity, table_capacity(table, lambda: 40_000)
     assert (ours.units, ours.source) == (theirs.units, theirs.source)
 
 
 @pytest.mark.parametrize("table", TABLES)
 def test_the_connector_takes_what_the_job_says_it_takes(table: dict[str, Any]) -> None:
-    ours = facts_of(table).assumed_by(ReadMode.CONNECTOR)
+    ours = parse_description(table).assumed_by(ReadMode.CONNECTOR)
     theirs = table_capacity({**table, **CONNECTOR_ASSUMES}, lambda: 40_000)
     assert (ours.units, ours.source) == (theirs.units, theirs.source)
-    assert facts_of(table).assumed_by(ReadMode.NATIVE) == facts_of(table).capacity
+    assert parse_description(table).assumed_by(ReadMode.NATIVE) == parse_description(table).capacity
 
 
 def test_the_quota_is_the_accounts() -> None:
@@ -140,26 +144,26 @@ def test_consumption_is_mean_and_peak() -> None:
 @pytest.mark.parametrize(
     ("answer", "why"),
     [
-        (None, "it is no JSON object"),
-        ([], "it is no JSON object"),
-        ({"Table": 3}, "it is no JSON object"),
+        (None, "it is not a JSON object"),
+        ([], "it is not a JSON object"),
+        ({"Table": 3}, "it is not a JSON object"),
         ({}, "TableName is missing"),
-        ({"TableName": ""}, "TableName is '', which no table can have"),
-        ({"TableName": 3}, "TableName is 3, which no table can have"),
-        ({"TableName": "\x1b[31mred"}, r"TableName is '\x1b[31mred', which no table can have"),
+        ({"TableName": ""}, "TableName is '', which is not a table name"),
+        ({"TableName": 3}, "TableName is 3, which is not a table name"),
+        ({"TableName": "\x1b[31mred"}, r"TableName is '\x1b[31mred', which is not a table name"),
         (
             {"TableName": "Abc", "TableSizeBytes": "7"},
-            "TableSizeBytes is '7', not a number from 0 on",
+            "TableSizeBytes is '7', not a number of at least 0",
         ),
-        ({"TableName": "Abc", "ItemCount": -3}, "ItemCount is -3, not a number from 0 on"),
-        ({"TableName": "Abc", "ItemCount": True}, "ItemCount is True, not a number from 0 on"),
-        ({"TableName": "Abc", "WarmThroughput": 4}, "WarmThroughput is no JSON object"),
+        ({"TableName": "Abc", "ItemCount": -3}, "ItemCount is -3, not a number of at least 0"),
+        ({"TableName": "Abc", "ItemCount": True}, "ItemCount is True, not a number of at least 0"),
+        ({"TableName": "Abc", "WarmThroughput": 4}, "WarmThroughput is not a JSON object"),
     ],
 )
 def test_what_is_no_answer_is_refused_in_a_line(answer: object, why: str) -> None:
     with pytest.raises(DescriptionRefused) as refused:
-        facts_of(answer)
-    assert refused.value.what == f"this is no answer of DescribeTable: {why}"
+        parse_description(answer)
+    assert refused.value.what == f"this is not the output of describe-table: {why}"
     assert "aws dynamodb describe-table" in refused.value.hint
 
 
@@ -173,7 +177,7 @@ JSON = st.recursive(
 @given(st.dictionaries(st.sampled_from(sorted(WHOLE)), JSON))
 def test_any_json_is_a_table_or_refused(changed: dict[str, Any]) -> None:
     with suppress(DescriptionRefused):
-        found = facts_of({**WHOLE, **changed})
+        found = parse_description({**WHOLE, **changed})
         assert 0 <= found.bytes < 1e18
         assert found.capacity.units > 0
         assert found.partitions >= 1
@@ -182,4 +186,4 @@ def test_any_json_is_a_table_or_refused(changed: dict[str, Any]) -> None:
 def test_a_number_beyond_all_tables_is_refused() -> None:
     huge = json.loads('{"TableName": "Abc", "TableSizeBytes": 1' + "0" * 400 + "}")
     with pytest.raises(DescriptionRefused):
-        facts_of(huge)
+        parse_description(huge)

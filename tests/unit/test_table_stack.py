@@ -187,15 +187,18 @@ def refused(**parameters: str) -> list[str]:
     ("parameters", "words"),
     [
         ({}, []),
-        ({"Columns": "a"}, ["Columns and Exclude exclude each other"]),
+        ({"Columns": "a"}, ["Columns and Exclude cannot be used together"]),
         ({"Columns": "a", "Exclude": ""}, []),
-        ({"ReadMode": "export"}, ["ReadMode export takes no SourceRoleArn: choose native"]),
+        (
+            {"ReadMode": "export"},
+            ["ReadMode export does not work with SourceRoleArn: choose native"],
+        ),
         ({"ReadMode": "export", "SourceRoleArn": ""}, []),
         ({"Compression": "zstd"}, []),
         ({"Compression": "zstd", "GlueVersion": "3.0"}, ["zstd needs Glue 4.0"]),
         ({"Compression": "zstd", "OutputFormat": "avro"}, ["zstd needs Glue 4.0"]),
         ({"Compression": "gzip", "OutputFormat": "avro", "GlueVersion": "3.0"}, []),
-        ({"GlueVersion": "2.0", "WorkerType": "G.4X"}, ["Glue 2.0 has no workers but"]),
+        ({"GlueVersion": "2.0", "WorkerType": "G.4X"}, ["Glue 2.0 only has workers of type"]),
         ({"GlueVersion": "2.0", "WorkerType": "G.2X"}, []),
         ({"GlueVersion": "3.0", "WorkerType": "G.8X"}, []),
     ],
@@ -373,7 +376,7 @@ def test_each_alarm_has_its_own_switch(off: dict[str, str], kept: set[str]) -> N
     assert {name for kind in kinds for name in deployed.of_type(kind)} == kept
 
 
-def test_both_jobs_tell_when_they_run_for_longer_than_allowed() -> None:
+def test_both_jobs_say_when_they_run_for_longer_than_allowed() -> None:
     """Glue tells nothing of the kind unless it is asked."""
     for job in ("ExportJob", "ViewJob"):
         assert table().properties(job)["NotificationProperty"] == {"NotifyDelayAfter": "33"}
@@ -389,7 +392,7 @@ def test_jobs_that_run_for_too_long_are_notified() -> None:
         "detail": {"jobName": ["Or-ders.v2ExportToorc", "Or-ders.v2orcCurrentView"]},
     }
     template = rule["Targets"][0]["InputTransformer"]["InputTemplate"]
-    assert '"message": "runs for more than 33 minutes"' in template
+    assert '"message": "has run for more than 33 minutes"' in template
 
 
 def test_the_alarm_looks_back_as_long_as_a_snapshot_may_be_old() -> None:
@@ -463,7 +466,7 @@ def test_a_notification_stays_json_whatever_the_event_says(rule: str) -> None:
     message = json.loads(text)
     assert message["export"] == "Or-ders.v2 as orc"
     assert message["name"] == 'the "name"'
-    assert message["message"] in {'the "message"', "runs for more than 33 minutes"}
+    assert message["message"] in {'the "message"', "has run for more than 33 minutes"}
 
 
 def test_without_a_key_nothing_refers_to_one() -> None:
@@ -497,7 +500,7 @@ def test_everything_of_an_export_is_tagged_as_its_own() -> None:
                 assert found == tags, key
 
 
-def test_the_export_job_alone_tells_the_whole_export() -> None:
+def test_the_export_job_alone_says_the_whole_export() -> None:
     """One listing of the account's jobs by tag is enough to find stack, workflow and names."""
     stack = table()
     assert stack.properties("ExportJob")["Tags"] == {

@@ -48,7 +48,7 @@ def described(**encryption: str) -> dict[str, Any]:
         ({}, {}, ""),
         (described(KMSMasterKeyArn=OWN_KEY), {"TableKeyArn": "another"}, "another"),
     ],
-    ids=["own key", "DynamoDB's", "another account's table", "given"],
+    ids=["own key", "DynamoDB's", "no description", "given"],
 )
 def test_the_tables_key_is_found_unless_one_is_given(
     answer: dict[str, Any], given: dict[str, str], key: str

@@ -116,7 +116,7 @@ def test_views_of_the_former_design_are_understood(sql: str) -> None:
         "SELECT a FROM t WHERE snapshot_timestamp = '2026-1-31T10:0'",
     ],
 )
-def test_a_view_that_tells_no_snapshot_shows_none(sql: str) -> None:
+def test_a_view_that_says_no_snapshot_shows_none(sql: str) -> None:
     """Somebody made it by hand, under the name of ours."""
     assert shown_timestamp(view_of(sql)) is None
 

@@ -66,12 +66,12 @@ def test_a_completed_run_with_a_failed_job_did_not_succeed() -> None:
         (replace(GOOD, status="STOPPED"), "STOPPED"),
     ],
 )
-def test_the_outcome_is_told_apart_from_glues_status(run: Run, outcome: str) -> None:
+def test_the_outcome_is_distinguished_from_glues_status(run: Run, outcome: str) -> None:
     """COMPLETED says nothing about success; every other status stands for itself."""
     assert run.outcome == outcome
 
 
-def test_a_run_tells_what_its_export_job_wrote() -> None:
+def test_a_run_says_what_its_export_job_wrote() -> None:
     """From the run properties, which the job sets when its snapshot is complete."""
     assert (GOOD.snapshot, GOOD.items, GOOD.bytes) == (None, None, None)
     written = {
@@ -106,7 +106,7 @@ def test_a_run_that_stalls_names_what_never_started() -> None:
         workflow_runs.require_success(replace(GOOD, nodes=(EXPORT, UNCRAWLED)))
 
 
-def test_a_run_that_glue_did_not_start_tells_why() -> None:
+def test_a_run_that_glue_did_not_start_says_why() -> None:
     """One run of a table at a time: the second ends in ERROR without a node."""
     refused = replace(GOOD, status="ERROR", nodes=(), error="Concurrent runs exceeded for w")
     with pytest.raises(RunFailed, match="ended ERROR: Concurrent runs exceeded for w"):
@@ -158,7 +158,7 @@ def test_watch_yields_changes_and_ends_with_the_run() -> None:
     assert pauses == [7, 7]
 
 
-def test_plain_lines_tell_each_change_once() -> None:
+def test_plain_lines_say_each_change_once() -> None:
     """A node that did not change says nothing again."""
     running = replace(SPARK, completed=None, state="RUNNING")
     started = replace(GOOD, nodes=(replace(EXPORT, attempts=(running,)),))

@@ -77,12 +77,12 @@ def properties(node: str) -> dict[str, object]:
 
 
 def arguments() -> dict[str, AWSHelperFn]:
-    """The job arguments that an option gives another value than its parameter's."""
+    """Job arguments whose value is not that of the parameter with the same name."""
     return {name: value for option in OPTIONS for name, value in option.arguments.items()}
 
 
 def broken_rules(parameters: Mapping[str, str]) -> Iterator[Rule]:
-    """The rules that these parameters break; what is left out has its default."""
+    """The rules that these parameters break; omitted parameters have their defaults."""
     values = {**_DEFAULTS, **parameters}
     return (rule for rule in RULES if not rule.allows(values))
 

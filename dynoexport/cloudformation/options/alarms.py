@@ -1,4 +1,4 @@
-"""Notifications of an export that fails, takes long, or does not happen."""
+"""Notifications about an export that fails, runs too long, or makes no new snapshot."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def _failures() -> tuple[events.Rule, events.Rule]:
         paths={
             "name": "$.detail.crawlerName",
             "state": "$.detail.state",
-            # The other message says "Crawler Failed" and no more.
+            # The event's own message is only "Crawler Failed".
             "message": "$.detail.errorMessage",
             "log": "$.detail.cloudWatchLogLink",
         },
@@ -61,9 +61,9 @@ def _failures() -> tuple[events.Rule, events.Rule]:
 
 
 def _delay() -> events.Rule:
-    """Glue tells once of each state in which a job is when its NotifyDelayAfter is over.
+    """Glue sends one event for each state of a job that runs longer than its NotifyDelayAfter.
 
-    Of crawls it tells nothing of the kind; one that never ends publishes no snapshot.
+    It sends no such event for crawls; a crawl that never ends publishes no snapshot.
     https://docs.aws.amazon.com/glue/latest/dg/automating-awsglue-with-cloudwatch-events.html
     """
     return _rule(
@@ -76,7 +76,7 @@ def _delay() -> events.Rule:
             "state": "$.detail.state",
             "run": "$.detail.jobRunId",
         },
-        message=f"runs for more than ${{{settings.MAX_RUN_MINUTES}}} minutes",
+        message=f"has run for more than ${{{settings.MAX_RUN_MINUTES}}} minutes",
     )
 
 
@@ -115,18 +115,17 @@ def _message(values: list[str], message: str | None) -> Sub:
 
     https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-transform-target-input.html
     """
-    told = {"export": _EXPORT} if message is None else {"export": _EXPORT, "message": message}
-    members = [f'"{name}": {json.dumps(text)}' for name, text in told.items()]
+    fixed = {"export": _EXPORT} if message is None else {"export": _EXPORT, "message": message}
+    members = [f'"{name}": {json.dumps(text)}' for name, text in fixed.items()]
     return Sub("{" + ", ".join([*members, *(f'"{value}": <{value}>' for value in values)]) + "}")
 
 
 def _snapshot_alarm() -> cloudwatch.Alarm:
-    """Goes off when nothing was counted for so many hours.
+    """Goes off when there was no datapoint for so many hours.
 
-    It is there while the schedule is off, without a voice: ``dynoexport enable`` gives it one
-    without a change of the stack. Every value counted is good, 0 too, so that what is missing
-    breaches and nothing else does. CloudWatch may look at some hours more than it is told to, and
-    is late then, never early:
+    While the schedule is off its actions are disabled: ``dynoexport enable`` enables them without a
+    change of the stack. Every datapoint is good, also 0, so only missing data breaches. CloudWatch
+    may evaluate some more hours than it is set to; then it is late, never early:
     https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/alarms-and-missing-data.html
     """
     limit = settings.MAX_SNAPSHOT_AGE_HOURS
@@ -164,13 +163,13 @@ OPTION = Option(
         form.switch(
             settings.NOTIFY_ON_FAILURE,
             "Notify when it fails",
-            "Whether a failed or timed-out job or crawl is told to the common stack's topic, which "
-            "has one if it was given a NotificationEmail. So with the next two.",
+            "Whether to notify the common stack's topic when a job or crawl fails or times out. "
+            "This and the next two need a common stack with a NotificationEmail.",
         ),
         form.number(
             settings.MAX_RUN_MINUTES,
             "Notify when it runs (minutes)",
-            "Tell of a job that has run for so long and still runs; 0: never.",
+            "Notify when a job runs longer than this; 0: never.",
             least=0,
             most=limits.GLUE_TIMEOUT_MAX_MINUTES,
             default=settings.DEFAULT_MAX_RUN_MINUTES,
@@ -178,7 +177,7 @@ OPTION = Option(
         form.number(
             settings.MAX_SNAPSHOT_AGE_HOURS,
             "Notify without a new snapshot (hours)",
-            "Tell when no snapshot was published for so long while the schedule is on; 0: never.",
+            "Notify when the schedule is on and no snapshot was published for this long; 0: never.",
             least=0,
             most=limits.ALARM_WINDOW_MAX // timedelta(hours=1),
             default=settings.DEFAULT_MAX_SNAPSHOT_AGE_HOURS,

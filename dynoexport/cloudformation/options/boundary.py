@@ -17,7 +17,7 @@ OPTION = Option(
         form.text(
             settings.PERMISSIONS_BOUNDARY_ARN,
             "Permissions boundary",
-            "ARN of a policy beyond which the roles get no permission. Empty: none.",
+            "ARN of the permissions boundary of every role. Empty: none.",
             pattern=r"^(arn:aws[a-z-]*:iam::([0-9]{12}|aws):policy/[a-zA-Z0-9+=,.@_/-]+)?$",
             constraint="must be empty or the ARN of an IAM policy",
             default="",

@@ -14,8 +14,8 @@ OPTION = Option(
         form.choice(
             settings.COMPRESSION,
             "Compression",
-            "Of avro, orc and parquet; csv, json and xml are not compressed. zstd needs Glue 4.0 "
-            "and is not for avro.",
+            "Compression of avro, orc and parquet; csv, json and xml are not compressed. zstd "
+            "needs Glue 4.0 or later and does not work with avro.",
             choices=Compression,
             default=settings.DEFAULT_COMPRESSION,
         ),
@@ -28,7 +28,7 @@ OPTION = Option(
                 is_none_of(settings.GLUE_VERSION, *limits.GLUE_VERSIONS_WITHOUT_ZSTD),
                 is_none_of(settings.OUTPUT_FORMAT, *limits.FORMATS_WITHOUT_ZSTD),
             ),
-            reason="zstd needs Glue 4.0 or later and is not for avro",
+            reason="zstd needs Glue 4.0 or later and does not work with avro",
             remedy="choose snappy or gzip",
             hint="choose --compression snappy or gzip",
         ),

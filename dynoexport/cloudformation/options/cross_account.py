@@ -1,4 +1,4 @@
-"""A table of another account, which the export job reads by a role there."""
+"""A table in another account, which the export job reads with a role there."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ IS_FOREIGN = Not(Equals(Ref(settings.SOURCE_ROLE), ""))
 
 
 def assume_source_role(scope: Scope) -> PolicyDocument:
-    """What the export job needs besides if the table is in another account."""
+    """What the export job also needs if the table is in another account."""
     return policy([allow("AssumeSourceRole", [sts.AssumeRole], [scope.text(scope.source_role)])])
 
 
@@ -33,7 +33,7 @@ OPTION = Option(
         form.text(
             settings.SOURCE_ROLE,
             "Role of the table's account",
-            "Role of another account by which to read the table there. Empty: it is in this one.",
+            "ARN of the role that reads a table in another account. Empty: the same account.",
             pattern=r"^(arn:aws[a-z-]*:iam::[0-9]{12}:role/[\w+=,.@/-]+)?$",
             constraint="must be empty or the ARN of a role",
             default="",
@@ -46,7 +46,7 @@ OPTION = Option(
             name="ForeignTableIsScanned",
             when=is_none_of(settings.SOURCE_ROLE, ""),
             must=(is_none_of(settings.READ_MODE, ReadMode.EXPORT.value),),
-            reason="ReadMode export takes no SourceRoleArn",
+            reason="ReadMode export does not work with SourceRoleArn",
             remedy="choose native",
             hint="choose --read-mode native",
         ),
@@ -58,7 +58,7 @@ OPTION = Option(
             policy=assume_source_role,
             condition=HAS_SOURCE_ROLE,
             when="there is a `SourceRoleArn`",
-            evidence="A test reads a table of another account by it.",
+            evidence="A test reads a table in another account with it.",
         ),
     ),
 )

@@ -37,8 +37,8 @@ OPTION = Option(
         form.choice(
             EXECUTION_CLASS,
             "Execution class",
-            "FLEX runs the export job on spare capacity for about a third less. A run may start "
-            "later and lose workers on the way. FLEX needs Glue 3.0 or later and workers of type "
+            "FLEX runs the export job on spare capacity and costs about a third less. A run may "
+            "start later and may lose workers. FLEX needs Glue 3.0 or later and workers of type "
             "G.1X or G.2X.",
             choices=ExecutionClass,
             default=ExecutionClass.STANDARD,
@@ -57,7 +57,7 @@ OPTION = Option(
                 is_one_of(settings.WORKER_TYPE, *_WORKERS),
             ),
             reason="FLEX needs Glue 3.0 or later and workers of type G.1X or G.2X",
-            remedy="change these, or choose STANDARD",
+            remedy="change one of them, or choose STANDARD",
         ),
     ),
     properties={pipeline.EXPORT_JOB: {"ExecutionClass": If(IS_FLEX, _FLEX, NoValue)}},

@@ -9,7 +9,7 @@ from dynoexport.cloudformation import form
 from dynoexport.cloudformation.options.option import Option
 from dynoexport.model import OutputFormat
 
-GROUP = "What to export"
+GROUP = "Table and format"
 IS_QUERYABLE = "IsQueryable"
 IS_NOT_QUERYABLE = "IsNotQueryable"
 IS_CSV = "IsCsv"
@@ -32,16 +32,16 @@ OPTION = Option(
         form.choice(
             settings.OUTPUT_FORMAT,
             "File format",
-            "Format of the files in S3. Athena reads all of them but xml.",
+            "Format of the files in S3. Athena reads all formats except xml.",
             choices=OutputFormat,
             default=settings.DEFAULT_FORMAT,
         ),
         form.text(
             settings.CATALOG_PREFIX,
             "Prefix of the catalog names",
-            "Put before the names of table and view in the Glue database. Needed only if two "
-            "exports would get the same names: a table in two formats, or tables that differ only "
-            "in case or in '.', '-' and '_'.",
+            "Prefix of the table and view names in the Glue database. Needed only if two exports "
+            "would get the same names: a table in two formats, or tables that differ only in case "
+            "or in '.', '-' and '_'.",
             pattern=f"^{naming.CATALOG_PREFIX_PATTERN}$",
             constraint=f"must be empty, or at most {naming.CATALOG_PREFIX_MAX} of a-z, 0-9 and "
             "'_', beginning with a letter or '_'",

@@ -1,4 +1,4 @@
-"""Which common stack and which version of the scripts the export belongs to."""
+"""The common stack and the version of the job scripts that an export uses."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from dynoexport import limits, settings
 from dynoexport.cloudformation import form
 from dynoexport.cloudformation.options.option import Option
 
-GROUP = "Where it belongs"
+GROUP = "Installation"
 
 COMMON_STACK = Option(
     group=GROUP,
@@ -29,7 +29,7 @@ SCRIPTS = Option(
         form.text(
             settings.SCRIPTS_VERSION,
             "Version of the scripts",
-            "Folder of the job scripts below scripts/ in the bucket.",
+            "Folder of the job scripts under scripts/ in the bucket.",
             pattern=r"^[a-zA-Z0-9._-]+$",
             constraint="must be 1 to 64 letters, digits, '.', '_' or '-'",
             default=settings.DEFAULT_SCRIPTS_VERSION,

@@ -1,4 +1,4 @@
-"""Encryption with KMS keys: the common stack's for what is written, the table's own for reading."""
+"""KMS keys: the common stack's key encrypts what is written, the table's key is for reading."""
 
 from __future__ import annotations
 
@@ -24,14 +24,14 @@ HAS_KEY = "HasKmsKey"
 HAS_TABLE_KEY = "HasTableKey"
 
 _SETTING_UP = "https://docs.aws.amazon.com/glue/latest/dg/set-up-encryption.html"
-_BY_A_KEY = "Tests export with keys, of which the endpoint asks IAM as S3 and DynamoDB do."
-_LOGS = "Glue encrypts the logs as the role; those of the endpoint are not encrypted."
+_BY_A_KEY = "Tests export with KMS keys; the local endpoint checks IAM as S3 and DynamoDB do."
+_LOGS = "Glue encrypts the logs with its role; the local endpoint does not encrypt them."
 _ENCRYPT = ("kms:Encrypt",)
-_ENCRYPTS = "AWS asks it of jobs that write encrypted data; S3 has never needed it."
+_ENCRYPTS = "AWS documents it for jobs that write encrypted data; S3 never needed it in tests."
 
 
 def use_key(scope: Scope) -> PolicyDocument:
-    """What each of the three needs besides when bucket and logs are encrypted with a key.
+    """What each of the three roles also needs if bucket and logs are encrypted with a key.
 
     The crawler only reads:
     https://docs.aws.amazon.com/glue/latest/dg/define-crawler-configure-security-settings.html
@@ -53,16 +53,16 @@ def use_key(scope: Scope) -> PolicyDocument:
 
 
 def write_with_key(scope: Scope) -> PolicyDocument:
-    """What the two jobs need besides to write into an encrypted bucket (_SETTING_UP)."""
+    """What the two jobs also need to write into an encrypted bucket (_SETTING_UP)."""
     return policy(
         [allow("EncryptWithKey", [kms.Encrypt, kms.GenerateDataKey], [scope.imports["KmsKey"]])]
     )
 
 
 def use_table_key(scope: Scope) -> PolicyDocument:
-    """What the export job needs besides if the table is encrypted with a key of the account.
+    """What the export job also needs if the table is encrypted with a key of the account.
 
-    DynamoDB decrypts as the one who reads, and only for it may this be used:
+    DynamoDB decrypts with the reader's permissions, and the grant works only through DynamoDB:
     https://repost.aws/knowledge-center/dynamodb-access-denied-exception
     https://docs.aws.amazon.com/kms/latest/developerguide/conditions-kms.html#conditions-kms-via-service
     """
@@ -82,13 +82,13 @@ OPTION = Option(
         form.switch(
             settings.USE_KMS_KEY,
             "Use the KMS key",
-            "Whether the jobs use the common stack's KMS key. true if and only if the common stack "
-            "has been given a KmsKeyArn.",
+            "Whether the jobs use the common stack's KMS key. Set true if the common stack has a "
+            "KmsKeyArn, else false.",
         ),
         form.key(
             settings.TABLE_KEY_ARN,
             "KMS key of the table",
-            "ARN of the KMS key with which the DynamoDB table is encrypted. Empty: DynamoDB's own.",
+            "ARN of the KMS key that encrypts the DynamoDB table. Empty: DynamoDB's own key.",
         ),
     ),
     conditions={

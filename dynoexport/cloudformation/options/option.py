@@ -1,4 +1,4 @@
-"""An option of the table stack as one value: what a user can set, and all that follows from it."""
+"""An option of the table stack as one value: what a user can set, and its effects."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Clause:
-    """Whether a parameter has one of the values, or with ``negated`` none of them."""
+    """Whether a parameter has one of the values, or with ``negated`` another one."""
 
     parameter: str
     values: tuple[str, ...]
@@ -49,11 +49,11 @@ def _any(conditions: list[AWSHelperFn]) -> AWSHelperFn:
 
 @dataclass(frozen=True, kw_only=True)
 class Rule:
-    """What Glue or a job would refuse: wherever ``when`` holds, all of ``must`` have to hold.
+    """What Glue or a job would refuse: if ``when`` holds, every clause of ``must`` has to hold.
 
-    The template asserts it with ``reason`` and ``remedy`` as its description; ``deploy`` and
-    ``plan`` check it first, so that no stack is touched, and print ``hint`` where it is given. It
-    may hold parameters by their names in braces.
+    The template asserts it with ``reason`` and ``remedy`` as its description. ``deploy`` and
+    ``plan`` check it before any stack changes, and print ``hint`` instead of ``remedy`` if given.
+    The hint may hold parameters by their names in braces.
     """
 
     name: str
@@ -93,8 +93,8 @@ class Grant:
 
     Attributes:
         when: the condition in words, for docs/permissions.md.
-        evidence: what shows that it is needed, where the recorded runs do not have it.
-        kept: what no recorded run has needed of it, with the reasons.
+        evidence: what shows that it is needed, if no recorded run does.
+        kept: the permissions that no recorded run needed, with their reasons.
     """
 
     name: str
@@ -135,7 +135,7 @@ class Option:
         rules: what must not be combined.
         properties: what nodes get, by their name in ``context`` or ``pipeline``.
         arguments: values of job arguments other than the parameter of the same name.
-        grants: what roles may do besides.
+        grants: what roles may also do.
         resources: resources of the option's own.
         prices: what a value of the first parameter changes about the price of a run.
     """

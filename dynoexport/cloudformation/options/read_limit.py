@@ -6,7 +6,7 @@ from dynoexport import limits, settings
 from dynoexport.cloudformation import form
 from dynoexport.cloudformation.options.option import Option
 
-GROUP = "How fast"
+GROUP = "Speed and workers"
 
 OPTION = Option(
     group=GROUP,
@@ -14,8 +14,8 @@ OPTION = Option(
         form.number(
             settings.MAX_READ,
             "Share of the read capacity",
-            "Share of the table's read capacity that an export may use. Glue's own connector "
-            f"takes no less than {limits.DYNAMODB_READ_PERCENT_MIN}.",
+            "Share of the table's read capacity that a run may use. AWS Glue's connector needs "
+            f"at least {limits.DYNAMODB_READ_PERCENT_MIN}.",
             least=0.001,
             most=1.0,
             default=settings.DEFAULT_MAX_READ,
@@ -23,7 +23,7 @@ OPTION = Option(
         form.number(
             settings.SPLITS,
             "Parallel reads",
-            "In how many segments the table is read; 0 computes it.",
+            "Number of segments that are read in parallel; 0: the job computes it.",
             least=0,
             most=limits.DYNAMODB_SPLITS_MAX,
             default=settings.DEFAULT_SPLITS,

@@ -1,4 +1,4 @@
-"""How the export job reads the table, and what it may do for that."""
+"""How the export job reads the table, and the permissions for it."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ from dynoexport.model import ReadMode
 if TYPE_CHECKING:
     from awacs.aws import PolicyDocument
 
-GROUP = "What of it, and as what"
+GROUP = "Reader, selection and types"
 IS_SCANNED = "IsScanned"
 IS_EXPORTED = "IsExportedByDynamoDB"
 
 
 def scan_table(scope: Scope) -> PolicyDocument:
-    """What the export job needs besides if it reads a table of this account itself."""
+    """What the export job also needs if it reads a table of this account itself."""
     table = scope.arn("dynamodb", f"table/{scope.table}")
     return policy(
         [
@@ -39,9 +39,9 @@ def scan_table(scope: Scope) -> PolicyDocument:
 
 
 def export_table(scope: Scope) -> PolicyDocument:
-    """What the export job needs besides if DynamoDB exports the table.
+    """What the export job also needs if DynamoDB exports the table.
 
-    DynamoDB writes as the one who asks:
+    DynamoDB writes with the caller's permissions:
     https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/S3DataExport_Requesting.html
     """
     table = f"table/{scope.table}"
@@ -75,9 +75,9 @@ OPTION = Option(
         form.choice(
             settings.READ_MODE,
             "Reader",
-            "connector: Glue's own source, which may lose types. native: a Scan that loses "
-            "nothing. export: DynamoDB's point-in-time export, which takes no read capacity and "
-            "needs point-in-time recovery.",
+            "connector: AWS Glue's own source, which may lose types. native: a lossless Scan. "
+            "export: DynamoDB's own export, which is lossless, uses no read capacity and needs "
+            "point-in-time recovery.",
             choices=ReadMode,
             default=settings.DEFAULT_READ_MODE,
         ),
@@ -105,7 +105,7 @@ OPTION = Option(
                 Kept(
                     EXPORT_ROLE,
                     "WriteExport",
-                    "DynamoDB sets the ACL of what it exports, which the endpoint does not.",
+                    "DynamoDB sets the ACL of its exported objects; the local endpoint does not.",
                     "https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/S3DataExport_Requesting.html",
                 ),
             ),

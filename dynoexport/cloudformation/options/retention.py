@@ -7,7 +7,7 @@ from dynoexport.cloudformation import form
 from dynoexport.cloudformation.options.option import Option, Rule, is_one_of
 from dynoexport.model import OutputFormat
 
-GROUP = "What to keep, and when it fails"
+GROUP = "Retention, retries and notifications"
 
 OPTION = Option(
     group=GROUP,
@@ -15,8 +15,8 @@ OPTION = Option(
         form.number(
             settings.RETENTION_DAYS,
             "Keep snapshots for (days)",
-            "Older snapshots are deleted after a run, the current one never; 0 keeps all. Not for "
-            "xml, which has no view job to do it.",
+            "After a run, delete older snapshots, but never the current one; 0: keep all. xml has "
+            "no view job, so it needs 0.",
             least=0,
             most=settings.RETENTION_DAYS_MAX,
             default=settings.DEFAULT_RETENTION_DAYS,
@@ -27,7 +27,7 @@ OPTION = Option(
             name="SnapshotsExpireByTheViewJob",
             when=is_one_of(settings.OUTPUT_FORMAT, OutputFormat.XML.value),
             must=(is_one_of(settings.RETENTION_DAYS, "0"),),
-            reason="xml has no view job, by which snapshots expire",
+            reason="xml has no view job that could delete old snapshots",
             remedy="leave SnapshotRetentionDays at 0",
             hint="set SnapshotRetentionDays=0, and delete old snapshots with: "
             "dynoexport prune {TableName} --older-than {SnapshotRetentionDays}d",

@@ -1,4 +1,4 @@
-"""How often a job is tried again, and when an attempt is stopped."""
+"""How many times a job is retried, and when an attempt is stopped."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ OPTION = Option(
         form.number(
             settings.MAX_RETRIES,
             "Retries",
-            "How often a failed job is tried again before its run has failed.",
+            "How many times a failed job is retried before the run fails.",
             least=0,
             most=settings.MAX_RETRIES_MAX,
             default=settings.DEFAULT_MAX_RETRIES,
@@ -23,7 +23,7 @@ OPTION = Option(
         form.number(
             settings.TIMEOUT_MINUTES,
             "Timeout (minutes)",
-            "After how many minutes a job's attempt is stopped.",
+            "Minutes after which an attempt of a job is stopped.",
             least=1,
             most=limits.GLUE_TIMEOUT_MAX_MINUTES,
             default=settings.DEFAULT_TIMEOUT_MINUTES,

@@ -22,7 +22,7 @@ def _workflow_name(*, scheduled: bool) -> Sub:
 
 
 OPTION = Option(
-    group="When",
+    group="Schedule",
     fields=(
         form.text(
             settings.SCHEDULE,
@@ -38,8 +38,8 @@ OPTION = Option(
         form.choice(
             settings.SCHEDULE_STATE,
             "Schedule on or off",
-            "Whether the schedule starts runs. Runs can be started by hand in either case. "
-            "Changing it replaces the workflow, under a name that tells the state.",
+            "Whether the schedule starts runs. You can start a run by hand in either case. "
+            "A change replaces the workflow; its name shows the state.",
             choices=ScheduleState,
             default=settings.DEFAULT_SCHEDULE_STATE,
         ),

@@ -37,12 +37,12 @@ OPTION = Option(
         _line(
             settings.EXCLUDE,
             "All but these attributes",
-            "Attributes not to export, separated by commas. Not together with Columns.",
+            "Attributes to leave out, separated by commas. Cannot be used with Columns.",
             but=_NOT_COMMAS_ALONE,
         ),
         _line(
             settings.WHERE,
-            "Only items for which",
+            "Only items where",
             "A Spark SQL predicate over the columns of the view, such as rating >= 4. Empty: all.",
         ),
     ),
@@ -51,7 +51,7 @@ OPTION = Option(
             name="OneSelection",
             when=is_none_of(settings.COLUMNS, ""),
             must=(is_one_of(settings.EXCLUDE, ""),),
-            reason="Columns and Exclude exclude each other",
+            reason="Columns and Exclude cannot be used together",
             remedy="leave one of them empty",
             hint="reset one of them: --columns '' or --exclude ''",
         ),

@@ -1,4 +1,4 @@
-"""What becomes of DynamoDB's types that no column has (docs/types.md)."""
+"""How DynamoDB types without an equal column type are written (docs/types.md)."""
 
 from __future__ import annotations
 

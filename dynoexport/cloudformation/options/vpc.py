@@ -22,7 +22,7 @@ HAS_CONNECTION = "HasConnection"
 
 
 def use_connection(scope: Scope) -> PolicyDocument:
-    """What all three need besides to run inside a VPC, where Glue makes interfaces for them.
+    """What all three roles also need inside a VPC, where Glue creates network interfaces.
 
     As AWSGlueServiceRole has it, narrowed to this account and region where EC2 knows resources:
     https://docs.aws.amazon.com/aws-managed-policy/latest/reference/AWSGlueServiceRole.html
@@ -50,7 +50,7 @@ def use_connection(scope: Scope) -> PolicyDocument:
                 ["*"],
             ),
             allow("DescribeVpc", [ec2.DescribeVpcAttribute], [scope.arn("ec2", "vpc/*")]),
-            # Which ones is in the connection, where no policy can look.
+            # The connection names subnet and security group; a policy cannot read it.
             allow("CreateInterfaces", [ec2.CreateNetworkInterface], [interfaces, *places]),
             allow("DeleteInterfaces", [ec2.DeleteNetworkInterface], [interfaces]),
             allow(
@@ -71,8 +71,7 @@ OPTION = Option(
         form.text(
             settings.CONNECTION_NAME,
             "VPC connection",
-            "Glue connection of type NETWORK by which jobs and crawler run inside a VPC. Empty: "
-            "none.",
+            "Glue connection of type NETWORK that puts jobs and crawler into a VPC. Empty: none.",
             pattern=r"^[a-zA-Z0-9_.-]*$",
             constraint="must be empty or the name of a connection",
             default="",
@@ -98,7 +97,7 @@ OPTION = Option(
             policy=use_connection,
             condition=HAS_CONNECTION,
             when="there is a `ConnectionName`",
-            evidence="As AWS's own policy for Glue has it; the endpoint has no VPC.",
+            evidence="AWS's own policy for Glue allows the same; the local endpoint has no VPC.",
         ),
     ),
 )

@@ -26,7 +26,7 @@ OPTION = Option(
         form.number(
             settings.NUMBER_OF_WORKERS,
             "Number of workers",
-            "Workers of the export job; one of them coordinates the others.",
+            "Workers of the export job; one of them is the driver.",
             least=limits.GLUE_WORKERS_MIN,
             most=limits.GLUE_WORKERS_MAX,
             default=settings.DEFAULT_NUMBER_OF_WORKERS,
@@ -44,7 +44,7 @@ OPTION = Option(
             name=f"WorkersOfGlue{version.replace('.', '')}",
             when=is_one_of(settings.GLUE_VERSION, version),
             must=(is_one_of(settings.WORKER_TYPE, *_SMALL),),
-            reason=f"Glue {version} has no workers but {' and '.join(_SMALL)}",
+            reason=f"Glue {version} only has workers of type {' and '.join(_SMALL)}",
             remedy="choose one of them",
         )
         for version in limits.GLUE_VERSIONS_WITHOUT_LARGE_WORKERS

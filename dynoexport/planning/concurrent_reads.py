@@ -1,4 +1,4 @@
-"""What others read of a table, by the hour: CloudWatch's sums without our own runs. Pure."""
+"""What others read from a table, by the hour: CloudWatch's sums without our runs. Pure."""
 
 from __future__ import annotations
 
@@ -24,14 +24,14 @@ HOURS_A_DAY = 24
 
 @dataclass(frozen=True)
 class OwnReading:
-    """What one of our runs has read: units, evenly over so many seconds from ``began`` on."""
+    """What one of our runs read: units, spread evenly over so many seconds from ``began`` on."""
 
     began: datetime
     seconds: float
     units: float
 
     def by_hour(self) -> Iterator[tuple[datetime, float]]:
-        """Each hour that it touches, and the units read in it."""
+        """Each hour in which it read, and the units read in it."""
         ends = self.began + timedelta(seconds=max(1.0, self.seconds))
         whole = (ends - self.began).total_seconds()
         hour = on_the_hour(self.began)
@@ -42,10 +42,10 @@ class OwnReading:
 
 
 def own_reading(manifest: Manifest) -> OwnReading | None:
-    """What the run of a snapshot has read of the table; None if its manifest does not tell.
+    """What the run of a snapshot read from the table; None if its manifest does not record it.
 
     Glue's connector does not count its units, so they are those of one scan. DynamoDB's own
-    exports take none.
+    exports use none.
     """
     read = manifest.reading
     if manifest.started is None or read.reader == ReadMode.EXPORT.value:
@@ -53,7 +53,7 @@ def own_reading(manifest: Manifest) -> OwnReading | None:
     units = read.units
     if units is None:
         try:
-            table = table_facts.facts_of(manifest.described)
+            table = table_facts.parse_description(manifest.described)
         except DescriptionRefused:
             return None
         units = plan.units_for(table.bytes, read.splits or 1)
@@ -67,14 +67,14 @@ class Hourly:
 
     Attributes:
         sums: by the hour's beginning; hours in which nothing was read are left out.
-        days: from how many days these are.
+        days: the number of days of these sums.
     """
 
     sums: Mapping[datetime, float]
     days: int
 
     def without(self, runs: Iterable[OwnReading]) -> Hourly:
-        """What others have read beside our runs; CloudWatch counts both."""
+        """What others read besides our runs; CloudWatch counts both."""
         own: defaultdict[datetime, float] = defaultdict(float)
         for run in runs:
             for hour, units in run.by_hour():
@@ -83,16 +83,16 @@ class Hourly:
         return replace(self, sums=left)
 
     def during(self, firings: Iterable[datetime], seconds: float) -> Consumption:
-        """At the hours of the day that runs touch which begin at ``firings``, in UTC."""
-        hours = hours_of(firings, seconds)
+        """In the hours of the day, in UTC, of runs that begin at ``firings``."""
+        hours = active_hours(firings, seconds)
         rates = [units / _HOUR_SECONDS for at, units in self.sums.items() if at.hour in hours]
         return Consumption(
             sum(rates) / (self.days * len(hours)), max(rates, default=0.0), self.days, len(hours)
         )
 
 
-def hours_of(firings: Iterable[datetime], seconds: float) -> frozenset[int]:
-    """The hours of the day that runs of so many seconds touch."""
+def active_hours(firings: Iterable[datetime], seconds: float) -> frozenset[int]:
+    """The hours of the day in which runs of so many seconds are active."""
 
     def touched(firing: datetime) -> int:
         since = (firing - on_the_hour(firing)).total_seconds()

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dynoexport.planning import consumption
-from dynoexport.planning.consumption import Hourly, OwnReading
+from dynoexport.planning import concurrent_reads
+from dynoexport.planning.concurrent_reads import Hourly, OwnReading
 from dynoexport.storage.manifests import Manifest, Reading
 
 TEN = datetime(2026, 11, 20, 10, tzinfo=timezone.utc)
@@ -52,7 +52,7 @@ def manifest(
     ],
 )
 def test_a_run_touches_hours_of_the_day(firing: datetime, seconds: float, hours: int) -> None:
-    assert len(consumption.hours_of([firing], seconds)) == hours
+    assert len(concurrent_reads.active_hours([firing], seconds)) == hours
 
 
 def test_the_busiest_hour_of_a_run_counts_and_the_mean_of_all() -> None:
@@ -97,7 +97,7 @@ def test_others_never_read_less_than_nothing(
 
 def test_what_a_run_has_read_is_in_its_manifest() -> None:
     read = Reading(reader="native", units=12.5, seconds=7.0)
-    assert consumption.own_reading(manifest(read=read)) == OwnReading(TEN, 7.0, 12.5)
+    assert concurrent_reads.own_reading(manifest(read=read)) == OwnReading(TEN, 7.0, 12.5)
 
 
 def test_what_the_connector_does_not_count_is_that_of_one_scan() -> None:
@@ -106,7 +106,7 @@ def test_what_the_connector_does_not_count_is_that_of_one_scan() -> None:
         described={"TableName": "Orders", "TableSizeBytes": 81_920},
         seconds={"read": 40.0},
     )
-    assert consumption.own_reading(found) == OwnReading(TEN, 40.0, 10.0)
+    assert concurrent_reads.own_reading(found) == OwnReading(TEN, 40.0, 10.0)
 
 
 @pytest.mark.parametrize(
@@ -118,5 +118,5 @@ def test_what_the_connector_does_not_count_is_that_of_one_scan() -> None:
     ],
     ids=["export", "no start", "an old one"],
 )
-def test_what_takes_nothing_or_tells_nothing_is_left_out(untold: Manifest) -> None:
-    assert consumption.own_reading(untold) is None
+def test_what_takes_nothing_or_says_nothing_is_left_out(untold: Manifest) -> None:
+    assert concurrent_reads.own_reading(untold) is None

@@ -15,8 +15,8 @@ from rich.console import Console
 
 from dynoexport.aws.workflow_runs import Attempt, Node, Run
 from dynoexport.model import ReadMode, WorkerType
-from dynoexport.planning import actuals, plan, prices, table_facts
-from dynoexport.planning.actuals import Explanation, Figure
+from dynoexport.planning import explain, plan, prices, table_facts
+from dynoexport.planning.explain import Explanation, Figure
 from dynoexport.planning.plan import Job
 from dynoexport.presentation import display
 from dynoexport.storage import manifests
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from dynoexport.storage.manifests import Manifest
 
 START = datetime(2026, 1, 31, 10, 0, tzinfo=timezone.utc)
-PRICES = prices.of_region("us-east-1")
+PRICES = prices.load_prices("us-east-1")
 GB = 1024**3
 DESCRIBED = {
     "TableSizeBytes": 20 * GB,
@@ -40,7 +40,7 @@ JOB = Job(
     read_percent=0.5,
 )
 PLANNED = plan.estimate(
-    replace(table_facts.facts_of({"TableName": "Orders", **DESCRIBED})), JOB, PRICES
+    replace(table_facts.parse_description({"TableName": "Orders", **DESCRIBED})), JOB, PRICES
 )
 
 
@@ -109,7 +109,7 @@ def run(seconds: float = PLANNED.job_seconds, attempts: int = 1) -> Run:
 
 
 def explained(which: Run, found: Manifest | None, *, counted: float | None = None) -> Explanation:
-    return actuals.explain(which, found, PRICES, region="us-east-1", now=START, counted=counted)
+    return explain.explain_run(which, found, PRICES, region="us-east-1", now=START, counted=counted)
 
 
 def off(explanation: Explanation) -> set[str]:
@@ -122,7 +122,7 @@ def reasons(explanation: Explanation) -> str:
 
 # --- the plan of that time --------------------------------------------------------------------
 def test_the_plan_is_made_of_what_the_table_and_the_job_were_at_the_start() -> None:
-    found = actuals.planned(manifest(), PRICES)
+    found = explain.planned(manifest(), PRICES)
     assert found.job == JOB
     assert (found.table.bytes, found.table.capacity.units) == (20 * GB, 4_000)
     assert found.run_seconds == PLANNED.run_seconds
@@ -138,7 +138,7 @@ def test_what_the_connector_does_not_count_cloudwatch_does() -> None:
     assert units_of(explained(run(), by_connector)).real is None
     found = explained(run(), by_connector, counted=5 * PLANNED.reading.units)
     assert units_of(found).ratio == pytest.approx(5, rel=0.1)
-    assert "of all who read the table in these minutes" in reasons(found)
+    assert "of all readers of the table in these minutes" in reasons(found)
     own = explained(run(), manifest(), counted=5 * PLANNED.reading.units)
     assert units_of(own).real == pytest.approx(PLANNED.reading.units)
 
@@ -155,18 +155,18 @@ def test_a_run_that_went_as_planned_needs_no_reason() -> None:
     assert (found.reasons, found.missing) == ((), "")
 
 
-def test_the_quota_is_that_which_the_job_was_told() -> None:
+def test_the_quota_is_that_which_the_job_was_reported() -> None:
     on_demand = {"TableSizeBytes": 7, "ItemCount": 3}
     found = manifest(described=on_demand, read={"capacity": 80_000.0})
-    assert actuals.planned(found, PRICES).table.capacity.units == 80_000
+    assert explain.planned(found, PRICES).table.capacity.units == 80_000
 
 
 @pytest.mark.parametrize(
     ("found", "missing"),
     [
-        (None, "it has completed no snapshot"),
-        (manifest(workflow_run_id="wr_other"), "it has completed no snapshot"),
-        (manifest(described={}), "older job scripts did not record what the table was"),
+        (None, "the run completed no snapshot"),
+        (manifest(workflow_run_id="wr_other"), "the run completed no snapshot"),
+        (manifest(described={}), "older job scripts did not record the table"),
         (manifest(worker_type="R.1X"), "'R.1X' is not a valid WorkerType"),
         (manifest(described={"TableSizeBytes": "big"}), "TableSizeBytes is 'big'"),
     ],
@@ -186,9 +186,9 @@ SLOW = 4 * PLANNED.reading.seconds
     [
         (
             {"read": {"items": 160_000_000}},
-            "had counted 40,000,000 items, which it does about every six hours, and 160,000,000",
+            "read 160,000,000 items; DynamoDB, which counts about every six hours, had counted 40,",
         ),
-        ({"read": {"throttles": 5_000}}, "DynamoDB refused 5,000 requests"),
+        ({"read": {"throttles": 5_000}}, "DynamoDB throttled 5,000 requests"),
         (
             {
                 "read": {
@@ -198,8 +198,11 @@ SLOW = 4 * PLANNED.reading.seconds
             },
             "one of 500 segments had 25 % of the units",
         ),
-        ({"read": {"resumed_splits": 123}}, "a former attempt had read 123 of 500 segments"),
-        ({}, "242 units a second were read, the plan takes 1,980, bound by the read"),
+        (
+            {"read": {"resumed_splits": 123}},
+            "an earlier attempt had already read 123 of 500 segments",
+        ),
+        ({}, "read 242 units a second; the plan assumes 1,980, limited by the read"),
     ],
 )
 def test_a_slow_read_has_its_reason(changes: dict[str, Any], reason: str) -> None:
@@ -230,7 +233,9 @@ def test_a_small_table_is_all_start_and_minimum() -> None:
     )
     explanation = explained(run(9.0), found)
     assert off(explanation) == {"export job", "start"}
-    assert "started after 5 s of its 9 s, the plan takes 1 min of 1 min" in reasons(explanation)
+    assert "the start took 5 s of the job's 9 s; the plan assumes 1 min of 1 min" in reasons(
+        explanation
+    )
 
 
 def test_of_very_little_most_is_spark_itself() -> None:
@@ -242,9 +247,14 @@ def test_of_very_little_most_is_spark_itself() -> None:
         seconds={"read": 28.8, "schema": 15.0, "files": 19.0},
     )
     told = reasons(explained(run(90.0), found))
-    assert "of so little, reading is Spark's own time, 28.8 s, which the plan leaves out" in told
-    assert "of so little, writing is Spark's own time, 34 s, which the plan leaves out" in told
-    assert "nothing that was recorded" not in told
+    assert (
+        "with so little data, reading is Spark's own time (28.8 s), which the plan leaves out"
+        in told
+    )
+    assert (
+        "with so little data, writing is Spark's own time (34 s), which the plan leaves out" in told
+    )
+    assert "the recorded facts" not in told
 
 
 def test_a_selection_leaves_out_what_the_plan_counts() -> None:
@@ -254,17 +264,19 @@ def test_a_selection_leaves_out_what_the_plan_counts() -> None:
     assert reasons(explanation).startswith("Columns, Exclude or Where left out a part")
 
 
-def test_files_that_pack_better_are_told_in_bytes() -> None:
+def test_files_that_pack_better_are_reported_in_bytes() -> None:
     explanation = explained(run(), manifest(bytes=2 * GB))
     assert off(explanation) == {"files"}
-    assert "the files take 0.1 bytes for each of the table, the plan 0.45" in reasons(explanation)
+    assert "the files take 0.1 bytes per byte of the table; the plan assumes 0.45" in reasons(
+        explanation
+    )
 
 
 def test_an_export_of_dynamodb_has_no_read_units() -> None:
     read = {"reader": "export", "splits": None, "units": None}
     explanation = explained(run(), manifest(read=read, seconds={"read": 4_000.0}))
     assert "read units" not in {figure.name for figure in explanation.figures}
-    assert "DynamoDB exports by itself" in reasons(explanation)
+    assert "DynamoDB runs the export itself" in reasons(explanation)
 
 
 @given(
@@ -326,4 +338,4 @@ def test_an_explanation_is_printed_with_its_reasons() -> None:
 def test_a_run_without_a_plan_says_why() -> None:
     out = io.StringIO()
     display.print_explanation(Console(file=out, color_system=None), explained(run(), None))
-    assert out.getvalue().splitlines()[1].startswith("  No plan: it has completed no snapshot")
+    assert out.getvalue().splitlines()[1].startswith("  No plan: the run completed no snapshot")

@@ -1,4 +1,4 @@
-"""A run's actual figures against the plan that the facts at its start would have given. Pure."""
+"""A run's real figures against a plan made from the facts at its start. Pure."""
 
 from __future__ import annotations
 
@@ -35,12 +35,12 @@ FILES, COST = "files", "Glue's cost"
 # What the others are parts of, and what is read and written by the item.
 _WHOLES, _BY_ITEM = (RUN, JOB, BILLED, COST), (READ, WRITE, UNITS, FILES)
 _GLUE = ("spark", "crawl", "shell")
-_OVERHEAD = "of so little, {step} is Spark's own time, {took}, which the plan leaves out"
+_OVERHEAD = "with so little data, {step} is Spark's own time ({took}), which the plan leaves out"
 
 
 @dataclass(frozen=True)
 class Figure:
-    """One figure as it was planned and as it was; None where nobody told."""
+    """One figure, planned and real; None if it was not recorded."""
 
     name: str
     unit: str
@@ -49,9 +49,9 @@ class Figure:
 
     @property
     def ratio(self) -> float | None:
-        """How many times the planned one the real one is; None if nothing was planned, or told.
+        """The real figure divided by the planned one; None if one is missing or zero was planned.
 
-        What is shown as 0.0 s is nothing.
+        A plan that is shown as 0.0 s is zero.
         """
         nothing = 0.05 if self.unit == "s" else 0
         if self.real is None or self.planned <= nothing:
@@ -68,7 +68,7 @@ class Figure:
 
 @dataclass(frozen=True)
 class Reason:
-    """Why figures may be off, told by a fact."""
+    """A fact that may explain why figures are off."""
 
     figures: tuple[str, ...]
     text: str
@@ -76,7 +76,7 @@ class Reason:
 
 @dataclass(frozen=True)
 class Explanation:
-    """A run, what was planned for it, and why that may have been off.
+    """A run, its plan, and possible reasons for the differences.
 
     ``missing`` says why there is no plan for it; then there are no figures.
     """
@@ -87,7 +87,7 @@ class Explanation:
     missing: str = ""
 
 
-def explain(
+def explain_run(
     run: Run,
     manifest: Manifest | None,
     prices: Prices,
@@ -96,23 +96,23 @@ def explain(
     now: datetime,
     counted: float | None = None,
 ) -> Explanation:
-    """The run against its plan; a run without a complete snapshot has none.
+    """The run against its plan; a run without a complete snapshot has no plan.
 
-    ``counted`` are the read units that CloudWatch has for the time of reading, whoever read.
+    ``counted`` are the read units that CloudWatch counted during the read, by all readers.
     """
     if manifest is None or manifest.workflow_run_id != run.run_id or not run.nodes:
-        return Explanation(run, missing="it has completed no snapshot, which would tell the facts")
+        return Explanation(run, missing="the run completed no snapshot")
     try:
         estimate = planned(manifest, prices, region=region, price=_execution_class(run))
     except (DescriptionRefused, ValueError) as error:
-        return Explanation(run, missing=f"no plan can be made of its manifest: {error}")
+        return Explanation(run, missing=f"its manifest is not enough for a plan: {error}")
     facts = _Facts(run, manifest, estimate, prices, now, counted)
     figures = tuple(facts.figures())
     return Explanation(run, figures, tuple(_reasons(facts, figures)))
 
 
 def _reasons(facts: _Facts, figures: tuple[Figure, ...]) -> Iterator[Reason]:
-    """A reason for every figure that is off, if only that none is known."""
+    """A reason for every figure that is off, also if it is unknown."""
     wrong = [each.name for each in figures if each.off]
     left = set(wrong)
     for cause in facts.causes():
@@ -122,7 +122,7 @@ def _reasons(facts: _Facts, figures: tuple[Figure, ...]) -> Iterator[Reason]:
             yield Reason(names, cause.text)
     if left:
         names = tuple(name for name in wrong if name in left)
-        yield Reason(names, "nothing that was recorded tells why")
+        yield Reason(names, "the recorded facts do not show why")
 
 
 def _execution_class(run: Run) -> str:
@@ -131,18 +131,18 @@ def _execution_class(run: Run) -> str:
 
 
 def planned(manifest: Manifest, prices: Prices, *, region: str = "", price: str = "") -> Estimate:
-    """What ``dynoexport plan`` would have said of the table and the job as they were at the start.
+    """The plan of ``dynoexport plan`` for the table and the job as they were at the start.
 
     ``price`` is the key of the job's price where that is not the Glue version's.
 
     Raises:
-        DescriptionRefused: the manifest tells nothing of the table.
-        ValueError: it names a worker type or a version that the plan does not know.
+        DescriptionRefused: the manifest does not describe the table.
+        ValueError: it has a worker type or a version that the plan does not know.
     """
     if not manifest.described:
-        raise ValueError("older job scripts did not record what the table was")
+        raise ValueError("older job scripts did not record the table")
     read = manifest.reading
-    table = table_facts.facts_of({"TableName": manifest.table, **manifest.described})
+    table = table_facts.parse_description({"TableName": manifest.table, **manifest.described})
     job = Job(
         read_mode=ReadMode(read.reader),
         format=OutputFormat(manifest.format),
@@ -153,7 +153,7 @@ def planned(manifest: Manifest, prices: Prices, *, region: str = "", price: str 
         read_percent=Job().read_percent if read.read_percent is None else read.read_percent,
         price=price,
     )
-    # The quota is the account's and not in what DescribeTable says; it counts where all else fails.
+    # The quota belongs to the account, so DescribeTable has none; it is the last resort.
     facts = replace(table, region=region, quota=read.capacity or table.quota)
     return plan.estimate(facts, job, prices)
 
@@ -169,7 +169,7 @@ class _Cause:
 
 @dataclass(frozen=True)
 class _Facts:
-    """All that is known of a run."""
+    """All facts of a run."""
 
     run: Run
     manifest: Manifest
@@ -225,7 +225,7 @@ class _Facts:
         yield from self._attempts()
         yield from self._size()
         if self.counted is not None:
-            text = "CloudWatch counts the read units of all who read the table in these minutes"
+            text = "CloudWatch counts the read units of all readers of the table in these minutes"
             yield _Cause((UNITS,), text)
         yield from self._reading()
         yield from self._writing()
@@ -234,11 +234,11 @@ class _Facts:
     def _attempts(self) -> Iterator[_Cause]:
         tries, read = len(self.exporting.attempts), self.manifest.reading
         if tries > 1:
-            text = f"the export job took {tries} attempts, each of which starts anew and is billed"
+            text = f"the export job took {tries} attempts; each one starts anew and is billed"
             yield _Cause(_WHOLES, text)
         if read.resumed_splits:
             already = f"{count(read.resumed_splits)} of {count(read.splits, 'segment')}"
-            text = f"a former attempt had read {already}"
+            text = f"an earlier attempt had already read {already}"
             yield _Cause((*_WHOLES, READ), text)
 
     def _size(self) -> Iterator[_Cause]:
@@ -246,8 +246,8 @@ class _Facts:
         if read is None or 1 / _CHANGED <= (read + 1) / (counted + 1) <= _CHANGED:
             return
         text = (
-            f"DynamoDB had counted {count(counted, 'item')}, which it does about every six hours, "
-            f"and {count(read)} were read"
+            f"the run read {count(read, 'item')}; DynamoDB, which counts about every six hours, "
+            f"had counted {count(counted)}"
         )
         yield _Cause((*_WHOLES, *_BY_ITEM), text)
 
@@ -260,12 +260,12 @@ class _Facts:
         if self.plan.reading.seconds < _NO_MATTER["s"]:
             text = _OVERHEAD.format(step="reading", took=duration(took))
         elif self.plan.job.read_mode is ReadMode.EXPORT:
-            text = "DynamoDB exports by itself, and AWS publishes no speed to plan with"
+            text = "DynamoDB runs the export itself, and AWS does not publish its speed"
         else:
             units = self.plan.reading.units if self.units is None else self.units
             text = (
-                f"{number(units / took)} units a second were read, the plan takes "
-                f"{number(self.plan.reading.rate)}, bound by "
+                f"the run read {number(units / took)} units a second; the plan assumes "
+                f"{number(self.plan.reading.rate)}, limited by "
                 f"{sizing.BOUNDS[self.plan.reading.bound.name]}"
             )
         yield _Cause((READ, *_WHOLES), text, READ)
@@ -274,7 +274,7 @@ class _Facts:
         refused = self.manifest.reading.throttles
         if refused:
             yield (
-                f"DynamoDB refused {count(refused, 'request')}: others use the table, too, or a "
+                f"DynamoDB throttled {count(refused, 'request')}: others use the table, too, or a "
                 "few partition keys hold much of it"
             )
 
@@ -292,7 +292,7 @@ class _Facts:
 
     def _writing(self) -> Iterator[_Cause]:
         if self.manifest.narrowed:
-            text = "Columns, Exclude or Where left out a part, which the plan does not know"
+            text = "Columns, Exclude or Where left out a part; the plan assumes the whole table"
             yield _Cause((FILES, WRITE), text)
             return
         size, steps = self.plan.table.bytes, self.manifest.seconds
@@ -303,14 +303,14 @@ class _Facts:
         if not size:
             return
         text = (
-            f"the files take {number(self.manifest.bytes / size)} bytes for each of the table, the "
-            f"plan {number(self.plan.output_bytes / size)}"
+            f"the files take {number(self.manifest.bytes / size)} bytes per byte of the table; "
+            f"the plan assumes {number(self.plan.output_bytes / size)}"
         )
         yield _Cause((FILES,), text)
         if took and self.plan.writing_seconds >= _NO_MATTER["s"]:
             text = (
-                f"{number(size / took / 1e6)} MB of the table were written a second, the plan "
-                f"takes {number(size / self.plan.writing_seconds / 1e6)}"
+                f"the run wrote {number(size / took / 1e6)} MB of the table a second; the plan "
+                f"assumes {number(size / self.plan.writing_seconds / 1e6)}"
             )
             yield _Cause((WRITE, *_WHOLES), text, WRITE)
 
@@ -318,13 +318,13 @@ class _Facts:
         took, whole = self.started_in(), self.exporting.seconds
         if took is not None and whole:
             text = (
-                f"the job had started after {duration(took)} of its {duration(whole)}, the plan "
-                f"takes {duration(plan.START_SECONDS)} of {duration(self.plan.job_seconds)}"
+                f"the start took {duration(took)} of the job's {duration(whole)}; the plan assumes "
+                f"{duration(plan.START_SECONDS)} of {duration(self.plan.job_seconds)}"
             )
             yield _Cause((START, JOB, RUN), text, START)
         for name, seconds in ((CRAWL, plan.CRAWL_SECONDS), (VIEW, plan.VIEW_SECONDS)):
-            text = f"the plan takes {duration(seconds)} for the {name}, most of it for its start"
+            text = f"the plan assumes {duration(seconds)} for the {name}, most of it for its start"
             yield _Cause((name, RUN), text, name)
         least = self.prices.minimum_seconds["glueetl"]
         if whole and whole < least:
-            yield _Cause((BILLED, COST), f"AWS bills at least {duration(least)} of a job")
+            yield _Cause((BILLED, COST), f"AWS bills at least {duration(least)} for a job")
