@@ -33,7 +33,11 @@ class NoPlace(DynoexportError):
 @click.command()
 @common.table_argument
 @click.argument("sql", required=False)
-@click.option("--limit", type=click.IntRange(0), help="Print at most this many rows; 0 prints all.")
+@click.option(
+    "--limit",
+    type=click.IntRange(0),
+    help="Print at most this many rows; 0 prints all. Not with SQL.",
+)
 @click.option(
     "--output",
     type=click.Choice(["text", "json", "csv", "parquet"]),

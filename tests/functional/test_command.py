@@ -119,7 +119,9 @@ def test_what_cannot_work_is_refused_before_a_stack_is_made(
 def test_an_option_and_its_parameter_are_not_given_both(command: Command, table: str) -> None:
     done = command("deploy", table, "--where", "a = 1", "--set", "Where=b = 2")
     assert done.returncode == 2
-    assert done.stderr.endswith("Error: Where is set twice, by its option and by --set\n")
+    assert done.stderr.endswith(
+        "Error: Where is set twice, by its option and by --set. Leave one out.\n"
+    )
 
 
 def test_options_of_the_export_are_kept_until_they_are_reset(
