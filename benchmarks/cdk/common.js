@@ -11,7 +11,7 @@ const { addForm, allow, document, NO_VALUE, retain, unchecked } = require('./par
 const FORM = {
   Notifications: {
     NotificationEmail: ['E-mail for failures', {
-      description: 'Where failed exports are told; AWS sends a message first in which to confirm the subscription. Empty: no topic.',
+      description: 'Email address for failure notifications. AWS first sends a confirmation email.',
       allowedPattern: '^([^\\s@]+@[^\\s@]+\\.[^\\s@]+)?$',
       constraintDescription: 'must be empty or an e-mail address',
       default: '',
@@ -86,7 +86,7 @@ class CommonStack extends Stack {
     });
     retain(bucket);
     unchecked(bucket, {
-      CKV_AWS_18: 'Access logs need a bucket of their own; CloudTrail tells as much',
+      CKV_AWS_18: 'Access logs need a bucket of their own; CloudTrail logs as much',
       CKV_AWS_19: "checkov does not evaluate If: the key is S3's or the one that was given",
       CKV_AWS_21: 'A snapshot is never changed, and one that the retention deletes is to go',
     });
@@ -194,7 +194,7 @@ class CommonStack extends Stack {
       security.ref, this.hasKey,
     );
     show('KmsKeyArn', 'KMS key that encrypts all exports', key, this.hasKey);
-    show('TopicArn', 'Topic that is told of failed exports', topic.ref, this.hasTopic);
+    show('TopicArn', 'Topic of the notifications', topic.ref, this.hasTopic);
   }
 }
 

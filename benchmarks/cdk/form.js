@@ -96,7 +96,7 @@ const FORM = {
       minLength: 17,
     }],
     ScheduleState: ['Schedule on or off', {
-      description: 'Whether the schedule starts runs. Runs can be started by hand in either case. Changing it replaces the workflow, under a name that tells the state.',
+      description: 'Whether the schedule starts runs. Runs can be started by hand in either case. Changing it replaces the workflow, under a name with the state.',
       allowedValues: ['DISABLED', 'ENABLED'],
       constraintDescription: 'must be one of DISABLED, ENABLED',
       default: 'DISABLED',
@@ -105,7 +105,7 @@ const FORM = {
   'How fast': {
     MaxConsumedReadThroughput: ['Share of the read capacity', {
       type: 'Number',
-      description: "Share of the table's read capacity that an export may use. Glue's own connector takes no less than 0.1.",
+      description: "Share of the table's read capacity that an export may use. Glue's own connector needs at least 0.1.",
       constraintDescription: 'must be a number from 0.001 to 1.0',
       default: '0.25',
       maxValue: 1,
@@ -166,14 +166,14 @@ const FORM = {
       minValue: 1,
     }],
     NotifyOnFailure: ['Notify when it fails', {
-      description: "Whether a failed or timed-out job or crawl is told to the common stack's topic, which has one if it was given a NotificationEmail. So with the next two.",
+      description: "Whether a failed or timed-out job or crawl is reported to the common stack's topic, which has one if it was given a NotificationEmail. So with the next two.",
       allowedValues: ['false', 'true'],
       constraintDescription: 'must be true or false',
       default: 'false',
     }],
     MaxRunMinutes: ['Notify when it runs (minutes)', {
       type: 'Number',
-      description: 'Tell of a job that has run for so long and still runs; 0: never.',
+      description: 'Notify of a job that still runs after so many minutes; 0: never.',
       constraintDescription: 'must be a number from 0 to 10080',
       default: 0,
       maxValue: 10080,
@@ -181,7 +181,7 @@ const FORM = {
     }],
     MaxSnapshotAgeHours: ['Notify without a new snapshot (hours)', {
       type: 'Number',
-      description: 'Tell when no snapshot was published for so long while the schedule is on; 0: never.',
+      description: 'Notify when the schedule published no snapshot for so many hours; 0: never.',
       constraintDescription: 'must be a number from 0 to 168',
       default: 0,
       maxValue: 168,

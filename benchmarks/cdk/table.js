@@ -506,9 +506,9 @@ class TableStack extends Stack {
     ];
   }
 
-  addAlert(id, condition, detailType, detail, paths, told = []) {
+  addAlert(id, condition, detailType, detail, paths, sent = []) {
     const members = Object.keys(paths).map((name) => `"${name}": <${name}>`);
-    const message = ['"export": "${TableName} as ${OutputFormat}"', ...told, ...members].join(', ');
+    const message = ['"export": "${TableName} as ${OutputFormat}"', ...sent, ...members].join(', ');
     const rule = new EventRule(this, id, {
       eventPattern: { source: ['aws.glue'], 'detail-type': [detailType], detail },
       state: 'ENABLED',

@@ -23,7 +23,7 @@ OUTPUT, ERRORS = "output", "error"
 
 @dataclass(frozen=True)
 class LogLine:
-    """One line of a log, as it was written by an attempt of a node. ``attempt`` counts from 1."""
+    """One line of a log, as it was written by an attempt of a node. The first ``attempt`` is 1."""
 
     time: datetime
     node: str
@@ -52,7 +52,7 @@ def logs(
 ) -> Iterator[LogLine]:
     """The run's lines so far, node by node in the order of the workflow, oldest first.
 
-    ``node`` is a job's or crawler's name, ``attempt`` counts from 1; None is all attempts.
+    ``node`` is a job's or crawler's name, ``attempt`` is 1 for the first; None is all attempts.
     ``errors`` reads stderr instead, where Spark logs, too.
     """
     for source in _sources(run, node, attempt, errors=errors):

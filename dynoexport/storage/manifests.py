@@ -38,7 +38,7 @@ class Column:
     """A column of the snapshot's files: its name and catalog type, the attribute behind it.
 
     ``view`` is its name in the view, which it has if it is ``shown``: an attribute whose type has
-    changed has several columns, of which the view shows one.
+    changed has several columns; the view shows one of them.
     """
 
     name: str

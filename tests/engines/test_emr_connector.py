@@ -76,11 +76,11 @@ KEPT = (
 # What the code base asks for in a Scan and the stand-in does not, and why that may differ.
 OF_CODE_BASE_ALONE = {
     "Limit": "pages of 25 read units keep its rate even; a page of 1 MB costs the same units",
-    "ReturnConsumedCapacity": "the stand-in reckons units from the items",
+    "ReturnConsumedCapacity": "the stand-in computes units from the items",
 }
 # Tables of tests/types/tables.py.
 GENERATED = 100
-# Of pages: items of 20 KB, ten of which cost the 25 units of a page.
+# Of pages: ten items of 20 KB cost the 25 units of a page.
 LONG, LONG_ITEMS, PAGE_UNITS = 20_480, 120, 25
 # Of provisioned tables, and of one on demand.
 UNITS = (0, 5, 37, 1000)

@@ -99,12 +99,12 @@ def test_every_reader_writes_every_format(  # noqa: PLR0917 - fixtures
     items = table.scan()
     if reader == "connector":
         items = [expected.through_connector(item) for item in items]
-    told = "text" if fmt == "xml" else fmt
+    reported = "text" if fmt == "xml" else fmt
     assert [(each["name"], each["type"], each["attribute"]) for each in manifest["schema"]] == [
-        (column.name, expected.hive(column.kind, told), column.attribute)
+        (column.name, expected.hive(column.kind, reported), column.attribute)
         for column in expected.columns(items, expected.Rules())
     ]
-    assert comparer.differences(items, table.rows(manifest), told) == []
+    assert comparer.differences(items, table.rows(manifest), reported) == []
 
 
 @pytest.mark.parametrize(

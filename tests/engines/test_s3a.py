@@ -109,7 +109,7 @@ def done_without(export: Export) -> set[tuple[str, str]]:
     return {("s3:GetObject", f"/{parent.rstrip('/')}") for parent in parents}
 
 
-# One task after the other, of which the second fails.
+# One task after the other; the second one fails.
 FAILING = """
 import sys
 from pyspark.sql import SparkSession

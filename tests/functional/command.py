@@ -110,7 +110,7 @@ def create_table(endpoint: Endpoint, table: str, **options: Any) -> None:
 
 
 def consume(endpoint: Endpoint, table: str, metric: str, at: datetime, units: float) -> None:
-    """As DynamoDB tells CloudWatch, which the endpoint's DynamoDB does not."""
+    """As DynamoDB reports it to CloudWatch; the endpoint's DynamoDB does not."""
     endpoint.client("cloudwatch").put_metric_data(
         Namespace="AWS/DynamoDB",
         MetricData=[
@@ -167,7 +167,7 @@ def crawl(endpoint: Endpoint, table: str) -> None:
 
 # --- an AWS of a test's own -----------------------------------------------------------------------
 class Quiet(BaseHTTPRequestHandler):
-    """Tells nothing of what it serves."""
+    """Serves without a log."""
 
     def log_message(self, *_: object) -> None:
         pass

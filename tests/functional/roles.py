@@ -50,7 +50,7 @@ class Usage:
         ]
 
     def require(self, formats: set[str]) -> None:
-        """Skip a test that says something of runs of which some were not selected."""
+        """Skip a test about all runs if some of them were not selected."""
         if formats != self.formats:
             pytest.skip("says something of all formats together")
 

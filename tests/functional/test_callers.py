@@ -109,7 +109,7 @@ def boundary(there: Endpoint) -> str:
 
 
 def was_read(endpoint: Endpoint, table: str) -> str:
-    """A table of which CloudWatch knows that it was read, by an export among others."""
+    """A table that was read, as CloudWatch knows, by an export among others."""
     yesterday = datetime.now(timezone.utc) - timedelta(days=1)
     consume(endpoint, table, "ConsumedReadCapacityUnits", yesterday, 50)
     timestamp = f"{yesterday:%Y-%m-%dT%H:%M}"
@@ -201,8 +201,8 @@ def test_who_plans_needs_the_policy_for_it_and_all_of_it(there: Endpoint, export
     was_read(there, exported)
     person = Person(there, "plan")
     do = person.command
-    (told,) = do.json("plan", exported)
-    assert told["unknown"] == [
+    (reported,) = do.json("plan", exported)
+    assert reported["unknown"] == [
         "how much is written to it: CloudWatch has no figures for the last 14 days"
     ]
     assert f"did you mean {exported}?" in do("plan", exported[:-1]).stderr

@@ -107,11 +107,11 @@ def test_what_cannot_work_is_refused_before_a_stack_is_made(
     refusal: tuple[int, str],
 ) -> None:
     done = command("deploy", table, "--yes", *words)
-    code, told = refusal
+    code, reported = refusal
     assert (done.returncode, done.stdout) == (code, ""), done.stderr
     what, cure = done.stderr.splitlines()
     assert what.startswith("Error: ")
-    assert told in what
+    assert reported in what
     assert cure.startswith("  ")
     assert naming.table_stack(table, "parquet") not in stacks(endpoint)
 

@@ -39,7 +39,7 @@ def run(*words: str, **env: str) -> subprocess.CompletedProcess[str]:
 
 
 def refused(done: subprocess.CompletedProcess[str], code: int = 1) -> list[str]:
-    """The lines that it tells; nothing on stdout."""
+    """The lines on stderr; nothing is on stdout."""
     assert (done.returncode, done.stdout) == (code, ""), done.stderr
     return done.stderr.splitlines()
 
@@ -75,7 +75,7 @@ NEW_CREDENTIALS = "  get new ones, for example with 'aws sso login' or 'aws conf
 
 
 @pytest.mark.parametrize(
-    ("words", "code", "message", "told"),
+    ("words", "code", "message", "reported"),
     [
         (
             ("status",),
@@ -134,11 +134,11 @@ NEW_CREDENTIALS = "  get new ones, for example with 'aws sso login' or 'aws conf
     ],
 )
 def test_an_error_of_aws_is_a_line_with_cause_and_cure(
-    words: tuple[str, ...], code: str, message: str, told: list[str]
+    words: tuple[str, ...], code: str, message: str, reported: list[str]
 ) -> None:
     with answering(code, message) as url:
         done = run(*words, AWS_ENDPOINT_URL=url, AWS_REGION="us-east-1", **KEYS)
-    assert refused(done) == told
+    assert refused(done) == reported
 
 
 def test_missing_credentials() -> None:
@@ -246,14 +246,14 @@ def test_the_endpoint_of_an_option_counts_before_that_of_the_environment(
         ("--endpoint-url", endpoint.url, "runs"),
         ("runs", "--endpoint-url", endpoint.url),
     ):
-        told = refused(run(*words, "NotExported", **nowhere))
-        assert told[0] == "Error: NotExported is not exported in us-east-1"
+        reported = refused(run(*words, "NotExported", **nowhere))
+        assert reported[0] == "Error: NotExported is not exported in us-east-1"
 
 
 # --- wrong usage ----------------------------------------------------------------------------------
 @pytest.mark.endpoint
 @pytest.mark.parametrize(
-    ("words", "told"),
+    ("words", "reported"),
     [
         (("deploy", "Reviews", "--set", "Splits"), "'Splits' is not NAME=VALUE"),
         (("deploy",), "Missing argument 'TABLE...'"),
@@ -273,8 +273,8 @@ def test_the_endpoint_of_an_option_counts_before_that_of_the_environment(
     ],
 )
 def test_wrong_usage_is_reported_with_exit_code_2(
-    endpoint: Endpoint, words: tuple[str, ...], told: str
+    endpoint: Endpoint, words: tuple[str, ...], reported: str
 ) -> None:
     lines = refused(Command(endpoint)(*words), 2)
-    assert told in " ".join(lines)
+    assert reported in " ".join(lines)
     assert "Traceback" not in "".join(lines)

@@ -49,23 +49,23 @@ def table(endpoint: Endpoint) -> str:
 
 # --- plan -----------------------------------------------------------------------------------------
 def test_a_plan_says_time_job_and_cost(command: Command, table: str) -> None:
-    told = command.ok("plan", table)
-    assert told.startswith(f"{table}: 0 B, 0 items, on-demand, us-east-1\n")
-    assert "\nRecommended\n" in told
-    assert f"\n  dynoexport deploy {table} --auto\n" in told
-    assert "[spark]" in told
+    shown = command.ok("plan", table)
+    assert shown.startswith(f"{table}: 0 B, 0 items, on-demand, us-east-1\n")
+    assert "\nRecommended\n" in shown
+    assert f"\n  dynoexport deploy {table} --auto\n" in shown
+    assert "[spark]" in shown
 
 
 def test_a_plan_for_programs_has_the_documented_keys(command: Command, table: str) -> None:
-    (told,) = command.json("plan", table)
-    assert set(told) == set(json_output.meanings("plan"))
+    (shown,) = command.json("plan", table)
+    assert set(shown) == set(json_output.meanings("plan"))
     for kind, found in (
-        ("choice", told["choices"]),
-        ("cost", told["costs"]),
-        ("alternative", told["alternatives"]),
+        ("choice", shown["choices"]),
+        ("cost", shown["costs"]),
+        ("alternative", shown["alternatives"]),
     ):
         assert all(set(each) == set(json_output.meanings(kind)) for each in found)
-    assert {each["setting"]: each["value"] for each in told["choices"]} == AUTO
+    assert {each["setting"]: each["value"] for each in shown["choices"]} == AUTO
 
 
 def test_what_others_read_at_that_hour_is_taken_from_cloudwatch(
@@ -83,12 +83,12 @@ def test_what_others_read_at_that_hour_is_taken_from_cloudwatch(
     consume(command.endpoint, table, "ConsumedWriteCapacityUnits", fires, 14 * 1024 * 1024)
     days = (now - oldest.replace(minute=0)).days + 1
     written = (now - fires.replace(minute=0)).days + 1
-    (told,) = command.json("plan", table)
-    assert told["consumed_peak"] == 20
-    assert told["consumed_mean"] == pytest.approx(22 / days)
-    changes = next(each for each in told["alternatives"] if each["name"].endswith("incremental"))
+    (shown,) = command.json("plan", table)
+    assert shown["consumed_peak"] == 20
+    assert shown["consumed_mean"] == pytest.approx(22 / days)
+    changes = next(each for each in shown["alternatives"] if each["name"].endswith("incremental"))
     assert changes["costs"][0]["quantity"] == pytest.approx(14 / written)
-    assert told["unknown"] == []
+    assert shown["unknown"] == []
 
 
 def test_what_an_export_has_read_is_none_of_others(command: Command, table: str) -> None:
@@ -107,8 +107,8 @@ def test_what_an_export_has_read_is_none_of_others(command: Command, table: str)
         read=read,
         started=started,
     )
-    (told,) = command.json("plan", table)
-    assert told["consumed_peak"] == pytest.approx(0.5)
+    (shown,) = command.json("plan", table)
+    assert shown["consumed_peak"] == pytest.approx(0.5)
 
 
 def test_every_time_at_which_a_schedule_fires_counts(command: Command, table: str) -> None:
@@ -123,20 +123,20 @@ def test_every_time_at_which_a_schedule_fires_counts(command: Command, table: st
 
 
 def test_the_hours_of_a_long_run_count_all(command: Command, table: str) -> None:
-    """Here one of a schedule shortly before the hour, so that others begin meanwhile."""
+    """A schedule shortly before the hour, so that others begin during the run."""
     now = datetime.now(timezone.utc)
     for hour, units in ((10, 3_600), (11, 36_000), (12, 3_600_000)):
         at = now.replace(hour=hour, minute=5) - timedelta(days=1)
         consume(command.endpoint, table, "ConsumedReadCapacityUnits", at, units)
-    (told,) = command.json("plan", table, "--every", "cron(58 10 * * ? *)")
-    assert told["consumed_peak"] == 10
+    (shown,) = command.json("plan", table, "--every", "cron(58 10 * * ? *)")
+    assert shown["consumed_peak"] == 10
     assert "in these 2 hours" in command.ok("plan", table, "--every", "cron(58 10 * * ? *)")
 
 
 def test_what_cloudwatch_does_not_have_is_reported(command: Command, table: str) -> None:
-    (told,) = command.json("plan", table)
-    assert (told["consumed_mean"], told["consumed_peak"]) == (None, None)
-    assert told["unknown"] == [
+    (shown,) = command.json("plan", table)
+    assert (shown["consumed_mean"], shown["consumed_peak"]) == (None, None)
+    assert shown["unknown"] == [
         "what others read of the table: CloudWatch has no figures for the last 14 days",
         "how much is written to it: CloudWatch has no figures for the last 14 days",
     ]
@@ -212,15 +212,19 @@ def describing_only() -> Iterator[str]:
 
 def test_what_may_not_be_asked_is_reported_and_no_failure(command: Command) -> None:
     with describing_only() as url:
-        (told,) = command.json("plan", "Orders", "--endpoint-url", url)
+        (shown,) = command.json("plan", "Orders", "--endpoint-url", url)
     lacks = "access denied: arn:me lacks"
-    assert told["unknown"] == [
+    assert shown["unknown"] == [
         f"the account's quota for a table: {lacks} dynamodb:DescribeLimits",
         f"whether point-in-time recovery is on: {lacks} dynamodb:DescribeContinuousBackups",
         f"what others read of the table: {lacks} cloudwatch:GetMetricStatistics",
         f"how much is written to it: {lacks} cloudwatch:GetMetricStatistics",
     ]
-    assert (told["recovery"], told["consumed_peak"], told["capacity"]) == (None, None, 40_000)
+    assert (shown["recovery"], shown["consumed_peak"], shown["capacity"]) == (
+        None,
+        None,
+        40_000,
+    )
 
 
 # --- deploy --auto --------------------------------------------------------------------------------
@@ -242,7 +246,7 @@ def test_auto_deploys_the_job_that_the_plan_recommends(command: Command, table: 
 
 
 def busy(endpoint: Endpoint) -> str:
-    """A table of which others read nearly all that is provisioned."""
+    """Others read nearly all that is provisioned."""
     name = f"T{uuid.uuid4().hex}"
     throughput = {"ReadCapacityUnits": 1_000, "WriteCapacityUnits": 5}
     create_table(endpoint, name, ProvisionedThroughput=throughput)
@@ -254,10 +258,10 @@ def busy(endpoint: Endpoint) -> str:
 def test_auto_takes_from_others_no_more_than_they_leave(command: Command) -> None:
     """A tenth of the table is the connector's least, native has no such."""
     table = busy(command.endpoint)
-    told = command.ok("plan", table)
-    assert "Not recommended: it takes capacity that others need" in told
-    assert f"dynoexport deploy {table}" not in told
-    assert "warning: the connector needs at least 100 read units a second" in told
+    shown = command.ok("plan", table)
+    assert "Not recommended: it takes capacity that others need" in shown
+    assert f"dynoexport deploy {table}" not in shown
+    assert "warning: the connector needs at least 100 read units a second" in shown
     assert command.json("plan", table)[0]["harms"]
     done = command("deploy", table, "--auto", "--yes")
     assert done.returncode == 2

@@ -99,7 +99,7 @@ def test_publishes_an_older_snapshot_and_back(command: Command, table: str) -> N
 
 
 @pytest.mark.parametrize(
-    ("snapshot", "told"),
+    ("snapshot", "shown"),
     [
         ("2026-01-09T10:00", "has no complete snapshot"),
         ("yesterday", "is not a snapshot"),
@@ -107,11 +107,11 @@ def test_publishes_an_older_snapshot_and_back(command: Command, table: str) -> N
     ],
 )
 def test_refuses_to_publish_what_is_no_snapshot(
-    command: Command, untouched: str, snapshot: str, told: str
+    command: Command, untouched: str, snapshot: str, shown: str
 ) -> None:
     done = command("publish", untouched, snapshot)
     assert (done.returncode, done.stdout) == (1, "")
-    assert told in done.stderr
+    assert shown in done.stderr
     assert "Traceback" not in done.stderr
 
 
@@ -158,7 +158,7 @@ def test_says_exactly_what_is_wrong_with_a_snapshot(
     done = command("verify", table, "--output", "json")
     faults = json.loads(done.stdout)["faults"]
     assert done.returncode == 1
-    assert [told.startswith(start) for told, start in zip(faults, expected, strict=True)] == [
+    assert [shown.startswith(start) for shown, start in zip(faults, expected, strict=True)] == [
         True
     ] * len(expected), faults
 
@@ -330,11 +330,11 @@ def test_destroy_with_data_leaves_what_dynoexport_has_not_written(
     done = command("destroy", shared, "--data", "--yes")
     assert done.returncode == 0
     assert "  ALL DATA in S3: 3 snapshots, 6 objects" in done.stderr
-    told = done.stderr.splitlines()
+    shown = done.stderr.splitlines()
     for folder in folders:
-        assert f"  {folder}  2 objects, 28 B" in told
-        assert f"  aws s3 rm --recursive s3://{bucket}/{folder}" in told
-    assert f"  aws s3 rm s3://{bucket}/{data}notes.txt" in told
+        assert f"  {folder}  2 objects, 28 B" in shown
+        assert f"  aws s3 rm --recursive s3://{bucket}/{folder}" in shown
+    assert f"  aws s3 rm s3://{bucket}/{data}notes.txt" in shown
     assert all_keys(endpoint, shared) == {
         *(f"{folder}run-{number}-part-r-00000" for folder in folders for number in range(2)),
         f"{data}notes.txt",

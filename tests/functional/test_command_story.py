@@ -144,20 +144,20 @@ def test_a_run_is_set_against_its_plan(empty: Command, first_run: dict[str, Any]
 def test_the_connectors_read_units_are_those_of_cloudwatch(
     empty: Command, first_run: dict[str, Any]
 ) -> None:
-    """Which the endpoint's DynamoDB does not tell it, and which are those of all readers."""
+    """The endpoint's DynamoDB does not report them; they are those of all readers."""
 
-    def told() -> Any:
+    def reported() -> Any:
         (run,) = empty.json("runs", "Reviews", "--explain")
         return next(each["real"] for each in run["figures"] if each["name"] == "read units")
 
-    assert told() is None
+    assert reported() is None
     account = library(empty.endpoint)
     found = manifests.read(account.s3, account.bucket, "Reviews", "parquet", first_run["snapshot"])
     assert found is not None
     assert found.started is not None
     for at in (found.started, found.started - timedelta(minutes=5)):
         consume(empty.endpoint, "Reviews", "ConsumedReadCapacityUnits", at, 7.5)
-    assert told() == 7.5
+    assert reported() == 7.5
 
 
 @pytest.mark.usefixtures("first_run")
@@ -196,9 +196,9 @@ def test_ctrl_c_leaves_the_run_running_and_says_how_to_return(empty: Command) ->
         assert waiting.stderr is not None
         assert "ReviewsExportToparquet" in waiting.stderr.readline()
         waiting.send_signal(signal.SIGINT)
-        told = waiting.stderr.read()
+        reported = waiting.stderr.read()
         assert waiting.wait(timeout=60) == 130
-    assert "Return to it with: dynoexport watch Reviews" in told
+    assert "Return to it with: dynoexport watch Reviews" in reported
     refused = empty("run", "Reviews")
     assert refused.returncode == 1
     assert "a run of Reviews is active" in refused.stderr

@@ -144,7 +144,7 @@ def test_a_bad_run_property_is_refused_before_anything_is_read(
 
 
 # The export script with one fault: the first attempt dies when all data is written and the
-# manifest is not. The marker tells the second attempt that it is the second; it lies where the
+# manifest is not. The marker shows the second attempt that it is the second; it lies where the
 # job's role may write.
 DIED = f"{naming.temp_prefix('Flaky', 'parquet')}died"
 FLAKY = f"""

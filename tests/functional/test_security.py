@@ -178,7 +178,7 @@ def test_failures_and_alarms_pass_the_encrypted_topic(
     sns = endpoint.client("sns")
     (topic,) = [each["TopicArn"] for each in sns.list_topics()["Topics"]]
     assert sns.get_topic_attributes(TopicArn=topic)["Attributes"]["KmsMasterKeyId"] == key
-    mailbox = Mailbox(endpoint, "told")
+    mailbox = Mailbox(endpoint, "reported")
     mailbox.subscribe(topic)
 
     heard: set[str] = set()

@@ -57,13 +57,13 @@ def test_an_alarm_that_fits_its_schedule_is_no_word_worth() -> None:
 
 
 def test_an_alarm_that_goes_off_between_two_runs_is_reported() -> None:
-    told = alarms.note(WORKDAYS, 26, now=NOW)
-    assert told is not None
-    assert "after 26 h without" in told
-    assert "3 d between" in told
+    reported = alarms.note(WORKDAYS, 26, now=NOW)
+    assert reported is not None
+    assert "after 26 h without" in reported
+    assert "3 d between" in reported
 
 
 def test_a_schedule_that_no_alarm_can_watch_is_reported() -> None:
-    told = alarms.note(WEEKLY, 0, now=NOW)
-    assert told is not None
-    assert "7 d between" in told
+    reported = alarms.note(WEEKLY, 0, now=NOW)
+    assert reported is not None
+    assert "7 d between" in reported

@@ -84,18 +84,18 @@ def test_what_is_gone_is_never_the_cheapest() -> None:
 
 
 def test_the_assumptions_are_those_that_matter() -> None:
-    def told(table: TableFacts, **request: object) -> str:
+    def reported(table: TableFacts, **request: object) -> str:
         wished = PlanRequest(**request)  # type: ignore[arg-type]
         return " ".join(ways.assumptions(recommend(table, wished, PRICES).estimate))
 
-    assert "auto scaling" in told(ORDERS)
-    assert "auto scaling" not in told(EVENTS)
-    assert "all snapshots are kept" in told(EVENTS)
-    assert "all snapshots are kept" not in told(EVENTS, retention_days=9)
-    assert "1 % of the table changes" in told(EVENTS)
-    assert "1 % of the table changes" not in told(replace(EVENTS, written=5.0))
-    assert "csv takes 0.85 times as many" in told(EVENTS, format=OutputFormat.CSV)
-    assert "DynamoDB exports 250 MB a second" in told(EVENTS, read_mode=ReadMode.EXPORT)
+    assert "auto scaling" in reported(ORDERS)
+    assert "auto scaling" not in reported(EVENTS)
+    assert "all snapshots are kept" in reported(EVENTS)
+    assert "all snapshots are kept" not in reported(EVENTS, retention_days=9)
+    assert "1 % of the table changes" in reported(EVENTS)
+    assert "1 % of the table changes" not in reported(replace(EVENTS, written=5.0))
+    assert "csv takes 0.85 times as many" in reported(EVENTS, format=OutputFormat.CSV)
+    assert "DynamoDB exports 250 MB a second" in reported(EVENTS, read_mode=ReadMode.EXPORT)
 
 
 @given(TABLES)

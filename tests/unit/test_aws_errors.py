@@ -1,4 +1,4 @@
-"""What AWS and botocore raise is told with cause and cure, without a traceback."""
+"""What AWS and botocore raise is shown with cause and remedy, without a traceback."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Stacks: what would change, doing it while telling events, and why it failed in plain words."""
+"""Stacks: what would change, doing it while reporting events, and why it failed in plain words."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def aws(account: Account) -> CloudFormationClient:
 
 @pytest.fixture
 def script(aws: CloudFormationClient) -> Iterator[Stubber]:
-    """CloudFormation as told, answer by answer: for what moto never answers."""
+    """CloudFormation as scripted, answer by answer: for what moto never answers."""
     with Stubber(aws) as stub:
         yield stub
         stub.assert_no_pending_responses()
@@ -111,7 +111,7 @@ def test_a_change_set_says_what_it_would_do(aws: CloudFormationClient) -> None:
 
 
 def test_a_change_set_alone_changes_nothing(aws: CloudFormationClient) -> None:
-    """A stack that waits for its review is none yet."""
+    """A stack that waits for its review does not exist yet."""
     assert change_sets.prepare(aws, Stack("a", ONE), pause=0) is not None
     assert change_sets.describe(aws, "a") is None
     with pytest.raises(NoStack, match="there is no stack a"):
@@ -174,8 +174,8 @@ def creates(script: Stubber, kind: str, *parameters: dict[str, Any]) -> None:
 
 
 def change(action: str, resource: str, **more: str) -> dict[str, Any]:
-    told = {"Action": action, "LogicalResourceId": resource, "ResourceType": QUEUE, **more}
-    return {"Type": "Resource", "ResourceChange": told}
+    reported = {"Action": action, "LogicalResourceId": resource, "ResourceType": QUEUE, **more}
+    return {"Type": "Resource", "ResourceChange": reported}
 
 
 def fails(script: Stubber, reason: str) -> None:
@@ -191,7 +191,7 @@ def prepare(aws: CloudFormationClient) -> ChangeSet | None:
 
 
 def test_changes_are_read_from_every_page(aws: CloudFormationClient, script: Stubber) -> None:
-    """With whether a resource is made anew, which moto does not tell."""
+    """With whether a resource is made anew, which moto does not say."""
     is_in(script, "CREATE_COMPLETE")
     creates(script, "UPDATE")
     script.add_response("describe_change_set", {"Status": "CREATE_COMPLETE"})
@@ -214,7 +214,7 @@ def test_changes_are_read_from_every_page(aws: CloudFormationClient, script: Stu
 def test_a_parameter_that_is_none_keeps_its_value(
     aws: CloudFormationClient, script: Stubber
 ) -> None:
-    """And not the default of the template; moto keeps it whatever it is told."""
+    """And not the default of the template; moto keeps it whatever it is sent."""
     is_in(script, "UPDATE_COMPLETE")
     kept = {"ParameterKey": "Kept", "UsePreviousValue": True}
     given = {"ParameterKey": "Given", "ParameterValue": "7"}
@@ -310,9 +310,9 @@ def test_a_stack_is_created_where_there_never_was_one(
     is_in(script, status)
     if status in NEVER_CREATED:
         is_in(script, status)
-        tells(script, [])
+        reports(script, [])
         script.add_response("delete_stack", {}, {"StackName": "id"})
-        tells(script, [event(1, "a", "DELETE_COMPLETE")])
+        reports(script, [event(1, "a", "DELETE_COMPLETE")])
     creates(script, "UPDATE" if status in CAN_BE_UPDATED else "CREATE")
     script.add_response("describe_change_set", {"Status": "CREATE_COMPLETE"})
     script.add_response("describe_change_set", {"Changes": []})
@@ -357,7 +357,7 @@ def event(number: int, resource: str, status: str, reason: str = "") -> dict[str
     }
 
 
-def tells(script: Stubber, *pages: list[dict[str, Any]], stack: str | None = None) -> None:
+def reports(script: Stubber, *pages: list[dict[str, Any]], stack: str | None = None) -> None:
     """The answers to one look at the events: pages, newest first."""
     for number, page in enumerate(pages):
         asked = {"StackName": stack or ANY, **({"NextToken": ANY} if number else {})}
@@ -366,15 +366,15 @@ def tells(script: Stubber, *pages: list[dict[str, Any]], stack: str | None = Non
 
 
 def execute(aws: CloudFormationClient, change_set: ChangeSet = SET) -> list[Event]:
-    """Execute it; what was told."""
-    told: list[Event] = []
-    change_sets.execute(aws, change_set, on_event=told.append, pause=0)
-    return told
+    """Execute it; what was reported."""
+    reported: list[Event] = []
+    change_sets.execute(aws, change_set, on_event=reported.append, pause=0)
+    return reported
 
 
 def is_executed(script: Stubber, *before: dict[str, Any]) -> None:
     """The answers up to the execution; ``before`` has happened already."""
-    tells(script, list(before), stack="a")
+    reports(script, list(before), stack="a")
     asked = {"StackName": "a", "ChangeSetName": "set-1"}
     script.add_response("execute_change_set", {}, asked)
 
@@ -397,14 +397,14 @@ def test_each_event_is_reported_once_and_in_its_order(
         event(4, "a", "CREATE_COMPLETE"),
     ]
     is_executed(script, old)
-    tells(script, [old])
-    tells(script, [events[1]], [events[0], old])
-    tells(script, list(reversed(events)))
-    told = execute(aws)
-    assert [(each.resource, each.status) for each in told] == [
+    reports(script, [old])
+    reports(script, [events[1]], [events[0], old])
+    reports(script, list(reversed(events)))
+    reported = execute(aws)
+    assert [(each.resource, each.status) for each in reported] == [
         (each["LogicalResourceId"], each["ResourceStatus"]) for each in events
     ]
-    assert told[1] == Event("a", "One", QUEUE, "CREATE_IN_PROGRESS", "", events[1]["Timestamp"])
+    assert reported[1] == Event("a", "One", QUEUE, "CREATE_IN_PROGRESS", "", events[1]["Timestamp"])
 
 
 def test_pages_that_were_reported_before_are_not_read_again(
@@ -422,8 +422,8 @@ def test_the_end_of_a_nested_stack_is_not_the_end(
     aws: CloudFormationClient, script: Stubber
 ) -> None:
     is_executed(script)
-    tells(script, [event(1, "Nested", "CREATE_COMPLETE")])
-    tells(script, [event(2, "a", "CREATE_COMPLETE"), event(1, "Nested", "CREATE_COMPLETE")])
+    reports(script, [event(1, "Nested", "CREATE_COMPLETE")])
+    reports(script, [event(2, "a", "CREATE_COMPLETE"), event(1, "Nested", "CREATE_COMPLETE")])
     assert [each.of_stack for each in execute(aws)] == [False, True]
 
 
@@ -432,15 +432,15 @@ def test_the_end_of_a_resource_of_the_stacks_name_is_not_the_end(
 ) -> None:
     resource = {**event(1, "a", "CREATE_COMPLETE"), "ResourceType": QUEUE}
     is_executed(script)
-    tells(script, [resource])
-    tells(script, [event(2, "a", "CREATE_COMPLETE"), resource])
+    reports(script, [resource])
+    reports(script, [event(2, "a", "CREATE_COMPLETE"), resource])
     assert [each.of_stack for each in execute(aws)] == [False, True]
 
 
 def test_there_is_a_pause_between_two_looks(aws: CloudFormationClient, script: Stubber) -> None:
     is_executed(script)
-    tells(script, [])
-    tells(script, [event(1, "a", "CREATE_COMPLETE")])
+    reports(script, [])
+    reports(script, [event(1, "a", "CREATE_COMPLETE")])
     began = time.monotonic()
     change_sets.execute(aws, SET, pause=0.1)
     assert time.monotonic() - began >= 0.1
@@ -449,8 +449,8 @@ def test_there_is_a_pause_between_two_looks(aws: CloudFormationClient, script: S
 def test_cleaning_up_is_not_the_end(aws: CloudFormationClient, script: Stubber) -> None:
     is_executed(script)
     cleaning = event(1, "a", "UPDATE_COMPLETE_CLEANUP_IN_PROGRESS")
-    tells(script, [cleaning])
-    tells(script, [event(2, "a", "UPDATE_COMPLETE"), cleaning])
+    reports(script, [cleaning])
+    reports(script, [event(2, "a", "UPDATE_COMPLETE"), cleaning])
     assert len(execute(aws, UPDATE)) == 2
 
 
@@ -467,7 +467,7 @@ def test_a_rollback_is_reported_with_the_reason_of_the_first_failure(
         event(5, "a", "ROLLBACK_COMPLETE"),
     ]
     is_executed(script)
-    tells(script, list(reversed(events)))
+    reports(script, list(reversed(events)))
     assert failure(aws) == ("stack a could not be created", "One: Queue one already exists")
 
 
@@ -476,8 +476,8 @@ def test_a_failure_is_remembered_from_look_to_look(
 ) -> None:
     first = event(1, "One", "UPDATE_FAILED", "not permitted")
     is_executed(script)
-    tells(script, [first])
-    tells(script, [event(2, "a", "UPDATE_ROLLBACK_COMPLETE"), first])
+    reports(script, [first])
+    reports(script, [event(2, "a", "UPDATE_ROLLBACK_COMPLETE"), first])
     assert failure(aws, UPDATE) == ("stack a could not be updated", "One: not permitted")
 
 
@@ -486,7 +486,7 @@ def test_a_failure_of_an_earlier_deployment_is_none_of_this_one(
 ) -> None:
     old = event(1, "One", "UPDATE_FAILED", "long mended")
     is_executed(script, old)
-    tells(script, [event(2, "a", "UPDATE_ROLLBACK_COMPLETE", "cancelled by ada"), old])
+    reports(script, [event(2, "a", "UPDATE_ROLLBACK_COMPLETE", "cancelled by ada"), old])
     assert failure(aws, UPDATE) == ("stack a could not be updated", "cancelled by ada")
 
 
@@ -494,7 +494,7 @@ def test_a_failure_without_a_reason_still_names_its_resource(
     aws: CloudFormationClient, script: Stubber
 ) -> None:
     is_executed(script)
-    tells(script, [event(2, "a", "ROLLBACK_COMPLETE"), event(1, "One", "CREATE_FAILED")])
+    reports(script, [event(2, "a", "ROLLBACK_COMPLETE"), event(1, "One", "CREATE_FAILED")])
     assert failure(aws)[1] == "One: no reason given"
 
 
@@ -502,7 +502,7 @@ def test_a_rollback_without_any_reason_says_where_to_look(
     aws: CloudFormationClient, script: Stubber
 ) -> None:
     is_executed(script)
-    tells(script, [event(1, "a", "ROLLBACK_COMPLETE")])
+    reports(script, [event(1, "a", "ROLLBACK_COMPLETE")])
     assert failure(aws)[1] == "see its events in the CloudFormation console"
 
 
@@ -510,18 +510,18 @@ def test_a_rollback_without_any_reason_says_where_to_look(
 def is_deleted(script: Stubber, *before: dict[str, Any]) -> None:
     """The answers up to the deletion; by the ID, for a deleted stack has no name any more."""
     is_in(script, "CREATE_COMPLETE")
-    tells(script, list(before), stack="id")
+    reports(script, list(before), stack="id")
     script.add_response("delete_stack", {}, {"StackName": "id"})
 
 
 def test_a_deletion_is_followed_by_the_stacks_id(
     aws: CloudFormationClient, script: Stubber
 ) -> None:
-    told: list[Event] = []
+    reported: list[Event] = []
     is_deleted(script)
-    tells(script, [event(1, "a", "DELETE_COMPLETE")], stack="id")
-    change_sets.delete(aws, "a", on_event=told.append, pause=0)
-    assert [each.status for each in told] == ["DELETE_COMPLETE"]
+    reports(script, [event(1, "a", "DELETE_COMPLETE")], stack="id")
+    change_sets.delete(aws, "a", on_event=reported.append, pause=0)
+    assert [each.status for each in reported] == ["DELETE_COMPLETE"]
 
 
 def test_a_deletion_that_fails_names_the_resource(
@@ -531,7 +531,7 @@ def test_a_deletion_that_fails_names_the_resource(
     old = event(1, "One", "DELETE_FAILED", "mended")
     is_deleted(script, old)
     failed = event(2, "Two", "DELETE_FAILED", "The bucket is not empty")
-    tells(script, [event(3, "a", "DELETE_FAILED", "failed to delete: [Two]"), failed, old])
+    reports(script, [event(3, "a", "DELETE_FAILED", "failed to delete: [Two]"), failed, old])
     with pytest.raises(DeployFailed) as refused:
         change_sets.delete(aws, "a", pause=0)
     assert str(refused.value) == "stack a could not be deleted: Two: The bucket is not empty"
@@ -541,7 +541,7 @@ def test_a_stack_that_others_need_cannot_be_deleted(
     aws: CloudFormationClient, script: Stubber
 ) -> None:
     is_in(script, "CREATE_COMPLETE")
-    tells(script, [])
+    reports(script, [])
     reason = "Export a-BucketName cannot be deleted as it is in use by b"
     script.add_client_error("delete_stack", "ValidationError", reason)
     with pytest.raises(DeployFailed) as refused:
@@ -553,7 +553,7 @@ def test_other_refusals_of_a_deletion_are_passed_on(
     aws: CloudFormationClient, script: Stubber
 ) -> None:
     is_in(script, "CREATE_COMPLETE")
-    tells(script, [])
+    reports(script, [])
     script.add_client_error("delete_stack", "AccessDenied", "no")
     with pytest.raises(ClientError, match="AccessDenied"):
         change_sets.delete(aws, "a", pause=0)

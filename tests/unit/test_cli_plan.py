@@ -39,7 +39,7 @@ def planned(*words: str, stdin: str | None = None) -> list[dict[str, Any]]:
 
 
 def refused(*words: str, stdin: str | None = None, code: int = 1) -> str:
-    """What is told in the first line; nothing else is done."""
+    """The first line of the error; nothing else is done."""
     done = plan(*words, stdin=stdin)
     assert (done.exit_code, done.stdout) == (code, ""), done.output
     return done.stderr.splitlines()[0]
@@ -47,13 +47,13 @@ def refused(*words: str, stdin: str | None = None, code: int = 1) -> str:
 
 # --- what is described ----------------------------------------------------------------------------
 def test_answers_may_follow_each_other_on_stdin() -> None:
-    told = planned("--describe", "-", stdin=f"{EVENTS.read_text()}\n{ORDERS.read_text()} {BARE}")
-    assert [each["table"] for each in told] == ["Events", "Orders", "Bare"]
+    shown = planned("--describe", "-", stdin=f"{EVENTS.read_text()}\n{ORDERS.read_text()} {BARE}")
+    assert [each["table"] for each in shown] == ["Events", "Orders", "Bare"]
 
 
 def test_answers_may_stand_in_a_list() -> None:
-    told = planned("--describe", "-", stdin=f"[{EVENTS.read_text()}, {BARE}]")
-    assert [each["table"] for each in told] == ["Events", "Bare"]
+    shown = planned("--describe", "-", stdin=f"[{EVENTS.read_text()}, {BARE}]")
+    assert [each["table"] for each in shown] == ["Events", "Bare"]
 
 
 def test_some_of_the_described_tables_may_be_wanted() -> None:
@@ -111,9 +111,9 @@ def test_prices_of_ones_own_count(tmp_path: Path) -> None:
     shipped["regions"]["us-east-1"]["million_read_requests"] = 1.25
     file = tmp_path / "own.json"
     file.write_text(json.dumps(shipped), encoding="utf-8")
-    (told,) = planned("--describe", str(EVENTS), "--prices", str(file))
-    reads = next(each for each in told["costs"] if each["formula"] == "reads")
-    assert (told["prices_date"], reads["price_usd"]) == ("2026-11-22", 1.25)
+    (shown,) = planned("--describe", str(EVENTS), "--prices", str(file))
+    reads = next(each for each in shown["costs"] if each["formula"] == "reads")
+    assert (shown["prices_date"], reads["price_usd"]) == ("2026-11-22", 1.25)
     assert reads["usd"] == pytest.approx(268.435456 * 1.25)
 
 
@@ -136,17 +136,21 @@ def test_wrong_prices_are_refused_in_a_line(tmp_path: Path) -> None:
     ],
 )
 def test_a_month_has_the_runs_of_the_schedule(every: str, cron: str, runs: float) -> None:
-    (told,) = planned("--describe", str(EVENTS), "--every", every)
-    assert (told["schedule"], told["runs_a_month"]) == (cron, runs)
+    (shown,) = planned("--describe", str(EVENTS), "--every", every)
+    assert (shown["schedule"], shown["runs_a_month"]) == (cron, runs)
 
 
 def test_settings_are_those_of_the_stack() -> None:
     words = ("--read-mode", "native", "--format", "orc", "--set", "NumberOfWorkers=3")
-    (told,) = planned("--describe", str(ORDERS), *words, "--set", "GlueVersion=6.0")
-    assert (told["read_mode"], told["format"], told["glue_version"]) == ("native", "orc", "6.0")
-    chosen = {each["setting"]: each["value"] for each in told["choices"]}
+    (shown,) = planned("--describe", str(ORDERS), *words, "--set", "GlueVersion=6.0")
+    assert (shown["read_mode"], shown["format"], shown["glue_version"]) == (
+        "native",
+        "orc",
+        "6.0",
+    )
+    chosen = {each["setting"]: each["value"] for each in shown["choices"]}
     assert chosen["NumberOfWorkers"] == "3"
-    assert told["costs"][0]["price_usd"] == 0.308
+    assert shown["costs"][0]["price_usd"] == 0.308
 
 
 @pytest.mark.parametrize(
@@ -183,8 +187,8 @@ def test_a_wish_that_is_none_is_refused_with_what_there_is() -> None:
 
 
 def lines_of_command(*words: str) -> list[str]:
-    told = plan("--describe", str(ORDERS), *words).stdout
-    found = re.search(r"^  dynoexport deploy .*(?:\n    .*)*", told, re.MULTILINE)
+    shown = plan("--describe", str(ORDERS), *words).stdout
+    found = re.search(r"^  dynoexport deploy .*(?:\n    .*)*", shown, re.MULTILINE)
     assert found is not None
     return found[0].splitlines()
 
@@ -198,9 +202,9 @@ def test_the_command_deploys_what_was_planned() -> None:
         "    --schedule 'cron(0 * * * ? *)' --set GlueVersion=4.0 \\",
         "    --set SnapshotRetentionDays=30 --set NumberOfWorkers=9",
     ]
-    (told,) = planned("--describe", str(ORDERS), "--target-duration", "90m")
-    chosen = [f"--set {each['setting']}={each['value']}" for each in told["choices"]]
-    assert told["command"] == " ".join(["dynoexport deploy Orders", *chosen])
+    (shown,) = planned("--describe", str(ORDERS), "--target-duration", "90m")
+    chosen = [f"--set {each['setting']}={each['value']}" for each in shown["choices"]]
+    assert shown["command"] == " ".join(["dynoexport deploy Orders", *chosen])
 
 
 @pytest.mark.parametrize(
@@ -230,7 +234,7 @@ def test_a_plan_fits_80_columns(file: Path, words: tuple[str, ...]) -> None:
 def test_the_summary_adds_up() -> None:
     both = f"{EVENTS.read_text()}{ORDERS.read_text()}"
     *_, whole = plan("--describe", "-", stdin=both).stdout.splitlines()
-    told = planned("--describe", "-", stdin=both)
+    shown = planned("--describe", "-", stdin=both)
     assert whole.split()[:2] == ["all", "2.0"]
     for key in ("run_usd", "month_usd"):
-        assert units.dollars(sum(each[key] for each in told)) in whole
+        assert units.dollars(sum(each[key] for each in shown)) in whole

@@ -246,15 +246,16 @@ def test_of_very_little_most_is_spark_itself() -> None:
         read={"items": 2, "units": 36.0, "splits": 36},
         seconds={"read": 28.8, "schema": 15.0, "files": 19.0},
     )
-    told = reasons(explained(run(90.0), found))
+    shown = reasons(explained(run(90.0), found))
     assert (
         "with so little data, reading is Spark's own time (28.8 s), which the plan leaves out"
-        in told
+        in shown
     )
     assert (
-        "with so little data, writing is Spark's own time (34 s), which the plan leaves out" in told
+        "with so little data, writing is Spark's own time (34 s), which the plan leaves out"
+        in shown
     )
-    assert "the recorded facts" not in told
+    assert "the recorded facts" not in shown
 
 
 def test_a_selection_leaves_out_what_the_plan_counts() -> None:
@@ -298,8 +299,8 @@ def test_every_figure_that_is_off_has_a_reason_and_no_other(
     described = {**DESCRIBED, "TableSizeBytes": sizes[0]}
     found = manifest(bytes=sizes[1], described=described, read=read, seconds={"read": step})
     explanation = explained(run(seconds), found)
-    told = {name for reason in explanation.reasons for name in reason.figures}
-    assert told == off(explanation)
+    shown = {name for reason in explanation.reasons for name in reason.figures}
+    assert shown == off(explanation)
 
 
 # --- a figure ---------------------------------------------------------------------------------

@@ -87,12 +87,12 @@ def sizes(account: Account, operation: str, member: str) -> list[int]:
 REVIEWS = DeployedExport("My-Orders.v2", CSV, "shop_", "a-stack", "a-workflow")
 
 
-def test_an_export_is_what_its_tags_tell() -> None:
+def test_an_export_is_what_its_tags_say() -> None:
     assert exports.from_tags(tags_of(REVIEWS)) == REVIEWS
 
 
 def test_an_export_without_a_prefix_may_lack_its_tag() -> None:
-    """What is empty may as well not be told."""
+    """What is empty may be left out."""
     tags = tags_of(REVIEWS)
     del tags[naming.TAG_CATALOG_PREFIX]
     found = exports.from_tags(tags)
@@ -129,7 +129,7 @@ def test_exports_come_by_table_and_format(here: Deployments) -> None:
 
 
 def test_more_exports_than_a_page_holds_are_all_found(here: Deployments) -> None:
-    """The tagging service tells 100 a page, Glue takes 25 workflows a call."""
+    """The tagging service returns 100 a page, Glue takes 25 workflows a call."""
     asked = sizes(here.account, "BatchGetWorkflows", "Names")
     deployed = [here.deploy(f"Table{number:03}") for number in range(101)]
     assert here.find_all() == deployed
@@ -156,7 +156,7 @@ def test_only_jobs_say_of_exports(here: Deployments) -> None:
 
 
 def test_what_was_deleted_a_moment_ago_is_left_out(here: Deployments) -> None:
-    """The tagging service goes on to tell of it."""
+    """The tagging service still returns it."""
     gone, ours = here.deploy("Gone"), here.deploy("Reviews")
     here.account.glue.delete_workflow(Name=gone.workflow)
     assert here.find_all() == [ours]
@@ -194,13 +194,13 @@ def test_a_table_without_an_export_is_named(here: Deployments) -> None:
 
 
 def test_an_export_comes_with_its_workflow_and_its_graph(here: Deployments) -> None:
-    """Which tells the schedule and the last run; moto has no graphs."""
+    """It has the schedule and the last run; moto has no graphs."""
     ours = here.deploy("Reviews")
-    told = {"Name": ours.workflow, "Graph": {"Nodes": [], "Edges": []}}
+    reported = {"Name": ours.workflow, "Graph": {"Nodes": [], "Edges": []}}
     with Stubber(here.account.glue) as glue:
         asked = {"Names": [ours.workflow], "IncludeGraph": True}
-        glue.add_response("batch_get_workflows", {"Workflows": [told]}, asked)
-        assert exports.find_all_described(here.account) == [(ours, told)]
+        glue.add_response("batch_get_workflows", {"Workflows": [reported]}, asked)
+        assert exports.find_all_described(here.account) == [(ours, reported)]
 
 
 # --- one of them ----------------------------------------------------------------------------------

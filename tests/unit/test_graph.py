@@ -158,9 +158,9 @@ def test_two_crawlers_a_trigger_are_accepted() -> None:
     ],
 )
 def test_the_schedule_must_be_one_of_glue(schedule: str | None, reason: str) -> None:
-    told = refusal(changed(START_TRIGGER, schedule=schedule))
-    assert told.startswith("StartTrigger: ")
-    assert reason in told
+    reported = refusal(changed(START_TRIGGER, schedule=schedule))
+    assert reported.startswith("StartTrigger: ")
+    assert reason in reported
 
 
 def test_a_trigger_type_must_be_known() -> None:
@@ -199,7 +199,7 @@ def test_an_on_demand_start_is_accepted() -> None:
 
 
 @pytest.mark.parametrize(
-    ("graph", "told"),
+    ("graph", "reported"),
     [
         (
             changed(CRAWL_TRIGGER, conditions=(job_succeeded("Gone"),)),
@@ -227,8 +227,8 @@ def test_an_on_demand_start_is_accepted() -> None:
         ),
     ],
 )
-def test_every_reference_must_exist(graph: Graph, told: str) -> None:
-    assert refusal(graph) == told
+def test_every_reference_must_exist(graph: Graph, reported: str) -> None:
+    assert refusal(graph) == reported
 
 
 def test_a_workflow_has_one_start_trigger() -> None:

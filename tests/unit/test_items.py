@@ -75,7 +75,7 @@ def test_empty_lines_are_passed_over() -> None:
     ],
 )
 def test_a_bad_line_is_named(line: str, message: str) -> None:
-    """The line's number and the fault are told, nothing is guessed."""
+    """The line's number and the fault are printed, nothing is guessed."""
     with pytest.raises(ItemsRefused) as refused:
         read(line)
     assert refused.value.what.startswith(message)

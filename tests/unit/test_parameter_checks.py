@@ -154,7 +154,7 @@ def test_a_parameter_of_the_other_stack_is_refused() -> None:
 
 
 def test_a_schedule_that_never_fires_is_refused_beyond_the_pattern() -> None:
-    """The template cannot tell, dynoexport.workflow.schedule can."""
+    """The template cannot decide it, dynoexport.workflow.schedule can."""
     never = "cron(0 10 30 2 ? *)"
     assert form.refusal(PARAMETERS["Schedule"], never) is None
     with pytest.raises(ScheduleRefused):

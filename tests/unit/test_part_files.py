@@ -206,7 +206,7 @@ def test_whatever_the_job_writes_as_csv_is_counted(rows: list[list[Any]], count:
 
 
 def test_a_csv_value_may_be_as_long_as_an_item(count: Any) -> None:
-    """Python's reader stops at 128 KB unless it is told otherwise."""
+    """Python's reader stops at 128 KB unless it is set otherwise."""
     assert count(lines("a,b", csv_line(["x" * 400_000, "y"])), OutputFormat.CSV) == 1
 
 

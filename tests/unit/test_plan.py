@@ -240,15 +240,15 @@ JOBS = st.builds(
 @given(TABLES, JOBS)
 def test_every_figure_is_finite_and_none_is_negative(table: TableFacts, job: Job) -> None:
     run = estimate(table, job, PRICES)
-    told = [
+    reported = [
         run.run_seconds,
         run.writing_seconds,
         run.dpu_seconds,
         run.run_dollars,
         run.month_dollars,
     ]
-    told += [run.reading.units, run.reading.seconds, *(each.dollars for each in run.costs)]
-    assert all(isfinite(each) and each >= 0 for each in told)
+    reported += [run.reading.units, run.reading.seconds, *(each.dollars for each in run.costs)]
+    assert all(isfinite(each) and each >= 0 for each in reported)
     assert run.run_seconds > run.job_seconds >= plan.START_SECONDS
 
 

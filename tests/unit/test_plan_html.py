@@ -136,8 +136,8 @@ def test_every_point_of_a_chart_is_an_estimate(name: str) -> None:
     drawn = {dot.text for line in of.lines for dot in line.dots}
     for workers in plan_html.worker_numbers(found.job):
         job = replace(found.job, workers=int(workers))
-        told = plan.estimate(found.table, job, PLANS[name].prices).run_seconds
-        assert f"{workers:,g} workers: {units.duration(told)}" in drawn
+        reported = plan.estimate(found.table, job, PLANS[name].prices).run_seconds
+        assert f"{workers:,g} workers: {units.duration(reported)}" in drawn
 
 
 @pytest.mark.parametrize("name", PAGES)
@@ -145,8 +145,8 @@ def test_the_recommended_point_is_marked_in_every_chart(name: str) -> None:
     found = PLANS[name].recommendation.estimate
     time, dollars = units.duration(found.run_seconds), units.dollars(found.run_dollars)
     for number, figure in enumerate(plan_html.view(PLANS[name]).figures):
-        chart, told = figure.chart, dollars if number % 2 else time
-        assert chart.mark.text.endswith(f": {told}")
+        chart, reported = figure.chart, dollars if number % 2 else time
+        assert chart.mark.text.endswith(f": {reported}")
         dots = [(dot.x, dot.y) for line in chart.lines for dot in line.dots]
         assert (chart.mark.x, chart.mark.y) in dots
 

@@ -99,34 +99,34 @@ def test_every_sum_of_the_page_is_right() -> None:
 
 def figures(command: str) -> dict[str, float]:
     """What the command says of each label."""
-    (told,) = json.loads(printed(command, "--output", "json"))
-    of_bill = {cost["formula"]: cost["quantity"] for cost in told["costs"]}
+    (reported,) = json.loads(printed(command, "--output", "json"))
+    of_bill = {cost["formula"]: cost["quantity"] for cost in reported["costs"]}
     return {
         **of_bill,
-        "limit": told["allowed_rate"],
-        "segments": told["segments"],
-        "units": told["read_units"],
-        "rate": told["rate"],
-        "read": told["read_seconds"],
-        "files": told["files"],
-        "write": told["write_seconds"],
-        "run": told["run_seconds"],
-        "cost": told["run_usd"],
-        "month": told["month_usd"],
+        "limit": reported["allowed_rate"],
+        "segments": reported["segments"],
+        "units": reported["read_units"],
+        "rate": reported["rate"],
+        "read": reported["read_seconds"],
+        "files": reported["files"],
+        "write": reported["write_seconds"],
+        "run": reported["run_seconds"],
+        "cost": reported["run_usd"],
+        "month": reported["month_usd"],
     }
 
 
 def test_every_figure_of_the_command_is_worked_out_by_hand() -> None:
     for number, command in enumerate(SHOWN):
-        told = figures(command)
+        reported = figures(command)
         worked = {
             label: (shown, decimals)
             for table, label, _, shown, decimals in sums()
             if table == number and label
         }
-        assert set(worked) == set(told)
+        assert set(worked) == set(reported)
         for label, (shown, decimals) in worked.items():
-            assert told[label] == near(shown, decimals), label
+            assert reported[label] == near(shown, decimals), label
 
 
 def test_every_label_is_explained() -> None:

@@ -291,7 +291,7 @@ def test_no_role_may_be_assumed_for_a_table_of_this_account() -> None:
 
 @pytest.mark.parametrize("role", ROLES)
 def test_a_network_interface_is_made_only_for_a_connection(role: str) -> None:
-    """And only that connection can be read; what EC2 can tell apart is of this account."""
+    """And only that connection can be read; what EC2 can limit is limited to this account."""
     without = json.dumps(statements(role))
     assert "ec2:" not in without
     assert "glue:GetConnection" not in without

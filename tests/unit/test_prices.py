@@ -27,7 +27,7 @@ SHIPPED = resources.files("dynoexport.planning") / "prices.json"
 START = datetime(2026, 11, 23, 10, 0, tzinfo=timezone.utc)
 # Long after everything has ended.
 LATER = START + timedelta(days=3)
-# Figures that tell each other apart.
+# Pairwise distinct figures.
 FIGURES = replace(
     prices.load_prices("us-east-1"),
     region="here",
@@ -88,7 +88,7 @@ def test_a_job_that_goes_on_costs_what_it_has_cost_until_now() -> None:
 # --- a crawl --------------------------------------------------------------------------------------
 @pytest.mark.parametrize(("seconds", "billed"), [(45, 600), (601, 601)])
 def test_a_crawl_costs_ten_minutes_at_least(seconds: int, billed: int) -> None:
-    """Its capacity is not told; what bills amount to is taken."""
+    """Its capacity is not published; the plan takes what bills amount to."""
     assert cost(attempt("crawler", seconds)) == dollars(2, billed, 0.5)
 
 

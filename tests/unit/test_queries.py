@@ -30,7 +30,7 @@ def athena(account: Account) -> AthenaClient:
 
 @pytest.fixture
 def script(athena: AthenaClient) -> Iterator[Stubber]:
-    """Athena as told, answer by answer: moto's knows neither states, failures nor pages."""
+    """Athena as scripted, answer by answer: moto's knows neither states, failures nor pages."""
     with Stubber(athena) as stub:
         yield stub
         stub.assert_no_pending_responses()
@@ -41,7 +41,7 @@ def column(name: str, kind: str, **more: int) -> dict[str, Any]:
 
 
 def data(*values: str | None) -> dict[str, Any]:
-    """A row: of a NULL, Athena tells nothing."""
+    """A row: Athena returns nothing for a NULL."""
     return {"Data": [{} if value is None else {"VarCharValue": value} for value in values]}
 
 
@@ -61,8 +61,8 @@ def answers(script: Stubber, *pages: list[dict[str, Any]], columns: Any = COLUMN
 
 def is_in(script: Stubber, state: str, reason: str = "", **more: Any) -> None:
     """The answer that q-1 is in this state."""
-    told = {"State": state, **({"StateChangeReason": reason} if reason else {})}
-    answer = {"QueryExecution": {"QueryExecutionId": "q-1", "Status": told, **more}}
+    reported = {"State": state, **({"StateChangeReason": reason} if reason else {})}
+    answer = {"QueryExecution": {"QueryExecutionId": "q-1", "Status": reported, **more}}
     script.add_response("get_query_execution", answer, {"QueryExecutionId": "q-1"})
 
 

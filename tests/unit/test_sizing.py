@@ -92,7 +92,7 @@ def test_others_keep_what_they_need_in_their_busiest_hour() -> None:
 
 @pytest.mark.parametrize("peak", [1_000, 1_999, 2_000, 2_400])
 def test_of_a_busy_table_hardly_anything_is_taken(peak: float) -> None:
-    """Half of what is left, or the least there is, which is told where nothing is left."""
+    """Half of what is left, or the least there is, which is reported where nothing is left."""
     full = replace(ORDERS, consumed=Consumption(mean=900, peak=peak, days=14))
     found = sized(full, read_mode=ReadMode.NATIVE)
     left = max(0, 2_000 - peak)

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 EXPORT = DeployedExport("Reviews", OutputFormat.CSV, "", "a-stack", "a-workflow")
 OLDEST, OLDER, NEWER, NEWEST = (f"2026-01-{day:02}T10:00" for day in (1, 8, 15, 22))
 NOW = datetime(2026, 1, 22, 10, 5, tzinfo=timezone.utc)
-# What lies beside the snapshots of Reviews as csv, and is none of them.
+# What lies beside the snapshots of Reviews as csv, and is not one of them.
 NEIGHBOURS = (
     f"csv/Reviews/snapshot_timestamp={OLDER}-copy/part-0",
     f"csv/Reviews/snapshot_timestamp={OLDER}_$folder$x",
@@ -441,9 +441,9 @@ def test_many_snapshots_go_together(store: Store) -> None:
 def test_each_deleted_snapshot_is_reported_with_its_objects(store: Store) -> None:
     store.whole(OLDER, files=2)
     store.whole(NEWER, files=3)
-    told: list[tuple[str, int]] = []
-    store.delete(OLDER, NEWER, on_deleted=lambda *each: told.append(each))
-    assert told == [(OLDER, 2), (NEWER, 3)]
+    reported: list[tuple[str, int]] = []
+    store.delete(OLDER, NEWER, on_deleted=lambda *each: reported.append(each))
+    assert reported == [(OLDER, 2), (NEWER, 3)]
 
 
 def test_a_snapshot_that_was_never_crawled_can_go(store: Store) -> None:

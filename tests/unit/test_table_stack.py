@@ -377,14 +377,14 @@ def test_each_alarm_has_its_own_switch(off: dict[str, str], kept: set[str]) -> N
 
 
 def test_both_jobs_say_when_they_run_for_longer_than_allowed() -> None:
-    """Glue tells nothing of the kind unless it is asked."""
+    """Glue sends no such event unless it is asked to."""
     for job in ("ExportJob", "ViewJob"):
         assert table().properties(job)["NotificationProperty"] == {"NotifyDelayAfter": "33"}
         assert "NotificationProperty" not in table(MaxRunMinutes="0").properties(job)
 
 
 def test_jobs_that_run_for_too_long_are_notified() -> None:
-    """In whatever state they still are; the limit is told."""
+    """In whatever state they still are; the limit is in the message."""
     rule = table().properties("JobLateRule")
     assert rule["EventPattern"] == {
         "source": ["aws.glue"],

@@ -60,9 +60,9 @@ class Desk:
         self.glue.update_job(JobName=job["Name"], JobUpdate={**update, "Command": command})
 
     def inbox(self) -> list[dict[str, Any]]:
-        """What was told of this table since the last look."""
-        told = [each["Message"] for each in self.mailbox.receive()]
-        return [json.loads(message) for message in told if f"{self.table} " in message]
+        """What was sent about this table since the last poll."""
+        reported = [each["Message"] for each in self.mailbox.receive()]
+        return [json.loads(message) for message in reported if f"{self.table} " in message]
 
     def wait_for(self, state: str) -> None:
         """Until the alarm is in the state."""
@@ -77,7 +77,7 @@ class Desk:
 
 @pytest.fixture(scope="module")
 def account(clocked: tuple[Endpoint, Clock]) -> tuple[Endpoint, Clock]:
-    """A common stack with a topic, and a role for scripts that are none of the stack's."""
+    """A common stack with a topic, and a role for scripts outside the stack."""
     endpoint, _ = clocked
     Command(endpoint).ok("init", "--yes", "--set", "NotificationEmail=ada@example.org")
     trust = {
@@ -102,25 +102,25 @@ def desk(account: tuple[Endpoint, Clock], table: str, *settings: str, **options:
     found.subscribe()
     found.deploy(*settings, **options)
     if MISSING_NOTHING not in settings and options.get("enabled", True):
-        # Every alarm that speaks tells of its first state.
-        (told,) = until(found.inbox)
-        assert told["NewStateValue"] == "OK"
+        # Every alarm with actions reports its first state.
+        (reported,) = until(found.inbox)
+        assert reported["NewStateValue"] == "OK"
     return found
 
 
 # --- failed -------------------------------------------------------------------------------------
-def test_a_run_that_fails_is_told(account: tuple[Endpoint, Clock]) -> None:
+def test_a_failed_run_is_notified(account: tuple[Endpoint, Clock]) -> None:
     """With its error, by a stack that was deployed without a word about alarms."""
     tea = desk(account, "FailedTea")
     tea.fails("raise ValueError('no tea')")
     tea.command("run", "FailedTea", "--wait")
-    (told,) = until(tea.inbox)
-    assert told["export"] == "FailedTea as parquet"
-    assert (told["name"], told["state"]) == ("FailedTeaExportToparquet", "FAILED")
-    assert "ValueError: no tea" in told["message"]
+    (reported,) = until(tea.inbox)
+    assert reported["export"] == "FailedTea as parquet"
+    assert (reported["name"], reported["state"]) == ("FailedTeaExportToparquet", "FAILED")
+    assert "ValueError: no tea" in reported["message"]
 
 
-def test_a_run_that_fails_is_not_told_when_that_is_off(account: tuple[Endpoint, Clock]) -> None:
+def test_a_failed_run_is_not_notified_when_that_is_off(account: tuple[Endpoint, Clock]) -> None:
     tea = desk(account, "QuietTea", *OFF)
     tea.fails("raise ValueError('no tea')")
     tea.command("run", "QuietTea", "--wait")
@@ -143,15 +143,15 @@ def end(desk: Desk, run: str) -> None:
     desk.glue.batch_stop_job_run(JobName=name, JobRunIds=[run])
 
 
-def test_a_job_that_runs_for_too_long_is_told_once(account: tuple[Endpoint, Clock]) -> None:
+def test_a_job_that_runs_too_long_is_notified_once(account: tuple[Endpoint, Clock]) -> None:
     tea = desk(account, "LateTea", "MaxRunMinutes=30")
     run = running(tea)
     tea.clock.forward(minutes=29)
     time.sleep(3)
     assert tea.inbox() == []
     tea.clock.forward(minutes=1)
-    (told,) = until(tea.inbox)
-    assert told == {
+    (reported,) = until(tea.inbox)
+    assert reported == {
         "export": "LateTea as parquet",
         "message": "has run for more than 30 minutes",
         "name": "LateTeaExportToparquet",
@@ -174,10 +174,10 @@ def test_a_job_may_run_for_long_when_that_is_off(account: tuple[Endpoint, Clock]
 
 
 # --- no snapshot --------------------------------------------------------------------------------
-def test_a_schedule_that_makes_no_snapshot_is_told_until_a_good_run(
+def test_a_schedule_without_snapshots_is_notified_until_a_good_run(
     account: tuple[Endpoint, Clock],
 ) -> None:
-    """Somebody has stopped the trigger by hand; no event tells of what does not happen."""
+    """Somebody has stopped the trigger by hand; no event reports what does not happen."""
     tea = desk(account, "StaleTea", "NumberOfWorkers=2")
     trigger = f"{naming.workflow('StaleTea', 'parquet', scheduled=True)}-start"
     tea.glue.stop_trigger(Name=trigger)
@@ -185,12 +185,12 @@ def test_a_schedule_that_makes_no_snapshot_is_told_until_a_good_run(
     time.sleep(3)
     assert tea.inbox() == []
     tea.clock.forward(hours=1)
-    (told,) = until(tea.inbox)
-    assert (told["AlarmName"], told["NewStateValue"]) == (tea.alarm, "ALARM")
-    assert told["AlarmDescription"] == "No new snapshot of StaleTea as parquet for 30 hours"
+    (reported,) = until(tea.inbox)
+    assert (reported["AlarmName"], reported["NewStateValue"]) == (tea.alarm, "ALARM")
+    assert reported["AlarmDescription"] == "No new snapshot of StaleTea as parquet for 30 hours"
     found = {each["name"]: each for each in tea.command.json("doctor")}["alarms"]
     assert found["state"] == "warning"
-    assert told["AlarmDescription"] in found["detail"]
+    assert reported["AlarmDescription"] in found["detail"]
     tea.command.ok("run", "StaleTea", "--wait")
     changes = [(each.get("OldStateValue"), each.get("NewStateValue")) for each in until(tea.inbox)]
     assert changes == [("ALARM", "OK")]
@@ -202,8 +202,8 @@ def test_a_schedule_that_is_off_misses_no_snapshot(account: tuple[Endpoint, Cloc
     tea.wait_for("ALARM")
     assert tea.inbox() == []
     tea.command.ok("enable", "RestingTea")
-    (told,) = until(tea.inbox)
-    assert told["NewStateValue"] == "OK"
+    (reported,) = until(tea.inbox)
+    assert reported["NewStateValue"] == "OK"
     tea.command.ok("disable", "RestingTea")
     tea.clock.forward(hours=31)
     tea.wait_for("ALARM")
@@ -238,7 +238,7 @@ def test_deploying_again_leaves_a_schedule_that_was_switched_off_silent(
     assert (alarm["EvaluationPeriods"], alarm["ActionsEnabled"]) == (30, False)
 
 
-def test_deploy_tells_of_a_schedule_that_no_alarm_can_watch(
+def test_deploy_names_a_schedule_that_no_alarm_can_watch(
     account: tuple[Endpoint, Clock],
 ) -> None:
     create_table(account[0], "WeeklyTea")
