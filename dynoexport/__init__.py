@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     from dynoexport.assets import AssetMissing
     from dynoexport.aws.account import Account, EndpointRefused, NoRegion, connect
     from dynoexport.aws.athena import Execution, QueryFailed
-    from dynoexport.aws.change_sets import Change, ChangeSet, DeployFailed, Event, NoStack
+    from dynoexport.aws.change_sets import Change, ChangeSet, Declined, DeployFailed, Event, NoStack
     from dynoexport.aws.errors import AwsFailed
     from dynoexport.aws.exports import AmbiguousExport, NotExported
     from dynoexport.aws.workflow_runs import Attempt, Node, Run, RunFailed
@@ -58,7 +58,7 @@ if TYPE_CHECKING:
     from dynoexport.operations.deploy import Deployment, NotInitialized, SizingResult, deploy
     from dynoexport.operations.destroy import Foreign, Inventory, destroy
     from dynoexport.operations.doctor import Check, doctor
-    from dynoexport.operations.init import Declined, Initialized, init
+    from dynoexport.operations.init import Initialized, init
     from dynoexport.operations.logs import LogLine, follow_logs, logs, tail_logs
     from dynoexport.operations.plan import (
         NotDescribed,
@@ -208,7 +208,7 @@ __all__ = [
 _MODULES = {
     "aws.account": ("Account", "EndpointRefused", "NoRegion", "connect"),
     "aws.athena": ("Execution", "QueryFailed"),
-    "aws.change_sets": ("Change", "ChangeSet", "DeployFailed", "Event", "NoStack"),
+    "aws.change_sets": ("Change", "ChangeSet", "Declined", "DeployFailed", "Event", "NoStack"),
     "aws.errors": ("AwsFailed",),
     "aws.exports": ("AmbiguousExport", "NotExported"),
     "aws.workflow_runs": ("Attempt", "Node", "Run", "RunFailed"),
@@ -229,7 +229,7 @@ _MODULES = {
     "operations.deploy": ("Deployment", "NotInitialized", "SizingResult", "deploy"),
     "operations.destroy": ("Foreign", "Inventory", "destroy"),
     "operations.doctor": ("Check", "doctor"),
-    "operations.init": ("Declined", "Initialized", "init"),
+    "operations.init": ("Initialized", "init"),
     "operations.logs": ("LogLine", "follow_logs", "logs", "tail_logs"),
     "operations.plan": ("NotDescribed", "Planned", "plans", "plans_described", "parse_request"),
     "operations.query": ("PlaceholderRefused", "query", "rows"),

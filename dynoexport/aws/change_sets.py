@@ -7,15 +7,18 @@ import uuid
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from dynoexport.aws.account import side_by_side
 from dynoexport.errors import DynoexportError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping, Sequence
     from datetime import datetime
 
     from mypy_boto3_cloudformation import CloudFormationClient
     from mypy_boto3_cloudformation.literals import ChangeSetTypeType
     from mypy_boto3_cloudformation.type_defs import ParameterTypeDef, StackEventTypeDef
+
+    from dynoexport.aws.account import Account
 
 # CloudFormation says this, and fails the change set, when there is nothing to do:
 # https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/using-cfn-updating-stacks-changesets-view.html
@@ -23,6 +26,8 @@ _NO_CHANGES = ("didn't contain changes", "No updates are to be performed")
 # A stack that was never created: it must be deleted before its name can be used.
 _ONLY_A_NAME = frozenset({"ROLLBACK_COMPLETE", "ROLLBACK_FAILED", "CREATE_FAILED"})
 _REVIEWED = "REVIEW_IN_PROGRESS"
+# CloudFormation throttles callers that change many stacks at once.
+_STACKS_AT_ONCE = 4
 
 
 def is_only_a_name(stack: Mapping[str, Any]) -> bool:
@@ -32,6 +37,10 @@ def is_only_a_name(stack: Mapping[str, Any]) -> bool:
 
 class DeployFailed(DynoexportError):
     """A stack that could not be created, updated or deleted, with the first resource's reason."""
+
+
+class Declined(DynoexportError):
+    """The user declined the changes; nothing was changed."""
 
 
 class NoStack(DynoexportError):
@@ -390,3 +399,77 @@ def deploy(
     if change_set is not None:
         execute(cloudformation, change_set, on_event=on_event, pause=pause)
     return outputs(cloudformation, stack.name)
+
+
+# --- several stacks at once -----------------------------------------------------------------------
+def apply(
+    account: Account,
+    stacks: Sequence[Stack],
+    *,
+    approve: Callable[[Sequence[ChangeSet]], bool],
+    on_event: Callable[[Event], None],
+) -> list[str]:
+    """Change all stacks, or none if ``approve`` says no; return the names of those that changed.
+
+    Raises:
+        Declined: ``approve`` said no.
+        DeployFailed: a stack could not be changed. The others are, and the message names all.
+    """
+    prepared = _prepare(account, stacks)
+    if prepared:
+        _ask(account, prepared, approve)
+
+    def execute_one(change_set: ChangeSet) -> DeployFailed | None:
+        try:
+            execute(account.cloudformation, change_set, on_event=on_event, pause=account.pause)
+        except DeployFailed as error:
+            return error
+        return None
+
+    outcomes = side_by_side(execute_one, prepared, parallel=_STACKS_AT_ONCE)
+    _raise_any([error for error in outcomes if error is not None], of=len(prepared))
+    return [change_set.stack for change_set in prepared]
+
+
+def _ask(
+    account: Account, prepared: Sequence[ChangeSet], approve: Callable[[Sequence[ChangeSet]], bool]
+) -> None:
+    """Discard the change sets if the answer is no or the user interrupts."""
+    approved = False
+    try:
+        approved = approve(prepared)
+    finally:
+        if not approved:
+            for change_set in prepared:
+                discard(account.cloudformation, change_set)
+    if not approved:
+        raise Declined("nothing was changed")
+
+
+def _prepare(account: Account, stacks: Sequence[Stack]) -> list[ChangeSet]:
+    """The change sets of the stacks that change; if one is refused, all are discarded."""
+
+    def prepare_one(stack: Stack) -> ChangeSet | DeployFailed | None:
+        try:
+            return prepare(account.cloudformation, stack, pause=account.pause)
+        except DeployFailed as error:
+            return error
+
+    outcomes = side_by_side(prepare_one, stacks, parallel=_STACKS_AT_ONCE)
+    prepared = [each for each in outcomes if isinstance(each, ChangeSet)]
+    refused = [each for each in outcomes if isinstance(each, DeployFailed)]
+    if refused:
+        for change_set in prepared:
+            discard(account.cloudformation, change_set)
+        _raise_any(refused, of=len(stacks))
+    return prepared
+
+
+def _raise_any(failures: Sequence[DeployFailed], *, of: int) -> None:
+    if len(failures) > 1:
+        raise DeployFailed(
+            f"{len(failures)} of {of} stacks could not be deployed",
+            hint="\n  ".join(map(str, failures)),
+        )
+    if failures:
+        raise failures[0]

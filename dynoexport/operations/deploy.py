@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from dynoexport import assets, limits, naming, settings
 from dynoexport.aws import change_sets, exports
-from dynoexport.aws.change_sets import ignore
+from dynoexport.aws.change_sets import apply, ignore
 from dynoexport.cloudformation import options
 from dynoexport.cloudformation import parameters as forms
 from dynoexport.cloudformation.check import ParameterRefused, check_parameters
@@ -16,7 +16,6 @@ from dynoexport.errors import DynoexportError
 from dynoexport.model import ExportResult, OutputFormat, ScheduleState, described
 from dynoexport.operations import alarms, checks
 from dynoexport.operations import plan as planning
-from dynoexport.operations.init import apply
 from dynoexport.operations.targets import Target, resolve_target, with_table_key
 from dynoexport.planning.sizing import PlanRequest
 

@@ -7,11 +7,10 @@ from typing import TYPE_CHECKING
 
 from dynoexport import naming
 from dynoexport.aws import change_sets, exports, workflow_runs
-from dynoexport.aws.change_sets import ignore
+from dynoexport.aws.change_sets import Declined, ignore
 from dynoexport.jobs.s3 import directory_marker, list_objects
 from dynoexport.jobs.timestamps import is_timestamp
 from dynoexport.model import ExportResult, described
-from dynoexport.operations.init import Declined
 from dynoexport.operations.run import RunRefused
 from dynoexport.storage import snapshot_store
 

@@ -7,11 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 from dynoexport import assets, naming, settings
 from dynoexport.aws import change_sets
-from dynoexport.aws.account import side_by_side
-from dynoexport.aws.change_sets import DeployFailed, ignore
+from dynoexport.aws.change_sets import DeployFailed, apply, ignore
 from dynoexport.cloudformation import parameters as forms
 from dynoexport.cloudformation.check import check_parameters
-from dynoexport.errors import DynoexportError
 from dynoexport.model import described
 
 if TYPE_CHECKING:
@@ -19,13 +17,6 @@ if TYPE_CHECKING:
 
     from dynoexport.aws.account import Account
     from dynoexport.aws.change_sets import ChangeSet, Event
-
-# CloudFormation throttles callers that change many stacks at once.
-_STACKS_AT_ONCE = 4
-
-
-class Declined(DynoexportError):
-    """The user declined the changes; nothing was changed."""
 
 
 @dataclass(frozen=True)
@@ -90,81 +81,6 @@ def _check_owner(stack: Mapping[str, Any]) -> None:
             f"the stack {stack['StackName']} is not a common stack of dynoexport",
             hint="choose another name with --common-stack",
         )
-
-
-def apply(
-    account: Account,
-    stacks: Sequence[change_sets.Stack],
-    *,
-    approve: Callable[[Sequence[ChangeSet]], bool],
-    on_event: Callable[[Event], None],
-) -> list[str]:
-    """Change all stacks, or none if ``approve`` says no; return the names of those that changed.
-
-    Raises:
-        Declined: ``approve`` said no.
-        DeployFailed: a stack could not be changed. The others are, and the message names all.
-    """
-    prepared = _prepare(account, stacks)
-    if prepared:
-        _ask(account, prepared, approve)
-
-    def execute(change_set: ChangeSet) -> DeployFailed | None:
-        try:
-            change_sets.execute(
-                account.cloudformation, change_set, on_event=on_event, pause=account.pause
-            )
-        except DeployFailed as error:
-            return error
-        return None
-
-    outcomes = side_by_side(execute, prepared, parallel=_STACKS_AT_ONCE)
-    _raise_any([error for error in outcomes if error is not None], of=len(prepared))
-    return [change_set.stack for change_set in prepared]
-
-
-def _ask(
-    account: Account, prepared: Sequence[ChangeSet], approve: Callable[[Sequence[ChangeSet]], bool]
-) -> None:
-    """Discard the change sets if the answer is no or the user interrupts."""
-    approved = False
-    try:
-        approved = approve(prepared)
-    finally:
-        if not approved:
-            for change_set in prepared:
-                change_sets.discard(account.cloudformation, change_set)
-    if not approved:
-        raise Declined("nothing was changed")
-
-
-def _prepare(account: Account, stacks: Sequence[change_sets.Stack]) -> list[ChangeSet]:
-    """The change sets of the stacks that change; if one is refused, all are discarded."""
-
-    def prepare(stack: change_sets.Stack) -> ChangeSet | DeployFailed | None:
-        try:
-            return change_sets.prepare(account.cloudformation, stack, pause=account.pause)
-        except DeployFailed as error:
-            return error
-
-    outcomes = side_by_side(prepare, stacks, parallel=_STACKS_AT_ONCE)
-    prepared = [each for each in outcomes if isinstance(each, change_sets.ChangeSet)]
-    refused = [each for each in outcomes if isinstance(each, DeployFailed)]
-    if refused:
-        for change_set in prepared:
-            change_sets.discard(account.cloudformation, change_set)
-        _raise_any(refused, of=len(stacks))
-    return prepared
-
-
-def _raise_any(failures: Sequence[DeployFailed], *, of: int) -> None:
-    if len(failures) > 1:
-        raise DeployFailed(
-            f"{len(failures)} of {of} stacks could not be deployed",
-            hint="\n  ".join(map(str, failures)),
-        )
-    if failures:
-        raise failures[0]
 
 
 def publish_scripts(account: Account, bucket: str) -> list[str]:
