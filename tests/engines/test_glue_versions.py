@@ -122,8 +122,7 @@ def test_the_view_job_runs_on_the_python_shell(
     """After an export: Python 3.9 with boto3 1.21, which knows no AWS_ENDPOINT_URL."""
     jobs = Jobs(endpoint, tmp_path, find_python)
     lake = Lake(endpoint, None)
-    items = hard_items()
-    table = lake.table("parquet", items)
+    table = lake.table("parquet", hard_items())
     run_id = lake.start_run()
     with judges.required(f"Glue {version}"):
         (outcome,) = jobs.export(
@@ -133,4 +132,5 @@ def test_the_view_job_runs_on_the_python_shell(
     table.crawl()
     with judges.required("the Python shell"):
         jobs.view(table.view_words(run_id))
-    assert comparer.differences(items, table.view(), "parquet") == []
+    # As the table returns them: 1E+125 with all its zeros.
+    assert comparer.differences(table.scan(), table.view(), "parquet") == []
