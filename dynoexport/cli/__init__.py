@@ -129,7 +129,7 @@ def _is_ours(error: ModuleNotFoundError) -> bool:
     "--endpoint-url", metavar="URL", help="Call AWS at this URL, such as the local endpoint."
 )
 def main(profile: str | None, region: str | None, endpoint_url: str | None) -> None:
-    """Export DynamoDB tables to S3 and Athena on a schedule, with AWS Glue Workflows alone.
+    """Export DynamoDB tables to S3 and Athena on a schedule, with AWS Glue workflows.
 
     dynoexport uses the settings of the aws command: AWS_PROFILE, AWS_REGION, AWS_ENDPOINT_URL.
     You can write the options below before or after the name of a command.
@@ -137,7 +137,7 @@ def main(profile: str | None, region: str | None, endpoint_url: str | None) -> N
     \b
     First steps:
       dynoexport init
-      dynoexport deploy Reviews
+      dynoexport deploy Reviews --read-mode native --auto --enable
       dynoexport run Reviews --wait
       dynoexport query Reviews
 

@@ -190,14 +190,14 @@ def deploy(
     """Create or update exports of DynamoDB tables.
 
     Each export is a stack. The command checks everything before it changes the first stack: the
-    tables exist, no two exports own the same name, and AWS still runs the Glue version. Options
-    you omit keep their current values; '' resets a text. A stack without changes is a success.
-    docs/types.md explains how types, names and changing schemas are exported.
+    tables exist, no two exports get the same table or view name in the Glue database, and AWS
+    still runs the Glue version. Options you omit keep their current values; '' resets a text. A
+    stack without changes is a success. docs/types.md explains how types, names and changing schemas are exported.
 
     --auto chooses WorkerType, NumberOfWorkers, Splits, MaxConsumedReadThroughput and
     TimeoutMinutes from the table's size, its capacity and what others read, and prints the
-    reasons. --set overrides a choice. --auto refuses a reader that would take more than half of
-    the capacity that others leave.
+    reasons. --set overrides a choice. --auto stops if the reader would need more than half of
+    the free read capacity: use --read-mode native or export then.
 
     \b
     Examples:

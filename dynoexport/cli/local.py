@@ -42,8 +42,9 @@ local.add_command(demo)
 def start(port: int, dynamodb_endpoint_url: str | None, s3a_jars: Path | None) -> None:
     """Serve an AWS endpoint on 127.0.0.1 until Ctrl-C.
 
-    Every AWS client works with it unchanged. Glue jobs run with real Spark, triggers fire, crawls
-    fill the catalog, and Athena answers queries. All data is lost when the endpoint stops.
+    The aws command and the AWS SDKs work with it unchanged. Glue jobs run with real Spark,
+    triggers fire, crawls fill the catalog, and Athena answers queries. All data is lost when the
+    endpoint stops.
 
     Jobs run with your rights on this machine, so requests must be signed with the credentials
     that `dynoexport local env` prints. Other users cannot read them.

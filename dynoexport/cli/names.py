@@ -34,7 +34,7 @@ _BUCKET = naming.bucket("<account>", "<region>")
 def names(tables: tuple[str, ...], fmt: str, catalog_prefix: str, output: str) -> None:
     """List every name an export creates.
 
-    Exits 1 if a name cannot work, or if two exports would own the same name.
+    Exits 1 if a name cannot work, or if two exports would get the same name.
 
     \b
     Examples:

@@ -54,7 +54,7 @@ def _finite(_: click.Context, param: click.Parameter, value: float | None) -> fl
     metavar="USD",
     type=click.FloatRange(min=0),
     callback=_finite,
-    help="Find a job whose runs cost no more, in dollars.",
+    help="Find a job whose runs cost at most this many dollars each.",
 )
 @click.option(
     "--read-mode",

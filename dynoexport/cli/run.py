@@ -40,7 +40,7 @@ def _record(account: Account, run: Run) -> records.Json:
 @click.command()
 @common.table_argument
 @common.set_option(
-    "Set for this run MaxConsumedReadThroughput, Splits or SnapshotRetentionDays. Repeatable."
+    "Change MaxConsumedReadThroughput, Splits or SnapshotRetentionDays for this run. Repeatable."
 )
 @click.option("--wait", is_flag=True, help="Show the run until it ends; exit 1 if it fails.")
 @common.output_option

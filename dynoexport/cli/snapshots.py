@@ -35,10 +35,14 @@ def snapshots(
 ) -> None:
     """List a table's snapshots, newest first.
 
-    The view shows the "current" snapshot. A run is writing a snapshot that is "writing". A failed
-    run left one that is "incomplete". The files of a "damaged" one differ from its manifest. A
-    "foreign" one is a folder that dynoexport did not write: prune and SnapshotRetentionDays leave
-    it alone.
+    \b
+    States:
+      current     the view shows it
+      complete    not shown; you can publish it
+      writing     a run is writing it
+      incomplete  a failed run left it
+      damaged     its files differ from its manifest
+      foreign     dynoexport did not write it; nothing deletes it
 
     \b
     Examples:
@@ -127,6 +131,8 @@ def prune(
     as_json: bool,
 ) -> None:
     """Delete old snapshots, and what failed runs left behind.
+
+    Give either --keep or --older-than.
 
     Lists the snapshots and asks first. Never deletes the current snapshot, one that a run is
     writing, or a folder that dynoexport did not write ("foreign" in 'dynoexport snapshots').

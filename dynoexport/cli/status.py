@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 @click.option(
     "--stale",
     metavar="AGE",
-    help="Exit 3 if a snapshot is damaged, or older than this, such as 26h.",
+    help="Exit 3 if a current snapshot is missing, damaged or older than this, such as 26h.",
 )
 @common.output_option
 @common.aws_options
