@@ -192,7 +192,8 @@ def deploy(
     Each export is a stack. The command checks everything before it changes the first stack: the
     tables exist, no two exports get the same table or view name in the Glue database, and AWS
     still runs the Glue version. Options you omit keep their current values; '' resets a text. A
-    stack without changes is a success. docs/types.md explains how types, names and changing schemas are exported.
+    stack without changes is a success. docs/types.md explains how types, names and changing
+    schemas are exported.
 
     --auto chooses WorkerType, NumberOfWorkers, Splits, MaxConsumedReadThroughput and
     TimeoutMinutes from the table's size, its capacity and what others read, and prints the
