@@ -151,7 +151,7 @@ def test_an_export_by_dynamodb_needs_recovery_only(
 ) -> None:
     """The command that the refusal names is what is missing."""
     refused = command("deploy", table, "--yes", "--read-mode", "export").stderr
-    hint = refused.splitlines()[1].split()
+    hint = refused.splitlines()[1].removeprefix("  turn it on: ").split()
     assert hint[:3] == ["aws", "dynamodb", "update-continuous-backups"]
     endpoint.client("dynamodb").update_continuous_backups(
         TableName=hint[hint.index("--table-name") + 1],
@@ -368,7 +368,11 @@ def test_nothing_runs_that_could_be_stopped(
 ) -> None:
     dynoexport.deploy(library(endpoint), table)
     done = command("stop", table)
-    assert (done.returncode, done.stderr) == (1, f"Error: no run of {table} is active\n")
+    assert done.returncode == 1
+    assert done.stderr.splitlines() == [
+        f"Error: no run of {table} is active",
+        f"  see its runs with: dynoexport runs {table}",
+    ]
     assert command.json("runs", table) == []
     assert "no run yet" in command("logs", table).stderr
 

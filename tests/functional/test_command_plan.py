@@ -265,7 +265,7 @@ def test_auto_takes_from_others_no_more_than_they_leave(command: Command) -> Non
     assert command.json("plan", table)[0]["harms"]
     done = command("deploy", table, "--auto", "--yes")
     assert done.returncode == 2
-    assert "and others leave 100; --read-mode native" in done.stderr
+    assert "but others leave 100; --read-mode native" in done.stderr
     command.ok("deploy", table, "--auto", "--read-mode", "native", "--yes")
     found = parameters(command, table)
     assert (found["ReadMode"], found["MaxConsumedReadThroughput"]) == ("native", "0.05")

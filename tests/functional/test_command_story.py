@@ -198,7 +198,7 @@ def test_ctrl_c_leaves_the_run_running_and_says_how_to_return(empty: Command) ->
         waiting.send_signal(signal.SIGINT)
         reported = waiting.stderr.read()
         assert waiting.wait(timeout=60) == 130
-    assert "Return to it with: dynoexport watch Reviews" in reported
+    assert "Follow it again with: dynoexport watch Reviews" in reported
     refused = empty("run", "Reviews")
     assert refused.returncode == 1
     assert "a run of Reviews is active" in refused.stderr
