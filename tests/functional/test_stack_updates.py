@@ -78,7 +78,7 @@ def test_a_changed_job_setting_takes_effect(account: Account) -> None:
 
 def test_deploying_the_same_again_is_a_success(account: Account) -> None:
     """No changes, no failure."""
-    stack = Stack("same", assets.template("table.yaml"), {"TableName": "Same-Table"})
+    stack = Stack("deployed-again", assets.template("table.yaml"), {"TableName": "Same-Table"})
     first = deploy(account.client("cloudformation"), stack, pause=0.2)
     assert deploy(account.client("cloudformation"), stack, pause=0.2) == first
 
