@@ -13,9 +13,8 @@ from typing import TYPE_CHECKING, Any
 
 from troposphere import Sub, encode_to_dict
 
-from dynoexport.cloudformation import options
-from dynoexport.cloudformation.context import ROLES as ROLE_NAMES
-from dynoexport.iam import caller_policies, job_roles, reasons, statements
+from dynoexport.cloudformation import options, roles
+from dynoexport.iam import caller_policies, reasons, statements
 from dynoexport.iam.reasons import Kept
 from dynoexport.iam.statements import Scope
 
@@ -48,15 +47,14 @@ INSTALLATION = caller_policies.Installation(
     account="<account>", region="<region>", boundary="<boundary's ARN>"
 )
 
-EXPORT, CRAWLER, VIEW = ROLE_NAMES
-_ALWAYS = {EXPORT: job_roles.export_job, CRAWLER: job_roles.crawler, VIEW: job_roles.view_job}
+EXPORT, CRAWLER, VIEW = roles.POLICIES
 # Each role's policies, by the names that they have in it.
 ROLES: Mapping[str, Mapping[str, PolicyDocument]] = {
     role: {
         role: policy(SCOPE),
         **{grant.name: grant.policy(SCOPE) for grant in options.GRANTS if role in grant.roles},
     }
-    for role, policy in _ALWAYS.items()
+    for role, policy in roles.POLICIES.items()
 }
 # The policies that a role does not always have.
 _GRANTS = {grant.name: grant for grant in options.GRANTS}

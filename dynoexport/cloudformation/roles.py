@@ -11,19 +11,28 @@ from dynoexport.cloudformation.options import identity
 from dynoexport.iam import job_roles
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
     from awacs.aws import PolicyDocument
     from troposphere import AWSHelperFn, Template
 
     from dynoexport.cloudformation.options.option import Grant
+    from dynoexport.iam.statements import Scope
+
+
+# What each role may always do.
+POLICIES: Mapping[str, Callable[[Scope], PolicyDocument]] = {
+    context.EXPORT_ROLE: job_roles.export_job,
+    context.CRAWLER_ROLE: job_roles.crawler,
+    context.VIEW_ROLE: job_roles.view_job,
+}
 
 
 def add(template: Template) -> None:
     """The roles, each with its policy inline, so that no other role can get it."""
-    scope = context.SCOPE
-    _add_role(template, context.EXPORT_ROLE, job_roles.export_job(scope))
-    _add_role(template, context.CRAWLER_ROLE, job_roles.crawler(scope))
-    queryable = {"Condition": identity.IS_QUERYABLE}
-    _add_role(template, context.VIEW_ROLE, job_roles.view_job(scope), **queryable)
+    for role, policy in POLICIES.items():
+        queryable = {"Condition": identity.IS_QUERYABLE} if role == context.VIEW_ROLE else {}
+        _add_role(template, role, policy(context.SCOPE), **queryable)
     for grant in options.GRANTS:
         _add_grant(template, grant)
 

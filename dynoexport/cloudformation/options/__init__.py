@@ -63,8 +63,6 @@ _DEFAULTS = {
     for option in OPTIONS
     for field in option.fields
 }
-
-
 # Parameters that change the price of a run.
 PRICED = tuple(option.name for option in OPTIONS if option.prices)
 

@@ -11,9 +11,9 @@ from troposphere import Equals, If, NoValue, Ref
 
 from dynoexport import settings
 from dynoexport.cloudformation import form
-from dynoexport.cloudformation.options import read_limit
+from dynoexport.cloudformation.options import read_limit, workers
 from dynoexport.cloudformation.options.option import Option, Price, Rule, is_none_of, is_one_of
-from dynoexport.model import GlueVersion, WorkerType
+from dynoexport.model import GlueVersion
 from dynoexport.workflow import pipeline
 
 EXECUTION_CLASS = "ExecutionClass"
@@ -29,7 +29,6 @@ class ExecutionClass(str, Enum):
 
 _TOO_OLD = (GlueVersion.V2_0.value,)
 _FLEX = ExecutionClass.FLEX.value
-_WORKERS = (WorkerType.G_1X.value, WorkerType.G_2X.value)
 
 OPTION = Option(
     group=read_limit.GROUP,
@@ -54,7 +53,7 @@ OPTION = Option(
             when=is_one_of(EXECUTION_CLASS, _FLEX),
             must=(
                 is_none_of(settings.GLUE_VERSION, *_TOO_OLD),
-                is_one_of(settings.WORKER_TYPE, *_WORKERS),
+                is_one_of(settings.WORKER_TYPE, *workers.SMALL),
             ),
             reason="FLEX needs Glue 3.0 or later and workers of type G.1X or G.2X",
             remedy="change one of them, or choose STANDARD",

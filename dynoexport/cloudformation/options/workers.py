@@ -11,7 +11,8 @@ from dynoexport.cloudformation.options.option import Option, Rule, is_one_of
 from dynoexport.model import GlueVersion, WorkerType
 from dynoexport.workflow import pipeline
 
-_SMALL = (WorkerType.G_1X.value, WorkerType.G_2X.value)
+# The types that every Glue version and execution class has.
+SMALL = (WorkerType.G_1X.value, WorkerType.G_2X.value)
 
 OPTION = Option(
     group=read_limit.GROUP,
@@ -43,8 +44,8 @@ OPTION = Option(
         Rule(
             name=f"WorkersOfGlue{version.replace('.', '')}",
             when=is_one_of(settings.GLUE_VERSION, version),
-            must=(is_one_of(settings.WORKER_TYPE, *_SMALL),),
-            reason=f"Glue {version} only has workers of type {' and '.join(_SMALL)}",
+            must=(is_one_of(settings.WORKER_TYPE, *SMALL),),
+            reason=f"Glue {version} only has workers of type {' and '.join(SMALL)}",
             remedy="choose one of them",
         )
         for version in limits.GLUE_VERSIONS_WITHOUT_LARGE_WORKERS

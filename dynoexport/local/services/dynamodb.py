@@ -177,10 +177,8 @@ def _check_page(handler: DynamoHandler, operation: str) -> None:
     start = request.get("ExclusiveStartKey")
     if start is None:
         return
-    table, index = (
-        handler.dynamodb_backend.get_table(request["TableName"]),
-        request.get("IndexName"),
-    )
+    table = handler.dynamodb_backend.get_table(request["TableName"])
+    index = request.get("IndexName")
     _refuse(item_keys.start_fault(start, _schema(table, index), operation, index))
     item = Item(DynamoType(start[table.hash_key_attr]), None, {})
     if None not in (segment, total) and not item.is_within_segment((segment, total)):
