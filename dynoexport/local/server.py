@@ -63,8 +63,6 @@ def serve(
         PortTaken: another process listens there.
         NoS3A: ``s3a_jars`` does not have the jars of S3A.
     """
-    install()
-    logging.getLogger("werkzeug").setLevel(logging.ERROR)
     server = _listen(port)
     with _closing(server), credentials.publish(server.port) as secret:
         endpoint = Endpoint(
@@ -80,6 +78,9 @@ def serve(
 @contextmanager
 def _running(server: BaseWSGIServer, endpoint: Endpoint, s3a_jars: Path | None) -> Iterator[None]:
     """Answer requests and start what is due until the block ends."""
+    # Not before it is certain that the endpoint starts: moto stays changed in this process.
+    install()
+    logging.getLogger("werkzeug").setLevel(logging.ERROR)
     processes.begin(s3a_jars)
     context.set_endpoint(endpoint)
     now = endpoint.now

@@ -21,6 +21,7 @@ from botocore.awsrequest import AWSRequest
 from botocore.config import Config
 from botocore.credentials import Credentials
 from botocore.exceptions import ClientError
+from moto.athena.models import AthenaBackend, athena_backends
 
 from dynoexport.local import credentials, server
 from dynoexport.local.context import ROOT_ACCESS_KEY
@@ -510,3 +511,15 @@ def test_state_directory_that_cannot_be_made_is_one_line(state: Any) -> None:
     refused = pytest.raises(credentials.NoCredentials, match="cannot write the endpoint's")
     with refused, server.serve(0):
         pass
+
+
+def test_an_endpoint_that_cannot_start_leaves_moto_as_it_is(state: Any) -> None:
+    """Tests of other services in this process use moto's own Athena."""
+    state.write_text("a file")
+    with pytest.raises(credentials.NoCredentials), server.serve(0):
+        pass
+    with socket.create_server((server.HOST, 0)) as taken:
+        port = taken.getsockname()[1]
+        with pytest.raises(server.PortTaken), server.serve(port):
+            pass
+    assert athena_backends.backend is AthenaBackend
