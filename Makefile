@@ -7,12 +7,14 @@ TABLES ?= 500
 SCHEDULES ?= 300
 INPUTS ?= 2000
 ITEMS ?= 500000
+ACCEPTANCE ?=
 ROUNDS ?= 5
 
 FIGURES := benchmarks/figures
 VENV := .venv
 OUTCOMES := $(CURDIR)/.outcomes
 BIN := $(VENV)/bin
+RUN_ACCEPTANCE = PYTHONPATH=tests:tests/types:tests/engines $(BIN)/python tests/acceptance/acceptance.py
 # Two stages, so that a first demo does not wait for the tools of the tests.
 LOCAL := $(VENV)/.local-installed
 TEST := $(VENV)/.test-installed
@@ -22,7 +24,7 @@ CHECKOV_VERSION := 3.3.30
 CHECKOV := $(VENV)/checkov/.installed-$(CHECKOV_VERSION)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo templates test test-quick test-deep test-engines test-engines-all lint style types rules bench clean
+.PHONY: help demo templates test test-quick test-deep test-engines test-engines-all acceptance acceptance-clean lint style types rules bench clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -52,6 +54,12 @@ test-engines: $(ENGINES) ## Independent judges: Trino, Glue 5.1 and 4.0, S3A, SD
 
 test-engines-all: $(ENGINES) ## The same with every Glue version
 	$(BIN)/pytest -n 2 -m "deep or not deep" tests/engines
+
+acceptance: $(LOCAL) ## Try everything on your AWS account, and remove it again; asks first (ACCEPTANCE=--local)
+	@$(RUN_ACCEPTANCE) run $(ACCEPTANCE)
+
+acceptance-clean: $(LOCAL) ## Remove what a killed acceptance run has left (ACCEPTANCE="--region ...")
+	@$(RUN_ACCEPTANCE) clean $(ACCEPTANCE)
 
 lint: ## Lint, types, words and checks of the templates only
 	@$(MAKE) --no-print-directory -j 2 types style rules

@@ -1,0 +1,108 @@
+"""What AWS does not document and dynoexport relies on: the acceptance run observes it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum
+
+
+class Outcome(Enum):
+    """What a run on AWS showed."""
+
+    CONFIRMED = "confirmed"
+    REFUTED = "refuted"
+    NOT_REACHED = "not reached"
+
+
+@dataclass(frozen=True)
+class Fact:
+    """A statement about AWS.
+
+    Attributes:
+        source: where it is discussed.
+        otherwise: what dynoexport does if it is not true.
+    """
+
+    key: str
+    statement: str
+    source: str
+    otherwise: str
+
+
+UNSCHEDULED_START = "unscheduled start"
+TRUST = "trust"
+RETRY = "retry"
+LISTENER = "listener"
+CONNECTOR = "connector"
+CHECKSUMS = "checksums"
+NOTIFICATION = "notification"
+NESTED = "nested text"
+FILE_OF_ARGUMENTS = "arguments"
+
+FACTS = (
+    Fact(
+        UNSCHEDULED_START,
+        "StartWorkflowRun starts a workflow whose scheduled trigger was never activated.",
+        "https://docs.aws.amazon.com/glue/latest/webapi/API_StartWorkflowRun.html",
+        "an export without a schedule would need a start trigger of type ON_DEMAND",
+    ),
+    Fact(
+        TRUST,
+        "Glue can assume roles whose trust policy checks aws:SourceAccount.",
+        "https://docs.aws.amazon.com/glue/latest/dg/cross-service-confused-deputy-prevention.html",
+        "no job would start",
+    ),
+    Fact(
+        RETRY,
+        "A job that succeeds in its second attempt fires the conditional trigger, and the run's "
+        "statistics count it as succeeded.",
+        "https://docs.aws.amazon.com/glue/latest/dg/about-triggers.html",
+        "a run with a retry would end without a new view",
+    ),
+    Fact(
+        LISTENER,
+        "Executors reach a TCP port of the driver, by which the native reader deals out segments.",
+        "https://docs.aws.amazon.com/glue/latest/dg/setup-vpc-for-glue-access.html",
+        "the native reader would wait for its workers until its deadline",
+    ),
+    Fact(
+        CONNECTOR,
+        "Glue's DynamoDB connector changes values: numbers to double or long, sets to lists, "
+        "elements of lists to text; it leaves out NULL.",
+        "https://github.com/awslabs/amazon-dynamodb-tools/issues/184",
+        "docs/types.md would promise less than the connector keeps",
+    ),
+    Fact(
+        CHECKSUMS,
+        "An export to S3 comes with manifest-summary.md5 and manifest-files.md5.",
+        "https://github.com/scylladb/scylladb/blob/master/test/alternator/test_export.py",
+        "the manifest would say that the export is unverified",
+    ),
+    Fact(
+        NOTIFICATION,
+        "A failed export job sends its event, and the topic's subscribers get the message.",
+        "https://docs.aws.amazon.com/eventbridge/latest/ref/events-ref-glue.html",
+        "nobody would hear of a failed run",
+    ),
+    Fact(
+        NESTED,
+        "Athena prints rows and maps as {name=value, ...} and arrays as [value, ...].",
+        "https://docs.aws.amazon.com/athena/latest/ug/querying-arrays.html",
+        "only the text of nested values in results would differ",
+    ),
+    Fact(
+        FILE_OF_ARGUMENTS,
+        "Jobs start with the arguments of the template, mixed with those of Glue.",
+        "https://docs.aws.amazon.com/glue/latest/dg/aws-glue-programming-etl-glue-arguments.html",
+        "the job would end at once with the argument that it misses",
+    ),
+)
+
+
+@dataclass(frozen=True)
+class Finding:
+    """What was seen of a fact."""
+
+    fact: str
+    outcome: Outcome
+    seen: str
