@@ -14,21 +14,29 @@ from typing import TYPE_CHECKING, Any
 import yaml
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
 _MAP = "tag:yaml.org,2002:map"
 # Longer than any line: a folded line is harder to compare and to search.
 _WIDTH = 1_000_000
+# Characters of a list of plain values in one line.
+_SHORT = 70
 
 
 class _Dumper(yaml.SafeDumper):
-    """Writes every value where it is used, and lists indented below their key."""
+    """Writes every value where it is used, and a short list of plain values in one line."""
 
     def ignore_aliases(self, data: object) -> bool:  # noqa: ARG002 - PyYAML's signature
         return True
 
-    def increase_indent(self, flow: bool = False, indentless: bool = False) -> None:  # noqa: ARG002
-        super().increase_indent(flow, False)
+    def represent_sequence(
+        self, tag: str, sequence: Iterable[Any], flow_style: bool | None = None
+    ) -> yaml.SequenceNode:
+        node = super().represent_sequence(tag, sequence, flow_style)
+        plain = all(isinstance(value, yaml.ScalarNode) for value in node.value)
+        if plain and sum(len(value.value) + 2 for value in node.value) <= _SHORT:
+            node.flow_style = True
+        return node
 
 
 def _represent(dumper: _Dumper, value: dict[str, Any]) -> yaml.Node:
