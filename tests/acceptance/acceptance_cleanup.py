@@ -173,16 +173,25 @@ def _wait(account: Account, is_done: Callable[[], bool], minutes: float = 30) ->
 
 
 def _delete_stack(account: Account, name: str) -> None:
-    """Wait until the stack has settled, and delete it."""
+    """Wait until the stack has settled, and delete it, also one that is only a change set."""
+    cloudformation = account.cloudformation
+    try:
+        stack_id = cloudformation.describe_stacks(StackName=name)["Stacks"][0]["StackId"]
+    except cloudformation.exceptions.ClientError:
+        return
 
     def settled() -> bool:
-        stack = change_sets.describe(account.cloudformation, name)
-        status = "" if stack is None else stack["StackStatus"]
-        return not status.endswith(_BUSY) or status == f"REVIEW{_BUSY}"
+        # A deleted stack is found by its ID, one that was only a change set perhaps not.
+        try:
+            found = cloudformation.describe_stacks(StackName=stack_id)["Stacks"]
+        except cloudformation.exceptions.ClientError:
+            return True
+        status = found[0]["StackStatus"]
+        return status == f"REVIEW{_BUSY}" or not status.endswith(_BUSY)
 
     _wait(account, settled)
-    with suppress(change_sets.NoStack):
-        change_sets.delete(account.cloudformation, name, pause=account.pause)
+    cloudformation.delete_stack(StackName=stack_id)
+    _wait(account, settled)
 
 
 def _delete_common(account: Account) -> list[str]:
