@@ -156,16 +156,22 @@ def init(
     "--schedule", metavar="CRON", help="Run at these times in UTC, such as 'cron(0 10 * * ? *)'."
 )
 @click.option("--enable/--disable", "enabled", default=None, help="Switch the schedule on or off.")
-@_parameter_option(settings.READ_MODE, "Read the table with this reader.", ReadMode)
-@_parameter_option(settings.COLUMNS, "Export only these attributes: User,Book.")
-@_parameter_option(settings.EXCLUDE, "Export all attributes except these: Email,Phone.")
+@_parameter_option(
+    settings.READ_MODE,
+    "Read the table with this reader; native and export are lossless.  [default: the current one, "
+    "else connector]",
+    ReadMode,
+)
+@_parameter_option(settings.COLUMNS, "Export only these attributes, such as User,Book.")
+@_parameter_option(settings.EXCLUDE, "Export all attributes except these, such as Email,Phone.")
 @_parameter_option(settings.WHERE, "Export only items that match this Spark SQL predicate.")
 @_parameter_option(
     settings.TYPE_CONFLICTS,
-    "Write attributes of several types as text, or as a column for each type.",
+    "Write an attribute that has several types as one text column (string), or as a column for "
+    "each type (columns).",
     TypeConflicts,
 )
-@_parameter_option(settings.MAPS_AS, "Write maps as struct or as map<string,string>.", MapsAs)
+@_parameter_option(settings.MAPS_AS, "Write maps as struct, or as map<string,string>.", MapsAs)
 @_parameter_option(settings.COMPRESSION, "Compress avro, orc and parquet files.", Compression)
 @common.set_option("Set a parameter of the stack (docs/parameters.md). Repeatable.")
 @click.option("--auto", is_flag=True, help="Size the job as 'dynoexport plan' recommends.")
@@ -191,14 +197,14 @@ def deploy(
 
     Each export is a stack. The command checks everything before it changes the first stack: the
     tables exist, no two exports get the same table or view name in the Glue database, and AWS
-    still runs the Glue version. Options you omit keep their current values; '' resets a text. A
-    stack without changes is a success. docs/types.md explains how types, names and changing
-    schemas are exported.
+    still runs the Glue version. Options you omit keep their current values. To empty a text, set
+    it to ''. If nothing changes, the command succeeds. docs/types.md compares the readers, and
+    explains how types, names and changing schemas are exported.
 
     --auto chooses WorkerType, NumberOfWorkers, Splits, MaxConsumedReadThroughput and
     TimeoutMinutes from the table's size, its capacity and what others read, and prints the
     reasons. --set overrides a choice. --auto stops if the reader would need more than half of
-    the free read capacity: use --read-mode native or export then.
+    the read capacity that others leave: use --read-mode native or export then.
 
     \b
     Examples:
@@ -243,7 +249,7 @@ def _print_sizing(sized: SizingResult) -> None:
 
 @click.command()
 @common.table_argument
-@click.option("--data", is_flag=True, help="Delete all snapshots, too; asks again.")
+@click.option("--data", is_flag=True, help="Delete all snapshots, too; asks for the table's name.")
 @common.yes_option
 @common.output_option
 @common.aws_options
@@ -260,7 +266,8 @@ def destroy(
 
     The snapshots stay in the bucket. --data deletes them, too, after you type the table's name or
     give --yes. Objects that dynoexport did not write always stay; the command lists them and
-    prints how to delete them. The DynamoDB table never changes.
+    prints how to delete them. The DynamoDB table never changes. docs/command.md explains how to
+    remove the common stack.
 
     \b
     Examples:

@@ -67,6 +67,8 @@ def query(
     all snapshots. Without SQL the command prints the rows of the view. Athena bills the bytes that
     it scans.
 
+    For --output parquet, first run: pip install 'dynoexport[files]'
+
     \b
     Examples:
       dynoexport query Reviews

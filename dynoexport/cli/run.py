@@ -56,7 +56,7 @@ def run(
 ) -> None:
     """Start a run: export, crawl, publish the view.
 
-    With --wait, Ctrl-C leaves the run running.
+    With --wait, Ctrl-C ends the display, and the run continues.
 
     \b
     Examples:
@@ -84,7 +84,7 @@ def watch(
 ) -> None:
     """Show a run until it ends.
 
-    Exits 1 if the run fails.
+    Exits 1 if the run fails. Ctrl-C ends the display, and the run continues.
 
     \b
     Examples:
@@ -235,9 +235,15 @@ def _explain(
     "--node", type=click.Choice(list(_NODES)), help="Print the lines of one step.  [default: all]"
 )
 @click.option(
-    "--attempt", type=click.IntRange(1), help="Print the lines of one attempt.  [default: all]"
+    "--attempt",
+    type=click.IntRange(1),
+    help="Print the lines of one attempt; 1 is the first.  [default: all]",
 )
-@click.option("--errors", is_flag=True, help="Print stderr instead, where Spark logs, too.")
+@click.option(
+    "--errors",
+    is_flag=True,
+    help="Print stderr of the jobs instead of stdout; Spark logs there, too.",
+)
 @click.option("--follow", is_flag=True, help="Print new lines until the run ends.")
 @click.option("--timestamps", is_flag=True, help="Begin each line with its time in UTC.")
 @common.output_option
@@ -352,7 +358,7 @@ def enable(account: Account, *, table: str, fmt: OutputFormat | None, as_json: b
 def disable(account: Account, *, table: str, fmt: OutputFormat | None, as_json: bool) -> None:
     """Switch a table's schedule off.
 
-    An active run continues.
+    An active run continues. The alarm for missing snapshots is off until you enable the schedule.
 
     \b
     Example:

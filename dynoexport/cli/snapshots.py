@@ -42,7 +42,7 @@ def snapshots(
       writing     a run is writing it
       incomplete  a failed run left it
       damaged     its files differ from its manifest
-      foreign     dynoexport did not write it; nothing deletes it
+      foreign     dynoexport did not write it, and never deletes it
 
     \b
     Examples:
@@ -92,8 +92,8 @@ def publish(
 ) -> None:
     """Point the view at another complete snapshot.
 
-    The snapshot can be older or newer. The next run publishes its own snapshot again. To keep
-    this one, switch the schedule off with 'dynoexport disable'.
+    The snapshot can be older or newer than the current one. The next run publishes its own
+    snapshot again. To keep this one, switch the schedule off with 'dynoexport disable'.
 
     \b
     Example:
@@ -195,8 +195,10 @@ def verify(
 ) -> None:
     """Check every file of a snapshot against its manifest.
 
-    Reads the files of SNAPSHOT, or of the current snapshot. Exits 1 if something is missing or
-    damaged, and says what. Parquet, ORC and Avro need: pip install 'dynoexport[files]'.
+    Reads the files of SNAPSHOT, or of the current snapshot, and counts the items in them. Exits 1
+    if something is missing or damaged, and says what.
+
+    For parquet, orc and avro, first run: pip install 'dynoexport[files]'
 
     \b
     Examples:
