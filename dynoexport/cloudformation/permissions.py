@@ -140,14 +140,14 @@ KEPT: tuple[Kept, ...] = (
     ),
     Kept(
         "deploy",
-        "LookAtLoad",
+        "ReadQuotaAndMetrics",
         reasons.COLD_TABLE,
         reasons.WARM_THROUGHPUT,
         ("dynamodb:DescribeLimits",),
     ),
     Kept(
         "plan",
-        "LookAtLoad",
+        "ReadQuotaAndMetrics",
         reasons.COLD_TABLE,
         reasons.WARM_THROUGHPUT,
         ("dynamodb:DescribeLimits",),
@@ -269,8 +269,8 @@ can give `dynoexport-*` roles any permission.
 _PURPOSES = {
     "deploy": "`init` and `deploy`. CloudFormation calls every service with the permissions of the "
     "person who deploys.",
-    "destroy": "`destroy`, in addition to `deploy`. To forbid `destroy --data`, leave `DestroyData` "
-    "out.",
+    "destroy": "`destroy`, in addition to `deploy`. To forbid `destroy --data`, leave out the "
+    "statement `DestroyData`.",
     "plan": "`plan`. The command reports what it could not read, and plans without it.",
     "run": "`run`, `watch`, `stop`, `enable`, `disable`, `status`, `runs`, `snapshots` and `logs`.",
     "publish": "`publish`, `verify` and `prune`, in addition to `run`.",
