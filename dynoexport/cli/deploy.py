@@ -44,7 +44,7 @@ def _parameter_option(
 ) -> Callable[[Callable[..., None]], Callable[..., None]]:
     """An option for a parameter of the stack, by its name in the way of options."""
     flag = "--" + re.sub(r"(?<!^)(?=[A-Z])", "-", name).lower()
-    kind = click.STRING if choices is None else click.Choice([each.value for each in choices])
+    kind = click.STRING if choices is None else click.Choice([choice.value for choice in choices])
     return click.option(flag, name, type=kind, metavar=None if choices else "TEXT", help=text)
 
 
@@ -232,17 +232,18 @@ def deploy(
     if as_json:
         common.print_json(records.to_json(done))
         return
-    for each in done:
-        click.echo(f"{each.table} ({each.format.value}): stack {each.stack} {each.outcome}")
-        for note in each.notes:
+    for deployment in done:
+        export = f"{deployment.table} ({deployment.format.value})"
+        click.echo(f"{export}: stack {deployment.stack} {deployment.outcome}")
+        for note in deployment.notes:
             common.echo_err(note)
     common.echo_err(f"Start a run with: dynoexport run {done[0].table} --wait")
 
 
 def _print_sizing(sized: SizingResult) -> None:
     common.echo_err(f"{sized.table} gets the job that 'dynoexport plan' recommends")
-    for each in sized.choices:
-        common.echo_err(f"  {each.setting}={each.value}: {each.reason}")
+    for choice in sized.choices:
+        common.echo_err(f"  {choice.setting}={choice.value}: {choice.reason}")
     for sentence in sized.unknown:
         common.echo_err(f"  not known: {sentence}")
 
@@ -292,8 +293,8 @@ def destroy(
         click.echo(f"{figures}{units.count(done.objects, 'object')} {kept}")
     if done.foreign:
         common.echo_err("Kept, because dynoexport did not write it. Delete it with:")
-    for each in done.foreign:
-        common.echo_err(f"  {_remove_command(account.bucket, each.prefix)}")
+    for folder in done.foreign:
+        common.echo_err(f"  {_remove_command(account.bucket, folder.prefix)}")
 
 
 def _remove_command(bucket: str, prefix: str) -> str:
@@ -318,9 +319,9 @@ def _approve_destruction(inventory: Inventory, *, yes: bool) -> bool:
         common.echo_err(f"  ALL DATA in S3: {figures}")
         if inventory.foreign:
             common.echo_err("It keeps what dynoexport did not write:")
-        for each in inventory.foreign:
-            size = f"{units.count(each.objects, 'object')}, {units.size(each.bytes)}"
-            common.echo_err(f"  {display.printable(each.prefix)}  {size}")
+        for folder in inventory.foreign:
+            size = f"{units.count(folder.objects, 'object')}, {units.size(folder.bytes)}"
+            common.echo_err(f"  {display.printable(folder.prefix)}  {size}")
     elif inventory.objects:
         common.echo_err(f"It keeps the data in S3: {figures}")
     if not common.confirm("Continue?", yes=yes):

@@ -53,7 +53,7 @@ def doctor(account: Account, *, common_stack: str, as_json: bool) -> None:
             _print(console, check)
     if as_json:
         common.print_json(records.to_json(found))
-    failed = [each for each in found if each.state == FAILED]
+    failed = [check for check in found if check.state == FAILED]
     if failed:
         common.echo_err(f"Error: {units.count(len(failed), 'check')} failed")
         click.get_current_context().exit(1)

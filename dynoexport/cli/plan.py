@@ -58,7 +58,7 @@ def _finite(_: click.Context, param: click.Parameter, value: float | None) -> fl
 )
 @click.option(
     "--read-mode",
-    type=click.Choice([each.value for each in ReadMode]),
+    type=click.Choice([mode.value for mode in ReadMode]),
     help=f"Plan for this reader.  [default: {settings.DEFAULT_READ_MODE.value}]",
 )
 @common.set_option("Plan with this setting, such as SnapshotRetentionDays=90. Repeatable.")
@@ -127,7 +127,7 @@ def plan(
     found = make(request=request, every=every, prices_file=prices_file)
     _warn(found)
     if as_json:
-        common.print_json([records.PlanRecord.of(each) for each in found])
+        common.print_json([records.PlanRecord.of(planned) for planned in found])
     else:
         _print(found)
     if html is not None:
@@ -162,8 +162,8 @@ def _region() -> str:
 
 def _warn(found: Sequence[Planned]) -> None:
     """Warn once for each region whose own prices are not known."""
-    for region in sorted({each.table.region for each in found}):
-        taken = next(each.prices for each in found if each.table.region == region)
+    for region in sorted({planned.table.region for planned in found}):
+        taken = next(planned.prices for planned in found if planned.table.region == region)
         if region and region != taken.region:
             common.echo_err(
                 f"Warning: prices for {region} are not known. The plan uses {taken.region}."
@@ -184,13 +184,13 @@ def _print(found: Sequence[Planned]) -> None:
         right=plan_text.COLUMNS[1:-1],
         elastic="TABLE",
     )
-    for each in found:
-        for sentence in (*each.recommendation.unmet, *each.recommendation.harms):
-            common.echo_err(f"{each.table.name}: {sentence}")
+    for planned in found:
+        for sentence in (*planned.recommendation.unmet, *planned.recommendation.harms):
+            common.echo_err(f"{planned.table.name}: {sentence}")
 
 
 def _refuse_if_unmet(found: Sequence[Planned]) -> None:
-    late = [each for each in found if each.recommendation.unmet]
+    late = [planned for planned in found if planned.recommendation.unmet]
     if late:
         raise NotMet(
             f"{late[0].table.name}: {late[0].recommendation.unmet[0]}",

@@ -173,7 +173,7 @@ def runs(
 
     found = dynoexport.runs(account, table, fmt=fmt, limit=limit)
     if as_json:
-        common.print_json([_record(account, each) for each in found])
+        common.print_json([_record(account, run) for run in found])
         return
     if not found:
         common.echo_err(_NO_RUN.format(table=table))
@@ -188,15 +188,15 @@ def _print_runs(account: Account, found: list[Run]) -> None:
     used, now = prices.load_prices(account.region), datetime.now(timezone.utc)
     rows = [
         (
-            f"{each.started.astimezone(timezone.utc):%Y-%m-%d %H:%M}" if each.started else "",
-            display.state_text(each.outcome),
-            units.duration(each.seconds),
-            units.count(each.items),
-            units.size(each.bytes),
-            units.dollars(prices.cost(each, used, now)),
-            each.short_id,
+            f"{run.started.astimezone(timezone.utc):%Y-%m-%d %H:%M}" if run.started else "",
+            display.state_text(run.outcome),
+            units.duration(run.seconds),
+            units.count(run.items),
+            units.size(run.bytes),
+            units.dollars(prices.cost(run, used, now)),
+            run.short_id,
         )
-        for each in found
+        for run in found
     ]
     columns = ("STARTED (UTC)", "STATE", "TOOK", "ITEMS", "SIZE", "COST", "RUN")
     display.print_listing(
@@ -217,14 +217,14 @@ def _explain(
     found = dynoexport.explain(account, table, fmt=fmt, limit=limit)
     if as_json:
         used, now = prices.load_prices(account.region), datetime.now(timezone.utc)
-        common.print_json([records.explained_run(each, used, now) for each in found])
+        common.print_json([records.explained_run(explanation, used, now) for explanation in found])
         return
     if not found:
         common.echo_err(_NO_RUN.format(table=table))
-    for number, each in enumerate(found):
+    for number, explanation in enumerate(found):
         if number:
             click.echo()
-        display.print_explanation(common.out(), each)
+        display.print_explanation(common.out(), explanation)
 
 
 # --- logs -----------------------------------------------------------------------------------------
@@ -288,14 +288,14 @@ def logs(
         click.get_current_context().exit(common.INTERRUPTED)
 
 
-def _node_name(run: Run, table: str, node: str) -> str:
+def _node_name(run: Run, table: str, step: str) -> str:
     from dynoexport.model import OutputFormat
 
-    names = {_NODES[node](table, fmt.value) for fmt in OutputFormat}
-    for each in run.nodes:
-        if each.name in names:
-            return each.name
-    raise click.UsageError(f"This workflow has no step '{node}'.")
+    names = {_NODES[step](table, fmt.value) for fmt in OutputFormat}
+    for node in run.nodes:
+        if node.name in names:
+            return node.name
+    raise click.UsageError(f"This workflow has no step '{step}'.")
 
 
 def _print_lines(lines: Iterator[LogLine], *, timestamps: bool, as_json: bool) -> None:
@@ -331,10 +331,10 @@ def stop(account: Account, *, table: str, fmt: OutputFormat | None, as_json: boo
     """
     stopped = dynoexport.stop(account, table, fmt=fmt)
     if as_json:
-        common.print_json([_record(account, each) for each in stopped])
+        common.print_json([_record(account, run) for run in stopped])
         return
-    for each in stopped:
-        click.echo(f"Run {each.short_id} of {table} is stopping")
+    for run in stopped:
+        click.echo(f"Run {run.short_id} of {table} is stopping")
 
 
 @click.command()

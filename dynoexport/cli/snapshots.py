@@ -54,8 +54,8 @@ def snapshots(
         common.print_json(records.to_json(found))
     elif found:
         _print(found)
-        for each in found:
-            common.report_faults(f"The snapshot {each.timestamp}", each.faults)
+        for snapshot in found:
+            common.report_faults(f"The snapshot {snapshot.timestamp}", snapshot.faults)
         if len(found) == limit:
             common.echo_err(f"The newest {limit}; --limit 0 shows all.")
     else:
@@ -68,14 +68,14 @@ def _print(found: Sequence[Snapshot]) -> None:
     now = datetime.now(timezone.utc)
     rows = [
         (
-            each.timestamp,
-            display.snapshot_state(each),
-            units.count(each.items),
-            units.count(each.files),
-            units.size(each.bytes),
-            units.duration(now - each.taken) if each.taken else "",
+            snapshot.timestamp,
+            display.snapshot_state(snapshot),
+            units.count(snapshot.items),
+            units.count(snapshot.files),
+            units.size(snapshot.bytes),
+            units.duration(now - snapshot.taken) if snapshot.taken else "",
         )
-        for each in found
+        for snapshot in found
     ]
     columns = ("SNAPSHOT (UTC)", "STATE", "ITEMS", "FILES", "SIZE", "AGE")
     display.print_listing(common.out(), columns, rows, right=("ITEMS", "FILES", "SIZE", "AGE"))
@@ -175,12 +175,12 @@ def prune(
 
 def _approve(goes: Sequence[Snapshot], *, yes: bool) -> bool:
 
-    size = units.size(sum(each.bytes or 0 for each in goes))
+    size = units.size(sum(snapshot.bytes or 0 for snapshot in goes))
     common.echo_err(f"{units.count(len(goes), 'snapshot')} with {size} to delete:")
-    for each in goes:
-        items = units.count(each.items or 0, "item") if each.complete else "incomplete"
-        figures = f"{items}, {units.size(each.bytes or 0)}"
-        common.echo_err(f"  {each.timestamp}  {figures}")
+    for snapshot in goes:
+        items = units.count(snapshot.items or 0, "item") if snapshot.complete else "incomplete"
+        figures = f"{items}, {units.size(snapshot.bytes or 0)}"
+        common.echo_err(f"  {snapshot.timestamp}  {figures}")
     return common.confirm("Delete them?", yes=yes)
 
 
