@@ -46,14 +46,14 @@ def doctor(account: Account, *, common_stack: str, as_json: bool) -> None:
     from dynoexport.operations.doctor import FAILED
 
     console = common.out()
-    found = []
+    checks = []
     for check in dynoexport.doctor(account, common_stack=common_stack):
-        found.append(check)
+        checks.append(check)
         if not as_json:
             _print(console, check)
     if as_json:
-        common.print_json(records.to_json(found))
-    failed = [check for check in found if check.state == FAILED]
+        common.print_json(records.to_json(checks))
+    failed = [check for check in checks if check.state == FAILED]
     if failed:
         common.echo_err(f"Error: {units.count(len(failed), 'check')} failed")
         click.get_current_context().exit(1)

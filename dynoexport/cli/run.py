@@ -91,8 +91,8 @@ def watch(
       dynoexport watch Reviews
       dynoexport watch Reviews --run wr_3f9c
     """
-    found = dynoexport.find_run(account, table, fmt=fmt, run_id=run_id)
-    _follow(account, table, found, as_json=as_json)
+    watched = dynoexport.find_run(account, table, fmt=fmt, run_id=run_id)
+    _follow(account, table, watched, as_json=as_json)
 
 
 def _follow(account: Account, table: str, started: Run, *, as_json: bool) -> None:
@@ -171,17 +171,17 @@ def runs(
         _explain(account, table, fmt, limit=limit, as_json=as_json)
         return
 
-    found = dynoexport.runs(account, table, fmt=fmt, limit=limit)
+    listed = dynoexport.runs(account, table, fmt=fmt, limit=limit)
     if as_json:
-        common.print_json([_record(account, run) for run in found])
+        common.print_json([_record(account, run) for run in listed])
         return
-    if not found:
+    if not listed:
         common.echo_err(_NO_RUN.format(table=table))
         return
-    _print_runs(account, found)
+    _print_runs(account, listed)
 
 
-def _print_runs(account: Account, found: list[Run]) -> None:
+def _print_runs(account: Account, listed: list[Run]) -> None:
     from dynoexport.planning import prices
     from dynoexport.presentation import display
 
@@ -196,7 +196,7 @@ def _print_runs(account: Account, found: list[Run]) -> None:
             units.dollars(prices.cost(run, used, now)),
             run.short_id,
         )
-        for run in found
+        for run in listed
     ]
     columns = ("STARTED (UTC)", "STATE", "TOOK", "ITEMS", "SIZE", "COST", "RUN")
     display.print_listing(
@@ -214,14 +214,16 @@ def _explain(
     from dynoexport.planning import prices
     from dynoexport.presentation import display
 
-    found = dynoexport.explain(account, table, fmt=fmt, limit=limit)
+    explanations = dynoexport.explain(account, table, fmt=fmt, limit=limit)
     if as_json:
         used, now = prices.load_prices(account.region), datetime.now(timezone.utc)
-        common.print_json([records.explained_run(explanation, used, now) for explanation in found])
+        common.print_json(
+            [records.explained_run(explanation, used, now) for explanation in explanations]
+        )
         return
-    if not found:
+    if not explanations:
         common.echo_err(_NO_RUN.format(table=table))
-    for number, explanation in enumerate(found):
+    for number, explanation in enumerate(explanations):
         if number:
             click.echo()
         display.print_explanation(common.out(), explanation)

@@ -49,20 +49,20 @@ def snapshots(
       dynoexport snapshots Reviews
       dynoexport snapshots Reviews --limit 0 --output json
     """
-    found = dynoexport.snapshots(account, table, fmt=fmt, limit=limit or None)
+    listed = dynoexport.snapshots(account, table, fmt=fmt, limit=limit or None)
     if as_json:
-        common.print_json(records.to_json(found))
-    elif found:
-        _print(found)
-        for snapshot in found:
+        common.print_json(records.to_json(listed))
+    elif listed:
+        _print(listed)
+        for snapshot in listed:
             common.report_faults(f"The snapshot {snapshot.timestamp}", snapshot.faults)
-        if len(found) == limit:
+        if len(listed) == limit:
             common.echo_err(f"The newest {limit}; --limit 0 shows all.")
     else:
         common.echo_err(f"{table} has no snapshot yet. Create one with: dynoexport run {table}")
 
 
-def _print(found: Sequence[Snapshot]) -> None:
+def _print(listed: Sequence[Snapshot]) -> None:
     from dynoexport.presentation import display
 
     now = datetime.now(timezone.utc)
@@ -75,7 +75,7 @@ def _print(found: Sequence[Snapshot]) -> None:
             units.size(snapshot.bytes),
             units.duration(now - snapshot.taken) if snapshot.taken else "",
         )
-        for snapshot in found
+        for snapshot in listed
     ]
     columns = ("SNAPSHOT (UTC)", "STATE", "ITEMS", "FILES", "SIZE", "AGE")
     display.print_listing(common.out(), columns, rows, right=("ITEMS", "FILES", "SIZE", "AGE"))

@@ -45,7 +45,7 @@ def status(account: Account, *, tables: tuple[str, ...], stale: str | None, as_j
 
     limit = units.parse_duration(stale) if stale is not None else None
     now = datetime.now(timezone.utc)
-    found = dynoexport.status(account, *tables, now=now)
+    exports = dynoexport.status(account, *tables, now=now)
     if as_json:
         used = prices.load_prices(account.region)
         common.print_json(
@@ -53,34 +53,34 @@ def status(account: Account, *, tables: tuple[str, ...], stale: str | None, as_j
                 records.status(
                     export, used, now, stale=None if limit is None else export.is_stale(now, limit)
                 )
-                for export in found
+                for export in exports
             ]
         )
-    elif found:
-        _print(found, now, limit)
-        for export in found:
+    elif exports:
+        _print(exports, now, limit)
+        for export in exports:
             common.report_faults(
                 f"The snapshot {export.snapshot} of {export.table} ({export.format.value})",
                 export.faults,
             )
     else:
         common.echo_err(f"Nothing is exported in {account.region}. Start with: dynoexport init")
-    _exit_if_stale(found, now, limit)
+    _exit_if_stale(exports, now, limit)
 
 
-def _exit_if_stale(found: Sequence[ExportStatus], now: datetime, limit: timedelta | None) -> None:
-    late = [export.table for export in found if limit is not None and export.is_stale(now, limit)]
+def _exit_if_stale(exports: Sequence[ExportStatus], now: datetime, limit: timedelta | None) -> None:
+    late = [export.table for export in exports if limit is not None and export.is_stale(now, limit)]
     if late:
         shown = ", ".join(late[:5]) + (", ..." if len(late) > 5 else "")  # noqa: PLR2004 - a line
-        common.echo_err(f"{len(late)} of {len(found)} stale: {shown}")
+        common.echo_err(f"{len(late)} of {len(exports)} stale: {shown}")
         click.get_current_context().exit(common.EXIT_STALE)
 
 
-def _print(found: Sequence[ExportStatus], now: datetime, limit: timedelta | None) -> None:
+def _print(exports: Sequence[ExportStatus], now: datetime, limit: timedelta | None) -> None:
     from dynoexport.presentation import display
 
     columns = ("TABLE", "FORMAT", "LAST RUN", "SNAPSHOT", "ITEMS", "SIZE", "NEXT RUN")
-    rows = [_row(export, now, limit) for export in found]
+    rows = [_row(export, now, limit) for export in exports]
     display.print_listing(common.out(), columns, rows, right=("ITEMS", "SIZE"), elastic="TABLE")
 
 
