@@ -319,9 +319,9 @@ def _approve_destruction(inventory: Inventory, *, yes: bool) -> bool:
         common.echo_err(f"  ALL DATA in S3: {figures}")
         if inventory.foreign:
             common.echo_err("It keeps what dynoexport did not write:")
-        for folder in inventory.foreign:
-            size = f"{units.count(folder.objects, 'object')}, {units.size(folder.bytes)}"
-            common.echo_err(f"  {display.printable(folder.prefix)}  {size}")
+        for each in inventory.foreign:
+            size = f"{units.count(each.objects, 'object')}, {units.size(each.bytes)}"
+            common.echo_err(f"  {display.printable(each.prefix)}  {size}")
     elif inventory.objects:
         common.echo_err(f"It keeps the data in S3: {figures}")
     if not common.confirm("Continue?", yes=yes):

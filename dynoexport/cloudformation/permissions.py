@@ -262,9 +262,9 @@ common stack and only through S3.
 """
 _BOUNDARY = """\
 
-With `--boundary ARN`, a person with this policy can only create roles with that permissions
-boundary, and has to deploy with `--set PermissionsBoundaryArn=ARN`. Without a boundary, the person
-can give `dynoexport-*` roles any permission.
+With `--boundary ARN` a deployer can only create roles with that permissions boundary. Deploy with
+`--set PermissionsBoundaryArn=ARN` then. Without a boundary, a deployer can give `dynoexport-*`
+roles any permission.
 """
 _PURPOSES = {
     "deploy": "`init` and `deploy`. CloudFormation calls every service with the permissions of the "
