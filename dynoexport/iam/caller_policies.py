@@ -405,7 +405,7 @@ def destroy(at: Installation) -> PolicyDocument:
     temporary = (naming.MANIFESTS_PREFIX, naming.TEMP_PREFIX)
     return policy(
         [
-            allow("FindActiveRuns", [glue.GetWorkflowRuns], at.arns("glue", f"workflow/{_OURS}")),
+            allow("LookForRuns", [glue.GetWorkflowRuns], at.arns("glue", f"workflow/{_OURS}")),
             allow("DestroyCatalogEntries", [glue.GetTable, glue.DeleteTable], at.tables),
             allow("DestroyData", [s3.DeleteObject], at.objects(*_DATA, *temporary)),
         ]

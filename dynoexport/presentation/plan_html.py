@@ -66,7 +66,7 @@ class View:
     bars: tuple[Bar, ...]
 
 
-def page(plans: Sequence[Planned]) -> str:
+def page(found: Sequence[Planned]) -> str:
     """The page of some plans, as HTML."""
     from jinja2 import Environment, StrictUndefined
 
@@ -82,7 +82,7 @@ def page(plans: Sequence[Planned]) -> str:
         count=units.count,
     )
     text = (resources.files("dynoexport.presentation") / TEMPLATE).read_text(encoding="utf-8")
-    views = [view(planned) for planned in plans]
+    views = [view(each) for each in found]
     return environment.from_string(text).render(
         views=views, bounds=sizing.BOUNDS, version=__version__
     )
@@ -108,8 +108,8 @@ def _estimator(planned: Planned) -> Callable[[Job], Estimate]:
 # --- where more workers stop helping --------------------------------------------------------------
 def knee(planned: Planned) -> list[str]:
     """Sentences about the workers beyond which no more help, and about half and twice as many."""
-    estimate, of = planned.estimate, _estimator(planned)
-    job = estimate.job
+    found, of = planned.estimate, _estimator(planned)
+    job = found.job
 
     def with_workers(number: int) -> Estimate:
         return of(replace(job, workers=number))
@@ -128,7 +128,7 @@ def knee(planned: Planned) -> list[str]:
     sentences.append(
         f"From {units.count(last)} workers on, nothing gets faster; more workers only cost more."
     )
-    compared = [f"{units.count(job.workers, 'worker')} take {_taken(estimate)}"]
+    compared = [f"{units.count(job.workers, 'worker')} take {_taken(found)}"]
     for words, number in (("half of them", job.workers // 2), ("twice as many", 2 * job.workers)):
         if limits.GLUE_WORKERS_MIN <= number <= limits.GLUE_WORKERS_MAX:
             compared.append(f"{words}, {units.count(number)}, {_taken(with_workers(number))}")
@@ -152,24 +152,24 @@ def _fewest(seconds: Callable[[int], float]) -> int:
 # --- charts ---------------------------------------------------------------------------------------
 def figures(planned: Planned) -> list[Figure]:
     """Duration and cost against workers; against the read percentage, where there is one."""
-    estimate = planned.estimate
+    found = planned.estimate
     of = _estimator(planned)
     drawn = [
-        _figure(estimate, of, title, seconds_or_dollars, by_workers=True)
+        _figure(found, of, title, seconds_or_dollars, by_workers=True)
         for title, seconds_or_dollars in (("A run takes", SECONDS), ("A run costs", DOLLARS))
     ]
-    if estimate.job.read_mode is not ReadMode.EXPORT:
+    if found.job.read_mode is not ReadMode.EXPORT:
         drawn += [
-            _figure(estimate, of, title, seconds_or_dollars, by_workers=False)
+            _figure(found, of, title, seconds_or_dollars, by_workers=False)
             for title, seconds_or_dollars in (("A run takes", SECONDS), ("A run costs", DOLLARS))
         ]
     return drawn
 
 
 def _figure(
-    estimate: Estimate, of: Callable[[Job], Estimate], title: str, y: Unit, *, by_workers: bool
+    found: Estimate, of: Callable[[Job], Estimate], title: str, y: Unit, *, by_workers: bool
 ) -> Figure:
-    job, export = estimate.job, estimate.job.read_mode is ReadMode.EXPORT
+    job, export = found.job, found.job.read_mode is ReadMode.EXPORT
     across = worker_numbers(job) if by_workers else percents(job, steps=True)
     lines = percents(job) if by_workers else few_workers(job)
     if export:
@@ -177,8 +177,8 @@ def _figure(
 
     def jobs(line: float) -> list[Job]:
         if by_workers:
-            return [replace(job, read_percent=line, workers=int(number)) for number in across]
-        return [replace(job, workers=int(line), read_percent=percent) for percent in across]
+            return [replace(job, read_percent=line, workers=int(each)) for each in across]
+        return [replace(job, workers=int(line), read_percent=each) for each in across]
 
     name = partial(_line_name, by_workers=by_workers, export=export)
     describe = partial(_describe_point, y=y, by_workers=by_workers)
@@ -187,13 +187,13 @@ def _figure(
         [
             Series(
                 name(line),
-                tuple((x, _value(of(job), y)) for x, job in zip(across, jobs(line), strict=True)),
+                tuple((x, _value(of(each), y)) for x, each in zip(across, jobs(line), strict=True)),
             )
             for line in lines
         ],
         x=COUNT if by_workers else PERCENT,
         y=y,
-        mark=(float(at), _value(estimate, y), _mark(estimate, y)),
+        mark=(float(at), _value(found, y), _mark(found, y)),
         describe=describe,
     )
     return Figure(
@@ -207,11 +207,11 @@ def _figure(
 def worker_numbers(job: Job) -> list[float]:
     """From the fewest to some times the recommended ones, which are among them."""
     most = min(limits.GLUE_WORKERS_MAX, max(_FEWEST, _MORE * job.workers))
-    numbers, workers = {job.workers, most}, limits.GLUE_WORKERS_MIN
-    while workers < most:
-        numbers.add(workers)
-        workers = workers + 1 if workers < _ALL else round(workers * 1.1)
-    return [float(number) for number in sorted(numbers)]
+    found, each = {job.workers, most}, limits.GLUE_WORKERS_MIN
+    while each < most:
+        found.add(each)
+        each = each + 1 if each < _ALL else round(each * 1.1)
+    return [float(number) for number in sorted(found)]
 
 
 def percents(job: Job, *, steps: bool = False) -> list[float]:
@@ -220,20 +220,20 @@ def percents(job: Job, *, steps: bool = False) -> list[float]:
     own = job.read_percent
     if steps:
         step = 1.1
-        drawn, percent = {own, 1.0, least_drawn := max(least, min(0.05, own))}, least_drawn
-        while percent < 1:
-            drawn.add(round(percent, 4))
-            percent *= step
-        return sorted(drawn)
-    others = (percent for percent in _PERCENTS if not 1 / _NEARLY < percent / own < _NEARLY)
-    return sorted({own, *(percent for percent in others if percent >= least)})
+        found, each = {own, 1.0, least_drawn := max(least, min(0.05, own))}, least_drawn
+        while each < 1:
+            found.add(round(each, 4))
+            each *= step
+        return sorted(found)
+    others = (each for each in _PERCENTS if not 1 / _NEARLY < each / own < _NEARLY)
+    return sorted({own, *(each for each in others if each >= least)})
 
 
 def few_workers(job: Job) -> list[float]:
     """The fewest, the recommended, and twice and four times these."""
     most = limits.GLUE_WORKERS_MAX
     wished = {limits.GLUE_WORKERS_MIN, job.workers, 2 * job.workers, 4 * job.workers}
-    return [float(number) for number in sorted(wished) if number <= most]
+    return [float(each) for each in sorted(wished) if each <= most]
 
 
 def _value(estimate: Estimate, y: Unit) -> float:
@@ -252,11 +252,11 @@ def _describe_point(x: float, value: float, *, y: Unit, by_workers: bool) -> str
     return f"{what}: {figure}"
 
 
-def _mark(estimate: Estimate, y: Unit) -> str:
-    figure = _describe_point(estimate.job.workers, _value(estimate, y), y=y, by_workers=True)
-    if estimate.job.read_mode is ReadMode.EXPORT:
+def _mark(found: Estimate, y: Unit) -> str:
+    figure = _describe_point(found.job.workers, _value(found, y), y=y, by_workers=True)
+    if found.job.read_mode is ReadMode.EXPORT:
         return figure
-    return figure.replace(":", f" at {units.percent(estimate.job.read_percent)}:")
+    return figure.replace(":", f" at {units.percent(found.job.read_percent)}:")
 
 
 def _caption(*, by_workers: bool, export: bool) -> str:
@@ -266,15 +266,10 @@ def _caption(*, by_workers: bool, export: bool) -> str:
 
 
 # --- alternatives ---------------------------------------------------------------------------------
-def bars(compared: Sequence[Alternative]) -> list[Bar]:
+def bars(found: Sequence[Alternative]) -> list[Bar]:
     """By the dollars of a month, the cheapest first; unavailable ones set no scale."""
-    longest = (
-        max(alternative.month_dollars for alternative in compared if not alternative.gone) or 1.0
-    )
-    best = alternatives.cheapest(tuple(compared))
-    parts = ((alternative, alternative.month_dollars / longest) for alternative in compared)
+    longest = max(each.month_dollars for each in found if not each.gone) or 1.0
+    best = alternatives.cheapest(tuple(found))
+    parts = ((each, each.month_dollars / longest) for each in found)
     ordered = sorted(parts, key=lambda pair: pair[1])
-    return [
-        Bar(alternative, part if part <= 1 else None, alternative is best)
-        for alternative, part in ordered
-    ]
+    return [Bar(each, part if part <= 1 else None, each is best) for each, part in ordered]
