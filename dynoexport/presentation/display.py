@@ -245,8 +245,8 @@ def print_listing(
 ) -> None:
     """Print one line for each row, never more.
 
-    On a terminal the ``elastic`` column gives way where a row is too wide; without one nothing is
-    nothing is cut. Columns named in ``right`` are aligned there.
+    On a terminal, the ``elastic`` column is cut if a row is too wide. Without a terminal nothing
+    is cut. Columns named in ``right`` are aligned there.
     """
     table = Table(box=None, padding=(0, 2, 0, 0), header_style="bold", pad_edge=False)
     for column in columns:
