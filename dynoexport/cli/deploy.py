@@ -88,7 +88,11 @@ def _progress(*, several: bool) -> Callable[[Event], None]:
     def on_event(event: Event) -> None:
         action, _, state = event.status.rpartition("_")
         stack = f"{event.stack}: " if several else ""
-        name = event.resource if event.of_stack else f"{event.resource} ({_short(event.type)})"
+        name = (
+            event.resource
+            if event.of_stack
+            else f"{event.resource} ({_short_type_name(event.type)})"
+        )
         if state == "FAILED" and not event.of_stack:
             common.echo_err(f"  {stack}failed   {name}: {event.reason}")
         elif event.status in {"ROLLBACK_IN_PROGRESS", "UPDATE_ROLLBACK_IN_PROGRESS"}:
@@ -105,7 +109,7 @@ def _progress(*, several: bool) -> Callable[[Event], None]:
     return on_event
 
 
-def _short(kind: str) -> str:
+def _short_type_name(kind: str) -> str:
     return kind.removeprefix("AWS::")
 
 
