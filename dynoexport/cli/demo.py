@@ -27,7 +27,7 @@ from dynoexport.model import OutputFormat
     "--items",
     "items_file",
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
-    help="Export the items of this file, one a line, in plain JSON or DynamoDB JSON. Needs --key.",
+    help="Export the items of this file, one a line, in plain JSON or DynamoDB JSON.",
 )
 @click.option("--key", help="Name the key attributes of your items: HASH or HASH:RANGE.")
 @click.option("--table", help="Name the table.  [default: Reviews, or the name of the file]")

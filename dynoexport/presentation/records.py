@@ -273,7 +273,7 @@ class StatusRecord(Record[StatusNow]):
     )
     age_seconds = _status("age of that snapshot in seconds, or null", _age_seconds)
     stale = _status(
-        "whether it is older than --stale, or damaged; null without that option",
+        "whether it is missing, damaged or older than --stale; null without that option",
         lambda at: at.stale,
     )
     items = _status("number of items in it, or null", lambda at: at.status.items)
