@@ -30,7 +30,7 @@ def _end_soon(lost: sys.UnraisableHookArgs) -> None:
 
     https://docs.python.org/3/library/sys.html#sys.unraisablehook
     """
-    number = _signal_of(lost.exc_value)
+    number = _signal_number(lost.exc_value)
     if number is None:
         sys.__unraisablehook__(lost)
         return
@@ -39,7 +39,7 @@ def _end_soon(lost: sys.UnraisableHookArgs) -> None:
     again.start()
 
 
-def _signal_of(error: BaseException | None) -> int | None:
+def _signal_number(error: BaseException | None) -> int | None:
     """The signal that was made this exception; see ``cli.common.unwind_on_signals``."""
     if isinstance(error, KeyboardInterrupt):
         return signal.SIGINT

@@ -788,7 +788,7 @@ def reads() -> Iterator[Case]:
         "a page with a ScanFilter",
         cost("scan", three, **without),
         (110, {}),
-        fault="D29: the items that a ScanFilter or QueryFilter leaves out cost nothing",
+        fault="the items that a ScanFilter or QueryFilter leaves out cost nothing",
     )
     indexes = {"ReturnConsumedCapacity": "INDEXES"}
     yield Case(

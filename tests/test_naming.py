@@ -53,7 +53,7 @@ def test_every_name_of_an_export_has_its_key() -> None:
     assert set(Export("Reviews", OutputFormat.XML).names()) == set(list(found)[:8])
 
 
-def test_a_manifest_lies_outside_the_data() -> None:
+def test_manifests_are_outside_the_data_folder() -> None:
     """The crawler would take it for a file of the table."""
     key = naming.manifest_key("Reviews", "json", "2026-01-02T03:04")
     assert key == "manifests/json/Reviews/2026-01-02T03:04.json"

@@ -317,7 +317,7 @@ def require_success(run: Run) -> None:
     for node in run.failed_nodes:
         raise RunFailed(
             f"{node.name} ended {node.state}",
-            hint=node.error or "see its log with: dynoexport logs",
+            hint=node.error or "see its log with: dynoexport logs TABLE",
         )
     if run.error:
         raise RunFailed(f"workflow run {run.run_id} ended {run.status}", hint=run.error)

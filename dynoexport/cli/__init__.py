@@ -132,7 +132,7 @@ def main(profile: str | None, region: str | None, endpoint_url: str | None) -> N
     """Export DynamoDB tables to S3 and Athena on a schedule, with AWS Glue workflows.
 
     dynoexport uses the settings of the aws command: AWS_PROFILE, AWS_REGION, AWS_ENDPOINT_URL.
-    You can write the options below before or after the name of a command.
+    You can write --profile, --region and --endpoint-url before or after the name of a command.
 
     \b
     First steps:
@@ -143,10 +143,11 @@ def main(profile: str | None, region: str | None, endpoint_url: str | None) -> N
 
     \b
     Exit codes:
-      0  done
-      1  failed
-      2  wrong usage
-      3  stale (status --stale)
+      0    done
+      1    failed
+      2    wrong usage
+      3    a snapshot is too old, missing or damaged (status --stale)
+      130  interrupted by Ctrl-C
     """
 
 

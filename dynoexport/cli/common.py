@@ -118,13 +118,13 @@ def format_option(help_text: str) -> Callable[[Callable[..., Any]], Callable[...
 
 
 def _pairs(_: click.Context, param: click.Parameter, values: Iterable[str]) -> dict[str, str]:
-    found = {}
+    pairs = {}
     for value in values:
         name, equals, text = value.partition("=")
         if not (name and equals):
             raise click.BadParameter(f"{value!r} is not NAME=VALUE", param=param)
-        found[name] = text
-    return found
+        pairs[name] = text
+    return pairs
 
 
 def set_option(what: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:

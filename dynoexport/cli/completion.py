@@ -24,7 +24,7 @@ def completion(shell: str) -> None:
     from click.shell_completion import get_completion_class
 
     root = click.get_current_context().find_root().command
-    found = get_completion_class(shell)
-    if found is None:
+    completer = get_completion_class(shell)
+    if completer is None:
         raise click.UsageError(f"There is no completion for {shell}.")
-    click.echo(found(root, {}, _PROGRAM, _VARIABLE).source())
+    click.echo(completer(root, {}, _PROGRAM, _VARIABLE).source())

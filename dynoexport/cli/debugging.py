@@ -25,8 +25,8 @@ def add_option(command: click.Command) -> click.Command:
     if not any(parameter.name == "debug" for parameter in command.params):
         command.params.append(_option())
     if isinstance(command, click.Group):
-        for each in command.commands.values():
-            add_option(each)
+        for subcommand in command.commands.values():
+            add_option(subcommand)
     return command
 
 

@@ -64,9 +64,9 @@ def demo(fmt: str, items_file: Path | None, key: str | None, table: str | None) 
         processes.reserve.fill()
         from dynoexport.local import demo as local_demo
 
-        own_key, found = given or (local_demo.REVIEWS_KEY, local_demo.REVIEWS)
+        own_key, own_items = given or (local_demo.REVIEWS_KEY, local_demo.REVIEWS)
         local_demo.run(
-            local_demo.Demo(export=export, key=own_key, items=found), Console(highlight=False)
+            local_demo.Demo(export=export, key=own_key, items=own_items), Console(highlight=False)
         )
     finally:
         processes.end_all()

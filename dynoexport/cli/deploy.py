@@ -44,7 +44,7 @@ def _parameter_option(
 ) -> Callable[[Callable[..., None]], Callable[..., None]]:
     """An option for a parameter of the stack, by its name in the way of options."""
     flag = "--" + re.sub(r"(?<!^)(?=[A-Z])", "-", name).lower()
-    kind = click.STRING if choices is None else click.Choice([each.value for each in choices])
+    kind = click.STRING if choices is None else click.Choice([choice.value for choice in choices])
     return click.option(flag, name, type=kind, metavar=None if choices else "TEXT", help=text)
 
 
@@ -88,7 +88,11 @@ def _progress(*, several: bool) -> Callable[[Event], None]:
     def on_event(event: Event) -> None:
         action, _, state = event.status.rpartition("_")
         stack = f"{event.stack}: " if several else ""
-        name = event.resource if event.of_stack else f"{event.resource} ({_short(event.type)})"
+        name = (
+            event.resource
+            if event.of_stack
+            else f"{event.resource} ({_short_type_name(event.type)})"
+        )
         if state == "FAILED" and not event.of_stack:
             common.echo_err(f"  {stack}failed   {name}: {event.reason}")
         elif event.status in {"ROLLBACK_IN_PROGRESS", "UPDATE_ROLLBACK_IN_PROGRESS"}:
@@ -105,7 +109,7 @@ def _progress(*, several: bool) -> Callable[[Event], None]:
     return on_event
 
 
-def _short(kind: str) -> str:
+def _short_type_name(kind: str) -> str:
     return kind.removeprefix("AWS::")
 
 
@@ -156,16 +160,22 @@ def init(
     "--schedule", metavar="CRON", help="Run at these times in UTC, such as 'cron(0 10 * * ? *)'."
 )
 @click.option("--enable/--disable", "enabled", default=None, help="Switch the schedule on or off.")
-@_parameter_option(settings.READ_MODE, "Read the table with this reader.", ReadMode)
-@_parameter_option(settings.COLUMNS, "Export only these attributes: User,Book.")
-@_parameter_option(settings.EXCLUDE, "Export all attributes except these: Email,Phone.")
+@_parameter_option(
+    settings.READ_MODE,
+    "Read the table with this reader; native and export are lossless.  [default: the current one, "
+    "else connector]",
+    ReadMode,
+)
+@_parameter_option(settings.COLUMNS, "Export only these attributes, such as User,Book.")
+@_parameter_option(settings.EXCLUDE, "Export all attributes except these, such as Email,Phone.")
 @_parameter_option(settings.WHERE, "Export only items that match this Spark SQL predicate.")
 @_parameter_option(
     settings.TYPE_CONFLICTS,
-    "Write attributes of several types as text, or as a column for each type.",
+    "Write an attribute that has several types as one text column (string), or as a column for "
+    "each type (columns).",
     TypeConflicts,
 )
-@_parameter_option(settings.MAPS_AS, "Write maps as struct or as map<string,string>.", MapsAs)
+@_parameter_option(settings.MAPS_AS, "Write maps as struct, or as map<string,string>.", MapsAs)
 @_parameter_option(settings.COMPRESSION, "Compress avro, orc and parquet files.", Compression)
 @common.set_option("Set a parameter of the stack (docs/parameters.md). Repeatable.")
 @click.option("--auto", is_flag=True, help="Size the job as 'dynoexport plan' recommends.")
@@ -191,14 +201,14 @@ def deploy(
 
     Each export is a stack. The command checks everything before it changes the first stack: the
     tables exist, no two exports get the same table or view name in the Glue database, and AWS
-    still runs the Glue version. Options you omit keep their current values; '' resets a text. A
-    stack without changes is a success. docs/types.md explains how types, names and changing
-    schemas are exported.
+    still runs the Glue version. Options you omit keep their current values. To empty a text, set
+    it to ''. If nothing changes, the command succeeds. docs/types.md compares the readers, and
+    explains how types, names and changing schemas are exported.
 
     --auto chooses WorkerType, NumberOfWorkers, Splits, MaxConsumedReadThroughput and
     TimeoutMinutes from the table's size, its capacity and what others read, and prints the
     reasons. --set overrides a choice. --auto stops if the reader would need more than half of
-    the free read capacity: use --read-mode native or export then.
+    the read capacity that others leave: use --read-mode native or export then.
 
     \b
     Examples:
@@ -226,24 +236,25 @@ def deploy(
     if as_json:
         common.print_json(records.to_json(done))
         return
-    for each in done:
-        click.echo(f"{each.table} ({each.format.value}): stack {each.stack} {each.outcome}")
-        for note in each.notes:
+    for deployment in done:
+        export = f"{deployment.table} ({deployment.format.value})"
+        click.echo(f"{export}: stack {deployment.stack} {deployment.outcome}")
+        for note in deployment.notes:
             common.echo_err(note)
     common.echo_err(f"Start a run with: dynoexport run {done[0].table} --wait")
 
 
 def _print_sizing(sized: SizingResult) -> None:
     common.echo_err(f"{sized.table} gets the job that 'dynoexport plan' recommends")
-    for each in sized.choices:
-        common.echo_err(f"  {each.setting}={each.value}: {each.reason}")
+    for choice in sized.choices:
+        common.echo_err(f"  {choice.setting}={choice.value}: {choice.reason}")
     for sentence in sized.unknown:
         common.echo_err(f"  not known: {sentence}")
 
 
 @click.command()
 @common.table_argument
-@click.option("--data", is_flag=True, help="Delete all snapshots, too; asks again.")
+@click.option("--data", is_flag=True, help="Delete all snapshots, too; asks for the table's name.")
 @common.yes_option
 @common.output_option
 @common.aws_options
@@ -260,7 +271,8 @@ def destroy(
 
     The snapshots stay in the bucket. --data deletes them, too, after you type the table's name or
     give --yes. Objects that dynoexport did not write always stay; the command lists them and
-    prints how to delete them. The DynamoDB table never changes.
+    prints how to delete them. The DynamoDB table never changes. docs/command.md explains how to
+    remove the common stack.
 
     \b
     Examples:
@@ -285,8 +297,8 @@ def destroy(
         click.echo(f"{figures}{units.count(done.objects, 'object')} {kept}")
     if done.foreign:
         common.echo_err("Kept, because dynoexport did not write it. Delete it with:")
-    for each in done.foreign:
-        common.echo_err(f"  {_remove_command(account.bucket, each.prefix)}")
+    for folder in done.foreign:
+        common.echo_err(f"  {_remove_command(account.bucket, folder.prefix)}")
 
 
 def _remove_command(bucket: str, prefix: str) -> str:

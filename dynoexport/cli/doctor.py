@@ -32,7 +32,9 @@ _STYLES = {"ok": "green", "warning": "yellow", "failed": "bold red"}
 def doctor(account: Account, *, common_stack: str, as_json: bool) -> None:
     """Check whether exports can run in this account and region.
 
-    Checks credentials, region, permissions, Lake Formation, quotas, versions and exports.
+    Checks your credentials, the common stack, your permissions, Lake Formation, the quotas of AWS
+    Glue, and the exports: their versions, snapshots and alarms. Each check prints ok, warning or
+    failed, and the next step if there is one.
 
     Changes nothing. Exits 1 if a check fails, 0 if there are only warnings.
 
@@ -44,14 +46,14 @@ def doctor(account: Account, *, common_stack: str, as_json: bool) -> None:
     from dynoexport.operations.doctor import FAILED
 
     console = common.out()
-    found = []
+    checks = []
     for check in dynoexport.doctor(account, common_stack=common_stack):
-        found.append(check)
+        checks.append(check)
         if not as_json:
             _print(console, check)
     if as_json:
-        common.print_json(records.to_json(found))
-    failed = [each for each in found if each.state == FAILED]
+        common.print_json(records.to_json(checks))
+    failed = [check for check in checks if check.state == FAILED]
     if failed:
         common.echo_err(f"Error: {units.count(len(failed), 'check')} failed")
         click.get_current_context().exit(1)

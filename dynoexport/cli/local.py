@@ -37,7 +37,7 @@ local.add_command(demo)
     "--s3a-jars",
     type=click.Path(exists=True, file_okay=False, path_type=Path),
     metavar="DIRECTORY",
-    help="Let jobs use Hadoop's S3A for s3://, from the jars in this folder.",
+    help="Let jobs use Hadoop's S3A for s3://, from the jars in this folder (docs/local.md).",
 )
 def start(port: int, dynamodb_endpoint_url: str | None, s3a_jars: Path | None) -> None:
     """Serve an AWS endpoint on 127.0.0.1 until Ctrl-C.
@@ -47,7 +47,7 @@ def start(port: int, dynamodb_endpoint_url: str | None, s3a_jars: Path | None) -
     endpoint stops.
 
     Jobs run with your rights on this machine, so requests must be signed with the credentials
-    that `dynoexport local env` prints. Other users cannot read them.
+    that `dynoexport local env` prints. Other users of the machine cannot read these credentials.
 
     \b
     Examples:

@@ -23,7 +23,7 @@ _BUCKET = naming.bucket("<account>", "<region>")
     show_default=True,
     help="List the names for this file format.",
 )
-@click.option("--catalog-prefix", default="", help="Use this CatalogPrefix.")
+@click.option("--catalog-prefix", default="", help="List the names with this CatalogPrefix.")
 @click.option(
     "--output",
     type=click.Choice(["text", "json"]),
@@ -34,7 +34,8 @@ _BUCKET = naming.bucket("<account>", "<region>")
 def names(tables: tuple[str, ...], fmt: str, catalog_prefix: str, output: str) -> None:
     """List every name an export creates.
 
-    Exits 1 if a name cannot work, or if two exports would get the same name.
+    Does not call AWS. Exits 1 if AWS would refuse a name, or if two exports would get the same
+    name.
 
     \b
     Examples:

@@ -35,9 +35,17 @@ if TYPE_CHECKING:
 def permissions(account: Account, purpose: str, *, boundary: str, key: str) -> None:
     """Print the IAM policy that a task needs.
 
-    TASK is deploy, destroy, plan, run, publish or query. The policy is for this account and
-    region. docs/permissions.md lists every permission with its reason. destroy also needs the
-    policy of deploy; publish also needs the policy of run.
+    The policy is for this account and region. docs/permissions.md lists every permission, and the
+    reason for it.
+
+    \b
+    TASK is one of:
+      deploy   init, deploy
+      destroy  destroy; also needs the policy of deploy
+      plan     plan
+      run      run, watch, stop, enable, disable, status, runs, snapshots, logs
+      publish  publish, verify, prune; also needs the policy of run
+      query    query
 
     \b
     Examples:

@@ -73,13 +73,13 @@ def _finite(_: click.Context, param: click.Parameter, value: float | None) -> fl
     "prices_file",
     metavar="FILE",
     type=click.Path(path_type=Path),
-    help="Use your own prices, in the form of dynoexport/planning/prices.json.",
+    help="Use the prices in FILE, which has the form of dynoexport/planning/prices.json.",
 )
 @click.option(
     "--html",
     metavar="FILE",
     type=click.Path(path_type=Path),
-    help="Write a page with charts of time and cost, too.",
+    help="Also write an HTML page with charts of time and cost to FILE.",
 )
 @common.output_option
 @common.aws_options_if_needed

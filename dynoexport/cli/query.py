@@ -67,6 +67,8 @@ def query(
     all snapshots. Without SQL the command prints the rows of the view. Athena bills the bytes that
     it scans.
 
+    For --output parquet, first run: pip install 'dynoexport[files]'
+
     \b
     Examples:
       dynoexport query Reviews
@@ -191,7 +193,7 @@ def _parquet(account: Account, execution: Execution, target: IO[bytes]) -> int:
     writer: Any = None
     number = 0
     for columns, rows in athena.pages(account.athena, execution):
-        schema = pa.schema([(each.name, _arrow_type(pa, each.type)) for each in columns])
+        schema = pa.schema([(column.name, _arrow_type(pa, column.type)) for column in columns])
         values = [
             [athena.typed(column.type, row[place]) for row in rows]
             for place, column in enumerate(columns)

@@ -56,7 +56,7 @@ def run(
 ) -> None:
     """Start a run: export, crawl, publish the view.
 
-    With --wait, Ctrl-C leaves the run running.
+    With --wait, Ctrl-C ends the display, and the run continues.
 
     \b
     Examples:
@@ -84,15 +84,15 @@ def watch(
 ) -> None:
     """Show a run until it ends.
 
-    Exits 1 if the run fails.
+    Exits 1 if the run fails. Ctrl-C ends the display, and the run continues.
 
     \b
     Examples:
       dynoexport watch Reviews
       dynoexport watch Reviews --run wr_3f9c
     """
-    found = dynoexport.find_run(account, table, fmt=fmt, run_id=run_id)
-    _follow(account, table, found, as_json=as_json)
+    watched = dynoexport.find_run(account, table, fmt=fmt, run_id=run_id)
+    _follow(account, table, watched, as_json=as_json)
 
 
 def _follow(account: Account, table: str, started: Run, *, as_json: bool) -> None:
@@ -171,32 +171,32 @@ def runs(
         _explain(account, table, fmt, limit=limit, as_json=as_json)
         return
 
-    found = dynoexport.runs(account, table, fmt=fmt, limit=limit)
+    listed = dynoexport.runs(account, table, fmt=fmt, limit=limit)
     if as_json:
-        common.print_json([_record(account, each) for each in found])
+        common.print_json([_record(account, run) for run in listed])
         return
-    if not found:
+    if not listed:
         common.echo_err(_NO_RUN.format(table=table))
         return
-    _print_runs(account, found)
+    _print_runs(account, listed)
 
 
-def _print_runs(account: Account, found: list[Run]) -> None:
+def _print_runs(account: Account, listed: list[Run]) -> None:
     from dynoexport.planning import prices
     from dynoexport.presentation import display
 
     used, now = prices.load_prices(account.region), datetime.now(timezone.utc)
     rows = [
         (
-            f"{each.started.astimezone(timezone.utc):%Y-%m-%d %H:%M}" if each.started else "",
-            display.state_text(each.outcome),
-            units.duration(each.seconds),
-            units.count(each.items),
-            units.size(each.bytes),
-            units.dollars(prices.cost(each, used, now)),
-            each.short_id,
+            f"{run.started.astimezone(timezone.utc):%Y-%m-%d %H:%M}" if run.started else "",
+            display.state_text(run.outcome),
+            units.duration(run.seconds),
+            units.count(run.items),
+            units.size(run.bytes),
+            units.dollars(prices.cost(run, used, now)),
+            run.short_id,
         )
-        for each in found
+        for run in listed
     ]
     columns = ("STARTED (UTC)", "STATE", "TOOK", "ITEMS", "SIZE", "COST", "RUN")
     display.print_listing(
@@ -214,17 +214,19 @@ def _explain(
     from dynoexport.planning import prices
     from dynoexport.presentation import display
 
-    found = dynoexport.explain(account, table, fmt=fmt, limit=limit)
+    explanations = dynoexport.explain(account, table, fmt=fmt, limit=limit)
     if as_json:
         used, now = prices.load_prices(account.region), datetime.now(timezone.utc)
-        common.print_json([records.explained_run(each, used, now) for each in found])
+        common.print_json(
+            [records.explained_run(explanation, used, now) for explanation in explanations]
+        )
         return
-    if not found:
+    if not explanations:
         common.echo_err(_NO_RUN.format(table=table))
-    for number, each in enumerate(found):
+    for number, explanation in enumerate(explanations):
         if number:
             click.echo()
-        display.print_explanation(common.out(), each)
+        display.print_explanation(common.out(), explanation)
 
 
 # --- logs -----------------------------------------------------------------------------------------
@@ -235,9 +237,15 @@ def _explain(
     "--node", type=click.Choice(list(_NODES)), help="Print the lines of one step.  [default: all]"
 )
 @click.option(
-    "--attempt", type=click.IntRange(1), help="Print the lines of one attempt.  [default: all]"
+    "--attempt",
+    type=click.IntRange(1),
+    help="Print the lines of one attempt; 1 is the first.  [default: all]",
 )
-@click.option("--errors", is_flag=True, help="Print stderr instead, where Spark logs, too.")
+@click.option(
+    "--errors",
+    is_flag=True,
+    help="Print stderr of the jobs instead of stdout; Spark logs there, too.",
+)
 @click.option("--follow", is_flag=True, help="Print new lines until the run ends.")
 @click.option("--timestamps", is_flag=True, help="Begin each line with its time in UTC.")
 @common.output_option
@@ -282,14 +290,14 @@ def logs(
         click.get_current_context().exit(common.INTERRUPTED)
 
 
-def _node_name(run: Run, table: str, node: str) -> str:
+def _node_name(run: Run, table: str, step: str) -> str:
     from dynoexport.model import OutputFormat
 
-    names = {_NODES[node](table, fmt.value) for fmt in OutputFormat}
-    for each in run.nodes:
-        if each.name in names:
-            return each.name
-    raise click.UsageError(f"This workflow has no step '{node}'.")
+    names = {_NODES[step](table, fmt.value) for fmt in OutputFormat}
+    for node in run.nodes:
+        if node.name in names:
+            return node.name
+    raise click.UsageError(f"This workflow has no step '{step}'.")
 
 
 def _print_lines(lines: Iterator[LogLine], *, timestamps: bool, as_json: bool) -> None:
@@ -325,10 +333,10 @@ def stop(account: Account, *, table: str, fmt: OutputFormat | None, as_json: boo
     """
     stopped = dynoexport.stop(account, table, fmt=fmt)
     if as_json:
-        common.print_json([_record(account, each) for each in stopped])
+        common.print_json([_record(account, run) for run in stopped])
         return
-    for each in stopped:
-        click.echo(f"Run {each.short_id} of {table} is stopping")
+    for run in stopped:
+        click.echo(f"Run {run.short_id} of {table} is stopping")
 
 
 @click.command()
@@ -352,7 +360,7 @@ def enable(account: Account, *, table: str, fmt: OutputFormat | None, as_json: b
 def disable(account: Account, *, table: str, fmt: OutputFormat | None, as_json: bool) -> None:
     """Switch a table's schedule off.
 
-    An active run continues.
+    An active run continues. The alarm for missing snapshots is off until you enable the schedule.
 
     \b
     Example:

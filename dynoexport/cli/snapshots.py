@@ -42,40 +42,40 @@ def snapshots(
       writing     a run is writing it
       incomplete  a failed run left it
       damaged     its files differ from its manifest
-      foreign     dynoexport did not write it; nothing deletes it
+      foreign     dynoexport did not write it, and never deletes it
 
     \b
     Examples:
       dynoexport snapshots Reviews
       dynoexport snapshots Reviews --limit 0 --output json
     """
-    found = dynoexport.snapshots(account, table, fmt=fmt, limit=limit or None)
+    listed = dynoexport.snapshots(account, table, fmt=fmt, limit=limit or None)
     if as_json:
-        common.print_json(records.to_json(found))
-    elif found:
-        _print(found)
-        for each in found:
-            common.report_faults(f"The snapshot {each.timestamp}", each.faults)
-        if len(found) == limit:
+        common.print_json(records.to_json(listed))
+    elif listed:
+        _print(listed)
+        for snapshot in listed:
+            common.report_faults(f"The snapshot {snapshot.timestamp}", snapshot.faults)
+        if len(listed) == limit:
             common.echo_err(f"The newest {limit}; --limit 0 shows all.")
     else:
         common.echo_err(f"{table} has no snapshot yet. Create one with: dynoexport run {table}")
 
 
-def _print(found: Sequence[Snapshot]) -> None:
+def _print(listed: Sequence[Snapshot]) -> None:
     from dynoexport.presentation import display
 
     now = datetime.now(timezone.utc)
     rows = [
         (
-            each.timestamp,
-            display.snapshot_state(each),
-            units.count(each.items),
-            units.count(each.files),
-            units.size(each.bytes),
-            units.duration(now - each.taken) if each.taken else "",
+            snapshot.timestamp,
+            display.snapshot_state(snapshot),
+            units.count(snapshot.items),
+            units.count(snapshot.files),
+            units.size(snapshot.bytes),
+            units.duration(now - snapshot.taken) if snapshot.taken else "",
         )
-        for each in found
+        for snapshot in listed
     ]
     columns = ("SNAPSHOT (UTC)", "STATE", "ITEMS", "FILES", "SIZE", "AGE")
     display.print_listing(common.out(), columns, rows, right=("ITEMS", "FILES", "SIZE", "AGE"))
@@ -92,8 +92,8 @@ def publish(
 ) -> None:
     """Point the view at another complete snapshot.
 
-    The snapshot can be older or newer. The next run publishes its own snapshot again. To keep
-    this one, switch the schedule off with 'dynoexport disable'.
+    The snapshot can be older or newer than the current one. The next run publishes its own
+    snapshot again. To keep this one, switch the schedule off with 'dynoexport disable'.
 
     \b
     Example:
@@ -175,12 +175,12 @@ def prune(
 
 def _approve(goes: Sequence[Snapshot], *, yes: bool) -> bool:
 
-    size = units.size(sum(each.bytes or 0 for each in goes))
+    size = units.size(sum(snapshot.bytes or 0 for snapshot in goes))
     common.echo_err(f"{units.count(len(goes), 'snapshot')} with {size} to delete:")
-    for each in goes:
-        items = units.count(each.items or 0, "item") if each.complete else "incomplete"
-        figures = f"{items}, {units.size(each.bytes or 0)}"
-        common.echo_err(f"  {each.timestamp}  {figures}")
+    for snapshot in goes:
+        items = units.count(snapshot.items or 0, "item") if snapshot.complete else "incomplete"
+        figures = f"{items}, {units.size(snapshot.bytes or 0)}"
+        common.echo_err(f"  {snapshot.timestamp}  {figures}")
     return common.confirm("Delete them?", yes=yes)
 
 
@@ -195,8 +195,10 @@ def verify(
 ) -> None:
     """Check every file of a snapshot against its manifest.
 
-    Reads the files of SNAPSHOT, or of the current snapshot. Exits 1 if something is missing or
-    damaged, and says what. Parquet, ORC and Avro need: pip install 'dynoexport[files]'.
+    Reads the files of SNAPSHOT, or of the current snapshot, and counts the items in them. Exits 1
+    if something is missing or damaged, and says what.
+
+    For parquet, orc and avro, first run: pip install 'dynoexport[files]'
 
     \b
     Examples:

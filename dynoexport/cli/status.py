@@ -45,62 +45,63 @@ def status(account: Account, *, tables: tuple[str, ...], stale: str | None, as_j
 
     limit = units.parse_duration(stale) if stale is not None else None
     now = datetime.now(timezone.utc)
-    found = dynoexport.status(account, *tables, now=now)
+    exports = dynoexport.status(account, *tables, now=now)
     if as_json:
         used = prices.load_prices(account.region)
         common.print_json(
             [
                 records.status(
-                    each, used, now, stale=None if limit is None else each.is_stale(now, limit)
+                    export, used, now, stale=None if limit is None else export.is_stale(now, limit)
                 )
-                for each in found
+                for export in exports
             ]
         )
-    elif found:
-        _print(found, now, limit)
-        for each in found:
+    elif exports:
+        _print(exports, now, limit)
+        for export in exports:
             common.report_faults(
-                f"The snapshot {each.snapshot} of {each.table} ({each.format.value})", each.faults
+                f"The snapshot {export.snapshot} of {export.table} ({export.format.value})",
+                export.faults,
             )
     else:
         common.echo_err(f"Nothing is exported in {account.region}. Start with: dynoexport init")
-    _exit_if_stale(found, now, limit)
+    _exit_if_stale(exports, now, limit)
 
 
-def _exit_if_stale(found: Sequence[ExportStatus], now: datetime, limit: timedelta | None) -> None:
-    late = [each.table for each in found if limit is not None and each.is_stale(now, limit)]
+def _exit_if_stale(exports: Sequence[ExportStatus], now: datetime, limit: timedelta | None) -> None:
+    late = [export.table for export in exports if limit is not None and export.is_stale(now, limit)]
     if late:
         shown = ", ".join(late[:5]) + (", ..." if len(late) > 5 else "")  # noqa: PLR2004 - a line
-        common.echo_err(f"{len(late)} of {len(found)} stale: {shown}")
+        common.echo_err(f"{len(late)} of {len(exports)} stale: {shown}")
         click.get_current_context().exit(common.EXIT_STALE)
 
 
-def _print(found: Sequence[ExportStatus], now: datetime, limit: timedelta | None) -> None:
+def _print(exports: Sequence[ExportStatus], now: datetime, limit: timedelta | None) -> None:
     from dynoexport.presentation import display
 
     columns = ("TABLE", "FORMAT", "LAST RUN", "SNAPSHOT", "ITEMS", "SIZE", "NEXT RUN")
-    rows = [_row(each, now, limit) for each in found]
+    rows = [_row(export, now, limit) for export in exports]
     display.print_listing(common.out(), columns, rows, right=("ITEMS", "SIZE"), elastic="TABLE")
 
 
-def _row(each: ExportStatus, now: datetime, limit: timedelta | None) -> tuple[str | Text, ...]:
+def _row(export: ExportStatus, now: datetime, limit: timedelta | None) -> tuple[str | Text, ...]:
     from rich.text import Text
 
     from dynoexport.presentation import display
 
-    age = each.age(now)
-    late = bool(each.faults) or (limit is not None and each.is_stale(now, limit))
+    age = export.age(now)
+    late = bool(export.faults) or (limit is not None and export.is_stale(now, limit))
     shown = f"{units.duration(age)} old" if age is not None else "none"
-    shown += ", damaged" if each.faults else ""
-    upcoming = f"in {units.duration(each.next_run - now)}" if each.next_run else "off"
-    if each.enabled and not each.next_run:
+    shown += ", damaged" if export.faults else ""
+    upcoming = f"in {units.duration(export.next_run - now)}" if export.next_run else "off"
+    if export.enabled and not export.next_run:
         upcoming = "never"
     return (
-        each.table,
-        each.format.value,
-        display.last_run(each.last_run, now),
+        export.table,
+        export.format.value,
+        display.last_run(export.last_run, now),
         Text(shown, "bold red" if late else ""),
-        units.count(each.items),
-        units.size(each.bytes),
-        Text(upcoming, "" if each.next_run else "dim"),
+        units.count(export.items),
+        units.size(export.bytes),
+        Text(upcoming, "" if export.next_run else "dim"),
     )

@@ -174,7 +174,7 @@ def _glue(at: Installation) -> list[Statement]:
         _nodes(at),
         # A stack can name a connection, and the command checks that it exists.
         allow(
-            "LookAtConnection",
+            "ReadConnection",
             [glue.GetConnection],
             at.arns("glue", "catalog", "connection/*"),
         ),
@@ -351,7 +351,7 @@ def _snapshot_alarms(at: Installation) -> str:
 def _publish_datapoints() -> Statement:
     """A new alarm needs a datapoint; a policy can limit only its namespace."""
     ours = Condition(StringEquals("cloudwatch:namespace", naming.METRIC_NAMESPACE))
-    return allow("StartClocks", [cloudwatch.PutMetricData], ["*"], ours)
+    return allow("PublishZeroDatapoint", [cloudwatch.PutMetricData], ["*"], ours)
 
 
 def _look(at: Installation) -> list[Statement]:
@@ -379,7 +379,7 @@ def plan(at: Installation) -> PolicyDocument:
 def _plan(at: Installation) -> list[Statement]:
     return [
         allow(
-            "LookAtTables",
+            "DescribeTables",
             [dynamodb.DescribeTable, dynamodb.DescribeContinuousBackups],
             at.arns("dynamodb", "table/*"),
         ),
@@ -387,7 +387,7 @@ def _plan(at: Installation) -> list[Statement]:
         # https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazondynamodb.html
         # https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazoncloudwatch.html
         allow(
-            "LookAtLoad",
+            "ReadQuotaAndMetrics",
             [dynamodb.ListTables, dynamodb.DescribeLimits, cloudwatch.GetMetricStatistics],
             ["*"],
         ),

@@ -82,7 +82,9 @@ class Module:
     def own_imports(self, *, types_only: bool) -> set[str]:
         """The own modules that it imports; ``types_only`` adds those for annotations only."""
         return {
-            each.module for each in self.imports if each.is_own and types_only >= each.types_only
+            imported.module
+            for imported in self.imports
+            if imported.is_own and types_only >= imported.types_only
         }
 
 
@@ -107,7 +109,12 @@ def build(folder: Path, script: str) -> str:
     modules = in_order(folder, job)
     check_names(list(modules.values()))
     head = [modules[job].docstring, _notice(job), "from __future__ import annotations"]
-    imports = [each for module in modules.values() for each in module.imports if not each.is_own]
+    imports = [
+        imported
+        for module in modules.values()
+        for imported in module.imports
+        if not imported.is_own
+    ]
     parts = [f"{ruler(module.path)}\n{module.body}" for module in modules.values()]
     return "\n\n".join([*head, _imports(imports) + "\n", "\n\n".join(parts)])
 
@@ -123,7 +130,7 @@ def in_order(folder: Path, job: str) -> dict[str, Module]:
     while missing:
         modules.update({name: parse(folder, name) for name in missing})
         needed = {
-            each for module in modules.values() for each in module.own_imports(types_only=True)
+            path for module in modules.values() for path in module.own_imports(types_only=True)
         }
         missing = needed - modules.keys()
     order = TopologicalSorter(
@@ -163,7 +170,7 @@ def parse(folder: Path, name: str) -> Module:
     return Module(
         path=path,
         docstring="\n".join(lines[first.lineno - 1 : first.end_lineno]),
-        imports=tuple(each for node in header[1:] for each in _imported(path, node)),
+        imports=tuple(imported for node in header[1:] for imported in _imported(path, node)),
         body="\n".join(lines[header[-1].end_lineno or 0 :]).strip("\n") + "\n",
         lines={defined: node.lineno for node in body for defined in _defined(node)},
     )
@@ -227,8 +234,8 @@ def _is_type_checking(node: ast.stmt) -> bool:
 
 def _imported(path: str, node: ast.stmt, *, types_only: bool = False) -> Iterator[Import]:
     if isinstance(node, ast.If):
-        for each in node.body:
-            yield from _imported(path, each, types_only=True)
+        for statement in node.body:
+            yield from _imported(path, statement, types_only=True)
         return
     here = f"{path}:{node.lineno}"
     if not isinstance(node, (ast.Import, ast.ImportFrom)):
@@ -254,7 +261,7 @@ def _check_import(here: str, module: str, name: str, alias: str | None, level: i
 
 def _check_body(path: str, body: Sequence[ast.stmt], *, is_job: bool) -> None:
     """Check that the body has only listable definitions, and imports only in functions."""
-    for node in (each for statement in body for each in ast.walk(statement)):
+    for node in (part for statement in body for part in ast.walk(statement)):
         if isinstance(node, ast.Import):
             names = [alias.name for alias in node.names]
         elif isinstance(node, ast.ImportFrom):
@@ -277,17 +284,19 @@ def _defined(node: ast.stmt) -> list[str]:
         return [node.name]
     if isinstance(node, (ast.Assign, ast.AnnAssign)):
         return [
-            each.id
-            for each in ast.walk(node)
-            if isinstance(each, ast.Name) and isinstance(each.ctx, ast.Store)
+            name.id
+            for name in ast.walk(node)
+            if isinstance(name, ast.Name) and isinstance(name.ctx, ast.Store)
         ]
     return []
 
 
 def _imports(imports: Sequence[Import]) -> str:
     """All imports, each once; those for annotations only under TYPE_CHECKING."""
-    at_run = {replace(each, types_only=False) for each in imports if not each.types_only}
-    for_types = {replace(each, types_only=False) for each in imports} - at_run
+    at_run = {
+        replace(imported, types_only=False) for imported in imports if not imported.types_only
+    }
+    for_types = {replace(imported, types_only=False) for imported in imports} - at_run
     text = _statements(at_run, WIDTH)
     if for_types:
         indent = "    "
@@ -299,20 +308,20 @@ def _imports(imports: Sequence[Import]) -> str:
 def _statements(imports: Iterable[Import], width: int) -> str:
     """The import statements in isort's order: Python's own modules, then the others."""
     sections: dict[bool, list[Import]] = {True: [], False: []}
-    for each in imports:
-        sections[each.module.partition(".")[0] in sys.stdlib_module_names].append(each)
+    for imported in imports:
+        sections[imported.module.partition(".")[0] in sys.stdlib_module_names].append(imported)
     texts = ["\n".join(_section(section, width)) for section in sections.values() if section]
     return "\n\n".join(texts)
 
 
 def _section(imports: Iterable[Import], width: int) -> Iterator[str]:
     members = defaultdict(list)
-    for each in sorted(imports, key=lambda each: (each.kind, str(each))):
-        members[each.module].append(each)
+    for imported in sorted(imports, key=lambda imported: (imported.kind, str(imported))):
+        members[imported.module].append(imported)
     for module in sorted(members):
-        yield from (f"import {each}" for each in members[module] if not each.name)
+        yield from (f"import {imported}" for imported in members[module] if not imported.name)
     for module in sorted(members):
-        names = [str(each) for each in members[module] if each.name]
+        names = [str(imported) for imported in members[module] if imported.name]
         line = f"from {module} import {', '.join(names)}"
         if len(line) > width:
             line = f"from {module} import (\n    " + ",\n    ".join(names) + ",\n)"

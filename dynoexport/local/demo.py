@@ -146,8 +146,8 @@ def _fill(dynamodb: DynamoDBClient, demo: Demo) -> None:
 def _run_workflow(glue: GlueClient, demo: Demo, console: Console) -> None:
     name = naming.workflow(demo.export.table, demo.export.format.value, scheduled=False)
     run_id = glue.start_workflow_run(Name=name)["RunId"]
-    looks = workflow_runs.watch(glue, name, run_id, seconds=_POLL_SECONDS)
-    workflow_runs.require_success(display.follow_run(looks, console))
+    updates = workflow_runs.watch(glue, name, run_id, seconds=_POLL_SECONDS)
+    workflow_runs.require_success(display.follow_run(updates, console))
 
 
 def _show_rows(demo: Demo, endpoint: Endpoint, steps: Steps) -> None:

@@ -84,7 +84,7 @@ def _running(server: BaseWSGIServer, endpoint: Endpoint, s3a_jars: Path | None) 
     processes.begin(s3a_jars)
     context.set_endpoint(endpoint)
     now = endpoint.now
-    scheduler = Scheduler(_triggers, _start_workflow, look=_look, now=now)
+    scheduler = Scheduler(_triggers, _start_workflow, poll=_poll, now=now)
     for target in (server.serve_forever, scheduler.run):
         context.in_background(target)
     try:
@@ -201,10 +201,10 @@ def _triggers() -> Iterable[Mapping[str, Any]]:
     return [trigger.as_dict() for trigger in list(_glue().triggers.values())]
 
 
-def _look() -> None:
+def _poll() -> None:
     _glue().report_delays()
     cloudwatch: Any = cloudwatch_backends[context.ACCOUNT][context.REGION]
-    cloudwatch.look()
+    cloudwatch.evaluate_alarms()
 
 
 def _start_workflow(name: str) -> None:

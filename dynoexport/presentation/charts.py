@@ -33,9 +33,9 @@ _MINUTE, _HOUR, _DAY = 60, 3_600, 86_400
 _SECONDS = (1, 2, 5, 10, 20, 30)
 _DURATIONS = (
     *_SECONDS,
-    *(_MINUTE * each for each in _SECONDS),
-    *(_HOUR * each for each in (1, 2, 3, 6, 12)),
-    *(_DAY * each for each in (1, 2, 4, 7, 14, 30, 60, 120, 360)),
+    *(_MINUTE * number for number in _SECONDS),
+    *(_HOUR * number for number in (1, 2, 3, 6, 12)),
+    *(_DAY * number for number in (1, 2, 4, 7, 14, 30, 60, 120, 360)),
 )
 _FEW_DURATIONS = (1, 10, _MINUTE, 10 * _MINUTE, _HOUR, 6 * _HOUR, _DAY, 7 * _DAY, 60 * _DAY)
 
@@ -60,14 +60,14 @@ def _decimal(parts: Sequence[int]) -> Callable[[float, float], list[float]]:
 
     def rounds(low: float, high: float) -> list[float]:
         powers = range(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1)
-        found = [part * 10.0**power for power in powers for part in parts]
-        return [each for each in found if low <= each <= high]
+        values = [part * 10.0**power for power in powers for part in parts]
+        return [value for value in values if low <= value <= high]
 
     return rounds
 
 
 def _listed(values: Sequence[float]) -> Callable[[float, float], list[float]]:
-    return lambda low, high: [float(each) for each in values if low <= each <= high]
+    return lambda low, high: [float(value) for value in values if low <= value <= high]
 
 
 SECONDS = Unit(units.duration, _listed(_DURATIONS), _listed(_FEW_DURATIONS), _listed(_DURATIONS))
@@ -128,7 +128,7 @@ def axis(values: Sequence[float], unit: Unit, begin: float, end: float) -> Axis:
             marks = unit.few(scale.low, scale.high)
         elif len(marks) < _TICKS_MIN:
             marks = unit.more(scale.low, scale.high)
-    return Axis(scale, tuple(Tick(scale.place(each), unit.label(each)) for each in marks))
+    return Axis(scale, tuple(Tick(scale.place(mark), unit.label(mark)) for mark in marks))
 
 
 def _step(high: float, unit: Unit) -> float:
@@ -207,15 +207,15 @@ def line_chart(
 
     Lines that look the same become one with both names. ``describe`` makes a point's text.
     """
-    every = [point for each in series for point in each.points]
+    every = [point for line in series for point in line.points]
     across = axis([point[0] for point in every], x, _LEFT, WIDTH - _RIGHT)
     up = axis([point[1] for point in every], y, HEIGHT - _BOTTOM, _TOP)
     joined = _joined(series, up.scale)
-    ends = [up.scale.place(each.points[-1][1]) for each in joined]
+    ends = [up.scale.place(line.points[-1][1]) for line in joined]
     labels = apart(ends, _LINE_HEIGHT, _TOP, HEIGHT - _BOTTOM)
     lines = tuple(
-        _line(each, across.scale, up.scale, label, describe=describe, shade=shade)
-        for each, label, shade in zip(joined, labels, shades(len(joined)), strict=True)
+        _line(line, across.scale, up.scale, label, describe=describe, shade=shade)
+        for line, label, shade in zip(joined, labels, shades(len(joined)), strict=True)
     )
     at = across.scale.place(mark[0])
     # Where a text above the point would leave the chart, it ends or begins beside it.
@@ -229,11 +229,11 @@ def line_chart(
 def _joined(series: Sequence[Series], y: Scale) -> list[Series]:
     """Neighbours that lie over one another as one, which is drawn where the first of them lies."""
     groups: list[list[Series]] = []
-    for each in series:
-        if groups and _same(groups[-1][0], each, y):
-            groups[-1].append(each)
+    for line in series:
+        if groups and _same(groups[-1][0], line, y):
+            groups[-1].append(line)
         else:
-            groups.append([each])
+            groups.append([line])
     if len(groups) == 1 and len(series) > 1:
         return [Series("all", series[0].points)]
     return [Series(_span(same[0].name, same[-1].name), same[0].points) for same in groups]
@@ -287,19 +287,19 @@ def apart(places: Sequence[float], least: float, low: float, high: float) -> lis
     [46, 56, 90]
     """
     groups: list[tuple[list[int], float]] = []
-    for number in sorted(range(len(places)), key=lambda each: places[each]):
-        members = [number]
+    for index in sorted(range(len(places)), key=lambda index: places[index]):
+        members = [index]
         middle = _bounded(places, members, least, low, high)
         # Whoever comes too near joins the group before, which moves to its own mean.
         while groups and middle - groups[-1][1] < least * (len(groups[-1][0]) + len(members)) / 2:
             members = [*groups.pop()[0], *members]
             middle = _bounded(places, members, least, low, high)
         groups.append((members, middle))
-    found = [0.0] * len(places)
+    moved = [0.0] * len(places)
     for members, middle in groups:
-        for position, number in enumerate(members):
-            found[number] = round(middle + least * (position - (len(members) - 1) / 2), 1)
-    return found
+        for position, index in enumerate(members):
+            moved[index] = round(middle + least * (position - (len(members) - 1) / 2), 1)
+    return moved
 
 
 def _bounded(
@@ -307,5 +307,5 @@ def _bounded(
 ) -> float:
     """The middle of a group of neighbours: their mean, but so that all are within the bounds."""
     half = least * (len(members) - 1) / 2
-    mean = sum(places[each] for each in members) / len(members)
+    mean = sum(places[index] for index in members) / len(members)
     return max(low + half, min(mean, high - half))

@@ -103,9 +103,9 @@ def _node(
 
 def _cut(text: str | Text) -> Text:
     """On one line, whatever room there is for it."""
-    found = Text(text) if isinstance(text, str) else text
-    found.no_wrap, found.overflow = True, "ellipsis"
-    return found
+    cell = Text(text) if isinstance(text, str) else text
+    cell.no_wrap, cell.overflow = True, "ellipsis"
+    return cell
 
 
 def _elapsed(started: datetime, completed: datetime | None, now: datetime) -> float:
@@ -186,8 +186,13 @@ def print_explanation(console: Console, explanation: Explanation) -> None:
         console.print(Text(f"  No plan: {explanation.missing}"), soft_wrap=True)
         return
     rows = [
-        (f"  {each.name}", _figure(each, each.planned), _figure(each, each.real), _times(each))
-        for each in explanation.figures
+        (
+            f"  {figure.name}",
+            _figure(figure, figure.planned),
+            _figure(figure, figure.real),
+            _times(figure),
+        )
+        for figure in explanation.figures
     ]
     columns = ("  FIGURE", "PLAN", "REAL", "REAL/PLAN")
     print_listing(console, columns, rows, right=columns[1:])
@@ -240,8 +245,8 @@ def print_listing(
 ) -> None:
     """Print one line for each row, never more.
 
-    On a terminal the ``elastic`` column gives way where a row is too wide; without one nothing is
-    nothing is cut. Columns named in ``right`` are aligned there.
+    On a terminal, the ``elastic`` column is cut if a row is too wide. Without a terminal nothing
+    is cut. Columns named in ``right`` are aligned there.
     """
     table = Table(box=None, padding=(0, 2, 0, 0), header_style="bold", pad_edge=False)
     for column in columns:
@@ -250,8 +255,8 @@ def print_listing(
             column, no_wrap=column != elastic, justify="right" if column in right else "left"
         )
     for row in rows:
-        cells = [Text(printable(each)) if isinstance(each, str) else each for each in row]
-        table.add_row(*(_cut(each) for each in cells))
+        cells = [Text(printable(cell)) if isinstance(cell, str) else cell for cell in row]
+        table.add_row(*(_cut(cell) for cell in cells))
     print_wide(console, table)
 
 

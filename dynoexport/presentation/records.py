@@ -33,16 +33,18 @@ Source = TypeVar("Source")
 # --- any result -----------------------------------------------------------------------------------
 def keys(kind: type) -> dict[str, Key]:
     """What a class describes, by attribute, in the order of its JSON."""
-    found: dict[str, Key] = {
-        each.name: each.metadata["key"] for each in fields(kind) if "key" in each.metadata
+    described: dict[str, Key] = {
+        attribute.name: attribute.metadata["key"]
+        for attribute in fields(kind)
+        if "key" in attribute.metadata
     }
-    order = list(found)
+    order = list(described)
     for name, attribute in vars(kind).items():
         key = vars(attribute.fget).get("key") if isinstance(attribute, property) else None
         if isinstance(key, Key):
             order.insert(order.index(key.after) + 1, name)
-            found[name] = key
-    return {name: found[name] for name in order}
+            described[name] = key
+    return {name: described[name] for name in order}
 
 
 def to_json(value: object) -> Any:  # noqa: ANN401 - JSON
@@ -58,7 +60,7 @@ def to_json(value: object) -> Any:  # noqa: ANN401 - JSON
         # boto3 gives times in the zone of the machine.
         return value.astimezone(timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
     if isinstance(value, list | tuple):
-        return [to_json(each) for each in value]
+        return [to_json(element) for element in value]
     return value
 
 
@@ -77,8 +79,8 @@ class Record(Generic[Source]):
     def entries(cls) -> dict[str, Entry[Source]]:
         return {
             name: entry
-            for each in reversed(cls.__mro__)
-            for name, entry in vars(each).items()
+            for base in reversed(cls.__mro__)
+            for name, entry in vars(base).items()
             if isinstance(entry, Entry)
         }
 
@@ -193,7 +195,9 @@ class FigureRecord(Record[FigureNow]):
     )
     reasons = _figure(
         "list of possible reasons, each a sentence",
-        lambda of: [each.text for each in of.explanation.reasons if of.figure.name in each.figures],
+        lambda of: [
+            reason.text for reason in of.explanation.reasons if of.figure.name in reason.figures
+        ],
     )
 
 
@@ -215,7 +219,7 @@ class ExplainedRunRecord(RunRecord):
     figures = _explained(
         "list of its figures beside those of the plan, empty without a plan",
         lambda at: [
-            FigureRecord.of(FigureNow(each, at.explanation)) for each in at.explanation.figures
+            FigureRecord.of(FigureNow(figure, at.explanation)) for figure in at.explanation.figures
         ],
     )
     plan_missing = _explained(
@@ -269,7 +273,7 @@ class StatusRecord(Record[StatusNow]):
     )
     age_seconds = _status("age of that snapshot in seconds, or null", _age_seconds)
     stale = _status(
-        "whether it is older than --stale, or damaged; null without that option",
+        "whether it is missing, damaged or older than --stale; null without that option",
         lambda at: at.stale,
     )
     items = _status("number of items in it, or null", lambda at: at.status.items)
@@ -355,7 +359,7 @@ class PlanRecord(Record["Planned"]):
     rate = _plan("read units a second that the run reads", lambda plan: plan.estimate.reading.rate)
     bounds = _plan(
         "object: each bound of the rate, with its rate",
-        lambda plan: {each.name: each.rate for each in plan.estimate.reading.bounds},
+        lambda plan: {bound.name: bound.rate for bound in plan.estimate.reading.bounds},
     )
     segments = _plan("segments or splits of the table", lambda plan: plan.estimate.reading.segments)
     read_seconds = _plan("seconds of reading", lambda plan: plan.estimate.reading.seconds)

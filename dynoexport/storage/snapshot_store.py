@@ -120,13 +120,13 @@ def list_all(
     current, active = current_timestamp(account, export), set(writing)
     return [
         Snapshot(
-            timestamp=each,
-            complete=each in marks.complete,
-            current=each == current,
-            writing=each in active,
-            claimed=each in marks.claimed,
+            timestamp=timestamp,
+            complete=timestamp in marks.complete,
+            current=timestamp == current,
+            writing=timestamp in active,
+            claimed=timestamp in marks.claimed,
         )
-        for each in sorted(every, reverse=True)
+        for timestamp in sorted(every, reverse=True)
     ]
 
 
@@ -151,19 +151,19 @@ def examine(account: Account, export: DeployedExport, snapshot: Snapshot) -> Sna
         except manifests.ManifestBroken as error:
             faults.append(error.what)
     prefix = naming.snapshot_prefix(table, fmt, timestamp)
-    found = list_files(account.s3, account.bucket, prefix)
+    files = list_files(account.s3, account.bucket, prefix)
     if manifest is None:
-        if not found and snapshot.current:
+        if not files and snapshot.current:
             faults.append(f"there are no files under {prefix}")
-        size = sum(size for size, _ in found.values())
-        return replace(snapshot, complete=False, bytes=size, files=len(found), faults=tuple(faults))
+        size = sum(size for size, _ in files.values())
+        return replace(snapshot, complete=False, bytes=size, files=len(files), faults=tuple(faults))
     return replace(
         snapshot,
         items=manifest.items,
         bytes=manifest.bytes,
         files=len(manifest.files),
         workflow_run_id=manifest.workflow_run_id,
-        faults=tuple(manifests.differences(manifest, found)),
+        faults=tuple(manifests.differences(manifest, files)),
     )
 
 
@@ -181,12 +181,16 @@ def to_prune(
     snapshots do not add to ``keep``. A damaged one stays as long as an older one stays. The current
     snapshot, one that a run is writing and one that dynoexport did not write always stay.
     """
-    deletable = [each for each in snapshots if not (each.current or each.writing or each.foreign)]
-    complete = [each for each in snapshots if each.complete]
-    whole = sorted(each.timestamp for each in complete if not each.faults)
+    deletable = [
+        snapshot
+        for snapshot in snapshots
+        if not (snapshot.current or snapshot.writing or snapshot.foreign)
+    ]
+    complete = [snapshot for snapshot in snapshots if snapshot.complete]
+    whole = sorted(snapshot.timestamp for snapshot in complete if not snapshot.faults)
     # From the oldest one to keep on; "~" is behind every timestamp.
     since = "" if keep is None or len(whole) < keep else [*whole, "~"][len(whole) - keep]
-    kept = {each.timestamp for each in complete if each.timestamp >= since}
+    kept = {snapshot.timestamp for snapshot in complete if snapshot.timestamp >= since}
 
     def goes(snapshot: Snapshot) -> bool:
         if older_than is not None:
@@ -194,7 +198,7 @@ def to_prune(
             return snapshot.taken is not None and now - snapshot.taken > older_than
         return snapshot.timestamp not in kept
 
-    return sorted(filter(goes, deletable), key=lambda each: each.timestamp)
+    return sorted(filter(goes, deletable), key=lambda snapshot: snapshot.timestamp)
 
 
 # --- delete ---------------------------------------------------------------------------------------
@@ -214,9 +218,14 @@ def delete(
         DeleteFailed: an object cannot be deleted.
     """
     table, fmt = export.table, export.format.value
-    marks = [deletion_marks(table, fmt, each.timestamp, claimed=each.claimed) for each in snapshots]
+    marks = [
+        deletion_marks(table, fmt, snapshot.timestamp, claimed=snapshot.claimed)
+        for snapshot in snapshots
+    ]
     delete_keys(account, [key for first, _ in marks for key in first])
-    _drop_partitions(account, export.snapshots_table, [each.timestamp for each in snapshots])
+    _drop_partitions(
+        account, export.snapshots_table, [snapshot.timestamp for snapshot in snapshots]
+    )
     total = 0
     for snapshot, (_, last) in zip(snapshots, marks, strict=True):
         prefix = naming.snapshot_prefix(table, fmt, snapshot.timestamp)

@@ -78,7 +78,9 @@ def of_endpoint(lake: Lake, sql: str) -> Any:
             pytest.param(
                 sql,
                 marks=pytest.mark.xfail(
-                    strict=True, raises=AssertionError, reason="D16: not as Trino"
+                    strict=True,
+                    raises=AssertionError,
+                    reason="the endpoint answers otherwise than Trino",
                 ),
             )
             for sql in DIFFERENT
@@ -154,7 +156,7 @@ def test_empty_maps_are_printed_as_maps(lake: Lake, trino: Trino, mixed: dict[st
                 marks=pytest.mark.xfail(
                     strict=True,
                     raises=AssertionError,
-                    reason="D18: the endpoint never compares a partition's types with the table's",
+                    reason="the endpoint never compares a partition's types with the table's",
                 ),
             )
             for each in NOT_AS_TRINO

@@ -106,7 +106,7 @@ def test_publishes_an_older_snapshot_and_back(command: Command, table: str) -> N
         ("../../etc", "is not a snapshot"),
     ],
 )
-def test_refuses_to_publish_what_is_no_snapshot(
+def test_publish_refuses_a_name_that_is_not_a_snapshot(
     command: Command, untouched: str, snapshot: str, shown: str
 ) -> None:
     done = command("publish", untouched, snapshot)

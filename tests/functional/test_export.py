@@ -18,7 +18,7 @@ pytestmark = [pytest.mark.endpoint, pytest.mark.spark]
 KEY = ("User", "Book")
 
 
-def test_the_stock_aws_command_goes_the_whole_way(
+def test_the_aws_command_alone_deploys_runs_and_queries(
     account: Account, reviews: list[dict[str, Any]]
 ) -> None:
     """Deploy, start the run, read its graph and query the view with nothing of ours in between."""

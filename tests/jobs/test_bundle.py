@@ -60,7 +60,7 @@ def test_a_script_runs_alone(package: Path) -> None:
     assert done.stdout == '[7, "/"]\n'
 
 
-def test_each_part_stands_below_a_ruler_after_what_it_imports(package: Path) -> None:
+def test_each_part_follows_the_parts_that_it_imports_below_a_heading(package: Path) -> None:
     put(
         package,
         main="from dynoexport.jobs.b import B\n\nMAIN = B\n",

@@ -111,7 +111,9 @@ def test_views_of_the_former_design_are_understood(sql: str) -> None:
         stored_view(CURRENT),
     ],
 )
-def test_a_view_that_names_no_snapshot_shows_none(table: dict[str, str] | None) -> None:
+def test_a_view_without_a_snapshot_in_its_sql_shows_no_snapshot(
+    table: dict[str, str] | None,
+) -> None:
     assert shown_timestamp(table) is None
 
 
@@ -735,7 +737,7 @@ def test_the_snapshot_that_is_shown_outlives_the_retention(run: Publication, key
     assert len(keys()) == 2
 
 
-def test_a_snapshot_of_many_files_goes_whole(
+def test_a_snapshot_of_many_files_is_deleted_completely(
     run: Publication, put: Any, put_many: Any, keys: Any
 ) -> None:
     """More than one page of a listing, and one call of a deletion, holds."""

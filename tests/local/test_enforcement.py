@@ -282,7 +282,9 @@ def test_what_a_key_encrypts_is_for_those_who_may_use_it(
     assert bare.get_object(Bucket=locked, Key="plain")["ContentLength"] == 0
 
 
-def test_of_awss_own_key_nobody_is_asked(iam: Iam, endpoint: Endpoint, key: str) -> None:
+def test_a_table_with_an_aws_managed_key_is_read_without_permission_on_the_key(
+    iam: Iam, endpoint: Endpoint, key: str
+) -> None:
     root = endpoint.client("dynamodb")
     for name, given in (("Managed", {}), ("Mine", {"KMSMasterKeyId": key})):
         root.create_table(
@@ -620,7 +622,7 @@ def test_the_simulator_decides_as_the_calls_are_decided(iam: Iam) -> None:
     assert decision("glue:GetJob") == "explicitDeny"
 
 
-def test_the_simulator_knows_nobody_who_is_not_there(iam: Iam) -> None:
+def test_the_simulator_refuses_a_role_that_does_not_exist(iam: Iam) -> None:
     gone = f"arn:aws:iam::{ACCOUNT}:role/gone"
     code, message = refusal(
         lambda: iam.iam.simulate_principal_policy(

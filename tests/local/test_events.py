@@ -43,9 +43,9 @@ def test_a_place_without_a_value_is_empty() -> None:
 def test_a_target_receives_what_it_asks_for() -> None:
     """A constant, a part of the event, or all of it."""
     event = {"source": "aws.glue", "detail": {"state": "FAILED"}, "ingestion-time": 0}
-    assert events.input_of({"Input": "late"}, event) == "late"
-    assert events.input_of({"InputPath": "$.detail"}, event) == '{"state": "FAILED"}'
-    assert json.loads(events.input_of({}, event)) == {
+    assert events.build_input({"Input": "late"}, event) == "late"
+    assert events.build_input({"InputPath": "$.detail"}, event) == '{"state": "FAILED"}'
+    assert json.loads(events.build_input({}, event)) == {
         "source": "aws.glue",
         "detail": {"state": "FAILED"},
     }

@@ -75,7 +75,7 @@ def test_children_are_what_lies_directly_below(files: BucketFiles) -> None:
     assert list(files.children("")) == ["json"]
 
 
-def test_a_file_is_its_own_child_and_nothing_has_none(files: BucketFiles) -> None:
+def test_a_file_lists_itself_and_a_missing_directory_lists_nothing(files: BucketFiles) -> None:
     """Hadoop lists a file as itself, without a name."""
     assert {name: each["length"] for name, each in files.children(PART).items()} == {"": 10}
     assert files.children("nowhere") == {}
@@ -231,7 +231,7 @@ def test_full_disk_is_reported(s3: Any, monkeypatch: pytest.MonkeyPatch) -> None
     assert "No such file" in error["message"]
 
 
-def test_a_stream_that_breaks_is_gone_on_with(files: BucketFiles, s3: Any) -> None:
+def test_a_broken_stream_is_continued(files: BucketFiles, s3: Any) -> None:
     class Breaks:
         """S3 whose streams break behind the fourth byte."""
 

@@ -681,7 +681,7 @@ def test_depends_on_is_one_name_or_a_list(stated: Any) -> None:
     assert stack_changes.dependencies({"Type": "T", "DependsOn": stated}, NAMES) == set(stated)
 
 
-def test_each_resource_stands_after_what_it_needs() -> None:
+def test_each_resource_follows_the_resources_that_it_needs() -> None:
     """Whatever the template's order; what is free keeps it."""
     resources = {
         "C": {"Type": "T", "Properties": {"Needs": {"Ref": "B"}}},

@@ -138,7 +138,7 @@ def test_a_long_result_comes_in_pages(lake: Lake) -> None:
     assert found == ["n", *map(str, range(2500))]
 
 
-def test_the_result_lies_in_s3_as_csv(lake: Lake, orders: str) -> None:
+def test_the_result_is_in_s3_as_csv(lake: Lake, orders: str) -> None:
     """Where the workgroup says, every value quoted, NULL empty."""
     execution = lake.run(f"SELECT id, who FROM {orders} ORDER BY id")
     location = lake.ended(execution)["ResultConfiguration"]["OutputLocation"]

@@ -128,7 +128,7 @@ def test_every_partition_inherits_the_tables_columns(lake: Lake) -> None:
     assert names == [["a", "b"], ["a", "b"]]
 
 
-def test_avro_schema_stands_in_table_and_partitions_and_stays(lake: Lake) -> None:
+def test_avro_schema_is_in_table_and_partitions_and_stays(lake: Lake) -> None:
     """A later crawl adds the column and leaves the schema; what was taken away is written again."""
     first = avro({"id": "string"}, {"id": "a"})
     lake.snapshot("avro/Literal", FIRST, first)

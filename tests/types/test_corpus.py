@@ -57,7 +57,7 @@ def schema(columns: list[dict[str, Any]]) -> list[tuple[str, str, str]]:
 
 
 @pytest.mark.parametrize("path", CORPUS, ids=lambda path: path.stem)
-def test_the_oracle_knows_the_case(path: Path) -> None:
+def test_the_oracle_agrees_with_the_corpus(path: Path) -> None:
     """Else the generated tables would be compared with a wrong map."""
     case = load(path)
     found = expected.columns(case["items"], rules_of(case))

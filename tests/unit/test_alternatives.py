@@ -43,7 +43,7 @@ def test_a_full_export_is_paid_by_size_and_recovery_by_the_month() -> None:
     assert "recovery" not in bill(found(on)["full"])
 
 
-def test_increments_are_paid_by_what_changes() -> None:
+def test_incremental_exports_cost_by_changed_bytes() -> None:
     assert bill(found(ORDERS)["incremental"])["changes"] == pytest.approx(0.5 * 0.1)
     written = replace(ORDERS, written=3.0 * GB)
     assert bill(found(written)["incremental"])["changes"] == pytest.approx(3 * 0.1)

@@ -128,7 +128,7 @@ def test_a_login_that_is_over_is_to_be_renewed(error: Exception, what: str) -> N
     assert explained(error) == (what, NEW_CREDENTIALS)
 
 
-def test_a_kind_of_error_is_known_by_what_it_derives_from() -> None:
+def test_a_subclass_of_an_error_is_explained_like_the_error() -> None:
     """The errors of botocore are refined from version to version."""
 
     class RefinedError(exceptions.NoCredentialsError):
@@ -137,7 +137,7 @@ def test_a_kind_of_error_is_known_by_what_it_derives_from() -> None:
     assert explained(RefinedError())[0] == "no AWS credentials were found"
 
 
-def test_any_other_error_of_botocore_speaks_for_itself() -> None:
+def test_any_other_error_of_botocore_keeps_its_message() -> None:
     """In one line."""
     what, hint = explained(exceptions.ParamValidationError(report="Unknown\n  parameter"))
     assert what == "Parameter validation failed: Unknown parameter"

@@ -211,7 +211,7 @@ def test_changes_are_read_from_every_page(aws: CloudFormationClient, script: Stu
     )
 
 
-def test_a_parameter_that_is_none_keeps_its_value(
+def test_a_parameter_without_a_new_value_keeps_its_value(
     aws: CloudFormationClient, script: Stubber
 ) -> None:
     """And not the default of the template; moto keeps it whatever it is sent."""

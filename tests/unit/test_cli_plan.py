@@ -178,7 +178,7 @@ def test_what_cannot_be_asked_for_is_refused(words: tuple[str, ...], code: int, 
     assert refused("--describe", str(EVENTS), *words, code=code) == line
 
 
-def test_a_wish_that_is_none_is_refused_with_what_there_is() -> None:
+def test_a_request_that_cannot_be_parsed_is_refused_with_the_possible_values() -> None:
     done = plan("--describe", "-", "--max-cost", "nan", stdin=BARE)
     assert (done.exit_code, done.stdout) == (2, "")
     assert "nan is not a number of dollars" in done.stderr

@@ -34,7 +34,7 @@ def test_the_bucket_has_the_baselines_name_and_is_closed() -> None:
     assert bucket["OwnershipControls"]["Rules"] == [{"ObjectOwnership": "BucketOwnerEnforced"}]
 
 
-def test_the_lifecycle_touches_nothing_but_what_runs_leave_behind() -> None:
+def test_the_lifecycle_rules_delete_only_temporary_files() -> None:
     rules = {
         rule["Id"]: rule
         for rule in common().properties("Bucket")["LifecycleConfiguration"]["Rules"]

@@ -78,7 +78,7 @@ def test_all_times_at_which_a_schedule_fires_count() -> None:
 
 
 # --- our own runs ---------------------------------------------------------------------------------
-def test_our_own_runs_are_none_of_the_others() -> None:
+def test_reads_of_exports_are_not_reads_of_others() -> None:
     """By the part of the run that was in each hour."""
     sums = {TEN: 1_000.0, TEN + HOUR: 700.0}
     own = OwnReading(TEN + timedelta(minutes=45), seconds=3_600, units=800)

@@ -113,7 +113,7 @@ def test_a_format_of_another_version_is_no_export() -> None:
     assert exports.from_tags({**tags_of(REVIEWS), naming.TAG_FORMAT: "toml"}) is None
 
 
-def test_an_export_knows_its_names() -> None:
+def test_an_export_has_its_view_table_and_trigger_names() -> None:
     assert REVIEWS.view == "shop_my_orders_v2"
     assert REVIEWS.snapshots_table == "shop_snapshots_my_orders_v2"
     assert REVIEWS.start_trigger == "a-workflow-start"

@@ -167,7 +167,7 @@ def test_what_is_no_json_is_refused(text: str | bytes) -> None:
         manifests.parse(text, where="s3://bucket/key")
 
 
-def test_a_refusal_says_where_it_lies_and_what_to_do() -> None:
+def test_a_refusal_names_the_object_and_the_next_step() -> None:
     with pytest.raises(ManifestBroken) as refused:
         parsed([])
     assert refused.value.what.startswith("s3://bucket/key is not a manifest (TypeError: ")
@@ -194,7 +194,7 @@ def test_a_manifest_is_found_by_table_format_and_minute(account: Account) -> Non
     assert read(account) == parsed(LEAST)
 
 
-def test_a_snapshot_without_a_manifest_has_none(account: Account) -> None:
+def test_the_manifest_of_another_format_or_table_is_not_read(account: Account) -> None:
     """Not that of its neighbour in another format, or of a table with a longer name."""
     put(account, json.dumps(LEAST).encode())
     assert read(account, fmt="json") is None

@@ -64,7 +64,7 @@ def test_every_condition_is_an_options_and_is_used() -> None:
     assert [name for name in stated if f"'{name}'" not in text] == []
 
 
-def test_a_heading_of_the_form_stands_once() -> None:
+def test_each_heading_of_the_form_appears_once() -> None:
     headings = [label for label, _ in itertools.groupby(each.group for each in options.OPTIONS)]
     assert len(headings) == len(set(headings))
 

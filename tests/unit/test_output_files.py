@@ -89,7 +89,9 @@ def test_named_pipe_gets_the_bytes(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("name", ["/dev/stdout", "/dev/fd/1", "/proc/self/fd/1"])
 @pytest.mark.parametrize("redirect", ["| cat", ">> {file} && cat {file}"])
-def test_standard_output_goes_on_where_it_is(tmp_path: Path, name: str, redirect: str) -> None:
+def test_writing_to_standard_output_keeps_what_is_before_and_after(
+    tmp_path: Path, name: str, redirect: str
+) -> None:
     """Nothing that was written to it before is lost, nor what comes after."""
     code = f"""
 from pathlib import Path

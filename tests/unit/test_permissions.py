@@ -89,7 +89,7 @@ def test_parliament_finds_nothing_that_is_not_meant(name: str) -> None:
 
 
 @pytest.mark.parametrize("statement", STATEMENTS)
-def test_every_action_exists_and_knows_the_resources_and_conditions(
+def test_every_action_exists_and_supports_its_resources_and_conditions(
     statement: dict[str, Any],
 ) -> None:
     """By AWS's service authorization reference; * is for what cannot be limited by a resource."""
@@ -201,7 +201,7 @@ def test_the_roles_get_the_boundary_that_is_given(role: str) -> None:
     "words",
     [("--key", "*"), ("--key", "alias/mine"), ("--boundary", "arn:aws:iam::1:role/*")],
 )
-def test_a_policy_is_printed_for_nothing_but_an_arn(words: tuple[str, str]) -> None:
+def test_permissions_refuses_a_boundary_or_key_that_is_not_an_arn(words: tuple[str, str]) -> None:
     """Whatever is given would stand in it as a resource."""
     given = ("permissions", "deploy", "--region", "eu-west-3", *words)
     done = CliRunner().invoke(main, given, catch_exceptions=False)

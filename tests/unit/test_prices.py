@@ -80,7 +80,7 @@ def test_a_shell_job_has_the_default_price_whatever_its_version() -> None:
     assert cost(shell) == dollars(0.0625, 1_800, 0.5)
 
 
-def test_a_job_that_goes_on_costs_what_it_has_cost_until_now() -> None:
+def test_a_running_job_has_the_cost_up_to_now() -> None:
     going_on = replace(attempt("glueetl", 0, dpu=2), completed=None)
     assert cost(going_on, now=START + timedelta(seconds=100)) == dollars(2, 100, 0.5)
 

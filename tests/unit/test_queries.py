@@ -134,7 +134,7 @@ def test_a_query_that_does_not_succeed_says_why_in_one_line(
     assert failed.value.hint == "COLUMN_NOT_FOUND: line 1:8"
 
 
-def test_a_failure_without_a_reason_says_that_there_is_none(
+def test_a_failure_without_a_reason_is_reported_as_such(
     athena: AthenaClient, script: Stubber
 ) -> None:
     is_in(script, "CANCELLED")
@@ -198,7 +198,7 @@ def test_a_run_has_the_rows_of_all_pages(athena: AthenaClient, script: Stubber) 
     assert pauses == [7]
 
 
-def test_a_run_of_a_statement_without_rows_has_none(athena: AthenaClient, script: Stubber) -> None:
+def test_a_statement_without_rows_returns_no_rows(athena: AthenaClient, script: Stubber) -> None:
     script.add_response("start_query_execution", {"QueryExecutionId": "q-1"})
     is_in(script, "SUCCEEDED", StatementType="DDL")
     answers(script, [], columns=[])
@@ -264,6 +264,6 @@ def test_what_is_no_number_is_text_in_json() -> None:
 
 
 @pytest.mark.parametrize("kind", ["bigint", "double", "boolean", "decimal(9,2)", "date", "varchar"])
-def test_a_null_is_none_whatever_its_type(kind: str) -> None:
+def test_null_of_every_type_becomes_none(kind: str) -> None:
     assert queries.typed(kind, None) is None
     assert queries.plain(kind, None) is None

@@ -183,7 +183,7 @@ def test_cfn_lint_reports_nothing(regions: tuple[str, ...]) -> None:
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
 
 
-def test_no_short_form_stands_around_a_mapping() -> None:
+def test_no_short_form_has_a_mapping() -> None:
     """Some readers, moto's among them, take only scalars and lists after a short form."""
     import yaml
 

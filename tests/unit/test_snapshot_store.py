@@ -319,7 +319,7 @@ def test_figures_keep_the_order_of_the_snapshots(store: Store) -> None:
     assert [each.items for each in found] == list(range(40))
 
 
-def test_a_manifest_that_goes_meanwhile_leaves_the_snapshot_incomplete(store: Store) -> None:
+def test_a_manifest_deleted_since_the_listing_leaves_the_snapshot_incomplete(store: Store) -> None:
     """As when a retry clears what its former attempt has written."""
     store.foreign(OLDER)
     listed = Snapshot(OLDER, complete=True, current=True, writing=True)
@@ -416,7 +416,7 @@ def test_deleting_never_touches_the_neighbours(store: Store) -> None:
     assert store.partitions() == {OLDEST, NEWER}
 
 
-def test_a_snapshot_of_many_files_goes_whole(store: Store) -> None:
+def test_a_snapshot_of_many_files_is_deleted_completely(store: Store) -> None:
     """S3 takes 1,000 keys a call."""
     store.whole(OLDER, files=1_001)
     store.whole(NEWER)

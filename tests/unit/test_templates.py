@@ -32,7 +32,7 @@ def test_every_parameter_explains_itself_and_its_constraint(template: dict[str, 
 
 
 @TEMPLATES
-def test_every_parameter_stands_once_in_the_form_under_a_label(template: dict[str, Any]) -> None:
+def test_every_parameter_is_in_the_form_once_with_a_label(template: dict[str, Any]) -> None:
     form = template["Metadata"]["AWS::CloudFormation::Interface"]
     shown = [name for group in form["ParameterGroups"] for name in group["Parameters"]]
     assert sorted(shown) == sorted(template["Parameters"]) == sorted(form["ParameterLabels"])

@@ -92,7 +92,7 @@ def test_dpu_seconds_are_what_glue_bills_or_else_capacity_times_seconds() -> Non
     assert node.dpu_seconds(now) == 130 + 2 * 61 + 2 * 10
 
 
-def test_the_failing_node_speaks() -> None:
+def test_the_error_is_that_of_the_failing_node() -> None:
     """The error names the node and repeats its words."""
     failed = ended(EXPORT, "FAILED", "table Reviews does not exist")
     with pytest.raises(RunFailed) as caught:

@@ -164,12 +164,13 @@ OPTION = Option(
             settings.NOTIFY_ON_FAILURE,
             "Notify when it fails",
             "Whether to notify the common stack's topic when a job or crawl fails or times out. "
-            "This and the next two need a common stack with a NotificationEmail.",
+            "This, MaxRunMinutes and MaxSnapshotAgeHours need a common stack with a "
+            "NotificationEmail.",
         ),
         form.number(
             settings.MAX_RUN_MINUTES,
             "Notify when it runs (minutes)",
-            "Notify when a job runs longer than this; 0: never.",
+            "Notify when a job runs longer than this many minutes; 0: never.",
             least=0,
             most=limits.GLUE_TIMEOUT_MAX_MINUTES,
             default=settings.DEFAULT_MAX_RUN_MINUTES,
@@ -177,7 +178,8 @@ OPTION = Option(
         form.number(
             settings.MAX_SNAPSHOT_AGE_HOURS,
             "Notify without a new snapshot (hours)",
-            "Notify when the schedule is on and no snapshot was published for this long; 0: never.",
+            "Notify when the schedule is on and no snapshot was published for this many hours; "
+            "0: never.",
             least=0,
             most=limits.ALARM_WINDOW_MAX // timedelta(hours=1),
             default=settings.DEFAULT_MAX_SNAPSHOT_AGE_HOURS,

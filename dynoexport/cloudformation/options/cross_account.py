@@ -33,7 +33,8 @@ OPTION = Option(
         form.text(
             settings.SOURCE_ROLE,
             "Role of the table's account",
-            "ARN of the role that reads a table in another account. Empty: the same account.",
+            "ARN of a role in the table's account that may read the table. Empty: the table is in "
+            "this account.",
             pattern=r"^(arn:aws[a-z-]*:iam::[0-9]{12}:role/[\w+=,.@/-]+)?$",
             constraint="must be empty or the ARN of a role",
             default="",

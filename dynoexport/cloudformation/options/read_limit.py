@@ -23,7 +23,7 @@ OPTION = Option(
         form.number(
             settings.SPLITS,
             "Parallel reads",
-            "Number of segments into which the read is split; 0: the job computes it.",
+            "Number of segments into which the job divides the table; 0: the job computes it.",
             least=0,
             most=limits.DYNAMODB_SPLITS_MAX,
             default=settings.DEFAULT_SPLITS,

@@ -15,8 +15,8 @@ OPTION = Option(
         form.number(
             settings.RETENTION_DAYS,
             "Keep snapshots for (days)",
-            "After a run, delete older snapshots, but never the current one; 0: keep all. xml has "
-            "no view job, so it needs 0.",
+            "After each run, delete snapshots older than this many days, but never the current "
+            "one. 0: keep all; xml needs 0, because it has no view job.",
             least=0,
             most=settings.RETENTION_DAYS_MAX,
             default=settings.DEFAULT_RETENTION_DAYS,

@@ -23,7 +23,7 @@ OPTION = Option(
         form.number(
             settings.TIMEOUT_MINUTES,
             "Timeout (minutes)",
-            "Minutes after which an attempt of a job is stopped.",
+            "Minutes after which AWS Glue stops an attempt of a job.",
             least=1,
             most=limits.GLUE_TIMEOUT_MAX_MINUTES,
             default=settings.DEFAULT_TIMEOUT_MINUTES,

@@ -27,7 +27,8 @@ OPTION = Option(
         form.text(
             settings.SCHEDULE,
             "Schedule (UTC)",
-            "Minutes, hours, day of month, month, day of week (1 = SUN), year; in UTC.",
+            "When runs start, in UTC: minutes, hours, day of month, month, day of week (1 = SUN), "
+            "year.",
             pattern=_PATTERN,
             constraint="must be a Glue schedule of six fields, at most every five minutes, for "
             "example cron(0 10 * * ? *)",

@@ -31,19 +31,21 @@ OPTION = Option(
         _line(
             settings.COLUMNS,
             "Only these attributes",
-            "Attributes to export, separated by commas, as DynamoDB writes them. Empty: all.",
+            "DynamoDB's names of the attributes to export, separated by commas. Empty: all.",
             but=_NOT_COMMAS_ALONE,
         ),
         _line(
             settings.EXCLUDE,
             "All but these attributes",
-            "Attributes to leave out, separated by commas. Cannot be used with Columns.",
+            "DynamoDB's names of the attributes to leave out, separated by commas. Cannot be used "
+            "with Columns.",
             but=_NOT_COMMAS_ALONE,
         ),
         _line(
             settings.WHERE,
             "Only items where",
-            "A Spark SQL predicate over the columns of the view, such as rating >= 4. Empty: all.",
+            "Spark SQL predicate that selects items by the columns of the view, such as "
+            "rating >= 4. Empty: all items.",
         ),
     ),
     rules=(

@@ -14,22 +14,22 @@ OPTION = Option(
         form.choice(
             settings.TYPE_CONFLICTS,
             "Attributes of several types",
-            "string: one column of text. columns: a column for each type, such as rating__n and "
-            "rating__s.",
+            "For attributes that have several types. string: one column of text. columns: a column "
+            "for each type, such as rating__n and rating__s.",
             choices=TypeConflicts,
             default=settings.DEFAULT_TYPE_CONFLICTS,
         ),
         form.choice(
             settings.MAPS_AS,
             "Maps as",
-            "struct: a field for each key. map: map<string,string>.",
+            "Type of map attributes. struct: a field for each key. map: map<string,string>.",
             choices=MapsAs,
             default=settings.DEFAULT_MAPS_AS,
         ),
         form.number(
             settings.MAX_STRUCT_FIELDS,
             "Most fields of a struct",
-            "Maps with more different keys become map<string,string>.",
+            "Most fields of a struct. Maps with more different keys become map<string,string>.",
             least=1,
             most=settings.MAX_STRUCT_FIELDS_MAX,
             default=settings.DEFAULT_MAX_STRUCT_FIELDS,

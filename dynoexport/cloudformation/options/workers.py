@@ -35,7 +35,9 @@ OPTION = Option(
         form.choice(
             settings.GLUE_VERSION,
             "Glue version",
-            "Glue version of the export job. AWS runs 3.0 and later.",
+            "Glue version of the export job, 3.0 or later: AWS no longer runs 2.0. zstd and fast "
+            "native reads need 4.0 or later. 6.0 costs less, but AWS does not list the connector "
+            "for it.",
             choices=GlueVersion,
             default=settings.DEFAULT_GLUE_VERSION,
         ),

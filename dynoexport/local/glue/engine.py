@@ -25,7 +25,7 @@ from dynoexport import limits
 from dynoexport.errors import DynoexportError
 from dynoexport.local import context
 from dynoexport.local.glue import crawler, events, jobs, processes, workflows
-from dynoexport.local.glue.executions import LOG_GROUP, Crawl, Execution, graph_of, now
+from dynoexport.local.glue.executions import LOG_GROUP, Crawl, Execution, build_graph, now
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -354,7 +354,7 @@ class LocalGlueBackend(models.GlueBackend):
         triggers = self._triggers_of(name)
         found = workflow.as_dict()
         if graph:
-            found["Graph"] = graph_of(triggers)
+            found["Graph"] = build_graph(triggers)
         if workflow.runs:
             found["LastRun"] = self._described(next(reversed(workflow.runs)), triggers, graph=graph)
         return found
@@ -394,7 +394,7 @@ class LocalGlueBackend(models.GlueBackend):
     def _fire(self, run: Execution, trigger: Json) -> None:
         run.fired.add(trigger["Name"])
         for action in trigger["Actions"]:
-            node = workflows.node_of(action)
+            node = workflows.read_node(action)
             try:
                 self._start_node(run, node, action, trigger["Name"])
             except GlueClientError as error:

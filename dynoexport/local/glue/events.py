@@ -140,14 +140,14 @@ class LocalRule(models.Rule):
         others.targets = []
         for target in self.targets:
             if parse_arn(target["Arn"]).service == "sns":
-                message = input_of(target, sent)
+                message = build_input(target, sent)
                 notifications.publish(target["Arn"], message, service=_SERVICE)
             else:
                 others.targets.append(target)
         super(LocalRule, others).send_to_targets(original_event, transform_input)
 
 
-def input_of(target: Mapping[str, Any], event: Mapping[str, Any]) -> str:
+def build_input(target: Mapping[str, Any], event: Mapping[str, Any]) -> str:
     """The text that a target receives: its constant, its part of the event, or its template."""
     if "Input" in target:
         return str(target["Input"])

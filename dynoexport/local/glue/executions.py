@@ -100,10 +100,10 @@ class Execution:
         return {**found, "ErrorMessage": self.error} if self.error else found
 
     def _graph(self, triggers: Iterable[Json]) -> Json:
-        return graph_of(triggers, self.jobs, self.crawls)
+        return build_graph(triggers, self.jobs, self.crawls)
 
 
-def graph_of(
+def build_graph(
     triggers: Iterable[Json],
     jobs: Mapping[str, list[JobRun]] | None = None,
     crawls: Mapping[str, list[Crawl]] | None = None,
@@ -132,7 +132,7 @@ def graph_of(
 
 
 def _node(use: Json, jobs: Mapping[str, list[JobRun]], crawls: Mapping[str, list[Crawl]]) -> Json:
-    node = workflows.node_of(use)
+    node = workflows.read_node(use)
     shown: Json = {"Type": node.kind, "Name": node.name, "UniqueId": f"{node.kind}-{node.name}"}
     if node.kind == "JOB":
         attempts = [attempt.as_dict() for attempt in jobs.get(node.name, [])]

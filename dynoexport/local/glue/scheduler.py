@@ -27,7 +27,7 @@ def due(
 class Scheduler:
     """Checks the clock every few seconds, in a thread of its own.
 
-    ``look`` is called each time, after the workflows that are due have been started.
+    ``poll`` is called each time, after the workflows that are due have been started.
     """
 
     def __init__(
@@ -35,26 +35,26 @@ class Scheduler:
         triggers: Callable[[], Iterable[Mapping[str, Any]]],
         start: Callable[[str], None],
         *,
-        look: Callable[[], None] = lambda: None,
+        poll: Callable[[], None] = lambda: None,
         now: Callable[[], datetime] = lambda: datetime.now(timezone.utc),
         seconds: float = 2.0,
     ) -> None:
         self._triggers = triggers
         self._start = start
-        self._look = look
+        self._poll = poll
         self._now = now
         self._seconds = seconds
         self._stopped = threading.Event()
 
     def run(self) -> None:
         """Start what is due until ``stop`` is called."""
-        looked = self._now()
+        checked = self._now()
         while not self._stopped.wait(self._seconds):
             now = self._now()
-            for workflow in due(self._triggers(), after=looked, until=now):
+            for workflow in due(self._triggers(), after=checked, until=now):
                 self._start(workflow)
-            self._look()
-            looked = now
+            self._poll()
+            checked = now
 
     def stop(self) -> None:
         self._stopped.set()

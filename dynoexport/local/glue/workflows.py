@@ -28,7 +28,7 @@ class Node:
     name: str
 
 
-def node_of(use: Mapping[str, Any]) -> Node:
+def read_node(use: Mapping[str, Any]) -> Node:
     """The job or crawler of an action or a condition."""
     if use.get("JobName"):
         return Node("JOB", use["JobName"])
@@ -57,7 +57,7 @@ def due(
 
 def _holds(predicate: Mapping[str, Any], results: Mapping[Node, str]) -> bool:
     outcomes = [
-        results.get(node_of(condition)) == (condition.get("State") or condition.get("CrawlState"))
+        results.get(read_node(condition)) == (condition.get("State") or condition.get("CrawlState"))
         for condition in predicate["Conditions"]
     ]
     return any(outcomes) if predicate.get("Logical") == "ANY" else all(outcomes)

@@ -63,9 +63,9 @@ class Statement:
     def covers(self, request: Request) -> bool:
         """Whether the statement applies to the request."""
         return (
-            any(matches_action(each, request.action) for each in self.actions)
+            any(matches_action(pattern, request.action) for pattern in self.actions)
             is not self.not_actions
-            and any(matches_arn(each, request.resource) for each in self.resources)
+            and any(matches_arn(pattern, request.resource) for pattern in self.resources)
             is not self.not_resources
             and all(holds(test, request.context) for test in self.tests)
         )
@@ -88,14 +88,16 @@ def statements(policy: str, text: str) -> tuple[Statement, ...]:
     Raises:
         NotUnderstood: it has an element or a condition that is not decided here.
     """
-    return tuple(_statement(policy, each) for each in _list(json.loads(text)["Statement"]))
+    return tuple(
+        _statement(policy, statement) for statement in _list(json.loads(text)["Statement"])
+    )
 
 
 def _statement(policy: str, raw: Mapping[str, Any]) -> Statement:
     if "NotPrincipal" in raw:
         raise NotUnderstood(f"{policy} has a NotPrincipal")
     resources = _texts(raw.get("Resource", raw.get("NotResource", "*")))
-    if any("${" in each for each in resources):
+    if any("${" in resource for resource in resources):
         raise NotUnderstood(f"{policy} has a policy variable")
     return Statement(
         policy=policy,
@@ -130,7 +132,8 @@ def _list(value: Any) -> list[Any]:
 
 def _texts(value: Any) -> tuple[str, ...]:
     return tuple(
-        str(each).lower() if isinstance(each, bool) else str(each) for each in _list(value)
+        str(element).lower() if isinstance(element, bool) else str(element)
+        for element in _list(value)
     )
 
 
@@ -138,7 +141,10 @@ def _texts(value: Any) -> tuple[str, ...]:
 @lru_cache(maxsize=4096)
 def _pattern(text: str) -> re.Pattern[str]:
     """``*`` for any characters, ``?`` for one."""
-    parts = (".*" if each == "*" else "." if each == "?" else re.escape(each) for each in text)
+    parts = (
+        ".*" if character == "*" else "." if character == "?" else re.escape(character)
+        for character in text
+    )
     return re.compile("".join(parts), re.DOTALL)
 
 
@@ -158,7 +164,7 @@ def matches_arn(pattern: str, resource: str) -> bool:
     """
     if pattern == "*":
         return True
-    wanted, given = (each.split(":", _ARN_PARTS - 1) for each in (pattern, resource))
+    wanted, given = (arn.split(":", _ARN_PARTS - 1) for arn in (pattern, resource))
     return len(wanted) == len(given) and all(map(matches, wanted, given))
 
 
@@ -213,7 +219,7 @@ def holds(test: Test, context: Mapping[str, str]) -> bool:
     A key that the request does not have satisfies what is negated, ``...IfExists`` and
     ``ForAllValues:``, and nothing else.
     """
-    value = next((found for key, found in context.items() if key.lower() == test.key), None)
+    value = next((value for key, value in context.items() if key.lower() == test.key), None)
     operator = _bare(test.operator)
     if operator == "Null":
         return (value is None) is (test.values == ("true",))
@@ -221,7 +227,7 @@ def holds(test: Test, context: Mapping[str, str]) -> bool:
         optional = test.operator.endswith("IfExists") or test.operator.startswith(_FOR_ALL)
         return operator in _NEGATIVE or optional
     compare = _POSITIVE[_NEGATIVE.get(operator, operator)]
-    return any(compare(each, value) for each in test.values) is (operator not in _NEGATIVE)
+    return any(compare(wanted, value) for wanted in test.values) is (operator not in _NEGATIVE)
 
 
 # --- deciding ------------------------------------------------------------------------------------
@@ -244,14 +250,19 @@ def decide(request: Request, policies: Policies) -> Decision:
     https://docs.aws.amazon.com/IAM/latest/UserGuide/troubleshoot_access-denied.html
     """
     kinds = (("identity-based policy", policies.identity), *policies.limits)
-    for kind, found in kinds:
-        for each in found:
-            if each.effect == DENY and each.covers(request):
-                return Decision(False, each, f"with an explicit deny in {_article(kind)}")
+    for kind, statements in kinds:
+        for statement in statements:
+            if statement.effect == DENY and statement.covers(request):
+                return Decision(False, statement, f"with an explicit deny in {_article(kind)}")
     allowing = None
-    for kind, found in kinds:
+    for kind, statements in kinds:
         covering = next(
-            (each for each in found if each.effect == ALLOW and each.covers(request)), None
+            (
+                statement
+                for statement in statements
+                if statement.effect == ALLOW and statement.covers(request)
+            ),
+            None,
         )
         if covering is None:
             return Decision(False, None, f"because no {kind} allows the {request.action} action")
@@ -276,12 +287,16 @@ def trusts(
         return principal in statement.principals or ("AWS", "*") in statement.principals
 
     candidates = list(principals)
-    for each in known:
-        about = each.covers(request) and any(named(each, one) for one in candidates)
-        if each.effect == DENY and about:
+    for statement in known:
+        about = statement.covers(request) and any(named(statement, one) for one in candidates)
+        if statement.effect == DENY and about:
             return None
     for principal in candidates:
-        for each in known:
-            if each.effect == ALLOW and named(each, principal) and each.covers(request):
+        for statement in known:
+            if (
+                statement.effect == ALLOW
+                and named(statement, principal)
+                and statement.covers(request)
+            ):
                 return principal
     return None

@@ -119,7 +119,7 @@ class LocalCloudWatchBackend(models.CloudWatchBackend):
         found = super().get_filtered_metrics(*filters)
         return list({_identity(metric): metric for metric in found}.values())
 
-    def look(self) -> None:
+    def evaluate_alarms(self) -> None:
         """Evaluate every alarm, and notify the topics of those whose state has changed."""
         now = context.endpoint().now()
         for alarm in list(self.alarms.values()):

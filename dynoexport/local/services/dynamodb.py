@@ -111,7 +111,7 @@ class _Piece(NamedTuple):
 
     @property
     def key(self) -> dict[str, Any]:
-        return item_keys.key_of(self.item, _schema(self.table))
+        return item_keys.extract_key(self.item, _schema(self.table))
 
 
 def _refuse(fault: str | None) -> None:

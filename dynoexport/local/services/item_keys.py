@@ -29,7 +29,7 @@ _LONG_RANGE = (
 _NAMES = {"S": "string", "B": "binary"}
 
 
-def key_of(item: Mapping[str, Any], schema: Mapping[str, str]) -> dict[str, Any]:
+def extract_key(item: Mapping[str, Any], schema: Mapping[str, str]) -> dict[str, Any]:
     """The attributes of the item that are its key."""
     return {name: item[name] for name in schema if name in item}
 

@@ -106,7 +106,7 @@ def test_the_rate_rises_to_the_target_and_never_beyond() -> None:
     assert all(980 <= count * 10 <= 1_000 for count in each_second[11:])
 
 
-def test_nothing_is_saved_up_while_nobody_asks() -> None:
+def test_units_do_not_add_up_without_requests() -> None:
     limit = RateLimiter(990, 0.0)
     limit.PACE = 1.0
     limit.acquire(99, 100.0)

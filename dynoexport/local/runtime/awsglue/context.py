@@ -38,7 +38,7 @@ class _Reader:
                 f"the local endpoint has no Glue source {connection_type!r}, only 'dynamodb'"
             )
         asked = dynamodb_source.parse(connection_options)
-        table = dynamodb_source.client_of(asked).describe_table(TableName=asked.table)["Table"]
+        table = dynamodb_source.make_client(asked).describe_table(TableName=asked.table)["Table"]
         source = dataclasses.replace(asked, rate=dynamodb_source.allowed_rate(asked, table))
         context = self._glue_ctx.spark_session.sparkContext
 
@@ -57,7 +57,7 @@ def _scan_all(source: dynamodb_source.Source, segments: Iterable[int]) -> Iterat
 @lru_cache(maxsize=1)
 def _client(source: dynamodb_source.Source) -> Any:
     """A client, cached: making one takes longer than a short scan."""
-    return dynamodb_source.client_of(source)
+    return dynamodb_source.make_client(source)
 
 
 class _Writer:

@@ -58,7 +58,7 @@ def parse(options: Mapping[str, str]) -> Source:
     return Source(table=table, splits=splits, read_percent=percent, role=role)
 
 
-def client_of(source: Source) -> Any:
+def make_client(source: Source) -> Any:
     """A DynamoDB client for the account of the table."""
     import boto3
 
