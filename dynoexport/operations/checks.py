@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from dynoexport import limits, naming, settings
-from dynoexport.cloudformation import options, selection
+from dynoexport.cloudformation import options, predicate, selection
 from dynoexport.errors import DynoexportError
 from dynoexport.model import ReadMode
 from dynoexport.operations import tables
@@ -112,11 +112,12 @@ def check_settings(account: Account, target: Target) -> None:
 
     Raises:
         SettingsRefused: two parameters exclude each other, the reader needs a higher read
-            percentage, or one is no list of attributes.
+            percentage, or one is no list of attributes or no predicate.
         NoRecovery: DynamoDB cannot export the table.
     """
     for name in (settings.COLUMNS, settings.EXCLUDE):
         _check_selection(target, name)
+    _check_where(target)
     reader = ReadMode(target.value(settings.READ_MODE, settings.DEFAULT_READ_MODE.value))
     percent = target.value(settings.MAX_READ, settings.DEFAULT_MAX_READ)
     refusal = refuse_percent(reader, float(percent))
@@ -137,6 +138,13 @@ def _check_selection(target: Target, name: str) -> None:
     except selection.SelectionRefused as error:
         what = f"{target.table}: {name} is {error.what}"
         raise SettingsRefused(what, hint=error.hint) from None
+
+
+def _check_where(target: Target) -> None:
+    try:
+        predicate.check_predicate(target.value(settings.WHERE))
+    except predicate.PredicateRefused as error:
+        raise SettingsRefused(f"{target.table}: {error.what}", hint=error.hint) from None
 
 
 def check_connection(account: Account, target: Target) -> None:
