@@ -97,7 +97,12 @@ if TYPE_CHECKING:
     from dynoexport.planning.plan import Bound, Cost, Estimate
     from dynoexport.planning.prices import PricesRefused
     from dynoexport.planning.sizing import Choice, PlanRequest, Recommendation
-    from dynoexport.planning.table_facts import Consumption, DescriptionRefused, TableFacts
+    from dynoexport.planning.table_facts import (
+        Consumption,
+        DescriptionRefused,
+        TableFacts,
+        TableRefused,
+    )
     from dynoexport.storage.manifests import ManifestBroken
     from dynoexport.storage.snapshot_store import DeleteFailed, Snapshot
 
@@ -173,6 +178,7 @@ __all__ = [
     "Snapshot",
     "SnapshotRefused",
     "TableFacts",
+    "TableRefused",
     "TypeConflicts",
     "Verification",
     "WorkerType",
@@ -262,7 +268,7 @@ _MODULES = {
     "planning.plan": ("Bound", "Cost", "Estimate"),
     "planning.prices": ("PricesRefused",),
     "planning.sizing": ("Choice", "Recommendation", "PlanRequest"),
-    "planning.table_facts": ("Consumption", "DescriptionRefused", "TableFacts"),
+    "planning.table_facts": ("Consumption", "DescriptionRefused", "TableFacts", "TableRefused"),
     "storage.manifests": ("ManifestBroken",),
     "storage.snapshot_store": ("DeleteFailed", "Snapshot"),
 }

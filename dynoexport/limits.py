@@ -86,6 +86,10 @@ GLUE_QUOTAS = {"workflows": 1_000, "triggers": 1_000, "jobs": 2_000}
 # What one export takes of each.
 GLUE_QUOTA_PER_EXPORT = {"workflows": 1, "triggers": 3, "jobs": 2}
 
+# Glue's connector reads at least one unit a second in each split, whatever its read percentage:
+# https://github.com/awslabs/emr-dynamodb-connector/blob/master/emr-dynamodb-hadoop/src/main/java/org/apache/hadoop/dynamodb/read/ReadIopsCalculator.java
+CONNECTOR_SPLIT_READ_UNITS = 1
+
 # "Partition: up to 3,000 read units and 1,000 write units a second", 10 GB:
 # https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/bp-partition-key-design.html
 DYNAMODB_PARTITION_READ_UNITS = 3_000

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import re
 from datetime import datetime, timedelta, timezone
 from functools import partial
 
 import pytest
+from aws_croniter import AwsCroniter
+from aws_croniter.exceptions import AwsCroniterExpressionError
+from hypothesis import given
+from hypothesis import strategies as st
 
 from dynoexport import settings
+from dynoexport.cloudformation.options import schedule as table_option
 from dynoexport.errors import ScheduleRefused
 from dynoexport.workflow import schedule
 
@@ -29,6 +35,22 @@ def firings(expression: str, count: int = 3) -> list[str]:
         ("cron(0 8 ? * 1 *)", ["05-10 08:00", "05-17 08:00", "05-24 08:00"]),
         ("cron(0 8 ? * MON-FRI *)", ["05-07 08:00", "05-08 08:00", "05-11 08:00"]),
         ("cron(0 8 L * ? *)", ["05-31 08:00", "06-30 08:00", "07-31 08:00"]),
+        ("cron(10-50/10 13 * * ? *)", ["05-06 13:10", "05-06 13:20", "05-06 13:30"]),
+        # The last day of the week is Saturday, the last Thursday of the month 5L.
+        ("cron(0 10 ? * L *)", ["05-09 10:00", "05-16 10:00", "05-23 10:00"]),
+        ("cron(0 10 ? * 5L *)", ["05-28 10:00", "06-25 10:00", "07-30 10:00"]),
+        ("cron(0 10 ? * thul *)", ["05-28 10:00", "06-25 10:00", "07-30 10:00"]),
+        ("cron(0 10 ? * 2/2 *)", ["05-08 10:00", "05-11 10:00", "05-13 10:00"]),
+        ("cron(0 10 ? * FRI-MON *)", ["05-08 10:00", "05-09 10:00", "05-10 10:00"]),
+        # 31 May and 15 August 2026 are a Sunday and a Saturday.
+        ("cron(0 10 LW 5,8 ? *)", ["05-29 10:00", "08-31 10:00", "05-31 10:00"]),
+        ("cron(0 10 15W 8 ? *)", ["08-14 10:00", "08-16 10:00", "08-15 10:00"]),
+        ("cron(0 10 1W 8 ? *)", ["08-03 10:00", "08-02 10:00", "08-01 10:00"]),
+        ("cron(0 10 L-2 5 ? 2026)", ["05-29 10:00"]),
+        ("cron(0  8   *\t* ? *)", ["05-07 08:00", "05-08 08:00", "05-09 08:00"]),
+        ("cron(0 8 1 JAN,feb ? *)", ["01-01 08:00", "02-01 08:00", "01-01 08:00"]),
+        ("cron(0 8 29 2 ? *)", ["02-29 08:00", "02-29 08:00", "02-29 08:00"]),
+        ("cron(0 8 1 1 ? 2027/2)", ["01-01 08:00", "01-01 08:00", "01-01 08:00"]),
     ],
 )
 def test_a_schedule_fires_when_aws_says(expression: str, times: list[str]) -> None:
@@ -60,12 +82,71 @@ def test_a_schedule_that_ends_gives_fewer_times() -> None:
         "cron(0 24 * * ? *)",
         "cron(0 10 32 * ? *)",
         "cron(0 10 ? * 8 *)",
+        "cron(0 10 ? * 6#3 *)",
+        "cron(0 10 ? * L-2 *)",
+        "cron(0 10 ? * LW *)",
+        "cron(0 10 * * * *)",
+        "cron(0 10 ? * ? *)",
+        "cron(0 10 L,15 * ? *)",
+        "cron(0 10 L-31 * ? *)",
+        "cron(0 10 45W * ? *)",
+        "cron(*/0 10 * * ? *)",
+        "cron(*/JAN 10 * * ? *)",
+        "cron(5- 10 * * ? *)",
+        "cron(, 10 * * ? *)",
+        "cron(0 10 * * ? 2030-2026)",
+        "cron(0 10 * * ? 1969)",
+        "cron(٣ 10 * * ? *)",
+        "cron(0 10 *\u2028* ? *)",
     ],
 )
 def test_what_is_no_schedule_is_refused(expression: str) -> None:
     with pytest.raises(ScheduleRefused, match="is not a Glue schedule") as refused:
         schedule.check(expression, now=NOON)
     assert "cron(0 10 * * ? *)" in refused.value.hint
+
+
+def numbers(least: int, most: int) -> st.SearchStrategy[str]:
+    """A list of values, ranges and steps of a field."""
+    value = st.integers(least, most).map(str)
+    part = st.just("*") | value | st.builds("{}-{}".format, value, value)
+    element = part | st.builds("{}/{}".format, part, st.integers(1, most))
+    return st.lists(element, min_size=1, max_size=3).map(",".join)
+
+
+DAYS = st.just("L") | st.integers(1, 30).map("L-{}".format) | st.integers(1, 31).map("{}W".format)
+WEEKDAYS = st.integers(1, 7).map("{}L".format)
+
+
+@given(
+    numbers(0, 59),
+    numbers(0, 23),
+    st.tuples(numbers(1, 31) | DAYS, st.just("?"))
+    | st.tuples(st.just("?"), numbers(1, 7) | WEEKDAYS),
+    numbers(1, 12),
+)
+def test_any_schedule_fires_as_a_second_parser_says(
+    minutes: str, hours: str, days: tuple[str, str], months: str
+) -> None:
+    """aws-croniter reads EventBridge's expressions, and refuses some that Glue documents."""
+    fields = f"{minutes} {hours} {days[0]} {months} {days[1]} *"
+    found = schedule.firings(f"cron({fields})", after=NOON, count=20)
+    try:
+        theirs = AwsCroniter(fields).get_next(NOON, 20)
+    except AwsCroniterExpressionError:
+        return
+    assert found == [time for time in theirs if time is not None]
+
+
+@given(numbers(0, 59), st.sampled_from([" ", "  ", "\t"]))
+def test_the_template_takes_every_schedule_that_the_command_takes(minutes: str, blank: str) -> None:
+    expression = f"cron({blank.join([minutes, '10', '*', '*', '?', '*'])})"
+    try:
+        schedule.check(expression, now=NOON)
+    except ScheduleRefused:
+        return
+    pattern = table_option.OPTION.fields[0].parameter.AllowedPattern
+    assert re.fullmatch(pattern, expression)
 
 
 @pytest.mark.parametrize(

@@ -151,13 +151,4 @@ def test_deploying_needs_no_emulator(wheel: Path) -> None:
     """What only the local endpoint needs is in its extra."""
     needed = [each for each in metadata(wheel).get_all("Requires-Dist", []) if "extra" not in each]
     names = {each.split(">")[0].split("[")[0].strip() for each in needed}
-    assert names == {
-        "troposphere",
-        "awacs",
-        "PyYAML",
-        "boto3",
-        "click",
-        "rich",
-        "aws-croniter",
-        "Jinja2",
-    }
+    assert names == {"troposphere", "awacs", "PyYAML", "boto3", "click", "rich", "Jinja2"}

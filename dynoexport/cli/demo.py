@@ -27,7 +27,7 @@ from dynoexport.model import OutputFormat
     "--items",
     "items_file",
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
-    help="Export the items of this file, one a line, in plain JSON or DynamoDB JSON.",
+    help="Export the items of this file, one a line, in plain JSON or DynamoDB JSON; gzip or not.",
 )
 @click.option("--key", help="Name the key attributes of your items: HASH or HASH:RANGE.")
 @click.option("--table", help="Name the table.  [default: Reviews, or the name of the file]")
@@ -54,8 +54,7 @@ def demo(fmt: str, items_file: Path | None, key: str | None, table: str | None) 
     given = None
     if items_file is not None and key is not None:
         parsed_key = items.parse_key(key)
-        with items_file.open(encoding="utf-8") as lines:
-            given = parsed_key, tuple(items.read(lines, parsed_key))
+        given = parsed_key, items.read_file(items_file, parsed_key)
     export = naming.Export(table or _table_name(items_file), OutputFormat(fmt))
     naming.check(export)
     common.unwind_on_signals()

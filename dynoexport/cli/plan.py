@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 
 class NotMet(DynoexportError):
-    """No job meets the request."""
+    """No job meets the request, or no run of the job can work."""
 
 
 def _finite(_: click.Context, param: click.Parameter, value: float | None) -> float | None:
@@ -103,8 +103,8 @@ def plan(
     Reads DescribeTable, backups, quotas and CloudWatch as far as your permissions allow, and
     changes nothing. Every figure names its formula, which docs/plan.md explains. The plan also
     compares DynamoDB's own exports, zero-ETL and the Step Functions design of 2019. With
-    --target-duration or --max-cost it looks for a job that meets them; if no job does, it
-    explains why and exits 1.
+    --target-duration or --max-cost it looks for a job that meets them. If no job does, or if runs
+    cannot end in time, it explains why and exits 1.
 
     \b
     Examples:
@@ -185,11 +185,16 @@ def _print(found: Sequence[Planned]) -> None:
         elastic="TABLE",
     )
     for each in found:
-        for sentence in (*each.recommendation.unmet, *each.recommendation.harms):
+        chosen = each.recommendation
+        for sentence in (*chosen.obstacles, *chosen.unmet, *chosen.harms):
             common.echo_err(f"{each.table.name}: {sentence}")
 
 
 def _refuse_if_unmet(found: Sequence[Planned]) -> None:
+    for each in found:
+        for obstacle in each.recommendation.obstacles:
+            what, _, advice = obstacle.partition("; ")
+            raise NotMet(f"{each.table.name}: {what}", hint=advice)
     late = [each for each in found if each.recommendation.unmet]
     if late:
         raise NotMet(

@@ -425,6 +425,12 @@ def run(at: Installation) -> PolicyDocument:
             allow("CountUnits", [cloudwatch.GetMetricStatistics], ["*"]),
             # The views show which snapshot is current.
             allow("ReadCatalog", [glue.GetTable, glue.GetTables], at.tables),
+            # The reader decides which read percentages a run can set.
+            allow(
+                "ReadReader",
+                [glue.GetJob],
+                at.arns("glue", f"job/{naming.export_job('*', '*')}"),
+            ),
             allow(
                 "Runs",
                 [

@@ -4,8 +4,13 @@ from __future__ import annotations
 
 import base64
 import binascii
+import codecs
+import gzip
+import io
 import json
 import re
+import stat
+import zlib
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, cast
@@ -13,13 +18,29 @@ from typing import TYPE_CHECKING, Any, cast
 from boto3.dynamodb.types import TypeDeserializer, TypeSerializer
 
 from dynoexport.errors import DynoexportError
+from dynoexport.local.services import attribute_values, item_keys
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
+    from pathlib import Path
 
 # https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_AttributeValue.html
 _TYPE_CODES = frozenset({"S", "N", "B", "SS", "NS", "BS", "M", "L", "NULL", "BOOL"})
 _KEY_TYPES = ("S", "N", "B")
+# "up to 32 levels deep", and items of at most 400 KB:
+# https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Constraints.html
+_LEVELS_MAX = 32
+_ITEM_BYTES_MAX = 400 * 1024
+
+_GZIP = b"\x1f\x8b"
+# Those of UTF-32 begin with those of UTF-16.
+_MARKS = {
+    codecs.BOM_UTF8: "utf-8-sig",
+    codecs.BOM_UTF32_LE: "utf-32",
+    codecs.BOM_UTF32_BE: "utf-32",
+    codecs.BOM_UTF16_LE: "utf-16",
+    codecs.BOM_UTF16_BE: "utf-16",
+}
 
 Item = dict[str, Any]
 """An item in DynamoDB JSON: attribute name to ``{type code: value}``."""
@@ -48,18 +69,54 @@ def parse_key(text: str) -> Key:
         ItemsRefused: it has neither form.
     """
     match = re.fullmatch(r"([^:]+)(?::([^:]+))?", text)
-    if match is None:
+    if match is None or match[1] == match[2]:
         raise ItemsRefused(f"{text!r} is not a key", hint="write HASH or HASH:RANGE")
     return Key(match[1], match[2])
+
+
+def read_file(path: Path, key: Key) -> tuple[Item, ...]:
+    """The items of a file in UTF-8, or in what its byte order mark says; it may be gzipped.
+
+    Raises:
+        ItemsRefused: the file cannot be read, or a line is not an item; the line is named.
+    """
+    return tuple(read(io.StringIO(_text(_read_bytes(path), path.name)), key))
+
+
+def _read_bytes(path: Path) -> bytes:
+    try:
+        if stat.S_ISCHR(path.stat().st_mode):
+            raise ItemsRefused(f"{path} is a device", hint="name a file with one item a line")
+        content = path.read_bytes()
+        return gzip.decompress(content) if content.startswith(_GZIP) else content
+    except (OSError, EOFError, zlib.error) as error:
+        raise ItemsRefused(
+            f"{path} cannot be read: {getattr(error, 'strerror', None) or error}",
+            hint="name a file with one item a line",
+        ) from None
+
+
+def _text(content: bytes, name: str) -> str:
+    encoding = next((each for mark, each in _MARKS.items() if content.startswith(mark)), "utf-8")
+    try:
+        return content.decode(encoding)
+    except UnicodeDecodeError as error:
+        number = content[: error.start].decode(encoding, "replace").count("\n") + 1
+        shown = encoding.removesuffix("-sig").upper()
+        raise ItemsRefused(
+            f"line {number} of {name} is not {shown}", hint="save the file as UTF-8"
+        ) from None
 
 
 def read(lines: Iterable[str], key: Key) -> Iterator[Item]:
     """The items of the lines, in DynamoDB JSON. Empty lines are skipped.
 
     Raises:
-        ItemsRefused: names the first line that is no item, or lacks a key attribute.
+        ItemsRefused: names the first line that is no item, lacks a key attribute, or has the key of
+            another line.
     """
     types: dict[str, str] = {}
+    numbers: dict[str, int] = {}
     for number, line in enumerate(lines, start=1):
         if not line.strip():
             continue
@@ -71,7 +128,20 @@ def read(lines: Iterable[str], key: Key) -> Iterator[Item]:
                     f"line {number}: key attribute {name!r} is {code} here, {types[name]} before",
                     hint="a key attribute has one type in the whole table",
                 )
+        _check_key(item, types, number)
+        before = numbers.setdefault(repr([item[name] for name in key.names]), number)
+        if before != number:
+            raise ItemsRefused(
+                f"line {number} has the key of line {before}",
+                hint="a table has one item for each key: remove one, or name another --key",
+            )
         yield item
+
+
+def _check_key(item: Item, types: Mapping[str, str], number: int) -> None:
+    fault = item_keys.fault(item_keys.key_of(item, types), types)
+    if fault is not None:
+        raise ItemsRefused(f"line {number}: {fault}", hint="see DynamoDB's limits of keys")
 
 
 def key_types(items: Iterable[Item], key: Key) -> dict[str, str]:
@@ -103,6 +173,8 @@ def _parse(line: str, number: int) -> Item:
         raise ItemsRefused(
             f"line {number} is not JSON: {error}", hint="write one item a line"
         ) from error
+    except RecursionError:
+        raise _too_deep(number) from None
     if not isinstance(value, dict):
         raise ItemsRefused(f"line {number} is not a JSON object", hint="write one item a line")
     # DynamoDB's own exports wrap each item:
@@ -110,11 +182,67 @@ def _parse(line: str, number: int) -> Item:
     if set(value) == {"Item"} and isinstance(value["Item"], dict):
         value = value["Item"]
     try:
-        return _with_bytes(value) if _is_dynamodb_json(value) else _typed(value)
+        return _stored(_with_bytes(value) if _is_dynamodb_json(value) else _typed(value), number)
+    except RecursionError:
+        raise _too_deep(number) from None
+    except attribute_values.InvalidValue as error:
+        raise ItemsRefused(
+            f"line {number} is not an item: {error}", hint="see DynamoDB's data types"
+        ) from None
     except (TypeError, ValueError, AttributeError, ArithmeticError) as error:
         raise ItemsRefused(
             f"line {number} is not an item: {error}", hint="see DynamoDB's data types"
         ) from error
+
+
+def _too_deep(number: int) -> ItemsRefused:
+    return ItemsRefused(
+        f"line {number} is nested too deeply", hint=f"DynamoDB takes {_LEVELS_MAX} levels"
+    )
+
+
+def _stored(item: Item, number: int) -> Item:
+    """The item as DynamoDB keeps it.
+
+    Raises:
+        ItemsRefused: it is nested too deeply, or too large.
+        InvalidValue: DynamoDB refuses a value.
+    """
+    if any(_levels(value) > _LEVELS_MAX for value in item.values()):
+        raise _too_deep(number)
+    kept = {name: attribute_values.normalize(value) for name, value in item.items()}
+    if sum(len(name.encode()) + _size(value) for name, value in kept.items()) > _ITEM_BYTES_MAX:
+        raise ItemsRefused(f"line {number} is too large", hint="DynamoDB takes 400 KB an item")
+    return kept
+
+
+def _elements(value: Mapping[str, Any]) -> Iterable[Mapping[str, Any]]:
+    """What a list or a map contains; nothing for other types."""
+    ((code, content),) = value.items()
+    return content if code == "L" else content.values() if code == "M" else ()
+
+
+def _levels(value: Mapping[str, Any]) -> int:
+    nested = "L" in value or "M" in value
+    return nested + max(map(_levels, _elements(value)), default=0)
+
+
+def _size(value: Mapping[str, Any]) -> int:
+    """Bytes that DynamoDB counts for a value.
+
+    https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/CapacityUnitCalculations.html
+    """
+    ((code, content),) = value.items()
+    if code in ("S", "B"):
+        return item_keys.byte_length(code, content)
+    if code == "N":
+        return attribute_values.number_size(content)
+    if code in ("SS", "NS", "BS"):
+        return sum(_size({code[0]: element}) for element in content)
+    if code not in ("L", "M"):
+        return 1
+    names = sum(len(name.encode()) for name in content) if code == "M" else 0
+    return 3 + names + sum(1 + _size(element) for element in _elements(value))
 
 
 def _is_dynamodb_json(value: Mapping[str, Any]) -> bool:

@@ -5,11 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from dynoexport import limits, naming, settings
-from dynoexport.cloudformation import options, selection
+from dynoexport.cloudformation import options, predicate, selection
 from dynoexport.errors import DynoexportError
 from dynoexport.model import ReadMode
 from dynoexport.operations import tables
 from dynoexport.operations.targets import is_of
+from dynoexport.planning import table_facts
+from dynoexport.planning.feasibility import refuse_percent
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -56,8 +58,13 @@ def check_table(account: Account, target: Target) -> Mapping[str, Any]:
 
     Raises:
         NoTable: there is no such table.
+        TableRefused: it is in a state in which nobody can read it.
     """
-    return {} if target.value(settings.SOURCE_ROLE) else tables.describe(account, target.table)
+    if target.value(settings.SOURCE_ROLE):
+        return {}
+    answer = tables.describe(account, target.table)
+    table_facts.check_state(table_facts.parse_description(answer))
+    return answer
 
 
 def check_in_account(target: Target) -> None:
@@ -73,12 +80,15 @@ def check_in_account(target: Target) -> None:
         )
 
 
-def check_harms(target: Target, found: Recommendation) -> None:
-    """Refuse a job that takes capacity that others need.
+def check_recommendation(target: Target, found: Recommendation) -> None:
+    """Refuse a job whose runs cannot work, or that takes capacity that others need.
 
     Raises:
-        SettingsRefused: it does.
+        SettingsRefused: it is such a job.
     """
+    for obstacle in found.obstacles:
+        what, _, advice = obstacle.partition("; ")
+        raise SettingsRefused(f"{target.table}: {what}", hint=advice)
     for harm in found.harms:
         raise SettingsRefused(
             f"{target.table}: {harm}",
@@ -101,11 +111,21 @@ def check_settings(account: Account, target: Target) -> None:
     """Refuse what the export job would refuse after minutes of starting, or would ignore.
 
     Raises:
-        SettingsRefused: two parameters exclude each other, or one is no list of attributes.
+        SettingsRefused: two parameters exclude each other, the reader needs a higher read
+            percentage, or one is no list of attributes or no predicate.
         NoRecovery: DynamoDB cannot export the table.
     """
     for name in (settings.COLUMNS, settings.EXCLUDE):
         _check_selection(target, name)
+    _check_where(target)
+    reader = ReadMode(target.value(settings.READ_MODE, settings.DEFAULT_READ_MODE.value))
+    percent = target.value(settings.MAX_READ, settings.DEFAULT_MAX_READ)
+    refusal = refuse_percent(reader, float(percent))
+    if refusal is not None:
+        raise SettingsRefused(
+            f"{target.table}: {settings.MAX_READ} is {percent}, but {refusal}",
+            hint="set more, or choose another reader: --read-mode native",
+        )
     for rule in options.broken_rules(target.parameters):
         raise SettingsRefused(f"{target.table}: {rule.reason}", hint=rule.advice(target.parameters))
     if target.value(settings.READ_MODE) == ReadMode.EXPORT.value:
@@ -118,6 +138,13 @@ def _check_selection(target: Target, name: str) -> None:
     except selection.SelectionRefused as error:
         what = f"{target.table}: {name} is {error.what}"
         raise SettingsRefused(what, hint=error.hint) from None
+
+
+def _check_where(target: Target) -> None:
+    try:
+        predicate.check_predicate(target.value(settings.WHERE))
+    except predicate.PredicateRefused as error:
+        raise SettingsRefused(f"{target.table}: {error.what}", hint=error.hint) from None
 
 
 def check_connection(account: Account, target: Target) -> None:

@@ -88,10 +88,12 @@ def deploy(
     Raises:
         ParameterRefused, ScheduleRefused: a parameter does not exist or take that value.
         NoTable: DynamoDB has no such table.
+        TableRefused: a table is in a state in which nobody can read it.
         NameRefused: a name cannot work, or another export owns it.
         GlueVersionEnded: AWS no longer runs jobs on that Glue version.
-        SettingsRefused: two parameters exclude each other, an alarm has no topic, or ``auto``
-            would take capacity that others need.
+        SettingsRefused: two parameters exclude each other, an alarm has no topic, the reader needs
+            a higher read percentage, or ``auto`` plans runs that cannot work or take capacity that
+            others need.
         NoRecovery: ReadMode is export, and the table has no point-in-time recovery.
         NotInitialized: ``init`` comes first.
         Declined: ``approve`` said no.
@@ -249,7 +251,8 @@ def _sized(
     """The target with the parameters that a plan recommends, except the given ones.
 
     Raises:
-        SettingsRefused: the plan cannot read the table, or would take capacity that others need.
+        SettingsRefused: the plan cannot read the table, its runs cannot work, or they would take
+            capacity that others need.
     """
     checks.check_in_account(target)
     of_stack = {
@@ -263,7 +266,7 @@ def _sized(
     asked = {name: given[name] for name in planning.SETTINGS if name in given}
     request = planning.parse_request({**of_stack, **asked}, PlanRequest(format=target.format))
     (planned,) = planning.plans(account, target.table, request=request, every=target.schedule)
-    checks.check_harms(target, planned.recommendation)
+    checks.check_recommendation(target, planned.recommendation)
     chosen = [each for each in planned.recommendation.choices if each.setting not in given]
     on_sized(SizingResult(target.table, tuple(chosen), planned.unknown))
     return target.with_parameters({each.setting: each.value for each in chosen})

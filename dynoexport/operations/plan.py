@@ -16,6 +16,7 @@ from dynoexport.errors import DynoexportError
 from dynoexport.model import GlueVersion, ReadMode, WorkerType
 from dynoexport.operations.facts import TableContext, read_table_context
 from dynoexport.planning import alternatives, concurrent_reads, prices, sizing, table_facts
+from dynoexport.planning.feasibility import refuse_percent
 from dynoexport.planning.sizing import PlanRequest
 from dynoexport.planning.table_facts import DescriptionRefused, TableFacts
 from dynoexport.workflow import schedule
@@ -136,12 +137,9 @@ def parse_request(
     found: PlanRequest = replace(request, priced=priced, **given)  # type: ignore[arg-type]
     for rule in options.broken_rules({settings.OUTPUT_FORMAT: found.format.value, **parameters}):
         raise ParameterRefused(rule.reason, hint=rule.advice(parameters))
-    least = sizing.least_percent(found.read_mode)
-    if found.read_percent is not None and found.read_percent < least:
-        raise ParameterRefused(
-            f"{settings.MAX_READ} is {found.read_percent:g}",
-            hint=f"the {found.read_mode.value} needs at least {least:g}",
-        )
+    refusal = refuse_percent(found.read_mode, found.read_percent or 1)
+    if refusal is not None:
+        raise ParameterRefused(f"{settings.MAX_READ} is {found.read_percent:g}", hint=refusal)
     return found
 
 
@@ -161,6 +159,7 @@ def plans(
 
     Raises:
         NoTable: DynamoDB has no such table.
+        TableRefused: a table is in a state in which nobody can read it.
         ScheduleRefused: the schedule is not valid.
         PricesRefused: the price file is not valid.
     """
@@ -191,6 +190,7 @@ def plans_described(
     Raises:
         DescriptionRefused: a part of the text is not such an answer.
         NotDescribed: the text does not describe a selected table.
+        TableRefused: a selected table is in a state in which nobody can read it.
     """
     when = _when(every, now or datetime.now(timezone.utc))
     answers = (table_facts.parse_description(each) for each in _documents(text))
@@ -223,24 +223,31 @@ def _unknown(table: TableFacts) -> tuple[str, ...]:
 
 @dataclass(frozen=True)
 class _When:
-    """A schedule, how often it fires in a month, and the next time of each time of the day."""
+    """A schedule: how often it fires in a month, the next time of each time of the day, the gap.
+
+    ``gap_seconds`` is the shortest time between two runs; None if it does not fire twice.
+    """
 
     cron: str
     runs_a_month: float
     firings: tuple[datetime, ...]
+    gap_seconds: float | None
 
 
 def _when(every: str, now: datetime) -> _When:
     cron = schedule.every(every)
+    gaps = schedule.gaps(cron, now=now)
     return _When(
         cron,
         schedule.runs_a_month(cron, after=now),
         schedule.times_of_day(cron, after=now),
+        gaps[0].total_seconds() if gaps else None,
     )
 
 
 def _planned(table: TableContext, request: PlanRequest, when: _When, found: Prices) -> Planned:
-    of_schedule = replace(request, runs_a_month=when.runs_a_month)
+    table_facts.check_state(table.facts)
+    of_schedule = replace(request, runs_a_month=when.runs_a_month, gap_seconds=when.gap_seconds)
     facts, recommendation = _recommended(table, of_schedule, found, when.firings)
     return Planned(
         table=facts,

@@ -6,15 +6,16 @@ from dataclasses import dataclass, field
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING
 
-from dynoexport import limits, settings
+from dynoexport import limits, naming, settings
 from dynoexport.aws import exports, workflow_runs
 from dynoexport.aws.account import side_by_side
 from dynoexport.cloudformation import options
 from dynoexport.errors import DynoexportError
-from dynoexport.model import ExportResult, described
+from dynoexport.model import ExportResult, ReadMode, described
 from dynoexport.operations import alarms, facts
 from dynoexport.planning import prices
 from dynoexport.planning.explain import explain_run
+from dynoexport.planning.feasibility import refuse_percent
 from dynoexport.storage import manifests
 
 if TYPE_CHECKING:
@@ -45,10 +46,10 @@ class Schedule(ExportResult):
     enabled: bool = field(metadata=described("whether the schedule is on"))
 
 
-# What the job scripts take, in the order low, high, kind.
+# What the job scripts take, in the order low, high, kind. A reader may need a higher percentage.
 _BOUNDS: Mapping[str, tuple[float, float, type]] = {
     settings.MAX_READ: (
-        limits.DYNAMODB_READ_PERCENT_MIN,
+        limits.NATIVE_READ_PERCENT_MIN,
         limits.DYNAMODB_READ_PERCENT_MAX,
         float,
     ),
@@ -81,6 +82,15 @@ def check_properties(properties: Mapping[str, str]) -> None:
             )
 
 
+def _check_reader(account: Account, export: DeployedExport, percent: str) -> None:
+    """Refuse a read percentage that the reader of the export's job does not take."""
+    job = account.glue.get_job(JobName=naming.export_job(export.table, export.format.value))["Job"]
+    reader = job["DefaultArguments"].get(f"--{settings.READ_MODE}", settings.DEFAULT_READ_MODE)
+    refusal = refuse_percent(ReadMode(reader), float(percent))
+    if refusal is not None:
+        raise PropertyRefused(f"{settings.MAX_READ} is {percent!r}", hint=refusal)
+
+
 def run(
     account: Account,
     table: str,
@@ -103,6 +113,8 @@ def run(
     identity = {settings.TABLE_NAME: table, settings.OUTPUT_FORMAT: export.format.value}
     for rule in options.broken_rules({**identity, **given}):
         raise PropertyRefused(rule.reason, hint=rule.advice({**identity, **given}))
+    if settings.MAX_READ in given:
+        _check_reader(account, export, given[settings.MAX_READ])
     active = workflow_runs.active(account.glue, export.workflow)
     if active:
         raise RunRefused(

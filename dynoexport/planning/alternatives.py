@@ -54,6 +54,7 @@ class Alternative:
         default=False,
         metadata=described("whether a cost is left out because AWS publishes no figure"),
     )
+    own: bool = field(default=False, metadata=described("whether dynoexport does it"))
     gone: str | None = field(default=None, metadata=described("why it is not available, or null"))
     costs: tuple[Cost, ...] = field(metadata=described("list of the lines of the bill"))
 
@@ -90,9 +91,10 @@ def alternatives(
     )
 
 
-def cheapest(found: tuple[Alternative, ...]) -> Alternative:
-    """The available one that costs least in a month."""
-    return min((each for each in found if not each.gone), key=lambda each: each.month_dollars)
+def cheapest(found: tuple[Alternative, ...]) -> Alternative | None:
+    """The available way of dynoexport that costs least in a month; None if no run can work."""
+    available = (each for each in found if each.own and not each.gone)
+    return min(available, key=lambda each: each.month_dollars, default=None)
 
 
 def _own(found: Recommendation) -> Alternative:
@@ -106,6 +108,8 @@ def _own(found: Recommendation) -> Alternative:
         costs=found.estimate.costs,
         runs_a_month=found.estimate.runs_a_month,
         seconds=found.estimate.run_seconds,
+        own=True,
+        gone=next((each.partition("; ")[0] for each in found.obstacles), None),
     )
 
 

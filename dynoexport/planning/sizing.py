@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from dynoexport import limits, settings
 from dynoexport.model import GlueVersion, OutputFormat, ReadMode, WorkerType, described
 from dynoexport.planning import plan
+from dynoexport.planning.feasibility import find_obstacles, least_percent
 from dynoexport.units import count, dollars, duration, number
 
 if TYPE_CHECKING:
@@ -41,6 +42,7 @@ class PlanRequest:
     Attributes:
         target_seconds: a run should take no longer.
         max_dollars: a run must not cost more.
+        gap_seconds: the shortest time between two runs of the schedule; None without a second.
         priced: other parameters of the table stack that change the price of the job.
     """
 
@@ -55,6 +57,7 @@ class PlanRequest:
     target_seconds: float | None = None
     max_dollars: float | None = None
     runs_a_month: float = plan.MONTH_DAYS
+    gap_seconds: float | None = None
     priced: Mapping[str, str] = field(default_factory=dict)
 
 
@@ -74,12 +77,14 @@ class Recommendation:
     Attributes:
         unmet: a sentence for each request that no job meets, and why.
         harms: a sentence if the job takes capacity that others need, and which reader does not.
+        obstacles: a sentence for each reason why runs of the job cannot work.
     """
 
     estimate: Estimate
     choices: tuple[Choice, ...]
     unmet: tuple[str, ...] = ()
     harms: tuple[str, ...] = ()
+    obstacles: tuple[str, ...] = ()
 
     @property
     def parameters(self) -> Mapping[str, str]:
@@ -106,14 +111,8 @@ def recommend(table: TableFacts, request: PlanRequest, prices: Prices) -> Recomm
         choices=tuple(_choices(table, request, found)),
         unmet=tuple(unmet),
         harms=tuple(_harms(table, request, found)),
+        obstacles=tuple(find_obstacles(found, request.gap_seconds)),
     )
-
-
-def least_percent(reader: ReadMode) -> float:
-    """The lowest read percentage of a reader; Glue's connector needs at least a tenth."""
-    if reader is ReadMode.CONNECTOR:
-        return limits.DYNAMODB_READ_PERCENT_MIN
-    return limits.NATIVE_READ_PERCENT_MIN
 
 
 @dataclass(frozen=True)
@@ -294,14 +293,17 @@ def _too_dear(found: Estimate, most: float) -> str:
 def _harms(table: TableFacts, request: PlanRequest, found: Estimate) -> Iterator[str]:
     """A sentence if the reader's lowest read limit is more than it should use.
 
-    The lowest read limit of Glue's connector is 4,000 units a second for every on-demand table.
+    The lowest read limit of Glue's connector is 4,000 units a second for every on-demand table, and
+    one unit a second for each split.
     """
-    job, allowed, left = found.job, found.reading.allowed, _left(table)
-    forced = job.read_percent <= least_percent(job.read_mode)
-    if job.read_mode is ReadMode.EXPORT or request.read_percent is not None or not forced:
+    job, left = found.job, _left(table)
+    if job.read_mode is ReadMode.EXPORT or request.read_percent is not None:
         return
-    if allowed > FREE_SHARE * left:
-        native = job.read_mode is ReadMode.NATIVE
+    native = job.read_mode is ReadMode.NATIVE
+    of_splits = 0.0 if native else found.reading.parallel * limits.CONNECTOR_SPLIT_READ_UNITS
+    allowed = max(found.reading.allowed, of_splits)
+    forced = allowed == of_splits or job.read_percent <= least_percent(job.read_mode)
+    if forced and allowed > FREE_SHARE * left:
         instead = "export uses none" if native else "native uses as little as you allow"
         yield (
             f"the {job.read_mode.value} needs at least {number(allowed)} read units a second, but "

@@ -17,8 +17,23 @@ from dynoexport.model import ReadMode
 _HIGHEST = 1e18
 
 
+# States in which nobody can read a table, and what to do; {table} is its name:
+# https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_TableDescription.html
+_UNREADABLE = {
+    "CREATING": "wait until it is ready: aws dynamodb wait table-exists --table-name {table}",
+    "DELETING": "choose a table that stays",
+    "INACCESSIBLE_ENCRYPTION_CREDENTIALS": "let DynamoDB use the table's KMS key again",
+    "ARCHIVING": "when it is archived, restore it from its backup",
+    "ARCHIVED": "restore it from its backup",
+}
+
+
 class DescriptionRefused(DynoexportError):
     """A text that is not a description of a table."""
+
+
+class TableRefused(DynoexportError):
+    """A table that nobody can read in its state."""
 
 
 @dataclass(frozen=True)
@@ -39,6 +54,7 @@ class TableFacts:
     """A table as AWS describes it; unknown values are None, unset ones 0.
 
     Attributes:
+        state: TableStatus.
         bytes: TableSizeBytes without indexes, which DynamoDB counts every six hours.
         quota: read units a second that the account allows one on-demand table.
         recovery: whether point-in-time recovery is on.
@@ -47,6 +63,7 @@ class TableFacts:
 
     name: str
     region: str = ""
+    state: str = "ACTIVE"
     bytes: int = 0
     items: int = 0
     provisioned_reads: float = 0.0
@@ -109,6 +126,19 @@ class TableFacts:
         )
 
 
+def check_state(table: TableFacts) -> None:
+    """Refuse a table that no run can read.
+
+    Raises:
+        TableRefused: it is being created or deleted, is archived, or its key cannot be used.
+    """
+    if table.state in _UNREADABLE:
+        raise TableRefused(
+            f"table {table.name} is {table.state}",
+            hint=_UNREADABLE[table.state].format(table=table.name),
+        )
+
+
 # --- parse AWS's answers --------------------------------------------------------------------------
 def parse_description(answer: object) -> TableFacts:
     """The table of an answer of DescribeTable, with or without its ``Table``.
@@ -132,6 +162,7 @@ def parse_description(answer: object) -> TableFacts:
     return TableFacts(
         name=name,
         region=_region(table.get("TableArn")),
+        state=str(table.get("TableStatus") or "ACTIVE"),
         bytes=int(_number(table, "TableSizeBytes")),
         items=int(_number(table, "ItemCount")),
         provisioned_reads=_number(given, "ReadCapacityUnits"),

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from dynoexport import __version__, limits, units
 from dynoexport.model import ReadMode
 from dynoexport.planning import alternatives, plan, sizing
+from dynoexport.planning.feasibility import least_percent
 from dynoexport.presentation import charts
 from dynoexport.presentation.charts import COUNT, DOLLARS, PERCENT, SECONDS, Series
 
@@ -216,7 +217,7 @@ def worker_numbers(job: Job) -> list[float]:
 
 def percents(job: Job, *, steps: bool = False) -> list[float]:
     """Read percentages that the reader takes: a few, or in steps; the recommended among them."""
-    least = sizing.least_percent(job.read_mode)
+    least = least_percent(job.read_mode)
     own = job.read_percent
     if steps:
         step = 1.1
@@ -267,9 +268,9 @@ def _caption(*, by_workers: bool, export: bool) -> str:
 
 # --- alternatives ---------------------------------------------------------------------------------
 def bars(found: Sequence[Alternative]) -> list[Bar]:
-    """By the dollars of a month, the cheapest first; unavailable ones set no scale."""
+    """Those of dynoexport first, each by the dollars of a month; unavailable ones set no scale."""
     longest = max(each.month_dollars for each in found if not each.gone) or 1.0
     best = alternatives.cheapest(tuple(found))
     parts = ((each, each.month_dollars / longest) for each in found)
-    ordered = sorted(parts, key=lambda pair: pair[1])
+    ordered = sorted(parts, key=lambda pair: (not pair[0].own, pair[1]))
     return [Bar(each, part if part <= 1 else None, each is best) for each, part in ordered]

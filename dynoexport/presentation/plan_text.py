@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from dynoexport.operations.plan import Planned
     from dynoexport.planning.alternatives import Alternative
     from dynoexport.planning.plan import Cost, Estimate
+    from dynoexport.planning.sizing import Recommendation
     from dynoexport.planning.table_facts import TableFacts
 
 WIDTH = 80
@@ -88,17 +89,27 @@ def _bound_by(found: Estimate) -> str:
 
 def _choices(planned: Planned) -> Iterator[str]:
     found = planned.recommendation
-    yield "Not recommended: it takes capacity that others need" if found.harms else "Recommended"
+    yield _heading(found)
     width = max(len(each.setting) for each in found.choices)
     for each in found.choices:
         head = f"  {each.setting:<{width}}  {each.value:>6}  "
         yield from _wrapped(head, each.reason)
-    if not found.harms:
+    if not (found.harms or found.obstacles):
         yield from _command(planned.command)
+    for sentence in found.obstacles:
+        yield from _wrapped("  cannot work: ", sentence, indent=4)
     for sentence in found.unmet:
         yield from _wrapped("  not met: ", sentence, indent=4)
     for sentence in found.harms:
         yield from _wrapped("  warning: ", sentence, indent=4)
+
+
+def _heading(found: Recommendation) -> str:
+    if found.obstacles:
+        return "Not recommended: its runs cannot work"
+    if found.harms:
+        return "Not recommended: it takes capacity that others need"
+    return "Recommended"
 
 
 def _command(words: Sequence[str]) -> list[str]:
@@ -156,7 +167,12 @@ def _others(planned: Planned) -> Iterator[str]:
     yield f"{'Alternatives':<32}{'A RUN TAKES':>12}{'A RUN':>13}{'A MONTH':>14}"
     best = ways.cheapest(planned.alternatives)
     for each in planned.alternatives:
-        yield _way(each, is_best=each is best)
+        if each.own:
+            yield _way(each, is_best=each is best)
+    yield "Other ways, without dynoexport"
+    for each in planned.alternatives:
+        if not each.own:
+            yield _way(each, is_best=False)
     for each in planned.alternatives:
         once = f"{dollars(each.once_dollars)} for the first export" if each.once_dollars else ""
         least = "+ Glue's charge for writing, which AWS does not publish" if each.at_least else ""
@@ -190,6 +206,7 @@ def summary(found: Sequence[Planned]) -> list[tuple[str, ...]]:
     """One row for each table, and their sum."""
     rows = [_summed(each) for each in found]
     estimates = [each.estimate for each in found]
+    cheapest = [ways.cheapest(each.alternatives) for each in found]
     whole = (
         "all",
         units.size(sum(each.table.bytes for each in found)),
@@ -198,7 +215,7 @@ def summary(found: Sequence[Planned]) -> list[tuple[str, ...]]:
         "",
         dollars(sum(each.run_dollars for each in estimates)),
         dollars(sum(each.month_dollars for each in estimates)),
-        dollars(sum(ways.cheapest(each.alternatives).month_dollars for each in found)),
+        dollars(sum(best.month_dollars for best in cheapest if best is not None)),
     )
     return [*rows, whole]
 
@@ -215,5 +232,5 @@ def _summed(planned: Planned) -> tuple[str, ...]:
         duration(found.run_seconds),
         dollars(found.run_dollars),
         dollars(found.month_dollars),
-        f"{best.name} {dollars(best.month_dollars)}",
+        f"{best.name.partition(', ')[2]} {dollars(best.month_dollars)}" if best else "-",
     )

@@ -351,6 +351,10 @@ class PlanRecord(Record["Planned"]):
         "list of warnings that the job takes capacity that others need, each a sentence",
         lambda plan: plan.recommendation.harms,
     )
+    obstacles = _plan(
+        "list of the reasons why its runs cannot work, each a sentence",
+        lambda plan: plan.recommendation.obstacles,
+    )
     read_units = _plan("read units of one run", lambda plan: plan.estimate.reading.units)
     allowed_rate = _plan(
         "read units a second that the read percentage allows",
@@ -387,8 +391,8 @@ class PlanRecord(Record["Planned"]):
         "list of other ways to get the table's data", lambda plan: plan.alternatives
     )
     cheapest = _plan(
-        "name of the alternative that costs least in a month",
-        lambda plan: alternatives.cheapest(plan.alternatives).name,
+        "name of dynoexport's alternative that costs least in a month, or null",
+        lambda plan: best.name if (best := alternatives.cheapest(plan.alternatives)) else None,
     )
     assumptions = _plan(
         "list of the assumptions behind the figures, each a sentence",

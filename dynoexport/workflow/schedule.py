@@ -3,34 +3,23 @@
 from __future__ import annotations
 
 import itertools
-import re
 from datetime import datetime, timedelta, timezone
 from functools import lru_cache
+from typing import TYPE_CHECKING
 
 from dynoexport import limits, settings
 from dynoexport.errors import ScheduleRefused
 from dynoexport.units import count
+from dynoexport.workflow import cron
+
+if TYPE_CHECKING:
+    from dynoexport.workflow.cron import Cron
 
 # How many firings are compared. Every pattern of minutes shows within one hour and the step
 # over midnight within a day; 300 firings five minutes apart are more than a day.
 _FIRINGS = 300
 # A week of the densest schedule, 2,016 firings, and the step to the next one.
 _FIRINGS_OF_A_WEEK = 2_100
-
-
-def expression(schedule: str) -> str:
-    """The six fields of ``cron(...)``.
-
-    Raises:
-        ScheduleRefused: it is not of that form.
-    """
-    match = re.fullmatch(r"cron\((\S+(?: +\S+){5})\)", schedule)
-    if match is None:
-        raise ScheduleRefused(
-            f"{schedule!r} is not a Glue schedule",
-            hint="write six fields in UTC, for example cron(0 10 * * ? *)",
-        )
-    return match[1]
 
 
 def firings(schedule: str, *, after: datetime, count: int) -> list[datetime]:
@@ -41,19 +30,18 @@ def firings(schedule: str, *, after: datetime, count: int) -> list[datetime]:
     Raises:
         ScheduleRefused: the cron expression is malformed.
     """
-    # Imported here, because it is slow and few commands check a schedule.
-    from aws_croniter import AwsCroniter
-    from aws_croniter.exceptions import AwsCroniterExpressionError
+    return list(itertools.islice(_parse(schedule).after(after), count))
 
-    fields = expression(schedule)
+
+@lru_cache(maxsize=64)
+def _parse(schedule: str) -> Cron:
     try:
-        times = AwsCroniter(fields).get_next(after.astimezone(timezone.utc), count)
-    except (AwsCroniterExpressionError, ValueError, IndexError, KeyError) as error:
+        return cron.parse(schedule)
+    except cron.NotCron as refused:
         raise ScheduleRefused(
-            f"{schedule!r} is not a Glue schedule: {error}",
+            f"{schedule!r} is not a Glue schedule: {refused}",
             hint="write six fields in UTC, for example cron(0 10 * * ? *)",
-        ) from error
-    return [time for time in times if time is not None]
+        ) from None
 
 
 @lru_cache(maxsize=64)

@@ -185,7 +185,7 @@ def test_who_runs_needs_the_policy_for_it_and_all_of_it(there: Endpoint, exporte
     do = person.command
     do.ok("disable", exported)
     do.ok("enable", exported)
-    run = do.json("run", exported)["run_id"]
+    run = do.json("run", exported, "--set", "MaxConsumedReadThroughput=0.5")["run_id"]
     do.ok("runs", exported)
     do.ok("stop", exported)
     do("watch", exported)

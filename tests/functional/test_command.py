@@ -91,6 +91,8 @@ NO_ZSTD = "zstd needs Glue 4.0 or later and does not work with avro"
         (("--set", "TableName=Other"), (2, "TableName cannot be set as a parameter")),
         (("--schedule", "cron(0 25 * * ? *)"), (2, "cron(0 25 * * ? *)")),
         (("--columns", "a", "--exclude", "b"), (2, "Columns and Exclude cannot be used together")),
+        (("--where", "a'; DROP"), (2, "Where is not a Spark SQL predicate: ' is not closed")),
+        (("--set", "Where=(a"), (2, "Where is not a Spark SQL predicate: a ) is missing")),
         (("--columns", ",,,"), (2, "Columns is ',,,'")),
         (("--exclude", '" Email'), (2, "Exclude is '\" Email', which is not a list of attributes")),
         (("--compression", "zstd", "--set", "GlueVersion=3.0"), (2, NO_ZSTD)),

@@ -297,3 +297,30 @@ def test_auto_follows_the_reader_that_the_stack_has(command: Command, table: str
 def test_without_auto_nothing_is_chosen(command: Command, table: str) -> None:
     command.ok("deploy", table, "--yes")
     assert parameters(command, table)["NumberOfWorkers"] == "10"
+
+
+def test_auto_refuses_runs_that_overlap(command: Command, table: str) -> None:
+    often = ("--schedule", "cron(0/5 * * * ? *)", "--read-mode", "export")
+    done = command("deploy", table, "--auto", *often, "--yes")
+    assert done.returncode == 2
+    assert f"Error: {table}: runs overlap: a run takes " in done.stderr
+    assert "dynoexport deploy" not in done.stdout
+    assert command("status", table).returncode == 1
+
+
+def test_readers_bounds_hold_in_deploy_and_in_run(command: Command, table: str) -> None:
+    """Also where the stack has the percentage already, and only the reader changes."""
+    low = ("--set", "MaxConsumedReadThroughput=0.05")
+    line = f"Error: {table}: MaxConsumedReadThroughput is 0.05, but the connector reader needs"
+    assert command("deploy", table, *low, "--yes").stderr.startswith(line)
+    command.ok("deploy", table, "--read-mode", "native", *low, "--yes")
+    assert command("deploy", table, "--read-mode", "connector", "--yes").stderr.startswith(line)
+    lower = command("run", table, "--set", "MaxConsumedReadThroughput=0.0005")
+    assert (lower.returncode, "from 0.001 to 1.5" in lower.stderr) == (2, True)
+    command.ok(
+        "deploy", table, "--read-mode", "connector", "--set", "MaxConsumedReadThroughput=1", "--yes"
+    )
+    refused = command("run", table, *low)
+    assert refused.returncode == 2
+    assert "the connector reader needs at least 0.1" in refused.stderr
+    assert command.json("runs", table) == []

@@ -22,6 +22,8 @@ from job_arguments import ARGUMENTS
 from job_names import BUCKET, DATABASE
 from py4j.protocol import Py4JJavaError
 
+from dynoexport.cloudformation import predicate
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
@@ -296,16 +298,24 @@ def test_an_invalid_predicate_is_refused_in_one_line(spark: Any, where: str) -> 
     assert "\n" not in str(bad.value)
 
 
+PREDICATES = st.text(max_size=30) | st.lists(
+    st.sampled_from(("a", "'", "(", ")", "--", "/*", ";", "\n", "NOT", "IN", "1", "`", "=", "$")),
+    max_size=9,
+).map(" ".join)
+
+
 @settings(max_examples=200)
-@given(
-    st.text(max_size=30)
-    | st.lists(
-        st.sampled_from(
-            ("a", "'", "(", ")", "--", "/*", ";", "\n", "NOT", "IN", "1", "`", "=", "$")
-        ),
-        max_size=9,
-    ).map(" ".join)
-)
+@given(PREDICATES | st.text("ar'\"`\\()[];*/- =1", max_size=12).map("a = ".__add__))
+def test_predicate_that_deploy_refuses_is_refused_by_spark(spark: Any, where: str) -> None:
+    try:
+        predicate.check_predicate(where)
+    except predicate.PredicateRefused:
+        with pytest.raises(export_table.JobFailed):
+            export_table.check_predicate(spark, where.strip())
+
+
+@settings(max_examples=200)
+@given(PREDICATES)
 def test_any_predicate_is_accepted_or_refused_in_one_line(spark: Any, where: str) -> None:
     try:
         export_table.check_predicate(spark, where)

@@ -76,11 +76,18 @@ def test_the_first_design_was_billed_ten_minutes_at_least() -> None:
 
 
 def test_what_is_gone_is_never_the_cheapest() -> None:
-    free = Alternative(name="free", label="", gives="", costs=(), runs_a_month=1, gone="it is gone")
-    paid = Alternative(
-        name="paid", label="", gives="", costs=(Cost("a", "b", 1, "c", 1),), runs_a_month=1
+    gone = Alternative(
+        name="gone", label="", gives="", costs=(), runs_a_month=1, own=True, gone="it is gone"
     )
-    assert ways.cheapest((free, paid)) is paid
+    paid = replace(gone, name="paid", costs=(Cost("a", "b", 1, "c", 1),), gone=None)
+    assert ways.cheapest((gone, paid)) is paid
+    assert ways.cheapest((gone,)) is None
+
+
+def test_what_dynoexport_does_not_do_is_never_the_cheapest() -> None:
+    free = Alternative(name="free", label="", gives="", costs=(), runs_a_month=1)
+    own = replace(free, name="own", costs=(Cost("a", "b", 1, "c", 1),), own=True)
+    assert ways.cheapest((free, own)) is own
 
 
 def test_the_assumptions_are_those_that_matter() -> None:

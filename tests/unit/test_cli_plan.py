@@ -136,7 +136,7 @@ def test_wrong_prices_are_refused_in_a_line(tmp_path: Path) -> None:
     ],
 )
 def test_a_month_has_the_runs_of_the_schedule(every: str, cron: str, runs: float) -> None:
-    (shown,) = planned("--describe", str(EVENTS), "--every", every)
+    (shown,) = planned("--describe", "-", "--every", every, stdin=BARE)
     assert (shown["schedule"], shown["runs_a_month"]) == (cron, runs)
 
 
@@ -197,9 +197,9 @@ def test_the_command_deploys_what_was_planned() -> None:
     """With a target it cannot be --auto, which does not know of it."""
     assert lines_of_command() == ["  dynoexport deploy Orders --auto"]
     asked = ("--read-mode", "native", "--set", "NumberOfWorkers=9", "--set", "GlueVersion=4.0")
-    assert lines_of_command(*asked, "--every", "hour", "--set", "SnapshotRetentionDays=30") == [
+    assert lines_of_command(*asked, "--every", "week", "--set", "SnapshotRetentionDays=30") == [
         "  dynoexport deploy Orders --auto --read-mode native \\",
-        "    --schedule 'cron(0 * * * ? *)' --set GlueVersion=4.0 \\",
+        "    --schedule 'cron(0 10 ? * 1 *)' --set GlueVersion=4.0 \\",
         "    --set SnapshotRetentionDays=30 --set NumberOfWorkers=9",
     ]
     (shown,) = planned("--describe", str(ORDERS), "--target-duration", "90m")
@@ -220,6 +220,78 @@ def test_what_no_job_does_is_shown_and_is_a_failure(asked: tuple[str, ...], sent
     assert done.exit_code == 1
     assert f"not met: {sentence}" in done.stdout
     assert done.stderr.startswith(f"Error: Events: {sentence}")
+
+
+def described(tmp_path: Path, **facts: object) -> str:
+    file = tmp_path / "table.json"
+    table = {"TableName": "Orders", "TableSizeBytes": 50 * 1024**3, **facts}
+    file.write_text(json.dumps(table), encoding="utf-8")
+    return str(file)
+
+
+@pytest.mark.parametrize("reader", ["connector", "native"])
+def test_job_that_glue_stops_before_its_end_is_not_recommended(tmp_path: Path, reader: str) -> None:
+    file = described(tmp_path, ProvisionedThroughput={"ReadCapacityUnits": 5})
+    done = plan("--describe", file, "--read-mode", reader)
+    assert done.exit_code == 1
+    assert "\nNot recommended: its runs cannot work\n" in done.stdout
+    assert "dynoexport deploy" not in done.stdout
+    assert re.match(r"Error: Orders: no run can end: .* stops a job after 7 d\n", done.stderr)
+    assert "use --read-mode export" in done.stderr
+
+
+def test_runs_that_overlap_are_not_recommended() -> None:
+    words = ("--describe", str(ORDERS), "--read-mode", "export", "--output", "json")
+    done = plan(*words, "--every", "cron(0/15 * * * ? *)")
+    assert done.exit_code == 1
+    (shown,) = json.loads(done.stdout)
+    (obstacle,) = shown["obstacles"]
+    assert obstacle == (
+        "runs overlap: a run takes 19 min 40 s, but the schedule starts one every 15 min, and AWS "
+        "Glue refuses a second run; choose a schedule with longer gaps, or set --target-duration"
+    )
+    gone = {each["name"]: each["gone"] for each in shown["alternatives"]}
+    assert gone["dynoexport, native"].startswith("runs overlap: a run takes 4 h 45 min")
+    assert shown["cheapest"] is None
+    assert plan(*words, "--every", "cron(0/20 * * * ? *)").exit_code == 0
+
+
+def test_the_cheapest_way_is_one_of_dynoexport() -> None:
+    """DynamoDB's incremental export costs less, and dynoexport has none."""
+    (shown,) = planned("--describe", str(ORDERS))
+    month = {each["name"]: each["month_usd"] for each in shown["alternatives"]}
+    assert month["DynamoDB export, incremental"] < month["dynoexport, native"]
+    assert shown["cheapest"] == "dynoexport, native"
+    page = plan("--describe", str(ORDERS)).stdout
+    own, _, others = page.partition("\nOther ways, without dynoexport\n")
+    assert [line.split()[1] for line in own.splitlines() if line.endswith("cheapest")] == ["native"]
+    assert "  DynamoDB export, incremental " in others
+    two = plan("--describe", "-", stdin=f"{ORDERS.read_text()}{BARE}").stdout
+    assert "native $" in two
+    assert "incremental" not in two
+
+
+@pytest.mark.parametrize(
+    ("state", "advice"),
+    [
+        ("CREATING", "aws dynamodb wait table-exists --table-name Orders"),
+        ("DELETING", "choose a table that stays"),
+        ("ARCHIVED", "restore it from its backup"),
+        ("INACCESSIBLE_ENCRYPTION_CREDENTIALS", "KMS key"),
+    ],
+)
+def test_table_that_nobody_can_read_is_refused_with_its_state(
+    tmp_path: Path, state: str, advice: str
+) -> None:
+    done = plan("--describe", described(tmp_path, TableStatus=state))
+    assert (done.exit_code, done.stdout) == (1, "")
+    first, second = done.stderr.splitlines()
+    assert first == f"Error: table Orders is {state}"
+    assert advice in second
+
+
+def test_table_that_is_being_updated_can_be_planned(tmp_path: Path) -> None:
+    assert plan("--describe", described(tmp_path, TableStatus="UPDATING")).exit_code == 0
 
 
 # --- for people -----------------------------------------------------------------------------------

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import base64
+import codecs
+import gzip
 import json
 from decimal import Decimal
+from pathlib import Path
 
 import pytest
 from boto3.dynamodb.types import TypeDeserializer
@@ -81,6 +84,93 @@ def test_a_bad_line_is_named(line: str, message: str) -> None:
     assert refused.value.what.startswith(message)
 
 
+def nested(levels: int, opening: str, closing: str) -> str:
+    return f'{{"id": "a", "deep": {opening * levels}1{closing * levels}}}'
+
+
+@pytest.mark.parametrize(("opening", "closing"), [("[", "]"), ('{"m": ', "}")])
+def test_item_has_at_most_32_levels(opening: str, closing: str) -> None:
+    assert read(nested(32, opening, closing))
+    for levels in (33, 900, 5_000, 100_000):
+        with pytest.raises(ItemsRefused, match="line 2 is nested too deeply"):
+            read('{"id": "b"}', nested(levels, opening, closing))
+    typed = nested(5_000, '{"L": [', "]}").replace("1", '{"N": "1"}')
+    with pytest.raises(ItemsRefused, match="line 1 is nested too deeply"):
+        read(typed)
+
+
+@pytest.mark.parametrize(
+    ("line", "message"),
+    [
+        ('{"id": ""}', "line 2: .*cannot contain an empty string value"),
+        (json.dumps({"id": "k" * 2_049}), "line 2: .*exceeded the maximum size limit"),
+        ('{"id": "b", "n": 1e126}', "line 2 is not an item: Number overflow"),
+        ('{"id": {"S": "b"}, "s": {"SS": []}}', "line 2 is not an item: .*may not be empty"),
+        ('{"id": {"S": "b"}, "s": {"SS": ["a", "a"]}}', "line 2 is not an item: .*duplicates"),
+        ('{"id": "b", "s": "\\ud800"}', "line 2 is not an item"),
+        ('{"id": "a", "other": 1}', "line 2 has the key of line 1"),
+        (json.dumps({"id": "b", "s": "é" * 205_000}), "line 2 is too large"),
+    ],
+)
+def test_what_dynamodb_refuses_is_refused_with_its_line(line: str, message: str) -> None:
+    """Not after everything is deployed."""
+    with pytest.raises(ItemsRefused, match=message):
+        read('{"id": "a"}', line)
+
+
+def test_numbers_that_are_equal_are_one_key() -> None:
+    with pytest.raises(ItemsRefused, match="line 2 has the key of line 1"):
+        read('{"id": 1}', '{"id": 1.0}')
+
+
+LINES = '{"id": "a"}\n{"id": "é"}\n'
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        LINES.encode(),
+        LINES.replace("\n", "\r\n").encode("utf-8-sig"),
+        LINES.encode("utf-16"),
+        LINES.encode("utf-32"),
+        gzip.compress(LINES.encode()),
+        gzip.compress(LINES.encode("utf-16")),
+    ],
+    ids=["UTF-8", "marked UTF-8", "UTF-16", "UTF-32", "gzip", "gzip of UTF-16"],
+)
+def test_byte_order_marks_and_gzip_are_read(tmp_path: Path, content: bytes) -> None:
+    file = tmp_path / "items.jsonl"
+    file.write_bytes(content)
+    assert [item["id"]["S"] for item in items.read_file(file, KEY)] == ["a", "é"]
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (LINES.encode("latin-1"), "line 2 of items.jsonl is not UTF-8"),
+        (LINES.encode("utf-16-le"), "line 2 of items.jsonl is not UTF-8"),
+        (codecs.BOM_UTF16_LE + LINES.encode("utf-16-le")[:-1], "line 2 of items.jsonl is not UTF-16"),
+        (gzip.compress(LINES.encode())[:-9], "items.jsonl cannot be read: "),
+        (b"\x1f\x8b nonsense", "items.jsonl cannot be read: "),
+        (b"\x00" * 9, "line 1 is not JSON"),
+    ],
+    ids=["Latin-1", "unmarked UTF-16", "cut UTF-16", "cut gzip", "no gzip", "zeros"],
+)
+def test_file_that_is_no_text_is_refused_in_one_line(
+    tmp_path: Path, content: bytes, message: str
+) -> None:
+    file = tmp_path / "items.jsonl"
+    file.write_bytes(content)
+    with pytest.raises(ItemsRefused, match=message):
+        items.read_file(file, KEY)
+
+
+@pytest.mark.parametrize("file", ["/dev/zero", "/nonexistent/items", "/"])
+def test_what_is_no_file_is_refused(file: str) -> None:
+    with pytest.raises(ItemsRefused, match=r"^/"):
+        items.read_file(Path(file), KEY)
+
+
 def test_a_key_attribute_has_one_type() -> None:
     """DynamoDB would refuse the second item."""
     with pytest.raises(ItemsRefused, match="line 2: key attribute 'id' is N here, S before"):
@@ -95,7 +185,7 @@ def test_key_forms(text: str, key: Key) -> None:
     assert items.parse_key(text) == key
 
 
-@pytest.mark.parametrize("text", ["", ":", "a:", ":b", "a:b:c"])
+@pytest.mark.parametrize("text", ["", ":", "a:", ":b", "a:b:c", "a:a"])
 def test_other_key_forms_are_refused(text: str) -> None:
     """Everything else is a mistake."""
     with pytest.raises(ItemsRefused, match="is not a key"):

@@ -107,6 +107,7 @@ ALTERNATIVE = Alternative(
     costs=(COST,),
     runs_a_month=4.0,
     at_least=True,
+    own=True,
 )
 PLANNED = Planned(
     table=ORDERS,
@@ -114,7 +115,11 @@ PLANNED = Planned(
     request=PlanRequest(),
     prices=PRICES,
     recommendation=Recommendation(
-        estimate=ESTIMATE, choices=(CHOICE,), unmet=("too slow",), harms=("too much",)
+        estimate=ESTIMATE,
+        choices=(CHOICE,),
+        unmet=("too slow",),
+        harms=("too much",),
+        obstacles=("too long",),
     ),
     alternatives=(ALTERNATIVE,),
     unknown=("much",),
@@ -376,6 +381,7 @@ MADE: dict[str, tuple[Json, Json]] = {
             "--set GlueVersion=6.0",
             "unmet": ["too slow"],
             "harms": ["too much"],
+            "obstacles": ["too long"],
             "read_units": 1_000.0,
             "allowed_rate": 20.0,
             "rate": 15.0,
@@ -427,6 +433,7 @@ MADE: dict[str, tuple[Json, Json]] = {
             "month_usd": 4.0,
             "once_usd": 0,
             "at_least": True,
+            "own": True,
             "gone": None,
             "costs": [to_json(COST)],
         },

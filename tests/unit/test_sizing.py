@@ -143,6 +143,15 @@ def test_connector_that_takes_what_others_need_is_warned_of() -> None:
     assert "but others leave 3,000" in harm
 
 
+def test_connector_reads_one_unit_a_second_in_each_split() -> None:
+    """A quarter of six units is less than the four splits of one executor read."""
+    tiny = TableFacts(name="Tiny", bytes=30 * MB, provisioned_reads=6)
+    (harm,) = sized(tiny).harms
+    assert "the connector needs at least 4 read units a second, but the table has 6" in harm
+    assert sized(tiny, splits=1).harms == ()
+    assert sized(tiny, read_mode=ReadMode.NATIVE).harms == ()
+
+
 @pytest.mark.parametrize(
     ("table", "asked"),
     [

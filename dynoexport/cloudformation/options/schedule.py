@@ -12,9 +12,11 @@ from dynoexport.workflow import pipeline
 
 IS_SCHEDULED = "IsScheduled"
 
-# The part of AWS Glue's rule that a pattern can express: six fields, and no minute field that fires
-# every minute or in steps or ranges under five minutes. workflow.schedule knows the whole rule.
-_PATTERN = r"^cron\((?!\* |[0-9*]+/[1-4] )[0-9*/,]+( [^ ()]+){5}\)$"
+# The part of AWS Glue's rule that a pattern can express: six fields, and minutes that are not *, a
+# range of several minutes, or steps under five minutes. It refuses nothing that workflow.schedule
+# accepts, which knows the whole rule.
+_TOO_OFTEN = r"\*[ \t]|[0-9*]/[1-4][ \t]|([0-9]+)-(?!\1[ \t])[0-9]+[ \t]"
+_PATTERN = rf"^cron\((?!{_TOO_OFTEN})[0-9*/,-]+([ \t]+[^ \t()]+){{5}}\)$"
 
 
 def _workflow_name(*, scheduled: bool) -> Sub:

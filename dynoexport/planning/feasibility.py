@@ -1,0 +1,50 @@
+"""Whether runs of a job can work; ``plan``, ``deploy`` and ``run`` ask before they go on. Pure."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from dynoexport import limits
+from dynoexport.model import ReadMode
+from dynoexport.units import duration
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from dynoexport.planning.plan import Estimate
+
+_LONGEST_JOB = limits.GLUE_TIMEOUT_MAX_MINUTES * 60
+
+
+def least_percent(reader: ReadMode) -> float:
+    """The lowest read percentage of a reader; Glue's connector needs at least a tenth."""
+    if reader is ReadMode.CONNECTOR:
+        return limits.DYNAMODB_READ_PERCENT_MIN
+    return limits.NATIVE_READ_PERCENT_MIN
+
+
+def refuse_percent(reader: ReadMode, percent: float) -> str | None:
+    """Why the reader does not take a read percentage; None if it does."""
+    least = least_percent(reader)
+    return None if percent >= least else f"the {reader.value} reader needs at least {least:g}"
+
+
+def find_obstacles(estimate: Estimate, gap_seconds: float | None) -> Iterator[str]:
+    """A sentence for each reason why runs cannot work, with what to do.
+
+    ``gap_seconds`` is the shortest time between two runs of the schedule, None without a second.
+    """
+    if estimate.job_seconds > _LONGEST_JOB:
+        exported = estimate.job.read_mode is ReadMode.EXPORT
+        other = "" if exported else ", or use --read-mode export"
+        yield (
+            f"no run can end: the job takes {duration(estimate.job_seconds)}, and AWS Glue stops "
+            f"a job after {duration(_LONGEST_JOB)}; raise the table's capacity, set "
+            f"--target-duration{other}"
+        )
+    elif gap_seconds is not None and estimate.run_seconds > gap_seconds:
+        yield (
+            f"runs overlap: a run takes {duration(estimate.run_seconds)}, but the schedule starts "
+            f"one every {duration(gap_seconds)}, and AWS Glue refuses a second run; choose a "
+            "schedule with longer gaps, or set --target-duration"
+        )
