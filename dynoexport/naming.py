@@ -70,6 +70,8 @@ DATABASE = "dynamodb_exports"
 WORK_GROUP = "dynamodb-exports"
 SECURITY_CONFIGURATION = "dynamodb-exports"
 
+# The permissions boundary that deployers need, unless they say otherwise.
+BOUNDARY = "dynoexport-boundary"
 ATHENA_RESULTS_PREFIX = "athena-results/"
 SCRIPTS_PREFIX = "scripts/"
 TEMPLATES_PREFIX = f"{SCRIPTS_PREFIX}templates/"
