@@ -262,6 +262,8 @@ def destroy(
     give --yes. Objects that dynoexport did not write always stay; the command lists them and
     prints how to delete them. The DynamoDB table never changes.
 
+    If the command is interrupted, repeat it: it also deletes what a deleted stack left.
+
     \b
     Examples:
       dynoexport destroy Reviews

@@ -406,7 +406,12 @@ def destroy(at: Installation) -> PolicyDocument:
     return policy(
         [
             allow("LookForRuns", [glue.GetWorkflowRuns], at.arns("glue", f"workflow/{_OURS}")),
-            allow("DestroyCatalogEntries", [glue.GetTable, glue.DeleteTable], at.tables),
+            # By its tables the rest of an export is found whose stack is gone.
+            allow(
+                "DestroyCatalogEntries",
+                [glue.GetTable, glue.GetTables, glue.DeleteTable],
+                at.tables,
+            ),
             allow("DestroyData", [s3.DeleteObject], at.objects(*_DATA, *temporary)),
         ]
     )
