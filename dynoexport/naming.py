@@ -21,7 +21,7 @@ from dynoexport.errors import NameRefused
 from dynoexport.jobs.names import (
     MANIFESTS_PREFIX,
     METRIC_FORMAT,
-    METRIC_NAMESPACE,
+    METRIC_NAMESPACES,
     METRIC_SNAPSHOTS,
     METRIC_TABLE,
     PARTITION_KEY,
@@ -33,6 +33,7 @@ from dynoexport.jobs.names import (
     fold,
     manifest_key,
     manifest_prefix,
+    metric_namespace,
     snapshot_prefix,
     snapshots_table,
     temp_prefix,
@@ -47,7 +48,7 @@ if TYPE_CHECKING:
 __all__ = [
     "MANIFESTS_PREFIX",
     "METRIC_FORMAT",
-    "METRIC_NAMESPACE",
+    "METRIC_NAMESPACES",
     "METRIC_SNAPSHOTS",
     "METRIC_TABLE",
     "PARTITION_KEY",
@@ -59,6 +60,7 @@ __all__ = [
     "fold",
     "manifest_key",
     "manifest_prefix",
+    "metric_namespace",
     "snapshot_prefix",
     "snapshots_table",
     "temp_prefix",

@@ -9,7 +9,8 @@ A run takes these steps:
    columns the crawler found. Leave other partitions unchanged. If the view cannot be replaced,
    restore the former columns.
 4. View: CREATE OR REPLACE VIEW <database>.<table>, with all attributes of exactly this snapshot,
-   unless the view already shows a newer one. Record it in CloudWatch (dynoexport, Snapshots).
+   unless the view already shows a newer one. Record it in CloudWatch (dynoexport/<table>,
+   Snapshots).
 5. Retention: delete manifest, partition and files of snapshots older than SnapshotRetentionDays,
    in this order. Never delete the snapshot that the view shows.
 
@@ -111,9 +112,14 @@ SNAPSHOT_TIMESTAMP = "SnapshotTimestamp"
 SNAPSHOT_ITEMS, SNAPSHOT_BYTES = "SnapshotItems", "SnapshotBytes"
 
 # The metric has one for each snapshot that a run published.
-METRIC_NAMESPACE = "dynoexport"
+METRIC_NAMESPACES = "dynoexport/"
 METRIC_SNAPSHOTS = "Snapshots"
 METRIC_TABLE, METRIC_FORMAT = "Table", "Format"
+
+
+def metric_namespace(table: str) -> str:
+    """One for each table: a role can be limited to a namespace, not to a metric or dimension."""
+    return f"{METRIC_NAMESPACES}{table}"
 
 
 def fold(table: str) -> str:
@@ -493,7 +499,7 @@ def count_snapshot(cloudwatch: CloudWatchClient, table: str, fmt: str) -> None:
     ]
     try:
         cloudwatch.put_metric_data(
-            Namespace=METRIC_NAMESPACE,
+            Namespace=metric_namespace(table),
             MetricData=[{"MetricName": METRIC_SNAPSHOTS, "Dimensions": dimensions, "Value": 1}],
         )
     except (BotoCoreError, ClientError) as error:

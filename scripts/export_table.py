@@ -12,7 +12,7 @@ A run takes these steps:
    in the files and compare them with the items that were read.
 6. Manifest: write manifests/<format>/<table>/<timestamp>.json last. A snapshot without a manifest
    is not complete and is never published. Then record items and bytes in the run's properties.
-   xml has no view, so record the snapshot in CloudWatch now (dynoexport, Snapshots).
+   xml has no view, so record the snapshot in CloudWatch now (dynoexport/<table>, Snapshots).
 """
 
 # Built by `dynoexport templates` from dynoexport/jobs/export.py and the modules it imports.
@@ -166,9 +166,14 @@ SNAPSHOT_TIMESTAMP = "SnapshotTimestamp"
 SNAPSHOT_ITEMS, SNAPSHOT_BYTES = "SnapshotItems", "SnapshotBytes"
 
 # The metric has one for each snapshot that a run published.
-METRIC_NAMESPACE = "dynoexport"
+METRIC_NAMESPACES = "dynoexport/"
 METRIC_SNAPSHOTS = "Snapshots"
 METRIC_TABLE, METRIC_FORMAT = "Table", "Format"
+
+
+def metric_namespace(table: str) -> str:
+    """One for each table: a role can be limited to a namespace, not to a metric or dimension."""
+    return f"{METRIC_NAMESPACES}{table}"
 
 
 def fold(table: str) -> str:
@@ -1335,7 +1340,7 @@ def count_snapshot(cloudwatch: CloudWatchClient, table: str, fmt: str) -> None:
     ]
     try:
         cloudwatch.put_metric_data(
-            Namespace=METRIC_NAMESPACE,
+            Namespace=metric_namespace(table),
             MetricData=[{"MetricName": METRIC_SNAPSHOTS, "Dimensions": dimensions, "Value": 1}],
         )
     except (BotoCoreError, ClientError) as error:

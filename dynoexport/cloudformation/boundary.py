@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from awacs import kms
-from awacs.aws import Action, Condition, PolicyDocument, Statement, StringEquals
+from awacs.aws import Action, Condition, PolicyDocument, Statement, StringEquals, StringLike
 
 from dynoexport import naming
 from dynoexport.cloudformation.permissions import ROLES, plain
@@ -39,7 +39,7 @@ def boundary(at: Installation) -> PolicyDocument:
     )
 
 
-_OURS = Condition(StringEquals("cloudwatch:namespace", ["Glue", naming.METRIC_NAMESPACE]))
+_OURS = Condition(StringLike("cloudwatch:namespace", ["Glue", f"{naming.METRIC_NAMESPACES}*"]))
 
 
 def _resources(at: Installation) -> dict[str, list[str]]:

@@ -32,6 +32,7 @@ from awacs.aws import (
     PolicyDocument,
     Statement,
     StringEquals,
+    StringLike,
 )
 
 from dynoexport import naming
@@ -350,7 +351,7 @@ def _snapshot_alarms(at: Installation) -> str:
 
 def _publish_datapoints() -> Statement:
     """A new alarm needs a datapoint; a policy can limit only its namespace."""
-    ours = Condition(StringEquals("cloudwatch:namespace", naming.METRIC_NAMESPACE))
+    ours = Condition(StringLike("cloudwatch:namespace", f"{naming.METRIC_NAMESPACES}*"))
     return allow("StartClocks", [cloudwatch.PutMetricData], ["*"], ours)
 
 

@@ -95,7 +95,7 @@ def export_job(scope: Scope) -> PolicyDocument:
             allow("ReadCatalog", [glue.GetTable], catalog(scope, naming.SNAPSHOTS_PREFIX)),
             write_logs(scope, "/aws-glue/jobs/*"),
             # xml has no view job, so the export job publishes the snapshot metric.
-            write_metrics("Glue", naming.METRIC_NAMESPACE),
+            write_metrics("Glue", scope.text(naming.metric_namespace(scope.table))),
         ]
     )
 
@@ -159,7 +159,7 @@ def view_job(scope: Scope) -> PolicyDocument:
             ),
             use_run_properties(scope, [glue.GetWorkflowRunProperties]),
             write_logs(scope, "/aws-glue/python-jobs/*"),
-            write_metrics(naming.METRIC_NAMESPACE),
+            write_metrics(scope.text(naming.metric_namespace(scope.table))),
         ]
     )
 

@@ -206,8 +206,10 @@ def write_logs(scope: Scope, groups: str) -> Statement:
     )
 
 
-def write_metrics(*namespaces: str) -> Statement:
+def write_metrics(*namespaces: Sub | str) -> Statement:
     """PutMetricData has no resources; a policy can limit only the namespace.
+
+    So each table has its own: no role can hide that another table has no new snapshot.
 
     https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/iam-cw-condition-keys-namespace.html
     """

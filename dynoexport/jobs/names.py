@@ -23,9 +23,14 @@ SNAPSHOT_TIMESTAMP = "SnapshotTimestamp"
 SNAPSHOT_ITEMS, SNAPSHOT_BYTES = "SnapshotItems", "SnapshotBytes"
 
 # The metric has one for each snapshot that a run published.
-METRIC_NAMESPACE = "dynoexport"
+METRIC_NAMESPACES = "dynoexport/"
 METRIC_SNAPSHOTS = "Snapshots"
 METRIC_TABLE, METRIC_FORMAT = "Table", "Format"
+
+
+def metric_namespace(table: str) -> str:
+    """One for each table: a role can be limited to a namespace, not to a metric or dimension."""
+    return f"{METRIC_NAMESPACES}{table}"
 
 
 def fold(table: str) -> str:

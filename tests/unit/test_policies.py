@@ -99,13 +99,21 @@ def test_only_metrics_and_the_quota_are_allowed_on_every_resource() -> None:
     }
     assert wild == {
         ("ExportRole", "cloudwatch:PutMetricData"): {
-            "StringEquals": {"cloudwatch:namespace": ["Glue", "dynoexport"]}
+            "StringEquals": {"cloudwatch:namespace": ["Glue", "dynoexport/Orders"]}
         },
         ("ViewRole", "cloudwatch:PutMetricData"): {
-            "StringEquals": {"cloudwatch:namespace": ["dynoexport"]}
+            "StringEquals": {"cloudwatch:namespace": ["dynoexport/Orders"]}
         },
         ("ExportRole", "dynamodb:DescribeLimits"): None,
     }
+
+
+@pytest.mark.parametrize("role", ["ExportRole", "ViewRole"])
+def test_no_role_hides_that_another_table_has_no_new_snapshot(role: str) -> None:
+    """By a datapoint of the metric that the other table's alarm watches."""
+    for table, allowed in (("Orders", True), ("Orders2", False)):
+        namespace = {"cloudwatch:namespace": naming.metric_namespace(table)}
+        assert may(role, "cloudwatch:PutMetricData", "*", **namespace) is allowed
 
 
 @pytest.mark.parametrize("action", ["dynamodb:DescribeTable", "dynamodb:Scan"])
