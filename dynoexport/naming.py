@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING
 from dynoexport import limits
 from dynoexport.errors import NameRefused
 from dynoexport.jobs.names import (
+    ATHENA_RESULTS_PREFIX,
     MANIFESTS_PREFIX,
     METRIC_FORMAT,
     METRIC_NAMESPACES,
@@ -38,6 +39,7 @@ from dynoexport.jobs.names import (
     snapshots_table,
     temp_prefix,
     view,
+    view_results_prefix,
 )
 from dynoexport.model import OutputFormat, ScheduleState
 
@@ -46,6 +48,7 @@ if TYPE_CHECKING:
 
 # Imported, so that this module has every name.
 __all__ = [
+    "ATHENA_RESULTS_PREFIX",
     "MANIFESTS_PREFIX",
     "METRIC_FORMAT",
     "METRIC_NAMESPACES",
@@ -65,16 +68,17 @@ __all__ = [
     "snapshots_table",
     "temp_prefix",
     "view",
+    "view_results_prefix",
 ]
 
 # --- one per account and region ---------------------------------------------------------------
 DATABASE = "dynamodb_exports"
 WORK_GROUP = "dynamodb-exports"
+VIEW_WORK_GROUP = f"{WORK_GROUP}-views"
 SECURITY_CONFIGURATION = "dynamodb-exports"
 
 # The permissions boundary that deployers need, unless they say otherwise.
 BOUNDARY = "dynoexport-boundary"
-ATHENA_RESULTS_PREFIX = "athena-results/"
 SCRIPTS_PREFIX = "scripts/"
 TEMPLATES_PREFIX = f"{SCRIPTS_PREFIX}templates/"
 
@@ -113,6 +117,10 @@ class Exports:
     @property
     def work_group(self) -> str:
         return f"{self.stack}-WorkGroup"
+
+    @property
+    def view_work_group(self) -> str:
+        return f"{self.stack}-ViewWorkGroup"
 
     @property
     def security_configuration(self) -> str:

@@ -99,6 +99,7 @@ def spark_cause(error: Exception) -> str | None:
 # Prefixes in the bucket.
 MANIFESTS_PREFIX = "manifests/"
 TEMP_PREFIX = "glue-temp-dir/"
+ATHENA_RESULTS_PREFIX = "athena-results/"
 
 # In the catalog.
 SNAPSHOTS_PREFIX = "snapshots_"
@@ -164,6 +165,11 @@ def claim_key(table: str, fmt: str, timestamp: str) -> str:
     files.
     """
     return f"{manifest_prefix(table, fmt)}{timestamp}.claim"
+
+
+def view_results_prefix(table: str, fmt: str) -> str:
+    """Where Athena writes the results of this export's view job, apart from all other results."""
+    return f"{ATHENA_RESULTS_PREFIX}views/{fmt}/{table}/"
 
 
 def temp_prefix(table: str, fmt: str) -> str:
@@ -759,10 +765,12 @@ def run_query(
     Raises:
         JobFailed: it failed, with Athena's reason, or it took too long.
     """
+    results = view_results_prefix(settings.table, settings.format)
     query = athena.start_query_execution(
         QueryString=sql,
         QueryExecutionContext={"Database": settings.database},
         WorkGroup=settings.work_group,
+        ResultConfiguration={"OutputLocation": f"s3://{settings.bucket}/{results}"},
     )["QueryExecutionId"]
     try:
         wait_for_query(athena, query, sleep)

@@ -153,6 +153,7 @@ def files_for(json_bytes: float, fmt: str) -> int:
 # Prefixes in the bucket.
 MANIFESTS_PREFIX = "manifests/"
 TEMP_PREFIX = "glue-temp-dir/"
+ATHENA_RESULTS_PREFIX = "athena-results/"
 
 # In the catalog.
 SNAPSHOTS_PREFIX = "snapshots_"
@@ -218,6 +219,11 @@ def claim_key(table: str, fmt: str, timestamp: str) -> str:
     files.
     """
     return f"{manifest_prefix(table, fmt)}{timestamp}.claim"
+
+
+def view_results_prefix(table: str, fmt: str) -> str:
+    """Where Athena writes the results of this export's view job, apart from all other results."""
+    return f"{ATHENA_RESULTS_PREFIX}views/{fmt}/{table}/"
 
 
 def temp_prefix(table: str, fmt: str) -> str:

@@ -49,7 +49,7 @@ def _resources(at: Installation) -> dict[str, list[str]]:
     return {
         "s3": [at.bucket, f"{at.bucket}/*"],
         "glue": [*at.tables, *at.arns("glue", *more)],
-        "athena": at.arns("athena", f"workgroup/{naming.WORK_GROUP}"),
+        "athena": at.arns("athena", f"workgroup/{naming.VIEW_WORK_GROUP}"),
         "logs": at.arns("logs", "log-group:/aws-glue/*"),
         "dynamodb": at.arns("dynamodb", "table/*", "table/*/export/*"),
         "ec2": at.arns("ec2", *network),

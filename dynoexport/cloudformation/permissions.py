@@ -121,7 +121,7 @@ KEPT: tuple[Kept, ...] = (
         _CRAWLS,
         ("glue:DeleteTable",),
     ),
-    Kept(VIEW, "ListBucket", _LISTS, _ATHENA, ("athena-results/*",)),
+    Kept(VIEW, "ListBucket", _LISTS, _ATHENA, (f"{SCOPE.view_results}*",)),
     Kept(
         VIEW,
         "Query",

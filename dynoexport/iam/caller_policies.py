@@ -288,7 +288,8 @@ def _shared(at: Installation) -> list[Statement]:
                 athena.TagResource,
                 athena.UntagResource,
             ],
-            at.arns("athena", f"workgroup/{naming.WORK_GROUP}"),
+            # Both workgroups: with both names the policy would be too long.
+            at.arns("athena", f"workgroup/{naming.WORK_GROUP}*"),
         ),
     ]
 

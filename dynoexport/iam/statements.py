@@ -99,6 +99,10 @@ class Scope:
         return naming.manifest_prefix(self.table, self.format)
 
     @property
+    def view_results(self) -> str:
+        return naming.view_results_prefix(self.table, self.format)
+
+    @property
     def temp(self) -> str:
         return naming.temp_prefix(self.table, self.format)
 

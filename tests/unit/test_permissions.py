@@ -286,7 +286,7 @@ def with_names(document: dict[str, Any]) -> str:
     names = {
         "<bucket>": naming.bucket(VALUES["<account>"], VALUES["<region>"]),
         "<database>": naming.DATABASE,
-        "<workgroup>": naming.WORK_GROUP,
+        "<workgroup>": naming.VIEW_WORK_GROUP,
     }
     text = json.dumps(document)
     for name, value in names.items():

@@ -65,6 +65,7 @@ def listing(prefix: str) -> dict[str, str]:
 DATA = naming.snapshot_prefix("Orders", "orc", "2026-01-02T03:04")
 MANIFEST = naming.manifest_key("Orders", "orc", "2026-01-02T03:04")
 TEMP = naming.temp_prefix("Orders", "orc")
+RESULTS = naming.view_results_prefix("Orders", "orc")
 WORKFLOW = naming.workflow("Orders", "orc", scheduled=False)
 BUCKET = f"{AT}:s3:::dynamodb-exports-123456789012-cn-north-1"
 
@@ -176,7 +177,7 @@ def test_spark_may_mark_the_directories_it_makes() -> None:
     [
         ("ExportRole", [DATA, MANIFEST, TEMP, "orc", "orc/Orders/"]),
         ("CrawlerRole", [DATA, "orc/Orders/"]),
-        ("ViewRole", [DATA, MANIFEST, "athena-results/"]),
+        ("ViewRole", [DATA, MANIFEST, RESULTS]),
     ],
 )
 def test_each_role_lists_its_own_prefixes(role: str, own: list[str]) -> None:
@@ -206,16 +207,19 @@ def test_the_crawler_reads_snapshots_and_writes_no_object() -> None:
 def test_the_view_job_deletes_snapshots_but_writes_results_only() -> None:
     assert may("ViewRole", "s3:DeleteObject", key(DATA + "part-0.orc"))
     assert may("ViewRole", "s3:DeleteObject", key(MANIFEST))
-    assert may("ViewRole", "s3:PutObject", key("athena-results/q.txt"))
+    for action in ("s3:GetObject", "s3:PutObject"):
+        assert may("ViewRole", action, key(f"{RESULTS}q.txt"))
+        assert not may("ViewRole", action, key("athena-results/q.txt"))
+        assert not may("ViewRole", action, key("athena-results/views/orc/Orders2/q.txt"))
     assert not may("ViewRole", "s3:PutObject", key(DATA + "part-0.orc"))
     assert not may("ViewRole", "s3:DeleteObject", key("athena-results/q.txt"))
 
 
 def test_the_view_job_queries_in_the_workgroup_only() -> None:
-    groups = ("dynamodb-exports", "primary")
-    own, other = (f"{AT}:athena:{HERE}:workgroup/{name}" for name in groups)
+    groups = ("dynamodb-exports-views", "dynamodb-exports", "primary")
+    own, *others = (f"{AT}:athena:{HERE}:workgroup/{name}" for name in groups)
     assert may("ViewRole", "athena:StartQueryExecution", own)
-    assert not may("ViewRole", "athena:StartQueryExecution", other)
+    assert not any(may("ViewRole", "athena:StartQueryExecution", other) for other in others)
 
 
 @pytest.mark.parametrize(

@@ -164,7 +164,7 @@ def test_a_jobs_arguments_are_its_settings(job: str, names: tuple[str, ...]) -> 
     imported = {
         "BucketName": "dynamodb-exports-123456789012-cn-north-1",
         "DatabaseName": "dynamodb_exports",
-        "WorkGroup": "dynamodb-exports",
+        "WorkGroup": "dynamodb-exports-views",
         "KmsKeyArn": IMPORTS["shared-KmsKeyArn"],
     }
     expected = {f"--{name}": imported.get(name) or GIVEN[name] for name in names}
