@@ -19,9 +19,10 @@ from typing import TYPE_CHECKING
 from dynoexport import limits
 from dynoexport.errors import NameRefused
 from dynoexport.jobs.names import (
+    ATHENA_RESULTS_PREFIX,
     MANIFESTS_PREFIX,
     METRIC_FORMAT,
-    METRIC_NAMESPACE,
+    METRIC_NAMESPACES,
     METRIC_SNAPSHOTS,
     METRIC_TABLE,
     PARTITION_KEY,
@@ -33,10 +34,12 @@ from dynoexport.jobs.names import (
     fold,
     manifest_key,
     manifest_prefix,
+    metric_namespace,
     snapshot_prefix,
     snapshots_table,
     temp_prefix,
     view,
+    view_results_prefix,
 )
 from dynoexport.model import OutputFormat, ScheduleState
 
@@ -45,9 +48,10 @@ if TYPE_CHECKING:
 
 # Imported, so that this module has every name.
 __all__ = [
+    "ATHENA_RESULTS_PREFIX",
     "MANIFESTS_PREFIX",
     "METRIC_FORMAT",
-    "METRIC_NAMESPACE",
+    "METRIC_NAMESPACES",
     "METRIC_SNAPSHOTS",
     "METRIC_TABLE",
     "PARTITION_KEY",
@@ -59,18 +63,22 @@ __all__ = [
     "fold",
     "manifest_key",
     "manifest_prefix",
+    "metric_namespace",
     "snapshot_prefix",
     "snapshots_table",
     "temp_prefix",
     "view",
+    "view_results_prefix",
 ]
 
 # --- one per account and region ---------------------------------------------------------------
 DATABASE = "dynamodb_exports"
 WORK_GROUP = "dynamodb-exports"
+VIEW_WORK_GROUP = f"{WORK_GROUP}-views"
 SECURITY_CONFIGURATION = "dynamodb-exports"
 
-ATHENA_RESULTS_PREFIX = "athena-results/"
+# The permissions boundary that deployers need, unless they say otherwise.
+BOUNDARY = "dynoexport-boundary"
 SCRIPTS_PREFIX = "scripts/"
 TEMPLATES_PREFIX = f"{SCRIPTS_PREFIX}templates/"
 
@@ -109,6 +117,10 @@ class Exports:
     @property
     def work_group(self) -> str:
         return f"{self.stack}-WorkGroup"
+
+    @property
+    def view_work_group(self) -> str:
+        return f"{self.stack}-ViewWorkGroup"
 
     @property
     def security_configuration(self) -> str:

@@ -9,7 +9,8 @@ A run takes these steps:
    columns the crawler found. Leave other partitions unchanged. If the view cannot be replaced,
    restore the former columns.
 4. View: CREATE OR REPLACE VIEW <database>.<table>, with all attributes of exactly this snapshot,
-   unless the view already shows a newer one. Record it in CloudWatch (dynoexport, Snapshots).
+   unless the view already shows a newer one. Record it in CloudWatch (dynoexport/<table>,
+   Snapshots).
 5. Retention: delete manifest, partition and files of snapshots older than SnapshotRetentionDays,
    in this order. Never delete the snapshot that the view shows.
 
@@ -98,6 +99,7 @@ def spark_cause(error: Exception) -> str | None:
 # Prefixes in the bucket.
 MANIFESTS_PREFIX = "manifests/"
 TEMP_PREFIX = "glue-temp-dir/"
+ATHENA_RESULTS_PREFIX = "athena-results/"
 
 # In the catalog.
 SNAPSHOTS_PREFIX = "snapshots_"
@@ -111,9 +113,14 @@ SNAPSHOT_TIMESTAMP = "SnapshotTimestamp"
 SNAPSHOT_ITEMS, SNAPSHOT_BYTES = "SnapshotItems", "SnapshotBytes"
 
 # The metric has one for each snapshot that a run published.
-METRIC_NAMESPACE = "dynoexport"
+METRIC_NAMESPACES = "dynoexport/"
 METRIC_SNAPSHOTS = "Snapshots"
 METRIC_TABLE, METRIC_FORMAT = "Table", "Format"
+
+
+def metric_namespace(table: str) -> str:
+    """One for each table: a role can be limited to a namespace, not to a metric or dimension."""
+    return f"{METRIC_NAMESPACES}{table}"
 
 
 def fold(table: str) -> str:
@@ -158,6 +165,11 @@ def claim_key(table: str, fmt: str, timestamp: str) -> str:
     files.
     """
     return f"{manifest_prefix(table, fmt)}{timestamp}.claim"
+
+
+def view_results_prefix(table: str, fmt: str) -> str:
+    """Where Athena writes the results of this export's view job, apart from all other results."""
+    return f"{ATHENA_RESULTS_PREFIX}views/{fmt}/{table}/"
 
 
 def temp_prefix(table: str, fmt: str) -> str:
@@ -336,14 +348,20 @@ def get_table(glue: GlueClient, database: str, name: str) -> TableTypeDef | None
         raise
 
 
+def is_own_table(table: TableTypeDef, own: str) -> bool:
+    """Whether the catalog table belongs to the export whose data is under the URI ``own``."""
+    location = table.get("StorageDescriptor", {}).get("Location", "")
+    return location.rstrip("/") == own.rstrip("/")
+
+
 def check_owner(table: TableTypeDef, database: str, own: str) -> None:
     """Check that the catalog table belongs to this export, whose data is under the URI ``own``.
 
     Raises:
         JobFailed: another table or format was exported under the same catalog name.
     """
-    location = table.get("StorageDescriptor", {}).get("Location", "")
-    if location.rstrip("/") != own.rstrip("/"):
+    if not is_own_table(table, own):
+        location = table.get("StorageDescriptor", {}).get("Location", "")
         raise JobFailed(
             f"the catalog table {database}.{table['Name']} belongs to {location!r}, not "
             f"to {own}: deploy this export with a CatalogPrefix"
@@ -487,7 +505,7 @@ def count_snapshot(cloudwatch: CloudWatchClient, table: str, fmt: str) -> None:
     ]
     try:
         cloudwatch.put_metric_data(
-            Namespace=METRIC_NAMESPACE,
+            Namespace=metric_namespace(table),
             MetricData=[{"MetricName": METRIC_SNAPSHOTS, "Dimensions": dimensions, "Value": 1}],
         )
     except (BotoCoreError, ClientError) as error:
@@ -747,10 +765,12 @@ def run_query(
     Raises:
         JobFailed: it failed, with Athena's reason, or it took too long.
     """
+    results = view_results_prefix(settings.table, settings.format)
     query = athena.start_query_execution(
         QueryString=sql,
         QueryExecutionContext={"Database": settings.database},
         WorkGroup=settings.work_group,
+        ResultConfiguration={"OutputLocation": f"s3://{settings.bucket}/{results}"},
     )["QueryExecutionId"]
     try:
         wait_for_query(athena, query, sleep)

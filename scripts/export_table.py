@@ -12,7 +12,7 @@ A run takes these steps:
    in the files and compare them with the items that were read.
 6. Manifest: write manifests/<format>/<table>/<timestamp>.json last. A snapshot without a manifest
    is not complete and is never published. Then record items and bytes in the run's properties.
-   xml has no view, so record the snapshot in CloudWatch now (dynoexport, Snapshots).
+   xml has no view, so record the snapshot in CloudWatch now (dynoexport/<table>, Snapshots).
 """
 
 # Built by `dynoexport templates` from dynoexport/jobs/export.py and the modules it imports.
@@ -153,6 +153,7 @@ def files_for(json_bytes: float, fmt: str) -> int:
 # Prefixes in the bucket.
 MANIFESTS_PREFIX = "manifests/"
 TEMP_PREFIX = "glue-temp-dir/"
+ATHENA_RESULTS_PREFIX = "athena-results/"
 
 # In the catalog.
 SNAPSHOTS_PREFIX = "snapshots_"
@@ -166,9 +167,14 @@ SNAPSHOT_TIMESTAMP = "SnapshotTimestamp"
 SNAPSHOT_ITEMS, SNAPSHOT_BYTES = "SnapshotItems", "SnapshotBytes"
 
 # The metric has one for each snapshot that a run published.
-METRIC_NAMESPACE = "dynoexport"
+METRIC_NAMESPACES = "dynoexport/"
 METRIC_SNAPSHOTS = "Snapshots"
 METRIC_TABLE, METRIC_FORMAT = "Table", "Format"
+
+
+def metric_namespace(table: str) -> str:
+    """One for each table: a role can be limited to a namespace, not to a metric or dimension."""
+    return f"{METRIC_NAMESPACES}{table}"
 
 
 def fold(table: str) -> str:
@@ -213,6 +219,11 @@ def claim_key(table: str, fmt: str, timestamp: str) -> str:
     files.
     """
     return f"{manifest_prefix(table, fmt)}{timestamp}.claim"
+
+
+def view_results_prefix(table: str, fmt: str) -> str:
+    """Where Athena writes the results of this export's view job, apart from all other results."""
+    return f"{ATHENA_RESULTS_PREFIX}views/{fmt}/{table}/"
 
 
 def temp_prefix(table: str, fmt: str) -> str:
@@ -772,11 +783,12 @@ def csv_value(value: str | None) -> str:
 
     OpenCSVSerDe reads line by line, unescapes a doubled backslash only inside quotes, and drops a
     single one (https://docs.aws.amazon.com/athena/latest/ug/csv-serde.html). So a backslash is
-    doubled, its value quoted, and a line break becomes the two characters \n.
+    doubled, its value quoted, and a line break becomes \\\n: the SerDe reads the two characters \n,
+    as of the text \n, which is \\n in the file. The file itself keeps the difference.
     """
     if value is None:
         return ""
-    value = value.replace("\\", "\\\\").replace("\n", "\\\\n").replace("\r", "\\\\r")
+    value = value.replace("\\", "\\\\").replace("\n", "\\\\\\n").replace("\r", "\\\\\\r")
     if CSV_QUOTED.search(value):
         return '"' + value.replace('"', '""') + '"'
     return value
@@ -895,14 +907,20 @@ def get_table(glue: GlueClient, database: str, name: str) -> TableTypeDef | None
         raise
 
 
+def is_own_table(table: TableTypeDef, own: str) -> bool:
+    """Whether the catalog table belongs to the export whose data is under the URI ``own``."""
+    location = table.get("StorageDescriptor", {}).get("Location", "")
+    return location.rstrip("/") == own.rstrip("/")
+
+
 def check_owner(table: TableTypeDef, database: str, own: str) -> None:
     """Check that the catalog table belongs to this export, whose data is under the URI ``own``.
 
     Raises:
         JobFailed: another table or format was exported under the same catalog name.
     """
-    location = table.get("StorageDescriptor", {}).get("Location", "")
-    if location.rstrip("/") != own.rstrip("/"):
+    if not is_own_table(table, own):
+        location = table.get("StorageDescriptor", {}).get("Location", "")
         raise JobFailed(
             f"the catalog table {database}.{table['Name']} belongs to {location!r}, not "
             f"to {own}: deploy this export with a CatalogPrefix"
@@ -1328,7 +1346,7 @@ def count_snapshot(cloudwatch: CloudWatchClient, table: str, fmt: str) -> None:
     ]
     try:
         cloudwatch.put_metric_data(
-            Namespace=METRIC_NAMESPACE,
+            Namespace=metric_namespace(table),
             MetricData=[{"MetricName": METRIC_SNAPSHOTS, "Dimensions": dimensions, "Value": 1}],
         )
     except (BotoCoreError, ClientError) as error:

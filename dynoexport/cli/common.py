@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import json
 import os
 import signal
 import sys
@@ -15,6 +14,7 @@ import dynoexport
 from dynoexport import units
 from dynoexport.errors import DynoexportError
 from dynoexport.model import OutputFormat
+from dynoexport.presentation import terminal
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -154,7 +154,7 @@ def output_option(command: Callable[..., Any]) -> Callable[..., Any]:
 
 def print_json(value: object) -> None:
     """The result on stdout."""
-    click.echo(json.dumps(value, indent=2, ensure_ascii=False))
+    click.echo(terminal.json_text(value, indent=2))
 
 
 def out() -> Console:
@@ -186,11 +186,9 @@ def echo_err(text: str) -> None:
 
 def report_faults(subject: str, faults: Sequence[str]) -> None:
     """In a line, how a snapshot's files differ from its manifest; nothing if they do not."""
-    from dynoexport.presentation import display
-
     if faults:
         more = f", and {units.count(len(faults) - 1)} more" if len(faults) > 1 else ""
-        echo_err(display.printable(f"{subject} is damaged: {faults[0]}{more}"))
+        echo_err(terminal.printable(f"{subject} is damaged: {faults[0]}{more}"))
 
 
 # --- how to ask -----------------------------------------------------------------------------------

@@ -12,7 +12,7 @@ import dynoexport
 from dynoexport import settings, units
 from dynoexport.cli import common
 from dynoexport.model import Compression, MapsAs, ReadMode, TypeConflicts
-from dynoexport.presentation import records
+from dynoexport.presentation import records, terminal
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -274,6 +274,8 @@ def destroy(
     prints how to delete them. The DynamoDB table never changes. docs/command.md explains how to
     remove the common stack.
 
+    If the command is interrupted, repeat it: it also deletes what a deleted stack left.
+
     \b
     Examples:
       dynoexport destroy Reviews
@@ -308,7 +310,6 @@ def _remove_command(bucket: str, prefix: str) -> str:
 
 
 def _approve_destruction(inventory: Inventory, *, yes: bool) -> bool:
-    from dynoexport.presentation import display
 
     common.echo_err("This deletes:")
     if inventory.stack is not None:
@@ -325,7 +326,7 @@ def _approve_destruction(inventory: Inventory, *, yes: bool) -> bool:
             common.echo_err("It keeps what dynoexport did not write:")
         for each in inventory.foreign:
             size = f"{units.count(each.objects, 'object')}, {units.size(each.bytes)}"
-            common.echo_err(f"  {display.printable(each.prefix)}  {size}")
+            common.echo_err(f"  {terminal.printable(each.prefix)}  {size}")
     elif inventory.objects:
         common.echo_err(f"It keeps the data in S3: {figures}")
     if not common.confirm("Continue?", yes=yes):

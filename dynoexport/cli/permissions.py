@@ -12,18 +12,26 @@ from dynoexport.cli import common
 if TYPE_CHECKING:
     from dynoexport.aws.account import Account
 
+_BOUNDARY_TASK = "boundary"
+
 
 @click.command()
 @click.argument(
     "purpose",
     metavar="TASK",
-    type=click.Choice(["deploy", "destroy", "plan", "run", "publish", "query"]),
+    type=click.Choice([_BOUNDARY_TASK, "deploy", "destroy", "plan", "run", "publish", "query"]),
 )
 @click.option(
     "--boundary",
     metavar="ARN",
     default="",
-    help="Allow only roles with this permissions boundary.",
+    help="Allow only roles with this permissions boundary.  "
+    "[default: the policy dynoexport-boundary]",
+)
+@click.option(
+    "--no-boundary",
+    is_flag=True,
+    help="Allow roles without a boundary. Whoever deploys can then become administrator.",
 )
 @click.option(
     "--key",
@@ -32,7 +40,9 @@ if TYPE_CHECKING:
     help="Allow the KMS key of the common stack: 'init --set KmsKeyArn=ARN'.",
 )
 @common.aws_options
-def permissions(account: Account, purpose: str, *, boundary: str, key: str) -> None:
+def permissions(
+    account: Account, purpose: str, *, boundary: str, no_boundary: bool, key: str
+) -> None:
     """Print the IAM policy that a task needs.
 
     The policy is for this account and region. docs/permissions.md lists every permission, and the
@@ -47,28 +57,59 @@ def permissions(account: Account, purpose: str, *, boundary: str, key: str) -> N
       publish  publish, verify, prune; also needs the policy of run
       query    query
 
+    Whoever deploys writes policies into roles. A permissions boundary limits what these roles can
+    do: 'dynoexport permissions boundary' prints it. Create it first, then deploy with it.
+
     \b
     Examples:
-      dynoexport permissions query > policy.json
-      dynoexport permissions deploy --boundary arn:aws:iam::123456789012:policy/p
+      dynoexport permissions boundary > boundary.json
+      aws iam create-policy --policy-name dynoexport-boundary \\
+          --policy-document file://boundary.json
+      dynoexport permissions deploy > deploy.json
       dynoexport permissions query --key arn:aws:kms:us-east-1:123456789012:key/k
     """
-    from dynoexport import settings
+    from dynoexport import naming, settings
     from dynoexport.cloudformation import parameters
+    from dynoexport.cloudformation.boundary import boundary as boundary_policy
     from dynoexport.cloudformation.check import check_parameters
     from dynoexport.iam import caller_policies
 
+    if boundary and no_boundary:
+        raise click.UsageError("Give either --boundary or --no-boundary.")
     # As the stacks would refuse them.
     check_parameters(parameters.common_groups(), {settings.KMS_KEY_ARN: key})
     check_parameters(
         parameters.table_groups(),
         {settings.PERMISSIONS_BOUNDARY_ARN: boundary},
     )
+    usual = f"arn:{account.partition}:iam::{account.account_id}:policy/{naming.BOUNDARY}"
     at = caller_policies.Installation(
         account=account.account_id,
         region=account.region,
         partition=account.partition,
-        boundary=boundary,
+        boundary="" if no_boundary else boundary or usual,
         key=key,
     )
-    click.echo(json.dumps(json.loads(caller_policies.PURPOSES[purpose](at).to_json()), indent=2))
+    make = {_BOUNDARY_TASK: boundary_policy, **caller_policies.PURPOSES}[purpose]
+    click.echo(json.dumps(json.loads(make(at).to_json()), indent=2))
+    if purpose == "deploy":
+        _say_what_deployers_can_become(at.boundary, usual)
+
+
+def _say_what_deployers_can_become(boundary: str, usual: str) -> None:
+    if not boundary:
+        common.echo_err(
+            "Warning: whoever has this policy can become administrator of the account. They can "
+            "write any\npermission into a dynoexport-* role, and trust themselves to use it. To "
+            "prevent this, leave out\n--no-boundary."
+        )
+        return
+    common.echo_err(f"This policy only allows roles with the permissions boundary {boundary}.")
+    if boundary == usual:
+        name = boundary.rpartition("/")[2]
+        common.echo_err(
+            "Create it once:\n"
+            "  dynoexport permissions boundary > boundary.json\n"
+            f"  aws iam create-policy --policy-name {name} --policy-document file://boundary.json"
+        )
+    common.echo_err(f"Deploy with it: --set PermissionsBoundaryArn={boundary}")

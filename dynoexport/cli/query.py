@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from contextlib import contextmanager
 from pathlib import Path
@@ -14,6 +13,7 @@ import dynoexport
 from dynoexport import units
 from dynoexport.cli import common
 from dynoexport.errors import DynoexportError
+from dynoexport.presentation import terminal
 from dynoexport.presentation.output_files import open_output
 
 if TYPE_CHECKING:
@@ -164,7 +164,7 @@ def _json(account: Account, execution: Execution, target: IO[bytes]) -> int:
                 column.name: athena.plain(column.type, value)
                 for column, value in zip(columns, row, strict=True)
             }
-            text = json.dumps(record, ensure_ascii=False, allow_nan=False)
+            text = terminal.json_text(record, allow_nan=False)
             target.write(("[\n  " if number == 0 else ",\n  ").encode() + text.encode())
             number += 1
     target.write(b"\n]\n" if number else b"[]\n")
@@ -175,11 +175,13 @@ def _json(account: Account, execution: Execution, target: IO[bytes]) -> int:
 def _csv(account: Account, execution: Execution, target: IO[bytes]) -> None:
     """Athena's own result file: a header, every value quoted, NULL as nothing.
 
+    A terminal gets escapes for what it would obey; a file or a pipe gets the bytes as they are.
     https://docs.aws.amazon.com/athena/latest/ug/querying-finding-output-files.html
     """
     bucket, _, key = execution.output.removeprefix("s3://").partition("/")
     body = account.s3.get_object(Bucket=bucket, Key=key)["Body"]
-    for chunk in body.iter_chunks(1 << 16):
+    chunks = body.iter_chunks(1 << 16)
+    for chunk in terminal.printable_bytes(chunks) if target.isatty() else chunks:
         target.write(chunk)
     target.flush()
 

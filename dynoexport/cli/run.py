@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING
 
@@ -11,7 +10,7 @@ import click
 import dynoexport
 from dynoexport import naming, units
 from dynoexport.cli import common
-from dynoexport.presentation import records
+from dynoexport.presentation import records, terminal
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -122,14 +121,12 @@ def _follow(account: Account, table: str, started: Run, *, as_json: bool) -> Non
 
 def _show_failure(account: Account, run: Run, console: Console) -> None:
     """Print the last lines of the failed node's log."""
-    from dynoexport.presentation import display
-
     for node in run.failed_nodes[:1]:
         lines = dynoexport.tail_logs(account, run, node, lines=_TAIL)
         if lines:
             console.print(f"Last lines of {node.name}:", style="bold")
             for line in lines:
-                common.echo_err(f"  {display.printable(line.message)}")
+                common.echo_err(f"  {terminal.printable(line.message)}")
 
 
 # --- runs -----------------------------------------------------------------------------------------
@@ -301,18 +298,17 @@ def _node_name(run: Run, table: str, step: str) -> str:
 
 
 def _print_lines(lines: Iterator[LogLine], *, timestamps: bool, as_json: bool) -> None:
-    from dynoexport.presentation import display
 
     before = None
     for line in lines:
         if as_json:
-            click.echo(json.dumps(records.LineRecord.of(line), ensure_ascii=False))
+            click.echo(terminal.json_text(records.LineRecord.of(line)))
             continue
         if (line.node, line.attempt) != before:
             common.echo_err(f"==> {line.node}, attempt {line.attempt} <==")
             before = (line.node, line.attempt)
         time = f"{line.time:%Y-%m-%dT%H:%M:%SZ}  " if timestamps else ""
-        click.echo(time + display.printable(line.message))
+        click.echo(time + terminal.printable(line.message))
     if before is None and not as_json:
         common.echo_err("Nothing is logged yet.")
 

@@ -10,7 +10,7 @@ import click
 import dynoexport
 from dynoexport import units
 from dynoexport.cli import common
-from dynoexport.presentation import records
+from dynoexport.presentation import records, terminal
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -229,7 +229,6 @@ def verify(
 
 
 def _print_verification(done: Verification) -> None:
-    from dynoexport.presentation import display
 
     current = ", current" if done.current else ""
     click.echo(f"{done.table} as {done.format.value}, snapshot {done.snapshot}{current}")
@@ -241,6 +240,6 @@ def _print_verification(done: Verification) -> None:
     else:
         click.echo(f"  DynamoDB  {units.count(done.table_items, 'item')}, as counted by AWS")
     for fault in done.faults:
-        click.echo(f"  FAULT     {display.printable(fault)}")
+        click.echo(f"  FAULT     {terminal.printable(fault)}")
     if done.whole:
         click.echo("  whole")

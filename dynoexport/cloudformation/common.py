@@ -26,6 +26,7 @@ BUCKET = "Bucket"
 BUCKET_POLICY = "BucketPolicy"
 DATABASE = "Database"
 WORK_GROUP = "WorkGroup"
+VIEW_WORK_GROUP = "ViewWorkGroup"
 SECURITY_CONFIGURATION = "SecurityConfiguration"
 TOPIC = "Topic"
 TOPIC_POLICY = "TopicPolicy"
@@ -49,6 +50,7 @@ def build() -> Template:
     _add_bucket(template)
     _add_database(template)
     _add_work_group(template)
+    _add_view_work_group(template)
     _add_security_configuration(template)
     _add_topic(template)
     _add_outputs(template)
@@ -186,6 +188,26 @@ def _add_work_group(template: Template) -> None:
     )
 
 
+def _add_view_work_group(template: Template) -> None:
+    """Not enforced: each view job sends its results to its own prefix, the only one it may write.
+
+    The bucket's default encryption applies to them.
+    """
+    template.add_resource(
+        athena.WorkGroup(
+            VIEW_WORK_GROUP,
+            Name=naming.VIEW_WORK_GROUP,
+            Description="Publication of the current views",
+            RecursiveDeleteOption=True,
+            State="ENABLED",
+            WorkGroupConfiguration=athena.WorkGroupConfiguration(
+                EnforceWorkGroupConfiguration=False,
+                PublishCloudWatchMetricsEnabled=True,
+            ),
+        )
+    )
+
+
 def _add_security_configuration(template: Template) -> None:
     key = Ref(settings.KMS_KEY_ARN)
     template.add_resource(
@@ -243,6 +265,13 @@ def _add_outputs(template: Template) -> None:
     )
     _export(
         template, "WorkGroup", "Athena workgroup for queries", Ref(WORK_GROUP), exports.work_group
+    )
+    _export(
+        template,
+        "ViewWorkGroup",
+        "Athena workgroup of the view jobs",
+        Ref(VIEW_WORK_GROUP),
+        exports.view_work_group,
     )
     _export(
         template,

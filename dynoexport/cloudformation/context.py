@@ -28,7 +28,7 @@ ROLES = (EXPORT_ROLE, CRAWLER_ROLE, VIEW_ROLE)
 _EXPORTS = naming.Exports(f"${{{settings.COMMON_STACK_NAME}}}")
 BUCKET = ImportValue(Sub(_EXPORTS.bucket))
 DATABASE = ImportValue(Sub(_EXPORTS.database))
-WORK_GROUP = ImportValue(Sub(_EXPORTS.work_group))
+VIEW_WORK_GROUP = ImportValue(Sub(_EXPORTS.view_work_group))
 SECURITY_CONFIGURATION = ImportValue(Sub(_EXPORTS.security_configuration))
 KMS_KEY = ImportValue(Sub(_EXPORTS.kms_key_arn))
 TOPIC = ImportValue(Sub(_EXPORTS.topic_arn))
@@ -46,7 +46,7 @@ SCOPE = Scope(
     names={
         "Bucket": naming.bucket("${AWS::AccountId}", "${AWS::Region}"),
         "Database": naming.DATABASE,
-        "WorkGroup": naming.WORK_GROUP,
+        "WorkGroup": naming.VIEW_WORK_GROUP,
     },
     imports={"KmsKey": KMS_KEY},
 )

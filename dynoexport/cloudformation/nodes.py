@@ -127,7 +127,7 @@ def _arguments(names: Iterable[str]) -> dict[str, AWSHelperFn]:
     values = {
         settings.BUCKET_NAME: context.BUCKET,
         settings.DATABASE_NAME: context.DATABASE,
-        settings.WORK_GROUP: context.WORK_GROUP,
+        settings.WORK_GROUP: context.VIEW_WORK_GROUP,
         **options.arguments(),
     }
     return {f"--{name}": values.get(name) or Ref(name) for name in names}

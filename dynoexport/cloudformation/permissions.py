@@ -121,7 +121,7 @@ KEPT: tuple[Kept, ...] = (
         _CRAWLS,
         ("glue:DeleteTable",),
     ),
-    Kept(VIEW, "ListBucket", _LISTS, _ATHENA, ("athena-results/*",)),
+    Kept(VIEW, "ListBucket", _LISTS, _ATHENA, (f"{SCOPE.view_results}*",)),
     Kept(
         VIEW,
         "Query",
@@ -262,9 +262,21 @@ common stack and only through S3.
 """
 _BOUNDARY = """\
 
-With `--boundary ARN` a deployer can only create roles with that permissions boundary. Deploy with
-`--set PermissionsBoundaryArn=ARN` then. Without a boundary, a deployer can give `dynoexport-*`
-roles any permission.
+Whoever deploys writes policies into roles. So the policy only allows roles with a permissions
+boundary, which limits what these roles can do. Create it once, and deploy with it:
+
+    dynoexport permissions boundary > boundary.json
+    aws iam create-policy --policy-name dynoexport-boundary --policy-document file://boundary.json
+    dynoexport permissions deploy > deploy.json
+    dynoexport deploy Reviews \\
+        --set PermissionsBoundaryArn=arn:aws:iam::<account>:policy/dynoexport-boundary
+
+The boundary has every action of the roles above, on the bucket, the database and the workgroup of
+exports, and on any table. If exports use `SourceRoleArn`, add `sts:AssumeRole` on that role. For a
+KMS key, print it with `--key ARN`. `--boundary ARN` names a boundary of your own.
+
+With `--no-boundary` whoever has the policy can become administrator of the account: they can write
+any permission into a `dynoexport-*` role, and trust themselves to use it.
 """
 _PURPOSES = {
     "deploy": "`init` and `deploy`. CloudFormation calls every service with the permissions of the "

@@ -32,6 +32,7 @@ from awacs.aws import (
     PolicyDocument,
     Statement,
     StringEquals,
+    StringLike,
 )
 
 from dynoexport import naming
@@ -287,7 +288,8 @@ def _shared(at: Installation) -> list[Statement]:
                 athena.TagResource,
                 athena.UntagResource,
             ],
-            at.arns("athena", f"workgroup/{naming.WORK_GROUP}"),
+            # Both workgroups: with both names the policy would be too long.
+            at.arns("athena", f"workgroup/{naming.WORK_GROUP}*"),
         ),
     ]
 
@@ -350,7 +352,7 @@ def _snapshot_alarms(at: Installation) -> str:
 
 def _publish_datapoints() -> Statement:
     """A new alarm needs a datapoint; a policy can limit only its namespace."""
-    ours = Condition(StringEquals("cloudwatch:namespace", naming.METRIC_NAMESPACE))
+    ours = Condition(StringLike("cloudwatch:namespace", f"{naming.METRIC_NAMESPACES}*"))
     return allow("PublishZeroDatapoint", [cloudwatch.PutMetricData], ["*"], ours)
 
 
@@ -406,7 +408,12 @@ def destroy(at: Installation) -> PolicyDocument:
     return policy(
         [
             allow("LookForRuns", [glue.GetWorkflowRuns], at.arns("glue", f"workflow/{_OURS}")),
-            allow("DestroyCatalogEntries", [glue.GetTable, glue.DeleteTable], at.tables),
+            # By its tables the rest of an export is found whose stack is gone.
+            allow(
+                "DestroyCatalogEntries",
+                [glue.GetTable, glue.GetTables, glue.DeleteTable],
+                at.tables,
+            ),
             allow("DestroyData", [s3.DeleteObject], at.objects(*_DATA, *temporary)),
         ]
     )

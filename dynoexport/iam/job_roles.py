@@ -95,7 +95,7 @@ def export_job(scope: Scope) -> PolicyDocument:
             allow("ReadCatalog", [glue.GetTable], catalog(scope, naming.SNAPSHOTS_PREFIX)),
             write_logs(scope, "/aws-glue/jobs/*"),
             # xml has no view job, so the export job publishes the snapshot metric.
-            write_metrics("Glue", naming.METRIC_NAMESPACE),
+            write_metrics("Glue", scope.text(naming.metric_namespace(scope.table))),
         ]
     )
 
@@ -139,7 +139,7 @@ def view_job(scope: Scope) -> PolicyDocument:
         [
             read_script(scope, naming.VIEW_SCRIPT),
             locate_bucket(scope),
-            list_bucket(scope, [scope.data, scope.manifests, naming.ATHENA_RESULTS_PREFIX]),
+            list_bucket(scope, [scope.data, scope.manifests, scope.view_results]),
             allow("ReadManifests", READ, scope.objects(f"{scope.manifests}*")),
             allow(
                 "DeleteExpiredSnapshots",
@@ -159,7 +159,7 @@ def view_job(scope: Scope) -> PolicyDocument:
             ),
             use_run_properties(scope, [glue.GetWorkflowRunProperties]),
             write_logs(scope, "/aws-glue/python-jobs/*"),
-            write_metrics(naming.METRIC_NAMESPACE),
+            write_metrics(scope.text(naming.metric_namespace(scope.table))),
         ]
     )
 
@@ -169,9 +169,8 @@ def _publish_view(scope: Scope) -> list[Statement]:
 
     https://docs.aws.amazon.com/athena/latest/ug/querying-iam.html
     """
-    results = f"{naming.ATHENA_RESULTS_PREFIX}*"
     return [
-        allow("WriteResults", WRITE_RESULTS, scope.objects(results)),
+        allow("WriteResults", WRITE_RESULTS, scope.objects(f"{scope.view_results}*")),
         allow("Query", QUERY, [scope.arn("athena", "workgroup/${WorkGroup}")]),
         allow(
             "ReadDatabase",

@@ -99,6 +99,10 @@ class Scope:
         return naming.manifest_prefix(self.table, self.format)
 
     @property
+    def view_results(self) -> str:
+        return naming.view_results_prefix(self.table, self.format)
+
+    @property
     def temp(self) -> str:
         return naming.temp_prefix(self.table, self.format)
 
@@ -206,8 +210,10 @@ def write_logs(scope: Scope, groups: str) -> Statement:
     )
 
 
-def write_metrics(*namespaces: str) -> Statement:
+def write_metrics(*namespaces: Sub | str) -> Statement:
     """PutMetricData has no resources; a policy can limit only the namespace.
+
+    So each table has its own: no role can hide that another table has no new snapshot.
 
     https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/iam-cw-condition-keys-namespace.html
     """

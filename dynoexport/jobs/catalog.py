@@ -23,14 +23,20 @@ def get_table(glue: GlueClient, database: str, name: str) -> TableTypeDef | None
         raise
 
 
+def is_own_table(table: TableTypeDef, own: str) -> bool:
+    """Whether the catalog table belongs to the export whose data is under the URI ``own``."""
+    location = table.get("StorageDescriptor", {}).get("Location", "")
+    return location.rstrip("/") == own.rstrip("/")
+
+
 def check_owner(table: TableTypeDef, database: str, own: str) -> None:
     """Check that the catalog table belongs to this export, whose data is under the URI ``own``.
 
     Raises:
         JobFailed: another table or format was exported under the same catalog name.
     """
-    location = table.get("StorageDescriptor", {}).get("Location", "")
-    if location.rstrip("/") != own.rstrip("/"):
+    if not is_own_table(table, own):
+        location = table.get("StorageDescriptor", {}).get("Location", "")
         raise JobFailed(
             f"the catalog table {database}.{table['Name']} belongs to {location!r}, not "
             f"to {own}: deploy this export with a CatalogPrefix"

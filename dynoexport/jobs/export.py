@@ -12,7 +12,7 @@ A run takes these steps:
    in the files and compare them with the items that were read.
 6. Manifest: write manifests/<format>/<table>/<timestamp>.json last. A snapshot without a manifest
    is not complete and is never published. Then record items and bytes in the run's properties.
-   xml has no view, so record the snapshot in CloudWatch now (dynoexport, Snapshots).
+   xml has no view, so record the snapshot in CloudWatch now (dynoexport/<table>, Snapshots).
 """
 
 from __future__ import annotations

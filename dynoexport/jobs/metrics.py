@@ -8,7 +8,7 @@ from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
 from dynoexport.jobs.log import log
-from dynoexport.jobs.names import METRIC_FORMAT, METRIC_NAMESPACE, METRIC_SNAPSHOTS, METRIC_TABLE
+from dynoexport.jobs.names import METRIC_FORMAT, METRIC_SNAPSHOTS, METRIC_TABLE, metric_namespace
 
 if TYPE_CHECKING:
     from mypy_boto3_cloudwatch import CloudWatchClient
@@ -30,7 +30,7 @@ def count_snapshot(cloudwatch: CloudWatchClient, table: str, fmt: str) -> None:
     ]
     try:
         cloudwatch.put_metric_data(
-            Namespace=METRIC_NAMESPACE,
+            Namespace=metric_namespace(table),
             MetricData=[{"MetricName": METRIC_SNAPSHOTS, "Dimensions": dimensions, "Value": 1}],
         )
     except (BotoCoreError, ClientError) as error:

@@ -10,6 +10,7 @@ import re
 # Prefixes in the bucket.
 MANIFESTS_PREFIX = "manifests/"
 TEMP_PREFIX = "glue-temp-dir/"
+ATHENA_RESULTS_PREFIX = "athena-results/"
 
 # In the catalog.
 SNAPSHOTS_PREFIX = "snapshots_"
@@ -23,9 +24,14 @@ SNAPSHOT_TIMESTAMP = "SnapshotTimestamp"
 SNAPSHOT_ITEMS, SNAPSHOT_BYTES = "SnapshotItems", "SnapshotBytes"
 
 # The metric has one for each snapshot that a run published.
-METRIC_NAMESPACE = "dynoexport"
+METRIC_NAMESPACES = "dynoexport/"
 METRIC_SNAPSHOTS = "Snapshots"
 METRIC_TABLE, METRIC_FORMAT = "Table", "Format"
+
+
+def metric_namespace(table: str) -> str:
+    """One for each table: a role can be limited to a namespace, not to a metric or dimension."""
+    return f"{METRIC_NAMESPACES}{table}"
 
 
 def fold(table: str) -> str:
@@ -70,6 +76,11 @@ def claim_key(table: str, fmt: str, timestamp: str) -> str:
     files.
     """
     return f"{manifest_prefix(table, fmt)}{timestamp}.claim"
+
+
+def view_results_prefix(table: str, fmt: str) -> str:
+    """Where Athena writes the results of this export's view job, apart from all other results."""
+    return f"{ATHENA_RESULTS_PREFIX}views/{fmt}/{table}/"
 
 
 def temp_prefix(table: str, fmt: str) -> str:

@@ -9,7 +9,8 @@ A run takes these steps:
    columns the crawler found. Leave other partitions unchanged. If the view cannot be replaced,
    restore the former columns.
 4. View: CREATE OR REPLACE VIEW <database>.<table>, with all attributes of exactly this snapshot,
-   unless the view already shows a newer one. Record it in CloudWatch (dynoexport, Snapshots).
+   unless the view already shows a newer one. Record it in CloudWatch (dynoexport/<table>,
+   Snapshots).
 5. Retention: delete manifest, partition and files of snapshots older than SnapshotRetentionDays,
    in this order. Never delete the snapshot that the view shows.
 

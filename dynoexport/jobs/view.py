@@ -11,7 +11,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from dynoexport.jobs.failures import JobFailed
 from dynoexport.jobs.log import log
-from dynoexport.jobs.names import PARTITION_KEY
+from dynoexport.jobs.names import PARTITION_KEY, view_results_prefix
 from dynoexport.jobs.timestamps import parse_timestamp
 
 if TYPE_CHECKING:
@@ -96,10 +96,12 @@ def run_query(
     Raises:
         JobFailed: it failed, with Athena's reason, or it took too long.
     """
+    results = view_results_prefix(settings.table, settings.format)
     query = athena.start_query_execution(
         QueryString=sql,
         QueryExecutionContext={"Database": settings.database},
         WorkGroup=settings.work_group,
+        ResultConfiguration={"OutputLocation": f"s3://{settings.bucket}/{results}"},
     )["QueryExecutionId"]
     try:
         wait_for_query(athena, query, sleep)

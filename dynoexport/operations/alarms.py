@@ -94,7 +94,7 @@ def starts_to_watch(target: Target, *, trigger_is_on: bool | None) -> bool:
 def publish_zero_datapoint(account: Account, table: str, fmt: str) -> None:
     """Publish a datapoint of zero snapshots, from which the alarm measures its time."""
     account.cloudwatch.put_metric_data(
-        Namespace=naming.METRIC_NAMESPACE,
+        Namespace=naming.metric_namespace(table),
         MetricData=[
             {
                 "MetricName": naming.METRIC_SNAPSHOTS,

@@ -8,19 +8,19 @@ from typing import TYPE_CHECKING
 from dynoexport import naming
 from dynoexport.aws import change_sets, exports, workflow_runs
 from dynoexport.aws.change_sets import Declined, ignore
+from dynoexport.jobs.catalog import is_own_table
 from dynoexport.jobs.s3 import directory_marker, list_objects
 from dynoexport.jobs.timestamps import is_timestamp
-from dynoexport.model import ExportResult, described
+from dynoexport.model import ExportResult, OutputFormat, described
 from dynoexport.operations.run import RunRefused
 from dynoexport.storage import snapshot_store
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterable, Mapping
+    from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 
     from dynoexport.aws.account import Account
     from dynoexport.aws.change_sets import Event
     from dynoexport.aws.exports import DeployedExport
-    from dynoexport.model import OutputFormat
 
 
 @dataclass(frozen=True)
@@ -67,12 +67,12 @@ def destroy(
 ) -> Inventory:
     """Delete an export: its stack, its entries in the catalog, and with ``data`` its snapshots.
 
-    The DynamoDB table and objects that dynoexport did not write never change. ``data`` and ``fmt``
-    together also delete the rest of an export whose stack is gone. ``approve`` gets what would be
-    deleted.
+    The DynamoDB table and objects that dynoexport did not write never change. If the stack is gone,
+    the rest is found by what is left of it, so that an interrupted call can be repeated.
+    ``approve`` gets what would be deleted.
 
     Raises:
-        NotExported, AmbiguousExport: the table has no export, or several.
+        NotExported, AmbiguousExport: the table has no export and no rest of one, or several.
         RunRefused: a run is active.
         Declined: ``approve`` said no.
         DeployFailed: the stack could not be deleted.
@@ -102,15 +102,61 @@ def destroy(
 
 
 def _find(account: Account, table: str, fmt: OutputFormat | None, *, data: bool) -> DeployedExport:
+    """The export, or what a deleted stack left of one."""
     try:
         return exports.find_one(account, table, fmt)
     except exports.NotExported:
-        if not (data and fmt is not None):
+        left = _all_rests(account, table, OutputFormat if fmt is None else (fmt,), data=data)
+        if not left:
             raise
-        left = exports.DeployedExport(table, fmt, catalog_prefix="", stack="", workflow="")
-        if not _inventory(account, left, data=True)[0].objects:
-            raise
-        return left
+    found = dict.fromkeys(rest.format.value for rest in left)
+    if len(found) > 1:
+        shown = " and ".join(found)
+        raise exports.AmbiguousExport(
+            f"exports of {table} as {shown} have left something", hint="choose one with --format"
+        )
+    return left[0]
+
+
+def _all_rests(
+    account: Account, table: str, formats: Iterable[OutputFormat], *, data: bool
+) -> list[DeployedExport]:
+    try:
+        return [rest for fmt in formats for rest in _rests(account, table, fmt, data=data)]
+    except account.s3.exceptions.NoSuchBucket:
+        # There is no common stack.
+        return []
+
+
+def _rests(
+    account: Account, table: str, fmt: OutputFormat, *, data: bool
+) -> Iterator[DeployedExport]:
+    """What a deleted stack left: a catalog table on the data, and with ``data`` objects."""
+    for prefix in (*_catalog_prefixes(account, table, fmt), ""):
+        rest = exports.DeployedExport(table, fmt, prefix, stack="", workflow="")
+        found = _inventory(account, rest, data=data)[0]
+        if found.catalog or (data and found.objects):
+            yield rest
+
+
+def _catalog_prefixes(account: Account, table: str, fmt: OutputFormat) -> list[str]:
+    """The prefixes of catalog tables of this export: they have its name and lie on its data."""
+    ending, own = naming.snapshots_table(table), _location(account, table, fmt)
+    pages = account.glue.get_paginator("get_tables").paginate(DatabaseName=naming.DATABASE)
+    try:
+        tables = [found for page in pages for found in page["TableList"]]
+    except account.glue.exceptions.EntityNotFoundException:
+        # There is no database.
+        return []
+    return [
+        found["Name"].removesuffix(ending)
+        for found in tables
+        if found["Name"].endswith(ending) and is_own_table(found, own)
+    ]
+
+
+def _location(account: Account, table: str, fmt: OutputFormat) -> str:
+    return f"s3://{account.bucket}/{naming.data_prefix(table, fmt.value)}"
 
 
 def _inventory(
@@ -224,9 +270,7 @@ def _prefixes(export: DeployedExport) -> tuple[str, ...]:
 def _own_catalog_names(account: Account, export: DeployedExport) -> list[str]:
     """The view, then the table behind it, if the catalog has them and they belong to the export."""
     table = snapshot_store.catalog_table(account, export.snapshots_table)
-    data = naming.data_prefix(export.table, export.format.value)
-    own = f"s3://{account.bucket}/{data}".rstrip("/")
-    if table is None or table.get("StorageDescriptor", {}).get("Location", "").rstrip("/") != own:
+    if table is None or not is_own_table(table, _location(account, export.table, export.format)):
         return []
     view = snapshot_store.catalog_table(account, export.view)
     is_view = view is not None and view.get("TableType") == "VIRTUAL_VIEW"

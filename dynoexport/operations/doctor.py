@@ -340,7 +340,8 @@ def _alarms(account: Account) -> tuple[str, str, str]:
         alarm
         for page in pages
         for alarm in page["MetricAlarms"]
-        if alarm.get("Namespace") == naming.METRIC_NAMESPACE and alarm.get("ActionsEnabled")
+        if alarm.get("Namespace", "").startswith(naming.METRIC_NAMESPACES)
+        and alarm.get("ActionsEnabled")
     ]
     late = [alarm for alarm in found if alarm.get("StateValue") == "ALARM"]
     if late:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING
 
@@ -16,6 +15,7 @@ from rich.text import Text
 from dynoexport import units
 from dynoexport.aws import workflow_runs
 from dynoexport.planning.explain import OFF
+from dynoexport.presentation.terminal import printable
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -31,8 +31,6 @@ _STATE_STYLES = {
     workflow_runs.WAITING: "dim",
 }
 _SHORT = {"SUCCEEDED": Text("ok", "green"), "FAILED": Text("FAILED", "bold red")}
-# Line breaks and tabs are layout; a terminal would obey the others.
-_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 # The columns of a run's tree: kind, name, state, attempt, elapsed, DPU-seconds, rows.
 _NODE_COLUMNS, _NODE_NAME, _NODE_FIGURES = 7, 1, (4, 5)
 # More than any table of rows; rich wants a number.
@@ -44,15 +42,6 @@ _WRAPPED = 20
 def state_text(state: str) -> Text:
     """A state in its colour."""
     return Text(state, style=_STATE_STYLES.get(state, "bold red"))
-
-
-def printable(text: str) -> str:
-    r"""The text with control characters, which a terminal would obey, as escapes.
-
-    >>> printable("a\x1b[31mb")
-    'a\\x1b[31mb'
-    """
-    return _CONTROL.sub(lambda match: match[0].encode("unicode_escape").decode(), text)
 
 
 # --- runs -----------------------------------------------------------------------------------------

@@ -277,7 +277,7 @@ class Deployed:
 
     def queries(self) -> list[str]:
         """The queries that run."""
-        found = self.athena.list_query_executions(WorkGroup=naming.WORK_GROUP)
+        found = self.athena.list_query_executions(WorkGroup=naming.VIEW_WORK_GROUP)
         return list(found["QueryExecutionIds"])
 
     # --- what is there ---------------------------------------------------------------------------

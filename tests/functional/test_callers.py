@@ -98,12 +98,10 @@ def there(endpoint: Endpoint) -> Endpoint:
 
 @pytest.fixture(scope="module")
 def boundary(there: Endpoint) -> str:
-    """A policy that limits roles to what exports touch at all."""
-    actions = ["s3:*", "glue:*", "logs:*", "athena:*", "dynamodb:*", "cloudwatch:*", "kms:*"]
-    statement = {"Effect": "Allow", "Action": actions, "Resource": "*"}
-    document = {"Version": "2012-10-17", "Statement": [statement]}
+    """What ``dynoexport permissions boundary`` prints."""
     answer = there.client("iam").create_policy(
-        PolicyName="boundary-of-exports", PolicyDocument=json.dumps(document)
+        PolicyName=naming.BOUNDARY,
+        PolicyDocument=Command(there).ok("permissions", "boundary", "--key", KEY),
     )
     return str(answer["Policy"]["Arn"])
 

@@ -221,9 +221,10 @@ def test_data_that_a_stack_has_left_can_be_destroyed_later(
     endpoint: Endpoint, command: Command, table: str
 ) -> None:
     command.ok("destroy", table, "--yes")
-    assert command("destroy", table, "--data", "--yes").returncode == 1
-    command.ok("destroy", table, "--format", "json", "--data", "--yes")
+    assert command("destroy", table, "--yes").returncode == 1
+    command.ok("destroy", table, "--data", "--yes")
     assert keys(endpoint, table) == 0
+    assert command("destroy", table, "--data", "--yes").returncode == 1
 
 
 def test_destroy_of_data_can_be_repeated_when_a_file_was_not_deleted(
@@ -245,7 +246,7 @@ def test_destroy_of_data_can_be_repeated_when_a_file_was_not_deleted(
     s3.delete_bucket_policy(Bucket=bucket)
     assert failed.returncode == 1
     assert f"cannot delete s3://{bucket}/{file}" in failed.stderr
-    command.ok("destroy", table, "--format", "json", "--data", "--yes")
+    command.ok("destroy", table, "--data", "--yes")
     assert all_keys(endpoint, table) == set()
 
 

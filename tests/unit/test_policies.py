@@ -65,6 +65,7 @@ def listing(prefix: str) -> dict[str, str]:
 DATA = naming.snapshot_prefix("Orders", "orc", "2026-01-02T03:04")
 MANIFEST = naming.manifest_key("Orders", "orc", "2026-01-02T03:04")
 TEMP = naming.temp_prefix("Orders", "orc")
+RESULTS = naming.view_results_prefix("Orders", "orc")
 WORKFLOW = naming.workflow("Orders", "orc", scheduled=False)
 BUCKET = f"{AT}:s3:::dynamodb-exports-123456789012-cn-north-1"
 
@@ -99,13 +100,21 @@ def test_only_metrics_and_the_quota_are_allowed_on_every_resource() -> None:
     }
     assert wild == {
         ("ExportRole", "cloudwatch:PutMetricData"): {
-            "StringEquals": {"cloudwatch:namespace": ["Glue", "dynoexport"]}
+            "StringEquals": {"cloudwatch:namespace": ["Glue", "dynoexport/Orders"]}
         },
         ("ViewRole", "cloudwatch:PutMetricData"): {
-            "StringEquals": {"cloudwatch:namespace": ["dynoexport"]}
+            "StringEquals": {"cloudwatch:namespace": ["dynoexport/Orders"]}
         },
         ("ExportRole", "dynamodb:DescribeLimits"): None,
     }
+
+
+@pytest.mark.parametrize("role", ["ExportRole", "ViewRole"])
+def test_no_role_hides_that_another_table_has_no_new_snapshot(role: str) -> None:
+    """By a datapoint of the metric that the other table's alarm watches."""
+    for table, allowed in (("Orders", True), ("Orders2", False)):
+        namespace = {"cloudwatch:namespace": naming.metric_namespace(table)}
+        assert may(role, "cloudwatch:PutMetricData", "*", **namespace) is allowed
 
 
 @pytest.mark.parametrize("action", ["dynamodb:DescribeTable", "dynamodb:Scan"])
@@ -168,7 +177,7 @@ def test_spark_may_mark_the_directories_it_makes() -> None:
     [
         ("ExportRole", [DATA, MANIFEST, TEMP, "orc", "orc/Orders/"]),
         ("CrawlerRole", [DATA, "orc/Orders/"]),
-        ("ViewRole", [DATA, MANIFEST, "athena-results/"]),
+        ("ViewRole", [DATA, MANIFEST, RESULTS]),
     ],
 )
 def test_each_role_lists_its_own_prefixes(role: str, own: list[str]) -> None:
@@ -198,16 +207,19 @@ def test_the_crawler_reads_snapshots_and_writes_no_object() -> None:
 def test_the_view_job_deletes_snapshots_but_writes_results_only() -> None:
     assert may("ViewRole", "s3:DeleteObject", key(DATA + "part-0.orc"))
     assert may("ViewRole", "s3:DeleteObject", key(MANIFEST))
-    assert may("ViewRole", "s3:PutObject", key("athena-results/q.txt"))
+    for action in ("s3:GetObject", "s3:PutObject"):
+        assert may("ViewRole", action, key(f"{RESULTS}q.txt"))
+        assert not may("ViewRole", action, key("athena-results/q.txt"))
+        assert not may("ViewRole", action, key("athena-results/views/orc/Orders2/q.txt"))
     assert not may("ViewRole", "s3:PutObject", key(DATA + "part-0.orc"))
     assert not may("ViewRole", "s3:DeleteObject", key("athena-results/q.txt"))
 
 
 def test_the_view_job_queries_in_the_workgroup_only() -> None:
-    groups = ("dynamodb-exports", "primary")
-    own, other = (f"{AT}:athena:{HERE}:workgroup/{name}" for name in groups)
+    groups = ("dynamodb-exports-views", "dynamodb-exports", "primary")
+    own, *others = (f"{AT}:athena:{HERE}:workgroup/{name}" for name in groups)
     assert may("ViewRole", "athena:StartQueryExecution", own)
-    assert not may("ViewRole", "athena:StartQueryExecution", other)
+    assert not any(may("ViewRole", "athena:StartQueryExecution", other) for other in others)
 
 
 @pytest.mark.parametrize(

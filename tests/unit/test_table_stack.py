@@ -164,7 +164,7 @@ def test_a_jobs_arguments_are_its_settings(job: str, names: tuple[str, ...]) -> 
     imported = {
         "BucketName": "dynamodb-exports-123456789012-cn-north-1",
         "DatabaseName": "dynamodb_exports",
-        "WorkGroup": "dynamodb-exports",
+        "WorkGroup": "dynamodb-exports-views",
         "KmsKeyArn": IMPORTS["shared-KmsKeyArn"],
     }
     expected = {f"--{name}": imported.get(name) or GIVEN[name] for name in names}
@@ -418,7 +418,7 @@ def test_the_longest_age_is_as_far_as_an_alarm_looks_back() -> None:
 def test_the_alarm_watches_this_table_and_format() -> None:
     """By the names under which the scripts count; a test holds these together."""
     alarm = table().properties("SnapshotAlarm")
-    assert (alarm["Namespace"], alarm["MetricName"]) == ("dynoexport", "Snapshots")
+    assert (alarm["Namespace"], alarm["MetricName"]) == ("dynoexport/Or-ders.v2", "Snapshots")
     assert alarm["Dimensions"] == [
         {"Name": "Table", "Value": "Or-ders.v2"},
         {"Name": "Format", "Value": "orc"},

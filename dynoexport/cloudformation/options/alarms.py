@@ -138,7 +138,7 @@ def _snapshot_alarm() -> cloudwatch.Alarm:
         ActionsEnabled=If(schedule.IS_SCHEDULED, True, False),
         AlarmActions=[context.TOPIC],
         OKActions=[context.TOPIC],
-        Namespace=naming.METRIC_NAMESPACE,
+        Namespace=Sub(naming.metric_namespace(context.TABLE)),
         MetricName=naming.METRIC_SNAPSHOTS,
         Dimensions=[
             cloudwatch.MetricDimension(Name=name, Value=Sub(value))

@@ -24,11 +24,12 @@ def csv_value(value: str | None) -> str:
 
     OpenCSVSerDe reads line by line, unescapes a doubled backslash only inside quotes, and drops a
     single one (https://docs.aws.amazon.com/athena/latest/ug/csv-serde.html). So a backslash is
-    doubled, its value quoted, and a line break becomes the two characters \n.
+    doubled, its value quoted, and a line break becomes \\\n: the SerDe reads the two characters \n,
+    as of the text \n, which is \\n in the file. The file itself keeps the difference.
     """
     if value is None:
         return ""
-    value = value.replace("\\", "\\\\").replace("\n", "\\\\n").replace("\r", "\\\\r")
+    value = value.replace("\\", "\\\\").replace("\n", "\\\\\\n").replace("\r", "\\\\\\r")
     if CSV_QUOTED.search(value):
         return '"' + value.replace('"', '""') + '"'
     return value

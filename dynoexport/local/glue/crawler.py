@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections import defaultdict
+from collections import Counter, defaultdict
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
@@ -130,7 +130,10 @@ def _crawl_target(
     root = _table_root(definition, url.netloc, url.path.strip("/"))
     name = table_name(definition.get("TablePrefix", ""), root.rpartition("/")[2])
     found = _find(s3, url.netloc, root, name)
-    if found is None:
+    known = _known(glue, definition["DatabaseName"], name)
+    partitioned = known is not None and known.get("PartitionKeys")
+    # A table keeps its partition keys, whatever else lies beside its partitions.
+    if found is None or (partitioned and not found.keys):
         return _forget(glue, definition["DatabaseName"], name)
     serde = _serde(found.format, classifier)
     return _register(glue, definition["DatabaseName"], found, serde)
@@ -171,12 +174,11 @@ def _find(s3: S3Client, bucket: str, root: str, name: str) -> Found | None:
     if not folders:
         return None
     kind, partitions = "", []
-    keys: tuple[str, ...] = ()
+    keys, folders = _partition_folders(folders)
     merged: files.Columns = {}
     literal = ""
     for folder, entries in sorted(folders.items()):
-        pairs = [part.split("=", 1) for part in folder.split("/") if "=" in part]
-        keys = tuple(key.lower() for key, _ in pairs)
+        pairs = _pairs(folder)
         kind, columns, literal = _columns(s3, bucket, entries)
         merged = _merge(merged, columns)
         location = f"s3://{bucket}/{root}/{folder}/"
@@ -194,6 +196,25 @@ def _find(s3: S3Client, bucket: str, root: str, name: str) -> Found | None:
         bytes=sum(entry["Size"] for entry in everything),
         avro_literal=literal,
     )
+
+
+def _pairs(folder: str) -> list[list[str]]:
+    """Key and value of each partition folder in the path."""
+    return [part.split("=", 1) for part in folder.split("/") if "=" in part]
+
+
+def _partition_folders(
+    folders: Mapping[str, list[Any]],
+) -> tuple[tuple[str, ...], dict[str, list[Any]]]:
+    """The partition keys of most folders, and the folders that have them.
+
+    Objects elsewhere belong to no partition, so that Athena never reads them.
+    https://docs.aws.amazon.com/glue/latest/dg/crawler-s3-folder-table-partition.html
+    """
+    keys = {folder: tuple(key.lower() for key, _ in _pairs(folder)) for folder in sorted(folders)}
+    found = Counter(filter(None, keys.values())).most_common(1)
+    usual = found[0][0] if found else ()
+    return usual, {folder: folders[folder] for folder in folders if keys[folder] == usual}
 
 
 def _columns(s3: S3Client, bucket: str, entries: list[Any]) -> tuple[str, files.Columns, str]:

@@ -239,15 +239,17 @@ class LocalAthenaResponse(AthenaResponse):
 
 
 def _column_info(field: pa.Field) -> dict[str, Any]:
+    kind = hive_types.to_athena(field.type)
+    precision, scale = hive_types.digits(field.type)
     return {
         "CatalogName": "hive",
         "SchemaName": "",
         "TableName": "",
         "Name": field.name,
         "Label": field.name,
-        "Type": hive_types.to_athena(field.type),
-        "Precision": 0,
-        "Scale": 0,
+        "Type": kind,
+        "Precision": precision,
+        "Scale": scale,
         "Nullable": "UNKNOWN",
         "CaseSensitive": field.type == pa.string(),
     }

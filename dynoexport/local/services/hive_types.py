@@ -46,6 +46,21 @@ _TO_ATHENA = {
     "binary": "varbinary",
     "float": "real",
 }
+# As Athena returned them to the tests of PyAthena; other types have 0:
+# https://github.com/laughingman7743/PyAthena/blob/master/tests/pyathena/test_cursor.py
+_PRECISIONS = {
+    "tinyint": 3,
+    "smallint": 5,
+    "integer": 10,
+    "bigint": 19,
+    "float": 17,
+    "double": 17,
+    "varchar": 2**31 - 1,
+    "timestamp": 3,
+    "timestamp with time zone": 3,
+    "time": 3,
+    "varbinary": 2**30,
+}
 
 
 def from_arrow(kind: pa.DataType) -> str:
@@ -117,7 +132,15 @@ def _parts(inner: str) -> list[str]:
 
 def to_athena(kind: pa.DataType) -> str:
     """The type's name in the metadata of Athena's results: the outermost of nested types."""
-    return re.sub(r"\(.*\)", "", view_type(kind))
+    name = re.sub(r"\(.*\)", "", view_type(kind))
+    return "float" if name == "real" else name
+
+
+def digits(kind: pa.DataType) -> tuple[int, int]:
+    """Precision and scale in the metadata of Athena's results."""
+    if pa.types.is_decimal(kind):
+        return kind.precision, kind.scale
+    return _PRECISIONS.get(to_athena(kind), 0), 0
 
 
 def view_type(kind: pa.DataType) -> str:

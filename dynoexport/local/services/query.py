@@ -29,6 +29,17 @@ _STALE, _BECAUSE = "VIEW_IS_STALE: line 1:1: View", "is stale or in invalid stat
 # Replaces the name until the columns of a * are numbered.
 _UNNAMED = "_col?"
 _VIEW_HEAD, _VIEW_TAIL = "/* Presto View: ", " */"
+# A query reads tables of the catalog, and nothing of this computer: no files, no extensions, no
+# variables of Python. https://duckdb.org/docs/stable/operations_manual/securing_duckdb/overview
+_LOCKED: dict[str, Any] = {
+    "enable_external_access": False,
+    "autoinstall_known_extensions": False,
+    "autoload_known_extensions": False,
+    "python_enable_replacements": False,
+    # DuckDB allows files in its own directory for temporary ones.
+    "temp_directory": "",
+    "lock_configuration": True,
+}
 
 
 class QueryFailed(Exception):
@@ -50,6 +61,14 @@ def parse(sql: str) -> Any:
         raise QueryFailed(
             f"SYNTAX_ERROR: {where}: {found.get('description', 'mismatched input')}"
         ) from error
+
+
+def _parse_query(sql: str) -> Any:
+    """The query of a stored view, which anybody who may write the catalog can change."""
+    query = parse(sql)
+    if not isinstance(query, exp.Query):
+        raise QueryFailed("SYNTAX_ERROR: line 1:1: mismatched input. Expecting: <query>")
+    return query
 
 
 def view_text(original_sql: str, database: str, columns: list[dict[str, str]]) -> str:
@@ -112,6 +131,20 @@ def _fixed(table: exp.Table) -> dict[str, str]:
     }
 
 
+def _check_sources(query: Any) -> None:
+    """Refuse functions of DuckDB in place of a table; Athena's are UNNEST and TABLE(...).
+
+    Raises:
+        QueryFailed: a source of rows is neither a table, a subquery, VALUES nor UNNEST.
+    """
+    for source in query.find_all(exp.Table, exp.Lateral):
+        if not isinstance(source.this, (exp.Identifier, exp.Subquery, exp.Unnest)):
+            raise QueryFailed(
+                "NOT_SUPPORTED: line 1:1: the endpoint has no table functions: "
+                f"{source.this.sql(dialect='athena')}"
+            )
+
+
 def _same(one: str, other: str) -> bool:
     """Whether two views' types are one, however their fields are quoted and spaced."""
     return one.replace('"', "").replace(", ", ",") == other.replace('"', "").replace(", ", ",")
@@ -129,7 +162,7 @@ class Engine:
         self._glue = glue
         self._s3 = s3
         self._database = database
-        self._duckdb = duckdb.connect(":memory:")
+        self._duckdb = duckdb.connect(":memory:", config=_LOCKED)
         self._reads = True
         self.bytes_scanned = 0
 
@@ -169,6 +202,7 @@ class Engine:
 
     def _resolve(self, query: Any, database: str) -> Any:
         """The query with each table replaced by its rows and each view by its query."""
+        _check_sources(query)
         inner = {_fold(cte.alias) for cte in query.find_all(exp.CTE)}
         for table in list(query.find_all(exp.Table)):
             if not table.db and _fold(table.name) in inner:
@@ -208,7 +242,7 @@ class Engine:
         view = view_definition(found["ViewOriginalText"])
         named = f"'{CATALOG}.{view['schema']}.{name}'"
         try:
-            resolved = self._resolve(parse(view["originalSql"]), view["schema"])
+            resolved = self._resolve(_parse_query(view["originalSql"]), view["schema"])
             fields = list(self._rows_of(resolved).schema)
         except QueryFailed as error:
             if str(error).startswith("HIVE_"):

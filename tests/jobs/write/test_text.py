@@ -9,7 +9,7 @@ from xml.etree import ElementTree as ET
 
 import fastavro
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from dynoexport.jobs.failures import JobFailed
@@ -107,7 +107,21 @@ def test_csv_comes_back_through_athenas_serde(values: list[str | None]) -> None:
 def test_csv_is_rfc_4180_with_backslashes_doubled(values: list[str | None]) -> None:
     (row,) = csv.reader(io.StringIO(csv_line(values), newline=""), strict=True)
     escaped = [(v or "").replace("\\", "\\\\") for v in values]
-    assert row == [v.replace("\n", "\\\\n").replace("\r", "\\\\r") for v in escaped]
+    assert row == [v.replace("\n", "\\\\\\n").replace("\r", "\\\\\\r") for v in escaped]
+
+
+@given(VALUES.filter(lambda values: values != [None]))
+@example(["a\nb", "a\\nb", "a\\\nb", "\r\n\\r\\n"])
+def test_csv_file_distinguishes_line_breaks_from_texts_that_look_like_them(
+    values: list[str | None],
+) -> None:
+    """docs/formats.md says how a program restores them."""
+    restored = {"\\\\\\n": "\n", "\\\\\\r": "\r", "\\\\": "\\"}
+    escape = re.compile(r"\\\\\\[nr]|\\\\")
+    (row,) = csv.reader(io.StringIO(csv_line(values), newline=""), strict=True)
+    assert [escape.sub(lambda match: restored[match[0]], value) for value in row] == [
+        value or "" for value in values
+    ]
 
 
 def test_csv_distinguishes_null_from_empty_text_and_quotes_as_needed() -> None:

@@ -1,0 +1,127 @@
+"""``destroy`` can be repeated, wherever it was interrupted."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from snapshot_bucket import EXPORT, NEWEST, OLDER, Store
+
+import dynoexport
+from dynoexport import naming
+from dynoexport.aws.exports import AmbiguousExport, NotExported
+from dynoexport.model import OutputFormat
+
+if TYPE_CHECKING:
+    from dynoexport import Account
+
+TABLE, FOREIGN = EXPORT.table, "2019-04-01T10:00"
+
+
+def leave(store: Store, prefix: str = "") -> None:
+    """What is left when the stack is gone: snapshots, temporary files, catalog entries."""
+    store.whole(OLDER, NEWEST)
+    store.foreign(FOREIGN)
+    store.put("glue-temp-dir/csv/Reviews/left")
+    location = f"s3://{store.account.bucket}/csv/Reviews/"
+    for name, more in (
+        (f"{prefix}{EXPORT.snapshots_table}", {"StorageDescriptor": {"Location": location}}),
+        (f"{prefix}{EXPORT.view}", {"TableType": "VIRTUAL_VIEW"}),
+    ):
+        table: Any = {"Name": name, **more}
+        store.account.glue.create_table(DatabaseName=naming.DATABASE, TableInput=table)
+
+
+def entries(account: Account) -> set[str]:
+    found = account.glue.get_tables(DatabaseName=naming.DATABASE)["TableList"]
+    return {table["Name"] for table in found}
+
+
+@pytest.mark.parametrize("prefix", ["", "shop_"])
+def test_rest_of_a_deleted_stack_is_found_by_what_is_left(store: Store, prefix: str) -> None:
+    """By the same command; whatever CatalogPrefix the export had."""
+    leave(store, prefix)
+    done = dynoexport.destroy(store.account, TABLE, data=True)
+    assert (done.format, done.stack, done.snapshots) == (OutputFormat.CSV, None, 2)
+    assert done.catalog == (f"{prefix}reviews", f"{prefix}snapshots_reviews")
+    assert entries(store.account) == set()
+    assert store.keys() == {f"{naming.snapshot_prefix(TABLE, 'csv', FOREIGN)}part-0000"}
+    with pytest.raises(NotExported):
+        dynoexport.destroy(store.account, TABLE, data=True)
+
+
+def test_without_data_only_catalog_entries_are_deleted(store: Store) -> None:
+    leave(store)
+    before = store.keys()
+    dynoexport.destroy(store.account, TABLE)
+    assert (entries(store.account), store.keys()) == (set(), before)
+    with pytest.raises(NotExported):
+        dynoexport.destroy(store.account, TABLE)
+
+
+@pytest.mark.parametrize(
+    "gone",
+    [
+        ["glue", "reviews"],
+        ["glue", "reviews", "snapshots_reviews"],
+        ["s3", f"manifests/csv/Reviews/{OLDER}.json", f"manifests/csv/Reviews/{NEWEST}.json"],
+        ["s3", "glue-temp-dir/csv/Reviews/left"],
+    ],
+)
+def test_interrupted_call_is_completed(store: Store, gone: list[str]) -> None:
+    """Whatever is gone already."""
+    leave(store)
+    service, *names = gone
+    for name in names:
+        if service == "glue":
+            store.account.glue.delete_table(DatabaseName=naming.DATABASE, Name=name)
+        else:
+            store.account.s3.delete_object(Bucket=store.account.bucket, Key=name)
+    dynoexport.destroy(store.account, TABLE, data=True)
+    assert entries(store.account) == set()
+    assert store.keys() == {f"{naming.snapshot_prefix(TABLE, 'csv', FOREIGN)}part-0000"}
+
+
+def test_only_a_claim_is_found(store: Store) -> None:
+    """It is deleted last."""
+    store.put(naming.claim_key(TABLE, "csv", NEWEST))
+    dynoexport.destroy(store.account, TABLE, data=True)
+    assert store.keys() == set()
+
+
+def test_rests_of_two_formats_need_a_format(store: Store) -> None:
+    leave(store)
+    store.put(naming.claim_key(TABLE, "json", NEWEST))
+    with pytest.raises(AmbiguousExport, match="as csv and json have left something"):
+        dynoexport.destroy(store.account, TABLE, data=True)
+    dynoexport.destroy(store.account, TABLE, fmt=OutputFormat.JSON, data=True)
+    assert naming.claim_key(TABLE, "csv", NEWEST) in store.keys("manifests/")
+
+
+def test_catalog_tables_on_other_data_are_left(store: Store) -> None:
+    """A table of that name that lies elsewhere, and one of another name on this data."""
+    bucket = store.account.bucket
+    for name, location in (
+        ("snapshots_reviews", f"s3://{bucket}/json/Reviews/"),
+        ("old_snapshots_reviews", "s3://elsewhere/csv/Reviews/"),
+        ("mine", f"s3://{bucket}/csv/Reviews/"),
+    ):
+        store.account.glue.create_table(
+            DatabaseName=naming.DATABASE,
+            TableInput={"Name": name, "StorageDescriptor": {"Location": location}},
+        )
+    with pytest.raises(NotExported):
+        dynoexport.destroy(store.account, TABLE, fmt=OutputFormat.CSV, data=True)
+    assert len(entries(store.account)) == 3
+
+
+def test_foreign_data_alone_is_not_a_rest(store: Store) -> None:
+    store.foreign(FOREIGN)
+    with pytest.raises(NotExported):
+        dynoexport.destroy(store.account, TABLE, data=True)
+
+
+def test_account_without_exports_has_no_rest(account: Account) -> None:
+    """Neither bucket nor database."""
+    with pytest.raises(NotExported):
+        dynoexport.destroy(account, TABLE, data=True)
