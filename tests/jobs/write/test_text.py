@@ -110,6 +110,11 @@ def test_csv_is_rfc_4180_with_backslashes_doubled(values: list[str | None]) -> N
     assert row == [v.replace("\n", "\\\\n").replace("\r", "\\\\r") for v in escaped]
 
 
+@pytest.mark.parametrize("value", [None, ""])
+def test_no_line_of_csv_is_empty(value: str | None) -> None:
+    assert csv_line([value]) == '""'
+
+
 def test_csv_distinguishes_null_from_empty_text_and_quotes_as_needed() -> None:
     assert csv_line(["plain", None, "", "a, b", 'say "x"', " pad", "C:\\x"]) == (
         r'plain,,"","a, b","say ""x"""," pad","C:\\x"'
