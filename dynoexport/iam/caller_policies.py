@@ -39,7 +39,7 @@ from dynoexport.iam.statements import (
     ANY_QUERYS_DATABASE,
     QUERY,
     READ,
-    WRITE_RESULTS,
+    WRITE_PARTS,
     allow,
     list_keys,
     policy,
@@ -503,7 +503,7 @@ def _query(at: Installation) -> list[Statement]:
             [glue.GetDatabase],
             [*at.catalog, at.arn("glue", ANY_QUERYS_DATABASE)],
         ),
-        allow("WriteResults", WRITE_RESULTS, at.objects(naming.ATHENA_RESULTS_PREFIX)),
+        allow("WriteResults", WRITE_PARTS, at.objects(naming.ATHENA_RESULTS_PREFIX)),
         allow("LocateBucket", [s3.GetBucketLocation], [at.bucket]),
     ]
 
