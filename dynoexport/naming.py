@@ -68,7 +68,6 @@ __all__ = [
 # --- one per account and region ---------------------------------------------------------------
 DATABASE = "dynamodb_exports"
 WORK_GROUP = "dynamodb-exports"
-SECURITY_CONFIGURATION = "dynamodb-exports"
 
 ATHENA_RESULTS_PREFIX = "athena-results/"
 SCRIPTS_PREFIX = "scripts/"
@@ -76,6 +75,12 @@ TEMPLATES_PREFIX = f"{SCRIPTS_PREFIX}templates/"
 
 EXPORT_SCRIPT = "export_table.py"
 VIEW_SCRIPT = "create_current_view.py"
+
+
+def security_configuration(key_id: str) -> str:
+    """The Glue security configuration that encrypts with the key of that ID."""
+    return f"dynamodb-exports-{key_id}"
+
 
 # --- tags and alarms ---------------------------------------------------------------------------
 # Tags by which an export is found again in an account. The first two are on everything that an

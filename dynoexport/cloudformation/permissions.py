@@ -71,6 +71,10 @@ _MARKERS = "https://repost.aws/knowledge-center/emr-s3-empty-files"
 _CRAWLS = "https://docs.aws.amazon.com/glue/latest/dg/crawler-schema-changes-prevent.html"
 _GLUE = "https://docs.aws.amazon.com/aws-managed-policy/latest/reference/AWSGlueServiceRole.html"
 _LOCATES = "AWS Glue looks up the bucket's region; AWS's own policy for Glue roles allows it."
+_ROLLS_BACK = "CloudFormation needs it to update the resource, or to roll back its creation."
+_HANDLERS = (
+    "https://docs.aws.amazon.com/cloudformation-cli/latest/userguide/resource-type-schema.html"
+)
 _LISTS = "Athena lists the folder of its results."
 _RESULTS = "Athena reads and writes results in parts."
 _RESULT_ACTIONS = ("s3:GetObject", "s3:AbortMultipartUpload", "s3:ListMultipartUploadParts")
@@ -168,6 +172,15 @@ KEPT: tuple[Kept, ...] = (
         "caller's permissions; the templates of this version are smaller.",
         "https://docs.aws.amazon.com/AWSCloudFormation/latest/APIReference/API_CreateChangeSet.html",
         ("s3:GetObject",),
+    ),
+    *(
+        Kept("deploy", sid, _ROLLS_BACK, _HANDLERS, actions)
+        for sid, actions in {
+            "WithoutResource": ("glue:UpdateClassifier",),
+            "Bucket": ("s3:DeleteBucketPolicy", "s3:DeleteBucket"),
+            "Database": ("glue:UpdateDatabase", "glue:DeleteDatabase"),
+            "WorkGroup": ("athena:DeleteWorkGroup",),
+        }.items()
     ),
     Kept(
         "deploy",
