@@ -75,7 +75,6 @@ __all__ = [
 DATABASE = "dynamodb_exports"
 WORK_GROUP = "dynamodb-exports"
 VIEW_WORK_GROUP = f"{WORK_GROUP}-views"
-SECURITY_CONFIGURATION = "dynamodb-exports"
 
 # The permissions boundary that deployers need, unless they say otherwise.
 BOUNDARY = "dynoexport-boundary"
@@ -84,6 +83,12 @@ TEMPLATES_PREFIX = f"{SCRIPTS_PREFIX}templates/"
 
 EXPORT_SCRIPT = "export_table.py"
 VIEW_SCRIPT = "create_current_view.py"
+
+
+def security_configuration(key_id: str) -> str:
+    """The Glue security configuration that encrypts with the key of that ID."""
+    return f"dynamodb-exports-{key_id}"
+
 
 # --- tags and alarms ---------------------------------------------------------------------------
 # Tags by which an export is found again in an account. The first two are on everything that an

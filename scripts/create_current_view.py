@@ -248,13 +248,6 @@ def without_literal(holder: Mapping[str, Any], right: str) -> dict[str, Any]:
     return {**holder, "Parameters": kept}
 
 
-def with_literal(holder: Mapping[str, Any], literal: str) -> dict[str, Any]:
-    """The table, partition or SerDe with the avro schema, if it is not empty."""
-    if not literal:
-        return dict(holder)
-    return {**holder, "Parameters": {**holder.get("Parameters", {}), AVRO_LITERAL: literal}}
-
-
 # --- dynoexport/jobs/log.py -----------------------------------------------------------------------
 def iso(moment: datetime) -> str:
     return moment.strftime("%Y-%m-%dT%H:%M:%SZ")
@@ -942,6 +935,12 @@ def deletion_marks(
 # https://docs.aws.amazon.com/athena/latest/ug/csv-serde.html
 OPEN_CSV = "org.apache.hadoop.hive.serde2.OpenCSVSerde"
 OPEN_CSV_PARAMETERS = {"separatorChar": ",", "quoteChar": '"', "escapeChar": "\\"}
+# Every part file begins with its names: "Ignore headers" on the same page.
+CSV_TABLE_PARAMETERS = {"skip.header.line.count": "1"}
+# By default the json SerDe makes one key of a map's keys that differ by case only. The names of
+# columns and fields are in lower case in the files.
+# https://docs.aws.amazon.com/athena/latest/ug/openx-json-serde.html
+JSON_PARAMETERS = {"case.insensitive": "FALSE"}
 # Athena reads their columns by position:
 # https://docs.aws.amazon.com/athena/latest/ug/handling-schema-updates-chapter.html
 POSITIONAL_FORMATS = ("csv", "orc")
@@ -970,6 +969,13 @@ def manifest_columns(manifest: Mapping[str, Any]) -> list[dict[str, str]]:
         {"Name": each["name"], "Type": each["type"], "Comment": column_comment(each["attribute"])}
         for each in manifest["schema"]
     ]
+
+
+def with_parameters(holder: Mapping[str, Any], parameters: Mapping[str, str]) -> dict[str, Any]:
+    """The table, partition or SerDe with these parameters, too."""
+    if not parameters:
+        return dict(holder)
+    return {**holder, "Parameters": {**holder.get("Parameters", {}), **parameters}}
 
 
 def storage(
@@ -1003,17 +1009,37 @@ class CatalogUpdate:
     partitions: tuple[Mapping[str, Any], ...]
 
 
+def with_serde_parameters(
+    descriptor: Mapping[str, Any], parameters: Mapping[str, str]
+) -> dict[str, Any]:
+    """The storage descriptor whose SerDe has these parameters, too."""
+    if not parameters:
+        return dict(descriptor)
+    serde = with_parameters(descriptor.get("SerdeInfo", {}), parameters)
+    return {**descriptor, "SerdeInfo": serde}
+
+
 def table_updates(
-    table: Mapping[str, Any], columns: Sequence[Any], fmt: str, literal: str
+    table: Mapping[str, Any],
+    columns: Sequence[Any],
+    fmt: str,
+    literal: str,
+    *,
+    shared: bool = False,
 ) -> tuple[dict[str, Any], dict[str, Any]] | None:
-    """The table's input as it is and as it becomes; None if it is right."""
+    """The table's input as it is and as it becomes; None if it is right.
+
+    ``shared``: the table has partitions of another design. The crawler writes the table's SerDe
+    into them, and their json keeps the attributes' own names.
+    """
     former = {key: table[key] for key in TABLE_INPUT if key in table}
+    literals = {AVRO_LITERAL: literal} if literal else {}
+    of_serde = JSON_PARAMETERS if fmt == "json" and not shared else literals
     descriptor = storage(table["StorageDescriptor"], columns, fmt, literal)
-    if literal:
-        descriptor["SerdeInfo"] = with_literal(descriptor.get("SerdeInfo", {}), literal)
+    own = {**literals, **(CSV_TABLE_PARAMETERS if fmt == "csv" else {})}
     wanted = {
-        **with_literal(without_literal(former, literal), literal),
-        "StorageDescriptor": descriptor,
+        **with_parameters(without_literal(former, literal), own),
+        "StorageDescriptor": with_serde_parameters(descriptor, of_serde),
     }
     return None if wanted == former else (former, wanted)
 
@@ -1028,9 +1054,11 @@ def partition_updates(
         "Parameters": partition.get("Parameters", {}),
         "StorageDescriptor": descriptor,
     }
+    stored = storage(descriptor, columns, fmt, literal)
+    of_serde = JSON_PARAMETERS if fmt == "json" else {}
     wanted = {
         **without_literal(former, literal),
-        "StorageDescriptor": storage(descriptor, columns, fmt, literal),
+        "StorageDescriptor": with_serde_parameters(stored, of_serde),
     }
     same_storage = without_comments(wanted["StorageDescriptor"]) == without_comments(descriptor)
     if same_storage and wanted["Parameters"] == former["Parameters"]:
@@ -1086,9 +1114,10 @@ def plan_catalog(
     )
     partitions = [partition for page in pages for partition in page["Partitions"]]
     own = [partition for partition in partitions if is_own_partition(partition, marks)]
-    if fmt in POSITIONAL_FORMATS and len(own) < len(partitions):
+    shared = len(own) < len(partitions)
+    if fmt in POSITIONAL_FORMATS and shared:
         check_order(table, columns, settings)
-    tables = table_updates(table, columns, fmt, literal) or (None, None)
+    tables = table_updates(table, columns, fmt, literal, shared=shared) or (None, None)
     updates = [partition_updates(partition, columns, fmt, literal) for partition in own]
     changed = [update for update in updates if update is not None]
     before, after = (

@@ -795,7 +795,8 @@ def csv_value(value: str | None) -> str:
 
 
 def csv_line(values: Iterable[str | None]) -> str:
-    return ",".join(map(csv_value, values))
+    # Readers disagree about an empty line: a row, or none.
+    return ",".join(map(csv_value, values)) or '""'
 
 
 def xml_item(names: Sequence[str], values: Iterable[str | None]) -> str:

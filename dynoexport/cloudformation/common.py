@@ -10,6 +10,8 @@ from troposphere import (
     NoValue,
     Output,
     Ref,
+    Select,
+    Split,
     Sub,
     Template,
     athena,
@@ -30,6 +32,10 @@ VIEW_WORK_GROUP = "ViewWorkGroup"
 SECURITY_CONFIGURATION = "SecurityConfiguration"
 TOPIC = "Topic"
 TOPIC_POLICY = "TopicPolicy"
+
+# If the creation of the stack fails, an empty bucket that stays would be in the way of the next:
+# https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/aws-attribute-deletionpolicy.html
+_KEPT = "RetainExceptOnCreate"
 
 HAS_KEY = "HasKmsKey"
 HAS_TOPIC = "HasTopic"
@@ -76,7 +82,7 @@ def _add_bucket(template: Template) -> None:
             IgnorePublicAcls=True,
             RestrictPublicBuckets=True,
         ),
-        DeletionPolicy="Retain",
+        DeletionPolicy=_KEPT,
         UpdateReplacePolicy="Retain",
         Metadata=_unchecked(
             CKV_AWS_18="Access logs need another bucket; CloudTrail records the same",
@@ -153,7 +159,7 @@ def _add_database(template: Template) -> None:
                 Name=naming.DATABASE,
                 Description="Snapshots of DynamoDB tables and their current views",
             ),
-            DeletionPolicy="Retain",
+            DeletionPolicy=_KEPT,
             UpdateReplacePolicy="Retain",
         )
     )
@@ -209,12 +215,18 @@ def _add_view_work_group(template: Template) -> None:
 
 
 def _add_security_configuration(template: Template) -> None:
+    """Its name has the key's ID: Glue cannot change it, so another key needs another one.
+
+    https://docs.aws.amazon.com/glue/latest/webapi/API_SecurityConfiguration.html
+    """
     key = Ref(settings.KMS_KEY_ARN)
+    # With the slash at its end, also an empty ARN has two parts.
+    key_id = Select(1, Split("/", Sub(f"${{{settings.KMS_KEY_ARN}}}/")))
     template.add_resource(
         glue.SecurityConfiguration(
             SECURITY_CONFIGURATION,
             Condition=HAS_KEY,
-            Name=naming.SECURITY_CONFIGURATION,
+            Name=Sub(naming.security_configuration("${KeyId}"), KeyId=key_id),
             EncryptionConfiguration=glue.EncryptionConfiguration(
                 S3Encryptions=[glue.S3Encryption(S3EncryptionMode="SSE-KMS", KmsKeyArn=key)],
                 CloudWatchEncryption=glue.CloudWatchEncryption(

@@ -72,7 +72,7 @@ def _add_export_job(template: Template) -> None:
 
     https://docs.aws.amazon.com/glue/latest/webapi/API_CreateJob.html
     """
-    temp = context.SCOPE.text(f"s3://${{Bucket}}/{naming.TEMP_PREFIX}")
+    temp = context.SCOPE.text(f"s3://${{Bucket}}/{context.SCOPE.temp}")
     template.add_resource(
         glue.Job(
             pipeline.EXPORT_JOB,

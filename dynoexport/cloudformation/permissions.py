@@ -65,18 +65,32 @@ def _object(key: str) -> str:
 
 
 _ATHENA = "https://docs.aws.amazon.com/athena/latest/ug/querying-iam.html"
+_COMMITTERS = "https://hadoop.apache.org/docs/r3.4.1/hadoop-aws/tools/hadoop-aws/committers.html"
 _HADOOP = "https://hadoop.apache.org/docs/current/hadoop-aws/tools/hadoop-aws/assumed_roles.html"
 _MARKERS = "https://repost.aws/knowledge-center/emr-s3-empty-files"
 _CRAWLS = "https://docs.aws.amazon.com/glue/latest/dg/crawler-schema-changes-prevent.html"
 _GLUE = "https://docs.aws.amazon.com/aws-managed-policy/latest/reference/AWSGlueServiceRole.html"
 _LOCATES = "AWS Glue looks up the bucket's region; AWS's own policy for Glue roles allows it."
+_ROLLS_BACK = "CloudFormation needs it to update the resource, or to roll back its creation."
+_HANDLERS = (
+    "https://docs.aws.amazon.com/cloudformation-cli/latest/userguide/resource-type-schema.html"
+)
 _LISTS = "Athena lists the folder of its results."
 _RESULTS = "Athena reads and writes results in parts."
 _RESULT_ACTIONS = ("s3:GetObject", "s3:AbortMultipartUpload", "s3:ListMultipartUploadParts")
 _PARTS = "Files of more than some MiB are written in parts; the tests have no such files."
 
 KEPT: tuple[Kept, ...] = (
-    Kept(EXPORT, "LocateBucket", _LOCATES, _GLUE),
+    Kept(
+        EXPORT, "LocateBucket", _LOCATES, _GLUE, ("s3:GetBucketLocation", "arn:aws:s3:::<bucket>")
+    ),
+    Kept(
+        EXPORT,
+        "LocateBucket",
+        "The magic committer of Glue 5.1 and later aborts the uploads that a failed job left open.",
+        _COMMITTERS,
+        ("s3:ListBucketMultipartUploads",),
+    ),
     Kept(
         EXPORT,
         "ListBucket",
@@ -91,7 +105,20 @@ KEPT: tuple[Kept, ...] = (
         _MARKERS,
         tuple(map(_object, statements.markers(SCOPE.data, SCOPE.temp))),
     ),
-    Kept(EXPORT, "WriteSnapshot", _PARTS, _HADOOP, ("s3:AbortMultipartUpload",)),
+    Kept(
+        EXPORT,
+        "WriteSnapshot",
+        _PARTS,
+        _HADOOP,
+        ("s3:AbortMultipartUpload", "s3:ListMultipartUploadParts"),
+    ),
+    Kept(
+        EXPORT,
+        "WriteManifest",
+        "A retry deletes the manifest of an attempt whose files were changed or deleted.",
+        "https://docs.aws.amazon.com/AmazonS3/latest/API/API_DeleteObjects.html",
+        ("s3:DeleteObject",),
+    ),
     Kept(
         EXPORT,
         "WriteMetrics",
@@ -106,7 +133,10 @@ KEPT: tuple[Kept, ...] = (
         "A crawler of AWS works in batches, the local endpoint's one by one.",
         _GLUE,
         (
+            "glue:GetDatabases",
             "glue:GetTables",
+            "glue:GetTableVersion",
+            "glue:GetTableVersions",
             "glue:GetPartition",
             "glue:BatchGetPartition",
             "glue:BatchCreatePartition",
@@ -119,7 +149,12 @@ KEPT: tuple[Kept, ...] = (
         "WriteCatalog",
         "DeleteBehavior is DELETE_FROM_DATABASE: the crawler deletes a table without data.",
         _CRAWLS,
-        ("glue:DeleteTable",),
+        (
+            "glue:DeleteTable",
+            "glue:BatchDeleteTable",
+            "glue:DeleteTableVersion",
+            "glue:BatchDeleteTableVersion",
+        ),
     ),
     Kept(VIEW, "ListBucket", _LISTS, _ATHENA, (f"{SCOPE.view_results}*",)),
     Kept(
@@ -137,6 +172,15 @@ KEPT: tuple[Kept, ...] = (
         "caller's permissions; the templates of this version are smaller.",
         "https://docs.aws.amazon.com/AWSCloudFormation/latest/APIReference/API_CreateChangeSet.html",
         ("s3:GetObject",),
+    ),
+    *(
+        Kept("deploy", sid, _ROLLS_BACK, _HANDLERS, actions)
+        for sid, actions in {
+            "WithoutResource": ("glue:UpdateClassifier",),
+            "Bucket": ("s3:DeleteBucketPolicy", "s3:DeleteBucket"),
+            "Database": ("glue:UpdateDatabase", "glue:DeleteDatabase"),
+            "WorkGroup": ("athena:DeleteWorkGroup",),
+        }.items()
     ),
     Kept(
         "deploy",
@@ -247,7 +291,7 @@ Least privilege: a recorded run needed every permission, or a list "Kept" below 
 it. Tests run exports in every format and with every reader on the local endpoint, which enforces
 IAM and records each call. They also run the commands with the policies of people below.
 
-Each role trusts AWS Glue only, and only for this account (`aws:SourceAccount`).
+Each role trusts AWS Glue only, and only for this account where Glue sends `aws:SourceAccount`.
 """
 _PEOPLE = """\
 

@@ -40,7 +40,7 @@ from dynoexport.iam.statements import (
     ANY_QUERYS_DATABASE,
     QUERY,
     READ,
-    WRITE_RESULTS,
+    WRITE_PARTS,
     allow,
     list_keys,
     policy,
@@ -145,9 +145,15 @@ def _roles(at: Installation) -> list[Statement]:
     roles = at.arns("iam", f"role/{_OURS}")
     bounded = Condition(ArnEquals("iam:PermissionsBoundary", at.boundary))
     to_glue = Condition(StringEquals("iam:PassedToService", "glue.amazonaws.com"))
-    grant = [iam.CreateRole, iam.PutRolePolicy, iam.DeleteRolePolicy]
-    if at.boundary:
-        grant.append(iam.PutRolePermissionsBoundary)
+    grant = [
+        iam.CreateRole,
+        iam.PutRolePolicy,
+        iam.DeleteRolePolicy,
+        iam.PutRolePermissionsBoundary,
+    ]
+    if not at.boundary:
+        # Who must keep to a boundary may not take it away.
+        grant.append(iam.DeleteRolePermissionsBoundary)
     return [
         allow("GrantRoles", grant, roles, bounded if at.boundary else None),
         allow(
@@ -182,17 +188,23 @@ def _glue(at: Installation) -> list[Statement]:
         # None of them knows resources:
         # https://docs.aws.amazon.com/service-authorization/latest/reference/list_awsglue.html
         # https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazonsns.html
+        # https://docs.aws.amazon.com/service-authorization/latest/reference/list_awslakeformation.html
+        # CloudFormation asks Lake Formation about a database.
         allow(
             "WithoutResource",
             [
                 glue.CreateCrawler,
                 glue.CreateClassifier,
                 glue.GetClassifier,
+                glue.UpdateClassifier,
                 glue.DeleteClassifier,
                 glue.CreateSecurityConfiguration,
                 glue.GetSecurityConfiguration,
                 glue.DeleteSecurityConfiguration,
                 sns.Unsubscribe,
+                lakeformation.ListResources,
+                lakeformation.DescribeResource,
+                lakeformation.DescribeLakeFormationIdentityCenterConfiguration,
             ],
             ["*"],
         ),
@@ -261,22 +273,21 @@ def _shared(at: Installation) -> list[Statement]:
                 s3.PutBucketOwnershipControls,
                 s3.GetBucketPolicy,
                 s3.PutBucketPolicy,
+                s3.DeleteBucketPolicy,
+                # CloudFormation deletes the empty bucket of an `init` that failed.
+                s3.DeleteBucket,
             ],
             [at.bucket],
         ),
         # CloudFormation reads what TemplateURL names as whoever calls it.
         allow("PublishScripts", [s3.PutObject, s3.GetObject], at.objects(naming.SCRIPTS_PREFIX)),
-        allow("Database", [glue.CreateDatabase, glue.GetDatabase], at.catalog),
-        # CloudFormation asks Lake Formation about a database, which knows no resources:
-        # https://docs.aws.amazon.com/service-authorization/latest/reference/list_awslakeformation.html
+        # CloudFormation also deletes the database of an `init` that failed. This asks for its
+        # tables and functions, too; one pattern for all keeps the policy small enough:
+        # https://docs.aws.amazon.com/service-authorization/latest/reference/list_awsglue.html
         allow(
-            "LakeFormation",
-            [
-                lakeformation.ListResources,
-                lakeformation.DescribeResource,
-                lakeformation.DescribeLakeFormationIdentityCenterConfiguration,
-            ],
-            ["*"],
+            "Database",
+            [glue.CreateDatabase, glue.GetDatabase, glue.UpdateDatabase, glue.DeleteDatabase],
+            at.arns("glue", "catalog", f"*/{naming.DATABASE}*"),
         ),
         allow(
             "WorkGroup",
@@ -284,6 +295,7 @@ def _shared(at: Installation) -> list[Statement]:
                 athena.CreateWorkGroup,
                 athena.GetWorkGroup,
                 athena.UpdateWorkGroup,
+                athena.DeleteWorkGroup,
                 athena.ListTagsForResource,
                 athena.TagResource,
                 athena.UntagResource,
@@ -516,7 +528,7 @@ def _query(at: Installation) -> list[Statement]:
             [glue.GetDatabase],
             [*at.catalog, at.arn("glue", ANY_QUERYS_DATABASE)],
         ),
-        allow("WriteResults", WRITE_RESULTS, at.objects(naming.ATHENA_RESULTS_PREFIX)),
+        allow("WriteResults", WRITE_PARTS, at.objects(naming.ATHENA_RESULTS_PREFIX)),
         allow("LocateBucket", [s3.GetBucketLocation], [at.bucket]),
     ]
 

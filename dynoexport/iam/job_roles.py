@@ -16,6 +16,7 @@ from awacs.aws import (
     Principal,
     Statement,
     StringEquals,
+    StringEqualsIfExists,
 )
 from troposphere import AccountId, Sub
 
@@ -25,8 +26,7 @@ from dynoexport.iam.statements import (
     QUERY,
     READ,
     REGION,
-    WRITE,
-    WRITE_RESULTS,
+    WRITE_PARTS,
     Scope,
     allow,
     catalog,
@@ -51,6 +51,7 @@ def glue_trust() -> PolicyDocument:
 
     Without the condition, another account could make Glue use it (the "confused deputy"):
     https://docs.aws.amazon.com/glue/latest/dg/cross-service-confused-deputy-prevention.html
+    AWS documents the key for jobs only. Where Glue sends none, the role has to work as well.
     """
     return policy(
         [
@@ -58,7 +59,7 @@ def glue_trust() -> PolicyDocument:
                 Effect=Allow,
                 Principal=Principal("Service", "glue.amazonaws.com"),
                 Action=[sts.AssumeRole],
-                Condition=Condition(StringEquals("aws:SourceAccount", AccountId)),
+                Condition=Condition(StringEqualsIfExists("aws:SourceAccount", AccountId)),
             )
         ]
     )
@@ -70,7 +71,7 @@ def export_job(scope: Scope) -> PolicyDocument:
     return policy(
         [
             read_script(scope, naming.EXPORT_SCRIPT),
-            locate_bucket(scope),
+            locate_bucket(scope, s3.ListBucketMultipartUploads),
             list_bucket(
                 scope,
                 [scope.data, scope.manifests, scope.temp],
@@ -78,11 +79,13 @@ def export_job(scope: Scope) -> PolicyDocument:
             ),
             allow(
                 "WriteSnapshot",
-                [*WRITE, s3.DeleteObject],
+                [*WRITE_PARTS, s3.DeleteObject],
                 scope.objects(f"{scope.data}*", f"{scope.temp}*", *markers(scope.data, scope.temp)),
             ),
             allow(
-                "WriteManifest", [s3.GetObject, s3.PutObject], scope.objects(f"{scope.manifests}*")
+                "WriteManifest",
+                [s3.GetObject, s3.PutObject, s3.DeleteObject],
+                scope.objects(f"{scope.manifests}*"),
             ),
             allow(
                 "ReadOwnRun",
@@ -111,11 +114,17 @@ def crawler(scope: Scope) -> PolicyDocument:
                 "WriteCatalog",
                 [
                     glue.GetDatabase,
+                    glue.GetDatabases,
                     glue.GetTable,
                     glue.GetTables,
+                    glue.GetTableVersion,
+                    glue.GetTableVersions,
                     glue.CreateTable,
                     glue.UpdateTable,
                     glue.DeleteTable,
+                    glue.BatchDeleteTable,
+                    glue.DeleteTableVersion,
+                    glue.BatchDeleteTableVersion,
                     glue.GetPartition,
                     glue.GetPartitions,
                     glue.BatchGetPartition,
@@ -170,7 +179,7 @@ def _publish_view(scope: Scope) -> list[Statement]:
     https://docs.aws.amazon.com/athena/latest/ug/querying-iam.html
     """
     return [
-        allow("WriteResults", WRITE_RESULTS, scope.objects(f"{scope.view_results}*")),
+        allow("WriteResults", WRITE_PARTS, scope.objects(f"{scope.view_results}*")),
         allow("Query", QUERY, [scope.arn("athena", "workgroup/${WorkGroup}")]),
         allow(
             "ReadDatabase",

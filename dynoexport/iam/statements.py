@@ -39,9 +39,11 @@ READ = (s3.GetObject,)
 # As Hadoop's S3 clients need it:
 # https://hadoop.apache.org/docs/current/hadoop-aws/tools/hadoop-aws/assumed_roles.html
 WRITE = (s3.GetObject, s3.PutObject, s3.AbortMultipartUpload)
-# As Athena needs it where results go:
+# Also to go on with uploads in parts, as Athena needs it where results go, and S3A's magic
+# committer, the default of Glue 5.1 and 6.0, for files:
 # https://docs.aws.amazon.com/athena/latest/ug/querying-iam.html
-WRITE_RESULTS = (*WRITE, s3.ListMultipartUploadParts)
+# https://hadoop.apache.org/docs/r3.4.1/hadoop-aws/tools/hadoop-aws/committers.html
+WRITE_PARTS = (*WRITE, s3.ListMultipartUploadParts)
 QUERY = (athena.StartQueryExecution, athena.GetQueryExecution, athena.StopQueryExecution)
 # Athena asks for GetDatabase on it whatever the query names:
 # https://docs.aws.amazon.com/athena/latest/ug/fine-grained-access-to-glue-resources.html
@@ -128,9 +130,9 @@ def read_script(scope: Scope, script: str) -> Statement:
     return allow("ReadScript", READ, scope.objects(key))
 
 
-def locate_bucket(scope: Scope) -> Statement:
-    """Read the bucket's region, the first call of Athena and of Glue's S3 clients."""
-    return allow("LocateBucket", [s3.GetBucketLocation], [scope.bucket()])
+def locate_bucket(scope: Scope, *more: Action) -> Statement:
+    """Read the bucket's region, the first call of Athena and of Glue's S3 clients, and ``more``."""
+    return allow("LocateBucket", [s3.GetBucketLocation, *more], [scope.bucket()])
 
 
 def list_bucket(scope: Scope, prefixes: list[str], *exact: str) -> Statement:

@@ -79,10 +79,3 @@ def without_literal(holder: Mapping[str, Any], right: str) -> dict[str, Any]:
         return dict(holder)
     kept = {name: value for name, value in parameters.items() if name != AVRO_LITERAL}
     return {**holder, "Parameters": kept}
-
-
-def with_literal(holder: Mapping[str, Any], literal: str) -> dict[str, Any]:
-    """The table, partition or SerDe with the avro schema, if it is not empty."""
-    if not literal:
-        return dict(holder)
-    return {**holder, "Parameters": {**holder.get("Parameters", {}), AVRO_LITERAL: literal}}

@@ -139,7 +139,7 @@ def read(lines: Iterable[str], key: Key) -> Iterator[Item]:
 
 
 def _check_key(item: Item, types: Mapping[str, str], number: int) -> None:
-    fault = item_keys.fault(item_keys.key_of(item, types), types)
+    fault = item_keys.fault(item_keys.extract_key(item, types), types)
     if fault is not None:
         raise ItemsRefused(f"line {number}: {fault}", hint="see DynamoDB's limits of keys")
 

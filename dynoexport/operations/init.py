@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from dynoexport import assets, naming, settings
-from dynoexport.aws import change_sets
+from dynoexport.aws import change_sets, exports
 from dynoexport.aws.change_sets import DeployFailed, apply, ignore
 from dynoexport.cloudformation import parameters as forms
 from dynoexport.cloudformation.check import check_parameters
@@ -55,6 +55,9 @@ def init(
     known = change_sets.describe(account.cloudformation, common_stack)
     if known:
         _check_owner(known)
+        _check_key(account, known, given)
+    if not known or change_sets.is_only_a_name(known):
+        _check_leftovers(account, common_stack)
     kept = dict.fromkeys(change_sets.read_parameters(known)) if known else {}
     stack = change_sets.Stack(common_stack, assets.template("common.yaml"), {**kept, **given})
     changed = apply(account, [stack], approve=approve, on_event=on_event)
@@ -80,6 +83,63 @@ def _check_owner(stack: Mapping[str, Any]) -> None:
         raise DeployFailed(
             f"the stack {stack['StackName']} is not a common stack of dynoexport",
             hint="choose another name with --common-stack",
+        )
+
+
+def _check_key(account: Account, stack: Mapping[str, Any], given: Mapping[str, str]) -> None:
+    """Check that no export uses a key that is to change.
+
+    Table stacks import it: CloudFormation would refuse at the end, after it changed the bucket.
+    https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/using-cfn-stack-exports.html
+
+    Raises:
+        DeployFailed: one does.
+    """
+    former = change_sets.read_outputs(stack).get(settings.KMS_KEY_ARN, "")
+    if not former or given.get(settings.KMS_KEY_ARN, former) == former:
+        return
+    using = [f"{export.table} as {export.format.value}" for export in exports.find_all(account)]
+    if using:
+        raise DeployFailed(
+            f"{settings.KMS_KEY_ARN} cannot change while there are exports: {', '.join(using)}",
+            hint="destroy them first; their snapshots stay encrypted with the former key",
+        )
+
+
+# How both get into a stack again, with everything in them.
+_IMPORT = (
+    "https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/resource-import-new-stack.html"
+)
+
+
+def _check_leftovers(account: Account, common_stack: str) -> None:
+    """Check that nothing has the names of the resources that outlive a common stack.
+
+    CloudFormation would say so after a minute, for one of them, perhaps without its name.
+
+    Raises:
+        DeployFailed: the bucket or the database exists.
+    """
+    from botocore.exceptions import ClientError
+
+    looks: dict[str, Callable[[], object]] = {
+        f"bucket {account.bucket}": lambda: account.s3.head_bucket(Bucket=account.bucket),
+        f"Glue database {naming.DATABASE}": lambda: account.glue.get_database(Name=naming.DATABASE),
+    }
+    existing = []
+    for name, look in looks.items():
+        try:
+            look()
+        except ClientError:
+            # It does not exist, or the caller may not look: CloudFormation finds out.
+            continue
+        existing.append(name)
+    if existing:
+        raise DeployFailed(
+            f"stack {common_stack} cannot be created, because there already is the "
+            f"{' and the '.join(existing)}",
+            hint="a deleted common stack leaves them with their data: import them into a stack "
+            f"({_IMPORT}), or delete them",
         )
 
 

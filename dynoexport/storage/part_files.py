@@ -90,7 +90,9 @@ def _csv(path: Path) -> int:
         if header is None:
             raise ValueError("there is no header")
         count = 0
-        for row in found:
+        for values in found:
+            # An empty line is a row of one empty value, as Athena reads it.
+            row = values or [""]
             if len(row) != len(header):
                 raise ValueError(f"row {count + 1} has {len(row)} values, not {len(header)}")
             count += 1

@@ -14,7 +14,6 @@ from real_crawler import CrawledTable
 from trino_athena import RefusingAthena, TrinoAthena
 
 from dynoexport import naming
-from dynoexport.local.services.query import QueryFailed
 
 if TYPE_CHECKING:
     from changing_items import Items
@@ -113,7 +112,6 @@ def test_a_refused_view_leaves_the_former_one_readable(lake: Lake, trino: Trino)
     assert trino.view(table) == before
 
 
-@pytest.mark.xfail(strict=True, raises=AssertionError, reason="A27: OpenX folds the keys of a map")
 def test_json_keeps_keys_that_differ_by_case(lake: Lake, trino: Trino) -> None:
     keys = {f"key{number}": s("x") for number in range(210)}
     items = [{"id": s("1"), "map": m(**keys, aB3=s("1"), Ab3=s("2"))}]
@@ -122,11 +120,6 @@ def test_json_keeps_keys_that_differ_by_case(lake: Lake, trino: Trino) -> None:
     assert comparer.differences(items, trino.view(table), "json") == []
 
 
-@pytest.mark.xfail(
-    strict=True,
-    raises=AssertionError,
-    reason="A29: without the crawler's parameter the header is a row",
-)
 def test_the_header_of_csv_is_no_row_whatever_the_crawler_left(lake: Lake, trino: Trino) -> None:
     items = [{"id": s("1"), "text": s("a,b")}]
     table = HeaderlessTable(lake, lake.table("csv", items).name, "csv")
@@ -154,9 +147,6 @@ def test_trino_keeps_a_row_whose_only_column_is_empty(trino: Trino, only_column:
     assert sorted(value or "" for value in rows) == ["", "x"]
 
 
-@pytest.mark.xfail(
-    strict=True, raises=QueryFailed, reason="A28: the endpoint's query fails on the empty line"
-)
 def test_the_endpoint_reads_an_empty_only_column_as_trino_does(
     trino: Trino, only_column: Table
 ) -> None:

@@ -20,7 +20,8 @@ import pytest
 from command import COMMAND, Command, commands, create_table, library, put_snapshot
 
 import dynoexport
-from dynoexport import cli, naming
+from dynoexport import assets, cli, naming
+from dynoexport.aws.change_sets import DeployFailed, Stack, deploy
 from dynoexport.model import OutputFormat
 
 if TYPE_CHECKING:
@@ -225,8 +226,10 @@ def rolled_back(endpoint: Endpoint) -> tuple[Command, str]:
     bucket = naming.bucket(endpoint.account, "eu-west-3")
     region = {"LocationConstraint": "eu-west-3"}
     there.endpoint.client("s3").create_bucket(Bucket=bucket, CreateBucketConfiguration=region)
-    done = there("init", "--yes", "--set", "NotificationEmail=a@example.org")
-    assert done.returncode == 1, done.stdout
+    email = {"NotificationEmail": "a@example.org"}
+    common = Stack("dynoexport-common", assets.template("common.yaml"), email)
+    with pytest.raises(DeployFailed, match="could not be created"):
+        deploy(there.endpoint.client("cloudformation"), common, pause=0.2)
     return there, bucket
 
 
@@ -289,12 +292,51 @@ def test_init_is_repeated_after_a_failed_one(rolled_back: tuple[Command, str]) -
     there, bucket = rolled_back
     again = there("init", "--yes")
     assert (again.returncode, again.stdout) == (1, "")
-    what, reason = again.stderr.splitlines()[-2:]
-    assert what == "Error: stack dynoexport-common could not be created"
-    assert "bucket name is not available" in reason
+    what, reason = again.stderr.splitlines()
+    assert what == (
+        "Error: stack dynoexport-common cannot be created, because there already is the bucket "
+        f"{bucket}"
+    )
+    assert "import them into a stack" in reason
     there.endpoint.client("s3").delete_bucket(Bucket=bucket)
     assert there.json("init", "--yes")["changed"] is True
     assert there.json("init", "--yes")["changed"] is False
+
+
+def test_init_after_a_deleted_common_stack_names_what_is_in_the_way(endpoint: Endpoint) -> None:
+    """Bucket and database stay with their data; nothing is half done."""
+    there = elsewhere(endpoint, "eu-south-1")
+    there.ok("init", "--yes")
+    there.endpoint.client("cloudformation").delete_stack(StackName="dynoexport-common")
+    done = there("init", "--yes")
+    assert done.returncode == 1
+    bucket = naming.bucket(endpoint.account, "eu-south-1")
+    assert done.stderr.splitlines()[0].endswith(
+        f"there already is the bucket {bucket} and the Glue database {naming.DATABASE}"
+    )
+    assert there.endpoint.client("cloudformation").describe_stacks()["Stacks"] == []
+
+
+def test_another_key_replaces_the_security_configuration_until_an_export_uses_it(
+    endpoint: Endpoint,
+) -> None:
+    """The table stacks have imported the key."""
+    there = elsewhere(endpoint, "ap-south-2")
+    kms, glue = there.endpoint.client("kms"), there.endpoint.client("glue")
+    keys = [kms.create_key()["KeyMetadata"]["Arn"] for _ in range(3)]
+    for key in keys[:2]:
+        there.ok("init", "--yes", "--set", f"KmsKeyArn={key}")
+    (found,) = glue.get_security_configurations()["SecurityConfigurations"]
+    assert found["Name"] == f"dynamodb-exports-{keys[1].rpartition('/')[2]}"
+    create_table(there.endpoint, "Orders")
+    there.ok("deploy", "Orders", "--yes")
+    done = there("init", "--yes", "--set", f"KmsKeyArn={keys[2]}")
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr.splitlines() == [
+        "Error: KmsKeyArn cannot change while there are exports: Orders as parquet",
+        "  destroy them first; their snapshots stay encrypted with the former key",
+    ]
+    there.ok("init", "--yes")
 
 
 def test_init_refuses_a_stack_of_somebody_else(endpoint: Endpoint, command: Command) -> None:

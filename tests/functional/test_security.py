@@ -104,13 +104,14 @@ def test_dynamodb_was_reported_the_key(exported: Command, key: str) -> None:
 def test_jobs_and_crawler_encrypt_logs_and_files_with_the_key(exported: Command, key: str) -> None:
     glue = exported.endpoint.client("glue")
     jobs = [
-        glue.get_job(JobName=name("Reviews", "parquet"))["Job"]
-        for name in (naming.export_job, naming.view_job)
+        glue.get_job(JobName=job("Reviews", "parquet"))["Job"]
+        for job in (naming.export_job, naming.view_job)
     ]
     crawler = glue.get_crawler(Name=naming.crawler("Reviews", "parquet"))["Crawler"]
     used = {each["SecurityConfiguration"] for each in jobs}
-    assert used == {crawler["CrawlerSecurityConfiguration"]} == {naming.SECURITY_CONFIGURATION}
-    found = glue.get_security_configuration(Name=naming.SECURITY_CONFIGURATION)
+    name = naming.security_configuration(key.rpartition("/")[2])
+    assert used == {crawler["CrawlerSecurityConfiguration"]} == {name}
+    found = glue.get_security_configuration(Name=name)
     encryption = found["SecurityConfiguration"]["EncryptionConfiguration"]
     assert encryption["S3Encryption"] == [{"S3EncryptionMode": "SSE-KMS", "KmsKeyArn": key}]
     assert encryption["CloudWatchEncryption"] == {

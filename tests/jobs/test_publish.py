@@ -548,6 +548,35 @@ def test_csv_is_read_by_the_serde_that_understands_quotes() -> None:
     assert storage(lazy, columns, "json")["SerdeInfo"] == lazy["SerdeInfo"]
 
 
+def test_the_header_of_csv_is_skipped_whatever_the_crawler_found() -> None:
+    """A crawler that takes the header for a row leaves the parameter out, or 0 in it."""
+    crawled = {"Parameters": {"skip.header.line.count": "0"}}
+    for parameters in ({}, crawled):
+        table = {"Name": "t", **parameters, "StorageDescriptor": {"Columns": []}}
+        _, wanted = table_updates(table, [], "csv", "") or ({}, {})
+        assert wanted["Parameters"]["skip.header.line.count"] == "1"
+        assert table_updates(wanted, [], "csv", "") is None
+
+
+def test_json_keeps_the_case_of_keys_in_table_and_partitions() -> None:
+    descriptor = {"Columns": [], "SerdeInfo": {"Parameters": {"paths": "id"}}}
+    _, wanted = table_updates({"Name": "t", "StorageDescriptor": descriptor}, [], "json", "") or (
+        {},
+        {},
+    )
+    partition = {"Values": [OLDER], "StorageDescriptor": descriptor}
+    _, entered = partition_updates(partition, [], "json", "") or ({}, {})
+    for made in (wanted, entered["PartitionInput"]):
+        found = made["StorageDescriptor"]["SerdeInfo"]["Parameters"]
+        assert found == {"paths": "id", "case.insensitive": "FALSE"}
+
+
+def test_json_of_another_design_is_still_read_in_any_case() -> None:
+    """The crawler gives the table's SerDe to its partitions, whose names may have upper case."""
+    table = {"Name": "t", "StorageDescriptor": {"Columns": []}}
+    assert table_updates(table, [], "json", "", shared=True) is None
+
+
 def test_a_run_replaces_an_older_snapshot(run: Publication) -> None:
     run.export(CURRENT)
     run.crawl(CURRENT)

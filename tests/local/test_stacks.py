@@ -256,20 +256,26 @@ def test_events_list_each_resource_newest_first(cloud: Cloud) -> None:
 
 @pytest.mark.endpoint
 def test_a_failed_creation_is_rolled_back(cloud: Cloud) -> None:
-    """In reverse; what was not reached was never there, what is to be retained stays."""
+    """In reverse; what was not reached was never there, what is to be retained stays.
+
+    What is to be retained except on creation goes.
+    """
     cloud.deploy("obstacle", {"Bucket": bucket("obstacle")})
     resources = {
         "Flow": workflow("failing"),
         "Start": start("failing-start"),
         "Kept": bucket("failing-kept", DeletionPolicy="Retain"),
-        "Taken": bucket("obstacle"),
+        "New": bucket("failing-new", DeletionPolicy="RetainExceptOnCreate"),
+        "Taken": bucket("obstacle", DependsOn="New"),
         "Never": bucket("failing-never"),
     }
     assert cloud.deploy("failing", resources) == "ROLLBACK_COMPLETE"
-    assert cloud.events("failing", since="CREATE_IN_PROGRESS")[-9:] == [
+    assert cloud.events("failing", since="CREATE_IN_PROGRESS")[-11:] == [
         "Taken CREATE_IN_PROGRESS",
         "Taken CREATE_FAILED",
         "stack ROLLBACK_IN_PROGRESS",
+        "New DELETE_IN_PROGRESS",
+        "New DELETE_COMPLETE",
         "Kept DELETE_SKIPPED",
         "Start DELETE_IN_PROGRESS",
         "Start DELETE_COMPLETE",
@@ -515,9 +521,10 @@ def test_what_left_the_template_is_deleted_unless_retained(cloud: Cloud) -> None
 
 
 @pytest.mark.endpoint
-def test_a_retained_bucket_outlives_its_stack(cloud: Cloud) -> None:
+@pytest.mark.parametrize("policy", ["Retain", "RetainExceptOnCreate"])
+def test_a_retained_bucket_outlives_its_stack(cloud: Cloud, policy: str) -> None:
     """The others go with it."""
-    kept = bucket("retained-on-delete", DeletionPolicy="Retain")
+    kept = bucket("retained-on-delete", DeletionPolicy=policy)
     cloud.deploy("outlived", {"Kept": kept, "Gone": bucket("gone-on-delete")})
     cloud.api.delete_stack(StackName="outlived")
     assert "retained-on-delete" in cloud.buckets()

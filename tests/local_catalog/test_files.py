@@ -195,6 +195,14 @@ def test_open_csv_takes_every_line_for_a_row() -> None:
     assert rows == [{"a": "x", "b": None}, {"a": None, "b": None}, {"a": "y", "b": "z"}]
 
 
+@pytest.mark.parametrize(("line", "value"), [(b"", None), (b'""', "")])
+def test_open_csv_takes_an_empty_line_for_a_row(line: bytes, value: str | None) -> None:
+    assert read(OPEN_CSV, b"a\nx\n" + line + b"\n", {"a": "string"}, **HEADER) == [
+        {"a": "x"},
+        {"a": value},
+    ]
+
+
 def test_open_csv_reads_a_value_of_any_length() -> None:
     """A DynamoDB item may have 400 KB."""
     value = "x" * 400_000
@@ -295,6 +303,18 @@ def test_the_keys_of_a_json_map_keep_their_case() -> None:
     content = b'{"M": {"Key": {"Field": 1}}}\n'
     rows = read(JSON, content, {"m": "map<string,struct<field:int>>"})
     assert rows == [{"m": [("Key", {"field": 1})]}]
+
+
+def test_json_keys_that_differ_by_case_are_one_key_unless_the_serde_says_otherwise() -> None:
+    content, kind = b'{"m": {"Aa": 1, "aA": 2, "b": 3}}', {"m": "map<string,bigint>"}
+    exact = {**JSON, "Parameters": {"case.insensitive": "FALSE"}}
+    assert read(JSON, content, kind) == [{"m": [("Aa", 2), ("b", 3)]}]
+    assert read(exact, content, kind) == [{"m": [("Aa", 1), ("aA", 2), ("b", 3)]}]
+
+
+def test_a_json_serde_that_regards_case_finds_no_column_of_another_case() -> None:
+    exact = {**JSON, "Parameters": {"case.insensitive": "FALSE"}}
+    assert read(exact, b'{"User": "x"}', {"user": "string"}) == [{"user": None}]
 
 
 def test_what_is_crawled_from_mixed_json_can_be_read() -> None:

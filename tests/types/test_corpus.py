@@ -114,6 +114,17 @@ def test_a_case_from_a_real_table(lake: Lake, path: Path) -> None:
     assert [each["Comment"] for each in table.catalog()] == comments
 
 
+def test_json_keeps_keys_of_a_map_that_differ_by_case(lake: Lake) -> None:
+    """Also in the snapshot before, whose partition the next crawl writes again."""
+    case = load(CORPUS[0].with_name("map_keys_that_differ_by_case.json"))
+    table = lake.table("json", case["items"], **case["settings"])
+    older = table.run()["snapshot_timestamp"]
+    table.run()
+    links = [("URL", "1"), ("Url", "2"), ("url", "3")]
+    assert [row["links"] for row in table.view()] == [links]
+    assert [row["links"] for row in table.snapshot(older)] == [links]
+
+
 def test_an_item_of_400_kb(lake: Lake) -> None:
     """As large as DynamoDB takes it, beside a small one."""
     items = [{"id": {"S": "1"}, "t": {"S": "\u00e4" * 190_000}}, {"id": {"S": "2"}}]

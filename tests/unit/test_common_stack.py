@@ -22,9 +22,11 @@ def test_all_of_the_common_stacks_parameters_are_optional() -> None:
 
 
 def test_the_data_stays_when_the_stack_goes() -> None:
+    """Unless its creation failed: then `init` can be repeated."""
     for key in ("Bucket", "Database"):
         resource = COMMON["Resources"][key]
-        assert resource["DeletionPolicy"] == resource["UpdateReplacePolicy"] == "Retain"
+        assert resource["DeletionPolicy"] == "RetainExceptOnCreate"
+        assert resource["UpdateReplacePolicy"] == "Retain"
 
 
 def test_the_bucket_has_the_baselines_name_and_is_closed() -> None:

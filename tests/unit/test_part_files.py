@@ -205,6 +205,11 @@ def test_whatever_the_job_writes_as_csv_is_counted(rows: list[list[Any]], count:
     assert count(lines("a,b", *map(csv_line, rows)), OutputFormat.CSV) == len(rows)
 
 
+def test_an_empty_line_of_csv_is_a_row_of_one_empty_value(count: Any) -> None:
+    """As snapshots of an only column have it that no longer are written so."""
+    assert count(b"only\nx\n\n", OutputFormat.CSV) == 2
+
+
 def test_a_csv_value_may_be_as_long_as_an_item(count: Any) -> None:
     """Python's reader stops at 128 KB unless it is set otherwise."""
     assert count(lines("a,b", csv_line(["x" * 400_000, "y"])), OutputFormat.CSV) == 1

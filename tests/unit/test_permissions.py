@@ -22,6 +22,7 @@ from dynoexport.cli import main
 from dynoexport.cloudformation import permissions as reference
 from dynoexport.cloudformation.boundary import boundary
 from dynoexport.iam import caller_policies
+from dynoexport.local.cloudformation.handlers import CREATE, DELETE, HANDLERS, UPDATE
 from dynoexport.local.iam import authorization
 
 PAGE = Path(__file__).parents[2] / "docs" / "permissions.md"
@@ -147,6 +148,28 @@ def test_a_policy_of_people_fits_a_managed_policy(purpose: str) -> None:
         )
     ).to_json()
     assert len(re.sub(r"\s", "", text)) <= limits.IAM_MANAGED_POLICY_MAX
+
+
+@pytest.mark.parametrize("kind", HANDLERS)
+@pytest.mark.parametrize("event", [CREATE, UPDATE, DELETE])
+def test_a_deployer_may_create_update_and_delete_every_resource(kind: str, event: str) -> None:
+    """So that an update and each rollback succeeds; the handlers are those of AWS's registry."""
+    statements = json.loads(POLICIES["deploy"])["Statement"]
+    allowed = {action for statement in statements for action in statement["Action"]}
+    # Those of properties that no template sets.
+    optional = set(HANDLERS[kind].only_with) - {"iam:PutRolePermissionsBoundary"}
+    assert set(HANDLERS[kind].actions(event)) - optional <= allowed
+
+
+def test_a_deployer_without_a_boundary_may_add_and_remove_one() -> None:
+    """With a boundary, the policy has no way around it."""
+    bounded, free = (
+        reference.plain(caller_policies.deploy(replace(reference.INSTALLATION, boundary=each)))
+        for each in ("<boundary's ARN>", "")
+    )
+    removes = "iam:DeleteRolePermissionsBoundary"
+    assert (removes in json.dumps(bounded), removes in json.dumps(free)) == (False, True)
+    assert "iam:PutRolePermissionsBoundary" in json.dumps(free)
 
 
 def test_what_is_kept_is_there_and_is_kept_once() -> None:

@@ -215,7 +215,8 @@ def test_the_view_job_asks_for_the_libraries_that_hold_boto3() -> None:
 
 def test_the_export_job_reports_metrics_and_logs_and_keeps_no_bookmarks() -> None:
     arguments = table().properties("ExportJob")["DefaultArguments"]
-    assert arguments["--TempDir"] == "s3://dynamodb-exports-123456789012-cn-north-1/glue-temp-dir/"
+    bucket = "dynamodb-exports-123456789012-cn-north-1"
+    assert arguments["--TempDir"] == f"s3://{bucket}/glue-temp-dir/orc/Or-ders.v2/"
     assert arguments["--enable-metrics"] == "true"
     assert arguments["--enable-continuous-cloudwatch-log"] == "true"
     assert arguments["--job-bookmark-option"] == "job-bookmark-disable"

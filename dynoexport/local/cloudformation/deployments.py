@@ -49,6 +49,7 @@ class Deployment:
 
     ``replaced`` has what a failed deployment put another resource in the place of; it still
     exists and gets its place back. After ``run`` it has what this deployment replaced.
+    ``rolls_back``: what goes was created by the failed deployment.
     """
 
     def __init__(
@@ -57,8 +58,11 @@ class Deployment:
         template: Json,
         parameters: Mapping[str, Any],
         replaced: Mapping[str, Any] | None = None,
+        *,
+        rolls_back: bool = False,
     ) -> None:
         self._stack = stack
+        self._rolls_back = rolls_back
         self._map: ResourceMap = stack.resource_map
         self._template = template
         self._parameters = dict(parameters)
@@ -134,7 +138,10 @@ class Deployment:
         self._map._parsed_resources[name] = updated
 
     def _remove(self, name: str, resource: Json, old: Any) -> None:
-        if resource.get("DeletionPolicy") == "Retain":
+        # What the operation that is rolled back created goes with it:
+        # https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/aws-attribute-deletionpolicy.html
+        kept = {"Retain"} if self._rolls_back else {"Retain", "RetainExceptOnCreate"}
+        if resource.get("DeletionPolicy") in kept:
             _add_event(self._stack, name, resource["Type"], "DELETE_SKIPPED", physical_id=_id(old))
         else:
             self._guard(name, resource, "DELETE", partial(self._delete, resource, old), old)
@@ -289,9 +296,9 @@ def _roll_back(
     failed = None
     try:
         if before is None:
-            Deployment(stack, {}, {}).remove()
+            Deployment(stack, {}, {}, rolls_back=True).remove()
         else:
-            Deployment(stack, *before, replaced).run()
+            Deployment(stack, *before, replaced, rolls_back=True).run()
     except ResourceFailed as failure:
         stack.status, failed = f"{prefix}_FAILED", str(failure)
     else:

@@ -6,6 +6,7 @@ import csv
 import io
 import json
 import re
+from dataclasses import dataclass
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
@@ -125,8 +126,10 @@ def _json_columns(content: bytes) -> Columns:
     return found
 
 
-def _json_objects(content: bytes) -> Iterator[dict[str, Any]]:
-    """The object of each line.
+def _json_objects(
+    content: bytes, build: Callable[[list[tuple[str, Any]]], Any] = dict
+) -> Iterator[dict[str, Any]]:
+    """The object of each line, built from its pairs.
 
     Raises:
         BadData: a line is not such an object, in the words of
@@ -134,7 +137,7 @@ def _json_objects(content: bytes) -> Iterator[dict[str, Any]]:
     """
     for line in content.splitlines():
         try:
-            found = json.loads(line, parse_float=Decimal)
+            found = json.loads(line, parse_float=Decimal, object_pairs_hook=build)
         except ValueError as error:
             raise BadData(f"HIVE_CURSOR_ERROR: Row is not a valid JSON Object: {error}") from error
         if not isinstance(found, dict):
@@ -248,7 +251,8 @@ def _as_type(column: pa.ChunkedArray, kind: pa.DataType) -> pa.ChunkedArray | pa
         return pa.chunked_array([chunk.view(kind) for chunk in column.chunks], type=kind)
     if not pa.types.is_nested(kind):
         return column.cast(kind)
-    return pa.array([_shaped(value, kind, str) for value in column.to_pylist()], kind)
+    reading = _Reading(text=str)
+    return pa.array([_shaped(value, kind, reading) for value in column.to_pylist()], kind)
 
 
 def _folded_type(kind: pa.DataType) -> pa.DataType:
@@ -264,35 +268,42 @@ def _folded_type(kind: pa.DataType) -> pa.DataType:
 
 
 # Files of records.
-def _records(
-    records: Iterable[Any], schema: pa.Schema, text: Callable[[Any], Any] = lambda value: value
-) -> pa.Table:
+@dataclass(frozen=True)
+class _Reading:
+    """How a SerDe reads a value in a column of text, and the name of a field."""
+
+    text: Callable[[Any], Any] = lambda value: value
+    name: Callable[[str], str] = str.lower
+
+
+def _records(records: Iterable[Any], schema: pa.Schema, reading: _Reading = _Reading()) -> pa.Table:
     row = pa.struct(list(schema))
-    return pa.Table.from_pylist([_shaped(record, row, text) for record in records], schema=schema)
+    shaped = [_shaped(record, row, reading) for record in records]
+    return pa.Table.from_pylist(shaped, schema=schema)
 
 
-def _shaped(value: Any, kind: pa.DataType, text: Callable[[Any], Any]) -> Any:
-    """The value as a column of that type holds it: fields by their names in lower case."""
+def _shaped(value: Any, kind: pa.DataType, reading: _Reading) -> Any:
+    """The value as a column of that type holds it."""
     if value is not None and pa.types.is_nested(kind):
-        return _shaped_nested(value, kind, text)
+        return _shaped_nested(value, kind, reading)
     if value is not None and pa.types.is_string(kind):
-        return text(value)
+        return reading.text(value)
     if isinstance(value, (int, Decimal)) and pa.types.is_floating(kind):
         return float(value)
     return value
 
 
-def _shaped_nested(value: Any, kind: pa.DataType, text: Callable[[Any], Any]) -> Any:
+def _shaped_nested(value: Any, kind: pa.DataType, reading: _Reading) -> Any:
     if pa.types.is_map(kind):
         # Arrow gives a map as pairs.
         pairs = value if isinstance(value, list) else _fields(value).items()
-        return [(key, _shaped(each, kind.item_type, text)) for key, each in pairs]
+        return [(key, _shaped(each, kind.item_type, reading)) for key, each in pairs]
     if pa.types.is_struct(kind):
-        found = {name.lower(): each for name, each in _fields(value).items()}
-        return {field.name: _shaped(found.get(field.name), field.type, text) for field in kind}
+        found = {reading.name(name): each for name, each in _fields(value).items()}
+        return {field.name: _shaped(found.get(field.name), field.type, reading) for field in kind}
     if not isinstance(value, list):
         raise ValueError(f"{value!r} is no array")  # noqa: TRY004 - as of any wrong value
-    return [_shaped(each, kind.value_type, text) for each in value]
+    return [_shaped(each, kind.value_type, reading) for each in value]
 
 
 def _fields(value: Any) -> dict[str, Any]:
@@ -301,8 +312,24 @@ def _fields(value: Any) -> dict[str, Any]:
     return value
 
 
-def _json_rows(content: bytes, schema: pa.Schema, *_: object) -> pa.Table:
-    return _records(_json_objects(content), schema, _json_text)
+def _json_rows(
+    content: bytes, schema: pa.Schema, serde: Mapping[str, str], _: Mapping[str, str]
+) -> pa.Table:
+    """Keys in any case unless the SerDe says otherwise; then of those alike the last one is kept.
+
+    https://github.com/trinodb/trino/blob/476/lib/trino-hive-formats/src/main/java/io/trino/hive/formats/line/openxjson/OpenXJsonDeserializer.java
+    """
+    if serde.get("case.insensitive", "true").lower() == "false":
+        return _records(_json_objects(content), schema, _Reading(_json_text, name=str))
+    return _records(_json_objects(content, _folded), schema, _Reading(_json_text))
+
+
+def _folded(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """An object with the last value of the keys that differ by case only, under the first key."""
+    names: dict[str, str] = {}
+    for name, _ in pairs:
+        names.setdefault(name.lower(), name)
+    return {names[name.lower()]: value for name, value in pairs}
 
 
 def _json_text(value: Any) -> str:
@@ -409,7 +436,8 @@ def _unquoted(line: str, separator: str, quote: str, escape: str) -> list[str]:
     https://github.com/trinodb/trino/blob/master/lib/trino-hive-formats/src/main/java/io/trino/hive/formats/line/csv/CsvDeserializer.java
     """
     values, value, quoted = [], "", False
-    characters = iter(zip(line, [*line[1:], ""], strict=True))
+    # An empty line has no first character.
+    characters = iter(zip(line, [*line[1:], ""], strict=False))
     for character, following in characters:
         if (character == escape and following in {quote, escape}) or (
             character == quote == following and quoted

@@ -124,6 +124,11 @@ def test_csv_file_distinguishes_line_breaks_from_texts_that_look_like_them(
     ]
 
 
+@pytest.mark.parametrize("value", [None, ""])
+def test_no_line_of_csv_is_empty(value: str | None) -> None:
+    assert csv_line([value]) == '""'
+
+
 def test_csv_distinguishes_null_from_empty_text_and_quotes_as_needed() -> None:
     assert csv_line(["plain", None, "", "a, b", 'say "x"', " pad", "C:\\x"]) == (
         r'plain,,"","a, b","say ""x"""," pad","C:\\x"'
