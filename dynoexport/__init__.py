@@ -36,13 +36,14 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from dynoexport.assets import AssetMissing
-    from dynoexport.aws.account import Account, EndpointRefused, NoRegion, connect
+    from dynoexport.aws.account import Account, EndpointRefused, NoRegion, NotAws, connect
     from dynoexport.aws.athena import Execution, QueryFailed
     from dynoexport.aws.change_sets import Change, ChangeSet, Declined, DeployFailed, Event, NoStack
     from dynoexport.aws.errors import AwsFailed
     from dynoexport.aws.exports import AmbiguousExport, NotExported
     from dynoexport.aws.workflow_runs import Attempt, Node, Run, RunFailed
     from dynoexport.cloudformation.check import ParameterRefused
+    from dynoexport.cloudformation.predicate import PredicateRefused
     from dynoexport.cloudformation.selection import SelectionRefused
     from dynoexport.errors import DynoexportError, GraphRefused, NameRefused, ScheduleRefused
     from dynoexport.model import (
@@ -151,6 +152,7 @@ __all__ = [
     "NoStack",
     "NoTable",
     "Node",
+    "NotAws",
     "NotDescribed",
     "NotExported",
     "NotInitialized",
@@ -159,6 +161,7 @@ __all__ = [
     "PlaceholderRefused",
     "PlanRequest",
     "Planned",
+    "PredicateRefused",
     "PricesRefused",
     "PropertyRefused",
     "Pruned",
@@ -212,13 +215,14 @@ __all__ = [
 
 # The module of each name.
 _MODULES = {
-    "aws.account": ("Account", "EndpointRefused", "NoRegion", "connect"),
+    "aws.account": ("Account", "EndpointRefused", "NoRegion", "NotAws", "connect"),
     "aws.athena": ("Execution", "QueryFailed"),
     "aws.change_sets": ("Change", "ChangeSet", "Declined", "DeployFailed", "Event", "NoStack"),
     "aws.errors": ("AwsFailed",),
     "aws.exports": ("AmbiguousExport", "NotExported"),
     "aws.workflow_runs": ("Attempt", "Node", "Run", "RunFailed"),
     "cloudformation.check": ("ParameterRefused",),
+    "cloudformation.predicate": ("PredicateRefused",),
     "cloudformation.selection": ("SelectionRefused",),
     "assets": ("AssetMissing",),
     "errors": ("DynoexportError", "GraphRefused", "NameRefused", "ScheduleRefused"),

@@ -17,12 +17,24 @@ def run() -> None:
     if listens:
         # While modules are loaded nobody could catch a KeyboardInterrupt.
         signal.signal(signal.SIGINT, signal.SIG_DFL)
+    _open_standard_streams()
     from dynoexport.cli import main
 
     sys.unraisablehook = _end_soon
     if listens:
         signal.signal(signal.SIGINT, signal.default_int_handler)
     main(prog_name="dynoexport")
+
+
+def _open_standard_streams() -> None:
+    """Put the null device where the shell has closed stdin, stdout or stderr.
+
+    Python leaves None there, and the first file that is opened would take the place.
+    """
+    # In the order of their descriptors: what is opened takes the lowest that is free.
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        if getattr(sys, name) is None:
+            setattr(sys, name, open(os.devnull, mode))  # noqa: PTH123, SIM115
 
 
 def _end_soon(lost: sys.UnraisableHookArgs) -> None:

@@ -6,16 +6,19 @@ import os
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cached_property
+from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, TypeVar
+from urllib.parse import urlsplit
 
 from dynoexport import __version__, naming
 from dynoexport.aws.call_log import log_calls
 from dynoexport.errors import DynoexportError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Mapping
 
     import boto3
+    from botocore.model import OperationModel
     from mypy_boto3_athena import AthenaClient
     from mypy_boto3_cloudformation import CloudFormationClient
     from mypy_boto3_cloudwatch import CloudWatchClient
@@ -44,6 +47,10 @@ class EndpointRefused(DynoexportError):
     exit_code = 2
 
 
+class NotAws(DynoexportError):
+    """An answer that is not AWS's."""
+
+
 @dataclass(frozen=True)
 class Account:
     """One account and region with credentials. Clients are made on first use.
@@ -58,6 +65,7 @@ class Account:
     def client(self, service: Any) -> Any:  # noqa: ANN401 - boto3 types a client by its literal name
         """A client of any service; the properties are those that are used often."""
         from botocore.config import Config
+        from botocore.exceptions import BotoCoreError
 
         config = Config(max_pool_connections=PARALLEL, user_agent_extra=f"dynoexport/{__version__}")
         if not _RETRY_SETTINGS & set(os.environ):
@@ -70,14 +78,16 @@ class Account:
                 service, region_name=self.region, endpoint_url=self.endpoint_url, config=config
             )
         except ValueError as error:
-            # botocore's own words for a URL without a host, wherever it is set.
-            if not str(error).startswith("Invalid endpoint"):
+            # A region that is malformed, for example.
+            if isinstance(error, BotoCoreError):
                 raise
-            raise EndpointRefused(
-                f"{str(error).partition(': ')[2]!r} is not the URL of an endpoint",
-                hint="write it with its protocol, such as http://127.0.0.1:4600",
-            ) from None
+            named = str(error).partition("Invalid endpoint: ")[2]
+            url = named or self.endpoint_url or os.environ.get("AWS_ENDPOINT_URL", str(error))
+            raise _refuse_url(url) from None
+        if not _is_web_address(client.meta.endpoint_url):
+            raise _refuse_url(client.meta.endpoint_url)
         log_calls(client)
+        client.meta.events.register("before-parse.*", _refuse_web_page)
         return client
 
     @cached_property
@@ -145,6 +155,42 @@ class Account:
             ("http://127.", "http://localhost")
         )
         return 0.3 if local else 3.0
+
+
+def _is_web_address(url: str) -> bool:
+    try:
+        parts = urlsplit(url)
+        # Reading the port parses it.
+        port = parts.port
+    except ValueError:
+        return False
+    return parts.scheme in {"http", "https"} and port != 0
+
+
+def _refuse_url(url: str) -> EndpointRefused:
+    return EndpointRefused(
+        f"{url!r} is not the URL of an endpoint",
+        hint="write it with its protocol, such as http://127.0.0.1:4600",
+    )
+
+
+def _refuse_web_page(
+    operation_model: OperationModel, response_dict: Mapping[str, Any], **_: object
+) -> None:
+    """Refuse a web page in place of AWS's answer, as a proxy or a login page sends it.
+
+    botocore would make an answer without content of it. It repeats what ended with 500 or more.
+    """
+    status = response_dict["status_code"]
+    # An object of S3 may be a web page.
+    if operation_model.has_streaming_output and status < HTTPStatus.MULTIPLE_CHOICES:
+        return
+    is_page = response_dict["body"].lstrip().lower().startswith((b"<!doctype html", b"<html"))
+    if is_page and status < HTTPStatus.INTERNAL_SERVER_ERROR:
+        raise NotAws(
+            f"{operation_model.name} was answered with a web page, not by AWS (HTTP {status})",
+            hint="check the proxy, the network's login page and --endpoint-url",
+        )
 
 
 def connect(

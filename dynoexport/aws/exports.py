@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -136,11 +137,23 @@ def find(account: Account, table: str) -> list[DeployedExport]:
     exports = [_read_job_tags(account, naming.export_job(table, fmt)) for fmt in found]
     known = [export for export in exports if export is not None]
     if not known:
-        raise NotExported(
-            f"{table} is not exported in {account.region}",
-            hint=f"deploy it with: dynoexport deploy {table}",
-        )
+        raise _not_exported(account, table)
     return known
+
+
+def _not_exported(account: Account, table: str) -> NotExported:
+    """The error, with the exported table whose name is similar, if the caller may list them."""
+    from botocore.exceptions import ClientError
+
+    try:
+        names = sorted({export.table for export in _tagged(account)})
+    except ClientError:
+        names = []
+    near = difflib.get_close_matches(table, names, n=1)
+    return NotExported(
+        f"{table} is not exported in {account.region}",
+        hint=f"did you mean {near[0]}?" if near else f"deploy it with: dynoexport deploy {table}",
+    )
 
 
 def find_one(account: Account, table: str, fmt: OutputFormat | None = None) -> DeployedExport:

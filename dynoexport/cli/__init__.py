@@ -5,10 +5,11 @@ Results go to stdout, progress and errors to stderr.
 
 from __future__ import annotations
 
+import errno
 import importlib
 import sys
 import traceback
-from typing import NoReturn
+from typing import Any, NoReturn
 
 import click
 
@@ -47,6 +48,8 @@ _COMMANDS = {
 }
 # What of the extras brings a module that is missing.
 _EXTRAS = {"pyarrow": "files", "fastavro": "files"}
+# A disk or a device that takes no more. open_output names the file; here it is stdout or stderr.
+_FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO}
 
 
 class Dynoexport(click.Group):
@@ -65,6 +68,16 @@ class Dynoexport(click.Group):
         module = importlib.import_module(f"{__name__}.{_COMMANDS[cmd_name]}")
         command: click.Command = getattr(module, cmd_name)
         return debugging.add_option(command)
+
+    def main(self, *args: Any, **options: Any) -> Any:  # noqa: ANN401 - click's signature
+        """Run the command; click prints the help before it invokes anything."""
+        try:
+            return super().main(*args, **options)
+        except OSError as error:
+            if error.errno not in _FULL:
+                raise
+            _echo_full(error)
+            sys.exit(DynoexportError.exit_code)
 
     def invoke(self, ctx: click.Context) -> object:
         try:
@@ -90,7 +103,10 @@ class Dynoexport(click.Group):
             ctx.exit(0)
         except Exception as error:  # noqa: BLE001 - the last door: no traceback for a user
             explained = explain(error)
-            if explained is None:
+            if isinstance(error, OSError) and error.errno in _FULL:
+                _echo_full(error)
+                ctx.exit(DynoexportError.exit_code)
+            elif explained is None:
                 self._end_unexpectedly(ctx, error)
             else:
                 _echo_error(explained.what, explained.hint)
@@ -108,6 +124,10 @@ class Dynoexport(click.Group):
                 "run it again with --debug, and report the traceback",
             )
         ctx.exit(DynoexportError.exit_code)
+
+
+def _echo_full(error: OSError) -> None:
+    _echo_error(f"the output cannot be written: {error.strerror}", "free space, or write elsewhere")
 
 
 def _echo_error(what: str, hint: str) -> None:

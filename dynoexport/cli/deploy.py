@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 import dynoexport
-from dynoexport import settings, units
+from dynoexport import limits, settings, units
 from dynoexport.cli import common
 from dynoexport.model import Compression, MapsAs, ReadMode, TypeConflicts
 from dynoexport.presentation import records, terminal
@@ -29,9 +29,21 @@ if TYPE_CHECKING:
     )
 _SIGNS = {"Add": "+", "Modify": "~", "Remove": "-"}
 
+
+def _stack_name(_: click.Context, param: click.Parameter, value: str) -> str:
+    if len(value) > limits.STACK_NAME_MAX or not re.fullmatch(limits.STACK_NAME_PATTERN, value):
+        raise click.BadParameter(
+            f"a stack's name has 1 to {limits.STACK_NAME_MAX} letters, digits and hyphens, and "
+            "begins with a letter",
+            param=param,
+        )
+    return value
+
+
 _common_stack = click.option(
     "--common-stack",
     metavar="STACK",
+    callback=_stack_name,
     default=settings.DEFAULT_COMMON_STACK,
     show_default=True,
     help="Use the common stack of this name.",

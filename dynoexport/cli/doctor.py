@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from dynoexport import Account, Check
 _STATE_WIDTH, _NAME_WIDTH = len("warning"), len("may read CloudWatch Logs")
-_STYLES = {"ok": "green", "warning": "yellow", "failed": "bold red"}
+_STYLES = {"ok": "green", "warning": "yellow", "failed": "bold red", "unknown": "yellow"}
 
 
 @click.command()

@@ -25,6 +25,10 @@ if TYPE_CHECKING:
     from dynoexport import Account, OutputFormat, Planned, PlanRequest
 
 
+# A device has no end. The descriptions of the 2,500 tables of an account are shorter.
+_LONGEST = 50_000_000
+
+
 class NotMet(DynoexportError):
     """No job meets the request, or no run of the job can work."""
 
@@ -119,7 +123,10 @@ def plan(
         {**settings, **named}, _asked(fmt, target_duration, max_cost)
     )
     if describe is not None:
-        make = partial(dynoexport.plans_described, describe.read(), *tables, region=_region())
+        text = describe.read(_LONGEST + 1)
+        if len(text) > _LONGEST:
+            raise click.UsageError(f"--describe reads at most {units.count(_LONGEST)} characters.")
+        make = partial(dynoexport.plans_described, text, *tables, region=_region())
     elif tables:
         make = partial(dynoexport.plans, connect(), *tables)
     else:

@@ -15,6 +15,7 @@ from dynoexport import __version__, assets, limits, naming, settings
 from dynoexport.aws import change_sets, exports
 from dynoexport.aws import errors as aws_errors
 from dynoexport.aws.account import side_by_side
+from dynoexport.errors import DynoexportError
 from dynoexport.iam import caller_policies
 from dynoexport.model import described
 from dynoexport.operations.status import status
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
 
     from dynoexport.aws.account import Account
 
-OK, WARNING, FAILED = "ok", "warning", "failed"
+OK, WARNING, FAILED, UNKNOWN = "ok", "warning", "failed", "unknown"
 
 
 @dataclass(frozen=True)
@@ -35,7 +36,7 @@ class Check:
     """One check, and what to do about it."""
 
     name: str = field(metadata=described("name of the check"))
-    state: str = field(metadata=described("ok, warning or failed"))
+    state: str = field(metadata=described("ok, warning, failed, or unknown: not checked"))
     detail: str = field(metadata=described("what the check found"))
     hint: str = field(default="", metadata=described("what to do, or empty"))
 
@@ -72,6 +73,8 @@ def _guarded(name: str, check: Callable[[], tuple[str, str, str]], bad: str = FA
     """The check, or why it could not be made, in one line."""
     try:
         return Check(name, *check())
+    except DynoexportError as error:
+        return Check(name, bad, error.what, error.hint)
     except Exception as error:
         explained = aws_errors.explain(error)
         if explained is None:
@@ -163,7 +166,7 @@ def _may(account: Account, purpose: str) -> tuple[str, str, str]:
     """
     principal = _principal(account.caller)
     if principal is None:
-        return OK, "IAM cannot simulate the policies of this caller", ""
+        return UNKNOWN, "IAM cannot simulate the policies of this caller", ""
     at = caller_policies.Installation(
         account=account.account_id, region=account.region, partition=account.partition
     )

@@ -52,7 +52,7 @@ def query(
         NotExported, AmbiguousExport: the table has no export, or several.
         SnapshotRefused: Athena cannot read the export's format.
         PlaceholderRefused: the SQL has an unknown placeholder.
-        QueryFailed: Athena refused, failed or cancelled the query.
+        QueryFailed: Athena refused, failed or cancelled the query, or there is no view yet.
     """
     export = exports.find_one(account, table, fmt)
     if not export.format.queryable:
@@ -60,11 +60,28 @@ def query(
             f"Athena cannot read {export.format.value}", hint="export the table in another format"
         )
     text = statement(export, sql, limit)
-    query_id = athena.start(
-        account.athena, text, work_group=naming.WORK_GROUP, database=naming.DATABASE
-    )
-    on_started(query_id)
-    return athena.wait(account.athena, query_id, seconds=min(account.pause, 1.0))
+    try:
+        query_id = athena.start(
+            account.athena, text, work_group=naming.WORK_GROUP, database=naming.DATABASE
+        )
+        on_started(query_id)
+        return athena.wait(account.athena, query_id, seconds=min(account.pause, 1.0))
+    except athena.QueryFailed as failed:
+        if _has_view(account, export):
+            raise
+        raise athena.QueryFailed(
+            f"{table} has no view yet: no run has published a snapshot with items ({failed.hint})",
+            hint=f"see its snapshots and their items with: dynoexport snapshots {table}",
+        ) from None
+
+
+def _has_view(account: Account, export: DeployedExport) -> bool:
+    """Whether the view is in the catalog; a run that exports no items does not make it."""
+    try:
+        account.glue.get_table(DatabaseName=naming.DATABASE, Name=export.view)
+    except account.glue.exceptions.EntityNotFoundException:
+        return False
+    return True
 
 
 def rows(account: Account, execution: Execution) -> Iterator[dict[str, object]]:

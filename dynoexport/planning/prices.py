@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 FALLBACK_REGION = "us-east-1"
 # A price above it is a slip, and figures beyond it would not be finite any more.
 _HIGHEST = 1e9
+# A device has no end; prices.json has 30,000 characters.
+_LONGEST = 1_000_000
 
 
 class PricesRefused(DynoexportError):
@@ -106,7 +108,8 @@ def load_prices(region: str, *, file: Path | None = None) -> Prices:
 # --- a file of one's own --------------------------------------------------------------------------
 def _own(file: Path) -> dict[str, Any]:
     try:
-        found = json.loads(file.read_text(encoding="utf-8"))
+        with file.open(encoding="utf-8") as opened:
+            found = json.loads(opened.read(_LONGEST))
     except OSError as error:
         raise PricesRefused(
             f"cannot read the prices in {file}: {error.strerror}", hint="name an existing file"

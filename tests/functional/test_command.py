@@ -119,6 +119,18 @@ def test_what_cannot_work_is_refused_before_a_stack_is_made(
     assert naming.table_stack(table, "parquet") not in stacks(endpoint)
 
 
+def test_query_without_a_view_says_why(command: Command, table: str) -> None:
+    """As after runs of a table that was always empty."""
+    command.ok("deploy", table, "--yes")
+    for sql in ((), ("SELECT count(*) FROM {snapshots}",)):
+        done = command("query", table, *sql)
+        assert (done.returncode, done.stdout) == (1, "")
+        what, cure = done.stderr.splitlines()[-2:]
+        assert what.startswith(f"Error: {table} has no view yet: no run has published a snapshot")
+        assert cure == f"  see its snapshots and their items with: dynoexport snapshots {table}"
+    assert f"did you mean {table}?" in command("query", table[:-1]).stderr
+
+
 def test_an_option_and_its_parameter_are_not_given_both(command: Command, table: str) -> None:
     done = command("deploy", table, "--where", "a = 1", "--set", "Where=b = 2")
     assert done.returncode == 2

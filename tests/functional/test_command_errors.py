@@ -141,6 +141,49 @@ def test_an_error_of_aws_is_a_line_with_cause_and_cure(
     assert refused(done) == reported
 
 
+@contextmanager
+def web_page(status: int) -> Iterator[str]:
+    """A proxy that answers everything with a page for people."""
+
+    class Proxy(Quiet):
+        def do_POST(self) -> None:  # noqa: N802 - as http.server calls it
+            self.rfile.read(int(self.headers.get("Content-Length", 0)))
+            body = b"<!DOCTYPE html>\n<html><body>Log in\nfirst</body></html>"
+            self.send_response(status)
+            self.send_header("Content-Type", "text/html; charset=utf-8")
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            if self.command != "HEAD":
+                self.wfile.write(body)
+
+        do_GET = do_PUT = do_HEAD = do_DELETE = do_POST  # noqa: N815 - as http.server calls it
+
+    with serving(Proxy) as url:
+        yield url
+
+
+@pytest.mark.parametrize(
+    ("words", "status"),
+    [
+        (("status",), 200),
+        (("runs", "Reviews"), 403),
+        (("query", "Reviews"), 200),
+        (("init", "--yes"), 403),
+        (("deploy", "Reviews", "--yes"), 200),
+        (("plan", "Reviews"), 200),
+        (("doctor",), 200),
+    ],
+)
+def test_a_web_page_in_place_of_an_answer_is_one_line(words: tuple[str, ...], status: int) -> None:
+    with web_page(status) as url:
+        done = run(*words, AWS_ENDPOINT_URL=url, AWS_REGION="us-east-1", **KEYS)
+    text = done.stdout + done.stderr
+    assert done.returncode == 1, text
+    assert f"was answered with a web page, not by AWS (HTTP {status})" in text
+    assert "unexpected" not in text
+    assert "Traceback" not in text
+
+
 def test_missing_credentials() -> None:
     assert refused(run("status", AWS_REGION="us-east-1")) == [
         "Error: no AWS credentials were found",

@@ -250,6 +250,21 @@ def test_a_table_that_is_not_exported_says_how_to_deploy_it(here: Deployments) -
     assert refused.value.hint == "deploy it with: dynoexport deploy Reviews"
 
 
+def test_similar_name_of_an_export_is_offered(here: Deployments) -> None:
+    here.deploy("Reviews")
+    with pytest.raises(NotExported) as refused:
+        here.find("Review")
+    assert refused.value.hint == "did you mean Reviews?"
+
+
+def test_who_may_not_list_exports_gets_the_plain_hint(here: Deployments) -> None:
+    here.deploy("Reviews")
+    with Stubber(here.account.tagging) as refusing:
+        refusing.add_client_error("get_resources", "AccessDeniedException")
+        with pytest.raises(NotExported, match=r"deploy it with: dynoexport deploy Review$"):
+            here.find("Review")
+
+
 def test_a_workflow_of_somebody_else_is_no_export(here: Deployments) -> None:
     """By a name of ours, with a job that has no tags."""
     here.account.glue.create_workflow(Name=naming.workflow("Reviews", "csv", scheduled=False))

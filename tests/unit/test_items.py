@@ -151,7 +151,7 @@ def test_byte_order_marks_and_gzip_are_read(tmp_path: Path, content: bytes) -> N
         (LINES.encode("utf-16-le"), "line 2 of items.jsonl is not UTF-8"),
         (
             codecs.BOM_UTF16_LE + LINES.encode("utf-16-le")[:-1],
-            "line 2 of items.jsonl is not UTF-16",
+            "line 2 of .* is not UTF-16",
         ),
         (gzip.compress(LINES.encode())[:-9], "items.jsonl cannot be read: "),
         (b"\x1f\x8b nonsense", "items.jsonl cannot be read: "),
