@@ -62,9 +62,10 @@ class JobFailed(Exception):
     (https://github.com/awslabs/aws-glue-libs/issues/221).
     """
 
-    def __init__(self, message: str) -> None:
-        # A name in it may contain line breaks.
-        super().__init__(" ".join(message.splitlines()))
+    def __init__(self, message: object) -> None:
+        # A name in it may contain line breaks. A Python shell job raises type(error)(error):
+        # https://github.com/aws-samples/amazon-deequ-glue/issues/5
+        super().__init__(" ".join(str(message).splitlines()))
 
 
 MESSAGE_MAX = 300
@@ -1311,7 +1312,11 @@ def main(argv: Sequence[str]) -> None:
         log(f"failed: {error}")
         # The message says it all; a traceback would push it out of sight.
         sys.tracebacklimit = 0
-        raise
+        # Not the error itself: most cannot be made from themselves, as Glue does with it.
+        raise JobFailed(error) from None
+    except Exception as error:
+        log(f"failed: unexpected error {error!r}; its traceback is in the error log")
+        raise JobFailed(f"unexpected error {error!r}") from error
 
 
 if __name__ == "__main__":

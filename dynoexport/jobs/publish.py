@@ -148,7 +148,11 @@ def main(argv: Sequence[str]) -> None:
         log(f"failed: {error}")
         # The message says it all; a traceback would push it out of sight.
         sys.tracebacklimit = 0
-        raise
+        # Not the error itself: most cannot be made from themselves, as Glue does with it.
+        raise JobFailed(error) from None
+    except Exception as error:
+        log(f"failed: unexpected error {error!r}; its traceback is in the error log")
+        raise JobFailed(f"unexpected error {error!r}") from error
 
 
 if __name__ == "__main__":
