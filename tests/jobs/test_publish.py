@@ -650,10 +650,24 @@ def test_a_snapshot_that_lost_a_file_is_not_published(run: Publication) -> None:
         run.publish()
 
 
-def test_a_snapshot_that_the_crawler_missed_is_not_published(run: Publication) -> None:
+def test_a_snapshot_that_the_crawler_missed_is_added_and_published(
+    run: Publication, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A crawler that has given a table up never adds another one."""
     run.export(CURRENT)
     run.crawl(OLDER)
-    with pytest.raises(JobFailed, match=f"has not added snapshot_timestamp={CURRENT}"):
+    run.publish()
+    assert run.partitions() == [OLDER, CURRENT]
+    added = locations(run.aws)[f"s3://{BUCKET}/{DATA}snapshot_timestamp={CURRENT}/"]
+    assert [column["Type"] for column in added["Columns"]] == ["string", "decimal(38,2)"]
+    log = capsys.readouterr().out
+    assert f"has not added snapshot_timestamp={CURRENT} to snapshots_reviews" in log
+    assert f"reviews shows {CURRENT}" in log
+
+
+def test_a_snapshot_without_a_catalog_table_is_not_published(run: Publication) -> None:
+    run.export(CURRENT)
+    with pytest.raises(JobFailed, match="the crawler has not made the catalog table"):
         run.publish()
 
 
