@@ -3,8 +3,8 @@
 A run takes these steps:
 
 1. Snapshot: take the snapshot of this run from the run's property SnapshotTimestamp.
-2. Checks: this run wrote the manifest, the files match it, and the crawler has added the snapshot
-   to the catalog as a partition.
+2. Checks: this run wrote the manifest, and the files match it. If the crawler has not added the
+   snapshot to the catalog as a partition, add it.
 3. Catalog: write the manifest's columns into the table and this export's partitions, whatever
    columns the crawler found. Leave other partitions unchanged. If the view cannot be replaced,
    restore the former columns.
@@ -47,6 +47,7 @@ if TYPE_CHECKING:
     from mypy_boto3_glue import GlueClient
     from mypy_boto3_glue.type_defs import (
         BatchUpdatePartitionRequestEntryTypeDef,
+        PartitionInputTypeDef,
         TableInputTypeDef,
         TableTypeDef,
     )
@@ -63,9 +64,10 @@ class JobFailed(Exception):
     (https://github.com/awslabs/aws-glue-libs/issues/221).
     """
 
-    def __init__(self, message: str) -> None:
-        # A name in it may contain line breaks.
-        super().__init__(" ".join(message.splitlines()))
+    def __init__(self, message: object) -> None:
+        # A name in it may contain line breaks. A Python shell job raises type(error)(error):
+        # https://github.com/aws-samples/amazon-deequ-glue/issues/5
+        super().__init__(" ".join(str(message).splitlines()))
 
 
 MESSAGE_MAX = 300
@@ -365,6 +367,9 @@ def check_owner(table: TableTypeDef, database: str, own: str) -> None:
 GLUE_ARGUMENTS = ("JOB_NAME", "JOB_RUN_ID", "WORKFLOW_NAME", "WORKFLOW_RUN_ID")
 # A deployment may leave these empty.
 MAY_BE_EMPTY = ("CatalogPrefix", "Columns", "Exclude", "Where", "SourceRoleArn", "KmsKeyArn")
+# Words that Glue adds for itself. After an argument whose value is empty they are not its value.
+# https://docs.aws.amazon.com/glue/latest/dg/aws-glue-programming-etl-glue-arguments.html
+GLUES_OWN = re.compile("--(TempDir|JOB_ID|scriptLocation|conf|class|[a-z0-9]+(-[a-z0-9]+)+)")
 
 
 def parse_arguments(argv: Sequence[str], declared: Sequence[str]) -> dict[str, str]:
@@ -389,9 +394,12 @@ def join_flag_values(argv: Sequence[str], names: Iterable[str]) -> list[str]:
     Glue passes them as two words, and a table or a predicate may begin with "-" like an option.
     """
     flags = {f"--{name}" for name in names}
+    may_be_empty = {f"--{name}" for name in MAY_BE_EMPTY}
     words: list[str] = []
     for word in argv:
-        if words and words[-1] in flags and word not in flags:
+        before = words[-1] if words else ""
+        is_flag = word in flags or (before in may_be_empty and GLUES_OWN.fullmatch(word))
+        if before in flags and not is_flag:
             words[-1] = f"{words[-1]}={word}"
         else:
             words.append(word)
@@ -1249,6 +1257,26 @@ def has_partition(glue: GlueClient, settings: PublishSettings) -> bool:
     return True
 
 
+def add_partition(glue: GlueClient, settings: PublishSettings, table: TableTypeDef) -> None:
+    """Add the snapshot, read as the table is; the catalog's update follows.
+
+    A crawl can succeed and still give the table up, as every later crawl does ("Cannot merge new
+    columns"): https://github.com/awslabs/cloud-intelligence-dashboards-data-collection/issues/463
+    """
+    prefix = snapshot_prefix(settings.table, settings.format, settings.timestamp)
+    log(
+        f"the crawler has not added {PARTITION_KEY}={settings.timestamp} to {table['Name']}, its "
+        "log says why: adding it"
+    )
+    descriptor = {**table["StorageDescriptor"], "Location": f"s3://{settings.bucket}/{prefix}"}
+    partition = {"Values": [settings.timestamp], "StorageDescriptor": descriptor}
+    glue.create_partition(
+        DatabaseName=settings.database,
+        TableName=table["Name"],
+        PartitionInput=cast("PartitionInputTypeDef", partition),
+    )
+
+
 def publish(
     clients: PublishClients, settings: PublishSettings, sleep: Callable[[float], None]
 ) -> str | None:
@@ -1269,11 +1297,13 @@ def publish(
     if table is None and not manifest["items"]:
         log("the table has been empty in every run so far: there is nothing to publish yet")
         return None
-    if table is None or (manifest["items"] and not has_partition(clients.glue, settings)):
+    if table is None:
         raise JobFailed(
-            f"the crawler has not added {PARTITION_KEY}={settings.timestamp} to the catalog table "
-            f"{settings.database}.{name}: see the crawler's log, and start a new run"
+            f"the crawler has not made the catalog table {settings.database}.{name}: see the "
+            "crawler's log, and start a new run"
         )
+    if manifest["items"] and not has_partition(clients.glue, settings):
+        add_partition(clients.glue, settings, table)
     shown = shown_timestamp(get_table(clients.glue, settings.database, view_name))
     if shown is not None and shown > settings.timestamp:
         # The columns stay, too: the view selects those that the newer snapshot added.
@@ -1331,7 +1361,11 @@ def main(argv: Sequence[str]) -> None:
         log(f"failed: {error}")
         # The message says it all; a traceback would push it out of sight.
         sys.tracebacklimit = 0
-        raise
+        # Not the error itself: most cannot be made from themselves, as Glue does with it.
+        raise JobFailed(error) from None
+    except Exception as error:
+        log(f"failed: unexpected error {error!r}; its traceback is in the error log")
+        raise JobFailed(f"unexpected error {error!r}") from error
 
 
 if __name__ == "__main__":

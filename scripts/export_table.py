@@ -80,9 +80,10 @@ class JobFailed(Exception):
     (https://github.com/awslabs/aws-glue-libs/issues/221).
     """
 
-    def __init__(self, message: str) -> None:
-        # A name in it may contain line breaks.
-        super().__init__(" ".join(message.splitlines()))
+    def __init__(self, message: object) -> None:
+        # A name in it may contain line breaks. A Python shell job raises type(error)(error):
+        # https://github.com/aws-samples/amazon-deequ-glue/issues/5
+        super().__init__(" ".join(str(message).splitlines()))
 
 
 MESSAGE_MAX = 300
@@ -1131,6 +1132,9 @@ def takes_arrow(settings: Settings) -> bool:
 GLUE_ARGUMENTS = ("JOB_NAME", "JOB_RUN_ID", "WORKFLOW_NAME", "WORKFLOW_RUN_ID")
 # A deployment may leave these empty.
 MAY_BE_EMPTY = ("CatalogPrefix", "Columns", "Exclude", "Where", "SourceRoleArn", "KmsKeyArn")
+# Words that Glue adds for itself. After an argument whose value is empty they are not its value.
+# https://docs.aws.amazon.com/glue/latest/dg/aws-glue-programming-etl-glue-arguments.html
+GLUES_OWN = re.compile("--(TempDir|JOB_ID|scriptLocation|conf|class|[a-z0-9]+(-[a-z0-9]+)+)")
 
 
 def parse_arguments(argv: Sequence[str], declared: Sequence[str]) -> dict[str, str]:
@@ -1155,9 +1159,12 @@ def join_flag_values(argv: Sequence[str], names: Iterable[str]) -> list[str]:
     Glue passes them as two words, and a table or a predicate may begin with "-" like an option.
     """
     flags = {f"--{name}" for name in names}
+    may_be_empty = {f"--{name}" for name in MAY_BE_EMPTY}
     words: list[str] = []
     for word in argv:
-        if words and words[-1] in flags and word not in flags:
+        before = words[-1] if words else ""
+        is_flag = word in flags or (before in may_be_empty and GLUES_OWN.fullmatch(word))
+        if before in flags and not is_flag:
             words[-1] = f"{words[-1]}={word}"
         else:
             words.append(word)
@@ -2870,6 +2877,29 @@ def deletion_marks(
 CONNECTOR_ASSUMES: dict[str, Any] = {"OnDemandThroughput": {}, "WarmThroughput": {}}
 
 
+# What DescribeTable answers and an older boto3 leaves out: that of Glue 5.0 (1.34.131) knows no
+# WarmThroughput, older ones know neither.
+# https://github.com/boto/botocore/blob/develop/CHANGELOG.rst
+UNKNOWN_TO_OLD_BOTO3 = ("OnDemandThroughput", "WarmThroughput")
+
+
+def describe_table(dynamodb: DynamoDBClient, name: str) -> dict[str, Any]:
+    """DescribeTable's answer, also with what this boto3 does not know."""
+    bodies: list[bytes] = []
+
+    def keep(http_response: Any, **_: Any) -> None:  # noqa: ANN401 - botocore's event
+        bodies.append(http_response.content)
+
+    event = "after-call.dynamodb.DescribeTable"
+    dynamodb.meta.events.register(event, keep)
+    try:
+        table: dict[str, Any] = dict(dynamodb.describe_table(TableName=name)["Table"])
+    finally:
+        dynamodb.meta.events.unregister(event, keep)
+    whole = json.loads(bodies[-1].decode()).get("Table", {}) if bodies else {}
+    return {**{key: whole[key] for key in UNKNOWN_TO_OLD_BOTO3 if key in whole}, **table}
+
+
 def check_table(dynamodb: DynamoDBClient, settings: Settings) -> ReadPlan:
     """Check that the table exists; its description, and the read units a second that it has.
 
@@ -2877,7 +2907,7 @@ def check_table(dynamodb: DynamoDBClient, settings: Settings) -> ReadPlan:
         JobFailed: the table does not exist.
     """
     try:
-        table = dynamodb.describe_table(TableName=settings.table)["Table"]
+        table = describe_table(dynamodb, settings.table)
     except ClientError as error:
         if error.response["Error"]["Code"] == "ResourceNotFoundException":
             region = dynamodb.meta.region_name

@@ -156,6 +156,13 @@ KEPT: tuple[Kept, ...] = (
             "glue:BatchDeleteTableVersion",
         ),
     ),
+    Kept(
+        VIEW,
+        "KeepPartitions",
+        "The view job adds a snapshot that the crawler has left out.",
+        "https://github.com/awslabs/cloud-intelligence-dashboards-data-collection/issues/463",
+        ("glue:CreatePartition",),
+    ),
     Kept(VIEW, "ListBucket", _LISTS, _ATHENA, (f"{SCOPE.view_results}*",)),
     Kept(
         VIEW,

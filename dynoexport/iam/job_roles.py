@@ -161,6 +161,7 @@ def view_job(scope: Scope) -> PolicyDocument:
                 [
                     glue.GetPartition,
                     glue.GetPartitions,
+                    glue.CreatePartition,
                     glue.BatchUpdatePartition,
                     glue.DeletePartition,
                 ],

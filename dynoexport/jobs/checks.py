@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
@@ -32,6 +33,29 @@ if TYPE_CHECKING:
 CONNECTOR_ASSUMES: dict[str, Any] = {"OnDemandThroughput": {}, "WarmThroughput": {}}
 
 
+# What DescribeTable answers and an older boto3 leaves out: that of Glue 5.0 (1.34.131) knows no
+# WarmThroughput, older ones know neither.
+# https://github.com/boto/botocore/blob/develop/CHANGELOG.rst
+UNKNOWN_TO_OLD_BOTO3 = ("OnDemandThroughput", "WarmThroughput")
+
+
+def describe_table(dynamodb: DynamoDBClient, name: str) -> dict[str, Any]:
+    """DescribeTable's answer, also with what this boto3 does not know."""
+    bodies: list[bytes] = []
+
+    def keep(http_response: Any, **_: Any) -> None:  # noqa: ANN401 - botocore's event
+        bodies.append(http_response.content)
+
+    event = "after-call.dynamodb.DescribeTable"
+    dynamodb.meta.events.register(event, keep)
+    try:
+        table: dict[str, Any] = dict(dynamodb.describe_table(TableName=name)["Table"])
+    finally:
+        dynamodb.meta.events.unregister(event, keep)
+    whole = json.loads(bodies[-1].decode()).get("Table", {}) if bodies else {}
+    return {**{key: whole[key] for key in UNKNOWN_TO_OLD_BOTO3 if key in whole}, **table}
+
+
 def check_table(dynamodb: DynamoDBClient, settings: Settings) -> ReadPlan:
     """Check that the table exists; its description, and the read units a second that it has.
 
@@ -39,7 +63,7 @@ def check_table(dynamodb: DynamoDBClient, settings: Settings) -> ReadPlan:
         JobFailed: the table does not exist.
     """
     try:
-        table = dynamodb.describe_table(TableName=settings.table)["Table"]
+        table = describe_table(dynamodb, settings.table)
     except ClientError as error:
         if error.response["Error"]["Code"] == "ResourceNotFoundException":
             region = dynamodb.meta.region_name

@@ -13,9 +13,10 @@ class JobFailed(Exception):
     (https://github.com/awslabs/aws-glue-libs/issues/221).
     """
 
-    def __init__(self, message: str) -> None:
-        # A name in it may contain line breaks.
-        super().__init__(" ".join(message.splitlines()))
+    def __init__(self, message: object) -> None:
+        # A name in it may contain line breaks. A Python shell job raises type(error)(error):
+        # https://github.com/aws-samples/amazon-deequ-glue/issues/5
+        super().__init__(" ".join(str(message).splitlines()))
 
 
 MESSAGE_MAX = 300

@@ -3,8 +3,8 @@
 A run takes these steps:
 
 1. Snapshot: take the snapshot of this run from the run's property SnapshotTimestamp.
-2. Checks: this run wrote the manifest, the files match it, and the crawler has added the snapshot
-   to the catalog as a partition.
+2. Checks: this run wrote the manifest, and the files match it. If the crawler has not added the
+   snapshot to the catalog as a partition, add it.
 3. Catalog: write the manifest's columns into the table and this export's partitions, whatever
    columns the crawler found. Leave other partitions unchanged. If the view cannot be replaced,
    restore the former columns.
@@ -22,7 +22,7 @@ from __future__ import annotations
 import sys
 import time
 from datetime import datetime, timezone
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from botocore.exceptions import BotoCoreError, ClientError
 
@@ -49,6 +49,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from mypy_boto3_glue import GlueClient
+    from mypy_boto3_glue.type_defs import PartitionInputTypeDef, TableTypeDef
 
     from dynoexport.jobs.publish_settings import PublishSettings
 
@@ -65,6 +66,26 @@ def has_partition(glue: GlueClient, settings: PublishSettings) -> bool:
             raise
         return False
     return True
+
+
+def add_partition(glue: GlueClient, settings: PublishSettings, table: TableTypeDef) -> None:
+    """Add the snapshot, read as the table is; the catalog's update follows.
+
+    A crawl can succeed and still give the table up, as every later crawl does ("Cannot merge new
+    columns"): https://github.com/awslabs/cloud-intelligence-dashboards-data-collection/issues/463
+    """
+    prefix = snapshot_prefix(settings.table, settings.format, settings.timestamp)
+    log(
+        f"the crawler has not added {PARTITION_KEY}={settings.timestamp} to {table['Name']}, its "
+        "log says why: adding it"
+    )
+    descriptor = {**table["StorageDescriptor"], "Location": f"s3://{settings.bucket}/{prefix}"}
+    partition = {"Values": [settings.timestamp], "StorageDescriptor": descriptor}
+    glue.create_partition(
+        DatabaseName=settings.database,
+        TableName=table["Name"],
+        PartitionInput=cast("PartitionInputTypeDef", partition),
+    )
 
 
 def publish(
@@ -87,11 +108,13 @@ def publish(
     if table is None and not manifest["items"]:
         log("the table has been empty in every run so far: there is nothing to publish yet")
         return None
-    if table is None or (manifest["items"] and not has_partition(clients.glue, settings)):
+    if table is None:
         raise JobFailed(
-            f"the crawler has not added {PARTITION_KEY}={settings.timestamp} to the catalog table "
-            f"{settings.database}.{name}: see the crawler's log, and start a new run"
+            f"the crawler has not made the catalog table {settings.database}.{name}: see the "
+            "crawler's log, and start a new run"
         )
+    if manifest["items"] and not has_partition(clients.glue, settings):
+        add_partition(clients.glue, settings, table)
     shown = shown_timestamp(get_table(clients.glue, settings.database, view_name))
     if shown is not None and shown > settings.timestamp:
         # The columns stay, too: the view selects those that the newer snapshot added.
@@ -149,7 +172,11 @@ def main(argv: Sequence[str]) -> None:
         log(f"failed: {error}")
         # The message says it all; a traceback would push it out of sight.
         sys.tracebacklimit = 0
-        raise
+        # Not the error itself: most cannot be made from themselves, as Glue does with it.
+        raise JobFailed(error) from None
+    except Exception as error:
+        log(f"failed: unexpected error {error!r}; its traceback is in the error log")
+        raise JobFailed(f"unexpected error {error!r}") from error
 
 
 if __name__ == "__main__":

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import dataclasses
 import json
+import sys
 from datetime import datetime, timedelta, timezone
 from typing import TYPE_CHECKING, Any
 
@@ -28,12 +29,13 @@ from dynoexport.jobs.catalog_update import (
 )
 from dynoexport.jobs.failures import JobFailed
 from dynoexport.jobs.names import TIMESTAMP_FORMAT
+from dynoexport.jobs.publish import main
 from dynoexport.jobs.publish import run as job_run
 from dynoexport.jobs.publish_clients import PublishClients
-from dynoexport.jobs.publish_settings import PublishSettings
+from dynoexport.jobs.publish_settings import VIEW_JOB_ARGUMENTS, PublishSettings
 from dynoexport.jobs.published_manifest import check_files
 from dynoexport.jobs.retention import expired_snapshots
-from dynoexport.jobs.view import shown_timestamp, view_sql
+from dynoexport.jobs.view import QueryTooSlow, shown_timestamp, view_sql
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -650,10 +652,24 @@ def test_a_snapshot_that_lost_a_file_is_not_published(run: Publication) -> None:
         run.publish()
 
 
-def test_a_snapshot_that_the_crawler_missed_is_not_published(run: Publication) -> None:
+def test_a_snapshot_that_the_crawler_missed_is_added_and_published(
+    run: Publication, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A crawler that has given a table up never adds another one."""
     run.export(CURRENT)
     run.crawl(OLDER)
-    with pytest.raises(JobFailed, match=f"has not added snapshot_timestamp={CURRENT}"):
+    run.publish()
+    assert run.partitions() == [OLDER, CURRENT]
+    added = locations(run.aws)[f"s3://{BUCKET}/{DATA}snapshot_timestamp={CURRENT}/"]
+    assert [column["Type"] for column in added["Columns"]] == ["string", "decimal(38,2)"]
+    log = capsys.readouterr().out
+    assert f"has not added snapshot_timestamp={CURRENT} to snapshots_reviews" in log
+    assert f"reviews shows {CURRENT}" in log
+
+
+def test_a_snapshot_without_a_catalog_table_is_not_published(run: Publication) -> None:
+    run.export(CURRENT)
+    with pytest.raises(JobFailed, match="the crawler has not made the catalog table"):
         run.publish()
 
 
@@ -662,6 +678,24 @@ def test_the_catalog_table_of_another_export_is_not_shown(run: Publication) -> N
     run.crawl(CURRENT, location="csv/Reviews/")
     with pytest.raises(JobFailed, match="CatalogPrefix"):
         run.publish()
+
+
+@pytest.mark.parametrize("kind", [JobFailed, QueryTooSlow])
+def test_the_reason_survives_how_a_python_shell_job_raises_it(kind: type[Exception]) -> None:
+    """Made from itself, however often."""
+    error = kind("first\nsecond")
+    assert str(kind(kind(error))) == "first second"
+
+
+def test_a_services_error_ends_the_job_as_one_of_ours(
+    aws: SimpleNamespace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """No error of botocore can be made from itself."""
+    monkeypatch.setattr(sys, "tracebacklimit", 1000, raising=False)
+    monkeypatch.setenv("AWS_DEFAULT_REGION", aws.glue.meta.region_name)
+    names = (*VIEW_JOB_ARGUMENTS, "WORKFLOW_NAME", "WORKFLOW_RUN_ID")
+    with pytest.raises(JobFailed, match="EntityNotFoundException"):
+        main([word for name in names for word in (f"--{name}", "x")])
 
 
 @pytest.mark.parametrize("state", ["FAILED", "CANCELLED"])

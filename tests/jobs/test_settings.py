@@ -43,6 +43,25 @@ def test_an_empty_catalog_prefix_may_come_without_a_value_or_not_at_all() -> Non
         assert parse_arguments(fewer, EXPORT_JOB_ARGUMENTS)["CatalogPrefix"] == ""
 
 
+@pytest.mark.parametrize(
+    "word",
+    ["--TempDir", "--conf", "--job-bookmark-option", "--enable-continuous-cloudwatch-log"],
+)
+def test_a_word_of_glue_is_no_value_of_an_argument_that_may_be_empty(word: str) -> None:
+    """An empty value may arrive as no word at all."""
+    words = argv()
+    for name in ("Columns", "Where", "KmsKeyArn"):
+        at = words.index(f"--{name}")
+        given = [*words[: at + 1], word, "x", *words[at + 2 :]]
+        assert parse_arguments(given, EXPORT_JOB_ARGUMENTS) == {**ARGUMENTS, name: ""}
+
+
+def test_a_predicate_may_begin_like_an_option() -> None:
+    given = argv(Where="--1 < n", TableName="--job-language")
+    found = parse_arguments(given, EXPORT_JOB_ARGUMENTS)
+    assert (found["Where"], found["TableName"]) == ("--1 < n", "--job-language")
+
+
 def test_an_argument_that_is_missing_is_named(capsys: pytest.CaptureFixture[str]) -> None:
     words = argv()
     at = words.index("--Splits")

@@ -290,12 +290,12 @@ class Jobs:
         everything = allow(Action="*", Resource="*")
         iam.put_role_policy(RoleName=ROLE, PolicyName="all", PolicyDocument=everything)
 
-    def create(self, name: str, script: str, **arguments: str) -> None:
+    def create(self, name: str, script: str, kind: str = "glueetl", **arguments: str) -> None:
         self.s3.put_object(Bucket=BUCKET, Key=f"{name}.py", Body=script.encode())
         self.glue.create_job(
             Name=name,
             Role=ROLE,
-            Command={"Name": "glueetl", "ScriptLocation": f"s3://{BUCKET}/{name}.py"},
+            Command={"Name": kind, "ScriptLocation": f"s3://{BUCKET}/{name}.py"},
             DefaultArguments={f"--{key}": value for key, value in arguments.items()},
             ExecutionProperty={"MaxConcurrentRuns": 2},
         )
@@ -366,6 +366,24 @@ def test_an_old_boto3_calls_the_endpoint(endpoint: Endpoint, jobs: Jobs) -> None
     run = jobs.start("call")
     assert jobs.ended("call", run) == "SUCCEEDED"
     assert jobs.printed(run)[-1] == f"{endpoint.url} {endpoint.url}"
+
+
+ODD = """
+class Odd(Exception):
+    def __init__(self, what, code):
+        super().__init__(what)
+raise Odd("reason", 1)
+"""
+
+
+@pytest.mark.endpoint
+def test_a_python_shell_job_raises_its_error_made_from_itself(jobs: Jobs) -> None:
+    """As in Glue, where an error that cannot be made so hides its reason."""
+    jobs.create("odd", ODD, kind="pythonshell")
+    run = jobs.start("odd")
+    assert jobs.ended("odd", run) == "FAILED"
+    error = jobs.glue.get_job_run(JobName="odd", RunId=run)["JobRun"]["ErrorMessage"]
+    assert "missing 1 required positional argument: 'code'" in error
 
 
 @pytest.mark.endpoint

@@ -143,7 +143,7 @@ def test_the_table_is_scanned_or_exported_and_never_both(reader: str) -> None:
 
 def test_the_view_job_may_mend_every_partition_of_its_table() -> None:
     catalog = [f"{AT}:glue:{HERE}:catalog", f"{AT}:glue:{HERE}:database/dynamodb_exports"]
-    for action in ("glue:GetPartitions", "glue:BatchUpdatePartition"):
+    for action in ("glue:GetPartitions", "glue:CreatePartition", "glue:BatchUpdatePartition"):
         for resource in (*catalog, f"{AT}:glue:{HERE}:table/dynamodb_exports/snapshots_orders"):
             assert may("ViewRole", action, resource)
 

@@ -38,7 +38,18 @@ def main(kind: str) -> None:
 
         boto3_endpoint.install()
         os.environ.update(order["environment"])
+        _run_as_python_shell(order)
+
+
+def _run_as_python_shell(order: dict[str, Any]) -> None:
+    """Run the script, and raise what it raises as Glue does: made anew from itself.
+
+    The traceback in https://github.com/aws-samples/amazon-deequ-glue/issues/5
+    """
+    try:
         _run(order)
+    except Exception as error:
+        raise type(error)(error) from error
 
 
 def _run_with_spark() -> None:

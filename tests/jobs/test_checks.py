@@ -1,0 +1,59 @@
+"""What the export job finds out about a table, whatever boto3 Glue has."""
+
+from __future__ import annotations
+
+import io
+import json
+from typing import Any
+
+import botocore.session
+import pytest
+from botocore.awsrequest import AWSResponse
+
+from dynoexport.jobs.checks import describe_table
+from dynoexport.jobs.scan.capacity import table_capacity
+
+ANSWER = {
+    "Table": {
+        "TableName": "Orders",
+        "ItemCount": 7,
+        "OnDemandThroughput": {"MaxReadRequestUnits": -1},
+        "WarmThroughput": {"ReadUnitsPerSecond": 12_000},
+    }
+}
+
+
+class Body(io.BytesIO):
+    """What urllib3 hands to botocore."""
+
+    def stream(self) -> list[bytes]:
+        return [self.read()]
+
+
+def client(*unknown: str) -> Any:
+    """A client that lacks members of DescribeTable's answer, as older ones do."""
+    session = botocore.session.Session()
+    model = session.get_component("data_loader").load_service_model("dynamodb", "service-2")
+    for name in unknown:
+        del model["shapes"]["TableDescription"]["members"][name]
+    found = session.create_client(
+        "dynamodb", "eu-west-3", aws_access_key_id="key", aws_secret_access_key="secret"
+    )
+
+    def answer(request: Any, **_: Any) -> AWSResponse:
+        return AWSResponse(request.url, 200, {}, Body(json.dumps(ANSWER).encode()))
+
+    found.meta.events.register("before-send.dynamodb.DescribeTable", answer)
+    return found
+
+
+@pytest.mark.parametrize(
+    "unknown", [(), ("WarmThroughput",), ("WarmThroughput", "OnDemandThroughput")]
+)
+def test_warm_throughput_is_known_whatever_boto3_knows(unknown: tuple[str, ...]) -> None:
+    """Glue 5.0 and older: botocore drops what its model lacks."""
+    table = describe_table(client(*unknown), "Orders")
+    assert table["ItemCount"] == 7
+    assert table["OnDemandThroughput"] == {"MaxReadRequestUnits": -1}
+    found = table_capacity(table, lambda: 40_000)
+    assert (found.units, found.source) == (12_000, "on-demand, warm throughput")
