@@ -99,7 +99,7 @@ def _option_lines(context: click.Context) -> Iterator[tuple[str, str]]:
 
 def _prose(words: str) -> str:
     """Text on one line, with code, and links to the pages that it names."""
-    line = _CODE.sub(_code, re.sub(r"\s+", " ", words))
+    line = _CODE.sub(_code, re.sub(r"\s+", " ", words).replace("] [", "; "))
     return re.sub(r"docs/(\w+\.md)", r"[\1](\1)", line)
 
 
