@@ -29,6 +29,11 @@ def test_every_parameter_is_on_the_page() -> None:
     assert sorted(rows) == sorted(name for each in templates for name in each["Parameters"])
 
 
+def test_text_of_a_parameter_has_no_emphasis() -> None:
+    """Markdown takes an underscore between two quotation marks for its beginning or end."""
+    assert re.findall(r"(?<!\\)_", re.sub(r"`[^`]*`|\]\([^)]*\)", "", reference.markdown())) == []
+
+
 # --- commands -------------------------------------------------------------------------------------
 def section(name: str) -> str:
     return COMMANDS.partition(f"\n## {name}\n")[2].partition("\n## ")[0]
