@@ -71,7 +71,8 @@ rules: $(TEST) $(CHECKOV)
 	$(VENV)/checkov/bin/checkov --config-file .checkov.yaml
 
 docs: $(DOCS) ## Build the documentation site: site/index.html
-	@NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet --strict
+	@# With --quiet, --strict would not see the warnings.
+	@NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
 
 bench: $(LOCAL) ## Measure everything and write docs/benchmarks.md (hours; ITEMS=, ROUNDS=)
 	@$(BIN)/python benchmarks/reader.py --items $(ITEMS) --rounds $(ROUNDS) --output $(FIGURES)/reader.json
