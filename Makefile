@@ -19,12 +19,13 @@ RUN_ACCEPTANCE = PYTHONPATH=tests:tests/types:tests/engines $(BIN)/python tests/
 LOCAL := $(VENV)/.local-installed
 TEST := $(VENV)/.test-installed
 ENGINES := $(VENV)/.engines-installed
+DOCS := $(VENV)/.docs-installed
 # In a place of its own, because it pins a hundred packages.
 CHECKOV_VERSION := 3.3.30
 CHECKOV := $(VENV)/checkov/.installed-$(CHECKOV_VERSION)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo templates test test-quick test-deep test-engines test-engines-all acceptance acceptance-clean lint style types rules bench clean
+.PHONY: help demo templates test test-quick test-deep test-engines test-engines-all acceptance acceptance-clean lint style types rules docs bench clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -61,8 +62,8 @@ acceptance: $(LOCAL) ## Try everything on your AWS account, and remove it again;
 acceptance-clean: $(LOCAL) ## Remove what a killed acceptance run has left (ACCEPTANCE="--region ...")
 	@$(RUN_ACCEPTANCE) clean $(ACCEPTANCE)
 
-lint: ## Lint, types, words and checks of the templates only
-	@$(MAKE) --no-print-directory -j 2 types style rules
+lint: ## Lint, types, words, checks of the templates, and the documentation site
+	@$(MAKE) --no-print-directory -j 2 types style rules docs
 
 style: $(TEST)
 	$(BIN)/ruff check .
@@ -77,6 +78,10 @@ rules: $(TEST) $(CHECKOV)
 	$(BIN)/cfn-lint templates/*.yaml
 	$(VENV)/checkov/bin/checkov --config-file .checkov.yaml
 
+docs: $(DOCS) ## Build the documentation site: site/index.html
+	@# With --quiet, --strict would not see the warnings.
+	@NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
+
 bench: $(LOCAL) ## Measure everything and write docs/benchmarks.md (hours; ITEMS=, ROUNDS=)
 	@$(BIN)/python benchmarks/reader.py --items $(ITEMS) --rounds $(ROUNDS) --output $(FIGURES)/reader.json
 	@$(BIN)/python benchmarks/limiter.py --output $(FIGURES)/limiter.json
@@ -88,7 +93,7 @@ bench: $(LOCAL) ## Measure everything and write docs/benchmarks.md (hours; ITEMS
 	@$(HOME)/.cache/dynoexport-bench/peers/bin/python benchmarks/report.py
 
 clean: ## Remove everything that the targets made
-	rm -rf $(VENV) $(OUTCOMES) build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf $(VENV) $(OUTCOMES) build dist site *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 $(BIN)/pip:
@@ -107,6 +112,10 @@ $(TEST): setup.cfg pyproject.toml | $(LOCAL)
 
 $(ENGINES): setup.cfg pyproject.toml | $(TEST)
 	@$(BIN)/pip install --quiet --disable-pip-version-check --editable '.[local,test,engines]'
+	@touch $@
+
+$(DOCS): setup.cfg pyproject.toml | $(BIN)/pip
+	@$(BIN)/pip install --quiet --disable-pip-version-check --editable '.[docs]'
 	@touch $@
 
 $(CHECKOV): | $(BIN)/pip

@@ -141,12 +141,28 @@ def _is_ours(error: ModuleNotFoundError) -> bool:
     return (error.name or "").partition(".")[0] == __package__.partition(".")[0]
 
 
+def _print_help_all(context: click.Context, _: click.Parameter, value: bool) -> None:
+    if value:
+        from dynoexport.cli import reference
+
+        click.echo(reference.text())
+        context.exit()
+
+
 @click.command(cls=Dynoexport, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__, prog_name="dynoexport")
 @click.option("--profile", metavar="NAME", help="Use this profile of your AWS configuration.")
 @click.option("--region", metavar="REGION", help="Work in this AWS region.")
 @click.option(
     "--endpoint-url", metavar="URL", help="Call AWS at this URL, such as the local endpoint."
+)
+@click.option(
+    "--help-all",
+    is_flag=True,
+    expose_value=False,
+    is_eager=True,
+    callback=_print_help_all,
+    help="Show the help of every command and exit.",
 )
 def main(profile: str | None, region: str | None, endpoint_url: str | None) -> None:
     """Export DynamoDB tables to S3 and Athena on a schedule, with AWS Glue workflows.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from typing import TYPE_CHECKING
 
@@ -44,10 +45,17 @@ def _row(parameter: Parameter) -> str:
     values = parameter.ConstraintDescription.removeprefix("must be ").removeprefix("must have ")
     default = parameter.properties.get("Default")
     shown = {None: "required", "": "empty"}.get(default, f"`{default}`")
-    cells = (f"`{parameter.title}`", parameter.Description, values, shown)
-    # A bar would end the cell; an angle bracket would be taken for HTML.
-    safe = (cell.replace("|", "\\|").replace("<", "&lt;") for cell in cells)
-    return f"| {' | '.join(safe)} |"
+    cells = (f"`{parameter.title}`", _text(parameter.Description), _text(values), shown)
+    return f"| {' | '.join(cells)} |"
+
+
+def _text(words: str) -> str:
+    """The text for a cell, with links to the pages that it names.
+
+    A bar would end the cell. An angle bracket would begin HTML, and an underscore emphasis.
+    """
+    safe = words.replace("|", "\\|").replace("<", "&lt;").replace("_", "\\_")
+    return re.sub(r"docs/(\w+\.md)", r"[\1](\1)", safe)
 
 
 if __name__ == "__main__":

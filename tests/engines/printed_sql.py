@@ -28,7 +28,7 @@ def statements(text: str) -> list[str]:
 
 def pages() -> dict[str, str]:
     """README and docs by their paths."""
-    files = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+    files = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
     return {str(path.relative_to(ROOT)): path.read_text(encoding="utf-8") for path in files}
 
 

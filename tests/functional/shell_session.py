@@ -1,6 +1,7 @@
 """The shell sessions that a page shows: their commands run, and what they print is compared.
 
-``python tests/functional/shell_session.py docs/tour.md`` writes the page's outputs anew.
+``python tests/functional/shell_session.py docs/tour.md`` writes the page's outputs anew. So it does
+for docs/tutorial.md.
 """
 
 from __future__ import annotations

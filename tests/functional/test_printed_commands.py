@@ -1,4 +1,4 @@
-"""README and docs/tour.md: every command runs, and prints what the page shows."""
+"""README, tutorial and tour: every command runs, and prints what the page shows."""
 
 from __future__ import annotations
 
@@ -23,6 +23,8 @@ pytestmark = [pytest.mark.endpoint, pytest.mark.spark]
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 TOUR = (ROOT / "docs" / "tour.md").read_text(encoding="utf-8")
+TUTORIAL = (ROOT / "docs" / "tutorial.md").read_text(encoding="utf-8")
+LAPTOP, _, AWS = TUTORIAL.partition("\n## On AWS\n")
 # A page does not say in which order these come.
 UNORDERED = {"dynoexport query Reviews"}
 REPLACED = {
@@ -35,6 +37,16 @@ REPLACED = {
     "dynoexport deploy Reviews --read-mode native --auto --enable": (
         "dynoexport deploy Reviews --read-mode native --auto --enable --yes"
     ),
+}
+REPLACED_ON_AWS = {
+    # `aws` and `dynoexport` are those of the tests.
+    ". .venv/bin/activate": "",
+    # Nobody answers the questions here.
+    "dynoexport init": "dynoexport init --yes",
+    "dynoexport deploy Books --read-mode native --auto --enable": (
+        "dynoexport deploy Books --read-mode native --auto --enable --yes"
+    ),
+    "dynoexport destroy Books --data": "dynoexport destroy Books --data --yes",
 }
 # The fixture serves the endpoint on a free port; test_local_command.py evaluates `local env`.
 BY_FIXTURE = [
@@ -61,10 +73,11 @@ def comparable(step: shell_session.Step, lines: list[str]) -> list[str]:
     return sorted(found) if step.command in UNORDERED else found
 
 
-def test_tour_shows_what_its_commands_print(empty: Endpoint) -> None:
+@pytest.mark.parametrize(("page", "least"), [(TOUR, 21), (LAPTOP, 7)], ids=["tour", "tutorial"])
+def test_page_shows_what_its_commands_print(empty: Endpoint, page: str, least: int) -> None:
     """Write it anew with: python tests/functional/shell_session.py docs/tour.md."""
-    steps = shell_session.read_steps(TOUR)
-    assert len(steps) > 20
+    steps = shell_session.read_steps(page)
+    assert len(steps) >= least
     for step in steps:
         printed = shell_session.run_command(step.command, empty.env)
         assert comparable(step, printed) == comparable(step, step.output), step.command
@@ -77,8 +90,41 @@ def unprompted(page: str) -> list[str]:
     return [line.strip() for line in lines]
 
 
-def test_fixture_runs_the_other_commands_of_the_tour() -> None:
+def test_fixture_runs_the_other_commands_of_the_tour_and_the_tutorial() -> None:
     assert unprompted(TOUR) == BY_FIXTURE
+    # What README's test runs comes before.
+    assert unprompted(LAPTOP)[3:] == BY_FIXTURE
+    assert set(unprompted(LAPTOP)[:3]) <= set(unprompted(README))
+
+
+def run_script(script: str, endpoint: Endpoint, cwd: Path) -> str:
+    """What the script prints on stdout; the test fails if a command of it fails."""
+    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    done = subprocess.run(
+        ["bash", "-c", f"set -e\n{script}"],
+        cwd=cwd,
+        env={**os.environ, **endpoint.env, "PATH": path},
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=1500,
+        check=False,
+    )
+    assert done.returncode == 0, f"{done.stdout}\n{done.stderr}"
+    return done.stdout
+
+
+def test_tutorial_commands_export_a_table_on_aws_and_delete_it(empty: Endpoint) -> None:
+    """The table that exists on AWS is the one that the first part makes on the laptop."""
+    for step in shell_session.read_steps(LAPTOP):
+        if "aws dynamodb" in step.command:
+            shell_session.run_command(step.command, empty.env)
+    commands = unprompted(AWS)
+    assert set(REPLACED_ON_AWS) <= set(commands)
+    script = "\n".join(REPLACED_ON_AWS.get(command, command) for command in commands)
+    printed = run_script(script, empty, ROOT)
+    assert "Tristan" in printed
+    assert "Deleted the export of Books as parquet" in printed
 
 
 def test_readme_commands_install_deploy_run_and_query(empty: Endpoint, tmp_path: Path) -> None:
@@ -92,17 +138,5 @@ def test_readme_commands_install_deploy_run_and_query(empty: Endpoint, tmp_path:
     empty.client("dynamodb").put_item(TableName="Reviews", Item={"user": {"S": "Adeline"}})
     commands = unprompted(README)
     assert set(REPLACED) <= set(commands)
-    script = "\n".join(["set -e", *(REPLACED.get(command, command) for command in commands)])
-    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
-    done = subprocess.run(
-        ["bash", "-c", script],
-        cwd=tmp_path,
-        env={**os.environ, **empty.env, "PATH": path},
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        timeout=1500,
-        check=False,
-    )
-    assert done.returncode == 0, f"{done.stdout}\n{done.stderr}"
-    assert "Adeline" in done.stdout
+    script = "\n".join(REPLACED.get(command, command) for command in commands)
+    assert "Adeline" in run_script(script, empty, tmp_path)
