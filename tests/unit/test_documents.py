@@ -17,7 +17,11 @@ from dynoexport.cli import main
 
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
-PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+PAGES = [
+    *sorted(ROOT.glob("*.md")),
+    *sorted((ROOT / "docs").glob("*.md")),
+    *sorted((ROOT / ".github").rglob("*.*")),
+]
 SMALL = str(ROOT / "docs" / "examples" / "reviews.json")
 LARGE = str(ROOT / "docs" / "examples" / "events.json")
 
