@@ -20,12 +20,13 @@ LOCAL := $(VENV)/.local-installed
 TEST := $(VENV)/.test-installed
 ENGINES := $(VENV)/.engines-installed
 DOCS := $(VENV)/.docs-installed
+LOWEST := $(VENV)/lowest
 # In a place of its own, because it pins a hundred packages.
 CHECKOV_VERSION := 3.3.30
 CHECKOV := $(VENV)/checkov/.installed-$(CHECKOV_VERSION)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo templates test test-quick test-deep test-engines test-engines-all acceptance acceptance-clean lint style types rules docs bench clean
+.PHONY: help demo templates test test-quick test-deep test-engines test-engines-all test-lowest acceptance acceptance-clean lint style types rules docs bench clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -55,6 +56,15 @@ test-engines: $(ENGINES) ## Independent judges: Trino, Glue 5.1 and 4.0, S3A, SD
 
 test-engines-all: $(ENGINES) ## The same with every Glue version
 	$(BIN)/pytest -n 2 -m "deep or not deep" tests/engines
+
+test-lowest: ## The oldest versions of the dependencies that setup.cfg allows (PYTHON=)
+	@$(PYTHON) -m venv --clear $(LOWEST)
+	@sed -n -e '/^install_requires/,/^$$/s/>=/==/p' -e '/^files =/,/^local =/s/>=/==/p' setup.cfg > $(LOWEST)/versions.txt
+	@$(LOWEST)/bin/pip install --quiet --disable-pip-version-check -r $(LOWEST)/versions.txt .
+	@$(LOWEST)/bin/dynoexport templates --output-dir templates --scripts-dir scripts --check
+	@$(LOWEST)/bin/dynoexport plan --describe docs/examples/sizes.json --read-mode native
+	@$(LOWEST)/bin/python -c 'import dynoexport; [getattr(dynoexport, name) for name in dynoexport.__all__]'
+	@$(LOWEST)/bin/dynoexport --help > $(LOWEST)/help.txt
 
 acceptance: $(LOCAL) ## Try everything on your AWS account, and remove it again; asks first (ACCEPTANCE=--local)
 	@$(RUN_ACCEPTANCE) run $(ACCEPTANCE)

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import subprocess
 import sys
 import sysconfig
 import tarfile
 import zipfile
+from configparser import ConfigParser
 from email import message_from_bytes
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -22,7 +24,9 @@ if TYPE_CHECKING:
 
 ROOT = Path(__file__).parents[1]
 SOURCES = ("dynoexport", "scripts", "templates", "docs")
-FILES = ("setup.cfg", "pyproject.toml", "README.md", "LICENSE")
+FILES = ("setup.cfg", "pyproject.toml", "MANIFEST.in", "README.md", "LICENSE")
+# What a checkout also has, and what nobody should download.
+LEFT_OUT = ("tests/test_x.py", "dynoexport/__pycache__/x.cpython-311.pyc", "scripts/.ruff_cache/x")
 LISTING = """
 import json
 from dynoexport import assets
@@ -31,6 +35,28 @@ print(json.dumps({
     "scripts": {name: assets.script(name) for name in assets.scripts()},
 }))
 """
+# The local endpoint has an extra, with libraries that are compiled for one Python.
+IMPORTING = """
+import importlib, pathlib, pkgutil
+import dynoexport
+for path in pathlib.Path(dynoexport.__file__).parent.rglob("*.py"):
+    compile(path.read_text(encoding="utf-8"), path, "exec")
+for module in pkgutil.walk_packages(dynoexport.__path__, "dynoexport."):
+    if not module.name.startswith(("dynoexport.local", "dynoexport.bundled")):
+        importlib.import_module(module.name)
+for name in dynoexport.__all__:
+    getattr(dynoexport, name)
+"""
+
+
+def declared() -> ConfigParser:
+    found = ConfigParser()
+    found.read(ROOT / "setup.cfg", encoding="utf-8")
+    return found
+
+
+CLASSIFIERS = declared()["metadata"]["classifiers"].split("\n")
+PYTHONS = [found[1] for line in CLASSIFIERS if (found := re.search(r"Python :: (3\.\d+)", line))]
 
 
 @pytest.fixture(scope="module")
@@ -42,6 +68,9 @@ def dist(tmp_path_factory: pytest.TempPathFactory) -> Path:
         shutil.copytree(ROOT / name, source / name, ignore=ignored)
     for name in FILES:
         shutil.copy(ROOT / name, source)
+    for name in LEFT_OUT:
+        (source / name).parent.mkdir(exist_ok=True)
+        (source / name).write_text("")
     subprocess.run(
         [sys.executable, "-m", "build", "--no-isolation", "--outdir", source / "dist", source],
         check=True,
@@ -129,10 +158,47 @@ def test_the_wheel_carries_every_module_and_its_data(wheel: Path) -> None:
     assert carried - bundled == modules | data
 
 
-def test_the_source_distribution_carries_what_the_wheel_is_built_from(dist: Path) -> None:
+def test_the_wheel_has_only_the_package_its_data_and_its_licence(wheel: Path) -> None:
+    with zipfile.ZipFile(wheel) as archive:
+        carried = set(archive.namelist())
+    info = f"dynoexport-{dynoexport.__version__}.dist-info"
+    names = ("METADATA", "RECORD", "WHEEL", "entry_points.txt", "licenses/LICENSE", "top_level.txt")
+    beside = {name for name in carried if not name.startswith("dynoexport/")}
+    assert beside == {f"{info}/{name}" for name in names}
+    bundled = {
+        f"dynoexport/bundled/{kind}/{path.name}"
+        for kind, pattern in (("templates", "*.yaml"), ("scripts", "*.py"))
+        for path in (ROOT / kind).glob(pattern)
+    }
+    assert {name for name in carried if "/bundled/" in name} == bundled
+
+
+def test_the_registry_accepts_both_files(dist: Path) -> None:
+    files = sorted(dist.iterdir())
+    assert [path.suffix for path in files] == [".whl", ".gz"]
+    done = subprocess.run(
+        [sys.executable, "-m", "twine", "check", "--strict", *files],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=120,
+    )
+    assert done.returncode == 0, done.stdout
+
+
+def source_files(dist: Path) -> set[str]:
     (source,) = dist.glob("*.tar.gz")
     with tarfile.open(source) as archive:
-        carried = {name.partition("/")[2] for name in archive.getnames()}
+        return {name.partition("/")[2] for name in archive.getnames()}
+
+
+def test_the_source_distribution_has_neither_tests_nor_caches(dist: Path) -> None:
+    carried = source_files(dist)
+    assert not {name for name in carried if name.startswith("tests") or "cache" in name}
+
+
+def test_the_source_distribution_carries_what_the_wheel_is_built_from(dist: Path) -> None:
+    carried = source_files(dist)
     for kind, pattern in (("templates", "*.yaml"), ("scripts", "*.py")):
         assert {f"{kind}/{path.name}" for path in (ROOT / kind).glob(pattern)} <= carried
     assert {"LICENSE", "README.md", "setup.cfg"} <= carried
@@ -145,6 +211,61 @@ def test_metadata_has_version_licence_and_python(wheel: Path) -> None:
     assert found["License-Expression"] == "Apache-2.0"
     assert found["License-File"] == "LICENSE"
     assert found["Requires-Python"] == ">=3.10"
+
+
+def test_version_is_stated_once() -> None:
+    """setup.cfg reads it from the package; the newest release in the changelog is it."""
+    assert declared()["metadata"]["version"] == "attr: dynoexport.__version__"
+    changes = (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
+    headings = re.findall(r"^## (.+)$", changes, re.MULTILINE)
+    assert headings[0] == "[Unreleased]"
+    released = rf"\[{re.escape(dynoexport.__version__)}\] - \d{{4}}-\d\d-\d\d"
+    assert all(re.fullmatch(released, heading) for heading in headings[1:2])
+
+
+# --- the Pythons that setup.cfg names -------------------------------------------------------------
+def interpreter(version: str, running: Path) -> Path | None:
+    """The Python of that version: the running one, one of pyenv, or one on the path."""
+    if version == f"{sys.version_info.major}.{sys.version_info.minor}":
+        return running
+    installed = sorted(Path.home().glob(f".pyenv/versions/{version}.*/bin/python"))
+    on_path = shutil.which(f"python{version}")
+    return installed[-1] if installed else Path(on_path) if on_path else None
+
+
+def test_oldest_python_is_that_of_the_classifiers() -> None:
+    assert declared()["options"]["python_requires"] == f">={PYTHONS[0]}"
+
+
+def test_no_module_needs_a_newer_python_than_the_oldest() -> None:
+    """Judged without that Python; importlib.resources.abc is imported for type checkers only."""
+    words = (f"--target={PYTHONS[0]}-", "--violations", "--exclude", "importlib.resources.abc")
+    done = subprocess.run(
+        [Path(sys.executable).with_name("vermin"), *words, ROOT / "dynoexport"],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=300,
+    )
+    assert done.returncode == 0, done.stdout
+
+
+@pytest.mark.parametrize("version", PYTHONS)
+def test_python_at_hand_runs_the_wheel(python: Path, tmp_path: Path, version: str) -> None:
+    """Every module compiles, those without the local endpoint are imported, templates are written.
+
+    Its dependencies are lent from this environment.
+    """
+    found = interpreter(version, python)
+    if found is None:
+        pytest.skip(f"no Python {version} here")
+    installed = run(python, "-c", "import sysconfig; print(sysconfig.get_path('purelib'))")
+    lent = os.pathsep.join((installed.stdout.strip(), sysconfig.get_path("purelib")))
+    folders = ("--output-dir", str(tmp_path), "--scripts-dir", str(tmp_path))
+    for words in (("-c", IMPORTING), ("-m", "dynoexport", "templates", *folders)):
+        done = run(found, "-B", "-W", "error", *words, PYTHONPATH=lent)
+        assert done.returncode == 0, done.stderr
+    assert (tmp_path / "table.yaml").read_bytes() == (ROOT / "templates/table.yaml").read_bytes()
 
 
 def test_deploying_needs_no_emulator(wheel: Path) -> None:

@@ -17,7 +17,11 @@ from dynoexport.cli import main
 
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
-PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
+PAGES = [
+    *sorted(ROOT.glob("*.md")),
+    *sorted((ROOT / "docs").rglob("*.md")),
+    *sorted((ROOT / ".github").rglob("*.*")),
+]
 SMALL = str(ROOT / "docs" / "examples" / "reviews.json")
 LARGE = str(ROOT / "docs" / "examples" / "events.json")
 
@@ -94,3 +98,30 @@ def test_readme_compares_with_the_prices_of_the_plan() -> None:
 
 def test_readme_is_at_most_900_words() -> None:
     assert len(README.split()) <= 900
+
+
+# --- the Japanese README --------------------------------------------------------------------------
+JAPANESE = (ROOT / "README.ja.md").read_text(encoding="utf-8")
+
+
+def code_blocks(text: str) -> list[str]:
+    """What a reader copies: the lines that are indented, each block as one text."""
+    return re.findall(r"(?:^ {4}.*\n)+", text, re.MULTILINE)
+
+
+def heading_levels(text: str) -> list[int]:
+    return [len(level) for level in re.findall(r"^(#+) ", text, re.MULTILINE)]
+
+
+def test_japanese_readme_has_the_same_commands() -> None:
+    assert code_blocks(README)
+    assert code_blocks(JAPANESE) == code_blocks(README)
+
+
+def test_japanese_readme_has_the_same_sections() -> None:
+    assert heading_levels(JAPANESE) == heading_levels(README)
+
+
+def test_readme_in_other_words_is_found() -> None:
+    assert code_blocks("a\n\n    b\n    c\n\nd\n    e\n") == ["    b\n    c\n", "    e\n"]
+    assert heading_levels("# a\n\n    # b\n\n## c\n") == [1, 2]
