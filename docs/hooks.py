@@ -20,12 +20,17 @@ ROOT = Path(__file__).parents[1]
 # Files outside docs/ by the page that the site has for each.
 PAGES = {
     "CHANGELOG.md": "changelog.md",
+    "README.ja.md": "ja.md",
+    "SECURITY.md": "security-policy.md",
     "CONTRIBUTING.md": "contributing.md",
     "benchmarks/README.md": "benchmarks-method.md",
     "tests/engines/README.md": "judges.md",
 }
 _SOURCES = {page: source for source, page in PAGES.items()}
-_LINK = re.compile(r"\]\((?!\w+:)(?P<path>[^)#\s]+)(?P<anchor>#[^)\s]*)?\)")
+# The site has a page of its own in the README's place, and no page for the licence.
+_REPLACED = {**PAGES, "README.md": "index.md"}
+_NO_PAGES = {"LICENSE"}
+_LINK = re.compile(r"\[(?P<text>[^\]]*)\]\((?!\w+:)(?P<path>[^)#\s]+)(?P<anchor>#[^)\s]*)?\)")
 
 
 def on_files(files: Files, config: MkDocsConfig) -> Files:
@@ -44,9 +49,11 @@ def on_page_markdown(markdown: str, page: Page, **_: object) -> str:
 
     def link(found: re.Match[str]) -> str:
         target = posixpath.normpath(posixpath.join(posixpath.dirname(source), found["path"]))
-        place = PAGES.get(target, target.removeprefix("docs/"))
+        if target in _NO_PAGES:
+            return found["text"]
+        place = _REPLACED.get(target, target.removeprefix("docs/"))
         relative = posixpath.relpath(place, posixpath.dirname(uri) or ".")
-        return f"]({relative}{found['anchor'] or ''})"
+        return f"[{found['text']}]({relative}{found['anchor'] or ''})"
 
     return _LINK.sub(link, markdown)
 
