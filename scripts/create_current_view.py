@@ -888,11 +888,16 @@ class Marks:
 
 def list_marks(s3: S3Client, bucket: str, table: str, fmt: str) -> Marks:
     """The marks of one export's snapshots."""
+    return find_marks(list_objects(s3, bucket, manifest_prefix(table, fmt)), bucket, table, fmt)
+
+
+def find_marks(keys: Iterable[str], bucket: str, table: str, fmt: str) -> Marks:
+    """The marks among the keys."""
     prefix = manifest_prefix(table, fmt)
-    keys = list_objects(s3, bucket, prefix)
+    below = [key for key in keys if key.startswith(prefix)]
 
     def stems(suffix: str) -> frozenset[str]:
-        found = (key[len(prefix) : -len(suffix)] for key in keys if key.endswith(suffix))
+        found = (key[len(prefix) : -len(suffix)] for key in below if key.endswith(suffix))
         return frozenset(filter(is_timestamp, found))
 
     return Marks(bucket, table, fmt, complete=stems(".json"), claimed=stems(".claim"))
@@ -908,21 +913,32 @@ def list_snapshots(s3: S3Client, marks: Marks) -> set[str]:
     return {*marks.complete, *filter(is_timestamp, folders)}
 
 
+def is_own(table: str, fmt: str, timestamp: str, *, claimed: bool, manifest: bytes | None) -> bool:
+    """Whether dynoexport wrote the snapshot: a run has claimed it, or it has our manifest.
+
+    A manifest that is damaged otherwise is ours by table, format and timestamp.
+    """
+    found = parse_json_object(manifest)
+    return claimed or (found is not None and is_manifest_of(found, table, fmt, timestamp))
+
+
 def is_own_snapshot(s3: S3Client, marks: Marks, timestamp: str) -> bool:
-    """Whether dynoexport wrote the snapshot: a run has claimed it, or it has our manifest."""
-    if timestamp in marks.claimed or timestamp not in marks.complete:
-        return timestamp in marks.claimed
-    key = manifest_key(marks.table, marks.format, timestamp)
-    found = parse_json_object(read_object(s3, marks.bucket, key))
-    return found is not None and is_manifest_of(found, marks.table, marks.format, timestamp)
+    """The same of a snapshot in S3; reads its manifest only if need be."""
+    table, fmt, claimed = marks.table, marks.format, timestamp in marks.claimed
+    unread = claimed or timestamp not in marks.complete
+    key = manifest_key(table, fmt, timestamp)
+    manifest = None if unread else read_object(s3, marks.bucket, key)
+    return is_own(table, fmt, timestamp, claimed=claimed, manifest=manifest)
 
 
-def is_own_partition(partition: Mapping[str, Any], marks: Marks) -> bool:
-    """Whether the partition holds a complete snapshot of this export."""
+def is_own_partition(s3: S3Client, partition: Mapping[str, Any], marks: Marks) -> bool:
+    """Whether the partition holds a complete snapshot of this export that dynoexport wrote."""
     timestamp = partition["Values"][0]
     location = partition["StorageDescriptor"].get("Location", "")
     own = f"s3://{marks.bucket}/{snapshot_prefix(marks.table, marks.format, timestamp)}"
-    return timestamp in marks.complete and location.rstrip("/") == own.rstrip("/")
+    if timestamp not in marks.complete or location.rstrip("/") != own.rstrip("/"):
+        return False
+    return is_own_snapshot(s3, marks, timestamp)
 
 
 def deletion_marks(
@@ -1121,7 +1137,7 @@ def plan_catalog(
         DatabaseName=settings.database, TableName=table["Name"]
     )
     partitions = [partition for page in pages for partition in page["Partitions"]]
-    own = [partition for partition in partitions if is_own_partition(partition, marks)]
+    own = [partition for partition in partitions if is_own_partition(clients.s3, partition, marks)]
     shared = len(own) < len(partitions)
     if fmt in POSITIONAL_FORMATS and shared:
         check_order(table, columns, settings)

@@ -211,7 +211,7 @@ def plan_catalog(
         DatabaseName=settings.database, TableName=table["Name"]
     )
     partitions = [partition for page in pages for partition in page["Partitions"]]
-    own = [partition for partition in partitions if is_own_partition(partition, marks)]
+    own = [partition for partition in partitions if is_own_partition(clients.s3, partition, marks)]
     shared = len(own) < len(partitions)
     if fmt in POSITIONAL_FORMATS and shared:
         check_order(table, columns, settings)

@@ -10,7 +10,7 @@ from dynoexport.aws import change_sets, exports, workflow_runs
 from dynoexport.aws.change_sets import Declined, ignore
 from dynoexport.jobs.catalog import is_own_table
 from dynoexport.jobs.s3 import directory_marker, list_objects
-from dynoexport.jobs.timestamps import is_timestamp
+from dynoexport.jobs.snapshots import deletion_marks, find_marks
 from dynoexport.model import ExportResult, OutputFormat, described
 from dynoexport.operations.run import RunRefused
 from dynoexport.storage import snapshot_store
@@ -141,7 +141,8 @@ def _rests(
 
 def _catalog_prefixes(account: Account, table: str, fmt: OutputFormat) -> list[str]:
     """The prefixes of catalog tables of this export: they have its name and lie on its data."""
-    ending, own = naming.snapshots_table(table), _location(account, table, fmt)
+    ending = naming.snapshots_table(table)
+    own = f"s3://{account.bucket}/{naming.data_prefix(table, fmt.value)}"
     pages = account.glue.get_paginator("get_tables").paginate(DatabaseName=naming.DATABASE)
     try:
         tables = [found for page in pages for found in page["TableList"]]
@@ -153,10 +154,6 @@ def _catalog_prefixes(account: Account, table: str, fmt: OutputFormat) -> list[s
         for found in tables
         if found["Name"].endswith(ending) and is_own_table(found, own)
     ]
-
-
-def _location(account: Account, table: str, fmt: OutputFormat) -> str:
-    return f"s3://{account.bucket}/{naming.data_prefix(table, fmt.value)}"
 
 
 def _inventory(
@@ -184,23 +181,25 @@ def _inventory(
         bytes=sum(sizes.values()),
         foreign=_by_folder(export, foreign),
     )
-    return inventory, _in_order(export, sizes)
+    return inventory, _in_order(account, export, sizes)
 
 
-def _in_order(export: DeployedExport, keys: Collection[str]) -> tuple[list[str], ...]:
-    """The keys as they are deleted, list by list: the marks of our snapshots go last.
+def _in_order(
+    account: Account, export: DeployedExport, keys: Collection[str]
+) -> tuple[list[str], ...]:
+    """The keys as they are deleted, list by list: what shows that snapshots are ours goes last.
 
     A call deletes the keys of a list one by one, even if others fail.
     """
-    prefix = naming.manifest_prefix(export.table, export.format.value)
-
-    def place(key: str) -> int:
-        if not key.startswith(prefix):
-            return 1
-        stem, _, kind = key.rpartition(".")
-        return 0 if kind == "json" and f"{stem}.claim" in keys else 2
-
-    return tuple([key for key in sorted(keys) if place(key) == each] for each in range(3))
+    table, fmt = export.table, export.format.value
+    marks = find_marks(keys, account.bucket, table, fmt)
+    pairs = [
+        deletion_marks(table, fmt, timestamp, claimed=timestamp in marks.claimed)
+        for timestamp in marks.complete | marks.claimed
+    ]
+    first = {key for before, _ in pairs for key in before if key in keys}
+    last = {key for _, after in pairs for key in after if key in keys}
+    return sorted(first), sorted(set(keys) - first - last), sorted(last)
 
 
 def _count_manifests(export: DeployedExport, keys: Iterable[str]) -> int:
@@ -220,31 +219,18 @@ def _foreign(account: Account, export: DeployedExport, sizes: Mapping[str, int])
         for snapshot in snapshot_store.with_figures(account, export, found)
         if not snapshot.foreign
     }
+    # A run that left nothing else has left its claim.
+    claimed = find_marks(sizes, account.bucket, table, fmt).claimed
     own = {
-        key
-        for timestamp in ours
-        for key in (
-            naming.manifest_key(table, fmt, timestamp),
-            naming.claim_key(table, fmt, timestamp),
-            directory_marker(naming.snapshot_prefix(table, fmt, timestamp)),
-        )
+        *(naming.claim_key(table, fmt, timestamp) for timestamp in claimed),
+        *(naming.manifest_key(table, fmt, timestamp) for timestamp in ours),
+        *(directory_marker(naming.snapshot_prefix(table, fmt, timestamp)) for timestamp in ours),
     }
-    folders = tuple(naming.snapshot_prefix(table, fmt, timestamp) for timestamp in ours)
-    temporary = naming.temp_prefix(table, fmt)
-    claims = naming.manifest_prefix(table, fmt)
+    folders = [naming.snapshot_prefix(table, fmt, timestamp) for timestamp in ours]
+    below = (*folders, naming.temp_prefix(table, fmt))
     return {
-        key: size
-        for key, size in sizes.items()
-        if key not in own
-        and not key.startswith((*folders, temporary))
-        # A run that left nothing else has left its claim.
-        and not (key.startswith(claims) and _is_claim(key[len(claims) :]))
+        key: size for key, size in sizes.items() if key not in own and not key.startswith(below)
     }
-
-
-def _is_claim(name: str) -> bool:
-    stem, _, kind = name.rpartition(".")
-    return kind == "claim" and is_timestamp(stem)
 
 
 def _by_folder(export: DeployedExport, sizes: Mapping[str, int]) -> tuple[Foreign, ...]:
@@ -269,8 +255,7 @@ def _prefixes(export: DeployedExport) -> tuple[str, ...]:
 
 def _own_catalog_names(account: Account, export: DeployedExport) -> list[str]:
     """The view, then the table behind it, if the catalog has them and they belong to the export."""
-    table = snapshot_store.catalog_table(account, export.snapshots_table)
-    if table is None or not is_own_table(table, _location(account, export.table, export.format)):
+    if snapshot_store.own_table(account, export) is None:
         return []
     view = snapshot_store.catalog_table(account, export.view)
     is_view = view is not None and view.get("TableType") == "VIRTUAL_VIEW"

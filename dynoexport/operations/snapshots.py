@@ -89,9 +89,9 @@ def publish(
             hint="export the table in another format",
         )
     manifest = whole(account, export, snapshot)
-    if snapshot_store.catalog_table(account, export.snapshots_table) is None:
+    if snapshot_store.own_table(account, export) is None:
         raise SnapshotRefused(
-            f"there is no catalog table {naming.DATABASE}.{export.snapshots_table}",
+            f"there is no catalog table {naming.DATABASE}.{export.snapshots_table} of this export",
             hint=f"a run creates it: dynoexport run {table}",
         )
     if manifest.items:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from dynoexport import naming
 from dynoexport.errors import DynoexportError
-from dynoexport.jobs.manifest_text import file_differences
+from dynoexport.jobs.manifest_text import file_differences, is_manifest_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -184,9 +184,18 @@ def read(s3: S3Client, bucket: str, table: str, fmt: str, timestamp: str) -> Man
         body = s3.get_object(Bucket=bucket, Key=key)["Body"].read()
     except s3.exceptions.NoSuchKey:
         return None
-    where = f"s3://{bucket}/{key}"
+    return parse_own(body, bucket, table, fmt, timestamp)
+
+
+def parse_own(body: bytes, bucket: str, table: str, fmt: str, timestamp: str) -> Manifest:
+    """The manifest that the text must be.
+
+    Raises:
+        ManifestBroken: it is not a manifest, or is another snapshot's.
+    """
+    where = f"s3://{bucket}/{naming.manifest_key(table, fmt, timestamp)}"
     found = parse(body, where=where)
-    if (found.table, found.format, found.timestamp) != (table, fmt, timestamp):
+    if not is_manifest_of(json.loads(body), table, fmt, timestamp):
         raise ManifestBroken(
             f"{where} is the manifest of {found.table} ({found.format}), snapshot "
             f"{found.timestamp}",

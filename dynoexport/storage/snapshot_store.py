@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING, Any
 from dynoexport import naming
 from dynoexport.aws.account import chunks, side_by_side
 from dynoexport.errors import DynoexportError
-from dynoexport.jobs.catalog import get_table
+from dynoexport.jobs.catalog import get_table, is_own_table
 from dynoexport.jobs.failures import JobFailed
-from dynoexport.jobs.s3 import clear, delete_objects, list_files
+from dynoexport.jobs.s3 import clear, delete_objects, list_files, read_object
 from dynoexport.jobs.snapshots import (
     deletion_marks,
+    is_own,
     list_marks,
     list_snapshots,
 )
@@ -45,6 +46,7 @@ class Snapshot:
 
     Attributes:
         claimed: whether a run of ours has claimed its minute.
+        own: whether dynoexport wrote it; None until ``examine`` has read its manifest.
     """
 
     timestamp: str = field(
@@ -54,6 +56,7 @@ class Snapshot:
     current: bool = field(default=False, metadata=described("whether the view shows it"))
     writing: bool = field(default=False, metadata=described("whether a run is writing it"))
     claimed: bool = False
+    own: bool | None = None
     items: int | None = field(
         default=None, metadata=described("number of items, or null if it is incomplete")
     )
@@ -77,11 +80,12 @@ class Snapshot:
         "whether dynoexport did not write it; then dynoexport never deletes it", after="writing"
     )
     def foreign(self) -> bool:
-        """Whether dynoexport did not write it: it has neither our manifest nor a claim.
+        """Whether dynoexport did not write it.
 
         The Step Functions design has the same folders, and somebody may rename one.
         """
-        return not (self.complete or self.claimed or self.writing)
+        has_mark = self.complete or self.claimed
+        return not (self.writing or (has_mark if self.own is None else self.own))
 
     @property
     def taken(self) -> datetime | None:
@@ -98,6 +102,13 @@ def complete_timestamps(account: Account, table: str, fmt: str) -> list[str]:
 def catalog_table(account: Account, name: str) -> TableTypeDef | None:
     """The table or view of the exports' database, None if there is none."""
     return get_table(account.glue, naming.DATABASE, name)
+
+
+def own_table(account: Account, export: DeployedExport) -> TableTypeDef | None:
+    """The catalog table of the export's snapshots; None if there is none, or it is another's."""
+    table = catalog_table(account, export.snapshots_table)
+    own = f"s3://{account.bucket}/{naming.data_prefix(export.table, export.format.value)}"
+    return table if table is not None and is_own_table(table, own) else None
 
 
 def current_timestamp(account: Account, export: DeployedExport) -> str | None:
@@ -144,12 +155,17 @@ def examine(account: Account, export: DeployedExport, snapshot: Snapshot) -> Sna
     """
     table, fmt, timestamp = export.table, export.format.value, snapshot.timestamp
     faults: list[str] = []
-    manifest = None
+    manifest = body = None
     if snapshot.complete:
+        key = naming.manifest_key(table, fmt, timestamp)
+        body = read_object(account.s3, account.bucket, key)
+    if body is not None:
         try:
-            manifest = manifests.read(account.s3, account.bucket, table, fmt, timestamp)
+            manifest = manifests.parse_own(body, account.bucket, table, fmt, timestamp)
         except manifests.ManifestBroken as error:
             faults.append(error.what)
+    own = is_own(table, fmt, timestamp, claimed=snapshot.claimed, manifest=body)
+    snapshot = replace(snapshot, own=own)
     prefix = naming.snapshot_prefix(table, fmt, timestamp)
     files = list_files(account.s3, account.bucket, prefix)
     if manifest is None:
@@ -223,9 +239,7 @@ def delete(
         for snapshot in snapshots
     ]
     delete_keys(account, [key for first, _ in marks for key in first])
-    _drop_partitions(
-        account, export.snapshots_table, [snapshot.timestamp for snapshot in snapshots]
-    )
+    _drop_partitions(account, export, [snapshot.timestamp for snapshot in snapshots])
     total = 0
     for snapshot, (_, last) in zip(snapshots, marks, strict=True):
         prefix = naming.snapshot_prefix(table, fmt, snapshot.timestamp)
@@ -256,9 +270,10 @@ def _as_delete_failed() -> Iterator[None]:
         raise DeleteFailed(str(error)) from None
 
 
-def _drop_partitions(account: Account, table: str, timestamps: Sequence[str]) -> None:
-    if catalog_table(account, table) is None:
+def _drop_partitions(account: Account, export: DeployedExport, timestamps: Sequence[str]) -> None:
+    if own_table(account, export) is None:
         return
+    table = export.snapshots_table
     for some in chunks(list(timestamps), _PARTITIONS_PER_CALL):
         partitions: list[Any] = [{"Values": [timestamp]} for timestamp in some]
         answer = account.glue.batch_delete_partition(

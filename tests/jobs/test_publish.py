@@ -313,6 +313,9 @@ def test_a_run_publishes_its_own_snapshot(run: Publication) -> None:
         ),
         "QueryExecutionContext": {"Database": DATABASE},
         "WorkGroup": "dynamodb-exports",
+        "ResultConfiguration": {
+            "OutputLocation": f"s3://{BUCKET}/athena-results/views/parquet/Reviews/"
+        },
     }
     assert run.slept == [2, 2]
 

@@ -72,7 +72,14 @@ class Store:
         """The catalog table with a partition for each."""
         glue = self.account.glue
         name = {"DatabaseName": naming.DATABASE, "TableName": EXPORT.snapshots_table}
-        glue.create_table(DatabaseName=naming.DATABASE, TableInput={"Name": EXPORT.snapshots_table})
+        location = f"s3://{self.account.bucket}/{naming.data_prefix('Reviews', 'csv')}"
+        glue.create_table(
+            DatabaseName=naming.DATABASE,
+            TableInput={
+                "Name": EXPORT.snapshots_table,
+                "StorageDescriptor": {"Location": location},
+            },
+        )
         inputs: list[Any] = [{"Values": [each]} for each in timestamps]
         glue.batch_create_partition(**name, PartitionInputList=inputs)
 

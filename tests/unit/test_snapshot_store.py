@@ -13,6 +13,7 @@ from snapshot_bucket import EXPORT, NEWER, NEWEST, OLDER, OLDEST, Store
 
 from dynoexport import naming
 from dynoexport.jobs.s3 import list_objects
+from dynoexport.jobs.snapshots import is_own_snapshot, list_marks
 from dynoexport.model import OutputFormat
 from dynoexport.storage import snapshot_store
 from dynoexport.storage.snapshot_store import DeleteFailed, Snapshot
@@ -367,7 +368,9 @@ def test_a_file_that_cannot_be_deleted_is_named(store: Store) -> None:
 def deny_partitions(store: Store) -> Stubber:
     """A catalog whose partitions cannot be deleted, which moto has none of."""
     stub = Stubber(store.account.glue)
-    stub.add_response("get_table", {"Table": {"Name": EXPORT.snapshots_table}})
+    location = f"s3://{store.account.bucket}/csv/Reviews/"
+    table = {"Name": EXPORT.snapshots_table, "StorageDescriptor": {"Location": location}}
+    stub.add_response("get_table", {"Table": table})
     detail = {"ErrorCode": "AccessDeniedException", "ErrorMessage": "no permission"}
     stub.add_response(
         "batch_delete_partition",
@@ -412,3 +415,37 @@ def test_keys_that_do_not_exist_are_no_error(store: Store) -> None:
     store.put("a", "c")
     snapshot_store.delete_keys(store.account, ["a", "b"])
     assert store.keys() == {"c"}
+
+
+# --- what is ours ---------------------------------------------------------------------------------
+@pytest.mark.parametrize(
+    ("change", "own"), [({"items": None}, True), ({"files": 7}, True), ({"table": "T"}, False)]
+)
+def test_jobs_and_commands_agree_on_what_is_ours(
+    store: Store, change: dict[str, Any], *, own: bool
+) -> None:
+    """A damaged manifest is ours by table, format and timestamp."""
+    manifest = {"table": "Reviews", "format": "csv", "snapshot_timestamp": OLDER, **change}
+    key = naming.manifest_key("Reviews", "csv", OLDER)
+    store.put(key, body=json.dumps(manifest).encode())
+    store.foreign(OLDER)
+    marks = list_marks(store.account.s3, store.account.bucket, "Reviews", "csv")
+    assert is_own_snapshot(store.account.s3, marks, OLDER) is own
+    (found,) = snapshot_store.with_figures(store.account, EXPORT, store.list_all())
+    assert (found.foreign, found.complete, len(found.faults)) == (not own, False, 1)
+    assert pruned(found, keep=0) == ([OLDER] if own else [])
+
+
+def test_partitions_of_a_table_on_other_data_stay(store: Store) -> None:
+    """The catalog's name is in lower case, and another export may have it."""
+    store.whole(OLDER)
+    store.crawl(OLDER)
+    store.account.glue.update_table(
+        DatabaseName=naming.DATABASE,
+        TableInput={
+            "Name": EXPORT.snapshots_table,
+            "StorageDescriptor": {"Location": f"s3://{store.account.bucket}/json/Reviews/"},
+        },
+    )
+    store.delete(OLDER)
+    assert (store.partitions(), store.keys()) == ({OLDER}, set())

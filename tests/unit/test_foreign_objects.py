@@ -1,0 +1,239 @@
+"""Whatever lies in the bucket and the database: no operation changes what dynoexport did not write.
+
+Each example fills a bucket with snapshots of ours and of others, complete, damaged, half written or
+half deleted, and with everything that may lie beside them. Then it runs one operation.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta, timezone
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from moto.core.models import DEFAULT_ACCOUNT_ID
+from moto.glue.models import glue_backends
+from moto.s3.models import s3_backends
+from snapshot_bucket import EXPORT, Store
+
+import dynoexport
+from dynoexport import naming
+from dynoexport.aws.exports import AmbiguousExport, NotExported
+from dynoexport.jobs.publish_settings import PublishSettings
+from dynoexport.jobs.retention import apply_retention
+from dynoexport.jobs.s3 import list_files
+from dynoexport.model import OutputFormat
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from dynoexport import Account
+
+EXAMPLES = int(os.environ.get("DYNOEXPORT_INPUTS", "10"))
+TABLE, FMT = EXPORT.table, EXPORT.format.value
+TIMESTAMPS = [f"2026-01-{day:02}T10:00" for day in range(1, 6)]
+NOW = datetime(2026, 6, 1, tzinfo=timezone.utc)
+DATA = naming.data_prefix(TABLE, FMT)
+SPREAD = [
+    f"{DATA}notes.txt",
+    f"{DATA}backup/part-0",
+    f"{DATA}snapshot_timestamp={TIMESTAMPS[0]}-copy/part-0",
+    f"{DATA}snapshot_timestamp=backup/part-0",
+    f"{DATA}day={TIMESTAMPS[0]}/part-0",
+    f"csv/Reviews2/snapshot_timestamp={TIMESTAMPS[0]}/part-0",
+    f"csv/reviews/snapshot_timestamp={TIMESTAMPS[0]}/part-0",
+    f"json/Reviews/snapshot_timestamp={TIMESTAMPS[0]}/part-0",
+    f"manifests/json/Reviews/{TIMESTAMPS[0]}.json",
+    f"manifests/csv/Reviews2/{TIMESTAMPS[0]}.claim",
+    f"manifests/csv/Reviews/{TIMESTAMPS[0]}.json.bak",
+    "manifests/csv/Reviews/README.json",
+    "manifests/csv/Reviews/notes.claim",
+    "athena-results/q.csv",
+    "scripts/v1/export_table.py",
+    "glue-temp-dir/json/Reviews/x",
+    "mine.txt",
+]
+
+
+def manifest(timestamp: str, **changes: Any) -> bytes:
+    """A manifest of ours; a change to None leaves the entry out."""
+    found = {
+        "table": TABLE,
+        "format": FMT,
+        "snapshot_timestamp": timestamp,
+        "items": 1,
+        "bytes": 7,
+        "files": [{"key": f"{naming.snapshot_prefix(TABLE, FMT, timestamp)}part-0", "bytes": 7}],
+        "workflow_run_id": "wr",
+        **changes,
+    }
+    return json.dumps({key: value for key, value in found.items() if value is not None}).encode()
+
+
+# How a snapshot may lie there: whether it is ours, its claim, its manifest, its files.
+OTHER = TIMESTAMPS[-1]
+KINDS: dict[str, tuple[bool, bool, Callable[[str], bytes] | None, int]] = {
+    "complete": (True, True, manifest, 1),
+    "complete, before claims": (True, False, manifest, 1),
+    "half written": (True, True, None, 2),
+    "claimed only": (True, True, None, 0),
+    "without its files": (True, False, manifest, 0),
+    "manifest without items": (True, False, lambda each: manifest(each, items=None), 1),
+    "claimed, with a broken manifest": (True, True, lambda _: b"{", 1),
+    "of another design": (False, False, None, 2),
+    "with a broken manifest": (False, False, lambda _: b"[" * 9, 1),
+    "with another table's manifest": (False, False, lambda each: manifest(each, table="T"), 1),
+    "renamed": (False, False, lambda each: manifest(f"{each[:-1]}7"), 1),
+    "nothing": (False, False, None, 0),
+}
+
+
+@dataclass(frozen=True)
+class World:
+    """An account with one export among other things."""
+
+    account: Account
+    ours: set[str] = field(default_factory=set)
+
+    def snapshot(self, timestamp: str, kind: str) -> None:
+        own, claimed, text, files = KINDS[kind]
+        store, found = Store(self.account), []
+        if claimed:
+            found.append(naming.claim_key(TABLE, FMT, timestamp))
+            store.put(found[-1])
+        if text is not None:
+            found.append(naming.manifest_key(TABLE, FMT, timestamp))
+            store.put(found[-1], body=text(timestamp))
+        prefix = naming.snapshot_prefix(TABLE, FMT, timestamp)
+        found += [f"{prefix}part-{number}" for number in range(files)]
+        store.put(*found[len(found) - files :])
+        if own:
+            self.ours.update(found)
+
+    def catalog(self, location: str, partitions: list[str]) -> None:
+        """The table of that name, on its data or elsewhere, and tables of others."""
+        glue = self.account.glue
+        for name, uri in ((EXPORT.snapshots_table, location), ("mine", "s3://mine/")):
+            glue.create_table(
+                DatabaseName=naming.DATABASE,
+                TableInput={"Name": name, "StorageDescriptor": {"Location": uri}},
+            )
+            inputs: Any = [
+                {"Values": [each], "StorageDescriptor": {"Location": f"{uri}{each}/"}}
+                for each in partitions
+            ]
+            glue.batch_create_partition(
+                DatabaseName=naming.DATABASE, TableName=name, PartitionInputList=inputs
+            )
+
+    def deploy(self) -> None:
+        workflow = naming.workflow(TABLE, FMT, scheduled=False)
+        tags = {
+            naming.TAG_TABLE: TABLE,
+            naming.TAG_FORMAT: FMT,
+            naming.TAG_STACK: "a-stack",
+            naming.TAG_WORKFLOW: workflow,
+        }
+        self.account.glue.create_workflow(Name=workflow)
+        self.account.glue.create_job(
+            Name=naming.export_job(TABLE, FMT), Role="r", Command={"Name": "glueetl"}, Tags=tags
+        )
+
+    def objects(self) -> dict[str, tuple[int, str]]:
+        return list_files(self.account.s3, self.account.bucket, "")
+
+    def entries(self) -> dict[str, Any]:
+        """Tables with their locations and partitions."""
+        glue, where = self.account.glue, {"DatabaseName": naming.DATABASE}
+        return {
+            table["Name"]: (
+                table["StorageDescriptor"]["Location"],
+                sorted(
+                    each["Values"][0]
+                    for each in glue.get_partitions(**where, TableName=table["Name"])["Partitions"]
+                ),
+            )
+            for table in glue.get_tables(**where)["TableList"]
+        }
+
+
+def empty(store: Store) -> None:
+    """By moto's own shelves: a new account for each example would take seconds."""
+    s3_backends[DEFAULT_ACCOUNT_ID]["aws"].buckets[store.account.bucket].keys.clear()
+    glue_backends[DEFAULT_ACCOUNT_ID]["eu-west-1"].reset()
+    store.account.glue.create_database(DatabaseInput={"Name": naming.DATABASE})
+
+
+def retain(account: Account) -> None:
+    """As the view job deletes expired snapshots."""
+    expired = PublishSettings(
+        TABLE, FMT, account.bucket, naming.DATABASE, "", "group", 1, "2026-06-01T00:00", "wr"
+    )
+    clients: Any = SimpleNamespace(glue=account.glue, s3=account.s3)
+    apply_retention(clients, expired, None, NOW)
+
+
+OPERATIONS: dict[str, Callable[[Account], object]] = {
+    "prune, keep none": lambda account: dynoexport.prune(account, TABLE, keep=0),
+    "prune, keep one": lambda account: dynoexport.prune(account, TABLE, keep=1),
+    "prune by age": lambda account: dynoexport.prune(account, TABLE, older_than=timedelta(0)),
+    "retention": retain,
+    "destroy": lambda account: dynoexport.destroy(account, TABLE),
+    "destroy with data": lambda account: dynoexport.destroy(account, TABLE, data=True),
+    "destroy with data by format": lambda account: dynoexport.destroy(
+        account, TABLE, fmt=OutputFormat.CSV, data=True
+    ),
+}
+
+
+@pytest.mark.parametrize("operation", OPERATIONS)
+def test_no_operation_changes_what_dynoexport_did_not_write(store: Store, operation: str) -> None:
+    """And ``destroy --data`` leaves nothing else."""
+    account = store.account
+
+    @settings(
+        max_examples=EXAMPLES,
+        deadline=None,
+        suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture],
+    )
+    @given(
+        kinds=st.lists(st.sampled_from(list(KINDS)), min_size=5, max_size=5),
+        spread=st.lists(st.sampled_from(SPREAD), unique=True),
+        elsewhere=st.sampled_from(["", "s3://elsewhere/csv/Reviews/"]),
+        deployed=st.booleans(),
+    )
+    def check(kinds: list[str], spread: list[str], elsewhere: str, *, deployed: bool) -> None:
+        world = World(account)
+        empty(store)
+        for timestamp, kind in zip(TIMESTAMPS, kinds, strict=True):
+            world.snapshot(timestamp, kind)
+        store.put(*spread, "mine.txt")
+        world.catalog(elsewhere or f"s3://{account.bucket}/{DATA}", TIMESTAMPS)
+        if deployed:
+            world.deploy()
+        objects, entries = world.objects(), world.entries()
+        foreign = {key: value for key, value in objects.items() if key not in world.ours}
+        try:
+            OPERATIONS[operation](account)
+        except (AmbiguousExport, NotExported):
+            assert (world.objects(), world.entries()) == (objects, entries)
+            return
+        after = world.objects()
+        assert {key: after.get(key) for key in foreign} == foreign
+        assert world.entries()["mine"] == entries["mine"]
+        # Before retention, the view job has refused such a table.
+        if elsewhere and operation != "retention":
+            assert world.entries() == entries
+        elif not elsewhere and operation in {"retention", "prune, keep none", "prune by age"}:
+            _, left = world.entries()[EXPORT.snapshots_table]
+            kept = {t for t, kind in zip(TIMESTAMPS, kinds, strict=True) if not KINDS[kind][0]}
+            assert kept <= set(left)
+        if "data" in operation:
+            assert after.keys() == foreign.keys()
+
+    check()
