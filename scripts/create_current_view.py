@@ -282,6 +282,36 @@ def items_text(count: int) -> str:
     return counted(count, "item")
 
 
+# --- dynoexport/jobs/limits.py --------------------------------------------------------------------
+# https://docs.aws.amazon.com/glue/latest/dg/aws-glue-programming-etl-connect-dynamodb-home.html
+DYNAMODB_SPLITS_MAX = 1_000_000
+DYNAMODB_READ_PERCENT_MIN, DYNAMODB_READ_PERCENT_MAX = 0.1, 1.5
+# The other readers go down to what the template allows.
+NATIVE_READ_PERCENT_MIN = 0.001
+
+# An eventually consistent read uses half a unit for each 4 KB, and a page of a Scan is rounded up:
+# https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/read-write-operations.html
+DYNAMODB_READ_UNIT_BYTES = 8_192
+# Read units a second for one table, unless the account's quota L-CF0CBE56 has another value:
+# https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/ServiceQuotas.html
+DYNAMODB_TABLE_READ_UNITS = 40_000
+
+# A query's text, and the text of a view in the catalog:
+# https://docs.aws.amazon.com/athena/latest/APIReference/API_StartQueryExecution.html
+# https://docs.aws.amazon.com/glue/latest/webapi/API_TableInput.html
+ATHENA_QUERY_MAX = 262_144
+VIEW_TEXT_MAX = 409_600
+
+# Task slots of an executor, "dynamodb.splits" in
+# https://docs.aws.amazon.com/glue/latest/dg/aws-glue-programming-etl-connect-dynamodb-home.html
+# (for Glue 2.0 its edition of 2021).
+GLUE_SLOTS = {"G.1X": 4, "G.2X": 8, "G.4X": 16, "G.8X": 32}
+GLUE_2_SLOTS = {"G.1X": 8, "G.2X": 16}
+
+# ORC's and Parquet's zstd came with Spark 3.2 and 3.3: https://issues.apache.org/jira/browse/SPARK-33978
+GLUE_VERSIONS_WITHOUT_ZSTD = ("2.0", "3.0")
+
+
 # --- dynoexport/jobs/manifest_text.py -------------------------------------------------------------
 def parse_json_object(text: bytes | None) -> dict[str, Any] | None:
     """The object; None if the text is missing or anything else."""
@@ -764,8 +794,13 @@ def run_query(
     """Run the statement in the workgroup, and wait for its end, ten minutes at most.
 
     Raises:
-        JobFailed: it failed, with Athena's reason, or it took too long.
+        JobFailed: it is too long, it failed, with Athena's reason, or it took too long.
     """
+    if len(sql) > ATHENA_QUERY_MAX:
+        raise JobFailed(
+            f"the view's query has {len(sql):,} characters, but Athena takes {ATHENA_QUERY_MAX:,}: "
+            "deploy this export with Columns or Exclude, so that it has fewer attributes"
+        )
     results = view_results_prefix(settings.table, settings.format)
     query = athena.start_query_execution(
         QueryString=sql,

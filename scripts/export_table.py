@@ -290,6 +290,12 @@ DYNAMODB_READ_UNIT_BYTES = 8_192
 # https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/ServiceQuotas.html
 DYNAMODB_TABLE_READ_UNITS = 40_000
 
+# A query's text, and the text of a view in the catalog:
+# https://docs.aws.amazon.com/athena/latest/APIReference/API_StartQueryExecution.html
+# https://docs.aws.amazon.com/glue/latest/webapi/API_TableInput.html
+ATHENA_QUERY_MAX = 262_144
+VIEW_TEXT_MAX = 409_600
+
 # Task slots of an executor, "dynamodb.splits" in
 # https://docs.aws.amazon.com/glue/latest/dg/aws-glue-programming-etl-connect-dynamodb-home.html
 # (for Glue 2.0 its edition of 2021).
@@ -3746,14 +3752,77 @@ def find_columns(attribute: str, profile: Profile, rules: Rules) -> list[FoundCo
     ]
 
 
+# The catalog has a view's text in base64 of JSON: its query, and each column's name and type.
+# Beside these, a column has quotes, names of keys and AS; a field has quotes and a blank.
+VIEW_TEXT_AROUND, COLUMN_AROUND, FIELD_AROUND = 1_000, 80, 8
+# A type that is shorter than this makes no view too long.
+SHORT_TYPE = 256
+
+
+def view_text_size(columns: Iterable[Column], fmt: str) -> int:
+    """How many characters the view's text in the catalog has at most."""
+    size = VIEW_TEXT_AROUND
+    for column in columns:
+        if column.shown:
+            kind = type_name(column.type, fmt)
+            fields = 1 + kind.count(":")
+            names = len(column.name.encode()) + 2 * len(column.view.encode())
+            size += names + COLUMN_AROUND + len(kind.encode()) + FIELD_AROUND * fields
+    return size * 4 // 3
+
+
+@dataclass(frozen=True)
+class TypeBounds:
+    """How long the name of a column's type may be; with ``keep``, existing types may be longer."""
+
+    longest: int = TYPE_NAME_MAX
+    keep: bool = False
+
+    def allow(self, kind: Type, former: Type | None = None) -> bool:
+        return len(type_name(kind)) <= self.longest or (self.keep and kind == former)
+
+
+def narrower_bounds(columns: Iterable[Column]) -> Iterator[TypeBounds]:
+    """Bounds that make more and more types text: new and changed ones first, then all."""
+    longest = max((len(type_name(column.type)) for column in columns), default=0)
+    for keep in (True, False):
+        bound = longest // 2
+        while bound >= SHORT_TYPE:
+            yield TypeBounds(bound, keep)
+            bound //= 2
+
+
 def settle_columns(
     profiles: Mapping[str, Profile], history: Sequence[Column], rules: Rules, *, others: bool
 ) -> tuple[Column, ...]:
     """The columns of this snapshot: the existing ones in their order, then new ones by name.
 
     Positions and types never change, so that every SerDe can read the files of older snapshots,
-    by names or by positions. ``others``: some attributes have no column of their own.
+    by names or by positions. If the view would be too long for the catalog, the longest types
+    become text. ``others``: some attributes have no column of their own.
     """
+
+    def settle(bounds: TypeBounds) -> tuple[Column, ...]:
+        return settle_within(bounds, profiles, history, rules, others=others)
+
+    whole = settle(TypeBounds())
+    if view_text_size(whole, rules.format) <= VIEW_TEXT_MAX:
+        return whole
+    attempts = map(settle, narrower_bounds(whole))
+    fitting = (each for each in attempts if view_text_size(each, rules.format) <= VIEW_TEXT_MAX)
+    # Without any, the names themselves are too long.
+    return next(fitting, whole)
+
+
+def settle_within(
+    bounds: TypeBounds,
+    profiles: Mapping[str, Profile],
+    history: Sequence[Column],
+    rules: Rules,
+    *,
+    others: bool,
+) -> tuple[Column, ...]:
+    """The columns whose types are within the bounds."""
     found = [
         each for name in sorted(profiles) for each in find_columns(name, profiles[name], rules)
     ]
@@ -3767,7 +3836,8 @@ def settle_columns(
         known = [
             column for column in columns.values() if (column.attribute, column.group) == each.key
         ]
-        column = fit_column(each, known, rules) or new_column(each, known, views[each.key], taken)
+        column = fit_column(each, known, rules, bounds)
+        column = column or new_column(each, known, views[each.key], taken, bounds)
         for former in known:
             columns[former.name] = replace(former, shown=False)
         if column.name in columns:
@@ -3777,7 +3847,9 @@ def settle_columns(
     return (*columns.values(), *sorted(new, key=lambda column: column.name))
 
 
-def fit_column(found: FoundColumn, known: Sequence[Column], rules: Rules) -> Column | None:
+def fit_column(
+    found: FoundColumn, known: Sequence[Column], rules: Rules, bounds: TypeBounds
+) -> Column | None:
     """The column of the attribute that can hold the values; the shown one is tried first."""
     for column in sorted(known, key=lambda each: not each.shown):
         kind = (
@@ -3786,15 +3858,17 @@ def fit_column(found: FoundColumn, known: Sequence[Column], rules: Rules) -> Col
             else widen_type(column.type, found.type)
         )
         kind = None if kind is None else resolve_unknown(kind)
-        if kind is not None and len(type_name(kind)) <= TYPE_NAME_MAX:
+        if kind is not None and bounds.allow(kind, column.type):
             return replace(column, type=kind, shown=True, items=found.items)
     return None
 
 
-def new_column(found: FoundColumn, known: Sequence[Column], view: str, taken: set[str]) -> Column:
+def new_column(
+    found: FoundColumn, known: Sequence[Column], view: str, taken: set[str], bounds: TypeBounds
+) -> Column:
     """A column for the values; if the attribute already has another one, its name has the type."""
     kind = resolve_unknown(found.type)
-    if len(type_name(kind)) > TYPE_NAME_MAX:
+    if not bounds.allow(kind):
         kind = Type(STRING)
     name = view
     if known:

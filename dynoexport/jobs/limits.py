@@ -15,6 +15,12 @@ DYNAMODB_READ_UNIT_BYTES = 8_192
 # https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/ServiceQuotas.html
 DYNAMODB_TABLE_READ_UNITS = 40_000
 
+# A query's text, and the text of a view in the catalog:
+# https://docs.aws.amazon.com/athena/latest/APIReference/API_StartQueryExecution.html
+# https://docs.aws.amazon.com/glue/latest/webapi/API_TableInput.html
+ATHENA_QUERY_MAX = 262_144
+VIEW_TEXT_MAX = 409_600
+
 # Task slots of an executor, "dynamodb.splits" in
 # https://docs.aws.amazon.com/glue/latest/dg/aws-glue-programming-etl-connect-dynamodb-home.html
 # (for Glue 2.0 its edition of 2021).

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from botocore.exceptions import BotoCoreError, ClientError
 
 from dynoexport.jobs.failures import JobFailed
+from dynoexport.jobs.limits import ATHENA_QUERY_MAX
 from dynoexport.jobs.log import log
 from dynoexport.jobs.names import PARTITION_KEY, view_results_prefix
 from dynoexport.jobs.timestamps import parse_timestamp
@@ -94,8 +95,13 @@ def run_query(
     """Run the statement in the workgroup, and wait for its end, ten minutes at most.
 
     Raises:
-        JobFailed: it failed, with Athena's reason, or it took too long.
+        JobFailed: it is too long, it failed, with Athena's reason, or it took too long.
     """
+    if len(sql) > ATHENA_QUERY_MAX:
+        raise JobFailed(
+            f"the view's query has {len(sql):,} characters, but Athena takes {ATHENA_QUERY_MAX:,}: "
+            "deploy this export with Columns or Exclude, so that it has fewer attributes"
+        )
     results = view_results_prefix(settings.table, settings.format)
     query = athena.start_query_execution(
         QueryString=sql,

@@ -711,6 +711,20 @@ def test_a_failed_query_fails_with_athenas_reason_in_one_line(run: Publication, 
     assert str(failed.value) == f"Athena query q-1 {state}: line 1:8: Column 'n' not found"
 
 
+def test_a_query_that_is_too_long_for_athena_fails_with_the_next_step(run: Publication) -> None:
+    """So many long names that no type makes it shorter."""
+    run.export(CURRENT)
+    run.crawl(CURRENT)
+    key = f"{MANIFESTS}{CURRENT}.json"
+    manifest = json.loads(run.aws.s3.get_object(Bucket=BUCKET, Key=key)["Body"].read())
+    manifest["schema"] = [entry(f"{'n' * 240}{number}", "string") for number in range(1_100)]
+    run.aws.s3.put_object(Bucket=BUCKET, Key=key, Body=json.dumps(manifest).encode())
+    athena = Athena(run.aws.glue)
+    with pytest.raises(JobFailed, match="characters, but Athena takes 262,144: deploy this"):
+        run.publish(athena)
+    assert athena.queries == []
+
+
 def test_a_query_that_does_not_end_is_stopped(run: Publication) -> None:
     """It could still replace the view of a later run."""
     run.export(CURRENT)

@@ -15,6 +15,7 @@ from moto.athena import models, urls
 from moto.athena.responses import AthenaResponse
 from moto.core.exceptions import JsonRESTError
 
+from dynoexport.jobs.limits import ATHENA_QUERY_MAX
 from dynoexport.local import context
 from dynoexport.local.context import in_background
 from dynoexport.local.iam import authorization_middleware
@@ -61,6 +62,11 @@ class LocalAthenaBackend(models.AthenaBackend):
         workgroup: str,
         execution_parameters: list[str] | None,
     ) -> str:
+        if len(query) > ATHENA_QUERY_MAX:
+            raise InvalidRequest(
+                "1 validation error detected: Value at 'queryString' failed to satisfy constraint: "
+                f"Member must have length less than or equal to {ATHENA_QUERY_MAX}"
+            )
         group = self.work_groups.get(workgroup or "primary")
         location = _result_location(group, config)
         execution = models.Execution(query, context, {}, group, execution_parameters)

@@ -16,6 +16,7 @@ import pyarrow as pa
 import sqlglot
 from sqlglot import exp
 
+from dynoexport.jobs.limits import VIEW_TEXT_MAX
 from dynoexport.local.services import files, hive_types
 
 if TYPE_CHECKING:
@@ -341,11 +342,17 @@ class Engine:
         if known is not None and known.get("TableType") != "VIRTUAL_VIEW":
             raise QueryFailed(f"TABLE_ALREADY_EXISTS: '{database}.{name}' is not a view")
         columns = [{"name": each.name, "type": hive_types.view_type(each.type)} for each in schema]
+        text = view_text(query.sql(dialect="athena"), database, columns)
+        if len(text) > VIEW_TEXT_MAX:
+            raise QueryFailed(
+                "1 validation error detected: Value at 'table.viewOriginalText' failed to satisfy "
+                f"constraint: Member must have length less than or equal to {VIEW_TEXT_MAX}"
+            )
         table: Any = {
             "Name": name,
             "TableType": "VIRTUAL_VIEW",
             "Parameters": {"presto_view": "true", "comment": "Presto View"},
-            "ViewOriginalText": view_text(query.sql(dialect="athena"), database, columns),
+            "ViewOriginalText": text,
             "ViewExpandedText": "/* Presto View */",
             "PartitionKeys": [],
             "StorageDescriptor": {

@@ -12,16 +12,26 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dynoexport.jobs.adoption import assign_attributes
+from dynoexport.jobs.limits import VIEW_TEXT_MAX
 from dynoexport.jobs.readers.items import parse_lines
 from dynoexport.jobs.schema.catalog_types import parse_catalog_type
 from dynoexport.jobs.schema.changes import changes_between, schema_warnings
-from dynoexport.jobs.schema.columns import Column, column_entry, parse_column, settle_columns
+from dynoexport.jobs.schema.columns import (
+    Column,
+    column_entry,
+    parse_column,
+    settle_columns,
+    view_text_size,
+)
 from dynoexport.jobs.schema.numbers import number_shape
 from dynoexport.jobs.schema.profile import ITEMS as JOB_ITEMS
 from dynoexport.jobs.schema.profile import Profile, merge_profiles, profile_items
 from dynoexport.jobs.schema.types import Field, Rules, Type, parse_shape, type_name, type_shape
 from dynoexport.jobs.schema.values import json_text, spark_value, text_value
+from dynoexport.jobs.view import shown_columns, view_sql
 from dynoexport.jobs.write.rows import line_converter, spark_row_converter
+from dynoexport.local.services import hive_types
+from dynoexport.local.services.query import view_text
 
 RULES = Rules("parquet", "string", "struct", 200)
 Item = dict[str, dict[str, Any]]
@@ -491,3 +501,54 @@ def test_old_columns_find_their_attributes_and_structs_their_keys() -> None:
     assert [each.name for each in settled] == list(kinds)
     later = assign_attributes(settled, profiles([{**item, "Gone": {"S": "x"}}]))
     assert [each.attribute for each in later] == ["Gone", "Unit-Price", "Print"]
+
+
+# --- the view's length ------------------------------------------------------------------------
+def wide(count: int, start: int = 0) -> Item:
+    """As many maps of 150 keys."""
+    fields = {f"a_key_of_a_map_{number}": {"N": "1"} for number in range(150)}
+    return {f"m{number:03}": {"M": fields} for number in range(start, start + count)}
+
+
+def kinds(settled: tuple[Column, ...]) -> set[str]:
+    return {column.type.kind for column in settled if column.shown}
+
+
+def test_types_become_text_until_the_view_fits_into_the_catalog() -> None:
+    """It would fail in every run, for ever."""
+    assert kinds(columns(wide(20))) == {"struct"}
+    settled = columns(wide(90))
+    assert kinds(settled) == {"string"}
+    assert view_text_size(settled, "parquet") <= VIEW_TEXT_MAX
+
+
+@given(ITEMS)
+def test_the_views_text_is_never_longer_than_computed(items: list[Item]) -> None:
+    settled = columns(*items)
+    schema = [column_entry(column, "parquet") for column in settled]
+    sql = view_sql("dynamodb_exports", "v", "t", shown_columns(schema), "2026-01-31T10:00")
+    listed = [
+        {"name": each["view"], "type": hive_types.view_type(hive_types.to_arrow(each["type"]))}
+        for each in schema
+        if each["shown"]
+    ]
+    text = view_text(sql, "dynamodb_exports", listed)
+    assert len(text) <= view_text_size(settled, "parquet")
+
+
+def test_existing_columns_keep_their_types_when_a_view_becomes_too_long() -> None:
+    before = columns(wide(40))
+    after = columns(wide(90), history=before)
+    shown = {column.view: column.type.kind for column in after if column.shown}
+    assert {shown[f"m{number:03}"] for number in range(40)} == {"struct"}
+    assert {shown[f"m{number:03}"] for number in range(40, 90)} == {"string"}
+
+
+def test_a_view_that_was_too_long_before_gets_shorter() -> None:
+    too_long = tuple(
+        Column(f"m{number:03}", f"m{number:03}", f"m{number:03}", "", columns(wide(1))[0].type)
+        for number in range(90)
+    )
+    settled = columns(wide(90), history=too_long)
+    assert kinds(settled) == {"string"}
+    assert [column.name for column in settled[:90]] == [column.name for column in too_long]
