@@ -20,7 +20,7 @@ ROOT = Path(__file__).parents[2]
 PHRASES = Path(__file__).with_name("banned_phrases.yaml")
 FOLDERS = ("", ".github", "benchmarks", "docs", "dynoexport", "tests")
 # scripts/ and templates/ are built from dynoexport/.
-KINDS = {".cfg", ".go", ".html", ".java", ".js", ".md", ".py", ".toml", ".yml"}
+KINDS = {".cfg", ".go", ".html", ".java", ".js", ".md", ".py", ".toml", ".txt", ".yml"}
 # This folder quotes what it refuses.
 SKIPPED = {".venv", "node_modules", "__pycache__", "language"}
 

@@ -30,7 +30,7 @@ def shown_commands(text: str) -> list[str]:
     """Each ``dynoexport ...`` between backticks, and in blocks of code with its further lines."""
     joined = text.replace("\\\n", " ")
     inline = re.findall(r"`(dynoexport [^`\n]+)`", joined)
-    blocks = re.findall(r"^ {4}(?:\$ )?(dynoexport .*?)(?:\s{2,}#.*)?$", joined, re.MULTILINE)
+    blocks = re.findall(r"^ {4,}(?:\$ )?(dynoexport .*?)(?:\s{2,}#.*)?$", joined, re.MULTILINE)
     return [*inline, *blocks]
 
 
@@ -53,6 +53,11 @@ def unknown_words(command: str) -> list[str]:
 def test_command_has_every_option_that_a_page_shows(page: Path) -> None:
     for command in shown_commands(page.read_text(encoding="utf-8")):
         assert unknown_words(command) == [], command
+
+
+def test_command_in_a_list_is_found() -> None:
+    page = "1. Deploy:\n\n        dynoexport deploy Reviews \\\n            --enabled  # on\n"
+    assert [unknown_words(command) for command in shown_commands(page)] == [["--enabled"]]
 
 
 def test_option_that_does_not_exist_is_found() -> None:

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import ast
 import importlib.util
-import inspect
 import re
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import mypy.api
 import pytest
 import yaml
 from markdown_it import MarkdownIt
@@ -191,20 +190,24 @@ def test_setting_that_a_command_refuses_is_found(tmp_path: Path, setting: str) -
         check_setting(*found)
 
 
-def python_blocks() -> Iterator[Any]:
-    for path in PAGES:
-        for token in tokens(path):
-            if token.type == "fence" and token.info == "python":
-                yield pytest.param(token.content, id=f"{path.name}:{(token.map or [0])[0] + 1}")
+def python_of(path: Path) -> str:
+    """The page's blocks of Python, as one program."""
+    blocks = (each for each in tokens(path) if (each.type, each.info) == ("fence", "python"))
+    return "\n".join(block.content for block in blocks)
 
 
-@pytest.mark.parametrize("block", [*python_blocks()])
-def test_python_of_a_page_calls_what_the_package_has(block: str) -> None:
-    """With arguments that the function takes."""
-    for node in ast.walk(ast.parse(block)):
-        if isinstance(node, ast.Attribute) and ast.unparse(node.value) == "dynoexport":
-            assert node.attr in dynoexport.__all__
-        if isinstance(node, ast.Call) and ast.unparse(node.func).startswith("dynoexport."):
-            function = getattr(dynoexport, ast.unparse(node.func).partition(".")[2])
-            keywords = {str(each.arg): None for each in node.keywords}
-            inspect.signature(function).bind(*node.args, **keywords)
+def type_errors(program: str, path: Path) -> str:
+    path.write_text(program, encoding="utf-8")
+    printed, errors, status = mypy.api.run(["--config-file", str(ROOT / "setup.cfg"), str(path)])
+    return f"{printed}{errors}" if status else ""
+
+
+@pytest.mark.parametrize("path", [page for page in PAGES if python_of(page)], ids=relative)
+def test_python_of_a_page_has_no_type_error(path: Path, tmp_path: Path) -> None:
+    """Each name exists, and each function takes its arguments."""
+    assert type_errors(python_of(path), tmp_path / "program.py") == ""
+
+
+def test_argument_that_does_not_exist_is_found(tmp_path: Path) -> None:
+    program = "import dynoexport\n\ndynoexport.connect(regions='us-east-1')\n"
+    assert "regions" in type_errors(program, tmp_path / "program.py")
