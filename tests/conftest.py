@@ -66,6 +66,14 @@ def clocked() -> Iterator[tuple[Endpoint, Clock]]:
         process.terminate()
 
 
+@pytest.hookimpl(tryfirst=True, specname="pytest_collection_modifyitems")
+def pytest_mark_tests_of_the_endpoint(items: list[pytest.Item]) -> None:
+    """A test that asks for the endpoint runs on it, whether or not it says so."""
+    for item in items:
+        if {"endpoint", "clocked"} & set(getattr(item, "fixturenames", ())):
+            item.add_marker(pytest.mark.endpoint)
+
+
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Files that run Spark come first: a long one at the end would leave one worker idle."""
