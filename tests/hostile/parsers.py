@@ -243,8 +243,9 @@ def rows_in(pair: tuple[OutputFormat, bytes]) -> object:
 
 def command(arguments: list[str]) -> object:
     """The command without AWS; it prints what is wrong, and exits with 1 or 2."""
-    env = {"AWS_ENDPOINT_URL": "http://127.0.0.1:9", "AWS_MAX_ATTEMPTS": "1", "AWS_REGION": "x-y-1"}
-    env |= {"AWS_ACCESS_KEY_ID": "a", "AWS_SECRET_ACCESS_KEY": "b", "AWS_PROFILE": ""}
+    env: dict[str, str | None] = {"AWS_ENDPOINT_URL": "http://127.0.0.1:9"}
+    env |= {"AWS_MAX_ATTEMPTS": "1", "AWS_REGION": "x-y-1"}
+    env |= {"AWS_ACCESS_KEY_ID": "a", "AWS_SECRET_ACCESS_KEY": "b", "AWS_PROFILE": None}
     done = CliRunner().invoke(cli.main, arguments, env=env)
     assert done.exception is None or isinstance(done.exception, SystemExit), done.exception
     assert done.exit_code in {0, 1, 2}

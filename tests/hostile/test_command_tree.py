@@ -1,0 +1,145 @@
+"""Every option and argument of every command, with what nobody should give it.
+
+The commands come from click's own tree, so a new one is tested without a change here.
+"""
+
+from __future__ import annotations
+
+import gc
+import os
+import signal
+from typing import TYPE_CHECKING, Any, NoReturn
+
+import click
+import hostile
+import pytest
+from click.testing import CliRunner
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from dynoexport.cli import main
+from dynoexport.errors import DynoexportError
+from dynoexport.local import server
+from dynoexport.local.glue import processes
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+INPUTS = int(os.environ.get("DYNOEXPORT_INPUTS", "100")) // 5
+
+# Nobody answers, and nothing is repeated.
+AWS: dict[str, str | None] = {
+    "AWS_ENDPOINT_URL": "http://127.0.0.1:9",
+    "AWS_MAX_ATTEMPTS": "1",
+    "AWS_REGION": "us-east-1",
+    "AWS_ACCESS_KEY_ID": "a",
+    "AWS_SECRET_ACCESS_KEY": "b",
+    "AWS_PROFILE": None,
+}
+# As a process gets its arguments: without null bytes, and with lone surrogates for other bytes.
+ARGUMENTS = (
+    hostile.texts
+    | st.sampled_from(
+        ["/", ".", "-", "/dev/null", "/dev/full", "/nonexistent/file", "http://[::1", "a" * 300]
+    )
+    | st.sampled_from(["0", "-1", "1e99", "inf", "nan", "9" * 30, "=", "a=b", "\x1b[31m", "\udcff"])
+).map(lambda text: text.replace("\0", ""))
+
+
+def leaves(command: click.Command, *path: str) -> Iterator[tuple[tuple[str, ...], click.Command]]:
+    """Each command that is not a group, with the words that call it."""
+    if not isinstance(command, click.Group):
+        yield path, command
+        return
+    context = click.Context(command)
+    for name in command.list_commands(context):
+        found = command.get_command(context, name)
+        assert found is not None
+        yield from leaves(found, *path, name)
+
+
+COMMANDS = dict(leaves(main))
+
+
+class NotStarted(DynoexportError):
+    """What a test does not start for real."""
+
+
+@pytest.fixture(autouse=True)
+def _nothing_starts(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[None]:
+    """No endpoint, no job; files are written below a folder of the test's own."""
+
+    def refuse(*_: object, **__: object) -> NoReturn:
+        raise NotStarted("the endpoint is not started")
+
+    monkeypatch.setattr(server, "serve", refuse)
+    monkeypatch.setattr(processes.reserve, "fill", lambda: None)
+    monkeypatch.setattr(gc, "freeze", lambda: None)
+    inside = tmp_path / "a" / "b" / "c" / "d"
+    inside.mkdir(parents=True)
+    monkeypatch.chdir(inside)
+    signals = (signal.SIGTERM, signal.SIGHUP)
+    handlers = [signal.getsignal(number) for number in signals]
+    yield
+    for number, handler in zip(signals, handlers, strict=True):
+        signal.signal(number, handler)
+
+
+def usual(parameter: click.Parameter) -> str:
+    """A value that a required argument takes."""
+    kind = parameter.type
+    return str(kind.choices[0]) if isinstance(kind, click.Choice) else "Reviews"
+
+
+@st.composite
+def lines(draw: st.DrawFn, path: tuple[str, ...]) -> list[str]:
+    """The words of a command with garbage for one to three of its parameters."""
+    parameters = COMMANDS[path].params
+    chosen = draw(st.lists(st.sampled_from(parameters), min_size=1, max_size=3, unique=True))
+    words = list(path)
+    for each in chosen:
+        if isinstance(each, click.Option):
+            words.append(draw(st.sampled_from([*each.opts, *each.secondary_opts])))
+            if not each.is_flag:
+                words[-1] += f"={draw(ARGUMENTS)}"
+    # What begins with "-" would be an option.
+    values = [
+        draw(ARGUMENTS) if each in chosen else usual(each)
+        for each in parameters
+        if isinstance(each, click.Argument) and (each.required or each in chosen)
+    ]
+    return [*words, "--", *values]
+
+
+def check(done: Any) -> None:
+    """Success, or one line that says what is wrong, with the next step below."""
+    if done.exception is not None and not isinstance(done.exception, SystemExit):
+        raise done.exception
+    assert done.exit_code in {0, 1, 2}
+    assert "Traceback" not in done.output
+    reported = done.stderr.split("\n")
+    errors = [number for number, line in enumerate(reported) if line.startswith("Error: ")]
+    assert len(errors) == (done.exit_code != 0), done.stderr
+    for line in reported[errors[0] :] if errors else ():
+        assert line.isprintable(), line
+        assert not line.startswith("Error: unexpected"), line
+    for line in reported[errors[0] + 1 :] if errors else ():
+        assert not line or line.startswith("  "), done.stderr
+
+
+@pytest.mark.parametrize("path", COMMANDS, ids=" ".join)
+def test_any_value_is_taken_or_refused_in_one_line(path: tuple[str, ...]) -> None:
+    checks = [HealthCheck.too_slow, HealthCheck.function_scoped_fixture]
+
+    @settings(max_examples=max(INPUTS, 1), suppress_health_check=checks)
+    @given(lines(path))
+    def call(words: list[str]) -> None:
+        check(CliRunner().invoke(main, words, env=AWS))
+
+    call()
+
+
+def test_every_command_of_the_help_is_tested() -> None:
+    assert {path[0] for path in COMMANDS} == set(main.list_commands(click.Context(main)))
+    assert ("local", "start") in COMMANDS
