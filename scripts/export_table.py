@@ -1086,8 +1086,9 @@ def filter_rows(rows: DataFrame, columns: Sequence[Column], where: str) -> DataF
         raise JobFailed(f"Where cannot be applied: {first_line(error)}") from None
 
 
-# How Spark 3.3 and later name what is wrong with SQL: [DIVIDE_BY_ZERO] Division by zero.
-ERROR_CLASS = re.compile(r"\[[A-Z][A-Z_0-9.]+\].*")
+# How Spark 3.3 and later name what is wrong with SQL: [DIVIDE_BY_ZERO] Division by zero. The rest
+# of the message may quote the item's value.
+ERROR_CLASS = re.compile(r"\[[A-Z][A-Z_0-9.]+\]")
 
 
 def count_matching(rows: RDD[str] | DataFrame) -> int:
@@ -1102,7 +1103,7 @@ def count_matching(rows: RDD[str] | DataFrame) -> int:
         reason = ERROR_CLASS.search(str(error))
         if reason is None:
             raise
-        raise JobFailed(f"Where fails on an item: {reason.group()}") from None
+        raise JobFailed(f"Where fails on an item: {reason.group()}: change the predicate") from None
 
 
 # --- dynoexport/jobs/arrow_library.py -------------------------------------------------------------
@@ -2078,7 +2079,8 @@ class Decoder:
             self._note_left_out([each.name for each in items.type])
             return select_attributes(items, self._selected)
         except pa.ArrowException as error:
-            log(f"keeping items as JSON, because Arrow cannot hold them: {first_line(error)}")
+            # Its message may quote an item's value.
+            log(f"keeping items as JSON, because Arrow cannot hold them: {type(error).__name__}")
             return None
 
 

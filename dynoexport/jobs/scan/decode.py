@@ -6,7 +6,6 @@ import json
 from typing import TYPE_CHECKING
 
 from dynoexport.jobs.arrow_library import arrow
-from dynoexport.jobs.failures import first_line
 from dynoexport.jobs.log import log
 
 if TYPE_CHECKING:
@@ -74,7 +73,8 @@ class Decoder:
             self._note_left_out([each.name for each in items.type])
             return select_attributes(items, self._selected)
         except pa.ArrowException as error:
-            log(f"keeping items as JSON, because Arrow cannot hold them: {first_line(error)}")
+            # Its message may quote an item's value.
+            log(f"keeping items as JSON, because Arrow cannot hold them: {type(error).__name__}")
             return None
 
 

@@ -48,8 +48,9 @@ def filter_rows(rows: DataFrame, columns: Sequence[Column], where: str) -> DataF
         raise JobFailed(f"Where cannot be applied: {first_line(error)}") from None
 
 
-# How Spark 3.3 and later name what is wrong with SQL: [DIVIDE_BY_ZERO] Division by zero.
-ERROR_CLASS = re.compile(r"\[[A-Z][A-Z_0-9.]+\].*")
+# How Spark 3.3 and later name what is wrong with SQL: [DIVIDE_BY_ZERO] Division by zero. The rest
+# of the message may quote the item's value.
+ERROR_CLASS = re.compile(r"\[[A-Z][A-Z_0-9.]+\]")
 
 
 def count_matching(rows: RDD[str] | DataFrame) -> int:
@@ -64,4 +65,4 @@ def count_matching(rows: RDD[str] | DataFrame) -> int:
         reason = ERROR_CLASS.search(str(error))
         if reason is None:
             raise
-        raise JobFailed(f"Where fails on an item: {reason.group()}") from None
+        raise JobFailed(f"Where fails on an item: {reason.group()}: change the predicate") from None
