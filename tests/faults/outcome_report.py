@@ -20,6 +20,25 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
 HERE = Path(__file__).parent
+sys.path.append(str(HERE.parent / "acceptance"))
+from acceptance_facts import FACTS  # noqa: E402
+
+REPORTS = HERE.parents[1] / "docs" / "acceptance"
+# What other people's programs judge, in `make test-engines`.
+JUDGES = (
+    (
+        "rows of every format but xml, cell by cell; views; catalog tables",
+        "Trino 476, the engine of Athena",
+    ),
+    (
+        "readers and writers, with the libraries of Glue 3.0 to 6.0",
+        "their Python, pyarrow, boto3 and Spark",
+    ),
+    ("files in S3, the permissions of the roles", "Hadoop's S3A with both of its committers"),
+    ("the `connector` reader", "emr-dynamodb-connector, the code base of Glue's own"),
+    ("the `native` reader, and what the endpoint's DynamoDB answers", "dynalite, another DynamoDB"),
+    ("the endpoint's protocols", "the AWS SDKs of JavaScript, Java and Go"),
+)
 FIGURES = HERE / "figures.json"
 PAGE = HERE.parents[1] / "docs" / "reliability.md"
 
@@ -141,11 +160,39 @@ happened.
   each run gets its own snapshot. But the crawler refuses to run twice at once, so one of the two
   runs fails.
 
+## What judged it
+
+The local endpoint and the job scripts were written from the same pages of AWS, so that one can
+hide a mistake of the other. Therefore programs of other people judge dynoexport, too
+(`make test-engines`):
+
+{table(("what", "judge"), JUDGES)}
+## What only AWS can show
+
+{on_aws()} It runs every format, reader and Glue version on your account, and
+looks at what AWS does not document:
+
+{open_facts()}
 ## Inputs
 
 Tests generate this many inputs for each parser, valid and invalid ones:
 
 {table(("parser", "inputs"), inputs)}"""
+
+
+def on_aws() -> str:
+    """Whether somebody has run the acceptance run on AWS."""
+    reports = sorted(path.stem for path in REPORTS.glob("*.md"))
+    if not reports:
+        return "Nobody has run `make acceptance` on AWS yet."
+    return f"`make acceptance` last ran on AWS on [{reports[-1]}](acceptance/{reports[-1]}.md)."
+
+
+def open_facts() -> str:
+    return "".join(
+        f"- {fact.statement} If not, {fact.otherwise} ([source]({fact.source})).\n"
+        for fact in FACTS
+    )
 
 
 def main(arguments: Sequence[str]) -> None:
