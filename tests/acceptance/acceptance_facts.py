@@ -48,7 +48,7 @@ FACTS = (
     ),
     Fact(
         TRUST,
-        "Glue can assume roles whose trust policy checks aws:SourceAccount.",
+        "Glue can assume roles whose trust policies check aws:SourceAccount where it is sent.",
         "https://docs.aws.amazon.com/glue/latest/dg/cross-service-confused-deputy-prevention.html",
         "no job would start",
     ),
@@ -76,7 +76,7 @@ FACTS = (
         CHECKSUMS,
         "An export to S3 comes with manifest-summary.md5 and manifest-files.md5.",
         "https://github.com/scylladb/scylladb/blob/master/test/alternator/test_export.py",
-        "the manifest would say that the export is unverified",
+        "the job would log that it reads the manifests without verification",
     ),
     Fact(
         NOTIFICATION,

@@ -169,8 +169,9 @@ hide a mistake of the other. Therefore programs of other people judge dynoexport
 {table(("what", "judge"), JUDGES)}
 ## What only AWS can show
 
-{on_aws()} It runs every format, reader and Glue version on your account, and
-looks at what AWS does not document:
+{on_aws()} It exports in every
+format, with every reader and on every Glue version that AWS runs, and looks at what AWS does not
+document:
 
 {open_facts()}
 ## Inputs
