@@ -18,6 +18,9 @@ if TYPE_CHECKING:
 
 _EXACT = Context(prec=38)
 _CODECS = ("null", "snappy", "deflate")
+# Writers of 1.8 know logical types, those of 1.7, Glue's default, write text in their place:
+# https://docs.aws.amazon.com/glue/latest/dg/aws-glue-programming-etl-format-avro-home.html
+_VERSIONS = ("1.7", "1.8")
 _PRIMITIVES: dict[type[types.DataType], Any] = {
     types.StringType: "string",
     types.LongType: "long",
@@ -30,15 +33,20 @@ _PRIMITIVES: dict[type[types.DataType], Any] = {
 }
 
 
-def write(frame: DataFrame, path: str, codec: str) -> None:
+def write(frame: DataFrame, path: str, codec: str, version: str) -> None:
     """One file for each partition that has rows, under ``path`` (``s3://bucket/prefix/``).
 
     Raises:
-        NotImplementedError: Glue does not write avro with that codec
+        NotImplementedError: Glue does not write avro with that codec or version
             (https://docs.aws.amazon.com/glue/latest/dg/aws-glue-programming-etl-format-avro-home.html).
     """
-    if codec not in _CODECS:
-        raise NotImplementedError(f"Glue writes avro with {', '.join(_CODECS)}, not {codec!r}")
+    for given, known in ((codec, _CODECS), (version, _VERSIONS)):
+        if given not in known:
+            raise NotImplementedError(f"Glue writes avro with {', '.join(known)}, not {given!r}")
+    if version == "1.7":
+        frame = frame.select(
+            [frame[f"`{each.name}`"].cast(_as_text(each.dataType)) for each in frame.schema]
+        )
     schema = record_schema(frame.schema, "topLevelRecord")
     url = urlsplit(path)
     bucket, prefix = url.netloc, url.path.strip("/")
@@ -60,6 +68,19 @@ def write(frame: DataFrame, path: str, codec: str) -> None:
         yield key
 
     frame.rdd.mapPartitionsWithIndex(write_partition).count()
+
+
+def _as_text(kind: types.DataType) -> types.DataType:
+    """The type with text for every logical type."""
+    if isinstance(kind, types.StructType):
+        fields = [types.StructField(each.name, _as_text(each.dataType)) for each in kind.fields]
+        return types.StructType(fields)
+    if isinstance(kind, types.ArrayType):
+        return types.ArrayType(_as_text(kind.elementType))
+    if isinstance(kind, types.MapType):
+        return types.MapType(types.StringType(), _as_text(kind.valueType))
+    logical = (types.DecimalType, types.DateType, types.TimestampType)
+    return types.StringType() if isinstance(kind, logical) else kind
 
 
 def _plain(value: Any) -> Any:

@@ -70,6 +70,7 @@ class _Writer:
         connection_type: str,
         connection_options: Mapping[str, str],
         format: str,  # noqa: A002 - Glue's name
+        format_options: Mapping[str, str] | None = None,
         **_: object,
     ) -> DynamicFrame:
         """Add the frame's records as files under ``connection_options["path"]``."""
@@ -83,7 +84,9 @@ class _Writer:
             lines = self._glue_ctx.spark_session.createDataFrame(rows, "value string")
             lines.write.mode("append").text(path)
         elif format == "avro":
-            avro_writer.write(frame.toDF(), path, connection_options.get("compression", "null"))
+            codec = connection_options.get("compression", "null")
+            version = (format_options or {}).get("version", "1.7")
+            avro_writer.write(frame.toDF(), path, codec, version)
         else:
             raise NotImplementedError(
                 f"the local endpoint writes DynamicFrames as 'json' and 'avro', not as {format!r}"
