@@ -10,6 +10,8 @@ from troposphere import GetAtt, If, NoValue, Ref, Sub, glue
 from dynoexport import limits, naming, settings
 from dynoexport.cloudformation import context, options
 from dynoexport.cloudformation.options import identity
+from dynoexport.cloudformation.options.option import has
+from dynoexport.jobs.arguments import MAY_BE_EMPTY
 from dynoexport.workflow import pipeline
 
 if TYPE_CHECKING:
@@ -123,14 +125,21 @@ def _one_run_at_a_time() -> glue.ExecutionProperty:
 
 
 def _arguments(names: Iterable[str]) -> dict[str, AWSHelperFn]:
-    """The job's arguments: imported, an option's, or the parameter of the same name."""
+    """The job's arguments: imported, an option's, or the parameter of the same name.
+
+    One that is empty is not passed, because AWS does not document what becomes of it.
+    """
     values = {
         settings.BUCKET_NAME: context.BUCKET,
         settings.DATABASE_NAME: context.DATABASE,
         settings.WORK_GROUP: context.VIEW_WORK_GROUP,
         **options.arguments(),
     }
-    return {f"--{name}": values.get(name) or Ref(name) for name in names}
+    passed = {
+        name: If(has(name), Ref(name), NoValue) if name in MAY_BE_EMPTY else Ref(name)
+        for name in names
+    }
+    return {f"--{name}": values.get(name) or passed[name] for name in names}
 
 
 def _script_location(script: str) -> Sub:

@@ -191,14 +191,14 @@ KEPT: tuple[Kept, ...] = (
     ),
     Kept(
         "deploy",
-        "ReadQuotaAndMetrics",
+        "ReadMetrics",
         reasons.COLD_TABLE,
         reasons.WARM_THROUGHPUT,
         ("dynamodb:DescribeLimits",),
     ),
     Kept(
         "plan",
-        "ReadQuotaAndMetrics",
+        "ReadMetrics",
         reasons.COLD_TABLE,
         reasons.WARM_THROUGHPUT,
         ("dynamodb:DescribeLimits",),
@@ -320,7 +320,7 @@ boundary, which limits what these roles can do. Create it once, and deploy with 
     aws iam create-policy --policy-name dynoexport-boundary --policy-document file://boundary.json
     dynoexport permissions deploy > deploy.json
     dynoexport deploy Reviews \\
-        --set PermissionsBoundaryArn=arn:aws:iam::<account>:policy/dynoexport-boundary
+        --set PermissionsBoundaryArn=arn:aws:iam::123456789012:policy/dynoexport-boundary
 
 The boundary has every action of the roles above, on the bucket, the database and the workgroup of
 exports, and on any table. If exports use `SourceRoleArn`, add `sts:AssumeRole` on that role. For a

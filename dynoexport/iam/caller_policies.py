@@ -365,7 +365,7 @@ def _snapshot_alarms(at: Installation) -> str:
 def _publish_datapoints() -> Statement:
     """A new alarm needs a datapoint; a policy can limit only its namespace."""
     ours = Condition(StringLike("cloudwatch:namespace", f"{naming.METRIC_NAMESPACES}*"))
-    return allow("PublishZeroDatapoint", [cloudwatch.PutMetricData], ["*"], ours)
+    return allow("ZeroDatapoint", [cloudwatch.PutMetricData], ["*"], ours)
 
 
 def _look(at: Installation) -> list[Statement]:
@@ -401,7 +401,7 @@ def _plan(at: Installation) -> list[Statement]:
         # https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazondynamodb.html
         # https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazoncloudwatch.html
         allow(
-            "ReadQuotaAndMetrics",
+            "ReadMetrics",
             [dynamodb.ListTables, dynamodb.DescribeLimits, cloudwatch.GetMetricStatistics],
             ["*"],
         ),

@@ -105,6 +105,8 @@ class Deployed:
             "Ref": self._ref,
             "Condition": self.holds,
             "Sub": self._sub,
+            "Select": lambda each: self.resolve(each[1])[int(each[0])],
+            "Split": lambda each: self.resolve(each[1]).split(each[0]),
             "If": lambda each: self.resolve(each[1] if self.holds(each[0]) else each[2]),
             "Equals": lambda each: self.resolve(each[0]) == self.resolve(each[1]),
             "Not": lambda each: not self.resolve(each[0]),

@@ -5,21 +5,26 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from awacs import sts
-from troposphere import Equals, Not, Ref
 
 from dynoexport import limits, settings
 from dynoexport.cloudformation import form
 from dynoexport.cloudformation.context import EXPORT_ROLE
 from dynoexport.cloudformation.options import identity
-from dynoexport.cloudformation.options.option import Grant, Option, Rule, is_none_of
+from dynoexport.cloudformation.options.option import (
+    Grant,
+    Option,
+    Rule,
+    has,
+    has_value,
+    is_none_of,
+)
 from dynoexport.iam.statements import Scope, allow, policy
 from dynoexport.model import ReadMode
 
 if TYPE_CHECKING:
     from awacs.aws import PolicyDocument
 
-HAS_SOURCE_ROLE = "HasSourceRole"
-IS_FOREIGN = Not(Equals(Ref(settings.SOURCE_ROLE), ""))
+HAS_SOURCE_ROLE = has(settings.SOURCE_ROLE)
 
 
 def assume_source_role(scope: Scope) -> PolicyDocument:
@@ -41,7 +46,7 @@ OPTION = Option(
             longest=limits.ROLE_ARN_MAX,
         ),
     ),
-    conditions={HAS_SOURCE_ROLE: IS_FOREIGN},
+    conditions=has_value(settings.SOURCE_ROLE),
     rules=(
         Rule(
             name="ForeignTableIsScanned",

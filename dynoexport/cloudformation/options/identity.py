@@ -6,7 +6,7 @@ from troposphere import Equals, Not, Ref
 
 from dynoexport import limits, naming, settings
 from dynoexport.cloudformation import form
-from dynoexport.cloudformation.options.option import Option
+from dynoexport.cloudformation.options.option import Option, has_value
 from dynoexport.model import OutputFormat
 
 GROUP = "Table and format"
@@ -53,5 +53,6 @@ OPTION = Option(
         IS_QUERYABLE: Not(_IS_XML),
         IS_NOT_QUERYABLE: _IS_XML,
         IS_CSV: Equals(Ref(settings.OUTPUT_FORMAT), OutputFormat.CSV.value),
+        **has_value(settings.CATALOG_PREFIX),
     },
 )

@@ -95,7 +95,7 @@ OPTION = Option(
         HAS_KEY: Equals(Ref(settings.USE_KMS_KEY), "true"),
         HAS_TABLE_KEY: Not(Equals(Ref(settings.TABLE_KEY_ARN), "")),
     },
-    arguments={settings.KMS_KEY_ARN: If(HAS_KEY, context.KMS_KEY, "")},
+    arguments={settings.KMS_KEY_ARN: If(HAS_KEY, context.KMS_KEY, NoValue)},
     properties={
         **for_each(context.JOBS, {"SecurityConfiguration": _SECURITY_CONFIGURATION}),
         pipeline.CRAWLER: {"CrawlerSecurityConfiguration": _SECURITY_CONFIGURATION},

@@ -156,6 +156,16 @@ class Option:
         return str(self.fields[0].parameter.title)
 
 
+def has(parameter: str) -> str:
+    """The name of the condition that the parameter is not empty."""
+    return f"Has{parameter}"
+
+
+def has_value(*parameters: str) -> dict[str, AWSHelperFn]:
+    """A condition for each parameter: that it is not empty."""
+    return {has(name): Not(Equals(Ref(name), "")) for name in parameters}
+
+
 def for_each(
     nodes: Iterable[str], properties: Mapping[str, object]
 ) -> dict[str, Mapping[str, object]]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from awacs import dynamodb, s3
-from troposphere import Equals, Not, Or, Ref
+from troposphere import Condition, Equals, Not, Or, Ref
 
 from dynoexport import settings
 from dynoexport.cloudformation import form
@@ -84,7 +84,7 @@ OPTION = Option(
     ),
     conditions={
         IS_EXPORTED: _IS_EXPORTED,
-        IS_SCANNED: Not(Or(_IS_EXPORTED, cross_account.IS_FOREIGN)),
+        IS_SCANNED: Not(Or(_IS_EXPORTED, Condition(cross_account.HAS_SOURCE_ROLE))),
     },
     grants=(
         Grant(

@@ -5,7 +5,13 @@ from __future__ import annotations
 from dynoexport import settings
 from dynoexport.cloudformation import form
 from dynoexport.cloudformation.options import reader
-from dynoexport.cloudformation.options.option import Option, Rule, is_none_of, is_one_of
+from dynoexport.cloudformation.options.option import (
+    Option,
+    Rule,
+    has_value,
+    is_none_of,
+    is_one_of,
+)
 
 # They would name no attribute and export all. cloudformation.selection knows the whole rule.
 _NOT_COMMAS_ALONE = "(?! *,[ ,]*$)"
@@ -48,6 +54,7 @@ OPTION = Option(
             "rating >= 4. Empty: all items.",
         ),
     ),
+    conditions=has_value(settings.COLUMNS, settings.EXCLUDE, settings.WHERE),
     rules=(
         Rule(
             name="OneSelection",
