@@ -210,6 +210,9 @@ def _add_view_work_group(template: Template) -> None:
                 EnforceWorkGroupConfiguration=False,
                 PublishCloudWatchMetricsEnabled=True,
             ),
+            Metadata=_unchecked(
+                CKV_AWS_82="Each view job has a prefix of its own; the bucket encrypts by default"
+            ),
         )
     )
 
