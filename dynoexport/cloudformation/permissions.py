@@ -319,8 +319,8 @@ boundary, which limits what these roles can do. Create it once, and deploy with 
     dynoexport permissions boundary > boundary.json
     aws iam create-policy --policy-name dynoexport-boundary --policy-document file://boundary.json
     dynoexport permissions deploy > deploy.json
-    dynoexport deploy Reviews \\
-        --set PermissionsBoundaryArn=arn:aws:iam::<account>:policy/dynoexport-boundary
+    dynoexport deploy Reviews --read-mode native \\
+        --set PermissionsBoundaryArn=arn:aws:iam::123456789012:policy/dynoexport-boundary
 
 The boundary has every action of the roles above, on the bucket, the database and the workgroup of
 exports, and on any table. If exports use `SourceRoleArn`, add `sts:AssumeRole` on that role. For a
