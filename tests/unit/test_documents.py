@@ -83,20 +83,22 @@ def test_readme_prices_are_those_of_the_plan() -> None:
     assert f"| one run | ${small['run_usd']:.2f}, in {took} |" in README
     assert f"| daily runs, a month | ${small['month_usd']:.2f} |" in README
     hourly = plan(SMALL, "--every", "hour")
-    assert f"| hourly runs, a month | ${hourly['month_usd']:.2f} |" in README
+    assert f"| hourly runs (`--every hour`), a month | ${hourly['month_usd']:.2f} |" in README
     assert f"small run: ${cost(small, 'crawl'):.2f}," in README
-    assert f"A 2 TiB table costs ${large['run_usd']:.2f} a run." in README.replace("\n", " ")
+    text = " ".join(README.split())
+    assert f"each further month costs ${cost(small, 'storage'):.2f} more." in text
+    takes = units.duration(large["run_seconds"])
+    assert f"table of 2 TiB costs ${large['run_usd']:.2f} a run (`native`, {takes})." in text
 
 
 def test_readme_compares_with_the_prices_of_the_plan() -> None:
     small = plan(SMALL)
     month = {each["label"]: f"${each['month_usd']:.2f}" for each in small["alternatives"]}
-    reads = cost(small, "reads")
+    reads = f"${cost(small, 'reads') * small['runs_a_month']:.2f} of daily scans"
     row = (
         f"| 1 GiB, a month | ${small['month_usd']:.2f} "
         f"| {month['full']}; changes only: {month['incremental']} "
-        f"| {month['zero-ETL']} and Glue's compute | ${reads:.2f} a full scan, and Lambda "
-        f"| ${reads * small['runs_a_month']:.2f} of reads, and a machine |"
+        f"| {month['zero-ETL']} and Glue's compute | {reads}, and Lambda | {reads}, and a machine |"
     )
     assert row in README
 
