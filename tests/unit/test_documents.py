@@ -103,6 +103,21 @@ def test_readme_compares_with_the_prices_of_the_plan() -> None:
     assert row in README
 
 
+def test_prices_of_the_page_for_small_tables_are_those_of_the_plan() -> None:
+    page = (ROOT / "docs" / "howto" / "small-table.md").read_text(encoding="utf-8")
+    small, weekly = plan(SMALL), plan(SMALL, "--every", "week")
+    ten, flex = (
+        plan(SMALL, "--set", given) for given in ("NumberOfWorkers=10", "ExecutionClass=FLEX")
+    )
+    crawl, run = cost(small, "crawl"), small["run_usd"]
+    text = " ".join(page.split())
+    assert f"the crawler: ${crawl:.2f} of ${run:.2f} for each run." in text
+    months = (weekly["month_usd"], small["month_usd"])
+    assert "cost ${:.2f} in the first month, daily runs ${:.2f}.".format(*months) in text
+    assert f"a run then costs ${run:.2f}, not ${ten['run_usd']:.2f}." in text
+    assert f"A run then costs ${flex['run_usd']:.2f}, and may start later" in text
+
+
 def test_readme_is_at_most_900_words() -> None:
     assert len(README.split()) <= 900
 
