@@ -92,7 +92,8 @@ class Dynoexport(click.Group):
             if _is_ours(error):
                 self._end_unexpectedly(ctx, error)
             extra = _EXTRAS.get(error.name or "", "local")
-            _echo_error(f"{error.name} is not installed", f"pip install 'dynoexport[{extra}]'")
+            hint = f"in the clone of dynoexport, run: pip install '.[{extra}]'"
+            _echo_error(f"{error.name} is not installed", hint)
             ctx.exit(DynoexportError.exit_code)
         except KeyboardInterrupt:
             click.echo(err=True)

@@ -224,8 +224,8 @@ def deploy(
 
     \b
     Examples:
-      dynoexport deploy Reviews
-      dynoexport deploy Orders Customers --format csv --yes
+      dynoexport deploy Reviews --read-mode native
+      dynoexport deploy Orders Customers --read-mode native --format csv --yes
       dynoexport deploy Reviews --schedule 'cron(30 2 * * ? *)' --enable
       dynoexport deploy Reviews --set NumberOfWorkers=4 --set MaxRetries=0
       dynoexport deploy Reviews --auto --set MaxConsumedReadThroughput=0.5

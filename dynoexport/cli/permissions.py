@@ -50,15 +50,16 @@ def permissions(
 
     \b
     TASK is one of:
-      deploy   init, deploy
-      destroy  destroy; also needs the policy of deploy
-      plan     plan
-      run      run, watch, stop, enable, disable, status, runs, snapshots, logs
-      publish  publish, verify, prune; also needs the policy of run
-      query    query
+      boundary  the permissions boundary of the roles that deploy creates
+      deploy    init, deploy
+      destroy   destroy; also needs the policy of deploy
+      plan      plan
+      run       run, watch, stop, enable, disable, status, runs, snapshots, logs
+      publish   publish, verify, prune; also needs the policy of run
+      query     query
 
     Whoever deploys writes policies into roles. A permissions boundary limits what these roles can
-    do: 'dynoexport permissions boundary' prints it. Create it first, then deploy with it.
+    do. Create it once, then deploy each export with it.
 
     \b
     Examples:
@@ -66,6 +67,8 @@ def permissions(
       aws iam create-policy --policy-name dynoexport-boundary \\
           --policy-document file://boundary.json
       dynoexport permissions deploy > deploy.json
+      dynoexport deploy Reviews --read-mode native \\
+          --set PermissionsBoundaryArn=arn:aws:iam::123456789012:policy/dynoexport-boundary
       dynoexport permissions query --key arn:aws:kms:us-east-1:123456789012:key/k
     """
     from dynoexport import naming, settings

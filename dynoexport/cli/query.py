@@ -67,7 +67,7 @@ def query(
     all snapshots. Without SQL the command prints the rows of the view. Athena bills the bytes that
     it scans.
 
-    For --output parquet, first run: pip install 'dynoexport[files]'
+    For --output parquet, first run in the clone of dynoexport: pip install '.[files]'
 
     \b
     Examples:

@@ -198,7 +198,7 @@ def verify(
     Reads the files of SNAPSHOT, or of the current snapshot, and counts the items in them. Exits 1
     if something is missing or damaged, and says what.
 
-    For parquet, orc and avro, first run: pip install 'dynoexport[files]'
+    For parquet, orc and avro, first run in the clone of dynoexport: pip install '.[files]'
 
     \b
     Examples:

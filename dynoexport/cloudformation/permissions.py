@@ -319,7 +319,7 @@ boundary, which limits what these roles can do. Create it once, and deploy with 
     dynoexport permissions boundary > boundary.json
     aws iam create-policy --policy-name dynoexport-boundary --policy-document file://boundary.json
     dynoexport permissions deploy > deploy.json
-    dynoexport deploy Reviews \\
+    dynoexport deploy Reviews --read-mode native \\
         --set PermissionsBoundaryArn=arn:aws:iam::123456789012:policy/dynoexport-boundary
 
 The boundary has every action of the roles above, on the bucket, the database and the workgroup of

@@ -71,7 +71,7 @@ def verify(
     Raises:
         NotExported, AmbiguousExport: the table has no export, or several.
         SnapshotRefused: there is no such complete snapshot.
-        ModuleNotFoundError: the format's reader is not installed: ``dynoexport[files]``.
+        ModuleNotFoundError: the format's reader is not installed: the extra ``files``.
     """
     export = exports.find_one(account, table, fmt)
     current = snapshot_store.current_timestamp(account, export)

@@ -1,6 +1,6 @@
 """Read every row of a part file again, to check it.
 
-Parquet, ORC and Avro need ``pip install 'dynoexport[files]'``.
+Parquet, ORC and Avro need ``pip install '.[files]'``.
 """
 
 from __future__ import annotations

@@ -72,7 +72,7 @@ def test_a_missing_extra_is_reported_in_a_line(tmp_path: Path) -> None:
         [sys.executable, "-c", program], capture_output=True, text=True, cwd=tmp_path, check=False
     )
     assert done.returncode == 1
-    assert "pip install 'dynoexport[local]'" in done.stderr
+    assert "in the clone of dynoexport, run: pip install '.[local]'" in done.stderr
     assert "Traceback" not in done.stderr
 
 

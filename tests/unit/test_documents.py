@@ -83,22 +83,39 @@ def test_readme_prices_are_those_of_the_plan() -> None:
     assert f"| one run | ${small['run_usd']:.2f}, in {took} |" in README
     assert f"| daily runs, a month | ${small['month_usd']:.2f} |" in README
     hourly = plan(SMALL, "--every", "hour")
-    assert f"| hourly runs, a month | ${hourly['month_usd']:.2f} |" in README
+    assert f"| hourly runs (`--every hour`), a month | ${hourly['month_usd']:.2f} |" in README
     assert f"small run: ${cost(small, 'crawl'):.2f}," in README
-    assert f"A 2 TiB table costs ${large['run_usd']:.2f} a run." in README.replace("\n", " ")
+    text = " ".join(README.split())
+    assert f"each further month costs ${cost(small, 'storage'):.2f} more." in text
+    takes = units.duration(large["run_seconds"])
+    assert f"table of 2 TiB costs ${large['run_usd']:.2f} a run (`native`, {takes})." in text
 
 
 def test_readme_compares_with_the_prices_of_the_plan() -> None:
     small = plan(SMALL)
     month = {each["label"]: f"${each['month_usd']:.2f}" for each in small["alternatives"]}
-    reads = cost(small, "reads")
+    reads = f"${cost(small, 'reads') * small['runs_a_month']:.2f} of daily scans"
     row = (
         f"| 1 GiB, a month | ${small['month_usd']:.2f} "
         f"| {month['full']}; changes only: {month['incremental']} "
-        f"| {month['zero-ETL']} and Glue's compute | ${reads:.2f} a full scan, and Lambda "
-        f"| ${reads * small['runs_a_month']:.2f} of reads, and a machine |"
+        f"| {month['zero-ETL']} and Glue's compute | {reads}, and Lambda | {reads}, and a machine |"
     )
     assert row in README
+
+
+def test_prices_of_the_page_for_small_tables_are_those_of_the_plan() -> None:
+    page = (ROOT / "docs" / "howto" / "small-table.md").read_text(encoding="utf-8")
+    small, weekly = plan(SMALL), plan(SMALL, "--every", "week")
+    ten, flex = (
+        plan(SMALL, "--set", given) for given in ("NumberOfWorkers=10", "ExecutionClass=FLEX")
+    )
+    crawl, run = cost(small, "crawl"), small["run_usd"]
+    text = " ".join(page.split())
+    assert f"the crawler: ${crawl:.2f} of ${run:.2f} for each run." in text
+    months = (weekly["month_usd"], small["month_usd"])
+    assert "cost ${:.2f} in the first month, daily runs ${:.2f}.".format(*months) in text
+    assert f"a run then costs ${run:.2f}, not ${ten['run_usd']:.2f}." in text
+    assert f"A run then costs ${flex['run_usd']:.2f}, and may start later" in text
 
 
 def test_readme_is_at_most_900_words() -> None:

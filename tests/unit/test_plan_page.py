@@ -78,7 +78,7 @@ SUM = re.compile(r"^- (?:\[(\w+)\]|[\w\-, ]+:) (.+?) = ([\d,]+(?:\.(\d+))?)", re
 
 def sums() -> Iterator[tuple[int, str, str, float, int]]:
     """Which of the tables, the label, the sum, what it makes and with how many decimals."""
-    second = PAGE.index("## 50 GB")
+    second = PAGE.index("## 50 GiB")
     for found in SUM.finditer(PAGE):
         label, expression, result, decimals = found.groups()
         table = int(found.start() > second)
