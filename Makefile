@@ -72,7 +72,7 @@ acceptance: $(LOCAL) ## Try everything on your AWS account, and remove it again;
 acceptance-clean: $(LOCAL) ## Remove what a killed acceptance run has left (ACCEPTANCE="--region ...")
 	@$(RUN_ACCEPTANCE) clean $(ACCEPTANCE)
 
-lint: ## Lint, types, words, checks of the templates, and the documentation site
+lint: $(TEST) $(DOCS) ## Lint, types, words, checks of the templates, and the documentation site
 	@$(MAKE) --no-print-directory -j 2 types style rules docs
 
 style: $(TEST)

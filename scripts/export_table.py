@@ -1139,9 +1139,6 @@ def takes_arrow(settings: Settings) -> bool:
 GLUE_ARGUMENTS = ("JOB_NAME", "JOB_RUN_ID", "WORKFLOW_NAME", "WORKFLOW_RUN_ID")
 # A deployment may leave these empty.
 MAY_BE_EMPTY = ("CatalogPrefix", "Columns", "Exclude", "Where", "SourceRoleArn", "KmsKeyArn")
-# Words that Glue adds for itself. After an argument whose value is empty they are not its value.
-# https://docs.aws.amazon.com/glue/latest/dg/aws-glue-programming-etl-glue-arguments.html
-GLUES_OWN = re.compile("--(TempDir|JOB_ID|scriptLocation|conf|class|[a-z0-9]+(-[a-z0-9]+)+)")
 
 
 def parse_arguments(argv: Sequence[str], declared: Sequence[str]) -> dict[str, str]:
@@ -1166,12 +1163,9 @@ def join_flag_values(argv: Sequence[str], names: Iterable[str]) -> list[str]:
     Glue passes them as two words, and a table or a predicate may begin with "-" like an option.
     """
     flags = {f"--{name}" for name in names}
-    may_be_empty = {f"--{name}" for name in MAY_BE_EMPTY}
     words: list[str] = []
     for word in argv:
-        before = words[-1] if words else ""
-        is_flag = word in flags or (before in may_be_empty and GLUES_OWN.fullmatch(word))
-        if before in flags and not is_flag:
+        if words and words[-1] in flags and word not in flags:
             words[-1] = f"{words[-1]}={word}"
         else:
             words.append(word)
@@ -3839,7 +3833,11 @@ def settle_within(
             column for column in columns.values() if (column.attribute, column.group) == each.key
         ]
         column = fit_column(each, known, rules, bounds)
-        column = column or new_column(each, known, views[each.key], taken, bounds)
+        if column is None and is_too_long(each, known, bounds):
+            text = replace(each, type=Type(STRING))
+            column = fit_column(text, known, rules, bounds)
+            column = column or new_column(text, known, views[each.key], taken)
+        column = column or new_column(each, known, views[each.key], taken)
         for former in known:
             columns[former.name] = replace(former, shown=False)
         if column.name in columns:
@@ -3865,13 +3863,18 @@ def fit_column(
     return None
 
 
-def new_column(
-    found: FoundColumn, known: Sequence[Column], view: str, taken: set[str], bounds: TypeBounds
-) -> Column:
+def is_too_long(found: FoundColumn, known: Sequence[Column], bounds: TypeBounds) -> bool:
+    """Whether its type is too long, or that of an existing column with its values.
+
+    Then it becomes text, in one column for all runs.
+    """
+    kinds = [found.type, *(widen_type(column.type, found.type) for column in known)]
+    return any(kind is not None and not bounds.allow(resolve_unknown(kind)) for kind in kinds)
+
+
+def new_column(found: FoundColumn, known: Sequence[Column], view: str, taken: set[str]) -> Column:
     """A column for the values; if the attribute already has another one, its name has the type."""
     kind = resolve_unknown(found.type)
-    if not bounds.allow(kind):
-        kind = Type(STRING)
     name = view
     if known:
         name = free_name(with_suffix(view, type_word(kind)), taken)

@@ -82,7 +82,12 @@ class Account:
             if isinstance(error, BotoCoreError):
                 raise
             named = str(error).partition("Invalid endpoint: ")[2]
-            url = named or self.endpoint_url or os.environ.get("AWS_ENDPOINT_URL", str(error))
+            url = named or self.endpoint_url or os.environ.get("AWS_ENDPOINT_URL", "")
+            if not named and (not url or _is_web_address(url)):
+                raise DynoexportError(
+                    f"botocore refuses its settings: {error}",
+                    hint="check the AWS_* variables and ~/.aws/config",
+                ) from None
             raise _refuse_url(url) from None
         if not _is_web_address(client.meta.endpoint_url):
             raise _refuse_url(client.meta.endpoint_url)

@@ -39,7 +39,11 @@ def log_calls(client: BaseClient) -> None:
     ) -> None:
         logger.debug("%s.%s %s", service, model.name, _outcome(service, parsed, _took(context)))
 
-    def failed(exception: Exception, context: Mapping[str, Any], **_: object) -> None:
+    def failed(
+        exception: Exception, context: Mapping[str, Any], event_name: str, **_: object
+    ) -> None:
+        # botocore's own errors do not say which call it was; errors of services do.
+        exception.operation_name = event_name.rpartition(".")[2]  # type: ignore[attr-defined]
         # The text of the exception names the host; its class says what happened.
         logger.debug("%s: %s after %s", service, type(exception).__name__, _took(context))
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from http import HTTPStatus
 from typing import TYPE_CHECKING
 
 from dynoexport.errors import DynoexportError
@@ -34,6 +35,15 @@ _THROTTLED = {
     "ProvisionedThroughputExceededException",
 }
 _INVALID = {"ValidationError", "ValidationException", "InvalidInputException", "InvalidRequest"}
+
+_NETWORK = {
+    "EndpointConnectionError",
+    "ConnectTimeoutError",
+    "ConnectionClosedError",
+    "ReadTimeoutError",
+    "ProxyConnectionError",
+    "SSLError",
+}
 
 _NEW_CREDENTIALS = "get new ones, for example with 'aws sso login' or 'aws configure'"
 
@@ -75,9 +85,11 @@ def _explain_botocore_error(error: BotoCoreError) -> AwsFailed:
         return AwsFailed(text, hint="'aws configure list-profiles' shows those that exist")
     if name == "PartialCredentialsError":
         return AwsFailed(text, hint="set both the access key and the secret key")
-    if name in {"EndpointConnectionError", "ConnectTimeoutError", "ConnectionClosedError"}:
+    if name in _NETWORK:
+        # ``call_log`` adds it.
+        operation = getattr(error, "operation_name", "")
         return AwsFailed(
-            text.rstrip("."),
+            (f"{operation} failed: " if operation else "") + text.rstrip("."),
             hint="check the network, --region and --endpoint-url; for the local endpoint, check "
             "that 'dynoexport local start' is running",
         )
@@ -86,14 +98,14 @@ def _explain_botocore_error(error: BotoCoreError) -> AwsFailed:
     )
 
 
-def _explain_service_error(error: ClientError) -> AwsFailed:
+def _explain_service_error(error: ClientError) -> AwsFailed:  # noqa: PLR0911 - a kind each
     code = error.response.get("Error", {}).get("Code", "Unknown")
     said = " ".join(error.response.get("Error", {}).get("Message", "").split())
     operation = error.operation_name
     if code in _DENIED or code.startswith("AccessDenied") or code == "403":
         return _denied(said, operation)
     if code in _EXPIRED:
-        return AwsFailed("the AWS credentials have expired", hint=_NEW_CREDENTIALS)
+        return AwsFailed(f"the AWS credentials have expired at {operation}", hint=_NEW_CREDENTIALS)
     if code in _UNKNOWN_KEYS:
         return AwsFailed("AWS does not know these credentials", hint=_NEW_CREDENTIALS)
     if code in _THROTTLED:
@@ -103,6 +115,12 @@ def _explain_service_error(error: ClientError) -> AwsFailed:
         )
     if code in _INVALID:
         return AwsFailed(f"AWS refused {operation}: {said}", hint="correct the value it names")
+    status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
+    if status >= HTTPStatus.INTERNAL_SERVER_ERROR:
+        return AwsFailed(
+            f"AWS failed at {operation} with {code}: {said}",
+            hint="try again; if it lasts, look at https://health.aws.amazon.com",
+        )
     return AwsFailed(
         f"AWS answered {operation} with {code}: {said}", hint="log every call with --debug"
     )

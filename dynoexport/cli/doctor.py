@@ -33,8 +33,8 @@ def doctor(account: Account, *, common_stack: str, as_json: bool) -> None:
     """Check whether exports can run in this account and region.
 
     Checks your credentials, the common stack, your permissions, Lake Formation, the quotas of AWS
-    Glue, and the exports: their versions, snapshots and alarms. Each check prints ok, warning or
-    failed, and the next step if there is one.
+    Glue, and the exports: their versions, snapshots and alarms. Each check prints ok, warning,
+    failed, or unknown if it could not be made, and the next step if there is one.
 
     Changes nothing. Exits 1 if a check fails, 0 if there are only warnings.
 

@@ -60,6 +60,8 @@ def _describe(export: naming.Export) -> dict[str, object]:
         "manifests": naming.manifest_prefix(table, fmt),
         "temporary files": naming.temp_prefix(table, fmt),
     }
+    if export.format.queryable:
+        prefixes["view results"] = naming.view_results_prefix(table, fmt)
     return {
         "table": table,
         "format": fmt,

@@ -191,14 +191,14 @@ KEPT: tuple[Kept, ...] = (
     ),
     Kept(
         "deploy",
-        "ReadMetrics",
+        "ReadAccount",
         reasons.COLD_TABLE,
         reasons.WARM_THROUGHPUT,
         ("dynamodb:DescribeLimits",),
     ),
     Kept(
         "plan",
-        "ReadMetrics",
+        "ReadAccount",
         reasons.COLD_TABLE,
         reasons.WARM_THROUGHPUT,
         ("dynamodb:DescribeLimits",),

@@ -287,7 +287,7 @@ def _shared(at: Installation) -> list[Statement]:
         allow(
             "Database",
             [glue.CreateDatabase, glue.GetDatabase, glue.UpdateDatabase, glue.DeleteDatabase],
-            at.arns("glue", "catalog", f"*/{naming.DATABASE}*"),
+            at.arns("glue", "catalog", f"*/{naming.DATABASE}", f"*/{naming.DATABASE}/*"),
         ),
         allow(
             "WorkGroup",
@@ -300,7 +300,8 @@ def _shared(at: Installation) -> list[Statement]:
                 athena.TagResource,
                 athena.UntagResource,
             ],
-            # Both workgroups: with both names the policy would be too long.
+            # Both workgroups, and others with such a name: with both names the policy would be
+            # too long.
             at.arns("athena", f"workgroup/{naming.WORK_GROUP}*"),
         ),
     ]
@@ -371,10 +372,9 @@ def _publish_datapoints() -> Statement:
 def _look(at: Installation) -> list[Statement]:
     """What the command reads before it changes anything, with ``--auto`` for a plan."""
     return [
-        *_plan(at),
         # It knows no resources:
         # https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazonresourcegrouptaggingapi.html
-        allow("ListExports", [tag.GetResources], ["*"]),
+        *_plan(at, tag.GetResources),
     ]
 
 
@@ -390,10 +390,11 @@ def plan(at: Installation) -> PolicyDocument:
     )
 
 
-def _plan(at: Installation) -> list[Statement]:
+def _plan(at: Installation, *more: Action) -> list[Statement]:
+    """``more`` are actions without resources; a statement of their own would be longer."""
     return [
         allow(
-            "DescribeTables",
+            "ReadTables",
             [dynamodb.DescribeTable, dynamodb.DescribeContinuousBackups],
             at.arns("dynamodb", "table/*"),
         ),
@@ -401,8 +402,8 @@ def _plan(at: Installation) -> list[Statement]:
         # https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazondynamodb.html
         # https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazoncloudwatch.html
         allow(
-            "ReadMetrics",
-            [dynamodb.ListTables, dynamodb.DescribeLimits, cloudwatch.GetMetricStatistics],
+            "ReadAccount",
+            [dynamodb.ListTables, dynamodb.DescribeLimits, cloudwatch.GetMetricStatistics, *more],
             ["*"],
         ),
         _read_manifests(at),

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import math
-import re
 from typing import TYPE_CHECKING
 
 from dynoexport.jobs.failures import JobFailed
@@ -18,9 +17,6 @@ if TYPE_CHECKING:
 GLUE_ARGUMENTS = ("JOB_NAME", "JOB_RUN_ID", "WORKFLOW_NAME", "WORKFLOW_RUN_ID")
 # A deployment may leave these empty.
 MAY_BE_EMPTY = ("CatalogPrefix", "Columns", "Exclude", "Where", "SourceRoleArn", "KmsKeyArn")
-# Words that Glue adds for itself. After an argument whose value is empty they are not its value.
-# https://docs.aws.amazon.com/glue/latest/dg/aws-glue-programming-etl-glue-arguments.html
-GLUES_OWN = re.compile("--(TempDir|JOB_ID|scriptLocation|conf|class|[a-z0-9]+(-[a-z0-9]+)+)")
 
 
 def parse_arguments(argv: Sequence[str], declared: Sequence[str]) -> dict[str, str]:
@@ -45,12 +41,9 @@ def join_flag_values(argv: Sequence[str], names: Iterable[str]) -> list[str]:
     Glue passes them as two words, and a table or a predicate may begin with "-" like an option.
     """
     flags = {f"--{name}" for name in names}
-    may_be_empty = {f"--{name}" for name in MAY_BE_EMPTY}
     words: list[str] = []
     for word in argv:
-        before = words[-1] if words else ""
-        is_flag = word in flags or (before in may_be_empty and GLUES_OWN.fullmatch(word))
-        if before in flags and not is_flag:
+        if words and words[-1] in flags and word not in flags:
             words[-1] = f"{words[-1]}={word}"
         else:
             words.append(word)

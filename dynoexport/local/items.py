@@ -269,6 +269,10 @@ def _with_bytes(value: Mapping[str, Any]) -> Item:
 
 def _decode(attribute: Mapping[str, Any]) -> dict[str, Any]:
     ((code, value),) = attribute.items()
+    if code in {"BOOL", "NULL"} and not isinstance(value, bool):
+        raise TypeError(f"{code} is {value!r}, not true or false")
+    if code in {"SS", "NS", "BS", "L"} and not isinstance(value, list):
+        raise TypeError(f"{code} is {value!r}, not an array")
     if code == "B":
         return {code: _bytes(value)}
     if code == "BS":

@@ -8,9 +8,10 @@ disabled when it is switched off.
 from __future__ import annotations
 
 from datetime import datetime, timedelta, timezone
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from dynoexport import naming, settings, units
+from dynoexport.errors import DynoexportError
 from dynoexport.workflow import schedule
 
 if TYPE_CHECKING:
@@ -91,6 +92,16 @@ def starts_to_watch(target: Target, *, trigger_is_on: bool | None) -> bool:
     return after and not before
 
 
+def moves(account: Account, table: str, fmt: str) -> bool:
+    """Whether the alarm still watches the namespace of a former version."""
+    found = account.cloudwatch.describe_alarms(AlarmNames=[naming.snapshot_alarm(table, fmt)])
+    return any(_is_former(alarm, table) for alarm in found["MetricAlarms"])
+
+
+def _is_former(alarm: Mapping[str, Any], table: str) -> bool:
+    return bool(alarm["Namespace"] != naming.metric_namespace(table))
+
+
 def publish_zero_datapoint(account: Account, table: str, fmt: str) -> None:
     """Publish a datapoint of zero snapshots, from which the alarm measures its time."""
     account.cloudwatch.put_metric_data(
@@ -118,6 +129,11 @@ def set_alarm_actions_enabled(account: Account, table: str, fmt: str, *, enabled
     if not found or found[0].get("ActionsEnabled") == enabled:
         return
     if enabled:
+        if _is_former(found[0], table):
+            raise DynoexportError(
+                f"the alarm of {table} as {fmt} is of a former version",
+                hint=f"deploy the export again: dynoexport deploy {table} --format {fmt}",
+            )
         publish_zero_datapoint(account, table, fmt)
         account.cloudwatch.enable_alarm_actions(AlarmNames=[name])
     else:

@@ -11,7 +11,7 @@ from dynoexport.model import ReadMode
 from dynoexport.operations import tables
 from dynoexport.operations.targets import is_of
 from dynoexport.planning import table_facts
-from dynoexport.planning.feasibility import refuse_percent
+from dynoexport.planning.feasibility import find_obstacles, refuse_percent
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -86,7 +86,9 @@ def check_recommendation(target: Target, found: Recommendation) -> None:
     Raises:
         SettingsRefused: it is such a job.
     """
-    for obstacle in found.obstacles:
+    # A schedule that is off starts no second run.
+    obstacles = found.obstacles if target.is_scheduled else find_obstacles(found.estimate, None)
+    for obstacle in obstacles:
         what, _, advice = obstacle.partition("; ")
         raise SettingsRefused(f"{target.table}: {what}", hint=advice)
     for harm in found.harms:

@@ -149,7 +149,8 @@ def _then_publish_datapoints(
         if not approve(prepared):
             return False
         for each in targets:
-            if alarms.starts_to_watch(each, trigger_is_on=triggers[each.table]):
+            starts = alarms.starts_to_watch(each, trigger_is_on=triggers[each.table])
+            if starts or alarms.moves(account, each.table, each.format.value):
                 alarms.publish_zero_datapoint(account, each.table, each.format.value)
         return True
 

@@ -10,7 +10,12 @@ from dynoexport.aws import change_sets, exports, workflow_runs
 from dynoexport.aws.change_sets import Declined, ignore
 from dynoexport.jobs.catalog import is_own_table
 from dynoexport.jobs.s3 import directory_marker, list_objects
-from dynoexport.jobs.snapshots import deletion_marks, find_marks
+from dynoexport.jobs.snapshots import (
+    deletion_marks,
+    find_marks,
+    is_own_snapshot,
+    list_marks,
+)
 from dynoexport.model import ExportResult, OutputFormat, described
 from dynoexport.operations.run import RunRefused
 from dynoexport.storage import snapshot_store
@@ -131,11 +136,19 @@ def _all_rests(
 def _rests(
     account: Account, table: str, fmt: OutputFormat, *, data: bool
 ) -> Iterator[DeployedExport]:
-    """What a deleted stack left: a catalog table on the data, and with ``data`` objects."""
+    """What a deleted stack left: a catalog table on the data, and with ``data`` objects.
+
+    The Step Functions design has the same names. So there must be a snapshot of dynoexport.
+    """
+    marks = list_marks(account.s3, account.bucket, table, fmt.value)
+    own = any(
+        is_own_snapshot(account.s3, marks, timestamp)
+        for timestamp in marks.complete | marks.claimed
+    )
     for prefix in (*_catalog_prefixes(account, table, fmt), ""):
         rest = exports.DeployedExport(table, fmt, prefix, stack="", workflow="")
         found = _inventory(account, rest, data=data)[0]
-        if found.catalog or (data and found.objects):
+        if (own and found.catalog) or (data and found.objects):
             yield rest
 
 

@@ -343,7 +343,8 @@ def _alarms(account: Account) -> tuple[str, str, str]:
         alarm
         for page in pages
         for alarm in page["MetricAlarms"]
-        if alarm.get("Namespace", "").startswith(naming.METRIC_NAMESPACES)
+        # A former version had one namespace for all tables.
+        if f"{alarm.get('Namespace', '')}/".startswith(naming.METRIC_NAMESPACES)
         and alarm.get("ActionsEnabled")
     ]
     late = [alarm for alarm in found if alarm.get("StateValue") == "ALARM"]

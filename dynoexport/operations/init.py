@@ -57,7 +57,7 @@ def init(
         _check_owner(known)
         _check_key(account, known, given)
     if not known or change_sets.is_only_a_name(known):
-        _check_leftovers(account, common_stack)
+        check_leftovers(account, common_stack)
     kept = dict.fromkeys(change_sets.read_parameters(known)) if known else {}
     stack = change_sets.Stack(common_stack, assets.template("common.yaml"), {**kept, **given})
     changed = apply(account, [stack], approve=approve, on_event=on_event)
@@ -112,7 +112,7 @@ _IMPORT = (
 )
 
 
-def _check_leftovers(account: Account, common_stack: str) -> None:
+def check_leftovers(account: Account, common_stack: str) -> None:
     """Check that nothing has the names of the resources that outlive a common stack.
 
     CloudFormation would say so after a minute, for one of them, perhaps without its name.

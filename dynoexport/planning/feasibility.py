@@ -39,12 +39,13 @@ def find_obstacles(estimate: Estimate, gap_seconds: float | None) -> Iterator[st
         other = "" if exported else ", or use --read-mode export"
         yield (
             f"no run can end: the job takes {duration(estimate.job_seconds)}, and AWS Glue stops "
-            f"a job after {duration(_LONGEST_JOB)}; raise the table's capacity, set "
-            f"--target-duration{other}"
+            f"a job after {duration(_LONGEST_JOB)}; raise the table's capacity, look for a faster "
+            f"job with 'dynoexport plan --target-duration'{other}"
         )
     elif gap_seconds is not None and estimate.run_seconds > gap_seconds:
         yield (
             f"runs overlap: a run takes {duration(estimate.run_seconds)}, but the schedule starts "
             f"one every {duration(gap_seconds)}, and AWS Glue refuses a second run; choose a "
-            "schedule with longer gaps, or set --target-duration"
+            "schedule with longer gaps, or look for a faster job with "
+            "'dynoexport plan --target-duration'"
         )

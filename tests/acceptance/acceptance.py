@@ -28,9 +28,11 @@ import click
 import started_endpoint
 from acceptance_names import CASES, FURTHER_RUNS, RETRIED, Case
 from acceptance_report import Report, text
+from botocore.exceptions import BotoCoreError, ClientError
 
 import dynoexport
 from dynoexport import units
+from dynoexport.aws import errors
 from dynoexport.cli.common import INTERRUPTED
 from dynoexport.errors import DynoexportError
 from dynoexport.planning.sizing import PlanRequest
@@ -194,8 +196,8 @@ def guarded() -> None:
     except click.ClickException as error:
         error.show()
         sys.exit(error.exit_code)
-    except DynoexportError as error:
-        click.echo(f"Error: {error}", err=True)
+    except (DynoexportError, BotoCoreError, ClientError) as error:
+        click.echo(f"Error: {errors.explain(error) or error}", err=True)
         sys.exit(1)
     except (click.Abort, KeyboardInterrupt):
         click.echo("Stopped. What is left, if anything: make acceptance-clean", err=True)

@@ -13,6 +13,7 @@ from botocore.exceptions import ClientError
 
 from dynoexport import naming, settings
 from dynoexport.aws import change_sets
+from dynoexport.jobs.failures import JobFailed
 from dynoexport.jobs.s3 import delete_objects, list_objects
 from dynoexport.model import OutputFormat
 
@@ -65,19 +66,20 @@ def find(account: Account) -> Found:
 def remove(account: Account, say: Callable[[str], None]) -> list[str]:
     """Remove everything; a line for each thing that is left."""
     exports = list(_deployed(account))
+    denied: list[str] = []
     _stop_runs(account, exports, say)
-    _delete_logs(account, exports)
+    _attempt(denied, "logs", lambda: _delete_logs(account, exports))
     for stack in _stacks(account):
         say(f"deleting stack {stack}")
         _delete_stack(account, stack)
-    _delete_results(account)
+    _attempt(denied, "query results", lambda: _delete_results(account))
     delete_objects(account.s3, account.bucket, list(_keys(account)))
     for name in _catalog(account):
         account.glue.delete_table(DatabaseName=naming.DATABASE, Name=name)
     sqs = account.client("sqs")
     for url in _queues(account):
         sqs.delete_queue(QueueUrl=url)
-    _unsubscribe(account)
+    _attempt(denied, "subscriptions", lambda: _unsubscribe(account))
     marks = []
     for table in _tables(account):
         if names.is_mark_of_common(table):
@@ -89,10 +91,19 @@ def remove(account: Account, say: Callable[[str], None]) -> list[str]:
         say("deleting the common stack, its bucket and its database")
         kept = _delete_common(account)
         if kept:
-            return kept
+            say(f"to keep the common stack, delete the table {marks[0]} yourself")
+            return [*kept, *denied]
     for table in marks:
         _delete_table(account, table)
-    return find(account).lines()
+    return [*find(account).lines(), *denied]
+
+
+def _attempt(denied: list[str], what: str, action: Callable[[], None]) -> None:
+    """Do what is not needed for the rest; a refusal is a line of what is left."""
+    try:
+        action()
+    except (ClientError, JobFailed) as error:
+        denied.append(f"{what}: {error}")
 
 
 # --- DynamoDB -------------------------------------------------------------------------------------
@@ -110,9 +121,15 @@ def _tables(account: Account) -> Iterator[str]:
 def _delete_table(account: Account, name: str) -> None:
     exceptions = account.dynamodb.exceptions
     with suppress(exceptions.ResourceNotFoundException):
-        account.dynamodb.get_waiter("table_exists").wait(TableName=name)
-        account.dynamodb.delete_table(TableName=name)
+        if _status(account, name) == "CREATING":
+            account.dynamodb.get_waiter("table_exists").wait(TableName=name)
+        if _status(account, name) != "DELETING":
+            account.dynamodb.delete_table(TableName=name)
         account.dynamodb.get_waiter("table_not_exists").wait(TableName=name)
+
+
+def _status(account: Account, name: str) -> str:
+    return account.dynamodb.describe_table(TableName=name)["Table"]["TableStatus"]
 
 
 # --- stacks and runs ------------------------------------------------------------------------------
@@ -200,21 +217,38 @@ def _delete_common(account: Account) -> list[str]:
     others = [each["StackName"] for each in _exports_of_others(account)]
     if others:
         return [f"the common stack: {', '.join(others)} need it"]
-    with suppress(ClientError):
-        # What init uploads, and results of the last queries.
-        common = (naming.SCRIPTS_PREFIX, naming.ATHENA_RESULTS_PREFIX)
-        foreign = [
-            key for key in list_objects(account.s3, bucket, "") if not key.startswith(common)
-        ]
-        if foreign:
-            return [f"the bucket {bucket}: it has {foreign[0]}"]
-        delete_objects(account.s3, bucket, list(list_objects(account.s3, bucket, "")))
-    _delete_stack(account, settings.DEFAULT_COMMON_STACK)
-    with suppress(account.s3.exceptions.NoSuchBucket, ClientError):
+    foreign, keys = _foreign(account)
+    if foreign:
+        return foreign[:1]
+    delete_objects(account.s3, bucket, keys)
+    stack = settings.DEFAULT_COMMON_STACK
+    _delete_stack(account, stack)
+    if change_sets.describe(account.cloudformation, stack) is not None:
+        return [f"stack {stack}: it cannot be deleted"]
+    with suppress(account.s3.exceptions.NoSuchBucket):
         account.s3.delete_bucket(Bucket=bucket)
     with suppress(glue.exceptions.EntityNotFoundException):
         glue.delete_database(Name=naming.DATABASE)
     return []
+
+
+def _foreign(account: Account) -> tuple[list[str], list[str]]:
+    """What others have in the bucket and the database, and all keys of the bucket.
+
+    A denied call is no answer: it ends the removal.
+    """
+    keys: list[str] = []
+    found = []
+    with suppress(account.s3.exceptions.NoSuchBucket):
+        keys = list(list_objects(account.s3, account.bucket, ""))
+    # What init uploads, and results of the last queries.
+    common = (naming.SCRIPTS_PREFIX, naming.ATHENA_RESULTS_PREFIX)
+    found += [f"{account.bucket}: it has {key}" for key in keys if not key.startswith(common)]
+    with suppress(account.glue.exceptions.EntityNotFoundException):
+        pages = account.glue.get_paginator("get_tables").paginate(DatabaseName=naming.DATABASE)
+        tables = [table["Name"] for page in pages for table in page["TableList"]]
+        found += [f"database {naming.DATABASE}: it has {name}" for name in tables]
+    return found, keys
 
 
 def _exports_of_others(account: Account) -> list[Any]:
@@ -224,7 +258,7 @@ def _exports_of_others(account: Account) -> list[Any]:
             stack
             for stack in page["Stacks"]
             if settings.COMMON_STACK_NAME in change_sets.read_parameters(stack)
-            and not names.is_own(change_sets.read_parameters(stack)[settings.TABLE_NAME])
+            and not names.is_own(change_sets.read_parameters(stack).get(settings.TABLE_NAME, ""))
         ]
     return found
 
@@ -235,7 +269,12 @@ def _keys(account: Account) -> Iterator[str]:
     prefixes = {
         of(names.START, fmt.value).rstrip("/")
         for fmt in OutputFormat
-        for of in (naming.data_prefix, naming.manifest_prefix, naming.temp_prefix)
+        for of in (
+            naming.data_prefix,
+            naming.manifest_prefix,
+            naming.temp_prefix,
+            naming.view_results_prefix,
+        )
     }
     for prefix in sorted({*prefixes, naming.SCRIPTS_PREFIX}):
         try:
@@ -249,7 +288,8 @@ def _delete_results(account: Account) -> None:
     """Delete the results of queries about acceptance tables."""
     own = naming.view(names.START)
     keys = []
-    with suppress(ClientError):
+    with suppress(account.athena.exceptions.InvalidRequestException):
+        # Without the common stack there is no workgroup.
         pages = account.athena.get_paginator("list_query_executions").paginate(
             WorkGroup=naming.WORK_GROUP
         )

@@ -37,6 +37,7 @@ CONNECTOR = "connector"
 CHECKSUMS = "checksums"
 NOTIFICATION = "notification"
 NESTED = "nested text"
+DECIMALS = "avro decimals"
 FILE_OF_ARGUMENTS = "arguments"
 
 FACTS = (
@@ -89,6 +90,12 @@ FACTS = (
         "Athena prints rows and maps as {name=value, ...} and arrays as [value, ...].",
         "https://docs.aws.amazon.com/athena/latest/ug/querying-arrays.html",
         "only the text of nested values in results would differ",
+    ),
+    Fact(
+        DECIMALS,
+        "Glue's avro writer of version 1.8 writes decimals that Athena reads.",
+        "https://docs.aws.amazon.com/glue/latest/dg/aws-glue-programming-etl-format-avro-home.html",
+        "queries of avro snapshots with decimals would fail",
     ),
     Fact(
         FILE_OF_ARGUMENTS,

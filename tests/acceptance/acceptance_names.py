@@ -39,9 +39,8 @@ def is_own_in_catalog(name: str) -> bool:
 
 def is_own_key(key: str) -> bool:
     """Whether an object belongs to such a table, or is a run's own script."""
-    return key.startswith(f"{naming.SCRIPTS_PREFIX}{scripts_version('')}") or any(
-        map(is_own, key.split("/"))
-    )
+    script = re.match(f"{naming.SCRIPTS_PREFIX}{scripts_version('[0-9a-f]{8}')}/", key)
+    return script is not None or any(map(is_own, key.split("/")))
 
 
 def is_mark_of_common(name: str) -> bool:

@@ -129,5 +129,5 @@ def test_its_names_are_found_again() -> None:
     table = names.table(names.new_run(), "csv")
     assert names.is_own(table)
     assert names.is_own_key(f"manifests/csv/{table}/2026-01-01T00:00.json")
-    assert names.is_own_key(f"scripts/{names.scripts_version('1')}/export_table.py")
+    assert names.is_own_key(f"scripts/{names.scripts_version('0a1b2c3d')}/export_table.py")
     assert names.is_own_in_catalog(f"snapshots_{table.replace('-', '_')}")

@@ -99,13 +99,13 @@ NEW_CREDENTIALS = "  get new ones, for example with 'aws sso login' or 'aws conf
             ("runs", "Reviews"),
             "ExpiredTokenException",
             "The security token included in the request is expired",
-            ["Error: the AWS credentials have expired", NEW_CREDENTIALS],
+            ["Error: the AWS credentials have expired at X", NEW_CREDENTIALS],
         ),
         (
             ("init", "--yes"),
             "ExpiredToken",
             "The security token included in the request is expired",
-            ["Error: the AWS credentials have expired", NEW_CREDENTIALS],
+            ["Error: the AWS credentials have expired at X", NEW_CREDENTIALS],
         ),
         (
             ("status",),

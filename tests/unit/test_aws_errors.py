@@ -212,7 +212,7 @@ def test_a_denial_that_names_no_action_names_the_operation(
 # --- what else a service answers -----------------------------------------------------------------
 @pytest.mark.parametrize("code", ["ExpiredToken", "ExpiredTokenException", "RequestExpired"])
 def test_expired_credentials(code: str) -> None:
-    assert refused(code, "x") == ("the AWS credentials have expired", NEW_CREDENTIALS)
+    assert refused(code, "x") == ("the AWS credentials have expired at GetTable", NEW_CREDENTIALS)
 
 
 @pytest.mark.parametrize(

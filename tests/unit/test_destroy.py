@@ -50,6 +50,18 @@ def test_rest_of_a_deleted_stack_is_found_by_what_is_left(store: Store, prefix: 
         dynoexport.destroy(store.account, TABLE, data=True)
 
 
+def test_catalog_of_another_design_stays(store: Store) -> None:
+    """The Step Functions design has the same folders and names, and no manifests."""
+    leave(store)
+    for key in list(store.keys()):
+        if key.startswith(("manifests/", "glue-temp-dir/")):
+            store.account.s3.delete_object(Bucket=store.account.bucket, Key=key)
+    for data in (False, True):
+        with pytest.raises(NotExported):
+            dynoexport.destroy(store.account, TABLE, data=data)
+    assert entries(store.account) == {"reviews", "snapshots_reviews"}
+
+
 def test_without_data_only_catalog_entries_are_deleted(store: Store) -> None:
     leave(store)
     before = store.keys()

@@ -176,7 +176,11 @@ def settle_within(
             column for column in columns.values() if (column.attribute, column.group) == each.key
         ]
         column = fit_column(each, known, rules, bounds)
-        column = column or new_column(each, known, views[each.key], taken, bounds)
+        if column is None and is_too_long(each, known, bounds):
+            text = replace(each, type=Type(STRING))
+            column = fit_column(text, known, rules, bounds)
+            column = column or new_column(text, known, views[each.key], taken)
+        column = column or new_column(each, known, views[each.key], taken)
         for former in known:
             columns[former.name] = replace(former, shown=False)
         if column.name in columns:
@@ -202,13 +206,18 @@ def fit_column(
     return None
 
 
-def new_column(
-    found: FoundColumn, known: Sequence[Column], view: str, taken: set[str], bounds: TypeBounds
-) -> Column:
+def is_too_long(found: FoundColumn, known: Sequence[Column], bounds: TypeBounds) -> bool:
+    """Whether its type is too long, or that of an existing column with its values.
+
+    Then it becomes text, in one column for all runs.
+    """
+    kinds = [found.type, *(widen_type(column.type, found.type) for column in known)]
+    return any(kind is not None and not bounds.allow(resolve_unknown(kind)) for kind in kinds)
+
+
+def new_column(found: FoundColumn, known: Sequence[Column], view: str, taken: set[str]) -> Column:
     """A column for the values; if the attribute already has another one, its name has the type."""
     kind = resolve_unknown(found.type)
-    if not bounds.allow(kind):
-        kind = Type(STRING)
     name = view
     if known:
         name = free_name(with_suffix(view, type_word(kind)), taken)

@@ -522,6 +522,14 @@ def test_types_become_text_until_the_view_fits_into_the_catalog() -> None:
     assert view_text_size(settled, "parquet") <= VIEW_TEXT_MAX
 
 
+def test_a_type_that_became_text_stays_in_its_column() -> None:
+    """The next runs add no columns."""
+    first = columns(wide(90))
+    assert columns(wide(90), history=first) == first
+    grown = columns(wide(90), history=columns(wide(40)))
+    assert columns(wide(90), history=grown) == grown
+
+
 @given(ITEMS)
 def test_the_views_text_is_never_longer_than_computed(items: list[Item]) -> None:
     settled = columns(*items)
