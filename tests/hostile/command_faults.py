@@ -190,7 +190,7 @@ class Stage:
         return name
 
     def with_snapshots(self) -> str:
-        """A new export with two snapshots, of which the view shows the newer one."""
+        """A new export with two snapshots. The view shows the newer one."""
         name = self.exported()
         schema = [{"name": "id", "type": "string", "attribute": "id", "view": "id", "shown": True}]
         for snapshot in SNAPSHOTS:
