@@ -103,15 +103,21 @@ class Dynoexport(click.Group):
             sys.stdout = None
             ctx.exit(0)
         except Exception as error:  # noqa: BLE001 - the last door: no traceback for a user
-            explained = explain(error)
-            if isinstance(error, OSError) and error.errno in _FULL:
-                _echo_full(error)
-                ctx.exit(DynoexportError.exit_code)
-            elif explained is None:
-                self._end_unexpectedly(ctx, error)
-            else:
-                _echo_error(explained.what, explained.hint)
-                ctx.exit(explained.exit_code)
+            self._end(ctx, error)
+
+    def _end(self, ctx: click.Context, error: Exception) -> NoReturn:
+        """In one line, if the error comes from AWS, a full disk or a path."""
+        explained = explain(error)
+        if isinstance(error, OSError) and error.errno in _FULL:
+            _echo_full(error)
+        elif isinstance(error, OSError) and error.filename is not None:
+            _echo_error(one_line(f"{error.filename}: {error.strerror}"), "name another path")
+        elif explained is None:
+            self._end_unexpectedly(ctx, error)
+        else:
+            _echo_error(explained.what, explained.hint)
+            ctx.exit(explained.exit_code)
+        ctx.exit(DynoexportError.exit_code)
 
     @staticmethod
     def _end_unexpectedly(ctx: click.Context, error: Exception) -> NoReturn:

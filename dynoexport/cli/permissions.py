@@ -67,8 +67,8 @@ def permissions(
       aws iam create-policy --policy-name dynoexport-boundary \\
           --policy-document file://boundary.json
       dynoexport permissions deploy > deploy.json
-      dynoexport deploy Reviews --read-mode native \\
-          --set PermissionsBoundaryArn=arn:aws:iam::123456789012:policy/dynoexport-boundary
+      boundary=arn:aws:iam::123456789012:policy/dynoexport-boundary
+      dynoexport deploy Reviews --set PermissionsBoundaryArn=$boundary
       dynoexport permissions query --key arn:aws:kms:us-east-1:123456789012:key/k
     """
     from dynoexport import naming, settings

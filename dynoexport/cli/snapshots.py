@@ -156,7 +156,7 @@ def prune(
         table,
         fmt=fmt,
         keep=keep,
-        older_than=units.parse_duration(older_than) if older_than else None,
+        older_than=None if older_than is None else units.parse_duration(older_than),
         approve=approve,
         on_deleted=lambda name, number: common.echo_err(
             f"  deleted {name}, {units.count(number, 'object')}"

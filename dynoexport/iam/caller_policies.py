@@ -287,7 +287,7 @@ def _shared(at: Installation) -> list[Statement]:
         allow(
             "Database",
             [glue.CreateDatabase, glue.GetDatabase, glue.UpdateDatabase, glue.DeleteDatabase],
-            at.arns("glue", "catalog", f"*/{naming.DATABASE}", f"*/{naming.DATABASE}/*"),
+            at.arns("glue", "catalog", f"*/{naming.DATABASE}*"),
         ),
         allow(
             "WorkGroup",

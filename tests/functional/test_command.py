@@ -65,7 +65,7 @@ def test_init_asks_and_needs_somebody_to_answer(endpoint: Endpoint) -> None:
     there = elsewhere(endpoint, "eu-north-1")
     done = there("init")
     assert (done.returncode, done.stdout) == (2, "")
-    assert "  + Bucket        S3::Bucket\n" in done.stderr
+    assert "  + Bucket         S3::Bucket\n" in done.stderr
     assert done.stderr.endswith("Error: this command asks for confirmation\n  add --yes\n")
     assert there("deploy", "T", "--yes").stderr.splitlines()[1] == "  run: dynoexport init"
 

@@ -99,13 +99,13 @@ NEW_CREDENTIALS = "  get new ones, for example with 'aws sso login' or 'aws conf
             ("runs", "Reviews"),
             "ExpiredTokenException",
             "The security token included in the request is expired",
-            ["Error: the AWS credentials have expired at X", NEW_CREDENTIALS],
+            ["Error: the AWS credentials have expired at BatchGetWorkflows", NEW_CREDENTIALS],
         ),
         (
             ("init", "--yes"),
             "ExpiredToken",
             "The security token included in the request is expired",
-            ["Error: the AWS credentials have expired at X", NEW_CREDENTIALS],
+            ["Error: the AWS credentials have expired at DescribeStacks", NEW_CREDENTIALS],
         ),
         (
             ("status",),
@@ -214,7 +214,10 @@ def test_an_unknown_profile() -> None:
 def test_an_endpoint_that_does_not_answer() -> None:
     done = run("status", AWS_REGION="us-east-1", AWS_ENDPOINT_URL="http://127.0.0.1:9", **KEYS)
     what, cure = refused(done)
-    assert what == 'Error: Could not connect to the endpoint URL: "http://127.0.0.1:9/"'
+    assert (
+        what
+        == 'Error: GetResources failed: Could not connect to the endpoint URL: "http://127.0.0.1:9/"'
+    )
     assert "'dynoexport local start' is running" in cure
 
 

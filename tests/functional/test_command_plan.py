@@ -301,7 +301,7 @@ def test_without_auto_nothing_is_chosen(command: Command, table: str) -> None:
 
 def test_auto_refuses_runs_that_overlap(command: Command, table: str) -> None:
     often = ("--schedule", "cron(0/5 * * * ? *)", "--read-mode", "export")
-    done = command("deploy", table, "--auto", *often, "--yes")
+    done = command("deploy", table, "--auto", *often, "--enable", "--yes")
     assert done.returncode == 2
     assert f"Error: {table}: runs overlap: a run takes " in done.stderr
     assert "dynoexport deploy" not in done.stdout

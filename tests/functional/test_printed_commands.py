@@ -47,6 +47,12 @@ REPLACED_ON_AWS = {
         "dynoexport deploy Books --read-mode native --auto --enable --yes"
     ),
     "dynoexport destroy Books --data": "dynoexport destroy Books --data --yes",
+    # For somebody with the policy `deploy`, which needs the boundary; test_callers.py deploys so.
+    "dynoexport permissions boundary > boundary.json": "",
+    "aws iam create-policy --policy-name dynoexport-boundary "
+    "--policy-document file://boundary.json": "",
+    "dynoexport deploy Books --read-mode native --auto --enable "
+    "--set PermissionsBoundaryArn=arn:aws:iam::123456789012:policy/dynoexport-boundary": "",
 }
 # The fixture serves the endpoint on a free port; test_local_command.py evaluates `local env`.
 BY_FIXTURE = [
@@ -85,7 +91,7 @@ def test_page_shows_what_its_commands_print(empty: Endpoint, page: str, least: i
 
 def unprompted(page: str) -> list[str]:
     """The commands in the page's blocks of code without a prompt."""
-    without_sessions = shell_session.STEP.sub("", page)
+    without_sessions = re.sub(r"\\\n\s+", "", shell_session.STEP.sub("", page))
     lines = re.findall(r"^ {4}(\S.*?)(?:\s{2,}#.*)?$", without_sessions, re.MULTILINE)
     return [line.strip() for line in lines]
 

@@ -44,7 +44,7 @@ ARGUMENTS = (
         ["/", ".", "-", "/dev/null", "/dev/full", "/nonexistent/file", "http://[::1", "a" * 300]
     )
     | st.sampled_from(["0", "-1", "1e99", "inf", "nan", "9" * 30, "=", "a=b", "\x1b[31m", "\udcff"])
-).map(lambda text: text.replace("\0", ""))
+).map(lambda text: os.fsdecode(text.replace("\0", "").encode("utf-8", "surrogatepass")))
 
 
 def leaves(command: click.Command, *path: str) -> Iterator[tuple[tuple[str, ...], click.Command]]:
