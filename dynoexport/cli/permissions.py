@@ -67,8 +67,6 @@ def permissions(
       aws iam create-policy --policy-name dynoexport-boundary \\
           --policy-document file://boundary.json
       dynoexport permissions deploy > deploy.json
-      boundary=arn:aws:iam::123456789012:policy/dynoexport-boundary
-      dynoexport deploy Reviews --set PermissionsBoundaryArn=$boundary
       dynoexport permissions query --key arn:aws:kms:us-east-1:123456789012:key/k
     """
     from dynoexport import naming, settings

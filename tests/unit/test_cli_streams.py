@@ -43,7 +43,7 @@ def test_full_disk_is_one_line(words: str) -> None:
     ("words", "streams", "code", "line"),
     [
         ("plan --describe -", "<&-", 1, "Error: the description is empty"),
-        ("status", "<&- >&-", 1, "Error: Could not connect to the endpoint URL"),
+        ("status", "<&- >&-", 1, "Error: GetResources failed: Could not connect to the endpoint"),
         (PLAN, ">&-", 0, ""),
         ("status", "<&- >&- 2>&-", 1, ""),
         ("status", "2>/dev/full", 1, ""),
