@@ -12,7 +12,8 @@ from typing import Any
 import pytest
 from command_faults import FAULTS, SCENARIOS
 
-pytestmark = pytest.mark.endpoint
+# Minutes: each trial has an export of its own.
+pytestmark = [pytest.mark.endpoint, pytest.mark.deep]
 
 SCRIPT = Path(__file__).with_name("command_faults.py")
 # Of all faults at all calls; DYNOEXPORT_INPUTS=2000, as for make test-deep, tries each.
