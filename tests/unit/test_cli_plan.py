@@ -248,8 +248,8 @@ def test_runs_that_overlap_are_not_recommended() -> None:
     (obstacle,) = shown["obstacles"]
     assert obstacle == (
         "runs overlap: a run takes 19 min 40 s, but the schedule starts one every 15 min, and AWS "
-        "Glue refuses a second run; choose a schedule with longer gaps, or look for a faster job with "
-        "'dynoexport plan --target-duration'"
+        "Glue refuses a second run; choose a schedule with longer gaps, or look for a faster job "
+        "with 'dynoexport plan --target-duration'"
     )
     gone = {each["name"]: each["gone"] for each in shown["alternatives"]}
     assert gone["dynoexport, native"].startswith("runs overlap: a run takes 4 h 45 min")

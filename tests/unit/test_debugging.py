@@ -100,7 +100,7 @@ class Page(http.server.BaseHTTPRequestHandler):
     """What somebody's proxy answers: no JSON."""
 
     def do_POST(self) -> None:
-        body = b"<html>Sign in</html>"
+        body = b"{}"
         self.send_response(200)
         self.send_header("Content-Length", str(len(body)))
         self.end_headers()
