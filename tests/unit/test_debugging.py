@@ -97,7 +97,7 @@ def test_every_command_takes_debug(path: tuple[str, ...]) -> None:
 
 
 class Page(http.server.BaseHTTPRequestHandler):
-    """What somebody's proxy answers: no JSON."""
+    """An answer without what it has to have."""
 
     def do_POST(self) -> None:
         body = b"{}"
