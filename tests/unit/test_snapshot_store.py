@@ -216,7 +216,8 @@ def test_a_manifest_deleted_since_the_listing_leaves_the_snapshot_incomplete(sto
     """As when a retry clears what its former attempt has written."""
     store.foreign(OLDER)
     listed = Snapshot(OLDER, complete=True, current=True, writing=True)
-    assert with_figures(store, listed) == [replace(listed, complete=False, bytes=7, files=1)]
+    expected = replace(listed, complete=False, own=False, bytes=7, files=1)
+    assert with_figures(store, listed) == [expected]
 
 
 # --- what may go ----------------------------------------------------------------------------------
