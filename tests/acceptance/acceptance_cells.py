@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
@@ -15,17 +14,10 @@ if TYPE_CHECKING:
 
     from expected import Item, Kind
 
-
-@dataclass(frozen=True)
-class Answer:
-    """A query's result as Athena returns it: every value is text, None is NULL."""
-
-    columns: tuple[str, ...]
-    types: tuple[str, ...]
-    rows: tuple[tuple[str | None, ...], ...]
+    from dynoexport.aws.athena import Result
 
 
-def differences(items: Sequence[Item], answer: Answer, fmt: str) -> list[str]:
+def differences(items: Sequence[Item], answer: Result, fmt: str) -> list[str]:
     """Every difference between what docs/types.md promises of the items and the answer."""
     columns = expected.columns(list(items), expected.Rules())
     kinds = {column.name: column.kind for column in columns}

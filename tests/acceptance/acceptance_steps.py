@@ -271,11 +271,12 @@ def newest_manifest(trial: Trial, case: Case) -> dict[str, Any]:
 
 
 # --- compare --------------------------------------------------------------------------------------
-def answer_of(trial: Trial, table: str) -> cells.Answer:
+def answer_of(trial: Trial, table: str) -> athena.Result:
     execution = dynoexport.query(trial.account, table, "SELECT * FROM {view}")
     found = list(athena.pages(trial.account.athena, execution))
     columns = found[0][0]
-    return cells.Answer(
+    return athena.Result(
+        execution.query_id,
         tuple(column.name for column in columns),
         tuple(column.type for column in columns),
         tuple(row for _, rows in found for row in rows),
@@ -304,7 +305,7 @@ def compared(trial: Trial, case: Case) -> str:
     return f"{len(answer.rows) * len(answer.columns)} cells are right"
 
 
-def compared_with_connector(trial: Trial, case: Case, answer: cells.Answer) -> str:
+def compared_with_connector(trial: Trial, case: Case, answer: athena.Result) -> str:
     """What it changes is a finding, not a failure; rows must not be lost."""
     if len(answer.rows) != len(trial.items):
         raise AssertionError(f"{len(answer.rows)} rows instead of {len(trial.items)}")
@@ -340,7 +341,7 @@ def second(trial: Trial, case: Case) -> str:
     return f"{len(kept)} rows, {OLD} was deleted"
 
 
-def without_gone(answer: cells.Answer, items: list[Item]) -> cells.Answer:
+def without_gone(answer: athena.Result, items: list[Item]) -> athena.Result:
     """The answer without the empty columns of attributes that no item has any more."""
     known = {column.name for column in expected.columns(items, expected.Rules())}
     keep = [number for number, name in enumerate(answer.columns) if name in known]
@@ -424,7 +425,8 @@ def notified(trial: Trial) -> str:
     account.dynamodb.delete_table(TableName=table)
     account.dynamodb.get_waiter("table_not_exists").wait(TableName=table)
     last = ended(trial, RETRIED, started(trial, RETRIED))
-    if last.succeeded or answer_of(trial, table) != before:
+    after = replace(answer_of(trial, table), query_id=before.query_id)
+    if last.succeeded or after != before:
         raise AssertionError(f"the run of a missing table is {last.outcome}")
     if url is None:
         raise NotReached("the common stack has no topic: give --email where it does not exist yet")

@@ -7,12 +7,13 @@ from datetime import date
 import acceptance
 import acceptance_names as names
 import pytest
-from acceptance_cells import Answer, differences
+from acceptance_cells import differences
 from acceptance_facts import FACTS, LISTENER, Finding, Outcome
 from acceptance_names import CASES
 from acceptance_report import Report, Step, text
 
 from dynoexport import limits
+from dynoexport.aws.athena import Result
 from dynoexport.model import GlueVersion, OutputFormat, ReadMode
 
 ITEMS = [
@@ -33,7 +34,7 @@ def report() -> Report:
 
 # --- cells ----------------------------------------------------------------------------------------
 def test_right_answer_has_no_differences() -> None:
-    assert differences(ITEMS, Answer(COLUMNS, TYPES, ROWS), "parquet") == []
+    assert differences(ITEMS, Result("q", COLUMNS, TYPES, ROWS), "parquet") == []
 
 
 @pytest.mark.parametrize("row", [0, 1])
@@ -46,17 +47,17 @@ def test_a_wrong_cell_is_found(row: int, column: int) -> None:
     rows[row][column] = wrong.get(before, f"{before}x")
     if COLUMNS[column] in {"raw", "on"} and before is None:
         rows[row][column] = "00"
-    answer = Answer(COLUMNS, TYPES, tuple(map(tuple, rows)))
+    answer = Result("q", COLUMNS, TYPES, tuple(map(tuple, rows)))
     assert differences(ITEMS, answer, "parquet")
 
 
 @pytest.mark.parametrize("rows", [ROWS[:1], ROWS + ROWS[:1], ()])
 def test_missing_and_repeated_rows_are_found(rows: tuple[tuple[str | None, ...], ...]) -> None:
-    assert differences(ITEMS, Answer(COLUMNS, TYPES, rows), "parquet")
+    assert differences(ITEMS, Result("q", COLUMNS, TYPES, rows), "parquet")
 
 
 def test_a_missing_column_is_found() -> None:
-    answer = Answer(COLUMNS[:-1], TYPES[:-1], tuple(row[:-1] for row in ROWS))
+    answer = Result("q", COLUMNS[:-1], TYPES[:-1], tuple(row[:-1] for row in ROWS))
     assert differences(ITEMS, answer, "parquet") == [
         "row 1 has no column tags",
         "row 2 has no column tags",
