@@ -113,6 +113,8 @@ def reserve(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[process
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "SECRET_OF_THE_USER"):
         monkeypatch.setenv(name, f"the user's {name}")
+    # An endpoint that has ended in this process lets no more jobs start.
+    processes.begin()
     reserve = processes.Reserve()
     yield reserve
     reserve.empty()

@@ -13,7 +13,7 @@ from botocore.exceptions import ClientError
 from moto.glue.utils import Action
 
 from dynoexport.local import context
-from dynoexport.local.glue import engine
+from dynoexport.local.glue import engine, processes
 
 if TYPE_CHECKING:
     from dynoexport.local.context import Endpoint
@@ -321,6 +321,8 @@ def test_a_job_beyond_its_timeout_is_not_tried_again(
     endpoint: Endpoint, flow: Flow, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Run from here: Glue's API takes whole minutes."""
+    # An endpoint that has ended in this process lets no more jobs start.
+    processes.begin()
     monkeypatch.setattr(context, "endpoint", lambda *_: endpoint)
     script = f"{flow.name}/slow.py"
     flow.s3.put_object(Bucket=BUCKET, Key=script, Body=SLEEP.encode())

@@ -121,7 +121,7 @@ def test_arrow_has_more_types_than_hive(kind: pa.DataType, name: str) -> None:
         ("string", "varchar"),
         ("int", "integer"),
         ("bigint", "bigint"),
-        ("float", "real"),
+        ("float", "float"),
         ("double", "double"),
         ("boolean", "boolean"),
         ("binary", "varbinary"),

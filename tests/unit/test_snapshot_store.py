@@ -116,7 +116,7 @@ def test_figures_are_those_of_the_manifest(store: Store) -> None:
     store.whole(OLDER, items=12, files=2)
     listed = Snapshot(OLDER, complete=True, current=True, writing=True)
     assert with_figures(store, listed) == [
-        replace(listed, items=12, bytes=14, files=2, workflow_run_id=f"run of {OLDER}")
+        replace(listed, own=True, items=12, bytes=14, files=2, workflow_run_id=f"run of {OLDER}")
     ]
 
 

@@ -200,10 +200,20 @@ def start(kind: str) -> JobProcess:
         return executor.submit(_started.add, kind).result()
 
 
+def _own_directory() -> tuple[Path, int]:
+    """A new directory and its lock, which is held."""
+    while True:
+        directory = Path(tempfile.mkdtemp(prefix=_PREFIX))
+        lock = os.open(directory / _LOCK, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600)
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        # The sweep of another endpoint may have come before the lock.
+        if os.fstat(lock).st_nlink:
+            return directory, lock
+        os.close(lock)
+
+
 def _spawn(kind: str, s3a_jars: Path | None) -> JobProcess:
-    directory = Path(tempfile.mkdtemp(prefix=_PREFIX))
-    lock = os.open(directory / _LOCK, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600)
-    fcntl.flock(lock, fcntl.LOCK_EX)
+    directory, lock = _own_directory()
     env = {
         "PATH": os.environ["PATH"],
         "HOME": str(directory),
