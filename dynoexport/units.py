@@ -37,14 +37,14 @@ def parse_duration(text: str) -> timedelta:
     """
     match = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*([smhdw])\s*", text.lower())
     try:
-        found = timedelta(**{_PARSED[match[2]]: float(match[1])}) if match else None
+        parsed = timedelta(**{_PARSED[match[2]]: float(match[1])}) if match else None
     except OverflowError:
-        found = None
-    if found is None:
+        parsed = None
+    if parsed is None:
         raise DurationRefused(
             f"{text!r} is not a duration", hint="write for example 90m, 26h or 30d"
         )
-    return found
+    return parsed
 
 
 def duration(value: float | timedelta | None) -> str:

@@ -229,9 +229,9 @@ def avro_literal(manifest: Mapping[str, Any]) -> str:
     Files of the former design have the attributes' own names: Avro finds them by aliases.
     """
     numbers, fields = itertools.count(), []
-    for each in manifest["schema"]:
-        name, attribute = each["name"], each["attribute"]
-        field = avro_field(name, each.get("shape", each["type"]), numbers)
+    for column in manifest["schema"]:
+        name, attribute = column["name"], column["attribute"]
+        field = avro_field(name, column.get("shape", column["type"]), numbers)
         if attribute != name == attribute.lower() and re.fullmatch(
             r"[A-Za-z_]\w*", attribute, re.ASCII
         ):
@@ -316,10 +316,10 @@ GLUE_VERSIONS_WITHOUT_ZSTD = ("2.0", "3.0")
 def parse_json_object(text: bytes | None) -> dict[str, Any] | None:
     """The object; None if the text is missing or anything else."""
     try:
-        found = None if text is None else json.loads(text.decode())
+        content = None if text is None else json.loads(text.decode())
     except (ValueError, RecursionError):
         return None
-    return found if isinstance(found, dict) else None
+    return content if isinstance(content, dict) else None
 
 
 def is_manifest_of(found: Mapping[str, Any], table: str, fmt: str, timestamp: str) -> bool:
@@ -545,9 +545,9 @@ def list_files(s3: S3Client, bucket: str, prefix: str) -> dict[str, tuple[int, s
     """
     pages = s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix)
     return {
-        found["Key"]: (found["Size"], found["ETag"].strip('"'))
+        entry["Key"]: (entry["Size"], entry["ETag"].strip('"'))
         for page in pages
-        for found in page.get("Contents", [])
+        for entry in page.get("Contents", [])
     }
 
 
@@ -613,11 +613,11 @@ def keep_part_files(s3: S3Client, bucket: str, prefix: str) -> dict[str, tuple[i
     Spark writes a file for its first partition even without rows. A committer may leave _SUCCESS,
     _temporary or the empty marker of a directory.
     """
-    found = list_files(s3, bucket, prefix)
+    listed = list_files(s3, bucket, prefix)
     hidden = re.compile(r"(^|/)[_.]")
-    waste = [key for key in found if not found[key][0] or hidden.search(key[len(prefix) :])]
+    waste = [key for key in listed if not listed[key][0] or hidden.search(key[len(prefix) :])]
     delete_objects(s3, bucket, [*waste, directory_marker(prefix)])
-    return {key: found[key] for key in sorted(set(found) - set(waste))}
+    return {key: listed[key] for key in sorted(set(listed) - set(waste))}
 
 
 def get_text(keys: Iterable[str], bucket: str, region: str) -> Iterator[str]:
@@ -633,8 +633,8 @@ def list_directories(s3: S3Client, bucket: str, prefix: str) -> Iterator[str]:
     """The prefixes one level below the prefix, each with its "/"."""
     pages = s3.get_paginator("list_objects_v2")
     for page in pages.paginate(Bucket=bucket, Prefix=prefix, Delimiter="/"):
-        for found in page.get("CommonPrefixes", []):
-            yield found["Prefix"]
+        for entry in page.get("CommonPrefixes", []):
+            yield entry["Prefix"]
 
 
 # --- dynoexport/jobs/publish_settings.py ----------------------------------------------------------
@@ -756,7 +756,7 @@ def shown_columns(schema: Iterable[Mapping[str, Any]]) -> dict[str, str]:
     ``schema`` is a manifest's. The view of an older snapshot starts with the columns of the newest
     one, so that no query loses a column. Each attribute has the type of the last entry for it.
     """
-    shown = {each["view"]: each["name"] for each in schema if each["shown"]}
+    shown = {column["view"]: column["name"] for column in schema if column["shown"]}
     return {**shown, PARTITION_KEY: PARTITION_KEY}
 
 
@@ -843,9 +843,9 @@ def stop_query(athena: AthenaClient, query: str) -> None:
 def is_list_of(found: object, kinds: Mapping[str, type]) -> bool:
     """Whether it is a list of objects with members of these kinds."""
     return isinstance(found, list) and all(
-        isinstance(each, dict)
-        and all(isinstance(each.get(key), kind) for key, kind in kinds.items())
-        for each in found
+        isinstance(entry, dict)
+        and all(isinstance(entry.get(key), kind) for key, kind in kinds.items())
+        for entry in found
     )
 
 
@@ -926,8 +926,8 @@ def find_marks(keys: Iterable[str], bucket: str, table: str, fmt: str) -> Marks:
     below = [key for key in keys if key.startswith(prefix)]
 
     def stems(suffix: str) -> frozenset[str]:
-        found = (key[len(prefix) : -len(suffix)] for key in below if key.endswith(suffix))
-        return frozenset(filter(is_timestamp, found))
+        names = (key[len(prefix) : -len(suffix)] for key in below if key.endswith(suffix))
+        return frozenset(filter(is_timestamp, names))
 
     return Marks(bucket, table, fmt, complete=stems(".json"), claimed=stems(".claim"))
 
@@ -938,7 +938,7 @@ def list_snapshots(s3: S3Client, marks: Marks) -> set[str]:
     A claim alone is not a snapshot: its run has written nothing yet, or left nothing else.
     """
     prefix = f"{data_prefix(marks.table, marks.format)}{PARTITION_KEY}="
-    folders = (each[len(prefix) : -1] for each in list_directories(s3, marks.bucket, prefix))
+    folders = (folder[len(prefix) : -1] for folder in list_directories(s3, marks.bucket, prefix))
     return {*marks.complete, *filter(is_timestamp, folders)}
 
 
@@ -947,8 +947,8 @@ def is_own(table: str, fmt: str, timestamp: str, *, claimed: bool, manifest: byt
 
     A manifest that is damaged otherwise is ours by table, format and timestamp.
     """
-    found = parse_json_object(manifest)
-    return claimed or (found is not None and is_manifest_of(found, table, fmt, timestamp))
+    content = parse_json_object(manifest)
+    return claimed or (content is not None and is_manifest_of(content, table, fmt, timestamp))
 
 
 def is_own_snapshot(s3: S3Client, marks: Marks, timestamp: str) -> bool:
@@ -1019,8 +1019,12 @@ def column_comment(attribute: str) -> str:
 def manifest_columns(manifest: Mapping[str, Any]) -> list[dict[str, str]]:
     """The columns of the snapshots' table, as the catalog keeps them."""
     return [
-        {"Name": each["name"], "Type": each["type"], "Comment": column_comment(each["attribute"])}
-        for each in manifest["schema"]
+        {
+            "Name": column["name"],
+            "Type": column["type"],
+            "Comment": column_comment(column["attribute"]),
+        }
+        for column in manifest["schema"]
     ]
 
 
@@ -1117,7 +1121,7 @@ def partition_updates(
     if same_storage and wanted["Parameters"] == former["Parameters"]:
         return None
     before, after = (
-        {"PartitionValueList": values, "PartitionInput": each} for each in (former, wanted)
+        {"PartitionValueList": values, "PartitionInput": entry} for entry in (former, wanted)
     )
     return before, after
 
@@ -1238,7 +1242,7 @@ def expired_snapshots(
     """
     before = now - timedelta(days=days)
     moments = {timestamp: parse_timestamp(timestamp) for timestamp in set(timestamps) - set(keep)}
-    return sorted(each for each, moment in moments.items() if moment and moment < before)
+    return sorted(timestamp for timestamp, moment in moments.items() if moment and moment < before)
 
 
 def drop_partition(glue: GlueClient, settings: PublishSettings, timestamp: str) -> None:

@@ -272,7 +272,9 @@ def column_names(attributes: Iterable[str], reserved: Iterable[str] = ()) -> dic
     [('RATING', 'rating_2'), ('Rating', 'rating_3'), ('rating', 'rating')]
     """
     taken = set(reserved)
-    ordered = sorted(attributes, key=lambda each: (fold_column(each) != each, each))
+    ordered = sorted(
+        attributes, key=lambda attribute: (fold_column(attribute) != attribute, attribute)
+    )
     return {attribute: free_name(fold_column(attribute), taken) for attribute in ordered}
 
 
@@ -443,10 +445,10 @@ class Clients:
 def parse_json_object(text: bytes | None) -> dict[str, Any] | None:
     """The object; None if the text is missing or anything else."""
     try:
-        found = None if text is None else json.loads(text.decode())
+        content = None if text is None else json.loads(text.decode())
     except (ValueError, RecursionError):
         return None
-    return found if isinstance(found, dict) else None
+    return content if isinstance(content, dict) else None
 
 
 def is_manifest_of(found: Mapping[str, Any], table: str, fmt: str, timestamp: str) -> bool:
@@ -521,9 +523,9 @@ CODES = {WholeNumber: "N", DoubleNumber: "D", str: "S", bool: "BOOL"}
 def to_dynamodb_json(value: object) -> dict[str, Any]:
     """A value of plain JSON in DynamoDB JSON."""
     if isinstance(value, list):
-        return {"L": [to_dynamodb_json(each) for each in value]}
+        return {"L": [to_dynamodb_json(element) for element in value]}
     if isinstance(value, dict):
-        return {"M": {name: to_dynamodb_json(each) for name, each in value.items()}}
+        return {"M": {name: to_dynamodb_json(inner) for name, inner in value.items()}}
     if value is None:
         return {"NULL": True}
     # As str: Spark cannot send the two classes of text.
@@ -550,7 +552,7 @@ def list_elements(value: Mapping[str, Any]) -> list[Mapping[str, Any]]:
     if code == "L":
         return list(content)
     key = Decimal if code == "NS" else None
-    return [{ELEMENTS[code]: each} for each in sorted(content, key=key)]
+    return [{ELEMENTS[code]: element} for element in sorted(content, key=key)]
 
 
 def type_group(value: Mapping[str, Any]) -> str:
@@ -876,16 +878,16 @@ def split_names(text: str) -> tuple[str, ...]:
     names: list[str] = []
     rest = f"{text},"
     while rest:
-        found = None if LINE_BREAK.search(rest) else LISTED_NAME.match(rest)
-        if found is None:
+        match = None if LINE_BREAK.search(rest) else LISTED_NAME.match(rest)
+        if match is None:
             raise NamesRefused(
                 "which is not a list of attributes",
                 "separate names by commas, and put double quotes around a name with a comma, a "
                 "quote, or spaces at its ends",
             )
-        quoted, plain = found.groups()
+        quoted, plain = match.groups()
         names.append(plain.strip() if quoted is None else quoted.replace('""', '"'))
-        rest = rest[found.end() :]
+        rest = rest[match.end() :]
     if not any(names):
         raise NamesRefused("which names no attribute", "leave it empty to export all")
     return tuple(dict.fromkeys(name for name in names if name))
@@ -1370,9 +1372,9 @@ def list_files(s3: S3Client, bucket: str, prefix: str) -> dict[str, tuple[int, s
     """
     pages = s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix)
     return {
-        found["Key"]: (found["Size"], found["ETag"].strip('"'))
+        entry["Key"]: (entry["Size"], entry["ETag"].strip('"'))
         for page in pages
-        for found in page.get("Contents", [])
+        for entry in page.get("Contents", [])
     }
 
 
@@ -1438,11 +1440,11 @@ def keep_part_files(s3: S3Client, bucket: str, prefix: str) -> dict[str, tuple[i
     Spark writes a file for its first partition even without rows. A committer may leave _SUCCESS,
     _temporary or the empty marker of a directory.
     """
-    found = list_files(s3, bucket, prefix)
+    listed = list_files(s3, bucket, prefix)
     hidden = re.compile(r"(^|/)[_.]")
-    waste = [key for key in found if not found[key][0] or hidden.search(key[len(prefix) :])]
+    waste = [key for key in listed if not listed[key][0] or hidden.search(key[len(prefix) :])]
     delete_objects(s3, bucket, [*waste, directory_marker(prefix)])
-    return {key: found[key] for key in sorted(set(found) - set(waste))}
+    return {key: listed[key] for key in sorted(set(listed) - set(waste))}
 
 
 def get_text(keys: Iterable[str], bucket: str, region: str) -> Iterator[str]:
@@ -1458,8 +1460,8 @@ def list_directories(s3: S3Client, bucket: str, prefix: str) -> Iterator[str]:
     """The prefixes one level below the prefix, each with its "/"."""
     pages = s3.get_paginator("list_objects_v2")
     for page in pages.paginate(Bucket=bucket, Prefix=prefix, Delimiter="/"):
-        for found in page.get("CommonPrefixes", []):
-            yield found["Prefix"]
+        for entry in page.get("CommonPrefixes", []):
+            yield entry["Prefix"]
 
 
 # --- dynoexport/jobs/scan/account_quota.py --------------------------------------------------------
@@ -1503,7 +1505,9 @@ def scan_report(
         "units": round(sum(record["units"] for record in records), 1),
         "throttles": sum(record["throttles"] for record in records),
         "skew": {
-            "segments": {name: quantiles([each[name] for each in records]) for name in MEASURES},
+            "segments": {
+                name: quantiles([record[name] for record in records]) for name in MEASURES
+            },
             "hottest": [{name: record[name] for name in names} for record in hottest],
         },
     }
@@ -1575,12 +1579,12 @@ class CoordinatorServer:
         def watching() -> None:
             while not self._closed.wait(every):
                 try:
-                    found = target()
+                    rate = target()
                 except ClientError as error:
                     log(f"cannot read the table's capacity, so the read limit stays: {error}")
                     continue
                 with self._lock:
-                    self._scheduler.retarget(found, time.monotonic())
+                    self._scheduler.retarget(rate, time.monotonic())
 
         threading.Thread(target=watching, daemon=True).start()
 
@@ -1701,8 +1705,8 @@ class Profile:
     def _add_elements(self, code: str, content: Sequence[Any], limit: int) -> None:
         if self.element is None:
             self.element = Profile()
-        for each in content:
-            self.element.add(each if code == "L" else {ELEMENTS[code]: each}, limit)
+        for value in content:
+            self.element.add(value if code == "L" else {ELEMENTS[code]: value}, limit)
 
     def _add_fields(self, content: Mapping[str, Any], limit: int) -> None:
         for name, value in content.items():
@@ -1738,7 +1742,7 @@ class Profile:
     def dump(self) -> tuple[Any, ...]:
         """The profile as plain values: Spark cannot send a class of the script up to Python 3.7."""
         element = None if self.element is None else self.element.dump()
-        fields = {name: each.dump() for name, each in self.fields.items()}
+        fields = {name: profile.dump() for name, profile in self.fields.items()}
         return self.counts, self.digits, self.scale, element, fields, self.many
 
     @classmethod
@@ -1747,7 +1751,7 @@ class Profile:
         profile = cls()
         profile.counts, profile.digits, profile.scale, element, fields, profile.many = dumped
         profile.element = None if element is None else cls.load(element)
-        profile.fields = {name: cls.load(each) for name, each in fields.items()}
+        profile.fields = {name: cls.load(inner) for name, inner in fields.items()}
         return profile
 
     def groups(self) -> set[str]:
@@ -1757,7 +1761,9 @@ class Profile:
     def only(self, group: str) -> Profile:
         """The profile of the values of one group."""
         part = Profile()
-        part.counts = {kind: n for kind, n in self.counts.items() if GROUPS.get(kind) == group}
+        part.counts = {
+            kind: number for kind, number in self.counts.items() if GROUPS.get(kind) == group
+        }
         for name in ("digits", "scale", "element", "fields", "many"):
             setattr(part, name, getattr(self, name))
         return part
@@ -1814,8 +1820,8 @@ def merge_profiles(
 ) -> Iterator[tuple[str, tuple[Any, ...]]]:
     """One profile for each attribute."""
     profiles: dict[str, Profile] = {}
-    for name, each in found:
-        profile = Profile.load(each)
+    for name, dumped in found:
+        profile = Profile.load(dumped)
         profiles[name] = profiles[name].merge(profile, limit) if name in profiles else profile
     return ((name, profile.dump()) for name, profile in profiles.items())
 
@@ -1985,19 +1991,19 @@ def read_pieces(
 
 def dynamodb_items(found: list[dict[str, Any]] | pa.StructArray) -> list[dict[str, Any]]:
     """The items that ``read_piece`` gives, in DynamoDB JSON."""
-    return found if isinstance(found, list) else [without_nulls(each) for each in found.to_pylist()]
+    return found if isinstance(found, list) else [without_nulls(item) for item in found.to_pylist()]
 
 
 def without_nulls(value: object) -> Any:  # noqa: ANN401 - JSON
     """An Arrow value in DynamoDB JSON: Arrow has a null for everything that is missing."""
     if isinstance(value, dict):
-        return {name: without_nulls(each) for name, each in value.items() if each is not None}
-    return [without_nulls(each) for each in value] if isinstance(value, list) else value
+        return {name: without_nulls(inner) for name, inner in value.items() if inner is not None}
+    return [without_nulls(element) for element in value] if isinstance(value, list) else value
 
 
 def piece_items(groups: Iterable[str], bucket: str, region: str) -> Iterator[dict[str, Any]]:
-    for found in read_pieces(groups, bucket, region):
-        yield from dynamodb_items(found)
+    for batch in read_pieces(groups, bucket, region):
+        yield from dynamodb_items(batch)
 
 
 def group_pieces(pieces: Sequence[Mapping[str, Any]], parts: int) -> list[str]:
@@ -2070,7 +2076,7 @@ class Decoder:
             self._columnar = count_leaves(known) <= WIDE and nesting_depth(known) <= DEPTH_MAX
             if not self._columnar:
                 return None
-            self._note_left_out([each.name for each in items.type])
+            self._note_left_out([field.name for field in items.type])
             return select_attributes(items, self._selected)
         except pa.ArrowException as error:
             # Its message may quote an item's value.
@@ -2106,7 +2112,7 @@ def storable_type(kind: pa.DataType) -> pa.DataType | None:
     """The type with strings for timestamps, and without parts of unknown type; None if all is."""
     pa = arrow()
     if pa.types.is_struct(kind):
-        fields = [(each.name, storable_type(each.type)) for each in kind]
+        fields = [(field.name, storable_type(field.type)) for field in kind]
         return pa.struct([(name, plain) for name, plain in fields if plain is not None])
     if pa.types.is_list(kind):
         element = storable_type(kind.value_type)
@@ -2120,7 +2126,7 @@ def count_leaves(kind: pa.DataType) -> int:
     """How many columns of scalars the type has."""
     types = arrow().types
     if types.is_struct(kind):
-        return sum(count_leaves(each.type) for each in kind)
+        return sum(count_leaves(field.type) for field in kind)
     return count_leaves(kind.value_type) if types.is_list(kind) else 1
 
 
@@ -2128,7 +2134,7 @@ def nesting_depth(kind: pa.DataType) -> int:
     """How deeply the type is nested; 1 for a scalar."""
     types = arrow().types
     if types.is_struct(kind):
-        return 1 + max((nesting_depth(each.type) for each in kind), default=0)
+        return 1 + max((nesting_depth(field.type) for field in kind), default=0)
     return 1 + nesting_depth(kind.value_type) if types.is_list(kind) else 1
 
 
@@ -2138,12 +2144,12 @@ def select_attributes(
     """A batch of the items with the selected attributes; None if no attribute is selected."""
     pa = arrow()
     kept = [
-        (each, array) for each, array in zip(items.type, items.flatten()) if selected(each.name)
+        (field, array) for field, array in zip(items.type, items.flatten()) if selected(field.name)
     ]
     if not kept:
         return None
     item = pa.StructArray.from_arrays(
-        [array for _, array in kept], fields=[each for each, _ in kept]
+        [array for _, array in kept], fields=[field for field, _ in kept]
     )
     return pa.RecordBatch.from_arrays([item], names=["item"])
 
@@ -2318,10 +2324,10 @@ def cut_page(body: bytes) -> tuple[bytes, bytes]:
 
 def is_envelope(text: bytes) -> bool:
     try:
-        found = json.loads(text.decode())
+        content = json.loads(text.decode())
     except (ValueError, RecursionError):
         return False
-    return isinstance(found, dict) and ENVELOPE.issuperset(found)
+    return isinstance(content, dict) and ENVELOPE.issuperset(content)
 
 
 class RawBody(io.BytesIO):
@@ -2474,7 +2480,7 @@ class Scheduler:
     def lost(self, task: str) -> None:
         """Let other tasks read the segments that a lost task had begun."""
         segments = [segment for segment, reader in self._begun.items() if reader == task]
-        self._queued = {each for each in self._queued if not each.startswith(f"{task}/")}
+        self._queued = {reader for reader in self._queued if not reader.startswith(f"{task}/")}
         for segment in segments:
             del self._begun[segment]
         self._waiting.extendleft(segments)
@@ -2508,7 +2514,7 @@ class Scheduler:
         """Record a refused page; ``key_range``: because of a hot partition, None for unknown."""
         self._limit.correct(lent, 0.0, now)
         self._note(now, refused=True)
-        refused = sum(each for _, each in self._moment)
+        refused = sum(was_refused for _, was_refused in self._moment)
         if key_range is None:
             key_range = refused < self.REFUSED * len(self._moment)
         if not key_range:
@@ -2694,11 +2700,11 @@ def wait_for_export(
     """
     pause = 1.0
     while True:
-        found = dynamodb.describe_export(ExportArn=arn)["ExportDescription"]
-        if found["ExportStatus"] == "COMPLETED":
-            return found
-        if found["ExportStatus"] == "FAILED":
-            reason = found.get("FailureMessage") or found.get("FailureCode") or "no reason given"
+        export = dynamodb.describe_export(ExportArn=arn)["ExportDescription"]
+        if export["ExportStatus"] == "COMPLETED":
+            return export
+        if export["ExportStatus"] == "FAILED":
+            reason = export.get("FailureMessage") or export.get("FailureCode") or "no reason given"
             raise JobFailed(f"DynamoDB's export {arn} failed: {reason}")
         sleep(pause)
         pause = min(2 * pause, EXPORT_SECONDS_BETWEEN)
@@ -2717,8 +2723,8 @@ def export_files(s3: S3Client, bucket: str, summary_key: str) -> list[dict[str, 
         lines = read_verified(s3, bucket, str(summary["manifestFilesS3Key"])).splitlines()
         files = [json.loads(line) for line in lines if line.strip()]
         listed = [
-            (int(each["itemCount"]), str(each["dataFileS3Key"]), str(each["md5Checksum"]))
-            for each in files
+            (int(file["itemCount"]), str(file["dataFileS3Key"]), str(file["md5Checksum"]))
+            for file in files
         ]
         stated = int(summary["itemCount"])
     except (ValueError, LookupError, TypeError, OverflowError, RecursionError) as error:
@@ -2832,8 +2838,8 @@ def find_marks(keys: Iterable[str], bucket: str, table: str, fmt: str) -> Marks:
     below = [key for key in keys if key.startswith(prefix)]
 
     def stems(suffix: str) -> frozenset[str]:
-        found = (key[len(prefix) : -len(suffix)] for key in below if key.endswith(suffix))
-        return frozenset(filter(is_timestamp, found))
+        names = (key[len(prefix) : -len(suffix)] for key in below if key.endswith(suffix))
+        return frozenset(filter(is_timestamp, names))
 
     return Marks(bucket, table, fmt, complete=stems(".json"), claimed=stems(".claim"))
 
@@ -2844,7 +2850,7 @@ def list_snapshots(s3: S3Client, marks: Marks) -> set[str]:
     A claim alone is not a snapshot: its run has written nothing yet, or left nothing else.
     """
     prefix = f"{data_prefix(marks.table, marks.format)}{PARTITION_KEY}="
-    folders = (each[len(prefix) : -1] for each in list_directories(s3, marks.bucket, prefix))
+    folders = (folder[len(prefix) : -1] for folder in list_directories(s3, marks.bucket, prefix))
     return {*marks.complete, *filter(is_timestamp, folders)}
 
 
@@ -2853,8 +2859,8 @@ def is_own(table: str, fmt: str, timestamp: str, *, claimed: bool, manifest: byt
 
     A manifest that is damaged otherwise is ours by table, format and timestamp.
     """
-    found = parse_json_object(manifest)
-    return claimed or (found is not None and is_manifest_of(found, table, fmt, timestamp))
+    content = parse_json_object(manifest)
+    return claimed or (content is not None and is_manifest_of(content, table, fmt, timestamp))
 
 
 def is_own_snapshot(s3: S3Client, marks: Marks, timestamp: str) -> bool:
@@ -3003,7 +3009,7 @@ DESCRIBED = (
 def without_timestamps(content: Any) -> Any:  # noqa: ANN401 - JSON
     """Without the times of changes, which JSON cannot hold."""
     if isinstance(content, dict):
-        return {name: each for name, each in content.items() if not isinstance(each, datetime)}
+        return {name: value for name, value in content.items() if not isinstance(value, datetime)}
     return content
 
 
@@ -3136,8 +3142,8 @@ def inexact_numbers(profile: Profile, path: str) -> Iterator[str]:
         yield path
     if profile.element is not None:
         yield from inexact_numbers(profile.element, f"{path}[]")
-    for name, each in sorted(profile.fields.items()):
-        yield from inexact_numbers(each, f"{path}.{name}")
+    for name, inner in sorted(profile.fields.items()):
+        yield from inexact_numbers(inner, f"{path}.{name}")
 
 
 def resolve_unknown(kind: Type) -> Type:
@@ -3149,7 +3155,10 @@ def resolve_unknown(kind: Type) -> Type:
     if kind.kind == STRUCT:
         if not kind.fields:
             return Type(MAP)
-        fields = tuple(replace(each, type=resolve_unknown(each.type)) for each in kind.fields)
+        fields = tuple(
+            replace(struct_field, type=resolve_unknown(struct_field.type))
+            for struct_field in kind.fields
+        )
         return replace(kind, fields=fields)
     return kind
 
@@ -3166,7 +3175,10 @@ def type_name(kind: Type, fmt: str = "") -> str:
     if kind.kind == ARRAY:
         return f"array<{type_name(kind.elements, fmt)}>"
     if kind.kind == STRUCT:
-        fields = ",".join(f"{each.name}:{type_name(each.type, fmt)}" for each in kind.fields)
+        fields = ",".join(
+            f"{struct_field.name}:{type_name(struct_field.type, fmt)}"
+            for struct_field in kind.fields
+        )
         return f"struct<{fields}>"
     return "map<string,string>" if kind.kind == MAP else kind.kind
 
@@ -3177,7 +3189,10 @@ def type_shape(kind: Type) -> str | dict[str, Any]:
         return {ARRAY: type_shape(kind.elements)}
     if kind.kind == STRUCT:
         return {
-            STRUCT: [[each.attribute, each.name, type_shape(each.type)] for each in kind.fields]
+            STRUCT: [
+                [struct_field.attribute, struct_field.name, type_shape(struct_field.type)]
+                for struct_field in kind.fields
+            ]
         }
     return type_name(kind)
 
@@ -3191,7 +3206,8 @@ def parse_shape(shape: str | Mapping[str, Any]) -> Type:
         return Type(
             STRUCT,
             fields=tuple(
-                Field(attribute, name, parse_shape(each)) for attribute, name, each in inner
+                Field(attribute, name, parse_shape(inner_shape))
+                for attribute, name, inner_shape in inner
             ),
         )
     decimal = re.match(r"decimal\(\d+,(\d+)\)$", shape)
@@ -3221,33 +3237,36 @@ def is_empty_map(kind: Type) -> bool:
 
 def add_fields(struct: Type, found: Iterable[Field]) -> Type | None:
     """The struct with the missing fields after its own; None if a field has another type."""
-    fields = {each.attribute: each for each in struct.fields}
+    fields = {struct_field.attribute: struct_field for struct_field in struct.fields}
     new = []
-    for each in found:
-        known = fields.get(each.attribute)
+    for struct_field in found:
+        known = fields.get(struct_field.attribute)
         if known is None:
-            new.append(each)
+            new.append(struct_field)
             continue
-        kind = widen_type(known.type, each.type)
+        kind = widen_type(known.type, struct_field.type)
         if kind is None:
             return None
-        fields[each.attribute] = replace(known, type=kind)
-    taken = [each.name for each in fields.values()]
-    names = column_names([each.attribute for each in new], reserved=taken)
-    more = sorted((replace(each, name=names[each.attribute]) for each in new), key=field_name)
+        fields[struct_field.attribute] = replace(known, type=kind)
+    taken = [struct_field.name for struct_field in fields.values()]
+    names = column_names([struct_field.attribute for struct_field in new], reserved=taken)
+    more = sorted(
+        (replace(struct_field, name=names[struct_field.attribute]) for struct_field in new),
+        key=field_name,
+    )
     return replace(struct, fields=(*fields.values(), *more))
 
 
-def field_name(each: Field) -> str:
-    return each.name
+def field_name(struct_field: Field) -> str:
+    return struct_field.name
 
 
 # --- dynoexport/jobs/schema/arrow_profile.py ------------------------------------------------------
 def present_children(values: pa.StructArray) -> Iterator[tuple[str, pa.Array]]:
     """The parts of an array of structs that have a value: values by type, or fields by name."""
-    for each, content in zip(values.type, values.flatten()):
+    for struct_field, content in zip(values.type, values.flatten()):
         if content.null_count < len(content):
-            yield each.name, content
+            yield struct_field.name, content
 
 
 def update_profile(profile: Profile, values: pa.StructArray, limit: int) -> None:
@@ -3262,8 +3281,8 @@ def update_profile(profile: Profile, values: pa.StructArray, limit: int) -> None
         if kind == "L":
             update_elements(profile, code, content.flatten(), limit)
         elif kind == "M" and not profile.many:
-            for name, each in present_children(content):
-                update_profile(profile.fields.setdefault(name, Profile()), each, limit)
+            for name, inner in present_children(content):
+                update_profile(profile.fields.setdefault(name, Profile()), inner, limit)
             profile.bound(limit)
 
 
@@ -3335,12 +3354,12 @@ def profile_batches(
     """``profile_items`` for what ``read_piece`` gives."""
     profiles: dict[str, Profile] = {}
     number = 0
-    for found in batches:
-        number += len(found)
-        if isinstance(found, list):
-            update_profiles(profiles, found, limit)
+    for batch in batches:
+        number += len(batch)
+        if isinstance(batch, list):
+            update_profiles(profiles, batch, limit)
             continue
-        for name, values in present_children(found):
+        for name, values in present_children(batch):
             update_profile(profiles.setdefault(name, Profile()), values, limit)
     return dump_profiles(profiles, number)
 
@@ -3678,7 +3697,9 @@ def changes_between(
 def count_mismatches(profile: Profile, kind: Type) -> int:
     """How many values have another type than those that a column of the type has always held."""
     held = HELD[kind.kind]
-    return sum(n for code, n in profile.counts.items() if code in GROUPS and code not in held)
+    return sum(
+        number for code, number in profile.counts.items() if code in GROUPS and code not in held
+    )
 
 
 def short_type_name(kind: Type) -> str:
@@ -3805,7 +3826,9 @@ def settle_columns(
     if view_text_size(whole, rules.format) <= VIEW_TEXT_MAX:
         return whole
     attempts = map(settle, narrower_bounds(whole))
-    fitting = (each for each in attempts if view_text_size(each, rules.format) <= VIEW_TEXT_MAX)
+    fitting = (
+        attempt for attempt in attempts if view_text_size(attempt, rules.format) <= VIEW_TEXT_MAX
+    )
     # Without any, the names themselves are too long.
     return next(fitting, whole)
 
@@ -3819,25 +3842,29 @@ def settle_within(
     others: bool,
 ) -> tuple[Column, ...]:
     """The columns whose types are within the bounds."""
-    found = [
-        each for name in sorted(profiles) for each in find_columns(name, profiles[name], rules)
+    candidates = [
+        candidate
+        for name in sorted(profiles)
+        for candidate in find_columns(name, profiles[name], rules)
     ]
     if others or any(column.group == OTHER_ATTRIBUTES for column in history):
-        found.append(FoundColumn("", OTHER_ATTRIBUTES, Type(MAP), int(others)))
-    views = view_names(found, history)
+        candidates.append(FoundColumn("", OTHER_ATTRIBUTES, Type(MAP), int(others)))
+    views = view_names(candidates, history)
     columns = {column.name: replace(column, items=0) for column in history}
     taken = {PARTITION_KEY, *columns, *views.values()}
     new: list[Column] = []
-    for each in found:
+    for candidate in candidates:
         known = [
-            column for column in columns.values() if (column.attribute, column.group) == each.key
+            column
+            for column in columns.values()
+            if (column.attribute, column.group) == candidate.key
         ]
-        column = fit_column(each, known, rules, bounds)
-        if column is None and is_too_long(each, known, bounds):
-            text = replace(each, type=Type(STRING))
+        column = fit_column(candidate, known, rules, bounds)
+        if column is None and is_too_long(candidate, known, bounds):
+            text = replace(candidate, type=Type(STRING))
             column = fit_column(text, known, rules, bounds)
-            column = column or new_column(text, known, views[each.key], taken)
-        column = column or new_column(each, known, views[each.key], taken)
+            column = column or new_column(text, known, views[candidate.key], taken)
+        column = column or new_column(candidate, known, views[candidate.key], taken)
         for former in known:
             columns[former.name] = replace(former, shown=False)
         if column.name in columns:
@@ -3851,7 +3878,7 @@ def fit_column(
     found: FoundColumn, known: Sequence[Column], rules: Rules, bounds: TypeBounds
 ) -> Column | None:
     """The column of the attribute that can hold the values; the shown one is tried first."""
-    for column in sorted(known, key=lambda each: not each.shown):
+    for column in sorted(known, key=lambda candidate: not candidate.shown):
         kind = (
             resolve_unknown(found.type)
             if rules.format in TEXT_FORMATS
@@ -3898,20 +3925,20 @@ def view_names(
 ) -> dict[tuple[str, str], str]:
     """Each column's name in the view, by attribute and group; a name never changes."""
     names = {(column.attribute, column.group): column.view for column in history}
-    taken = {PARTITION_KEY, OTHER_ATTRIBUTES, *names.values(), *(each.name for each in history)}
+    taken = {PARTITION_KEY, OTHER_ATTRIBUTES, *names.values(), *(column.name for column in history)}
     known = {column.attribute for column in history}
-    missing = [each for each in found if each.key not in names]
-    new = [each.attribute for each in missing if each.attribute not in known | {""}]
+    missing = [candidate for candidate in found if candidate.key not in names]
+    new = [candidate.attribute for candidate in missing if candidate.attribute not in known | {""}]
     bases = column_names(set(new), reserved=taken)
     taken |= set(bases.values())
-    for each in missing:
-        base = bases.get(each.attribute, fold_column(each.attribute))
-        if each.group == OTHER_ATTRIBUTES:
-            names[each.key] = OTHER_ATTRIBUTES
-        elif each.group:
-            names[each.key] = free_name(with_suffix(base, each.group), taken)
+    for candidate in missing:
+        base = bases.get(candidate.attribute, fold_column(candidate.attribute))
+        if candidate.group == OTHER_ATTRIBUTES:
+            names[candidate.key] = OTHER_ATTRIBUTES
+        elif candidate.group:
+            names[candidate.key] = free_name(with_suffix(base, candidate.group), taken)
         else:
-            names[each.key] = base if each.attribute in bases else free_name(base, taken)
+            names[candidate.key] = base if candidate.attribute in bases else free_name(base, taken)
     return names
 
 
@@ -3986,7 +4013,7 @@ def text_value(value: Mapping[str, Any]) -> str | None:
 
 
 def string_map(value: Mapping[str, Any]) -> dict[str, str | None]:
-    return {name: text_value(each) for name, each in value["M"].items()}
+    return {name: text_value(inner) for name, inner in value["M"].items()}
 
 
 # For each scalar type, what turns a value into Spark's.
@@ -4005,16 +4032,16 @@ def spark_value(kind: Type, *, for_arrow: bool = False) -> Callable[[Any], Any]:
     """What turns a value into Spark's for the type, or into Arrow's."""
     if kind.kind == ARRAY:
         element = nullable(spark_value(kind.elements, for_arrow=for_arrow))
-        return lambda value: [element(each) for each in list_elements(value)]
+        return lambda value: [element(member) for member in list_elements(value)]
     if kind.kind == STRUCT:
-        converts = [nullable(spark_value(each.type, for_arrow=for_arrow)) for each in kind.fields]
+        converts = [nullable(spark_value(field.type, for_arrow=for_arrow)) for field in kind.fields]
         fields = list(zip(kind.fields, converts))
         if for_arrow:
             return lambda value: {
-                each.name: convert(value["M"].get(each.attribute)) for each, convert in fields
+                field.name: convert(value["M"].get(field.attribute)) for field, convert in fields
             }
         return lambda value: tuple(
-            convert(value["M"].get(each.attribute)) for each, convert in fields
+            convert(value["M"].get(field.attribute)) for field, convert in fields
         )
     if kind.kind == MAP and for_arrow:
         return lambda value: list(string_map(value).items())
@@ -4032,7 +4059,7 @@ def spark_type(kind: Type) -> DataType:
         return T.ArrayType(spark_type(kind.elements))
     if kind.kind == STRUCT:
         return T.StructType(
-            [T.StructField(each.name, spark_type(each.type)) for each in kind.fields]
+            [T.StructField(field.name, spark_type(field.type)) for field in kind.fields]
         )
     if kind.kind == DECIMAL:
         return T.DecimalType(DECIMAL_DIGITS, kind.scale)
@@ -4049,9 +4076,9 @@ def json_value(kind: Type) -> Callable[[Any], str]:
     """What turns a value into JSON that the catalog's SerDe reads as the type."""
     if kind.kind == ARRAY:
         element = json_nullable(json_value(kind.elements))
-        return lambda value: f"[{','.join(element(each) for each in list_elements(value))}]"
+        return lambda value: f"[{','.join(element(member) for member in list_elements(value))}]"
     if kind.kind == STRUCT:
-        named = [(each.attribute, each.name, json_value(each.type)) for each in kind.fields]
+        named = [(field.attribute, field.name, json_value(field.type)) for field in kind.fields]
         return lambda value: json_object(
             (name, convert, value["M"].get(attribute)) for attribute, name, convert in named
         )
@@ -4140,7 +4167,7 @@ def read_by_scan(
     began = time.monotonic()
     records = dict(before)
     while len(records) < segments:
-        found = scan_missing(
+        finished = scan_missing(
             spark,
             settings,
             plan,
@@ -4151,9 +4178,9 @@ def read_by_scan(
             rate=rate,
             slots=slots,
         )
-        if not found:
+        if not finished:
             raise JobFailed(f"{segments - len(records):,} segments were not read: start a new run")
-        records.update(found)
+        records.update(finished)
     ordered = [records[segment] for segment in range(segments)]
     report = scan_report(ordered, time.monotonic() - began, rate, plan.capacity, len(before))
     log_skew(report)
@@ -4195,13 +4222,15 @@ def scan_missing(
         tasks = min(slots, missing)
         of_all = f" of {segments:,}" if records else ""
         log(f"reading {counted(missing, 'segment')}{of_all} with {counted(tasks, 'task')}")
-        found = run_scan_tasks(spark, scan, tasks)
-    if len(found) < missing:
-        lost = set(range(segments)).difference(records, found)
+        finished = run_scan_tasks(spark, scan, tasks)
+    if len(finished) < missing:
+        lost = set(range(segments)).difference(records, finished)
         keys = [record_key(paths.temp, segment) for segment in sorted(lost)]
         there = list_objects(clients.s3, paths.bucket, f"{paths.temp}finished/")
-        found.update(read_records(spark, clients.s3, paths, [key for key in keys if key in there]))
-    return found
+        finished.update(
+            read_records(spark, clients.s3, paths, [key for key in keys if key in there])
+        )
+    return finished
 
 
 def driver_host(spark: SparkSession) -> str:
@@ -4253,8 +4282,8 @@ def run_scan_tasks(
 ) -> dict[int, dict[str, Any]]:
     """The records of the segments that the tasks read, by segment."""
     numbers = spark.sparkContext.parallelize(range(tasks), tasks)
-    found = map(json.loads, numbers.mapPartitions(partial(scan_task, scan)).collect())
-    return {record["segment"]: record for record in found}
+    answers = map(json.loads, numbers.mapPartitions(partial(scan_task, scan)).collect())
+    return {record["segment"]: record for record in answers}
 
 
 def allowed_rate(dynamodb: DynamoDBClient, settings: Settings) -> float:
@@ -4290,11 +4319,15 @@ def load_progress(
 ) -> tuple[int, dict[int, dict[str, Any]]]:
     """How many segments there are, and the records of those that an earlier attempt finished."""
     key = f"{paths.temp}scan.json"
-    found = list_objects(s3, paths.bucket, paths.temp)
-    if key in found:
+    objects = list_objects(s3, paths.bucket, paths.temp)
+    if key in objects:
         former = json.loads(s3.get_object(Bucket=paths.bucket, Key=key)["Body"].read().decode())
         if former == {**course, "segments": former.get("segments")}:
-            keys = [each for each in found if each.startswith(f"{paths.temp}finished/")]
+            keys = [
+                object_key
+                for object_key in objects
+                if object_key.startswith(f"{paths.temp}finished/")
+            ]
             records = read_records(spark, s3, paths, keys)
             if records:
                 log(f"an earlier attempt has read {counted(len(records), 'segment')}")
@@ -4321,8 +4354,8 @@ def adopted_columns(clients: Clients, settings: Settings) -> tuple[Column, ...]:
     if table is None:
         return ()
     columns = []
-    for found in table.get("StorageDescriptor", {}).get("Columns", []):
-        name, declared = found["Name"], found.get("Type", STRING).lower()
+    for column in table.get("StorageDescriptor", {}).get("Columns", []):
+        name, declared = column["Name"], column.get("Type", STRING).lower()
         try:
             kind = Type(STRING) if settings.format in TEXT_FORMATS else parse_catalog_type(declared)
         except ValueError:
@@ -4350,9 +4383,9 @@ def assign_attributes(
         {name: attribute for attribute, name in column_names(set(profiles) - taken).items()},
     ):
         free = set(profiles) - taken - set(attributes.values())
-        found = {name: attribute for name, attribute in names.items() if attribute in free}
+        candidates = {name: attribute for name, attribute in names.items() if attribute in free}
         attributes.update(
-            (name, found[name]) for name in waiting & found.keys() - attributes.keys()
+            (name, candidates[name]) for name in waiting & candidates.keys() - attributes.keys()
         )
 
     def with_attribute(column: Column) -> Column:
@@ -4373,11 +4406,13 @@ def assign_keys(kind: Type, profile: Profile) -> Type:
         return kind
     keys = {name: key for key, name in column_names(profile.fields).items()}
 
-    def with_key(each: Field) -> Field:
-        key = keys.get(each.name)
+    def with_key(struct_field: Field) -> Field:
+        key = keys.get(struct_field.name)
         if key is None:
-            return each
-        return replace(each, attribute=key, type=assign_keys(each.type, profile.fields[key]))
+            return struct_field
+        return replace(
+            struct_field, attribute=key, type=assign_keys(struct_field.type, profile.fields[key])
+        )
 
     return replace(kind, fields=tuple(map(with_key, kind.fields)))
 
@@ -4401,9 +4436,9 @@ def read_manifest(s3: S3Client, paths: SnapshotPaths) -> dict[str, Any] | None:
     text = read_object(s3, paths.bucket, paths.manifest)
     if text is None:
         return None
-    found = parse_json_object(text)
-    if found is not None and is_manifest(found):
-        return found
+    manifest = parse_json_object(text)
+    if manifest is not None and is_manifest(manifest):
+        return manifest
     raise JobFailed(
         f"s3://{paths.bucket}/{paths.manifest} is not a valid manifest: delete it, which makes its "
         "snapshot incomplete, and start a new run"
@@ -4731,13 +4766,13 @@ def find_completed(s3: S3Client, paths: SnapshotPaths) -> dict[str, Any] | None:
     """
     manifest = read_manifest(s3, paths)
     if manifest is not None:
-        found = list_files(s3, paths.bucket, paths.snapshot)
+        present = list_files(s3, paths.bucket, paths.snapshot)
         # Older export jobs recorded no ETag.
         recorded = {
-            file["key"]: (file["bytes"], file.get("etag") or found.get(file["key"], (0, ""))[1])
+            file["key"]: (file["bytes"], file.get("etag") or present.get(file["key"], (0, ""))[1])
             for file in manifest["files"]
         }
-        if recorded == found:
+        if recorded == present:
             return manifest
         delete_objects(s3, paths.bucket, [paths.manifest])
     cleared = clear(s3, paths.bucket, paths.snapshot)
@@ -4753,7 +4788,7 @@ def arrow_type(kind: Type) -> pa.DataType:
     if kind.kind == ARRAY:
         return pa.list_(arrow_type(kind.elements))
     if kind.kind == STRUCT:
-        return pa.struct([(each.name, arrow_type(each.type)) for each in kind.fields])
+        return pa.struct([(field.name, arrow_type(field.type)) for field in kind.fields])
     if kind.kind == DECIMAL:
         return pa.decimal128(DECIMAL_DIGITS, kind.scale)
     return {
@@ -4776,11 +4811,11 @@ def arrow_values(kind: Type, values: pa.StructArray, group: str = "") -> pa.Arra
     if not codes:
         return pa.nulls(len(values), arrow_type(kind))
     try:
-        found = cast_directly(kind, codes)
+        array = cast_directly(kind, codes)
     except (pa.ArrowInvalid, pa.ArrowNotImplementedError):
         # A number such as 1E+3, or a cast that this version does not know.
-        found = None
-    return cast_in_python(kind, codes) if found is None else found
+        array = None
+    return cast_in_python(kind, codes) if array is None else array
 
 
 def cast_directly(kind: Type, codes: Mapping[str, pa.Array]) -> pa.Array | None:
@@ -4822,10 +4857,10 @@ def struct_values(kind: Type, maps: pa.StructArray) -> pa.StructArray:
     pa = arrow()
     held = dict(present_children(maps))
     fields = [
-        arrow_values(each.type, held[each.attribute])
-        if each.attribute in held
-        else pa.nulls(len(maps), arrow_type(each.type))
-        for each in kind.fields
+        arrow_values(field.type, held[field.attribute])
+        if field.attribute in held
+        else pa.nulls(len(maps), arrow_type(field.type))
+        for field in kind.fields
     ]
     validity = maps.is_valid().buffers()[1]
     return pa.Array.from_buffers(arrow_type(kind), len(maps), [validity], children=fields)
@@ -4835,11 +4870,11 @@ def cast_in_python(kind: Type, codes: Mapping[str, pa.Array]) -> pa.Array:
     """The values, each cast in Python as for Spark's rows."""
     convert = spark_value(kind, for_arrow=True)
     lists = [content.to_pylist() for content in codes.values()]
-    found = []
+    converted = []
     for contents in zip(*lists):
-        held = [(code, each) for code, each in zip(codes, contents) if each is not None]
-        found.append(convert({held[0][0]: without_nulls(held[0][1])}) if held else None)
-    return arrow().array(found, arrow_type(kind))
+        held = [(code, value) for code, value in zip(codes, contents) if value is not None]
+        converted.append(convert({held[0][0]: without_nulls(held[0][1])}) if held else None)
+    return arrow().array(converted, arrow_type(kind))
 
 
 def record_batch(
@@ -4872,7 +4907,7 @@ def record_batches(
 ) -> Iterator[Any]:
     """Record batches of the pieces in the groups; the groups come in batches, too."""
     texts = (text for group in groups for text in group.column(0).to_pylist())
-    return (record_batch(columns, found) for found in read_pieces(texts, bucket, region))
+    return (record_batch(columns, batch) for batch in read_pieces(texts, bucket, region))
 
 
 # --- dynoexport/jobs/history.py -------------------------------------------------------------------

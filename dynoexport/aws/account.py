@@ -214,12 +214,12 @@ def connect(
     # boto3 reads AWS_DEFAULT_REGION alone, the aws command AWS_REGION before it:
     # https://docs.aws.amazon.com/cli/latest/userguide/cli-configure-envvars.html
     session = boto3.Session(profile_name=profile)
-    found = region or os.environ.get("AWS_REGION") or session.region_name
-    if not found:
+    region_name = region or os.environ.get("AWS_REGION") or session.region_name
+    if not region_name:
         raise NoRegion(
             "no AWS region is set", hint="add --region, or set AWS_REGION, for example to us-east-1"
         )
-    return Account(session=session, region=found, endpoint_url=endpoint_url)
+    return Account(session=session, region=region_name, endpoint_url=endpoint_url)
 
 
 def side_by_side(

@@ -83,8 +83,8 @@ def wait(
         QueryFailed: Athena failed or cancelled the query.
     """
     while True:
-        found = athena.get_query_execution(QueryExecutionId=query_id)["QueryExecution"]
-        status = found["Status"]
+        execution = athena.get_query_execution(QueryExecutionId=query_id)["QueryExecution"]
+        status = execution["Status"]
         if status["State"] == "SUCCEEDED":
             break
         if status["State"] in {"FAILED", "CANCELLED"}:
@@ -93,15 +93,15 @@ def wait(
                 hint=" ".join(status.get("StateChangeReason", "Athena gave no reason").split()),
             )
         sleep(seconds)
-    statistics = found.get("Statistics", {})
+    statistics = execution.get("Statistics", {})
     return Execution(
         query_id=query_id,
         scanned_bytes=statistics.get("DataScannedInBytes", 0),
         milliseconds=statistics.get("TotalExecutionTimeInMillis", 0),
-        output=found.get("ResultConfiguration", {}).get("OutputLocation", ""),
+        output=execution.get("ResultConfiguration", {}).get("OutputLocation", ""),
         # The first row of a SELECT's result is the header:
         # https://docs.aws.amazon.com/athena/latest/APIReference/API_GetQueryResults.html
-        has_header=found.get("StatementType", "DML") == "DML",
+        has_header=execution.get("StatementType", "DML") == "DML",
     )
 
 
@@ -109,11 +109,11 @@ def pages(
     athena: AthenaClient, execution: Execution
 ) -> Iterator[tuple[tuple[Column, ...], list[tuple[str | None, ...]]]]:
     """The columns with the rows of each page, at most 1,000; at least one page."""
-    found = athena.get_paginator("get_query_results").paginate(
+    answers = athena.get_paginator("get_query_results").paginate(
         QueryExecutionId=execution.query_id, PaginationConfig={"PageSize": _ROWS_PER_PAGE}
     )
     columns: tuple[Column, ...] = ()
-    for number, page in enumerate(found):
+    for number, page in enumerate(answers):
         result = page["ResultSet"]
         rows = [
             tuple(value.get("VarCharValue") for value in row.get("Data", ()))
@@ -121,7 +121,7 @@ def pages(
         ]
         if number == 0:
             info = result["ResultSetMetadata"].get("ColumnInfo", ())
-            columns = tuple(Column(each["Name"], _type(each)) for each in info)
+            columns = tuple(Column(column["Name"], _type(column)) for column in info)
             if execution.has_header:
                 rows = rows[1:]
         yield columns, rows
@@ -151,13 +151,13 @@ def run(
     """
     query_id = start(athena, sql, work_group=work_group, database=database)
     execution = wait(athena, query_id, seconds=seconds, sleep=sleep)
-    found = list(pages(athena, execution))
-    columns = found[0][0]
+    all_pages = list(pages(athena, execution))
+    columns = all_pages[0][0]
     return Result(
         query_id=query_id,
         columns=tuple(column.name for column in columns),
         types=tuple(column.type for column in columns),
-        rows=tuple(row for _, rows in found for row in rows),
+        rows=tuple(row for _, rows in all_pages for row in rows),
     )
 
 
@@ -187,7 +187,7 @@ def typed(kind: str, value: str | None) -> object:
 
 def plain(kind: str, value: str | None) -> object:
     """The value as JSON holds it without loss: decimals, dates and infinite numbers as text."""
-    found = typed(kind, value)
-    if isinstance(found, float) and not math.isfinite(found):
+    converted = typed(kind, value)
+    if isinstance(converted, float) and not math.isfinite(converted):
         return value
-    return value if isinstance(found, (Decimal, date)) else found
+    return value if isinstance(converted, (Decimal, date)) else converted

@@ -136,7 +136,10 @@ def read_outputs(stack: Mapping[str, Any]) -> dict[str, str]:
 
 def read_parameters(stack: Mapping[str, Any]) -> dict[str, str]:
     """The parameters of a described stack."""
-    return {each["ParameterKey"]: each["ParameterValue"] for each in stack.get("Parameters", ())}
+    return {
+        parameter["ParameterKey"]: parameter["ParameterValue"]
+        for parameter in stack.get("Parameters", ())
+    }
 
 
 # --- plan -----------------------------------------------------------------------------------------
@@ -179,11 +182,11 @@ def _kind(cloudformation: CloudFormationClient, name: str, pause: float) -> Chan
     Raises:
         DeployFailed: its state allows neither.
     """
-    found = describe(cloudformation, name)
-    if found is None:
+    stack = describe(cloudformation, name)
+    if stack is None:
         return "CREATE"
-    status = found["StackStatus"]
-    if is_only_a_name(found):
+    status = stack["StackStatus"]
+    if is_only_a_name(stack):
         delete(cloudformation, name, pause=pause)
         return "CREATE"
     if status.endswith("_IN_PROGRESS"):
@@ -242,7 +245,7 @@ def _changes(cloudformation: CloudFormationClient, stack: str, name: str) -> Ite
     pages = cloudformation.get_paginator("describe_change_set").paginate(
         StackName=stack, ChangeSetName=name
     )
-    for change in (each["ResourceChange"] for page in pages for each in page.get("Changes", ())):
+    for change in (entry["ResourceChange"] for page in pages for entry in page.get("Changes", ())):
         yield Change(
             action=change["Action"],
             resource=change["LogicalResourceId"],
@@ -456,8 +459,8 @@ def _prepare(account: Account, stacks: Sequence[Stack]) -> list[ChangeSet]:
             return error
 
     outcomes = side_by_side(prepare_one, stacks, parallel=_STACKS_AT_ONCE)
-    prepared = [each for each in outcomes if isinstance(each, ChangeSet)]
-    refused = [each for each in outcomes if isinstance(each, DeployFailed)]
+    prepared = [outcome for outcome in outcomes if isinstance(outcome, ChangeSet)]
+    refused = [outcome for outcome in outcomes if isinstance(outcome, DeployFailed)]
     if refused:
         for change_set in prepared:
             discard(account.cloudformation, change_set)

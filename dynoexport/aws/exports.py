@@ -101,8 +101,8 @@ def find_all_described(
     wanted = [export for export in tagged if not tables or export.table in tables]
     # The tagging service still lists exports deleted a moment ago.
     there = workflows(account, [export.workflow for export in wanted])
-    found = [(each, there[each.workflow]) for each in wanted if each.workflow in there]
-    return sorted(found, key=lambda pair: (pair[0].table, pair[0].format.value))
+    described = [(export, there[export.workflow]) for export in wanted if export.workflow in there]
+    return sorted(described, key=lambda pair: (pair[0].table, pair[0].format.value))
 
 
 def _tagged(account: Account) -> list[DeployedExport]:
@@ -113,9 +113,9 @@ def _tagged(account: Account) -> list[DeployedExport]:
         PaginationConfig={"PageSize": _RESOURCES_PER_PAGE},
     )
     tags = (
-        {tag["Key"]: tag["Value"] for tag in found["Tags"]}
+        {tag["Key"]: tag["Value"] for tag in resource["Tags"]}
         for page in pages
-        for found in page["ResourceTagMappingList"]
+        for resource in page["ResourceTagMappingList"]
     )
     return [export for export in map(from_tags, tags) if export is not None]
 
@@ -133,8 +133,10 @@ def find(account: Account, table: str) -> list[DeployedExport]:
         for scheduled in (False, True)
     }
     answer = account.glue.batch_get_workflows(Names=list(formats))
-    found = sorted({formats[workflow["Name"]].value for workflow in answer.get("Workflows", ())})
-    exports = [_read_job_tags(account, naming.export_job(table, fmt)) for fmt in found]
+    deployed_formats = sorted(
+        {formats[workflow["Name"]].value for workflow in answer.get("Workflows", ())}
+    )
+    exports = [_read_job_tags(account, naming.export_job(table, fmt)) for fmt in deployed_formats]
     known = [export for export in exports if export is not None]
     if not known:
         raise _not_exported(account, table)
@@ -163,9 +165,9 @@ def find_one(account: Account, table: str, fmt: OutputFormat | None = None) -> D
         NotExported: there is no export.
         AmbiguousExport: there are several, and no format is given.
     """
-    found = find(account, table)
-    named = [export for export in found if fmt in {None, export.format}]
-    shown = " and ".join(export.format.value for export in found)
+    known = find(account, table)
+    named = [export for export in known if fmt in {None, export.format}]
+    shown = " and ".join(export.format.value for export in known)
     if not named:
         wanted = fmt.value if fmt else ""
         raise NotExported(
@@ -192,8 +194,8 @@ def workflows(account: Account, names: Sequence[str]) -> dict[str, Mapping[str, 
     Those that do not exist are missing from the answer.
     """
 
-    def get(some: list[str]) -> Sequence[Mapping[str, Any]]:
-        answer = account.glue.batch_get_workflows(Names=some, IncludeGraph=True)
+    def get(batch: list[str]) -> Sequence[Mapping[str, Any]]:
+        answer = account.glue.batch_get_workflows(Names=batch, IncludeGraph=True)
         return answer.get("Workflows", ())
 
     batches = side_by_side(get, chunks(list(names), _WORKFLOWS_PER_CALL))

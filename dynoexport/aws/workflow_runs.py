@@ -199,10 +199,12 @@ def from_response(response: Mapping[str, Any]) -> Run:
 
 def _node(node: Mapping[str, Any]) -> Node:
     if node["Type"] == "JOB":
-        attempts = [_job_attempt(each) for each in node.get("JobDetails", {}).get("JobRuns", [])]
+        attempts = [
+            _job_attempt(job_run) for job_run in node.get("JobDetails", {}).get("JobRuns", [])
+        ]
     else:
         crawls = node.get("CrawlerDetails", {}).get("Crawls", [])
-        attempts = [_crawl(each) for each in crawls]
+        attempts = [_crawl(crawl) for crawl in crawls]
     # Glue does not promise an order of attempts.
     attempts.sort(key=lambda attempt: (attempt.number, attempt.started))
     return Node(name=node["Name"], kind=node["Type"], attempts=tuple(attempts))

@@ -336,9 +336,9 @@ def _approve_destruction(inventory: Inventory, *, yes: bool) -> bool:
         common.echo_err(f"  ALL DATA in S3: {figures}")
         if inventory.foreign:
             common.echo_err("It keeps what dynoexport did not write:")
-        for each in inventory.foreign:
-            size = f"{units.count(each.objects, 'object')}, {units.size(each.bytes)}"
-            common.echo_err(f"  {terminal.printable(each.prefix)}  {size}")
+        for foreign in inventory.foreign:
+            size = f"{units.count(foreign.objects, 'object')}, {units.size(foreign.bytes)}"
+            common.echo_err(f"  {terminal.printable(foreign.prefix)}  {size}")
     elif inventory.objects:
         common.echo_err(f"It keeps the data in S3: {figures}")
     if not common.confirm("Continue?", yes=yes):

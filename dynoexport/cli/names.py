@@ -68,18 +68,18 @@ def _describe(export: naming.Export) -> dict[str, object]:
         "stack": naming.table_stack(table, fmt),
         "database": naming.DATABASE,
         "names": export.names(),
-        "locations": {what: f"s3://{_BUCKET}/{prefix}" for what, prefix in prefixes.items()},
+        "locations": {kind: f"s3://{_BUCKET}/{prefix}" for kind, prefix in prefixes.items()},
     }
 
 
 def _print(described: dict[str, object]) -> None:
     """One name a line; never cut, so that it can be copied."""
     click.echo(f"{described['table']} as {described['format']}")
-    lines = {what: described[what] for what in ("stack", "database")}
+    lines = {kind: described[kind] for kind in ("stack", "database")}
     for group in ("names", "locations"):
         members = described[group]
         if isinstance(members, dict):
             lines |= members
     width = max(map(len, lines))
-    for what, name in lines.items():
-        click.echo(f"  {what:<{width}}  {name}")
+    for kind, name in lines.items():
+        click.echo(f"  {kind:<{width}}  {name}")

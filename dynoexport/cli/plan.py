@@ -62,7 +62,7 @@ def _finite(_: click.Context, param: click.Parameter, value: float | None) -> fl
 )
 @click.option(
     "--read-mode",
-    type=click.Choice([each.value for each in ReadMode]),
+    type=click.Choice([reader.value for reader in ReadMode]),
     help=f"Plan for this reader.  [default: {settings.DEFAULT_READ_MODE.value}]",
 )
 @common.set_option("Plan with this setting, such as SnapshotRetentionDays=90. Repeatable.")
@@ -131,21 +131,21 @@ def plan(
         make = partial(dynoexport.plans, connect(), *tables)
     else:
         raise click.UsageError("Name a table, or describe one with --describe FILE.")
-    found = make(request=request, every=every, prices_file=prices_file)
-    _warn(found)
+    plans = make(request=request, every=every, prices_file=prices_file)
+    _warn(plans)
     if as_json:
-        common.print_json([records.PlanRecord.of(each) for each in found])
+        common.print_json([records.PlanRecord.of(planned) for planned in plans])
     else:
-        _print(found)
+        _print(plans)
     if html is not None:
-        _write_page(html, found)
-    _refuse_if_unmet(found)
+        _write_page(html, plans)
+    _refuse_if_unmet(plans)
 
 
-def _write_page(to: Path, found: Sequence[Planned]) -> None:
+def _write_page(to: Path, plans: Sequence[Planned]) -> None:
     from dynoexport.presentation import plan_html
 
-    page = plan_html.page(found)
+    page = plan_html.page(plans)
     with open_output(to) as file:
         file.write(page.encode())
     common.echo_err(f"Wrote {to}")
@@ -167,42 +167,42 @@ def _region() -> str:
     return given or os.environ.get("AWS_REGION") or FALLBACK_REGION
 
 
-def _warn(found: Sequence[Planned]) -> None:
+def _warn(plans: Sequence[Planned]) -> None:
     """Warn once for each region whose own prices are not known."""
-    for region in sorted({each.table.region for each in found}):
-        taken = next(each.prices for each in found if each.table.region == region)
+    for region in sorted({planned.table.region for planned in plans}):
+        taken = next(planned.prices for planned in plans if planned.table.region == region)
         if region and region != taken.region:
             common.echo_err(
                 f"Warning: prices for {region} are not known. The plan uses {taken.region}."
             )
 
 
-def _print(found: Sequence[Planned]) -> None:
+def _print(plans: Sequence[Planned]) -> None:
     from dynoexport.presentation import display, plan_text
 
-    if len(found) == 1:
-        for line in plan_text.page(found[0]):
+    if len(plans) == 1:
+        for line in plan_text.page(plans[0]):
             click.echo(line)
         return
     display.print_listing(
         common.out(),
         plan_text.COLUMNS,
-        plan_text.summary(found),
+        plan_text.summary(plans),
         right=plan_text.COLUMNS[1:-1],
         elastic="TABLE",
     )
-    for each in found:
-        chosen = each.recommendation
+    for planned in plans:
+        chosen = planned.recommendation
         for sentence in (*chosen.obstacles, *chosen.unmet, *chosen.harms):
-            common.echo_err(f"{each.table.name}: {sentence}")
+            common.echo_err(f"{planned.table.name}: {sentence}")
 
 
-def _refuse_if_unmet(found: Sequence[Planned]) -> None:
-    for each in found:
-        for obstacle in each.recommendation.obstacles:
+def _refuse_if_unmet(plans: Sequence[Planned]) -> None:
+    for planned in plans:
+        for obstacle in planned.recommendation.obstacles:
             what, _, advice = obstacle.partition("; ")
-            raise NotMet(f"{each.table.name}: {what}", hint=advice)
-    late = [each for each in found if each.recommendation.unmet]
+            raise NotMet(f"{planned.table.name}: {what}", hint=advice)
+    late = [planned for planned in plans if planned.recommendation.unmet]
     if late:
         raise NotMet(
             f"{late[0].table.name}: {late[0].recommendation.unmet[0]}",

@@ -139,7 +139,7 @@ def _text(account: Account, execution: Execution, target: IO[bytes]) -> int:
 
     pages = list(athena.pages(account.athena, execution))
     columns = [column.name for column in pages[0][0]]
-    rows = [row for _, some in pages for row in some]
+    rows = [row for _, page_rows in pages for row in page_rows]
     console = common.out()
     if target is not sys.stdout.buffer:
         file = io.TextIOWrapper(target, encoding="utf-8", write_through=True)
@@ -201,7 +201,8 @@ def _parquet(account: Account, execution: Execution, target: IO[bytes]) -> int:
             for place, column in enumerate(columns)
         ]
         arrays = [
-            pa.array(some, type=kind) for some, kind in zip(values, schema.types, strict=True)
+            pa.array(column_values, type=kind)
+            for column_values, kind in zip(values, schema.types, strict=True)
         ]
         writer = writer or parquet.ParquetWriter(target, schema, compression="zstd")
         writer.write_table(pa.Table.from_arrays(arrays, schema=schema))

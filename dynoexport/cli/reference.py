@@ -103,9 +103,9 @@ def _prose(words: str) -> str:
     return re.sub(r"docs/(\w+\.md)", r"[\1](\1)", line)
 
 
-def _code(found: re.Match[str]) -> str:
-    quoted = found[0].startswith("'")
-    return f"`{found[0].strip(chr(39)) if quoted else found[0]}`"
+def _code(match: re.Match[str]) -> str:
+    quoted = match[0].startswith("'")
+    return f"`{match[0].strip(chr(39)) if quoted else match[0]}`"
 
 
 def _fenced(lines: str) -> str:

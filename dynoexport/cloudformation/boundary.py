@@ -73,7 +73,7 @@ def _actions(service: str = "", *, on_resources: bool = True) -> list[Action]:
         if (statement["Resource"] != _ANYWHERE) == on_resources
         for action in statement["Action"]
     }
-    found = [Action(*text.split(":")) for text in sorted(texts)]
+    actions = [Action(*text.split(":")) for text in sorted(texts)]
     if service:
-        return [action for action in found if action.prefix == service]
-    return [action for action in found if action.prefix not in {_WITHHELD, "cloudwatch"}]
+        return [action for action in actions if action.prefix == service]
+    return [action for action in actions if action.prefix not in {_WITHHELD, "cloudwatch"}]

@@ -234,39 +234,43 @@ KEPT: tuple[Kept, ...] = (
 # --- policies as plain values ---------------------------------------------------------------------
 def plain(document: PolicyDocument) -> dict[str, Any]:
     """The policy with readable names in place of CloudFormation's functions."""
-    found: dict[str, Any] = _readable(encode_to_dict(document))
-    return found
+    readable: dict[str, Any] = _readable(encode_to_dict(document))
+    return readable
 
 
 def _readable(value: Any) -> Any:  # noqa: ANN401 - whatever JSON has
     if isinstance(value, list):
-        return [_readable(each) for each in value]
+        return [_readable(element) for element in value]
     if isinstance(value, str):
-        return re.sub(r"\$\{([^}]+)\}", lambda found: _OPEN[found[1]], value)
+        return re.sub(r"\$\{([^}]+)\}", lambda match: _OPEN[match[1]], value)
     if isinstance(value, dict):
         if set(value) == {"Fn::Sub"}:
             return _readable(value["Fn::Sub"])
-        return {key: _readable(each) for key, each in value.items()}
+        return {key: _readable(inner) for key, inner in value.items()}
     return value
 
 
 def kept(holder: str, *, with_key: bool = False) -> set[tuple[str, str]]:
     """Statement and value of the entries of ``KEPT`` for a role or purpose."""
     return {
-        (each.sid, value)
-        for each in KEPT
-        if (each.holder, each.with_key) == (holder, with_key)
-        for value in each.values or _all_values(holder, each.sid)
+        (entry.sid, value)
+        for entry in KEPT
+        if (entry.holder, entry.with_key) == (holder, with_key)
+        for value in entry.values or _all_values(holder, entry.sid)
     }
 
 
 def allowed(holder: str) -> set[tuple[str, str]]:
     """Statement and value of everything that a role or purpose may do."""
-    return {(each["Sid"], value) for each in _statements(holder) for value in _values(each)}
+    return {
+        (statement["Sid"], value)
+        for statement in _statements(holder)
+        for value in _values(statement)
+    }
 
 
 def _all_values(holder: str, sid: str) -> list[str]:
-    (statement,) = (each for each in _statements(holder) if each["Sid"] == sid)
+    (statement,) = (candidate for candidate in _statements(holder) if candidate["Sid"] == sid)
     return _values(statement)
 
 
@@ -281,11 +285,11 @@ def _statements(holder: str) -> Iterator[dict[str, Any]]:
 
 
 def _values(statement: Mapping[str, Any]) -> list[str]:
-    found: list[str] = [*statement["Action"], *statement["Resource"]]
+    texts: list[str] = [*statement["Action"], *statement["Resource"]]
     for keys in statement.get("Condition", {}).values():
         for values in keys.values():
-            found += [values] if isinstance(values, str) else values
-    return found
+            texts += [values] if isinstance(values, str) else values
+    return texts
 
 
 # --- for people -----------------------------------------------------------------------------------
@@ -346,12 +350,12 @@ def markdown() -> str:
     parts = [_INTRODUCTION]
     for role, documents in ROLES.items():
         parts.append(f"\n## {role}\n")
-        by_condition = itertools.groupby(documents.items(), lambda each: _when(each[0]))
+        by_condition = itertools.groupby(documents.items(), lambda entry: _when(entry[0]))
         for condition, group in by_condition:
-            found = dict(group)
+            matching = dict(group)
             when = f"If {condition}:\n\n" if condition else ""
-            parts.append(f"\n{when}{_table(*found.values())}")
-            granted = (_GRANTS[name].evidence for name in found if name in _GRANTS)
+            parts.append(f"\n{when}{_table(*matching.values())}")
+            granted = (_GRANTS[name].evidence for name in matching if name in _GRANTS)
             parts.extend(f"\n{note}\n" for note in dict.fromkeys(granted) if note)
         parts.append(_kept_list(role))
     parts.append(_PEOPLE)
@@ -369,9 +373,9 @@ def _when(name: str) -> str:
 
 def _table(*documents: PolicyDocument) -> str:
     rows = [
-        f"| {each['Sid']} | {_cell(each['Action'])} | {_cell(_resources(each))} |\n"
+        f"| {statement['Sid']} | {_cell(statement['Action'])} | {_cell(_resources(statement))} |\n"
         for document in documents
-        for each in plain(document)["Statement"]
+        for statement in plain(document)["Statement"]
     ]
     return "| Statement | Actions | On |\n|---|---|---|\n" + "".join(rows)
 
@@ -387,16 +391,16 @@ def _resources(statement: Mapping[str, Any]) -> list[str]:
 
 
 def _cell(values: list[str]) -> str:
-    return "<br>".join(f"`{each}`" for each in values)
+    return "<br>".join(f"`{value}`" for value in values)
 
 
 def _kept_list(holder: str) -> str:
     lines = []
-    for each in KEPT:
-        if each.holder == holder:
-            values = ", ".join(f"`{value}`" for value in each.values)
-            what = f"{each.sid}: {values}" if values else each.sid
-            lines.append(f"- {what}. {each.reason} ([source]({each.source}))\n")
+    for entry in KEPT:
+        if entry.holder == holder:
+            values = ", ".join(f"`{value}`" for value in entry.values)
+            subject = f"{entry.sid}: {values}" if values else entry.sid
+            lines.append(f"- {subject}. {entry.reason} ([source]({entry.source}))\n")
     return "\nKept:\n\n" + "".join(lines) if lines else ""
 
 

@@ -118,7 +118,7 @@ def canonical(content: Mapping[str, Any]) -> dict[str, Any]:
     for section in (name for name in _SECTIONS if name in content):
         value = content[section]
         if section in _ORDERED_SECTIONS:
-            ordered[section] = {key: _ordered(each) for key, each in value.items()}
+            ordered[section] = {key: _ordered(part) for key, part in value.items()}
         else:
             ordered[section] = _ordered(value)
     return ordered
@@ -181,7 +181,7 @@ def check(files: Mapping[Path, str]) -> None:
         raise TemplatesDiffer(
             f"{names} {'differs' if len(differing) == 1 else 'differ'} from what is generated",
             hint="run `dynoexport templates` to accept the changes:\n"
-            + "\n".join(itertools.chain.from_iterable(_diff(*each) for each in differing)),
+            + "\n".join(itertools.chain.from_iterable(_diff(*pair) for pair in differing)),
         )
 
 

@@ -74,7 +74,7 @@ class Installation:
         return f"arn:{self.partition}:{service}:{region}:{self.account}:{resource}"
 
     def arns(self, service: str, *resources: str) -> list[str]:
-        return [self.arn(service, each) for each in resources]
+        return [self.arn(service, resource) for resource in resources]
 
     @property
     def bucket(self) -> str:

@@ -157,11 +157,11 @@ def _parents(*prefixes: str) -> list[str]:
     >>> _parents("csv/Orders/")
     ['csv', 'csv/Orders']
     """
-    found = set()
+    directories = set()
     for prefix in prefixes:
         parts = prefix.rstrip("/").split("/")
-        found |= {"/".join(parts[:depth]) for depth in range(1, len(parts) + 1)}
-    return sorted(found)
+        directories |= {"/".join(parts[:depth]) for depth in range(1, len(parts) + 1)}
+    return sorted(directories)
 
 
 def probes(*prefixes: str) -> list[str]:
@@ -170,8 +170,8 @@ def probes(*prefixes: str) -> list[str]:
     They look for the name, for keys below it, and EMRFS for its marker object.
     https://hadoop.apache.org/docs/current/hadoop-aws/tools/hadoop-aws/directory_markers.html
     """
-    found = [f"{parent}{end}" for parent in _parents(*prefixes) for end in ("", "/", _MARKER)]
-    return [probe for probe in found if probe not in prefixes]
+    keys = [f"{parent}{end}" for parent in _parents(*prefixes) for end in ("", "/", _MARKER)]
+    return [probe for probe in keys if probe not in prefixes]
 
 
 def markers(*prefixes: str) -> list[str]:

@@ -40,8 +40,8 @@ def adopted_columns(clients: Clients, settings: Settings) -> tuple[Column, ...]:
     if table is None:
         return ()
     columns = []
-    for found in table.get("StorageDescriptor", {}).get("Columns", []):
-        name, declared = found["Name"], found.get("Type", STRING).lower()
+    for column in table.get("StorageDescriptor", {}).get("Columns", []):
+        name, declared = column["Name"], column.get("Type", STRING).lower()
         try:
             kind = Type(STRING) if settings.format in TEXT_FORMATS else parse_catalog_type(declared)
         except ValueError:
@@ -69,9 +69,9 @@ def assign_attributes(
         {name: attribute for attribute, name in column_names(set(profiles) - taken).items()},
     ):
         free = set(profiles) - taken - set(attributes.values())
-        found = {name: attribute for name, attribute in names.items() if attribute in free}
+        candidates = {name: attribute for name, attribute in names.items() if attribute in free}
         attributes.update(
-            (name, found[name]) for name in waiting & found.keys() - attributes.keys()
+            (name, candidates[name]) for name in waiting & candidates.keys() - attributes.keys()
         )
 
     def with_attribute(column: Column) -> Column:
@@ -92,10 +92,12 @@ def assign_keys(kind: Type, profile: Profile) -> Type:
         return kind
     keys = {name: key for key, name in column_names(profile.fields).items()}
 
-    def with_key(each: Field) -> Field:
-        key = keys.get(each.name)
+    def with_key(struct_field: Field) -> Field:
+        key = keys.get(struct_field.name)
         if key is None:
-            return each
-        return replace(each, attribute=key, type=assign_keys(each.type, profile.fields[key]))
+            return struct_field
+        return replace(
+            struct_field, attribute=key, type=assign_keys(struct_field.type, profile.fields[key])
+        )
 
     return replace(kind, fields=tuple(map(with_key, kind.fields)))

@@ -40,16 +40,16 @@ def split_names(text: str) -> tuple[str, ...]:
     names: list[str] = []
     rest = f"{text},"
     while rest:
-        found = None if LINE_BREAK.search(rest) else LISTED_NAME.match(rest)
-        if found is None:
+        match = None if LINE_BREAK.search(rest) else LISTED_NAME.match(rest)
+        if match is None:
             raise NamesRefused(
                 "which is not a list of attributes",
                 "separate names by commas, and put double quotes around a name with a comma, a "
                 "quote, or spaces at its ends",
             )
-        quoted, plain = found.groups()
+        quoted, plain = match.groups()
         names.append(plain.strip() if quoted is None else quoted.replace('""', '"'))
-        rest = rest[found.end() :]
+        rest = rest[match.end() :]
     if not any(names):
         raise NamesRefused("which names no attribute", "leave it empty to export all")
     return tuple(dict.fromkeys(name for name in names if name))

@@ -60,9 +60,9 @@ def avro_literal(manifest: Mapping[str, Any]) -> str:
     Files of the former design have the attributes' own names: Avro finds them by aliases.
     """
     numbers, fields = itertools.count(), []
-    for each in manifest["schema"]:
-        name, attribute = each["name"], each["attribute"]
-        field = avro_field(name, each.get("shape", each["type"]), numbers)
+    for column in manifest["schema"]:
+        name, attribute = column["name"], column["attribute"]
+        field = avro_field(name, column.get("shape", column["type"]), numbers)
         if attribute != name == attribute.lower() and re.fullmatch(
             r"[A-Za-z_]\w*", attribute, re.ASCII
         ):

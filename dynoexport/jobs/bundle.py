@@ -192,17 +192,17 @@ def check_names(modules: Sequence[Module]) -> None:
     imported: dict[str, Import] = {}
     importers: dict[str, str] = {}
     for module in modules:
-        for each in (one for one in module.imports if not one.is_own):
-            if each.bound in places:
-                here = places[each.bound]
-                raise BundleError(f"{here}: {each.bound} is also imported in {module.path}")
-            former = imported.setdefault(each.bound, each)
-            importer = importers.setdefault(each.bound, module.path)
+        for binding in (candidate for candidate in module.imports if not candidate.is_own):
+            if binding.bound in places:
+                here = places[binding.bound]
+                raise BundleError(f"{here}: {binding.bound} is also imported in {module.path}")
+            former = imported.setdefault(binding.bound, binding)
+            importer = importers.setdefault(binding.bound, module.path)
             # `import a.b` and `import a.c` both bind a.
-            named = former.name or former.alias or each.name or each.alias
-            if named and (former.module, former.name) != (each.module, each.name):
+            named = former.name or former.alias or binding.name or binding.alias
+            if named and (former.module, former.name) != (binding.module, binding.name):
                 raise BundleError(
-                    f"{module.path}: {each.bound} comes from {each.module} here, but from "
+                    f"{module.path}: {binding.bound} comes from {binding.module} here, but from "
                     f"{former.module} in {importer}: import one"
                 )
 

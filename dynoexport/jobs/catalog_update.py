@@ -64,8 +64,12 @@ def column_comment(attribute: str) -> str:
 def manifest_columns(manifest: Mapping[str, Any]) -> list[dict[str, str]]:
     """The columns of the snapshots' table, as the catalog keeps them."""
     return [
-        {"Name": each["name"], "Type": each["type"], "Comment": column_comment(each["attribute"])}
-        for each in manifest["schema"]
+        {
+            "Name": column["name"],
+            "Type": column["type"],
+            "Comment": column_comment(column["attribute"]),
+        }
+        for column in manifest["schema"]
     ]
 
 
@@ -162,7 +166,7 @@ def partition_updates(
     if same_storage and wanted["Parameters"] == former["Parameters"]:
         return None
     before, after = (
-        {"PartitionValueList": values, "PartitionInput": each} for each in (former, wanted)
+        {"PartitionValueList": values, "PartitionInput": entry} for entry in (former, wanted)
     )
     return before, after
 

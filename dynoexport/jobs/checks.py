@@ -141,7 +141,7 @@ DESCRIBED = (
 def without_timestamps(content: Any) -> Any:  # noqa: ANN401 - JSON
     """Without the times of changes, which JSON cannot hold."""
     if isinstance(content, dict):
-        return {name: each for name, each in content.items() if not isinstance(each, datetime)}
+        return {name: value for name, value in content.items() if not isinstance(value, datetime)}
     return content
 
 

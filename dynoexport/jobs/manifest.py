@@ -41,9 +41,9 @@ def read_manifest(s3: S3Client, paths: SnapshotPaths) -> dict[str, Any] | None:
     text = read_object(s3, paths.bucket, paths.manifest)
     if text is None:
         return None
-    found = parse_json_object(text)
-    if found is not None and is_manifest(found):
-        return found
+    manifest = parse_json_object(text)
+    if manifest is not None and is_manifest(manifest):
+        return manifest
     raise JobFailed(
         f"s3://{paths.bucket}/{paths.manifest} is not a valid manifest: delete it, which makes its "
         "snapshot incomplete, and start a new run"

@@ -12,10 +12,10 @@ if TYPE_CHECKING:
 def parse_json_object(text: bytes | None) -> dict[str, Any] | None:
     """The object; None if the text is missing or anything else."""
     try:
-        found = None if text is None else json.loads(text.decode())
+        content = None if text is None else json.loads(text.decode())
     except (ValueError, RecursionError):
         return None
-    return found if isinstance(found, dict) else None
+    return content if isinstance(content, dict) else None
 
 
 def is_manifest_of(found: Mapping[str, Any], table: str, fmt: str, timestamp: str) -> bool:

@@ -20,9 +20,9 @@ if TYPE_CHECKING:
 def is_list_of(found: object, kinds: Mapping[str, type]) -> bool:
     """Whether it is a list of objects with members of these kinds."""
     return isinstance(found, list) and all(
-        isinstance(each, dict)
-        and all(isinstance(each.get(key), kind) for key, kind in kinds.items())
-        for each in found
+        isinstance(entry, dict)
+        and all(isinstance(entry.get(key), kind) for key, kind in kinds.items())
+        for entry in found
     )
 
 

@@ -148,13 +148,13 @@ def find_completed(s3: S3Client, paths: SnapshotPaths) -> dict[str, Any] | None:
     """
     manifest = read_manifest(s3, paths)
     if manifest is not None:
-        found = list_files(s3, paths.bucket, paths.snapshot)
+        present = list_files(s3, paths.bucket, paths.snapshot)
         # Older export jobs recorded no ETag.
         recorded = {
-            file["key"]: (file["bytes"], file.get("etag") or found.get(file["key"], (0, ""))[1])
+            file["key"]: (file["bytes"], file.get("etag") or present.get(file["key"], (0, ""))[1])
             for file in manifest["files"]
         }
-        if recorded == found:
+        if recorded == present:
             return manifest
         delete_objects(s3, paths.bucket, [paths.manifest])
     cleared = clear(s3, paths.bucket, paths.snapshot)

@@ -37,7 +37,7 @@ def expired_snapshots(
     """
     before = now - timedelta(days=days)
     moments = {timestamp: parse_timestamp(timestamp) for timestamp in set(timestamps) - set(keep)}
-    return sorted(each for each, moment in moments.items() if moment and moment < before)
+    return sorted(timestamp for timestamp, moment in moments.items() if moment and moment < before)
 
 
 def drop_partition(glue: GlueClient, settings: PublishSettings, timestamp: str) -> None:

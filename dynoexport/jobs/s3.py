@@ -24,9 +24,9 @@ def list_files(s3: S3Client, bucket: str, prefix: str) -> dict[str, tuple[int, s
     """
     pages = s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix)
     return {
-        found["Key"]: (found["Size"], found["ETag"].strip('"'))
+        entry["Key"]: (entry["Size"], entry["ETag"].strip('"'))
         for page in pages
-        for found in page.get("Contents", [])
+        for entry in page.get("Contents", [])
     }
 
 
@@ -92,11 +92,11 @@ def keep_part_files(s3: S3Client, bucket: str, prefix: str) -> dict[str, tuple[i
     Spark writes a file for its first partition even without rows. A committer may leave _SUCCESS,
     _temporary or the empty marker of a directory.
     """
-    found = list_files(s3, bucket, prefix)
+    listed = list_files(s3, bucket, prefix)
     hidden = re.compile(r"(^|/)[_.]")
-    waste = [key for key in found if not found[key][0] or hidden.search(key[len(prefix) :])]
+    waste = [key for key in listed if not listed[key][0] or hidden.search(key[len(prefix) :])]
     delete_objects(s3, bucket, [*waste, directory_marker(prefix)])
-    return {key: found[key] for key in sorted(set(found) - set(waste))}
+    return {key: listed[key] for key in sorted(set(listed) - set(waste))}
 
 
 def get_text(keys: Iterable[str], bucket: str, region: str) -> Iterator[str]:
@@ -112,5 +112,5 @@ def list_directories(s3: S3Client, bucket: str, prefix: str) -> Iterator[str]:
     """The prefixes one level below the prefix, each with its "/"."""
     pages = s3.get_paginator("list_objects_v2")
     for page in pages.paginate(Bucket=bucket, Prefix=prefix, Delimiter="/"):
-        for found in page.get("CommonPrefixes", []):
-            yield found["Prefix"]
+        for entry in page.get("CommonPrefixes", []):
+            yield entry["Prefix"]

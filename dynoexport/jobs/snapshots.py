@@ -53,8 +53,8 @@ def find_marks(keys: Iterable[str], bucket: str, table: str, fmt: str) -> Marks:
     below = [key for key in keys if key.startswith(prefix)]
 
     def stems(suffix: str) -> frozenset[str]:
-        found = (key[len(prefix) : -len(suffix)] for key in below if key.endswith(suffix))
-        return frozenset(filter(is_timestamp, found))
+        names = (key[len(prefix) : -len(suffix)] for key in below if key.endswith(suffix))
+        return frozenset(filter(is_timestamp, names))
 
     return Marks(bucket, table, fmt, complete=stems(".json"), claimed=stems(".claim"))
 
@@ -65,7 +65,7 @@ def list_snapshots(s3: S3Client, marks: Marks) -> set[str]:
     A claim alone is not a snapshot: its run has written nothing yet, or left nothing else.
     """
     prefix = f"{data_prefix(marks.table, marks.format)}{PARTITION_KEY}="
-    folders = (each[len(prefix) : -1] for each in list_directories(s3, marks.bucket, prefix))
+    folders = (folder[len(prefix) : -1] for folder in list_directories(s3, marks.bucket, prefix))
     return {*marks.complete, *filter(is_timestamp, folders)}
 
 
@@ -74,8 +74,8 @@ def is_own(table: str, fmt: str, timestamp: str, *, claimed: bool, manifest: byt
 
     A manifest that is damaged otherwise is ours by table, format and timestamp.
     """
-    found = parse_json_object(manifest)
-    return claimed or (found is not None and is_manifest_of(found, table, fmt, timestamp))
+    content = parse_json_object(manifest)
+    return claimed or (content is not None and is_manifest_of(content, table, fmt, timestamp))
 
 
 def is_own_snapshot(s3: S3Client, marks: Marks, timestamp: str) -> bool:

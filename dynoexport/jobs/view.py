@@ -63,7 +63,7 @@ def shown_columns(schema: Iterable[Mapping[str, Any]]) -> dict[str, str]:
     ``schema`` is a manifest's. The view of an older snapshot starts with the columns of the newest
     one, so that no query loses a column. Each attribute has the type of the last entry for it.
     """
-    shown = {each["view"]: each["name"] for each in schema if each["shown"]}
+    shown = {column["view"]: column["name"] for column in schema if column["shown"]}
     return {**shown, PARTITION_KEY: PARTITION_KEY}
 
 

@@ -83,17 +83,17 @@ class Endpoint:
         keys = Credentials(ROOT_ACCESS_KEY, self.secret)
         asked = AWSRequest(method="GET", url=f"{self.url}/moto-api/authorizations")
         S3SigV4Auth(keys, "s3", self.region).add_auth(asked)
-        found: list[dict[str, Any]] = json.loads(URLLib3Session().send(asked.prepare()).text)
-        return found
+        decisions: list[dict[str, Any]] = json.loads(URLLib3Session().send(asked.prepare()).text)
+        return decisions
 
     def assume(self, role_arn: str, session: str) -> dict[str, str]:
         """The credentials of a role's session, as environment variables."""
         answer = self.client("sts").assume_role(RoleArn=role_arn, RoleSessionName=session)
-        found = answer["Credentials"]
+        keys = answer["Credentials"]
         return {
-            "AWS_ACCESS_KEY_ID": found["AccessKeyId"],
-            "AWS_SECRET_ACCESS_KEY": found["SecretAccessKey"],
-            "AWS_SESSION_TOKEN": found["SessionToken"],
+            "AWS_ACCESS_KEY_ID": keys["AccessKeyId"],
+            "AWS_SECRET_ACCESS_KEY": keys["SecretAccessKey"],
+            "AWS_SESSION_TOKEN": keys["SessionToken"],
         }
 
 
@@ -147,8 +147,8 @@ def endpoint(region: str = REGION) -> Endpoint:
     Raises:
         EndpointEnds: none runs any more.
     """
-    for found in _running:
-        return replace(found, region=region)
+    for current in _running:
+        return replace(current, region=region)
     raise EndpointEnds("the endpoint ends")
 
 

@@ -175,9 +175,9 @@ def _list_objects(s3: S3Client, demo: Demo, bucket: str, console: Console) -> No
     table, fmt = demo.export.table, demo.export.format.value
     for prefix in (naming.data_prefix(table, fmt), naming.manifest_prefix(table, fmt)):
         for page in s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix):
-            for found in page.get("Contents", ()):
+            for entry in page.get("Contents", ()):
                 console.print(
-                    f"  {units.size(found['Size']):>9}  {found['Key']}",
+                    f"  {units.size(entry['Size']):>9}  {entry['Key']}",
                     soft_wrap=True,
                     highlight=False,
                 )

@@ -97,7 +97,7 @@ def _read_bytes(path: Path) -> bytes:
 
 
 def _text(content: bytes, name: str) -> str:
-    encoding = next((each for mark, each in _MARKS.items() if content.startswith(mark)), "utf-8")
+    encoding = next((codec for mark, codec in _MARKS.items() if content.startswith(mark)), "utf-8")
     try:
         return content.decode(encoding)
     except UnicodeDecodeError as error:

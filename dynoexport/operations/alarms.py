@@ -37,9 +37,9 @@ def derive_limits(
 def with_limits(target: Target, given: Mapping[str, str]) -> Target:
     """The target with the limits that follow from its schedule, except the given ones."""
     wanted = {name: value for name, value in target.stack.parameters.items() if value is not None}
-    found = derive_limits(wanted, target.own, now=datetime.now(timezone.utc))
+    derived = derive_limits(wanted, target.own, now=datetime.now(timezone.utc))
     return target.with_parameters(
-        {name: value for name, value in found.items() if name not in given}
+        {name: value for name, value in derived.items() if name not in given}
     )
 
 
@@ -76,8 +76,8 @@ def note(when: str, hours: float, *, now: datetime) -> str | None:
 def notes(target: Target) -> tuple[str, ...]:
     """The same for a target."""
     hours = float(target.value(settings.MAX_SNAPSHOT_AGE_HOURS, "0"))
-    found = note(target.schedule, hours, now=datetime.now(timezone.utc))
-    return () if found is None else (f"{target.table}: {found}",)
+    text = note(target.schedule, hours, now=datetime.now(timezone.utc))
+    return () if text is None else (f"{target.table}: {text}",)
 
 
 # --- the alarm ------------------------------------------------------------------------------------
@@ -94,8 +94,8 @@ def starts_to_watch(target: Target, *, trigger_is_on: bool | None) -> bool:
 
 def moves(account: Account, table: str, fmt: str) -> bool:
     """Whether the alarm still watches the namespace of a former version."""
-    found = account.cloudwatch.describe_alarms(AlarmNames=[naming.snapshot_alarm(table, fmt)])
-    return any(_is_former(alarm, table) for alarm in found["MetricAlarms"])
+    answer = account.cloudwatch.describe_alarms(AlarmNames=[naming.snapshot_alarm(table, fmt)])
+    return any(_is_former(alarm, table) for alarm in answer["MetricAlarms"])
 
 
 def _is_former(alarm: Mapping[str, Any], table: str) -> bool:
@@ -125,11 +125,11 @@ def set_alarm_actions_enabled(account: Account, table: str, fmt: str, *, enabled
     An export without an alarm does not change.
     """
     name = naming.snapshot_alarm(table, fmt)
-    found = account.cloudwatch.describe_alarms(AlarmNames=[name])["MetricAlarms"]
-    if not found or found[0].get("ActionsEnabled") == enabled:
+    existing = account.cloudwatch.describe_alarms(AlarmNames=[name])["MetricAlarms"]
+    if not existing or existing[0].get("ActionsEnabled") == enabled:
         return
     if enabled:
-        if _is_former(found[0], table):
+        if _is_former(existing[0], table):
             raise DynoexportError(
                 f"the alarm of {table} as {fmt} is of a former version",
                 hint=f"deploy the export again: dynoexport deploy {table} --format {fmt}",

@@ -105,7 +105,7 @@ def check_names(targets: Sequence[Target], known: Sequence[DeployedExport]) -> N
         NameRefused: one would.
     """
     wanted = [target.export for target in targets]
-    others = [export.export for export in known if not any(is_of(export, each) for each in wanted)]
+    others = [export.export for export in known if not any(is_of(export, new) for new in wanted)]
     naming.check_all([*others, *wanted])
 
 

@@ -148,10 +148,10 @@ def _then_publish_datapoints(
     def approved(prepared: Sequence[ChangeSet]) -> bool:
         if not approve(prepared):
             return False
-        for each in targets:
-            starts = alarms.starts_to_watch(each, trigger_is_on=triggers[each.table])
-            if starts or alarms.moves(account, each.table, each.format.value):
-                alarms.publish_zero_datapoint(account, each.table, each.format.value)
+        for target in targets:
+            starts = alarms.starts_to_watch(target, trigger_is_on=triggers[target.table])
+            if starts or alarms.moves(account, target.table, target.format.value):
+                alarms.publish_zero_datapoint(account, target.table, target.format.value)
         return True
 
     return approved
@@ -183,13 +183,13 @@ def _common(account: Account, stack: str) -> dict[str, str]:
         NotInitialized: there is none, it has no outputs in its state, or the scripts of this
             version are not in its bucket.
     """
-    found = change_sets.describe(account.cloudformation, stack)
-    if found is None:
+    existing = change_sets.describe(account.cloudformation, stack)
+    if existing is None:
         raise NotInitialized(
             f"there is no stack {stack} in {account.region}", hint="run: dynoexport init"
         )
-    common = change_sets.read_outputs(found)
-    status = found["StackStatus"]
+    common = change_sets.read_outputs(existing)
+    status = existing["StackStatus"]
     if "BucketName" not in common or status.startswith("DELETE_"):
         wait = status.endswith("_IN_PROGRESS")
         raise NotInitialized(
@@ -212,7 +212,7 @@ def _format(table: str, fmt: OutputFormat | None, known: Sequence[DeployedExport
         return fmt
     formats = [export.format for export in known if export.table == table]
     if len(formats) > 1:
-        shown = " and ".join(each.value for each in formats)
+        shown = " and ".join(known_format.value for known_format in formats)
         raise exports.AmbiguousExport(
             f"{table} is exported as {shown}", hint="choose one with --format"
         )
@@ -238,8 +238,8 @@ def _targets(
     described = [checks.check_table(account, target) for target in targets]
     checks.check_names(targets, known)
     return [
-        with_table_key(target, found, given)
-        for target, found in zip(targets, described, strict=True)
+        with_table_key(target, description, given)
+        for target, description in zip(targets, described, strict=True)
     ]
 
 
@@ -268,9 +268,9 @@ def _sized(
     request = planning.parse_request({**of_stack, **asked}, PlanRequest(format=target.format))
     (planned,) = planning.plans(account, target.table, request=request, every=target.schedule)
     checks.check_recommendation(target, planned.recommendation)
-    chosen = [each for each in planned.recommendation.choices if each.setting not in given]
+    chosen = [choice for choice in planned.recommendation.choices if choice.setting not in given]
     on_sized(SizingResult(target.table, tuple(chosen), planned.unknown))
-    return target.with_parameters({each.setting: each.value for each in chosen})
+    return target.with_parameters({choice.setting: choice.value for choice in chosen})
 
 
 # --- afterwards -----------------------------------------------------------------------------------

@@ -91,19 +91,19 @@ def destroy(
                 f"a run of {table} is active: {active[0].run_id}",
                 hint=f"wait for it, or stop it with: dynoexport stop {table}",
             )
-    found, names = _inventory(account, export, data=data)
-    if not approve(found):
+    inventory, names = _inventory(account, export, data=data)
+    if not approve(inventory):
         raise Declined("nothing was deleted")
-    if found.stack is not None:
+    if inventory.stack is not None:
         change_sets.delete(
-            account.cloudformation, found.stack, on_event=on_event, pause=account.pause
+            account.cloudformation, inventory.stack, on_event=on_event, pause=account.pause
         )
-    for name in found.catalog:
+    for name in inventory.catalog:
         account.glue.delete_table(DatabaseName=naming.DATABASE, Name=name)
     if data:
-        for some in names:
-            snapshot_store.delete_keys(account, some)
-    return found
+        for keys in names:
+            snapshot_store.delete_keys(account, keys)
+    return inventory
 
 
 def _find(account: Account, table: str, fmt: OutputFormat | None, *, data: bool) -> DeployedExport:
@@ -114,9 +114,9 @@ def _find(account: Account, table: str, fmt: OutputFormat | None, *, data: bool)
         left = _all_rests(account, table, OutputFormat if fmt is None else (fmt,), data=data)
         if not left:
             raise
-    found = dict.fromkeys(rest.format.value for rest in left)
-    if len(found) > 1:
-        shown = " and ".join(found)
+    formats = dict.fromkeys(rest.format.value for rest in left)
+    if len(formats) > 1:
+        shown = " and ".join(formats)
         raise exports.AmbiguousExport(
             f"exports of {table} as {shown} have left something", hint="choose one with --format"
         )
@@ -147,8 +147,8 @@ def _rests(
     )
     for prefix in (*_catalog_prefixes(account, table, fmt), ""):
         rest = exports.DeployedExport(table, fmt, prefix, stack="", workflow="")
-        found = _inventory(account, rest, data=data)[0]
-        if (own and found.catalog) or (data and found.objects):
+        inventory = _inventory(account, rest, data=data)[0]
+        if (own and inventory.catalog) or (data and inventory.objects):
             yield rest
 
 
@@ -158,14 +158,14 @@ def _catalog_prefixes(account: Account, table: str, fmt: OutputFormat) -> list[s
     own = f"s3://{account.bucket}/{naming.data_prefix(table, fmt.value)}"
     pages = account.glue.get_paginator("get_tables").paginate(DatabaseName=naming.DATABASE)
     try:
-        tables = [found for page in pages for found in page["TableList"]]
+        tables = [entry for page in pages for entry in page["TableList"]]
     except account.glue.exceptions.EntityNotFoundException:
         # There is no database.
         return []
     return [
-        found["Name"].removesuffix(ending)
-        for found in tables
-        if found["Name"].endswith(ending) and is_own_table(found, own)
+        entry["Name"].removesuffix(ending)
+        for entry in tables
+        if entry["Name"].endswith(ending) and is_own_table(entry, own)
     ]
 
 
@@ -226,10 +226,10 @@ def _foreign(account: Account, export: DeployedExport, sizes: Mapping[str, int])
     Temporary files are ours by their prefix.
     """
     table, fmt = export.table, export.format.value
-    found = snapshot_store.list_all(account, export)
+    snapshots = snapshot_store.list_all(account, export)
     ours = {
         snapshot.timestamp
-        for snapshot in snapshot_store.with_figures(account, export, found)
+        for snapshot in snapshot_store.with_figures(account, export, snapshots)
         if not snapshot.foreign
     }
     # A run that left nothing else has left its claim.
@@ -253,7 +253,7 @@ def _by_folder(export: DeployedExport, sizes: Mapping[str, int]) -> tuple[Foreig
         folder, slash, _ = key.removeprefix(data).partition("/")
         name = f"{data}{folder}{slash}" if key.startswith(data) else key
         groups.setdefault(name, []).append(size)
-    return tuple(Foreign(name, len(each), sum(each)) for name, each in groups.items())
+    return tuple(Foreign(name, len(group), sum(group)) for name, group in groups.items())
 
 
 def _prefixes(export: DeployedExport) -> tuple[str, ...]:

@@ -84,9 +84,9 @@ def _guarded(name: str, check: Callable[[], tuple[str, str, str]], bad: str = FA
 
 # --- the machine ----------------------------------------------------------------------------------
 def _versions() -> Check:
-    found = ", ".join(f"{name} {metadata.version(name)}" for name in ("boto3", "troposphere"))
+    libraries = ", ".join(f"{name} {metadata.version(name)}" for name in ("boto3", "troposphere"))
     return Check(
-        "versions", OK, f"dynoexport {__version__}, Python {platform.python_version()}, {found}"
+        "versions", OK, f"dynoexport {__version__}, Python {platform.python_version()}, {libraries}"
     )
 
 
@@ -127,10 +127,10 @@ def _bucket(account: Account) -> tuple[str, str, str]:
     version = assets.scripts_version()
     prefix = naming.script_key("", version)
     try:
-        found = account.s3.list_objects_v2(Bucket=account.bucket, Prefix=prefix)
+        answer = account.s3.list_objects_v2(Bucket=account.bucket, Prefix=prefix)
     except account.s3.exceptions.NoSuchBucket:
         return FAILED, f"there is no bucket {account.bucket}", "run: dynoexport init"
-    if found["KeyCount"] < len(assets.scripts()):
+    if answer["KeyCount"] < len(assets.scripts()):
         return (
             WARNING,
             f"the job scripts of this version, {version}, are not in {account.bucket}",
@@ -172,7 +172,11 @@ def _may(account: Account, purpose: str) -> tuple[str, str, str]:
     )
     statements = json.loads(caller_policies.PURPOSES[purpose](at).to_json())["Statement"]
     ask = partial(_simulated, account.client("iam"), principal)
-    results = [each for found in side_by_side(ask, statements, parallel=4) for each in found]
+    results = [
+        decision
+        for decisions in side_by_side(ask, statements, parallel=4)
+        for decision in decisions
+    ]
     missing = sorted({action for action, allowed in results if not allowed})
     if missing:
         more = f" and {len(missing) - _SHOWN} more" if len(missing) > _SHOWN else ""
@@ -204,13 +208,16 @@ def _simulated(
     pages = iam.get_paginator("simulate_principal_policy").paginate(
         PolicySourceArn=principal,
         ActionNames=statement["Action"],
-        ResourceArns=[each if each == "*" else _example(each) for each in statement["Resource"]],
+        ResourceArns=[
+            resource if resource == "*" else _example(resource)
+            for resource in statement["Resource"]
+        ],
         ContextEntries=context,
     )
     return [
-        (each["EvalActionName"], each["EvalDecision"] == "allowed")
+        (result["EvalActionName"], result["EvalDecision"] == "allowed")
         for page in pages
-        for each in page["EvaluationResults"]
+        for result in page["EvaluationResults"]
     ]
 
 
@@ -269,7 +276,7 @@ def _quota(account: Account, kind: str, quotas: Mapping[str, int]) -> tuple[str,
 
 def _quotas(account: Account) -> dict[str, int]:
     """The account's own quotas; the defaults if they cannot be read."""
-    found = dict(limits.GLUE_QUOTAS)
+    quotas = dict(limits.GLUE_QUOTAS)
     try:
         pages = (
             account.client("service-quotas")
@@ -278,22 +285,22 @@ def _quotas(account: Account) -> dict[str, int]:
         )
         for quota in (quota for page in pages for quota in page["Quotas"]):
             named = re.fullmatch(r"(?i)max (?:number of )?(\w+) per account", quota["QuotaName"])
-            if named and named[1].lower() in found:
-                found[named[1].lower()] = int(quota["Value"])
+            if named and named[1].lower() in quotas:
+                quotas[named[1].lower()] = int(quota["Value"])
     except Exception as error:
         if aws_errors.explain(error) is None:
             raise
-    return found
+    return quotas
 
 
 def _exports(account: Account) -> tuple[str, str, str]:
     """Exports with job scripts of another version, and those on an ended Glue version."""
-    found = exports.find_all(account)
-    jobs = side_by_side(lambda export: _job(account, export), found)
+    deployed = exports.find_all(account)
+    jobs = side_by_side(lambda export: _job(account, export), deployed)
     version, today = assets.scripts_version(), datetime.now(timezone.utc).date()
     ended = [
         export.table
-        for export, job in zip(found, jobs, strict=True)
+        for export, job in zip(deployed, jobs, strict=True)
         if limits.GLUE_END_OF_LIFE.get(str(job.get("GlueVersion")), today) < today
     ]
     if ended:
@@ -305,31 +312,33 @@ def _exports(account: Account) -> tuple[str, str, str]:
         )
     behind = [
         export.table
-        for export, job in zip(found, jobs, strict=True)
+        for export, job in zip(deployed, jobs, strict=True)
         if job.get("DefaultArguments", {}).get(f"--{settings.SCRIPTS_VERSION}") != version
     ]
     if behind:
         return (
             WARNING,
-            f"{len(behind)} of {len(found)} exports run job scripts of another version",
+            f"{len(behind)} of {len(deployed)} exports run job scripts of another version",
             f"deploy them again: dynoexport deploy {' '.join(behind[:5])}",
         )
     return (
         OK,
-        f"{count(len(found), 'export')} with the job scripts {version}" if found else "none yet",
+        f"{count(len(deployed), 'export')} with the job scripts {version}"
+        if deployed
+        else "none yet",
         "",
     )
 
 
 def _snapshots(account: Account) -> tuple[str, str, str]:
     """Whether the files of the current snapshots match their manifests."""
-    found = status(account)
-    damaged = [each for each in found if each.faults]
+    statuses = status(account)
+    damaged = [export for export in statuses if export.faults]
     if not damaged:
-        shown = sum(each.snapshot is not None for each in found)
+        shown = sum(export.snapshot is not None for export in statuses)
         return OK, f"{count(shown, 'current snapshot')}, undamaged" if shown else "none yet", ""
     first = damaged[0]
-    what = f"{len(damaged)} of {len(found)} damaged: snapshot {first.snapshot} of {first.table}"
+    what = f"{len(damaged)} of {len(statuses)} damaged: snapshot {first.snapshot} of {first.table}"
     again = f"create a new one: dynoexport run {first.table} --format {first.format.value}"
     return FAILED, f"{what}: {first.faults[0]}", again
 
@@ -339,7 +348,7 @@ def _alarms(account: Account) -> tuple[str, str, str]:
     pages = account.cloudwatch.get_paginator("describe_alarms").paginate(
         AlarmNamePrefix=naming.ALARM_PREFIX
     )
-    found = [
+    watching = [
         alarm
         for page in pages
         for alarm in page["MetricAlarms"]
@@ -347,11 +356,11 @@ def _alarms(account: Account) -> tuple[str, str, str]:
         if f"{alarm.get('Namespace', '')}/".startswith(naming.METRIC_NAMESPACES)
         and alarm.get("ActionsEnabled")
     ]
-    late = [alarm for alarm in found if alarm.get("StateValue") == "ALARM"]
+    late = [alarm for alarm in watching if alarm.get("StateValue") == "ALARM"]
     if late:
         descriptions = "; ".join(alarm.get("AlarmDescription", "") for alarm in late)
         return WARNING, descriptions, "see why: dynoexport status"
-    return OK, f"{count(len(found), 'alarm')}, 0 in state ALARM" if found else "none", ""
+    return OK, f"{count(len(watching), 'alarm')}, 0 in state ALARM" if watching else "none", ""
 
 
 def _job(account: Account, export: exports.DeployedExport) -> Mapping[str, Any]:

@@ -98,14 +98,14 @@ def _if_permitted(
     from botocore.exceptions import ClientError
 
     try:
-        found = question()
+        answer = question()
     except ClientError as error:
         explained = aws_errors.explain(error)
         unknown.append(f"{what}: {explained.what if explained else error}")
         return None
-    if found is None:
+    if answer is None:
         unknown.append(f"{what}: CloudWatch has no figures for the last {DAYS} days")
-    return found
+    return answer
 
 
 def _quota(account: Account) -> float:
@@ -141,18 +141,19 @@ def _sums(
         Statistics=["Sum"],
     )
     return [
-        (each["Timestamp"].astimezone(timezone.utc), each["Sum"]) for each in answer["Datapoints"]
+        (datapoint["Timestamp"].astimezone(timezone.utc), datapoint["Sum"])
+        for datapoint in answer["Datapoints"]
     ]
 
 
 def _hourly(account: Account, name: str, metric: str, now: datetime) -> dict[datetime, float]:
     """Sums of a metric by the hour, those of the last days; hours without any are left out."""
     hour = concurrent_reads.on_the_hour(now)
-    found: defaultdict[datetime, float] = defaultdict(float)
+    sums: defaultdict[datetime, float] = defaultdict(float)
     window = (hour - timedelta(days=DAYS), hour)
     for at, units in _sums(account, name, metric, window, concurrent_reads.HOUR):
-        found[concurrent_reads.on_the_hour(at)] += units
-    return found
+        sums[concurrent_reads.on_the_hour(at)] += units
+    return sums
 
 
 def _read(account: Account, name: str, created: datetime | None, now: datetime) -> Hourly | None:
@@ -179,8 +180,8 @@ def _own_readings(account: Account, name: str, since: datetime) -> list[OwnReadi
         ]
     except account.s3.exceptions.NoSuchBucket:
         return []
-    found = side_by_side(lambda each: _own_reading(account, name, *each), taken)
-    return [each for each in found if each is not None]
+    readings = side_by_side(lambda snapshot: _own_reading(account, name, *snapshot), taken)
+    return [reading for reading in readings if reading is not None]
 
 
 def _own_reading(account: Account, name: str, fmt: str, timestamp: str) -> OwnReading | None:
@@ -205,14 +206,14 @@ def counted_units(account: Account, manifest: Manifest, *, now: datetime) -> flo
     if manifest.started is None or seconds is None or not unknown:
         return None
     age = now - manifest.started
-    period = next((each for kept, each in _KEPT if age < kept), concurrent_reads.HOUR)
+    period = next((length for kept, length in _KEPT if age < kept), concurrent_reads.HOUR)
     ended = manifest.started + timedelta(seconds=seconds)
     window = (_begin(manifest.started, period), _begin(ended, period) + period)
     try:
-        found = _sums(account, manifest.table, _READ_UNITS, window, period)
+        sums = _sums(account, manifest.table, _READ_UNITS, window, period)
     except ClientError:
         return None
-    return sum(units for _, units in found) if found else None
+    return sum(units for _, units in sums) if sums else None
 
 
 def _begin(moment: datetime, period: timedelta) -> datetime:

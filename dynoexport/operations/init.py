@@ -151,7 +151,7 @@ def publish_scripts(account: Account, bucket: str) -> list[str]:
     version = assets.scripts_version()
     prefix = naming.script_key("", version)
     pages = account.s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix)
-    there = {found["Key"] for page in pages for found in page.get("Contents", ())}
+    there = {entry["Key"] for page in pages for entry in page.get("Contents", ())}
     uploaded = []
     for script in assets.scripts():
         key = naming.script_key(script, version)

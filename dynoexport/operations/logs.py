@@ -82,21 +82,23 @@ def follow_logs(
 def tail_logs(account: Account, run: Run, node: Node, *, lines: int = 20) -> list[LogLine]:
     """The last lines of the node's last attempt; from its stderr if stdout is empty."""
     for errors in (False, True):
-        found = list(logs(account, run, node=node.name, attempt=len(node.attempts), errors=errors))
-        if found:
-            return found[-lines:]
+        printed = list(
+            logs(account, run, node=node.name, attempt=len(node.attempts), errors=errors)
+        )
+        if printed:
+            return printed[-lines:]
     return []
 
 
 def _sources(run: Run, node: str | None, attempt: int | None, *, errors: bool) -> Iterator[_Source]:
-    for each in run.nodes:
-        if node not in {None, each.name}:
+    for run_node in run.nodes:
+        if node not in {None, run_node.name}:
             continue
-        for number, tried in enumerate(each.attempts, start=1):
+        for number, tried in enumerate(run_node.attempts, start=1):
             if attempt in {None, number} and tried.log_group:
                 # Jobs have two groups, a crawler has one.
-                channel = f"/{ERRORS if errors else OUTPUT}" if each.kind == "JOB" else ""
-                yield _Source(each, number, tried, tried.log_group.rstrip("/") + channel)
+                channel = f"/{ERRORS if errors else OUTPUT}" if run_node.kind == "JOB" else ""
+                yield _Source(run_node, number, tried, tried.log_group.rstrip("/") + channel)
 
 
 def _read(
@@ -112,7 +114,7 @@ def _read(
         endTime=_milliseconds(end),
     )
     try:
-        found = [
+        lines = [
             (event["eventId"], _line(source, event["timestamp"], event["message"]))
             for page in pages
             for event in page["events"]
@@ -120,7 +122,7 @@ def _read(
     except account.logs.exceptions.ResourceNotFoundException:
         # Neither group nor stream exist before the first line.
         return
-    yield from _keep_one_crawl(found) if source.node.kind == "CRAWLER" else found
+    yield from _keep_one_crawl(lines) if source.node.kind == "CRAWLER" else lines
 
 
 def _line(source: _Source, timestamp: int, message: str) -> LogLine:
@@ -133,14 +135,14 @@ def _line(source: _Source, timestamp: int, message: str) -> LogLine:
     )
 
 
-def _keep_one_crawl(found: Sequence[tuple[str, LogLine]]) -> Iterator[tuple[str, LogLine]]:
+def _keep_one_crawl(lines: Sequence[tuple[str, LogLine]]) -> Iterator[tuple[str, LogLine]]:
     """The lines of the crawl that most of the lines belong to.
 
     All crawls of a crawler share one stream, and each line begins with its crawl's ID:
     https://docs.aws.amazon.com/glue/latest/dg/console-crawlers-details.html
     """
-    owners = Counter(line.message.partition("]")[0] for _, line in found)
-    for event_id, line in found:
+    owners = Counter(line.message.partition("]")[0] for _, line in lines)
+    for event_id, line in lines:
         if line.message.partition("]")[0] == owners.most_common(1)[0][0]:
             yield event_id, line
 

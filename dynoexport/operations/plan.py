@@ -90,9 +90,9 @@ class Planned:
         if job.retention_days != defaults.retention_days:
             words.append(f"--set {settings.RETENTION_DAYS}={job.retention_days}")
         words += [
-            f"--set {each.setting}={each.value}"
-            for each in self.recommendation.choices
-            if by_hand or self._is_asked(each.setting)
+            f"--set {choice.setting}={choice.value}"
+            for choice in self.recommendation.choices
+            if by_hand or self._is_asked(choice.setting)
         ]
         return tuple(words)
 
@@ -109,8 +109,8 @@ class Planned:
     def assumptions(self) -> tuple[str, ...]:
         """What the figures assume, because AWS does not publish or measure it."""
         price = options.price(self.request.priced)
-        found = alternatives.assumptions(self.estimate)
-        return (*found, price.assumption) if price else found
+        sentences = alternatives.assumptions(self.estimate)
+        return (*sentences, price.assumption) if price else sentences
 
 
 # --- request --------------------------------------------------------------------------------------
@@ -134,13 +134,13 @@ def parse_request(
         if name in parameters
     }
     priced = {name: parameters[name] for name in options.PRICED if name in parameters}
-    found: PlanRequest = replace(request, priced=priced, **given)  # type: ignore[arg-type]
-    for rule in options.broken_rules({settings.OUTPUT_FORMAT: found.format.value, **parameters}):
+    parsed: PlanRequest = replace(request, priced=priced, **given)  # type: ignore[arg-type]
+    for rule in options.broken_rules({settings.OUTPUT_FORMAT: parsed.format.value, **parameters}):
         raise ParameterRefused(rule.reason, hint=rule.advice(parameters))
-    refusal = refuse_percent(found.read_mode, found.read_percent or 1)
+    refusal = refuse_percent(parsed.read_mode, parsed.read_percent or 1)
     if refusal is not None:
-        raise ParameterRefused(f"{settings.MAX_READ} is {found.read_percent:g}", hint=refusal)
-    return found
+        raise ParameterRefused(f"{settings.MAX_READ} is {parsed.read_percent:g}", hint=refusal)
+    return parsed
 
 
 # --- plans ----------------------------------------------------------------------------------------
@@ -165,12 +165,12 @@ def plans(
     """
     at = now or datetime.now(timezone.utc)
     when = _when(every, at)
-    found = prices.load_prices(account.region, file=prices_file)
+    price_list = prices.load_prices(account.region, file=prices_file)
 
-    def one(name: str) -> Planned:
-        return _planned(read_table_context(account, name, now=at), request, when, found)
+    def plan_table(name: str) -> Planned:
+        return _planned(read_table_context(account, name, now=at), request, when, price_list)
 
-    return side_by_side(one, dict.fromkeys(names))
+    return side_by_side(plan_table, dict.fromkeys(names))
 
 
 def plans_described(
@@ -193,32 +193,32 @@ def plans_described(
         TableRefused: a selected table is in a state in which nobody can read it.
     """
     when = _when(every, now or datetime.now(timezone.utc))
-    answers = (table_facts.parse_description(each) for each in _documents(text))
-    described = {each.name: replace(each, region=each.region or region) for each in answers}
+    answers = (table_facts.parse_description(document) for document in _documents(text))
+    described = {table.name: replace(table, region=table.region or region) for table in answers}
     for name in names:
         if name not in described:
             raise NotDescribed(
                 f"{name} is not described",
                 hint=f"the file describes: {', '.join(sorted(described))}",
             )
-    wanted = [each for name, each in described.items() if name in names or not names]
+    wanted = [table for name, table in described.items() if name in names or not names]
     return [
         _planned(
-            TableContext(each, unknown=_unknown(each)),
+            TableContext(table, unknown=_unknown(table)),
             request,
             when,
-            prices.load_prices(each.region, file=prices_file),
+            prices.load_prices(table.region, file=prices_file),
         )
-        for each in wanted
+        for table in wanted
     ]
 
 
 def _unknown(table: TableFacts) -> tuple[str, ...]:
     """What an answer of DescribeTable does not contain."""
-    found = ["what others read from the table and write to it, because a file describes it"]
+    unknown = ["what others read from the table and write to it, because a file describes it"]
     if table.recovery is None:
-        found.append("whether point-in-time recovery is on; the plan assumes it is off")
-    return tuple(found)
+        unknown.append("whether point-in-time recovery is on; the plan assumes it is off")
+    return tuple(unknown)
 
 
 @dataclass(frozen=True)
@@ -245,23 +245,23 @@ def _when(every: str, now: datetime) -> _When:
     )
 
 
-def _planned(table: TableContext, request: PlanRequest, when: _When, found: Prices) -> Planned:
+def _planned(table: TableContext, request: PlanRequest, when: _When, price_list: Prices) -> Planned:
     table_facts.check_state(table.facts)
     of_schedule = replace(request, runs_a_month=when.runs_a_month, gap_seconds=when.gap_seconds)
-    facts, recommendation = _recommended(table, of_schedule, found, when.firings)
+    facts, recommendation = _recommended(table, of_schedule, price_list, when.firings)
     return Planned(
         table=facts,
         schedule=when.cron,
         request=request,
-        prices=found,
+        prices=price_list,
         recommendation=recommendation,
-        alternatives=alternatives.alternatives(facts, of_schedule, found),
+        alternatives=alternatives.alternatives(facts, of_schedule, price_list),
         unknown=table.unknown,
     )
 
 
 def _recommended(
-    table: TableContext, request: PlanRequest, found: Prices, firings: Sequence[datetime]
+    table: TableContext, request: PlanRequest, price_list: Prices, firings: Sequence[datetime]
 ) -> tuple[TableFacts, Recommendation]:
     """The job, and the table with what others read in the hours of its runs.
 
@@ -270,7 +270,7 @@ def _recommended(
     seconds = 0.0
     while True:
         facts = table.during(firings, seconds)
-        recommendation = sizing.recommend(facts, request, found)
+        recommendation = sizing.recommend(facts, request, price_list)
         longer = recommendation.estimate.run_seconds
         if concurrent_reads.active_hours(firings, longer) <= concurrent_reads.active_hours(
             firings, seconds
@@ -281,7 +281,7 @@ def _recommended(
 
 def _documents(text: str) -> Sequence[object]:
     """The JSON values in a text, one after the other; those of a list that is alone."""
-    decoder, found = json.JSONDecoder(), []
+    decoder, values = json.JSONDecoder(), []
     rest = text.strip()
     while rest:
         try:
@@ -291,9 +291,9 @@ def _documents(text: str) -> Sequence[object]:
                 f"the description is not JSON: {str(error).splitlines()[0]}",
                 hint="write one with: aws dynamodb describe-table --table-name TABLE > table.json",
             ) from None
-        found.append(value)
+        values.append(value)
         rest = rest[end:].lstrip()
-    listed = found[0] if len(found) == 1 and isinstance(found[0], list) else found
+    listed = values[0] if len(values) == 1 and isinstance(values[0], list) else values
     if not listed:
         raise DescriptionRefused(
             "the description is empty",

@@ -106,10 +106,10 @@ def statement(export: DeployedExport, sql: str | None, limit: int | None = None)
     text = sql if sql is not None else _EVERYTHING
     if sql is None and limit is not None:
         text += f" LIMIT {limit}"
-    for found in _PLACEHOLDER.finditer(text):
-        if found[1] and found[1] not in {VIEW, SNAPSHOTS}:
+    for match in _PLACEHOLDER.finditer(text):
+        if match[1] and match[1] not in {VIEW, SNAPSHOTS}:
             raise PlaceholderRefused(
-                f"the SQL has an unknown placeholder {found[1]}",
+                f"the SQL has an unknown placeholder {match[1]}",
                 hint=f"write {VIEW} for the current view, {SNAPSHOTS} for the table of snapshots",
             )
     # Not by str.format: SQL has braces of its own.

@@ -135,15 +135,15 @@ def find_run(
         RunRefused: there is no such run, or several begin like that.
     """
     export = exports.find_one(account, table, fmt)
-    found = workflow_runs.history(account.glue, export.workflow, nodes=False)
+    known = workflow_runs.history(account.glue, export.workflow, nodes=False)
     if run_id is not None:
-        found = [each for each in found if each.run_id.startswith(run_id)]
-        if len(found) > 1:
-            raise RunRefused(f"{len(found)} runs begin with {run_id}", hint="give more of the ID")
-    if not found:
+        known = [candidate for candidate in known if candidate.run_id.startswith(run_id)]
+        if len(known) > 1:
+            raise RunRefused(f"{len(known)} runs begin with {run_id}", hint="give more of the ID")
+    if not known:
         which = f"no run {run_id}" if run_id else "no run yet"
         raise RunRefused(f"{table} has {which}", hint=f"see them with: dynoexport runs {table}")
-    return workflow_runs.get(account.glue, export.workflow, found[0].run_id)
+    return workflow_runs.get(account.glue, export.workflow, known[0].run_id)
 
 
 def watch(account: Account, run: Run) -> Iterator[Run]:
@@ -175,16 +175,16 @@ def explain(
     export = exports.find_one(account, table, fmt)
     used, now = prices.load_prices(account.region), datetime.now(timezone.utc)
 
-    def explained(each: Run) -> Explanation:
-        fmt, snapshot = export.format.value, each.snapshot
+    def explained(past: Run) -> Explanation:
+        fmt, snapshot = export.format.value, past.snapshot
         manifest = (
             manifests.read(account.s3, account.bucket, table, fmt, snapshot) if snapshot else None
         )
         counted = facts.counted_units(account, manifest, now=now) if manifest else None
-        return explain_run(each, manifest, used, region=account.region, now=now, counted=counted)
+        return explain_run(past, manifest, used, region=account.region, now=now, counted=counted)
 
-    found = workflow_runs.history(account.glue, export.workflow, limit=limit)
-    return side_by_side(explained, found)
+    history = workflow_runs.history(account.glue, export.workflow, limit=limit)
+    return side_by_side(explained, history)
 
 
 def stop(account: Account, table: str, *, fmt: OutputFormat | None = None) -> list[Run]:
@@ -202,9 +202,11 @@ def stop(account: Account, table: str, *, fmt: OutputFormat | None = None) -> li
         raise RunRefused(
             f"no run of {table} is active", hint=f"see its runs with: dynoexport runs {table}"
         )
-    for each in active:
-        account.glue.stop_workflow_run(Name=export.workflow, RunId=each.run_id)
-    return [workflow_runs.get(account.glue, export.workflow, each.run_id) for each in active]
+    for active_run in active:
+        account.glue.stop_workflow_run(Name=export.workflow, RunId=active_run.run_id)
+    return [
+        workflow_runs.get(account.glue, export.workflow, active_run.run_id) for active_run in active
+    ]
 
 
 def enable(account: Account, table: str, *, fmt: OutputFormat | None = None) -> Schedule:

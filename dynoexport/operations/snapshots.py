@@ -65,8 +65,8 @@ def snapshots(
         NotExported, AmbiguousExport: the table has no export, or several.
     """
     export = exports.find_one(account, table, fmt)
-    found = snapshot_store.list_all(account, export, writing=being_written(account, export))
-    return snapshot_store.with_figures(account, export, found[:limit])
+    listed = snapshot_store.list_all(account, export, writing=being_written(account, export))
+    return snapshot_store.with_figures(account, export, listed[:limit])
 
 
 # --- publish --------------------------------------------------------------------------------------
@@ -116,10 +116,10 @@ def _newest(account: Account, export: DeployedExport) -> Manifest:
     """The manifest of the newest complete snapshot; there is one."""
     table, fmt = export.table, export.format.value
     timestamp = snapshot_store.complete_timestamps(account, table, fmt)[-1]
-    found = manifests.read(account.s3, account.bucket, table, fmt, timestamp)
-    if found is None:
+    manifest = manifests.read(account.s3, account.bucket, table, fmt, timestamp)
+    if manifest is None:
         raise SnapshotRefused(f"the snapshot {timestamp} was deleted just now", hint="try again")
-    return found
+    return manifest
 
 
 def whole(account: Account, export: DeployedExport, snapshot: str) -> Manifest:
@@ -140,8 +140,8 @@ def whole(account: Account, export: DeployedExport, snapshot: str) -> Manifest:
             hint=f"see them with: dynoexport snapshots {table}",
         )
     prefix = naming.snapshot_prefix(table, fmt, snapshot)
-    found = list_files(account.s3, account.bucket, prefix)
-    faults = manifests.differences(manifest, found)
+    present = list_files(account.s3, account.bucket, prefix)
+    faults = manifests.differences(manifest, present)
     if faults:
         raise SnapshotRefused(f"the snapshot {snapshot} is damaged", hint=faults[0])
     return manifest
@@ -185,11 +185,11 @@ def prune(
     if (keep is None) == (older_than is None):
         raise ValueError("give either keep or older_than")
     export = exports.find_one(account, table, fmt)
-    found = snapshot_store.list_all(account, export, writing=being_written(account, export))
+    listed = snapshot_store.list_all(account, export, writing=being_written(account, export))
     now = datetime.now(timezone.utc)
     # The manifest shows whether a snapshot is ours, its files whether it is undamaged.
-    found = snapshot_store.with_figures(account, export, found)
-    goes = snapshot_store.to_prune(found, now, keep=keep, older_than=older_than)
+    listed = snapshot_store.with_figures(account, export, listed)
+    goes = snapshot_store.to_prune(listed, now, keep=keep, older_than=older_than)
     if not goes or not approve(goes):
         return Pruned(table, export.format, (), 0)
     objects = snapshot_store.delete(account, export, goes, on_deleted=on_deleted)

@@ -68,14 +68,14 @@ def status(account: Account, *tables: str, now: datetime | None = None) -> list[
     Raises:
         NotExported: one of the tables is not exported.
     """
-    found = exports.find_all_described(account, tables)
-    shown = _shown(account, [export for export, _ in found])
+    described = exports.find_all_described(account, tables)
+    shown = _shown(account, [export for export, _ in described])
     at = now or datetime.now(timezone.utc)
 
-    def one(pair: tuple[DeployedExport, Mapping[str, Any]]) -> ExportStatus:
+    def describe(pair: tuple[DeployedExport, Mapping[str, Any]]) -> ExportStatus:
         return _status(account, *pair, shown, at)
 
-    return side_by_side(one, found)
+    return side_by_side(describe, described)
 
 
 def _status(
@@ -128,9 +128,9 @@ def _next(expression: str, now: datetime) -> datetime | None:
 
 
 # --- which snapshot, and its figures --------------------------------------------------------------
-def _shown(account: Account, found: Sequence[DeployedExport]) -> dict[str, str]:
+def _shown(account: Account, known: Sequence[DeployedExport]) -> dict[str, str]:
     """What each view shows, by the view's name."""
-    wanted = [export.view for export in found if export.format.queryable]
+    wanted = [export.view for export in known if export.format.queryable]
     if len(wanted) <= _FEW:
         tables = side_by_side(lambda name: snapshot_store.catalog_table(account, name), wanted)
         views_found = [table for table in tables if table is not None]
@@ -147,8 +147,8 @@ def _every_table(account: Account) -> list[Any]:
 
 def _newest(account: Account, export: DeployedExport) -> str | None:
     """The newest complete snapshot; the last run's may have been deleted."""
-    found = snapshot_store.complete_timestamps(account, export.table, export.format.value)
-    return found[-1] if found else None
+    timestamps = snapshot_store.complete_timestamps(account, export.table, export.format.value)
+    return timestamps[-1] if timestamps else None
 
 
 def _examined(account: Account, export: DeployedExport, snapshot: str | None) -> Snapshot:

@@ -29,7 +29,7 @@ def describe(account: Account, table: str) -> Mapping[str, Any]:
         NoTable: there is no such table; the hint names a similar one, or the few that exist.
     """
     try:
-        found: Mapping[str, Any] = account.dynamodb.describe_table(TableName=table)
+        answer: Mapping[str, Any] = account.dynamodb.describe_table(TableName=table)
     except account.dynamodb.exceptions.ResourceNotFoundException:
         pages = account.dynamodb.get_paginator("list_tables").paginate()
         there = [name for page in pages for name in page["TableNames"]]
@@ -38,7 +38,7 @@ def describe(account: Account, table: str) -> Mapping[str, Any]:
         raise NoTable(
             f"there is no DynamoDB table {table} in {account.region}", hint=hint
         ) from None
-    return found
+    return answer
 
 
 def _existing(names: Sequence[str]) -> str:

@@ -74,7 +74,7 @@ def resolve_target(
     Raises:
         DeployFailed: that stack belongs to something else.
     """
-    before = next((each for each in known if is_of(each, export)), None)
+    before = next((candidate for candidate in known if is_of(candidate, export)), None)
     name = before.stack if before else naming.table_stack(export.table, export.format.value)
     stack = change_sets.describe(account.cloudformation, name)
     if stack is not None:
@@ -98,8 +98,8 @@ def with_table_key(
     return target.with_parameters({settings.TABLE_KEY_ARN: encryption.get("KMSMasterKeyArn", "")})
 
 
-def is_of(one: DeployedExport, other: naming.Export) -> bool:
-    return (one.table, one.format) == (other.table, other.format)
+def is_of(deployed: DeployedExport, export: naming.Export) -> bool:
+    return (deployed.table, deployed.format) == (export.table, export.format)
 
 
 def _own(stack: Mapping[str, Any] | None) -> dict[str, str]:

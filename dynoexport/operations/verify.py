@@ -77,9 +77,9 @@ def verify(
     current = snapshot_store.current_timestamp(account, export)
     manifest = _manifest(account, export, snapshot or current)
     prefix = naming.snapshot_prefix(table, export.format.value, manifest.timestamp)
-    found = list_files(account.s3, account.bucket, prefix)
-    faults = manifests.differences(manifest, found)
-    present = [file.key for file in manifest.files if file.key in found]
+    present_objects = list_files(account.s3, account.bucket, prefix)
+    faults = manifests.differences(manifest, present_objects)
+    present = [file.key for file in manifest.files if file.key in present_objects]
     done = [0]
 
     def read(key: str) -> int | str:
@@ -89,8 +89,8 @@ def verify(
         return counted
 
     counted = side_by_side(read, present, parallel=_FILES_AT_ONCE)
-    rows = sum(each for each in counted if isinstance(each, int))
-    faults += [each for each in counted if isinstance(each, str)]
+    rows = sum(number for number in counted if isinstance(number, int))
+    faults += [fault for fault in counted if isinstance(fault, str)]
     if rows != manifest.items:
         faults.append(
             f"the files hold {count(rows, 'item')}, the manifest has {count(manifest.items)}"

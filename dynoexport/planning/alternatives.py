@@ -93,23 +93,23 @@ def alternatives(
 
 def cheapest(found: tuple[Alternative, ...]) -> Alternative | None:
     """The available way of dynoexport that costs least in a month; None if no run can work."""
-    available = (each for each in found if each.own and not each.gone)
-    return min(available, key=lambda each: each.month_dollars, default=None)
+    available = (way for way in found if way.own and not way.gone)
+    return min(available, key=lambda way: way.month_dollars, default=None)
 
 
-def _own(found: Recommendation) -> Alternative:
-    reader = found.estimate.job.read_mode
-    fmt = found.estimate.job.format
+def _own(recommendation: Recommendation) -> Alternative:
+    reader = recommendation.estimate.job.read_mode
+    fmt = recommendation.estimate.job.format
     loss = ", but numbers may become doubles" if reader is ReadMode.CONNECTOR else ""
     return Alternative(
         name=f"dynoexport, {reader.value}",
         label="cost",
         gives=f"{_snapshots(fmt)}{loss}",
-        costs=found.estimate.costs,
-        runs_a_month=found.estimate.runs_a_month,
-        seconds=found.estimate.run_seconds,
+        costs=recommendation.estimate.costs,
+        runs_a_month=recommendation.estimate.runs_a_month,
+        seconds=recommendation.estimate.run_seconds,
         own=True,
-        gone=next((each.partition("; ")[0] for each in found.obstacles), None),
+        gone=next((obstacle.partition("; ")[0] for obstacle in recommendation.obstacles), None),
     )
 
 
@@ -250,27 +250,27 @@ def _first_design(table: TableFacts, request: PlanRequest, prices: Prices) -> Al
 def assumptions(estimate: Estimate) -> tuple[str, ...]:
     """What a plan's figures assume, because AWS does not publish it or it may differ."""
     job, table = estimate.job, estimate.table
-    found = [
+    sentences = [
         f"the start, the crawl and the view take {duration(plan.START_SECONDS)} each",
         _slots(job.read_mode),
         _bytes(job.format),
         "keys are spread evenly; a key with a tenth of the table would make a run longer",
     ]
     if not table.on_demand:
-        found.append("you already pay for provisioned capacity, and auto scaling adds none")
+        sentences.append("you already pay for provisioned capacity, and auto scaling adds none")
     if not job.retention_days:
-        found.append(
+        sentences.append(
             "all snapshots are kept: the storage is that of the first month, and it grows by the "
             "same amount every month"
         )
     if table.consumed is not None:
-        found.append(
+        sentences.append(
             "the reads of others leave out exports whose snapshots still exist, but include failed "
             "exports and exports whose snapshots were deleted"
         )
     if table.written is None:
-        found.append(f"{percent(CHANGED_A_DAY)} of the table changes in a day")
-    return tuple(found)
+        sentences.append(f"{percent(CHANGED_A_DAY)} of the table changes in a day")
+    return tuple(sentences)
 
 
 def _bytes(fmt: OutputFormat) -> str:

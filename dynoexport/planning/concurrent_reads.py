@@ -98,7 +98,9 @@ def active_hours(firings: Iterable[datetime], seconds: float) -> frozenset[int]:
         since = (firing - on_the_hour(firing)).total_seconds()
         return max(1, min(HOURS_A_DAY, math.ceil((since + seconds) / _HOUR_SECONDS)))
 
-    return frozenset((firing + n * HOUR).hour for firing in firings for n in range(touched(firing)))
+    return frozenset(
+        (firing + hours * HOUR).hour for firing in firings for hours in range(touched(firing))
+    )
 
 
 def on_the_hour(moment: datetime) -> datetime:

@@ -113,7 +113,7 @@ def explain_run(
 
 def _reasons(facts: _Facts, figures: tuple[Figure, ...]) -> Iterator[Reason]:
     """A reason for every figure that is off, also if it is unknown."""
-    wrong = [each.name for each in figures if each.off]
+    wrong = [figure.name for figure in figures if figure.off]
     left = set(wrong)
     for cause in facts.causes():
         names = tuple(name for name in wrong if name in cause.figures)
@@ -127,7 +127,7 @@ def _reasons(facts: _Facts, figures: tuple[Figure, ...]) -> Iterator[Reason]:
 
 def _execution_class(run: Run) -> str:
     attempts = (attempt for node in run.nodes for attempt in node.attempts)
-    return next((each.execution_class for each in attempts if each.kind == "glueetl"), "")
+    return next((attempt.execution_class for attempt in attempts if attempt.kind == "glueetl"), "")
 
 
 def planned(manifest: Manifest, prices: Prices, *, region: str = "", price: str = "") -> Estimate:
@@ -214,12 +214,12 @@ class _Facts:
             yield Figure(UNITS, "units", planned.reading.units, self.units)
         yield Figure(BILLED, "DPU-s", planned.dpu_seconds, self.billed())
         yield Figure(FILES, "bytes", planned.output_bytes, self.manifest.bytes)
-        glue = sum(each.dollars for each in planned.costs if each.label in _GLUE)
+        glue = sum(cost.dollars for cost in planned.costs if cost.label in _GLUE)
         yield Figure(COST, "USD", glue, price_list.cost(self.run, self.prices, self.now))
 
     def billed(self) -> float:
         attempts = self.exporting.attempts
-        return sum(price_list.billed(each, self.prices, self.now) for each in attempts)
+        return sum(price_list.billed(attempt, self.prices, self.now) for attempt in attempts)
 
     def causes(self) -> Iterator[_Cause]:
         yield from self._attempts()
@@ -252,10 +252,10 @@ class _Facts:
         yield _Cause((*_WHOLES, *_BY_ITEM), text)
 
     def _reading(self) -> Iterator[_Cause]:
-        found = [*self._throttled(), *self._skewed()]
-        yield from (_Cause((READ, *_WHOLES), text, READ) for text in found)
+        reasons = [*self._throttled(), *self._skewed()]
+        yield from (_Cause((READ, *_WHOLES), text, READ) for text in reasons)
         took = self.manifest.seconds.get("read")
-        if found or not took:
+        if reasons or not took:
             return
         if self.plan.reading.seconds < _NO_MATTER["s"]:
             text = _OVERHEAD.format(step="reading", took=duration(took))

@@ -120,7 +120,7 @@ class Reading:
     @property
     def bound(self) -> Bound:
         """The lowest bound, which limits the rate; the first of equals."""
-        return min(self.bounds, key=lambda each: each.rate, default=Bound("export", 0.0))
+        return min(self.bounds, key=lambda bound: bound.rate, default=Bound("export", 0.0))
 
     @property
     def rate(self) -> float:
@@ -179,7 +179,7 @@ def estimate_reading(table: TableFacts, job: Job) -> Reading:
         Bound("segments", parallel * SEGMENT_UNITS),
         Bound("workers", busy * slot),
     )
-    rate = min(each.rate for each in bounds)
+    rate = min(bound.rate for bound in bounds)
     units = units_for(table.bytes, segments)
     return Reading(
         units=units,
@@ -258,7 +258,7 @@ class Cost:
 
 
 def total(costs: tuple[Cost, ...], per: str) -> float:
-    return sum(each.dollars for each in costs if each.per == per)
+    return sum(cost.dollars for cost in costs if cost.per == per)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -288,7 +288,7 @@ class Estimate:
     @property
     def dpu_seconds(self) -> float:
         """The DPU-seconds that AWS bills for the export job."""
-        return 3600 * next(each.quantity for each in self.costs if each.label == "spark")
+        return 3600 * next(cost.quantity for cost in self.costs if cost.label == "spark")
 
     @property
     def run_dollars(self) -> float:

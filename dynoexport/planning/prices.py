@@ -76,8 +76,8 @@ class Prices:
 @lru_cache(maxsize=1)
 def _shipped() -> dict[str, Any]:
     text = (resources.files("dynoexport.planning") / "prices.json").read_text(encoding="utf-8")
-    found: dict[str, Any] = json.loads(text)
-    return found
+    data: dict[str, Any] = json.loads(text)
+    return data
 
 
 def load_prices(region: str, *, file: Path | None = None) -> Prices:
@@ -91,14 +91,16 @@ def load_prices(region: str, *, file: Path | None = None) -> Prices:
     """
     shipped = _shipped()
     own = _own(file) if file is not None else {}
-    regions = {name: (shipped, found) for name, found in shipped["regions"].items()}
-    regions |= {name: ({**shipped, **own}, found) for name, found in own.get("regions", {}).items()}
+    regions = {name: (shipped, figures) for name, figures in shipped["regions"].items()}
+    regions |= {
+        name: ({**shipped, **own}, figures) for name, figures in own.get("regions", {}).items()
+    }
     known = region if region in regions else FALLBACK_REGION
-    data, found = regions[known]
+    data, figures = regions[known]
     return Prices(
         date=data["date"],
         region=known,
-        figures=Figures(**{each.name: found[each.name] for each in fields(Figures)}),
+        figures=Figures(**{field.name: figures[field.name] for field in fields(Figures)}),
         minimum_seconds=data["minimum_seconds"],
         first_glue_minimum_seconds=data["first_glue_minimum_seconds"],
         crawler_dpu=float(data["crawler_dpu"]),
@@ -109,17 +111,17 @@ def load_prices(region: str, *, file: Path | None = None) -> Prices:
 def _own(file: Path) -> dict[str, Any]:
     try:
         with file.open(encoding="utf-8") as opened:
-            found = json.loads(opened.read(_LONGEST))
+            content = json.loads(opened.read(_LONGEST))
     except OSError as error:
         raise PricesRefused(
             f"cannot read the prices in {file}: {error.strerror}", hint="name an existing file"
         ) from None
     except (ValueError, RecursionError) as error:
         raise _refused(file, f"it is not JSON: {str(error).splitlines()[0]}") from None
-    wrong = next(_faults(found), None)
+    wrong = next(_faults(content), None)
     if wrong is not None:
         raise _refused(file, wrong)
-    checked: dict[str, Any] = found
+    checked: dict[str, Any] = content
     return checked
 
 
@@ -130,19 +132,19 @@ def _refused(file: Path, why: str) -> PricesRefused:
     )
 
 
-def _faults(found: object) -> Iterator[str]:
+def _faults(content: object) -> Iterator[str]:
     """What is wrong with the contents of a file of prices, in the order of its keys."""
-    if not isinstance(found, Mapping):
+    if not isinstance(content, Mapping):
         yield "it is not a JSON object"
         return
-    yield from _wrong_date(found.get("date"))
-    if found.get("currency", "USD") != "USD":
-        yield f"currency is {found['currency']!r}, not 'USD'"
-    minimum = found.get("minimum_seconds", _shipped()["minimum_seconds"])
+    yield from _wrong_date(content.get("date"))
+    if content.get("currency", "USD") != "USD":
+        yield f"currency is {content['currency']!r}, not 'USD'"
+    minimum = content.get("minimum_seconds", _shipped()["minimum_seconds"])
     yield from _wrong_group(minimum, _shipped()["minimum_seconds"], "minimum_seconds")
     for name in ("first_glue_minimum_seconds", "crawler_dpu"):
-        yield from _wrong_number(found.get(name, 0), name)
-    regions = found.get("regions")
+        yield from _wrong_number(content.get(name, 0), name)
+    regions = content.get("regions")
     if not isinstance(regions, Mapping) or not regions:
         yield "regions is not a JSON object with a region"
         return
@@ -158,7 +160,7 @@ def _wrong_date(text: object) -> Iterator[str]:
 
 
 def _wrong_region(region: str, figures: object) -> Iterator[str]:
-    names, place = [each.name for each in fields(Figures)], f"regions.{region}"
+    names, place = [field.name for field in fields(Figures)], f"regions.{region}"
     yield from _wrong_group(figures, names, place, beside=("dpu_hour",))
     if isinstance(figures, Mapping):
         yield from _wrong_group(figures.get("dpu_hour"), ("default",), f"{place}.dpu_hour")
@@ -174,12 +176,12 @@ def _wrong_group(
     if not isinstance(values, Mapping):
         yield f"{name} is not a JSON object"
         return
-    for each in needed:
-        if each not in values:
-            yield f"{name}.{each} is missing"
-    for each, value in values.items():
-        if each not in beside:
-            yield from _wrong_number(value, f"{name}.{each}")
+    for key in needed:
+        if key not in values:
+            yield f"{name}.{key} is missing"
+    for key, value in values.items():
+        if key not in beside:
+            yield from _wrong_number(value, f"{name}.{key}")
 
 
 def _wrong_number(value: object, name: str) -> Iterator[str]:

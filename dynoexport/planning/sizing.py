@@ -89,29 +89,29 @@ class Recommendation:
     @property
     def parameters(self) -> Mapping[str, str]:
         """As the table stack takes them."""
-        return {each.setting: each.value for each in self.choices}
+        return {choice.setting: choice.value for choice in self.choices}
 
 
 def recommend(table: TableFacts, request: PlanRequest, prices: Prices) -> Recommendation:
     """The smallest job that reads as fast as allowed, or the job that meets the request."""
     search = _Search(table, request, prices)
-    found, unmet = search.sized(), []
+    estimate, unmet = search.sized(), []
     target, most = request.target_seconds, request.max_dollars
-    if target is not None and found.run_seconds > target:
+    if target is not None and estimate.run_seconds > target:
         faster = search.fast_enough(target)
-        found = faster or search.fastest()
-    if most is not None and found.run_dollars > most:
-        found = search.cheap_enough(found.job, most) or search.cheapest(found.job)
-    if target is not None and found.run_seconds > target:
-        unmet.append(_too_slow(found, target, most))
-    if most is not None and found.run_dollars > most:
-        unmet.append(_too_dear(found, most))
+        estimate = faster or search.fastest()
+    if most is not None and estimate.run_dollars > most:
+        estimate = search.cheap_enough(estimate.job, most) or search.cheapest(estimate.job)
+    if target is not None and estimate.run_seconds > target:
+        unmet.append(_too_slow(estimate, target, most))
+    if most is not None and estimate.run_dollars > most:
+        unmet.append(_too_dear(estimate, most))
     return Recommendation(
-        estimate=found,
-        choices=tuple(_choices(table, request, found)),
+        estimate=estimate,
+        choices=tuple(_choices(table, request, estimate)),
         unmet=tuple(unmet),
-        harms=tuple(_harms(table, request, found)),
-        obstacles=tuple(find_obstacles(found, request.gap_seconds)),
+        harms=tuple(_harms(table, request, estimate)),
+        obstacles=tuple(find_obstacles(estimate, request.gap_seconds)),
     )
 
 
@@ -145,7 +145,7 @@ class _Search:
             return [self.request.read_percent]
         usual = self.percent(float(settings.DEFAULT_MAX_READ), FREE_SHARE)
         steps = (self.percent(step * STEP, 1.0) for step in range(1, round(1 / STEP) + 1))
-        return [usual, *sorted({each for each in steps if each > usual})]
+        return [usual, *sorted({step for step in steps if step > usual})]
 
     def types(self) -> Sequence[WorkerType]:
         """Worker types that no rule of the template refuses, from the smallest on."""
@@ -172,12 +172,12 @@ class _Search:
         from dynoexport.cloudformation import options
 
         price = options.price(self.request.priced)
-        for each in self.types():
+        for worker_type in self.types():
             yield plan.Job(
                 read_mode=self.request.read_mode,
                 format=self.request.format,
                 glue_version=self.request.glue_version,
-                worker_type=each,
+                worker_type=worker_type,
                 workers=self.workers()[1],
                 splits=self.request.splits or 0,
                 read_percent=percent,
@@ -205,8 +205,8 @@ class _Search:
         """The smallest job that takes at most ``enough`` seconds, or nearly the shortest time."""
         jobs = list(self.jobs(percent))
         limit = max(enough, NEAR * min(seconds(job) for job in jobs))
-        found = (self.least(job, lambda each: seconds(each) <= limit) for job in jobs)
-        return self.estimate(next(job for job in found if job is not None))
+        fitting = (self.least(job, lambda smaller: seconds(smaller) <= limit) for job in jobs)
+        return self.estimate(next(job for job in fitting if job is not None))
 
     def sized(self) -> Estimate:
         """A job that reads as fast as the table allows, or writes as fast as DynamoDB exports."""
@@ -230,18 +230,18 @@ class _Search:
 
         The first one if it is not known what others need: a larger share would save cost only.
         """
-        found = []
+        estimates = []
         for percent in self.percents():
             jobs = (
-                self.least(job, lambda each: self._runs(each) <= target)
+                self.least(job, lambda smaller: self._runs(smaller) <= target)
                 for job in self.jobs(percent)
             )
             reached = next((job for job in jobs if job is not None), None)
             if reached is not None:
-                found.append(self.estimate(reached))
+                estimates.append(self.estimate(reached))
         if self.table.consumed is None:
-            return found[0] if found else None
-        return min(found, key=lambda each: each.run_dollars, default=None)
+            return estimates[0] if estimates else None
+        return min(estimates, key=lambda estimate: estimate.run_dollars, default=None)
 
     def fastest(self) -> Estimate:
         """The smallest job that is nearly the fastest, with all that others leave."""
@@ -249,14 +249,16 @@ class _Search:
 
     def cheap_enough(self, job: Job, most: float) -> Estimate | None:
         """The most workers that the money pays for."""
-        found = (self.estimate(each) for each in reversed(self._fewer(job)))
-        return next((each for each in found if each.run_dollars <= most), None)
+        estimates = (self.estimate(smaller) for smaller in reversed(self._fewer(job)))
+        return next((estimate for estimate in estimates if estimate.run_dollars <= most), None)
 
     def cheapest(self, job: Job) -> Estimate:
-        return min(map(self.estimate, self._fewer(job)), key=lambda each: each.run_dollars)
+        return min(map(self.estimate, self._fewer(job)), key=lambda estimate: estimate.run_dollars)
 
     def _fewer(self, job: Job) -> list[Job]:
-        return [replace(job, workers=each) for each in range(self.workers()[0], job.workers + 1)]
+        return [
+            replace(job, workers=workers) for workers in range(self.workers()[0], job.workers + 1)
+        ]
 
 
 # --- in words -------------------------------------------------------------------------------------
@@ -270,38 +272,38 @@ BOUNDS = {
 }
 
 
-def _too_slow(found: Estimate, target: float, most: float | None) -> str:
-    if most is not None and found.reading.bound.name == "workers":
-        why = f"{dollars(most)} pays for {count(found.job.workers, 'worker')}"
-    elif found.writing_seconds > found.reading.seconds:
-        why = f"writing alone takes {duration(found.writing_seconds)}"
+def _too_slow(estimate: Estimate, target: float, most: float | None) -> str:
+    if most is not None and estimate.reading.bound.name == "workers":
+        why = f"{dollars(most)} pays for {count(estimate.job.workers, 'worker')}"
+    elif estimate.writing_seconds > estimate.reading.seconds:
+        why = f"writing alone takes {duration(estimate.writing_seconds)}"
     else:
-        why = f"reading is limited by {BOUNDS[found.reading.bound.name]}"
+        why = f"reading is limited by {BOUNDS[estimate.reading.bound.name]}"
     return (
-        f"no job ends in {duration(target)}: the fastest takes {duration(found.run_seconds)}, "
+        f"no job ends in {duration(target)}: the fastest takes {duration(estimate.run_seconds)}, "
         f"because {why}"
     )
 
 
-def _too_dear(found: Estimate, most: float) -> str:
+def _too_dear(estimate: Estimate, most: float) -> str:
     return (
         f"no run costs {dollars(most)} or less: the cheapest costs "
-        f"{dollars(found.run_dollars)}, with {count(found.job.workers, 'worker')}"
+        f"{dollars(estimate.run_dollars)}, with {count(estimate.job.workers, 'worker')}"
     )
 
 
-def _harms(table: TableFacts, request: PlanRequest, found: Estimate) -> Iterator[str]:
+def _harms(table: TableFacts, request: PlanRequest, estimate: Estimate) -> Iterator[str]:
     """A sentence if the reader's lowest read limit is more than it should use.
 
     The lowest read limit of Glue's connector is 4,000 units a second for every on-demand table, and
     one unit a second for each split.
     """
-    job, left = found.job, _left(table)
+    job, left = estimate.job, _left(table)
     if job.read_mode is ReadMode.EXPORT or request.read_percent is not None:
         return
     native = job.read_mode is ReadMode.NATIVE
-    of_splits = 0.0 if native else found.reading.parallel * limits.CONNECTOR_SPLIT_READ_UNITS
-    allowed = max(found.reading.allowed, of_splits)
+    of_splits = 0.0 if native else estimate.reading.parallel * limits.CONNECTOR_SPLIT_READ_UNITS
+    allowed = max(estimate.reading.allowed, of_splits)
     forced = allowed == of_splits or job.read_percent <= least_percent(job.read_mode)
     if forced and allowed > FREE_SHARE * left:
         instead = "export uses none" if native else "native uses as little as you allow"
@@ -324,14 +326,14 @@ def timeout_minutes(job_seconds: float) -> int:
     return min(limits.GLUE_TIMEOUT_MAX_MINUTES, max(TIMEOUT_MIN, wanted))
 
 
-def _choices(table: TableFacts, request: PlanRequest, found: Estimate) -> Iterator[Choice]:
-    job = found.job
+def _choices(table: TableFacts, request: PlanRequest, estimate: Estimate) -> Iterator[Choice]:
+    job = estimate.job
     yield Choice(settings.WORKER_TYPE, job.worker_type.value, _why_type(request, job))
-    yield Choice(settings.NUMBER_OF_WORKERS, str(job.workers), _why_workers(request, found))
-    yield Choice(settings.SPLITS, str(job.splits), _why_splits(request, found))
-    yield Choice(settings.MAX_READ, f"{job.read_percent:g}", _why_percent(table, request, found))
-    timeout = timeout_minutes(found.job_seconds)
-    yield Choice(settings.TIMEOUT_MINUTES, str(timeout), _why_timeout(timeout, found))
+    yield Choice(settings.NUMBER_OF_WORKERS, str(job.workers), _why_workers(request, estimate))
+    yield Choice(settings.SPLITS, str(job.splits), _why_splits(request, estimate))
+    yield Choice(settings.MAX_READ, f"{job.read_percent:g}", _why_percent(table, request, estimate))
+    timeout = timeout_minutes(estimate.job_seconds)
+    yield Choice(settings.TIMEOUT_MINUTES, str(timeout), _why_timeout(timeout, estimate))
     for name, value in request.priced.items():
         yield Choice(name, value, "as asked")
 
@@ -344,12 +346,14 @@ def _why_type(request: PlanRequest, job: Job) -> str:
     return f"{limits.GLUE_WORKERS_MAX} workers of a smaller type are not enough"
 
 
-def _why_workers(request: PlanRequest, found: Estimate) -> str:
-    reading, workers = found.reading, found.job.workers
+def _why_workers(request: PlanRequest, estimate: Estimate) -> str:
+    reading, workers = estimate.reading, estimate.job.workers
     if request.workers is not None:
         return "as asked"
-    if found.job.read_mode is ReadMode.EXPORT:
-        return f"they write in {duration(found.writing_seconds)}, no longer than DynamoDB exports"
+    if estimate.job.read_mode is ReadMode.EXPORT:
+        return (
+            f"they write in {duration(estimate.writing_seconds)}, no longer than DynamoDB exports"
+        )
     if workers == limits.GLUE_WORKERS_MIN:
         return f"the smallest job: its one executor reads the table in {duration(reading.seconds)}"
     return (
@@ -358,17 +362,19 @@ def _why_workers(request: PlanRequest, found: Estimate) -> str:
     )
 
 
-def _why_splits(request: PlanRequest, found: Estimate) -> str:
-    if found.job.read_mode is ReadMode.EXPORT:
+def _why_splits(request: PlanRequest, estimate: Estimate) -> str:
+    if estimate.job.read_mode is ReadMode.EXPORT:
         return "an export is not read in splits"
     if request.splits:
         return "as asked"
-    return f"the job computes it, {count(found.reading.segments)} for these workers and this table"
+    return (
+        f"the job computes it, {count(estimate.reading.segments)} for these workers and this table"
+    )
 
 
-def _why_percent(table: TableFacts, request: PlanRequest, found: Estimate) -> str:
-    reading, capacity = found.reading, table.capacity
-    if found.job.read_mode is ReadMode.EXPORT:
+def _why_percent(table: TableFacts, request: PlanRequest, estimate: Estimate) -> str:
+    reading, capacity = estimate.reading, table.capacity
+    if estimate.job.read_mode is ReadMode.EXPORT:
         return "an export uses no read units"
     of = f"{number(reading.allowed)} of {number(capacity.units)} units a second ({capacity.source})"
     if request.read_percent is not None:
@@ -378,10 +384,10 @@ def _why_percent(table: TableFacts, request: PlanRequest, found: Estimate) -> st
     return f"{of}; others leave {number(_left(table))}"
 
 
-def _why_timeout(timeout: int, found: Estimate) -> str:
-    about = f"the job takes about {duration(found.job_seconds)}"
+def _why_timeout(timeout: int, estimate: Estimate) -> str:
+    about = f"the job takes about {duration(estimate.job_seconds)}"
     if timeout == limits.GLUE_TIMEOUT_MAX_MINUTES:
         return f"the longest of AWS Glue; {about}"
     if timeout == TIMEOUT_MIN:
         return f"at least half an hour; {about}"
-    return f"about three times the job's {duration(found.job_seconds)}"
+    return f"about three times the job's {duration(estimate.job_seconds)}"

@@ -187,30 +187,30 @@ def _recovery(answer: Mapping[str, Any]) -> bool | None:
 
 def _region(arn: object) -> str:
     """The region of an ARN; empty if it is not an ARN."""
-    found = re.match(r"arn:[a-z-]+:dynamodb:([a-z0-9-]+):", arn) if isinstance(arn, str) else None
-    return found[1] if found else ""
+    match = re.match(r"arn:[a-z-]+:dynamodb:([a-z0-9-]+):", arn) if isinstance(arn, str) else None
+    return match[1] if match else ""
 
 
 def _group(table: Mapping[str, Any], name: str) -> Mapping[str, Any]:
-    found = table.get(name)
-    if found is None:
+    group = table.get(name)
+    if group is None:
         return {}
-    if not isinstance(found, Mapping):
+    if not isinstance(group, Mapping):
         raise _refused(f"{name} is not a JSON object")
-    return found
+    return group
 
 
 def _number(values: Mapping[str, Any], name: str, *, least: float = 0) -> float:
-    found = values.get(name)
-    if found is None:
+    value = values.get(name)
+    if value is None:
         return 0.0
     if (
-        isinstance(found, bool)
-        or not isinstance(found, int | float)
-        or not least <= found < _HIGHEST
+        isinstance(value, bool)
+        or not isinstance(value, int | float)
+        or not least <= value < _HIGHEST
     ):
-        raise _refused(f"{name} is {found!r}, not a number of at least {least:g}")
-    return float(found)
+        raise _refused(f"{name} is {value!r}, not a number of at least {least:g}")
+    return float(value)
 
 
 def _refused(why: str) -> DescriptionRefused:

@@ -239,8 +239,8 @@ def _joined(series: Sequence[Series], y: Scale) -> list[Series]:
     return [Series(_span(same[0].name, same[-1].name), same[0].points) for same in groups]
 
 
-def _same(one: Series, other: Series, y: Scale) -> bool:
-    pairs = zip(one.points, other.points, strict=True)
+def _same(first: Series, second: Series, y: Scale) -> bool:
+    pairs = zip(first.points, second.points, strict=True)
     return all(abs(y.place(first[1]) - y.place(second[1])) <= _SAME for first, second in pairs)
 
 
@@ -264,7 +264,9 @@ def _line(
     describe: Callable[[float, float], str],
     shade: int,
 ) -> Line:
-    dots = tuple(Dot(x.place(one), y.place(two), describe(one, two)) for one, two in series.points)
+    dots = tuple(
+        Dot(x.place(across), y.place(up), describe(across, up)) for across, up in series.points
+    )
     path = "M" + "L".join(f"{dot.x:g} {dot.y:g}" for dot in dots)
     return Line(series.name, shade, path, dots, label_y)
 

@@ -83,7 +83,7 @@ def page(found: Sequence[Planned]) -> str:
         count=units.count,
     )
     text = (resources.files("dynoexport.presentation") / TEMPLATE).read_text(encoding="utf-8")
-    views = [view(each) for each in found]
+    views = [view(planned) for planned in found]
     return environment.from_string(text).render(
         views=views, bounds=sizing.BOUNDS, version=__version__
     )
@@ -109,11 +109,11 @@ def _estimator(planned: Planned) -> Callable[[Job], Estimate]:
 # --- where more workers stop helping --------------------------------------------------------------
 def knee(planned: Planned) -> list[str]:
     """Sentences about the workers beyond which no more help, and about half and twice as many."""
-    found, of = planned.estimate, _estimator(planned)
-    job = found.job
+    estimate, estimate_for = planned.estimate, _estimator(planned)
+    job = estimate.job
 
     def with_workers(number: int) -> Estimate:
-        return of(replace(job, workers=number))
+        return estimate_for(replace(job, workers=number))
 
     last = _fewest(lambda number: with_workers(number).run_seconds)
     if last == limits.GLUE_WORKERS_MIN:
@@ -129,7 +129,7 @@ def knee(planned: Planned) -> list[str]:
     sentences.append(
         f"From {units.count(last)} workers on, nothing gets faster; more workers only cost more."
     )
-    compared = [f"{units.count(job.workers, 'worker')} take {_taken(found)}"]
+    compared = [f"{units.count(job.workers, 'worker')} take {_taken(estimate)}"]
     for words, number in (("half of them", job.workers // 2), ("twice as many", 2 * job.workers)):
         if limits.GLUE_WORKERS_MIN <= number <= limits.GLUE_WORKERS_MAX:
             compared.append(f"{words}, {units.count(number)}, {_taken(with_workers(number))}")
@@ -153,24 +153,29 @@ def _fewest(seconds: Callable[[int], float]) -> int:
 # --- charts ---------------------------------------------------------------------------------------
 def figures(planned: Planned) -> list[Figure]:
     """Duration and cost against workers; against the read percentage, where there is one."""
-    found = planned.estimate
-    of = _estimator(planned)
+    estimate = planned.estimate
+    estimate_for = _estimator(planned)
     drawn = [
-        _figure(found, of, title, seconds_or_dollars, by_workers=True)
+        _figure(estimate, estimate_for, title, seconds_or_dollars, by_workers=True)
         for title, seconds_or_dollars in (("A run takes", SECONDS), ("A run costs", DOLLARS))
     ]
-    if found.job.read_mode is not ReadMode.EXPORT:
+    if estimate.job.read_mode is not ReadMode.EXPORT:
         drawn += [
-            _figure(found, of, title, seconds_or_dollars, by_workers=False)
+            _figure(estimate, estimate_for, title, seconds_or_dollars, by_workers=False)
             for title, seconds_or_dollars in (("A run takes", SECONDS), ("A run costs", DOLLARS))
         ]
     return drawn
 
 
 def _figure(
-    found: Estimate, of: Callable[[Job], Estimate], title: str, y: Unit, *, by_workers: bool
+    estimate: Estimate,
+    estimate_for: Callable[[Job], Estimate],
+    title: str,
+    y: Unit,
+    *,
+    by_workers: bool,
 ) -> Figure:
-    job, export = found.job, found.job.read_mode is ReadMode.EXPORT
+    job, export = estimate.job, estimate.job.read_mode is ReadMode.EXPORT
     across = worker_numbers(job) if by_workers else percents(job, steps=True)
     lines = percents(job) if by_workers else few_workers(job)
     if export:
@@ -178,8 +183,8 @@ def _figure(
 
     def jobs(line: float) -> list[Job]:
         if by_workers:
-            return [replace(job, read_percent=line, workers=int(each)) for each in across]
-        return [replace(job, workers=int(line), read_percent=each) for each in across]
+            return [replace(job, read_percent=line, workers=int(number)) for number in across]
+        return [replace(job, workers=int(line), read_percent=share) for share in across]
 
     name = partial(_line_name, by_workers=by_workers, export=export)
     describe = partial(_describe_point, y=y, by_workers=by_workers)
@@ -188,13 +193,16 @@ def _figure(
         [
             Series(
                 name(line),
-                tuple((x, _value(of(each), y)) for x, each in zip(across, jobs(line), strict=True)),
+                tuple(
+                    (x, _value(estimate_for(other), y))
+                    for x, other in zip(across, jobs(line), strict=True)
+                ),
             )
             for line in lines
         ],
         x=COUNT if by_workers else PERCENT,
         y=y,
-        mark=(float(at), _value(found, y), _mark(found, y)),
+        mark=(float(at), _value(estimate, y), _mark(estimate, y)),
         describe=describe,
     )
     return Figure(
@@ -208,11 +216,11 @@ def _figure(
 def worker_numbers(job: Job) -> list[float]:
     """From the fewest to some times the recommended ones, which are among them."""
     most = min(limits.GLUE_WORKERS_MAX, max(_FEWEST, _MORE * job.workers))
-    found, each = {job.workers, most}, limits.GLUE_WORKERS_MIN
-    while each < most:
-        found.add(each)
-        each = each + 1 if each < _ALL else round(each * 1.1)
-    return [float(number) for number in sorted(found)]
+    numbers, number = {job.workers, most}, limits.GLUE_WORKERS_MIN
+    while number < most:
+        numbers.add(number)
+        number = number + 1 if number < _ALL else round(number * 1.1)
+    return [float(number) for number in sorted(numbers)]
 
 
 def percents(job: Job, *, steps: bool = False) -> list[float]:
@@ -221,20 +229,20 @@ def percents(job: Job, *, steps: bool = False) -> list[float]:
     own = job.read_percent
     if steps:
         step = 1.1
-        found, each = {own, 1.0, least_drawn := max(least, min(0.05, own))}, least_drawn
-        while each < 1:
-            found.add(round(each, 4))
-            each *= step
-        return sorted(found)
-    others = (each for each in _PERCENTS if not 1 / _NEARLY < each / own < _NEARLY)
-    return sorted({own, *(each for each in others if each >= least)})
+        shares, share = {own, 1.0, least_drawn := max(least, min(0.05, own))}, least_drawn
+        while share < 1:
+            shares.add(round(share, 4))
+            share *= step
+        return sorted(shares)
+    others = (other for other in _PERCENTS if not 1 / _NEARLY < other / own < _NEARLY)
+    return sorted({own, *(other for other in others if other >= least)})
 
 
 def few_workers(job: Job) -> list[float]:
     """The fewest, the recommended, and twice and four times these."""
     most = limits.GLUE_WORKERS_MAX
     wished = {limits.GLUE_WORKERS_MIN, job.workers, 2 * job.workers, 4 * job.workers}
-    return [float(each) for each in sorted(wished) if each <= most]
+    return [float(number) for number in sorted(wished) if number <= most]
 
 
 def _value(estimate: Estimate, y: Unit) -> float:
@@ -253,11 +261,11 @@ def _describe_point(x: float, value: float, *, y: Unit, by_workers: bool) -> str
     return f"{what}: {figure}"
 
 
-def _mark(found: Estimate, y: Unit) -> str:
-    figure = _describe_point(found.job.workers, _value(found, y), y=y, by_workers=True)
-    if found.job.read_mode is ReadMode.EXPORT:
+def _mark(estimate: Estimate, y: Unit) -> str:
+    figure = _describe_point(estimate.job.workers, _value(estimate, y), y=y, by_workers=True)
+    if estimate.job.read_mode is ReadMode.EXPORT:
         return figure
-    return figure.replace(":", f" at {units.percent(found.job.read_percent)}:")
+    return figure.replace(":", f" at {units.percent(estimate.job.read_percent)}:")
 
 
 def _caption(*, by_workers: bool, export: bool) -> str:
@@ -269,8 +277,8 @@ def _caption(*, by_workers: bool, export: bool) -> str:
 # --- alternatives ---------------------------------------------------------------------------------
 def bars(found: Sequence[Alternative]) -> list[Bar]:
     """Those of dynoexport first, each by the dollars of a month; unavailable ones set no scale."""
-    longest = max(each.month_dollars for each in found if not each.gone) or 1.0
+    longest = max(way.month_dollars for way in found if not way.gone) or 1.0
     best = alternatives.cheapest(tuple(found))
-    parts = ((each, each.month_dollars / longest) for each in found)
+    parts = ((way, way.month_dollars / longest) for way in found)
     ordered = sorted(parts, key=lambda pair: (not pair[0].own, pair[1]))
-    return [Bar(each, part if part <= 1 else None, each is best) for each, part in ordered]
+    return [Bar(way, part if part <= 1 else None, way is best) for way, part in ordered]

@@ -58,23 +58,25 @@ def _row(label: str, figure: str, formula: str, rest: str = "") -> str:
 
 
 def _time(planned: Planned) -> Iterator[str]:
-    found = planned.estimate
-    table, reading = planned.table, found.reading
-    if found.job.read_mode is not ReadMode.EXPORT:
+    estimate = planned.estimate
+    table, reading = planned.table, estimate.reading
+    if estimate.job.read_mode is not ReadMode.EXPORT:
         yield _row("read units", number(reading.units), "units")
         yield _row(
             "read limit",
             number(reading.allowed),
             "limit",
-            f"{found.job.read_percent:g} of {number(reading.capacity.units)} a second",
+            f"{estimate.job.read_percent:g} of {number(reading.capacity.units)} a second",
         )
-        yield _row("read rate", number(reading.rate), "rate", _bound_by(found))
+        yield _row("read rate", number(reading.rate), "rate", _bound_by(estimate))
         yield _row("segments", count(reading.segments), "segments")
     yield _row("start", duration(plan.START_SECONDS), "start")
     yield _row("read", duration(reading.seconds), "read")
-    yield _row("write", duration(found.writing_seconds), "write", count(found.job.tasks, "slot"))
-    yield _row("the whole run", duration(found.run_seconds), "run", "with crawl and view")
-    yield _row("files", count(found.files), "files", units.size(found.output_bytes))
+    yield _row(
+        "write", duration(estimate.writing_seconds), "write", count(estimate.job.tasks, "slot")
+    )
+    yield _row("the whole run", duration(estimate.run_seconds), "run", "with crawl and view")
+    yield _row("files", count(estimate.files), "files", units.size(estimate.output_bytes))
     yield _row("capacity", number(table.capacity.units), "capacity", table.capacity.source)
     if table.consumed is not None:
         mean, hours = table.consumed.mean, table.consumed.hours
@@ -83,31 +85,31 @@ def _time(planned: Planned) -> Iterator[str]:
         yield _row("others read at most", number(table.consumed.peak), "others", others)
 
 
-def _bound_by(found: Estimate) -> str:
-    return f"limited by {sizing.BOUNDS[found.reading.bound.name]}"
+def _bound_by(estimate: Estimate) -> str:
+    return f"limited by {sizing.BOUNDS[estimate.reading.bound.name]}"
 
 
 def _choices(planned: Planned) -> Iterator[str]:
-    found = planned.recommendation
-    yield _heading(found)
-    width = max(len(each.setting) for each in found.choices)
-    for each in found.choices:
-        head = f"  {each.setting:<{width}}  {each.value:>6}  "
-        yield from _wrapped(head, each.reason)
-    if not (found.harms or found.obstacles):
+    recommendation = planned.recommendation
+    yield _heading(recommendation)
+    width = max(len(choice.setting) for choice in recommendation.choices)
+    for choice in recommendation.choices:
+        head = f"  {choice.setting:<{width}}  {choice.value:>6}  "
+        yield from _wrapped(head, choice.reason)
+    if not (recommendation.harms or recommendation.obstacles):
         yield from _command(planned.command)
-    for sentence in found.obstacles:
+    for sentence in recommendation.obstacles:
         yield from _wrapped("  cannot work: ", sentence, indent=4)
-    for sentence in found.unmet:
+    for sentence in recommendation.unmet:
         yield from _wrapped("  not met: ", sentence, indent=4)
-    for sentence in found.harms:
+    for sentence in recommendation.harms:
         yield from _wrapped("  warning: ", sentence, indent=4)
 
 
-def _heading(found: Recommendation) -> str:
-    if found.obstacles:
+def _heading(recommendation: Recommendation) -> str:
+    if recommendation.obstacles:
         return "Not recommended: its runs cannot work"
-    if found.harms:
+    if recommendation.harms:
         return "Not recommended: it takes capacity that others need"
     return "Recommended"
 
@@ -135,26 +137,26 @@ def _wrapped(head: str, text: str, *, indent: int | None = None) -> list[str]:
 
 
 def _bill(planned: Planned) -> Iterator[str]:
-    found = planned.estimate
+    estimate = planned.estimate
     yield f"Cost in dollars, with the prices of {planned.prices.date} for {planned.prices.region}"
-    for each in found.costs:
-        if each.per == "run":
-            yield _cost(each)
-    yield _sum("a run", found.run_dollars, "cost")
-    for each in found.costs:
-        if each.per == "month":
-            yield _cost(each)
-    yield _sum(f"a month, {number(found.runs_a_month)} runs", found.month_dollars, "month")
-    for each in found.costs:
-        if each.per == "query":
-            yield _cost(each)
+    for cost in estimate.costs:
+        if cost.per == "run":
+            yield _cost(cost)
+    yield _sum("a run", estimate.run_dollars, "cost")
+    for cost in estimate.costs:
+        if cost.per == "month":
+            yield _cost(cost)
+    yield _sum(f"a month, {number(estimate.runs_a_month)} runs", estimate.month_dollars, "month")
+    for cost in estimate.costs:
+        if cost.per == "query":
+            yield _cost(cost)
 
 
-def _cost(each: Cost) -> str:
-    amount = f"{number(each.quantity)} {each.unit}"
+def _cost(cost: Cost) -> str:
+    amount = f"{number(cost.quantity)} {cost.unit}"
     return (
-        f"  {each.name:<23}{amount:>18} x {units.price(each.price):<8}{dollars(each.dollars):>12}"
-        f"  [{each.label}]"
+        f"  {cost.name:<23}{amount:>18} x {units.price(cost.price):<8}{dollars(cost.dollars):>12}"
+        f"  [{cost.label}]"
     )
 
 
@@ -166,27 +168,27 @@ def _sum(name: str, value: float, formula: str) -> str:
 def _others(planned: Planned) -> Iterator[str]:
     yield f"{'Alternatives':<32}{'A RUN TAKES':>12}{'A RUN':>13}{'A MONTH':>14}"
     best = ways.cheapest(planned.alternatives)
-    for each in planned.alternatives:
-        if each.own:
-            yield _way(each, is_best=each is best)
+    for way in planned.alternatives:
+        if way.own:
+            yield _way(way, is_best=way is best)
     yield "Other ways, without dynoexport"
-    for each in planned.alternatives:
-        if not each.own:
-            yield _way(each, is_best=False)
-    for each in planned.alternatives:
-        once = f"{dollars(each.once_dollars)} for the first export" if each.once_dollars else ""
-        least = "+ Glue's charge for writing, which AWS does not publish" if each.at_least else ""
-        parts = "; ".join(part for part in (each.gives, once, least, each.gone) if part)
-        yield from _wrapped(f"  {each.name} [{each.label}]: ", parts, indent=4)
+    for way in planned.alternatives:
+        if not way.own:
+            yield _way(way, is_best=False)
+    for way in planned.alternatives:
+        once = f"{dollars(way.once_dollars)} for the first export" if way.once_dollars else ""
+        least = "+ Glue's charge for writing, which AWS does not publish" if way.at_least else ""
+        parts = "; ".join(part for part in (way.gives, once, least, way.gone) if part)
+        yield from _wrapped(f"  {way.name} [{way.label}]: ", parts, indent=4)
 
 
-def _way(each: Alternative, *, is_best: bool) -> str:
-    taken = duration(each.seconds)
+def _way(way: Alternative, *, is_best: bool) -> str:
+    taken = duration(way.seconds)
     mark = " cheapest" if is_best else ""
-    least = "+" if each.at_least else " "
+    least = "+" if way.at_least else " "
     return (
-        f"  {each.name:<30}{taken:>12}{dollars(each.run_dollars):>12}{least}"
-        f"{dollars(each.month_dollars):>13}{least}{mark}"
+        f"  {way.name:<30}{taken:>12}{dollars(way.run_dollars):>12}{least}"
+        f"{dollars(way.month_dollars):>13}{least}{mark}"
     )
 
 
@@ -204,33 +206,33 @@ COLUMNS = ("TABLE", "SIZE", "WORKERS", "READ", "RUN TAKES", "A RUN", "A MONTH", 
 
 def summary(found: Sequence[Planned]) -> list[tuple[str, ...]]:
     """One row for each table, and their sum."""
-    rows = [_summed(each) for each in found]
-    estimates = [each.estimate for each in found]
-    cheapest = [ways.cheapest(each.alternatives) for each in found]
+    rows = [_summed(planned) for planned in found]
+    estimates = [planned.estimate for planned in found]
+    cheapest = [ways.cheapest(planned.alternatives) for planned in found]
     whole = (
         "all",
-        units.size(sum(each.table.bytes for each in found)),
-        count(sum(each.job.workers for each in estimates)),
+        units.size(sum(planned.table.bytes for planned in found)),
+        count(sum(estimate.job.workers for estimate in estimates)),
         "",
         "",
-        dollars(sum(each.run_dollars for each in estimates)),
-        dollars(sum(each.month_dollars for each in estimates)),
+        dollars(sum(estimate.run_dollars for estimate in estimates)),
+        dollars(sum(estimate.month_dollars for estimate in estimates)),
         dollars(sum(best.month_dollars for best in cheapest if best is not None)),
     )
     return [*rows, whole]
 
 
 def _summed(planned: Planned) -> tuple[str, ...]:
-    found = planned.estimate
-    job = found.job
+    estimate = planned.estimate
+    job = estimate.job
     best = ways.cheapest(planned.alternatives)
     return (
         planned.table.name,
         units.size(planned.table.bytes),
         f"{count(job.workers)} {job.worker_type.value}",
         f"{job.read_percent:g}",
-        duration(found.run_seconds),
-        dollars(found.run_dollars),
-        dollars(found.month_dollars),
+        duration(estimate.run_seconds),
+        dollars(estimate.run_dollars),
+        dollars(estimate.month_dollars),
         f"{best.name.partition(', ')[2]} {dollars(best.month_dollars)}" if best else "-",
     )

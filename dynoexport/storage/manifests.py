@@ -108,26 +108,26 @@ def parse(text: str | bytes, *, where: str) -> Manifest:
         ManifestBroken: it is not JSON, or lacks what every manifest has.
     """
     try:
-        found: Mapping[str, Any] = json.loads(text)
+        content: Mapping[str, Any] = json.loads(text)
         return Manifest(
-            table=found["table"],
-            format=found["format"],
-            timestamp=found["snapshot_timestamp"],
-            items=int(found["items"]),
-            bytes=int(found["bytes"]),
-            files=tuple(map(_file, found["files"])),
-            workflow_run_id=found["workflow_run_id"],
-            columns=tuple(map(_column, found.get("schema", ()))),
-            glue_version=found.get("glue_version", ""),
-            scripts_version=found.get("scripts_version", ""),
-            started=_moment(found.get("started")),
-            finished=_moment(found.get("finished")),
-            reading=_reading(found.get("read", {})),
-            described=dict(found.get("described", {})),
-            seconds=dict(found.get("seconds", {})),
-            worker_type=found.get("worker_type", ""),
-            number_of_workers=int(found.get("number_of_workers", 0)),
-            narrowed=any(found.get("selection", {}).values()),
+            table=content["table"],
+            format=content["format"],
+            timestamp=content["snapshot_timestamp"],
+            items=int(content["items"]),
+            bytes=int(content["bytes"]),
+            files=tuple(map(_file, content["files"])),
+            workflow_run_id=content["workflow_run_id"],
+            columns=tuple(map(_column, content.get("schema", ()))),
+            glue_version=content.get("glue_version", ""),
+            scripts_version=content.get("scripts_version", ""),
+            started=_moment(content.get("started")),
+            finished=_moment(content.get("finished")),
+            reading=_reading(content.get("read", {})),
+            described=dict(content.get("described", {})),
+            seconds=dict(content.get("seconds", {})),
+            worker_type=content.get("worker_type", ""),
+            number_of_workers=int(content.get("number_of_workers", 0)),
+            narrowed=any(content.get("selection", {}).values()),
         )
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise ManifestBroken(
@@ -136,33 +136,33 @@ def parse(text: str | bytes, *, where: str) -> Manifest:
         ) from error
 
 
-def _file(found: Mapping[str, Any]) -> File:
-    return File(found["key"], int(found["bytes"]), found.get("etag", ""))
+def _file(content: Mapping[str, Any]) -> File:
+    return File(content["key"], int(content["bytes"]), content.get("etag", ""))
 
 
-def _column(found: Mapping[str, Any]) -> Column:
+def _column(content: Mapping[str, Any]) -> Column:
     return Column(
-        name=found["name"],
-        type=found["type"],
-        attribute=found["attribute"],
-        view=found["view"],
-        shown=bool(found["shown"]),
+        name=content["name"],
+        type=content["type"],
+        attribute=content["attribute"],
+        view=content["view"],
+        shown=bool(content["shown"]),
     )
 
 
-def _reading(found: Mapping[str, Any]) -> Reading:
-    hottest = next(iter(found.get("skew", {}).get("hottest", ())), None)
+def _reading(content: Mapping[str, Any]) -> Reading:
+    hottest = next(iter(content.get("skew", {}).get("hottest", ())), None)
     return Reading(
-        reader=found.get("reader", ""),
-        items=found.get("items"),
-        splits=found.get("splits"),
-        resumed_splits=found.get("resumed_splits", 0),
-        read_percent=found.get("read_percent"),
-        capacity=found.get("capacity"),
-        rate=found.get("rate"),
-        seconds=found.get("seconds"),
-        units=found.get("units"),
-        throttles=found.get("throttles", 0),
+        reader=content.get("reader", ""),
+        items=content.get("items"),
+        splits=content.get("splits"),
+        resumed_splits=content.get("resumed_splits", 0),
+        read_percent=content.get("read_percent"),
+        capacity=content.get("capacity"),
+        rate=content.get("rate"),
+        seconds=content.get("seconds"),
+        units=content.get("units"),
+        throttles=content.get("throttles", 0),
         hottest=None if hottest is None else (hottest["units"], hottest["seconds"]),
     )
 
@@ -194,14 +194,14 @@ def parse_own(body: bytes, bucket: str, table: str, fmt: str, timestamp: str) ->
         ManifestBroken: it is not a manifest, or is another snapshot's.
     """
     where = f"s3://{bucket}/{naming.manifest_key(table, fmt, timestamp)}"
-    found = parse(body, where=where)
+    manifest = parse(body, where=where)
     if not is_manifest_of(json.loads(body), table, fmt, timestamp):
         raise ManifestBroken(
-            f"{where} is the manifest of {found.table} ({found.format}), snapshot "
-            f"{found.timestamp}",
+            f"{where} is the manifest of {manifest.table} ({manifest.format}), snapshot "
+            f"{manifest.timestamp}",
             hint="delete it, or put it back where it belongs",
         )
-    return found
+    return manifest
 
 
 def differences(manifest: Manifest, found: Mapping[str, tuple[int, str]]) -> list[str]:

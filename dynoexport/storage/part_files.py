@@ -85,12 +85,12 @@ def _csv(path: Path) -> int:
 
     csv.field_size_limit(_FIELD_MAX)
     with path.open(encoding="utf-8", newline="\n") as lines:
-        found = rows(line.removesuffix("\n") for line in lines)
-        header = next(found, None)
+        parsed = rows(line.removesuffix("\n") for line in lines)
+        header = next(parsed, None)
         if header is None:
             raise ValueError("there is no header")
         count = 0
-        for values in found:
+        for values in parsed:
             # An empty line is a row of one empty value, as Athena reads it.
             row = values or [""]
             if len(row) != len(header):

@@ -274,8 +274,8 @@ def _drop_partitions(account: Account, export: DeployedExport, timestamps: Seque
     if own_table(account, export) is None:
         return
     table = export.snapshots_table
-    for some in chunks(list(timestamps), _PARTITIONS_PER_CALL):
-        partitions: list[Any] = [{"Values": [timestamp]} for timestamp in some]
+    for group in chunks(list(timestamps), _PARTITIONS_PER_CALL):
+        partitions: list[Any] = [{"Values": [timestamp]} for timestamp in group]
         answer = account.glue.batch_delete_partition(
             DatabaseName=naming.DATABASE, TableName=table, PartitionsToDelete=partitions
         )

@@ -58,7 +58,9 @@ class _Field:
 
     def values(self, text: str) -> frozenset[int]:
         """All values of a list of numbers, ranges and steps."""
-        return frozenset(value for each in text.split(",") for value in self._element(each, text))
+        return frozenset(
+            value for element in text.split(",") for value in self._element(element, text)
+        )
 
     def _element(self, element: str, text: str) -> Sequence[int]:
         match = _ELEMENT.fullmatch(element)
@@ -171,9 +173,9 @@ def _nearest_workday(year: int, month: int, day: int) -> Sequence[int]:
         return []
     return [
         next(
-            each
-            for each in (day, day - 1, day + 1, day - 2, day + 2)
-            if 1 <= each <= length and 1 < _weekday(year, month, each) < _SATURDAY
+            candidate
+            for candidate in (day, day - 1, day + 1, day - 2, day + 2)
+            if 1 <= candidate <= length and 1 < _weekday(year, month, candidate) < _SATURDAY
         )
     ]
 

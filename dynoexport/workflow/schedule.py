@@ -70,12 +70,12 @@ def snapshot_age(schedule: str, *, run: timedelta, now: datetime) -> timedelta |
     Raises:
         ScheduleRefused: the cron expression is malformed.
     """
-    found = gaps(schedule, now=now)
-    if found is None:
+    extremes = gaps(schedule, now=now)
+    if extremes is None:
         return None
-    if _whole_hours(found[1]) + settings.SNAPSHOT_SLACK > limits.ALARM_WINDOW_MAX:
+    if _whole_hours(extremes[1]) + settings.SNAPSHOT_SLACK > limits.ALARM_WINDOW_MAX:
         return None
-    age = _whole_hours(found[1] + run) + settings.SNAPSHOT_SLACK
+    age = _whole_hours(extremes[1] + run) + settings.SNAPSHOT_SLACK
     return min(age, limits.ALARM_WINDOW_MAX)
 
 
@@ -90,9 +90,9 @@ def run_length(schedule: str, *, timeout: timedelta, now: datetime) -> timedelta
     Raises:
         ScheduleRefused: the cron expression is malformed.
     """
-    found = gaps(schedule, now=now)
+    extremes = gaps(schedule, now=now)
     half = max(timeout / 2, timedelta(minutes=1))
-    return half if found is None else min(half, found[0])
+    return half if extremes is None else min(half, extremes[0])
 
 
 def check(schedule: str, *, now: datetime | None = None) -> None:
@@ -142,9 +142,9 @@ def every(text: str) -> str:
             f"{text!r} is not a Glue schedule",
             hint=f"write {', '.join(EVERY)}, or six fields in UTC such as cron(0 10 * * ? *)",
         )
-    found = EVERY.get(text, text)
-    check(found)
-    return found
+    schedule = EVERY.get(text, text)
+    check(schedule)
+    return schedule
 
 
 def runs_a_month(schedule: str, *, after: datetime) -> float:
@@ -166,5 +166,5 @@ def times_of_day(schedule: str, *, after: datetime) -> tuple[datetime, ...]:
     ``after`` itself if it never does.
     """
     times = firings(schedule, after=after, count=_COUNTED)
-    found = {(time.hour, time.minute): time for time in reversed(times)}
-    return tuple(sorted(found.values())) or (after.astimezone(timezone.utc),)
+    by_time = {(time.hour, time.minute): time for time in reversed(times)}
+    return tuple(sorted(by_time.values())) or (after.astimezone(timezone.utc),)

@@ -88,5 +88,5 @@ def broken_rules(parameters: Mapping[str, str]) -> Iterator[Rule]:
 def price(parameters: Mapping[str, str]) -> Price | None:
     """What the parameters change about the price of the export job."""
     values = {**_DEFAULTS, **parameters}
-    found = (option.prices.get(values[option.name]) for option in OPTIONS)
-    return next((each for each in found if each is not None), None)
+    changes = (option.prices.get(values[option.name]) for option in OPTIONS)
+    return next((change for change in changes if change is not None), None)

@@ -31,8 +31,8 @@ class Clause:
 
     def to_function(self) -> AWSHelperFn:
         """The same in CloudFormation's terms."""
-        found = _any([Equals(Ref(self.parameter), value) for value in self.values])
-        return Not(found) if self.negated else found
+        any_value = _any([Equals(Ref(self.parameter), value) for value in self.values])
+        return Not(any_value) if self.negated else any_value
 
 
 def is_one_of(parameter: str, *values: str) -> Clause:

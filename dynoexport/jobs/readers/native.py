@@ -59,7 +59,7 @@ def read_by_scan(
     began = time.monotonic()
     records = dict(before)
     while len(records) < segments:
-        found = scan_missing(
+        finished = scan_missing(
             spark,
             settings,
             plan,
@@ -70,9 +70,9 @@ def read_by_scan(
             rate=rate,
             slots=slots,
         )
-        if not found:
+        if not finished:
             raise JobFailed(f"{segments - len(records):,} segments were not read: start a new run")
-        records.update(found)
+        records.update(finished)
     ordered = [records[segment] for segment in range(segments)]
     report = scan_report(ordered, time.monotonic() - began, rate, plan.capacity, len(before))
     log_skew(report)
@@ -114,13 +114,15 @@ def scan_missing(
         tasks = min(slots, missing)
         of_all = f" of {segments:,}" if records else ""
         log(f"reading {counted(missing, 'segment')}{of_all} with {counted(tasks, 'task')}")
-        found = run_scan_tasks(spark, scan, tasks)
-    if len(found) < missing:
-        lost = set(range(segments)).difference(records, found)
+        finished = run_scan_tasks(spark, scan, tasks)
+    if len(finished) < missing:
+        lost = set(range(segments)).difference(records, finished)
         keys = [record_key(paths.temp, segment) for segment in sorted(lost)]
         there = list_objects(clients.s3, paths.bucket, f"{paths.temp}finished/")
-        found.update(read_records(spark, clients.s3, paths, [key for key in keys if key in there]))
-    return found
+        finished.update(
+            read_records(spark, clients.s3, paths, [key for key in keys if key in there])
+        )
+    return finished
 
 
 def driver_host(spark: SparkSession) -> str:
@@ -172,8 +174,8 @@ def run_scan_tasks(
 ) -> dict[int, dict[str, Any]]:
     """The records of the segments that the tasks read, by segment."""
     numbers = spark.sparkContext.parallelize(range(tasks), tasks)
-    found = map(json.loads, numbers.mapPartitions(partial(scan_task, scan)).collect())
-    return {record["segment"]: record for record in found}
+    answers = map(json.loads, numbers.mapPartitions(partial(scan_task, scan)).collect())
+    return {record["segment"]: record for record in answers}
 
 
 def allowed_rate(dynamodb: DynamoDBClient, settings: Settings) -> float:
@@ -209,11 +211,15 @@ def load_progress(
 ) -> tuple[int, dict[int, dict[str, Any]]]:
     """How many segments there are, and the records of those that an earlier attempt finished."""
     key = f"{paths.temp}scan.json"
-    found = list_objects(s3, paths.bucket, paths.temp)
-    if key in found:
+    objects = list_objects(s3, paths.bucket, paths.temp)
+    if key in objects:
         former = json.loads(s3.get_object(Bucket=paths.bucket, Key=key)["Body"].read().decode())
         if former == {**course, "segments": former.get("segments")}:
-            keys = [each for each in found if each.startswith(f"{paths.temp}finished/")]
+            keys = [
+                object_key
+                for object_key in objects
+                if object_key.startswith(f"{paths.temp}finished/")
+            ]
             records = read_records(spark, s3, paths, keys)
             if records:
                 log(f"an earlier attempt has read {counted(len(records), 'segment')}")

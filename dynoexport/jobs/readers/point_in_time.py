@@ -147,11 +147,11 @@ def wait_for_export(
     """
     pause = 1.0
     while True:
-        found = dynamodb.describe_export(ExportArn=arn)["ExportDescription"]
-        if found["ExportStatus"] == "COMPLETED":
-            return found
-        if found["ExportStatus"] == "FAILED":
-            reason = found.get("FailureMessage") or found.get("FailureCode") or "no reason given"
+        export = dynamodb.describe_export(ExportArn=arn)["ExportDescription"]
+        if export["ExportStatus"] == "COMPLETED":
+            return export
+        if export["ExportStatus"] == "FAILED":
+            reason = export.get("FailureMessage") or export.get("FailureCode") or "no reason given"
             raise JobFailed(f"DynamoDB's export {arn} failed: {reason}")
         sleep(pause)
         pause = min(2 * pause, EXPORT_SECONDS_BETWEEN)
@@ -170,8 +170,8 @@ def export_files(s3: S3Client, bucket: str, summary_key: str) -> list[dict[str, 
         lines = read_verified(s3, bucket, str(summary["manifestFilesS3Key"])).splitlines()
         files = [json.loads(line) for line in lines if line.strip()]
         listed = [
-            (int(each["itemCount"]), str(each["dataFileS3Key"]), str(each["md5Checksum"]))
-            for each in files
+            (int(file["itemCount"]), str(file["dataFileS3Key"]), str(file["md5Checksum"]))
+            for file in files
         ]
         stated = int(summary["itemCount"])
     except (ValueError, LookupError, TypeError, OverflowError, RecursionError) as error:

@@ -176,19 +176,19 @@ def read_pieces(
 
 def dynamodb_items(found: list[dict[str, Any]] | pa.StructArray) -> list[dict[str, Any]]:
     """The items that ``read_piece`` gives, in DynamoDB JSON."""
-    return found if isinstance(found, list) else [without_nulls(each) for each in found.to_pylist()]
+    return found if isinstance(found, list) else [without_nulls(item) for item in found.to_pylist()]
 
 
 def without_nulls(value: object) -> Any:  # noqa: ANN401 - JSON
     """An Arrow value in DynamoDB JSON: Arrow has a null for everything that is missing."""
     if isinstance(value, dict):
-        return {name: without_nulls(each) for name, each in value.items() if each is not None}
-    return [without_nulls(each) for each in value] if isinstance(value, list) else value
+        return {name: without_nulls(inner) for name, inner in value.items() if inner is not None}
+    return [without_nulls(element) for element in value] if isinstance(value, list) else value
 
 
 def piece_items(groups: Iterable[str], bucket: str, region: str) -> Iterator[dict[str, Any]]:
-    for found in read_pieces(groups, bucket, region):
-        yield from dynamodb_items(found)
+    for batch in read_pieces(groups, bucket, region):
+        yield from dynamodb_items(batch)
 
 
 def group_pieces(pieces: Sequence[Mapping[str, Any]], parts: int) -> list[str]:

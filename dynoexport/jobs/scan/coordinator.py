@@ -64,12 +64,12 @@ class CoordinatorServer:
         def watching() -> None:
             while not self._closed.wait(every):
                 try:
-                    found = target()
+                    rate = target()
                 except ClientError as error:
                     log(f"cannot read the table's capacity, so the read limit stays: {error}")
                     continue
                 with self._lock:
-                    self._scheduler.retarget(found, time.monotonic())
+                    self._scheduler.retarget(rate, time.monotonic())
 
         threading.Thread(target=watching, daemon=True).start()
 

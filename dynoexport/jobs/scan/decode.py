@@ -70,7 +70,7 @@ class Decoder:
             self._columnar = count_leaves(known) <= WIDE and nesting_depth(known) <= DEPTH_MAX
             if not self._columnar:
                 return None
-            self._note_left_out([each.name for each in items.type])
+            self._note_left_out([field.name for field in items.type])
             return select_attributes(items, self._selected)
         except pa.ArrowException as error:
             # Its message may quote an item's value.
@@ -106,7 +106,7 @@ def storable_type(kind: pa.DataType) -> pa.DataType | None:
     """The type with strings for timestamps, and without parts of unknown type; None if all is."""
     pa = arrow()
     if pa.types.is_struct(kind):
-        fields = [(each.name, storable_type(each.type)) for each in kind]
+        fields = [(field.name, storable_type(field.type)) for field in kind]
         return pa.struct([(name, plain) for name, plain in fields if plain is not None])
     if pa.types.is_list(kind):
         element = storable_type(kind.value_type)
@@ -120,7 +120,7 @@ def count_leaves(kind: pa.DataType) -> int:
     """How many columns of scalars the type has."""
     types = arrow().types
     if types.is_struct(kind):
-        return sum(count_leaves(each.type) for each in kind)
+        return sum(count_leaves(field.type) for field in kind)
     return count_leaves(kind.value_type) if types.is_list(kind) else 1
 
 
@@ -128,7 +128,7 @@ def nesting_depth(kind: pa.DataType) -> int:
     """How deeply the type is nested; 1 for a scalar."""
     types = arrow().types
     if types.is_struct(kind):
-        return 1 + max((nesting_depth(each.type) for each in kind), default=0)
+        return 1 + max((nesting_depth(field.type) for field in kind), default=0)
     return 1 + nesting_depth(kind.value_type) if types.is_list(kind) else 1
 
 
@@ -138,11 +138,11 @@ def select_attributes(
     """A batch of the items with the selected attributes; None if no attribute is selected."""
     pa = arrow()
     kept = [
-        (each, array) for each, array in zip(items.type, items.flatten()) if selected(each.name)
+        (field, array) for field, array in zip(items.type, items.flatten()) if selected(field.name)
     ]
     if not kept:
         return None
     item = pa.StructArray.from_arrays(
-        [array for _, array in kept], fields=[each for each, _ in kept]
+        [array for _, array in kept], fields=[field for field, _ in kept]
     )
     return pa.RecordBatch.from_arrays([item], names=["item"])

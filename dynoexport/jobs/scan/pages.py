@@ -57,10 +57,10 @@ def cut_page(body: bytes) -> tuple[bytes, bytes]:
 
 def is_envelope(text: bytes) -> bool:
     try:
-        found = json.loads(text.decode())
+        content = json.loads(text.decode())
     except (ValueError, RecursionError):
         return False
-    return isinstance(found, dict) and ENVELOPE.issuperset(found)
+    return isinstance(content, dict) and ENVELOPE.issuperset(content)
 
 
 class RawBody(io.BytesIO):

@@ -68,7 +68,7 @@ class Scheduler:
     def lost(self, task: str) -> None:
         """Let other tasks read the segments that a lost task had begun."""
         segments = [segment for segment, reader in self._begun.items() if reader == task]
-        self._queued = {each for each in self._queued if not each.startswith(f"{task}/")}
+        self._queued = {reader for reader in self._queued if not reader.startswith(f"{task}/")}
         for segment in segments:
             del self._begun[segment]
         self._waiting.extendleft(segments)
@@ -102,7 +102,7 @@ class Scheduler:
         """Record a refused page; ``key_range``: because of a hot partition, None for unknown."""
         self._limit.correct(lent, 0.0, now)
         self._note(now, refused=True)
-        refused = sum(each for _, each in self._moment)
+        refused = sum(was_refused for _, was_refused in self._moment)
         if key_range is None:
             key_range = refused < self.REFUSED * len(self._moment)
         if not key_range:

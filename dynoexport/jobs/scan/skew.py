@@ -41,7 +41,9 @@ def scan_report(
         "units": round(sum(record["units"] for record in records), 1),
         "throttles": sum(record["throttles"] for record in records),
         "skew": {
-            "segments": {name: quantiles([each[name] for each in records]) for name in MEASURES},
+            "segments": {
+                name: quantiles([record[name] for record in records]) for name in MEASURES
+            },
             "hottest": [{name: record[name] for name in names} for record in hottest],
         },
     }

@@ -17,9 +17,9 @@ if TYPE_CHECKING:
 
 def present_children(values: pa.StructArray) -> Iterator[tuple[str, pa.Array]]:
     """The parts of an array of structs that have a value: values by type, or fields by name."""
-    for each, content in zip(values.type, values.flatten()):
+    for struct_field, content in zip(values.type, values.flatten()):
         if content.null_count < len(content):
-            yield each.name, content
+            yield struct_field.name, content
 
 
 def update_profile(profile: Profile, values: pa.StructArray, limit: int) -> None:
@@ -34,8 +34,8 @@ def update_profile(profile: Profile, values: pa.StructArray, limit: int) -> None
         if kind == "L":
             update_elements(profile, code, content.flatten(), limit)
         elif kind == "M" and not profile.many:
-            for name, each in present_children(content):
-                update_profile(profile.fields.setdefault(name, Profile()), each, limit)
+            for name, inner in present_children(content):
+                update_profile(profile.fields.setdefault(name, Profile()), inner, limit)
             profile.bound(limit)
 
 
@@ -107,11 +107,11 @@ def profile_batches(
     """``profile_items`` for what ``read_piece`` gives."""
     profiles: dict[str, Profile] = {}
     number = 0
-    for found in batches:
-        number += len(found)
-        if isinstance(found, list):
-            update_profiles(profiles, found, limit)
+    for batch in batches:
+        number += len(batch)
+        if isinstance(batch, list):
+            update_profiles(profiles, batch, limit)
             continue
-        for name, values in present_children(found):
+        for name, values in present_children(batch):
             update_profile(profiles.setdefault(name, Profile()), values, limit)
     return dump_profiles(profiles, number)

@@ -72,7 +72,9 @@ def changes_between(
 def count_mismatches(profile: Profile, kind: Type) -> int:
     """How many values have another type than those that a column of the type has always held."""
     held = HELD[kind.kind]
-    return sum(n for code, n in profile.counts.items() if code in GROUPS and code not in held)
+    return sum(
+        number for code, number in profile.counts.items() if code in GROUPS and code not in held
+    )
 
 
 def short_type_name(kind: Type) -> str:

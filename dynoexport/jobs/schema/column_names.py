@@ -48,5 +48,7 @@ def column_names(attributes: Iterable[str], reserved: Iterable[str] = ()) -> dic
     [('RATING', 'rating_2'), ('Rating', 'rating_3'), ('rating', 'rating')]
     """
     taken = set(reserved)
-    ordered = sorted(attributes, key=lambda each: (fold_column(each) != each, each))
+    ordered = sorted(
+        attributes, key=lambda attribute: (fold_column(attribute) != attribute, attribute)
+    )
     return {attribute: free_name(fold_column(attribute), taken) for attribute in ordered}

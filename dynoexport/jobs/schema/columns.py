@@ -148,7 +148,9 @@ def settle_columns(
     if view_text_size(whole, rules.format) <= VIEW_TEXT_MAX:
         return whole
     attempts = map(settle, narrower_bounds(whole))
-    fitting = (each for each in attempts if view_text_size(each, rules.format) <= VIEW_TEXT_MAX)
+    fitting = (
+        attempt for attempt in attempts if view_text_size(attempt, rules.format) <= VIEW_TEXT_MAX
+    )
     # Without any, the names themselves are too long.
     return next(fitting, whole)
 
@@ -162,25 +164,29 @@ def settle_within(
     others: bool,
 ) -> tuple[Column, ...]:
     """The columns whose types are within the bounds."""
-    found = [
-        each for name in sorted(profiles) for each in find_columns(name, profiles[name], rules)
+    candidates = [
+        candidate
+        for name in sorted(profiles)
+        for candidate in find_columns(name, profiles[name], rules)
     ]
     if others or any(column.group == OTHER_ATTRIBUTES for column in history):
-        found.append(FoundColumn("", OTHER_ATTRIBUTES, Type(MAP), int(others)))
-    views = view_names(found, history)
+        candidates.append(FoundColumn("", OTHER_ATTRIBUTES, Type(MAP), int(others)))
+    views = view_names(candidates, history)
     columns = {column.name: replace(column, items=0) for column in history}
     taken = {PARTITION_KEY, *columns, *views.values()}
     new: list[Column] = []
-    for each in found:
+    for candidate in candidates:
         known = [
-            column for column in columns.values() if (column.attribute, column.group) == each.key
+            column
+            for column in columns.values()
+            if (column.attribute, column.group) == candidate.key
         ]
-        column = fit_column(each, known, rules, bounds)
-        if column is None and is_too_long(each, known, bounds):
-            text = replace(each, type=Type(STRING))
+        column = fit_column(candidate, known, rules, bounds)
+        if column is None and is_too_long(candidate, known, bounds):
+            text = replace(candidate, type=Type(STRING))
             column = fit_column(text, known, rules, bounds)
-            column = column or new_column(text, known, views[each.key], taken)
-        column = column or new_column(each, known, views[each.key], taken)
+            column = column or new_column(text, known, views[candidate.key], taken)
+        column = column or new_column(candidate, known, views[candidate.key], taken)
         for former in known:
             columns[former.name] = replace(former, shown=False)
         if column.name in columns:
@@ -194,7 +200,7 @@ def fit_column(
     found: FoundColumn, known: Sequence[Column], rules: Rules, bounds: TypeBounds
 ) -> Column | None:
     """The column of the attribute that can hold the values; the shown one is tried first."""
-    for column in sorted(known, key=lambda each: not each.shown):
+    for column in sorted(known, key=lambda candidate: not candidate.shown):
         kind = (
             resolve_unknown(found.type)
             if rules.format in TEXT_FORMATS
@@ -241,20 +247,20 @@ def view_names(
 ) -> dict[tuple[str, str], str]:
     """Each column's name in the view, by attribute and group; a name never changes."""
     names = {(column.attribute, column.group): column.view for column in history}
-    taken = {PARTITION_KEY, OTHER_ATTRIBUTES, *names.values(), *(each.name for each in history)}
+    taken = {PARTITION_KEY, OTHER_ATTRIBUTES, *names.values(), *(column.name for column in history)}
     known = {column.attribute for column in history}
-    missing = [each for each in found if each.key not in names]
-    new = [each.attribute for each in missing if each.attribute not in known | {""}]
+    missing = [candidate for candidate in found if candidate.key not in names]
+    new = [candidate.attribute for candidate in missing if candidate.attribute not in known | {""}]
     bases = column_names(set(new), reserved=taken)
     taken |= set(bases.values())
-    for each in missing:
-        base = bases.get(each.attribute, fold_column(each.attribute))
-        if each.group == OTHER_ATTRIBUTES:
-            names[each.key] = OTHER_ATTRIBUTES
-        elif each.group:
-            names[each.key] = free_name(with_suffix(base, each.group), taken)
+    for candidate in missing:
+        base = bases.get(candidate.attribute, fold_column(candidate.attribute))
+        if candidate.group == OTHER_ATTRIBUTES:
+            names[candidate.key] = OTHER_ATTRIBUTES
+        elif candidate.group:
+            names[candidate.key] = free_name(with_suffix(base, candidate.group), taken)
         else:
-            names[each.key] = base if each.attribute in bases else free_name(base, taken)
+            names[candidate.key] = base if candidate.attribute in bases else free_name(base, taken)
     return names
 
 

@@ -28,9 +28,9 @@ CODES = {WholeNumber: "N", DoubleNumber: "D", str: "S", bool: "BOOL"}
 def to_dynamodb_json(value: object) -> dict[str, Any]:
     """A value of plain JSON in DynamoDB JSON."""
     if isinstance(value, list):
-        return {"L": [to_dynamodb_json(each) for each in value]}
+        return {"L": [to_dynamodb_json(element) for element in value]}
     if isinstance(value, dict):
-        return {"M": {name: to_dynamodb_json(each) for name, each in value.items()}}
+        return {"M": {name: to_dynamodb_json(inner) for name, inner in value.items()}}
     if value is None:
         return {"NULL": True}
     # As str: Spark cannot send the two classes of text.
@@ -57,7 +57,7 @@ def list_elements(value: Mapping[str, Any]) -> list[Mapping[str, Any]]:
     if code == "L":
         return list(content)
     key = Decimal if code == "NS" else None
-    return [{ELEMENTS[code]: each} for each in sorted(content, key=key)]
+    return [{ELEMENTS[code]: element} for element in sorted(content, key=key)]
 
 
 def type_group(value: Mapping[str, Any]) -> str:

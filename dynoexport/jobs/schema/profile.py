@@ -56,8 +56,8 @@ class Profile:
     def _add_elements(self, code: str, content: Sequence[Any], limit: int) -> None:
         if self.element is None:
             self.element = Profile()
-        for each in content:
-            self.element.add(each if code == "L" else {ELEMENTS[code]: each}, limit)
+        for value in content:
+            self.element.add(value if code == "L" else {ELEMENTS[code]: value}, limit)
 
     def _add_fields(self, content: Mapping[str, Any], limit: int) -> None:
         for name, value in content.items():
@@ -93,7 +93,7 @@ class Profile:
     def dump(self) -> tuple[Any, ...]:
         """The profile as plain values: Spark cannot send a class of the script up to Python 3.7."""
         element = None if self.element is None else self.element.dump()
-        fields = {name: each.dump() for name, each in self.fields.items()}
+        fields = {name: profile.dump() for name, profile in self.fields.items()}
         return self.counts, self.digits, self.scale, element, fields, self.many
 
     @classmethod
@@ -102,7 +102,7 @@ class Profile:
         profile = cls()
         profile.counts, profile.digits, profile.scale, element, fields, profile.many = dumped
         profile.element = None if element is None else cls.load(element)
-        profile.fields = {name: cls.load(each) for name, each in fields.items()}
+        profile.fields = {name: cls.load(inner) for name, inner in fields.items()}
         return profile
 
     def groups(self) -> set[str]:
@@ -112,7 +112,9 @@ class Profile:
     def only(self, group: str) -> Profile:
         """The profile of the values of one group."""
         part = Profile()
-        part.counts = {kind: n for kind, n in self.counts.items() if GROUPS.get(kind) == group}
+        part.counts = {
+            kind: number for kind, number in self.counts.items() if GROUPS.get(kind) == group
+        }
         for name in ("digits", "scale", "element", "fields", "many"):
             setattr(part, name, getattr(self, name))
         return part
@@ -169,8 +171,8 @@ def merge_profiles(
 ) -> Iterator[tuple[str, tuple[Any, ...]]]:
     """One profile for each attribute."""
     profiles: dict[str, Profile] = {}
-    for name, each in found:
-        profile = Profile.load(each)
+    for name, dumped in found:
+        profile = Profile.load(dumped)
         profiles[name] = profiles[name].merge(profile, limit) if name in profiles else profile
     return ((name, profile.dump()) for name, profile in profiles.items())
 

@@ -121,8 +121,8 @@ def inexact_numbers(profile: Profile, path: str) -> Iterator[str]:
         yield path
     if profile.element is not None:
         yield from inexact_numbers(profile.element, f"{path}[]")
-    for name, each in sorted(profile.fields.items()):
-        yield from inexact_numbers(each, f"{path}.{name}")
+    for name, inner in sorted(profile.fields.items()):
+        yield from inexact_numbers(inner, f"{path}.{name}")
 
 
 def resolve_unknown(kind: Type) -> Type:
@@ -134,7 +134,10 @@ def resolve_unknown(kind: Type) -> Type:
     if kind.kind == STRUCT:
         if not kind.fields:
             return Type(MAP)
-        fields = tuple(replace(each, type=resolve_unknown(each.type)) for each in kind.fields)
+        fields = tuple(
+            replace(struct_field, type=resolve_unknown(struct_field.type))
+            for struct_field in kind.fields
+        )
         return replace(kind, fields=fields)
     return kind
 
@@ -151,7 +154,10 @@ def type_name(kind: Type, fmt: str = "") -> str:
     if kind.kind == ARRAY:
         return f"array<{type_name(kind.elements, fmt)}>"
     if kind.kind == STRUCT:
-        fields = ",".join(f"{each.name}:{type_name(each.type, fmt)}" for each in kind.fields)
+        fields = ",".join(
+            f"{struct_field.name}:{type_name(struct_field.type, fmt)}"
+            for struct_field in kind.fields
+        )
         return f"struct<{fields}>"
     return "map<string,string>" if kind.kind == MAP else kind.kind
 
@@ -162,7 +168,10 @@ def type_shape(kind: Type) -> str | dict[str, Any]:
         return {ARRAY: type_shape(kind.elements)}
     if kind.kind == STRUCT:
         return {
-            STRUCT: [[each.attribute, each.name, type_shape(each.type)] for each in kind.fields]
+            STRUCT: [
+                [struct_field.attribute, struct_field.name, type_shape(struct_field.type)]
+                for struct_field in kind.fields
+            ]
         }
     return type_name(kind)
 
@@ -176,7 +185,8 @@ def parse_shape(shape: str | Mapping[str, Any]) -> Type:
         return Type(
             STRUCT,
             fields=tuple(
-                Field(attribute, name, parse_shape(each)) for attribute, name, each in inner
+                Field(attribute, name, parse_shape(inner_shape))
+                for attribute, name, inner_shape in inner
             ),
         )
     decimal = re.match(r"decimal\(\d+,(\d+)\)$", shape)
@@ -206,22 +216,25 @@ def is_empty_map(kind: Type) -> bool:
 
 def add_fields(struct: Type, found: Iterable[Field]) -> Type | None:
     """The struct with the missing fields after its own; None if a field has another type."""
-    fields = {each.attribute: each for each in struct.fields}
+    fields = {struct_field.attribute: struct_field for struct_field in struct.fields}
     new = []
-    for each in found:
-        known = fields.get(each.attribute)
+    for struct_field in found:
+        known = fields.get(struct_field.attribute)
         if known is None:
-            new.append(each)
+            new.append(struct_field)
             continue
-        kind = widen_type(known.type, each.type)
+        kind = widen_type(known.type, struct_field.type)
         if kind is None:
             return None
-        fields[each.attribute] = replace(known, type=kind)
-    taken = [each.name for each in fields.values()]
-    names = column_names([each.attribute for each in new], reserved=taken)
-    more = sorted((replace(each, name=names[each.attribute]) for each in new), key=field_name)
+        fields[struct_field.attribute] = replace(known, type=kind)
+    taken = [struct_field.name for struct_field in fields.values()]
+    names = column_names([struct_field.attribute for struct_field in new], reserved=taken)
+    more = sorted(
+        (replace(struct_field, name=names[struct_field.attribute]) for struct_field in new),
+        key=field_name,
+    )
     return replace(struct, fields=(*fields.values(), *more))
 
 
-def field_name(each: Field) -> str:
-    return each.name
+def field_name(struct_field: Field) -> str:
+    return struct_field.name

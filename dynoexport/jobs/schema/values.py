@@ -68,7 +68,7 @@ def text_value(value: Mapping[str, Any]) -> str | None:
 
 
 def string_map(value: Mapping[str, Any]) -> dict[str, str | None]:
-    return {name: text_value(each) for name, each in value["M"].items()}
+    return {name: text_value(inner) for name, inner in value["M"].items()}
 
 
 # For each scalar type, what turns a value into Spark's.
@@ -87,16 +87,16 @@ def spark_value(kind: Type, *, for_arrow: bool = False) -> Callable[[Any], Any]:
     """What turns a value into Spark's for the type, or into Arrow's."""
     if kind.kind == ARRAY:
         element = nullable(spark_value(kind.elements, for_arrow=for_arrow))
-        return lambda value: [element(each) for each in list_elements(value)]
+        return lambda value: [element(member) for member in list_elements(value)]
     if kind.kind == STRUCT:
-        converts = [nullable(spark_value(each.type, for_arrow=for_arrow)) for each in kind.fields]
+        converts = [nullable(spark_value(field.type, for_arrow=for_arrow)) for field in kind.fields]
         fields = list(zip(kind.fields, converts))
         if for_arrow:
             return lambda value: {
-                each.name: convert(value["M"].get(each.attribute)) for each, convert in fields
+                field.name: convert(value["M"].get(field.attribute)) for field, convert in fields
             }
         return lambda value: tuple(
-            convert(value["M"].get(each.attribute)) for each, convert in fields
+            convert(value["M"].get(field.attribute)) for field, convert in fields
         )
     if kind.kind == MAP and for_arrow:
         return lambda value: list(string_map(value).items())
@@ -114,7 +114,7 @@ def spark_type(kind: Type) -> DataType:
         return T.ArrayType(spark_type(kind.elements))
     if kind.kind == STRUCT:
         return T.StructType(
-            [T.StructField(each.name, spark_type(each.type)) for each in kind.fields]
+            [T.StructField(field.name, spark_type(field.type)) for field in kind.fields]
         )
     if kind.kind == DECIMAL:
         return T.DecimalType(DECIMAL_DIGITS, kind.scale)
@@ -131,9 +131,9 @@ def json_value(kind: Type) -> Callable[[Any], str]:
     """What turns a value into JSON that the catalog's SerDe reads as the type."""
     if kind.kind == ARRAY:
         element = json_nullable(json_value(kind.elements))
-        return lambda value: f"[{','.join(element(each) for each in list_elements(value))}]"
+        return lambda value: f"[{','.join(element(member) for member in list_elements(value))}]"
     if kind.kind == STRUCT:
-        named = [(each.attribute, each.name, json_value(each.type)) for each in kind.fields]
+        named = [(field.attribute, field.name, json_value(field.type)) for field in kind.fields]
         return lambda value: json_object(
             (name, convert, value["M"].get(attribute)) for attribute, name, convert in named
         )

@@ -39,7 +39,7 @@ def arrow_type(kind: Type) -> pa.DataType:
     if kind.kind == ARRAY:
         return pa.list_(arrow_type(kind.elements))
     if kind.kind == STRUCT:
-        return pa.struct([(each.name, arrow_type(each.type)) for each in kind.fields])
+        return pa.struct([(field.name, arrow_type(field.type)) for field in kind.fields])
     if kind.kind == DECIMAL:
         return pa.decimal128(DECIMAL_DIGITS, kind.scale)
     return {
@@ -62,11 +62,11 @@ def arrow_values(kind: Type, values: pa.StructArray, group: str = "") -> pa.Arra
     if not codes:
         return pa.nulls(len(values), arrow_type(kind))
     try:
-        found = cast_directly(kind, codes)
+        array = cast_directly(kind, codes)
     except (pa.ArrowInvalid, pa.ArrowNotImplementedError):
         # A number such as 1E+3, or a cast that this version does not know.
-        found = None
-    return cast_in_python(kind, codes) if found is None else found
+        array = None
+    return cast_in_python(kind, codes) if array is None else array
 
 
 def cast_directly(kind: Type, codes: Mapping[str, pa.Array]) -> pa.Array | None:
@@ -108,10 +108,10 @@ def struct_values(kind: Type, maps: pa.StructArray) -> pa.StructArray:
     pa = arrow()
     held = dict(present_children(maps))
     fields = [
-        arrow_values(each.type, held[each.attribute])
-        if each.attribute in held
-        else pa.nulls(len(maps), arrow_type(each.type))
-        for each in kind.fields
+        arrow_values(field.type, held[field.attribute])
+        if field.attribute in held
+        else pa.nulls(len(maps), arrow_type(field.type))
+        for field in kind.fields
     ]
     validity = maps.is_valid().buffers()[1]
     return pa.Array.from_buffers(arrow_type(kind), len(maps), [validity], children=fields)
@@ -121,11 +121,11 @@ def cast_in_python(kind: Type, codes: Mapping[str, pa.Array]) -> pa.Array:
     """The values, each cast in Python as for Spark's rows."""
     convert = spark_value(kind, for_arrow=True)
     lists = [content.to_pylist() for content in codes.values()]
-    found = []
+    converted = []
     for contents in zip(*lists):
-        held = [(code, each) for code, each in zip(codes, contents) if each is not None]
-        found.append(convert({held[0][0]: without_nulls(held[0][1])}) if held else None)
-    return arrow().array(found, arrow_type(kind))
+        held = [(code, value) for code, value in zip(codes, contents) if value is not None]
+        converted.append(convert({held[0][0]: without_nulls(held[0][1])}) if held else None)
+    return arrow().array(converted, arrow_type(kind))
 
 
 def record_batch(
@@ -158,4 +158,4 @@ def record_batches(
 ) -> Iterator[Any]:
     """Record batches of the pieces in the groups; the groups come in batches, too."""
     texts = (text for group in groups for text in group.column(0).to_pylist())
-    return (record_batch(columns, found) for found in read_pieces(texts, bucket, region))
+    return (record_batch(columns, batch) for batch in read_pieces(texts, bucket, region))

@@ -89,7 +89,7 @@ class Deployment:
                     self.replaced[name] = old
         removed = {name: existing.pop(name) for name in before if name not in wanted}
         obsolete = {**self.replaced, **removed}
-        for name in (each for each in backwards if each in obsolete):
+        for name in (candidate for candidate in backwards if candidate in obsolete):
             # A failed deletion has its event, and the update goes on: the resource is left behind.
             with suppress(ResourceFailed):
                 self._remove(name, before[name], obsolete[name])

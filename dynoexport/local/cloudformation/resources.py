@@ -300,7 +300,7 @@ class BucketPolicy(_Resource, CloudFormationModel):
     def create(self) -> None:
         self.physical_resource_id = self.properties["Bucket"]
         document = self.properties["PolicyDocument"]
-        kept = [each for each in document["Statement"] if not _is_about_tls(each)]
+        kept = [statement for statement in document["Statement"] if not _is_about_tls(statement)]
         if kept:
             policy = json.dumps({**document, "Statement": kept}).encode()
             self._s3.put_bucket_policy(self.physical_resource_id, policy)

@@ -18,15 +18,15 @@ Json = dict[str, Any]
 
 def dependencies(resource: Json, names: frozenset[str]) -> set[str]:
     """The resources that this one names by DependsOn, Ref, GetAtt or Sub."""
-    found = set(_mentioned(resource.get("Properties", {}), names))
+    named = set(_mentioned(resource.get("Properties", {}), names))
     stated = resource.get("DependsOn", [])
-    return found | set([stated] if isinstance(stated, str) else stated)
+    return named | set([stated] if isinstance(stated, str) else stated)
 
 
 def _mentioned(value: Any, names: frozenset[str]) -> Iterator[str]:
     if isinstance(value, list):
-        for each in value:
-            yield from _mentioned(each, names)
+        for element in value:
+            yield from _mentioned(element, names)
     elif isinstance(value, dict):
         for key, inner in value.items():
             if key == "Ref" and inner in names:
@@ -147,7 +147,7 @@ def _is_replaced(kind: str, before: Json, wanted: Json) -> bool:
     model = parsing.resource_class_from_type(kind)
     old, new = before.get("Properties", {}), wanted.get("Properties", {})
     properties = (*getattr(model, "REPLACED_BY", ()), model.cloudformation_name_type())
-    return any(old.get(each) != new.get(each) for each in properties)
+    return any(old.get(name) != new.get(name) for name in properties)
 
 
 def _change(action: str, name: str, kind: str, replacement: str | None = None) -> Json:

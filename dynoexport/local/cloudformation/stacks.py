@@ -51,11 +51,11 @@ _moto_condition = parsing.parse_condition
 def _condition(condition: Any, resources_map: ResourceMap, condition_map: dict[str, Any]) -> bool:
     """Whether a condition holds; CloudFormation compares texts, moto a number with a text."""
     if isinstance(condition, dict) and "Fn::Equals" in condition:
-        one, other = (
-            parameter_text(parsing.clean_json(each, resources_map))
-            for each in condition["Fn::Equals"]
+        first, second = (
+            parameter_text(parsing.clean_json(operand, resources_map))
+            for operand in condition["Fn::Equals"]
         )
-        return one == other
+        return first == second
     return _moto_condition(condition, resources_map, condition_map)
 
 
@@ -70,8 +70,8 @@ def _imports(stack: Stack, export: str) -> bool:
 
 def _import_names(value: Any) -> Iterator[Any]:
     if isinstance(value, list):
-        for each in value:
-            yield from _import_names(each)
+        for element in value:
+            yield from _import_names(element)
     elif isinstance(value, dict):
         for key, inner in value.items():
             if key == "Fn::ImportValue":
@@ -126,12 +126,12 @@ class _Response(CloudFormationResponse):
         """The object's text; ``authorization_middleware`` has let the caller read it."""
         bucket, key = object_of_url(template_url)
         try:
-            found: Any = s3_backends[self.current_account][self.partition].get_object(bucket, key)
+            stored: Any = s3_backends[self.current_account][self.partition].get_object(bucket, key)
         except ServiceException:
-            found = None
-        if found is None:
+            stored = None
+        if stored is None:
             raise ValidationError(message="S3 error: The specified key does not exist.")
-        text = str(found.value.decode())
+        text = str(stored.value.decode())
         check_length(text, "templateURL", limits.TEMPLATE_URL_MAX_BYTES)
         return text
 
@@ -142,9 +142,9 @@ class _Response(CloudFormationResponse):
         https://github.com/rackerlabs/ebs_snapper/issues/56
         """
         kept = [
-            each["ParameterKey"]
-            for each in self._get_param("Parameters", [])
-            if each.get("UsePreviousValue")
+            parameter["ParameterKey"]
+            for parameter in self._get_param("Parameters", [])
+            if parameter.get("UsePreviousValue")
         ]
         if not kept:
             return
@@ -163,8 +163,10 @@ class _Response(CloudFormationResponse):
     # moto looks for change sets in every stack.
     def list_change_sets(self) -> ActionResult:
         stack = self.cloudformation_backend.get_stack(self._get_param("StackName"))
-        found = self.cloudformation_backend.list_change_sets()
-        return ActionResult({"Summaries": [each for each in found if each.stack is stack]})
+        change_sets = self.cloudformation_backend.list_change_sets()
+        return ActionResult(
+            {"Summaries": [change_set for change_set in change_sets if change_set.stack is stack]}
+        )
 
     def describe_change_set(self) -> ActionResult:
         return ActionResult(self._change_set())
@@ -176,10 +178,10 @@ class _Response(CloudFormationResponse):
 
     def _change_set(self) -> ChangeSet:
         backend: Any = self.cloudformation_backend
-        found: ChangeSet = backend.find_change_set(
+        change_set: ChangeSet = backend.find_change_set(
             self._get_param("ChangeSetName"), self._get_param("StackName")
         )
-        return found
+        return change_set
 
 
 class LocalCloudFormationBackend(models.CloudFormationBackend):
@@ -293,7 +295,7 @@ class LocalCloudFormationBackend(models.CloudFormationBackend):
 
     def _make_room(self, name: str) -> None:
         """Remove a stack that was never created: the next change set of its name replaces it."""
-        for stack in [each for each in self.stacks.values() if each.name == name]:
+        for stack in [known for known in self.stacks.values() if known.name == name]:
             if stack.status != "REVIEW_IN_PROGRESS":
                 raise ValidationError(
                     message=f"Stack [{name}] already exists and cannot be created again with the "

@@ -142,7 +142,7 @@ def defaults(template: Json) -> dict[str, str]:
 def parameter_text(value: Any) -> str:
     """The parameter as text, as CloudFormation keeps it; YAML and moto turn it into other types."""
     if isinstance(value, list):
-        return ",".join(parameter_text(each) for each in value)
+        return ",".join(parameter_text(element) for element in value)
     return str(value).lower() if isinstance(value, bool) else str(value)
 
 
@@ -154,7 +154,7 @@ def _check_parameter(name: str, parameter: Json, value: str) -> None:
 
     is_list = parameter["Type"] == "CommaDelimitedList" or parameter["Type"].startswith("List<")
     values = value.split(",") if is_list else [value]
-    allowed = [parameter_text(each) for each in parameter.get("AllowedValues", values)]
+    allowed = [parameter_text(choice) for choice in parameter.get("AllowedValues", values)]
     if not set(values) <= set(allowed):
         raise refuse(f"be one of AllowedValues [{', '.join(allowed)}]")
     if "AllowedPattern" in parameter and not re.fullmatch(parameter["AllowedPattern"], value):
@@ -204,11 +204,11 @@ def _holds(condition: Json, parameters: Mapping[str, str]) -> bool:
     if function == "Fn::Or":
         return any(_holds(operand, parameters) for operand in operands)
     if function == "Fn::Equals":
-        one, other = (_value(operand, parameters) for operand in operands)
-        return one == other
+        first, second = (_value(operand, parameters) for operand in operands)
+        return first == second
     if function == "Fn::Contains":
         values, value = operands
-        return _value(value, parameters) in [_value(each, parameters) for each in values]
+        return _value(value, parameters) in [_value(operand, parameters) for operand in values]
     raise ValidationError(message=f"not on the local endpoint: {function} in a rule")
 
 

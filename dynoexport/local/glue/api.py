@@ -72,13 +72,13 @@ class LocalGlueResponse(GlueResponse):
 
     def batch_get_workflows(self) -> ActionResult:
         graph = bool(self.parameters.get("IncludeGraph", False))
-        found, missing = [], []
+        described, missing = [], []
         for name in self.parameters["Names"]:
             try:
-                found.append(self._backend.describe_workflow(name, graph=graph))
+                described.append(self._backend.describe_workflow(name, graph=graph))
             except EntityNotFoundException:
                 missing.append(name)
-        return ActionResult({"Workflows": found, "MissingWorkflows": missing})
+        return ActionResult({"Workflows": described, "MissingWorkflows": missing})
 
     def get_workflow_run(self) -> ActionResult:
         name, run_id = self.parameters["Name"], self.parameters["RunId"]

@@ -65,7 +65,7 @@ class Partition:
 
 
 @dataclass(frozen=True)
-class Found:
+class CrawledTable:
     """One table that the crawler found under a target."""
 
     name: str
@@ -112,10 +112,14 @@ def crawl(
     except ClientError as error:
         raise CrawlFailed(str(error)) from error
     return CrawlSummary(
-        created=tuple(each for summary in summaries for each in summary.created),
-        updated=tuple(each for summary in summaries for each in summary.updated),
-        partitions_added=tuple(each for one in summaries for each in one.partitions_added),
-        partitions_deleted=tuple(each for one in summaries for each in one.partitions_deleted),
+        created=tuple(table for summary in summaries for table in summary.created),
+        updated=tuple(table for summary in summaries for table in summary.updated),
+        partitions_added=tuple(
+            values for summary in summaries for values in summary.partitions_added
+        ),
+        partitions_deleted=tuple(
+            values for summary in summaries for values in summary.partitions_deleted
+        ),
     )
 
 
@@ -129,14 +133,14 @@ def _crawl_target(
     url = urlsplit(path)
     root = _table_root(definition, url.netloc, url.path.strip("/"))
     name = table_name(definition.get("TablePrefix", ""), root.rpartition("/")[2])
-    found = _find(s3, url.netloc, root, name)
+    crawled = _find(s3, url.netloc, root, name)
     known = _known(glue, definition["DatabaseName"], name)
     partitioned = known is not None and known.get("PartitionKeys")
     # A table keeps its partition keys, whatever else lies beside its partitions.
-    if found is None or (partitioned and not found.keys):
+    if crawled is None or (partitioned and not crawled.keys):
         return _forget(glue, definition["DatabaseName"], name)
-    serde = _serde(found.format, classifier)
-    return _register(glue, definition["DatabaseName"], found, serde)
+    serde = _serde(crawled.format, classifier)
+    return _register(glue, definition["DatabaseName"], crawled, serde)
 
 
 def _table_root(definition: Mapping[str, Any], bucket: str, prefix: str) -> str:
@@ -162,7 +166,7 @@ def table_name(prefix: str, folder: str) -> str:
     return prefix + re.sub(r"[^a-z0-9_]", "_", folder.lower())
 
 
-def _find(s3: S3Client, bucket: str, root: str, name: str) -> Found | None:
+def _find(s3: S3Client, bucket: str, root: str, name: str) -> CrawledTable | None:
     folders: dict[str, list[Any]] = defaultdict(list)
     for page in s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=f"{root}/"):
         for entry in page.get("Contents", ()):
@@ -185,7 +189,7 @@ def _find(s3: S3Client, bucket: str, root: str, name: str) -> Found | None:
         values = tuple(unquote(value) for _, value in pairs)
         partitions.append(Partition(values, location, columns))
     everything = [entry for entries in folders.values() for entry in entries]
-    return Found(
+    return CrawledTable(
         name=name,
         location=f"s3://{bucket}/{root}/",
         format=kind,
@@ -212,8 +216,8 @@ def _partition_folders(
     https://docs.aws.amazon.com/glue/latest/dg/crawler-s3-folder-table-partition.html
     """
     keys = {folder: tuple(key.lower() for key, _ in _pairs(folder)) for folder in sorted(folders)}
-    found = Counter(filter(None, keys.values())).most_common(1)
-    usual = found[0][0] if found else ()
+    commonest = Counter(filter(None, keys.values())).most_common(1)
+    usual = commonest[0][0] if commonest else ()
     return usual, {folder: folders[folder] for folder in folders if keys[folder] == usual}
 
 
@@ -228,10 +232,10 @@ def _columns(s3: S3Client, bucket: str, entries: list[Any]) -> tuple[str, files.
     return kind, columns, literal
 
 
-def _merge(one: files.Columns, other: files.Columns) -> files.Columns:
+def _merge(first: files.Columns, second: files.Columns) -> files.Columns:
     """Columns of both; the order of the first."""
-    merged = dict(one)
-    for name, kind in other.items():
+    merged = dict(first)
+    for name, kind in second.items():
         merged[name] = files.merge(merged[name], kind) if name in merged else kind
     return merged
 
@@ -239,9 +243,9 @@ def _merge(one: files.Columns, other: files.Columns) -> files.Columns:
 # --- writing the catalog -----------------------------------------------------------------------
 def _classifier(definition: Mapping[str, Any], glue: GlueClient) -> Mapping[str, Any]:
     for name in definition.get("Classifiers") or ():
-        found: Mapping[str, Any] = glue.get_classifier(Name=name)["Classifier"]
-        if "CsvClassifier" in found:
-            return dict(found["CsvClassifier"])
+        classifier: Mapping[str, Any] = glue.get_classifier(Name=name)["Classifier"]
+        if "CsvClassifier" in classifier:
+            return dict(classifier["CsvClassifier"])
     return {}
 
 
@@ -260,7 +264,7 @@ def _serde(kind: str, classifier: Mapping[str, Any]) -> dict[str, Any]:
     return {"SerializationLibrary": library, "Parameters": parameters} if library else {}
 
 
-def _table_parameters(found: Found) -> dict[str, str]:
+def _table_parameters(crawled: CrawledTable) -> dict[str, str]:
     """The table's parameters, as real crawlers write them.
 
     Of avro, and where the literal stands: https://github.com/datahub-project/datahub
@@ -270,41 +274,44 @@ def _table_parameters(found: Found) -> dict[str, str]:
     parameters = {
         "CrawlerSchemaDeserializerVersion": "1.0",
         "CrawlerSchemaSerializerVersion": "1.0",
-        "classification": found.format,
+        "classification": crawled.format,
         "typeOfData": "file",
         "compressionType": "none",
-        "objectCount": str(found.objects),
-        "sizeKey": str(found.bytes),
+        "objectCount": str(crawled.objects),
+        "sizeKey": str(crawled.bytes),
     }
-    if found.format == "csv":
+    if crawled.format == "csv":
         parameters |= {"areColumnsQuoted": "false", "columnsOrdered": "true", "delimiter": ","}
         parameters["skip.header.line.count"] = "1"
-    return parameters | _avro_parameters(found)
+    return parameters | _avro_parameters(crawled)
 
 
-def _avro_parameters(found: Found) -> dict[str, str]:
-    is_avro = found.format == "avro" and found.avro_literal
-    return {files.AVRO_LITERAL: found.avro_literal} if is_avro else {}
+def _avro_parameters(crawled: CrawledTable) -> dict[str, str]:
+    is_avro = crawled.format == "avro" and crawled.avro_literal
+    return {files.AVRO_LITERAL: crawled.avro_literal} if is_avro else {}
 
 
-def _descriptor(found: Found, serde: dict[str, Any], location: str) -> dict[str, Any]:
-    input_format, output_format, _ = _FORMATS[found.format]
-    if found.format == "avro":
-        serde = {**serde, "Parameters": {**serde.get("Parameters", {}), **_avro_parameters(found)}}
+def _descriptor(crawled: CrawledTable, serde: dict[str, Any], location: str) -> dict[str, Any]:
+    input_format, output_format, _ = _FORMATS[crawled.format]
+    if crawled.format == "avro":
+        serde = {
+            **serde,
+            "Parameters": {**serde.get("Parameters", {}), **_avro_parameters(crawled)},
+        }
     return {
-        "Columns": [_column(found, name) for name in found.columns],
+        "Columns": [_column(crawled, name) for name in crawled.columns],
         "Location": location,
         "InputFormat": input_format,
         "OutputFormat": output_format,
         "SerdeInfo": serde,
-        "Parameters": _table_parameters(found),
+        "Parameters": _table_parameters(crawled),
     }
 
 
-def _column(found: Found, name: str) -> dict[str, str]:
+def _column(crawled: CrawledTable, name: str) -> dict[str, str]:
     """The column as the catalog keeps it, with its comment."""
-    column = {"Name": name, "Type": found.columns[name]}
-    return {**column, "Comment": found.comments[name]} if name in found.comments else column
+    column = {"Name": name, "Type": crawled.columns[name]}
+    return {**column, "Comment": crawled.comments[name]} if name in crawled.comments else column
 
 
 def _known(glue: GlueClient, database: str, table: str) -> TableTypeDef | None:
@@ -325,7 +332,7 @@ def _forget(glue: GlueClient, database: str, table: str) -> CrawlSummary:
 
 def _partitions(glue: GlueClient, database: str, table: str) -> set[tuple[str, ...]]:
     pages = glue.get_paginator("get_partitions").paginate(DatabaseName=database, TableName=table)
-    return {tuple(each["Values"]) for page in pages for each in page["Partitions"]}
+    return {tuple(partition["Values"]) for page in pages for partition in page["Partitions"]}
 
 
 def _delete_partitions(
@@ -338,17 +345,19 @@ def _delete_partitions(
             )
 
 
-def _register(glue: GlueClient, database: str, found: Found, serde: dict[str, Any]) -> CrawlSummary:
-    known = _known(glue, database, found.name)
+def _register(
+    glue: GlueClient, database: str, crawled: CrawledTable, serde: dict[str, Any]
+) -> CrawlSummary:
+    known = _known(glue, database, crawled.name)
     if known is not None:
-        found = _merged(known, found)
+        crawled = _merged(known, crawled)
         serde = dict(known["StorageDescriptor"].get("SerdeInfo", serde))
     table_input: Any = {
-        "Name": found.name,
+        "Name": crawled.name,
         "TableType": "EXTERNAL_TABLE",
-        "Parameters": _table_parameters(found),
-        "PartitionKeys": [{"Name": key, "Type": "string"} for key in found.keys],
-        "StorageDescriptor": _descriptor(found, serde, found.location),
+        "Parameters": _table_parameters(crawled),
+        "PartitionKeys": [{"Name": key, "Type": "string"} for key in crawled.keys],
+        "StorageDescriptor": _descriptor(crawled, serde, crawled.location),
     }
     # The table exists if an earlier attempt made it and its answer was lost.
     try:
@@ -356,8 +365,8 @@ def _register(glue: GlueClient, database: str, found: Found, serde: dict[str, An
         write(DatabaseName=database, TableInput=table_input)
     except glue.exceptions.AlreadyExistsException:
         glue.update_table(DatabaseName=database, TableInput=table_input)
-    added, deleted = _register_partitions(glue, database, found, serde)
-    names = (found.name,)
+    added, deleted = _register_partitions(glue, database, crawled, serde)
+    names = (crawled.name,)
     return CrawlSummary(
         created=names if known is None else (),
         updated=() if known is None else names,
@@ -366,7 +375,7 @@ def _register(glue: GlueClient, database: str, found: Found, serde: dict[str, An
     )
 
 
-def _merged(known: TableTypeDef, found: Found) -> Found:
+def _merged(known: TableTypeDef, crawled: CrawledTable) -> CrawledTable:
     """The new definition of an existing table: columns are added, nothing else changes.
 
     MergeNewColumns keeps columns that it has, their types, and the format:
@@ -376,26 +385,26 @@ def _merged(known: TableTypeDef, found: Found) -> Found:
     parameters = known.get("Parameters", {})
     former = {column["Name"]: column.get("Type", "") for column in columns}
     return replace(
-        found,
-        columns={**former, **found.columns, **former},
-        comments={each["Name"]: each["Comment"] for each in columns if "Comment" in each},
-        format=parameters.get("classification", found.format),
+        crawled,
+        columns={**former, **crawled.columns, **former},
+        comments={column["Name"]: column["Comment"] for column in columns if "Comment" in column},
+        format=parameters.get("classification", crawled.format),
         # Existing parameters stay; missing ones are written again.
-        avro_literal=parameters.get(files.AVRO_LITERAL, found.avro_literal),
+        avro_literal=parameters.get(files.AVRO_LITERAL, crawled.avro_literal),
     )
 
 
 def _register_partitions(
-    glue: GlueClient, database: str, found: Found, serde: dict[str, Any]
+    glue: GlueClient, database: str, crawled: CrawledTable, serde: dict[str, Any]
 ) -> tuple[tuple[tuple[str, ...], ...], tuple[tuple[str, ...], ...]]:
     """Add, refresh and delete partitions; each inherits the table's columns."""
-    known = _partitions(glue, database, found.name)
-    where: Any = {"DatabaseName": database, "TableName": found.name}
-    for partition in found.partitions:
+    known = _partitions(glue, database, crawled.name)
+    where: Any = {"DatabaseName": database, "TableName": crawled.name}
+    for partition in crawled.partitions:
         values = list(partition.values)
         stated: Any = {
             "Values": values,
-            "StorageDescriptor": _descriptor(found, serde, partition.location),
+            "StorageDescriptor": _descriptor(crawled, serde, partition.location),
             "Parameters": {},
         }
         try:
@@ -405,6 +414,6 @@ def _register_partitions(
         except glue.exceptions.AlreadyExistsException:
             pass
         glue.update_partition(**where, PartitionValueList=values, PartitionInput=stated)
-    present = {partition.values for partition in found.partitions}
-    _delete_partitions(glue, database, found.name, known - present)
+    present = {partition.values for partition in crawled.partitions}
+    _delete_partitions(glue, database, crawled.name, known - present)
     return tuple(sorted(present - known)), tuple(sorted(known - present))

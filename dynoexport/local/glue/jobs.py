@@ -72,7 +72,7 @@ class JobRun:
 
     def as_dict(self) -> dict[str, Any]:
         """The run as GetJobRun answers it."""
-        found: dict[str, Any] = {
+        answer: dict[str, Any] = {
             "Id": self.run_id,
             "Attempt": self.attempt,
             "JobName": self.job_name,
@@ -90,8 +90,8 @@ class JobRun:
             "PredecessorRuns": [],
         }
         for key in _FROM_THE_JOB:
-            found[key] = self.definition.get(key)
-        return {key: value for key, value in found.items() if value is not None}
+            answer[key] = self.definition.get(key)
+        return {key: value for key, value in answer.items() if value is not None}
 
 
 def execute(endpoint: Endpoint, run: JobRun) -> None:

@@ -256,11 +256,11 @@ class Reserve:
 
     def take(self, kind: str) -> JobProcess:
         """A process for one job: the waiting one, or a new one."""
-        found = None
+        ready = None
         if kind == SPARK:
             with self._lock:
-                found, self._waiting = self._alive(), None
-        return found or start(kind)
+                ready, self._waiting = self._alive(), None
+        return ready or start(kind)
 
     def empty(self) -> None:
         """End the waiting process."""
@@ -270,11 +270,11 @@ class Reserve:
             self._waiting = None
 
     def _alive(self) -> JobProcess | None:
-        found = self._waiting
-        if found is not None and found.process.poll() is not None:
-            found.close()
+        waiting = self._waiting
+        if waiting is not None and waiting.process.poll() is not None:
+            waiting.close()
             return None
-        return found
+        return waiting
 
 
 # One endpoint at a time in a process.

@@ -227,12 +227,12 @@ def needs(operation: str, parameters: Mapping[str, Any], place: Place) -> list[R
         for key, name in CONDITIONS.get(operation, {}).items()
         if (value := next(_values(parameters, name), None)) is not None
     }
-    found = [
+    requests = [
         Request(ACTIONS.get(operation, operation), place.arn(service, resource), context)
         for template in OPERATIONS[operation]
         for resource in filled(template, parameters)
     ]
-    return [*found, *_besides(operation, parameters, place)]
+    return [*requests, *_besides(operation, parameters, place)]
 
 
 def _besides(operation: str, parameters: Mapping[str, Any], place: Place) -> Iterator[Request]:
@@ -257,9 +257,9 @@ def object_of_url(url: str) -> tuple[str, str]:
     >>> object_of_url("http://127.0.0.1:4600/b/a/t.yaml")
     ('b', 'a/t.yaml')
     """
-    found = urlsplit(url)
-    path = unquote(found.path).lstrip("/")
-    match = re.match(r"(.+)\.(?:s3[.-].*amazonaws\.com|localhost)", found.hostname or "")
+    parts = urlsplit(url)
+    path = unquote(parts.path).lstrip("/")
+    match = re.match(r"(.+)\.(?:s3[.-].*amazonaws\.com|localhost)", parts.hostname or "")
     if match is not None:
         return match[1], path
     bucket, _, key = path.partition("/")
@@ -287,9 +287,9 @@ def filled(template: str, parameters: Mapping[str, Any]) -> Iterator[str]:
     choices = []
     for name in names:
         path, _, default = name.partition("|")
-        choices.append([str(each) for each in _values(parameters, path)] or [default])
+        choices.append([str(choice) for choice in _values(parameters, path)] or [default])
     for values in itertools.product(*choices):
-        whole = next((each for each in values if each.startswith("arn:")), None)
+        whole = next((choice for choice in values if choice.startswith("arn:")), None)
         text = template
         for name, value in zip(names, values, strict=True):
             text = text.replace(f"{{{name}}}", value, 1)
@@ -299,8 +299,8 @@ def filled(template: str, parameters: Mapping[str, Any]) -> Iterator[str]:
 def _values(parameters: Any, path: str) -> Iterator[Any]:
     """The values at a path like ``Delete.Objects.Key``; a list gives each of its members."""
     if isinstance(parameters, list):
-        for each in parameters:
-            yield from _values(each, path)
+        for element in parameters:
+            yield from _values(element, path)
     elif not path:
         if not isinstance(parameters, dict):
             yield parameters

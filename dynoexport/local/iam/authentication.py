@@ -69,10 +69,10 @@ class Received:
         Raises:
             Unauthenticated: there are two, and other code may read the other one.
         """
-        found = [value for key, value in self.headers if key.lower() == name]
-        if len(found) > 1:
+        values = [value for key, value in self.headers if key.lower() == name]
+        if len(values) > 1:
             raise Unauthenticated("InvalidRequest", f"The request has two headers {name}.")
-        return found[0] if found else ""
+        return values[0] if values else ""
 
 
 @dataclass(frozen=True)
@@ -209,14 +209,14 @@ def _parse_time(timestamp: str) -> datetime:
 def _find_secret(
     access_key: str, token: str, secret: Callable[[str], Secret | None]
 ) -> Credentials:
-    found = secret(access_key)
-    if found is None:
+    known = secret(access_key)
+    if known is None:
         raise Unauthenticated(
             "InvalidAccessKeyId", f"The endpoint has no access key {access_key!r} that is active."
         )
-    if not hmac.compare_digest(found.token.encode(), token.encode()):
+    if not hmac.compare_digest(known.token.encode(), token.encode()):
         raise Unauthenticated("InvalidToken", "The session token is not that of the access key.")
-    return Credentials(access_key, found.key, found.token or None)
+    return Credentials(access_key, known.key, known.token or None)
 
 
 class _AsSigned(SigV4Auth):

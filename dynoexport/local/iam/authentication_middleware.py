@@ -61,7 +61,9 @@ class AuthenticationMiddleware:
             return refusal
 
         def start(status: str, headers: list[tuple[str, str]], *more: Any) -> Any:
-            kept = [each for each in headers if not each[0].lower().startswith("access-control-")]
+            kept = [
+                header for header in headers if not header[0].lower().startswith("access-control-")
+            ]
             return start_response(status, kept, *more)
 
         answer: Iterable[bytes] = self._app(environ, start)

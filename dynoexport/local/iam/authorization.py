@@ -288,7 +288,7 @@ def trusts(
 
     candidates = list(principals)
     for statement in known:
-        about = statement.covers(request) and any(named(statement, one) for one in candidates)
+        about = statement.covers(request) and any(named(statement, name) for name in candidates)
         if statement.effect == DENY and about:
             return None
     for principal in candidates:

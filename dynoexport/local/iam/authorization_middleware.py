@@ -71,12 +71,12 @@ def authorize(caller: Caller | None, needed: Iterable[Request]) -> None:
     """
     if caller is None:
         return
-    for each in needed:
-        decision = _decide(caller, each)
+    for permission in needed:
+        decision = _decide(caller, permission)
         if not decision.allowed:
             raise Denied(
-                f"User: {caller.arn} is not authorized to perform: {each.action} on resource: "
-                f"{_shown(each)} {decision.reason}"
+                f"User: {caller.arn} is not authorized to perform: {permission.action} on "
+                f"resource: {_shown(permission)} {decision.reason}"
             )
 
 
@@ -93,7 +93,7 @@ def _decide(caller: Caller, needed: Request) -> authorization.Decision:
         decision = authorization.Decision(
             False, None, f"because {error}, which is not decided here"
         )
-    found = decision.statement
+    statement = decision.statement
     entry = Entry(
         caller.arn,
         caller.holder,
@@ -101,8 +101,8 @@ def _decide(caller: Caller, needed: Request) -> authorization.Decision:
         needed.resource,
         tuple(sorted(needed.context.items())),
         decision.allowed,
-        found.policy if found else "",
-        found.sid if found else "",
+        statement.policy if statement else "",
+        statement.sid if statement else "",
     )
     with _lock:
         _asked[entry] += 1
@@ -129,9 +129,10 @@ def _shown(needed: Request) -> str:
 def record() -> list[dict[str, Any]]:
     """All decisions so far, each once with its number of requests."""
     with _lock:
-        found = list(_asked.items())
+        decisions = list(_asked.items())
     return [
-        {**asdict(entry), "context": dict(entry.context), "calls": calls} for entry, calls in found
+        {**asdict(entry), "context": dict(entry.context), "calls": calls}
+        for entry, calls in decisions
     ]
 
 
@@ -178,8 +179,8 @@ def _call(service: str) -> tuple[str, Mapping[str, Any]]:
     # S3 has no such names, and bodies that are not to be read.
     name = "" if service == "s3" else _named()
     if not name:
-        found, labels = get_service_router(service).match(asked)
-        name = str(found.name)
+        operation, labels = get_service_router(service).match(asked)
+        name = str(operation.name)
     protocol = determine_request_protocol(model, request.content_type)
     parser = PROTOCOL_PARSERS[protocol](model.operation_model(name))
     parts: Any = {
@@ -235,14 +236,14 @@ def _authorize_session(caller: Caller, parameters: Mapping[str, Any], place: Pla
     """
     (needed,) = api_actions.needs("sts:AssumeRole", parameters, place)
     asked = _with_common_keys(caller, needed)
-    found = identities.trusted(needed.resource, asked, caller.principals)
-    if found is None:
+    grant = identities.trusted(needed.resource, asked, caller.principals)
+    if grant is None:
         raise Denied(
             f"User: {caller.arn} is not authorized to perform: sts:AssumeRole on resource: "
             f"{needed.resource}"
         )
     same = needed.resource.split(":")[4] == caller.account
-    if not (same and found[1] in {caller.arn, caller.holder}):
+    if not (same and grant[1] in {caller.arn, caller.holder}):
         authorize(caller, [needed])
 
 
@@ -275,12 +276,16 @@ def _delete_objects(caller: Caller, parameters: Mapping[str, Any], region: str) 
     """
     needed = api_actions.needs("s3:DeleteObjects", parameters, Place(caller.account, region))
     prefix = f"{Place(caller.account, region).arn('s3', parameters['Bucket'])}/"
-    denied = {each.resource.removeprefix(prefix) for each in needed if not allows(caller, each)}
+    denied = {
+        permission.resource.removeprefix(prefix)
+        for permission in needed
+        if not allows(caller, permission)
+    }
     if not denied:
         return None
-    for each in parameters["Delete"]["Objects"]:
-        if each["Key"] not in denied:
-            s3_backends[context.ACCOUNT]["aws"].delete_object(parameters["Bucket"], each["Key"])
+    for entry in parameters["Delete"]["Objects"]:
+        if entry["Key"] not in denied:
+            s3_backends[context.ACCOUNT]["aws"].delete_object(parameters["Bucket"], entry["Key"])
     errors = "".join(
         f"<Error><Key>{escape(key)}</Key><Code>AccessDenied</Code>"
         "<Message>Access Denied</Message></Error>"

@@ -74,27 +74,27 @@ def secret(access_key: str) -> Secret | None:
     """The secret of this access key; None if there is no such key."""
     if access_key == context.ROOT_ACCESS_KEY:
         return Secret(context.endpoint().secret)
-    found = caller(access_key)
-    if found is None:
+    owner = caller(access_key)
+    if owner is None:
         return None
-    keys = found.credentials
+    keys = owner.credentials
     return Secret(keys["AWS_SECRET_ACCESS_KEY"], keys.get("AWS_SESSION_TOKEN", ""))
 
 
 def holder(arn: str) -> Caller | None:
     """The role or user with this ARN, as the holder of policies, or None."""
-    found = Caller(arn, arn.split(":")[4], arn, {})
-    backend = iam_backends[found.account][_PARTITION]
+    candidate = Caller(arn, arn.split(":")[4], arn, {})
+    backend = iam_backends[candidate.account][_PARTITION]
     try:
-        _role(arn) if found.is_role else _user(backend, arn)
+        _role(arn) if candidate.is_role else _user(backend, arn)
     except NotFoundException:
         return None
-    return found
+    return candidate
 
 
 def _environment(access_key: str, secret_key: str, token: str = "") -> dict[str, str]:
-    found = {"AWS_ACCESS_KEY_ID": access_key, "AWS_SECRET_ACCESS_KEY": secret_key}
-    return {**found, "AWS_SESSION_TOKEN": token} if token else found
+    keys = {"AWS_ACCESS_KEY_ID": access_key, "AWS_SECRET_ACCESS_KEY": secret_key}
+    return {**keys, "AWS_SESSION_TOKEN": token} if token else keys
 
 
 def policies(caller: Caller) -> Policies:
@@ -106,22 +106,22 @@ def policies(caller: Caller) -> Policies:
         # A session outlives its role, without any permission.
         return Policies(())
     groups = [] if caller.is_role else backend.get_groups_for_user(holder.name)
-    granted = tuple(each for owner in (holder, *groups) for each in _granted(owner))
+    granted = tuple(statement for owner in (holder, *groups) for statement in _granted(owner))
     limits = []
     bounded_by = getattr(holder, "permissions_boundary_arn", None)
     if bounded_by:
         limits.append((_BOUNDARY, _managed(backend.get_policy(bounded_by))))
     if caller.session_policy:
-        found = authorization.statements(_SESSION, caller.session_policy)
-        limits.append((_SESSION, found))
+        statements = authorization.statements(_SESSION, caller.session_policy)
+        limits.append((_SESSION, statements))
     return Policies(granted, tuple(limits))
 
 
 def boundary(role: str) -> str:
     """The ARN of a role's permissions boundary, by the role's name; empty if it has none."""
     known = iam_backends[context.ACCOUNT][_PARTITION].roles.values()
-    found = next((each for each in known if each.name == role), None)
-    return (found.permissions_boundary_arn or "") if found else ""
+    match = next((candidate for candidate in known if candidate.name == role), None)
+    return (match.permissions_boundary_arn or "") if match else ""
 
 
 def _granted(owner: Any) -> Iterator[authorization.Statement]:
@@ -134,7 +134,7 @@ def _granted(owner: Any) -> Iterator[authorization.Statement]:
 
 
 def _managed(policy: Any) -> tuple[authorization.Statement, ...]:
-    default = next(each for each in policy.versions if each.is_default)
+    default = next(version for version in policy.versions if version.is_default)
     return authorization.statements(policy.name, default.document)
 
 

@@ -72,9 +72,9 @@ def _key_for_writing(parameters: Mapping[str, Any], place: Place) -> str:
 
 def _key_of_object(parameters: Mapping[str, Any], place: Place) -> str:
     bucket = _bucket(parameters, place)
-    found: Any = bucket.keys.get(parameters["Key"]) if bucket else None
-    encrypted = found is not None and found.encryption == "aws:kms"
-    return str(found.kms_key_id or "") if encrypted else ""
+    stored: Any = bucket.keys.get(parameters["Key"]) if bucket else None
+    encrypted = stored is not None and stored.encryption == "aws:kms"
+    return str(stored.kms_key_id or "") if encrypted else ""
 
 
 def _bucket(parameters: Mapping[str, Any], place: Place) -> Any:
@@ -91,4 +91,4 @@ def _key_of_table(parameters: Mapping[str, Any], place: Place) -> str:
 
 def _is_managed(key: str, place: Place) -> bool:
     known = kms_backends[place.account][place.region].keys.get(key.rpartition("/")[2])
-    return known is not None and any(each.startswith(_MANAGED) for each in known.aliases)
+    return known is not None and any(alias.startswith(_MANAGED) for alias in known.aliases)

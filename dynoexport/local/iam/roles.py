@@ -34,7 +34,9 @@ def _update(
     """Update in place; policies that other resources of the stack added stay."""
     backend = iam_backends[account_id][get_partition(region_name)]
     properties, role = cloudformation_json["Properties"], original_resource
-    wanted = {each["PolicyName"]: each["PolicyDocument"] for each in properties.get("Policies", ())}
+    wanted = {
+        policy["PolicyName"]: policy["PolicyDocument"] for policy in properties.get("Policies", ())
+    }
     added = {
         policy.policy_name
         for policy in backend.inline_policies.values()

@@ -22,14 +22,14 @@ def _simulate(self: IamResponse) -> ActionResult:
     if holder is None:
         raise NoSuchEntity(f"Policy source {arn} does not exist.")
     known = {
-        each["ContextKeyName"]: ",".join(each["ContextKeyValues"])
-        for each in self._get_param("ContextEntries", [])
+        entry["ContextKeyName"]: ",".join(entry["ContextKeyValues"])
+        for entry in self._get_param("ContextEntries", [])
     }
     asked = itertools.product(
         self._get_param("ActionNames", []), self._get_param("ResourceArns", ["*"])
     )
     policies = identities.policies(holder)
-    results = [_result(Request(*each, known), policies) for each in asked]
+    results = [_result(Request(*pair, known), policies) for pair in asked]
     return ActionResult({"EvaluationResults": results, "IsTruncated": False})
 
 

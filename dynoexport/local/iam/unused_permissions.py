@@ -32,9 +32,9 @@ class Element:
 def elements(statements: Iterable[Statement]) -> list[Element]:
     """Each element of the statements."""
     return [
-        Element(each.policy, each.sid, kind, place)
-        for each in statements
-        for kind, values in _values(each).items()
+        Element(statement.policy, statement.sid, kind, place)
+        for statement in statements
+        for kind, values in _values(statement).items()
         for place in range(len(values))
     ]
 
@@ -42,9 +42,9 @@ def elements(statements: Iterable[Statement]) -> list[Element]:
 def text(statements: Iterable[Statement], element: Element) -> str:
     """The text of the element."""
     return next(
-        _values(each)[element.kind][element.place]
-        for each in statements
-        if (each.policy, each.sid) == (element.policy, element.sid)
+        _values(statement)[element.kind][element.place]
+        for statement in statements
+        if (statement.policy, statement.sid) == (element.policy, element.sid)
     )
 
 
@@ -54,7 +54,7 @@ def needless(statements: Sequence[Statement], calls: Iterable[Request]) -> list[
     Each on its own: if two elements allow the same, both are listed, and one must stay.
     """
     allowed = [call for call in calls if decide(call, Policies(tuple(statements))).allowed]
-    found = []
+    unneeded = []
     for position, statement in enumerate(statements):
         if statement.effect != ALLOW:
             continue
@@ -63,12 +63,12 @@ def needless(statements: Sequence[Statement], calls: Iterable[Request]) -> list[
         depending = [
             call for call in allowed if statement.covers(call) and not decide(call, others).allowed
         ]
-        found += [
+        unneeded += [
             element
             for element in elements([statement])
             if all(_covers(_without(statement, element), call) for call in depending)
         ]
-    return found
+    return unneeded
 
 
 def _values(statement: Statement) -> dict[str, tuple[str, ...]]:
@@ -88,7 +88,7 @@ def _without(statement: Statement, element: Element) -> Statement | None:
     if element.kind == RESOURCE:
         return replace(statement, resources=tuple(kept)) if kept else None
     tests = tuple(_tests_without(statement.tests, element.place))
-    return replace(statement, tests=tests) if all(each.values for each in tests) else None
+    return replace(statement, tests=tests) if all(test.values for test in tests) else None
 
 
 def _tests_without(tests: Iterable[Test], place: int) -> Iterator[Test]:

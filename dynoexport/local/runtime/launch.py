@@ -80,17 +80,17 @@ def _file_system(environment: Mapping[str, str]) -> dict[str, str]:
     import s3a
     import spark_jvm
 
-    found: dict[str, str]
+    configuration: dict[str, str]
     if s3a.JARS in os.environ:
-        found = s3a.settings(environment)
-        return found
+        configuration = s3a.settings(environment)
+        return configuration
     import boto3
     import s3_gateway
 
     s3 = boto3.client("s3")
     buckets = [name for name in os.environ["DYNOEXPORT_BUCKETS"].split(",") if name]
-    found = spark_jvm.mounts({name: s3_gateway.serve(s3, name) for name in buckets})
-    return found
+    configuration = spark_jvm.mounts({name: s3_gateway.serve(s3, name) for name in buckets})
+    return configuration
 
 
 def _end_with_endpoint(lifeline: int) -> None:
@@ -140,9 +140,9 @@ def _rehearsal(directory: Path) -> Generator[str]:
         spark.createDataFrame(lines, "string").write.text(text)
         yield "write text"
         pairs = spark.read.text(text).rdd.map(lambda row: (row[0], len(row)))
-        found = pairs.partitionBy(2).collect()
+        shuffled = pairs.partitionBy(2).collect()
         yield "read text, shuffle"
-        rows = spark.createDataFrame(found, "word string, length bigint", verifySchema=False)
+        rows = spark.createDataFrame(shuffled, "word string, length bigint", verifySchema=False)
         rows.write.parquet(parquet)
         yield "write parquet"
         spark.read.parquet(parquet).count()

@@ -51,19 +51,19 @@ class BucketFiles:
         """The WebHDFS FileStatus of a file or directory, None if there is neither."""
         if key:
             try:
-                found = self.s3.head_object(Bucket=self.bucket, Key=key)
+                head = self.s3.head_object(Bucket=self.bucket, Key=key)
             except ClientError as error:
                 if error.response["ResponseMetadata"]["HTTPStatusCode"] != HTTPStatus.NOT_FOUND:
                     raise
             else:
-                return _file(found["ContentLength"], found["LastModified"])
+                return _file(head["ContentLength"], head["LastModified"])
         return _directory() if self._is_directory(key) else None
 
     def _is_directory(self, key: str) -> bool:
         if not key or any(made == key or made.startswith(key + "/") for made in self._made):
             return True
-        found = self.s3.list_objects_v2(Bucket=self.bucket, Prefix=key + "/", MaxKeys=1)
-        return bool(found["KeyCount"])
+        answer = self.s3.list_objects_v2(Bucket=self.bucket, Prefix=key + "/", MaxKeys=1)
+        return bool(answer["KeyCount"])
 
     def children(self, key: str) -> dict[str, dict[str, Any]]:
         """FileStatus by name of what lies directly below; of a file itself under ``""``."""
@@ -71,18 +71,20 @@ class BucketFiles:
         if status is None or status["type"] == "FILE":
             return {} if status is None else {"": status}
         prefix = key + "/" if key else ""
-        found: dict[str, dict[str, Any]] = {}
+        entries: dict[str, dict[str, Any]] = {}
         for made in self._made:
             if made.startswith(prefix) and made != key:
-                found[made[len(prefix) :].split("/")[0]] = _directory()
+                entries[made[len(prefix) :].split("/")[0]] = _directory()
         pages = self.s3.get_paginator("list_objects_v2")
         for page in pages.paginate(Bucket=self.bucket, Prefix=prefix, Delimiter="/"):
             for common in page.get("CommonPrefixes", ()):
-                found[common["Prefix"][len(prefix) : -1]] = _directory()
+                entries[common["Prefix"][len(prefix) : -1]] = _directory()
             for entry in page.get("Contents", ()):
                 if entry["Key"] != prefix:
-                    found[entry["Key"][len(prefix) :]] = _file(entry["Size"], entry["LastModified"])
-        return found
+                    entries[entry["Key"][len(prefix) :]] = _file(
+                        entry["Size"], entry["LastModified"]
+                    )
+        return entries
 
     def make_directory(self, key: str) -> None:
         self._made.add(key)

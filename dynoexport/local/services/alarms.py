@@ -67,11 +67,11 @@ def evaluate(
     that it may be some periods later than this:
     https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/alarms-and-missing-data.html
     """
-    found: dict[int, list[float]] = {}
+    by_period: dict[int, list[float]] = {}
     for at, value in samples:
         if at <= now:
-            found.setdefault((now - at) // watch.period, []).append(value)
-    points = [found[index] for index in range(watch.periods) if index in found]
+            by_period.setdefault((now - at) // watch.period, []).append(value)
+    points = [by_period[index] for index in range(watch.periods) if index in by_period]
     breaching = sum(watch.breaches(_STATISTICS[watch.statistic](values)) for values in points)
     missing = watch.periods - len(points)
     if missing == watch.periods and watch.missing in {"ignore", "missing"}:
@@ -116,8 +116,8 @@ class LocalCloudWatchBackend(models.CloudWatchBackend):
 
         https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/cloudwatch_concepts.html#Metric
         """
-        found = super().get_filtered_metrics(*filters)
-        return list({_identity(metric): metric for metric in found}.values())
+        metrics = super().get_filtered_metrics(*filters)
+        return list({_identity(metric): metric for metric in metrics}.values())
 
     def evaluate_alarms(self) -> None:
         """Evaluate every alarm, and notify the topics of those whose state has changed."""
@@ -131,18 +131,18 @@ class LocalCloudWatchBackend(models.CloudWatchBackend):
                     _notify(alarm, before, now)
 
     def _samples(self, alarm: models.Alarm) -> list[tuple[datetime, float]]:
-        wanted = {each.name: each.value for each in alarm.dimensions}
+        wanted = {dimension.name: dimension.value for dimension in alarm.dimensions}
         return [
             (_aware(datum.timestamp), datum.value)
             for datum in list(self.metric_data)
             if isinstance(datum, models.MetricDatum)
             and (datum.namespace, datum.name) == (alarm.namespace, alarm.metric_name)
-            and {each.name: each.value for each in datum.dimensions} == wanted
+            and {dimension.name: dimension.value for dimension in datum.dimensions} == wanted
         ]
 
 
 def _identity(metric: models.MetricDatumBase) -> tuple[Any, ...]:
-    dimensions = frozenset((each.name, each.value) for each in metric.dimensions)
+    dimensions = frozenset((dimension.name, dimension.value) for dimension in metric.dimensions)
     return metric.namespace, metric.name, dimensions
 
 

@@ -202,13 +202,13 @@ class LocalAthenaResponse(AthenaResponse):
         exec_id = self._get_param("QueryExecutionId")
         answer = json.loads(super().get_query_execution())
         outcome = self._backend.outcomes[exec_id]
-        found = answer["QueryExecution"]
-        found["Status"] |= {key: each for key, each in outcome.items() if key != "bytes"}
+        shown = answer["QueryExecution"]
+        shown["Status"] |= {key: value for key, value in outcome.items() if key != "bytes"}
         if outcome["State"] in {"QUEUED", "RUNNING"}:
-            found["Status"].pop("CompletionDateTime")
+            shown["Status"].pop("CompletionDateTime")
         execution = self._backend.executions[exec_id]
         taken = int((execution.end_time - execution.start_time) * 1000)
-        found["Statistics"] |= {
+        shown["Statistics"] |= {
             "DataScannedInBytes": outcome.get("bytes", 0),
             "EngineExecutionTimeInMillis": taken,
             "TotalExecutionTimeInMillis": taken,

@@ -121,10 +121,10 @@ def _refuse(fault: str | None) -> None:
 
 def _schema(table: Table, index: str | None = None) -> dict[str, str]:
     """The key attributes of the table and of its index, with their types."""
-    types = {each["AttributeName"]: each["AttributeType"] for each in table.attr}
+    types = {attribute["AttributeName"]: attribute["AttributeType"] for attribute in table.attr}
     names = [*table.table_key_attrs]
     if index is not None:
-        names += [each["AttributeName"] for each in table.get_index(index, True).schema]
+        names += [element["AttributeName"] for element in table.get_index(index, True).schema]
     return {name: types[name] for name in names}
 
 
@@ -274,7 +274,7 @@ def _consumed(
         if asked == "INDEXES":
             capacity["Table"] = {"CapacityUnits": 0.0 if index else float(number)}
         if asked == "INDEXES" and index and table:
-            is_local = any(each.name == index for each in table.indexes)
+            is_local = any(local_index.name == index for local_index in table.indexes)
             kind = "LocalSecondaryIndexes" if is_local else "GlobalSecondaryIndexes"
             capacity[kind] = {index: {"CapacityUnits": float(number)}}
         charged.append(capacity)

@@ -87,8 +87,8 @@ AVRO_LITERAL = "avro.schema.literal"
 
 def avro_literal(content: bytes) -> str:
     """The schema that the file was written with, as the file holds it."""
-    found: dict[str, str] = fastavro.reader(io.BytesIO(content)).metadata
-    return found["avro.schema"]
+    metadata: dict[str, str] = fastavro.reader(io.BytesIO(content)).metadata
+    return metadata["avro.schema"]
 
 
 def _avro_columns(content: bytes) -> Columns:
@@ -99,7 +99,7 @@ def _avro_columns(content: bytes) -> Columns:
 
 def _avro_type(kind: Any) -> str:
     if isinstance(kind, list):
-        others = [each for each in kind if each != "null"]
+        others = [branch for branch in kind if branch != "null"]
         return _avro_type(others[0]) if len(others) == 1 else "string"
     if isinstance(kind, str):
         kind = {"type": kind}
@@ -107,7 +107,9 @@ def _avro_type(kind: Any) -> str:
     if name == "decimal":
         return f"decimal({kind['precision']},{kind.get('scale', 0)})"
     if name == "record":
-        fields = (f"{each['name'].lower()}:{_avro_type(each['type'])}" for each in kind["fields"])
+        fields = (
+            f"{field['name'].lower()}:{_avro_type(field['type'])}" for field in kind["fields"]
+        )
         return f"struct<{','.join(fields)}>"
     if name == "array":
         return f"array<{_avro_type(kind['items'])}>"
@@ -117,13 +119,13 @@ def _avro_type(kind: Any) -> str:
 
 
 def _json_columns(content: bytes) -> Columns:
-    found: dict[str, str] = {}
+    kinds: dict[str, str] = {}
     for item in _json_objects(content):
         for name, value in item.items():
             kind = _json_type(value)
             key = name.lower()
-            found[key] = merge(found[key], kind) if key in found else kind
-    return found
+            kinds[key] = merge(kinds[key], kind) if key in kinds else kind
+    return kinds
 
 
 def _json_objects(
@@ -137,12 +139,12 @@ def _json_objects(
     """
     for line in content.splitlines():
         try:
-            found = json.loads(line, parse_float=Decimal, object_pairs_hook=build)
+            row = json.loads(line, parse_float=Decimal, object_pairs_hook=build)
         except ValueError as error:
             raise BadData(f"HIVE_CURSOR_ERROR: Row is not a valid JSON Object: {error}") from error
-        if not isinstance(found, dict):
+        if not isinstance(row, dict):
             raise BadData("HIVE_CURSOR_ERROR: Row is not a valid JSON Object")
-        yield found
+        yield row
 
 
 def _json_type(value: Any) -> str:
@@ -156,27 +158,27 @@ def _json_type(value: Any) -> str:
     if isinstance(value, Decimal):
         return "double"
     if isinstance(value, list):
-        kinds = [_json_type(each) for each in value] or ["string"]
+        kinds = [_json_type(element) for element in value] or ["string"]
         kind = kinds[0]
         for other in kinds[1:]:
             kind = merge(kind, other)
         return f"array<{kind}>"
-    fields = (f"{name.lower()}:{_json_type(each)}" for name, each in value.items())
+    fields = (f"{name.lower()}:{_json_type(inner)}" for name, inner in value.items())
     return f"struct<{','.join(fields)}>"
 
 
 _WIDER = ("int", "bigint", "double")
 
 
-def merge(one: str, other: str) -> str:
+def merge(first: str, second: str) -> str:
     """The type for values of both, string in the last resort."""
-    if one == other:
-        return one
-    if one in _WIDER and other in _WIDER:
-        return max(one, other, key=_WIDER.index)
-    if one.startswith("struct<") and other.startswith("struct<"):
+    if first == second:
+        return first
+    if first in _WIDER and second in _WIDER:
+        return max(first, second, key=_WIDER.index)
+    if first.startswith("struct<") and second.startswith("struct<"):
         try:
-            left, right = hive_types.to_arrow(one), hive_types.to_arrow(other)
+            left, right = hive_types.to_arrow(first), hive_types.to_arrow(second)
         except ValueError:
             # Keys that no Hive type can name: {}, or a key with a bracket in it.
             return "string"
@@ -218,27 +220,27 @@ def _parquet_rows(content: bytes, schema: pa.Schema, *_: object) -> pa.Table:
 
     https://docs.aws.amazon.com/athena/latest/ug/handling-schema-updates-chapter.html
     """
-    found = _parquet(content)
-    return _placed(found, schema, [name.lower() for name in found.column_names])
+    table = _parquet(content)
+    return _placed(table, schema, [name.lower() for name in table.column_names])
 
 
 def _orc_rows(
     content: bytes, schema: pa.Schema, serde: Mapping[str, str], _: Mapping[str, str]
 ) -> pa.Table:
     """Columns by their positions, unless the SerDe is set to use names (same page)."""
-    found = _orc(content)
+    table = _orc(content)
     by_name = serde.get("orc.column.index.access", "true").lower() == "false"
-    names = found.column_names if by_name else schema.names[: found.num_columns]
-    return _placed(found, schema, [name.lower() for name in names])
+    names = table.column_names if by_name else schema.names[: table.num_columns]
+    return _placed(table, schema, [name.lower() for name in names])
 
 
-def _placed(found: pa.Table, schema: pa.Schema, names: list[str]) -> pa.Table:
+def _placed(table: pa.Table, schema: pa.Schema, names: list[str]) -> pa.Table:
     """The schema's columns from the table, found by these names; null where one is missing."""
     places = {name: position for position, name in enumerate(names)}
     arrays = [
-        _as_type(found.column(places[field.name]), field.type)
+        _as_type(table.column(places[field.name]), field.type)
         if field.name in places
-        else pa.nulls(len(found), field.type)
+        else pa.nulls(len(table), field.type)
         for field in schema
     ]
     return pa.Table.from_arrays(arrays, schema=schema)
@@ -258,7 +260,10 @@ def _as_type(column: pa.ChunkedArray, kind: pa.DataType) -> pa.ChunkedArray | pa
 def _folded_type(kind: pa.DataType) -> pa.DataType:
     if pa.types.is_struct(kind):
         return pa.struct(
-            [each.with_name(each.name.lower()).with_type(_folded_type(each.type)) for each in kind]
+            [
+                field.with_name(field.name.lower()).with_type(_folded_type(field.type))
+                for field in kind
+            ]
         )
     if pa.types.is_list(kind):
         return pa.list_(_folded_type(kind.value_type))
@@ -297,13 +302,13 @@ def _shaped_nested(value: Any, kind: pa.DataType, reading: _Reading) -> Any:
     if pa.types.is_map(kind):
         # Arrow gives a map as pairs.
         pairs = value if isinstance(value, list) else _fields(value).items()
-        return [(key, _shaped(each, kind.item_type, reading)) for key, each in pairs]
+        return [(key, _shaped(inner, kind.item_type, reading)) for key, inner in pairs]
     if pa.types.is_struct(kind):
-        found = {reading.name(name): each for name, each in _fields(value).items()}
-        return {field.name: _shaped(found.get(field.name), field.type, reading) for field in kind}
+        by_name = {reading.name(name): inner for name, inner in _fields(value).items()}
+        return {field.name: _shaped(by_name.get(field.name), field.type, reading) for field in kind}
     if not isinstance(value, list):
         raise ValueError(f"{value!r} is no array")  # noqa: TRY004 - as of any wrong value
-    return [_shaped(each, kind.value_type, reading) for each in value]
+    return [_shaped(element, kind.value_type, reading) for element in value]
 
 
 def _fields(value: Any) -> dict[str, Any]:
@@ -347,7 +352,7 @@ def _json_dump(value: Any) -> str:
     if isinstance(value, list):
         return f"[{','.join(map(_json_dump, value))}]"
     if isinstance(value, dict):
-        fields = (f"{json.dumps(name)}:{_json_dump(each)}" for name, each in value.items())
+        fields = (f"{json.dumps(name)}:{_json_dump(inner)}" for name, inner in value.items())
         return f"{{{','.join(fields)}}}"
     return json.dumps(value, ensure_ascii=False)
 
@@ -394,10 +399,12 @@ def _without_default(wanted: Any, written: Any) -> str:
             return _without_default(wanted[inner], written[inner])
     held = {field["name"]: field["type"] for field in written.get("fields", ())}
     for field in wanted.get("fields", ()) if held else ():
-        found = next((n for n in (field["name"], *field.get("aliases", ())) if n in held), None)
-        if found is None and "default" not in field:
+        held_name = next(
+            (name for name in (field["name"], *field.get("aliases", ())) if name in held), None
+        )
+        if held_name is None and "default" not in field:
             return str(field["name"])
-        missing = "" if found is None else _without_default(field["type"], held[found])
+        missing = "" if held_name is None else _without_default(field["type"], held[held_name])
         if missing:
             return missing
     return ""
@@ -405,7 +412,7 @@ def _without_default(wanted: Any, written: Any) -> str:
 
 def _branch(kind: Any) -> dict[str, Any]:
     """The type without null; empty if it has no inner types."""
-    others = [each for each in kind if each != "null"] if isinstance(kind, list) else [kind]
+    others = [branch for branch in kind if branch != "null"] if isinstance(kind, list) else [kind]
     return others[0] if len(others) == 1 and isinstance(others[0], dict) else {}
 
 

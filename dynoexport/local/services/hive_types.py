@@ -179,7 +179,7 @@ def text(value: Any) -> str | None:  # noqa: PLR0911 - a type each
         zone = "" if value.tzinfo is None else f" {value.tzname()}"
         return value.replace(tzinfo=None).isoformat(" ", "milliseconds") + zone
     if isinstance(value, dict):
-        return "{" + ", ".join(f"{key}={_inner(each)}" for key, each in value.items()) + "}"
+        return "{" + ", ".join(f"{key}={_inner(inner)}" for key, inner in value.items()) + "}"
     if isinstance(value, list):
         return "[" + ", ".join(map(_inner, value)) + "]"
     return value.hex(" ") if isinstance(value, bytes) else str(value)

@@ -57,8 +57,8 @@ def start_fault(
     prefix = f"{INVALID_START}: " if operation == "Scan" and index is None else ""
     if set(key) != set(schema):
         return f"{prefix}{MISMATCH}" if prefix else INVALID_START
-    found = fault(key, schema)
-    return found and f"{prefix}{found}"
+    reason = fault(key, schema)
+    return reason and f"{prefix}{reason}"
 
 
 def fits(key: Mapping[str, Any], schema: Mapping[str, str]) -> bool:

@@ -57,10 +57,10 @@ def parse(sql: str) -> Any:
     try:
         return sqlglot.parse_one(sql, read="athena")
     except sqlglot.errors.SqlglotError as error:
-        found: dict[str, Any] = next(iter(getattr(error, "errors", ())), {})
-        where = f"line {found.get('line', 1)}:{found.get('col', 1)}"
+        problem: dict[str, Any] = next(iter(getattr(error, "errors", ())), {})
+        where = f"line {problem.get('line', 1)}:{problem.get('col', 1)}"
         raise QueryFailed(
-            f"SYNTAX_ERROR: {where}: {found.get('description', 'mismatched input')}"
+            f"SYNTAX_ERROR: {where}: {problem.get('description', 'mismatched input')}"
         ) from error
 
 
@@ -87,8 +87,8 @@ def view_text(original_sql: str, database: str, columns: list[dict[str, str]]) -
 def view_definition(text: str) -> dict[str, Any]:
     """The view's definition, from what ``view_text`` wrote."""
     encoded = text[len(_VIEW_HEAD) : -len(_VIEW_TAIL)]
-    found: dict[str, Any] = json.loads(base64.b64decode(encoded))
-    return found
+    definition: dict[str, Any] = json.loads(base64.b64decode(encoded))
+    return definition
 
 
 def _named(query: Any) -> Any:
@@ -146,9 +146,9 @@ def _check_sources(query: Any) -> None:
             )
 
 
-def _same(one: str, other: str) -> bool:
+def _same(first: str, second: str) -> bool:
     """Whether two views' types are one, however their fields are quoted and spaced."""
-    return one.replace('"', "").replace(", ", ",") == other.replace('"', "").replace(", ", ",")
+    return first.replace('"', "").replace(", ", ",") == second.replace('"', "").replace(", ", ",")
 
 
 def _fold(name: str) -> str:
@@ -187,11 +187,11 @@ class Engine:
         )
 
     def _select(self, query: Any) -> pa.Table:
-        found = self._rows_of(self._resolve(_named(query.copy()), self._database))
-        return found.rename_columns(
+        rows = self._rows_of(self._resolve(_named(query.copy()), self._database))
+        return rows.rename_columns(
             [
                 f"_col{position}" if name == _UNNAMED else name
-                for position, name in enumerate(found.column_names)
+                for position, name in enumerate(rows.column_names)
             ]
         )
 
@@ -219,28 +219,28 @@ class Engine:
     def _source(self, table: exp.Table, database: str) -> exp.Expression:
         name = _fold(table.name)
         try:
-            found: Any = self._glue.get_table(DatabaseName=database, Name=name)["Table"]
+            entry: Any = self._glue.get_table(DatabaseName=database, Name=name)["Table"]
         except self._glue.exceptions.EntityNotFoundException as error:
             raise QueryFailed(
                 f"TABLE_NOT_FOUND: line 1:1: Table '{CATALOG}.{database}.{name}' does not exist"
             ) from error
-        if found.get("TableType") == "VIRTUAL_VIEW":
-            return self._expand(found, name)
+        if entry.get("TableType") == "VIRTUAL_VIEW":
+            return self._expand(entry, name)
         registered = f"t{len(self._duckdb.sql('SHOW TABLES').fetchall())}_{name}"
-        self._duckdb.register(registered, self._rows(found, database, _fixed(table)))
+        self._duckdb.register(registered, self._rows(entry, database, _fixed(table)))
         self._duckdb.execute(
             f'CREATE TABLE "_{registered}" AS SELECT * FROM "{registered}"'  # noqa: S608 - folded
         )
         return exp.to_table(f'"_{registered}"', dialect="duckdb")
 
-    def _expand(self, found: Mapping[str, Any], name: str) -> exp.Expression:
+    def _expand(self, entry: Mapping[str, Any], name: str) -> exp.Expression:
         """The view's query, if it still has the columns that the view was made with.
 
         In Athena's words, as these show:
         https://github.com/aws-solutions-library-samples/cloud-intelligence-dashboards-framework/issues/585
         https://github.com/aws-solutions-library-samples/cloud-intelligence-dashboards-data-collection/issues/391
         """
-        view = view_definition(found["ViewOriginalText"])
+        view = view_definition(entry["ViewOriginalText"])
         named = f"'{CATALOG}.{view['schema']}.{name}'"
         try:
             resolved = self._resolve(_parse_query(view["originalSql"]), view["schema"])
@@ -341,7 +341,9 @@ class Engine:
             raise QueryFailed(f"ALREADY_EXISTS: line 1:1: View already exists: '{database}.{name}'")
         if known is not None and known.get("TableType") != "VIRTUAL_VIEW":
             raise QueryFailed(f"TABLE_ALREADY_EXISTS: '{database}.{name}' is not a view")
-        columns = [{"name": each.name, "type": hive_types.view_type(each.type)} for each in schema]
+        columns = [
+            {"name": field.name, "type": hive_types.view_type(field.type)} for field in schema
+        ]
         text = view_text(query.sql(dialect="athena"), database, columns)
         if len(text) > VIEW_TEXT_MAX:
             raise QueryFailed(
@@ -357,7 +359,8 @@ class Engine:
             "PartitionKeys": [],
             "StorageDescriptor": {
                 "Columns": [
-                    {"Name": each.name, "Type": hive_types.from_arrow(each.type)} for each in schema
+                    {"Name": field.name, "Type": hive_types.from_arrow(field.type)}
+                    for field in schema
                 ],
                 "SerdeInfo": {},
             },
@@ -369,13 +372,13 @@ class Engine:
         # sqlglot keeps the name under `this` until version 29, under `tables` from 30 on.
         target: Any = statement.find(exp.Table)
         database, name = _fold(target.db) or self._database, _fold(target.name)
-        found = self._table(database, name)
-        if found is not None and found.get("TableType") != "VIRTUAL_VIEW":
+        existing = self._table(database, name)
+        if existing is not None and existing.get("TableType") != "VIRTUAL_VIEW":
             raise QueryFailed(
                 f"GENERIC_USER_ERROR: line 1:1: View '{CATALOG}.{database}.{name}' does not "
                 "exist, but a table with that name exists"
             )
-        if found is not None:
+        if existing is not None:
             self._glue.delete_table(DatabaseName=database, Name=name)
         elif not statement.args.get("exists"):
             raise QueryFailed(f"TABLE_NOT_FOUND: line 1:1: View '{database}.{name}' does not exist")
@@ -396,7 +399,7 @@ def _avro_part(
     partition has not are null: https://github.com/trinodb/trino/pull/14463, and HiveSplitManager
     of https://github.com/trinodb/trino.
     """
-    own, tables = (each["SerdeInfo"].get("Parameters", {}) for each in (part, table))
+    own, tables = (entry["SerdeInfo"].get("Parameters", {}) for entry in (part, table))
     declared = {column["Name"] for column in part["Columns"]}
     columns = {name: kind for name, kind in wanted.items() if name in declared}
     return {**part["SerdeInfo"], "Parameters": {**own, **tables}}, columns

@@ -46,5 +46,5 @@ def _check_region() -> Response | None:
 def _region(bucket: str) -> str | None:
     """None if there is no such bucket."""
     partitions = s3_backends[context.ACCOUNT].values()
-    found = (each.buckets[bucket] for each in partitions if bucket in each.buckets)
-    return next((str(each.region_name) for each in found), None)
+    matching = (backend.buckets[bucket] for backend in partitions if bucket in backend.buckets)
+    return next((str(match.region_name) for match in matching), None)

@@ -156,12 +156,12 @@ class Export(TableExport):
 
     def response(self) -> dict[str, Any]:
         """The ExportDescription."""
-        found = {**super().response(), "StartTime": self._start, "ExportTime": self._start}
-        found |= {"S3SseAlgorithm": self._algorithm, "S3SseKmsKeyId": self._key}
+        description = {**super().response(), "StartTime": self._start, "ExportTime": self._start}
+        description |= {"S3SseAlgorithm": self._algorithm, "S3SseKmsKeyId": self._key}
         if self._end is not None:
-            found["EndTime"] = self._end
-            found["ExportManifest"] = f"{self._root}/manifest-summary.json"
-        return {key: value for key, value in found.items() if value is not None}
+            description["EndTime"] = self._end
+            description["ExportManifest"] = f"{self._root}/manifest-summary.json"
+        return {key: value for key, value in description.items() if value is not None}
 
 
 def _md5(content: bytes) -> str:

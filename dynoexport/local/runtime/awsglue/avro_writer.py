@@ -45,7 +45,7 @@ def write(frame: DataFrame, path: str, codec: str, version: str) -> None:
             raise NotImplementedError(f"Glue writes avro with {', '.join(known)}, not {given!r}")
     if version == "1.7":
         frame = frame.select(
-            [frame[f"`{each.name}`"].cast(_as_text(each.dataType)) for each in frame.schema]
+            [frame[f"`{field.name}`"].cast(_as_text(field.dataType)) for field in frame.schema]
         )
     schema = record_schema(frame.schema, "topLevelRecord")
     url = urlsplit(path)
@@ -73,7 +73,7 @@ def write(frame: DataFrame, path: str, codec: str, version: str) -> None:
 def _as_text(kind: types.DataType) -> types.DataType:
     """The type with text for every logical type."""
     if isinstance(kind, types.StructType):
-        fields = [types.StructField(each.name, _as_text(each.dataType)) for each in kind.fields]
+        fields = [types.StructField(field.name, _as_text(field.dataType)) for field in kind.fields]
         return types.StructType(fields)
     if isinstance(kind, types.ArrayType):
         return types.ArrayType(_as_text(kind.elementType))
@@ -90,9 +90,9 @@ def _plain(value: Any) -> Any:
     point than the column, and fastavro refuses it.
     """
     if isinstance(value, dict):
-        return {name: _plain(each) for name, each in value.items()}
+        return {name: _plain(inner) for name, inner in value.items()}
     if isinstance(value, list):
-        return [_plain(each) for each in value]
+        return [_plain(element) for element in value]
     return value.normalize(_EXACT) if isinstance(value, Decimal) else value
 
 

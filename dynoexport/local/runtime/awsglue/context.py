@@ -44,7 +44,7 @@ class _Reader:
 
         def records() -> RDD[dict[str, Any]]:
             segments = context.parallelize(range(source.splits), source.splits)
-            return segments.mapPartitions(lambda found: _scan_all(source, found))
+            return segments.mapPartitions(lambda part: _scan_all(source, part))
 
         return DynamicFrame(self._glue_ctx, records)
 

@@ -65,12 +65,12 @@ def make_client(source: Source) -> Any:
     if not source.role:
         return boto3.client("dynamodb")
     answer = boto3.client("sts").assume_role(RoleArn=source.role, RoleSessionName="glue")
-    found = answer["Credentials"]
+    credentials = answer["Credentials"]
     return boto3.client(
         "dynamodb",
-        aws_access_key_id=found["AccessKeyId"],
-        aws_secret_access_key=found["SecretAccessKey"],
-        aws_session_token=found["SessionToken"],
+        aws_access_key_id=credentials["AccessKeyId"],
+        aws_secret_access_key=credentials["SecretAccessKey"],
+        aws_session_token=credentials["SessionToken"],
     )
 
 
