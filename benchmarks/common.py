@@ -32,7 +32,9 @@ def machine() -> dict[str, Any]:
 
 
 def versions() -> dict[str, str]:
-    installed = {each.metadata["Name"]: each.version for each in distributions()}
+    installed = {
+        distribution.metadata["Name"]: distribution.version for distribution in distributions()
+    }
     return {
         "python": platform.python_version(),
         **{name: installed[name] for name in PACKAGES if name in installed},
@@ -53,11 +55,11 @@ def alternating(
     contestants: Mapping[str, Callable[[], float]], rounds: int
 ) -> dict[str, list[float]]:
     """What each has returned in each round; they take turns, so that noise meets all alike."""
-    found: dict[str, list[float]] = {name: [] for name in contestants}
+    measured: dict[str, list[float]] = {name: [] for name in contestants}
     for _ in range(rounds):
         for name, measure in contestants.items():
-            found[name].append(measure())
-    return found
+            measured[name].append(measure())
+    return measured
 
 
 def write(path: Path, benchmark: str, figures: Mapping[str, Any]) -> None:

@@ -89,8 +89,8 @@ def typed(value: dict[str, Any]) -> Any:
     if code == "N":
         return Decimal(content)
     if code == "M":
-        return {name: typed(each) for name, each in content.items()}
-    return [typed(each) for each in content] if code == "L" else content
+        return {name: typed(inner) for name, inner in content.items()}
+    return [typed(element) for element in content] if code == "L" else content
 
 
 def dynamodb_csv(_: str, out: Path) -> int:
@@ -102,7 +102,7 @@ def dynamodb_csv(_: str, out: Path) -> int:
 
     table = boto3.resource("dynamodb").Table(TABLE)
     file = out / "rows.csv"
-    item = {name: value for each in table.scan()["Items"] for name, value in each.items()}
+    item = {name: value for row in table.scan()["Items"] for name, value in row.items()}
     whole = set(json.loads(os.environ["WHOLE_NUMBERS"]))
     spec = "".join(f"{name} = {kind_of(name, item[name], whole)}\n" for name in item)
     file.with_name("rows.csv.spec").write_text(
@@ -170,16 +170,16 @@ def dynoexport(_: str, out: Path, processes: int) -> int:
     coordinator = job.CoordinatorServer(job.Scheduler(range(SEGMENTS), limit, 0), "127.0.0.1")
     coordinator.open()
     with get_context("fork").Pool(processes) as pool:
-        found = pool.map(partial(read, address=coordinator.address, out=out), range(processes), 1)
-        dumps = [pair for _, own in found for pair in own]
+        parts = pool.map(partial(read, address=coordinator.address, out=out), range(processes), 1)
+        dumps = [pair for _, own in parts for pair in own]
         merged = dict(job.merge_profiles(dumps, 200))
         items = merged.pop(job.ITEMS)[0]["M"]
-        profiles = {name: job.Profile.load(each) for name, each in merged.items()}
+        profiles = {name: job.Profile.load(dumped) for name, dumped in merged.items()}
         rules = job.Rules("parquet", "string", "struct", 200)
         columns = job.settle_columns(profiles, (), rules, others=False)
         pool.starmap(
             partial(write, columns=columns, out=out),
-            [(number, pieces) for number, (pieces, _) in enumerate(found)],
+            [(number, pieces) for number, (pieces, _) in enumerate(parts)],
             1,
         )
     coordinator.close()
@@ -237,8 +237,8 @@ def write(number: int, pieces: list[dict[str, Any]], columns: Any, out: Path) ->
     job = our_job()
     schema = pa.schema([(column.name, job.arrow_type(column.type)) for column in columns])
     with pq.ParquetWriter(out / f"rows-{number}.parquet", schema, compression="snappy") as writer:
-        for found in found_in(pieces, Files(out)):
-            writer.write_batch(job.record_batch(columns, found))
+        for batch in found_in(pieces, Files(out)):
+            writer.write_batch(job.record_batch(columns, batch))
 
 
 CONTESTANTS: dict[str, Callable[[str, Path], int]] = {
@@ -262,7 +262,7 @@ def main() -> None:
     rows = CONTESTANTS[given.name](given.url, given.out)
     seconds = time.monotonic() - began
     used = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
-    cpu = sum(each.ru_utime + each.ru_stime for each in used)
+    cpu = sum(usage.ru_utime + usage.ru_stime for usage in used)
     print(json.dumps({"rows": rows, "seconds": seconds, "cpu": cpu}))
 
 

@@ -41,11 +41,11 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--output", type=Path, help="write the figures here, as JSON")
     given = parser.parse_args()
-    found = [run() for _ in range(given.rounds)]
-    steps = {name: common.spread([each[name] for each in found]) for name in found[0]}
+    runs = [run() for _ in range(given.rounds)]
+    steps = {name: common.spread([seconds[name] for seconds in runs]) for name in runs[0]}
     grid = Table("step", "seconds", "least", "most")
-    for name, each in steps.items():
-        grid.add_row(name, *(f"{each[key]:.1f}" for key in ("median", "min", "max")))
+    for name, seconds in steps.items():
+        grid.add_row(name, *(f"{seconds[key]:.1f}" for key in ("median", "min", "max")))
     Console().print(grid)
     if given.output:
         common.write(given.output, "demo", {"rounds": given.rounds, "steps": steps})

@@ -51,7 +51,7 @@ def timed(command: list[str | Path], cwd: Path, **environment: str) -> float:
 
 
 def resources(template: dict[str, Any]) -> Counter[str]:
-    return Counter(each["Type"] for each in template["Resources"].values())
+    return Counter(resource["Type"] for resource in template["Resources"].values())
 
 
 class Loader(yaml.SafeLoader):
@@ -83,7 +83,7 @@ def compare(rounds: int) -> tuple[dict[str, list[float]], dict[str, int]]:
         cdk = CDK / "node_modules" / "aws-cdk" / "bin" / "cdk"
         synth: list[str | Path] = [node, cdk, "synth", "--quiet"]
         synth += ["--app", f"{node} app.js", "--output", theirs, "--no-version-reporting"]
-        found = common.alternating(
+        seconds = common.alternating(
             {
                 "dynoexport templates": lambda: timed(
                     [command, "templates", "--output-dir", ours, "--scripts-dir", ours], ROOT
@@ -95,7 +95,7 @@ def compare(rounds: int) -> tuple[dict[str, list[float]], dict[str, int]]:
             },
             rounds,
         )
-        return found, check(ours, theirs)
+        return seconds, check(ours, theirs)
 
 
 def many() -> dict[int, float]:
@@ -103,14 +103,14 @@ def many() -> dict[int, float]:
     from dynoexport.cloudformation import render, table
     from dynoexport.settings import DEFAULT_GLUE_VERSION
 
-    found = {}
+    seconds = {}
     for tables in MANY:
         began = time.monotonic()
         for _ in range(tables):
             template = table.build(glue_version=DEFAULT_GLUE_VERSION)
             render.text(template, fmt=render.Format.JSON, command="")
-        found[tables] = (time.monotonic() - began) / tables
-    return found
+        seconds[tables] = (time.monotonic() - began) / tables
+    return seconds
 
 
 def main() -> None:
@@ -118,13 +118,13 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--output", type=Path, help="write the figures here, as JSON")
     given = parser.parse_args()
-    found, held = compare(given.rounds)
-    spreads = {name: common.spread(seconds) for name, seconds in found.items()}
+    measured, held = compare(given.rounds)
+    spreads = {name: common.spread(seconds) for name, seconds in measured.items()}
     own = spreads["dynoexport templates"]["median"]
     grid = Table("generator", "seconds", "ours = 1", title=f"{sum(held.values())} resources")
-    for name, each in spreads.items():
-        seconds = f"{each['median']:.2f} ({each['min']:.2f} to {each['max']:.2f})"
-        grid.add_row(name, seconds, f"{each['median'] / own:.1f}")
+    for name, spread in spreads.items():
+        seconds = f"{spread['median']:.2f} ({spread['min']:.2f} to {spread['max']:.2f})"
+        grid.add_row(name, seconds, f"{spread['median'] / own:.1f}")
     Console().print(grid)
     each_table = many()
     lines = Table("tables from one process", "ms a table")

@@ -364,8 +364,8 @@ def main() -> None:
             if given.only not in {None, name}:
                 continue
             began = time.monotonic()
-            found = [run(scenario, contestant, seed) for seed in range(given.seeds)]
-            row = _row(scenario.name, name, found, time.monotonic() - began)
+            outcomes = [run(scenario, contestant, seed) for seed in range(given.seeds)]
+            row = _row(scenario.name, name, outcomes, time.monotonic() - began)
             rows.append(row)
             grid.add_row(
                 scenario.name if name == "dynoexport" else "",
@@ -381,22 +381,22 @@ def main() -> None:
         common.write(given.output, "limiter", {"seeds": given.seeds, "rows": rows})
 
 
-def _row(scenario: str, reader: str, found: list[Outcome], real: float) -> dict[str, Any]:
+def _row(scenario: str, reader: str, outcomes: list[Outcome], real: float) -> dict[str, Any]:
     """Medians over the seeds; the worst of what must not be exceeded."""
 
     def median(name: str) -> float:
-        return float(statistics.median(getattr(each, name) for each in found))
+        return float(statistics.median(getattr(run_outcome, name) for run_outcome in outcomes))
 
     return {
         "scenario": scenario,
         "reader": reader,
         "seconds": median("seconds"),
         "over": median("over"),
-        "over_worst": max(each.over for each in found),
+        "over_worst": max(run_outcome.over for run_outcome in outcomes),
         "used": median("used"),
-        "used_worst": min(each.used for each in found),
+        "used_worst": min(run_outcome.used for run_outcome in outcomes),
         "tail": median("tail"),
-        "tail_worst": max(each.tail for each in found),
+        "tail_worst": max(run_outcome.tail for run_outcome in outcomes),
         "throttles": median("throttles"),
         "units": median("units"),
         "real_seconds": real,

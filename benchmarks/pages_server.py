@@ -114,8 +114,8 @@ def plain(value: dict[str, Any]) -> Any:
     if code == "N":
         return Decimal(content)
     if code == "M":
-        return {name: plain(each) for name, each in content.items()}
-    return [plain(each) for each in content] if code == "L" else content
+        return {name: plain(inner) for name, inner in content.items()}
+    return [plain(element) for element in content] if code == "L" else content
 
 
 def size_of(item: Item) -> int:

@@ -230,13 +230,13 @@ class Shape:
             provisioned_reads=self.provisioned,
             warm_reads=self.warm,
         )
-        found = Job(
+        job = Job(
             read_mode=self.read_mode,
             worker_type=self.worker_type,
             workers=self.workers,
             read_percent=self.percent,
         )
-        return plan.estimate(table, found, prices.load_prices("us-east-1"))
+        return plan.estimate(table, job, prices.load_prices("us-east-1"))
 
 
 @dataclass(frozen=True)
@@ -283,9 +283,9 @@ def _makespan(world: World, work: float, tasks: int, slots: int) -> float:
     Of more than a few thousand tasks a part is done, which takes as large a part of the time.
     """
     done = min(tasks, max(slots * STEPS_PER_READER, STEPS_MIN))
-    each, free = work / tasks, [0.0] * min(slots, done)
+    task_seconds, free = work / tasks, [0.0] * min(slots, done)
     for _ in range(done):
-        heapq.heapreplace(free, free[0] + each * world.chance.uniform(0.9, 1.1))
+        heapq.heapreplace(free, free[0] + task_seconds * world.chance.uniform(0.9, 1.1))
     return max(free) * tasks / done
 
 
@@ -330,23 +330,23 @@ def _shape(  # noqa: PLR0917 - in the order of the product
 
 def differences(shape: Shape, seed: int = 1) -> dict[str, float]:
     """By how much the formulas are beside what was simulated; 0.1 is 10 % more."""
-    found, planned = simulate(shape, seed), shape.planned
+    simulated, planned = simulate(shape, seed), shape.planned
     # The formula does not round up the last page of each segment: half a unit, half of the time.
     rounded = planned.reading.segments / 4
     # The seconds in which executors come count to the start.
     slack = ARRIVAL_SECONDS + rounded / shape.rate
     return {
-        "run": planned.run_seconds / found.run - 1,
-        "reading": _beyond(planned.reading.seconds, found.reading, slack),
-        "units": (planned.reading.units + rounded) / found.units - 1,
-        "billed": planned.dpu_seconds / found.billed - 1,
+        "run": planned.run_seconds / simulated.run - 1,
+        "reading": _beyond(planned.reading.seconds, simulated.reading, slack),
+        "units": (planned.reading.units + rounded) / simulated.units - 1,
+        "billed": planned.dpu_seconds / simulated.billed - 1,
     }
 
 
-def _beyond(planned: float, found: float, slack: float) -> float:
+def _beyond(planned: float, actual: float, slack: float) -> float:
     """By which part they differ, beyond a few seconds."""
-    beyond = max(0.0, abs(planned - found) - slack)
-    return math.copysign(beyond, planned - found) / found
+    beyond = max(0.0, abs(planned - actual) - slack)
+    return math.copysign(beyond, planned - actual) / actual
 
 
 def main() -> None:
@@ -358,10 +358,10 @@ def main() -> None:
     grid = Grid("table", "job", "read limit", "planned", "simulated", "differs")
     rows = []
     for shape in shapes()[:: given.every]:
-        found, differs = simulate(shape, seed=1), differences(shape)
-        rows.append(_row(shape, found, differs))
+        simulated, differs = simulate(shape, seed=1), differences(shape)
+        rows.append(_row(shape, simulated, differs))
         if abs(differs["run"]) >= given.beyond:
-            grid.add_row(*_grid_row(shape, found, differs))
+            grid.add_row(*_grid_row(shape, simulated, differs))
     console = Console()
     console.print(grid)
     for name in differs:
@@ -370,12 +370,12 @@ def main() -> None:
         common.write(given.output, "planning", {"shapes": len(rows), "rows": rows})
 
 
-def _row(shape: Shape, found: Simulated, differs: dict[str, float]) -> dict[str, Any]:
+def _row(shape: Shape, simulated: Simulated, differs: dict[str, float]) -> dict[str, Any]:
     names = {"read_mode": shape.read_mode.value, "worker_type": shape.worker_type.value}
-    return {**asdict(shape), **names, "seconds": found.run, **differs}
+    return {**asdict(shape), **names, "seconds": simulated.run, **differs}
 
 
-def _grid_row(shape: Shape, found: Simulated, differs: dict[str, float]) -> tuple[str, ...]:
+def _grid_row(shape: Shape, simulated: Simulated, differs: dict[str, float]) -> tuple[str, ...]:
     planned = shape.planned
     capacity = shape.provisioned or shape.warm
     kind = "provisioned" if shape.provisioned else "on-demand"
@@ -384,7 +384,7 @@ def _grid_row(shape: Shape, found: Simulated, differs: dict[str, float]) -> tupl
         f"{shape.workers} {shape.worker_type.value}, {shape.read_mode.value}",
         f"{shape.rate:,.0f}, limited by {planned.reading.bound.name}",
         f"{planned.reading.seconds:,.0f} + {planned.writing_seconds:,.0f} s",
-        f"{found.reading:,.0f} + {found.writing:,.0f} s",
+        f"{simulated.reading:,.0f} + {simulated.writing:,.0f} s",
         ", ".join(f"{name} {value:+.1%}" for name, value in differs.items()),
     )
 

@@ -107,8 +107,8 @@ def measure(name: str, url: str, data: str, out: Path) -> dict[str, Any]:
     )
     if done.returncode:
         raise SystemExit(f"{name}: {done.stderr}")
-    found: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
-    return found
+    result: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
+    return result
 
 
 # --- the same output, row by row ------------------------------------------------------------------
@@ -118,16 +118,16 @@ def check(name: str, data: str, items: int, out: Path) -> None:
     Raises:
         SystemExit: they are not; the first row that differs is shown.
     """
-    found: dict[str, dict[str, Any]] = {}
+    rows: dict[str, dict[str, Any]] = {}
     for file in sorted(out.glob("rows*.parquet")):
         for row in pq.read_table(file).to_pylist():
-            found[row["id"]] = row
-    if len(found) != items:
-        raise SystemExit(f"{name}: {len(found):,} rows instead of {items:,}")
+            rows[row["id"]] = row
+    if len(rows) != items:
+        raise SystemExit(f"{name}: {len(rows):,} rows instead of {items:,}")
     lossy = name in LOSSES
     for item in pages_server.items_of(data, items):
         expected = {key: pages_server.plain(value) for key, value in item.items()}
-        row = found[expected["id"]]
+        row = rows[expected["id"]]
         if canonical(row, lossy=lossy) != canonical(expected, lossy=lossy):
             raise SystemExit(f"{name}: {row}\nis not\n{expected}")
 
@@ -135,10 +135,10 @@ def check(name: str, data: str, items: int, out: Path) -> None:
 def canonical(value: Any, *, lossy: bool) -> Any:
     """A value as it is compared: numbers exact, what is not there left out."""
     if isinstance(value, dict):
-        held = {key: canonical(each, lossy=lossy) for key, each in value.items()}
-        return {key: each for key, each in held.items() if each is not None}
+        held = {key: canonical(inner, lossy=lossy) for key, inner in value.items()}
+        return {key: inner for key, inner in held.items() if inner is not None}
     if isinstance(value, list):
-        return [canonical(each, lossy=lossy) for each in value]
+        return [canonical(element, lossy=lossy) for element in value]
     if isinstance(value, bool):
         return None if lossy else value
     if isinstance(value, (int, float, Decimal)):
@@ -160,13 +160,13 @@ def compare(data: str, items: int, rounds: int, names: list[str]) -> dict[str, A
                     runs[name].append(measure(name, url, data, out))
                     if not number and name != RAW:
                         check(name, data, items, out)
-    rows = [summary(name, found, items, sent) for name, found in runs.items()]
+    rows = [summary(name, results, items, sent) for name, results in runs.items()]
     return {"data": data, "items": items, "answer_bytes": sent, "pages": pages, "rows": rows}
 
 
-def summary(name: str, found: list[dict[str, Any]], items: int, sent: int) -> dict[str, Any]:
-    seconds = common.spread([each["seconds"] for each in found])
-    cpu = common.spread([each["cpu"] for each in found])
+def summary(name: str, results: list[dict[str, Any]], items: int, sent: int) -> dict[str, Any]:
+    seconds = common.spread([result["seconds"] for result in results])
+    cpu = common.spread([result["cpu"] for result in results])
     return {
         "reader": name,
         "seconds": seconds,
@@ -178,16 +178,16 @@ def summary(name: str, found: list[dict[str, Any]], items: int, sent: int) -> di
     }
 
 
-def show(found: dict[str, Any]) -> None:
-    peers = [row for row in found["rows"] if row["reader"] not in {*OURS, RAW}]
+def show(compared: dict[str, Any]) -> None:
+    peers = [row for row in compared["rows"] if row["reader"] not in {*OURS, RAW}]
     best = max((row["items_a_cpu_second"] for row in peers), default=None)
-    size = found["answer_bytes"] / 1e6
+    size = compared["answer_bytes"] / 1e6
     table = Table(
-        title=f"{found['items']:,} {found['data']}, {size:,.0f} MB, {found['pages']} pages"
+        title=f"{compared['items']:,} {compared['data']}, {size:,.0f} MB, {compared['pages']} pages"
     )
     for column in ("reader", "seconds", "CPU s", "items/s", "items/CPU s", "best peer = 1"):
         table.add_column(column, justify="left" if column == "reader" else "right")
-    for row in found["rows"]:
+    for row in compared["rows"]:
         seconds, cpu = row["seconds"], row["cpu_seconds"]
         table.add_row(
             row["reader"],
@@ -212,11 +212,11 @@ def main() -> None:
     if set(names) - {*OURS, RAW}:
         peers_python()
     sets = list(pages_server.DATA) if given.data == "both" else [given.data]
-    found = [compare(data, given.items, given.rounds, names) for data in sets]
-    for each in found:
-        show(each)
+    compared = [compare(data, given.items, given.rounds, names) for data in sets]
+    for data_set in compared:
+        show(data_set)
     if given.output:
-        common.write(given.output, "reader", {"rounds": given.rounds, "sets": found})
+        common.write(given.output, "reader", {"rounds": given.rounds, "sets": compared})
 
 
 if __name__ == "__main__":

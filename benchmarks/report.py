@@ -23,8 +23,8 @@ GENERATED = re.compile(r"(<!-- (\w+) -->\n).*?(<!-- end -->)", re.DOTALL)
 
 
 def figures(benchmark: str) -> dict[str, Any]:
-    found: dict[str, Any] = json.loads((FIGURES / f"{benchmark}.json").read_text())
-    return found
+    content: dict[str, Any] = json.loads((FIGURES / f"{benchmark}.json").read_text())
+    return content
 
 
 def table(head: list[str], rows: list[list[str]]) -> str:
@@ -33,30 +33,30 @@ def table(head: list[str], rows: list[list[str]]) -> str:
     return "".join(f"| {' | '.join(line)} |\n" for line in lines)
 
 
-def measured_on(found: dict[str, Any]) -> str:
-    machine, versions = found["machine"], found["versions"]
+def measured_on(content: dict[str, Any]) -> str:
+    machine, versions = content["machine"], content["versions"]
     named = ", ".join(f"{name} {version}" for name, version in versions.items())
     return (
-        f"{found['date']}, {machine['cpu']}, {machine['cores']} cores, "
+        f"{content['date']}, {machine['cpu']}, {machine['cores']} cores, "
         f"{machine['memory_gb']:.0f} GB; {named}.\n\n"
     )
 
 
-def span(each: dict[str, Any], digits: int = 2) -> str:
-    median, least, most = (f"{each[key]:,.{digits}f}" for key in ("median", "min", "max"))
+def span(spread: dict[str, Any], digits: int = 2) -> str:
+    median, least, most = (f"{spread[key]:,.{digits}f}" for key in ("median", "min", "max"))
     return f"{median} ({least} to {most})"
 
 
 # --- the tables -----------------------------------------------------------------------------------
 def reader() -> str:
-    found = figures("reader")
-    text = measured_on(found)
-    for data in found["sets"]:
+    content = figures("reader")
+    text = measured_on(content)
+    for data in content["sets"]:
         rows = data["rows"]
         best = max(row["items_a_cpu_second"] for row in rows if is_peer(row["reader"]))
         text += (
             f"{data['items']:,} {data['data']}, {data['answer_bytes'] / 1e6:,.0f} MB in "
-            f"{data['pages']:,} pages, median of {found['rounds']} (least to most):\n\n"
+            f"{data['pages']:,} pages, median of {content['rounds']} (least to most):\n\n"
         )
         text += table(
             ["reader", "seconds", "CPU seconds", "items a CPU second", "best peer = 1"],
@@ -80,7 +80,7 @@ def is_peer(name: str) -> bool:
 
 
 def limiter() -> str:
-    found = figures("limiter")
+    content = figures("limiter")
     head = ["scenario", "reader", "seconds", "over in any 10 s", "used", "tail", "throttles"]
     rows = [
         [
@@ -92,38 +92,41 @@ def limiter() -> str:
             f"{row['tail_worst']:.1%}",
             f"{row['throttles']:,.0f}",
         ]
-        for row in found["rows"]
+        for row in content["rows"]
     ]
-    lead = f"{found['date']}; {found['seeds']} seeds: medians, but the worst for over and tail.\n\n"
+    lead = (
+        f"{content['date']}; {content['seeds']} seeds: medians, "
+        "but the worst for over and tail.\n\n"
+    )
     return lead + table(head, rows)
 
 
 def generator() -> str:
-    found = figures("generator")
-    own = found["processes"]["dynoexport templates"]["median"]
-    text = measured_on(found)
+    content = figures("generator")
+    own = content["processes"]["dynoexport templates"]["median"]
+    text = measured_on(content)
     text += table(
         ["whole process", "seconds", "ours = 1"],
         [
-            [name, span(each), f"{each['median'] / own:.1f}"]
-            for name, each in found["processes"].items()
+            [name, span(spread), f"{spread['median'] / own:.1f}"]
+            for name, spread in content["processes"].items()
         ],
     )
-    each_table = found["seconds_a_table"]
+    each_table = content["seconds_a_table"]
     text += "\n" + table(
         ["tables from one process", "ms a table"],
-        [[f"{int(tables):,}", f"{each * 1_000:.1f}"] for tables, each in each_table.items()],
+        [[f"{int(tables):,}", f"{seconds * 1_000:.1f}"] for tables, seconds in each_table.items()],
     )
     return text
 
 
 def demo() -> str:
-    found = figures("demo")
+    content = figures("demo")
     rows = [
-        [name.replace("  node ", "&nbsp;&nbsp;node "), span(each, 1)]
-        for name, each in found["steps"].items()
+        [name.replace("  node ", "&nbsp;&nbsp;node "), span(spread, 1)]
+        for name, spread in content["steps"].items()
     ]
-    return measured_on(found) + table(["step", "seconds"], rows)
+    return measured_on(content) + table(["step", "seconds"], rows)
 
 
 # --- the picture ----------------------------------------------------------------------------------
@@ -175,7 +178,7 @@ def main() -> None:
     page = DOCS / "benchmarks.md"
     parts = {"reader": reader, "limiter": limiter, "generator": generator, "demo": demo}
     text = GENERATED.sub(
-        lambda found: f"{found[1]}{parts[found[2]]()}{found[3]}", page.read_text(encoding="utf-8")
+        lambda match: f"{match[1]}{parts[match[2]]()}{match[3]}", page.read_text(encoding="utf-8")
     )
     page.write_text(text, encoding="utf-8")
     picture()

@@ -88,9 +88,9 @@ class Table:
 
     def segment_bytes(self, segments: int) -> list[int]:
         """How many bytes each segment has; the hot key lies in the middle."""
-        found = [round((self.size - self.hot) / segments)] * segments
-        found[segments // 2] += self.hot
-        return found
+        sizes = [round((self.size - self.hot) / segments)] * segments
+        sizes[segments // 2] += self.hot
+        return sizes
 
 
 @dataclass
@@ -139,8 +139,8 @@ class World:
         self._order = itertools.count()
         others = [*table.others, *[0.0] * (table.partitions - len(table.others))]
         self._partitions = [
-            Bucket(PARTITION_UNITS - each, PARTITION_UNITS * coarse, PARTITION_UNITS - each)
-            for each in others
+            Bucket(PARTITION_UNITS - units, PARTITION_UNITS * coarse, PARTITION_UNITS - units)
+            for units in others
         ]
         first = table.provisioned(0)
         self._burst = BURST_SECONDS + (coarse if coarse > 1 else 0)
@@ -267,8 +267,8 @@ def _highest(served: Sequence[tuple[float, float]], target: Callable[[float], fl
     """The greatest part of what is allowed that was read in any window that begins with a page."""
     allowed = _Allowed(target)
     begin, units, most = 0, 0.0, 0.0
-    for moment, each in served:
-        units += each
+    for moment, read_units in served:
+        units += read_units
         while served[begin][0] < moment - WINDOW:
             units -= served[begin][1]
             begin += 1
@@ -291,8 +291,8 @@ def _used(served: Iterable[tuple[float, float]], allowed: _Allowed, total: float
 def _last_busy(served: Sequence[tuple[float, float]], allowed: _Allowed, end: float) -> float:
     """The end of the last window in which at least half of what is allowed was read."""
     begin, units, last = 0, 0.0, 0.0
-    for moment, each in served:
-        units += each
+    for moment, read_units in served:
+        units += read_units
         while served[begin][0] < moment - WINDOW:
             units -= served[begin][1]
             begin += 1

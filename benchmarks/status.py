@@ -45,9 +45,9 @@ def serving() -> Iterator[Endpoint]:
     words = [COMMAND, "local", "start", "--port", "0"]
     with subprocess.Popen(words, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
-        found = re.search(r"http://127\.0\.0\.1:\d+", process.stdout.readline())
-        assert found is not None
-        yield context.connect(found[0])
+        match = re.search(r"http://127\.0\.0\.1:\d+", process.stdout.readline())
+        assert match is not None
+        yield context.connect(match[0])
         process.terminate()
 
 
@@ -149,8 +149,8 @@ def plain_script() -> list[list[Any]]:
         .paginate(TagFilters=[{"Key": naming.TAG_WORKFLOW}], ResourceTypeFilters=["glue:job"])
     )
     rows = []
-    for found in (each for page in pages for each in page["ResourceTagMappingList"]):
-        tags = {tag["Key"]: tag["Value"] for tag in found["Tags"]}
+    for resource in (mapping for page in pages for mapping in page["ResourceTagMappingList"]):
+        tags = {tag["Key"]: tag["Value"] for tag in resource["Tags"]}
         name, workflow = tags[naming.TAG_TABLE], tags[naming.TAG_WORKFLOW]
         last = glue.get_workflow(Name=workflow)["Workflow"]["LastRun"]
         trigger = glue.get_trigger(Name=naming.start_trigger(workflow))["Trigger"]
@@ -183,11 +183,11 @@ def timed(endpoint: Endpoint, *words: str) -> tuple[float, Any]:
 
 def rows_of(status: list[dict[str, Any]]) -> list[list[Any]]:
     keys = ("table", "snapshot", "items", "bytes", "schedule", "enabled")
-    found = []
-    for each in status:
-        name, *others = (each[key] for key in keys)
-        found.append([name, each["last_run"]["run_id"], *others])
-    return sorted(found)
+    rows = []
+    for export in status:
+        name, *others = (export[key] for key in keys)
+        rows.append([name, export["last_run"]["run_id"], *others])
+    return sorted(rows)
 
 
 def measure(exports: int, rounds: int) -> None:

@@ -95,7 +95,7 @@ def order(number: int) -> dict[str, Any]:
 
 def many_attributes(number: int) -> dict[str, Any]:
     """An item with ten attributes that no other has."""
-    own = {f"attribute-{number * 10 + each}": {"N": str(each)} for each in range(10)}
+    own = {f"attribute-{number * 10 + digit}": {"N": str(digit)} for digit in range(10)}
     return {"OrderId": {"S": str(number)}, **own}
 
 
