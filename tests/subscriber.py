@@ -27,4 +27,4 @@ class Mailbox:
     def receive(self) -> list[Any]:
         """What has come since the last look."""
         answer = self._sqs.receive_message(QueueUrl=self._url, MaxNumberOfMessages=10)
-        return [json.loads(each["Body"]) for each in answer.get("Messages", ())]
+        return [json.loads(message["Body"]) for message in answer.get("Messages", ())]

@@ -126,13 +126,15 @@ def public_classes() -> dict[str, type]:
     found = {}
     for path in PUBLIC:
         module = importlib.import_module(module_name(path))
-        own = (each for each in vars(module).values() if isinstance(each, type))
-        found.update({each.__name__: each for each in own if each.__module__ == module.__name__})
-    return {name: each for name, each in found.items() if not name.startswith("_")}
+        own = (member for member in vars(module).values() if isinstance(member, type))
+        found.update(
+            {member.__name__: member for member in own if member.__module__ == module.__name__}
+        )
+    return {name: kind for name, kind in found.items() if not name.startswith("_")}
 
 
 def test_every_error_that_a_program_may_catch_is_public() -> None:
-    errors = {name for name, each in public_classes().items() if issubclass(each, DynoexportError)}
+    errors = {name for name, kind in public_classes().items() if issubclass(kind, DynoexportError)}
     # A program that generates templates, and the endpoint's own checks, catch DynoexportError.
     assert errors - set(dynoexport.__all__) <= NOT_OF_OPERATIONS
 
@@ -192,7 +194,9 @@ def test_the_local_endpoint_does_not_know_what_it_runs() -> None:
     for path in (PACKAGE / "local").rglob("*.py"):
         found = {name for name in imports(path) if name.startswith("dynoexport.")}
         assert not {layer(name) for name in found} & ours, module_name(path)
-        assert not any(name.startswith(each) for name in found for each in pure), module_name(path)
+        assert not any(name.startswith(prefix) for name in found for prefix in pure), module_name(
+            path
+        )
 
 
 # https://docs.aws.amazon.com/glue/latest/dg/aws-glue-programming-python-libraries.html
@@ -245,7 +249,7 @@ def test_the_rooms_inside_a_room_import_downward_only(floor: str) -> None:
         name = module_name(path)
         if name.count(".") >= 2:
             inside = f"dynoexport.{floor}."
-            found = {room(each) for each in imports(path) if each.startswith(inside)}
+            found = {room(imported) for imported in imports(path) if imported.startswith(inside)}
             graph.setdefault(room(name), set()).update(found - {room(name)})
     list(TopologicalSorter(graph).static_order())
 
@@ -261,7 +265,10 @@ def test_no_modules_import_each_other() -> None:
     """Neither at once nor inside a function, nor for annotations."""
     names = {module_name(path): path for path in MODULES}
     graph = {
-        name: {each for each in importable(path, names) if not name.startswith(f"{each}.")} - {name}
+        name: {
+            imported for imported in importable(path, names) if not name.startswith(f"{imported}.")
+        }
+        - {name}
         for name, path in names.items()
     }
     list(TopologicalSorter(graph).static_order())

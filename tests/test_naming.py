@@ -164,6 +164,8 @@ def test_a_stacks_name_is_one_that_cloudformation_takes(table: str, fmt: OutputF
 
 
 def test_the_state_of_the_schedule_is_in_the_workflows_name() -> None:
-    on, off = (naming.workflow("Reviews", "csv", scheduled=each) for each in (True, False))
+    on, off = (
+        naming.workflow("Reviews", "csv", scheduled=scheduled) for scheduled in (True, False)
+    )
     assert on != off
     assert naming.start_trigger(on) != naming.start_trigger(off)

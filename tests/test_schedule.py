@@ -227,7 +227,7 @@ def test_the_gaps_of_a_schedule_are_those_of_more_than_a_week(
 ) -> None:
     """A weekend shows, and so does a February."""
     found = schedule.gaps(expression, now=NOON)
-    assert found == tuple(timedelta(hours=each) for each in hours)
+    assert found == tuple(timedelta(hours=hour) for hour in hours)
 
 
 def test_a_schedule_that_fires_once_more_has_no_gaps() -> None:

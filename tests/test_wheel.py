@@ -103,7 +103,9 @@ def python(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def metadata(wheel: Path) -> Message:
     with zipfile.ZipFile(wheel) as archive:
-        (name,) = (each for each in archive.namelist() if each.endswith(".dist-info/METADATA"))
+        (name,) = (
+            member for member in archive.namelist() if member.endswith(".dist-info/METADATA")
+        )
         return message_from_bytes(archive.read(name))
 
 
@@ -270,6 +272,10 @@ def test_python_at_hand_runs_the_wheel(python: Path, tmp_path: Path, version: st
 
 def test_deploying_needs_no_emulator(wheel: Path) -> None:
     """What only the local endpoint needs is in its extra."""
-    needed = [each for each in metadata(wheel).get_all("Requires-Dist", []) if "extra" not in each]
-    names = {each.split(">")[0].split("[")[0].strip() for each in needed}
+    needed = [
+        requirement
+        for requirement in metadata(wheel).get_all("Requires-Dist", [])
+        if "extra" not in requirement
+    ]
+    names = {requirement.split(">")[0].split("[")[0].strip() for requirement in needed}
     assert names == {"troposphere", "awacs", "PyYAML", "boto3", "click", "rich", "Jinja2"}

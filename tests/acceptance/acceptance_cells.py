@@ -54,7 +54,7 @@ def nested(value: Any, kind: Kind) -> str:  # noqa: PLR0911 - a type each
     if value is None:
         return "null"
     if kind[0] == "array":
-        return "[" + ", ".join(nested(each, kind[1]) for each in value) + "]"
+        return "[" + ", ".join(nested(element, kind[1]) for element in value) + "]"
     if kind[0] == "struct":
         fields = (f"{name}={nested(value[name], inner)}" for _, name, inner in kind[1])
         return "{" + ", ".join(fields) + "}"

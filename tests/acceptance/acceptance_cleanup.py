@@ -214,7 +214,7 @@ def _delete_stack(account: Account, name: str) -> None:
 def _delete_common(account: Account) -> list[str]:
     """Delete the common stack with its bucket and database, unless somebody else uses them."""
     bucket, glue = account.bucket, account.glue
-    others = [each["StackName"] for each in _exports_of_others(account)]
+    others = [other["StackName"] for other in _exports_of_others(account)]
     if others:
         return [f"the common stack: {', '.join(others)} need it"]
     foreign, keys = _foreign(account)
@@ -293,7 +293,7 @@ def _delete_results(account: Account) -> None:
         pages = account.athena.get_paginator("list_query_executions").paginate(
             WorkGroup=naming.WORK_GROUP
         )
-        for query in [each for page in pages for each in page["QueryExecutionIds"]]:
+        for query in [query_id for page in pages for query_id in page["QueryExecutionIds"]]:
             found = account.athena.get_query_execution(QueryExecutionId=query)["QueryExecution"]
             if own in found["Query"]:
                 location = found["ResultConfiguration"]["OutputLocation"]
@@ -322,9 +322,9 @@ def _unsubscribe(account: Account) -> None:
     """Remove subscriptions of acceptance queues from the common stack's topic."""
     sns = account.client("sns")
     for page in sns.get_paginator("list_subscriptions").paginate():
-        for each in page["Subscriptions"]:
-            if names.is_own(each["Endpoint"].rpartition(":")[2]):
-                sns.unsubscribe(SubscriptionArn=each["SubscriptionArn"])
+        for subscription in page["Subscriptions"]:
+            if names.is_own(subscription["Endpoint"].rpartition(":")[2]):
+                sns.unsubscribe(SubscriptionArn=subscription["SubscriptionArn"])
 
 
 def _delete_logs(account: Account, exports: Iterable[tuple[str, str]]) -> None:

@@ -38,17 +38,17 @@ class Report:
     @property
     def passed(self) -> bool:
         """Whether no step failed, no fact was refuted and nothing is left."""
-        refuted = any(each.outcome is Outcome.REFUTED for each in self.findings)
-        failed = any(each.passed is False for each in self.steps)
+        refuted = any(finding.outcome is Outcome.REFUTED for finding in self.findings)
+        failed = any(step.passed is False for step in self.steps)
         return not (self.left or refuted or failed)
 
     def finding(self, key: str) -> Finding:
         """What was seen of the fact; a refutation counts more than a confirmation."""
-        own = [each for each in self.findings if each.fact == key]
+        own = [finding for finding in self.findings if finding.fact == key]
         for outcome in (Outcome.REFUTED, Outcome.CONFIRMED, Outcome.NOT_REACHED):
-            for each in own:
-                if each.outcome is outcome:
-                    return each
+            for finding in own:
+                if finding.outcome is outcome:
+                    return finding
         return Finding(key, Outcome.NOT_REACHED, "")
 
 
@@ -71,14 +71,14 @@ def text(report: Report) -> str:
     ]
     words = {True: "passed", False: "failed", None: "not reached"}
     lines += [
-        f"| {each.name} | {words[each.passed]} | {cell(each.detail)} |" for each in report.steps
+        f"| {step.name} | {words[step.passed]} | {cell(step.detail)} |" for step in report.steps
     ]
     lines += ["", "## Facts", "", "| fact | result | seen | source |", "|---|---|---|---|"]
     for fact in FACTS:
         found = report.finding(fact.key)
         result = found.outcome.value if report.is_aws else f"{found.outcome.value} (local)"
         lines.append(f"| {fact.statement} | {result} | {cell(found.seen)} | <{fact.source}> |")
-    left = [f"- {each}" for each in report.left] or ["Nothing is left."]
+    left = [f"- {leftover}" for leftover in report.left] or ["Nothing is left."]
     return "\n".join([*lines, "", "## What is left in the account", "", *left, ""])
 
 

@@ -121,7 +121,7 @@ def tried(trial: Trial) -> None:
     whole = exported(trial)
     for case in whole:
         trial.step(f"compare: {case}", partial(compared, trial, case))
-    for case in [each for each in whole if is_exact(each)][:1]:
+    for case in [candidate for candidate in whole if is_exact(candidate)][:1]:
         trial.step("second snapshot, and retention of an old one", partial(second, trial, case))
         trial.step("publish the older snapshot again", partial(rolled_back, trial, case))
     if trial.step(f"deploy a job that fails once: {RETRIED}", partial(deployed_to_fail, trial)):
@@ -335,7 +335,7 @@ def second(trial: Trial, case: Case) -> str:
     faults = cells.differences(kept, without_gone(answer_of(trial, table), kept), case.format.value)
     if faults:
         raise AssertionError(f"{len(faults)} differences, the first: {faults[0]}")
-    left = [each.timestamp for each in dynoexport.snapshots(trial.account, table)]
+    left = [snapshot.timestamp for snapshot in dynoexport.snapshots(trial.account, table)]
     if OLD in left or len(left) != 2:
         raise AssertionError(f"the snapshots are {', '.join(left)}")
     return f"{len(kept)} rows, {OLD} was deleted"
@@ -371,7 +371,7 @@ def plant_old_snapshot(trial: Trial, case: Case) -> None:
 
 def rolled_back(trial: Trial, case: Case) -> str:
     table = trial.table(case)
-    newer, older = (each.timestamp for each in dynoexport.snapshots(trial.account, table))
+    newer, older = (listed.timestamp for listed in dynoexport.snapshots(trial.account, table))
     for snapshot, rows in ((older, len(trial.items)), (newer, len(trial.items) - 1)):
         dynoexport.publish(trial.account, table, snapshot)
         found = len(answer_of(trial, table).rows)

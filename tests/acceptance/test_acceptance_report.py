@@ -42,7 +42,7 @@ def test_right_answer_has_no_differences() -> None:
 def test_a_wrong_cell_is_found(row: int, column: int) -> None:
     """Another value, no value, or one where there is none."""
     wrong = {"true": "false", "1.5": "1.6", "00 ff": "00 fe", None: "1"}
-    rows = [list(each) for each in ROWS]
+    rows = [list(row) for row in ROWS]
     before = rows[row][column]
     rows[row][column] = wrong.get(before, f"{before}x")
     if COLUMNS[column] in {"raw", "on"} and before is None:
@@ -108,7 +108,7 @@ def test_a_report_of_the_local_endpoint_says_so() -> None:
 def test_each_format_reader_and_running_glue_version_has_an_export() -> None:
     assert {case.format for case in CASES} == set(OutputFormat)
     assert {case.reader for case in CASES} == set(ReadMode)
-    running = {each for each in GlueVersion if each.value not in limits.GLUE_END_OF_LIFE}
+    running = {version for version in GlueVersion if version.value not in limits.GLUE_END_OF_LIFE}
     assert {case.glue_version for case in CASES} == running
 
 

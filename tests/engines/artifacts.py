@@ -137,7 +137,10 @@ def _kept(name: str, described: str, make: Callable[[Path], None]) -> Path:
 
 
 def _pip_install(artifacts: Sequence[Artifact], python: str, directory: Path) -> None:
-    lines = [f"{each.package}=={each.version} --hash=sha256:{each.sha256}" for each in artifacts]
+    lines = [
+        f"{artifact.package}=={artifact.version} --hash=sha256:{artifact.sha256}"
+        for artifact in artifacts
+    ]
     with tempfile.NamedTemporaryFile("w", suffix=".txt") as requirements:
         requirements.write("\n".join(lines) + "\n")
         requirements.flush()

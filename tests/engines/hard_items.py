@@ -29,9 +29,9 @@ def with_binary(value: dict[str, Any]) -> dict[str, Any]:
     if code == "B":
         return {"B": base64.b64decode(held)}
     if code == "BS":
-        return {"BS": [base64.b64decode(each) for each in held]}
+        return {"BS": [base64.b64decode(element) for element in held]}
     if code == "L":
-        return {"L": [with_binary(each) for each in held]}
+        return {"L": [with_binary(element) for element in held]}
     if code == "M":
-        return {"M": {name: with_binary(each) for name, each in held.items()}}
+        return {"M": {name: with_binary(inner) for name, inner in held.items()}}
     return value

@@ -23,7 +23,7 @@ def statements(text: str) -> list[str]:
     """Every statement between quotation marks and on lines of its own, with its blanks folded."""
     quoted = [found[1].replace('\\"', '"') for found in QUOTED.findall(text)]
     on_lines = LINES.findall(QUOTED.sub("", text))
-    return [" ".join(each.split()) for each in (*quoted, *on_lines)]
+    return [" ".join(sql.split()) for sql in (*quoted, *on_lines)]
 
 
 def pages() -> dict[str, str]:

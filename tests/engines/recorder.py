@@ -47,7 +47,7 @@ class _Handler(BaseHTTPRequestHandler):
 
     def do_POST(self) -> None:
         body = self.rfile.read(int(self.headers["Content-Length"]))
-        headers = {name: each for name, each in self.headers.items() if name.lower() not in HOPS}
+        headers = {name: value for name, value in self.headers.items() if name.lower() not in HOPS}
         # The answer is to be read here, too.
         headers.pop("Accept-Encoding", None)
         connection = http.client.HTTPConnection(self.server.upstream, timeout=60)
@@ -59,9 +59,9 @@ class _Handler(BaseHTTPRequestHandler):
         operation = self.headers["X-Amz-Target"].rpartition(".")[2]
         self.server.calls.append(Call(sdk, operation, json.loads(body), json.loads(answer)))
         self.send_response_only(found.status)
-        for name, each in found.getheaders():
+        for name, value in found.getheaders():
             if name.lower() not in HOPS:
-                self.send_header(name, each)
+                self.send_header(name, value)
         self.send_header("Content-Length", str(len(answer)))
         self.end_headers()
         self.wfile.write(answer)

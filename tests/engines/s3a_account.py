@@ -190,7 +190,7 @@ class Export:
     def keys(self, prefix: str) -> set[str]:
         pages = self.client("s3").get_paginator("list_objects_v2")
         found = pages.paginate(Bucket=self.bucket, Prefix=prefix)
-        return {each["Key"] for page in found for each in page.get("Contents", ())}
+        return {entry["Key"] for page in found for entry in page.get("Contents", ())}
 
     def part_files(self) -> set[str]:
         """The files in the manifests of all snapshots."""
@@ -214,7 +214,9 @@ class Export:
     def open_uploads(self) -> list[str]:
         found = self.client("s3").list_multipart_uploads(Bucket=self.bucket)
         return [
-            each["Key"] for each in found.get("Uploads", ()) if each["Key"].startswith(self.data)
+            upload["Key"]
+            for upload in found.get("Uploads", ())
+            if upload["Key"].startswith(self.data)
         ]
 
     def refused(self) -> set[tuple[str, str]]:
@@ -222,12 +224,12 @@ class Export:
         stack = naming.table_stack(self.table, self.format)
         resources = self.client("cloudformation").describe_stack_resources(StackName=stack)
         roles = {
-            each["PhysicalResourceId"]
-            for each in resources["StackResources"]
-            if each.get("ResourceType") == "AWS::IAM::Role"
+            resource["PhysicalResourceId"]
+            for resource in resources["StackResources"]
+            if resource.get("ResourceType") == "AWS::IAM::Role"
         }
         return {
-            (each["action"], each["resource"].removeprefix(f"arn:aws:s3:::{self.bucket}"))
-            for each in self.owner.endpoint.authorizations()
-            if not each["allowed"] and each["holder"].rpartition("/")[2] in roles
+            (decision["action"], decision["resource"].removeprefix(f"arn:aws:s3:::{self.bucket}"))
+            for decision in self.owner.endpoint.authorizations()
+            if not decision["allowed"] and decision["holder"].rpartition("/")[2] in roles
         }

@@ -252,11 +252,11 @@ def as_value(given: dict[str, Any]) -> dict[str, Any]:
     if code == "B":
         return {code: base64.b64decode(value)}
     if code == "BS":
-        return {code: [base64.b64decode(each) for each in value]}
+        return {code: [base64.b64decode(element) for element in value]}
     if code == "L":
-        return {code: [as_value(each) for each in value]}
+        return {code: [as_value(element) for element in value]}
     if code == "M":
-        return {code: {key: as_value(each) for key, each in value.items()}}
+        return {code: {key: as_value(inner) for key, inner in value.items()}}
     return {code: value}
 
 
@@ -303,7 +303,7 @@ def test_both_ask_for_the_same_segments(readings: Readings, splits: int) -> None
     }
     for requests in asked.values():
         assert sorted(request["Segment"] for request in requests) == [*range(splits)]
-    stated = [{word for each in requests for word in each} for requests in asked.values()]
+    stated = [{word for request in requests for word in request} for requests in asked.values()]
     assert stated[0] - stated[1] == OF_CODE_BASE_ALONE.keys()
     assert stated[1] - stated[0] == set()
 

@@ -85,7 +85,7 @@ def case(version: str, reader: str, fmt: str) -> Any:
 
 @pytest.mark.parametrize(
     ("version", "reader", "fmt"),
-    [case(*each) for each in itertools.product(VERSIONS, READERS, FORMATS)],
+    [case(*parameters) for parameters in itertools.product(VERSIONS, READERS, FORMATS)],
 )
 def test_every_reader_writes_every_format(  # noqa: PLR0917 - fixtures
     exports: dict[str, Any], endpoint: Endpoint, jobs: Jobs, version: str, reader: str, fmt: str
@@ -100,7 +100,9 @@ def test_every_reader_writes_every_format(  # noqa: PLR0917 - fixtures
     if reader == "connector":
         items = [expected.through_connector(item) for item in items]
     reported = "text" if fmt == "xml" else fmt
-    assert [(each["name"], each["type"], each["attribute"]) for each in manifest["schema"]] == [
+    assert [
+        (column["name"], column["type"], column["attribute"]) for column in manifest["schema"]
+    ] == [
         (column.name, expected.hive(column.kind, reported), column.attribute)
         for column in expected.columns(items, expected.Rules())
     ]

@@ -152,14 +152,14 @@ def test_empty_maps_are_printed_as_maps(lake: Lake, trino: Trino, mixed: dict[st
         *COERCED,
         *(
             pytest.param(
-                *each,
+                *case,
                 marks=pytest.mark.xfail(
                     strict=True,
                     raises=AssertionError,
                     reason="the endpoint never compares a partition's types with the table's",
                 ),
             )
-            for each in NOT_AS_TRINO
+            for case in NOT_AS_TRINO
         ),
     ],
 )

@@ -46,7 +46,7 @@ def test_an_older_snapshot_is_published_again_and_then_the_newer_one(
     for items in SNAPSHOTS[:2]:
         put(dynamodb, items)
         command.ok("run", TABLE, "--wait")
-    newer, older = (each["snapshot"] for each in command.json("snapshots", TABLE))
+    newer, older = (listed["snapshot"] for listed in command.json("snapshots", TABLE))
     view = naming.view(TABLE)
     for snapshot, items in ((older, SNAPSHOTS[0]), (newer, SNAPSHOTS[1])):
         command.ok("publish", TABLE, snapshot)

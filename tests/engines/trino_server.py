@@ -49,7 +49,7 @@ def unpack(files: list[Path], directory: Path) -> None:
     with tarfile.open(server) as archive:
         root = archive.next()
         assert root is not None
-        members = [each for each in archive if each.name.startswith(f"{root.name}/lib/")]
+        members = [file for file in archive if file.name.startswith(f"{root.name}/lib/")]
         for member in members:
             member.name = member.name.partition("/")[2]
         archive.extractall(directory, members, filter="data")
@@ -237,7 +237,7 @@ def plain(value: Any) -> Any:
     if isinstance(value, NamedRowTuple):
         names = value.__annotations__["names"]
         assert len(set(names)) == len(names), names
-        return {name: plain(each) for name, each in zip(names, value, strict=True)}
+        return {name: plain(inner) for name, inner in zip(names, value, strict=True)}
     if isinstance(value, dict):
         return sorted(value.items())
-    return [plain(each) for each in value] if isinstance(value, list) else value
+    return [plain(element) for element in value] if isinstance(value, list) else value

@@ -232,9 +232,9 @@ class Trial:
         timestamps, rows = self.deployed.view()
         self._promise(len(timestamps) == 1, f"the view shows the snapshots {sorted(timestamps)}")
         others = [self.deployed.look(other) for other in self.others]
-        new = {each.snapshot for each in (run, *others)}
-        if any(each.succeeded for each in (run, *others)):
-            newest = max(each.snapshot or "" for each in (run, *others) if each.succeeded)
+        new = {any_run.snapshot for any_run in (run, *others)}
+        if any(any_run.succeeded for any_run in (run, *others)):
+            newest = max(any_run.snapshot or "" for any_run in (run, *others) if any_run.succeeded)
             self._promise(
                 timestamps == {newest}, f"{newest} was published, the view shows {timestamps}"
             )
@@ -309,10 +309,10 @@ class Trial:
             timestamps == {run.snapshot}, f"after the next run the view shows {sorted(timestamps)}"
         )
         self._check_rows(rows, self.deployed.items, set(), "after the next run the view")
-        shown = [each.timestamp for each in self.deployed.snapshots() if each.current]
+        shown = [snapshot.timestamp for snapshot in self.deployed.snapshots() if snapshot.current]
         self._promise(shown == [run.snapshot], f"dynoexport snapshots shows {shown} as current")
         self.deployed.prune()
-        left = [each for each in self.deployed.snapshots() if not each.current]
+        left = [snapshot for snapshot in self.deployed.snapshots() if not snapshot.current]
         self._promise(not left, f"prune leaves {left}")
 
 

@@ -49,27 +49,29 @@ Json = dict[str, Any]
 def figures_of(lines: Iterable[str], date: str) -> Json:
     """The sums of all outcomes."""
     found = [json.loads(line) for line in lines]
-    trials = [each for each in found if "seed" in each]
+    trials = [outcome for outcome in found if "seed" in outcome]
     injected: Counter[str] = Counter()
     inputs: Counter[str] = Counter()
-    for each in trials:
-        injected.update(each["injected"])
-    for each in found:
-        inputs.update(each.get("inputs", {}))
-    failed = [each for each in trials if each["run"] != "SUCCEEDED"]
+    for outcome in trials:
+        injected.update(outcome["injected"])
+    for outcome in found:
+        inputs.update(outcome.get("inputs", {}))
+    failed = [trial for trial in trials if trial["run"] != "SUCCEEDED"]
     return {
         "date": date,
         "schedules": len(trials),
-        "calls": sum(each["calls"] for each in trials),
-        "seconds": round(sum(each["seconds"] for each in trials) / max(1, len(trials)), 1),
+        "calls": sum(trial["calls"] for trial in trials),
+        "seconds": round(sum(trial["seconds"] for trial in trials) / max(1, len(trials)), 1),
         "injected": {kind: injected[kind] for kind in schedules.KINDS},
-        "hit": {kind: sum(kind in each["injected"] for each in trials) for kind in schedules.KINDS},
+        "hit": {
+            kind: sum(kind in trial["injected"] for trial in trials) for kind in schedules.KINDS
+        },
         "failed": len(failed),
-        "notified": sum(each["notified"] for each in failed),
-        "alarmed": sum(each["alarmed"] for each in failed),
-        "mended": sum(each["again"] == "SUCCEEDED" for each in trials),
-        "broken": sum(bool(each["broken"]) for each in trials),
-        "throttled": next((each for each in found if "throttles" in each), None),
+        "notified": sum(trial["notified"] for trial in failed),
+        "alarmed": sum(trial["alarmed"] for trial in failed),
+        "mended": sum(trial["again"] == "SUCCEEDED" for trial in trials),
+        "broken": sum(bool(trial["broken"]) for trial in trials),
+        "throttled": next((outcome for outcome in found if "throttles" in outcome), None),
         "inputs": dict(sorted(inputs.items())),
     }
 

@@ -235,7 +235,7 @@ class _Handler(BaseHTTPRequestHandler):
         return body
 
     def _forward(self, body: bytes) -> Answer:
-        headers = {name: each for name, each in self.headers.items() if name.lower() not in HOPS}
+        headers = {name: value for name, value in self.headers.items() if name.lower() not in HOPS}
         headers.pop("Expect", None)
         connection = http.client.HTTPConnection(self.server.proxy.upstream, timeout=300)
         try:
@@ -247,13 +247,13 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _answer(self, answer: Answer, *, cut: bool = False) -> None:
         head = [f"HTTP/1.1 {answer.status} {answer.reason}\r\n"]
-        kept = [each for each in answer.headers if each[0].lower() not in HOPS]
+        kept = [header for header in answer.headers if header[0].lower() not in HOPS]
         length = len(answer.body)
         if self.command == "HEAD":
-            headers = {name.lower(): each for name, each in answer.headers}
+            headers = {name.lower(): value for name, value in answer.headers}
             length = int(headers.get("content-length", 0))
         kept.append(("Content-Length", str(length)))
-        head += [f"{name}: {each}\r\n" for name, each in kept]
+        head += [f"{name}: {value}\r\n" for name, value in kept]
         body = b"" if self.command == "HEAD" else answer.body
         if cut and body:
             self.wfile.write("".join(head).encode("latin-1") + b"\r\n" + body[: len(body) // 2])

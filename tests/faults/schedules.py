@@ -135,7 +135,7 @@ def draw(seed: int) -> Schedule:
     turn = TURNS[seed % len(TURNS)]
     kind = turn[seed // len(TURNS) % len(turn)]
     # A second attempt in a process of its own takes as long again.
-    once = [each for each in TARGETS if not (each.retries and kind in OF_PROCESSES)]
+    once = [candidate for candidate in TARGETS if not (candidate.retries and kind in OF_PROCESSES)]
     target = chance.choice(once)
     faults = [fault_of(kind, target, chance)]
     if chance.random() < 0.25:
@@ -182,7 +182,7 @@ def outage(kind: str, _: Target, chance: random.Random) -> Fault:
 
 def cut_off(kind: str, _: Target, chance: random.Random) -> Fault:
     place = chance.choice((EXPORT, PUBLISH))
-    calls = sum(CALLS[each] for each in CALLS if each[0] == place)
+    calls = sum(CALLS[call] for call in CALLS if call[0] == place)
     return Fault(kind, place, after=chance.randrange(calls), most=0)
 
 
@@ -245,7 +245,7 @@ EVENTS = {
 def call_fault(kind: str, chance: random.Random) -> Fault:
     """Something that happens to calls of one service, or to all calls of the run."""
     services = {THROTTLE: ("athena", "dynamodb", "glue"), SLOW_DOWN: ("s3",)}.get(kind, SERVICES)
-    place, service = chance.choice([each for each in sorted(CALLS) if each[1] in services])
+    place, service = chance.choice([call for call in sorted(CALLS) if call[1] in services])
     if kind not in {THROTTLE, SLOW_DOWN} and chance.random() < 0.5:
         place, service = "", ""
     few = bool(service) and CALLS[place, service] < 10

@@ -79,7 +79,7 @@ class Stage:
 
     def job_processes(self) -> list[JobRun]:
         """The job runs that have a process now."""
-        runs = [run for each in self._glue().runs_of_jobs.values() for run in each]
+        runs = [run for job_runs in self._glue().runs_of_jobs.values() for run in job_runs]
         return [run for run in runs if run.process and run.process.process.poll() is None]
 
     def has_ended(self, run_id: str) -> bool:
@@ -126,7 +126,7 @@ class Stage:
     def lift_limits(self, deployed: Deployed) -> Callable[[], None]:
         """Allow several runs at once, as an owner can in the console; what forbids them again."""
         glue, name = self._glue(), deployed.workflow
-        jobs = [glue.get_job(each) for each in deployed.jobs]
+        jobs = [glue.get_job(job_name) for job_name in deployed.jobs]
         glue.workflows[name].max_concurrent_runs = 3
         for job in jobs:
             job.execution_property["MaxConcurrentRuns"] = 3

@@ -25,7 +25,7 @@ def test_figures_are_sums_of_outcomes() -> None:
         {"seed": 3, "injected": {}, "calls": 0, "run": "FAILED", "alarmed": True},
     ]
     more = {"again": "SUCCEEDED", "seconds": 2.0, "broken": [], "notified": False, "alarmed": False}
-    lines = [json.dumps({**more, **each}) for each in outcomes]
+    lines = [json.dumps({**more, **outcome}) for outcome in outcomes]
     lines += [json.dumps({"inputs": {"a": 5}}), json.dumps({"inputs": {"a": 2, "b": 1}})]
     found = report.figures_of(lines, "2026-01-31")
     assert (found["schedules"], found["calls"], found["failed"]) == (3, 120, 2)

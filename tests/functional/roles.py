@@ -26,7 +26,9 @@ if TYPE_CHECKING:
 def recorded(endpoint: Endpoint, holders: set[str]) -> Iterator[dict[str, Any]]:
     """What the roles and users of these names have been asked for."""
     return (
-        each for each in endpoint.authorizations() if each["holder"].rpartition("/")[2] in holders
+        decision
+        for decision in endpoint.authorizations()
+        if decision["holder"].rpartition("/")[2] in holders
     )
 
 
@@ -44,9 +46,9 @@ class Usage:
         stack = naming.table_stack(table, fmt)
         found = self.account.client("cloudformation").describe_stack_resources(StackName=stack)
         self.roles += [
-            (each["LogicalResourceId"], each["PhysicalResourceId"])
-            for each in found["StackResources"]
-            if each.get("ResourceType") == "AWS::IAM::Role"
+            (resource["LogicalResourceId"], resource["PhysicalResourceId"])
+            for resource in found["StackResources"]
+            if resource.get("ResourceType") == "AWS::IAM::Role"
         ]
 
     def require(self, formats: set[str]) -> None:
@@ -60,7 +62,7 @@ class Usage:
         return recorded(self.account.endpoint, names)
 
     def refused(self) -> list[tuple[str, str]]:
-        return [(each["action"], each["resource"]) for each in self.calls() if not each["allowed"]]
+        return [(call["action"], call["resource"]) for call in self.calls() if not call["allowed"]]
 
     def statements(self, role: str) -> tuple[Statement, ...]:
         """What the deployed role may do."""
@@ -81,7 +83,7 @@ class Usage:
         iam = self.account.client("iam")
         (role,) = (name for own, name in self.roles if own == title)
         document = iam.get_role_policy(RoleName=role, PolicyName=title)["PolicyDocument"]
-        (statement,) = (each for each in document["Statement"] if each["Sid"] == sid)
+        (statement,) = (candidate for candidate in document["Statement"] if candidate["Sid"] == sid)
         actions = statement["Action"]
         if actions == action:
             document["Statement"].remove(statement)
@@ -102,7 +104,9 @@ class Usage:
             unneeded |= found
             needed |= set(unused_permissions.elements(statements)) - found
         shown = readable(title)
-        return {(each.sid, unused_permissions.text(shown, each)) for each in unneeded - needed}
+        return {
+            (element.sid, unused_permissions.text(shown, element)) for element in unneeded - needed
+        }
 
 
 def readable(title: str) -> list[Statement]:
@@ -116,7 +120,7 @@ def readable(title: str) -> list[Statement]:
 
 def allowed(calls: Iterable[dict[str, Any]]) -> list[Request]:
     return [
-        Request(each["action"], each["resource"], each["context"])
-        for each in calls
-        if each["allowed"]
+        Request(call["action"], call["resource"], call["context"])
+        for call in calls
+        if call["allowed"]
     ]

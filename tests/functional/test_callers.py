@@ -73,15 +73,19 @@ class Person:
             text = unused_permissions.text(statements, element).replace(self.bucket, BUCKET)
             return element.sid, FORMAT.sub("<format>/", text)
 
-        every = [each for each in unused_permissions.elements(statements) if each.policy in asked]
-        needed = {shown(each) for each in every if each not in needless}
-        return {shown(each) for each in every} - needed
+        every = [
+            element
+            for element in unused_permissions.elements(statements)
+            if element.policy in asked
+        ]
+        needed = {shown(element) for element in every if element not in needless}
+        return {shown(element) for element in every} - needed
 
     def refused(self) -> list[tuple[str, str]]:
         return [
-            (each["action"], each["resource"])
-            for each in recorded(self.endpoint, {self.name})
-            if not each["allowed"]
+            (decision["action"], decision["resource"])
+            for decision in recorded(self.endpoint, {self.name})
+            if not decision["allowed"]
         ]
 
 
@@ -220,7 +224,7 @@ def test_doctor_says_who_may_do_what(there: Endpoint, exported: str) -> None:
         PolicyDocument=json.dumps({"Version": "2012-10-17", "Statement": [statement]}),
     )
     done = person.command("doctor", "--output", "json")
-    found = {each["name"]: each for each in json.loads(done.stdout)}
+    found = {check["name"]: check for check in json.loads(done.stdout)}
     assert {name for name in caller_policies.PURPOSES if found[f"may {name}"]["state"] == "ok"} == {
         "query",
         "plan",
@@ -263,7 +267,7 @@ def test_who_publishes_needs_the_policy_for_it_and_all_of_it(
     person.athena.stop_query_execution(QueryExecutionId=started["QueryExecutionId"])
     do.ok("verify", exported)
     do.ok("prune", exported, "--keep", "1", "--yes")
-    assert [each["snapshot"] for each in do.json("snapshots", exported)] == [newer]
+    assert [snapshot["snapshot"] for snapshot in do.json("snapshots", exported)] == [newer]
     assert do("destroy", exported, "--yes").returncode == 1
     assert {action for action, _ in person.refused()} == {"s3:ListBucket"}
     assert person.unused("publish") == reference.kept("publish")

@@ -50,8 +50,10 @@ def table(endpoint: Endpoint) -> str:
 
 def stacks(endpoint: Endpoint) -> set[str]:
     pages = endpoint.client("cloudformation").get_paginator("list_stacks").paginate()
-    found = (each for page in pages for each in page["StackSummaries"])
-    return {each["StackName"] for each in found if each["StackStatus"] != "DELETE_COMPLETE"}
+    found = (summary for page in pages for summary in page["StackSummaries"])
+    return {
+        summary["StackName"] for summary in found if summary["StackStatus"] != "DELETE_COMPLETE"
+    }
 
 
 def elsewhere(endpoint: Endpoint, region: str) -> Command:
@@ -148,7 +150,7 @@ def test_options_of_the_export_are_kept_until_they_are_reset(
         stack = naming.table_stack(table, "parquet")
         answer = endpoint.client("cloudformation").describe_stacks(StackName=stack)
         found = answer["Stacks"][0]["Parameters"]
-        return {each["ParameterKey"]: each["ParameterValue"] for each in found}
+        return {parameter["ParameterKey"]: parameter["ParameterValue"] for parameter in found}
 
     where = "rating >= 4 AND user <> 'a, b'"
     command.ok("deploy", table, "--yes", "--columns", "User,Book", "--where", where)
@@ -364,7 +366,7 @@ def test_init_refuses_a_stack_of_somebody_else(endpoint: Endpoint, command: Comm
         "  choose another name with --common-stack",
     ]
     found = cloudformation.list_stack_resources(StackName="theirs")["StackResourceSummaries"]
-    assert [each["LogicalResourceId"] for each in found] == ["Topic"]
+    assert [resource["LogicalResourceId"] for resource in found] == ["Topic"]
 
 
 # --- listings -------------------------------------------------------------------------------------
@@ -410,13 +412,13 @@ def test_more_snapshots_than_a_page_of_s3_holds(
     dynoexport.deploy(library(endpoint), table, fmt=OutputFormat.JSON)
     times = [f"2026-{1 + n // 600:02}-{1 + n // 60 % 10:02}T10:{n % 60:02}" for n in range(1050)]
     with ThreadPoolExecutor(4) as pool:
-        list(pool.map(lambda each: put_snapshot(endpoint, table, each, []), times))
+        list(pool.map(lambda timestamp: put_snapshot(endpoint, table, timestamp, []), times))
     found = command.json("snapshots", table, "--limit", "0")
-    assert [each["snapshot"] for each in found] == sorted(times, reverse=True)
+    assert [snapshot["snapshot"] for snapshot in found] == sorted(times, reverse=True)
     pruned = command.json("prune", table, "--keep", "1045", "--yes")
-    assert [each["snapshot"] for each in pruned["snapshots"]] == sorted(times)[:5]
+    assert [snapshot["snapshot"] for snapshot in pruned["snapshots"]] == sorted(times)[:5]
     left = command.json("snapshots", table, "--limit", "0")
-    assert [each["snapshot"] for each in left] == sorted(times, reverse=True)[:1045]
+    assert [snapshot["snapshot"] for snapshot in left] == sorted(times, reverse=True)[:1045]
 
 
 def test_nothing_runs_that_could_be_stopped(
@@ -443,7 +445,7 @@ def completed(command: Command, *words: str) -> list[str]:
     }
     done = replace(command, extra=asking)()
     assert done.stderr == ""
-    return [each.partition(",")[2] for each in done.stdout.split()]
+    return [word.partition(",")[2] for word in done.stdout.split()]
 
 
 def test_the_shell_completes_commands_and_tables(

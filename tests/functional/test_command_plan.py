@@ -64,8 +64,8 @@ def test_a_plan_for_programs_has_the_documented_keys(command: Command, table: st
         ("cost", shown["costs"]),
         ("alternative", shown["alternatives"]),
     ):
-        assert all(set(each) == set(json_output.meanings(kind)) for each in found)
-    assert {each["setting"]: each["value"] for each in shown["choices"]} == AUTO
+        assert all(set(planned) == set(json_output.meanings(kind)) for planned in found)
+    assert {choice["setting"]: choice["value"] for choice in shown["choices"]} == AUTO
 
 
 def test_what_others_read_at_that_hour_is_taken_from_cloudwatch(
@@ -86,7 +86,11 @@ def test_what_others_read_at_that_hour_is_taken_from_cloudwatch(
     (shown,) = command.json("plan", table)
     assert shown["consumed_peak"] == 20
     assert shown["consumed_mean"] == pytest.approx(22 / days)
-    changes = next(each for each in shown["alternatives"] if each["name"].endswith("incremental"))
+    changes = next(
+        alternative
+        for alternative in shown["alternatives"]
+        if alternative["name"].endswith("incremental")
+    )
     assert changes["costs"][0]["quantity"] == pytest.approx(14 / written)
     assert shown["unknown"] == []
 
@@ -158,7 +162,7 @@ def test_several_tables_are_a_line_each_and_a_sum(command: Command, endpoint: En
     head, *rows = command.ok("plan", *names).splitlines()
     assert head.split()[:3] == ["TABLE", "SIZE", "WORKERS"]
     assert [row.split()[0] for row in rows] == [*names, "all"]
-    assert [each["table"] for each in command.json("plan", *names)] == names
+    assert [planned["table"] for planned in command.json("plan", *names)] == names
 
 
 def test_a_table_that_is_not_there_is_reported(command: Command, table: str) -> None:

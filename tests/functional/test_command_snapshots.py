@@ -62,7 +62,9 @@ def test_lists_the_newest_first_with_what_the_manifests_say(
     command: Command, untouched: str
 ) -> None:
     found = command.json("snapshots", untouched)
-    assert [(each["snapshot"], each["items"], each["current"]) for each in found] == [
+    assert [
+        (snapshot["snapshot"], snapshot["items"], snapshot["current"]) for snapshot in found
+    ] == [
         (NEW, 3, True),
         (MIDDLE, 2, False),
         (OLD, 1, False),
@@ -80,7 +82,7 @@ def test_an_incomplete_snapshot_is_reported_and_never_published(
     endpoint.client("s3").delete_object(
         Bucket=bucket, Key=naming.manifest_key(table, "json", MIDDLE)
     )
-    found = {each["snapshot"]: each for each in command.json("snapshots", table)}
+    found = {snapshot["snapshot"]: snapshot for snapshot in command.json("snapshots", table)}
     assert (found[MIDDLE]["complete"], found[MIDDLE]["items"]) == (False, None)
     done = command("publish", table, MIDDLE)
     assert done.returncode == 1
@@ -176,20 +178,20 @@ def test_prune_keeps_the_newest_and_the_current(
 ) -> None:
     command.ok("publish", table, OLD)
     done = command.json("prune", table, "--keep", "1", "--yes")
-    assert [each["snapshot"] for each in done["snapshots"]] == [MIDDLE]
+    assert [snapshot["snapshot"] for snapshot in done["snapshots"]] == [MIDDLE]
     assert list(done) == list(json_output.meanings("pruned"))
-    left = [each["snapshot"] for each in command.json("snapshots", table)]
+    left = [snapshot["snapshot"] for snapshot in command.json("snapshots", table)]
     assert left == [NEW, OLD]
     partitions = endpoint.client("glue").get_partitions(
         DatabaseName=naming.DATABASE, TableName=naming.snapshots_table(table)
     )["Partitions"]
-    assert sorted(each["Values"] for each in partitions) == [[OLD], [NEW]]
+    assert sorted(partition["Values"] for partition in partitions) == [[OLD], [NEW]]
     assert len(rows(command, table)) == 1
 
 
 def test_prune_by_age_never_takes_the_current(command: Command, table: str) -> None:
     done = command.json("prune", table, "--older-than", "1d", "--yes")
-    assert [each["snapshot"] for each in done["snapshots"]] == [OLD, MIDDLE]
+    assert [snapshot["snapshot"] for snapshot in done["snapshots"]] == [OLD, MIDDLE]
     assert "Nothing to delete" in command.ok("prune", table, "--older-than", "1d", "--yes")
 
 
@@ -214,7 +216,7 @@ def test_destroy_keeps_the_data(endpoint: Endpoint, command: Command, table: str
     gone = command("status", table)
     assert (gone.returncode, gone.stdout) == (1, "")
     assert f"{table} is not exported" in gone.stderr
-    assert table not in {each["table"] for each in command.json("status")}
+    assert table not in {export["table"] for export in command.json("status")}
 
 
 def test_data_that_a_stack_has_left_can_be_destroyed_later(
@@ -292,11 +294,11 @@ def all_keys(endpoint: Endpoint, table: str) -> set[str]:
     s3, bucket = endpoint.client("s3"), naming.bucket(endpoint.account, endpoint.region)
     prefixes = (naming.data_prefix(table, "json"), naming.manifest_prefix(table, "json"))
     pages = [s3.list_objects_v2(Bucket=bucket, Prefix=prefix) for prefix in prefixes]
-    return {each["Key"] for page in pages for each in page.get("Contents", ())}
+    return {entry["Key"] for page in pages for entry in page.get("Contents", ())}
 
 
 def test_snapshots_lists_foreign_ones_with_their_true_size(command: Command, shared: str) -> None:
-    found = {each["snapshot"]: each for each in command.json("snapshots", shared)}
+    found = {snapshot["snapshot"]: snapshot for snapshot in command.json("snapshots", shared)}
     for timestamp in (FORMER, RENAMED):
         figures = [found[timestamp][key] for key in ("foreign", "complete", "bytes", "files")]
         assert figures == [True, False, 28, 2]
@@ -312,20 +314,20 @@ def test_prune_never_deletes_foreign_snapshots(
     crawl(endpoint, shared)
     before = all_keys(endpoint, shared)
     done = command.json("prune", shared, *rule, "--yes")
-    assert [each["snapshot"] for each in done["snapshots"]] == [OLD, MIDDLE]
+    assert [snapshot["snapshot"] for snapshot in done["snapshots"]] == [OLD, MIDDLE]
     gone = before - all_keys(endpoint, shared)
     assert {key for key in gone if FORMER in key or RENAMED in key} == set()
     partitions = endpoint.client("glue").get_partitions(
         DatabaseName=naming.DATABASE, TableName=naming.snapshots_table(shared)
     )["Partitions"]
-    assert sorted(each["Values"] for each in partitions) == [[FORMER], [RENAMED], [NEW]]
+    assert sorted(partition["Values"] for partition in partitions) == [[FORMER], [RENAMED], [NEW]]
 
 
 def test_destroy_with_data_leaves_what_dynoexport_has_not_written(
     endpoint: Endpoint, command: Command, shared: str
 ) -> None:
     data, manifests = naming.data_prefix(shared, "json"), naming.manifest_prefix(shared, "json")
-    folders = [naming.snapshot_prefix(shared, "json", each) for each in (FORMER, RENAMED)]
+    folders = [naming.snapshot_prefix(shared, "json", timestamp) for timestamp in (FORMER, RENAMED)]
     bucket = naming.bucket(endpoint.account, endpoint.region)
     endpoint.client("s3").put_object(Bucket=bucket, Key=f"{data}notes.txt", Body=b"mine")
     done = command("destroy", shared, "--data", "--yes")
@@ -370,7 +372,7 @@ def test_status_and_snapshots_report_a_damaged_current_snapshot(
     fault = damage(endpoint, table, how)
     newest, *others = command.json("snapshots", table)
     assert newest["faults"] == [fault]
-    assert [each["faults"] for each in others] == [[], []]
+    assert [snapshot["faults"] for snapshot in others] == [[], []]
     assert command.json("status", table)[0]["faults"] == [fault]
     listed = command("snapshots", table)
     assert f"The snapshot {NEW} is damaged: {fault}" in listed.stderr.splitlines()

@@ -131,8 +131,10 @@ def test_a_run_is_set_against_its_plan(empty: Command, first_run: dict[str, Any]
     assert list(run) == list(json_output.meanings("explained run"))
     assert {name: run[name] for name in first_run} == first_run
     assert run["plan_missing"] is None
-    figures = {each["name"]: each for each in run["figures"]}
-    assert [list(each) for each in run["figures"]] == [list(json_output.meanings("figure"))] * 11
+    figures = {figure["name"]: figure for figure in run["figures"]}
+    assert [list(figure) for figure in run["figures"]] == [
+        list(json_output.meanings("figure"))
+    ] * 11
     assert (figures["crawl"]["planned"], figures["crawl"]["off"]) == (60, True)
     assert figures["crawl"]["reasons"] == [
         "the plan assumes 1 min for the crawl, most of it for its start"
@@ -149,7 +151,7 @@ def test_the_connectors_read_units_are_those_of_cloudwatch(
 
     def reported() -> Any:
         (run,) = empty.json("runs", "Reviews", "--explain")
-        return next(each["real"] for each in run["figures"] if each["name"] == "read units")
+        return next(figure["real"] for figure in run["figures"] if figure["name"] == "read units")
 
     assert reported() is None
     account = library(empty.endpoint)
@@ -263,5 +265,9 @@ def test_a_program_finds_the_same(
     rows = list(dynoexport.rows(account, query))
     assert rows == [{"user": "Adeline", "rating": 4}, {"user": "Tristan", "rating": 5}]
     # A run that was stopped may have left another.
-    current = [each.timestamp for each in dynoexport.snapshots(account, "Reviews") if each.current]
+    current = [
+        snapshot.timestamp
+        for snapshot in dynoexport.snapshots(account, "Reviews")
+        if snapshot.current
+    ]
     assert current == [first_run["snapshot"]]

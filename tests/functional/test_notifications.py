@@ -36,7 +36,7 @@ class Desk:
         create_table(endpoint, table)
 
     def deploy(self, *settings: str, enabled: bool = True) -> str:
-        words = [word for each in settings for word in ("--set", each)]
+        words = [word for setting in settings for word in ("--set", setting)]
         switch = "--enable" if enabled else "--disable"
         return self.command.ok("deploy", self.table, switch, "--yes", *words)
 
@@ -44,7 +44,9 @@ class Desk:
         outputs = self.endpoint.client("cloudformation").describe_stacks(
             StackName="dynoexport-common"
         )["Stacks"][0]["Outputs"]
-        (topic,) = [each["OutputValue"] for each in outputs if each["OutputKey"] == "TopicArn"]
+        (topic,) = [
+            output["OutputValue"] for output in outputs if output["OutputKey"] == "TopicArn"
+        ]
         self.mailbox.subscribe(topic)
 
     def fails(self, script: str) -> None:
@@ -61,7 +63,7 @@ class Desk:
 
     def inbox(self) -> list[dict[str, Any]]:
         """What was sent about this table since the last poll."""
-        reported = [each["Message"] for each in self.mailbox.receive()]
+        reported = [message["Message"] for message in self.mailbox.receive()]
         return [json.loads(message) for message in reported if f"{self.table} " in message]
 
     def wait_for(self, state: str) -> None:
@@ -188,11 +190,13 @@ def test_a_schedule_without_snapshots_is_notified_until_a_good_run(
     (reported,) = until(tea.inbox)
     assert (reported["AlarmName"], reported["NewStateValue"]) == (tea.alarm, "ALARM")
     assert reported["AlarmDescription"] == "No new snapshot of StaleTea as parquet for 30 hours"
-    found = {each["name"]: each for each in tea.command.json("doctor")}["alarms"]
+    found = {check["name"]: check for check in tea.command.json("doctor")}["alarms"]
     assert found["state"] == "warning"
     assert reported["AlarmDescription"] in found["detail"]
     tea.command.ok("run", "StaleTea", "--wait")
-    changes = [(each.get("OldStateValue"), each.get("NewStateValue")) for each in until(tea.inbox)]
+    changes = [
+        (message.get("OldStateValue"), message.get("NewStateValue")) for message in until(tea.inbox)
+    ]
     assert changes == [("ALARM", "OK")]
 
 

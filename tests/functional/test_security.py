@@ -84,12 +84,12 @@ def test_every_object_is_encrypted_with_the_key(exported: Command, key: str) -> 
     """Scripts, snapshot, manifest and query results."""
     s3 = exported.endpoint.client("s3")
     bucket = naming.bucket(exported.endpoint.account, exported.endpoint.region)
-    keys = [each["Key"] for each in s3.list_objects_v2(Bucket=bucket)["Contents"]]
-    folders = {each.split("/")[0] for each in keys}
+    keys = [entry["Key"] for entry in s3.list_objects_v2(Bucket=bucket)["Contents"]]
+    folders = {object_key.split("/")[0] for object_key in keys}
     assert {"scripts", "parquet", "manifests", "athena-results"} <= folders
-    for each in keys:
-        found = s3.head_object(Bucket=bucket, Key=each)
-        assert (found["ServerSideEncryption"], found["SSEKMSKeyId"]) == ("aws:kms", key), each
+    for object_key in keys:
+        found = s3.head_object(Bucket=bucket, Key=object_key)
+        assert (found["ServerSideEncryption"], found["SSEKMSKeyId"]) == ("aws:kms", key), object_key
 
 
 def test_dynamodb_was_reported_the_key(exported: Command, key: str) -> None:
@@ -108,7 +108,7 @@ def test_jobs_and_crawler_encrypt_logs_and_files_with_the_key(exported: Command,
         for job in (naming.export_job, naming.view_job)
     ]
     crawler = glue.get_crawler(Name=naming.crawler("Reviews", "parquet"))["Crawler"]
-    used = {each["SecurityConfiguration"] for each in jobs}
+    used = {job["SecurityConfiguration"] for job in jobs}
     name = naming.security_configuration(key.rpartition("/")[2])
     assert used == {crawler["CrawlerSecurityConfiguration"]} == {name}
     found = glue.get_security_configuration(Name=name)
@@ -158,7 +158,7 @@ def test_no_role_may_use_a_key_for_what_it_never_needed(encrypted: Usage, role: 
         "ReadSecurityConfiguration",
     }
     assert encrypted.refused() == []
-    needless = {each for each in encrypted.needless(role) if each[0] in of_keys}
+    needless = {element for element in encrypted.needless(role) if element[0] in of_keys}
     assert needless == reference.kept(role, with_key=True)
 
 
@@ -177,7 +177,7 @@ def test_failures_and_alarms_pass_the_encrypted_topic(
     """By the statements of the key's policy for EventBridge and CloudWatch."""
     endpoint, clock = clocked
     sns = endpoint.client("sns")
-    (topic,) = [each["TopicArn"] for each in sns.list_topics()["Topics"]]
+    (topic,) = [entry["TopicArn"] for entry in sns.list_topics()["Topics"]]
     assert sns.get_topic_attributes(TopicArn=topic)["Attributes"]["KmsMasterKeyId"] == key
     mailbox = Mailbox(endpoint, "reported")
     mailbox.subscribe(topic)
@@ -185,8 +185,8 @@ def test_failures_and_alarms_pass_the_encrypted_topic(
     heard: set[str] = set()
 
     def hears(state: str) -> bool:
-        messages = [json.loads(each["Message"]) for each in mailbox.receive()]
-        heard.update(each[name] for each in messages for name in kinds if name in each)
+        messages = [json.loads(message["Message"]) for message in mailbox.receive()]
+        heard.update(message[name] for message in messages for name in kinds if name in message)
         return state in heard
 
     kinds = ("state", "NewStateValue")

@@ -244,7 +244,7 @@ def trials(stage: Stage, share: float, names: Sequence[str]) -> Iterator[Trial]:
             assert status == 0, (name, lines)
         calls = list(stage.injector.calls)
         # A call that is repeated, as a poll, fails in its first and in its last place.
-        places = sorted({calls.index(each) for each in calls} | {len(calls) - 1})
+        places = sorted({calls.index(call) for call in calls} | {len(calls) - 1})
         for place, fault in itertools.product(places, FAULTS):
             if chance.random() < share:
                 yield tried(stage, name, words.format(make()).split(), place, fault)

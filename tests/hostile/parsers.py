@@ -256,9 +256,9 @@ def command(arguments: list[str]) -> object:
 def names_are_quoted(name: str) -> object:
     """The statement says the same whatever is quoted in it."""
     found = sqlglot.parse(view_sql("d", "v", "t", {name: name}, name), read="athena")
-    assert [type(each).__name__ for each in found] == ["Create"]
+    assert [type(expression).__name__ for expression in found] == ["Create"]
     assert found[0] is not None
-    assert {each.name for each in found[0].find_all(exp.Literal)} == {name}
+    assert {literal.name for literal in found[0].find_all(exp.Literal)} == {name}
     return found
 
 
@@ -285,7 +285,7 @@ PACKAGE = (
     Parser(
         "table name and catalog prefix",
         st.tuples(hostile.texts, st.sampled_from(OutputFormat), hostile.texts),
-        lambda each: naming.check(naming.Export(*each)),
+        lambda parts: naming.check(naming.Export(*parts)),
     ),
     Parser(
         "parameters (--set NAME=VALUE)",
@@ -375,7 +375,7 @@ PACKAGE = (
         ).filter(
             lambda answer: (
                 isinstance(answer.get("Error", {}), dict)
-                and all(isinstance(each, str) for each in answer.get("Error", {}).values())
+                and all(isinstance(value, str) for value in answer.get("Error", {}).values())
             )
         ),
         error_of,

@@ -98,16 +98,16 @@ def lines(draw: st.DrawFn, path: tuple[str, ...]) -> list[str]:
     parameters = COMMANDS[path].params
     chosen = draw(st.lists(st.sampled_from(parameters), min_size=1, max_size=3, unique=True))
     words = list(path)
-    for each in chosen:
-        if isinstance(each, click.Option):
-            words.append(draw(st.sampled_from([*each.opts, *each.secondary_opts])))
-            if not each.is_flag:
+    for parameter in chosen:
+        if isinstance(parameter, click.Option):
+            words.append(draw(st.sampled_from([*parameter.opts, *parameter.secondary_opts])))
+            if not parameter.is_flag:
                 words[-1] += f"={draw(ARGUMENTS)}"
     # What begins with "-" would be an option.
     values = [
-        draw(ARGUMENTS) if each in chosen else usual(each)
-        for each in parameters
-        if isinstance(each, click.Argument) and (each.required or each in chosen)
+        draw(ARGUMENTS) if parameter in chosen else usual(parameter)
+        for parameter in parameters
+        if isinstance(parameter, click.Argument) and (parameter.required or parameter in chosen)
     ]
     return [*words, "--", *values]
 

@@ -24,7 +24,7 @@ def lines_of(error: Exception) -> list[str]:
     return [error.what] if isinstance(error, DynoexportError) else [str(error)]
 
 
-@pytest.mark.parametrize("parser", [*parsers.PACKAGE, *parsers.SCRIPTS], ids=lambda each: each.name)
+@pytest.mark.parametrize("parser", [*parsers.PACKAGE, *parsers.SCRIPTS], ids=lambda case: case.name)
 def test_any_input_gives_a_value_or_a_refusal_in_one_line(
     parser: Parser, inputs: Counter[str]
 ) -> None:

@@ -16,6 +16,6 @@ def counted(cloudwatch: Any) -> list[dict[str, str]]:
     """The dimensions of every snapshot in CloudWatch's metric."""
     found = cloudwatch.list_metrics(Namespace="dynoexport/Reviews", MetricName="Snapshots")
     return [
-        {each["Name"]: each["Value"] for each in metric["Dimensions"]}
+        {dimension["Name"]: dimension["Value"] for dimension in metric["Dimensions"]}
         for metric in found["Metrics"]
     ]

@@ -351,10 +351,10 @@ def test_a_minute_that_another_run_owns_is_left_alone(
 
 def test_runs_in_one_minute_get_a_snapshot_each(run: Attempts) -> None:
     runs = [run, run.next_run(), run.next_run()]
-    for each in runs:
-        each.attempt()
+    for other_run in runs:
+        other_run.attempt()
     expected = ["2026-01-31T23:59", "2026-02-01T00:00", "2026-02-01T00:01"]
-    assert [each.timestamp for each in runs] == expected
+    assert [other_run.timestamp for other_run in runs] == expected
 
 
 def test_runs_that_overlap_get_a_minute_each(run: Attempts, keys: Any) -> None:
@@ -424,8 +424,8 @@ def test_a_minute_that_is_released_during_the_claim_is_not_taken(
 
 def test_a_minute_before_the_newest_snapshot_is_not_taken_again(run: Attempts, aws: Any) -> None:
     """It is free once its snapshot was deleted, but the view would not go back to it."""
-    for each in (run, run.next_run()):
-        each.attempt()
+    for either in (run, run.next_run()):
+        either.attempt()
     aws.s3.delete_object(Bucket=BUCKET, Key=MANIFEST)
     after = run.next_run()
     after.attempt()

@@ -122,8 +122,8 @@ class Disk:
         return [{"Contents": found}]
 
     def delete_objects(self, *, Bucket: str, Delete: Any) -> dict[str, Any]:  # noqa: N803
-        for each in Delete["Objects"]:
-            Path(self.places.root, Bucket, each["Key"]).unlink(missing_ok=True)
+        for entry in Delete["Objects"]:
+            Path(self.places.root, Bucket, entry["Key"]).unlink(missing_ok=True)
         return {}
 
 
@@ -489,5 +489,5 @@ def test_the_report_lists_the_hottest_segments(scanned: Any) -> None:
     assert len(report["skew"]["hottest"]) == 5
     assert set(report["skew"]["segments"]) == {"items", "bytes", "units", "seconds"}
     most = report["skew"]["segments"]["items"]["max"]
-    assert most == max(each["items"] for each in report["skew"]["hottest"])
-    assert sum(each["items"] for each in report["skew"]["hottest"]) == 30
+    assert most == max(segment["items"] for segment in report["skew"]["hottest"])
+    assert sum(segment["items"] for segment in report["skew"]["hottest"]) == 30

@@ -80,7 +80,9 @@ def test_no_name_gets_out_of_its_quotes(
     source = query.find(sqlglot.exp.Table)
     assert (statement.this.db, statement.this.name) == (database, view)
     assert (source.db, source.name) == (database, table)
-    assert {each.alias_or_name: each.unalias().name for each in query.expressions} == columns
+    assert {
+        expression.alias_or_name: expression.unalias().name for expression in query.expressions
+    } == columns
     assert query.args["where"].this.expression.this == timestamp
 
 
@@ -354,7 +356,7 @@ def descriptors(aws: SimpleNamespace) -> list[dict[str, Any]]:
     where = {"DatabaseName": DATABASE, "TableName": "snapshots_reviews"}
     table = aws.glue.get_table(DatabaseName=DATABASE, Name="snapshots_reviews")["Table"]
     partitions = aws.glue.get_partitions(**where)["Partitions"]
-    return [each["StorageDescriptor"] for each in (table, *partitions)]
+    return [owner["StorageDescriptor"] for owner in (table, *partitions)]
 
 
 def test_the_catalog_gets_the_columns_of_the_manifest(run: Publication) -> None:
@@ -408,7 +410,7 @@ def test_columns_of_snapshots_read_by_position_are_never_permuted() -> None:
 
 
 def check(names: list[str], columns: list[dict[str, str]]) -> None:
-    table: Any = {"Name": "t", "StorageDescriptor": {"Columns": [{"Name": each} for each in names]}}
+    table: Any = {"Name": "t", "StorageDescriptor": {"Columns": [{"Name": name} for name in names]}}
     settings = PublishSettings("T", "csv", BUCKET, DATABASE, "", "w", 0, CURRENT, "wr_1")
     check_order(table, columns, settings)
 
@@ -532,7 +534,7 @@ def test_a_comment_is_what_glue_takes(attribute: str) -> None:
 
 def locations(aws: SimpleNamespace) -> dict[str, dict[str, Any]]:
     """The partitions' descriptors by where they lie."""
-    return {each["Location"]: each for each in descriptors(aws)[1:]}
+    return {descriptor["Location"]: descriptor for descriptor in descriptors(aws)[1:]}
 
 
 LAZY = "org.apache.hadoop.hive.serde2.lazy.LazySimpleSerDe"
@@ -760,7 +762,10 @@ def test_retention_deletes_only_what_dynoexport_wrote(
     run.export(CURRENT)
     old, renamed, broken, others = (minutes(days) for days in (2_000, 30, 20, 10))
     run.crawl(old, renamed, broken, others, CURRENT)
-    files = [f"{DATA}snapshot_timestamp={each}/part-0" for each in (old, renamed, broken, others)]
+    files = [
+        f"{DATA}snapshot_timestamp={timestamp}/part-0"
+        for timestamp in (old, renamed, broken, others)
+    ]
     put(*files)
     put(f"{MANIFESTS}{broken}.json", body=b"{")
     theirs = {"table": "Orders", "format": "parquet", "snapshot_timestamp": others}
@@ -770,8 +775,8 @@ def test_retention_deletes_only_what_dynoexport_wrote(
     assert keys() == before
     assert run.partitions() == sorted([old, renamed, broken, others, CURRENT])
     log = capsys.readouterr().out
-    for each in (old, renamed, broken, others):
-        assert f"kept the snapshot {each}: dynoexport did not write it" in log
+    for timestamp in (old, renamed, broken, others):
+        assert f"kept the snapshot {timestamp}: dynoexport did not write it" in log
 
 
 def test_without_retention_everything_is_kept(run: Publication, keys: Any) -> None:

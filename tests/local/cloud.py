@@ -107,8 +107,10 @@ class Cloud:
 
     def triggers(self, workflow: str) -> dict[str, dict[str, Any]]:
         pages = self.glue.get_paginator("get_triggers").paginate()
-        found = [each for page in pages for each in page["Triggers"]]
-        return {each["Name"]: each for each in found if each.get("WorkflowName") == workflow}
+        found = [trigger for page in pages for trigger in page["Triggers"]]
+        return {
+            trigger["Name"]: trigger for trigger in found if trigger.get("WorkflowName") == workflow
+        }
 
     def workflows(self) -> list[str]:
         pages = self.glue.get_paginator("list_workflows").paginate()
@@ -141,4 +143,7 @@ def bucket(name: str, **fields: Any) -> dict[str, Any]:
 def changes(plan: dict[str, Any]) -> list[tuple[str, str, str | None]]:
     """What a change set would do: action, logical ID, replacement."""
     found = [change["ResourceChange"] for change in plan["Changes"]]
-    return [(each["Action"], each["LogicalResourceId"], each.get("Replacement")) for each in found]
+    return [
+        (change["Action"], change["LogicalResourceId"], change.get("Replacement"))
+        for change in found
+    ]

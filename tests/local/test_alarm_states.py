@@ -134,8 +134,8 @@ def test_alarm_notifies_its_topic_when_it_goes_off_and_when_it_is_over(tower: To
     tower.put()
     tower.wait_for(OK)
     received = until(lambda: mails if len(mails := tower.mailbox.receive()) == 3 else None)
-    messages = [json.loads(each["Message"]) for each in received]
-    assert [(each["OldStateValue"], each["NewStateValue"]) for each in messages] == [
+    messages = [json.loads(message["Message"]) for message in received]
+    assert [(message["OldStateValue"], message["NewStateValue"]) for message in messages] == [
         (UNKNOWN, OK),
         (OK, ALARM),
         (ALARM, OK),

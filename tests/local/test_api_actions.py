@@ -54,10 +54,10 @@ def details(action: str) -> dict[str, Any]:
 def patterns(action: str) -> list[str]:
     """The ARNs of the resources that the action knows, as regular expressions."""
     service = action.partition(":")[0]
-    kinds = [each["name"] for each in details(action)["resourceTypes"]]
-    arns = [REFERENCE.resources.get_resource_type_details(service, each)["arn"] for each in kinds]
+    kinds = [resource_type["name"] for resource_type in details(action)["resourceTypes"]]
+    arns = [REFERENCE.resources.get_resource_type_details(service, kind)["arn"] for kind in kinds]
     parts = [re.split(r"\$\{[^}]+\}", arn) for arn in arns]
-    return [".+".join(map(re.escape, each)) for each in parts]
+    return [".+".join(map(re.escape, part)) for part in parts]
 
 
 @pytest.mark.parametrize("operation", OPERATIONS)
@@ -68,7 +68,11 @@ def test_every_resource_is_of_a_kind_that_the_action_knows(operation: str) -> No
     for need in needs(operation, {**parameters, "CopySource": "b/k"}, HERE):
         kinds = patterns(need.action)
         if need.resource == "*":
-            required = [each for each in details(need.action)["resourceTypes"] if each["required"]]
+            required = [
+                resource_type
+                for resource_type in details(need.action)["resourceTypes"]
+                if resource_type["required"]
+            ]
             assert not required, f"{need.action} can be limited to {kinds}"
         else:
             assert any(re.fullmatch(kind, need.resource) for kind in kinds), need
@@ -86,7 +90,7 @@ def test_every_condition_key_is_one_of_the_action(operation: str) -> None:
 
 def test_a_list_of_names_needs_each_of_them() -> None:
     found = needs("glue:BatchGetWorkflows", {"Names": ["one", "two"]}, HERE)
-    assert [each.resource for each in found] == [
+    assert [request.resource for request in found] == [
         "arn:aws:glue:eu-west-3:123456789012:workflow/one",
         "arn:aws:glue:eu-west-3:123456789012:workflow/two",
     ]

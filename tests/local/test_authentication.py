@@ -446,9 +446,9 @@ def test_each_chunk_is_verified(example: Any) -> None:
     ]
     if example is WITH_TRAILER:
         changed.append(body.replace(b"sOO8", b"sOO9"))
-    for each in changed:
+    for header in changed:
         with pytest.raises(Unauthenticated):
-            authenticate(each)
+            authenticate(header)
 
 
 @pytest.mark.parametrize("size", [0, 10, 100_000])

@@ -202,11 +202,11 @@ def test_of_several_objects_those_go_that_may(iam: Iam) -> None:
     s3 = iam.session(allow("s3:DeleteObject", on=f"arn:aws:s3:::{BUCKET}/batch/m*"))("s3")
     keys = [{"Key": "batch/mine"}, {"Key": "batch/theirs"}]
     answer = s3.delete_objects(Bucket=BUCKET, Delete={"Objects": keys})
-    assert [(each["Key"], each["Code"]) for each in answer["Errors"]] == [
+    assert [(error["Key"], error["Code"]) for error in answer["Errors"]] == [
         ("batch/theirs", "AccessDenied")
     ]
     left = root.list_objects_v2(Bucket=BUCKET, Prefix="batch/")["Contents"]
-    assert [each["Key"] for each in left] == ["batch/theirs"]
+    assert [entry["Key"] for entry in left] == ["batch/theirs"]
 
 
 def test_a_copy_needs_to_read_its_source(iam: Iam) -> None:
@@ -347,9 +347,9 @@ def test_a_user_is_limited_and_root_is_not(iam: Iam) -> None:
         "AWS_ACCESS_KEY_ID": key["AccessKeyId"],
         "AWS_SECRET_ACCESS_KEY": key["SecretAccessKey"],
     }
-    theirs, root = (iam.endpoint.client("glue", each) for each in (names, None))
+    theirs, root = (iam.endpoint.client("glue", caller) for caller in (names, None))
     assert theirs.get_database(Name=DATABASE)["Database"]["Name"] == DATABASE
-    assert DATABASE in {each["Name"] for each in root.get_databases()["DatabaseList"]}
+    assert DATABASE in {database["Name"] for database in root.get_databases()["DatabaseList"]}
     _, message = refusal(lambda: theirs.get_table(DatabaseName=DATABASE, Name="t"))
     assert message.startswith(f"User: arn:aws:iam::{ACCOUNT}:user/{iam.name} is not authorized")
 
@@ -557,9 +557,9 @@ def test_a_job_without_a_log_runs(iam: Iam, glue: Glue) -> None:
         logGroupNamePrefix="/aws-glue/python-jobs/output"
     )["logGroups"]
     names = [
-        each["logStreamName"]
+        stream["logStreamName"]
         for group in streams
-        for each in iam.endpoint.client("logs").describe_log_streams(
+        for stream in iam.endpoint.client("logs").describe_log_streams(
             logGroupName=group["logGroupName"]
         )["logStreams"]
     ]
@@ -568,7 +568,7 @@ def test_a_job_without_a_log_runs(iam: Iam, glue: Glue) -> None:
 
 # --- the record ---------------------------------------------------------------------------------
 def recorded(endpoint: Endpoint, role: str) -> Iterator[dict[str, Any]]:
-    return (each for each in endpoint.authorizations() if each["holder"] == role)
+    return (decision for decision in endpoint.authorizations() if decision["holder"] == role)
 
 
 def test_what_was_asked_is_kept_with_its_answer(iam: Iam) -> None:

@@ -93,7 +93,7 @@ def test_every_action_is_one_of_its_handlers(kind: str, event: str, actions: lis
 
 
 @pytest.mark.parametrize(
-    ("kind", "event", "actions"), [each for each in OURS if each[0] != "AWS::S3::Bucket"]
+    ("kind", "event", "actions"), [case for case in OURS if case[0] != "AWS::S3::Bucket"]
 )
 def test_what_is_left_out_is_about_properties_that_no_template_sets(
     kind: str, event: str, actions: list[str]
@@ -104,8 +104,10 @@ def test_what_is_left_out_is_about_properties_that_no_template_sets(
 
 def test_a_bucket_needs_the_actions_of_its_own_properties() -> None:
     needed = {
-        each.action
-        for each in handlers.needs(Step("AWS::S3::Bucket", CREATE, {"BucketName": "b"}, "b"), HERE)
+        request.action
+        for request in handlers.needs(
+            Step("AWS::S3::Bucket", CREATE, {"BucketName": "b"}, "b"), HERE
+        )
     }
     assert needed == {"s3:CreateBucket", "s3:ListBucket", *SET_BY_THE_TEMPLATE}
 
@@ -113,14 +115,14 @@ def test_a_bucket_needs_the_actions_of_its_own_properties() -> None:
 def test_a_role_is_made_with_its_boundary_and_passed_by_those_who_use_it() -> None:
     arn = "arn:aws:iam::123456789012:policy/b"
     step = Step("AWS::IAM::Role", CREATE, {"PermissionsBoundary": arn}, "the-role", boundary=arn)
-    made = {each.action: each for each in handlers.needs(step, HERE)}
+    made = {request.action: request for request in handlers.needs(step, HERE)}
     assert made["iam:CreateRole"].resource == "arn:aws:iam::123456789012:role/the-role"
     assert made["iam:CreateRole"].context == {"iam:PermissionsBoundary": arn}
     assert made["iam:GetRole"].context == {}
     role = {"Name": "j", "Role": "arn:aws:iam::123456789012:role/the-role"}
     used = {
-        each.action: each
-        for each in handlers.needs(Step("AWS::Glue::Job", CREATE, role, "j"), HERE)
+        request.action: request
+        for request in handlers.needs(Step("AWS::Glue::Job", CREATE, role, "j"), HERE)
     }
     assert used["iam:PassRole"].resource == role["Role"]
     assert used["iam:PassRole"].context == {"iam:PassedToService": "glue.amazonaws.com"}

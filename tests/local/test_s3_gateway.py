@@ -77,7 +77,7 @@ def test_children_are_what_lies_directly_below(files: BucketFiles) -> None:
 
 def test_a_file_lists_itself_and_a_missing_directory_lists_nothing(files: BucketFiles) -> None:
     """Hadoop lists a file as itself, without a name."""
-    assert {name: each["length"] for name, each in files.children(PART).items()} == {"": 10}
+    assert {name: status["length"] for name, status in files.children(PART).items()} == {"": 10}
     assert files.children("nowhere") == {}
 
 

@@ -101,7 +101,7 @@ def test_failed_create_stack_is_rolled_back(cloud: Cloud) -> None:
     assert cloud.reasons("twice-two")[0][:2] == ("Flow", "CREATE_FAILED")
     assert "twice-other" not in cloud.workflows()
     statuses = {
-        each["StackName"]: each["StackStatus"] for each in cloud.api.describe_stacks()["Stacks"]
+        stack["StackName"]: stack["StackStatus"] for stack in cloud.api.describe_stacks()["Stacks"]
     }
     assert statuses["twice-one"] == "CREATE_COMPLETE"
     for name in ("twice-one", "twice-two"):

@@ -329,7 +329,7 @@ def test_a_start_trigger_cannot_be_replaced_within_its_workflow(cloud: Cloud) ->
     assert status == "UPDATE_ROLLBACK_COMPLETE"
     assert "already has a starting trigger" in cloud.reasons("renamed")[0][2]
     found = cloud.triggers("renamed")
-    assert {name: each["Schedule"] for name, each in found.items()} == {"old": DAILY}
+    assert {name: trigger["Schedule"] for name, trigger in found.items()} == {"old": DAILY}
 
 
 @pytest.mark.endpoint

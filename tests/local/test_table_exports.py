@@ -94,7 +94,7 @@ def test_an_exports_files_have_the_names_of_aws(endpoint: Endpoint, dynamodb: An
     """As seen on AWS: https://github.com/scylladb/scylladb/blob/master/test/alternator/test_export.py."""
     root = export(dynamodb)["ExportManifest"].rpartition("/")[0]
     found = endpoint.client("s3").list_objects_v2(Bucket=BUCKET, Prefix=f"{root}/")["Contents"]
-    names = {each["Key"].removeprefix(f"{root}/"): each["Size"] for each in found}
+    names = {entry["Key"].removeprefix(f"{root}/"): entry["Size"] for entry in found}
     assert [name for name in names if not name.startswith("data/")] == [
         "_started",
         "manifest-files.json",

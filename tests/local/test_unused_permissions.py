@@ -25,8 +25,8 @@ def allow(sid: str, actions: list[str], resources: list[str], **more: Any) -> di
 
 def needless(parts: tuple[Statement, ...], *calls: Request) -> set[tuple[str, str]]:
     return {
-        (each.sid, unused_permissions.text(parts, each))
-        for each in unused_permissions.needless(parts, calls)
+        (element.sid, unused_permissions.text(parts, element))
+        for element in unused_permissions.needless(parts, calls)
     }
 
 
@@ -79,12 +79,12 @@ CALLS = st.lists(
 def test_taking_a_needless_element_away_refuses_no_call_and_any_other_does(
     drawn: list[tuple[list[str], list[str]]], calls: list[Request]
 ) -> None:
-    raw = [allow(f"S{number}", *each) for number, each in enumerate(drawn)]
+    raw = [allow(f"S{number}", *shape) for number, shape in enumerate(drawn)]
     parts = policy(*raw)
     before = [call for call in calls if decide(call, Policies(parts)).allowed]
     unused = unused_permissions.needless(parts, calls)
     for element in unused_permissions.elements(parts):
-        left = [dict(each) for each in raw]
+        left = [dict(raw_statement) for raw_statement in raw]
         key = element.kind.capitalize()
         statement = left[int(element.sid[1:])]
         statement[key] = [

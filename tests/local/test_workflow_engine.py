@@ -133,7 +133,11 @@ class Flow:
 
     def attempts(self, run: dict[str, Any], name: str) -> list[dict[str, Any]]:
         """A job's attempts in a run, oldest first."""
-        (node,) = [each for each in run["Graph"]["Nodes"] if each["Name"] == f"{self.name}-{name}"]
+        (node,) = [
+            candidate
+            for candidate in run["Graph"]["Nodes"]
+            if candidate["Name"] == f"{self.name}-{name}"
+        ]
         found: list[dict[str, Any]] = node["JobDetails"]["JobRuns"]
         return found
 
@@ -145,7 +149,8 @@ class Flow:
             if node["Type"] == "JOB" and node["JobDetails"]["JobRuns"]
         ]
         return {
-            name: tuple(each["JobRunState"] for each in self.attempts(run, name)) for name in names
+            name: tuple(attempt["JobRunState"] for attempt in self.attempts(run, name))
+            for name in names
         }
 
     def wait_for(self, run: str, name: str, state: str) -> None:
@@ -256,7 +261,7 @@ def test_a_job_follows_a_crawler(flow: Flow) -> None:
     flow.then("next", after={}, Predicate={"Logical": "AND", "Conditions": [condition]})
     run = flow.run()
     assert flow.states(run) == {"next": SUCCEEDED}
-    (node,) = [each for each in run["Graph"]["Nodes"] if each["Type"] == "CRAWLER"]
+    (node,) = [candidate for candidate in run["Graph"]["Nodes"] if candidate["Type"] == "CRAWLER"]
     ((crawl),) = node["CrawlerDetails"]["Crawls"]
     assert (crawl["State"], crawl["LogStream"]) == ("SUCCEEDED", crawler)
 
@@ -311,7 +316,7 @@ def test_a_failed_job_is_tried_again(
     assert [attempt["Attempt"] for attempt in attempts] == list(range(len(states)))
     assert [attempt.get("PreviousRunId") for attempt in attempts] == [None, *ids[:-1]]
     listed = flow.glue.get_job_runs(JobName=job)["JobRuns"]
-    assert [each["Id"] for each in listed] == ids[::-1]
+    assert [listed_run["Id"] for listed_run in listed] == ids[::-1]
     for attempt in attempts:
         errors = flow.lines("/aws-glue/python-jobs/error", attempt["Id"])
         assert bool(errors) is (attempt["JobRunState"] == "FAILED")

@@ -72,7 +72,9 @@ def test_objects_outside_the_partitions_are_ignored(lake: Lake, name: str, conte
     """Before the first crawl and later: Athena reads the partitions of a partitioned table."""
     folder = f"parquet/Loose_{LOOSE.index((name, content))}"
     table = f"snapshots_{folder.rpartition('/')[2].lower()}"
-    snapshots = [lake.snapshot(folder, each, parquet({"n": 1})) for each in (FIRST, SECOND)]
+    snapshots = [
+        lake.snapshot(folder, timestamp, parquet({"n": 1})) for timestamp in (FIRST, SECOND)
+    ]
     lake.put(f"{folder}/{name}", content)
     for _ in range(2):
         succeed(lake, folder)
@@ -162,7 +164,7 @@ def test_avro_schema_is_in_table_and_partitions_and_stays(lake: Lake) -> None:
     lake.snapshot("avro/Literal", FIRST, first)
     succeed(lake, "avro/Literal")
     former = literals(lake, "snapshots_literal")
-    assert [json.loads(each)["fields"][0]["name"] for each in former] == ["id"] * 5
+    assert [json.loads(schema)["fields"][0]["name"] for schema in former] == ["id"] * 5
     lake.snapshot("avro/Literal", SECOND, avro({"id": "string", "n": "long"}, {"id": "b", "n": 1}))
     succeed(lake, "avro/Literal")
     assert lake.columns("snapshots_literal") == {"id": "string", "n": "bigint"}

@@ -67,7 +67,7 @@ def elements(value: Value) -> list[Value]:
     in_order = sorted(
         content(value), key=Decimal if kind == "NS" else b64 if kind == "BS" else None
     )
-    return [{kind[0]: each} for each in in_order]
+    return [{kind[0]: element} for element in in_order]
 
 
 def b64(blob: bytes) -> str:
@@ -90,7 +90,7 @@ def as_json(value: Value) -> str:  # noqa: PLR0911 - a type each
     if kind == "M":
         pairs = [f"{json.dumps(k, ensure_ascii=False)}:{as_json(held[k])}" for k in sorted(held)]
         return "{" + ",".join(pairs) + "}"
-    return "[" + ",".join(as_json(each) for each in elements(value)) + "]"
+    return "[" + ",".join(as_json(element) for element in elements(value)) + "]"
 
 
 def as_text(value: Value) -> str | None:
@@ -112,8 +112,8 @@ def kind_of(values: list[Value], rules: Rules) -> Kind:
     if family == "n":
         return number_kind(held)
     if family == "l":
-        inner = [each for value in held for each in elements(value)]
-        if len({FAMILIES[code(each)] for each in inner if not is_null(each)}) > 1:
+        inner = [element for value in held for element in elements(value)]
+        if len({FAMILIES[code(element)] for element in inner if not is_null(element)}) > 1:
             return STRING
         return ("array", kind_of(inner, rules))
     if family == "m":
@@ -151,7 +151,7 @@ def map_kind(values: list[Value], rules: Rules) -> Kind:
         return MAP
     names = named(keys)
     fields = []
-    for key in sorted(keys, key=lambda each: names[each]):
+    for key in sorted(keys, key=lambda name: names[name]):
         inner = [content(value)[key] for value in values if key in content(value)]
         fields.append((key, names[key], kind_of(inner, rules)))
     return ("struct", tuple(fields))
@@ -239,11 +239,11 @@ def shown(value: Value | None, kind: Kind, fmt: str) -> Any:  # noqa: PLR0911 - 
         return as_text(value)
     held = content(value)
     if kind[0] == "array":
-        return [shown(each, kind[1], fmt) for each in elements(value)]
+        return [shown(element, kind[1], fmt) for element in elements(value)]
     if kind[0] == "struct":
         return {name: shown(held.get(key), inner, fmt) for key, name, inner in kind[1]}
     if kind == MAP:
-        return sorted((key, as_text(each)) for key, each in held.items())
+        return sorted((key, as_text(inner)) for key, inner in held.items())
     if kind == ("binary",):
         return b64(held) if fmt == "json" else bytes(held)
     if kind == ("double",):
@@ -268,9 +268,9 @@ def lost(value: Value) -> Value:
     if kind == "M":
         return {"M": through_connector(held)}
     if kind == "L":
-        return {"L": [{"S": element_text(each)} for each in held if not is_null(each)]}
+        return {"L": [{"S": element_text(element)} for element in held if not is_null(element)]}
     if kind in {"SS", "NS", "BS"}:
-        return {"L": [lost({kind[0]: each}) for each in held]}
+        return {"L": [lost({kind[0]: element}) for element in held]}
     return value
 
 
@@ -285,9 +285,9 @@ def element_text(value: Value) -> str:
 def plain(value: Value) -> Any:
     kind, held = code(value), content(value)
     if kind == "L":
-        return [plain(each) for each in held]
+        return [plain(element) for element in held]
     if kind == "M":
-        return {name: plain(each) for name, each in held.items()}
+        return {name: plain(inner) for name, inner in held.items()}
     if kind == "N":
         return int(held)
     return float(held) if kind == "D" else held

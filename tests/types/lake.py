@@ -238,10 +238,10 @@ class Table:
 def sorted_maps(value: Any) -> Any:
     """The value with maps, which Arrow gives as pairs, in order."""
     if isinstance(value, dict):
-        return {name: sorted_maps(each) for name, each in value.items()}
+        return {name: sorted_maps(inner) for name, inner in value.items()}
     if isinstance(value, list):
-        pairs = value and all(isinstance(each, tuple) for each in value)
-        return sorted(value) if pairs else [sorted_maps(each) for each in value]
+        pairs = value and all(isinstance(element, tuple) for element in value)
+        return sorted(value) if pairs else [sorted_maps(element) for element in value]
     return value
 
 
@@ -271,7 +271,7 @@ class Lake:
     def keys(self, prefix: str) -> dict[str, int]:
         """Bytes by key."""
         pages = self.s3.get_paginator("list_objects_v2").paginate(Bucket=BUCKET, Prefix=prefix)
-        return {each["Key"]: each["Size"] for page in pages for each in page.get("Contents", ())}
+        return {entry["Key"]: entry["Size"] for page in pages for entry in page.get("Contents", ())}
 
     def content(self, key: str) -> bytes:
         return bytes(self.s3.get_object(Bucket=BUCKET, Key=key)["Body"].read())

@@ -62,7 +62,7 @@ def ordered(dumped: Any) -> Any:
     if dumped is None:
         return None
     counts, digits, scale, element, fields, many = dumped
-    inner = {name: ordered(each) for name, each in fields.items()}
+    inner = {name: ordered(value) for name, value in fields.items()}
     return counts, digits, scale, ordered(element), inner, many
 
 
@@ -75,15 +75,15 @@ def test_batches_hold_what_the_items_hold(
     plain = json.loads(page(items))
     limit = rules[2]
     found = decoded(items, cuts)
-    assert [item for each in found for item in dynamodb_items(each)] == plain
+    assert [item for batch in found for item in dynamodb_items(batch)] == plain
     dumps = dict(profile_batches(found, limit))
     assert known(dumps.items()) == known(profile_items(plain, limit))
     del dumps[ITEMS]
-    profiles = {name: Profile.load(each) for name, each in dumps.items()}
+    profiles = {name: Profile.load(dumped) for name, dumped in dumps.items()}
     columns = settle_columns(profiles, (), Rules("parquet", *rules), others=False)
     to_row = spark_row_converter(columns)
     schema = pa.schema([pa.field(column.name, arrow_type(column.type)) for column in columns])
-    rows = [row for each in found for row in rows_of(record_batch(columns, each), schema)]
+    rows = [row for batch in found for row in rows_of(record_batch(columns, batch), schema)]
     assert rows == [as_arrow(row, columns) for row in map(to_row, plain)]
 
 
@@ -96,10 +96,10 @@ def rows_of(batch: pa.RecordBatch, schema: pa.Schema) -> list[dict[str, Any]]:
 def as_sorted(value: Any) -> Any:
     """A value of Arrow with its maps, lists of pairs, in the order of their keys."""
     if isinstance(value, dict):
-        return {name: as_sorted(each) for name, each in value.items()}
+        return {name: as_sorted(inner) for name, inner in value.items()}
     if isinstance(value, list):
-        is_map = bool(value) and all(isinstance(each, tuple) for each in value)
-        return sorted(value) if is_map else [as_sorted(each) for each in value]
+        is_map = bool(value) and all(isinstance(element, tuple) for element in value)
+        return sorted(value) if is_map else [as_sorted(element) for element in value]
     return value
 
 
@@ -114,11 +114,11 @@ def shown(value: Any, kind: Type) -> Any:
     if value is None:
         return None
     if kind.kind == "array":
-        return [shown(each, kind.element) for each in value]
+        return [shown(element, kind.element) for element in value]
     if kind.kind == "struct":
         return {
-            field.name: shown(each, field.type)
-            for field, each in zip(kind.fields, value, strict=True)
+            field.name: shown(inner, field.type)
+            for field, inner in zip(kind.fields, value, strict=True)
         }
     if kind.kind == "map":
         return sorted(value.items())

@@ -35,11 +35,11 @@ def with_binary(value: dict[str, Any]) -> dict[str, Any]:
     if code == "B":
         return {"B": base64.b64decode(held)}
     if code == "BS":
-        return {"BS": [base64.b64decode(each) for each in held]}
+        return {"BS": [base64.b64decode(element) for element in held]}
     if code == "L":
-        return {"L": [with_binary(each) for each in held]}
+        return {"L": [with_binary(element) for element in held]}
     if code == "M":
-        return {"M": {name: with_binary(each) for name, each in held.items()}}
+        return {"M": {name: with_binary(inner) for name, inner in held.items()}}
     return value
 
 
@@ -53,7 +53,7 @@ def rules_of(case: dict[str, Any]) -> expected.Rules:
 
 
 def schema(columns: list[dict[str, Any]]) -> list[tuple[str, str, str]]:
-    return [(each["name"], each["type"], each["attribute"]) for each in columns]
+    return [(column["name"], column["type"], column["attribute"]) for column in columns]
 
 
 @pytest.mark.parametrize("path", CORPUS, ids=lambda path: path.stem)
@@ -107,11 +107,11 @@ def test_a_case_from_a_real_table(lake: Lake, path: Path) -> None:
     columns = expected.columns(case["items"], rules_of(case))
     rows = [expected.row(item, columns, "parquet") for item in table.scan()]
     assert {row[KEY]: row for row in table.view()} == {row[KEY]: row for row in rows}
-    assert [(each["Name"], each["Type"]) for each in table.catalog()] == [
-        (each["name"], each["type"]) for each in case["schema"]
+    assert [(column["Name"], column["Type"]) for column in table.catalog()] == [
+        (column["name"], column["type"]) for column in case["schema"]
     ]
-    comments = [each["attribute"].replace("\n", "\ufffd") for each in case["schema"]]
-    assert [each["Comment"] for each in table.catalog()] == comments
+    comments = [column["attribute"].replace("\n", "\ufffd") for column in case["schema"]]
+    assert [column["Comment"] for column in table.catalog()] == comments
 
 
 def test_json_keeps_keys_of_a_map_that_differ_by_case(lake: Lake) -> None:
@@ -139,7 +139,7 @@ def test_more_attributes_than_columns(lake: Lake) -> None:
     items = [{"id": {"S": "1"}, **many}, {"id": {"S": "2"}, "a1004": {"N": "2"}}]
     table = lake.table("json", items)
     manifest = table.run()
-    names = [each["name"] for each in manifest["schema"]]
+    names = [column["name"] for column in manifest["schema"]]
     assert len(names) == 1_001
     assert names[-1] == "other_attributes"
     assert {"id", "a0997", "a1004"} <= set(names)

@@ -245,7 +245,7 @@ def test_csv_changes_no_type_but_its_columns_stay_in_their_order(lake: Lake) -> 
     for items, _, rows in STORY:
         table.put(items)
         manifest = table.run()
-        names = [each["name"] for each in manifest["schema"]]
+        names = [column["name"] for column in manifest["schema"]]
         assert names[: len(order)] == order
         assert all(
             content.decode().splitlines()[0].split(",") == names
@@ -274,8 +274,8 @@ def test_an_older_snapshot_is_published_with_its_own_types(lake: Lake) -> None:
     table.put(STORY[1][0])
     newer = table.run()
     first, second = (
-        manifests.read(lake.s3, lake.bucket, table.name, "parquet", each["snapshot_timestamp"])
-        for each in (older, newer)
+        manifests.read(lake.s3, lake.bucket, table.name, "parquet", snapshot["snapshot_timestamp"])
+        for snapshot in (older, newer)
     )
     assert first is not None
     assert second is not None

@@ -42,10 +42,12 @@ def check(table: Table, rules: expected.Rules, **settings: str) -> dict[str, Any
     if settings.get("ReadMode") == "connector":
         items = [expected.through_connector(item) for item in items]
     columns = expected.columns(items, rules)
-    schema = [(each["name"], each["type"], each["attribute"]) for each in manifest["schema"]]
+    schema = [
+        (column["name"], column["type"], column["attribute"]) for column in manifest["schema"]
+    ]
     kind = "text" if table.format == "xml" else table.format
     assert schema == [
-        (each.name, expected.hive(each.kind, kind), each.attribute) for each in columns
+        (column.name, expected.hive(column.kind, kind), column.attribute) for column in columns
     ]
     rows = [expected.row(item, columns, kind) for item in items]
     assert by_id(table.rows(manifest)) == by_id(rows)
@@ -239,9 +241,9 @@ def without_nested_structs(kind: Any, **options: Any) -> Any:
     from pyspark.sql.pandas.types import to_arrow_type
 
     if isinstance(kind, T.StructType):
-        for each in kind:
-            without_nested_structs(each.dataType)
-            if isinstance(each.dataType, T.StructType):
+        for field in kind:
+            without_nested_structs(field.dataType)
+            if isinstance(field.dataType, T.StructType):
                 raise TypeError("Nested StructType not supported in conversion to Arrow")
     if isinstance(kind, T.ArrayType) and isinstance(kind.elementType, T.StructType):
         raise TypeError("Unsupported type in conversion to Arrow")
@@ -294,8 +296,8 @@ def test_what_is_not_exported_is_never_in_the_bucket(
     monkeypatch.setattr(export_table, "read_table", watched)
     manifest = table.run(ReadMode=reader, **settings)
     assert seen
-    assert not any(SECRET.encode() in each for each in (*seen, *table.contents(manifest)))
-    assert [each["name"] for each in manifest["schema"]] == ["id", "n"]
+    assert not any(SECRET.encode() in text for text in (*seen, *table.contents(manifest)))
+    assert [column["name"] for column in manifest["schema"]] == ["id", "n"]
     assert table.view() == [{"id": "1", "n": 1}]
     chosen = manifest["selection"]
     assert chosen["exclude"] == (["Email", "e.mail"] if "Exclude" in settings else [])

@@ -31,11 +31,11 @@ def wire(value: dict[str, Any]) -> dict[str, Any]:
     if code == "B":
         return {"B": base64.b64encode(held).decode()}
     if code == "BS":
-        return {"BS": [base64.b64encode(each).decode() for each in held]}
+        return {"BS": [base64.b64encode(element).decode() for element in held]}
     if code == "L":
-        return {"L": [wire(each) for each in held]}
+        return {"L": [wire(element) for element in held]}
     if code == "M":
-        return {"M": {name: wire(each) for name, each in held.items()}}
+        return {"M": {name: wire(inner) for name, inner in held.items()}}
     return value
 
 
@@ -51,11 +51,11 @@ def shown(value: Any, kind: Type) -> Any:
     if value is None:
         return None
     if kind.kind == "array":
-        return [shown(each, kind.element) for each in value]
+        return [shown(element, kind.element) for element in value]
     if kind.kind == "struct":
         return {
-            field.name: shown(each, field.type)
-            for field, each in zip(kind.fields, value, strict=True)
+            field.name: shown(inner, field.type)
+            for field, inner in zip(kind.fields, value, strict=True)
         }
     return sorted(value.items()) if kind.kind == "map" else value
 
@@ -67,10 +67,10 @@ def as_object(value: Any, kind: expected.Kind) -> Any:
     if kind == expected.MAP:
         return dict(value)
     if kind[0] == "array":
-        return [as_object(each, kind[1]) for each in value]
+        return [as_object(element, kind[1]) for element in value]
     if kind[0] == "struct":
         fields = {name: as_object(value[name], inner) for _, name, inner in kind[1]}
-        return {name: each for name, each in fields.items() if each is not None}
+        return {name: inner for name, inner in fields.items() if inner is not None}
     return value
 
 
@@ -83,8 +83,8 @@ def test_columns_and_rows_are_those_of_the_oracle(
     lines = [{name: wire(value) for name, value in item.items()} for item in items]
     columns = settled(lines, "parquet", rules)
     oracle = expected.columns(items, expected.Rules(*rules))
-    assert [(each.name, type_name(each.type)) for each in columns] == [
-        (each.name, expected.hive(each.kind)) for each in oracle
+    assert [(column.name, type_name(column.type)) for column in columns] == [
+        (column.name, expected.hive(column.kind)) for column in oracle
     ]
     to_row = spark_row_converter(columns)
     to_json = line_converter(columns, "json")
@@ -94,8 +94,8 @@ def test_columns_and_rows_are_those_of_the_oracle(
         assert row == expected.row(item, oracle, "parquet")
         found = json.loads(to_json(line), parse_float=Decimal, parse_int=Decimal)
         objects = expected.row(item, oracle, "json")
-        objects = {each.name: as_object(objects[each.name], each.kind) for each in oracle}
-        assert found == {name: each for name, each in objects.items() if each is not None}
+        objects = {column.name: as_object(objects[column.name], column.kind) for column in oracle}
+        assert found == {name: inner for name, inner in objects.items() if inner is not None}
         (values,) = csv.reader([to_csv(line)], escapechar="\\", strict=True)
         row = dict(zip([c.name for c in columns], values, strict=True))
         assert row == expected.row(item, oracle, "csv")

@@ -84,15 +84,15 @@ class Deployed:
 
     def resolve(self, value: Any) -> Any:
         if isinstance(value, list):
-            return [each for each in map(self.resolve, value) if each is not NO_VALUE]
+            return [element for element in map(self.resolve, value) if element is not NO_VALUE]
         if not isinstance(value, dict):
             return value
         if len(value) == 1:
             ((key, argument),) = value.items()
             if key in {"Ref", "Condition"} or key.startswith("Fn::"):
                 return self._call(key.removeprefix("Fn::"), argument)
-        members = ((key, self.resolve(each)) for key, each in value.items() if key != "Condition")
-        kept = {key: each for key, each in members if each is not NO_VALUE}
+        members = ((key, self.resolve(inner)) for key, inner in value.items() if key != "Condition")
+        kept = {key: inner for key, inner in members if inner is not NO_VALUE}
         if isinstance(value.get("Condition"), dict):  # IAM's, not CloudFormation's
             kept["Condition"] = self.resolve(value["Condition"])
         if "Effect" in kept:  # a statement, whose single values IAM reads as lists of one
@@ -105,15 +105,19 @@ class Deployed:
             "Ref": self._ref,
             "Condition": self.holds,
             "Sub": self._sub,
-            "Select": lambda each: self.resolve(each[1])[int(each[0])],
-            "Split": lambda each: self.resolve(each[1]).split(each[0]),
-            "If": lambda each: self.resolve(each[1] if self.holds(each[0]) else each[2]),
-            "Equals": lambda each: self.resolve(each[0]) == self.resolve(each[1]),
-            "Not": lambda each: not self.resolve(each[0]),
-            "And": lambda each: all(map(self.resolve, each)),
-            "Or": lambda each: any(map(self.resolve, each)),
-            "ImportValue": lambda each: self.imports[self.resolve(each)],
-            "GetAtt": lambda each: f"{each[0]}.{each[1]}" if isinstance(each, list) else each,
+            "Select": lambda operands: self.resolve(operands[1])[int(operands[0])],
+            "Split": lambda operands: self.resolve(operands[1]).split(operands[0]),
+            "If": lambda operands: self.resolve(
+                operands[1] if self.holds(operands[0]) else operands[2]
+            ),
+            "Equals": lambda operands: self.resolve(operands[0]) == self.resolve(operands[1]),
+            "Not": lambda operands: not self.resolve(operands[0]),
+            "And": lambda operands: all(map(self.resolve, operands)),
+            "Or": lambda operands: any(map(self.resolve, operands)),
+            "ImportValue": lambda operand: self.imports[self.resolve(operand)],
+            "GetAtt": lambda operand: (
+                f"{operand[0]}.{operand[1]}" if isinstance(operand, list) else operand
+            ),
         }
         return functions[function](argument)
 
@@ -138,4 +142,6 @@ class Deployed:
         return re.sub(r"\$\{([^!}]+)\}", value, text)
 
     def of_type(self, kind: str) -> list[str]:
-        return [key for key, each in self.section("Resources").items() if each["Type"] == kind]
+        return [
+            key for key, resource in self.section("Resources").items() if resource["Type"] == kind
+        ]

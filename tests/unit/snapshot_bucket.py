@@ -42,30 +42,30 @@ class Store:
 
     def foreign(self, *timestamps: str, files: int = 1) -> None:
         """Folders that no run of ours has written."""
-        for each in timestamps:
-            prefix = naming.snapshot_prefix("Reviews", "csv", each)
+        for timestamp in timestamps:
+            prefix = naming.snapshot_prefix("Reviews", "csv", timestamp)
             self.put(*(f"{prefix}part-{number:04}" for number in range(files)))
 
     def half(self, *timestamps: str, files: int = 1) -> None:
         """Snapshots whose run broke off."""
-        for each in timestamps:
-            self.put(naming.claim_key("Reviews", "csv", each))
-            self.foreign(each, files=files)
+        for timestamp in timestamps:
+            self.put(naming.claim_key("Reviews", "csv", timestamp))
+            self.foreign(timestamp, files=files)
 
     def whole(self, *timestamps: str, items: int = 3, files: int = 1) -> None:
-        for each in timestamps:
-            self.half(each, files=files)
-            prefix = naming.snapshot_prefix("Reviews", "csv", each)
+        for timestamp in timestamps:
+            self.half(timestamp, files=files)
+            prefix = naming.snapshot_prefix("Reviews", "csv", timestamp)
             manifest = {
                 "table": "Reviews",
                 "format": "csv",
-                "snapshot_timestamp": each,
+                "snapshot_timestamp": timestamp,
                 "items": items,
                 "bytes": 7 * files,
                 "files": [{"key": f"{prefix}part-{n:04}", "bytes": 7} for n in range(files)],
-                "workflow_run_id": f"run of {each}",
+                "workflow_run_id": f"run of {timestamp}",
             }
-            key = naming.manifest_key("Reviews", "csv", each)
+            key = naming.manifest_key("Reviews", "csv", timestamp)
             self.put(key, body=json.dumps(manifest).encode())
 
     def crawl(self, *timestamps: str) -> None:
@@ -80,7 +80,7 @@ class Store:
                 "StorageDescriptor": {"Location": location},
             },
         )
-        inputs: list[Any] = [{"Values": [each]} for each in timestamps]
+        inputs: list[Any] = [{"Values": [timestamp]} for timestamp in timestamps]
         glue.batch_create_partition(**name, PartitionInputList=inputs)
 
     def show(self, timestamp: str) -> None:
@@ -118,5 +118,8 @@ class Store:
 
     def delete(self, *timestamps: str, **more: Any) -> int:
         marks = list_marks(self.account.s3, self.account.bucket, EXPORT.table, EXPORT.format.value)
-        goes = [Snapshot(each, complete=True, claimed=each in marks.claimed) for each in timestamps]
+        goes = [
+            Snapshot(timestamp, complete=True, claimed=timestamp in marks.claimed)
+            for timestamp in timestamps
+        ]
         return snapshot_store.delete(self.account, EXPORT, goes, **more)

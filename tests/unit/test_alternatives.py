@@ -21,11 +21,14 @@ DAY = 30.4375
 
 def found(table: TableFacts, **request: object) -> dict[str, Alternative]:
     listed = ways.alternatives(table, PlanRequest(**request), PRICES)  # type: ignore[arg-type]
-    return {each.name.partition(", ")[2] or each.name: each for each in listed}
+    return {
+        alternative.name.partition(", ")[2] or alternative.name: alternative
+        for alternative in listed
+    }
 
 
-def bill(each: Alternative) -> dict[str, float]:
-    return {cost.label: cost.dollars for cost in each.costs}
+def bill(alternative: Alternative) -> dict[str, float]:
+    return {cost.label: cost.dollars for cost in alternative.costs}
 
 
 def test_our_readers_cost_what_their_plans_say() -> None:
@@ -58,7 +61,7 @@ def test_an_increment_is_of_a_day_at_most() -> None:
 
 
 def test_zero_etl_is_reported_as_a_lower_bound() -> None:
-    assert [name for name, each in found(ORDERS).items() if each.at_least] == [
+    assert [name for name, alternative in found(ORDERS).items() if alternative.at_least] == [
         "zero-ETL integration"
     ]
 
@@ -108,8 +111,13 @@ def test_the_assumptions_are_those_that_matter() -> None:
 @given(TABLES)
 def test_every_way_has_a_finite_price(table: TableFacts) -> None:
     listed = ways.alternatives(table, PlanRequest(), PRICES)
-    assert len({each.name for each in listed}) == 7
-    for each in listed:
-        for value in (each.run_dollars, each.month_dollars, each.once_dollars, each.seconds or 0):
+    assert len({alternative.name for alternative in listed}) == 7
+    for alternative in listed:
+        for value in (
+            alternative.run_dollars,
+            alternative.month_dollars,
+            alternative.once_dollars,
+            alternative.seconds or 0,
+        ):
             assert isfinite(value)
             assert value >= 0

@@ -103,7 +103,7 @@ def test_a_change_set_says_what_it_would_do(aws: CloudFormationClient) -> None:
     change_set = change_sets.prepare(aws, wanted, pause=0)
     assert change_set is not None
     assert (change_set.stack, change_set.kind) == ("a", "UPDATE")
-    assert {(each.action, each.resource, each.type) for each in change_set.changes} == {
+    assert {(entry.action, entry.resource, entry.type) for entry in change_set.changes} == {
         ("Modify", "One", QUEUE),
         ("Remove", "Two", TOPIC),
         ("Add", "Three", TOPIC),
@@ -140,7 +140,7 @@ def test_a_declined_update_leaves_the_stack(aws: CloudFormationClient) -> None:
     change_sets.discard(aws, change_set)
     assert change_sets.describe(aws, "a") is not None
     waiting = aws.list_change_sets(StackName="a")["Summaries"]
-    assert change_set.name not in {each["ChangeSetName"] for each in waiting}
+    assert change_set.name not in {summary["ChangeSetName"] for summary in waiting}
 
 
 def test_a_deleted_stack_is_gone(aws: CloudFormationClient) -> None:
@@ -401,8 +401,8 @@ def test_each_event_is_reported_once_and_in_its_order(
     reports(script, [events[1]], [events[0], old])
     reports(script, list(reversed(events)))
     reported = execute(aws)
-    assert [(each.resource, each.status) for each in reported] == [
-        (each["LogicalResourceId"], each["ResourceStatus"]) for each in events
+    assert [(stack_event.resource, stack_event.status) for stack_event in reported] == [
+        (described["LogicalResourceId"], described["ResourceStatus"]) for described in events
     ]
     assert reported[1] == Event("a", "One", QUEUE, "CREATE_IN_PROGRESS", "", events[1]["Timestamp"])
 
@@ -424,7 +424,7 @@ def test_the_end_of_a_nested_stack_is_not_the_end(
     is_executed(script)
     reports(script, [event(1, "Nested", "CREATE_COMPLETE")])
     reports(script, [event(2, "a", "CREATE_COMPLETE"), event(1, "Nested", "CREATE_COMPLETE")])
-    assert [each.of_stack for each in execute(aws)] == [False, True]
+    assert [stack_event.of_stack for stack_event in execute(aws)] == [False, True]
 
 
 def test_the_end_of_a_resource_of_the_stacks_name_is_not_the_end(
@@ -434,7 +434,7 @@ def test_the_end_of_a_resource_of_the_stacks_name_is_not_the_end(
     is_executed(script)
     reports(script, [resource])
     reports(script, [event(2, "a", "CREATE_COMPLETE"), resource])
-    assert [each.of_stack for each in execute(aws)] == [False, True]
+    assert [stack_event.of_stack for stack_event in execute(aws)] == [False, True]
 
 
 def test_there_is_a_pause_between_two_looks(aws: CloudFormationClient, script: Stubber) -> None:
@@ -521,7 +521,7 @@ def test_a_deletion_is_followed_by_the_stacks_id(
     is_deleted(script)
     reports(script, [event(1, "a", "DELETE_COMPLETE")], stack="id")
     change_sets.delete(aws, "a", on_event=reported.append, pause=0)
-    assert [each.status for each in reported] == ["DELETE_COMPLETE"]
+    assert [stack_event.status for stack_event in reported] == ["DELETE_COMPLETE"]
 
 
 def test_a_deletion_that_fails_names_the_resource(

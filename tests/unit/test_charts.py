@@ -51,7 +51,7 @@ def test_labels_stand_apart_in_their_order_and_within_bounds(places: list[float]
     order = sorted(range(len(places)), key=lambda number: places[number])
     moved = [found[number] for number in order]
     assert all(other - one >= 12.9 for one, other in pairwise(moved))
-    assert all(0 <= each <= 200 for each in moved)
+    assert all(0 <= place <= 200 for place in moved)
 
 
 def test_labels_that_are_apart_stay_where_they_are() -> None:

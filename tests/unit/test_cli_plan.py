@@ -48,19 +48,19 @@ def refused(*words: str, stdin: str | None = None, code: int = 1) -> str:
 # --- what is described ----------------------------------------------------------------------------
 def test_answers_may_follow_each_other_on_stdin() -> None:
     shown = planned("--describe", "-", stdin=f"{EVENTS.read_text()}\n{ORDERS.read_text()} {BARE}")
-    assert [each["table"] for each in shown] == ["Events", "Orders", "Bare"]
+    assert [table_plan["table"] for table_plan in shown] == ["Events", "Orders", "Bare"]
 
 
 def test_answers_may_stand_in_a_list() -> None:
     shown = planned("--describe", "-", stdin=f"[{EVENTS.read_text()}, {BARE}]")
-    assert [each["table"] for each in shown] == ["Events", "Bare"]
+    assert [table_plan["table"] for table_plan in shown] == ["Events", "Bare"]
 
 
 def test_some_of_the_described_tables_may_be_wanted() -> None:
     both = f"{EVENTS.read_text()}{ORDERS.read_text()}"
-    assert [each["table"] for each in planned("Orders", "--describe", "-", stdin=both)] == [
-        "Orders"
-    ]
+    assert [
+        table_plan["table"] for table_plan in planned("Orders", "--describe", "-", stdin=both)
+    ] == ["Orders"]
     line = refused("Users", "--describe", "-", stdin=both)
     assert line == "Error: Users is not described"
 
@@ -112,7 +112,7 @@ def test_prices_of_ones_own_count(tmp_path: Path) -> None:
     file = tmp_path / "own.json"
     file.write_text(json.dumps(shipped), encoding="utf-8")
     (shown,) = planned("--describe", str(EVENTS), "--prices", str(file))
-    reads = next(each for each in shown["costs"] if each["formula"] == "reads")
+    reads = next(cost for cost in shown["costs"] if cost["formula"] == "reads")
     assert (shown["prices_date"], reads["price_usd"]) == ("2026-11-22", 1.25)
     assert reads["usd"] == pytest.approx(268.435456 * 1.25)
 
@@ -148,7 +148,7 @@ def test_settings_are_those_of_the_stack() -> None:
         "orc",
         "6.0",
     )
-    chosen = {each["setting"]: each["value"] for each in shown["choices"]}
+    chosen = {choice["setting"]: choice["value"] for choice in shown["choices"]}
     assert chosen["NumberOfWorkers"] == "3"
     assert shown["costs"][0]["price_usd"] == 0.308
 
@@ -203,7 +203,7 @@ def test_the_command_deploys_what_was_planned() -> None:
         "    --set SnapshotRetentionDays=30 --set NumberOfWorkers=9",
     ]
     (shown,) = planned("--describe", str(ORDERS), "--target-duration", "90m")
-    chosen = [f"--set {each['setting']}={each['value']}" for each in shown["choices"]]
+    chosen = [f"--set {choice['setting']}={choice['value']}" for choice in shown["choices"]]
     assert shown["command"] == " ".join(["dynoexport deploy Orders", *chosen])
 
 
@@ -251,7 +251,7 @@ def test_runs_that_overlap_are_not_recommended() -> None:
         "Glue refuses a second run; choose a schedule with longer gaps, or look for a faster job "
         "with 'dynoexport plan --target-duration'"
     )
-    gone = {each["name"]: each["gone"] for each in shown["alternatives"]}
+    gone = {alternative["name"]: alternative["gone"] for alternative in shown["alternatives"]}
     assert gone["dynoexport, native"].startswith("runs overlap: a run takes 4 h 45 min")
     assert shown["cheapest"] is None
     assert plan(*words, "--every", "cron(0/20 * * * ? *)").exit_code == 0
@@ -260,7 +260,7 @@ def test_runs_that_overlap_are_not_recommended() -> None:
 def test_the_cheapest_way_is_one_of_dynoexport() -> None:
     """DynamoDB's incremental export costs less, and dynoexport has none."""
     (shown,) = planned("--describe", str(ORDERS))
-    month = {each["name"]: each["month_usd"] for each in shown["alternatives"]}
+    month = {alternative["name"]: alternative["month_usd"] for alternative in shown["alternatives"]}
     assert month["DynamoDB export, incremental"] < month["dynoexport, native"]
     assert shown["cheapest"] == "dynoexport, native"
     page = plan("--describe", str(ORDERS)).stdout
@@ -310,4 +310,4 @@ def test_the_summary_adds_up() -> None:
     shown = planned("--describe", "-", stdin=both)
     assert whole.split()[:2] == ["all", "2.0"]
     for key in ("run_usd", "month_usd"):
-        assert units.dollars(sum(each[key] for each in shown)) in whole
+        assert units.dollars(sum(table_plan[key] for table_plan in shown)) in whole

@@ -74,8 +74,12 @@ def planned() -> list[dict[str, Any]]:
 
 def amounts(plan: dict[str, Any]) -> dict[str, str]:
     """What the cost table says of one table, as far as it can be computed."""
-    months = {each["name"]: each["month_usd"] for each in plan["alternatives"]}
-    connector = next(each for each in plan["alternatives"] if each["name"].endswith("connector"))
+    months = {alternative["name"]: alternative["month_usd"] for alternative in plan["alternatives"]}
+    connector = next(
+        alternative
+        for alternative in plan["alternatives"]
+        if alternative["name"].endswith("connector")
+    )
     costs = {cost["formula"]: cost for cost in connector["costs"]}
     runs = plan["runs_a_month"]
     size = plan["bytes"] / GB
@@ -110,7 +114,11 @@ def test_amounts_are_those_of_the_plan() -> None:
 def test_first_export_and_active_rows_are_those_of_the_plan() -> None:
     plans = planned()
     first = [
-        next(each["once_usd"] for each in plan["alternatives"] if each["label"] == "zero-ETL")
+        next(
+            alternative["once_usd"]
+            for alternative in plan["alternatives"]
+            if alternative["label"] == "zero-ETL"
+        )
         for plan in plans
     ]
     assert "first export costs {}, {}, {}".format(*(f"${usd:.2f}" for usd in first)) in PAGE

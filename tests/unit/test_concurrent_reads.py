@@ -90,7 +90,9 @@ def test_others_never_read_less_than_nothing(
     second: int, seconds: float, units: float, sums: list[float]
 ) -> None:
     own = OwnReading(TEN + timedelta(seconds=second), seconds, units)
-    found = Hourly({TEN + n * HOUR: each for n, each in enumerate(sums)}, 1).without([own, own])
+    found = Hourly(
+        {TEN + n * HOUR: hourly_units for n, hourly_units in enumerate(sums)}, 1
+    ).without([own, own])
     assert all(0 <= left <= before for left, before in zip(found.sums.values(), sums, strict=True))
     assert sum(units for _, units in own.by_hour()) == pytest.approx(units)
 

@@ -93,7 +93,9 @@ def test_every_command_takes_debug(path: tuple[str, ...]) -> None:
         found = command.get_command(click.Context(command), name)
         assert found is not None
         command = found
-    assert [each.opts for each in command.params if each.name == "debug"] == [["--debug"]]
+    assert [parameter.opts for parameter in command.params if parameter.name == "debug"] == [
+        ["--debug"]
+    ]
 
 
 class Page(http.server.BaseHTTPRequestHandler):

@@ -44,7 +44,9 @@ def unknown_words(command: str) -> list[str]:
         if below is None:
             return [name]
         found = below
-    options = {name for each in found.params for name in (*each.opts, *each.secondary_opts)}
+    options = {
+        name for parameter in found.params for name in (*parameter.opts, *parameter.secondary_opts)
+    }
     given = [word.partition("=")[0] for word in words if word.startswith("--")]
     return [word for word in given if word not in options | {"--help"}]
 
@@ -74,7 +76,7 @@ def plan(file: str, *words: str) -> dict[str, Any]:
 
 
 def cost(planned: dict[str, Any], formula: str) -> float:
-    return next(each["usd"] for each in planned["costs"] if each["formula"] == formula)
+    return next(entry["usd"] for entry in planned["costs"] if entry["formula"] == formula)
 
 
 def test_readme_prices_are_those_of_the_plan() -> None:
@@ -93,7 +95,10 @@ def test_readme_prices_are_those_of_the_plan() -> None:
 
 def test_readme_compares_with_the_prices_of_the_plan() -> None:
     small = plan(SMALL)
-    month = {each["label"]: f"${each['month_usd']:.2f}" for each in small["alternatives"]}
+    month = {
+        alternative["label"]: f"${alternative['month_usd']:.2f}"
+        for alternative in small["alternatives"]
+    }
     reads = f"${cost(small, 'reads') * small['runs_a_month']:.2f} of daily scans"
     row = (
         f"| 1 GiB, a month | ${small['month_usd']:.2f} "

@@ -93,12 +93,12 @@ def manifest(**changes: Any) -> Manifest:
 
 def run(seconds: float = PLANNED.job_seconds, attempts: int = 1) -> Run:
     """A run whose job took so long, in so many attempts, with crawl and view as planned."""
-    each = timedelta(seconds=seconds / attempts)
+    attempt_length = timedelta(seconds=seconds / attempts)
     tries = tuple(
-        Attempt("glueetl", "SUCCEEDED", START, START + each, number=number, dpu=6.0)
+        Attempt("glueetl", "SUCCEEDED", START, START + attempt_length, number=number, dpu=6.0)
         for number in range(attempts)
     )
-    tries = (*tries[:-1], replace(tries[-1], completed=START + each * attempts))
+    tries = (*tries[:-1], replace(tries[-1], completed=START + attempt_length * attempts))
     after = START + timedelta(seconds=seconds)
     minute = timedelta(seconds=60)
     crawl = Attempt("crawler", "SUCCEEDED", after, after + minute)
@@ -129,7 +129,7 @@ def test_the_plan_is_made_of_what_the_table_and_the_job_were_at_the_start() -> N
 
 
 def units_of(explanation: Explanation) -> Figure:
-    return next(each for each in explanation.figures if each.name == "read units")
+    return next(figure for figure in explanation.figures if figure.name == "read units")
 
 
 def test_what_the_connector_does_not_count_cloudwatch_does() -> None:
@@ -286,7 +286,7 @@ def test_an_export_of_dynamodb_has_no_read_units() -> None:
     sizes=st.tuples(st.integers(0, 10**15), st.integers(0, 10**15)),
     read=st.fixed_dictionaries(
         {
-            "reader": st.sampled_from([each.value for each in ReadMode]),
+            "reader": st.sampled_from([reader.value for reader in ReadMode]),
             "units": st.none() | st.floats(0, 1e12),
             "items": st.integers(0, 10**12),
             "throttles": st.integers(0, 10),

@@ -83,12 +83,17 @@ KINDS: dict[str, tuple[bool, bool, Callable[[str], bytes] | None, int]] = {
     "half written": (True, True, None, 2),
     "claimed only": (True, True, None, 0),
     "without its files": (True, False, manifest, 0),
-    "manifest without items": (True, False, lambda each: manifest(each, items=None), 1),
+    "manifest without items": (True, False, lambda timestamp: manifest(timestamp, items=None), 1),
     "claimed, with a broken manifest": (True, True, lambda _: b"{", 1),
     "of another design": (False, False, None, 2),
     "with a broken manifest": (False, False, lambda _: b"[" * 9, 1),
-    "with another table's manifest": (False, False, lambda each: manifest(each, table="T"), 1),
-    "renamed": (False, False, lambda each: manifest(f"{each[:-1]}7"), 1),
+    "with another table's manifest": (
+        False,
+        False,
+        lambda timestamp: manifest(timestamp, table="T"),
+        1,
+    ),
+    "renamed": (False, False, lambda timestamp: manifest(f"{timestamp[:-1]}7"), 1),
     "nothing": (False, False, None, 0),
 }
 
@@ -124,8 +129,8 @@ class World:
                 TableInput={"Name": name, "StorageDescriptor": {"Location": uri}},
             )
             inputs: Any = [
-                {"Values": [each], "StorageDescriptor": {"Location": f"{uri}{each}/"}}
-                for each in partitions
+                {"Values": [partition], "StorageDescriptor": {"Location": f"{uri}{partition}/"}}
+                for partition in partitions
             ]
             glue.batch_create_partition(
                 DatabaseName=naming.DATABASE, TableName=name, PartitionInputList=inputs
@@ -154,8 +159,10 @@ class World:
             table["Name"]: (
                 table["StorageDescriptor"]["Location"],
                 sorted(
-                    each["Values"][0]
-                    for each in glue.get_partitions(**where, TableName=table["Name"])["Partitions"]
+                    partition["Values"][0]
+                    for partition in glue.get_partitions(**where, TableName=table["Name"])[
+                        "Partitions"
+                    ]
                 ),
             )
             for table in glue.get_tables(**where)["TableList"]

@@ -43,7 +43,7 @@ def test_the_command_refuses_what_the_templates_rules_refuse(parameters: dict[st
         name
         for name, rule in TABLE["Rules"].items()
         if stack.resolve(rule["RuleCondition"])
-        if not all(stack.resolve(each["Assert"]) for each in rule["Assertions"])
+        if not all(stack.resolve(assertion["Assert"]) for assertion in rule["Assertions"])
     }
     assert {rule.name for rule in options.broken_rules(parameters)} == refused
 
@@ -53,19 +53,19 @@ def test_defaults_break_no_rule() -> None:
 
 
 def test_every_parameter_belongs_to_one_option() -> None:
-    titles = [field.parameter.title for each in options.OPTIONS for field in each.fields]
+    titles = [field.parameter.title for option in options.OPTIONS for field in option.fields]
     assert titles == list(TABLE["Parameters"])
 
 
 def test_every_condition_is_an_options_and_is_used() -> None:
-    stated = [name for each in options.OPTIONS for name in each.conditions]
+    stated = [name for option in options.OPTIONS for name in option.conditions]
     assert stated == list(TABLE["Conditions"])
     text = str(TABLE["Resources"]) + str(TABLE["Outputs"])
     assert [name for name in stated if f"'{name}'" not in text] == []
 
 
 def test_each_heading_of_the_form_appears_once() -> None:
-    headings = [label for label, _ in itertools.groupby(each.group for each in options.OPTIONS)]
+    headings = [label for label, _ in itertools.groupby(option.group for option in options.OPTIONS)]
     assert len(headings) == len(set(headings))
 
 
@@ -74,4 +74,4 @@ def test_no_two_options_decide_about_one_property() -> None:
         return [(node, name) for node, added in option.properties.items() for name in added]
 
     stated = Counter(itertools.chain.from_iterable(map(decided, options.OPTIONS)))
-    assert [each for each, times in stated.items() if times > 1] == []
+    assert [name for name, times in stated.items() if times > 1] == []

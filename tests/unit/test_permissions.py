@@ -93,7 +93,7 @@ ACCEPTED = {
 def test_parliament_finds_nothing_that_is_not_meant(name: str) -> None:
     found = analyze_policy_string(POLICIES[name], include_community_auditors=True).findings
     accepted = {issue for policy, issue in ACCEPTED if policy == name.removesuffix(" with a key")}
-    assert {each.issue for each in found} == accepted, [str(each) for each in found]
+    assert {finding.issue for finding in found} == accepted, [str(finding) for finding in found]
 
 
 @pytest.mark.parametrize("statement", STATEMENTS)
@@ -106,13 +106,15 @@ def test_every_action_exists_and_supports_its_resources_and_conditions(
         details = REFERENCE.actions.get_action_details(service, name)
         kinds = details["resourceTypes"]
         if statement["Resource"] == ["*"]:
-            assert not [each for each in kinds if each["required"]], action
+            assert not [kind for kind in kinds if kind["required"]], action
         else:
-            arns = [kind_arn(service, each["name"]) for each in kinds]
-            assert any(fits(arn, each) for arn in arns for each in statement["Resource"]), action
+            arns = [kind_arn(service, kind["name"]) for kind in kinds]
+            assert any(fits(arn, resource) for arn in arns for resource in statement["Resource"]), (
+                action
+            )
         known = {
             *details["conditionKeys"],
-            *(key for each in kinds for key in each["conditionKeys"]),
+            *(key for kind in kinds for key in kind["conditionKeys"]),
         }
         used = {key for keys in statement.get("Condition", {}).values() for key in keys}
         assert used <= known, action
@@ -125,14 +127,14 @@ def kind_arn(service: str, kind: str) -> str:
 def fits(arn: str, resource: str) -> bool:
     """Whether a pattern of ours can match ARNs of the kind."""
     pattern = ".*".join(map(re.escape, re.split(r"\$\{[^}]+\}", arn)))
-    examples = (resource.replace("*", each) for each in ("x", "x:log-stream:x"))
-    return any(re.fullmatch(pattern, each) for each in examples)
+    examples = (resource.replace("*", end) for end in ("x", "x:log-stream:x"))
+    return any(re.fullmatch(pattern, example) for example in examples)
 
 
 @pytest.mark.parametrize("name", POLICIES)
 def test_no_two_statements_of_a_policy_have_one_name(name: str) -> None:
     """A reason is found by it."""
-    sids = [each["Sid"] for each in json.loads(POLICIES[name])["Statement"]]
+    sids = [entry["Sid"] for entry in json.loads(POLICIES[name])["Statement"]]
     assert len(sids) == len(set(sids))
 
 
@@ -164,8 +166,10 @@ def test_a_deployer_may_create_update_and_delete_every_resource(kind: str, event
 def test_a_deployer_without_a_boundary_may_add_and_remove_one() -> None:
     """With a boundary, the policy has no way around it."""
     bounded, free = (
-        reference.plain(caller_policies.deploy(replace(reference.INSTALLATION, boundary=each)))
-        for each in ("<boundary's ARN>", "")
+        reference.plain(
+            caller_policies.deploy(replace(reference.INSTALLATION, boundary=boundary_arn))
+        )
+        for boundary_arn in ("<boundary's ARN>", "")
     )
     removes = "iam:DeleteRolePermissionsBoundary"
     assert (removes in json.dumps(bounded), removes in json.dumps(free)) == (False, True)
@@ -176,10 +180,10 @@ def test_what_is_kept_is_there_and_is_kept_once() -> None:
     """A reason for something that nobody is allowed would be a leftover."""
     for holder in (*reference.ROLES, *caller_policies.PURPOSES):
         values = [
-            (each.sid, value)
-            for each in reference.KEPT
-            if each.holder == holder
-            for value in each.values
+            (entry.sid, value)
+            for entry in reference.KEPT
+            if entry.holder == holder
+            for value in entry.values
         ]
         assert len(values) == len(set(values))
         assert reference.kept(holder) <= reference.allowed(holder)
@@ -207,7 +211,7 @@ def test_the_page_has_every_policy_of_the_template() -> None:
     for more in wanted:
         stack = Deployed(parsed("table.yaml"), {**given, **more})
         for role in stack.of_type("AWS::IAM::Role"):
-            names = {each["PolicyName"] for each in stack.properties(role)["Policies"]}
+            names = {inline["PolicyName"] for inline in stack.properties(role)["Policies"]}
             found.setdefault(role, set()).update(names)
         for policy in map(stack.properties, stack.of_type("AWS::IAM::Policy")):
             for role in policy["Roles"]:
@@ -254,12 +258,14 @@ def test_policy_to_deploy_requires_a_boundary_unless_it_is_refused() -> None:
     """The short way is the safe one, and says how to go it; the other says what it allows."""
     bounded, how = printed("deploy")
     arn = f"arn:aws:iam::{DEFAULT_ACCOUNT_ID}:policy/dynoexport-boundary"
-    (grant,) = [each for each in bounded["Statement"] if each["Sid"] == "GrantRoles"]
+    (grant,) = [candidate for candidate in bounded["Statement"] if candidate["Sid"] == "GrantRoles"]
     assert grant["Condition"] == {"ArnEquals": {"iam:PermissionsBoundary": arn}}
     for step in ("dynoexport permissions boundary", "aws iam create-policy", f"Arn={arn}"):
         assert step in how
     unbounded, warning = printed("deploy", "--no-boundary")
-    (grant,) = [each for each in unbounded["Statement"] if each["Sid"] == "GrantRoles"]
+    (grant,) = [
+        candidate for candidate in unbounded["Statement"] if candidate["Sid"] == "GrantRoles"
+    ]
     assert "Condition" not in grant
     assert "become administrator" in " ".join(warning.split())
 
@@ -267,7 +273,7 @@ def test_policy_to_deploy_requires_a_boundary_unless_it_is_refused() -> None:
 def test_boundary_allows_no_way_to_more_permissions() -> None:
     """Neither other roles nor code: whatever a deployer writes into a role."""
     document, _ = printed("boundary")
-    actions = {action for each in document["Statement"] for action in each["Action"]}
+    actions = {action for entry in document["Statement"] for action in entry["Action"]}
     assert {action.partition(":")[0] for action in actions} == {
         "athena",
         "cloudwatch",
@@ -296,8 +302,8 @@ def test_boundary_allows_all_that_the_jobs_may_do() -> None:
         for statement in roles
         for action, resource in product(statement["Action"], statement["Resource"])
         if not any(
-            any(authorization.matches_action(each, action) for each in allowed.actions)
-            and any(authorization.matches_arn(each, resource) for each in allowed.resources)
+            any(authorization.matches_action(pattern, action) for pattern in allowed.actions)
+            and any(authorization.matches_arn(pattern, resource) for pattern in allowed.resources)
             for allowed in limit
         )
     }

@@ -139,7 +139,7 @@ def test_five_files_on_four_slots_are_two_rounds() -> None:
 def test_xml_has_no_view_to_publish() -> None:
     run = estimate(ORDERS, Job(format=OutputFormat.XML), PRICES)
     assert run.run_seconds - run.job_seconds == plan.CRAWL_SECONDS
-    assert not {"shell", "query"} & {each.label for each in run.costs}
+    assert not {"shell", "query"} & {cost.label for cost in run.costs}
 
 
 def test_an_empty_table_is_a_run_all_the_same() -> None:
@@ -151,7 +151,7 @@ def test_an_empty_table_is_a_run_all_the_same() -> None:
 
 # --- costs ----------------------------------------------------------------------------------------
 def lines(table: TableFacts, **job: object) -> dict[str, plan.Cost]:
-    return {each.label: each for each in estimate(table, Job(**job), PRICES).costs}  # type: ignore[arg-type]
+    return {cost.label: cost for cost in estimate(table, Job(**job), PRICES).costs}  # type: ignore[arg-type]
 
 
 def test_provisioned_reads_are_paid_for_already() -> None:
@@ -175,7 +175,7 @@ def test_a_short_job_is_billed_its_minimum() -> None:
         PRICES, minimum_seconds={"glueetl": 7_200, "pythonshell": 3_600, "crawler": 1}
     )
     found = {
-        each.label: each for each in estimate(TableFacts(name="A"), Job(workers=3), longest).costs
+        cost.label: cost for cost in estimate(TableFacts(name="A"), Job(workers=3), longest).costs
     }
     assert found["spark"].quantity == 3 * 2
     assert found["shell"].quantity == limits.GLUE_SHELL_DPU
@@ -202,7 +202,7 @@ def test_snapshots_are_kept_for_their_retention(days: int, runs: float, kept: fl
 
 def test_a_month_has_its_runs_and_its_storage_but_no_queries() -> None:
     run = estimate(EVENTS, Job(), PRICES, runs_a_month=10)
-    stored = next(each.dollars for each in run.costs if each.label == "storage")
+    stored = next(cost.dollars for cost in run.costs if cost.label == "storage")
     assert run.month_dollars == pytest.approx(10 * run.run_dollars + stored)
 
 
@@ -247,8 +247,8 @@ def test_every_figure_is_finite_and_none_is_negative(table: TableFacts, job: Job
         run.run_dollars,
         run.month_dollars,
     ]
-    reported += [run.reading.units, run.reading.seconds, *(each.dollars for each in run.costs)]
-    assert all(isfinite(each) and each >= 0 for each in reported)
+    reported += [run.reading.units, run.reading.seconds, *(cost.dollars for cost in run.costs)]
+    assert all(isfinite(figure) and figure >= 0 for figure in reported)
     assert run.run_seconds > run.job_seconds >= plan.START_SECONDS
 
 

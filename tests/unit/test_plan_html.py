@@ -85,11 +85,11 @@ class Page(HTMLParser):
 
 def drawings(text: str) -> list[ET.Element]:
     found = re.findall(r"<svg class=\"chart\".*?</svg>", text, re.DOTALL)
-    return [ET.fromstring(each) for each in found]
+    return [ET.fromstring(chart) for chart in found]
 
 
 PRICES = PLANS["connector"].prices
-PAGES = {name: plan_html.page([each]) for name, each in PLANS.items()}
+PAGES = {name: plan_html.page([table_plan]) for name, table_plan in PLANS.items()}
 
 
 @pytest.mark.parametrize("name", PAGES)
@@ -104,7 +104,11 @@ def test_a_page_fetches_nothing_and_runs_nothing(name: str) -> None:
     page = Page(PAGES[name])
     assert not {"script", "link", "img", "iframe", "object", "a"} & {tag for tag, _ in page.tags}
     attributes = [attribute for _, found in page.tags for attribute in found]
-    assert not [each for each in attributes if each.startswith("on") or each in {"src", "href"}]
+    assert not [
+        attribute
+        for attribute in attributes
+        if attribute.startswith("on") or attribute in {"src", "href"}
+    ]
     assert not re.search(r"https?:|@import|url\(", PAGES[name])
 
 

@@ -131,7 +131,7 @@ def test_every_figure_of_the_command_is_worked_out_by_hand() -> None:
 
 def test_every_label_is_explained() -> None:
     labels = set(
-        re.findall(r"\[([\w-]+)\]", "\n".join(line for each in SHOWN.values() for line in each))
+        re.findall(r"\[([\w-]+)\]", "\n".join(line for lines in SHOWN.values() for line in lines))
     )
     explained = {
         label

@@ -30,8 +30,8 @@ def statements(role: str, **parameters: str) -> list[dict[str, Any]]:
     """Of the role's own policy, and of those that conditions add to it."""
     stack = deployed(**parameters)
     added = (stack.properties(name) for name in stack.of_type("AWS::IAM::Policy"))
-    documents = [each["PolicyDocument"] for each in stack.properties(role)["Policies"]]
-    documents += [each["PolicyDocument"] for each in added if role in each["Roles"]]
+    documents = [policy["PolicyDocument"] for policy in stack.properties(role)["Policies"]]
+    documents += [policy["PolicyDocument"] for policy in added if role in policy["Roles"]]
     return [statement for document in documents for statement in document["Statement"]]
 
 
@@ -39,10 +39,10 @@ def may(role: str, action: str, resource: str, *, reader: str = "native", **cont
     """Whether the role's policy allows the action, by IAM's rules for patterns."""
     return any(
         statement["Effect"] == "Allow"
-        and any(fnmatch.fnmatchcase(action, each) for each in statement["Action"])
-        and any(fnmatch.fnmatchcase(resource, each) for each in statement["Resource"])
+        and any(fnmatch.fnmatchcase(action, pattern) for pattern in statement["Action"])
+        and any(fnmatch.fnmatchcase(resource, pattern) for pattern in statement["Resource"])
         and all(
-            any(fnmatch.fnmatchcase(context.get(key, ""), each) for each in as_list(patterns))
+            any(fnmatch.fnmatchcase(context.get(key, ""), pattern) for pattern in as_list(patterns))
             for keys in statement.get("Condition", {}).values()
             for key, patterns in keys.items()
         )
@@ -210,7 +210,9 @@ def test_the_crawler_reads_snapshots_and_writes_no_object() -> None:
     assert may("CrawlerRole", "s3:GetObject", key(DATA + "part-0.orc"))
     assert not may("CrawlerRole", "s3:GetObject", key(MANIFEST))
     writing = {"s3:PutObject", "s3:DeleteObject"}
-    assert not [each for each in statements("CrawlerRole") if writing & set(each["Action"])]
+    assert not [
+        statement for statement in statements("CrawlerRole") if writing & set(statement["Action"])
+    ]
 
 
 def test_the_view_job_deletes_snapshots_but_writes_results_only() -> None:
@@ -253,10 +255,10 @@ def test_the_catalog_is_open_for_dynamodb_exportss_tables_only(
     table = f"{AT}:glue:{HERE}:table/dynamodb_exports/snapshots_orders"
     chain = [f"{AT}:glue:{HERE}:catalog", f"{AT}:glue:{HERE}:database/dynamodb_exports", table]
     for action in allowed:
-        assert all(may(role, f"glue:{action}", each) for each in chain), action
+        assert all(may(role, f"glue:{action}", resource) for resource in chain), action
         assert not may(role, f"glue:{action}", table.replace("dynamodb_exports", "other")), action
     for action in refused:
-        assert not any(may(role, f"glue:{action}", each) for each in chain), action
+        assert not any(may(role, f"glue:{action}", resource) for resource in chain), action
 
 
 def test_only_the_view_job_writes_beside_the_snapshots() -> None:
@@ -285,7 +287,12 @@ def test_run_properties_of_this_workflow_only() -> None:
     assert may("ExportRole", "glue:PutWorkflowRunProperties", own)
     assert not may("ViewRole", "glue:PutWorkflowRunProperties", own)
     scheduled = statements("ExportRole", ScheduleState="ENABLED")
-    names = [each for s in scheduled for each in s["Resource"] if ":workflow/" in each]
+    names = [
+        resource
+        for statement in scheduled
+        for resource in statement["Resource"]
+        if ":workflow/" in resource
+    ]
     assert names == [f"{own}-scheduled"]
 
 
@@ -308,9 +315,9 @@ READER = "arn:aws-cn:iam::210987654321:role/reader"
 def test_a_table_of_another_account_is_read_by_its_role_alone() -> None:
     """The job itself may then read no table."""
     found = statements("ExportRole", ReadMode="native", SourceRoleArn=READER)
-    (assume,) = [each for each in found if "sts:AssumeRole" in each["Action"]]
+    (assume,) = [statement for statement in found if "sts:AssumeRole" in statement["Action"]]
     assert assume["Resource"] == [READER]
-    assert not [each for each in found if "dynamodb:" in "".join(each["Action"])]
+    assert not [statement for statement in found if "dynamodb:" in "".join(statement["Action"])]
 
 
 def test_no_role_may_be_assumed_for_a_table_of_this_account() -> None:
@@ -324,14 +331,14 @@ def test_a_network_interface_is_made_only_for_a_connection(role: str) -> None:
     assert "ec2:" not in without
     assert "glue:GetConnection" not in without
     found = statements(role, ConnectionName="inside")
-    allowed = {action: each for each in found for action in each["Action"]}
+    allowed = {action: statement for statement in found for action in statement["Action"]}
     assert allowed["glue:GetConnection"]["Resource"] == [
         f"{AT}:glue:{HERE}:catalog",
         f"{AT}:glue:{HERE}:connection/inside",
     ]
     for action in ("CreateNetworkInterface", "DeleteNetworkInterface", "CreateTags", "DeleteTags"):
         resources = allowed[f"ec2:{action}"]["Resource"]
-        assert all(each.startswith(f"{AT}:ec2:{HERE}:") for each in resources)
+        assert all(resource.startswith(f"{AT}:ec2:{HERE}:") for resource in resources)
     assert allowed["ec2:CreateTags"]["Condition"] == {
         "ForAllValues:StringEquals": {"aws:TagKeys": ["aws-glue-service-resource"]}
     }
@@ -340,7 +347,12 @@ def test_a_network_interface_is_made_only_for_a_connection(role: str) -> None:
 def test_only_questions_about_the_network_are_allowed_on_every_resource() -> None:
     """Besides what is allowed outside of a VPC."""
     found = statements("CrawlerRole", ConnectionName="inside")
-    wild = {action for each in found if "*" in each["Resource"] for action in each["Action"]}
+    wild = {
+        action
+        for statement in found
+        if "*" in statement["Resource"]
+        for action in statement["Action"]
+    }
     assert all(action.startswith("ec2:Describe") for action in wild)
 
 

@@ -135,7 +135,7 @@ def test_an_unknown_region_says_whose_prices_it_has() -> None:
 def test_every_version_of_glue_has_a_price(figures: dict[str, Any]) -> None:
     """And no price is of a version or class that does not exist, which nobody would ever pay."""
     versions = {version.value for version in GlueVersion}
-    classes = {each.dpu_hour for option in options.OPTIONS for each in option.prices.values()}
+    classes = {price.dpu_hour for option in options.OPTIONS for price in option.prices.values()}
     for load_prices in figures["regions"].values():
         by_key = load_prices["dpu_hour"]
         assert set(by_key) - {"default"} <= versions | classes
@@ -153,9 +153,11 @@ def test_the_figures_have_a_date_and_sources_at_aws(figures: dict[str, Any]) -> 
     beside = {"minimum_seconds", "first_glue_minimum_seconds", "crawler_dpu"}
     assert set(figures["sources"]) == own | beside
     sources = figures["sources"].values()
-    assert all(re.match(r"https://([a-z]+\.)?aws\.amazon\.com/", each["page"]) for each in sources)
-    assert all(date.fromisoformat(each["date"]) > date(2026, 1, 1) for each in sources)
-    assert figures["date"] == min(each["date"] for each in sources)
+    assert all(
+        re.match(r"https://([a-z]+\.)?aws\.amazon\.com/", source["page"]) for source in sources
+    )
+    assert all(date.fromisoformat(source["date"]) > date(2026, 1, 1) for source in sources)
+    assert figures["date"] == min(source["date"] for source in sources)
 
 
 def test_half_an_hour_of_ten_workers_in_north_virginia() -> None:

@@ -241,7 +241,7 @@ VALUES = [
 ]
 
 
-@pytest.mark.parametrize(("kind", "text", "expected"), [each[:3] for each in VALUES])
+@pytest.mark.parametrize(("kind", "text", "expected"), [case[:3] for case in VALUES])
 def test_a_value_has_pythons_type(kind: str, text: str, expected: object) -> None:
     """What has none stays as Athena prints it."""
     found = queries.typed(kind, text)
@@ -249,7 +249,7 @@ def test_a_value_has_pythons_type(kind: str, text: str, expected: object) -> Non
     assert type(found) is type(expected)
 
 
-@pytest.mark.parametrize(("kind", "text", "expected"), [(*each[:2], each[3]) for each in VALUES])
+@pytest.mark.parametrize(("kind", "text", "expected"), [(*case[:2], case[3]) for case in VALUES])
 def test_a_plain_value_loses_nothing_in_json(kind: str, text: str, expected: object) -> None:
     """JSON has no decimals, no dates and no infinity."""
     found = queries.plain(kind, text)

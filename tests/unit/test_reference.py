@@ -26,7 +26,7 @@ def test_the_page_is_what_is_generated() -> None:
 def test_every_parameter_is_on_the_page() -> None:
     rows = [line.split("`")[1] for line in reference.markdown().splitlines() if "| `" in line]
     templates = (parsed("common.yaml"), parsed("table.yaml"))
-    assert sorted(rows) == sorted(name for each in templates for name in each["Parameters"])
+    assert sorted(rows) == sorted(name for template in templates for name in template["Parameters"])
 
 
 def test_text_of_a_parameter_has_no_emphasis() -> None:

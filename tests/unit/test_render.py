@@ -80,9 +80,9 @@ def normal(value: object) -> object:
         case {"Fn::GetAtt": str(path)}:
             return {"Fn::GetAtt": path.split(".")}
         case dict():
-            return {key: normal(each) for key, each in value.items()}
+            return {key: normal(inner) for key, inner in value.items()}
         case list():
-            return [normal(each) for each in value]
+            return [normal(element) for element in value]
         case _:
             return value
 
@@ -163,7 +163,7 @@ def test_a_write_that_fails_leaves_the_old_file(tmp_path: Path) -> None:
     path.write_text("old")
     with pytest.raises(UnicodeEncodeError):
         write_files(under(tmp_path, {"table.yaml": "\ud800"}))
-    assert [each.name for each in tmp_path.iterdir()] == ["table.yaml"]
+    assert [file.name for file in tmp_path.iterdir()] == ["table.yaml"]
     assert path.read_text() == "old"
 
 
@@ -200,6 +200,6 @@ def walk(node: Any) -> Iterator[Any]:
     """The node and all below it."""
     yield node
     if not isinstance(node.value, str):
-        for each in node.value:
-            for child in each if isinstance(each, tuple) else (each,):
+        for pair in node.value:
+            for child in pair if isinstance(pair, tuple) else (pair,):
                 yield from walk(child)

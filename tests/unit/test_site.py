@@ -192,7 +192,7 @@ def test_setting_that_a_command_refuses_is_found(tmp_path: Path, setting: str) -
 
 def python_of(path: Path) -> str:
     """The page's blocks of Python, as one program."""
-    blocks = (each for each in tokens(path) if (each.type, each.info) == ("fence", "python"))
+    blocks = (token for token in tokens(path) if (token.type, token.info) == ("fence", "python"))
     return "\n".join(block.content for block in blocks)
 
 

@@ -34,7 +34,7 @@ def sized(table: TableFacts, **asked: object) -> Recommendation:
 
 
 def reason(found: Recommendation, setting: str) -> str:
-    return next(each.reason for each in found.choices if each.setting == setting)
+    return next(choice.reason for choice in found.choices if choice.setting == setting)
 
 
 # --- without requests -----------------------------------------------------------------------------
@@ -177,7 +177,9 @@ def test_what_is_set_is_kept() -> None:
         "MaxConsumedReadThroughput": "0.2",
         "TimeoutMinutes": "",
     }
-    assert [each.reason.startswith("as asked") for each in found.choices] == [True] * 4 + [False]
+    assert [choice.reason.startswith("as asked") for choice in found.choices] == [True] * 4 + [
+        False
+    ]
 
 
 def test_a_target_is_reached_by_workers_before_the_table_is_read_harder() -> None:
@@ -237,10 +239,10 @@ def test_a_price_that_nothing_keeps_to_is_reported_with_the_least() -> None:
     (sentence,) = found.unmet
     assert sentence.startswith("no run costs $1.00 or less: the cheapest costs $")
     others = (
-        plan.estimate(EVENTS, replace(found.estimate.job, workers=each), PRICES).run_dollars
-        for each in range(2, found.estimate.job.workers)
+        plan.estimate(EVENTS, replace(found.estimate.job, workers=workers), PRICES).run_dollars
+        for workers in range(2, found.estimate.job.workers)
     )
-    assert all(found.estimate.run_dollars <= each for each in others)
+    assert all(found.estimate.run_dollars <= dollars for dollars in others)
 
 
 # --- what must always hold ------------------------------------------------------------------------
@@ -265,7 +267,7 @@ def test_every_recommendation_is_one_that_deploy_takes(
     found = recommend(table, asked, PRICES)
     assert set(found.parameters) == AUTO
     check_parameters(forms.table_groups(settings.DEFAULT_GLUE_VERSION), found.parameters)
-    assert all(each.reason and "\n" not in each.reason for each in found.choices)
+    assert all(choice.reason and "\n" not in choice.reason for choice in found.choices)
 
 
 @given(TABLES, WISHES)

@@ -47,7 +47,7 @@ def test_every_page_of_a_listing_is_read(store: Store) -> None:
 def test_a_snapshot_is_complete_by_its_manifest(store: Store) -> None:
     store.whole(OLDER)
     store.half(NEWER)
-    found = {each.timestamp: each.complete for each in store.list_all()}
+    found = {snapshot.timestamp: snapshot.complete for snapshot in store.list_all()}
     assert found == {OLDER: True, NEWER: False}
 
 
@@ -59,7 +59,7 @@ def test_a_manifest_without_files_is_the_snapshot_of_an_empty_table(store: Store
 def test_the_newest_snapshot_comes_first(store: Store) -> None:
     store.whole(NEWER, OLDEST)
     store.half(NEWEST, OLDER)
-    assert [each.timestamp for each in store.list_all()] == [NEWEST, NEWER, OLDER, OLDEST]
+    assert [snapshot.timestamp for snapshot in store.list_all()] == [NEWEST, NEWER, OLDER, OLDEST]
 
 
 def test_neighbours_are_no_snapshots(store: Store) -> None:
@@ -80,7 +80,7 @@ def test_current_is_what_the_view_shows(store: Store) -> None:
     """Not the newest one: somebody may have published an older one."""
     store.whole(OLDER, NEWER)
     store.show(OLDER)
-    assert [each.timestamp for each in store.list_all() if each.current] == [OLDER]
+    assert [snapshot.timestamp for snapshot in store.list_all() if snapshot.current] == [OLDER]
 
 
 def test_without_a_view_nothing_is_current(store: Store) -> None:
@@ -100,7 +100,10 @@ def test_a_format_without_views_shows_nothing(store: Store) -> None:
 def test_what_an_active_run_writes_is_marked(store: Store) -> None:
     store.half(OLDER, NEWER)
     found = store.list_all(writing=[NEWER])
-    assert [(each.timestamp, each.writing) for each in found] == [(NEWER, True), (OLDER, False)]
+    assert [(snapshot.timestamp, snapshot.writing) for snapshot in found] == [
+        (NEWER, True),
+        (OLDER, False),
+    ]
 
 
 def test_a_snapshot_is_taken_at_the_utc_minute_that_names_it() -> None:
@@ -208,8 +211,8 @@ def test_figures_keep_the_order_of_the_snapshots(store: Store) -> None:
     stamps = [f"2026-01-01T00:{minute:02}" for minute in range(40)]
     for number, stamp in enumerate(stamps):
         store.whole(stamp, items=number)
-    found = with_figures(store, *(Snapshot(each, complete=True) for each in stamps))
-    assert [each.items for each in found] == list(range(40))
+    found = with_figures(store, *(Snapshot(timestamp, complete=True) for timestamp in stamps))
+    assert [snapshot.items for snapshot in found] == list(range(40))
 
 
 def test_a_manifest_deleted_since_the_listing_leaves_the_snapshot_incomplete(store: Store) -> None:
@@ -221,12 +224,12 @@ def test_a_manifest_deleted_since_the_listing_leaves_the_snapshot_incomplete(sto
 
 
 # --- what may go ----------------------------------------------------------------------------------
-WHOLE = [Snapshot(each, complete=True) for each in (NEWEST, NEWER, OLDER, OLDEST)]
+WHOLE = [Snapshot(timestamp, complete=True) for timestamp in (NEWEST, NEWER, OLDER, OLDEST)]
 
 
 def pruned(*snapshots: Snapshot, **rule: Any) -> list[str]:
     found = snapshot_store.to_prune(snapshots, NOW, **rule)
-    return [each.timestamp for each in found]
+    return [snapshot.timestamp for snapshot in found]
 
 
 def test_the_newest_are_kept_and_the_oldest_go_first() -> None:
@@ -251,7 +254,7 @@ def test_a_damaged_snapshot_does_not_count_among_those_to_keep() -> None:
 
 
 def test_a_foreign_snapshot_always_stays() -> None:
-    foreign = [replace(each, complete=False) for each in WHOLE]
+    foreign = [replace(snapshot, complete=False) for snapshot in WHOLE]
     assert pruned(*foreign, keep=0) == []
     assert pruned(*foreign, older_than=timedelta(0)) == []
 
@@ -318,7 +321,7 @@ def test_a_snapshot_of_many_files_is_deleted_completely(store: Store) -> None:
     assert store.delete(OLDER) == 1_001
     assert max(sizes) == 1_000
     assert store.keys(f"csv/Reviews/snapshot_timestamp={OLDER}") == set()
-    assert [each.timestamp for each in store.list_all()] == [NEWER]
+    assert [snapshot.timestamp for snapshot in store.list_all()] == [NEWER]
 
 
 def test_many_snapshots_go_together(store: Store) -> None:
@@ -336,7 +339,7 @@ def test_each_deleted_snapshot_is_reported_with_its_objects(store: Store) -> Non
     store.whole(OLDER, files=2)
     store.whole(NEWER, files=3)
     reported: list[tuple[str, int]] = []
-    store.delete(OLDER, NEWER, on_deleted=lambda *each: reported.append(each))
+    store.delete(OLDER, NEWER, on_deleted=lambda *deleted: reported.append(deleted))
     assert reported == [(OLDER, 2), (NEWER, 3)]
 
 

@@ -57,7 +57,9 @@ def table(**parameters: str) -> Deployed:
 
 
 def test_only_the_table_must_be_named() -> None:
-    required = [name for name, each in TABLE["Parameters"].items() if "Default" not in each]
+    required = [
+        name for name, parameter in TABLE["Parameters"].items() if "Default" not in parameter
+    ]
     assert required == ["TableName"]
 
 
@@ -65,12 +67,12 @@ def test_the_baselines_parameters_keep_names_bounds_and_defaults() -> None:
     parameters = TABLE["Parameters"]
     share = parameters["MaxConsumedReadThroughput"]
     assert (share["MinValue"], share["MaxValue"], share["Default"]) == (0.001, 1.0, "0.25")
-    assert parameters["OutputFormat"]["AllowedValues"] == [each.value for each in OutputFormat]
+    assert parameters["OutputFormat"]["AllowedValues"] == [fmt.value for fmt in OutputFormat]
     assert parameters["Schedule"]["Default"] == "cron(0 10 * * ? *)"
     assert parameters["ScheduleState"]["Default"] == "DISABLED"
 
 
-@pytest.mark.parametrize("fmt", [each.value for each in OutputFormat])
+@pytest.mark.parametrize("fmt", [output_format.value for output_format in OutputFormat])
 @pytest.mark.parametrize("state", ["ENABLED", "DISABLED"])
 def test_physical_names_are_those_of_naming(fmt: str, state: str) -> None:
     deployed = table(OutputFormat=fmt, ScheduleState=state)
@@ -86,9 +88,9 @@ def test_physical_names_are_those_of_naming(fmt: str, state: str) -> None:
         expected["PublishTrigger"] = f"{workflow}-publish"
         expected["ViewJob"] = f"Or-ders.v2{fmt}CurrentView"
     named = {
-        key: each["Properties"]["Name"]
-        for key, each in deployed.section("Resources").items()
-        if "Name" in each["Properties"]
+        key: resource["Properties"]["Name"]
+        for key, resource in deployed.section("Resources").items()
+        if "Name" in resource["Properties"]
     }
     assert named == expected
     assert set(named.values()) <= {
@@ -103,8 +105,8 @@ def test_the_longest_table_name_is_the_one_for_which_all_names_fit() -> None:
     assert parameter["MaxLength"] == naming.table_name_max() < limits.GLUE_NAME_MAX
     for fmt in OutputFormat:
         deployed = table(TableName="T" * parameter["MaxLength"], OutputFormat=fmt.value)
-        for each in deployed.section("Resources").values():
-            name = each["Properties"].get("Name", "")
+        for resource in deployed.section("Resources").values():
+            name = resource["Properties"].get("Name", "")
             assert len(name) <= limits.GLUE_NAME_MAX
 
 
@@ -206,7 +208,7 @@ def refused(**parameters: str) -> list[str]:
 def test_what_cannot_work_together_is_refused(parameters: dict[str, str], words: list[str]) -> None:
     found = refused(**parameters)
     assert len(found) == len(words)
-    assert all(each.startswith(word) for each, word in zip(found, words, strict=True))
+    assert all(text.startswith(word) for text, word in zip(found, words, strict=True))
 
 
 def test_the_view_job_asks_for_the_libraries_that_hold_boto3() -> None:
@@ -480,7 +482,7 @@ def test_without_a_key_nothing_refers_to_one() -> None:
             "MaxRunMinutes": "0",
             "MaxSnapshotAgeHours": "0",
         },
-        imports={key: each for key, each in IMPORTS.items() if "Name" in key or "Group" in key},
+        imports={key: value for key, value in IMPORTS.items() if "Name" in key or "Group" in key},
     )
     text = json.dumps(deployed.section("Resources"))
     assert "kms" not in text.lower().replace('"--kmskeyarn": ""', "")
@@ -490,9 +492,9 @@ def test_without_a_key_nothing_refers_to_one() -> None:
 def test_everything_of_an_export_is_tagged_as_its_own() -> None:
     tags = {naming.TAG_TABLE: "Or-ders.v2", naming.TAG_FORMAT: "orc"}
     taggable = ("Workflow", "Trigger", "Job", "Crawler", "Role")
-    for key, each in table().section("Resources").items():
-        if each["Type"].split("::")[2] in taggable:
-            found = each["Properties"]["Tags"]
+    for key, resource in table().section("Resources").items():
+        if resource["Type"].split("::")[2] in taggable:
+            found = resource["Properties"]["Tags"]
             if isinstance(found, list):
                 found = {tag["Key"]: tag["Value"] for tag in found}
             if key == "ExportJob":

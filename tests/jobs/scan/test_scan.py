@@ -100,7 +100,7 @@ def drained(limit: RateLimiter, units: float, seconds: float) -> list[float]:
 
 def test_the_rate_rises_to_the_target_and_never_beyond() -> None:
     moments = drained(RateLimiter(1_000, 0.0), 10, 60)
-    each_second = [sum(second <= each < second + 1 for each in moments) for second in range(60)]
+    each_second = [sum(second <= moment < second + 1 for moment in moments) for second in range(60)]
     assert each_second[0] * 10 <= 200
     assert each_second[:10] == sorted(each_second[:10])
     assert all(980 <= count * 10 <= 1_000 for count in each_second[11:])
@@ -384,7 +384,7 @@ def test_finished_segments_are_recorded_beside_their_pieces(
     ]
     by_segment = sorted(scan.records, key=lambda record: record["segment"])
     assert stored == by_segment
-    assert sorted(piece["key"] for each in stored for piece in each["pieces"]) == keys(
+    assert sorted(piece["key"] for record in stored for piece in record["pieces"]) == keys(
         "temp/pieces/"
     )
 

@@ -39,7 +39,7 @@ class Faulty(BaseHTTPRequestHandler):
         place = 0 if start is None else int(start["id"]["S"].split("-")[1]) + 1
         with self.server.lock:
             faults = self.server.faults.setdefault(
-                (asked["Segment"], place), list(self.server.each)
+                (asked["Segment"], place), list(self.server.before_page)
             )
             fault = faults.pop(0) if faults else None
         if fault is None:
@@ -96,9 +96,9 @@ def scan(aws: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., li
     """Scans two segments of a DynamoDB with the faults before each page; the items' keys."""
     servers: list[ThreadingHTTPServer] = []
 
-    def scan(*each: Callable[[Faulty], None]) -> list[str]:
+    def scan(*before_page: Callable[[Faulty], None]) -> list[str]:
         server = ThreadingHTTPServer(("127.0.0.1", 0), Faulty)
-        server.lock, server.each, server.faults = threading.Lock(), each, {}  # type: ignore[attr-defined]
+        server.lock, server.before_page, server.faults = threading.Lock(), before_page, {}  # type: ignore[attr-defined]
         servers.append(server)
         threading.Thread(target=server.serve_forever, daemon=True).start()
         address = f"http://127.0.0.1:{server.server_address[1]}"

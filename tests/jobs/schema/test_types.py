@@ -51,8 +51,8 @@ KEYS = st.text(alphabet="aAb.", min_size=1, max_size=2)
 VALUES = st.recursive(
     SCALARS,
     lambda inner: (
-        st.builds(lambda each: {"L": each}, st.lists(inner, max_size=3))
-        | st.builds(lambda each: {"M": each}, st.dictionaries(KEYS, inner, max_size=4))
+        st.builds(lambda elements: {"L": elements}, st.lists(inner, max_size=3))
+        | st.builds(lambda fields: {"M": fields}, st.dictionaries(KEYS, inner, max_size=4))
     ),
     max_leaves=8,
 )
@@ -184,7 +184,7 @@ def test_conflicts_become_columns_if_that_is_asked_for() -> None:
     rules = Rules("parquet", "columns", "struct", 200)
     items: list[Item] = [{"Rating": value} for value in ({"N": "1"}, {"S": "a"}, {"M": {}})]
     settled = columns(*items, rules=rules)
-    assert {each.name: type_name(each.type) for each in settled} == {
+    assert {column.name: type_name(column.type) for column in settled} == {
         "rating__m": "map<string,string>",
         "rating__n": "bigint",
         "rating__s": "string",
@@ -202,10 +202,10 @@ def test_a_type_with_a_name_too_long_for_the_catalog_is_text() -> None:
 @given(ITEMS, st.sampled_from(["string", "columns"]), st.sampled_from(["struct", "map"]))
 def test_columns_survive_the_manifest(items: list[Item], conflicts: str, maps_as: str) -> None:
     settled = columns(*items, rules=Rules("json", conflicts, maps_as, 200))
-    entries = json.loads(json.dumps([column_entry(each, "json") for each in settled]))
+    entries = json.loads(json.dumps([column_entry(column, "json") for column in settled]))
     assert tuple(map(parse_column, entries)) == settled
-    for each in settled:
-        assert parse_shape(type_shape(each.type)) == each.type
+    for column in settled:
+        assert parse_shape(type_shape(column.type)) == column.type
 
 
 # --- names ------------------------------------------------------------------------------------
@@ -214,7 +214,7 @@ ONE: dict[str, Any] = {"N": "1"}
 
 def test_names_that_collide_get_numbers_and_the_partition_keeps_its_own() -> None:
     settled = columns(dict.fromkeys(["rating", "RATING", "Rating", "snapshot_timestamp"], ONE))
-    assert {each.attribute: each.name for each in settled} == {
+    assert {column.attribute: column.name for column in settled} == {
         "rating": "rating",
         "RATING": "rating_2",
         "Rating": "rating_3",
@@ -226,7 +226,7 @@ def test_a_name_once_given_is_kept() -> None:
     """The attribute that would deserve the plain name came later."""
     before = columns({"RATING": ONE})
     settled = columns({"RATING": ONE, "rating": ONE}, history=before)
-    assert {each.attribute: each.name for each in settled} == {
+    assert {column.attribute: column.name for column in settled} == {
         "RATING": "rating",
         "rating": "rating_2",
     }
@@ -235,7 +235,7 @@ def test_a_name_once_given_is_kept() -> None:
 def test_an_attribute_called_like_a_conflicts_column_gets_another_name() -> None:
     rules = Rules("parquet", "columns", "struct", 200)
     settled = columns({"a": ONE, "a__n": {"S": "x"}}, {"a": {"S": "x"}}, rules=rules)
-    assert {(each.attribute, each.group): each.name for each in settled} == {
+    assert {(column.attribute, column.group): column.name for column in settled} == {
         ("a", "n"): "a__n_2",
         ("a", "s"): "a__s",
         ("a__n", ""): "a__n",
@@ -251,9 +251,9 @@ def test_columns_are_only_ever_added_to(
     history: tuple[Column, ...] = ()
     for items in (first, second, third):
         settled = columns(*items, history=history, rules=rules)
-        names = [each.name for each in settled]
+        names = [column.name for column in settled]
         assert len(set(names)) == len(names)
-        assert names[: len(history)] == [each.name for each in history]
+        assert names[: len(history)] == [column.name for column in history]
         for former, now in zip(history, settled, strict=False):
             assert grown(former.type, now.type)
             assert (former.attribute, former.group, former.view) == (
@@ -261,9 +261,11 @@ def test_columns_are_only_ever_added_to(
                 now.group,
                 now.view,
             )
-        shown = [each for each in settled if each.shown]
-        assert len({each.view for each in shown}) == len({(e.attribute, e.group) for e in settled})
-        assert len(shown) == len({each.view for each in shown})
+        shown = [column for column in settled if column.shown]
+        assert len({column.view for column in shown}) == len(
+            {(column.attribute, column.group) for column in settled}
+        )
+        assert len(shown) == len({column.view for column in shown})
         history = settled
 
 
@@ -293,7 +295,7 @@ def test_an_attribute_that_changes_its_type_gets_another_column_and_its_view_fol
     assert view(first) == {"r": "r"}
     assert view(second) == {"r": "r__string"}
     assert view(third) == {"r": "r"}
-    assert [each.name for each in third] == ["r", "r__string"]
+    assert [column.name for column in third] == ["r", "r__string"]
     assert spark_row_converter(second)({"r": {"S": "a"}}) == (None, "a")
     assert spark_row_converter(third)({"r": ONE}) == (1, None)
 
@@ -314,7 +316,7 @@ def test_structs_grow_behind_the_fields_they_have() -> None:
         [{"m": {"M": {"a": ONE, "b": ONE, "B": ONE}}}],
         [{"m": {"M": {}}}],
     )
-    assert [type_name(each.type) for each in last] == ["struct<b:bigint,a:bigint,b_2:bigint>"]
+    assert [type_name(column.type) for column in last] == ["struct<b:bigint,a:bigint,b_2:bigint>"]
 
 
 def test_a_field_that_changes_its_type_changes_the_columns() -> None:
@@ -327,7 +329,7 @@ def test_a_field_that_changes_its_type_changes_the_columns() -> None:
 
 def test_what_has_gone_keeps_its_column_and_its_place() -> None:
     *_, last = snapshots([{"a": ONE, "c": ONE}], [{"b": ONE, "c": ONE}])
-    assert [(each.name, each.items, each.shown) for each in last] == [
+    assert [(column.name, column.items, column.shown) for column in last] == [
         ("a", 0, True),
         ("c", 1, True),
         ("b", 1, True),
@@ -337,7 +339,7 @@ def test_what_has_gone_keeps_its_column_and_its_place() -> None:
 
 def test_nulls_alone_change_no_type() -> None:
     _, last = snapshots([{"a": ONE}], [{"a": {"NULL": True}}])
-    assert [(each.name, type_name(each.type)) for each in last] == [("a", "bigint")]
+    assert [(column.name, type_name(column.type)) for column in last] == [("a", "bigint")]
 
 
 def test_text_formats_never_need_another_column() -> None:
@@ -386,7 +388,7 @@ def test_numbers_that_no_decimal_holds_get_a_warning_with_their_path() -> None:
 # --- more attributes than columns -------------------------------------------------------------
 def test_attributes_without_a_column_are_in_other_attributes() -> None:
     settled = settle_columns(profiles([{"a": ONE}]), (), RULES, others=True)
-    assert [(each.name, type_name(each.type)) for each in settled] == [
+    assert [(column.name, type_name(column.type)) for column in settled] == [
         ("a", "bigint"),
         ("other_attributes", "map<string,string>"),
     ]
@@ -394,7 +396,7 @@ def test_attributes_without_a_column_are_in_other_attributes() -> None:
     assert row({"a": ONE, "b": {"S": "x"}, "c": {"L": [ONE]}}) == (1, {"b": "x", "c": "[1]"})
     assert row({"a": ONE}) == (1, None)
     again = settle_columns(profiles([{"a": ONE}]), settled, RULES, others=False)
-    assert [each.name for each in again] == ["a", "other_attributes"]
+    assert [column.name for column in again] == ["a", "other_attributes"]
 
 
 # --- values as text and JSON ------------------------------------------------------------------
@@ -408,9 +410,9 @@ def test_json_is_json_with_exact_numbers(value: dict[str, Any]) -> None:
 def plain(value: dict[str, Any]) -> Any:
     ((code, content),) = value.items()
     if code == "M":
-        return {name: plain(each) for name, each in content.items()}
+        return {name: plain(inner) for name, inner in content.items()}
     if code == "L":
-        return [plain(each) for each in content]
+        return [plain(element) for element in content]
     if code == "NS":
         return sorted(map(Decimal, content))
     if code == "NULL":
@@ -486,7 +488,7 @@ def test_an_attribute_belongs_to_one_old_column() -> None:
     names = ("first_name", "first name")
     old = [Column(name, name, "", "", Type("string")) for name in names]
     found = assign_attributes(old, profiles([{"First Name": {"S": "x"}}]))
-    assert [each.attribute for each in found] == ["", "First Name"]
+    assert [column.attribute for column in found] == ["", "First Name"]
 
 
 def test_old_columns_find_their_attributes_and_structs_their_keys() -> None:
@@ -495,12 +497,12 @@ def test_old_columns_find_their_attributes_and_structs_their_keys() -> None:
     old = [Column(name, name, "", "", parse_catalog_type(kind)) for name, kind in kinds.items()]
     item: Item = {"Unit-Price": ONE, "Print": {"M": {"Pages": ONE}}}
     found = assign_attributes(old, profiles([item]))
-    assert [each.attribute for each in found] == ["", "Unit-Price", "Print"]
-    assert [each.attribute for each in found[2].type.fields] == ["Pages", "year"]
+    assert [column.attribute for column in found] == ["", "Unit-Price", "Print"]
+    assert [field.attribute for field in found[2].type.fields] == ["Pages", "year"]
     settled = columns(item, history=found)
-    assert [each.name for each in settled] == list(kinds)
+    assert [column.name for column in settled] == list(kinds)
     later = assign_attributes(settled, profiles([{**item, "Gone": {"S": "x"}}]))
-    assert [each.attribute for each in later] == ["Gone", "Unit-Price", "Print"]
+    assert [column.attribute for column in later] == ["Gone", "Unit-Price", "Print"]
 
 
 # --- the view's length ------------------------------------------------------------------------
@@ -536,9 +538,9 @@ def test_the_views_text_is_never_longer_than_computed(items: list[Item]) -> None
     schema = [column_entry(column, "parquet") for column in settled]
     sql = view_sql("dynamodb_exports", "v", "t", shown_columns(schema), "2026-01-31T10:00")
     listed = [
-        {"name": each["view"], "type": hive_types.view_type(hive_types.to_arrow(each["type"]))}
-        for each in schema
-        if each["shown"]
+        {"name": column["view"], "type": hive_types.view_type(hive_types.to_arrow(column["type"]))}
+        for column in schema
+        if column["shown"]
     ]
     text = view_text(sql, "dynamodb_exports", listed)
     assert len(text) <= view_text_size(settled, "parquet")
