@@ -631,7 +631,7 @@ def segments() -> Iterator[Case]:
         "segment 0 of 1,000,001",
         counted(Segment=0, TotalSegments=1_000_001),
         broken("totalSegments", f"{at_most} 1000000"),
-        lambda found: isinstance(found, int),
+        lambda answer: isinstance(answer, int),
         "AWS: a maximum value of 1000000, API_Scan.html",
     )
     yield Case(
@@ -643,7 +643,7 @@ def segments() -> Iterator[Case]:
         "segment 0 of no number",
         counted(Segment=0),
         refused(without.format("TotalSegments", "Segment parameter")),
-        lambda found: isinstance(found, int),
+        lambda answer: isinstance(answer, int),
         "AWS: who specifies Segment must also specify TotalSegments, API_Scan.html",
     )
     yield Case(

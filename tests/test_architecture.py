@@ -48,14 +48,14 @@ def layer(module: str) -> str:
 
 def imports(path: Path) -> set[str]:
     """Everything the file imports, wherever in it, by full name; ``from a import b`` is a.b."""
-    found = set()
+    names = set()
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
         if isinstance(node, ast.Import):
-            found |= {alias.name for alias in node.names}
+            names |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom):
             assert node.level == 0, f"{path}: import by full name"
-            found |= {f"{node.module}.{alias.name}" for alias in node.names}
-    return found
+            names |= {f"{node.module}.{alias.name}" for alias in node.names}
+    return names
 
 
 def module_name(path: Path) -> str:
@@ -123,14 +123,14 @@ PUBLIC = [
 
 def public_classes() -> dict[str, type]:
     """The classes of the rooms below the command, by name."""
-    found = {}
+    classes = {}
     for path in PUBLIC:
         module = importlib.import_module(module_name(path))
         own = (member for member in vars(module).values() if isinstance(member, type))
-        found.update(
+        classes.update(
             {member.__name__: member for member in own if member.__module__ == module.__name__}
         )
-    return {name: kind for name, kind in found.items() if not name.startswith("_")}
+    return {name: kind for name, kind in classes.items() if not name.startswith("_")}
 
 
 def test_every_error_that_a_program_may_catch_is_public() -> None:
@@ -192,10 +192,10 @@ def test_the_local_endpoint_does_not_know_what_it_runs() -> None:
     ours = {"iam", "cloudformation"}
     pure = {"dynoexport.workflow.pipeline", "dynoexport.workflow.graph"}
     for path in (PACKAGE / "local").rglob("*.py"):
-        found = {name for name in imports(path) if name.startswith("dynoexport.")}
-        assert not {layer(name) for name in found} & ours, module_name(path)
-        assert not any(name.startswith(prefix) for name in found for prefix in pure), module_name(
-            path
+        own_imports = {name for name in imports(path) if name.startswith("dynoexport.")}
+        assert not {layer(name) for name in own_imports} & ours, module_name(path)
+        assert not any(name.startswith(prefix) for name in own_imports for prefix in pure), (
+            module_name(path)
         )
 
 
@@ -249,8 +249,8 @@ def test_the_rooms_inside_a_room_import_downward_only(floor: str) -> None:
         name = module_name(path)
         if name.count(".") >= 2:
             inside = f"dynoexport.{floor}."
-            found = {room(imported) for imported in imports(path) if imported.startswith(inside)}
-            graph.setdefault(room(name), set()).update(found - {room(name)})
+            rooms = {room(imported) for imported in imports(path) if imported.startswith(inside)}
+            graph.setdefault(room(name), set()).update(rooms - {room(name)})
     list(TopologicalSorter(graph).static_order())
 
 

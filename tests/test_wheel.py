@@ -91,14 +91,14 @@ def python(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The interpreter of an environment in which there is the wheel and nothing else."""
     environment = tmp_path_factory.mktemp("environment")
     subprocess.run([sys.executable, "-m", "venv", "--without-pip", environment], check=True)
-    found = environment / "bin" / "python"
+    executable = environment / "bin" / "python"
     subprocess.run(
-        [sys.executable, "-m", "pip", "--python", found, "install", "--no-deps", wheel],
+        [sys.executable, "-m", "pip", "--python", executable, "install", "--no-deps", wheel],
         check=True,
         capture_output=True,
         timeout=120,
     )
-    return found
+    return executable
 
 
 def metadata(wheel: Path) -> Message:
@@ -258,14 +258,14 @@ def test_python_at_hand_runs_the_wheel(python: Path, tmp_path: Path, version: st
 
     Its dependencies are lent from this environment.
     """
-    found = interpreter(version, python)
-    if found is None:
+    executable = interpreter(version, python)
+    if executable is None:
         pytest.skip(f"no Python {version} here")
     installed = run(python, "-c", "import sysconfig; print(sysconfig.get_path('purelib'))")
     lent = os.pathsep.join((installed.stdout.strip(), sysconfig.get_path("purelib")))
     folders = ("--output-dir", str(tmp_path), "--scripts-dir", str(tmp_path))
     for words in (("-c", IMPORTING), ("-m", "dynoexport", "templates", *folders)):
-        done = run(found, "-B", "-W", "error", *words, PYTHONPATH=lent)
+        done = run(executable, "-B", "-W", "error", *words, PYTHONPATH=lent)
         assert done.returncode == 0, done.stderr
     assert (tmp_path / "table.yaml").read_bytes() == (ROOT / "templates/table.yaml").read_bytes()
 

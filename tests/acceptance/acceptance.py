@@ -139,13 +139,13 @@ def tried(
 def clean(region: str | None, endpoint_url: str | None) -> None:
     """Remove everything that acceptance runs have left."""
     account = dynoexport.connect(region=region, endpoint_url=endpoint_url)
-    found = cleanup.find(account).lines()
-    for line in found:
+    leftovers = cleanup.find(account).lines()
+    for line in leftovers:
         click.echo(line)
     left = cleanup.remove(account, click.echo)
     if left:
         raise click.ClickException(f"left: {'; '.join(left)}")
-    click.echo("nothing is left" if found else "there was nothing to remove")
+    click.echo("nothing is left" if leftovers else "there was nothing to remove")
 
 
 def announce(account: Account, name: str, cases: tuple[Case, ...], dollars: float) -> None:

@@ -22,19 +22,19 @@ def differences(items: Sequence[Item], answer: Result, fmt: str) -> list[str]:
     columns = expected.columns(list(items), expected.Rules())
     kinds = {column.name: column.kind for column in columns}
     types = dict(zip(answer.columns, answer.types, strict=True))
-    found = {}
+    by_name = {}
     for row in answer.rows:
         cells = dict(zip(answer.columns, row, strict=True))
-        found[cells.get("id")] = cells
+        by_name[cells.get("id")] = cells
     wanted = {item["id"]["S"]: expected.row(item, columns, fmt) for item in items}
     faults = [f"{len(answer.rows)} rows instead of {len(items)}"] * (len(answer.rows) != len(items))
-    faults += [f"row {key} is missing" for key in wanted.keys() - found.keys()]
-    for key in wanted.keys() & found.keys():
+    faults += [f"row {key} is missing" for key in wanted.keys() - by_name.keys()]
+    for key in wanted.keys() & by_name.keys():
         for name, value in wanted[key].items():
-            if name not in found[key]:
+            if name not in by_name[key]:
                 faults.append(f"row {key} has no column {name}")
-            elif not same(value, found[key][name], types[name], kinds[name]):
-                faults.append(f"row {key}, {name}: {found[key][name]!r} instead of {value!r}")
+            elif not same(value, by_name[key][name], types[name], kinds[name]):
+                faults.append(f"row {key}, {name}: {by_name[key][name]!r} instead of {value!r}")
     return sorted(faults)
 
 

@@ -200,10 +200,10 @@ def _delete_stack(account: Account, name: str) -> None:
     def settled() -> bool:
         # A deleted stack is found by its ID, one that was only a change set perhaps not.
         try:
-            found = cloudformation.describe_stacks(StackName=stack_id)["Stacks"]
+            stacks = cloudformation.describe_stacks(StackName=stack_id)["Stacks"]
         except cloudformation.exceptions.ClientError:
             return True
-        status = found[0]["StackStatus"]
+        status = stacks[0]["StackStatus"]
         return status == f"REVIEW{_BUSY}" or not status.endswith(_BUSY)
 
     _wait(account, settled)
@@ -238,29 +238,29 @@ def _foreign(account: Account) -> tuple[list[str], list[str]]:
     A denied call is no answer: it ends the removal.
     """
     keys: list[str] = []
-    found = []
+    others = []
     with suppress(account.s3.exceptions.NoSuchBucket):
         keys = list(list_objects(account.s3, account.bucket, ""))
     # What init uploads, and results of the last queries.
     common = (naming.SCRIPTS_PREFIX, naming.ATHENA_RESULTS_PREFIX)
-    found += [f"{account.bucket}: it has {key}" for key in keys if not key.startswith(common)]
+    others += [f"{account.bucket}: it has {key}" for key in keys if not key.startswith(common)]
     with suppress(account.glue.exceptions.EntityNotFoundException):
         pages = account.glue.get_paginator("get_tables").paginate(DatabaseName=naming.DATABASE)
         tables = [table["Name"] for page in pages for table in page["TableList"]]
-        found += [f"database {naming.DATABASE}: it has {name}" for name in tables]
-    return found, keys
+        others += [f"database {naming.DATABASE}: it has {name}" for name in tables]
+    return others, keys
 
 
 def _exports_of_others(account: Account) -> list[Any]:
-    found = []
+    keys = []
     for page in account.cloudformation.get_paginator("describe_stacks").paginate():
-        found += [
+        keys += [
             stack
             for stack in page["Stacks"]
             if settings.COMMON_STACK_NAME in change_sets.read_parameters(stack)
             and not names.is_own(change_sets.read_parameters(stack).get(settings.TABLE_NAME, ""))
         ]
-    return found
+    return keys
 
 
 # --- S3, Athena, catalog --------------------------------------------------------------------------
@@ -278,10 +278,10 @@ def _keys(account: Account) -> Iterator[str]:
     }
     for prefix in sorted({*prefixes, naming.SCRIPTS_PREFIX}):
         try:
-            found = sorted(list_objects(account.s3, account.bucket, prefix))
+            keys = sorted(list_objects(account.s3, account.bucket, prefix))
         except account.s3.exceptions.NoSuchBucket:
             return
-        yield from filter(names.is_own_key, found)
+        yield from filter(names.is_own_key, keys)
 
 
 def _delete_results(account: Account) -> None:
@@ -294,9 +294,9 @@ def _delete_results(account: Account) -> None:
             WorkGroup=naming.WORK_GROUP
         )
         for query in [query_id for page in pages for query_id in page["QueryExecutionIds"]]:
-            found = account.athena.get_query_execution(QueryExecutionId=query)["QueryExecution"]
-            if own in found["Query"]:
-                location = found["ResultConfiguration"]["OutputLocation"]
+            execution = account.athena.get_query_execution(QueryExecutionId=query)["QueryExecution"]
+            if own in execution["Query"]:
+                location = execution["ResultConfiguration"]["OutputLocation"]
                 key = location.removeprefix(f"s3://{account.bucket}/")
                 keys += [key, f"{key}.metadata", key.removesuffix(".csv") + ".txt"]
         delete_objects(account.s3, account.bucket, keys)

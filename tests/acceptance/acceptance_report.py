@@ -75,9 +75,9 @@ def text(report: Report) -> str:
     ]
     lines += ["", "## Facts", "", "| fact | result | seen | source |", "|---|---|---|---|"]
     for fact in FACTS:
-        found = report.finding(fact.key)
-        result = found.outcome.value if report.is_aws else f"{found.outcome.value} (local)"
-        lines.append(f"| {fact.statement} | {result} | {cell(found.seen)} | <{fact.source}> |")
+        finding = report.finding(fact.key)
+        result = finding.outcome.value if report.is_aws else f"{finding.outcome.value} (local)"
+        lines.append(f"| {fact.statement} | {result} | {cell(finding.seen)} | <{fact.source}> |")
     left = [f"- {leftover}" for leftover in report.left] or ["Nothing is left."]
     return "\n".join([*lines, "", "## What is left in the account", "", *left, ""])
 

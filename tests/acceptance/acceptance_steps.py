@@ -273,13 +273,13 @@ def newest_manifest(trial: Trial, case: Case) -> dict[str, Any]:
 # --- compare --------------------------------------------------------------------------------------
 def answer_of(trial: Trial, table: str) -> athena.Result:
     execution = dynoexport.query(trial.account, table, "SELECT * FROM {view}")
-    found = list(athena.pages(trial.account.athena, execution))
-    columns = found[0][0]
+    result_pages = list(athena.pages(trial.account.athena, execution))
+    columns = result_pages[0][0]
     return athena.Result(
         execution.query_id,
         tuple(column.name for column in columns),
         tuple(column.type for column in columns),
-        tuple(row for _, rows in found for row in rows),
+        tuple(row for _, rows in result_pages for row in rows),
     )
 
 

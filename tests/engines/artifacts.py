@@ -109,8 +109,8 @@ def jars(directory: Path) -> Path:
     def make(made: Path) -> None:
         words = ["--batch-mode", "--quiet", "--file", str(pom), MAVEN_COPY_ALL]
         run([client("mvn"), *words, f"-DoutputDirectory={made}"])
-        found = {f"{_sha256(file)}  {file.name}" for file in made.iterdir()}
-        unlike = found ^ set(checksums.splitlines())
+        sums = {f"{_sha256(file)}  {file.name}" for file in made.iterdir()}
+        unlike = sums ^ set(checksums.splitlines())
         if unlike:
             names = ", ".join(sorted({line.split()[1] for line in unlike}))
             raise UnavailableError(f"not as checksums.txt lists it: {names}")
@@ -191,10 +191,10 @@ def client(name: str) -> str:
     Raises:
         UnavailableError: it has no such program.
     """
-    found = shutil.which(name)
-    if found is None:
+    program = shutil.which(name)
+    if program is None:
         raise UnavailableError(f"{name} is not installed")
-    return found
+    return program
 
 
 def run(command: Sequence[str]) -> None:

@@ -14,13 +14,13 @@ def differences(items: list[expected.Item], rows: list[dict[str, Any]], fmt: str
     """Every difference between what docs/types.md promises of the items and the rows."""
     columns = expected.columns(items, expected.Rules())
     wanted = {item["id"]["S"]: expected.row(item, columns, fmt) for item in items}
-    found = {row.get("id"): row for row in rows}
+    by_id = {row.get("id"): row for row in rows}
     repeated = Counter(row.get("id") for row in rows)
     faults = [f"row {key} is there {count} times" for key, count in repeated.items() if count > 1]
-    faults += [f"row {key} is missing" for key in wanted.keys() - found.keys()]
-    faults += [f"row {key} is no item" for key in found.keys() - wanted.keys()]
-    for key in wanted.keys() & found.keys():
-        faults += row_differences(key, wanted[key], found[key])
+    faults += [f"row {key} is missing" for key in wanted.keys() - by_id.keys()]
+    faults += [f"row {key} is no item" for key in by_id.keys() - wanted.keys()]
+    for key in wanted.keys() & by_id.keys():
+        faults += row_differences(key, wanted[key], by_id[key])
     return sorted(faults)
 
 

@@ -109,6 +109,6 @@ def pytest_terminal_summary(terminalreporter: Any) -> None:
     terminalreporter.section("judges")
     headings = "".join(f"{outcome:>9}" for outcome in OUTCOMES)
     terminalreporter.write_line(f"{'judge':<40}{headings}{'seconds':>9}")
-    for judge, found in sorted(counts.items()):
-        numbers = "".join(f"{found[outcome]:>9.0f}" for outcome in (*OUTCOMES, "seconds"))
+    for judge, judged in sorted(counts.items()):
+        numbers = "".join(f"{judged[outcome]:>9.0f}" for outcome in (*OUTCOMES, "seconds"))
         terminalreporter.write_line(f"{judge:<40}{numbers}")

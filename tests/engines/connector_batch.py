@@ -52,8 +52,8 @@ def items(spark: SparkContext, order: dict[str, Any]) -> None:
     )
     classes = [jvm.java.lang.Class.forName(name, True, loader) for name in names]
     java: Any = spark._jsc  # noqa: SLF001 - as above
-    found = java.hadoopRDD(job_conf(spark, order), *classes, 1)
-    found.values().saveAsTextFile(f"file://{order['path']}")
+    read = java.hadoopRDD(job_conf(spark, order), *classes, 1)
+    read.values().saveAsTextFile(f"file://{order['path']}")
 
 
 def records(spark: SparkContext, order: dict[str, Any]) -> None:

@@ -77,8 +77,8 @@ def interpreter(version: str) -> Interpreter:
     minor = _minor(version)
     versions = Path(os.environ.get("PYENV_ROOT", Path.home() / ".pyenv")) / "versions"
     candidates = [*sorted(versions.glob(f"{minor}.*/bin/python{minor}"), reverse=True)]
-    if found := shutil.which(f"python{minor}"):
-        candidates.append(Path(found))
+    if executable := shutil.which(f"python{minor}"):
+        candidates.append(Path(executable))
     for candidate in candidates:
         # Shims of version managers are there for versions that are not.
         done = subprocess.run([candidate, "-c", ""], capture_output=True, check=False)

@@ -21,7 +21,7 @@ LINES = re.compile(rf"^[ \t]*((?:{FIRST_WORDS})\s(?:(?!```|\n\s*\n)[^;])+)", re.
 
 def statements(text: str) -> list[str]:
     """Every statement between quotation marks and on lines of its own, with its blanks folded."""
-    quoted = [found[1].replace('\\"', '"') for found in QUOTED.findall(text)]
+    quoted = [match[1].replace('\\"', '"') for match in QUOTED.findall(text)]
     on_lines = LINES.findall(QUOTED.sub("", text))
     return [" ".join(sql.split()) for sql in (*quoted, *on_lines)]
 

@@ -46,12 +46,12 @@ class CrawledTable(Table):
         glue = self.lake.glue
         name = naming.snapshots_table(self.name, f"{self.format}_")
         where: dict[str, Any] = {"DatabaseName": DATABASE}
-        found = glue.get_table(Name=name, **where)["Table"]
+        described = glue.get_table(Name=name, **where)["Table"]
         if self.format == "avro" and not self.literal:
             self.literal = self._avro_schema()
-        table = {key: found[key] for key in TABLE_INPUT}
+        table = {key: described[key] for key in TABLE_INPUT}
         table["Parameters"] = {**table["Parameters"], **self._parameters()}
-        table["StorageDescriptor"] = self._storage(found["StorageDescriptor"])
+        table["StorageDescriptor"] = self._storage(described["StorageDescriptor"])
         glue.update_table(TableInput=table, **where)
         for partition in glue.get_partitions(TableName=name, **where)["Partitions"]:
             stated = {key: partition[key] for key in PARTITION_INPUT if key in partition}

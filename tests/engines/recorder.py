@@ -52,14 +52,14 @@ class _Handler(BaseHTTPRequestHandler):
         headers.pop("Accept-Encoding", None)
         connection = http.client.HTTPConnection(self.server.upstream, timeout=60)
         connection.request("POST", self.path, body, headers)
-        found = connection.getresponse()
-        answer = found.read()
+        response = connection.getresponse()
+        answer = response.read()
         connection.close()
         sdk = self.headers["User-Agent"].split("/", 1)[0]
         operation = self.headers["X-Amz-Target"].rpartition(".")[2]
         self.server.calls.append(Call(sdk, operation, json.loads(body), json.loads(answer)))
-        self.send_response_only(found.status)
-        for name, value in found.getheaders():
+        self.send_response_only(response.status)
+        for name, value in response.getheaders():
             if name.lower() not in HOPS:
                 self.send_header(name, value)
         self.send_header("Content-Length", str(len(answer)))

@@ -132,17 +132,17 @@ def corpus() -> list[dict[str, Any]]:
 
 
 def generated_items() -> list[dict[str, Any]]:
-    found: list[dict[str, Any]] = []
+    generated: list[dict[str, Any]] = []
 
     @settings(max_examples=GENERATED, derandomize=True, database=None, phases=[Phase.generate])
     @given(tables.tables())
     def collect(items: list[tables.Item]) -> None:
-        start = len(found)
+        start = len(generated)
         for number, item in enumerate(items, start):
-            found.append({**item, "id": {"S": f"generated {number}"}})
+            generated.append({**item, "id": {"S": f"generated {number}"}})
 
     collect()
-    return found
+    return generated
 
 
 @pytest.fixture(scope="module")

@@ -55,8 +55,8 @@ def follow(table: Table, trino: Trino, snapshots: list[Items]) -> None:
         assert comparer.differences(table.scan(), trino.view(table), table.format) == []
         check_parser(table, timestamp)
         for former, rows in taken.items():
-            for found in readings(table, trino, former):
-                assert held(found) == rows
+            for reading in readings(table, trino, former):
+                assert held(reading) == rows
         taken[timestamp] = held(trino.snapshot(table, timestamp))
         assert len(taken[timestamp]) == len(items)
 

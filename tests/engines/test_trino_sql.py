@@ -131,8 +131,8 @@ def mixed(lake: Lake) -> dict[str, Any]:
     table = lake.table("parquet", [item])
     table.run()
     name = naming.snapshots_table(table.name, "parquet_")
-    found: dict[str, Any] = lake.glue.get_table(DatabaseName=DATABASE, Name=name)["Table"]
-    return found
+    described: dict[str, Any] = lake.glue.get_table(DatabaseName=DATABASE, Name=name)["Table"]
+    return described
 
 
 def test_empty_maps_are_printed_as_maps(lake: Lake, trino: Trino, mixed: dict[str, Any]) -> None:
@@ -174,10 +174,12 @@ def test_a_partition_of_another_type_is_coerced_or_refused_as_by_trino(
         wanted = error.error_name
     try:
         rows = Engine(lake.glue, lake.s3, DATABASE).run(sql)
-        found: Any = [] if rows is None else [sorted_maps(row[column]) for row in rows.to_pylist()]
+        printed: Any = (
+            [] if rows is None else [sorted_maps(row[column]) for row in rows.to_pylist()]
+        )
     except QueryFailed as error:
-        found = str(error).partition(":")[0]
-    assert same(wanted, found)
+        printed = str(error).partition(":")[0]
+    assert same(wanted, printed)
 
 
 def restate(lake: Lake, table: dict[str, Any], types: dict[str, str]) -> None:

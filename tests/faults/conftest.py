@@ -41,7 +41,7 @@ class Harness:
         self._process.stdin.write(f"{what}\n")
         self._process.stdin.flush()
         answer = self._read()
-        found: dict[str, Any] = json.loads(answer)
+        answered: dict[str, Any] = json.loads(answer)
         with self._log.open() as log:
             log.seek(begins)
             # Shown with a test that fails.
@@ -50,7 +50,7 @@ class Harness:
         if OUTCOMES is not None and not what.startswith("lose "):
             with (Path(OUTCOMES) / f"{os.getpid()}.jsonl").open("a") as outcomes:
                 outcomes.write(answer + "\n")
-        return found
+        return answered
 
     def _read(self) -> str:
         pipe: IO[str] | None = self._process.stdout

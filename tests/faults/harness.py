@@ -249,11 +249,11 @@ class Trial:
         keys = [row[0] for row in rows]
         self._promise(len(keys) == len(set(keys)), f"{what} shows items twice")
         expected = [row for row in rows_of(items) if row[0] not in touched]
-        found = [row for row in rows if row[0] not in touched]
+        rest = [row for row in rows if row[0] not in touched]
         self._promise(
-            found == expected,
-            f"{what} has {len(found)} of {len(expected)} items, "
-            f"{len(set(found) - set(expected))} of them wrong",
+            rest == expected,
+            f"{what} has {len(rest)} of {len(expected)} items, "
+            f"{len(set(rest) - set(expected))} of them wrong",
         )
 
     def _check_snapshots(self) -> None:
@@ -348,14 +348,14 @@ def export_throttled(stage: Stage, items: int) -> Throttled:
     fault = Fault(schedules.THROTTLE, service="dynamodb", probability=0.3, most=0)
     stage.injector.begin(items, (fault,))
     run = deployed.run(splits="500")
-    found = Throttled(items, run.outcome, error_of(run))
-    found.throttles = stage.injector.injected[schedules.THROTTLE]
+    throttled = Throttled(items, run.outcome, error_of(run))
+    throttled.throttles = stage.injector.injected[schedules.THROTTLE]
     stage.calm()
-    found.rows = deployed.sums() if run.succeeded else {}
+    throttled.rows = deployed.sums() if run.succeeded else {}
     whole = items * (items - 1) // 2
-    found.expected = {"rows": items, "ids": items, "least": 0, "most": items - 1, "sum": whole}
-    found.seconds = round(time.monotonic() - began, 2)
-    return found
+    throttled.expected = {"rows": items, "ids": items, "least": 0, "most": items - 1, "sum": whole}
+    throttled.seconds = round(time.monotonic() - began, 2)
+    return throttled
 
 
 def tried(stage: Stage, schedule: Schedule) -> Outcome:

@@ -68,12 +68,12 @@ class Injector:
             return []
         with self._lock:
             self.calls += 1
-            found = [fault for fault in self._faults if self._happens(fault, call)]
-        for fault in found:
+            faults = [fault for fault in self._faults if self._happens(fault, call)]
+        for fault in faults:
             event = self.events.get(fault.kind)
             if event is not None:
                 event(fault)
-        return found
+        return faults
 
     def _happens(self, fault: Fault, call: Call) -> bool:
         if fault.place not in {"", call.place} or fault.service not in {"", call.service}:
@@ -214,7 +214,7 @@ class _Handler(BaseHTTPRequestHandler):
                 time.sleep(fault.seconds)
         if kinds & {schedules.RESET, schedules.CUT_OFF}:
             return self._reset()
-        refused = [found for kind in kinds if (found := refusal(kind, call.service))]
+        refused = [error for kind in kinds if (error := refusal(kind, call.service))]
         if refused:
             return self._answer(refuse(*refused[0], call.service))
         if call.operation == "GetCrawler" and call.place == schedules.ENGINE:
@@ -240,8 +240,8 @@ class _Handler(BaseHTTPRequestHandler):
         connection = http.client.HTTPConnection(self.server.proxy.upstream, timeout=300)
         try:
             connection.request(self.command, self.path, body or None, headers)
-            found = connection.getresponse()
-            return Answer(found.status, found.reason, found.getheaders(), found.read())
+            answer = connection.getresponse()
+            return Answer(answer.status, answer.reason, answer.getheaders(), answer.read())
         finally:
             connection.close()
 

@@ -119,9 +119,9 @@ class Account:
         """Object sizes by key."""
         pages = self.client("s3").get_paginator("list_objects_v2")
         return {
-            found["Key"]: found["Size"]
+            entry["Key"]: entry["Size"]
             for page in pages.paginate(Bucket=self.bucket, Prefix=prefix)
-            for found in page.get("Contents", ())
+            for entry in page.get("Contents", ())
         }
 
     def manifests(self, table: str, fmt: str = "parquet") -> list[dict[str, Any]]:

@@ -81,9 +81,9 @@ def commands() -> Iterator[tuple[str, ...]]:
         if isinstance(group, click.Group):
             context = click.Context(group)
             for name in group.list_commands(context):
-                found = group.get_command(context, name)
-                assert found is not None
-                yield from below(found, (*path, name))
+                command = group.get_command(context, name)
+                assert command is not None
+                yield from below(command, (*path, name))
 
     return below(cli.main, ())
 

@@ -44,10 +44,10 @@ class Usage:
         """Count the roles of an export."""
         self.formats.add(fmt)
         stack = naming.table_stack(table, fmt)
-        found = self.account.client("cloudformation").describe_stack_resources(StackName=stack)
+        answer = self.account.client("cloudformation").describe_stack_resources(StackName=stack)
         self.roles += [
             (resource["LogicalResourceId"], resource["PhysicalResourceId"])
-            for resource in found["StackResources"]
+            for resource in answer["StackResources"]
             if resource.get("ResourceType") == "AWS::IAM::Role"
         ]
 
@@ -100,9 +100,9 @@ class Usage:
         needed: set[Element] = set()
         for role in (name for own, name in self.roles if own == title):
             statements = self.statements(role)
-            found = set(unused_permissions.needless(statements, allowed(self.calls(role))))
-            unneeded |= found
-            needed |= set(unused_permissions.elements(statements)) - found
+            needless = set(unused_permissions.needless(statements, allowed(self.calls(role))))
+            unneeded |= needless
+            needed |= set(unused_permissions.elements(statements)) - needless
         shown = readable(title)
         return {
             (element.sid, unused_permissions.text(shown, element)) for element in unneeded - needed

@@ -45,7 +45,7 @@ class Step(NamedTuple):
 
 
 def read_steps(page: str) -> list[Step]:
-    return [Step(_command(found), _lines(found["output"])) for found in STEP.finditer(page)]
+    return [Step(_command(match), _lines(match["output"])) for match in STEP.finditer(page)]
 
 
 def _command(found: re.Match[str]) -> str:

@@ -224,18 +224,20 @@ def test_doctor_says_who_may_do_what(there: Endpoint, exported: str) -> None:
         PolicyDocument=json.dumps({"Version": "2012-10-17", "Statement": [statement]}),
     )
     done = person.command("doctor", "--output", "json")
-    found = {check["name"]: check for check in json.loads(done.stdout)}
-    assert {name for name in caller_policies.PURPOSES if found[f"may {name}"]["state"] == "ok"} == {
+    checks = {check["name"]: check for check in json.loads(done.stdout)}
+    assert {
+        name for name in caller_policies.PURPOSES if checks[f"may {name}"]["state"] == "ok"
+    } == {
         "query",
         "plan",
     }
-    lacking = found["may publish"]
+    lacking = checks["may publish"]
     assert lacking["state"] == "warning"
     assert (
         "lacks glue:BatchDeletePartition, glue:CreateTable, glue:UpdateTable" in lacking["detail"]
     )
     assert lacking["hint"] == "attach the policy that 'dynoexport permissions publish' prints"
-    assert found["may read CloudFormation"]["state"] == "failed"
+    assert checks["may read CloudFormation"]["state"] == "failed"
 
 
 def test_who_queries_needs_the_policy_for_it_and_all_of_it(there: Endpoint, exported: str) -> None:

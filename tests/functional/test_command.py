@@ -149,8 +149,8 @@ def test_options_of_the_export_are_kept_until_they_are_reset(
     def parameters() -> dict[str, str]:
         stack = naming.table_stack(table, "parquet")
         answer = endpoint.client("cloudformation").describe_stacks(StackName=stack)
-        found = answer["Stacks"][0]["Parameters"]
-        return {parameter["ParameterKey"]: parameter["ParameterValue"] for parameter in found}
+        described = answer["Stacks"][0]["Parameters"]
+        return {parameter["ParameterKey"]: parameter["ParameterValue"] for parameter in described}
 
     where = "rating >= 4 AND user <> 'a, b'"
     command.ok("deploy", table, "--yes", "--columns", "User,Book", "--where", where)
@@ -340,8 +340,8 @@ def test_another_key_replaces_the_security_configuration_until_an_export_uses_it
     keys = [kms.create_key()["KeyMetadata"]["Arn"] for _ in range(3)]
     for key in keys[:2]:
         there.ok("init", "--yes", "--set", f"KmsKeyArn={key}")
-    (found,) = glue.get_security_configurations()["SecurityConfigurations"]
-    assert found["Name"] == f"dynamodb-exports-{keys[1].rpartition('/')[2]}"
+    (configuration,) = glue.get_security_configurations()["SecurityConfigurations"]
+    assert configuration["Name"] == f"dynamodb-exports-{keys[1].rpartition('/')[2]}"
     create_table(there.endpoint, "Orders")
     there.ok("deploy", "Orders", "--yes")
     done = there("init", "--yes", "--set", f"KmsKeyArn={keys[2]}")
@@ -365,8 +365,8 @@ def test_init_refuses_a_stack_of_somebody_else(endpoint: Endpoint, command: Comm
         "Error: the stack theirs is not a common stack of dynoexport",
         "  choose another name with --common-stack",
     ]
-    found = cloudformation.list_stack_resources(StackName="theirs")["StackResourceSummaries"]
-    assert [resource["LogicalResourceId"] for resource in found] == ["Topic"]
+    resources = cloudformation.list_stack_resources(StackName="theirs")["StackResourceSummaries"]
+    assert [resource["LogicalResourceId"] for resource in resources] == ["Topic"]
 
 
 # --- listings -------------------------------------------------------------------------------------
@@ -413,8 +413,8 @@ def test_more_snapshots_than_a_page_of_s3_holds(
     times = [f"2026-{1 + n // 600:02}-{1 + n // 60 % 10:02}T10:{n % 60:02}" for n in range(1050)]
     with ThreadPoolExecutor(4) as pool:
         list(pool.map(lambda timestamp: put_snapshot(endpoint, table, timestamp, []), times))
-    found = command.json("snapshots", table, "--limit", "0")
-    assert [snapshot["snapshot"] for snapshot in found] == sorted(times, reverse=True)
+    listed = command.json("snapshots", table, "--limit", "0")
+    assert [snapshot["snapshot"] for snapshot in listed] == sorted(times, reverse=True)
     pruned = command.json("prune", table, "--keep", "1045", "--yes")
     assert [snapshot["snapshot"] for snapshot in pruned["snapshots"]] == sorted(times)[:5]
     left = command.json("snapshots", table, "--limit", "0")
@@ -482,13 +482,13 @@ def on_a_terminal(command: Command, *words: str, **env: str) -> str:
         stderr=theirs,
     )
     os.close(theirs)
-    found = b""
+    printed = b""
     with contextlib.suppress(OSError):  # Linux ends a closed terminal with an error
         while block := os.read(ours, 65536):
-            found += block
+            printed += block
     os.close(ours)
     process.wait(timeout=60)
-    return found.decode().replace("\r\n", "\n")
+    return printed.decode().replace("\r\n", "\n")
 
 
 # NO_COLOR is about colours: https://no-color.org

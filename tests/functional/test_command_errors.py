@@ -276,9 +276,9 @@ def test_settings_count_as_for_the_aws_command(
 ) -> None:
     """An option before the environment before the profile; the command's own option first."""
     given = {**env, **keys(endpoint)} if KEYS.keys() <= env.keys() else env
-    found = asked(words, AWS_ENDPOINT_URL=endpoint.url, **config, **given)
-    assert found["region"] == region
-    assert found["credentials"].startswith("arn:aws:sts::")
+    done = asked(words, AWS_ENDPOINT_URL=endpoint.url, **config, **given)
+    assert done["region"] == region
+    assert done["credentials"].startswith("arn:aws:sts::")
 
 
 @pytest.mark.endpoint

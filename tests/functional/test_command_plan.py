@@ -59,12 +59,12 @@ def test_a_plan_says_time_job_and_cost(command: Command, table: str) -> None:
 def test_a_plan_for_programs_has_the_documented_keys(command: Command, table: str) -> None:
     (shown,) = command.json("plan", table)
     assert set(shown) == set(json_output.meanings("plan"))
-    for kind, found in (
+    for kind, documents in (
         ("choice", shown["choices"]),
         ("cost", shown["costs"]),
         ("alternative", shown["alternatives"]),
     ):
-        assert all(set(planned) == set(json_output.meanings(kind)) for planned in found)
+        assert all(set(planned) == set(json_output.meanings(kind)) for planned in documents)
     assert {choice["setting"]: choice["value"] for choice in shown["choices"]} == AUTO
 
 
@@ -271,8 +271,8 @@ def test_auto_takes_from_others_no_more_than_they_leave(command: Command) -> Non
     assert done.returncode == 2
     assert "but others leave 100; --read-mode native" in done.stderr
     command.ok("deploy", table, "--auto", "--read-mode", "native", "--yes")
-    found = parameters(command, table)
-    assert (found["ReadMode"], found["MaxConsumedReadThroughput"]) == ("native", "0.05")
+    values = parameters(command, table)
+    assert (values["ReadMode"], values["MaxConsumedReadThroughput"]) == ("native", "0.05")
 
 
 def test_auto_says_what_it_could_not_find_out(command: Command, table: str) -> None:

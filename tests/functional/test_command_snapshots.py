@@ -61,15 +61,15 @@ def rows(command: Command, table: str) -> Any:
 def test_lists_the_newest_first_with_what_the_manifests_say(
     command: Command, untouched: str
 ) -> None:
-    found = command.json("snapshots", untouched)
+    listed = command.json("snapshots", untouched)
     assert [
-        (snapshot["snapshot"], snapshot["items"], snapshot["current"]) for snapshot in found
+        (snapshot["snapshot"], snapshot["items"], snapshot["current"]) for snapshot in listed
     ] == [
         (NEW, 3, True),
         (MIDDLE, 2, False),
         (OLD, 1, False),
     ]
-    assert list(found[0]) == list(json_output.meanings("snapshot"))
+    assert list(listed[0]) == list(json_output.meanings("snapshot"))
     lines = command.ok("snapshots", untouched).splitlines()
     assert lines[0].split()[:3] == ["SNAPSHOT", "(UTC)", "STATE"]
     assert lines[1].split()[:4] == [NEW, "current", "3", "1"]
@@ -82,8 +82,8 @@ def test_an_incomplete_snapshot_is_reported_and_never_published(
     endpoint.client("s3").delete_object(
         Bucket=bucket, Key=naming.manifest_key(table, "json", MIDDLE)
     )
-    found = {snapshot["snapshot"]: snapshot for snapshot in command.json("snapshots", table)}
-    assert (found[MIDDLE]["complete"], found[MIDDLE]["items"]) == (False, None)
+    by_timestamp = {snapshot["snapshot"]: snapshot for snapshot in command.json("snapshots", table)}
+    assert (by_timestamp[MIDDLE]["complete"], by_timestamp[MIDDLE]["items"]) == (False, None)
     done = command("publish", table, MIDDLE)
     assert done.returncode == 1
     assert done.stderr.startswith(f"Error: {table} has no complete snapshot {MIDDLE}\n")
@@ -406,7 +406,7 @@ def test_doctor_names_a_damaged_snapshot(endpoint: Endpoint) -> None:
 
     assert snapshots()["state"] == "ok"
     fault = damage(there, table, "gone")
-    found = snapshots()
-    assert found["state"] == "failed"
-    assert found["detail"] == f"1 of 1 damaged: snapshot {NEW} of {table}: {fault}"
-    assert found["hint"] == f"create a new one: dynoexport run {table} --format json"
+    check = snapshots()
+    assert check["state"] == "failed"
+    assert check["detail"] == f"1 of 1 damaged: snapshot {NEW} of {table}: {fault}"
+    assert check["hint"] == f"create a new one: dynoexport run {table} --format json"

@@ -155,10 +155,12 @@ def test_the_connectors_read_units_are_those_of_cloudwatch(
 
     assert reported() is None
     account = library(empty.endpoint)
-    found = manifests.read(account.s3, account.bucket, "Reviews", "parquet", first_run["snapshot"])
-    assert found is not None
-    assert found.started is not None
-    for at in (found.started, found.started - timedelta(minutes=5)):
+    manifest = manifests.read(
+        account.s3, account.bucket, "Reviews", "parquet", first_run["snapshot"]
+    )
+    assert manifest is not None
+    assert manifest.started is not None
+    for at in (manifest.started, manifest.started - timedelta(minutes=5)):
         consume(empty.endpoint, "Reviews", "ConsumedReadCapacityUnits", at, 7.5)
     assert reported() == 7.5
 

@@ -177,8 +177,8 @@ def test_a_retry_writes_the_same_snapshot_again(
     assert (run.nodes[0].state, len(run.nodes[0].attempts)) == ("SUCCEEDED", 2)
     assert run.succeeded
     (manifest,) = account.manifests("Flaky")
-    found = account.keys(naming.data_prefix("Flaky", "parquet"))
-    assert {file["key"] for file in manifest["files"]} == set(found)
+    keys = account.keys(naming.data_prefix("Flaky", "parquet"))
+    assert {file["key"] for file in manifest["files"]} == set(keys)
     assert account.rows("SELECT count(*) AS items FROM snapshots_flaky") == [{"items": "2"}]
     assert manifest["scripts_version"] == "flaky"
 

@@ -28,14 +28,14 @@ def started_below(directory: Path) -> set[int]:
 
     A job works in a temporary directory, which these tests put below their own.
     """
-    found = set()
+    numbers = set()
     for process in Path("/proc").glob("[0-9]*"):
         try:
             if f"{directory}/".encode() in (process / "environ").read_bytes():
-                found.add(int(process.name))
+                numbers.add(int(process.name))
         except OSError:
             continue
-    return found
+    return numbers
 
 
 @pytest.fixture
@@ -84,7 +84,7 @@ def test_env_lets_another_shell_use_the_endpoint(served: tuple[subprocess.Popen[
     assert f"AWS_ENDPOINT_URL={url}" in printed
     assert "AWS_REGION=us-east-1" in printed
     assert [
-        found["Name"] for found in context.connect(url).client("s3").list_buckets()["Buckets"]
+        bucket["Name"] for bucket in context.connect(url).client("s3").list_buckets()["Buckets"]
     ] == ["own"]
 
 
@@ -232,10 +232,10 @@ def test_signal_leaves_nothing_of_the_demo(
     """No process, no directory, no traceback, whenever it comes."""
     for seconds in random_moments(number):
         code, errors = signal_demo(tmp_path, sent, seconds)
-        found = (sent.name, seconds, code, errors)
+        ending = (sent.name, seconds, code, errors)
         # Python itself starts with a traceback if it is interrupted before our code runs.
         starting = seconds < 2 and PACKAGE not in errors
-        assert starting or "Traceback" not in errors, found
+        assert starting or "Traceback" not in errors, ending
         if sent is signal.SIGKILL:
             # Nobody is left to wait for them: they notice.
             waiting.until(lambda: not started_below(tmp_path))
@@ -248,5 +248,5 @@ def test_signal_leaves_nothing_of_the_demo(
                 env={**os.environ, "TMPDIR": str(tmp_path)},
                 check=True,
             )
-        assert started_below(tmp_path) == set(), found
-        assert list(tmp_path.glob("dynoexport-job-*")) == [], found
+        assert started_below(tmp_path) == set(), ending
+        assert list(tmp_path.glob("dynoexport-job-*")) == [], ending

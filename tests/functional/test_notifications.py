@@ -100,14 +100,14 @@ def account(clocked: tuple[Endpoint, Clock]) -> tuple[Endpoint, Clock]:
 
 def desk(account: tuple[Endpoint, Clock], table: str, *settings: str, **options: bool) -> Desk:
     """An export that is deployed as a user does it, and hears of itself from the beginning."""
-    found = Desk(*account, table)
-    found.subscribe()
-    found.deploy(*settings, **options)
+    opened = Desk(*account, table)
+    opened.subscribe()
+    opened.deploy(*settings, **options)
     if MISSING_NOTHING not in settings and options.get("enabled", True):
         # Every alarm with actions reports its first state.
-        (reported,) = until(found.inbox)
+        (reported,) = until(opened.inbox)
         assert reported["NewStateValue"] == "OK"
-    return found
+    return opened
 
 
 # --- failed -------------------------------------------------------------------------------------
@@ -190,9 +190,9 @@ def test_a_schedule_without_snapshots_is_notified_until_a_good_run(
     (reported,) = until(tea.inbox)
     assert (reported["AlarmName"], reported["NewStateValue"]) == (tea.alarm, "ALARM")
     assert reported["AlarmDescription"] == "No new snapshot of StaleTea as parquet for 30 hours"
-    found = {check["name"]: check for check in tea.command.json("doctor")}["alarms"]
-    assert found["state"] == "warning"
-    assert reported["AlarmDescription"] in found["detail"]
+    alarms = {check["name"]: check for check in tea.command.json("doctor")}["alarms"]
+    assert alarms["state"] == "warning"
+    assert reported["AlarmDescription"] in alarms["detail"]
     tea.command.ok("run", "StaleTea", "--wait")
     changes = [
         (message.get("OldStateValue"), message.get("NewStateValue")) for message in until(tea.inbox)

@@ -113,11 +113,11 @@ def test_parquet_has_the_digits_of_decimals(command: Command, table: str, tmp_pa
         "CAST(0.25 AS real) AS part, DATE '2026-01-03' AS day FROM {view}"
     )
     command.ok("query", table, sql, "--output", "parquet", "--to", str(path))
-    found = parquet.read_table(path)
-    assert found.schema.types == [
+    written = parquet.read_table(path)
+    assert written.schema.types == [
         pa.decimal128(9, 2),
         pa.decimal128(38, 0),
         pa.float32(),
         pa.date32(),
     ]
-    assert found.to_pylist()[0]["price"] == Decimal("7.50")
+    assert written.to_pylist()[0]["price"] == Decimal("7.50")

@@ -88,8 +88,8 @@ def test_every_object_is_encrypted_with_the_key(exported: Command, key: str) -> 
     folders = {object_key.split("/")[0] for object_key in keys}
     assert {"scripts", "parquet", "manifests", "athena-results"} <= folders
     for object_key in keys:
-        found = s3.head_object(Bucket=bucket, Key=object_key)
-        assert (found["ServerSideEncryption"], found["SSEKMSKeyId"]) == ("aws:kms", key), object_key
+        head = s3.head_object(Bucket=bucket, Key=object_key)
+        assert (head["ServerSideEncryption"], head["SSEKMSKeyId"]) == ("aws:kms", key), object_key
 
 
 def test_dynamodb_was_reported_the_key(exported: Command, key: str) -> None:
@@ -111,8 +111,8 @@ def test_jobs_and_crawler_encrypt_logs_and_files_with_the_key(exported: Command,
     used = {job["SecurityConfiguration"] for job in jobs}
     name = naming.security_configuration(key.rpartition("/")[2])
     assert used == {crawler["CrawlerSecurityConfiguration"]} == {name}
-    found = glue.get_security_configuration(Name=name)
-    encryption = found["SecurityConfiguration"]["EncryptionConfiguration"]
+    configuration = glue.get_security_configuration(Name=name)
+    encryption = configuration["SecurityConfiguration"]["EncryptionConfiguration"]
     assert encryption["S3Encryption"] == [{"S3EncryptionMode": "SSE-KMS", "KmsKeyArn": key}]
     assert encryption["CloudWatchEncryption"] == {
         "CloudWatchEncryptionMode": "SSE-KMS",
@@ -212,11 +212,11 @@ def foreign(clocked: tuple[Endpoint, Clock]) -> Callable[[str], Any]:
         session = boto3.Session(
             endpoint.env["AWS_ACCESS_KEY_ID"], endpoint.secret, region_name=endpoint.region
         )
-        found = session.client(service, endpoint_url=endpoint.url)
-        found.meta.events.register(
+        made = session.client(service, endpoint_url=endpoint.url)
+        made.meta.events.register(
             "before-call.*", lambda params, **_: params["headers"].update(account)
         )
-        return found
+        return made
 
     account = {"x-moto-account-id": FOREIGN}
     return client

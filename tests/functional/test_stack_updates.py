@@ -44,15 +44,15 @@ def test_switching_the_schedule_on_and_off_takes_effect(account: Account) -> Non
     on = naming.workflow("Switch", "parquet", scheduled=True)
     off = naming.workflow("Switch", "parquet", scheduled=False)
     account.deploy_table("Switch", ScheduleState="ENABLED")
-    found = triggers(account, "Switch")
-    assert {trigger["WorkflowName"] for trigger in found.values()} == {on}
-    assert found[naming.start_trigger(on)]["State"] == "ACTIVATED"
+    current = triggers(account, "Switch")
+    assert {trigger["WorkflowName"] for trigger in current.values()} == {on}
+    assert current[naming.start_trigger(on)]["State"] == "ACTIVATED"
     assert off not in account.client("glue").list_workflows()["Workflows"]
 
     account.deploy_table("Switch", ScheduleState="DISABLED")
-    found = triggers(account, "Switch")
-    assert {trigger["WorkflowName"] for trigger in found.values()} == {off}
-    assert found[naming.start_trigger(off)]["State"] == "CREATED"
+    current = triggers(account, "Switch")
+    assert {trigger["WorkflowName"] for trigger in current.values()} == {off}
+    assert current[naming.start_trigger(off)]["State"] == "CREATED"
     assert on not in account.client("glue").list_workflows()["Workflows"]
 
 

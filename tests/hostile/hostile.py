@@ -83,9 +83,9 @@ documents = st.dictionaries(texts, values, max_size=5)
 @st.composite
 def damaged(draw: st.DrawFn, whole: Any) -> Any:
     """A document like ``whole``, with one to three places of it replaced or gone."""
-    found = copy.deepcopy(whole)
+    mutated = copy.deepcopy(whole)
     for _ in range(draw(st.integers(1, 3))):
-        place = found
+        place = mutated
         while True:
             keys = list(place) if isinstance(place, dict) else list(range(len(place)))
             if not keys:
@@ -100,7 +100,7 @@ def damaged(draw: st.DrawFn, whole: Any) -> Any:
             else:
                 place[key] = draw(values)
             break
-    return found
+    return mutated
 
 
 def as_json(what: st.SearchStrategy[Any]) -> st.SearchStrategy[bytes]:

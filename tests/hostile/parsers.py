@@ -355,7 +355,9 @@ PACKAGE = (
     Parser(
         "run properties of a run",
         st.dictionaries(st.sampled_from(["SnapshotItems", "SnapshotBytes"]), hostile.texts),
-        lambda found: workflow_runs.from_response({**RUN, "WorkflowRunProperties": found}).items,
+        lambda properties: (
+            workflow_runs.from_response({**RUN, "WorkflowRunProperties": properties}).items
+        ),
     ),
     Parser("region of the prices", hostile.texts, prices.load_prices),
     Parser(

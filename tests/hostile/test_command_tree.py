@@ -54,9 +54,9 @@ def leaves(command: click.Command, *path: str) -> Iterator[tuple[tuple[str, ...]
         return
     context = click.Context(command)
     for name in command.list_commands(context):
-        found = command.get_command(context, name)
-        assert found is not None
-        yield from leaves(found, *path, name)
+        subcommand = command.get_command(context, name)
+        assert subcommand is not None
+        yield from leaves(subcommand, *path, name)
 
 
 COMMANDS = dict(leaves(main))

@@ -112,6 +112,6 @@ def keys(aws: SimpleNamespace) -> Any:
 
     def keys(prefix: str = "") -> list[str]:
         pages = aws.s3.get_paginator("list_objects_v2").paginate(Bucket=BUCKET, Prefix=prefix)
-        return [found["Key"] for page in pages for found in page.get("Contents", [])]
+        return [entry["Key"] for page in pages for entry in page.get("Contents", [])]
 
     return keys

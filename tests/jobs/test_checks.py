@@ -36,15 +36,15 @@ def client(*unknown: str) -> Any:
     model = session.get_component("data_loader").load_service_model("dynamodb", "service-2")
     for name in unknown:
         del model["shapes"]["TableDescription"]["members"][name]
-    found = session.create_client(
+    made = session.create_client(
         "dynamodb", "eu-west-3", aws_access_key_id="key", aws_secret_access_key="secret"
     )
 
     def answer(request: Any, **_: Any) -> AWSResponse:
         return AWSResponse(request.url, 200, {}, Body(json.dumps(ANSWER).encode()))
 
-    found.meta.events.register("before-send.dynamodb.DescribeTable", answer)
-    return found
+    made.meta.events.register("before-send.dynamodb.DescribeTable", answer)
+    return made
 
 
 @pytest.mark.parametrize(

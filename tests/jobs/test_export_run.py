@@ -240,8 +240,8 @@ def test_the_table_of_the_roles_account_is_read(aws: SimpleNamespace) -> None:
         AttributeDefinitions=[{"AttributeName": "User", "AttributeType": "S"}],
         BillingMode="PAY_PER_REQUEST",
     )
-    found = client.describe_table(TableName="Theirs")["Table"]
-    assert found["TableArn"] == "arn:aws:dynamodb:eu-west-1:210987654321:table/Theirs"
+    described = client.describe_table(TableName="Theirs")["Table"]
+    assert described["TableArn"] == "arn:aws:dynamodb:eu-west-1:210987654321:table/Theirs"
     assert aws.dynamodb.list_tables()["TableNames"] == []
     assert sessions() == 1
 

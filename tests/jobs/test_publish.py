@@ -365,9 +365,9 @@ def test_the_catalog_gets_the_columns_of_the_manifest(run: Publication) -> None:
     run.export(CURRENT)
     run.crawl(OLDER, CURRENT)
     run.publish()
-    found = descriptors(run.aws)
-    assert len(found) == 3
-    for descriptor in found:
+    stored = descriptors(run.aws)
+    assert len(stored) == 3
+    for descriptor in stored:
         assert descriptor["Columns"] == [
             {"Name": "user", "Type": "string", "Comment": "user"},
             {"Name": "n", "Type": "decimal(38,2)", "Comment": "N\ufffdo"},
@@ -574,8 +574,8 @@ def test_json_keeps_the_case_of_keys_in_table_and_partitions() -> None:
     partition = {"Values": [OLDER], "StorageDescriptor": descriptor}
     _, entered = partition_updates(partition, [], "json", "") or ({}, {})
     for made in (wanted, entered["PartitionInput"]):
-        found = made["StorageDescriptor"]["SerdeInfo"]["Parameters"]
-        assert found == {"paths": "id", "case.insensitive": "FALSE"}
+        parameters = made["StorageDescriptor"]["SerdeInfo"]["Parameters"]
+        assert parameters == {"paths": "id", "case.insensitive": "FALSE"}
 
 
 def test_json_of_another_design_is_still_read_in_any_case() -> None:

@@ -45,8 +45,10 @@ class Cloud:
         )
         if stack not in self.stacks:
             self.stacks.append(stack)
-        found: dict[str, Any] = self.api.describe_change_set(StackName=stack, ChangeSetName=name)
-        return found
+        described: dict[str, Any] = self.api.describe_change_set(
+            StackName=stack, ChangeSetName=name
+        )
+        return described
 
     def create(self, stack: str, resources: Any, **template: Any) -> str:
         """CreateStack; the status the stack ends in. ``call`` has more of the call's parameters."""
@@ -84,17 +86,17 @@ class Cloud:
     def events(self, stack: str, since: str) -> list[str]:
         """The resources and what became of them, oldest first, after the stack was ``since``."""
         events = self.api.describe_stack_events(StackName=stack)["StackEvents"]
-        found: list[str] = []
+        statuses: list[str] = []
         for event in events:
             own = event["PhysicalResourceId"] == event["StackId"]
             if own and event["ResourceStatus"] == since:
                 break
             who = "stack" if own else event["LogicalResourceId"]
-            found.insert(0, f"{who} {event['ResourceStatus']}")
-        return found
+            statuses.insert(0, f"{who} {event['ResourceStatus']}")
+        return statuses
 
     def buckets(self) -> set[str]:
-        return {found["Name"] for found in self.s3.list_buckets()["Buckets"]}
+        return {entry["Name"] for entry in self.s3.list_buckets()["Buckets"]}
 
     def reasons(self, stack: str) -> list[tuple[str, str, str]]:
         """What failed: logical ID, status, reason."""

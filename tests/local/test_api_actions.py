@@ -33,15 +33,15 @@ ARNS = {
 
 def example(template: str) -> dict[str, Any]:
     """Parameters that fill a template."""
-    found: dict[str, Any] = {}
+    actions: dict[str, Any] = {}
     for name in re.findall(r"\{([^{}|]+)", template):
         value: Any = ARNS.get(f"{{{name}}}", "x")
         *path, last = name.split(".")
-        place = found
+        place = actions
         for part in path:
             place = place.setdefault(part, {})
         place[last] = value
-    return found
+    return actions
 
 
 def details(action: str) -> dict[str, Any]:

@@ -64,9 +64,9 @@ def send(
         connection.putheader("Content-Length", str(len(body)))
     connection.endheaders(body or None)
     answer = connection.getresponse()
-    found = answer.status, dict(answer.getheaders()), answer.read().decode()
+    answered = answer.status, dict(answer.getheaders()), answer.read().decode()
     connection.close()
-    return found
+    return answered
 
 
 def sign(
@@ -446,9 +446,9 @@ def test_each_chunk_is_verified(example: Any) -> None:
     ]
     if example is WITH_TRAILER:
         changed.append(body.replace(b"sOO8", b"sOO9"))
-    for header in changed:
+    for altered in changed:
         with pytest.raises(Unauthenticated):
-            authenticate(header)
+            authenticate(altered)
 
 
 @pytest.mark.parametrize("size", [0, 10, 100_000])

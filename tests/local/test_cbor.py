@@ -47,7 +47,7 @@ def test_metrics_are_put_and_read(client: Callable[..., Any]) -> None:
     cloudwatch = client("cloudwatch")
     now = datetime.now(timezone.utc).replace(second=0, microsecond=0)
     put(cloudwatch, "Orders", [1.5, 2], now)
-    found = cloudwatch.get_metric_statistics(
+    statistics = cloudwatch.get_metric_statistics(
         Namespace="Shop",
         MetricName="Orders",
         StartTime=now - timedelta(minutes=5),
@@ -55,7 +55,7 @@ def test_metrics_are_put_and_read(client: Callable[..., Any]) -> None:
         Period=60,
         Statistics=["Sum", "SampleCount"],
     )
-    points = [(point["Timestamp"], point["Sum"]) for point in found["Datapoints"]]
+    points = [(point["Timestamp"], point["Sum"]) for point in statistics["Datapoints"]]
     assert points == [(now, 3.5)]
 
 

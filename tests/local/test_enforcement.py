@@ -402,9 +402,9 @@ def query(session: Callable[[str], Any], sql: str) -> dict[str, Any]:
         ResultConfiguration={"OutputLocation": RESULTS},
     )["QueryExecutionId"]
     while True:
-        found = athena.get_query_execution(QueryExecutionId=started)["QueryExecution"]["Status"]
-        if found["State"] not in {"QUEUED", "RUNNING"}:
-            return dict(found)
+        status = athena.get_query_execution(QueryExecutionId=started)["QueryExecution"]["Status"]
+        if status["State"] not in {"QUEUED", "RUNNING"}:
+            return dict(status)
         time.sleep(0.05)
 
 
@@ -439,9 +439,9 @@ def test_dynamodb_exports_as_who_asks(iam: Iam) -> None:
             TableArn=table, S3Bucket=BUCKET, S3Prefix="exported"
         )["ExportDescription"]["ExportArn"]
         while True:
-            found = export.describe_export(ExportArn=arn)["ExportDescription"]
-            if found["ExportStatus"] != "IN_PROGRESS":
-                return found
+            description = export.describe_export(ExportArn=arn)["ExportDescription"]
+            if description["ExportStatus"] != "IN_PROGRESS":
+                return description
             time.sleep(0.05)
 
     failed = outcome()
@@ -466,9 +466,9 @@ class Glue:
         name = self.client.create_job(Name=self.iam.name, Role=role, Command=command)["Name"]
         run = self.client.start_job_run(JobName=name)["JobRunId"]
         while True:
-            found = self.client.get_job_run(JobName=name, RunId=run)["JobRun"]
-            if found["JobRunState"] not in {"STARTING", "RUNNING"}:
-                return dict(found)
+            job_run = self.client.get_job_run(JobName=name, RunId=run)["JobRun"]
+            if job_run["JobRunState"] not in {"STARTING", "RUNNING"}:
+                return dict(job_run)
             time.sleep(0.1)
 
     def crawl(self, role: str) -> dict[str, Any]:
@@ -484,8 +484,8 @@ class Glue:
         self.client.start_crawler(Name=name)
         while self.client.get_crawler(Name=name)["Crawler"]["State"] != "READY":
             time.sleep(0.1)
-        found: dict[str, Any] = self.client.get_crawler(Name=name)["Crawler"]["LastCrawl"]
-        return found
+        last_crawl: dict[str, Any] = self.client.get_crawler(Name=name)["Crawler"]["LastCrawl"]
+        return last_crawl
 
 
 @pytest.fixture
@@ -618,14 +618,14 @@ def test_the_simulator_decides_as_the_calls_are_decided(iam: Iam) -> None:
             "ContextKeyValues": [namespace],
             "ContextKeyType": "string",
         }
-        (found,) = iam.iam.simulate_principal_policy(
+        (result,) = iam.iam.simulate_principal_policy(
             PolicySourceArn=role,
             ActionNames=[action],
             ResourceArns=[resource],
             ContextEntries=[entry] if namespace else [],
         )["EvaluationResults"]
-        assert (found["EvalActionName"], found["EvalResourceName"]) == (action, resource)
-        return str(found["EvalDecision"])
+        assert (result["EvalActionName"], result["EvalResourceName"]) == (action, resource)
+        return str(result["EvalDecision"])
 
     assert decision("s3:GetObject", f"arn:aws:s3:::{BUCKET}/mine/a") == "allowed"
     assert decision("s3:GetObject") == "implicitDeny"

@@ -147,9 +147,9 @@ class Office:
             run = glue.get_job_run(JobName=self.name, RunId=run_id)["JobRun"]
             return run if "CompletedOn" in run and run["JobRunState"] != "RUNNING" else None
 
-        found: dict[str, Any] = until(ended)
+        event: dict[str, Any] = until(ended)
         until(witness.receive)
-        return found
+        return event
 
     def _witness(self) -> Mailbox:
         """A queue that hears of the job's end after every other rule has."""
@@ -170,14 +170,14 @@ class Office:
 
     def inbox(self, *, least: int = 0) -> list[Any]:
         """What the subscriber has received; waits for ``least`` messages."""
-        found: list[Any] = []
+        received: list[Any] = []
 
         def enough() -> bool:
-            found.extend(self.mailbox.receive())
-            return len(found) >= least
+            received.extend(self.mailbox.receive())
+            return len(received) >= least
 
         until(enough)
-        return found
+        return received
 
 
 @pytest.fixture(scope="module")
@@ -191,13 +191,13 @@ def role(endpoint: Endpoint) -> str:
         "Principal": {"Service": "glue.amazonaws.com"},
     }
     everything = {"Effect": "Allow", "Action": "*", "Resource": "*"}
-    found = iam.create_role(
+    created = iam.create_role(
         RoleName="office-role",
         AssumeRolePolicyDocument=json.dumps({"Version": "2012-10-17", "Statement": [trust]}),
     )
     document = json.dumps({"Version": "2012-10-17", "Statement": [everything]})
     iam.put_role_policy(RoleName="office-role", PolicyName="all", PolicyDocument=document)
-    return str(found["Role"]["Arn"])
+    return str(created["Role"]["Arn"])
 
 
 @pytest.fixture

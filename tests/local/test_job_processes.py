@@ -88,15 +88,15 @@ until = partial(waiting.until, seconds=180)
 
 def environments(directory: Path | str) -> dict[int, str]:
     """By process, the environments that name the directory, as those of all its job's do."""
-    found = {}
+    running = {}
     for process in Path("/proc").glob("[0-9]*"):
         try:
             environment = (process / "environ").read_bytes().decode(errors="replace")
         except OSError:
             continue
         if f"HOME={directory}\0" in environment:
-            found[int(process.name)] = environment
-    return found
+            running[int(process.name)] = environment
+    return running
 
 
 def java_of(directory: Path) -> int | None:
@@ -126,9 +126,9 @@ def test_a_process_that_waits_has_no_credentials(reserve: processes.Reserve) -> 
     waiting = reserve.take(processes.SPARK)
     try:
         until(lambda: java_of(waiting.directory))
-        found = environments(waiting.directory)
-        assert len(found) >= 2
-        for environment in found.values():
+        values = environments(waiting.directory)
+        assert len(values) >= 2
+        for environment in values.values():
             assert "AWS_" not in environment
             assert "the user's" not in environment
     finally:
@@ -346,18 +346,21 @@ def test_jobs_side_by_side_share_nothing(jobs: Jobs) -> None:
     runs = [jobs.start("report") for _ in range(2)]
     assert [jobs.ended("report", run) for run in runs] == ["SUCCEEDED", "SUCCEEDED"]
     printed = [json.loads(jobs.printed(run)[-1]) for run in runs]
-    for run, found in zip(runs, printed, strict=True):
-        assert credentials(found["script"]) == credentials(found["worker"])
-        assert not [name for name in found["java"] if name.startswith("AWS_")]
-        assert all("SECRET_OF_THE_USER" not in environment for environment in found.values())
-        homes = {environment["HOME"] for environment in found.values()}
+    for run, processes_of_run in zip(runs, printed, strict=True):
+        assert credentials(processes_of_run["script"]) == credentials(processes_of_run["worker"])
+        assert not [name for name in processes_of_run["java"] if name.startswith("AWS_")]
+        environments_of_run = processes_of_run.values()
+        assert all("SECRET_OF_THE_USER" not in environment for environment in environments_of_run)
+        homes = {environment["HOME"] for environment in environments_of_run}
         assert len(homes) == 1
         java = [line for line in jobs.printed(run, "error") if line.startswith("java of ")]
         assert java == [f"java of {home}" for home in homes]
-    for left, right in zip(*(credentials(found["script"]) for found in printed), strict=True):
+    for left, right in zip(
+        *(credentials(environment["script"]) for environment in printed), strict=True
+    ):
         assert left != right
     assert printed[0]["java"]["HOME"] != printed[1]["java"]["HOME"]
-    until(lambda: not any(environments(found["java"]["HOME"]) for found in printed))
+    until(lambda: not any(environments(environment["java"]["HOME"]) for environment in printed))
 
 
 @pytest.mark.endpoint

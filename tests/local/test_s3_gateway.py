@@ -45,7 +45,7 @@ def files(s3: Any) -> BucketFiles:
 
 
 def keys(s3: Any) -> set[str]:
-    return {found["Key"] for found in s3.list_objects_v2(Bucket=BUCKET).get("Contents", ())}
+    return {entry["Key"] for entry in s3.list_objects_v2(Bucket=BUCKET).get("Contents", ())}
 
 
 def kind(files: BucketFiles, key: str) -> str | None:

@@ -55,12 +55,12 @@ def answer(endpoint: Endpoint, method: str, path: str, region: str) -> AWSRespon
 def test_another_region_is_refused_with_the_right_one(
     endpoint: Endpoint, method: str, path: str
 ) -> None:
-    found = answer(endpoint, method, path, "us-east-2")
-    assert found.status_code == 400
-    assert found.headers["x-amz-bucket-region"] == "eu-central-1"
+    answered = answer(endpoint, method, path, "us-east-2")
+    assert answered.status_code == 400
+    assert answered.headers["x-amz-bucket-region"] == "eu-central-1"
     if method != "HEAD":
-        assert "<Code>AuthorizationHeaderMalformed</Code>" in found.text
-        assert "the region 'us-east-2' is wrong; expecting 'eu-central-1'" in found.text
+        assert "<Code>AuthorizationHeaderMalformed</Code>" in answered.text
+        assert "the region 'us-east-2' is wrong; expecting 'eu-central-1'" in answered.text
     assert answer(endpoint, "GET", f"{BUCKET}/key", "eu-central-1").content == b"body"
 
 

@@ -180,8 +180,8 @@ def test_a_template_is_read_from_a_bucket_by_its_url(cloud: Cloud, endpoint: End
     url = f"{endpoint.url}/templates-of-mine/a/t.json"
     change = {"StackName": "by-url", "ChangeSetName": "c", "ChangeSetType": "CREATE"}
     cloud.api.create_change_set(TemplateURL=url, **change)
-    (found,) = cloud.api.describe_change_set(StackName="by-url", ChangeSetName="c")["Changes"]
-    assert found["ResourceChange"]["ResourceType"] == "AWS::S3::Bucket"
+    (described,) = cloud.api.describe_change_set(StackName="by-url", ChangeSetName="c")["Changes"]
+    assert described["ResourceChange"]["ResourceType"] == "AWS::S3::Bucket"
     with pytest.raises(ClientError, match="The specified key does not exist"):
         cloud.api.create_change_set(TemplateURL=f"{url}x", **{**change, "StackName": "none"})
 

@@ -194,8 +194,8 @@ def test_stacks_may_have_change_sets_of_one_name(cloud: Cloud) -> None:
             ChangeSetType="CREATE",
             TemplateBody=json.dumps({"Resources": {"Flow": workflow(stack)}}),
         )
-    found = cloud.api.describe_change_set(StackName="named-one", ChangeSetName="same")
-    assert found["StackName"] == "named-one"
+    change_set = cloud.api.describe_change_set(StackName="named-one", ChangeSetName="same")
+    assert change_set["StackName"] == "named-one"
     cloud.api.delete_change_set(StackName="named-two", ChangeSetName="same")
     cloud.api.describe_change_set(StackName="named-one", ChangeSetName="same")
     with pytest.raises(cloud.api.exceptions.ChangeSetNotFoundException):
@@ -208,8 +208,8 @@ def test_a_stack_under_review_gives_way_to_the_next_change_set(cloud: Cloud) -> 
     first = cloud.plan("reviewed", {"Flow": workflow("review-one")})
     assert cloud.status("reviewed") == "REVIEW_IN_PROGRESS"
     second = cloud.plan("reviewed", {"Flow": workflow("review-two")}, kind="CREATE")
-    found = cloud.api.describe_stacks()["Stacks"]
-    ids = [stack["StackId"] for stack in found if stack["StackName"] == "reviewed"]
+    stacks = cloud.api.describe_stacks()["Stacks"]
+    ids = [stack["StackId"] for stack in stacks if stack["StackName"] == "reviewed"]
     assert ids == [second["StackId"]] != [first["StackId"]]
     assert cloud.execute(second) == "CREATE_COMPLETE"
     assert "review-two" in cloud.workflows()
@@ -370,9 +370,9 @@ def test_a_trigger_changes_in_place_and_stays_active(cloud: Cloud) -> None:
         Actions=[{"JobName": "other"}],
     )
     assert cloud.deploy("tuned", {"Flow": flow, "Start": changed}) == "UPDATE_COMPLETE"
-    found = cloud.triggers("tuned")["tuned-start"]
-    assert (found["State"], found["Schedule"]) == ("ACTIVATED", WEEKLY)
-    assert (found["Description"], found["Actions"][0]["JobName"]) == ("on Mondays", "other")
+    trigger = cloud.triggers("tuned")["tuned-start"]
+    assert (trigger["State"], trigger["Schedule"]) == ("ACTIVATED", WEEKLY)
+    assert (trigger["Description"], trigger["Actions"][0]["JobName"]) == ("on Mondays", "other")
 
 
 @pytest.mark.endpoint
@@ -706,5 +706,5 @@ def test_resource_whose_condition_is_false_is_not_listed(cloud: Cloud) -> None:
     assert cloud.deploy("half", resources, Conditions=conditions) == "CREATE_COMPLETE"
     described = cloud.api.describe_stack_resources(StackName="half")["StackResources"]
     listed = cloud.api.list_stack_resources(StackName="half")["StackResourceSummaries"]
-    for found in (described, listed):
-        assert [resource["LogicalResourceId"] for resource in found] == ["Flow"]
+    for change_set in (described, listed):
+        assert [resource["LogicalResourceId"] for resource in change_set] == ["Flow"]

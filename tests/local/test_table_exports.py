@@ -43,12 +43,12 @@ def export(dynamodb: Any, table: str = TABLE, **options: str) -> dict[str, Any]:
     """Export to the end; the description."""
     arn = dynamodb.describe_table(TableName=table)["Table"]["TableArn"]
     given = {"S3Bucket": BUCKET, "S3Prefix": "some/where", **options}
-    found = dynamodb.export_table_to_point_in_time(TableArn=arn, **given)["ExportDescription"]
-    while found["ExportStatus"] == "IN_PROGRESS":
+    description = dynamodb.export_table_to_point_in_time(TableArn=arn, **given)["ExportDescription"]
+    while description["ExportStatus"] == "IN_PROGRESS":
         time.sleep(0.02)
-        answer = dynamodb.describe_export(ExportArn=found["ExportArn"])
-        found = answer["ExportDescription"]
-    return dict(found)
+        answer = dynamodb.describe_export(ExportArn=description["ExportArn"])
+        description = answer["ExportDescription"]
+    return dict(description)
 
 
 def md5(content: bytes) -> str:
@@ -93,8 +93,8 @@ def test_an_export_consists_of_manifests_and_data(endpoint: Endpoint, dynamodb: 
 def test_an_exports_files_have_the_names_of_aws(endpoint: Endpoint, dynamodb: Any) -> None:
     """As seen on AWS: https://github.com/scylladb/scylladb/blob/master/test/alternator/test_export.py."""
     root = export(dynamodb)["ExportManifest"].rpartition("/")[0]
-    found = endpoint.client("s3").list_objects_v2(Bucket=BUCKET, Prefix=f"{root}/")["Contents"]
-    names = {entry["Key"].removeprefix(f"{root}/"): entry["Size"] for entry in found}
+    objects = endpoint.client("s3").list_objects_v2(Bucket=BUCKET, Prefix=f"{root}/")["Contents"]
+    names = {entry["Key"].removeprefix(f"{root}/"): entry["Size"] for entry in objects}
     assert [name for name in names if not name.startswith("data/")] == [
         "_started",
         "manifest-files.json",

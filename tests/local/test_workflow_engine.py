@@ -171,13 +171,13 @@ def role(endpoint: Endpoint) -> str:
     endpoint.client("s3").create_bucket(Bucket=BUCKET)
     trust = {"Effect": "Allow", "Action": "sts:AssumeRole", "Principal": {"Service": GLUE}}
     allowed = {"Effect": "Allow", "Action": "*", "Resource": "*"}
-    found = iam.create_role(
+    created = iam.create_role(
         RoleName=ROLE,
         AssumeRolePolicyDocument=json.dumps({"Version": "2012-10-17", "Statement": [trust]}),
     )
     document = json.dumps({"Version": "2012-10-17", "Statement": [allowed]})
     iam.put_role_policy(RoleName=ROLE, PolicyName="all", PolicyDocument=document)
-    return str(found["Role"]["Arn"])
+    return str(created["Role"]["Arn"])
 
 
 @pytest.fixture
@@ -350,8 +350,8 @@ def test_a_job_beyond_its_timeout_is_not_tried_again(
     )
     run = backend.start_workflow_run("slow", None)
     until(lambda: backend.get_workflow_run("slow", run)["Status"] == "COMPLETED")
-    found = backend.get_workflow_run("slow", run)
-    assert found["Statistics"]["TimeoutActions"] == 1
+    run_record = backend.get_workflow_run("slow", run)
+    assert run_record["Statistics"]["TimeoutActions"] == 1
     ((attempt,), _) = backend.get_job_runs("slow")
     assert (attempt.state, attempt.error) == ("TIMEOUT", "Job run timed out")
 
@@ -400,8 +400,10 @@ def test_a_job_that_runs_already_is_an_error_of_the_run(flow: Flow) -> None:
     flow.glue.batch_stop_job_run(JobName=job, JobRunIds=[outside])
     ended = until(
         lambda: (
-            found
-            if (found := flow.glue.get_job_run(JobName=job, RunId=outside)["JobRun"])["JobRunState"]
+            job_run
+            if (job_run := flow.glue.get_job_run(JobName=job, RunId=outside)["JobRun"])[
+                "JobRunState"
+            ]
             == "STOPPED"
             else None
         )
@@ -462,8 +464,8 @@ def test_a_job_sees_and_changes_the_properties_of_its_run(flow: Flow) -> None:
     assert run["WorkflowRunProperties"] == expected
     asked = flow.glue.get_workflow_run_properties(Name=flow.name, RunId=run["WorkflowRunId"])
     assert asked["RunProperties"] == expected
-    found = flow.glue.get_workflow(Name=flow.name)["Workflow"]
-    assert found["DefaultRunProperties"] == defaults
+    workflow = flow.glue.get_workflow(Name=flow.name)["Workflow"]
+    assert workflow["DefaultRunProperties"] == defaults
 
 
 def test_runs_are_listed_page_by_page_newest_first(flow: Flow) -> None:
@@ -474,8 +476,10 @@ def test_runs_are_listed_page_by_page_newest_first(flow: Flow) -> None:
     started = [flow.run()["WorkflowRunId"] for _ in range(3)]
 
     def page(**options: Any) -> dict[str, Any]:
-        found: dict[str, Any] = flow.glue.get_workflow_runs(Name=flow.name, MaxResults=2, **options)
-        return found
+        answer: dict[str, Any] = flow.glue.get_workflow_runs(
+            Name=flow.name, MaxResults=2, **options
+        )
+        return answer
 
     first = page()
     second = page(NextToken=first["NextToken"])
@@ -507,17 +511,17 @@ def test_workflows_are_described_together(flow: Flow) -> None:
     flow.job("one", PASS)
     flow.start("one")
     missing = f"{flow.name}-missing"
-    (found,) = flow.glue.batch_get_workflows(Names=[flow.name])["Workflows"]
-    assert "LastRun" not in found
+    (workflow,) = flow.glue.batch_get_workflows(Names=[flow.name])["Workflows"]
+    assert "LastRun" not in workflow
     run = flow.run()
     answer = flow.glue.batch_get_workflows(Names=[missing, flow.name])
     assert answer["MissingWorkflows"] == [missing]
-    (found,) = answer["Workflows"]
-    assert (found["Name"], found["Description"]) == (flow.name, "described")
-    last = found["LastRun"]
+    (workflow,) = answer["Workflows"]
+    assert (workflow["Name"], workflow["Description"]) == (flow.name, "described")
+    last = workflow["LastRun"]
     assert (last["WorkflowRunId"], last["Status"]) == (run["WorkflowRunId"], "COMPLETED")
     assert last["Statistics"]["SucceededActions"] == 1
-    assert "Graph" not in found
+    assert "Graph" not in workflow
     assert "Graph" not in last
 
 
@@ -528,24 +532,24 @@ def test_a_workflow_shows_its_graph_when_asked_for(flow: Flow) -> None:
     daily = "cron(0 10 * * ? *)"
     begin = flow.start("one", Type="SCHEDULED", Schedule=daily)
     after = flow.then("two", after={"one": "SUCCEEDED"})
-    (found,) = flow.glue.batch_get_workflows(Names=[flow.name], IncludeGraph=True)["Workflows"]
-    nodes = {node["Name"]: node for node in found["Graph"]["Nodes"]}
+    (workflow,) = flow.glue.batch_get_workflows(Names=[flow.name], IncludeGraph=True)["Workflows"]
+    nodes = {node["Name"]: node for node in workflow["Graph"]["Nodes"]}
     assert set(nodes) == {begin, after, f"{flow.name}-one", f"{flow.name}-two"}
     triggers = {name: nodes[name]["TriggerDetails"]["Trigger"] for name in (begin, after)}
     assert (triggers[begin]["Schedule"], triggers[begin]["State"]) == (daily, "CREATED")
     assert (triggers[after]["Type"], triggers[after]["State"]) == ("CONDITIONAL", "ACTIVATED")
     names = {node["UniqueId"]: node["Name"] for node in nodes.values()}
-    edges = found["Graph"]["Edges"]
+    edges = workflow["Graph"]["Edges"]
     assert {(names[edge["SourceId"]], names[edge["DestinationId"]]) for edge in edges} == {
         (begin, f"{flow.name}-one"),
         (f"{flow.name}-one", after),
         (after, f"{flow.name}-two"),
     }
     flow.glue.start_trigger(Name=begin)
-    (found,) = flow.glue.batch_get_workflows(Names=[flow.name], IncludeGraph=True)["Workflows"]
+    (workflow,) = flow.glue.batch_get_workflows(Names=[flow.name], IncludeGraph=True)["Workflows"]
     states = {
         node["Name"]: node["TriggerDetails"]["Trigger"]["State"]
-        for node in found["Graph"]["Nodes"]
+        for node in workflow["Graph"]["Nodes"]
         if node["Type"] == "TRIGGER"
     }
     assert states[begin] == "ACTIVATED"

@@ -101,9 +101,9 @@ class Lake:
         self.glue.start_crawler(Name=name)
         deadline = time.monotonic() + SECONDS
         while time.monotonic() < deadline:
-            found = self.glue.get_crawler(Name=name)["Crawler"]
-            if found["State"] == "READY":
-                return dict(found["LastCrawl"])
+            crawler = self.glue.get_crawler(Name=name)["Crawler"]
+            if crawler["State"] == "READY":
+                return dict(crawler["LastCrawl"])
             time.sleep(0.05)
         raise AssertionError(f"crawler {name} still runs")
 

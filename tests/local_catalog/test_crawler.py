@@ -150,10 +150,10 @@ def test_every_partition_inherits_the_tables_columns(lake: Lake) -> None:
     lake.snapshot("parquet/Inherits", FIRST, parquet({"a": 1}))
     lake.snapshot("parquet/Inherits", SECOND, parquet({"a": 1, "b": "x"}))
     succeed(lake, "parquet/Inherits")
-    found = lake.glue.get_partitions(DatabaseName=DATABASE, TableName="snapshots_inherits")
+    answer = lake.glue.get_partitions(DatabaseName=DATABASE, TableName="snapshots_inherits")
     names = [
         [column["Name"] for column in partition["StorageDescriptor"]["Columns"]]
-        for partition in found["Partitions"]
+        for partition in answer["Partitions"]
     ]
     assert names == [["a", "b"], ["a", "b"]]
 
@@ -181,8 +181,8 @@ def literals(lake: Lake, name: str) -> list[str]:
         for descriptor in [entry["StorageDescriptor"]]
         for holder in (entry, descriptor, descriptor["SerdeInfo"])
     ]
-    found = [holder.get("Parameters", {}).get("avro.schema.literal", "") for holder in holders]
-    return list(filter(None, found))
+    schemas = [holder.get("Parameters", {}).get("avro.schema.literal", "") for holder in holders]
+    return list(filter(None, schemas))
 
 
 def test_unlike_snapshots_are_still_one_table(lake: Lake) -> None:

@@ -33,7 +33,7 @@ FIELD = st.from_regex(r"f_[a-z0-9_]{0,5}", fullmatch=True)
 
 def nested(inner: st.SearchStrategy[str]) -> st.SearchStrategy[str]:
     fields = st.dictionaries(FIELD, inner, min_size=1, max_size=3).map(
-        lambda found: ",".join(f"{name}:{kind}" for name, kind in found.items())
+        lambda columns: ",".join(f"{name}:{kind}" for name, kind in columns.items())
     )
     return st.one_of(
         inner.map("array<{}>".format),

@@ -179,16 +179,16 @@ def folded(name: str) -> str:
 def named(names: list[str], *reserved: str) -> dict[str, str]:
     """Plain names for those that need no change, numbered ones for the others, by their order."""
     taken = set(reserved)
-    found = {}
+    by_name = {}
     for name in [*(n for n in sorted(names) if folded(n) == n), *sorted(names)]:
-        if name not in found:
+        if name not in by_name:
             candidate, count = folded(name), 1
             while candidate in taken:
                 count += 1
                 candidate = f"{folded(name)}_{count}"
             taken.add(candidate)
-            found[name] = candidate
-    return found
+            by_name[name] = candidate
+    return by_name
 
 
 # --- columns and rows -----------------------------------------------------------------------------
@@ -196,13 +196,13 @@ def columns(items: list[Item], rules: Rules) -> list[Column]:
     """The columns, by name."""
     attributes = sorted({name for item in items for name in item})
     names = named(attributes, "snapshot_timestamp", "other_attributes")
-    found = []
+    expected_columns = []
     taken = set(names.values())
     for attribute in attributes:
         values = [item[attribute] for item in items if attribute in item]
         families = sorted({FAMILIES[code(value)] for value in values if not is_null(value)})
         if rules.type_conflicts != "columns" or len(families) < 2:
-            found.append(Column(names[attribute], kind_of(values, rules), attribute))
+            expected_columns.append(Column(names[attribute], kind_of(values, rules), attribute))
             continue
         for family in families:
             own = [v for v in values if not is_null(v) and FAMILIES[code(v)] == family]
@@ -212,8 +212,8 @@ def columns(items: list[Item], rules: Rules) -> list[Column]:
                 count += 1
                 name = f"{plain}_{count}"
             taken.add(name)
-            found.append(Column(name, kind_of(own, rules), attribute, family))
-    return sorted(found, key=lambda column: column.name)
+            expected_columns.append(Column(name, kind_of(own, rules), attribute, family))
+    return sorted(expected_columns, key=lambda column: column.name)
 
 
 def row(item: Item, of: list[Column], fmt: str) -> dict[str, Any]:

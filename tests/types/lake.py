@@ -208,12 +208,12 @@ class Table:
         if self.format != "xml":
             return self.view()
         names = [column["name"] for column in manifest["schema"]]
-        found = []
+        rows = []
         for content in self.contents(manifest):
             for item in ET.fromstring(content):
                 held = {element.tag: element.text or "" for element in item}
-                found.append({name: held.get(name) for name in names})
-        return found
+                rows.append({name: held.get(name) for name in names})
+        return rows
 
     def snapshot(self, timestamp: str) -> list[dict[str, Any]]:
         """The rows of a snapshot, through the table of all."""

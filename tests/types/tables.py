@@ -169,11 +169,11 @@ def tables(draw: Any) -> list[Item]:
 @st.composite
 def side_by_side(draw: Any, number: int) -> list[Item]:
     """The items of so many tables; each but the first has attributes that end in its number."""
-    found: list[Item] = []
+    items: list[Item] = []
     for table in range(number):
         for item in draw(tables()):
             own = {
                 f"{name}.{table}" if table else name: item[name] for name in item if name != "id"
             }
-            found.append({"id": {"S": f"{table}-{item['id']['S']}"}, **own})
-    return found
+            items.append({"id": {"S": f"{table}-{item['id']['S']}"}, **own})
+    return items

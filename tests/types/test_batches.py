@@ -35,22 +35,22 @@ def decoded(items: list[tables.Item], cuts: list[int]) -> list[Any]:
     """The items as read from the pieces of a Scan, decoded in batches that end at the cuts."""
     decoder = Decoder(everything, columnar=True, whole=True)
     file = None
-    found: list[Any] = []
+    batches: list[Any] = []
     ends = sorted({min(cut, len(items)) for cut in cuts} | {len(items)})
     for begin, end in zip([0, *ends], ends, strict=False):
         if begin == end:
             continue
         batch = decoder.decode([page([item]) for item in items[begin:end]], end - begin)
         if isinstance(batch, bytes):
-            found.extend(json.loads(line) for line in batch.decode().splitlines() if line)
+            batches.extend(json.loads(line) for line in batch.decode().splitlines() if line)
             continue
         file = file or ArrowFile()
         file.add(batch, 1)
     if file is not None:
         source = pa.BufferReader(file.content())
         while source.tell() < source.size():
-            found.extend(batch.column(0) for batch in pa.ipc.open_stream(source))
-    return found
+            batches.extend(batch.column(0) for batch in pa.ipc.open_stream(source))
+    return batches
 
 
 def known(pairs: Any) -> dict[str, Any]:
@@ -74,16 +74,16 @@ def test_batches_hold_what_the_items_hold(
     """Profiles, rows, and the items themselves, wherever the batches end."""
     plain = json.loads(page(items))
     limit = rules[2]
-    found = decoded(items, cuts)
-    assert [item for batch in found for item in dynamodb_items(batch)] == plain
-    dumps = dict(profile_batches(found, limit))
+    batches = decoded(items, cuts)
+    assert [item for batch in batches for item in dynamodb_items(batch)] == plain
+    dumps = dict(profile_batches(batches, limit))
     assert known(dumps.items()) == known(profile_items(plain, limit))
     del dumps[ITEMS]
     profiles = {name: Profile.load(dumped) for name, dumped in dumps.items()}
     columns = settle_columns(profiles, (), Rules("parquet", *rules), others=False)
     to_row = spark_row_converter(columns)
     schema = pa.schema([pa.field(column.name, arrow_type(column.type)) for column in columns])
-    rows = [row for batch in found for row in rows_of(record_batch(columns, batch), schema)]
+    rows = [row for batch in batches for row in rows_of(record_batch(columns, batch), schema)]
     assert rows == [as_arrow(row, columns) for row in map(to_row, plain)]
 
 

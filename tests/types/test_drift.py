@@ -257,8 +257,8 @@ def test_csv_changes_no_type_but_its_columns_stay_in_their_order(lake: Lake) -> 
                 text = {True: "true", b"\x00": "AA=="}.get(row.get(name, ""), row.get(name, ""))
                 assert shown.get(name, "") == str("true" if row.get(name) is True else text)
         for timestamp, former in taken.items():
-            found = [{k: v for k, v in row.items() if v} for row in table.snapshot(timestamp)]
-            assert sorted(found, key=lambda row: row["id"]) == former
+            read = [{k: v for k, v in row.items() if v} for row in table.snapshot(timestamp)]
+            assert sorted(read, key=lambda row: row["id"]) == former
         timestamp = manifest["snapshot_timestamp"]
         now = [{k: v for k, v in row.items() if v} for row in table.snapshot(timestamp)]
         taken[timestamp] = sorted(now, key=lambda row: row["id"])

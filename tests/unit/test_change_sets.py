@@ -202,9 +202,9 @@ def test_changes_are_read_from_every_page(aws: CloudFormationClient, script: Stu
         {"Changes": [change("Remove", "Three")]},
         {"StackName": "a", "ChangeSetName": ANY, "NextToken": "more"},
     )
-    found = prepare(aws)
-    assert found is not None
-    assert found.changes == (
+    change_set = prepare(aws)
+    assert change_set is not None
+    assert change_set.changes == (
         Change("Add", "One", QUEUE),
         Change("Modify", "Two", QUEUE, replaced="True"),
         Change("Remove", "Three", QUEUE),
@@ -316,9 +316,9 @@ def test_a_stack_is_created_where_there_never_was_one(
     creates(script, "UPDATE" if status in CAN_BE_UPDATED else "CREATE")
     script.add_response("describe_change_set", {"Status": "CREATE_COMPLETE"})
     script.add_response("describe_change_set", {"Changes": []})
-    found = prepare(aws)
-    assert found is not None
-    assert found.kind == ("UPDATE" if status in CAN_BE_UPDATED else "CREATE")
+    change_set = prepare(aws)
+    assert change_set is not None
+    assert change_set.kind == ("UPDATE" if status in CAN_BE_UPDATED else "CREATE")
 
 
 @pytest.mark.parametrize(

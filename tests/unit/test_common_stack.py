@@ -56,8 +56,8 @@ def test_the_lifecycle_rules_delete_only_temporary_files() -> None:
 def test_the_bucket_is_encrypted_with_and_without_a_key() -> None:
     def rule(**parameters: str) -> dict[str, Any]:
         encryption = common(**parameters).properties("Bucket")["BucketEncryption"]
-        (found,) = encryption["ServerSideEncryptionConfiguration"]
-        return dict(found)
+        (encryption_rule,) = encryption["ServerSideEncryptionConfiguration"]
+        return dict(encryption_rule)
 
     assert rule() == {"ServerSideEncryptionByDefault": {"SSEAlgorithm": "AES256"}}
     assert rule(KmsKeyArn=KEY) == {

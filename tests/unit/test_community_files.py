@@ -24,12 +24,12 @@ def form(path: Path) -> dict[str, Any]:
 
 @pytest.mark.parametrize("path", FORMS, ids=lambda path: path.stem)
 def test_github_accepts_the_form(path: Path) -> None:
-    found = form(path)
-    assert set(found) == {"name", "description", "labels", "body"}
-    for part in found["body"]:
+    fields = form(path)
+    assert set(fields) == {"name", "description", "labels", "body"}
+    for part in fields["body"]:
         assert set(part) <= {"type", "id", "attributes", "validations"}
         assert set(part["attributes"]) <= ATTRIBUTES[part["type"]], part
-    asked = [part for part in found["body"] if part["type"] != "markdown"]
+    asked = [part for part in fields["body"] if part["type"] != "markdown"]
     assert asked
     assert len({part["id"] for part in asked}) == len(asked)
     labels = [part["attributes"]["label"] for part in asked]

@@ -90,9 +90,9 @@ def test_every_command_takes_debug(path: tuple[str, ...]) -> None:
     command: click.Command = main
     for name in path:
         assert isinstance(command, click.Group)
-        found = command.get_command(click.Context(command), name)
-        assert found is not None
-        command = found
+        subcommand = command.get_command(click.Context(command), name)
+        assert subcommand is not None
+        command = subcommand
     assert [parameter.opts for parameter in command.params if parameter.name == "debug"] == [
         ["--debug"]
     ]

@@ -36,16 +36,18 @@ def shown_commands(text: str) -> list[str]:
 
 def unknown_words(command: str) -> list[str]:
     """The options that the command does not have, or the command itself."""
-    found: click.Command = main
+    subcommand: click.Command = main
     words = shlex.split(command.partition(" | ")[0].replace("> ", ""))[1:]
-    while words and isinstance(found, click.Group) and not words[0].startswith("-"):
+    while words and isinstance(subcommand, click.Group) and not words[0].startswith("-"):
         name = words.pop(0)
-        below = found.get_command(click.Context(found), name)
+        below = subcommand.get_command(click.Context(subcommand), name)
         if below is None:
             return [name]
-        found = below
+        subcommand = below
     options = {
-        name for parameter in found.params for name in (*parameter.opts, *parameter.secondary_opts)
+        name
+        for parameter in subcommand.params
+        for name in (*parameter.opts, *parameter.secondary_opts)
     }
     given = [word.partition("=")[0] for word in words if word.startswith("--")]
     return [word for word in given if word not in options | {"--help"}]

@@ -61,7 +61,7 @@ def document(**changes: Any) -> dict[str, Any]:
         "throttles": 0,
         "skew": {"hottest": [{"units": units / 500, "seconds": 12.0}]},
     }
-    found = {
+    content = {
         "table": "Orders",
         "format": "parquet",
         "snapshot_timestamp": "2026-01-31T10:00",
@@ -83,8 +83,8 @@ def document(**changes: Any) -> dict[str, Any]:
         "read": read,
     }
     changed_read = {**read, **changes.pop("read", {})}
-    seconds = {**found["seconds"], **changes.pop("seconds", {})}
-    return {**found, "read": changed_read, "seconds": seconds, **changes}
+    seconds = {**content["seconds"], **changes.pop("seconds", {})}
+    return {**content, "read": changed_read, "seconds": seconds, **changes}
 
 
 def manifest(**changes: Any) -> Manifest:
@@ -144,15 +144,17 @@ def test_what_the_connector_does_not_count_cloudwatch_does() -> None:
 
 
 def test_a_run_that_went_as_planned_needs_no_reason() -> None:
-    found = explained(run(), manifest())
-    assert {figure.name: round(figure.ratio or 0, 2) for figure in found.figures} == dict.fromkeys(
+    explanation = explained(run(), manifest())
+    assert {
+        figure.name: round(figure.ratio or 0, 2) for figure in explanation.figures
+    } == dict.fromkeys(
         (
             *("run", "export job", "start", "read", "write", "crawl", "view job", "read units"),
             *("billed", "files", "Glue's cost"),
         ),
         1,
     )
-    assert (found.reasons, found.missing) == ((), "")
+    assert (explanation.reasons, explanation.missing) == ((), "")
 
 
 def test_the_quota_is_that_which_the_job_was_reported() -> None:
@@ -224,14 +226,14 @@ def test_attempts_are_billed_each() -> None:
 def test_a_small_table_is_all_start_and_minimum() -> None:
     """What the local endpoint shows: nothing there takes a minute to start."""
     tiny = {"TableSizeBytes": 2_000, "ItemCount": 2, "BillingModeSummary": {}}
-    found = manifest(
+    changed = manifest(
         described=tiny,
         bytes=2_048,
         started="2026-01-31T10:00:01Z",
         read={"items": 2, "units": 4.0, "splits": 4, "capacity": 40_000.0},
         seconds={"spark": 4.0, "read": 1.0, "schema": 1.0, "files": 2.0},
     )
-    explanation = explained(run(9.0), found)
+    explanation = explained(run(9.0), changed)
     assert off(explanation) == {"export job", "start"}
     assert "the start took 5 s of the job's 9 s; the plan assumes 1 min of 1 min" in reasons(
         explanation
@@ -240,13 +242,13 @@ def test_a_small_table_is_all_start_and_minimum() -> None:
 
 def test_of_very_little_most_is_spark_itself() -> None:
     tiny = {"TableSizeBytes": 0, "ItemCount": 2}
-    found = manifest(
+    changed = manifest(
         described=tiny,
         bytes=1_200,
         read={"items": 2, "units": 36.0, "splits": 36},
         seconds={"read": 28.8, "schema": 15.0, "files": 19.0},
     )
-    shown = reasons(explained(run(90.0), found))
+    shown = reasons(explained(run(90.0), changed))
     assert (
         "with so little data, reading is Spark's own time (28.8 s), which the plan leaves out"
         in shown

@@ -62,7 +62,7 @@ SPREAD = [
 
 def manifest(timestamp: str, **changes: Any) -> bytes:
     """A manifest of ours; a change to None leaves the entry out."""
-    found = {
+    content = {
         "table": TABLE,
         "format": FMT,
         "snapshot_timestamp": timestamp,
@@ -72,7 +72,7 @@ def manifest(timestamp: str, **changes: Any) -> bytes:
         "workflow_run_id": "wr",
         **changes,
     }
-    return json.dumps({key: value for key, value in found.items() if value is not None}).encode()
+    return json.dumps({key: value for key, value in content.items() if value is not None}).encode()
 
 
 # How a snapshot may lie there: whether it is ours, its claim, its manifest, its files.
@@ -107,18 +107,18 @@ class World:
 
     def snapshot(self, timestamp: str, kind: str) -> None:
         own, claimed, text, files = KINDS[kind]
-        store, found = Store(self.account), []
+        store, keys = Store(self.account), []
         if claimed:
-            found.append(naming.claim_key(TABLE, FMT, timestamp))
-            store.put(found[-1])
+            keys.append(naming.claim_key(TABLE, FMT, timestamp))
+            store.put(keys[-1])
         if text is not None:
-            found.append(naming.manifest_key(TABLE, FMT, timestamp))
-            store.put(found[-1], body=text(timestamp))
+            keys.append(naming.manifest_key(TABLE, FMT, timestamp))
+            store.put(keys[-1], body=text(timestamp))
         prefix = naming.snapshot_prefix(TABLE, FMT, timestamp)
-        found += [f"{prefix}part-{number}" for number in range(files)]
-        store.put(*found[len(found) - files :])
+        keys += [f"{prefix}part-{number}" for number in range(files)]
+        store.put(*keys[len(keys) - files :])
         if own:
-            self.ours.update(found)
+            self.ours.update(keys)
 
     def catalog(self, location: str, partitions: list[str]) -> None:
         """The table of that name, on its data or elsewhere, and tables of others."""

@@ -50,17 +50,17 @@ VALUES = {
 
 def policies() -> dict[str, str]:
     """Every policy of roles and people by its name, with concrete values."""
-    found = {
+    documents = {
         f"{role} {name}": reference.plain(document)
         for role, documents in reference.ROLES.items()
         for name, document in documents.items()
     }
     for purpose, make in caller_policies.PURPOSES.items():
-        found[purpose] = reference.plain(make(reference.INSTALLATION))
+        documents[purpose] = reference.plain(make(reference.INSTALLATION))
         encrypted = replace(reference.INSTALLATION, key="<key>")
-        found[f"{purpose} with a key"] = reference.plain(make(encrypted))
-    found["boundary"] = reference.plain(boundary(replace(reference.INSTALLATION, key="<key>")))
-    return {name: concrete(json.dumps(document)) for name, document in found.items()}
+        documents[f"{purpose} with a key"] = reference.plain(make(encrypted))
+    documents["boundary"] = reference.plain(boundary(replace(reference.INSTALLATION, key="<key>")))
+    return {name: concrete(json.dumps(document)) for name, document in documents.items()}
 
 
 def concrete(text: str) -> str:
@@ -207,16 +207,16 @@ def test_the_page_has_every_policy_of_the_template() -> None:
         {"ReadMode": "export"},
         {"ReadMode": "native", "SourceRoleArn": "arn:aws:iam::210987654321:role/r"},
     )
-    found: dict[str, set[str]] = {}
+    written: dict[str, set[str]] = {}
     for more in wanted:
         stack = Deployed(parsed("table.yaml"), {**given, **more})
         for role in stack.of_type("AWS::IAM::Role"):
             names = {inline["PolicyName"] for inline in stack.properties(role)["Policies"]}
-            found.setdefault(role, set()).update(names)
+            written.setdefault(role, set()).update(names)
         for policy in map(stack.properties, stack.of_type("AWS::IAM::Policy")):
             for role in policy["Roles"]:
-                found[role].add(policy["PolicyName"])
-    assert found == {role: set(documents) for role, documents in reference.ROLES.items()}
+                written[role].add(policy["PolicyName"])
+    assert written == {role: set(documents) for role, documents in reference.ROLES.items()}
 
 
 @pytest.mark.parametrize("role", reference.ROLES)

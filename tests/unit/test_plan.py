@@ -174,12 +174,12 @@ def test_a_short_job_is_billed_its_minimum() -> None:
     longest = replace(
         PRICES, minimum_seconds={"glueetl": 7_200, "pythonshell": 3_600, "crawler": 1}
     )
-    found = {
+    costs = {
         cost.label: cost for cost in estimate(TableFacts(name="A"), Job(workers=3), longest).costs
     }
-    assert found["spark"].quantity == 3 * 2
-    assert found["shell"].quantity == limits.GLUE_SHELL_DPU
-    assert found["crawl"].quantity == pytest.approx(2 * plan.CRAWL_SECONDS / 3_600)
+    assert costs["spark"].quantity == 3 * 2
+    assert costs["shell"].quantity == limits.GLUE_SHELL_DPU
+    assert costs["crawl"].quantity == pytest.approx(2 * plan.CRAWL_SECONDS / 3_600)
 
 
 def test_recovery_is_a_cost_of_the_export_that_needs_it() -> None:

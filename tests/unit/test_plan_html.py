@@ -103,7 +103,7 @@ def test_a_page_is_well_formed(name: str) -> None:
 def test_a_page_fetches_nothing_and_runs_nothing(name: str) -> None:
     page = Page(PAGES[name])
     assert not {"script", "link", "img", "iframe", "object", "a"} & {tag for tag, _ in page.tags}
-    attributes = [attribute for _, found in page.tags for attribute in found]
+    attributes = [attribute for _, tag_attributes in page.tags for attribute in tag_attributes]
     assert not [
         attribute
         for attribute in attributes
@@ -114,13 +114,15 @@ def test_a_page_fetches_nothing_and_runs_nothing(name: str) -> None:
 
 @pytest.mark.parametrize("name", PAGES)
 def test_a_page_shows_the_figures_of_the_plan(name: str) -> None:
-    found, text = PLANS[name].recommendation.estimate, Page(PAGES[name]).text
-    assert f"A run takes {units.duration(found.run_seconds)}" in text
-    assert f"A run costs {units.dollars(found.run_dollars)}" in text
-    assert f"A month costs {units.dollars(found.month_dollars)}" in text
-    assert f"{found.job.workers} \u00d7 {found.job.worker_type.value}" in text
-    assert f"{units.size(found.table.bytes)}, {units.count(found.table.items, 'item')}" in text
-    for cost in found.costs:
+    estimate, text = PLANS[name].recommendation.estimate, Page(PAGES[name]).text
+    assert f"A run takes {units.duration(estimate.run_seconds)}" in text
+    assert f"A run costs {units.dollars(estimate.run_dollars)}" in text
+    assert f"A month costs {units.dollars(estimate.month_dollars)}" in text
+    assert f"{estimate.job.workers} \u00d7 {estimate.job.worker_type.value}" in text
+    assert (
+        f"{units.size(estimate.table.bytes)}, {units.count(estimate.table.items, 'item')}" in text
+    )
+    for cost in estimate.costs:
         dollars = units.dollars(cost.dollars)
         row = f"{cost.name} {units.number(cost.quantity)} {cost.unit} {units.price(cost.price)}"
         assert f"{row} {dollars} {cost.label}" in text
@@ -173,15 +175,15 @@ def test_nothing_in_a_chart_leaves_it_or_lies_over_something_else(name: str) -> 
 def test_the_knee_is_where_the_bound_of_the_rate_is_reached() -> None:
     first, second, third = plan_html.knee(PLANS["connector"])
     (workers,) = re.findall(r"From ([\d,]+) workers on", first)
-    found = PLANS["connector"].recommendation.estimate
-    reading = plan.estimate_reading(found.table, replace(found.job, workers=int(workers)))
+    estimate = PLANS["connector"].recommendation.estimate
+    reading = plan.estimate_reading(estimate.table, replace(estimate.job, workers=int(workers)))
     assert reading.bound.name == "limit"
-    fewer = plan.estimate_reading(found.table, replace(found.job, workers=int(workers) - 1))
+    fewer = plan.estimate_reading(estimate.table, replace(estimate.job, workers=int(workers) - 1))
     assert fewer.seconds > 1.02 * reading.seconds
     assert f"limited by {sizing.BOUNDS['limit']}, at 15,000 units a second" in first
     assert second.endswith("nothing gets faster; more workers only cost more.")
-    for number in (found.job.workers, found.job.workers // 2, 2 * found.job.workers):
-        other = plan.estimate(found.table, replace(found.job, workers=number), PRICES)
+    for number in (estimate.job.workers, estimate.job.workers // 2, 2 * estimate.job.workers):
+        other = plan.estimate(estimate.table, replace(estimate.job, workers=number), PRICES)
         time, dollars = units.duration(other.run_seconds), units.dollars(other.run_dollars)
         assert f"{time} and {dollars}" in third
 
@@ -204,12 +206,16 @@ def test_bars_are_as_long_as_a_month_costs_and_the_cheapest_is_first() -> None:
 
 def test_what_a_file_describes_is_escaped() -> None:
     """Whatever a table is called, and wherever its region is from."""
-    found = PLANS["tiny"]
-    table = replace(found.table, name=HOSTILE, region=HOSTILE)
-    estimate = replace(found.recommendation.estimate, table=table)
-    recommendation = replace(found.recommendation, estimate=estimate)
+    planned_tiny = PLANS["tiny"]
+    table = replace(planned_tiny.table, name=HOSTILE, region=HOSTILE)
+    estimate = replace(planned_tiny.recommendation.estimate, table=table)
+    recommendation = replace(planned_tiny.recommendation, estimate=estimate)
     hostile = replace(
-        found, table=table, recommendation=recommendation, schedule=HOSTILE, unknown=(HOSTILE,)
+        planned_tiny,
+        table=table,
+        recommendation=recommendation,
+        schedule=HOSTILE,
+        unknown=(HOSTILE,),
     )
     text = plan_html.page([hostile])
     assert "<script" not in text

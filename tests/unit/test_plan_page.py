@@ -79,9 +79,9 @@ SUM = re.compile(r"^- (?:\[(\w+)\]|[\w\-, ]+:) (.+?) = ([\d,]+(?:\.(\d+))?)", re
 def sums() -> Iterator[tuple[int, str, str, float, int]]:
     """Which of the tables, the label, the sum, what it makes and with how many decimals."""
     second = PAGE.index("## 50 GiB")
-    for found in SUM.finditer(PAGE):
-        label, expression, result, decimals = found.groups()
-        table = int(found.start() > second)
+    for match in SUM.finditer(PAGE):
+        label, expression, result, decimals = match.groups()
+        table = int(match.start() > second)
         yield table, label, expression, value(result), len(decimals or "")
 
 

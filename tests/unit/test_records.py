@@ -484,10 +484,10 @@ def test_times_are_utc_whatever_the_zone_of_the_machine() -> None:
 
 def test_what_is_not_known_yet_is_null() -> None:
     begun = Run("w", "wr_1", "RUNNING", (Node("n", "CRAWLER"),), {}, {})
-    found = run(begun, PRICES, NOW)
+    record = run(begun, PRICES, NOW)
     nulls = {"error", "started", "completed", "seconds", "snapshot", "items", "bytes"}
-    assert {key for key, value in found.items() if value is None} == nulls
-    (node,) = found["nodes"]
+    assert {key for key, value in record.items() if value is None} == nulls
+    (node,) = record["nodes"]
     assert (node["state"], node["kind"], node["attempts"]) == ("WAITING", "crawler", 0)
     assert {key for key, value in node.items() if value is None} == {
         "started",
@@ -509,8 +509,8 @@ def test_an_error_is_reported_in_the_words_of_glue() -> None:
     failing = replace(
         RUN, error="Concurrent runs exceeded", nodes=(replace(NODE, attempts=(failed,)),)
     )
-    found = run(failing, PRICES, NOW)
-    assert (found["error"], found["nodes"][0]["error"]) == (
+    record = run(failing, PRICES, NOW)
+    assert (record["error"], record["nodes"][0]["error"]) == (
         "Concurrent runs exceeded",
         "out of memory",
     )

@@ -94,15 +94,15 @@ def anchors(path: Path) -> set[str]:
 
 def broken(path: Path) -> list[str]:
     """The links of a page that lead nowhere; those to other hosts are not followed."""
-    found = []
+    targets = []
     for link in links(path):
         if re.match(r"\w+:", link):
             continue
         name, _, anchor = link.partition("#")
         target = (path.parent / name).resolve() if name else path
         if not target.exists() or (anchor and anchor not in anchors(target)):
-            found.append(link)
-    return found
+            targets.append(link)
+    return targets
 
 
 @pytest.mark.parametrize("path", [*PAGES, LLMS], ids=relative)

@@ -435,9 +435,9 @@ def test_jobs_and_commands_agree_on_what_is_ours(
     store.foreign(OLDER)
     marks = list_marks(store.account.s3, store.account.bucket, "Reviews", "csv")
     assert is_own_snapshot(store.account.s3, marks, OLDER) is own
-    (found,) = snapshot_store.with_figures(store.account, EXPORT, store.list_all())
-    assert (found.foreign, found.complete, len(found.faults)) == (not own, False, 1)
-    assert pruned(found, keep=0) == ([OLDER] if own else [])
+    (snapshot,) = snapshot_store.with_figures(store.account, EXPORT, store.list_all())
+    assert (snapshot.foreign, snapshot.complete, len(snapshot.faults)) == (not own, False, 1)
+    assert pruned(snapshot, keep=0) == ([OLDER] if own else [])
 
 
 def test_partitions_of_a_table_on_other_data_stay(store: Store) -> None:

@@ -494,13 +494,13 @@ def test_everything_of_an_export_is_tagged_as_its_own() -> None:
     taggable = ("Workflow", "Trigger", "Job", "Crawler", "Role")
     for key, resource in table().section("Resources").items():
         if resource["Type"].split("::")[2] in taggable:
-            found = resource["Properties"]["Tags"]
-            if isinstance(found, list):
-                found = {tag["Key"]: tag["Value"] for tag in found}
+            own_tags = resource["Properties"]["Tags"]
+            if isinstance(own_tags, list):
+                own_tags = {tag["Key"]: tag["Value"] for tag in own_tags}
             if key == "ExportJob":
-                assert found.items() > tags.items()
+                assert own_tags.items() > tags.items()
             else:
-                assert found == tags, key
+                assert own_tags == tags, key
 
 
 def test_the_export_job_alone_says_the_whole_export() -> None:

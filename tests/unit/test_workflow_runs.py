@@ -133,8 +133,8 @@ def test_the_last_attempt_counts() -> None:
         job_run(JobRunState="FAILED", ErrorMessage="lost a worker"),
     ]
     node = {"UniqueId": "1", "Type": "JOB", "Name": "j", "JobDetails": {"JobRuns": attempts}}
-    (found,) = workflow_runs.from_response(response("COMPLETED", node, edges=[])).nodes
-    assert (found.state, len(found.attempts), found.seconds) == ("SUCCEEDED", 2, 150.0)
+    (node_read,) = workflow_runs.from_response(response("COMPLETED", node, edges=[])).nodes
+    assert (node_read.state, len(node_read.attempts), node_read.seconds) == ("SUCCEEDED", 2, 150.0)
 
 
 class Glue:

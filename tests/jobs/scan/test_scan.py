@@ -352,11 +352,11 @@ def test_a_scan_reads_every_item_once(
 ) -> None:
     """Page by page; only what is selected leaves the task; binary as base64."""
     table(20)
-    found = scan(segments, item_bytes=4_096, exclude="Email", columnar=columnar)
-    assert len(found) == 20
-    assert len({item["User"]["S"] for item in found}) == 20
-    assert all(set(item) == {"User", "B"} for item in found)
-    assert found[0]["B"] == {"BS": ["AP8="]}
+    result = scan(segments, item_bytes=4_096, exclude="Email", columnar=columnar)
+    assert len(result) == 20
+    assert len({item["User"]["S"] for item in result}) == 20
+    assert all(set(item) == {"User", "B"} for item in result)
+    assert result[0]["B"] == {"BS": ["AP8="]}
     assert sorted(record["segment"] for record in scan.records) == list(range(segments))
     assert sum(record["items"] for record in scan.records) == 20
 
@@ -509,7 +509,7 @@ def test_both_ends_notice_a_lost_host(server: Any) -> None:
 
     with closing(CoordinatorClient(server.address)) as line:
         line.ask("take")
-        due = waiting.until(lambda: found if len(found := keepalives()) == 2 else None, seconds=60)
+        due = waiting.until(lambda: lines if len(lines := keepalives()) == 2 else None, seconds=60)
     assert max(due) <= 60 * 100
 
 

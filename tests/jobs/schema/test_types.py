@@ -496,10 +496,10 @@ def test_old_columns_find_their_attributes_and_structs_their_keys() -> None:
     kinds = {"gone": "string", "unit-price": "bigint", "print": "struct<pages:bigint,year:bigint>"}
     old = [Column(name, name, "", "", parse_catalog_type(kind)) for name, kind in kinds.items()]
     item: Item = {"Unit-Price": ONE, "Print": {"M": {"Pages": ONE}}}
-    found = assign_attributes(old, profiles([item]))
-    assert [column.attribute for column in found] == ["", "Unit-Price", "Print"]
-    assert [field.attribute for field in found[2].type.fields] == ["Pages", "year"]
-    settled = columns(item, history=found)
+    assigned = assign_attributes(old, profiles([item]))
+    assert [column.attribute for column in assigned] == ["", "Unit-Price", "Print"]
+    assert [field.attribute for field in assigned[2].type.fields] == ["Pages", "year"]
+    settled = columns(item, history=assigned)
     assert [column.name for column in settled] == list(kinds)
     later = assign_attributes(settled, profiles([{**item, "Gone": {"S": "x"}}]))
     assert [column.attribute for column in later] == ["Gone", "Unit-Price", "Print"]
