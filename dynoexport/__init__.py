@@ -1,6 +1,6 @@
 """dynoexport: export DynamoDB tables to S3 and Athena on a schedule, with AWS Glue Workflows alone.
 
-What the command does, a program can do:
+A program can do everything that the command does:
 
     >>> account = dynoexport.connect(region="us-east-1")  # doctest: +SKIP
     >>> dynoexport.deploy(account, "Reviews")  # doctest: +SKIP
@@ -25,8 +25,8 @@ The rooms, each importing only from those before it (a test reads the imports):
 
 Inside ``jobs``: ``readers`` and ``scan`` read, ``schema`` decides the columns, ``write`` writes.
 Inside ``cloudformation``: ``options`` has a module for each thing that a user can choose.
-Inside ``local``: ``iam`` decides who may, ``services`` are what stands beside Glue, ``glue`` runs
-workflows, ``cloudformation`` deploys stacks, ``runtime`` stands around a job's script.
+Inside ``local``: ``iam`` decides who may do what, ``services`` has the services beside Glue,
+``glue`` runs workflows, ``cloudformation`` deploys stacks, ``runtime`` surrounds a job's script.
 """
 
 from __future__ import annotations

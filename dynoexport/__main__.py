@@ -7,15 +7,15 @@ import signal
 import sys
 import threading
 
-# A destructor has ended by then.
+# Seconds; a destructor has ended by then.
 _SOON = 0.05
 
 
 def run() -> None:
-    """Run the command, which a signal ends without a traceback from the first moment on."""
+    """Run the command. A signal ends it without a traceback, even while it starts."""
     listens = signal.getsignal(signal.SIGINT) is signal.default_int_handler
     if listens:
-        # While modules are loaded nobody could catch a KeyboardInterrupt.
+        # Nothing could catch a KeyboardInterrupt while modules are loaded.
         signal.signal(signal.SIGINT, signal.SIG_DFL)
     _open_standard_streams()
     from dynoexport.cli import main
@@ -29,16 +29,16 @@ def run() -> None:
 def _open_standard_streams() -> None:
     """Put the null device where the shell has closed stdin, stdout or stderr.
 
-    Python leaves None there, and the first file that is opened would take the place.
+    Python leaves None there, and the first file that is opened would get the descriptor.
     """
-    # In the order of their descriptors: what is opened takes the lowest that is free.
+    # In the order of their descriptors: open() takes the lowest free one.
     for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
         if getattr(sys, name) is None:
             setattr(sys, name, open(os.devnull, mode))  # noqa: PTH123, SIM115
 
 
 def _end_soon(lost: sys.UnraisableHookArgs) -> None:
-    """Send the signal again whose exception has met a destructor, where Python forgets it.
+    """Send a signal again if its exception arrived in a destructor, where Python ignores it.
 
     https://docs.python.org/3/library/sys.html#sys.unraisablehook
     """
@@ -52,7 +52,7 @@ def _end_soon(lost: sys.UnraisableHookArgs) -> None:
 
 
 def _signal_number(error: BaseException | None) -> int | None:
-    """The signal that was made this exception; see ``cli.common.unwind_on_signals``."""
+    """The signal that raised this exception; see ``cli.common.unwind_on_signals``."""
     if isinstance(error, KeyboardInterrupt):
         return signal.SIGINT
     if isinstance(error, SystemExit) and isinstance(error.code, int) and error.code > 128:  # noqa: PLR2004

@@ -49,7 +49,7 @@ def scripts() -> list[str]:
 
 
 def scripts_version() -> str:
-    """A hash of the job scripts: other contents get another name.
+    """A hash of the job scripts, which changes with their contents.
 
     So a script in S3 never changes, and a running job keeps its script.
     """
@@ -61,7 +61,7 @@ def scripts_version() -> str:
 
 
 def _folder(kind: str) -> Traversable:
-    """A wheel carries the folders in ``dynoexport/bundled``, a checkout beside the package."""
+    """In a wheel the folders are in ``dynoexport/bundled``, in a checkout beside the package."""
     bundled = resources.files("dynoexport") / "bundled" / kind
     return bundled if bundled.is_dir() else Path(__file__).parents[1] / kind
 

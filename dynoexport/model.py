@@ -95,7 +95,7 @@ class Key:
 
     Attributes:
         name: the key, if it is not the attribute's name.
-        after: of a property, the attribute that it follows.
+        after: for a property, the attribute that it follows.
     """
 
     meaning: str
@@ -109,7 +109,7 @@ def described(meaning: str, *, name: str = "") -> dict[str, Key]:
 
 
 def derived(meaning: str, *, after: str, name: str = "") -> Callable[[_Function], _Function]:
-    """Print a property, too: ``@property`` stands above it."""
+    """Print this property, too. ``@property`` goes above it."""
 
     def describe(function: _Function) -> _Function:
         function.__dict__["key"] = Key(meaning, name, after)

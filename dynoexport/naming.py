@@ -6,7 +6,7 @@ the table's name: one definition serves ``Fn::Sub``, the command line and the te
 the jobs use are defined in ``dynoexport.jobs.names``.
 
 Job and crawler names, the database, the table prefix and the data layout are those of the
-Step Functions design that people run today: their data and their queries go on working.
+Step Functions design that people run today: their data and their queries keep working.
 """
 
 from __future__ import annotations
@@ -149,7 +149,7 @@ def bucket(account: str, region: str) -> str:
 def table_stack(table: str, fmt: str) -> str:
     """The suggested name of a table stack; CloudFormation allows letters, digits and hyphens.
 
-    Where the table's name has to be changed for that, or cut, a hash of it keeps two tables apart.
+    If the table's name must be changed or cut for that, a hash of it keeps two tables apart.
 
     >>> table_stack("Reviews", "csv")
     'dynoexport-Reviews-csv'
@@ -189,11 +189,11 @@ def workflow(table: str, fmt: str, *, scheduled: bool) -> str:
     """The workflow's name says whether its schedule is on.
 
     CloudFormation activates a trigger only when it creates it
-    (https://github.com/aws-cloudformation/cloudformation-coverage-roadmap/issues/1474), so a
-    schedule that is switched on or off needs a new start trigger; it creates the new one before
-    it deletes the old one, and Glue refuses the second with "Workflow ... already has a starting
-    trigger". Therefore the workflow is replaced together with its triggers, by a name that
-    carries the state.
+    (https://github.com/aws-cloudformation/cloudformation-coverage-roadmap/issues/1474). So
+    a schedule that is switched on or off needs a new start trigger. CloudFormation creates the new
+    trigger before it deletes the old one, and Glue refuses it: "Workflow ... already has a starting
+    trigger". Therefore the name carries the state, and a new state replaces the workflow together
+    with its triggers.
     """
     return f"dynoexport-{table}-{fmt}" + ("-scheduled" if scheduled else "")
 
@@ -269,8 +269,8 @@ class Export:
 def table_name_max() -> int:
     """The longest DynamoDB table name for which every physical name fits AWS Glue's limit.
 
-    Measured on the names themselves, in the longest format, so that a changed name cannot make
-    the limit untrue. 255 is Glue's limit; the answer is smaller than DynamoDB's own 255.
+    Computed from the names in the longest format, so that it stays right when a name changes.
+    Glue's limit of 255 makes it smaller than DynamoDB's own 255.
     """
     longest = max(
         len(name)

@@ -129,8 +129,8 @@ DEFAULT_COMPRESSION = Compression.SNAPPY
 MAX_RETRIES_MAX = 10
 # Lists of attributes and a predicate; CloudFormation takes 4,096 characters a value.
 SELECTION_MAX = 2_048
-# How long the bucket keeps what only a run needs. A run takes a week at the most (the longest
-# timeout), its retries follow at once.
+# How long the bucket keeps what only a run needs. A run takes at most a week, the longest timeout,
+# and its retries follow at once.
 STALE_UPLOAD_DAYS = 7
 TEMP_FILES_DAYS = 14
 QUERY_RESULTS_DAYS = 30

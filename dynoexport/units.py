@@ -97,7 +97,7 @@ def count(value: int | None, noun: str = "") -> str:
 
 
 def number(value: float | None) -> str:
-    """A rate or a quantity: four digits, and all those of a whole part.
+    """A rate or a quantity: four digits, but never fewer than its whole part has.
 
     >>> number(0), number(0.0000019), number(33.333), number(268.435), number(1234.5)
     ('0', '0.0000019', '33.33', '268.4', '1,234')

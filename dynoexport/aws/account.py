@@ -184,10 +184,10 @@ def _refuse_web_page(
 ) -> None:
     """Refuse a web page in place of AWS's answer, as a proxy or a login page sends it.
 
-    botocore would make an answer without content of it. It repeats what ended with 500 or more.
+    botocore would turn it into an empty answer. It retries by itself from status 500 on.
     """
     status = response_dict["status_code"]
-    # An object of S3 may be a web page.
+    # An object in S3 may be a web page.
     if operation_model.has_streaming_output and status < HTTPStatus.MULTIPLE_CHOICES:
         return
     is_page = response_dict["body"].lstrip().lower().startswith((b"<!doctype html", b"<html"))
@@ -203,7 +203,7 @@ def connect(
 ) -> Account:
     """The account that the settings and the environment name, as for the ``aws`` command.
 
-    Nothing is asked of AWS yet. ``AWS_PROFILE``, ``AWS_REGION``, ``AWS_DEFAULT_REGION`` and
+    Does not call AWS yet. ``AWS_PROFILE``, ``AWS_REGION``, ``AWS_DEFAULT_REGION`` and
     ``AWS_ENDPOINT_URL`` are used where an argument is None.
 
     Raises:

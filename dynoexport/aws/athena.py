@@ -54,7 +54,7 @@ class Result:
 
 
 def start(athena: AthenaClient, sql: str, *, work_group: str, database: str) -> str:
-    """Start a query; its ID.
+    """Start a query and return its ID.
 
     Raises:
         QueryFailed: Athena refused it at once.
@@ -108,7 +108,7 @@ def wait(
 def pages(
     athena: AthenaClient, execution: Execution
 ) -> Iterator[tuple[tuple[Column, ...], list[tuple[str | None, ...]]]]:
-    """The columns with the rows of each page, at most 1,000; at least one page."""
+    """The columns, and the rows of each page, at most 1,000. There is at least one page."""
     answers = athena.get_paginator("get_query_results").paginate(
         QueryExecutionId=execution.query_id, PaginationConfig={"PageSize": _ROWS_PER_PAGE}
     )

@@ -26,7 +26,7 @@ _QUOTES_DATA = {"dynamodb"}
 def log_calls(client: BaseClient) -> None:
     """Write each call of the client to the log, at level DEBUG.
 
-    By botocore's events, which see a call with all its attempts as one:
+    botocore's events see a call with all its attempts as one:
     https://boto3.amazonaws.com/v1/documentation/api/latest/guide/events.html
     """
     service = client.meta.service_model.service_name
@@ -74,7 +74,7 @@ def _outcome(service: str, parsed: Mapping[str, Any], took: str) -> str:
     error = parsed.get("Error", {})
     if error.get("Code"):
         text += f", {error['Code']}"
-        # The first line alone: after it a refused signature is explained by what was signed.
+        # Only the first line: for a refused signature the others show what was signed.
         message = str(error.get("Message", "")).strip().partition("\n")[0]
         if message and service not in _QUOTES_DATA:
             text += f": {message}"

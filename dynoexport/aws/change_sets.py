@@ -102,12 +102,12 @@ class Event:
 
 
 def ignore(_: object) -> None:
-    """The callback for events that nobody follows."""
+    """A callback that does nothing with an event."""
 
 
 # --- read stacks ----------------------------------------------------------------------------------
 def describe(cloudformation: CloudFormationClient, name: str) -> Mapping[str, Any] | None:
-    """The stack as CloudFormation describes it; None if there is none, or only a reviewed one."""
+    """The stack as CloudFormation describes it; None if it was never created."""
     try:
         stack = cloudformation.describe_stacks(StackName=name)["Stacks"][0]
     except cloudformation.exceptions.ClientError as error:
@@ -272,7 +272,7 @@ def execute(
     """Execute a change set and wait until the stack is done.
 
     Raises:
-        DeployFailed: a resource failed; whatever had been changed is rolled back.
+        DeployFailed: a resource failed; all changes are rolled back.
     """
     seen = {event["EventId"] for event in _events(cloudformation, change_set.stack)}
     cloudformation.execute_change_set(StackName=change_set.stack, ChangeSetName=change_set.name)

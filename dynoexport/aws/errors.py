@@ -47,7 +47,7 @@ _NETWORK = {
 
 _NEW_CREDENTIALS = "get new ones, for example with 'aws sso login' or 'aws configure'"
 
-# By the exception's name in botocore.exceptions, so that nothing is imported to explain nothing.
+# By the exception's name in botocore.exceptions, so that this module does not import botocore.
 _OF_BOTOCORE = {
     "NoCredentialsError": (
         "no AWS credentials were found",

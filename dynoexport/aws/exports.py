@@ -1,4 +1,4 @@
-"""The exports of an account: found by their tags, or one of them by its names."""
+"""The exports of an account: all by their tags, or one by its names."""
 
 from __future__ import annotations
 
@@ -144,7 +144,7 @@ def find(account: Account, table: str) -> list[DeployedExport]:
 
 
 def _not_exported(account: Account, table: str) -> NotExported:
-    """The error, with the exported table whose name is similar, if the caller may list them."""
+    """The error; it suggests an exported table of similar name, if the caller may list them."""
     from botocore.exceptions import ClientError
 
     try:

@@ -75,7 +75,7 @@ class Attempt:
 class Node:
     """A job or a crawler of a run with its attempts, oldest first.
 
-    Triggers are not shown, they only connect.
+    Triggers are not shown, because they only connect nodes.
     """
 
     name: str

@@ -19,8 +19,8 @@ from dynoexport.cli import debugging
 from dynoexport.cli.common import INTERRUPTED
 from dynoexport.errors import DynoexportError, one_line
 
-# Each command's module and the name in it. Imported when the command is asked for, and light
-# even then: what is heavy is imported by the function that the command calls.
+# Each command's module. It is imported when its command is needed, and even then it is light: the
+# function that the command calls imports what is heavy.
 _COMMANDS = {
     "completion": "completion",
     "deploy": "deploy",
@@ -46,9 +46,9 @@ _COMMANDS = {
     "verify": "snapshots",
     "watch": "run",
 }
-# What of the extras brings a module that is missing.
+# The extra that installs a missing module.
 _EXTRAS = {"pyarrow": "files", "fastavro": "files"}
-# A disk or a device that takes no more. open_output names the file; here it is stdout or stderr.
+# A disk or a device is full. open_output names the file; here it is stdout or stderr.
 _FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO}
 
 
@@ -99,14 +99,14 @@ class Dynoexport(click.Group):
             click.echo(err=True)
             ctx.exit(INTERRUPTED)
         except BrokenPipeError:
-            # Whoever reads has read enough: head, or a pager that was left.
+            # The reader has read enough: head, or a pager that was closed.
             sys.stdout = None
             ctx.exit(0)
         except Exception as error:  # noqa: BLE001 - the last door: no traceback for a user
             self._end(ctx, error)
 
     def _end(self, ctx: click.Context, error: Exception) -> NoReturn:
-        """In one line, if the error comes from AWS, a full disk or a path."""
+        """End with one line if the error comes from AWS, a full disk or a path."""
         explained = explain(error)
         if isinstance(error, OSError) and error.errno in _FULL:
             _echo_full(error)
@@ -121,7 +121,7 @@ class Dynoexport(click.Group):
 
     @staticmethod
     def _end_unexpectedly(ctx: click.Context, error: Exception) -> NoReturn:
-        """In one line, or with its traceback if somebody debugs."""
+        """End with one line, or with the traceback if --debug is set."""
         if debugging.is_on(ctx):
             traceback.print_exception(error)
         else:
@@ -144,7 +144,7 @@ def _echo_error(what: str, hint: str) -> None:
 
 
 def _is_ours(error: ModuleNotFoundError) -> bool:
-    """Whether a module of this package is missing, which no extra would bring."""
+    """Whether a module of this package is missing, which no extra installs."""
     return (error.name or "").partition(".")[0] == __package__.partition(".")[0]
 
 

@@ -31,7 +31,7 @@ _AWS = ("profile", "region", "endpoint_url")
 
 # --- where to work --------------------------------------------------------------------------------
 def aws_options(command: Callable[..., Any]) -> Callable[..., Any]:
-    """``--profile``, ``--region`` and ``--endpoint-url``; the command is given the account."""
+    """``--profile``, ``--region`` and ``--endpoint-url``; the command gets the account."""
 
     @aws_options_if_needed
     @functools.wraps(command)
@@ -42,7 +42,7 @@ def aws_options(command: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def aws_options_if_needed(command: Callable[..., Any]) -> Callable[..., Any]:
-    """The same options; the command is given a function that connects."""
+    """The same options; the command gets a function that connects."""
 
     @click.option("--profile", metavar="NAME", help="Use this profile of your AWS configuration.")
     @click.option("--region", metavar="REGION", help="Work in this AWS region.")
@@ -82,7 +82,7 @@ class TableName(click.types.StringParamType):
     ) -> list[CompletionItem]:
         from click.shell_completion import CompletionItem
 
-        # Who presses TAB does not wait for ten attempts.
+        # After TAB, nobody waits for ten attempts.
         os.environ.setdefault("AWS_MAX_ATTEMPTS", "1")
         try:
             # No context is current while a shell completes.
@@ -171,7 +171,7 @@ def _console(*, stderr: bool) -> Console:
     from rich.console import Console
 
     class QuietConsole(Console):
-        """Ends as every other output does when whoever reads it has read enough."""
+        """Ends like every other output when its reader has read enough."""
 
         def on_broken_pipe(self) -> None:
             raise BrokenPipeError
@@ -185,7 +185,7 @@ def echo_err(text: str) -> None:
 
 
 def report_faults(subject: str, faults: Sequence[str]) -> None:
-    """In a line, how a snapshot's files differ from its manifest; nothing if they do not."""
+    """One line on how a snapshot's files differ from its manifest; nothing if they match."""
     if faults:
         more = f", and {units.count(len(faults) - 1)} more" if len(faults) > 1 else ""
         echo_err(terminal.printable(f"{subject} is damaged: {faults[0]}{more}"))
@@ -204,7 +204,7 @@ def confirm(question: str, *, yes: bool) -> bool:
     try:
         return click.confirm(question, err=True)
     except click.Abort as aborted:
-        # click makes one of Ctrl-C, and of an input that has ended.
+        # click raises it for Ctrl-C, and when the input has ended.
         if isinstance(aborted.__context__, KeyboardInterrupt):
             raise KeyboardInterrupt from None
         raise
@@ -217,13 +217,13 @@ class NotConfirmed(DynoexportError):
 
 
 def unwind_on_signals() -> None:
-    """End as on Ctrl-C on SIGTERM and when the terminal closes, so that started work is stopped."""
+    """On SIGTERM, and when the terminal closes, stop what was started, as Ctrl-C does."""
 
     def unwind(number: int, _: object) -> None:
         # https://tldp.org/LDP/abs/html/exitcodes.html
         raise SystemExit(128 + number)
 
     for number in (signal.SIGTERM, signal.SIGHUP):
-        # nohup lets it go on.
+        # Under nohup the command goes on.
         if signal.getsignal(number) is not signal.SIG_IGN:
             signal.signal(number, unwind)

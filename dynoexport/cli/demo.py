@@ -59,7 +59,7 @@ def demo(fmt: str, items_file: Path | None, key: str | None, table: str | None) 
     naming.check(export)
     common.unwind_on_signals()
     try:
-        # Spark comes up while the emulator, which takes about a second, is imported.
+        # Spark starts while the emulator is imported, which takes about a second.
         processes.reserve.fill()
         from dynoexport.local import demo as local_demo
 

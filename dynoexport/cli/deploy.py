@@ -54,7 +54,7 @@ _common_stack = click.option(
 def _parameter_option(
     name: str, text: str, choices: type[Enum] | None = None
 ) -> Callable[[Callable[..., None]], Callable[..., None]]:
-    """An option for a parameter of the stack, by its name in the way of options."""
+    """An option for a parameter of the stack: ``--read-mode`` for ``ReadMode``."""
     flag = "--" + re.sub(r"(?<!^)(?=[A-Z])", "-", name).lower()
     kind = click.STRING if choices is None else click.Choice([choice.value for choice in choices])
     return click.option(flag, name, type=kind, metavar=None if choices else "TEXT", help=text)
@@ -94,7 +94,7 @@ def _line(change: Change, width: int) -> str:
 
 
 def _progress(*, several: bool) -> Callable[[Event], None]:
-    """Print what is done and what failed, not what only begins."""
+    """Print what is done and what failed, but not what only begins."""
     updated: set[tuple[str, str]] = set()
 
     def on_event(event: Event) -> None:
@@ -316,7 +316,7 @@ def destroy(
 
 
 def _remove_command(bucket: str, prefix: str) -> str:
-    """What deletes the folder, or the one object, in a shell."""
+    """The shell command that deletes the folder, or the one object."""
     recursive = ["--recursive"] if prefix.endswith("/") else []
     return shlex.join(["aws", "s3", "rm", *recursive, f"s3://{bucket}/{prefix}"])
 

@@ -62,8 +62,8 @@ def start(port: int, dynamodb_endpoint_url: str | None, s3a_jars: Path | None) -
     from dynoexport.local import server
 
     stopped = threading.Event()
-    # A service manager ends it with SIGTERM, a terminal that closes with SIGHUP (unless nohup lets
-    # it go on); jobs must end with it as they do on Ctrl-C.
+    # A service manager sends SIGTERM, and a closing terminal sends SIGHUP, which nohup ignores.
+    # Jobs must end with the endpoint, as they do on Ctrl-C.
     for number in (signal.SIGTERM, signal.SIGHUP):
         if signal.getsignal(number) is not signal.SIG_IGN:
             signal.signal(number, lambda *_: stopped.set())
@@ -74,7 +74,7 @@ def start(port: int, dynamodb_endpoint_url: str | None, s3a_jars: Path | None) -
         click.echo(f"AWS endpoint on {endpoint.url} (Ctrl-C stops it). In another shell:")
         click.echo(f'  eval "$(dynoexport local env{own})"')
         stopped.wait()
-    # Python would look through all that the emulator keeps once more before it ends: for seconds.
+    # At its end Python would search all objects of the emulator once more, which takes seconds.
     gc.freeze()
 
 
@@ -100,7 +100,7 @@ def env(port: int) -> None:
     from dynoexport.local import context
 
     settings = context.connect(f"http://127.0.0.1:{port}").env
-    # What a shell may have for AWS: clients would take it before the settings.
+    # Clients would prefer these variables of the shell to the settings below.
     click.echo("unset AWS_PROFILE AWS_SESSION_TOKEN AWS_SECURITY_TOKEN")
     for name, value in settings.items():
         click.echo(f"export {name}={shlex.quote(value)}")

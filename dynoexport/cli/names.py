@@ -9,7 +9,7 @@ import click
 from dynoexport import naming, settings
 from dynoexport.model import OutputFormat
 
-# What an account and region's part is called where there is no account yet.
+# Placeholders, because the command does not ask AWS for the account.
 _BUCKET = naming.bucket("<account>", "<region>")
 
 

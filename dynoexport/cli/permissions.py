@@ -77,7 +77,7 @@ def permissions(
 
     if boundary and no_boundary:
         raise click.UsageError("Give either --boundary or --no-boundary.")
-    # As the stacks would refuse them.
+    # Refuse what the stacks would refuse.
     check_parameters(parameters.common_groups(), {settings.KMS_KEY_ARN: key})
     check_parameters(
         parameters.table_groups(),

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from dynoexport import Account, OutputFormat, Planned, PlanRequest
 
 
-# A device has no end. The descriptions of the 2,500 tables of an account are shorter.
+# Characters: a device has no end. Descriptions of all 2,500 tables of an account are shorter.
 _LONGEST = 50_000_000
 
 

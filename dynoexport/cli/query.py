@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from dynoexport import Account, Execution, OutputFormat
-# A person reads no more at once; programs get everything.
+# Rows. A person reads no more at once; programs get everything.
 _SHOWN = 100
 
 
@@ -175,7 +175,7 @@ def _json(account: Account, execution: Execution, target: IO[bytes]) -> int:
 def _csv(account: Account, execution: Execution, target: IO[bytes]) -> None:
     """Athena's own result file: a header, every value quoted, NULL as nothing.
 
-    A terminal gets escapes for what it would obey; a file or a pipe gets the bytes as they are.
+    On a terminal, control characters are escaped; a file or a pipe gets the bytes as they are.
     https://docs.aws.amazon.com/athena/latest/ug/querying-finding-output-files.html
     """
     bucket, _, key = execution.output.removeprefix("s3://").partition("/")
@@ -212,7 +212,7 @@ def _parquet(account: Account, execution: Execution, target: IO[bytes]) -> int:
 
 
 def _arrow_type(pa: Any, kind: str) -> Any:  # noqa: ANN401 - pyarrow carries no types
-    """What of Athena's types has a like in Arrow; the rest stays text, as Athena prints it."""
+    """The Arrow type for a type of Athena; text, as Athena prints it, if Arrow has none."""
     if kind.startswith("decimal("):
         precision, scale = kind.removeprefix("decimal(").rstrip(")").split(",")
         return pa.decimal128(int(precision), int(scale))
