@@ -1,7 +1,7 @@
 """The permissions boundary: what a role of any export may do at most.
 
-Who may write policies into roles can write any permission into one. A boundary takes effect beside
-the role's policies, and only what both allow is allowed:
+Whoever may write policies into roles can write any permission into them. A boundary takes effect
+beside the role's policies, and only what both allow is allowed:
 https://docs.aws.amazon.com/IAM/latest/UserGuide/access_policies_boundaries.html
 """
 
@@ -25,7 +25,7 @@ _ANYWHERE = ["*"]
 
 
 def boundary(at: Installation) -> PolicyDocument:
-    """Every action of the jobs' roles, on what exports of any table have, and no more."""
+    """Every action of the jobs' roles, on the resources of exports of any table, and no more."""
     return policy(
         [
             *(
@@ -43,7 +43,7 @@ _OURS = Condition(StringLike("cloudwatch:namespace", ["Glue", f"{naming.METRIC_N
 
 
 def _resources(at: Installation) -> dict[str, list[str]]:
-    """What exports of any table have, by service."""
+    """The resources of exports of any table, by service."""
     more = ("database/default", "job/*", "workflow/*", "connection/*")
     network = ("vpc/*", "subnet/*", "security-group/*", "network-interface/*")
     return {

@@ -1,4 +1,4 @@
-"""Parameters that a user sets by name, checked before anything is asked of AWS."""
+"""Parameters that a user sets by name, checked before any call to AWS."""
 
 from __future__ import annotations
 

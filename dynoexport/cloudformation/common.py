@@ -33,7 +33,7 @@ SECURITY_CONFIGURATION = "SecurityConfiguration"
 TOPIC = "Topic"
 TOPIC_POLICY = "TopicPolicy"
 
-# If the creation of the stack fails, an empty bucket that stays would be in the way of the next:
+# If the creation of the stack fails, an empty bucket that stays would prevent the next attempt:
 # https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/aws-attribute-deletionpolicy.html
 _KEPT = "RetainExceptOnCreate"
 
@@ -64,7 +64,7 @@ def build() -> Template:
 
 
 def _add_bucket(template: Template) -> None:
-    """The data stays when the stack goes.
+    """The data stays when the stack is deleted.
 
     Not versioned: snapshots never change, and the retention deletes them for good.
     """
@@ -150,7 +150,7 @@ def _lifecycle() -> list[s3.LifecycleRule]:
 
 
 def _add_database(template: Template) -> None:
-    """Retained like the data: with it, every table and view in it would be deleted."""
+    """Retained like the data: deleting it would delete every table and view in it."""
     template.add_resource(
         glue.Database(
             DATABASE,
@@ -166,7 +166,7 @@ def _add_database(template: Template) -> None:
 
 
 def _add_work_group(template: Template) -> None:
-    """Enforced, so that no client's settings send results elsewhere or leave them plain.
+    """Enforced, so that no client's settings send results elsewhere or leave them unencrypted.
 
     https://docs.aws.amazon.com/athena/latest/ug/workgroups-settings-override.html
     """
@@ -218,12 +218,12 @@ def _add_view_work_group(template: Template) -> None:
 
 
 def _add_security_configuration(template: Template) -> None:
-    """Its name has the key's ID: Glue cannot change it, so another key needs another one.
+    """Its name has the key's ID: Glue cannot change it, so another key needs a new one.
 
     https://docs.aws.amazon.com/glue/latest/webapi/API_SecurityConfiguration.html
     """
     key = Ref(settings.KMS_KEY_ARN)
-    # With the slash at its end, also an empty ARN has two parts.
+    # The slash at the end gives an empty ARN two parts, too.
     key_id = Select(1, Split("/", Sub(f"${{{settings.KMS_KEY_ARN}}}/")))
     template.add_resource(
         glue.SecurityConfiguration(

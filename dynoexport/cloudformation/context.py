@@ -24,7 +24,7 @@ CRAWLER_ROLE = "CrawlerRole"
 VIEW_ROLE = "ViewRole"
 ROLES = (EXPORT_ROLE, CRAWLER_ROLE, VIEW_ROLE)
 
-# An ImportValue cannot be conditional, the use of one can: Fn::If evaluates one branch only.
+# An ImportValue cannot be conditional, but its use can: Fn::If evaluates one branch only.
 _EXPORTS = naming.Exports(f"${{{settings.COMMON_STACK_NAME}}}")
 BUCKET = ImportValue(Sub(_EXPORTS.bucket))
 DATABASE = ImportValue(Sub(_EXPORTS.database))
@@ -42,7 +42,7 @@ SCOPE = Scope(
     connection=f"${{{settings.CONNECTION_NAME}}}",
     source_role=f"${{{settings.SOURCE_ROLE}}}",
     table_key=f"${{{settings.TABLE_KEY_ARN}}}",
-    # As the common stack names them; an import in each ARN would be too long for a template.
+    # The names that the common stack gives. An import in each ARN would make the template too long.
     names={
         "Bucket": naming.bucket("${AWS::AccountId}", "${AWS::Region}"),
         "Database": naming.DATABASE,

@@ -31,8 +31,8 @@ _SPARK_ARGUMENTS = {
     "--job-bookmark-option": "job-bookmark-disable",
     "--job-language": "python",
     # s3:// is EMRFS up to Glue 5.0, which knows its region, and Hadoop's S3A from 5.1 on, which
-    # starts in us-east-2 unless it is set; endpoints of other partitions follow from it, too. For
-    # older versions it is a setting that nothing reads.
+    # uses us-east-2 unless the region is set. The region also gives the endpoints of other
+    # partitions. In older versions nothing reads this setting.
     # https://docs.aws.amazon.com/glue/latest/dg/migrating-version-51.html
     # https://hadoop.apache.org/docs/r3.4.1/hadoop-aws/tools/hadoop-aws/connecting.html
     "--conf": Sub("spark.hadoop.fs.s3a.endpoint.region=${AWS::Region}"),
@@ -44,8 +44,9 @@ _SHELL_PYTHON = "3.9"
 # dashes, too.
 _SHELL_ARGUMENTS = {"--job-language": "python", "library-set": "analytics"}
 
-# What a partition's schema is when it differs from the table's, and which folder is a table:
-# without this, drifting snapshots could not be queried together, and odd paths became tables.
+# How to treat a partition whose schema differs from the table's, and which folder is a table.
+# Without this, snapshots whose schemas differ could not be queried together, and odd paths would
+# become tables.
 # The bucket is level 1, the format 2, the table 3.
 # https://docs.aws.amazon.com/glue/latest/dg/crawler-configuration.html
 _CRAWLER_CONFIGURATION = {
@@ -62,7 +63,7 @@ _CRAWLER_CONFIGURATION = {
 
 
 def add(template: Template) -> None:
-    """The nodes; each runs once at a time, like the workflow itself."""
+    """Add the nodes; each runs once at a time, like the workflow itself."""
     _add_export_job(template)
     _add_classifier(template)
     _add_crawler(template)
@@ -127,7 +128,7 @@ def _one_run_at_a_time() -> glue.ExecutionProperty:
 def _arguments(names: Iterable[str]) -> dict[str, AWSHelperFn]:
     """The job's arguments: imported, an option's, or the parameter of the same name.
 
-    One that is empty is not passed, because AWS does not document what becomes of it.
+    An empty one is not passed, because AWS does not document what Glue does with it.
     """
     values = {
         settings.BUCKET_NAME: context.BUCKET,
@@ -148,7 +149,7 @@ def _script_location(script: str) -> Sub:
 
 
 def _add_classifier(template: Template) -> None:
-    """For csv, quoting and header, so that a comma inside a value does not begin a new column.
+    """For csv: it sets quoting and header, so that a comma in a value does not begin a new column.
 
     CloudFormation cannot name the SerDe (its type lacks the API's ``Serde``); Glue chooses
     OpenCSVSerDe for a classifier with a quote symbol:

@@ -59,8 +59,8 @@ _Dumper.add_representer(dict, _represent)
 def to_json(content: Mapping[str, Any]) -> str:
     """The template in JSON, a value a line.
 
-    Not indented: with indentation the table template would be too long to be given to
-    CloudFormation without a bucket, and the encoder several times slower.
+    Not indented: indentation would make the table template too long for CloudFormation without a
+    bucket, and the encoder several times slower.
     """
     return json.dumps(content, separators=(",\n", ": ")) + "\n"
 

@@ -1,6 +1,6 @@
-"""Predicates, as the parameter Where has them: what no version of Spark can parse is refused early.
+"""Checks of the parameter Where: refuse early what no version of Spark can parse.
 
-Only the lexical rules are checked, which all versions share. In the export job, Spark parses the
+They check only the lexical rules, which all versions share. In the export job, Spark parses the
 whole predicate before the table is read.
 https://github.com/apache/spark/blob/master/sql/api/src/main/antlr4/org/apache/spark/sql/catalyst/parser/SqlBaseLexer.g4
 """
@@ -11,7 +11,7 @@ import re
 
 from dynoexport.errors import DynoexportError
 
-# Whole texts, names and comments are skipped; then comes what must be closed or may not be there.
+# Skips complete texts, names and comments; the rest must be closed, or must not be there.
 _TOKEN = re.compile(
     r"""
     (?<!\w)[rR](?:'[^']*'|"[^"]*") | '(?:[^'\\]|\\.)*' | "(?:[^"\\]|\\.)*" | `[^`]*`

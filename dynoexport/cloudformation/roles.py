@@ -63,7 +63,7 @@ def _add_grant(template: Template, grant: Grant) -> None:
 
 
 def _reference(role: str) -> AWSHelperFn:
-    """The role, or nothing where the stack has none."""
+    """The role, or nothing if the stack does not have it."""
     if role == context.VIEW_ROLE:
         return If(identity.IS_QUERYABLE, Ref(role), NoValue)
     return Ref(role)

@@ -86,7 +86,7 @@ def _add_triggers(template: Template) -> None:
 
 
 def _trigger(trigger: pipeline.Trigger, *, after: str | None) -> glue.Trigger:
-    """A name derived from the workflow's replaces the trigger together with its workflow."""
+    """Its name derives from the workflow's, so that both are replaced together."""
     resource = glue.Trigger(
         trigger.name,
         Name=Sub(_TRIGGER_NAMES[trigger.name](f"${{{pipeline.WORKFLOW}}}")),

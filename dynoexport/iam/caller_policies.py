@@ -50,7 +50,7 @@ from dynoexport.model import OutputFormat
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-# Every stack of the command, and so every name that CloudFormation makes, begins with it.
+# The command's stacks begin with it, and so do all names that CloudFormation makes for them.
 _OURS = "dynoexport-*"
 
 
@@ -93,7 +93,7 @@ class Installation:
 
     @property
     def services(self) -> str:
-        """What the names of AWS's services end with."""
+        """The domain in the names of AWS's services."""
         return "amazonaws.com.cn" if self.partition == "aws-cn" else "amazonaws.com"
 
 
@@ -152,7 +152,7 @@ def _roles(at: Installation) -> list[Statement]:
         iam.PutRolePermissionsBoundary,
     ]
     if not at.boundary:
-        # Who must keep to a boundary may not take it away.
+        # Whoever must set a boundary must not remove one.
         grant.append(iam.DeleteRolePermissionsBoundary)
     return [
         allow("GrantRoles", grant, roles, bounded if at.boundary else None),
@@ -185,7 +185,7 @@ def _glue(at: Installation) -> list[Statement]:
             [glue.GetConnection],
             at.arns("glue", "catalog", "connection/*"),
         ),
-        # None of them knows resources:
+        # These actions have no resource-level permissions:
         # https://docs.aws.amazon.com/service-authorization/latest/reference/list_awsglue.html
         # https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazonsns.html
         # https://docs.aws.amazon.com/service-authorization/latest/reference/list_awslakeformation.html
@@ -279,9 +279,9 @@ def _shared(at: Installation) -> list[Statement]:
             ],
             [at.bucket],
         ),
-        # CloudFormation reads what TemplateURL names as whoever calls it.
+        # CloudFormation reads the object of TemplateURL with the caller's permissions.
         allow("PublishScripts", [s3.PutObject, s3.GetObject], at.objects(naming.SCRIPTS_PREFIX)),
-        # CloudFormation also deletes the database of an `init` that failed. This asks for its
+        # CloudFormation also deletes the database of an `init` that failed. This needs its
         # tables and functions, too; one pattern for all keeps the policy small enough:
         # https://docs.aws.amazon.com/service-authorization/latest/reference/list_awsglue.html
         allow(
@@ -300,8 +300,8 @@ def _shared(at: Installation) -> list[Statement]:
                 athena.TagResource,
                 athena.UntagResource,
             ],
-            # Both workgroups, and others with such a name: with both names the policy would be
-            # too long.
+            # Both workgroups, and others whose names begin like that: with both names the policy
+            # would be too long.
             at.arns("athena", f"workgroup/{naming.WORK_GROUP}*"),
         ),
     ]
@@ -372,7 +372,7 @@ def _publish_datapoints() -> Statement:
 def _look(at: Installation) -> list[Statement]:
     """What the command reads before it changes anything, with ``--auto`` for a plan."""
     return [
-        # It knows no resources:
+        # It has no resource-level permissions:
         # https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazonresourcegrouptaggingapi.html
         *_plan(at, tag.GetResources),
     ]
@@ -398,7 +398,7 @@ def _plan(at: Installation, *more: Action) -> list[Statement]:
             [dynamodb.DescribeTable, dynamodb.DescribeContinuousBackups],
             at.arns("dynamodb", "table/*"),
         ),
-        # None of them knows resources:
+        # These actions have no resource-level permissions:
         # https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazondynamodb.html
         # https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazoncloudwatch.html
         allow(
@@ -421,7 +421,7 @@ def destroy(at: Installation) -> PolicyDocument:
     return policy(
         [
             allow("LookForRuns", [glue.GetWorkflowRuns], at.arns("glue", f"workflow/{_OURS}")),
-            # By its tables the rest of an export is found whose stack is gone.
+            # If a stack is gone, the tables lead to the rest of its export.
             allow(
                 "DestroyCatalogEntries",
                 [glue.GetTable, glue.GetTables, glue.DeleteTable],
@@ -438,7 +438,7 @@ def run(at: Installation) -> PolicyDocument:
     return policy(
         [
             *_find(at),
-            # Neither knows resources:
+            # Neither has resource-level permissions:
             # https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazonresourcegrouptaggingapi.html
             # https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazoncloudwatch.html
             allow("ListExports", [tag.GetResources], ["*"]),

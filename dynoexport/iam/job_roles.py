@@ -51,7 +51,7 @@ def glue_trust() -> PolicyDocument:
 
     Without the condition, another account could make Glue use it (the "confused deputy"):
     https://docs.aws.amazon.com/glue/latest/dg/cross-service-confused-deputy-prevention.html
-    AWS documents the key for jobs only. Where Glue sends none, the role has to work as well.
+    AWS documents the key for jobs only. The role must also work where Glue does not send it.
     """
     return policy(
         [
@@ -220,11 +220,11 @@ def tls_only(bucket: AWSHelperFn) -> PolicyDocument:
 def services_publish(topic: AWSHelperFn) -> PolicyDocument:
     """EventBridge may publish to the topic, and CloudWatch for alarms of this account.
 
-    EventBridge has no condition on the account: it sends no context to compare, so every
-    notification would be lost silently. "You can't use Condition blocks in Amazon SNS topic
-    policies for EventBridge",
+    The statement for EventBridge has no condition on the account: EventBridge sends no context to
+    compare, so a condition would silently lose every notification. "You can't use Condition blocks
+    in Amazon SNS topic policies for EventBridge",
     https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-use-resource-based.html
-    CloudWatch does:
+    CloudWatch sends it:
     https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/Notify_Users_Alarm_Changes.html
     """
     return policy(

@@ -39,8 +39,8 @@ READ = (s3.GetObject,)
 # As Hadoop's S3 clients need it:
 # https://hadoop.apache.org/docs/current/hadoop-aws/tools/hadoop-aws/assumed_roles.html
 WRITE = (s3.GetObject, s3.PutObject, s3.AbortMultipartUpload)
-# Also to go on with uploads in parts, as Athena needs it where results go, and S3A's magic
-# committer, the default of Glue 5.1 and 6.0, for files:
+# Also for multipart uploads. Athena needs them for results, and S3A's magic committer, the default
+# of Glue 5.1 and 6.0, for files:
 # https://docs.aws.amazon.com/athena/latest/ug/querying-iam.html
 # https://hadoop.apache.org/docs/r3.4.1/hadoop-aws/tools/hadoop-aws/committers.html
 WRITE_PARTS = (*WRITE, s3.ListMultipartUploadParts)
@@ -136,17 +136,17 @@ def locate_bucket(scope: Scope, *more: Action) -> Statement:
 
 
 def list_bucket(scope: Scope, prefixes: list[str], *exact: str) -> Statement:
-    """Listing below the prefixes, and of exactly the ``exact`` ones.
+    """List below the prefixes, and exactly the ``exact`` ones.
 
-    S3 asks for the same permission, with the key as ``s3:prefix``, before it says of a key that
-    it does not exist rather than "forbidden" (https://github.com/ceph/ceph/pull/68577).
+    For a missing key, S3 answers "not found" only to callers with this permission, with the key as
+    ``s3:prefix``. Others get "forbidden" (https://github.com/ceph/ceph/pull/68577).
     """
     patterns = [*(f"{prefix}*" for prefix in prefixes), *exact]
     return list_keys(scope.bucket(), [scope.text(pattern) for pattern in patterns])
 
 
 def list_keys(bucket: object, patterns: Sequence[object]) -> Statement:
-    """Listing the bucket where ``s3:prefix`` is like one of the patterns."""
+    """List the bucket where ``s3:prefix`` is like one of the patterns."""
     condition = Condition(StringLike("s3:prefix", list(patterns)))
     return allow("ListBucket", [s3.ListBucket], [bucket], condition)
 

@@ -121,11 +121,11 @@ def _message(values: list[str], message: str | None) -> Sub:
 
 
 def _snapshot_alarm() -> cloudwatch.Alarm:
-    """Goes off when there was no datapoint for so many hours.
+    """Goes off when there was no datapoint for the hours of its parameter.
 
-    While the schedule is off its actions are disabled: ``dynoexport enable`` enables them without a
-    change of the stack. Every datapoint is good, also 0, so only missing data breaches. CloudWatch
-    may evaluate some more hours than it is set to; then it is late, never early:
+    While the schedule is off, its actions are disabled: ``dynoexport enable`` enables them without
+    a change of the stack. Every datapoint is good, even 0, so only missing data breaches.
+    CloudWatch may evaluate some hours more than it is set to. Then the alarm is late, never early:
     https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/alarms-and-missing-data.html
     """
     limit = settings.MAX_SNAPSHOT_AGE_HOURS

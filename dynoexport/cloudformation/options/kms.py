@@ -45,7 +45,7 @@ def use_key(scope: Scope) -> PolicyDocument:
                 [logs.AssociateKmsKey],
                 [scope.arn("logs", "log-group:/aws-glue/*")],
             ),
-            # GetSecurityConfiguration knows no resources:
+            # GetSecurityConfiguration has no resource-level permissions:
             # https://docs.aws.amazon.com/service-authorization/latest/reference/list_awsglue.html
             allow("ReadSecurityConfiguration", [glue.GetSecurityConfiguration], ["*"]),
         ]

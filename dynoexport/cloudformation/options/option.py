@@ -53,7 +53,7 @@ class Rule:
 
     The template asserts it with ``reason`` and ``remedy`` as its description. ``deploy`` and
     ``plan`` check it before any stack changes, and print ``hint`` instead of ``remedy`` if given.
-    The hint may hold parameters by their names in braces.
+    The hint may contain names of parameters in braces.
     """
 
     name: str
@@ -152,7 +152,7 @@ class Option:
 
     @property
     def name(self) -> str:
-        """The first parameter's."""
+        """The name of the first parameter."""
         return str(self.fields[0].parameter.title)
 
 

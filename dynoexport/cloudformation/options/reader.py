@@ -61,7 +61,7 @@ def export_table(scope: Scope) -> PolicyDocument:
                 [dynamodb.DescribeExport],
                 [scope.arn("dynamodb", f"{table}/export/*")],
             ),
-            # Beside what the job may write there anyway.
+            # In addition to what the job may write there anyway.
             allow("WriteExport", [s3.PutObjectAcl], scope.objects(f"{scope.temp}*")),
         ]
     )

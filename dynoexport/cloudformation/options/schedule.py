@@ -14,7 +14,7 @@ IS_SCHEDULED = "IsScheduled"
 
 # The part of AWS Glue's rule that a pattern can express: six fields, and minutes that are not *, a
 # range of several minutes, or steps under five minutes. It refuses nothing that workflow.schedule
-# accepts, which knows the whole rule.
+# accepts; that module has the whole rule.
 _TOO_OFTEN = r"\*[ \t]|[0-9*]/[1-4][ \t]|([0-9]+)-(?!\1[ \t])[0-9]+[ \t]"
 _PATTERN = rf"^cron\((?!{_TOO_OFTEN})[0-9*/,-]+([ \t]+[^ \t()]+){{5}}\)$"
 

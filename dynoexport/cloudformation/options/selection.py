@@ -13,7 +13,7 @@ from dynoexport.cloudformation.options.option import (
     is_one_of,
 )
 
-# They would name no attribute and export all. cloudformation.selection knows the whole rule.
+# They name no attribute, which must not mean all. cloudformation.selection has the whole rule.
 _NOT_COMMAS_ALONE = "(?! *,[ ,]*$)"
 
 

@@ -24,7 +24,7 @@ HAS_CONNECTION = "HasConnection"
 def use_connection(scope: Scope) -> PolicyDocument:
     """What all three roles also need inside a VPC, where Glue creates network interfaces.
 
-    As AWSGlueServiceRole has it, narrowed to this account and region where EC2 knows resources:
+    As in AWSGlueServiceRole, but limited to this account and region where EC2 supports it:
     https://docs.aws.amazon.com/aws-managed-policy/latest/reference/AWSGlueServiceRole.html
     """
     interfaces = scope.arn("ec2", "network-interface/*")
@@ -36,7 +36,7 @@ def use_connection(scope: Scope) -> PolicyDocument:
                 [glue.GetConnection],
                 [scope.arn("glue", "catalog"), scope.arn("glue", f"connection/{scope.connection}")],
             ),
-            # EC2's other Describe actions know no resources:
+            # EC2's other Describe actions have no resource-level permissions:
             # https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazonec2.html
             allow(
                 "DescribeNetwork",
