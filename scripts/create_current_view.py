@@ -114,14 +114,14 @@ IDENTITY = ("TableName", "OutputFormat")
 SNAPSHOT_TIMESTAMP = "SnapshotTimestamp"
 SNAPSHOT_ITEMS, SNAPSHOT_BYTES = "SnapshotItems", "SnapshotBytes"
 
-# The metric has one for each snapshot that a run published.
+# The metric counts the snapshots that runs published.
 METRIC_NAMESPACES = "dynoexport/"
 METRIC_SNAPSHOTS = "Snapshots"
 METRIC_TABLE, METRIC_FORMAT = "Table", "Format"
 
 
 def metric_namespace(table: str) -> str:
-    """One for each table: a role can be limited to a namespace, not to a metric or dimension."""
+    """Each table has its own: a policy can limit a namespace, but not a metric or a dimension."""
     return f"{METRIC_NAMESPACES}{table}"
 
 
@@ -140,7 +140,7 @@ def snapshots_table(table: str, prefix: str = "") -> str:
 
 
 def view(table: str, prefix: str = "") -> str:
-    """The Athena view of the newest complete snapshot."""
+    """The Athena view of the published snapshot."""
     return f"{prefix}{fold(table)}"
 
 
@@ -314,7 +314,7 @@ GLUE_VERSIONS_WITHOUT_ZSTD = ("2.0", "3.0")
 
 # --- dynoexport/jobs/manifest_text.py -------------------------------------------------------------
 def parse_json_object(text: bytes | None) -> dict[str, Any] | None:
-    """The object; None if the text is missing or anything else."""
+    """The JSON object; None if the text is missing, or is not an object."""
     try:
         content = None if text is None else json.loads(text.decode())
     except (ValueError, RecursionError):
@@ -514,7 +514,7 @@ def is_timestamp(text: str) -> bool:
 
 
 # --- dynoexport/jobs/metrics.py -------------------------------------------------------------------
-# A VPC without a way to CloudWatch drops what is sent there.
+# From a VPC without a route to CloudWatch, a call gets no answer.
 METRIC_CONFIG = Config(connect_timeout=5, read_timeout=5, retries={"max_attempts": 2})
 
 
@@ -945,14 +945,14 @@ def list_snapshots(s3: S3Client, marks: Marks) -> set[str]:
 def is_own(table: str, fmt: str, timestamp: str, *, claimed: bool, manifest: bytes | None) -> bool:
     """Whether dynoexport wrote the snapshot: a run has claimed it, or it has our manifest.
 
-    A manifest that is damaged otherwise is ours by table, format and timestamp.
+    A damaged manifest is ours if its table, format and timestamp match.
     """
     content = parse_json_object(manifest)
     return claimed or (content is not None and is_manifest_of(content, table, fmt, timestamp))
 
 
 def is_own_snapshot(s3: S3Client, marks: Marks, timestamp: str) -> bool:
-    """The same of a snapshot in S3; reads its manifest only if need be."""
+    """``is_own`` for a snapshot in S3; reads its manifest only if necessary."""
     table, fmt, claimed = marks.table, marks.format, timestamp in marks.claimed
     unread = claimed or timestamp not in marks.complete
     key = manifest_key(table, fmt, timestamp)
@@ -1192,7 +1192,7 @@ def write_catalog(
         JobFailed: Glue refuses a partition.
     """
     if update.table is not None:
-        # The types do not know that TABLE_INPUT holds only what UpdateTable accepts.
+        # The type stubs do not know that TABLE_INPUT lists only what UpdateTable accepts.
         table_input = cast("TableInputTypeDef", update.table)
         glue.update_table(DatabaseName=settings.database, TableInput=table_input)
         count = len(update.table["StorageDescriptor"].get("Columns", []))
@@ -1307,10 +1307,10 @@ def has_partition(glue: GlueClient, settings: PublishSettings) -> bool:
 
 
 def add_partition(glue: GlueClient, settings: PublishSettings, table: TableTypeDef) -> None:
-    """Add the snapshot, read as the table is; the catalog's update follows.
+    """Add the snapshot with the storage of the table; the update of the catalog follows.
 
-    A crawl can succeed and still give the table up, as every later crawl does ("Cannot merge new
-    columns"): https://github.com/awslabs/cloud-intelligence-dashboards-data-collection/issues/463
+    A crawl can succeed although it gives up on the table, and so does every later crawl ("Cannot
+    merge new columns"): https://github.com/awslabs/cloud-intelligence-dashboards-data-collection/issues/463
     """
     prefix = snapshot_prefix(settings.table, settings.format, settings.timestamp)
     log(
@@ -1329,7 +1329,7 @@ def add_partition(glue: GlueClient, settings: PublishSettings, table: TableTypeD
 def publish(
     clients: PublishClients, settings: PublishSettings, sleep: Callable[[float], None]
 ) -> str | None:
-    """Point the view at this run's snapshot; the timestamp that it shows now, None without a view.
+    """Point the view at this run's snapshot; return the timestamp it shows, None without a view.
 
     Raises:
         JobFailed: the snapshot is not complete or not in the catalog, or the query failed.
@@ -1410,7 +1410,7 @@ def main(argv: Sequence[str]) -> None:
         log(f"failed: {error}")
         # The message says it all; a traceback would push it out of sight.
         sys.tracebacklimit = 0
-        # Not the error itself: most cannot be made from themselves, as Glue does with it.
+        # Not the error itself: Glue calls type(error)(error), which fails for most errors.
         raise JobFailed(error) from None
     except Exception as error:
         log(f"failed: unexpected error {error!r}; its traceback is in the error log")

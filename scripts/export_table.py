@@ -167,14 +167,14 @@ IDENTITY = ("TableName", "OutputFormat")
 SNAPSHOT_TIMESTAMP = "SnapshotTimestamp"
 SNAPSHOT_ITEMS, SNAPSHOT_BYTES = "SnapshotItems", "SnapshotBytes"
 
-# The metric has one for each snapshot that a run published.
+# The metric counts the snapshots that runs published.
 METRIC_NAMESPACES = "dynoexport/"
 METRIC_SNAPSHOTS = "Snapshots"
 METRIC_TABLE, METRIC_FORMAT = "Table", "Format"
 
 
 def metric_namespace(table: str) -> str:
-    """One for each table: a role can be limited to a namespace, not to a metric or dimension."""
+    """Each table has its own: a policy can limit a namespace, but not a metric or a dimension."""
     return f"{METRIC_NAMESPACES}{table}"
 
 
@@ -193,7 +193,7 @@ def snapshots_table(table: str, prefix: str = "") -> str:
 
 
 def view(table: str, prefix: str = "") -> str:
-    """The Athena view of the newest complete snapshot."""
+    """The Athena view of the published snapshot."""
     return f"{prefix}{fold(table)}"
 
 
@@ -409,7 +409,7 @@ class RoleProvider(CredentialProvider):
 
 
 def table_client(role: str, **options: Any) -> DynamoDBClient:  # noqa: ANN401 - boto3's
-    """A client that reads as the role; as the job itself without one.
+    """A client with the credentials of the role, or of the job if no role is given.
 
     The role's credentials are renewed before they expire. They last an hour at most, because the
     job is a role itself:
@@ -443,7 +443,7 @@ class Clients:
 
 # --- dynoexport/jobs/manifest_text.py -------------------------------------------------------------
 def parse_json_object(text: bytes | None) -> dict[str, Any] | None:
-    """The object; None if the text is missing or anything else."""
+    """The JSON object; None if the text is missing, or is not an object."""
     try:
         content = None if text is None else json.loads(text.decode())
     except (ValueError, RecursionError):
@@ -792,8 +792,9 @@ def csv_value(value: str | None) -> str:
 
     OpenCSVSerDe reads line by line, unescapes a doubled backslash only inside quotes, and drops a
     single one (https://docs.aws.amazon.com/athena/latest/ug/csv-serde.html). So a backslash is
-    doubled, its value quoted, and a line break becomes \\\n: the SerDe reads the two characters \n,
-    as of the text \n, which is \\n in the file. The file itself keeps the difference.
+    doubled, and its value quoted. A line break becomes \\\n, which the SerDe reads as the two
+    characters \n. It reads the same for the text \n, which is \\n in the file: only the file keeps
+    the difference.
     """
     if value is None:
         return ""
@@ -1341,7 +1342,7 @@ def hot_segment_units(table_bytes: int, segments: int) -> float:
 
 
 # --- dynoexport/jobs/metrics.py -------------------------------------------------------------------
-# A VPC without a way to CloudWatch drops what is sent there.
+# From a VPC without a route to CloudWatch, a call gets no answer.
 METRIC_CONFIG = Config(connect_timeout=5, read_timeout=5, retries={"max_attempts": 2})
 
 
@@ -2109,7 +2110,7 @@ def read_items(text: bytes, known: pa.DataType | None) -> pa.StructArray:
 
 
 def storable_type(kind: pa.DataType) -> pa.DataType | None:
-    """The type with strings for timestamps, and without parts of unknown type; None if all is."""
+    """The type with strings for timestamps, and without parts of unknown type; None if all are."""
     pa = arrow()
     if pa.types.is_struct(kind):
         fields = [(field.name, storable_type(field.type)) for field in kind]
@@ -2627,7 +2628,7 @@ def read_by_export(
         files = export_files(clients.s3, paths.bucket, done["ExportManifest"])
         check_export_files(spark, files, paths.bucket, clients.s3.meta.region_name)
     except JobFailed:
-        # A retry must not use the files of an export that is no good.
+        # A retry must not use the files of an export that failed.
         clear_if_possible(clients.s3, paths.bucket, paths.temp)
         raise
     uris = tuple(paths.uri(file["key"]) for file in files)
@@ -2638,8 +2639,8 @@ def read_by_export(
 def request_export(settings: Settings, clients: Clients, paths: SnapshotPaths) -> str:
     """The ARN of the run's export. It is billed once: a retry uses the one that exists.
 
-    The note in S3 holds the client token first, then the ARN. For eight hours, DynamoDB answers a
-    second request with the same token with the export of the first.
+    The note in S3 holds the client token first, then the ARN. If a request
+    with the same token follows within eight hours, DynamoDB returns the first export.
     https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_ExportTableToPointInTime.html
     """
     table = clients.dynamodb.describe_table(TableName=settings.table)["Table"]
@@ -2693,7 +2694,7 @@ def export_encryption(settings: Settings) -> dict[str, Any]:
 def wait_for_export(
     dynamodb: DynamoDBClient, arn: str, sleep: Callable[[float], None]
 ) -> ExportDescriptionTypeDef:
-    """Wait until the export ends; its description.
+    """Wait until the export ends; return its description.
 
     Raises:
         JobFailed: the export failed, with DynamoDB's reason.
@@ -2857,14 +2858,14 @@ def list_snapshots(s3: S3Client, marks: Marks) -> set[str]:
 def is_own(table: str, fmt: str, timestamp: str, *, claimed: bool, manifest: bytes | None) -> bool:
     """Whether dynoexport wrote the snapshot: a run has claimed it, or it has our manifest.
 
-    A manifest that is damaged otherwise is ours by table, format and timestamp.
+    A damaged manifest is ours if its table, format and timestamp match.
     """
     content = parse_json_object(manifest)
     return claimed or (content is not None and is_manifest_of(content, table, fmt, timestamp))
 
 
 def is_own_snapshot(s3: S3Client, marks: Marks, timestamp: str) -> bool:
-    """The same of a snapshot in S3; reads its manifest only if need be."""
+    """``is_own`` for a snapshot in S3; reads its manifest only if necessary."""
     table, fmt, claimed = marks.table, marks.format, timestamp in marks.claimed
     unread = claimed or timestamp not in marks.complete
     key = manifest_key(table, fmt, timestamp)
@@ -2901,14 +2902,14 @@ def deletion_marks(
 CONNECTOR_ASSUMES: dict[str, Any] = {"OnDemandThroughput": {}, "WarmThroughput": {}}
 
 
-# What DescribeTable answers and an older boto3 leaves out: that of Glue 5.0 (1.34.131) knows no
-# WarmThroughput, older ones know neither.
+# Members of DescribeTable's answer that an older boto3 drops. The one of Glue 5.0 (1.34.131) does
+# not know WarmThroughput, older ones know neither.
 # https://github.com/boto/botocore/blob/develop/CHANGELOG.rst
 UNKNOWN_TO_OLD_BOTO3 = ("OnDemandThroughput", "WarmThroughput")
 
 
 def describe_table(dynamodb: DynamoDBClient, name: str) -> dict[str, Any]:
-    """DescribeTable's answer, also with what this boto3 does not know."""
+    """DescribeTable's answer, with the members that this boto3 does not know."""
     bodies: list[bytes] = []
 
     def keep(http_response: Any, **_: Any) -> None:  # noqa: ANN401 - botocore's event
@@ -4016,7 +4017,7 @@ def string_map(value: Mapping[str, Any]) -> dict[str, str | None]:
     return {name: text_value(inner) for name, inner in value["M"].items()}
 
 
-# For each scalar type, what turns a value into Spark's.
+# For each scalar type, a function that turns a value into Spark's.
 SPARK_VALUES: dict[str, Callable[[Any], Any]] = {
     BIGINT: lambda value: parse_whole_number(value["N"]),
     DECIMAL: lambda value: Decimal(value["N"]),
@@ -4029,7 +4030,7 @@ SPARK_VALUES: dict[str, Callable[[Any], Any]] = {
 
 
 def spark_value(kind: Type, *, for_arrow: bool = False) -> Callable[[Any], Any]:
-    """What turns a value into Spark's for the type, or into Arrow's."""
+    """A function that turns a value into Spark's for the type, or into Arrow's."""
     if kind.kind == ARRAY:
         element = nullable(spark_value(kind.elements, for_arrow=for_arrow))
         return lambda value: [element(member) for member in list_elements(value)]
@@ -4073,7 +4074,7 @@ def spark_type(kind: Type) -> DataType:
 
 
 def json_value(kind: Type) -> Callable[[Any], str]:
-    """What turns a value into JSON that the catalog's SerDe reads as the type."""
+    """A function that turns a value into JSON that the catalog's SerDe reads as the type."""
     if kind.kind == ARRAY:
         element = json_nullable(json_value(kind.elements))
         return lambda value: f"[{','.join(element(member) for member in list_elements(value))}]"
@@ -4096,7 +4097,7 @@ def json_nullable(convert: Callable[[Any], str]) -> Callable[[Any], str]:
 
 
 def json_object(fields: Iterable[tuple[str, Callable[[Any], str], Any]]) -> str:
-    """An object of the fields (name, what writes the value, value) that have a value."""
+    """An object of the fields (name, function for the value, value) that have a value."""
     held = (
         f"{json_string(name)}:{convert(value)}"
         for name, convert, value in fields
@@ -4203,7 +4204,7 @@ def scan_missing(
     rate: float,
     slots: int,
 ) -> dict[int, dict[str, Any]]:
-    """Deal the segments without a record to tasks; the records of the segments that were read.
+    """Deal the segments without a record to tasks; return the records of those that were read.
 
     A lost task returns nothing, but its records are in S3. A segment that it had begun is still
     missing if no other task was left to read it.
@@ -4530,7 +4531,7 @@ def build_manifest(
 
 # --- dynoexport/jobs/write/rows.py ----------------------------------------------------------------
 def row_converter(columns: Sequence[Column]) -> Callable[[Mapping[str, Any]], list[Any]]:
-    """What splits an item into a value for each column, in DynamoDB JSON; None for no value."""
+    """A function: an item to a value for each column, in DynamoDB JSON; None for no value."""
     own = frozenset(column.attribute for column in columns)
 
     def cell(column: Column, item: Mapping[str, Any]) -> Mapping[str, Any] | None:
@@ -4553,14 +4554,14 @@ def row_converter(columns: Sequence[Column]) -> Callable[[Mapping[str, Any]], li
 def spark_row_converter(
     columns: Sequence[Column],
 ) -> Callable[[Mapping[str, Any]], tuple[Any, ...]]:
-    """What turns an item into a row of values for Spark."""
+    """A function that turns an item into a row of values for Spark."""
     apart = row_converter(columns)
     converts = [nullable(spark_value(column.type)) for column in columns]
     return lambda item: tuple(convert(value) for convert, value in zip(converts, apart(item)))
 
 
 def line_converter(columns: Sequence[Column], fmt: str) -> Callable[[Mapping[str, Any]], str]:
-    """What turns an item into its line of a json, csv or xml file."""
+    """A function that turns an item into its line of a json, csv or xml file."""
     apart = row_converter(columns)
     names = [column.name for column in columns]
     if fmt == "json":
@@ -4699,10 +4700,10 @@ def choose_timestamp(
     """The snapshot's minute, recorded in the run: an earlier attempt's, else the next free one.
 
     A resumed workflow run is a new run
-    (https://docs.aws.amazon.com/glue/latest/dg/resuming-workflow.html): it leaves a minute whose
-    manifest another run wrote to that run. The claim stays, so that no other run takes a minute
-    that a retry or a resumed run may need. It also shows that dynoexport wrote the snapshot,
-    complete or not.
+    (https://docs.aws.amazon.com/glue/latest/dg/resuming-workflow.html). If another run wrote the
+    manifest of the recorded minute, it chooses a new minute. The claim stays, so that no other run
+    takes a minute that a retry or a resumed run may need. It also shows that dynoexport wrote the
+    snapshot, complete or not.
 
     Raises:
         JobFailed: somebody edited the run's property, and it is not a minute.
@@ -4996,7 +4997,7 @@ def write_files(glue_context: GlueContext, rows: DataFrame, settings: Settings, 
             connection_type="s3",
             connection_options={"path": path, "compression": codec},
             format="avro",
-            # Of version 1.7, Glue's default, decimals are strings:
+            # In version 1.7, Glue's default, decimals are strings:
             # https://docs.aws.amazon.com/glue/latest/dg/aws-glue-programming-etl-format-avro-home.html
             format_options={"version": "1.8"},
         )
@@ -5148,7 +5149,7 @@ def read_and_write(
         )
     except BaseException:
         clear_if_possible(clients.s3, paths.bucket, paths.snapshot)
-        # A retry goes on with what a Scan read or DynamoDB exported; without a retry it expires.
+        # A retry continues with what a Scan read or DynamoDB exported. Without a retry it expires.
         if settings.reader == "connector":
             clear_if_possible(clients.s3, paths.bucket, paths.temp)
         raise
@@ -5201,7 +5202,7 @@ def export(
     manifest = build_manifest(settings, timestamp, written, plan, run)
     manifest.update(started=iso(started), finished=iso(now()), seconds=steps.seconds)
     put_manifest(clients.s3, paths, manifest)
-    # Only a run without a manifest needs this: no retry reads or exports again.
+    # Only a run without a manifest needs these files: from now on no retry reads or exports again.
     clear_if_possible(clients.s3, paths.bucket, paths.temp)
     report_snapshot(clients, settings, manifest)
     log(

@@ -237,7 +237,7 @@ def write_catalog(
         JobFailed: Glue refuses a partition.
     """
     if update.table is not None:
-        # The types do not know that TABLE_INPUT holds only what UpdateTable accepts.
+        # The type stubs do not know that TABLE_INPUT lists only what UpdateTable accepts.
         table_input = cast("TableInputTypeDef", update.table)
         glue.update_table(DatabaseName=settings.database, TableInput=table_input)
         count = len(update.table["StorageDescriptor"].get("Columns", []))

@@ -33,14 +33,14 @@ if TYPE_CHECKING:
 CONNECTOR_ASSUMES: dict[str, Any] = {"OnDemandThroughput": {}, "WarmThroughput": {}}
 
 
-# What DescribeTable answers and an older boto3 leaves out: that of Glue 5.0 (1.34.131) knows no
-# WarmThroughput, older ones know neither.
+# Members of DescribeTable's answer that an older boto3 drops. The one of Glue 5.0 (1.34.131) does
+# not know WarmThroughput, older ones know neither.
 # https://github.com/boto/botocore/blob/develop/CHANGELOG.rst
 UNKNOWN_TO_OLD_BOTO3 = ("OnDemandThroughput", "WarmThroughput")
 
 
 def describe_table(dynamodb: DynamoDBClient, name: str) -> dict[str, Any]:
-    """DescribeTable's answer, also with what this boto3 does not know."""
+    """DescribeTable's answer, with the members that this boto3 does not know."""
     bodies: list[bytes] = []
 
     def keep(http_response: Any, **_: Any) -> None:  # noqa: ANN401 - botocore's event

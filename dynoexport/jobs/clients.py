@@ -42,7 +42,7 @@ class RoleProvider(CredentialProvider):
 
 
 def table_client(role: str, **options: Any) -> DynamoDBClient:  # noqa: ANN401 - boto3's
-    """A client that reads as the role; as the job itself without one.
+    """A client with the credentials of the role, or of the job if no role is given.
 
     The role's credentials are renewed before they expire. They last an hour at most, because the
     job is a role itself:

@@ -162,7 +162,7 @@ def read_and_write(
         )
     except BaseException:
         clear_if_possible(clients.s3, paths.bucket, paths.snapshot)
-        # A retry goes on with what a Scan read or DynamoDB exported; without a retry it expires.
+        # A retry continues with what a Scan read or DynamoDB exported. Without a retry it expires.
         if settings.reader == "connector":
             clear_if_possible(clients.s3, paths.bucket, paths.temp)
         raise
@@ -215,7 +215,7 @@ def export(
     manifest = build_manifest(settings, timestamp, written, plan, run)
     manifest.update(started=iso(started), finished=iso(now()), seconds=steps.seconds)
     put_manifest(clients.s3, paths, manifest)
-    # Only a run without a manifest needs this: no retry reads or exports again.
+    # Only a run without a manifest needs these files: from now on no retry reads or exports again.
     clear_if_possible(clients.s3, paths.bucket, paths.temp)
     report_snapshot(clients, settings, manifest)
     log(

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 
 
 def parse_json_object(text: bytes | None) -> dict[str, Any] | None:
-    """The object; None if the text is missing or anything else."""
+    """The JSON object; None if the text is missing, or is not an object."""
     try:
         content = None if text is None else json.loads(text.decode())
     except (ValueError, RecursionError):

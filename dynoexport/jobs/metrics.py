@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from mypy_boto3_cloudwatch import CloudWatchClient
     from mypy_boto3_cloudwatch.type_defs import DimensionTypeDef
 
-# A VPC without a way to CloudWatch drops what is sent there.
+# From a VPC without a route to CloudWatch, a call gets no answer.
 METRIC_CONFIG = Config(connect_timeout=5, read_timeout=5, retries={"max_attempts": 2})
 
 

@@ -23,14 +23,14 @@ IDENTITY = ("TableName", "OutputFormat")
 SNAPSHOT_TIMESTAMP = "SnapshotTimestamp"
 SNAPSHOT_ITEMS, SNAPSHOT_BYTES = "SnapshotItems", "SnapshotBytes"
 
-# The metric has one for each snapshot that a run published.
+# The metric counts the snapshots that runs published.
 METRIC_NAMESPACES = "dynoexport/"
 METRIC_SNAPSHOTS = "Snapshots"
 METRIC_TABLE, METRIC_FORMAT = "Table", "Format"
 
 
 def metric_namespace(table: str) -> str:
-    """One for each table: a role can be limited to a namespace, not to a metric or dimension."""
+    """Each table has its own: a policy can limit a namespace, but not a metric or a dimension."""
     return f"{METRIC_NAMESPACES}{table}"
 
 
@@ -49,7 +49,7 @@ def snapshots_table(table: str, prefix: str = "") -> str:
 
 
 def view(table: str, prefix: str = "") -> str:
-    """The Athena view of the newest complete snapshot."""
+    """The Athena view of the published snapshot."""
     return f"{prefix}{fold(table)}"
 
 

@@ -69,10 +69,10 @@ def has_partition(glue: GlueClient, settings: PublishSettings) -> bool:
 
 
 def add_partition(glue: GlueClient, settings: PublishSettings, table: TableTypeDef) -> None:
-    """Add the snapshot, read as the table is; the catalog's update follows.
+    """Add the snapshot with the storage of the table; the update of the catalog follows.
 
-    A crawl can succeed and still give the table up, as every later crawl does ("Cannot merge new
-    columns"): https://github.com/awslabs/cloud-intelligence-dashboards-data-collection/issues/463
+    A crawl can succeed although it gives up on the table, and so does every later crawl ("Cannot
+    merge new columns"): https://github.com/awslabs/cloud-intelligence-dashboards-data-collection/issues/463
     """
     prefix = snapshot_prefix(settings.table, settings.format, settings.timestamp)
     log(
@@ -91,7 +91,7 @@ def add_partition(glue: GlueClient, settings: PublishSettings, table: TableTypeD
 def publish(
     clients: PublishClients, settings: PublishSettings, sleep: Callable[[float], None]
 ) -> str | None:
-    """Point the view at this run's snapshot; the timestamp that it shows now, None without a view.
+    """Point the view at this run's snapshot; return the timestamp it shows, None without a view.
 
     Raises:
         JobFailed: the snapshot is not complete or not in the catalog, or the query failed.
@@ -172,7 +172,7 @@ def main(argv: Sequence[str]) -> None:
         log(f"failed: {error}")
         # The message says it all; a traceback would push it out of sight.
         sys.tracebacklimit = 0
-        # Not the error itself: most cannot be made from themselves, as Glue does with it.
+        # Not the error itself: Glue calls type(error)(error), which fails for most errors.
         raise JobFailed(error) from None
     except Exception as error:
         log(f"failed: unexpected error {error!r}; its traceback is in the error log")

@@ -81,10 +81,10 @@ def choose_timestamp(
     """The snapshot's minute, recorded in the run: an earlier attempt's, else the next free one.
 
     A resumed workflow run is a new run
-    (https://docs.aws.amazon.com/glue/latest/dg/resuming-workflow.html): it leaves a minute whose
-    manifest another run wrote to that run. The claim stays, so that no other run takes a minute
-    that a retry or a resumed run may need. It also shows that dynoexport wrote the snapshot,
-    complete or not.
+    (https://docs.aws.amazon.com/glue/latest/dg/resuming-workflow.html). If another run wrote the
+    manifest of the recorded minute, it chooses a new minute. The claim stays, so that no other run
+    takes a minute that a retry or a resumed run may need. It also shows that dynoexport wrote the
+    snapshot, complete or not.
 
     Raises:
         JobFailed: somebody edited the run's property, and it is not a minute.

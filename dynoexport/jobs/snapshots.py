@@ -72,14 +72,14 @@ def list_snapshots(s3: S3Client, marks: Marks) -> set[str]:
 def is_own(table: str, fmt: str, timestamp: str, *, claimed: bool, manifest: bytes | None) -> bool:
     """Whether dynoexport wrote the snapshot: a run has claimed it, or it has our manifest.
 
-    A manifest that is damaged otherwise is ours by table, format and timestamp.
+    A damaged manifest is ours if its table, format and timestamp match.
     """
     content = parse_json_object(manifest)
     return claimed or (content is not None and is_manifest_of(content, table, fmt, timestamp))
 
 
 def is_own_snapshot(s3: S3Client, marks: Marks, timestamp: str) -> bool:
-    """The same of a snapshot in S3; reads its manifest only if need be."""
+    """``is_own`` for a snapshot in S3; reads its manifest only if necessary."""
     table, fmt, claimed = marks.table, marks.format, timestamp in marks.claimed
     unread = claimed or timestamp not in marks.complete
     key = manifest_key(table, fmt, timestamp)

@@ -95,7 +95,7 @@ def scan_missing(
     rate: float,
     slots: int,
 ) -> dict[int, dict[str, Any]]:
-    """Deal the segments without a record to tasks; the records of the segments that were read.
+    """Deal the segments without a record to tasks; return the records of those that were read.
 
     A lost task returns nothing, but its records are in S3. A segment that it had begun is still
     missing if no other task was left to read it.

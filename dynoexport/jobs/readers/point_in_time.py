@@ -74,7 +74,7 @@ def read_by_export(
         files = export_files(clients.s3, paths.bucket, done["ExportManifest"])
         check_export_files(spark, files, paths.bucket, clients.s3.meta.region_name)
     except JobFailed:
-        # A retry must not use the files of an export that is no good.
+        # A retry must not use the files of an export that failed.
         clear_if_possible(clients.s3, paths.bucket, paths.temp)
         raise
     uris = tuple(paths.uri(file["key"]) for file in files)
@@ -85,8 +85,8 @@ def read_by_export(
 def request_export(settings: Settings, clients: Clients, paths: SnapshotPaths) -> str:
     """The ARN of the run's export. It is billed once: a retry uses the one that exists.
 
-    The note in S3 holds the client token first, then the ARN. For eight hours, DynamoDB answers a
-    second request with the same token with the export of the first.
+    The note in S3 holds the client token first, then the ARN. If a request
+    with the same token follows within eight hours, DynamoDB returns the first export.
     https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_ExportTableToPointInTime.html
     """
     table = clients.dynamodb.describe_table(TableName=settings.table)["Table"]
@@ -140,7 +140,7 @@ def export_encryption(settings: Settings) -> dict[str, Any]:
 def wait_for_export(
     dynamodb: DynamoDBClient, arn: str, sleep: Callable[[float], None]
 ) -> ExportDescriptionTypeDef:
-    """Wait until the export ends; its description.
+    """Wait until the export ends; return its description.
 
     Raises:
         JobFailed: the export failed, with DynamoDB's reason.

@@ -103,7 +103,7 @@ def read_items(text: bytes, known: pa.DataType | None) -> pa.StructArray:
 
 
 def storable_type(kind: pa.DataType) -> pa.DataType | None:
-    """The type with strings for timestamps, and without parts of unknown type; None if all is."""
+    """The type with strings for timestamps, and without parts of unknown type; None if all are."""
     pa = arrow()
     if pa.types.is_struct(kind):
         fields = [(field.name, storable_type(field.type)) for field in kind]

@@ -71,7 +71,7 @@ def string_map(value: Mapping[str, Any]) -> dict[str, str | None]:
     return {name: text_value(inner) for name, inner in value["M"].items()}
 
 
-# For each scalar type, what turns a value into Spark's.
+# For each scalar type, a function that turns a value into Spark's.
 SPARK_VALUES: dict[str, Callable[[Any], Any]] = {
     BIGINT: lambda value: parse_whole_number(value["N"]),
     DECIMAL: lambda value: Decimal(value["N"]),
@@ -84,7 +84,7 @@ SPARK_VALUES: dict[str, Callable[[Any], Any]] = {
 
 
 def spark_value(kind: Type, *, for_arrow: bool = False) -> Callable[[Any], Any]:
-    """What turns a value into Spark's for the type, or into Arrow's."""
+    """A function that turns a value into Spark's for the type, or into Arrow's."""
     if kind.kind == ARRAY:
         element = nullable(spark_value(kind.elements, for_arrow=for_arrow))
         return lambda value: [element(member) for member in list_elements(value)]
@@ -128,7 +128,7 @@ def spark_type(kind: Type) -> DataType:
 
 
 def json_value(kind: Type) -> Callable[[Any], str]:
-    """What turns a value into JSON that the catalog's SerDe reads as the type."""
+    """A function that turns a value into JSON that the catalog's SerDe reads as the type."""
     if kind.kind == ARRAY:
         element = json_nullable(json_value(kind.elements))
         return lambda value: f"[{','.join(element(member) for member in list_elements(value))}]"
@@ -151,7 +151,7 @@ def json_nullable(convert: Callable[[Any], str]) -> Callable[[Any], str]:
 
 
 def json_object(fields: Iterable[tuple[str, Callable[[Any], str], Any]]) -> str:
-    """An object of the fields (name, what writes the value, value) that have a value."""
+    """An object of the fields (name, function for the value, value) that have a value."""
     held = (
         f"{json_string(name)}:{convert(value)}"
         for name, convert, value in fields

@@ -98,7 +98,7 @@ def write_files(glue_context: GlueContext, rows: DataFrame, settings: Settings, 
             connection_type="s3",
             connection_options={"path": path, "compression": codec},
             format="avro",
-            # Of version 1.7, Glue's default, decimals are strings:
+            # In version 1.7, Glue's default, decimals are strings:
             # https://docs.aws.amazon.com/glue/latest/dg/aws-glue-programming-etl-format-avro-home.html
             format_options={"version": "1.8"},
         )

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 
 def row_converter(columns: Sequence[Column]) -> Callable[[Mapping[str, Any]], list[Any]]:
-    """What splits an item into a value for each column, in DynamoDB JSON; None for no value."""
+    """A function: an item to a value for each column, in DynamoDB JSON; None for no value."""
     own = frozenset(column.attribute for column in columns)
 
     def cell(column: Column, item: Mapping[str, Any]) -> Mapping[str, Any] | None:
@@ -48,14 +48,14 @@ def row_converter(columns: Sequence[Column]) -> Callable[[Mapping[str, Any]], li
 def spark_row_converter(
     columns: Sequence[Column],
 ) -> Callable[[Mapping[str, Any]], tuple[Any, ...]]:
-    """What turns an item into a row of values for Spark."""
+    """A function that turns an item into a row of values for Spark."""
     apart = row_converter(columns)
     converts = [nullable(spark_value(column.type)) for column in columns]
     return lambda item: tuple(convert(value) for convert, value in zip(converts, apart(item)))
 
 
 def line_converter(columns: Sequence[Column], fmt: str) -> Callable[[Mapping[str, Any]], str]:
-    """What turns an item into its line of a json, csv or xml file."""
+    """A function that turns an item into its line of a json, csv or xml file."""
     apart = row_converter(columns)
     names = [column.name for column in columns]
     if fmt == "json":

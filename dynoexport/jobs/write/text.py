@@ -24,8 +24,9 @@ def csv_value(value: str | None) -> str:
 
     OpenCSVSerDe reads line by line, unescapes a doubled backslash only inside quotes, and drops a
     single one (https://docs.aws.amazon.com/athena/latest/ug/csv-serde.html). So a backslash is
-    doubled, its value quoted, and a line break becomes \\\n: the SerDe reads the two characters \n,
-    as of the text \n, which is \\n in the file. The file itself keeps the difference.
+    doubled, and its value quoted. A line break becomes \\\n, which the SerDe reads as the two
+    characters \n. It reads the same for the text \n, which is \\n in the file: only the file keeps
+    the difference.
     """
     if value is None:
         return ""
