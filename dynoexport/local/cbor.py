@@ -128,7 +128,7 @@ def _error_as_cbor(body: bytes, status: int) -> Response:
     try:
         error = json.loads(body)
     except ValueError:
-        # An HTML page about an error in moto.
+        # moto failed, and answered with an HTML page.
         return refusal("InternalFailure", "The endpoint failed.", status)
     return refusal(error["__type"], error.get("message") or error.get("Message", ""), status)
 

@@ -41,7 +41,7 @@ def _utc_now() -> datetime:
 
 @dataclass(frozen=True)
 class Endpoint:
-    """One address for every AWS service; ``now`` is the time by which schedules and alarms go.
+    """One address for every AWS service; ``now`` is the clock of schedules and alarms.
 
     ``secret`` is the secret access key of the account's root.
     """
@@ -110,7 +110,7 @@ _CREDENTIALS = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN
 # Threads may share clients, but not make them at the same time:
 # https://boto3.amazonaws.com/v1/documentation/api/latest/guide/clients.html
 _making = threading.Lock()
-# Seconds until an answer must have begun.
+# Seconds until an answer must begin.
 _PATIENCE = 600
 
 
@@ -127,8 +127,8 @@ def _client(endpoint: Endpoint, service: Any, keys: tuple[str | None, ...]) -> A
     url = endpoint.url
     if service == "dynamodb" and endpoint.dynamodb_endpoint_url is not None:
         url = endpoint.dynamodb_endpoint_url
-    # After a minute without an answer botocore asks again, and what was created exists by then: a
-    # busy machine is slow, not gone.
+    # By default, botocore repeats a request after a minute without an answer. A busy machine may
+    # need longer, and the repeated request would find what the first one created.
     config = Config(s3={"addressing_style": "path"}, read_timeout=_PATIENCE)
     return session.client(service, endpoint_url=url, config=config)
 
@@ -145,7 +145,7 @@ def endpoint(region: str = REGION) -> Endpoint:
     """The endpoint that runs in this process, as one of its regions sees it.
 
     Raises:
-        EndpointEnds: none runs any more.
+        EndpointEnds: no endpoint runs any more.
     """
     for current in _running:
         return replace(current, region=region)

@@ -33,7 +33,7 @@ _LEVELS_MAX = 32
 _ITEM_BYTES_MAX = 400 * 1024
 
 _GZIP = b"\x1f\x8b"
-# Those of UTF-32 begin with those of UTF-16.
+# Byte order marks. Those of UTF-32 begin with those of UTF-16.
 _MARKS = {
     codecs.BOM_UTF8: "utf-8-sig",
     codecs.BOM_UTF32_LE: "utf-32",

@@ -56,8 +56,8 @@ def serve(
     """Serve on loopback until the block ends; port 0 selects a free one.
 
     Job processes that still run or wait then are killed. One endpoint at a time in a process:
-    moto keeps its state in the process. Schedules, delays and alarms go by ``now``, which need
-    not be true.
+    moto keeps its state in the process. ``now`` is the clock of schedules, delays and alarms;
+    it need not show the real time.
 
     Raises:
         PortTaken: another process listens there.
@@ -184,8 +184,8 @@ class _Handler(MotoRequestHandler):
     def handle_expect_100(self) -> bool:
         """Leave ``100 Continue`` to werkzeug, which sends it without asking whether it was sent.
 
-        Some clients, as the asynchronous one of the AWS SDK for Java, take a second one for the
-        answer.
+        Some clients, such as the asynchronous one of the AWS SDK for Java, take a second one for
+        the answer.
         """
         return True
 

@@ -1,8 +1,7 @@
-"""Deploy a stack on the endpoint.
+"""Deploy a stack on the endpoint, in CloudFormation's order.
 
-In the order that CloudFormation follows: create and update after what a resource depends on,
-replacements before the old resource goes, deletions last and in reverse, and back to the former
-state on the first failure.
+Create and update each resource after those that it depends on. Create a replacement before the old
+resource is deleted. Delete last, in reverse order. The first failure restores the former state.
 """
 
 from __future__ import annotations
@@ -47,9 +46,9 @@ class ResourceFailed(Exception):
 class Deployment:
     """Bring one stack to a template and parameters.
 
-    ``replaced`` has what a failed deployment put another resource in the place of; it still
-    exists and gets its place back. After ``run`` it has what this deployment replaced.
-    ``rolls_back``: what goes was created by the failed deployment.
+    ``replaced`` has the resources that a failed deployment replaced. They still exist, and take
+    their places again. After ``run`` it has the resources that this deployment replaced.
+    ``rolls_back``: the failed deployment created what this one deletes.
     """
 
     def __init__(
@@ -138,7 +137,7 @@ class Deployment:
         self._map._parsed_resources[name] = updated
 
     def _remove(self, name: str, resource: Json, old: Any) -> None:
-        # What the operation that is rolled back created goes with it:
+        # A rollback deletes what the failed operation created:
         # https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/aws-attribute-deletionpolicy.html
         kept = {"Retain"} if self._rolls_back else {"Retain", "RetainExceptOnCreate"}
         if resource.get("DeletionPolicy") in kept:
@@ -147,7 +146,7 @@ class Deployment:
             self._guard(name, resource, "DELETE", partial(self._delete, resource, old), old)
 
     def _delete(self, resource: Json, old: Any) -> None:
-        # moto leaves a bucket that has objects, and says nothing.
+        # moto silently keeps a bucket that has objects.
         if resource["Type"] == "AWS::S3::Bucket" and old.keys:
             raise ValidationError(message="The bucket you tried to delete is not empty")
         try:
@@ -188,7 +187,7 @@ class Deployment:
         record("COMPLETE")
 
     def _authorize(self, name: str, resource: Json, action: str, deleted: Any) -> None:
-        """Check that the deployer may do it; every service is called with its permissions.
+        """Check that the deployer may do it: CloudFormation calls services with its permissions.
 
         Raises:
             Denied: in CloudFormation's words.

@@ -28,7 +28,7 @@ CREATE, UPDATE, DELETE = "create", "update", "delete"
 class Handlers:
     """The handlers of one resource type: their actions, and the resources of these actions.
 
-    An action in ``only_with`` is needed where the resource has that property.
+    An action in ``only_with`` is needed only if the resource has that property.
     """
 
     resources: tuple[str, ...]
@@ -191,7 +191,7 @@ HANDLERS: dict[str, Handlers] = {
 # https://docs.aws.amazon.com/service-authorization/latest/reference/list_awsglue.html
 # https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazonsns.html
 _WITHOUT_RESOURCE = {"glue:CreateCrawler", "sns:Unsubscribe"}
-# Where a policy can ask for the boundary of the role that is changed:
+# Actions for which a policy can require the boundary of the role:
 # https://docs.aws.amazon.com/IAM/latest/UserGuide/access_policies_boundaries.html
 _ABOUT_BOUNDARY = {
     "iam:CreateRole",

@@ -1,8 +1,8 @@
 """The CloudFormation resource types of Glue and Athena, which moto does not have.
 
-What replaces a resource and what changes it in place is as AWS documents it for each property
-("Update requires"): https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/AWS_Glue.html
-Classes are found by moto through ``CloudFormationModel.__subclasses__()``, so each one names it.
+For each property, AWS documents whether a change replaces the resource ("Update requires"):
+https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/AWS_Glue.html
+moto finds the classes by ``CloudFormationModel.__subclasses__()``, so each has it as a direct base.
 """
 
 from __future__ import annotations
@@ -252,7 +252,7 @@ class SecurityConfiguration(_Resource, CloudFormationModel):
         self.glue.create_security_configuration(self.physical_resource_id, configuration)
 
     def change(self) -> None:
-        """Every property replaces it."""
+        """Nothing: a change of any property replaces it."""
 
     def remove(self) -> None:
         self.glue.delete_security_configuration(self.physical_resource_id)
@@ -286,7 +286,7 @@ class BucketPolicy(_Resource, CloudFormationModel):
     """The statements of a bucket policy that can be enforced here.
 
     moto applies a bucket's policy without looking at conditions, and the endpoint speaks plain
-    HTTP on loopback: a statement that refuses whoever comes without TLS would refuse everybody.
+    HTTP on loopback: a statement that denies requests without TLS would deny all requests.
     """
 
     TYPE = "AWS::S3::BucketPolicy"
@@ -331,7 +331,7 @@ class TopicPolicy(_Resource, CloudFormationModel):
         self.create()
 
     def remove(self) -> None:
-        """The topic goes with it."""
+        """Nothing: the stack deletes the topic with its policy."""
 
 
 class Alarm(_Resource, CloudFormationModel):
@@ -356,7 +356,7 @@ class Alarm(_Resource, CloudFormationModel):
         return cloudwatch_backends[self.account][self.region]
 
 
-# Options that moto names otherwise than AWS does, and those that it requires.
+# Options for which moto has another name than AWS, and options that moto requires.
 _ALARM_OPTIONS = {"AlarmDescription": "description", "OKActions": "ok_actions"}
 _ALARM_REQUIRED = ("description", "namespace", "metric_name", "statistic", "period")
 _ALARM_LISTS: Json = {"dimensions": [], "alarm_actions": []}

@@ -68,7 +68,7 @@ def _existing(known: ResourceMap) -> dict[str, Json]:
 
 
 def resolved(known: ResourceMap) -> dict[str, Json]:
-    """The properties that the existing resources were given."""
+    """The properties of the existing resources, resolved."""
     return {name: parsing.clean_json(value, known) for name, value in _existing(known).items()}
 
 

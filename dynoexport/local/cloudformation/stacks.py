@@ -189,7 +189,7 @@ class LocalCloudFormationBackend(models.CloudFormationBackend):
 
     @property
     def _url_module(self) -> Any:
-        """The addresses, which moto looks for in a module next to the backend's."""
+        """The service's URLs, which moto expects in a module next to the backend's."""
         paths = {
             pattern: _Response.dispatch if "cfnresponse" not in pattern else handler
             for pattern, handler in urls.url_paths.items()
@@ -253,7 +253,7 @@ class LocalCloudFormationBackend(models.CloudFormationBackend):
     def create_change_set(self, **options: Any) -> tuple[str, str]:  # type: ignore[override]
         with template_errors():
             template = models.Stack.parse_template(options["template"])
-            # A previous value is a number or a list here, and moto would make 0 of 0.5.
+            # A previous value is a number or a list here, and moto would turn 0.5 into 0.
             given = {name: parameter_text(value) for name, value in options["parameters"].items()}
             check_template(template, given)
             options["parameters"] = {**defaults(template), **given}
@@ -360,7 +360,7 @@ def _stack_resources(stack: Stack) -> list[Any]:
 
 
 def install() -> None:
-    """Make moto use the above; before the first request."""
+    """Make moto use the code above. Call it before the first request."""
     models.Stack.stack_resources = property(_stack_resources)  # type: ignore[method-assign, assignment]
     models.cloudformation_backends.backend = LocalCloudFormationBackend
     parsing.parse_condition = _condition

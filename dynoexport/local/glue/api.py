@@ -1,4 +1,4 @@
-"""The operations of Glue's API that moto lacks or keeps too little of to run them."""
+"""The operations of Glue's API that moto lacks, or whose options it does not keep."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from dynoexport.local.glue.engine import LocalGlueBackend
 
 Json = dict[str, Any]
 
-# Glue takes up to 100 or 1,000, and does not say what it answers to a call that names no number.
+# Glue accepts up to 100 or 1,000. AWS does not document its default.
 _ENTRIES_PER_PAGE = 100
 
 
@@ -136,6 +136,6 @@ class LocalGlueResponse(GlueResponse):
 
 
 def install() -> None:
-    """Make moto use the above; before the first request."""
+    """Make moto use the code above. Call it before the first request."""
     LocalGlueBackend.responses = LocalGlueResponse
     models.glue_backends.backend = LocalGlueBackend

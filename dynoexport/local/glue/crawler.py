@@ -57,7 +57,7 @@ class CrawlFailed(DynoexportError):
 
 @dataclass(frozen=True)
 class Partition:
-    """One folder of data: its key values, where it lies, its columns."""
+    """One folder of data: its key values, its location, its columns."""
 
     values: tuple[str, ...]
     location: str
@@ -162,7 +162,7 @@ def _table_root(definition: Mapping[str, Any], bucket: str, prefix: str) -> str:
 
 # --- reading S3 --------------------------------------------------------------------------------
 def table_name(prefix: str, folder: str) -> str:
-    """The crawler's prefix and the folder in lower case, ``_`` for characters that names lack."""
+    """The crawler's prefix and the folder in lower case, ``_`` for what a name cannot have."""
     return prefix + re.sub(r"[^a-z0-9_]", "_", folder.lower())
 
 
@@ -222,7 +222,7 @@ def _partition_folders(
 
 
 def _columns(s3: S3Client, bucket: str, entries: list[Any]) -> tuple[str, files.Columns, str]:
-    """Format and columns of the files, and the schema that the last was written with if avro."""
+    """Format and columns of the files; for avro, also the schema in the last file."""
     kind, columns, literal = "", files.Columns(), ""
     for entry in entries:
         content = s3.get_object(Bucket=bucket, Key=entry["Key"])["Body"].read()
@@ -260,15 +260,15 @@ def _serde(kind: str, classifier: Mapping[str, Any]) -> dict[str, Any]:
         }
         return {"SerializationLibrary": _OPEN_CSV, "Parameters": parameters}
     parameters = {"field.delim": ","} if kind == "csv" else {"serialization.format": "1"}
-    # Nothing reads xml.
+    # Athena does not read xml.
     return {"SerializationLibrary": library, "Parameters": parameters} if library else {}
 
 
 def _table_parameters(crawled: CrawledTable) -> dict[str, str]:
     """The table's parameters, as real crawlers write them.
 
-    Of avro, and where the literal stands: https://github.com/datahub-project/datahub
-    (metadata-ingestion/tests/unit/glue/test_glue_source_stubs.py); of csv:
+    For avro, and the place of its literal: https://github.com/datahub-project/datahub
+    (metadata-ingestion/tests/unit/glue/test_glue_source_stubs.py); for csv:
     https://docs.aws.amazon.com/athena/latest/ug/schema-csv.html
     """
     parameters = {
@@ -378,7 +378,7 @@ def _register(
 def _merged(known: TableTypeDef, crawled: CrawledTable) -> CrawledTable:
     """The new definition of an existing table: columns are added, nothing else changes.
 
-    MergeNewColumns keeps columns that it has, their types, and the format:
+    MergeNewColumns keeps the existing columns, their types, and the format:
     https://docs.aws.amazon.com/glue/latest/dg/crawler-schema-changes-prevent.html
     """
     columns = known["StorageDescriptor"].get("Columns", [])

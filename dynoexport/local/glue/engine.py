@@ -57,7 +57,7 @@ class LocalGlueBackend(models.GlueBackend):
     """Runs jobs, crawlers and workflows as Glue does.
 
     Attributes:
-        responses: the class that answers requests; ``glue_api`` sets it.
+        responses: the class that answers requests; ``api`` sets it.
     """
 
     responses: ClassVar[type[GlueResponse]] = GlueResponse
@@ -74,7 +74,7 @@ class LocalGlueBackend(models.GlueBackend):
 
     @property
     def _url_module(self) -> Any:
-        """The addresses, which moto looks for in a module next to the backend's."""
+        """The service's URLs, which moto expects in a module next to the backend's."""
         paths = {"{0}/$": self.responses.dispatch}
         return SimpleNamespace(url_bases=urls.url_bases, url_paths=paths)
 
@@ -86,7 +86,7 @@ class LocalGlueBackend(models.GlueBackend):
             super().create_trigger(**options)
 
     def update_trigger(self, name: str, changes: Json) -> Json:
-        """UpdateTrigger: in place, the state stays."""
+        """UpdateTrigger changes the trigger in place; its state stays."""
         trigger = self.get_trigger(name)
         candidate = {**trigger.as_dict(), **changes}
         self._refuse(candidate)
@@ -114,7 +114,7 @@ class LocalGlueBackend(models.GlueBackend):
         """Create a job, or replace its definition; its runs stay.
 
         Raises:
-            InvalidInputException: AWS takes no jobs on this Glue version any more.
+            InvalidInputException: AWS no longer creates jobs with this Glue version.
         """
         version = str(options.get("GlueVersion", ""))
         if options["Command"]["Name"] == processes.SPARK and version in limits.GLUE_END_OF_LIFE:
@@ -150,7 +150,7 @@ class LocalGlueBackend(models.GlueBackend):
         )
 
     def delete_job(self, name: str) -> None:
-        """Delete a job with its tags, which moto would list otherwise."""
+        """Delete a job with its tags, which moto would still list."""
         super().delete_job(name)
         arn = f"arn:aws:glue:{self.region_name}:{self.account_id}:job/{name}"
         self.tagger.delete_all_tags_for_resource(arn)
@@ -322,7 +322,7 @@ class LocalGlueBackend(models.GlueBackend):
         log = jobs.Log(endpoint, LOG_GROUP, name, credentials)
 
         def log_line(level: str, text: str) -> None:
-            # The format of a real crawler; the ID finds the lines of a crawl in the common stream.
+            # The format of a real crawler; all crawls share a stream, and the ID marks their lines.
             log.write(f"[{crawl.crawl_id}] {level} : {text}")
 
         log_line("BENCHMARK", f"Running Start Crawl for Crawler {name}")
@@ -492,5 +492,5 @@ class LocalGlueBackend(models.GlueBackend):
 
 
 def _reason(error: Exception) -> str:
-    """The error in one line: an error may quote several, such as the page of a proxy."""
+    """The error in one line: it may quote several lines, such as the page of a proxy."""
     return error.what if isinstance(error, DynoexportError) else " ".join(str(error).split())

@@ -1,7 +1,7 @@
 """EventBridge on the endpoint: events of Glue reach the targets of the deployed rules.
 
-moto keeps rules and matches patterns. It delivers to no topic, does not look whether a rule is
-on, and fills templates without the quotes that EventBridge adds. The events' shapes:
+moto keeps rules and matches patterns. It delivers to no topic, does not check whether a rule
+is enabled, and fills templates without the quotes that EventBridge adds. The events' shapes:
 https://docs.aws.amazon.com/eventbridge/latest/ref/events-ref-glue.html
 """
 
@@ -161,9 +161,9 @@ def build_input(target: Mapping[str, Any], event: Mapping[str, Any]) -> str:
 
 
 def fill(template: str, values: Mapping[str, Any]) -> str:
-    """The template with the values in their places.
+    """The template with values in place of its placeholders.
 
-    In a JSON template a place outside of quotes becomes a JSON value, one inside of quotes text.
+    In a JSON template, a placeholder becomes a JSON value; inside quotes, it becomes text.
     https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-transform-target-input.html
     """
     is_json = template.lstrip().startswith("{")
@@ -189,5 +189,5 @@ def _at(path: str, event: Any) -> Any:
 
 
 def install() -> None:
-    """Make moto use the above; before the first request."""
+    """Make moto use the code above. Call it before the first request."""
     models.Rule = LocalRule  # type: ignore[misc]

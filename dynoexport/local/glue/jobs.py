@@ -118,7 +118,7 @@ def execute(endpoint: Endpoint, run: JobRun) -> None:
 
 
 def role_arn(endpoint: Endpoint, role: str) -> str:
-    """The ARN of a job's or crawler's role, which both may give by its name only."""
+    """The ARN of the role of a job or a crawler; both may give its name alone."""
     return role if role.startswith("arn:") else f"arn:aws:iam::{endpoint.account}:role/{role}"
 
 

@@ -4,8 +4,8 @@ Most of a short job's time is the start of Spark. A process that starts before i
 nothing of it: it has no credentials, serves one job, and ends with it.
 
 When the endpoint ends, its jobs end. It kills the processes that it started. If it is killed
-itself, each job process notices that its standard input has no other side any more (``launch.py``),
-and the next start removes the directories that are left.
+itself, each job process notices that its standard input was closed (``launch.py``), and the next
+start removes the directories that are left.
 """
 
 from __future__ import annotations
@@ -37,9 +37,9 @@ if TYPE_CHECKING:
 RUNTIME = Path(__file__).parents[1] / "runtime"
 SPARK = "glueetl"
 _PREFIX = "dynoexport-job-"
-# Locked while the process lives whose directory it is in.
+# Locked while the process of its directory lives.
 _LOCK = "lock"
-# Spark's Python workers leave the group of their job; ``worker_daemon.py`` writes down theirs.
+# Spark's Python workers leave the group of their job; ``worker_daemon.py`` records their group.
 _GROUP = "group-"
 # A killed process ends at once, unless the machine is busy.
 _PATIENCE = 10.0
@@ -82,7 +82,7 @@ class JobProcess:
         return [self.process.pid, *others]
 
     def end(self) -> None:
-        """Leave no process and no directory of it."""
+        """End it, and remove its directory."""
         groups = self.kill()
         self.process.wait()
         deadline = time.monotonic() + _PATIENCE
@@ -189,13 +189,13 @@ def sweep() -> None:
 
 
 def start(kind: str) -> JobProcess:
-    """A new process for a job of that kind; it knows nothing of the user's environment.
+    """A new process for a job of that kind, without the user's environment.
 
     Raises:
         EndpointEnds: the endpoint is ending.
     """
-    # In a thread of its own: Ctrl-C interrupts the main thread, and would do so between the
-    # start of the process and the note that it is there.
+    # In a thread of its own: Ctrl-C interrupts the main thread, perhaps after the start of the
+    # process but before its entry in the list.
     with ThreadPoolExecutor(1) as executor:
         return executor.submit(_started.add, kind).result()
 

@@ -1,7 +1,7 @@
 """The next steps of a Glue workflow: pure functions on triggers as the Glue API gives them.
 
-Nothing here knows how dynoexport builds its workflows: the endpoint reads the triggers that were
-deployed, so that it can find them wrong.
+Nothing here knows how dynoexport builds its workflows. The endpoint reads only the deployed
+triggers, so it shows if they are wrong.
 """
 
 from __future__ import annotations

@@ -31,7 +31,7 @@ _LOG_STREAM = ("log-group:{logGroupName}:log-stream:{logStreamName}",)
 _ROLE = ("role/{RoleName}",)
 _ANY = ("*",)
 
-# Resources by operation; ``{A.B}`` stands for a parameter of the call, ``{A|b}`` for b without it.
+# Resources by operation; ``{A.B}`` is a parameter of the call, ``{A|b}`` is b if A is missing.
 # A table also needs permission for the database and the catalog that contain it:
 # https://docs.aws.amazon.com/athena/latest/ug/fine-grained-access-to-glue-resources.html
 OPERATIONS: dict[str, tuple[str, ...]] = {
@@ -174,7 +174,7 @@ ACTIONS = {
     "s3:ListParts": "s3:ListMultipartUploadParts",
     "s3:DeleteObjects": "s3:DeleteObject",
 }
-# Condition keys of an operation, and the parameter that each is.
+# Condition keys of an operation, each with the parameter that has its value.
 CONDITIONS = {
     "s3:ListObjects": {"s3:prefix": "Prefix"},
     "s3:ListObjectsV2": {"s3:prefix": "Prefix"},

@@ -1,7 +1,7 @@
 """Authenticate requests: they must be signed with a secret access key of this endpoint. Pure.
 
 Jobs run with the rights of the user who started the endpoint, so a web page or another user of
-the machine must not be able to ask for one. AWS signatures are computed by botocore, from what
+the machine must not be able to start one. AWS signatures are computed by botocore, from what
 was received and the secret that belongs to the access key.
 
 https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_sigv-create-signed-request.html
@@ -96,15 +96,15 @@ class Secret:
 def check_sender(request: Received) -> None:
     """Refuse requests of web pages, and requests to another host name than this machine's.
 
-    A page reaches a loopback port by its own name, too, when its DNS entry changes. Any port will
-    do: a tunnel listens on another one. Clients of S3 that put the bucket into the host name use
-    ``<bucket>.localhost``.
+    If its DNS entry changes, a page also reaches a loopback port by its own name. The port is not
+    compared, because a tunnel listens on another one. Clients of S3 that put the bucket into the
+    host name use ``<bucket>.localhost``.
 
     Raises:
         Unauthenticated: with the reason.
     """
     host = request.header("host").lower()
-    # An absolute target has a host of its own, by which the request would be answered.
+    # An absolute target has a host of its own, which would decide about the answer.
     if not re.match(r"/", request.target):
         raise Unauthenticated("AccessDenied", "The endpoint takes no absolute request target.")
     if not re.fullmatch(r"(127\.0\.0\.1|\[::1\]|([a-z0-9.-]+\.)?localhost)(:[0-9]+)?", host):
@@ -266,7 +266,7 @@ def _verify(
 
 
 def _rebuild(request: Received, names: Sequence[str]) -> AWSRequest:
-    """The request as its sender signed it: in canonical form, with the signed headers alone."""
+    """The request as its sender signed it: in canonical form, with only the signed headers."""
     path = quote(unquote_to_bytes(request.path), safe="/~")
     pairs = (pair.partition("=")[::2] for pair in urlsplit(request.target).query.split("&") if pair)
     query = "&".join(
@@ -326,7 +326,7 @@ def _check_chunks(body: bytes, scope: str, seed: str, sign: Callable[[str], str]
 
 # --- the older signature of URLs ------------------------------------------------------------------
 class _V2(HmacV1QueryAuth):
-    """botocore's signature of a URL until the time that the URL has."""
+    """botocore's signature of a URL that is valid until the time in the URL."""
 
     def __init__(self, credentials: Credentials, expires: str) -> None:
         super().__init__(credentials)

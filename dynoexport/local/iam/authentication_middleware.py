@@ -1,7 +1,7 @@
 """The outermost middleware of the endpoint: it refuses requests that are not signed.
 
-Moto checks no signature, lets every web page read its answers, and serves a page of its own from
-which everything can be deleted. None of that gets through here.
+moto checks no signature, lets every web page read its answers, and serves a page of its own from
+which everything can be deleted. This middleware prevents all three.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from dynoexport.local.iam.authentication import Received, Scope, Unauthenticated
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-# Where the headers and, once it is known, the scope of a request are found in its WSGI environment.
+# Keys in a request's WSGI environment: its headers and, once it is known, its scope.
 HEADERS, SCOPE = "dynoexport.headers", "dynoexport.scope"
 # The authorization decisions; ``authorization_middleware`` answers it.
 RECORD = "/moto-api/authorizations"
@@ -76,7 +76,7 @@ class AuthenticationMiddleware:
         authentication.check_sender(request)
         scope = authentication.authenticate(request, identities.secret, datetime.now(timezone.utc))
         if scope.region not in _regions():
-            # As AWS says it; moto has no answer for what is not on its list of regions.
+            # In AWS's words. moto cannot answer for a region that is not on its list.
             raise Unauthenticated(
                 "SignatureDoesNotMatch",
                 f"Credential should be scoped to a valid region, not '{scope.region}'.",

@@ -48,7 +48,7 @@ class Test:
 
 @dataclass(frozen=True)
 class Statement:
-    """One statement of a policy; ``not_actions`` and ``not_resources`` turn the lists around."""
+    """One statement of a policy; ``not_actions`` and ``not_resources`` invert the lists."""
 
     policy: str
     sid: str
@@ -158,7 +158,7 @@ def matches_action(pattern: str, action: str) -> bool:
 
 
 def matches_arn(pattern: str, resource: str) -> bool:
-    """Part by part, so that no wildcard reaches beyond a colon of the ARN's own; with case.
+    """Compare part by part, so that no wildcard matches the ARN's own colons; with case.
 
     https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements_resource.html
     """
@@ -216,8 +216,8 @@ def _bare(operator: str) -> str:
 def holds(test: Test, context: Mapping[str, str]) -> bool:
     """Whether a line of a condition is true; keys are compared without case.
 
-    A key that the request does not have satisfies what is negated, ``...IfExists`` and
-    ``ForAllValues:``, and nothing else.
+    If the request lacks the key, only negated operators, ``...IfExists`` and ``ForAllValues:``
+    are true.
     """
     value = next((value for key, value in context.items() if key.lower() == test.key), None)
     operator = _bare(test.operator)
@@ -235,8 +235,8 @@ def holds(test: Test, context: Mapping[str, str]) -> bool:
 class Policies:
     """The policies of one caller: what is granted, and the limits of what is granted.
 
-    ``limits`` has the statements of a permissions boundary and of a session policy, by the name
-    that a refusal gives to them.
+    ``limits`` has the statements of a permissions boundary and of a session policy, by their
+    names in a refusal.
     """
 
     identity: tuple[Statement, ...]
@@ -277,7 +277,7 @@ def _article(kind: str) -> str:
 def trusts(
     trust: Iterable[Statement], principals: Iterable[tuple[str, str]], request: Request
 ) -> tuple[str, str] | None:
-    """The principal that the trust policy lets assume the role, or None.
+    """The principal that may assume the role according to its trust policy, or None.
 
     ``principals`` are the caller's names from the narrowest on: its role before its account.
     """

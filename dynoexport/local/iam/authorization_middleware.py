@@ -1,8 +1,8 @@
 """Authorize each call of the endpoint by the policies of its caller.
 
 moto dispatches a call without authorizing its caller, so this module does, before each dispatch.
-What was decided is kept for ``Endpoint.authorizations``: by caller, action, resource
-and conditions, how often it was asked, what the answer was, and which statement gave it.
+It keeps each decision for ``Endpoint.authorizations``: caller, action, resource and conditions, the
+number of requests, the answer, and the statement behind it.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
     from dynoexport.local.iam.identities import Caller
 
-# What everybody may: https://docs.aws.amazon.com/STS/latest/APIReference/API_GetCallerIdentity.html
+# What every caller may do: https://docs.aws.amazon.com/STS/latest/APIReference/API_GetCallerIdentity.html
 _FREE = {"sts:GetCallerIdentity"}
 # SNS has a code of its own: https://docs.aws.amazon.com/sns/latest/api/API_Publish.html
 _CODES = {"sns": "AuthorizationError"}
@@ -81,7 +81,7 @@ def authorize(caller: Caller | None, needed: Iterable[Request]) -> None:
 
 
 def allows(caller: Caller | None, needed: Request) -> bool:
-    """Whether the caller may; for permissions that change an answer but refuse no call."""
+    """Whether the caller has a permission that changes an answer but refuses no call."""
     return caller is None or _decide(caller, needed).allowed
 
 
@@ -176,7 +176,7 @@ def _call(service: str) -> tuple[str, Mapping[str, Any]]:
     model: Any = get_service_model(service)
     asked: Any = request
     labels: Mapping[str, Any] = {}
-    # S3 has no such names, and bodies that are not to be read.
+    # A call of S3 has no such name, and its body must not be read here.
     name = "" if service == "s3" else _named()
     if not name:
         operation, labels = get_service_router(service).match(asked)
@@ -197,8 +197,8 @@ def _call(service: str) -> tuple[str, Mapping[str, Any]]:
 def _named() -> str:
     """The one operation that a call names, in its header, its address or its form; else "".
 
-    Moto looks into them in another order: what names two could be one here, and another
-    one for moto.
+    moto looks into them in another order: a call that names two could be one operation here and
+    another one for moto.
 
     Raises:
         Denied: it names several, or has parameters in its address and in its form.
@@ -216,7 +216,7 @@ def _authorize_call(
     caller: Caller, operation: str, parameters: Mapping[str, Any], place: Place
 ) -> None:
     if operation == "s3:DeleteObjects":
-        # Object by object, below.
+        # Object by object: _delete_objects.
         return
     if operation == "sts:AssumeRole":
         _authorize_session(caller, parameters, place)
@@ -230,7 +230,7 @@ def _authorize_call(
 
 
 def _authorize_session(caller: Caller, parameters: Mapping[str, Any], place: Place) -> None:
-    """A role of the same account may be granted by either side, of another one by both.
+    """One side must allow a role of the same account, both sides one of another account.
 
     https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_evaluation-logic-cross-account.html
     """

@@ -166,7 +166,7 @@ def assume_for_service(
     """The credentials with which a service acts for ``source``, the resource that has the role.
 
     Raises:
-        RoleRefused: the role is not there, or does not trust the service or this account.
+        RoleRefused: the role does not exist, or does not trust the service or this account.
     """
     known = {"aws:SourceAccount": endpoint.account, "aws:SourceArn": source}
     request = Request("sts:AssumeRole", role_arn, known)

@@ -1,7 +1,7 @@
 """KMS permissions: S3 and DynamoDB use keys of the account with the caller's permissions.
 
-Of the key's own policy nothing is asked here: it is taken to leave the decision to IAM, as the
-one of docs/security.md does.
+The key's own policy is not evaluated. It is assumed to leave the decision to IAM, as the policy in
+docs/security.md does.
 """
 
 from __future__ import annotations

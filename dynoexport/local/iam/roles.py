@@ -1,7 +1,7 @@
 """AWS::IAM::Role of a stack: updates, which moto does not complete.
 
-moto keeps a stack's policies as Python values, which IAM's API then cannot answer with, and an
-update of the stack changes neither policies nor trust nor boundary.
+moto keeps the policies of a stack as Python values, which IAM's API cannot return. Its update of a
+stack changes neither policies, trust policy nor boundary.
 """
 
 from __future__ import annotations
@@ -53,7 +53,7 @@ def _update(
 
 
 def install() -> None:
-    """Make moto use the above; before the first request."""
+    """Make moto use the code above. Call it before the first request."""
     replaced: Any = Role
     replaced.put_policy = _put_policy
     replaced.update_from_cloudformation_json = staticmethod(_update)

@@ -17,10 +17,10 @@ ACTION, RESOURCE, CONDITION = "action", "resource", "condition"
 
 @dataclass(frozen=True)
 class Element:
-    """One action, resource or condition's value of a statement, by its place in it.
+    """One action, resource or condition value of a statement, by its place in the statement.
 
-    The place, not the text, because the same statement of another table's role says the same of
-    other names.
+    The place, not the text, because the role of another table has the same statement with other
+    names.
     """
 
     policy: str

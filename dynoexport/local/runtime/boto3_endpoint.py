@@ -12,14 +12,14 @@ from typing import Any
 
 
 def install() -> None:
-    """Make every client of this process for the endpoint that the environment names by then."""
+    """Let every new client use the endpoint that the environment names at that moment."""
     from botocore.session import Session
 
     create = Session.create_client
 
     @functools.wraps(create)
     def create_client(session: Session, service_name: str, *args: Any, **options: Any) -> Any:
-        # Of one service alone, as AWS's own variable: AWS_ENDPOINT_URL_DYNAMODB.
+        # AWS's variable for one service, such as AWS_ENDPOINT_URL_DYNAMODB.
         own = "AWS_ENDPOINT_URL_" + service_name.upper().replace("-", "_")
         if options.get("endpoint_url") is None:
             options["endpoint_url"] = os.environ.get(own) or os.environ.get("AWS_ENDPOINT_URL")

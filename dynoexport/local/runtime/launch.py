@@ -2,9 +2,9 @@
 
 Runs in the process of the job itself, which may start before its job. The job comes on
 standard input, as a line of JSON: ``script``, ``arguments``, and the ``environment`` that has the
-credentials of the job's role. ``DYNOEXPORT_BUCKETS`` among it are the buckets that ``s3://`` paths
+credentials of the job's role. In it, ``DYNOEXPORT_BUCKETS`` lists the buckets that ``s3://`` paths
 can name. Until the line comes, Spark warms up. The endpoint keeps the other side of standard input
-open for as long as it lives: when it is gone, so is the process with all that it has started.
+open while it lives. When the endpoint is gone, the process ends with everything it started.
 """
 
 from __future__ import annotations
@@ -42,9 +42,9 @@ def main(kind: str) -> None:
 
 
 def _run_as_python_shell(order: dict[str, Any]) -> None:
-    """Run the script, and raise what it raises as Glue does: made anew from itself.
+    """Run the script, and raise its errors as Glue does: as ``type(error)(error)``.
 
-    The traceback in https://github.com/aws-samples/amazon-deequ-glue/issues/5
+    See the traceback in https://github.com/aws-samples/amazon-deequ-glue/issues/5
     """
     try:
         _run(order)

@@ -1,6 +1,6 @@
 """``s3://`` for Spark: Hadoop's own WebHDFS client in front, S3's own API behind.
 
-Spark as the Python registry ships it brings no S3 file system, but it brings the client of
+The Spark in the Python registry has no S3 file system, but it has the client of
 WebHDFS (https://hadoop.apache.org/docs/stable/hadoop-project-dist/hadoop-hdfs/WebHDFS.html).
 A gateway in the job's driver process answers that protocol and calls S3 with the job's own
 credentials. Each bucket has a listener of its own, because Hadoop's ViewFileSystem mounts
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from typing import BinaryIO
 
 _ROOT = "/webhdfs/v1"
-# Of the operations that change something; all others are asked for with GET.
+# The methods of operations that change something; all others use GET.
 # https://hadoop.apache.org/docs/current/hadoop-project-dist/hadoop-hdfs/WebHDFS.html#Operations
 _METHODS = {
     **dict.fromkeys(("CREATE", "MKDIRS", "RENAME", "SETPERMISSION", "SETTIMES"), "PUT"),
@@ -66,7 +66,7 @@ class BucketFiles:
         return bool(answer["KeyCount"])
 
     def children(self, key: str) -> dict[str, dict[str, Any]]:
-        """FileStatus by name of what lies directly below; of a file itself under ``""``."""
+        """The FileStatus of each child by its name; of a file itself under ``""``."""
         status = self.status(key)
         if status is None or status["type"] == "FILE":
             return {} if status is None else {"": status}
@@ -216,7 +216,7 @@ class _Handler(BaseHTTPRequestHandler):
         self.key = unquote(url.path)[len(_ROOT) :].strip("/")
         operation = self.query.get("op", "").upper()
         action = getattr(self, f"_op_{operation.lower()}", None)
-        # A page can have GET sent without asking, so that it must change nothing:
+        # A page can send GET without a preflight request, so GET must change nothing:
         # https://fetch.spec.whatwg.org/#cors-safelisted-method
         if action is None or self.command != _METHODS.get(operation, "GET"):
             self._fail("java.lang.UnsupportedOperationException", operation)
@@ -228,7 +228,7 @@ class _Handler(BaseHTTPRequestHandler):
             self._fail("java.io.IOException", str(error))
 
     def _is_from_hadoop(self) -> bool:
-        """Hadoop's client names the loopback address or what it looks up for it."""
+        """Hadoop's client names the loopback address, or the host name that it looks up for it."""
         port = self.server.server_address[1]
         own = {f"127.0.0.1:{port}", f"localhost:{port}"}
         of_page = any(name.lower().startswith(("origin", "sec-fetch-")) for name in self.headers)

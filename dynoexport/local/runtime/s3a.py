@@ -1,7 +1,7 @@
 """``s3://`` for Spark by Hadoop's own S3A, as on Glue 5.1 and later.
 
 The Python registry ships Spark without S3A. To use it, name the directory of its jars in the
-variable ``JARS``; they come before Spark's own, so that a newer Hadoop takes the place of its one.
+variable ``JARS``; they come before Spark's own, so that a newer Hadoop replaces Spark's.
 """
 
 from __future__ import annotations

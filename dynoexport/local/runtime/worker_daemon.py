@@ -1,6 +1,6 @@
-"""Spark's own daemon, having imported what each of the workers that it forks would import.
+"""Spark's own daemon, which has already imported what each of its forked workers would import.
 
-It makes itself the leader of a process group, which ends with its job only if it is known.
+It becomes the leader of a process group. The group ends with its job only if it is recorded.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from pyspark.daemon import manager
 if __name__ == "__main__":
     directory = os.environ.get("DYNOEXPORT_JOB_DIRECTORY")
     if directory is not None:
-        # Before it leaves the job's group: it is in the one or known by the other.
+        # Before it leaves the job's group, so that it is always in that group or recorded.
         Path(directory, f"group-{os.getpid()}").touch()
     boto3_endpoint.install()
     missing_packages.hide()

@@ -1,6 +1,6 @@
 """CloudWatch on the endpoint: metric alarms go off and notify their topics.
 
-moto keeps alarms and what is put, and never compares the two. How AWS does it:
+moto keeps alarms and data, but never compares them. How AWS does it:
 https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/alarm-evaluation.html
 """
 
@@ -63,8 +63,8 @@ def evaluate(
 ) -> str:
     """The alarm state for the samples of the periods that end now.
 
-    AWS looks at some periods more, and where data is missing takes real data of these first, so
-    that it may be some periods later than this:
+    AWS evaluates some more periods. Where data is missing, it uses the real data of these first, so
+    it may be some periods later than this function:
     https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/alarms-and-missing-data.html
     """
     by_period: dict[int, list[float]] = {}
@@ -86,7 +86,7 @@ class LocalCloudWatchBackend(models.CloudWatchBackend):
 
     @property
     def _url_module(self) -> Any:
-        """The addresses, which moto looks for in a module next to the backend's."""
+        """The service's URLs, which moto expects in a module next to the backend's."""
         return SimpleNamespace(url_bases=urls.url_bases, url_paths=urls.url_paths)
 
     def put_metric_alarm(self, **options: Any) -> models.Alarm:  # type: ignore[override]
@@ -112,7 +112,7 @@ class LocalCloudWatchBackend(models.CloudWatchBackend):
         super().put_metric_data(namespace, stamped)
 
     def get_filtered_metrics(self, *filters: Any) -> list[models.MetricDatumBase]:
-        """Each metric once; moto has one with two dimensions, or none, once for each datum.
+        """Each metric once; moto repeats one with two dimensions, or none, for each datum.
 
         https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/cloudwatch_concepts.html#Metric
         """
@@ -211,7 +211,7 @@ def _notify(alarm: models.Alarm, before: str, now: datetime) -> None:
             topic,
             json.dumps(message),
             service=_SERVICE,
-            # The owner is what a topic's first policy compares.
+            # The policy that a new topic has compares the owner.
             context={
                 "aws:SourceAccount": endpoint.account,
                 "aws:SourceOwner": endpoint.account,
@@ -222,5 +222,5 @@ def _notify(alarm: models.Alarm, before: str, now: datetime) -> None:
 
 
 def install() -> None:
-    """Make moto use the above; before the first request."""
+    """Make moto use the code above. Call it before the first request."""
     models.cloudwatch_backends.backend = LocalCloudWatchBackend

@@ -49,7 +49,7 @@ class LocalAthenaBackend(models.AthenaBackend):
 
     @property
     def _url_module(self) -> Any:
-        """The addresses, which moto looks for in a module next to the backend's."""
+        """The service's URLs, which moto expects in a module next to the backend's."""
         return SimpleNamespace(
             url_bases=urls.url_bases, url_paths={"{0}/$": LocalAthenaResponse.dispatch}
         )
@@ -262,5 +262,5 @@ def _column_info(field: pa.Field) -> dict[str, Any]:
 
 
 def install() -> None:
-    """Make moto use the above; before the first request."""
+    """Make moto use the code above. Call it before the first request."""
     models.athena_backends.backend = LocalAthenaBackend

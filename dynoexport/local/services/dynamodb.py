@@ -30,8 +30,8 @@ if TYPE_CHECKING:
 # https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Constraints.html
 _ITEM_BYTES = 400 * 1024
 _BATCH_WRITES = 25
-# https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/read-write-operations.html. Who
-# finds nothing pays the least that such a read costs:
+# https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/read-write-operations.html. A
+# read that finds nothing costs the minimum:
 # https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_Query.html
 _READ_UNIT_BYTES, _WRITE_UNIT_BYTES = 4096, 1024
 
@@ -86,7 +86,7 @@ def _judged(
             raise SerializationException(str(error)) from error
         self.body = self.params = request
         if operation == "UpdateItem":
-            # One that changes nothing, but makes the item, is an error inside moto.
+            # An update without changes creates the item, but fails inside moto.
             request.setdefault("AttributeUpdates", {})
         if operation in _OTHERS:
             return answer(self)
@@ -192,7 +192,7 @@ _IS_WITHIN_SEGMENT = Item.is_within_segment
 
 
 def _is_within_segment(self: Item, segments: Any) -> bool:
-    """Whether the item is in the segment; also for binary keys, which moto reads as text."""
+    """Whether the item is in the segment; works for binary keys, which moto reads as text."""
     key = self.hash_key.value
     if not isinstance(key, bytes):
         return _IS_WITHIN_SEGMENT(self, segments)

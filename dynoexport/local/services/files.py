@@ -320,7 +320,7 @@ def _fields(value: Any) -> dict[str, Any]:
 def _json_rows(
     content: bytes, schema: pa.Schema, serde: Mapping[str, str], _: Mapping[str, str]
 ) -> pa.Table:
-    """Keys in any case unless the SerDe says otherwise; then of those alike the last one is kept.
+    """Keys in any case unless the SerDe says otherwise; of equal keys the last value is kept.
 
     https://github.com/trinodb/trino/blob/476/lib/trino-hive-formats/src/main/java/io/trino/hive/formats/line/openxjson/OpenXJsonDeserializer.java
     """
@@ -362,7 +362,7 @@ def _avro_rows(
 ) -> pa.Table:
     """Read by the catalog's schema literal, the table's first; without one, by the columns.
 
-    Trino does so, in these words, but only of columns that the query names:
+    Trino does so, with these messages, but only for columns that the query names:
     https://github.com/trinodb/trino/pull/30599
     """
     reader: Any = fastavro.reader(io.BytesIO(content))
@@ -437,7 +437,7 @@ def _open_csv(
 
 
 def _unquoted(line: str, separator: str, quote: str, escape: str) -> list[str]:
-    """The values of a line; one whose quotes do not close in it is lost.
+    """The values of a line; a value whose quotes do not close in the line is lost.
 
     The csv module would go on in the next line, which Athena's SerDe does not see:
     https://github.com/trinodb/trino/blob/master/lib/trino-hive-formats/src/main/java/io/trino/hive/formats/line/csv/CsvDeserializer.java

@@ -1,4 +1,4 @@
-"""SNS on the endpoint for services: as AWS, check two policies before moto delivers a message.
+"""SNS for the endpoint's services: check two policies, as AWS does, before moto delivers.
 
 A service publishes as itself. The topic's policy must let it, and if the topic is encrypted, so
 must the key's; otherwise the message is lost without an error:

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 CATALOG = "awsdatacatalog"
 _STALE, _BECAUSE = "VIEW_IS_STALE: line 1:1: View", "is stale or in invalid state:"
-# Replaces the name until the columns of a * are numbered.
+# Stands for a generated name until the columns of a * are numbered.
 _UNNAMED = "_col?"
 _VIEW_HEAD, _VIEW_TAIL = "/* Presto View: ", " */"
 # A query reads tables of the catalog, and nothing of this computer: no files, no extensions, no
@@ -102,7 +102,7 @@ def _nameless(column: Any) -> bool:
     return not isinstance(column.unnest(), (exp.Alias, exp.Column, exp.Dot, exp.Star))
 
 
-def _see_to_names(query: Any, names: list[str]) -> None:
+def _require_names(query: Any, names: list[str]) -> None:
     """Refuse a view's query if its columns have no names of their own."""
     for position, column in enumerate(query.selects, start=1):
         if _nameless(column):
@@ -307,7 +307,7 @@ class Engine:
     def _parts(
         self, table: Mapping[str, Any], database: str
     ) -> Iterator[tuple[list[str], Mapping[str, Any]]]:
-        """What is registered: the partitions, or the table itself if it has none."""
+        """The registered partitions, or the table itself if it has none."""
         if not table.get("PartitionKeys"):
             yield [], table["StorageDescriptor"]
             return
@@ -335,7 +335,7 @@ class Engine:
         # A view needs only the columns of the tables that it reads.
         self._reads = False
         schema = self._select(query).schema
-        _see_to_names(query, schema.names)
+        _require_names(query, schema.names)
         known = self._table(database, name)
         if known is not None and not statement.args.get("replace"):
             raise QueryFailed(f"ALREADY_EXISTS: line 1:1: View already exists: '{database}.{name}'")
@@ -396,7 +396,7 @@ def _avro_part(
     """The SerDe of a partition, and the columns to read from it.
 
     For avro the parameters of the table's SerDe win over the partition's, and columns that the
-    partition has not are null: https://github.com/trinodb/trino/pull/14463, and HiveSplitManager
+    partition lacks are null: https://github.com/trinodb/trino/pull/14463, and HiveSplitManager
     of https://github.com/trinodb/trino.
     """
     own, tables = (entry["SerdeInfo"].get("Parameters", {}) for entry in (part, table))

@@ -1,7 +1,7 @@
 """Checks that DynamoDB makes before it looks at a table.
 
-The model of the API, which every SDK is made of, has the limits of lengths and integers, and says
-where in a request the values of attributes are.
+The API's model, from which every SDK is made, has the limits of lengths and integers, and the
+places of attribute values in a request.
 """
 
 from __future__ import annotations

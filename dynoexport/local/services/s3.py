@@ -17,14 +17,14 @@ if TYPE_CHECKING:
 
 
 def guard(app: Flask) -> None:
-    """Refuse what is signed for another region than that of the bucket."""
+    """Refuse a request that is signed for another region than the bucket's."""
     app.before_request(_check_region)
 
 
 def _check_region() -> Response | None:
     """Answer as S3 does; the whole answer is in https://github.com/s3fs-fuse/s3fs-fuse/issues/227.
 
-    Where a bucket is may be asked from anywhere: clients find the region by it.
+    GetBucketLocation is allowed from any region: clients find the bucket's region with it.
     """
     bucket = request.path.strip("/").partition("/")[0]
     signed = request.environ[SCOPE].region

@@ -86,8 +86,8 @@ def _as_text(kind: types.DataType) -> types.DataType:
 def _plain(value: Any) -> Any:
     """The value with decimals in their shortest form.
 
-    Spark sends them as engineers write them, 8E-14 as 80E-15, which has more digits behind the
-    point than the column, and fastavro refuses it.
+    Spark sends them in engineering notation, 8E-14 as 80E-15. That has more digits after the point
+    than the column, and fastavro refuses it.
     """
     if isinstance(value, dict):
         return {name: _plain(inner) for name, inner in value.items()}

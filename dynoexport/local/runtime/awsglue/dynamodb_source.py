@@ -77,8 +77,8 @@ def make_client(source: Source) -> Any:
 def allowed_rate(source: Source, table: Mapping[str, Any]) -> float:
     """Read units a second for each segment; the connector takes 40,000 for an on-demand table.
 
-    They are whole, and one at least, as in the code base: with more splits than its share of the
-    table has units, a read takes more than the share.
+    They are whole numbers, and at least one, as in the code base. So with more splits than allowed
+    units, a read uses more units than allowed.
     https://github.com/awslabs/emr-dynamodb-connector/blob/master/emr-dynamodb-hadoop/src/main/java/org/apache/hadoop/dynamodb/read/ReadIopsCalculator.java
     """
     provisioned = table.get("ProvisionedThroughput", {}).get("ReadCapacityUnits", 0)
