@@ -1,4 +1,4 @@
-"""What a user does, one module for each: functions on an account that return typed results.
+"""The commands as functions, one module each: on an account, with typed results.
 
 ``import dynoexport`` offers them by name: ``dynoexport.deploy(account, "Reviews")``.
 """

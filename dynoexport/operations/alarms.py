@@ -27,8 +27,8 @@ def derive_limits(
 ) -> dict[str, str]:
     """The limits that follow from the schedule, except those that a user has set.
 
-    ``own`` are the current parameters of the stack, ``given`` its new ones. A user has set a
-    current value that does not follow from the current schedule.
+    ``own`` are the current parameters of the stack, ``given`` its new ones. A
+    current value that does not follow from the current schedule was set by a user.
     """
     after, before = _derived({**own, **given}, now), _derived(own, now)
     return {name: after[name] for name in after if own.get(name, before[name]) == before[name]}
@@ -55,7 +55,7 @@ def _derived(values: Mapping[str, str], now: datetime) -> dict[str, str]:
 
 
 def note(when: str, hours: float, *, now: datetime) -> str | None:
-    """A warning if the alarm, which looks back so many hours, does not suit the schedule."""
+    """A warning if the alarm, which looks back for ``hours``, does not suit the schedule."""
     between = schedule.gaps(when, now=now)
     if between is None:
         return None
@@ -74,7 +74,7 @@ def note(when: str, hours: float, *, now: datetime) -> str | None:
 
 
 def notes(target: Target) -> tuple[str, ...]:
-    """The same for a target."""
+    """The ``note`` for a target, if there is one."""
     hours = float(target.value(settings.MAX_SNAPSHOT_AGE_HOURS, "0"))
     text = note(target.schedule, hours, now=datetime.now(timezone.utc))
     return () if text is None else (f"{target.table}: {text}",)

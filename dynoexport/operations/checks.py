@@ -1,4 +1,4 @@
-"""Checks before a stack is changed; some are rules of the template, too, with less plain errors."""
+"""Checks before a stack changes. The template has some of them as rules, with less plain errors."""
 
 from __future__ import annotations
 
@@ -114,7 +114,7 @@ def check_settings(account: Account, target: Target) -> None:
 
     Raises:
         SettingsRefused: two parameters exclude each other, the reader needs a higher read
-            percentage, or one is no list of attributes or no predicate.
+            percentage, or a list of attributes or the predicate is not valid.
         NoRecovery: DynamoDB cannot export the table.
     """
     for name in (settings.COLUMNS, settings.EXCLUDE):

@@ -56,7 +56,7 @@ class SizingResult:
     """What a plan chose for a table's job, and what it could not find out.
 
     Attributes:
-        unknown: a sentence for each thing that could not be asked.
+        unknown: a sentence for each thing that could not be read.
     """
 
     table: str
@@ -95,7 +95,7 @@ def deploy(
             a higher read percentage, or ``auto`` plans runs that cannot work or take capacity that
             others need.
         NoRecovery: ReadMode is export, and the table has no point-in-time recovery.
-        NotInitialized: ``init`` comes first.
+        NotInitialized: run ``init`` first.
         Declined: ``approve`` said no.
         DeployFailed: a stack could not be created or updated, with the first resource's reason.
     """

@@ -73,11 +73,11 @@ def destroy(
     """Delete an export: its stack, its entries in the catalog, and with ``data`` its snapshots.
 
     The DynamoDB table and objects that dynoexport did not write never change. If the stack is gone,
-    the rest is found by what is left of it, so that an interrupted call can be repeated.
+    the rest of the export is still found, so that an interrupted call can be repeated.
     ``approve`` gets what would be deleted.
 
     Raises:
-        NotExported, AmbiguousExport: the table has no export and no rest of one, or several.
+        NotExported, AmbiguousExport: the table has no export or rest of one, or several.
         RunRefused: a run is active.
         Declined: ``approve`` said no.
         DeployFailed: the stack could not be deleted.
@@ -200,9 +200,9 @@ def _inventory(
 def _in_order(
     account: Account, export: DeployedExport, keys: Collection[str]
 ) -> tuple[list[str], ...]:
-    """The keys as they are deleted, list by list: what shows that snapshots are ours goes last.
+    """The keys in the order of deletion: what shows that snapshots are ours goes last.
 
-    A call deletes the keys of a list one by one, even if others fail.
+    One call deletes each key of a list, even if others fail.
     """
     table, fmt = export.table, export.format.value
     marks = find_marks(keys, account.bucket, table, fmt)
@@ -221,7 +221,7 @@ def _count_manifests(export: DeployedExport, keys: Iterable[str]) -> int:
 
 
 def _foreign(account: Account, export: DeployedExport, sizes: Mapping[str, int]) -> dict[str, int]:
-    """What dynoexport did not write: data outside our snapshots, and other objects at manifests.
+    """What dynoexport did not write: data outside our snapshots, and objects beside manifests.
 
     Temporary files are ours by their prefix.
     """
@@ -258,7 +258,7 @@ def _by_folder(export: DeployedExport, sizes: Mapping[str, int]) -> tuple[Foreig
 
 def _prefixes(export: DeployedExport) -> tuple[str, ...]:
     table, fmt = export.table, export.format.value
-    # A native scan that failed for good left its temporary files.
+    # The last: a native scan whose retries failed leaves temporary files.
     return (
         naming.manifest_prefix(table, fmt),
         naming.data_prefix(table, fmt),

@@ -188,7 +188,7 @@ def _may(account: Account, purpose: str) -> tuple[str, str, str]:
     return OK, f"{len({action for action, _ in results})} actions", ""
 
 
-# How many missing actions are worth naming.
+# How many missing actions are named.
 _SHOWN = 4
 
 
@@ -197,7 +197,7 @@ def _simulated(
 ) -> list[tuple[str, bool]]:
     """Each action of a statement on its resources under its conditions, and whether it is allowed.
 
-    The simulator takes no patterns, so each becomes a name that it matches.
+    The simulator takes no patterns, so each pattern becomes a name that matches it.
     """
     context: list[Any] = [
         {"ContextKeyName": key, "ContextKeyValues": [_example(value)], "ContextKeyType": "string"}

@@ -32,10 +32,10 @@ _Answer = TypeVar("_Answer")
 # How many days of CloudWatch metrics are read.
 DAYS = 14
 _READ_UNITS = "ConsumedReadCapacityUnits"
-# How long CloudWatch keeps minutes, then five of them; an hour is kept for more than a year:
+# How long CloudWatch keeps periods of one minute and of five; it keeps hours for over a year:
 # https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/cloudwatch_concepts.html
 _KEPT = ((timedelta(days=15), timedelta(minutes=1)), (timedelta(days=63), timedelta(minutes=5)))
-# One that began before may have read into these days.
+# A run that began earlier may have read during these days, too.
 _LONGEST_RUN = timedelta(minutes=limits.GLUE_TIMEOUT_MAX_MINUTES)
 # A written unit is up to 1 KB:
 # https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/read-write-operations.html
@@ -48,7 +48,7 @@ class TableContext:
 
     Attributes:
         read: what others read from it, by the hour; None if that is not known.
-        unknown: a sentence for each thing that could not be asked.
+        unknown: a sentence for each thing that could not be read.
     """
 
     facts: TableFacts
@@ -128,7 +128,7 @@ def _sums(
 ) -> list[tuple[datetime, float]]:
     """Sums of a metric of the table by the period; periods without any are left out.
 
-    CloudWatch counts them from the start of the window:
+    The periods begin at the start of the window:
     https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/API_GetMetricStatistics.html
     """
     answer: Mapping[str, Any] = account.cloudwatch.get_metric_statistics(
@@ -147,7 +147,7 @@ def _sums(
 
 
 def _hourly(account: Account, name: str, metric: str, now: datetime) -> dict[datetime, float]:
-    """Sums of a metric by the hour, those of the last days; hours without any are left out."""
+    """Sums of a metric by the hour in the last days; hours without data are left out."""
     hour = concurrent_reads.on_the_hour(now)
     sums: defaultdict[datetime, float] = defaultdict(float)
     window = (hour - timedelta(days=DAYS), hour)
@@ -217,5 +217,5 @@ def counted_units(account: Account, manifest: Manifest, *, now: datetime) -> flo
 
 
 def _begin(moment: datetime, period: timedelta) -> datetime:
-    """When the period began in which the moment is."""
+    """The beginning of the period that contains the moment."""
     return moment - (moment - datetime.min.replace(tzinfo=timezone.utc)) % period

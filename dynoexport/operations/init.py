@@ -77,7 +77,7 @@ def _check_owner(stack: Mapping[str, Any]) -> None:
     Raises:
         DeployFailed: it is not.
     """
-    # One that never was, or that is being created, has no outputs yet.
+    # A stack that was never created, or is being created, has no outputs yet.
     settled = stack["StackStatus"].endswith("_COMPLETE") and not change_sets.is_only_a_name(stack)
     if settled and "BucketName" not in change_sets.read_outputs(stack):
         raise DeployFailed(
@@ -87,7 +87,7 @@ def _check_owner(stack: Mapping[str, Any]) -> None:
 
 
 def _check_key(account: Account, stack: Mapping[str, Any], given: Mapping[str, str]) -> None:
-    """Check that no export uses a key that is to change.
+    """Check that no export uses the key, if it is to change.
 
     Table stacks import it: CloudFormation would refuse at the end, after it changed the bucket.
     https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/using-cfn-stack-exports.html
@@ -106,7 +106,7 @@ def _check_key(account: Account, stack: Mapping[str, Any], given: Mapping[str, s
         )
 
 
-# How both get into a stack again, with everything in them.
+# How to import both into a stack again, with all their contents.
 _IMPORT = (
     "https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/resource-import-new-stack.html"
 )
@@ -115,7 +115,7 @@ _IMPORT = (
 def check_leftovers(account: Account, common_stack: str) -> None:
     """Check that nothing has the names of the resources that outlive a common stack.
 
-    CloudFormation would say so after a minute, for one of them, perhaps without its name.
+    CloudFormation would fail after a minute, at one of them, perhaps without its name.
 
     Raises:
         DeployFailed: the bucket or the database exists.
@@ -131,7 +131,7 @@ def check_leftovers(account: Account, common_stack: str) -> None:
         try:
             look()
         except ClientError:
-            # It does not exist, or the caller may not look: CloudFormation finds out.
+            # It does not exist, or the caller may not see it: then CloudFormation decides.
             continue
         existing.append(name)
     if existing:

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from dynoexport.aws.account import Account
     from dynoexport.aws.workflow_runs import Attempt, Node, Run
 
-# CloudWatch shows what was written some seconds ago; a crawl's stream is cut by time.
+# Lines reach CloudWatch some seconds late; all crawls share a stream, which is cut by time.
 _SLACK = timedelta(seconds=30)
 OUTPUT, ERRORS = "output", "error"
 

@@ -280,7 +280,7 @@ def _recommended(
 
 
 def _documents(text: str) -> Sequence[object]:
-    """The JSON values in a text, one after the other; those of a list that is alone."""
+    """The JSON values in a text, one after the other; of a single list, its members."""
     decoder, values = json.JSONDecoder(), []
     rest = text.strip()
     while rest:

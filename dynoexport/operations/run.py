@@ -98,14 +98,14 @@ def run(
     fmt: OutputFormat | None = None,
     properties: Mapping[str, str] | None = None,
 ) -> Run:
-    """Start a run of the table's workflow; the run as it is after its start.
+    """Start a run of the table's workflow, and return it.
 
     ``properties`` are settings of this run alone. ``watch`` follows it to its end.
 
     Raises:
         NotExported, AmbiguousExport: the table has no export, or several.
         PropertyRefused: a property does not exist or take that value.
-        RunRefused: another run is active; one at a time reads the table.
+        RunRefused: another run is active; only one at a time may read the table.
     """
     given = dict(properties or {})
     check_properties(given)
@@ -132,7 +132,7 @@ def find_run(
 
     Raises:
         NotExported, AmbiguousExport: the table has no export, or several.
-        RunRefused: there is no such run, or several begin like that.
+        RunRefused: there is no such run, or several IDs begin like that.
     """
     export = exports.find_one(account, table, fmt)
     known = workflow_runs.history(account.glue, export.workflow, nodes=False)

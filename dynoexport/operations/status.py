@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from dynoexport.aws.workflow_runs import Run
     from dynoexport.model import OutputFormat
 
-# Fewer views than this are asked for one by one instead of reading the whole database.
+# Up to so many views are read one by one; for more, all tables of the database are read.
 _FEW = 20
 
 

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from dynoexport.aws.account import Account
 
 
-# So many tables are named in an error.
+# How many tables an error names.
 _FEW = 3
 
 

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from dynoexport.model import OutputFormat
     from dynoexport.storage.manifests import Manifest
 
-# Each is held on disk as a whole while it is read.
+# Each file is on the disk while it is read.
 _FILES_AT_ONCE = 4
 
 
