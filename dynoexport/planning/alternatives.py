@@ -28,8 +28,8 @@ CHANGED_A_DAY = 0.01
 EXPORT_STORED = 0.3
 
 # --- the design of 2019, as its templates have it -------------------------------------------------
-# Ten DPU of Glue 0.9, dynamodb.splits not set, which is 1; a state machine that waits for the
-# crawler in steps of a minute and for Athena in steps of five seconds, by four functions:
+# The first design: ten DPU of Glue 0.9; dynamodb.splits is not set, which means 1. A state machine
+# with four functions waits for the crawler in steps of a minute, for Athena in steps of 5 seconds:
 # https://aws.amazon.com/blogs/big-data/how-to-export-an-amazon-dynamodb-table-to-amazon-s3-using-aws-step-functions-and-aws-glue/
 FIRST_DESIGN_DPU = 10
 FIRST_DESIGN_TRANSITIONS = 20
@@ -154,7 +154,7 @@ def _incremental_costs(
 ) -> tuple[tuple[Cost, ...], float]:
     """Costs of a full export once, then of changes; and the number of exports a month.
 
-    The period of one is a day at most.
+    The period of an incremental export is at most a day.
     """
     days = limits.DYNAMODB_INCREMENTAL_EXPORT_MAX.total_seconds() / 86_400
     exports = max(runs_a_month, MONTH_DAYS / days)

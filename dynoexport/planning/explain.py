@@ -23,16 +23,16 @@ if TYPE_CHECKING:
 
 # A plan is off if the real figure is more than so many times the planned one, or less than a part.
 OFF = 2.0
-# Less than this between the two is no matter, by unit.
+# A smaller difference does not matter, by unit.
 _NO_MATTER = {"s": 10, "units": 100, "DPU-s": 60, "bytes": 1024**2, "USD": 0.01}
-# From when on a fact counts: the table has as many times the items, a segment as many times the
-# mean of the units, something takes this part of the time.
+# From when on a fact is a reason: the table has so many times the items, a segment so many times
+# the mean of the units, a step takes this part of the time.
 _CHANGED, _HOT, _MOST = 1.2, 4, 0.5
 
 RUN, JOB, START, READ, WRITE = "run", "export job", "start", "read", "write"
 CRAWL, VIEW, UNITS, BILLED = "crawl", "view job", "read units", "billed"
 FILES, COST = "files", "Glue's cost"
-# What the others are parts of, and what is read and written by the item.
+# The figures that include others, and those that grow with the items.
 _WHOLES, _BY_ITEM = (RUN, JOB, BILLED, COST), (READ, WRITE, UNITS, FILES)
 _GLUE = ("spark", "crawl", "shell")
 _OVERHEAD = "with so little data, {step} is Spark's own time ({took}), which the plan leaves out"
@@ -112,7 +112,7 @@ def explain_run(
 
 
 def _reasons(facts: _Facts, figures: tuple[Figure, ...]) -> Iterator[Reason]:
-    """A reason for every figure that is off, also if it is unknown."""
+    """A reason for every figure that is off, even if it is unknown."""
     wrong = [figure.name for figure in figures if figure.off]
     left = set(wrong)
     for cause in facts.causes():

@@ -1,4 +1,4 @@
-"""Whether runs of a job can work; ``plan``, ``deploy`` and ``run`` ask before they go on. Pure."""
+"""Whether runs of a job can work; ``plan``, ``deploy`` and ``run`` check it first. Pure."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def refuse_percent(reader: ReadMode, percent: float) -> str | None:
 def find_obstacles(estimate: Estimate, gap_seconds: float | None) -> Iterator[str]:
     """A sentence for each reason why runs cannot work, with what to do.
 
-    ``gap_seconds`` is the shortest time between two runs of the schedule, None without a second.
+    ``gap_seconds`` is the shortest time between two runs, None if there is no second run.
     """
     if estimate.job_seconds > _LONGEST_JOB:
         exported = estimate.job.read_mode is ReadMode.EXPORT

@@ -92,8 +92,8 @@ class Job:
 class Bound:
     """A limit on the read units a second.
 
-    ``limit``: the read percentage. ``table``: what the table has beside what others consume.
-    ``partitions``, ``segments``, ``workers``: what these give.
+    ``limit``: the read percentage. ``table``: what others leave of its capacity.
+    ``partitions``, ``segments``, ``workers``: what these can read.
     """
 
     name: str
@@ -168,7 +168,7 @@ def estimate_reading(table: TableFacts, job: Job) -> Reading:
         slot = NATIVE_SLOT_BYTES / limits.DYNAMODB_READ_UNIT_BYTES
     else:
         segments = job.splits or job.tasks
-        # A slot reads one split after the other, in rounds; the last is as long as the others.
+        # A slot reads one split after the other, in rounds that all take the same time.
         parallel = busy = segments / math.ceil(segments / job.tasks)
         slot = CONNECTOR_SLOT_BYTES / limits.DYNAMODB_READ_UNIT_BYTES
     target = allowed * RateLimiter.PACE if native else allowed
@@ -367,7 +367,7 @@ def read_costs(
 
 
 def _s3_costs(table: TableFacts, job: Job, prices: Prices, segments: int) -> tuple[Cost, ...]:
-    """Requests: what was read is written once and read twice, then the files, five of ours."""
+    """Requests: write what was read once and read it twice, then write files and own objects."""
     files = count_files(table, job.format)
     written, objects = 0, 0
     if job.read_mode is ReadMode.NATIVE:
@@ -388,7 +388,7 @@ def _s3_costs(table: TableFacts, job: Job, prices: Prices, segments: int) -> tup
     )
 
 
-# A part file is an upload in parts: begun, one or two parts, completed. Ours: manifest, markers.
+# A part file is a multipart upload: begin, one or two parts, complete. Own: manifest, markers.
 _FILE_PUTS = 4
 _OWN_PUTS = 10
 

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 # The region whose prices are used for a region without its own.
 FALLBACK_REGION = "us-east-1"
-# A price above it is a slip, and figures beyond it would not be finite any more.
+# A higher price is a mistake, and figures from it might not be finite.
 _HIGHEST = 1e9
 # A device has no end; prices.json has 30,000 characters.
 _LONGEST = 1_000_000

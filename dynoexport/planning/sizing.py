@@ -28,7 +28,7 @@ STEP = 0.05
 # The part of what others leave in their busiest hour that a run may use unless a target needs
 # more: within the hour they may need twice its mean.
 FREE_SHARE = 0.5
-# A timeout is for what has gone wrong: three times the estimate, in quarters of an hour. A run is
+# A timeout ends what has gone wrong: three times the estimate, in quarters of an hour. A run is
 # late at half of that (schedule.run_length), half as long again as was estimated.
 TIMEOUT_FACTOR = 3
 TIMEOUT_STEP = 15
@@ -42,7 +42,7 @@ class PlanRequest:
     Attributes:
         target_seconds: a run should take no longer.
         max_dollars: a run must not cost more.
-        gap_seconds: the shortest time between two runs of the schedule; None without a second.
+        gap_seconds: the shortest time between two runs; None if there is no second run.
         priced: other parameters of the table stack that change the price of the job.
     """
 
@@ -88,7 +88,7 @@ class Recommendation:
 
     @property
     def parameters(self) -> Mapping[str, str]:
-        """As the table stack takes them."""
+        """The choices as parameters of the table stack."""
         return {choice.setting: choice.value for choice in self.choices}
 
 
@@ -162,7 +162,7 @@ class _Search:
         return tuple(worker for worker in WorkerType if not is_refused(worker))
 
     def workers(self) -> tuple[int, int]:
-        """The fewest and the most."""
+        """The fewest and the most workers to try."""
         if self.request.workers is not None:
             return self.request.workers, self.request.workers
         return limits.GLUE_WORKERS_MIN, limits.GLUE_WORKERS_MAX
@@ -228,7 +228,7 @@ class _Search:
     def fast_enough(self, target: float) -> Estimate | None:
         """The cheapest of the smallest jobs that meet the target, one for each percentage.
 
-        The first one if it is not known what others need: a larger share would save cost only.
+        The first one if nothing shows what others need: a larger share would only save cost.
         """
         estimates = []
         for percent in self.percents():

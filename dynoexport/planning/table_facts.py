@@ -13,7 +13,7 @@ from dynoexport.errors import DynoexportError
 from dynoexport.jobs.scan.capacity import ACCOUNT_QUOTA, Capacity, choose_capacity
 from dynoexport.model import ReadMode
 
-# Larger than any table; beyond it figures would not be finite any more.
+# Larger than any table; figures from a larger one might not be finite.
 _HIGHEST = 1e18
 
 

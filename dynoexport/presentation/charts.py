@@ -119,7 +119,7 @@ def axis(values: Sequence[float], unit: Unit, begin: float, end: float) -> Axis:
         step = _step(high, unit)
         top = step * math.ceil(high / step * 1.02)
         scale = Scale(0, top, begin, end, logarithmic=False)
-        # Or three times 0.2 would not be 0.6.
+        # Rounded, because three times 0.2 is not exactly 0.6.
         marks = [round(step * number, 9) for number in range(round(top / step) + 1)]
     else:
         scale = Scale(low / 1.1, high * 1.1, begin, end, logarithmic=True)
@@ -245,7 +245,7 @@ def _same(first: Series, second: Series, y: Scale) -> bool:
 
 
 def _span(first: str, last: str) -> str:
-    """Two names with what they end in once.
+    """Two names as a range, with their common ending once.
 
     >>> _span("10 %", "25 %"), _span("2", "4"), _span("2", "2")
     ('10\u201325 %', '2\u20134', '2')
@@ -272,7 +272,7 @@ def _line(
 
 
 def shades(lines: int) -> list[int]:
-    """Shades from light to dark, as far apart as there are.
+    """Shades from light to dark, as far apart as possible.
 
     >>> shades(1), shades(3), shades(5)
     ([5], [1, 3, 5], [1, 2, 3, 4, 5])
@@ -292,7 +292,7 @@ def apart(places: Sequence[float], least: float, low: float, high: float) -> lis
     for index in sorted(range(len(places)), key=lambda index: places[index]):
         members = [index]
         middle = _bounded(places, members, least, low, high)
-        # Whoever comes too near joins the group before, which moves to its own mean.
+        # A place that comes too near joins the group before it, which moves to its new mean.
         while groups and middle - groups[-1][1] < least * (len(groups[-1][0]) + len(members)) / 2:
             members = [*groups.pop()[0], *members]
             middle = _bounded(places, members, least, low, high)

@@ -33,7 +33,7 @@ _STATE_STYLES = {
 _SHORT = {"SUCCEEDED": Text("ok", "green"), "FAILED": Text("FAILED", "bold red")}
 # The columns of a run's tree: kind, name, state, attempt, elapsed, DPU-seconds, rows.
 _NODE_COLUMNS, _NODE_NAME, _NODE_FIGURES = 7, 1, (4, 5)
-# More than any table of rows; rich wants a number.
+# Wider than any table of rows; rich needs a number.
 _WIDEST = 100_000
 # Texts longer than this may wrap, and get at least so much room.
 _WRAPPED = 20

@@ -96,8 +96,8 @@ def _open(path: Path) -> Iterator[IO[bytes]]:
 def _put_in_place(temporary: Path, target: Path) -> None:
     """Move the finished file to the name that the user gave.
 
-    A file that is mounted by itself, or somebody else's in a directory such as /tmp, cannot be
-    replaced, but written.
+    A file that is a mount point, or another user's file in a directory such as /tmp, cannot be
+    replaced. Then write into it.
     """
     try:
         temporary.replace(target)
@@ -126,7 +126,7 @@ def _open_beside(target: Path, status: os.stat_result | None) -> tuple[int, Path
         raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
     descriptor, name = tempfile.mkstemp(dir=target.parent, prefix=".dynoexport-")
     if status is not None:
-        # Root alone may keep the owner that somebody else is.
+        # Only root may give a file to another owner.
         with suppress(PermissionError):
             os.fchown(descriptor, status.st_uid, status.st_gid)
     os.fchmod(descriptor, mode)
@@ -134,7 +134,7 @@ def _open_beside(target: Path, status: os.stat_result | None) -> tuple[int, Path
 
 
 def _umask() -> int:
-    # The only way to ask for it is to set it.
+    # The only way to read the umask is to set it.
     mask = os.umask(0o077)
     os.umask(mask)
     return mask

@@ -30,10 +30,10 @@ TEMPLATE = "plan.html"
 # Read percentages that are drawn beside the recommended one, if they are not nearly the same.
 _PERCENTS = (0.1, 0.25, 0.5, 1.0)
 _NEARLY = 1.3
-# Workers are drawn up to so many times the recommended ones, a few at least; all of the first ones,
-# then every number that is larger by a tenth.
+# Workers are drawn up to _MORE times the recommended number, and at least to _FEWEST: every number
+# up to _ALL, then in steps of a tenth.
 _MORE, _FEWEST, _ALL = 4, 16, 30
-# What is less than 2 % faster is not.
+# A gain of less than 2 % is not faster.
 _FASTER = 1.02
 
 
@@ -214,7 +214,7 @@ def _figure(
 
 
 def worker_numbers(job: Job) -> list[float]:
-    """From the fewest to some times the recommended ones, which are among them."""
+    """From the fewest to some times the recommended number, which is among them."""
     most = min(limits.GLUE_WORKERS_MAX, max(_FEWEST, _MORE * job.workers))
     numbers, number = {job.workers, most}, limits.GLUE_WORKERS_MIN
     while number < most:
@@ -276,7 +276,7 @@ def _caption(*, by_workers: bool, export: bool) -> str:
 
 # --- alternatives ---------------------------------------------------------------------------------
 def bars(found: Sequence[Alternative]) -> list[Bar]:
-    """Those of dynoexport first, each by the dollars of a month; unavailable ones set no scale."""
+    """Bars by the dollars of a month, those of dynoexport first; unavailable ones set no scale."""
     longest = max(way.month_dollars for way in found if not way.gone) or 1.0
     best = alternatives.cheapest(tuple(found))
     parts = ((way, way.month_dollars / longest) for way in found)

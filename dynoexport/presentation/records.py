@@ -122,7 +122,7 @@ class NodeRecord(Record[NodeNow]):
 
 @dataclass(frozen=True)
 class RunNow:
-    """A run at a moment, with the prices of its Region."""
+    """A run at a moment, with the prices of its region."""
 
     run: Run
     prices: Prices

@@ -188,7 +188,7 @@ def read(s3: S3Client, bucket: str, table: str, fmt: str, timestamp: str) -> Man
 
 
 def parse_own(body: bytes, bucket: str, table: str, fmt: str, timestamp: str) -> Manifest:
-    """The manifest that the text must be.
+    """The manifest of this snapshot, from its text.
 
     Raises:
         ManifestBroken: it is not a manifest, or is another snapshot's.

@@ -204,13 +204,13 @@ def to_prune(
     ]
     complete = [snapshot for snapshot in snapshots if snapshot.complete]
     whole = sorted(snapshot.timestamp for snapshot in complete if not snapshot.faults)
-    # From the oldest one to keep on; "~" is behind every timestamp.
+    # The oldest one to keep; "~" sorts after every timestamp.
     since = "" if keep is None or len(whole) < keep else [*whole, "~"][len(whole) - keep]
     kept = {snapshot.timestamp for snapshot in complete if snapshot.timestamp >= since}
 
     def goes(snapshot: Snapshot) -> bool:
         if older_than is not None:
-            # An age has no limits, as a date that long ago would have.
+            # Compares ages, because a date so long ago may be out of range.
             return snapshot.taken is not None and now - snapshot.taken > older_than
         return snapshot.timestamp not in kept
 

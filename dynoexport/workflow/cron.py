@@ -1,8 +1,9 @@
 """Cron expressions in the form that AWS Glue documents: six fields, in UTC.
 
 https://docs.aws.amazon.com/glue/latest/dg/monitor-data-warehouse-schedule.html lists the values and
-wildcards of each field. Ranges that wrap, ``L-3``, ``LW`` and ``6L`` are Quartz's, whose wildcards
-these are: https://www.quartz-scheduler.org/documentation/quartz-2.3.0/tutorials/crontrigger.html.
+wildcards of each field. Ranges that wrap, ``L-3``, ``LW`` and ``6L`` are from Quartz, whose
+wildcards Glue uses:
+https://www.quartz-scheduler.org/documentation/quartz-2.3.0/tutorials/crontrigger.html.
 Glue's page has no ``#``.
 """
 

@@ -51,7 +51,7 @@ def _refuse(trigger: Trigger, what: str, hint: str) -> GraphRefused:
 
 
 def _check_references(graph: Graph, trigger: Trigger) -> None:
-    """A trigger can name a job that does not exist: Glue creates it, and it fires at nothing."""
+    """Glue creates a trigger that names a missing job, but the trigger starts nothing."""
     if trigger.workflow not in graph.workflows:
         raise _refuse(
             trigger,
@@ -129,9 +129,9 @@ def _check_condition(trigger: Trigger, condition: Condition) -> None:
 def _check_state(
     trigger: Trigger, node: str, states: tuple[str, ...], state: str | None, foreign: str | None
 ) -> None:
-    """The right one of ``State`` and ``CrawlState``, and not the other.
+    """Check that only the right one of ``State`` and ``CrawlState`` is set.
 
-    The service says so only when the trigger is created, in these words for a crawler that has a
+    The service reports it only when the trigger is created. Its message for a crawler with a
     ``State``: https://github.com/aws/aws-cdk/issues/24575
     """
     right, wrong = ("State", "CrawlState") if node == "job" else ("CrawlState", "State")

@@ -62,12 +62,12 @@ class Condition:
 
 
 def job_succeeded(job: str) -> Condition:
-    """The job ended well."""
+    """The condition that the job succeeded."""
     return Condition(job=job, state=SUCCEEDED, logical_operator=EQUALS)
 
 
 def crawl_succeeded(crawler: str) -> Condition:
-    """The crawl ended well."""
+    """The condition that the crawl succeeded."""
     return Condition(crawler=crawler, crawl_state=SUCCEEDED, logical_operator=EQUALS)
 
 
@@ -75,8 +75,8 @@ def crawl_succeeded(crawler: str) -> Condition:
 class Trigger:
     """An edge of the workflow's graph.
 
-    ``start_on_creation`` is what it is under every value of the template's conditions: ``None``
-    if it depends on one, as the start trigger's does.
+    ``start_on_creation`` is ``None`` if it depends on a condition of the template, as the start
+    trigger's does.
     """
 
     name: str

@@ -59,7 +59,7 @@ def gaps(schedule: str, *, now: datetime) -> tuple[timedelta, timedelta] | None:
 
 
 def snapshot_age(schedule: str, *, run: timedelta, now: datetime) -> timedelta | None:
-    """After how many hours without a new snapshot something is wrong.
+    """The hours without a new snapshot after which something is wrong.
 
     A snapshot exists when its run ends. The snapshots of a quick run and a slow next run are
     further apart than the starts of the runs, by up to ``run``, the longest run that is not late.
@@ -85,7 +85,7 @@ def _whole_hours(time: timedelta) -> timedelta:
 
 
 def run_length(schedule: str, *, timeout: timedelta, now: datetime) -> timedelta:
-    """After what time a run is late: half its timeout, or when the next run is due.
+    """The time after which a run is late: half its timeout, or when the next run is due.
 
     Raises:
         ScheduleRefused: the cron expression is malformed.
