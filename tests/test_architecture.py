@@ -93,7 +93,7 @@ def test_importing_the_package_imports_none_of_its_modules() -> None:
 
 # --- what a program may use -----------------------------------------------------------------------
 @pytest.mark.parametrize("name", dynoexport.__all__)
-def test_what_the_package_promises_it_has(name: str) -> None:
+def test_every_promised_name_exists(name: str) -> None:
     assert callable(getattr(dynoexport, name))
 
 
@@ -290,7 +290,7 @@ OURS = [path for path in MODULES if path.parent.name != "awsglue"]
 
 
 @pytest.mark.parametrize("path", [*OURS, *SCRIPTS], ids=lambda path: path.name)
-def test_no_module_is_a_drawer_for_odds_and_ends(path: Path) -> None:
+def test_no_module_has_a_name_without_a_subject(path: Path) -> None:
     assert path.stem not in {"utils", "util", "helpers", "misc", "base"}
 
 
@@ -303,7 +303,7 @@ def test_worker_types_exist() -> None:
     assert {worker.value for worker in WorkerType} <= enum("WorkerType")
 
 
-def test_trigger_types_are_all_of_glues() -> None:
+def test_trigger_types_are_those_of_glue() -> None:
     assert set(pipeline.TRIGGER_TYPES) == enum("TriggerType")
 
 

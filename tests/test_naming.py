@@ -103,7 +103,7 @@ def test_the_names_of_one_export_are_distinct(table: str, fmt: OutputFormat) -> 
 @pytest.mark.parametrize(
     ("table", "fmt"), [("a", "csv"), ("has space", "csv"), ("", "csv"), ("a/b/c", "csv")]
 )
-def test_what_is_no_table_name_is_refused(table: str, fmt: str) -> None:
+def test_an_invalid_table_name_is_refused(table: str, fmt: str) -> None:
     with pytest.raises(NameRefused, match="is not a DynamoDB table name"):
         naming.check(Export(table, OutputFormat(fmt)))
 

@@ -57,7 +57,7 @@ def test_a_schedule_fires_when_aws_says(expression: str, times: list[str]) -> No
     assert firings(expression) == times
 
 
-def test_times_are_utc_wherever_one_is() -> None:
+def test_times_are_utc_in_every_time_zone() -> None:
     tokyo = timezone(timedelta(hours=9))
     (time,) = schedule.firings(settings.DEFAULT_SCHEDULE, after=NOON.astimezone(tokyo), count=1)
     assert (time.hour, time.utcoffset()) == (10, timedelta(0))
@@ -100,7 +100,7 @@ def test_a_schedule_that_ends_gives_fewer_times() -> None:
         "cron(0 10 *\u2028* ? *)",
     ],
 )
-def test_what_is_no_schedule_is_refused(expression: str) -> None:
+def test_an_invalid_schedule_is_refused(expression: str) -> None:
     with pytest.raises(ScheduleRefused, match="is not a Glue schedule") as refused:
         schedule.check(expression, now=NOON)
     assert "cron(0 10 * * ? *)" in refused.value.hint
@@ -186,12 +186,12 @@ def test_a_mean_month_has_so_many_runs(every: str, runs: float) -> None:
     assert schedule.runs_a_month(schedule.every(every), after=AFTER) == runs
 
 
-def test_a_month_of_months_has_one_run() -> None:
+def test_a_monthly_schedule_has_one_run_a_month() -> None:
     found = schedule.runs_a_month(schedule.every("month"), after=AFTER)
     assert found == pytest.approx(1, abs=0.001)
 
 
-def test_a_year_counts_where_a_schedule_fires_seldom() -> None:
+def test_a_rare_schedule_is_averaged_over_a_year() -> None:
     assert schedule.runs_a_month("cron(0 10 1 1 ? 2027)", after=AFTER) == 1 / 12
     assert schedule.runs_a_month("cron(0 10 1 1 ? 2030)", after=AFTER) == 0
 
@@ -251,7 +251,7 @@ def test_a_run_is_late_after_half_its_timeout_but_never_at_once() -> None:
 
 
 @pytest.mark.parametrize("longest", [timedelta(minutes=1), timedelta(hours=3, minutes=30)])
-def test_a_quick_run_and_a_slow_one_after_it_are_no_alarm(longest: timedelta) -> None:
+def test_a_slow_run_after_a_quick_one_is_not_an_alarm(longest: timedelta) -> None:
     """Their snapshots are further apart than their beginnings, by what the slow one takes."""
     age = schedule.snapshot_age("cron(0 10 * * ? *)", run=longest, now=NOON)
     assert age is not None

@@ -253,7 +253,7 @@ def test_no_module_needs_a_newer_python_than_the_oldest() -> None:
 
 
 @pytest.mark.parametrize("version", PYTHONS)
-def test_python_at_hand_runs_the_wheel(python: Path, tmp_path: Path, version: str) -> None:
+def test_each_installed_python_runs_the_wheel(python: Path, tmp_path: Path, version: str) -> None:
     """Every module compiles, those without the local endpoint are imported, templates are written.
 
     Its dependencies are lent from this environment.

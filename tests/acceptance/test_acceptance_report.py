@@ -112,7 +112,7 @@ def test_each_format_reader_and_running_glue_version_has_an_export() -> None:
     assert {case.glue_version for case in CASES} == running
 
 
-def test_it_costs_at_most_eight_dollars() -> None:
+def test_acceptance_costs_at_most_eight_dollars() -> None:
     assert 0 < acceptance.cost(CASES, "us-east-1") <= acceptance.MOST_DOLLARS == 8
 
 
@@ -120,13 +120,13 @@ def test_it_costs_at_most_eight_dollars() -> None:
     "name",
     ["Reviews", "dynoexport-acceptance", "dynoexport-acceptance-x", "my-acceptance-0a1b2c3d-csv"],
 )
-def test_names_of_others_are_not_its_own(name: str) -> None:
+def test_names_of_others_are_not_those_of_the_acceptance(name: str) -> None:
     assert not names.is_own(name)
     assert not names.is_own_key(f"parquet/{name}/part-0")
     assert not names.is_own_in_catalog(name.lower().replace("-", "_"))
 
 
-def test_its_names_are_found_again() -> None:
+def test_names_of_the_acceptance_are_found_again() -> None:
     table = names.table(names.new_run(), "csv")
     assert names.is_own(table)
     assert names.is_own_key(f"manifests/csv/{table}/2026-01-01T00:00.json")

@@ -36,7 +36,7 @@ def test_the_grid_has_200_shapes_from_1_mb_to_100_tb() -> None:
     assert (min(sizes), max(sizes)) == (1024**2, 100 * TB)
 
 
-def test_the_formulas_are_within_10_percent_of_what_is_simulated() -> None:
+def test_the_formulas_are_within_10_percent_of_the_simulation() -> None:
     """Duration, reading, read units and what is billed; no shape asks for more than there is."""
     far = [
         (shape, name, beside)
@@ -81,7 +81,7 @@ def test_a_coarse_world_takes_as_long_as_a_fine_one(
     assert fine.units == pytest.approx(coarse.units, rel=0.02)
 
 
-def test_a_seed_gives_the_same_run_and_another_one_another() -> None:
+def test_each_seed_has_its_own_run() -> None:
     first, same, other = (planning.simulate(SHAPE, seed) for seed in (1, 1, 2))
     assert first == same
     assert first != other

@@ -77,7 +77,7 @@ def test_a_hot_key_lies_in_one_segment_however_many_there_are() -> None:
         assert sum(sizes) == pytest.approx(10**9, rel=0.001)
 
 
-def test_a_seed_gives_the_same_run_and_another_one_another() -> None:
+def test_each_seed_has_its_own_run() -> None:
     first, same, other = (read(Table(20 * MB), 3, seed)[0].served for seed in (1, 1, 2))
     assert first == same
     assert first != other

@@ -72,7 +72,7 @@ LIES = {
 }
 
 
-def test_the_truth_has_no_difference() -> None:
+def test_equal_rows_have_no_difference() -> None:
     assert comparer.differences(ITEMS, truth(), "parquet") == []
 
 
@@ -83,7 +83,7 @@ def test_a_planted_lie_is_named(lie: str) -> None:
     assert comparer.differences(ITEMS, rows, "parquet")
 
 
-def test_every_cell_is_looked_at() -> None:
+def test_every_cell_is_compared() -> None:
     """Whatever single cell is replaced, exactly that one is named."""
     for number, row in enumerate(truth()):
         for name in row.keys() - {"id"}:

@@ -42,7 +42,7 @@ def many_items() -> list[dict[str, Any]]:
     ]
 
 
-def test_every_cell_of_20_000_items_is_that_of_the_item(
+def test_every_cell_of_20_000_items_equals_the_item(
     with_dynalite: Endpoint, tmp_path: Path
 ) -> None:
     lake = Lake(with_dynalite, None)

@@ -266,7 +266,7 @@ def by_id(items: list[dict[str, Any]]) -> list[dict[str, Any]]:
 
 # --- items ----------------------------------------------------------------------------------------
 @pytest.mark.parametrize("splits", SPLITS)
-def test_the_code_base_hands_every_value_over_exactly(readings: Readings, splits: int) -> None:
+def test_the_code_base_returns_every_value_exactly(readings: Readings, splits: int) -> None:
     """38 digits, NULLs inside lists, empty values, and sets in DynamoDB's own order."""
     assert by_id(readings.items[splits]) == by_id(readings.stored)
 
@@ -281,7 +281,7 @@ def test_the_stand_in_loses_what_is_listed_and_no_more(readings: Readings, split
     assert by_id(readings.records[splits]) == by_id(wanted)
 
 
-def test_the_stand_in_makes_of_each_value_what_the_list_says(readings: Readings) -> None:
+def test_the_stand_in_changes_each_value_as_listed(readings: Readings) -> None:
     wanted = {f"value {number}": made for number, (_, made, *_) in enumerate((*LOST, *KEPT))}
     found = {
         record["id"]: record.get("v")
@@ -295,7 +295,7 @@ def test_the_stand_in_makes_of_each_value_what_the_list_says(readings: Readings)
 
 # --- requests -------------------------------------------------------------------------------------
 @pytest.mark.parametrize("splits", SPLITS)
-def test_both_ask_for_the_same_segments(readings: Readings, splits: int) -> None:
+def test_both_request_the_same_segments(readings: Readings, splits: int) -> None:
     """Each once, in the same words but for those that are listed."""
     asked = {
         sdk: [call.request for call in readings.scans(sdk, splits)]

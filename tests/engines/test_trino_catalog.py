@@ -120,7 +120,7 @@ def test_json_keeps_keys_that_differ_by_case(lake: Lake, trino: Trino) -> None:
     assert comparer.differences(items, trino.view(table), "json") == []
 
 
-def test_the_header_of_csv_is_no_row_whatever_the_crawler_left(lake: Lake, trino: Trino) -> None:
+def test_the_header_of_csv_is_never_a_row(lake: Lake, trino: Trino) -> None:
     items = [{"id": s("1"), "text": s("a,b")}]
     table = HeaderlessTable(lake, lake.table("csv", items).name, "csv")
     table.run()

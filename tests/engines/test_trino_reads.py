@@ -36,7 +36,7 @@ def delivered(items: list[dict[str, Any]], reader: str) -> list[dict[str, Any]]:
 
 @pytest.mark.parametrize("fmt", QUERYABLE)
 @pytest.mark.parametrize("reader", READERS)
-def test_every_cell_is_that_of_the_item(
+def test_every_cell_equals_the_item(
     lake: Lake, trino: Trino, tables: dict[str, Table], reader: str, fmt: str
 ) -> None:
     """In the view and in the table of all snapshots, for items of every type."""

@@ -8,7 +8,7 @@ import outcome_report as report
 import schedules
 
 
-def test_the_page_is_that_of_the_figures() -> None:
+def test_the_page_matches_the_figures() -> None:
     assert report.PAGE.read_text() == report.page(json.loads(report.FIGURES.read_text()))
 
 

@@ -24,13 +24,13 @@ def test_a_run_through_faults_keeps_every_promise(harness: Harness, seed: int) -
     assert outcome["run"] in {"SUCCEEDED", "FAILED"}
 
 
-def test_a_seed_is_one_schedule() -> None:
+def test_a_seed_always_gives_the_same_schedule() -> None:
     assert schedules.draw(7) == schedules.draw(7)
     assert schedules.draw(7) != schedules.draw(7 + len(schedules.TURNS))
     assert dataclasses.is_dataclass(schedules.draw(7))
 
 
-def test_every_kind_has_its_turn() -> None:
+def test_every_kind_of_fault_is_drawn() -> None:
     drawn = [schedules.draw(seed) for seed in range(2 * len(schedules.TURNS))]
     assert {schedule.faults[0].kind for schedule in drawn} == set(schedules.KINDS)
 

@@ -119,7 +119,7 @@ def was_read(endpoint: Endpoint, table: str) -> str:
     return timestamp
 
 
-def test_who_deploys_needs_the_policy_for_it_and_all_of_it(there: Endpoint, boundary: str) -> None:
+def test_deploying_needs_exactly_its_policy(there: Endpoint, boundary: str) -> None:
     """Through init, deploy, changes of both stacks, and destroy with the data."""
     person, root = Person(there, "deploy", "destroy", boundary=boundary), Command(there)
     do = person.command
@@ -182,7 +182,7 @@ def exported(there: Endpoint) -> str:
     return name
 
 
-def test_who_runs_needs_the_policy_for_it_and_all_of_it(there: Endpoint, exported: str) -> None:
+def test_running_needs_exactly_its_policy(there: Endpoint, exported: str) -> None:
     person = Person(there, "run")
     do = person.command
     do.ok("disable", exported)
@@ -199,7 +199,7 @@ def test_who_runs_needs_the_policy_for_it_and_all_of_it(there: Endpoint, exporte
     assert person.unused() == reference.kept("run")
 
 
-def test_who_plans_needs_the_policy_for_it_and_all_of_it(there: Endpoint, exported: str) -> None:
+def test_planning_needs_exactly_its_policy(there: Endpoint, exported: str) -> None:
     was_read(there, exported)
     person = Person(there, "plan")
     do = person.command
@@ -240,7 +240,7 @@ def test_doctor_says_who_may_do_what(there: Endpoint, exported: str) -> None:
     assert checks["may read CloudFormation"]["state"] == "failed"
 
 
-def test_who_queries_needs_the_policy_for_it_and_all_of_it(there: Endpoint, exported: str) -> None:
+def test_querying_needs_exactly_its_policy(there: Endpoint, exported: str) -> None:
     """Ctrl-C of a query stops it, and so does one of a publication."""
     person = Person(there, "query")
     assert person.command.json("query", exported) == [{naming.PARTITION_KEY: OLD}]
@@ -253,9 +253,7 @@ def test_who_queries_needs_the_policy_for_it_and_all_of_it(there: Endpoint, expo
     assert person.unused() == reference.kept("query")
 
 
-def test_who_publishes_needs_the_policy_for_it_and_all_of_it(
-    there: Endpoint, exported: str
-) -> None:
+def test_publishing_needs_exactly_its_policy(there: Endpoint, exported: str) -> None:
     newer = was_read(there, exported)
     crawl(there, exported)
     person = Person(there, "run", "publish")

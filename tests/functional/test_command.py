@@ -62,7 +62,7 @@ def elsewhere(endpoint: Endpoint, region: str) -> Command:
 
 
 # --- init and deploy ------------------------------------------------------------------------------
-def test_init_asks_and_needs_somebody_to_answer(endpoint: Endpoint) -> None:
+def test_init_needs_an_answer_to_its_question(endpoint: Endpoint) -> None:
     """Without a terminal nothing is done; what would be done is shown."""
     there = elsewhere(endpoint, "eu-north-1")
     done = there("init")
@@ -104,7 +104,7 @@ NO_ZSTD = "zstd needs Glue 4.0 or later and does not work with avro"
         (("--read-mode", "export"), (1, "has no point-in-time recovery")),
     ],
 )
-def test_what_cannot_work_is_refused_before_a_stack_is_made(
+def test_invalid_settings_are_refused_before_a_stack_is_created(
     command: Command,
     endpoint: Endpoint,
     table: str,
@@ -285,7 +285,7 @@ def test_deploy_after_a_failed_init_asks_for_another_init(
         "doctor",
     ],
 )
-def test_no_command_needs_a_traceback_after_a_failed_init(
+def test_no_command_prints_a_traceback_after_a_failed_init(
     rolled_back: tuple[Command, str], words: str
 ) -> None:
     there, _ = rolled_back
@@ -421,7 +421,7 @@ def test_more_snapshots_than_a_page_of_s3_holds(
     assert [snapshot["snapshot"] for snapshot in left] == sorted(times, reverse=True)[:1045]
 
 
-def test_nothing_runs_that_could_be_stopped(
+def test_stop_without_an_active_run_is_refused(
     command: Command, endpoint: Endpoint, table: str
 ) -> None:
     dynoexport.deploy(library(endpoint), table)

@@ -221,7 +221,7 @@ def test_an_endpoint_that_does_not_answer() -> None:
     assert "'dynoexport local start' is running" in cure
 
 
-def test_a_monitor_takes_a_failure_for_no_stale_snapshot() -> None:
+def test_a_failure_has_another_exit_code_than_a_stale_snapshot() -> None:
     """Exit code 3 is for snapshots alone."""
     done = run("status", "--stale", "26h", AWS_REGION="us-east-1")
     assert done.returncode == 1
@@ -267,7 +267,7 @@ def config(endpoint: Endpoint, tmp_path: Path) -> Mapping[str, str]:
         (("--region", "us-west-1", "doctor", "--region", "us-west-2"), KEYS, "us-west-2"),
     ],
 )
-def test_settings_count_as_for_the_aws_command(
+def test_settings_override_each_other_as_in_the_aws_command(
     endpoint: Endpoint,
     config: Mapping[str, str],
     words: tuple[str, ...],
@@ -282,7 +282,7 @@ def test_settings_count_as_for_the_aws_command(
 
 
 @pytest.mark.endpoint
-def test_the_endpoint_of_an_option_counts_before_that_of_the_environment(
+def test_the_endpoint_option_overrides_the_environment(
     endpoint: Endpoint,
 ) -> None:
     nowhere = {"AWS_ENDPOINT_URL": "http://127.0.0.1:9", "AWS_REGION": "us-east-1"}

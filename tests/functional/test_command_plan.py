@@ -48,7 +48,7 @@ def table(endpoint: Endpoint) -> str:
 
 
 # --- plan -----------------------------------------------------------------------------------------
-def test_a_plan_says_time_job_and_cost(command: Command, table: str) -> None:
+def test_a_plan_shows_time_job_and_cost(command: Command, table: str) -> None:
     shown = command.ok("plan", table)
     assert shown.startswith(f"{table}: 0 B, 0 items, on-demand, us-east-1\n")
     assert "\nRecommended\n" in shown
@@ -95,7 +95,7 @@ def test_what_others_read_at_that_hour_is_taken_from_cloudwatch(
     assert shown["unknown"] == []
 
 
-def test_what_an_export_has_read_is_none_of_others(command: Command, table: str) -> None:
+def test_reads_of_exports_are_not_reads_of_others(command: Command, table: str) -> None:
     """By the manifest of its snapshot; otherwise a second plan would see less room."""
     now = datetime.now(timezone.utc)
     fires = now.replace(hour=10, minute=0, second=0, microsecond=0) - timedelta(days=1)
@@ -115,7 +115,7 @@ def test_what_an_export_has_read_is_none_of_others(command: Command, table: str)
     assert shown["consumed_peak"] == pytest.approx(0.5)
 
 
-def test_every_time_at_which_a_schedule_fires_counts(command: Command, table: str) -> None:
+def test_every_firing_of_a_schedule_is_considered(command: Command, table: str) -> None:
     """Not the next one alone, which would depend on when somebody plans."""
     yesterday = datetime.now(timezone.utc) - timedelta(days=1)
     for hour in range(24):
@@ -126,7 +126,7 @@ def test_every_time_at_which_a_schedule_fires_counts(command: Command, table: st
         assert command.json("plan", table, "--every", every)[0]["consumed_peak"] == peak
 
 
-def test_the_hours_of_a_long_run_count_all(command: Command, table: str) -> None:
+def test_all_hours_of_a_long_run_are_considered(command: Command, table: str) -> None:
     """A schedule shortly before the hour, so that others begin during the run."""
     now = datetime.now(timezone.utc)
     for hour, units in ((10, 3_600), (11, 36_000), (12, 3_600_000)):
@@ -137,7 +137,7 @@ def test_the_hours_of_a_long_run_count_all(command: Command, table: str) -> None
     assert "in these 2 hours" in command.ok("plan", table, "--every", "cron(58 10 * * ? *)")
 
 
-def test_what_cloudwatch_does_not_have_is_reported(command: Command, table: str) -> None:
+def test_missing_metrics_are_reported(command: Command, table: str) -> None:
     (shown,) = command.json("plan", table)
     assert (shown["consumed_mean"], shown["consumed_peak"]) == (None, None)
     assert shown["unknown"] == [
@@ -146,7 +146,7 @@ def test_what_cloudwatch_does_not_have_is_reported(command: Command, table: str)
     ]
 
 
-def test_recovery_is_asked_for(command: Command, table: str) -> None:
+def test_a_plan_shows_whether_recovery_is_on(command: Command, table: str) -> None:
     assert command.json("plan", table)[0]["recovery"] is False
     command.endpoint.client("dynamodb").update_continuous_backups(
         TableName=table,
@@ -155,7 +155,7 @@ def test_recovery_is_asked_for(command: Command, table: str) -> None:
     assert command.json("plan", table)[0]["recovery"] is True
 
 
-def test_several_tables_are_a_line_each_and_a_sum(command: Command, endpoint: Endpoint) -> None:
+def test_several_tables_have_a_line_each_and_a_sum(command: Command, endpoint: Endpoint) -> None:
     names = [f"T{uuid.uuid4().hex}" for _ in range(2)]
     for name in names:
         create_table(endpoint, name)
@@ -165,7 +165,7 @@ def test_several_tables_are_a_line_each_and_a_sum(command: Command, endpoint: En
     assert [planned["table"] for planned in command.json("plan", *names)] == names
 
 
-def test_a_table_that_is_not_there_is_reported(command: Command, table: str) -> None:
+def test_a_missing_table_is_reported(command: Command, table: str) -> None:
     done = command("plan", f"{table}x")
     assert (done.returncode, done.stdout) == (1, "")
     assert done.stderr.splitlines() == [
@@ -174,7 +174,7 @@ def test_a_table_that_is_not_there_is_reported(command: Command, table: str) -> 
     ]
 
 
-def test_a_target_that_nothing_reaches_is_a_failure(command: Command, table: str) -> None:
+def test_an_unreachable_target_is_a_failure(command: Command, table: str) -> None:
     done = command("plan", table, "--target-duration", "1m")
     assert done.returncode == 1
     assert "not met: no job ends in 1 min" in done.stdout
@@ -214,7 +214,7 @@ def describing_only() -> Iterator[str]:
         yield url
 
 
-def test_what_may_not_be_asked_is_reported_and_no_failure(command: Command) -> None:
+def test_denied_facts_are_reported_as_unknown(command: Command) -> None:
     with describing_only() as url:
         (shown,) = command.json("plan", "Orders", "--endpoint-url", url)
     lacks = "access denied: arn:me lacks"
@@ -259,7 +259,7 @@ def busy(endpoint: Endpoint) -> str:
     return name
 
 
-def test_auto_takes_from_others_no_more_than_they_leave(command: Command) -> None:
+def test_auto_uses_only_capacity_that_others_leave(command: Command) -> None:
     """A tenth of the table is the connector's least, native has no such."""
     table = busy(command.endpoint)
     shown = command.ok("plan", table)
@@ -275,12 +275,12 @@ def test_auto_takes_from_others_no_more_than_they_leave(command: Command) -> Non
     assert (values["ReadMode"], values["MaxConsumedReadThroughput"]) == ("native", "0.05")
 
 
-def test_auto_says_what_it_could_not_find_out(command: Command, table: str) -> None:
+def test_auto_reports_what_it_could_not_read(command: Command, table: str) -> None:
     done = command("deploy", table, "--auto", "--yes")
     assert "  not known: what others read of the table: CloudWatch has no figures" in done.stderr
 
 
-def test_what_is_set_wins_over_the_plan(command: Command, table: str) -> None:
+def test_set_overrides_the_plan(command: Command, table: str) -> None:
     words = ("--set", "NumberOfWorkers=5", "--set", "TimeoutMinutes=77", "--read-mode", "native")
     done = command("deploy", table, "--auto", "--yes", *words)
     assert done.returncode == 0, done.stderr
@@ -312,7 +312,7 @@ def test_auto_refuses_runs_that_overlap(command: Command, table: str) -> None:
     assert command("status", table).returncode == 1
 
 
-def test_readers_bounds_hold_in_deploy_and_in_run(command: Command, table: str) -> None:
+def test_deploy_and_run_keep_the_bounds_of_the_reader(command: Command, table: str) -> None:
     """Also where the stack has the percentage already, and only the reader changes."""
     low = ("--set", "MaxConsumedReadThroughput=0.05")
     line = f"Error: {table}: MaxConsumedReadThroughput is 0.05, but the connector reader needs"

@@ -58,7 +58,7 @@ def rows(command: Command, table: str) -> Any:
     return command.json("query", table)
 
 
-def test_lists_the_newest_first_with_what_the_manifests_say(
+def test_snapshots_lists_the_newest_first_with_figures_of_manifests(
     command: Command, untouched: str
 ) -> None:
     listed = command.json("snapshots", untouched)
@@ -90,7 +90,9 @@ def test_an_incomplete_snapshot_is_reported_and_never_published(
     assert len(rows(command, table)) == 3
 
 
-def test_publishes_an_older_snapshot_and_back(command: Command, table: str) -> None:
+def test_publish_points_the_view_at_an_older_snapshot_and_back(
+    command: Command, table: str
+) -> None:
     done = command.json("publish", table, OLD)
     assert (done["before"], done["snapshot"], done["items"]) == (NEW, OLD, 1)
     assert list(done) == list(json_output.meanings("published"))
@@ -117,7 +119,7 @@ def test_publish_refuses_a_name_that_is_not_a_snapshot(
     assert "Traceback" not in done.stderr
 
 
-def test_verifies_a_whole_snapshot(command: Command, untouched: str) -> None:
+def test_verify_accepts_a_whole_snapshot(command: Command, untouched: str) -> None:
     found = command.json("verify", untouched)
     assert (found["snapshot"], found["whole"], found["rows"], found["items"]) == (NEW, True, 3, 3)
     assert list(found) == list(json_output.meanings("verification"))
@@ -127,7 +129,7 @@ def test_verifies_a_whole_snapshot(command: Command, untouched: str) -> None:
 
 
 @pytest.mark.parametrize("fault", ["gone", "cut", "changed", "extra", "empty"])
-def test_says_exactly_what_is_wrong_with_a_snapshot(
+def test_verify_names_each_fault_of_a_snapshot(
     endpoint: Endpoint, command: Command, table: str, fault: str
 ) -> None:
     s3, bucket = endpoint.client("s3"), naming.bucket(endpoint.account, endpoint.region)
@@ -165,7 +167,7 @@ def test_says_exactly_what_is_wrong_with_a_snapshot(
     ] * len(expected), faults
 
 
-def test_prune_shows_what_goes_and_asks_before(command: Command, untouched: str) -> None:
+def test_prune_shows_what_it_would_delete_and_asks(command: Command, untouched: str) -> None:
     done = command("prune", untouched, "--keep", "1")
     assert done.returncode == 2
     assert "add --yes" in done.stderr
@@ -199,9 +201,7 @@ def test_prune_by_age_never_takes_the_current(command: Command, table: str) -> N
     "words",
     [[], ["--keep", "1", "--older-than", "1d"], ["--keep", "-1"], ["--older-than", "soon"]],
 )
-def test_prune_refuses_what_it_does_not_understand(
-    command: Command, untouched: str, words: list[str]
-) -> None:
+def test_prune_refuses_invalid_options(command: Command, untouched: str, words: list[str]) -> None:
     done = command("prune", untouched, *words, "--yes")
     assert done.returncode == 2
     assert len(command.json("snapshots", untouched)) == 3
@@ -219,7 +219,7 @@ def test_destroy_keeps_the_data(endpoint: Endpoint, command: Command, table: str
     assert table not in {export["table"] for export in command.json("status")}
 
 
-def test_data_that_a_stack_has_left_can_be_destroyed_later(
+def test_data_of_a_deleted_stack_can_be_destroyed_later(
     endpoint: Endpoint, command: Command, table: str
 ) -> None:
     command.ok("destroy", table, "--yes")
@@ -260,7 +260,7 @@ def test_destroy_asks_before_anything(endpoint: Endpoint, command: Command, unto
     assert command.json("status", untouched)[0]["table"] == untouched
 
 
-def test_what_was_kept_is_taken_up_by_the_next_deployment(command: Command, table: str) -> None:
+def test_the_next_deployment_has_the_kept_snapshots(command: Command, table: str) -> None:
     command.ok("destroy", table, "--yes")
     command.ok("deploy", table, "--format", "json", "--yes")
     assert len(command.json("snapshots", table)) == 3
@@ -323,7 +323,7 @@ def test_prune_never_deletes_foreign_snapshots(
     assert sorted(partition["Values"] for partition in partitions) == [[FORMER], [RENAMED], [NEW]]
 
 
-def test_destroy_with_data_leaves_what_dynoexport_has_not_written(
+def test_destroy_with_data_keeps_foreign_objects(
     endpoint: Endpoint, command: Command, shared: str
 ) -> None:
     data, manifests = naming.data_prefix(shared, "json"), naming.manifest_prefix(shared, "json")

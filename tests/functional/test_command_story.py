@@ -70,7 +70,7 @@ def first_run(empty: Command) -> dict[str, Any]:
     return found
 
 
-def test_the_run_succeeded_and_says_what_it_did(first_run: dict[str, Any]) -> None:
+def test_the_run_succeeded_and_reports_its_figures(first_run: dict[str, Any]) -> None:
     assert list(first_run) == list(json_output.meanings("run"))
     assert [list(node) for node in first_run["nodes"]] == [list(json_output.meanings("node"))] * 3
     assert (first_run["state"], first_run["items"]) == ("SUCCEEDED", 2)
@@ -103,7 +103,7 @@ def test_a_refused_query_is_reported_in_a_line(empty: Command) -> None:
     assert re.match(r"Error: Athena query \S+ failed\n  .*nothing", done.stderr)
 
 
-def test_status_runs_and_logs_say_of_the_run(empty: Command, first_run: dict[str, Any]) -> None:
+def test_status_runs_and_logs_show_the_run(empty: Command, first_run: dict[str, Any]) -> None:
     (status,) = empty.json("status")
     assert list(status) == list(json_output.meanings("status"))
     assert status["last_run"] == {key: first_run[key] for key in first_run if key != "nodes"}
@@ -125,7 +125,7 @@ def test_status_runs_and_logs_say_of_the_run(empty: Command, first_run: dict[str
     assert list(json.loads(lines[0])) == list(json_output.meanings("line"))
 
 
-def test_a_run_is_set_against_its_plan(empty: Command, first_run: dict[str, Any]) -> None:
+def test_a_run_is_compared_with_its_plan(empty: Command, first_run: dict[str, Any]) -> None:
     """By what the job recorded of the table and of itself; nothing here starts in a minute."""
     (run,) = empty.json("runs", "Reviews", "--explain")
     assert list(run) == list(json_output.meanings("explained run"))
@@ -144,7 +144,7 @@ def test_a_run_is_set_against_its_plan(empty: Command, first_run: dict[str, Any]
     assert "  - run, crawl: the plan assumes 1 min for the crawl" in shown
 
 
-def test_the_connectors_read_units_are_those_of_cloudwatch(
+def test_the_connectors_read_units_come_from_cloudwatch(
     empty: Command, first_run: dict[str, Any]
 ) -> None:
     """The endpoint's DynamoDB does not report them; they are those of all readers."""
@@ -166,7 +166,7 @@ def test_the_connectors_read_units_are_those_of_cloudwatch(
 
 
 @pytest.mark.usefixtures("first_run")
-def test_stale_is_an_exit_code_of_its_own(empty: Command) -> None:
+def test_stale_has_its_own_exit_code(empty: Command) -> None:
     assert empty("status", "--stale", "1d").returncode == 0
     late = empty("status", "--stale", "0s")
     assert late.returncode == 3
@@ -251,7 +251,7 @@ def test_doctor_finds_nothing_wrong(empty: Command) -> None:
     assert unknown == {f"may {purpose}" for purpose in caller_policies.PURPOSES}
 
 
-def test_a_program_finds_the_same(
+def test_the_functions_return_what_the_command_prints(
     empty: Command, first_run: dict[str, Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for name, value in empty.endpoint.env.items():

@@ -75,7 +75,7 @@ def test_two_runs_make_two_partitions_and_the_view_shows_the_newer(
     assert (row["user"], row["snapshot_timestamp"]) == ("Adeline", newer)
 
 
-def test_a_run_that_fails_for_good_leaves_the_view_alone(
+def test_a_run_whose_retries_fail_leaves_the_view_unchanged(
     account: Account, reviews: list[dict[str, Any]]
 ) -> None:
     """The run is COMPLETED with a failed action, nothing was published, the error says why."""
@@ -112,7 +112,7 @@ def test_a_table_that_was_emptied_gives_an_empty_view(
     assert account.rows("SELECT count(*) AS items FROM snapshots_emptied") == [{"items": "1"}]
 
 
-def test_an_empty_table_is_a_success_with_nothing_to_show(account: Account) -> None:
+def test_a_run_of_an_empty_table_succeeds_without_a_view(account: Account) -> None:
     """The first run of an empty table publishes nothing, and says so."""
     account.create_table("Empty", KEY, [])
     account.deploy_table("Empty")

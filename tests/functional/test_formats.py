@@ -136,7 +136,7 @@ def test_no_role_was_refused_anything(usage: Usage) -> None:
 
 
 @pytest.mark.parametrize("role", reference.ROLES)
-def test_no_role_may_do_what_it_never_needed(usage: Usage, role: str) -> None:
+def test_every_permission_of_a_role_is_needed(usage: Usage, role: str) -> None:
     """But for what docs/permissions.md keeps with a reason, and no reason is out of date."""
     usage.require({fmt.value for fmt in OutputFormat})
     needless, kept = usage.needless(role), reference.kept(role)

@@ -92,7 +92,7 @@ def test_every_object_is_encrypted_with_the_key(exported: Command, key: str) -> 
         assert (head["ServerSideEncryption"], head["SSEKMSKeyId"]) == ("aws:kms", key), object_key
 
 
-def test_dynamodb_was_reported_the_key(exported: Command, key: str) -> None:
+def test_dynamodb_exports_with_the_key(exported: Command, key: str) -> None:
     """Its files are gone when the snapshot is there; it would have taken S3's own."""
     dynamodb = exported.endpoint.client("dynamodb")
     table = dynamodb.describe_table(TableName="Reviews")["Table"]["TableArn"]
@@ -148,7 +148,7 @@ def encrypted(command: Command) -> Usage:
 
 
 @pytest.mark.parametrize("role", reference.ROLES)
-def test_no_role_may_use_a_key_for_what_it_never_needed(encrypted: Usage, role: str) -> None:
+def test_every_permission_on_a_key_is_needed(encrypted: Usage, role: str) -> None:
     """But for what docs/permissions.md keeps with a reason."""
     of_keys = {
         "DecryptTable",
@@ -258,7 +258,7 @@ def test_the_export_reader_is_refused_for_another_accounts_table(command: Comman
 
 
 # --- a VPC ----------------------------------------------------------------------------------------
-def test_an_export_runs_by_its_connection(command: Command) -> None:
+def test_an_export_uses_its_connection(command: Command) -> None:
     """Jobs and crawler name it; on a laptop there is no VPC to go into."""
     endpoint = command.endpoint
     create_table(endpoint, "Inside")

@@ -55,5 +55,5 @@ def test_a_failed_call_is_one_error_with_its_next_step(trials: list[dict[str, An
         assert not errors or not trial["lines"][-1].startswith("Error: "), shown(trial)
 
 
-def test_a_second_try_ends_right(trials: list[dict[str, Any]]) -> None:
+def test_a_second_try_succeeds(trials: list[dict[str, Any]]) -> None:
     assert [shown(trial) for trial in trials if trial["again"] != 0] == []

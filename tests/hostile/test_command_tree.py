@@ -129,7 +129,7 @@ def check(done: Any) -> None:
 
 
 @pytest.mark.parametrize("path", COMMANDS, ids=" ".join)
-def test_any_value_is_taken_or_refused_in_one_line(path: tuple[str, ...]) -> None:
+def test_any_value_is_accepted_or_refused_in_one_line(path: tuple[str, ...]) -> None:
     checks = [HealthCheck.too_slow, HealthCheck.function_scoped_fixture]
 
     @settings(max_examples=max(INPUTS, 1), suppress_health_check=checks)

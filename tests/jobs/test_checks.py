@@ -50,7 +50,7 @@ def client(*unknown: str) -> Any:
 @pytest.mark.parametrize(
     "unknown", [(), ("WarmThroughput",), ("WarmThroughput", "OnDemandThroughput")]
 )
-def test_warm_throughput_is_known_whatever_boto3_knows(unknown: tuple[str, ...]) -> None:
+def test_warm_throughput_is_read_with_any_boto3(unknown: tuple[str, ...]) -> None:
     """Glue 5.0 and older: botocore drops what its model lacks."""
     table = describe_table(client(*unknown), "Orders")
     assert table["ItemCount"] == 7

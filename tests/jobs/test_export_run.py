@@ -226,7 +226,7 @@ def sessions() -> int:
     return len(sts_backends["210987654321"]["aws"].assumed_roles)
 
 
-def test_glues_own_source_is_given_the_role(run: Attempts) -> None:
+def test_glues_own_source_gets_the_role(run: Attempts) -> None:
     read, _ = run.attempt(SourceRoleArn=READER).options
     assert read["connection_options"]["dynamodb.sts.roleArn"] == READER
 
@@ -288,7 +288,7 @@ def test_splits_follow_the_workers_that_the_job_really_has(run: Attempts) -> Non
     assert run.manifest()["glue_version"] == known["GlueVersion"]
 
 
-def test_the_connector_never_writes_what_is_not_exported(run: Attempts) -> None:
+def test_the_connector_never_writes_excluded_attributes(run: Attempts) -> None:
     """A dot in a name is part of it, in backticks."""
     assert run.attempt(Columns='User, first.name,"a,b"').frame.selected == [
         "`User`",
@@ -468,7 +468,7 @@ def test_a_complete_snapshot_whose_manifest_has_no_etags_is_kept(run: Attempts, 
     assert run.manifest()["files"] == files
 
 
-def test_a_resumed_run_leaves_the_snapshot_of_the_run_before(run: Attempts) -> None:
+def test_a_resumed_run_never_changes_the_snapshot_of_the_former_run(run: Attempts) -> None:
     """It is a run of its own, with the properties of the former one."""
     run.attempt()
     resumed = run.next_run()
@@ -616,7 +616,7 @@ def test_the_catalog_table_of_another_export_is_not_touched(run: Attempts, locat
     assert (run.timestamp, connector.options) == (None, [])
 
 
-def test_the_catalog_table_of_this_export_is_fine(run: Attempts) -> None:
+def test_the_catalog_table_of_this_export_is_accepted(run: Attempts) -> None:
     create_table(run.clients.glue, f"s3://{BUCKET}/parquet/Reviews")
     run.attempt()
 

@@ -157,7 +157,7 @@ def export(spark: Any, places: Local) -> Any:
 
 # --- rows to files ----------------------------------------------------------------------------
 @pytest.mark.parametrize("fmt", ["csv", "json", "orc", "parquet", "xml"])
-def test_what_is_written_is_counted_and_listed(export: Any, places: Local, fmt: str) -> None:
+def test_written_files_are_counted_and_listed(export: Any, places: Local, fmt: str) -> None:
     """Under a path with a colon, without any marker."""
     written = export(ADELINE, TRISTAN, TRISTAN, OutputFormat=fmt)
     assert (written.items, written.items_read) == (3, 3)
@@ -168,7 +168,7 @@ def test_what_is_written_is_counted_and_listed(export: Any, places: Local, fmt: 
     assert written.files == (listed,)
 
 
-def test_rows_that_are_missing_fail_the_run(export: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_missing_rows_fail_the_run(export: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(export_table, "keep_part_files", lambda *_: {})
     with pytest.raises(export_table.JobFailed, match="the files have 0 rows, not 2"):
         export(ADELINE, TRISTAN)

@@ -152,12 +152,12 @@ def test_an_incomplete_snapshot_is_refused_with_the_name_of_the_file(
 
 
 # --- what expires -----------------------------------------------------------------------------
-def test_what_is_older_than_the_days_expires_to_the_minute() -> None:
+def test_snapshots_expire_to_the_minute() -> None:
     snapshots = [minutes(7.001), minutes(7), minutes(6.999), minutes(40)]
     assert expired_snapshots(snapshots, [], NOW, 7) == [minutes(40), minutes(7.001), minutes(7)]
 
 
-def test_what_is_shown_never_expires() -> None:
+def test_the_shown_snapshot_never_expires() -> None:
     assert expired_snapshots([minutes(40), minutes(30)], [minutes(40)], NOW, 7) == [minutes(30)]
 
 
@@ -374,7 +374,7 @@ def test_the_catalog_gets_the_columns_of_the_manifest(run: Publication) -> None:
         ]
 
 
-def test_a_catalog_that_is_right_is_left_alone(
+def test_a_correct_catalog_is_not_written(
     run: Publication, capsys: pytest.CaptureFixture[str]
 ) -> None:
     run.export(CURRENT)
@@ -445,7 +445,7 @@ def test_avro_schema_that_is_too_long_for_the_catalog_is_left_out() -> None:
     assert avro_literal({"schema": long}) == ""
 
 
-def test_avro_schema_of_a_crawler_makes_room_for_the_right_one() -> None:
+def test_the_right_avro_schema_replaces_the_crawlers() -> None:
     """In the table; partitions, also those of older snapshots, have it or none."""
     crawled = {"Parameters": {"avro.schema.literal": "old", "kept": "yes"}}
     descriptor = {**crawled, "SerdeInfo": crawled, "Columns": []}
@@ -493,7 +493,7 @@ def test_a_view_that_is_not_replaced_keeps_the_columns_it_was_made_with(
     assert "restoring the former columns of snapshots_reviews" in capsys.readouterr().out
 
 
-def test_a_view_that_was_replaced_all_the_same_keeps_its_columns(run: Publication) -> None:
+def test_a_view_that_a_slow_query_replaced_keeps_its_columns(run: Publication) -> None:
     """The query was slow to answer, and has run."""
     run.export(CURRENT)
     run.crawl(CURRENT)
@@ -504,7 +504,7 @@ def test_a_view_that_was_replaced_all_the_same_keeps_its_columns(run: Publicatio
     assert descriptors(run.aws) != before
 
 
-def test_columns_that_cannot_be_restored_do_not_hide_why(
+def test_a_failed_restore_does_not_hide_the_first_error(
     run: Publication, capsys: pytest.CaptureFixture[str]
 ) -> None:
     run.export(CURRENT)
@@ -526,7 +526,7 @@ def test_columns_that_cannot_be_restored_do_not_hide_why(
 @example("a" * 300)
 @example("é" * 200)
 @example("\N{GRINNING FACE}" * 100)
-def test_a_comment_is_what_glue_takes(attribute: str) -> None:
+def test_a_comment_has_only_what_glue_accepts(attribute: str) -> None:
     found = column_comment(attribute)
     assert len(found.encode()) <= 255
     assert found.isprintable() or "\n" not in found

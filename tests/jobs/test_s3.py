@@ -17,7 +17,7 @@ def s3() -> Any:
     return boto3.client("s3", "eu-west-1", aws_access_key_id="a", aws_secret_access_key="b")
 
 
-def test_what_is_denied_and_not_listed_is_missing(s3: Any) -> None:
+def test_a_denied_object_that_is_not_listed_is_missing(s3: Any) -> None:
     """Who may list some prefixes alone may be denied a missing key."""
     with Stubber(s3) as stub:
         stub.add_client_error("get_object", "AccessDenied", http_status_code=403)
@@ -25,7 +25,7 @@ def test_what_is_denied_and_not_listed_is_missing(s3: Any) -> None:
         assert read_object(s3, "bucket", "manifests/x.json") is None
 
 
-def test_what_is_denied_and_listed_is_denied(s3: Any) -> None:
+def test_a_denied_object_that_is_listed_is_denied(s3: Any) -> None:
     with Stubber(s3) as stub:
         stub.add_client_error("get_object", "AccessDenied", http_status_code=403)
         stub.add_response("list_objects_v2", {"KeyCount": 1})

@@ -58,7 +58,7 @@ RUNTIME = sorted(processes.RUNTIME.rglob("*.py"))
 
 
 @pytest.mark.parametrize("script", [EXPORT, VIEW, *RUNTIME], ids=lambda path: path.stem)
-def test_valid_from_python_3_7_on(script: Path) -> None:
+def test_scripts_are_valid_from_python_3_7_on(script: Path) -> None:
     """Glue 3.0 runs Python 3.7; the stand-in for its library is judged with that, too."""
     vermin = Path(sys.executable).with_name("vermin")
     done = subprocess.run(
@@ -72,7 +72,7 @@ def test_valid_from_python_3_7_on(script: Path) -> None:
 
 @pytest.mark.parametrize("version", ["3.7", "3.9", "3.10", "3.13"])
 @pytest.mark.parametrize("script", [EXPORT, VIEW])
-def test_compiles_where_the_interpreter_is_at_hand(script: Path, version: str) -> None:
+def test_scripts_compile_with_each_installed_interpreter(script: Path, version: str) -> None:
     """The interpreters of Glue 2.0 and 3.0, of Python shell, of Glue 4.0 and of Glue 6.0."""
     found = sorted(Path.home().glob(f".pyenv/versions/{version}.*/bin/python"))
     if not found:
@@ -185,7 +185,7 @@ def _root(node: ast.expr) -> str:
     return node.id if isinstance(node, ast.Name) else ""
 
 
-def test_only_pyspark_calls_that_spark_2_4_has() -> None:
+def test_scripts_call_only_what_spark_2_4_has() -> None:
     """Every function, type and method used is on the list above, and all of the list is used."""
     functions, types, methods = set(), set(), set()
     for node in ast.walk(ast.parse(EXPORT.read_text())):

@@ -79,7 +79,7 @@ def test_a_run_of_another_export_is_refused(name: str, value: str) -> None:
         settings(**{name: value})
 
 
-def test_a_run_that_names_the_same_table_is_taken() -> None:
+def test_a_run_that_names_the_same_table_is_accepted() -> None:
     assert settings(TableName="Reviews", OutputFormat="orc").table == "Reviews"
 
 
@@ -105,7 +105,7 @@ def test_a_bad_number_is_refused_in_one_line(name: str, value: str, allowed: str
 
 
 @given(st.dictionaries(st.sampled_from(sorted(ARGUMENTS)), st.text(max_size=20)))
-def test_whatever_a_run_says_it_is_taken_or_refused_in_one_line(
+def test_any_run_property_is_accepted_or_refused_in_one_line(
     properties: dict[str, str],
 ) -> None:
     try:

@@ -49,14 +49,14 @@ def state(*hours: float, before: str = OK, value: float = 1, **changes: Any) -> 
 
 # --- what follows from the data -------------------------------------------------------------------
 @given(st.lists(st.floats(-10, 100)))
-def test_a_watch_for_samples_goes_off_without_one_in_all_its_periods(hours: list[float]) -> None:
+def test_an_alarm_goes_off_without_a_sample_in_all_its_periods(hours: list[float]) -> None:
     """What lies in the future is not there yet."""
     samples = [NOW - HOUR * ago for ago in hours]
     fresh = any(NOW - 3 * HOUR < at <= NOW for at in samples)
     assert state(*hours) == (OK if fresh else ALARM)
 
 
-def test_a_sample_of_zero_is_one() -> None:
+def test_a_sample_of_zero_is_a_sample() -> None:
     assert state(1, value=0) == OK
 
 
@@ -73,7 +73,7 @@ def test_enough_breaching_periods_go_off() -> None:
     ("missing", "expected"),
     [("breaching", ALARM), ("notBreaching", OK), ("ignore", "kept"), ("missing", UNKNOWN)],
 )
-def test_no_data_at_all_is_treated_as_the_alarm_says(missing: str, expected: str) -> None:
+def test_missing_data_is_treated_as_the_alarm_states(missing: str, expected: str) -> None:
     assert state(missing=missing, before="kept") == expected
 
 
@@ -145,7 +145,7 @@ def test_alarm_notifies_its_topic_when_it_goes_off_and_when_it_is_over(tower: To
 
 
 @pytest.mark.endpoint
-def test_an_alarm_without_a_voice_changes_its_state_in_silence(tower: Tower) -> None:
+def test_an_alarm_without_actions_changes_its_state_in_silence(tower: Tower) -> None:
     """Until it is given one; then it reports the next change."""
     tower.alarm()
     tower.cloudwatch.disable_alarm_actions(AlarmNames=[tower.name])
@@ -197,9 +197,7 @@ def test_a_topic_may_refuse_alarms_of_other_accounts(tower: Tower) -> None:
         ({"ComparisonOperator": "GreaterThanUpperThreshold"}, "knows no GreaterThanUpperThreshold"),
     ],
 )
-def test_an_alarm_that_cannot_be_is_refused(
-    tower: Tower, changes: dict[str, Any], words: str
-) -> None:
+def test_an_impossible_alarm_is_refused(tower: Tower, changes: dict[str, Any], words: str) -> None:
     """By AWS for its window, by the endpoint for what it does not evaluate."""
     with pytest.raises(ClientError, match=words):
         tower.alarm(**changes)

@@ -61,7 +61,7 @@ def patterns(action: str) -> list[str]:
 
 
 @pytest.mark.parametrize("operation", OPERATIONS)
-def test_every_resource_is_of_a_kind_that_the_action_knows(operation: str) -> None:
+def test_every_resource_has_a_type_of_its_action(operation: str) -> None:
     parameters: dict[str, Any] = {}
     for template in OPERATIONS[operation]:
         parameters |= example(template)
@@ -102,6 +102,6 @@ def test_a_table_may_be_named_by_its_arn() -> None:
     assert found.resource == other
 
 
-def test_nothing_is_assumed_of_an_operation_that_is_not_described() -> None:
+def test_an_operation_without_an_entry_is_refused() -> None:
     with pytest.raises(UnknownOperation, match="glue:DeleteDevEndpoint"):
         needs("glue:DeleteDevEndpoint", {}, HERE)

@@ -284,7 +284,7 @@ def test_tampered_request_is_refused(endpoint: Endpoint) -> None:
 
 @pytest.mark.usefixtures("s3")
 @pytest.mark.parametrize(("minutes", "status"), [(-16, 403), (-14, 200), (14, 200), (16, 403)])
-def test_request_is_good_for_a_quarter_of_an_hour(
+def test_request_is_valid_for_a_quarter_of_an_hour(
     endpoint: Endpoint, monkeypatch: pytest.MonkeyPatch, minutes: int, status: int
 ) -> None:
     then = datetime.now(timezone.utc) + timedelta(minutes=minutes)
@@ -302,7 +302,7 @@ def refusal(request: str | urllib.request.Request) -> int:
 
 
 @pytest.mark.parametrize("version", ["s3v4", None])
-def test_presigned_url_is_good_for_what_it_was_made_for(
+def test_presigned_url_allows_only_its_own_request(
     endpoint: Endpoint, s3: Any, version: str | None
 ) -> None:
     """By the current signature, and by the older one, which boto3 makes unless configured."""

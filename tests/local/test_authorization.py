@@ -52,7 +52,7 @@ def allowed(*parts: dict[str, Any], request: Request = READ) -> bool:
         ({"NotResource": "arn:aws:s3:::other/*"}, True),
     ],
 )
-def test_actions_are_without_case_and_resources_part_by_part(
+def test_actions_match_without_case_and_resources_part_by_part(
     parts: dict[str, Any], covered: bool
 ) -> None:
     assert allowed(statement(**parts)) is covered
@@ -88,7 +88,7 @@ def test_actions_are_without_case_and_resources_part_by_part(
         ("NumericGreaterThanEquals", "10", "9", False),
     ],
 )
-def test_conditions_compare_as_their_operator_says(
+def test_conditions_compare_by_their_operator(
     operator: str, wanted: Any, given_: str | None, outcome: bool
 ) -> None:
     context = {} if given_ is None else {"my:Key": given_}
@@ -113,7 +113,7 @@ def test_all_lines_of_a_condition_must_hold() -> None:
         {"NotPrincipal": {"AWS": "*"}},
     ],
 )
-def test_what_is_not_understood_is_an_error(parts: dict[str, Any]) -> None:
+def test_an_unknown_element_is_an_error(parts: dict[str, Any]) -> None:
     with pytest.raises(NotUnderstood):
         policy(statement(**parts))
 
@@ -160,15 +160,13 @@ POLICIES = st.lists(STATEMENTS, max_size=6)
 
 
 @given(POLICIES, st.randoms())
-def test_the_order_of_statements_says_nothing(parts: list[dict[str, Any]], random: Any) -> None:
+def test_the_order_of_statements_does_not_matter(parts: list[dict[str, Any]], random: Any) -> None:
     shuffled = random.sample(parts, len(parts))
     assert allowed(*parts) is allowed(*shuffled)
 
 
 @given(POLICIES, STATEMENTS)
-def test_one_more_denial_allows_nothing_more(
-    parts: list[dict[str, Any]], more: dict[str, Any]
-) -> None:
+def test_another_deny_never_allows_more(parts: list[dict[str, Any]], more: dict[str, Any]) -> None:
     assert not allowed(*parts, {**more, "Effect": "Deny"}) or allowed(*parts)
 
 
@@ -209,7 +207,7 @@ def test_a_role_trusts_whom_its_policy_names(parts: list[dict[str, Any]], truste
     assert (authorization.trusts(policy(*parts), [GLUE], ASSUME) is not None) is trusted
 
 
-def test_the_narrowest_name_that_is_trusted_counts() -> None:
+def test_the_narrowest_trusted_name_is_returned() -> None:
     """Whether a caller needs a grant of its own depends on it."""
     names = [("AWS", "arn:aws:iam::1:role/caller"), ("AWS", "arn:aws:iam::1:root")]
     by_account = policy(trust(principal={"AWS": names[1][1]}))

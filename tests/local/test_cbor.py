@@ -93,7 +93,7 @@ def test_operation_that_the_endpoint_lacks_is_refused_by_name(client: Callable[.
     assert caught.value.response["ResponseMetadata"]["RetryAttempts"] == 0
 
 
-def test_other_services_answer_by_it(client: Callable[..., Any]) -> None:
+def test_other_services_answer_in_cbor(client: Callable[..., Any]) -> None:
     found = client("resourcegroupstaggingapi").get_resources(
         TagFilters=[{"Key": "dynoexport:table", "Values": ["missing"]}]
     )

@@ -26,7 +26,7 @@ def test_the_options_are_read() -> None:
     assert dynamodb_source.parse(given) == Source("Reviews", 7, 0.25)
 
 
-def test_the_defaults_are_glue_s() -> None:
+def test_the_defaults_are_those_of_glue() -> None:
     """Half of the capacity, in one segment."""
     assert dynamodb_source.parse(options()) == Source("Reviews", 1, 0.5)
 
@@ -41,13 +41,13 @@ def test_the_defaults_are_glue_s() -> None:
         (options(**{"dynamodb.splits": "1000001"}), "splits 1000001 is not in 1 to 1000000"),
     ],
 )
-def test_what_the_connector_refuses_is_refused(given: dict[str, str], said: str) -> None:
+def test_options_that_the_connector_refuses_are_refused(given: dict[str, str], said: str) -> None:
     """Each with the option's name and range."""
     with pytest.raises(ValueError, match=said):
         dynamodb_source.parse(given)
 
 
-def test_the_segments_share_what_the_table_allows() -> None:
+def test_the_segments_share_the_allowed_rate() -> None:
     """A quarter of 100 units over five segments; 40,000 units where nothing is provisioned."""
     source = Source("Reviews", 5, 0.25)
     provisioned = {"ProvisionedThroughput": {"ReadCapacityUnits": 100}}

@@ -107,7 +107,7 @@ def refusal(call: Callable[[], object]) -> tuple[str, str]:
 
 
 # --- refusals, in AWS's words -------------------------------------------------------------------
-def test_what_no_policy_allows_is_refused_with_action_and_resource(iam: Iam) -> None:
+def test_a_denial_names_action_and_resource(iam: Iam) -> None:
     session = iam.session(allow("glue:GetDatabase"))
     role = session("sts").get_caller_identity()["Arn"]
     assert session("glue").get_database(Name=DATABASE)["Database"]["Name"] == DATABASE
@@ -121,7 +121,7 @@ def test_what_no_policy_allows_is_refused_with_action_and_resource(iam: Iam) -> 
     assert f":assumed-role/{iam.name}" in role
 
 
-def test_the_catalog_asks_for_catalog_database_and_table(iam: Iam) -> None:
+def test_a_table_needs_permission_on_catalog_database_and_table(iam: Iam) -> None:
     arn = f"arn:aws:glue:us-east-1:{ACCOUNT}"
     session = iam.session(
         allow("glue:GetTable", on=f"{arn}:catalog"), allow("glue:GetTable", on=f"{arn}:database/*")
@@ -130,7 +130,7 @@ def test_the_catalog_asks_for_catalog_database_and_table(iam: Iam) -> None:
     assert f"on resource: {arn}:table/{DATABASE}/t because" in message
 
 
-def test_s3_refuses_in_its_own_shape(iam: Iam) -> None:
+def test_s3_denies_in_its_own_form(iam: Iam) -> None:
     s3 = iam.session(allow("s3:GetObject", on=f"arn:aws:s3:::{BUCKET}/mine/*"))("s3")
     assert s3.get_object(Bucket=BUCKET, Key="mine/a")["ContentLength"] == 1
     code, message = refusal(lambda: s3.get_object(Bucket=BUCKET, Key="theirs/c"))
@@ -160,7 +160,7 @@ def test_each_service_refuses_with_its_own_code(
     assert refusal(lambda: getattr(client, operation)(**options))[0] == code
 
 
-def test_an_operation_that_nobody_has_described_is_refused_by_name(iam: Iam) -> None:
+def test_an_operation_without_an_entry_is_refused_by_name(iam: Iam) -> None:
     """Whatever the role may do: silence would be a permission."""
     code, message = refusal(lambda: iam.session(EVERYTHING)("glue").get_dev_endpoints())
     assert code == "AccessDeniedException"
@@ -195,7 +195,7 @@ def test_missing_key_is_denied_to_a_caller_that_may_not_list(iam: Iam) -> None:
     assert refusal(lambda: s3.head_object(Bucket=BUCKET, Key="mine/none"))[0] == "404"
 
 
-def test_of_several_objects_those_go_that_may(iam: Iam) -> None:
+def test_delete_objects_deletes_only_allowed_keys(iam: Iam) -> None:
     root = iam.endpoint.client("s3")
     for key in ("batch/mine", "batch/theirs"):
         root.put_object(Bucket=BUCKET, Key=key, Body=b"x")
@@ -267,7 +267,7 @@ VIA_S3 = {"StringEquals": {"kms:ViaService": "s3.us-east-1.amazonaws.com"}}
     ],
     ids=["get", "put", "upload", "copy"],
 )
-def test_what_a_key_encrypts_is_for_those_who_may_use_it(
+def test_encrypted_objects_need_permission_on_the_key(
     iam: Iam, locked: str, key: str, call: Callable[[Any, str], object], action: str
 ) -> None:
     """Through S3; what a key does not encrypt needs none."""
@@ -321,7 +321,7 @@ def test_a_permissions_boundary_limits_what_is_granted_and_grants_nothing(iam: I
     assert "because no identity-based policy allows" in message
 
 
-def test_a_policy_counts_from_the_next_call_on(iam: Iam) -> None:
+def test_a_changed_policy_applies_from_the_next_call_on(iam: Iam) -> None:
     role = iam.role()
     glue = iam.endpoint.client("glue", iam.endpoint.assume(role, "session"))
     assert refusal(lambda: glue.get_database(Name=DATABASE))[0] == "AccessDeniedException"
@@ -377,7 +377,7 @@ def test_a_role_assumes_another_if_it_may_and_is_trusted(iam: Iam) -> None:
 
 
 # --- services that act as the caller ------------------------------------------------------------
-def test_who_makes_a_job_must_be_allowed_to_pass_its_role(iam: Iam) -> None:
+def test_creating_a_job_needs_permission_to_pass_its_role(iam: Iam) -> None:
     role = iam.role()
     job = {
         "Name": iam.name,
@@ -408,7 +408,7 @@ def query(session: Callable[[str], Any], sql: str) -> dict[str, Any]:
         time.sleep(0.05)
 
 
-def test_athena_has_the_permissions_of_who_asks(iam: Iam) -> None:
+def test_athena_acts_with_the_permissions_of_its_caller(iam: Iam) -> None:
     """Of the catalog and of where results go; a query of another's is not the caller's to see."""
     granted = [allow("athena:*"), allow("s3:GetBucketLocation"), allow("glue:GetDatabase")]
     failed = query(iam.session(*granted), "SELECT 1 AS one")
@@ -421,7 +421,7 @@ def test_athena_has_the_permissions_of_who_asks(iam: Iam) -> None:
     assert "glue:GetTable" in failed["StateChangeReason"]
 
 
-def test_dynamodb_exports_as_who_asks(iam: Iam) -> None:
+def test_dynamodb_exports_with_the_permissions_of_its_caller(iam: Iam) -> None:
     dynamodb = iam.endpoint.client("dynamodb")
     table = dynamodb.create_table(
         TableName=iam.name,
@@ -571,7 +571,7 @@ def recorded(endpoint: Endpoint, role: str) -> Iterator[dict[str, Any]]:
     return (decision for decision in endpoint.authorizations() if decision["holder"] == role)
 
 
-def test_what_was_asked_is_kept_with_its_answer(iam: Iam) -> None:
+def test_each_decision_is_recorded_with_its_answer(iam: Iam) -> None:
     role = iam.role(allow("s3:ListBucket", Sid="List"))
     s3 = iam.endpoint.client("s3", iam.endpoint.assume(role, "session"))
     for _ in range(2):

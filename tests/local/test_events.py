@@ -23,24 +23,24 @@ TOPIC = "arn:aws:sns:us-east-1:123456789012:notified"
 
 
 # --- templates ------------------------------------------------------------------------------------
-def test_a_place_outside_of_quotes_becomes_a_json_value() -> None:
+def test_a_placeholder_outside_quotes_becomes_a_json_value() -> None:
     """Quotes in it are escaped, numbers stay numbers."""
     filled = events.fill('{"name": <name>, "n": <n>}', {"name": 'a "b"', "n": 7})
     assert json.loads(filled) == {"name": 'a "b"', "n": 7}
 
 
-def test_a_place_inside_of_quotes_becomes_part_of_the_text() -> None:
+def test_a_placeholder_inside_quotes_becomes_part_of_the_text() -> None:
     """The object stays JSON whatever is put there."""
     filled = events.fill('{"text": "<name> is <state>"}', {"name": 'a\n"b"', "state": "c"})
     assert json.loads(filled) == {"text": 'a\n"b" is c'}
 
 
-def test_a_place_without_a_value_is_empty() -> None:
+def test_a_placeholder_without_a_value_is_empty() -> None:
     assert json.loads(events.fill('{"text": <gone>}', {})) == {"text": ""}
     assert events.fill("<name> is <gone>", {"name": "a"}) == "a is "
 
 
-def test_a_target_receives_what_it_asks_for() -> None:
+def test_a_target_receives_its_own_input() -> None:
     """A constant, a part of the event, or all of it."""
     event = {"source": "aws.glue", "detail": {"state": "FAILED"}, "ingestion-time": 0}
     assert events.build_input({"Input": "late"}, event) == "late"

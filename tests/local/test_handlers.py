@@ -95,7 +95,7 @@ def test_every_action_is_one_of_its_handlers(kind: str, event: str, actions: lis
 @pytest.mark.parametrize(
     ("kind", "event", "actions"), [case for case in OURS if case[0] != "AWS::S3::Bucket"]
 )
-def test_what_is_left_out_is_about_properties_that_no_template_sets(
+def test_omitted_actions_belong_to_properties_that_no_template_sets(
     kind: str, event: str, actions: list[str]
 ) -> None:
     left = set(KNOWN[kind][event]["permissions"]) - set(actions)
@@ -129,6 +129,6 @@ def test_a_role_is_made_with_its_boundary_and_passed_by_those_who_use_it() -> No
     assert used["glue:CreateJob"].resource == "arn:aws:glue:eu-west-3:123456789012:job/j"
 
 
-def test_nothing_is_assumed_of_a_type_that_is_not_described() -> None:
+def test_a_type_without_an_entry_is_refused() -> None:
     with pytest.raises(UnknownOperation, match="AWS::EC2::Instance"):
         list(handlers.needs(Step("AWS::EC2::Instance", CREATE, {}, "i"), HERE))

@@ -218,7 +218,7 @@ def test_a_job_ends_with_its_endpoint(tmp_path: Path) -> None:
     assert not directory.exists()
 
 
-def test_a_start_removes_what_a_killed_endpoint_has_left(
+def test_a_start_removes_the_directories_of_a_killed_endpoint(
     reserve: processes.Reserve, tmp_path: Path
 ) -> None:
     """And nothing of an endpoint that lives."""
@@ -231,7 +231,7 @@ def test_a_start_removes_what_a_killed_endpoint_has_left(
     assert list(tmp_path.iterdir()) == [alive]
 
 
-def test_what_goes_on_in_the_background_ends_with_its_endpoint(
+def test_background_work_ends_with_its_endpoint(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """Without a word: a traceback in a thread is an error here."""
@@ -247,7 +247,7 @@ def test_what_goes_on_in_the_background_ends_with_its_endpoint(
     assert reached == ["before"]
 
 
-def test_a_process_that_is_asked_for_at_the_end_is_not_started(tmp_path: Path) -> None:
+def test_no_process_starts_while_the_endpoint_ends(tmp_path: Path) -> None:
     """Those that are there end; a thread that is late gets none."""
     code = """
 from dynoexport.local import context

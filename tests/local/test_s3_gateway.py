@@ -53,7 +53,7 @@ def kind(files: BucketFiles, key: str) -> str | None:
     return status and status["type"]
 
 
-def test_a_key_is_a_file_and_what_it_begins_with_a_directory(files: BucketFiles) -> None:
+def test_a_key_is_a_file_and_its_prefix_a_directory(files: BucketFiles) -> None:
     """Part of a name is neither."""
     assert kind(files, PART) == "FILE"
     assert [kind(files, key) for key in ("", "json", PARTITION)] == ["DIRECTORY"] * 3
@@ -128,7 +128,7 @@ def test_renaming_onto_a_directory_moves_into_it(files: BucketFiles, s3: Any) ->
     assert keys(s3) == {PART, "json/Re/x", "json/Re/top.txt"}
 
 
-def test_renaming_nothing_says_so(files: BucketFiles) -> None:
+def test_renaming_a_missing_file_returns_false(files: BucketFiles) -> None:
     """False, and no error."""
     assert files.rename("nowhere", "elsewhere") is False
 
@@ -170,7 +170,7 @@ def test_webhdfs_writes_under_the_very_key(root: str, s3: Any) -> None:
     assert found["Body"].read() == b"fresh"
 
 
-def test_webhdfs_says_what_is_missing(root: str) -> None:
+def test_webhdfs_reports_a_missing_file(root: str) -> None:
     """404 with the exception that Hadoop's client raises."""
     with pytest.raises(HTTPError) as caught:
         request(f"{root}/nowhere?op=GETFILESTATUS")
@@ -179,7 +179,7 @@ def test_webhdfs_says_what_is_missing(root: str) -> None:
     assert (answer.code, said["exception"]) == (404, "FileNotFoundException")
 
 
-def test_webhdfs_refuses_what_it_does_not_know(root: str) -> None:
+def test_webhdfs_refuses_an_unknown_operation_by_name(root: str) -> None:
     """By name."""
     with pytest.raises(HTTPError) as caught:
         request(f"{root}/json?op=GETXATTRS")

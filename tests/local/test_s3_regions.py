@@ -64,12 +64,12 @@ def test_another_region_is_refused_with_the_right_one(
     assert answer(endpoint, "GET", f"{BUCKET}/key", "eu-central-1").content == b"body"
 
 
-def test_where_a_bucket_is_may_be_asked_from_anywhere(endpoint: Endpoint) -> None:
+def test_the_location_of_a_bucket_is_readable_from_any_region(endpoint: Endpoint) -> None:
     found = answer(endpoint, "GET", f"{BUCKET}?location", "us-east-2")
     assert (found.status_code, "eu-central-1" in found.text) == (200, True)
 
 
-def test_no_bucket_has_no_region(endpoint: Endpoint) -> None:
+def test_a_missing_bucket_has_no_region(endpoint: Endpoint) -> None:
     assert answer(endpoint, "GET", "no-such-bucket-anywhere/key", "us-east-2").status_code == 404
 
 

@@ -28,7 +28,7 @@ def due(after: datetime, until: datetime, **fields: Any) -> list[str]:
     return list(scheduler.due([trigger(**fields)], after=after, until=until))
 
 
-def test_a_schedule_fires_between_two_looks() -> None:
+def test_a_schedule_fires_between_two_polls() -> None:
     """The workflow is named once its minute has come."""
     assert due(TEN - SECOND, TEN + SECOND) == ["daily"]
     assert due(TEN - 2 * SECOND, TEN - SECOND) == []
@@ -61,7 +61,7 @@ def test_days_are_those_of_aws_cron() -> None:
         {"WorkflowName": ""},
     ],
 )
-def test_what_is_not_an_active_schedule_of_a_workflow_starts_nothing(fields: Any) -> None:
+def test_only_an_active_schedule_of_a_workflow_starts_it(fields: Any) -> None:
     """Off, on demand, or without a workflow."""
     assert due(TEN - SECOND, TEN, **fields) == []
 

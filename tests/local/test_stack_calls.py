@@ -148,7 +148,7 @@ def test_failed_update_stack_is_rolled_back(cloud: Cloud) -> None:
 
 
 @pytest.mark.parametrize("operation", ["update_stack", "create_change_set"])
-def test_previous_value_of_no_parameter_is_refused(cloud: Cloud, operation: str) -> None:
+def test_previous_value_of_an_unknown_parameter_is_refused(cloud: Cloud, operation: str) -> None:
     """A change set without a type is one of an update."""
     flow = {"Flow": workflow("previous")}
     cloud.create("previous", flow)
@@ -204,7 +204,7 @@ NO_TEMPLATES = [
 
 @pytest.mark.parametrize("body", NO_TEMPLATES, ids=lambda body: body[:40])
 @pytest.mark.parametrize("operation", ["create_stack", "create_change_set"])
-def test_what_is_no_template_is_refused_and_leaves_no_stack(
+def test_an_invalid_template_is_refused_and_leaves_no_stack(
     cloud: Cloud, operation: str, body: str
 ) -> None:
     more = {"ChangeSetName": "c", "ChangeSetType": "CREATE"}

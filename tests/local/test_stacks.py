@@ -509,7 +509,7 @@ def test_a_parameter_that_the_stack_lacks_has_no_previous_value(cloud: Cloud) ->
 
 # --- deletions ----------------------------------------------------------------------------------
 @pytest.mark.endpoint
-def test_what_left_the_template_is_deleted_unless_retained(cloud: Cloud) -> None:
+def test_a_removed_resource_is_deleted_unless_retained(cloud: Cloud) -> None:
     """DeletionPolicy Retain keeps a resource that the stack no longer has."""
     flow = {"Flow": workflow("kept")}
     kept = bucket("retained-on-update", DeletionPolicy="Retain")
@@ -577,7 +577,7 @@ def test_a_deleted_stack_is_known_by_its_id_alone(cloud: Cloud) -> None:
 
 
 @pytest.mark.endpoint
-def test_deleting_no_stack_is_no_error(cloud: Cloud) -> None:
+def test_deleting_a_missing_stack_is_not_an_error(cloud: Cloud) -> None:
     cloud.api.delete_stack(StackName="never-there")
 
 
@@ -628,7 +628,7 @@ def test_a_failed_deletion_can_be_tried_again(cloud: Cloud) -> None:
 
 
 @pytest.mark.endpoint
-def test_what_is_gone_already_counts_as_deleted(cloud: Cloud) -> None:
+def test_a_resource_that_is_already_gone_is_deleted(cloud: Cloud) -> None:
     cloud.deploy("emptied", {"Flow": workflow("emptied"), "Bucket": bucket("emptied")})
     stack = cloud.describe("emptied")["StackId"]
     cloud.glue.delete_workflow(Name="emptied")

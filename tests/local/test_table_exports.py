@@ -105,7 +105,7 @@ def test_an_exports_files_have_the_names_of_aws(endpoint: Endpoint, dynamodb: An
     assert (names["manifest-files.md5"], names["manifest-summary.md5"]) == (24, 24)
 
 
-def test_a_request_with_the_token_of_another_is_the_same(dynamodb: Any) -> None:
+def test_a_request_with_a_used_token_returns_the_same_export(dynamodb: Any) -> None:
     """https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_ExportTableToPointInTime.html"""
     first, again, other = (export(dynamodb, ClientToken=token) for token in ("a", "a", "b"))
     assert first["ExportArn"] == again["ExportArn"] != other["ExportArn"]

@@ -76,7 +76,7 @@ CALLS = st.lists(
 
 
 @given(STATEMENTS, CALLS)
-def test_taking_a_needless_element_away_refuses_no_call_and_any_other_does(
+def test_only_a_needless_element_can_be_removed_without_a_denial(
     drawn: list[tuple[list[str], list[str]]], calls: list[Request]
 ) -> None:
     raw = [allow(f"S{number}", *shape) for number, shape in enumerate(drawn)]

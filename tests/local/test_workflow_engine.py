@@ -376,7 +376,7 @@ def test_a_job_may_name_its_role_without_an_arn(flow: Flow) -> None:
 
 
 @pytest.mark.parametrize("kind", ["JobName", "CrawlerName"])
-def test_what_does_not_exist_is_an_error_of_its_run(flow: Flow, kind: str) -> None:
+def test_a_missing_node_is_an_error_of_its_run(flow: Flow, kind: str) -> None:
     """The run ends, the other actions run."""
     flow.workflow()
     job = flow.job("there", PASS)

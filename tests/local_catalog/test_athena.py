@@ -241,7 +241,7 @@ def test_a_view_of_one_partition_sees_only_that(lake: Lake, orders: str) -> None
         assert lake.rows("SELECT id FROM orders ORDER BY id")[1:] == ids
 
 
-def test_a_view_may_stand_on_a_view(lake: Lake, orders: str) -> None:
+def test_a_view_can_read_a_view(lake: Lake, orders: str) -> None:
     lake.run(f"CREATE OR REPLACE VIEW lower AS SELECT id FROM {orders} WHERE id > 1")
     lake.run("CREATE OR REPLACE VIEW upper AS SELECT max(id) AS top FROM lower")
     assert lake.rows("SELECT * FROM upper") == [["top"], ["3"]]
@@ -259,7 +259,7 @@ def test_a_view_does_not_replace_a_table(lake: Lake, numbers: str) -> None:
     assert lake.table(numbers)["TableType"] == "EXTERNAL_TABLE"
 
 
-def test_a_view_on_nothing_is_not_created(lake: Lake) -> None:
+def test_a_view_of_a_missing_table_is_not_created(lake: Lake) -> None:
     assert "TABLE_NOT_FOUND" in lake.reason("CREATE VIEW airy AS SELECT * FROM thin_air")
     assert "airy" not in lake.tables()
 
@@ -401,7 +401,7 @@ def test_the_results_of_a_failed_query_are_refused(lake: Lake) -> None:
         lake.athena.get_query_results(QueryExecutionId=execution)
 
 
-def test_a_query_that_never_was_is_refused(lake: Lake) -> None:
+def test_an_unknown_query_is_refused(lake: Lake) -> None:
     for ask in (lake.athena.get_query_execution, lake.athena.get_query_results):
         with pytest.raises(
             lake.athena.exceptions.InvalidRequestException, match="QueryExecution x was not found"
@@ -417,7 +417,7 @@ def test_without_an_output_location_a_query_is_refused(lake: Lake) -> None:
         lake.athena.start_query_execution(QueryString="SELECT 1", WorkGroup="nowhere")
 
 
-def test_a_workgroup_that_is_not_there_is_refused(lake: Lake) -> None:
+def test_a_missing_workgroup_is_refused(lake: Lake) -> None:
     with pytest.raises(lake.athena.exceptions.InvalidRequestException):
         lake.athena.start_query_execution(
             QueryString="SELECT 1",

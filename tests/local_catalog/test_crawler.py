@@ -185,7 +185,7 @@ def literals(lake: Lake, name: str) -> list[str]:
     return list(filter(None, schemas))
 
 
-def test_unlike_snapshots_are_still_one_table(lake: Lake) -> None:
+def test_different_snapshots_are_still_one_table(lake: Lake) -> None:
     """TableLevelConfiguration keeps the path one table whatever the data."""
     lake.snapshot("json/Unlike", FIRST, b'{"a": 1}\n')
     lake.snapshot("json/Unlike", SECOND, b'{"b": "x"}\n')
@@ -276,6 +276,6 @@ def test_a_broken_file_fails_the_crawl_and_the_next_one_may_succeed(lake: Lake) 
     succeed(lake, "json/Broken")
 
 
-def test_a_crawler_that_is_not_there_is_refused(lake: Lake) -> None:
+def test_a_missing_crawler_is_refused(lake: Lake) -> None:
     with pytest.raises(lake.glue.exceptions.EntityNotFoundException):
         lake.glue.start_crawler(Name="nobody")

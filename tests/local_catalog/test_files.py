@@ -155,7 +155,7 @@ def test_merging_finds_the_type_that_holds_both(one: str, other: str, both: str)
 
 
 @pytest.mark.parametrize(("one", "other"), [("int", "double"), ("int", "string")])
-def test_merging_does_not_ask_who_came_first(one: str, other: str) -> None:
+def test_merging_does_not_depend_on_the_order(one: str, other: str) -> None:
     assert files.merge(one, other) == files.merge(other, one)
 
 
@@ -186,7 +186,7 @@ def test_open_csv_gives_back_what_was_written(written: str, value: str) -> None:
     assert rows == [{"a": "x", "b": value}]
 
 
-def test_open_csv_takes_every_line_for_a_row() -> None:
+def test_open_csv_reads_every_line_as_a_row() -> None:
     """It does not support line breaks inside values: what does not close in its line is lost.
 
     https://docs.aws.amazon.com/athena/latest/ug/csv-serde.html
@@ -196,7 +196,7 @@ def test_open_csv_takes_every_line_for_a_row() -> None:
 
 
 @pytest.mark.parametrize(("line", "value"), [(b"", None), (b'""', "")])
-def test_open_csv_takes_an_empty_line_for_a_row(line: bytes, value: str | None) -> None:
+def test_open_csv_reads_an_empty_line_as_a_row(line: bytes, value: str | None) -> None:
     assert read(OPEN_CSV, b"a\nx\n" + line + b"\n", {"a": "string"}, **HEADER) == [
         {"a": "x"},
         {"a": value},
@@ -410,7 +410,7 @@ def test_avro_is_read_by_the_catalogs_schema_before_its_columns(place: str) -> N
         files.rows(serde, table, content, ID_AND_N)
 
 
-def test_an_avro_file_needs_a_default_for_what_the_catalogs_schema_has_more() -> None:
+def test_additional_fields_of_the_catalogs_avro_schema_need_a_default() -> None:
     content = avro({"id": "string"}, {"id": "a"})
     with pytest.raises(files.BadData, match="HIVE_CANNOT_OPEN_SPLIT: Avro type resolution error"):
         files.rows(AVRO, literal(ID, COUNT), content, ID_AND_N)
@@ -418,7 +418,7 @@ def test_an_avro_file_needs_a_default_for_what_the_catalogs_schema_has_more() ->
     assert found.to_pylist() == [{"id": "a", "n": None}]
 
 
-def test_the_avro_schema_of_a_table_goes_before_that_of_its_serde() -> None:
+def test_the_avro_schema_of_a_table_overrides_that_of_its_serde() -> None:
     content = avro({"id": "string", "n": "long"}, {"id": "a", "n": 1})
     serde = {**AVRO, "Parameters": literal(ID)}
     found = files.rows(serde, literal(ID, COUNT), content, ID_AND_N)

@@ -77,7 +77,7 @@ def test_a_nested_field_of_any_name_is_kept(field: str) -> None:
         "list<int>",
     ],
 )
-def test_what_is_no_type_is_refused(name: str) -> None:
+def test_an_unknown_type_is_refused(name: str) -> None:
     with pytest.raises(ValueError, match="no Hive type"):
         hive_types.to_arrow(name)
 
@@ -151,7 +151,7 @@ def test_view_has_types_in_full(name: str, view: str) -> None:
     assert hive_types.view_type(hive_types.to_arrow(name)) == view
 
 
-def test_a_type_that_hive_has_not_is_text() -> None:
+def test_a_type_that_hive_lacks_is_text() -> None:
     """DuckDB has more types than the catalog; a result may hold them all the same."""
     assert (hive_types.from_arrow(pa.time64("us")), hive_types.to_athena(pa.uint64())) == (
         "string",

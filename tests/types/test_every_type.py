@@ -154,7 +154,7 @@ def outage(client: Any, event: str, key: str = "") -> Iterator[None]:
         ("s3", "provide-client-params.s3.PutObject", "manifests/"),
     ],
 )
-def test_a_retry_takes_up_the_export_that_was_paid_for(
+def test_a_retry_uses_the_export_that_was_paid_for(
     lake: Lake, service: str, event: str, key: str
 ) -> None:
     table = with_recovery(lake, lake.table("parquet", HOSTILE))
@@ -166,7 +166,7 @@ def test_a_retry_takes_up_the_export_that_was_paid_for(
     assert lake.keys(f"glue-temp-dir/parquet/{table.name}/") == {}
 
 
-def test_a_retry_of_the_writing_takes_up_the_export(
+def test_a_retry_of_the_writing_uses_the_export(
     lake: Lake, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     import export_table
@@ -277,7 +277,7 @@ SECRET = "ada@example.org"
 
 @pytest.mark.parametrize("reader", ["connector", "native"])
 @pytest.mark.parametrize("settings", [{"Exclude": "Email, e.mail"}, {"Columns": 'id,"n"'}])
-def test_what_is_not_exported_is_never_in_the_bucket(
+def test_excluded_attributes_are_never_in_the_bucket(
     lake: Lake, monkeypatch: pytest.MonkeyPatch, reader: str, settings: dict[str, str]
 ) -> None:
     """Neither in the snapshot nor in the temporary files of the readers."""

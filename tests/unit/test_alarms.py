@@ -21,7 +21,7 @@ def derive_limits(given: dict[str, str], **own: str) -> dict[str, str]:
     ("schedule", "hours", "minutes"),
     [(DAILY, "30", "240"), (HOURLY, "4", "60"), (WORKDAYS, "78", "240"), (WEEKLY, "0", "240")],
 )
-def test_a_new_export_is_watched_as_its_schedule_asks(
+def test_a_new_export_gets_the_limits_of_its_schedule(
     schedule: str, hours: str, minutes: str
 ) -> None:
     """Half the timeout, or until the next run is due; its longest gap, that, and two hours."""
@@ -31,12 +31,12 @@ def test_a_new_export_is_watched_as_its_schedule_asks(
     }
 
 
-def test_an_export_that_has_never_heard_of_alarms_gets_them() -> None:
+def test_an_export_of_a_version_without_alarms_gets_them() -> None:
     """As an older version has deployed it."""
     assert derive_limits({}, Schedule=DAILY, TimeoutMinutes="60")["MaxRunMinutes"] == "30"
 
 
-def test_what_follows_from_the_schedule_follows_its_change() -> None:
+def test_derived_limits_follow_a_changed_schedule() -> None:
     own = {"Schedule": DAILY, "MaxSnapshotAgeHours": "30", "MaxRunMinutes": "240"}
     assert derive_limits({"Schedule": HOURLY}, **own) == {
         "MaxRunMinutes": "60",
@@ -45,12 +45,12 @@ def test_what_follows_from_the_schedule_follows_its_change() -> None:
 
 
 @pytest.mark.parametrize("chosen", ["0", "48"])
-def test_what_somebody_has_chosen_stays(chosen: str) -> None:
+def test_chosen_limits_stay(chosen: str) -> None:
     own = {"Schedule": DAILY, "MaxSnapshotAgeHours": chosen, "MaxRunMinutes": chosen}
     assert derive_limits({"Schedule": HOURLY}, **own) == {}
 
 
-def test_an_alarm_that_fits_its_schedule_is_no_word_worth() -> None:
+def test_an_alarm_that_fits_its_schedule_gives_no_warning() -> None:
     assert alarms.note(DAILY, 26, now=NOW) is None
     assert alarms.note(DAILY, 0, now=NOW) is None
     assert alarms.note("cron(0 10 1 1 ? 2027)", 0, now=NOW) is None

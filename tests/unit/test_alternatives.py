@@ -53,7 +53,7 @@ def test_incremental_exports_cost_by_changed_bytes() -> None:
     assert found(ORDERS)["incremental"].once_dollars == pytest.approx(50 * 0.1)
 
 
-def test_an_increment_is_of_a_day_at_most() -> None:
+def test_an_incremental_period_is_at_most_a_day() -> None:
     weekly = found(ORDERS, runs_a_month=DAY / 7)["incremental"]
     assert weekly.runs_a_month == DAY
     hourly = found(ORDERS, runs_a_month=DAY * 24)["incremental"]
@@ -78,7 +78,7 @@ def test_the_first_design_was_billed_ten_minutes_at_least() -> None:
     assert bill(old)["spark"] == pytest.approx(10 / 6 * 0.44)
 
 
-def test_what_is_gone_is_never_the_cheapest() -> None:
+def test_an_unavailable_way_is_never_the_cheapest() -> None:
     gone = Alternative(
         name="gone", label="", gives="", costs=(), runs_a_month=1, own=True, gone="it is gone"
     )
@@ -87,7 +87,7 @@ def test_what_is_gone_is_never_the_cheapest() -> None:
     assert ways.cheapest((gone,)) is None
 
 
-def test_what_dynoexport_does_not_do_is_never_the_cheapest() -> None:
+def test_another_tool_is_never_the_cheapest() -> None:
     free = Alternative(name="free", label="", gives="", costs=(), runs_a_month=1)
     own = replace(free, name="own", costs=(Cost("a", "b", 1, "c", 1),), own=True)
     assert ways.cheapest((free, own)) is own

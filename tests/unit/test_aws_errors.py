@@ -29,7 +29,7 @@ def refused(code: str, message: str = "", operation: str = "GetTable") -> tuple[
     return explained(ClientError({"Error": {"Code": code, "Message": message}}, operation))
 
 
-def test_an_error_of_somebody_else_is_not_explained() -> None:
+def test_an_error_of_another_library_is_not_explained() -> None:
     """It is a fault of this program, and its traceback is wanted."""
     assert explain(KeyError("x")) is None
 
@@ -124,7 +124,7 @@ def test_an_endpoint_that_does_not_answer_in_time(error: Exception) -> None:
     ],
     ids=lambda value: type(value).__name__ if isinstance(value, Exception) else "",
 )
-def test_a_login_that_is_over_is_to_be_renewed(error: Exception, what: str) -> None:
+def test_an_expired_login_has_the_command_that_renews_it(error: Exception, what: str) -> None:
     assert explained(error) == (what, NEW_CREDENTIALS)
 
 
@@ -241,7 +241,7 @@ def test_unknown_credentials(code: str) -> None:
         "ProvisionedThroughputExceededException",
     ],
 )
-def test_throttling_means_later(code: str) -> None:
+def test_throttling_advises_to_try_later(code: str) -> None:
     what, hint = refused(code, "Rate exceeded")
     assert what == "AWS is throttling GetTable, after several attempts"
     assert hint.startswith("wait a minute and try again")

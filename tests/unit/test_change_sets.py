@@ -149,7 +149,7 @@ def test_a_deleted_stack_is_gone(aws: CloudFormationClient) -> None:
     assert change_sets.describe(aws, "a") is None
 
 
-def test_a_stack_that_is_not_there_cannot_be_deleted(aws: CloudFormationClient) -> None:
+def test_a_missing_stack_cannot_be_deleted(aws: CloudFormationClient) -> None:
     with pytest.raises(NoStack, match="there is no stack a"):
         change_sets.delete(aws, "a", pause=0)
 
@@ -244,7 +244,9 @@ def test_a_new_stack_has_no_previous_values_to_keep(
         "No updates are to be performed.",
     ],
 )
-def test_no_changes_is_no_failure(aws: CloudFormationClient, script: Stubber, reason: str) -> None:
+def test_a_change_set_without_changes_is_not_a_failure(
+    aws: CloudFormationClient, script: Stubber, reason: str
+) -> None:
     """CloudFormation fails such a change set, and leaves it until it is deleted."""
     is_in(script, "UPDATE_COMPLETE")
     creates(script, "UPDATE")
@@ -437,7 +439,7 @@ def test_the_end_of_a_resource_of_the_stacks_name_is_not_the_end(
     assert [stack_event.of_stack for stack_event in execute(aws)] == [False, True]
 
 
-def test_there_is_a_pause_between_two_looks(aws: CloudFormationClient, script: Stubber) -> None:
+def test_there_is_a_pause_between_two_polls(aws: CloudFormationClient, script: Stubber) -> None:
     is_executed(script)
     reports(script, [])
     reports(script, [event(1, "a", "CREATE_COMPLETE")])
@@ -471,7 +473,7 @@ def test_a_rollback_is_reported_with_the_reason_of_the_first_failure(
     assert failure(aws) == ("stack a could not be created", "One: Queue one already exists")
 
 
-def test_a_failure_is_remembered_from_look_to_look(
+def test_a_failure_is_remembered_from_poll_to_poll(
     aws: CloudFormationClient, script: Stubber
 ) -> None:
     first = event(1, "One", "UPDATE_FAILED", "not permitted")
@@ -481,7 +483,7 @@ def test_a_failure_is_remembered_from_look_to_look(
     assert failure(aws, UPDATE) == ("stack a could not be updated", "One: not permitted")
 
 
-def test_a_failure_of_an_earlier_deployment_is_none_of_this_one(
+def test_a_failure_of_an_earlier_deployment_is_ignored(
     aws: CloudFormationClient, script: Stubber
 ) -> None:
     old = event(1, "One", "UPDATE_FAILED", "long mended")

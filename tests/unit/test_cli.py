@@ -127,7 +127,7 @@ def test_an_interrupt_at_a_question_ends_as_any_other() -> None:
     assert os.waitstatus_to_exitcode(status) == 130
 
 
-def test_a_table_may_be_read_in_part() -> None:
+def test_a_reader_may_stop_reading_a_table() -> None:
     """By head, or a pager that was left."""
     body = "    for _ in range(30_000):\n        common.out().print('line')"
     program = ONE_COMMAND.format(body=body)
@@ -236,7 +236,7 @@ def test_names_of_an_export() -> None:
     )
 
 
-def test_names_for_people_say_the_same() -> None:
+def test_names_as_text_are_those_of_json() -> None:
     (export,) = json.loads(dynoexport("names", "Reviews", "--output", "json").stdout)
     shown = dynoexport("names", "Reviews").stdout
     for name in (*export["names"].values(), *export["locations"].values(), export["stack"]):

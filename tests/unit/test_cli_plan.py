@@ -56,7 +56,7 @@ def test_answers_may_stand_in_a_list() -> None:
     assert [table_plan["table"] for table_plan in shown] == ["Events", "Bare"]
 
 
-def test_some_of_the_described_tables_may_be_wanted() -> None:
+def test_some_of_the_described_tables_can_be_selected() -> None:
     both = f"{EVENTS.read_text()}{ORDERS.read_text()}"
     assert [
         table_plan["table"] for table_plan in planned("Orders", "--describe", "-", stdin=both)
@@ -79,7 +79,7 @@ def test_some_of_the_described_tables_may_be_wanted() -> None:
         ('{"TableNames": ["A"]}', "this is not the output of describe-table: TableName is missing"),
     ],
 )
-def test_what_is_no_description_is_refused_in_a_line(text: str, why: str) -> None:
+def test_an_invalid_description_is_refused_in_a_line(text: str, why: str) -> None:
     assert refused("--describe", "-", stdin=text).startswith(f"Error: {why}")
 
 
@@ -99,13 +99,13 @@ def test_a_region_without_prices_is_reported_once() -> None:
 
 
 @pytest.mark.parametrize("words", [("--region", "mars-1"), ()])
-def test_the_region_is_the_answers_own_before_any_other(words: tuple[str, ...]) -> None:
+def test_the_region_of_the_description_is_used_first(words: tuple[str, ...]) -> None:
     given = words[1] if words else "us-east-1"
     assert planned("--describe", str(EVENTS), *words)[0]["region"] == "us-east-1"
     assert planned("--describe", "-", *words, stdin=BARE)[0]["region"] == given
 
 
-def test_prices_of_ones_own_count(tmp_path: Path) -> None:
+def test_prices_of_a_file_are_used(tmp_path: Path) -> None:
     shipped = json.loads(Path(prices.__file__).with_name("prices.json").read_text(encoding="utf-8"))
     shipped["date"] = "2026-11-22"
     shipped["regions"]["us-east-1"]["million_read_requests"] = 1.25
@@ -174,7 +174,7 @@ def test_settings_are_those_of_the_stack() -> None:
         ),
     ],
 )
-def test_what_cannot_be_asked_for_is_refused(words: tuple[str, ...], code: int, line: str) -> None:
+def test_an_invalid_request_is_refused(words: tuple[str, ...], code: int, line: str) -> None:
     assert refused("--describe", str(EVENTS), *words, code=code) == line
 
 
@@ -215,7 +215,7 @@ def test_the_command_deploys_what_was_planned() -> None:
         (("--target-duration", "30s"), "no job ends in 30 s:"),
     ],
 )
-def test_what_no_job_does_is_shown_and_is_a_failure(asked: tuple[str, ...], sentence: str) -> None:
+def test_an_unmet_request_is_shown_and_is_a_failure(asked: tuple[str, ...], sentence: str) -> None:
     done = plan("--describe", str(EVENTS), *asked)
     assert done.exit_code == 1
     assert f"not met: {sentence}" in done.stdout

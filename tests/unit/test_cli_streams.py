@@ -49,7 +49,7 @@ def test_full_disk_is_one_line(words: str) -> None:
         ("status", "2>/dev/full", 1, ""),
     ],
 )
-def test_closed_stream_is_no_fault(words: str, streams: str, code: int, line: str) -> None:
+def test_closed_stream_is_not_an_error(words: str, streams: str, code: int, line: str) -> None:
     done = shell(words, streams)
     assert done.returncode == code
     assert done.stderr.startswith(line)
@@ -58,7 +58,7 @@ def test_closed_stream_is_no_fault(words: str, streams: str, code: int, line: st
 
 
 @pytest.mark.parametrize("encoding", ["latin-1", "ascii"])
-def test_encoding_without_some_letters_is_no_fault(encoding: str) -> None:
+def test_encoding_without_some_letters_is_not_an_error(encoding: str) -> None:
     env = {"PYTHONIOENCODING": encoding, "LC_ALL": "C", "PYTHONUTF8": "0"}
     named = shell("names 'Größe€\U0001f600'", **env)
     assert named.returncode == 1
@@ -86,7 +86,7 @@ def test_device_without_end_is_refused(words: str) -> None:
         ("http://host:x", "AWS_ENDPOINT_URL_GLUE"),
     ],
 )
-def test_what_is_no_endpoint_url_is_refused(url: str, where: str) -> None:
+def test_an_invalid_endpoint_url_is_refused(url: str, where: str) -> None:
     option = f"--endpoint-url '{url}'" if where.startswith("--") else ""
     done = shell(f"query Orders {option}", **({} if option else {where: url}))
     assert done.returncode == 2

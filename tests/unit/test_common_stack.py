@@ -21,7 +21,7 @@ def test_all_of_the_common_stacks_parameters_are_optional() -> None:
     assert all("Default" in parameter for parameter in COMMON["Parameters"].values())
 
 
-def test_the_data_stays_when_the_stack_goes() -> None:
+def test_the_data_outlives_the_stack() -> None:
     """Unless its creation failed: then `init` can be repeated."""
     for key in ("Bucket", "Database"):
         resource = COMMON["Resources"][key]
@@ -104,7 +104,7 @@ def test_workgroup_of_view_jobs_lets_each_job_choose_where_its_results_go() -> N
     }
 
 
-def test_a_security_configuration_comes_with_a_key_only() -> None:
+def test_a_security_configuration_exists_only_with_a_key() -> None:
     kind = "AWS::Glue::SecurityConfiguration"
     assert not common().of_type(kind)
     deployed = common(KmsKeyArn=KEY)
@@ -114,7 +114,7 @@ def test_a_security_configuration_comes_with_a_key_only() -> None:
     assert encryption["CloudWatchEncryption"]["KmsKeyArn"] == KEY
 
 
-def test_a_topic_comes_with_an_address_only() -> None:
+def test_a_topic_exists_only_with_an_address() -> None:
     assert not common().of_type("AWS::SNS::Topic")
     deployed = common(NotificationEmail="a@b.example", KmsKeyArn=KEY)
     topic = deployed.properties("Topic")

@@ -55,7 +55,7 @@ def test_a_run_touches_hours_of_the_day(firing: datetime, seconds: float, hours:
     assert len(concurrent_reads.active_hours([firing], seconds)) == hours
 
 
-def test_the_busiest_hour_of_a_run_counts_and_the_mean_of_all() -> None:
+def test_consumption_is_the_busiest_hour_of_a_run_and_the_mean_of_all() -> None:
     sums = {TEN: 3_600.0, TEN + HOUR: 36_000.0, TEN + 2 * HOUR: 3.6e9, TEN - DAY: 7_200.0}
     found = Hourly(sums, days=4).during([TEN], 2 * 3_600)
     assert (found.peak, found.mean, found.hours) == (10.0, (1 + 10 + 2) / 8, 2)
@@ -67,11 +67,11 @@ def test_a_run_over_midnight_touches_the_first_hours() -> None:
     assert (found.peak, found.hours) == (2.0, 2)
 
 
-def test_where_nothing_is_read_at_that_hour_nothing_is_taken_from_others() -> None:
+def test_an_hour_without_reads_has_no_consumption() -> None:
     assert Hourly({TEN: 9.0}, days=14).during([TEN + 5 * HOUR], 60).peak == 0
 
 
-def test_all_times_at_which_a_schedule_fires_count() -> None:
+def test_every_firing_of_a_schedule_is_considered() -> None:
     evening = TEN.replace(hour=20)
     found = Hourly({TEN: 3_600.0, evening: 36_000.0}, days=1).during([TEN, evening], 60)
     assert (found.peak, found.hours) == (10.0, 2)
@@ -86,7 +86,7 @@ def test_reads_of_exports_are_not_reads_of_others() -> None:
 
 
 @given(st.integers(0, 3_599), st.floats(0, 90_000), st.floats(0, 1e9), st.lists(st.floats(0, 1e9)))
-def test_others_never_read_less_than_nothing(
+def test_others_never_read_a_negative_number_of_units(
     second: int, seconds: float, units: float, sums: list[float]
 ) -> None:
     own = OwnReading(TEN + timedelta(seconds=second), seconds, units)
@@ -102,7 +102,7 @@ def test_what_a_run_has_read_is_in_its_manifest() -> None:
     assert concurrent_reads.own_reading(manifest(read=read)) == OwnReading(TEN, 7.0, 12.5)
 
 
-def test_what_the_connector_does_not_count_is_that_of_one_scan() -> None:
+def test_uncounted_units_of_the_connector_are_those_of_one_scan() -> None:
     found = manifest(
         read=Reading(reader="connector", splits=3),
         described={"TableName": "Orders", "TableSizeBytes": 81_920},
@@ -120,5 +120,5 @@ def test_what_the_connector_does_not_count_is_that_of_one_scan() -> None:
     ],
     ids=["export", "no start", "an old one"],
 )
-def test_what_takes_nothing_or_says_nothing_is_left_out(untold: Manifest) -> None:
+def test_exports_without_reads_or_records_are_left_out(untold: Manifest) -> None:
     assert concurrent_reads.own_reading(untold) is None

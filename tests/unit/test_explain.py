@@ -121,7 +121,7 @@ def reasons(explanation: Explanation) -> str:
 
 
 # --- the plan of that time --------------------------------------------------------------------
-def test_the_plan_is_made_of_what_the_table_and_the_job_were_at_the_start() -> None:
+def test_the_plan_is_for_the_table_and_the_job_at_the_start() -> None:
     found = explain.planned(manifest(), PRICES)
     assert found.job == JOB
     assert (found.table.bytes, found.table.capacity.units) == (20 * GB, 4_000)
@@ -132,7 +132,7 @@ def units_of(explanation: Explanation) -> Figure:
     return next(figure for figure in explanation.figures if figure.name == "read units")
 
 
-def test_what_the_connector_does_not_count_cloudwatch_does() -> None:
+def test_cloudwatch_counts_what_the_connector_does_not() -> None:
     """For everybody; what the native reader counts itself is its own."""
     by_connector = manifest(read={"reader": "connector", "units": None})
     assert units_of(explained(run(), by_connector)).real is None
@@ -157,7 +157,7 @@ def test_a_run_that_went_as_planned_needs_no_reason() -> None:
     assert (explanation.reasons, explanation.missing) == ((), "")
 
 
-def test_the_quota_is_that_which_the_job_was_reported() -> None:
+def test_the_quota_is_that_of_the_manifest() -> None:
     on_demand = {"TableSizeBytes": 7, "ItemCount": 3}
     found = manifest(described=on_demand, read={"capacity": 80_000.0})
     assert explain.planned(found, PRICES).table.capacity.units == 80_000
@@ -217,7 +217,7 @@ def test_a_slow_read_has_its_reason(changes: dict[str, Any], reason: str) -> Non
     assert reason in reasons(explanation)
 
 
-def test_attempts_are_billed_each() -> None:
+def test_each_attempt_is_billed() -> None:
     explanation = explained(run(3 * PLANNED.job_seconds, attempts=3), manifest())
     assert {"run", "export job", "billed"} <= off(explanation)
     assert "took 3 attempts" in reasons(explanation)
@@ -240,7 +240,7 @@ def test_a_small_table_is_all_start_and_minimum() -> None:
     )
 
 
-def test_of_very_little_most_is_spark_itself() -> None:
+def test_most_of_a_short_step_is_spark_itself() -> None:
     tiny = {"TableSizeBytes": 0, "ItemCount": 2}
     changed = manifest(
         described=tiny,

@@ -103,7 +103,7 @@ def test_an_export_without_a_prefix_may_lack_its_tag() -> None:
 @pytest.mark.parametrize(
     "missing", [naming.TAG_TABLE, naming.TAG_FORMAT, naming.TAG_STACK, naming.TAG_WORKFLOW]
 )
-def test_tags_that_do_not_say_all_are_no_export(missing: str) -> None:
+def test_incomplete_tags_are_not_an_export(missing: str) -> None:
     tags = tags_of(REVIEWS)
     del tags[missing]
     assert exports.from_tags(tags) is None
@@ -145,7 +145,7 @@ def test_foreign_jobs_are_no_exports(here: Deployments) -> None:
     assert here.find_all() == [ours]
 
 
-def test_only_jobs_say_of_exports(here: Deployments) -> None:
+def test_only_jobs_describe_exports(here: Deployments) -> None:
     """Also where somebody tags everything with the tags of everything else."""
     ours = here.deploy("Reviews")
     location: Any = {"LocationConstraint": "eu-west-1"}
@@ -155,7 +155,7 @@ def test_only_jobs_say_of_exports(here: Deployments) -> None:
     assert here.find_all() == [ours]
 
 
-def test_what_was_deleted_a_moment_ago_is_left_out(here: Deployments) -> None:
+def test_an_export_that_was_just_deleted_is_left_out(here: Deployments) -> None:
     """The tagging service still returns it."""
     gone, ours = here.deploy("Gone"), here.deploy("Reviews")
     here.account.glue.delete_workflow(Name=gone.workflow)
@@ -175,7 +175,7 @@ def test_tables_choose_among_the_exports(here: Deployments) -> None:
     assert here.find_all("Authors", "Reviews") == [authors, *reviews]
 
 
-def test_what_the_tagging_service_does_not_know_yet_is_asked_for_by_name(
+def test_an_export_that_was_just_deployed_is_found_by_name(
     here: Deployments,
 ) -> None:
     """It learns of a new stack after some seconds."""
@@ -257,7 +257,7 @@ def test_similar_name_of_an_export_is_offered(here: Deployments) -> None:
     assert refused.value.hint == "did you mean Reviews?"
 
 
-def test_who_may_not_list_exports_gets_the_plain_hint(here: Deployments) -> None:
+def test_a_caller_that_may_not_list_exports_gets_the_plain_hint(here: Deployments) -> None:
     here.deploy("Reviews")
     with Stubber(here.account.tagging) as refusing:
         refusing.add_client_error("get_resources", "AccessDeniedException")
@@ -265,7 +265,7 @@ def test_who_may_not_list_exports_gets_the_plain_hint(here: Deployments) -> None
             here.find("Review")
 
 
-def test_a_workflow_of_somebody_else_is_no_export(here: Deployments) -> None:
+def test_a_foreign_workflow_is_not_an_export(here: Deployments) -> None:
     """By a name of ours, with a job that has no tags."""
     here.account.glue.create_workflow(Name=naming.workflow("Reviews", "csv", scheduled=False))
     here.job(naming.export_job("Reviews", "csv"), {})
@@ -273,7 +273,7 @@ def test_a_workflow_of_somebody_else_is_no_export(here: Deployments) -> None:
         here.find("Reviews")
 
 
-def test_a_workflow_that_has_lost_its_job_is_no_export(here: Deployments) -> None:
+def test_a_workflow_without_its_job_is_not_an_export(here: Deployments) -> None:
     """A stack that is being deleted, or could not be: what is left of it is no fault of AWS."""
     workflow = naming.workflow("Reviews", "csv", scheduled=False)
     with Stubber(here.account.glue) as glue:

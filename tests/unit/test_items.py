@@ -169,7 +169,7 @@ def test_file_that_is_no_text_is_refused_in_one_line(
 
 
 @pytest.mark.parametrize("file", ["/dev/zero", "/nonexistent/items", "/"])
-def test_what_is_no_file_is_refused(file: str) -> None:
+def test_a_device_or_a_missing_file_is_refused(file: str) -> None:
     with pytest.raises(ItemsRefused, match=r"^/"):
         items.read_file(Path(file), KEY)
 

@@ -115,7 +115,7 @@ def test_what_the_export_job_writes_is_read() -> None:
     )
 
 
-def test_what_only_informs_may_be_missing() -> None:
+def test_informational_keys_may_be_missing() -> None:
     """Other versions write other things; a snapshot is complete without them."""
     found = parsed(LEAST)
     assert (found.glue_version, found.scripts_version) == ("", "")
@@ -133,7 +133,7 @@ def test_an_empty_table_has_a_manifest_without_files() -> None:
 
 
 @pytest.mark.parametrize("missing", list(LEAST))
-def test_what_a_snapshot_consists_of_may_not_be_missing(missing: str) -> None:
+def test_required_keys_may_not_be_missing(missing: str) -> None:
     with pytest.raises(ManifestBroken, match=f"KeyError: '{missing}'"):
         parsed({key: value for key, value in LEAST.items() if key != missing})
 
@@ -162,7 +162,7 @@ def test_another_document_is_refused(document: Any) -> None:
 
 
 @pytest.mark.parametrize("text", ["", "{", json.dumps(LEAST)[:-1], b"\xff\xfe"])
-def test_what_is_no_json_is_refused(text: str | bytes) -> None:
+def test_invalid_json_is_refused(text: str | bytes) -> None:
     with pytest.raises(ManifestBroken):
         manifests.parse(text, where="s3://bucket/key")
 

@@ -113,7 +113,7 @@ def test_full_disk_is_one_line() -> None:
         write(Path("/dev/full"))
 
 
-def test_what_cannot_be_written_is_one_line(tmp_path: Path) -> None:
+def test_an_unwritable_file_is_one_line(tmp_path: Path) -> None:
     """A directory, a directory that is missing, a loop of links, a file as a directory."""
     (tmp_path / "file").write_bytes(b"old")
     (tmp_path / "loop").symlink_to("loop")
@@ -130,7 +130,7 @@ def test_what_cannot_be_written_is_one_line(tmp_path: Path) -> None:
     assert {path.name for path in tmp_path.iterdir()} == {"file", "loop", "directory"}
 
 
-def test_what_goes_wrong_elsewhere_is_not_the_files_fault(tmp_path: Path) -> None:
+def test_an_error_elsewhere_is_not_blamed_on_the_file(tmp_path: Path) -> None:
     with pytest.raises(ConnectionResetError), open_output(tmp_path / "file"):
         raise ConnectionResetError(errno.ECONNRESET, "a connection")
 

@@ -90,7 +90,7 @@ ACCEPTED = {
 
 
 @pytest.mark.parametrize("name", POLICIES)
-def test_parliament_finds_nothing_that_is_not_meant(name: str) -> None:
+def test_parliament_reports_only_accepted_issues(name: str) -> None:
     found = analyze_policy_string(POLICIES[name], include_community_auditors=True).findings
     accepted = {issue for policy, issue in ACCEPTED if policy == name.removesuffix(" with a key")}
     assert {finding.issue for finding in found} == accepted, [str(finding) for finding in found]
@@ -176,7 +176,7 @@ def test_a_deployer_without_a_boundary_may_add_and_remove_one() -> None:
     assert "iam:PutRolePermissionsBoundary" in json.dumps(free)
 
 
-def test_what_is_kept_is_there_and_is_kept_once() -> None:
+def test_each_kept_permission_exists_and_is_listed_once() -> None:
     """A reason for something that nobody is allowed would be a leftover."""
     for holder in (*reference.ROLES, *caller_policies.PURPOSES):
         values = [

@@ -77,19 +77,19 @@ def test_the_connector_takes_its_percentage_of_the_default_quota() -> None:
     assert estimate_reading(EVENTS, Job(read_percent=0.5, **NATIVE)).allowed == 30_000  # type: ignore[arg-type]
 
 
-def test_what_others_consume_is_not_there() -> None:
+def test_the_capacity_that_others_consume_is_not_available() -> None:
     busy = replace(ORDERS, consumed=Consumption(mean=1_900, peak=1_990, days=14))
     assert bound(busy, workers=10, read_percent=0.25) == ("table", 100)
     busier = replace(ORDERS, consumed=Consumption(mean=2_500, peak=3_000, days=14))
     assert bound(busier, workers=10, read_percent=0.25) == ("table", 100)
 
 
-def test_a_partition_gives_3000() -> None:
+def test_a_partition_allows_3000_units_a_second() -> None:
     small = TableFacts(name="A", bytes=GB, quota=400_000)
     assert bound(small, workers=299, read_percent=1.0) == ("partitions", 12_000)
 
 
-def test_a_segment_gives_300() -> None:
+def test_a_segment_allows_300_units_a_second() -> None:
     assert bound(ORDERS, workers=10, splits=1, read_percent=1.0)[0] == "workers"
     assert bound(ORDERS, workers=10, splits=2, read_percent=1.0, **NATIVE) == ("segments", 600)
 
@@ -142,7 +142,7 @@ def test_xml_has_no_view_to_publish() -> None:
     assert not {"shell", "query"} & {cost.label for cost in run.costs}
 
 
-def test_an_empty_table_is_a_run_all_the_same() -> None:
+def test_an_empty_table_still_has_a_run() -> None:
     run = estimate(TableFacts(name="Empty"), Job(workers=2), PRICES)
     assert (run.files, run.output_bytes, run.writing_seconds) == (0, 0, 0)
     assert run.job_seconds == pytest.approx(60, abs=1)
@@ -206,7 +206,7 @@ def test_a_month_has_its_runs_and_its_storage_but_no_queries() -> None:
     assert run.month_dollars == pytest.approx(10 * run.run_dollars + stored)
 
 
-def test_a_query_is_of_ten_megabytes_at_least() -> None:
+def test_a_query_is_billed_for_at_least_ten_megabytes() -> None:
     assert lines(TableFacts(name="A", bytes=1))["query"].dollars == pytest.approx(10e6 / TB * 5)
 
 

@@ -107,7 +107,7 @@ def test_an_execution_is_what_athena_says_of_it(athena: AthenaClient, script: St
     assert queries.wait(athena, "q-1") == expected
 
 
-def test_what_athena_does_not_say_is_nothing(athena: AthenaClient, script: Stubber) -> None:
+def test_missing_statistics_are_zero(athena: AthenaClient, script: Stubber) -> None:
     is_in(script, "SUCCEEDED")
     assert queries.wait(athena, "q-1") == Execution("q-1", 0, 0, "", has_header=True)
 
@@ -258,7 +258,7 @@ def test_a_plain_value_loses_nothing_in_json(kind: str, text: str, expected: obj
     assert json.loads(json.dumps(found, allow_nan=False)) == found
 
 
-def test_what_is_no_number_is_text_in_json() -> None:
+def test_not_a_number_is_text_in_json() -> None:
     assert queries.plain("double", "NaN") == "NaN"
     assert queries.typed("double", "NaN") != queries.typed("double", "NaN")
 

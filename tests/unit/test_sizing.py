@@ -91,7 +91,7 @@ def test_others_keep_what_they_need_in_their_busiest_hour() -> None:
 
 
 @pytest.mark.parametrize("peak", [1_000, 1_999, 2_000, 2_400])
-def test_of_a_busy_table_hardly_anything_is_taken(peak: float) -> None:
+def test_a_job_takes_very_little_of_a_busy_table(peak: float) -> None:
     """Half of what is left, or the least there is, which is reported where nothing is left."""
     full = replace(ORDERS, consumed=Consumption(mean=900, peak=peak, days=14))
     found = sized(full, read_mode=ReadMode.NATIVE)
@@ -168,7 +168,7 @@ def test_a_harmless_job_has_no_warning(table: TableFacts, asked: dict[str, objec
 
 
 # --- with requests --------------------------------------------------------------------------------
-def test_what_is_set_is_kept() -> None:
+def test_given_settings_are_kept() -> None:
     found = sized(EVENTS, worker_type=WorkerType.G_4X, workers=7, splits=1_234, read_percent=0.2)
     assert {**found.parameters, "TimeoutMinutes": ""} == {
         "WorkerType": "G.4X",
@@ -205,7 +205,7 @@ def test_a_target_raises_the_percentage_where_workers_do_not_help() -> None:
     assert 0.25 < float(found.parameters["MaxConsumedReadThroughput"]) < 1
 
 
-def test_where_it_is_known_what_others_need_the_cheapest_way_is_taken() -> None:
+def test_the_cheapest_job_is_chosen_if_the_reads_of_others_are_known() -> None:
     quiet = replace(EVENTS, consumed=Consumption(mean=10, peak=20, days=14))
     blind, knowing = sized(EVENTS, target_seconds=20_000), sized(quiet, target_seconds=20_000)
     assert knowing.estimate.run_dollars < blind.estimate.run_dollars
@@ -220,12 +220,12 @@ def test_a_target_leaves_others_what_they_need() -> None:
     assert "limited by the read percentage" in sentence
 
 
-def test_a_target_that_nothing_reaches_is_reported() -> None:
+def test_an_unreachable_target_is_reported() -> None:
     (sentence,) = sized(SMALL, target_seconds=30).unmet
     assert sentence.startswith("no job ends in 30 s: the fastest takes 3 min")
 
 
-def test_a_price_takes_workers_away() -> None:
+def test_a_maximum_cost_reduces_the_workers() -> None:
     dear = sized(EVENTS, target_seconds=6 * 3_600)
     cheaper = sized(EVENTS, target_seconds=6 * 3_600, max_dollars=dear.estimate.run_dollars - 1)
     assert cheaper.estimate.run_dollars <= dear.estimate.run_dollars - 1
@@ -234,7 +234,7 @@ def test_a_price_takes_workers_away() -> None:
     assert sentence.startswith("no job ends in 6 h: ")
 
 
-def test_a_price_that_nothing_keeps_to_is_reported_with_the_least() -> None:
+def test_an_unreachable_cost_is_reported_with_the_lowest() -> None:
     found = sized(EVENTS, max_dollars=1)
     (sentence,) = found.unmet
     assert sentence.startswith("no run costs $1.00 or less: the cheapest costs $")

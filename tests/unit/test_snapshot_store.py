@@ -163,7 +163,7 @@ OTHERS = {"table": "Orders", "format": "csv", "snapshot_timestamp": OLDER}
     ],
     ids=["empty", "broken", "nested", "list", "object", "another table's"],
 )
-def test_what_is_no_manifest_of_ours_makes_no_snapshot_ours(store: Store, body: bytes) -> None:
+def test_a_foreign_manifest_makes_no_snapshot_ours(store: Store, body: bytes) -> None:
     store.foreign(OLDER)
     store.put(naming.manifest_key("Reviews", "csv", OLDER), body=body)
     (found,) = with_figures(store, *store.list_all())
@@ -259,7 +259,7 @@ def test_a_foreign_snapshot_always_stays() -> None:
     assert pruned(*foreign, older_than=timedelta(0)) == []
 
 
-def test_what_is_older_goes_complete_or_not() -> None:
+def test_older_snapshots_are_deleted_complete_or_not() -> None:
     age = NOW - datetime(2026, 1, 8, 10, 0, tzinfo=timezone.utc)
     newest, newer, older, oldest = WHOLE
     snapshots = (newest, newer, older, replace(oldest, complete=False, claimed=True))
@@ -284,7 +284,7 @@ def test_a_snapshot_that_is_being_written_always_stays() -> None:
     assert pruned(writing, older_than=timedelta(0)) == []
 
 
-def test_without_a_rule_only_what_is_incomplete_goes() -> None:
+def test_without_a_rule_only_incomplete_snapshots_are_deleted() -> None:
     newest, newer, *_ = WHOLE
     assert pruned(newest, replace(newer, complete=False, claimed=True)) == [NEWER]
 

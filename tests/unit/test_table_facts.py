@@ -54,7 +54,7 @@ def test_the_answer_may_come_without_its_envelope() -> None:
     assert parse_description(WHOLE) == parse_description({"Table": WHOLE})
 
 
-def test_what_is_missing_is_not_set() -> None:
+def test_missing_values_are_unset() -> None:
     assert parse_description({"TableName": "Bare"}) == TableFacts(name="Bare")
     assert parse_description({"TableName": "Bare", "OnDemandThroughput": None}) == TableFacts(
         name="Bare"
@@ -62,7 +62,7 @@ def test_what_is_missing_is_not_set() -> None:
 
 
 @pytest.mark.parametrize("arn", [None, 3, "", "arn:aws", "arn:aws:dynamodb:\x1b[31m:1:table/A"])
-def test_what_is_no_arn_says_no_region(arn: object) -> None:
+def test_an_invalid_arn_has_no_region(arn: object) -> None:
     assert parse_description({"TableName": "Bare", "TableArn": arn}).region == ""
 
 
@@ -160,7 +160,7 @@ def test_consumption_is_mean_and_peak() -> None:
         ({"TableName": "Abc", "WarmThroughput": 4}, "WarmThroughput is not a JSON object"),
     ],
 )
-def test_what_is_no_answer_is_refused_in_a_line(answer: object, why: str) -> None:
+def test_an_invalid_answer_is_refused_in_a_line(answer: object, why: str) -> None:
     with pytest.raises(DescriptionRefused) as refused:
         parse_description(answer)
     assert refused.value.what == f"this is not the output of describe-table: {why}"

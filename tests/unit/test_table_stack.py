@@ -205,7 +205,9 @@ def refused(**parameters: str) -> list[str]:
         ({"GlueVersion": "3.0", "WorkerType": "G.8X"}, []),
     ],
 )
-def test_what_cannot_work_together_is_refused(parameters: dict[str, str], words: list[str]) -> None:
+def test_settings_that_exclude_each_other_are_refused(
+    parameters: dict[str, str], words: list[str]
+) -> None:
     found = refused(**parameters)
     assert len(found) == len(words)
     assert all(text.startswith(word) for text, word in zip(found, words, strict=True))
@@ -358,7 +360,7 @@ def test_the_outputs_say_where_to_look() -> None:
     assert "QueryNote" not in outputs
 
 
-def test_nothing_is_notified_unless_asked() -> None:
+def test_notifications_are_off_by_default() -> None:
     deployed = Deployed(TABLE, {"TableName": "Or-ders.v2", "CommonStackName": "shared"})
     assert deployed.of_type("AWS::Events::Rule") == []
     assert deployed.of_type("AWS::CloudWatch::Alarm") == []
@@ -429,7 +431,7 @@ def test_the_alarm_watches_this_table_and_format() -> None:
 
 
 @pytest.mark.parametrize(("state", "speaks"), [("ENABLED", True), ("DISABLED", False)])
-def test_the_alarm_has_no_voice_while_the_schedule_is_off(state: str, speaks: bool) -> None:
+def test_the_alarm_has_no_actions_while_the_schedule_is_off(state: str, speaks: bool) -> None:
     assert table(ScheduleState=state).properties("SnapshotAlarm")["ActionsEnabled"] is speaks
 
 
@@ -503,7 +505,7 @@ def test_everything_of_an_export_is_tagged_as_its_own() -> None:
                 assert own_tags == tags, key
 
 
-def test_the_export_job_alone_says_the_whole_export() -> None:
+def test_only_the_tags_of_the_export_job_describe_the_whole_export() -> None:
     """One listing of the account's jobs by tag is enough to find stack, workflow and names."""
     stack = table()
     assert stack.properties("ExportJob")["Tags"] == {

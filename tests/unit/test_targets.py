@@ -23,7 +23,7 @@ def target(status: str = "UPDATE_COMPLETE", **given: str | None) -> Target:
     return Target("Orders", OutputFormat.CSV, change_sets.Stack("s", "", given), known, None)
 
 
-def test_what_is_given_counts_then_what_the_stack_has_then_the_default() -> None:
+def test_a_given_value_overrides_the_stacks_value_and_the_default() -> None:
     assert target(Splits="9").value("Splits", "0") == "9"
     assert target(Splits=None).value("Splits", "0") == "7"
     assert target().value("Splits", "0") == "7"
@@ -31,7 +31,7 @@ def test_what_is_given_counts_then_what_the_stack_has_then_the_default() -> None
 
 
 @pytest.mark.parametrize("status", ["ROLLBACK_COMPLETE", "ROLLBACK_FAILED", "CREATE_FAILED"])
-def test_a_stack_that_never_was_has_no_parameters(status: str) -> None:
+def test_a_stack_that_was_never_created_has_no_parameters(status: str) -> None:
     """Those of the attempt that failed would decide about the next."""
     assert target(status).value("Splits", "0") == "0"
 

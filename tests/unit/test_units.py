@@ -35,7 +35,7 @@ def test_examples_in_the_docstrings_are_true() -> None:
         units.price,
     ],
 )
-def test_what_is_not_known_is_an_empty_text(write: Callable[[None], str]) -> None:
+def test_an_unknown_value_is_an_empty_text(write: Callable[[None], str]) -> None:
     assert write(None) == ""
 
 

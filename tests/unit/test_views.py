@@ -116,7 +116,7 @@ def test_views_of_the_former_design_are_understood(sql: str) -> None:
         "SELECT a FROM t WHERE snapshot_timestamp = '2026-1-31T10:0'",
     ],
 )
-def test_a_view_that_says_no_snapshot_shows_none(sql: str) -> None:
+def test_a_view_without_a_snapshot_in_its_text_shows_none(sql: str) -> None:
     """Somebody made it by hand, under the name of ours."""
     assert shown_timestamp(view_of(sql)) is None
 
@@ -134,7 +134,7 @@ def test_a_view_that_says_no_snapshot_shows_none(sql: str) -> None:
         kept([1]),
     ],
 )
-def test_what_is_no_view_of_athena_shows_none(view: TableTypeDef | None) -> None:
+def test_a_view_that_athena_did_not_write_shows_none(view: TableTypeDef | None) -> None:
     """A table, a view of Spark, a broken one: none of it ends a listing of snapshots."""
     assert shown_timestamp(view) is None
 

@@ -71,7 +71,7 @@ def test_the_outcome_is_distinguished_from_glues_status(run: Run, outcome: str) 
     assert run.outcome == outcome
 
 
-def test_a_run_says_what_its_export_job_wrote() -> None:
+def test_a_run_reports_what_its_export_job_wrote() -> None:
     """From the run properties, which the job sets when its snapshot is complete."""
     assert (GOOD.snapshot, GOOD.items, GOOD.bytes) == (None, None, None)
     written = {
@@ -158,7 +158,7 @@ def test_watch_yields_changes_and_ends_with_the_run() -> None:
     assert pauses == [7, 7]
 
 
-def test_plain_lines_say_each_change_once() -> None:
+def test_plain_lines_report_each_change_once() -> None:
     """A node that did not change says nothing again."""
     running = replace(SPARK, completed=None, state="RUNNING")
     started = replace(GOOD, nodes=(replace(EXPORT, attempts=(running,)),))

@@ -81,7 +81,7 @@ def test_segments_follow_tasks_tail_and_bytes(
         ({}, 41_000, "on-demand, account quota"),
     ],
 )
-def test_capacity_is_the_first_that_is_known(
+def test_capacity_is_the_first_known_value(
     described: dict[str, Any], units: float, source: str
 ) -> None:
     found = table_capacity(described, lambda: 41_000)
@@ -113,7 +113,7 @@ def test_units_do_not_add_up_without_requests() -> None:
     assert [round(limit.acquire(99, 100.0), 3) for _ in range(3)] == [0.1, 0.2, 0.3]
 
 
-def test_what_was_not_used_is_lent_again_and_what_was_overdrawn_is_waited_for() -> None:
+def test_unused_units_are_lent_again_and_overdrawn_units_delay_the_next_loan() -> None:
     limit = RateLimiter(1_000, 0.0)
     limit.PACE = 1.0
     limit.acquire(100, 100.0)
@@ -124,7 +124,7 @@ def test_what_was_not_used_is_lent_again_and_what_was_overdrawn_is_waited_for() 
     assert round(limit.acquire(1, 100.0), 3) == 0.19
 
 
-def test_no_more_than_a_moment_is_lent_ahead() -> None:
+def test_units_are_lent_at_most_a_moment_ahead() -> None:
     """Or than one loan, if that takes longer."""
     limit = RateLimiter(1_000, 0.0)
     assert limit.free_in(10, 100.0) == 0
@@ -163,7 +163,7 @@ def dispatcher(target: float, segments: int = 3, item_bytes: float = 0) -> Any:
     return Scheduler(range(segments), limit, item_bytes)
 
 
-def test_what_a_lost_task_had_begun_is_dealt_again() -> None:
+def test_segments_of_a_lost_task_are_dealt_again() -> None:
     deal = dispatcher(1_000)
     assert [deal.take("a"), deal.take("b"), deal.take("a"), deal.take("b")] == [0, 1, 2, None]
     deal.done(0)
@@ -171,7 +171,7 @@ def test_what_a_lost_task_had_begun_is_dealt_again() -> None:
     assert [deal.take("b"), deal.take("b")] == [2, None]
 
 
-def test_what_a_lost_task_had_begun_is_dealt_before_the_rest() -> None:
+def test_segments_of_a_lost_task_are_dealt_first() -> None:
     """It was begun early, and may be the longest."""
     deal = dispatcher(1_000, segments=4)
     assert [deal.take("a"), deal.take("b")] == [0, 1]
@@ -361,7 +361,7 @@ def test_a_scan_reads_every_item_once(
     assert sum(record["items"] for record in scan.records) == 20
 
 
-def test_only_the_columns_asked_for_come_from_dynamodb(table: Any, scan: Any) -> None:
+def test_only_the_requested_columns_come_from_dynamodb(table: Any, scan: Any) -> None:
     table(3)
     found = scan(1, columns=("Email", "no.such"))
     assert found == [{"Email": {"S": "x@y.z"}}] * 3
@@ -474,7 +474,9 @@ def test_a_silent_stranger_is_disconnected(
     assert hung_up(stranger(b"\x00\x00"))
 
 
-def test_strangers_are_few(monkeypatch: pytest.MonkeyPatch, server: Any, stranger: Any) -> None:
+def test_the_number_of_strangers_is_limited(
+    monkeypatch: pytest.MonkeyPatch, server: Any, stranger: Any
+) -> None:
     """The one who has been silent for longest goes."""
     monkeypatch.setattr(connections, "STRANGERS_MAX", 2)
     monkeypatch.setattr(connections, "STRANGER_SECONDS", 0.0)
@@ -523,7 +525,7 @@ class Noted:
         self.targets.append(target)
 
 
-def test_the_capacity_is_asked_for_again_and_a_refusal_changes_nothing() -> None:
+def test_the_capacity_is_read_again_and_a_refusal_changes_nothing() -> None:
     """Until the server is closed."""
     noted, asked = Noted(), threading.Semaphore(0)
     answers: Iterator[Any] = iter([200.0, denied(), 300.0])

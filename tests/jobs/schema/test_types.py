@@ -180,7 +180,7 @@ def test_a_map_of_too_many_keys_is_a_map() -> None:
     }
 
 
-def test_conflicts_become_columns_if_that_is_asked_for() -> None:
+def test_conflicts_become_columns_with_that_setting() -> None:
     rules = Rules("parquet", "columns", "struct", 200)
     items: list[Item] = [{"Rating": value} for value in ({"N": "1"}, {"S": "a"}, {"M": {}})]
     settled = columns(*items, rules=rules)
@@ -310,7 +310,7 @@ def test_whole_numbers_stay_in_a_decimal_column_that_holds_them() -> None:
     assert view(snapshots([price], [large])[-1]) == {"p": "p__decimal_38_0"}
 
 
-def test_structs_grow_behind_the_fields_they_have() -> None:
+def test_structs_get_new_fields_after_their_old_ones() -> None:
     *_, last = snapshots(
         [{"m": {"M": {"b": ONE}}}],
         [{"m": {"M": {"a": ONE, "b": ONE, "B": ONE}}}],
@@ -327,7 +327,7 @@ def test_a_field_that_changes_its_type_changes_the_columns() -> None:
     assert type_name(now.type) == "struct<b:string>"
 
 
-def test_what_has_gone_keeps_its_column_and_its_place() -> None:
+def test_a_vanished_attribute_keeps_its_column_and_its_place() -> None:
     *_, last = snapshots([{"a": ONE, "c": ONE}], [{"b": ONE, "c": ONE}])
     assert [(column.name, column.items, column.shown) for column in last] == [
         ("a", 0, True),
@@ -444,7 +444,7 @@ def test_fields_of_json_have_the_catalogs_names() -> None:
     assert line_converter(settled, "json")(item) == '{"print":{"year_of":1997},"x":1}'
 
 
-def test_the_connectors_plain_json_is_understood() -> None:
+def test_the_connectors_plain_json_is_read() -> None:
     """Whole numbers and doubles have different types; nothing else has a type of its own."""
     line = '{"a": 1, "b": 1e+20, "c": [true, null, "x"], "d": {"e": 9223372036854775808}}'
     (item,) = parse_lines([line], "plain", lambda name: name != "z")
