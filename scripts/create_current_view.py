@@ -322,29 +322,29 @@ def parse_json_object(text: bytes | None) -> dict[str, Any] | None:
     return content if isinstance(content, dict) else None
 
 
-def is_manifest_of(found: Mapping[str, Any], table: str, fmt: str, timestamp: str) -> bool:
+def is_manifest_of(content: Mapping[str, Any], table: str, fmt: str, timestamp: str) -> bool:
     """Whether it is the manifest of this snapshot of this export."""
     identity = {"table": table, "format": fmt, "snapshot_timestamp": timestamp}
-    return all(found.get(name) == identity[name] for name in identity)
+    return all(content.get(name) == identity[name] for name in identity)
 
 
 def file_differences(
-    files: Iterable[Mapping[str, Any]], found: Mapping[str, tuple[int, str]]
+    files: Iterable[Mapping[str, Any]], present: Mapping[str, tuple[int, str]]
 ) -> Iterator[str]:
     """Each difference between the objects under a snapshot's prefix and its manifest.
 
-    ``found`` has bytes and ETag by key. Manifests of older versions have no ETag.
+    ``present`` has bytes and ETag by key. Manifests of older versions have no ETag.
     """
     listed = {file["key"]: file for file in files}
     for key, file in listed.items():
-        size, etag = found.get(key, (None, None))
+        size, etag = present.get(key, (None, None))
         if size is None:
             yield f"{key} is missing"
         elif size != file["bytes"]:
             yield f"{key} has {size:,} bytes, but its manifest says {file['bytes']:,}"
         elif etag != (file.get("etag") or etag):
             yield f"{key} has changed since the export job wrote it"
-    for key in found:
+    for key in present:
         # Athena reads every file that is not hidden:
         # https://docs.aws.amazon.com/athena/latest/ug/tables-location-format.html
         if key not in listed and not key.rsplit("/", 1)[-1].startswith((".", "_")):
@@ -840,25 +840,25 @@ def stop_query(athena: AthenaClient, query: str) -> None:
 
 
 # --- dynoexport/jobs/published_manifest.py --------------------------------------------------------
-def is_list_of(found: object, kinds: Mapping[str, type]) -> bool:
+def is_list_of(value: object, kinds: Mapping[str, type]) -> bool:
     """Whether it is a list of objects with members of these kinds."""
-    return isinstance(found, list) and all(
+    return isinstance(value, list) and all(
         isinstance(entry, dict)
         and all(isinstance(entry.get(key), kind) for key, kind in kinds.items())
-        for entry in found
+        for entry in value
     )
 
 
 COLUMN = {"name": str, "type": str, "attribute": str, "view": str, "shown": bool}
 
 
-def is_publishable(found: Mapping[str, Any]) -> bool:
+def is_publishable(content: Mapping[str, Any]) -> bool:
     """Whether it has the keys of a manifest that this job reads."""
     return (
-        isinstance(found.get("workflow_run_id"), str)
-        and isinstance(found.get("items"), int)
-        and is_list_of(found.get("files"), {"key": str, "bytes": int})
-        and is_list_of(found.get("schema"), COLUMN)
+        isinstance(content.get("workflow_run_id"), str)
+        and isinstance(content.get("items"), int)
+        and is_list_of(content.get("files"), {"key": str, "bytes": int})
+        and is_list_of(content.get("schema"), COLUMN)
     )
 
 
@@ -888,13 +888,13 @@ def read_own_manifest(s3: S3Client, settings: PublishSettings) -> dict[str, Any]
     return manifest
 
 
-def check_files(manifest: Mapping[str, Any], found: Mapping[str, tuple[int, str]]) -> None:
+def check_files(manifest: Mapping[str, Any], present: Mapping[str, tuple[int, str]]) -> None:
     """Compare the objects under the snapshot's prefix (bytes and ETag by key) with the manifest.
 
     Raises:
         JobFailed: a file is missing, has another size or content or should not be there.
     """
-    for difference in file_differences(manifest["files"], found):
+    for difference in file_differences(manifest["files"], present):
         raise JobFailed(
             f"the files of the snapshot do not match its manifest, {difference}: start a new run"
         )

@@ -451,29 +451,29 @@ def parse_json_object(text: bytes | None) -> dict[str, Any] | None:
     return content if isinstance(content, dict) else None
 
 
-def is_manifest_of(found: Mapping[str, Any], table: str, fmt: str, timestamp: str) -> bool:
+def is_manifest_of(content: Mapping[str, Any], table: str, fmt: str, timestamp: str) -> bool:
     """Whether it is the manifest of this snapshot of this export."""
     identity = {"table": table, "format": fmt, "snapshot_timestamp": timestamp}
-    return all(found.get(name) == identity[name] for name in identity)
+    return all(content.get(name) == identity[name] for name in identity)
 
 
 def file_differences(
-    files: Iterable[Mapping[str, Any]], found: Mapping[str, tuple[int, str]]
+    files: Iterable[Mapping[str, Any]], present: Mapping[str, tuple[int, str]]
 ) -> Iterator[str]:
     """Each difference between the objects under a snapshot's prefix and its manifest.
 
-    ``found`` has bytes and ETag by key. Manifests of older versions have no ETag.
+    ``present`` has bytes and ETag by key. Manifests of older versions have no ETag.
     """
     listed = {file["key"]: file for file in files}
     for key, file in listed.items():
-        size, etag = found.get(key, (None, None))
+        size, etag = present.get(key, (None, None))
         if size is None:
             yield f"{key} is missing"
         elif size != file["bytes"]:
             yield f"{key} has {size:,} bytes, but its manifest says {file['bytes']:,}"
         elif etag != (file.get("etag") or etag):
             yield f"{key} has changed since the export job wrote it"
-    for key in found:
+    for key in present:
         # Athena reads every file that is not hidden:
         # https://docs.aws.amazon.com/athena/latest/ug/tables-location-format.html
         if key not in listed and not key.rsplit("/", 1)[-1].startswith((".", "_")):
@@ -1817,11 +1817,11 @@ def dump_profiles(
 
 
 def merge_profiles(
-    found: Iterable[tuple[str, tuple[Any, ...]]], limit: int
+    dumps: Iterable[tuple[str, tuple[Any, ...]]], limit: int
 ) -> Iterator[tuple[str, tuple[Any, ...]]]:
     """One profile for each attribute."""
     profiles: dict[str, Profile] = {}
-    for name, dumped in found:
+    for name, dumped in dumps:
         profile = Profile.load(dumped)
         profiles[name] = profiles[name].merge(profile, limit) if name in profiles else profile
     return ((name, profile.dump()) for name, profile in profiles.items())
@@ -1990,9 +1990,9 @@ def read_pieces(
             yield from read_piece(piece, bucket, s3)
 
 
-def dynamodb_items(found: list[dict[str, Any]] | pa.StructArray) -> list[dict[str, Any]]:
+def dynamodb_items(batch: list[dict[str, Any]] | pa.StructArray) -> list[dict[str, Any]]:
     """The items that ``read_piece`` gives, in DynamoDB JSON."""
-    return found if isinstance(found, list) else [without_nulls(item) for item in found.to_pylist()]
+    return batch if isinstance(batch, list) else [without_nulls(item) for item in batch.to_pylist()]
 
 
 def without_nulls(value: object) -> Any:  # noqa: ANN401 - JSON
@@ -4419,12 +4419,14 @@ def assign_keys(kind: Type, profile: Profile) -> Type:
 
 
 # --- dynoexport/jobs/manifest.py ------------------------------------------------------------------
-def is_manifest(found: Mapping[str, Any]) -> bool:
+def is_manifest(content: Mapping[str, Any]) -> bool:
     """Whether it has the keys of a manifest that this job reads."""
     return (
-        isinstance(found.get("workflow_run_id"), str)
-        and isinstance(found.get("files"), list)
-        and all(isinstance(file, dict) and {"key", "bytes"} <= set(file) for file in found["files"])
+        isinstance(content.get("workflow_run_id"), str)
+        and isinstance(content.get("files"), list)
+        and all(
+            isinstance(file, dict) and {"key", "bytes"} <= set(file) for file in content["files"]
+        )
     )
 
 
@@ -4879,25 +4881,25 @@ def cast_in_python(kind: Type, codes: Mapping[str, pa.Array]) -> pa.Array:
 
 
 def record_batch(
-    columns: Sequence[Column], found: list[dict[str, Any]] | pa.StructArray
+    columns: Sequence[Column], batch: list[dict[str, Any]] | pa.StructArray
 ) -> pa.RecordBatch:
     """The record batch of the items that ``read_piece`` gives."""
     pa = arrow()
     names = [column.name for column in columns]
-    if isinstance(found, list) or any(column.group == OTHER_ATTRIBUTES for column in columns):
+    if isinstance(batch, list) or any(column.group == OTHER_ATTRIBUTES for column in columns):
         apart = row_converter(columns)
-        rows = [apart(item) for item in dynamodb_items(found)]
+        rows = [apart(item) for item in dynamodb_items(batch)]
         converts = [nullable(spark_value(column.type, for_arrow=True)) for column in columns]
         arrays = [
             pa.array([convert(row[place]) for row in rows], arrow_type(column.type))
             for place, (column, convert) in enumerate(zip(columns, converts))
         ]
         return pa.RecordBatch.from_arrays(arrays, names=names)
-    held = dict(present_children(found))
+    held = dict(present_children(batch))
     arrays = [
         arrow_values(column.type, held[column.attribute], column.group)
         if column.items and column.attribute in held
-        else pa.nulls(len(found), arrow_type(column.type))
+        else pa.nulls(len(batch), arrow_type(column.type))
         for column in columns
     ]
     return pa.RecordBatch.from_arrays(arrays, names=names)

@@ -23,12 +23,14 @@ if TYPE_CHECKING:
     from dynoexport.jobs.snapshot_paths import SnapshotPaths
 
 
-def is_manifest(found: Mapping[str, Any]) -> bool:
+def is_manifest(content: Mapping[str, Any]) -> bool:
     """Whether it has the keys of a manifest that this job reads."""
     return (
-        isinstance(found.get("workflow_run_id"), str)
-        and isinstance(found.get("files"), list)
-        and all(isinstance(file, dict) and {"key", "bytes"} <= set(file) for file in found["files"])
+        isinstance(content.get("workflow_run_id"), str)
+        and isinstance(content.get("files"), list)
+        and all(
+            isinstance(file, dict) and {"key", "bytes"} <= set(file) for file in content["files"]
+        )
     )
 
 

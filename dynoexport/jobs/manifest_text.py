@@ -18,29 +18,29 @@ def parse_json_object(text: bytes | None) -> dict[str, Any] | None:
     return content if isinstance(content, dict) else None
 
 
-def is_manifest_of(found: Mapping[str, Any], table: str, fmt: str, timestamp: str) -> bool:
+def is_manifest_of(content: Mapping[str, Any], table: str, fmt: str, timestamp: str) -> bool:
     """Whether it is the manifest of this snapshot of this export."""
     identity = {"table": table, "format": fmt, "snapshot_timestamp": timestamp}
-    return all(found.get(name) == identity[name] for name in identity)
+    return all(content.get(name) == identity[name] for name in identity)
 
 
 def file_differences(
-    files: Iterable[Mapping[str, Any]], found: Mapping[str, tuple[int, str]]
+    files: Iterable[Mapping[str, Any]], present: Mapping[str, tuple[int, str]]
 ) -> Iterator[str]:
     """Each difference between the objects under a snapshot's prefix and its manifest.
 
-    ``found`` has bytes and ETag by key. Manifests of older versions have no ETag.
+    ``present`` has bytes and ETag by key. Manifests of older versions have no ETag.
     """
     listed = {file["key"]: file for file in files}
     for key, file in listed.items():
-        size, etag = found.get(key, (None, None))
+        size, etag = present.get(key, (None, None))
         if size is None:
             yield f"{key} is missing"
         elif size != file["bytes"]:
             yield f"{key} has {size:,} bytes, but its manifest says {file['bytes']:,}"
         elif etag != (file.get("etag") or etag):
             yield f"{key} has changed since the export job wrote it"
-    for key in found:
+    for key in present:
         # Athena reads every file that is not hidden:
         # https://docs.aws.amazon.com/athena/latest/ug/tables-location-format.html
         if key not in listed and not key.rsplit("/", 1)[-1].startswith((".", "_")):

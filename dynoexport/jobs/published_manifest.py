@@ -17,25 +17,25 @@ if TYPE_CHECKING:
     from dynoexport.jobs.publish_settings import PublishSettings
 
 
-def is_list_of(found: object, kinds: Mapping[str, type]) -> bool:
+def is_list_of(value: object, kinds: Mapping[str, type]) -> bool:
     """Whether it is a list of objects with members of these kinds."""
-    return isinstance(found, list) and all(
+    return isinstance(value, list) and all(
         isinstance(entry, dict)
         and all(isinstance(entry.get(key), kind) for key, kind in kinds.items())
-        for entry in found
+        for entry in value
     )
 
 
 COLUMN = {"name": str, "type": str, "attribute": str, "view": str, "shown": bool}
 
 
-def is_publishable(found: Mapping[str, Any]) -> bool:
+def is_publishable(content: Mapping[str, Any]) -> bool:
     """Whether it has the keys of a manifest that this job reads."""
     return (
-        isinstance(found.get("workflow_run_id"), str)
-        and isinstance(found.get("items"), int)
-        and is_list_of(found.get("files"), {"key": str, "bytes": int})
-        and is_list_of(found.get("schema"), COLUMN)
+        isinstance(content.get("workflow_run_id"), str)
+        and isinstance(content.get("items"), int)
+        and is_list_of(content.get("files"), {"key": str, "bytes": int})
+        and is_list_of(content.get("schema"), COLUMN)
     )
 
 
@@ -65,13 +65,13 @@ def read_own_manifest(s3: S3Client, settings: PublishSettings) -> dict[str, Any]
     return manifest
 
 
-def check_files(manifest: Mapping[str, Any], found: Mapping[str, tuple[int, str]]) -> None:
+def check_files(manifest: Mapping[str, Any], present: Mapping[str, tuple[int, str]]) -> None:
     """Compare the objects under the snapshot's prefix (bytes and ETag by key) with the manifest.
 
     Raises:
         JobFailed: a file is missing, has another size or content or should not be there.
     """
-    for difference in file_differences(manifest["files"], found):
+    for difference in file_differences(manifest["files"], present):
         raise JobFailed(
             f"the files of the snapshot do not match its manifest, {difference}: start a new run"
         )

@@ -80,18 +80,22 @@ def check_in_account(target: Target) -> None:
         )
 
 
-def check_recommendation(target: Target, found: Recommendation) -> None:
+def check_recommendation(target: Target, recommendation: Recommendation) -> None:
     """Refuse a job whose runs cannot work, or that takes capacity that others need.
 
     Raises:
         SettingsRefused: it is such a job.
     """
     # A schedule that is off starts no second run.
-    obstacles = found.obstacles if target.is_scheduled else find_obstacles(found.estimate, None)
+    obstacles = (
+        recommendation.obstacles
+        if target.is_scheduled
+        else find_obstacles(recommendation.estimate, None)
+    )
     for obstacle in obstacles:
         what, _, advice = obstacle.partition("; ")
         raise SettingsRefused(f"{target.table}: {what}", hint=advice)
-    for harm in found.harms:
+    for harm in recommendation.harms:
         raise SettingsRefused(
             f"{target.table}: {harm}",
             hint=f"choose another reader, or set the share yourself: --set {settings.MAX_READ}=...",

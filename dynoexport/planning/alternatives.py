@@ -91,9 +91,9 @@ def alternatives(
     )
 
 
-def cheapest(found: tuple[Alternative, ...]) -> Alternative | None:
+def cheapest(ways: tuple[Alternative, ...]) -> Alternative | None:
     """The available way of dynoexport that costs least in a month; None if no run can work."""
-    available = (way for way in found if way.own and not way.gone)
+    available = (way for way in ways if way.own and not way.gone)
     return min(available, key=lambda way: way.month_dollars, default=None)
 
 

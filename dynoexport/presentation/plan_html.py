@@ -67,7 +67,7 @@ class View:
     bars: tuple[Bar, ...]
 
 
-def page(found: Sequence[Planned]) -> str:
+def page(plans: Sequence[Planned]) -> str:
     """The page of some plans, as HTML."""
     from jinja2 import Environment, StrictUndefined
 
@@ -83,7 +83,7 @@ def page(found: Sequence[Planned]) -> str:
         count=units.count,
     )
     text = (resources.files("dynoexport.presentation") / TEMPLATE).read_text(encoding="utf-8")
-    views = [view(planned) for planned in found]
+    views = [view(planned) for planned in plans]
     return environment.from_string(text).render(
         views=views, bounds=sizing.BOUNDS, version=__version__
     )
@@ -275,10 +275,10 @@ def _caption(*, by_workers: bool, export: bool) -> str:
 
 
 # --- alternatives ---------------------------------------------------------------------------------
-def bars(found: Sequence[Alternative]) -> list[Bar]:
+def bars(ways: Sequence[Alternative]) -> list[Bar]:
     """Bars by the dollars of a month, those of dynoexport first; unavailable ones set no scale."""
-    longest = max(way.month_dollars for way in found if not way.gone) or 1.0
-    best = alternatives.cheapest(tuple(found))
-    parts = ((way, way.month_dollars / longest) for way in found)
+    longest = max(way.month_dollars for way in ways if not way.gone) or 1.0
+    best = alternatives.cheapest(tuple(ways))
+    parts = ((way, way.month_dollars / longest) for way in ways)
     ordered = sorted(parts, key=lambda pair: (not pair[0].own, pair[1]))
     return [Bar(way, part if part <= 1 else None, way is best) for way, part in ordered]

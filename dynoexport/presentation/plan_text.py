@@ -204,14 +204,14 @@ def _assumed(planned: Planned) -> Iterator[str]:
 COLUMNS = ("TABLE", "SIZE", "WORKERS", "READ", "RUN TAKES", "A RUN", "A MONTH", "CHEAPEST")
 
 
-def summary(found: Sequence[Planned]) -> list[tuple[str, ...]]:
+def summary(plans: Sequence[Planned]) -> list[tuple[str, ...]]:
     """One row for each table, and their sum."""
-    rows = [_summed(planned) for planned in found]
-    estimates = [planned.estimate for planned in found]
-    cheapest = [ways.cheapest(planned.alternatives) for planned in found]
+    rows = [_summed(planned) for planned in plans]
+    estimates = [planned.estimate for planned in plans]
+    cheapest = [ways.cheapest(planned.alternatives) for planned in plans]
     whole = (
         "all",
-        units.size(sum(planned.table.bytes for planned in found)),
+        units.size(sum(planned.table.bytes for planned in plans)),
         count(sum(estimate.job.workers for estimate in estimates)),
         "",
         "",

@@ -204,6 +204,6 @@ def parse_own(body: bytes, bucket: str, table: str, fmt: str, timestamp: str) ->
     return manifest
 
 
-def differences(manifest: Manifest, found: Mapping[str, tuple[int, str]]) -> list[str]:
+def differences(manifest: Manifest, present: Mapping[str, tuple[int, str]]) -> list[str]:
     """How the objects under the snapshot's prefix (bytes and ETag by key) differ from it."""
-    return list(file_differences(map(asdict, manifest.files), found))
+    return list(file_differences(map(asdict, manifest.files), present))

@@ -174,9 +174,9 @@ def read_pieces(
             yield from read_piece(piece, bucket, s3)
 
 
-def dynamodb_items(found: list[dict[str, Any]] | pa.StructArray) -> list[dict[str, Any]]:
+def dynamodb_items(batch: list[dict[str, Any]] | pa.StructArray) -> list[dict[str, Any]]:
     """The items that ``read_piece`` gives, in DynamoDB JSON."""
-    return found if isinstance(found, list) else [without_nulls(item) for item in found.to_pylist()]
+    return batch if isinstance(batch, list) else [without_nulls(item) for item in batch.to_pylist()]
 
 
 def without_nulls(value: object) -> Any:  # noqa: ANN401 - JSON

@@ -167,11 +167,11 @@ def dump_profiles(
 
 
 def merge_profiles(
-    found: Iterable[tuple[str, tuple[Any, ...]]], limit: int
+    dumps: Iterable[tuple[str, tuple[Any, ...]]], limit: int
 ) -> Iterator[tuple[str, tuple[Any, ...]]]:
     """One profile for each attribute."""
     profiles: dict[str, Profile] = {}
-    for name, dumped in found:
+    for name, dumped in dumps:
         profile = Profile.load(dumped)
         profiles[name] = profiles[name].merge(profile, limit) if name in profiles else profile
     return ((name, profile.dump()) for name, profile in profiles.items())

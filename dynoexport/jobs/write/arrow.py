@@ -129,25 +129,25 @@ def cast_in_python(kind: Type, codes: Mapping[str, pa.Array]) -> pa.Array:
 
 
 def record_batch(
-    columns: Sequence[Column], found: list[dict[str, Any]] | pa.StructArray
+    columns: Sequence[Column], batch: list[dict[str, Any]] | pa.StructArray
 ) -> pa.RecordBatch:
     """The record batch of the items that ``read_piece`` gives."""
     pa = arrow()
     names = [column.name for column in columns]
-    if isinstance(found, list) or any(column.group == OTHER_ATTRIBUTES for column in columns):
+    if isinstance(batch, list) or any(column.group == OTHER_ATTRIBUTES for column in columns):
         apart = row_converter(columns)
-        rows = [apart(item) for item in dynamodb_items(found)]
+        rows = [apart(item) for item in dynamodb_items(batch)]
         converts = [nullable(spark_value(column.type, for_arrow=True)) for column in columns]
         arrays = [
             pa.array([convert(row[place]) for row in rows], arrow_type(column.type))
             for place, (column, convert) in enumerate(zip(columns, converts))
         ]
         return pa.RecordBatch.from_arrays(arrays, names=names)
-    held = dict(present_children(found))
+    held = dict(present_children(batch))
     arrays = [
         arrow_values(column.type, held[column.attribute], column.group)
         if column.items and column.attribute in held
-        else pa.nulls(len(found), arrow_type(column.type))
+        else pa.nulls(len(batch), arrow_type(column.type))
         for column in columns
     ]
     return pa.RecordBatch.from_arrays(arrays, names=names)
