@@ -1,4 +1,4 @@
-"""What the benchmarks share: the machine, medians, rounds that alternate, figures as JSON."""
+"""What the benchmarks share: the machine, medians, alternating rounds, figures as JSON."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ PACKAGES = ("dynoexport", "boto3", "pyarrow", "pyspark")
 
 
 def machine() -> dict[str, Any]:
-    """What the figures were measured on."""
+    """The machine on which the figures were measured."""
     cpu = next(
         (
             line.split(":", 1)[1].strip()
@@ -42,7 +42,7 @@ def versions() -> dict[str, str]:
 
 
 def spread(values: Sequence[float]) -> dict[str, Any]:
-    """All rounds, their median, the least and the most."""
+    """All rounds, their median, minimum and maximum."""
     return {
         "rounds": list(values),
         "median": statistics.median(values),
@@ -54,7 +54,7 @@ def spread(values: Sequence[float]) -> dict[str, Any]:
 def alternating(
     contestants: Mapping[str, Callable[[], float]], rounds: int
 ) -> dict[str, list[float]]:
-    """What each has returned in each round; they take turns, so that noise meets all alike."""
+    """The result of each contestant by round. They take turns, so that noise affects all alike."""
     measured: dict[str, list[float]] = {name: [] for name in contestants}
     for _ in range(rounds):
         for name, measure in contestants.items():
@@ -63,7 +63,7 @@ def alternating(
 
 
 def write(path: Path, benchmark: str, figures: Mapping[str, Any]) -> None:
-    """Write the figures with what they were measured on."""
+    """Write the figures, with the machine on which they were measured."""
     whole = {
         "benchmark": benchmark,
         "date": datetime.now(timezone.utc).strftime("%Y-%m-%d"),

@@ -2,8 +2,8 @@
 
     python benchmarks/contestants.py NAME --url URL --out DIRECTORY
 
-prints what it took as JSON. Peers run in an environment of their own (benchmarks/peers.txt). What
-they hand over is written by pyarrow, which counts: the goal is Parquet.
+prints its figures as JSON. Peers run in an environment of their own (benchmarks/peers.txt). Pyarrow
+writes the rows that they return. This is part of their time, because the goal is Parquet.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ SEGMENTS = 32
 
 
 def write_rows(rows: list[dict[str, Any]], out: Path) -> int:
-    """Rows of Python values as one Parquet file."""
+    """Write rows of Python values as one Parquet file."""
     import pyarrow as pa
     import pyarrow.parquet as pq
 
@@ -42,7 +42,7 @@ def write_rows(rows: list[dict[str, Any]], out: Path) -> int:
 
 # --- peers ----------------------------------------------------------------------------------------
 def awswrangler(_: str, out: Path) -> int:
-    """Its documented way to read a whole table; a Scan by as many threads as there are cores."""
+    """Its documented way to read a whole table: a Scan with a thread for each core."""
     import awswrangler as wr
 
     frame = wr.dynamodb.read_items(table_name=TABLE, allow_full_scan=True)
@@ -94,7 +94,7 @@ def typed(value: dict[str, Any]) -> Any:
 
 
 def dynamodb_csv(_: str, out: Path) -> int:
-    """Writes csv by a list of columns; nested values as JSON, numbers as doubles."""
+    """Writes the listed columns as csv: nested values as JSON, numbers as doubles."""
     import boto3
     import pyarrow.csv as pc
     import pyarrow.parquet as pq
@@ -126,7 +126,7 @@ def kind_of(name: str, value: Any, whole: set[str]) -> str:
 
 # --- the limit ------------------------------------------------------------------------------------
 def raw(url: str, _: Path) -> int:
-    """Every page over one connection; its body is read and discarded, except the next key."""
+    """Reads every page over one connection and discards its body, except the next key."""
     connection = http.client.HTTPConnection(urlsplit(url).netloc)
     items, start = 0, None
     headers = {"x-amz-target": "DynamoDB_20120810.Scan"}
@@ -144,7 +144,7 @@ def raw(url: str, _: Path) -> int:
 
 # --- ours -----------------------------------------------------------------------------------------
 class Files:
-    """What of S3 the reader needs, on this disk."""
+    """The part of S3 that the reader needs, on this disk."""
 
     def __init__(self, root: Path) -> None:
         self.root = root
@@ -159,9 +159,9 @@ class Files:
 
 
 def dynoexport(_: str, out: Path, processes: int) -> int:
-    """The job's own functions in so many processes, in the order in which its tasks call them.
+    """Calls the job's own functions in several processes, in the order of the job's tasks.
 
-    Without Spark, and with the disk for S3: what these cost is in benchmarks/transform.py.
+    Without Spark, and with the disk in place of S3: benchmarks/transform.py measures their cost.
     """
     from multiprocessing import get_context
 

@@ -1,6 +1,6 @@
 """Where the seconds of a whole demo run go: `dynoexport local demo`, step by step.
 
-The steps are those that the command prints, the nodes of its workflow run among them.
+The steps are those that the command prints, with the nodes of its workflow run.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ WHOLE = "the command, from start to end"
 
 
 def run() -> dict[str, float]:
-    """Seconds by step of one run."""
+    """The seconds of one run, by step."""
     command = [str(Path(sys.executable).with_name("dynoexport")), "local", "demo"]
     began = time.monotonic()
     wide = {**os.environ, "COLUMNS": "160"}

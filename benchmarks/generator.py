@@ -1,8 +1,9 @@
 """`dynoexport templates` beside `cdk synth` of the same templates: processes that take turns.
 
-benchmarks/cdk declares with the AWS CDK what templates/ holds; that both have as many resources of
-each type is checked. The CDK app runs without its CLI too, which is the CDK at its quickest. Then:
-templates for 1 to 1,000 tables from one process, each with defaults of its own.
+benchmarks/cdk declares the stacks of templates/ with the AWS CDK. A check compares the number of
+resources of each type. The CDK app also runs without its CLI, which is the quickest way to run it.
+The second part generates templates for 1 to 1,000 tables in one process, each with defaults of its
+own.
 """
 
 from __future__ import annotations
@@ -55,14 +56,14 @@ def resources(template: dict[str, Any]) -> Counter[str]:
 
 
 class Loader(yaml.SafeLoader):
-    """Reads CloudFormation's short forms as whatever they stand before."""
+    """Reads each of CloudFormation's short forms as None: the check needs types only."""
 
 
 Loader.add_multi_constructor("!", lambda *_: None)
 
 
 def check(ours: Path, theirs: Path) -> dict[str, int]:
-    """See that both hold the same resources; how many there are of each type."""
+    """Check that both hold the same resources, and return their number by type."""
     whole: Counter[str] = Counter()
     for name in ("common", "table"):
         own = resources(yaml.load((ours / f"{name}.yaml").read_text(), Loader))  # noqa: S506
@@ -74,7 +75,7 @@ def check(ours: Path, theirs: Path) -> dict[str, int]:
 
 
 def compare(rounds: int) -> tuple[dict[str, list[float]], dict[str, int]]:
-    """Seconds of each in every round, and what both have made."""
+    """The seconds of each in every round, and the resources that both generate."""
     set_up()
     node = shutil.which("node") or "node"
     with tempfile.TemporaryDirectory() as directory:
@@ -99,7 +100,7 @@ def compare(rounds: int) -> tuple[dict[str, list[float]], dict[str, int]]:
 
 
 def many() -> dict[int, float]:
-    """Seconds a table, for so many templates from one process, in JSON."""
+    """Seconds per table, by the number of JSON templates that one process generates."""
     from dynoexport.cloudformation import render, table
     from dynoexport.settings import DEFAULT_GLUE_VERSION
 

@@ -1,7 +1,7 @@
 """How well the read limit is held, and used: the job's own dispatcher beside two others'.
 
-Simulated (benchmarks/simulator.py), several seeds for each scenario. The others are modelled after
-their sources; where these leave room, the model takes what is better for them.
+Everything is simulated (benchmarks/simulator.py), with several seeds for each scenario. The models
+of the others follow their sources. Where a source leaves room, its model takes the better choice.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ Contestant = Callable[[World], None]
 
 # --- ours -----------------------------------------------------------------------------------------
 def ours(world: World) -> None:
-    """The job's RateLimiter and Scheduler; its threads are readers that share open segments."""
+    """The job's RateLimiter and Scheduler. Its threads are readers that share open segments."""
     segments = segments_for(world.table.size, world.target(0), world.tasks)
     world.cut(segments)
     order = list(range(segments))
@@ -54,7 +54,7 @@ def ours(world: World) -> None:
 
 @dataclass
 class Cursor:
-    """A segment that was begun."""
+    """The position in an open segment."""
 
     segment: int
     ready_at: float = 0.0
@@ -64,7 +64,7 @@ class Cursor:
 
 @dataclass
 class Task:
-    """The job's SegmentReader, its threads as readers of the simulator."""
+    """The job's SegmentReader. Its threads are readers of the simulator."""
 
     world: World
     deal: Scheduler
@@ -139,10 +139,10 @@ EMR_UNITS_MIN, EMR_UNITS_MAX = 1.0, 25.0
 
 
 def emr(world: World) -> None:
-    """AbstractDynamoDBInputFormat: a segment for each GB or 100 units, dealt to mappers evenly.
+    """AbstractDynamoDBInputFormat: a segment for each GB or 100 units, evenly spread over mappers.
 
-    The capacity is read once for each mapper, when it starts (ReadIopsCalculator): the connector
-    reads it again in writers only. Better than the source: the target is not rounded down.
+    Each mapper reads the capacity once, when it starts (ReadIopsCalculator): the connector reads it
+    again in writers only. Better than the source: the model does not round the target down.
     """
     target = world.target(0)
     segments = max(1, int(world.table.size / EMR_SEGMENT_BYTES), int(target / EMR_SEGMENT_IOPS))
@@ -192,7 +192,7 @@ class Mapper:
                 self.queue.append(segment)
 
     def _acquire(self) -> float:
-        """TokenBucket.acquire: whole units, as many as there are, between 1 and 25."""
+        """TokenBucket.acquire: takes all whole units that are available, between 1 and 25."""
         now = self.world.now
         self.tokens = min(self.capacity, self.tokens + (now - self.filled) * self.target)
         self.filled = now
@@ -203,7 +203,7 @@ class Mapper:
         return available
 
     def _report(self, permitted: float, page: Page, retries: int) -> None:
-        """AbstractReadManager.report: every 5 s a worker more while the target is not reached."""
+        """AbstractReadManager.report: adds a worker every 5 s until the target is reached."""
         if page.items:
             seen = page.units * 8_192 / page.items
             self.item_bytes = EMR_SMOOTH * self.item_bytes + (1 - EMR_SMOOTH) * seen
@@ -219,7 +219,7 @@ class Mapper:
 
 
 def _retried(world: World, read: Read) -> Any:
-    """DynamoDBFibonacciRetryer: the same request again, after pauses that grow."""
+    """DynamoDBFibonacciRetryer: repeats the request after growing pauses."""
     for retries, (pause, _) in enumerate(_fibonacci()):
         page = yield read
         if not page.throttled:
@@ -240,10 +240,10 @@ ESTUARY_SEGMENTS, ESTUARY_WORKERS, ESTUARY_LOW, ESTUARY_LOW_ITEMS = 100, 5, 100,
 
 
 def estuary(world: World) -> None:
-    """A queue of 100 segments, five workers that each read a page and put the segment back.
+    """A queue of 100 segments. Five workers each read a page and put the segment back.
 
-    Better than the source: reads are eventually consistent (there they are strongly consistent and
-    cost twice as much), and the target is the configured limit.
+    Better than the source: the model's reads are eventually consistent (the source's are strongly
+    consistent and cost twice as much), and the target is the configured limit.
     """
     world.cut(ESTUARY_SEGMENTS)
     queue = deque(range(ESTUARY_SEGMENTS))
@@ -254,7 +254,7 @@ def estuary(world: World) -> None:
 
 
 def _backfill(world: World, queue: deque[int], limiter: RateLimiter, limit: int | None) -> Reader:
-    """backfillWorker: waits for as many units as its last page took."""
+    """backfillWorker: waits for as many units as its last page consumed."""
     expected = 1
     while queue:
         segment = queue.popleft()
@@ -273,7 +273,7 @@ def _backfill(world: World, queue: deque[int], limiter: RateLimiter, limit: int 
 
 
 class RateLimiter:
-    """golang.org/x/time/rate: tokens at a rate up to a burst; WaitN lends from the future."""
+    """golang.org/x/time/rate: tokens at a rate, up to a burst. WaitN borrows from the future."""
 
     def __init__(self, world: World, rate: float) -> None:
         self.world, self.rate, self.burst = world, rate, 1
@@ -293,7 +293,7 @@ CONTESTANTS: dict[str, Contestant] = {"dynoexport": ours, "EMR connector": emr, 
 
 @dataclass(frozen=True)
 class Scenario:
-    """A table, the part of its capacity that is allowed (or units a second), and the tasks."""
+    """A table, the allowed part of its capacity (or units a second), and the tasks."""
 
     name: str
     table: Table
@@ -382,7 +382,7 @@ def main() -> None:
 
 
 def _row(scenario: str, reader: str, outcomes: list[Outcome], real: float) -> dict[str, Any]:
-    """Medians over the seeds; the worst of what must not be exceeded."""
+    """Medians over the seeds, but the worst value of each limit."""
 
     def median(name: str) -> float:
         return float(statistics.median(getattr(run_outcome, name) for run_outcome in outcomes))

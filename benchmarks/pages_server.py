@@ -1,10 +1,10 @@
-"""Recorded pages behind DynamoDB's Scan protocol, at memory speed: the client is what is measured.
+"""Serve recorded pages by DynamoDB's Scan protocol at memory speed, to measure the client.
 
     python benchmarks/pages_server.py --data flights --items 500000
 
-prints its address when it is ready, and serves until it is terminated. Pages are cut where
-DynamoDB cuts them, at 1 MB of names and values, and kept as whole answers; nothing is parsed but
-which page is asked for. DescribeTable and ListTables are answered, signatures are not looked at.
+prints its address when it is ready, and serves until it is terminated. Pages end where DynamoDB
+ends them, at 1 MB of names and values, and are kept as whole responses. The server parses only
+which page a request asks for. It answers DescribeTable and ListTables too, and ignores signatures.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ CANCELLED = 40
 
 
 def flight(number: int, chance: random.Random) -> Item:
-    """A row like those of nycflights13; one in forty was cancelled and lacks its times."""
+    """A row like those of nycflights13. One flight in forty is cancelled and lacks its times."""
     day = number % 365
     hour = number % 19 + 5
     item: Item = {
@@ -109,7 +109,7 @@ def items_of(data: str, items: int) -> Iterator[Item]:
 
 
 def plain(value: dict[str, Any]) -> Any:
-    """A value without its types, numbers exact: what every contestant should hand over."""
+    """A value without its types, numbers exact: what every contestant should return."""
     ((code, content),) = value.items()
     if code == "N":
         return Decimal(content)
@@ -119,13 +119,13 @@ def plain(value: dict[str, Any]) -> Any:
 
 
 def size_of(item: Item) -> int:
-    """About what DynamoDB counts: the bytes of names and values as text."""
+    """About the size that DynamoDB measures: the bytes of names and values as text."""
     return sum(len(name) + len(str(value)) - 7 for name, value in item.items())
 
 
 # --- the answers ----------------------------------------------------------------------------------
 def answer(body: bytes) -> bytes:
-    """The whole answer over HTTP."""
+    """The whole HTTP response."""
     head = (
         "HTTP/1.1 200 OK\r\nContent-Type: application/x-amz-json-1.0\r\n"
         f"x-amzn-RequestId: RECORDED\r\nx-amz-crc32: {zlib.crc32(body)}\r\n"
@@ -135,7 +135,7 @@ def answer(body: bytes) -> bytes:
 
 
 class Recorded:
-    """The pages, and which of them comes behind which key."""
+    """The pages, and the page that follows each key."""
 
     def __init__(self, data: str, items: int) -> None:
         self.items = items
@@ -166,7 +166,7 @@ class Recorded:
         self.follows[last] = len(self.pages)
 
     def page(self, asked: dict[str, Any]) -> bytes:
-        """The page that a Scan asks for."""
+        """The page that a Scan requests."""
         segments, segment = asked.get("TotalSegments", 1), asked.get("Segment", 0)
         begin = segment * len(self.pages) // segments
         end = (segment + 1) * len(self.pages) // segments
@@ -200,7 +200,7 @@ TARGET = re.compile(rb"x-amz-target: *DynamoDB_20120810\.(\w+)", re.IGNORECASE)
 
 
 def serve(connection: socket.socket, recorded: Recorded) -> None:
-    """Answer one connection's requests, one after another."""
+    """Answer the requests of one connection, one after another."""
     connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     buffer = b""
     with connection:

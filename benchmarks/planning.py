@@ -1,8 +1,8 @@
 """The formulas of ``dynoexport.planning.plan`` against the simulator, over a grid of tables.
 
 The simulator does what DynamoDB, Glue and the job do, page by page and task by task. It uses none
-of the formulas. Both use the constants of ``dynoexport.planning.plan`` for what nobody publishes,
-such as how long a start takes.
+of the formulas. Both use the constants of ``dynoexport.planning.plan`` for values that AWS does not
+publish, such as the duration of a start.
 """
 
 from __future__ import annotations
@@ -50,20 +50,20 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 MB, GB, TB = 1024**2, 1024**3, 1024**4
-# A partition is split when it has more.
+# DynamoDB splits a larger partition.
 PARTITION_BYTES = 10 * GB
 # Slots of executors and DPU of workers, by worker type; as AWS publishes them.
 SLOTS = {"G.1X": 4, "G.2X": 8}
 DPU = {"G.1X": 1, "G.2X": 2}
-# Executors come one after the other within a few seconds.
+# Executors start one after the other within a few seconds.
 ARRIVAL_SECONDS = 3.0
-# So many steps makes each reader that the limit keeps busy, so that the last one of each is short.
+# Steps of each reader that the limit keeps busy: enough to make its last step short.
 STEPS_PER_READER, STEPS_MIN = 60, 800
 
 
 # --- the job's scan -------------------------------------------------------------------------------
 class SlowLimit(RateLimiter):
-    """The job's limit in a coarse world: what it does in a second takes as many pages as there."""
+    """The job's limit in a coarse world: its intervals grow with its pages."""
 
     def __init__(self, target: float, coarse: float) -> None:
         super().__init__(target, 0.0)
@@ -75,8 +75,8 @@ class SlowLimit(RateLimiter):
 class SlowDispatcher(Scheduler):
     """The job's dispatcher in a coarse world, where a turn is for many pages.
 
-    Whoever asks gets a turn: in the job's own, who comes too early asks again, which changes the
-    order of the pages and not their number.
+    Every request gets a turn. In the job, a request that comes too early is repeated, which changes
+    the order of the pages and not their number.
     """
 
     def __init__(self, segments: list[int], limit: RateLimiter, world: World, items: int) -> None:
@@ -91,14 +91,14 @@ class SlowDispatcher(Scheduler):
 
 
 def items_a_page(table: Table, rate: float) -> int:
-    """How many items the job asks for at that rate."""
+    """The number of items that the job requests at that rate."""
     least, part = Scheduler.PAGE_UNITS_MIN, Scheduler.PAGE_SECONDS
     units = min(PAGE_UNITS, max(least, part * rate))
     return max(1, int(min(PAGE_BYTES, units * DYNAMODB_READ_UNIT_BYTES) / table.item_bytes))
 
 
 class Slot(Task):
-    """A task that also has to decode what it reads, on one slot."""
+    """A task that also decodes what it reads, on one slot."""
 
     def __init__(self, world: World, deal: Scheduler, name: str) -> None:
         super().__init__(world, deal, name, math.inf)
@@ -110,7 +110,7 @@ class Slot(Task):
         yield Sleep(self.decoded(left - self.world.left(cursor.segment)))
 
     def decoded(self, read: int) -> float:
-        """How long until these bytes, too, are decoded."""
+        """The seconds until these bytes are decoded too."""
         now = self.world.now
         self.free_at = max(now, self.free_at) + read / plan.NATIVE_SLOT_BYTES
         self.world.ended = max(self.world.ended, self.free_at)
@@ -118,7 +118,7 @@ class Slot(Task):
 
 
 def native(shape: Shape, seed: int) -> World:
-    """The job's scan; the world when it is over."""
+    """Run the job's scan; return the world at its end."""
     table, rate, tasks = shape.world_table, shape.rate, shape.tasks
     items = items_a_page(table, rate)
     all_pages = math.ceil(table.size / table.item_bytes / items)
@@ -127,7 +127,7 @@ def native(shape: Shape, seed: int) -> World:
     steps = max(STEPS_MIN, STEPS_PER_READER * busy)
     segments = min(segments, max(1, round(min(steps, all_pages))))
     turns = max(1, round(min(steps, all_pages) / segments))
-    # A little more than it takes: a rest would be a turn of its own.
+    # A little more than needed: a remainder would take a turn of its own.
     coarse = 1.0001 * all_pages / segments / turns if all_pages > steps else 1.0
     world = World(table, lambda _: rate, tasks, seed, coarse=coarse)
     world.cut(segments)
@@ -148,7 +148,7 @@ def native(shape: Shape, seed: int) -> World:
 
 # --- Glue's connector -----------------------------------------------------------------------------
 def connector(shape: Shape, seed: int) -> World:
-    """A split for each slot, each with its part of the limit; one reads page after page."""
+    """A split for each slot, with its share of the limit. Each split reads page after page."""
     table, tasks = shape.world_table, shape.tasks
     share = shape.rate / tasks
     pages = math.ceil(table.size / tasks / PAGE_BYTES)
@@ -156,7 +156,7 @@ def connector(shape: Shape, seed: int) -> World:
     world = World(table, lambda _: shape.rate, tasks, seed, coarse=coarse)
     world.cut(tasks)
     for split in range(tasks):
-        # Or in a coarse world all would take their first many pages in one moment.
+        # Without it, all splits of a coarse world would read their first pages in one moment.
         turn = (coarse - 1) * PAGE_UNITS / share * split / tasks
         world.spawn(_split(world, split, share), turn + world.chance.uniform(0, ARRIVAL_SECONDS))
     world.run()
@@ -185,7 +185,7 @@ def _split(world: World, split: int, share: float) -> Reader:
 # --- the whole run --------------------------------------------------------------------------------
 @dataclass(frozen=True)
 class Shape:
-    """A table and a job. ``provisioned`` read units a second, or those an on-demand table has."""
+    """A table and a job. ``provisioned`` and ``warm`` are read units a second; one is 0."""
 
     size: int
     item_bytes: int
@@ -202,7 +202,7 @@ class Shape:
 
     @property
     def rate(self) -> float:
-        """What the job is allowed; the connector knows nothing of an on-demand table."""
+        """The read limit of the job. The connector does not know an on-demand table's capacity."""
         if self.provisioned or self.read_mode is ReadMode.NATIVE:
             return self.percent * (self.provisioned or self.warm)
         return self.percent * DYNAMODB_TABLE_READ_UNITS
@@ -222,7 +222,7 @@ class Shape:
 
     @property
     def planned(self) -> Estimate:
-        """What the formulas say."""
+        """The estimate by the formulas."""
         table = TableFacts(
             name="T",
             bytes=self.size,
@@ -241,7 +241,7 @@ class Shape:
 
 @dataclass(frozen=True)
 class Simulated:
-    """What a run was like: seconds, read units, DPU-seconds as they are billed."""
+    """The result of a run: seconds, read units, billed DPU-seconds."""
 
     reading: float
     writing: float
@@ -278,9 +278,9 @@ def _passes(shape: Shape, world: World) -> Iterator[float]:
 
 
 def _makespan(world: World, work: float, tasks: int, slots: int) -> float:
-    """Seconds until slots that take one task after the other have done the work.
+    """Seconds until the slots, which take one task after the other, have done the work.
 
-    Of more than a few thousand tasks a part is done, which takes as large a part of the time.
+    Above a few thousand tasks, only a part is simulated and its time is scaled up.
     """
     done = min(tasks, max(slots * STEPS_PER_READER, STEPS_MIN))
     task_seconds, free = work / tasks, [0.0] * min(slots, done)
@@ -291,13 +291,13 @@ def _makespan(world: World, work: float, tasks: int, slots: int) -> float:
 
 # --- the grid -------------------------------------------------------------------------------------
 SIZES = (MB, 10 * MB, 100 * MB, GB, 10 * GB, 100 * GB, TB, 10 * TB, 50 * TB, 100 * TB)
-# Provisioned read units a second, or those an on-demand table is warm for.
+# Provisioned read units a second, or the warm throughput of an on-demand table.
 CAPACITIES = ((25.0, 0.0), (400.0, 0.0), (6_000.0, 0.0), (0.0, 12_000.0), (0.0, 40_000.0))
 WORKERS = (2, 5, 20, 100)
 
 
 def shapes() -> list[Shape]:
-    """200 of them: every size with every capacity and number of workers, the rest in turns."""
+    """All 200: every size with every capacity and number of workers, the other values in turn."""
     turns = itertools.cycle(
         itertools.product(
             (0.25, 0.1, 0.5, 1.0), (200, 1_000, 20_000), (WorkerType.G_1X, WorkerType.G_2X)
@@ -319,7 +319,7 @@ def _shape(  # noqa: PLR0917 - in the order of the product
 ) -> Shape:
     provisioned, warm = capacity
     if warm:
-        # Partitions that are there for the size give reads, too; the quota is AWS's default.
+        # Partitions that exist because of the size also serve reads; the quota is AWS's default.
         by_size = PARTITION_UNITS * math.ceil(size / PARTITION_BYTES)
         warm = min(DYNAMODB_TABLE_READ_UNITS, max(warm, by_size))
     # Glue's connector takes its percentage of 40,000 units for any on-demand table.
@@ -329,11 +329,11 @@ def _shape(  # noqa: PLR0917 - in the order of the product
 
 
 def differences(shape: Shape, seed: int = 1) -> dict[str, float]:
-    """By how much the formulas are beside what was simulated; 0.1 is 10 % more."""
+    """The relative difference of the formulas from the simulation; 0.1 is 10 % more."""
     simulated, planned = simulate(shape, seed), shape.planned
-    # The formula does not round up the last page of each segment: half a unit, half of the time.
+    # The formula does not round up the last page of each segment: half a unit in half of them.
     rounded = planned.reading.segments / 4
-    # The seconds in which executors come count to the start.
+    # The seconds in which executors start belong to the start.
     slack = ARRIVAL_SECONDS + rounded / shape.rate
     return {
         "run": planned.run_seconds / simulated.run - 1,
@@ -344,7 +344,7 @@ def differences(shape: Shape, seed: int = 1) -> dict[str, float]:
 
 
 def _beyond(planned: float, actual: float, slack: float) -> float:
-    """By which part they differ, beyond a few seconds."""
+    """The relative difference beyond a few seconds."""
     beyond = max(0.0, abs(planned - actual) - slack)
     return math.copysign(beyond, planned - actual) / actual
 

@@ -1,9 +1,9 @@
-"""The job's reader beside other ways from a Scan to Parquet: same server, one run, taking turns.
+"""The job's reader beside other ways from a Scan to Parquet: same server, same run, in turns.
 
-The server holds recorded pages in memory (benchmarks/pages_server.py), so that the client is what
-is measured. Each contestant is a process of its own (benchmarks/contestants.py), on one core, the
-server on the other; "2 processes" has both. What the first round writes is compared row by row
-with what the server was given.
+The server holds recorded pages in memory (benchmarks/pages_server.py), so that the client's time is
+measured. Each contestant is a process of its own (benchmarks/contestants.py) on one core, with the
+server on the other; "2 processes" uses both. The rows that the first round writes are compared with
+the items of the server.
 """
 
 from __future__ import annotations
@@ -34,18 +34,18 @@ HERE = Path(__file__).parent
 PEERS = Path.home() / ".cache" / "dynoexport-bench" / "peers"
 OURS = [name for name in contestants.CONTESTANTS if name.startswith("dynoexport")]
 RAW = "raw HTTP, body discarded"
-# What a peer loses on the way to Parquet; its values are compared all the same.
+# What a peer loses on the way to Parquet; its other values are compared.
 LOSSES = {
     "dynamodb-csv": "numbers are doubles, nested values are JSON text, booleans are nothing",
 }
-# dynamodb-csv gets a list of the whole numbers.
+# dynamodb-csv needs a list of the whole numbers.
 DELAYS = ("dep_delay", "arr_delay", "dep_time", "arr_time", "air_time")
 SCHEDULE = ("year", "month", "day", "sched_dep_time", "sched_arr_time", "hour", "minute")
 WHOLE = {"flights": [*DELAYS, *SCHEDULE, "flight", "distance"], "documents": ["count"]}
 
 
 def peers_python() -> Path:
-    """The interpreter of the peers' environment, which is made on the first run."""
+    """The interpreter of the peers' environment, which the first run creates."""
     python = PEERS / "bin" / "python"
     wanted = (HERE / "peers.txt").read_text()
     stamp = PEERS / "peers.txt"
@@ -66,7 +66,7 @@ def peers_python() -> Path:
 
 @contextmanager
 def serving(data: str, items: int) -> Iterator[tuple[str, int, int]]:
-    """The server's address, the bytes of all its answers, and how many there are."""
+    """The server's address, the bytes of all its responses, and their number."""
     server_script = str(HERE / "pages_server.py")
     command = [sys.executable, server_script, "--data", data, "--items", str(items)]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as server:
@@ -84,7 +84,7 @@ def pin(process: int, cores: set[int]) -> None:
 
 
 def measure(name: str, url: str, data: str, out: Path) -> dict[str, Any]:
-    """One contestant's run; what it printed of itself."""
+    """Run one contestant and return the figures that it prints."""
     python = sys.executable if name in {*OURS, RAW} else peers_python()
     every = os.sched_getaffinity(0)
     cores = every if "2 processes" in name else {min(every)}
@@ -113,10 +113,10 @@ def measure(name: str, url: str, data: str, out: Path) -> dict[str, Any]:
 
 # --- the same output, row by row ------------------------------------------------------------------
 def check(name: str, data: str, items: int, out: Path) -> None:
-    """See that the rows are those that the server was given.
+    """Check that the rows are the items of the server.
 
     Raises:
-        SystemExit: they are not; the first row that differs is shown.
+        SystemExit: a row differs; the message shows the first one.
     """
     rows: dict[str, dict[str, Any]] = {}
     for file in sorted(out.glob("rows*.parquet")):
@@ -133,7 +133,7 @@ def check(name: str, data: str, items: int, out: Path) -> None:
 
 
 def canonical(value: Any, *, lossy: bool) -> Any:
-    """A value as it is compared: numbers exact, what is not there left out."""
+    """A value as it is compared: numbers exact, missing values left out."""
     if isinstance(value, dict):
         held = {key: canonical(inner, lossy=lossy) for key, inner in value.items()}
         return {key: inner for key, inner in held.items() if inner is not None}

@@ -155,7 +155,7 @@ def picture() -> None:
 
 
 def tail(axis: Any) -> None:
-    """The minutes of each reader with one hot key."""
+    """Draw the minutes of each reader with one hot key."""
     rows = [row for row in figures("limiter")["rows"] if "1 % of the table" in row["scenario"]]
     first = [row for row in rows if row["scenario"] == rows[0]["scenario"]][::-1]
     bars = axis.barh(

@@ -4,14 +4,14 @@ The table: partitions that give 3,000 read units a second each
 (https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/bp-partition-key-design.html) and,
 if it is provisioned, a bucket for the whole table that holds up to 300 seconds of unused units
 (https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/burst-adaptive-capacity.html) and
-is full at the start. A request is served while the buckets hold anything, and takes its whole cost;
-else it is throttled after the latency of a request and costs nothing.
+is full at the start. A request is served while the buckets hold anything, and takes its whole cost.
+Otherwise it is throttled after the latency of a request and costs nothing.
 
-A reader is a generator: it yields ``Sleep`` or ``Read`` and is sent the page that it has read.
+A reader is a generator: it yields ``Sleep`` or ``Read`` and receives the page that it reads.
 
-Large tables are read coarsely: a ``Read`` stands for so many pages that one reader reads in a row.
-What the world gives in the mean stays the same; its moments, and those of readers that wait for it,
-are as many times longer. So a hundred terabytes take as many steps as a gigabyte.
+Large tables are read coarsely: a ``Read`` stands for several pages that one reader reads in a row.
+The mean throughput stays the same, and each moment of the world and of waiting readers is as many
+times longer. So a hundred terabytes take as many steps as a gigabyte.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ PAGE_BYTES = 1024 * 1024
 PARTITION_UNITS = 3_000
 BURST_SECONDS = 300
 LATENCY = 0.010
-# What one segment gives: see SEGMENT_UNITS in scripts/export_table.py.
+# Read units a second of one segment: see SEGMENT_UNITS in scripts/export_table.py.
 SEGMENT_UNITS = 300
 WINDOW = 10.0
 WARM_UP = 30.0
@@ -35,14 +35,14 @@ WARM_UP = 30.0
 
 @dataclass(frozen=True)
 class Sleep:
-    """Do nothing for so many seconds."""
+    """Do nothing for this number of seconds."""
 
     seconds: float
 
 
 @dataclass(frozen=True)
 class Read:
-    """Read the next page of a segment: at most ``limit`` items, None for as many as it holds."""
+    """Read the next page of a segment: at most ``limit`` items, or a full page if it is None."""
 
     segment: int
     limit: int | None = None
@@ -50,7 +50,7 @@ class Read:
 
 @dataclass(frozen=True)
 class Page:
-    """What came: read units, items, whether it was the segment's last; or a throttle."""
+    """The response: read units, items, whether the segment ends; or a throttle."""
 
     units: float = 0.0
     items: int = 0
@@ -63,16 +63,16 @@ Reader = Generator[Sleep | Read, Page, None]
 
 @dataclass(frozen=True)
 class Table:
-    """What is read.
+    """The table that is read.
 
     Attributes:
         size: bytes of all items.
-        item_bytes: of each.
-        partitions: over which the hash range is spread evenly.
-        hot: bytes under one partition key, which lie in one segment however many there are.
-        capacity: provisioned read units a second from a moment on, (seconds, units); none of an
+        item_bytes: bytes of one item.
+        partitions: the number of partitions, over which the hash range is spread evenly.
+        hot: bytes under one partition key, which all lie in one segment.
+        capacity: (seconds, units): provisioned read units a second from a moment on; empty for an
             on-demand table.
-        others: read units a second that others take of each partition.
+        others: read units a second that other readers take from each partition.
     """
 
     size: int
@@ -83,11 +83,11 @@ class Table:
     others: tuple[float, ...] = ()
 
     def provisioned(self, now: float) -> float:
-        """Read units a second at the moment; 0 if it is an on-demand table."""
+        """Provisioned read units a second at the moment; 0 for an on-demand table."""
         return next((units for since, units in reversed(self.capacity) if since <= now), 0.0)
 
     def segment_bytes(self, segments: int) -> list[int]:
-        """How many bytes each segment has; the hot key lies in the middle."""
+        """The bytes of each segment; the hot key lies in the middle."""
         sizes = [round((self.size - self.hot) / segments)] * segments
         sizes[segments // 2] += self.hot
         return sizes
@@ -95,7 +95,7 @@ class Table:
 
 @dataclass
 class Bucket:
-    """Units that flow in at a rate, up to a capacity; it may be overdrawn by one request."""
+    """Units that flow in at a rate, up to a capacity. One request may overdraw it."""
 
     rate: float
     capacity: float
@@ -111,12 +111,12 @@ class World:
     """The table while it is read, and the clock.
 
     Attributes:
-        target: the read units a second that are allowed at a moment.
-        tasks: how many tasks the readers may have.
-        coarse: how many pages a ``Read`` stands for.
+        target: the read limit at a moment, in units a second.
+        tasks: the number of tasks that the readers may use.
+        coarse: the number of pages that a ``Read`` stands for.
         chance: the run's own randomness.
         served: (seconds, units) of all pages, in order.
-        ended: when the last page has come.
+        ended: the second in which the last page arrived.
     """
 
     def __init__(
@@ -148,11 +148,11 @@ class World:
         self._others = sum(others)
 
     def cut(self, segments: int) -> None:
-        """How many segments the readers want."""
+        """Cut the table into this number of segments."""
         self._left = self.table.segment_bytes(segments)
 
     def left(self, segment: int) -> int:
-        """Bytes of a segment that were not read yet."""
+        """The bytes of a segment that are still unread."""
         return self._left[segment]
 
     def clock(self) -> float:
@@ -166,7 +166,7 @@ class World:
         heapq.heappush(self._queue, (self.now + delay, next(self._order), reader, page))
 
     def run(self) -> None:
-        """Until all readers have ended."""
+        """Run until all readers have ended."""
         while self._queue:
             self.now, _, reader, page = heapq.heappop(self._queue)
             try:
@@ -197,7 +197,7 @@ class World:
         page_bytes = PAGE_BYTES if read.limit is None else min(PAGE_BYTES, read.limit * item)
         taken = min(self._left[read.segment], math.ceil(page_bytes * self.coarse))
         self._left[read.segment] -= taken
-        # Of many pages the last is as full as the others, or each step would have a rest.
+        # The last of many pages is as full as the others: a remainder in each step would add up.
         pages = max(1.0, taken / page_bytes)
         units = pages * math.ceil(taken / pages / 4_096) / 2 or 0.5
         for bucket in buckets:
@@ -211,14 +211,14 @@ class World:
 
 @dataclass(frozen=True)
 class Outcome:
-    """What a run was like.
+    """The figures of a run.
 
     Attributes:
-        seconds: until the last page.
-        over: the most that was read in any 10 s, over what was allowed in them; 0.02 is 2 %.
-        used: the part of what was allowed that was read, from second 30 until 95 % was read.
-        tail: the part of the run after the last 10 s in which half of what is allowed was read.
-        throttles: requests that were refused.
+        seconds: from the start to the last page.
+        over: the highest excess over the limit in any 10 s; 0.02 is 2 %.
+        used: the part of the limit that was used, from second 30 until 95 % was read.
+        tail: the part of the run after the last 10 s in which at least half of the limit was used.
+        throttles: the number of throttled requests.
         units: read units of the whole run.
     """
 
@@ -249,7 +249,7 @@ class _Allowed:
 
 
 def outcome(world: World) -> Outcome:
-    """What the run was like."""
+    """The figures of the run."""
     served, allowed = world.served, _Allowed(world.target)
     total = sum(units for _, units in served)
     end = served[-1][0]
@@ -264,7 +264,7 @@ def outcome(world: World) -> Outcome:
 
 
 def _highest(served: Sequence[tuple[float, float]], target: Callable[[float], float]) -> float:
-    """The greatest part of what is allowed that was read in any window that begins with a page."""
+    """The highest use of the limit in any window that begins with a page."""
     allowed = _Allowed(target)
     begin, units, most = 0, 0.0, 0.0
     for moment, read_units in served:
@@ -289,7 +289,7 @@ def _used(served: Iterable[tuple[float, float]], allowed: _Allowed, total: float
 
 
 def _last_busy(served: Sequence[tuple[float, float]], allowed: _Allowed, end: float) -> float:
-    """The end of the last window in which at least half of what is allowed was read."""
+    """The end of the last window in which at least half of the limit was used."""
     begin, units, last = 0, 0.0, 0.0
     for moment, read_units in served:
         units += read_units

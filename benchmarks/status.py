@@ -1,7 +1,7 @@
 """How long ``dynoexport status`` takes over many exports, as a ratio to a plain boto3 script.
 
-Both run as processes against one endpoint and one account, alternately, and must find the same.
-The account is made by API calls, not by stacks: that would take longer than all that is measured.
+Both run alternately as processes against one endpoint and one account, and must find the same.
+API calls fill the account: stacks would take longer than the measurement.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ COMMAND = str(Path(sys.executable).with_name("dynoexport"))
 PARQUET = "parquet"
 TIMESTAMP = "2026-11-23T10:00"
 ITEMS, BYTES = 1000, 65536
-# Of so many exports the last run of one has failed, and the view shows what an earlier one wrote.
+# The last run of one in so many exports has failed, and its view shows an earlier snapshot.
 FAILED_ONE_IN = 10
 
 
@@ -57,11 +57,11 @@ def table(number: int) -> str:
 
 # --- the account ----------------------------------------------------------------------------------
 def fill(endpoint: Endpoint, exports: int) -> None:
-    """Exports with a schedule, a current snapshot, and a last run that has ended."""
+    """Create exports with a schedule, a current snapshot, and a last run that has ended."""
     bucket = naming.bucket(endpoint.account, endpoint.region)
     endpoint.client("s3").create_bucket(Bucket=bucket)
     endpoint.client("glue").create_database(DatabaseInput={"Name": naming.DATABASE})
-    for service in ("s3", "glue"):  # made here, where one thread runs
+    for service in ("s3", "glue"):  # created here, while one thread runs
         endpoint.client(service)
     with ThreadPoolExecutor(max_workers=4) as pool:
         list(pool.map(lambda number: add_export(endpoint, bucket, number), range(exports)))
@@ -77,7 +77,7 @@ def add_export(endpoint: Endpoint, bucket: str, number: int) -> None:
         Name=job,
         Role="none",
         Command={"Name": "glueetl", "ScriptLocation": f"s3://{bucket}/none.py"},
-        # No run of it may start, so the workflow's run has ended at once.
+        # No run of the job may start, so the run of the workflow ends at once.
         ExecutionProperty={"MaxConcurrentRuns": 0},
         Tags={
             naming.TAG_TABLE: name,
@@ -139,7 +139,7 @@ def add_view(glue: Any, name: str) -> None:
 
 # --- the peer -------------------------------------------------------------------------------------
 def plain_script() -> list[list[Any]]:
-    """What one would write for it: export after export, call after call."""
+    """The script that a user would write: export after export, call after call."""
     glue, s3 = boto3.client("glue"), boto3.client("s3")
     account = boto3.client("sts").get_caller_identity()["Account"]
     bucket = naming.bucket(account, os.environ["AWS_REGION"])
@@ -174,7 +174,7 @@ def plain_script() -> list[list[Any]]:
 
 # --- the measurement ------------------------------------------------------------------------------
 def timed(endpoint: Endpoint, *words: str) -> tuple[float, Any]:
-    """Wall-clock seconds of the process, and the JSON that it prints."""
+    """The wall-clock seconds of the process, and the JSON that it prints."""
     environment = {"PATH": os.environ["PATH"], "HOME": os.environ["HOME"], **endpoint.env}
     began = time.perf_counter()
     done = subprocess.run(words, env=environment, stdout=subprocess.PIPE, check=True)

@@ -1,8 +1,8 @@
-"""How long the export job takes from DynamoDB JSON to parquet, beside Spark's own JSON reader.
+"""The time of the export job from DynamoDB JSON to parquet, beside Spark's own JSON reader.
 
 The items are orders of about 1 KB: ten values and a nested list. They lie on this disk, so that
-neither DynamoDB nor S3 is measured. Spark's own reader is what the job would be without the type
-map: doubles for decimals, structs for whatever is nested, nothing for sets.
+DynamoDB and S3 add no time. Spark's own reader is the job without the type map: doubles for
+decimals, structs for nested values, nothing for sets.
 """
 
 from __future__ import annotations
@@ -94,13 +94,13 @@ def order(number: int) -> dict[str, Any]:
 
 
 def many_attributes(number: int) -> dict[str, Any]:
-    """An item with ten attributes that no other has."""
+    """An item with ten attributes that no other item has."""
     own = {f"attribute-{number * 10 + digit}": {"N": str(digit)} for digit in range(10)}
     return {"OrderId": {"S": str(number)}, **own}
 
 
 def write_lines(directory: Path, items: int, make: Any) -> int:
-    """The items as DynamoDB's export leaves them, in files of 100,000; their bytes."""
+    """Write the items as DynamoDB's export does, in files of 100,000; return their bytes."""
     directory.mkdir(parents=True)
     size = 0
     for start in range(0, items, 100_000):
@@ -138,7 +138,7 @@ def lines_in(directory: Path, size: int) -> export_table.ReadResult:
 
 
 def write_pieces(s3: Any, items: int) -> export_table.ReadResult:
-    """The items as the native reader leaves them in S3."""
+    """Write the items as the native reader does in S3."""
     scan: Any = SimpleNamespace(bucket="bucket", prefix="")
     decoder = export_table.Decoder(lambda _: True, columnar=True, whole=True)
     pieces: list[dict[str, Any]] = []
@@ -153,7 +153,7 @@ def write_pieces(s3: Any, items: int) -> export_table.ReadResult:
 
 
 def job(spark: Any, lines: export_table.ReadResult, target: Path) -> int:
-    """The job's transform: settle the schema, write parquet. How many columns."""
+    """The job's transform: settle the schema, write parquet. Returns the number of columns."""
     settings = export_table.parse_settings(SETTINGS)
     dumps = export_table.profile_partitions(spark, lines, settings, settings.max_struct_fields)
     read, profiles, others = export_table.profile_all(dumps, (), settings.max_struct_fields)
@@ -174,7 +174,7 @@ def plain(spark: Any, directory: Path) -> None:
 
 
 def peak_mb() -> tuple[float, float]:
-    """The most memory that the driver's Python has had, and its JVM."""
+    """The peak memory of the driver's Python, and of its JVM."""
     jvm = 0.0
     for status in Path("/proc").glob("[0-9]*/status"):
         text = status.read_text() if status.exists() else ""
