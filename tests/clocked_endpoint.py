@@ -1,4 +1,4 @@
-"""An endpoint whose clock can be put forward: each line of input is a number of seconds."""
+"""An endpoint with a clock that moves forward by the seconds in each line of input."""
 
 from __future__ import annotations
 

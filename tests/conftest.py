@@ -44,7 +44,7 @@ class Clock:
         self._process = process
 
     def forward(self, **time: float) -> None:
-        """Let so much time pass, at once."""
+        """Move the clock forward by this time."""
         assert self._process.stdin is not None
         assert self._process.stdout is not None
         self._process.stdin.write(f"{timedelta(**time).total_seconds()}\n")

@@ -38,7 +38,7 @@ INDEX = {
 
 @dataclass(frozen=True)
 class Case:
-    """``expected`` is AWS's answer; ``of_dynalite`` is dynalite's, if it differs for ``why``."""
+    """``expected`` is AWS's answer; ``of_dynalite`` is dynalite's, if it differs (see ``why``)."""
 
     name: str
     ask: Callable[[Any], Any]
@@ -50,7 +50,7 @@ class Case:
 
 
 def connect(endpoint: Endpoint, url: str | None = None) -> Any:
-    """A client that sends what it is given: boto3 refuses some of it by itself."""
+    """A client that sends any request: boto3 refuses some of them by itself."""
     return boto3.client(
         "dynamodb",
         endpoint_url=url or endpoint.url,
@@ -87,7 +87,7 @@ def delete_tables(db: Any) -> None:
 
 
 def verdict(case: Case, db: Any) -> Any:
-    """What the call returns, or the refusal without the values that it repeats."""
+    """What the call returns, or its error message without the values in it."""
     try:
         return case.ask(db)
     except ClientError as error:
@@ -723,7 +723,7 @@ NOTHING_FOUND = "AWS: who finds nothing pays the least that such a read costs, A
 
 
 def put_long_items(db: Any, sizes: tuple[int, ...]) -> None:
-    """Items of so many bytes, and no others."""
+    """Replace all items by items of these sizes in bytes."""
     for item in db.scan(TableName=SORTED, ProjectionExpression="id, n")["Items"]:
         db.delete_item(TableName=SORTED, Key=item)
     for place, size in enumerate(sizes):

@@ -79,7 +79,7 @@ def run(  # noqa: PLR0917 - click gives names
     yes: bool,
     reports: Path | None,
 ) -> None:
-    """Deploy, run, compare, remove, and write the report; of an endpoint, only if asked to."""
+    """Deploy, run, compare, remove, and write the report (for an endpoint, only on request)."""
     cases = tuple(case for case in CASES if case.name in only or not only)
     with started_endpoint.start() if local else nullcontext() as endpoint:
         if endpoint is not None:
@@ -104,7 +104,7 @@ def run(  # noqa: PLR0917 - click gives names
 def tried(
     account: Account, cases: tuple[Case, ...], *, email: str | None, is_aws: bool, ask: bool
 ) -> Report:
-    """Try everything and remove it; the report."""
+    """Try everything and remove it; return the report."""
     if left := cleanup.find(account).lines():
         raise click.ClickException(
             f"an earlier acceptance run left {left[0]}; remove it with: make acceptance-clean"
@@ -149,7 +149,7 @@ def clean(region: str | None, endpoint_url: str | None) -> None:
 
 
 def announce(account: Account, name: str, cases: tuple[Case, ...], dollars: float) -> None:
-    """What comes: who, where, what and what it costs."""
+    """Announce the run: who, where, what and what it costs."""
     click.echo(f"Identity   {account.caller}")
     click.echo(f"Region     {account.region}")
     click.echo(f"Creates    {len(cases) + 1} DynamoDB tables {names.table(name, '*')}, an export")
@@ -161,7 +161,7 @@ def announce(account: Account, name: str, cases: tuple[Case, ...], dollars: floa
 
 
 def cost(cases: tuple[Case, ...], region: str) -> float:
-    """Dollars for all runs: the plan's, twice, because it assumes short starts."""
+    """Dollars for all runs: twice those of the plan, because it assumes short starts."""
     return 2 * sum(cost_of(case, region) for case in (*cases, *[RETRIED] * FURTHER_RUNS))
 
 

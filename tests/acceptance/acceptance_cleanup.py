@@ -33,7 +33,7 @@ _CRAWLER_LOGS = "/aws-glue/crawlers"
 
 @dataclass(frozen=True)
 class Found:
-    """What there is of acceptance runs."""
+    """Everything that acceptance runs have left."""
 
     tables: tuple[str, ...]
     stacks: tuple[str, ...]
@@ -99,7 +99,7 @@ def remove(account: Account, say: Callable[[str], None]) -> list[str]:
 
 
 def _attempt(denied: list[str], what: str, action: Callable[[], None]) -> None:
-    """Do what is not needed for the rest; a refusal is a line of what is left."""
+    """Do what the rest does not depend on. A refusal becomes a line of what is left."""
     try:
         action()
     except (ClientError, JobFailed) as error:
@@ -190,7 +190,7 @@ def _wait(account: Account, is_done: Callable[[], bool], minutes: float = 30) ->
 
 
 def _delete_stack(account: Account, name: str) -> None:
-    """Wait until the stack has settled, and delete it, also one that is only a change set."""
+    """Wait until the stack has settled, and delete it, even if it is only a change set."""
     cloudformation = account.cloudformation
     try:
         stack_id = cloudformation.describe_stacks(StackName=name)["Stacks"][0]["StackId"]
@@ -233,7 +233,7 @@ def _delete_common(account: Account) -> list[str]:
 
 
 def _foreign(account: Account) -> tuple[list[str], list[str]]:
-    """What others have in the bucket and the database, and all keys of the bucket.
+    """What others keep in the bucket and the database, and all keys of the bucket.
 
     A denied call is no answer: it ends the removal.
     """

@@ -1,4 +1,4 @@
-"""What AWS does not document and dynoexport relies on: the acceptance run observes it."""
+"""Facts that dynoexport relies on and AWS does not document: the acceptance run observes them."""
 
 from __future__ import annotations
 
@@ -108,7 +108,7 @@ FACTS = (
 
 @dataclass(frozen=True)
 class Finding:
-    """What was seen of a fact."""
+    """An observation of a fact."""
 
     fact: str
     outcome: Outcome

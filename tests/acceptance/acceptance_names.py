@@ -1,4 +1,4 @@
-"""Names of one acceptance run: by them it is found and removed, whatever happened to it."""
+"""Names of one acceptance run. They allow its removal whatever happened to it."""
 
 from __future__ import annotations
 

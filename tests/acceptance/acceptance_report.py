@@ -43,7 +43,7 @@ class Report:
         return not (self.left or refuted or failed)
 
     def finding(self, key: str) -> Finding:
-        """What was seen of the fact; a refutation counts more than a confirmation."""
+        """The observation of the fact. A refutation outweighs a confirmation."""
         own = [finding for finding in self.findings if finding.fact == key]
         for outcome in (Outcome.REFUTED, Outcome.CONFIRMED, Outcome.NOT_REACHED):
             for finding in own:

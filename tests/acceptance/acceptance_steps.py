@@ -92,7 +92,7 @@ class Trial:
         return names.table(self.run, case.name)
 
     def step(self, name: str, action: Callable[[], str]) -> bool:
-        """Try it; whether it passed. What it returns or raises is its detail."""
+        """Try the step; return whether it passed. Its result or error is its detail."""
         self.say(name)
         try:
             self.report.steps.append(Step(name, passed=True, detail=action()))
@@ -113,7 +113,7 @@ def items_of(troubles: tuple[str, ...]) -> list[Item]:
 
 
 def tried(trial: Trial) -> None:
-    """All steps; those that depend on one that failed are not tried."""
+    """Try all steps, except those that depend on a failed one."""
     if not trial.step(
         "create the common stack, or use the one that exists", partial(common, trial)
     ):
@@ -130,7 +130,7 @@ def tried(trial: Trial) -> None:
 
 
 def exported(trial: Trial) -> list[Case]:
-    """Deploy all exports and run them side by side; those that have a snapshot."""
+    """Deploy all exports, run them side by side, and return those with a snapshot."""
     ready = [
         case
         for case in trial.cases
@@ -218,7 +218,7 @@ def deployed(trial: Trial, case: Case, **parameters: str) -> str:
 
 # --- run ------------------------------------------------------------------------------------------
 def started(trial: Trial, case: Case, **properties: str) -> str | None:
-    """Start a run as the console does; its ID. Nothing has ever activated the start trigger."""
+    """Start a run as the console does; return its ID. The start trigger was never activated."""
     workflow = naming.workflow(trial.table(case), case.format.value, scheduled=False)
     try:
         answer = trial.account.glue.start_workflow_run(Name=workflow, RunProperties=properties)
@@ -284,7 +284,7 @@ def answer_of(trial: Trial, table: str) -> athena.Result:
 
 
 def compared(trial: Trial, case: Case) -> str:
-    """Every cell of the view; of xml, which Athena cannot read, the files."""
+    """Compare every cell of the view, or the files of xml, which Athena cannot read."""
     table = trial.table(case)
     if not case.format.queryable:
         checked = dynoexport.verify(trial.account, table)
@@ -306,7 +306,7 @@ def compared(trial: Trial, case: Case) -> str:
 
 
 def compared_with_connector(trial: Trial, case: Case, answer: athena.Result) -> str:
-    """What it changes is a finding, not a failure; rows must not be lost."""
+    """A changed value is a finding, not a failure. A lost row is a failure."""
     if len(answer.rows) != len(trial.items):
         raise AssertionError(f"{len(answer.rows)} rows instead of {len(trial.items)}")
     exact = cells.differences(trial.items, answer, case.format.value)
@@ -381,7 +381,7 @@ def rolled_back(trial: Trial, case: Case) -> str:
 
 
 def deployed_to_fail(trial: Trial) -> str:
-    """An export whose job fails once, when everything but the manifest is written."""
+    """Deploy an export whose job fails once, after it has written all but the manifest."""
     version, table = names.scripts_version(trial.run), trial.table(RETRIED)
     died = f"{naming.temp_prefix(table, RETRIED.format.value)}died"
     export = assets.script(naming.EXPORT_SCRIPT).replace(
@@ -448,7 +448,7 @@ def subscribed(trial: Trial, topic: str) -> str:
 
 
 def received(trial: Trial, url: str, job: str) -> str:
-    """The message about that job."""
+    """Return the message about that job."""
     sqs, until = trial.account.client("sqs"), time.monotonic() + 60 * _MESSAGE_MINUTES
     while time.monotonic() < until:
         answer = sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=10)

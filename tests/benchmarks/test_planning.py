@@ -52,7 +52,7 @@ def test_the_formulas_are_within_10_percent_of_the_simulation() -> None:
 def test_a_limit_above_the_tables_capacity_is_no_faster(
     read_mode: ReadMode, percent: float
 ) -> None:
-    """Then requests are refused, and the formula, which knows no retries, is the least."""
+    """Requests are throttled, and the formula, which ignores retries, is a lower bound."""
     greedy = replace(SHAPE, read_mode=read_mode, percent=percent, size=40 * GB, workers=30)
     found = planning.simulate(greedy, seed=1)
     assert greedy.rate > greedy.provisioned
@@ -62,7 +62,7 @@ def test_a_limit_above_the_tables_capacity_is_no_faster(
 
 # --- what the simulator is worth --------------------------------------------------------------
 def test_the_simulator_takes_constants_of_the_plan_and_no_formula() -> None:
-    """But for what it is compared with."""
+    """The estimate that it is compared with is the exception."""
     source = Path(planning.__file__).read_text(encoding="utf-8")
     used = set(re.findall(r"\bplan\.(\w+)", source)) - {"estimate"}
     assert all(name.isupper() for name in used), used

@@ -20,14 +20,14 @@ MB = 1024 * 1024
 
 
 def greedy(segment: int) -> Reader:
-    """Reads a segment as fast as it can."""
+    """Reads a segment as fast as possible."""
     page = yield Read(segment)
     while not page.last:
         page = yield Read(segment)
 
 
 def paced(world: World, units: float) -> Reader:
-    """Reads segment 0 at a rate."""
+    """Reads segment 0 at a fixed rate."""
     last = False
     while not last:
         page = yield Read(0, 80)

@@ -1,9 +1,9 @@
 """The judges' parts: fetched once by the machine's own mvn, pip and npm, checked, kept.
 
-``artifacts.json`` lists every part with its version, its size and its SHA-256; what npm brings is
-in a package-lock.json, what Maven resolves from a pom.xml in its checksums.txt. A part is kept in
-``${XDG_CACHE_HOME:-~/.cache}/dynoexport-engines``, unpacked, in a directory that is named after
-what the list says of it. A changed version is therefore another directory.
+``artifacts.json`` lists every part with its version, its size and its SHA-256. A package-lock.json
+lists npm's packages, and a checksums.txt the jars that Maven resolves from a pom.xml. Each part is
+kept unpacked in ``${XDG_CACHE_HOME:-~/.cache}/dynoexport-engines``, in a directory that is named
+after its entry in the list. A changed version is therefore another directory.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What a judge does that cannot run: it says so in one line; in CI that is a failure."""
+"""Judges that cannot run: each says so in one line, which is a failure in CI."""
 
 from __future__ import annotations
 

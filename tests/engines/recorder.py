@@ -1,4 +1,4 @@
-"""A proxy in front of DynamoDB that keeps what was asked of it, and by whom."""
+"""A proxy in front of DynamoDB that records each request and its sender."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ HOPS = frozenset({"connection", "transfer-encoding", "content-length", "date", "
 
 @dataclass(frozen=True)
 class Call:
-    """A request, its answer, and the SDK that has sent it."""
+    """A request, its response, and the SDK that sent it."""
 
     sdk: str
     operation: str

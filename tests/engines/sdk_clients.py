@@ -68,7 +68,7 @@ PROGRAMS: Mapping[str, Callable[[Path], list[str]]] = {
 
 
 def _build(command: Sequence[str]) -> None:
-    """A step that fails, or has something to say, fails the test."""
+    """Run a step of the build. An error or a warning fails the test."""
     done = subprocess.run(
         command, capture_output=True, text=True, timeout=BUILD_SECONDS_MAX, check=False
     )

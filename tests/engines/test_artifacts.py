@@ -1,4 +1,4 @@
-"""Parts are what the list says, or the judge does not run and says why."""
+"""A judge runs with the listed parts only; otherwise it says why it does not run."""
 
 from __future__ import annotations
 

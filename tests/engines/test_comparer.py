@@ -1,4 +1,4 @@
-"""The comparer notices every lie; without one it is content."""
+"""The comparer reports every wrong cell, and nothing else."""
 
 from __future__ import annotations
 

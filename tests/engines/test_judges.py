@@ -1,4 +1,4 @@
-"""The judges' tests are shared out by judge, because judges take long to start."""
+"""All tests of a judge run in one process, because judges take long to start."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ HERE = Path(__file__).parent
 
 
 def test_all_tests_of_a_judge_run_in_one_process() -> None:
-    """Of two judges whose tests need nothing, in two processes."""
+    """Two processes share the tests of two judges."""
     modules = [HERE / "test_comparer.py", HERE / "test_artifacts.py"]
     done = subprocess.run(
         [sys.executable, "-m", "pytest", "-n", "2", "-v", *modules],

@@ -47,7 +47,7 @@ class JudgedTable(CrawledTable):
 
 
 def follow(table: Table, trino: Trino, snapshots: list[Items]) -> None:
-    """Take the snapshots; after each, the view has its items, and older ones are as they were."""
+    """Take the snapshots. After each one the view has its items, and older ones are unchanged."""
     taken: dict[str, list[dict[str, Any]]] = {}
     for items in snapshots:
         table.put(items)
@@ -88,7 +88,7 @@ def test_every_snapshot_stays_readable_in_a_table_as_a_real_crawler_leaves_it(
 
 
 def test_a_column_is_added_to_avro_as_a_real_crawler_leaves_it(lake: Lake, trino: Trino) -> None:
-    """The least that can happen."""
+    """A new column is the smallest change of a table."""
     follow(CrawledTable(lake, lake.table("avro", []).name, "avro"), trino, ADDED)
 
 

@@ -47,7 +47,7 @@ class Injector:
         self.begin(0, ())
 
     def begin(self, seed: int, faults: Iterable[Fault]) -> None:
-        """Forget what was; let these faults happen from now on."""
+        """Forget earlier faults; inject these from now on."""
         with self._lock:
             self._chance = random.Random(seed)
             self._faults = tuple(faults)
@@ -57,7 +57,7 @@ class Injector:
             self.calls = 0
 
     def stop(self, kind: str) -> None:
-        """Let nothing of the kind happen any more, if it has happened."""
+        """Stop the faults of the kind, if one of them has happened."""
         with self._lock:
             if self.injected[kind]:
                 self._faults = tuple(fault for fault in self._faults if fault.kind != kind)
@@ -188,7 +188,7 @@ class _Server(ThreadingHTTPServer):
         super().__init__(("127.0.0.1", 0), _Handler)
 
     def handle_error(self, *_: object) -> None:
-        """Who hangs up is no concern of the proxy's."""
+        """Ignore callers that hang up."""
 
 
 # Of one connection alone, or rewritten here.

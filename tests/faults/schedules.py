@@ -130,7 +130,7 @@ class Schedule:
 
 
 def draw(seed: int) -> Schedule:
-    """The schedule of the seed. Every kind has its turn, others may come to it."""
+    """The schedule of the seed. Each kind has its turn; others may join it."""
     chance = random.Random(seed)
     turn = TURNS[seed % len(TURNS)]
     kind = turn[seed // len(TURNS) % len(turn)]

@@ -107,13 +107,13 @@ class Stage:
         return False
 
     def calm(self) -> None:
-        """No fault happens any more."""
+        """Stop all faults."""
         self.injector.begin(0, ())
         self.proxy.crawls.set()
         self.runner.in_processes = False
 
     def recover(self, target: Target) -> None:
-        """A trial that broke leaves as little as can be to the next one: a run without faults."""
+        """Clean up after a broken trial: run once without faults."""
         self.calm()
         deployed = self.deployed.get(target)
         if deployed is not None:
@@ -176,7 +176,7 @@ class Deployed:
             self.made += 1
 
     def fill(self, count: int) -> None:
-        """Many small items, by moto's own shelf: so many calls would take minutes."""
+        """Put many small items straight into moto: API calls would take minutes."""
         region = self.stage.endpoint.region
         table = dynamodb_backends[self.stage.endpoint.account][region].tables[self.table]
         for number in range(count):
@@ -221,7 +221,7 @@ class Deployed:
         self.dynamodb.delete_table(TableName=self.table)
 
     def see_to_table(self) -> None:
-        """A table that was deleted comes back, as its owner would bring it back."""
+        """Create the table again if it was deleted, as its owner would."""
         with suppress(self.dynamodb.exceptions.ResourceInUseException):
             self.create_table(self.items)
 

@@ -40,7 +40,7 @@ class Clients:
         self._thread = threading.local()
 
     def at(self, place: str) -> None:
-        """Of this thread's calls, this is the place."""
+        """Set the place of this thread's calls."""
         self._thread.place = place
 
     def client(self, service: str, **_: object) -> Any:
@@ -136,7 +136,7 @@ class Runner:
 
 
 def until_whole(job: Callable[[], object], times: int = 4, most: int = 20) -> None:
-    """Run the job until it has succeeded so many times in a row, or this often."""
+    """Run the job until it succeeds this many times in a row, or the tries are used up."""
     whole = 0
     for _ in range(most):
         try:

@@ -54,7 +54,7 @@ class Command:
         )
 
     def ok(self, *words: str) -> str:
-        """What it prints; fails the test if it fails."""
+        """Run it and return its output. The test fails if the command does."""
         done = self(*words)
         assert done.returncode == 0, f"{words}\n{done.stdout}\n{done.stderr}"
         return done.stdout
@@ -157,7 +157,7 @@ def put_snapshot(
 
 
 def crawl(endpoint: Endpoint, table: str) -> None:
-    """Let the deployed crawler find what is there."""
+    """Run the deployed crawler."""
     glue, name = endpoint.client("glue"), naming.crawler(table, "json")
     glue.start_crawler(Name=name)
     while glue.get_crawler(Name=name)["Crawler"]["State"] != "READY":

@@ -52,12 +52,12 @@ class Usage:
         ]
 
     def require(self, formats: set[str]) -> None:
-        """Skip a test about all runs if some of them were not selected."""
+        """Skip a test about all runs if some of them are not selected."""
         if formats != self.formats:
             pytest.skip("says something of all formats together")
 
     def calls(self, role: str | None = None) -> Iterator[dict[str, Any]]:
-        """What was asked of one role, or of all."""
+        """The calls under one role, or under all."""
         names = {name for _, name in self.roles} if role is None else {role}
         return recorded(self.account.endpoint, names)
 

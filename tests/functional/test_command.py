@@ -63,7 +63,7 @@ def elsewhere(endpoint: Endpoint, region: str) -> Command:
 
 # --- init and deploy ------------------------------------------------------------------------------
 def test_init_needs_an_answer_to_its_question(endpoint: Endpoint) -> None:
-    """Without a terminal nothing is done; what would be done is shown."""
+    """Without a terminal, init shows what it would do and does nothing."""
     there = elsewhere(endpoint, "eu-north-1")
     done = there("init")
     assert (done.returncode, done.stdout) == (2, "")
@@ -144,7 +144,7 @@ def test_an_option_and_its_parameter_are_not_given_both(command: Command, table:
 def test_options_of_the_export_are_kept_until_they_are_reset(
     command: Command, endpoint: Endpoint, table: str
 ) -> None:
-    """What the stack has counts when a new value is judged."""
+    """A new value is checked together with the stack's current values."""
 
     def parameters() -> dict[str, str]:
         stack = naming.table_stack(table, "parquet")
@@ -166,7 +166,7 @@ def test_options_of_the_export_are_kept_until_they_are_reset(
 def test_an_export_by_dynamodb_needs_recovery_only(
     command: Command, endpoint: Endpoint, table: str
 ) -> None:
-    """The command that the refusal names is what is missing."""
+    """The command in the error message is the missing step."""
     refused = command("deploy", table, "--yes", "--read-mode", "export").stderr
     hint = refused.splitlines()[1].removeprefix("  turn it on: ").split()
     assert hint[:3] == ["aws", "dynamodb", "update-continuous-backups"]
@@ -180,7 +180,7 @@ def test_an_export_by_dynamodb_needs_recovery_only(
 def test_a_missing_table_stops_the_deployment_of_all(
     command: Command, endpoint: Endpoint, table: str
 ) -> None:
-    """A slip of the finger is seen through."""
+    """One misspelt name does not leave half of the tables deployed."""
     done = command("deploy", table, f"{table}x", "--yes")
     assert done.returncode == 1
     assert done.stderr == (

@@ -50,7 +50,7 @@ def table(endpoint: Endpoint, command: Command) -> str:
 
 @pytest.fixture(scope="module")
 def untouched(endpoint: Endpoint, command: Command) -> str:
-    """For tests that change nothing."""
+    """An export for tests that change nothing."""
     return exported(endpoint)
 
 

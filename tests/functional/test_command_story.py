@@ -126,7 +126,7 @@ def test_status_runs_and_logs_show_the_run(empty: Command, first_run: dict[str, 
 
 
 def test_a_run_is_compared_with_its_plan(empty: Command, first_run: dict[str, Any]) -> None:
-    """By what the job recorded of the table and of itself; nothing here starts in a minute."""
+    """The comparison uses the job's own records. Nothing here takes a minute to start."""
     (run,) = empty.json("runs", "Reviews", "--explain")
     assert list(run) == list(json_output.meanings("explained run"))
     assert {name: run[name] for name in first_run} == first_run

@@ -109,7 +109,7 @@ def check_status_without_snapshots(command: Command, table: str) -> None:
 def test_a_run_without_one_permission_fails_by_its_name_and_publishes_nothing(
     account: Account, reviews: list[dict[str, Any]]
 ) -> None:
-    """All is written but the manifest, which the role may not write any more."""
+    """The run writes everything but the manifest, which the role may no longer write."""
     account.create_table("Denied", KEY, reviews)
     account.deploy_table("Denied", MaxRetries="0")
     usage = Usage(account)
@@ -130,7 +130,7 @@ def test_a_run_without_one_permission_fails_by_its_name_and_publishes_nothing(
 
 
 def test_no_role_was_refused_anything(usage: Usage) -> None:
-    """Of all that the runs above have asked for."""
+    """This covers all calls of the runs above."""
     usage.require({fmt.value for fmt in OutputFormat})
     assert usage.refused() == []
 

@@ -50,7 +50,7 @@ class Desk:
         self.mailbox.subscribe(topic)
 
     def fails(self, script: str) -> None:
-        """From now on the export job does this."""
+        """Make the export job do this from now on."""
         job = self.glue.get_job(JobName=naming.export_job(self.table, "parquet"))["Job"]
         bucket = naming.bucket(self.endpoint.account, self.endpoint.region)
         key = f"scripts/{self.table}.py"

@@ -1,4 +1,4 @@
-"""Input as nobody should send it: texts, JSON, and documents with something wrong in them."""
+"""Hostile input: texts, JSON, and documents with something wrong in them."""
 
 from __future__ import annotations
 
@@ -82,7 +82,7 @@ documents = st.dictionaries(texts, values, max_size=5)
 
 @st.composite
 def damaged(draw: st.DrawFn, whole: Any) -> Any:
-    """A document like ``whole``, with one to three places of it replaced or gone."""
+    """A document like ``whole``, with one to three places replaced or removed."""
     mutated = copy.deepcopy(whole)
     for _ in range(draw(st.integers(1, 3))):
         place = mutated
@@ -104,7 +104,7 @@ def damaged(draw: st.DrawFn, whole: Any) -> Any:
 
 
 def as_json(what: st.SearchStrategy[Any]) -> st.SearchStrategy[bytes]:
-    """The text of a document; sometimes no text, or cut."""
+    """The text of a document, sometimes cut or no text at all."""
 
     def dump(value: Any) -> bytes:
         return json.dumps(value).encode()

@@ -43,7 +43,7 @@ def test_many_calls_of_many_commands_fail(trials: list[dict[str, Any]]) -> None:
 
 
 def test_a_failed_call_is_one_error_with_its_next_step(trials: list[dict[str, Any]]) -> None:
-    """Or none, where the command can do without the answer."""
+    """Or no error, where the command does not need the response."""
     for trial in trials:
         errors = [line for line in trial["lines"] if line.startswith("Error: ")]
         text = "\n".join(trial["lines"])

@@ -1,4 +1,4 @@
-"""Every option and argument of every command, with what nobody should give it.
+"""Every option and argument of every command, with hostile values.
 
 The commands come from click's own tree, so a new one is tested without a change here.
 """
