@@ -1,4 +1,4 @@
-"""The job scripts as Glue has them (alone, without awsglue), a real Spark, and AWS's own doors."""
+"""The job scripts as Glue runs them (alone, without awsglue), a real Spark, and AWS's own APIs."""
 
 from __future__ import annotations
 
@@ -97,7 +97,7 @@ def put(aws: SimpleNamespace) -> Any:
 
 @pytest.fixture
 def put_many(aws: SimpleNamespace) -> Any:
-    """Puts thousands of small objects: by the server's own shelf, a thousand calls take 10 s."""
+    """Puts thousands of small objects straight into the server: a thousand calls take 10 s."""
 
     def put_many(keys: list[str]) -> None:
         for key in keys:

@@ -1,4 +1,4 @@
-"""What the export job finds out about a table, whatever boto3 Glue has."""
+"""What the export job learns about a table, with any boto3 version of Glue."""
 
 from __future__ import annotations
 

@@ -183,7 +183,7 @@ def test_an_empty_table_gives_a_manifest_without_files(run: Attempts, keys: Any)
 
 
 def test_the_manifest_lists_the_steps_in_their_order(run: Attempts) -> None:
-    """Of an empty table nothing is written."""
+    """The table is empty, so the job writes no part file."""
     run.attempt()
     steps = run.manifest()["seconds"]
     assert list(steps) == ["spark", "read"]
@@ -191,7 +191,7 @@ def test_the_manifest_lists_the_steps_in_their_order(run: Attempts) -> None:
 
 
 def test_the_manifest_describes_the_table_without_times() -> None:
-    """JSON has none, and who changed the capacity when decides nothing."""
+    """JSON has no times, and nothing depends on when the capacity changed."""
     throughput = {"ReadCapacityUnits": 70, "LastIncreaseDateTime": NOW}
     table = {"TableSizeBytes": 9, "TableName": "Reviews", "ProvisionedThroughput": throughput}
     plan = export_table.ReadPlan(table, export_table.table_capacity(table, lambda: 1))
@@ -232,7 +232,7 @@ def test_glues_own_source_gets_the_role(run: Attempts) -> None:
 
 
 def test_the_table_of_the_roles_account_is_read(aws: SimpleNamespace) -> None:
-    """As the role: this account has no such table."""
+    """The job reads as the role: this account has no such table."""
     client = export_table.table_client(READER)
     client.create_table(
         TableName="Theirs",
@@ -249,7 +249,7 @@ def test_the_table_of_the_roles_account_is_read(aws: SimpleNamespace) -> None:
 def test_credentials_are_renewed_before_they_expire(
     aws: SimpleNamespace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """What ends within ten minutes botocore renews, here always."""
+    """Botocore renews credentials that expire within ten minutes, here all of them."""
     soon = datetime.now(timezone.utc) + timedelta(minutes=9)
     expires = property(lambda _: soon, lambda *_: None)
     monkeypatch.setattr(AssumedRole, "expiration", expires, raising=False)
@@ -299,7 +299,7 @@ def test_the_connector_never_writes_excluded_attributes(run: Attempts) -> None:
 
 
 def test_a_snapshot_of_nothing_keeps_the_columns(run: Attempts, put: Any) -> None:
-    """The table was emptied: what was exported before stays readable."""
+    """The table is empty now. Earlier snapshots stay readable."""
     column = export_table.Column(
         "rating", "rating", "Rating", "", export_table.Type("bigint"), items=3
     )
@@ -358,7 +358,7 @@ def test_runs_in_one_minute_get_a_snapshot_each(run: Attempts) -> None:
 
 
 def test_runs_that_overlap_get_a_minute_each(run: Attempts, keys: Any) -> None:
-    """As where somebody has allowed several runs at once: nothing of the first is there yet."""
+    """Somebody has allowed several runs at once, and the first has written nothing yet."""
     other = run.next_run()
     run.attempt(Connector(leaves=other.attempt))
     assert [run.timestamp, other.timestamp] == ["2026-01-31T23:59", "2026-02-01T00:00"]
@@ -372,7 +372,7 @@ def test_runs_that_overlap_get_a_minute_each(run: Attempts, keys: Any) -> None:
 def test_a_minute_is_claimed_by_one_run(
     run: Attempts, put: Any, keys: Any, owner: str, timestamp: str
 ) -> None:
-    """Of its own, an attempt may have died before it noted the minute."""
+    """An attempt of this run may have died before it recorded the minute."""
     put(CLAIM, body=(owner or run.run_id).encode())
     run.attempt()
     assert run.timestamp == timestamp
@@ -381,7 +381,7 @@ def test_a_minute_is_claimed_by_one_run(
 
 
 def give_up_before(run: Attempts, operation: str, besides: Callable[[], None]) -> None:
-    """Let the claim go right before it is next asked of S3, as one that deletes it may."""
+    """Delete the claim right before the next request for it, as another run may."""
     event, events = f"before-call.s3.{operation}", run.clients.s3.meta.events
 
     def give_up(params: dict[str, Any], **_: Any) -> None:
@@ -413,7 +413,7 @@ def test_a_minute_that_is_released_between_two_checks_is_checked_again(
 def test_a_minute_that_is_released_during_the_claim_is_not_taken(
     run: Attempts, put: Any, keys: Any
 ) -> None:
-    """Nothing shows which run had it."""
+    """Nothing shows which run had claimed it."""
     put(CLAIM, body=b"wr_other")
 
     give_up_before(run, "GetObject", lambda: None)
@@ -423,7 +423,7 @@ def test_a_minute_that_is_released_during_the_claim_is_not_taken(
 
 
 def test_a_minute_before_the_newest_snapshot_is_not_taken_again(run: Attempts, aws: Any) -> None:
-    """It is free once its snapshot was deleted, but the view would not go back to it."""
+    """It is free after its snapshot was deleted, but the view would not return to it."""
     for either in (run, run.next_run()):
         either.attempt()
     aws.s3.delete_object(Bucket=BUCKET, Key=MANIFEST)
@@ -459,7 +459,7 @@ def test_a_complete_snapshot_with_other_content_is_made_again(run: Attempts, put
 
 
 def test_a_complete_snapshot_whose_manifest_has_no_etags_is_kept(run: Attempts, put: Any) -> None:
-    """An export job of before has not noted them."""
+    """Earlier versions of the export job did not record them."""
     run.attempt()
     files = [{"key": f"{SNAPSHOT}part-0", "bytes": 6}]
     put(MANIFEST, body=json.dumps({**run.manifest(), "files": files}).encode())
@@ -469,7 +469,7 @@ def test_a_complete_snapshot_whose_manifest_has_no_etags_is_kept(run: Attempts, 
 
 
 def test_a_resumed_run_never_changes_the_snapshot_of_the_former_run(run: Attempts) -> None:
-    """It is a run of its own, with the properties of the former one."""
+    """It is a new run with the properties of the former one."""
     run.attempt()
     resumed = run.next_run()
     resumed.put_timestamp("2026-01-31T23:59")
@@ -479,7 +479,7 @@ def test_a_resumed_run_never_changes_the_snapshot_of_the_former_run(run: Attempt
 
 
 def test_a_manifest_of_another_run_is_never_overwritten(run: Attempts, put: Any) -> None:
-    """Not even when it came while this run was reading."""
+    """This also holds when it appears while this run is reading."""
     other = json.dumps({"workflow_run_id": "wr_other", "files": []}).encode()
     slow = Connector(leaves=lambda: put(MANIFEST, body=other))
     with pytest.raises(JobFailed, match="another workflow run, wr_other, completed the snapshot"):
@@ -505,21 +505,21 @@ def test_an_invalid_manifest_is_refused_in_one_line(run: Attempts, put: Any, bod
 
 # --- what the run records ---------------------------------------------------------------------
 def recorded(run: Attempts) -> dict[str, str]:
-    """What of the snapshot is found by whoever lists runs without reading manifests."""
+    """The figures of the snapshot that a list of runs shows without reading manifests."""
     answer = run.clients.glue.get_workflow_run_properties(Name=WORKFLOW, RunId=run.run_id)
     names = (settings.SNAPSHOT_ITEMS, settings.SNAPSHOT_BYTES)
     return {key: value for key, value in answer["RunProperties"].items() if key in names}
 
 
 def test_the_run_records_what_it_exported(run: Attempts) -> None:
-    """Beside the snapshot itself, which stays."""
+    """The property with the snapshot itself stays."""
     run.attempt()
     assert recorded(run) == {"SnapshotItems": "0", "SnapshotBytes": "0"}
     assert run.timestamp == "2026-01-31T23:59"
 
 
 def test_a_retry_records_what_an_earlier_attempt_completed(run: Attempts, put: Any) -> None:
-    """It was killed between the manifest and the run: the numbers are those of the manifest."""
+    """It was killed between manifest and run properties: the numbers are the manifest's."""
     run.attempt()
     files = [{"key": f"{SNAPSHOT}part-{number}", "bytes": 6, "etag": ETAG} for number in range(3)]
     put(*(file["key"] for file in files))
@@ -560,7 +560,7 @@ def test_files_of_a_killed_attempt_are_deleted_first(
 def test_a_minute_that_no_run_has_claimed_is_not_cleared(
     run: Attempts, put: Any, keys: Any
 ) -> None:
-    """Somebody has set the run's property to a folder that another design has written."""
+    """Somebody has set the run property to a folder of another design."""
     run.put_timestamp("2026-01-31T23:59")
     put(f"{SNAPSHOT}part-0")
     with pytest.raises(export_table.JobFailed, match="that dynoexport did not write"):
@@ -662,7 +662,7 @@ MODEL = "com.amazonaws.services.{service}.model.{error}"
 def test_a_refused_read_fails_with_the_services_own_words(
     run: Attempts, raised: str, words: str
 ) -> None:
-    """Not in a page of Java, and not as the table's fault where it is the bucket's or a key's."""
+    """No page of Java, and no blame on the table for a fault of the bucket or a key."""
     java = RuntimeError(f"calling o1.\n: x.SparkException: Job\n{raised}: {words}\n\tat java.lang")
     with pytest.raises(JobFailed) as failed:
         run.attempt(Connector(breaks=java))

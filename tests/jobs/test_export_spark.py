@@ -96,14 +96,14 @@ def places(tmp_path: Path) -> Local:
 
 @dataclasses.dataclass(frozen=True)
 class WithoutGlue:
-    """What of the GlueContext is used for every format but avro."""
+    """The part of the GlueContext that every format but avro uses."""
 
     spark_session: Any
 
 
 @dataclasses.dataclass(frozen=True)
 class Disk:
-    """What of S3 the job asks for beside Spark: the objects under a prefix, and their deletion."""
+    """The job's S3 calls beside Spark: it lists the objects under a prefix, and deletes them."""
 
     places: Local
 
@@ -285,7 +285,7 @@ def test_orc_is_compressed_as_asked(
     [("Rating >= 5", 1), ("print.pages = 309 OR user LIKE 'T%'", 2), ("rating > 5", 0)],
 )
 def test_a_predicate_leaves_items_out(export: Any, fmt: str, where: str, items: int) -> None:
-    """The columns stay those of all items."""
+    """The columns are still those of all items."""
     written = export(ADELINE, TRISTAN, OutputFormat=fmt, Where=where)
     assert (written.items, written.items_read, len(written.columns)) == (items, 2, 6)
     assert bool(written.files) == bool(items)
@@ -372,7 +372,7 @@ def test_a_predicate_that_fails_on_a_value_fails_in_one_line_without_it(
 
 # --- counting avro ----------------------------------------------------------------------------
 def test_avro_files_are_counted_by_the_executors(spark: Any, aws: Any, put: Any) -> None:
-    """Plain Spark has no reader for them: the blocks are counted, straight from S3."""
+    """Plain Spark has no reader for them: the executors count the blocks in S3."""
     schema = {"type": "record", "name": "x", "fields": [{"name": "n", "type": "long"}]}
     prefix = "avro/Reviews/snapshot_timestamp=2026-01-31T10:00/"
     written = {f"{prefix}part-{rows}": rows for rows in (1, 700, 2_000)}
@@ -430,9 +430,9 @@ def users(result: Any) -> list[int]:
 
 
 class LosingTasks:
-    """Runs the tasks of a Scan and loses what they return of some segments.
+    """Runs the tasks of a Scan and loses the results of some segments.
 
-    Of those in ``unfinished`` the record is lost, too, as if it had never been written.
+    For segments in ``unfinished`` it also loses the record, as if it had never been written.
     """
 
     def __init__(self, s3: Any, returned: set[int], unfinished: set[int], rounds: int) -> None:

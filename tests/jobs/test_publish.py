@@ -207,7 +207,7 @@ class Publication:
     slept: list[float] = dataclasses.field(default_factory=list)
 
     def export(self, timestamp: str, *, items: int = 2, run_id: str = "") -> None:
-        """What the export job leaves in S3."""
+        """Put what the export job leaves in S3."""
         key = f"{DATA}snapshot_timestamp={timestamp}/part-0"
         manifest = {
             "table": "Reviews",
@@ -224,7 +224,7 @@ class Publication:
         self.aws.s3.put_object(Bucket=BUCKET, Key=name, Body=body)
 
     def crawl(self, *timestamps: str, location: str = DATA) -> None:
-        """What the crawler makes in the catalog."""
+        """Create what the crawler creates in the catalog."""
         table = {
             "Name": "snapshots_reviews",
             "StorageDescriptor": {
@@ -323,7 +323,7 @@ def test_a_run_publishes_its_own_snapshot(run: Publication) -> None:
 
 
 def test_a_published_snapshot_is_recorded_by_table_and_format(run: Publication) -> None:
-    """For the alarm that misses one."""
+    """The alarm on stale snapshots needs this datapoint."""
     run.export(CURRENT)
     run.crawl(CURRENT)
     run.publish()
@@ -352,7 +352,7 @@ def test_a_snapshot_is_published_even_if_cloudwatch_refuses_its_metric(
 
 
 def descriptors(aws: SimpleNamespace) -> list[dict[str, Any]]:
-    """Where the catalog says that table and partitions lie, and how they are read."""
+    """The storage descriptors of the table and its partitions."""
     where = {"DatabaseName": DATABASE, "TableName": "snapshots_reviews"}
     table = aws.glue.get_table(DatabaseName=DATABASE, Name="snapshots_reviews")["Table"]
     partitions = aws.glue.get_partitions(**where)["Partitions"]
@@ -388,7 +388,7 @@ def test_a_correct_catalog_is_not_written(
 
 
 def test_partitions_that_no_manifest_knows_stay_as_they_are(run: Publication) -> None:
-    """Nor one of that name that lies elsewhere."""
+    """This includes a partition of that name in another location."""
     run.export(OLDER)
     run.export(CURRENT)
     run.crawl(CURRENT, "2019-11-23T10:00")
@@ -440,7 +440,7 @@ def test_avro_schema_has_a_null_default_for_every_field_at_every_level() -> None
 
 
 def test_avro_schema_that_is_too_long_for_the_catalog_is_left_out() -> None:
-    """The columns are then what Athena reads by."""
+    """Athena then reads by the columns."""
     long = [{**entry("a" * 240 + str(n), "string"), "shape": "string"} for n in range(2_000)]
     assert avro_literal({"schema": long}) == ""
 
@@ -462,7 +462,7 @@ def test_the_right_avro_schema_replaces_the_crawlers() -> None:
 
 
 class Unanswered(Athena):
-    """An Athena that does not take the query, or does not answer what became of it."""
+    """An Athena that refuses the query, or does not report its state."""
 
     def start_query_execution(self, **query: Any) -> dict[str, str]:
         if "start" in self._reason:
@@ -477,7 +477,7 @@ class Unanswered(Athena):
 def test_a_view_that_is_not_replaced_keeps_the_columns_it_was_made_with(
     run: Publication, capsys: pytest.CaptureFixture[str], end: str
 ) -> None:
-    """Whatever the reason, which stays the run's error."""
+    """The reason, whatever it is, stays the run's error."""
     run.export(OLDER)
     run.export(CURRENT)
     run.crawl(OLDER, CURRENT)
@@ -494,7 +494,7 @@ def test_a_view_that_is_not_replaced_keeps_the_columns_it_was_made_with(
 
 
 def test_a_view_that_a_slow_query_replaced_keeps_its_columns(run: Publication) -> None:
-    """The query was slow to answer, and has run."""
+    """Athena reports a failure, but the query has replaced the view."""
     run.export(CURRENT)
     run.crawl(CURRENT)
     before = descriptors(run.aws)
@@ -594,7 +594,7 @@ def test_a_run_replaces_an_older_snapshot(run: Publication) -> None:
 def test_a_run_that_finishes_late_leaves_a_newer_snapshot(
     run: Publication, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """And it is no failure."""
+    """The run still succeeds."""
     run.export(CURRENT)
     run.crawl(CURRENT)
     run.show(NEWER)
@@ -623,7 +623,7 @@ def test_a_table_that_was_always_empty_gets_no_view(
 
 
 def test_a_table_that_became_empty_gets_an_empty_view(run: Publication) -> None:
-    """The view shows a partition that is not there."""
+    """The view selects a partition that does not exist."""
     run.export(CURRENT, items=0)
     run.crawl(OLDER)
     (query,) = run.publish().queries
@@ -687,7 +687,7 @@ def test_the_catalog_table_of_another_export_is_not_shown(run: Publication) -> N
 
 @pytest.mark.parametrize("kind", [JobFailed, QueryTooSlow])
 def test_the_reason_survives_how_a_python_shell_job_raises_it(kind: type[Exception]) -> None:
-    """Made from itself, however often."""
+    """The error is rebuilt from itself, even several times."""
     error = kind("first\nsecond")
     assert str(kind(kind(error))) == "first second"
 
@@ -714,7 +714,7 @@ def test_a_failed_query_fails_with_athenas_reason_in_one_line(run: Publication, 
 
 
 def test_a_query_that_is_too_long_for_athena_fails_with_the_next_step(run: Publication) -> None:
-    """So many long names that no type makes it shorter."""
+    """The names are so many and so long that no type shortens it enough."""
     run.export(CURRENT)
     run.crawl(CURRENT)
     key = f"{MANIFESTS}{CURRENT}.json"
@@ -728,7 +728,7 @@ def test_a_query_that_is_too_long_for_athena_fails_with_the_next_step(run: Publi
 
 
 def test_a_query_that_does_not_end_is_stopped(run: Publication) -> None:
-    """It could still replace the view of a later run."""
+    """It could otherwise replace the view of a later run."""
     run.export(CURRENT)
     run.crawl(CURRENT)
     athena = Athena(run.aws.glue, *["RUNNING"] * 1_000)
@@ -790,7 +790,7 @@ def test_without_retention_everything_is_kept(run: Publication, keys: Any) -> No
 def test_expired_snapshots_lose_manifest_partition_and_files(
     run: Publication, put: Any, keys: Any
 ) -> None:
-    """Also what failed runs have left; younger ones, and what is no snapshot, stay."""
+    """So do leftovers of failed runs. Younger snapshots and other objects stay."""
     for days in (8, 6):
         run.export(minutes(days))
     run.export(minutes(9), items=0)
@@ -814,7 +814,7 @@ def test_expired_snapshots_lose_manifest_partition_and_files(
 
 
 def test_the_snapshot_that_is_shown_outlives_the_retention(run: Publication, keys: Any) -> None:
-    """A clock, or a run, may be late."""
+    """A clock may be wrong, or a run late."""
     old = minutes(30)
     run.export(old)
     run.crawl(old)
@@ -837,7 +837,7 @@ def test_a_snapshot_of_many_files_is_deleted_completely(
 
 @pytest.fixture
 def broken_catalog(run: Publication) -> Iterator[None]:
-    """Every deletion of a partition is denied, as by a policy."""
+    """A catalog that denies the deletion of every partition, as a policy may."""
 
     def deny(**_: Any) -> None:
         denied = {"Error": {"Code": "AccessDeniedException", "Message": "no"}}
@@ -853,7 +853,7 @@ def broken_catalog(run: Publication) -> Iterator[None]:
 def test_retention_that_fails_leaves_no_half_snapshot_complete(
     run: Publication, put: Any, keys: Any
 ) -> None:
-    """The manifest goes first; the claim, by which the next run knows it as ours, last."""
+    """The manifest is deleted first, and the claim, which marks the snapshot as ours, last."""
     old = minutes(8)
     run.export(old)
     put(claim(old))
@@ -869,7 +869,7 @@ def test_retention_that_fails_leaves_no_half_snapshot_complete(
 def test_a_snapshot_without_a_claim_stays_ours_when_its_retention_fails(
     run: Publication, keys: Any
 ) -> None:
-    """As runs before the claims were kept have left it: its manifest goes last."""
+    """Runs of older versions left no claim. Its manifest is deleted last."""
     old = minutes(8)
     run.export(old)
     run.export(CURRENT)

@@ -18,7 +18,7 @@ def s3() -> Any:
 
 
 def test_a_denied_object_that_is_not_listed_is_missing(s3: Any) -> None:
-    """Who may list some prefixes alone may be denied a missing key."""
+    """S3 may deny a missing key to a caller that may list only some prefixes."""
     with Stubber(s3) as stub:
         stub.add_client_error("get_object", "AccessDenied", http_status_code=403)
         stub.add_response("list_objects_v2", {"KeyCount": 0})

@@ -39,7 +39,7 @@ GLUES_OWN = re.compile(r"(--)?([a-z].*|TempDir)")
 def test_a_script_declares_the_arguments_that_the_template_passes(
     job: str, declared: tuple[str, ...]
 ) -> None:
-    """Neither more nor less: arguments are the only bridge between template and script."""
+    """The two sets are equal: arguments are the only link between template and script."""
     template = cfn_flip.load(assets.template("table.yaml"))[0]
     passed = template["Resources"][job]["Properties"]["DefaultArguments"]
     ours = [name for name in passed if not GLUES_OWN.fullmatch(name)]
@@ -47,7 +47,7 @@ def test_a_script_declares_the_arguments_that_the_template_passes(
 
 
 def test_formats_and_worker_types_are_those_of_the_package() -> None:
-    """What the template lets through, the job does not refuse, and the other way round."""
+    """The job accepts exactly the values that the template accepts."""
     assert set(formats.FORMATS) == {fmt.value for fmt in OutputFormat}
     assert set(formats.BYTES_PER_JSON_BYTE) == set(formats.FORMATS)
     assert set(limits.GLUE_SLOTS) == {kind.value for kind in WorkerType}
@@ -59,7 +59,7 @@ RUNTIME = sorted(processes.RUNTIME.rglob("*.py"))
 
 @pytest.mark.parametrize("script", [EXPORT, VIEW, *RUNTIME], ids=lambda path: path.stem)
 def test_scripts_are_valid_from_python_3_7_on(script: Path) -> None:
-    """Glue 3.0 runs Python 3.7; the stand-in for its library is judged with that, too."""
+    """Glue 3.0 runs Python 3.7. The stand-in for its library must be valid there, too."""
     vermin = Path(sys.executable).with_name("vermin")
     done = subprocess.run(
         [vermin, "--target=3.7-", "--violations", script],

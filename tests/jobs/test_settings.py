@@ -44,7 +44,7 @@ def test_an_empty_catalog_prefix_may_come_without_a_value_or_not_at_all() -> Non
 
 
 def test_an_attribute_may_be_named_like_a_word_of_glue() -> None:
-    """What has to stay out stays out."""
+    """Excluded attributes stay excluded."""
     found = parse_arguments(argv(Exclude="--user-id"), EXPORT_JOB_ARGUMENTS)
     assert found["Exclude"] == "--user-id"
 

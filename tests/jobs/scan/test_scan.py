@@ -90,7 +90,7 @@ def test_capacity_is_the_first_known_value(
 
 # --- the limit --------------------------------------------------------------------------------
 def drained(limit: RateLimiter, units: float, seconds: float) -> list[float]:
-    """The moments at which one that always asks for so many units may use them."""
+    """The moments at which a reader that always asks for this many units may use them."""
     moments, now = [], 0.0
     while now < seconds:
         now += limit.acquire(units, now)
@@ -125,7 +125,7 @@ def test_unused_units_are_lent_again_and_overdrawn_units_delay_the_next_loan() -
 
 
 def test_units_are_lent_at_most_a_moment_ahead() -> None:
-    """Or than one loan, if that takes longer."""
+    """A loan that takes longer is the exception."""
     limit = RateLimiter(1_000, 0.0)
     assert limit.free_in(10, 100.0) == 0
     limit.acquire(500, 100.0)
@@ -148,7 +148,7 @@ def test_a_throttle_cuts_the_rate_once_a_second_and_it_recovers() -> None:
 
 
 def test_a_new_capacity_becomes_the_target() -> None:
-    """At once if it is less, slowly if it is more."""
+    """A lower capacity takes effect at once, a higher one slowly."""
     limit = RateLimiter(1_000, 0.0)
     limit.retarget(500, 60.0)
     assert limit.rate(60.0) == 500
@@ -172,7 +172,7 @@ def test_segments_of_a_lost_task_are_dealt_again() -> None:
 
 
 def test_segments_of_a_lost_task_are_dealt_first() -> None:
-    """It was begun early, and may be the longest."""
+    """Such a segment started early, and may be the longest."""
     deal = dispatcher(1_000, segments=4)
     assert [deal.take("a"), deal.take("b")] == [0, 1]
     deal.lost("a")
@@ -185,7 +185,7 @@ def lent(deal: Any, reader: str = "a/0", now: float = 0.0) -> float:
 
 
 def test_pages_are_whole_where_the_limit_is_high_and_small_where_it_is_low() -> None:
-    """A tenth of a second's units; by the items' size, which each page corrects."""
+    """A page takes a tenth of a second's units. Each page corrects the known size of the items."""
     assert dispatcher(10_000).turn("a/0", 0.0) == Grant(0.0, 0, 128)
     low = dispatcher(100, item_bytes=2_048)
     assert low.turn("a/0", 0.0) == Grant(0.0, 40, 10)
@@ -195,7 +195,7 @@ def test_pages_are_whole_where_the_limit_is_high_and_small_where_it_is_low() -> 
 
 
 def test_a_reader_that_asks_too_early_gets_the_time_to_ask_again() -> None:
-    """The later, the more are waiting."""
+    """The more readers wait, the later the time."""
     deal = dispatcher(100)
     while lent(deal):
         pass
@@ -225,7 +225,7 @@ def test_a_reader_of_a_hot_segment_does_not_queue() -> None:
 def test_a_segment_is_hot_from_twice_the_mean_on(
     table_bytes: int, segments: int, units: float
 ) -> None:
-    """And from two pages on; never if nothing is known of the table."""
+    """It also has at least two pages. Without figures of the table no segment is hot."""
     assert hot_segment_units(table_bytes, segments) == units
 
 
@@ -415,7 +415,7 @@ def server() -> Iterator[CoordinatorServer]:
 
 @pytest.fixture
 def stranger(server: CoordinatorServer) -> Iterator[Callable[..., socket.socket]]:
-    """Connects to the server without its key, and says what it is given."""
+    """Connects to the server without its key, and sends the given bytes."""
     with ExitStack() as stack:
 
         def connect(says: bytes = b"") -> socket.socket:
@@ -440,7 +440,7 @@ def segment_asked_for(server: CoordinatorServer) -> Any:
 
 
 def hung_up(connection: socket.socket) -> bool:
-    """Whether the other side ends it, after its challenge."""
+    """Whether the other side ends the connection after its challenge."""
     try:
         while connection.recv(1024):
             continue
@@ -477,7 +477,7 @@ def test_a_silent_stranger_is_disconnected(
 def test_the_number_of_strangers_is_limited(
     monkeypatch: pytest.MonkeyPatch, server: Any, stranger: Any
 ) -> None:
-    """The one who has been silent for longest goes."""
+    """The connection that has been silent for longest is closed."""
     monkeypatch.setattr(connections, "STRANGERS_MAX", 2)
     monkeypatch.setattr(connections, "STRANGER_SECONDS", 0.0)
     first, *_ = [stranger() for _ in range(3)]
@@ -495,7 +495,7 @@ def test_the_segment_of_a_task_that_sends_rubbish_is_dealt_again(server: Any) ->
 
 
 def test_both_ends_notice_a_lost_host(server: Any) -> None:
-    """By TCP's keepalive, which the system has to send within a minute."""
+    """TCP's keepalive detects it: the system has to send one within a minute."""
 
     def keepalives() -> list[int]:
         """By end of an established connection, when the next one is due, in hundredths of a second.
@@ -526,7 +526,7 @@ class Noted:
 
 
 def test_the_capacity_is_read_again_and_a_refusal_changes_nothing() -> None:
-    """Until the server is closed."""
+    """This goes on until the server is closed."""
     noted, asked = Noted(), threading.Semaphore(0)
     answers: Iterator[Any] = iter([200.0, denied(), 300.0])
 

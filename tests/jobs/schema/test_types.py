@@ -86,7 +86,7 @@ def view(settled: tuple[Column, ...]) -> dict[str, str]:
 def test_neither_order_nor_parts_change_a_profile(
     data: st.DataObject, items: list[Item], limit: int
 ) -> None:
-    """Whatever segments and partitions the items come in."""
+    """It is the same for all segments and partitions of the items."""
     whole = {name: profile.dump() for name, profile in profiles(items, limit).items()}
     shuffled = data.draw(st.permutations(items))
     cuts = sorted(data.draw(st.lists(st.integers(0, len(items)), max_size=3)))
@@ -167,7 +167,7 @@ def test_the_type_of_an_attribute(values: list[Any], kind: str) -> None:
 
 
 def test_a_map_of_too_many_keys_is_a_map() -> None:
-    """Also if no single item has too many."""
+    """This also holds if no single item has too many."""
     items: list[Item] = [{"m": {"M": {f"k{n}": {"N": "1"}}}} for n in range(4)]
     assert types(*items, rules=Rules("parquet", "string", "struct", 3)) == {
         "m": "map<string,string>"
@@ -223,7 +223,7 @@ def test_names_that_collide_get_numbers_and_the_partition_keeps_its_own() -> Non
 
 
 def test_a_name_once_given_is_kept() -> None:
-    """The attribute that would deserve the plain name came later."""
+    """The attribute that matches the plain name came later."""
     before = columns({"RATING": ONE})
     settled = columns({"RATING": ONE, "rating": ONE}, history=before)
     assert {column.attribute: column.name for column in settled} == {
@@ -246,7 +246,7 @@ def test_an_attribute_called_like_a_conflicts_column_gets_another_name() -> None
 def test_columns_are_only_ever_added_to(
     first: list[Item], second: list[Item], third: list[Item], conflicts: str
 ) -> None:
-    """Positions, names and types; only structs grow, behind the fields they have."""
+    """Positions, names and types stay. Only structs grow, behind their existing fields."""
     rules = Rules("parquet", conflicts, "struct", 3)
     history: tuple[Column, ...] = ()
     for items in (first, second, third):
@@ -301,7 +301,7 @@ def test_an_attribute_that_changes_its_type_gets_another_column_and_its_view_fol
 
 
 def test_whole_numbers_stay_in_a_decimal_column_that_holds_them() -> None:
-    """And what it does not hold goes elsewhere."""
+    """Numbers that it does not hold get another column."""
     price: Item = {"p": {"N": "1.25"}}
     *_, third = snapshots([price], [{"p": ONE}], [{"p": {"N": "1.125"}}])
     assert view(snapshots([price], [{"p": ONE}])[-1]) == {"p": "p"}
@@ -517,7 +517,7 @@ def kinds(settled: tuple[Column, ...]) -> set[str]:
 
 
 def test_types_become_text_until_the_view_fits_into_the_catalog() -> None:
-    """It would fail in every run, for ever."""
+    """Otherwise every later run would fail."""
     assert kinds(columns(wide(20))) == {"struct"}
     settled = columns(wide(90))
     assert kinds(settled) == {"string"}

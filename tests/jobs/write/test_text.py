@@ -95,7 +95,7 @@ VALUES = st.lists(st.none() | st.text(alphabet='a ,"\\\n\r', max_size=6) | st.te
 
 @given(VALUES)
 def test_csv_comes_back_through_athenas_serde(values: list[str | None]) -> None:
-    """But for line breaks, which arrive as two characters, and null, which arrives empty."""
+    """Exceptions: line breaks, which become two characters, and null, which becomes empty."""
     line = csv_line(values)
     expected = [(v or "").replace("\n", "\\n").replace("\r", "\\r") for v in values]
     assert "\n" not in line
@@ -138,7 +138,7 @@ def test_csv_distinguishes_null_from_empty_text_and_quotes_as_needed() -> None:
 # --- xml --------------------------------------------------------------------------------------
 @given(st.dictionaries(st.from_regex(r"\A[a-z_][a-z0-9_]{0,8}\Z"), st.none() | st.text()))
 def test_xml_comes_back_through_a_parser(item: dict[str, str | None]) -> None:
-    """But for null, which has no element, and characters that XML cannot hold."""
+    """The exceptions are null, which has no element, and characters that XML cannot hold."""
     (line,) = list(document([xml_item(list(item), item.values())], [], "xml"))[2:-1]
     illegal = "[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]"
     expected = {
@@ -175,7 +175,7 @@ def test_avro_rows_are_counted_from_block_headers(rows: int, codec: str) -> None
 
 @pytest.mark.parametrize("cut", [0, 3, 20, 60])
 def test_a_cut_avro_file_is_refused(cut: int) -> None:
-    """Not read for ever, nor taken for an empty one."""
+    """The reader neither loops for ever nor takes it for an empty file."""
     file = io.BytesIO()
     schema = {"type": "record", "name": "r", "fields": [{"name": "n", "type": "long"}]}
     fastavro.writer(file, schema, [{"n": number} for number in range(1_000)])
