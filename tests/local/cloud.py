@@ -51,7 +51,7 @@ class Cloud:
         return described
 
     def create(self, stack: str, resources: Any, **template: Any) -> str:
-        """CreateStack; the status the stack ends in. ``call`` has more of the call's parameters."""
+        """Call CreateStack and return the last status. ``call`` holds further parameters."""
         call = template.pop("call", {})
         body = json.dumps({"Resources": resources, **template})
         self.api.create_stack(StackName=stack, TemplateBody=body, **call)
@@ -59,7 +59,7 @@ class Cloud:
         return self.status(stack)
 
     def update(self, stack: str, resources: Any, **template: Any) -> str:
-        """UpdateStack, likewise."""
+        """Call UpdateStack and return the last status."""
         call = template.pop("call", {})
         body = json.dumps({"Resources": resources, **template})
         self.api.update_stack(StackName=stack, TemplateBody=body, **call)
@@ -84,7 +84,7 @@ class Cloud:
         return str(self.describe(stack)["StackStatus"])
 
     def events(self, stack: str, since: str) -> list[str]:
-        """The resources and what became of them, oldest first, after the stack was ``since``."""
+        """The resources and their states, oldest first, after the stack was ``since``."""
         events = self.api.describe_stack_events(StackName=stack)["StackEvents"]
         statuses: list[str] = []
         for event in events:
@@ -99,7 +99,7 @@ class Cloud:
         return {entry["Name"] for entry in self.s3.list_buckets()["Buckets"]}
 
     def reasons(self, stack: str) -> list[tuple[str, str, str]]:
-        """What failed: logical ID, status, reason."""
+        """The failed resources: logical ID, status, reason."""
         events = self.api.describe_stack_events(StackName=stack)["StackEvents"]
         return [
             (event["LogicalResourceId"], event["ResourceStatus"], event["ResourceStatusReason"])
@@ -143,7 +143,7 @@ def bucket(name: str, **fields: Any) -> dict[str, Any]:
 
 
 def changes(plan: dict[str, Any]) -> list[tuple[str, str, str | None]]:
-    """What a change set would do: action, logical ID, replacement."""
+    """The changes of a change set: action, logical ID, replacement."""
     found = [change["ResourceChange"] for change in plan["Changes"]]
     return [
         (change["Action"], change["LogicalResourceId"], change.get("Replacement"))

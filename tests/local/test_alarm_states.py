@@ -50,7 +50,7 @@ def state(*hours: float, before: str = OK, value: float = 1, **changes: Any) -> 
 # --- what follows from the data -------------------------------------------------------------------
 @given(st.lists(st.floats(-10, 100)))
 def test_an_alarm_goes_off_without_a_sample_in_all_its_periods(hours: list[float]) -> None:
-    """What lies in the future is not there yet."""
+    """A sample in the future does not help."""
     samples = [NOW - HOUR * ago for ago in hours]
     fresh = any(NOW - 3 * HOUR < at <= NOW for at in samples)
     assert state(*hours) == (OK if fresh else ALARM)
@@ -146,7 +146,7 @@ def test_alarm_notifies_its_topic_when_it_goes_off_and_when_it_is_over(tower: To
 
 @pytest.mark.endpoint
 def test_an_alarm_without_actions_changes_its_state_in_silence(tower: Tower) -> None:
-    """Until it is given one; then it reports the next change."""
+    """After it gets an action, it reports the next change."""
     tower.alarm()
     tower.cloudwatch.disable_alarm_actions(AlarmNames=[tower.name])
     tower.mailbox.receive()
@@ -170,7 +170,7 @@ def test_an_alarm_that_is_changed_keeps_its_state(tower: Tower) -> None:
 
 @pytest.mark.endpoint
 def test_a_topic_may_refuse_alarms_of_other_accounts(tower: Tower) -> None:
-    """By the condition of the common stack's topic, and none else."""
+    """The topic of the common stack refuses them by this condition."""
     statement = {
         "Effect": "Allow",
         "Principal": {"Service": "cloudwatch.amazonaws.com"},
@@ -198,7 +198,7 @@ def test_a_topic_may_refuse_alarms_of_other_accounts(tower: Tower) -> None:
     ],
 )
 def test_an_impossible_alarm_is_refused(tower: Tower, changes: dict[str, Any], words: str) -> None:
-    """By AWS for its window, by the endpoint for what it does not evaluate."""
+    """AWS refuses its window, the endpoint what it does not evaluate."""
     with pytest.raises(ClientError, match=words):
         tower.alarm(**changes)
     tower.alarm(Period=3600, EvaluationPeriods=168)

@@ -52,7 +52,7 @@ def details(action: str) -> dict[str, Any]:
 
 
 def patterns(action: str) -> list[str]:
-    """The ARNs of the resources that the action knows, as regular expressions."""
+    """The ARNs of the action's resource types, as regular expressions."""
     service = action.partition(":")[0]
     kinds = [resource_type["name"] for resource_type in details(action)["resourceTypes"]]
     arns = [REFERENCE.resources.get_resource_type_details(service, kind)["arn"] for kind in kinds]

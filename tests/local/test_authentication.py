@@ -1,4 +1,4 @@
-"""Who gets in at the endpoint: nobody but whoever has a secret access key of this start."""
+"""The endpoint admits only callers with a secret access key of this start."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def s3(endpoint: Endpoint) -> Any:
 def send(
     endpoint: Endpoint, method: str, path: str, headers: Mapping[str, str], body: bytes = b""
 ) -> tuple[int, dict[str, str], str]:
-    """Status, headers and body of the answer to exactly this request."""
+    """Status, headers and body of the response to exactly this request."""
     port = urlsplit(endpoint.url).port
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
     connection.putrequest(method, path, skip_host=True, skip_accept_encoding=True)
@@ -104,7 +104,7 @@ def sign(
     ],
 )
 def test_foreign_host_is_refused(endpoint: Endpoint, host: str) -> None:
-    """Also signed: a page whose name has come to mean 127.0.0.1 reaches the port."""
+    """Even if it is signed: a page whose name now resolves to 127.0.0.1 reaches the port."""
     foreign = {"Host": host.format(port=urlsplit(endpoint.url).port)}
     headers = sign(endpoint, "GET", f"/{BUCKET}/mine", foreign)
     status, _, body = send(endpoint, "GET", f"/{BUCKET}/mine", headers)
@@ -124,7 +124,7 @@ def test_every_name_of_this_machine_is_answered(endpoint: Endpoint, host: str) -
 
 @pytest.mark.usefixtures("s3")
 def test_absolute_target_is_refused(endpoint: Endpoint) -> None:
-    """It names a host of its own, which the signature does not cover."""
+    """It names its own host, which the signature does not cover."""
     path = f"/{BUCKET}/mine"
     headers = sign(endpoint, "GET", path)
     assert send(endpoint, "GET", f"http://other.localhost{path}", headers)[0] == 403
@@ -149,7 +149,7 @@ def test_bucket_in_the_host_name_is_answered(endpoint: Endpoint) -> None:
     ],
 )
 def test_web_page_is_refused(endpoint: Endpoint, sent: dict[str, str]) -> None:
-    """Also signed, and whatever the bucket's own rules allow."""
+    """Even if it is signed, and whatever the bucket's own rules allow."""
     headers = {**sign(endpoint, "GET", f"/{BUCKET}/mine"), **sent}
     status, answered, body = send(endpoint, "GET", f"/{BUCKET}/mine", headers)
     assert (status, "web pages" in body) == (403, True)
@@ -159,7 +159,7 @@ def test_web_page_is_refused(endpoint: Endpoint, sent: dict[str, str]) -> None:
 @pytest.mark.usefixtures("s3")
 @pytest.mark.parametrize("origin", [{}, {"Origin": "https://evil.example"}])
 def test_preflight_is_refused(endpoint: Endpoint, origin: dict[str, str]) -> None:
-    """No answer lets a page go on, not that of a bucket whose own rules do."""
+    """No response lets a page go on, even if the bucket's own rules do."""
     asked = {**origin, "Access-Control-Request-Method": "PUT"}
     for path in ("/", f"/{BUCKET}/mine", "/moto-api/reset"):
         status, answered, _ = send(endpoint, "OPTIONS", path, asked)
@@ -231,14 +231,14 @@ def test_record_of_authorizations_is_for_root_alone(endpoint: Endpoint) -> None:
 def test_unsigned_request_is_refused(
     endpoint: Endpoint, request_line: str, headers: dict[str, str], body: bytes, code: str
 ) -> None:
-    """What a form of any page can send."""
+    """A form on any page can send such a request."""
     method, path = request_line.split()
     status, _, answered = send(endpoint, method, path, headers, body)
     assert (status, code in answered) == (403, True), answered
 
 
 def test_wrong_secret_is_refused(endpoint: Endpoint) -> None:
-    """In the words of each protocol, so that clients say it in theirs."""
+    """The response follows each protocol, so that clients raise their own error."""
     wrong = {"AWS_SECRET_ACCESS_KEY": "testing"}
     for service, call, code in (
         ("s3", "list_buckets", "SignatureDoesNotMatch"),
@@ -305,7 +305,7 @@ def refusal(request: str | urllib.request.Request) -> int:
 def test_presigned_url_allows_only_its_own_request(
     endpoint: Endpoint, s3: Any, version: str | None
 ) -> None:
-    """By the current signature, and by the older one, which boto3 makes unless configured."""
+    """This covers the current signature and the older one, which is boto3's default."""
     presigning = boto3.client(
         "s3",
         endpoint_url=endpoint.url,
@@ -453,7 +453,7 @@ def test_each_chunk_is_verified(example: Any) -> None:
 
 @pytest.mark.parametrize("size", [0, 10, 100_000])
 def test_uploads_with_a_trailing_checksum_arrive(endpoint: Endpoint, s3: Any, size: int) -> None:
-    """Unsigned, and by way of a stream, as clients send files."""
+    """The uploads are unsigned streams, as clients send files."""
     path = f"/{BUCKET}/streamed"
     data = b"a" * size
     framed = (f"{size:x}\r\n".encode() + data + b"\r\n" if size else b"") + b"0\r\n\r\n"
@@ -473,7 +473,7 @@ def test_uploads_with_a_trailing_checksum_arrive(endpoint: Endpoint, s3: Any, si
 
 
 class S3PathAuth(SigV4Auth):
-    """Takes the content's hash as the header has it."""
+    """Takes the content's hash from the header."""
 
     def _normalize_url_path(self, path: str) -> str:
         return path
@@ -500,7 +500,7 @@ def test_secret_is_in_a_file_of_the_user_while_the_endpoint_runs(state: Any) -> 
 
 @pytest.mark.usefixtures("state")
 def test_each_start_has_its_own_secret() -> None:
-    """Also where an endpoint was killed and left its file."""
+    """This holds even if a killed endpoint has left its file."""
     with credentials.publish(1) as first, credentials.publish(1) as second:
         assert first != second
         assert credentials.read(1) == second

@@ -24,7 +24,7 @@ def dynamodb(endpoint: Endpoint) -> Iterator[Any]:
 
 
 def of_endpoint(case: Case) -> Any:
-    """A fault that is not mended yet is a strict expected failure."""
+    """A known fault is a strict expected failure."""
     fault = pytest.mark.xfail(strict=True, raises=AssertionError, reason=case.fault)
     return pytest.param(case, id=case.name, marks=[fault] if case.fault else [])
 

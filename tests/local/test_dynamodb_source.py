@@ -85,13 +85,13 @@ def test_numbers_are_long_or_double(text: str, number: float) -> None:
 
 
 def test_null_does_not_arrive() -> None:
-    """At no depth."""
+    """This holds at every depth."""
     item = {"gone": {"NULL": True}, "map": {"M": {"gone": {"NULL": True}, "kept": {"S": "x"}}}}
     assert record(item) == {"map": {"kept": "x"}}
 
 
 def test_sets_arrive_as_arrays() -> None:
-    """Of text, or of numbers."""
+    """This covers sets of text and of numbers."""
     item = {"words": {"SS": ["a", "b"]}, "numbers": {"NS": ["1", "2.5"]}}
     assert record(item) == {"words": ["a", "b"], "numbers": [1, 2.5]}
 
@@ -160,7 +160,7 @@ def test_the_segments_together_are_the_table(endpoint: Endpoint, table: str, spl
 
 @pytest.mark.endpoint
 def test_a_scan_waits_for_the_units_that_a_page_cost(endpoint: Endpoint, table: str) -> None:
-    """A page of 1 MB costs about 128 units: at 64 a second, about two seconds before the next."""
+    """A page of 1 MB costs about 128 units: at 64 a second, the next one is two seconds later."""
     pauses: list[float] = []
     source = Source(table, 1, 0.5, rate=64)
     items = list(dynamodb_source.scan(endpoint.client("dynamodb"), source, 0, sleep=pauses.append))

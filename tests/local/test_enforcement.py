@@ -161,14 +161,14 @@ def test_each_service_refuses_with_its_own_code(
 
 
 def test_an_operation_without_an_entry_is_refused_by_name(iam: Iam) -> None:
-    """Whatever the role may do: silence would be a permission."""
+    """This holds whatever the role may do: otherwise the call would be allowed by default."""
     code, message = refusal(lambda: iam.session(EVERYTHING)("glue").get_dev_endpoints())
     assert code == "AccessDeniedException"
     assert "does not know what glue:GetDevEndpoints needs" in message
 
 
 def test_metrics_are_allowed_by_their_namespace(iam: Iam) -> None:
-    """The only thing that CloudWatch lets a policy limit."""
+    """CloudWatch lets a policy limit nothing else."""
     condition = {"StringEquals": {"cloudwatch:namespace": "Glue"}}
     cloudwatch = iam.session(allow("cloudwatch:PutMetricData", Condition=condition))("cloudwatch")
     cloudwatch.put_metric_data(**{**METRIC, "Namespace": "Glue"})
@@ -270,7 +270,7 @@ VIA_S3 = {"StringEquals": {"kms:ViaService": "s3.us-east-1.amazonaws.com"}}
 def test_encrypted_objects_need_permission_on_the_key(
     iam: Iam, locked: str, key: str, call: Callable[[Any, str], object], action: str
 ) -> None:
-    """Through S3; what a key does not encrypt needs none."""
+    """This holds for calls to S3. Other objects need no permission on a key."""
     bare = iam.session(allow("s3:*"))("s3")
     _, message = refusal(lambda: call(bare, locked))
     assert f"is not authorized to perform: {action} on resource: {key} because" in message
@@ -355,7 +355,7 @@ def test_a_user_is_limited_and_root_is_not(iam: Iam) -> None:
 
 
 def test_a_role_assumes_another_if_it_may_and_is_trusted(iam: Iam) -> None:
-    """In one account a trust in the account needs a grant, a trust in the role none."""
+    """Within one account, trust in the account needs a grant and trust in the role needs none."""
     caller = iam.role()
     mine = iam.endpoint.assume(caller, "mine")
     sts = iam.endpoint.client("sts", mine)
@@ -409,7 +409,7 @@ def query(session: Callable[[str], Any], sql: str) -> dict[str, Any]:
 
 
 def test_athena_acts_with_the_permissions_of_its_caller(iam: Iam) -> None:
-    """Of the catalog and of where results go; a query of another's is not the caller's to see."""
+    """It needs those for the catalog and the results. A caller cannot see another's query."""
     granted = [allow("athena:*"), allow("s3:GetBucketLocation"), allow("glue:GetDatabase")]
     failed = query(iam.session(*granted), "SELECT 1 AS one")
     assert failed["State"] == "FAILED"
@@ -550,7 +550,7 @@ def test_a_crawler_runs_with_the_permissions_of_its_role(iam: Iam, glue: Glue) -
 
 
 def test_a_job_without_a_log_runs(iam: Iam, glue: Glue) -> None:
-    """As on AWS, where nobody reads what it prints then."""
+    """As on AWS, where its output is lost."""
     run = glue.job(iam.role(READ_SCRIPT, allow("glue:GetDatabase")), f"{READS}print('done')")
     assert run["JobRunState"] == "SUCCEEDED"
     streams = iam.endpoint.client("logs").describe_log_groups(
@@ -662,7 +662,7 @@ FORM = "application/x-www-form-urlencoded"
 def test_a_call_that_names_two_operations_is_refused(
     iam: Iam, *, service: str, target: str, query: str, kind: str, body: str
 ) -> None:
-    """One of them would be asked of the policies, and the other one done."""
+    """Otherwise the policies would decide about one, and the service would do the other."""
     granted = allow("glue:ListJobs", "cloudformation:DescribeStacks")
     keys = iam.endpoint.assume(iam.role(granted), "session")
     credentials = Credentials(

@@ -30,7 +30,7 @@ def test_a_placeholder_outside_quotes_becomes_a_json_value() -> None:
 
 
 def test_a_placeholder_inside_quotes_becomes_part_of_the_text() -> None:
-    """The object stays JSON whatever is put there."""
+    """The object stays JSON whatever the value is."""
     filled = events.fill('{"text": "<name> is <state>"}', {"name": 'a\n"b"', "state": "c"})
     assert json.loads(filled) == {"text": 'a\n"b" is c'}
 
@@ -86,7 +86,7 @@ def test_a_policy_allows_what_it_names() -> None:
     ],
 )
 def test_a_policy_allows_nothing_else(changes: dict[str, Any]) -> None:
-    """Another principal, action or resource."""
+    """It refuses another principal, action or resource."""
     assert not allowed(statement(**changes))
 
 
@@ -95,7 +95,7 @@ def test_a_denial_wins() -> None:
 
 
 def test_a_condition_needs_the_context_that_it_compares() -> None:
-    """EventBridge sends none, so that a condition loses its messages."""
+    """EventBridge sends no context, so a condition loses its messages."""
     condition = {"StringEquals": {"aws:SourceAccount": "123456789012"}}
     assert allowed(statement(Condition=condition), AWS_SourceAccount="123456789012")
     assert not allowed(statement(Condition=condition), AWS_SourceAccount="210987654321")
@@ -224,7 +224,7 @@ def test_failed_job_reaches_the_topic_of_a_rule(office: Office) -> None:
 
 @pytest.mark.endpoint
 def test_every_failed_attempt_has_an_event(office: Office) -> None:
-    """Each is a job run to Glue."""
+    """For Glue each attempt is a job run."""
     office.rule({"jobName": [office.name]}, InputPath="$.detail.jobRunId")
     first = office.run("raise ValueError('broken')", MaxRetries=1)["Id"]
     assert sorted(office.inbox(least=2)) == [first, f"{first}_attempt_1"]
@@ -256,7 +256,7 @@ def test_disabled_rule_sends_nothing(office: Office) -> None:
 
 @pytest.mark.endpoint
 def test_a_topic_that_does_not_let_eventbridge_publish_receives_nothing(office: Office) -> None:
-    """The run ends as it would otherwise."""
+    """The run itself ends as usual."""
     office.let(statement(Resource=office.topic, Principal={"Service": "sns.amazonaws.com"}))
     office.rule({"jobName": [office.name]})
     assert office.run("pass")["JobRunState"] == "SUCCEEDED"
@@ -291,7 +291,7 @@ def test_a_target_of_another_kind_is_refused_by_name(office: Office) -> None:
 
 @pytest.mark.endpoint
 def test_a_queue_can_be_the_target_itself(office: Office) -> None:
-    """As moto delivers it."""
+    """Moto delivers this event."""
     office.rule({"jobName": [office.name], "state": ["SUCCEEDED"]}, Arn=office.mailbox.arn)
     office.run("pass")
     (event,) = office.inbox(least=1)

@@ -1,4 +1,4 @@
-"""What a deployer needs agrees with the registry's schemas, as cfn-lint carries them."""
+"""The permissions of a deployer agree with the registry's schemas, as cfn-lint carries them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""One process for each job: what it knows, and that nothing of it stays."""
+"""One process for each job: what it knows, and that it leaves nothing behind."""
 
 from __future__ import annotations
 
@@ -121,7 +121,7 @@ def reserve(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[process
 
 
 def test_a_process_that_waits_has_no_credentials(reserve: processes.Reserve) -> None:
-    """Neither it nor its Java knows anything of the user or of a role."""
+    """Neither it nor its Java has the credentials of the user or of a role."""
     reserve.fill()
     waiting = reserve.take(processes.SPARK)
     try:
@@ -136,7 +136,7 @@ def test_a_process_that_waits_has_no_credentials(reserve: processes.Reserve) -> 
 
 
 def test_one_process_waits_at_most_and_for_one_job(reserve: processes.Reserve) -> None:
-    """Who takes it has it alone; the next gets a new one, as does another kind of job."""
+    """One job takes it. The next job, and each other kind of job, gets a new one."""
     reserve.fill()
     reserve.fill()
     taken = [reserve.take(kind) for kind in ("pythonshell", processes.SPARK, processes.SPARK)]
@@ -176,7 +176,7 @@ def test_an_emptied_reserve_leaves_nothing() -> None:
 
 
 def test_a_process_ends_with_its_endpoint() -> None:
-    """However the endpoint ended, also before there is a job: nothing holds the pipe any more."""
+    """This holds however the endpoint ended, even before there is a job: the pipe closes."""
     waiting = processes.start(processes.SPARK)
     try:
         until(lambda: java_of(waiting.directory))
@@ -221,7 +221,7 @@ def test_a_job_ends_with_its_endpoint(tmp_path: Path) -> None:
 def test_a_start_removes_the_directories_of_a_killed_endpoint(
     reserve: processes.Reserve, tmp_path: Path
 ) -> None:
-    """And nothing of an endpoint that lives."""
+    """It leaves those of a running endpoint alone."""
     reserve.fill()
     (alive,) = tmp_path.iterdir()
     left = tmp_path / "dynoexport-job-left"
@@ -234,7 +234,7 @@ def test_a_start_removes_the_directories_of_a_killed_endpoint(
 def test_background_work_ends_with_its_endpoint(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """Without a word: a traceback in a thread is an error here."""
+    """It ends silently: a traceback in a thread is an error here."""
     monkeypatch.setattr(context, "_running", [])
     reached = []
 
@@ -248,7 +248,7 @@ def test_background_work_ends_with_its_endpoint(
 
 
 def test_no_process_starts_while_the_endpoint_ends(tmp_path: Path) -> None:
-    """Those that are there end; a thread that is late gets none."""
+    """Existing processes end; a late thread gets none."""
     code = """
 from dynoexport.local import context
 from dynoexport.local.glue import processes
@@ -340,7 +340,7 @@ def credentials(environment: dict[str, str]) -> tuple[str, str, str]:
 def test_jobs_side_by_side_share_nothing(jobs: Jobs) -> None:
     """Each has its role's session in script and workers, a Java and a log of its own.
 
-    One of the two had a process that was there before it, the other had none.
+    One of the two used the waiting process, the other a new one.
     """
     jobs.create("report", REPORT)
     runs = [jobs.start("report") for _ in range(2)]
@@ -383,7 +383,7 @@ raise Odd("reason", 1)
 
 @pytest.mark.endpoint
 def test_a_python_shell_job_raises_its_error_made_from_itself(jobs: Jobs) -> None:
-    """As in Glue, where an error that cannot be made so hides its reason."""
+    """As in Glue, where an error that cannot be rebuilt from itself hides its reason."""
     jobs.create("odd", ODD, kind="pythonshell")
     run = jobs.start("odd")
     assert jobs.ended("odd", run) == "FAILED"
@@ -427,7 +427,7 @@ def test_a_task_has_four_tries_as_on_glue(jobs: Jobs) -> None:
 @pytest.mark.endpoint
 @pytest.mark.spark
 def test_a_jobs_conf_sets_spark_as_on_glue(jobs: Jobs) -> None:
-    """One argument holds several settings, each after a further --conf."""
+    """One argument holds several settings, separated by --conf."""
     region = "spark.hadoop.fs.s3a.endpoint.region=eu-west-1"
     both = "spark.dynoexport.one=a=1 --conf spark.dynoexport.two=b"
     jobs.create("settings", SETTINGS, conf=f"{region} --conf {both}")

@@ -1,4 +1,4 @@
-"""What the endpoint does not have it refuses by name, at once."""
+"""The endpoint refuses at once, by name, what it does not support."""
 
 from __future__ import annotations
 

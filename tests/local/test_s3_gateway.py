@@ -54,7 +54,7 @@ def kind(files: BucketFiles, key: str) -> str | None:
 
 
 def test_a_key_is_a_file_and_its_prefix_a_directory(files: BucketFiles) -> None:
-    """Part of a name is neither."""
+    """A part of a name is neither of them."""
     assert kind(files, PART) == "FILE"
     assert [kind(files, key) for key in ("", "json", PARTITION)] == ["DIRECTORY"] * 3
     assert kind(files, "json/Rev") is None
@@ -82,7 +82,7 @@ def test_a_file_lists_itself_and_a_missing_directory_lists_nothing(files: Bucket
 
 
 def test_a_directory_exists_while_it_is_still_empty(files: BucketFiles, s3: Any) -> None:
-    """It is remembered, and S3 has no key for it."""
+    """The gateway remembers it; S3 has no key for it."""
     before = keys(s3)
     files.make_directory("json/new/_temporary")
     assert kind(files, "json/new") == kind(files, "json/new/_temporary") == "DIRECTORY"
@@ -129,7 +129,7 @@ def test_renaming_onto_a_directory_moves_into_it(files: BucketFiles, s3: Any) ->
 
 
 def test_renaming_a_missing_file_returns_false(files: BucketFiles) -> None:
-    """False, and no error."""
+    """It raises no error."""
     assert files.rename("nowhere", "elsewhere") is False
 
 
@@ -180,7 +180,7 @@ def test_webhdfs_reports_a_missing_file(root: str) -> None:
 
 
 def test_webhdfs_refuses_an_unknown_operation_by_name(root: str) -> None:
-    """By name."""
+    """The error names the operation."""
     with pytest.raises(HTTPError) as caught:
         request(f"{root}/json?op=GETXATTRS")
     with caught.value as answer:
@@ -197,7 +197,7 @@ def test_webhdfs_refuses_an_unknown_operation_by_name(root: str) -> None:
     ],
 )
 def test_webhdfs_refuses_web_pages(root: str, s3: Any, sent: dict[str, str]) -> None:
-    """Its port needs no credentials, because it has those of the job."""
+    """Its port needs no credentials, because it uses those of the job."""
     with pytest.raises(HTTPError) as caught:
         urlopen(Request(f"{root}/json/top.txt?op=DELETE", headers=sent, method="DELETE"))
     with caught.value as answer:
@@ -208,7 +208,7 @@ def test_webhdfs_refuses_web_pages(root: str, s3: Any, sent: dict[str, str]) -> 
 
 @pytest.mark.parametrize("asked", ["op=DELETE", "op=CREATE&data=true", "op=RENAME&destination=/x"])
 def test_webhdfs_changes_nothing_by_get(root: str, s3: Any, asked: str) -> None:
-    """An image of any page is asked for with GET, and without an origin."""
+    """A page loads its images with GET, and without an origin."""
     before = keys(s3)
     with pytest.raises(HTTPError) as caught:
         urlopen(f"{root}/json/top.txt?{asked}")
@@ -219,7 +219,7 @@ def test_webhdfs_changes_nothing_by_get(root: str, s3: Any, asked: str) -> None:
 
 
 def test_full_disk_is_reported(s3: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    """In the answer: of a connection that ends, Java knows nothing but that."""
+    """The response contains the reason: from a closed connection Java learns nothing."""
     port = s3_gateway.serve(s3, BUCKET)
     monkeypatch.setattr(s3_gateway.tempfile, "tempdir", "/nowhere/at/all")
     address = f"http://127.0.0.1:{port}/webhdfs/v1/new.txt?op=CREATE&data=true"
@@ -233,7 +233,7 @@ def test_full_disk_is_reported(s3: Any, monkeypatch: pytest.MonkeyPatch) -> None
 
 def test_a_broken_stream_is_continued(files: BucketFiles, s3: Any) -> None:
     class Breaks:
-        """S3 whose streams break behind the fourth byte."""
+        """S3 whose streams break after the fourth byte."""
 
         def __init__(self) -> None:
             self.asked: list[str] = []

@@ -1,4 +1,4 @@
-"""S3 refuses what is signed for another region than the bucket's, and says which one that is."""
+"""S3 refuses a request for another region than the bucket's, and names the right one."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def bucket(endpoint: Endpoint) -> Iterator[None]:
 
 
 def answer(endpoint: Endpoint, method: str, path: str, region: str) -> AWSResponse:
-    """What a request is answered that is signed for the region, by no client that looks again."""
+    """The response to a request that is signed for the region, without a client that retries."""
     asked = AWSRequest(method=method, url=f"{endpoint.url}/{path}", data=b"")
     S3SigV4Auth(Credentials(ROOT_ACCESS_KEY, endpoint.secret), "s3", region).add_auth(asked)
     return URLLib3Session().send(asked.prepare())

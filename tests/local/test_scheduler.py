@@ -1,4 +1,4 @@
-"""Which workflows a look at the clock starts."""
+"""The workflows that a look at the clock starts."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ def test_only_an_active_schedule_of_a_workflow_starts_it(fields: Any) -> None:
 
 
 def test_a_stopped_scheduler_ends() -> None:
-    """``run`` returns and has looked at nothing."""
+    """``run`` returns without a look at the clock."""
     stopped = Scheduler(list, pytest.fail, seconds=60)
     stopped.stop()
     stopped.run()

@@ -93,7 +93,7 @@ def test_rule_that_holds_or_does_not_apply_lets_a_stack_be_created(cloud: Cloud)
 
 
 def test_failed_create_stack_is_rolled_back(cloud: Cloud) -> None:
-    """Stacks are described as ever, and the name stays taken."""
+    """The stack is still described, and its name stays taken."""
     flow = {"Flow": workflow("twice")}
     assert cloud.create("twice-one", flow) == "CREATE_COMPLETE"
     more = {"Other": workflow("twice-other"), "Flow": workflow("twice")}
@@ -149,7 +149,7 @@ def test_failed_update_stack_is_rolled_back(cloud: Cloud) -> None:
 
 @pytest.mark.parametrize("operation", ["update_stack", "create_change_set"])
 def test_previous_value_of_an_unknown_parameter_is_refused(cloud: Cloud, operation: str) -> None:
-    """A change set without a type is one of an update."""
+    """A change set without a type is an update."""
     flow = {"Flow": workflow("previous")}
     cloud.create("previous", flow)
     name = {"ChangeSetName": "c"} if operation == "create_change_set" else {}

@@ -47,7 +47,7 @@ def test_an_unknown_resource_type_is_refused_by_name(cloud: Cloud) -> None:
 def test_a_parameter_outside_its_constraints_is_refused(
     cloud: Cloud, constraint: Any, value: str, said: str
 ) -> None:
-    """By name, with the constraint or its description."""
+    """The error names it, with the constraint or its description."""
     parameters = {"P": {"Type": "String", **constraint}}
     flow = {"Flow": workflow("constrained")}
     with pytest.raises(ClientError, match=said):
@@ -56,7 +56,7 @@ def test_a_parameter_outside_its_constraints_is_refused(
 
 @pytest.mark.endpoint
 def test_a_parameter_without_a_value_is_refused(cloud: Cloud) -> None:
-    """No stack is made to be reviewed."""
+    """No stack in review is left."""
     with pytest.raises(ClientError, match=r"Parameters: \[Name\] must have values"):
         cloud.plan("valueless", {"Flow": workflow("valueless")}, Parameters=given_name())
     with pytest.raises(ClientError, match="does not exist"):
@@ -154,7 +154,7 @@ def test_a_condition_decides_what_is_added_and_removed(cloud: Cloud) -> None:
 def test_an_update_without_effect_is_a_failed_change_set(
     cloud: Cloud, first: Any, then: Any
 ) -> None:
-    """Whether the templates are the same or come to the same; it cannot be executed."""
+    """This holds for equal templates and for equal results. It cannot be executed."""
     options: dict[str, Any] = {"Parameters": given_name(), "given": {"Name": "unchanged"}}
     cloud.deploy("unchanged", {"Flow": workflow(first)}, **options)
     plan = cloud.plan("unchanged", {"Flow": workflow(then)}, **options)
@@ -204,7 +204,7 @@ def test_stacks_may_have_change_sets_of_one_name(cloud: Cloud) -> None:
 
 @pytest.mark.endpoint
 def test_a_stack_under_review_gives_way_to_the_next_change_set(cloud: Cloud) -> None:
-    """There is one stack of the name, the latter's."""
+    """There is one stack of the name, that of the newer change set."""
     first = cloud.plan("reviewed", {"Flow": workflow("review-one")})
     assert cloud.status("reviewed") == "REVIEW_IN_PROGRESS"
     second = cloud.plan("reviewed", {"Flow": workflow("review-two")}, kind="CREATE")
@@ -256,9 +256,9 @@ def test_events_list_each_resource_newest_first(cloud: Cloud) -> None:
 
 @pytest.mark.endpoint
 def test_a_failed_creation_is_rolled_back(cloud: Cloud) -> None:
-    """In reverse; what was not reached was never there, what is to be retained stays.
+    """Resources go in reverse order. Those never created are not listed, retained ones stay.
 
-    What is to be retained except on creation goes.
+    Resources with RetainExceptOnCreate go too.
     """
     cloud.deploy("obstacle", {"Bucket": bucket("obstacle")})
     resources = {
@@ -322,7 +322,7 @@ def test_a_second_start_trigger_fails_the_stack(cloud: Cloud) -> None:
 
 @pytest.mark.endpoint
 def test_a_start_trigger_cannot_be_replaced_within_its_workflow(cloud: Cloud) -> None:
-    """Its successor is created before it goes, and Glue refuses the second one."""
+    """CloudFormation creates the successor first, and Glue refuses a second one."""
     flow = workflow("renamed")
     cloud.deploy("renamed", {"Flow": flow, "Start": start("old")})
     status = cloud.deploy("renamed", {"Flow": flow, "Start": start("new", Schedule=WEEKLY)})
@@ -334,7 +334,7 @@ def test_a_start_trigger_cannot_be_replaced_within_its_workflow(cloud: Cloud) ->
 
 @pytest.mark.endpoint
 def test_a_start_trigger_is_replaced_with_its_workflow(cloud: Cloud) -> None:
-    """The new pair stands before the old one goes, and the old one does go."""
+    """The new pair is created before the old one goes."""
     for name in ("flow-a", "flow-b"):
         status = cloud.deploy("moved", {"Flow": workflow(name), "Start": start(f"{name}-start")})
         assert status.endswith("E_COMPLETE")
@@ -347,7 +347,7 @@ def test_a_start_trigger_is_replaced_with_its_workflow(cloud: Cloud) -> None:
 # --- updates in place ---------------------------------------------------------------------------
 @pytest.mark.endpoint
 def test_start_on_creation_alone_changes_nothing_on_an_update(cloud: Cloud) -> None:
-    """CloudFormation looks at it when it creates the trigger."""
+    """CloudFormation reads it only when it creates the trigger."""
     flow = workflow("late")
     cloud.deploy("late", {"Flow": flow, "Start": start("late-start")})
     status = cloud.deploy(
@@ -387,7 +387,7 @@ def test_a_parameter_inside_sub_changes_what_it_is_part_of(cloud: Cloud) -> None
 
 @pytest.mark.endpoint
 def test_a_failed_update_undoes_what_it_had_already_changed(cloud: Cloud) -> None:
-    """A resource before the failing one has its former properties again."""
+    """A resource updated before the failing one gets its former properties back."""
     cloud.deploy("undone", {"Flow": workflow("undone", Description="before"), "One": start("u1")})
     resources = {
         "Flow": workflow("undone", Description="after"),
@@ -401,7 +401,7 @@ def test_a_failed_update_undoes_what_it_had_already_changed(cloud: Cloud) -> Non
 
 @pytest.mark.endpoint
 def test_a_failed_update_gives_replaced_resources_their_place_back(cloud: Cloud) -> None:
-    """The successor goes; what was not reached is not touched."""
+    """The successor goes. Resources that the update did not reach are not touched."""
     before = {
         "Flow": workflow("stayed", Description="first"),
         "Start": start("stayed-start"),
@@ -468,7 +468,7 @@ def test_parameter_that_left_the_template_is_no_longer_listed(cloud: Cloud) -> N
 def test_previous_values_stay_what_they_were(
     cloud: Cloud, kind: str, default: Any, text: str
 ) -> None:
-    """Update after update."""
+    """This holds over several updates."""
     parameters = {"P": {"Type": kind, "Default": default}}
     read = {"Fn::Join": [",", {"Ref": "P"}]} if "List" in kind else {"Fn::Sub": "${P}"}
     for number in range(3):
@@ -523,7 +523,7 @@ def test_a_removed_resource_is_deleted_unless_retained(cloud: Cloud) -> None:
 @pytest.mark.endpoint
 @pytest.mark.parametrize("policy", ["Retain", "RetainExceptOnCreate"])
 def test_a_retained_bucket_outlives_its_stack(cloud: Cloud, policy: str) -> None:
-    """The others go with it."""
+    """The other resources go with it."""
     kept = bucket("retained-on-delete", DeletionPolicy=policy)
     cloud.deploy("outlived", {"Kept": kept, "Gone": bucket("gone-on-delete")})
     cloud.api.delete_stack(StackName="outlived")
@@ -584,7 +584,7 @@ def test_deleting_a_missing_stack_is_not_an_error(cloud: Cloud) -> None:
 @pytest.mark.endpoint
 @pytest.mark.parametrize("named", ["shared-flow", {"Fn::Sub": "${Name}-flow"}])
 def test_a_stack_is_not_deleted_while_another_imports_from_it(cloud: Cloud, named: Any) -> None:
-    """It is once that one is gone."""
+    """After the importing stack is gone, it can be deleted."""
     output = {"Flow": {"Value": {"Ref": "Flow"}, "Export": {"Name": "shared-flow"}}}
     cloud.deploy("exporter", {"Flow": workflow("shared")}, Outputs=output)
     importer = workflow("importing", Description={"Fn::ImportValue": named})
@@ -609,7 +609,7 @@ def test_a_stack_is_not_deleted_while_another_imports_from_it(cloud: Cloud, name
 
 @pytest.mark.endpoint
 def test_a_failed_deletion_can_be_tried_again(cloud: Cloud) -> None:
-    """The stack still has what it could not delete, and what comes after it."""
+    """The stack still has the resource that it could not delete, and those after it."""
     resources = {"Flow": workflow("full"), "Full": bucket("full", DependsOn="Flow")}
     cloud.deploy("full", resources)
     stack = cloud.describe("full")["StackId"]
@@ -639,7 +639,7 @@ def test_a_resource_that_is_already_gone_is_deleted(cloud: Cloud) -> None:
 
 @pytest.mark.endpoint
 def test_an_update_succeeds_though_it_leaves_something_behind(cloud: Cloud) -> None:
-    """What left the template and could not be deleted is no part of the stack any more."""
+    """A resource that left the template and could not be deleted leaves the stack."""
     flow = {"Flow": workflow("behind")}
     cloud.deploy("behind", {**flow, "Full": bucket("behind")})
     cloud.s3.put_object(Bucket="behind", Key="object", Body=b"")
@@ -669,7 +669,7 @@ NAMES = frozenset({"A", "B", "C"})
     ],
 )
 def test_a_resource_depends_on_what_it_names(value: Any) -> None:
-    """By each of the functions that name one, at any depth."""
+    """This covers each function that names a resource, at any depth."""
     resource = {"Type": "T", "Properties": {"Deep": [{"Inside": value}]}}
     assert stack_changes.dependencies(resource, NAMES) == {"A"}
 
@@ -689,7 +689,7 @@ def test_depends_on_is_one_name_or_a_list(stated: Any) -> None:
 
 
 def test_each_resource_follows_the_resources_that_it_needs() -> None:
-    """Whatever the template's order; what is free keeps it."""
+    """The template's order does not matter; independent resources keep it."""
     resources = {
         "C": {"Type": "T", "Properties": {"Needs": {"Ref": "B"}}},
         "B": {"Type": "T", "DependsOn": "A"},

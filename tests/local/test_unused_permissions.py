@@ -1,4 +1,4 @@
-"""What of a policy nobody needed."""
+"""The statements of a policy that nobody needed."""
 
 from __future__ import annotations
 

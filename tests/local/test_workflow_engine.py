@@ -212,7 +212,7 @@ def test_jobs_follow_one_another_by_success(flow: Flow) -> None:
 def test_a_condition_on_failure_fires_on_failure_alone(
     flow: Flow, script: str, state: str, followed: bool
 ) -> None:
-    """The run is completed either way; what did not start is waiting."""
+    """The run is completed either way. Nodes that did not start are waiting."""
     flow.workflow()
     flow.jobs(first=script, rescue=PASS)
     flow.start("first")
@@ -236,7 +236,7 @@ def test_a_condition_on_failure_fires_on_failure_alone(
 def test_and_needs_both_jobs_and_any_needs_one(
     flow: Flow, logical: str, scripts: tuple[str, str], followed: bool
 ) -> None:
-    """Once in a run, however many conditions hold."""
+    """It fires once in a run, however many conditions hold."""
     flow.workflow()
     flow.jobs(one=scripts[0], two=scripts[1], both=PASS)
     flow.start("one", "two")
@@ -325,7 +325,7 @@ def test_a_failed_job_is_tried_again(
 def test_a_job_beyond_its_timeout_is_not_tried_again(
     endpoint: Endpoint, flow: Flow, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Run from here: Glue's API takes whole minutes."""
+    """The test sets the timeout itself: Glue's API takes whole minutes."""
     # An endpoint that has ended in this process lets no more jobs start.
     processes.begin()
     monkeypatch.setattr(context, "endpoint", lambda *_: endpoint)
@@ -358,7 +358,7 @@ def test_a_job_beyond_its_timeout_is_not_tried_again(
 
 @pytest.mark.parametrize("location", [f"s3://{BUCKET}/missing.py", f"s3://{BUCKET}"])
 def test_a_job_without_a_script_has_failed(flow: Flow, location: str) -> None:
-    """And is tried again, as after any failure."""
+    """It is tried again, as after any failure."""
     flow.workflow()
     flow.job("one", PASS, Location=location, MaxRetries=1)
     flow.start("one")
@@ -414,7 +414,7 @@ def test_a_job_that_runs_already_is_an_error_of_the_run(flow: Flow) -> None:
 # --- runs ---------------------------------------------------------------------------------------
 @pytest.mark.parametrize("running", [True, False], ids=["running", "at-once"])
 def test_a_stopped_run_kills_its_job(flow: Flow, running: bool) -> None:
-    """It is neither retried nor followed, and a run is stopped once."""
+    """Glue neither retries nor continues it. A run can be stopped once."""
     flow.workflow()
     flow.job("long", SLEEP, MaxRetries=1)
     flow.job("next", PASS)
@@ -433,7 +433,7 @@ def test_a_stopped_run_kills_its_job(flow: Flow, running: bool) -> None:
 
 
 def test_a_run_beyond_the_allowed_ones_is_an_error(flow: Flow) -> None:
-    """It starts nothing; there is room again when the first has ended."""
+    """It starts nothing. The next run starts after the first has ended."""
     flow.workflow(MaxConcurrentRuns=1)
     flow.job("long", SLEEP)
     flow.start("long")
@@ -453,7 +453,7 @@ def test_a_run_beyond_the_allowed_ones_is_an_error(flow: Flow) -> None:
 
 
 def test_a_job_sees_and_changes_the_properties_of_its_run(flow: Flow) -> None:
-    """Those of the run over the workflow's defaults, which stay as they are."""
+    """The run's own values override the workflow's defaults, which do not change."""
     defaults = {"kept": "default", "replaced": "default"}
     flow.workflow(DefaultRunProperties=defaults)
     flow.job("one", ADD_PROPERTY)
@@ -506,7 +506,7 @@ def test_a_workflow_that_does_not_exist_is_not_found(flow: Flow, asked: str) -> 
 
 # --- workflows ----------------------------------------------------------------------------------
 def test_workflows_are_described_together(flow: Flow) -> None:
-    """Those that are missing by name, the last run without a graph."""
+    """Missing ones are listed by name; the last run has no graph."""
     flow.workflow(Description="described")
     flow.job("one", PASS)
     flow.start("one")

@@ -135,7 +135,7 @@ def test_a_job_cannot_follow_itself() -> None:
 
 
 def test_statistics_count_each_node_once_by_its_outcome() -> None:
-    """A cancelled crawl counts as stopped, whatever has not ended as running."""
+    """A cancelled crawl is stopped. Each node that has not ended is running."""
     states = ["SUCCEEDED"] * 2 + ["FAILED", "STOPPED", "CANCELLED", "TIMEOUT", "ERROR", "RUNNING"]
     assert workflows.statistics(states, waiting=3) == {
         "TotalActions": 8,
