@@ -25,6 +25,6 @@ class Mailbox:
         )
 
     def receive(self) -> list[Any]:
-        """What has come since the last look."""
+        """The messages since the last call."""
         answer = self._sqs.receive_message(QueueUrl=self._url, MaxNumberOfMessages=10)
         return [json.loads(message["Body"]) for message in answer.get("Messages", ())]

@@ -32,7 +32,7 @@ GLUE = botocore.session.get_session().get_service_model("glue")
 
 
 def layers() -> list[str]:
-    """The modules of the map in its order: what stands left of the gap in its indented lines."""
+    """The modules of the map, in its order: the left column of its indented lines."""
     _, _, table = (dynoexport.__doc__ or "").partition("The rooms")
     lines = re.findall(r"^ {4}(\S.*?)(?:  .*)?$", table, re.MULTILINE)
     return [name for line in lines for name in re.split(r",\s*", line) if name]
@@ -81,7 +81,7 @@ def test_no_module_imports_upward(path: Path) -> None:
 
 
 def test_importing_the_package_imports_none_of_its_modules() -> None:
-    """Every process pays for the import of the package, also one that needs a constant."""
+    """Every process pays for the import of the package, even if it needs only a constant."""
     listing = "import sys, dynoexport; print(*sys.modules)"
     done = subprocess.run(
         [sys.executable, "-c", listing], check=True, capture_output=True, text=True, timeout=60
@@ -188,7 +188,7 @@ def test_the_docs_name_the_error_that_a_program_catches() -> None:
 
 
 def test_the_local_endpoint_does_not_know_what_it_runs() -> None:
-    """It reads the deployed triggers: agreeing with our description would prove nothing."""
+    """It reads the deployed triggers: agreement with our own description would prove nothing."""
     ours = {"iam", "cloudformation"}
     pure = {"dynoexport.workflow.pipeline", "dynoexport.workflow.graph"}
     for path in (PACKAGE / "local").rglob("*.py"):
@@ -209,7 +209,7 @@ GLUE_SHIPS |= {
 
 @pytest.mark.parametrize("path", SCRIPTS, ids=lambda path: path.name)
 def test_a_job_script_stands_alone(path: Path) -> None:
-    """Glue runs one file; what is imported must be Python's, or Glue's own."""
+    """Glue runs one file, which may import only what Python or Glue ships."""
     found = {name.split(".")[0] for name in imports(path)}
     assert found - sys.stdlib_module_names - GLUE_SHIPS == set()
 
@@ -243,7 +243,7 @@ def room(module: str) -> str:
 
 @pytest.mark.parametrize("floor", ["jobs", "local"])
 def test_the_rooms_inside_a_room_import_downward_only(floor: str) -> None:
-    """No room needs one above it."""
+    """No room imports one above it."""
     graph: dict[str, set[str]] = {}
     for path in (PACKAGE / floor).rglob("*.py"):
         name = module_name(path)
@@ -262,7 +262,7 @@ def test_a_newcomer_can_keep_the_rooms_in_mind() -> None:
 
 
 def test_no_modules_import_each_other() -> None:
-    """Neither at once nor inside a function, nor for annotations."""
+    """This includes imports inside functions and for annotations."""
     names = {module_name(path): path for path in MODULES}
     graph = {
         name: {

@@ -21,7 +21,7 @@ FORMATS = st.sampled_from(OutputFormat)
 
 
 def test_names_of_the_design_it_replaces_are_kept() -> None:
-    """They are an interface: users' queries and dashboards go on working."""
+    """They are an interface: users' queries and dashboards keep working."""
     assert naming.bucket("123", "eu-west-1") == "dynamodb-exports-123-eu-west-1"
     assert naming.DATABASE == "dynamodb_exports"
     assert naming.export_job("Reviews", "csv") == "ReviewsExportTocsv"
@@ -85,7 +85,7 @@ def test_every_name_of_an_accepted_table_fits(table: str, fmt: OutputFormat) -> 
 
 
 def test_one_character_more_would_not_fit() -> None:
-    """The limit is the largest, so nobody is refused without need."""
+    """The limit is the largest possible, so no name is refused without need."""
     table = "T" * (naming.table_name_max() + 1)
     exports = [Export(table, fmt, "x" * naming.CATALOG_PREFIX_MAX) for fmt in OutputFormat]
     names = [name for export in exports for name in export.names().values()]

@@ -154,7 +154,7 @@ def test_the_template_takes_every_schedule_that_the_command_takes(minutes: str, 
     ["cron(* * * * ? *)", "cron(0/4 * * * ? *)", "cron(0,3 10 * * ? *)", "cron(0,58 * * * ? *)"],
 )
 def test_more_often_than_every_five_minutes_is_refused(expression: str) -> None:
-    """Also if the short gap is over the hour."""
+    """This also holds if the short gap crosses the hour."""
     with pytest.raises(ScheduleRefused, match=r"fires every (1 minute|\d minutes):"):
         schedule.check(expression, now=NOON)
 
@@ -225,7 +225,7 @@ def test_the_times_of_day_are_in_utc() -> None:
 def test_the_gaps_of_a_schedule_are_those_of_more_than_a_week(
     expression: str, hours: tuple[float, float]
 ) -> None:
-    """A weekend shows, and so does a February."""
+    """The gap shows a weekend, and a February."""
     found = schedule.gaps(expression, now=NOON)
     assert found == tuple(timedelta(hours=hour) for hour in hours)
 
@@ -252,7 +252,7 @@ def test_a_run_is_late_after_half_its_timeout_but_never_at_once() -> None:
 
 @pytest.mark.parametrize("longest", [timedelta(minutes=1), timedelta(hours=3, minutes=30)])
 def test_a_slow_run_after_a_quick_one_is_not_an_alarm(longest: timedelta) -> None:
-    """Their snapshots are further apart than their beginnings, by what the slow one takes."""
+    """Their snapshots are further apart than their starts, by the time of the slow one."""
     age = schedule.snapshot_age("cron(0 10 * * ? *)", run=longest, now=NOON)
     assert age is not None
     assert age >= timedelta(days=1) + longest + timedelta(hours=2)

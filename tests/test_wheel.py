@@ -110,7 +110,7 @@ def metadata(wheel: Path) -> Message:
 
 
 def run(python: Path, *words: str, **environment: str) -> subprocess.CompletedProcess[str]:
-    """Away from the checkout, so that nothing is found in it by accident."""
+    """Run it outside the checkout, so that it finds nothing there by accident."""
     return subprocess.run(
         [python, *words],
         cwd=python.parent,
@@ -137,7 +137,7 @@ def test_an_empty_environment_has_templates_and_scripts(python: Path) -> None:
 def test_the_installed_command_writes_the_repositorys_templates(
     python: Path, tmp_path: Path
 ) -> None:
-    """With its dependencies lent from this environment; the package is the wheel's."""
+    """The dependencies are those of this environment; the package is the wheel's."""
     lent = sysconfig.get_path("purelib")
     where = run(python, "-c", "import dynoexport; print(dynoexport.__file__)", PYTHONPATH=lent)
     assert Path(where.stdout.strip()).is_relative_to(python.parents[1])
@@ -216,7 +216,7 @@ def test_metadata_has_version_licence_and_python(wheel: Path) -> None:
 
 
 def test_version_is_stated_once() -> None:
-    """setup.cfg reads it from the package; the newest release in the changelog is it."""
+    """setup.cfg reads it from the package, and the changelog's newest release equals it."""
     assert declared()["metadata"]["version"] == "attr: dynoexport.__version__"
     changes = (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
     headings = re.findall(r"^## (.+)$", changes, re.MULTILINE)
@@ -240,7 +240,7 @@ def test_oldest_python_is_that_of_the_classifiers() -> None:
 
 
 def test_no_module_needs_a_newer_python_than_the_oldest() -> None:
-    """Judged without that Python; importlib.resources.abc is imported for type checkers only."""
+    """The test needs no such Python. importlib.resources.abc is for type checkers only."""
     words = (f"--target={PYTHONS[0]}-", "--violations", "--exclude", "importlib.resources.abc")
     done = subprocess.run(
         [Path(sys.executable).with_name("vermin"), *words, ROOT / "dynoexport"],
@@ -256,7 +256,7 @@ def test_no_module_needs_a_newer_python_than_the_oldest() -> None:
 def test_each_installed_python_runs_the_wheel(python: Path, tmp_path: Path, version: str) -> None:
     """Every module compiles, those without the local endpoint are imported, templates are written.
 
-    Its dependencies are lent from this environment.
+    Its dependencies are those of this environment.
     """
     executable = interpreter(version, python)
     if executable is None:
@@ -271,7 +271,7 @@ def test_each_installed_python_runs_the_wheel(python: Path, tmp_path: Path, vers
 
 
 def test_deploying_needs_no_emulator(wheel: Path) -> None:
-    """What only the local endpoint needs is in its extra."""
+    """The packages that only the local endpoint needs are in its extra."""
     needed = [
         requirement
         for requirement in metadata(wheel).get_all("Requires-Dist", [])

@@ -1,4 +1,4 @@
-"""Patience of tests: for what is bound to come true."""
+"""Waiting in tests, for a condition that becomes true."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 
 
 def until(condition: Callable[[], Any], *, seconds: float = 240) -> Any:
-    """What the condition is when it is true at last."""
+    """Wait until the condition is true and return its value."""
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:
         if found := condition():

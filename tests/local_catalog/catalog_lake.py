@@ -1,4 +1,4 @@
-"""A bucket, a database, a workgroup and a role on the endpoint, and their use in one call each."""
+"""A bucket, a database, a workgroup and a role on the endpoint, with a call for each use."""
 
 from __future__ import annotations
 
@@ -153,7 +153,7 @@ class Lake:
         return str(started["QueryExecutionId"])
 
     def ended(self, execution: str) -> dict[str, Any]:
-        """The execution when it has ended, however it has."""
+        """Wait for the execution to end, in any state."""
         deadline = time.monotonic() + SECONDS
         while time.monotonic() < deadline:
             found = self.athena.get_query_execution(QueryExecutionId=execution)["QueryExecution"]

@@ -173,7 +173,7 @@ def test_two_columns_of_one_name_are_two_columns(lake: Lake) -> None:
 def test_a_column_without_a_name_gets_athenas(
     lake: Lake, numbers: str, sql: str, names: list[str]
 ) -> None:
-    """By its place in the result."""
+    """Athena names it by its position in the result."""
     assert lake.rows(sql)[0] == names
 
 
@@ -187,7 +187,7 @@ def test_athenas_functions_run(lake: Lake, orders: str) -> None:
 
 
 def test_names_may_be_reserved_words(lake: Lake) -> None:
-    """Quoted, in queries and in views."""
+    """They work with quotes, in queries and in views."""
     columns = ["order", "group", "user", "select", "1st"]
     quoted = ", ".join(f'"{name}"' for name in columns)
     lake.declare("table", dict.fromkeys(columns, "string"))
@@ -232,7 +232,7 @@ def test_a_query_and_a_view_are_as_long_as_athena_and_the_catalog_take_them(lake
 
 
 def test_a_view_of_one_partition_sees_only_that(lake: Lake, orders: str) -> None:
-    """And, replaced, only the other."""
+    """After its replacement, it sees only the other."""
     for stamp, ids in ((FIRST, [["1"]]), (SECOND, [["2"], ["3"]])):
         lake.run(
             f'CREATE OR REPLACE VIEW "orders" AS SELECT "id", "snapshot_timestamp" FROM {orders} '
@@ -248,7 +248,7 @@ def test_a_view_can_read_a_view(lake: Lake, orders: str) -> None:
 
 
 def test_an_existing_view_is_not_created_again(lake: Lake) -> None:
-    """Without OR REPLACE; it stays as it was."""
+    """Without OR REPLACE the existing view does not change."""
     lake.run("CREATE OR REPLACE VIEW once AS SELECT 1 AS a")
     assert "already exists" in lake.reason("CREATE VIEW once AS SELECT 2 AS a")
     assert lake.rows("SELECT * FROM once") == [["a"], ["1"]]
@@ -303,7 +303,7 @@ def test_drop_view_does_not_drop_a_table(lake: Lake, numbers: str) -> None:
 def test_a_view_whose_columns_changed_is_stale(
     lake: Lake, numbers: str, columns: dict[str, str], reason: str
 ) -> None:
-    """Changed in type or gone; creating it anew on what is there mends it."""
+    """A column has another type, or is gone. Creating the view again repairs it."""
     lake.run(f"CREATE OR REPLACE VIEW stale AS SELECT n FROM {numbers}")
     lake.declare(numbers, columns)
     assert re.match(reason, lake.reason("SELECT * FROM stale"))
@@ -320,7 +320,7 @@ def test_bad_sql_is_a_syntax_error(lake: Lake, numbers: str, sql: str) -> None:
 
 
 def test_two_statements_are_not_one(lake: Lake) -> None:
-    """StartQueryExecution takes one; the second is never silently left out."""
+    """StartQueryExecution takes one statement; a second one is never silently ignored."""
     try:
         execution = lake.start("SELECT 1 AS a; SELECT 2 AS a")
     except ClientError:
@@ -347,7 +347,7 @@ def test_a_file_that_the_serde_cannot_read_fails_the_query(lake: Lake) -> None:
 
 
 def test_a_partition_that_the_query_excludes_is_not_read(lake: Lake) -> None:
-    """So that a view of one snapshot does not depend on the files of others."""
+    """So a view of one snapshot does not depend on the files of others."""
     lake.snapshot("parquet/Excludes", FIRST, parquet({"n": 1}))
     lake.snapshot("parquet/Excludes", SECOND, parquet({"n": 2}))
     assert lake.crawl("parquet/Excludes")["Status"] == "SUCCEEDED"
@@ -364,7 +364,7 @@ def test_a_partition_that_the_query_excludes_is_not_read(lake: Lake) -> None:
 
 
 def test_a_serde_that_the_endpoint_lacks_fails_the_query(lake: Lake) -> None:
-    """With its name, rather than no answer."""
+    """The error names the SerDe."""
     lake.declare("odd", {"n": "string"}, serde="org.apache.hadoop.hive.serde2.RegexSerDe")
     lake.put("tables/odd/part-0", b"1\n")
     assert "RegexSerDe" in lake.reason("SELECT * FROM odd")

@@ -1,4 +1,4 @@
-"""Crawls on the endpoint: what they find under a path, and what they put into the catalog."""
+"""Crawls on the endpoint: what they find in a path, and what they write into the catalog."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def test_a_folder_of_snapshots_becomes_one_table(lake: Lake) -> None:
 
 @pytest.mark.parametrize("written", [FIRST, FIRST.replace(":", "%3A")])
 def test_a_partition_has_its_folders_value(lake: Lake, written: str) -> None:
-    """Hive writes a ':' escaped, and both ways of writing mean the same value."""
+    """Hive escapes a ':'. Both spellings mean the same value."""
     folder = "parquet/Escaped" if "%" in written else "parquet/Plain"
     table = "snapshots_escaped" if "%" in written else "snapshots_plain"
     lake.snapshot(folder, written, parquet({"User": "Ada"}))
@@ -126,7 +126,7 @@ def test_a_new_column_joins_and_an_old_one_stays(lake: Lake) -> None:
 
 
 def test_a_column_keeps_its_type_whatever_is_found_later(lake: Lake) -> None:
-    """MergeNewColumns: else a view of the older snapshot would be stale after every crawl."""
+    """MergeNewColumns: otherwise each crawl would make a view of the older snapshot stale."""
     lake.snapshot("json/Keeps", FIRST, b'{"n": 3000000000}\n')
     succeed(lake, "json/Keeps")
     lake.delete(f"json/Keeps/snapshot_timestamp={FIRST}/part-0")
@@ -136,7 +136,7 @@ def test_a_column_keeps_its_type_whatever_is_found_later(lake: Lake) -> None:
 
 
 def test_a_table_keeps_its_format_whatever_is_found_later(lake: Lake) -> None:
-    """Else one damaged file would make all older snapshots unreadable."""
+    """Otherwise one damaged file would make all older snapshots unreadable."""
     lake.snapshot("parquet/Formats", FIRST, parquet({"n": 1}))
     succeed(lake, "parquet/Formats")
     lake.snapshot("parquet/Formats", SECOND, b"garbage, as it happens\n")
@@ -146,7 +146,7 @@ def test_a_table_keeps_its_format_whatever_is_found_later(lake: Lake) -> None:
 
 
 def test_every_partition_inherits_the_tables_columns(lake: Lake) -> None:
-    """InheritFromTable: an older partition learns of a later column too."""
+    """InheritFromTable: an older partition gets a later column, too."""
     lake.snapshot("parquet/Inherits", FIRST, parquet({"a": 1}))
     lake.snapshot("parquet/Inherits", SECOND, parquet({"a": 1, "b": "x"}))
     succeed(lake, "parquet/Inherits")
@@ -159,7 +159,7 @@ def test_every_partition_inherits_the_tables_columns(lake: Lake) -> None:
 
 
 def test_avro_schema_is_in_table_and_partitions_and_stays(lake: Lake) -> None:
-    """A later crawl adds the column and leaves the schema; what was taken away is written again."""
+    """A later crawl adds the column to the table and leaves the schema unchanged."""
     first = avro({"id": "string"}, {"id": "a"})
     lake.snapshot("avro/Literal", FIRST, first)
     succeed(lake, "avro/Literal")

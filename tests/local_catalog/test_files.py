@@ -70,7 +70,7 @@ def test_columnar_files_have_their_types(kind: str, write: Any) -> None:
 
 
 def test_avro_has_its_types_in_its_schema() -> None:
-    """Not by its values: an int is no bigint, a map no struct."""
+    """The types do not follow the values: an int is no bigint, a map no struct."""
     fields = {"User": "string", "n": "int", "x": "float", "tags": {"type": "map", "values": "long"}}
     content = avro(fields, {"User": "Ada", "n": 1, "x": 0.5, "tags": {"k": 1}})
     assert files.columns("avro", content) == {
@@ -108,7 +108,7 @@ def test_an_avro_file_without_rows_still_has_columns() -> None:
 
 
 def test_csv_columns_are_the_headers() -> None:
-    """As text; a comma in a quoted name does not part it."""
+    """They are text. A comma in a quoted name does not split it."""
     assert files.columns("csv", b'User,"a, b"\n1,2\n') == {"user": "string", "a, b": "string"}
 
 
@@ -187,7 +187,7 @@ def test_open_csv_gives_back_what_was_written(written: str, value: str) -> None:
 
 
 def test_open_csv_reads_every_line_as_a_row() -> None:
-    """It does not support line breaks inside values: what does not close in its line is lost.
+    """It does not support line breaks inside values: a value with an open quote is lost.
 
     https://docs.aws.amazon.com/athena/latest/ug/csv-serde.html
     """
@@ -299,7 +299,7 @@ def test_json_of_any_type_reads_as_text(value: str, text: str | None) -> None:
 
 
 def test_the_keys_of_a_json_map_keep_their_case() -> None:
-    """Other than names of fields, they are data."""
+    """Unlike names of fields, they are data."""
     content = b'{"M": {"Key": {"Field": 1}}}\n'
     rows = read(JSON, content, {"m": "map<string,struct<field:int>>"})
     assert rows == [{"m": [("Key", {"field": 1})]}]
@@ -329,21 +329,21 @@ def by_name(serde: dict[str, Any]) -> dict[str, Any]:
 
 @pytest.mark.parametrize(("serde", "write"), [(PARQUET, parquet), (by_name(ORC), orc)])
 def test_columns_are_found_by_name(serde: dict[str, Any], write: Any) -> None:
-    """Whatever their order and case; one that the file lacks is null."""
+    """Order and case do not matter. A column that the file lacks is null."""
     content = write({"Stars": 4, "User": "Ada", "unasked": 1})
     wanted = {"user": "string", "stars": "bigint", "late": "array<string>"}
     assert read(serde, content, wanted) == [{"user": "Ada", "stars": 4, "late": None}]
 
 
 def test_columns_of_orc_are_found_by_position() -> None:
-    """Whatever their names, unless the SerDe is set to use them; later ones are null."""
+    """Names do not matter unless the SerDe is set to use them. Later columns are null."""
     content = orc({"a": "Ada", "b": 4})
     wanted = {"user": "string", "stars": "bigint", "late": "array<string>"}
     assert read(ORC, content, wanted) == [{"user": "Ada", "stars": 4, "late": None}]
 
 
 def test_decimals_of_json_are_exact() -> None:
-    """They never pass through a double, alone or within."""
+    """They never pass through a double, even inside nested values."""
     digits = "12345678901234567890123456789012345.678"
     content = f'{{"d": {digits}, "l": [{digits}], "s": {digits}, "m": {{"k": "v"}}}}'.encode()
     wanted = {
@@ -363,7 +363,7 @@ def test_decimals_of_json_are_exact() -> None:
 
 @pytest.mark.parametrize(("serde", "write"), [(PARQUET, parquet), (ORC, orc)])
 def test_nested_fields_are_found_in_any_case(serde: dict[str, Any], write: Any) -> None:
-    """Their values are neither lost nor refused, and nulls stay nulls."""
+    """No value is lost or refused, and nulls stay nulls."""
     content = write({"Lines": [{"UnitPrice": 7, "In": {"Er": "x"}}, None]}, {"Lines": None})
     wanted = {"lines": "array<struct<in:struct<er:string>,unitprice:bigint,late:int>>"}
     assert read(serde, content, wanted) == [
@@ -373,7 +373,7 @@ def test_nested_fields_are_found_in_any_case(serde: dict[str, Any], write: Any) 
 
 
 def test_fields_inside_a_map_are_found_in_any_case() -> None:
-    """Its keys keep theirs."""
+    """The keys of the map keep their case."""
     values = pa.struct([("UnitPrice", pa.int64())])
     schema = pa.schema([("m", pa.map_(pa.string(), values))])
     content = parquet({"m": [("Key", {"UnitPrice": 7})]}, schema=schema)

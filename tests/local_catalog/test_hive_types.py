@@ -152,7 +152,7 @@ def test_view_has_types_in_full(name: str, view: str) -> None:
 
 
 def test_a_type_that_hive_lacks_is_text() -> None:
-    """DuckDB has more types than the catalog; a result may hold them all the same."""
+    """DuckDB has more types than the catalog, and a result may still hold them."""
     assert (hive_types.from_arrow(pa.time64("us")), hive_types.to_athena(pa.uint64())) == (
         "string",
         "varchar",

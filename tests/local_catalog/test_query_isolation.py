@@ -56,7 +56,7 @@ def numbers(lake: Lake) -> Iterator[None]:
 
 @pytest.mark.parametrize("source", SOURCES)
 def test_query_reads_no_file(lake: Lake, file: Path, source: str) -> None:
-    """Alone, and beside a table."""
+    """This covers a file alone, and beside a table."""
     source = source.replace("FILE", str(file))
     for sql in (f"SELECT * FROM {source}", f"SELECT * FROM numbers, {source}"):
         assert MARK not in lake.reason(sql)
@@ -64,7 +64,7 @@ def test_query_reads_no_file(lake: Lake, file: Path, source: str) -> None:
 
 @pytest.mark.parametrize("source", SOURCES)
 def test_view_reads_no_file(lake: Lake, file: Path, source: str) -> None:
-    """Neither a view that Athena would make, nor one that somebody wrote into the catalog."""
+    """This covers a view that Athena creates, and one that somebody wrote into the catalog."""
     sql = f"SELECT * FROM {source.replace('FILE', str(file))}"
     lake.reason(f"CREATE VIEW curious AS {sql}")
     assert MARK not in reason_of_stored_view(lake, sql)
@@ -89,7 +89,7 @@ def test_view_reads_no_file(lake: Lake, file: Path, source: str) -> None:
     ],
 )
 def test_statement_reaches_nothing_outside(lake: Lake, file: Path, statement: str) -> None:
-    """Neither as a query nor in a view."""
+    """This covers a query and a view."""
     out = file.parent / "out"
     sql = statement.replace("FILE", str(file)).replace("OUT", str(out))
     assert MARK not in lake.reason(sql)

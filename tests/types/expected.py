@@ -1,7 +1,7 @@
 """What docs/types.md promises, in plain Python: the columns and rows of a table's first snapshot.
 
 Written from the document and not from the job, which it must not import. It looks at every value
-of an attribute at once, and cares for nothing but being obviously right.
+of an attribute at once, and its only aim is to be obviously right.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ FAMILIES |= dict.fromkeys(["L", "SS", "NS", "BS"], "l")
 
 @dataclass(frozen=True)
 class Rules:
-    """The settings that decide about types."""
+    """The settings that decide on types."""
 
     type_conflicts: str = "string"
     maps_as: str = "struct"
@@ -140,7 +140,7 @@ def is_long(number: Decimal) -> bool:
 
 
 def decimals(number: Decimal) -> int:
-    """The digits behind the point that are not padding."""
+    """The number of digits after the point, without padding."""
     text = f"{number:f}"
     return len(text.partition(".")[2].rstrip("0"))
 
@@ -177,7 +177,7 @@ def folded(name: str) -> str:
 
 
 def named(names: list[str], *reserved: str) -> dict[str, str]:
-    """Plain names for those that need no change, numbered ones for the others, by their order."""
+    """Plain names for those that need no change, and numbered ones for the others, in order."""
     taken = set(reserved)
     by_name = {}
     for name in [*(n for n in sorted(names) if folded(n) == n), *sorted(names)]:

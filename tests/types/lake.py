@@ -78,7 +78,7 @@ class Table:
         return manifest
 
     def show(self, run_id: str, manifest: dict[str, Any]) -> None:
-        """Crawl and publish what a run has exported."""
+        """Crawl and publish the snapshot of a run."""
         if manifest["items"] or manifest["schema"]:
             self.crawl()
         if self.format != "xml":
@@ -125,7 +125,7 @@ class Table:
         return self.manifest(self.lake.properties(run_id)["SnapshotTimestamp"])
 
     def publish(self, run_id: str, athena: Any = None) -> None:
-        """Run the view job; ``athena`` takes the place of the endpoint's."""
+        """Run the view job; ``athena`` replaces the endpoint's Athena."""
         import create_current_view
 
         clients = create_current_view.PublishClients(
@@ -204,7 +204,7 @@ class Table:
         return self._rows(f'SELECT * FROM "{naming.view(self.name, f"{self.format}_")}"')
 
     def rows(self, manifest: dict[str, Any]) -> list[dict[str, Any]]:
-        """Through the view; xml, which Athena cannot read, from its files."""
+        """The rows of the view, or of the files of xml, which Athena cannot read."""
         if self.format != "xml":
             return self.view()
         names = [column["name"] for column in manifest["schema"]]
@@ -277,7 +277,7 @@ class Lake:
         return bytes(self.s3.get_object(Bucket=BUCKET, Key=key)["Body"].read())
 
     def now(self) -> datetime:
-        """A minute later with every look, so that no snapshot waits for the next one's name."""
+        """A clock that advances a minute with every call, so that no snapshot waits."""
         self._clock += timedelta(minutes=1)
         return self._clock
 

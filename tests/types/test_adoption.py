@@ -1,4 +1,4 @@
-"""Snapshots that the design of 2019 has left, and its catalog table: they stay readable."""
+"""Snapshots of the 2019 design and its catalog table stay readable."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ def old_file(fmt: str) -> bytes:
 
 
 def leave_old_snapshot(lake: Lake, table: Table) -> None:
-    """The file, and what a crawler without any configuration makes of it."""
+    """Put the file, and create the table of a crawler without configuration."""
     prefix = naming.data_prefix(table.name, table.format)
     key = f"{prefix}snapshot_timestamp={OLD}/run-1-part-r-00000"
     lake.s3.put_object(Bucket=BUCKET, Key=key, Body=old_file(table.format))
@@ -101,7 +101,7 @@ def test_old_and_new_rows_have_their_values_in_their_columns(lake: Lake, fmt: st
 
 
 def test_an_old_column_that_cannot_hold_the_values_gets_another_beside_it(lake: Lake) -> None:
-    """As between snapshots of this export."""
+    """The rule is the same as between snapshots of this export."""
     table = lake.table("orc", [{**NEW_ITEM, "Rating": {"S": "good"}}])
     leave_old_snapshot(lake, table)
     table.run()

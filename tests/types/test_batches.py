@@ -1,4 +1,4 @@
-"""What Arrow makes of a Scan's pages against what is made of the items one by one."""
+"""Arrow's decoding of a Scan's pages equals the decoding of single items."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ def known(pairs: Any) -> dict[str, Any]:
 
 
 def ordered(dumped: Any) -> Any:
-    """A dumped profile without regard to the order in which it was learnt."""
+    """A dumped profile in a fixed order."""
     if dumped is None:
         return None
     counts, digits, scale, element, fields, many = dumped

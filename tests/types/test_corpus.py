@@ -1,4 +1,4 @@
-"""Troubles of real tables, one in each file of tests/corpus, with the schema they are to get."""
+"""Troubles of real tables: each file of tests/corpus has one, with its expected schema."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ def schema(columns: list[dict[str, Any]]) -> list[tuple[str, str, str]]:
 
 @pytest.mark.parametrize("path", CORPUS, ids=lambda path: path.stem)
 def test_the_oracle_agrees_with_the_corpus(path: Path) -> None:
-    """Else the generated tables would be compared with a wrong map."""
+    """Otherwise the generated tables would be compared with a wrong type map."""
     case = load(path)
     found = expected.columns(case["items"], rules_of(case))
     assert [(c.name, expected.hive(c.kind), c.attribute) for c in found] == schema(case["schema"])
@@ -66,7 +66,7 @@ def test_the_oracle_agrees_with_the_corpus(path: Path) -> None:
 
 @pytest.mark.parametrize("path", CORPUS, ids=lambda path: path.stem)
 def test_the_job_settles_the_schema(path: Path) -> None:
-    """Without Spark; the way through catalog and view takes seconds for each."""
+    """The test runs without Spark: catalog and view would take seconds for each case."""
     case = load(path)
     rules = rules_of(case)
     given = (rules.type_conflicts, rules.maps_as, rules.max_struct_fields)
@@ -115,7 +115,7 @@ def test_a_case_from_a_real_table(lake: Lake, path: Path) -> None:
 
 
 def test_json_keeps_keys_of_a_map_that_differ_by_case(lake: Lake) -> None:
-    """Also in the snapshot before, whose partition the next crawl writes again."""
+    """This also holds for the earlier snapshot, whose partition the next crawl writes again."""
     case = load(CORPUS[0].with_name("map_keys_that_differ_by_case.json"))
     table = lake.table("json", case["items"], **case["settings"])
     older = table.run()["snapshot_timestamp"]
@@ -126,7 +126,7 @@ def test_json_keeps_keys_of_a_map_that_differ_by_case(lake: Lake) -> None:
 
 
 def test_an_item_of_400_kb(lake: Lake) -> None:
-    """As large as DynamoDB takes it, beside a small one."""
+    """It has the largest size that DynamoDB accepts, and a small one is beside it."""
     items = [{"id": {"S": "1"}, "t": {"S": "\u00e4" * 190_000}}, {"id": {"S": "2"}}]
     table = lake.table("orc", items)
     table.run()
@@ -167,7 +167,7 @@ def test_structs_with_paths_that_read_the_same(lake: Lake) -> None:
 
 
 def test_decimals_with_many_zeros(lake: Lake) -> None:
-    """As short and as long as they can be, in avro, which writes them by their digits."""
+    """They are as short and as long as possible, in avro, which writes them by their digits."""
     numbers = ["-0.00000000000008", "0.5", "0", "99999999999999999999999.1"]
     items = [{"id": {"S": str(i)}, "d": {"N": text}} for i, text in enumerate(numbers)]
     table = lake.table("avro", items)

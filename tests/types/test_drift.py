@@ -205,7 +205,7 @@ def test_seven_snapshots_of_a_table_that_changes(
 
 
 def test_avro_stays_readable_when_attributes_are_added(lake: Lake) -> None:
-    """Whatever schema a crawler has left in the catalog."""
+    """The schema that a crawler has left in the catalog does not matter."""
     table = lake.table("avro", [{"id": s("1")}])
     first = table.run()["snapshot_timestamp"]
     table.put([{"id": s("1"), "new": n(2), "print": m(pages=n(3))}])
@@ -220,7 +220,7 @@ def test_avro_stays_readable_when_attributes_are_added(lake: Lake) -> None:
 
 
 def test_a_view_that_cannot_be_replaced_still_shows_the_former_snapshot(lake: Lake) -> None:
-    """A struct has grown, which the view's columns would no longer agree with."""
+    """A struct has grown, so the view's columns would no longer match it."""
     table = lake.table("parquet", [{"id": s("1"), "print": m(pages=n(1))}])
     table.run()
     before, catalog = table.view(), table.catalog()
@@ -238,7 +238,7 @@ def test_a_view_that_cannot_be_replaced_still_shows_the_former_snapshot(lake: La
 
 
 def test_csv_changes_no_type_but_its_columns_stay_in_their_order(lake: Lake) -> None:
-    """Positions are all that its SerDe goes by."""
+    """Its SerDe goes by positions only."""
     table = lake.table("csv", [])
     taken: dict[str, list[dict[str, Any]]] = {}
     order: list[str] = []
@@ -265,7 +265,7 @@ def test_csv_changes_no_type_but_its_columns_stay_in_their_order(lake: Lake) -> 
 
 
 def test_an_older_snapshot_is_published_with_its_own_types(lake: Lake) -> None:
-    """Under the columns of the newest, so that no query loses one."""
+    """The view has the columns of the newest one, so that no query loses one."""
     from dynoexport.jobs.view import shown_columns
     from dynoexport.storage import manifests
 

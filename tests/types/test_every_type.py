@@ -106,7 +106,7 @@ def with_recovery(lake: Lake, table: Table) -> Table:
 
 @pytest.mark.parametrize("fmt", ["parquet", "json"])
 def test_native_and_export_give_the_same(lake: Lake, fmt: str) -> None:
-    """Schema and rows, whatever the order in which the items come."""
+    """Schema and rows are equal for any order of the items."""
     table = with_recovery(lake, lake.table(fmt, HOSTILE))
     native = check(table, expected.Rules(), ReadMode="native", Splits="7")
     rows = by_id(table.snapshot(native["snapshot_timestamp"]))
@@ -209,7 +209,7 @@ def test_an_export_without_checksums_is_read_without_verification(
 def test_an_export_that_was_tampered_with_is_refused(
     lake: Lake, monkeypatch: pytest.MonkeyPatch, harm: str
 ) -> None:
-    """Every checksum is looked at; nothing of such a snapshot stays."""
+    """Every checksum is compared, and nothing of such a snapshot stays."""
     import export_table
 
     table = with_recovery(lake, lake.table("parquet", HOSTILE))
@@ -280,7 +280,7 @@ SECRET = "ada@example.org"
 def test_excluded_attributes_are_never_in_the_bucket(
     lake: Lake, monkeypatch: pytest.MonkeyPatch, reader: str, settings: dict[str, str]
 ) -> None:
-    """Neither in the snapshot nor in the temporary files of the readers."""
+    """This covers the snapshot and the temporary files of the readers."""
     import export_table
 
     items = [{"id": {"S": "1"}, "n": {"N": "1"}, "Email": {"S": SECRET}, "e.mail": {"S": SECRET}}]
@@ -322,7 +322,7 @@ def test_a_name_that_no_item_has_is_a_warning(
     settings: dict[str, str],
     names: list[str],
 ) -> None:
-    """In the log and in the manifest; a single item of many is enough for none."""
+    """The warning is in log and manifest. One item with the name prevents it."""
     rest = {"Email": {"S": SECRET}, "e.mail": {"NULL": True}}
     items = [{"id": {"S": f"{number}"}, "n": {"N": "1"}, **rest} for number in range(20)]
     fmt = settings.pop("OutputFormat", "parquet")
@@ -336,7 +336,7 @@ def test_a_name_that_no_item_has_is_a_warning(
 
 @pytest.mark.parametrize("fmt", ["parquet", "csv"])
 def test_a_predicate_is_true_for_what_is_exported(lake: Lake, fmt: str) -> None:
-    """Over the names of the view; the manifest keeps it."""
+    """It uses the names of the view, and the manifest records it."""
     items = [{"id": {"S": str(n)}, "Ra.ting": {"N": str(n)}} for n in range(10)]
     table = lake.table(fmt, items)
     manifest = table.run(Where="ra_ting >= 7 AND id <> '8'")

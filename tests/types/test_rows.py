@@ -1,4 +1,4 @@
-"""Hundreds of generated tables against the oracle without Spark, which takes its time elsewhere."""
+"""Hundreds of generated tables against the oracle, without Spark, which is slow."""
 
 from __future__ import annotations
 
