@@ -15,7 +15,7 @@ MASTER = "local[2,4]"
 def make(
     env: Mapping[str, str], path: Sequence[str], *, bucket: str, port: int, master: str = MASTER
 ) -> Any:
-    """The session; its workers find the endpoint by ``env`` and modules on ``path``."""
+    """Start the session. Its workers find the endpoint by ``env``, and modules on ``path``."""
     from pyspark.sql import SparkSession
 
     builder = (

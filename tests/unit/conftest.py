@@ -1,4 +1,4 @@
-"""An account in moto, whatever the environment of the tests says about AWS."""
+"""An account in moto, independent of the AWS settings of the environment."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 @pytest.fixture
 def no_settings(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Neither credentials, region, profiles nor endpoint: no variables and no files."""
+    """Remove all AWS settings: credentials, region, profiles and endpoint."""
     for name in [name for name in os.environ if name.startswith("AWS_")]:
         monkeypatch.delenv(name)
     monkeypatch.setenv("AWS_CONFIG_FILE", os.devnull)

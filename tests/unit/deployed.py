@@ -1,7 +1,7 @@
 """A template as CloudFormation would see it once parameters are given: intrinsics resolved.
 
-Only what the templates use; anything else is an error, so that a test never passes on a value
-that was silently left alone.
+It resolves only what the templates use. Anything else is an error, so that no test passes on an
+unresolved value.
 """
 
 from __future__ import annotations

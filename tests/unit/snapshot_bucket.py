@@ -35,19 +35,19 @@ class Store:
     account: Account
 
     def put(self, *keys: str, body: bytes = b"seven b") -> None:
-        """By moto's own shelf: a thousand calls would take ten seconds."""
+        """Put objects straight into moto: a thousand calls would take ten seconds."""
         backend = s3_backends[DEFAULT_ACCOUNT_ID]["aws"]
         for key in keys:
             backend.put_object(self.account.bucket, key, body)
 
     def foreign(self, *timestamps: str, files: int = 1) -> None:
-        """Folders that no run of ours has written."""
+        """Put folders that dynoexport did not write."""
         for timestamp in timestamps:
             prefix = naming.snapshot_prefix("Reviews", "csv", timestamp)
             self.put(*(f"{prefix}part-{number:04}" for number in range(files)))
 
     def half(self, *timestamps: str, files: int = 1) -> None:
-        """Snapshots whose run broke off."""
+        """Put snapshots of runs that did not finish."""
         for timestamp in timestamps:
             self.put(naming.claim_key("Reviews", "csv", timestamp))
             self.foreign(timestamp, files=files)
@@ -69,7 +69,7 @@ class Store:
             self.put(key, body=json.dumps(manifest).encode())
 
     def crawl(self, *timestamps: str) -> None:
-        """The catalog table with a partition for each."""
+        """Create the catalog table with a partition for each snapshot."""
         glue = self.account.glue
         name = {"DatabaseName": naming.DATABASE, "TableName": EXPORT.snapshots_table}
         location = f"s3://{self.account.bucket}/{naming.data_prefix('Reviews', 'csv')}"
@@ -84,7 +84,7 @@ class Store:
         glue.batch_create_partition(**name, PartitionInputList=inputs)
 
     def show(self, timestamp: str) -> None:
-        """The view of the snapshot."""
+        """Create the view of the snapshot."""
         sql = view_sql(
             naming.DATABASE, EXPORT.view, EXPORT.snapshots_table, {"user": "user"}, timestamp
         )
@@ -104,7 +104,7 @@ class Store:
         return {partition["Values"][0] for partition in found}
 
     def sizes(self, operation: str, listed: Callable[[Any], Sequence[Any]]) -> list[int]:
-        """How long the list of each call is, from now on."""
+        """Record the length of the list in each call."""
         found: list[int] = []
         client = getattr(self.account, operation.partition(".")[0])
         client.meta.events.register(

@@ -1,4 +1,4 @@
-"""What a schedule makes of an export's alarms, unless somebody has decided otherwise."""
+"""The alarm limits that follow from a schedule, unless the user sets others."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def test_a_new_export_gets_the_limits_of_its_schedule(
 
 
 def test_an_export_of_a_version_without_alarms_gets_them() -> None:
-    """As an older version has deployed it."""
+    """An older version has deployed it."""
     assert derive_limits({}, Schedule=DAILY, TimeoutMinutes="60")["MaxRunMinutes"] == "30"
 
 

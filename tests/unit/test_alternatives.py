@@ -1,4 +1,4 @@
-"""Other ways to a table's data: each with its own bill, the cheapest that can be had."""
+"""Other ways to a table's data: the bill of each in its cheapest form."""
 
 from __future__ import annotations
 

@@ -30,7 +30,7 @@ def refused(code: str, message: str = "", operation: str = "GetTable") -> tuple[
 
 
 def test_an_error_of_another_library_is_not_explained() -> None:
-    """It is a fault of this program, and its traceback is wanted."""
+    """It is a fault of this program, so the traceback is needed."""
     assert explain(KeyError("x")) is None
 
 
@@ -129,7 +129,7 @@ def test_an_expired_login_has_the_command_that_renews_it(error: Exception, what:
 
 
 def test_a_subclass_of_an_error_is_explained_like_the_error() -> None:
-    """The errors of botocore are refined from version to version."""
+    """Newer versions of botocore add subclasses."""
 
     class RefinedError(exceptions.NoCredentialsError):
         pass
@@ -182,7 +182,7 @@ def test_a_denied_action_is_named_as_in_a_policy(message: str, what: str) -> Non
 
 
 def test_an_explicit_deny_is_pointed_out() -> None:
-    """There, allowing the action does not help."""
+    """In that case, allowing the action does not help."""
     _, hint = refused(
         "AccessDenied",
         f"User: {USER} is not authorized to perform: glue:GetTable on resource: x with an "

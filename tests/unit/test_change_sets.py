@@ -36,7 +36,7 @@ def aws(account: Account) -> CloudFormationClient:
 
 @pytest.fixture
 def script(aws: CloudFormationClient) -> Iterator[Stubber]:
-    """CloudFormation as scripted, answer by answer: for what moto never answers."""
+    """CloudFormation with scripted responses, for those that moto never gives."""
     with Stubber(aws) as stub:
         yield stub
         stub.assert_no_pending_responses()
@@ -119,7 +119,7 @@ def test_a_change_set_alone_changes_nothing(aws: CloudFormationClient) -> None:
 
 
 def test_a_stack_without_changes_is_a_success(aws: CloudFormationClient) -> None:
-    """With its outputs as ever."""
+    """It returns its outputs as usual."""
     aws.create_stack(StackName="a", TemplateBody=ONE)
     assert change_sets.prepare(aws, Stack("a", ONE), pause=0) is None
     assert deploy(aws, ONE) == {"OneRef": physical(aws, "One")}
@@ -167,7 +167,7 @@ def is_missing(script: Stubber) -> None:
 
 
 def creates(script: Stubber, kind: str, *parameters: dict[str, Any]) -> None:
-    """The answer to a change set's creation, which has to be of this kind."""
+    """The response to the creation of a change set, which must be of this type."""
     asked = {"StackName": "a", "ChangeSetName": ANY, "ChangeSetType": kind, "TemplateBody": "{}"}
     asked |= {"Capabilities": ["CAPABILITY_IAM"], "Parameters": list(parameters), "Tags": []}
     script.add_response("create_change_set", {"Id": "arn:x", "StackId": "id"}, asked)
@@ -179,7 +179,7 @@ def change(action: str, resource: str, **more: str) -> dict[str, Any]:
 
 
 def fails(script: Stubber, reason: str) -> None:
-    """The answers for a change set that failed: to the waiter, and to the question why."""
+    """The responses for a failed change set: its status, and its reason."""
     for _ in range(2):
         answer = {"Status": "FAILED", "StatusReason": reason}
         script.add_response("describe_change_set", answer)
@@ -191,7 +191,7 @@ def prepare(aws: CloudFormationClient) -> ChangeSet | None:
 
 
 def test_changes_are_read_from_every_page(aws: CloudFormationClient, script: Stubber) -> None:
-    """With whether a resource is made anew, which moto does not say."""
+    """They show whether a resource is replaced, which moto does not report."""
     is_in(script, "CREATE_COMPLETE")
     creates(script, "UPDATE")
     script.add_response("describe_change_set", {"Status": "CREATE_COMPLETE"})
@@ -214,7 +214,7 @@ def test_changes_are_read_from_every_page(aws: CloudFormationClient, script: Stu
 def test_a_parameter_without_a_new_value_keeps_its_value(
     aws: CloudFormationClient, script: Stubber
 ) -> None:
-    """And not the default of the template; moto keeps it whatever it is sent."""
+    """It does not get the template's default. Moto keeps the value in any case."""
     is_in(script, "UPDATE_COMPLETE")
     kept = {"ParameterKey": "Kept", "UsePreviousValue": True}
     given = {"ParameterKey": "Given", "ParameterValue": "7"}
@@ -228,7 +228,7 @@ def test_a_parameter_without_a_new_value_keeps_its_value(
 def test_a_new_stack_has_no_previous_values_to_keep(
     aws: CloudFormationClient, script: Stubber, status: str | None
 ) -> None:
-    """CloudFormation refuses UsePreviousValue there; the template's defaults are meant."""
+    """CloudFormation refuses UsePreviousValue there; the template's defaults apply."""
     is_in(script, status) if status else is_missing(script)
     creates(script, "CREATE", {"ParameterKey": "Given", "ParameterValue": "7"})
     script.add_response("describe_change_set", {"Status": "CREATE_COMPLETE"})
@@ -255,7 +255,7 @@ def test_a_change_set_without_changes_is_not_a_failure(
 
 
 def test_a_change_set_that_fails_says_why(aws: CloudFormationClient, script: Stubber) -> None:
-    """The empty stack that was made for it goes, too."""
+    """The empty stack that was created for it is deleted, too."""
     is_missing(script)
     creates(script, "CREATE")
     fails(script, "No export named x found.")
@@ -308,7 +308,7 @@ CAN_BE_UPDATED = [
 def test_a_stack_is_created_where_there_never_was_one(
     aws: CloudFormationClient, script: Stubber, status: str
 ) -> None:
-    """A stack whose creation failed is only a name, and has to go first."""
+    """A stack whose creation failed is only a name, and is deleted first."""
     is_in(script, status)
     if status in NEVER_CREATED:
         is_in(script, status)
@@ -368,14 +368,14 @@ def reports(script: Stubber, *pages: list[dict[str, Any]], stack: str | None = N
 
 
 def execute(aws: CloudFormationClient, change_set: ChangeSet = SET) -> list[Event]:
-    """Execute it; what was reported."""
+    """Execute it and return the reported events."""
     reported: list[Event] = []
     change_sets.execute(aws, change_set, on_event=reported.append, pause=0)
     return reported
 
 
 def is_executed(script: Stubber, *before: dict[str, Any]) -> None:
-    """The answers up to the execution; ``before`` has happened already."""
+    """The responses up to the execution, after the events ``before``."""
     reports(script, list(before), stack="a")
     asked = {"StackName": "a", "ChangeSetName": "set-1"}
     script.add_response("execute_change_set", {}, asked)
@@ -390,7 +390,7 @@ def failure(aws: CloudFormationClient, change_set: ChangeSet = SET) -> tuple[str
 def test_each_event_is_reported_once_and_in_its_order(
     aws: CloudFormationClient, script: Stubber
 ) -> None:
-    """From the execution to the end of the stack, over looks and pages."""
+    """This covers all calls and pages from the execution to the stack's end."""
     old = event(0, "a", "REVIEW_IN_PROGRESS")
     events = [
         event(1, "a", "CREATE_IN_PROGRESS"),
@@ -412,7 +412,7 @@ def test_each_event_is_reported_once_and_in_its_order(
 def test_pages_that_were_reported_before_are_not_read_again(
     aws: CloudFormationClient, script: Stubber
 ) -> None:
-    """A stack of years has thousands of events; a look ends at the first one known."""
+    """An old stack has thousands of events; a call ends at the first known one."""
     old = event(0, "a", "UPDATE_COMPLETE")
     is_executed(script, old)
     answer = {"StackEvents": [event(1, "a", "UPDATE_COMPLETE"), old], "NextToken": "years"}
@@ -459,7 +459,7 @@ def test_cleaning_up_is_not_the_end(aws: CloudFormationClient, script: Stubber) 
 def test_a_rollback_is_reported_with_the_reason_of_the_first_failure(
     aws: CloudFormationClient, script: Stubber
 ) -> None:
-    """What failed after it was only cancelled, and the stack lists names without reasons."""
+    """Later failures are only cancellations, and the stack lists names without reasons."""
     cancelled = "Resource creation cancelled"
     events = [
         event(1, "a", "CREATE_IN_PROGRESS"),

@@ -1,4 +1,4 @@
-"""Charts: everything has its place, nothing lies over something else."""
+"""Charts: all elements are inside, and none covers another."""
 
 from __future__ import annotations
 

@@ -128,7 +128,7 @@ def test_an_interrupt_at_a_question_ends_as_any_other() -> None:
 
 
 def test_a_reader_may_stop_reading_a_table() -> None:
-    """By head, or a pager that was left."""
+    """The reader is head, or a pager that the user quits."""
     body = "    for _ in range(30_000):\n        common.out().print('line')"
     program = ONE_COMMAND.format(body=body)
     with subprocess.Popen(
@@ -291,7 +291,7 @@ __main__.run()
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_a_signal_that_meets_a_destructor_ends_the_command(number: signal.Signals) -> None:
-    """Python would print the exception there, and forget it."""
+    """Python would print the exception there and go on."""
     program = IN_A_DESTRUCTOR.format(number=number.value)
     done = subprocess.run(
         [sys.executable, "-c", program], capture_output=True, text=True, check=False, timeout=50

@@ -39,7 +39,7 @@ def planned(*words: str, stdin: str | None = None) -> list[dict[str, Any]]:
 
 
 def refused(*words: str, stdin: str | None = None, code: int = 1) -> str:
-    """The first line of the error; nothing else is done."""
+    """The first line of the error. The command does nothing else."""
     done = plan(*words, stdin=stdin)
     assert (done.exit_code, done.stdout) == (code, ""), done.output
     return done.stderr.splitlines()[0]
@@ -194,7 +194,7 @@ def lines_of_command(*words: str) -> list[str]:
 
 
 def test_the_command_deploys_what_was_planned() -> None:
-    """With a target it cannot be --auto, which does not know of it."""
+    """A plan with a target cannot use --auto, which has no target."""
     assert lines_of_command() == ["  dynoexport deploy Orders --auto"]
     asked = ("--read-mode", "native", "--set", "NumberOfWorkers=9", "--set", "GlueVersion=4.0")
     assert lines_of_command(*asked, "--every", "week", "--set", "SnapshotRetentionDays=30") == [
@@ -258,7 +258,7 @@ def test_runs_that_overlap_are_not_recommended() -> None:
 
 
 def test_the_cheapest_way_is_one_of_dynoexport() -> None:
-    """DynamoDB's incremental export costs less, and dynoexport has none."""
+    """DynamoDB's incremental export costs less, but dynoexport does not offer it."""
     (shown,) = planned("--describe", str(ORDERS))
     month = {alternative["name"]: alternative["month_usd"] for alternative in shown["alternatives"]}
     assert month["DynamoDB export, incremental"] < month["dynoexport, native"]

@@ -19,7 +19,7 @@ TABLE, FOREIGN = EXPORT.table, "2019-04-01T10:00"
 
 
 def leave(store: Store, prefix: str = "") -> None:
-    """What is left when the stack is gone: snapshots, temporary files, catalog entries."""
+    """Put what a deleted stack leaves: snapshots, temporary files, catalog entries."""
     store.whole(OLDER, NEWEST)
     store.foreign(FOREIGN)
     store.put("glue-temp-dir/csv/Reviews/left")
@@ -39,7 +39,7 @@ def entries(account: Account) -> set[str]:
 
 @pytest.mark.parametrize("prefix", ["", "shop_"])
 def test_rest_of_a_deleted_stack_is_found_by_what_is_left(store: Store, prefix: str) -> None:
-    """By the same command; whatever CatalogPrefix the export had."""
+    """The same command finds it, with any CatalogPrefix."""
     leave(store, prefix)
     done = dynoexport.destroy(store.account, TABLE, data=True)
     assert (done.format, done.stack, done.snapshots) == (OutputFormat.CSV, None, 2)
@@ -81,7 +81,7 @@ def test_without_data_only_catalog_entries_are_deleted(store: Store) -> None:
     ],
 )
 def test_interrupted_call_is_completed(store: Store, gone: list[str]) -> None:
-    """Whatever is gone already."""
+    """It does not matter what is already deleted."""
     leave(store)
     service, *names = gone
     for name in names:
@@ -111,7 +111,7 @@ def test_rests_of_two_formats_need_a_format(store: Store) -> None:
 
 
 def test_catalog_tables_on_other_data_are_left(store: Store) -> None:
-    """A table of that name that lies elsewhere, and one of another name on this data."""
+    """One has the export's name and other data, the other has its data and another name."""
     bucket = store.account.bucket
     for name, location in (
         ("snapshots_reviews", f"s3://{bucket}/json/Reviews/"),

@@ -25,7 +25,7 @@ def printed(*, terminal: bool, width: int) -> list[str]:
 
 @pytest.mark.parametrize(("terminal", "width"), [(True, 100), (False, 20)])
 def test_a_row_is_a_line_where_there_is_room_or_no_terminal(*, terminal: bool, width: int) -> None:
-    """A pipe gets whole values, whatever width a terminal would have."""
+    """A pipe gets whole values at any terminal width."""
     lines = printed(terminal=terminal, width=width)
     assert lines[0].split() == ["user", "review"]
     assert lines[2].split(maxsplit=1) == list(ROWS[0])

@@ -134,7 +134,7 @@ JAPANESE = (ROOT / "README.ja.md").read_text(encoding="utf-8")
 
 
 def code_blocks(text: str) -> list[str]:
-    """What a reader copies: the lines that are indented, each block as one text."""
+    """The indented lines that a reader copies, each block as one text."""
     return re.findall(r"(?:^ {4}.*\n)+", text, re.MULTILINE)
 
 

@@ -1,4 +1,4 @@
-"""ExecutionClass: what the job gets, what is refused, and what a plan and a run cost."""
+"""ExecutionClass: the job's setting, the refused values, and the cost of a plan and a run."""
 
 from __future__ import annotations
 
@@ -71,7 +71,7 @@ def test_a_plan_has_the_price_of_the_class() -> None:
 
 
 def test_a_target_is_met_with_workers_that_flex_has() -> None:
-    """A petabyte, exported in a time for which STANDARD takes larger workers."""
+    """The target exports a petabyte so fast that STANDARD takes larger workers."""
     table = {"TableName": "Orders", "TableSizeBytes": 10**15, "ItemCount": 10**12}
     facts = table_facts.parse_description({"Table": table})
 

@@ -1,4 +1,4 @@
-"""Runs against their plans: what was planned from the facts of the time, and why it was off."""
+"""Runs against their plans: the plan by the facts of that time, and reasons for differences."""
 
 from __future__ import annotations
 
@@ -133,7 +133,7 @@ def units_of(explanation: Explanation) -> Figure:
 
 
 def test_cloudwatch_counts_what_the_connector_does_not() -> None:
-    """For everybody; what the native reader counts itself is its own."""
+    """CloudWatch counts all readers. The native reader counts its own units."""
     by_connector = manifest(read={"reader": "connector", "units": None})
     assert units_of(explained(run(), by_connector)).real is None
     found = explained(run(), by_connector, counted=5 * PLANNED.reading.units)
@@ -224,7 +224,7 @@ def test_each_attempt_is_billed() -> None:
 
 
 def test_a_small_table_is_all_start_and_minimum() -> None:
-    """What the local endpoint shows: nothing there takes a minute to start."""
+    """The local endpoint shows this: nothing there takes a minute to start."""
     tiny = {"TableSizeBytes": 2_000, "ItemCount": 2, "BillingModeSummary": {}}
     changed = manifest(
         described=tiny,
@@ -321,7 +321,7 @@ def test_every_figure_that_is_off_has_a_reason_and_no_other(
 def test_a_plan_is_off_by_more_than_twice_if_it_matters(
     planned: float, real: float | None, wrong: bool
 ) -> None:
-    """Ten seconds do not."""
+    """A difference of ten seconds does not matter."""
     assert Figure("read", "s", planned, real).off == wrong
 
 

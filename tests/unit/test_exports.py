@@ -48,7 +48,7 @@ class Deployments:
     def deploy(
         self, table: str, fmt: OutputFormat = PARQUET, *, scheduled: bool = False, prefix: str = ""
     ) -> DeployedExport:
-        """Its workflow, and its jobs with their tags."""
+        """Create its workflow, and its jobs with their tags."""
         workflow = naming.workflow(table, fmt.value, scheduled=scheduled)
         export = DeployedExport(table, fmt, prefix, f"stack-of-{table}", workflow)
         tags = tags_of(export)
@@ -92,7 +92,7 @@ def test_an_export_is_what_its_tags_say() -> None:
 
 
 def test_an_export_without_a_prefix_may_lack_its_tag() -> None:
-    """What is empty may be left out."""
+    """An empty tag may be missing."""
     tags = tags_of(REVIEWS)
     del tags[naming.TAG_CATALOG_PREFIX]
     found = exports.from_tags(tags)
@@ -122,7 +122,7 @@ def test_an_export_has_its_view_table_and_trigger_names() -> None:
 
 # --- all of them ----------------------------------------------------------------------------------
 def test_exports_come_by_table_and_format(here: Deployments) -> None:
-    """Each once, whatever else of it is tagged."""
+    """Each export is listed once, even if other resources of it have the tags."""
     second, first = here.deploy("Reviews", PARQUET), here.deploy("Reviews", CSV, scheduled=True)
     other = here.deploy("Authors", PARQUET, prefix="shop_")
     assert here.find_all() == [other, first, second]
@@ -137,7 +137,7 @@ def test_more_exports_than_a_page_holds_are_all_found(here: Deployments) -> None
 
 
 def test_foreign_jobs_are_no_exports(here: Deployments) -> None:
-    """Without tags, with those of others, and with some of ours."""
+    """They have no tags, other tags, or only some of ours."""
     ours = here.deploy("Reviews")
     here.job("untagged", {})
     here.job("theirs", {"workflow": "x", "team": "y"})
@@ -146,7 +146,7 @@ def test_foreign_jobs_are_no_exports(here: Deployments) -> None:
 
 
 def test_only_jobs_describe_exports(here: Deployments) -> None:
-    """Also where somebody tags everything with the tags of everything else."""
+    """This holds even if other resources have the same tags."""
     ours = here.deploy("Reviews")
     location: Any = {"LocationConstraint": "eu-west-1"}
     here.account.s3.create_bucket(Bucket="tagged", CreateBucketConfiguration=location)
@@ -178,7 +178,7 @@ def test_tables_choose_among_the_exports(here: Deployments) -> None:
 def test_an_export_that_was_just_deployed_is_found_by_name(
     here: Deployments,
 ) -> None:
-    """It learns of a new stack after some seconds."""
+    """The tagging service lists a new stack only after some seconds."""
     ours = here.deploy("Reviews")
     with Stubber(here.account.tagging) as late:
         asked = {"TagFilters": [{"Key": naming.TAG_WORKFLOW}], "ResourceTypeFilters": ["glue:job"]}
@@ -266,7 +266,7 @@ def test_a_caller_that_may_not_list_exports_gets_the_plain_hint(here: Deployment
 
 
 def test_a_foreign_workflow_is_not_an_export(here: Deployments) -> None:
-    """By a name of ours, with a job that has no tags."""
+    """It has a name of ours, but its job has no tags."""
     here.account.glue.create_workflow(Name=naming.workflow("Reviews", "csv", scheduled=False))
     here.job(naming.export_job("Reviews", "csv"), {})
     with pytest.raises(NotExported):

@@ -170,14 +170,14 @@ class World:
 
 
 def empty(store: Store) -> None:
-    """By moto's own shelves: a new account for each example would take seconds."""
+    """Empty moto directly: a new account for each example would take seconds."""
     s3_backends[DEFAULT_ACCOUNT_ID]["aws"].buckets[store.account.bucket].keys.clear()
     glue_backends[DEFAULT_ACCOUNT_ID]["eu-west-1"].reset()
     store.account.glue.create_database(DatabaseInput={"Name": naming.DATABASE})
 
 
 def retain(account: Account) -> None:
-    """As the view job deletes expired snapshots."""
+    """Delete expired snapshots as the view job does."""
     expired = PublishSettings(
         TABLE, FMT, account.bucket, naming.DATABASE, "", "group", 1, "2026-06-01T00:00", "wr"
     )

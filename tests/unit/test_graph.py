@@ -67,7 +67,7 @@ def test_a_job_condition_needs_a_state() -> None:
 
 
 def test_a_crawler_condition_needs_a_crawl_state() -> None:
-    """The service's words, also if the condition has a job's State instead."""
+    """The error has the service's words, even if the condition has a job's State instead."""
     for state in (None, "SUCCEEDED"):
         watching = replace(crawl_succeeded(CRAWLER), crawl_state=None, state=state)
         assert refusal(changed(PUBLISH_TRIGGER, conditions=(watching,))) == (
@@ -243,7 +243,7 @@ def test_a_workflow_has_a_start_trigger() -> None:
 
 
 def test_a_circle_of_triggers_is_refused() -> None:
-    """The view job's success starts the export again, and so on for ever."""
+    """The view job's success would start the export again, without an end."""
     back = replace(
         PIPELINE.triggers[2],
         name="Again",

@@ -113,7 +113,7 @@ def test_item_has_at_most_32_levels(opening: str, closing: str) -> None:
     ],
 )
 def test_what_dynamodb_refuses_is_refused_with_its_line(line: str, message: str) -> None:
-    """Not after everything is deployed."""
+    """The check comes before the deployment."""
     with pytest.raises(ItemsRefused, match=message):
         read('{"id": "a"}', line)
 

@@ -116,7 +116,7 @@ def test_what_the_export_job_writes_is_read() -> None:
 
 
 def test_informational_keys_may_be_missing() -> None:
-    """Other versions write other things; a snapshot is complete without them."""
+    """Other versions write other keys; a snapshot is complete without them."""
     found = parsed(LEAST)
     assert (found.glue_version, found.scripts_version) == ("", "")
     assert (found.started, found.finished) == (None, None)
@@ -176,7 +176,7 @@ def test_a_refusal_names_the_object_and_the_next_step() -> None:
 
 # --- in the bucket --------------------------------------------------------------------------------
 def put(account: Account, body: bytes) -> str:
-    """Put it in the manifest's place; its URI."""
+    """Put it in the manifest's place and return its URI."""
     key = naming.manifest_key("Reviews", "csv", TIMESTAMP)
     account.s3.create_bucket(
         Bucket=account.bucket, CreateBucketConfiguration={"LocationConstraint": "eu-west-1"}
@@ -195,7 +195,7 @@ def test_a_manifest_is_found_by_table_format_and_minute(account: Account) -> Non
 
 
 def test_the_manifest_of_another_format_or_table_is_not_read(account: Account) -> None:
-    """Not that of its neighbour in another format, or of a table with a longer name."""
+    """This covers another format of the table, and a table with a longer name."""
     put(account, json.dumps(LEAST).encode())
     assert read(account, fmt="json") is None
     assert read(account, table="Review") is None

@@ -1,4 +1,4 @@
-"""Options of the table stack: each is stated once, and refused by command and template alike."""
+"""Options of the table stack: stated once, and checked alike by command and template."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a user names to be written."""
+"""Output files that a user names."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def test_file_keeps_its_mode(tmp_path: Path, kept: int) -> None:
 
 
 def test_link_stays_and_what_it_names_is_written(tmp_path: Path) -> None:
-    """Also if that is not there yet, and by way of a second link in another directory."""
+    """This holds even for a missing file, and by a second link in another directory."""
     (tmp_path / "elsewhere").mkdir()
     file, link, second = tmp_path / "elsewhere" / "file", tmp_path / "link", tmp_path / "second"
     link.symlink_to("elsewhere/file")
@@ -92,7 +92,7 @@ def test_named_pipe_gets_the_bytes(tmp_path: Path) -> None:
 def test_writing_to_standard_output_keeps_what_is_before_and_after(
     tmp_path: Path, name: str, redirect: str
 ) -> None:
-    """Nothing that was written to it before is lost, nor what comes after."""
+    """Earlier and later output is not lost."""
     code = f"""
 from pathlib import Path
 from dynoexport.presentation.output_files import open_output

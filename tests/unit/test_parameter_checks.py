@@ -1,4 +1,4 @@
-"""Parameters are refused before anything is asked of AWS, by the rules of the shipped templates."""
+"""Parameters are checked before any AWS call, by the rules of the shipped templates."""
 
 from __future__ import annotations
 
@@ -105,7 +105,7 @@ def test_a_value_that_fits_is_taken(name: str, value: str) -> None:
 def test_a_value_that_does_not_fit_is_refused_in_the_words_of_the_template(
     name: str, value: str
 ) -> None:
-    """So that a person reads the same here as in CloudFormation's console."""
+    """The command and CloudFormation's console show the same words."""
     assert form.refusal(PARAMETERS[name], value) == TEMPLATES[name]["ConstraintDescription"]
 
 

@@ -65,7 +65,7 @@ def json_lines(items: list[dict[str, Any]]) -> bytes:
 
 
 def csv(rows: list[list[str]]) -> bytes:
-    """By the job's own function, as xml below."""
+    """The job's own function writes it, as xml below."""
     return lines("user,rating,review", *map(csv_line, rows))
 
 
@@ -113,7 +113,7 @@ def test_a_whole_file_has_all_its_rows(fmt: OutputFormat, count: Any) -> None:
 def test_a_file_that_was_cut_never_counts_as_whole(
     fmt: OutputFormat, count: Any, data: st.DataObject
 ) -> None:
-    """Wherever it was cut; without its last line break, a text still has all its rows."""
+    """Any cut is found. A text without its last line break still has all its rows."""
     content = FILES[fmt].rstrip(b"\n")
     end = data.draw(st.integers(0, len(content) - 1))
     with suppress(FileBroken):
@@ -206,12 +206,12 @@ def test_whatever_the_job_writes_as_csv_is_counted(rows: list[list[Any]], count:
 
 
 def test_an_empty_line_of_csv_is_a_row_of_one_empty_value(count: Any) -> None:
-    """As snapshots of an only column have it that no longer are written so."""
+    """Older versions wrote such lines for a single column."""
     assert count(b"only\nx\n\n", OutputFormat.CSV) == 2
 
 
 def test_a_csv_value_may_be_as_long_as_an_item(count: Any) -> None:
-    """Python's reader stops at 128 KB unless it is set otherwise."""
+    """Python's reader stops at 128 KB by default."""
     assert count(lines("a,b", csv_line(["x" * 400_000, "y"])), OutputFormat.CSV) == 1
 
 

@@ -1,4 +1,4 @@
-"""Policies against AWS's own lists and by a linter of others; the page about them is fresh."""
+"""Policies against AWS's own lists and an independent linter; their page is current."""
 
 from __future__ import annotations
 
@@ -133,7 +133,7 @@ def fits(arn: str, resource: str) -> bool:
 
 @pytest.mark.parametrize("name", POLICIES)
 def test_no_two_statements_of_a_policy_have_one_name(name: str) -> None:
-    """A reason is found by it."""
+    """The name leads to the reason."""
     sids = [entry["Sid"] for entry in json.loads(POLICIES[name])["Statement"]]
     assert len(sids) == len(set(sids))
 
@@ -164,7 +164,7 @@ def test_a_deployer_may_create_update_and_delete_every_resource(kind: str, event
 
 
 def test_a_deployer_without_a_boundary_may_add_and_remove_one() -> None:
-    """With a boundary, the policy has no way around it."""
+    """With a boundary, the policy does not allow its removal."""
     bounded, free = (
         reference.plain(
             caller_policies.deploy(replace(reference.INSTALLATION, boundary=boundary_arn))
@@ -177,7 +177,7 @@ def test_a_deployer_without_a_boundary_may_add_and_remove_one() -> None:
 
 
 def test_each_kept_permission_exists_and_is_listed_once() -> None:
-    """A reason for something that nobody is allowed would be a leftover."""
+    """A reason without a permission would be a leftover."""
     for holder in (*reference.ROLES, *caller_policies.PURPOSES):
         values = [
             (entry.sid, value)
@@ -194,7 +194,7 @@ def test_the_page_is_what_is_generated() -> None:
 
 
 def test_the_page_has_every_policy_of_the_template() -> None:
-    """In the order and under the names that the roles have them."""
+    """The order and the names are those of the roles."""
     given = {
         "TableName": "Orders",
         "CommonStackName": "shared",
@@ -236,7 +236,7 @@ def test_the_roles_get_the_boundary_that_is_given(role: str) -> None:
     [("--key", "*"), ("--key", "alias/mine"), ("--boundary", "arn:aws:iam::1:role/*")],
 )
 def test_permissions_refuses_a_boundary_or_key_that_is_not_an_arn(words: tuple[str, str]) -> None:
-    """Whatever is given would stand in it as a resource."""
+    """The value becomes a resource of the policy."""
     given = ("permissions", "deploy", "--region", "eu-west-3", *words)
     done = CliRunner().invoke(main, given, catch_exceptions=False)
     assert (done.exit_code, done.stdout) == (2, "")
@@ -245,7 +245,7 @@ def test_permissions_refuses_a_boundary_or_key_that_is_not_an_arn(words: tuple[s
 
 # --- the permissions boundary ---------------------------------------------------------------------
 def printed(*words: str) -> tuple[dict[str, Any], str]:
-    """The policy, and what stands on stderr."""
+    """The policy, and the text on stderr."""
     given = ("permissions", *words, "--region", "eu-west-3")
     environment = {"AWS_ACCESS_KEY_ID": "x", "AWS_SECRET_ACCESS_KEY": "x"}
     with mock_aws():
@@ -255,7 +255,7 @@ def printed(*words: str) -> tuple[dict[str, Any], str]:
 
 
 def test_policy_to_deploy_requires_a_boundary_unless_it_is_refused() -> None:
-    """The short way is the safe one, and says how to go it; the other says what it allows."""
+    """The short command is the safe one and explains it. The other lists what it allows."""
     bounded, how = printed("deploy")
     arn = f"arn:aws:iam::{DEFAULT_ACCOUNT_ID}:policy/dynoexport-boundary"
     (grant,) = [candidate for candidate in bounded["Statement"] if candidate["Sid"] == "GrantRoles"]
@@ -271,7 +271,7 @@ def test_policy_to_deploy_requires_a_boundary_unless_it_is_refused() -> None:
 
 
 def test_boundary_allows_no_way_to_more_permissions() -> None:
-    """Neither other roles nor code: whatever a deployer writes into a role."""
+    """It allows no other roles and no code, whatever a deployer writes into a role."""
     document, _ = printed("boundary")
     actions = {action for entry in document["Statement"] for action in entry["Action"]}
     assert {action.partition(":")[0] for action in actions} == {

@@ -35,7 +35,7 @@ def test_the_shipped_template_is_accepted() -> None:
 
 
 def test_a_fault_in_the_product_is_found() -> None:
-    """What is judged is the template, not the description it was made from."""
+    """The check reads the template, not the description behind it."""
     conditions = [{"JobName": {"Ref": "ExportJob"}, "State": "SUCCEEDED"}]
     template = altered("CrawlTrigger", Predicate={"Conditions": conditions})
     with pytest.raises(GraphRefused, match="Logical operator cannot be null or empty"):

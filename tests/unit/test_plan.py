@@ -1,4 +1,4 @@
-"""The formulas: what the job script does, worked out by hand, and what must always hold."""
+"""The formulas: hand-computed values of the job script, and rules that always hold."""
 
 from __future__ import annotations
 
@@ -107,7 +107,7 @@ def test_splits_are_read_in_rounds() -> None:
 
 # --- times ----------------------------------------------------------------------------------------
 def test_the_limit_rises_as_the_jobs_limit_does() -> None:
-    """A whole scan lent by the job's own Limit, unit by unit, takes as long as the formula says."""
+    """A scan with the job's own RateLimiter, unit by unit, takes the time of the formula."""
     for units in (30.0, 400.0, 5_000.0):
         limit, now = RateLimiter(100.0, 0.0), 0.0
         for _ in range(round(units)):
@@ -170,7 +170,7 @@ def test_glue_6_has_its_own_price() -> None:
 
 
 def test_a_short_job_is_billed_its_minimum() -> None:
-    """If a start ever takes less than that."""
+    """It matters only if a start takes less than that."""
     longest = replace(
         PRICES, minimum_seconds={"glueetl": 7_200, "pythonshell": 3_600, "crawler": 1}
     )
@@ -275,6 +275,6 @@ def test_a_higher_percentage_is_never_slower(table: TableFacts, job: Job, percen
 
 @given(TABLES, JOBS)
 def test_a_larger_table_costs_no_less(table: TableFacts, job: Job) -> None:
-    """One of a multiple of the bytes, so that its files are no smaller: even parts of 128 MB."""
+    """The larger table has a multiple of the bytes, so that its files are no smaller."""
     larger = estimate(replace(table, bytes=2 * table.bytes), job, PRICES).run_dollars
     assert larger * (1 + 1e-9) >= estimate(table, job, PRICES).run_dollars

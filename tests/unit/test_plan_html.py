@@ -52,7 +52,7 @@ PLANS = {
 
 
 class Page(HTMLParser):
-    """The elements of a page; refuses what is not closed in its order."""
+    """The elements of a page. Unclosed or misplaced tags are errors."""
 
     def __init__(self, text: str) -> None:
         super().__init__(convert_charrefs=True)
@@ -205,7 +205,7 @@ def test_bars_are_as_long_as_a_month_costs_and_the_cheapest_is_first() -> None:
 
 
 def test_what_a_file_describes_is_escaped() -> None:
-    """Whatever a table is called, and wherever its region is from."""
+    """This covers the table's name, its region and the schedule."""
     planned_tiny = PLANS["tiny"]
     table = replace(planned_tiny.table, name=HOSTILE, region=HOSTILE)
     estimate = replace(planned_tiny.recommendation.estimate, table=table)
@@ -251,7 +251,7 @@ def test_a_page_that_cannot_be_written_is_reported_in_a_line(tmp_path: Path) -> 
 
 
 def test_page_is_written_through_a_link(tmp_path: Path) -> None:
-    """The link stays, and its file keeps who may read it."""
+    """The link stays, and its file keeps its permissions."""
     target, link = tmp_path / "plan.html", tmp_path / "link"
     target.touch(mode=0o600)
     link.symlink_to(target)

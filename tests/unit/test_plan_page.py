@@ -77,7 +77,7 @@ SUM = re.compile(r"^- (?:\[(\w+)\]|[\w\-, ]+:) (.+?) = ([\d,]+(?:\.(\d+))?)", re
 
 
 def sums() -> Iterator[tuple[int, str, str, float, int]]:
-    """Which of the tables, the label, the sum, what it makes and with how many decimals."""
+    """For each sum: its table, the label, the sum, its result and the number of decimals."""
     second = PAGE.index("## 50 GiB")
     for match in SUM.finditer(PAGE):
         label, expression, result, decimals = match.groups()
@@ -86,7 +86,7 @@ def sums() -> Iterator[tuple[int, str, str, float, int]]:
 
 
 def near(shown: float, decimals: int) -> Any:
-    """Sums are of rounded figures."""
+    """Compare within the rounding of the figures."""
     return pytest.approx(shown, rel=2e-4, abs=0.6 * 10**-decimals)
 
 
@@ -98,7 +98,7 @@ def test_every_sum_of_the_page_is_right() -> None:
 
 
 def figures(command: str) -> dict[str, float]:
-    """What the command says of each label."""
+    """The figure that the command prints for each label."""
     (reported,) = json.loads(printed(command, "--output", "json"))
     of_bill = {cost["formula"]: cost["quantity"] for cost in reported["costs"]}
     return {

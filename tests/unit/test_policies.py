@@ -27,7 +27,7 @@ def deployed(**parameters: str) -> Deployed:
 
 
 def statements(role: str, **parameters: str) -> list[dict[str, Any]]:
-    """Of the role's own policy, and of those that conditions add to it."""
+    """The statements of the role's own policy, and of those that conditions add."""
     stack = deployed(**parameters)
     added = (stack.properties(name) for name in stack.of_type("AWS::IAM::Policy"))
     documents = [policy["PolicyDocument"] for policy in stack.properties(role)["Policies"]]
@@ -80,7 +80,7 @@ def test_only_glue_for_this_account_may_use_the_role(role: str) -> None:
 
 @pytest.mark.parametrize("role", ROLES)
 def test_no_policy_is_shared_or_managed(role: str) -> None:
-    """What is inline cannot be attached to anybody else."""
+    """Nobody can attach an inline policy to another role."""
     assert "ManagedPolicyArns" not in deployed().properties(role)
 
 
@@ -111,7 +111,7 @@ def test_only_metrics_and_the_quota_are_allowed_on_every_resource() -> None:
 
 @pytest.mark.parametrize("role", ["ExportRole", "ViewRole"])
 def test_no_role_hides_that_another_table_has_no_new_snapshot(role: str) -> None:
-    """By a datapoint of the metric that the other table's alarm watches."""
+    """A datapoint in the other table's metric would hide it."""
     for table, allowed in (("Orders", True), ("Orders2", False)):
         namespace = {"cloudwatch:namespace": naming.metric_namespace(table)}
         assert may(role, "cloudwatch:PutMetricData", "*", **namespace) is allowed
@@ -166,7 +166,7 @@ def test_the_export_job_writes_its_own_prefixes() -> None:
 
 
 def test_spark_may_finish_and_abort_its_own_uploads_in_parts() -> None:
-    """The magic committer of Glue 5.1 and later lists those that a failed job left open."""
+    """The magic committer of Glue 5.1 and later lists the open uploads of a failed job."""
     assert may("ExportRole", "s3:ListBucketMultipartUploads", BUCKET)
     for action in ("s3:ListMultipartUploadParts", "s3:AbortMultipartUpload"):
         assert may("ExportRole", action, key(DATA + "part-0.orc"))
@@ -345,7 +345,7 @@ def test_a_network_interface_is_made_only_for_a_connection(role: str) -> None:
 
 
 def test_only_questions_about_the_network_are_allowed_on_every_resource() -> None:
-    """Besides what is allowed outside of a VPC."""
+    """Permissions of exports without a VPC are the exception."""
     found = statements("CrawlerRole", ConnectionName="inside")
     wild = {
         action
@@ -357,7 +357,7 @@ def test_only_questions_about_the_network_are_allowed_on_every_resource() -> Non
 
 
 def test_the_key_may_be_used_only_if_there_is_one() -> None:
-    """By all roles that there are; xml has no view job."""
+    """This covers all roles; xml has no view job."""
     assert "RolesUseKey" not in deployed().section("Resources")
     xml = deployed(UseKmsKey="true", OutputFormat="xml")
     assert xml.properties("RolesUseKey")["Roles"] == ["ExportRole", "CrawlerRole"]

@@ -64,7 +64,7 @@ def test_what_glue_has_billed_counts_before_capacity() -> None:
 
 @pytest.mark.parametrize(("kind", "least"), [("glueetl", 60), ("pythonshell", 90)])
 def test_a_job_costs_at_least_the_minimum_of_its_kind(kind: str, least: int) -> None:
-    """For its whole capacity."""
+    """The minimum applies to its whole capacity."""
     assert cost(attempt(kind, 5, dpu=3)) == dollars(3, least, 0.5)
     assert cost(attempt(kind, least + 1, dpu=3)) == dollars(3, least + 1, 0.5)
 
@@ -88,13 +88,13 @@ def test_a_running_job_has_the_cost_up_to_now() -> None:
 # --- a crawl --------------------------------------------------------------------------------------
 @pytest.mark.parametrize(("seconds", "billed"), [(45, 600), (601, 601)])
 def test_a_crawl_costs_ten_minutes_at_least(seconds: int, billed: int) -> None:
-    """Its capacity is not published; the plan takes what bills amount to."""
+    """AWS does not publish its capacity; the plan uses the amounts of bills."""
     assert cost(attempt("crawler", seconds)) == dollars(2, billed, 0.5)
 
 
 # --- a run ----------------------------------------------------------------------------------------
 def test_every_attempt_is_billed() -> None:
-    """Also one that failed."""
+    """This includes a failed attempt."""
     failed = replace(attempt("glueetl", 100, dpu=4), state="FAILED")
     assert cost(failed, attempt("glueetl", 200, dpu=4)) == dollars(4, 300, 0.5)
 
@@ -133,7 +133,7 @@ def test_an_unknown_region_says_whose_prices_it_has() -> None:
 
 
 def test_every_version_of_glue_has_a_price(figures: dict[str, Any]) -> None:
-    """And no price is of a version or class that does not exist, which nobody would ever pay."""
+    """No price belongs to a version or class that does not exist."""
     versions = {version.value for version in GlueVersion}
     classes = {price.dpu_hour for option in options.OPTIONS for price in option.prices.values()}
     for load_prices in figures["regions"].values():

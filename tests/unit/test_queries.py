@@ -1,4 +1,4 @@
-"""Athena queries: waited for, read page by page, and their values as Python's and as JSON's."""
+"""Athena queries: waiting, pages, and their values in Python and JSON."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def athena(account: Account) -> AthenaClient:
 
 @pytest.fixture
 def script(athena: AthenaClient) -> Iterator[Stubber]:
-    """Athena as scripted, answer by answer: moto's knows neither states, failures nor pages."""
+    """Athena with scripted responses: moto's has no states, failures or pages."""
     with Stubber(athena) as stub:
         yield stub
         stub.assert_no_pending_responses()
@@ -60,7 +60,7 @@ def answers(script: Stubber, *pages: list[dict[str, Any]], columns: Any = COLUMN
 
 
 def is_in(script: Stubber, state: str, reason: str = "", **more: Any) -> None:
-    """The answer that q-1 is in this state."""
+    """The response that q-1 is in this state."""
     reported = {"State": state, **({"StateChangeReason": reason} if reason else {})}
     answer = {"QueryExecution": {"QueryExecutionId": "q-1", "Status": reported, **more}}
     script.add_response("get_query_execution", answer, {"QueryExecutionId": "q-1"})
@@ -87,7 +87,7 @@ def test_a_query_that_athena_refuses_at_once_says_why(
 
 # --- wait -----------------------------------------------------------------------------------------
 def test_a_query_is_waited_for(athena: AthenaClient, script: Stubber) -> None:
-    """With a pause after each look but the last."""
+    """There is a pause after each call except the last."""
     for state in ("QUEUED", "RUNNING", "SUCCEEDED"):
         is_in(script, state)
     pauses: list[float] = []
@@ -243,7 +243,7 @@ VALUES = [
 
 @pytest.mark.parametrize(("kind", "text", "expected"), [case[:3] for case in VALUES])
 def test_a_value_has_pythons_type(kind: str, text: str, expected: object) -> None:
-    """What has none stays as Athena prints it."""
+    """A type without an equivalent stays as Athena prints it."""
     found = queries.typed(kind, text)
     assert found == expected
     assert type(found) is type(expected)

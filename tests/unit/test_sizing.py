@@ -1,4 +1,4 @@
-"""The job that is recommended: small for small tables, no more than is used, what was asked for."""
+"""The recommended job: small for small tables, never larger than needed, and as requested."""
 
 from __future__ import annotations
 
@@ -71,7 +71,7 @@ def test_larger_workers_come_where_299_small_ones_are_not_enough() -> None:
 
 
 def test_a_quarter_is_of_what_the_table_has() -> None:
-    """Which is not what Glue's connector takes its percentage of."""
+    """Glue's connector takes its percentage of another value."""
     assert sized(EVENTS).parameters["MaxConsumedReadThroughput"] == "0.375"
     assert (
         sized(EVENTS, read_mode=ReadMode.NATIVE).parameters["MaxConsumedReadThroughput"] == "0.25"
@@ -92,7 +92,7 @@ def test_others_keep_what_they_need_in_their_busiest_hour() -> None:
 
 @pytest.mark.parametrize("peak", [1_000, 1_999, 2_000, 2_400])
 def test_a_job_takes_very_little_of_a_busy_table(peak: float) -> None:
-    """Half of what is left, or the least there is, which is reported where nothing is left."""
+    """It takes half of the rest, or the minimum, which is reported if nothing is left."""
     full = replace(ORDERS, consumed=Consumption(mean=900, peak=peak, days=14))
     found = sized(full, read_mode=ReadMode.NATIVE)
     left = max(0, 2_000 - peak)
@@ -117,7 +117,7 @@ def test_a_timeout_is_three_times_the_time(seconds: float, minutes: int) -> None
 
 @given(st.floats(1, 7 * 86_400 / 3))
 def test_a_run_as_it_was_planned_is_not_late(seconds: float) -> None:
-    """One that takes half as long again is not, either."""
+    """A run that takes half as long again is not late either."""
     late = schedule.run_length(
         "cron(0 10 1 * ? *)",
         timeout=timedelta(minutes=timeout_minutes(seconds)),

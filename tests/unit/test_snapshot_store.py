@@ -1,4 +1,4 @@
-"""Snapshots in S3 and the catalog: which there are, which may go, and that only those go."""
+"""Snapshots in S3 and the catalog: the list, and the deletion of those that may go."""
 
 from __future__ import annotations
 
@@ -77,7 +77,7 @@ def test_complete_snapshots_come_oldest_first(store: Store) -> None:
 
 
 def test_current_is_what_the_view_shows(store: Store) -> None:
-    """Not the newest one: somebody may have published an older one."""
+    """It need not be the newest one: a user can publish an older one."""
     store.whole(OLDER, NEWER)
     store.show(OLDER)
     assert [snapshot.timestamp for snapshot in store.list_all() if snapshot.current] == [OLDER]
@@ -139,7 +139,7 @@ def test_a_folder_without_manifest_and_claim_is_foreign_and_has_its_true_size(st
 
 
 def test_a_manifest_without_a_claim_makes_a_snapshot_ours(store: Store) -> None:
-    """As runs before the claims were kept have left it."""
+    """Runs of older versions left no claim."""
     store.whole(OLDER)
     snapshot_store.delete_keys(store.account, [naming.claim_key("Reviews", "csv", OLDER)])
     (found,) = with_figures(store, *store.list_all())
@@ -207,7 +207,7 @@ def test_a_current_snapshot_without_any_file_or_manifest_is_damaged(store: Store
 
 
 def test_figures_keep_the_order_of_the_snapshots(store: Store) -> None:
-    """They are read side by side."""
+    """The program reads them in parallel."""
     stamps = [f"2026-01-01T00:{minute:02}" for minute in range(40)]
     for number, stamp in enumerate(stamps):
         store.whole(stamp, items=number)
@@ -216,7 +216,7 @@ def test_figures_keep_the_order_of_the_snapshots(store: Store) -> None:
 
 
 def test_a_manifest_deleted_since_the_listing_leaves_the_snapshot_incomplete(store: Store) -> None:
-    """As when a retry clears what its former attempt has written."""
+    """A retry that clears the files of an earlier attempt does this."""
     store.foreign(OLDER)
     listed = Snapshot(OLDER, complete=True, current=True, writing=True)
     expected = replace(listed, complete=False, own=False, bytes=7, files=1)
@@ -344,7 +344,7 @@ def test_each_deleted_snapshot_is_reported_with_its_objects(store: Store) -> Non
 
 
 def test_a_snapshot_that_was_never_crawled_can_go(store: Store) -> None:
-    """Of an empty table: with other partitions in the catalog, and without a catalog table."""
+    """It is of an empty table, with other partitions in the catalog or without a catalog table."""
     store.whole(OLDER, NEWER)
     store.delete(OLDER)
     store.crawl(NEWEST)
@@ -353,7 +353,7 @@ def test_a_snapshot_that_was_never_crawled_can_go(store: Store) -> None:
 
 
 def test_a_file_that_cannot_be_deleted_is_named(store: Store) -> None:
-    """The answer is a success all the same; each key has an error of its own."""
+    """The response is a success, and each key has its own error."""
     store.whole(OLDER)
     key = f"csv/Reviews/snapshot_timestamp={OLDER}/part-0000"
     statement = {
@@ -370,7 +370,7 @@ def test_a_file_that_cannot_be_deleted_is_named(store: Store) -> None:
 
 
 def deny_partitions(store: Store) -> Stubber:
-    """A catalog whose partitions cannot be deleted, which moto has none of."""
+    """A catalog whose partitions cannot be deleted, which moto lacks."""
     stub = Stubber(store.account.glue)
     location = f"s3://{store.account.bucket}/csv/Reviews/"
     table = {"Name": EXPORT.snapshots_table, "StorageDescriptor": {"Location": location}}

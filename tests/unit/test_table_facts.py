@@ -1,4 +1,4 @@
-"""What is known of a table: DescribeTable's answer, whatever is missing in it or wrong."""
+"""Facts about a table from DescribeTable's response, even if values are missing or wrong."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ def test_an_invalid_arn_has_no_region(arn: object) -> None:
 
 
 def test_minus_one_is_no_maximum() -> None:
-    """So DynamoDB says that it was taken away again."""
+    """DynamoDB reports a removed maximum as -1."""
     table = {"TableName": "Free", "OnDemandThroughput": {"MaxReadRequestUnits": -1}}
     assert parse_description(table).maximum_reads == 0
 
@@ -82,7 +82,7 @@ def test_recovery_is_reported_by_an_answer_that_is_merged(status: str, *, on: bo
 
 
 def test_the_keys_are_those_of_aws() -> None:
-    """Of the service's own model, so that no figure is looked for in vain."""
+    """Each key is in the service's own model, so that none is misspelt."""
     shape = (
         botocore.session.get_session().get_service_model("dynamodb").shape_for("TableDescription")
     )

@@ -174,7 +174,7 @@ def test_a_jobs_arguments_are_its_settings(job: str, names: tuple[str, ...]) -> 
 
 
 def refused(**parameters: str) -> list[str]:
-    """What CloudFormation says against the parameters, by the template's rules."""
+    """The messages of the template's rules that the parameters break."""
     stack = table(**{"Columns": "", **parameters})
     return [
         assertion["AssertDescription"]
@@ -401,7 +401,7 @@ def test_jobs_that_run_for_too_long_are_notified() -> None:
 
 
 def test_the_alarm_looks_back_as_long_as_a_snapshot_may_be_old() -> None:
-    """What was not counted for so many hours breaches, and whatever was counted does not."""
+    """An hour without a datapoint breaches, an hour with any datapoint does not."""
     alarm = table().properties("SnapshotAlarm")
     assert (alarm["Period"], alarm["EvaluationPeriods"]) == (3600, "26")
     assert "DatapointsToAlarm" not in alarm
@@ -421,7 +421,7 @@ def test_the_longest_age_is_as_far_as_an_alarm_looks_back() -> None:
 
 
 def test_the_alarm_watches_this_table_and_format() -> None:
-    """By the names under which the scripts count; a test holds these together."""
+    """The names are those of the scripts' metric; a test compares them."""
     alarm = table().properties("SnapshotAlarm")
     assert (alarm["Namespace"], alarm["MetricName"]) == ("dynoexport/Or-ders.v2", "Snapshots")
     assert alarm["Dimensions"] == [

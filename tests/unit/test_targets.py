@@ -1,4 +1,4 @@
-"""A table's stack as it is and as it is to be: which value counts, whose key is taken."""
+"""A table's stack now and after a deployment: which value and which key it uses."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ OWN_KEY = "arn:aws:kms:eu-west-1:123456789012:key/k"
 
 
 def target(status: str = "UPDATE_COMPLETE", **given: str | None) -> Target:
-    """Of a stack that has one parameter."""
+    """The target of a stack with one parameter."""
     known = {
         "StackStatus": status,
         "StackName": "s",
@@ -32,7 +32,7 @@ def test_a_given_value_overrides_the_stacks_value_and_the_default() -> None:
 
 @pytest.mark.parametrize("status", ["ROLLBACK_COMPLETE", "ROLLBACK_FAILED", "CREATE_FAILED"])
 def test_a_stack_that_was_never_created_has_no_parameters(status: str) -> None:
-    """Those of the attempt that failed would decide about the next."""
+    """Otherwise those of a failed attempt would affect the next one."""
     assert target(status).value("Splits", "0") == "0"
 
 
@@ -53,6 +53,6 @@ def described(**encryption: str) -> dict[str, Any]:
 def test_the_tables_key_is_found_unless_one_is_given(
     answer: dict[str, Any], given: dict[str, str], key: str
 ) -> None:
-    """A key that the table has no more goes, too."""
+    """A key that the table no longer has is removed, too."""
     found = with_table_key(target(**given), answer, given)
     assert found.value("TableKeyArn", "none") == key

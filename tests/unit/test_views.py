@@ -1,4 +1,4 @@
-"""The SQL of a view and what it shows."""
+"""The SQL of a view, and the snapshot that it shows."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ def test_an_attribute_whose_type_went_back_shows_the_column_that_is_shown() -> N
 
 
 def test_the_view_of_an_older_snapshot_keeps_the_columns_of_the_newest() -> None:
-    """With the types of its own time, and nulls in what was not there yet."""
+    """They have the types of its own time, and nulls in later columns."""
     older = [column("user"), column("n")]
     newest = [column("user"), column("n", shown=False), column("n__string", "n"), column("color")]
     assert shown_columns([*newest, *older]) == {
@@ -82,7 +82,7 @@ def test_the_view_of_an_older_snapshot_keeps_the_columns_of_the_newest() -> None
 # --- what it reads back ---------------------------------------------------------------------------
 @given(MINUTES, st.dictionaries(HOSTILE, HOSTILE, min_size=1))
 def test_what_the_view_job_wrote_is_read_back(timestamp: str, columns: dict[str, str]) -> None:
-    """Also among columns whose names look like the condition itself."""
+    """This holds even for columns whose names look like the condition."""
     sql = view_sql(naming.DATABASE, "reviews", "snapshots_reviews", columns, timestamp)
     view = view_of(sql.split(" AS\n", 1)[1])
     assert shown_timestamp(view) == timestamp
@@ -117,7 +117,7 @@ def test_views_of_the_former_design_are_understood(sql: str) -> None:
     ],
 )
 def test_a_view_without_a_snapshot_in_its_text_shows_none(sql: str) -> None:
-    """Somebody made it by hand, under the name of ours."""
+    """Somebody created it by hand, under our name."""
     assert shown_timestamp(view_of(sql)) is None
 
 
@@ -135,7 +135,7 @@ def test_a_view_without_a_snapshot_in_its_text_shows_none(sql: str) -> None:
     ],
 )
 def test_a_view_that_athena_did_not_write_shows_none(view: TableTypeDef | None) -> None:
-    """A table, a view of Spark, a broken one: none of it ends a listing of snapshots."""
+    """A table, a Spark view or a broken view does not end a list of snapshots."""
     assert shown_timestamp(view) is None
 
 

@@ -26,7 +26,7 @@ GOOD = Run("w", "wr_1", "COMPLETED", (EXPORT, CRAWL), {"FailedActions": 0}, {})
 
 
 def ended(node: Node, state: str, error: str = "") -> Node:
-    """The node with its only attempt in another state."""
+    """The node with its only attempt in this state."""
     return replace(node, attempts=(replace(node.attempts[0], state=state, error=error),))
 
 
@@ -84,7 +84,7 @@ def test_a_run_reports_what_its_export_job_wrote() -> None:
 
 
 def test_dpu_seconds_are_what_glue_bills_or_else_capacity_times_seconds() -> None:
-    """Over all attempts, the one that is going on until now."""
+    """This covers all attempts, and a running one until now."""
     now = START + timedelta(seconds=100)
     billed = replace(SPARK, billed_dpu_seconds=130.0)
     going_on = replace(SPARK, started=START + timedelta(seconds=90), completed=None)
@@ -138,7 +138,7 @@ def test_the_last_attempt_counts() -> None:
 
 
 class Glue:
-    """Answers GetWorkflowRun with one prepared response after the other."""
+    """Answers GetWorkflowRun with prepared responses, one after the other."""
 
     def __init__(self, *responses: dict[str, Any]) -> None:
         self.responses = list(responses)
@@ -148,7 +148,7 @@ class Glue:
 
 
 def test_watch_yields_changes_and_ends_with_the_run() -> None:
-    """A look without news is not yielded; there is no pause after the last look."""
+    """A call without news yields nothing. There is no pause after the last call."""
     node = {"UniqueId": "1", "Type": "JOB", "Name": "j", "JobDetails": {}}
     states = ["RUNNING", "RUNNING", "COMPLETED"]
     glue = Glue(*(response(state, node, edges=[]) for state in states))
@@ -159,7 +159,7 @@ def test_watch_yields_changes_and_ends_with_the_run() -> None:
 
 
 def test_plain_lines_report_each_change_once() -> None:
-    """A node that did not change says nothing again."""
+    """A node that did not change is not repeated."""
     running = replace(SPARK, completed=None, state="RUNNING")
     started = replace(GOOD, nodes=(replace(EXPORT, attempts=(running,)),))
     assert list(display.changes(None, started)) == ["  job Export RUNNING"]
