@@ -47,6 +47,7 @@ if TYPE_CHECKING:
     from dynoexport.cloudformation.selection import SelectionRefused
     from dynoexport.errors import DynoexportError, GraphRefused, NameRefused, ScheduleRefused
     from dynoexport.model import (
+        CatalogUpdate,
         Compression,
         GlueVersion,
         MapsAs,
@@ -117,6 +118,7 @@ __all__ = [
     "Attempt",
     "AwsFailed",
     "Bound",
+    "CatalogUpdate",
     "Change",
     "ChangeSet",
     "Check",
@@ -227,6 +229,7 @@ _MODULES = {
     "assets": ("AssetMissing",),
     "errors": ("DynoexportError", "GraphRefused", "NameRefused", "ScheduleRefused"),
     "model": (
+        "CatalogUpdate",
         "Compression",
         "GlueVersion",
         "MapsAs",

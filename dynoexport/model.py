@@ -53,6 +53,13 @@ class MapsAs(str, Enum):
     MAP = "map"
 
 
+class CatalogUpdate(str, Enum):
+    """What adds a run's snapshot to the Glue Data Catalog: a crawler, or the view job itself."""
+
+    CRAWLER = "crawler"
+    DIRECT = "direct"
+
+
 class Compression(str, Enum):
     """How avro, orc and parquet files are compressed."""
 

@@ -41,7 +41,7 @@ from dynoexport.jobs.names import (
     view,
     view_results_prefix,
 )
-from dynoexport.model import OutputFormat, ScheduleState
+from dynoexport.model import CatalogUpdate, OutputFormat, ScheduleState
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -231,6 +231,7 @@ class Export:
     table: str
     format: OutputFormat
     catalog_prefix: str = ""
+    catalog_update: CatalogUpdate = CatalogUpdate.CRAWLER
 
     def names(self) -> dict[str, str]:
         """Every physical name of the export by its kind, longest variant first."""
@@ -251,6 +252,11 @@ class Export:
         }
         if self.format is OutputFormat.CSV:
             names["classifier"] = csv_classifier(self.table, fmt)
+        if self.catalog_update is CatalogUpdate.DIRECT:
+            for kind in ("crawl trigger", "crawler", "classifier"):
+                names.pop(kind, None)
+            if not self.format.queryable:
+                del names["snapshots table"]
         if self.format.queryable:
             names["publish trigger"] = publish_trigger(workflows[0])
             names["view job"] = view_job(self.table, fmt)

@@ -22,6 +22,7 @@ from dynoexport.jobs.settings import (
     MAX_STRUCT_FIELDS_MAX,
 )
 from dynoexport.model import (
+    CatalogUpdate,
     Compression,
     GlueVersion,
     MapsAs,
@@ -59,6 +60,7 @@ RETENTION_DAYS = "SnapshotRetentionDays"
 
 # --- of the stacks alone ----------------------------------------------------------------------
 COMMON_STACK_NAME = "CommonStackName"
+CATALOG_UPDATE = "CatalogUpdate"
 SCHEDULE = "Schedule"
 SCHEDULE_STATE = "ScheduleState"
 MAX_RETRIES = "MaxRetries"
@@ -98,6 +100,7 @@ RUN_PROPERTIES = (*IDENTITY, *OVERRIDABLE_RUN_PROPERTIES)
 # --- defaults ---------------------------------------------------------------------------------
 DEFAULT_COMMON_STACK = "dynoexport-common"
 DEFAULT_FORMAT = OutputFormat.PARQUET
+DEFAULT_CATALOG_UPDATE = CatalogUpdate.CRAWLER
 DEFAULT_MAX_READ = "0.25"
 #                   ┌ minute  ┌ day of month
 #                   │ ┌ hour  │ ┌ month

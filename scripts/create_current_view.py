@@ -3,10 +3,10 @@
 A run takes these steps:
 
 1. Snapshot: take the snapshot of this run from the run's property SnapshotTimestamp.
-2. Checks: this run wrote the manifest, and the files match it. If the crawler has not added the
-   snapshot to the catalog as a partition, add it.
+2. Checks: this run wrote the manifest, and the files match it. If no crawler has made the catalog
+   table or added the snapshot as a partition, do so, and add earlier snapshots that lack one.
 3. Catalog: write the manifest's columns into the table and this export's partitions, whatever
-   columns the crawler found. Leave other partitions unchanged. If the view cannot be replaced,
+   columns a crawler found. Leave other partitions unchanged. If the view cannot be replaced,
    restore the former columns.
 4. View: CREATE OR REPLACE VIEW <database>.<table>, with all attributes of exactly this snapshot,
    unless the view already shows a newer one. Record it in CloudWatch (dynoexport/<table>,
@@ -937,9 +937,14 @@ def list_snapshots(s3: S3Client, marks: Marks) -> set[str]:
 
     A claim alone is not a snapshot: its run has written nothing yet, or left nothing else.
     """
+    return list_folders(s3, marks) | marks.complete
+
+
+def list_folders(s3: S3Client, marks: Marks) -> set[str]:
+    """Every snapshot that has a folder, which one without items has not."""
     prefix = f"{data_prefix(marks.table, marks.format)}{PARTITION_KEY}="
     folders = (folder[len(prefix) : -1] for folder in list_directories(s3, marks.bucket, prefix))
-    return {*marks.complete, *filter(is_timestamp, folders)}
+    return set(filter(is_timestamp, folders))
 
 
 def is_own(table: str, fmt: str, timestamp: str, *, claimed: bool, manifest: bytes | None) -> bool:
@@ -1291,13 +1296,139 @@ def apply_retention(
     )
 
 
-# --- dynoexport/jobs/publish.py -------------------------------------------------------------------
+# --- dynoexport/jobs/catalog_entries.py -----------------------------------------------------------
+HIVE = "org.apache.hadoop.hive"
+TEXT_FILES = (
+    "org.apache.hadoop.mapred.TextInputFormat",
+    f"{HIVE}.ql.io.HiveIgnoreKeyTextOutputFormat",
+)
+# Input format, output format and SerDe of each format, as a crawler writes them:
+# https://docs.aws.amazon.com/athena/latest/ug/supported-serdes.html
+FILE_CLASSES: dict[str, tuple[str, str, str]] = {
+    "avro": (
+        f"{HIVE}.ql.io.avro.AvroContainerInputFormat",
+        f"{HIVE}.ql.io.avro.AvroContainerOutputFormat",
+        f"{HIVE}.serde2.avro.AvroSerDe",
+    ),
+    "csv": (*TEXT_FILES, OPEN_CSV),
+    "json": (*TEXT_FILES, "org.openx.data.jsonserde.JsonSerDe"),
+    "orc": (
+        f"{HIVE}.ql.io.orc.OrcInputFormat",
+        f"{HIVE}.ql.io.orc.OrcOutputFormat",
+        f"{HIVE}.ql.io.orc.OrcSerde",
+    ),
+    "parquet": (
+        f"{HIVE}.ql.io.parquet.MapredParquetInputFormat",
+        f"{HIVE}.ql.io.parquet.MapredParquetOutputFormat",
+        f"{HIVE}.ql.io.parquet.serde.ParquetHiveSerDe",
+    ),
+}
+# What a crawler also writes about csv:
+# https://docs.aws.amazon.com/glue/latest/dg/table-properties-crawler.html
+CSV_PARAMETERS = {
+    "areColumnsQuoted": "false",
+    "columnsOrdered": "true",
+    "delimiter": ",",
+    **CSV_TABLE_PARAMETERS,
+}
+
+
+def new_table(settings: PublishSettings, manifest: Mapping[str, Any]) -> dict[str, Any]:
+    """The input of CreateTable: the table that a crawl and the view job's update lead to.
+
+    Without the crawler's own parameters: its version, and what it counted. Glue's own jobs read
+    the classification. Athena needs the table's type:
+    https://docs.aws.amazon.com/athena/latest/ug/glue-best-practices.html
+    """
+    fmt = settings.format
+    input_format, output_format, serde = FILE_CLASSES[fmt]
+    parameters = {
+        "classification": fmt,
+        "compressionType": "none",
+        "typeOfData": "file",
+        **(CSV_PARAMETERS if fmt == "csv" else {}),
+    }
+    bare = {
+        "Name": table_name(settings),
+        "TableType": "EXTERNAL_TABLE",
+        "Parameters": parameters,
+        "PartitionKeys": [{"Name": PARTITION_KEY, "Type": "string"}],
+        "StorageDescriptor": {
+            "Location": data_uri(settings),
+            "InputFormat": input_format,
+            "OutputFormat": output_format,
+            "SerdeInfo": {
+                "SerializationLibrary": serde,
+                "Parameters": (
+                    OPEN_CSV_PARAMETERS if fmt == "csv" else {"serialization.format": "1"}
+                ),
+            },
+            "Parameters": parameters,
+        },
+    }
+    literal = avro_literal(manifest) if fmt == "avro" else ""
+    _, complete = table_updates(bare, manifest_columns(manifest), fmt, literal) or (bare, bare)
+    return complete
+
+
+def complete_catalog(
+    clients: PublishClients, settings: PublishSettings, manifest: Mapping[str, Any]
+) -> TableTypeDef | None:
+    """The table of all snapshots, which then has this run's as a partition.
+
+    None if it does not exist, because no snapshot has had an item yet.
+
+    Raises:
+        JobFailed: another table or format was exported under the same catalog name.
+    """
+    table = get_table(clients.glue, settings.database, table_name(settings))
+    if table is None and manifest["items"]:
+        table = create_table(clients.glue, settings, manifest)
+    if table is not None:
+        check_owner(table, settings.database, data_uri(settings))
+        if manifest["items"] and not has_partition(clients.glue, settings):
+            add_partitions(clients, settings, table)
+    return table
+
+
+def table_name(settings: PublishSettings) -> str:
+    return snapshots_table(settings.table, settings.catalog_prefix)
+
+
+def data_uri(settings: PublishSettings) -> str:
+    """Where the export's snapshots are."""
+    return f"s3://{settings.bucket}/{data_prefix(settings.table, settings.format)}"
+
+
+def create_unless_exists(create: Callable[[], object]) -> None:
+    """Create an entry of the catalog. It exists if the answer to an earlier request was lost."""
+    try:
+        create()
+    except ClientError as error:
+        if error.response["Error"]["Code"] != "AlreadyExistsException":
+            raise
+
+
+def create_table(
+    glue: GlueClient, settings: PublishSettings, manifest: Mapping[str, Any]
+) -> TableTypeDef:
+    """The table of all snapshots, with the columns of the manifest."""
+    table = cast("TableInputTypeDef", new_table(settings, manifest))
+    name = table["Name"]
+    log(f"no crawler has made the catalog table {settings.database}.{name}: making it")
+    create_unless_exists(
+        lambda: glue.create_table(DatabaseName=settings.database, TableInput=table)
+    )
+    return glue.get_table(DatabaseName=settings.database, Name=name)["Table"]
+
+
 def has_partition(glue: GlueClient, settings: PublishSettings) -> bool:
-    """Whether the crawler has found the snapshot."""
-    name = snapshots_table(settings.table, settings.catalog_prefix)
+    """Whether the catalog has this run's snapshot."""
     try:
         glue.get_partition(
-            DatabaseName=settings.database, TableName=name, PartitionValues=[settings.timestamp]
+            DatabaseName=settings.database,
+            TableName=table_name(settings),
+            PartitionValues=[settings.timestamp],
         )
     except ClientError as error:
         if error.response["Error"]["Code"] != "EntityNotFoundException":
@@ -1306,53 +1437,71 @@ def has_partition(glue: GlueClient, settings: PublishSettings) -> bool:
     return True
 
 
-def add_partition(glue: GlueClient, settings: PublishSettings, table: TableTypeDef) -> None:
-    """Add the snapshot with the storage of the table; the update of the catalog follows.
+def missing_snapshots(
+    clients: PublishClients, settings: PublishSettings, table: TableTypeDef
+) -> list[str]:
+    """The complete snapshots of this export that the catalog lacks, this run's last.
 
-    A crawl can succeed although it gives up on the table, and so does every later crawl ("Cannot
-    merge new columns"): https://github.com/awslabs/cloud-intelligence-dashboards-data-collection/issues/463
+    Others are missing if their run's view job failed, or if the table was deleted and made anew.
+    This run's is last, so that none is left out if a retry finds this one. A snapshot without
+    items has no folder and needs no partition.
     """
-    prefix = snapshot_prefix(settings.table, settings.format, settings.timestamp)
-    log(
-        f"the crawler has not added {PARTITION_KEY}={settings.timestamp} to {table['Name']}, its "
-        "log says why: adding it"
+    pages = clients.glue.get_paginator("get_partitions").paginate(
+        DatabaseName=settings.database, TableName=table["Name"]
     )
+    known = {partition["Values"][0] for page in pages for partition in page["Partitions"]}
+    marks = list_marks(clients.s3, settings.bucket, settings.table, settings.format)
+    unknown = (marks.complete & list_folders(clients.s3, marks)) - known
+    own = [each for each in unknown if is_own_snapshot(clients.s3, marks, each)]
+    return sorted(own, key=lambda each: (each == settings.timestamp, each))
+
+
+def add_partitions(clients: PublishClients, settings: PublishSettings, table: TableTypeDef) -> None:
+    """Add the missing snapshots, read as the table is; the catalog's update follows.
+
+    No crawler adds them if the export has none. A crawl can succeed and still give the table up, as
+    every later crawl does ("Cannot merge new columns"), or make a table beside one that it did not
+    make itself:
+    https://github.com/awslabs/cloud-intelligence-dashboards-data-collection/issues/463
+    https://repost.aws/questions/QUE8_NL01HRv6zDY0ISt0sHg/crawler-can-not-find-the-table
+    """
+    for timestamp in missing_snapshots(clients, settings, table):
+        log(f"no crawler has added {PARTITION_KEY}={timestamp} to {table['Name']}: adding it")
+        add_partition(clients.glue, settings, table, timestamp)
+
+
+def add_partition(
+    glue: GlueClient, settings: PublishSettings, table: TableTypeDef, timestamp: str
+) -> None:
+    prefix = snapshot_prefix(settings.table, settings.format, timestamp)
     descriptor = {**table["StorageDescriptor"], "Location": f"s3://{settings.bucket}/{prefix}"}
-    partition = {"Values": [settings.timestamp], "StorageDescriptor": descriptor}
-    glue.create_partition(
-        DatabaseName=settings.database,
-        TableName=table["Name"],
-        PartitionInput=cast("PartitionInputTypeDef", partition),
+    values = {"Values": [timestamp], "StorageDescriptor": descriptor, "Parameters": {}}
+    partition = cast("PartitionInputTypeDef", values)
+    create_unless_exists(
+        lambda: glue.create_partition(
+            DatabaseName=settings.database, TableName=table["Name"], PartitionInput=partition
+        )
     )
 
 
+# --- dynoexport/jobs/publish.py -------------------------------------------------------------------
 def publish(
     clients: PublishClients, settings: PublishSettings, sleep: Callable[[float], None]
 ) -> str | None:
     """Point the view at this run's snapshot; return the timestamp it shows, None without a view.
 
     Raises:
-        JobFailed: the snapshot is not complete or not in the catalog, or the query failed.
+        JobFailed: the snapshot is not complete, its table is another export's, or the query failed.
     """
     name = snapshots_table(settings.table, settings.catalog_prefix)
     view_name = view(settings.table, settings.catalog_prefix)
-    table = get_table(clients.glue, settings.database, name)
-    if table is not None:
-        data = data_prefix(settings.table, settings.format)
-        check_owner(table, settings.database, f"s3://{settings.bucket}/{data}")
     manifest = read_own_manifest(clients.s3, settings)
     prefix = snapshot_prefix(settings.table, settings.format, settings.timestamp)
     check_files(manifest, list_files(clients.s3, settings.bucket, prefix))
-    if table is None and not manifest["items"]:
+    table = complete_catalog(clients, settings, manifest)
+    if table is None:
         log("the table has been empty in every run so far: there is nothing to publish yet")
         return None
-    if table is None:
-        raise JobFailed(
-            f"the crawler has not made the catalog table {settings.database}.{name}: see the "
-            "crawler's log, and start a new run"
-        )
-    if manifest["items"] and not has_partition(clients.glue, settings):
-        add_partition(clients.glue, settings, table)
     shown = shown_timestamp(get_table(clients.glue, settings.database, view_name))
     if shown is not None and shown > settings.timestamp:
         # The columns stay, too: the view selects those that the newer snapshot added.

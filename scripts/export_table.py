@@ -2850,9 +2850,14 @@ def list_snapshots(s3: S3Client, marks: Marks) -> set[str]:
 
     A claim alone is not a snapshot: its run has written nothing yet, or left nothing else.
     """
+    return list_folders(s3, marks) | marks.complete
+
+
+def list_folders(s3: S3Client, marks: Marks) -> set[str]:
+    """Every snapshot that has a folder, which one without items has not."""
     prefix = f"{data_prefix(marks.table, marks.format)}{PARTITION_KEY}="
     folders = (folder[len(prefix) : -1] for folder in list_directories(s3, marks.bucket, prefix))
-    return {*marks.complete, *filter(is_timestamp, folders)}
+    return set(filter(is_timestamp, folders))
 
 
 def is_own(table: str, fmt: str, timestamp: str, *, claimed: bool, manifest: bytes | None) -> bool:

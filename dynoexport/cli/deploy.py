@@ -11,7 +11,7 @@ import click
 import dynoexport
 from dynoexport import limits, settings, units
 from dynoexport.cli import common
-from dynoexport.model import Compression, MapsAs, ReadMode, TypeConflicts
+from dynoexport.model import CatalogUpdate, Compression, MapsAs, ReadMode, TypeConflicts
 from dynoexport.presentation import records, terminal
 
 if TYPE_CHECKING:
@@ -178,6 +178,12 @@ def init(
     "else connector]",
     ReadMode,
 )
+@_parameter_option(
+    settings.CATALOG_UPDATE,
+    "Add snapshots to the catalog with a crawler, or without one (direct), which is cheaper.  "
+    "[default: the current one, else crawler]",
+    CatalogUpdate,
+)
 @_parameter_option(settings.COLUMNS, "Export only these attributes, such as User,Book.")
 @_parameter_option(settings.EXCLUDE, "Export all attributes except these, such as Email,Phone.")
 @_parameter_option(settings.WHERE, "Export only items that match this Spark SQL predicate.")
@@ -229,6 +235,7 @@ def deploy(
       dynoexport deploy Reviews --schedule 'cron(30 2 * * ? *)' --enable
       dynoexport deploy Reviews --set NumberOfWorkers=4 --set MaxRetries=0
       dynoexport deploy Reviews --auto --set MaxConsumedReadThroughput=0.5
+      dynoexport deploy Reviews --read-mode native --auto --catalog-update direct
       dynoexport deploy Users --read-mode native --exclude Email,Phone
       dynoexport deploy Orders --where 'total > 100' --compression zstd
     """

@@ -7,7 +7,7 @@ import json
 import click
 
 from dynoexport import naming, settings
-from dynoexport.model import OutputFormat
+from dynoexport.model import CatalogUpdate, OutputFormat
 
 # Placeholders, because the command does not ask AWS for the account.
 _BUCKET = naming.bucket("<account>", "<region>")
@@ -25,13 +25,22 @@ _BUCKET = naming.bucket("<account>", "<region>")
 )
 @click.option("--catalog-prefix", default="", help="List the names with this CatalogPrefix.")
 @click.option(
+    "--catalog-update",
+    type=click.Choice([each.value for each in CatalogUpdate]),
+    default=settings.DEFAULT_CATALOG_UPDATE.value,
+    show_default=True,
+    help="List the names with this CatalogUpdate.",
+)
+@click.option(
     "--output",
     type=click.Choice(["text", "json"]),
     default="text",
     show_default=True,
     help="Print text or JSON.",
 )
-def names(tables: tuple[str, ...], fmt: str, catalog_prefix: str, output: str) -> None:
+def names(
+    tables: tuple[str, ...], fmt: str, catalog_prefix: str, catalog_update: str, output: str
+) -> None:
     """List every name an export creates.
 
     Does not call AWS. Exits 1 if AWS would refuse a name, or if two exports would get the same
@@ -43,7 +52,10 @@ def names(tables: tuple[str, ...], fmt: str, catalog_prefix: str, output: str) -
       dynoexport names Orders orders --format csv
       dynoexport names Reviews --format csv --catalog-prefix csv_ --output json
     """
-    exports = [naming.Export(table, OutputFormat(fmt), catalog_prefix) for table in tables]
+    exports = [
+        naming.Export(table, OutputFormat(fmt), catalog_prefix, CatalogUpdate(catalog_update))
+        for table in tables
+    ]
     naming.check_all(exports)
     if output == "json":
         click.echo(json.dumps([_describe(export) for export in exports], indent=2))

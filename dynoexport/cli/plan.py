@@ -14,7 +14,7 @@ import dynoexport
 from dynoexport import settings, units
 from dynoexport.cli import common
 from dynoexport.errors import DynoexportError
-from dynoexport.model import ReadMode
+from dynoexport.model import CatalogUpdate, ReadMode
 from dynoexport.presentation import records
 from dynoexport.presentation.output_files import open_output
 
@@ -65,6 +65,12 @@ def _finite(_: click.Context, param: click.Parameter, value: float | None) -> fl
     type=click.Choice([reader.value for reader in ReadMode]),
     help=f"Plan for this reader.  [default: {settings.DEFAULT_READ_MODE.value}]",
 )
+@click.option(
+    "--catalog-update",
+    type=click.Choice([each.value for each in CatalogUpdate]),
+    help="Plan with a crawler or without one (direct).  [default: "
+    f"{settings.DEFAULT_CATALOG_UPDATE.value}]",
+)
 @common.set_option("Plan with this setting, such as SnapshotRetentionDays=90. Repeatable.")
 @click.option(
     "--describe",
@@ -96,6 +102,7 @@ def plan(
     target_duration: str | None,
     max_cost: float | None,
     read_mode: str | None,
+    catalog_update: str | None,
     settings: Mapping[str, str],
     describe: TextIO | None,
     prices_file: Path | None,
@@ -118,7 +125,8 @@ def plan(
       dynoexport plan --describe table.json
       dynoexport plan Orders Users --html plan.html
     """
-    named = {"ReadMode": read_mode} if read_mode else {}
+    options = {"ReadMode": read_mode, "CatalogUpdate": catalog_update}
+    named = {name: value for name, value in options.items() if value}
     request = dynoexport.parse_request(
         {**settings, **named}, _asked(fmt, target_duration, max_cost)
     )

@@ -9,7 +9,7 @@ from troposphere import GetAtt, If, NoValue, Ref, Sub, glue
 
 from dynoexport import limits, naming, settings
 from dynoexport.cloudformation import context, options
-from dynoexport.cloudformation.options import identity
+from dynoexport.cloudformation.options import catalog_update, identity
 from dynoexport.cloudformation.options.option import has
 from dynoexport.jobs.arguments import MAY_BE_EMPTY
 from dynoexport.workflow import pipeline
@@ -158,7 +158,7 @@ def _add_classifier(template: Template) -> None:
     template.add_resource(
         glue.Classifier(
             CLASSIFIER,
-            Condition=identity.IS_CSV,
+            Condition=catalog_update.IS_CRAWLED_CSV,
             CsvClassifier=glue.CsvClassifier(
                 Name=Sub(naming.csv_classifier(context.TABLE, context.FORMAT)),
                 ContainsHeader="PRESENT",
@@ -178,6 +178,7 @@ def _add_crawler(template: Template) -> None:
     template.add_resource(
         glue.Crawler(
             pipeline.CRAWLER,
+            Condition=catalog_update.IS_CRAWLED,
             Name=Sub(naming.crawler(context.TABLE, context.FORMAT)),
             Description=Sub(f"Adds snapshots of {context.TABLE} to the Glue Data Catalog"),
             Role=GetAtt(context.CRAWLER_ROLE, "Arn"),

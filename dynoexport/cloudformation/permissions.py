@@ -156,13 +156,6 @@ KEPT: tuple[Kept, ...] = (
             "glue:BatchDeleteTableVersion",
         ),
     ),
-    Kept(
-        VIEW,
-        "KeepPartitions",
-        "The view job adds a snapshot that the crawler has left out.",
-        "https://github.com/awslabs/cloud-intelligence-dashboards-data-collection/issues/463",
-        ("glue:CreatePartition",),
-    ),
     Kept(VIEW, "ListBucket", _LISTS, _ATHENA, (f"{SCOPE.view_results}*",)),
     Kept(
         VIEW,
@@ -302,7 +295,8 @@ Least privilege: a recorded run needed every permission, or a list "Kept" below 
 it. Tests run exports in every format and with every reader on the local endpoint, which enforces
 IAM and records each call. They also run the commands with the policies of people below.
 
-Each role trusts AWS Glue only, and only for this account where Glue sends `aws:SourceAccount`.
+Each role trusts AWS Glue only, and only for this account where Glue sends `aws:SourceAccount`. With
+`CatalogUpdate=direct` there is no CrawlerRole, and for xml there is no ViewRole.
 """
 _PEOPLE = """\
 

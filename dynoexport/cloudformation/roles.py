@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from troposphere import If, NoValue, Ref, Tags, iam
 
 from dynoexport.cloudformation import context, options
-from dynoexport.cloudformation.options import identity
+from dynoexport.cloudformation.options import catalog_update, identity
 from dynoexport.iam import job_roles
 
 if TYPE_CHECKING:
@@ -26,13 +26,18 @@ POLICIES: Mapping[str, Callable[[Scope], PolicyDocument]] = {
     context.CRAWLER_ROLE: job_roles.crawler,
     context.VIEW_ROLE: job_roles.view_job,
 }
+# The roles that a stack may lack.
+_CONDITIONS = {
+    context.CRAWLER_ROLE: catalog_update.IS_CRAWLED,
+    context.VIEW_ROLE: identity.IS_QUERYABLE,
+}
 
 
 def add(template: Template) -> None:
     """The roles, each with its policy inline, so that no other role can get it."""
     for role, policy in POLICIES.items():
-        queryable = {"Condition": identity.IS_QUERYABLE} if role == context.VIEW_ROLE else {}
-        _add_role(template, role, policy(context.SCOPE), **queryable)
+        condition = {"Condition": _CONDITIONS[role]} if role in _CONDITIONS else {}
+        _add_role(template, role, policy(context.SCOPE), **condition)
     for grant in options.GRANTS:
         _add_grant(template, grant)
 
@@ -64,6 +69,6 @@ def _add_grant(template: Template, grant: Grant) -> None:
 
 def _reference(role: str) -> AWSHelperFn:
     """The role, or nothing if the stack does not have it."""
-    if role == context.VIEW_ROLE:
-        return If(identity.IS_QUERYABLE, Ref(role), NoValue)
+    if role in _CONDITIONS:
+        return If(_CONDITIONS[role], Ref(role), NoValue)
     return Ref(role)

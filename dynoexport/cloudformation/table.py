@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from troposphere import Output, Ref, Sub, Template, glue
+from troposphere import If, Output, Ref, Sub, Template, glue
 
 from dynoexport import naming, settings
 from dynoexport.cloudformation import context, form, nodes, options, parameters, roles
-from dynoexport.cloudformation.options import identity
+from dynoexport.cloudformation.options import catalog_update, identity
 from dynoexport.workflow import pipeline
 
 if TYPE_CHECKING:
+    from troposphere import AWSHelperFn
+
     from dynoexport.cloudformation.options.option import Option
     from dynoexport.model import GlueVersion
 
@@ -24,10 +26,23 @@ _TRIGGER_NAMES = {
     pipeline.CRAWL_TRIGGER: naming.crawl_trigger,
     pipeline.PUBLISH_TRIGGER: naming.publish_trigger,
 }
+# The publish trigger names the crawl trigger, where there is one, and so comes after it: "If a
+# resource with a condition isn't created, any resources that depend on that resource aren't created
+# either", which is true of DependsOn and not of a name in the branch of a condition that is false.
+# https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/aws-attribute-condition.html
 _TRIGGER_DESCRIPTIONS = {
     pipeline.START_TRIGGER: "Starts the export on schedule",
     pipeline.CRAWL_TRIGGER: "Crawls the snapshot when its export has succeeded",
-    pipeline.PUBLISH_TRIGGER: "Publishes the view when the crawl has succeeded",
+    pipeline.PUBLISH_TRIGGER: If(
+        catalog_update.IS_CRAWLED,
+        Sub(f"Publishes the view when the crawl of ${{{pipeline.CRAWL_TRIGGER}}} has succeeded"),
+        "Publishes the view when the export has succeeded",
+    ),
+}
+# What a trigger starts may not be there; then there is no trigger either.
+_CONDITIONS = {
+    pipeline.CRAWLER: catalog_update.IS_CRAWLED,
+    pipeline.VIEW_JOB: identity.IS_QUERYABLE,
 }
 
 
@@ -72,21 +87,26 @@ def _add_workflow(template: Template) -> None:
 
 
 def _add_triggers(template: Template) -> None:
-    """Each depends on the one before it.
+    """Each comes after the one before it.
 
     Side by side they race when they are created or deleted ("Workflow was modified while adding
     trigger"), and CloudFormation does not try again:
     https://github.com/aws-cloudformation/cloudformation-coverage-roadmap/issues/2103
     """
-    graph = pipeline.export_pipeline(default_schedule=settings.DEFAULT_SCHEDULE)
-    before: str | None = None
-    for trigger in graph.triggers:
-        template.add_resource(_trigger(trigger, after=before))
-        before = trigger.name
+    crawled, direct = (
+        pipeline.export_pipeline(default_schedule=settings.DEFAULT_SCHEDULE, crawled=crawled)
+        for crawled in (True, False)
+    )
+    without_crawl = {trigger.name: trigger for trigger in direct.triggers}
+    for trigger in crawled.triggers:
+        template.add_resource(_trigger(trigger, without_crawl.get(trigger.name, trigger)))
 
 
-def _trigger(trigger: pipeline.Trigger, *, after: str | None) -> glue.Trigger:
-    """Its name derives from the workflow's, so that both are replaced together."""
+def _trigger(trigger: pipeline.Trigger, direct: pipeline.Trigger) -> glue.Trigger:
+    """The trigger, which waits for what ``direct`` waits for if there is no crawler.
+
+    Its name derives from the workflow's, so that both are replaced together.
+    """
     resource = glue.Trigger(
         trigger.name,
         Name=Sub(_TRIGGER_NAMES[trigger.name](f"${{{pipeline.WORKFLOW}}}")),
@@ -97,17 +117,30 @@ def _trigger(trigger: pipeline.Trigger, *, after: str | None) -> glue.Trigger:
         Tags=context.glue_tags(),
         **options.properties(trigger.name),
     )
-    if after is not None:
-        resource.DependsOn = after
     if trigger.conditions:
+        resource.DependsOn = pipeline.START_TRIGGER
         resource.Predicate = glue.Predicate(
-            Logical="AND", Conditions=[_condition(condition) for condition in trigger.conditions]
+            Logical="AND",
+            Conditions=[
+                _either(with_crawl, without)
+                for with_crawl, without in zip(trigger.conditions, direct.conditions, strict=True)
+            ],
         )
     if trigger.schedule is None:
         resource.StartOnCreation = trigger.start_on_creation
-    if any(action.job == pipeline.VIEW_JOB for action in trigger.actions):
-        resource.Condition = identity.IS_QUERYABLE
+    for action in trigger.actions:
+        condition = _CONDITIONS.get(action.job or action.crawler or "")
+        if condition is not None:
+            resource.Condition = condition
     return resource
+
+
+def _either(
+    with_crawl: pipeline.Condition, without: pipeline.Condition
+) -> glue.Condition | AWSHelperFn:
+    if with_crawl == without:
+        return _condition(without)
+    return If(catalog_update.IS_CRAWLED, _condition(with_crawl), _condition(without))
 
 
 def _action(action: pipeline.Action) -> glue.Action:
@@ -136,15 +169,17 @@ def _add_outputs(template: Template) -> None:
     data, manifests = naming.data_prefix(table, fmt), naming.manifest_prefix(table, fmt)
     folded = f"{table} in lower case, with _ for every character but a-z, 0-9 and _"
     view = f"{naming.DATABASE}.{context.SCOPE.catalog_prefix}<{folded}>"
-    no_view = "Athena cannot read xml: a run ends after the crawl and publishes no view."
-    queryable = {"Condition": identity.IS_QUERYABLE}
+    no_view = "Athena cannot read xml: a run publishes no view."
+    crawled, queryable = (
+        {"Condition": condition} for condition in (catalog_update.IS_CRAWLED, identity.IS_QUERYABLE)
+    )
 
     def show(key: str, description: str, value: object, **condition: str) -> None:
         template.add_output(Output(key, Description=description, Value=value, **condition))
 
     show("WorkflowName", "Start it to export the table", Ref(pipeline.WORKFLOW))
     show("ExportJobName", "Job that exports the table", Ref(pipeline.EXPORT_JOB))
-    show("CrawlerName", "Crawler of the snapshots", Ref(pipeline.CRAWLER))
+    show("CrawlerName", "Crawler of the snapshots", Ref(pipeline.CRAWLER), **crawled)
     show("ViewJobName", "Job that publishes the view", Ref(pipeline.VIEW_JOB), **queryable)
     show("DataLocation", "Where the snapshots are", Sub(f"{bucket}/{data}"))
     show("ManifestLocation", "Manifests of complete snapshots", Sub(f"{bucket}/{manifests}"))

@@ -191,6 +191,7 @@ def _publish_view(scope: Scope) -> list[Statement]:
                 scope.arn("glue", "database/${Database}"),
             ],
         ),
+        # Also for the table of all snapshots, which no crawler may have made.
         allow(
             "WriteView",
             [glue.GetTable, glue.CreateTable, glue.UpdateTable],

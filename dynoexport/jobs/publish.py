@@ -3,10 +3,10 @@
 A run takes these steps:
 
 1. Snapshot: take the snapshot of this run from the run's property SnapshotTimestamp.
-2. Checks: this run wrote the manifest, and the files match it. If the crawler has not added the
-   snapshot to the catalog as a partition, add it.
+2. Checks: this run wrote the manifest, and the files match it. If no crawler has made the catalog
+   table or added the snapshot as a partition, do so, and add earlier snapshots that lack one.
 3. Catalog: write the manifest's columns into the table and this export's partitions, whatever
-   columns the crawler found. Leave other partitions unchanged. If the view cannot be replaced,
+   columns a crawler found. Leave other partitions unchanged. If the view cannot be replaced,
    restore the former columns.
 4. View: CREATE OR REPLACE VIEW <database>.<table>, with all attributes of exactly this snapshot,
    unless the view already shows a newer one. Record it in CloudWatch (dynoexport/<table>,
@@ -22,17 +22,18 @@ from __future__ import annotations
 import sys
 import time
 from datetime import datetime, timezone
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING
 
 from botocore.exceptions import BotoCoreError, ClientError
 
 from dynoexport.jobs.arguments import apply_overrides, parse_arguments, run_properties
-from dynoexport.jobs.catalog import check_owner, get_table
+from dynoexport.jobs.catalog import get_table
+from dynoexport.jobs.catalog_entries import complete_catalog
 from dynoexport.jobs.catalog_update import plan_catalog, restore_catalog, write_catalog
 from dynoexport.jobs.failures import JobFailed
 from dynoexport.jobs.log import items_text, log
 from dynoexport.jobs.metrics import METRIC_CONFIG, count_snapshot
-from dynoexport.jobs.names import PARTITION_KEY, data_prefix, snapshot_prefix, snapshots_table, view
+from dynoexport.jobs.names import snapshot_prefix, snapshots_table, view
 from dynoexport.jobs.publish_clients import PublishClients
 from dynoexport.jobs.publish_settings import (
     VIEW_JOB_ARGUMENTS,
@@ -48,44 +49,7 @@ from dynoexport.jobs.view import run_query, shown_columns, shown_timestamp, view
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from mypy_boto3_glue import GlueClient
-    from mypy_boto3_glue.type_defs import PartitionInputTypeDef, TableTypeDef
-
     from dynoexport.jobs.publish_settings import PublishSettings
-
-
-def has_partition(glue: GlueClient, settings: PublishSettings) -> bool:
-    """Whether the crawler has found the snapshot."""
-    name = snapshots_table(settings.table, settings.catalog_prefix)
-    try:
-        glue.get_partition(
-            DatabaseName=settings.database, TableName=name, PartitionValues=[settings.timestamp]
-        )
-    except ClientError as error:
-        if error.response["Error"]["Code"] != "EntityNotFoundException":
-            raise
-        return False
-    return True
-
-
-def add_partition(glue: GlueClient, settings: PublishSettings, table: TableTypeDef) -> None:
-    """Add the snapshot with the storage of the table; the update of the catalog follows.
-
-    A crawl can succeed although it gives up on the table, and so does every later crawl ("Cannot
-    merge new columns"): https://github.com/awslabs/cloud-intelligence-dashboards-data-collection/issues/463
-    """
-    prefix = snapshot_prefix(settings.table, settings.format, settings.timestamp)
-    log(
-        f"the crawler has not added {PARTITION_KEY}={settings.timestamp} to {table['Name']}, its "
-        "log says why: adding it"
-    )
-    descriptor = {**table["StorageDescriptor"], "Location": f"s3://{settings.bucket}/{prefix}"}
-    partition = {"Values": [settings.timestamp], "StorageDescriptor": descriptor}
-    glue.create_partition(
-        DatabaseName=settings.database,
-        TableName=table["Name"],
-        PartitionInput=cast("PartitionInputTypeDef", partition),
-    )
 
 
 def publish(
@@ -94,27 +58,17 @@ def publish(
     """Point the view at this run's snapshot; return the timestamp it shows, None without a view.
 
     Raises:
-        JobFailed: the snapshot is not complete or not in the catalog, or the query failed.
+        JobFailed: the snapshot is not complete, its table is another export's, or the query failed.
     """
     name = snapshots_table(settings.table, settings.catalog_prefix)
     view_name = view(settings.table, settings.catalog_prefix)
-    table = get_table(clients.glue, settings.database, name)
-    if table is not None:
-        data = data_prefix(settings.table, settings.format)
-        check_owner(table, settings.database, f"s3://{settings.bucket}/{data}")
     manifest = read_own_manifest(clients.s3, settings)
     prefix = snapshot_prefix(settings.table, settings.format, settings.timestamp)
     check_files(manifest, list_files(clients.s3, settings.bucket, prefix))
-    if table is None and not manifest["items"]:
+    table = complete_catalog(clients, settings, manifest)
+    if table is None:
         log("the table has been empty in every run so far: there is nothing to publish yet")
         return None
-    if table is None:
-        raise JobFailed(
-            f"the crawler has not made the catalog table {settings.database}.{name}: see the "
-            "crawler's log, and start a new run"
-        )
-    if manifest["items"] and not has_partition(clients.glue, settings):
-        add_partition(clients.glue, settings, table)
     shown = shown_timestamp(get_table(clients.glue, settings.database, view_name))
     if shown is not None and shown > settings.timestamp:
         # The columns stay, too: the view selects those that the newer snapshot added.

@@ -261,6 +261,7 @@ def _sized(
         for name, default in (
             (settings.READ_MODE, settings.DEFAULT_READ_MODE.value),
             (settings.GLUE_VERSION, settings.DEFAULT_GLUE_VERSION.value),
+            (settings.CATALOG_UPDATE, settings.DEFAULT_CATALOG_UPDATE.value),
         )
     }
     of_stack |= {name: target.own[name] for name in options.PRICED if name in target.own}

@@ -13,7 +13,7 @@ from dynoexport.cloudformation import options
 from dynoexport.cloudformation import parameters as forms
 from dynoexport.cloudformation.check import ParameterRefused, check_parameters
 from dynoexport.errors import DynoexportError
-from dynoexport.model import GlueVersion, ReadMode, WorkerType
+from dynoexport.model import CatalogUpdate, GlueVersion, ReadMode, WorkerType
 from dynoexport.operations.facts import TableContext, read_table_context
 from dynoexport.planning import alternatives, concurrent_reads, prices, sizing, table_facts
 from dynoexport.planning.feasibility import refuse_percent
@@ -37,6 +37,7 @@ _REQUEST_FIELDS: Mapping[str, tuple[str, Callable[[str], object]]] = {
     settings.READ_MODE: ("read_mode", ReadMode),
     settings.GLUE_VERSION: ("glue_version", GlueVersion),
     settings.RETENTION_DAYS: ("retention_days", int),
+    settings.CATALOG_UPDATE: ("catalog_update", CatalogUpdate),
     settings.MAX_READ: ("read_percent", float),
     settings.WORKER_TYPE: ("worker_type", WorkerType),
     settings.NUMBER_OF_WORKERS: ("workers", int),
@@ -83,6 +84,8 @@ class Planned:
             words.append(f"--format {job.format.value}")
         if job.read_mode is not defaults.read_mode:
             words.append(f"--read-mode {job.read_mode.value}")
+        if job.catalog_update is not defaults.catalog_update:
+            words.append(f"--catalog-update {job.catalog_update.value}")
         if self.schedule != settings.DEFAULT_SCHEDULE:
             words.append(f"--schedule '{self.schedule}'")
         if job.glue_version is not defaults.glue_version:

@@ -16,7 +16,7 @@ from dynoexport.planning.plan import GB, MONTH_DAYS, Cost
 from dynoexport.units import duration, percent
 
 if TYPE_CHECKING:
-    from dynoexport.planning.plan import Estimate
+    from dynoexport.planning.plan import Estimate, Job
     from dynoexport.planning.prices import Prices
     from dynoexport.planning.sizing import PlanRequest, Recommendation
     from dynoexport.planning.table_facts import TableFacts
@@ -251,7 +251,7 @@ def assumptions(estimate: Estimate) -> tuple[str, ...]:
     """What a plan's figures assume, because AWS does not publish it or it may differ."""
     job, table = estimate.job, estimate.table
     sentences = [
-        f"the start, the crawl and the view take {duration(plan.START_SECONDS)} each",
+        _steps(job),
         _slots(job.read_mode),
         _bytes(job.format),
         "keys are spread evenly; a key with a tenth of the table would make a run longer",
@@ -271,6 +271,19 @@ def assumptions(estimate: Estimate) -> tuple[str, ...]:
     if table.written is None:
         sentences.append(f"{percent(CHANGED_A_DAY)} of the table changes in a day")
     return tuple(sentences)
+
+
+def _steps(job: Job) -> str:
+    """The steps whose time does not depend on the table."""
+    crawl = ["the crawl"] if job.crawled else []
+    view = ["the view"] if job.format.queryable else []
+    *before, last = ["the start", *crawl, *view]
+    seconds = duration(plan.START_SECONDS)
+    return (
+        f"{', '.join(before)} and {last} take {seconds} each"
+        if before
+        else f"{last} takes {seconds}"
+    )
 
 
 def _bytes(fmt: OutputFormat) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from dynoexport.model import GlueVersion, OutputFormat, ReadMode, WorkerType
+from dynoexport.model import CatalogUpdate, GlueVersion, OutputFormat, ReadMode, WorkerType
 from dynoexport.planning import plan, sizing, table_facts
 from dynoexport.planning import prices as price_list
 from dynoexport.planning.plan import Job
@@ -103,7 +103,13 @@ def explain_run(
     if manifest is None or manifest.workflow_run_id != run.run_id or not run.nodes:
         return Explanation(run, missing="the run completed no snapshot")
     try:
-        estimate = planned(manifest, prices, region=region, price=_execution_class(run))
+        estimate = planned(
+            manifest,
+            prices,
+            region=region,
+            price=_execution_class(run),
+            catalog_update=_catalog_update(run),
+        )
     except (DescriptionRefused, ValueError) as error:
         return Explanation(run, missing=f"its manifest is not enough for a plan: {error}")
     facts = _Facts(run, manifest, estimate, prices, now, counted)
@@ -130,7 +136,20 @@ def _execution_class(run: Run) -> str:
     return next((attempt.execution_class for attempt in attempts if attempt.kind == "glueetl"), "")
 
 
-def planned(manifest: Manifest, prices: Prices, *, region: str = "", price: str = "") -> Estimate:
+def _catalog_update(run: Run) -> CatalogUpdate:
+    """What adds the run's snapshot to the catalog; the workflow's graph has a crawler, or not."""
+    crawled = any(node.kind == "CRAWLER" for node in run.nodes)
+    return CatalogUpdate.CRAWLER if crawled else CatalogUpdate.DIRECT
+
+
+def planned(
+    manifest: Manifest,
+    prices: Prices,
+    *,
+    region: str = "",
+    price: str = "",
+    catalog_update: CatalogUpdate = CatalogUpdate.CRAWLER,
+) -> Estimate:
     """The plan of ``dynoexport plan`` for the table and the job as they were at the start.
 
     ``price`` is the key of the job's price where that is not the Glue version's.
@@ -151,6 +170,7 @@ def planned(manifest: Manifest, prices: Prices, *, region: str = "", price: str 
         workers=manifest.number_of_workers,
         splits=read.splits or 0,
         read_percent=Job().read_percent if read.read_percent is None else read.read_percent,
+        catalog_update=catalog_update,
         price=price,
     )
     # The quota belongs to the account, so DescribeTable has none; it is the last resort.

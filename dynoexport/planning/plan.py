@@ -15,7 +15,15 @@ from dynoexport.jobs.formats import BYTES_PER_JSON_BYTE, DYNAMODB_JSON, PART_BYT
 from dynoexport.jobs.scan.buffer import PIECE_BYTES
 from dynoexport.jobs.scan.rate_limit import RateLimiter
 from dynoexport.jobs.scan.segments import SEGMENT_UNITS, STREAMS, segments_for
-from dynoexport.model import GlueVersion, OutputFormat, ReadMode, WorkerType, derived, described
+from dynoexport.model import (
+    CatalogUpdate,
+    GlueVersion,
+    OutputFormat,
+    ReadMode,
+    WorkerType,
+    derived,
+    described,
+)
 
 if TYPE_CHECKING:
     from dynoexport.jobs.scan.capacity import Capacity
@@ -54,9 +62,9 @@ TB = 1024**4
 
 @dataclass(frozen=True, kw_only=True)
 class Job:
-    """The settings of an export job that decide its time and cost.
+    """The settings of an export that decide its time and cost.
 
-    ``price`` is the key of its price if that is not the Glue version's.
+    ``price`` is the key of the export job's price if that is not the Glue version's.
     """
 
     read_mode: ReadMode = settings.DEFAULT_READ_MODE
@@ -67,7 +75,12 @@ class Job:
     splits: int = settings.DEFAULT_SPLITS
     read_percent: float = float(settings.DEFAULT_MAX_READ)
     retention_days: int = settings.DEFAULT_RETENTION_DAYS
+    catalog_update: CatalogUpdate = settings.DEFAULT_CATALOG_UPDATE
     price: str = ""
+
+    @property
+    def crawled(self) -> bool:
+        return self.catalog_update is CatalogUpdate.CRAWLER
 
     @property
     def slots(self) -> int:
@@ -282,8 +295,9 @@ class Estimate:
     @property
     def run_seconds(self) -> float:
         """The whole workflow run: job, crawl, view."""
+        crawl = CRAWL_SECONDS if self.job.crawled else 0
         view = VIEW_SECONDS if self.job.format.queryable else 0
-        return self.job_seconds + CRAWL_SECONDS + view
+        return self.job_seconds + crawl + view
 
     @property
     def dpu_seconds(self) -> float:
@@ -329,20 +343,14 @@ def _glue_costs(job: Job, prices: Prices, seconds: float) -> tuple[Cost, ...]:
     """Each at least the minimum that AWS bills; https://aws.amazon.com/glue/pricing/."""
     least = prices.minimum_seconds
     spark = job.dpu * max(seconds, least["glueetl"]) / 3600
-    costs = (
-        Cost(
-            "export job",
-            "spark",
-            spark,
-            "DPU-h",
-            prices.dpu_hour(job.price, job.glue_version.value),
-        ),
-        crawl_cost(prices),
-    )
-    if not job.format.queryable:
-        return costs
-    shell = limits.GLUE_SHELL_DPU * max(VIEW_SECONDS, least["pythonshell"]) / 3600
-    return (*costs, Cost("view job", "shell", shell, "DPU-h", prices.dpu_hour()))
+    price = prices.dpu_hour(job.price, job.glue_version.value)
+    costs = [Cost("export job", "spark", spark, "DPU-h", price)]
+    if job.crawled:
+        costs.append(crawl_cost(prices))
+    if job.format.queryable:
+        shell = limits.GLUE_SHELL_DPU * max(VIEW_SECONDS, least["pythonshell"]) / 3600
+        costs.append(Cost("view job", "shell", shell, "DPU-h", prices.dpu_hour()))
+    return tuple(costs)
 
 
 def crawl_cost(prices: Prices) -> Cost:

@@ -7,7 +7,14 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from dynoexport import limits, settings
-from dynoexport.model import GlueVersion, OutputFormat, ReadMode, WorkerType, described
+from dynoexport.model import (
+    CatalogUpdate,
+    GlueVersion,
+    OutputFormat,
+    ReadMode,
+    WorkerType,
+    described,
+)
 from dynoexport.planning import plan
 from dynoexport.planning.feasibility import find_obstacles, least_percent
 from dynoexport.units import count, dollars, duration, number
@@ -50,6 +57,7 @@ class PlanRequest:
     format: OutputFormat = settings.DEFAULT_FORMAT
     glue_version: GlueVersion = settings.DEFAULT_GLUE_VERSION
     retention_days: int = settings.DEFAULT_RETENTION_DAYS
+    catalog_update: CatalogUpdate = settings.DEFAULT_CATALOG_UPDATE
     read_percent: float | None = None
     worker_type: WorkerType | None = None
     workers: int | None = None
@@ -182,6 +190,7 @@ class _Search:
                 splits=self.request.splits or 0,
                 read_percent=percent,
                 retention_days=self.request.retention_days,
+                catalog_update=self.request.catalog_update,
                 price=price.dpu_hour if price else "",
             )
 

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from dynoexport.operations.plan import Planned
     from dynoexport.planning.alternatives import Alternative
-    from dynoexport.planning.plan import Cost, Estimate
+    from dynoexport.planning.plan import Cost, Estimate, Job
     from dynoexport.planning.sizing import Recommendation
     from dynoexport.planning.table_facts import TableFacts
 
@@ -47,9 +47,10 @@ def _title(table: TableFacts, planned: Planned) -> Iterator[str]:
     size = f"{units.size(table.bytes)}, {count(table.items, 'item')}"
     yield f"{table.name}: {size}, {mode}, {table.region}"
     job = planned.estimate.job
+    crawl = "" if job.crawled else "no crawler, "
     yield (
-        f"as {job.format.value}, read by {job.read_mode.value}, Glue {job.glue_version.value}, "
-        f"{planned.schedule}"
+        f"as {job.format.value}, read by {job.read_mode.value}, {crawl}Glue "
+        f"{job.glue_version.value}, {planned.schedule}"
     )
 
 
@@ -75,7 +76,7 @@ def _time(planned: Planned) -> Iterator[str]:
     yield _row(
         "write", duration(estimate.writing_seconds), "write", count(estimate.job.tasks, "slot")
     )
-    yield _row("the whole run", duration(estimate.run_seconds), "run", "with crawl and view")
+    yield _row("the whole run", duration(estimate.run_seconds), "run", _after_export(estimate.job))
     yield _row("files", count(estimate.files), "files", units.size(estimate.output_bytes))
     yield _row("capacity", number(table.capacity.units), "capacity", table.capacity.source)
     if table.consumed is not None:
@@ -83,6 +84,15 @@ def _time(planned: Planned) -> Iterator[str]:
         then = "at that hour" if hours == 1 else f"in these {hours} hours"
         others = f"{then}, {number(mean)} on average"
         yield _row("others read at most", number(table.consumed.peak), "others", others)
+
+
+def _after_export(job: Job) -> str:
+    """The steps that the run also has."""
+    steps = [
+        *(["crawl"] if job.crawled else []),
+        *(["view"] if job.format.queryable else []),
+    ]
+    return f"with {' and '.join(steps)}" if steps else ""
 
 
 def _bound_by(estimate: Estimate) -> str:

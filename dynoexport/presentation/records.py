@@ -333,6 +333,7 @@ class PlanRecord(Record["Planned"]):
     )
     format = _plan("file format of the export", lambda plan: plan.estimate.job.format.value)
     read_mode = _plan("connector, native or export", lambda plan: plan.estimate.job.read_mode.value)
+    catalog_update = _plan("crawler or direct", lambda plan: plan.estimate.job.catalog_update.value)
     glue_version = _plan(
         "Glue version of the job", lambda plan: plan.estimate.job.glue_version.value
     )
@@ -371,9 +372,7 @@ class PlanRecord(Record["Planned"]):
     job_seconds = _plan(
         "seconds of the export job, with its start", lambda plan: plan.estimate.job_seconds
     )
-    run_seconds = _plan(
-        "seconds of the workflow run, with crawl and view", lambda plan: plan.estimate.run_seconds
-    )
+    run_seconds = _plan("seconds of the whole workflow run", lambda plan: plan.estimate.run_seconds)
     dpu_seconds = _plan(
         "DPU-seconds that AWS bills for the export job", lambda plan: plan.estimate.dpu_seconds
     )

@@ -1,8 +1,9 @@
 """The workflow as plain values: its nodes and their order.
 
-``export_pipeline`` is the one description of export -> crawl -> publish; the template builder
-turns it into triggers. ``read_graph`` goes the other way, from a finished template back to the
-same values, which ``dynoexport.workflow.graph`` checks: it checks what is shipped.
+``export_pipeline`` is the one description of export -> crawl -> publish, also without the crawl;
+the template builder turns it into triggers. ``read_graph`` goes the other way, from a finished
+template back to the same values, which ``dynoexport.workflow.graph`` checks: it checks what is
+shipped.
 """
 
 from __future__ import annotations
@@ -98,11 +99,11 @@ class Graph:
     triggers: tuple[Trigger, ...]
 
 
-def export_pipeline(*, default_schedule: str) -> Graph:
+def export_pipeline(*, default_schedule: str, crawled: bool = True) -> Graph:
     """Export, then crawl, then publish, each only if the one before succeeded.
 
-    For a format that Athena cannot read, the template leaves out ``PublishTrigger`` and
-    ``ViewJob`` by a condition; the chain then ends after the crawl.
+    Without a crawl, publish follows the export. For a format that Athena cannot read, the template
+    leaves out ``PublishTrigger`` and ``ViewJob`` by a condition; the chain then ends before them.
     """
     start = Trigger(
         name=START_TRIGGER,
@@ -122,27 +123,32 @@ def export_pipeline(*, default_schedule: str) -> Graph:
         name=PUBLISH_TRIGGER,
         type=CONDITIONAL,
         actions=(Action(job=VIEW_JOB),),
-        conditions=(crawl_succeeded(CRAWLER),),
+        conditions=(crawl_succeeded(CRAWLER) if crawled else job_succeeded(EXPORT_JOB),),
         start_on_creation=True,
     )
     return Graph(
         jobs=frozenset({EXPORT_JOB, VIEW_JOB}),
-        crawlers=frozenset({CRAWLER}),
-        triggers=(start, crawl, publish),
+        crawlers=frozenset({CRAWLER} if crawled else ()),
+        triggers=(start, crawl, publish) if crawled else (start, publish),
     )
 
 
 # --- reading a finished template ---------------------------------------------------------------
-def read_graph(template: Mapping[str, Any]) -> Graph:
+def read_graph(template: Mapping[str, Any], **conditions: bool) -> Graph:
     """The workflow of a CloudFormation template given as a dictionary.
 
-    A ``Ref`` to a parameter is read as the parameter's default, which is what gets deployed
-    unless a user sets another value.
+    ``conditions`` are the template's conditions that decide about triggers, and whether they hold.
+    A ``Ref`` to a parameter is read as the parameter's default, which is what gets deployed unless
+    a user sets another value.
 
     Raises:
         GraphRefused: a value that the check needs is neither a literal nor a ``Ref``.
     """
-    resources: Mapping[str, Mapping[str, Any]] = template.get("Resources", {})
+    resources: Mapping[str, Mapping[str, Any]] = {
+        name: _decided(item, conditions)
+        for name, item in template.get("Resources", {}).items()
+        if conditions.get(item.get("Condition"), True)
+    }
     parameters = template.get("Parameters", {})
 
     def named(kind: str) -> frozenset[str]:
@@ -158,6 +164,18 @@ def read_graph(template: Mapping[str, Any]) -> Graph:
             if item["Type"] == "AWS::Glue::Trigger"
         ),
     )
+
+
+def _decided(value: Any, conditions: Mapping[str, bool]) -> Any:  # noqa: ANN401 - JSON
+    """The value with the right branch of each ``Fn::If`` on these conditions."""
+    match value:
+        case {"Fn::If": [str(name), if_true, if_false]} if name in conditions:
+            return _decided(if_true if conditions[name] else if_false, conditions)
+        case dict():
+            return {key: _decided(inner, conditions) for key, inner in value.items()}
+        case list():
+            return [_decided(inner, conditions) for inner in value]
+    return value
 
 
 def _read_trigger(

@@ -87,6 +87,29 @@ def test_every_snapshot_stays_readable_in_a_table_as_a_real_crawler_leaves_it(
     follow(JudgedTable(lake, lake.table(fmt, []).name, fmt, trino=trino), trino, SNAPSHOTS)
 
 
+@dataclass
+class UncrawledTable(JudgedTable):
+    """The view job adds each snapshot to the catalog; a crawl comes before every ``every``-th."""
+
+    every: int = 0
+    runs: int = 0
+
+    def crawl(self) -> None:
+        self.runs += 1
+        if self.every and self.runs % self.every == 0:
+            super().crawl()
+
+
+@pytest.mark.parametrize("every", [0, 2], ids=["direct", "switched"])
+@pytest.mark.parametrize("fmt", ["avro", "csv", "json", "orc", "parquet"])
+def test_every_snapshot_stays_readable_in_a_table_without_a_crawler(
+    lake: Lake, trino: Trino, fmt: str, every: int
+) -> None:
+    """Also if a real crawler crawls it in between."""
+    name = lake.table(fmt, []).name
+    follow(UncrawledTable(lake, name, fmt, trino=trino, every=every), trino, SNAPSHOTS)
+
+
 def test_a_column_is_added_to_avro_as_a_real_crawler_leaves_it(lake: Lake, trino: Trino) -> None:
     """A new column is the smallest change of a table."""
     follow(CrawledTable(lake, lake.table("avro", []).name, "avro"), trino, ADDED)

@@ -47,7 +47,7 @@ class Harness:
             # Shown with a test that fails.
             print(log.read())
         # The figures are about schedules, which have other kinds.
-        if OUTCOMES is not None and not what.startswith("lose "):
+        if OUTCOMES is not None and not what.startswith(("lose ", "direct ")):
             with (Path(OUTCOMES) / f"{os.getpid()}.jsonl").open("a") as outcomes:
                 outcomes.write(answer + "\n")
         return answered

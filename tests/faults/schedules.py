@@ -94,15 +94,21 @@ class Fault:
 
 @dataclass(frozen=True)
 class Target:
-    """What is exported: in which format, by which reader, and how often a job is tried again."""
+    """What is exported: in which format, by which reader, and how often a job is tried again.
+
+    ``update`` is what adds snapshots to the catalog.
+    """
 
     format: str
     reader: str
     retries: int
+    update: str = "crawler"
 
     @property
     def table(self) -> str:
-        return f"Orders-{self.format}-{self.reader}"
+        return f"Orders-{self.format}-{self.reader}" + (
+            "" if self.update == "crawler" else f"-{self.update}"
+        )
 
 
 TARGETS = (
@@ -155,6 +161,22 @@ def losing(kind: str, reader: str) -> Schedule:
     fault = late if reader == "native" else while_reading
     # Not one of TARGETS, whose tables have the names of format and reader.
     return Schedule(0, Target("orc", reader, 0), (fault,), str(splits))
+
+
+# What happens to the view job where there is no crawler: to its calls that add the snapshot to the
+# catalog, to the files before it, and to its query.
+WITHOUT_CRAWLER = (
+    Fault(LOST, PUBLISH, "glue", "CreatePartition"),
+    Fault(OUTAGE, PUBLISH, "glue", "CreatePartition", most=0),
+    Fault(PART_DELETED, PUBLISH, "glue", "GetWorkflowRunProperties"),
+    Fault(QUERY_CANCELLED, ENGINE, "glue", "UpdateTable"),
+)
+
+
+def without_crawler(number: int) -> Schedule:
+    """One of these faults, with a seed below those that are drawn."""
+    target = Target("json", "native", 0, "direct")
+    return Schedule(-1 - number, target, (WITHOUT_CRAWLER[number],))
 
 
 # Which calls there are: of whom to which service, and about how many in one run.

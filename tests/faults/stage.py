@@ -229,6 +229,7 @@ class Deployed:
     def deploy(self) -> None:
         parameters = {
             "ReadMode": self.target.reader,
+            "CatalogUpdate": self.target.update,
             "MaxRetries": str(self.target.retries),
             "NotifyOnFailure": "true",
             "NumberOfWorkers": "2",

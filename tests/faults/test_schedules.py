@@ -24,6 +24,16 @@ def test_a_run_through_faults_keeps_every_promise(harness: Harness, seed: int) -
     assert outcome["run"] in {"SUCCEEDED", "FAILED"}
 
 
+@pytest.mark.parametrize("number", range(len(schedules.WITHOUT_CRAWLER)))
+def test_a_run_without_a_crawler_keeps_every_promise(harness: Harness, number: int) -> None:
+    """The next run adds what this one could not add to the catalog."""
+    outcome = harness.ask(f"direct {number}")
+    assert not outcome["broken"], "\n".join(outcome["broken"])
+    fault = schedules.WITHOUT_CRAWLER[number]
+    assert outcome["injected"][fault.kind] >= 1
+    assert outcome["run"] == ("SUCCEEDED" if fault.kind == schedules.LOST else "FAILED")
+
+
 def test_a_seed_always_gives_the_same_schedule() -> None:
     assert schedules.draw(7) == schedules.draw(7)
     assert schedules.draw(7) != schedules.draw(7 + len(schedules.TURNS))

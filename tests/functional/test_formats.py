@@ -12,7 +12,7 @@ from roles import Usage
 from dynoexport import naming
 from dynoexport.aws import athena, workflow_runs
 from dynoexport.cloudformation import permissions as reference
-from dynoexport.model import OutputFormat, ReadMode
+from dynoexport.model import CatalogUpdate, OutputFormat, ReadMode
 
 if TYPE_CHECKING:
     from account import Account
@@ -29,6 +29,8 @@ READERS = {
     "orc": ReadMode.CONNECTOR,
     "parquet": ReadMode.NATIVE,
 }
+# One format without a crawler, so that its run shows every permission of the view job, too.
+UPDATES = {"orc": CatalogUpdate.DIRECT}
 
 
 @pytest.fixture(scope="module")
@@ -58,7 +60,14 @@ def test_every_queryable_format_gives_the_same_rows(
     account.client("dynamodb").update_continuous_backups(
         TableName=table, PointInTimeRecoverySpecification={"PointInTimeRecoveryEnabled": True}
     )
-    account.deploy_table(table, fmt, ReadMode=READERS[fmt].value, SnapshotRetentionDays="1")
+    update = UPDATES.get(fmt, CatalogUpdate.CRAWLER)
+    account.deploy_table(
+        table,
+        fmt,
+        ReadMode=READERS[fmt].value,
+        SnapshotRetentionDays="1",
+        CatalogUpdate=update.value,
+    )
     if fmt == "json":
         leave_old_snapshots(account, table)
     usage.watch(table, fmt)
@@ -80,6 +89,52 @@ def leave_old_snapshots(account: Account, table: str) -> None:
     )
     for key in (key for prefix in prefixes for key in account.keys(prefix)):
         account.client("s3").delete_object(Bucket=account.bucket, Key=key)
+
+
+def test_switching_the_crawler_off_and_on_keeps_every_snapshot(
+    account: Account, reviews: list[dict[str, Any]]
+) -> None:
+    """In place: the workflow and its name stay, and each run has the nodes of its time."""
+    account.create_table("Switched", KEY, reviews[:1])
+    taken = []
+    for update, kinds in (
+        ("direct", ["JOB", "JOB"]),
+        ("crawler", ["JOB", "CRAWLER", "JOB"]),
+        ("direct", ["JOB", "JOB"]),
+    ):
+        account.deploy_table("Switched", ReadMode="native", CatalogUpdate=update)
+        run = account.run("Switched")
+        workflow_runs.require_success(run)
+        assert [node.kind for node in run.nodes] == kinds
+        taken.append(run.snapshot)
+        new = {**reviews[1], "Book": {"S": f"after {run.snapshot}"}, f"A{len(taken)}": {"N": "1"}}
+        account.client("dynamodb").put_item(TableName="Switched", Item=new)
+    counted = account.rows(
+        f"SELECT {naming.PARTITION_KEY} AS taken, count(*) AS items FROM snapshots_switched "
+        "GROUP BY 1 ORDER BY 1"
+    )
+    assert [(row["taken"], row["items"]) for row in counted] == [
+        (snapshot, f"{number}") for number, snapshot in enumerate(taken, start=1)
+    ]
+    rows = account.rows("SELECT * FROM switched")
+    assert len(rows) == 3
+    assert list(rows[0])[-3:] == ["a1", "a2", naming.PARTITION_KEY]
+
+
+def test_xml_without_a_crawler_ends_after_the_export(
+    account: Account, reviews: list[dict[str, Any]]
+) -> None:
+    account.create_table("Plain.xml", KEY, reviews)
+    account.deploy_table("Plain.xml", "xml", CatalogUpdate="direct")
+    run = account.run("Plain.xml", "xml")
+    assert run.succeeded
+    assert [node.name for node in run.nodes] == ["Plain.xmlExportToxml"]
+    assert len(account.keys(naming.data_prefix("Plain.xml", "xml"))) == 1
+    glue = account.client("glue")
+    assert naming.crawler("Plain.xml", "xml") not in glue.list_crawlers()["CrawlerNames"]
+    found = Command(account.endpoint)("logs", "Plain.xml", "--node", "crawl")
+    assert found.returncode == 2
+    assert "This workflow has no step 'crawl'." in found.stderr
 
 
 def test_xml_ends_after_the_crawl(
@@ -127,6 +182,24 @@ def test_a_run_without_one_permission_fails_by_its_name_and_publishes_nothing(
     )
     with pytest.raises(athena.QueryFailed, match="TABLE_NOT_FOUND"):
         account.rows("SELECT * FROM denied")
+
+
+def test_a_view_job_that_may_not_add_the_snapshot_fails_by_the_permissions_name(
+    account: Account, reviews: list[dict[str, Any]]
+) -> None:
+    """Where no crawler adds it; nothing is published."""
+    account.create_table("Refused", KEY, reviews)
+    account.deploy_table("Refused", ReadMode="native", MaxRetries="0", CatalogUpdate="direct")
+    usage = Usage(account)
+    usage.watch("Refused", "parquet")
+    assert {title for title, _ in usage.roles} == {"ExportRole", "ViewRole"}
+    usage.forbid("ViewRole", "KeepPartitions", "glue:CreatePartition")
+    run = account.run("Refused")
+    assert [node.state for node in run.nodes] == ["SUCCEEDED", "FAILED"]
+    assert "not authorized to perform: glue:CreatePartition on resource" in run.nodes[1].error
+    assert {action for action, _ in usage.refused()} == {"glue:CreatePartition"}
+    with pytest.raises(athena.QueryFailed, match="TABLE_NOT_FOUND"):
+        account.rows("SELECT * FROM refused")
 
 
 def test_no_role_was_refused_anything(usage: Usage) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from command import create_table, library
+from command import Command, create_table, library
 
 import dynoexport
 from dynoexport import assets, naming
@@ -63,6 +63,40 @@ def test_a_changed_schedule_takes_effect_without_a_new_workflow(account: Account
         account.deploy_table("Time", ScheduleState="ENABLED", Schedule=schedule)
         trigger = triggers(account, "Time")[naming.start_trigger(on)]
         assert (trigger["Schedule"], trigger["State"]) == (schedule, "ACTIVATED")
+
+
+def test_switching_the_crawler_off_and_on_takes_effect(account: Account) -> None:
+    """In place: the other triggers stay active, and the crawler goes with its trigger and role."""
+    glue = account.client("glue")
+    name = naming.workflow("Crawls", "csv", scheduled=False)
+    crawl, publish = naming.crawl_trigger(name), naming.publish_trigger(name)
+    account.deploy_table("Crawls", "csv")
+    before = triggers(account, "Crawls")
+    account.deploy_table("Crawls", "csv", CatalogUpdate="direct")
+    found = triggers(account, "Crawls")
+    assert set(before) - set(found) == {crawl}
+    (watched,) = found[publish]["Predicate"]["Conditions"]
+    assert (watched["JobName"], watched["State"]) == ("CrawlsExportTocsv", "SUCCEEDED")
+    assert found[publish]["State"] == "ACTIVATED"
+    assert naming.crawler("Crawls", "csv") not in glue.list_crawlers()["CrawlerNames"]
+    account.deploy_table("Crawls", "csv", CatalogUpdate="crawler")
+    assert triggers(account, "Crawls") == before
+    assert naming.crawler("Crawls", "csv") in glue.list_crawlers()["CrawlerNames"]
+
+
+def test_deploy_switches_the_crawler_off_by_its_option(account: Account) -> None:
+    """And keeps it off until it is asked for again."""
+    create_table(account.endpoint, "Option")
+    dynoexport.init(library(account.endpoint))
+    command = Command(account.endpoint)
+    command.ok("deploy", "Option", "--read-mode", "native", "--catalog-update", "direct", "--yes")
+    command.ok("deploy", "Option", "--set", "NumberOfWorkers=2", "--auto", "--yes")
+    assert naming.crawl_trigger(naming.workflow("Option", "parquet", scheduled=False)) not in (
+        triggers(account, "Option")
+    )
+    refused = command("deploy", "Option", "--catalog-update", "none", "--yes")
+    assert refused.returncode == 2
+    assert "'crawler', 'direct'" in refused.stderr
 
 
 def test_a_changed_job_setting_takes_effect(account: Account) -> None:

@@ -19,10 +19,12 @@ from hypothesis import strategies as st
 from job_names import BUCKET, DATABASE, WORKFLOW, counted
 
 from dynoexport.jobs.avro_schema import avro_literal
+from dynoexport.jobs.catalog_entries import new_table
 from dynoexport.jobs.catalog_update import (
     OPEN_CSV,
     check_order,
     column_comment,
+    manifest_columns,
     partition_updates,
     storage,
     table_updates,
@@ -668,14 +670,85 @@ def test_a_snapshot_that_the_crawler_missed_is_added_and_published(
     added = locations(run.aws)[f"s3://{BUCKET}/{DATA}snapshot_timestamp={CURRENT}/"]
     assert [column["Type"] for column in added["Columns"]] == ["string", "decimal(38,2)"]
     log = capsys.readouterr().out
-    assert f"has not added snapshot_timestamp={CURRENT} to snapshots_reviews" in log
+    assert f"no crawler has added snapshot_timestamp={CURRENT} to snapshots_reviews" in log
     assert f"reviews shows {CURRENT}" in log
 
 
-def test_a_snapshot_without_a_catalog_table_is_not_published(run: Publication) -> None:
+def test_a_catalog_without_a_crawler_gets_table_and_partition(
+    run: Publication, capsys: pytest.CaptureFixture[str]
+) -> None:
     run.export(CURRENT)
-    with pytest.raises(JobFailed, match="the crawler has not made the catalog table"):
-        run.publish()
+    assert len(run.publish().queries) == 1
+    assert run.partitions() == [CURRENT]
+    table, partition = descriptors(run.aws)
+    assert table["Location"] == f"s3://{BUCKET}/{DATA}"
+    assert partition == {**table, "Location": f"{table['Location']}snapshot_timestamp={CURRENT}/"}
+    assert [column["Type"] for column in table["Columns"]] == ["string", "decimal(38,2)"]
+    log = capsys.readouterr().out
+    assert "no crawler has made the catalog table dynamodb_exports.snapshots_reviews" in log
+    assert "updated" not in log
+
+
+def test_a_catalog_without_a_crawler_gets_earlier_snapshots_that_it_lacks(
+    run: Publication, put: Any
+) -> None:
+    """Those that are complete and ours, and have items."""
+    for timestamp in (OLDER, CURRENT):
+        run.export(timestamp)
+    run.export(minutes(2), items=0)
+    incomplete, foreign = minutes(3), minutes(4)
+    put(*(f"{DATA}snapshot_timestamp={each}/part-0" for each in (incomplete, foreign)))
+    put(claim(incomplete))
+    theirs = {"table": "Orders", "format": "parquet", "snapshot_timestamp": foreign}
+    put(f"{MANIFESTS}{foreign}.json", body=json.dumps(theirs).encode())
+    run.publish()
+    assert run.partitions() == [OLDER, CURRENT]
+    run.publish()
+    assert run.partitions() == [OLDER, CURRENT]
+
+
+def test_a_catalog_entry_that_exists_already_is_fine(run: Publication) -> None:
+    """The answer to the first request was lost."""
+    run.export(CURRENT)
+    events = run.aws.glue.meta.events
+    lost = set()
+
+    def lose(model: Any, **_: Any) -> None:
+        if model.name not in lost:
+            lost.add(model.name)
+            exists = {"Error": {"Code": "AlreadyExistsException", "Message": "there is one"}}
+            raise ClientError(exists, model.name)
+
+    # After the call, as the second request that botocore makes by itself is answered.
+    for operation in ("CreateTable", "CreatePartition"):
+        events.register(f"after-call.glue.{operation}", lose)
+    run.publish()
+    for operation in ("CreateTable", "CreatePartition"):
+        events.unregister(f"after-call.glue.{operation}", lose)
+    assert lost == {"CreateTable", "CreatePartition"}
+    assert run.partitions() == [CURRENT]
+
+
+def test_a_view_that_is_not_made_leaves_a_catalog_that_the_next_run_completes(
+    run: Publication,
+) -> None:
+    run.export(CURRENT)
+    with pytest.raises(JobFailed, match="query q-1 FAILED"):
+        run.publish(Athena(run.aws.glue, "FAILED"))
+    run.export(NEWER)
+    run.publish(timestamp=NEWER)
+    assert run.partitions() == [CURRENT, NEWER]
+
+
+@pytest.mark.parametrize("fmt", ["avro", "csv", "json", "orc", "parquet"])
+def test_a_new_table_needs_no_update(fmt: str) -> None:
+    """Its columns, SerDe and parameters are those that the view job sets."""
+    settings = PublishSettings("My-T", fmt, BUCKET, DATABASE, "p_", "w", 0, CURRENT, "wr_1")
+    manifest = {"schema": SHAPES}
+    literal = avro_literal(manifest) if fmt == "avro" else ""
+    table = new_table(settings, manifest)
+    assert table["Name"] == "p_snapshots_my_t"
+    assert table_updates(table, manifest_columns(manifest), fmt, literal) is None
 
 
 def test_the_catalog_table_of_another_export_is_not_shown(run: Publication) -> None:

@@ -123,6 +123,10 @@ def test_prices_of_the_page_for_small_tables_are_those_of_the_plan() -> None:
     assert "cost ${:.2f} in the first month, daily runs ${:.2f}.".format(*months) in text
     assert f"a run then costs ${run:.2f}, not ${ten['run_usd']:.2f}." in text
     assert f"A run then costs ${flex['run_usd']:.2f}, and may start later" in text
+    direct = plan(SMALL, "--catalog-update", "direct")
+    assert f"a run then costs ${direct['run_usd']:.2f}, not ${run:.2f}, and is a minute" in text
+    assert f"Daily runs cost ${direct['month_usd']:.2f} in the first month." in text
+    assert small["run_seconds"] - direct["run_seconds"] == 60
 
 
 def test_readme_is_at_most_900_words() -> None:

@@ -28,6 +28,7 @@ CASES: dict[str, tuple[list[str], list[str]]] = {
     ),
     "OutputFormat": (["csv", "parquet"], ["CSV", "cs", "csv ", ""]),
     "CatalogPrefix": (["", "a", "_1_b"], ["1a", "A", "a-b", "a" * (naming.CATALOG_PREFIX_MAX + 1)]),
+    "CatalogUpdate": (["crawler", "direct"], ["", "Direct", "none"]),
     "Schedule": (
         ["cron(0 10 * * ? *)", "cron(0/15 * ? * MON-FRI *)"],
         ["", "rate(1 day)", "cron(0 10 * * ?)", "cron(* 10 * * ? *)", "cron(0/4 * * * ? *)"],

@@ -25,13 +25,28 @@ def altered(trigger: str, **properties: Any) -> dict[str, Any]:
     return template
 
 
-def test_the_template_says_what_the_description_says() -> None:
+@pytest.mark.parametrize("crawled", [True, False])
+def test_the_template_says_what_the_description_says(crawled: bool) -> None:
     """Read back from the file that is shipped."""
-    assert read_graph(TABLE) == export_pipeline(default_schedule=settings.DEFAULT_SCHEDULE)
+    described = export_pipeline(default_schedule=settings.DEFAULT_SCHEDULE, crawled=crawled)
+    assert read_graph(TABLE, IsCrawled=crawled) == described
 
 
 def test_the_shipped_template_is_accepted() -> None:
-    check_graph(read_graph(TABLE))
+    check_graph(read_graph(TABLE, IsCrawled=True))
+
+
+def test_a_fault_in_the_graph_without_a_crawl_is_found() -> None:
+    """Whatever the parameters' defaults are."""
+    template = table.build(glue_version=GlueVersion.V4_0)
+    template.resources["PublishTrigger"].Actions[0].JobName = "Gone"
+    with pytest.raises(GraphRefused, match="PublishTrigger: job Gone is not in the template"):
+        render.text(template, fmt=render.Format.YAML, command="test")
+    template = table.build(glue_version=GlueVersion.V4_0)
+    (either,) = template.resources["PublishTrigger"].Predicate.Conditions
+    either.data["Fn::If"][2].LogicalOperator = "NOT_EQUALS"
+    with pytest.raises(GraphRefused, match="LogicalOperator NOT_EQUALS is not known"):
+        render.text(template, fmt=render.Format.YAML, command="test")
 
 
 def test_a_fault_in_the_product_is_found() -> None:
@@ -39,14 +54,14 @@ def test_a_fault_in_the_product_is_found() -> None:
     conditions = [{"JobName": {"Ref": "ExportJob"}, "State": "SUCCEEDED"}]
     template = altered("CrawlTrigger", Predicate={"Conditions": conditions})
     with pytest.raises(GraphRefused, match="Logical operator cannot be null or empty"):
-        check_graph(read_graph(template))
+        check_graph(read_graph(template, IsCrawled=True))
 
 
 def test_a_schedule_is_read_through_its_parameter() -> None:
     template = copy.deepcopy(TABLE)
     template["Parameters"]["Schedule"]["Default"] = "cron(* * * * ? *)"
     with pytest.raises(GraphRefused, match=r"StartTrigger: .* fires every 1 minute"):
-        check_graph(read_graph(template))
+        check_graph(read_graph(template, IsCrawled=True))
 
 
 def test_a_value_that_cannot_be_read_is_not_taken_on_trust() -> None:

@@ -373,6 +373,7 @@ MADE: dict[str, tuple[Json, Json]] = {
             "recovery": True,
             "format": "csv",
             "read_mode": "native",
+            "catalog_update": "crawler",
             "glue_version": "6.0",
             "schedule": "cron(0 10 * * ? *)",
             "runs_a_month": 2.0,

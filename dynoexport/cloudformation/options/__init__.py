@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from dynoexport.cloudformation.options import (
     alarms,
     boundary,
+    catalog_update,
     compression,
     cross_account,
     execution_class,
@@ -37,6 +38,7 @@ if TYPE_CHECKING:
 # In the order of the form.
 OPTIONS: tuple[Option, ...] = (
     identity.OPTION,
+    catalog_update.OPTION,
     cross_account.OPTION,
     reader.OPTION,
     selection.OPTION,

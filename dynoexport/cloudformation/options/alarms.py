@@ -5,11 +5,24 @@ from __future__ import annotations
 import json
 from datetime import timedelta
 
-from troposphere import AWSHelperFn, Equals, If, Not, NoValue, Ref, Sub, cloudwatch, events, glue
+from troposphere import (
+    And,
+    AWSHelperFn,
+    Condition,
+    Equals,
+    If,
+    Not,
+    NoValue,
+    Ref,
+    Sub,
+    cloudwatch,
+    events,
+    glue,
+)
 
 from dynoexport import limits, naming, settings
 from dynoexport.cloudformation import context, form
-from dynoexport.cloudformation.options import retention, schedule
+from dynoexport.cloudformation.options import catalog_update, retention, schedule
 from dynoexport.cloudformation.options.option import Option, for_each
 
 JOB_RULE = "JobFailedRule"
@@ -17,6 +30,7 @@ CRAWL_RULE = "CrawlFailedRule"
 LATE_RULE = "JobLateRule"
 SNAPSHOT_ALARM = "SnapshotAlarm"
 HAS_NOTIFICATION = "HasNotification"
+HAS_CRAWL_NOTIFICATION = "HasCrawlNotification"
 HAS_RUN_LIMIT = "HasRunLimit"
 HAS_AGE_LIMIT = "HasAgeLimit"
 
@@ -46,7 +60,7 @@ def _failures() -> tuple[events.Rule, events.Rule]:
     crawler = Sub(naming.crawler(context.TABLE, context.FORMAT))
     crawls = _rule(
         CRAWL_RULE,
-        condition=HAS_NOTIFICATION,
+        condition=HAS_CRAWL_NOTIFICATION,
         detail_type="Glue Crawler State Change",
         detail={"crawlerName": [crawler], "state": ["Failed"]},
         paths={
@@ -187,6 +201,9 @@ OPTION = Option(
     ),
     conditions={
         HAS_NOTIFICATION: Equals(Ref(settings.NOTIFY_ON_FAILURE), "true"),
+        HAS_CRAWL_NOTIFICATION: And(
+            Condition(HAS_NOTIFICATION), Condition(catalog_update.IS_CRAWLED)
+        ),
         HAS_RUN_LIMIT: _is_on(settings.MAX_RUN_MINUTES, "0"),
         HAS_AGE_LIMIT: _is_on(settings.MAX_SNAPSHOT_AGE_HOURS, "0"),
     },
