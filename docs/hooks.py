@@ -33,6 +33,14 @@ _NO_PAGES = {"LICENSE"}
 _LINK = re.compile(r"\[(?P<text>[^\]]*)\]\((?!\w+:)(?P<path>[^)#\s]+)(?P<anchor>#[^)\s]*)?\)")
 
 
+def on_config(config: MkDocsConfig) -> MkDocsConfig:
+    """Give headings the anchors that GitHub gives them, also in Japanese."""
+    from pymdownx.slugs import slugify
+
+    config.mdx_configs["toc"]["slugify"] = slugify(case="lower")
+    return config
+
+
 def on_files(files: Files, config: MkDocsConfig) -> Files:
     """Add the pages from outside docs/."""
     from mkdocs.structure.files import File
@@ -59,8 +67,9 @@ def on_page_markdown(markdown: str, page: Page, **_: object) -> str:
 
 
 def on_post_page(output: str, page: Page, config: MkDocsConfig) -> str:
-    """Write the page's Markdown beside its HTML, where llms.txt links to it."""
+    """Write the page's Markdown beside its HTML, where llms.txt links to it; set its language."""
     path = Path(config.site_dir, page.file.src_uri)
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(page.markdown or "", encoding="utf-8")
-    return output
+    # Without it, a browser may draw Japanese with the forms of Chinese characters.
+    return output.replace('lang="en"', 'lang="ja"', 1) if path.match("*ja.md") else output

@@ -50,7 +50,7 @@ class Column:
 
 @dataclass(frozen=True, kw_only=True)
 class Reading:
-    """How the table was read; what a reader does not record is None (docs/reading.md).
+    """How the table was read; what a reader does not record is None (docs/manifests.md).
 
     Attributes:
         items: how many were read; a predicate exports fewer.

@@ -1,7 +1,7 @@
 """The shell sessions that a page shows: their commands run, and what they print is compared.
 
-``python tests/functional/shell_session.py docs/tour.md`` writes the page's outputs anew. So it does
-for docs/tutorial.md.
+``python tests/functional/shell_session.py docs/tour.md`` writes the page's outputs anew. For
+docs/tutorial.md, it also writes them into the translation, docs/tutorial.ja.md.
 """
 
 from __future__ import annotations
@@ -27,6 +27,7 @@ DURATION = r"[\d,]+(?:\.\d+)? (?:s|min|h|d)(?: \d+ (?:s|min|h))?\b"
 VARIES = (
     (TIME, "TIME"),
     (r"wr_[0-9a-f]+", "RUN"),
+    (r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}", "UUID"),
     (r"\b(?=[0-9a-f]*\d)[0-9a-f]{16}\b", "HASH"),
     (DURATION, "DURATION"),
     (r"[\d.,]+ (?:B|KiB|MiB)(?= |$)|\b[1-9][\d,]* bytes", "SIZE"),
@@ -111,6 +112,12 @@ def _gap(output: str) -> str:
     return "\n" * (len(output) - len(output.rstrip("\n")) - bool(output.strip()))
 
 
+def copy_sessions(page: str, translation: str) -> str:
+    """The translation with the commands and outputs of the page, one by one."""
+    sessions = (found[0] for found in STEP.finditer(page))
+    return STEP.sub(lambda _: next(sessions), translation)
+
+
 def environment() -> Iterator[dict[str, str]]:
     """The environment of an empty account on an endpoint of its own."""
     import started_endpoint
@@ -122,6 +129,11 @@ def environment() -> Iterator[dict[str, str]]:
 def main(path: Path) -> None:
     for env in environment():
         path.write_text(rewrite(path.read_text(encoding="utf-8"), env), encoding="utf-8")
+    translation = path.with_suffix(".ja.md")
+    if translation.exists():
+        page = path.read_text(encoding="utf-8")
+        text = copy_sessions(page, translation.read_text(encoding="utf-8"))
+        translation.write_text(text, encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -26,7 +26,10 @@ TOUR = (ROOT / "docs" / "tour.md").read_text(encoding="utf-8")
 TUTORIAL = (ROOT / "docs" / "tutorial.md").read_text(encoding="utf-8")
 LAPTOP, _, AWS = TUTORIAL.partition("\n## On AWS\n")
 # A page does not say in which order these come.
-UNORDERED = {"dynoexport query Reviews"}
+UNORDERED = {
+    "dynoexport query Reviews",
+    "dynoexport local demo --items docs/examples/books.jsonl --key User:Book",
+}
 REPLACED = {
     # The committed files; what the page calls REPOSITORY is its own address.
     "git clone REPOSITORY dynoexport": f"git clone --quiet '{ROOT}' dynoexport",
@@ -54,6 +57,17 @@ REPLACED_ON_AWS = {
     "dynoexport deploy Books --read-mode native --auto --enable "
     "--set PermissionsBoundaryArn=arn:aws:iam::123456789012:policy/dynoexport-boundary": "",
 }
+# Their own test runs them, on a file of CSV.
+CONVERT = (
+    "python -c \"import duckdb; duckdb.sql(\\\"COPY (FROM 'orders.csv') "
+    "TO 'orders.jsonl' (FORMAT json)\\\")\""
+)
+OWN_FILE = [CONVERT, "dynoexport local demo --items orders.jsonl --key CustomerId:OrderId"]
+ORDERS = """\
+CustomerId,OrderId,Placed,Total,Gift,Note
+c1,1,2026-01-30,12.50,true,
+c2,2,2026-01-31,3,false,"two, please"
+"""
 # The fixture serves the endpoint on a free port; test_local_command.py evaluates `local env`.
 BY_FIXTURE = [
     ". .venv/bin/activate",
@@ -79,7 +93,7 @@ def comparable(step: shell_session.Step, lines: list[str]) -> list[str]:
     return sorted(found) if step.command in UNORDERED else found
 
 
-@pytest.mark.parametrize(("page", "least"), [(TOUR, 21), (LAPTOP, 7)], ids=["tour", "tutorial"])
+@pytest.mark.parametrize(("page", "least"), [(TOUR, 21), (LAPTOP, 8)], ids=["tour", "tutorial"])
 def test_page_shows_what_its_commands_print(empty: Endpoint, page: str, least: int) -> None:
     """Write it anew with: python tests/functional/shell_session.py docs/tour.md."""
     steps = shell_session.read_steps(page)
@@ -99,8 +113,15 @@ def unprompted(page: str) -> list[str]:
 def test_fixture_runs_the_other_commands_of_the_tour_and_the_tutorial() -> None:
     assert unprompted(TOUR) == BY_FIXTURE
     # What README's test runs comes before.
-    assert unprompted(LAPTOP)[3:] == BY_FIXTURE
     assert set(unprompted(LAPTOP)[:3]) <= set(unprompted(README))
+    assert unprompted(LAPTOP)[3:] == [BY_FIXTURE[0], *OWN_FILE, *BY_FIXTURE[1:]]
+
+
+def test_file_of_csv_is_exported_as_the_tutorial_says(empty: Endpoint, tmp_path: Path) -> None:
+    (tmp_path / "orders.csv").write_text(ORDERS)
+    printed = run_script("\n".join(OWN_FILE), empty, tmp_path)
+    words = printed.partition("Query the Athena view dynamodb_exports.orders")[2].split()
+    assert {"c1", "12.5", "true", "2026-01-30", "c2", "two,", "please"} <= set(words)
 
 
 def run_script(script: str, endpoint: Endpoint, cwd: Path) -> str:

@@ -12,6 +12,7 @@ import tables
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 from lake import QUERYABLE
+from manifest_keys import documented, keys
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -52,6 +53,7 @@ def check(table: Table, rules: expected.Rules, **settings: str) -> dict[str, Any
     rows = [expected.row(item, columns, kind) for item in items]
     assert by_id(table.rows(manifest)) == by_id(rows)
     assert manifest["items"] == len(items)
+    assert set(keys(manifest)) <= documented()
     return manifest
 
 

@@ -65,6 +65,12 @@ def test_every_other_tool_does_something_better() -> None:
     assert all(better and "](" in source for _, better, source in lines)
 
 
+def test_every_cost_has_a_formula_with_a_source() -> None:
+    for tool, *amounts_of_sizes, formula in section("Cost a month"):
+        assert len(amounts_of_sizes) == 3, tool
+        assert "](" in formula, tool
+
+
 def planned() -> list[dict[str, Any]]:
     words = ("--describe", str(SIZES), "--read-mode", "native", "--output", "json")
     done = CliRunner().invoke(main, ["plan", *words])

@@ -133,8 +133,13 @@ def test_readme_is_at_most_900_words() -> None:
     assert len(README.split()) <= 900
 
 
-# --- the Japanese README --------------------------------------------------------------------------
-JAPANESE = (ROOT / "README.ja.md").read_text(encoding="utf-8")
+# --- pages in Japanese ----------------------------------------------------------------------------
+TRANSLATIONS = {"README.md": "README.ja.md", "docs/tutorial.md": "docs/tutorial.ja.md"}
+translated = pytest.mark.parametrize(("page", "translation"), TRANSLATIONS.items())
+
+
+def text_of(page: str) -> str:
+    return (ROOT / page).read_text(encoding="utf-8")
 
 
 def code_blocks(text: str) -> list[str]:
@@ -146,15 +151,35 @@ def heading_levels(text: str) -> list[int]:
     return [len(level) for level in re.findall(r"^(#+) ", text, re.MULTILINE)]
 
 
-def test_japanese_readme_has_the_same_commands() -> None:
-    assert code_blocks(README)
-    assert code_blocks(JAPANESE) == code_blocks(README)
+def names_in_tables(text: str) -> list[list[str]]:
+    """The code between backticks of each line of a table."""
+    return [
+        sorted(re.findall(r"`[^`]+`", line)) for line in re.findall(r"^\|.*", text, re.MULTILINE)
+    ]
 
 
-def test_japanese_readme_has_the_same_sections() -> None:
-    assert heading_levels(JAPANESE) == heading_levels(README)
+def test_every_japanese_page_is_compared() -> None:
+    found = [*ROOT.glob("*.ja.md"), *(ROOT / "docs").rglob("*.ja.md")]
+    assert {path.relative_to(ROOT).as_posix() for path in found} == set(TRANSLATIONS.values())
 
 
-def test_readme_in_other_words_is_found() -> None:
+@translated
+def test_japanese_page_has_the_same_commands_and_outputs(page: str, translation: str) -> None:
+    assert code_blocks(text_of(page))
+    assert code_blocks(text_of(translation)) == code_blocks(text_of(page))
+
+
+@translated
+def test_japanese_page_has_the_same_sections(page: str, translation: str) -> None:
+    assert heading_levels(text_of(translation)) == heading_levels(text_of(page))
+
+
+@translated
+def test_japanese_tables_name_the_same_things(page: str, translation: str) -> None:
+    assert names_in_tables(text_of(translation)) == names_in_tables(text_of(page))
+
+
+def test_page_in_other_words_is_found() -> None:
     assert code_blocks("a\n\n    b\n    c\n\nd\n    e\n") == ["    b\n    c\n", "    e\n"]
     assert heading_levels("# a\n\n    # b\n\n## c\n") == [1, 2]
+    assert names_in_tables("| `b` and `a` | c |\n|---|---|\n") == [["`a`", "`b`"], []]

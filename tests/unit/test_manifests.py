@@ -7,6 +7,7 @@ from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from manifest_keys import documented, keys
 
 from dynoexport import naming
 from dynoexport.jobs.arguments import GLUE_ARGUMENTS
@@ -54,7 +55,7 @@ def written() -> dict[str, Any]:
     )
     columns = (
         job_Column("rating", "rating", "Rating", "", Type("bigint"), shown=False),
-        job_Column("rating__string", "rating", "Rating", "", Type("string"), items=7),
+        job_Column("rating__string", "rating", "Rating", "string", Type("string"), items=7),
     )
     names = ("items", "bytes", "units", "seconds", "throttles")
     records = [
@@ -113,6 +114,12 @@ def test_what_the_export_job_writes_is_read() -> None:
         number_of_workers=3,
         narrowed=True,
     )
+
+
+def test_page_of_manifests_has_every_key_that_the_export_job_writes() -> None:
+    job = {**written(), "seconds": {"spark": 1.5, "read": 3.5}}
+    export = {"read": {"billed_bytes": 350}}
+    assert documented() == {*keys(job), *keys(export)}
 
 
 def test_informational_keys_may_be_missing() -> None:

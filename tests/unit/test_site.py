@@ -7,6 +7,7 @@ import re
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from urllib.parse import unquote
 
 import mypy.api
 import pytest
@@ -100,7 +101,7 @@ def broken(path: Path) -> list[str]:
             continue
         name, _, anchor = link.partition("#")
         target = (path.parent / name).resolve() if name else path
-        if not target.exists() or (anchor and anchor not in anchors(target)):
+        if not target.exists() or (anchor and unquote(anchor) not in anchors(target)):
             targets.append(link)
     return targets
 
