@@ -55,6 +55,14 @@ if TYPE_CHECKING:
         TypeConflicts,
         WorkerType,
     )
+    from dynoexport.operations.adopt import (
+        Adopted,
+        AdoptedSnapshot,
+        AdoptionPlan,
+        AdoptionRefused,
+        NotAdopted,
+        adopt,
+    )
     from dynoexport.operations.checks import GlueVersionEnded, NoRecovery, SettingsRefused
     from dynoexport.operations.deploy import Deployment, NotInitialized, SizingResult, deploy
     from dynoexport.operations.destroy import Foreign, Inventory, destroy
@@ -111,6 +119,10 @@ __version__ = "0.1.0"
 
 __all__ = [
     "Account",
+    "Adopted",
+    "AdoptedSnapshot",
+    "AdoptionPlan",
+    "AdoptionRefused",
     "Alternative",
     "AmbiguousExport",
     "AssetMissing",
@@ -152,6 +164,7 @@ __all__ = [
     "NoStack",
     "NoTable",
     "Node",
+    "NotAdopted",
     "NotAws",
     "NotDescribed",
     "NotExported",
@@ -185,6 +198,7 @@ __all__ = [
     "TypeConflicts",
     "Verification",
     "WorkerType",
+    "adopt",
     "connect",
     "deploy",
     "destroy",
@@ -234,6 +248,14 @@ _MODULES = {
         "ReadMode",
         "TypeConflicts",
         "WorkerType",
+    ),
+    "operations.adopt": (
+        "Adopted",
+        "AdoptedSnapshot",
+        "AdoptionPlan",
+        "AdoptionRefused",
+        "NotAdopted",
+        "adopt",
     ),
     "operations.checks": ("GlueVersionEnded", "NoRecovery", "SettingsRefused"),
     "operations.deploy": ("Deployment", "NotInitialized", "SizingResult", "deploy"),

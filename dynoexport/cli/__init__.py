@@ -22,6 +22,7 @@ from dynoexport.errors import DynoexportError, one_line
 # Each command's module and the name in it. Imported when the command is asked for, and light
 # even then: what is heavy is imported by the function that the command calls.
 _COMMANDS = {
+    "adopt": "adopt",
     "completion": "completion",
     "deploy": "deploy",
     "destroy": "deploy",
