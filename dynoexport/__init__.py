@@ -56,6 +56,14 @@ if TYPE_CHECKING:
         TypeConflicts,
         WorkerType,
     )
+    from dynoexport.operations.adopt import (
+        Adopted,
+        AdoptedSnapshot,
+        AdoptionPlan,
+        AdoptionRefused,
+        NotAdopted,
+        adopt,
+    )
     from dynoexport.operations.checks import GlueVersionEnded, NoRecovery, SettingsRefused
     from dynoexport.operations.deploy import Deployment, NotInitialized, SizingResult, deploy
     from dynoexport.operations.destroy import Foreign, Inventory, destroy
@@ -112,6 +120,10 @@ __version__ = "0.1.0"
 
 __all__ = [
     "Account",
+    "Adopted",
+    "AdoptedSnapshot",
+    "AdoptionPlan",
+    "AdoptionRefused",
     "Alternative",
     "AmbiguousExport",
     "AssetMissing",
@@ -154,6 +166,7 @@ __all__ = [
     "NoStack",
     "NoTable",
     "Node",
+    "NotAdopted",
     "NotAws",
     "NotDescribed",
     "NotExported",
@@ -187,6 +200,7 @@ __all__ = [
     "TypeConflicts",
     "Verification",
     "WorkerType",
+    "adopt",
     "connect",
     "deploy",
     "destroy",
@@ -237,6 +251,14 @@ _MODULES = {
         "ReadMode",
         "TypeConflicts",
         "WorkerType",
+    ),
+    "operations.adopt": (
+        "Adopted",
+        "AdoptedSnapshot",
+        "AdoptionPlan",
+        "AdoptionRefused",
+        "NotAdopted",
+        "adopt",
     ),
     "operations.checks": ("GlueVersionEnded", "NoRecovery", "SettingsRefused"),
     "operations.deploy": ("Deployment", "NotInitialized", "SizingResult", "deploy"),

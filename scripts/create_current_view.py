@@ -328,6 +328,11 @@ def is_manifest_of(content: Mapping[str, Any], table: str, fmt: str, timestamp: 
     return all(content.get(name) == identity[name] for name in identity)
 
 
+def is_adopted(found: Mapping[str, Any]) -> bool:
+    """Whether it is the manifest of a snapshot that another design wrote."""
+    return found.get("adopted") is True
+
+
 def file_differences(
     files: Iterable[Mapping[str, Any]], present: Mapping[str, tuple[int, str]]
 ) -> Iterator[str]:
@@ -975,6 +980,14 @@ def is_own_partition(s3: S3Client, partition: Mapping[str, Any], marks: Marks) -
     return is_own_snapshot(s3, marks, timestamp)
 
 
+def is_adopted_snapshot(s3: S3Client, marks: Marks, timestamp: str) -> bool:
+    """Whether another design wrote the files of the complete snapshot. No run has claimed it."""
+    if timestamp in marks.claimed:
+        return False
+    key = manifest_key(marks.table, marks.format, timestamp)
+    return is_adopted(parse_json_object(read_object(s3, marks.bucket, key)) or {})
+
+
 def deletion_marks(
     table: str, fmt: str, timestamp: str, *, claimed: bool
 ) -> tuple[list[str], list[str]]:
@@ -1176,7 +1189,12 @@ def plan_catalog(
     )
     partitions = [partition for page in pages for partition in page["Partitions"]]
     own = [partition for partition in partitions if is_own_partition(clients.s3, partition, marks)]
-    shared = len(own) < len(partitions)
+    adopted = [each for each in own if is_adopted_snapshot(clients.s3, marks, each["Values"][0])]
+    shared = len(own) - len(adopted) < len(partitions)
+    if fmt != "csv":
+        # The files of an adopted snapshot are as the other design wrote them: the crawler of that
+        # design has described them. Only its csv partitions do not understand quotes.
+        own = [partition for partition in own if partition not in adopted]
     if fmt in POSITIONAL_FORMATS and shared:
         check_order(table, columns, settings)
     tables = table_updates(table, columns, fmt, literal, shared=shared) or (None, None)

@@ -457,6 +457,11 @@ def is_manifest_of(content: Mapping[str, Any], table: str, fmt: str, timestamp: 
     return all(content.get(name) == identity[name] for name in identity)
 
 
+def is_adopted(found: Mapping[str, Any]) -> bool:
+    """Whether it is the manifest of a snapshot that another design wrote."""
+    return found.get("adopted") is True
+
+
 def file_differences(
     files: Iterable[Mapping[str, Any]], present: Mapping[str, tuple[int, str]]
 ) -> Iterator[str]:
@@ -2888,6 +2893,14 @@ def is_own_partition(s3: S3Client, partition: Mapping[str, Any], marks: Marks) -
     return is_own_snapshot(s3, marks, timestamp)
 
 
+def is_adopted_snapshot(s3: S3Client, marks: Marks, timestamp: str) -> bool:
+    """Whether another design wrote the files of the complete snapshot. No run has claimed it."""
+    if timestamp in marks.claimed:
+        return False
+    key = manifest_key(marks.table, marks.format, timestamp)
+    return is_adopted(parse_json_object(read_object(s3, marks.bucket, key)) or {})
+
+
 def deletion_marks(
     table: str, fmt: str, timestamp: str, *, claimed: bool
 ) -> tuple[list[str], list[str]]:
@@ -4357,16 +4370,23 @@ def adopted_columns(clients: Clients, settings: Settings) -> tuple[Column, ...]:
     if not exists(clients.s3, settings.bucket, data_prefix(settings.table, settings.format)):
         return ()
     table = catalog_table(clients.glue, settings)
-    if table is None:
-        return ()
+    return () if table is None else table_columns(table, settings.database, settings.format)
+
+
+def table_columns(table: TableTypeDef, database: str, fmt: str) -> tuple[Column, ...]:
+    """The columns of the catalog table, without the attributes behind them.
+
+    Raises:
+        JobFailed: a column has a type that no export writes.
+    """
     columns = []
     for column in table.get("StorageDescriptor", {}).get("Columns", []):
         name, declared = column["Name"], column.get("Type", STRING).lower()
         try:
-            kind = Type(STRING) if settings.format in TEXT_FORMATS else parse_catalog_type(declared)
+            kind = Type(STRING) if fmt in TEXT_FORMATS else parse_catalog_type(declared)
         except ValueError:
             raise JobFailed(
-                f"column {name!r} of the catalog table {settings.database}.{table['Name']} has the "
+                f"column {name!r} of the catalog table {database}.{table['Name']} has the "
                 f"type {declared}, which no export writes: deploy this export with a CatalogPrefix"
             ) from None
         columns.append(Column(name, name, "", "", kind))

@@ -22,6 +22,7 @@ from dynoexport.errors import DynoexportError, one_line
 # Each command's module. It is imported when its command is needed, and even then it is light: the
 # function that the command calls imports what is heavy.
 _COMMANDS = {
+    "adopt": "adopt",
     "completion": "completion",
     "deploy": "deploy",
     "destroy": "deploy",

@@ -55,7 +55,7 @@ def permissions(
       destroy   destroy; also needs the policy of deploy
       plan      plan
       run       run, watch, stop, enable, disable, status, runs, snapshots, logs
-      publish   publish, verify, prune; also needs the policy of run
+      publish   publish, verify, prune, adopt; also needs the policy of run
       query     query
 
     Whoever deploys writes policies into roles. A permissions boundary limits what these roles can

@@ -211,6 +211,13 @@ KEPT: tuple[Kept, ...] = (
     ),
     Kept("publish", "WriteResults", _RESULTS, _ATHENA, _RESULT_ACTIONS),
     Kept("publish", "ListBucket", _LISTS, _ATHENA),
+    Kept(
+        "publish",
+        "PublishView",
+        "A query of `adopt` names partitions.",
+        "https://docs.aws.amazon.com/athena/latest/ug/fine-grained-access-to-glue-resources.html",
+        ("glue:BatchGetPartition",),
+    ),
     Kept("query", "WriteResults", _RESULTS, _ATHENA, _RESULT_ACTIONS),
     Kept("query", "ListBucket", _LISTS, _ATHENA, ("athena-results/*",)),
     Kept(
@@ -334,7 +341,7 @@ _PURPOSES = {
     "statement `DestroyData`.",
     "plan": "`plan`. The command reports what it could not read, and plans without it.",
     "run": "`run`, `watch`, `stop`, `enable`, `disable`, `status`, `runs`, `snapshots` and `logs`.",
-    "publish": "`publish`, `verify` and `prune`, in addition to `run`.",
+    "publish": "`publish`, `verify`, `prune` and `adopt`, in addition to `run`.",
     "query": "`query`, and Athena's calls for it.",
 }
 

@@ -536,7 +536,7 @@ def _query(at: Installation) -> list[Statement]:
 
 # --- publish --------------------------------------------------------------------------------------
 def publish(at: Installation) -> PolicyDocument:
-    """What ``publish``, ``verify`` and ``prune`` need in addition to ``run``."""
+    """What ``publish``, ``verify``, ``prune`` and ``adopt`` need in addition to ``run``."""
     return policy(
         [
             *_query(at),
@@ -546,10 +546,19 @@ def publish(at: Installation) -> PolicyDocument:
                     glue.CreateTable,
                     glue.UpdateTable,
                     glue.GetPartition,
+                    glue.GetPartitions,
+                    glue.BatchGetPartition,
                     glue.BatchDeletePartition,
                 ],
                 at.tables,
             ),
+            # The view job deletes adopted snapshots after so many days.
+            allow(
+                "ReadRetention",
+                [glue.GetJob],
+                at.arns("glue", f"job/{naming.view_job('*', '')}"),
+            ),
+            allow("AdoptSnapshots", [s3.PutObject], at.objects(naming.MANIFESTS_PREFIX)),
             allow("CountItems", [dynamodb.DescribeTable], at.arns("dynamodb", "table/*")),
             allow("ReadSnapshots", READ, at.objects(*_DATA)),
             allow(

@@ -18,6 +18,8 @@ from dynoexport.jobs.schema.types import ARRAY, STRING, STRUCT, Type
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from mypy_boto3_glue.type_defs import TableTypeDef
+
     from dynoexport.jobs.clients import Clients
     from dynoexport.jobs.schema.profile import Profile
     from dynoexport.jobs.schema.types import Field
@@ -37,16 +39,23 @@ def adopted_columns(clients: Clients, settings: Settings) -> tuple[Column, ...]:
     if not exists(clients.s3, settings.bucket, data_prefix(settings.table, settings.format)):
         return ()
     table = catalog_table(clients.glue, settings)
-    if table is None:
-        return ()
+    return () if table is None else table_columns(table, settings.database, settings.format)
+
+
+def table_columns(table: TableTypeDef, database: str, fmt: str) -> tuple[Column, ...]:
+    """The columns of the catalog table, without the attributes behind them.
+
+    Raises:
+        JobFailed: a column has a type that no export writes.
+    """
     columns = []
     for column in table.get("StorageDescriptor", {}).get("Columns", []):
         name, declared = column["Name"], column.get("Type", STRING).lower()
         try:
-            kind = Type(STRING) if settings.format in TEXT_FORMATS else parse_catalog_type(declared)
+            kind = Type(STRING) if fmt in TEXT_FORMATS else parse_catalog_type(declared)
         except ValueError:
             raise JobFailed(
-                f"column {name!r} of the catalog table {settings.database}.{table['Name']} has the "
+                f"column {name!r} of the catalog table {database}.{table['Name']} has the "
                 f"type {declared}, which no export writes: deploy this export with a CatalogPrefix"
             ) from None
         columns.append(Column(name, name, "", "", kind))

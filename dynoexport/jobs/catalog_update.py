@@ -13,7 +13,7 @@ from dynoexport.jobs.catalog import get_table
 from dynoexport.jobs.failures import JobFailed
 from dynoexport.jobs.log import counted, log
 from dynoexport.jobs.names import snapshots_table, view
-from dynoexport.jobs.snapshots import is_own_partition, list_marks
+from dynoexport.jobs.snapshots import is_adopted_snapshot, is_own_partition, list_marks
 from dynoexport.jobs.view import shown_timestamp
 
 if TYPE_CHECKING:
@@ -216,7 +216,12 @@ def plan_catalog(
     )
     partitions = [partition for page in pages for partition in page["Partitions"]]
     own = [partition for partition in partitions if is_own_partition(clients.s3, partition, marks)]
-    shared = len(own) < len(partitions)
+    adopted = [each for each in own if is_adopted_snapshot(clients.s3, marks, each["Values"][0])]
+    shared = len(own) - len(adopted) < len(partitions)
+    if fmt != "csv":
+        # The files of an adopted snapshot are as the other design wrote them: the crawler of that
+        # design has described them. Only its csv partitions do not understand quotes.
+        own = [partition for partition in own if partition not in adopted]
     if fmt in POSITIONAL_FORMATS and shared:
         check_order(table, columns, settings)
     tables = table_updates(table, columns, fmt, literal, shared=shared) or (None, None)

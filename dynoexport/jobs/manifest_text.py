@@ -24,6 +24,11 @@ def is_manifest_of(content: Mapping[str, Any], table: str, fmt: str, timestamp: 
     return all(content.get(name) == identity[name] for name in identity)
 
 
+def is_adopted(found: Mapping[str, Any]) -> bool:
+    """Whether it is the manifest of a snapshot that another design wrote."""
+    return found.get("adopted") is True
+
+
 def file_differences(
     files: Iterable[Mapping[str, Any]], present: Mapping[str, tuple[int, str]]
 ) -> Iterator[str]:

@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from dynoexport.jobs.manifest_text import is_manifest_of, parse_json_object
+from dynoexport.jobs.manifest_text import is_adopted, is_manifest_of, parse_json_object
 from dynoexport.jobs.names import (
     PARTITION_KEY,
     claim_key,
@@ -100,6 +100,14 @@ def is_own_partition(s3: S3Client, partition: Mapping[str, Any], marks: Marks) -
     if timestamp not in marks.complete or location.rstrip("/") != own.rstrip("/"):
         return False
     return is_own_snapshot(s3, marks, timestamp)
+
+
+def is_adopted_snapshot(s3: S3Client, marks: Marks, timestamp: str) -> bool:
+    """Whether another design wrote the files of the complete snapshot. No run has claimed it."""
+    if timestamp in marks.claimed:
+        return False
+    key = manifest_key(marks.table, marks.format, timestamp)
+    return is_adopted(parse_json_object(read_object(s3, marks.bucket, key)) or {})
 
 
 def deletion_marks(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING
 
+from dynoexport.operations.adopt import Adopted, AdoptedSnapshot, NotAdopted
 from dynoexport.operations.deploy import Deployment
 from dynoexport.operations.destroy import Foreign, Inventory
 from dynoexport.operations.doctor import Check
@@ -34,6 +35,9 @@ KINDS: Mapping[str, tuple[str, type]] = {
     "snapshot": ("`snapshots`, a list", Snapshot),
     "published": ("`publish`", Published),
     "pruned": ("`prune`", Pruned),
+    "adopted": ("`adopt`", Adopted),
+    "adopted snapshot": ("`snapshots` of what was adopted", AdoptedSnapshot),
+    "not adopted": ("`refused` of what was adopted", NotAdopted),
     "schedule": ("`enable`, `disable`", Schedule),
     "verification": ("`verify`", Verification),
     "destroyed": ("`destroy`", Inventory),

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from dynoexport import naming
 from dynoexport.errors import DynoexportError
-from dynoexport.jobs.manifest_text import file_differences, is_manifest_of
+from dynoexport.jobs.manifest_text import file_differences, is_adopted, is_manifest_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -79,6 +79,7 @@ class Manifest:
         described: DescribeTable's answer when the job began; empty in older manifests.
         seconds: of each step of the job, by its name.
         narrowed: whether a selection or a predicate left something out.
+        adopted: whether another design wrote the files, and ``adopt`` the manifest.
     """
 
     table: str
@@ -99,6 +100,7 @@ class Manifest:
     worker_type: str = ""
     number_of_workers: int = 0
     narrowed: bool = False
+    adopted: bool = False
 
 
 def parse(text: str | bytes, *, where: str) -> Manifest:
@@ -128,6 +130,7 @@ def parse(text: str | bytes, *, where: str) -> Manifest:
             worker_type=content.get("worker_type", ""),
             number_of_workers=int(content.get("number_of_workers", 0)),
             narrowed=any(content.get("selection", {}).values()),
+            adopted=is_adopted(content),
         )
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise ManifestBroken(

@@ -7,8 +7,10 @@ from __future__ import annotations
 
 import csv
 import json
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, BinaryIO
 from xml.etree import ElementTree as ET
+
+from botocore.exceptions import BotoCoreError, ClientError
 
 from dynoexport.model import OutputFormat
 
@@ -26,21 +28,21 @@ class FileBroken(Exception):
     """A part file that cannot be read to its end."""
 
 
-def count_items(path: Path, fmt: OutputFormat) -> int:
+def count_items(path: Path, fmt: OutputFormat, *, adopted: bool = False) -> int:
     """Decode the whole file; how many items it holds.
+
+    ``adopted``: another design wrote it, with its own names and rules.
 
     Raises:
         FileBroken: with the reader's reason.
         ModuleNotFoundError: the format's reader is not installed.
     """
     try:
-        return _READERS[fmt](path)
+        return {**_READERS, **(_ADOPTED if adopted else {})}[fmt](path)
     except ModuleNotFoundError:
         raise
     except Exception as error:
-        # Each reader has exceptions of its own, and a broken file can raise any of them.
-        reason = " ".join(str(error).split()) or type(error).__name__
-        raise FileBroken(reason) from error
+        raise _as_broken(error) from error
 
 
 def _parquet(path: Path) -> int:
@@ -99,14 +101,31 @@ def _csv(path: Path) -> int:
         return count
 
 
+def _adopted_csv(path: Path) -> int:
+    """As Athena counts the rows: each line after the header, whatever quotes it holds."""
+    # Hadoop's text files end a line at \n, \r or \r\n, as "universal newlines" do:
+    # https://hadoop.apache.org/docs/r3.4.1/api/org/apache/hadoop/util/LineReader.html
+    with path.open(encoding="utf-8", newline=None) as lines:
+        return max(0, sum(1 for _ in lines) - 1)
+
+
 def _xml(path: Path) -> int:
+    return _count_elements(path, {"item"})
+
+
+def _adopted_xml(path: Path) -> int:
+    """Whatever the other design called an item: each element below the root."""
+    return _count_elements(path, None)
+
+
+def _count_elements(path: Path, tags: set[str] | None) -> int:
     count = depth = 0
     # Expat fetches nothing, and bounds what entities expand to, since 2.4.1.
     for event, element in ET.iterparse(path, events=("start", "end")):  # noqa: S314
         depth += 1 if event == "start" else -1
         # Only below the root: an item may have an attribute of that name.
-        if event == "end" and depth == 1 and element.tag == "item":
-            count += 1
+        if event == "end" and depth == 1:
+            count += tags is None or element.tag in tags
             element.clear()
     return count
 
@@ -119,3 +138,33 @@ _READERS: Mapping[OutputFormat, Callable[[Any], int]] = {
     OutputFormat.PARQUET: _parquet,
     OutputFormat.XML: _xml,
 }
+_ADOPTED: Mapping[OutputFormat, Callable[[Any], int]] = {
+    OutputFormat.CSV: _adopted_csv,
+    OutputFormat.XML: _adopted_xml,
+}
+
+
+# --- footers --------------------------------------------------------------------------------------
+def count_by_footer(file: BinaryIO, fmt: OutputFormat) -> int:
+    """How many rows the footer of a parquet or orc file declares, without reading its data.
+
+    Raises:
+        FileBroken: with the reader's reason.
+        ModuleNotFoundError: pyarrow is not installed.
+    """
+    from pyarrow import orc, parquet
+
+    try:
+        if fmt is OutputFormat.ORC:
+            return int(orc.ORCFile(file).nrows)
+        return int(parquet.ParquetFile(file).metadata.num_rows)
+    except (BotoCoreError, ClientError):
+        # The file may lie in S3, and is not broken.
+        raise
+    except Exception as error:
+        raise _as_broken(error) from error
+
+
+def _as_broken(error: Exception) -> FileBroken:
+    """Each reader has exceptions of its own, and a broken file can raise any of them."""
+    return FileBroken(" ".join(str(error).split()) or type(error).__name__)

@@ -68,6 +68,10 @@ class Snapshot:
         default=None,
         metadata=described("ID of the workflow run that wrote it, or null", name="run_id"),
     )
+    adopted: bool = field(
+        default=False,
+        metadata=described("whether another design wrote it, and `adopt` its manifest"),
+    )
     faults: tuple[str, ...] = field(
         default=(),
         metadata=described(
@@ -178,7 +182,8 @@ def examine(account: Account, export: DeployedExport, snapshot: Snapshot) -> Sna
         items=manifest.items,
         bytes=manifest.bytes,
         files=len(manifest.files),
-        workflow_run_id=manifest.workflow_run_id,
+        workflow_run_id=manifest.workflow_run_id or None,
+        adopted=manifest.adopted,
         faults=tuple(manifests.differences(manifest, files)),
     )
 

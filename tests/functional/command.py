@@ -124,6 +124,10 @@ def consume(endpoint: Endpoint, table: str, metric: str, at: datetime, units: fl
     )
 
 
+def exports_bucket(endpoint: Endpoint) -> str:
+    return naming.bucket(endpoint.account, endpoint.region)
+
+
 def put_snapshot(
     endpoint: Endpoint,
     table: str,
@@ -132,7 +136,7 @@ def put_snapshot(
     **more: Any,
 ) -> None:
     """A json snapshot as the export job leaves one: a part file if it has items, its manifest."""
-    s3, bucket = endpoint.client("s3"), naming.bucket(endpoint.account, endpoint.region)
+    s3, bucket = endpoint.client("s3"), exports_bucket(endpoint)
     body = "".join(json.dumps(item) + "\n" for item in items).encode()
     key = f"{naming.snapshot_prefix(table, 'json', timestamp)}part-00000.json"
     files = []

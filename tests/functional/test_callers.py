@@ -234,7 +234,8 @@ def test_doctor_says_who_may_do_what(there: Endpoint, exported: str) -> None:
     lacking = checks["may publish"]
     assert lacking["state"] == "warning"
     assert (
-        "lacks glue:BatchDeletePartition, glue:CreateTable, glue:UpdateTable" in lacking["detail"]
+        "lacks glue:BatchDeletePartition, glue:CreateTable, glue:GetJob, glue:UpdateTable"
+        in lacking["detail"]
     )
     assert lacking["hint"] == "attach the policy that 'dynoexport permissions publish' prints"
     assert checks["may read CloudFormation"]["state"] == "failed"
@@ -268,6 +269,13 @@ def test_publishing_needs_exactly_its_policy(there: Endpoint, exported: str) -> 
     do.ok("verify", exported)
     do.ok("prune", exported, "--keep", "1", "--yes")
     assert [snapshot["snapshot"] for snapshot in do.json("snapshots", exported)] == [newer]
+    there.client("s3").put_object(
+        Bucket=naming.bucket(there.account, REGION),
+        Key=f"{naming.snapshot_prefix(exported, 'json', OLD)}run-1-part-r-00000",
+        Body=b'{"id": "1"}\n',
+    )
+    crawl(there, exported)
+    do.ok("adopt", exported, "--yes")
     assert do("destroy", exported, "--yes").returncode == 1
     assert {action for action, _ in person.refused()} == {"s3:ListBucket"}
     assert person.unused("publish") == reference.kept("publish")

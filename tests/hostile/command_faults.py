@@ -199,6 +199,15 @@ class Stage:
         self.ok("publish", name, SNAPSHOTS[-1])
         return name
 
+    def with_old_snapshot(self) -> str:
+        """A new export beside a snapshot of another design that the crawler has found."""
+        name = self.exported()
+        s3, bucket = self.endpoint.client("s3"), functional.exports_bucket(self.endpoint)
+        key = f"json/{name}/snapshot_timestamp={SNAPSHOTS[0]}/run-1-part-r-00000"
+        s3.put_object(Bucket=bucket, Key=key, Body=b'{"id": "1"}\n')
+        functional.crawl(self.endpoint, name)
+        return name
+
     def with_run(self) -> str:
         """A new export with a run, which has failed: there are no processes for jobs here."""
         name = self.exported()
@@ -221,6 +230,7 @@ SCENARIOS: dict[str, tuple[str, str]] = {
     "status": ("with_snapshots", "status {}"),
     "snapshots": ("with_snapshots", "snapshots {}"),
     "publish": ("with_snapshots", f"publish {{}} {SNAPSHOTS[0]}"),
+    "adopt": ("with_old_snapshot", "adopt {} --yes"),
     "prune": ("with_snapshots", "prune {} --keep 1 --yes"),
     "verify": ("with_snapshots", "verify {}"),
     "query": ("with_snapshots", "query {}"),

@@ -2,18 +2,13 @@
 
 from __future__ import annotations
 
-import io
-import json
 from typing import TYPE_CHECKING, Any
 
 import create_current_view
 import export_table
-import fastavro
-import pyarrow as pa
-import pyarrow.orc
-import pyarrow.parquet
 import pytest
 from lake import BUCKET, DATABASE, QUERYABLE, ROLE
+from old_design import OLD, OLD_ROW, old_file
 
 from dynoexport import naming
 from dynoexport.local.glue import crawler
@@ -21,9 +16,6 @@ from dynoexport.local.glue import crawler
 if TYPE_CHECKING:
     from lake import Lake, Table
 
-OLD = "2019-11-23T10:00"
-# In another order than that of their names, and one attribute that no item has any more.
-OLD_ROW = {"rating": 4, "review": "Brave", "size": 7, "id": "old", "author": "Rowling"}
 NEW_ITEM = {
     "id": {"S": "new"},
     "Author": {"S": "Tolkien"},
@@ -32,30 +24,6 @@ NEW_ITEM = {
     "Review": {"S": "Long, but"},
 }
 NEW_ROW = {"id": "new", "author": "Tolkien", "color": "red", "rating": 5, "review": "Long, but"}
-
-
-def columnar(module: Any) -> bytes:
-    out = io.BytesIO()
-    module.write_table(pa.Table.from_pylist([OLD_ROW]), out)
-    return out.getvalue()
-
-
-def old_file(fmt: str) -> bytes:
-    """One part file as Glue's own writers leave it."""
-    if fmt == "csv":
-        header = ",".join(name.title() for name in OLD_ROW)
-        return f"{header}\n4,Brave,7,old,Rowling\n".encode()
-    if fmt == "json":
-        return json.dumps({name.title(): value for name, value in OLD_ROW.items()}).encode()
-    if fmt == "avro":
-        fields = [
-            {"name": name, "type": "long" if isinstance(value, int) else "string"}
-            for name, value in OLD_ROW.items()
-        ]
-        out = io.BytesIO()
-        fastavro.writer(out, {"type": "record", "name": "root", "fields": fields}, [OLD_ROW])
-        return out.getvalue()
-    return columnar(pa.orc if fmt == "orc" else pa.parquet)
 
 
 def leave_old_snapshot(lake: Lake, table: Table) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta, timezone
 from types import SimpleNamespace
@@ -16,13 +17,14 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from moto.athena.models import athena_backends
 from moto.core.models import DEFAULT_ACCOUNT_ID
 from moto.glue.models import glue_backends
 from moto.s3.models import s3_backends
 from snapshot_bucket import EXPORT, Store
 
 import dynoexport
-from dynoexport import naming
+from dynoexport import AdoptionRefused, naming
 from dynoexport.aws.exports import AmbiguousExport, NotExported
 from dynoexport.jobs.publish_settings import PublishSettings
 from dynoexport.jobs.retention import apply_retention
@@ -84,6 +86,7 @@ KINDS: dict[str, tuple[bool, bool, Callable[[str], bytes] | None, int]] = {
     "claimed only": (True, True, None, 0),
     "without its files": (True, False, manifest, 0),
     "manifest without items": (True, False, lambda timestamp: manifest(timestamp, items=None), 1),
+    "adopted": (True, False, lambda timestamp: manifest(timestamp, adopted=True), 1),
     "claimed, with a broken manifest": (True, True, lambda _: b"{", 1),
     "of another design": (False, False, None, 2),
     "with a broken manifest": (False, False, lambda _: b"[" * 9, 1),
@@ -126,11 +129,18 @@ class World:
         for name, uri in ((EXPORT.snapshots_table, location), ("mine", "s3://mine/")):
             glue.create_table(
                 DatabaseName=naming.DATABASE,
-                TableInput={"Name": name, "StorageDescriptor": {"Location": uri}},
+                TableInput={
+                    "Name": name,
+                    "StorageDescriptor": {"Location": uri},
+                    "Parameters": {"skip.header.line.count": "1"},
+                },
             )
+            folders = {
+                partition: f"{uri}{naming.PARTITION_KEY}={partition}/" for partition in partitions
+            }
             inputs: Any = [
-                {"Values": [partition], "StorageDescriptor": {"Location": f"{uri}{partition}/"}}
-                for partition in partitions
+                {"Values": [partition], "StorageDescriptor": {"Location": folder}}
+                for partition, folder in folders.items()
             ]
             glue.batch_create_partition(
                 DatabaseName=naming.DATABASE, TableName=name, PartitionInputList=inputs
@@ -145,9 +155,10 @@ class World:
             naming.TAG_WORKFLOW: workflow,
         }
         self.account.glue.create_workflow(Name=workflow)
-        self.account.glue.create_job(
-            Name=naming.export_job(TABLE, FMT), Role="r", Command={"Name": "glueetl"}, Tags=tags
-        )
+        for name, own in ((naming.export_job, tags), (naming.view_job, {})):
+            self.account.glue.create_job(
+                Name=name(TABLE, FMT), Role="r", Command={"Name": "glueetl"}, Tags=own
+            )
 
     def objects(self) -> dict[str, tuple[int, str]]:
         return list_files(self.account.s3, self.account.bucket, "")
@@ -174,6 +185,8 @@ def empty(store: Store) -> None:
     s3_backends[DEFAULT_ACCOUNT_ID]["aws"].buckets[store.account.bucket].keys.clear()
     glue_backends[DEFAULT_ACCOUNT_ID]["eu-west-1"].reset()
     store.account.glue.create_database(DatabaseInput={"Name": naming.DATABASE})
+    athena_backends[DEFAULT_ACCOUNT_ID]["eu-west-1"].reset()
+    store.account.athena.create_work_group(Name=naming.WORK_GROUP)
 
 
 def retain(account: Account) -> None:
@@ -185,11 +198,18 @@ def retain(account: Account) -> None:
     apply_retention(clients, expired, None, NOW)
 
 
+def adopt(account: Account) -> None:
+    """What was in its place stays; a snapshot that is adopted gets a manifest beside it."""
+    with suppress(AdoptionRefused):
+        dynoexport.adopt(account, TABLE)
+
+
 OPERATIONS: dict[str, Callable[[Account], object]] = {
     "prune, keep none": lambda account: dynoexport.prune(account, TABLE, keep=0),
     "prune, keep one": lambda account: dynoexport.prune(account, TABLE, keep=1),
     "prune by age": lambda account: dynoexport.prune(account, TABLE, older_than=timedelta(0)),
     "retention": retain,
+    "adopt": adopt,
     "destroy": lambda account: dynoexport.destroy(account, TABLE),
     "destroy with data": lambda account: dynoexport.destroy(account, TABLE, data=True),
     "destroy with data by format": lambda account: dynoexport.destroy(
@@ -240,6 +260,8 @@ def test_no_operation_changes_what_dynoexport_did_not_write(store: Store, operat
             _, left = world.entries()[EXPORT.snapshots_table]
             kept = {t for t, kind in zip(TIMESTAMPS, kinds, strict=True) if not KINDS[kind][0]}
             assert kept <= set(left)
+        if operation == "adopt":
+            assert {key: after[key] for key in objects} == objects
         if "data" in operation:
             assert after.keys() == foreign.keys()
 

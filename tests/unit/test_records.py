@@ -13,6 +13,7 @@ import pytest
 
 from dynoexport.aws.workflow_runs import Attempt, Node, Run
 from dynoexport.model import GlueVersion, OutputFormat, ReadMode
+from dynoexport.operations.adopt import Adopted, AdoptedSnapshot, NotAdopted
 from dynoexport.operations.deploy import Deployment
 from dynoexport.operations.destroy import Foreign, Inventory
 from dynoexport.operations.doctor import Check
@@ -124,6 +125,8 @@ PLANNED = Planned(
     alternatives=(ALTERNATIVE,),
     unknown=("much",),
 )
+ADOPTED = AdoptedSnapshot("2019-11-23T10:00", 2, 345, 20)
+REFUSED = NotAdopted("backup", "it has no files")
 SNAPSHOT = Snapshot(
     "2026-01-31T10:00",
     complete=True,
@@ -267,6 +270,7 @@ MADE: dict[str, tuple[Json, Json]] = {
             "bytes": 345,
             "files": 2,
             "run_id": "wr_1",
+            "adopted": False,
             "faults": ["a is missing"],
         },
     ),
@@ -290,6 +294,20 @@ MADE: dict[str, tuple[Json, Json]] = {
             "objects": 3,
         },
     ),
+    "adopted": (
+        to_json(Adopted("Reviews", CSV, (ADOPTED,), (REFUSED,))),
+        {
+            "table": "Reviews",
+            "format": "csv",
+            "snapshots": [to_json(ADOPTED)],
+            "refused": [to_json(REFUSED)],
+        },
+    ),
+    "adopted snapshot": (
+        to_json(ADOPTED),
+        {"snapshot": "2019-11-23T10:00", "items": 2, "bytes": 345, "files": 20},
+    ),
+    "not adopted": (to_json(REFUSED), {"folder": "backup", "reason": "it has no files"}),
     "schedule": (
         to_json(Schedule("Reviews", CSV, "cron(0 10 * * ? *)", enabled=True)),
         {
