@@ -152,7 +152,7 @@ def write_pieces(s3: Any, items: int) -> export_table.ReadResult:
     return export_table.ReadResult((), export_table.PIECES, round(size / 1.5), tuple(pieces))
 
 
-def job(spark: Any, lines: export_table.ReadResult, target: Path) -> int:
+def job(spark: Any, s3: Any, lines: export_table.ReadResult, target: str) -> int:
     """The job's transform: settle the schema, write parquet. Returns the number of columns."""
     settings = export_table.parse_settings(SETTINGS)
     dumps = export_table.profile_partitions(spark, lines, settings, settings.max_struct_fields)
@@ -161,9 +161,8 @@ def job(spark: Any, lines: export_table.ReadResult, target: Path) -> int:
     columns = export_table.settle_columns(
         profiles, (), export_table.type_rules(settings), others=others
     )
-    parts = export_table.files_for(lines.json_bytes, "parquet")
-    rows = export_table.typed_rows(spark, lines, columns, settings, parts)
-    rows.write.mode("overwrite").option("compression", "snappy").parquet(str(target))
+    paths = export_table.SnapshotPaths("bucket", "", target, "")
+    export_table.write_parts(spark, settings, lines, columns, paths, s3=s3)
     return len(columns)
 
 
@@ -200,10 +199,8 @@ def main() -> None:
         print(f"{items:,} orders, {size / 2**20:,.0f} MB of DynamoDB JSON", flush=True)
         pieces, lines = write_pieces(s3, items), lines_in(orders, size)
         seconds = {
-            "the job, pieces of a native scan": timed(
-                lambda: job(spark, pieces, Path(directory, "a"))
-            ),
-            "the job, files of an export": timed(lambda: job(spark, lines, Path(directory, "b"))),
+            "the job, pieces of a native scan": timed(lambda: job(spark, s3, pieces, "a/")),
+            "the job, files of an export": timed(lambda: job(spark, s3, lines, "b/")),
             "Spark's JSON to parquet": timed(lambda: plain(spark, orders)),
         }
         floor = seconds["Spark's JSON to parquet"]
@@ -216,7 +213,7 @@ def main() -> None:
         )
         before = peak_mb()[0]
         lines = lines_in(wide, write_lines(wide, 10_000, many_attributes))
-        columns = job(spark, lines, Path(directory, "c"))
+        columns = job(spark, s3, lines, "c/")
         after = peak_mb()[0]
         print(f"100,001 attributes: {columns:,} columns")
         print(f"driver's Python: {before:,.0f} MB before, {after:,.0f} MB after")

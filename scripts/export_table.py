@@ -23,8 +23,8 @@ from __future__ import annotations
 import argparse
 import base64
 import hashlib
-import importlib.util
 import io
+import itertools
 import json
 import math
 import os
@@ -37,11 +37,13 @@ import threading
 import time
 import zlib
 from collections import deque
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta, timezone
 from decimal import Decimal
 from functools import partial
+from itertools import islice
 from multiprocessing.connection import Client, Listener, answer_challenge, deliver_challenge
 from typing import TYPE_CHECKING, Any
 from xml.sax.saxutils import escape
@@ -120,6 +122,7 @@ FORMATS = ("avro", "csv", "json", "orc", "parquet", "xml")
 TEXT_FORMATS = ("csv", "xml")
 # The job writes these line by line. Spark and Glue write the others.
 LINE_FORMATS = ("csv", "json", "xml")
+COLUMNAR_FORMATS = ("orc", "parquet")
 # What the formats call each compression. Parquet's and ORC's zstd came with Spark 3.2 and 3.3
 # (https://issues.apache.org/jira/browse/SPARK-33978, https://issues.apache.org/jira/browse/SPARK-34503);
 # Glue writes avro with snappy and deflate
@@ -276,6 +279,78 @@ def column_names(attributes: Iterable[str], reserved: Iterable[str] = ()) -> dic
         attributes, key=lambda attribute: (fold_column(attribute) != attribute, attribute)
     )
     return {attribute: free_name(fold_column(attribute), taken) for attribute in ordered}
+
+
+# --- dynoexport/jobs/avro_schema.py ---------------------------------------------------------------
+# Trino reads avro by this parameter before it looks at the columns: by the table's own, else by
+# the one of the table's SerDe, else by the one of the partition's:
+# https://github.com/trinodb/trino/pull/30599, https://github.com/trinodb/trino/pull/14463
+# A crawler keeps it, or writes a file's own schema, which has no defaults. Either is wrong for
+# some snapshot: "Unable to find column", "Avro type resolution error". So each time the view job
+# publishes, it gives the table a schema that fits all files. Athena's page requires one:
+# https://docs.aws.amazon.com/athena/latest/ug/avro-serde.html
+# The catalog limits a parameter's length
+# (https://docs.aws.amazon.com/glue/latest/webapi/API_TableInput.html). Without the parameter,
+# Athena derives the schema from the columns.
+AVRO_LITERAL, PARAMETER_MAX = "avro.schema.literal", 512_000
+AVRO_SCALARS = {
+    "string": "string",
+    "bigint": "long",
+    "double": "double",
+    "boolean": "boolean",
+    "binary": "bytes",
+    "map<string,string>": {"type": "map", "values": ["null", "string"]},
+}
+
+
+def avro_type(shape: str | Mapping[str, Any], numbers: Iterator[int]) -> list[Any]:
+    """A column's shape in the manifest as an avro type that may be null, at every level.
+
+    ``numbers`` give records their names.
+    """
+    if not isinstance(shape, str):
+        ((kind, inner),) = shape.items()
+        if kind == "array":
+            return ["null", {"type": "array", "items": avro_type(inner, numbers)}]
+        record = {"type": "record", "name": f"record_{next(numbers)}"}
+        fields = [avro_field(name, field, numbers) for _, name, field in inner]
+        return ["null", {**record, "fields": fields}]
+    if shape.startswith("decimal"):
+        precision, scale = map(int, re.findall(r"\d+", shape))
+        decimal = {"type": "bytes", "logicalType": "decimal"}
+        return ["null", {**decimal, "precision": precision, "scale": scale}]
+    return ["null", AVRO_SCALARS[shape]]
+
+
+def avro_field(name: str, shape: str | Mapping[str, Any], numbers: Iterator[int]) -> dict[str, Any]:
+    return {"name": name, "type": avro_type(shape, numbers), "default": None}
+
+
+def avro_literal(manifest: Mapping[str, Any]) -> str:
+    """The schema that reads every snapshot; empty if it is too long for the catalog.
+
+    Files of the former design have the attributes' own names: Avro finds them by aliases.
+    """
+    numbers, fields = itertools.count(), []
+    for column in manifest["schema"]:
+        name, attribute = column["name"], column["attribute"]
+        field = avro_field(name, column.get("shape", column["type"]), numbers)
+        if attribute != name == attribute.lower() and re.fullmatch(
+            r"[A-Za-z_]\w*", attribute, re.ASCII
+        ):
+            field["aliases"] = [attribute]
+        fields.append(field)
+    text = json.dumps({"type": "record", "name": "item", "fields": fields}, separators=(",", ":"))
+    return text if len(text) <= PARAMETER_MAX else ""
+
+
+def without_literal(holder: Mapping[str, Any], right: str) -> dict[str, Any]:
+    """The table, partition or SerDe without any avro schema but the right one."""
+    parameters = holder.get("Parameters", {})
+    if parameters.get(AVRO_LITERAL, right) == right:
+        return dict(holder)
+    kept = {name: value for name, value in parameters.items() if name != AVRO_LITERAL}
+    return {**holder, "Parameters": kept}
 
 
 # --- dynoexport/jobs/limits.py --------------------------------------------------------------------
@@ -824,33 +899,13 @@ def xml_item(names: Sequence[str], values: Iterable[str | None]) -> str:
     return f"<item>{''.join(f'<{name}>{text}</{name}>' for name, text in held)}</item>"
 
 
-def with_frame(lines: Iterable[str], first: Sequence[str], last: Sequence[str]) -> Iterator[str]:
-    """The lines between ``first`` and ``last``; nothing if there are no lines."""
-    started = False
-    for line in lines:
-        if not started:
-            yield from first
-            started = True
-        yield line
-    if started:
-        yield from last
-
-
-def document(lines: Iterable[str], names: Sequence[str], fmt: str) -> Iterator[str]:
-    """The lines of one part file, which is a whole document; empty without items."""
+def frame(names: Sequence[str], fmt: str) -> tuple[list[str], list[str]]:
+    """The lines before and after the items of a file."""
     if fmt == "csv":
-        return with_frame(lines, first=[csv_line(names)], last=[])
+        return [csv_line(names)], []
     if fmt == "xml":
-        shown = (line.replace(XML_REPLACED, "\ufffd") for line in lines)
-        return with_frame(
-            shown, first=['<?xml version="1.0" encoding="UTF-8"?>', "<items>"], last=["</items>"]
-        )
-    return iter(lines)
-
-
-def count_replaced(lines: RDD[str]) -> int:
-    """How many characters were replaced because XML cannot hold them."""
-    return lines.map(lambda line: line.count(XML_REPLACED)).sum()
+        return ['<?xml version="1.0" encoding="UTF-8"?>', "<items>"], ["</items>"]
+    return [], []
 
 
 # --- dynoexport/jobs/attribute_names.py -----------------------------------------------------------
@@ -976,149 +1031,11 @@ def find_refusal(text: str) -> str | None:
     return None
 
 
-# --- dynoexport/jobs/write/counts.py --------------------------------------------------------------
-# No object in S3 is larger: https://docs.aws.amazon.com/AmazonS3/latest/userguide/qfacts.html
-AVRO_BYTES_MAX = 50 * 1024**4
-AVRO_BROKEN = "a part file is not a complete Avro file: start a new run"
-
-
-def avro_long(read: Callable[[int], bytes]) -> int | None:
-    """The next number, zig-zag coded in groups of seven bits; None at the end of the file."""
-    goes_on = 0x80
-    value = shift = 0
-    byte = read(1)
-    while byte and byte[0] & goes_on:
-        value |= (byte[0] - goes_on) << shift
-        shift += 7
-        byte = read(1)
-    if not byte:
-        return None
-    value |= byte[0] << shift
-    return (value >> 1) ^ -(value & 1)
-
-
-def avro_size(read: Callable[[int], bytes]) -> int:
-    """The next number, which says how many bytes follow.
-
-    Raises:
-        JobFailed: the file ends too early, or is not an Avro file.
-    """
-    size = avro_long(read)
-    if size is None or not 0 <= size <= AVRO_BYTES_MAX:
-        raise JobFailed(AVRO_BROKEN)
-    return size
-
-
-def count_avro_rows(read: Callable[[int], bytes]) -> int:
-    """How many records an Avro container file has, from the headers of its blocks.
-
-    https://avro.apache.org/docs/current/specification/#object-container-files
-
-    Raises:
-        JobFailed: the file ends too early, or is not an Avro file.
-    """
-    magic, sync = 4, 16
-    read(magic)
-    for pairs in iter(partial(avro_long, read), 0):
-        if pairs is None:
-            raise JobFailed(AVRO_BROKEN)
-        if pairs < 0:
-            avro_size(read)  # in bytes, of these pairs
-        for _ in range(2 * abs(pairs)):
-            read(avro_size(read))
-    read(sync)
-    rows = 0
-    for count in iter(partial(avro_long, read), None):
-        rows += count
-        read(avro_size(read) + sync)
-    return rows
-
-
-def count_avro_object(key: str, bucket: str, region: str) -> int:
-    # On an executor: Spark cannot send a client.
-    import boto3
-
-    body = boto3.client("s3", region_name=region).get_object(Bucket=bucket, Key=key)["Body"]
-    return count_avro_rows(body.read)
-
-
-def count_written_rows(
-    spark: SparkSession, s3: S3Client, fmt: str, paths: SnapshotPaths, keys: Sequence[str]
-) -> int:
-    """The rows in the files of the snapshot, read back from S3."""
-    from pyspark.sql import functions as F  # noqa: N812 - its usual name
-
-    path = paths.uri(paths.snapshot)
-    if fmt == "avro":
-        count = partial(count_avro_object, bucket=paths.bucket, region=s3.meta.region_name)
-        return spark.sparkContext.parallelize(keys, len(keys)).map(count).sum()
-    if fmt in {"orc", "parquet"}:
-        return spark.read.format(fmt).load(path).count()
-    lines = spark.read.text(path)
-    if fmt == "xml":
-        return lines.where(F.col("value").startswith("<item>")).count()
-    headers = len(keys) if fmt == "csv" else 0
-    return lines.count() - headers
-
-
-# --- dynoexport/jobs/write/predicate.py -----------------------------------------------------------
-def check_predicate(spark: SparkSession, where: str) -> None:
-    """Check the predicate's syntax before anything is read.
-
-    Raises:
-        JobFailed: Spark cannot parse it.
-    """
-    if not where:
-        return
-    try:
-        # PySpark has no public function for the parser alone.
-        spark._jsparkSession.sessionState().sqlParser().parseExpression(where)  # noqa: SLF001
-    except Exception as error:  # noqa: BLE001 - each version of Spark has its own
-        raise JobFailed(f"Where is not a Spark SQL predicate: {first_line(error)}") from None
-
-
-def filter_rows(rows: DataFrame, columns: Sequence[Column], where: str) -> DataFrame:
-    """The rows for which the predicate is true; it uses the view's column names.
-
-    Raises:
-        JobFailed: it names a column that does not exist, or is not a predicate.
-    """
-    names = [
-        column.view if column.shown else f"_former_{position}"
-        for position, column in enumerate(columns)
-    ]
-    further = rows.columns[len(columns) :]
-    try:
-        return rows.toDF(*names, *further).where(where).toDF(*rows.columns)
-    except Exception as error:  # noqa: BLE001 - each version of Spark has its own
-        raise JobFailed(f"Where cannot be applied: {first_line(error)}") from None
-
-
-# How Spark 3.3 and later name what is wrong with SQL: [DIVIDE_BY_ZERO] Division by zero. The rest
-# of the message may quote the item's value.
-ERROR_CLASS = re.compile(r"\[[A-Z][A-Z_0-9.]+\]")
-
-
-def count_matching(rows: RDD[str] | DataFrame) -> int:
-    """How many rows match the predicate.
-
-    Raises:
-        JobFailed: it fails on a value, which is possible in ANSI SQL, the default of Glue 6.0.
-    """
-    try:
-        return rows.count()
-    except Exception as error:
-        reason = ERROR_CLASS.search(str(error))
-        if reason is None:
-            raise
-        raise JobFailed(f"Where fails on an item: {reason.group()}: change the predicate") from None
-
-
 # --- dynoexport/jobs/arrow_library.py -------------------------------------------------------------
 # Arrow reads JSON into columns without an object for each value. Glue ships it
 # (https://docs.aws.amazon.com/glue/latest/dg/aws-glue-programming-python-libraries.html); versions
-# 7, 10, 12 and 26 were tried. Spark accepts its batches since 3.3. Without it, the items stay the
-# JSON that DynamoDB sent.
+# 7, 10, 12 and 26 were tried. Without it, the items stay the JSON that DynamoDB sent, and Spark
+# writes the files.
 PYARROW_MIN = 7
 
 
@@ -1134,13 +1051,8 @@ def arrow() -> Any:  # noqa: ANN401 - pyarrow carries no types
 
 
 def takes_arrow(settings: Settings) -> bool:
-    """Whether this Spark accepts Arrow batches, and the format is written from Spark's rows."""
-    from pyspark.sql import DataFrame
-
-    if settings.format in LINE_FORMATS or not hasattr(DataFrame, "mapInArrow"):
-        return False
-    # Spark requires pandas too, though nothing here uses it.
-    return arrow() is not None and importlib.util.find_spec("pandas") is not None
+    """Whether the items are read as columns, because the format has them."""
+    return settings.format in COLUMNAR_FORMATS and arrow() is not None
 
 
 # --- dynoexport/jobs/arguments.py -----------------------------------------------------------------
@@ -2160,6 +2072,135 @@ def select_attributes(
     return pa.RecordBatch.from_arrays([item], names=["item"])
 
 
+# --- dynoexport/jobs/write/counts.py --------------------------------------------------------------
+# No object in S3 is larger: https://docs.aws.amazon.com/AmazonS3/latest/userguide/qfacts.html
+AVRO_BYTES_MAX = 50 * 1024**4
+# Of each file: a header, or the frame of a document.
+LINES_AROUND = {fmt: sum(map(len, frame((), fmt))) for fmt in LINE_FORMATS}
+AVRO_BROKEN = "a part file is not a complete Avro file: start a new run"
+
+
+def avro_long(read: Callable[[int], bytes]) -> int | None:
+    """The next number, zig-zag coded in groups of seven bits; None at the end of the file."""
+    goes_on = 0x80
+    value = shift = 0
+    byte = read(1)
+    while byte and byte[0] & goes_on:
+        value |= (byte[0] - goes_on) << shift
+        shift += 7
+        byte = read(1)
+    if not byte:
+        return None
+    value |= byte[0] << shift
+    return (value >> 1) ^ -(value & 1)
+
+
+def avro_size(read: Callable[[int], bytes]) -> int:
+    """The next number, which says how many bytes follow.
+
+    Raises:
+        JobFailed: the file ends too early, or is not an Avro file.
+    """
+    size = avro_long(read)
+    if size is None or not 0 <= size <= AVRO_BYTES_MAX:
+        raise JobFailed(AVRO_BROKEN)
+    return size
+
+
+def count_avro_rows(read: Callable[[int], bytes]) -> int:
+    """How many records an Avro container file has, from the headers of its blocks.
+
+    https://avro.apache.org/docs/current/specification/#object-container-files
+
+    Raises:
+        JobFailed: the file ends too early, or is not an Avro file.
+    """
+    magic, sync = 4, 16
+    read(magic)
+    for pairs in iter(partial(avro_long, read), 0):
+        if pairs is None:
+            raise JobFailed(AVRO_BROKEN)
+        if pairs < 0:
+            avro_size(read)  # in bytes, of these pairs
+        for _ in range(2 * abs(pairs)):
+            read(avro_size(read))
+    read(sync)
+    rows = 0
+    for count in iter(partial(avro_long, read), None):
+        rows += count
+        read(avro_size(read) + sync)
+    return rows
+
+
+class S3File(io.RawIOBase):
+    """An object that is read where it is asked for, such as at the footer in its end."""
+
+    def __init__(self, s3: S3Client, bucket: str, key: str) -> None:
+        super().__init__()
+        self._s3, self._bucket, self._key = s3, bucket, key
+        self._size = s3.head_object(Bucket=bucket, Key=key)["ContentLength"]
+        self._place = 0
+
+    def readable(self) -> bool:
+        return True
+
+    def seekable(self) -> bool:
+        return True
+
+    def tell(self) -> int:
+        return self._place
+
+    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
+        start = {io.SEEK_SET: 0, io.SEEK_CUR: self._place, io.SEEK_END: self._size}[whence]
+        self._place = start + offset
+        return self._place
+
+    def read(self, size: int = -1) -> bytes:
+        end = self._size if size < 0 else min(self._size, self._place + size)
+        if self._place >= end:
+            return b""
+        span = f"bytes={self._place}-{end - 1}"
+        answer = self._s3.get_object(Bucket=self._bucket, Key=self._key, Range=span)
+        self._place = end
+        return answer["Body"].read()
+
+
+def count_lines(chunks: Iterable[bytes], fmt: str) -> int:
+    """The items in the lines of a file; an item is one line."""
+    lines = 0
+    for chunk in chunks:
+        lines += chunk.count(b"\n")
+    return lines - LINES_AROUND[fmt]
+
+
+def count_rows(key: str, fmt: str, bucket: str, region: str) -> int:
+    """The rows of one file, as it is in S3."""
+    # On an executor: Spark cannot send a client.
+    import boto3
+
+    s3 = boto3.client("s3", region_name=region)
+    if fmt == "parquet":
+        import pyarrow.parquet
+
+        return int(pyarrow.parquet.ParquetFile(S3File(s3, bucket, key)).metadata.num_rows)
+    if fmt == "orc":
+        import pyarrow.orc
+
+        return int(pyarrow.orc.ORCFile(S3File(s3, bucket, key)).nrows)
+    body = s3.get_object(Bucket=bucket, Key=key)["Body"]
+    return count_avro_rows(body.read) if fmt == "avro" else count_lines(body.iter_chunks(), fmt)
+
+
+def count_written_rows(
+    spark: SparkSession, s3: S3Client, fmt: str, paths: SnapshotPaths, keys: Sequence[str]
+) -> int:
+    """The rows in the files of the snapshot, counted in S3."""
+    if fmt in COLUMNAR_FORMATS and arrow() is None:
+        return spark.read.format(fmt).load(paths.uri(paths.snapshot)).count()
+    count = partial(count_rows, fmt=fmt, bucket=paths.bucket, region=s3.meta.region_name)
+    return spark.sparkContext.parallelize(keys, len(keys)).map(count).sum()
+
+
 # --- dynoexport/jobs/settings.py ------------------------------------------------------------------
 # Arguments of the deployed job. Glue adds its own.
 EXPORT_JOB_ARGUMENTS = (
@@ -2912,6 +2953,170 @@ def deletion_marks(
     """
     manifest, claim = manifest_key(table, fmt, timestamp), claim_key(table, fmt, timestamp)
     return ([manifest], [claim]) if claimed else ([], [manifest])
+
+
+# --- dynoexport/jobs/write/upload.py --------------------------------------------------------------
+# A part file of the usual size has two of them. S3 takes at least 5 MiB, but for the last one, and
+# at most 10,000 of them:
+# https://docs.aws.amazon.com/AmazonS3/latest/userguide/qfacts.html
+UPLOAD_PART_BYTES = 64 * 1024 * 1024
+# Each waits for S3, not for the processor.
+COMPLETIONS_AT_ONCE = 16
+
+
+@dataclass(frozen=True)
+class UploadedFile:
+    """A file whose parts are in S3; ``replaced`` are the characters that XML cannot hold."""
+
+    key: str
+    upload_id: str
+    parts: tuple[Mapping[str, Any], ...]
+    bytes: int
+    rows: int
+    replaced: int = 0
+
+    def to_dict(self) -> dict[str, Any]:
+        # dataclasses.asdict finds no fields in a worker, to which Spark sends classes by value:
+        # https://github.com/cloudpipe/cloudpickle/issues/386
+        return dict(vars(self))
+
+
+class PartUpload:
+    """A writable binary file that becomes the parts of one object."""
+
+    def __init__(self, s3: S3Client, bucket: str, key: str) -> None:
+        self._s3, self._bucket, self._key = s3, bucket, key
+        self._checks = checksum_options(s3)
+        answer = s3.create_multipart_upload(Bucket=bucket, Key=key, **self._checks)
+        self._upload_id = answer["UploadId"]
+        self._pending = bytearray()
+        self._parts: list[dict[str, Any]] = []
+        self._bytes = 0
+        # pyarrow looks at it before it writes.
+        self.closed = False
+
+    def writable(self) -> bool:
+        return True
+
+    def write(self, content: Any) -> int:  # noqa: ANN401 - bytes, or a buffer of pyarrow
+        view = memoryview(content)
+        self._pending += view
+        self._bytes += view.nbytes
+        if len(self._pending) >= UPLOAD_PART_BYTES:
+            self._send()
+        return view.nbytes
+
+    def tell(self) -> int:
+        return self._bytes
+
+    def flush(self) -> None:
+        """Nothing: a part that is too small would be refused."""
+
+    def close(self) -> None:
+        """Nothing: ``finish`` sends the rest, and only a writer that succeeded calls it."""
+
+    def finish(self, rows: int, replaced: int = 0) -> UploadedFile:
+        """Send the rest. The object still does not exist."""
+        if self._pending or not self._parts:
+            self._send()
+        self.closed = True
+        parts = tuple(self._parts)
+        return UploadedFile(self._key, self._upload_id, parts, self._bytes, rows, replaced)
+
+    def abort(self) -> None:
+        """Remove what was uploaded, if S3 lets us: the driver or the bucket's rule does it else."""
+        self.closed = True
+        try:
+            self._s3.abort_multipart_upload(
+                Bucket=self._bucket, Key=self._key, UploadId=self._upload_id
+            )
+        except ClientError as error:
+            log(f"left an upload of {self._key}: {error}")
+
+    def _send(self) -> None:
+        # botocore takes it as it is; its types know only bytes.
+        body: Any = self._pending
+        self._pending = bytearray()
+        number = len(self._parts) + 1
+        options: dict[str, Any] = dict(self._checks)
+        if not options:
+            options["ContentMD5"] = base64.b64encode(hashlib.md5(body).digest()).decode()  # noqa: S324 - what S3 checks
+        answer = self._s3.upload_part(
+            Bucket=self._bucket,
+            Key=self._key,
+            UploadId=self._upload_id,
+            PartNumber=number,
+            Body=body,
+            **options,
+        )
+        part = {"PartNumber": number, "ETag": answer["ETag"]}
+        # "The complete request must include the checksum for each part."
+        # https://github.com/aws/aws-sdk-go-v2/issues/2847
+        if "ChecksumCRC32" in answer:
+            part["ChecksumCRC32"] = answer["ChecksumCRC32"]
+        self._parts.append(part)
+
+
+def checksum_options(s3: S3Client) -> dict[str, Any]:
+    """How S3 checks a part; nothing where boto3 is older than this, and a part has its MD5."""
+    shape = s3.meta.service_model.operation_model("UploadPart").input_shape
+    known = shape is not None and "ChecksumAlgorithm" in shape.members
+    return {"ChecksumAlgorithm": "CRC32"} if known else {}
+
+
+def complete_upload(s3: S3Client, bucket: str, file: UploadedFile) -> None:
+    """Make the file visible."""
+    parts: list[Any] = [dict(part) for part in file.parts]
+    try:
+        s3.complete_multipart_upload(
+            Bucket=bucket,
+            Key=file.key,
+            UploadId=file.upload_id,
+            MultipartUpload={"Parts": parts},
+        )
+    except ClientError as error:
+        # S3 also answers so if the upload is complete, as after an answer that was lost:
+        # https://docs.aws.amazon.com/AmazonS3/latest/API/API_CompleteMultipartUpload.html
+        # No other upload has this key.
+        if error.response["Error"]["Code"] != "NoSuchUpload":
+            raise
+        if list_objects(s3, bucket, file.key).get(file.key) != file.bytes:
+            raise
+
+
+def complete_uploads(s3: S3Client, bucket: str, files: Sequence[UploadedFile]) -> None:
+    """Make the files visible.
+
+    Raises:
+        ClientError: S3 refuses one of them.
+    """
+    with ThreadPoolExecutor(COMPLETIONS_AT_ONCE) as executor:
+        # Only who takes the results sees what was raised.
+        list(executor.map(partial(complete_upload, s3, bucket), files))
+
+
+def list_uploads(s3: S3Client, bucket: str, prefix: str) -> list[tuple[str, str]]:
+    """Key and ID of every upload under the prefix that is not complete."""
+    pages = s3.get_paginator("list_multipart_uploads").paginate(Bucket=bucket, Prefix=prefix)
+    return [
+        (upload["Key"], upload["UploadId"]) for page in pages for upload in page.get("Uploads", [])
+    ]
+
+
+def abort_uploads(s3: S3Client, bucket: str, prefix: str) -> None:
+    """Remove what lost tasks have uploaded under the prefix.
+
+    A failure only leaves it to the bucket's rule, which removes it within days.
+    """
+    try:
+        left = list_uploads(s3, bucket, prefix)
+        for key, upload_id in left:
+            s3.abort_multipart_upload(Bucket=bucket, Key=key, UploadId=upload_id)
+    except ClientError as error:
+        log(f"left uploads under s3://{bucket}/{prefix}: {error}")
+        return
+    if left:
+        log(f"removed {counted(len(left), 'upload')} of lost tasks")
 
 
 # --- dynoexport/jobs/checks.py --------------------------------------------------------------------
@@ -4613,13 +4818,6 @@ def spark_schema(columns: Sequence[Column]) -> StructType:
     return StructType([StructField(column.name, spark_type(column.type)) for column in columns])
 
 
-def row_and_line_converter(
-    columns: Sequence[Column], line: Callable[[], Callable[[Any], str]]
-) -> Callable[[Any], tuple[Any, ...]]:
-    row, text = spark_row_converter(columns), line()
-    return lambda item: (*row(item), text(item))
-
-
 # --- dynoexport/jobs/snapshot_schema.py -----------------------------------------------------------
 @dataclass(frozen=True)
 class SnapshotSchema:
@@ -4930,12 +5128,262 @@ def record_batch(
     return pa.RecordBatch.from_arrays(arrays, names=names)
 
 
-def record_batches(
-    groups: Iterable[Any], columns: Sequence[Column], bucket: str, region: str
-) -> Iterator[Any]:
-    """Record batches of the pieces in the groups; the groups come in batches, too."""
-    texts = (text for group in groups for text in group.column(0).to_pylist())
-    return (record_batch(columns, batch) for batch in read_pieces(texts, bucket, region))
+# --- dynoexport/jobs/write/avro.py ----------------------------------------------------------------
+# Bytes before compression that become one block.
+AVRO_BLOCK_BYTES = 256 * 1024
+MAGIC = b"Obj\x01"
+# The place of each type in the union of it and null.
+NULL, VALUE = b"\x00", b"\x02"
+
+
+def encode_long(number: int) -> bytes:
+    """A number, zig-zag coded in groups of seven bits, the lowest first."""
+    rest = (number << 1) ^ (number >> 63)
+    encoded = bytearray()
+    while rest > 0x7F:  # noqa: PLR2004 - seven bits
+        encoded.append(rest & 0x7F | 0x80)
+        rest >>= 7
+    encoded.append(rest)
+    return bytes(encoded)
+
+
+def encode_bytes(content: bytes) -> bytes:
+    return encode_long(len(content)) + content
+
+
+def encode_text(text: str) -> bytes:
+    return encode_bytes(text.encode())
+
+
+def encode_decimal(number: Decimal, scale: int) -> bytes:
+    """The digits without their point as a signed number, the highest byte first."""
+    unscaled = int(number.scaleb(scale))
+    return encode_bytes(unscaled.to_bytes(unscaled.bit_length() // 8 + 1, "big", signed=True))
+
+
+def encode_map(value: Mapping[str, Any]) -> bytes:
+    texts = string_map(value)
+    held = (
+        encode_text(name) + (NULL if text is None else VALUE + encode_text(text))
+        for name, text in texts.items()
+    )
+    return (encode_long(len(texts)) + b"".join(held) if texts else b"") + NULL
+
+
+AVRO_ENCODERS: dict[str, Callable[[Any], bytes]] = {
+    BIGINT: lambda value: encode_long(parse_whole_number(value["N"])),
+    DOUBLE: lambda value: struct.pack("<d", float(value["D"] if "D" in value else value["N"])),
+    BOOLEAN: lambda value: b"\x01" if value["BOOL"] else b"\x00",
+    BINARY: lambda value: encode_bytes(base64.b64decode(value["B"])),
+    MAP: encode_map,
+}
+
+
+def avro_encoder(kind: Type) -> Callable[[Any], bytes]:
+    """What encodes a value in DynamoDB JSON, or None, as the union of null and the type."""
+    encode = value_encoder(kind)
+    return lambda value: NULL if value is None or "NULL" in value else VALUE + encode(value)
+
+
+def value_encoder(kind: Type) -> Callable[[Any], bytes]:
+    if kind.kind == DECIMAL:
+        return lambda value: encode_decimal(Decimal(value["N"]), kind.scale)
+    if kind.kind == ARRAY:
+        element = avro_encoder(kind.elements)
+        return lambda value: encode_array(list(map(element, list_elements(value))))
+    if kind.kind == STRUCT:
+        fields = [(field.attribute, avro_encoder(field.type)) for field in kind.fields]
+        return lambda value: b"".join(encode(value["M"].get(name)) for name, encode in fields)
+    return AVRO_ENCODERS.get(kind.kind, lambda value: encode_text(text_value(value) or ""))
+
+
+def encode_array(elements: Sequence[bytes]) -> bytes:
+    """One block of elements, and the empty one that ends an array."""
+    return (encode_long(len(elements)) + b"".join(elements) if elements else b"") + NULL
+
+
+def avro_schema_text(columns: Sequence[Column]) -> str:
+    """The schema of a file; every value may be null."""
+    numbers = itertools.count()
+    entries = [column_entry(column, "avro") for column in columns]
+    fields = [
+        avro_field(entry["name"], entry.get("shape", entry["type"]), numbers) for entry in entries
+    ]
+    return json.dumps({"type": "record", "name": "item", "fields": fields})
+
+
+def compress_block(content: bytes, codec: str) -> bytes:
+    """A block as the codec has it: deflate without zlib's header, snappy with a checksum."""
+    if codec == "deflate":
+        compressor = zlib.compressobj(wbits=-zlib.MAX_WBITS)
+        return compressor.compress(content) + compressor.flush()
+    packed: bytes = arrow().compress(content, codec="snappy", asbytes=True)
+    return packed + struct.pack(">I", zlib.crc32(content))
+
+
+class AvroFile:
+    """An avro file; nothing is uploaded before there is a row."""
+
+    def __init__(
+        self, columns: Sequence[Column], codec: str, open_file: Callable[[], PartUpload]
+    ) -> None:
+        self._columns, self._codec, self._open_file = columns, codec, open_file
+        self._apart = row_converter(columns)
+        self._encoders = [avro_encoder(column.type) for column in columns]
+        self._file: PartUpload | None = None
+        self._sync = os.urandom(16)
+        self._rows: list[bytes] = []
+        self._bytes = 0
+        self.rows = 0
+
+    def write(self, item: Mapping[str, Any]) -> None:
+        values = self._apart(item)
+        row = b"".join(encode(value) for encode, value in zip(self._encoders, values))
+        self._rows.append(row)
+        self._bytes += len(row)
+        self.rows += 1
+        if self._bytes >= AVRO_BLOCK_BYTES:
+            self._write_block()
+
+    def close(self) -> None:
+        if self._rows:
+            self._write_block()
+
+    def _write_block(self) -> None:
+        if self._file is None:
+            self._file = self._open_file()
+            self._file.write(self._header())
+        content = compress_block(b"".join(self._rows), self._codec)
+        self._file.write(encode_long(len(self._rows)) + encode_bytes(content) + self._sync)
+        self._rows, self._bytes = [], 0
+
+    def _header(self) -> bytes:
+        metadata = {"avro.schema": avro_schema_text(self._columns), "avro.codec": self._codec}
+        pairs = b"".join(encode_text(name) + encode_text(text) for name, text in metadata.items())
+        return MAGIC + encode_long(len(metadata)) + pairs + NULL + self._sync
+
+
+# --- dynoexport/jobs/write/lines.py ---------------------------------------------------------------
+# Lines that are encoded at once.
+LINES_AT_ONCE = 1_000
+
+
+class LineFile:
+    """A file of text, which is a whole document; nothing is uploaded before there is a line.
+
+    Attributes:
+        replaced: how many characters XML could not hold.
+    """
+
+    def __init__(
+        self, columns: Sequence[Column], fmt: str, open_file: Callable[[], PartUpload]
+    ) -> None:
+        self._first, self._last = frame([column.name for column in columns], fmt)
+        self._is_xml = fmt == "xml"
+        self._line = line_converter(columns, fmt)
+        self._open_file = open_file
+        self._file: PartUpload | None = None
+        self._lines: list[str] = []
+        self.rows = self.replaced = 0
+
+    def write(self, item: Mapping[str, Any]) -> None:
+        self._lines.append(self._line(item))
+        self.rows += 1
+        if len(self._lines) >= LINES_AT_ONCE:
+            self._write_lines()
+
+    def close(self) -> None:
+        if self.rows:
+            self._lines += self._last
+            self._write_lines()
+
+    def _write_lines(self) -> None:
+        if self._file is None:
+            self._file = self._open_file()
+            self._lines[:0] = self._first
+        text = "".join(f"{line}\n" for line in self._lines)
+        if self._is_xml:
+            self.replaced += text.count(XML_REPLACED)
+            text = text.replace(XML_REPLACED, "\ufffd")
+        self._file.write(text.encode())
+        self._lines = []
+
+
+# --- dynoexport/jobs/write/predicate.py -----------------------------------------------------------
+# The column of a typed row that holds its item.
+ITEM = "_item"
+
+
+def check_predicate(spark: SparkSession, where: str) -> None:
+    """Check the predicate's syntax before anything is read.
+
+    Raises:
+        JobFailed: Spark cannot parse it.
+    """
+    if not where:
+        return
+    try:
+        # PySpark has no public function for the parser alone.
+        spark._jsparkSession.sessionState().sqlParser().parseExpression(where)  # noqa: SLF001
+    except Exception as error:  # noqa: BLE001 - each version of Spark has its own
+        raise JobFailed(f"Where is not a Spark SQL predicate: {first_line(error)}") from None
+
+
+def filter_rows(rows: DataFrame, columns: Sequence[Column], where: str) -> DataFrame:
+    """The rows for which the predicate is true; it uses the view's column names.
+
+    Raises:
+        JobFailed: it names a column that does not exist, or is not a predicate.
+    """
+    names = [
+        column.view if column.shown else f"_former_{position}"
+        for position, column in enumerate(columns)
+    ]
+    further = rows.columns[len(columns) :]
+    try:
+        return rows.toDF(*names, *further).where(where).toDF(*rows.columns)
+    except Exception as error:  # noqa: BLE001 - each version of Spark has its own
+        raise JobFailed(f"Where cannot be applied: {first_line(error)}") from None
+
+
+# How Spark 3.3 and later name what is wrong with SQL: [DIVIDE_BY_ZERO] Division by zero. The rest
+# of the message may quote the item's value.
+ERROR_CLASS = re.compile(r"\[[A-Z][A-Z_0-9.]+\]")
+
+
+@contextmanager
+def explaining_predicate() -> Iterator[None]:
+    """Explain a predicate that fails on a value, possible in ANSI SQL, the default of Glue 6.0.
+
+    Raises:
+        JobFailed: it does.
+    """
+    try:
+        yield
+    except Exception as error:
+        reason = ERROR_CLASS.search(str(error))
+        if reason is None:
+            raise
+        raise JobFailed(f"Where fails on an item: {reason.group()}: change the predicate") from None
+
+
+def filter_items(
+    spark: SparkSession, items: RDD[dict[str, Any]], columns: Sequence[Column], where: str
+) -> RDD[dict[str, Any]]:
+    """The items for which the predicate is true.
+
+    Spark decides it on a row of the columns' types, beside which the item stays as it is.
+    """
+    rows = items.mapPartitions(partial(convert_items, convert=partial(row_and_item, columns)))
+    schema = spark_schema(columns).add(ITEM, "string")
+    frame = spark.createDataFrame(rows, schema, verifySchema=False)
+    chosen = filter_rows(frame, columns, where).select(ITEM)
+    return chosen.rdd.map(lambda row: json.loads(row[0]))
+
+
+def row_and_item(columns: Sequence[Column]) -> Callable[[Any], tuple[Any, ...]]:
+    row = spark_row_converter(columns)
+    return lambda item: (*row(item), json.dumps(item))
 
 
 # --- dynoexport/jobs/history.py -------------------------------------------------------------------
@@ -4959,50 +5407,246 @@ def known_columns(s3: S3Client, settings: Settings) -> tuple[Column, ...]:
         ) from None
 
 
-# --- dynoexport/jobs/write/files.py ---------------------------------------------------------------
-# The column of a typed row that holds its line in a file of text.
-LINE = "_line"
+# --- dynoexport/jobs/write/columnar.py ------------------------------------------------------------
+# Bytes in memory that become one row group or stripe.
+ROW_GROUP_BYTES = 64 * 1024 * 1024
 
 
-def typed_rows(
+def arrow_schema(columns: Sequence[Column]) -> pa.Schema:
+    return arrow().schema([(column.name, arrow_type(column.type)) for column in columns])
+
+
+class ColumnarFile:
+    """A parquet or orc file; nothing is uploaded before there is a row."""
+
+    def __init__(
+        self, columns: Sequence[Column], fmt: str, codec: str, open_file: Callable[[], PartUpload]
+    ) -> None:
+        self._schema, self._format, self._codec = arrow_schema(columns), fmt, codec
+        self._open_file = open_file
+        self._writer: Any = None
+        self._batches: list[pa.RecordBatch] = []
+        self._bytes = 0
+        self.rows = 0
+
+    def write(self, batch: pa.RecordBatch) -> None:
+        if not batch.num_rows:
+            return
+        self._batches.append(batch)
+        self._bytes += batch.nbytes
+        self.rows += batch.num_rows
+        if self._bytes >= ROW_GROUP_BYTES:
+            self._write_group()
+
+    def close(self) -> None:
+        if self._batches:
+            self._write_group()
+        if self._writer is not None:
+            self._writer.close()
+
+    def _write_group(self) -> None:
+        if self._writer is None:
+            make = parquet_writer if self._format == "parquet" else orc_writer
+            self._writer = make(self._open_file(), self._schema, self._codec)
+        table = arrow().Table.from_batches(self._batches, schema=self._schema)
+        if self._format == "parquet":
+            # Else pyarrow begins a new row group after a number of rows.
+            self._writer.write_table(table, row_group_size=len(table))
+        else:
+            self._writer.write(table)
+        self._batches, self._bytes = [], 0
+
+
+def parquet_writer(file: PartUpload, schema: pa.Schema, codec: str) -> Any:  # noqa: ANN401
+    import pyarrow.parquet
+
+    # Lists as the format's specification names them, which is not every version's default:
+    # https://github.com/apache/parquet-format/blob/master/LogicalTypes.md#lists
+    return pyarrow.parquet.ParquetWriter(
+        file, schema, compression=codec, use_compliant_nested_type=True
+    )
+
+
+def orc_writer(file: PartUpload, schema: pa.Schema, codec: str) -> Any:  # noqa: ANN401, ARG001
+    import pyarrow.orc
+
+    # Without a compression, it writes none.
+    return pyarrow.orc.ORCWriter(file, compression=codec, stripe_size=ROW_GROUP_BYTES)
+
+
+# --- dynoexport/jobs/write/parts.py ---------------------------------------------------------------
+# Items that become one Arrow batch where they do not come in batches.
+ITEMS_PER_BATCH = 2_000
+
+
+@dataclass(frozen=True)
+class FilePlan:
+    """What a task must know of the files; ``stem`` is the start of their keys."""
+
+    columns: tuple[Column, ...]
+    format: str
+    codec: str
+    bucket: str
+    region: str
+    stem: str
+
+    def key(self, number: int) -> str:
+        """As Spark names its files, so that readers know format and compression."""
+        compressed = "" if self.format in LINE_FORMATS else f".{self.codec}"
+        return f"{self.stem}-{number:05d}{compressed}.{self.format}"
+
+
+def can_write_parts(settings: Settings) -> bool:
+    """Whether tasks can write the files; else Spark does."""
+    return settings.format in LINE_FORMATS or arrow() is not None
+
+
+def file_plan(
+    settings: Settings, columns: Sequence[Column], paths: SnapshotPaths, region: str
+) -> FilePlan:
+    codec = CODECS[settings.compression].get(settings.format, settings.compression)
+    return FilePlan(
+        tuple(columns),
+        settings.format,
+        codec,
+        paths.bucket,
+        region,
+        f"{paths.snapshot}part-{os.urandom(4).hex()}",
+    )
+
+
+def batches_of_items(items: Iterable[dict[str, Any]], columns: Sequence[Column]) -> Iterator[Any]:
+    """The items as record batches."""
+    rest = iter(items)
+    for chunk in iter(lambda: list(islice(rest, ITEMS_PER_BATCH)), []):
+        yield record_batch(columns, chunk)
+
+
+def write_part(
+    number: int, contents: Iterable[Any], plan: FilePlan, s3: S3Client | None = None
+) -> Iterator[str]:
+    """Upload one file of the contents: record batches, or items.
+
+    Its ``UploadedFile`` as JSON; nothing without rows.
+    """
+    import boto3
+
+    client: S3Client = s3 or boto3.client("s3", region_name=plan.region)
+    opened: list[PartUpload] = []
+
+    def open_file() -> PartUpload:
+        opened.append(PartUpload(client, plan.bucket, plan.key(number)))
+        return opened[0]
+
+    file: Any
+    if plan.format in COLUMNAR_FORMATS:
+        file = ColumnarFile(plan.columns, plan.format, plan.codec, open_file)
+    elif plan.format == "avro":
+        file = AvroFile(plan.columns, plan.codec, open_file)
+    else:
+        file = LineFile(plan.columns, plan.format, open_file)
+    try:
+        for content in contents:
+            file.write(content)
+        file.close()
+        done = [upload.finish(file.rows, getattr(file, "replaced", 0)) for upload in opened]
+    except BaseException:
+        for upload in opened:
+            upload.abort()
+        raise
+    return map(json.dumps, [uploaded.to_dict() for uploaded in done])
+
+
+def write_batches(number: int, groups: Iterable[str], plan: FilePlan) -> Iterator[str]:
+    """The pieces in the groups as one columnar file."""
+    pieces = read_pieces(groups, plan.bucket, plan.region)
+    return write_part(number, (record_batch(plan.columns, batch) for batch in pieces), plan)
+
+
+def write_item_batches(number: int, items: Iterable[Any], plan: FilePlan) -> Iterator[str]:
+    return write_part(number, batches_of_items(items, plan.columns), plan)
+
+
+def write_parts(
     spark: SparkSession,
+    settings: Settings,
     result: ReadResult,
     columns: Sequence[Column],
+    paths: SnapshotPaths,
+    *,
+    s3: S3Client,
+) -> list[UploadedFile]:
+    """Upload the files in tasks, and complete the uploads of those that succeeded."""
+    plan = file_plan(settings, columns, paths, s3.meta.region_name)
+    parts = files_for(result.json_bytes, settings.format)
+    contents: RDD[Any]
+    if plan.format in COLUMNAR_FORMATS and result.dialect == PIECES and not settings.where:
+        task = partial(write_batches, plan=plan)
+        contents = piece_rdd(spark, result, parts)
+    else:
+        is_columnar = plan.format in COLUMNAR_FORMATS
+        task = partial(write_item_batches if is_columnar else write_part, plan=plan)
+        contents = item_rdd(spark, result, settings, parts)
+        if settings.where:
+            contents = filter_items(spark, contents, columns, settings.where)
+    # What an attempt that was lost has uploaded.
+    abort_uploads(s3, paths.bucket, paths.snapshot)
+    with explaining_predicate():
+        texts = contents.mapPartitionsWithIndex(task).collect()
+    files = [UploadedFile(**json.loads(text)) for text in texts]
+    complete_uploads(s3, paths.bucket, files)
+    abort_uploads(s3, paths.bucket, paths.snapshot)
+    replaced = sum(file.replaced for file in files)
+    if replaced:
+        log(f"replaced {replaced:,} characters that XML cannot hold")
+    return files
+
+
+# --- dynoexport/jobs/write/files.py ---------------------------------------------------------------
+def write_items(
+    glue_context: GlueContext,
     settings: Settings,
-    parts: int,
+    result: ReadResult,
+    columns: Sequence[Column],
+    paths: SnapshotPaths,
+    *,
+    s3: S3Client,
+) -> tuple[int | None, int]:
+    """Write the files.
+
+    Returns how many items match the predicate, None without one, and how many characters XML
+    could not hold.
+    """
+    spark = glue_context.spark_session
+    if can_write_parts(settings):
+        files = write_parts(spark, settings, result, columns, paths, s3=s3)
+        kept = sum(file.rows for file in files) if settings.where else None
+        return kept, sum(file.replaced for file in files)
+    rows = typed_rows(spark, result, columns, settings)
+    kept = None
+    if settings.where:
+        rows = filter_rows(rows, columns, settings.where)
+        with explaining_predicate():
+            kept = rows.count()
+    # A columnar file without rows would become an empty partition.
+    if kept != 0:
+        write_files(glue_context, rows, settings, paths.uri(paths.snapshot))
+    return kept, 0
+
+
+# --- where Glue has no usable pyarrow, Spark and Glue write --------------------------------------
+def typed_rows(
+    spark: SparkSession, result: ReadResult, columns: Sequence[Column], settings: Settings
 ) -> DataFrame:
     """The items as rows of the columns' types."""
-    schema = spark_schema(columns)
-    if result.dialect == PIECES and takes_arrow(settings):
-        groups = spark.createDataFrame(piece_rdd(spark, result, parts), "string")
-        convert = partial(record_batches, columns=columns, **piece_location(settings))
-        try:
-            return groups.mapInArrow(convert, schema)
-        except (NotImplementedError, ImportError) as error:
-            # Spark checks this by its own rules when it plans: 3.3 does not accept nested structs,
-            # and each version refuses libraries that are too old.
-            # https://github.com/apache/spark/blob/v3.3.0/python/pyspark/sql/udf.py
-            log(f"writing rows, because this Spark accepts no Arrow batches: {first_line(error)}")
+    # coalesce, not repartition: Spark reads lines in even parts of at most 128 MB. Joining them
+    # makes even files without sending every row over the network.
+    parts = files_for(result.json_bytes, settings.format)
     items = item_rdd(spark, result, settings, parts)
     rows = items.mapPartitions(
         partial(convert_items, convert=partial(spark_row_converter, columns))
     )
-    return spark.createDataFrame(rows, schema, verifySchema=False)
-
-
-def item_lines(
-    spark: SparkSession, items: RDD[dict[str, Any]], columns: Sequence[Column], settings: Settings
-) -> RDD[str]:
-    """The items to write as lines of a json, csv or xml file."""
-    line = partial(line_converter, columns, settings.format)
-    if not settings.where:
-        return items.mapPartitions(partial(convert_items, convert=line))
-    rows = items.mapPartitions(
-        partial(convert_items, convert=partial(row_and_line_converter, columns, line))
-    )
-    schema = spark_schema(columns).add(LINE, "string")
-    frame = spark.createDataFrame(rows, schema, verifySchema=False)
-    return filter_rows(frame, columns, settings.where).select(LINE).rdd.map(lambda row: row[0])
+    return spark.createDataFrame(rows, spark_schema(columns), verifySchema=False)
 
 
 def write_files(glue_context: GlueContext, rows: DataFrame, settings: Settings, path: str) -> None:
@@ -5030,48 +5674,8 @@ def write_files(glue_context: GlueContext, rows: DataFrame, settings: Settings, 
         )
         return
     no_marker = ("mapreduce.fileoutputcommitter.marksuccessfuljobs", "false")
-    writer = rows.write.mode("append").option(*no_marker)
-    if fmt in {"orc", "parquet"}:
-        writer = writer.option("compression", codec)
-    writer.format(fmt if fmt in {"orc", "parquet"} else "text").save(path)
-
-
-def write_items(
-    glue_context: GlueContext,
-    settings: Settings,
-    result: ReadResult,
-    columns: Sequence[Column],
-    paths: SnapshotPaths,
-) -> tuple[int | None, int]:
-    """Write the files.
-
-    Returns how many items match the predicate, None without one, and how many characters XML
-    could not hold.
-    """
-    spark = glue_context.spark_session
-    # coalesce, not repartition: Spark reads lines in even parts of at most 128 MB. Joining them
-    # makes even files without sending every row over the network.
-    parts = files_for(result.json_bytes, settings.format)
-    path = paths.uri(paths.snapshot)
-    replaced = 0
-    if settings.format in LINE_FORMATS:
-        items = item_rdd(spark, result, settings, parts)
-        texts = item_lines(spark, items, columns, settings)
-        kept = count_matching(texts) if settings.where else None
-        replaced = count_replaced(texts) if settings.format == "xml" else 0
-        if replaced:
-            log(f"replaced {replaced:,} characters that XML cannot hold")
-        names = [column.name for column in columns]
-        finish = partial(document, names=names, fmt=settings.format)
-        rows = spark.createDataFrame(texts.mapPartitions(finish), "string")
-    else:
-        rows = typed_rows(spark, result, columns, settings, parts)
-        rows = filter_rows(rows, columns, settings.where) if settings.where else rows
-        kept = count_matching(rows) if settings.where else None
-    # A columnar file without rows would become an empty partition.
-    if kept != 0:
-        write_files(glue_context, rows, settings, path)
-    return kept, replaced
+    writer = rows.write.mode("append").option(*no_marker).option("compression", codec)
+    writer.format(fmt).save(path)
 
 
 # --- dynoexport/jobs/export.py --------------------------------------------------------------------
@@ -5110,7 +5714,9 @@ def write_snapshot(
     for line in (*schema.changes, *schema.warnings):
         log(line)
     with steps.timed("files", "wrote the items"):
-        written, replaced = write_items(glue_context, settings, result, schema.columns, paths)
+        written, replaced = write_items(
+            glue_context, settings, result, schema.columns, paths, s3=s3
+        )
     files = keep_part_files(s3, paths.bucket, paths.snapshot)
     listed = [{"key": key, "bytes": size, "etag": etag} for key, (size, etag) in files.items()]
     rows = count_written_rows(spark, s3, settings.format, paths, list(files)) if files else 0
@@ -5175,6 +5781,7 @@ def read_and_write(
             glue_context, settings, clients.s3, paths, result, steps=steps, history=history
         )
     except BaseException:
+        abort_uploads(clients.s3, paths.bucket, paths.snapshot)
         clear_if_possible(clients.s3, paths.bucket, paths.snapshot)
         # A retry continues with what a Scan read or DynamoDB exported. Without a retry it expires.
         if settings.reader == "connector":

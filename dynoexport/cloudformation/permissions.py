@@ -65,7 +65,6 @@ def _object(key: str) -> str:
 
 
 _ATHENA = "https://docs.aws.amazon.com/athena/latest/ug/querying-iam.html"
-_COMMITTERS = "https://hadoop.apache.org/docs/r3.4.1/hadoop-aws/tools/hadoop-aws/committers.html"
 _HADOOP = "https://hadoop.apache.org/docs/current/hadoop-aws/tools/hadoop-aws/assumed_roles.html"
 _MARKERS = "https://repost.aws/knowledge-center/emr-s3-empty-files"
 _CRAWLS = "https://docs.aws.amazon.com/glue/latest/dg/crawler-schema-changes-prevent.html"
@@ -78,18 +77,12 @@ _HANDLERS = (
 _LISTS = "Athena lists the folder of its results."
 _RESULTS = "Athena reads and writes results in parts."
 _RESULT_ACTIONS = ("s3:GetObject", "s3:AbortMultipartUpload", "s3:ListMultipartUploadParts")
-_PARTS = "Files of more than some MiB are written in parts; the tests have no such files."
+_ABORTS = "The job removes what lost tasks have uploaded; recorded runs lost none."
+_PARTS = "Hadoop's S3 clients list the parts of a large file; recorded runs had no such files."
 
 KEPT: tuple[Kept, ...] = (
     Kept(
         EXPORT, "LocateBucket", _LOCATES, _GLUE, ("s3:GetBucketLocation", "arn:aws:s3:::<bucket>")
-    ),
-    Kept(
-        EXPORT,
-        "LocateBucket",
-        "The magic committer of Glue 5.1 and later aborts the uploads that a failed job left open.",
-        _COMMITTERS,
-        ("s3:ListBucketMultipartUploads",),
     ),
     Kept(
         EXPORT,
@@ -108,10 +101,11 @@ KEPT: tuple[Kept, ...] = (
     Kept(
         EXPORT,
         "WriteSnapshot",
-        _PARTS,
-        _HADOOP,
-        ("s3:AbortMultipartUpload", "s3:ListMultipartUploadParts"),
+        _ABORTS,
+        "https://docs.aws.amazon.com/AmazonS3/latest/API/API_AbortMultipartUpload.html",
+        ("s3:AbortMultipartUpload",),
     ),
+    Kept(EXPORT, "WriteSnapshot", _PARTS, _HADOOP, ("s3:ListMultipartUploadParts",)),
     Kept(
         EXPORT,
         "WriteManifest",

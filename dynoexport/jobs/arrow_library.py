@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import importlib.util
 from typing import TYPE_CHECKING, Any
 
-from dynoexport.jobs.formats import LINE_FORMATS
+from dynoexport.jobs.formats import COLUMNAR_FORMATS
 
 if TYPE_CHECKING:
     from dynoexport.jobs.settings import Settings
 
 # Arrow reads JSON into columns without an object for each value. Glue ships it
 # (https://docs.aws.amazon.com/glue/latest/dg/aws-glue-programming-python-libraries.html); versions
-# 7, 10, 12 and 26 were tried. Spark accepts its batches since 3.3. Without it, the items stay the
-# JSON that DynamoDB sent.
+# 7, 10, 12 and 26 were tried. Without it, the items stay the JSON that DynamoDB sent, and Spark
+# writes the files.
 PYARROW_MIN = 7
 
 
@@ -29,10 +28,5 @@ def arrow() -> Any:  # noqa: ANN401 - pyarrow carries no types
 
 
 def takes_arrow(settings: Settings) -> bool:
-    """Whether this Spark accepts Arrow batches, and the format is written from Spark's rows."""
-    from pyspark.sql import DataFrame
-
-    if settings.format in LINE_FORMATS or not hasattr(DataFrame, "mapInArrow"):
-        return False
-    # Spark requires pandas too, though nothing here uses it.
-    return arrow() is not None and importlib.util.find_spec("pandas") is not None
+    """Whether the items are read as columns, because the format has them."""
+    return settings.format in COLUMNAR_FORMATS and arrow() is not None

@@ -46,6 +46,7 @@ from dynoexport.jobs.snapshot_schema import settle_schema
 from dynoexport.jobs.write.counts import count_written_rows
 from dynoexport.jobs.write.files import write_items
 from dynoexport.jobs.write.predicate import check_predicate
+from dynoexport.jobs.write.upload import abort_uploads
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -96,7 +97,9 @@ def write_snapshot(
     for line in (*schema.changes, *schema.warnings):
         log(line)
     with steps.timed("files", "wrote the items"):
-        written, replaced = write_items(glue_context, settings, result, schema.columns, paths)
+        written, replaced = write_items(
+            glue_context, settings, result, schema.columns, paths, s3=s3
+        )
     files = keep_part_files(s3, paths.bucket, paths.snapshot)
     listed = [{"key": key, "bytes": size, "etag": etag} for key, (size, etag) in files.items()]
     rows = count_written_rows(spark, s3, settings.format, paths, list(files)) if files else 0
@@ -161,6 +164,7 @@ def read_and_write(
             glue_context, settings, clients.s3, paths, result, steps=steps, history=history
         )
     except BaseException:
+        abort_uploads(clients.s3, paths.bucket, paths.snapshot)
         clear_if_possible(clients.s3, paths.bucket, paths.snapshot)
         # A retry continues with what a Scan read or DynamoDB exported. Without a retry it expires.
         if settings.reader == "connector":

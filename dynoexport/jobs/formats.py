@@ -10,6 +10,7 @@ FORMATS = ("avro", "csv", "json", "orc", "parquet", "xml")
 TEXT_FORMATS = ("csv", "xml")
 # The job writes these line by line. Spark and Glue write the others.
 LINE_FORMATS = ("csv", "json", "xml")
+COLUMNAR_FORMATS = ("orc", "parquet")
 # What the formats call each compression. Parquet's and ORC's zstd came with Spark 3.2 and 3.3
 # (https://issues.apache.org/jira/browse/SPARK-33978, https://issues.apache.org/jira/browse/SPARK-34503);
 # Glue writes avro with snappy and deflate

@@ -93,7 +93,7 @@ FACTS = (
     ),
     Fact(
         DECIMALS,
-        "Glue's avro writer of version 1.8 writes decimals that Athena reads.",
+        "On Glue 3.0, Glue's avro writer of version 1.8 writes decimals that Athena reads.",
         "https://docs.aws.amazon.com/glue/latest/dg/aws-glue-programming-etl-format-avro-home.html",
         "queries of avro snapshots with decimals would fail",
     ),

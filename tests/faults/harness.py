@@ -314,6 +314,8 @@ class Trial:
         self.deployed.prune()
         left = [snapshot for snapshot in self.deployed.snapshots() if not snapshot.current]
         self._promise(not left, f"prune leaves {left}")
+        uploads = self.deployed.s3.list_multipart_uploads(Bucket=self.stage.account.bucket)
+        self._promise(not uploads.get("Uploads"), "an upload is left open")
 
 
 def error_of(run: workflow_runs.Run) -> str:

@@ -126,22 +126,33 @@ S3_OPERATIONS = {
     "POST": "PostObject",
     "DELETE": "DeleteObject",
 }
-QUERIED = {"list-type": "ListObjectsV2", "delete": "DeleteObjects", "uploads": "CreateUpload"}
+# By the query's parameters, the first that is there.
+QUERIED = {
+    ("GET", "list-type"): "ListObjectsV2",
+    ("GET", "uploads"): "ListMultipartUploads",
+    ("POST", "delete"): "DeleteObjects",
+    ("POST", "uploads"): "CreateMultipartUpload",
+    ("POST", "uploadId"): "CompleteMultipartUpload",
+    ("PUT", "uploadId"): "UploadPart",
+    ("DELETE", "uploadId"): "AbortMultipartUpload",
+}
 
 
 def call_of(place: str, method: str, target: str, headers: Mapping[str, str], body: bytes) -> Call:
     """The call, as far as the request shows it."""
     scope = re.search(r"Credential=[^/]*/\d+/[^/]*/([^/]+)/", headers.get("Authorization", ""))
     service = scope[1] if scope else "s3"
-    target = headers.get("X-Amz-Target", "")
-    if target:
-        return Call(place, service, target.rpartition(".")[2])
+    action = headers.get("X-Amz-Target", "")
+    if action:
+        return Call(place, service, action.rpartition(".")[2])
     if service != "s3":
         return Call(
             place, service, dict(parse_qsl(body.decode(errors="replace"))).get("Action", "")
         )
-    query = [name for name, _ in parse_qsl(urlsplit(target).query, keep_blank_values=True)]
-    operations = [QUERIED[name] for name in query if name in QUERIED]
+    query = {name for name, _ in parse_qsl(urlsplit(target).query, keep_blank_values=True)}
+    operations = [
+        name for (verb, given), name in QUERIED.items() if verb == method and given in query
+    ]
     return Call(place, service, (*operations, S3_OPERATIONS[method])[0])
 
 

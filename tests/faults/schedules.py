@@ -149,16 +149,21 @@ def draw(seed: int) -> Schedule:
     return Schedule(seed, target, tuple(faults))
 
 
-def losing(kind: str, reader: str) -> Schedule:
-    """Workers or an executor are killed while the table is read, by many tasks or segments.
+def losing(kind: str, moment: str) -> Schedule:
+    """Workers or an executor are killed while a table is read, or around the upload of a file.
 
     No job is tried again: Spark's own retries must do. Of a native scan the kill comes late: the
     job puts two objects first, then each segment puts its items, if it has any, and its record.
     """
     splits = 64
-    late = Fault(kind, EXPORT, "s3", "PutObject", after=2 + splits)
-    while_reading = Fault(kind, EXPORT, "dynamodb", "Scan", after=splits // 3)
-    fault = late if reader == "native" else while_reading
+    reader, service, operation, after = {
+        "native": ("native", "s3", "PutObject", 2 + splits),
+        "connector": ("connector", "dynamodb", "Scan", splits // 3),
+        "before": ("native", "s3", "CreateMultipartUpload", 0),
+        "upload": ("native", "s3", "UploadPart", 0),
+        "after": ("native", "s3", "CompleteMultipartUpload", 0),
+    }[moment]
+    fault = Fault(kind, EXPORT, service, operation, after=after)
     # Not one of TARGETS, whose tables have the names of format and reader.
     return Schedule(0, Target("orc", reader, 0), (fault,), str(splits))
 

@@ -13,10 +13,12 @@ if TYPE_CHECKING:
 pytestmark = [pytest.mark.endpoint, pytest.mark.spark]
 
 READERS = ("native", "connector")
+# Of the upload of a file.
+MOMENTS = ("before", "upload", "after")
 
 
-def check(harness: Harness, kind: str, reader: str) -> None:
-    outcome = harness.ask(f"lose {kind} {reader}")
+def check(harness: Harness, kind: str, moment: str) -> None:
+    outcome = harness.ask(f"lose {kind} {moment}")
     assert outcome["injected"] == {kind: 1}
     assert (outcome["run"], outcome["error"]) == ("SUCCEEDED", "")
     assert outcome["broken"] == []
@@ -30,6 +32,14 @@ def test_a_run_that_loses_its_python_workers_reads_every_item(
     check(harness, schedules.WORKER_KILLED, reader)
 
 
+@pytest.mark.parametrize("moment", MOMENTS)
+def test_a_run_that_loses_its_python_workers_writes_every_item_once(
+    harness: Harness, moment: str
+) -> None:
+    """Nothing is seen twice, and no upload is left."""
+    check(harness, schedules.WORKER_KILLED, moment)
+
+
 @pytest.mark.deep
 @pytest.mark.parametrize("reader", READERS)
 @pytest.mark.parametrize("kind", [schedules.WORKER_KILLED, schedules.EXECUTOR_KILLED])
@@ -37,3 +47,11 @@ def test_a_run_on_a_cluster_that_loses_a_process_reads_every_item(
     cluster: Harness, kind: str, reader: str
 ) -> None:
     check(cluster, kind, reader)
+
+
+@pytest.mark.deep
+@pytest.mark.parametrize("moment", MOMENTS)
+def test_a_run_on_a_cluster_that_loses_an_executor_writes_every_item_once(
+    cluster: Harness, moment: str
+) -> None:
+    check(cluster, schedules.EXECUTOR_KILLED, moment)

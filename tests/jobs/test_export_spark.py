@@ -50,7 +50,7 @@ TRISTAN = {
 SETTINGS = {
     **ARGUMENTS,
     "OutputFormat": "parquet",
-    "BucketName": "bucket",
+    "BucketName": BUCKET,
     "DatabaseName": DATABASE,
     "MaxConsumedReadThroughput": "1.0",
     "WorkerType": "G.1X",
@@ -63,18 +63,18 @@ SETTINGS = {
 
 
 @dataclasses.dataclass(frozen=True)
-class Local(export_table.SnapshotPaths):
-    """The places of a run on this disk, under names with a colon, as in S3."""
+class Downloads(export_table.SnapshotPaths):
+    """The places of a run, whose part files can be fetched to this disk."""
 
-    root: str = ""
-
-    def uri(self, key: str) -> str:
-        return f"file://{self.root}/{self.bucket}/{key}"
+    s3: Any = None
+    directory: Path = Path()
 
     def files(self) -> list[Path]:
-        """The part files; the .crc files beside them are Hadoop's, on local disks only."""
-        found = Path(self.root, self.bucket, self.snapshot).iterdir()
-        return sorted(file for file in found if not file.name.startswith("."))
+        keys = sorted(export_table.list_objects(self.s3, self.bucket, self.snapshot))
+        paths = [self.directory / key.rpartition("/")[2] for key in keys]
+        for key, path in zip(keys, paths, strict=True):
+            self.s3.download_file(self.bucket, key, str(path))
+        return paths
 
 
 @pytest.fixture(autouse=True)
@@ -84,13 +84,14 @@ def _collect_sockets() -> Iterator[None]:
 
 
 @pytest.fixture
-def places(tmp_path: Path) -> Local:
-    return Local(
-        bucket="bucket",
+def places(aws: Any, tmp_path: Path) -> Downloads:
+    return Downloads(
+        bucket=BUCKET,
         temp="glue-temp-dir/json/Reviews/wr_1/",
         snapshot=export_table.snapshot_prefix("Reviews", "json", "2026-01-31T10:00"),
         manifest="",
-        root=str(tmp_path),
+        s3=aws.s3,
+        directory=tmp_path,
     )
 
 
@@ -101,52 +102,24 @@ class WithoutGlue:
     spark_session: Any
 
 
-@dataclasses.dataclass(frozen=True)
-class Disk:
-    """The job's S3 calls beside Spark: it lists the objects under a prefix, and deletes them."""
-
-    places: Local
-
-    def get_paginator(self, name: str) -> Disk:
-        assert name == "list_objects_v2"
-        return self
-
-    def paginate(self, *, Bucket: str, Prefix: str) -> list[dict[str, Any]]:  # noqa: N803
-        root = Path(self.places.root, Bucket)
-        files = [file for file in (root / Prefix).rglob("*") if file.is_file()]
-        shown = [file for file in files if not file.name.startswith(".")]
-        found = [
-            {"Key": str(f.relative_to(root)), "Size": f.stat().st_size, "ETag": '"of its content"'}
-            for f in shown
-        ]
-        return [{"Contents": found}]
-
-    def delete_objects(self, *, Bucket: str, Delete: Any) -> dict[str, Any]:  # noqa: N803
-        for entry in Delete["Objects"]:
-            Path(self.places.root, Bucket, entry["Key"]).unlink(missing_ok=True)
-        return {}
-
-
 @pytest.fixture
-def export(spark: Any, places: Local) -> Any:
+def export(spark: Any, places: Downloads, put: Any) -> Any:
     """Writes items as the job writes those that a reader has left: ``export(items, **settings)``.
 
     Each item lies in a file of its own, so that there are as many partitions.
     """
 
     def export(*items: dict[str, Any], **arguments: str) -> export_table.WriteResult:
-        directory = Path(places.root, places.bucket, places.temp)
-        directory.mkdir(parents=True, exist_ok=True)
         for number, item in enumerate(items):
             text = item if isinstance(item, str) else json.dumps(item)
-            (directory / f"part-{number}").write_text(f'{{"Item":{text}}}\n')
+            put(f"{places.temp}part-{number}", body=f'{{"Item":{text}}}\n'.encode())
         settings = export_table.parse_settings({**SETTINGS, **arguments})
         lines = export_table.ReadResult((places.uri(places.temp),), "export", 1)
         export_table.check_predicate(spark, settings.where)
         return export_table.write_snapshot(
             WithoutGlue(spark),
             settings,
-            Disk(places),
+            places.s3,
             places,
             lines,
             steps=export_table.Steps(),
@@ -157,15 +130,15 @@ def export(spark: Any, places: Local) -> Any:
 
 # --- rows to files ----------------------------------------------------------------------------
 @pytest.mark.parametrize("fmt", ["csv", "json", "orc", "parquet", "xml"])
-def test_written_files_are_counted_and_listed(export: Any, places: Local, fmt: str) -> None:
+def test_written_files_are_counted_and_listed(export: Any, places: Downloads, fmt: str) -> None:
     """Under a path with a colon, without any marker."""
     written = export(ADELINE, TRISTAN, TRISTAN, OutputFormat=fmt)
     assert (written.items, written.items_read) == (3, 3)
     (file,) = places.files()
     assert file.name.startswith("part-")
     key = f"{places.snapshot}{file.name}"
-    listed = {"key": key, "bytes": file.stat().st_size, "etag": "of its content"}
-    assert written.files == (listed,)
+    etag = places.s3.head_object(Bucket=BUCKET, Key=key)["ETag"].strip('"')
+    assert written.files == ({"key": key, "bytes": file.stat().st_size, "etag": etag},)
 
 
 def test_missing_rows_fail_the_run(export: Any, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -181,7 +154,7 @@ def test_broken_json_fails_the_run(export: Any) -> None:
 
 
 def test_every_part_is_a_document_of_its_own_and_none_is_empty(
-    spark: Any, export: Any, places: Local, monkeypatch: pytest.MonkeyPatch
+    spark: Any, export: Any, places: Downloads, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A csv file has its header in the catalog's order in each; a part without items is no file."""
     monkeypatch.setattr(export_table, "files_for", lambda *_: 4)
@@ -197,7 +170,7 @@ def test_every_part_is_a_document_of_its_own_and_none_is_empty(
         assert len(row) == len(names)
 
 
-def test_csv_values_are_quoted_and_escaped(export: Any, places: Local) -> None:
+def test_csv_values_are_quoted_and_escaped(export: Any, places: Downloads) -> None:
     export(ADELINE, OutputFormat="csv")
     (file,) = places.files()
     with file.open(newline="") as text:
@@ -212,7 +185,7 @@ def test_csv_values_are_quoted_and_escaped(export: Any, places: Local) -> None:
     }
 
 
-def test_xml_is_a_document_of_items(export: Any, places: Local) -> None:
+def test_xml_is_a_document_of_items(export: Any, places: Downloads) -> None:
     written = export(ADELINE, TRISTAN, OutputFormat="xml")
     (file,) = places.files()
     root = ET.fromstring(file.read_bytes())
@@ -225,7 +198,7 @@ def test_xml_is_a_document_of_items(export: Any, places: Local) -> None:
     assert written.replaced_characters == 1
 
 
-def test_json_is_one_item_a_line(export: Any, places: Local) -> None:
+def test_json_is_one_item_a_line(export: Any, places: Downloads) -> None:
     export(ADELINE, OutputFormat="json")
     (file,) = places.files()
     (line,) = file.read_text().splitlines()
@@ -243,7 +216,9 @@ def test_json_is_one_item_a_line(export: Any, places: Local) -> None:
     ("fmt", "read_file"),
     [("parquet", pyarrow.parquet.read_table), ("orc", pyarrow.orc.read_table)],
 )
-def test_parquet_and_orc_keep_types(export: Any, places: Local, fmt: str, read_file: Any) -> None:
+def test_parquet_and_orc_keep_types(
+    export: Any, places: Downloads, fmt: str, read_file: Any
+) -> None:
     export(ADELINE, TRISTAN, OutputFormat=fmt)
     (file,) = places.files()
     table = read_file(file)
@@ -259,7 +234,7 @@ def test_parquet_and_orc_keep_types(export: Any, places: Local, fmt: str, read_f
     ("compression", "codec"), [("snappy", "SNAPPY"), ("zstd", "ZSTD"), ("gzip", "GZIP")]
 )
 def test_parquet_is_compressed_as_asked(
-    export: Any, places: Local, compression: str, codec: str
+    export: Any, places: Downloads, compression: str, codec: str
 ) -> None:
     export(ADELINE, Compression=compression)
     (file,) = places.files()
@@ -271,7 +246,7 @@ def test_parquet_is_compressed_as_asked(
     ("compression", "codec"), [("snappy", "snappy"), ("zstd", "zstd"), ("gzip", "zlib")]
 )
 def test_orc_is_compressed_as_asked(
-    export: Any, places: Local, compression: str, codec: str
+    export: Any, places: Downloads, compression: str, codec: str
 ) -> None:
     export(ADELINE, OutputFormat="orc", Compression=compression)
     (file,) = places.files()

@@ -84,7 +84,6 @@ def test_scripts_compile_with_each_installed_interpreter(script: Path, version: 
 # --- old Sparks -------------------------------------------------------------------------------
 # Every call of pyspark in the scripts, with the Spark version it came with
 # (https://spark.apache.org/docs/latest/api/python/reference/: "versionadded"). Glue 2.0 has 2.4.
-FUNCTIONS = {"col": "1.3"}
 # All since 1.3.
 TYPES = {
     "ArrayType",
@@ -110,6 +109,7 @@ METHODS = {
     "getOrCreate": "1.4",
     "map": "0.7",
     "mapPartitions": "0.7",
+    "mapPartitionsWithIndex": "0.7",
     "parallelize": "0.7",
     "partitionBy": "0.7",
     "read": "2.0",
@@ -131,7 +131,6 @@ METHODS = {
     "count": "1.3",
     "rdd": "1.3",
     "select": "1.3",
-    "startswith": "1.3",
     "toDF": "1.6",
     "where": "1.3",
     # The JVM's session behind Python's: SessionState.sqlParser, since 2.0.
@@ -140,11 +139,11 @@ METHODS = {
     "sessionState": "2.0",
     "sqlParser": "2.0",
 }
-# Used only where it is found: takes_arrow asks for it.
-LATER_METHODS = {"mapInArrow": "3.3"}
 # Variables of the script that hold something of Spark's.
 SPARK_VARIABLES = {
     "SparkContext",
+    "chosen",
+    "contents",
     "dumps",
     "filter_rows",
     "frame",
@@ -167,7 +166,9 @@ NOT_SPARKS = {
     "drop_fields",
     "drop_null",
     "encode",
+    "extend",
     "flatten",
+    "items",
     "json_bytes",
     "pieces",
     "report",
@@ -186,25 +187,20 @@ def _root(node: ast.expr) -> str:
 
 
 def test_scripts_call_only_what_spark_2_4_has() -> None:
-    """Every function, type and method used is on the list above, and all of the list is used."""
-    functions, types, methods = set(), set(), set()
+    """Every type and method used is on the list above, and all of the list is used."""
+    types, methods = set(), set()
     for node in ast.walk(ast.parse(EXPORT.read_text())):
         if isinstance(node, ast.ImportFrom) and node.module == "pyspark.sql.types":
             types |= {alias.name for alias in node.names}
         if isinstance(node, ast.Attribute):
             root = _root(node)
-            if root == "F" and isinstance(node.value, ast.Name):
-                functions.add(node.attr)
-            elif root == "T":
+            if root == "T":
                 types.add(node.attr)
-            elif root == "F" or root in SPARK_VARIABLES:
+            elif root in SPARK_VARIABLES:
                 methods.add(node.attr)
-    assert functions == set(FUNCTIONS)
     assert types - {"DataType"} == TYPES
-    assert methods - NOT_SPARKS == {*METHODS, *LATER_METHODS}
-    assert all(
-        tuple(map(int, since.split("."))) <= (2, 4) for since in {**METHODS, **FUNCTIONS}.values()
-    )
+    assert methods - NOT_SPARKS == set(METHODS)
+    assert all(tuple(map(int, since.split("."))) <= (2, 4) for since in METHODS.values())
 
 
 def test_the_view_script_needs_no_spark() -> None:

@@ -16,7 +16,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from dynoexport.jobs.write.text import csv_line, document, xml_item
+from dynoexport.jobs.write.text import XML_REPLACED, csv_line, frame, xml_item
 from dynoexport.model import OutputFormat
 from dynoexport.storage.part_files import FileBroken, count_items
 
@@ -70,9 +70,9 @@ def csv(rows: list[list[str]]) -> bytes:
 
 
 def xml(rows: list[list[str]], names: tuple[str, ...] = ("user", "rating", "review")) -> bytes:
-    items = [xml_item(names, row) for row in rows]
-    empty = ['<?xml version="1.0" encoding="UTF-8"?>', "<items>", "</items>"]
-    return lines(*(list(document(items, names, "xml")) or empty))
+    items = [xml_item(names, row).replace(XML_REPLACED, "\ufffd") for row in rows]
+    first, last = frame(names, "xml")
+    return lines(*first, *items, *last)
 
 
 FILES = {

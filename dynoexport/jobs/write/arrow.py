@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from dynoexport.jobs.arrow_library import arrow
-from dynoexport.jobs.scan.buffer import dynamodb_items, read_pieces, without_nulls
+from dynoexport.jobs.scan.buffer import dynamodb_items, without_nulls
 from dynoexport.jobs.schema.arrow_profile import present_children
 from dynoexport.jobs.schema.column_names import OTHER_ATTRIBUTES
 from dynoexport.jobs.schema.dynamodb_json import ELEMENTS, GROUPS
@@ -25,7 +25,7 @@ from dynoexport.jobs.schema.values import nullable, spark_value
 from dynoexport.jobs.write.rows import row_converter
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
 
     import pyarrow as pa
 
@@ -151,11 +151,3 @@ def record_batch(
         for column in columns
     ]
     return pa.RecordBatch.from_arrays(arrays, names=names)
-
-
-def record_batches(
-    groups: Iterable[Any], columns: Sequence[Column], bucket: str, region: str
-) -> Iterator[Any]:
-    """Record batches of the pieces in the groups; the groups come in batches, too."""
-    texts = (text for group in groups for text in group.column(0).to_pylist())
-    return (record_batch(columns, batch) for batch in read_pieces(texts, bucket, region))

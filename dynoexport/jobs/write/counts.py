@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import io
 from functools import partial
 from typing import TYPE_CHECKING
 
+from dynoexport.jobs.arrow_library import arrow
 from dynoexport.jobs.failures import JobFailed
+from dynoexport.jobs.formats import COLUMNAR_FORMATS, LINE_FORMATS
+from dynoexport.jobs.write.text import frame
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
     from mypy_boto3_s3 import S3Client
     from pyspark.sql import SparkSession
@@ -17,6 +21,8 @@ if TYPE_CHECKING:
 
 # No object in S3 is larger: https://docs.aws.amazon.com/AmazonS3/latest/userguide/qfacts.html
 AVRO_BYTES_MAX = 50 * 1024**4
+# Of each file: a header, or the frame of a document.
+LINES_AROUND = {fmt: sum(map(len, frame((), fmt))) for fmt in LINE_FORMATS}
 AVRO_BROKEN = "a part file is not a complete Avro file: start a new run"
 
 
@@ -72,28 +78,70 @@ def count_avro_rows(read: Callable[[int], bytes]) -> int:
     return rows
 
 
-def count_avro_object(key: str, bucket: str, region: str) -> int:
+class S3File(io.RawIOBase):
+    """An object that is read where it is asked for, such as at the footer in its end."""
+
+    def __init__(self, s3: S3Client, bucket: str, key: str) -> None:
+        super().__init__()
+        self._s3, self._bucket, self._key = s3, bucket, key
+        self._size = s3.head_object(Bucket=bucket, Key=key)["ContentLength"]
+        self._place = 0
+
+    def readable(self) -> bool:
+        return True
+
+    def seekable(self) -> bool:
+        return True
+
+    def tell(self) -> int:
+        return self._place
+
+    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
+        start = {io.SEEK_SET: 0, io.SEEK_CUR: self._place, io.SEEK_END: self._size}[whence]
+        self._place = start + offset
+        return self._place
+
+    def read(self, size: int = -1) -> bytes:
+        end = self._size if size < 0 else min(self._size, self._place + size)
+        if self._place >= end:
+            return b""
+        span = f"bytes={self._place}-{end - 1}"
+        answer = self._s3.get_object(Bucket=self._bucket, Key=self._key, Range=span)
+        self._place = end
+        return answer["Body"].read()
+
+
+def count_lines(chunks: Iterable[bytes], fmt: str) -> int:
+    """The items in the lines of a file; an item is one line."""
+    lines = 0
+    for chunk in chunks:
+        lines += chunk.count(b"\n")
+    return lines - LINES_AROUND[fmt]
+
+
+def count_rows(key: str, fmt: str, bucket: str, region: str) -> int:
+    """The rows of one file, as it is in S3."""
     # On an executor: Spark cannot send a client.
     import boto3
 
-    body = boto3.client("s3", region_name=region).get_object(Bucket=bucket, Key=key)["Body"]
-    return count_avro_rows(body.read)
+    s3 = boto3.client("s3", region_name=region)
+    if fmt == "parquet":
+        import pyarrow.parquet
+
+        return int(pyarrow.parquet.ParquetFile(S3File(s3, bucket, key)).metadata.num_rows)
+    if fmt == "orc":
+        import pyarrow.orc
+
+        return int(pyarrow.orc.ORCFile(S3File(s3, bucket, key)).nrows)
+    body = s3.get_object(Bucket=bucket, Key=key)["Body"]
+    return count_avro_rows(body.read) if fmt == "avro" else count_lines(body.iter_chunks(), fmt)
 
 
 def count_written_rows(
     spark: SparkSession, s3: S3Client, fmt: str, paths: SnapshotPaths, keys: Sequence[str]
 ) -> int:
-    """The rows in the files of the snapshot, read back from S3."""
-    from pyspark.sql import functions as F  # noqa: N812 - its usual name
-
-    path = paths.uri(paths.snapshot)
-    if fmt == "avro":
-        count = partial(count_avro_object, bucket=paths.bucket, region=s3.meta.region_name)
-        return spark.sparkContext.parallelize(keys, len(keys)).map(count).sum()
-    if fmt in {"orc", "parquet"}:
-        return spark.read.format(fmt).load(path).count()
-    lines = spark.read.text(path)
-    if fmt == "xml":
-        return lines.where(F.col("value").startswith("<item>")).count()
-    headers = len(keys) if fmt == "csv" else 0
-    return lines.count() - headers
+    """The rows in the files of the snapshot, counted in S3."""
+    if fmt in COLUMNAR_FORMATS and arrow() is None:
+        return spark.read.format(fmt).load(paths.uri(paths.snapshot)).count()
+    count = partial(count_rows, fmt=fmt, bucket=paths.bucket, region=s3.meta.region_name)
+    return spark.sparkContext.parallelize(keys, len(keys)).map(count).sum()

@@ -3,30 +3,19 @@
 from __future__ import annotations
 
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from dynoexport.jobs.arrow_library import takes_arrow
-from dynoexport.jobs.failures import first_line
-from dynoexport.jobs.formats import CODECS, LINE_FORMATS, files_for
-from dynoexport.jobs.log import log
-from dynoexport.jobs.readers.items import item_rdd, piece_rdd
-from dynoexport.jobs.scan.buffer import PIECES, piece_location
-from dynoexport.jobs.write.arrow import record_batches
-from dynoexport.jobs.write.predicate import count_matching, filter_rows
-from dynoexport.jobs.write.rows import (
-    convert_items,
-    line_converter,
-    row_and_line_converter,
-    spark_row_converter,
-    spark_schema,
-)
-from dynoexport.jobs.write.text import count_replaced, document
+from dynoexport.jobs.formats import CODECS, files_for
+from dynoexport.jobs.readers.items import item_rdd
+from dynoexport.jobs.write.parts import can_write_parts, write_parts
+from dynoexport.jobs.write.predicate import explaining_predicate, filter_rows
+from dynoexport.jobs.write.rows import convert_items, spark_row_converter, spark_schema
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from awsglue.context import GlueContext
-    from pyspark import RDD
+    from mypy_boto3_s3 import S3Client
     from pyspark.sql import DataFrame, SparkSession
 
     from dynoexport.jobs.readers.read_result import ReadResult
@@ -34,49 +23,51 @@ if TYPE_CHECKING:
     from dynoexport.jobs.settings import Settings
     from dynoexport.jobs.snapshot_paths import SnapshotPaths
 
-# The column of a typed row that holds its line in a file of text.
-LINE = "_line"
 
-
-def typed_rows(
-    spark: SparkSession,
+def write_items(
+    glue_context: GlueContext,
+    settings: Settings,
     result: ReadResult,
     columns: Sequence[Column],
-    settings: Settings,
-    parts: int,
+    paths: SnapshotPaths,
+    *,
+    s3: S3Client,
+) -> tuple[int | None, int]:
+    """Write the files.
+
+    Returns how many items match the predicate, None without one, and how many characters XML
+    could not hold.
+    """
+    spark = glue_context.spark_session
+    if can_write_parts(settings):
+        files = write_parts(spark, settings, result, columns, paths, s3=s3)
+        kept = sum(file.rows for file in files) if settings.where else None
+        return kept, sum(file.replaced for file in files)
+    rows = typed_rows(spark, result, columns, settings)
+    kept = None
+    if settings.where:
+        rows = filter_rows(rows, columns, settings.where)
+        with explaining_predicate():
+            kept = rows.count()
+    # A columnar file without rows would become an empty partition.
+    if kept != 0:
+        write_files(glue_context, rows, settings, paths.uri(paths.snapshot))
+    return kept, 0
+
+
+# --- where Glue has no usable pyarrow, Spark and Glue write --------------------------------------
+def typed_rows(
+    spark: SparkSession, result: ReadResult, columns: Sequence[Column], settings: Settings
 ) -> DataFrame:
     """The items as rows of the columns' types."""
-    schema = spark_schema(columns)
-    if result.dialect == PIECES and takes_arrow(settings):
-        groups = spark.createDataFrame(piece_rdd(spark, result, parts), "string")
-        convert = partial(record_batches, columns=columns, **piece_location(settings))
-        try:
-            return groups.mapInArrow(convert, schema)
-        except (NotImplementedError, ImportError) as error:
-            # Spark checks this by its own rules when it plans: 3.3 does not accept nested structs,
-            # and each version refuses libraries that are too old.
-            # https://github.com/apache/spark/blob/v3.3.0/python/pyspark/sql/udf.py
-            log(f"writing rows, because this Spark accepts no Arrow batches: {first_line(error)}")
+    # coalesce, not repartition: Spark reads lines in even parts of at most 128 MB. Joining them
+    # makes even files without sending every row over the network.
+    parts = files_for(result.json_bytes, settings.format)
     items = item_rdd(spark, result, settings, parts)
     rows = items.mapPartitions(
         partial(convert_items, convert=partial(spark_row_converter, columns))
     )
-    return spark.createDataFrame(rows, schema, verifySchema=False)
-
-
-def item_lines(
-    spark: SparkSession, items: RDD[dict[str, Any]], columns: Sequence[Column], settings: Settings
-) -> RDD[str]:
-    """The items to write as lines of a json, csv or xml file."""
-    line = partial(line_converter, columns, settings.format)
-    if not settings.where:
-        return items.mapPartitions(partial(convert_items, convert=line))
-    rows = items.mapPartitions(
-        partial(convert_items, convert=partial(row_and_line_converter, columns, line))
-    )
-    schema = spark_schema(columns).add(LINE, "string")
-    frame = spark.createDataFrame(rows, schema, verifySchema=False)
-    return filter_rows(frame, columns, settings.where).select(LINE).rdd.map(lambda row: row[0])
+    return spark.createDataFrame(rows, spark_schema(columns), verifySchema=False)
 
 
 def write_files(glue_context: GlueContext, rows: DataFrame, settings: Settings, path: str) -> None:
@@ -104,45 +95,5 @@ def write_files(glue_context: GlueContext, rows: DataFrame, settings: Settings, 
         )
         return
     no_marker = ("mapreduce.fileoutputcommitter.marksuccessfuljobs", "false")
-    writer = rows.write.mode("append").option(*no_marker)
-    if fmt in {"orc", "parquet"}:
-        writer = writer.option("compression", codec)
-    writer.format(fmt if fmt in {"orc", "parquet"} else "text").save(path)
-
-
-def write_items(
-    glue_context: GlueContext,
-    settings: Settings,
-    result: ReadResult,
-    columns: Sequence[Column],
-    paths: SnapshotPaths,
-) -> tuple[int | None, int]:
-    """Write the files.
-
-    Returns how many items match the predicate, None without one, and how many characters XML
-    could not hold.
-    """
-    spark = glue_context.spark_session
-    # coalesce, not repartition: Spark reads lines in even parts of at most 128 MB. Joining them
-    # makes even files without sending every row over the network.
-    parts = files_for(result.json_bytes, settings.format)
-    path = paths.uri(paths.snapshot)
-    replaced = 0
-    if settings.format in LINE_FORMATS:
-        items = item_rdd(spark, result, settings, parts)
-        texts = item_lines(spark, items, columns, settings)
-        kept = count_matching(texts) if settings.where else None
-        replaced = count_replaced(texts) if settings.format == "xml" else 0
-        if replaced:
-            log(f"replaced {replaced:,} characters that XML cannot hold")
-        names = [column.name for column in columns]
-        finish = partial(document, names=names, fmt=settings.format)
-        rows = spark.createDataFrame(texts.mapPartitions(finish), "string")
-    else:
-        rows = typed_rows(spark, result, columns, settings, parts)
-        rows = filter_rows(rows, columns, settings.where) if settings.where else rows
-        kept = count_matching(rows) if settings.where else None
-    # A columnar file without rows would become an empty partition.
-    if kept != 0:
-        write_files(glue_context, rows, settings, path)
-    return kept, replaced
+    writer = rows.write.mode("append").option(*no_marker).option("compression", codec)
+    writer.format(fmt).save(path)

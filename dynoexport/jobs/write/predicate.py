@@ -2,18 +2,25 @@
 
 from __future__ import annotations
 
+import json
 import re
-from typing import TYPE_CHECKING
+from contextlib import contextmanager
+from functools import partial
+from typing import TYPE_CHECKING, Any
 
 from dynoexport.jobs.failures import JobFailed, first_line
+from dynoexport.jobs.write.rows import convert_items, spark_row_converter, spark_schema
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from pyspark import RDD
     from pyspark.sql import DataFrame, SparkSession
 
     from dynoexport.jobs.schema.columns import Column
+
+# The column of a typed row that holds its item.
+ITEM = "_item"
 
 
 def check_predicate(spark: SparkSession, where: str) -> None:
@@ -53,16 +60,36 @@ def filter_rows(rows: DataFrame, columns: Sequence[Column], where: str) -> DataF
 ERROR_CLASS = re.compile(r"\[[A-Z][A-Z_0-9.]+\]")
 
 
-def count_matching(rows: RDD[str] | DataFrame) -> int:
-    """How many rows match the predicate.
+@contextmanager
+def explaining_predicate() -> Iterator[None]:
+    """Explain a predicate that fails on a value, possible in ANSI SQL, the default of Glue 6.0.
 
     Raises:
-        JobFailed: it fails on a value, which is possible in ANSI SQL, the default of Glue 6.0.
+        JobFailed: it does.
     """
     try:
-        return rows.count()
+        yield
     except Exception as error:
         reason = ERROR_CLASS.search(str(error))
         if reason is None:
             raise
         raise JobFailed(f"Where fails on an item: {reason.group()}: change the predicate") from None
+
+
+def filter_items(
+    spark: SparkSession, items: RDD[dict[str, Any]], columns: Sequence[Column], where: str
+) -> RDD[dict[str, Any]]:
+    """The items for which the predicate is true.
+
+    Spark decides it on a row of the columns' types, beside which the item stays as it is.
+    """
+    rows = items.mapPartitions(partial(convert_items, convert=partial(row_and_item, columns)))
+    schema = spark_schema(columns).add(ITEM, "string")
+    frame = spark.createDataFrame(rows, schema, verifySchema=False)
+    chosen = filter_rows(frame, columns, where).select(ITEM)
+    return chosen.rdd.map(lambda row: json.loads(row[0]))
+
+
+def row_and_item(columns: Sequence[Column]) -> Callable[[Any], tuple[Any, ...]]:
+    row = spark_row_converter(columns)
+    return lambda item: (*row(item), json.dumps(item))

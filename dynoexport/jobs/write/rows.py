@@ -78,10 +78,3 @@ def spark_schema(columns: Sequence[Column]) -> StructType:
     from pyspark.sql.types import StructField, StructType
 
     return StructType([StructField(column.name, spark_type(column.type)) for column in columns])
-
-
-def row_and_line_converter(
-    columns: Sequence[Column], line: Callable[[], Callable[[Any], str]]
-) -> Callable[[Any], tuple[Any, ...]]:
-    row, text = spark_row_converter(columns), line()
-    return lambda item: (*row(item), text(item))

@@ -7,9 +7,7 @@ from typing import TYPE_CHECKING
 from xml.sax.saxutils import escape
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
-
-    from pyspark import RDD
+    from collections.abc import Iterable, Sequence
 
 CSV_QUOTED = re.compile(r'^$|^\s|\s$|[,"\\]')
 XML_CANNOT_HOLD = re.compile("[\\x00-\\x08\\x0b\\x0c\\x0e-\\x1f\\ufffe\\uffff]")
@@ -51,30 +49,10 @@ def xml_item(names: Sequence[str], values: Iterable[str | None]) -> str:
     return f"<item>{''.join(f'<{name}>{text}</{name}>' for name, text in held)}</item>"
 
 
-def with_frame(lines: Iterable[str], first: Sequence[str], last: Sequence[str]) -> Iterator[str]:
-    """The lines between ``first`` and ``last``; nothing if there are no lines."""
-    started = False
-    for line in lines:
-        if not started:
-            yield from first
-            started = True
-        yield line
-    if started:
-        yield from last
-
-
-def document(lines: Iterable[str], names: Sequence[str], fmt: str) -> Iterator[str]:
-    """The lines of one part file, which is a whole document; empty without items."""
+def frame(names: Sequence[str], fmt: str) -> tuple[list[str], list[str]]:
+    """The lines before and after the items of a file."""
     if fmt == "csv":
-        return with_frame(lines, first=[csv_line(names)], last=[])
+        return [csv_line(names)], []
     if fmt == "xml":
-        shown = (line.replace(XML_REPLACED, "\ufffd") for line in lines)
-        return with_frame(
-            shown, first=['<?xml version="1.0" encoding="UTF-8"?>', "<items>"], last=["</items>"]
-        )
-    return iter(lines)
-
-
-def count_replaced(lines: RDD[str]) -> int:
-    """How many characters were replaced because XML cannot hold them."""
-    return lines.map(lambda line: line.count(XML_REPLACED)).sum()
+        return ['<?xml version="1.0" encoding="UTF-8"?>', "<items>"], ["</items>"]
+    return [], []

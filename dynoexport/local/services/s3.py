@@ -1,4 +1,4 @@
-"""S3 knows in which region a bucket is; moto takes requests that are signed for any."""
+"""What S3 refuses and moto does not: the wrong region, and uploads that do not exist."""
 
 from __future__ import annotations
 
@@ -14,11 +14,13 @@ from dynoexport.local.iam.authentication_middleware import SCOPE
 
 if TYPE_CHECKING:
     from flask import Flask
+    from moto.s3.models import FakeBucket
 
 
 def guard(app: Flask) -> None:
-    """Refuse a request that is signed for another region than the bucket's."""
+    """Refuse a request for another region, or for an upload that does not exist."""
     app.before_request(_check_region)
+    app.before_request(_check_upload)
 
 
 def _check_region() -> Response | None:
@@ -26,9 +28,9 @@ def _check_region() -> Response | None:
 
     GetBucketLocation is allowed from any region: clients find the bucket's region with it.
     """
-    bucket = request.path.strip("/").partition("/")[0]
+    bucket = _bucket()
     signed = request.environ[SCOPE].region
-    expected = _region(bucket)
+    expected = bucket and str(bucket.region_name)
     if expected in {None, signed} or "location" in request.args or request.method == "OPTIONS":
         return None
     message = (
@@ -43,8 +45,26 @@ def _check_region() -> Response | None:
     return Response(body, 400, headers, mimetype="application/xml")
 
 
-def _region(bucket: str) -> str | None:
-    """None if there is no such bucket."""
+def _check_upload() -> Response | None:
+    """Answer as S3 does for an upload that was completed, aborted, or never begun.
+
+    https://docs.aws.amazon.com/AmazonS3/latest/API/API_CompleteMultipartUpload.html
+    """
+    upload = request.args.get("uploadId")
+    bucket = _bucket()
+    if upload is None or bucket is None or upload in bucket.multiparts:
+        return None
+    body = (
+        "<Error><Code>NoSuchUpload</Code><Message>The specified upload does not exist. The upload "
+        "ID may be invalid, or the upload may have been aborted or completed.</Message>"
+        f"<UploadId>{escape(upload)}</UploadId></Error>"
+    )
+    return Response(body, 404, mimetype="application/xml")
+
+
+def _bucket() -> FakeBucket | None:
+    """The request's bucket; None if it does not exist."""
+    name = request.path.strip("/").partition("/")[0]
     partitions = s3_backends[context.ACCOUNT].values()
-    matching = (backend.buckets[bucket] for backend in partitions if bucket in backend.buckets)
-    return next((str(match.region_name) for match in matching), None)
+    matching = (backend.buckets[name] for backend in partitions if name in backend.buckets)
+    return next(matching, None)

@@ -1,4 +1,4 @@
-"""S3 refuses a request for another region than the bucket's, and names the right one."""
+"""S3 refuses a request for another region than the bucket's, or an upload that does not exist."""
 
 from __future__ import annotations
 
@@ -76,3 +76,19 @@ def test_a_missing_bucket_has_no_region(endpoint: Endpoint) -> None:
 def test_boto3_finds_the_region_by_itself(endpoint: Endpoint) -> None:
     s3 = replace(endpoint, region="us-east-2").client("s3")
     assert s3.get_object(Bucket=BUCKET, Key="key")["Body"].read() == b"body"
+
+
+@pytest.mark.parametrize(
+    ("method", "path"),
+    [
+        ("PUT", f"{BUCKET}/key?partNumber=1&uploadId=gone"),
+        ("DELETE", f"{BUCKET}/key?uploadId=gone"),
+        ("GET", f"{BUCKET}/key?uploadId=gone"),
+    ],
+)
+def test_an_upload_that_does_not_exist_is_refused(
+    endpoint: Endpoint, method: str, path: str
+) -> None:
+    found = answer(endpoint, method, path, "eu-central-1")
+    assert found.status_code == 404
+    assert "<Code>NoSuchUpload</Code>" in found.text
