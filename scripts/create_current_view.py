@@ -1189,7 +1189,11 @@ def plan_catalog(
     )
     partitions = [partition for page in pages for partition in page["Partitions"]]
     own = [partition for partition in partitions if is_own_partition(clients.s3, partition, marks)]
-    adopted = [each for each in own if is_adopted_snapshot(clients.s3, marks, each["Values"][0])]
+    adopted = [
+        partition
+        for partition in own
+        if is_adopted_snapshot(clients.s3, marks, partition["Values"][0])
+    ]
     shared = len(own) - len(adopted) < len(partitions)
     if fmt != "csv":
         # The files of an adopted snapshot are as the other design wrote them: the crawler of that
@@ -1470,8 +1474,8 @@ def missing_snapshots(
     known = {partition["Values"][0] for page in pages for partition in page["Partitions"]}
     marks = list_marks(clients.s3, settings.bucket, settings.table, settings.format)
     unknown = (marks.complete & list_folders(clients.s3, marks)) - known
-    own = [each for each in unknown if is_own_snapshot(clients.s3, marks, each)]
-    return sorted(own, key=lambda each: (each == settings.timestamp, each))
+    own = [timestamp for timestamp in unknown if is_own_snapshot(clients.s3, marks, timestamp)]
+    return sorted(own, key=lambda timestamp: (timestamp == settings.timestamp, timestamp))
 
 
 def add_partitions(clients: PublishClients, settings: PublishSettings, table: TableTypeDef) -> None:

@@ -71,7 +71,7 @@ def adopt(
             f"  adopted {each.timestamp}, {units.count(each.items, 'item')}"
         ),
     )
-    _echo_refused([each for each in done.refused if each not in shown])
+    _echo_refused([snapshot for snapshot in done.refused if snapshot not in shown])
     if as_json:
         common.print_json(records.to_json(done))
     elif not asked:
@@ -79,14 +79,14 @@ def adopt(
     elif not done.snapshots:
         click.echo("Nothing was adopted")
     else:
-        items = units.count(sum(each.items for each in done.snapshots), "item")
+        items = units.count(sum(snapshot.items for snapshot in done.snapshots), "item")
         click.echo(f"Adopted {units.count(len(done.snapshots), 'snapshot')} with {items}")
         click.echo(f"See them with: dynoexport snapshots {table}")
 
 
 def _echo_refused(refused: Sequence[NotAdopted]) -> None:
-    for each in refused:
-        common.echo_err(terminal.printable(f"Left alone: {each.folder}: {each.reason}"))
+    for snapshot in refused:
+        common.echo_err(terminal.printable(f"Left alone: {snapshot.folder}: {snapshot.reason}"))
 
 
 def _approve(plan: AdoptionPlan, *, yes: bool) -> bool:

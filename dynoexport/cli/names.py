@@ -26,7 +26,7 @@ _BUCKET = naming.bucket("<account>", "<region>")
 @click.option("--catalog-prefix", default="", help="List the names with this CatalogPrefix.")
 @click.option(
     "--catalog-update",
-    type=click.Choice([each.value for each in CatalogUpdate]),
+    type=click.Choice([update.value for update in CatalogUpdate]),
     default=settings.DEFAULT_CATALOG_UPDATE.value,
     show_default=True,
     help="List the names with this CatalogUpdate.",

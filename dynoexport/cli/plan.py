@@ -67,7 +67,7 @@ def _finite(_: click.Context, param: click.Parameter, value: float | None) -> fl
 )
 @click.option(
     "--catalog-update",
-    type=click.Choice([each.value for each in CatalogUpdate]),
+    type=click.Choice([update.value for update in CatalogUpdate]),
     help="Plan with a crawler or without one (direct).  [default: "
     f"{settings.DEFAULT_CATALOG_UPDATE.value}]",
 )

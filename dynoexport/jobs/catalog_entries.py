@@ -183,8 +183,8 @@ def missing_snapshots(
     known = {partition["Values"][0] for page in pages for partition in page["Partitions"]}
     marks = list_marks(clients.s3, settings.bucket, settings.table, settings.format)
     unknown = (marks.complete & list_folders(clients.s3, marks)) - known
-    own = [each for each in unknown if is_own_snapshot(clients.s3, marks, each)]
-    return sorted(own, key=lambda each: (each == settings.timestamp, each))
+    own = [timestamp for timestamp in unknown if is_own_snapshot(clients.s3, marks, timestamp)]
+    return sorted(own, key=lambda timestamp: (timestamp == settings.timestamp, timestamp))
 
 
 def add_partitions(clients: PublishClients, settings: PublishSettings, table: TableTypeDef) -> None:

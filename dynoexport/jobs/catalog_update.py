@@ -216,7 +216,11 @@ def plan_catalog(
     )
     partitions = [partition for page in pages for partition in page["Partitions"]]
     own = [partition for partition in partitions if is_own_partition(clients.s3, partition, marks)]
-    adopted = [each for each in own if is_adopted_snapshot(clients.s3, marks, each["Values"][0])]
+    adopted = [
+        partition
+        for partition in own
+        if is_adopted_snapshot(clients.s3, marks, partition["Values"][0])
+    ]
     shared = len(own) - len(adopted) < len(partitions)
     if fmt != "csv":
         # The files of an adopted snapshot are as the other design wrote them: the crawler of that

@@ -170,7 +170,10 @@ def _plan(account: Account, export: DeployedExport, named: Sequence[str]) -> Ado
     wanted, refused = dict(folders.listed), dict(folders.refused)
     if named:
         _check_names(named, folders, export)
-        wanted, refused = {each: wanted[each] for each in named if each in wanted}, {}
+        wanted, refused = (
+            {timestamp: wanted[timestamp] for timestamp in named if timestamp in wanted},
+            {},
+        )
     columns: tuple[Column, ...] = ()
     if wanted and export.format.queryable:
         columns, more = _judge_catalog(account, export, wanted)
@@ -178,21 +181,23 @@ def _plan(account: Account, export: DeployedExport, named: Sequence[str]) -> Ado
             raise _refusal(*next(iter(more.items())))
         refused |= more
     found = [
-        Candidate(each, files, count_method(export.format, files))
-        for each, files in sorted(wanted.items())
-        if each not in refused
+        Candidate(timestamp, files, count_method(export.format, files))
+        for timestamp, files in sorted(wanted.items())
+        if timestamp not in refused
     ]
     days = _retention_days(account, export) if found else 0
     now = datetime.now(timezone.utc)
     return AdoptionPlan(
         candidates=tuple(found),
-        refused=tuple(NotAdopted(*each) for each in sorted(refused.items())),
+        refused=tuple(NotAdopted(*refusal) for refusal in sorted(refused.items())),
         columns=columns,
         usd=_athena_usd(account, found),
-        downloads=sum(each.bytes for each in found if each.method is Method.FILES),
+        downloads=sum(candidate.bytes for candidate in found if candidate.method is Method.FILES),
         retention_days=days,
         expired=tuple(
-            expired_snapshots((each.timestamp for each in found), (), now, days) if days else ()
+            expired_snapshots((candidate.timestamp for candidate in found), (), now, days)
+            if days
+            else ()
         ),
     )
 
@@ -217,8 +222,12 @@ def _judge_folders(account: Account, export: DeployedExport) -> _Folders:
     table, fmt = export.table, export.format.value
     data = naming.data_prefix(table, fmt)
     marks = list_marks(account.s3, account.bucket, table, fmt)
-    own = {each for each in marks.complete if is_own_snapshot(account.s3, marks, each)}
-    written = (each for each in own if not is_adopted_snapshot(account.s3, marks, each))
+    own = {
+        timestamp for timestamp in marks.complete if is_own_snapshot(account.s3, marks, timestamp)
+    }
+    written = (
+        timestamp for timestamp in own if not is_adopted_snapshot(account.s3, marks, timestamp)
+    )
     oldest, writing = min(written, default=None), being_written(account, export)
     listed, refused = {}, {}
     for folder, files in by_folder(list_files(account.s3, account.bucket, data), data).items():
@@ -294,7 +303,9 @@ def _partitions(account: Account, export: DeployedExport) -> dict[str, Partition
     pages = account.glue.get_paginator("get_partitions").paginate(
         DatabaseName=naming.DATABASE, TableName=export.snapshots_table
     )
-    found = {each["Values"][0]: each for page in pages for each in page["Partitions"]}
+    found = {
+        partition["Values"][0]: partition for page in pages for partition in page["Partitions"]
+    }
     prefix = f"s3://{account.bucket}/{naming.data_prefix(export.table, export.format.value)}"
     return {
         timestamp: partition
@@ -316,7 +327,7 @@ def _retention_days(account: Account, export: DeployedExport) -> int:
 # --- how many items -------------------------------------------------------------------------------
 def _athena_usd(account: Account, candidates: Sequence[Candidate]) -> float:
     """What Athena bills at most: it reads only the footers of parquet and orc."""
-    scanned = [each.bytes for each in candidates if each.method is Method.ATHENA]
+    scanned = [candidate.bytes for candidate in candidates if candidate.method is Method.ATHENA]
     if not scanned:
         return 0.0
     billed = max(sum(scanned), limits.ATHENA_SCAN_MIN_BYTES)
@@ -327,7 +338,7 @@ def _count_by_athena(
     account: Account, export: DeployedExport, candidates: Sequence[Candidate]
 ) -> dict[str, int]:
     """The rows of each snapshot that Athena counts."""
-    wanted = [each.timestamp for each in candidates if each.method is Method.ATHENA]
+    wanted = [candidate.timestamp for candidate in candidates if candidate.method is Method.ATHENA]
     table = f"{sql_identifier(naming.DATABASE)}.{sql_identifier(export.snapshots_table)}"
     key = sql_identifier(naming.PARTITION_KEY)
     counted = dict.fromkeys(wanted, 0)

@@ -108,8 +108,8 @@ def in_order(partition: PartitionTypeDef, table: TableTypeDef, fmt: OutputFormat
     if fmt.value not in POSITIONAL_FORMATS:
         return True
     names, own = (
-        [column["Name"] for column in each.get("StorageDescriptor", {}).get("Columns", [])]
-        for each in (table, partition)
+        [column["Name"] for column in described.get("StorageDescriptor", {}).get("Columns", [])]
+        for described in (table, partition)
     )
     return own == names[: len(own)]
 
