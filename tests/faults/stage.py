@@ -272,6 +272,8 @@ class Deployed:
 
     def settle(self) -> None:
         """Wait for what a failed run has left running: a crawl."""
+        if self.target.update != "crawler":
+            return
         name = naming.crawler(self.table, self.target.format)
         while self.glue.get_crawler(Name=name)["Crawler"]["State"] != "READY":
             time.sleep(0.05)

@@ -121,6 +121,19 @@ def reasons(explanation: Explanation) -> str:
 
 
 # --- the plan of that time --------------------------------------------------------------------
+def test_a_run_without_a_crawler_is_compared_with_a_plan_without_one() -> None:
+    whole = run()
+    without = replace(whole, nodes=tuple(node for node in whole.nodes if node.kind == "JOB"))
+    crawled, direct = (
+        {figure.name: figure for figure in explained(compared, manifest()).figures}
+        for compared in (whole, without)
+    )
+    assert set(crawled) - set(direct) == {"crawl"}
+    assert crawled["run"].planned - direct["run"].planned == pytest.approx(60)
+    assert direct["Glue's cost"].planned < crawled["Glue's cost"].planned
+    assert direct["Glue's cost"].ratio == pytest.approx(1, abs=0.1)
+
+
 def test_the_plan_is_for_the_table_and_the_job_at_the_start() -> None:
     found = explain.planned(manifest(), PRICES)
     assert found.job == JOB
