@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 ROOT = Path(__file__).parents[1]
 SOURCES = ("dynoexport", "scripts", "templates", "docs")
 FILES = ("setup.cfg", "pyproject.toml", "MANIFEST.in", "README.md", "LICENSE")
+CHANGES = (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
+KINDS = {"Added", "Changed", "Deprecated", "Removed", "Fixed", "Security"}
 # What a checkout also has, and what nobody should download.
 LEFT_OUT = ("tests/test_x.py", "dynoexport/__pycache__/x.cpython-311.pyc", "scripts/.ruff_cache/x")
 LISTING = """
@@ -101,6 +103,22 @@ def python(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return executable
 
 
+@pytest.fixture(scope="module")
+def installed(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The command in an environment that had nothing, with all that the wheel asks for."""
+    environment = tmp_path_factory.mktemp("installed")
+    subprocess.run([sys.executable, "-m", "venv", environment], check=True)
+    done = subprocess.run(
+        [environment / "bin" / "pip", "install", "--no-compile", f"{wheel}[local]"],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=1200,
+    )
+    assert done.returncode == 0, done.stderr
+    return environment / "bin" / "dynoexport"
+
+
 def metadata(wheel: Path) -> Message:
     with zipfile.ZipFile(wheel) as archive:
         (name,) = (
@@ -147,6 +165,28 @@ def test_the_installed_command_writes_the_repositorys_templates(
     assert done.returncode == 0, done.stderr
     for path in (*(ROOT / "templates").glob("*.yaml"), *(ROOT / "scripts").glob("*.py")):
         assert (tmp_path / path.name).read_bytes() == path.read_bytes()
+
+
+@pytest.mark.endpoint
+@pytest.mark.spark
+def test_wheel_in_an_empty_environment_writes_templates_and_runs_the_demo(
+    installed: Path, tmp_path: Path
+) -> None:
+    """By `pip install` alone: no file of the checkout, no package of this environment."""
+    for words, seconds in ((("templates",), 120), (("local", "demo"), 900)):
+        done = subprocess.run(
+            [installed, *words],
+            cwd=tmp_path,
+            env={"PATH": os.defpath, "HOME": str(tmp_path)},
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=seconds,
+        )
+        assert done.returncode == 0, f"{done.stdout}\n{done.stderr}"
+    assert "Harry Potter and the Sorcerer's Stone" in done.stdout
+    written = tmp_path / "templates" / "table.yaml"
+    assert written.read_bytes() == (ROOT / "templates" / "table.yaml").read_bytes()
 
 
 def test_the_wheel_carries_every_module_and_its_data(wheel: Path) -> None:
@@ -218,11 +258,18 @@ def test_metadata_has_version_licence_and_python(wheel: Path) -> None:
 def test_version_is_stated_once() -> None:
     """setup.cfg reads it from the package, and the changelog's newest release equals it."""
     assert declared()["metadata"]["version"] == "attr: dynoexport.__version__"
-    changes = (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
-    headings = re.findall(r"^## (.+)$", changes, re.MULTILINE)
-    assert headings[0] == "[Unreleased]"
-    released = rf"\[{re.escape(dynoexport.__version__)}\] - \d{{4}}-\d\d-\d\d"
-    assert all(re.fullmatch(released, heading) for heading in headings[1:2])
+    unreleased, *releases = re.findall(r"^## (.+)$", CHANGES, re.MULTILINE)
+    assert unreleased == "[Unreleased]"
+    assert releases[0].startswith(f"[{dynoexport.__version__}] - ")
+
+
+def test_changelog_has_the_form_of_keep_a_changelog() -> None:
+    """https://keepachangelog.com: each release with its date, its changes by kind."""
+    for part in CHANGES.split("\n## ")[2:]:
+        assert re.match(r"\[\d+\.\d+\.\d+\] - \d{4}-\d\d-\d\d\n\n", part)
+    for part in CHANGES.split("\n## ")[1:]:
+        kinds = re.findall(r"^### (.+)$", part, re.MULTILINE)
+        assert len(kinds) == len(set(kinds) & KINDS)
 
 
 # --- the Pythons that setup.cfg names -------------------------------------------------------------
