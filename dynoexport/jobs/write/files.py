@@ -6,7 +6,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from dynoexport.jobs.arrow_library import takes_arrow
-from dynoexport.jobs.failures import first_line
+from dynoexport.jobs.failures import first_line, run_without_values
 from dynoexport.jobs.formats import CODECS, LINE_FORMATS, files_for
 from dynoexport.jobs.log import log
 from dynoexport.jobs.readers.items import item_rdd, piece_rdd
@@ -51,16 +51,15 @@ def typed_rows(
         groups = spark.createDataFrame(piece_rdd(spark, result, parts), "string")
         convert = partial(record_batches, columns=columns, **piece_location(settings))
         try:
-            return groups.mapInArrow(convert, schema)
+            return groups.mapInArrow(partial(run_without_values, convert), schema)
         except (NotImplementedError, ImportError) as error:
             # Spark checks this by its own rules when it plans: 3.3 does not accept nested structs,
             # and each version refuses libraries that are too old.
             # https://github.com/apache/spark/blob/v3.3.0/python/pyspark/sql/udf.py
             log(f"writing rows, because this Spark accepts no Arrow batches: {first_line(error)}")
     items = item_rdd(spark, result, settings, parts)
-    rows = items.mapPartitions(
-        partial(convert_items, convert=partial(spark_row_converter, columns))
-    )
+    convert_rows = partial(convert_items, convert=partial(spark_row_converter, columns))
+    rows = items.mapPartitions(partial(run_without_values, convert_rows))
     return spark.createDataFrame(rows, schema, verifySchema=False)
 
 
@@ -70,10 +69,10 @@ def item_lines(
     """The items to write as lines of a json, csv or xml file."""
     line = partial(line_converter, columns, settings.format)
     if not settings.where:
-        return items.mapPartitions(partial(convert_items, convert=line))
-    rows = items.mapPartitions(
-        partial(convert_items, convert=partial(row_and_line_converter, columns, line))
-    )
+        convert = partial(convert_items, convert=line)
+        return items.mapPartitions(partial(run_without_values, convert))
+    convert = partial(convert_items, convert=partial(row_and_line_converter, columns, line))
+    rows = items.mapPartitions(partial(run_without_values, convert))
     schema = spark_schema(columns).add(LINE, "string")
     frame = spark.createDataFrame(rows, schema, verifySchema=False)
     return filter_rows(frame, columns, settings.where).select(LINE).rdd.map(lambda row: row[0])
@@ -137,7 +136,9 @@ def write_items(
             log(f"replaced {replaced:,} characters that XML cannot hold")
         names = [column.name for column in columns]
         finish = partial(document, names=names, fmt=settings.format)
-        rows = spark.createDataFrame(texts.mapPartitions(finish), "string")
+        rows = spark.createDataFrame(
+            texts.mapPartitions(partial(run_without_values, finish)), "string"
+        )
     else:
         rows = typed_rows(spark, result, columns, settings, parts)
         rows = filter_rows(rows, columns, settings.where) if settings.where else rows

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING
 
-from dynoexport.jobs.failures import JobFailed, first_line
+from dynoexport.jobs.failures import ERROR_CLASS, JobFailed, first_line
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -46,11 +45,6 @@ def filter_rows(rows: DataFrame, columns: Sequence[Column], where: str) -> DataF
         return rows.toDF(*names, *further).where(where).toDF(*rows.columns)
     except Exception as error:  # noqa: BLE001 - each version of Spark has its own
         raise JobFailed(f"Where cannot be applied: {first_line(error)}") from None
-
-
-# How Spark 3.3 and later name what is wrong with SQL: [DIVIDE_BY_ZERO] Division by zero. The rest
-# of the message may quote the item's value.
-ERROR_CLASS = re.compile(r"\[[A-Z][A-Z_0-9.]+\]")
 
 
 def count_matching(rows: RDD[str] | DataFrame) -> int:
