@@ -24,9 +24,12 @@ LOWEST := $(VENV)/lowest
 # In a place of its own, because it pins a hundred packages.
 CHECKOV_VERSION := 3.3.30
 CHECKOV := $(VENV)/checkov/.installed-$(CHECKOV_VERSION)
+SELENIUM_VERSION := 4.51.0
+AUDIT_TOOLS := pip-audit==2.10.1 bandit==1.9.4
+AUDIT := $(VENV)/audit/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help demo templates test test-quick test-deep test-engines test-engines-all test-lowest acceptance acceptance-clean lint style types rules docs bench clean
+.PHONY: help demo templates test test-quick test-deep test-engines test-engines-all test-lowest test-browser audit acceptance acceptance-clean lint style types rules docs bench clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -65,6 +68,13 @@ test-lowest: ## The oldest versions of the dependencies that setup.cfg allows (P
 	@$(LOWEST)/bin/dynoexport plan --describe docs/examples/sizes.json --read-mode native
 	@$(LOWEST)/bin/python -c 'import dynoexport; [getattr(dynoexport, name) for name in dynoexport.__all__]'
 	@$(LOWEST)/bin/dynoexport --help > $(LOWEST)/help.txt
+
+test-browser: $(TEST) ## A web page in a real Chromium gets nothing from the endpoint (apt: chromium, chromium-driver)
+	@$(BIN)/pip install --quiet --disable-pip-version-check selenium==$(SELENIUM_VERSION)
+	$(BIN)/pytest tests/browser
+
+audit: $(TEST) $(CHECKOV) $(AUDIT) ## Known vulnerabilities, code, templates, permissions; docs/security.md gets the results
+	@$(BIN)/python tests/audit/audit.py $(VENV)
 
 acceptance: $(LOCAL) ## Try everything on your AWS account, and remove it again; asks first (ACCEPTANCE=--local)
 	@$(RUN_ACCEPTANCE) run $(ACCEPTANCE)
@@ -132,4 +142,10 @@ $(CHECKOV): | $(BIN)/pip
 	@echo "Setting up checkov (once)"
 	@$(PYTHON) -m venv --clear $(VENV)/checkov
 	@$(VENV)/checkov/bin/pip install --quiet --disable-pip-version-check checkov==$(CHECKOV_VERSION)
+	@touch $@
+
+$(AUDIT): Makefile | $(BIN)/pip
+	@echo "Setting up pip-audit and bandit (once)"
+	@$(PYTHON) -m venv --clear $(VENV)/audit
+	@$(VENV)/audit/bin/pip install --quiet --disable-pip-version-check $(AUDIT_TOOLS)
 	@touch $@

@@ -35,6 +35,7 @@ import struct
 import sys
 import threading
 import time
+import traceback
 import zlib
 from collections import deque
 from concurrent.futures import ThreadPoolExecutor
@@ -50,7 +51,7 @@ from xml.sax.saxutils import escape
 
 from botocore.config import Config
 from botocore.credentials import CredentialProvider, CredentialResolver, RefreshableCredentials
-from botocore.exceptions import BotoCoreError, ClientError, HTTPClientError
+from botocore.exceptions import BotoCoreError, ClientError, HTTPClientError, ParamValidationError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -99,8 +100,84 @@ def first_line(error: Exception) -> str:
     return lines[0][:MESSAGE_MAX] if lines else type(error).__name__
 
 
+# Errors whose text the job, AWS, the network or the file system wrote. Any other text may quote a
+# value of an item.
+QUOTE_NOTHING = (JobFailed, ClientError, BotoCoreError, ImportError, MemoryError, OSError)
+QUOTE_PARAMETERS = (ParamValidationError,)
+# The same by the names that a text has.
+NAMES_QUOTE_NOTHING = re.compile(
+    r"([\w.]+\.)?JobFailed|botocore\.[\w.]*(?<!ParamValidationError)|MemoryError"
+    r"|(OS|IO|Connection\w*|BrokenPipe|FileNotFound|Permission|Timeout|Import|ModuleNotFound)Error"
+    r"|(java\.(io|net|nio)|org\.apache\.hadoop|com\.amazonaws|software\.amazon)\.[\w.$]+"
+    r"|java\.lang\.OutOfMemoryError"
+)
+SPARK_EXCEPTION = "org.apache.spark.SparkException"
+# How Spark 3.3 and later name what is wrong with SQL: [DIVIDE_BY_ZERO] Division by zero. The rest
+# of the message may quote the item's value.
+ERROR_CLASS = re.compile(r"\[[A-Z][A-Z_0-9.]+\]")
+EXCEPTION = re.compile(
+    r"((?:[a-z_][\w$]*\.)+[A-Z][\w$]*|[A-Z]\w*(?:Error|Exception|Failed|Failure))(?:: (.*))?"
+)
+FRAME = re.compile(r"\s*(at |File \"|\.\.\. \d+ more)|Traceback \(most recent call last\):$")
+
+
+def describe_error(error: BaseException) -> str:
+    """What the error is, without a value of an item that its text may quote."""
+    if isinstance(error, QUOTE_NOTHING) and not isinstance(error, QUOTE_PARAMETERS):
+        return f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
+    frames = traceback.extract_tb(error.__traceback__)
+    where = f" in {frames[-1].name}, line {frames[-1].lineno}" if frames else ""
+    return f"{type(error).__name__}{where}"
+
+
+def without_values(said: str) -> str:
+    """The exception in a text, without a value of an item that its message may quote."""
+    found = EXCEPTION.fullmatch(said)
+    if found is None:
+        known = ERROR_CLASS.match(said)
+        return known.group() if known else "an error"
+    name, message = found.group(1), found.group(2) or ""
+    if NAMES_QUOTE_NOTHING.fullmatch(name):
+        return said
+    known = ERROR_CLASS.match(message)
+    if known:
+        return f"{name}: {known.group()}"
+    if name == SPARK_EXCEPTION:
+        # It says which task failed, and then quotes the error of the task.
+        return re.sub(rf"{EXCEPTION.pattern}.*", r"\1", said[len(name) + 2 :]) or name
+    return name
+
+
+def frames_without_values(text: str) -> str:
+    """The places in tracebacks of Python and Java, and the exceptions without their values."""
+    kept = []
+    for line in text.splitlines():
+        said = line.removeprefix("Caused by: ")
+        if FRAME.match(line):
+            kept.append(line)
+        elif EXCEPTION.fullmatch(said):
+            kept.append(line[: len(line) - len(said)] + without_values(said))
+    return "\n".join(kept)
+
+
+def run_without_values(function: Callable[..., Iterator[Any]], *values: object) -> Iterator[Any]:
+    """The function's results; its errors quote no value of an item.
+
+    Spark logs the error of a task before the job sees it.
+
+    Raises:
+        JobFailed: in place of an error whose text may quote a value.
+    """
+    try:
+        yield from function(*values)
+    except Exception as error:
+        if isinstance(error, QUOTE_NOTHING) and not isinstance(error, QUOTE_PARAMETERS):
+            raise
+        raise JobFailed(describe_error(error)) from None
+
+
 def spark_cause(error: Exception) -> str | None:
-    """The cause of an error of Spark, in one line; None if the error is not Spark's.
+    """The cause of an error of Spark, in one line without values; None if it is not Spark's.
 
     An error in a Python worker has it in the last line of its traceback. Any other has it in the
     last Java cause with a message.
@@ -108,11 +185,11 @@ def spark_cause(error: Exception) -> str | None:
     if not type(error).__module__.startswith(("py4j.", "pyspark.")):
         return None
     text = str(error)
-    traceback = text.rpartition("Traceback (most recent call last):\n")[2]
-    said = re.findall(r"^(\w[\w.]*(?:: .*)?)$", traceback, re.MULTILINE)
+    worker = text.rpartition("Traceback (most recent call last):\n")[2]
+    said = re.findall(r"^(\w[\w.]*(?:: .*)?)$", worker, re.MULTILINE)
     causes = re.findall(r"^(?:Caused by)?: (\S+: .*)$", text, re.MULTILINE)
-    cause = said[0] if traceback != text and said else (causes or [first_line(error)])[-1]
-    return " ".join(cause.split())[:MESSAGE_MAX]
+    cause = said[0] if worker != text and said else (causes or [first_line(error)])[-1]
+    return " ".join(without_values(cause).split())[:MESSAGE_MAX]
 
 
 # --- dynoexport/jobs/formats.py -------------------------------------------------------------------
@@ -3620,14 +3697,13 @@ def item_rdd(
 ) -> RDD[dict[str, Any]]:
     """All items that were read, in ``parts`` partitions; by default in parts of at most 128 MB."""
     if result.dialect == PIECES:
-        return piece_rdd(spark, result, parts).mapPartitions(
-            partial(piece_items, **piece_location(settings))
-        )
+        read = partial(piece_items, **piece_location(settings))
+        return piece_rdd(spark, result, parts).mapPartitions(partial(run_without_values, read))
     selected = attribute_filter(settings)
     parse = partial(parse_lines, dialect=result.dialect, selected=selected, blanked=blanked)
     texts = spark.read.text(list(result.uris))
     texts = texts if parts is None else texts.coalesce(parts)
-    return texts.rdd.map(lambda row: row[0]).mapPartitions(parse)
+    return texts.rdd.map(lambda row: row[0]).mapPartitions(partial(run_without_values, parse))
 
 
 def piece_rdd(spark: SparkSession, result: ReadResult, parts: int | None) -> RDD[str]:
@@ -4339,10 +4415,11 @@ def profile_partitions(
     """The profiles of each partition's items."""
     if result.dialect == PIECES:
         profile = partial(profile_pieces, limit=limit, **piece_location(settings))
-        return piece_rdd(spark, result, None).mapPartitions(profile)
+        return piece_rdd(spark, result, None).mapPartitions(partial(run_without_values, profile))
     # Whether items have an excluded attribute is known only before it is dropped.
     items = item_rdd(spark, result, settings, blanked=settings.exclude)
-    return items.mapPartitions(partial(profile_items, limit=limit))
+    profile = partial(profile_items, limit=limit)
+    return items.mapPartitions(partial(run_without_values, profile))
 
 
 def profile_all(
@@ -4359,7 +4436,8 @@ def profile_all(
     own = frozenset(known)
     room = max(0, MAX_COLUMNS - len(own))
     parts = min(dumps.getNumPartitions(), PROFILE_PARTS_MAX)
-    merged = dumps.partitionBy(parts).mapPartitions(partial(merge_profiles, limit=limit))
+    merge = partial(merge_profiles, limit=limit)
+    merged = dumps.partitionBy(parts).mapPartitions(partial(run_without_values, merge))
     first = own | {ITEMS, *blanked}
     # pyspark's type stubs do not know that tuples have an order.
     by_rank: Callable[[Any], Any] = partial(profile_rank, known=first)
@@ -4506,7 +4584,8 @@ def run_scan_tasks(
 ) -> dict[int, dict[str, Any]]:
     """The records of the segments that the tasks read, by segment."""
     numbers = spark.sparkContext.parallelize(range(tasks), tasks)
-    answers = map(json.loads, numbers.mapPartitions(partial(scan_task, scan)).collect())
+    scan_quietly = partial(run_without_values, partial(scan_task, scan))
+    answers = map(json.loads, numbers.mapPartitions(scan_quietly).collect())
     return {record["segment"]: record for record in answers}
 
 
@@ -5346,11 +5425,6 @@ def filter_rows(rows: DataFrame, columns: Sequence[Column], where: str) -> DataF
         raise JobFailed(f"Where cannot be applied: {first_line(error)}") from None
 
 
-# How Spark 3.3 and later name what is wrong with SQL: [DIVIDE_BY_ZERO] Division by zero. The rest
-# of the message may quote the item's value.
-ERROR_CLASS = re.compile(r"\[[A-Z][A-Z_0-9.]+\]")
-
-
 @contextmanager
 def explaining_predicate() -> Iterator[None]:
     """Explain a predicate that fails on a value, possible in ANSI SQL, the default of Glue 6.0.
@@ -5374,7 +5448,8 @@ def filter_items(
 
     Spark decides it on a row of the columns' types, beside which the item stays as it is.
     """
-    rows = items.mapPartitions(partial(convert_items, convert=partial(row_and_item, columns)))
+    convert = partial(convert_items, convert=partial(row_and_item, columns))
+    rows = items.mapPartitions(partial(run_without_values, convert))
     schema = spark_schema(columns).add(ITEM, "string")
     frame = spark.createDataFrame(rows, schema, verifySchema=False)
     chosen = filter_rows(frame, columns, where).select(ITEM)
@@ -5592,7 +5667,8 @@ def write_parts(
     # What an attempt that was lost has uploaded.
     abort_uploads(s3, paths.bucket, paths.snapshot)
     with explaining_predicate():
-        texts = contents.mapPartitionsWithIndex(task).collect()
+        write_quietly = partial(run_without_values, task)
+        texts = contents.mapPartitionsWithIndex(write_quietly).collect()
     files = [UploadedFile(**json.loads(text)) for text in texts]
     complete_uploads(s3, paths.bucket, files)
     abort_uploads(s3, paths.bucket, paths.snapshot)
@@ -5643,9 +5719,8 @@ def typed_rows(
     # makes even files without sending every row over the network.
     parts = files_for(result.json_bytes, settings.format)
     items = item_rdd(spark, result, settings, parts)
-    rows = items.mapPartitions(
-        partial(convert_items, convert=partial(spark_row_converter, columns))
-    )
+    convert = partial(convert_items, convert=partial(spark_row_converter, columns))
+    rows = items.mapPartitions(partial(run_without_values, convert))
     return spark.createDataFrame(rows, spark_schema(columns), verifySchema=False)
 
 
@@ -5868,15 +5943,15 @@ def main(argv: Sequence[str]) -> None:
         # The message says it all; a traceback would push it out of sight.
         sys.tracebacklimit = 0
         raise
-    except Exception as error:
+    except Exception as error:  # noqa: BLE001 - what it says may quote an item
         cause = spark_cause(error)
-        if cause is None:
-            log(f"failed: unexpected error {error!r}; its traceback is in the error log")
-            raise
-        print(error, file=sys.stderr, flush=True)
-        log(f"failed: {cause}")
+        said = f"unexpected {describe_error(error)}" if cause is None else f"Spark failed: {cause}"
+        # Not the text of the error, which may quote a value of an item.
+        places = "".join(traceback.format_tb(error.__traceback__))
+        print(frames_without_values(f"{places}\n{error}"), file=sys.stderr, flush=True)
+        log(f"failed: {said}")
         sys.tracebacklimit = 0
-        raise JobFailed(f"Spark failed: {cause}") from None
+        raise JobFailed(said) from None
 
 
 if __name__ == "__main__":

@@ -122,15 +122,19 @@ class Dynoexport(click.Group):
 
     @staticmethod
     def _end_unexpectedly(ctx: click.Context, error: Exception) -> NoReturn:
-        """End with one line, or with the traceback if --debug is set."""
+        """End with one line, or with the places of the traceback if --debug is set.
+
+        People send either to others. Neither has a value of an item, which the text of an error may
+        quote.
+        """
+        from dynoexport.jobs.failures import describe_error
+
+        said = one_line(f"unexpected {describe_error(error)}")
         if debugging.is_on(ctx):
-            traceback.print_exception(error)
+            places = "".join(traceback.format_tb(error.__traceback__))
+            click.echo(f"Traceback (most recent call last):\n{places}{said}", err=True)
         else:
-            name = type(error).__name__
-            _echo_error(
-                one_line(f"unexpected {name}: {error}"),
-                "run it again with --debug, and report the traceback",
-            )
+            _echo_error(said, "run it again with --debug, and report the traceback")
         ctx.exit(DynoexportError.exit_code)
 
 

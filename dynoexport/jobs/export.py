@@ -18,6 +18,7 @@ A run takes these steps:
 from __future__ import annotations
 
 import sys
+import traceback
 from dataclasses import replace
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any
@@ -28,7 +29,12 @@ from dynoexport.jobs.adoption import adopted_columns
 from dynoexport.jobs.arguments import apply_overrides, parse_arguments, run_properties
 from dynoexport.jobs.checks import check_catalog, check_table, job_run
 from dynoexport.jobs.clients import Clients, table_client
-from dynoexport.jobs.failures import JobFailed, spark_cause
+from dynoexport.jobs.failures import (
+    JobFailed,
+    describe_error,
+    frames_without_values,
+    spark_cause,
+)
 from dynoexport.jobs.history import known_columns
 from dynoexport.jobs.log import Steps, counted, iso, items_text, log
 from dynoexport.jobs.manifest import WriteResult, build_manifest, put_manifest
@@ -251,15 +257,15 @@ def main(argv: Sequence[str]) -> None:
         # The message says it all; a traceback would push it out of sight.
         sys.tracebacklimit = 0
         raise
-    except Exception as error:
+    except Exception as error:  # noqa: BLE001 - what it says may quote an item
         cause = spark_cause(error)
-        if cause is None:
-            log(f"failed: unexpected error {error!r}; its traceback is in the error log")
-            raise
-        print(error, file=sys.stderr, flush=True)
-        log(f"failed: {cause}")
+        said = f"unexpected {describe_error(error)}" if cause is None else f"Spark failed: {cause}"
+        # Not the text of the error, which may quote a value of an item.
+        places = "".join(traceback.format_tb(error.__traceback__))
+        print(frames_without_values(f"{places}\n{error}"), file=sys.stderr, flush=True)
+        log(f"failed: {said}")
         sys.tracebacklimit = 0
-        raise JobFailed(f"Spark failed: {cause}") from None
+        raise JobFailed(said) from None
 
 
 if __name__ == "__main__":

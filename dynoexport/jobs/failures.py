@@ -3,6 +3,13 @@
 from __future__ import annotations
 
 import re
+import traceback
+from typing import TYPE_CHECKING, Any
+
+from botocore.exceptions import BotoCoreError, ClientError, ParamValidationError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
 
 
 class JobFailed(Exception):
@@ -30,8 +37,84 @@ def first_line(error: Exception) -> str:
     return lines[0][:MESSAGE_MAX] if lines else type(error).__name__
 
 
+# Errors whose text the job, AWS, the network or the file system wrote. Any other text may quote a
+# value of an item.
+QUOTE_NOTHING = (JobFailed, ClientError, BotoCoreError, ImportError, MemoryError, OSError)
+QUOTE_PARAMETERS = (ParamValidationError,)
+# The same by the names that a text has.
+NAMES_QUOTE_NOTHING = re.compile(
+    r"([\w.]+\.)?JobFailed|botocore\.[\w.]*(?<!ParamValidationError)|MemoryError"
+    r"|(OS|IO|Connection\w*|BrokenPipe|FileNotFound|Permission|Timeout|Import|ModuleNotFound)Error"
+    r"|(java\.(io|net|nio)|org\.apache\.hadoop|com\.amazonaws|software\.amazon)\.[\w.$]+"
+    r"|java\.lang\.OutOfMemoryError"
+)
+SPARK_EXCEPTION = "org.apache.spark.SparkException"
+# How Spark 3.3 and later name what is wrong with SQL: [DIVIDE_BY_ZERO] Division by zero. The rest
+# of the message may quote the item's value.
+ERROR_CLASS = re.compile(r"\[[A-Z][A-Z_0-9.]+\]")
+EXCEPTION = re.compile(
+    r"((?:[a-z_][\w$]*\.)+[A-Z][\w$]*|[A-Z]\w*(?:Error|Exception|Failed|Failure))(?:: (.*))?"
+)
+FRAME = re.compile(r"\s*(at |File \"|\.\.\. \d+ more)|Traceback \(most recent call last\):$")
+
+
+def describe_error(error: BaseException) -> str:
+    """What the error is, without a value of an item that its text may quote."""
+    if isinstance(error, QUOTE_NOTHING) and not isinstance(error, QUOTE_PARAMETERS):
+        return f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
+    frames = traceback.extract_tb(error.__traceback__)
+    where = f" in {frames[-1].name}, line {frames[-1].lineno}" if frames else ""
+    return f"{type(error).__name__}{where}"
+
+
+def without_values(said: str) -> str:
+    """The exception in a text, without a value of an item that its message may quote."""
+    found = EXCEPTION.fullmatch(said)
+    if found is None:
+        known = ERROR_CLASS.match(said)
+        return known.group() if known else "an error"
+    name, message = found.group(1), found.group(2) or ""
+    if NAMES_QUOTE_NOTHING.fullmatch(name):
+        return said
+    known = ERROR_CLASS.match(message)
+    if known:
+        return f"{name}: {known.group()}"
+    if name == SPARK_EXCEPTION:
+        # It says which task failed, and then quotes the error of the task.
+        return re.sub(rf"{EXCEPTION.pattern}.*", r"\1", said[len(name) + 2 :]) or name
+    return name
+
+
+def frames_without_values(text: str) -> str:
+    """The places in tracebacks of Python and Java, and the exceptions without their values."""
+    kept = []
+    for line in text.splitlines():
+        said = line.removeprefix("Caused by: ")
+        if FRAME.match(line):
+            kept.append(line)
+        elif EXCEPTION.fullmatch(said):
+            kept.append(line[: len(line) - len(said)] + without_values(said))
+    return "\n".join(kept)
+
+
+def run_without_values(function: Callable[..., Iterator[Any]], *values: object) -> Iterator[Any]:
+    """The function's results; its errors quote no value of an item.
+
+    Spark logs the error of a task before the job sees it.
+
+    Raises:
+        JobFailed: in place of an error whose text may quote a value.
+    """
+    try:
+        yield from function(*values)
+    except Exception as error:
+        if isinstance(error, QUOTE_NOTHING) and not isinstance(error, QUOTE_PARAMETERS):
+            raise
+        raise JobFailed(describe_error(error)) from None
+
+
 def spark_cause(error: Exception) -> str | None:
-    """The cause of an error of Spark, in one line; None if the error is not Spark's.
+    """The cause of an error of Spark, in one line without values; None if it is not Spark's.
 
     An error in a Python worker has it in the last line of its traceback. Any other has it in the
     last Java cause with a message.
@@ -39,8 +122,8 @@ def spark_cause(error: Exception) -> str | None:
     if not type(error).__module__.startswith(("py4j.", "pyspark.")):
         return None
     text = str(error)
-    traceback = text.rpartition("Traceback (most recent call last):\n")[2]
-    said = re.findall(r"^(\w[\w.]*(?:: .*)?)$", traceback, re.MULTILINE)
+    worker = text.rpartition("Traceback (most recent call last):\n")[2]
+    said = re.findall(r"^(\w[\w.]*(?:: .*)?)$", worker, re.MULTILINE)
     causes = re.findall(r"^(?:Caused by)?: (\S+: .*)$", text, re.MULTILINE)
-    cause = said[0] if traceback != text and said else (causes or [first_line(error)])[-1]
-    return " ".join(cause.split())[:MESSAGE_MAX]
+    cause = said[0] if worker != text and said else (causes or [first_line(error)])[-1]
+    return " ".join(without_values(cause).split())[:MESSAGE_MAX]

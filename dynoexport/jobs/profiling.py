@@ -5,6 +5,7 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from dynoexport.jobs.failures import run_without_values
 from dynoexport.jobs.readers.items import item_rdd, piece_rdd
 from dynoexport.jobs.scan.buffer import PIECES, piece_location
 from dynoexport.jobs.schema.arrow_profile import profile_pieces
@@ -35,10 +36,11 @@ def profile_partitions(
     """The profiles of each partition's items."""
     if result.dialect == PIECES:
         profile = partial(profile_pieces, limit=limit, **piece_location(settings))
-        return piece_rdd(spark, result, None).mapPartitions(profile)
+        return piece_rdd(spark, result, None).mapPartitions(partial(run_without_values, profile))
     # Whether items have an excluded attribute is known only before it is dropped.
     items = item_rdd(spark, result, settings, blanked=settings.exclude)
-    return items.mapPartitions(partial(profile_items, limit=limit))
+    profile = partial(profile_items, limit=limit)
+    return items.mapPartitions(partial(run_without_values, profile))
 
 
 def profile_all(
@@ -55,7 +57,8 @@ def profile_all(
     own = frozenset(known)
     room = max(0, MAX_COLUMNS - len(own))
     parts = min(dumps.getNumPartitions(), PROFILE_PARTS_MAX)
-    merged = dumps.partitionBy(parts).mapPartitions(partial(merge_profiles, limit=limit))
+    merge = partial(merge_profiles, limit=limit)
+    merged = dumps.partitionBy(parts).mapPartitions(partial(run_without_values, merge))
     first = own | {ITEMS, *blanked}
     # pyspark's type stubs do not know that tuples have an order.
     by_rank: Callable[[Any], Any] = partial(profile_rank, known=first)

@@ -21,6 +21,7 @@ from __future__ import annotations
 
 import sys
 import time
+import traceback
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING
 
@@ -30,7 +31,7 @@ from dynoexport.jobs.arguments import apply_overrides, parse_arguments, run_prop
 from dynoexport.jobs.catalog import get_table
 from dynoexport.jobs.catalog_entries import complete_catalog
 from dynoexport.jobs.catalog_update import plan_catalog, restore_catalog, write_catalog
-from dynoexport.jobs.failures import JobFailed
+from dynoexport.jobs.failures import JobFailed, describe_error, frames_without_values
 from dynoexport.jobs.log import items_text, log
 from dynoexport.jobs.metrics import METRIC_CONFIG, count_snapshot
 from dynoexport.jobs.names import snapshot_prefix, snapshots_table, view
@@ -128,9 +129,12 @@ def main(argv: Sequence[str]) -> None:
         sys.tracebacklimit = 0
         # Not the error itself: Glue calls type(error)(error), which fails for most errors.
         raise JobFailed(error) from None
-    except Exception as error:
-        log(f"failed: unexpected error {error!r}; its traceback is in the error log")
-        raise JobFailed(f"unexpected error {error!r}") from error
+    except Exception as error:  # noqa: BLE001 - the last door
+        # Not the text of the error, which may quote what an item has.
+        places = "".join(traceback.format_tb(error.__traceback__))
+        print(frames_without_values(places), file=sys.stderr, flush=True)
+        log(f"failed: unexpected {describe_error(error)}")
+        raise JobFailed(f"unexpected {describe_error(error)}") from None
 
 
 if __name__ == "__main__":

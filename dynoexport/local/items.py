@@ -186,13 +186,20 @@ def _parse(line: str, number: int) -> Item:
     except RecursionError:
         raise _too_deep(number) from None
     except attribute_values.InvalidValue as error:
-        raise ItemsRefused(
-            f"line {number} is not an item: {error}", hint="see DynamoDB's data types"
-        ) from None
-    except (TypeError, ValueError, AttributeError, ArithmeticError) as error:
-        raise ItemsRefused(
-            f"line {number} is not an item: {error}", hint="see DynamoDB's data types"
-        ) from error
+        raise _not_an_item(number, error.said) from None
+    except _NotItemError as error:
+        raise _not_an_item(number, str(error)) from None
+    except (TypeError, ValueError, AttributeError, ArithmeticError):
+        # The text of these quotes the value.
+        raise _not_an_item(number, "a value does not fit its type") from None
+
+
+def _not_an_item(number: int, why: str) -> ItemsRefused:
+    return ItemsRefused(f"line {number} is not an item: {why}", hint="see DynamoDB's data types")
+
+
+class _NotItemError(Exception):
+    """What is wrong with an item, without the value."""
 
 
 def _too_deep(number: int) -> ItemsRefused:
@@ -270,9 +277,9 @@ def _with_bytes(value: Mapping[str, Any]) -> Item:
 def _decode(attribute: Mapping[str, Any]) -> dict[str, Any]:
     ((code, value),) = attribute.items()
     if code in {"BOOL", "NULL"} and not isinstance(value, bool):
-        raise TypeError(f"{code} is {value!r}, not true or false")
+        raise _NotItemError(f"a {code} is not true or false")
     if code in {"SS", "NS", "BS", "L"} and not isinstance(value, list):
-        raise TypeError(f"{code} is {value!r}, not an array")
+        raise _NotItemError(f"a {code} is not an array")
     if code == "B":
         return {code: _bytes(value)}
     if code == "BS":
@@ -288,4 +295,4 @@ def _bytes(text: str) -> bytes:
     try:
         return base64.b64decode(text, validate=True)
     except binascii.Error as error:
-        raise ValueError(f"{text!r} is not base64") from error
+        raise _NotItemError("a B is not base64") from error

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import csv
 import dataclasses
+import functools
 import gc
 import io
 import json
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from xml.etree import ElementTree as ET
@@ -299,14 +301,55 @@ def test_any_predicate_is_accepted_or_refused_in_one_line(spark: Any, where: str
 
 
 def test_a_failure_in_a_worker_is_logged_in_one_line(spark: Any) -> None:
-    """Its exception, not the pages of Java around it."""
+    """Its exception, not the pages of Java around it, and no value."""
 
     def fail(_: int) -> None:
         raise ValueError("of the worker")
 
     with pytest.raises(Exception, match="of the worker") as failed:
         spark.sparkContext.parallelize([1]).foreach(fail)
-    assert export_table.spark_cause(failed.value) == "ValueError: of the worker"
+    assert export_table.spark_cause(failed.value) == "ValueError"
+
+
+def test_a_task_that_fails_on_an_item_quotes_no_value(spark: Any) -> None:
+    """Neither in its error nor in what Spark logs of it."""
+
+    def read_numbers(parse: Any, lines: Any) -> Any:
+        for item in parse(lines):
+            yield int(item["n"]["S"])
+
+    lines = ['{"Item": {"n": {"S": "ada@example.org"}}}', '{"Item": ada@example.org']
+    for line in lines:
+        parse = functools.partial(export_table.parse_lines, dialect="export", selected=bool)
+        task = functools.partial(
+            export_table.run_without_values, functools.partial(read_numbers, parse)
+        )
+        with pytest.raises(Exception, match="JobFailed") as failed:
+            spark.sparkContext.parallelize([line], 1).mapPartitions(task).collect()
+        assert "ada@example.org" not in str(failed.value)
+        cause = export_table.spark_cause(failed.value)
+        assert cause is not None
+        assert "Error in " in cause
+        assert ", line " in cause
+
+
+@pytest.mark.parametrize("fault", [ValueError, KeyError, UnicodeError])
+def test_a_job_that_fails_unexpectedly_quotes_no_value(
+    monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str], fault: type[Exception]
+) -> None:
+    def fail(*_: object, **__: object) -> None:
+        raise fault("ada@example.org")
+
+    monkeypatch.setattr(export_table, "parse_arguments", fail)
+    monkeypatch.setattr(sys, "tracebacklimit", 1000, raising=False)
+    with pytest.raises(export_table.JobFailed) as failed:
+        export_table.main([])
+    assert str(failed.value).startswith(f"unexpected {fault.__name__} in fail, line ")
+    assert failed.value.__suppress_context__
+    out, err = capfd.readouterr()
+    assert "ada@example.org" not in out + err
+    assert str(failed.value) in out
+    assert ", in main" in err
 
 
 def test_a_failure_in_java_is_logged_with_its_cause(spark: Any, tmp_path: Path) -> None:

@@ -136,7 +136,7 @@ def test_the_unexpected_is_one_line_that_names_debug(proxy: str) -> None:
     done = dynoexport("status", "--endpoint-url", proxy)
     assert (done.returncode, done.stdout) == (1, "")
     what, hint = done.stderr.splitlines()
-    assert what.startswith("Error: unexpected KeyError: ")
+    assert what.startswith("Error: unexpected KeyError in ")
     assert "--debug" in hint
 
 

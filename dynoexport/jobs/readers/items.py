@@ -7,6 +7,7 @@ import math
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from dynoexport.jobs.failures import run_without_values
 from dynoexport.jobs.scan.buffer import PIECES, group_pieces, piece_items, piece_location
 from dynoexport.jobs.scan.segments import SEGMENT_BYTES
 from dynoexport.jobs.schema.dynamodb_json import DoubleNumber, WholeNumber, to_dynamodb_json
@@ -53,14 +54,13 @@ def item_rdd(
 ) -> RDD[dict[str, Any]]:
     """All items that were read, in ``parts`` partitions; by default in parts of at most 128 MB."""
     if result.dialect == PIECES:
-        return piece_rdd(spark, result, parts).mapPartitions(
-            partial(piece_items, **piece_location(settings))
-        )
+        read = partial(piece_items, **piece_location(settings))
+        return piece_rdd(spark, result, parts).mapPartitions(partial(run_without_values, read))
     selected = attribute_filter(settings)
     parse = partial(parse_lines, dialect=result.dialect, selected=selected, blanked=blanked)
     texts = spark.read.text(list(result.uris))
     texts = texts if parts is None else texts.coalesce(parts)
-    return texts.rdd.map(lambda row: row[0]).mapPartitions(parse)
+    return texts.rdd.map(lambda row: row[0]).mapPartitions(partial(run_without_values, parse))
 
 
 def piece_rdd(spark: SparkSession, result: ReadResult, parts: int | None) -> RDD[str]:

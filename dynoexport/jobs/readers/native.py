@@ -11,7 +11,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from dynoexport.jobs.arrow_library import takes_arrow
-from dynoexport.jobs.failures import JobFailed
+from dynoexport.jobs.failures import JobFailed, run_without_values
 from dynoexport.jobs.formats import DYNAMODB_JSON
 from dynoexport.jobs.log import counted, log
 from dynoexport.jobs.readers.read_result import ReadResult
@@ -174,7 +174,8 @@ def run_scan_tasks(
 ) -> dict[int, dict[str, Any]]:
     """The records of the segments that the tasks read, by segment."""
     numbers = spark.sparkContext.parallelize(range(tasks), tasks)
-    answers = map(json.loads, numbers.mapPartitions(partial(scan_task, scan)).collect())
+    scan_quietly = partial(run_without_values, partial(scan_task, scan))
+    answers = map(json.loads, numbers.mapPartitions(scan_quietly).collect())
     return {record["segment"]: record for record in answers}
 
 

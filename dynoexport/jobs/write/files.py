@@ -5,6 +5,7 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING
 
+from dynoexport.jobs.failures import run_without_values
 from dynoexport.jobs.formats import CODECS, files_for
 from dynoexport.jobs.readers.items import item_rdd
 from dynoexport.jobs.write.parts import can_write_parts, write_parts
@@ -64,9 +65,8 @@ def typed_rows(
     # makes even files without sending every row over the network.
     parts = files_for(result.json_bytes, settings.format)
     items = item_rdd(spark, result, settings, parts)
-    rows = items.mapPartitions(
-        partial(convert_items, convert=partial(spark_row_converter, columns))
-    )
+    convert = partial(convert_items, convert=partial(spark_row_converter, columns))
+    rows = items.mapPartitions(partial(run_without_values, convert))
     return spark.createDataFrame(rows, spark_schema(columns), verifySchema=False)
 
 

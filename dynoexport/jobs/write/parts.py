@@ -10,6 +10,7 @@ from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from dynoexport.jobs.arrow_library import arrow
+from dynoexport.jobs.failures import run_without_values
 from dynoexport.jobs.formats import CODECS, COLUMNAR_FORMATS, LINE_FORMATS, files_for
 from dynoexport.jobs.log import log
 from dynoexport.jobs.readers.items import item_rdd, piece_rdd
@@ -155,7 +156,8 @@ def write_parts(
     # What an attempt that was lost has uploaded.
     abort_uploads(s3, paths.bucket, paths.snapshot)
     with explaining_predicate():
-        texts = contents.mapPartitionsWithIndex(task).collect()
+        write_quietly = partial(run_without_values, task)
+        texts = contents.mapPartitionsWithIndex(write_quietly).collect()
     files = [UploadedFile(**json.loads(text)) for text in texts]
     complete_uploads(s3, paths.bucket, files)
     abort_uploads(s3, paths.bucket, paths.snapshot)

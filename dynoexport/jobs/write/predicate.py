@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import json
-import re
 from contextlib import contextmanager
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from dynoexport.jobs.failures import JobFailed, first_line
+from dynoexport.jobs.failures import ERROR_CLASS, JobFailed, first_line, run_without_values
 from dynoexport.jobs.write.rows import convert_items, spark_row_converter, spark_schema
 
 if TYPE_CHECKING:
@@ -55,11 +54,6 @@ def filter_rows(rows: DataFrame, columns: Sequence[Column], where: str) -> DataF
         raise JobFailed(f"Where cannot be applied: {first_line(error)}") from None
 
 
-# How Spark 3.3 and later name what is wrong with SQL: [DIVIDE_BY_ZERO] Division by zero. The rest
-# of the message may quote the item's value.
-ERROR_CLASS = re.compile(r"\[[A-Z][A-Z_0-9.]+\]")
-
-
 @contextmanager
 def explaining_predicate() -> Iterator[None]:
     """Explain a predicate that fails on a value, possible in ANSI SQL, the default of Glue 6.0.
@@ -83,7 +77,8 @@ def filter_items(
 
     Spark decides it on a row of the columns' types, beside which the item stays as it is.
     """
-    rows = items.mapPartitions(partial(convert_items, convert=partial(row_and_item, columns)))
+    convert = partial(convert_items, convert=partial(row_and_item, columns))
+    rows = items.mapPartitions(partial(run_without_values, convert))
     schema = spark_schema(columns).add(ITEM, "string")
     frame = spark.createDataFrame(rows, schema, verifySchema=False)
     chosen = filter_rows(frame, columns, where).select(ITEM)

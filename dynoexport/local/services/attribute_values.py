@@ -35,7 +35,14 @@ _EMPTY_SET = {
 
 
 class InvalidValue(Exception):
-    """DynamoDB refuses the value; the message is AWS's."""
+    """DynamoDB refuses the value; the message is AWS's.
+
+    ``said`` is the same without the value that AWS quotes.
+    """
+
+    def __init__(self, message: str, said: str = "") -> None:
+        super().__init__(message)
+        self.said = said or message
 
 
 def normalize(value: Mapping[str, Any]) -> dict[str, Any]:
@@ -71,7 +78,7 @@ def _normalize_set(code: str, elements: list[Any]) -> list[Any]:
         raise InvalidValue(_EMPTY_SET[code])
     kept = [normalize_number(element) for element in elements] if code == "NS" else elements
     if len(set(kept)) < len(kept):
-        raise InvalidValue(_explain_duplicates(code, kept))
+        raise InvalidValue(_explain_duplicates(code, kept), "a set contains duplicates")
     return kept
 
 
@@ -113,7 +120,7 @@ def _parse(text: str) -> Decimal:
     except DecimalException:
         # An exponent of 19 digits or more.
         pass
-    raise InvalidValue(f"{_NOT_NUMERIC}: {text}")
+    raise InvalidValue(f"{_NOT_NUMERIC}: {text}", _NOT_NUMERIC)
 
 
 def significant_digits(number: Decimal) -> int:
