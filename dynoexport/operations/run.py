@@ -105,7 +105,8 @@ def run(
     Raises:
         NotExported, AmbiguousExport: the table has no export, or several.
         PropertyRefused: a property does not exist or take that value.
-        RunRefused: another run is active; one at a time reads the table.
+        RunRefused: another run is active; one at a time reads the table. Or Glue refuses a run
+            while the schedule is off.
     """
     given = dict(properties or {})
     check_properties(given)
@@ -121,8 +122,46 @@ def run(
             f"a run of {table} is active: {active[0].short_id}",
             hint=f"follow it with: dynoexport watch {table}",
         )
-    run_id = account.glue.start_workflow_run(Name=export.workflow, RunProperties=given)["RunId"]
-    return workflow_runs.get(account.glue, export.workflow, run_id)
+    return workflow_runs.get(account.glue, export.workflow, _start(account, export, given))
+
+
+# How Glue refuses to start a workflow that it knows:
+# https://docs.aws.amazon.com/glue/latest/webapi/API_StartWorkflowRun.html
+_NOT_STARTED = {"EntityNotFoundException", "IllegalWorkflowStateException", "InvalidInputException"}
+
+
+def _start(account: Account, export: DeployedExport, properties: Mapping[str, str]) -> str:
+    """Start a run; its ID.
+
+    AWS documents runs by hand for start triggers of type ON_DEMAND, and says nothing about a
+    scheduled one that is not active. The start trigger is scheduled in either case, because
+    ``enable`` could not switch an on-demand trigger on: it fires at once.
+    https://docs.aws.amazon.com/glue/latest/dg/running_monitoring_workflow.html
+    https://docs.aws.amazon.com/glue/latest/dg/activate-triggers.html
+
+    Raises:
+        RunRefused: Glue refuses it while the schedule is off.
+    """
+    from botocore.exceptions import ClientError
+
+    try:
+        answer = account.glue.start_workflow_run(Name=export.workflow, RunProperties=properties)
+    except ClientError as error:
+        refusal = error.response["Error"]
+        if refusal["Code"] not in _NOT_STARTED or _is_scheduled(account, export):
+            raise
+        table = export.table
+        raise RunRefused(
+            f"Glue refuses a run of {table} while its schedule is off: {refusal['Message']}",
+            hint=f"switch it on first: dynoexport enable {table}; after the run: "
+            f"dynoexport disable {table}",
+        ) from None
+    return answer["RunId"]
+
+
+def _is_scheduled(account: Account, export: DeployedExport) -> bool:
+    trigger = account.glue.get_trigger(Name=export.start_trigger)["Trigger"]
+    return trigger.get("State") == "ACTIVATED"
 
 
 def find_run(

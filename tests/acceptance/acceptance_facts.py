@@ -44,8 +44,8 @@ FACTS = (
     Fact(
         UNSCHEDULED_START,
         "StartWorkflowRun starts a workflow whose scheduled trigger was never activated.",
-        "https://docs.aws.amazon.com/glue/latest/webapi/API_StartWorkflowRun.html",
-        "an export without a schedule would need a start trigger of type ON_DEMAND",
+        "https://docs.aws.amazon.com/glue/latest/dg/running_monitoring_workflow.html",
+        "`run` would say to switch the schedule on first",
     ),
     Fact(
         TRUST,

@@ -17,12 +17,15 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
+from botocore.awsrequest import AWSResponse
+from botocore.exceptions import ClientError
 from command import COMMAND, Command, commands, create_table, library, put_snapshot
 
 import dynoexport
 from dynoexport import assets, cli, naming
 from dynoexport.aws.change_sets import DeployFailed, Stack, deploy
 from dynoexport.model import OutputFormat
+from dynoexport.operations.run import RunRefused
 
 if TYPE_CHECKING:
     from account import Account
@@ -215,6 +218,30 @@ def test_several_tables_are_deployed_at_once_and_again_without_changes(
     assert again.stdout == "".join(
         f"{name} (csv): stack dynoexport-{name}-csv unchanged\n" for name in (table, other)
     )
+
+
+def test_a_run_that_glue_refuses_while_the_schedule_is_off_says_what_to_do(
+    command: Command, table: str
+) -> None:
+    """AWS does not document whether it does; with the schedule on, the error is Glue's own."""
+    command.ok("deploy", table, "--yes")
+    account = library(command.endpoint)
+    answer = {"Error": {"Code": "InvalidInputException", "Message": "No active start trigger"}}
+    account.glue.meta.events.register(
+        "before-call.glue.StartWorkflowRun",
+        lambda **_: (AWSResponse("", 400, {}, None), answer),
+    )
+    with pytest.raises(RunRefused) as refused:
+        dynoexport.run(account, table)
+    assert refused.value.what == (
+        f"Glue refuses a run of {table} while its schedule is off: No active start trigger"
+    )
+    assert refused.value.hint == (
+        f"switch it on first: dynoexport enable {table}; after the run: dynoexport disable {table}"
+    )
+    dynoexport.enable(account, table)
+    with pytest.raises(ClientError, match="No active start trigger"):
+        dynoexport.run(account, table)
 
 
 def test_a_rollback_says_its_reason(command: Command, endpoint: Endpoint, table: str) -> None:
