@@ -184,6 +184,11 @@ def echo_err(text: str) -> None:
     click.echo(text, err=True)
 
 
+def warn(text: str) -> None:
+    """A warning on stderr; its further lines say what to do."""
+    echo_err(terminal.printable(f"Warning: {text}"))
+
+
 def report_faults(subject: str, faults: Sequence[str]) -> None:
     """In a line, how a snapshot's files differ from its manifest; nothing if they do not."""
     if faults:

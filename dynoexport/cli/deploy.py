@@ -244,6 +244,7 @@ def deploy(
         approve=lambda prepared: _show(prepared, yes=yes),
         on_event=_progress(several=len(tables) > 1),
         on_sized=_print_sizing,
+        on_warning=common.warn,
     )
     if as_json:
         common.print_json(records.to_json(done))

@@ -33,6 +33,7 @@ SCOPE = Scope(
     connection="<connection>",
     source_role="<source role's ARN>",
     table_key="<table's key>",
+    catalog_key="<catalog's key>",
     names={"Bucket": "<bucket>", "Database": "<database>", "WorkGroup": "<workgroup>"},
     imports={"KmsKey": Sub("${KmsKey}")},
 )

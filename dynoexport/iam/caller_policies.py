@@ -281,12 +281,19 @@ def _shared(at: Installation) -> list[Statement]:
         ),
         # CloudFormation reads what TemplateURL names as whoever calls it.
         allow("PublishScripts", [s3.PutObject, s3.GetObject], at.objects(naming.SCRIPTS_PREFIX)),
+        # `deploy` looks up the catalog's KMS key for the roles.
         # CloudFormation also deletes the database of an `init` that failed. This asks for its
         # tables and functions, too; one pattern for all keeps the policy small enough:
         # https://docs.aws.amazon.com/service-authorization/latest/reference/list_awsglue.html
         allow(
             "Database",
-            [glue.CreateDatabase, glue.GetDatabase, glue.UpdateDatabase, glue.DeleteDatabase],
+            [
+                glue.CreateDatabase,
+                glue.GetDatabase,
+                glue.UpdateDatabase,
+                glue.DeleteDatabase,
+                glue.GetDataCatalogEncryptionSettings,
+            ],
             at.arns("glue", "catalog", f"*/{naming.DATABASE}*"),
         ),
         allow(

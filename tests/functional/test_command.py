@@ -14,7 +14,7 @@ import termios
 import uuid
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from botocore.awsrequest import AWSResponse
@@ -218,6 +218,44 @@ def test_several_tables_are_deployed_at_once_and_again_without_changes(
     assert again.stdout == "".join(
         f"{name} (csv): stack dynoexport-{name}-csv unchanged\n" for name in (table, other)
     )
+
+
+def test_deploy_finds_the_key_of_the_catalog_or_asks_for_it(endpoint: Endpoint) -> None:
+    """An alias does not name the key; without permission to look, the stack keeps what it has."""
+    there = elsewhere(endpoint, "ap-south-1")
+    there.ok("init", "--yes")
+    create_table(there.endpoint, "Orders")
+    glue, key = there.endpoint.client("glue"), "arn:aws:kms:ap-south-1:123456789012:key/k"
+
+    def deployed(named: str, *words: str) -> tuple[str, str]:
+        at_rest: Any = {"CatalogEncryptionMode": "SSE-KMS", "SseAwsKmsKeyId": named}
+        glue.put_data_catalog_encryption_settings(
+            DataCatalogEncryptionSettings={"EncryptionAtRest": at_rest}
+        )
+        done = there("deploy", "Orders", "--yes", *words)
+        assert done.returncode == 0, done.stderr
+        stack = there.endpoint.client("cloudformation").describe_stacks(
+            StackName=naming.table_stack("Orders", "parquet")
+        )["Stacks"][0]
+        found = {each["ParameterKey"]: each["ParameterValue"] for each in stack["Parameters"]}
+        return found["CatalogKeyArn"], done.stderr
+
+    found, warned = deployed("alias/mine")
+    assert found == ""
+    assert warned.splitlines()[0] == (
+        "Warning: alias/mine encrypts the Data Catalog: allow the roles to use its key with "
+        "--set CatalogKeyArn=ARN, which names the key and not the alias"
+    )
+    assert deployed(key)[0] == key
+    assert deployed("alias/aws/glue")[0] == key
+    assert deployed(key, "--set", "CatalogKeyArn=")[0] == ""
+    account = library(there.endpoint)
+    refusal = {"Error": {"Code": "AccessDeniedException", "Message": "no"}}
+    account.glue.meta.events.register(
+        "before-call.glue.GetDataCatalogEncryptionSettings",
+        lambda **_: (AWSResponse("", 400, {}, None), refusal),
+    )
+    assert [each.outcome for each in dynoexport.deploy(account, "Orders")] == ["unchanged"]
 
 
 def test_a_run_that_glue_refuses_while_the_schedule_is_off_says_what_to_do(
