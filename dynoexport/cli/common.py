@@ -196,6 +196,13 @@ def report_faults(subject: str, faults: Sequence[str]) -> None:
         echo_err(terminal.printable(f"{subject} is damaged: {faults[0]}{more}"))
 
 
+no_sample_option = click.option(
+    "--no-sample",
+    is_flag=True,
+    help="Skip the look at one page of the table for values that the connector would change.",
+)
+
+
 # --- how to ask -----------------------------------------------------------------------------------
 yes_option = click.option("--yes", is_flag=True, help="Skip confirmation.")
 

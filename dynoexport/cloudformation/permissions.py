@@ -332,11 +332,14 @@ any permission into a `dynoexport-*` role, and trust themselves to use it.
 """
 _PURPOSES = {
     "deploy": "`init` and `deploy`. CloudFormation calls every service with the permissions of the "
-    "person who deploys.",
+    "person who deploys. `dynamodb:Scan` is for the page of a table that shows what the connector "
+    "may change. Without it, `deploy` leaves this out.",
     "destroy": "`destroy`, in addition to `deploy`. To forbid `destroy --data`, leave out the "
     "statement `DestroyData`.",
     "plan": "`plan`. The command reports what it could not read, and plans without it.",
-    "run": "`run`, `watch`, `stop`, `enable`, `disable`, `status`, `runs`, `snapshots` and `logs`.",
+    "run": "`run`, `watch`, `stop`, `enable`, `disable`, `status`, `runs`, `snapshots` and `logs`. "
+    "It does not allow reading items, so `run` leaves out the page that shows what the connector "
+    "may change. Add `dynamodb:Scan` on the table to see it, or give `--no-sample`.",
     "publish": "`publish`, `verify` and `prune`, in addition to `run`.",
     "query": "`query`, and Athena's calls for it.",
 }

@@ -381,7 +381,9 @@ def _look(at: Installation) -> list[Statement]:
     return [
         # It knows no resources:
         # https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazonresourcegrouptaggingapi.html
-        *_plan(at, tag.GetResources),
+        # A page of the table shows what the connector would change. Whoever deploys can read every
+        # table in any case, by a role of their own.
+        *_plan(at, tag.GetResources, tables=(dynamodb.Scan,)),
     ]
 
 
@@ -397,12 +399,15 @@ def plan(at: Installation) -> PolicyDocument:
     )
 
 
-def _plan(at: Installation, *more: Action) -> list[Statement]:
-    """``more`` are actions without resources; a statement of their own would be longer."""
+def _plan(at: Installation, *more: Action, tables: tuple[Action, ...] = ()) -> list[Statement]:
+    """``more`` are actions without resources, ``tables`` those on tables.
+
+    Statements of their own would be longer.
+    """
     return [
         allow(
             "ReadTables",
-            [dynamodb.DescribeTable, dynamodb.DescribeContinuousBackups],
+            [dynamodb.DescribeTable, dynamodb.DescribeContinuousBackups, *tables],
             at.arns("dynamodb", "table/*"),
         ),
         # None of them knows resources:

@@ -17,6 +17,7 @@ from dynoexport.model import ExportResult, OutputFormat, ScheduleState, describe
 from dynoexport.operations import alarms, catalog_key, checks
 from dynoexport.operations import plan as planning
 from dynoexport.operations.catalog_key import with_catalog_key
+from dynoexport.operations.sampling import connector_warning
 from dynoexport.operations.targets import Target, resolve_target, with_table_key
 from dynoexport.planning.sizing import PlanRequest
 
@@ -73,6 +74,7 @@ def deploy(
     enabled: bool | None = None,
     parameters: Mapping[str, str] | None = None,
     auto: bool = False,
+    sample: bool = True,
     common_stack: str = settings.DEFAULT_COMMON_STACK,
     approve: Callable[[Sequence[ChangeSet]], bool] = lambda _: True,
     on_event: Callable[[Event], None] = ignore,
@@ -85,8 +87,8 @@ def deploy(
     Everything is checked for all tables before the first stack changes. ``fmt`` None is the
     current format of the export, or parquet. ``enabled`` None leaves the schedule's trigger as it
     is, whatever the stack's parameter says. ``auto`` sizes each job as ``plan`` recommends, except
-    what is given; ``on_sized`` is called with each choice and its reason, ``on_warning`` with what
-    to do before the first run.
+    what is given; ``on_sized`` is called with each choice and its reason. ``sample`` reads a page
+    of each table whose reader is the connector; ``on_warning`` is called with what that may change.
 
     Raises:
         ParameterRefused, ScheduleRefused: a parameter does not exist or take that value.
@@ -115,6 +117,10 @@ def deploy(
         checks.check_settings(account, target)
         checks.check_connection(account, target)
         checks.check_topic(target, common)
+    for target in targets if sample else ():
+        warning = connector_warning(account, target.table, target.format, target.parameters)
+        if warning:
+            on_warning(warning)
     triggers = {target.table: _trigger_is_on(account, target.before) for target in targets}
     changed = apply(
         account,

@@ -74,6 +74,12 @@ class Snapshot:
             "list of differences between its files and its manifest, each a sentence"
         ),
     )
+    losses: tuple[str, ...] = field(
+        default=(),
+        metadata=described(
+            "list of attributes whose values the connector may have changed, each with the kinds"
+        ),
+    )
 
     @property
     @derived(
@@ -180,6 +186,7 @@ def examine(account: Account, export: DeployedExport, snapshot: Snapshot) -> Sna
         files=len(manifest.files),
         workflow_run_id=manifest.workflow_run_id,
         faults=tuple(manifests.differences(manifest, files)),
+        losses=manifest.reading.loss_notes(),
     )
 
 

@@ -71,7 +71,8 @@ FACTS = (
         "Glue's DynamoDB connector changes values: numbers to double or long, sets to lists, "
         "elements of lists to text; it leaves out NULL.",
         "https://github.com/awslabs/amazon-dynamodb-tools/issues/184",
-        "docs/types.md would promise less than the connector keeps",
+        "docs/types.md would promise less than the connector keeps, and the warnings of deploy and "
+        "run would name too much",
     ),
     Fact(
         CHECKSUMS,

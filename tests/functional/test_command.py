@@ -258,6 +258,30 @@ def test_deploy_finds_the_key_of_the_catalog_or_asks_for_it(endpoint: Endpoint) 
     assert [each.outcome for each in dynoexport.deploy(account, "Orders")] == ["unchanged"]
 
 
+LOSSY = {"id": {"S": "1"}, "price": {"N": "12345678901234567890.12"}, "tags": {"SS": ["b", "a"]}}
+
+
+def test_deploy_and_run_warn_of_what_the_connector_may_change(
+    command: Command, endpoint: Endpoint, table: str
+) -> None:
+    """On stderr, without a value; the command that it names ends the warning."""
+    endpoint.client("dynamodb").put_item(TableName=table, Item=LOSSY)
+    deployed = command("deploy", table, "--yes", "--format", "json", "--output", "json")
+    assert (deployed.returncode, len(json.loads(deployed.stdout))) == (0, 1)
+    started = command("run", table)
+    assert started.returncode == 0
+    for done in (deployed, started):
+        (what,) = re.findall(r"^Warning: (.*)", done.stderr, re.MULTILINE)
+        named = "price (numbers of more than 15 digits), tags (sets), as a sample of 1 item of"
+        assert what.startswith(f"the connector may change {named} {table} shows (")
+        (remedy,) = re.findall(r"^  keep them: dynoexport (.*)", done.stderr, re.MULTILINE)
+        assert "12345678" not in done.stdout + done.stderr
+    command("stop", table)
+    assert "Warning" not in command("deploy", table, "--yes", "--no-sample").stderr
+    kept = command(*remedy.split(), "--yes")
+    assert (kept.returncode, "Warning" in kept.stderr) == (0, False)
+
+
 def test_a_run_that_glue_refuses_while_the_schedule_is_off_says_what_to_do(
     command: Command, table: str
 ) -> None:

@@ -133,6 +133,7 @@ SNAPSHOT = Snapshot(
     files=2,
     workflow_run_id="wr_1",
     faults=("a is missing",),
+    losses=("tags: sets",),
 )
 STATUS = ExportStatus(
     table="Reviews",
@@ -268,6 +269,7 @@ MADE: dict[str, tuple[Json, Json]] = {
             "files": 2,
             "run_id": "wr_1",
             "faults": ["a is missing"],
+            "losses": ["tags: sets"],
         },
     ),
     "published": (
@@ -312,6 +314,7 @@ MADE: dict[str, tuple[Json, Json]] = {
                 rows=11,
                 table_items=13,
                 faults=("one is missing",),
+                losses=("tags: sets",),
             )
         ),
         {
@@ -326,6 +329,7 @@ MADE: dict[str, tuple[Json, Json]] = {
             "items": 12,
             "rows": 11,
             "table_items": 13,
+            "losses": ["tags: sets"],
         },
     ),
     "destroyed": (
