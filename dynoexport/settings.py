@@ -71,6 +71,7 @@ MAX_SNAPSHOT_AGE_HOURS = "MaxSnapshotAgeHours"
 NOTIFICATION_EMAIL = "NotificationEmail"
 USE_KMS_KEY = "UseKmsKey"
 TABLE_KEY_ARN = "TableKeyArn"
+CATALOG_KEY_ARN = "CatalogKeyArn"
 PERMISSIONS_BOUNDARY_ARN = "PermissionsBoundaryArn"
 CONNECTION_NAME = "ConnectionName"
 

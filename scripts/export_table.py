@@ -1654,6 +1654,79 @@ class CoordinatorClient:
         self._connection.close()
 
 
+# --- dynoexport/jobs/schema/connector_losses.py ---------------------------------------------------
+LOST_DIGITS = "numbers of more than 15 digits"
+LOST_ORDER = "sets"
+LOST_ELEMENTS = "lists of other values than text"
+LOST_NULLS = "nulls in lists"
+LOST_COLUMN = "only nulls"
+LOST_BYTES = "binary values"
+
+
+def find_losses(items: Iterable[Mapping[str, Any]], fmt: str) -> dict[str, list[str]]:
+    """The kinds of values that the connector may change, by attribute; without others.
+
+    The items are in DynamoDB JSON. Keys of maps can be data, so values inside a map are named by
+    the attribute alone.
+    """
+    kinds: dict[str, set[str]] = {}
+    held: set[str] = set()
+    for item in items:
+        for name, value in item.items():
+            kinds.setdefault(name, set()).update(value_losses(value, fmt))
+            if "NULL" not in value:
+                held.add(name)
+    for name in set(kinds) - held:
+        kinds[name].add(LOST_COLUMN)
+    return {name: sorted(kinds[name]) for name in sorted(kinds) if kinds[name]}
+
+
+def value_losses(value: Mapping[str, Any], fmt: str) -> Iterator[str]:
+    """The kinds of losses of a value and of all values in it."""
+    ((code, content),) = value.items()
+    parts: Iterable[Mapping[str, Any]] = ()
+    if code == "N" and not survives_double(content):
+        yield LOST_DIGITS
+    elif code == "B" and fmt not in LINE_FORMATS:
+        yield LOST_BYTES
+    elif code in ELEMENTS:
+        yield LOST_ORDER
+        parts = [{ELEMENTS[code]: element} for element in content]
+    elif code == "L":
+        yield from element_losses(content)
+        parts = content
+    elif code == "M":
+        parts = content.values()
+    for part in parts:
+        yield from value_losses(part, fmt)
+
+
+def element_losses(elements: Iterable[Mapping[str, Any]]) -> Iterator[str]:
+    """Elements of a list arrive as text, without nulls."""
+    for element in elements:
+        if "NULL" in element:
+            yield LOST_NULLS
+        elif "S" not in element:
+            yield LOST_ELEMENTS
+
+
+def survives_double(text: str) -> bool:
+    """Whether the number is the same if it is no 64-bit integer and becomes a double.
+
+    >>> survives_double("12.5"), survives_double("1E+100"), survives_double("0.1234567890123456789")
+    (True, True, False)
+    """
+    kind, _, _ = number_shape(text)
+    return kind == "N" or Decimal(repr(float(text))) == Decimal(text)
+
+
+def count_doubles(profile: Profile) -> int:
+    """How many numbers arrived as doubles, also in lists and maps."""
+    parts = [profile.element, *profile.fields.values()]
+    inside = sum(count_doubles(part) for part in parts if part is not None)
+    return profile.counts.get("D", 0) + inside
+
+
 # --- dynoexport/jobs/schema/profile.py ------------------------------------------------------------
 class Profile:
     """A summary of all values of an attribute, of a list's elements or of a map's field.
@@ -2402,12 +2475,12 @@ def parse_settings(values: Mapping[str, str]) -> Settings:
     return settings
 
 
-def attribute_filter(settings: Settings) -> Callable[[str], bool]:
+def attribute_filter(columns: Iterable[str], exclude: Iterable[str]) -> Callable[[str], bool]:
     """A function that says whether to export an attribute."""
-    columns, exclude = frozenset(settings.columns), frozenset(settings.exclude)
+    wanted, unwanted = frozenset(columns), frozenset(exclude)
 
     def selected(attribute: str) -> bool:
-        return attribute not in exclude and (not columns or attribute in columns)
+        return attribute not in unwanted and (not wanted or attribute in wanted)
 
     return selected
 
@@ -3699,7 +3772,7 @@ def item_rdd(
     if result.dialect == PIECES:
         read = partial(piece_items, **piece_location(settings))
         return piece_rdd(spark, result, parts).mapPartitions(partial(run_without_values, read))
-    selected = attribute_filter(settings)
+    selected = attribute_filter(settings.columns, settings.exclude)
     parse = partial(parse_lines, dialect=result.dialect, selected=selected, blanked=blanked)
     texts = spark.read.text(list(result.uris))
     texts = texts if parts is None else texts.coalesce(parts)
@@ -3711,6 +3784,55 @@ def piece_rdd(spark: SparkSession, result: ReadResult, parts: int | None) -> RDD
     whole = sum(piece["json_bytes"] for piece in result.pieces)
     groups = group_pieces(result.pieces, parts or max(1, math.ceil(whole / SEGMENT_BYTES)))
     return spark.sparkContext.parallelize(groups, len(groups))
+
+
+# --- dynoexport/jobs/readers/sample.py ------------------------------------------------------------
+# A page has at most 1 MB, which costs 128 read units:
+# https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Scan.html
+SAMPLE_ITEMS = 100
+
+
+@dataclass(frozen=True)
+class Sample:
+    """What a page of the table shows.
+
+    Attributes:
+        units: the read units that it consumed.
+        losses: the kinds of values that the connector may change, by attribute.
+    """
+
+    items: int
+    units: float
+    losses: Mapping[str, Sequence[str]]
+
+
+def sample_table(
+    dynamodb: DynamoDBClient, table: str, fmt: str, selected: Callable[[str], bool]
+) -> Sample:
+    """Read one page of the table; of its items, the selected attributes."""
+    page = dynamodb.scan(TableName=table, Limit=SAMPLE_ITEMS, ReturnConsumedCapacity="TOTAL")
+    items = [
+        {name: value for name, value in item.items() if selected(name)} for item in page["Items"]
+    ]
+    units = page.get("ConsumedCapacity", {}).get("CapacityUnits", 0.0)
+    return Sample(len(items), units, find_losses(items, fmt))
+
+
+def sample_report(dynamodb: DynamoDBClient, settings: Settings) -> dict[str, Any]:
+    """What a sample shows, for the manifest. The job's role may Scan, as the connector does.
+
+    A role in the table's account may allow less: then there is no sample.
+    """
+    selected = attribute_filter(settings.columns, settings.exclude)
+    try:
+        found = sample_table(dynamodb, settings.table, settings.format, selected)
+    except (ClientError, BotoCoreError) as error:
+        log(f"no sample was read: {error}")
+        return {}
+    log(f"read a sample of {items_text(found.items)} with {found.units:g} read units")
+    for name, kinds in found.losses.items():
+        log(f"the connector may change {name!r}: {', '.join(kinds)}")
+    return {"sampled_items": found.items, "losses": dict(found.losses)}
 
 
 # --- dynoexport/jobs/scan/task.py -----------------------------------------------------------------
@@ -4568,7 +4690,7 @@ def scan_specification(
         region=region,
         segments=segments,
         columns=settings.columns,
-        selected=attribute_filter(settings),
+        selected=attribute_filter(settings.columns, settings.exclude),
         whole=not settings.exclude,
         columnar=takes_arrow(settings),
         hot_units=hot_segment_units(table_bytes, segments),
@@ -4907,12 +5029,14 @@ class SnapshotSchema:
         columns: in the order of the files.
         changes: a line for each attribute that changed since the snapshot before.
         warnings: a line for each thing that a reader of the snapshot should know.
+        doubles: how many numbers of an attribute arrived as doubles, from the connector.
     """
 
     items: int
     columns: tuple[Column, ...]
     changes: tuple[str, ...]
     warnings: tuple[str, ...]
+    doubles: Mapping[str, int]
 
 
 def settle_schema(
@@ -4932,7 +5056,9 @@ def settle_schema(
         *unknown_name_warnings(settings, result, held),
     ]
     changes = changes_between(history, columns, profiles)
-    return SnapshotSchema(items, columns, tuple(changes), tuple(warnings))
+    doubles = {name: count_doubles(profiles[name]) for name in sorted(profiles)}
+    doubles = {name: number for name, number in doubles.items() if number}
+    return SnapshotSchema(items, columns, tuple(changes), tuple(warnings), doubles)
 
 
 def unknown_name_warnings(settings: Settings, result: ReadResult, held: Iterable[str]) -> list[str]:
@@ -5788,6 +5914,8 @@ def write_snapshot(
     log(f"{schema.items:,} items, {len(schema.columns):,} columns")
     for line in (*schema.changes, *schema.warnings):
         log(line)
+    for name, number in schema.doubles.items():
+        log(f"{name}: {counted(number, 'number')} arrived as doubles, which keep about 15 digits")
     with steps.timed("files", "wrote the items"):
         written, replaced = write_items(
             glue_context, settings, result, schema.columns, paths, s3=s3
@@ -5806,7 +5934,7 @@ def write_snapshot(
         replaced_characters=replaced,
         changes=schema.changes,
         warnings=schema.warnings,
-        report=result.report,
+        report={**result.report, **({"doubles": schema.doubles} if schema.doubles else {})},
     )
 
 
@@ -5828,7 +5956,9 @@ def read_table(
             return read_by_export(spark, settings, clients, paths)
         if settings.reader == "native":
             return read_by_scan(spark, settings, plan, clients, paths)
-        return read_by_connector(glue_context, settings, plan.splits, clients.s3, paths)
+        report = sample_report(clients.dynamodb, settings)
+        result = read_by_connector(glue_context, settings, plan.splits, clients.s3, paths)
+        return replace(result, report=report)
 
 
 def read_and_write(

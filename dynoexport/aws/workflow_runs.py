@@ -143,8 +143,18 @@ class Run:
         return (
             self.status == "COMPLETED"
             and all(node.state == SUCCEEDED for node in self.nodes)
+            and not self.started_nothing
             and not any(self.statistics.get(kind) for kind in _BAD_ACTIONS)
             and self.statistics.get("SucceededActions", total) >= total
+        )
+
+    @property
+    def started_nothing(self) -> bool:
+        """It ended, and Glue never started a node of it."""
+        return (
+            self.status == "COMPLETED"
+            and all(node.state == WAITING for node in self.nodes)
+            and not any(self.statistics.get(kind) for kind in ("SucceededActions", *_BAD_ACTIONS))
         )
 
     @property
@@ -323,6 +333,12 @@ def require_success(run: Run) -> None:
         )
     if run.error:
         raise RunFailed(f"workflow run {run.run_id} ended {run.status}", hint=run.error)
+    if run.started_nothing:
+        raise RunFailed(
+            f"workflow run {run.run_id} ended, but Glue started nothing in it",
+            hint="if the schedule is off, switch it on and start another run: "
+            "dynoexport enable TABLE",
+        )
     waiting = ", ".join(node.name for node in run.nodes if node.state == WAITING)
     raise RunFailed(
         f"workflow run {run.run_id} ended {run.status}",

@@ -184,11 +184,23 @@ def echo_err(text: str) -> None:
     click.echo(text, err=True)
 
 
+def warn(text: str) -> None:
+    """A warning on stderr; its further lines say what to do."""
+    echo_err(terminal.printable(f"Warning: {text}"))
+
+
 def report_faults(subject: str, faults: Sequence[str]) -> None:
     """One line on how a snapshot's files differ from its manifest; nothing if they match."""
     if faults:
         more = f", and {units.count(len(faults) - 1)} more" if len(faults) > 1 else ""
         echo_err(terminal.printable(f"{subject} is damaged: {faults[0]}{more}"))
+
+
+no_sample_option = click.option(
+    "--no-sample",
+    is_flag=True,
+    help="Skip the look at one page of the table for values that the connector would change.",
+)
 
 
 # --- how to ask -----------------------------------------------------------------------------------

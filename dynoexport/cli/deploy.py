@@ -197,6 +197,7 @@ def init(
 @_parameter_option(settings.COMPRESSION, "Compress avro, orc and parquet files.", Compression)
 @common.set_option("Set a parameter of the stack (docs/parameters.md). Repeatable.")
 @click.option("--auto", is_flag=True, help="Size the job as 'dynoexport plan' recommends.")
+@common.no_sample_option
 @_common_stack
 @common.yes_option
 @common.output_option
@@ -210,6 +211,7 @@ def deploy(
     enabled: bool | None,
     settings: Mapping[str, str],
     auto: bool,
+    no_sample: bool,
     common_stack: str,
     yes: bool,
     as_json: bool,
@@ -227,6 +229,9 @@ def deploy(
     TimeoutMinutes from the table's size, its capacity and what others read, and prints the
     reasons. --set overrides a choice. --auto stops if the reader would need more than half of
     the read capacity that others leave: use --read-mode native or export then.
+
+    If the reader is the connector, the command reads one page of the table, and warns of
+    attributes whose values the connector may change. --no-sample skips that.
 
     \b
     Examples:
@@ -247,10 +252,12 @@ def deploy(
         enabled=enabled,
         parameters=_together(settings, options),
         auto=auto,
+        sample=not no_sample,
         common_stack=common_stack,
         approve=lambda prepared: _show(prepared, yes=yes),
         on_event=_progress(several=len(tables) > 1),
         on_sized=_print_sizing,
+        on_warning=common.warn,
     )
     if as_json:
         common.print_json(records.to_json(done))

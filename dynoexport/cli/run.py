@@ -42,6 +42,7 @@ def _record(account: Account, run: Run) -> records.Json:
     "Change MaxConsumedReadThroughput, Splits or SnapshotRetentionDays for this run. Repeatable."
 )
 @click.option("--wait", is_flag=True, help="Show the run until it ends; exit 1 if it fails.")
+@common.no_sample_option
 @common.output_option
 @common.aws_options
 def run(
@@ -51,11 +52,15 @@ def run(
     fmt: OutputFormat | None,
     settings: Mapping[str, str],
     wait: bool,
+    no_sample: bool,
     as_json: bool,
 ) -> None:
     """Start a run: export, crawl, publish the view.
 
     With --wait, Ctrl-C ends the display, and the run continues.
+
+    If the reader is the connector, the command first reads one page of the table, and warns of
+    attributes whose values the connector may change.
 
     \b
     Examples:
@@ -63,7 +68,14 @@ def run(
       dynoexport run Reviews --wait
       dynoexport run Reviews --set MaxConsumedReadThroughput=0.5
     """
-    started = dynoexport.run(account, table, fmt=fmt, properties=settings)
+    started = dynoexport.run(
+        account,
+        table,
+        fmt=fmt,
+        properties=settings,
+        sample=not no_sample,
+        on_warning=common.warn,
+    )
     if wait:
         _follow(account, table, started, as_json=as_json)
     elif as_json:

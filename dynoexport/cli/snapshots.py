@@ -56,10 +56,24 @@ def snapshots(
         _print(listed)
         for snapshot in listed:
             common.report_faults(f"The snapshot {snapshot.timestamp}", snapshot.faults)
+        _report_losses(table, listed)
         if len(listed) == limit:
             common.echo_err(f"The newest {limit}; --limit 0 shows all.")
     else:
         common.echo_err(f"{table} has no snapshot yet. Create one with: dynoexport run {table}")
+
+
+def _report_losses(table: str, listed: Sequence[Snapshot]) -> None:
+    """In a line, what the connector may have changed in the newest complete snapshot."""
+    newest = next((snapshot for snapshot in listed if snapshot.complete), None)
+    if newest is None or not newest.losses:
+        return
+    more = f", and {units.count(len(newest.losses) - 1)} more" if len(newest.losses) > 1 else ""
+    what = terminal.printable(newest.losses[0])
+    common.echo_err(
+        f"The connector may have changed values of the snapshot {newest.timestamp}: {what}{more}"
+    )
+    common.echo_err(f"  see all of them: dynoexport verify {table} {newest.timestamp}")
 
 
 def _print(listed: Sequence[Snapshot]) -> None:
@@ -239,6 +253,8 @@ def _print_verification(done: Verification) -> None:
         click.echo("  DynamoDB  the table does not exist any more")
     else:
         click.echo(f"  DynamoDB  {units.count(done.table_items, 'item')}, as counted by AWS")
+    for loss in done.losses:
+        click.echo(f"  connector may have changed {terminal.printable(loss)}")
     for fault in done.faults:
         click.echo(f"  FAULT     {terminal.printable(fault)}")
     if done.whole:

@@ -57,10 +57,20 @@ def _resources(at: Installation) -> dict[str, list[str]]:
 
 
 def _use_keys(at: Installation) -> list[Statement]:
-    """Any table's key through DynamoDB, and the key of the common stack."""
-    through = Condition(StringEquals("kms:ViaService", f"dynamodb.{at.region}.{at.services}"))
-    tables = allow("DecryptTables", [kms.Decrypt], at.arns("kms", "key/*"), through)
-    return [tables, *([allow("UseKey", _actions("kms"), [at.key])] if at.key else [])]
+    """Any key through DynamoDB and through the Data Catalog, and the key of the common stack.
+
+    https://docs.aws.amazon.com/kms/latest/developerguide/conditions-kms.html#conditions-kms-via-service
+    """
+    keys = at.arns("kms", "key/*")
+    return [
+        allow("DecryptTables", [kms.Decrypt], keys, _through(at, "dynamodb")),
+        allow("UseCatalogKey", _actions("kms"), keys, _through(at, "glue")),
+        *([allow("UseKey", _actions("kms"), [at.key])] if at.key else []),
+    ]
+
+
+def _through(at: Installation, service: str) -> Condition:
+    return Condition(StringEquals("kms:ViaService", f"{service}.{at.region}.{at.services}"))
 
 
 def _actions(service: str = "", *, on_resources: bool = True) -> list[Action]:

@@ -42,6 +42,7 @@ SCOPE = Scope(
     connection=f"${{{settings.CONNECTION_NAME}}}",
     source_role=f"${{{settings.SOURCE_ROLE}}}",
     table_key=f"${{{settings.TABLE_KEY_ARN}}}",
+    catalog_key=f"${{{settings.CATALOG_KEY_ARN}}}",
     # The names that the common stack gives. An import in each ARN would make the template too long.
     names={
         "Bucket": naming.bucket("${AWS::AccountId}", "${AWS::Region}"),

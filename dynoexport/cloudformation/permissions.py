@@ -33,6 +33,7 @@ SCOPE = Scope(
     connection="<connection>",
     source_role="<source role's ARN>",
     table_key="<table's key>",
+    catalog_key="<catalog's key>",
     names={"Bucket": "<bucket>", "Database": "<database>", "WorkGroup": "<workgroup>"},
     imports={"KmsKey": Sub("${KmsKey}")},
 )
@@ -81,9 +82,7 @@ _ABORTS = "The job removes what lost tasks have uploaded; recorded runs lost non
 _PARTS = "Hadoop's S3 clients list the parts of a large file; recorded runs had no such files."
 
 KEPT: tuple[Kept, ...] = (
-    Kept(
-        EXPORT, "LocateBucket", _LOCATES, _GLUE, ("s3:GetBucketLocation", "arn:aws:s3:::<bucket>")
-    ),
+    Kept(EXPORT, "LocateBucket", _LOCATES, _GLUE, ("s3:GetBucketLocation",)),
     Kept(
         EXPORT,
         "ListBucket",
@@ -330,11 +329,14 @@ any permission into a `dynoexport-*` role, and trust themselves to use it.
 """
 _PURPOSES = {
     "deploy": "`init` and `deploy`. CloudFormation calls every service with the permissions of the "
-    "person who deploys.",
+    "person who deploys. `dynamodb:Scan` is for the page of a table that shows what the connector "
+    "may change. Without it, `deploy` leaves this out.",
     "destroy": "`destroy`, in addition to `deploy`. To forbid `destroy --data`, leave out the "
     "statement `DestroyData`.",
     "plan": "`plan`. The command reports what it could not read, and plans without it.",
-    "run": "`run`, `watch`, `stop`, `enable`, `disable`, `status`, `runs`, `snapshots` and `logs`.",
+    "run": "`run`, `watch`, `stop`, `enable`, `disable`, `status`, `runs`, `snapshots` and `logs`. "
+    "It does not allow reading items, so `run` leaves out the page that shows what the connector "
+    "may change. Add `dynamodb:Scan` on the table to see it, or give `--no-sample`.",
     "publish": "`publish`, `verify`, `prune` and `adopt`, in addition to `run`.",
     "query": "`query`, and Athena's calls for it.",
 }

@@ -281,12 +281,19 @@ def _shared(at: Installation) -> list[Statement]:
         ),
         # CloudFormation reads the object of TemplateURL with the caller's permissions.
         allow("PublishScripts", [s3.PutObject, s3.GetObject], at.objects(naming.SCRIPTS_PREFIX)),
+        # `deploy` looks up the catalog's KMS key for the roles.
         # CloudFormation also deletes the database of an `init` that failed. This needs its
         # tables and functions, too; one pattern for all keeps the policy small enough:
         # https://docs.aws.amazon.com/service-authorization/latest/reference/list_awsglue.html
         allow(
             "Database",
-            [glue.CreateDatabase, glue.GetDatabase, glue.UpdateDatabase, glue.DeleteDatabase],
+            [
+                glue.CreateDatabase,
+                glue.GetDatabase,
+                glue.UpdateDatabase,
+                glue.DeleteDatabase,
+                glue.GetDataCatalogEncryptionSettings,
+            ],
             at.arns("glue", "catalog", f"*/{naming.DATABASE}*"),
         ),
         allow(
@@ -374,7 +381,9 @@ def _look(at: Installation) -> list[Statement]:
     return [
         # It has no resource-level permissions:
         # https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazonresourcegrouptaggingapi.html
-        *_plan(at, tag.GetResources),
+        # A page of the table shows what the connector would change. Whoever deploys can read every
+        # table in any case, by a role of their own.
+        *_plan(at, tag.GetResources, tables=(dynamodb.Scan,)),
     ]
 
 
@@ -390,12 +399,15 @@ def plan(at: Installation) -> PolicyDocument:
     )
 
 
-def _plan(at: Installation, *more: Action) -> list[Statement]:
-    """``more`` are actions without resources; a statement of their own would be longer."""
+def _plan(at: Installation, *more: Action, tables: tuple[Action, ...] = ()) -> list[Statement]:
+    """``more`` are actions without resources, ``tables`` those on tables.
+
+    Statements of their own would be longer.
+    """
     return [
         allow(
             "ReadTables",
-            [dynamodb.DescribeTable, dynamodb.DescribeContinuousBackups],
+            [dynamodb.DescribeTable, dynamodb.DescribeContinuousBackups, *tables],
             at.arns("dynamodb", "table/*"),
         ),
         # These actions have no resource-level permissions:

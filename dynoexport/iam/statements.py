@@ -67,6 +67,7 @@ class Scope:
     connection: str
     source_role: str
     table_key: str
+    catalog_key: str
     names: Mapping[str, str] = field(default_factory=dict)
     imports: Mapping[str, AWSHelperFn] = field(default_factory=dict)
 

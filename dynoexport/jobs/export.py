@@ -44,6 +44,7 @@ from dynoexport.jobs.readers.connector import read_by_connector, splits_for
 from dynoexport.jobs.readers.native import read_by_scan
 from dynoexport.jobs.readers.point_in_time import check_recovery, read_by_export
 from dynoexport.jobs.readers.refusals import explaining_refusals
+from dynoexport.jobs.readers.sample import sample_report
 from dynoexport.jobs.reservation import choose_timestamp, find_completed
 from dynoexport.jobs.s3 import clear, clear_if_possible, keep_part_files
 from dynoexport.jobs.settings import EXPORT_JOB_ARGUMENTS, EXPORT_OVERRIDABLE, parse_settings
@@ -102,6 +103,8 @@ def write_snapshot(
     log(f"{schema.items:,} items, {len(schema.columns):,} columns")
     for line in (*schema.changes, *schema.warnings):
         log(line)
+    for name, number in schema.doubles.items():
+        log(f"{name}: {counted(number, 'number')} arrived as doubles, which keep about 15 digits")
     with steps.timed("files", "wrote the items"):
         written, replaced = write_items(
             glue_context, settings, result, schema.columns, paths, s3=s3
@@ -120,7 +123,7 @@ def write_snapshot(
         replaced_characters=replaced,
         changes=schema.changes,
         warnings=schema.warnings,
-        report=result.report,
+        report={**result.report, **({"doubles": schema.doubles} if schema.doubles else {})},
     )
 
 
@@ -142,7 +145,9 @@ def read_table(
             return read_by_export(spark, settings, clients, paths)
         if settings.reader == "native":
             return read_by_scan(spark, settings, plan, clients, paths)
-        return read_by_connector(glue_context, settings, plan.splits, clients.s3, paths)
+        report = sample_report(clients.dynamodb, settings)
+        result = read_by_connector(glue_context, settings, plan.splits, clients.s3, paths)
+        return replace(result, report=report)
 
 
 def read_and_write(

@@ -18,7 +18,7 @@ from dynoexport.jobs.limits import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
 
 # Arguments of the deployed job. Glue adds its own.
 EXPORT_JOB_ARGUMENTS = (
@@ -143,11 +143,11 @@ def parse_settings(values: Mapping[str, str]) -> Settings:
     return settings
 
 
-def attribute_filter(settings: Settings) -> Callable[[str], bool]:
+def attribute_filter(columns: Iterable[str], exclude: Iterable[str]) -> Callable[[str], bool]:
     """A function that says whether to export an attribute."""
-    columns, exclude = frozenset(settings.columns), frozenset(settings.exclude)
+    wanted, unwanted = frozenset(columns), frozenset(exclude)
 
     def selected(attribute: str) -> bool:
-        return attribute not in exclude and (not columns or attribute in columns)
+        return attribute not in unwanted and (not wanted or attribute in wanted)
 
     return selected

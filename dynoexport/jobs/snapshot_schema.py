@@ -9,9 +9,10 @@ from dynoexport.jobs.adoption import assign_attributes
 from dynoexport.jobs.profiling import profile_all, profile_partitions
 from dynoexport.jobs.schema.changes import changes_between, schema_warnings
 from dynoexport.jobs.schema.columns import settle_columns, type_rules
+from dynoexport.jobs.schema.connector_losses import count_doubles
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from pyspark.sql import SparkSession
 
@@ -29,12 +30,14 @@ class SnapshotSchema:
         columns: in the order of the files.
         changes: a line for each attribute that changed since the snapshot before.
         warnings: a line for each thing that a reader of the snapshot should know.
+        doubles: how many numbers of an attribute arrived as doubles, from the connector.
     """
 
     items: int
     columns: tuple[Column, ...]
     changes: tuple[str, ...]
     warnings: tuple[str, ...]
+    doubles: Mapping[str, int]
 
 
 def settle_schema(
@@ -54,7 +57,9 @@ def settle_schema(
         *unknown_name_warnings(settings, result, held),
     ]
     changes = changes_between(history, columns, profiles)
-    return SnapshotSchema(items, columns, tuple(changes), tuple(warnings))
+    doubles = {name: count_doubles(profiles[name]) for name in sorted(profiles)}
+    doubles = {name: number for name, number in doubles.items() if number}
+    return SnapshotSchema(items, columns, tuple(changes), tuple(warnings), doubles)
 
 
 def unknown_name_warnings(settings: Settings, result: ReadResult, held: Iterable[str]) -> list[str]:

@@ -134,6 +134,7 @@ _REPLACED = (
     stacks,
     resources,
     roles,
+    s3,
     simulation,
     table_exports,
 )

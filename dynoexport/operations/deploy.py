@@ -14,8 +14,10 @@ from dynoexport.cloudformation import parameters as forms
 from dynoexport.cloudformation.check import ParameterRefused, check_parameters
 from dynoexport.errors import DynoexportError
 from dynoexport.model import ExportResult, OutputFormat, ScheduleState, described
-from dynoexport.operations import alarms, checks
+from dynoexport.operations import alarms, catalog_key, checks
 from dynoexport.operations import plan as planning
+from dynoexport.operations.catalog_key import with_catalog_key
+from dynoexport.operations.sampling import connector_warning
 from dynoexport.operations.targets import Target, resolve_target, with_table_key
 from dynoexport.planning.sizing import PlanRequest
 
@@ -72,10 +74,12 @@ def deploy(
     enabled: bool | None = None,
     parameters: Mapping[str, str] | None = None,
     auto: bool = False,
+    sample: bool = True,
     common_stack: str = settings.DEFAULT_COMMON_STACK,
     approve: Callable[[Sequence[ChangeSet]], bool] = lambda _: True,
     on_event: Callable[[Event], None] = ignore,
     on_sized: Callable[[SizingResult], None] = lambda _: None,
+    on_warning: Callable[[str], None] = ignore,
 ) -> list[Deployment]:
     """Create or update the stack of each table.
 
@@ -83,7 +87,8 @@ def deploy(
     Everything is checked for all tables before the first stack changes. ``fmt`` None is the
     current format of the export, or parquet. ``enabled`` None leaves the schedule's trigger as it
     is, whatever the stack's parameter says. ``auto`` sizes each job as ``plan`` recommends, except
-    what is given; ``on_sized`` is called with each choice and its reason.
+    what is given; ``on_sized`` is called with each choice and its reason. ``sample`` reads a page
+    of each table whose reader is the connector; ``on_warning`` is called with what that may change.
 
     Raises:
         ParameterRefused, ScheduleRefused: a parameter does not exist or take that value.
@@ -102,6 +107,8 @@ def deploy(
     given = _given(schedule, enabled, parameters)
     common = _common(account, common_stack)
     targets = _targets(account, tables, fmt, given, common)
+    key = _catalog_key(account, given, on_warning)
+    targets = [with_catalog_key(target, key, given) for target in targets]
     if auto:
         targets = [_sized(account, target, given, on_sized) for target in targets]
     if "TopicArn" in common:
@@ -110,6 +117,10 @@ def deploy(
         checks.check_settings(account, target)
         checks.check_connection(account, target)
         checks.check_topic(target, common)
+    for target in targets if sample else ():
+        warning = connector_warning(account, target.table, target.format, target.parameters)
+        if warning:
+            on_warning(warning)
     triggers = {target.table: _trigger_is_on(account, target.before) for target in targets}
     changed = apply(
         account,
@@ -241,6 +252,30 @@ def _targets(
         with_table_key(target, description, given)
         for target, description in zip(targets, described, strict=True)
     ]
+
+
+def _catalog_key(
+    account: Account, given: Mapping[str, str], on_warning: Callable[[str], None]
+) -> str:
+    """The key of the Data Catalog for the roles; empty without one, or if the caller may not look.
+
+    A policy of an older version does not allow the look.
+    """
+    from botocore.exceptions import ClientError
+
+    if settings.CATALOG_KEY_ARN in given:
+        return ""
+    try:
+        key = catalog_key.look_up(account)
+    except ClientError:
+        return ""
+    if not catalog_key.is_alias(key):
+        return key
+    on_warning(
+        f"{key} encrypts the Data Catalog: allow the roles to use its key with "
+        f"--set {settings.CATALOG_KEY_ARN}=ARN, which names the key and not the alias"
+    )
+    return ""
 
 
 def _sized(

@@ -18,6 +18,7 @@ from dynoexport.aws.account import side_by_side
 from dynoexport.errors import DynoexportError
 from dynoexport.iam import caller_policies
 from dynoexport.model import described
+from dynoexport.operations import catalog_key
 from dynoexport.operations.status import status
 from dynoexport.units import count
 
@@ -61,6 +62,7 @@ def doctor(
     for purpose in caller_policies.PURPOSES:
         yield _guarded(f"may {purpose}", partial(_may, account, purpose), WARNING)
     yield _guarded("Lake Formation", lambda: _lake_formation(account), WARNING)
+    yield _guarded("Data Catalog", lambda: _catalog_key(account), WARNING)
     quotas = _quotas(account)
     for kind in quotas:
         yield _guarded(f"quota of {kind}", partial(_quota, account, kind, quotas), WARNING)
@@ -260,6 +262,34 @@ def _lake_formation(account: Account) -> tuple[str, str, str]:
         "analysts SELECT on its tables"
     )
     return WARNING, "Lake Formation controls access to new catalog tables", hint
+
+
+def _catalog_key(account: Account) -> tuple[str, str, str]:
+    """Whether the roles of all exports may use the key that encrypts the Data Catalog."""
+    key = catalog_key.look_up(account)
+    if not key:
+        return OK, "no KMS key of yours encrypts it", ""
+    found = exports.find_all(account)
+    describe = partial(change_sets.describe, account.cloudformation)
+    stacks = side_by_side(describe, [export.stack for export in found])
+    granted = [
+        change_sets.read_parameters(stack or {}).get(settings.CATALOG_KEY_ARN, "")
+        for stack in stacks
+    ]
+    by_alias = catalog_key.is_alias(key)
+    lacking = [
+        export.table
+        for export, own in zip(found, granted, strict=True)
+        if not own or (own != key and not by_alias)
+    ]
+    if not lacking:
+        return OK, f"encrypted with {key}; {count(len(found), 'export')} may use it", ""
+    named = f" --set {settings.CATALOG_KEY_ARN}=ARN" if by_alias else ""
+    return (
+        WARNING,
+        f"{len(lacking)} of {len(found)} exports may not use its KMS key {key}",
+        f"deploy them again: dynoexport deploy {' '.join(lacking[:_SHOWN])}{named}",
+    )
 
 
 def _quota(account: Account, kind: str, quotas: Mapping[str, int]) -> tuple[str, str, str]:

@@ -9,17 +9,19 @@ from typing import TYPE_CHECKING
 from dynoexport import limits, naming, settings
 from dynoexport.aws import exports, workflow_runs
 from dynoexport.aws.account import side_by_side
+from dynoexport.aws.change_sets import ignore
 from dynoexport.cloudformation import options
 from dynoexport.errors import DynoexportError
 from dynoexport.model import ExportResult, ReadMode, described
 from dynoexport.operations import alarms, facts
+from dynoexport.operations.sampling import connector_warning
 from dynoexport.planning import prices
 from dynoexport.planning.explain import explain_run
 from dynoexport.planning.feasibility import refuse_percent
 from dynoexport.storage import manifests
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping
 
     from dynoexport.aws.account import Account
     from dynoexport.aws.exports import DeployedExport
@@ -82,10 +84,18 @@ def check_properties(properties: Mapping[str, str]) -> None:
             )
 
 
+def _job_arguments(account: Account, export: DeployedExport) -> dict[str, str]:
+    """The arguments of the export's job; those that are empty are missing."""
+    job = account.glue.get_job(JobName=naming.export_job(export.table, export.format.value))["Job"]
+    return {
+        name.removeprefix("--"): value for name, value in job.get("DefaultArguments", {}).items()
+    }
+
+
 def _check_reader(account: Account, export: DeployedExport, percent: str) -> None:
     """Refuse a read percentage that the reader of the export's job does not take."""
-    job = account.glue.get_job(JobName=naming.export_job(export.table, export.format.value))["Job"]
-    reader = job["DefaultArguments"].get(f"--{settings.READ_MODE}", settings.DEFAULT_READ_MODE)
+    arguments = _job_arguments(account, export)
+    reader = arguments.get(settings.READ_MODE, settings.DEFAULT_READ_MODE)
     refusal = refuse_percent(ReadMode(reader), float(percent))
     if refusal is not None:
         raise PropertyRefused(f"{settings.MAX_READ} is {percent!r}", hint=refusal)
@@ -97,15 +107,20 @@ def run(
     *,
     fmt: OutputFormat | None = None,
     properties: Mapping[str, str] | None = None,
+    sample: bool = True,
+    on_warning: Callable[[str], None] = ignore,
 ) -> Run:
     """Start a run of the table's workflow, and return it.
 
-    ``properties`` are settings of this run alone. ``watch`` follows it to its end.
+    ``properties`` are settings of this run alone. ``watch`` follows it to its end. ``sample`` reads
+    a page of the table if the reader is the connector; ``on_warning`` is called with what that may
+    change.
 
     Raises:
         NotExported, AmbiguousExport: the table has no export, or several.
         PropertyRefused: a property does not exist or take that value.
-        RunRefused: another run is active; only one at a time may read the table.
+        RunRefused: another run is active; only one at a time may read the table. Or Glue refuses a
+            run while the schedule is off.
     """
     given = dict(properties or {})
     check_properties(given)
@@ -121,8 +136,60 @@ def run(
             f"a run of {table} is active: {active[0].short_id}",
             hint=f"follow it with: dynoexport watch {table}",
         )
-    run_id = account.glue.start_workflow_run(Name=export.workflow, RunProperties=given)["RunId"]
-    return workflow_runs.get(account.glue, export.workflow, run_id)
+    warning = _sample(account, export) if sample else ""
+    if warning:
+        on_warning(warning)
+    return workflow_runs.get(account.glue, export.workflow, _start(account, export, given))
+
+
+def _sample(account: Account, export: DeployedExport) -> str:
+    """What the connector may change; empty if the caller may not look, too."""
+    from botocore.exceptions import ClientError
+
+    try:
+        arguments = _job_arguments(account, export)
+    except ClientError:
+        return ""
+    return connector_warning(account, export.table, export.format, arguments)
+
+
+# How Glue refuses to start a workflow that it knows:
+# https://docs.aws.amazon.com/glue/latest/webapi/API_StartWorkflowRun.html
+_NOT_STARTED = {"EntityNotFoundException", "IllegalWorkflowStateException", "InvalidInputException"}
+
+
+def _start(account: Account, export: DeployedExport, properties: Mapping[str, str]) -> str:
+    """Start a run; its ID.
+
+    AWS documents runs by hand for start triggers of type ON_DEMAND, and says nothing about a
+    scheduled one that is not active. The start trigger is scheduled in either case, because
+    ``enable`` could not switch an on-demand trigger on: it fires at once.
+    https://docs.aws.amazon.com/glue/latest/dg/running_monitoring_workflow.html
+    https://docs.aws.amazon.com/glue/latest/dg/activate-triggers.html
+
+    Raises:
+        RunRefused: Glue refuses it while the schedule is off.
+    """
+    from botocore.exceptions import ClientError
+
+    try:
+        answer = account.glue.start_workflow_run(Name=export.workflow, RunProperties=properties)
+    except ClientError as error:
+        refusal = error.response["Error"]
+        if refusal["Code"] not in _NOT_STARTED or _is_scheduled(account, export):
+            raise
+        table = export.table
+        raise RunRefused(
+            f"Glue refuses a run of {table} while its schedule is off: {refusal['Message']}",
+            hint=f"switch it on first: dynoexport enable {table}; after the run: "
+            f"dynoexport disable {table}",
+        ) from None
+    return answer["RunId"]
+
+
+def _is_scheduled(account: Account, export: DeployedExport) -> bool:
+    trigger = account.glue.get_trigger(Name=export.start_trigger)["Trigger"]
+    return trigger.get("State") == "ACTIVATED"
 
 
 def find_run(

@@ -48,6 +48,12 @@ class Verification(ExportResult):
             "DynamoDB's own number of items, some hours old, or null if the table is gone"
         )
     )
+    losses: tuple[str, ...] = field(
+        default=(),
+        metadata=described(
+            "list of attributes whose values the connector may have changed, each with the kinds"
+        ),
+    )
 
     @property
     @derived("whether nothing is wrong", after="current")
@@ -111,6 +117,7 @@ def verify(
         rows=rows,
         table_items=_table_items(account, table),
         faults=tuple(faults),
+        losses=manifest.reading.loss_notes(),
     )
 
 

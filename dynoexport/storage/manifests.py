@@ -8,8 +8,9 @@ from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any
 
 from dynoexport import naming
-from dynoexport.errors import DynoexportError
+from dynoexport.errors import DynoexportError, one_line
 from dynoexport.jobs.manifest_text import file_differences, is_adopted, is_manifest_of
+from dynoexport.units import count
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -56,6 +57,8 @@ class Reading:
         items: how many were read; a predicate exports fewer.
         rate: read units a second that were allowed.
         hottest: read units and seconds of the segment with the most.
+        losses: the kinds of values that the connector may have changed, by attribute, in a sample.
+        doubles: how many numbers of an attribute arrived as doubles.
     """
 
     reader: str = ""
@@ -69,6 +72,18 @@ class Reading:
     units: float | None = None
     throttles: int = 0
     hottest: tuple[float, float] | None = None
+    losses: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    doubles: Mapping[str, int] = field(default_factory=dict)
+
+    def loss_notes(self) -> tuple[str, ...]:
+        """What the connector may have changed, a line for each attribute."""
+        notes = []
+        for name in sorted({*self.losses, *self.doubles}):
+            kinds = list(self.losses.get(name, ()))
+            if name in self.doubles:
+                kinds.append(f"{count(self.doubles[name], 'number')} arrived as doubles")
+            notes.append(f"{one_line(name)}: {', '.join(kinds)}")
+        return tuple(notes)
 
 
 @dataclass(frozen=True)
@@ -167,6 +182,8 @@ def _reading(content: Mapping[str, Any]) -> Reading:
         units=content.get("units"),
         throttles=content.get("throttles", 0),
         hottest=None if hottest is None else (hottest["units"], hottest["seconds"]),
+        losses={name: tuple(map(str, kinds)) for name, kinds in content.get("losses", {}).items()},
+        doubles={name: int(number) for name, number in content.get("doubles", {}).items()},
     )
 
 

@@ -78,6 +78,12 @@ class Snapshot:
             "list of differences between its files and its manifest, each a sentence"
         ),
     )
+    losses: tuple[str, ...] = field(
+        default=(),
+        metadata=described(
+            "list of attributes whose values the connector may have changed, each with the kinds"
+        ),
+    )
 
     @property
     @derived(
@@ -185,6 +191,7 @@ def examine(account: Account, export: DeployedExport, snapshot: Snapshot) -> Sna
         workflow_run_id=manifest.workflow_run_id or None,
         adopted=manifest.adopted,
         faults=tuple(manifests.differences(manifest, files)),
+        losses=manifest.reading.loss_notes(),
     )
 
 

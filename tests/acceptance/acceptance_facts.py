@@ -44,8 +44,8 @@ FACTS = (
     Fact(
         UNSCHEDULED_START,
         "StartWorkflowRun starts a workflow whose scheduled trigger was never activated.",
-        "https://docs.aws.amazon.com/glue/latest/webapi/API_StartWorkflowRun.html",
-        "an export without a schedule would need a start trigger of type ON_DEMAND",
+        "https://docs.aws.amazon.com/glue/latest/dg/running_monitoring_workflow.html",
+        "`run` would say to switch the schedule on first",
     ),
     Fact(
         TRUST,
@@ -71,7 +71,8 @@ FACTS = (
         "Glue's DynamoDB connector changes values: numbers to double or long, sets to lists, "
         "elements of lists to text; it leaves out NULL.",
         "https://github.com/awslabs/amazon-dynamodb-tools/issues/184",
-        "docs/types.md would promise less than the connector keeps",
+        "docs/types.md would promise less than the connector keeps, and the warnings of deploy and "
+        "run would name too much",
     ),
     Fact(
         CHECKSUMS,

@@ -239,6 +239,8 @@ def ended(trial: Trial, case: Case, run: str | None) -> workflow_runs.Run:
 def ran(trial: Trial, case: Case, run: str | None) -> str:
     """Wait for the run, which has to succeed."""
     last = ended(trial, case, run)
+    if last.started_nothing:
+        trial.saw(facts.UNSCHEDULED_START, Outcome.REFUTED, f"{case.name}: no node started")
     workflow_runs.require_success(last)
     trial.saw(facts.UNSCHEDULED_START, Outcome.CONFIRMED, f"{case.name}: it started")
     trial.saw(facts.TRUST, Outcome.CONFIRMED, "jobs and crawlers ran under their roles")

@@ -14,15 +14,18 @@ import termios
 import uuid
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
+from botocore.awsrequest import AWSResponse
+from botocore.exceptions import ClientError
 from command import COMMAND, Command, commands, create_table, library, put_snapshot
 
 import dynoexport
 from dynoexport import assets, cli, naming
 from dynoexport.aws.change_sets import DeployFailed, Stack, deploy
 from dynoexport.model import OutputFormat
+from dynoexport.operations.run import RunRefused
 
 if TYPE_CHECKING:
     from account import Account
@@ -217,6 +220,92 @@ def test_several_tables_are_deployed_at_once_and_again_without_changes(
     assert again.stdout == "".join(
         f"{name} (csv): stack dynoexport-{name}-csv unchanged\n" for name in (table, other)
     )
+
+
+def test_deploy_finds_the_key_of_the_catalog_or_asks_for_it(endpoint: Endpoint) -> None:
+    """An alias does not name the key; without permission to look, the stack keeps what it has."""
+    there = elsewhere(endpoint, "ap-south-1")
+    there.ok("init", "--yes")
+    create_table(there.endpoint, "Orders")
+    glue, key = there.endpoint.client("glue"), "arn:aws:kms:ap-south-1:123456789012:key/k"
+
+    def deployed(named: str, *words: str) -> tuple[str, str]:
+        at_rest: Any = {"CatalogEncryptionMode": "SSE-KMS", "SseAwsKmsKeyId": named}
+        glue.put_data_catalog_encryption_settings(
+            DataCatalogEncryptionSettings={"EncryptionAtRest": at_rest}
+        )
+        done = there("deploy", "Orders", "--yes", *words)
+        assert done.returncode == 0, done.stderr
+        stack = there.endpoint.client("cloudformation").describe_stacks(
+            StackName=naming.table_stack("Orders", "parquet")
+        )["Stacks"][0]
+        found = {each["ParameterKey"]: each["ParameterValue"] for each in stack["Parameters"]}
+        return found["CatalogKeyArn"], done.stderr
+
+    found, warned = deployed("alias/mine")
+    assert found == ""
+    assert warned.splitlines()[0] == (
+        "Warning: alias/mine encrypts the Data Catalog: allow the roles to use its key with "
+        "--set CatalogKeyArn=ARN, which names the key and not the alias"
+    )
+    assert deployed(key)[0] == key
+    assert deployed("alias/aws/glue")[0] == key
+    assert deployed(key, "--set", "CatalogKeyArn=")[0] == ""
+    account = library(there.endpoint)
+    refusal = {"Error": {"Code": "AccessDeniedException", "Message": "no"}}
+    account.glue.meta.events.register(
+        "before-call.glue.GetDataCatalogEncryptionSettings",
+        lambda **_: (AWSResponse("", 400, {}, None), refusal),
+    )
+    assert [each.outcome for each in dynoexport.deploy(account, "Orders")] == ["unchanged"]
+
+
+LOSSY = {"id": {"S": "1"}, "price": {"N": "12345678901234567890.12"}, "tags": {"SS": ["b", "a"]}}
+
+
+def test_deploy_and_run_warn_of_what_the_connector_may_change(
+    command: Command, endpoint: Endpoint, table: str
+) -> None:
+    """On stderr, without a value; the command that it names ends the warning."""
+    endpoint.client("dynamodb").put_item(TableName=table, Item=LOSSY)
+    deployed = command("deploy", table, "--yes", "--format", "json", "--output", "json")
+    assert (deployed.returncode, len(json.loads(deployed.stdout))) == (0, 1)
+    started = command("run", table)
+    assert started.returncode == 0
+    for done in (deployed, started):
+        (what,) = re.findall(r"^Warning: (.*)", done.stderr, re.MULTILINE)
+        named = "price (numbers of more than 15 digits), tags (sets), as a sample of 1 item of"
+        assert what.startswith(f"the connector may change {named} {table} shows (")
+        (remedy,) = re.findall(r"^  keep them: dynoexport (.*)", done.stderr, re.MULTILINE)
+        assert "12345678" not in done.stdout + done.stderr
+    command("stop", table)
+    assert "Warning" not in command("deploy", table, "--yes", "--no-sample").stderr
+    kept = command(*remedy.split(), "--yes")
+    assert (kept.returncode, "Warning" in kept.stderr) == (0, False)
+
+
+def test_a_run_that_glue_refuses_while_the_schedule_is_off_says_what_to_do(
+    command: Command, table: str
+) -> None:
+    """AWS does not document whether it does; with the schedule on, the error is Glue's own."""
+    command.ok("deploy", table, "--yes")
+    account = library(command.endpoint)
+    answer = {"Error": {"Code": "InvalidInputException", "Message": "No active start trigger"}}
+    account.glue.meta.events.register(
+        "before-call.glue.StartWorkflowRun",
+        lambda **_: (AWSResponse("", 400, {}, None), answer),
+    )
+    with pytest.raises(RunRefused) as refused:
+        dynoexport.run(account, table)
+    assert refused.value.what == (
+        f"Glue refuses a run of {table} while its schedule is off: No active start trigger"
+    )
+    assert refused.value.hint == (
+        f"switch it on first: dynoexport enable {table}; after the run: dynoexport disable {table}"
+    )
+    dynoexport.enable(account, table)
+    with pytest.raises(ClientError, match="No active start trigger"):
+        dynoexport.run(account, table)
 
 
 def test_a_rollback_says_its_reason(command: Command, endpoint: Endpoint, table: str) -> None:

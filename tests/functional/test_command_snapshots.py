@@ -75,6 +75,28 @@ def test_snapshots_lists_the_newest_first_with_figures_of_manifests(
     assert lines[1].split()[:4] == [NEW, "current", "3", "1"]
 
 
+def test_what_the_connector_may_have_changed_is_listed_and_verified(
+    endpoint: Endpoint, command: Command, table: str
+) -> None:
+    """Of the newest snapshot in a line; of the one that is verified, all."""
+    read = {"reader": "connector", "losses": {"tags": ["sets"]}, "doubles": {"price": 2}}
+    put_snapshot(endpoint, table, NEW, [{"id": "1"}], read=read)
+    notes = ["price: 2 numbers arrived as doubles", "tags: sets"]
+    listed = command("snapshots", table)
+    assert listed.stderr.splitlines() == [
+        f"The connector may have changed values of the snapshot {NEW}: {notes[0]}, and 1 more",
+        f"  see all of them: dynoexport verify {table} {NEW}",
+    ]
+    assert [each["losses"] for each in command.json("snapshots", table)] == [notes, [], []]
+    shown = command.ok("verify", table, NEW)
+    assert [line.strip() for line in shown.splitlines() if "connector" in line] == [
+        f"connector may have changed {note}" for note in notes
+    ]
+    assert command.json("verify", table, NEW)["losses"] == notes
+    put_snapshot(endpoint, table, NEW, [{"id": "1"}])
+    assert "connector" not in command("snapshots", table).stderr
+
+
 def test_an_incomplete_snapshot_is_reported_and_never_published(
     endpoint: Endpoint, command: Command, table: str
 ) -> None:

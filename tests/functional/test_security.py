@@ -134,8 +134,13 @@ def test_query_results_are_encrypted_whatever_a_client_asks_for(
 
 @pytest.fixture(scope="module")
 def encrypted(command: Command) -> Usage:
-    """Roles by which a table was scanned that has a key of its own."""
+    """Roles by which a table was scanned that has a key of its own, with an encrypted catalog."""
     endpoint = command.endpoint
+    catalogs = endpoint.client("kms").create_key()["KeyMetadata"]["Arn"]
+    at_rest: Any = {"CatalogEncryptionMode": "SSE-KMS", "SseAwsKmsKeyId": catalogs}
+    endpoint.client("glue").put_data_catalog_encryption_settings(
+        DataCatalogEncryptionSettings={"EncryptionAtRest": at_rest}
+    )
     own = endpoint.client("kms").create_key()["KeyMetadata"]["Arn"]
     encryption = {"Enabled": True, "SSEType": "KMS", "KMSMasterKeyId": own}
     create_table(endpoint, "Secrets", SSESpecification=encryption)
@@ -156,6 +161,7 @@ def test_every_permission_on_a_key_is_needed(encrypted: Usage, role: str) -> Non
         "EncryptWithKey",
         "EncryptLogs",
         "ReadSecurityConfiguration",
+        "UseCatalogKey",
     }
     assert encrypted.refused() == []
     needless = {element for element in encrypted.needless(role) if element[0] in of_keys}
@@ -169,6 +175,26 @@ def test_a_run_that_may_not_use_the_tables_key_says_so(encrypted: Usage, command
     assert done.returncode == 1
     assert "cannot read the DynamoDB table 'Secrets'" in done.stderr
     assert "not authorized to perform: kms:Decrypt on resource: arn:aws:kms:" in done.stderr
+
+
+def test_doctor_names_exports_that_may_not_use_the_key_of_the_catalog(
+    exported: Command, encrypted: Usage
+) -> None:
+    """The export that was deployed after the encryption may."""
+
+    def looked() -> dict[str, str]:
+        checks = json.loads(exported("doctor", "--output", "json").stdout)
+        (found,) = [check for check in checks if check["name"] == "Data Catalog"]
+        return dict(found)
+
+    before = looked()
+    assert before["state"] == "warning"
+    assert before["detail"].startswith("1 of 2 exports may not use its KMS key arn:aws:kms:")
+    assert before["hint"] == "deploy them again: dynoexport deploy Reviews"
+    exported.ok("deploy", "Reviews", "--yes")
+    after = looked()
+    assert (after["state"], after["hint"]) == ("ok", "")
+    assert after["detail"].endswith("; 2 exports may use it")
 
 
 def test_failures_and_alarms_pass_the_encrypted_topic(

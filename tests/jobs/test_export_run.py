@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import export_table
 import pytest
+from botocore.awsrequest import AWSResponse
 from export_table import Clients, JobFailed
 from job_arguments import ARGUMENTS
 from job_names import BUCKET, DATABASE, WORKFLOW, counted
@@ -165,6 +166,8 @@ def test_an_empty_table_gives_a_manifest_without_files(run: Attempts, keys: Any)
             "capacity": 40_000,
             "capacity_source": "on-demand, account quota",
             "rate": 10_000,
+            "sampled_items": 0,
+            "losses": {},
         },
         "selection": {"columns": [], "exclude": [], "where": ""},
         "types": {"type_conflicts": "string", "maps_as": "struct", "max_struct_fields": 200},
@@ -180,6 +183,37 @@ def test_an_empty_table_gives_a_manifest_without_files(run: Attempts, keys: Any)
         "number_of_workers": 3,
     }
     assert keys() == [CLAIM, MANIFEST]
+
+
+def test_the_connector_notes_what_it_may_change_in_a_sample(
+    run: Attempts, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The log and the manifest have attributes and kinds of values, and no value."""
+    item: Any = {"User": {"S": "Ada"}, "price": {"N": "98765432109876543210.12"}}
+    run.clients.dynamodb.put_item(TableName="Reviews", Item={**item, "gone": {"SS": ["b"]}})
+    run.attempt(Exclude="gone")
+    read = run.manifest()["read"]
+    assert (read["sampled_items"], read["losses"]) == (
+        1,
+        {"price": ["numbers of more than 15 digits"]},
+    )
+    log = capsys.readouterr().out
+    assert "read a sample of 1 item with" in log
+    assert "the connector may change 'price': numbers of more than 15 digits" in log
+    assert "9876543" not in log
+
+
+def test_a_role_that_may_not_scan_leaves_the_sample_out(
+    run: Attempts, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The connector has credentials of its own."""
+    answer = {"Error": {"Code": "AccessDeniedException", "Message": "no"}}
+    run.clients.dynamodb.meta.events.register(
+        "before-call.dynamodb.Scan", lambda **_: (AWSResponse("", 400, {}, None), answer)
+    )
+    run.attempt()
+    assert "losses" not in run.manifest()["read"]
+    assert "no sample was read: " in capsys.readouterr().out
 
 
 def test_the_manifest_lists_the_steps_in_their_order(run: Attempts) -> None:

@@ -282,6 +282,54 @@ def test_encrypted_objects_need_permission_on_the_key(
     assert bare.get_object(Bucket=locked, Key="plain")["ContentLength"] == 0
 
 
+@pytest.fixture
+def encrypt_catalog(endpoint: Endpoint, key: str) -> Iterator[Callable[[str], None]]:
+    """Encrypts the catalog, which has a database, in a mode; in the end in none."""
+    glue, role = endpoint.client("glue"), "arn:aws:iam::123456789012:role/of-glue"
+    glue.create_database(DatabaseInput={"Name": "sealed"})
+
+    def encrypt(mode: str) -> None:
+        at_rest: Any = {"CatalogEncryptionMode": mode, "SseAwsKmsKeyId": key}
+        with_role = {"CatalogEncryptionServiceRole": role} if "ROLE" in mode else {}
+        glue.put_data_catalog_encryption_settings(
+            DataCatalogEncryptionSettings={"EncryptionAtRest": {**at_rest, **with_role}}
+        )
+
+    yield encrypt
+    encrypt("DISABLED")
+    glue.delete_database(Name="sealed")
+
+
+@pytest.mark.parametrize(
+    ("call", "action"),
+    [
+        (lambda glue: glue.get_tables(DatabaseName="sealed"), "kms:Decrypt"),
+        (
+            lambda glue: glue.create_table(
+                DatabaseName="sealed", TableInput={"Name": uuid.uuid4().hex}
+            ),
+            "kms:GenerateDataKey",
+        ),
+    ],
+    ids=["read", "write"],
+)
+def test_an_encrypted_catalog_is_for_those_who_may_use_its_key(
+    iam: Iam,
+    key: str,
+    encrypt_catalog: Callable[[str], None],
+    call: Callable[[Any], object],
+    action: str,
+) -> None:
+    """Not if a role of Glue uses the key in their place."""
+    bare = iam.session(allow("glue:*"))("glue")
+    encrypt_catalog("SSE-KMS")
+    _, message = refusal(lambda: call(bare))
+    assert f"is not authorized to perform: {action} on resource: {key} because" in message
+    call(iam.session(allow("glue:*"), allow(action, on=key))("glue"))
+    encrypt_catalog("SSE-KMS-WITH-SERVICE-ROLE")
+    call(bare)
+
+
 def test_a_table_with_an_aws_managed_key_is_read_without_permission_on_the_key(
     iam: Iam, endpoint: Endpoint, key: str
 ) -> None:

@@ -274,6 +274,22 @@ def test_items_whose_batches_spark_refuses_are_written_as_rows(
     assert (rows["items"], rows["changes"], rows["warnings"], len(reads)) == (20, [], [], 1)
 
 
+def test_the_connector_counts_numbers_that_arrive_as_doubles(lake: Lake) -> None:
+    """In all items, beside what the sample before has shown; the native reader has neither."""
+    items = [
+        {"id": {"S": "1"}, "price": {"N": "12345678901234567890.12"}, "n": {"N": "1"}},
+        {"id": {"S": "2"}, "price": {"N": "0.5"}, "m": {"M": {"x": {"N": "1.5"}}}},
+    ]
+    table = lake.table("json", items)
+    read = table.run(ReadMode="connector")["read"]
+    assert read["doubles"] == {"m": 1, "price": 2}
+    assert (read["sampled_items"], read["losses"]) == (
+        2,
+        {"price": ["numbers of more than 15 digits"]},
+    )
+    assert not {"doubles", "losses"} & set(table.run(ReadMode="native")["read"])
+
+
 # --- less than everything ---------------------------------------------------------------------
 SECRET = "ada@example.org"
 

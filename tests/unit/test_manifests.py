@@ -122,6 +122,26 @@ def test_page_of_manifests_has_every_key_that_the_export_job_writes() -> None:
     assert documented() == {*keys(job), *keys(export)}
 
 
+def test_what_the_connector_may_have_changed_is_a_line_for_each_attribute() -> None:
+    """Of the sample and of the numbers of all items; a terminal obeys no name."""
+    read = {
+        "reader": "connector",
+        "losses": {"tags": ["sets"], "price": ["numbers of more than 15 digits"]},
+        "doubles": {"price": 1200, "\x1b[31m": 1},
+    }
+    assert parsed({**LEAST, "read": read}).reading.loss_notes() == (
+        "\\x1b[31m: 1 number arrived as doubles",
+        "price: numbers of more than 15 digits, 1,200 numbers arrived as doubles",
+        "tags: sets",
+    )
+
+
+@pytest.mark.parametrize("losses", [["tags"], {"tags": 1}, "tags"])
+def test_a_manifest_whose_losses_are_not_lists_is_broken(losses: object) -> None:
+    with pytest.raises(ManifestBroken):
+        parsed({**LEAST, "read": {"losses": losses}})
+
+
 def test_informational_keys_may_be_missing() -> None:
     """Other versions write other keys; a snapshot is complete without them."""
     found = parsed(LEAST)

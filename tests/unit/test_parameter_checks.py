@@ -77,6 +77,10 @@ CASES: dict[str, tuple[list[str], list[str]]] = {
         ["", "arn:aws:kms:eu-west-1:123456789012:key/1-a"],
         ["arn:aws:kms:eu-west-1:123456789012:alias/aws/dynamodb", "mine"],
     ),
+    "CatalogKeyArn": (
+        ["", "arn:aws:kms:eu-west-1:123456789012:key/1-a"],
+        ["arn:aws:kms:eu-west-1:123456789012:alias/aws/glue", "*"],
+    ),
     "KmsKeyArn": (
         ["", "arn:aws-cn:kms:cn-north-1:123456789012:key/1-a"],
         ["arn:aws:kms:eu-west-1:123456789012:alias/mine", "1-a"],

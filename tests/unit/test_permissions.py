@@ -44,6 +44,7 @@ VALUES = {
     "<source role's ARN>": "arn:aws:iam::210987654321:role/r",
     "<key>": KEY,
     "<table's key>": KEY,
+    "<catalog's key>": KEY,
     "<boundary's ARN>": "arn:aws:iam::123456789012:policy/b",
 }
 
@@ -201,6 +202,7 @@ def test_the_page_has_every_policy_of_the_template() -> None:
         "UseKmsKey": "true",
         "ConnectionName": "the-connection",
         "TableKeyArn": KEY,
+        "CatalogKeyArn": KEY,
     }
     wanted = (
         {"ReadMode": "native"},

@@ -378,6 +378,16 @@ def test_the_crawler_encrypts_nothing() -> None:
     assert write["Resource"] == ["arn:aws-cn:kms:cn-north-1:123456789012:key/k"]
 
 
+def test_the_catalogs_key_may_be_used_by_all_roles_if_there_is_one() -> None:
+    assert "RolesUseCatalogKey" not in deployed().section("Resources")
+    key = "arn:aws-cn:kms:cn-north-1:123456789012:key/of-the-catalog"
+    properties = deployed(CatalogKeyArn=key).properties("RolesUseCatalogKey")
+    assert properties["Roles"] == list(ROLES)
+    (use,) = properties["PolicyDocument"]["Statement"]
+    assert use["Action"] == ["kms:Decrypt", "kms:Encrypt", "kms:GenerateDataKey"]
+    assert use["Resource"] == [key]
+
+
 def test_the_tables_own_key_is_used_by_dynamodb_alone_for_the_export_job_alone() -> None:
     assert "ExportRoleDecryptsTable" not in deployed().section("Resources")
     key = "arn:aws-cn:kms:cn-north-1:123456789012:key/of-the-table"

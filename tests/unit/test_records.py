@@ -136,6 +136,7 @@ SNAPSHOT = Snapshot(
     files=2,
     workflow_run_id="wr_1",
     faults=("a is missing",),
+    losses=("tags: sets",),
 )
 STATUS = ExportStatus(
     table="Reviews",
@@ -272,6 +273,7 @@ MADE: dict[str, tuple[Json, Json]] = {
             "run_id": "wr_1",
             "adopted": False,
             "faults": ["a is missing"],
+            "losses": ["tags: sets"],
         },
     ),
     "published": (
@@ -330,6 +332,7 @@ MADE: dict[str, tuple[Json, Json]] = {
                 rows=11,
                 table_items=13,
                 faults=("one is missing",),
+                losses=("tags: sets",),
             )
         ),
         {
@@ -344,6 +347,7 @@ MADE: dict[str, tuple[Json, Json]] = {
             "items": 12,
             "rows": 11,
             "table_items": 13,
+            "losses": ["tags: sets"],
         },
     ),
     "destroyed": (

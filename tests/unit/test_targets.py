@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from dynoexport.aws import change_sets
 from dynoexport.model import OutputFormat
+from dynoexport.operations.catalog_key import find_key, look_up, with_catalog_key
 from dynoexport.operations.targets import Target, with_table_key
+
+if TYPE_CHECKING:
+    from dynoexport import Account
 
 OWN_KEY = "arn:aws:kms:eu-west-1:123456789012:key/k"
 
@@ -56,3 +60,46 @@ def test_the_tables_key_is_found_unless_one_is_given(
     """A key that the table no longer has is removed, too."""
     found = with_table_key(target(**given), answer, given)
     assert found.value("TableKeyArn", "none") == key
+
+
+@pytest.mark.parametrize(
+    ("at_rest", "key"),
+    [
+        ({}, ""),
+        ({"CatalogEncryptionMode": "DISABLED", "SseAwsKmsKeyId": OWN_KEY}, ""),
+        ({"CatalogEncryptionMode": "SSE-KMS"}, ""),
+        ({"CatalogEncryptionMode": "SSE-KMS", "SseAwsKmsKeyId": "alias/aws/glue"}, ""),
+        ({"CatalogEncryptionMode": "SSE-KMS", "SseAwsKmsKeyId": OWN_KEY}, OWN_KEY),
+        ({"CatalogEncryptionMode": "SSE-KMS-WITH-SERVICE-ROLE", "SseAwsKmsKeyId": OWN_KEY}, ""),
+    ],
+    ids=["never", "off", "Glue's", "Glue's by alias", "own key", "used by Glue's role"],
+)
+def test_callers_need_a_key_of_the_account_that_they_use_themselves(
+    at_rest: dict[str, str], key: str
+) -> None:
+    assert find_key(at_rest) == key
+
+
+@pytest.mark.parametrize(
+    ("known", "key"),
+    [(OWN_KEY, OWN_KEY), ("k", OWN_KEY), ("alias/mine", "alias/mine")],
+    ids=["ARN", "ID", "alias"],
+)
+def test_the_catalogs_key_is_found_by_its_arn(account: Account, known: str, key: str) -> None:
+    at_rest: Any = {"CatalogEncryptionMode": "SSE-KMS", "SseAwsKmsKeyId": known}
+    account.glue.put_data_catalog_encryption_settings(
+        DataCatalogEncryptionSettings={"EncryptionAtRest": at_rest}
+    )
+    assert look_up(account) == key
+
+
+@pytest.mark.parametrize(
+    ("found", "given", "key"),
+    [(OWN_KEY, {}, OWN_KEY), ("", {}, "none"), (OWN_KEY, {"CatalogKeyArn": ""}, "")],
+    ids=["found", "not found", "given"],
+)
+def test_the_catalogs_key_is_set_unless_one_is_given(
+    found: str, given: dict[str, str], key: str
+) -> None:
+    """Without one the stack keeps its own, for what a former key has encrypted."""
+    assert with_catalog_key(target(**given), found, given).value("CatalogKeyArn", "none") == key

@@ -106,6 +106,15 @@ def test_a_run_that_stalls_names_what_never_started() -> None:
         workflow_runs.require_success(replace(GOOD, nodes=(EXPORT, UNCRAWLED)))
 
 
+@pytest.mark.parametrize("nodes", [(replace(EXPORT, attempts=()), UNCRAWLED), ()])
+def test_a_run_without_a_started_node_failed_and_says_what_to_do(nodes: tuple[Node, ...]) -> None:
+    """As it may end on AWS while the schedule is off."""
+    empty = replace(GOOD, nodes=nodes)
+    assert (empty.succeeded, empty.outcome) == (False, "FAILED")
+    with pytest.raises(RunFailed, match="Glue started nothing in it: if the schedule is off"):
+        workflow_runs.require_success(empty)
+
+
 def test_a_run_that_glue_did_not_start_says_why() -> None:
     """One run of a table at a time: the second ends in ERROR without a node."""
     refused = replace(GOOD, status="ERROR", nodes=(), error="Concurrent runs exceeded for w")

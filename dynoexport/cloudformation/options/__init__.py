@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from dynoexport.cloudformation.options import (
     alarms,
     boundary,
+    catalog_key,
     catalog_update,
     compression,
     cross_account,
@@ -53,6 +54,7 @@ OPTIONS: tuple[Option, ...] = (
     alarms.OPTION,
     installation.COMMON_STACK,
     kms.OPTION,
+    catalog_key.OPTION,
     boundary.OPTION,
     installation.SCRIPTS,
     vpc.OPTION,

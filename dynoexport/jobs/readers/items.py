@@ -56,7 +56,7 @@ def item_rdd(
     if result.dialect == PIECES:
         read = partial(piece_items, **piece_location(settings))
         return piece_rdd(spark, result, parts).mapPartitions(partial(run_without_values, read))
-    selected = attribute_filter(settings)
+    selected = attribute_filter(settings.columns, settings.exclude)
     parse = partial(parse_lines, dialect=result.dialect, selected=selected, blanked=blanked)
     texts = spark.read.text(list(result.uris))
     texts = texts if parts is None else texts.coalesce(parts)

@@ -158,7 +158,7 @@ def scan_specification(
         region=region,
         segments=segments,
         columns=settings.columns,
-        selected=attribute_filter(settings),
+        selected=attribute_filter(settings.columns, settings.exclude),
         whole=not settings.exclude,
         columnar=takes_arrow(settings),
         hot_units=hot_segment_units(table_bytes, segments),

@@ -42,6 +42,7 @@ OPERATIONS: dict[str, tuple[str, ...]] = {
     "glue:CreateTable": (*_CATALOG, "table/{DatabaseName}/{TableInput.Name}"),
     "glue:UpdateTable": (*_CATALOG, "table/{DatabaseName}/{TableInput.Name}"),
     "glue:DeleteTable": (*_CATALOG, "table/{DatabaseName}/{Name}"),
+    "glue:GetDataCatalogEncryptionSettings": ("catalog",),
     "glue:GetPartition": _TABLE,
     "glue:GetPartitions": _TABLE,
     "glue:BatchGetPartition": _TABLE,

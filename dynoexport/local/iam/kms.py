@@ -1,4 +1,4 @@
-"""KMS permissions: S3 and DynamoDB use keys of the account with the caller's permissions.
+"""KMS permissions: S3, DynamoDB and the Data Catalog use keys with the caller's permissions.
 
 The key's own policy is not evaluated. It is assumed to leave the decision to IAM, as the policy in
 docs/security.md does.
@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from moto.dynamodb.models import dynamodb_backends
+from moto.glue.models import glue_backends
 from moto.kms.models import kms_backends
 from moto.s3.models import s3_backends
 
@@ -34,6 +35,24 @@ _WRITES = {
     "s3:CreateMultipartUpload": (_GENERATE, _DECRYPT),
 }
 _READS = {"s3:GetObject", "dynamodb:Scan", "dynamodb:Query", "dynamodb:GetItem"}
+# Whoever uses an encrypted catalog also needs kms:Encrypt by AWS's page, which does not say for
+# what: https://docs.aws.amazon.com/glue/latest/dg/encrypt-glue-data-catalog.html
+_READS_CATALOG = {
+    "glue:GetDatabase",
+    "glue:GetTable",
+    "glue:GetTables",
+    "glue:GetPartition",
+    "glue:GetPartitions",
+    "glue:BatchGetPartition",
+}
+_WRITES_CATALOG = {
+    "glue:CreateTable",
+    "glue:UpdateTable",
+    "glue:CreatePartition",
+    "glue:BatchCreatePartition",
+    "glue:UpdatePartition",
+    "glue:BatchUpdatePartition",
+}
 
 
 def needs(operation: str, parameters: Mapping[str, Any], place: Place) -> Iterator[Request]:
@@ -44,6 +63,10 @@ def needs(operation: str, parameters: Mapping[str, Any], place: Place) -> Iterat
     if operation in _READS:
         key_of = _key_of_object if service == "s3" else _key_of_table
         yield from _uses(_DECRYPT, key_of(parameters, place), place, service)
+    if operation in _READS_CATALOG:
+        yield from _uses(_DECRYPT, _key_of_catalog(place), place, service)
+    if operation in _WRITES_CATALOG:
+        yield from _uses(_GENERATE, _key_of_catalog(place), place, service)
     if operation == "s3:CopyObject":
         bucket, _, name = api_actions.copied(parameters).partition("/")
         key = _key_of_object({"Bucket": bucket, "Key": name}, place)
@@ -87,6 +110,19 @@ def _key_of_table(parameters: Mapping[str, Any], place: Place) -> str:
     encryption = getattr(tables.get(name), "sse_specification", None) or {}
     key = str(encryption.get("KMSMasterKeyId") or "") if encryption.get("Enabled") else ""
     return "" if _is_managed(key, place) else key
+
+
+def _key_of_catalog(place: Place) -> str:
+    """The key with which callers use the catalog; Glue's service role uses it in their place.
+
+    https://docs.aws.amazon.com/glue/latest/webapi/API_EncryptionAtRest.html
+    """
+    backend = glue_backends[place.account][place.region]
+    settings = backend.get_data_catalog_encryption_settings(None)["DataCatalogEncryptionSettings"]
+    at_rest = settings["EncryptionAtRest"]
+    key = str(at_rest.get("SseAwsKmsKeyId") or "")
+    by_caller = at_rest.get("CatalogEncryptionMode") == "SSE-KMS"
+    return key if by_caller and not _is_managed(key, place) else ""
 
 
 def _is_managed(key: str, place: Place) -> bool:

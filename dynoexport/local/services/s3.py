@@ -1,12 +1,13 @@
-"""What S3 refuses and moto does not: the wrong region, and uploads that do not exist."""
+"""What S3 does and moto does not: it refuses requests, and sums up what it copies."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from xml.sax.saxutils import escape
 
 from flask import request
-from moto.s3.models import s3_backends
+from moto.s3.models import S3Backend, s3_backends
+from moto.s3.utils import compute_checksum
 from werkzeug.wrappers import Response
 
 from dynoexport.local import context
@@ -14,7 +15,29 @@ from dynoexport.local.iam.authentication_middleware import SCOPE
 
 if TYPE_CHECKING:
     from flask import Flask
-    from moto.s3.models import FakeBucket
+    from moto.s3.models import FakeBucket, FakeKey
+
+_copy_object = S3Backend.copy_object
+
+
+def install() -> None:
+    S3Backend.copy_object = _copy_as_whole
+
+
+def _copy_as_whole(
+    backend: S3Backend, source: FakeKey, bucket: str, key: str, **options: Any
+) -> None:
+    """Copy an object; the checksum of the copy is that of its content.
+
+    Moto keeps the checksum of the source, which of an upload in parts is made of theirs. Clients
+    check it against the content:
+    https://docs.aws.amazon.com/AmazonS3/latest/userguide/checking-object-integrity-upload.html
+    """
+    _copy_object(backend, source, bucket, key, **options)
+    copy = backend.get_object(bucket, key)
+    if copy is not None and copy.checksum_value:
+        checksum = compute_checksum(copy.value, str(copy.checksum_algorithm))
+        copy.checksum_value = checksum.decode()
 
 
 def guard(app: Flask) -> None:

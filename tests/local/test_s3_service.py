@@ -1,4 +1,4 @@
-"""S3 refuses a request for another region than the bucket's, or an upload that does not exist."""
+"""S3 on the endpoint: what it refuses, and what it sums up."""
 
 from __future__ import annotations
 
@@ -92,3 +92,19 @@ def test_an_upload_that_does_not_exist_is_refused(
     found = answer(endpoint, method, path, "eu-central-1")
     assert found.status_code == 404
     assert "<Code>NoSuchUpload</Code>" in found.text
+
+
+def test_the_checksum_of_a_copy_is_that_of_its_content(endpoint: Endpoint) -> None:
+    """The source was uploaded in parts; boto3 checks what it reads."""
+    s3 = replace(endpoint, region="eu-central-1").client("s3")
+    target = {"Bucket": BUCKET, "Key": "parts"}
+    upload = s3.create_multipart_upload(**target, ChecksumAlgorithm="CRC32")["UploadId"]
+    part = s3.upload_part(
+        **target, UploadId=upload, PartNumber=1, Body=b"one part", ChecksumAlgorithm="CRC32"
+    )
+    parts = [{"PartNumber": 1, "ETag": part["ETag"], "ChecksumCRC32": part["ChecksumCRC32"]}]
+    s3.complete_multipart_upload(**target, UploadId=upload, MultipartUpload={"Parts": parts})
+    s3.copy_object(Bucket=BUCKET, Key="copy", CopySource=target)
+    assert s3.get_object(Bucket=BUCKET, Key="copy")["Body"].read() == b"one part"
+    for key in ("parts", "copy"):
+        s3.delete_object(Bucket=BUCKET, Key=key)
