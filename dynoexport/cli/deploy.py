@@ -137,7 +137,7 @@ def init(
 ) -> None:
     """Create the common stack and upload the job scripts.
 
-    All exports share the common stack: a bucket, a Glue database and an Athena workgroup. The
+    All exports share the common stack: a bucket, a Glue database and two Athena workgroups. The
     command shows the change set first. The scripts go to the bucket under a hash of their
     contents, so the script of a running job never changes. Parameters you omit keep their current
     values.

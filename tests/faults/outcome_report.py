@@ -151,7 +151,7 @@ tables are changed or deleted.
 {table(("promise", "how it is tested", "last measured"), promises(figures))}
 ## Faults
 
-A schedule of faults is a list of faults for one run, which a random seed chooses. The tests ran
+A schedule is a list of faults for one run. A random seed chooses the faults. The tests ran
 {schedule_count} schedules with {calls} AWS calls, and {failed} of the
 runs failed. `make test` runs the first 20 schedules. A schedule that breaks a promise prints its
 seed. To run the one with seed 7 again: `DYNOEXPORT_SEED=7 .venv/bin/pytest tests/faults`.
@@ -171,8 +171,8 @@ happened.
 
 ## What judged it
 
-The local endpoint and the job scripts were written from the same pages of AWS, so that one can
-hide a mistake of the other. Therefore programs of other people judge dynoexport, too
+The local endpoint and the job scripts follow the same pages of AWS, so one can hide a mistake of
+the other. Therefore programs of other people judge dynoexport, too
 (`make test-engines`):
 
 {table(("what", "judge"), JUDGES)}
