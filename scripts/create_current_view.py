@@ -37,7 +37,7 @@ from datetime import datetime, timedelta, timezone
 from typing import TYPE_CHECKING, Any, cast
 
 from botocore.config import Config
-from botocore.exceptions import BotoCoreError, ClientError, ParamValidationError
+from botocore.exceptions import BotoCoreError, ClientError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -84,8 +84,10 @@ def first_line(error: Exception) -> str:
 
 # Errors whose text the job, AWS, the network or the file system wrote. Any other text may quote a
 # value of an item.
-QUOTE_NOTHING = (JobFailed, ClientError, BotoCoreError, ImportError, MemoryError, OSError)
-QUOTE_PARAMETERS = (ParamValidationError,)
+QUOTE_NOTHING = (JobFailed, ImportError, MemoryError, OSError)
+# By name: the command imports this module, and its --help does not wait for botocore.
+AWS_QUOTES_NOTHING = {"BotoCoreError", "ClientError"}
+AWS_QUOTES_PARAMETERS = {"ParamValidationError"}
 # The same by the names that a text has.
 NAMES_QUOTE_NOTHING = re.compile(
     r"([\w.]+\.)?JobFailed|botocore\.[\w.]*(?<!ParamValidationError)|MemoryError"
@@ -103,9 +105,18 @@ EXCEPTION = re.compile(
 FRAME = re.compile(r"\s*(at |File \"|\.\.\. \d+ more)|Traceback \(most recent call last\):$")
 
 
+def quotes_nothing(error: BaseException) -> bool:
+    """Whether the error's text has no value of an item."""
+    kinds = {
+        kind.__name__ for kind in type(error).__mro__ if kind.__module__ == "botocore.exceptions"
+    }
+    by_aws = bool(kinds & AWS_QUOTES_NOTHING) and not kinds & AWS_QUOTES_PARAMETERS
+    return by_aws or isinstance(error, QUOTE_NOTHING)
+
+
 def describe_error(error: BaseException) -> str:
     """What the error is, without a value of an item that its text may quote."""
-    if isinstance(error, QUOTE_NOTHING) and not isinstance(error, QUOTE_PARAMETERS):
+    if quotes_nothing(error):
         return f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
     frames = traceback.extract_tb(error.__traceback__)
     where = f" in {frames[-1].name}, line {frames[-1].lineno}" if frames else ""
@@ -153,7 +164,7 @@ def run_without_values(function: Callable[..., Iterator[Any]], *values: object) 
     try:
         yield from function(*values)
     except Exception as error:
-        if isinstance(error, QUOTE_NOTHING) and not isinstance(error, QUOTE_PARAMETERS):
+        if quotes_nothing(error):
             raise
         raise JobFailed(describe_error(error)) from None
 
