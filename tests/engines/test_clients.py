@@ -29,6 +29,7 @@ COMMON_OUTPUTS = {
     "BucketName": BUCKET,
     "DatabaseName": naming.DATABASE,
     "WorkGroup": naming.WORK_GROUP,
+    "ViewWorkGroup": naming.VIEW_WORK_GROUP,
 }
 TABLE_OUTPUTS = {
     "WorkflowName": WORKFLOW,

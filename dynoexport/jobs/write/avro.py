@@ -64,7 +64,12 @@ def encode_text(text: str) -> bytes:
 
 def encode_decimal(number: Decimal, scale: int) -> bytes:
     """The digits without their point as a signed number, the highest byte first."""
-    unscaled = int(number.scaleb(scale))
+    # In whole numbers: Python's decimals would round to 28 digits.
+    sign, digits, exponent = number.as_tuple()
+    shift = int(exponent) + scale
+    unscaled = int("".join(map(str, digits))) * (-1 if sign else 1)
+    # What lies behind the scale are zeros: the scale is that of the attribute's longest number.
+    unscaled = unscaled * 10**shift if shift >= 0 else unscaled // 10**-shift
     return encode_bytes(unscaled.to_bytes(unscaled.bit_length() // 8 + 1, "big", signed=True))
 
 

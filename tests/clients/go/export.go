@@ -436,7 +436,7 @@ func (c clients) metrics(ctx context.Context) map[string]float64 {
 	}))
 	return map[string]float64{
 		"Orders": c.metricSum(ctx, "Shop", "Orders", nil),
-		"Snapshots": c.metricSum(ctx, "dynoexport", "Snapshots", []cloudwatchtypes.Dimension{
+		"Snapshots": c.metricSum(ctx, "dynoexport/Orders", "Snapshots", []cloudwatchtypes.Dimension{
 			{Name: aws.String("Table"), Value: aws.String(tableName)},
 			{Name: aws.String("Format"), Value: aws.String("parquet")},
 		}),
@@ -466,7 +466,7 @@ func (c clients) metricSum(
 func (c clients) metricNames(ctx context.Context) []string {
 	names := []string{}
 	pages := cloudwatch.NewListMetricsPaginator(c.cloudwatch, &cloudwatch.ListMetricsInput{
-		Namespace: aws.String("dynoexport"),
+		Namespace: aws.String("dynoexport/Orders"),
 	})
 	for pages.HasMorePages() {
 		for _, metric := range must(pages.NextPage(ctx)).Metrics {
@@ -492,7 +492,7 @@ func (c clients) errorNames(ctx context.Context, bucket, database string) map[st
 	_, err = c.describeStack(ctx, *missing)
 	names["cloudformation"] = errorName(err)
 	_, err = c.cloudwatch.GetMetricStatistics(ctx, &cloudwatch.GetMetricStatisticsInput{
-		Namespace:  aws.String("dynoexport"),
+		Namespace:  aws.String("dynoexport/Orders"),
 		MetricName: missing,
 		StartTime:  aws.Time(time.Unix(1000, 0)),
 		EndTime:    aws.Time(time.Unix(0, 0)),

@@ -315,7 +315,7 @@ public final class Export {
                         .build()));
         return Map.of(
                 "Orders", metricSum("Shop", "Orders", List.of()),
-                "Snapshots", metricSum("dynoexport", "Snapshots", List.of(
+                "Snapshots", metricSum("dynoexport/Orders", "Snapshots", List.of(
                         Dimension.builder().name("Table").value(TABLE).build(),
                         Dimension.builder().name("Format").value("parquet").build())));
     }
@@ -334,7 +334,7 @@ public final class Export {
     }
 
     private List<String> metricNames() {
-        return cloudWatch.listMetricsPaginator(request -> request.namespace("dynoexport"))
+        return cloudWatch.listMetricsPaginator(request -> request.namespace("dynoexport/Orders"))
                 .metrics().stream().map(Metric::metricName).toList();
     }
 
@@ -345,7 +345,7 @@ public final class Export {
                         request -> request.queryExecutionId(missing))),
                 "cloudformation", errorName(() -> describeStack(missing)),
                 "cloudwatch", errorName(() -> cloudWatch.getMetricStatistics(request -> request
-                        .namespace("dynoexport")
+                        .namespace("dynoexport/Orders")
                         .metricName(missing)
                         .startTime(Instant.ofEpochSecond(1000))
                         .endTime(Instant.EPOCH)

@@ -254,7 +254,7 @@ async function metrics() {
   );
   return {
     Orders: await metricSum("Shop", "Orders", []),
-    Snapshots: await metricSum("dynoexport", "Snapshots", [
+    Snapshots: await metricSum("dynoexport/Orders", "Snapshots", [
       { Name: "Table", Value: TABLE },
       { Name: "Format", Value: "parquet" },
     ]),
@@ -278,7 +278,7 @@ async function metricSum(namespace, name, dimensions) {
 
 async function metricNames() {
   const names = [];
-  for await (const page of paginateListMetrics({ client: cloudwatch }, { Namespace: "dynoexport" })) {
+  for await (const page of paginateListMetrics({ client: cloudwatch }, { Namespace: "dynoexport/Orders" })) {
     names.push(...page.Metrics.map((found) => found.MetricName));
   }
   return names;
@@ -304,7 +304,7 @@ async function errorCodes(bucket, database) {
     cloudwatch: await errorCode(
       cloudwatch.send(
         new GetMetricStatisticsCommand({
-          Namespace: "dynoexport",
+          Namespace: "dynoexport/Orders",
           MetricName: missing,
           StartTime: new Date(1_000_000),
           EndTime: new Date(0),
