@@ -44,6 +44,7 @@ AWS_QUOTES_PARAMETERS = {"ParamValidationError"}
 # The same by the names that a text has.
 NAMES_QUOTE_NOTHING = re.compile(
     r"([\w.]+\.)?JobFailed|botocore\.[\w.]*(?<!ParamValidationError)|MemoryError"
+    r"|urllib3\.exceptions\.\w+"
     r"|(OS|IO|Connection\w*|BrokenPipe|FileNotFound|Permission|Timeout|Import|ModuleNotFound)Error"
     r"|(java\.(io|net|nio)|org\.apache\.hadoop|com\.amazonaws|software\.amazon)\.[\w.$]+"
     r"|java\.lang\.OutOfMemoryError"
@@ -64,7 +65,9 @@ def quotes_nothing(error: BaseException) -> bool:
         kind.__name__ for kind in type(error).__mro__ if kind.__module__ == "botocore.exceptions"
     }
     by_aws = bool(kinds & AWS_QUOTES_NOTHING) and not kinds & AWS_QUOTES_PARAMETERS
-    return by_aws or isinstance(error, QUOTE_NOTHING)
+    # botocore hands some of urllib3's on: an answer that ends too early, read in chunks.
+    by_network = type(error).__module__ == "urllib3.exceptions"
+    return by_aws or by_network or isinstance(error, QUOTE_NOTHING)
 
 
 def describe_error(error: BaseException) -> str:
