@@ -10,6 +10,7 @@ import pytest
 from botocore.exceptions import ClientError, ParamValidationError
 from click.testing import CliRunner
 from old_design import old_file
+from urllib3.exceptions import ProtocolError
 
 import dynoexport
 from dynoexport.cli import main
@@ -111,6 +112,7 @@ def test_task_fails_with_the_place_and_without_the_value() -> None:
         ClientError({"Error": {"Code": "AccessDenied", "Message": "no"}}, "GetObject"),
         ConnectionResetError("reset by peer"),
         JobFailed("start a new run"),
+        ProtocolError("Connection broken"),
     ],
 )
 def test_error_that_quotes_nothing_stays_as_it_is(error: Exception) -> None:
