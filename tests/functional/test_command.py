@@ -224,10 +224,10 @@ def test_several_tables_are_deployed_at_once_and_again_without_changes(
 
 def test_deploy_finds_the_key_of_the_catalog_or_asks_for_it(endpoint: Endpoint) -> None:
     """An alias does not name the key; without permission to look, the stack keeps what it has."""
-    there = elsewhere(endpoint, "ap-south-1")
+    there = elsewhere(endpoint, "ap-northeast-3")
     there.ok("init", "--yes")
     create_table(there.endpoint, "Orders")
-    glue, key = there.endpoint.client("glue"), "arn:aws:kms:ap-south-1:123456789012:key/k"
+    glue, key = there.endpoint.client("glue"), "arn:aws:kms:ap-northeast-3:123456789012:key/k"
 
     def deployed(named: str, *words: str) -> tuple[str, str]:
         at_rest: Any = {"CatalogEncryptionMode": "SSE-KMS", "SseAwsKmsKeyId": named}
