@@ -5488,8 +5488,8 @@ class AvroFile:
 
 
 # --- dynoexport/jobs/write/lines.py ---------------------------------------------------------------
-# Lines that are encoded at once.
-LINES_AT_ONCE = 1_000
+# About how many characters are encoded at once: an item has at most 400 KB.
+CHARACTERS_AT_ONCE = 1_000_000
 
 
 class LineFile:
@@ -5508,12 +5508,15 @@ class LineFile:
         self._open_file = open_file
         self._file: PartUpload | None = None
         self._lines: list[str] = []
+        self._characters = 0
         self.rows = self.replaced = 0
 
     def write(self, item: Mapping[str, Any]) -> None:
-        self._lines.append(self._line(item))
+        line = self._line(item)
+        self._lines.append(line)
+        self._characters += len(line)
         self.rows += 1
-        if len(self._lines) >= LINES_AT_ONCE:
+        if self._characters >= CHARACTERS_AT_ONCE:
             self._write_lines()
 
     def close(self) -> None:
@@ -5530,7 +5533,7 @@ class LineFile:
             self.replaced += text.count(XML_REPLACED)
             text = text.replace(XML_REPLACED, "\ufffd")
         self._file.write(text.encode())
-        self._lines = []
+        self._lines, self._characters = [], 0
 
 
 # --- dynoexport/jobs/write/predicate.py -----------------------------------------------------------
@@ -5695,8 +5698,8 @@ def orc_writer(file: PartUpload, schema: pa.Schema, codec: str) -> Any:  # noqa:
 
 
 # --- dynoexport/jobs/write/parts.py ---------------------------------------------------------------
-# Items that become one Arrow batch where they do not come in batches.
-ITEMS_PER_BATCH = 2_000
+# Items that become one Arrow batch where they do not come in batches; each has at most 400 KB.
+ITEMS_PER_BATCH = 500
 
 
 @dataclass(frozen=True)

@@ -119,7 +119,11 @@ def test_what_the_export_job_writes_is_read() -> None:
 def test_page_of_manifests_has_every_key_that_the_export_job_writes() -> None:
     job = {**written(), "seconds": {"spark": 1.5, "read": 3.5}}
     export = {"read": {"billed_bytes": 350}}
-    assert documented() == {*keys(job), *keys(export)}
+    connector = {"read": {"losses": ["sets"], "doubles": 1200}}
+    adopted = {"adopted": True}
+    assert documented() == {
+        key for manifest in (job, export, connector, adopted) for key in keys(manifest)
+    }
 
 
 def test_what_the_connector_may_have_changed_is_a_line_for_each_attribute() -> None:

@@ -13,8 +13,8 @@ if TYPE_CHECKING:
     from dynoexport.jobs.schema.columns import Column
     from dynoexport.jobs.write.upload import PartUpload
 
-# Lines that are encoded at once.
-LINES_AT_ONCE = 1_000
+# About how many characters are encoded at once: an item has at most 400 KB.
+CHARACTERS_AT_ONCE = 1_000_000
 
 
 class LineFile:
@@ -33,12 +33,15 @@ class LineFile:
         self._open_file = open_file
         self._file: PartUpload | None = None
         self._lines: list[str] = []
+        self._characters = 0
         self.rows = self.replaced = 0
 
     def write(self, item: Mapping[str, Any]) -> None:
-        self._lines.append(self._line(item))
+        line = self._line(item)
+        self._lines.append(line)
+        self._characters += len(line)
         self.rows += 1
-        if len(self._lines) >= LINES_AT_ONCE:
+        if self._characters >= CHARACTERS_AT_ONCE:
             self._write_lines()
 
     def close(self) -> None:
@@ -55,4 +58,4 @@ class LineFile:
             self.replaced += text.count(XML_REPLACED)
             text = text.replace(XML_REPLACED, "\ufffd")
         self._file.write(text.encode())
-        self._lines = []
+        self._lines, self._characters = [], 0

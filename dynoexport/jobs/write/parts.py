@@ -39,8 +39,8 @@ if TYPE_CHECKING:
     from dynoexport.jobs.settings import Settings
     from dynoexport.jobs.snapshot_paths import SnapshotPaths
 
-# Items that become one Arrow batch where they do not come in batches.
-ITEMS_PER_BATCH = 2_000
+# Items that become one Arrow batch where they do not come in batches; each has at most 400 KB.
+ITEMS_PER_BATCH = 500
 
 
 @dataclass(frozen=True)

@@ -77,7 +77,7 @@ def test_what_lost_tasks_have_uploaded_is_removed(aws: Any, keys: Any) -> None:
 
 
 def test_a_task_that_fails_leaves_no_upload(aws: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(export_table, "LINES_AT_ONCE", 1)
+    monkeypatch.setattr(export_table, "CHARACTERS_AT_ONCE", 1)
 
     def broken() -> Iterator[Any]:
         yield ITEMS[0]
