@@ -179,10 +179,13 @@ _READERS: Mapping[str, Callable[[str], object]] = {
 
 
 def typed(kind: str, value: str | None) -> object:
-    """The value in Python's type for Athena's; text if there is no such type."""
+    """The value in Python's type for Athena's; text if there is no such type, or it is not one."""
     if value is None:
         return None
-    return _READERS.get(kind.partition("(")[0], str)(value)
+    try:
+        return _READERS.get(kind.partition("(")[0], str)(value)
+    except (ValueError, ArithmeticError):
+        return value
 
 
 def plain(kind: str, value: str | None) -> object:
