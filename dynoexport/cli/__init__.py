@@ -83,8 +83,12 @@ class Dynoexport(click.Group):
     def invoke(self, ctx: click.Context) -> object:
         try:
             return super().invoke(ctx)
-        except (click.ClickException, click.exceptions.Exit, click.Abort):
+        except (click.exceptions.Exit, click.Abort):
             # click's own ways to end.
+            raise
+        except click.ClickException as error:
+            # It quotes what was given, which may be anything.
+            error.message = one_line(error.message)  # type: ignore[misc] - not final in click
             raise
         except DynoexportError as error:
             _echo_error(error.what, error.hint)

@@ -13,7 +13,7 @@ import click
 import dynoexport
 from dynoexport import settings, units
 from dynoexport.cli import common
-from dynoexport.errors import DynoexportError
+from dynoexport.errors import DynoexportError, one_line
 from dynoexport.model import CatalogUpdate, ReadMode
 from dynoexport.presentation import records
 from dynoexport.presentation.output_files import open_output
@@ -156,7 +156,7 @@ def _write_page(to: Path, plans: Sequence[Planned]) -> None:
     page = plan_html.page(plans)
     with open_output(to) as file:
         file.write(page.encode())
-    common.echo_err(f"Wrote {to}")
+    common.echo_err(one_line(f"Wrote {to}"))
 
 
 def _asked(fmt: OutputFormat | None, target: str | None, most: float | None) -> PlanRequest:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from dynoexport import settings
-from dynoexport.errors import DynoexportError
+from dynoexport.errors import DynoexportError, one_line
 from dynoexport.model import GlueVersion
 
 if TYPE_CHECKING:
@@ -80,10 +80,10 @@ def templates(
     if check:
         render.check(files)
         for path in files:
-            click.echo(f"{path} is up to date")
+            click.echo(f"{one_line(str(path))} is up to date")
         return
     for path in write_files(files):
-        click.echo(path)
+        click.echo(one_line(str(path)))
 
 
 class ScriptsRefused(DynoexportError):

@@ -12,7 +12,8 @@ if TYPE_CHECKING:
 
 # Line breaks and tabs are layout. A terminal would obey other control characters, and would show
 # text in another order: https://www.unicode.org/reports/tr9/#Directional_Formatting_Characters
-_OBEYED = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
+# And what cannot be written as UTF-8: the bytes of a file's name that are no text.
+_OBEYED = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
 
 
 def printable(text: str) -> str:
