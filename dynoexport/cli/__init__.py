@@ -87,8 +87,8 @@ class Dynoexport(click.Group):
             # click's own ways to end.
             raise
         except click.ClickException as error:
-            # It quotes what was given, which may be anything.
-            error.message = one_line(error.message)  # type: ignore[misc] - not final in click
+            # It quotes what was given, which may be anything. Final it is for types alone.
+            error.message = one_line(error.message)  # type: ignore[misc]
             raise
         except DynoexportError as error:
             _echo_error(error.what, error.hint)
