@@ -29,6 +29,7 @@ VARIES = (
     (r"wr_[0-9a-f]+", "RUN"),
     (r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}", "UUID"),
     (r"\b(?=[0-9a-f]*\d)[0-9a-f]{16}\b", "HASH"),
+    (r"part-[0-9a-f]{8}-", "part-ID-"),
     (DURATION, "DURATION"),
     (r"[\d.,]+ (?:B|KiB|MiB)(?= |$)|\b[1-9][\d,]* bytes", "SIZE"),
     (r"[\d.,]+ DPU-s", "DPU-SECONDS"),
