@@ -829,6 +829,49 @@ class ScanSpecification:
     role: str = ""
 
 
+# --- dynoexport/jobs/s3_file.py -------------------------------------------------------------------
+# Bytes of one request: most footers are smaller.
+READ_AT_ONCE = 64 * 1024
+
+
+class S3File(io.RawIOBase):
+    """An object that is read in ranges."""
+
+    def __init__(self, s3: S3Client, bucket: str, key: str, size: int) -> None:
+        super().__init__()
+        self._s3, self._bucket, self._key, self._size = s3, bucket, key, size
+        self._at = 0
+
+    def readable(self) -> bool:
+        return True
+
+    def seekable(self) -> bool:
+        return True
+
+    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
+        start = {io.SEEK_SET: 0, io.SEEK_CUR: self._at, io.SEEK_END: self._size}[whence]
+        self._at = start + offset
+        return self._at
+
+    def readinto(self, buffer: Any) -> int:  # noqa: ANN401 - a writable buffer
+        end = min(self._at + len(buffer), self._size)
+        if end <= self._at:
+            return 0
+        wanted = f"bytes={self._at}-{end - 1}"
+        answer = self._s3.get_object(Bucket=self._bucket, Key=self._key, Range=wanted)
+        content = answer["Body"].read()
+        buffer[: len(content)] = content
+        self._at += len(content)
+        return len(content)
+
+
+def open_object(s3: S3Client, bucket: str, key: str, size: int | None = None) -> io.BufferedReader:
+    """The object as a file; its size is looked up unless it is given."""
+    if size is None:
+        size = s3.head_object(Bucket=bucket, Key=key)["ContentLength"]
+    return io.BufferedReader(S3File(s3, bucket, key, size), READ_AT_ONCE)
+
+
 # --- dynoexport/jobs/scan/connections.py ----------------------------------------------------------
 # A task proves within milliseconds that it knows the key. A stranger, such as a port scanner, may
 # send nothing or rubbish. STRANGERS_MAX of them may be connected at once. When more come, the
@@ -2296,39 +2339,6 @@ def count_avro_rows(read: Callable[[int], bytes]) -> int:
     return rows
 
 
-class S3File(io.RawIOBase):
-    """An object that is read where it is asked for, such as at the footer in its end."""
-
-    def __init__(self, s3: S3Client, bucket: str, key: str) -> None:
-        super().__init__()
-        self._s3, self._bucket, self._key = s3, bucket, key
-        self._size = s3.head_object(Bucket=bucket, Key=key)["ContentLength"]
-        self._place = 0
-
-    def readable(self) -> bool:
-        return True
-
-    def seekable(self) -> bool:
-        return True
-
-    def tell(self) -> int:
-        return self._place
-
-    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
-        start = {io.SEEK_SET: 0, io.SEEK_CUR: self._place, io.SEEK_END: self._size}[whence]
-        self._place = start + offset
-        return self._place
-
-    def read(self, size: int = -1) -> bytes:
-        end = self._size if size < 0 else min(self._size, self._place + size)
-        if self._place >= end:
-            return b""
-        span = f"bytes={self._place}-{end - 1}"
-        answer = self._s3.get_object(Bucket=self._bucket, Key=self._key, Range=span)
-        self._place = end
-        return answer["Body"].read()
-
-
 def count_lines(chunks: Iterable[bytes], fmt: str) -> int:
     """The items in the lines of a file; an item is one line."""
     lines = 0
@@ -2346,11 +2356,11 @@ def count_rows(key: str, fmt: str, bucket: str, region: str) -> int:
     if fmt == "parquet":
         import pyarrow.parquet
 
-        return int(pyarrow.parquet.ParquetFile(S3File(s3, bucket, key)).metadata.num_rows)
+        return int(pyarrow.parquet.ParquetFile(open_object(s3, bucket, key)).metadata.num_rows)
     if fmt == "orc":
         import pyarrow.orc
 
-        return int(pyarrow.orc.ORCFile(S3File(s3, bucket, key)).nrows)
+        return int(pyarrow.orc.ORCFile(open_object(s3, bucket, key)).nrows)
     body = s3.get_object(Bucket=bucket, Key=key)["Body"]
     return count_avro_rows(body.read) if fmt == "avro" else count_lines(body.iter_chunks(), fmt)
 
@@ -5745,20 +5755,18 @@ def batches_of_items(items: Iterable[dict[str, Any]], columns: Sequence[Column])
         yield record_batch(columns, chunk)
 
 
-def write_part(
-    number: int, contents: Iterable[Any], plan: FilePlan, s3: S3Client | None = None
-) -> Iterator[str]:
+def write_part(number: int, contents: Iterable[Any], plan: FilePlan) -> Iterator[str]:
     """Upload one file of the contents: record batches, or items.
 
     Its ``UploadedFile`` as JSON; nothing without rows.
     """
     import boto3
 
-    client: S3Client = s3 or boto3.client("s3", region_name=plan.region)
+    s3 = boto3.client("s3", region_name=plan.region)
     opened: list[PartUpload] = []
 
     def open_file() -> PartUpload:
-        opened.append(PartUpload(client, plan.bucket, plan.key(number)))
+        opened.append(PartUpload(s3, plan.bucket, plan.key(number)))
         return opened[0]
 
     file: Any

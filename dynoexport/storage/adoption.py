@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib.util
-import io
 import tempfile
 from dataclasses import dataclass
 from enum import Enum
@@ -12,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from dynoexport import naming
 from dynoexport.jobs.catalog_update import POSITIONAL_FORMATS
+from dynoexport.jobs.s3_file import open_object
 from dynoexport.jobs.schema.columns import column_entry
 from dynoexport.jobs.timestamps import is_timestamp
 from dynoexport.model import OutputFormat
@@ -21,7 +21,6 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from mypy_boto3_glue.type_defs import PartitionTypeDef, TableTypeDef
-    from mypy_boto3_s3 import S3Client
 
     from dynoexport.aws.account import Account
     from dynoexport.aws.exports import DeployedExport
@@ -31,7 +30,6 @@ if TYPE_CHECKING:
     Files = Mapping[str, tuple[int, str]]
 
 _FOLDER = f"{naming.PARTITION_KEY}="
-_FOOTER_BYTES = 64 * 1024
 # How the names of files begin that Athena does not read:
 # https://docs.aws.amazon.com/athena/latest/ug/tables-location-format.html
 _HIDDEN = (".", "_")
@@ -129,42 +127,12 @@ def count_method(fmt: OutputFormat, files: Mapping[str, tuple[int, str]]) -> Met
 
 def count_in_file(account: Account, fmt: OutputFormat, key: str, size: int, method: Method) -> int:
     if method is Method.FOOTERS:
-        raw = _S3File(account.s3, account.bucket, key, size)
-        return part_files.count_by_footer(io.BufferedReader(raw, _FOOTER_BYTES), fmt)
+        file = open_object(account.s3, account.bucket, key, size)
+        return part_files.count_by_footer(file, fmt)
     with tempfile.TemporaryDirectory(prefix="dynoexport-adopt-") as directory:
         path = Path(directory) / "part"
         account.s3.download_file(account.bucket, key, str(path))
         return part_files.count_items(path, fmt, adopted=True)
-
-
-class _S3File(io.RawIOBase):
-    """An object that is read in ranges."""
-
-    def __init__(self, s3: S3Client, bucket: str, key: str, size: int) -> None:
-        self._s3, self._bucket, self._key, self._size = s3, bucket, key, size
-        self._at = 0
-
-    def readable(self) -> bool:
-        return True
-
-    def seekable(self) -> bool:
-        return True
-
-    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
-        start = {io.SEEK_SET: 0, io.SEEK_CUR: self._at, io.SEEK_END: self._size}[whence]
-        self._at = start + offset
-        return self._at
-
-    def readinto(self, buffer: Any) -> int:  # noqa: ANN401 - a writable buffer
-        end = min(self._at + len(buffer), self._size)
-        if end <= self._at:
-            return 0
-        wanted = f"bytes={self._at}-{end - 1}"
-        answer = self._s3.get_object(Bucket=self._bucket, Key=self._key, Range=wanted)
-        content = answer["Body"].read()
-        buffer[: len(content)] = content
-        self._at += len(content)
-        return len(content)
 
 
 # --- the manifest ---------------------------------------------------------------------------------

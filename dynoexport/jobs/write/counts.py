@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import io
 from functools import partial
 from typing import TYPE_CHECKING
 
 from dynoexport.jobs.arrow_library import arrow
 from dynoexport.jobs.failures import JobFailed
 from dynoexport.jobs.formats import COLUMNAR_FORMATS, LINE_FORMATS
+from dynoexport.jobs.s3_file import open_object
 from dynoexport.jobs.write.text import frame
 
 if TYPE_CHECKING:
@@ -78,39 +78,6 @@ def count_avro_rows(read: Callable[[int], bytes]) -> int:
     return rows
 
 
-class S3File(io.RawIOBase):
-    """An object that is read where it is asked for, such as at the footer in its end."""
-
-    def __init__(self, s3: S3Client, bucket: str, key: str) -> None:
-        super().__init__()
-        self._s3, self._bucket, self._key = s3, bucket, key
-        self._size = s3.head_object(Bucket=bucket, Key=key)["ContentLength"]
-        self._place = 0
-
-    def readable(self) -> bool:
-        return True
-
-    def seekable(self) -> bool:
-        return True
-
-    def tell(self) -> int:
-        return self._place
-
-    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
-        start = {io.SEEK_SET: 0, io.SEEK_CUR: self._place, io.SEEK_END: self._size}[whence]
-        self._place = start + offset
-        return self._place
-
-    def read(self, size: int = -1) -> bytes:
-        end = self._size if size < 0 else min(self._size, self._place + size)
-        if self._place >= end:
-            return b""
-        span = f"bytes={self._place}-{end - 1}"
-        answer = self._s3.get_object(Bucket=self._bucket, Key=self._key, Range=span)
-        self._place = end
-        return answer["Body"].read()
-
-
 def count_lines(chunks: Iterable[bytes], fmt: str) -> int:
     """The items in the lines of a file; an item is one line."""
     lines = 0
@@ -128,11 +95,11 @@ def count_rows(key: str, fmt: str, bucket: str, region: str) -> int:
     if fmt == "parquet":
         import pyarrow.parquet
 
-        return int(pyarrow.parquet.ParquetFile(S3File(s3, bucket, key)).metadata.num_rows)
+        return int(pyarrow.parquet.ParquetFile(open_object(s3, bucket, key)).metadata.num_rows)
     if fmt == "orc":
         import pyarrow.orc
 
-        return int(pyarrow.orc.ORCFile(S3File(s3, bucket, key)).nrows)
+        return int(pyarrow.orc.ORCFile(open_object(s3, bucket, key)).nrows)
     body = s3.get_object(Bucket=bucket, Key=key)["Body"]
     return count_avro_rows(body.read) if fmt == "avro" else count_lines(body.iter_chunks(), fmt)
 

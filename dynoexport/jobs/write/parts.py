@@ -86,20 +86,18 @@ def batches_of_items(items: Iterable[dict[str, Any]], columns: Sequence[Column])
         yield record_batch(columns, chunk)
 
 
-def write_part(
-    number: int, contents: Iterable[Any], plan: FilePlan, s3: S3Client | None = None
-) -> Iterator[str]:
+def write_part(number: int, contents: Iterable[Any], plan: FilePlan) -> Iterator[str]:
     """Upload one file of the contents: record batches, or items.
 
     Its ``UploadedFile`` as JSON; nothing without rows.
     """
     import boto3
 
-    client: S3Client = s3 or boto3.client("s3", region_name=plan.region)
+    s3 = boto3.client("s3", region_name=plan.region)
     opened: list[PartUpload] = []
 
     def open_file() -> PartUpload:
-        opened.append(PartUpload(client, plan.bucket, plan.key(number)))
+        opened.append(PartUpload(s3, plan.bucket, plan.key(number)))
         return opened[0]
 
     file: Any
