@@ -410,11 +410,11 @@ def test_an_unknown_query_is_refused(lake: Lake) -> None:
 
 
 def test_without_an_output_location_a_query_is_refused(lake: Lake) -> None:
-    lake.athena.create_work_group(Name="nowhere", Configuration={})
+    lake.athena.create_work_group(Name="without-location", Configuration={})
     with pytest.raises(
         lake.athena.exceptions.InvalidRequestException, match="No output location provided"
     ):
-        lake.athena.start_query_execution(QueryString="SELECT 1", WorkGroup="nowhere")
+        lake.athena.start_query_execution(QueryString="SELECT 1", WorkGroup="without-location")
 
 
 def test_a_missing_workgroup_is_refused(lake: Lake) -> None:
