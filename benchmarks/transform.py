@@ -8,6 +8,7 @@ decimals, structs for nested values, nothing for sets.
 from __future__ import annotations
 
 import argparse
+import gzip
 import json
 import os
 import random
@@ -44,6 +45,7 @@ SETTINGS = {
     "ScriptsVersion": "",
     "MaxConsumedReadThroughput": "1.0",
     "Splits": "1",
+    "Engine": "spark",
     "WorkerType": "G.1X",
     "NumberOfWorkers": "2",
     "GlueVersion": "5.1",
@@ -133,8 +135,14 @@ def start_spark() -> Any:
     return spark
 
 
-def lines_in(directory: Path, size: int) -> export_table.ReadResult:
-    return export_table.ReadResult((f"file://{directory}",), "export", round(size / 1.6))
+def upload_lines(s3: Any, directory: Path, size: int) -> export_table.ReadResult:
+    """Put the files into S3, compressed as DynamoDB's export does."""
+    pieces = []
+    for file in sorted(directory.iterdir()):
+        key = f"{directory.name}/{file.name}.json.gz"
+        s3.put_object(Bucket="bucket", Key=key, Body=gzip.compress(file.read_bytes()))
+        pieces.append({"key": key, "json_bytes": file.stat().st_size})
+    return export_table.ReadResult("export", round(size / 1.6), pieces=tuple(pieces))
 
 
 def write_pieces(s3: Any, items: int) -> export_table.ReadResult:
@@ -149,7 +157,7 @@ def write_pieces(s3: Any, items: int) -> export_table.ReadResult:
             segment.add(json.dumps(page, separators=(",", ":")).encode(), len(page))
         pieces.extend(segment.finish())
     size = sum(piece["json_bytes"] for piece in pieces)
-    return export_table.ReadResult((), export_table.PIECES, round(size / 1.5), tuple(pieces))
+    return export_table.ReadResult(export_table.PIECES, round(size / 1.5), pieces=tuple(pieces))
 
 
 def job(spark: Any, s3: Any, lines: export_table.ReadResult, target: str) -> int:
@@ -197,7 +205,7 @@ def main() -> None:
         orders, wide = Path(directory, "orders"), Path(directory, "wide")
         size = write_lines(orders, items, order)
         print(f"{items:,} orders, {size / 2**20:,.0f} MB of DynamoDB JSON", flush=True)
-        pieces, lines = write_pieces(s3, items), lines_in(orders, size)
+        pieces, lines = write_pieces(s3, items), upload_lines(s3, orders, size)
         seconds = {
             "the job, pieces of a native scan": timed(lambda: job(spark, s3, pieces, "a/")),
             "the job, files of an export": timed(lambda: job(spark, s3, lines, "b/")),
@@ -212,7 +220,7 @@ def main() -> None:
             f"peak memory: driver's Python {python:,.0f} MB, its JVM with executors {jvm:,.0f} MB"
         )
         before = peak_mb()[0]
-        lines = lines_in(wide, write_lines(wide, 10_000, many_attributes))
+        lines = upload_lines(s3, wide, write_lines(wide, 10_000, many_attributes))
         columns = job(spark, s3, lines, "c/")
         after = peak_mb()[0]
         print(f"100,001 attributes: {columns:,} columns")

@@ -104,6 +104,8 @@ GLUE_WORKER_DPU = {"G.1X": 1, "G.2X": 2, "G.4X": 4, "G.8X": 8}
 # The smallest capacity of a Python shell job:
 # https://docs.aws.amazon.com/glue/latest/dg/add-job-python.html
 GLUE_SHELL_DPU = 0.0625
+# "1 DPU is equivalent to 4 vCPU and 16 GB of memory": https://aws.amazon.com/glue/pricing/
+GLUE_DPU_VCPUS = 4
 # "An export period for which you want to export changed data, from 15 minutes up to 24 hours":
 # https://aws.amazon.com/blogs/database/introducing-incremental-export-from-amazon-dynamodb-to-amazon-s3/
 DYNAMODB_INCREMENTAL_EXPORT_MAX = timedelta(hours=24)

@@ -39,6 +39,23 @@ class ReadMode(str, Enum):
     EXPORT = "export"
 
 
+class Engine(str, Enum):
+    """What runs the export job: Glue Spark, or a Python shell job."""
+
+    SPARK = "spark"
+    PYTHON = "python"
+
+
+class MaxCapacity(str, Enum):
+    """The DPUs that a Python shell job can have.
+
+    https://docs.aws.amazon.com/glue/latest/webapi/API_CreateJob.html
+    """
+
+    SIXTEENTH = "0.0625"
+    ONE = "1"
+
+
 class TypeConflicts(str, Enum):
     """How to write an attribute that has different types in different items."""
 

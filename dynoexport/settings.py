@@ -24,8 +24,10 @@ from dynoexport.jobs.settings import (
 from dynoexport.model import (
     CatalogUpdate,
     Compression,
+    Engine,
     GlueVersion,
     MapsAs,
+    MaxCapacity,
     OutputFormat,
     ReadMode,
     ScheduleState,
@@ -76,6 +78,8 @@ PERMISSIONS_BOUNDARY_ARN = "PermissionsBoundaryArn"
 CONNECTION_NAME = "ConnectionName"
 
 # --- what the deployed export job is, so that it can size its splits -------------------------
+ENGINE = "Engine"
+MAX_CAPACITY = "MaxCapacity"
 WORKER_TYPE = "WorkerType"
 NUMBER_OF_WORKERS = "NumberOfWorkers"
 GLUE_VERSION = "GlueVersion"
@@ -112,6 +116,8 @@ DEFAULT_SCHEDULE_STATE = ScheduleState.DISABLED
 # 5.1 and not 6.0, although 6.0 is cheaper by the hour: AWS does not name the DynamoDB source of
 # DynamicFrames for 6.0 yet (https://docs.aws.amazon.com/glue/latest/dg/release-notes.html).
 DEFAULT_GLUE_VERSION = GlueVersion.V5_1
+DEFAULT_ENGINE = Engine.SPARK
+DEFAULT_MAX_CAPACITY = MaxCapacity.SIXTEENTH
 DEFAULT_WORKER_TYPE = WorkerType.G_1X
 DEFAULT_NUMBER_OF_WORKERS = 10
 DEFAULT_SPLITS = 0

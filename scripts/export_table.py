@@ -1,4 +1,6 @@
-"""Copy a DynamoDB table to S3 as one complete snapshot. Runs as a Glue Spark job of a workflow.
+"""Copy a DynamoDB table to S3 as one complete snapshot. Runs as a job of a Glue workflow.
+
+Engine spark is a Glue Spark job. Engine python is a Python shell job, for small tables.
 
 A run takes these steps:
 
@@ -22,11 +24,14 @@ from __future__ import annotations
 
 import argparse
 import base64
+import gzip
 import hashlib
+import heapq
 import io
 import itertools
 import json
 import math
+import multiprocessing
 import os
 import random
 import re
@@ -44,9 +49,9 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta, timezone
 from decimal import Decimal
 from functools import partial
-from itertools import islice
+from itertools import chain, islice
 from multiprocessing.connection import Client, Listener, answer_challenge, deliver_challenge
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 from xml.sax.saxutils import escape
 
 from botocore.config import Config
@@ -89,6 +94,10 @@ class JobFailed(Exception):
         super().__init__(" ".join(str(message).splitlines()))
 
 
+class TaskFailed(Exception):
+    """What a task says of its error: nothing that quotes a value of an item."""
+
+
 MESSAGE_MAX = 300
 
 
@@ -102,7 +111,7 @@ def first_line(error: Exception) -> str:
 
 # Errors whose text the job, AWS, the network or the file system wrote. Any other text may quote a
 # value of an item.
-QUOTE_NOTHING = (JobFailed, ImportError, MemoryError, OSError)
+QUOTE_NOTHING = (JobFailed, TaskFailed, ImportError, MemoryError, OSError)
 # By name: the command imports this module, and its --help does not wait for botocore.
 AWS_QUOTES_NOTHING = {"BotoCoreError", "ClientError"}
 AWS_QUOTES_PARAMETERS = {"ParamValidationError"}
@@ -657,18 +666,18 @@ class ReadResult:
     """Items that were read, as files in S3.
 
     Attributes:
-        uris: the files, or the directory that holds them.
         dialect: the format of the files. "plain": lines of JSON, from the connector. "export":
             lines of DynamoDB JSON, each item in a wrapper. "pieces": the pieces of a Scan.
+        uri: the directory of the connector's files.
         json_bytes: about how many bytes the items have as plain JSON; 0 without items.
-        pieces: the pieces of a Scan, in the order of its segments.
+        pieces: the pieces of a Scan, in the order of its segments, or the files of an export.
         report: how the table was read, for the manifest.
         left_out: the attributes that a Scan found and left out.
     """
 
-    uris: tuple[str, ...]
     dialect: str
     json_bytes: int
+    uri: str = ""
     pieces: tuple[Mapping[str, Any], ...] = ()
     report: Mapping[str, Any] = field(default_factory=dict)
     left_out: frozenset[str] = frozenset()
@@ -1184,6 +1193,24 @@ def arrow() -> Any:  # noqa: ANN401 - pyarrow carries no types
     return pa if int(pa.__version__.split(".")[0]) >= PYARROW_MIN else None
 
 
+def check_library(settings: Settings) -> None:
+    """Check that a Python shell job has the library that writes its files.
+
+    Of the analytics libraries, AWS lists awswrangler 2.15.1, which needs pyarrow
+    (https://docs.aws.amazon.com/glue/latest/dg/add-job-python.html,
+    https://github.com/aws/aws-sdk-pandas/blob/2.15.1/pyproject.toml).
+
+    Raises:
+        JobFailed: it is missing or too old.
+    """
+    if settings.engine == "python" and settings.format not in LINE_FORMATS and arrow() is None:
+        raise JobFailed(
+            f"Engine python needs pyarrow {PYARROW_MIN} or later for {settings.format}: in a VPC "
+            "without a way to PyPI, put its wheel into the bucket and name it in the job's "
+            "--extra-py-files, or choose Engine spark"
+        )
+
+
 def takes_arrow(settings: Settings) -> bool:
     """Whether the items are read as columns, because the format has them."""
     return settings.format in COLUMNAR_FORMATS and arrow() is not None
@@ -1414,6 +1441,180 @@ def count_snapshot(cloudwatch: CloudWatchClient, table: str, fmt: str) -> None:
         )
     except (BotoCoreError, ClientError) as error:
         log(f"cannot record this snapshot in CloudWatch: {error}")
+
+
+# --- dynoexport/jobs/python_engine.py -------------------------------------------------------------
+# As often as Spark tries a task (spark.task.maxFailures):
+# https://spark.apache.org/docs/latest/configuration.html#scheduling
+ATTEMPTS = 4
+
+
+def attempt(rows: Callable[[], Iterable[Any]], attempts: int = ATTEMPTS) -> list[Any]:
+    """The rows of a partition, computed again if that fails.
+
+    Raises:
+        Exception: it failed every time.
+    """
+    try:
+        return list(rows())
+    except JobFailed:
+        raise
+    except Exception as error:
+        if attempts == 1:
+            raise
+        log(f"a task failed, and is tried again: {describe_error(error)}")
+    return attempt(rows, attempts - 1)
+
+
+class Partitions:
+    """Values in partitions, with those methods of an RDD that the job uses."""
+
+    def __init__(
+        self, context: PythonContext, partitions: Sequence[Callable[[], Iterable[Any]]]
+    ) -> None:
+        self._context, self._partitions = context, partitions
+
+    def mapPartitionsWithIndex(  # noqa: N802 - as in PySpark
+        self, function: Callable[[int, Iterator[Any]], Iterable[Any]]
+    ) -> Partitions:
+        def bound(number: int, rows: Callable[[], Iterable[Any]]) -> Callable[[], Iterable[Any]]:
+            return lambda: function(number, iter(rows()))
+
+        mapped = [bound(number, rows) for number, rows in enumerate(self._partitions)]
+        return Partitions(self._context, mapped)
+
+    def mapPartitions(  # noqa: N802 - as in PySpark
+        self, function: Callable[[Iterator[Any]], Iterable[Any]]
+    ) -> Partitions:
+        return self.mapPartitionsWithIndex(lambda _, rows: function(rows))
+
+    def map(self, function: Callable[[Any], Any]) -> Partitions:
+        return self.mapPartitions(lambda rows: map(function, rows))
+
+    def filter(self, function: Callable[[Any], Any]) -> Partitions:
+        return self.mapPartitions(lambda rows: filter(function, rows))
+
+    def getNumPartitions(self) -> int:  # noqa: N802 - as in PySpark
+        return len(self._partitions)
+
+    def partitionBy(self, _parts: int) -> Partitions:  # noqa: N802 - as in PySpark
+        """All values in one partition, which has those of every key together."""
+        return Partitions(self._context, [self.collect])
+
+    def collect(self) -> list[Any]:
+        return list(chain.from_iterable(self._context.run(self._partitions)))
+
+    def sum(self) -> Any:  # noqa: ANN401 - of the values' type
+        return sum(self.collect())
+
+    def take(self, number: int) -> list[Any]:
+        return self.collect()[:number]
+
+    def takeOrdered(  # noqa: N802 - as in PySpark
+        self, number: int, key: Callable[[Any], Any]
+    ) -> list[Any]:
+        return heapq.nsmallest(number, self.collect(), key=key)
+
+
+class PythonContext:
+    """Runs partitions in this process, or in ``processes`` of its own if there are several CPUs."""
+
+    def __init__(self, processes: int = 1) -> None:
+        self.defaultParallelism = processes
+
+    def getConf(self) -> dict[str, str]:  # noqa: N802 - as in PySpark
+        return {"spark.driver.host": "127.0.0.1"}
+
+    def parallelize(self, values: Iterable[Any], parts: int) -> Partitions:
+        """The values in even partitions, in their order."""
+        every = list(values)
+        starts = [number * len(every) // parts for number in range(parts + 1)]
+        chunks = [every[starts[number] : starts[number + 1]] for number in range(parts)]
+        return Partitions(self, [chunk.copy for chunk in chunks])
+
+    def run(self, partitions: Sequence[Callable[[], Iterable[Any]]]) -> list[list[Any]]:
+        """The rows of each partition."""
+        processes = min(self.defaultParallelism, len(partitions))
+        if processes <= 1:
+            return [attempt(rows) for rows in partitions]
+        return run_in_processes(partitions, processes)
+
+
+def run_in_processes(
+    partitions: Sequence[Callable[[], Iterable[Any]]], processes: int
+) -> list[list[Any]]:
+    """The rows of each partition, in their order.
+
+    Forked processes: what they run is not pickled, and a script has no module that they could
+    import.
+
+    Raises:
+        TaskFailed: a partition failed every time.
+        JobFailed: the job cannot go on, or a process ended before its time.
+    """
+    fork = multiprocessing.get_context("fork")
+    receivers: list[Connection] = []
+    started = []
+    for first in range(processes):
+        receiver, sender = fork.Pipe(duplex=False)
+        own = partitions[first::processes]
+        process = fork.Process(target=send_rows, args=(own, sender), daemon=True)
+        process.start()
+        sender.close()
+        receivers.append(receiver)
+        started.append(process)
+    try:
+        found: list[list[Any]] = [[] for _ in partitions]
+        for first, receiver in enumerate(receivers):
+            found[first::processes] = receive_rows(receiver)
+    finally:
+        for process in started:
+            process.terminate()
+            process.join()
+    return found
+
+
+def send_rows(partitions: Sequence[Callable[[], Iterable[Any]]], sender: Connection) -> None:
+    """In the process: compute the partitions and send their rows, or the error."""
+    try:
+        sender.send((True, [attempt(rows) for rows in partitions]))
+    except JobFailed as failed:
+        sender.send((False, failed))
+    except Exception as error:  # noqa: BLE001 - raised again by the job
+        # Not the error itself: botocore's cannot be pickled.
+        sender.send((False, TaskFailed(describe_error(error))))
+
+
+def receive_rows(receiver: Connection) -> list[list[Any]]:
+    """The rows of a process.
+
+    Raises:
+        TaskFailed, JobFailed: that of the process, or it ended without an answer.
+    """
+    try:
+        has_rows, answer = receiver.recv()
+    except EOFError:
+        raise JobFailed(
+            "a process of this job ended before its time, perhaps for lack of memory: "
+            "deploy with Engine spark"
+        ) from None
+    if not has_rows:
+        raise answer
+    rows: list[list[Any]] = answer
+    return rows
+
+
+def available_processes() -> int:
+    """How many CPUs the job has: one with 0.0625 DPU, four with 1 DPU."""
+    return len(os.sched_getaffinity(0))
+
+
+class PythonSession:
+    """In the place of a GlueContext, and of the SparkSession that it has."""
+
+    def __init__(self) -> None:
+        self.sparkContext = PythonContext(available_processes())
+        self.spark_session = self
 
 
 # --- dynoexport/jobs/s3.py ------------------------------------------------------------------------
@@ -2386,6 +2587,7 @@ EXPORT_JOB_ARGUMENTS = (
     "ScriptsVersion",
     "MaxConsumedReadThroughput",
     "Splits",
+    "Engine",
     "WorkerType",
     "NumberOfWorkers",
     "GlueVersion",
@@ -2402,6 +2604,7 @@ EXPORT_JOB_ARGUMENTS = (
 )
 EXPORT_OVERRIDABLE = ("MaxConsumedReadThroughput", "Splits")
 READERS = ("connector", "native", "export")
+ENGINES = ("spark", "python")
 # A struct's type is one text in the catalog. The catalog limits its length.
 MAX_STRUCT_FIELDS_MAX = 10_000
 
@@ -2418,6 +2621,7 @@ class Settings:
     scripts_version: str
     read_percent: float
     splits: int
+    engine: str
     worker_type: str
     number_of_workers: int
     glue_version: str
@@ -2445,6 +2649,10 @@ def check_together(settings: Settings) -> None:
     """
     if settings.columns and settings.exclude:
         raise JobFailed("Columns and Exclude are both set: leave one of them empty")
+    if settings.engine == "python" and settings.reader == "connector":
+        raise JobFailed("Engine python has no ReadMode connector: choose native or export")
+    if settings.engine == "python" and settings.where:
+        raise JobFailed("Where needs Spark: choose Engine spark, or leave Where empty")
     if settings.source_role and settings.reader == "export":
         raise JobFailed("ReadMode export takes no SourceRoleArn: choose native")
     if settings.compression == "zstd" and settings.format == "avro":
@@ -2475,6 +2683,7 @@ def parse_settings(values: Mapping[str, str]) -> Settings:
             values, "MaxConsumedReadThroughput", least, DYNAMODB_READ_PERCENT_MAX, float
         ),
         splits=int(parse_number(values, "Splits", 0, DYNAMODB_SPLITS_MAX, int)),
+        engine=parse_choice(values, "Engine", ENGINES),
         worker_type=values["WorkerType"],
         number_of_workers=int(parse_number(values, "NumberOfWorkers", 2, DYNAMODB_SPLITS_MAX, int)),
         glue_version=values["GlueVersion"],
@@ -2802,7 +3011,8 @@ def read_by_connector(
     glue_context.write_dynamic_frame.from_options(
         frame=frame, connection_type="s3", connection_options={"path": path}, format="json"
     )
-    return ReadResult((path,), "plain", sum(list_objects(s3, paths.bucket, paths.temp).values()))
+    json_bytes = sum(list_objects(s3, paths.bucket, paths.temp).values())
+    return ReadResult("plain", json_bytes, uri=path)
 
 
 # --- dynoexport/jobs/readers/point_in_time.py -----------------------------------------------------
@@ -2851,9 +3061,20 @@ def read_by_export(
         # A retry must not use the files of an export that failed.
         clear_if_possible(clients.s3, paths.bucket, paths.temp)
         raise
-    uris = tuple(paths.uri(file["key"]) for file in files)
     billed = done.get("BilledSizeBytes", 0)
-    return ReadResult(uris, "export", billed or len(uris), report={"billed_bytes": billed})
+    return ReadResult(
+        "export",
+        billed or len(files),
+        pieces=tuple(export_pieces(files, billed)),
+        report={"billed_bytes": billed},
+    )
+
+
+def export_pieces(files: Sequence[Mapping[str, Any]], billed: int) -> Iterator[dict[str, Any]]:
+    """The files as pieces: key, and about how many bytes of JSON its items are."""
+    items = sum(file["items"] for file in files)
+    for file in files:
+        yield {"key": file["key"], "json_bytes": max(1, billed * file["items"] // items)}
 
 
 def request_export(settings: Settings, clients: Clients, paths: SnapshotPaths) -> str:
@@ -2931,8 +3152,8 @@ def wait_for_export(
         pause = min(2 * pause, EXPORT_SECONDS_BETWEEN)
 
 
-def export_files(s3: S3Client, bucket: str, summary_key: str) -> list[dict[str, str]]:
-    """Key and MD5 of the data files that hold items, from the export's two manifests.
+def export_files(s3: S3Client, bucket: str, summary_key: str) -> list[dict[str, Any]]:
+    """Key, MD5 and number of items of the data files that have some, from the two manifests.
 
     https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/S3DataExport.Output.html
 
@@ -2959,7 +3180,7 @@ def export_files(s3: S3Client, bucket: str, summary_key: str) -> list[dict[str, 
             f"the manifest of DynamoDB's export says {stated:,} items, but its files have "
             f"{counted:,}: start a new run"
         )
-    return [{"key": key, "md5": md5} for items, key, md5 in listed if items]
+    return [{"key": key, "md5": md5, "items": items} for items, key, md5 in listed if items > 0]
 
 
 def read_verified(s3: S3Client, bucket: str, key: str) -> str:
@@ -3379,6 +3600,8 @@ def job_run(glue: GlueClient, settings: Settings) -> dict[str, Any]:
     An edit of the job in the console changes its workers, but not the arguments that its stack
     set. Without the permission to read the job run, the arguments are used.
     """
+    if settings.engine == "python":
+        return {"WorkerType": "", "NumberOfWorkers": 0, "GlueVersion": ""}
     declared = {
         "WorkerType": settings.worker_type,
         "NumberOfWorkers": settings.number_of_workers,
@@ -3784,6 +4007,18 @@ def parse_lines(
         yield {**{name: value for name, value in item.items() if selected(name)}, **blank}
 
 
+def export_lines(groups: Iterable[str], bucket: str, region: str) -> Iterator[str]:
+    """The lines in the files of DynamoDB's export, which are compressed with gzip."""
+    # On an executor: Spark cannot send a client.
+    import boto3
+
+    s3 = boto3.client("s3", region_name=region)
+    for group in groups:
+        for piece in json.loads(group):
+            body = s3.get_object(Bucket=bucket, Key=piece["key"])["Body"]
+            yield from io.TextIOWrapper(gzip.GzipFile(fileobj=body), encoding="utf-8", newline="\n")
+
+
 def item_rdd(
     spark: SparkSession,
     result: ReadResult,
@@ -3798,9 +4033,15 @@ def item_rdd(
         return piece_rdd(spark, result, parts).mapPartitions(partial(run_without_values, read))
     selected = attribute_filter(settings.columns, settings.exclude)
     parse = partial(parse_lines, dialect=result.dialect, selected=selected, blanked=blanked)
-    texts = spark.read.text(list(result.uris))
-    texts = texts if parts is None else texts.coalesce(parts)
-    return texts.rdd.map(lambda row: row[0]).mapPartitions(partial(run_without_values, parse))
+    if result.dialect == "plain":
+        texts = spark.read.text(result.uri)
+        texts = texts if parts is None else texts.coalesce(parts)
+        lines = texts.rdd.map(lambda row: row[0])
+    else:
+        read_lines = partial(export_lines, **piece_location(settings))
+        groups = piece_rdd(spark, result, parts)
+        lines = groups.mapPartitions(partial(run_without_values, read_lines))
+    return lines.mapPartitions(partial(run_without_values, parse))
 
 
 def piece_rdd(spark: SparkSession, result: ReadResult, parts: int | None) -> RDD[str]:
@@ -4636,7 +4877,7 @@ def read_by_scan(
     plain = math.ceil(sum(piece["json_bytes"] for piece in pieces) / DYNAMODB_JSON)
     # An older script did not record them.
     left_out = frozenset(name for record in ordered for name in record.get("left_out", ()))
-    return ReadResult((), PIECES, plain, pieces, report, left_out)
+    return ReadResult(PIECES, plain, pieces=pieces, report=report, left_out=left_out)
 
 
 def scan_missing(
@@ -4980,6 +5221,7 @@ def build_manifest(
         "workflow_run_id": settings.workflow_run_id,
         "job_run_id": settings.job_run_id,
         "scripts_version": settings.scripts_version,
+        "engine": settings.engine,
         "glue_version": run["GlueVersion"],
         "worker_type": run["WorkerType"],
         "number_of_workers": run["NumberOfWorkers"],
@@ -6006,8 +6248,8 @@ def read_and_write(
     """
     history = known_columns(clients.s3, settings) or adopted_columns(clients, settings)
     try:
-        with steps.timed("spark", "started Spark"):
-            glue_context = start_glue()
+        with steps.timed("spark", f"started {settings.engine.capitalize()}"):
+            glue_context = start_engine(settings, start_glue)
         check_predicate(glue_context.spark_session, settings.where)
         how = f" in {plan.splits:,} splits" if settings.reader == "connector" else ""
         with steps.timed("read", f"read the table with ReadMode {settings.reader}{how}"):
@@ -6032,6 +6274,22 @@ def report_snapshot(clients: Clients, settings: Settings, manifest: Mapping[str,
         count_snapshot(clients.cloudwatch, settings.table, settings.format)
 
 
+def default_splits(settings: Settings, run: Mapping[str, Any]) -> int:
+    """How many parts are read at the same time; ``run`` has the workers that the job has."""
+    if settings.reader == "export":
+        return 1
+    if settings.engine == "python":
+        return available_processes()
+    return splits_for(run["WorkerType"], run["NumberOfWorkers"], run["GlueVersion"])
+
+
+def start_engine(settings: Settings, start_glue: Callable[[], GlueContext]) -> GlueContext:
+    """Spark, or what takes its place."""
+    if settings.engine == "spark":
+        return start_glue()
+    return cast("GlueContext", PythonSession())
+
+
 def export(
     argv: Sequence[str],
     clients: Clients,
@@ -6047,6 +6305,7 @@ def export(
     properties = run_properties(clients.glue, arguments)
     settings = parse_settings(apply_overrides(arguments, properties, EXPORT_OVERRIDABLE))
     log(f"exporting {settings.table} as {settings.format} for run {settings.workflow_run_id}")
+    check_library(settings)
     plan = check_table(clients.dynamodb, settings)
     if settings.reader == "export":
         check_recovery(clients.dynamodb, settings)
@@ -6063,9 +6322,7 @@ def export(
         report_snapshot(clients, settings, finished)
         return
     run = job_run(clients.glue, settings)
-    workers = (run["WorkerType"], run["NumberOfWorkers"], run["GlueVersion"])
-    splits = settings.splits or (1 if settings.reader == "export" else splits_for(*workers))
-    plan = replace(plan, splits=splits)
+    plan = replace(plan, splits=settings.splits or default_splits(settings, run))
     steps = Steps()
     written = read_and_write(settings, clients, start_glue, paths, plan, steps=steps)
     manifest = build_manifest(settings, timestamp, written, plan, run)
@@ -6102,7 +6359,9 @@ def main(argv: Sequence[str]) -> None:
         log(f"failed: {error}")
         # The message says it all; a traceback would push it out of sight.
         sys.tracebacklimit = 0
-        raise
+        # Not the error itself: for a Python shell job, Glue calls type(error)(error), which fails
+        # for most errors.
+        raise JobFailed(error) from None
     except Exception as error:  # noqa: BLE001 - what it says may quote an item
         cause = spark_cause(error)
         said = f"unexpected {describe_error(error)}" if cause is None else f"Spark failed: {cause}"

@@ -11,6 +11,7 @@ ARGUMENTS = {
     "ScriptsVersion": "v7",
     "MaxConsumedReadThroughput": "0.25",
     "Splits": "0",
+    "Engine": "spark",
     "WorkerType": "G.2X",
     "NumberOfWorkers": "11",
     "GlueVersion": "5.1",

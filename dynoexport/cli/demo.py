@@ -8,10 +8,10 @@ from pathlib import Path
 
 import click
 
-from dynoexport import limits, naming
+from dynoexport import limits, naming, settings
 from dynoexport.cli import common
 from dynoexport.errors import NameRefused
-from dynoexport.model import OutputFormat
+from dynoexport.model import Engine, OutputFormat
 
 
 @click.command()
@@ -30,18 +30,29 @@ from dynoexport.model import OutputFormat
     help="Export the items of this file, one a line, in plain JSON or DynamoDB JSON; gzip or not.",
 )
 @click.option("--key", help="Name the key attributes of your items: HASH or HASH:RANGE.")
+@click.option(
+    "--engine",
+    type=click.Choice([engine.value for engine in Engine]),
+    default=settings.DEFAULT_ENGINE.value,
+    show_default=True,
+    help="Run the export job with Glue Spark, or as a Python shell job, which is the fast way.",
+)
 @click.option("--table", help="Name the table.  [default: Reviews, or the name of the file]")
-def demo(fmt: str, items_file: Path | None, key: str | None, table: str | None) -> None:
+def demo(
+    fmt: str, items_file: Path | None, key: str | None, engine: str, table: str | None
+) -> None:
     """Export a table on this machine, without an AWS account.
 
     Starts an AWS endpoint on a free port, deploys both templates to it, puts items into a
-    DynamoDB table, runs the Glue Workflow with real Spark, and queries the Athena view. Stops
-    everything at the end, also on Ctrl-C or when the terminal closes.
+    DynamoDB table, runs the Glue Workflow with real Spark, and queries the Athena view. With
+    --engine python, the workflow has neither Spark nor a crawler. Stops everything at the end, also
+    on Ctrl-C or when the terminal closes.
 
     \b
     Examples:
       dynoexport local demo
       dynoexport local demo --format csv
+      dynoexport local demo --engine python
       dynoexport local demo --items orders.jsonl --key CustomerId:OrderId
     """
     if (items_file is None) != (key is None):
@@ -59,13 +70,15 @@ def demo(fmt: str, items_file: Path | None, key: str | None, table: str | None) 
     naming.check(export)
     common.unwind_on_signals()
     try:
-        # Spark starts while the emulator is imported, which takes about a second.
-        processes.reserve.fill()
+        if engine == Engine.SPARK.value:
+            # Spark starts while the emulator is imported, which takes about a second.
+            processes.reserve.fill()
         from dynoexport.local import demo as local_demo
 
         own_key, own_items = given or (local_demo.REVIEWS_KEY, local_demo.REVIEWS)
         local_demo.run(
-            local_demo.Demo(export=export, key=own_key, items=own_items), Console(highlight=False)
+            local_demo.Demo(export=export, key=own_key, items=own_items, engine=Engine(engine)),
+            Console(highlight=False),
         )
     finally:
         processes.end_all()

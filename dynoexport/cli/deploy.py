@@ -11,7 +11,7 @@ import click
 import dynoexport
 from dynoexport import limits, settings, units
 from dynoexport.cli import common
-from dynoexport.model import CatalogUpdate, Compression, MapsAs, ReadMode, TypeConflicts
+from dynoexport.model import CatalogUpdate, Compression, Engine, MapsAs, ReadMode, TypeConflicts
 from dynoexport.presentation import records, terminal
 
 if TYPE_CHECKING:
@@ -179,6 +179,12 @@ def init(
     ReadMode,
 )
 @_parameter_option(
+    settings.ENGINE,
+    "Run the export job with Spark, or as a Python shell job (python), which is far cheaper for "
+    "small tables.  [default: the current one, else spark]",
+    Engine,
+)
+@_parameter_option(
     settings.CATALOG_UPDATE,
     "Add snapshots to the catalog with a crawler, or without one (direct), which is cheaper.  "
     "[default: the current one, else crawler]",
@@ -240,7 +246,7 @@ def deploy(
       dynoexport deploy Reviews --schedule 'cron(30 2 * * ? *)' --enable
       dynoexport deploy Reviews --set NumberOfWorkers=4 --set MaxRetries=0
       dynoexport deploy Reviews --auto --set MaxConsumedReadThroughput=0.5
-      dynoexport deploy Reviews --read-mode native --auto --catalog-update direct
+      dynoexport deploy Reviews --read-mode native --engine python --catalog-update direct
       dynoexport deploy Users --read-mode native --exclude Email,Phone
       dynoexport deploy Orders --where 'total > 100' --compression zstd
     """

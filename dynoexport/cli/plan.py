@@ -14,7 +14,7 @@ import dynoexport
 from dynoexport import settings, units
 from dynoexport.cli import common
 from dynoexport.errors import DynoexportError, one_line
-from dynoexport.model import CatalogUpdate, ReadMode
+from dynoexport.model import CatalogUpdate, Engine, ReadMode
 from dynoexport.presentation import records
 from dynoexport.presentation.output_files import open_output
 
@@ -66,6 +66,12 @@ def _finite(_: click.Context, param: click.Parameter, value: float | None) -> fl
     help=f"Plan for this reader.  [default: {settings.DEFAULT_READ_MODE.value}]",
 )
 @click.option(
+    "--engine",
+    type=click.Choice([engine.value for engine in Engine]),
+    help="Plan for a Spark job, or for a Python shell job.  [default: "
+    f"{settings.DEFAULT_ENGINE.value}]",
+)
+@click.option(
     "--catalog-update",
     type=click.Choice([update.value for update in CatalogUpdate]),
     help="Plan with a crawler or without one (direct).  [default: "
@@ -102,6 +108,7 @@ def plan(
     target_duration: str | None,
     max_cost: float | None,
     read_mode: str | None,
+    engine: str | None,
     catalog_update: str | None,
     settings: Mapping[str, str],
     describe: TextIO | None,
@@ -125,7 +132,7 @@ def plan(
       dynoexport plan --describe table.json
       dynoexport plan Orders Users --html plan.html
     """
-    options = {"ReadMode": read_mode, "CatalogUpdate": catalog_update}
+    options = {"ReadMode": read_mode, "Engine": engine, "CatalogUpdate": catalog_update}
     named = {name: value for name, value in options.items() if value}
     request = dynoexport.parse_request(
         {**settings, **named}, _asked(fmt, target_duration, max_cost)

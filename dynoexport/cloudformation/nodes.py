@@ -10,6 +10,7 @@ from troposphere import GetAtt, If, NoValue, Ref, Sub, glue
 from dynoexport import limits, naming, settings
 from dynoexport.cloudformation import context, options
 from dynoexport.cloudformation.options import catalog_update, identity
+from dynoexport.cloudformation.options.engine import IS_PYTHON, for_spark
 from dynoexport.cloudformation.options.option import has
 from dynoexport.jobs.arguments import MAY_BE_EMPTY
 from dynoexport.workflow import pipeline
@@ -25,24 +26,31 @@ CLASSIFIER = "CsvClassifier"
 # they are there. Continuous logging serves 4.0 and older, later versions always have it.
 # https://docs.aws.amazon.com/glue/latest/dg/aws-glue-programming-etl-glue-arguments.html
 _SPARK_ARGUMENTS = {
-    "--enable-metrics": "true",
-    "--enable-continuous-log-filter": "true",
-    "--enable-continuous-cloudwatch-log": "true",
-    "--job-bookmark-option": "job-bookmark-disable",
-    "--job-language": "python",
+    "--enable-metrics": for_spark("true"),
+    "--enable-continuous-log-filter": for_spark("true"),
+    "--enable-continuous-cloudwatch-log": for_spark("true"),
+    "--job-bookmark-option": for_spark("job-bookmark-disable"),
     # s3:// is EMRFS up to Glue 5.0, which knows its region, and Hadoop's S3A from 5.1 on, which
     # uses us-east-2 unless the region is set. The region also gives the endpoints of other
     # partitions. In older versions nothing reads this setting.
     # https://docs.aws.amazon.com/glue/latest/dg/migrating-version-51.html
     # https://hadoop.apache.org/docs/r3.4.1/hadoop-aws/tools/hadoop-aws/connecting.html
-    "--conf": Sub("spark.hadoop.fs.s3a.endpoint.region=${AWS::Region}"),
+    "--conf": for_spark(Sub("spark.hadoop.fs.s3a.endpoint.region=${AWS::Region}")),
 }
 # The only version in which new Python shell jobs can be created:
 # https://docs.aws.amazon.com/glue/latest/dg/add-job-python.html
 _SHELL_PYTHON = "3.9"
 # The set of libraries that has boto3 in it (same page); Glue's console writes the name without
 # dashes, too.
-_SHELL_ARGUMENTS = {"--job-language": "python", "library-set": "analytics"}
+_LIBRARY_SET = {"library-set": "analytics"}
+_LANGUAGE = {"--job-language": "python"}
+# AWS's list of these libraries does not name pyarrow, which awswrangler 2.15.1 needs. Where it is
+# there, pip finds the requirement satisfied.
+# https://github.com/aws/aws-sdk-pandas/blob/2.15.1/pyproject.toml
+_PYTHON_ARGUMENTS = {
+    **_LIBRARY_SET,
+    "--additional-python-modules": "pyarrow==7.0.0",
+}
 
 # How to treat a partition whose schema differs from the table's, and which folder is a table.
 # Without this, snapshots whose schemas differ could not be queried together, and odd paths would
@@ -71,10 +79,6 @@ def add(template: Template) -> None:
 
 
 def _add_export_job(template: Template) -> None:
-    """Never with MaxCapacity, which excludes worker type and number.
-
-    https://docs.aws.amazon.com/glue/latest/webapi/API_CreateJob.html
-    """
     temp = context.SCOPE.text(f"s3://${{Bucket}}/{context.SCOPE.temp}")
     template.add_resource(
         glue.Job(
@@ -83,12 +87,16 @@ def _add_export_job(template: Template) -> None:
             Description=Sub(f"Exports the DynamoDB table {context.TABLE} as {context.FORMAT}"),
             Role=GetAtt(context.EXPORT_ROLE, "Arn"),
             Command=glue.JobCommand(
-                Name="glueetl",
-                PythonVersion="3",
+                Name=If(IS_PYTHON, "pythonshell", "glueetl"),
+                PythonVersion=If(IS_PYTHON, _SHELL_PYTHON, "3"),
                 ScriptLocation=_script_location(naming.EXPORT_SCRIPT),
             ),
             DefaultArguments={
+                **_LANGUAGE,
                 **_SPARK_ARGUMENTS,
+                **{
+                    name: If(IS_PYTHON, value, NoValue) for name, value in _PYTHON_ARGUMENTS.items()
+                },
                 "--TempDir": temp,
                 **_arguments(settings.EXPORT_JOB_ARGUMENTS),
             },
@@ -112,7 +120,11 @@ def _add_view_job(template: Template) -> None:
                 PythonVersion=_SHELL_PYTHON,
                 ScriptLocation=_script_location(naming.VIEW_SCRIPT),
             ),
-            DefaultArguments={**_SHELL_ARGUMENTS, **_arguments(settings.VIEW_JOB_ARGUMENTS)},
+            DefaultArguments={
+                **_LANGUAGE,
+                **_LIBRARY_SET,
+                **_arguments(settings.VIEW_JOB_ARGUMENTS),
+            },
             MaxCapacity=limits.GLUE_SHELL_DPU,
             ExecutionProperty=_one_run_at_a_time(),
             Tags=context.glue_tags(),

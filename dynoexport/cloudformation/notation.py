@@ -20,7 +20,7 @@ _MAP = "tag:yaml.org,2002:map"
 # Longer than any line: a folded line is harder to compare and to search.
 _WIDTH = 1_000_000
 # Characters of a list of plain values in one line.
-_SHORT = 70
+_SHORT = 120
 
 
 class _Dumper(yaml.SafeDumper):
@@ -28,6 +28,15 @@ class _Dumper(yaml.SafeDumper):
 
     def ignore_aliases(self, data: object) -> bool:  # noqa: ARG002 - PyYAML's signature
         return True
+
+    def choose_scalar_style(self) -> str:
+        """No quotes around a function's argument that YAML can read without."""
+        style: str = super().choose_scalar_style()
+        found, event = self.analysis, self.event
+        if style != "'" or found is None or not isinstance(event, yaml.ScalarEvent):
+            return style
+        plain = found.allow_flow_plain if self.flow_level else found.allow_block_plain
+        return "" if plain and str(event.tag).startswith("!") else style
 
     def represent_sequence(
         self, tag: str, sequence: Iterable[Any], flow_style: bool | None = None

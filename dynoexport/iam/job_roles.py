@@ -96,7 +96,8 @@ def export_job(scope: Scope) -> PolicyDocument:
                 scope, [glue.GetWorkflowRunProperties, glue.PutWorkflowRunProperties]
             ),
             allow("ReadCatalog", [glue.GetTable], catalog(scope, naming.SNAPSHOTS_PREFIX)),
-            write_logs(scope, "/aws-glue/jobs/*"),
+            # Of a Spark job, and of a Python shell job.
+            write_logs(scope, "/aws-glue/jobs/*", "/aws-glue/python-jobs/*"),
             # xml has no view job, so the export job publishes the snapshot metric.
             write_metrics("Glue", scope.text(naming.metric_namespace(scope.table))),
         ]

@@ -200,7 +200,7 @@ def use_run_properties(scope: Scope, actions: Sequence[Action]) -> Statement:
     return allow("UseRunProperties", actions, [scope.arn("glue", f"workflow/{scope.workflow}")])
 
 
-def write_logs(scope: Scope, groups: str) -> Statement:
+def write_logs(scope: Scope, *groups: str) -> Statement:
     """Glue writes a job's or crawler's log as its role, and names groups and streams itself.
 
     A security configuration adds its own and the role's name to the group, hence the pattern:
@@ -209,7 +209,7 @@ def write_logs(scope: Scope, groups: str) -> Statement:
     return allow(
         "WriteLogs",
         [logs.CreateLogGroup, logs.CreateLogStream, logs.PutLogEvents],
-        [scope.arn("logs", f"log-group:{groups}")],
+        [scope.arn("logs", f"log-group:{group}") for group in groups],
     )
 
 

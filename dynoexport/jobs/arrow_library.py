@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from dynoexport.jobs.formats import COLUMNAR_FORMATS
+from dynoexport.jobs.failures import JobFailed
+from dynoexport.jobs.formats import COLUMNAR_FORMATS, LINE_FORMATS
 
 if TYPE_CHECKING:
     from dynoexport.jobs.settings import Settings
@@ -25,6 +26,24 @@ def arrow() -> Any:  # noqa: ANN401 - pyarrow carries no types
     except ImportError:
         return None
     return pa if int(pa.__version__.split(".")[0]) >= PYARROW_MIN else None
+
+
+def check_library(settings: Settings) -> None:
+    """Check that a Python shell job has the library that writes its files.
+
+    Of the analytics libraries, AWS lists awswrangler 2.15.1, which needs pyarrow
+    (https://docs.aws.amazon.com/glue/latest/dg/add-job-python.html,
+    https://github.com/aws/aws-sdk-pandas/blob/2.15.1/pyproject.toml).
+
+    Raises:
+        JobFailed: it is missing or too old.
+    """
+    if settings.engine == "python" and settings.format not in LINE_FORMATS and arrow() is None:
+        raise JobFailed(
+            f"Engine python needs pyarrow {PYARROW_MIN} or later for {settings.format}: in a VPC "
+            "without a way to PyPI, put its wheel into the bucket and name it in the job's "
+            "--extra-py-files, or choose Engine spark"
+        )
 
 
 def takes_arrow(settings: Settings) -> bool:

@@ -1,4 +1,6 @@
-"""Copy a DynamoDB table to S3 as one complete snapshot. Runs as a Glue Spark job of a workflow.
+"""Copy a DynamoDB table to S3 as one complete snapshot. Runs as a job of a Glue workflow.
+
+Engine spark is a Glue Spark job. Engine python is a Python shell job, for small tables.
 
 A run takes these steps:
 
@@ -21,12 +23,13 @@ import sys
 import traceback
 from dataclasses import replace
 from datetime import datetime, timezone
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from botocore.exceptions import BotoCoreError, ClientError
 
 from dynoexport.jobs.adoption import adopted_columns
 from dynoexport.jobs.arguments import apply_overrides, parse_arguments, run_properties
+from dynoexport.jobs.arrow_library import check_library
 from dynoexport.jobs.checks import check_catalog, check_table, job_run
 from dynoexport.jobs.clients import Clients, table_client
 from dynoexport.jobs.failures import (
@@ -40,6 +43,7 @@ from dynoexport.jobs.log import Steps, counted, iso, items_text, log
 from dynoexport.jobs.manifest import WriteResult, build_manifest, put_manifest
 from dynoexport.jobs.metrics import METRIC_CONFIG, count_snapshot
 from dynoexport.jobs.names import SNAPSHOT_BYTES, SNAPSHOT_ITEMS
+from dynoexport.jobs.python_engine import PythonSession, available_processes
 from dynoexport.jobs.readers.connector import read_by_connector, splits_for
 from dynoexport.jobs.readers.native import read_by_scan
 from dynoexport.jobs.readers.point_in_time import check_recovery, read_by_export
@@ -165,8 +169,8 @@ def read_and_write(
     """
     history = known_columns(clients.s3, settings) or adopted_columns(clients, settings)
     try:
-        with steps.timed("spark", "started Spark"):
-            glue_context = start_glue()
+        with steps.timed("spark", f"started {settings.engine.capitalize()}"):
+            glue_context = start_engine(settings, start_glue)
         check_predicate(glue_context.spark_session, settings.where)
         how = f" in {plan.splits:,} splits" if settings.reader == "connector" else ""
         with steps.timed("read", f"read the table with ReadMode {settings.reader}{how}"):
@@ -191,6 +195,22 @@ def report_snapshot(clients: Clients, settings: Settings, manifest: Mapping[str,
         count_snapshot(clients.cloudwatch, settings.table, settings.format)
 
 
+def default_splits(settings: Settings, run: Mapping[str, Any]) -> int:
+    """How many parts are read at the same time; ``run`` has the workers that the job has."""
+    if settings.reader == "export":
+        return 1
+    if settings.engine == "python":
+        return available_processes()
+    return splits_for(run["WorkerType"], run["NumberOfWorkers"], run["GlueVersion"])
+
+
+def start_engine(settings: Settings, start_glue: Callable[[], GlueContext]) -> GlueContext:
+    """Spark, or what takes its place."""
+    if settings.engine == "spark":
+        return start_glue()
+    return cast("GlueContext", PythonSession())
+
+
 def export(
     argv: Sequence[str],
     clients: Clients,
@@ -206,6 +226,7 @@ def export(
     properties = run_properties(clients.glue, arguments)
     settings = parse_settings(apply_overrides(arguments, properties, EXPORT_OVERRIDABLE))
     log(f"exporting {settings.table} as {settings.format} for run {settings.workflow_run_id}")
+    check_library(settings)
     plan = check_table(clients.dynamodb, settings)
     if settings.reader == "export":
         check_recovery(clients.dynamodb, settings)
@@ -222,9 +243,7 @@ def export(
         report_snapshot(clients, settings, finished)
         return
     run = job_run(clients.glue, settings)
-    workers = (run["WorkerType"], run["NumberOfWorkers"], run["GlueVersion"])
-    splits = settings.splits or (1 if settings.reader == "export" else splits_for(*workers))
-    plan = replace(plan, splits=splits)
+    plan = replace(plan, splits=settings.splits or default_splits(settings, run))
     steps = Steps()
     written = read_and_write(settings, clients, start_glue, paths, plan, steps=steps)
     manifest = build_manifest(settings, timestamp, written, plan, run)
@@ -261,7 +280,9 @@ def main(argv: Sequence[str]) -> None:
         log(f"failed: {error}")
         # The message says it all; a traceback would push it out of sight.
         sys.tracebacklimit = 0
-        raise
+        # Not the error itself: for a Python shell job, Glue calls type(error)(error), which fails
+        # for most errors.
+        raise JobFailed(error) from None
     except Exception as error:  # noqa: BLE001 - what it says may quote an item
         cause = spark_cause(error)
         said = f"unexpected {describe_error(error)}" if cause is None else f"Spark failed: {cause}"

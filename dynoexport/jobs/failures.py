@@ -24,6 +24,10 @@ class JobFailed(Exception):
         super().__init__(" ".join(str(message).splitlines()))
 
 
+class TaskFailed(Exception):
+    """What a task says of its error: nothing that quotes a value of an item."""
+
+
 MESSAGE_MAX = 300
 
 
@@ -37,7 +41,7 @@ def first_line(error: Exception) -> str:
 
 # Errors whose text the job, AWS, the network or the file system wrote. Any other text may quote a
 # value of an item.
-QUOTE_NOTHING = (JobFailed, ImportError, MemoryError, OSError)
+QUOTE_NOTHING = (JobFailed, TaskFailed, ImportError, MemoryError, OSError)
 # By name: the command imports this module, and its --help does not wait for botocore.
 AWS_QUOTES_NOTHING = {"BotoCoreError", "ClientError"}
 AWS_QUOTES_PARAMETERS = {"ParamValidationError"}

@@ -129,6 +129,7 @@ def build_manifest(
         "workflow_run_id": settings.workflow_run_id,
         "job_run_id": settings.job_run_id,
         "scripts_version": settings.scripts_version,
+        "engine": settings.engine,
         "glue_version": run["GlueVersion"],
         "worker_type": run["WorkerType"],
         "number_of_workers": run["NumberOfWorkers"],

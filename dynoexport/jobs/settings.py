@@ -30,6 +30,7 @@ EXPORT_JOB_ARGUMENTS = (
     "ScriptsVersion",
     "MaxConsumedReadThroughput",
     "Splits",
+    "Engine",
     "WorkerType",
     "NumberOfWorkers",
     "GlueVersion",
@@ -46,6 +47,7 @@ EXPORT_JOB_ARGUMENTS = (
 )
 EXPORT_OVERRIDABLE = ("MaxConsumedReadThroughput", "Splits")
 READERS = ("connector", "native", "export")
+ENGINES = ("spark", "python")
 # A struct's type is one text in the catalog. The catalog limits its length.
 MAX_STRUCT_FIELDS_MAX = 10_000
 
@@ -62,6 +64,7 @@ class Settings:
     scripts_version: str
     read_percent: float
     splits: int
+    engine: str
     worker_type: str
     number_of_workers: int
     glue_version: str
@@ -89,6 +92,10 @@ def check_together(settings: Settings) -> None:
     """
     if settings.columns and settings.exclude:
         raise JobFailed("Columns and Exclude are both set: leave one of them empty")
+    if settings.engine == "python" and settings.reader == "connector":
+        raise JobFailed("Engine python has no ReadMode connector: choose native or export")
+    if settings.engine == "python" and settings.where:
+        raise JobFailed("Where needs Spark: choose Engine spark, or leave Where empty")
     if settings.source_role and settings.reader == "export":
         raise JobFailed("ReadMode export takes no SourceRoleArn: choose native")
     if settings.compression == "zstd" and settings.format == "avro":
@@ -119,6 +126,7 @@ def parse_settings(values: Mapping[str, str]) -> Settings:
             values, "MaxConsumedReadThroughput", least, DYNAMODB_READ_PERCENT_MAX, float
         ),
         splits=int(parse_number(values, "Splits", 0, DYNAMODB_SPLITS_MAX, int)),
+        engine=parse_choice(values, "Engine", ENGINES),
         worker_type=values["WorkerType"],
         number_of_workers=int(parse_number(values, "NumberOfWorkers", 2, DYNAMODB_SPLITS_MAX, int)),
         glue_version=values["GlueVersion"],

@@ -13,6 +13,7 @@ from dynoexport import assets, naming, settings, units
 from dynoexport.aws import athena, change_sets, workflow_runs
 from dynoexport.local import items as items_module
 from dynoexport.local import server
+from dynoexport.model import CatalogUpdate, Engine, ReadMode
 from dynoexport.presentation import display
 
 if TYPE_CHECKING:
@@ -59,6 +60,23 @@ class Demo:
     export: naming.Export
     key: Key
     items: tuple[Item, ...]
+    engine: Engine = settings.DEFAULT_ENGINE
+
+    @property
+    def parameters(self) -> dict[str, str]:
+        """Those of the table stack."""
+        named = {
+            settings.TABLE_NAME: self.export.table,
+            settings.OUTPUT_FORMAT: self.export.format.value,
+        }
+        if self.engine is Engine.SPARK:
+            return named
+        return {
+            **named,
+            settings.ENGINE: self.engine.value,
+            settings.READ_MODE: ReadMode.NATIVE.value,
+            settings.CATALOG_UPDATE: CatalogUpdate.DIRECT.value,
+        }
 
 
 @dataclass
@@ -119,7 +137,7 @@ def _deploy(demo: Demo, endpoint: Endpoint, steps: Steps) -> None:
         stack = change_sets.Stack(
             naming.table_stack(table, fmt),
             assets.template("table.yaml"),
-            parameters={settings.TABLE_NAME: table, settings.OUTPUT_FORMAT: fmt},
+            parameters=demo.parameters,
         )
         change_sets.deploy(cloudformation, stack, pause=_POLL_SECONDS)
 

@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Any
 from dynoexport import limits, naming, settings
 from dynoexport.cloudformation import options, predicate, selection
 from dynoexport.errors import DynoexportError
-from dynoexport.model import ReadMode
+from dynoexport.model import Engine, ReadMode
 from dynoexport.operations import tables
 from dynoexport.operations.targets import is_of
 from dynoexport.planning import table_facts
-from dynoexport.planning.feasibility import find_obstacles, refuse_percent
+from dynoexport.planning.feasibility import find_obstacles, refuse_percent, refuse_size
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -59,11 +59,18 @@ def check_table(account: Account, target: Target) -> Mapping[str, Any]:
     Raises:
         NoTable: there is no such table.
         TableRefused: it is in a state in which nobody can read it.
+        SettingsRefused: it is too large for the engine.
     """
     if target.value(settings.SOURCE_ROLE):
         return {}
     answer = tables.describe(account, target.table)
-    table_facts.check_state(table_facts.parse_description(answer))
+    facts = table_facts.parse_description(answer)
+    table_facts.check_state(facts)
+    engine = Engine(target.value(settings.ENGINE, settings.DEFAULT_ENGINE.value))
+    refusal = refuse_size(engine, facts.bytes)
+    if refusal is not None:
+        what, _, advice = refusal.partition("; ")
+        raise SettingsRefused(f"{target.table}: {what}", hint=advice)
     return answer
 
 

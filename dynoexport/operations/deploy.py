@@ -18,6 +18,7 @@ from dynoexport.operations import alarms, catalog_key, checks
 from dynoexport.operations import plan as planning
 from dynoexport.operations.catalog_key import with_catalog_key
 from dynoexport.operations.sampling import connector_warning
+from dynoexport.operations.savings import savings_note
 from dynoexport.operations.targets import Target, resolve_target, with_table_key
 from dynoexport.planning.sizing import PlanRequest
 
@@ -49,7 +50,8 @@ class Deployment(ExportResult):
     workflow: str = field(metadata=described("name of the workflow"))
     outcome: str = field(metadata=described("created, updated or unchanged"))
     notes: tuple[str, ...] = field(
-        default=(), metadata=described("list of notes about the export's alarms, each a sentence")
+        default=(),
+        metadata=described("list of notes about the export's alarms and cost, each a sentence"),
     )
 
 
@@ -297,6 +299,7 @@ def _sized(
             (settings.READ_MODE, settings.DEFAULT_READ_MODE.value),
             (settings.GLUE_VERSION, settings.DEFAULT_GLUE_VERSION.value),
             (settings.CATALOG_UPDATE, settings.DEFAULT_CATALOG_UPDATE.value),
+            (settings.ENGINE, settings.DEFAULT_ENGINE.value),
         )
     }
     of_stack |= {name: target.own[name] for name in options.PRICED if name in target.own}
@@ -323,7 +326,10 @@ def _deployment(
         target.stack.name,
         outputs["WorkflowName"],
         outcome,
-        alarms.notes(target) if "TopicArn" in common else (),
+        (
+            *(alarms.notes(target) if "TopicArn" in common else ()),
+            *filter(None, [savings_note(account, target)]),
+        ),
     )
 
 

@@ -13,7 +13,14 @@ from dynoexport.cloudformation import options
 from dynoexport.cloudformation import parameters as forms
 from dynoexport.cloudformation.check import ParameterRefused, check_parameters
 from dynoexport.errors import DynoexportError
-from dynoexport.model import CatalogUpdate, GlueVersion, ReadMode, WorkerType
+from dynoexport.model import (
+    CatalogUpdate,
+    Engine,
+    GlueVersion,
+    MaxCapacity,
+    ReadMode,
+    WorkerType,
+)
 from dynoexport.operations.facts import TableContext, read_table_context
 from dynoexport.planning import alternatives, concurrent_reads, prices, sizing, table_facts
 from dynoexport.planning.feasibility import refuse_percent
@@ -35,6 +42,8 @@ EMPTY_REQUEST = PlanRequest()
 # Parameters of the table stack that a plan depends on, by field of the request and type.
 _REQUEST_FIELDS: Mapping[str, tuple[str, Callable[[str], object]]] = {
     settings.READ_MODE: ("read_mode", ReadMode),
+    settings.ENGINE: ("engine", Engine),
+    settings.MAX_CAPACITY: ("max_capacity", MaxCapacity),
     settings.GLUE_VERSION: ("glue_version", GlueVersion),
     settings.RETENTION_DAYS: ("retention_days", int),
     settings.CATALOG_UPDATE: ("catalog_update", CatalogUpdate),
@@ -84,6 +93,8 @@ class Planned:
             words.append(f"--format {job.format.value}")
         if job.read_mode is not defaults.read_mode:
             words.append(f"--read-mode {job.read_mode.value}")
+        if job.engine is not defaults.engine:
+            words.append(f"--engine {job.engine.value}")
         if job.catalog_update is not defaults.catalog_update:
             words.append(f"--catalog-update {job.catalog_update.value}")
         if self.schedule != settings.DEFAULT_SCHEDULE:
@@ -214,6 +225,13 @@ def plans_described(
         )
         for table in wanted
     ]
+
+
+def plan_facts(facts: TableFacts, request: PlanRequest, every: str) -> Planned:
+    """The plan of a table by DescribeTable alone, without what others read and write."""
+    when = _when(every, datetime.now(timezone.utc))
+    table = TableContext(facts, unknown=_unknown(facts))
+    return _planned(table, request, when, prices.load_prices(facts.region))
 
 
 def _unknown(table: TableFacts) -> tuple[str, ...]:

@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING
 
 from dynoexport import limits
 from dynoexport.jobs.formats import BYTES_PER_JSON_BYTE
-from dynoexport.model import OutputFormat, ReadMode, derived, described
+from dynoexport.model import CatalogUpdate, Engine, OutputFormat, ReadMode, derived, described
 from dynoexport.planning import plan, sizing
+from dynoexport.planning.feasibility import refuse_size
 from dynoexport.planning.plan import GB, MONTH_DAYS, Cost
 from dynoexport.units import duration, percent
 
@@ -36,6 +37,10 @@ FIRST_DESIGN_TRANSITIONS = 20
 FIRST_DESIGN_INVOCATIONS = 8
 # "Glue jobs start 10x faster" than these: https://aws.amazon.com/blogs/aws/aws-glue-version-2-0/
 FIRST_DESIGN_START_SECONDS = 600
+
+
+# The name of the way for small tables.
+WITHOUT_SPARK = f"dynoexport, {ReadMode.NATIVE.value}, {Engine.PYTHON.value}"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -77,13 +82,18 @@ class Alternative:
 def alternatives(
     table: TableFacts, request: PlanRequest, prices: Prices
 ) -> tuple[Alternative, ...]:
-    """This project's three readers and four other ways."""
-    own = tuple(
-        _own(sizing.recommend(table, replace(request, read_mode=reader), prices))
-        for reader in ReadMode
+    """This project's readers, with Spark or without, and four other ways."""
+    spark = replace(request, engine=Engine.SPARK)
+    small = refuse_size(Engine.PYTHON, table.bytes) is None
+    direct = replace(spark, read_mode=ReadMode.NATIVE, catalog_update=CatalogUpdate.DIRECT)
+    own = (
+        *(replace(spark, read_mode=reader) for reader in ReadMode),
+        *([direct] if request.catalog_update is CatalogUpdate.CRAWLER else []),
+        # What has a price of its own needs Spark.
+        *([replace(direct, engine=Engine.PYTHON, priced={})] if small else []),
     )
     return (
-        *own,
+        *(_own(sizing.recommend(table, asked, prices)) for asked in own),
         _full_export(table, request, prices),
         _incremental_export(table, request, prices),
         _zero_etl(table, request, prices),
@@ -98,13 +108,17 @@ def cheapest(ways: tuple[Alternative, ...]) -> Alternative | None:
 
 
 def _own(recommendation: Recommendation) -> Alternative:
-    reader = recommendation.estimate.job.read_mode
+    job = recommendation.estimate.job
+    reader = job.read_mode
+    without = ", python" if job.is_python else "" if job.crawled else ", direct"
+    left_out = [*(["Spark"] if job.is_python else []), *([] if job.crawled else ["crawler"])]
+    way = f", without {' and '.join(left_out)}" if left_out else ""
     fmt = recommendation.estimate.job.format
     loss = ", but numbers may become doubles" if reader is ReadMode.CONNECTOR else ""
     return Alternative(
-        name=f"dynoexport, {reader.value}",
+        name=f"dynoexport, {reader.value}{without}",
         label="cost",
-        gives=f"{_snapshots(fmt)}{loss}",
+        gives=f"{_snapshots(fmt)}{loss}{way}",
         costs=recommendation.estimate.costs,
         runs_a_month=recommendation.estimate.runs_a_month,
         seconds=recommendation.estimate.run_seconds,
@@ -252,7 +266,7 @@ def assumptions(estimate: Estimate) -> tuple[str, ...]:
     job, table = estimate.job, estimate.table
     sentences = [
         _steps(job),
-        _slots(job.read_mode),
+        _slots(job),
         _bytes(job.format),
         "keys are spread evenly; a key with a tenth of the table would make a run longer",
     ]
@@ -278,7 +292,10 @@ def _steps(job: Job) -> str:
     crawl = ["the crawl"] if job.crawled else []
     view = ["the view"] if job.format.queryable else []
     *before, last = ["the start", *crawl, *view]
-    seconds = duration(plan.START_SECONDS)
+    seconds = duration(plan.VIEW_SECONDS)
+    if job.is_python:
+        rest = f", {' and '.join([*before[1:], last])} {seconds}" if before else ""
+        return f"the start takes {duration(job.start_seconds)}{rest}"
     return (
         f"{', '.join(before)} and {last} take {seconds} each"
         if before
@@ -293,14 +310,14 @@ def _bytes(fmt: OutputFormat) -> str:
     )
 
 
-def _slots(reader: ReadMode) -> str:
+def _slots(job: Job) -> str:
+    reader, write = job.read_mode, job.transform_bytes
     if reader is ReadMode.EXPORT:
         return (
             f"DynamoDB exports {plan.EXPORT_BYTES / 1e6:g} MB a second after "
             f"{duration(plan.EXPORT_START_SECONDS)}; a task slot writes "
-            f"{plan.LINES_SLOT_BYTES / 1e6:g} MB a second"
+            f"{write / 1e6:g} MB a second"
         )
     native = reader is ReadMode.NATIVE
-    read = plan.NATIVE_SLOT_BYTES if native else plan.CONNECTOR_SLOT_BYTES
-    write = plan.PIECES_SLOT_BYTES if native else plan.LINES_SLOT_BYTES
+    read = job.slot_speed * (plan.NATIVE_SLOT_BYTES if native else plan.CONNECTOR_SLOT_BYTES)
     return f"a task slot reads {read / 1e6:g} MB and writes {write / 1e6:g} MB a second"

@@ -3,9 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from dynoexport.model import CatalogUpdate, GlueVersion, OutputFormat, ReadMode, WorkerType
+from dynoexport.model import (
+    CatalogUpdate,
+    Engine,
+    GlueVersion,
+    MaxCapacity,
+    OutputFormat,
+    ReadMode,
+    WorkerType,
+)
 from dynoexport.planning import plan, sizing, table_facts
 from dynoexport.planning import prices as price_list
 from dynoexport.planning.plan import Job
@@ -108,6 +116,7 @@ def explain_run(
             prices,
             region=region,
             price=_execution_class(run),
+            dpu=_capacity(run),
             catalog_update=_catalog_update(run),
         )
     except (DescriptionRefused, ValueError) as error:
@@ -136,6 +145,26 @@ def _execution_class(run: Run) -> str:
     return next((attempt.execution_class for attempt in attempts if attempt.kind == "glueetl"), "")
 
 
+def _capacity(run: Run) -> float:
+    """The DPUs of the export job, which runs first."""
+    return next((attempt.dpu for attempt in run.nodes[0].attempts), 0.0)
+
+
+def _size(manifest: Manifest, dpu: float) -> dict[str, Any]:
+    """The fields of a ``Job`` that say what it ran on.
+
+    Raises:
+        ValueError: the plan does not know such a job.
+    """
+    if manifest.engine == Engine.PYTHON.value:
+        return {"engine": Engine.PYTHON, "max_capacity": MaxCapacity(f"{dpu:g}")}
+    return {
+        "glue_version": GlueVersion(manifest.glue_version),
+        "worker_type": WorkerType(manifest.worker_type),
+        "workers": manifest.number_of_workers,
+    }
+
+
 def _catalog_update(run: Run) -> CatalogUpdate:
     """What adds the run's snapshot to the catalog; the workflow's graph has a crawler, or not."""
     crawled = any(node.kind == "CRAWLER" for node in run.nodes)
@@ -148,11 +177,13 @@ def planned(
     *,
     region: str = "",
     price: str = "",
+    dpu: float = 0.0,
     catalog_update: CatalogUpdate = CatalogUpdate.CRAWLER,
 ) -> Estimate:
     """The plan of ``dynoexport plan`` for the table and the job as they were at the start.
 
-    ``price`` is the key of the job's price where that is not the Glue version's.
+    ``price`` is the key of the job's price where that is not the Glue version's, ``dpu`` the
+    capacity of a Python shell job.
 
     Raises:
         DescriptionRefused: the manifest does not describe the table.
@@ -165,9 +196,7 @@ def planned(
     job = Job(
         read_mode=ReadMode(read.reader),
         format=OutputFormat(manifest.format),
-        glue_version=GlueVersion(manifest.glue_version),
-        worker_type=WorkerType(manifest.worker_type),
-        workers=manifest.number_of_workers,
+        **_size(manifest, dpu),
         splits=read.splits or 0,
         read_percent=Job().read_percent if read.read_percent is None else read.read_percent,
         catalog_update=catalog_update,
@@ -222,7 +251,7 @@ class _Facts:
         written = [steps[name] for name in ("schema", "files") if name in steps]
         yield Figure(RUN, "s", planned.run_seconds, self.run.seconds)
         yield Figure(JOB, "s", planned.job_seconds, self.exporting.seconds)
-        yield Figure(START, "s", plan.START_SECONDS, self.started_in())
+        yield Figure(START, "s", self.plan.job.start_seconds, self.started_in())
         yield Figure(READ, "s", planned.reading.seconds, steps.get("read"))
         yield Figure(WRITE, "s", planned.writing_seconds, sum(written) if written else None)
         for node in self.run.nodes[1:]:
@@ -339,12 +368,13 @@ class _Facts:
         if took is not None and whole:
             text = (
                 f"the start took {duration(took)} of the job's {duration(whole)}; the plan assumes "
-                f"{duration(plan.START_SECONDS)} of {duration(self.plan.job_seconds)}"
+                f"{duration(self.plan.job.start_seconds)} of {duration(self.plan.job_seconds)}"
             )
             yield _Cause((START, JOB, RUN), text, START)
         for name, seconds in ((CRAWL, plan.CRAWL_SECONDS), (VIEW, plan.VIEW_SECONDS)):
             text = f"the plan assumes {duration(seconds)} for the {name}, most of it for its start"
             yield _Cause((name, RUN), text, name)
-        least = self.prices.minimum_seconds["glueetl"]
+        kind = "pythonshell" if self.plan.job.is_python else "glueetl"
+        least = self.prices.minimum_seconds[kind]
         if whole and whole < least:
             yield _Cause((BILLED, COST), f"AWS bills at least {duration(least)} for a job")

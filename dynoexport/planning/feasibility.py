@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from dynoexport import limits
-from dynoexport.model import ReadMode
-from dynoexport.units import duration
+from dynoexport.model import Engine, ReadMode
+from dynoexport.planning.plan import PYTHON_TABLE_BYTES_MAX
+from dynoexport.units import duration, size
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -29,11 +30,24 @@ def refuse_percent(reader: ReadMode, percent: float) -> str | None:
     return None if percent >= least else f"the {reader.value} reader needs at least {least:g}"
 
 
+def refuse_size(engine: Engine, table_bytes: int) -> str | None:
+    """Why the table is too large for the engine, with what to do; None if it is not."""
+    if engine is Engine.SPARK or table_bytes <= PYTHON_TABLE_BYTES_MAX:
+        return None
+    return (
+        f"Engine python takes tables of at most {size(PYTHON_TABLE_BYTES_MAX)}, and this one has "
+        f"{size(table_bytes)}; use Spark, which is faster at about the same price: --engine spark"
+    )
+
+
 def find_obstacles(estimate: Estimate, gap_seconds: float | None) -> Iterator[str]:
     """A sentence for each reason why runs cannot work, with what to do.
 
     ``gap_seconds`` is the shortest time between two runs, None if there is no second run.
     """
+    refusal = refuse_size(estimate.job.engine, estimate.table.bytes)
+    if refusal is not None:
+        yield refusal
     if estimate.job_seconds > _LONGEST_JOB:
         exported = estimate.job.read_mode is ReadMode.EXPORT
         other = "" if exported else ", or use --read-mode export"

@@ -17,7 +17,9 @@ from dynoexport.jobs.scan.rate_limit import RateLimiter
 from dynoexport.jobs.scan.segments import SEGMENT_UNITS, STREAMS, segments_for
 from dynoexport.model import (
     CatalogUpdate,
+    Engine,
     GlueVersion,
+    MaxCapacity,
     OutputFormat,
     ReadMode,
     WorkerType,
@@ -35,6 +37,8 @@ if TYPE_CHECKING:
 # https://github.com/awslabs/amazon-dynamodb-tools/tree/main/tools/bulk_executor. AWS bills only a
 # part of it; all of it is counted here.
 START_SECONDS = 60
+# AWS publishes nothing about the start of a Python shell job; users report 10 to 30 seconds.
+PYTHON_START_SECONDS = 30
 # A crawl of one new partition, and the start of a Python shell with its few calls.
 CRAWL_SECONDS = 60
 VIEW_SECONDS = 60
@@ -49,12 +53,18 @@ PIECES_SLOT_BYTES = 3_600_000
 LINES_SLOT_BYTES = 1_750_000
 # The part of that in which the schema is settled. Both passes read the same and decode it.
 SETTLING = 0.5
+# The same without Spark, which is not on the way of the pieces: half of what a core did with the
+# orders of benchmarks/transform.py, 32 MB in 1.7 CPU seconds.
+PYTHON_SLOT_BYTES = 9_500_000
+# The larger a table, the less Engine python saves: from here on Spark is faster at about its price.
+PYTHON_TABLE_BYTES_MAX = 10 * 1024**3
 # DynamoDB's own export: AWS publishes no speed.
 EXPORT_START_SECONDS = 300
 EXPORT_BYTES = 250_000_000
 # Plain JSON has about as many bytes as DynamoDB counts for an item: names and values.
 JSON_BYTES = 1.0
 
+EXPORT_JOB = "export job"
 MONTH_DAYS = 365.25 / 12
 GB = 1024**3
 TB = 1024**4
@@ -69,6 +79,8 @@ class Job:
 
     read_mode: ReadMode = settings.DEFAULT_READ_MODE
     format: OutputFormat = settings.DEFAULT_FORMAT
+    engine: Engine = settings.DEFAULT_ENGINE
+    max_capacity: MaxCapacity = settings.DEFAULT_MAX_CAPACITY
     glue_version: GlueVersion = settings.DEFAULT_GLUE_VERSION
     worker_type: WorkerType = settings.DEFAULT_WORKER_TYPE
     workers: int = settings.DEFAULT_NUMBER_OF_WORKERS
@@ -83,6 +95,10 @@ class Job:
         return self.catalog_update is CatalogUpdate.CRAWLER
 
     @property
+    def is_python(self) -> bool:
+        return self.engine is Engine.PYTHON
+
+    @property
     def slots(self) -> int:
         """Task slots of one executor."""
         of_type = (
@@ -92,12 +108,44 @@ class Job:
 
     @property
     def tasks(self) -> int:
-        """Task slots of all executors; one worker is the driver."""
+        """Task slots of all executors, where one worker is the driver; of Python, processes."""
+        if self.is_python:
+            return max(1, round(self._vcpus))
         return max(1, self.workers - 1) * self.slots
 
     @property
-    def dpu(self) -> int:
+    def dpu(self) -> float:
+        if self.is_python:
+            return float(self.max_capacity.value)
         return self.workers * limits.GLUE_WORKER_DPU[self.worker_type.value]
+
+    @property
+    def _vcpus(self) -> float:
+        """Those of a Python shell job."""
+        return float(self.max_capacity.value) * limits.GLUE_DPU_VCPUS
+
+    @property
+    def slot_speed(self) -> float:
+        """How fast a task slot is, as a part of a vCPU."""
+        return min(1.0, self._vcpus) if self.is_python else 1.0
+
+    @property
+    def size(self) -> str:
+        """What it runs on, in words."""
+        if self.is_python:
+            return f"{self.max_capacity.value} DPU"
+        return f"{self.workers:,} {self.worker_type.value}"
+
+    @property
+    def start_seconds(self) -> float:
+        return PYTHON_START_SECONDS if self.is_python else START_SECONDS
+
+    @property
+    def transform_bytes(self) -> float:
+        """Bytes of the table that a task slot settles, converts and writes in a second."""
+        if self.is_python:
+            return PYTHON_SLOT_BYTES * self.slot_speed
+        return PIECES_SLOT_BYTES if self.read_mode is ReadMode.NATIVE else LINES_SLOT_BYTES
 
 
 # --- reading --------------------------------------------------------------------------------------
@@ -178,7 +226,7 @@ def estimate_reading(table: TableFacts, job: Job) -> Reading:
         segments = job.splits or segments_for(table.bytes, allowed, job.tasks)
         parallel: float = min(segments, STREAMS * job.tasks)
         busy: float = min(segments, job.tasks)
-        slot = NATIVE_SLOT_BYTES / limits.DYNAMODB_READ_UNIT_BYTES
+        slot = job.slot_speed * NATIVE_SLOT_BYTES / limits.DYNAMODB_READ_UNIT_BYTES
     else:
         segments = job.splits or job.tasks
         # A slot reads one split after the other, in rounds that all take the same time.
@@ -236,11 +284,10 @@ def writing_seconds(table: TableFacts, job: Job) -> float:
     if not files:
         return 0.0
     native = job.read_mode is ReadMode.NATIVE
-    slot = PIECES_SLOT_BYTES if native else LINES_SLOT_BYTES
     read = estimate_json_bytes(table) * (DYNAMODB_JSON if native else 1)
     settling = work_in_rounds(math.ceil(read / PART_BYTES), job.tasks)
     writing = work_in_rounds(files, job.tasks)
-    return table.bytes / slot * (SETTLING * settling + (1 - SETTLING) * writing)
+    return table.bytes / job.transform_bytes * (SETTLING * settling + (1 - SETTLING) * writing)
 
 
 def work_in_rounds(tasks: int, slots: int) -> float:
@@ -290,7 +337,7 @@ class Estimate:
     @property
     def job_seconds(self) -> float:
         """Start, read, write: what the export job takes."""
-        return START_SECONDS + self.reading.seconds + self.writing_seconds
+        return self.job.start_seconds + self.reading.seconds + self.writing_seconds
 
     @property
     def run_seconds(self) -> float:
@@ -302,7 +349,7 @@ class Estimate:
     @property
     def dpu_seconds(self) -> float:
         """The DPU-seconds that AWS bills for the export job."""
-        return 3600 * next(cost.quantity for cost in self.costs if cost.label == "spark")
+        return 3600 * next(cost.quantity for cost in self.costs if cost.name == EXPORT_JOB)
 
     @property
     def run_dollars(self) -> float:
@@ -320,7 +367,7 @@ def estimate(
     """The time of one run, and the cost of a run and of a month."""
     reading = estimate_reading(table, job)
     writing = writing_seconds(table, job)
-    seconds = START_SECONDS + reading.seconds + writing
+    seconds = job.start_seconds + reading.seconds + writing
     costs = (
         *_glue_costs(job, prices, seconds),
         *read_costs(table, job.read_mode, reading.units, prices),
@@ -342,9 +389,13 @@ def estimate(
 def _glue_costs(job: Job, prices: Prices, seconds: float) -> tuple[Cost, ...]:
     """Each at least the minimum that AWS bills; https://aws.amazon.com/glue/pricing/."""
     least = prices.minimum_seconds
-    spark = job.dpu * max(seconds, least["glueetl"]) / 3600
-    price = prices.dpu_hour(job.price, job.glue_version.value)
-    costs = [Cost("export job", "spark", spark, "DPU-h", price)]
+    if job.is_python:
+        kind, label, price = "pythonshell", "python", prices.dpu_hour()
+    else:
+        kind, label = "glueetl", "spark"
+        price = prices.dpu_hour(job.price, job.glue_version.value)
+    billed = job.dpu * max(seconds, least[kind]) / 3600
+    costs = [Cost(EXPORT_JOB, label, billed, "DPU-h", price)]
     if job.crawled:
         costs.append(crawl_cost(prices))
     if job.format.queryable:

@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING
 from dynoexport import limits, settings
 from dynoexport.model import (
     CatalogUpdate,
+    Engine,
     GlueVersion,
+    MaxCapacity,
     OutputFormat,
     ReadMode,
     WorkerType,
@@ -55,10 +57,12 @@ class PlanRequest:
 
     read_mode: ReadMode = settings.DEFAULT_READ_MODE
     format: OutputFormat = settings.DEFAULT_FORMAT
+    engine: Engine = settings.DEFAULT_ENGINE
     glue_version: GlueVersion = settings.DEFAULT_GLUE_VERSION
     retention_days: int = settings.DEFAULT_RETENTION_DAYS
     catalog_update: CatalogUpdate = settings.DEFAULT_CATALOG_UPDATE
     read_percent: float | None = None
+    max_capacity: MaxCapacity | None = None
     worker_type: WorkerType | None = None
     workers: int | None = None
     splits: int | None = None
@@ -170,29 +174,37 @@ class _Search:
         return tuple(worker for worker in WorkerType if not is_refused(worker))
 
     def workers(self) -> tuple[int, int]:
-        """The fewest and the most workers to try."""
+        """The fewest and the most workers to try; a Python shell job has none."""
+        if self.request.engine is Engine.PYTHON:
+            return 1, 1
         if self.request.workers is not None:
             return self.request.workers, self.request.workers
         return limits.GLUE_WORKERS_MIN, limits.GLUE_WORKERS_MAX
 
     def jobs(self, percent: float) -> Iterator[Job]:
-        """The largest job of each worker type."""
+        """The largest job of each worker type, or of each capacity of a Python shell job."""
         from dynoexport.cloudformation import options
 
         price = options.price(self.request.priced)
+        job = plan.Job(
+            read_mode=self.request.read_mode,
+            format=self.request.format,
+            engine=self.request.engine,
+            glue_version=self.request.glue_version,
+            workers=self.workers()[1],
+            splits=self.request.splits or 0,
+            read_percent=percent,
+            retention_days=self.request.retention_days,
+            catalog_update=self.request.catalog_update,
+            price=price.dpu_hour if price else "",
+        )
+        if job.is_python:
+            asked = self.request.max_capacity
+            for max_capacity in MaxCapacity if asked is None else (asked,):
+                yield replace(job, max_capacity=max_capacity)
+            return
         for worker_type in self.types():
-            yield plan.Job(
-                read_mode=self.request.read_mode,
-                format=self.request.format,
-                glue_version=self.request.glue_version,
-                worker_type=worker_type,
-                workers=self.workers()[1],
-                splits=self.request.splits or 0,
-                read_percent=percent,
-                retention_days=self.request.retention_days,
-                catalog_update=self.request.catalog_update,
-                price=price.dpu_hour if price else "",
-            )
+            yield replace(job, worker_type=worker_type)
 
     # --- the search -------------------------------------------------------------------------------
     def least(self, job: Job, fits: Callable[[Job], bool]) -> Job | None:
@@ -220,6 +232,9 @@ class _Search:
     def sized(self) -> Estimate:
         """A job that reads as fast as the table allows, or writes as fast as DynamoDB exports."""
         percent = self.percents()[0]
+        if self.request.engine is Engine.PYTHON:
+            # The smallest costs least, and nobody asked for a faster one.
+            return self.estimate(next(self.jobs(percent)))
         if self.request.read_mode is not ReadMode.EXPORT:
             return self.smallest(percent, self._reads, ENOUGH_SECONDS)
         waits = self._reads(next(self.jobs(percent)))
@@ -281,9 +296,13 @@ BOUNDS = {
 }
 
 
+def _size(job: Job) -> str:
+    return f"{job.dpu:g} DPU" if job.is_python else count(job.workers, "worker")
+
+
 def _too_slow(estimate: Estimate, target: float, most: float | None) -> str:
     if most is not None and estimate.reading.bound.name == "workers":
-        why = f"{dollars(most)} pays for {count(estimate.job.workers, 'worker')}"
+        why = f"{dollars(most)} pays for {_size(estimate.job)}"
     elif estimate.writing_seconds > estimate.reading.seconds:
         why = f"writing alone takes {duration(estimate.writing_seconds)}"
     else:
@@ -297,7 +316,7 @@ def _too_slow(estimate: Estimate, target: float, most: float | None) -> str:
 def _too_dear(estimate: Estimate, most: float) -> str:
     return (
         f"no run costs {dollars(most)} or less: the cheapest costs "
-        f"{dollars(estimate.run_dollars)}, with {count(estimate.job.workers, 'worker')}"
+        f"{dollars(estimate.run_dollars)}, with {_size(estimate.job)}"
     )
 
 
@@ -337,8 +356,11 @@ def timeout_minutes(job_seconds: float) -> int:
 
 def _choices(table: TableFacts, request: PlanRequest, estimate: Estimate) -> Iterator[Choice]:
     job = estimate.job
-    yield Choice(settings.WORKER_TYPE, job.worker_type.value, _why_type(request, job))
-    yield Choice(settings.NUMBER_OF_WORKERS, str(job.workers), _why_workers(request, estimate))
+    if job.is_python:
+        yield Choice(settings.MAX_CAPACITY, job.max_capacity.value, _why_capacity(request, job))
+    else:
+        yield Choice(settings.WORKER_TYPE, job.worker_type.value, _why_type(request, job))
+        yield Choice(settings.NUMBER_OF_WORKERS, str(job.workers), _why_workers(request, estimate))
     yield Choice(settings.SPLITS, str(job.splits), _why_splits(request, estimate))
     yield Choice(settings.MAX_READ, f"{job.read_percent:g}", _why_percent(table, request, estimate))
     timeout = timeout_minutes(estimate.job_seconds)
@@ -353,6 +375,14 @@ def _why_type(request: PlanRequest, job: Job) -> str:
     if job.worker_type is WorkerType.G_1X:
         return "the smallest, so that no slot stays idle"
     return f"{limits.GLUE_WORKERS_MAX} workers of a smaller type are not enough"
+
+
+def _why_capacity(request: PlanRequest, job: Job) -> str:
+    if request.max_capacity is not None:
+        return "as asked"
+    if job.max_capacity is settings.DEFAULT_MAX_CAPACITY:
+        return "the smallest, which costs least"
+    return f"the least that is fast enough: {job.tasks} processes read and write at the same time"
 
 
 def _why_workers(request: PlanRequest, estimate: Estimate) -> str:

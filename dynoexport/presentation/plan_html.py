@@ -12,7 +12,7 @@ from importlib import resources
 from typing import TYPE_CHECKING
 
 from dynoexport import __version__, limits, units
-from dynoexport.model import ReadMode
+from dynoexport.model import MaxCapacity, ReadMode
 from dynoexport.planning import alternatives, plan, sizing
 from dynoexport.planning.feasibility import least_percent
 from dynoexport.presentation import charts
@@ -111,6 +111,9 @@ def knee(planned: Planned) -> list[str]:
     """Sentences about the workers beyond which no more help, and about half and twice as many."""
     estimate, estimate_for = planned.estimate, _estimator(planned)
     job = estimate.job
+    if job.is_python:
+        sized = [estimate_for(replace(job, max_capacity=capacity)) for capacity in MaxCapacity]
+        return ["; ".join(f"{other.job.size} takes {_taken(other)}" for other in sized) + "."]
 
     def with_workers(number: int) -> Estimate:
         return estimate_for(replace(job, workers=number))
@@ -155,10 +158,12 @@ def figures(planned: Planned) -> list[Figure]:
     """Duration and cost against workers; against the read percentage, where there is one."""
     estimate = planned.estimate
     estimate_for = _estimator(planned)
-    drawn = [
-        _figure(estimate, estimate_for, title, seconds_or_dollars, by_workers=True)
-        for title, seconds_or_dollars in (("A run takes", SECONDS), ("A run costs", DOLLARS))
-    ]
+    drawn = []
+    if not estimate.job.is_python:
+        drawn += [
+            _figure(estimate, estimate_for, title, seconds_or_dollars, by_workers=True)
+            for title, seconds_or_dollars in (("A run takes", SECONDS), ("A run costs", DOLLARS))
+        ]
     if estimate.job.read_mode is not ReadMode.EXPORT:
         drawn += [
             _figure(estimate, estimate_for, title, seconds_or_dollars, by_workers=False)
@@ -177,16 +182,17 @@ def _figure(
 ) -> Figure:
     job, export = estimate.job, estimate.job.read_mode is ReadMode.EXPORT
     across = worker_numbers(job) if by_workers else percents(job, steps=True)
-    lines = percents(job) if by_workers else few_workers(job)
+    lines = percents(job) if by_workers else few_sizes(job)
     if export:
         lines = [job.read_percent]
 
     def jobs(line: float) -> list[Job]:
         if by_workers:
             return [replace(job, read_percent=line, workers=int(number)) for number in across]
-        return [replace(job, workers=int(line), read_percent=share) for share in across]
+        sized = with_size(job, line)
+        return [replace(sized, read_percent=share) for share in across]
 
-    name = partial(_line_name, by_workers=by_workers, export=export)
+    name = partial(_line_name, job, by_workers=by_workers, export=export)
     describe = partial(_describe_point, y=y, by_workers=by_workers)
     at = job.workers if by_workers else job.read_percent
     chart = charts.line_chart(
@@ -209,7 +215,7 @@ def _figure(
         title=title,
         x_title=f"workers of {job.worker_type.value}" if by_workers else "read percentage",
         chart=chart,
-        caption=_caption(by_workers=by_workers, export=export),
+        caption=_caption(job, by_workers=by_workers),
     )
 
 
@@ -238,20 +244,31 @@ def percents(job: Job, *, steps: bool = False) -> list[float]:
     return sorted({own, *(other for other in others if other >= least)})
 
 
-def few_workers(job: Job) -> list[float]:
-    """The fewest, the recommended, and twice and four times these."""
+def few_sizes(job: Job) -> list[float]:
+    """Workers: the fewest, the recommended, and twice and four times these. Else the DPUs."""
+    if job.is_python:
+        return [float(capacity.value) for capacity in MaxCapacity]
     most = limits.GLUE_WORKERS_MAX
     wished = {limits.GLUE_WORKERS_MIN, job.workers, 2 * job.workers, 4 * job.workers}
     return [float(number) for number in sorted(wished) if number <= most]
+
+
+def with_size(job: Job, size: float) -> Job:
+    """The job with so many workers, or DPUs."""
+    if job.is_python:
+        return replace(job, max_capacity=MaxCapacity(f"{size:g}"))
+    return replace(job, workers=int(size))
 
 
 def _value(estimate: Estimate, y: Unit) -> float:
     return estimate.run_seconds if y is SECONDS else estimate.run_dollars
 
 
-def _line_name(line: float, *, by_workers: bool, export: bool) -> str:
+def _line_name(job: Job, line: float, *, by_workers: bool, export: bool) -> str:
     if export:
         return ""
+    if job.is_python:
+        return f"{line:g} DPU"
     return units.percent(line) if by_workers else units.number(line)
 
 
@@ -268,9 +285,11 @@ def _mark(estimate: Estimate, y: Unit) -> str:
     return figure.replace(":", f" at {units.percent(estimate.job.read_percent)}:")
 
 
-def _caption(*, by_workers: bool, export: bool) -> str:
-    if export:
+def _caption(job: Job, *, by_workers: bool) -> str:
+    if job.read_mode is ReadMode.EXPORT:
         return "DynamoDB exports the table; workers only write."
+    if job.is_python:
+        return "A line for each capacity."
     return f"A line for each {'read percentage' if by_workers else 'number of workers'}."
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from dynoexport import units
 from dynoexport.model import ReadMode
 from dynoexport.planning import alternatives as ways
-from dynoexport.planning import plan, sizing
+from dynoexport.planning import sizing
 from dynoexport.units import count, dollars, duration, number
 
 if TYPE_CHECKING:
@@ -48,9 +48,10 @@ def _title(table: TableFacts, planned: Planned) -> Iterator[str]:
     yield f"{table.name}: {size}, {mode}, {table.region}"
     job = planned.estimate.job
     crawl = "" if job.crawled else "no crawler, "
+    runs_on = "Python shell" if job.is_python else f"Glue {job.glue_version.value}"
     yield (
-        f"as {job.format.value}, read by {job.read_mode.value}, {crawl}Glue "
-        f"{job.glue_version.value}, {planned.schedule}"
+        f"as {job.format.value}, read by {job.read_mode.value}, {crawl}{runs_on}, "
+        f"{planned.schedule}"
     )
 
 
@@ -71,7 +72,7 @@ def _time(planned: Planned) -> Iterator[str]:
         )
         yield _row("read rate", number(reading.rate), "rate", _bound_by(estimate))
         yield _row("segments", count(reading.segments), "segments")
-    yield _row("start", duration(plan.START_SECONDS), "start")
+    yield _row("start", duration(estimate.job.start_seconds), "start")
     yield _row("read", duration(reading.seconds), "read")
     yield _row(
         "write", duration(estimate.writing_seconds), "write", count(estimate.job.tasks, "slot")
@@ -239,7 +240,7 @@ def _summed(planned: Planned) -> tuple[str, ...]:
     return (
         planned.table.name,
         units.size(planned.table.bytes),
-        f"{count(job.workers)} {job.worker_type.value}",
+        job.size,
         f"{job.read_percent:g}",
         duration(estimate.run_seconds),
         dollars(estimate.run_dollars),

@@ -334,8 +334,9 @@ class PlanRecord(Record["Planned"]):
     format = _plan("file format of the export", lambda plan: plan.estimate.job.format.value)
     read_mode = _plan("connector, native or export", lambda plan: plan.estimate.job.read_mode.value)
     catalog_update = _plan("crawler or direct", lambda plan: plan.estimate.job.catalog_update.value)
+    engine = _plan("spark or python", lambda plan: plan.estimate.job.engine.value)
     glue_version = _plan(
-        "Glue version of the job", lambda plan: plan.estimate.job.glue_version.value
+        "Glue version of the Spark job", lambda plan: plan.estimate.job.glue_version.value
     )
     schedule = _plan("cron expression in UTC", lambda plan: plan.schedule)
     runs_a_month = _plan("runs in an average month", lambda plan: plan.estimate.runs_a_month)

@@ -105,6 +105,7 @@ class Manifest:
     files: tuple[File, ...]
     workflow_run_id: str
     columns: tuple[Column, ...] = ()
+    engine: str = "spark"
     glue_version: str = ""
     scripts_version: str = ""
     started: datetime | None = None
@@ -135,6 +136,7 @@ def parse(text: str | bytes, *, where: str) -> Manifest:
             files=tuple(map(_file, content["files"])),
             workflow_run_id=content["workflow_run_id"],
             columns=tuple(map(_column, content.get("schema", ()))),
+            engine=content.get("engine", "spark"),
             glue_version=content.get("glue_version", ""),
             scripts_version=content.get("scripts_version", ""),
             started=_moment(content.get("started")),

@@ -181,6 +181,7 @@ def cost_of(case: Case, region: str) -> float:
         PlanRequest(),
         format=case.format,
         read_mode=case.reader,
+        engine=case.engine,
         glue_version=case.glue_version,
         workers=int(steps.WORKERS),
     )

@@ -39,6 +39,7 @@ NOTIFICATION = "notification"
 NESTED = "nested text"
 DECIMALS = "avro decimals"
 FILE_OF_ARGUMENTS = "arguments"
+LIBRARIES = "shell libraries"
 
 FACTS = (
     Fact(
@@ -103,6 +104,12 @@ FACTS = (
         "Jobs start with the arguments of the template, mixed with those of Glue.",
         "https://docs.aws.amazon.com/glue/latest/dg/aws-glue-programming-etl-glue-arguments.html",
         "the job would end at once with the argument that it misses",
+    ),
+    Fact(
+        LIBRARIES,
+        "A Python shell job with library-set=analytics has pyarrow 7.0.0, or pip installs it.",
+        "https://docs.aws.amazon.com/glue/latest/dg/add-job-python.html",
+        "the job would end with one line that says how to add its wheel",
     ),
 )
 

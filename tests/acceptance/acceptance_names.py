@@ -6,8 +6,8 @@ import re
 import secrets
 from dataclasses import dataclass
 
-from dynoexport import naming
-from dynoexport.model import GlueVersion, OutputFormat, ReadMode
+from dynoexport import naming, settings
+from dynoexport.model import Engine, GlueVersion, OutputFormat, ReadMode
 
 # Of DynamoDB tables that this program has created; it deletes no other ones.
 TAG = "dynoexport:acceptance"
@@ -61,9 +61,16 @@ class Case:
     format: OutputFormat
     reader: ReadMode
     glue_version: GlueVersion
+    engine: Engine = settings.DEFAULT_ENGINE
+
+    @property
+    def is_python(self) -> bool:
+        """Without Spark and, beside that, without a crawler."""
+        return self.engine is Engine.PYTHON
 
     def __str__(self) -> str:
-        return f"{self.format.value}, {self.reader.value} reader, Glue {self.glue_version.value}"
+        runs_on = "Python shell" if self.is_python else f"Glue {self.glue_version.value}"
+        return f"{self.format.value}, {self.reader.value} reader, {runs_on}"
 
 
 # Each format once, and each reader and each Glue version that AWS still runs at least once.
@@ -75,6 +82,7 @@ CASES = (
     Case("avro", OutputFormat.AVRO, ReadMode.NATIVE, GlueVersion.V3_0),
     Case("xml", OutputFormat.XML, ReadMode.NATIVE, GlueVersion.V5_1),
     Case("connector", OutputFormat.PARQUET, ReadMode.CONNECTOR, GlueVersion.V5_1),
+    Case("python", OutputFormat.PARQUET, ReadMode.NATIVE, GlueVersion.V5_1, Engine.PYTHON),
 )
 # Its first attempt fails. Later its table is deleted.
 RETRIED = Case("retried", OutputFormat.PARQUET, ReadMode.NATIVE, GlueVersion.V5_1)

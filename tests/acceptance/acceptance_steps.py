@@ -210,6 +210,8 @@ def deployed(trial: Trial, case: Case, **parameters: str) -> str:
         settings.READ_MODE: case.reader.value,
         settings.GLUE_VERSION: case.glue_version.value,
         settings.NUMBER_OF_WORKERS: WORKERS,
+        settings.ENGINE: case.engine.value,
+        settings.CATALOG_UPDATE: "direct" if case.is_python else "crawler",
         **parameters,
     }
     (done,) = dynoexport.deploy(trial.account, table, fmt=case.format, parameters=given)
@@ -245,7 +247,9 @@ def ran(trial: Trial, case: Case, run: str | None) -> str:
     trial.saw(facts.UNSCHEDULED_START, Outcome.CONFIRMED, f"{case.name}: it started")
     trial.saw(facts.TRUST, Outcome.CONFIRMED, "jobs and crawlers ran under their roles")
     trial.saw(facts.FILE_OF_ARGUMENTS, Outcome.CONFIRMED, "both jobs read their arguments")
-    if case.reader is ReadMode.NATIVE:
+    if case.is_python:
+        trial.saw(facts.LIBRARIES, Outcome.CONFIRMED, "pyarrow wrote the files")
+    elif case.reader is ReadMode.NATIVE:
         trial.saw(facts.LISTENER, Outcome.CONFIRMED, f"Glue {case.glue_version.value}")
     if case.reader is ReadMode.EXPORT:
         look_for_checksums(trial, last)

@@ -14,7 +14,7 @@ from acceptance_report import Report, Step, text
 
 from dynoexport import limits
 from dynoexport.aws.athena import Result
-from dynoexport.model import GlueVersion, OutputFormat, ReadMode
+from dynoexport.model import Engine, GlueVersion, OutputFormat, ReadMode
 
 ITEMS = [
     {"id": {"S": "1"}, "price": {"N": "1.50"}, "tags": {"SS": ["b", "a"]}, "on": {"BOOL": True}},
@@ -108,6 +108,7 @@ def test_a_report_of_the_local_endpoint_says_so() -> None:
 def test_each_format_reader_and_running_glue_version_has_an_export() -> None:
     assert {case.format for case in CASES} == set(OutputFormat)
     assert {case.reader for case in CASES} == set(ReadMode)
+    assert {case.engine for case in CASES} == set(Engine)
     running = {version for version in GlueVersion if version.value not in limits.GLUE_END_OF_LIFE}
     assert {case.glue_version for case in CASES} == running
 

@@ -96,19 +96,19 @@ class Fault:
 class Target:
     """What is exported: in which format, by which reader, and how often a job is tried again.
 
-    ``update`` is what adds snapshots to the catalog.
+    ``update`` is what adds snapshots to the catalog, ``engine`` what runs the export job.
     """
 
     format: str
     reader: str
     retries: int
     update: str = "crawler"
+    engine: str = "spark"
 
     @property
     def table(self) -> str:
-        return f"Orders-{self.format}-{self.reader}" + (
-            "" if self.update == "crawler" else f"-{self.update}"
-        )
+        unusual = [word for word in (self.update, self.engine) if word in {"direct", "python"}]
+        return "-".join(["Orders", self.format, self.reader, *unusual])
 
 
 TARGETS = (
@@ -117,6 +117,8 @@ TARGETS = (
     Target("csv", "connector", 1),
     Target("orc", "export", 0),
     Target("avro", "native", 0),
+    Target("parquet", "native", 0, engine="python"),
+    Target("json", "export", 1, "direct", engine="python"),
 )
 
 
@@ -142,7 +144,8 @@ def draw(seed: int) -> Schedule:
     kind = turn[seed // len(TURNS) % len(turn)]
     # A second attempt in a process of its own takes as long again.
     once = [candidate for candidate in TARGETS if not (candidate.retries and kind in OF_PROCESSES)]
-    target = chance.choice(once)
+    able = [target for target in once if kind != WORKER_KILLED or target.engine == "spark"]
+    target = chance.choice(able)
     faults = [fault_of(kind, target, chance)]
     if chance.random() < 0.25:
         faults.append(fault_of(chance.choice(CALL_KINDS), target, chance))

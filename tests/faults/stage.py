@@ -230,6 +230,7 @@ class Deployed:
         parameters = {
             "ReadMode": self.target.reader,
             "CatalogUpdate": self.target.update,
+            "Engine": self.target.engine,
             "MaxRetries": str(self.target.retries),
             "NotifyOnFailure": "true",
             "NumberOfWorkers": "2",

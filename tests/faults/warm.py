@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 import boto3
 import schedules
 
+from dynoexport import naming
 from dynoexport.local.glue import java, jobs, processes
 
 if TYPE_CHECKING:
@@ -29,7 +30,6 @@ if TYPE_CHECKING:
 HERE = Path(__file__).parent
 SCRIPTS = HERE.parents[1] / "scripts"
 PATHS = [str(path) for path in (HERE / "hurried", HERE, HERE.parent, SCRIPTS, processes.RUNTIME)]
-PLACES = {"glueetl": schedules.EXPORT, "pythonshell": schedules.PUBLISH}
 
 
 class Clients:
@@ -86,9 +86,12 @@ class Runner:
         import create_current_view
         import export_table
 
-        main = {"glueetl": export_table.main, "pythonshell": create_current_view.main}[run.kind]
+        # In processes of their own, workers would not have this process's clients.
+        export_table.available_processes = lambda: 1
+        exports = run.definition["Command"]["ScriptLocation"].endswith(naming.EXPORT_SCRIPT)
+        main = export_table.main if exports else create_current_view.main
         run.state = "RUNNING"
-        self._clients.at(PLACES[run.kind])
+        self._clients.at(schedules.EXPORT if exports else schedules.PUBLISH)
         print(f"--- {run.job_name}, attempt {run.attempt}", flush=True)
         try:
             main([word for pair in run.arguments.items() for word in pair])

@@ -12,7 +12,7 @@ from roles import Usage
 from dynoexport import naming
 from dynoexport.aws import athena, workflow_runs
 from dynoexport.cloudformation import permissions as reference
-from dynoexport.model import CatalogUpdate, OutputFormat, ReadMode
+from dynoexport.model import CatalogUpdate, Engine, OutputFormat, ReadMode
 
 if TYPE_CHECKING:
     from account import Account
@@ -29,6 +29,8 @@ READERS = {
     "orc": ReadMode.CONNECTOR,
     "parquet": ReadMode.NATIVE,
 }
+# Without Spark: with a Scan, and with DynamoDB's own export.
+ENGINES = {"avro": Engine.PYTHON, "csv": Engine.PYTHON}
 # One format without a crawler, so that its run shows every permission of the view job, too.
 UPDATES = {"orc": CatalogUpdate.DIRECT}
 
@@ -65,6 +67,7 @@ def test_every_queryable_format_gives_the_same_rows(
         table,
         fmt,
         ReadMode=READERS[fmt].value,
+        Engine=ENGINES.get(fmt, Engine.SPARK).value,
         SnapshotRetentionDays="1",
         CatalogUpdate=update.value,
     )

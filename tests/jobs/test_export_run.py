@@ -178,6 +178,7 @@ def test_an_empty_table_gives_a_manifest_without_files(run: Attempts, keys: Any)
         "workflow_run_id": run.run_id,
         "job_run_id": "jr_1",
         "scripts_version": "v7",
+        "engine": "spark",
         "glue_version": "5.1",
         "worker_type": "G.1X",
         "number_of_workers": 3,

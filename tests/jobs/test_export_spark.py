@@ -6,6 +6,7 @@ import csv
 import dataclasses
 import functools
 import gc
+import gzip
 import io
 import json
 import sys
@@ -114,9 +115,14 @@ def export(spark: Any, places: Downloads, put: Any) -> Any:
     def export(*items: dict[str, Any], **arguments: str) -> export_table.WriteResult:
         for number, item in enumerate(items):
             text = item if isinstance(item, str) else json.dumps(item)
-            put(f"{places.temp}part-{number}", body=f'{{"Item":{text}}}\n'.encode())
+            line = f'{{"Item":{text}}}\n'.encode()
+            put(f"{places.temp}part-{number}", body=gzip.compress(line))
         settings = export_table.parse_settings({**SETTINGS, **arguments})
-        lines = export_table.ReadResult((places.uri(places.temp),), "export", 1)
+        pieces = tuple(
+            {"key": f"{places.temp}part-{number}", "json_bytes": export_table.SEGMENT_BYTES}
+            for number in range(len(items))
+        )
+        lines = export_table.ReadResult("export", 1, pieces=pieces)
         export_table.check_predicate(spark, settings.where)
         return export_table.write_snapshot(
             WithoutGlue(spark),

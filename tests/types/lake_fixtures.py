@@ -50,6 +50,10 @@ def open_lake(endpoint: Endpoint, port: int) -> Iterator[Lake]:
         os.environ.pop("SPARK_CONF_DIR", None)
         paths = [str(SCRIPTS), str(processes.RUNTIME)]
         spark = warm_spark.make(endpoint.env, paths, bucket=BUCKET, port=port)
+        import export_table
+
+        # This process has threads of the endpoint and of Spark, which a fork would lose.
+        patch.setattr(export_table, "available_processes", lambda: 1)
         yield Lake(endpoint, spark)
         spark.stop()
 

@@ -261,14 +261,15 @@ def test_the_cheapest_way_is_one_of_dynoexport() -> None:
     """DynamoDB's incremental export costs less, but dynoexport does not offer it."""
     (shown,) = planned("--describe", str(ORDERS))
     month = {alternative["name"]: alternative["month_usd"] for alternative in shown["alternatives"]}
-    assert month["DynamoDB export, incremental"] < month["dynoexport, native"]
-    assert shown["cheapest"] == "dynoexport, native"
+    assert month["DynamoDB export, incremental"] < month["dynoexport, native, direct"]
+    assert shown["cheapest"] == "dynoexport, native, direct"
     page = plan("--describe", str(ORDERS)).stdout
     own, _, others = page.partition("\nOther ways, without dynoexport\n")
-    assert [line.split()[1] for line in own.splitlines() if line.endswith("cheapest")] == ["native"]
+    (cheapest,) = (line for line in own.splitlines() if line.endswith("cheapest"))
+    assert cheapest.split()[1:3] == ["native,", "direct"]
     assert "  DynamoDB export, incremental " in others
     two = plan("--describe", "-", stdin=f"{ORDERS.read_text()}{BARE}").stdout
-    assert "native $" in two
+    assert "native, direct $" in two
     assert "incremental" not in two
 
 

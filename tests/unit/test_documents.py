@@ -124,9 +124,19 @@ def test_prices_of_the_page_for_small_tables_are_those_of_the_plan() -> None:
     assert f"a run then costs ${run:.2f}, not ${ten['run_usd']:.2f}." in text
     assert f"A run then costs ${flex['run_usd']:.2f}, and may start later" in text
     direct = plan(SMALL, "--catalog-update", "direct")
-    assert f"a run then costs ${direct['run_usd']:.2f}, not ${run:.2f}, and is a minute" in text
+    assert f"A run then costs ${direct['run_usd']:.2f}, and is a minute shorter." in text
     assert f"Daily runs cost ${direct['month_usd']:.2f} in the first month." in text
     assert small["run_seconds"] - direct["run_seconds"] == 60
+    without = ("--engine", "python", "--catalog-update", "direct")
+    least, sizes = plan(SMALL, *without), str(SMALL).replace("reviews", "sizes")
+    assert f"a run then costs ${least['run_usd']:.2f}, not ${run:.2f}, of which the reads" in text
+    assert f"the reads are ${cost(least, 'reads'):.2f}." in text
+    assert f"one cost ${least['month_usd']:.2f} in the first month." in text
+    assert f"one of 1 GiB {least['run_seconds'] / 60:.0f} minutes." in text
+    tiny = [plan(sizes, "Small", *given) for given in (without, ())]
+    costs = "${:.4f}, not ${:.2f}.".format(*(planned["run_usd"] for planned in tiny))
+    assert f"For a table of 100 MiB it costs {costs}" in text
+    assert f"crawler](docs/howto/small-table.md): ${least['run_usd']:.2f} a run." in README
 
 
 def test_readme_is_at_most_900_words() -> None:

@@ -43,7 +43,7 @@ def written() -> dict[str, Any]:
     """A manifest by the functions of the job, so that neither side changes alone."""
     given = {"TableName": "Reviews", "OutputFormat": "csv", "ScriptsVersion": "v7"}
     given |= {"MaxConsumedReadThroughput": "0.25", "Splits": "0", "NumberOfWorkers": "3"}
-    given |= {"WORKFLOW_RUN_ID": "wr_1"}
+    given |= {"WORKFLOW_RUN_ID": "wr_1", "Engine": "spark"}
     given |= {"ReadMode": "native", "TypeConflicts": "string", "MapsAs": "struct"}
     given |= {"MaxStructFields": "200", "Compression": "snappy", "Columns": "User,Rating"}
     given |= {"Exclude": "", "Where": "", "SourceRoleArn": "", "KmsKeyArn": ""}

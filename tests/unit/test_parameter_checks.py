@@ -52,6 +52,8 @@ CASES: dict[str, tuple[list[str], list[str]]] = {
     "TypeConflicts": (["string", "columns"], ["text"]),
     "MapsAs": (["struct", "map"], ["json"]),
     "MaxStructFields": (["1", "10000"], ["0", "10001"]),
+    "Engine": (["spark", "python"], ["Spark", "ray", ""]),
+    "MaxCapacity": (["0.0625", "1"], ["0.5", "1.0", ""]),
     "ExecutionClass": (["STANDARD", "FLEX"], ["flex", "SPOT", ""]),
     "Compression": (["snappy", "zstd", "gzip"], ["lzo", ""]),
     "SnapshotRetentionDays": (["0", "36500"], ["-1", "36501"]),

@@ -396,6 +396,7 @@ MADE: dict[str, tuple[Json, Json]] = {
             "format": "csv",
             "read_mode": "native",
             "catalog_update": "crawler",
+            "engine": "spark",
             "glue_version": "6.0",
             "schedule": "cron(0 10 * * ? *)",
             "runs_a_month": 2.0,

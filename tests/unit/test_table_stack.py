@@ -28,6 +28,7 @@ GIVEN = {
     "ScheduleState": "ENABLED",
     "MaxConsumedReadThroughput": "0.5",
     "Splits": "17",
+    "Engine": "spark",
     "WorkerType": "G.2X",
     "NumberOfWorkers": "11",
     "GlueVersion": "4.0",

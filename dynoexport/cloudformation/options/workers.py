@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from troposphere import Ref
-
 from dynoexport import limits, settings
 from dynoexport.cloudformation import form
 from dynoexport.cloudformation.options import read_limit
 from dynoexport.cloudformation.options.option import Option, Rule, is_one_of
 from dynoexport.model import GlueVersion, WorkerType
-from dynoexport.workflow import pipeline
 
 # The types that every Glue version and execution class has.
 SMALL = (WorkerType.G_1X.value, WorkerType.G_2X.value)
@@ -52,11 +49,4 @@ OPTION = Option(
         )
         for version in limits.GLUE_VERSIONS_WITHOUT_LARGE_WORKERS
     ),
-    properties={
-        pipeline.EXPORT_JOB: {
-            "GlueVersion": Ref(settings.GLUE_VERSION),
-            "WorkerType": Ref(settings.WORKER_TYPE),
-            "NumberOfWorkers": Ref(settings.NUMBER_OF_WORKERS),
-        }
-    },
 )

@@ -68,4 +68,5 @@ def read_by_connector(
     glue_context.write_dynamic_frame.from_options(
         frame=frame, connection_type="s3", connection_options={"path": path}, format="json"
     )
-    return ReadResult((path,), "plain", sum(list_objects(s3, paths.bucket, paths.temp).values()))
+    json_bytes = sum(list_objects(s3, paths.bucket, paths.temp).values())
+    return ReadResult("plain", json_bytes, uri=path)

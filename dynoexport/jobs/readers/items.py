@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gzip
+import io
 import json
 import math
 from functools import partial
@@ -44,6 +46,18 @@ def parse_lines(
         yield {**{name: value for name, value in item.items() if selected(name)}, **blank}
 
 
+def export_lines(groups: Iterable[str], bucket: str, region: str) -> Iterator[str]:
+    """The lines in the files of DynamoDB's export, which are compressed with gzip."""
+    # On an executor: Spark cannot send a client.
+    import boto3
+
+    s3 = boto3.client("s3", region_name=region)
+    for group in groups:
+        for piece in json.loads(group):
+            body = s3.get_object(Bucket=bucket, Key=piece["key"])["Body"]
+            yield from io.TextIOWrapper(gzip.GzipFile(fileobj=body), encoding="utf-8", newline="\n")
+
+
 def item_rdd(
     spark: SparkSession,
     result: ReadResult,
@@ -58,9 +72,15 @@ def item_rdd(
         return piece_rdd(spark, result, parts).mapPartitions(partial(run_without_values, read))
     selected = attribute_filter(settings.columns, settings.exclude)
     parse = partial(parse_lines, dialect=result.dialect, selected=selected, blanked=blanked)
-    texts = spark.read.text(list(result.uris))
-    texts = texts if parts is None else texts.coalesce(parts)
-    return texts.rdd.map(lambda row: row[0]).mapPartitions(partial(run_without_values, parse))
+    if result.dialect == "plain":
+        texts = spark.read.text(result.uri)
+        texts = texts if parts is None else texts.coalesce(parts)
+        lines = texts.rdd.map(lambda row: row[0])
+    else:
+        read_lines = partial(export_lines, **piece_location(settings))
+        groups = piece_rdd(spark, result, parts)
+        lines = groups.mapPartitions(partial(run_without_values, read_lines))
+    return lines.mapPartitions(partial(run_without_values, parse))
 
 
 def piece_rdd(spark: SparkSession, result: ReadResult, parts: int | None) -> RDD[str]:

@@ -80,7 +80,7 @@ def read_by_scan(
     plain = math.ceil(sum(piece["json_bytes"] for piece in pieces) / DYNAMODB_JSON)
     # An older script did not record them.
     left_out = frozenset(name for record in ordered for name in record.get("left_out", ()))
-    return ReadResult((), PIECES, plain, pieces, report, left_out)
+    return ReadResult(PIECES, plain, pieces=pieces, report=report, left_out=left_out)
 
 
 def scan_missing(

@@ -20,7 +20,7 @@ from dynoexport.jobs.readers.read_result import ReadResult
 from dynoexport.jobs.s3 import clear, clear_if_possible, read_object
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from mypy_boto3_dynamodb import DynamoDBClient
     from mypy_boto3_dynamodb.type_defs import ExportDescriptionTypeDef
@@ -77,9 +77,20 @@ def read_by_export(
         # A retry must not use the files of an export that failed.
         clear_if_possible(clients.s3, paths.bucket, paths.temp)
         raise
-    uris = tuple(paths.uri(file["key"]) for file in files)
     billed = done.get("BilledSizeBytes", 0)
-    return ReadResult(uris, "export", billed or len(uris), report={"billed_bytes": billed})
+    return ReadResult(
+        "export",
+        billed or len(files),
+        pieces=tuple(export_pieces(files, billed)),
+        report={"billed_bytes": billed},
+    )
+
+
+def export_pieces(files: Sequence[Mapping[str, Any]], billed: int) -> Iterator[dict[str, Any]]:
+    """The files as pieces: key, and about how many bytes of JSON its items are."""
+    items = sum(file["items"] for file in files)
+    for file in files:
+        yield {"key": file["key"], "json_bytes": max(1, billed * file["items"] // items)}
 
 
 def request_export(settings: Settings, clients: Clients, paths: SnapshotPaths) -> str:
@@ -157,8 +168,8 @@ def wait_for_export(
         pause = min(2 * pause, EXPORT_SECONDS_BETWEEN)
 
 
-def export_files(s3: S3Client, bucket: str, summary_key: str) -> list[dict[str, str]]:
-    """Key and MD5 of the data files that hold items, from the export's two manifests.
+def export_files(s3: S3Client, bucket: str, summary_key: str) -> list[dict[str, Any]]:
+    """Key, MD5 and number of items of the data files that have some, from the two manifests.
 
     https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/S3DataExport.Output.html
 
@@ -185,7 +196,7 @@ def export_files(s3: S3Client, bucket: str, summary_key: str) -> list[dict[str, 
             f"the manifest of DynamoDB's export says {stated:,} items, but its files have "
             f"{counted:,}: start a new run"
         )
-    return [{"key": key, "md5": md5} for items, key, md5 in listed if items]
+    return [{"key": key, "md5": md5, "items": items} for items, key, md5 in listed if items > 0]
 
 
 def read_verified(s3: S3Client, bucket: str, key: str) -> str:

@@ -199,13 +199,11 @@ class LocalGlueBackend(models.GlueBackend):
     def _attempt(self, name: str, arguments: dict[str, str], run_id: str, number: int) -> JobRun:
         # A workflow may name a job that does not exist.
         definition = self.job_definitions.get(name, {"Command": {"Name": "glueetl"}})
-        values = {
-            **definition.get("DefaultArguments", {}),
-            **arguments,
-            "--JOB_NAME": name,
-            "--JOB_RUN_ID": run_id,
-            "--JOB_ID": f"j_{name}",
-        }
+        values = {**definition.get("DefaultArguments", {}), **arguments}
+        # AWS documents them for Spark jobs only:
+        # https://docs.aws.amazon.com/glue/latest/dg/aws-glue-api-crawler-pyspark-extensions-get-resolved-options.html
+        if definition["Command"]["Name"] == processes.SPARK:
+            values |= {"--JOB_NAME": name, "--JOB_RUN_ID": run_id, "--JOB_ID": f"j_{name}"}
         return jobs.JobRun(
             run_id, name, definition, {key: str(value) for key, value in values.items()}, number
         )

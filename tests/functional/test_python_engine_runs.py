@@ -1,0 +1,125 @@
+"""The export job as a Python shell job: whole runs on the endpoint, without Spark and crawler."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from command import Command
+
+from dynoexport import naming
+from dynoexport.aws import workflow_runs
+
+if TYPE_CHECKING:
+    from account import Account
+
+pytestmark = [pytest.mark.endpoint]
+
+CHEAP = {"ReadMode": "native", "Engine": "python", "CatalogUpdate": "direct"}
+ORDERS: list[dict[str, Any]] = [
+    {
+        "Id": {"S": f"order-{number:03}"},
+        "Total": {"N": f"{number}.50"},
+        "Lines": {"L": [{"M": {"Sku": {"S": f"sku-{number}"}}}]},
+    }
+    for number in range(120)
+]
+
+
+@pytest.fixture(scope="module")
+def orders(account: Account) -> str:
+    """A deployed table, without Spark and crawler."""
+    assert Command(account.endpoint)("init", "--yes").returncode == 0
+    account.create_table("PlainOrders", ["Id"], ORDERS)
+    account.client("dynamodb").update_continuous_backups(
+        TableName="PlainOrders",
+        PointInTimeRecoverySpecification={"PointInTimeRecoveryEnabled": True},
+    )
+    account.deploy_table("PlainOrders", **CHEAP)
+    return "PlainOrders"
+
+
+def job(account: Account, table: str) -> dict[str, Any]:
+    found: dict[str, Any] = account.client("glue").get_job(
+        JobName=naming.export_job(table, "parquet")
+    )["Job"]
+    return found
+
+
+def test_a_run_without_spark_and_crawler_shows_every_item(account: Account, orders: str) -> None:
+    """In several segments, so that every process reads and writes some."""
+    run = account.run(orders, Splits="6")
+    workflow_runs.require_success(run)
+    assert [attempt.kind for node in run.nodes for attempt in node.attempts] == ["pythonshell"] * 2
+    rows = account.rows(f'SELECT id, total, "lines" FROM "{naming.view(orders)}" ORDER BY id')
+    assert len(rows) == len(ORDERS)
+    assert rows[7] == {"id": "order-007", "total": "7.5", "lines": "[{sku=sku-7}]"}
+    (manifest,) = account.manifests(orders)
+    assert (manifest["engine"], manifest["read"]["splits"]) == ("python", 6)
+    assert account.keys(naming.temp_prefix(orders, "parquet")) == {}
+
+
+def test_its_job_has_what_aws_takes_of_a_python_shell_job(account: Account, orders: str) -> None:
+    """No workers and no GlueVersion, which Glue ignores or refuses beside MaxCapacity."""
+    deployed = job(account, orders)
+    assert (deployed["Command"]["Name"], deployed["Command"]["PythonVersion"]) == (
+        "pythonshell",
+        "3.9",
+    )
+    assert deployed["MaxCapacity"] == 0.0625
+    assert not {"WorkerType", "NumberOfWorkers", "GlueVersion"} & {
+        name for name, value in deployed.items() if value
+    }
+    arguments = deployed["DefaultArguments"]
+    assert arguments["library-set"] == "analytics"
+    assert arguments["--additional-python-modules"] == "pyarrow==7.0.0"
+    assert not {"--conf", "--enable-metrics", "--job-bookmark-option"} & set(arguments)
+
+
+def test_dynamodbs_own_export_is_read_without_spark(account: Account, orders: str) -> None:
+    before = account.rows(f'SELECT * FROM "{naming.view(orders)}" ORDER BY id')
+    account.deploy_table(orders, **{**CHEAP, "ReadMode": "export"})
+    workflow_runs.require_success(account.run(orders))
+    after = account.rows(f'SELECT * FROM "{naming.view(orders)}" ORDER BY id')
+    assert [{**row, naming.PARTITION_KEY: ""} for row in after] == [
+        {**row, naming.PARTITION_KEY: ""} for row in before
+    ]
+
+
+def test_a_run_is_explained_and_priced_as_a_python_shell_job(account: Account, orders: str) -> None:
+    account.deploy_table(orders, **CHEAP)
+    workflow_runs.require_success(account.run(orders))
+    shown = Command(account.endpoint)("runs", orders, "--explain", "--limit", "1")
+    assert shown.returncode == 0, shown.stderr
+    assert "not enough for a plan" not in shown.stdout
+
+
+@pytest.mark.parametrize(
+    ("given", "refused"),
+    [
+        (
+            ["--read-mode", "connector"],
+            "needs ReadMode native or export, no Where",
+        ),
+        (["--where", "id > ''"], "no Where"),
+    ],
+)
+def test_deploy_refuses_what_needs_spark(
+    account: Account, orders: str, given: list[str], refused: str
+) -> None:
+    done = Command(account.endpoint)("deploy", orders, "--yes", *given)
+    assert done.returncode == 2
+    assert refused in done.stderr
+
+
+def test_deploy_names_the_cheaper_way_while_the_table_is_on_the_other(
+    account: Account, orders: str
+) -> None:
+    run = Command(account.endpoint)
+    spark = ["--engine", "spark", "--catalog-update", "crawler"]
+    done = run("deploy", orders, *spark, "--yes")
+    assert done.returncode == 0, done.stderr
+    assert "is small: without Spark and crawler, a run costs about" in done.stderr
+    again = run("deploy", orders, "--engine", "python", "--catalog-update", "direct", "--yes")
+    assert again.returncode == 0, again.stderr
+    assert "is small" not in again.stderr
