@@ -129,8 +129,8 @@ def test_prices_of_the_page_for_small_tables_are_those_of_the_plan() -> None:
     assert small["run_seconds"] - direct["run_seconds"] == 60
     without = ("--engine", "python", "--catalog-update", "direct")
     least, sizes = plan(SMALL, *without), str(SMALL).replace("reviews", "sizes")
-    assert f"a run then costs ${least['run_usd']:.2f}, not ${run:.2f}, of which the reads" in text
-    assert f"the reads are ${cost(least, 'reads'):.2f}." in text
+    assert f"a run then costs ${least['run_usd']:.2f}, not ${run:.2f}. The reads" in text
+    assert f"The reads are ${cost(least, 'reads'):.2f} of it." in text
     assert f"one cost ${least['month_usd']:.2f} in the first month." in text
     assert f"one of 1 GiB {least['run_seconds'] / 60:.0f} minutes." in text
     tiny = [plan(sizes, "Small", *given) for given in (without, ())]

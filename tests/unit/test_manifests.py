@@ -119,7 +119,8 @@ def test_what_the_export_job_writes_is_read() -> None:
 def test_page_of_manifests_has_every_key_that_the_export_job_writes() -> None:
     job = {**written(), "seconds": {"spark": 1.5, "read": 3.5}}
     export = {"read": {"billed_bytes": 350}}
-    connector = {"read": {"sampled_items": 9, "losses": ["sets"], "doubles": 1200}}
+    losses, doubles = {"tags": ["sets"]}, {"price": 1200}
+    connector = {"read": {"sampled_items": 9, "losses": losses, "doubles": doubles}}
     adopted = {"adopted": True}
     assert documented() == {
         key for manifest in (job, export, connector, adopted) for key in keys(manifest)
