@@ -24,6 +24,7 @@ import artifacts
 from judges import UnavailableError
 from lake import BUCKET, SCRIPTS
 
+from dynoexport import naming
 from dynoexport.local.glue import processes
 from dynoexport.local.runtime import s3a
 
@@ -177,14 +178,19 @@ class Jobs:
 
     def view(self, words: list[str]) -> None:
         """Run the view job on Python 3.9 with the Python shell's own boto3."""
-        libraries = artifacts.wheels("python-shell", "3.9")
-        script = SCRIPTS / "create_current_view.py"
+        self._in_python_shell(SCRIPTS / naming.VIEW_SCRIPT, words)
+
+    def export_without_spark(self, words: list[str]) -> None:
+        """Run the export job on Python 3.9 with the Python shell's own libraries."""
+        self._in_python_shell(SCRIPTS / naming.EXPORT_SCRIPT, words)
+
+    def _in_python_shell(self, script: Path, words: list[str]) -> None:
         self._run(
             self._find_python("3.9"),
             kind="pythonshell",
             script=script,
             words=words,
-            path=[libraries],
+            path=[artifacts.wheels("python-shell", "3.9")],
         )
 
     def _run(
