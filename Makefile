@@ -108,6 +108,7 @@ bench: $(LOCAL) ## Measure everything and write docs/benchmarks.md (hours; ITEMS
 	@$(BIN)/python benchmarks/planning.py --beyond 0.05
 	@$(BIN)/python benchmarks/generator.py --rounds $(ROUNDS) --output $(FIGURES)/generator.json
 	@$(BIN)/python benchmarks/demo.py --rounds $(ROUNDS) --output $(FIGURES)/demo.json
+	@$(BIN)/python benchmarks/engines.py --rounds $(ROUNDS) --output $(FIGURES)/engines.json
 	@$(BIN)/python benchmarks/status.py
 	@$(BIN)/python benchmarks/transform.py
 	@$(HOME)/.cache/dynoexport-bench/peers/bin/python benchmarks/report.py
