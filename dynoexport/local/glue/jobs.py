@@ -115,6 +115,8 @@ def execute(endpoint: Endpoint, run: JobRun) -> None:
         with suppress(BrokenPipeError):
             process.order(script, _words(run), environment)
         _supervise(endpoint, run, process, environment)
+        if run.state == "SUCCEEDED":
+            process.share_classes()
 
 
 def role_arn(endpoint: Endpoint, role: str) -> str:

@@ -22,13 +22,13 @@ import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from dynoexport.errors import DynoexportError
 from dynoexport.local.context import EndpointEnds
-from dynoexport.local.glue import java
+from dynoexport.local.glue import class_sharing, java
 from dynoexport.local.runtime import s3a
 
 if TYPE_CHECKING:
@@ -57,6 +57,7 @@ class JobProcess:
     process: subprocess.Popen[str]
     directory: Path
     lock: int
+    environment: Mapping[str, str] = field(compare=False)
 
     def order(self, script: Path, arguments: Sequence[str], environment: Mapping[str, str]) -> None:
         """Send it the job to run; its standard input stays open while the endpoint lives.
@@ -68,6 +69,10 @@ class JobProcess:
         assert self.process.stdin is not None  # noqa: S101 - for mypy
         self.process.stdin.write(json.dumps(job) + "\n")
         self.process.stdin.flush()
+
+    def share_classes(self) -> None:
+        """Let later jobs use the classes that this one has listed, if there is no archive yet."""
+        class_sharing.make(self.directory, self.environment)
 
     def kill(self) -> list[int]:
         """End it and all that it started; return the process groups that were killed."""
@@ -224,7 +229,7 @@ def _spawn(kind: str, s3a_jars: Path | None) -> JobProcess:
         "LANG": "C.UTF-8",
     }
     if kind == SPARK:
-        env |= java.environment()
+        env |= java.environment() | class_sharing.environment()
         if s3a_jars is not None:
             env[s3a.JARS] = str(s3a_jars.resolve())
     process = subprocess.Popen(
@@ -239,7 +244,7 @@ def _spawn(kind: str, s3a_jars: Path | None) -> JobProcess:
         # A group of its own: Spark's JVM and Python workers go with it.
         start_new_session=True,
     )
-    return JobProcess(kind, process, directory, lock)
+    return JobProcess(kind, process, directory, lock, env)
 
 
 class Reserve:

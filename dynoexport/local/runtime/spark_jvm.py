@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import class_archive
 import s3a
 
 if TYPE_CHECKING:
@@ -112,21 +113,40 @@ def start(directory: Path) -> Jvm:
     return Jvm(process, connection_file)
 
 
-def _command(directory: Path) -> list[str]:
+def java() -> list[str]:
+    """The command that starts a job's Java, without what differs from job to job."""
+    return [
+        str(_java_home() / "bin" / "java"),
+        *("-cp", ":".join(f"{directory}/*" for directory in _jars())),
+        *_QUICK,
+        *_MODULES,
+    ]
+
+
+def archive_key() -> str:
+    """The name of the archive for this command."""
+    key: str = class_archive.key(_java_home(), _jars(), java())
+    return key
+
+
+def _java_home() -> Path:
+    return Path(os.environ["JAVA_HOME"])
+
+
+def _jars() -> list[Path]:
     spec = importlib.util.find_spec("pyspark")
     if spec is None or spec.origin is None:
         raise ModuleNotFoundError("pyspark is not installed")
-    jars = [Path(spec.origin).with_name("jars")]
-    file_system = _GATEWAY
-    if s3a.JARS in os.environ:
-        jars.insert(0, Path(os.environ[s3a.JARS]))
-        file_system = s3a.FILE_SYSTEM
+    own = [Path(os.environ[s3a.JARS])] if s3a.JARS in os.environ else []
+    return [*own, Path(spec.origin).with_name("jars")]
+
+
+def _command(directory: Path) -> list[str]:
+    file_system = s3a.FILE_SYSTEM if s3a.JARS in os.environ else _GATEWAY
     settings = [f"{name}={value}" for name, value in {**_SPARK_DEFAULTS, **file_system}.items()]
     return [
-        str(Path(os.environ["JAVA_HOME"]) / "bin" / "java"),
-        *("-cp", ":".join(f"{directory}/*" for directory in jars)),
-        *_QUICK,
-        *_MODULES,
+        *java(),
+        *class_archive.options(directory, archive_key()),
         f"-Djava.io.tmpdir={directory}",
         "org.apache.spark.deploy.SparkSubmit",
         *(word for setting in settings for word in ("--conf", setting)),
