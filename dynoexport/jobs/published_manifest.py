@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from dynoexport.jobs.failures import JobFailed
-from dynoexport.jobs.manifest_text import file_differences, parse_json_object
+from dynoexport.jobs.manifest_text import file_differences, is_manifest_of, parse_json_object
 from dynoexport.jobs.names import manifest_key
 from dynoexport.jobs.s3 import read_object
 
@@ -43,7 +43,7 @@ def read_own_manifest(s3: S3Client, settings: PublishSettings) -> dict[str, Any]
     """The manifest of the run's snapshot.
 
     Raises:
-        JobFailed: it does not exist, is not a manifest, or another run has written it.
+        JobFailed: it does not exist, is not its manifest, or another run has written it.
     """
     key = manifest_key(settings.table, settings.format, settings.timestamp)
     text = read_object(s3, settings.bucket, key)
@@ -56,6 +56,11 @@ def read_own_manifest(s3: S3Client, settings: PublishSettings) -> dict[str, Any]
     if manifest is None or not is_publishable(manifest):
         raise JobFailed(
             f"s3://{settings.bucket}/{key} is not a valid manifest: delete it, and start a new run"
+        )
+    if not is_manifest_of(manifest, settings.table, settings.format, settings.timestamp):
+        raise JobFailed(
+            f"s3://{settings.bucket}/{key} is the manifest of another snapshot: delete it, or put "
+            "it back where it belongs, and start a new run"
         )
     if manifest["workflow_run_id"] != settings.workflow_run_id:
         raise JobFailed(

@@ -185,8 +185,10 @@ def prune(
     if (keep is None) == (older_than is None):
         raise ValueError("give either keep or older_than")
     export = exports.find_one(account, table, fmt)
-    listed = snapshot_store.list_all(account, export, writing=being_written(account, export))
-    now = datetime.now(timezone.utc)
+    writing, now = being_written(account, export), datetime.now(timezone.utc)
+    listed = snapshot_store.list_all(account, export, writing=writing)
+    known = writing.union(snapshot.timestamp for snapshot in listed)
+    listed += snapshot_store.list_lone_claims(account, export, known, now)
     # The manifest shows whether a snapshot is ours, its files whether it is undamaged.
     listed = snapshot_store.with_figures(account, export, listed)
     goes = snapshot_store.to_prune(listed, now, keep=keep, older_than=older_than)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from dynoexport import naming
@@ -25,7 +26,7 @@ from dynoexport.storage import manifests
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
-    from datetime import datetime, timedelta
+    from datetime import datetime
 
     from mypy_boto3_glue.type_defs import TableTypeDef
 
@@ -34,6 +35,8 @@ if TYPE_CHECKING:
 
 # https://docs.aws.amazon.com/glue/latest/webapi/API_BatchDeletePartition.html
 _PARTITIONS_PER_CALL = 25
+# A run records its minute right after it has claimed it.
+_CLAIM_IS_RECENT = timedelta(hours=1)
 
 
 class DeleteFailed(DynoexportError):
@@ -149,6 +152,22 @@ def list_all(
         )
         for timestamp in sorted(every, reverse=True)
     ]
+
+
+def list_lone_claims(
+    account: Account, export: DeployedExport, listed: Iterable[str], now: datetime
+) -> list[Snapshot]:
+    """The claims of snapshots that are not ``listed``, which have nothing else.
+
+    Runs leave them that failed at once, and deletions that were interrupted. A recent claim may be
+    of a run that has not recorded its minute yet, so it is left out.
+    """
+    marks = list_marks(account.s3, account.bucket, export.table, export.format.value)
+    claims = [
+        Snapshot(timestamp, complete=False, claimed=True)
+        for timestamp in sorted(marks.claimed.difference(listed))
+    ]
+    return [claim for claim in claims if claim.taken and now - claim.taken > _CLAIM_IS_RECENT]
 
 
 def with_figures(

@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
+import outcomes
 import pytest
 
 if TYPE_CHECKING:
@@ -19,8 +20,6 @@ HERE = Path(__file__).parent
 # How many of the seeds 0, 1, ... are run, or which one alone.
 SCHEDULES = int(os.environ.get("DYNOEXPORT_SCHEDULES", "20"))
 SEED = os.environ.get("DYNOEXPORT_SEED")
-# Where outcomes are written for the figures.
-OUTCOMES = os.environ.get("DYNOEXPORT_OUTCOMES")
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
@@ -40,16 +39,14 @@ class Harness:
         assert self._process.stdin is not None
         self._process.stdin.write(f"{what}\n")
         self._process.stdin.flush()
-        answer = self._read()
-        answered: dict[str, Any] = json.loads(answer)
+        answered: dict[str, Any] = json.loads(self._read())
         with self._log.open() as log:
             log.seek(begins)
             # Shown with a test that fails.
             print(log.read())
         # The figures are about schedules, which have other kinds.
-        if OUTCOMES is not None and not what.startswith(("lose ", "direct ")):
-            with (Path(OUTCOMES) / f"{os.getpid()}.jsonl").open("a") as outcomes:
-                outcomes.write(answer + "\n")
+        if not what.startswith(("lose ", "direct ")):
+            outcomes.record(answered)
         return answered
 
     def _read(self) -> str:

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import json
-import os
 import sys
 from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import outcomes
 import pytest
 
 if TYPE_CHECKING:
@@ -16,7 +15,6 @@ if TYPE_CHECKING:
 
 SCRIPTS = Path(__file__).parents[2] / "scripts"
 sys.path.insert(0, str(SCRIPTS))
-OUTCOMES = os.environ.get("DYNOEXPORT_OUTCOMES")
 
 
 @pytest.fixture(scope="session")
@@ -24,6 +22,4 @@ def inputs() -> Iterator[Counter[str]]:
     """How many inputs each parser was given, and how many of them it refused."""
     counted: Counter[str] = Counter()
     yield counted
-    if OUTCOMES is not None:
-        with (Path(OUTCOMES) / f"{os.getpid()}.jsonl").open("a") as outcomes:
-            outcomes.write(json.dumps({"inputs": counted}) + "\n")
+    outcomes.record({"inputs": counted})

@@ -415,6 +415,15 @@ def test_a_snapshot_without_a_claim_stays_ours_when_its_deletion_breaks_off(stor
     assert store.keys() == set()
 
 
+def test_a_claim_is_left_over_if_it_has_nothing_else_and_is_not_recent(store: Store) -> None:
+    """NEWEST is five minutes old: its run may not have recorded it yet."""
+    store.put(*(naming.claim_key("Reviews", "csv", each) for each in (OLDEST, OLDER, NEWEST)))
+    listed = snapshot_store.list_lone_claims(store.account, EXPORT, {OLDER}, NOW)
+    assert listed == [Snapshot(OLDEST, complete=False, claimed=True)]
+    assert store.delete(OLDEST) == 0
+    assert store.keys() == {naming.claim_key("Reviews", "csv", each) for each in (OLDER, NEWEST)}
+
+
 def test_keys_that_do_not_exist_are_no_error(store: Store) -> None:
     store.put("a", "c")
     snapshot_store.delete_keys(store.account, ["a", "b"])
