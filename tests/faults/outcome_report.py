@@ -34,6 +34,7 @@ JUDGES = (
         "readers and writers, with the libraries of Glue 3.0 to 6.0",
         "their Python, pyarrow, boto3 and Spark",
     ),
+    ("both jobs as Python shell jobs", "Python 3.9 with pyarrow 7.0.0 and boto3 1.21.21"),
     ("files in S3, the permissions of the roles", "Hadoop's S3A with both of its committers"),
     ("the `connector` reader", "emr-dynamodb-connector, the code base of Glue's own"),
     ("the `native` reader, and what the endpoint's DynamoDB answers", "dynalite, another DynamoDB"),
