@@ -33,8 +33,10 @@ import json
 import math
 import multiprocessing
 import os
+import platform
 import random
 import re
+import resource
 import socket
 import struct
 import sys
@@ -1443,180 +1445,6 @@ def count_snapshot(cloudwatch: CloudWatchClient, table: str, fmt: str) -> None:
         log(f"cannot record this snapshot in CloudWatch: {error}")
 
 
-# --- dynoexport/jobs/python_engine.py -------------------------------------------------------------
-# As often as Spark tries a task (spark.task.maxFailures):
-# https://spark.apache.org/docs/latest/configuration.html#scheduling
-ATTEMPTS = 4
-
-
-def attempt(rows: Callable[[], Iterable[Any]], attempts: int = ATTEMPTS) -> list[Any]:
-    """The rows of a partition, computed again if that fails.
-
-    Raises:
-        Exception: it failed every time.
-    """
-    try:
-        return list(rows())
-    except JobFailed:
-        raise
-    except Exception as error:
-        if attempts == 1:
-            raise
-        log(f"a task failed, and is tried again: {describe_error(error)}")
-    return attempt(rows, attempts - 1)
-
-
-class Partitions:
-    """Values in partitions, with those methods of an RDD that the job uses."""
-
-    def __init__(
-        self, context: PythonContext, partitions: Sequence[Callable[[], Iterable[Any]]]
-    ) -> None:
-        self._context, self._partitions = context, partitions
-
-    def mapPartitionsWithIndex(  # noqa: N802 - as in PySpark
-        self, function: Callable[[int, Iterator[Any]], Iterable[Any]]
-    ) -> Partitions:
-        def bound(number: int, rows: Callable[[], Iterable[Any]]) -> Callable[[], Iterable[Any]]:
-            return lambda: function(number, iter(rows()))
-
-        mapped = [bound(number, rows) for number, rows in enumerate(self._partitions)]
-        return Partitions(self._context, mapped)
-
-    def mapPartitions(  # noqa: N802 - as in PySpark
-        self, function: Callable[[Iterator[Any]], Iterable[Any]]
-    ) -> Partitions:
-        return self.mapPartitionsWithIndex(lambda _, rows: function(rows))
-
-    def map(self, function: Callable[[Any], Any]) -> Partitions:
-        return self.mapPartitions(lambda rows: map(function, rows))
-
-    def filter(self, function: Callable[[Any], Any]) -> Partitions:
-        return self.mapPartitions(lambda rows: filter(function, rows))
-
-    def getNumPartitions(self) -> int:  # noqa: N802 - as in PySpark
-        return len(self._partitions)
-
-    def partitionBy(self, _parts: int) -> Partitions:  # noqa: N802 - as in PySpark
-        """All values in one partition, which has those of every key together."""
-        return Partitions(self._context, [self.collect])
-
-    def collect(self) -> list[Any]:
-        return list(chain.from_iterable(self._context.run(self._partitions)))
-
-    def sum(self) -> Any:  # noqa: ANN401 - of the values' type
-        return sum(self.collect())
-
-    def take(self, number: int) -> list[Any]:
-        return self.collect()[:number]
-
-    def takeOrdered(  # noqa: N802 - as in PySpark
-        self, number: int, key: Callable[[Any], Any]
-    ) -> list[Any]:
-        return heapq.nsmallest(number, self.collect(), key=key)
-
-
-class PythonContext:
-    """Runs partitions in this process, or in ``processes`` of its own if there are several CPUs."""
-
-    def __init__(self, processes: int = 1) -> None:
-        self.defaultParallelism = processes
-
-    def getConf(self) -> dict[str, str]:  # noqa: N802 - as in PySpark
-        return {"spark.driver.host": "127.0.0.1"}
-
-    def parallelize(self, values: Iterable[Any], parts: int) -> Partitions:
-        """The values in even partitions, in their order."""
-        every = list(values)
-        starts = [number * len(every) // parts for number in range(parts + 1)]
-        chunks = [every[starts[number] : starts[number + 1]] for number in range(parts)]
-        return Partitions(self, [chunk.copy for chunk in chunks])
-
-    def run(self, partitions: Sequence[Callable[[], Iterable[Any]]]) -> list[list[Any]]:
-        """The rows of each partition."""
-        processes = min(self.defaultParallelism, len(partitions))
-        if processes <= 1:
-            return [attempt(rows) for rows in partitions]
-        return run_in_processes(partitions, processes)
-
-
-def run_in_processes(
-    partitions: Sequence[Callable[[], Iterable[Any]]], processes: int
-) -> list[list[Any]]:
-    """The rows of each partition, in their order.
-
-    Forked processes: what they run is not pickled, and a script has no module that they could
-    import.
-
-    Raises:
-        TaskFailed: a partition failed every time.
-        JobFailed: the job cannot go on, or a process ended before its time.
-    """
-    fork = multiprocessing.get_context("fork")
-    receivers: list[Connection] = []
-    started = []
-    for first in range(processes):
-        receiver, sender = fork.Pipe(duplex=False)
-        own = partitions[first::processes]
-        process = fork.Process(target=send_rows, args=(own, sender), daemon=True)
-        process.start()
-        sender.close()
-        receivers.append(receiver)
-        started.append(process)
-    try:
-        found: list[list[Any]] = [[] for _ in partitions]
-        for first, receiver in enumerate(receivers):
-            found[first::processes] = receive_rows(receiver)
-    finally:
-        for process in started:
-            process.terminate()
-            process.join()
-    return found
-
-
-def send_rows(partitions: Sequence[Callable[[], Iterable[Any]]], sender: Connection) -> None:
-    """In the process: compute the partitions and send their rows, or the error."""
-    try:
-        sender.send((True, [attempt(rows) for rows in partitions]))
-    except JobFailed as failed:
-        sender.send((False, failed))
-    except Exception as error:  # noqa: BLE001 - raised again by the job
-        # Not the error itself: botocore's cannot be pickled.
-        sender.send((False, TaskFailed(describe_error(error))))
-
-
-def receive_rows(receiver: Connection) -> list[list[Any]]:
-    """The rows of a process.
-
-    Raises:
-        TaskFailed, JobFailed: that of the process, or it ended without an answer.
-    """
-    try:
-        has_rows, answer = receiver.recv()
-    except EOFError:
-        raise JobFailed(
-            "a process of this job ended before its time, perhaps for lack of memory: "
-            "deploy with Engine spark"
-        ) from None
-    if not has_rows:
-        raise answer
-    rows: list[list[Any]] = answer
-    return rows
-
-
-def available_processes() -> int:
-    """How many CPUs the job has: one with 0.0625 DPU, four with 1 DPU."""
-    return len(os.sched_getaffinity(0))
-
-
-class PythonSession:
-    """In the place of a GlueContext, and of the SparkSession that it has."""
-
-    def __init__(self) -> None:
-        self.sparkContext = PythonContext(available_processes())
-        self.spark_session = self
-
-
 # --- dynoexport/jobs/s3.py ------------------------------------------------------------------------
 def list_files(s3: S3Client, bucket: str, prefix: str) -> dict[str, tuple[int, str]]:
     """All objects under the prefix: bytes and ETag by key. An ETag changes with the content.
@@ -2156,6 +1984,197 @@ def profile_rank(pair: tuple[str, tuple[Any, ...]], known: frozenset[str]) -> tu
     """A sort key: known attributes, then those that most items have, then by name."""
     name, (counts, *_) = pair
     return name not in known, -sum(counts.values()), name
+
+
+# --- dynoexport/jobs/python_engine.py -------------------------------------------------------------
+# As often as Spark tries a task (spark.task.maxFailures):
+# https://spark.apache.org/docs/latest/configuration.html#scheduling
+ATTEMPTS = 4
+
+
+def attempt(rows: Callable[[], Iterable[Any]], attempts: int = ATTEMPTS) -> list[Any]:
+    """The rows of a partition, computed again if that fails.
+
+    Raises:
+        Exception: it failed every time.
+    """
+    try:
+        return list(rows())
+    except JobFailed:
+        raise
+    except Exception as error:
+        if attempts == 1:
+            raise
+        log(f"a task failed, and is tried again: {describe_error(error)}")
+    return attempt(rows, attempts - 1)
+
+
+class Partitions:
+    """Values in partitions, with those methods of an RDD that the job uses."""
+
+    def __init__(
+        self, context: PythonContext, partitions: Sequence[Callable[[], Iterable[Any]]]
+    ) -> None:
+        self._context, self._partitions = context, partitions
+
+    def mapPartitionsWithIndex(  # noqa: N802 - as in PySpark
+        self, function: Callable[[int, Iterator[Any]], Iterable[Any]]
+    ) -> Partitions:
+        def bound(number: int, rows: Callable[[], Iterable[Any]]) -> Callable[[], Iterable[Any]]:
+            return lambda: function(number, iter(rows()))
+
+        mapped = [bound(number, rows) for number, rows in enumerate(self._partitions)]
+        return Partitions(self._context, mapped)
+
+    def mapPartitions(  # noqa: N802 - as in PySpark
+        self, function: Callable[[Iterator[Any]], Iterable[Any]]
+    ) -> Partitions:
+        return self.mapPartitionsWithIndex(lambda _, rows: function(rows))
+
+    def map(self, function: Callable[[Any], Any]) -> Partitions:
+        return self.mapPartitions(lambda rows: map(function, rows))
+
+    def filter(self, function: Callable[[Any], Any]) -> Partitions:
+        return self.mapPartitions(lambda rows: filter(function, rows))
+
+    def getNumPartitions(self) -> int:  # noqa: N802 - as in PySpark
+        return len(self._partitions)
+
+    def partitionBy(self, _parts: int) -> Partitions:  # noqa: N802 - as in PySpark
+        """All values in one partition, which has those of every key together."""
+        return Partitions(self._context, [self.collect])
+
+    def collect(self) -> list[Any]:
+        return list(chain.from_iterable(self._context.run(self._partitions)))
+
+    def sum(self) -> Any:  # noqa: ANN401 - of the values' type
+        return sum(self.collect())
+
+    def take(self, number: int) -> list[Any]:
+        return self.collect()[:number]
+
+    def takeOrdered(  # noqa: N802 - as in PySpark
+        self, number: int, key: Callable[[Any], Any]
+    ) -> list[Any]:
+        return heapq.nsmallest(number, self.collect(), key=key)
+
+
+class PythonContext:
+    """Runs partitions in this process, or in ``processes`` of its own if there are several CPUs."""
+
+    def __init__(self, processes: int = 1) -> None:
+        self.defaultParallelism = processes
+
+    def getConf(self) -> dict[str, str]:  # noqa: N802 - as in PySpark
+        return {"spark.driver.host": "127.0.0.1"}
+
+    def parallelize(self, values: Iterable[Any], parts: int) -> Partitions:
+        """The values in even partitions, in their order."""
+        every = list(values)
+        starts = [number * len(every) // parts for number in range(parts + 1)]
+        chunks = [every[starts[number] : starts[number + 1]] for number in range(parts)]
+        return Partitions(self, [chunk.copy for chunk in chunks])
+
+    def run(self, partitions: Sequence[Callable[[], Iterable[Any]]]) -> list[list[Any]]:
+        """The rows of each partition."""
+        processes = min(self.defaultParallelism, len(partitions))
+        if processes <= 1:
+            return [attempt(rows) for rows in partitions]
+        return run_in_processes(partitions, processes)
+
+
+def run_in_processes(
+    partitions: Sequence[Callable[[], Iterable[Any]]], processes: int
+) -> list[list[Any]]:
+    """The rows of each partition, in their order.
+
+    Forked processes: what they run is not pickled, and a script has no module that they could
+    import.
+
+    Raises:
+        TaskFailed: a partition failed every time.
+        JobFailed: the job cannot go on, or a process ended before its time.
+    """
+    fork = multiprocessing.get_context("fork")
+    receivers: list[Connection] = []
+    started = []
+    for first in range(processes):
+        receiver, sender = fork.Pipe(duplex=False)
+        own = partitions[first::processes]
+        process = fork.Process(target=send_rows, args=(own, sender), daemon=True)
+        process.start()
+        sender.close()
+        receivers.append(receiver)
+        started.append(process)
+    try:
+        found: list[list[Any]] = [[] for _ in partitions]
+        for first, receiver in enumerate(receivers):
+            found[first::processes] = receive_rows(receiver)
+    finally:
+        for process in started:
+            process.terminate()
+            process.join()
+    return found
+
+
+def send_rows(partitions: Sequence[Callable[[], Iterable[Any]]], sender: Connection) -> None:
+    """In the process: compute the partitions and send their rows, or the error."""
+    try:
+        sender.send((True, [attempt(rows) for rows in partitions]))
+    except JobFailed as failed:
+        sender.send((False, failed))
+    except Exception as error:  # noqa: BLE001 - raised again by the job
+        # Not the error itself: botocore's cannot be pickled.
+        sender.send((False, TaskFailed(describe_error(error))))
+
+
+def receive_rows(receiver: Connection) -> list[list[Any]]:
+    """The rows of a process.
+
+    Raises:
+        TaskFailed, JobFailed: that of the process, or it ended without an answer.
+    """
+    try:
+        has_rows, answer = receiver.recv()
+    except EOFError:
+        raise JobFailed(
+            "a process of this job ended before its time, perhaps for lack of memory: "
+            "deploy with Engine spark"
+        ) from None
+    if not has_rows:
+        raise answer
+    rows: list[list[Any]] = answer
+    return rows
+
+
+def available_processes() -> int:
+    """How many CPUs the job has: one with 0.0625 DPU, four with 1 DPU."""
+    return len(os.sched_getaffinity(0))
+
+
+def describe_engine() -> str:
+    """What the job runs on: AWS lists no versions of Python and pyarrow."""
+    import boto3
+
+    library = arrow()
+    pyarrow = f", pyarrow {library.__version__}" if library is not None else ""
+    python = platform.python_version()
+    cpus = counted(available_processes(), "CPU")
+    return f"Python {python}, boto3 {boto3.__version__}{pyarrow}, {cpus}"
+
+
+def peak_memory_mb() -> int:
+    """The most memory of this process, and of the largest of its own processes, in MiB."""
+    kinds = (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)
+    return max(resource.getrusage(kind).ru_maxrss for kind in kinds) // 1024
+
+
+class PythonSession:
+    """In the place of a GlueContext, and of the SparkSession that it has."""
+
+    def __init__(self) -> None:
+        self.sparkContext = PythonContext(available_processes())
+        self.spark_session = self
 
 
 # --- dynoexport/jobs/scan/buffer.py ---------------------------------------------------------------
@@ -6305,6 +6324,8 @@ def export(
     properties = run_properties(clients.glue, arguments)
     settings = parse_settings(apply_overrides(arguments, properties, EXPORT_OVERRIDABLE))
     log(f"exporting {settings.table} as {settings.format} for run {settings.workflow_run_id}")
+    if settings.engine == "python":
+        log(describe_engine())
     check_library(settings)
     plan = check_table(clients.dynamodb, settings)
     if settings.reader == "export":
@@ -6336,6 +6357,8 @@ def export(
         f"{counted(len(written.files), 'file')}, {manifest['bytes']:,} bytes, under "
         f"{paths.uri(paths.snapshot)}"
     )
+    if settings.engine == "python":
+        log(f"the largest process had {peak_memory_mb():,} MiB of memory")
 
 
 def main(argv: Sequence[str]) -> None:

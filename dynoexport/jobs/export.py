@@ -43,7 +43,12 @@ from dynoexport.jobs.log import Steps, counted, iso, items_text, log
 from dynoexport.jobs.manifest import WriteResult, build_manifest, put_manifest
 from dynoexport.jobs.metrics import METRIC_CONFIG, count_snapshot
 from dynoexport.jobs.names import SNAPSHOT_BYTES, SNAPSHOT_ITEMS
-from dynoexport.jobs.python_engine import PythonSession, available_processes
+from dynoexport.jobs.python_engine import (
+    PythonSession,
+    available_processes,
+    describe_engine,
+    peak_memory_mb,
+)
 from dynoexport.jobs.readers.connector import read_by_connector, splits_for
 from dynoexport.jobs.readers.native import read_by_scan
 from dynoexport.jobs.readers.point_in_time import check_recovery, read_by_export
@@ -226,6 +231,8 @@ def export(
     properties = run_properties(clients.glue, arguments)
     settings = parse_settings(apply_overrides(arguments, properties, EXPORT_OVERRIDABLE))
     log(f"exporting {settings.table} as {settings.format} for run {settings.workflow_run_id}")
+    if settings.engine == "python":
+        log(describe_engine())
     check_library(settings)
     plan = check_table(clients.dynamodb, settings)
     if settings.reader == "export":
@@ -257,6 +264,8 @@ def export(
         f"{counted(len(written.files), 'file')}, {manifest['bytes']:,} bytes, under "
         f"{paths.uri(paths.snapshot)}"
     )
+    if settings.engine == "python":
+        log(f"the largest process had {peak_memory_mb():,} MiB of memory")
 
 
 def main(argv: Sequence[str]) -> None:

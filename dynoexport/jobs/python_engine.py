@@ -9,11 +9,14 @@ from __future__ import annotations
 import heapq
 import multiprocessing
 import os
+import platform
+import resource
 from itertools import chain
 from typing import TYPE_CHECKING, Any
 
+from dynoexport.jobs.arrow_library import arrow
 from dynoexport.jobs.failures import JobFailed, TaskFailed, describe_error
-from dynoexport.jobs.log import log
+from dynoexport.jobs.log import counted, log
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -182,6 +185,23 @@ def receive_rows(receiver: Connection) -> list[list[Any]]:
 def available_processes() -> int:
     """How many CPUs the job has: one with 0.0625 DPU, four with 1 DPU."""
     return len(os.sched_getaffinity(0))
+
+
+def describe_engine() -> str:
+    """What the job runs on: AWS lists no versions of Python and pyarrow."""
+    import boto3
+
+    library = arrow()
+    pyarrow = f", pyarrow {library.__version__}" if library is not None else ""
+    python = platform.python_version()
+    cpus = counted(available_processes(), "CPU")
+    return f"Python {python}, boto3 {boto3.__version__}{pyarrow}, {cpus}"
+
+
+def peak_memory_mb() -> int:
+    """The most memory of this process, and of the largest of its own processes, in MiB."""
+    kinds = (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)
+    return max(resource.getrusage(kind).ru_maxrss for kind in kinds) // 1024
 
 
 class PythonSession:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import time
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -248,7 +249,7 @@ def ran(trial: Trial, case: Case, run: str | None) -> str:
     trial.saw(facts.TRUST, Outcome.CONFIRMED, "jobs and crawlers ran under their roles")
     trial.saw(facts.FILE_OF_ARGUMENTS, Outcome.CONFIRMED, "both jobs read their arguments")
     if case.is_python:
-        trial.saw(facts.LIBRARIES, Outcome.CONFIRMED, "pyarrow wrote the files")
+        trial.saw(facts.LIBRARIES, Outcome.CONFIRMED, measured(trial, last))
     elif case.reader is ReadMode.NATIVE:
         trial.saw(facts.LISTENER, Outcome.CONFIRMED, f"Glue {case.glue_version.value}")
     if case.reader is ReadMode.EXPORT:
@@ -257,6 +258,13 @@ def ran(trial: Trial, case: Case, run: str | None) -> str:
         raise AssertionError(f"{last.items} items instead of {len(trial.items)}")
     seconds = ", ".join(f"{node.name} {node.seconds:.0f} s" for node in last.nodes)
     return f"{last.items} items; {seconds}"
+
+
+def measured(trial: Trial, last: workflow_runs.Run) -> str:
+    """What the job without Spark ran on, and how much memory it had."""
+    lines = [line.message for line in dynoexport.logs(trial.account, last, node=last.nodes[0].name)]
+    found = [line for line in lines if re.search(r" Python \d|MiB of memory", line)]
+    return "; ".join(re.sub(r"^\S+Z ", "", line).strip() for line in found)
 
 
 def look_for_checksums(trial: Trial, last: workflow_runs.Run) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -74,6 +75,15 @@ def test_its_job_has_what_aws_takes_of_a_python_shell_job(account: Account, orde
     assert arguments["library-set"] == "analytics"
     assert arguments["--additional-python-modules"] == "pyarrow==7.0.0"
     assert not {"--conf", "--enable-metrics", "--job-bookmark-option"} & set(arguments)
+
+
+def test_the_log_has_the_versions_and_the_memory(account: Account, orders: str) -> None:
+    """AWS publishes neither the versions nor how much memory 0.0625 DPU has."""
+    shown = Command(account.endpoint)("logs", orders)
+    assert re.search(
+        r"Python 3\.\d+\.\d+, boto3 [\d.]+, pyarrow [\d.]+, \d+ CPUs?$", shown.stdout, re.MULTILINE
+    )
+    assert re.search(r"the largest process had [\d,]+ MiB of memory$", shown.stdout, re.MULTILINE)
 
 
 def test_dynamodbs_own_export_is_read_without_spark(account: Account, orders: str) -> None:
