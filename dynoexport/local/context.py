@@ -114,23 +114,31 @@ _making = threading.Lock()
 _PATIENCE = 600
 
 
+@lru_cache(maxsize=1)
+def _session() -> boto3.Session:
+    """One session for all clients: each has read the descriptions of its services for itself."""
+    return boto3.Session()
+
+
 @lru_cache(maxsize=128)
 def _client(endpoint: Endpoint, service: Any, keys: tuple[str | None, ...]) -> Any:
-    """A client, cached: making one takes a fifth of a second, and a run needs dozens."""
+    """A client, cached: a run needs dozens."""
     access_key, secret_key, token = keys
-    session = boto3.Session(
-        aws_access_key_id=access_key,
-        aws_secret_access_key=secret_key,
-        aws_session_token=token,
-        region_name=endpoint.region,
-    )
     url = endpoint.url
     if service == "dynamodb" and endpoint.dynamodb_endpoint_url is not None:
         url = endpoint.dynamodb_endpoint_url
     # By default, botocore repeats a request after a minute without an answer. A busy machine may
     # need longer, and the repeated request would find what the first one created.
     config = Config(s3={"addressing_style": "path"}, read_timeout=_PATIENCE)
-    return session.client(service, endpoint_url=url, config=config)
+    return _session().client(
+        service,
+        aws_access_key_id=access_key,
+        aws_secret_access_key=secret_key,
+        aws_session_token=token,
+        region_name=endpoint.region,
+        endpoint_url=url,
+        config=config,
+    )
 
 
 _running: list[Endpoint] = []

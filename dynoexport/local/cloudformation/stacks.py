@@ -12,6 +12,7 @@ from contextlib import suppress
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
+import yaml
 from moto.cloudformation import models, parsing, urls
 from moto.cloudformation.exceptions import (
     AlreadyExistsException,
@@ -19,6 +20,7 @@ from moto.cloudformation.exceptions import (
     ValidationError,
 )
 from moto.cloudformation.responses import CloudFormationResponse
+from moto.cloudformation.utils import yaml_tag_constructor
 from moto.core.exceptions import ServiceException
 from moto.core.responses import ActionResult, EmptyResult
 from moto.s3.models import s3_backends
@@ -364,5 +366,9 @@ def install() -> None:
     models.Stack.stack_resources = property(_stack_resources)  # type: ignore[method-assign, assignment]
     models.cloudformation_backends.backend = LocalCloudFormationBackend
     parsing.parse_condition = _condition
+    if yaml.__with_libyaml__:
+        # moto reads a template again and again, and takes ten times as long in plain Python.
+        yaml.add_multi_constructor("", yaml_tag_constructor, yaml.CLoader)
+        yaml.Loader = yaml.CLoader  # type: ignore[assignment, misc]
     parsing.get_model_list.cache_clear()
     parsing.get_model_map.cache_clear()

@@ -6,6 +6,7 @@ It becomes the leader of a process group. The group ends with its job only if it
 from __future__ import annotations
 
 import os
+import sys
 from pathlib import Path
 
 import boto3  # noqa: F401
@@ -18,6 +19,10 @@ if __name__ == "__main__":
     if directory is not None:
         # Before it leaves the job's group, so that it is always in that group or recorded.
         Path(directory, f"group-{os.getpid()}").touch()
+    # Spark adds its own jar, in which there is no Python. Each task would read its directory again:
+    # https://github.com/apache/spark/blob/v3.5.1/core/src/main/scala/org/apache/spark/api/python/PythonUtils.scala
+    sys.path[:] = [place for place in sys.path if not place.endswith(".jar")]
+    sys.path_importer_cache.clear()
     boto3_endpoint.install()
     missing_packages.hide()
     manager()  # type: ignore[no-untyped-call]
