@@ -47,11 +47,12 @@ test: lint ## Lint, types, template drift and all tests
 test-quick: $(TEST) ## What needs neither Spark nor the endpoint
 	$(BIN)/pytest -n 2 -m "not endpoint and not spark and not deep"
 
-test-deep: $(TEST) ## All that takes long: generated tables, faults, hostile input (TABLES=, SCHEDULES=, INPUTS=)
+test-deep: $(TEST) ## All that takes long: generated tables, faults, hostile input, kills (TABLES=, SCHEDULES=, INPUTS=)
 	DYNOEXPORT_TABLES=$(TABLES) $(BIN)/pytest -n 2 -m "deep or not deep" tests/types
 	@rm -rf $(OUTCOMES) && mkdir -p $(OUTCOMES)
 	DYNOEXPORT_SCHEDULES=$(SCHEDULES) DYNOEXPORT_INPUTS=$(INPUTS) DYNOEXPORT_OUTCOMES=$(OUTCOMES) \
 	  $(BIN)/pytest -n 2 -m "deep or not deep" tests/faults tests/hostile
+	DYNOEXPORT_OUTCOMES=$(OUTCOMES) $(BIN)/pytest -n 2 -m deep tests/functional tests/acceptance
 	@$(BIN)/python tests/faults/outcome_report.py $(OUTCOMES)
 
 test-engines: $(ENGINES) ## Independent judges: Trino, Glue 5.1 and 4.0, S3A, SDKs and others (tests/engines/README.md)

@@ -10,6 +10,7 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import outcomes
 import pytest
 import started_endpoint
 
@@ -113,3 +114,4 @@ def test_a_killed_run_is_removed(empty: Endpoint, lines: int, seconds: float) ->
         output, _ = process.communicate()
     assert process.returncode == 0, output
     assert inventory(empty) == before
+    outcomes.record({"kills": {"acceptance run": 1}})

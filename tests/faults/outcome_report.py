@@ -2,7 +2,7 @@
 
     python tests/faults/outcome_report.py [DIRECTORY]
 
-DIRECTORY holds the outcomes of a run of tests/faults and tests/hostile with DYNOEXPORT_OUTCOMES.
+DIRECTORY holds the outcomes of tests that `make test-deep` ran with DYNOEXPORT_OUTCOMES.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 import schedules
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
 HERE = Path(__file__).parent
 sys.path.append(str(HERE.parent / "acceptance"))
@@ -44,6 +44,8 @@ FIGURES = HERE / "figures.json"
 PAGE = HERE.parents[1] / "docs" / "reliability.md"
 
 Json = dict[str, Any]
+# The name of its kills among those of the commands.
+ACCEPTANCE = "acceptance run"
 
 
 # --- from outcomes to figures ---------------------------------------------------------------------
@@ -53,10 +55,12 @@ def figures_of(lines: Iterable[str], date: str) -> Json:
     trials = [outcome for outcome in outcomes if "seed" in outcome]
     injected: Counter[str] = Counter()
     inputs: Counter[str] = Counter()
+    kills: Counter[str] = Counter()
     for outcome in trials:
         injected.update(outcome["injected"])
     for outcome in outcomes:
         inputs.update(outcome.get("inputs", {}))
+        kills.update(outcome.get("kills", {}))
     failed = [trial for trial in trials if trial["run"] != "SUCCEEDED"]
     return {
         "date": date,
@@ -74,6 +78,7 @@ def figures_of(lines: Iterable[str], date: str) -> Json:
         "broken": sum(bool(trial["broken"]) for trial in trials),
         "throttled": next((outcome for outcome in outcomes if "throttles" in outcome), None),
         "inputs": dict(sorted(inputs.items())),
+        "kills": dict(sorted(kills.items())),
     }
 
 
@@ -122,6 +127,7 @@ def promises(figures: Json) -> Iterable[Sequence[str]]:
         f"{len(inputs)} parsers get generated input",
         f"{sum(inputs.values()):,} inputs, no other exception",
     )
+    yield from killed(figures["kills"])
 
 
 def throttled(found: Json | None) -> Sequence[str]:
@@ -130,6 +136,22 @@ def throttled(found: Json | None) -> Sequence[str]:
     if found is None:
         return what, how, "not measured"
     return what, how, f"{found['items']:,} items, {found['throttles']:,} throttles, each item once"
+
+
+def killed(kills: Mapping[str, int]) -> Iterable[Sequence[str]]:
+    """The promises about processes that end by SIGKILL."""
+    commands = {name: count for name, count in kills.items() if name != ACCEPTANCE}
+    names = ", ".join(f"{name} {count:,}" for name, count in commands.items())
+    yield (
+        "You can repeat a command that was killed, and the view job",
+        "SIGKILL before and after each call to AWS; the same command then ends as if undisturbed",
+        f"{sum(commands.values()):,} kills: {names}",
+    )
+    yield (
+        "`make acceptance-clean` removes all that a killed acceptance run has left",
+        "SIGKILL at random moments; then the account is compared with what it was",
+        f"{kills[ACCEPTANCE]:,} kills, nothing left",
+    )
 
 
 def page(figures: Json) -> str:

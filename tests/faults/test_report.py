@@ -27,8 +27,10 @@ def test_figures_are_sums_of_outcomes() -> None:
     more = {"again": "SUCCEEDED", "seconds": 2.0, "broken": [], "notified": False, "alarmed": False}
     lines = [json.dumps({**more, **outcome}) for outcome in outcomes]
     lines += [json.dumps({"inputs": {"a": 5}}), json.dumps({"inputs": {"a": 2, "b": 1}})]
+    lines += [json.dumps({"kills": {"prune": number}}) for number in (5, 4)]
     figures = report.figures_of(lines, "2026-01-31")
     assert (figures["schedules"], figures["calls"], figures["failed"]) == (3, 120, 2)
     assert (figures["notified"], figures["alarmed"]) == (1, 1)
     assert (figures["injected"]["throttled"], figures["hit"]["throttled"]) == (7, 2)
     assert figures["inputs"] == {"a": 7, "b": 1}
+    assert figures["kills"] == {"prune": 9}
