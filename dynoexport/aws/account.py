@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -92,7 +93,7 @@ class Account:
         if not _is_web_address(client.meta.endpoint_url):
             raise _refuse_url(client.meta.endpoint_url)
         log_calls(client)
-        client.meta.events.register("before-parse.*", _refuse_web_page)
+        client.meta.events.register("before-parse.*", _refuse_strange_answer)
         return client
 
     @cached_property
@@ -179,23 +180,51 @@ def _refuse_url(url: str) -> EndpointRefused:
     )
 
 
-def _refuse_web_page(
+def _refuse_strange_answer(
     operation_model: OperationModel, response_dict: Mapping[str, Any], **_: object
 ) -> None:
-    """Refuse a web page in place of AWS's answer, as a proxy or a login page sends it.
+    """Refuse what is in the place of AWS's answer, as a proxy or a login page sends it.
 
     botocore would turn it into an empty answer. It retries by itself from status 500 on.
     """
     status = response_dict["status_code"]
-    # An object in S3 may be a web page.
-    if operation_model.has_streaming_output and status < HTTPStatus.MULTIPLE_CHOICES:
+    if status >= HTTPStatus.INTERNAL_SERVER_ERROR:
         return
-    is_page = response_dict["body"].lstrip().lower().startswith((b"<!doctype html", b"<html"))
-    if is_page and status < HTTPStatus.INTERNAL_SERVER_ERROR:
+    if operation_model.has_streaming_output and status < HTTPStatus.MULTIPLE_CHOICES:
+        # An object in S3 may have any content, but has an ETag:
+        # https://docs.aws.amazon.com/AmazonS3/latest/API/API_GetObject.html
+        what = "" if "etag" in response_dict["headers"] else "an object without an ETag"
+    else:
+        what = _strangeness(operation_model, response_dict)
+    if what:
         raise NotAws(
-            f"{operation_model.name} was answered with a web page, not by AWS (HTTP {status})",
+            f"{operation_model.name} was answered with {what}, not by AWS (HTTP {status})",
             hint="check the proxy, the network's login page and --endpoint-url",
         )
+
+
+def _strangeness(operation_model: OperationModel, response: Mapping[str, Any]) -> str:
+    """What is in the place of an answer; empty if it may be one: JSON, XML or CBOR."""
+    body = response["body"].lstrip()
+    if not body:
+        # A service that speaks JSON answers {} at least.
+        speaks_json = operation_model.metadata.get("protocol") == "json"
+        return "nothing" if speaks_json and response["status_code"] == HTTPStatus.OK else ""
+    if body.lower().startswith((b"<!doctype html", b"<html")):
+        return "a web page"
+    if body.startswith(b"{"):
+        return "" if _is_json(body) else "broken JSON"
+    if body.startswith(b"<"):
+        return ""
+    return "" if "cbor" in response["headers"].get("content-type", "") else "a text"
+
+
+def _is_json(body: bytes) -> bool:
+    try:
+        json.loads(body)
+    except ValueError:
+        return False
+    return True
 
 
 def connect(
@@ -223,11 +252,23 @@ def connect(
 
 
 def side_by_side(
-    function: Callable[[_In], _Out], values: Iterable[_In], *, parallel: int = PARALLEL
+    function: Callable[[_In], _Out],
+    values: Iterable[_In],
+    *,
+    parallel: int = PARALLEL,
+    on_interrupt: Callable[[], None] = lambda: None,
 ) -> list[_Out]:
-    """The function's results in the values' order, ``parallel`` calls at a time."""
+    """The function's results in the values' order, ``parallel`` calls at a time.
+
+    Ctrl-C reaches this thread alone, which then waits for the calls that have begun.
+    ``on_interrupt`` ends long ones.
+    """
     with ThreadPoolExecutor(max_workers=parallel) as pool:
-        return list(pool.map(function, values))
+        try:
+            return list(pool.map(function, values))
+        except KeyboardInterrupt:
+            on_interrupt()
+            raise
 
 
 def chunks(values: list[_In], size: int) -> list[list[_In]]:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import threading
 import time
 import uuid
-from dataclasses import dataclass, field
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from dynoexport.aws.account import side_by_side
@@ -108,13 +110,17 @@ def ignore(_: object) -> None:
 # --- read stacks ----------------------------------------------------------------------------------
 def describe(cloudformation: CloudFormationClient, name: str) -> Mapping[str, Any] | None:
     """The stack as CloudFormation describes it; None if it was never created."""
+    stack = _describe(cloudformation, name)
+    return None if stack is None or stack["StackStatus"] == _REVIEWED else stack
+
+
+def _describe(cloudformation: CloudFormationClient, name: str) -> Mapping[str, Any] | None:
     try:
-        stack = cloudformation.describe_stacks(StackName=name)["Stacks"][0]
+        return cloudformation.describe_stacks(StackName=name)["Stacks"][0]
     except cloudformation.exceptions.ClientError as error:
         if "does not exist" in str(error):
             return None
         raise
-    return None if stack["StackStatus"] == _REVIEWED else stack
 
 
 def outputs(cloudformation: CloudFormationClient, name: str) -> dict[str, str]:
@@ -144,7 +150,11 @@ def read_parameters(stack: Mapping[str, Any]) -> dict[str, str]:
 
 # --- plan -----------------------------------------------------------------------------------------
 def prepare(
-    cloudformation: CloudFormationClient, stack: Stack, *, pause: float = 3.0
+    cloudformation: CloudFormationClient,
+    stack: Stack,
+    *,
+    pause: float = 3.0,
+    sleep: Callable[[float], None] = time.sleep,
 ) -> ChangeSet | None:
     """Make a change set and wait for it; None if there is nothing to change.
 
@@ -154,29 +164,63 @@ def prepare(
         DeployFailed: the template or a parameter is refused, or the stack is in a state in which
             it cannot be changed.
     """
-    from botocore.exceptions import WaiterError
+    kind = _kind(cloudformation, stack.name, pause, sleep)
+    change_set = ChangeSet(stack.name, f"dynoexport-{uuid.uuid4().hex}", kind, ())
+    with _discarded_on_failure(cloudformation, change_set):
+        _create(cloudformation, stack, kind, change_set.name)
+        reason = _wait(cloudformation, change_set, pause, sleep)
+        if reason is None:
+            changes = tuple(_changes(cloudformation, stack.name, change_set.name))
+            return replace(change_set, changes=changes)
+        if not any(words in reason for words in _NO_CHANGES):
+            raise DeployFailed(f"the change set of stack {stack.name} failed", hint=reason)
+    discard(cloudformation, change_set)
+    return None
 
-    kind = _kind(cloudformation, stack.name, pause)
-    name = f"dynoexport-{uuid.uuid4().hex}"
-    _create(cloudformation, stack, kind, name)
+
+@contextmanager
+def _discarded_on_failure(
+    cloudformation: CloudFormationClient, change_set: ChangeSet
+) -> Iterator[None]:
+    """If AWS fails, or the user interrupts, leave no change set and no empty stack."""
     try:
-        cloudformation.get_waiter("change_set_create_complete").wait(
-            StackName=stack.name,
-            ChangeSetName=name,
-            # The waiter counts in whole seconds.
-            WaiterConfig={"Delay": max(1, round(pause)), "MaxAttempts": 200},
+        yield
+    except BaseException:
+        # The first error is the one to report.
+        with suppress(Exception):
+            discard(cloudformation, change_set)
+        raise
+
+
+def _wait(
+    cloudformation: CloudFormationClient,
+    change_set: ChangeSet,
+    pause: float,
+    sleep: Callable[[float], None],
+) -> str | None:
+    """Wait until the change set can be executed; the reason if it never can.
+
+    botocore's waiter hides which call failed.
+    https://docs.aws.amazon.com/AWSCloudFormation/latest/APIReference/API_DescribeChangeSet.html
+    """
+    while True:
+        described = cloudformation.describe_change_set(
+            StackName=change_set.stack, ChangeSetName=change_set.name
         )
-    except WaiterError as error:
-        described = cloudformation.describe_change_set(StackName=stack.name, ChangeSetName=name)
-        reason = described.get("StatusReason", str(error))
-        discard(cloudformation, ChangeSet(stack.name, name, kind, ()))
-        if any(words in reason for words in _NO_CHANGES):
+        status = described["Status"]
+        if status == "CREATE_COMPLETE":
             return None
-        raise DeployFailed(f"the change set of stack {stack.name} failed", hint=reason) from error
-    return ChangeSet(stack.name, name, kind, tuple(_changes(cloudformation, stack.name, name)))
+        if status not in {"CREATE_PENDING", "CREATE_IN_PROGRESS"}:
+            return described.get("StatusReason", f"it is {status}")
+        sleep(pause)
 
 
-def _kind(cloudformation: CloudFormationClient, name: str, pause: float) -> ChangeSetTypeType:
+def _kind(
+    cloudformation: CloudFormationClient,
+    name: str,
+    pause: float,
+    sleep: Callable[[float], None],
+) -> ChangeSetTypeType:
     """Whether the stack is to be created or updated.
 
     Raises:
@@ -187,7 +231,7 @@ def _kind(cloudformation: CloudFormationClient, name: str, pause: float) -> Chan
         return "CREATE"
     status = stack["StackStatus"]
     if is_only_a_name(stack):
-        delete(cloudformation, name, pause=pause)
+        delete(cloudformation, name, pause=pause, sleep=sleep)
         return "CREATE"
     if status.endswith("_IN_PROGRESS"):
         raise DeployFailed(f"stack {name} is {status}", hint="wait until it has finished")
@@ -255,9 +299,15 @@ def _changes(cloudformation: CloudFormationClient, stack: str, name: str) -> Ite
 
 
 def discard(cloudformation: CloudFormationClient, change_set: ChangeSet) -> None:
-    """Delete an unwanted change set, and the empty stack that was created for its review."""
+    """Delete an unwanted change set, and the empty stack that was created for its review.
+
+    Somebody else may have created the stack since: it stays.
+    """
     cloudformation.delete_change_set(StackName=change_set.stack, ChangeSetName=change_set.name)
-    if change_set.kind == "CREATE":
+    if change_set.kind != "CREATE":
+        return
+    stack = _describe(cloudformation, change_set.stack)
+    if stack is not None and stack["StackStatus"] == _REVIEWED:
         cloudformation.delete_stack(StackName=change_set.stack)
 
 
@@ -268,14 +318,16 @@ def execute(
     *,
     on_event: Callable[[Event], None] = ignore,
     pause: float = 3.0,
+    sleep: Callable[[float], None] = time.sleep,
 ) -> None:
     """Execute a change set and wait until the stack is done.
 
     Raises:
         DeployFailed: a resource failed; all changes are rolled back.
     """
-    seen = {event["EventId"] for event in _events(cloudformation, change_set.stack)}
-    cloudformation.execute_change_set(StackName=change_set.stack, ChangeSetName=change_set.name)
+    with _discarded_on_failure(cloudformation, change_set):
+        seen = {event["EventId"] for event in _events(cloudformation, change_set.stack)}
+        cloudformation.execute_change_set(StackName=change_set.stack, ChangeSetName=change_set.name)
     _follow(
         cloudformation,
         change_set.stack,
@@ -283,6 +335,7 @@ def execute(
         seen=seen,
         on_event=on_event,
         pause=pause,
+        sleep=sleep,
     )
 
 
@@ -292,6 +345,7 @@ def delete(
     *,
     on_event: Callable[[Event], None] = ignore,
     pause: float = 3.0,
+    sleep: Callable[[float], None] = time.sleep,
 ) -> None:
     """Delete a stack and wait until it is gone.
 
@@ -321,6 +375,7 @@ def delete(
         seen=seen,
         on_event=on_event,
         pause=pause,
+        sleep=sleep,
     )
 
 
@@ -339,6 +394,7 @@ def _follow(
     seen: set[str],
     on_event: Callable[[Event], None],
     pause: float,
+    sleep: Callable[[float], None],
 ) -> None:
     """Report events until the stack's own last one.
 
@@ -361,7 +417,7 @@ def _follow(
                     f"stack {event.stack} could not be {verb[wanted.partition('_')[0]]}",
                     hint=failure or event.reason or "see its events in the CloudFormation console",
                 )
-        time.sleep(pause)
+        sleep(pause)
 
 
 def _new_events(
@@ -418,20 +474,47 @@ def apply(
         Declined: ``approve`` said no.
         DeployFailed: a stack could not be changed. The others are, and the message names all.
     """
-    prepared = _prepare(account, stacks)
+    wait = _Wait()
+    prepared = _prepare(account, stacks, wait)
     if prepared:
         _ask(account, prepared, approve)
 
-    def execute_one(change_set: ChangeSet) -> DeployFailed | None:
+    def execute_one(change_set: ChangeSet) -> Exception | None:
         try:
-            execute(account.cloudformation, change_set, on_event=on_event, pause=account.pause)
-        except DeployFailed as error:
+            execute(
+                account.cloudformation,
+                change_set,
+                on_event=on_event,
+                pause=account.pause,
+                sleep=wait.sleep,
+            )
+        except Exception as error:  # noqa: BLE001 - raised below, after the other stacks are done
             return error
         return None
 
-    outcomes = side_by_side(execute_one, prepared, parallel=_STACKS_AT_ONCE)
+    outcomes = side_by_side(
+        execute_one, prepared, parallel=_STACKS_AT_ONCE, on_interrupt=wait.interrupt
+    )
     _raise_any([error for error in outcomes if error is not None], of=len(prepared))
     return [change_set.stack for change_set in prepared]
+
+
+class _Interrupted(Exception):
+    """The user has interrupted the command while another thread waits for a stack."""
+
+
+class _Wait:
+    """Sleeps of several threads that Ctrl-C ends."""
+
+    def __init__(self) -> None:
+        self._interrupted = threading.Event()
+
+    def sleep(self, seconds: float) -> None:
+        if self._interrupted.wait(seconds):
+            raise _Interrupted
+
+    def interrupt(self) -> None:
+        self._interrupted.set()
 
 
 def _ask(
@@ -449,26 +532,40 @@ def _ask(
         raise Declined("nothing was changed")
 
 
-def _prepare(account: Account, stacks: Sequence[Stack]) -> list[ChangeSet]:
-    """The change sets of the stacks that change; if one is refused, all are discarded."""
+def _prepare(account: Account, stacks: Sequence[Stack], wait: _Wait) -> list[ChangeSet]:
+    """The change sets of the stacks that change; if one fails, or on Ctrl-C, all are discarded."""
+    prepared: list[ChangeSet] = []
 
-    def prepare_one(stack: Stack) -> ChangeSet | DeployFailed | None:
+    def prepare_one(stack: Stack) -> ChangeSet | Exception | None:
         try:
-            return prepare(account.cloudformation, stack, pause=account.pause)
-        except DeployFailed as error:
+            change_set = prepare(
+                account.cloudformation, stack, pause=account.pause, sleep=wait.sleep
+            )
+        except Exception as error:  # noqa: BLE001 - raised below, after the others are discarded
             return error
+        if change_set is not None:
+            prepared.append(change_set)
+        return change_set
 
-    outcomes = side_by_side(prepare_one, stacks, parallel=_STACKS_AT_ONCE)
-    prepared = [outcome for outcome in outcomes if isinstance(outcome, ChangeSet)]
-    refused = [outcome for outcome in outcomes if isinstance(outcome, DeployFailed)]
-    if refused:
+    try:
+        outcomes = side_by_side(
+            prepare_one, stacks, parallel=_STACKS_AT_ONCE, on_interrupt=wait.interrupt
+        )
+        _raise_any([one for one in outcomes if isinstance(one, Exception)], of=len(stacks))
+    except BaseException:
         for change_set in prepared:
-            discard(account.cloudformation, change_set)
-        _raise_any(refused, of=len(stacks))
-    return prepared
+            # The first error is the one to report.
+            with suppress(Exception):
+                discard(account.cloudformation, change_set)
+        raise
+    return [outcome for outcome in outcomes if isinstance(outcome, ChangeSet)]
 
 
-def _raise_any(failures: Sequence[DeployFailed], *, of: int) -> None:
+def _raise_any(failures: Sequence[Exception], *, of: int) -> None:
+    """Raise what failed: all refused stacks as one error, or the first error of AWS."""
+    for failure in failures:
+        if not isinstance(failure, DeployFailed):
+            raise failure
     if len(failures) > 1:
         raise DeployFailed(
             f"{len(failures)} of {of} stacks could not be deployed",

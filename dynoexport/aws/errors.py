@@ -36,14 +36,9 @@ _THROTTLED = {
 }
 _INVALID = {"ValidationError", "ValidationException", "InvalidInputException", "InvalidRequest"}
 
-_NETWORK = {
-    "EndpointConnectionError",
-    "ConnectTimeoutError",
-    "ConnectionClosedError",
-    "ReadTimeoutError",
-    "ProxyConnectionError",
-    "SSLError",
-}
+# The connection, or the body of an object, broke. Others inherit from the first two.
+_NETWORK = {"ConnectionError", "HTTPClientError", "IncompleteReadError"}
+_IN_A_BODY = {"ResponseStreamingError", "IncompleteReadError"}
 
 _NEW_CREDENTIALS = "get new ones, for example with 'aws sso login' or 'aws configure'"
 
@@ -61,6 +56,15 @@ _OF_BOTOCORE = {
 }
 
 
+def is_denied(error: ClientError) -> bool:
+    """Whether the caller may not make the call, so that another try would not help."""
+    return _is_denied(error.response.get("Error", {}).get("Code", ""))
+
+
+def _is_denied(code: str) -> bool:
+    return code in _DENIED or code.startswith("AccessDenied") or code == "403"
+
+
 def explain(error: Exception) -> AwsFailed | None:
     """The error for people; None if it comes from neither AWS nor botocore.
 
@@ -71,7 +75,19 @@ def explain(error: Exception) -> AwsFailed | None:
         return _explain_service_error(error)  # type: ignore[arg-type]
     if "BotoCoreError" in names:
         return _explain_botocore_error(error)  # type: ignore[arg-type]
+    if "ResponseParserError" in names:
+        return AwsFailed(
+            f"{_failed(error)}its answer cannot be read",
+            hint="check the proxy, the network and --endpoint-url",
+        )
     return None
+
+
+def _failed(error: Exception) -> str:
+    """The name of the call, which ``call_log`` adds. A body is read after it: that of an object."""
+    of_body = "GetObject" if type(error).__name__ in _IN_A_BODY else ""
+    operation = getattr(error, "operation_name", of_body)
+    return f"{operation} failed: " if operation else ""
 
 
 def _explain_botocore_error(error: BotoCoreError) -> AwsFailed:
@@ -85,16 +101,15 @@ def _explain_botocore_error(error: BotoCoreError) -> AwsFailed:
         return AwsFailed(text, hint="'aws configure list-profiles' shows those that exist")
     if name == "PartialCredentialsError":
         return AwsFailed(text, hint="set both the access key and the secret key")
-    if name in _NETWORK:
-        # ``call_log`` adds it.
-        operation = getattr(error, "operation_name", "")
+    if _NETWORK & {kind.__name__ for kind in type(error).__mro__}:
         return AwsFailed(
-            (f"{operation} failed: " if operation else "") + text.rstrip("."),
+            _failed(error) + text.rstrip("."),
             hint="check the network, --region and --endpoint-url; for the local endpoint, check "
             "that 'dynoexport local start' is running",
         )
     return AwsFailed(
-        text, hint="see https://docs.aws.amazon.com/boto3 about this error of botocore"
+        _failed(error) + text,
+        hint="see https://docs.aws.amazon.com/boto3 about this error of botocore",
     )
 
 
@@ -102,7 +117,7 @@ def _explain_service_error(error: ClientError) -> AwsFailed:  # noqa: PLR0911 - 
     code = error.response.get("Error", {}).get("Code", "Unknown")
     said = " ".join(error.response.get("Error", {}).get("Message", "").split())
     operation = error.operation_name
-    if code in _DENIED or code.startswith("AccessDenied") or code == "403":
+    if _is_denied(code):
         return _denied(said, operation)
     if code in _EXPIRED:
         return AwsFailed(f"the AWS credentials have expired at {operation}", hint=_NEW_CREDENTIALS)

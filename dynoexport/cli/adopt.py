@@ -9,6 +9,7 @@ import click
 import dynoexport
 from dynoexport import units
 from dynoexport.cli import common
+from dynoexport.cli.waiting import returning, waiting
 from dynoexport.presentation import records, terminal
 
 if TYPE_CHECKING:
@@ -57,20 +58,25 @@ def adopt(
     shown: set[NotAdopted] = set()
 
     def approve(plan: AdoptionPlan) -> bool:
+        wait.stop()
         shown.update(plan.refused)
         asked.append(_approve(plan, yes=yes))
+        if asked[0]:
+            wait.show(f"Counting rows of {units.count(len(plan.candidates), 'snapshot')}")
         return asked[0]
 
-    done = dynoexport.adopt(
-        account,
-        table,
-        *snapshots,
-        fmt=fmt,
-        approve=approve,
-        on_adopted=lambda each: common.echo_err(
-            f"  adopted {each.timestamp}, {units.count(each.items, 'item')}"
-        ),
-    )
+    again = f"Adopted snapshots stay. Adopt the others with: dynoexport adopt {table}"
+    with returning(again), waiting("Listing snapshots of another design") as wait:
+        done = dynoexport.adopt(
+            account,
+            table,
+            *snapshots,
+            fmt=fmt,
+            approve=approve,
+            on_adopted=lambda each: common.echo_err(
+                f"  adopted {each.timestamp}, {units.count(each.items, 'item')}"
+            ),
+        )
     _echo_refused([snapshot for snapshot in done.refused if snapshot not in shown])
     if as_json:
         common.print_json(records.to_json(done))

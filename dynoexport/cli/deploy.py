@@ -11,6 +11,7 @@ import click
 import dynoexport
 from dynoexport import limits, settings, units
 from dynoexport.cli import common
+from dynoexport.cli.waiting import Wait, returning, waiting
 from dynoexport.model import CatalogUpdate, Compression, Engine, MapsAs, ReadMode, TypeConflicts
 from dynoexport.presentation import records, terminal
 
@@ -27,6 +28,9 @@ if TYPE_CHECKING:
         OutputFormat,
         SizingResult,
     )
+_GOES_ON = (
+    "A stack that CloudFormation has begun to change goes on. Repeat the command when it has ended."
+)
 _SIGNS = {"Add": "+", "Modify": "~", "Remove": "-"}
 
 
@@ -93,6 +97,16 @@ def _line(change: Change, width: int) -> str:
     return f"  {_SIGNS.get(change.action, '?')} {change.resource:<{width}}  {kind}{replaced}"
 
 
+def _approve(prepared: Sequence[ChangeSet], wait: Wait, *, yes: bool) -> bool:
+    """Ask, and wait for the stacks after a yes."""
+    wait.stop()
+    if not _show(prepared, yes=yes):
+        return False
+    several = units.count(len(prepared), "stack")
+    wait.show(f"Waiting for {several if len(prepared) > 1 else f'stack {prepared[0].stack}'}")
+    return True
+
+
 def _progress(*, several: bool) -> Callable[[Event], None]:
     """Print what is done and what failed, but not what only begins."""
     updated: set[tuple[str, str]] = set()
@@ -147,13 +161,14 @@ def init(
       dynoexport init
       dynoexport init --set NotificationEmail=data@example.com --yes
     """
-    done = dynoexport.init(
-        account,
-        parameters=settings,
-        common_stack=common_stack,
-        approve=lambda prepared: _show(prepared, yes=yes),
-        on_event=_progress(several=False),
-    )
+    with returning(_GOES_ON), waiting("Preparing the change set") as wait:
+        done = dynoexport.init(
+            account,
+            parameters=settings,
+            common_stack=common_stack,
+            approve=lambda prepared: _approve(prepared, wait, yes=yes),
+            on_event=_progress(several=False),
+        )
     if as_json:
         common.print_json(records.to_json(done))
         return
@@ -250,21 +265,22 @@ def deploy(
       dynoexport deploy Users --read-mode native --exclude Email,Phone
       dynoexport deploy Orders --where 'total > 100' --compression zstd
     """
-    done = dynoexport.deploy(
-        account,
-        *tables,
-        fmt=fmt,
-        schedule=schedule,
-        enabled=enabled,
-        parameters=_together(settings, options),
-        auto=auto,
-        sample=not no_sample,
-        common_stack=common_stack,
-        approve=lambda prepared: _show(prepared, yes=yes),
-        on_event=_progress(several=len(tables) > 1),
-        on_sized=_print_sizing,
-        on_warning=common.warn,
-    )
+    with returning(_GOES_ON), waiting("Checking everything, and preparing the change sets") as wait:
+        done = dynoexport.deploy(
+            account,
+            *tables,
+            fmt=fmt,
+            schedule=schedule,
+            enabled=enabled,
+            parameters=_together(settings, options),
+            auto=auto,
+            sample=not no_sample,
+            common_stack=common_stack,
+            approve=lambda prepared: _approve(prepared, wait, yes=yes),
+            on_event=_progress(several=len(tables) > 1),
+            on_sized=_print_sizing,
+            on_warning=common.warn,
+        )
     if as_json:
         common.print_json(records.to_json(done))
         return
@@ -313,14 +329,19 @@ def destroy(
       dynoexport destroy Reviews
       dynoexport destroy Reviews --data
     """
-    done = dynoexport.destroy(
-        account,
-        table,
-        fmt=fmt,
-        data=data,
-        approve=lambda inventory: _approve_destruction(inventory, yes=yes),
-        on_event=_progress(several=False),
-    )
+    again = f"dynoexport destroy {table}{' --data' if data else ''}"
+    with (
+        returning(f"A deletion that has begun goes on. Finish it with: {again}"),
+        waiting("Listing what the export has") as wait,
+    ):
+        done = dynoexport.destroy(
+            account,
+            table,
+            fmt=fmt,
+            data=data,
+            approve=lambda inventory: _approve_destruction(inventory, wait, yes=yes),
+            on_event=_progress(several=False),
+        )
     if as_json:
         common.print_json(records.to_json(done))
         return
@@ -341,8 +362,20 @@ def _remove_command(bucket: str, prefix: str) -> str:
     return shlex.join(["aws", "s3", "rm", *recursive, f"s3://{bucket}/{prefix}"])
 
 
-def _approve_destruction(inventory: Inventory, *, yes: bool) -> bool:
+def _approve_destruction(inventory: Inventory, wait: Wait, *, yes: bool) -> bool:
+    wait.stop()
+    _show_inventory(inventory)
+    if not common.confirm("Continue?", yes=yes):
+        return False
+    if inventory.data and not yes:
+        typed: str = click.prompt("Type the table's name to delete its snapshots", err=True)
+        if typed != inventory.table:
+            return False
+    wait.show("Deleting the export" if inventory.stack is None else f"Deleting {inventory.stack}")
+    return True
 
+
+def _show_inventory(inventory: Inventory) -> None:
     common.echo_err("This deletes:")
     if inventory.stack is not None:
         common.echo_err(f"  the stack {inventory.stack}")
@@ -361,9 +394,3 @@ def _approve_destruction(inventory: Inventory, *, yes: bool) -> bool:
             common.echo_err(f"  {terminal.printable(foreign.prefix)}  {size}")
     elif inventory.objects:
         common.echo_err(f"It keeps the data in S3: {figures}")
-    if not common.confirm("Continue?", yes=yes):
-        return False
-    if inventory.data and not yes:
-        typed: str = click.prompt("Type the table's name to delete its snapshots", err=True)
-        return typed == inventory.table
-    return True

@@ -56,6 +56,7 @@ def doctor(account: Account, *, common_stack: str, as_json: bool) -> None:
     failed = [check for check in checks if check.state == FAILED]
     if failed:
         common.echo_err(f"Error: {units.count(len(failed), 'check')} failed")
+        common.echo_err("  each check has its next step; then run it again: dynoexport doctor")
         click.get_current_context().exit(1)
 
 

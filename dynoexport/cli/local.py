@@ -8,6 +8,7 @@ from pathlib import Path
 import click
 
 from dynoexport.cli.demo import demo
+from dynoexport.cli.waiting import waiting
 
 DEFAULT_PORT = 4600
 
@@ -67,9 +68,13 @@ def start(port: int, dynamodb_endpoint_url: str | None, s3a_jars: Path | None) -
     for number in (signal.SIGTERM, signal.SIGHUP):
         if signal.getsignal(number) is not signal.SIG_IGN:
             signal.signal(number, lambda *_: stopped.set())
-    with server.serve(
-        port, dynamodb_endpoint_url=dynamodb_endpoint_url, s3a_jars=s3a_jars
-    ) as endpoint:
+    with (
+        waiting("Starting the endpoint") as wait,
+        server.serve(
+            port, dynamodb_endpoint_url=dynamodb_endpoint_url, s3a_jars=s3a_jars
+        ) as endpoint,
+    ):
+        wait.stop()
         own = "" if port == DEFAULT_PORT else f" --port {endpoint.url.rpartition(':')[2]}"
         click.echo(f"AWS endpoint on {endpoint.url} (Ctrl-C stops it). In another shell:")
         click.echo(f'  eval "$(dynoexport local env{own})"')

@@ -13,6 +13,7 @@ import click
 import dynoexport
 from dynoexport import settings, units
 from dynoexport.cli import common
+from dynoexport.cli.waiting import waiting
 from dynoexport.errors import DynoexportError, one_line
 from dynoexport.model import CatalogUpdate, Engine, ReadMode
 from dynoexport.presentation import records
@@ -146,7 +147,8 @@ def plan(
         make = partial(dynoexport.plans, connect(), *tables)
     else:
         raise click.UsageError("Name a table, or describe one with --describe FILE.")
-    plans = make(request=request, every=every, prices_file=prices_file)
+    with waiting("Reading what AWS knows about the tables"):
+        plans = make(request=request, every=every, prices_file=prices_file)
     _warn(plans)
     if as_json:
         common.print_json([records.PlanRecord.of(planned) for planned in plans])

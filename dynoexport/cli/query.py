@@ -12,6 +12,7 @@ import click
 import dynoexport
 from dynoexport import units
 from dynoexport.cli import common
+from dynoexport.cli.waiting import waiting
 from dynoexport.errors import DynoexportError
 from dynoexport.presentation import terminal
 from dynoexport.presentation.output_files import open_output
@@ -101,12 +102,14 @@ def _execute(
     """Run the query; Ctrl-C stops it in Athena, too."""
     started: list[str] = []
     try:
-        return dynoexport.query(
-            account, table, sql, fmt=fmt, limit=limit, on_started=started.append
-        )
+        with waiting("Waiting for Athena"):
+            return dynoexport.query(
+                account, table, sql, fmt=fmt, limit=limit, on_started=started.append
+            )
     except KeyboardInterrupt:
         for query_id in started:
             account.athena.stop_query_execution(QueryExecutionId=query_id)
+            common.echo_err(f"\nAthena stops the query {query_id}.")
         raise
 
 

@@ -10,6 +10,7 @@ import click
 import dynoexport
 from dynoexport import naming, units
 from dynoexport.cli import common
+from dynoexport.cli.waiting import returning, waiting
 from dynoexport.presentation import records, terminal
 
 if TYPE_CHECKING:
@@ -68,14 +69,15 @@ def run(
       dynoexport run Reviews --wait
       dynoexport run Reviews --set MaxConsumedReadThroughput=0.5
     """
-    started = dynoexport.run(
-        account,
-        table,
-        fmt=fmt,
-        properties=settings,
-        sample=not no_sample,
-        on_warning=common.warn,
-    )
+    with waiting("Checking the export, and starting the run"):
+        started = dynoexport.run(
+            account,
+            table,
+            fmt=fmt,
+            properties=settings,
+            sample=not no_sample,
+            on_warning=common.warn,
+        )
     if wait:
         _follow(account, table, started, as_json=as_json)
     elif as_json:
@@ -111,12 +113,12 @@ def _follow(account: Account, table: str, started: Run, *, as_json: bool) -> Non
     from dynoexport.presentation import display
 
     console = common.err()
-    try:
+    goes_on = (
+        f"The run continues. Follow it again with: dynoexport watch {table}",
+        f"Stop it with: dynoexport stop {table}",
+    )
+    with returning(*goes_on, on_error=True):
         ended = display.follow_run(dynoexport.watch(account, started), console)
-    except KeyboardInterrupt:
-        common.echo_err(f"\nThe run continues. Follow it again with: dynoexport watch {table}")
-        common.echo_err(f"Stop it with: dynoexport stop {table}")
-        click.get_current_context().exit(common.INTERRUPTED)
     if as_json:
         common.print_json(_record(account, ended))
     if not ended.succeeded:
@@ -180,7 +182,8 @@ def runs(
         _explain(account, table, fmt, limit=limit, as_json=as_json)
         return
 
-    listed = dynoexport.runs(account, table, fmt=fmt, limit=limit)
+    with waiting("Reading runs"):
+        listed = dynoexport.runs(account, table, fmt=fmt, limit=limit)
     if as_json:
         common.print_json([_record(account, run) for run in listed])
         return
@@ -223,7 +226,8 @@ def _explain(
     from dynoexport.planning import prices
     from dynoexport.presentation import display
 
-    explanations = dynoexport.explain(account, table, fmt=fmt, limit=limit)
+    with waiting("Reading runs and manifests"):
+        explanations = dynoexport.explain(account, table, fmt=fmt, limit=limit)
     if as_json:
         used, now = prices.load_prices(account.region), datetime.now(timezone.utc)
         common.print_json(
@@ -290,13 +294,9 @@ def logs(
         if follow
         else dynoexport.logs(account, run, node=name, attempt=attempt, errors=errors)
     )
-    try:
+    again = f"Follow it again with: dynoexport logs {table} --run {run.short_id} --follow"
+    with returning(again):
         _print_lines(lines, timestamps=timestamps, as_json=as_json)
-    except KeyboardInterrupt:
-        common.echo_err(
-            f"\nFollow it again with: dynoexport logs {table} --run {run.short_id} --follow"
-        )
-        click.get_current_context().exit(common.INTERRUPTED)
 
 
 def _node_name(run: Run, table: str, step: str) -> str:

@@ -10,10 +10,11 @@ import click
 import dynoexport
 from dynoexport import units
 from dynoexport.cli import common
+from dynoexport.cli.waiting import Wait, returning, waiting
 from dynoexport.presentation import records, terminal
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from dynoexport import Account, OutputFormat, Snapshot, Verification
 
@@ -49,7 +50,8 @@ def snapshots(
       dynoexport snapshots Reviews
       dynoexport snapshots Reviews --limit 0 --output json
     """
-    listed = dynoexport.snapshots(account, table, fmt=fmt, limit=limit or None)
+    with waiting("Reading the snapshots"):
+        listed = dynoexport.snapshots(account, table, fmt=fmt, limit=limit or None)
     if as_json:
         common.print_json(records.to_json(listed))
     elif listed:
@@ -113,7 +115,8 @@ def publish(
     Example:
       dynoexport publish Reviews 2026-01-31T10:00
     """
-    done = dynoexport.publish(account, table, snapshot, fmt=fmt)
+    with waiting("Waiting for Athena, which makes the view"):
+        done = dynoexport.publish(account, table, snapshot, fmt=fmt)
     if as_json:
         common.print_json(records.to_json(done))
         return
@@ -162,20 +165,25 @@ def prune(
     asked: list[bool] = []
 
     def approve(goes: Sequence[Snapshot]) -> bool:
+        wait.stop()
         asked.append(_approve(goes, yes=yes))
+        if asked[0]:
+            wait.show(f"Deleting {units.count(len(goes), 'snapshot')}")
         return asked[0]
 
-    done = dynoexport.prune(
-        account,
-        table,
-        fmt=fmt,
-        keep=keep,
-        older_than=None if older_than is None else units.parse_duration(older_than),
-        approve=approve,
-        on_deleted=lambda name, number: common.echo_err(
-            f"  deleted {name}, {units.count(number, 'object')}"
-        ),
-    )
+    again = "A deletion that has begun goes on. Repeat the command to delete the other snapshots."
+    with returning(again), waiting("Checking the snapshots") as wait:
+        done = dynoexport.prune(
+            account,
+            table,
+            fmt=fmt,
+            keep=keep,
+            older_than=None if older_than is None else units.parse_duration(older_than),
+            approve=approve,
+            on_deleted=lambda name, number: common.echo_err(
+                f"  deleted {name}, {units.count(number, 'object')}"
+            ),
+        )
     if as_json:
         common.print_json(records.to_json(done))
     elif not asked:
@@ -219,18 +227,9 @@ def verify(
       dynoexport verify Reviews
       dynoexport verify Reviews 2026-01-31T10:00
     """
-    from rich.progress import Progress
-
-    console = common.err()
-    # Without a terminal rich would end with an empty line.
-    with Progress(console=console, transient=True, disable=not console.is_terminal) as progress:
-        task = progress.add_task("Reading files", total=None)
+    with waiting("Reading the files of the snapshot") as wait:
         done = dynoexport.verify(
-            account,
-            table,
-            fmt=fmt,
-            snapshot=snapshot,
-            on_file=lambda number, of: progress.update(task, completed=number, total=of),
+            account, table, fmt=fmt, snapshot=snapshot, on_file=_show_files(wait)
         )
     if as_json:
         common.print_json(records.to_json(done))
@@ -240,6 +239,15 @@ def verify(
         common.echo_err(f"Error: the snapshot {done.snapshot} of {table} is damaged")
         common.echo_err(f"  create a new one: dynoexport run {table}")
         click.get_current_context().exit(1)
+
+
+def _show_files(wait: Wait) -> Callable[[int, int], None]:
+    """On a terminal the number of files moves; elsewhere there would be a line for each file."""
+    if not common.err().is_terminal:
+        return lambda _, __: None
+    return lambda number, of: wait.update(
+        f"Read {units.count(number)} of {units.count(of, 'file')}"
+    )
 
 
 def _print_verification(done: Verification) -> None:

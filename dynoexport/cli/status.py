@@ -10,6 +10,7 @@ import click
 import dynoexport
 from dynoexport import units
 from dynoexport.cli import common
+from dynoexport.cli.waiting import waiting
 from dynoexport.presentation import records
 
 if TYPE_CHECKING:
@@ -45,7 +46,8 @@ def status(account: Account, *, tables: tuple[str, ...], stale: str | None, as_j
 
     limit = units.parse_duration(stale) if stale is not None else None
     now = datetime.now(timezone.utc)
-    exports = dynoexport.status(account, *tables, now=now)
+    with waiting("Reading the exports"):
+        exports = dynoexport.status(account, *tables, now=now)
     if as_json:
         used = prices.load_prices(account.region)
         common.print_json(

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from dynoexport import assets, limits, naming, settings
 from dynoexport.aws import change_sets, exports
 from dynoexport.aws.change_sets import apply, ignore
+from dynoexport.aws.errors import is_denied
 from dynoexport.cloudformation import options
 from dynoexport.cloudformation import parameters as forms
 from dynoexport.cloudformation.check import ParameterRefused, check_parameters
@@ -269,7 +270,9 @@ def _catalog_key(
         return ""
     try:
         key = catalog_key.look_up(account)
-    except ClientError:
+    except ClientError as error:
+        if not is_denied(error):
+            raise
         return ""
     if not catalog_key.is_alias(key):
         return key

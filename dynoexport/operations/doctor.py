@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from dynoexport import __version__, assets, limits, naming, settings
 from dynoexport.aws import change_sets, exports
 from dynoexport.aws import errors as aws_errors
-from dynoexport.aws.account import side_by_side
+from dynoexport.aws.account import NotAws, side_by_side
 from dynoexport.errors import DynoexportError
 from dynoexport.iam import caller_policies
 from dynoexport.model import described
@@ -317,6 +317,8 @@ def _quotas(account: Account) -> dict[str, int]:
             named = re.fullmatch(r"(?i)max (?:number of )?(\w+) per account", quota["QuotaName"])
             if named and named[1].lower() in quotas:
                 quotas[named[1].lower()] = int(quota["Value"])
+    except NotAws:
+        return quotas
     except Exception as error:
         if aws_errors.explain(error) is None:
             raise

@@ -211,7 +211,9 @@ def counted_units(account: Account, manifest: Manifest, *, now: datetime) -> flo
     window = (_begin(manifest.started, period), _begin(ended, period) + period)
     try:
         sums = _sums(account, manifest.table, _READ_UNITS, window, period)
-    except ClientError:
+    except ClientError as error:
+        if not aws_errors.is_denied(error):
+            raise
         return None
     return sum(units for _, units in sums) if sums else None
 

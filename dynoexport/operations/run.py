@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING
 
 from dynoexport import limits, naming, settings
 from dynoexport.aws import exports, workflow_runs
-from dynoexport.aws.account import side_by_side
+from dynoexport.aws.account import NotAws, side_by_side
 from dynoexport.aws.change_sets import ignore
 from dynoexport.cloudformation import options
 from dynoexport.errors import DynoexportError
@@ -139,7 +139,18 @@ def run(
     warning = _sample(account, export) if sample else ""
     if warning:
         on_warning(warning)
-    return workflow_runs.get(account.glue, export.workflow, _start(account, export, given))
+    run_id = _start(account, export, given)
+    return _updated(account, workflow_runs.Run(export.workflow, run_id, "RUNNING", (), {}, given))
+
+
+def _updated(account: Account, run: Run) -> Run:
+    """The run as it is now; as it is known if AWS fails, because what was asked is done."""
+    from botocore.exceptions import BotoCoreError, ClientError
+
+    try:
+        return workflow_runs.get(account.glue, run.workflow, run.run_id)
+    except (ClientError, BotoCoreError, NotAws):
+        return run
 
 
 def _sample(account: Account, export: DeployedExport) -> str:
@@ -271,9 +282,7 @@ def stop(account: Account, table: str, *, fmt: OutputFormat | None = None) -> li
         )
     for active_run in active:
         account.glue.stop_workflow_run(Name=export.workflow, RunId=active_run.run_id)
-    return [
-        workflow_runs.get(account.glue, export.workflow, active_run.run_id) for active_run in active
-    ]
+    return [_updated(account, replace(active_run, status="STOPPING")) for active_run in active]
 
 
 def enable(account: Account, table: str, *, fmt: OutputFormat | None = None) -> Schedule:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from dynoexport import settings
+from dynoexport.aws.account import NotAws
 from dynoexport.cloudformation.selection import parse_names
 from dynoexport.errors import one_line
 from dynoexport.jobs.readers.sample import sample_table
@@ -43,7 +44,7 @@ def connector_warning(
         sample = sample_table(
             account.dynamodb, table, fmt.value, attribute_filter(columns, exclude)
         )
-    except (ClientError, BotoCoreError):
+    except (ClientError, BotoCoreError, NotAws):
         return ""
     return warning_text(table, fmt, sample) if sample.losses else ""
 

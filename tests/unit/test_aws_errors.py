@@ -2,15 +2,25 @@
 
 from __future__ import annotations
 
-from typing import Any
+import io
+import re
+from typing import TYPE_CHECKING, Any
 
 import boto3
 import pytest
 from botocore import exceptions
+from botocore.awsrequest import AWSResponse, HeadersDict
 from botocore.config import Config
 from botocore.exceptions import ClientError
 
+from dynoexport.aws.account import NotAws
 from dynoexport.aws.errors import AwsFailed, explain
+from dynoexport.errors import DynoexportError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from dynoexport.aws.account import Account
 
 USER = "arn:aws:iam::123456789012:user/ada"
 ROLE = "arn:aws:sts::123456789012:assumed-role/Admin/ada"
@@ -265,3 +275,59 @@ def test_an_unknown_code_is_reported_with_its_message() -> None:
 def test_an_answer_without_an_error_in_it_is_still_one_line() -> None:
     what = "AWS answered Brew with Unknown: "
     assert explained(ClientError({}, "Brew")) == (what, "log every call with --debug")
+
+
+# --- answers that are not from AWS ----------------------------------------------------------------
+def answered(account: Account, service: str, call: str, body: bytes, **headers: str) -> str:
+    """What the call raises if this answer comes with status 200."""
+
+    class Raw(io.BytesIO):
+        def stream(self, *_: object, **__: object) -> Iterator[bytes]:
+            yield self.read()
+
+    client = account.client(service)
+    client.meta.events.register_first(
+        f"before-send.*.{call}",
+        lambda **_: AWSResponse("", 200, HeadersDict(headers), Raw(body)),  # type: ignore[arg-type]
+    )
+    asked = {"Bucket": "b", "Key": "k"} if service == "s3" else {}
+    with pytest.raises(Exception) as raised:  # noqa: PT011 - the test compares it
+        getattr(client, re.sub(r"(?<!^)(?=[A-Z])", "_", call).lower())(**asked)
+    shown = raised.value if isinstance(raised.value, NotAws) else explain(raised.value)
+    assert isinstance(shown, DynoexportError)
+    assert "--endpoint-url" in shown.hint
+    return shown.what
+
+
+@pytest.mark.parametrize(
+    ("service", "call", "body", "what"),
+    [
+        ("glue", "GetTriggers", b"OK", "a text"),
+        ("glue", "GetTriggers", b"", "nothing"),
+        ("glue", "GetTriggers", b'{"Triggers": [', "broken JSON"),
+        ("glue", "GetTriggers", b"\n<HTML>Log in</HTML>", "a web page"),
+        ("cloudformation", "DescribeStacks", b"OK", "a text"),
+        ("cloudwatch", "DescribeAlarms", b"OK", "a text"),
+        ("s3", "GetObject", b"OK", "an object without an ETag"),
+    ],
+)
+def test_answer_that_is_not_from_aws_is_refused(
+    account: Account, service: str, call: str, body: bytes, what: str
+) -> None:
+    """Botocore would take it for an empty answer."""
+    said = answered(account, service, call, body)
+    assert said == f"{call} was answered with {what}, not by AWS (HTTP 200)"
+
+
+def test_broken_xml_names_the_call(account: Account) -> None:
+    said = answered(account, "cloudformation", "DescribeStacks", b"<DescribeStacksResponse><")
+    assert said == "DescribeStacks failed: its answer cannot be read"
+
+
+def test_object_whose_connection_breaks_names_the_call() -> None:
+    broken = exceptions.ResponseStreamingError(error="Connection broken")
+    what, hint = explained(broken)
+    assert what == (
+        "GetObject failed: An error occurred while reading from response stream: Connection broken"
+    )
+    assert hint.startswith("check the network")

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
 import time
 from datetime import datetime, timedelta, timezone
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from botocore.awsrequest import AWSResponse
 from botocore.exceptions import ClientError
 from botocore.stub import ANY, Stubber
 
@@ -180,9 +183,7 @@ def change(action: str, resource: str, **more: str) -> dict[str, Any]:
 
 def fails(script: Stubber, reason: str) -> None:
     """The responses for a failed change set: its status, and its reason."""
-    for _ in range(2):
-        answer = {"Status": "FAILED", "StatusReason": reason}
-        script.add_response("describe_change_set", answer)
+    script.add_response("describe_change_set", {"Status": "FAILED", "StatusReason": reason})
     script.add_response("delete_change_set", {}, {"StackName": "a", "ChangeSetName": ANY})
 
 
@@ -259,11 +260,87 @@ def test_a_change_set_that_fails_says_why(aws: CloudFormationClient, script: Stu
     is_missing(script)
     creates(script, "CREATE")
     fails(script, "No export named x found.")
+    is_in(script, "REVIEW_IN_PROGRESS")
     script.add_response("delete_stack", {}, {"StackName": "a"})
     with pytest.raises(DeployFailed) as failed:
         prepare(aws)
     assert failed.value.what == "the change set of stack a failed"
     assert failed.value.hint == "No export named x found."
+
+
+@pytest.mark.parametrize("status", ["CREATE_IN_PROGRESS", "CREATE_COMPLETE"])
+def test_stack_that_somebody_else_has_created_stays(
+    aws: CloudFormationClient, script: Stubber, status: str
+) -> None:
+    """Between the change set and the answer to the question."""
+    script.add_response("delete_change_set", {}, {"StackName": "a", "ChangeSetName": "new"})
+    is_in(script, status)
+    change_sets.discard(aws, ChangeSet("a", "new", "CREATE", ()))
+
+
+def test_throttled_wait_leaves_no_change_set_and_no_empty_stack(
+    aws: CloudFormationClient, script: Stubber
+) -> None:
+    """The error is that of the call."""
+    is_missing(script)
+    creates(script, "CREATE")
+    script.add_client_error("describe_change_set", "Throttling", "Rate exceeded")
+    script.add_response("delete_change_set", {}, {"StackName": "a", "ChangeSetName": ANY})
+    is_in(script, "REVIEW_IN_PROGRESS")
+    script.add_response("delete_stack", {}, {"StackName": "a"})
+    with pytest.raises(ClientError, match=r"Throttling.*DescribeChangeSet"):
+        prepare(aws)
+
+
+def test_refused_execution_leaves_no_change_set(aws: CloudFormationClient, script: Stubber) -> None:
+    script.add_response("describe_stack_events", {"StackEvents": []})
+    script.add_client_error("execute_change_set", "AccessDenied", "no")
+    script.add_response("delete_change_set", {}, {"StackName": "a", "ChangeSetName": "new"})
+    with pytest.raises(ClientError, match=r"AccessDenied.*ExecuteChangeSet"):
+        change_sets.execute(aws, ChangeSet("a", "new", "UPDATE", ()), pause=0)
+
+
+def answering(account: Account, operation: str, answer: dict[str, Any]) -> None:
+    """CloudFormation gives the same answer to every such call."""
+    account.cloudformation.meta.events.register(
+        f"before-call.cloudformation.{operation}",
+        lambda **_: (AWSResponse("", 200, {}, None), answer),  # type: ignore[arg-type]
+    )
+
+
+def test_ctrl_c_does_not_wait_for_the_stacks(account: Account) -> None:
+    """Other threads follow them; only the main one gets the signal."""
+    answering(account, "DescribeStackEvents", {"StackEvents": []})
+    answering(account, "ExecuteChangeSet", {})
+    polls: list[str] = []
+
+    def poll(**_: object) -> None:
+        polls.append("poll")
+        if len(polls) == 3:
+            os.kill(os.getpid(), signal.SIGINT)
+
+    account.cloudformation.meta.events.register_first(
+        "before-call.cloudformation.DescribeStackEvents", poll
+    )
+    stacks = [Stack("a", ONE), Stack("b", template({"Two": queue("two")}))]
+    with pytest.raises(KeyboardInterrupt):
+        change_sets.apply(account, stacks, approve=lambda _: True, on_event=change_sets.ignore)
+
+
+def test_aws_failure_of_one_stack_leaves_no_change_set_of_another(account: Account) -> None:
+    def refuse(params: dict[str, Any], **_: object) -> Any:
+        if params["body"]["StackName"] != "b":
+            return None
+        error = {"Error": {"Code": "Throttling", "Message": "Rate exceeded"}}
+        return AWSResponse("", 400, {}, None), error  # type: ignore[arg-type]
+
+    cloudformation = account.cloudformation
+    cloudformation.meta.events.register("before-call.cloudformation.CreateChangeSet", refuse)
+    stacks = [Stack("a", ONE), Stack("b", template({"Two": queue("two")}))]
+    with pytest.raises(ClientError, match="Throttling"):
+        change_sets.apply(account, stacks, approve=lambda _: True, on_event=change_sets.ignore)
+    left = cloudformation.list_stacks()["StackSummaries"]
+    assert [stack for stack in left if stack["StackStatus"] == "REVIEW_IN_PROGRESS"] == []
 
 
 def test_a_refused_template_is_reported_in_the_words_of_cloudformation(

@@ -1,0 +1,161 @@
+"""A command that takes long shows what it waits for; after Ctrl-C it says how to return."""
+
+from __future__ import annotations
+
+import os
+import pty
+import signal
+import subprocess
+import sys
+import threading
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import TYPE_CHECKING
+
+import click
+import pytest
+from click.testing import CliRunner
+
+from dynoexport.cli.waiting import returning, waiting
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+KEYS = {"AWS_ACCESS_KEY_ID": "a", "AWS_SECRET_ACCESS_KEY": "b", "AWS_REGION": "us-east-1"}
+# What each command shows while AWS does not answer its first call.
+FIRST = {
+    "init --yes": "Preparing the change set ...",
+    "deploy Reviews --yes": "Checking everything, and preparing the change sets ...",
+    "destroy Reviews --yes": "Listing what the export has ...",
+    "run Reviews": "Checking the export, and starting the run ...",
+    "runs Reviews": "Reading runs ...",
+    "runs Reviews --explain": "Reading runs and manifests ...",
+    "query Reviews": "Waiting for Athena ...",
+    "publish Reviews 2026-01-31T10:00": "Waiting for Athena, which makes the view ...",
+    "prune Reviews --keep 1 --yes": "Checking the snapshots ...",
+    "verify Reviews": "Reading the files of the snapshot ...",
+    "adopt Reviews --yes": "Listing snapshots of another design ...",
+    "snapshots Reviews": "Reading the snapshots ...",
+    "status": "Reading the exports ...",
+}
+# What these say after Ctrl-C; the others have changed nothing.
+RETURN = {
+    "init --yes": "Repeat the command when it has ended.",
+    "deploy Reviews --yes": "Repeat the command when it has ended.",
+    "destroy Reviews --yes": "Finish it with: dynoexport destroy Reviews",
+    "prune Reviews --keep 1 --yes": "Repeat the command to delete the other snapshots.",
+    "adopt Reviews --yes": "Adopt the others with: dynoexport adopt Reviews",
+}
+
+
+@pytest.fixture
+def silent_aws() -> Iterator[str]:
+    """The URL of an AWS that takes every request and does not answer."""
+    ended = threading.Event()
+
+    class Silent(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            ended.wait()
+
+        do_GET = do_HEAD = do_POST  # noqa: N815 - as http.server calls it
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Silent)
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    yield f"http://127.0.0.1:{server.server_port}"
+    ended.set()
+    server.shutdown()
+    thread.join()
+    server.server_close()
+
+
+def start(words: str, url: str) -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        [sys.executable, "-m", "dynoexport", *words.split()],
+        env={**os.environ, **KEYS, "AWS_ENDPOINT_URL": url},
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+def test_plan_shows_what_it_waits_for(silent_aws: str) -> None:
+    """Ctrl-C would wait for the call that has begun in another thread."""
+    with start("plan Reviews", silent_aws) as command:
+        assert command.stderr is not None
+        line = command.stderr.readline()
+        command.kill()
+    assert line == "Reading what AWS knows about the tables ...\n"
+
+
+@pytest.mark.parametrize("words", FIRST)
+def test_long_command_shows_what_it_waits_for_and_ctrl_c_says_how_to_return(
+    words: str, silent_aws: str
+) -> None:
+    output = [] if words.startswith("query") else ["--output", "json"]
+    with start(" ".join([words, *output]), silent_aws) as command:
+        assert command.stderr is not None
+        assert command.stdout is not None
+        assert command.stderr.readline() == f"{FIRST[words]}\n"
+        command.send_signal(signal.SIGINT)
+        said = command.stderr.read()
+        assert command.wait() == 130
+        assert command.stdout.read() == ""
+    assert RETURN.get(words, "") in said
+    assert "Traceback" not in said
+
+
+def test_terminal_has_a_live_line_that_vanishes() -> None:
+    program = (
+        "from dynoexport.cli.waiting import waiting\n"
+        "with waiting('Counting rows', 0) as wait:\n"
+        "    while not wait._status: pass\n"
+        "    wait.update('Counted 1 of 2')\n"
+        "    wait._status._live.refresh()\n"
+    )
+    ours, its = pty.openpty()
+    env = {**os.environ, "TERM": "xterm", "COLUMNS": "80"}
+    subprocess.run([sys.executable, "-c", program], stderr=its, env=env, check=True)
+    os.close(its)
+    shown = os.read(ours, 100_000).decode()
+    os.close(ours)
+    assert "Counted 1 of 2" in shown
+    # The last line is erased.
+    assert "\x1b[2K" in shown.rpartition("Counted 1 of 2")[2]
+
+
+def test_quick_command_shows_nothing(capsys: pytest.CaptureFixture[str]) -> None:
+    with waiting("Waiting for Athena", 3600):
+        pass
+    assert capsys.readouterr() == ("", "")
+
+
+def test_nothing_is_shown_after_the_wait_has_ended(capsys: pytest.CaptureFixture[str]) -> None:
+    with waiting("First", 3600) as wait:
+        wait.show("Second")
+        wait.stop()
+    for thread in threading.enumerate():
+        if isinstance(thread, threading.Timer):
+            # It was cancelled: it does not wait for an hour.
+            thread.join()
+    assert capsys.readouterr() == ("", "")
+
+
+def interrupted(error: BaseException, *, on_error: bool) -> tuple[int, str]:
+    @click.command()
+    def command() -> None:
+        with returning("The run continues.", on_error=on_error):
+            raise error
+
+    done = CliRunner().invoke(command)
+    return done.exit_code, done.stderr
+
+
+@pytest.mark.parametrize("on_error", [False, True])
+def test_ctrl_c_prints_the_way_back_and_exits_130(on_error: bool) -> None:
+    assert interrupted(KeyboardInterrupt(), on_error=on_error) == (130, "\nThe run continues.\n")
+
+
+@pytest.mark.parametrize(("on_error", "said"), [(False, ""), (True, "The run continues.\n")])
+def test_error_comes_after_the_way_back_if_asked(on_error: bool, said: str) -> None:
+    assert interrupted(ValueError("x"), on_error=on_error) == (1, said)
