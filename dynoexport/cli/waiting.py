@@ -79,9 +79,9 @@ def _text(what: str) -> Text:
 
 
 @contextmanager
-def waiting(what: str, seconds: float = PATIENCE) -> Iterator[Wait]:
+def waiting(what: str, seconds: float | None = None) -> Iterator[Wait]:
     """Show what the command waits for; at the end, the live line vanishes."""
-    wait = Wait(seconds)
+    wait = Wait(PATIENCE if seconds is None else seconds)
     try:
         wait.show(what)
         yield wait

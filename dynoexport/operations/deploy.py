@@ -249,12 +249,9 @@ def _targets(
     for export in wanted:
         naming.check(export)
     targets = [resolve_target(account, export, given, common, known) for export in wanted]
-    described = [checks.check_table(account, target) for target in targets]
+    targets = [replace(target, described=checks.check_table(account, target)) for target in targets]
     checks.check_names(targets, known)
-    return [
-        with_table_key(target, description, given)
-        for target, description in zip(targets, described, strict=True)
-    ]
+    return [with_table_key(target, given) for target in targets]
 
 
 def _catalog_key(
@@ -331,7 +328,7 @@ def _deployment(
         outcome,
         (
             *(alarms.notes(target) if "TopicArn" in common else ()),
-            *filter(None, [savings_note(account, target)]),
+            *filter(None, [savings_note(target, account.region)]),
         ),
     )
 

@@ -9,13 +9,11 @@ from typing import TYPE_CHECKING
 from dynoexport import settings
 from dynoexport.model import ReadMode
 from dynoexport.operations import plan as planning
-from dynoexport.operations import tables
 from dynoexport.planning import alternatives, table_facts
 from dynoexport.planning.sizing import PlanRequest
 from dynoexport.units import dollars
 
 if TYPE_CHECKING:
-    from dynoexport.aws.account import Account
     from dynoexport.operations.plan import Planned
     from dynoexport.operations.targets import Target
 
@@ -32,20 +30,18 @@ _DEFAULTS = {
 }
 
 
-def savings_note(account: Account, target: Target) -> str | None:
+def savings_note(target: Target, region: str) -> str | None:
     """The sentence about the export that was deployed; None if it costs little already.
 
-    The account of the command cannot describe a table of another one.
+    Nor is there one about a table in another account, which nobody described.
     """
-    if target.value(settings.SOURCE_ROLE) or target.value(settings.WHERE):
+    if not target.described or target.value(settings.WHERE):
         return None
-    facts = table_facts.parse_description(tables.describe(account, target.table))
+    facts = table_facts.parse_description(target.described)
     deployed = {**_DEFAULTS, **target.parameters}
     given = {name: deployed[name] for name in planning.SETTINGS if name in deployed}
     request = planning.parse_request(given, PlanRequest(format=target.format))
-    return find_saving(
-        planning.plan_facts(replace(facts, region=account.region), request, target.schedule)
-    )
+    return find_saving(planning.plan_facts(replace(facts, region=region), request, target.schedule))
 
 
 def find_saving(planned: Planned) -> str | None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from dynoexport import assets, naming, settings
@@ -20,13 +20,17 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Target:
-    """A table's stack as it is and as it will be."""
+    """A table's stack as it is and as it will be.
+
+    ``described`` is DescribeTable's answer; empty for a table in another account.
+    """
 
     table: str
     format: OutputFormat
     stack: change_sets.Stack
     known: Mapping[str, Any] | None
     before: DeployedExport | None
+    described: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def own(self) -> Mapping[str, str]:
@@ -84,9 +88,7 @@ def resolve_target(
     return Target(export.table, export.format, wanted, stack, before)
 
 
-def with_table_key(
-    target: Target, described: Mapping[str, Any], given: Mapping[str, str]
-) -> Target:
+def with_table_key(target: Target, given: Mapping[str, str]) -> Target:
     """The target with the KMS key of the table, unless a key is given.
 
     DescribeTable also names the AWS managed key of the account. That key needs no permission, and
@@ -94,7 +96,7 @@ def with_table_key(
     """
     if settings.TABLE_KEY_ARN in given:
         return target
-    encryption = described.get("Table", {}).get("SSEDescription", {})
+    encryption = target.described.get("Table", {}).get("SSEDescription", {})
     return target.with_parameters({settings.TABLE_KEY_ARN: encryption.get("KMSMasterKeyArn", "")})
 
 

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 import boto3
 import click
+from waiting_lines import without_waiting
 
 from dynoexport import cli, naming
 from dynoexport.aws.account import Account
@@ -42,7 +43,7 @@ class Command:
         return {**home, **self.endpoint.env, **self.extra}
 
     def __call__(self, *words: str, stdin: str | None = None) -> subprocess.CompletedProcess[str]:
-        return subprocess.run(
+        done = subprocess.run(
             [COMMAND, *words],
             env=self.env,
             capture_output=True,
@@ -52,6 +53,8 @@ class Command:
             timeout=180,
             check=False,
         )
+        done.stderr = without_waiting(done.stderr)
+        return done
 
     def ok(self, *words: str) -> str:
         """Run it and return its output. The test fails if the command does."""

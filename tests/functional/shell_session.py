@@ -13,6 +13,8 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
+from waiting_lines import without_waiting
+
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
@@ -78,7 +80,7 @@ def run_command(command: str, env: Mapping[str, str], cwd: Path = ROOT) -> list[
         timeout=900,
         check=False,
     )
-    lines = done.stdout.rstrip("\n").splitlines()
+    lines = without_waiting(done.stdout).rstrip("\n").splitlines()
     fails_as_shown = any(line.startswith("Error: ") for line in lines)
     assert done.returncode == 0 or fails_as_shown, f"{command}\n{done.stdout}"
     return lines

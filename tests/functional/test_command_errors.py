@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 from command import COMMAND, Command, Quiet, serving
+from waiting_lines import without_waiting
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -28,7 +29,7 @@ def run(*words: str, **env: str) -> subprocess.CompletedProcess[str]:
         "AWS_EC2_METADATA_DISABLED": "true",
         "AWS_MAX_ATTEMPTS": "1",
     }
-    return subprocess.run(
+    done = subprocess.run(
         [COMMAND, *words],
         env={**bare, **env},
         capture_output=True,
@@ -36,6 +37,8 @@ def run(*words: str, **env: str) -> subprocess.CompletedProcess[str]:
         timeout=60,
         check=False,
     )
+    done.stderr = without_waiting(done.stderr)
+    return done
 
 
 def refused(done: subprocess.CompletedProcess[str], code: int = 1) -> list[str]:

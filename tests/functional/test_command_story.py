@@ -8,12 +8,14 @@ import signal
 import subprocess
 import sys
 from datetime import timedelta
+from itertools import takewhile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from account import REVIEWS
 from command import Command, consume, library
+from waiting_lines import without_waiting
 
 import dynoexport
 from dynoexport import naming, settings
@@ -199,7 +201,8 @@ def test_the_schedule_goes_on_and_off_in_place_and_outlives_a_deployment(empty: 
 def test_ctrl_c_leaves_the_run_running_and_says_how_to_return(empty: Command) -> None:
     with empty.start("run", "Reviews", "--wait") as waiting:
         assert waiting.stderr is not None
-        assert "ReviewsExportToparquet" in waiting.stderr.readline()
+        until_run = takewhile(lambda line: "ReviewsExportToparquet" not in line, waiting.stderr)
+        assert without_waiting("".join(until_run)) == ""
         waiting.send_signal(signal.SIGINT)
         reported = waiting.stderr.read()
         assert waiting.wait(timeout=60) == 130

@@ -18,6 +18,12 @@ if TYPE_CHECKING:
     from dynoexport import Account
 
 
+@pytest.fixture(autouse=True)
+def patient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What a command in this process waits for is no line, however slow the machine is."""
+    monkeypatch.setattr("dynoexport.cli.waiting.PATIENCE", 600)
+
+
 @pytest.fixture
 def no_settings(monkeypatch: pytest.MonkeyPatch) -> None:
     """Remove all AWS settings: credentials, region, profiles and endpoint."""

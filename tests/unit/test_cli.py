@@ -12,6 +12,7 @@ import time
 from pathlib import Path
 
 import pytest
+from waiting_lines import without_waiting
 
 from dynoexport import __version__
 
@@ -20,9 +21,11 @@ COMMAND = [sys.executable, "-c", "from dynoexport.cli import main; main(prog_nam
 
 
 def dynoexport(*words: str, cwd: Path = ROOT) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
+    done = subprocess.run(
         [*COMMAND, *words], cwd=cwd, capture_output=True, text=True, check=False, timeout=60
     )
+    done.stderr = without_waiting(done.stderr)
+    return done
 
 
 def test_version() -> None:

@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from waiting_lines import without_waiting
 
 ROOT = Path(__file__).parents[2]
 ORDERS = ROOT / "docs" / "examples" / "orders.json"
@@ -19,7 +20,7 @@ def shell(words: str, streams: str = "", **env: str) -> subprocess.CompletedProc
     program = f"exec {sys.executable} -m dynoexport {words} {streams}"
     nowhere = {"AWS_ENDPOINT_URL": "http://127.0.0.1:9", "AWS_MAX_ATTEMPTS": "1"}
     keys = {"AWS_ACCESS_KEY_ID": "a", "AWS_SECRET_ACCESS_KEY": "b", "AWS_REGION": "us-east-1"}
-    return subprocess.run(
+    done = subprocess.run(
         ["/bin/sh", "-c", program],
         env={**os.environ, **nowhere, **keys, **env},
         capture_output=True,
@@ -27,6 +28,8 @@ def shell(words: str, streams: str = "", **env: str) -> subprocess.CompletedProc
         encoding="utf-8",
         errors="replace",
     )
+    done.stderr = without_waiting(done.stderr)
+    return done
 
 
 @pytest.mark.parametrize("words", ["--help", "query --help", "--version", "names Orders", PLAN])

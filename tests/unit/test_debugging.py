@@ -16,6 +16,7 @@ import click
 import pytest
 from botocore.exceptions import ClientError
 from botocore.stub import Stubber
+from waiting_lines import without_waiting
 
 from dynoexport.aws.call_log import log_calls
 from dynoexport.cli import main
@@ -122,7 +123,7 @@ def proxy() -> Iterator[str]:
 
 def dynoexport(*words: str) -> subprocess.CompletedProcess[str]:
     keys = {"AWS_ACCESS_KEY_ID": "AKIDEXAMPLE", "AWS_SECRET_ACCESS_KEY": SECRET}
-    return subprocess.run(
+    done = subprocess.run(
         [sys.executable, "-m", "dynoexport", *words, "--region", "eu-west-1"],
         env={**os.environ, **keys},
         capture_output=True,
@@ -130,6 +131,8 @@ def dynoexport(*words: str) -> subprocess.CompletedProcess[str]:
         timeout=60,
         check=False,
     )
+    done.stderr = without_waiting(done.stderr)
+    return done
 
 
 def test_the_unexpected_is_one_line_that_names_debug(proxy: str) -> None:

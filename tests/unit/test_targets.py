@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -58,7 +59,7 @@ def test_the_tables_key_is_found_unless_one_is_given(
     answer: dict[str, Any], given: dict[str, str], key: str
 ) -> None:
     """A key that the table no longer has is removed, too."""
-    found = with_table_key(target(**given), answer, given)
+    found = with_table_key(replace(target(**given), described=answer), given)
     assert found.value("TableKeyArn", "none") == key
 
 
