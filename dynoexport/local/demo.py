@@ -13,7 +13,6 @@ from dynoexport import assets, naming, settings, units
 from dynoexport.aws import athena, change_sets, workflow_runs
 from dynoexport.local import items as items_module
 from dynoexport.local import server
-from dynoexport.local.glue import processes
 from dynoexport.presentation import display
 
 if TYPE_CHECKING:
@@ -90,8 +89,6 @@ def run(demo: Demo, console: Console) -> None:
     """
     steps = Steps(console)
     with server.serve(port=0) as endpoint:
-        # Spark starts while the stacks are deployed.
-        processes.reserve.fill()
         _deploy(demo, endpoint, steps)
         with steps.step(f"Put {len(demo.items)} items into DynamoDB table {demo.export.table}"):
             _fill(endpoint.client("dynamodb"), demo)
