@@ -112,6 +112,7 @@ bench: $(LOCAL) ## Measure everything and write docs/benchmarks.md (hours; ITEMS
 	@$(BIN)/python benchmarks/engines.py --rounds $(ROUNDS) --output $(FIGURES)/engines.json
 	@$(BIN)/python benchmarks/status.py
 	@$(BIN)/python benchmarks/transform.py
+	@$(BIN)/python benchmarks/memory.py
 	@$(HOME)/.cache/dynoexport-bench/peers/bin/python benchmarks/report.py
 
 clean: ## Remove everything that the targets made

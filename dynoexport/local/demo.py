@@ -13,7 +13,6 @@ from dynoexport import assets, naming, settings, units
 from dynoexport.aws import athena, change_sets, workflow_runs
 from dynoexport.local import items as items_module
 from dynoexport.local import server
-from dynoexport.local.glue import processes
 from dynoexport.model import CatalogUpdate, Engine, ReadMode
 from dynoexport.presentation import display
 
@@ -108,9 +107,6 @@ def run(demo: Demo, console: Console) -> None:
     """
     steps = Steps(console)
     with server.serve(port=0) as endpoint:
-        if demo.engine is Engine.SPARK:
-            # It starts while the stacks are deployed.
-            processes.reserve.fill()
         _deploy(demo, endpoint, steps)
         with steps.step(f"Put {len(demo.items)} items into DynamoDB table {demo.export.table}"):
             _fill(endpoint.client("dynamodb"), demo)

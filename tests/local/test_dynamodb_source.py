@@ -57,6 +57,15 @@ def test_the_segments_share_the_allowed_rate() -> None:
     assert dynamodb_source.allowed_rate(source, {}) == 2000
 
 
+@pytest.mark.parametrize(
+    ("splits", "items", "tasks"), [(36, 2, 4), (36, 900, 9), (36, 10**6, 36), (3, 2, 3)]
+)
+def test_a_small_table_is_scanned_by_few_tasks(splits: int, items: int, tasks: int) -> None:
+    """Two for each that can run at a time, or one for a hundred items; never more than segments."""
+    source = Source("Reviews", splits, 0.25)
+    assert dynamodb_source.tasks(source, {"ItemCount": items}, parallelism=2) == tasks
+
+
 @pytest.mark.parametrize(("units", "splits", "rate"), [(5, 1, 2), (5, 4, 1), (37, 4, 4)])
 def test_a_segment_may_read_whole_units_and_one_at_least(
     units: int, splits: int, rate: int

@@ -41,9 +41,10 @@ class _Reader:
         table = dynamodb_source.make_client(asked).describe_table(TableName=asked.table)["Table"]
         source = dataclasses.replace(asked, rate=dynamodb_source.allowed_rate(asked, table))
         context = self._glue_ctx.spark_session.sparkContext
+        tasks = dynamodb_source.tasks(source, table, context.defaultParallelism)
 
         def records() -> RDD[dict[str, Any]]:
-            segments = context.parallelize(range(source.splits), source.splits)
+            segments = context.parallelize(range(source.splits), tasks)
             return segments.mapPartitions(lambda part: _scan_all(source, part))
 
         return DynamicFrame(self._glue_ctx, records)

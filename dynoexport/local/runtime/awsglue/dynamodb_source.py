@@ -1,4 +1,4 @@
-"""Glue's DynamoDB source: a parallel Scan, one Spark partition a segment.
+"""Glue's DynamoDB source: a parallel Scan.
 
 It loses what Glue's source may lose of types: sets arrive as arrays, elements of lists as text,
 numbers as long or double and never as decimal, binary as base64 text, NULL not at all. Some of that
@@ -26,6 +26,8 @@ ON_DEMAND_RCU = 40_000
 # https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/read-write-operations.html
 BYTES_PER_RCU = 8192
 _LONG = 2**63
+_TASKS_IN_TURN = 2
+_ITEMS_OF_A_TASK = 100
 
 
 @dataclass(frozen=True)
@@ -84,6 +86,16 @@ def allowed_rate(source: Source, table: Mapping[str, Any]) -> float:
     provisioned = table.get("ProvisionedThroughput", {}).get("ReadCapacityUnits", 0)
     share = math.floor(source.read_percent * (provisioned or ON_DEMAND_RCU))
     return max(share // source.splits, 1)
+
+
+def tasks(source: Source, table: Mapping[str, Any], parallelism: int) -> int:
+    """How many tasks scan the segments, where so many can run at a time.
+
+    The connector has a task for each segment. Glue runs dozens of them at a time. Here few run at
+    a time, and a task without items takes as long as one with a hundred.
+    """
+    items: int = table.get("ItemCount", 0)
+    return min(source.splits, max(parallelism * _TASKS_IN_TURN, items // _ITEMS_OF_A_TASK))
 
 
 def scan(
