@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 _NO_CHANGES = ("didn't contain changes", "No updates are to be performed")
 # A stack that was never created: it must be deleted before its name can be used.
 _ONLY_A_NAME = frozenset({"ROLLBACK_COMPLETE", "ROLLBACK_FAILED", "CREATE_FAILED"})
+_LIST = "'aws cloudformation list-stacks' shows those that exist"
 _REVIEWED = "REVIEW_IN_PROGRESS"
 # CloudFormation throttles callers that change many stacks at once.
 _STACKS_AT_ONCE = 4
@@ -131,7 +132,7 @@ def outputs(cloudformation: CloudFormationClient, name: str) -> dict[str, str]:
     """
     stack = describe(cloudformation, name)
     if stack is None:
-        raise NoStack(f"there is no stack {name}")
+        raise NoStack(f"there is no stack {name}", hint=_LIST)
     return read_outputs(stack)
 
 
@@ -357,7 +358,7 @@ def delete(
 
     stack = describe(cloudformation, name)
     if stack is None:
-        raise NoStack(f"there is no stack {name}")
+        raise NoStack(f"there is no stack {name}", hint=_LIST)
     # A deleted stack is found by its ID alone.
     stack_id = stack["StackId"]
     seen = {event["EventId"] for event in _events(cloudformation, stack_id)}
@@ -569,7 +570,7 @@ def _raise_any(failures: Sequence[Exception], *, of: int) -> None:
     if len(failures) > 1:
         raise DeployFailed(
             f"{len(failures)} of {of} stacks could not be deployed",
-            hint="\n  ".join(map(str, failures)),
+            hint="\n".join(map(str, failures)),
         )
     if failures:
         raise failures[0]

@@ -8,6 +8,7 @@ from __future__ import annotations
 import errno
 import importlib
 import sys
+import textwrap
 import traceback
 from typing import Any, NoReturn
 
@@ -149,7 +150,7 @@ def _echo_full(error: OSError) -> None:
 def _echo_error(what: str, hint: str) -> None:
     click.echo(f"Error: {what}", err=True)
     if hint:
-        click.echo(f"  {hint}", err=True)
+        click.echo(textwrap.indent(hint, "  "), err=True)
 
 
 def _is_ours(error: ModuleNotFoundError) -> bool:

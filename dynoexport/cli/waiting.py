@@ -1,6 +1,7 @@
 """What a command waits for, if it takes longer than people like to look at nothing.
 
-On a terminal it is a live line. Without one it is a line each time it changes.
+On a terminal it is a live line. Without one it is a line each time it changes, and comes later:
+nobody watches a log.
 """
 
 from __future__ import annotations
@@ -21,14 +22,16 @@ if TYPE_CHECKING:
     from rich.text import Text
 
 # Seconds without a line, after which people ask themselves whether anything happens.
-PATIENCE = 2.0
+_PATIENCE = 2.0
+_PATIENCE_OF_LOGS = 20.0
 
 
 class Wait:
     """Shows on stderr what a command waits for, once it has waited for some seconds."""
 
-    def __init__(self, seconds: float) -> None:
-        self._seconds = seconds
+    def __init__(self, seconds: float | None = None) -> None:
+        usual = _PATIENCE if common.err().is_terminal else _PATIENCE_OF_LOGS
+        self._seconds = usual if seconds is None else seconds
         self._lock = threading.RLock()
         self._what = ""
         self._timer: threading.Timer | None = None

@@ -73,7 +73,8 @@ def read(port: int) -> str:
         ) from error
     except (OSError, ValueError, RuntimeError) as error:
         raise NoCredentials(
-            f"cannot read the credentials of the endpoint on port {port}: {_reason(error)}"
+            f"cannot read the credentials of the endpoint on port {port}: {_reason(error)}",
+            hint="stop it, and start it again: dynoexport local start",
         ) from error
 
 

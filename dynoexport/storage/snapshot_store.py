@@ -298,7 +298,9 @@ def _as_delete_failed() -> Iterator[None]:
     try:
         yield
     except JobFailed as error:
-        raise DeleteFailed(str(error)) from None
+        raise DeleteFailed(
+            str(error), hint="allow it in your policy and the bucket's, then repeat the command"
+        ) from None
 
 
 def _drop_partitions(account: Account, export: DeployedExport, timestamps: Sequence[str]) -> None:
@@ -314,7 +316,9 @@ def _drop_partitions(account: Account, export: DeployedExport, timestamps: Seque
             detail = error.get("ErrorDetail", {})
             # A snapshot without items never had one.
             if detail.get("ErrorCode") != "EntityNotFoundException":
+                values = ", ".join(error.get("PartitionValues", ()))
                 raise DeleteFailed(
-                    f"cannot delete the partition {error.get('PartitionValues')} of {table}",
-                    hint=detail.get("ErrorMessage", ""),
+                    f"cannot delete the partition {values} of {table}: "
+                    f"{detail.get('ErrorMessage', 'Glue gave no reason')}",
+                    hint="repeat the command; what is deleted stays deleted",
                 )

@@ -363,7 +363,8 @@ def test_a_file_that_cannot_be_deleted_is_named(store: Store) -> None:
         "Resource": f"arn:aws:s3:::{store.account.bucket}/csv/*",
     }
     policy = json.dumps({"Version": "2012-10-17", "Statement": [statement]})
-    store.account.s3.put_bucket_policy(Bucket=store.account.bucket, Policy=policy)
+    # moto answers with a text, which the account refuses.
+    store.account.session.client("s3").put_bucket_policy(Bucket=store.account.bucket, Policy=policy)
     with pytest.raises(DeleteFailed) as failed:
         store.delete(OLDER)
     assert failed.value.what == f"cannot delete s3://{store.account.bucket}/{key}: Access Denied"
@@ -388,9 +389,9 @@ def test_a_partition_that_cannot_be_deleted_is_named(store: Store) -> None:
     with deny_partitions(store), pytest.raises(DeleteFailed) as failed:
         store.delete(OLDER)
     assert failed.value.what == (
-        f"cannot delete the partition ['{OLDER}'] of {EXPORT.snapshots_table}"
+        f"cannot delete the partition {OLDER} of {EXPORT.snapshots_table}: no permission"
     )
-    assert failed.value.hint == "no permission"
+    assert failed.value.hint == "repeat the command; what is deleted stays deleted"
 
 
 def test_a_deletion_that_breaks_off_leaves_no_half_snapshot_complete(store: Store) -> None:

@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import threading
+from contextlib import contextmanager, suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING
 
@@ -23,19 +24,19 @@ if TYPE_CHECKING:
 KEYS = {"AWS_ACCESS_KEY_ID": "a", "AWS_SECRET_ACCESS_KEY": "b", "AWS_REGION": "us-east-1"}
 # What each command shows while AWS does not answer its first call.
 FIRST = {
-    "init --yes": "Preparing the change set ...",
-    "deploy Reviews --yes": "Checking everything, and preparing the change sets ...",
-    "destroy Reviews --yes": "Listing what the export has ...",
-    "run Reviews": "Checking the export, and starting the run ...",
-    "runs Reviews": "Reading runs ...",
-    "runs Reviews --explain": "Reading runs and manifests ...",
-    "query Reviews": "Waiting for Athena ...",
-    "publish Reviews 2026-01-31T10:00": "Waiting for Athena, which makes the view ...",
-    "prune Reviews --keep 1 --yes": "Checking the snapshots ...",
-    "verify Reviews": "Reading the files of the snapshot ...",
-    "adopt Reviews --yes": "Listing snapshots of another design ...",
-    "snapshots Reviews": "Reading the snapshots ...",
-    "status": "Reading the exports ...",
+    "init --yes": "Preparing the change set",
+    "deploy Reviews --yes": "Checking everything, and preparing the change sets",
+    "destroy Reviews --yes": "Listing what the export has",
+    "run Reviews": "Checking the export, and starting the run",
+    "runs Reviews": "Reading runs",
+    "runs Reviews --explain": "Reading runs and manifests",
+    "query Reviews": "Waiting for Athena",
+    "publish Reviews 2026-01-31T10:00": "Waiting for Athena, which makes the view",
+    "prune Reviews --keep 1 --yes": "Checking the snapshots",
+    "verify Reviews": "Reading the files of the snapshot",
+    "adopt Reviews --yes": "Listing snapshots of another design",
+    "snapshots Reviews": "Reading the snapshots",
+    "status": "Reading the exports",
 }
 # What these say after Ctrl-C; the others have changed nothing.
 RETURN = {
@@ -68,41 +69,69 @@ def silent_aws() -> Iterator[str]:
     server.server_close()
 
 
-def start(words: str, url: str) -> subprocess.Popen[str]:
-    return subprocess.Popen(
+@contextmanager
+def started(words: str, url: str) -> Iterator[tuple[subprocess.Popen[str], int]]:
+    """The command, and the terminal on which it writes to stderr."""
+    terminal, its = pty.openpty()
+    environment = {**KEYS, "AWS_ENDPOINT_URL": url, "TERM": "xterm", "COLUMNS": "200"}
+    command = subprocess.Popen(
         [sys.executable, "-m", "dynoexport", *words.split()],
-        env={**os.environ, **KEYS, "AWS_ENDPOINT_URL": url},
+        env={**os.environ, **environment},
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
+        stderr=its,
         text=True,
     )
+    os.close(its)
+    with command:
+        yield command, terminal
+    os.close(terminal)
 
 
-def test_plan_shows_what_it_waits_for(silent_aws: str) -> None:
-    """Ctrl-C would wait for the call that has begun in another thread."""
-    with start("plan Reviews", silent_aws) as command:
-        assert command.stderr is not None
-        line = command.stderr.readline()
-        command.kill()
-    assert line == "Reading what AWS knows about the tables ...\n"
+def read(terminal: int, until: str = "") -> str:
+    """What is written there until this text, or until the command ends."""
+    shown = b""
+    with suppress(OSError):
+        # Linux reports the end as an error: nobody else has the terminal.
+        while not until or until.encode() not in shown:
+            shown += os.read(terminal, 10_000)
+    return shown.decode()
 
 
 @pytest.mark.parametrize("words", FIRST)
 def test_long_command_shows_what_it_waits_for_and_ctrl_c_says_how_to_return(
     words: str, silent_aws: str
 ) -> None:
-    output = [] if words.startswith("query") else ["--output", "json"]
-    with start(" ".join([words, *output]), silent_aws) as command:
-        assert command.stderr is not None
-        assert command.stdout is not None
-        assert command.stderr.readline() == f"{FIRST[words]}\n"
+    output = "" if words.startswith("query") else " --output json"
+    with started(words + output, silent_aws) as (command, terminal):
+        assert FIRST[words] in read(terminal, FIRST[words])
         command.send_signal(signal.SIGINT)
-        said = command.stderr.read()
+        said = read(terminal)
         assert command.wait() == 130
+        assert command.stdout is not None
         assert command.stdout.read() == ""
     assert RETURN.get(words, "") in said
     assert "Traceback" not in said
+
+
+def test_plan_shows_what_it_waits_for(silent_aws: str) -> None:
+    """Ctrl-C would wait for the call that has begun in another thread."""
+    what = "Reading what AWS knows about the tables"
+    with started("plan Reviews", silent_aws) as (command, terminal):
+        assert what in read(terminal, what)
+        command.kill()
+
+
+def join_timers() -> None:
+    for thread in threading.enumerate():
+        if isinstance(thread, threading.Timer):
+            thread.join()
+
+
+def test_log_gets_a_line(capsys: pytest.CaptureFixture[str]) -> None:
+    with waiting("Waiting for Athena", 0):
+        join_timers()
+    assert capsys.readouterr() == ("", "Waiting for Athena ...\n")
 
 
 def test_terminal_has_a_live_line_that_vanishes() -> None:
@@ -134,10 +163,8 @@ def test_nothing_is_shown_after_the_wait_has_ended(capsys: pytest.CaptureFixture
     with waiting("First", 3600) as wait:
         wait.show("Second")
         wait.stop()
-    for thread in threading.enumerate():
-        if isinstance(thread, threading.Timer):
-            # It was cancelled: it does not wait for an hour.
-            thread.join()
+    # It was cancelled: it does not wait for an hour.
+    join_timers()
     assert capsys.readouterr() == ("", "")
 
 
