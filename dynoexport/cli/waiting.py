@@ -84,7 +84,7 @@ def _text(what: str) -> Text:
 @contextmanager
 def waiting(what: str, seconds: float | None = None) -> Iterator[Wait]:
     """Show what the command waits for; at the end, the live line vanishes."""
-    wait = Wait(PATIENCE if seconds is None else seconds)
+    wait = Wait(seconds)
     try:
         wait.show(what)
         yield wait
