@@ -195,7 +195,8 @@ def test_an_archive_is_made_once(maker: Maker, cache: Path) -> None:
 
 def test_of_two_endpoints_one_makes_the_archive(maker: Maker, cache: Path) -> None:
     """The other does not wait, and nobody sees an unfinished archive."""
-    maker.java('while ! test -e "$HOME/../go"; do sleep 0.1; done; cat "$list" > "$archive"\n')
+    wait = 'for second in $(seq 60); do test -e "$HOME/../go" && break; sleep 1; done'
+    maker.java(f'{wait}; cat "$list" > "$archive"\n')
     with maker.start() as first:
         assert first.stdin is not None
         first.stdin.write("java/lang/Object\n")
