@@ -45,7 +45,7 @@ def error_classes() -> set[str]:
     return {kind.__name__ for kind in _with_subclasses(DynoexportError)}
 
 
-def _with_subclasses(kind: type) -> Iterator[type]:
+def _with_subclasses(kind: type[DynoexportError]) -> Iterator[type[DynoexportError]]:
     yield kind
     for below in kind.__subclasses__():
         yield from _with_subclasses(below)
@@ -54,7 +54,7 @@ def _with_subclasses(kind: type) -> Iterator[type]:
 def messages() -> list[Message]:
     """Each error that a module makes, by the call of its class."""
     kinds = error_classes()
-    found = []
+    found: list[Message] = []
     for path in sorted((ROOT / "dynoexport").rglob("*.py")):
         place = path.relative_to(ROOT).as_posix()
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
