@@ -36,7 +36,7 @@ from botocore.exceptions import ClientError, ConnectionClosedError, ReadTimeoutE
 from botocore.httpsession import URLLib3Session
 from click.testing import CliRunner
 
-sys.path.append(str(Path(__file__).parents[1] / "functional"))
+sys.path += [str(Path(__file__).parents[1]), str(Path(__file__).parents[1] / "functional")]
 import command as functional
 
 from dynoexport import naming

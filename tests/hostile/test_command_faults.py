@@ -153,9 +153,16 @@ def rows() -> list[tuple[str, ...]]:
 
 def test_table_has_the_calls_that_commands_make(records: list[dict[str, Any]]) -> None:
     called = {
-        (command_of(record["way"]), call) for record in records for call in record.get("calls", ())
+        (command_of(record["way"]), in_the_table(call))
+        for record in records
+        for call in record.get("calls", ())
     }
-    assert {row[:2] for row in rows()} == called
+    assert {(command, in_the_table(call)) for command, call, *_ in rows()} == called
+
+
+def in_the_table(call: str) -> str:
+    """With many exports, all catalog tables are listed in one call."""
+    return "glue.GetTable" if call == "glue.GetTables" else call
 
 
 def test_table_has_every_fault_of_every_call() -> None:

@@ -7,7 +7,7 @@ import importlib
 import pkgutil
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import dynoexport
 from dynoexport.errors import DynoexportError
@@ -45,7 +45,7 @@ def error_classes() -> set[str]:
     return {kind.__name__ for kind in _with_subclasses(DynoexportError)}
 
 
-def _with_subclasses(kind: type[Any]) -> Iterator[type[Any]]:
+def _with_subclasses(kind: type[DynoexportError]) -> Iterator[type[DynoexportError]]:
     yield kind
     for below in kind.__subclasses__():
         yield from _with_subclasses(below)
