@@ -138,7 +138,8 @@ def _rests(
 ) -> Iterator[DeployedExport]:
     """What a deleted stack left: a catalog table on the data, and with ``data`` objects.
 
-    The Step Functions design has the same names. So there must be a snapshot of dynoexport.
+    The Step Functions design has the same names, also of temporary files, which expire by
+    themselves. So there must be a snapshot of dynoexport.
     """
     marks = list_marks(account.s3, account.bucket, table, fmt.value)
     own = any(
@@ -148,7 +149,7 @@ def _rests(
     for prefix in (*_catalog_prefixes(account, table, fmt), ""):
         rest = exports.DeployedExport(table, fmt, prefix, stack="", workflow="")
         inventory = _inventory(account, rest, data=data)[0]
-        if (own and inventory.catalog) or (data and inventory.objects):
+        if own and (inventory.catalog or (data and inventory.objects)):
             yield rest
 
 

@@ -40,6 +40,7 @@ NESTED = "nested text"
 DECIMALS = "avro decimals"
 FILE_OF_ARGUMENTS = "arguments"
 LIBRARIES = "shell libraries"
+SWITCH = "switch of the engine"
 
 FACTS = (
     Fact(
@@ -104,6 +105,12 @@ FACTS = (
         "Jobs start with the arguments of the template, mixed with those of Glue.",
         "https://docs.aws.amazon.com/glue/latest/dg/aws-glue-programming-etl-glue-arguments.html",
         "the job would end at once with the argument that it misses",
+    ),
+    Fact(
+        SWITCH,
+        "An update of a stack turns a Spark job into a Python shell job of the same name.",
+        "https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/aws-resource-glue-job.html",
+        "the update would be rolled back; destroy the export, which keeps its data, and deploy it",
     ),
     Fact(
         LIBRARIES,

@@ -215,7 +215,12 @@ def deployed(trial: Trial, case: Case, **parameters: str) -> str:
         settings.CATALOG_UPDATE: "direct" if case.is_python else "crawler",
         **parameters,
     }
+    if case.is_python:
+        spark = {**given, settings.ENGINE: settings.DEFAULT_ENGINE.value}
+        dynoexport.deploy(trial.account, table, fmt=case.format, parameters=spark)
     (done,) = dynoexport.deploy(trial.account, table, fmt=case.format, parameters=given)
+    if case.is_python:
+        trial.saw(facts.SWITCH, Outcome.CONFIRMED, f"{done.outcome} from Spark")
     return f"stack {done.stack}"
 
 
