@@ -10,6 +10,17 @@ from typing import Any
 import expected
 
 
+def promised_schema(items: list[expected.Item], fmt: str) -> list[tuple[str, str, str]]:
+    """Name, type and attribute of each column that docs/types.md promises of the items."""
+    columns = expected.columns(items, expected.Rules())
+    return [(found.name, expected.hive(found.kind, fmt), found.attribute) for found in columns]
+
+
+def recorded_schema(manifest: dict[str, Any]) -> list[tuple[str, str, str]]:
+    """The same of a manifest."""
+    return [(column["name"], column["type"], column["attribute"]) for column in manifest["schema"]]
+
+
 def differences(items: list[expected.Item], rows: list[dict[str, Any]], fmt: str) -> list[str]:
     """Every difference between what docs/types.md promises of the items and the rows."""
     columns = expected.columns(items, expected.Rules())

@@ -100,12 +100,7 @@ def test_every_reader_writes_every_format(  # noqa: PLR0917 - fixtures
     if reader == "connector":
         items = [expected.through_connector(item) for item in items]
     reported = "text" if fmt == "xml" else fmt
-    assert [
-        (column["name"], column["type"], column["attribute"]) for column in manifest["schema"]
-    ] == [
-        (column.name, expected.hive(column.kind, reported), column.attribute)
-        for column in expected.columns(items, expected.Rules())
-    ]
+    assert comparer.recorded_schema(manifest) == comparer.promised_schema(items, reported)
     assert comparer.differences(items, table.rows(manifest), reported) == []
 
 

@@ -11,7 +11,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import comparer
-import expected
 import judges
 import pytest
 from glue_versions import Jobs, interpreter
@@ -46,10 +45,5 @@ def test_a_job_without_spark_writes_every_format(
     table.show(run_id, manifest)
     items = table.scan()
     reported = "text" if fmt == "xml" else fmt
-    assert [
-        (column["name"], column["type"], column["attribute"]) for column in manifest["schema"]
-    ] == [
-        (column.name, expected.hive(column.kind, reported), column.attribute)
-        for column in expected.columns(items, expected.Rules())
-    ]
+    assert comparer.recorded_schema(manifest) == comparer.promised_schema(items, reported)
     assert comparer.differences(items, table.rows(manifest), reported) == []
