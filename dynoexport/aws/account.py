@@ -207,9 +207,12 @@ def _strangeness(operation_model: OperationModel, response: Mapping[str, Any]) -
     """What is in the place of an answer; empty if it may be one: JSON, XML or CBOR."""
     body = response["body"].lstrip()
     if not body:
-        # A service that speaks JSON answers {} at least.
+        # Many calls that answer with nothing have an empty body:
+        # https://docs.aws.amazon.com/AmazonCloudWatchLogs/latest/APIReference/API_DeleteLogStream.html
         speaks_json = operation_model.metadata.get("protocol") == "json"
-        return "nothing" if speaks_json and response["status_code"] == HTTPStatus.OK else ""
+        answers = operation_model.output_shape is not None and operation_model.output_shape.members
+        expected = speaks_json and answers and response["status_code"] == HTTPStatus.OK
+        return "nothing" if expected else ""
     if body.lower().startswith((b"<!doctype html", b"<html")):
         return "a web page"
     if body.startswith(b"{"):

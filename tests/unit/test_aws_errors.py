@@ -278,18 +278,26 @@ def test_an_answer_without_an_error_in_it_is_still_one_line() -> None:
 
 
 # --- answers that are not from AWS ----------------------------------------------------------------
-def answered(account: Account, service: str, call: str, body: bytes, **headers: str) -> str:
-    """What the call raises if this answer comes with status 200."""
+class Raw(io.BytesIO):
+    """A body as botocore reads it."""
 
-    class Raw(io.BytesIO):
-        def stream(self, *_: object, **__: object) -> Iterator[bytes]:
-            yield self.read()
+    def stream(self, *_: object, **__: object) -> Iterator[bytes]:
+        yield self.read()
 
+
+def answering(account: Account, service: str, body: bytes, **headers: str) -> Any:
+    """A client whose calls have this answer, with status 200."""
     client = account.client(service)
     client.meta.events.register_first(
-        f"before-send.*.{call}",
+        "before-send.*",
         lambda **_: AWSResponse("", 200, HeadersDict(headers), Raw(body)),  # type: ignore[arg-type]
     )
+    return client
+
+
+def answered(account: Account, service: str, call: str, body: bytes, **headers: str) -> str:
+    """What the call raises if this answer comes with status 200."""
+    client = answering(account, service, body, **headers)
     asked = {"Bucket": "b", "Key": "k"} if service == "s3" else {}
     with pytest.raises(Exception) as raised:  # noqa: PT011 - the test compares it
         getattr(client, re.sub(r"(?<!^)(?=[A-Z])", "_", call).lower())(**asked)
@@ -317,6 +325,22 @@ def test_answer_that_is_not_from_aws_is_refused(
     """Botocore would take it for an empty answer."""
     said = answered(account, service, call, body)
     assert said == f"{call} was answered with {what}, not by AWS (HTTP 200)"
+
+
+@pytest.mark.parametrize(
+    ("service", "call", "asked"),
+    [
+        ("logs", "delete_log_stream", {"logGroupName": "g", "logStreamName": "s"}),
+        ("glue", "delete_table", {"DatabaseName": "d", "Name": "t"}),
+        ("s3", "delete_object", {"Bucket": "b", "Key": "k"}),
+    ],
+)
+def test_call_with_nothing_to_answer_may_have_an_empty_answer(
+    account: Account, service: str, call: str, asked: dict[str, str]
+) -> None:
+    """https://docs.aws.amazon.com/AmazonCloudWatchLogs/latest/APIReference/API_DeleteLogStream.html"""
+    client = answering(account, service, b"")
+    assert getattr(client, call)(**asked)["ResponseMetadata"]["HTTPStatusCode"] == 200
 
 
 def test_broken_xml_names_the_call(account: Account) -> None:
