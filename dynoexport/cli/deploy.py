@@ -261,7 +261,7 @@ def deploy(
       dynoexport deploy Reviews --schedule 'cron(30 2 * * ? *)' --enable
       dynoexport deploy Reviews --set NumberOfWorkers=4 --set MaxRetries=0
       dynoexport deploy Reviews --auto --set MaxConsumedReadThroughput=0.5
-      dynoexport deploy Reviews --read-mode native --engine python --catalog-update direct
+      dynoexport deploy Reviews --read-mode native --engine python
       dynoexport deploy Users --read-mode native --exclude Email,Phone
       dynoexport deploy Orders --where 'total > 100' --compression zstd
     """
