@@ -27,7 +27,15 @@ PASS = "pass"
 FAIL = "raise ValueError('broken')"
 SLEEP = "import time; time.sleep(600)"
 # Fails in its first attempt.
-FAIL_ONCE = "import sys; assert any('_attempt_' in word for word in sys.argv), 'too early'"
+FAIL_ONCE = """
+import sys, boto3
+given = dict(zip(sys.argv[1::2], sys.argv[2::2]))
+run = {"Name": given["--WORKFLOW_NAME"], "RunId": given["--WORKFLOW_RUN_ID"]}
+glue = boto3.client("glue")
+tried = "tried" in glue.get_workflow_run_properties(**run)["RunProperties"]
+glue.put_workflow_run_properties(**run, RunProperties={"tried": "once"})
+assert tried, "too early"
+"""
 ADD_PROPERTY = """
 import sys, boto3
 given = dict(zip(sys.argv[1::2], sys.argv[2::2]))

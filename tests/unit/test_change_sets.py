@@ -308,6 +308,15 @@ def answering(account: Account, operation: str, answer: dict[str, Any]) -> None:
     )
 
 
+@pytest.fixture
+def ctrl_c() -> Iterator[None]:
+    """Ctrl-C interrupts this process, which ignores it as a worker of pytest-xdist."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("ctrl_c")
 def test_ctrl_c_does_not_wait_for_the_stacks(account: Account) -> None:
     """Other threads follow them; only the main one gets the signal."""
     answering(account, "DescribeStackEvents", {"StackEvents": []})

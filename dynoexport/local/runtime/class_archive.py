@@ -89,7 +89,7 @@ def _make(cache: Path, key: str, java: Sequence[str], classes: Sequence[str]) ->
     if _find(cache, key) is not None:
         return
     for left in cache.glob("new-*"):
-        left.unlink(missing_ok=True)
+        _remove(left)
     with tempfile.NamedTemporaryFile("w", prefix="new-", dir=cache) as listed:
         listed.writelines(classes)
         listed.flush()
@@ -106,10 +106,10 @@ def _put(cache: Path, key: str, java: Sequence[str]) -> None:
     os.close(descriptor)
     if done.returncode < 0:
         # Killed, which says nothing about this Java.
-        new.unlink(missing_ok=True)
+        _remove(new)
         return
     if done.returncode or not new.exists():
-        new.unlink(missing_ok=True)
+        _remove(new)
         new.touch()
     new.chmod(0o600)
     # A name must not outlive a crash of the machine without its content.
@@ -119,15 +119,20 @@ def _put(cache: Path, key: str, java: Sequence[str]) -> None:
     new.replace(cache / _name(key, new.stat().st_size))
 
 
+def _remove(file: Path) -> None:
+    with suppress(FileNotFoundError):
+        file.unlink()
+
+
 def _forget(cache: Path, key: str) -> None:
     """Remove what replaced archives left, and the archives that were not used for the longest."""
     whole = _find(cache, key)
     for old in cache.glob(f"{key}-*{_SUFFIX}"):
         if old != whole:
-            old.unlink(missing_ok=True)
+            _remove(old)
     archives = sorted(cache.glob(f"*{_SUFFIX}"), key=lambda file: file.stat().st_mtime)
     for unused in archives[:-_KEPT]:
-        unused.unlink(missing_ok=True)
+        _remove(unused)
 
 
 def main() -> None:
