@@ -209,6 +209,9 @@ def main() -> None:
         seconds = {
             "the job, pieces of a native scan": timed(lambda: job(spark, s3, pieces, "a/")),
             "the job, files of an export": timed(lambda: job(spark, s3, lines, "b/")),
+            "the job without Spark, pieces": timed(
+                lambda: job(export_table.PythonSession(), s3, pieces, "d/")
+            ),
             "Spark's JSON to parquet": timed(lambda: plain(spark, orders)),
         }
         floor = seconds["Spark's JSON to parquet"]
