@@ -1205,7 +1205,7 @@ def check_library(settings: Settings) -> None:
     Raises:
         JobFailed: it is missing or too old.
     """
-    if settings.engine == "python" and settings.format not in LINE_FORMATS and arrow() is None:
+    if settings.is_python and settings.format not in LINE_FORMATS and arrow() is None:
         raise JobFailed(
             f"Engine python needs pyarrow {PYARROW_MIN} or later for {settings.format}: in a VPC "
             "without a way to PyPI, put its wheel into the bucket and name it in the job's "
@@ -2659,6 +2659,11 @@ class Settings:
     workflow_name: str
     workflow_run_id: str
 
+    @property
+    def is_python(self) -> bool:
+        """Whether a Python shell job runs it, without Spark."""
+        return self.engine == "python"
+
 
 def check_together(settings: Settings) -> None:
     """Check that the settings can be combined.
@@ -2668,9 +2673,9 @@ def check_together(settings: Settings) -> None:
     """
     if settings.columns and settings.exclude:
         raise JobFailed("Columns and Exclude are both set: leave one of them empty")
-    if settings.engine == "python" and settings.reader == "connector":
+    if settings.is_python and settings.reader == "connector":
         raise JobFailed("Engine python has no ReadMode connector: choose native or export")
-    if settings.engine == "python" and settings.where:
+    if settings.is_python and settings.where:
         raise JobFailed("Where needs Spark: choose Engine spark, or leave Where empty")
     if settings.source_role and settings.reader == "export":
         raise JobFailed("ReadMode export takes no SourceRoleArn: choose native")
@@ -3619,7 +3624,7 @@ def job_run(glue: GlueClient, settings: Settings) -> dict[str, Any]:
     An edit of the job in the console changes its workers, but not the arguments that its stack
     set. Without the permission to read the job run, the arguments are used.
     """
-    if settings.engine == "python":
+    if settings.is_python:
         return {"WorkerType": "", "NumberOfWorkers": 0, "GlueVersion": ""}
     declared = {
         "WorkerType": settings.worker_type,
@@ -6297,14 +6302,14 @@ def default_splits(settings: Settings, run: Mapping[str, Any]) -> int:
     """How many parts are read at the same time; ``run`` has the workers that the job has."""
     if settings.reader == "export":
         return 1
-    if settings.engine == "python":
+    if settings.is_python:
         return available_processes()
     return splits_for(run["WorkerType"], run["NumberOfWorkers"], run["GlueVersion"])
 
 
 def start_engine(settings: Settings, start_glue: Callable[[], GlueContext]) -> GlueContext:
     """Spark, or what takes its place."""
-    if settings.engine == "spark":
+    if not settings.is_python:
         return start_glue()
     return cast("GlueContext", PythonSession())
 
@@ -6324,7 +6329,7 @@ def export(
     properties = run_properties(clients.glue, arguments)
     settings = parse_settings(apply_overrides(arguments, properties, EXPORT_OVERRIDABLE))
     log(f"exporting {settings.table} as {settings.format} for run {settings.workflow_run_id}")
-    if settings.engine == "python":
+    if settings.is_python:
         log(describe_engine())
     check_library(settings)
     plan = check_table(clients.dynamodb, settings)
@@ -6357,7 +6362,7 @@ def export(
         f"{counted(len(written.files), 'file')}, {manifest['bytes']:,} bytes, under "
         f"{paths.uri(paths.snapshot)}"
     )
-    if settings.engine == "python":
+    if settings.is_python:
         log(f"the largest process had {peak_memory_mb():,} MiB of memory")
 
 

@@ -38,7 +38,7 @@ def check_library(settings: Settings) -> None:
     Raises:
         JobFailed: it is missing or too old.
     """
-    if settings.engine == "python" and settings.format not in LINE_FORMATS and arrow() is None:
+    if settings.is_python and settings.format not in LINE_FORMATS and arrow() is None:
         raise JobFailed(
             f"Engine python needs pyarrow {PYARROW_MIN} or later for {settings.format}: in a VPC "
             "without a way to PyPI, put its wheel into the bucket and name it in the job's "

@@ -113,7 +113,7 @@ def job_run(glue: GlueClient, settings: Settings) -> dict[str, Any]:
     An edit of the job in the console changes its workers, but not the arguments that its stack
     set. Without the permission to read the job run, the arguments are used.
     """
-    if settings.engine == "python":
+    if settings.is_python:
         return {"WorkerType": "", "NumberOfWorkers": 0, "GlueVersion": ""}
     declared = {
         "WorkerType": settings.worker_type,

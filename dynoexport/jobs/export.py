@@ -204,14 +204,14 @@ def default_splits(settings: Settings, run: Mapping[str, Any]) -> int:
     """How many parts are read at the same time; ``run`` has the workers that the job has."""
     if settings.reader == "export":
         return 1
-    if settings.engine == "python":
+    if settings.is_python:
         return available_processes()
     return splits_for(run["WorkerType"], run["NumberOfWorkers"], run["GlueVersion"])
 
 
 def start_engine(settings: Settings, start_glue: Callable[[], GlueContext]) -> GlueContext:
     """Spark, or what takes its place."""
-    if settings.engine == "spark":
+    if not settings.is_python:
         return start_glue()
     return cast("GlueContext", PythonSession())
 
@@ -231,7 +231,7 @@ def export(
     properties = run_properties(clients.glue, arguments)
     settings = parse_settings(apply_overrides(arguments, properties, EXPORT_OVERRIDABLE))
     log(f"exporting {settings.table} as {settings.format} for run {settings.workflow_run_id}")
-    if settings.engine == "python":
+    if settings.is_python:
         log(describe_engine())
     check_library(settings)
     plan = check_table(clients.dynamodb, settings)
@@ -264,7 +264,7 @@ def export(
         f"{counted(len(written.files), 'file')}, {manifest['bytes']:,} bytes, under "
         f"{paths.uri(paths.snapshot)}"
     )
-    if settings.engine == "python":
+    if settings.is_python:
         log(f"the largest process had {peak_memory_mb():,} MiB of memory")
 
 

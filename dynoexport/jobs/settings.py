@@ -83,6 +83,11 @@ class Settings:
     workflow_name: str
     workflow_run_id: str
 
+    @property
+    def is_python(self) -> bool:
+        """Whether a Python shell job runs it, without Spark."""
+        return self.engine == "python"
+
 
 def check_together(settings: Settings) -> None:
     """Check that the settings can be combined.
@@ -92,9 +97,9 @@ def check_together(settings: Settings) -> None:
     """
     if settings.columns and settings.exclude:
         raise JobFailed("Columns and Exclude are both set: leave one of them empty")
-    if settings.engine == "python" and settings.reader == "connector":
+    if settings.is_python and settings.reader == "connector":
         raise JobFailed("Engine python has no ReadMode connector: choose native or export")
-    if settings.engine == "python" and settings.where:
+    if settings.is_python and settings.where:
         raise JobFailed("Where needs Spark: choose Engine spark, or leave Where empty")
     if settings.source_role and settings.reader == "export":
         raise JobFailed("ReadMode export takes no SourceRoleArn: choose native")
