@@ -29,7 +29,7 @@ AUDIT_TOOLS := pip-audit==2.10.1 bandit==1.9.4
 AUDIT := $(VENV)/audit/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help demo templates test test-quick test-deep test-engines test-engines-all test-lowest test-browser audit acceptance acceptance-clean lint style types rules docs bench clean
+.PHONY: help demo templates test test-quick test-deep test-engines test-engines-all test-lowest test-browser audit acceptance acceptance-clean lint style types rules classes docs bench clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -40,7 +40,7 @@ demo: $(LOCAL) ## Export two items end to end on this machine (FORMAT=avro|csv|j
 templates: $(LOCAL) ## Write templates/*.yaml and scripts/*.py (GLUE_VERSION=... changes the default version)
 	@$(BIN)/dynoexport templates --output-dir templates --scripts-dir scripts $(if $(GLUE_VERSION),--glue-version $(GLUE_VERSION))
 
-test: lint ## Lint, types, template drift and all tests
+test: classes lint ## Lint, types, template drift and all tests
 	@$(BIN)/dynoexport templates --output-dir templates --scripts-dir scripts --check
 	$(BIN)/pytest -n 3 --dist loadfile --no-loadscope-reorder
 
@@ -98,6 +98,10 @@ types: $(TEST)
 rules: $(TEST) $(CHECKOV)
 	$(BIN)/cfn-lint templates/*.yaml
 	$(VENV)/checkov/bin/checkov --config-file .checkov.yaml
+
+classes: $(LOCAL)
+	@# Spark starts in half the time when a first run has listed its classes.
+	@$(BIN)/dynoexport local demo > /dev/null
 
 docs: $(DOCS) ## Build the documentation site: site/index.html
 	@# With --quiet, --strict would not see the warnings.

@@ -819,6 +819,8 @@ def parse_publish_settings(values: Mapping[str, str], timestamp: str) -> Publish
 # Replacing a view reads no data; this is time enough to wait in a busy workgroup's queue.
 QUERY_SECONDS_MAX = 600
 QUERY_SECONDS_BETWEEN = 2
+# Each further pause is twice as long: the query has mostly ended within a second.
+_FIRST_PAUSE = 0.125
 
 
 class QueryTooSlow(JobFailed):
@@ -917,14 +919,17 @@ def wait_for_query(athena: AthenaClient, query: str, sleep: Callable[[float], No
         JobFailed: it failed, with Athena's reason.
         QueryTooSlow: it is still queued or running.
     """
-    for _ in range(QUERY_SECONDS_MAX // QUERY_SECONDS_BETWEEN):
+    waited, pause = 0.0, _FIRST_PAUSE
+    while waited < QUERY_SECONDS_MAX:
         status = athena.get_query_execution(QueryExecutionId=query)["QueryExecution"]["Status"]
         if status["State"] == "SUCCEEDED":
             return
         if status["State"] in {"FAILED", "CANCELLED"}:
             reason = status.get("StateChangeReason", "Athena gives no reason")
             raise JobFailed(f"Athena query {query} {status['State']}: {' '.join(reason.split())}")
-        sleep(QUERY_SECONDS_BETWEEN)
+        sleep(pause)
+        waited += pause
+        pause = min(2 * pause, QUERY_SECONDS_BETWEEN, QUERY_SECONDS_MAX - waited)
     raise QueryTooSlow(
         f"Athena query {query} was still {status['State']} after {QUERY_SECONDS_MAX} seconds and "
         "was stopped: start a new run"

@@ -59,7 +59,7 @@ def demo(
         raise click.UsageError("Give --items and --key together.")
     from rich.console import Console
 
-    from dynoexport.local import items
+    from dynoexport.local import items, loading
     from dynoexport.local.glue import processes
 
     given = None
@@ -70,10 +70,11 @@ def demo(
     naming.check(export)
     common.unwind_on_signals()
     try:
-        if engine == Engine.SPARK.value:
-            # Spark starts while the emulator is imported, which takes about a second.
-            processes.reserve.fill()
-        from dynoexport.local import demo as local_demo
+        # It starts while the emulator is imported, which takes about a second.
+        spark = engine == Engine.SPARK.value
+        processes.reserve.fill(processes.SPARK if spark else processes.PYTHON_SHELL)
+        with loading.quickly():
+            from dynoexport.local import demo as local_demo
 
         own_key, own_items = given or (local_demo.REVIEWS_KEY, local_demo.REVIEWS)
         local_demo.run(

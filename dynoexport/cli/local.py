@@ -60,7 +60,10 @@ def start(port: int, dynamodb_endpoint_url: str | None, s3a_jars: Path | None) -
     import signal
     import threading
 
-    from dynoexport.local import server
+    from dynoexport.local import loading
+
+    with loading.quickly():
+        from dynoexport.local import server
 
     stopped = threading.Event()
     # A service manager sends SIGTERM, and a closing terminal sends SIGHUP, which nohup ignores.

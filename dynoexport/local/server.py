@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import logging
 import socket
@@ -13,7 +14,9 @@ from xml.sax.saxutils import escape
 from flask import Flask, Response, request
 from moto import backends
 from moto.cloudwatch.models import cloudwatch_backends
+from moto.core import utils as moto_utils
 from moto.core.exceptions import JsonRESTError
+from moto.core.loaders import create_loader
 from moto.glue.models import glue_backends
 from moto.moto_server.werkzeug_app import (
     DomainDispatcherApplication,
@@ -39,6 +42,8 @@ if TYPE_CHECKING:
     from werkzeug.serving import BaseWSGIServer
 
 HOST = "127.0.0.1"
+# How often the server looks whether it is to end.
+_SECONDS_TO_END = 0.05
 
 
 class PortTaken(DynoexportError):
@@ -85,8 +90,8 @@ def _running(server: BaseWSGIServer, endpoint: Endpoint, s3a_jars: Path | None) 
     context.set_endpoint(endpoint)
     now = endpoint.now
     scheduler = Scheduler(_triggers, _start_workflow, poll=_poll, now=now)
-    for target in (server.serve_forever, scheduler.run):
-        context.in_background(target)
+    context.in_background(server.serve_forever, _SECONDS_TO_END)
+    context.in_background(scheduler.run)
     try:
         yield
     finally:
@@ -147,6 +152,9 @@ def install() -> None:
     # Moto reads its own directory for every request, which takes as long as the answer.
     modules = tuple(backends.list_of_moto_modules())
     backends.list_of_moto_modules = lambda: modules
+    # And botocore's for every service. Not with the loader of our clients: botocore changes what
+    # a client has loaded. moto imports the name there.
+    moto_utils.create_loader = functools.cache(create_loader)  # type: ignore[attr-defined]
 
 
 def _service(name: Any) -> Flask:

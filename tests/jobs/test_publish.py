@@ -321,7 +321,7 @@ def test_a_run_publishes_its_own_snapshot(run: Publication) -> None:
             "OutputLocation": f"s3://{BUCKET}/athena-results/views/parquet/Reviews/"
         },
     }
-    assert run.slept == [2, 2]
+    assert run.slept == [0.125, 0.25]
 
 
 def test_a_published_snapshot_is_recorded_by_table_and_format(run: Publication) -> None:

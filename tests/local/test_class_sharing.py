@@ -19,10 +19,12 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-# The archives that the job's Java has mapped.
+# Writes a file, and prints the archives that the job's Java has mapped.
 REPORT = """
 import os
 from pyspark import SparkContext
+from pyspark.sql import SparkSession
+SparkSession.builder.getOrCreate().range(1).write.parquet(os.environ["TMPDIR"] + "/numbers")
 java = SparkContext.getOrCreate()._jvm.java.lang.ProcessHandle.current().pid()
 with open(f"/proc/{java}/maps") as mapped:
     print(*sorted({os.path.basename(line.split()[-1]) for line in mapped if ".jsa" in line}))
@@ -96,6 +98,17 @@ def test_the_second_job_uses_the_archive_and_a_damaged_one_breaks_no_job(
     printed, errors = run(script)
     assert archive.name not in printed
     assert len(errors.splitlines()) == len(errors_of_first.splitlines())
+
+
+@pytest.mark.spark
+def test_a_job_that_has_not_written_by_spark_makes_no_archive(
+    running: None, cache: Path, tmp_path: Path
+) -> None:
+    """Its archive would lack most of the classes that other jobs load."""
+    script = tmp_path / "job.py"
+    script.write_text("from pyspark import SparkContext\nSparkContext.getOrCreate()\n")
+    run(script)
+    assert list(cache.iterdir()) == []
 
 
 # --- a directory that others could write ----------------------------------------------------------

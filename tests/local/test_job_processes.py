@@ -122,7 +122,7 @@ def reserve(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[process
 
 def test_a_process_that_waits_has_no_credentials(reserve: processes.Reserve) -> None:
     """Neither it nor its Java has the credentials of the user or of a role."""
-    reserve.fill()
+    reserve.fill(processes.SPARK)
     waiting = reserve.take(processes.SPARK)
     try:
         until(lambda: java_of(waiting.directory))
@@ -137,11 +137,12 @@ def test_a_process_that_waits_has_no_credentials(reserve: processes.Reserve) -> 
 
 def test_one_process_waits_at_most_and_for_one_job(reserve: processes.Reserve) -> None:
     """One job takes it. The next job, and each other kind of job, gets a new one."""
-    reserve.fill()
-    reserve.fill()
-    taken = [reserve.take(kind) for kind in ("pythonshell", processes.SPARK, processes.SPARK)]
+    reserve.fill(processes.SPARK)
+    reserve.fill(processes.SPARK)
+    kinds = [processes.PYTHON_SHELL, processes.SPARK, processes.SPARK]
+    taken = [reserve.take(kind) for kind in kinds]
     try:
-        assert [job.kind for job in taken] == ["pythonshell", processes.SPARK, processes.SPARK]
+        assert [job.kind for job in taken] == kinds
         assert len({job.process.pid for job in taken}) == 3
         assert len({job.directory for job in taken}) == 3
     finally:
@@ -153,7 +154,7 @@ def test_a_process_whose_java_was_killed_is_replaced(
     reserve: processes.Reserve, tmp_path: Path
 ) -> None:
     """It ends with its Java, and the job gets one that lives."""
-    reserve.fill()
+    reserve.fill(processes.SPARK)
     (first,) = tmp_path.iterdir()
     os.kill(until(lambda: java_of(first)), signal.SIGKILL)
     until(lambda: environments(first) == {})
@@ -222,7 +223,7 @@ def test_a_start_removes_the_directories_of_a_killed_endpoint(
     reserve: processes.Reserve, tmp_path: Path
 ) -> None:
     """It leaves those of a running endpoint alone."""
-    reserve.fill()
+    reserve.fill(processes.SPARK)
     (alive,) = tmp_path.iterdir()
     left = tmp_path / "dynoexport-job-left"
     left.mkdir()
@@ -434,3 +435,14 @@ def test_a_jobs_conf_sets_spark_as_on_glue(jobs: Jobs) -> None:
     run = jobs.start("settings")
     assert jobs.ended("settings", run) == "SUCCEEDED"
     assert jobs.printed(run) == ["a=1 b", "eu-west-1"]
+
+
+@pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="needs Linux's /proc")
+def test_group_of_ended_processes_does_not_run() -> None:
+    """In a container, the first process may never ask for the status of orphans."""
+    with subprocess.Popen(["sleep", "600"], start_new_session=True) as process:
+        assert processes.group_runs(process.pid)
+        process.kill()
+        # Its status is not asked for: it keeps its number and its group.
+        until(lambda: not processes.group_runs(process.pid))
+        os.killpg(process.pid, 0)

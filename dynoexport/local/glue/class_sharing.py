@@ -20,6 +20,9 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 
+_WRITER = "org/apache/spark/sql/execution/datasources/FileFormatWriter$OutputSpec"
+
+
 def environment() -> dict[str, str]:
     """The variable that lets a job's Java use an archive, if the archives have a safe place."""
     try:
@@ -42,10 +45,11 @@ def _directory() -> Path:
 def make(directory: Path, environment: Mapping[str, str]) -> None:
     """Make an archive of the classes that a job has listed in its directory, in the background.
 
-    It takes longer than a short job, so it goes on when the endpoint ends.
+    It takes longer than a short job, so it goes on when the endpoint ends. A job that wrote nothing
+    by Spark SQL has loaded a third of the classes, and its archive would serve no other job.
     """
     classes, cache = directory / class_archive.LIST, environment.get(class_archive.CACHE)
-    if cache is None or not classes.is_file():
+    if cache is None or not classes.is_file() or _WRITER not in classes.read_text():
         return
     # Without it, later jobs run as this one did.
     with suppress(OSError), classes.open() as listed:

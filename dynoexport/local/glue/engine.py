@@ -120,9 +120,8 @@ class LocalGlueBackend(models.GlueBackend):
         if options["Command"]["Name"] == processes.SPARK and version in limits.GLUE_END_OF_LIFE:
             raise InvalidInputException("CreateJob", f"Glue version {version} is not supported")
         self.job_definitions[name] = options
-        if options["Command"]["Name"] == processes.SPARK:
-            # A job that is deployed will probably run soon.
-            processes.reserve.fill()
+        # A job that is deployed will probably run soon.
+        processes.reserve.fill(options["Command"]["Name"])
         execution = {key: int(value) for key, value in options.get("ExecutionProperty", {}).items()}
         super().create_job(
             name=name,
@@ -403,6 +402,13 @@ class LocalGlueBackend(models.GlueBackend):
             except GlueClientError as error:
                 self._error(run, node, error.message)
 
+    def _prepare_after(self, run: Execution, node: Node) -> None:
+        """Let a process wait for each job that can follow the node."""
+        for follower in workflows.followers(self._triggers_of(run.record.workflow_name), node):
+            definition = self.job_definitions.get(follower.name)
+            if follower.kind == "JOB" and definition is not None:
+                processes.reserve.fill(definition["Command"]["Name"])
+
     def _start_node(self, run: Execution, node: Node, action: Json, trigger: str) -> None:
         if node.kind == "CRAWLER":
             crawl = self._start_crawl(node.name, lambda crawl: self._ended(run, node, crawl.state))
@@ -421,6 +427,7 @@ class LocalGlueBackend(models.GlueBackend):
             trigger=trigger,
             seen=seen,
         )
+        self._prepare_after(run, node)
 
     def _error(self, run: Execution, node: Node, message: str) -> None:
         """The error of a node that could not be started."""

@@ -187,6 +187,8 @@ def _supervise(
         _finish(run, "TIMEOUT", "Job run timed out")
         return
     finally:
+        # Java needs a second to shut down.
+        job.kill()
         for reader in readers:
             reader.join(timeout=10)
         output.flush()

@@ -1,7 +1,7 @@
-"""The processes of jobs: one for each job, and optionally one that waits for the next.
+"""The processes of jobs: one for each job, and perhaps one of each kind that waits for the next.
 
-Most of a short job's time is the start of Spark. A process that starts before its job knows
-nothing of it: it has no credentials, serves one job, and ends with it.
+Most of a short job's time is the start of Spark, or of Python with boto3. A process that starts
+before its job knows nothing of it: it has no credentials, serves one job, and ends with it.
 
 When the endpoint ends, its jobs end. It kills the processes that it started. If it is killed
 itself, each job process notices that its standard input was closed (``launch.py``), and the next
@@ -35,7 +35,9 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
 RUNTIME = Path(__file__).parents[1] / "runtime"
+# The kinds of jobs, by the names of their commands.
 SPARK = "glueetl"
+PYTHON_SHELL = "pythonshell"
 _PREFIX = "dynoexport-job-"
 # Locked while the process of its directory lives.
 _LOCK = "lock"
@@ -91,7 +93,7 @@ class JobProcess:
         groups = self.kill()
         self.process.wait()
         deadline = time.monotonic() + _PATIENCE
-        while any(_signal(group, 0) for group in groups) and time.monotonic() < deadline:
+        while any(map(group_runs, groups)) and time.monotonic() < deadline:
             time.sleep(0.01)
         shutil.rmtree(self.directory, ignore_errors=True)
         _started.forget(self)
@@ -114,6 +116,26 @@ def _signal(group: int, number: int) -> bool:
         # macOS refuses if there are only zombies.
         return False
     return True
+
+
+def group_runs(group: int) -> bool:
+    """Whether a process of the group still runs.
+
+    A process that has ended keeps its number until its parent asks for its status. For orphans
+    this is the first process of the system, which may take seconds, or in a container never ask.
+    """
+    if not _signal(group, 0):
+        return False
+    # https://man7.org/linux/man-pages/man5/proc_pid_stat.5.html: "pid (name) state ppid pgrp"
+    processes = list(Path("/proc").glob("[0-9]*/stat"))
+    return not processes or any(_is_running_in(group, file) for file in processes)
+
+
+def _is_running_in(group: int, stat: Path) -> bool:
+    with suppress(OSError):
+        state, _, number = stat.read_text(errors="replace").rpartition(")")[2].split()[:3]
+        return int(number) == group and state != "Z"
+    return False
 
 
 class Started:
@@ -248,34 +270,33 @@ def _spawn(kind: str, s3a_jars: Path | None) -> JobProcess:
 
 
 class Reserve:
-    """At most one process for Spark, waiting for its job."""
+    """At most one process of each kind, waiting for its job."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._waiting: JobProcess | None = None
+        self._waiting: dict[str, JobProcess] = {}
 
-    def fill(self) -> None:
-        """Start a waiting process unless there is one: a job is about to come."""
+    def fill(self, kind: str) -> None:
+        """Start a waiting process unless there is one: a job of that kind is about to come."""
         with self._lock:
-            self._waiting = self._alive() or start(SPARK)
+            self._waiting[kind] = self._alive(kind) or start(kind)
 
     def take(self, kind: str) -> JobProcess:
         """A process for one job: the waiting one, or a new one."""
-        ready = None
-        if kind == SPARK:
-            with self._lock:
-                ready, self._waiting = self._alive(), None
+        with self._lock:
+            ready = self._alive(kind)
         return ready or start(kind)
 
     def empty(self) -> None:
-        """End the waiting process."""
+        """End the waiting processes."""
         with self._lock:
-            if self._waiting is not None:
-                self._waiting.close()
-            self._waiting = None
+            for process in self._waiting.values():
+                process.close()
+            self._waiting.clear()
 
-    def _alive(self) -> JobProcess | None:
-        waiting = self._waiting
+    def _alive(self, kind: str) -> JobProcess | None:
+        """The waiting process, which no longer waits here."""
+        waiting = self._waiting.pop(kind, None)
         if waiting is not None and waiting.process.poll() is not None:
             waiting.close()
             return None

@@ -55,6 +55,14 @@ def due(
             yield trigger
 
 
+def followers(triggers: Iterable[Trigger], node: Node) -> Iterator[Node]:
+    """What can start when the node has ended."""
+    for trigger in triggers:
+        conditions = trigger.get("Predicate", {}).get("Conditions", [])
+        if node in map(read_node, conditions):
+            yield from map(read_node, trigger["Actions"])
+
+
 def _holds(predicate: Mapping[str, Any], results: Mapping[Node, str]) -> bool:
     outcomes = [
         results.get(read_node(condition)) == (condition.get("State") or condition.get("CrawlState"))

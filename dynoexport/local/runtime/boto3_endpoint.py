@@ -26,3 +26,10 @@ def install() -> None:
         return create(session, service_name, *args, **options)
 
     Session.create_client = create_client  # type: ignore[assignment, method-assign]
+
+
+def warm_up() -> None:
+    """Import what clients need. This one has no credentials and is not used."""
+    import boto3
+
+    boto3.Session(region_name="us-east-1").client("sts")

@@ -138,9 +138,9 @@ def _forget(cache: Path, key: str) -> None:
 def main() -> None:
     import spark_jvm
 
-    # Ctrl-C ends the endpoint, not this; and it takes only the time that others leave.
+    # Ctrl-C ends the endpoint, not this; and it leaves more time to others than it takes.
     os.setpgid(0, 0)
-    os.nice(19)
+    os.nice(5)
     # A Java that was killed has not written the whole last line.
     classes = [line for line in sys.stdin if line.endswith("\n")]
     _make(Path(os.environ[CACHE]), spark_jvm.archive_key(), spark_jvm.java(), classes)

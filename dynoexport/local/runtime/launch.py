@@ -3,8 +3,9 @@
 Runs in the process of the job itself, which may start before its job. The job comes on
 standard input, as a line of JSON: ``script``, ``arguments``, and the ``environment`` that has the
 credentials of the job's role. In it, ``DYNOEXPORT_BUCKETS`` lists the buckets that ``s3://`` paths
-can name. Until the line comes, Spark warms up. The endpoint keeps the other side of standard input
-open while it lives. When the endpoint is gone, the process ends with everything it started.
+can name. Until the line comes, Spark or boto3 warms up. The endpoint keeps the other side of
+standard input open while it lives. When the endpoint is gone, the process ends with everything it
+started.
 """
 
 from __future__ import annotations
@@ -32,11 +33,12 @@ def main(kind: str) -> None:
     if kind == "glueetl":
         _run_with_spark()
         return
+    import boto3_endpoint
+
+    boto3_endpoint.install()
+    boto3_endpoint.warm_up()
     order = _order()
     if order is not None:
-        import boto3_endpoint
-
-        boto3_endpoint.install()
         os.environ.update(order["environment"])
         _run_as_python_shell(order)
 
