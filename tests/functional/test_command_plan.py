@@ -271,6 +271,21 @@ def test_auto_keeps_spark_for_a_predicate(command: Command, table: str) -> None:
     assert chosen(command, table, CHEAPEST) == {**CHEAPEST, "Engine": "spark"}
 
 
+def test_auto_keeps_spark_in_a_vpc(command: Command, table: str) -> None:
+    """A Python shell job may not reach PyPI there."""
+    place = {"SubnetId": "subnet-1", "SecurityGroupIdList": ["sg-1"], "AvailabilityZone": "a"}
+    command.endpoint.client("glue").create_connection(
+        ConnectionInput={
+            "Name": "inside",
+            "ConnectionType": "NETWORK",
+            "ConnectionProperties": {},
+            "PhysicalConnectionRequirements": place,
+        }
+    )
+    command.ok("deploy", table, "--auto", "--set", "ConnectionName=inside", "--yes")
+    assert chosen(command, table, CHEAPEST) == {**CHEAPEST, "Engine": "spark"}
+
+
 def test_auto_keeps_what_is_given(command: Command, table: str) -> None:
     way = {"ReadMode": "connector", "Engine": "spark", "CatalogUpdate": "crawler"}
     words = ("--read-mode", "connector", "--engine", "spark", "--catalog-update", "crawler")
