@@ -47,6 +47,15 @@ def parse_duration(text: str) -> timedelta:
     return parsed
 
 
+def as_argument(seconds: float) -> str:
+    """A duration as ``parse_duration`` reads it.
+
+    >>> as_argument(28_800), as_argument(90.5)
+    ('480m', '90.5s')
+    """
+    return f"{seconds / 60:.0f}m" if seconds % 60 == 0 else f"{seconds:.12g}s"
+
+
 def duration(value: float | timedelta | None) -> str:
     """A duration, or its seconds: tenths of a second below a minute, else its two largest units.
 

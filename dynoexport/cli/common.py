@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import math
 import os
 import signal
 import sys
@@ -115,6 +116,38 @@ def format_option(help_text: str) -> Callable[[Callable[..., Any]], Callable[...
         callback=lambda _, __, value: OutputFormat(value) if value else None,
         help=help_text,
     )
+
+
+def _finite(_: click.Context, param: click.Parameter, value: float | None) -> float | None:
+    """A number of dollars; click accepts nan as a number in every range."""
+    if value is not None and not math.isfinite(value):
+        raise click.BadParameter(f"{value:g} is not a number of dollars", param=param)
+    return value
+
+
+def target_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """``--target-duration``, which ``parse_seconds`` reads, and ``--max-cost``."""
+    command = click.option(
+        "--max-cost",
+        metavar="USD",
+        type=click.FloatRange(min=0),
+        callback=_finite,
+        help="Find a job whose runs cost at most this many dollars each.",
+    )(command)
+    return click.option(
+        "--target-duration",
+        metavar="TIME",
+        help="Find a job whose runs take no longer, such as 30m.",
+    )(command)
+
+
+def parse_seconds(duration: str | None) -> float | None:
+    """The seconds of a duration such as 30m; None stays None.
+
+    Raises:
+        DurationRefused: it is not a duration.
+    """
+    return None if duration is None else units.parse_duration(duration).total_seconds()
 
 
 def _pairs(_: click.Context, param: click.Parameter, values: Iterable[str]) -> dict[str, str]:

@@ -217,7 +217,12 @@ def init(
 @_parameter_option(settings.MAPS_AS, "Write maps as struct, or as map<string,string>.", MapsAs)
 @_parameter_option(settings.COMPRESSION, "Compress avro, orc and parquet files.", Compression)
 @common.set_option("Set a parameter of the stack (docs/parameters.md). Repeatable.")
-@click.option("--auto", is_flag=True, help="Size the job as 'dynoexport plan' recommends.")
+@click.option(
+    "--auto",
+    is_flag=True,
+    help="Take the cheapest reader, engine and catalog update, and size the job.",
+)
+@common.target_options
 @common.no_sample_option
 @_common_stack
 @common.yes_option
@@ -232,6 +237,8 @@ def deploy(
     enabled: bool | None,
     settings: Mapping[str, str],
     auto: bool,
+    target_duration: str | None,
+    max_cost: float | None,
     no_sample: bool,
     common_stack: str,
     yes: bool,
@@ -246,10 +253,17 @@ def deploy(
     it to ''. If nothing changes, the command succeeds. docs/types.md compares the readers, and
     explains how types, names and changing schemas are exported.
 
-    --auto chooses WorkerType, NumberOfWorkers, Splits, MaxConsumedReadThroughput and
-    TimeoutMinutes from the table's size, its capacity and what others read, and prints the
-    reasons. --set overrides a choice. --auto stops if the reader would need more than half of
-    the read capacity that others leave: use --read-mode native or export then.
+    --auto takes the reader, engine and catalog update that cost least in a month, and prints
+    what it changes. What you name stays: --read-mode, --engine, --catalog-update. An existing
+    export keeps its reader, because another one changes column types. Its engine and its catalog
+    update may change. Where the connector costs about as much as a lossless reader, --auto takes
+    the lossless one. It only takes what can run: Spark for a predicate, for FLEX, in a VPC and
+    above 10 GiB. With --target-duration or --max-cost, it takes the cheapest job that meets them.
+
+    --auto also chooses WorkerType and NumberOfWorkers, or MaxCapacity, and Splits,
+    MaxConsumedReadThroughput and TimeoutMinutes from the table's size, its capacity and what
+    others read. --set overrides a choice. --auto stops if the reader would need more than half
+    of the read capacity that others leave: use --read-mode native or export then.
 
     If the reader is the connector, the command reads one page of the table, and warns of
     attributes whose values the connector may change. --no-sample skips that.
@@ -260,11 +274,14 @@ def deploy(
       dynoexport deploy Orders Customers --read-mode native --format csv --yes
       dynoexport deploy Reviews --schedule 'cron(30 2 * * ? *)' --enable
       dynoexport deploy Reviews --set NumberOfWorkers=4 --set MaxRetries=0
+      dynoexport deploy Reviews --auto --target-duration 30m
       dynoexport deploy Reviews --auto --set MaxConsumedReadThroughput=0.5
       dynoexport deploy Reviews --read-mode native --engine python
       dynoexport deploy Users --read-mode native --exclude Email,Phone
       dynoexport deploy Orders --where 'total > 100' --compression zstd
     """
+    if not auto and (target_duration, max_cost) != (None, None):
+        raise click.UsageError("--target-duration and --max-cost need --auto.")
     with returning(_GOES_ON), waiting("Checking everything, and preparing the change sets") as wait:
         done = dynoexport.deploy(
             account,
@@ -274,6 +291,8 @@ def deploy(
             enabled=enabled,
             parameters=_together(settings, options),
             auto=auto,
+            target_seconds=common.parse_seconds(target_duration),
+            max_dollars=max_cost,
             sample=not no_sample,
             common_stack=common_stack,
             approve=lambda prepared: _approve(prepared, wait, yes=yes),
@@ -293,7 +312,7 @@ def deploy(
 
 
 def _print_sizing(sized: SizingResult) -> None:
-    common.echo_err(f"{sized.table} gets the job that 'dynoexport plan' recommends")
+    common.echo_err(f"{sized.table} gets the cheapest job that 'dynoexport plan' finds")
     for choice in sized.choices:
         common.echo_err(f"  {choice.setting}={choice.value}: {choice.reason}")
     for sentence in sized.unknown:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import os
 from functools import partial
 from pathlib import Path
@@ -18,12 +17,13 @@ from dynoexport.errors import DynoexportError, one_line
 from dynoexport.model import CatalogUpdate, Engine, ReadMode
 from dynoexport.presentation import records
 from dynoexport.presentation.output_files import open_output
+from dynoexport.settings import DEFAULT_FORMAT
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
     from typing import TextIO
 
-    from dynoexport import Account, OutputFormat, Planned, PlanRequest
+    from dynoexport import Account, OutputFormat, Planned
 
 
 # Characters: a device has no end. Descriptions of all 2,500 tables of an account are shorter.
@@ -32,13 +32,6 @@ _LONGEST = 50_000_000
 
 class NotMet(DynoexportError):
     """No job meets the request, or no run of the job can work."""
-
-
-def _finite(_: click.Context, param: click.Parameter, value: float | None) -> float | None:
-    """A number of dollars; click accepts nan as a number in every range."""
-    if value is not None and not math.isfinite(value):
-        raise click.BadParameter(f"{value:g} is not a number of dollars", param=param)
-    return value
 
 
 @click.command()
@@ -51,16 +44,7 @@ def _finite(_: click.Context, param: click.Parameter, value: float | None) -> fl
     show_default=True,
     help="Plan runs every hour, day, week, month or 'cron(...)'.",
 )
-@click.option(
-    "--target-duration", metavar="TIME", help="Find a job whose runs take no longer, such as 30m."
-)
-@click.option(
-    "--max-cost",
-    metavar="USD",
-    type=click.FloatRange(min=0),
-    callback=_finite,
-    help="Find a job whose runs cost at most this many dollars each.",
-)
+@common.target_options
 @click.option(
     "--read-mode",
     type=click.Choice([reader.value for reader in ReadMode]),
@@ -125,6 +109,9 @@ def plan(
     --target-duration or --max-cost it looks for a job that meets them. If no job does, or if runs
     cannot end in time, it explains why and exits 1.
 
+    The plan is for Spark, the connector and a crawler, or what you choose. If another reader,
+    engine or catalog update costs less, the plan names what 'deploy --auto' takes.
+
     \b
     Examples:
       dynoexport plan Reviews
@@ -135,9 +122,12 @@ def plan(
     """
     options = {"ReadMode": read_mode, "Engine": engine, "CatalogUpdate": catalog_update}
     named = {name: value for name, value in options.items() if value}
-    request = dynoexport.parse_request(
-        {**settings, **named}, _asked(fmt, target_duration, max_cost)
+    asked = dynoexport.PlanRequest(
+        format=fmt or DEFAULT_FORMAT,
+        target_seconds=common.parse_seconds(target_duration),
+        max_dollars=max_cost,
     )
+    request = dynoexport.parse_request({**settings, **named}, asked)
     if describe is not None:
         text = describe.read(_LONGEST + 1)
         if len(text) > _LONGEST:
@@ -166,13 +156,6 @@ def _write_page(to: Path, plans: Sequence[Planned]) -> None:
     with open_output(to) as file:
         file.write(page.encode())
     common.echo_err(one_line(f"Wrote {to}"))
-
-
-def _asked(fmt: OutputFormat | None, target: str | None, most: float | None) -> PlanRequest:
-    seconds = units.parse_duration(target).total_seconds() if target is not None else None
-    return dynoexport.PlanRequest(
-        format=fmt or settings.DEFAULT_FORMAT, target_seconds=seconds, max_dollars=most
-    )
 
 
 def _region() -> str:

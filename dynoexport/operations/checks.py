@@ -11,7 +11,7 @@ from dynoexport.model import Engine, ReadMode
 from dynoexport.operations import tables
 from dynoexport.operations.targets import is_of
 from dynoexport.planning import table_facts
-from dynoexport.planning.feasibility import find_obstacles, refuse_percent, refuse_size
+from dynoexport.planning.feasibility import refuse_percent, refuse_size
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -59,19 +59,28 @@ def check_table(account: Account, target: Target) -> Mapping[str, Any]:
     Raises:
         NoTable: there is no such table.
         TableRefused: it is in a state in which nobody can read it.
-        SettingsRefused: it is too large for the engine.
     """
     if target.value(settings.SOURCE_ROLE):
         return {}
     answer = tables.describe(account, target.table)
     facts = table_facts.parse_description(answer)
     table_facts.check_state(facts)
+    return answer
+
+
+def check_size(target: Target) -> None:
+    """Check that the table is not too large for the engine; DescribeTable's answer says it.
+
+    Raises:
+        SettingsRefused: it is.
+    """
+    if not target.described:
+        return
     engine = Engine(target.value(settings.ENGINE, settings.DEFAULT_ENGINE.value))
-    refusal = refuse_size(engine, facts.bytes)
+    refusal = refuse_size(engine, table_facts.parse_description(target.described).bytes)
     if refusal is not None:
         what, _, advice = refusal.partition("; ")
         raise SettingsRefused(f"{target.table}: {what}", hint=advice)
-    return answer
 
 
 def check_in_account(target: Target) -> None:
@@ -88,20 +97,19 @@ def check_in_account(target: Target) -> None:
 
 
 def check_recommendation(target: Target, recommendation: Recommendation) -> None:
-    """Refuse a job whose runs cannot work, or that takes capacity that others need.
+    """Refuse a job whose runs cannot work, miss the target, or take capacity that others need.
 
     Raises:
         SettingsRefused: it is such a job.
     """
-    # A schedule that is off starts no second run.
-    obstacles = (
-        recommendation.obstacles
-        if target.is_scheduled
-        else find_obstacles(recommendation.estimate, None)
-    )
-    for obstacle in obstacles:
+    for obstacle in recommendation.obstacles:
         what, _, advice = obstacle.partition("; ")
         raise SettingsRefused(f"{target.table}: {what}", hint=advice)
+    for sentence in recommendation.unmet:
+        raise SettingsRefused(
+            f"{target.table}: {sentence}",
+            hint="relax the target, or choose another --read-mode",
+        )
     for harm in recommendation.harms:
         raise SettingsRefused(
             f"{target.table}: {harm}",

@@ -21,6 +21,7 @@ from dynoexport.operations.catalog_key import with_catalog_key
 from dynoexport.operations.sampling import connector_warning
 from dynoexport.operations.savings import savings_note
 from dynoexport.operations.targets import Target, resolve_target, with_table_key
+from dynoexport.planning import cheapest_way, table_facts
 from dynoexport.planning.sizing import PlanRequest
 
 if TYPE_CHECKING:
@@ -37,6 +38,18 @@ _DECIDED = {
     settings.OUTPUT_FORMAT: "use --format",
     settings.COMMON_STACK_NAME: "use --common-stack",
 }
+
+# Parameters that --auto chooses anew in every deploy.
+_SIZES = frozenset(
+    {
+        settings.WORKER_TYPE,
+        settings.NUMBER_OF_WORKERS,
+        settings.MAX_CAPACITY,
+        settings.SPLITS,
+        settings.MAX_READ,
+        settings.TIMEOUT_MINUTES,
+    }
+)
 
 
 class NotInitialized(DynoexportError):
@@ -77,6 +90,8 @@ def deploy(
     enabled: bool | None = None,
     parameters: Mapping[str, str] | None = None,
     auto: bool = False,
+    target_seconds: float | None = None,
+    max_dollars: float | None = None,
     sample: bool = True,
     common_stack: str = settings.DEFAULT_COMMON_STACK,
     approve: Callable[[Sequence[ChangeSet]], bool] = lambda _: True,
@@ -89,9 +104,11 @@ def deploy(
     Parameters you omit keep their current values; a new stack takes the template's defaults.
     Everything is checked for all tables before the first stack changes. ``fmt`` None is the
     current format of the export, or parquet. ``enabled`` None leaves the schedule's trigger as it
-    is, whatever the stack's parameter says. ``auto`` sizes each job as ``plan`` recommends, except
-    what is given; ``on_sized`` is called with each choice and its reason. ``sample`` reads a page
-    of each table whose reader is the connector; ``on_warning`` is called with what that may change.
+    is, whatever the stack's parameter says. ``auto`` takes the cheapest reader, engine and catalog
+    update, and sizes each job, except what is given. An existing export keeps its reader. A run
+    takes at most ``target_seconds`` and costs at most ``max_dollars``. ``on_sized`` is called with
+    each choice and its reason. ``sample`` reads a page of each table whose reader is the connector;
+    ``on_warning`` is called with what that may change.
 
     Raises:
         ParameterRefused, ScheduleRefused: a parameter does not exist or take that value.
@@ -100,8 +117,8 @@ def deploy(
         NameRefused: a name cannot work, or another export owns it.
         GlueVersionEnded: AWS no longer runs jobs on that Glue version.
         SettingsRefused: two parameters exclude each other, an alarm has no topic, the reader needs
-            a higher read percentage, or ``auto`` plans runs that cannot work or take capacity that
-            others need.
+            a higher read percentage, or ``auto`` plans runs that cannot work, miss the target or
+            take capacity that others need.
         NoRecovery: ReadMode is export, and the table has no point-in-time recovery.
         NotInitialized: run ``init`` first.
         Declined: ``approve`` said no.
@@ -113,10 +130,12 @@ def deploy(
     key = _catalog_key(account, given, on_warning)
     targets = [with_catalog_key(target, key, given) for target in targets]
     if auto:
-        targets = [_sized(account, target, given, on_sized) for target in targets]
+        asked = PlanRequest(target_seconds=target_seconds, max_dollars=max_dollars)
+        targets = [_sized(account, target, given, asked, on_sized) for target in targets]
     if "TopicArn" in common:
         targets = [alarms.with_limits(target, given) for target in targets]
     for target in targets:
+        checks.check_size(target)
         checks.check_settings(account, target)
         checks.check_connection(account, target)
         checks.check_topic(target, common)
@@ -284,32 +303,60 @@ def _sized(
     account: Account,
     target: Target,
     given: Mapping[str, str],
+    asked: PlanRequest,
     on_sized: Callable[[SizingResult], None],
 ) -> Target:
-    """The target with the parameters that a plan recommends, except the given ones.
+    """The target with the cheapest way and the sizes that a plan recommends; given ones stay.
 
     Raises:
-        SettingsRefused: the plan cannot read the table, its runs cannot work, or they would take
-            capacity that others need.
+        SettingsRefused: the plan cannot read the table, its runs cannot work, miss the target, or
+            would take capacity that others need.
     """
     checks.check_in_account(target)
-    of_stack = {
-        name: target.value(name, default)
-        for name, default in (
-            (settings.READ_MODE, settings.DEFAULT_READ_MODE.value),
-            (settings.GLUE_VERSION, settings.DEFAULT_GLUE_VERSION.value),
-            (settings.CATALOG_UPDATE, settings.DEFAULT_CATALOG_UPDATE.value),
-            (settings.ENGINE, settings.DEFAULT_ENGINE.value),
-        )
-    }
-    of_stack |= {name: target.own[name] for name in options.PRICED if name in target.own}
-    asked = {name: given[name] for name in planning.SETTINGS if name in given}
-    request = planning.parse_request({**of_stack, **asked}, PlanRequest(format=target.format))
-    (planned,) = planning.plans(account, target.table, request=request, every=target.schedule)
-    checks.check_recommendation(target, planned.recommendation)
-    chosen = [choice for choice in planned.recommendation.choices if choice.setting not in given]
-    on_sized(SizingResult(target.table, tuple(chosen), planned.unknown))
+    (planned,) = planning.plans(
+        account,
+        target.table,
+        request=_auto_request(target, given, asked),
+        every=target.schedule,
+        is_scheduled=target.is_scheduled,
+    )
+    found = planned.auto or planned.recommendation
+    checks.check_recommendation(target, found)
+    sizes = [choice for choice in found.choices if choice.setting not in given]
+    chosen = (*cheapest_way.explain_changes(_way(target), found.estimate), *sizes)
+    on_sized(SizingResult(target.table, chosen, planned.unknown))
     return target.with_parameters({choice.setting: choice.value for choice in chosen})
+
+
+def _way(target: Target) -> dict[str, str]:
+    """Reader, engine and catalog update before --auto chooses."""
+    return {name: target.value(name, default) for name, default in cheapest_way.DEFAULT_WAY.items()}
+
+
+def _auto_request(target: Target, given: Mapping[str, str], asked: PlanRequest) -> PlanRequest:
+    """What --auto asks of a plan.
+
+    It keeps what is given. It keeps the reader of an existing export, because another one changes
+    types of columns, and the engine in a VPC, where a Python shell job may not reach PyPI
+    (docs/howto/small-table.md).
+    """
+    kept = set(given) & set(cheapest_way.DEFAULT_WAY)
+    if target.own:
+        kept.add(settings.READ_MODE)
+    if target.value(settings.CONNECTION_NAME):
+        kept.add(settings.ENGINE)
+    version = target.value(settings.GLUE_VERSION, settings.DEFAULT_GLUE_VERSION.value)
+    of_stack = {**_way(target), settings.GLUE_VERSION: version}
+    of_stack |= {name: target.own[name] for name in options.PRICED if name in target.own}
+    of_stack |= {name: given[name] for name in planning.SETTINGS if name in given}
+    beside = {
+        name: value
+        for name, value in target.parameters.items()
+        if name in given or name not in _SIZES
+    }
+    request = replace(asked, format=target.format, kept=frozenset(kept), beside=beside)
+    facts = table_facts.parse_description(target.described)
+    return planning.parse_auto_request(of_stack, request, facts)
 
 
 # --- afterwards -----------------------------------------------------------------------------------

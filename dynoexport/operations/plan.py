@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING
 
-from dynoexport import settings
+from dynoexport import settings, units
 from dynoexport.aws.account import side_by_side
 from dynoexport.cloudformation import options
 from dynoexport.cloudformation import parameters as forms
@@ -22,7 +22,14 @@ from dynoexport.model import (
     WorkerType,
 )
 from dynoexport.operations.facts import TableContext, read_table_context
-from dynoexport.planning import alternatives, concurrent_reads, prices, sizing, table_facts
+from dynoexport.planning import (
+    alternatives,
+    cheapest_way,
+    concurrent_reads,
+    prices,
+    sizing,
+    table_facts,
+)
 from dynoexport.planning.feasibility import refuse_percent
 from dynoexport.planning.sizing import PlanRequest
 from dynoexport.planning.table_facts import DescriptionRefused, TableFacts
@@ -53,6 +60,11 @@ _REQUEST_FIELDS: Mapping[str, tuple[str, Callable[[str], object]]] = {
     settings.SPLITS: ("splits", int),
 }
 SETTINGS = (*_REQUEST_FIELDS, *options.PRICED)
+_WAY_OPTIONS = {
+    settings.READ_MODE: "--read-mode",
+    settings.ENGINE: "--engine",
+    settings.CATALOG_UPDATE: "--catalog-update",
+}
 
 
 class NotDescribed(DynoexportError):
@@ -64,6 +76,7 @@ class Planned:
     """The plan of one table.
 
     Attributes:
+        auto: what ``deploy --auto`` takes, if that is another reader, engine or catalog update.
         unknown: a sentence for each thing that could not be read, and what the plan assumes.
     """
 
@@ -73,6 +86,7 @@ class Planned:
     prices: Prices
     recommendation: Recommendation
     alternatives: tuple[Alternative, ...]
+    auto: Recommendation | None = None
     unknown: tuple[str, ...] = ()
 
     @property
@@ -82,21 +96,27 @@ class Planned:
 
     @property
     def command(self) -> tuple[str, ...]:
-        """The command that deploys the job, word by word; an option and its value are one word.
+        """The command that deploys the job, word by word; an option and its value are one word."""
+        return self._command(self.recommendation, names_way=self.auto is not None)
 
-        ``--auto`` does not know about a target duration or a maximum cost.
-        """
-        job, defaults = self.estimate.job, PlanRequest()
-        by_hand = (self.request.target_seconds, self.request.max_dollars) != (None, None)
-        words = ["dynoexport deploy", self.table.name, *([] if by_hand else ["--auto"])]
+    @property
+    def auto_command(self) -> tuple[str, ...]:
+        """The command that deploys ``auto``; empty if that is the recommended job."""
+        return () if self.auto is None else self._command(self.auto, names_way=False)
+
+    def _command(self, chosen: Recommendation, *, names_way: bool) -> tuple[str, ...]:
+        """The reader is always named: --auto keeps that of an existing export."""
+        job, defaults = chosen.estimate.job, PlanRequest()
+        words = ["dynoexport deploy", self.table.name, "--auto"]
         if job.format is not defaults.format:
             words.append(f"--format {job.format.value}")
-        if job.read_mode is not defaults.read_mode:
-            words.append(f"--read-mode {job.read_mode.value}")
-        if job.engine is not defaults.engine:
-            words.append(f"--engine {job.engine.value}")
-        if job.catalog_update is not defaults.catalog_update:
-            words.append(f"--catalog-update {job.catalog_update.value}")
+        for name, value in cheapest_way.way(job).items():
+            if names_way or name == settings.READ_MODE or name in self.request.kept:
+                words.append(f"{_WAY_OPTIONS[name]} {value}")
+        if self.request.target_seconds is not None:
+            words.append(f"--target-duration {units.as_argument(self.request.target_seconds)}")
+        if self.request.max_dollars is not None:
+            words.append(f"--max-cost {self.request.max_dollars:.12g}")
         if self.schedule != settings.DEFAULT_SCHEDULE:
             words.append(f"--schedule '{self.schedule}'")
         if job.glue_version is not defaults.glue_version:
@@ -105,8 +125,8 @@ class Planned:
             words.append(f"--set {settings.RETENTION_DAYS}={job.retention_days}")
         words += [
             f"--set {choice.setting}={choice.value}"
-            for choice in self.recommendation.choices
-            if by_hand or self._is_asked(choice.setting)
+            for choice in chosen.choices
+            if self._is_asked(choice.setting)
         ]
         return tuple(words)
 
@@ -142,19 +162,38 @@ def parse_request(
         raise ParameterRefused(
             f"a plan does not depend on {name}", hint=f"it depends on {', '.join(SETTINGS)}"
         )
-    given = {
-        field: kind(parameters[name])
-        for name, (field, kind) in _REQUEST_FIELDS.items()
-        if name in parameters
-    }
-    priced = {name: parameters[name] for name in options.PRICED if name in parameters}
-    parsed: PlanRequest = replace(request, priced=priced, **given)  # type: ignore[arg-type]
+    kept = request.kept | (set(parameters) & set(cheapest_way.DEFAULT_WAY))
+    parsed = replace(_read_request(parameters, request), kept=kept)
     for rule in options.broken_rules({settings.OUTPUT_FORMAT: parsed.format.value, **parameters}):
         raise ParameterRefused(rule.reason, hint=rule.advice(parameters))
     refusal = refuse_percent(parsed.read_mode, parsed.read_percent or 1)
     if refusal is not None:
         raise ParameterRefused(f"{settings.MAX_READ} is {parsed.read_percent:g}", hint=refusal)
     return parsed
+
+
+def _read_request(parameters: Mapping[str, str], request: PlanRequest) -> PlanRequest:
+    given = {
+        field: kind(parameters[name])
+        for name, (field, kind) in _REQUEST_FIELDS.items()
+        if name in parameters
+    }
+    priced = {name: parameters[name] for name in options.PRICED if name in parameters}
+    return replace(request, priced=priced, **given)  # type: ignore[arg-type]
+
+
+def parse_auto_request(
+    parameters: Mapping[str, str], request: PlanRequest, facts: TableFacts
+) -> PlanRequest:
+    """The request of ``deploy --auto``, by its own way or the first that the rules allow.
+
+    Only what ``request.kept`` names is kept.
+
+    Raises:
+        ParameterRefused: no way is possible.
+    """
+    ways = cheapest_way.possible_ways(_read_request(parameters, request), facts)
+    return ways[0] if ways else replace(parse_request(parameters, request), kept=request.kept)
 
 
 # --- plans ----------------------------------------------------------------------------------------
@@ -164,12 +203,14 @@ def plans(
     request: PlanRequest = EMPTY_REQUEST,
     every: str = "day",
     prices_file: Path | None = None,
+    is_scheduled: bool = True,
     now: datetime | None = None,
 ) -> list[Planned]:
     """The plans of DynamoDB tables; nothing changes, and no item is read.
 
     Facts that the caller may not read, such as consumption or backups, become ``unknown``.
-    ``every`` is hour, day, week, month or a ``cron(...)``.
+    ``every`` is hour, day, week, month or a ``cron(...)``. If the schedule is off, not
+    ``is_scheduled``, runs cannot overlap.
 
     Raises:
         NoTable: DynamoDB has no such table.
@@ -179,6 +220,8 @@ def plans(
     """
     at = now or datetime.now(timezone.utc)
     when = _when(every, at)
+    if not is_scheduled:
+        when = replace(when, gap_seconds=None)
     price_list = prices.load_prices(account.region, file=prices_file)
 
     def plan_table(name: str) -> Planned:
@@ -270,13 +313,18 @@ def _planned(table: TableContext, request: PlanRequest, when: _When, price_list:
     table_facts.check_state(table.facts)
     of_schedule = replace(request, runs_a_month=when.runs_a_month, gap_seconds=when.gap_seconds)
     facts, recommendation = _recommended(table, of_schedule, price_list, when.firings)
+    ways = cheapest_way.possible_ways(of_schedule, table.facts)
+    found = [_recommended(table, way, price_list, when.firings)[1] for way in ways]
+    best = cheapest_way.choose(found)
+    is_other = best is not None and cheapest_way.way(best.estimate.job) != cheapest_way.way(request)
     return Planned(
         table=facts,
         schedule=when.cron,
         request=request,
         prices=price_list,
         recommendation=recommendation,
-        alternatives=alternatives.alternatives(facts, of_schedule, price_list),
+        alternatives=alternatives.alternatives(facts, of_schedule, price_list, auto=best),
+        auto=best if is_other else None,
         unknown=table.unknown,
     )
 

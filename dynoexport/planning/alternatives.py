@@ -12,6 +12,7 @@ from dynoexport import limits
 from dynoexport.jobs.formats import BYTES_PER_JSON_BYTE
 from dynoexport.model import CatalogUpdate, Engine, OutputFormat, ReadMode, derived, described
 from dynoexport.planning import plan, sizing
+from dynoexport.planning.cheapest_way import way
 from dynoexport.planning.feasibility import refuse_size
 from dynoexport.planning.plan import GB, MONTH_DAYS, Cost
 from dynoexport.units import duration, percent
@@ -80,9 +81,12 @@ class Alternative:
 
 
 def alternatives(
-    table: TableFacts, request: PlanRequest, prices: Prices
+    table: TableFacts, request: PlanRequest, prices: Prices, *, auto: Recommendation | None = None
 ) -> tuple[Alternative, ...]:
-    """This project's readers, with Spark or without, and four other ways."""
+    """This project's readers, with Spark or without, and four other ways.
+
+    ``auto``, what ``deploy --auto`` takes, is listed, too, unless it needs a crawler.
+    """
     spark = replace(request, engine=Engine.SPARK)
     small = refuse_size(Engine.PYTHON, table.bytes) is None
     direct = replace(spark, read_mode=ReadMode.NATIVE, catalog_update=CatalogUpdate.DIRECT)
@@ -92,8 +96,12 @@ def alternatives(
         # What has a price of its own needs Spark.
         *([replace(direct, engine=Engine.PYTHON, priced={})] if small else []),
     )
+    listed = [sizing.recommend(table, asked, prices) for asked in own]
+    if auto is not None and not auto.estimate.job.crawled:
+        known = [way(other.estimate.job) for other in listed]
+        listed += [auto] if way(auto.estimate.job) not in known else []
     return (
-        *(_own(sizing.recommend(table, asked, prices)) for asked in own),
+        *map(_own, listed),
         _full_export(table, request, prices),
         _incremental_export(table, request, prices),
         _zero_etl(table, request, prices),
@@ -112,13 +120,13 @@ def _own(recommendation: Recommendation) -> Alternative:
     reader = job.read_mode
     without = ", python" if job.is_python else "" if job.crawled else ", direct"
     left_out = [*(["Spark"] if job.is_python else []), *([] if job.crawled else ["crawler"])]
-    way = f", without {' and '.join(left_out)}" if left_out else ""
+    rest = f", without {' and '.join(left_out)}" if left_out else ""
     fmt = recommendation.estimate.job.format
     loss = ", but numbers may become doubles" if reader is ReadMode.CONNECTOR else ""
     return Alternative(
         name=f"dynoexport, {reader.value}{without}",
         label="cost",
-        gives=f"{_snapshots(fmt)}{loss}{way}",
+        gives=f"{_snapshots(fmt)}{loss}{rest}",
         costs=recommendation.estimate.costs,
         runs_a_month=recommendation.estimate.runs_a_month,
         seconds=recommendation.estimate.run_seconds,

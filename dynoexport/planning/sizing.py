@@ -53,6 +53,8 @@ class PlanRequest:
         max_dollars: a run must not cost more.
         gap_seconds: the shortest time between two runs; None if there is no second run.
         priced: other parameters of the table stack that change the price of the job.
+        kept: parameters among reader, engine and catalog update that ``deploy --auto`` keeps.
+        beside: other parameters of the table stack, whose rules may exclude an engine.
     """
 
     read_mode: ReadMode = settings.DEFAULT_READ_MODE
@@ -71,6 +73,8 @@ class PlanRequest:
     runs_a_month: float = plan.MONTH_DAYS
     gap_seconds: float | None = None
     priced: Mapping[str, str] = field(default_factory=dict)
+    kept: frozenset[str] = frozenset()
+    beside: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -233,8 +237,10 @@ class _Search:
         """A job that reads as fast as the table allows, or writes as fast as DynamoDB exports."""
         percent = self.percents()[0]
         if self.request.engine is Engine.PYTHON:
-            # The smallest costs least, and nobody asked for a faster one.
-            return self.estimate(next(self.jobs(percent)))
+            # The smallest costs least. A larger one is faster, if the smallest cannot work.
+            sizes = [self.estimate(job) for job in self.jobs(percent)]
+            gap = self.request.gap_seconds
+            return next((size for size in sizes if not any(find_obstacles(size, gap))), sizes[0])
         if self.request.read_mode is not ReadMode.EXPORT:
             return self.smallest(percent, self._reads, ENOUGH_SECONDS)
         waits = self._reads(next(self.jobs(percent)))
@@ -272,7 +278,7 @@ class _Search:
         return self.smallest(self.percents()[-1], self._runs)
 
     def cheap_enough(self, job: Job, most: float) -> Estimate | None:
-        """The most workers that the money pays for."""
+        """The most workers, or the largest capacity, that the money pays for."""
         estimates = (self.estimate(smaller) for smaller in reversed(self._fewer(job)))
         return next((estimate for estimate in estimates if estimate.run_dollars <= most), None)
 
@@ -280,6 +286,9 @@ class _Search:
         return min(map(self.estimate, self._fewer(job)), key=lambda estimate: estimate.run_dollars)
 
     def _fewer(self, job: Job) -> list[Job]:
+        if job.is_python:
+            smaller = self.jobs(job.read_percent)
+            return [other for other in smaller if other.dpu <= job.dpu]
         return [
             replace(job, workers=workers) for workers in range(self.workers()[0], job.workers + 1)
         ]

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from dynoexport import __version__, limits, units
 from dynoexport.model import MaxCapacity, ReadMode
-from dynoexport.planning import alternatives, plan, sizing
+from dynoexport.planning import alternatives, cheapest_way, plan, sizing
 from dynoexport.planning.feasibility import least_percent
 from dynoexport.presentation import charts
 from dynoexport.presentation.charts import COUNT, DOLLARS, PERCENT, SECONDS, Series
@@ -65,6 +65,7 @@ class View:
     knee: tuple[str, ...]
     figures: tuple[Figure, ...]
     bars: tuple[Bar, ...]
+    auto_way: str
 
 
 def page(plans: Sequence[Planned]) -> str:
@@ -98,6 +99,7 @@ def view(planned: Planned) -> View:
         knee=tuple(knee(planned)),
         figures=tuple(figures(planned)),
         bars=tuple(bars(planned.alternatives)),
+        auto_way=cheapest_way.describe(planned.auto.estimate.job) if planned.auto else "",
     )
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from dynoexport import units
 from dynoexport.model import ReadMode
 from dynoexport.planning import alternatives as ways
-from dynoexport.planning import sizing
+from dynoexport.planning import cheapest_way, sizing
 from dynoexport.units import count, dollars, duration, number
 
 if TYPE_CHECKING:
@@ -115,6 +115,17 @@ def _choices(planned: Planned) -> Iterator[str]:
         yield from _wrapped("  not met: ", sentence, indent=4)
     for sentence in recommendation.harms:
         yield from _wrapped("  warning: ", sentence, indent=4)
+    yield from _auto(planned)
+
+
+def _auto(planned: Planned) -> Iterator[str]:
+    """What ``deploy --auto`` takes, if that is another way."""
+    if planned.auto is None:
+        return
+    found = planned.auto.estimate
+    figures = f"{duration(found.run_seconds)} and {dollars(found.run_dollars)} a run"
+    yield f"deploy --auto takes {cheapest_way.describe(found.job)}: {figures}"
+    yield from _command(planned.auto_command)
 
 
 def _heading(recommendation: Recommendation) -> str:

@@ -345,6 +345,19 @@ class PlanRecord(Record["Planned"]):
         lambda plan: plan.recommendation.choices,
     )
     command = _plan("command that deploys the job", lambda plan: " ".join(plan.command))
+    auto_command = _plan(
+        "command that deploys the cheapest reader, engine and catalog update, or null if these are "
+        "the job's",
+        lambda plan: " ".join(plan.auto_command) or None,
+    )
+    auto_run_usd = _plan(
+        "dollars for a run of it, or null",
+        lambda plan: plan.auto.estimate.run_dollars if plan.auto else None,
+    )
+    auto_month_usd = _plan(
+        "dollars for a month of it, or null",
+        lambda plan: plan.auto.estimate.month_dollars if plan.auto else None,
+    )
     unmet = _plan(
         "list of the requests that no job meets, each a sentence",
         lambda plan: plan.recommendation.unmet,

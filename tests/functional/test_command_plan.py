@@ -16,7 +16,7 @@ from dynoexport.aws import change_sets
 from dynoexport.presentation import json_output
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
     from account import Account
 
@@ -29,6 +29,13 @@ AUTO = {
     "NumberOfWorkers": "2",
     "Splits": "0",
     "MaxConsumedReadThroughput": "0.1",
+    "TimeoutMinutes": "30",
+}
+CHEAPEST = {"ReadMode": "native", "Engine": "python", "CatalogUpdate": "direct"}
+SMALLEST = {
+    "MaxCapacity": "0.0625",
+    "Splits": "0",
+    "MaxConsumedReadThroughput": "0.25",
     "TimeoutMinutes": "30",
 }
 
@@ -52,7 +59,8 @@ def test_a_plan_shows_time_job_and_cost(command: Command, table: str) -> None:
     shown = command.ok("plan", table)
     assert shown.startswith(f"{table}: 0 B, 0 items, on-demand, us-east-1\n")
     assert "\nRecommended\n" in shown
-    assert f"\n  dynoexport deploy {table} --auto\n" in shown
+    assert f"\n  dynoexport deploy {table} --auto \\\n    --read-mode connector" in shown
+    assert "\ndeploy --auto takes native, python, direct: " in shown
     assert "[spark]" in shown
 
 
@@ -239,14 +247,84 @@ def parameters(command: Command, table: str) -> dict[str, str]:
     return change_sets.read_parameters(stack)
 
 
-def test_auto_deploys_the_job_that_the_plan_recommends(command: Command, table: str) -> None:
+def chosen(command: Command, table: str, names: Iterable[str]) -> dict[str, str]:
+    found = parameters(command, table)
+    return {name: found[name] for name in names}
+
+
+def test_auto_deploys_the_cheapest_way_and_its_runs_succeed(command: Command, table: str) -> None:
+    command.endpoint.client("dynamodb").put_item(TableName=table, Item={"id": {"S": "1"}})
     done = command("deploy", table, "--auto", "--yes")
     assert done.returncode == 0, done.stderr
-    found = parameters(command, table)
-    assert {name: found[name] for name in AUTO} == AUTO
-    head, *reasons = done.stderr.splitlines()[:6]
-    assert head == f"{table} gets the job that 'dynoexport plan' recommends"
-    assert [line.strip().split("=")[0] for line in reasons] == list(AUTO)
+    assert chosen(command, table, CHEAPEST) == CHEAPEST
+    assert chosen(command, table, SMALLEST) == SMALLEST
+    head, *reasons = done.stderr.splitlines()[:8]
+    assert head == f"{table} gets the cheapest job that 'dynoexport plan' finds"
+    assert [line.strip().split("=")[0] for line in reasons] == [*CHEAPEST, *SMALLEST]
+    assert "is small" not in done.stderr
+    assert ": 1 item, " in command.ok("run", table, "--wait")
+    assert command.json("query", table)[0]["id"] == "1"
+
+
+def test_auto_keeps_spark_for_a_predicate(command: Command, table: str) -> None:
+    command.ok("deploy", table, "--auto", "--where", "id <> ''", "--yes")
+    assert chosen(command, table, CHEAPEST) == {**CHEAPEST, "Engine": "spark"}
+
+
+def test_auto_keeps_spark_in_a_vpc(command: Command, table: str) -> None:
+    """A Python shell job may not reach PyPI there."""
+    place = {"SubnetId": "subnet-1", "SecurityGroupIdList": ["sg-1"], "AvailabilityZone": "a"}
+    command.endpoint.client("glue").create_connection(
+        ConnectionInput={
+            "Name": "inside",
+            "ConnectionType": "NETWORK",
+            "ConnectionProperties": {},
+            "PhysicalConnectionRequirements": place,
+        }
+    )
+    command.ok("deploy", table, "--auto", "--set", "ConnectionName=inside", "--yes")
+    assert chosen(command, table, CHEAPEST) == {**CHEAPEST, "Engine": "spark"}
+
+
+def test_auto_keeps_what_is_given(command: Command, table: str) -> None:
+    way = {"ReadMode": "connector", "Engine": "spark", "CatalogUpdate": "crawler"}
+    words = ("--read-mode", "connector", "--engine", "spark", "--catalog-update", "crawler")
+    command.ok("deploy", table, "--auto", *words, "--yes")
+    assert chosen(command, table, way) == way
+    assert chosen(command, table, AUTO) == AUTO
+
+
+def test_auto_chooses_the_reader_that_the_given_engine_needs(command: Command, table: str) -> None:
+    command.ok("deploy", table, "--auto", "--engine", "python", "--yes")
+    assert chosen(command, table, CHEAPEST) == CHEAPEST
+
+
+def test_auto_prints_what_it_changes_of_an_export(command: Command, table: str) -> None:
+    """Engine and catalog update, which change no column; not the reader."""
+    command.ok("deploy", table, "--read-mode", "native", "--yes")
+    done = command("deploy", table, "--auto", "--yes")
+    assert "  Engine=python: instead of spark: the cheapest way costs about $0.001" in done.stderr
+    assert "  CatalogUpdate=direct: instead of crawler\n" in done.stderr
+    assert "ReadMode" not in done.stderr
+    assert chosen(command, table, CHEAPEST) == CHEAPEST
+    assert "instead of" not in command("deploy", table, "--auto", "--yes").stderr
+
+
+def test_auto_keeps_the_connector_of_an_export(command: Command, table: str) -> None:
+    command.ok("deploy", table, "--yes")
+    command.ok("deploy", table, "--auto", "--yes")
+    kept = {"ReadMode": "connector", "Engine": "spark", "CatalogUpdate": "direct"}
+    assert chosen(command, table, kept) == kept
+
+
+def test_auto_meets_a_target_or_refuses(command: Command, table: str) -> None:
+    refused = command("deploy", table, "--auto", "--target-duration", "1m", "--yes")
+    assert refused.returncode == 2
+    assert f"Error: {table}: no job ends in 1 min" in refused.stderr
+    without = command("deploy", table, "--max-cost", "1", "--yes")
+    assert "--target-duration and --max-cost need --auto" in without.stderr
+    assert command("status", table).returncode == 1
+    command.ok("deploy", table, "--auto", "--target-duration", "10m", "--max-cost", "1", "--yes")
 
 
 def busy(endpoint: Endpoint) -> str:
@@ -264,13 +342,14 @@ def test_auto_uses_only_capacity_that_others_leave(command: Command) -> None:
     table = busy(command.endpoint)
     shown = command.ok("plan", table)
     assert "Not recommended: it takes capacity that others need" in shown
-    assert f"dynoexport deploy {table}" not in shown
+    assert shown.count(f"dynoexport deploy {table}") == 1
+    assert "deploy --auto takes native, python, direct: " in shown
     assert "warning: the connector needs at least 100 read units a second" in shown
     assert command.json("plan", table)[0]["harms"]
-    done = command("deploy", table, "--auto", "--yes")
+    done = command("deploy", table, "--auto", "--read-mode", "connector", "--yes")
     assert done.returncode == 2
     assert "but others leave 100; --read-mode native" in done.stderr
-    command.ok("deploy", table, "--auto", "--read-mode", "native", "--yes")
+    command.ok("deploy", table, "--auto", "--yes")
     values = parameters(command, table)
     assert (values["ReadMode"], values["MaxConsumedReadThroughput"]) == ("native", "0.05")
 

@@ -198,6 +198,20 @@ def test_doctor_names_exports_that_may_not_use_the_key_of_the_catalog(
     assert after["detail"].endswith("; 2 exports may use it")
 
 
+def test_auto_exports_with_the_keys_and_without_spark_and_crawler(command: Command) -> None:
+    """Roles of an encrypted export, one less than with a crawler, may do all that a run needs."""
+    own = command.endpoint.client("kms").create_key()["KeyMetadata"]["Arn"]
+    encryption = {"Enabled": True, "SSEType": "KMS", "KMSMasterKeyId": own}
+    create_table(command.endpoint, "Cheap", SSESpecification=encryption)
+    command.endpoint.client("dynamodb").put_item(TableName="Cheap", Item={"id": {"S": "1"}})
+    assert "Engine=python" in command("deploy", "Cheap", "--auto", "--yes").stderr
+    usage = Usage(Account(command.endpoint))
+    usage.watch("Cheap", "parquet")
+    command.ok("run", "Cheap", "--wait")
+    assert usage.refused() == []
+    assert len(command.json("query", "Cheap")) == 1
+
+
 def test_failures_and_alarms_pass_the_encrypted_topic(
     clocked: tuple[Endpoint, Clock], exported: Command, key: str
 ) -> None:

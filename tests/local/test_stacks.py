@@ -708,3 +708,17 @@ def test_resource_whose_condition_is_false_is_not_listed(cloud: Cloud) -> None:
     listed = cloud.api.list_stack_resources(StackName="half")["StackResourceSummaries"]
     for change_set in (described, listed):
         assert [resource["LogicalResourceId"] for resource in change_set] == ["Flow"]
+
+
+@pytest.mark.endpoint
+def test_list_does_not_have_what_a_condition_leaves_out(cloud: Cloud) -> None:
+    """A stack that is created, and one that is updated."""
+    job = {"Fn::If": ["Sometimes", {"JobName": "sometimes"}, {"Ref": "AWS::NoValue"}]}
+    actions = [{"JobName": "always"}, job]
+    resources = {"Flow": workflow("listed"), "Start": start("listed-start", Actions=actions)}
+    for value in ("b", "a", "b"):
+        conditions = {"Sometimes": {"Fn::Equals": ["a", value]}}
+        cloud.deploy("listed", resources, Conditions=conditions)
+        found = cloud.triggers("listed")["listed-start"]["Actions"]
+        jobs = ["always", "sometimes"] if value == "a" else ["always"]
+        assert [action["JobName"] for action in found] == jobs

@@ -197,7 +197,7 @@ def test_plan_without_a_crawl_says_so() -> None:
 
 def test_command_of_a_plan_deploys_what_was_planned() -> None:
     assert "--catalog-update direct" in planned(*DIRECT)["command"]
-    assert "--catalog-update" not in planned()["command"]
+    assert "--catalog-update crawler" in planned()["command"]
 
 
 def test_plan_compares_other_readers_without_a_crawl_too() -> None:

@@ -194,17 +194,38 @@ def lines_of_command(*words: str) -> list[str]:
 
 
 def test_the_command_deploys_what_was_planned() -> None:
-    """A plan with a target cannot use --auto, which has no target."""
-    assert lines_of_command() == ["  dynoexport deploy Orders --auto"]
+    """All of its way, because --auto alone would take the cheapest one."""
+    assert lines_of_command() == [
+        "  dynoexport deploy Orders --auto --read-mode connector --engine spark \\",
+        "    --catalog-update crawler",
+    ]
     asked = ("--read-mode", "native", "--set", "NumberOfWorkers=9", "--set", "GlueVersion=4.0")
     assert lines_of_command(*asked, "--every", "week", "--set", "SnapshotRetentionDays=30") == [
-        "  dynoexport deploy Orders --auto --read-mode native \\",
-        "    --schedule 'cron(0 10 ? * 1 *)' --set GlueVersion=4.0 \\",
-        "    --set SnapshotRetentionDays=30 --set NumberOfWorkers=9",
+        "  dynoexport deploy Orders --auto --read-mode native --engine spark \\",
+        "    --catalog-update crawler --schedule 'cron(0 10 ? * 1 *)' \\",
+        "    --set GlueVersion=4.0 --set SnapshotRetentionDays=30 \\",
+        "    --set NumberOfWorkers=9",
     ]
     (shown,) = planned("--describe", str(ORDERS), "--target-duration", "90m")
-    chosen = [f"--set {choice['setting']}={choice['value']}" for choice in shown["choices"]]
-    assert shown["command"] == " ".join(["dynoexport deploy Orders", *chosen])
+    assert shown["command"].endswith("--catalog-update crawler --target-duration 90m")
+
+
+def test_the_plan_names_what_auto_takes_in_one_line() -> None:
+    shown = plan("--describe", str(ORDERS)).stdout
+    assert (
+        "\ndeploy --auto takes native, spark, direct: 4 h 44 min and $4.20 a run\n"
+        "  dynoexport deploy Orders --auto --read-mode native\n"
+    ) in shown
+    (planned_table,) = planned("--describe", str(ORDERS))
+    assert planned_table["auto_command"] == "dynoexport deploy Orders --auto --read-mode native"
+    assert f"${planned_table['auto_run_usd']:.2f}" == "$4.20"
+
+
+def test_a_plan_of_the_cheapest_way_has_one_command() -> None:
+    way = ("--read-mode", "native", "--catalog-update", "direct")
+    (shown,) = planned("--describe", str(ORDERS), *way)
+    assert (shown["auto_command"], shown["auto_run_usd"], shown["auto_month_usd"]) == (None,) * 3
+    assert "deploy --auto takes" not in plan("--describe", str(ORDERS), *way).stdout
 
 
 @pytest.mark.parametrize(

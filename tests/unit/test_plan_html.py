@@ -268,3 +268,9 @@ def test_page_on_a_full_disk_is_a_line() -> None:
     done = CliRunner().invoke(main, ["plan", "--describe", described, "--html", "/dev/full"])
     assert done.exit_code == 1
     assert done.stderr == "Error: cannot write /dev/full\n  No space left on device\n"
+
+
+def test_page_names_what_auto_takes() -> None:
+    words = " ".join(" ".join(Page(plan_html.page([PLANS["tiny"]])).words).split())
+    assert "takes native, python, direct: 1 min 30 s and $0.001 a run" in words
+    assert "dynoexport deploy Tiny --auto --read-mode native" in words

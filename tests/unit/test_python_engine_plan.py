@@ -6,12 +6,9 @@ import json
 from contextlib import nullcontext
 from typing import TYPE_CHECKING, Any
 
-import boto3
 import pytest
-from botocore.stub import Stubber
 
 from dynoexport import (
-    Account,
     OutputFormat,
     ParameterRefused,
     PlanRequest,
@@ -95,15 +92,11 @@ def test_a_large_table_needs_spark() -> None:
 
 @pytest.mark.parametrize(("engine", "refused"), [("python", True), ("spark", False)])
 def test_deploy_refuses_a_large_table(engine: str, *, refused: bool) -> None:
-    dynamodb = boto3.client("dynamodb", region_name="us-east-1")
-    account = Account(boto3.Session(region_name="us-east-1"), "us-east-1")
     stack = Stack("dynoexport-Orders-parquet", "", {"Engine": engine})
-    target = Target("Orders", OutputFormat.PARQUET, stack, None, None)
-    with Stubber(dynamodb) as answers, pytest.MonkeyPatch.context() as patch:
-        patch.setattr(Account, "dynamodb", dynamodb)
-        answers.add_response("describe_table", json.loads(described(11 * GB)))
-        with pytest.raises(SettingsRefused, match=r"11\.0 GiB") if refused else nullcontext():
-            checks.check_table(account, target)
+    answer = json.loads(described(11 * GB))
+    target = Target("Orders", OutputFormat.PARQUET, stack, None, None, answer)
+    with pytest.raises(SettingsRefused, match=r"11\.0 GiB") if refused else nullcontext():
+        checks.check_size(target)
 
 
 @pytest.mark.parametrize(

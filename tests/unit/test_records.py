@@ -403,6 +403,9 @@ MADE: dict[str, tuple[Json, Json]] = {
             "choices": [to_json(CHOICE)],
             "command": "dynoexport deploy Orders --auto --format csv --read-mode native "
             "--set GlueVersion=6.0",
+            "auto_command": None,
+            "auto_run_usd": None,
+            "auto_month_usd": None,
             "unmet": ["too slow"],
             "harms": ["too much"],
             "obstacles": ["too long"],

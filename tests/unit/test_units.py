@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 def test_examples_in_the_docstrings_are_true() -> None:
     found = doctest.testmod(units)
-    assert (found.failed, found.attempted) == (0, 10)
+    assert (found.failed, found.attempted) == (0, 11)
 
 
 @pytest.mark.parametrize(

@@ -47,7 +47,7 @@ if TYPE_CHECKING:
 
 Json = dict[str, Any]
 
-_moto_condition = parsing.parse_condition
+_moto_condition, _moto_clean_json = parsing.parse_condition, parsing.clean_json
 
 
 def _condition(condition: Any, resources_map: ResourceMap, condition_map: dict[str, Any]) -> bool:
@@ -59,6 +59,18 @@ def _condition(condition: Any, resources_map: ResourceMap, condition_map: dict[s
         )
         return first == second
     return _moto_condition(condition, resources_map, condition_map)
+
+
+def _clean_json(resource_json: Any, resources_map: ResourceMap) -> Any:
+    """The value, resolved; AWS::NoValue is no member of a list, where moto leaves None.
+
+    It removes what a condition leaves out:
+    https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/pseudo-parameter-reference.html
+    """
+    cleaned = _moto_clean_json(resource_json, resources_map)
+    if isinstance(resource_json, list):
+        return [member for member in cleaned if member is not None]
+    return cleaned
 
 
 def _imports(stack: Stack, export: str) -> bool:
@@ -366,6 +378,7 @@ def install() -> None:
     models.Stack.stack_resources = property(_stack_resources)  # type: ignore[method-assign, assignment]
     models.cloudformation_backends.backend = LocalCloudFormationBackend
     parsing.parse_condition = _condition
+    parsing.clean_json = _clean_json
     if yaml.__with_libyaml__:
         # moto reads a template again and again, and takes ten times as long in plain Python.
         yaml.add_multi_constructor("", yaml_tag_constructor, yaml.CLoader)
