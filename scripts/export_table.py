@@ -559,6 +559,30 @@ def table_capacity(table: Mapping[str, Any], account: Callable[[], float]) -> Ca
     )
 
 
+# --- dynoexport/jobs/scan/table_description.py ----------------------------------------------------
+# Members of DescribeTable's answer that an older boto3 drops. The one of Glue 5.0 (1.34.131) does
+# not know WarmThroughput, older ones know neither.
+# https://github.com/boto/botocore/blob/develop/CHANGELOG.rst
+UNKNOWN_TO_OLD_BOTO3 = ("OnDemandThroughput", "WarmThroughput")
+
+
+def describe_table(dynamodb: DynamoDBClient, name: str) -> dict[str, Any]:
+    """DescribeTable's answer, with the members that this boto3 does not know."""
+    bodies: list[bytes] = []
+
+    def keep(http_response: Any, **_: Any) -> None:  # noqa: ANN401 - botocore's event
+        bodies.append(http_response.content)
+
+    event = "after-call.dynamodb.DescribeTable"
+    dynamodb.meta.events.register(event, keep)
+    try:
+        table: dict[str, Any] = dict(dynamodb.describe_table(TableName=name)["Table"])
+    finally:
+        dynamodb.meta.events.unregister(event, keep)
+    whole = json.loads(bodies[-1].decode()).get("Table", {}) if bodies else {}
+    return {**{key: whole[key] for key in UNKNOWN_TO_OLD_BOTO3 if key in whole}, **table}
+
+
 # --- dynoexport/jobs/clients.py -------------------------------------------------------------------
 class RoleProvider(CredentialProvider):
     """Credentials of a role, renewed before they expire."""
@@ -763,9 +787,11 @@ class RateLimiter:
     CUT = 0.8
     FLOOR = 0.05
     SECONDS_BETWEEN_CUTS = 1.0
+    # How much of the reading before a lower target is made up for, at most.
+    OWED_SECONDS = 10.0
 
     def __init__(self, target: float, now: float) -> None:
-        self.target = target
+        self.target, self._looked = target, now
         self._level, self._since, self._rise = self.START, now, self.RISE
         self._free_at = now
 
@@ -791,7 +817,17 @@ class RateLimiter:
         self._free_at = max(now, self._free_at + (used - lent) / (self.PACE * self.rate(now)))
 
     def retarget(self, target: float, now: float) -> None:
-        """Change the target, because the table's capacity changed; the rate rises to it slowly."""
+        """Set the target that the table's capacity allows now; the rate rises to it slowly.
+
+        A lower target may be as old as the last call. What was lent beyond it since then is owed:
+        no unit is lent until the target has made up for it.
+        """
+        owed = (self.rate(now) - target) * min(now - self._looked, self.OWED_SECONDS)
+        self._looked = now
+        if target == self.target:
+            return
+        if owed > 0:
+            self._free_at = max(now, self._free_at) + owed / (self.PACE * target)
         level = self.rate(now) / target
         self.target = target
         self._level, self._since = min(1.0, level), now
@@ -1622,7 +1658,10 @@ def log_skew(report: Mapping[str, Any]) -> None:
 
 
 # --- dynoexport/jobs/scan/coordinator.py ----------------------------------------------------------
-CAPACITY_SECONDS = 60
+# With what the limiter makes up for, a run stays near a lower limit in any ten seconds. The call
+# costs nothing; an account may make 2,500 such calls a second:
+# https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/bp-control-plane.html
+CAPACITY_SECONDS = 5
 
 
 class CoordinatorServer:
@@ -3544,29 +3583,6 @@ def abort_uploads(s3: S3Client, bucket: str, prefix: str) -> None:
 CONNECTOR_ASSUMES: dict[str, Any] = {"OnDemandThroughput": {}, "WarmThroughput": {}}
 
 
-# Members of DescribeTable's answer that an older boto3 drops. The one of Glue 5.0 (1.34.131) does
-# not know WarmThroughput, older ones know neither.
-# https://github.com/boto/botocore/blob/develop/CHANGELOG.rst
-UNKNOWN_TO_OLD_BOTO3 = ("OnDemandThroughput", "WarmThroughput")
-
-
-def describe_table(dynamodb: DynamoDBClient, name: str) -> dict[str, Any]:
-    """DescribeTable's answer, with the members that this boto3 does not know."""
-    bodies: list[bytes] = []
-
-    def keep(http_response: Any, **_: Any) -> None:  # noqa: ANN401 - botocore's event
-        bodies.append(http_response.content)
-
-    event = "after-call.dynamodb.DescribeTable"
-    dynamodb.meta.events.register(event, keep)
-    try:
-        table: dict[str, Any] = dict(dynamodb.describe_table(TableName=name)["Table"])
-    finally:
-        dynamodb.meta.events.unregister(event, keep)
-    whole = json.loads(bodies[-1].decode()).get("Table", {}) if bodies else {}
-    return {**{key: whole[key] for key in UNKNOWN_TO_OLD_BOTO3 if key in whole}, **table}
-
-
 def check_table(dynamodb: DynamoDBClient, settings: Settings) -> ReadPlan:
     """Check that the table exists; its description, and the read units a second that it has.
 
@@ -4927,7 +4943,7 @@ def scan_missing(
     )
     with closing(coordinator):
         coordinator.open()
-        coordinator.watch(partial(allowed_rate, clients.dynamodb, settings))
+        coordinator.watch(partial(allowed_rate, clients.dynamodb, settings, plan.capacity.units))
         region = clients.s3.meta.region_name
         scan = scan_specification(
             settings, plan, paths, region, segments=segments, address=coordinator.address
@@ -5000,10 +5016,14 @@ def run_scan_tasks(
     return {record["segment"]: record for record in answers}
 
 
-def allowed_rate(dynamodb: DynamoDBClient, settings: Settings) -> float:
-    """The current read limit, in read units a second."""
-    table = dynamodb.describe_table(TableName=settings.table)["Table"]
-    capacity = table_capacity(table, partial(account_read_units, dynamodb))
+def allowed_rate(dynamodb: DynamoDBClient, settings: Settings, first: float) -> float:
+    """The current read limit, in read units a second.
+
+    A table with neither capacity nor a maximum keeps its first one: the account's quota may be
+    asked for about once a minute only.
+    https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_DescribeLimits.html
+    """
+    capacity = table_capacity(describe_table(dynamodb, settings.table), lambda: first)
     return settings.read_percent * capacity.units
 
 

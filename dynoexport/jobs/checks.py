@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
@@ -17,6 +16,7 @@ from dynoexport.jobs.log import log
 from dynoexport.jobs.names import data_prefix, snapshots_table
 from dynoexport.jobs.scan.account_quota import account_read_units
 from dynoexport.jobs.scan.capacity import table_capacity
+from dynoexport.jobs.scan.table_description import describe_table
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -31,29 +31,6 @@ if TYPE_CHECKING:
 # For an on-demand table, Glue's connector knows only the default quota
 # (https://docs.aws.amazon.com/glue/latest/dg/aws-glue-programming-etl-connect-dynamodb-home.html).
 CONNECTOR_ASSUMES: dict[str, Any] = {"OnDemandThroughput": {}, "WarmThroughput": {}}
-
-
-# Members of DescribeTable's answer that an older boto3 drops. The one of Glue 5.0 (1.34.131) does
-# not know WarmThroughput, older ones know neither.
-# https://github.com/boto/botocore/blob/develop/CHANGELOG.rst
-UNKNOWN_TO_OLD_BOTO3 = ("OnDemandThroughput", "WarmThroughput")
-
-
-def describe_table(dynamodb: DynamoDBClient, name: str) -> dict[str, Any]:
-    """DescribeTable's answer, with the members that this boto3 does not know."""
-    bodies: list[bytes] = []
-
-    def keep(http_response: Any, **_: Any) -> None:  # noqa: ANN401 - botocore's event
-        bodies.append(http_response.content)
-
-    event = "after-call.dynamodb.DescribeTable"
-    dynamodb.meta.events.register(event, keep)
-    try:
-        table: dict[str, Any] = dict(dynamodb.describe_table(TableName=name)["Table"])
-    finally:
-        dynamodb.meta.events.unregister(event, keep)
-    whole = json.loads(bodies[-1].decode()).get("Table", {}) if bodies else {}
-    return {**{key: whole[key] for key in UNKNOWN_TO_OLD_BOTO3 if key in whole}, **table}
 
 
 def check_table(dynamodb: DynamoDBClient, settings: Settings) -> ReadPlan:

@@ -10,8 +10,8 @@ import botocore.session
 import pytest
 from botocore.awsrequest import AWSResponse
 
-from dynoexport.jobs.checks import describe_table
 from dynoexport.jobs.scan.capacity import table_capacity
+from dynoexport.jobs.scan.table_description import describe_table
 
 ANSWER = {
     "Table": {

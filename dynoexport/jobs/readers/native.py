@@ -16,7 +16,6 @@ from dynoexport.jobs.formats import DYNAMODB_JSON
 from dynoexport.jobs.log import counted, log
 from dynoexport.jobs.readers.read_result import ReadResult
 from dynoexport.jobs.s3 import clear, get_text, list_objects
-from dynoexport.jobs.scan.account_quota import account_read_units
 from dynoexport.jobs.scan.buffer import PIECES, record_key
 from dynoexport.jobs.scan.capacity import table_capacity
 from dynoexport.jobs.scan.coordinator import CoordinatorServer
@@ -25,6 +24,7 @@ from dynoexport.jobs.scan.scheduler import Scheduler
 from dynoexport.jobs.scan.segments import hot_segment_units, segments_for
 from dynoexport.jobs.scan.skew import log_skew, scan_report
 from dynoexport.jobs.scan.specification import ScanSpecification
+from dynoexport.jobs.scan.table_description import describe_table
 from dynoexport.jobs.scan.task import scan_task
 from dynoexport.jobs.settings import attribute_filter
 
@@ -106,7 +106,7 @@ def scan_missing(
     )
     with closing(coordinator):
         coordinator.open()
-        coordinator.watch(partial(allowed_rate, clients.dynamodb, settings))
+        coordinator.watch(partial(allowed_rate, clients.dynamodb, settings, plan.capacity.units))
         region = clients.s3.meta.region_name
         scan = scan_specification(
             settings, plan, paths, region, segments=segments, address=coordinator.address
@@ -179,10 +179,14 @@ def run_scan_tasks(
     return {record["segment"]: record for record in answers}
 
 
-def allowed_rate(dynamodb: DynamoDBClient, settings: Settings) -> float:
-    """The current read limit, in read units a second."""
-    table = dynamodb.describe_table(TableName=settings.table)["Table"]
-    capacity = table_capacity(table, partial(account_read_units, dynamodb))
+def allowed_rate(dynamodb: DynamoDBClient, settings: Settings, first: float) -> float:
+    """The current read limit, in read units a second.
+
+    A table with neither capacity nor a maximum keeps its first one: the account's quota may be
+    asked for about once a minute only.
+    https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_DescribeLimits.html
+    """
+    capacity = table_capacity(describe_table(dynamodb, settings.table), lambda: first)
     return settings.read_percent * capacity.units
 
 

@@ -23,9 +23,11 @@ class RateLimiter:
     CUT = 0.8
     FLOOR = 0.05
     SECONDS_BETWEEN_CUTS = 1.0
+    # How much of the reading before a lower target is made up for, at most.
+    OWED_SECONDS = 10.0
 
     def __init__(self, target: float, now: float) -> None:
-        self.target = target
+        self.target, self._looked = target, now
         self._level, self._since, self._rise = self.START, now, self.RISE
         self._free_at = now
 
@@ -51,7 +53,17 @@ class RateLimiter:
         self._free_at = max(now, self._free_at + (used - lent) / (self.PACE * self.rate(now)))
 
     def retarget(self, target: float, now: float) -> None:
-        """Change the target, because the table's capacity changed; the rate rises to it slowly."""
+        """Set the target that the table's capacity allows now; the rate rises to it slowly.
+
+        A lower target may be as old as the last call. What was lent beyond it since then is owed:
+        no unit is lent until the target has made up for it.
+        """
+        owed = (self.rate(now) - target) * min(now - self._looked, self.OWED_SECONDS)
+        self._looked = now
+        if target == self.target:
+            return
+        if owed > 0:
+            self._free_at = max(now, self._free_at) + owed / (self.PACE * target)
         level = self.rate(now) / target
         self.target = target
         self._level, self._since = min(1.0, level), now

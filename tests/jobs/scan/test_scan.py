@@ -21,7 +21,11 @@ from job_names import BUCKET
 from dynoexport.jobs.scan import connections, coordinator
 from dynoexport.jobs.scan.buffer import group_pieces, piece_items
 from dynoexport.jobs.scan.capacity import table_capacity
-from dynoexport.jobs.scan.coordinator import CoordinatorClient, CoordinatorServer
+from dynoexport.jobs.scan.coordinator import (
+    CAPACITY_SECONDS,
+    CoordinatorClient,
+    CoordinatorServer,
+)
 from dynoexport.jobs.scan.pages import cut_page
 from dynoexport.jobs.scan.rate_limit import RateLimiter
 from dynoexport.jobs.scan.scheduler import Grant, Scheduler
@@ -155,6 +159,34 @@ def test_a_new_capacity_becomes_the_target() -> None:
     limit.retarget(2_000, 120.0)
     assert limit.rate(120.0) == 500
     assert limit.rate(140.0) == 2_000
+
+
+@pytest.mark.parametrize("changed", [60.01, 61.0, 62.5, 64.99])
+@pytest.mark.parametrize("factor", [0.9, 0.5, 0.1])
+def test_no_ten_seconds_go_beyond_a_lower_limit(changed: float, factor: float) -> None:
+    """The run looks every five seconds, and the capacity has changed some time before a look."""
+    limit, units, lower = RateLimiter(1_000, 0.0), 10.0, 1_000 * factor
+    now, looked, lent = 50.0, 50.0, []
+    while now < 120:
+        now += limit.acquire(units, now)
+        while looked + CAPACITY_SECONDS <= now:
+            looked += CAPACITY_SECONDS
+            limit.retarget(lower if looked > changed else 1_000, looked)
+        lent.append(now)
+    after = [at for at in lent if at >= changed]
+    for begin in after:
+        used = units * sum(begin <= at < begin + 10 for at in after)
+        assert used <= max(1.1 * 10 * lower, 1_000 * CAPACITY_SECONDS + units)
+
+
+def test_a_limit_that_stays_is_used_and_cut_as_before() -> None:
+    limit = RateLimiter(1_000, 0.0)
+    limit.acquire(5_000, 60.0)
+    limit.retarget(1_000, 64.0)
+    assert limit.acquire(10, 66.0) == 0
+    limit.throttled(66.5)
+    limit.retarget(1_000, 66.6)
+    assert round(limit.rate(67.5)) == 820
 
 
 # --- the dispatcher ---------------------------------------------------------------------------
