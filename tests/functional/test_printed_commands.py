@@ -37,8 +37,8 @@ REPLACED = {
     "make demo": "make --dry-run demo",
     # Nobody answers the question here.
     "dynoexport init": "dynoexport init --yes",
-    "dynoexport deploy Reviews --read-mode native --auto --enable": (
-        "dynoexport deploy Reviews --read-mode native --auto --enable --yes"
+    "dynoexport deploy Reviews --read-mode native --enable": (
+        "dynoexport deploy Reviews --read-mode native --enable --yes"
     ),
 }
 REPLACED_ON_AWS = {
