@@ -181,7 +181,7 @@ def init(
 
     If the bucket or the database exists, because a common stack was deleted, the new stack takes
     it over with all its contents. The command lists what that changes before it asks. It stops if
-    the bucket has a policy of its own. --replace-bucket-policy allows to replace it.
+    the bucket has a policy of its own. To replace that policy, add --replace-bucket-policy.
 
     \b
     Examples:

@@ -181,11 +181,16 @@ def imported_again(trial: Trial) -> str:
         raise NotReached("its email address would have to be confirmed again")
     account = trial.account
     change_sets.delete(account.cloudformation, settings.DEFAULT_COMMON_STACK, pause=account.pause)
-    done = dynoexport.init(account)
+    try:
+        done = dynoexport.init(account)
+    except change_sets.DeployFailed as error:
+        trial.saw(facts.IMPORT, Outcome.REFUTED, str(error))
+        raise
     if done.imported != (account.bucket, naming.DATABASE):
         raise AssertionError(f"imported: {', '.join(done.imported) or 'nothing'}")
     if done.uploaded:
         raise AssertionError("the job scripts were not in the bucket any more")
+    trial.saw(facts.IMPORT, Outcome.CONFIRMED, " and ".join(done.imported))
     return f"imported {' and '.join(done.imported)}"
 
 

@@ -311,6 +311,49 @@ def test_what_a_failed_import_left_is_removed(region: Region) -> None:
     assert region.stacks() == {STACK: "CREATE_COMPLETE"}
 
 
+@pytest.mark.parametrize("region", ["eu-south-2"], indirect=True)
+def test_a_bucket_in_another_region_is_refused(region: Region) -> None:
+    elsewhere = replace(region.endpoint, region="us-west-2").client("s3")
+    where = {"LocationConstraint": "us-west-2"}
+    elsewhere.create_bucket(Bucket=region.bucket, CreateBucketConfiguration=where)
+    done = region.command("init", "--yes")
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr.splitlines()[0] == (
+        f"Error: stack {STACK} cannot be created, because there already is the bucket "
+        f"{region.bucket} in the region us-west-2"
+    )
+    assert region.stacks() == {}
+
+
+@pytest.mark.parametrize("region", ["ap-southeast-5"], indirect=True)
+def test_a_failed_import_leaves_no_stack(region: Region) -> None:
+    """CloudFormation may not read one of the bucket's settings; nothing is changed."""
+    region.make_bucket()
+    region.make_database()
+    root, iam = region.command, region.client("iam")
+    iam.create_user(UserName="half-blind")
+    for task in ("deploy", "import"):
+        policy = json.loads(root.ok("permissions", task))
+        for statement in policy["Statement"]:
+            statement["Action"] = [
+                action for action in statement["Action"] if action != "s3:GetBucketWebsite"
+            ]
+        made = iam.create_policy(PolicyName=f"half-blind-{task}", PolicyDocument=json.dumps(policy))
+        iam.attach_user_policy(UserName="half-blind", PolicyArn=made["Policy"]["Arn"])
+    key = iam.create_access_key(UserName="half-blind")["AccessKey"]
+    keys = {
+        "AWS_ACCESS_KEY_ID": key["AccessKeyId"],
+        "AWS_SECRET_ACCESS_KEY": key["SecretAccessKey"],
+    }
+    done = Command(region.endpoint, keys)("init", "--yes")
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr.splitlines()[-2] == f"Error: stack {STACK} could not be created"
+    assert "s3:GetBucketWebsite" in done.stderr.splitlines()[-1]
+    assert region.stacks() == {}
+    assert region.rules() == ["archive"]
+    assert region.kept()
+
+
 # --- kills ----------------------------------------------------------------------------------------
 @pytest.fixture(scope="module")
 def killed(
