@@ -54,7 +54,7 @@ def permissions(
     TASK is one of:
       boundary  the permissions boundary of the roles that deploy creates
       deploy    init, deploy
-      import    init, if the bucket or the database exists; also needs the policy of deploy
+      import    init, if bucket or database exist; also needs the policy of deploy
       destroy   destroy; also needs the policy of deploy
       plan      plan
       run       run, watch, stop, enable, disable, status, runs, snapshots, logs
