@@ -18,7 +18,11 @@ if TYPE_CHECKING:
 
     from mypy_boto3_cloudformation import CloudFormationClient
     from mypy_boto3_cloudformation.literals import ChangeSetTypeType
-    from mypy_boto3_cloudformation.type_defs import ParameterTypeDef, StackEventTypeDef
+    from mypy_boto3_cloudformation.type_defs import (
+        ParameterTypeDef,
+        ResourceToImportTypeDef,
+        StackEventTypeDef,
+    )
 
     from dynoexport.aws.account import Account
 
@@ -29,6 +33,7 @@ _NO_CHANGES = ("didn't contain changes", "No updates are to be performed")
 _ONLY_A_NAME = frozenset({"ROLLBACK_COMPLETE", "ROLLBACK_FAILED", "CREATE_FAILED"})
 _LIST = "'aws cloudformation list-stacks' shows those that exist"
 _REVIEWED = "REVIEW_IN_PROGRESS"
+_DONE = {"CREATE": "created", "IMPORT": "created", "UPDATE": "updated", "DELETE": "deleted"}
 # CloudFormation throttles callers that change many stacks at once.
 _STACKS_AT_ONCE = 4
 
@@ -55,7 +60,8 @@ class Stack:
     """What to deploy: a name, a template's text and its parameters.
 
     A parameter whose value is None keeps its current value; a new stack takes the template's
-    default. A template that is too long for a request has a URL in S3.
+    default. A template that is too long for a request has a URL in S3. A stack with ``imports`` is
+    new, and its template has only these. ``notes`` are for whoever approves.
     """
 
     name: str
@@ -63,11 +69,13 @@ class Stack:
     parameters: Mapping[str, str | None] = field(default_factory=dict)
     tags: Mapping[str, str] = field(default_factory=dict)
     template_url: str = ""
+    imports: Sequence[ResourceToImportTypeDef] = ()
+    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
 class Change:
-    """What a change set would do to one resource: ``Add``, ``Modify`` or ``Remove``.
+    """What a change set would do to one resource: ``Add``, ``Import``, ``Modify`` or ``Remove``.
 
     ``replaced`` is whether a modified resource is made anew: ``True``, ``False``, ``Conditional``.
     """
@@ -80,12 +88,13 @@ class Change:
 
 @dataclass(frozen=True)
 class ChangeSet:
-    """A change set that waits to be executed."""
+    """A change set that waits to be executed. ``notes`` say what else to know before."""
 
     stack: str
     name: str
     kind: ChangeSetTypeType
     changes: tuple[Change, ...]
+    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -166,7 +175,9 @@ def prepare(
             it cannot be changed.
     """
     kind = _kind(cloudformation, stack.name, pause, sleep)
-    change_set = ChangeSet(stack.name, f"dynoexport-{uuid.uuid4().hex}", kind, ())
+    if stack.imports:
+        kind = "IMPORT"
+    change_set = ChangeSet(stack.name, f"dynoexport-{uuid.uuid4().hex}", kind, (), stack.notes)
     with _discarded_on_failure(cloudformation, change_set):
         _create(cloudformation, stack, kind, change_set.name)
         reason = _wait(cloudformation, change_set, pause, sleep)
@@ -268,6 +279,8 @@ def _create(
     template: dict[str, Any] = {"TemplateBody": stack.template}
     if stack.template_url:
         template = {"TemplateURL": stack.template_url}
+    if stack.imports:
+        template["ResourcesToImport"] = stack.imports
     try:
         cloudformation.create_change_set(
             StackName=stack.name,
@@ -305,7 +318,7 @@ def discard(cloudformation: CloudFormationClient, change_set: ChangeSet) -> None
     Somebody else may have created the stack since: it stays.
     """
     cloudformation.delete_change_set(StackName=change_set.stack, ChangeSetName=change_set.name)
-    if change_set.kind != "CREATE":
+    if change_set.kind not in {"CREATE", "IMPORT"}:
         return
     stack = _describe(cloudformation, change_set.stack)
     if stack is not None and stack["StackStatus"] == _REVIEWED:
@@ -327,7 +340,7 @@ def execute(
         DeployFailed: a resource failed; all changes are rolled back.
     """
     with _discarded_on_failure(cloudformation, change_set):
-        seen = {event["EventId"] for event in _events(cloudformation, change_set.stack)}
+        seen = {event["EventId"] for event in events(cloudformation, change_set.stack)}
         cloudformation.execute_change_set(StackName=change_set.stack, ChangeSetName=change_set.name)
     _follow(
         cloudformation,
@@ -361,7 +374,7 @@ def delete(
         raise NoStack(f"there is no stack {name}", hint=_LIST)
     # A deleted stack is found by its ID alone.
     stack_id = stack["StackId"]
-    seen = {event["EventId"] for event in _events(cloudformation, stack_id)}
+    seen = {event["EventId"] for event in events(cloudformation, stack_id)}
     try:
         cloudformation.delete_stack(StackName=stack_id)
     except ClientError as error:
@@ -380,7 +393,7 @@ def delete(
     )
 
 
-def _events(cloudformation: CloudFormationClient, stack: str) -> Iterator[StackEventTypeDef]:
+def events(cloudformation: CloudFormationClient, stack: str) -> Iterator[StackEventTypeDef]:
     """The stack's events, newest first."""
     pages = cloudformation.get_paginator("describe_stack_events").paginate(StackName=stack)
     for page in pages:
@@ -410,12 +423,14 @@ def _follow(
             on_event(event)
             if event.status.endswith("_FAILED") and not failure:
                 failure = f"{event.resource}: {event.reason or 'no reason given'}"
-            if event.of_stack and not event.status.endswith("_IN_PROGRESS"):
+            # A new stack may be back in review after a failed import: AWS does not document it.
+            ended = event.status == _REVIEWED or not event.status.endswith("_IN_PROGRESS")
+            if event.of_stack and ended:
                 if event.status == wanted:
                     return
-                verb = {"CREATE": "created", "UPDATE": "updated", "DELETE": "deleted"}
+                verb = _DONE[wanted.partition("_")[0]]
                 raise DeployFailed(
-                    f"stack {event.stack} could not be {verb[wanted.partition('_')[0]]}",
+                    f"stack {event.stack} could not be {verb}",
                     hint=failure or event.reason or "see its events in the CloudFormation console",
                 )
         sleep(pause)
@@ -426,7 +441,7 @@ def _new_events(
 ) -> Iterator[Event]:
     """The events since the last poll, oldest first."""
     fresh = []
-    for event in _events(cloudformation, stack):
+    for event in events(cloudformation, stack):
         if event["EventId"] in seen:
             break
         fresh.append(event)

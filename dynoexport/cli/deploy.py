@@ -31,7 +31,16 @@ if TYPE_CHECKING:
 _GOES_ON = (
     "A stack that CloudFormation has begun to change goes on. Repeat the command when it has ended."
 )
-_SIGNS = {"Add": "+", "Modify": "~", "Remove": "-"}
+_SIGNS = {"Add": "+", "Import": "<", "Modify": "~", "Remove": "-"}
+_WILL_BE = {"CREATE": "created", "IMPORT": "created from what exists", "UPDATE": "changed"}
+_DONE = {
+    "CREATE": "created",
+    "DELETE": "deleted",
+    "IMPORT": "imported",
+    "IMPORT_ROLLBACK": "released",
+    "UPDATE": "updated",
+}
+_ROLLING_BACK = {f"{action}ROLLBACK_IN_PROGRESS" for action in ("", "UPDATE_", "IMPORT_")}
 
 
 def _stack_name(_: click.Context, param: click.Parameter, value: str) -> str:
@@ -80,14 +89,17 @@ def _together(given: Mapping[str, str], options: Mapping[str, str | None]) -> di
 def _show(prepared: Sequence[ChangeSet], *, yes: bool) -> bool:
     """Print the change sets, with their changes if a question follows."""
     for change_set in prepared:
-        verb = "created" if change_set.kind == "CREATE" else "changed"
-        number = len(change_set.changes)
-        resources = f"{number} resource" + ("" if number == 1 else "s")
+        resources = units.count(len(change_set.changes), "resource")
+        verb = _WILL_BE[change_set.kind]
         common.echo_err(f"Stack {change_set.stack} will be {verb}: {resources}")
         if not yes:
             width = max((len(change.resource) for change in change_set.changes), default=0)
             for change in change_set.changes:
                 common.echo_err(_line(change, width))
+        if change_set.kind == "IMPORT":
+            common.echo_err("Then it gets all other resources of the common stack.")
+        for note in change_set.notes:
+            common.echo_err(note)
     return common.confirm("Continue?", yes=yes)
 
 
@@ -121,10 +133,10 @@ def _progress(*, several: bool) -> Callable[[Event], None]:
         )
         if state == "FAILED" and not event.of_stack:
             common.echo_err(f"  {stack}failed   {name}: {event.reason}")
-        elif event.status in {"ROLLBACK_IN_PROGRESS", "UPDATE_ROLLBACK_IN_PROGRESS"}:
+        elif event.of_stack and event.status in _ROLLING_BACK:
             common.echo_err(f"  {stack}rolling back")
         elif state == "COMPLETE" and not event.of_stack:
-            verb = {"CREATE": "created", "UPDATE": "updated", "DELETE": "deleted"}.get(action, "")
+            verb = _DONE.get(action, "")
             place = (event.stack, event.resource)
             replaced = " (the old resource)" if action == "DELETE" and place in updated else ""
             updated.add(place)
@@ -143,11 +155,22 @@ def _short_type_name(kind: str) -> str:
 @click.command()
 @_common_stack
 @common.set_option("Set a parameter of the common stack, such as NotificationEmail. Repeatable.")
+@click.option(
+    "--replace-bucket-policy",
+    is_flag=True,
+    help="Replace the policy of a bucket that exists before the common stack.",
+)
 @common.yes_option
 @common.output_option
 @common.aws_options
 def init(
-    account: Account, common_stack: str, settings: Mapping[str, str], *, yes: bool, as_json: bool
+    account: Account,
+    common_stack: str,
+    settings: Mapping[str, str],
+    *,
+    replace_bucket_policy: bool,
+    yes: bool,
+    as_json: bool,
 ) -> None:
     """Create the common stack and upload the job scripts.
 
@@ -155,6 +178,10 @@ def init(
     command shows the change set first. The scripts go to the bucket under a hash of their
     contents, so the script of a running job never changes. Parameters you omit keep their current
     values.
+
+    If the bucket or the database exists, because a common stack was deleted, the new stack takes
+    it over with all its contents. The command lists what that changes before it asks. It stops if
+    the bucket has a policy of its own. To replace that policy, add --replace-bucket-policy.
 
     \b
     Examples:
@@ -166,12 +193,15 @@ def init(
             account,
             parameters=settings,
             common_stack=common_stack,
+            replace_bucket_policy=replace_bucket_policy,
             approve=lambda prepared: _approve(prepared, wait, yes=yes),
             on_event=_progress(several=False),
         )
     if as_json:
         common.print_json(records.to_json(done))
         return
+    for name in done.imported:
+        click.echo(f"Imported {name}")
     click.echo(f"Stack {done.stack} {'deployed' if done.changed else 'unchanged'}")
     click.echo(f"Bucket {done.bucket}")
     scripts = "uploaded" if done.uploaded else "already uploaded"

@@ -19,7 +19,9 @@ _BOUNDARY_TASK = "boundary"
 @click.argument(
     "purpose",
     metavar="TASK",
-    type=click.Choice([_BOUNDARY_TASK, "deploy", "destroy", "plan", "run", "publish", "query"]),
+    type=click.Choice(
+        [_BOUNDARY_TASK, "deploy", "import", "destroy", "plan", "run", "publish", "query"]
+    ),
 )
 @click.option(
     "--boundary",
@@ -52,6 +54,7 @@ def permissions(
     TASK is one of:
       boundary  the permissions boundary of the roles that deploy creates
       deploy    init, deploy
+      import    init, if bucket or database exist; also needs the policy of deploy
       destroy   destroy; also needs the policy of deploy
       plan      plan
       run       run, watch, stop, enable, disable, status, runs, snapshots, logs
@@ -73,7 +76,7 @@ def permissions(
     from dynoexport.cloudformation import parameters
     from dynoexport.cloudformation.boundary import boundary as boundary_policy
     from dynoexport.cloudformation.check import check_parameters
-    from dynoexport.iam import caller_policies
+    from dynoexport.iam import caller_policies, tasks
 
     if boundary and no_boundary:
         raise click.UsageError("Give either --boundary or --no-boundary.")
@@ -91,7 +94,7 @@ def permissions(
         boundary="" if no_boundary else boundary or usual,
         key=key,
     )
-    make = {_BOUNDARY_TASK: boundary_policy, **caller_policies.PURPOSES}[purpose]
+    make = {_BOUNDARY_TASK: boundary_policy, **tasks.TASKS}[purpose]
     click.echo(json.dumps(json.loads(make(at).to_json()), indent=2))
     if purpose == "deploy":
         _say_what_deployers_can_become(at.boundary, usual)

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from troposphere import Sub, encode_to_dict
 
 from dynoexport.cloudformation import options, roles
-from dynoexport.iam import caller_policies, reasons, statements
+from dynoexport.iam import caller_policies, reasons, statements, tasks
 from dynoexport.iam.reasons import Kept
 from dynoexport.iam.statements import Scope
 
@@ -268,11 +268,7 @@ def _all_values(holder: str, sid: str) -> list[str]:
 
 
 def _statements(holder: str) -> Iterator[dict[str, Any]]:
-    documents = (
-        ROLES[holder].values()
-        if holder in ROLES
-        else [caller_policies.PURPOSES[holder](INSTALLATION)]
-    )
+    documents = ROLES[holder].values() if holder in ROLES else [tasks.TASKS[holder](INSTALLATION)]
     for document in documents:
         yield from plain(document)["Statement"]
 
@@ -302,9 +298,9 @@ _PEOPLE = """\
 
 ## People and pipelines
 
-`dynoexport permissions deploy` (or `destroy`, `plan`, `run`, `publish`, `query`) prints the policy
-for your account and region. Each fits into one managed policy of IAM. `--key ARN` adds the
-statement `UseKey`: `kms:Decrypt` to read and `kms:GenerateDataKey` to write, on the key of the
+`dynoexport permissions deploy` (or `import`, `destroy`, `plan`, `run`, `publish`, `query`) prints
+the policy for your account and region. Each fits into one managed policy of IAM. `--key ARN` adds
+the statement `UseKey`: `kms:Decrypt` to read and `kms:GenerateDataKey` to write, on the key of the
 common stack and only through S3.
 
 `doctor` checks more than any of these policies allows, and reports each check that is denied.
@@ -331,6 +327,8 @@ _PURPOSES = {
     "deploy": "`init` and `deploy`. CloudFormation calls every service with the permissions of the "
     "person who deploys. `dynamodb:Scan` is for the page of a table that shows what the connector "
     "may change. Without it, `deploy` leaves this out.",
+    "import": "`init`, in addition to `deploy`, if the bucket or the Glue database exists before "
+    "the common stack. CloudFormation reads all properties of the bucket.",
     "destroy": "`destroy`, in addition to `deploy`. To forbid `destroy --data`, leave out the "
     "statement `DestroyData`.",
     "plan": "`plan`. The command reports what it could not read, and plans without it.",
@@ -358,7 +356,7 @@ def markdown() -> str:
     parts.append(_PEOPLE)
     for purpose, words in _PURPOSES.items():
         boundary = _BOUNDARY if purpose == "deploy" else ""
-        table = _table(caller_policies.PURPOSES[purpose](INSTALLATION))
+        table = _table(tasks.TASKS[purpose](INSTALLATION))
         parts.append(f"\n### {purpose}\n\n{words}\n{boundary}\n{table}{_kept_list(purpose)}")
     return "".join(parts)
 

@@ -108,6 +108,17 @@ def _region(account: Account) -> Check:
     )
 
 
+# What each state means:
+# https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/view-stack-events.html
+_USABLE = {
+    "CREATE_COMPLETE",
+    "UPDATE_COMPLETE",
+    "UPDATE_ROLLBACK_COMPLETE",
+    "IMPORT_COMPLETE",
+    "IMPORT_ROLLBACK_COMPLETE",
+}
+
+
 # --- what init creates ----------------------------------------------------------------------------
 def _common_stack(account: Account, name: str) -> tuple[str, str, str]:
     stack = change_sets.describe(account.cloudformation, name)
@@ -116,9 +127,11 @@ def _common_stack(account: Account, name: str) -> tuple[str, str, str]:
     state = stack["StackStatus"]
     if change_sets.is_only_a_name(stack):
         return FAILED, f"{name} is {state}", "run: dynoexport init"
-    if state not in {"CREATE_COMPLETE", "UPDATE_COMPLETE", "UPDATE_ROLLBACK_COMPLETE"}:
-        return FAILED, f"{name} is {state}", "see its events in the CloudFormation console"
     outputs = {output["OutputKey"] for output in stack.get("Outputs", ())}
+    if state in _USABLE and "BucketName" not in outputs:
+        return FAILED, f"{name} is {state} and lacks its outputs", "run: dynoexport init"
+    if state not in _USABLE:
+        return FAILED, f"{name} is {state}", "see its events in the CloudFormation console"
     if "TopicArn" in outputs:
         return OK, f"{name} is {state} and sends notifications by email", ""
     hint = "get notifications: dynoexport init --set NotificationEmail=..."

@@ -6,11 +6,13 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from dynoexport import assets, naming, settings
-from dynoexport.aws import change_sets, exports
+from dynoexport.aws import change_sets, exports, failed_imports
 from dynoexport.aws.change_sets import DeployFailed, apply, ignore
+from dynoexport.cloudformation import existing as existing_resources
 from dynoexport.cloudformation import parameters as forms
 from dynoexport.cloudformation.check import check_parameters
 from dynoexport.model import described
+from dynoexport.operations import imports
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -30,6 +32,9 @@ class Initialized:
         metadata=described("hash of the job scripts, and their folder in the bucket")
     )
     uploaded: tuple[str, ...] = field(metadata=described("list of the keys of uploaded scripts"))
+    imported: tuple[str, ...] = field(
+        default=(), metadata=described("list of what existed and is now part of the stack")
+    )
 
 
 def init(
@@ -37,13 +42,16 @@ def init(
     *,
     parameters: Mapping[str, str] | None = None,
     common_stack: str = settings.DEFAULT_COMMON_STACK,
+    replace_bucket_policy: bool = False,
     approve: Callable[[Sequence[ChangeSet]], bool] = lambda _: True,
     on_event: Callable[[Event], None] = ignore,
 ) -> Initialized:
     """Create or update the common stack, then upload the job scripts under their version.
 
-    Parameters you omit keep their current values. ``approve`` gets the change set before it is
-    executed.
+    A bucket and a Glue database that exist under their names become part of a new stack, with all
+    they contain. If the bucket's policy has statements of somebody else, this needs
+    ``replace_bucket_policy``. Parameters you omit keep their current values. ``approve`` gets the
+    change set before it is executed, and only the first one of an import.
 
     Raises:
         ParameterRefused: a parameter does not exist or does not take that value.
@@ -53,14 +61,29 @@ def init(
     given = dict(parameters or {})
     check_parameters(forms.common_groups(), given)
     known = change_sets.describe(account.cloudformation, common_stack)
+    # An interrupted command may have left it.
+    if failed_imports.remove(account.cloudformation, known, pause=account.pause):
+        known = None
     if known:
         _check_owner(known)
         _check_key(account, known, given)
-    if not known or change_sets.is_only_a_name(known):
-        check_leftovers(account, common_stack)
-    kept = dict.fromkeys(change_sets.read_parameters(known)) if known else {}
-    stack = change_sets.Stack(common_stack, assets.template("common.yaml"), {**kept, **given})
-    changed = apply(account, [stack], approve=approve, on_event=on_event)
+    is_new = known is None or change_sets.is_only_a_name(known)
+    existing = None
+    if known is None or is_new or imports.is_unfinished(known):
+        existing = imports.find(account, common_stack, replace_policy=replace_bucket_policy)
+    notes = existing_resources.notes(existing, given.get(settings.KMS_KEY_ARN, ""))
+    imported: tuple[str, ...] = ()
+    if existing is not None and is_new:
+        imported = imports.import_into(
+            account, common_stack, existing, notes=notes, approve=approve, on_event=on_event
+        )
+    kept = dict.fromkeys(change_sets.read_parameters(known)) if known and not imported else {}
+    stack = change_sets.Stack(
+        common_stack, assets.template("common.yaml"), {**kept, **given}, notes=notes
+    )
+    # The import was approved with all that follows.
+    approve_rest = (lambda _: True) if imported else approve
+    changed = apply(account, [stack], approve=approve_rest, on_event=on_event)
     bucket = change_sets.outputs(account.cloudformation, common_stack)["BucketName"]
     return Initialized(
         stack=common_stack,
@@ -68,6 +91,7 @@ def init(
         bucket=bucket,
         scripts_version=assets.scripts_version(),
         uploaded=tuple(publish_scripts(account, bucket)),
+        imported=imported,
     )
 
 
@@ -78,7 +102,9 @@ def _check_owner(stack: Mapping[str, Any]) -> None:
         DeployFailed: it is not.
     """
     # A stack that was never created, or is being created, has no outputs yet.
-    settled = stack["StackStatus"].endswith("_COMPLETE") and not change_sets.is_only_a_name(stack)
+    settled = stack["StackStatus"].endswith("_COMPLETE") and not (
+        change_sets.is_only_a_name(stack) or imports.is_unfinished(stack)
+    )
     if settled and "BucketName" not in change_sets.read_outputs(stack):
         raise DeployFailed(
             f"the stack {stack['StackName']} is not a common stack of dynoexport",
@@ -103,43 +129,6 @@ def _check_key(account: Account, stack: Mapping[str, Any], given: Mapping[str, s
         raise DeployFailed(
             f"{settings.KMS_KEY_ARN} cannot change while there are exports: {', '.join(using)}",
             hint="destroy them first; their snapshots stay encrypted with the former key",
-        )
-
-
-# How to import both into a stack again, with all their contents.
-_IMPORT = (
-    "https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/resource-import-new-stack.html"
-)
-
-
-def check_leftovers(account: Account, common_stack: str) -> None:
-    """Check that nothing has the names of the resources that outlive a common stack.
-
-    CloudFormation would fail after a minute, at one of them, perhaps without its name.
-
-    Raises:
-        DeployFailed: the bucket or the database exists.
-    """
-    from botocore.exceptions import ClientError
-
-    looks: dict[str, Callable[[], object]] = {
-        f"bucket {account.bucket}": lambda: account.s3.head_bucket(Bucket=account.bucket),
-        f"Glue database {naming.DATABASE}": lambda: account.glue.get_database(Name=naming.DATABASE),
-    }
-    existing = []
-    for name, look in looks.items():
-        try:
-            look()
-        except ClientError:
-            # It does not exist, or the caller may not see it: then CloudFormation decides.
-            continue
-        existing.append(name)
-    if existing:
-        raise DeployFailed(
-            f"stack {common_stack} cannot be created, because there already is the "
-            f"{' and the '.join(existing)}",
-            hint="a deleted common stack leaves them with their data: import them into a stack "
-            f"({_IMPORT}), or delete them",
         )
 
 

@@ -41,6 +41,7 @@ DECIMALS = "avro decimals"
 FILE_OF_ARGUMENTS = "arguments"
 LIBRARIES = "shell libraries"
 SWITCH = "switch of the engine"
+IMPORT = "import of what exists"
 
 FACTS = (
     Fact(
@@ -117,6 +118,12 @@ FACTS = (
         "A Python shell job with library-set=analytics has pyarrow 7.0.0, or pip installs it.",
         "https://docs.aws.amazon.com/glue/latest/dg/add-job-python.html",
         "the job would end with one line that says how to add its wheel",
+    ),
+    Fact(
+        IMPORT,
+        "CloudFormation imports a bucket and a Glue database into a new stack, and updates it.",
+        "https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/import-resources-manually.html",
+        "`init` would say which type CloudFormation does not import, and change nothing",
     ),
 )
 

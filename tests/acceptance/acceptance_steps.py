@@ -26,7 +26,7 @@ from dynoexport.aws import athena, change_sets, workflow_runs
 from dynoexport.errors import DynoexportError
 from dynoexport.jobs.s3 import read_object
 from dynoexport.model import ReadMode
-from dynoexport.operations.init import check_leftovers
+from dynoexport.operations import imports
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -79,6 +79,7 @@ class Trial:
     Attributes:
         cases: the exports to try.
         email: whom the common stack notifies, if this run creates it.
+        made_common: whether this run has created the common stack.
     """
 
     account: Account
@@ -87,6 +88,7 @@ class Trial:
     say: Callable[[str], None]
     cases: tuple[Case, ...]
     email: str | None = None
+    made_common: bool = False
     items: list[Item] = field(default_factory=lambda: items_of(TROUBLES))
 
     def table(self, case: Case) -> str:
@@ -119,6 +121,7 @@ def tried(trial: Trial) -> None:
         "create the common stack, or use the one that exists", partial(common, trial)
     ):
         return
+    trial.step("import what a deleted common stack keeps", partial(imported_again, trial))
     whole = exported(trial)
     for case in whole:
         trial.step(f"compare: {case}", partial(compared, trial, case))
@@ -161,10 +164,34 @@ def common(trial: Trial) -> str:
     if stack is not None and not change_sets.is_only_a_name(stack):
         raise AssertionError(f"stack {stack['StackName']} is {stack['StackStatus']}")
     # What is there before the mark is not this run's.
-    check_leftovers(account, settings.DEFAULT_COMMON_STACK)
+    if imports.find(account, settings.DEFAULT_COMMON_STACK, replace_policy=True):
+        raise AssertionError("its bucket or its database exists: import them with dynoexport init")
     create_table(trial, names.table(trial.run, names.COMMON), [])
     given = {settings.NOTIFICATION_EMAIL: trial.email} if trial.email else {}
-    return f"created, with the bucket {dynoexport.init(account, parameters=given).bucket}"
+    done = dynoexport.init(account, parameters=given)
+    trial.made_common = True
+    return f"created, with the bucket {done.bucket}"
+
+
+def imported_again(trial: Trial) -> str:
+    """Delete the common stack, and create it again from its bucket and database."""
+    if not trial.made_common:
+        raise NotReached("the common stack is not of this run")
+    if trial.email:
+        raise NotReached("its email address would have to be confirmed again")
+    account = trial.account
+    change_sets.delete(account.cloudformation, settings.DEFAULT_COMMON_STACK, pause=account.pause)
+    try:
+        done = dynoexport.init(account)
+    except change_sets.DeployFailed as error:
+        trial.saw(facts.IMPORT, Outcome.REFUTED, str(error))
+        raise
+    if done.imported != (account.bucket, naming.DATABASE):
+        raise AssertionError(f"imported: {', '.join(done.imported) or 'nothing'}")
+    if done.uploaded:
+        raise AssertionError("the job scripts were not in the bucket any more")
+    trial.saw(facts.IMPORT, Outcome.CONFIRMED, " and ".join(done.imported))
+    return f"imported {' and '.join(done.imported)}"
 
 
 def create_table(trial: Trial, name: str, items: list[Item], *, recovery: bool = False) -> None:

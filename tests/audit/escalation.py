@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from dynoexport import naming
 from dynoexport.cloudformation.boundary import boundary
 from dynoexport.cloudformation.permissions import INSTALLATION, ROLES, plain
-from dynoexport.iam import caller_policies
+from dynoexport.iam import tasks
 from dynoexport.local.iam.authorization import matches, matches_action
 
 if TYPE_CHECKING:
@@ -179,8 +179,7 @@ def holders() -> dict[str, Statements]:
     """The statements of each role with all its options, and of each policy of people."""
     roles = {role: list(_statements(documents.values())) for role, documents in ROLES.items()}
     people = {
-        purpose: list(_statements([make(INSTALLATION)]))
-        for purpose, make in caller_policies.PURPOSES.items()
+        purpose: list(_statements([make(INSTALLATION)])) for purpose, make in tasks.TASKS.items()
     }
     together = [statement for statements in people.values() for statement in statements]
     limits = list(_statements([boundary(INSTALLATION)]))

@@ -10,7 +10,7 @@ import pytest
 from escalation import WAYS, Finding, Way
 
 from dynoexport.cloudformation.permissions import INSTALLATION, plain
-from dynoexport.iam import caller_policies
+from dynoexport.iam import caller_policies, tasks
 
 
 def allow(action: str, resource: str = "*", **condition: Any) -> dict[str, Any]:
@@ -42,7 +42,7 @@ def test_role_within_the_boundary_can_change_no_permission() -> None:
 
 def test_only_who_deploys_has_a_way_among_people() -> None:
     found = escalation.analysis()
-    assert {each for each in caller_policies.PURPOSES if found[each]} == {"deploy"}
+    assert {each for each in tasks.TASKS if found[each]} == {"deploy"}
 
 
 def test_who_deploys_without_a_boundary_is_found() -> None:

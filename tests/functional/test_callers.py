@@ -171,6 +171,24 @@ def test_deploying_needs_exactly_its_policy(there: Endpoint, boundary: str) -> N
     assert person.unused() == reference.kept("deploy") | reference.kept("destroy")
 
 
+def test_importing_needs_exactly_its_policy(there: Endpoint) -> None:
+    """In addition to that of deploy, which is not enough."""
+    elsewhere = replace(there, region="eu-central-2")
+    root, bucket = Command(elsewhere), naming.bucket(there.account, "eu-central-2")
+    root.ok("init", "--yes")
+    elsewhere.client("cloudformation").delete_stack(StackName="dynoexport-common")
+    only = Person(elsewhere, "deploy").command("init", "--yes")
+    assert (only.returncode, only.stdout) == (1, "")
+    what, cure = only.stderr.splitlines()
+    assert "lacks s3:GetLifecycleConfiguration" in what
+    assert cure == "  attach the policy that 'dynoexport permissions import' prints"
+    person = Person(elsewhere, "deploy", "import")
+    found = person.command.json("init", "--yes")
+    assert found["imported"] == [bucket, naming.DATABASE]
+    assert person.refused() == []
+    assert person.unused("import") == reference.kept("import")
+
+
 @pytest.fixture(scope="module")
 def exported(there: Endpoint) -> str:
     """A table with an export that has a snapshot, without any run."""

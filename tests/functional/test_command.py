@@ -392,32 +392,11 @@ def test_doctor_asks_for_another_init_after_a_failed_one(rolled_back: tuple[Comm
 
 
 def test_init_is_repeated_after_a_failed_one(rolled_back: tuple[Command, str]) -> None:
+    """The bucket that was in the way becomes part of the stack."""
     there, bucket = rolled_back
-    again = there("init", "--yes")
-    assert (again.returncode, again.stdout) == (1, "")
-    what, reason = again.stderr.splitlines()
-    assert what == (
-        "Error: stack dynoexport-common cannot be created, because there already is the bucket "
-        f"{bucket}"
-    )
-    assert "import them into a stack" in reason
-    there.endpoint.client("s3").delete_bucket(Bucket=bucket)
-    assert there.json("init", "--yes")["changed"] is True
+    again = there.json("init", "--yes")
+    assert (again["changed"], again["imported"]) == (True, [bucket])
     assert there.json("init", "--yes")["changed"] is False
-
-
-def test_init_after_a_deleted_common_stack_names_what_is_in_the_way(endpoint: Endpoint) -> None:
-    """Bucket and database stay with their data; nothing is half done."""
-    there = elsewhere(endpoint, "eu-south-1")
-    there.ok("init", "--yes")
-    there.endpoint.client("cloudformation").delete_stack(StackName="dynoexport-common")
-    done = there("init", "--yes")
-    assert done.returncode == 1
-    bucket = naming.bucket(endpoint.account, "eu-south-1")
-    assert done.stderr.splitlines()[0].endswith(
-        f"there already is the bucket {bucket} and the Glue database {naming.DATABASE}"
-    )
-    assert there.endpoint.client("cloudformation").describe_stacks()["Stacks"] == []
 
 
 def test_another_key_replaces_the_security_configuration_until_an_export_uses_it(

@@ -36,8 +36,6 @@ REVIEWED = {
 # Next steps that name neither, each with the reason.
 REVIEWED_HINTS = {
     "never started: VALUE": "the nodes to look at",
-    "a deleted common stack leaves them with their data: import them into a stack (VALUE), or "
-    "delete them": "VALUE is the page that explains it",
     "a run creates it: VALUE": "VALUE is the command",
     "a run mends it: VALUE": "VALUE is the command",
     "nothing could start its runs": "whoever reads it builds a graph of his own",

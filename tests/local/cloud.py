@@ -26,9 +26,12 @@ class Cloud:
     def plan(self, stack: str, resources: Any, **template: Any) -> dict[str, Any]:
         """Make a change set of type ``kind`` and describe it.
 
-        Of the parameters ``given``, None is the previous value.
+        Of the parameters ``given``, None is the previous value. ``imported`` has the identifiers
+        of existing resources by their logical IDs.
         """
         parameters = template.pop("given", {})
+        imported = template.pop("imported", {})
+        more = {"ResourcesToImport": to_import(resources, imported)} if imported else {}
         name = f"change-{next(self._numbers)}"
         self.api.create_change_set(
             StackName=stack,
@@ -42,6 +45,7 @@ class Cloud:
                 else {"ParameterKey": key, "ParameterValue": value}
                 for key, value in parameters.items()
             ],
+            **more,
         )
         if stack not in self.stacks:
             self.stacks.append(stack)
@@ -117,6 +121,17 @@ class Cloud:
     def workflows(self) -> list[str]:
         pages = self.glue.get_paginator("list_workflows").paginate()
         return [name for page in pages for name in page["Workflows"]]
+
+
+def to_import(resources: Any, identifiers: dict[str, dict[str, str]]) -> list[dict[str, Any]]:
+    return [
+        {
+            "LogicalResourceId": name,
+            "ResourceType": resources.get(name, {}).get("Type", "AWS::S3::Bucket"),
+            "ResourceIdentifier": identifier,
+        }
+        for name, identifier in identifiers.items()
+    ]
 
 
 def workflow(name: str, **properties: Any) -> dict[str, Any]:

@@ -10,7 +10,14 @@ import cfnlint
 import pytest
 
 from dynoexport.local.cloudformation import handlers
-from dynoexport.local.cloudformation.handlers import CREATE, DELETE, HANDLERS, UPDATE, Step
+from dynoexport.local.cloudformation.handlers import (
+    CREATE,
+    DELETE,
+    HANDLERS,
+    IMPORT,
+    UPDATE,
+    Step,
+)
 from dynoexport.local.iam.api_actions import Place, UnknownOperation
 
 HERE = Place("123456789012", "eu-west-3")
@@ -110,6 +117,12 @@ def test_a_bucket_needs_the_actions_of_its_own_properties() -> None:
         )
     }
     assert needed == {"s3:CreateBucket", "s3:ListBucket", *SET_BY_THE_TEMPLATE}
+
+
+def test_an_import_reads_all_properties_of_a_bucket() -> None:
+    step = Step("AWS::S3::Bucket", IMPORT, {"BucketName": "b"}, "b")
+    needed = {request.action for request in handlers.needs(step, HERE)}
+    assert needed == set(KNOWN["AWS::S3::Bucket"]["read"]["permissions"])
 
 
 def test_a_role_is_made_with_its_boundary_and_passed_by_those_who_use_it() -> None:

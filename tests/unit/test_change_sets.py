@@ -14,13 +14,21 @@ from botocore.awsrequest import AWSResponse
 from botocore.exceptions import ClientError
 from botocore.stub import ANY, Stubber
 
-from dynoexport.aws import change_sets
-from dynoexport.aws.change_sets import Change, ChangeSet, DeployFailed, Event, NoStack, Stack
+from dynoexport.aws import change_sets, failed_imports
+from dynoexport.aws.change_sets import (
+    Change,
+    ChangeSet,
+    DeployFailed,
+    Event,
+    NoStack,
+    Stack,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from mypy_boto3_cloudformation import CloudFormationClient
+    from mypy_boto3_cloudformation.type_defs import ResourceToImportTypeDef
 
     from dynoexport import Account
 
@@ -645,3 +653,89 @@ def test_other_refusals_of_a_deletion_are_passed_on(
     script.add_client_error("delete_stack", "AccessDenied", "no")
     with pytest.raises(ClientError, match="AccessDenied"):
         change_sets.delete(aws, "a", pause=0)
+
+
+# --- imports --------------------------------------------------------------------------------------
+IMPORT = ChangeSet("a", "set-1", "IMPORT", ())
+EXISTING: ResourceToImportTypeDef = {
+    "LogicalResourceId": "One",
+    "ResourceType": QUEUE,
+    "ResourceIdentifier": {"QueueUrl": "q"},
+}
+
+
+def test_a_stack_with_imports_is_created_from_them(
+    aws: CloudFormationClient, script: Stubber
+) -> None:
+    asked = {
+        "StackName": "a",
+        "ChangeSetName": ANY,
+        "ChangeSetType": "IMPORT",
+        "TemplateBody": "{}",
+    }
+    asked["ResourcesToImport"] = [EXISTING]
+    is_missing(script)
+    script.add_response(
+        "create_change_set",
+        {"Id": "arn:x", "StackId": "id"},
+        {**asked, "Capabilities": ["CAPABILITY_IAM"], "Parameters": [], "Tags": []},
+    )
+    script.add_response("describe_change_set", {"Status": "CREATE_COMPLETE"})
+    change = {"Action": "Import", "LogicalResourceId": "One", "ResourceType": QUEUE}
+    script.add_response("describe_change_set", {"Changes": [{"ResourceChange": change}]})
+    made = change_sets.prepare(aws, Stack("a", "{}", imports=[EXISTING], notes=("mind",)))
+    assert made is not None
+    assert (made.kind, made.changes, made.notes) == (
+        "IMPORT",
+        (Change("Import", "One", QUEUE),),
+        ("mind",),
+    )
+
+
+@pytest.mark.parametrize("last", ["IMPORT_ROLLBACK_COMPLETE", "REVIEW_IN_PROGRESS"])
+def test_a_failed_import_is_reported_with_the_first_reason(
+    aws: CloudFormationClient, script: Stubber, last: str
+) -> None:
+    """In whatever state its new stack is then."""
+    before = event(0, "a", "REVIEW_IN_PROGRESS")
+    is_executed(script, before)
+    failed = event(1, "One", "IMPORT_FAILED", "there is no such queue")
+    rolling = event(2, "a", "IMPORT_ROLLBACK_IN_PROGRESS")
+    reports(script, [event(3, "a", last), rolling, failed, before])
+    with pytest.raises(DeployFailed) as caught:
+        execute(aws, IMPORT)
+    assert str(caught.value) == "stack a could not be created: One: there is no such queue"
+
+
+@pytest.mark.parametrize(
+    ("states", "removed"),
+    [
+        (["REVIEW_IN_PROGRESS", "IMPORT_IN_PROGRESS", "IMPORT_ROLLBACK_COMPLETE"], True),
+        (["REVIEW_IN_PROGRESS", "CREATE_COMPLETE", "IMPORT_ROLLBACK_COMPLETE"], False),
+        (["REVIEW_IN_PROGRESS", "IMPORT_COMPLETE", "IMPORT_ROLLBACK_COMPLETE"], False),
+        # Older events are gone after 90 days.
+        (["IMPORT_IN_PROGRESS", "IMPORT_ROLLBACK_COMPLETE"], False),
+    ],
+)
+def test_only_a_stack_that_never_had_resources_is_removed(
+    aws: CloudFormationClient, script: Stubber, states: list[str], removed: bool
+) -> None:
+    own = {"PhysicalResourceId": "id"}
+    events = [{**event(number, "a", state), **own} for number, state in enumerate(states)]
+    reports(script, events[::-1])
+    if removed:
+        is_in(script, "IMPORT_ROLLBACK_COMPLETE")
+        reports(script, events[::-1])
+        script.add_response("delete_stack", {}, {"StackName": "id"})
+        reports(script, [event(9, "a", "DELETE_COMPLETE"), *events[::-1]])
+    stack = {"StackName": "a", "StackId": "id", "StackStatus": "IMPORT_ROLLBACK_COMPLETE"}
+    assert failed_imports.remove(aws, stack, pause=0) is removed
+
+
+@pytest.mark.usefixtures("script")
+@pytest.mark.parametrize("status", ["CREATE_COMPLETE", "ROLLBACK_COMPLETE", "IMPORT_COMPLETE"])
+def test_a_stack_in_another_state_is_no_failed_import(
+    aws: CloudFormationClient, status: str
+) -> None:
+    stack = {"StackName": "a", "StackId": "id", "StackStatus": status}
+    assert failed_imports.remove(aws, stack) is False

@@ -21,7 +21,7 @@ from dynoexport import limits, naming
 from dynoexport.cli import main
 from dynoexport.cloudformation import permissions as reference
 from dynoexport.cloudformation.boundary import boundary
-from dynoexport.iam import caller_policies
+from dynoexport.iam import caller_policies, tasks
 from dynoexport.local.cloudformation.handlers import CREATE, DELETE, HANDLERS, UPDATE
 from dynoexport.local.iam import authorization
 
@@ -56,7 +56,7 @@ def policies() -> dict[str, str]:
         for role, documents in reference.ROLES.items()
         for name, document in documents.items()
     }
-    for purpose, make in caller_policies.PURPOSES.items():
+    for purpose, make in tasks.TASKS.items():
         documents[purpose] = reference.plain(make(reference.INSTALLATION))
         encrypted = replace(reference.INSTALLATION, key="<key>")
         documents[f"{purpose} with a key"] = reference.plain(make(encrypted))
@@ -139,9 +139,9 @@ def test_no_two_statements_of_a_policy_have_one_name(name: str) -> None:
     assert len(sids) == len(set(sids))
 
 
-@pytest.mark.parametrize("purpose", [*caller_policies.PURPOSES, "boundary"])
+@pytest.mark.parametrize("purpose", [*tasks.TASKS, "boundary"])
 def test_a_policy_of_people_fits_a_managed_policy(purpose: str) -> None:
-    text = {**caller_policies.PURPOSES, "boundary": boundary}[purpose](
+    text = {**tasks.TASKS, "boundary": boundary}[purpose](
         caller_policies.Installation(
             account="1" * 12,
             region="ap-southeast-99",
@@ -179,7 +179,7 @@ def test_a_deployer_without_a_boundary_may_add_and_remove_one() -> None:
 
 def test_each_kept_permission_exists_and_is_listed_once() -> None:
     """A reason without a permission would be a leftover."""
-    for holder in (*reference.ROLES, *caller_policies.PURPOSES):
+    for holder in (*reference.ROLES, *tasks.TASKS):
         values = [
             (entry.sid, value)
             for entry in reference.KEPT

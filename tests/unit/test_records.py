@@ -156,13 +156,14 @@ STATUS = ExportStatus(
 # A record of each kind, with what it is to be.
 MADE: dict[str, tuple[Json, Json]] = {
     "initialized": (
-        to_json(Initialized("s", True, "b", "v7", ("scripts/v7/x.py",))),
+        to_json(Initialized("s", True, "b", "v7", ("scripts/v7/x.py",), ("b",))),
         {
             "stack": "s",
             "changed": True,
             "bucket": "b",
             "scripts_version": "v7",
             "uploaded": ["scripts/v7/x.py"],
+            "imported": ["b"],
         },
     ),
     "deployment": (

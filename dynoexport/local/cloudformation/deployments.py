@@ -14,7 +14,7 @@ from moto.cloudformation import models, parsing
 from moto.cloudformation.exceptions import CloudFormationError, ValidationError
 from moto.core.exceptions import JsonRESTError, ServiceException
 
-from dynoexport.local.cloudformation import handlers
+from dynoexport.local.cloudformation import handlers, imports
 from dynoexport.local.cloudformation.stack_changes import active, deletion_order, in_order, resolved
 from dynoexport.local.iam import authorization_middleware, identities
 from dynoexport.local.iam.api_actions import Place, UnknownOperation
@@ -81,7 +81,7 @@ class Deployment:
         for name in in_order(wanted):
             if name not in existing:
                 self._guard(name, wanted[name], "CREATE", lambda name=name: self._map[name])
-            elif name in before and parsing.clean_json(wanted[name], self._map) != before[name]:
+            elif name in before and self._differs(wanted[name], before[name]):
                 old = existing[name]
                 self._guard(name, wanted[name], "UPDATE", lambda name=name: self._update(name))
                 if existing[name] is not old:
@@ -92,6 +92,41 @@ class Deployment:
             # A failed deletion has its event, and the update goes on: the resource is left behind.
             with suppress(ResourceFailed):
                 self._remove(name, before[name], obsolete[name])
+
+    def _differs(self, wanted: Json, before: Json) -> bool:
+        """Whether the service is called: a DeletionPolicy is CloudFormation's own.
+
+        https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/aws-attribute-deletionpolicy.html
+        """
+        after = parsing.clean_json(wanted, self._map)
+        return any(after.get(key) != before.get(key) for key in ("Type", "Properties"))
+
+    def take_over(self, identified: Mapping[str, str]) -> None:
+        """Import the resources with these physical IDs, by logical ID.
+
+        Raises:
+            ResourceFailed: at the first that cannot be imported; the stack has none of them.
+        """
+        before = (self._map._template, self._map._resource_json_map, self._map.input_parameters)
+        self._load()
+        try:
+            for name, physical_id in identified.items():
+                step = partial(self._import, name, physical_id)
+                self._guard(name, self._template["Resources"][name], "IMPORT", step)
+        except ResourceFailed:
+            for name in identified:
+                self._map._parsed_resources.pop(name, None)
+            self._map._template, self._map._resource_json_map, self._map.input_parameters = before
+            raise
+
+    def _import(self, name: str, physical_id: str) -> None:
+        resource = parsing.clean_json(self._template["Resources"][name], self._map)
+        kind, place = resource["Type"], (self._stack.account_id, self._stack.region_name)
+        existing = imports.find(kind, physical_id, resource["Properties"], *place)
+        if existing is None:
+            raise ValidationError(message=f"{kind} {physical_id} does not exist")
+        existing.cf_resource_type, existing.logical_resource_id = kind, name
+        self._map._parsed_resources[name] = existing
 
     def remove(self) -> None:
         """Delete every resource that is not to be retained.
@@ -244,12 +279,18 @@ def execute(backend: Any, change_set: ChangeSet) -> None:
     stack.resource_map.cross_stack_resources = backend.exports
     deployment = Deployment(stack, change_set.template_dict, change_set.parameters)
     try:
-        deployment.run()
+        if kind == "IMPORT":
+            deployment.take_over(change_set.identified)  # type: ignore[attr-defined]
+        else:
+            deployment.run()
         _finish(stack, change_set)
         backend.exports.update({export.name: export for export in stack.exports})
     except ResourceFailed as failure:
         change_set.execution_status = "EXECUTE_FAILED"
-        _roll_back(stack, before, deployment.replaced, str(failure))
+        if kind == "IMPORT":
+            _roll_back_import(stack, str(failure))
+        else:
+            _roll_back(stack, before, deployment.replaced, str(failure))
         return
     stack.status = f"{kind}_COMPLETE"
     stack._add_stack_event(stack.status)
@@ -303,6 +344,16 @@ def _roll_back(
     else:
         stack.status = f"{prefix}_COMPLETE"
     stack._add_stack_event(stack.status, resource_status_reason=failed)
+
+
+def _roll_back_import(stack: Stack, reason: str) -> None:
+    """The stack is as it was before; no resource is changed."""
+    for status, why in (
+        ("IMPORT_ROLLBACK_IN_PROGRESS", reason),
+        ("IMPORT_ROLLBACK_COMPLETE", None),
+    ):
+        stack.status = status
+        stack._add_stack_event(status, resource_status_reason=why)
 
 
 def _id(resource: Any) -> str:

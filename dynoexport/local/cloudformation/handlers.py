@@ -21,14 +21,15 @@ if TYPE_CHECKING:
 
     from dynoexport.local.iam.api_actions import Place
 
-CREATE, UPDATE, DELETE = "create", "update", "delete"
+CREATE, UPDATE, DELETE, IMPORT = "create", "update", "delete", "import"
 
 
 @dataclass(frozen=True)
 class Handlers:
     """The handlers of one resource type: their actions, and the resources of these actions.
 
-    An action in ``only_with`` is needed only if the resource has that property.
+    An action in ``only_with`` is needed only if the resource has that property. An import reads the
+    resource: a bucket with all its properties, whatever the template has.
     """
 
     resources: tuple[str, ...]
@@ -37,10 +38,16 @@ class Handlers:
     update: str
     delete: str
     only_with: Mapping[str, str]
+    imported: str = ""
 
     def actions(self, event: str) -> list[str]:
         read = self.read if event in {CREATE, UPDATE} else ""
-        by_event = {CREATE: self.create, UPDATE: self.update, DELETE: self.delete}
+        by_event = {
+            CREATE: self.create,
+            UPDATE: self.update,
+            DELETE: self.delete,
+            IMPORT: self.imported or self.read,
+        }
         return [*by_event[event].split(), *read.split()]
 
 
@@ -51,8 +58,9 @@ def _handlers(
     read: str = "",
     update: str = "",
     only_with: Mapping[str, str] | None = None,
+    imported: str = "",
 ) -> Handlers:
-    return Handlers(resources, create, read, update, delete, only_with or {})
+    return Handlers(resources, create, read, update, delete, only_with or {}, imported)
 
 
 _CHANGE_TAGS = "glue:TagResource glue:UntagResource"
@@ -125,6 +133,14 @@ HANDLERS: dict[str, Handlers] = {
         update="s3:ListBucket s3:PutEncryptionConfiguration s3:PutLifecycleConfiguration "
         "s3:PutBucketPublicAccessBlock s3:PutBucketOwnershipControls s3:PutBucketTagging",
         delete="s3:DeleteBucket s3:ListBucket",
+        imported="s3:GetAccelerateConfiguration s3:GetLifecycleConfiguration "
+        "s3:GetBucketPublicAccessBlock s3:GetAnalyticsConfiguration s3:GetBucketCORS "
+        "s3:GetEncryptionConfiguration s3:GetInventoryConfiguration s3:GetBucketLogging "
+        "s3:GetMetricsConfiguration s3:GetBucketNotification s3:GetBucketVersioning "
+        "s3:GetReplicationConfiguration s3:GetBucketWebsite s3:GetBucketObjectLockConfiguration "
+        "s3:GetBucketTagging s3:ListTagsForResource s3:GetBucketAbac s3:GetBucketOwnershipControls "
+        "s3:GetIntelligentTieringConfiguration s3:GetBucketMetadataTableConfiguration "
+        "s3:ListBucket",
         only_with={"s3:PutBucketTagging": "Tags"},
     ),
     "AWS::S3::BucketPolicy": _handlers(

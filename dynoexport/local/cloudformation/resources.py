@@ -1,4 +1,4 @@
-"""The CloudFormation resource types of Glue and Athena, which moto does not have.
+"""The CloudFormation resource types that moto does not have, or has in part.
 
 For each property, AWS documents whether a change replaces the resource ("Update requires"):
 https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/AWS_Glue.html
@@ -11,12 +11,13 @@ import json
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from moto.athena.models import athena_backends
+from moto.cloudformation.exceptions import ValidationError
 from moto.cloudwatch.models import cloudwatch_backends
 from moto.core.common_models import CloudFormationModel
 from moto.core.utils import camelcase_to_underscores as snake
 from moto.glue.models import glue_backends
 from moto.glue.utils import Action, Predicate
-from moto.s3.models import s3_backends
+from moto.s3.models import FakeBucket, s3_backends
 from moto.sns.models import sns_backends
 from moto.utilities.utils import get_partition
 
@@ -71,6 +72,16 @@ class _Resource:
 
     def is_created(self) -> bool:
         return True
+
+    def exists(self) -> bool:
+        """Whether the service has it already, so that a stack can import it."""
+        raise NotImplementedError
+
+    @classmethod
+    def find_existing(cls, name: str, properties: Json, account: str, region: str) -> Self | None:
+        """The resource as part of a stack that imports it; None if it does not exist."""
+        found = cls(name, properties, account, region)
+        return found if found.exists() else None
 
     @classmethod
     def create_from_cloudformation_json(
@@ -233,6 +244,10 @@ class Database(_Resource, CloudFormationModel):
         self.physical_resource_id = self._input()["Name"]
         self.glue.create_database(self.physical_resource_id, self._input(), None)
 
+    def exists(self) -> bool:
+        self.glue.get_database(self.physical_resource_id)
+        return True
+
     def change(self) -> None:
         self.glue.update_database(self.physical_resource_id, self._input())
 
@@ -266,6 +281,9 @@ class WorkGroup(_Resource, CloudFormationModel):
         return athena_backends[self.account][self.region]
 
     def create(self) -> None:
+        if self.physical_resource_id in self._athena.work_groups:
+            # moto replaces it.
+            raise ValidationError(message="WorkGroup is already created")
         self._athena.create_work_group(
             self.physical_resource_id,
             self.properties.get("WorkGroupConfiguration", {}),
@@ -299,14 +317,27 @@ class BucketPolicy(_Resource, CloudFormationModel):
 
     def create(self) -> None:
         self.physical_resource_id = self.properties["Bucket"]
+        if self.exists():
+            # https://github.com/aws-cloudformation/cloudformation-coverage-roadmap/issues/1068
+            raise ValidationError(
+                message=f"The bucket policy already exists on bucket {self.physical_resource_id}."
+            )
+        self._put()
+
+    def exists(self) -> bool:
+        return bool(self._s3.get_bucket_policy(self.physical_resource_id))
+
+    def change(self) -> None:
+        self._put()
+
+    def _put(self) -> None:
         document = self.properties["PolicyDocument"]
         kept = [statement for statement in document["Statement"] if not _is_about_tls(statement)]
         if kept:
             policy = json.dumps({**document, "Statement": kept}).encode()
             self._s3.put_bucket_policy(self.physical_resource_id, policy)
-
-    def change(self) -> None:
-        self.create()
+        else:
+            self._s3.delete_bucket_policy(self.physical_resource_id)
 
     def remove(self) -> None:
         self._s3.delete_bucket_policy(self.physical_resource_id)
@@ -362,5 +393,96 @@ _ALARM_REQUIRED = ("description", "namespace", "metric_name", "statistic", "peri
 _ALARM_LISTS: Json = {"dimensions": [], "alarm_actions": []}
 
 
+# --- buckets --------------------------------------------------------------------------------------
+def _apply(bucket: FakeBucket, properties: Json) -> None:
+    """Give the bucket the properties that moto leaves out, and take away those that a stack set.
+
+    CloudFormation leaves alone what neither the former template nor the new one has.
+    """
+    s3, name = s3_backends[bucket.account_id][get_partition(bucket.region_name)], bucket.name
+    former = vars(bucket).get("stack_properties", {})
+    bucket.stack_properties = properties  # type: ignore[attr-defined]
+    gone = set(former) - set(properties)
+    if "LifecycleConfiguration" in properties:
+        rules = properties["LifecycleConfiguration"]["Rules"]
+        s3.put_bucket_lifecycle_configuration(name, [_rule_of_api(rule) for rule in rules])
+    elif "LifecycleConfiguration" in gone:
+        s3.delete_bucket_lifecycle(name)
+    if "PublicAccessBlockConfiguration" in properties:
+        block = properties["PublicAccessBlockConfiguration"]
+        s3.put_public_access_block(name, {key: str(block[key]).lower() for key in block})
+    elif "PublicAccessBlockConfiguration" in gone:
+        s3.delete_public_access_block(name)
+    if "OwnershipControls" in properties:
+        (rule,) = properties["OwnershipControls"]["Rules"]
+        s3.put_bucket_ownership_controls(name, rule["ObjectOwnership"])
+    elif "OwnershipControls" in gone:
+        s3.delete_bucket_ownership_controls(name)
+    if "BucketEncryption" in gone:
+        s3.delete_bucket_encryption(name)
+
+
+def _rule_of_api(rule: Json) -> Json:
+    """The lifecycle rule as PutBucketLifecycleConfiguration takes it.
+
+    https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/aws-properties-s3-bucket-rule.html
+    https://docs.aws.amazon.com/AmazonS3/latest/API/API_LifecycleRule.html
+    """
+    tags = rule.get("TagFilters", [])
+    prefix = {"Prefix": rule["Prefix"]} if "Prefix" in rule else {}
+    where: Json = {"And": {**prefix, "Tag": tags}} if tags else prefix
+    made: Json = {"ID": rule.get("Id"), "Status": rule["Status"], "Filter": where}
+    ends = {
+        "Days": rule.get("ExpirationInDays"),
+        "Date": rule.get("ExpirationDate"),
+        "ExpiredObjectDeleteMarker": rule.get("ExpiredObjectDeleteMarker"),
+    }
+    expiration = {key: value for key, value in ends.items() if value is not None}
+    if expiration:
+        made["Expiration"] = expiration
+    for key in ("AbortIncompleteMultipartUpload", "NoncurrentVersionExpiration"):
+        if key in rule:
+            made[key] = rule[key]
+    renamed = {"TransitionInDays": "Days", "TransitionDate": "Date"}
+    made["Transition"] = [
+        {renamed.get(key, key): value for key, value in transition.items()}
+        for transition in rule.get("Transitions", [])
+    ]
+    return made
+
+
+_create_bucket = FakeBucket.create_from_cloudformation_json
+_update_bucket = FakeBucket.update_from_cloudformation_json
+
+
+def _created_bucket(_: type, name: str, resource: Json, *place: Any, **named: Any) -> FakeBucket:
+    bucket = _create_bucket(name, resource, *place, **named)
+    _apply(bucket, resource.get("Properties", {}))
+    return bucket
+
+
+def _updated_bucket(_: type, original_resource: Any, *given: Any, **named: Any) -> FakeBucket:
+    bucket = _update_bucket(original_resource, *given, **named)
+    _apply(bucket, named["cloudformation_json"].get("Properties", {}))
+    return bucket
+
+
+def _existing_bucket(
+    _: type, name: str, properties: Json, account: str, region: str
+) -> FakeBucket | None:
+    bucket = s3_backends[account][get_partition(region)].buckets.get(name)
+    if bucket is None or bucket.region_name != region:
+        return None
+    if properties:
+        bucket.stack_properties = properties  # type: ignore[attr-defined]
+    return bucket
+
+
 def install() -> None:
-    """Nothing to do: importing this module has made the types known."""
+    """Make moto's buckets take what a template has; importing this module adds the other types."""
+    for name, method in {
+        "create_from_cloudformation_json": _created_bucket,
+        "update_from_cloudformation_json": _updated_bucket,
+        "find_existing": _existing_bucket,
+    }.items():
+        setattr(FakeBucket, name, classmethod(method))  # type: ignore[arg-type]

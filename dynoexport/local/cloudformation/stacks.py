@@ -26,7 +26,7 @@ from moto.core.responses import ActionResult, EmptyResult
 from moto.s3.models import s3_backends
 
 from dynoexport import limits
-from dynoexport.local.cloudformation import stack_changes
+from dynoexport.local.cloudformation import imports, stack_changes
 from dynoexport.local.cloudformation.deployments import delete, execute
 from dynoexport.local.cloudformation.template_checks import (
     check_body,
@@ -113,7 +113,40 @@ class _Response(CloudFormationResponse):
         # https://docs.aws.amazon.com/AWSCloudFormation/latest/APIReference/API_CreateChangeSet.html
         kind = self._get_params().setdefault("ChangeSetType", "UPDATE")
         self._check_call(kind)
+        if kind == "IMPORT":
+            return self._create_import()
         return super().create_change_set()
+
+    def _create_import(self) -> ActionResult:
+        """Moto has no change sets of this type."""
+        backend: Any = self.cloudformation_backend
+        name = self._get_param("StackName")
+        former = backend.former_parameters(name)
+        parameters = {
+            parameter["ParameterKey"]: former[parameter["ParameterKey"]]
+            if parameter.get("UsePreviousValue")
+            else parameter["ParameterValue"]
+            for parameter in self._get_param("Parameters", [])
+        }
+        change_set_id, stack_id = backend.create_import(
+            self._get_param("ResourcesToImport", []),
+            stack_name=name,
+            change_set_name=self._get_param("ChangeSetName"),
+            template=self._get_param("TemplateBody")
+            or self._get_stack_from_s3_url(self._get_param("TemplateURL")),
+            parameters=parameters,
+            description=self._get_param("Description"),
+            tags={tag["Key"]: tag["Value"] for tag in self._get_param("Tags", [])},
+            role_arn=self._get_param("RoleARN"),
+        )
+        return ActionResult({"Id": change_set_id, "StackId": stack_id})
+
+    def get_template_summary(self) -> ActionResult:
+        answer = super().get_template_summary()
+        if not self._get_param("StackName"):
+            found = imports.summaries(self._template().get("Resources", {}))
+            answer.result["ResourceIdentifierSummaries"] = found  # type: ignore[index]
+        return answer
 
     def _check_call(self, kind: str) -> None:
         with template_errors():
@@ -284,6 +317,48 @@ class LocalCloudFormationBackend(models.CloudFormationBackend):
             for stack_id in set(self.stacks) - before:
                 del self.stacks[stack_id]
             raise
+
+    def create_import(self, imported: list[Json], **options: Any) -> tuple[str, str]:
+        """Make a change set that imports existing resources into a stack, or into a new one.
+
+        Raises:
+            ValidationError: the template does more than import, or a resource is not identified.
+        """
+        with template_errors():
+            template = models.Stack.parse_template(options["template"])
+            check_template(template, options["parameters"])
+            identified = imports.check_request(template, imported)
+            options["parameters"] = {**defaults(template), **options["parameters"]}
+        stacks = [stack for stack in self.stacks.values() if stack.name == options["stack_name"]]
+        is_new = all(stack.status == "REVIEW_IN_PROGRESS" for stack in stacks)
+        if is_new:
+            self._make_room(options["stack_name"])
+        kind = "CREATE" if is_new else "UPDATE"
+        change_set_id, stack_id = super().create_change_set(change_set_type=kind, **options)
+        stack, change_set = self.stacks[stack_id], self.change_sets[change_set_id]
+        try:
+            with template_errors():
+                imports.check_template(stack, template, options["parameters"], identified)
+        except ValidationError:
+            del self.change_sets[change_set_id]
+            if is_new:
+                del self.stacks[stack_id]
+            raise
+        change_set.change_set_type, change_set.identified = "IMPORT", identified  # type: ignore[attr-defined]
+        change_set.changes = imports.planned(template, identified)  # type: ignore[assignment]
+        change_set.status, change_set.execution_status = "CREATE_COMPLETE", "AVAILABLE"
+        reason = imports.obstacle(
+            self.stacks.values(), template, identified, self.account_id, self.region_name
+        )
+        if reason:
+            change_set.status, change_set.execution_status = "FAILED", "UNAVAILABLE"
+            change_set.status_reason = reason
+        return change_set_id, stack_id
+
+    def former_parameters(self, name: str) -> Json:
+        """The parameters of the stack; empty if it does not exist."""
+        found = (stack.stack_parameters for stack in self.stacks.values() if stack.name == name)
+        return next(found, {})
 
     def _make_change_set(self, template: Json, options: Json) -> tuple[str, str]:
         change_set_id, stack_id = super().create_change_set(**options)
