@@ -9,6 +9,7 @@ import click
 import dynoexport
 from dynoexport import settings, units
 from dynoexport.cli import common
+from dynoexport.cli.waiting import waiting_for_each
 from dynoexport.presentation import records
 
 if TYPE_CHECKING:
@@ -47,7 +48,8 @@ def doctor(account: Account, *, common_stack: str, as_json: bool) -> None:
 
     console = common.out()
     checks = []
-    for check in dynoexport.doctor(account, common_stack=common_stack):
+    made = dynoexport.doctor(account, common_stack=common_stack)
+    for check in waiting_for_each(made, "Waiting for AWS, for the next check"):
         checks.append(check)
         if not as_json:
             _print(console, check)

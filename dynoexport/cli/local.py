@@ -104,7 +104,8 @@ def env(port: int) -> None:
 
     from dynoexport.local import context
 
-    settings = context.connect(f"http://127.0.0.1:{port}").env
+    with waiting("Waiting for the endpoint"):
+        settings = context.connect(f"http://127.0.0.1:{port}").env
     # Clients would prefer these variables of the shell to the settings below.
     click.echo("unset AWS_PROFILE AWS_SESSION_TOKEN AWS_SECURITY_TOKEN")
     for name, value in settings.items():

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from dynoexport.cli import common
+from dynoexport.cli.waiting import waiting
 
 if TYPE_CHECKING:
     from dynoexport.aws.account import Account
@@ -83,9 +84,11 @@ def permissions(
         parameters.table_groups(),
         {settings.PERMISSIONS_BOUNDARY_ARN: boundary},
     )
-    usual = f"arn:{account.partition}:iam::{account.account_id}:policy/{naming.BOUNDARY}"
+    with waiting("Reading the number of the account"):
+        number = account.account_id
+    usual = f"arn:{account.partition}:iam::{number}:policy/{naming.BOUNDARY}"
     at = caller_policies.Installation(
-        account=account.account_id,
+        account=number,
         region=account.region,
         partition=account.partition,
         boundary="" if no_boundary else boundary or usual,
