@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 import dynoexport
-from dynoexport import limits, settings, units
+from dynoexport import settings, units
 from dynoexport.cli import common
 from dynoexport.cli.waiting import Wait, returning, waiting
 from dynoexport.model import CatalogUpdate, Compression, Engine, MapsAs, ReadMode, TypeConflicts
@@ -32,26 +32,6 @@ _GOES_ON = (
     "A stack that CloudFormation has begun to change goes on. Repeat the command when it has ended."
 )
 _SIGNS = {"Add": "+", "Modify": "~", "Remove": "-"}
-
-
-def _stack_name(_: click.Context, param: click.Parameter, value: str) -> str:
-    if len(value) > limits.STACK_NAME_MAX or not re.fullmatch(limits.STACK_NAME_PATTERN, value):
-        raise click.BadParameter(
-            f"a stack's name has 1 to {limits.STACK_NAME_MAX} letters, digits and hyphens, and "
-            "begins with a letter",
-            param=param,
-        )
-    return value
-
-
-_common_stack = click.option(
-    "--common-stack",
-    metavar="STACK",
-    callback=_stack_name,
-    default=settings.DEFAULT_COMMON_STACK,
-    show_default=True,
-    help="Use the common stack of this name.",
-)
 
 
 # --- options that are parameters ------------------------------------------------------------------
@@ -141,7 +121,7 @@ def _short_type_name(kind: str) -> str:
 
 # --- commands -------------------------------------------------------------------------------------
 @click.command()
-@_common_stack
+@common.stack_option
 @common.set_option("Set a parameter of the common stack, such as NotificationEmail. Repeatable.")
 @common.yes_option
 @common.output_option
@@ -219,7 +199,7 @@ def init(
 @common.set_option("Set a parameter of the stack (docs/parameters.md). Repeatable.")
 @click.option("--auto", is_flag=True, help="Size the job as 'dynoexport plan' recommends.")
 @common.no_sample_option
-@_common_stack
+@common.stack_option
 @common.yes_option
 @common.output_option
 @common.aws_options

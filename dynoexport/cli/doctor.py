@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 import dynoexport
-from dynoexport import settings, units
+from dynoexport import units
 from dynoexport.cli import common
 from dynoexport.cli.waiting import waiting_for_each
 from dynoexport.presentation import records
@@ -21,13 +21,7 @@ _STYLES = {"ok": "green", "warning": "yellow", "failed": "bold red", "unknown": 
 
 
 @click.command()
-@click.option(
-    "--common-stack",
-    metavar="STACK",
-    default=settings.DEFAULT_COMMON_STACK,
-    show_default=True,
-    help="Use the common stack of this name.",
-)
+@common.stack_option
 @common.output_option
 @common.aws_options
 def doctor(account: Account, *, common_stack: str, as_json: bool) -> None:

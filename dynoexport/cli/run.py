@@ -26,6 +26,7 @@ _NODES = {"export": naming.export_job, "crawl": naming.crawler, "publish": namin
 _run_option = click.option(
     "--run",
     "run_id",
+    type=common.Text(),
     metavar="ID",
     help="Choose a run by the beginning of its ID.  [default: newest]",
 )

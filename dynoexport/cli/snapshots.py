@@ -100,7 +100,7 @@ def _print(listed: Sequence[Snapshot]) -> None:
 # --- publish --------------------------------------------------------------------------------------
 @click.command()
 @common.table_argument
-@click.argument("snapshot")
+@click.argument("snapshot", type=common.Text())
 @common.output_option
 @common.aws_options
 def publish(
@@ -209,7 +209,7 @@ def _approve(goes: Sequence[Snapshot], *, yes: bool) -> bool:
 # --- verify ---------------------------------------------------------------------------------------
 @click.command()
 @common.table_argument
-@click.argument("snapshot", required=False)
+@click.argument("snapshot", required=False, type=common.Text())
 @common.output_option
 @common.aws_options
 def verify(

@@ -69,8 +69,7 @@ def check_table(account: Account, target: Target) -> Mapping[str, Any]:
     engine = Engine(target.value(settings.ENGINE, settings.DEFAULT_ENGINE.value))
     refusal = refuse_size(engine, facts.bytes)
     if refusal is not None:
-        what, _, advice = refusal.partition("; ")
-        raise SettingsRefused(f"{target.table}: {what}", hint=advice)
+        raise SettingsRefused(f"{target.table}: {refusal.reason}", hint=refusal.advice)
     return answer
 
 
@@ -100,8 +99,7 @@ def check_recommendation(target: Target, recommendation: Recommendation) -> None
         else find_obstacles(recommendation.estimate, None)
     )
     for obstacle in obstacles:
-        what, _, advice = obstacle.partition("; ")
-        raise SettingsRefused(f"{target.table}: {what}", hint=advice)
+        raise SettingsRefused(f"{target.table}: {obstacle.reason}", hint=obstacle.advice)
     for harm in recommendation.harms:
         raise SettingsRefused(
             f"{target.table}: {harm}",
