@@ -14,8 +14,9 @@ from typing import Any
 
 import fault_table
 import pytest
-from command_faults import FAULTS, WAYS, WITHOUT_AWS, command_of
+from aws_faults import FAULTS
 from command_tree import COMMANDS
+from command_ways import WAYS, WITHOUT_AWS, command_of
 
 # Seconds: each trial has two tries of a command, some with an export of their own.
 pytestmark = [pytest.mark.endpoint, pytest.mark.timeout(14_400)]
