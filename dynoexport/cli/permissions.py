@@ -75,6 +75,7 @@ def permissions(
     from dynoexport.cloudformation.boundary import boundary as boundary_policy
     from dynoexport.cloudformation.check import check_parameters
     from dynoexport.iam import caller_policies
+    from dynoexport.iam.installation import Installation
 
     if boundary and no_boundary:
         raise click.UsageError("Give either --boundary or --no-boundary.")
@@ -87,7 +88,7 @@ def permissions(
     with waiting("Reading the number of the account"):
         number = account.account_id
     usual = f"arn:{account.partition}:iam::{number}:policy/{naming.BOUNDARY}"
-    at = caller_policies.Installation(
+    at = Installation(
         account=number,
         region=account.region,
         partition=account.partition,

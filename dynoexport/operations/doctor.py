@@ -17,6 +17,7 @@ from dynoexport.aws import errors as aws_errors
 from dynoexport.aws.account import NotAws, side_by_side
 from dynoexport.errors import DynoexportError
 from dynoexport.iam import caller_policies
+from dynoexport.iam.installation import Installation
 from dynoexport.model import described
 from dynoexport.operations import catalog_key
 from dynoexport.operations.status import status
@@ -170,7 +171,7 @@ def _may(account: Account, purpose: str) -> tuple[str, str, str]:
     principal = _principal(account.caller)
     if principal is None:
         return UNKNOWN, "IAM cannot simulate the policies of this caller", ""
-    at = caller_policies.Installation(
+    at = Installation(
         account=account.account_id, region=account.region, partition=account.partition
     )
     statements = json.loads(caller_policies.PURPOSES[purpose](at).to_json())["Statement"]
