@@ -83,8 +83,6 @@ STACK_NAME_MAX = 128
 # Default quotas of an account and region, by what they count:
 # https://docs.aws.amazon.com/general/latest/gr/glue.html
 GLUE_QUOTAS = {"workflows": 1_000, "triggers": 1_000, "jobs": 2_000}
-# What one export takes of each; without a crawler it has two triggers.
-GLUE_QUOTA_PER_EXPORT = {"workflows": 1, "triggers": 3, "jobs": 2}
 
 # Glue's connector reads at least one unit a second in each split, whatever its read percentage:
 # https://github.com/awslabs/emr-dynamodb-connector/blob/master/emr-dynamodb-hadoop/src/main/java/org/apache/hadoop/dynamodb/read/ReadIopsCalculator.java

@@ -17,7 +17,7 @@ import click
 from dynoexport import __version__
 from dynoexport.aws.errors import explain
 from dynoexport.cli import debugging
-from dynoexport.cli.common import INTERRUPTED
+from dynoexport.cli.common import INTERRUPTED, connection_options
 from dynoexport.errors import DynoexportError, one_line
 
 # Each command's module. It is imported when its command is needed, and even then it is light: the
@@ -168,11 +168,7 @@ def _print_help_all(context: click.Context, _: click.Parameter, value: bool) -> 
 
 @click.command(cls=Dynoexport, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__, prog_name="dynoexport")
-@click.option("--profile", metavar="NAME", help="Use this profile of your AWS configuration.")
-@click.option("--region", metavar="REGION", help="Work in this AWS region.")
-@click.option(
-    "--endpoint-url", metavar="URL", help="Call AWS at this URL, such as the local endpoint."
-)
+@connection_options
 @click.option(
     "--help-all",
     is_flag=True,

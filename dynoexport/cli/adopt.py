@@ -27,7 +27,7 @@ _COUNTED = {
 
 @click.command()
 @common.table_argument
-@click.argument("snapshots", metavar="[SNAPSHOT]...", nargs=-1)
+@click.argument("snapshots", metavar="[SNAPSHOT]...", nargs=-1, type=common.Text())
 @common.yes_option
 @common.output_option
 @common.aws_options

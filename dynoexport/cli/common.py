@@ -5,14 +5,16 @@ from __future__ import annotations
 import functools
 import math
 import os
+import re
 import signal
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 import dynoexport
-from dynoexport import units
+from dynoexport import limits, settings, units
 from dynoexport.errors import DynoexportError
 from dynoexport.model import OutputFormat
 from dynoexport.presentation import terminal
@@ -30,6 +32,60 @@ INTERRUPTED = 130  # 128 + SIGINT, as shells report it
 _AWS = ("profile", "region", "endpoint_url")
 
 
+# --- what is given --------------------------------------------------------------------------------
+def _refuse_empty(value: object, param: click.Parameter | None, ctx: click.Context | None) -> None:
+    """It comes from a shell variable that is not set, and would stand for something else."""
+    if value == "":
+        raise click.BadParameter("it is empty.", ctx, param)
+
+
+class Text(click.types.StringParamType):
+    """A name."""
+
+    def convert(
+        self, value: object, param: click.Parameter | None, ctx: click.Context | None
+    ) -> str:
+        _refuse_empty(value, param, ctx)
+        text: str = super().convert(value, param, ctx)
+        return text
+
+
+class Folder(click.Path):
+    """A folder; an empty path would be the current one."""
+
+    def __init__(self, *, exists: bool = False) -> None:
+        super().__init__(exists=exists, file_okay=False, path_type=Path)
+
+    def convert(
+        self,
+        value: str | os.PathLike[str],
+        param: click.Parameter | None,
+        ctx: click.Context | None,
+    ) -> str | bytes | os.PathLike[str]:
+        _refuse_empty(value, param, ctx)
+        return super().convert(value, param, ctx)
+
+
+def _stack_name(_: click.Context, param: click.Parameter, value: str) -> str:
+    if len(value) > limits.STACK_NAME_MAX or not re.fullmatch(limits.STACK_NAME_PATTERN, value):
+        raise click.BadParameter(
+            f"a stack's name has 1 to {limits.STACK_NAME_MAX} letters, digits and hyphens, and "
+            "begins with a letter",
+            param=param,
+        )
+    return value
+
+
+stack_option = click.option(
+    "--common-stack",
+    metavar="STACK",
+    callback=_stack_name,
+    default=settings.DEFAULT_COMMON_STACK,
+    show_default=True,
+    help="Use the common stack of this name.",
+)
+
+
 # --- where to work --------------------------------------------------------------------------------
 def aws_options(command: Callable[..., Any]) -> Callable[..., Any]:
     """``--profile``, ``--region`` and ``--endpoint-url``; the command gets the account."""
@@ -42,32 +98,37 @@ def aws_options(command: Callable[..., Any]) -> Callable[..., Any]:
     return with_account
 
 
+def connection_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """``--profile``, ``--region`` and ``--endpoint-url``."""
+    for option, metavar, text in (
+        ("--endpoint-url", "URL", "Call AWS at this URL, such as the local endpoint."),
+        ("--region", "REGION", "Work in this AWS region."),
+        ("--profile", "NAME", "Use this profile of your AWS configuration."),
+    ):
+        command = click.option(option, type=Text(), metavar=metavar, help=text)(command)
+    return command
+
+
 def aws_options_if_needed(command: Callable[..., Any]) -> Callable[..., Any]:
     """The same options; the command gets a function that connects."""
 
-    @click.option("--profile", metavar="NAME", help="Use this profile of your AWS configuration.")
-    @click.option("--region", metavar="REGION", help="Work in this AWS region.")
-    @click.option(
-        "--endpoint-url", metavar="URL", help="Call AWS at this URL, such as the local endpoint."
-    )
+    @connection_options
     @functools.wraps(command)
     def with_connect(**options: object) -> object:
-        own = {name: str(options[name]) if options[name] else None for name in _AWS}
-        for name in _AWS:
-            del options[name]
+        own = {name: options.pop(name) for name in _AWS}
         connect = functools.partial(_connect, click.get_current_context(), own)
         return command(connect=connect, **options)
 
     return with_connect
 
 
-def _connect(context: click.Context, own: Mapping[str, str | None]) -> Account:
+def _connect(context: click.Context, own: Mapping[str, Any]) -> Account:
     """A command's own option overrides the one before the command's name."""
     root = context.find_root().params
     return dynoexport.connect(**{name: own[name] or root.get(name) for name in _AWS})
 
 
-class TableName(click.types.StringParamType):
+class TableName(Text):
     """A DynamoDB table; the shell completes those that are exported, or all."""
 
     name = "table"

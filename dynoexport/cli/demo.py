@@ -29,7 +29,9 @@ from dynoexport.model import Engine, OutputFormat
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
     help="Export the items of this file, one a line, in plain JSON or DynamoDB JSON; gzip or not.",
 )
-@click.option("--key", help="Name the key attributes of your items: HASH or HASH:RANGE.")
+@click.option(
+    "--key", type=common.Text(), help="Name the key attributes of your items: HASH or HASH:RANGE."
+)
 @click.option(
     "--engine",
     type=click.Choice([engine.value for engine in Engine]),
@@ -37,7 +39,11 @@ from dynoexport.model import Engine, OutputFormat
     show_default=True,
     help="Run the export job with Glue Spark, or as a Python shell job, which is the fast way.",
 )
-@click.option("--table", help="Name the table.  [default: Reviews, or the name of the file]")
+@click.option(
+    "--table",
+    type=common.Text(),
+    help="Name the table.  [default: Reviews, or the name of the file]",
+)
 def demo(
     fmt: str, items_file: Path | None, key: str | None, engine: str, table: str | None
 ) -> None:

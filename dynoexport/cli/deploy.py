@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 import dynoexport
-from dynoexport import limits, settings, units
+from dynoexport import settings, units
 from dynoexport.cli import common
 from dynoexport.cli.waiting import Wait, returning, waiting
 from dynoexport.model import CatalogUpdate, Compression, Engine, MapsAs, ReadMode, TypeConflicts
@@ -41,26 +41,6 @@ _DONE = {
     "UPDATE": "updated",
 }
 _ROLLING_BACK = {f"{action}ROLLBACK_IN_PROGRESS" for action in ("", "UPDATE_", "IMPORT_")}
-
-
-def _stack_name(_: click.Context, param: click.Parameter, value: str) -> str:
-    if len(value) > limits.STACK_NAME_MAX or not re.fullmatch(limits.STACK_NAME_PATTERN, value):
-        raise click.BadParameter(
-            f"a stack's name has 1 to {limits.STACK_NAME_MAX} letters, digits and hyphens, and "
-            "begins with a letter",
-            param=param,
-        )
-    return value
-
-
-_common_stack = click.option(
-    "--common-stack",
-    metavar="STACK",
-    callback=_stack_name,
-    default=settings.DEFAULT_COMMON_STACK,
-    show_default=True,
-    help="Use the common stack of this name.",
-)
 
 
 # --- options that are parameters ------------------------------------------------------------------
@@ -153,7 +133,7 @@ def _short_type_name(kind: str) -> str:
 
 # --- commands -------------------------------------------------------------------------------------
 @click.command()
-@_common_stack
+@common.stack_option
 @common.set_option("Set a parameter of the common stack, such as NotificationEmail. Repeatable.")
 @click.option(
     "--replace-bucket-policy",
@@ -254,7 +234,7 @@ def init(
 )
 @common.target_options
 @common.no_sample_option
-@_common_stack
+@common.stack_option
 @common.yes_option
 @common.output_option
 @common.aws_options

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING
 import click
 
 import dynoexport
-from dynoexport import settings, units
+from dynoexport import units
 from dynoexport.cli import common
+from dynoexport.cli.waiting import waiting_for_each
 from dynoexport.presentation import records
 
 if TYPE_CHECKING:
@@ -20,13 +21,7 @@ _STYLES = {"ok": "green", "warning": "yellow", "failed": "bold red", "unknown": 
 
 
 @click.command()
-@click.option(
-    "--common-stack",
-    metavar="STACK",
-    default=settings.DEFAULT_COMMON_STACK,
-    show_default=True,
-    help="Use the common stack of this name.",
-)
+@common.stack_option
 @common.output_option
 @common.aws_options
 def doctor(account: Account, *, common_stack: str, as_json: bool) -> None:
@@ -47,7 +42,8 @@ def doctor(account: Account, *, common_stack: str, as_json: bool) -> None:
 
     console = common.out()
     checks = []
-    for check in dynoexport.doctor(account, common_stack=common_stack):
+    made = dynoexport.doctor(account, common_stack=common_stack)
+    for check in waiting_for_each(made, "Waiting for AWS, for the next check"):
         checks.append(check)
         if not as_json:
             _print(console, check)

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import gc
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
+from dynoexport.cli import common
 from dynoexport.cli.demo import demo
 from dynoexport.cli.waiting import waiting
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 DEFAULT_PORT = 4600
 
@@ -31,12 +35,13 @@ local.add_command(demo)
 )
 @click.option(
     "--dynamodb-endpoint-url",
+    type=common.Text(),
     metavar="URL",
     help="Read tables from this URL, such as your own DynamoDB Local.",
 )
 @click.option(
     "--s3a-jars",
-    type=click.Path(exists=True, file_okay=False, path_type=Path),
+    type=common.Folder(exists=True),
     metavar="DIRECTORY",
     help="Let jobs use Hadoop's S3A for s3://, from the jars in this folder (docs/local.md).",
 )
@@ -107,7 +112,8 @@ def env(port: int) -> None:
 
     from dynoexport.local import context
 
-    settings = context.connect(f"http://127.0.0.1:{port}").env
+    with waiting("Waiting for the endpoint"):
+        settings = context.connect(f"http://127.0.0.1:{port}").env
     # Clients would prefer these variables of the shell to the settings below.
     click.echo("unset AWS_PROFILE AWS_SESSION_TOKEN AWS_SECURITY_TOKEN")
     for name, value in settings.items():

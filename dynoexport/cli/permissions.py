@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from dynoexport.cli import common
+from dynoexport.cli.waiting import waiting
 
 if TYPE_CHECKING:
     from dynoexport.aws.account import Account
@@ -76,7 +77,8 @@ def permissions(
     from dynoexport.cloudformation import parameters
     from dynoexport.cloudformation.boundary import boundary as boundary_policy
     from dynoexport.cloudformation.check import check_parameters
-    from dynoexport.iam import caller_policies, tasks
+    from dynoexport.iam import tasks
+    from dynoexport.iam.installation import Installation
 
     if boundary and no_boundary:
         raise click.UsageError("Give either --boundary or --no-boundary.")
@@ -86,9 +88,11 @@ def permissions(
         parameters.table_groups(),
         {settings.PERMISSIONS_BOUNDARY_ARN: boundary},
     )
-    usual = f"arn:{account.partition}:iam::{account.account_id}:policy/{naming.BOUNDARY}"
-    at = caller_policies.Installation(
-        account=account.account_id,
+    with waiting("Reading the number of the account"):
+        number = account.account_id
+    usual = f"arn:{account.partition}:iam::{number}:policy/{naming.BOUNDARY}"
+    at = Installation(
+        account=number,
         region=account.region,
         partition=account.partition,
         boundary="" if no_boundary else boundary or usual,

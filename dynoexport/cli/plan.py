@@ -21,7 +21,6 @@ from dynoexport.settings import DEFAULT_FORMAT
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
-    from typing import TextIO
 
     from dynoexport import Account, OutputFormat, Planned
 
@@ -66,7 +65,7 @@ class NotMet(DynoexportError):
 @click.option(
     "--describe",
     metavar="FILE",
-    type=click.File(encoding="utf-8", errors="replace"),
+    type=click.Path(exists=True, dir_okay=False, allow_dash=True),
     help="Read the JSON output of describe-table from FILE (- is stdin); do not call AWS.",
 )
 @click.option(
@@ -96,7 +95,7 @@ def plan(
     engine: str | None,
     catalog_update: str | None,
     settings: Mapping[str, str],
-    describe: TextIO | None,
+    describe: str | None,
     prices_file: Path | None,
     html: Path | None,
     as_json: bool,
@@ -129,7 +128,9 @@ def plan(
     )
     request = dynoexport.parse_request({**settings, **named}, asked)
     if describe is not None:
-        text = describe.read(_LONGEST + 1)
+        # Opened here: click would leave the file open if it refused a later option.
+        with click.open_file(describe, encoding="utf-8", errors="replace") as file:
+            text = file.read(_LONGEST + 1)
         if len(text) > _LONGEST:
             raise click.UsageError(f"--describe reads at most {units.count(_LONGEST)} characters.")
         make = partial(dynoexport.plans_described, text, *tables, region=_region())
@@ -200,8 +201,7 @@ def _print(plans: Sequence[Planned]) -> None:
 def _refuse_if_unmet(plans: Sequence[Planned]) -> None:
     for planned in plans:
         for obstacle in planned.recommendation.obstacles:
-            what, _, advice = obstacle.partition("; ")
-            raise NotMet(f"{planned.table.name}: {what}", hint=advice)
+            raise NotMet(f"{planned.table.name}: {obstacle.reason}", hint=obstacle.advice)
     late = [planned for planned in plans if planned.recommendation.unmet]
     if late:
         raise NotMet(

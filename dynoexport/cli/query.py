@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
@@ -19,6 +19,7 @@ from dynoexport.presentation.output_files import open_output
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from contextlib import AbstractContextManager
 
     from dynoexport import Account, Execution, OutputFormat
 # Rows. A person reads no more at once; programs get everything.
@@ -90,7 +91,8 @@ def query(
     # First the file: do not pay for a query whose result cannot be written.
     with _target(to) as target:
         execution = _execute(account, table, sql, fmt, None if sql else cut)
-        rows = write(account, execution, target)
+        with _reading(target, output):
+            rows = write(account, execution, target)
     _print_figures(execution, rows)
     if sql is None and limit is None and output == "text" and rows == cut:
         common.echo_err(f"The first {cut} rows; --limit 0 shows all.")
@@ -131,6 +133,11 @@ def _target(to: Path | None) -> Iterator[IO[bytes]]:
         yield file
 
 
+def _reading(target: IO[bytes], output: str) -> AbstractContextManager[object]:
+    """Show that rows are read; a terminal shows the rows themselves."""
+    return nullcontext() if output == "text" or target.isatty() else waiting("Reading the rows")
+
+
 # --- one function for each output; it returns the number of rows ---------------------------------
 def _text(account: Account, execution: Execution, target: IO[bytes]) -> int:
     import io
@@ -140,7 +147,8 @@ def _text(account: Account, execution: Execution, target: IO[bytes]) -> int:
     from dynoexport.aws import athena
     from dynoexport.presentation import display
 
-    pages = list(athena.pages(account.athena, execution))
+    with waiting("Reading the rows"):
+        pages = list(athena.pages(account.athena, execution))
     columns = [column.name for column in pages[0][0]]
     rows = [row for _, page_rows in pages for row in page_rows]
     console = common.out()

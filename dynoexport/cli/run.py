@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING
 
@@ -10,7 +11,7 @@ import click
 import dynoexport
 from dynoexport import naming, units
 from dynoexport.cli import common
-from dynoexport.cli.waiting import returning, waiting
+from dynoexport.cli.waiting import returning, waiting, waiting_for_each
 from dynoexport.presentation import records, terminal
 
 if TYPE_CHECKING:
@@ -25,6 +26,7 @@ _NODES = {"export": naming.export_job, "crawl": naming.crawler, "publish": namin
 _run_option = click.option(
     "--run",
     "run_id",
+    type=common.Text(),
     metavar="ID",
     help="Choose a run by the beginning of its ID.  [default: newest]",
 )
@@ -104,7 +106,8 @@ def watch(
       dynoexport watch Reviews
       dynoexport watch Reviews --run wr_3f9c
     """
-    watched = dynoexport.find_run(account, table, fmt=fmt, run_id=run_id)
+    with waiting("Reading the run"):
+        watched = dynoexport.find_run(account, table, fmt=fmt, run_id=run_id)
     _follow(account, table, watched, as_json=as_json)
 
 
@@ -118,7 +121,10 @@ def _follow(account: Account, table: str, started: Run, *, as_json: bool) -> Non
         f"Stop it with: dynoexport stop {table}",
     )
     with returning(*goes_on, on_error=True):
-        ended = display.follow_run(dynoexport.watch(account, started), console)
+        updates = dynoexport.watch(account, started)
+        with waiting("Reading the run"):
+            first = next(updates)
+        ended = display.follow_run(itertools.chain([first], updates), console)
     if as_json:
         common.print_json(_record(account, ended))
     if not ended.succeeded:
@@ -136,7 +142,8 @@ def _follow(account: Account, table: str, started: Run, *, as_json: bool) -> Non
 def _show_failure(account: Account, run: Run, console: Console) -> None:
     """Print the last lines of the failed node's log."""
     for node in run.failed_nodes[:1]:
-        lines = dynoexport.tail_logs(account, run, node, lines=_TAIL)
+        with waiting(f"Reading the log of {node.name}"):
+            lines = dynoexport.tail_logs(account, run, node, lines=_TAIL)
         if lines:
             console.print(f"Last lines of {node.name}:", style="bold")
             for line in lines:
@@ -286,7 +293,8 @@ def logs(
     """
     if follow and attempt is not None:
         raise click.UsageError("--follow shows all attempts: leave --attempt out.")
-    run = dynoexport.find_run(account, table, fmt=fmt, run_id=run_id)
+    with waiting("Reading the run"):
+        run = dynoexport.find_run(account, table, fmt=fmt, run_id=run_id)
     # The names of the nodes contain the export's format.
     name = None if node is None else _node_name(run, table, node)
     lines = (
@@ -296,7 +304,8 @@ def logs(
     )
     again = f"Follow it again with: dynoexport logs {table} --run {run.short_id} --follow"
     with returning(again):
-        _print_lines(lines, timestamps=timestamps, as_json=as_json)
+        what = "Waiting for log lines" if follow else "Reading the log"
+        _print_lines(waiting_for_each(lines, what), timestamps=timestamps, as_json=as_json)
 
 
 def _node_name(run: Run, table: str, step: str) -> str:
@@ -310,7 +319,6 @@ def _node_name(run: Run, table: str, step: str) -> str:
 
 
 def _print_lines(lines: Iterator[LogLine], *, timestamps: bool, as_json: bool) -> None:
-
     before = None
     for line in lines:
         if as_json:
@@ -339,7 +347,8 @@ def stop(account: Account, *, table: str, fmt: OutputFormat | None, as_json: boo
     Example:
       dynoexport stop Reviews
     """
-    stopped = dynoexport.stop(account, table, fmt=fmt)
+    with waiting("Stopping the run"):
+        stopped = dynoexport.stop(account, table, fmt=fmt)
     if as_json:
         common.print_json([_record(account, run) for run in stopped])
         return
@@ -381,7 +390,8 @@ def _switch(
     account: Account, table: str, fmt: OutputFormat | None, *, enabled: bool, as_json: bool
 ) -> None:
     switch = dynoexport.enable if enabled else dynoexport.disable
-    done = switch(account, table, fmt=fmt)
+    with waiting(f"Switching the schedule {'on' if enabled else 'off'}"):
+        done = switch(account, table, fmt=fmt)
     if as_json:
         common.print_json(records.to_json(done))
         return

@@ -100,7 +100,7 @@ def _print(listed: Sequence[Snapshot]) -> None:
 # --- publish --------------------------------------------------------------------------------------
 @click.command()
 @common.table_argument
-@click.argument("snapshot")
+@click.argument("snapshot", type=common.Text())
 @common.output_option
 @common.aws_options
 def publish(
@@ -209,7 +209,7 @@ def _approve(goes: Sequence[Snapshot], *, yes: bool) -> bool:
 # --- verify ---------------------------------------------------------------------------------------
 @click.command()
 @common.table_argument
-@click.argument("snapshot", required=False)
+@click.argument("snapshot", required=False, type=common.Text())
 @common.output_option
 @common.aws_options
 def verify(
@@ -229,7 +229,7 @@ def verify(
     """
     with waiting("Reading the files of the snapshot") as wait:
         done = dynoexport.verify(
-            account, table, fmt=fmt, snapshot=snapshot, on_file=_show_files(wait)
+            account, table, fmt=fmt, snapshot=snapshot, on_file=show_files(wait)
         )
     if as_json:
         common.print_json(records.to_json(done))
@@ -241,13 +241,15 @@ def verify(
         click.get_current_context().exit(1)
 
 
-def _show_files(wait: Wait) -> Callable[[int, int], None]:
-    """On a terminal the number of files moves; elsewhere there would be a line for each file."""
-    if not common.err().is_terminal:
-        return lambda _, __: None
-    return lambda number, of: wait.update(
-        f"Read {units.count(number)} of {units.count(of, 'file')}"
-    )
+def show_files(wait: Wait) -> Callable[[int, int], None]:
+    """Show how many files are read: on a terminal each, elsewhere each tenth of them."""
+    live = common.err().is_terminal
+
+    def show(number: int, of: int) -> None:
+        if live or number * 10 // of > (number - 1) * 10 // of:
+            wait.update(f"Read {units.count(number)} of {units.count(of, 'file')}")
+
+    return show
 
 
 def _print_verification(done: Verification) -> None:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from dynoexport import settings
+from dynoexport.cli import common
 from dynoexport.errors import DynoexportError, one_line
 from dynoexport.model import GlueVersion
 
@@ -18,13 +19,13 @@ if TYPE_CHECKING:
 @click.command()
 @click.option(
     "--output-dir",
-    type=click.Path(file_okay=False, path_type=Path),
+    type=common.Folder(),
     default=None,
     help="Write the templates to this folder.  [default: templates]",
 )
 @click.option(
     "--scripts-dir",
-    type=click.Path(file_okay=False, path_type=Path),
+    type=common.Folder(),
     default=None,
     help="Write the job scripts to this folder.  [default: scripts, or none with --output-dir]",
 )

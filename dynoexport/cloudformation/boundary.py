@@ -17,7 +17,7 @@ from dynoexport.cloudformation.permissions import ROLES, plain
 from dynoexport.iam.statements import allow, policy
 
 if TYPE_CHECKING:
-    from dynoexport.iam.caller_policies import Installation
+    from dynoexport.iam.installation import Installation
 
 # With it a role could become any other role that trusts its account.
 _WITHHELD = "sts"

@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING, Any
 from troposphere import Sub, encode_to_dict
 
 from dynoexport.cloudformation import options, roles
-from dynoexport.iam import caller_policies, reasons, statements, tasks
+from dynoexport.iam import reasons, statements, tasks
+from dynoexport.iam.installation import Installation
 from dynoexport.iam.reasons import Kept
 from dynoexport.iam.statements import Scope
 
@@ -44,9 +45,7 @@ _OPEN = {
     "AWS::URLSuffix": "amazonaws.com",
     "KmsKey": "<key>",
 }
-INSTALLATION = caller_policies.Installation(
-    account="<account>", region="<region>", boundary="<boundary's ARN>"
-)
+INSTALLATION = Installation(account="<account>", region="<region>", boundary="<boundary's ARN>")
 
 EXPORT, CRAWLER, VIEW = roles.POLICIES
 # Each role's policies, by the names that they have in it.

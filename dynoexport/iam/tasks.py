@@ -13,7 +13,7 @@ from dynoexport.iam.statements import allow, policy
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from dynoexport.iam.caller_policies import Installation
+    from dynoexport.iam.installation import Installation
 
 
 def import_existing(at: Installation) -> PolicyDocument:

@@ -11,7 +11,7 @@ from dynoexport.model import Engine, ReadMode
 from dynoexport.operations import tables
 from dynoexport.operations.targets import is_of
 from dynoexport.planning import table_facts
-from dynoexport.planning.feasibility import refuse_percent, refuse_size
+from dynoexport.planning.feasibility import find_obstacles, refuse_percent, refuse_size
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -79,8 +79,7 @@ def check_size(target: Target) -> None:
     engine = Engine(target.value(settings.ENGINE, settings.DEFAULT_ENGINE.value))
     refusal = refuse_size(engine, table_facts.parse_description(target.described).bytes)
     if refusal is not None:
-        what, _, advice = refusal.partition("; ")
-        raise SettingsRefused(f"{target.table}: {what}", hint=advice)
+        raise SettingsRefused(f"{target.table}: {refusal.reason}", hint=refusal.advice)
 
 
 def check_in_account(target: Target) -> None:
@@ -102,9 +101,14 @@ def check_recommendation(target: Target, recommendation: Recommendation) -> None
     Raises:
         SettingsRefused: it is such a job.
     """
-    for obstacle in recommendation.obstacles:
-        what, _, advice = obstacle.partition("; ")
-        raise SettingsRefused(f"{target.table}: {what}", hint=advice)
+    # A schedule that is off starts no second run.
+    obstacles = (
+        recommendation.obstacles
+        if target.is_scheduled
+        else find_obstacles(recommendation.estimate, None)
+    )
+    for obstacle in obstacles:
+        raise SettingsRefused(f"{target.table}: {obstacle.reason}", hint=obstacle.advice)
     for sentence in recommendation.unmet:
         raise SettingsRefused(
             f"{target.table}: {sentence}",

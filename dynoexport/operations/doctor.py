@@ -17,10 +17,12 @@ from dynoexport.aws import errors as aws_errors
 from dynoexport.aws.account import NotAws, side_by_side
 from dynoexport.errors import DynoexportError
 from dynoexport.iam import caller_policies
+from dynoexport.iam.installation import Installation
 from dynoexport.model import described
 from dynoexport.operations import catalog_key
 from dynoexport.operations.status import status
 from dynoexport.units import count
+from dynoexport.workflow import pipeline
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -182,7 +184,7 @@ def _may(account: Account, purpose: str) -> tuple[str, str, str]:
     principal = _principal(account.caller)
     if principal is None:
         return UNKNOWN, "IAM cannot simulate the policies of this caller", ""
-    at = caller_policies.Installation(
+    at = Installation(
         account=account.account_id, region=account.region, partition=account.partition
     )
     statements = json.loads(caller_policies.PURPOSES[purpose](at).to_json())["Statement"]
@@ -309,12 +311,38 @@ def _quota(account: Account, kind: str, quotas: Mapping[str, int]) -> tuple[str,
     pages = account.glue.get_paginator(f"list_{kind}").paginate()  # type: ignore[call-overload]
     members = {"workflows": "Workflows", "triggers": "TriggerNames", "jobs": "JobNames"}
     used = sum(len(page[members[kind]]) for page in pages)
-    allowed = quotas[kind]
-    room = (allowed - used) // limits.GLUE_QUOTA_PER_EXPORT[kind]
-    detail = f"{count(used)} of {count(allowed)} used, room for {count(max(0, room), 'export')}"
+    return quota_finding(kind, used, quotas[kind])
+
+
+def quota_finding(kind: str, used: int, allowed: int) -> tuple[str, str, str]:
+    """State, detail and hint of the check of a quota.
+
+    Args:
+        kind: workflows, triggers or jobs.
+        used: how many of them the account has.
+        allowed: how many it may have.
+    """
+    left = max(0, allowed - used)
+    room, without_crawler = (left // _needed(kind, crawled=crawled) for crawled in (True, False))
+    detail = f"{count(used)} of {count(allowed)} used, room for {count(room, 'export')}"
+    if without_crawler > room:
+        detail += f", or {count(without_crawler)} without a crawler"
+    increase = "request an increase in the Service Quotas console, AWS Glue"
+    if without_crawler < 1:
+        return FAILED, detail, increase
     if room < 1:
-        return FAILED, detail, "request an increase in the Service Quotas console, AWS Glue"
+        return WARNING, detail, f"deploy with --catalog-update direct, or {increase}"
     return OK, detail, ""
+
+
+def _needed(kind: str, *, crawled: bool) -> int:
+    """How many workflows, triggers or jobs an export has."""
+    graph = pipeline.export_pipeline(default_schedule="", crawled=crawled)
+    return {
+        "workflows": len(graph.workflows),
+        "triggers": len(graph.triggers),
+        "jobs": len(graph.jobs),
+    }[kind]
 
 
 def _quotas(account: Account) -> dict[str, int]:

@@ -10,12 +10,13 @@ from dynoexport import limits, naming, settings
 from dynoexport.aws import exports, workflow_runs
 from dynoexport.aws.account import NotAws, side_by_side
 from dynoexport.aws.change_sets import ignore
+from dynoexport.aws.errors import is_denied
 from dynoexport.cloudformation import options
 from dynoexport.errors import DynoexportError
 from dynoexport.model import ExportResult, ReadMode, described
 from dynoexport.operations import alarms, facts
 from dynoexport.operations.sampling import connector_warning
-from dynoexport.planning import prices
+from dynoexport.planning import prices, table_facts
 from dynoexport.planning.explain import explain_run
 from dynoexport.planning.feasibility import refuse_percent
 from dynoexport.storage import manifests
@@ -84,17 +85,55 @@ def check_properties(properties: Mapping[str, str]) -> None:
             )
 
 
-def _job_arguments(account: Account, export: DeployedExport) -> dict[str, str]:
-    """The arguments of the export's job; those that are empty are missing."""
-    job = account.glue.get_job(JobName=naming.export_job(export.table, export.format.value))["Job"]
+def _job_arguments(account: Account, export: DeployedExport, *, needed: bool) -> dict[str, str]:
+    """The arguments of the export's job; those that are empty are missing.
+
+    None at all if AWS refuses to show the job and no check needs them.
+    """
+    from botocore.exceptions import ClientError
+
+    try:
+        answer = account.glue.get_job(JobName=naming.export_job(export.table, export.format.value))
+    except ClientError:
+        if needed:
+            raise
+        return {}
+    job = answer["Job"]
     return {
         name.removeprefix("--"): value for name, value in job.get("DefaultArguments", {}).items()
     }
 
 
-def _check_reader(account: Account, export: DeployedExport, percent: str) -> None:
+def _check_table(account: Account, export: DeployedExport, arguments: Mapping[str, str]) -> None:
+    """Refuse a run of a table that its job cannot read, before the job is paid for.
+
+    Only the job's own role can look at a table in another account. A caller who may not look,
+    such as one with the policy of a former version, starts the run.
+
+    Raises:
+        RunRefused: there is no such table.
+        TableRefused: it is in a state in which nobody can read it.
+    """
+    from botocore.exceptions import ClientError
+
+    if arguments.get(settings.SOURCE_ROLE):
+        return
+    try:
+        answer = account.dynamodb.describe_table(TableName=export.table)
+    except account.dynamodb.exceptions.ResourceNotFoundException:
+        raise RunRefused(
+            f"there is no DynamoDB table {export.table} in {account.region}",
+            hint=f"restore it, or remove its export: dynoexport destroy {export.table}",
+        ) from None
+    except ClientError as error:
+        if not is_denied(error):
+            raise
+        return
+    table_facts.check_state(table_facts.parse_description(answer))
+
+
+def _check_reader(arguments: Mapping[str, str], percent: str) -> None:
     """Refuse a read percentage that the reader of the export's job does not take."""
-    arguments = _job_arguments(account, export)
     reader = arguments.get(settings.READ_MODE, settings.DEFAULT_READ_MODE)
     refusal = refuse_percent(ReadMode(reader), float(percent))
     if refusal is not None:
@@ -119,8 +158,9 @@ def run(
     Raises:
         NotExported, AmbiguousExport: the table has no export, or several.
         PropertyRefused: a property does not exist or take that value.
-        RunRefused: another run is active; only one at a time may read the table. Or Glue refuses a
-            run while the schedule is off.
+        RunRefused: another run is active; only one at a time may read the table. Or the table does
+            not exist, or Glue refuses a run while the schedule is off.
+        TableRefused: the table is in a state in which nobody can read it.
     """
     given = dict(properties or {})
     check_properties(given)
@@ -128,17 +168,20 @@ def run(
     identity = {settings.TABLE_NAME: table, settings.OUTPUT_FORMAT: export.format.value}
     for rule in options.broken_rules({**identity, **given}):
         raise PropertyRefused(rule.reason, hint=rule.advice({**identity, **given}))
-    if settings.MAX_READ in given:
-        _check_reader(account, export, given[settings.MAX_READ])
     active = workflow_runs.active(account.glue, export.workflow)
     if active:
         raise RunRefused(
             f"a run of {table} is active: {active[0].short_id}",
             hint=f"follow it with: dynoexport watch {table}",
         )
-    warning = _sample(account, export) if sample else ""
-    if warning:
-        on_warning(warning)
+    arguments = _job_arguments(account, export, needed=settings.MAX_READ in given)
+    if settings.MAX_READ in given:
+        _check_reader(arguments, given[settings.MAX_READ])
+    if arguments:
+        _check_table(account, export, arguments)
+        warning = connector_warning(account, table, export.format, arguments) if sample else ""
+        if warning:
+            on_warning(warning)
     run_id = _start(account, export, given)
     return _updated(account, workflow_runs.Run(export.workflow, run_id, "RUNNING", (), {}, given))
 
@@ -151,17 +194,6 @@ def _updated(account: Account, run: Run) -> Run:
         return workflow_runs.get(account.glue, run.workflow, run.run_id)
     except (ClientError, BotoCoreError, NotAws):
         return run
-
-
-def _sample(account: Account, export: DeployedExport) -> str:
-    """What the connector may change; empty if the caller may not look, too."""
-    from botocore.exceptions import ClientError
-
-    try:
-        arguments = _job_arguments(account, export)
-    except ClientError:
-        return ""
-    return connector_warning(account, export.table, export.format, arguments)
 
 
 # How Glue refuses to start a workflow that it knows:

@@ -131,7 +131,7 @@ def _own(recommendation: Recommendation) -> Alternative:
         runs_a_month=recommendation.estimate.runs_a_month,
         seconds=recommendation.estimate.run_seconds,
         own=True,
-        gone=next((obstacle.partition("; ")[0] for obstacle in recommendation.obstacles), None),
+        gone=next((obstacle.reason for obstacle in recommendation.obstacles), None),
     )
 
 

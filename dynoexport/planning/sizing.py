@@ -18,7 +18,7 @@ from dynoexport.model import (
     described,
 )
 from dynoexport.planning import plan
-from dynoexport.planning.feasibility import find_obstacles, least_percent
+from dynoexport.planning.feasibility import Obstacle, find_obstacles, least_percent
 from dynoexport.units import count, dollars, duration, number
 
 if TYPE_CHECKING:
@@ -93,14 +93,14 @@ class Recommendation:
     Attributes:
         unmet: a sentence for each request that no job meets, and why.
         harms: a sentence if the job takes capacity that others need, and which reader does not.
-        obstacles: a sentence for each reason why runs of the job cannot work.
+        obstacles: each reason why runs of the job cannot work.
     """
 
     estimate: Estimate
     choices: tuple[Choice, ...]
     unmet: tuple[str, ...] = ()
     harms: tuple[str, ...] = ()
-    obstacles: tuple[str, ...] = ()
+    obstacles: tuple[Obstacle, ...] = ()
 
     @property
     def parameters(self) -> Mapping[str, str]:

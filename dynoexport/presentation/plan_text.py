@@ -109,8 +109,8 @@ def _choices(planned: Planned) -> Iterator[str]:
         yield from _wrapped(head, choice.reason)
     if not (recommendation.harms or recommendation.obstacles):
         yield from _command(planned.command)
-    for sentence in recommendation.obstacles:
-        yield from _wrapped("  cannot work: ", sentence, indent=4)
+    for obstacle in recommendation.obstacles:
+        yield from _wrapped("  cannot work: ", str(obstacle), indent=4)
     for sentence in recommendation.unmet:
         yield from _wrapped("  not met: ", sentence, indent=4)
     for sentence in recommendation.harms:

@@ -368,7 +368,7 @@ class PlanRecord(Record["Planned"]):
     )
     obstacles = _plan(
         "list of the reasons why its runs cannot work, each a sentence",
-        lambda plan: plan.recommendation.obstacles,
+        lambda plan: [str(obstacle) for obstacle in plan.recommendation.obstacles],
     )
     read_units = _plan("read units of one run", lambda plan: plan.estimate.reading.units)
     allowed_rate = _plan(

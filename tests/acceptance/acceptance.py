@@ -46,6 +46,7 @@ MOST_DOLLARS = 8.0
 
 _region = click.option("--region", metavar="REGION", help="Work in this AWS region.")
 _endpoint = click.option("--endpoint-url", metavar="URL", help="Call AWS at this URL.")
+_yes = click.option("--yes", is_flag=True, help="Skip confirmation.")
 
 
 @click.group()
@@ -64,7 +65,7 @@ def main() -> None:
     help="Try only this export of the matrix (repeatable).",
 )
 @click.option("--local", is_flag=True, help="Start a local endpoint, and try it there.")
-@click.option("--yes", is_flag=True, help="Skip confirmation.")
+@_yes
 @click.option(
     "--reports",
     type=click.Path(path_type=Path, file_okay=False),
@@ -107,7 +108,8 @@ def tried(
     """Try everything and remove it; return the report."""
     if left := cleanup.find(account).lines():
         raise click.ClickException(
-            f"an earlier acceptance run left {left[0]}; remove it with: make acceptance-clean"
+            f"another acceptance run has {left[0]}; if it is not active, remove what it left "
+            "with: make acceptance-clean"
         )
     name, dollars = names.new_run(), cost(cases, account.region)
     announce(account, name, cases, dollars)
@@ -136,12 +138,16 @@ def tried(
 @main.command()
 @_region
 @_endpoint
-def clean(region: str | None, endpoint_url: str | None) -> None:
+@_yes
+def clean(region: str | None, endpoint_url: str | None, *, yes: bool) -> None:
     """Remove everything that acceptance runs have left."""
     account = dynoexport.connect(region=region, endpoint_url=endpoint_url)
     leftovers = cleanup.find(account).lines()
     for line in leftovers:
         click.echo(line)
+    if leftovers and not yes:
+        click.echo("If somebody's acceptance run is active, it loses all this and fails.")
+        click.confirm("Remove it?", abort=True)
     left = cleanup.remove(account, click.echo)
     if left:
         raise click.ClickException(f"left: {'; '.join(left)}")

@@ -110,7 +110,7 @@ def test_a_killed_run_is_removed(empty: Endpoint, lines: int, seconds: float) ->
         process.send_signal(signal.SIGKILL)
         process.stdout.read()
     assert process.returncode == -signal.SIGKILL
-    with start(empty, "clean") as process:
+    with start(empty, "clean", "--yes") as process:
         output, _ = process.communicate()
     assert process.returncode == 0, output
     assert inventory(empty) == before

@@ -26,6 +26,7 @@ from dynoexport import assets, cli, naming
 from dynoexport.aws.change_sets import DeployFailed, Stack, deploy
 from dynoexport.model import OutputFormat
 from dynoexport.operations.run import RunRefused
+from dynoexport.planning.table_facts import TableRefused
 
 if TYPE_CHECKING:
     from account import Account
@@ -306,6 +307,47 @@ def test_a_run_that_glue_refuses_while_the_schedule_is_off_says_what_to_do(
     dynoexport.enable(account, table)
     with pytest.raises(ClientError, match="No active start trigger"):
         dynoexport.run(account, table)
+
+
+def test_run_of_a_table_that_is_gone_is_refused(command: Command, table: str) -> None:
+    command.ok("deploy", table, "--yes")
+    command.endpoint.client("dynamodb").delete_table(TableName=table)
+    done = command("run", table)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr.splitlines() == [
+        f"Error: there is no DynamoDB table {table} in {command.endpoint.region}",
+        f"  restore it, or remove its export: dynoexport destroy {table}",
+    ]
+    assert command.json("runs", table) == []
+
+
+def test_table_that_nobody_can_read_is_refused(command: Command, table: str) -> None:
+    command.ok("deploy", table, "--yes")
+    account = library(command.endpoint)
+
+    def delete(parsed: dict[str, Any], **_: object) -> None:
+        parsed["Table"]["TableStatus"] = "DELETING"
+
+    account.dynamodb.meta.events.register("after-call.dynamodb.DescribeTable", delete)
+    for refuses in (dynoexport.run, dynoexport.deploy, dynoexport.plans):
+        with pytest.raises(TableRefused, match=f"table {table} is DELETING"):
+            refuses(account, table)
+    assert command.json("runs", table) == []
+
+
+@pytest.mark.parametrize(("code", "starts"), [("AccessDeniedException", True), ("Other", False)])
+def test_run_starts_if_the_caller_may_not_look_at_the_table(
+    command: Command, table: str, code: str, starts: bool
+) -> None:
+    command.ok("deploy", table, "--yes")
+    account = library(command.endpoint)
+    answer = {"Error": {"Code": code, "Message": "refused"}}
+    account.dynamodb.meta.events.register(
+        "before-call.dynamodb.DescribeTable", lambda **_: (AWSResponse("", 400, {}, None), answer)
+    )
+    with contextlib.nullcontext() if starts else pytest.raises(ClientError, match="refused"):
+        dynoexport.run(account, table)
+    assert bool(command.json("runs", table)) is starts
 
 
 def test_a_rollback_says_its_reason(command: Command, endpoint: Endpoint, table: str) -> None:

@@ -219,12 +219,14 @@ def test_ctrl_c_leaves_the_run_running_and_says_how_to_return(empty: Command) ->
 
 @pytest.mark.usefixtures("first_run")
 def test_a_run_that_fails_shows_the_error_and_the_last_lines(empty: Command) -> None:
-    """The table is gone: the export job says so before it starts Spark."""
-    dynamodb = empty.endpoint.client("dynamodb")
+    """The table is gone when the schedule fires: the export job says so before it starts Spark."""
+    dynamodb, glue = empty.endpoint.client("dynamodb"), empty.endpoint.client("glue")
     described = dynamodb.describe_table(TableName="Reviews")["Table"]
     dynamodb.delete_table(TableName="Reviews")
+    (workflow,) = glue.list_workflows()["Workflows"]
     try:
-        done = empty("run", "Reviews", "--wait")
+        glue.start_workflow_run(Name=workflow)
+        done = empty("watch", "Reviews")
     finally:
         dynamodb.create_table(
             TableName="Reviews",

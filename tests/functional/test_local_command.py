@@ -14,6 +14,7 @@ from pathlib import Path
 
 import pytest
 import waiting
+from waiting_lines import without_waiting
 
 import dynoexport
 from dynoexport.local import context
@@ -94,7 +95,7 @@ def test_env_of_a_port_without_endpoint_is_one_line() -> None:
         [DYNOEXPORT, "local", "env", "--port", "4711"], capture_output=True, text=True, check=False
     )
     assert (done.returncode, done.stdout) == (1, "")
-    assert done.stderr.splitlines()[0] == "Error: no endpoint runs on port 4711"
+    assert without_waiting(done.stderr).splitlines()[0] == "Error: no endpoint runs on port 4711"
     assert "Traceback" not in done.stderr
 
 
@@ -109,7 +110,7 @@ def test_taken_port_is_reported_in_one_line(served: tuple[subprocess.Popen[str],
         timeout=60,
     )
     assert second.returncode == 1
-    assert second.stderr.splitlines()[0] == f"Error: port {port} is in use"
+    assert without_waiting(second.stderr).splitlines()[0] == f"Error: port {port} is in use"
 
 
 def test_a_directory_without_s3a_is_refused_in_one_line(tmp_path: Path) -> None:
@@ -121,7 +122,9 @@ def test_a_directory_without_s3a_is_refused_in_one_line(tmp_path: Path) -> None:
         timeout=60,
     )
     assert (done.returncode, done.stdout) == (1, "")
-    assert done.stderr.splitlines()[0] == f"Error: {tmp_path} has no hadoop-aws-*.jar"
+    assert (
+        without_waiting(done.stderr).splitlines()[0] == f"Error: {tmp_path} has no hadoop-aws-*.jar"
+    )
     assert "Traceback" not in done.stderr
 
 
@@ -137,7 +140,7 @@ def test_a_file_that_is_no_items_file_is_refused_before_anything_starts(tmp_path
         timeout=60,
     )
     assert done.returncode == 1
-    assert done.stderr.startswith("Error: line 2 is not JSON")
+    assert without_waiting(done.stderr).startswith("Error: line 2 is not JSON")
     assert done.stdout == ""
 
 

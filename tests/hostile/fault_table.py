@@ -11,7 +11,8 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from command_faults import FAULTS, WAYS, command_of
+from aws_faults import FAULTS
+from command_ways import WAYS, command_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator

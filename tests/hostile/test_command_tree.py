@@ -14,6 +14,7 @@ import click
 import hostile
 import pytest
 from click.testing import CliRunner
+from command_tree import COMMANDS, usual
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -47,21 +48,6 @@ ARGUMENTS = (
 ).map(lambda text: os.fsdecode(text.replace("\0", "").encode("utf-8", "surrogatepass")))
 
 
-def leaves(command: click.Command, *path: str) -> Iterator[tuple[tuple[str, ...], click.Command]]:
-    """Each command that is not a group, with the words that call it."""
-    if not isinstance(command, click.Group):
-        yield path, command
-        return
-    context = click.Context(command)
-    for name in command.list_commands(context):
-        subcommand = command.get_command(context, name)
-        assert subcommand is not None
-        yield from leaves(subcommand, *path, name)
-
-
-COMMANDS = dict(leaves(main))
-
-
 class NotStarted(DynoexportError):
     """What a test does not start for real."""
 
@@ -84,12 +70,6 @@ def _nothing_starts(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator
     yield
     for number, handler in zip(signals, handlers, strict=True):
         signal.signal(number, handler)
-
-
-def usual(parameter: click.Parameter) -> str:
-    """A value that a required argument takes."""
-    kind = parameter.type
-    return str(kind.choices[0]) if isinstance(kind, click.Choice) else "Reviews"
 
 
 @st.composite

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 @pytest.fixture(autouse=True)
 def patient(monkeypatch: pytest.MonkeyPatch) -> None:
     """What a command in this process waits for is no line, however slow the machine is."""
-    monkeypatch.setattr("dynoexport.cli.waiting._PATIENCE_OF_LOGS", 600)
+    monkeypatch.setattr("dynoexport.cli.waiting.PATIENCE", 600)
 
 
 @pytest.fixture

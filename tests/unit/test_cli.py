@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import pty
+import re
 import signal
 import subprocess
 import sys
@@ -17,6 +18,7 @@ from waiting_lines import without_waiting
 from dynoexport import __version__
 
 ROOT = Path(__file__).parents[2]
+PACKAGE = ROOT / "dynoexport"
 COMMAND = [sys.executable, "-c", "from dynoexport.cli import main; main(prog_name='dynoexport')"]
 
 
@@ -77,6 +79,13 @@ def test_a_missing_extra_is_reported_in_a_line(tmp_path: Path) -> None:
     assert done.returncode == 1
     assert "in the clone of dynoexport, run: pip install '.[local]'" in done.stderr
     assert "Traceback" not in done.stderr
+
+
+def test_no_text_installs_from_a_registry_that_does_not_have_the_package() -> None:
+    """CONTRIBUTING.md says what to replace before the first release."""
+    texts = [ROOT / "README.md", *(ROOT / "docs").rglob("*.md"), *PACKAGE.rglob("*.py")]
+    installs = re.compile(r"pip install (?:-\S+ )*['\"]?dynoexport")
+    assert [path for path in texts if installs.search(path.read_text(encoding="utf-8"))] == []
 
 
 def test_an_interrupt_ends_quietly() -> None:

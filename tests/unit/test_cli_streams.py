@@ -7,22 +7,32 @@ import subprocess
 import sys
 from pathlib import Path
 
+import click
 import pytest
+from click.testing import CliRunner
+from command_tree import COMMANDS, usual
 from waiting_lines import without_waiting
+
+from dynoexport.cli import main
 
 ROOT = Path(__file__).parents[2]
 ORDERS = ROOT / "docs" / "examples" / "orders.json"
 PLAN = f"plan --describe {ORDERS}"
+NOBODY = {
+    "AWS_ENDPOINT_URL": "http://127.0.0.1:9",
+    "AWS_MAX_ATTEMPTS": "1",
+    "AWS_REGION": "us-east-1",
+    "AWS_ACCESS_KEY_ID": "a",
+    "AWS_SECRET_ACCESS_KEY": "b",
+}
 
 
 def shell(words: str, streams: str = "", **env: str) -> subprocess.CompletedProcess[str]:
     """The command in a shell that redirects its streams."""
     program = f"exec {sys.executable} -m dynoexport {words} {streams}"
-    nowhere = {"AWS_ENDPOINT_URL": "http://127.0.0.1:9", "AWS_MAX_ATTEMPTS": "1"}
-    keys = {"AWS_ACCESS_KEY_ID": "a", "AWS_SECRET_ACCESS_KEY": "b", "AWS_REGION": "us-east-1"}
     done = subprocess.run(
         ["/bin/sh", "-c", program],
-        env={**os.environ, **nowhere, **keys, **env},
+        env={**os.environ, **NOBODY, **env},
         capture_output=True,
         check=False,
         encoding="utf-8",
@@ -78,6 +88,74 @@ def test_device_without_end_is_refused(words: str) -> None:
     assert "unexpected" not in done.stderr
 
 
+def test_refused_option_leaves_no_file_open() -> None:
+    """Python reports on stderr a file that nobody has closed."""
+    program = f"-X dev -W error -m dynoexport {PLAN} --output nonsense"
+    done = subprocess.run(
+        [sys.executable, *program.split()], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 2
+    assert done.stderr.splitlines()[-1].startswith("Error: Invalid value for '--output'")
+    assert "ResourceWarning" not in done.stderr
+
+
+def test_no_option_opens_its_file_before_all_options_are_checked() -> None:
+    """Click closes a file only if the command begins."""
+    for path, command in COMMANDS.items():
+        for parameter in command.params:
+            assert not isinstance(parameter.type, click.File), (path, parameter.name)
+
+
+# Parameters whose empty value means something, or is refused with the export's other settings.
+MAY_BE_EMPTY = {
+    ("deploy", "Columns"): "resets it",
+    ("deploy", "Exclude"): "resets it",
+    ("deploy", "Where"): "resets it",
+    ("deploy", "schedule"): "no cron expression: refused with the other parameters",
+    ("names", "catalog_prefix"): "there is no prefix",
+    ("permissions", "boundary"): "the usual boundary",
+    ("permissions", "key"): "there is no key",
+}
+NAMES = [
+    (path, parameter)
+    for path, command in COMMANDS.items()
+    for parameter in command.params
+    if isinstance(parameter.type, (click.types.StringParamType, click.Path))
+    and (path[-1], parameter.name) not in MAY_BE_EMPTY
+]
+
+
+@pytest.mark.parametrize(
+    ("path", "parameter"),
+    NAMES,
+    ids=[f"{' '.join(path)} {parameter.opts[0]}" for path, parameter in NAMES],
+)
+def test_empty_value_is_refused_before_anything_happens(
+    path: tuple[str, ...],
+    parameter: click.Parameter,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """It comes from a shell variable that is not set: --region "$REGION"."""
+    monkeypatch.chdir(tmp_path)
+    done = CliRunner().invoke(main, with_empty(path, parameter), env=NOBODY)
+    assert done.exit_code in {1, 2}, done.output
+    assert "Error: " in done.stderr
+    assert "connect" not in done.stderr
+    assert list(tmp_path.iterdir()) == []
+
+
+def with_empty(path: tuple[str, ...], empty: click.Parameter) -> list[str]:
+    """The words of a command in which this parameter is empty."""
+    words = [*path, empty.opts[0], ""] if isinstance(empty, click.Option) else list(path)
+    arguments = [
+        "" if parameter is empty else usual(parameter)
+        for parameter in COMMANDS[path].params
+        if isinstance(parameter, click.Argument) and (parameter.required or parameter is empty)
+    ]
+    return [*words, "--", *arguments]
+
+
 @pytest.mark.parametrize(
     ("url", "where"),
     [
@@ -98,7 +176,13 @@ def test_an_invalid_endpoint_url_is_refused(url: str, where: str) -> None:
 
 @pytest.mark.parametrize(
     ("command", "name"),
-    [("init", "''"), ("deploy Orders", "a" * 129), ("init", "9lives"), ("init", "'a b'")],
+    [
+        ("init", "''"),
+        ("doctor", "''"),
+        ("deploy Orders", "a" * 129),
+        ("init", "9lives"),
+        ("init", "'a b'"),
+    ],
 )
 def test_name_that_no_stack_has_is_refused(command: str, name: str) -> None:
     done = shell(f"{command} --common-stack {name}")

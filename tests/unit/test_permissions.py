@@ -22,6 +22,7 @@ from dynoexport.cli import main
 from dynoexport.cloudformation import permissions as reference
 from dynoexport.cloudformation.boundary import boundary
 from dynoexport.iam import caller_policies, tasks
+from dynoexport.iam.installation import Installation
 from dynoexport.local.cloudformation.handlers import CREATE, DELETE, HANDLERS, UPDATE
 from dynoexport.local.iam import authorization
 
@@ -142,7 +143,7 @@ def test_no_two_statements_of_a_policy_have_one_name(name: str) -> None:
 @pytest.mark.parametrize("purpose", [*tasks.TASKS, "boundary"])
 def test_a_policy_of_people_fits_a_managed_policy(purpose: str) -> None:
     text = {**tasks.TASKS, "boundary": boundary}[purpose](
-        caller_policies.Installation(
+        Installation(
             account="1" * 12,
             region="ap-southeast-99",
             partition="aws-us-gov",

@@ -83,7 +83,7 @@ def test_the_command_of_a_plan_deploys_its_job() -> None:
 
 def test_a_large_table_needs_spark() -> None:
     (obstacle,) = planned(11 * GB, CHEAP).recommendation.obstacles
-    assert obstacle == (
+    assert str(obstacle) == (
         "Engine python takes tables of at most 10.0 GiB, and this one has 11.0 GiB; use Spark, "
         "which is faster at about the same price: --engine spark"
     )

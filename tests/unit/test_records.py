@@ -27,6 +27,7 @@ from dynoexport.operations.verify import Verification
 from dynoexport.planning import prices
 from dynoexport.planning.alternatives import Alternative
 from dynoexport.planning.explain import Explanation, Figure, Reason
+from dynoexport.planning.feasibility import Obstacle
 from dynoexport.planning.plan import Bound, Cost, Estimate, Job, Reading
 from dynoexport.planning.sizing import Choice, PlanRequest, Recommendation
 from dynoexport.planning.table_facts import Consumption, TableFacts
@@ -120,7 +121,7 @@ PLANNED = Planned(
         choices=(CHOICE,),
         unmet=("too slow",),
         harms=("too much",),
-        obstacles=("too long",),
+        obstacles=(Obstacle("too long", "wait"),),
     ),
     alternatives=(ALTERNATIVE,),
     unknown=("much",),
@@ -409,7 +410,7 @@ MADE: dict[str, tuple[Json, Json]] = {
             "auto_month_usd": None,
             "unmet": ["too slow"],
             "harms": ["too much"],
-            "obstacles": ["too long"],
+            "obstacles": ["too long; wait"],
             "read_units": 1_000.0,
             "allowed_rate": 20.0,
             "rate": 15.0,

@@ -16,7 +16,9 @@ import click
 import pytest
 from click.testing import CliRunner
 
-from dynoexport.cli.waiting import returning, waiting
+from dynoexport.cli import main
+from dynoexport.cli.snapshots import show_files
+from dynoexport.cli.waiting import PATIENCE, Wait, returning, waiting, waiting_for_each
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -37,7 +39,18 @@ FIRST = {
     "adopt Reviews --yes": "Listing snapshots of another design",
     "snapshots Reviews": "Reading the snapshots",
     "status": "Reading the exports",
+    "watch Reviews": "Reading the run",
+    "logs Reviews": "Reading the run",
+    "stop Reviews": "Stopping the run",
+    "enable Reviews": "Switching the schedule on",
+    "disable Reviews": "Switching the schedule off",
+    "doctor": "Waiting for AWS, for the next check",
+    "permissions run": "Reading the number of the account",
 }
+# Ctrl-C would wait for the call that has begun in another thread.
+KILLED = {"plan Reviews": "Reading what AWS knows about the tables"}
+# These have no --output.
+WITHOUT_OUTPUT = {"query", "permissions"}
 # What these say after Ctrl-C; the others have changed nothing.
 RETURN = {
     "init --yes": "Repeat the command when it has ended.",
@@ -102,8 +115,7 @@ def read(terminal: int, until: str = "") -> str:
 def test_long_command_shows_what_it_waits_for_and_ctrl_c_says_how_to_return(
     words: str, silent_aws: str
 ) -> None:
-    output = "" if words.startswith("query") else " --output json"
-    with started(words + output, silent_aws) as (command, terminal):
+    with started(printing_json(words), silent_aws) as (command, terminal):
         assert FIRST[words] in read(terminal, FIRST[words])
         command.send_signal(signal.SIGINT)
         said = read(terminal)
@@ -114,12 +126,45 @@ def test_long_command_shows_what_it_waits_for_and_ctrl_c_says_how_to_return(
     assert "Traceback" not in said
 
 
-def test_plan_shows_what_it_waits_for(silent_aws: str) -> None:
-    """Ctrl-C would wait for the call that has begun in another thread."""
-    what = "Reading what AWS knows about the tables"
-    with started("plan Reviews", silent_aws) as (command, terminal):
-        assert what in read(terminal, what)
+def printing_json(words: str) -> str:
+    return words if command_of(words) in WITHOUT_OUTPUT else f"{words} --output json"
+
+
+@pytest.mark.parametrize("words", KILLED)
+def test_command_with_several_calls_at_once_shows_what_it_waits_for(
+    words: str, silent_aws: str
+) -> None:
+    with started(words, silent_aws) as (command, terminal):
+        assert KILLED[words] in read(terminal, KILLED[words])
         command.kill()
+
+
+def command_of(words: str) -> str:
+    return words.partition(" ")[0]
+
+
+def test_every_command_that_calls_aws_is_waited_for_here() -> None:
+    context = click.Context(main)
+    commands = {name: main.get_command(context, name) for name in main.list_commands(context)}
+    calling = {
+        name
+        for name, command in commands.items()
+        if command is not None and "profile" in {parameter.name for parameter in command.params}
+    }
+    assert {command_of(words) for words in FIRST | KILLED} == calling
+
+
+def test_without_a_terminal_a_line_comes_soon_and_stdout_stays_clean(silent_aws: str) -> None:
+    words = [sys.executable, "-m", "dynoexport", *printing_json("runs Reviews").split()]
+    environment = {**os.environ, **KEYS, "AWS_ENDPOINT_URL": silent_aws}
+    pipe = subprocess.PIPE
+    with subprocess.Popen(words, env=environment, stdout=pipe, stderr=pipe, text=True) as command:
+        assert command.stderr is not None
+        assert command.stdout is not None
+        assert command.stderr.readline() == "Reading runs ...\n"
+        command.send_signal(signal.SIGINT)
+        assert (command.stdout.read(), command.stderr.read()) == ("", "\n")
+    assert PATIENCE == 2
 
 
 def join_timers() -> None:
@@ -132,6 +177,59 @@ def test_log_gets_a_line(capsys: pytest.CaptureFixture[str]) -> None:
     with waiting("Waiting for Athena", 0):
         join_timers()
     assert capsys.readouterr() == ("", "Waiting for Athena ...\n")
+
+
+def test_log_gets_a_line_for_each_change(capsys: pytest.CaptureFixture[str]) -> None:
+    with waiting("Reading files", 0) as wait:
+        join_timers()
+        for text in ("Read 1 of 2", "Read 1 of 2", "Read 2 of 2"):
+            wait.update(text)
+    assert capsys.readouterr().err == "Reading files ...\nRead 1 of 2 ...\nRead 2 of 2 ...\n"
+
+
+def test_change_before_the_first_line_replaces_it(capsys: pytest.CaptureFixture[str]) -> None:
+    with waiting("Reading files", 3600) as wait:
+        wait.update("Read 1 of 2")
+    assert capsys.readouterr().err == ""
+
+
+def test_log_has_no_line_twice(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("dynoexport.cli.waiting.PATIENCE", 0)
+
+    def slow() -> Iterator[str]:
+        for value in "ab":
+            join_timers()
+            yield value
+
+    assert list(waiting_for_each(slow(), "Waiting for log lines")) == ["a", "b"]
+    assert capsys.readouterr() == ("", "Waiting for log lines ...\n")
+
+
+def test_nothing_is_shown_while_a_value_is_used(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("dynoexport.cli.waiting.PATIENCE", 10)
+    for _ in waiting_for_each("a", "Waiting for log lines"):
+        # No timer is left that could begin now.
+        join_timers()
+    assert capsys.readouterr().err == ""
+
+
+@pytest.mark.parametrize(
+    ("of", "shown"), [(3, [1, 2, 3]), (20, [2, 4, 6, 8, 10, 12, 14, 16, 18, 20]), (0, [])]
+)
+def test_log_gets_a_line_for_each_tenth_of_the_files(of: int, shown: list[int]) -> None:
+    class Recorded(Wait):
+        def update(self, what: str) -> None:
+            texts.append(what)
+
+    texts: list[str] = []
+    show = show_files(Recorded())
+    for number in range(1, of + 1):
+        show(number, of)
+    assert [int(text.split()[1]) for text in texts] == shown
 
 
 def test_terminal_has_a_live_line_that_vanishes() -> None:
