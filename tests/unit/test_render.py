@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import json
 import os
 import subprocess
@@ -10,9 +11,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+import yaml
 
 from dynoexport import limits
-from dynoexport.cloudformation import common, render
+from dynoexport.cloudformation import common, notation, render
 from dynoexport.model import GlueVersion
 from dynoexport.presentation.output_files import write_files
 
@@ -85,6 +87,15 @@ def normal(value: object) -> object:
             return [normal(element) for element in value]
         case _:
             return value
+
+
+def test_yaml_is_the_same_without_its_library_in_c(monkeypatch: pytest.MonkeyPatch) -> None:
+    written = render.templates()
+    with monkeypatch.context() as without:
+        without.delattr(yaml, "CSafeDumper", raising=False)
+        importlib.reload(notation)
+        assert render.templates() == written
+    importlib.reload(notation)
 
 
 def test_yaml_says_that_it_is_generated_and_by_what() -> None:
@@ -185,8 +196,6 @@ def test_cfn_lint_reports_nothing(regions: tuple[str, ...]) -> None:
 
 def test_no_short_form_has_a_mapping() -> None:
     """Some readers, moto's among them, take only scalars and lists after a short form."""
-    import yaml
-
     for text in render.templates().values():
         short = [
             node
