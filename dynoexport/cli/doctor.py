@@ -43,7 +43,7 @@ def doctor(account: Account, *, common_stack: str, as_json: bool) -> None:
     console = common.out()
     checks = []
     made = dynoexport.doctor(account, common_stack=common_stack)
-    for check in waiting_for_each(made, "Waiting for AWS, for the next check"):
+    for check in waiting_for_each(made, "Making the next check"):
         checks.append(check)
         if not as_json:
             _print(console, check)

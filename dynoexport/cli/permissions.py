@@ -88,11 +88,11 @@ def permissions(
         parameters.table_groups(),
         {settings.PERMISSIONS_BOUNDARY_ARN: boundary},
     )
-    with waiting("Reading the number of the account"):
-        number = account.account_id
-    usual = f"arn:{account.partition}:iam::{number}:policy/{naming.BOUNDARY}"
+    with waiting("Reading the account's ID"):
+        account_id = account.account_id
+    usual = f"arn:{account.partition}:iam::{account_id}:policy/{naming.BOUNDARY}"
     at = Installation(
-        account=number,
+        account=account_id,
         region=account.region,
         partition=account.partition,
         boundary="" if no_boundary else boundary or usual,

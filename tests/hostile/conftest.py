@@ -1,4 +1,4 @@
-"""Counts the inputs, for the figures of docs/reliability.md."""
+"""Counts the inputs: those of parsers are figures of docs/reliability.md."""
 
 from __future__ import annotations
 
@@ -23,3 +23,11 @@ def inputs() -> Iterator[Counter[str]]:
     counted: Counter[str] = Counter()
     yield counted
     outcomes.record({"inputs": counted})
+
+
+@pytest.fixture(scope="session")
+def lines_called() -> Iterator[Counter[str]]:
+    """How many lines each command was called with."""
+    counted: Counter[str] = Counter()
+    yield counted
+    outcomes.record({"lines": counted})

@@ -24,6 +24,7 @@ from dynoexport.local import server
 from dynoexport.local.glue import processes
 
 if TYPE_CHECKING:
+    from collections import Counter
     from collections.abc import Iterator
     from pathlib import Path
 
@@ -109,12 +110,15 @@ def check(done: Any) -> None:
 
 
 @pytest.mark.parametrize("path", COMMANDS, ids=" ".join)
-def test_any_value_is_accepted_or_refused_in_one_line(path: tuple[str, ...]) -> None:
+def test_any_value_is_accepted_or_refused_in_one_line(
+    path: tuple[str, ...], lines_called: Counter[str]
+) -> None:
     checks = [HealthCheck.too_slow, HealthCheck.function_scoped_fixture]
 
     @settings(max_examples=max(INPUTS, 1), suppress_health_check=checks)
     @given(lines(path))
     def call(words: list[str]) -> None:
+        lines_called[" ".join(path)] += 1
         check(CliRunner().invoke(main, words, env=AWS))
 
     call()

@@ -44,8 +44,8 @@ FIRST = {
     "stop Reviews": "Stopping the run",
     "enable Reviews": "Switching the schedule on",
     "disable Reviews": "Switching the schedule off",
-    "doctor": "Waiting for AWS, for the next check",
-    "permissions run": "Reading the number of the account",
+    "doctor": "Making the next check",
+    "permissions run": "Reading the account's ID",
 }
 # Ctrl-C would wait for the call that has begun in another thread.
 KILLED = {"plan Reviews": "Reading what AWS knows about the tables"}
