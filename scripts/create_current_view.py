@@ -373,6 +373,11 @@ def counted(count: int, noun: str) -> str:
     return f"{count:,} {noun}" + ("" if count == 1 else "s")
 
 
+def number_text(value: float) -> str:
+    """A rate or a quantity, with two decimals at most: 12,000 or 0.25."""
+    return f"{value:,.2f}".rstrip("0").rstrip(".")
+
+
 def items_text(count: int) -> str:
     return counted(count, "item")
 

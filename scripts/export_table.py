@@ -513,6 +513,11 @@ def counted(count: int, noun: str) -> str:
     return f"{count:,} {noun}" + ("" if count == 1 else "s")
 
 
+def number_text(value: float) -> str:
+    """A rate or a quantity, with two decimals at most: 12,000 or 0.25."""
+    return f"{value:,.2f}".rstrip("0").rstrip(".")
+
+
 def items_text(count: int) -> str:
     return counted(count, "item")
 
@@ -1641,8 +1646,9 @@ def quantiles(values: Iterable[float]) -> dict[str, float]:
 
 def log_skew(report: Mapping[str, Any]) -> None:
     log(
-        f"used {report['units']:,.1f} read units in {report['seconds']:,.1f} s; the read limit was "
-        f"{report['rate']:,.4g} a second; {counted(report['throttles'], 'request')} throttled"
+        f"used {report['units']:,.1f} read units in {report['seconds']:,.1f} s; the read limit "
+        f"was {number_text(report['rate'])} a second; "
+        f"{counted(report['throttles'], 'request')} throttled"
     )
     if report["splits"] == 1:
         return
@@ -3604,8 +3610,8 @@ def check_table(dynamodb: DynamoDBClient, settings: Settings) -> ReadPlan:
     else:
         capacity = table_capacity(table, partial(account_read_units, dynamodb))
     allowed = (
-        f"this run may use {settings.read_percent:g} of its {capacity.units:,g} read units a "
-        f"second ({capacity.source})"
+        f"this run may use {settings.read_percent:g} of its {number_text(capacity.units)} read "
+        f"units a second ({capacity.source})"
     )
     if settings.reader == "export":
         allowed = "DynamoDB exports it without read units"
@@ -4134,7 +4140,7 @@ def sample_report(dynamodb: DynamoDBClient, settings: Settings) -> dict[str, Any
     except (ClientError, BotoCoreError) as error:
         log(f"no sample was read: {error}")
         return {}
-    log(f"read a sample of {items_text(found.items)} with {found.units:g} read units")
+    log(f"read a sample of {items_text(found.items)} with {number_text(found.units)} read units")
     for name, kinds in found.losses.items():
         log(f"the connector may change {name!r}: {', '.join(kinds)}")
     return {"sampled_items": found.items, "losses": dict(found.losses)}

@@ -108,13 +108,11 @@ def env(port: int) -> None:
     Example:
       eval "$(dynoexport local env)"
     """
-    import shlex
+    import os
 
     from dynoexport.local import context
 
     with waiting("Waiting for the endpoint"):
-        settings = context.connect(f"http://127.0.0.1:{port}").env
-    # Clients would prefer these variables of the shell to the settings below.
-    click.echo("unset AWS_PROFILE AWS_SESSION_TOKEN AWS_SECURITY_TOKEN")
-    for name, value in settings.items():
-        click.echo(f"export {name}={shlex.quote(value)}")
+        endpoint = context.connect(f"http://127.0.0.1:{port}")
+    for line in endpoint.shell_commands(os.environ):
+        click.echo(line)

@@ -12,7 +12,7 @@ from botocore.exceptions import ClientError
 from dynoexport.jobs.catalog import check_owner, get_table
 from dynoexport.jobs.failures import JobFailed
 from dynoexport.jobs.limits import DYNAMODB_TABLE_READ_UNITS
-from dynoexport.jobs.log import log
+from dynoexport.jobs.log import log, number_text
 from dynoexport.jobs.names import data_prefix, snapshots_table
 from dynoexport.jobs.scan.account_quota import account_read_units
 from dynoexport.jobs.scan.capacity import table_capacity
@@ -54,8 +54,8 @@ def check_table(dynamodb: DynamoDBClient, settings: Settings) -> ReadPlan:
     else:
         capacity = table_capacity(table, partial(account_read_units, dynamodb))
     allowed = (
-        f"this run may use {settings.read_percent:g} of its {capacity.units:,g} read units a "
-        f"second ({capacity.source})"
+        f"this run may use {settings.read_percent:g} of its {number_text(capacity.units)} read "
+        f"units a second ({capacity.source})"
     )
     if settings.reader == "export":
         allowed = "DynamoDB exports it without read units"

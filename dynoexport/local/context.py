@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import shlex
 import threading
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
@@ -12,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 import boto3
+import botocore.session
 from botocore.auth import S3SigV4Auth
 from botocore.awsrequest import AWSRequest
 from botocore.config import Config
@@ -33,6 +36,9 @@ ACCOUNT = "123456789012"
 REGION = "us-east-1"
 # The access key of the account's root; each start makes a new secret for it.
 ROOT_ACCESS_KEY = "testing"
+
+
+NO_FILES = {"AWS_CONFIG_FILE": "/dev/null", "AWS_SHARED_CREDENTIALS_FILE": "/dev/null"}
 
 
 def _utc_now() -> datetime:
@@ -64,12 +70,26 @@ class Endpoint:
             "AWS_SECRET_ACCESS_KEY": self.secret,
             # Without these botocore asks the network for credentials and settings.
             "AWS_EC2_METADATA_DISABLED": "true",
-            "AWS_CONFIG_FILE": "/dev/null",
-            "AWS_SHARED_CREDENTIALS_FILE": "/dev/null",
+            **NO_FILES,
         }
         if self.dynamodb_endpoint_url is not None:
             env["AWS_ENDPOINT_URL_DYNAMODB"] = self.dynamodb_endpoint_url
         return env
+
+    def shell_commands(self, user: Mapping[str, str]) -> list[str]:
+        """What a shell runs to use the endpoint, whatever its environment ``user`` says."""
+        unset = sorted(set(MISLEADING) | {name for name in user if name.startswith(_OF_A_SERVICE)})
+        # Both spellings: programs differ in the one that they prefer.
+        around = {
+            name: ",".join(filter(None, (user.get(name), urlsplit(self.url).hostname)))
+            for name in ("NO_PROXY", "no_proxy")
+            if _has_proxy(user)
+        }
+        settings = {**self.env, **around}
+        return [
+            f"unset {' '.join(unset)}",
+            *(f"export {name}={shlex.quote(value)}" for name, value in settings.items()),
+        ]
 
     def client(self, service: Any, credentials: Mapping[str, str] | None = None) -> Any:
         """A boto3 client bound to the endpoint; ``credentials`` as environment variables."""
@@ -97,13 +117,32 @@ class Endpoint:
         }
 
 
+# Clients would prefer these variables of the shell to the endpoint's, or refuse to work with both.
+# https://docs.aws.amazon.com/sdkref/latest/guide/settings-reference.html
+MISLEADING = (
+    "AWS_DEFAULT_PROFILE",
+    "AWS_IGNORE_CONFIGURED_ENDPOINT_URLS",
+    "AWS_PROFILE",
+    "AWS_SECURITY_TOKEN",
+    "AWS_SESSION_TOKEN",
+    "AWS_USE_DUALSTACK_ENDPOINT",
+    "AWS_USE_FIPS_ENDPOINT",
+)
+_OF_A_SERVICE = "AWS_ENDPOINT_URL_"
+
+
+def _has_proxy(user: Mapping[str, str]) -> bool:
+    return any(user.get(name) for name in ("HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy"))
+
+
 def connect(url: str) -> Endpoint:
     """The endpoint that another process of this user serves.
 
     Raises:
         NoCredentials: there is none.
     """
-    return Endpoint(url, credentials.read(urlsplit(url).port or 0))
+    published = credentials.read(urlsplit(url).port or 0)
+    return Endpoint(url, published.secret, dynamodb_endpoint_url=published.dynamodb_endpoint_url)
 
 
 _CREDENTIALS = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN")
@@ -116,8 +155,13 @@ _PATIENCE = 600
 
 @lru_cache(maxsize=1)
 def _session() -> boto3.Session:
-    """One session for all clients: each has read the descriptions of its services for itself."""
-    return boto3.Session()
+    """One session for all clients: each has read the descriptions of its services for itself.
+
+    It reads no file of the user's, and no profile.
+    """
+    nothing = (None, None, os.devnull, None)
+    own = {"profile": (None,) * 4, "config_file": nothing, "credentials_file": nothing}
+    return boto3.Session(botocore_session=botocore.session.Session(own))
 
 
 @lru_cache(maxsize=128)
@@ -129,7 +173,14 @@ def _client(endpoint: Endpoint, service: Any, keys: tuple[str | None, ...]) -> A
         url = endpoint.dynamodb_endpoint_url
     # By default, botocore repeats a request after a minute without an answer. A busy machine may
     # need longer, and the repeated request would find what the first one created.
-    config = Config(s3={"addressing_style": "path"}, read_timeout=_PATIENCE)
+    config = Config(
+        s3={"addressing_style": "path"},
+        read_timeout=_PATIENCE,
+        # Whatever the environment says.
+        proxies={},
+        use_dualstack_endpoint=False,
+        use_fips_endpoint=False,
+    )
     return _session().client(
         service,
         aws_access_key_id=access_key,

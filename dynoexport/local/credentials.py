@@ -1,10 +1,11 @@
-"""The secret access key of each endpoint that runs, in a file that its user alone can read."""
+"""What clients need to know of each endpoint that runs, in a file that its user alone can read."""
 
 from __future__ import annotations
 
 import os
 import secrets
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,6 +17,14 @@ if TYPE_CHECKING:
 
 class NoCredentials(DynoexportError):
     """The file of an endpoint's secret access key cannot be read or written."""
+
+
+@dataclass(frozen=True)
+class Published:
+    """The secret access key of an endpoint's root, and where its DynamoDB is if not there."""
+
+    secret: str
+    dynamodb_endpoint_url: str | None = None
 
 
 def directory() -> Path:
@@ -34,7 +43,7 @@ def path(port: int) -> Path:
 
 
 @contextmanager
-def publish(port: int) -> Iterator[str]:
+def publish(port: int, dynamodb_endpoint_url: str | None = None) -> Iterator[str]:
     """Write a new secret access key to its file until the block ends.
 
     Raises:
@@ -46,8 +55,8 @@ def publish(port: int) -> Iterator[str]:
         file.unlink(missing_ok=True)
         # Private from its creation on.
         descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
-        with os.fdopen(descriptor, "w", encoding="ascii") as stream:
-            stream.write(secret)
+        with os.fdopen(descriptor, "w", encoding="utf-8") as stream:
+            stream.write(f"{secret}\n{dynamodb_endpoint_url or ''}")
     except (OSError, RuntimeError) as error:
         raise NoCredentials(
             f"cannot write the endpoint's credentials to {file}: {_reason(error)}",
@@ -59,14 +68,14 @@ def publish(port: int) -> Iterator[str]:
         file.unlink(missing_ok=True)
 
 
-def read(port: int) -> str:
-    """The secret access key of the endpoint on this port.
+def read(port: int) -> Published:
+    """What the endpoint on this port has published.
 
     Raises:
         NoCredentials: no endpoint of this user runs there.
     """
     try:
-        return path(port).read_text(encoding="ascii")
+        secret, _, url = path(port).read_text(encoding="utf-8").partition("\n")
     except FileNotFoundError as error:
         raise NoCredentials(
             f"no endpoint runs on port {port}", hint="start it with 'dynoexport local start'"
@@ -76,6 +85,7 @@ def read(port: int) -> str:
             f"cannot read the credentials of the endpoint on port {port}: {_reason(error)}",
             hint="stop it, and start it again: dynoexport local start",
         ) from error
+    return Published(secret, url or None)
 
 
 def _reason(error: Exception) -> str:

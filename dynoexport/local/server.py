@@ -69,7 +69,7 @@ def serve(
         NoS3A: ``s3a_jars`` does not have the jars of S3A.
     """
     server = _listen(port)
-    with _closing(server), credentials.publish(server.port) as secret:
+    with _closing(server), credentials.publish(server.port, dynamodb_endpoint_url) as secret:
         endpoint = Endpoint(
             f"http://{HOST}:{server.port}",
             secret,

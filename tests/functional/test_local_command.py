@@ -11,8 +11,10 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
+import started_endpoint
 import waiting
 from waiting_lines import without_waiting
 
@@ -77,16 +79,62 @@ def test_env_lets_another_shell_use_the_endpoint(served: tuple[subprocess.Popen[
     aws = Path(sys.executable).with_name("aws")
     port = url.rpartition(":")[2]
     shell = f'eval "$({DYNOEXPORT} local env --port {port})" && {aws} s3 mb s3://own && env'
-    # Of a shell that is signed in to AWS.
-    before = {**os.environ, "AWS_PROFILE": "prod", "AWS_SESSION_TOKEN": "of a session"}
+    # Of a shell that is signed in to AWS, behind a proxy.
+    before = {
+        **os.environ,
+        "AWS_PROFILE": "prod",
+        "AWS_DEFAULT_PROFILE": "prod",
+        "AWS_SESSION_TOKEN": "of a session",
+        "AWS_IGNORE_CONFIGURED_ENDPOINT_URLS": "true",
+        "AWS_USE_DUALSTACK_ENDPOINT": "true",
+        "AWS_USE_FIPS_ENDPOINT": "true",
+        "AWS_ENDPOINT_URL_S3": "http://127.0.0.1:9",
+        "HTTP_PROXY": "http://127.0.0.1:9",
+        "NO_PROXY": "intranet",
+    }
     printed = subprocess.run(
         ["bash", "-c", shell], env=before, capture_output=True, text=True, check=True
     ).stdout.splitlines()
     assert f"AWS_ENDPOINT_URL={url}" in printed
     assert "AWS_REGION=us-east-1" in printed
+    assert "NO_PROXY=intranet,127.0.0.1" in printed
     assert [
         bucket["Name"] for bucket in context.connect(url).client("s3").list_buckets()["Buckets"]
     ] == ["own"]
+
+
+def test_env_names_the_dynamodb_that_the_endpoint_reads(served: tuple[Any, str]) -> None:
+    """A DynamoDB of the user's own, here the one of another endpoint with the same credentials."""
+    with started_endpoint.start("--dynamodb-endpoint-url", served[1]) as reading:
+        port = reading.url.rpartition(":")[2]
+        printed = subprocess.run(
+            [DYNOEXPORT, "local", "env", "--port", port], capture_output=True, text=True, check=True
+        ).stdout.splitlines()
+    assert f"export AWS_ENDPOINT_URL_DYNAMODB={served[1]}" in printed
+
+
+def test_endpoint_knows_nothing_of_the_shell(tmp_path: Path) -> None:
+    """Its own clients read neither a profile nor a setting of the user's, and use no proxy."""
+    config = tmp_path / "config"
+    config.write_text("[default]\ns3 =\n    use_accelerate_endpoint = true\n")
+    misleading = {
+        "AWS_CONFIG_FILE": str(config),
+        "AWS_PROFILE": "prod",
+        "AWS_USE_DUALSTACK_ENDPOINT": "true",
+        "AWS_USE_FIPS_ENDPOINT": "true",
+        "AWS_IGNORE_CONFIGURED_ENDPOINT_URLS": "true",
+        "HTTP_PROXY": "http://127.0.0.1:9",
+        "http_proxy": "http://127.0.0.1:9",
+    }
+    done = subprocess.run(
+        [DYNOEXPORT, "local", "demo", "--engine", "python"],
+        env={**os.environ, **misleading},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert "Tristan" in done.stdout
 
 
 def test_env_of_a_port_without_endpoint_is_one_line() -> None:

@@ -147,7 +147,7 @@ def hooked(injector: Injector, stand_in: Jobs) -> Iterator[None]:
         # Each command has a session of its own, which would read the services' models again.
         loader = functools.cache(botocore.loaders.create_loader)
         patch.setattr(botocore.session, "create_loader", loader)
-        patch.setattr(processes.reserve, "fill", lambda: None)
+        patch.setattr(processes.reserve, "fill", lambda _: None)
         patch.setattr(jobs, "execute", stand_in.execute)
         yield
 

@@ -61,7 +61,7 @@ def _nothing_starts(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator
         raise NotStarted("the endpoint is not started")
 
     monkeypatch.setattr(server, "serve", refuse)
-    monkeypatch.setattr(processes.reserve, "fill", lambda: None)
+    monkeypatch.setattr(processes.reserve, "fill", lambda _: None)
     monkeypatch.setattr(gc, "freeze", lambda: None)
     inside = tmp_path / "a" / "b" / "c" / "d"
     inside.mkdir(parents=True)

@@ -10,6 +10,7 @@ import botocore.session
 import pytest
 from botocore.awsrequest import AWSResponse
 
+from dynoexport.jobs.log import number_text
 from dynoexport.jobs.scan.capacity import table_capacity
 from dynoexport.jobs.scan.table_description import describe_table
 
@@ -57,3 +58,11 @@ def test_warm_throughput_is_read_with_any_boto3(unknown: tuple[str, ...]) -> Non
     assert table["OnDemandThroughput"] == {"MaxReadRequestUnits": -1}
     found = table_capacity(table, lambda: 40_000)
     assert (found.units, found.source) == (12_000, "on-demand, warm throughput")
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [(10_000, "10,000"), (1_000_000.0, "1,000,000"), (0.25, "0.25"), (33.333, "33.33"), (0, "0")],
+)
+def test_rate_in_the_log_has_all_its_digits(value: float, text: str) -> None:
+    assert number_text(value) == text

@@ -492,7 +492,7 @@ def test_secret_is_in_a_file_of_the_user_while_the_endpoint_runs(state: Any) -> 
         assert state in file.parents
         assert stat.S_IMODE(file.stat().st_mode) == 0o600
         assert stat.S_IMODE(file.parent.stat().st_mode) == 0o700
-        assert credentials.read(1) == secret
+        assert credentials.read(1).secret == secret
     assert not file.exists()
     with pytest.raises(credentials.NoCredentials, match="no endpoint runs on port 1"):
         credentials.read(1)
@@ -503,7 +503,7 @@ def test_each_start_has_its_own_secret() -> None:
     """This holds even if a killed endpoint has left its file."""
     with credentials.publish(1) as first, credentials.publish(1) as second:
         assert first != second
-        assert credentials.read(1) == second
+        assert credentials.read(1).secret == second
 
 
 def test_state_directory_that_cannot_be_made_is_one_line(state: Any) -> None:

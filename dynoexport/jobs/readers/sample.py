@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from dynoexport.jobs.log import items_text, log
+from dynoexport.jobs.log import items_text, log, number_text
 from dynoexport.jobs.schema.connector_losses import find_losses
 from dynoexport.jobs.settings import attribute_filter
 
@@ -60,7 +60,7 @@ def sample_report(dynamodb: DynamoDBClient, settings: Settings) -> dict[str, Any
     except (ClientError, BotoCoreError) as error:
         log(f"no sample was read: {error}")
         return {}
-    log(f"read a sample of {items_text(found.items)} with {found.units:g} read units")
+    log(f"read a sample of {items_text(found.items)} with {number_text(found.units)} read units")
     for name, kinds in found.losses.items():
         log(f"the connector may change {name!r}: {', '.join(kinds)}")
     return {"sampled_items": found.items, "losses": dict(found.losses)}

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, Any
 
-from dynoexport.jobs.log import counted, items_text, log
+from dynoexport.jobs.log import counted, items_text, log, number_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -60,8 +60,9 @@ def quantiles(values: Iterable[float]) -> dict[str, float]:
 
 def log_skew(report: Mapping[str, Any]) -> None:
     log(
-        f"used {report['units']:,.1f} read units in {report['seconds']:,.1f} s; the read limit was "
-        f"{report['rate']:,.4g} a second; {counted(report['throttles'], 'request')} throttled"
+        f"used {report['units']:,.1f} read units in {report['seconds']:,.1f} s; the read limit "
+        f"was {number_text(report['rate'])} a second; "
+        f"{counted(report['throttles'], 'request')} throttled"
     )
     if report["splits"] == 1:
         return
