@@ -336,6 +336,15 @@ def test_excluded_attributes_are_never_in_the_bucket(
     assert chosen["columns"] == (["id", "n"] if "Columns" in settings else [])
 
 
+@pytest.mark.parametrize("reader", ["connector", "native", "export"])
+def test_name_in_quotes_keeps_its_blanks(lake: Lake, reader: str) -> None:
+    items = [{"id": {"S": "1"}, " Email": {"S": SECRET}, "Email": {"S": "shown"}}]
+    table = with_recovery(lake, lake.table("json", items))
+    manifest = table.run(ReadMode=reader, Exclude='" Email"')
+    assert not any(SECRET.encode() in text for text in table.contents(manifest))
+    assert table.view() == [{"id": "1", "email": "shown"}]
+
+
 @pytest.mark.parametrize(
     ("reader", "settings", "names"),
     [
