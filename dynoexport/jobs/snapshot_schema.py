@@ -53,7 +53,7 @@ def settle_schema(
     profiles = {name: profile for name, profile in profiles.items() if name not in blanked}
     columns = settle_columns(profiles, assign_attributes(history, profiles), rules, others=others)
     warnings = [
-        *schema_warnings(profiles, others=others),
+        *schema_warnings(profiles, columns, others=others),
         *unknown_name_warnings(settings, result, held),
     ]
     changes = changes_between(history, columns, profiles)

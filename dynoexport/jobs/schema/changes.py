@@ -82,12 +82,22 @@ def short_type_name(kind: Type) -> str:
     return name if len(name) <= CHANGE_TEXT_MAX else f"{name[: CHANGE_TEXT_MAX - 3]}..."
 
 
-def schema_warnings(profiles: Mapping[str, Profile], *, others: bool) -> list[str]:
-    """A line for each thing that a reader of the snapshot should know."""
+def schema_warnings(
+    profiles: Mapping[str, Profile], columns: Sequence[Column], *, others: bool
+) -> list[str]:
+    """A line for each thing that a reader of the snapshot should know.
+
+    ``others``: there are more attributes than columns are allowed.
+    """
     paths = [path for name in sorted(profiles) for path in inexact_numbers(profiles[name], name)]
     warnings = [f"{path}: numbers that no decimal(38,s) holds, kept as text" for path in paths]
     if others:
         warnings.append(
             f"more than {MAX_COLUMNS:,} attributes: the rarest are in {OTHER_ATTRIBUTES}"
+        )
+    elif any(column.group == OTHER_ATTRIBUTES and column.items for column in columns):
+        warnings.append(
+            "the names of all attributes together are too long for a view: the rarest are in "
+            f"{OTHER_ATTRIBUTES}"
         )
     return warnings

@@ -105,8 +105,10 @@ def view_text_size(columns: Iterable[Column], fmt: str) -> int:
         if column.shown:
             kind = type_name(column.type, fmt)
             fields = 1 + kind.count(":")
-            names = len(column.name.encode()) + 2 * len(column.view.encode())
-            size += names + COLUMN_AROUND + len(kind.encode()) + FIELD_AROUND * fields
+            # In the query, which renames some columns, and in the list of columns.
+            names = len({column.name, column.view}) + 1
+            longest = max(len(column.name.encode()), len(column.view.encode()))
+            size += names * longest + COLUMN_AROUND + len(kind.encode()) + FIELD_AROUND * fields
     return size * 4 // 3
 
 
@@ -138,7 +140,8 @@ def settle_columns(
 
     Positions and types never change, so that every SerDe can read the files of older snapshots,
     by names or by positions. If the view would be too long for the catalog, the longest types
-    become text. ``others``: some attributes have no column of their own.
+    become text. If even that is too long, the rarest new attributes get no column of their own.
+    ``others``: some attributes have none anyway.
     """
 
     def settle(bounds: TypeBounds) -> tuple[Column, ...]:
@@ -151,8 +154,33 @@ def settle_columns(
     fitting = (
         attempt for attempt in attempts if view_text_size(attempt, rules.format) <= VIEW_TEXT_MAX
     )
-    # Without any, the names themselves are too long.
-    return next(fitting, whole)
+    return next(fitting, None) or settle_fewer(profiles, history, rules, others=others)
+
+
+def settle_fewer(
+    profiles: Mapping[str, Profile], history: Sequence[Column], rules: Rules, *, others: bool
+) -> tuple[Column, ...]:
+    """As many columns as the view has room for, those of the most frequent attributes first.
+
+    The names themselves are too long for all. Existing columns stay.
+    """
+    known = {column.attribute for column in history}
+    new = sorted(set(profiles) - known, key=lambda name: (-profiles[name].values(), name))
+
+    def settle(kept: int) -> tuple[Column, ...]:
+        own = known.union(new[:kept])
+        within = {name: profile for name, profile in profiles.items() if name in own}
+        left = others or kept < len(new)
+        return settle_within(TypeBounds(SHORT_TYPE), within, history, rules, others=left)
+
+    least, most = 0, len(new)
+    while least < most:
+        middle = (least + most + 1) // 2
+        if view_text_size(settle(middle), rules.format) <= VIEW_TEXT_MAX:
+            least = middle
+        else:
+            most = middle - 1
+    return settle(least)
 
 
 def settle_within(

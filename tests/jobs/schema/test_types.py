@@ -378,7 +378,7 @@ def test_the_first_snapshot_has_no_changes() -> None:
 
 def test_numbers_that_no_decimal_holds_get_a_warning_with_their_path() -> None:
     beyond: Item = {"n": {"N": "1E+125"}, "m": {"M": {"l": {"NS": ["1E+100", "0.5"]}}}}
-    assert schema_warnings(profiles([beyond]), others=False) == [
+    assert schema_warnings(profiles([beyond]), columns(beyond), others=False) == [
         "m.l[]: numbers that no decimal(38,s) holds, kept as text",
         "n: numbers that no decimal(38,s) holds, kept as text",
     ]
@@ -530,6 +530,33 @@ def test_a_type_that_became_text_stays_in_its_column() -> None:
     assert columns(wide(90), history=first) == first
     grown = columns(wide(90), history=columns(wide(40)))
     assert columns(wide(90), history=grown) == grown
+
+
+def test_names_that_are_too_long_together_leave_the_rarest_without_a_column() -> None:
+    """Glue takes no longer view: without this, the view job would fail in every run."""
+    often = {f"often{number:03}{'n' * 232}": {"S": "x"} for number in range(500)}
+    once = {f"once{number:03}{'n' * 233}": {"S": "x"} for number in range(500)}
+    items = [{**often, **once}, often]
+    settled = columns(*items)
+    assert view_text_size(settled, "parquet") <= VIEW_TEXT_MAX
+    attributes = {column.attribute for column in settled}
+    assert set(often) <= attributes
+    assert not set(once) <= attributes
+    assert [column.view for column in settled if column.attribute == ""] == ["other_attributes"]
+    (warning,) = schema_warnings(profiles(items), settled, others=False)
+    assert warning == (
+        "the names of all attributes together are too long for a view: the rarest are in "
+        "other_attributes"
+    )
+    assert columns(*items, history=settled) == settled
+
+
+def test_long_names_and_large_maps_keep_a_column_each() -> None:
+    texts = {f"t{number:03}{'n' * 76}": {"S": "x"} for number in range(950)}
+    settled = columns({**texts, **wide(50)})
+    assert len(settled) == 1_000
+    assert kinds(settled) == {"string"}
+    assert view_text_size(settled, "parquet") <= VIEW_TEXT_MAX
 
 
 @given(ITEMS)
