@@ -21,6 +21,19 @@ if TYPE_CHECKING:
     from dynoexport.operations.targets import Target
 
 
+# What notifies the common stack's topic, each with the value that switches it off.
+OFF = {
+    settings.NOTIFY_ON_FAILURE: "false",
+    settings.MAX_RUN_MINUTES: "0",
+    settings.MAX_SNAPSHOT_AGE_HOURS: "0",
+}
+
+
+def switched_on(parameters: Mapping[str, str]) -> list[str]:
+    """The parameters of a table stack by which it notifies the topic."""
+    return [name for name, off in OFF.items() if parameters.get(name, off) != off]
+
+
 # --- what follows from the schedule ---------------------------------------------------------------
 def derive_limits(
     given: Mapping[str, str], own: Mapping[str, str], *, now: datetime

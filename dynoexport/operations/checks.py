@@ -8,7 +8,7 @@ from dynoexport import limits, naming, settings
 from dynoexport.cloudformation import options, predicate, selection
 from dynoexport.errors import DynoexportError
 from dynoexport.model import Engine, ReadMode
-from dynoexport.operations import tables
+from dynoexport.operations import alarms, tables
 from dynoexport.operations.targets import is_of
 from dynoexport.planning import table_facts
 from dynoexport.planning.feasibility import find_obstacles, refuse_percent, refuse_size
@@ -196,12 +196,7 @@ def check_topic(target: Target, common: Mapping[str, str]) -> None:
     Raises:
         SettingsRefused: an alarm is on, and the common stack has no topic.
     """
-    switches = (
-        settings.NOTIFY_ON_FAILURE,
-        settings.MAX_RUN_MINUTES,
-        settings.MAX_SNAPSHOT_AGE_HOURS,
-    )
-    on = [name for name in switches if target.value(name, "0") not in {"0", "false"}]
+    on = alarms.switched_on(target.parameters)
     if on and "TopicArn" not in common:
         raise SettingsRefused(
             f"{target.table}: {on[0]} needs a topic, and the common stack has none",

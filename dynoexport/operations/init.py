@@ -12,7 +12,7 @@ from dynoexport.cloudformation import existing as existing_resources
 from dynoexport.cloudformation import parameters as forms
 from dynoexport.cloudformation.check import check_parameters
 from dynoexport.model import described
-from dynoexport.operations import imports
+from dynoexport.operations import alarms, imports
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -67,6 +67,7 @@ def init(
     if known:
         _check_owner(known)
         _check_key(account, known, given)
+        _check_topic(account, known, given)
     is_new = known is None or change_sets.is_only_a_name(known)
     existing = None
     if known is None or is_new or imports.is_unfinished(known):
@@ -130,6 +131,34 @@ def _check_key(account: Account, stack: Mapping[str, Any], given: Mapping[str, s
             f"{settings.KMS_KEY_ARN} cannot change while there are exports: {', '.join(using)}",
             hint="destroy them first; their snapshots stay encrypted with the former key",
         )
+
+
+def _check_topic(account: Account, stack: Mapping[str, Any], given: Mapping[str, str]) -> None:
+    """Check that no export notifies the topic, if it is to go; table stacks import it, too.
+
+    Raises:
+        DeployFailed: one does.
+    """
+    has_topic = "TopicArn" in change_sets.read_outputs(stack)
+    if not has_topic or given.get(settings.NOTIFICATION_EMAIL) != "":
+        return
+    using = [
+        f"{export.table} as {export.format.value}"
+        for export in exports.find_all(account)
+        if alarms.switched_on(_parameters(account, export.stack))
+    ]
+    if using:
+        raise DeployFailed(
+            f"{settings.NOTIFICATION_EMAIL} cannot be removed while exports notify: "
+            f"{', '.join(using)}",
+            hint="name another address, or first deploy them with "
+            + " ".join(f"--set {name}={off}" for name, off in alarms.OFF.items()),
+        )
+
+
+def _parameters(account: Account, stack: str) -> dict[str, str]:
+    found = change_sets.describe(account.cloudformation, stack)
+    return change_sets.read_parameters(found) if found else {}
 
 
 def publish_scripts(account: Account, bucket: str) -> list[str]:

@@ -460,7 +460,27 @@ def test_another_key_replaces_the_security_configuration_until_an_export_uses_it
         "Error: KmsKeyArn cannot change while there are exports: Orders as parquet",
         "  destroy them first; their snapshots stay encrypted with the former key",
     ]
+    removed = there("init", "--yes", "--set", "KmsKeyArn=")
+    assert removed.stderr.startswith("Error: KmsKeyArn cannot change while there are exports: ")
     there.ok("init", "--yes")
+
+
+def test_topic_stays_while_an_export_notifies_it(endpoint: Endpoint) -> None:
+    """CloudFormation would refuse at the end: the table stack has imported its ARN."""
+    there = elsewhere(endpoint, "ap-southeast-4")
+    there.ok("init", "--yes", "--set", "NotificationEmail=data@example.org")
+    create_table(there.endpoint, "Orders")
+    there.ok("deploy", "Orders", "--yes")
+    done = there("init", "--yes", "--set", "NotificationEmail=")
+    assert (done.returncode, done.stdout) == (1, "")
+    error, hint = done.stderr.splitlines()
+    assert error == (
+        "Error: NotificationEmail cannot be removed while exports notify: Orders as parquet"
+    )
+    off = re.findall(r"--set \S+=\S+", hint)
+    there.ok("init", "--yes", "--set", "NotificationEmail=other@example.org")
+    there.ok("deploy", "Orders", "--yes", *" ".join(off).split())
+    there.ok("init", "--yes", "--set", "NotificationEmail=")
 
 
 def test_init_refuses_a_stack_of_somebody_else(endpoint: Endpoint, command: Command) -> None:
