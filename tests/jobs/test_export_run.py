@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import json
+import sys
 from datetime import datetime, timedelta, timezone
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
@@ -702,3 +703,15 @@ def test_a_refused_read_fails_with_the_services_own_words(
     with pytest.raises(JobFailed) as failed:
         run.attempt(Connector(breaks=java))
     assert str(failed.value) == f"cannot read the DynamoDB table 'Reviews': {words}"
+
+
+def test_a_services_error_ends_the_export_job_as_one_of_ours(
+    aws: SimpleNamespace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Without Spark it is a Python shell job, and no error of botocore can be made from itself."""
+    monkeypatch.setattr(sys, "tracebacklimit", 1000, raising=False)
+    monkeypatch.setenv("AWS_DEFAULT_REGION", aws.glue.meta.region_name)
+    names = (*settings.EXPORT_JOB_ARGUMENTS, "WORKFLOW_NAME", "WORKFLOW_RUN_ID")
+    values = dict.fromkeys(names, "x") | {"SourceRoleArn": ""}
+    with pytest.raises(JobFailed, match="EntityNotFoundException"):
+        export_table.main([word for name, value in values.items() for word in (f"--{name}", value)])

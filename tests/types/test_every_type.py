@@ -220,11 +220,12 @@ def test_an_export_without_checksums_is_read_without_verification(
     assert capsys.readouterr().out.count("is read without verification") == 2
 
 
-@pytest.mark.parametrize("harm", ["data", "manifest-files"])
+@pytest.mark.parametrize("harm", ["data", "manifest-files", "manifest-summary"])
+@pytest.mark.parametrize("ending", [".md5", ".checksum"])
 def test_an_export_that_was_tampered_with_is_refused(
-    lake: Lake, monkeypatch: pytest.MonkeyPatch, harm: str
+    lake: Lake, monkeypatch: pytest.MonkeyPatch, harm: str, ending: str
 ) -> None:
-    """Every checksum is compared, and nothing of such a snapshot stays."""
+    """Every checksum is compared, also under its documented name; nothing of it stays."""
     import export_table
 
     table = with_recovery(lake, lake.table("parquet", HOSTILE))
@@ -233,6 +234,10 @@ def test_an_export_that_was_tampered_with_is_refused(
     def tampered(*arguments: Any) -> Any:
         done = wait(*arguments)
         root = done["ExportManifest"].rpartition("/")[0]
+        for file in ("manifest-summary", "manifest-files"):
+            body = lake.content(f"{root}/{file}.md5")
+            lake.s3.delete_object(Bucket=lake.bucket, Key=f"{root}/{file}.md5")
+            lake.s3.put_object(Bucket=lake.bucket, Key=f"{root}/{file}{ending}", Body=body)
         keys = lake.keys(f"{root}/{harm}")
         key = next(key for key in keys if key.endswith((".json", ".gz")) and keys[key] > 30)
         lake.s3.put_object(Bucket=lake.bucket, Key=key, Body=b"other\n")

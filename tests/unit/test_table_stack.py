@@ -157,6 +157,17 @@ def own_arguments(job: dict[str, Any]) -> dict[str, str]:
     }
 
 
+@pytest.mark.parametrize("job", ["ExportJob", "ViewJob"])
+def test_job_gets_no_argument_without_a_value(job: str) -> None:
+    """Glue might pass it as a lone word, and the next word would become its value."""
+    given = {"TableName": "T", "CommonStackName": "shared"}
+    deployed = Deployed(TABLE, given, {**IMPORTS, "shared-KmsKeyArn": ""})
+    arguments = deployed.properties(job)["DefaultArguments"]
+    assert "" not in arguments.values()
+    empty = {"CatalogPrefix", "Columns", "Exclude", "Where", "SourceRoleArn", "ConnectionName"}
+    assert not {f"--{name}" for name in empty} & set(arguments)
+
+
 @pytest.mark.parametrize(
     ("job", "names"),
     [
