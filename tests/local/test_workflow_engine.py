@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import tempfile
 import uuid
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -16,6 +17,8 @@ from dynoexport.local import context
 from dynoexport.local.glue import engine, processes
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from dynoexport.local.context import Endpoint
 
 pytestmark = pytest.mark.endpoint
@@ -364,7 +367,16 @@ def test_a_job_beyond_its_timeout_is_not_tried_again(
     assert (attempt.state, attempt.error) == ("TIMEOUT", "Job run timed out")
 
 
-@pytest.mark.parametrize("location", [f"s3://{BUCKET}/missing.py", f"s3://{BUCKET}"])
+@pytest.mark.parametrize(
+    "location",
+    [
+        f"s3://{BUCKET}/missing.py",
+        f"s3://{BUCKET}",
+        f"s3://{BUCKET}/folder/..",
+        f"s3://{BUCKET}/{'x' * 300}.py",
+    ],
+    ids=["missing", "bucket", "dots", "long"],
+)
 def test_a_job_without_a_script_has_failed(flow: Flow, location: str) -> None:
     """It is tried again, as after any failure."""
     flow.workflow()
@@ -374,6 +386,23 @@ def test_a_job_without_a_script_has_failed(flow: Flow, location: str) -> None:
     assert flow.states(run) == {"one": ("FAILED", "FAILED")}
     for attempt in flow.attempts(run, "one"):
         assert attempt["ErrorMessage"].startswith("LAUNCH ERROR")
+
+
+def test_a_job_whose_process_cannot_start_has_failed(
+    endpoint: Endpoint, flow: Flow, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """The job is created all the same; each of its runs has the reason."""
+    processes.begin()
+    processes.reserve.empty()
+    monkeypatch.setattr(context, "endpoint", lambda *_: endpoint)
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "unmounted"))
+    backend = engine.LocalGlueBackend(endpoint.region, endpoint.account)
+    command = {"Name": "pythonshell", "ScriptLocation": f"s3://{BUCKET}/any.py"}
+    backend.put_job("roomless", {"Role": flow.role, "Command": command})
+    run = backend.get_job_run("roomless", backend.start_job_run("roomless", None))
+    until(lambda: run.completed)
+    assert run.state == "FAILED"
+    assert run.error.startswith("LAUNCH ERROR | [Errno 2] No such file or directory")
 
 
 def test_a_job_may_name_its_role_without_an_arn(flow: Flow) -> None:

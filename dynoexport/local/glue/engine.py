@@ -23,7 +23,6 @@ from moto.glue.responses import GlueResponse
 from moto.glue.utils import Action, Predicate
 
 from dynoexport import limits
-from dynoexport.errors import DynoexportError
 from dynoexport.local import context
 from dynoexport.local.glue import crawler, events, jobs, processes, workflows
 from dynoexport.local.glue.executions import LOG_GROUP, Crawl, Execution, build_graph, now
@@ -305,7 +304,7 @@ class LocalGlueBackend(models.GlueBackend):
             self._crawl(crawl, context.endpoint(self.region_name))
             state = "CANCELLED" if crawl.cancelled else "SUCCEEDED"
         except Exception as error:  # noqa: BLE001 - whatever went wrong, the crawl has failed
-            state, crawl.error = "FAILED", _reason(error)
+            state, crawl.error = "FAILED", jobs.one_line(error)
         crawl.completed = now()
         crawl.state = state
         events.crawl_changed(crawl)
@@ -331,7 +330,7 @@ class LocalGlueBackend(models.GlueBackend):
                 service=endpoint.client("glue"),
             )
         except Exception as error:
-            log_line("ERROR", _reason(error))
+            log_line("ERROR", jobs.one_line(error))
             raise
         finally:
             log_line("BENCHMARK", "Crawler has finished running and is in state READY")
@@ -494,8 +493,3 @@ class LocalGlueBackend(models.GlueBackend):
 
     def delete_classifier(self, name: str) -> None:
         self.classifiers.pop(name, None)
-
-
-def _reason(error: Exception) -> str:
-    """The error in one line: it may quote several lines, such as the page of a proxy."""
-    return error.what if isinstance(error, DynoexportError) else " ".join(str(error).split())

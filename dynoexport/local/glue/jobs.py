@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
 from urllib.parse import urlsplit
 
-from botocore.exceptions import BotoCoreError, ClientError
+from botocore.exceptions import ClientError
 
 from dynoexport.errors import DynoexportError
 from dynoexport.local.glue import processes
@@ -99,24 +99,22 @@ def execute(endpoint: Endpoint, run: JobRun) -> None:
     run.state = "RUNNING"
     try:
         process = run.process = processes.reserve.take(run.kind)
-    except DynoexportError as error:
-        refuse(run, error.what)
-        return
-    with closing(process):
-        try:
+        with closing(process):
             script, environment = _prepare(endpoint, run, process.directory)
-        except DynoexportError as error:
-            refuse(run, error.what)
-            return
-        except (BotoCoreError, ClientError, KeyError, OSError) as error:
-            refuse(run, str(error))
-            return
-        # If it has ended already, its exit code is the result.
-        with suppress(BrokenPipeError):
-            process.order(script, _words(run), environment)
-        _supervise(endpoint, run, process, environment)
-        if run.state == "SUCCEEDED":
-            process.share_classes()
+            # If it has ended already, its exit code is the result.
+            with suppress(BrokenPipeError):
+                process.order(script, _words(run), environment)
+            _supervise(endpoint, run, process, environment)
+            if run.state == "SUCCEEDED":
+                process.share_classes()
+    except Exception as error:  # noqa: BLE001 - whatever went wrong, the run has ended
+        if run.completed is None:
+            refuse(run, one_line(error))
+
+
+def one_line(error: Exception) -> str:
+    """The reason of an error, which may quote several lines, such as the page of a proxy."""
+    return error.what if isinstance(error, DynoexportError) else " ".join(str(error).split())
 
 
 def role_arn(endpoint: Endpoint, role: str) -> str:
