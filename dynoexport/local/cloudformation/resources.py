@@ -197,7 +197,7 @@ class Job(_Resource, CloudFormationModel):
         return {key: value for key, value in self.properties.items() if key != "Name"}
 
     def create(self) -> None:
-        self.glue.put_job(self.physical_resource_id, self._options())
+        self.glue.add_job(self.physical_resource_id, self._options())
 
     def change(self) -> None:
         self.glue.put_job(self.physical_resource_id, self._options())
@@ -210,7 +210,7 @@ class Crawler(_Resource, CloudFormationModel):
     TYPE = "AWS::Glue::Crawler"
 
     def create(self) -> None:
-        self.glue.put_crawler(self.physical_resource_id, self.properties)
+        self.glue.add_crawler(self.physical_resource_id, self.properties)
 
     def change(self) -> None:
         self.glue.put_crawler(self.physical_resource_id, self.properties)
@@ -224,7 +224,7 @@ class Classifier(_Resource, CloudFormationModel):
     NAME = ""
 
     def create(self) -> None:
-        self.physical_resource_id = self.glue.put_classifier(self.properties)
+        self.physical_resource_id = self.glue.add_classifier(self.properties)
 
     def change(self) -> None:
         self.physical_resource_id = self.glue.put_classifier(self.properties)

@@ -27,7 +27,7 @@ class LocalGlueResponse(GlueResponse):
 
     def create_job(self) -> ActionResult:
         name = self.parameters["Name"]
-        self._backend.put_job(name, self.parameters)
+        self._backend.add_job(name, self.parameters)
         return ActionResult({"Name": name})
 
     def update_job(self) -> ActionResult:
@@ -44,7 +44,7 @@ class LocalGlueResponse(GlueResponse):
         return ActionResult({"SuccessfulSubmissions": done, "Errors": []})
 
     def create_crawler(self) -> ActionResult:
-        self._backend.put_crawler(self.parameters["Name"], self._crawler_options())
+        self._backend.add_crawler(self.parameters["Name"], self._crawler_options())
         return EmptyResult()
 
     def update_crawler(self) -> ActionResult:
@@ -121,7 +121,7 @@ class LocalGlueResponse(GlueResponse):
         return ActionResult({**page, "NextToken": str(end)} if end < len(entries) else page)
 
     def create_classifier(self) -> ActionResult:
-        self._backend.put_classifier(self.parameters)
+        self._backend.add_classifier(self.parameters)
         return EmptyResult()
 
     def get_classifier(self) -> ActionResult:

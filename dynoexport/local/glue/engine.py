@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from moto.glue import models, urls
 from moto.glue.exceptions import (
+    AlreadyExistsException,
     ConcurrentRunsExceededException,
     CrawlerNotRunningException,
     CrawlerRunningException,
@@ -28,7 +29,7 @@ from dynoexport.local.glue import crawler, events, jobs, processes, workflows
 from dynoexport.local.glue.executions import LOG_GROUP, Crawl, Execution, build_graph, now
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
     from datetime import datetime
 
     from dynoexport.local.context import Endpoint
@@ -81,6 +82,7 @@ class LocalGlueBackend(models.GlueBackend):
     def create_trigger(self, **options: Any) -> None:  # type: ignore[override]
         candidate = models.FakeTrigger(backend=self, **options).as_dict()
         with self._lock:
+            _refuse_existing("Trigger", options["name"], self.triggers)
             self._refuse(candidate)
             super().create_trigger(**options)
 
@@ -109,6 +111,17 @@ class LocalGlueBackend(models.GlueBackend):
         return [trigger.as_dict() for trigger in own]
 
     # --- jobs -----------------------------------------------------------------------------------
+    def add_job(self, name: str, options: Json) -> None:
+        """Create a job.
+
+        Raises:
+            AlreadyExistsException: there is one of that name.
+            InvalidInputException: AWS no longer creates jobs with this Glue version.
+        """
+        with self._lock:
+            _refuse_existing("Job", name, self.jobs)
+            self.put_job(name, options)
+
     def put_job(self, name: str, options: Json) -> None:
         """Create a job, or replace its definition; its runs stay.
 
@@ -251,6 +264,16 @@ class LocalGlueBackend(models.GlueBackend):
                 events.job_delayed(run, minutes=minutes)
 
     # --- crawlers -------------------------------------------------------------------------------
+    def add_crawler(self, name: str, options: Json) -> None:
+        """Create a crawler.
+
+        Raises:
+            AlreadyExistsException: there is one of that name.
+        """
+        with self._lock:
+            _refuse_existing("Crawler", name, self.crawlers)
+            self.put_crawler(name, options)
+
     def put_crawler(self, name: str, options: Json) -> None:
         """Create a crawler or replace its definition, which Glue refuses while it runs."""
         if self._crawling(name):
@@ -337,9 +360,9 @@ class LocalGlueBackend(models.GlueBackend):
 
     # --- workflows ------------------------------------------------------------------------------
     def create_workflow(self, name: str, *options: Any) -> str:
-        if name in self.workflows:
-            raise InvalidInputException("CreateWorkflow", f"Workflow {name} already exists")
-        return super().create_workflow(name, *options)
+        with self._lock:
+            _refuse_existing("Workflow", name, self.workflows)
+            return super().create_workflow(name, *options)
 
     def describe_workflow(self, name: str, *, graph: bool) -> Json:
         """The workflow as GetWorkflow and BatchGetWorkflows answer it.
@@ -486,6 +509,17 @@ class LocalGlueBackend(models.GlueBackend):
                 self.stop_job_run(run)
 
     # --- classifiers, which moto does not have -------------------------------------------------
+    def add_classifier(self, definition: Json) -> str:
+        """Create a classifier and return its name.
+
+        Raises:
+            AlreadyExistsException: there is one of that name.
+        """
+        ((_, classifier),) = definition.items()
+        with self._lock:
+            _refuse_existing("Classifier", classifier["Name"], self.classifiers)
+            return self.put_classifier(definition)
+
     def put_classifier(self, definition: Json) -> str:
         ((_, classifier),) = definition.items()
         self.classifiers[classifier["Name"]] = definition
@@ -493,3 +527,12 @@ class LocalGlueBackend(models.GlueBackend):
 
     def delete_classifier(self, name: str) -> None:
         self.classifiers.pop(name, None)
+
+
+def _refuse_existing(kind: str, name: str, existing: Mapping[str, object]) -> None:
+    """Refuse to create it over another one, whoever asks, as each of these operations does.
+
+    https://docs.aws.amazon.com/glue/latest/webapi/API_CreateJob.html#API_CreateJob_Errors
+    """
+    if name in existing:
+        raise AlreadyExistsException(f"{kind} {name}")
