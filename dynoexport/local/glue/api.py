@@ -59,6 +59,17 @@ class LocalGlueResponse(GlueResponse):
             options["Schedule"] = {"ScheduleExpression": options["Schedule"]}
         return options
 
+    def update_table(self) -> ActionResult:
+        table = self.parameters["TableInput"]
+        self._backend.update_table(
+            self.parameters["DatabaseName"],
+            table["Name"],
+            table,
+            self.parameters.get("VersionId"),
+            skip_archive=bool(self.parameters.get("SkipArchive", False)),
+        )
+        return EmptyResult()
+
     def update_trigger(self) -> ActionResult:
         name = self.parameters["Name"]
         return ActionResult(

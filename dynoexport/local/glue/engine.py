@@ -39,6 +39,13 @@ if TYPE_CHECKING:
 Json = dict[str, Any]
 
 
+class ConcurrentModification(GlueClientError):
+    """Another writer has changed the resource."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__("ConcurrentModificationException", message)
+
+
 class LocalCrawler(models.FakeCrawler):
     """A crawler whose state is that of its last real crawl."""
 
@@ -77,6 +84,33 @@ class LocalGlueBackend(models.GlueBackend):
         """The service's URLs, which moto expects in a module next to the backend's."""
         paths = {"{0}/$": self.responses.dispatch}
         return SimpleNamespace(url_bases=urls.url_bases, url_paths=paths)
+
+    # --- tables ---------------------------------------------------------------------------------
+    def update_table(
+        self,
+        database_name: str,
+        table_name: str,
+        table_input: Json,
+        version_id: str | None = None,
+        *,
+        skip_archive: bool = False,
+    ) -> None:
+        """UpdateTable: with a version, of two writers who have read it only the first succeeds.
+
+        https://iceberg.apache.org/docs/latest/aws/#optimistic-locking
+        https://docs.aws.amazon.com/glue/latest/webapi/API_UpdateTable.html
+
+        Raises:
+            ConcurrentModification: the table has another version by now.
+        """
+        with self._lock:
+            table = self.get_table(database_name, table_name)
+            current = table.as_dict()["VersionId"]
+            if version_id not in {None, current}:
+                raise ConcurrentModification("Update table failed due to concurrent modifications.")
+            table.update(table_input)
+            if skip_archive:
+                del table.versions[current]
 
     # --- triggers -------------------------------------------------------------------------------
     def create_trigger(self, **options: Any) -> None:  # type: ignore[override]
