@@ -81,7 +81,8 @@ def schemas() -> dict[str, dict[str, Any]]:
     for path in SCHEMAS.glob("*.json"):
         schema = json.loads(path.read_text(encoding="utf-8"))
         if schema.get("typeName") in HANDLERS:
-            found[schema["typeName"]] = schema["handlers"]
+            # The CDK's metadata has none.
+            found[schema["typeName"]] = schema.get("handlers", {})
     return found
 
 

@@ -92,6 +92,89 @@ def test_rule_that_holds_or_does_not_apply_lets_a_stack_be_created(cloud: Cloud)
         assert cloud.create(name, flow, **ONE_OF_TWO, call=call) == "CREATE_COMPLETE"
 
 
+@pytest.mark.parametrize("attribute", ["Role.Arn", ["Role", "Arn"]], ids=["text", "list"])
+def test_an_attribute_is_named_by_a_text_or_a_list(cloud: Cloud, attribute: Any) -> None:
+    """In a resource, within another function, and in an output; the resource follows its role."""
+    arn = {"Fn::GetAtt": attribute}
+    resources = {
+        "Flow": workflow("attributed", Description={"Fn::Join": ["", ["by ", arn]]}),
+        "Job": {
+            "Type": "AWS::Glue::Job",
+            "Properties": {
+                "Name": "attributed",
+                "Role": arn,
+                "Command": {"Name": "pythonshell", "ScriptLocation": "s3://scripts/any.py"},
+            },
+        },
+        "Role": ROLE,
+    }
+    call = {"Capabilities": ["CAPABILITY_IAM"]}
+    outputs = {"Outputs": {"Role": {"Value": arn}}}
+    assert cloud.create("attributed", resources, **outputs, call=call) == "CREATE_COMPLETE"
+    role = cloud.glue.get_job(JobName="attributed")["Job"]["Role"]
+    assert role.startswith("arn:aws:iam::123456789012:role/attributed-Role-")
+    described = cloud.glue.get_workflow(Name="attributed")["Workflow"]["Description"]
+    assert described == f"by {role}"
+    (output,) = cloud.describe("attributed")["Outputs"]
+    assert output["OutputValue"] == role
+    changed = {**resources, "Flow": workflow("attributed", Description=arn)}
+    assert cloud.update("attributed", changed, **outputs, call=call) == "UPDATE_COMPLETE"
+    assert cloud.glue.get_workflow(Name="attributed")["Workflow"]["Description"] == role
+
+
+def test_a_template_of_the_cdk_is_deployed(cloud: Cloud, endpoint: Endpoint) -> None:
+    """Its metadata creates nothing; its bootstrap version is a parameter of Systems Manager."""
+    version = "/cdk-bootstrap/hnb659fds/version"
+    endpoint.client("ssm").put_parameter(Name=version, Value="21", Type="String")
+    template = {
+        "Parameters": {
+            "BootstrapVersion": {"Type": "AWS::SSM::Parameter::Value<String>", "Default": version}
+        },
+        "Conditions": {
+            "CDKMetadataAvailable": {
+                "Fn::Or": [
+                    {"Fn::Equals": [{"Ref": "AWS::Region"}, region]}
+                    for region in ("eu-west-1", "us-east-1")
+                ]
+            }
+        },
+        "Rules": {
+            "CheckBootstrapVersion": {
+                "Assertions": [
+                    {
+                        "Assert": {
+                            "Fn::Not": [
+                                {
+                                    "Fn::Contains": [
+                                        ["1", "2", "3", "4", "5"],
+                                        {"Ref": "BootstrapVersion"},
+                                    ]
+                                }
+                            ]
+                        },
+                        "AssertDescription": "CDK bootstrap stack version 6 required.",
+                    }
+                ]
+            }
+        },
+    }
+
+    def resources(analytics: str) -> dict[str, Any]:
+        metadata = {
+            "Type": "AWS::CDK::Metadata",
+            "Properties": {"Analytics": analytics},
+            "Condition": "CDKMetadataAvailable",
+        }
+        return {"Flow": workflow("of-the-cdk"), "CDKMetadata": metadata}
+
+    assert cloud.create("of-the-cdk", resources("v2:one"), **template) == "CREATE_COMPLETE"
+    listed = cloud.api.describe_stack_resources(StackName="of-the-cdk")["StackResources"]
+    assert {resource["LogicalResourceId"] for resource in listed} == {"Flow", "CDKMetadata"}
+    assert cloud.update("of-the-cdk", resources("v2:two"), **template) == "UPDATE_COMPLETE"
+    cloud.api.delete_stack(StackName="of-the-cdk")
+    assert "of-the-cdk" not in cloud.workflows()
+
+
 def test_failed_create_stack_is_rolled_back(cloud: Cloud) -> None:
     """The stack is still described, and its name stays taken."""
     flow = {"Flow": workflow("twice")}

@@ -192,6 +192,8 @@ HANDLERS: dict[str, Handlers] = {
         "cloudwatch:UntagResource cloudwatch:ListTagsForResource",
         delete="cloudwatch:DeleteAlarms cloudwatch:DescribeAlarms",
     ),
+    # It creates nothing.
+    "AWS::CDK::Metadata": _handlers("*", create="", delete=""),
     "AWS::Events::Rule": _handlers(
         "rule/{PhysicalId}",
         create="events:DescribeRule events:PutRule events:PutTargets events:TagResource",

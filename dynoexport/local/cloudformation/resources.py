@@ -365,6 +365,25 @@ class TopicPolicy(_Resource, CloudFormationModel):
         """Nothing: the stack deletes the topic with its policy."""
 
 
+class CdkMetadata(_Resource, CloudFormationModel):
+    """What the CDK adds to each template: it creates nothing.
+
+    https://docs.aws.amazon.com/cdk/v2/guide/usage-data.html
+    """
+
+    TYPE = "AWS::CDK::Metadata"
+    NAME = ""
+
+    def create(self) -> None:
+        """Nothing."""
+
+    def change(self) -> None:
+        """Nothing."""
+
+    def remove(self) -> None:
+        """Nothing."""
+
+
 class Alarm(_Resource, CloudFormationModel):
     TYPE = "AWS::CloudWatch::Alarm"
     NAME = "AlarmName"

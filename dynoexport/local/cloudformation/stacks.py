@@ -48,6 +48,7 @@ if TYPE_CHECKING:
 Json = dict[str, Any]
 
 _moto_condition, _moto_clean_json = parsing.parse_condition, parsing.clean_json
+_moto_parse = models.Stack.parse_template
 
 
 def _condition(condition: Any, resources_map: ResourceMap, condition_map: dict[str, Any]) -> bool:
@@ -71,6 +72,33 @@ def _clean_json(resource_json: Any, resources_map: ResourceMap) -> Any:
     if isinstance(resource_json, list):
         return [member for member in cleaned if member is not None]
     return cleaned
+
+
+def _parse(template: str) -> Json:
+    """The template; an attribute as one text, "Role.Arn", is a list, the only form moto knows.
+
+    CloudFormation takes both in both languages, and the CDK writes the text:
+    https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/intrinsic-function-reference-getatt.html
+    """
+    parsed: Json = _with_attributes_as_lists(_moto_parse(template))
+    return parsed
+
+
+def _with_attributes_as_lists(value: Any) -> Any:
+    if isinstance(value, list):
+        return [_with_attributes_as_lists(element) for element in value]
+    if not isinstance(value, dict):
+        return value
+    return {
+        key: inner.split(".", 1)
+        if key == "Fn::GetAtt" and isinstance(inner, str)
+        else _with_attributes_as_lists(inner)
+        for key, inner in value.items()
+    }
+
+
+def _parse_change_set(change_set: ChangeSet) -> None:
+    change_set.template_dict = _parse(change_set.template)
 
 
 def _imports(stack: Stack, export: str) -> bool:
@@ -450,6 +478,8 @@ def _stack_resources(stack: Stack) -> list[Any]:
 
 def install() -> None:
     """Make moto use the code above. Call it before the first request."""
+    models.Stack.parse_template = staticmethod(_parse)  # type: ignore[method-assign]
+    models.ChangeSet._parse_template = _parse_change_set  # type: ignore[method-assign, assignment]
     models.Stack.stack_resources = property(_stack_resources)  # type: ignore[method-assign, assignment]
     models.cloudformation_backends.backend = LocalCloudFormationBackend
     parsing.parse_condition = _condition
