@@ -57,10 +57,8 @@ LEFT_OUT: dict[str, set[str]] = {
         for verb in ("Get", "Put", "Delete")
         for whose in ("User", "Group")
     },
-    # Managed policies, descriptions, and taking a boundary away.
+    # Descriptions, and taking a boundary away.
     "AWS::IAM::Role": {
-        "iam:AttachRolePolicy",
-        "iam:DetachRolePolicy",
         "iam:UpdateRoleDescription",
         "iam:DeleteRolePermissionsBoundary",
     },

@@ -405,6 +405,56 @@ def test_a_job_whose_process_cannot_start_has_failed(
     assert run.error.startswith("LAUNCH ERROR | [Errno 2] No such file or directory")
 
 
+@pytest.mark.parametrize(
+    ("options", "capacity"),
+    [
+        ({"WorkerType": "G.1X", "NumberOfWorkers": 2}, 2.0),
+        ({"WorkerType": "G.2X", "NumberOfWorkers": 3}, 6.0),
+        ({}, 10.0),
+        ({"Kind": "pythonshell"}, 0.0625),
+        ({"Kind": "pythonshell", "MaxCapacity": 1.0}, 1.0),
+    ],
+)
+def test_a_job_and_its_runs_have_their_capacity(
+    flow: Flow, options: dict[str, Any], capacity: float
+) -> None:
+    """In DPUs, as Glue derives it from workers, or its default."""
+    kind = options.pop("Kind", "glueetl")
+    command = {"Name": kind, "ScriptLocation": f"s3://{BUCKET}/missing.py"}
+    name = flow.job("sized", PASS, Command=command, **options)
+    run = flow.glue.start_job_run(JobName=name)["JobRunId"]
+    flow.glue.batch_stop_job_run(JobName=name, JobRunIds=[run])
+    for described in (
+        flow.glue.get_job(JobName=name)["Job"],
+        flow.glue.get_job_run(JobName=name, RunId=run)["JobRun"],
+    ):
+        assert described["MaxCapacity"] == capacity
+        assert described["AllocatedCapacity"] == int(capacity)
+
+
+def test_crawls_are_listed(flow: Flow) -> None:
+    """Newest first, each with its log and its end."""
+    crawler = flow.crawler("listed")
+    assert flow.glue.list_crawls(CrawlerName=crawler)["Crawls"] == []
+
+    def crawl() -> list[dict[str, Any]]:
+        flow.glue.start_crawler(Name=crawler)
+        until(lambda: flow.glue.get_crawler(Name=crawler)["Crawler"]["State"] == "READY")
+        crawls: list[dict[str, Any]] = flow.glue.list_crawls(CrawlerName=crawler)["Crawls"]
+        return crawls
+
+    (first,) = crawl()
+    assert (first["State"], first["LogGroup"]) == ("COMPLETED", CRAWLER_LOGS)
+    assert (first["LogStream"], first["MessagePrefix"]) == (crawler, first["CrawlId"])
+    assert first["StartTime"] <= first["EndTime"]
+    flow.glue.delete_database(Name=flow.name)
+    failed, again = crawl()
+    assert (failed["State"], again) == ("FAILED", first)
+    assert failed["ErrorMessage"]
+    with pytest.raises(flow.glue.exceptions.EntityNotFoundException):
+        flow.glue.list_crawls(CrawlerName="no-such-crawler")
+
+
 def test_a_job_may_name_its_role_without_an_arn(flow: Flow) -> None:
     flow.workflow()
     flow.job("one", PASS, Role=ROLE)

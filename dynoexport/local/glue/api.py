@@ -107,6 +107,14 @@ class LocalGlueResponse(GlueResponse):
     def get_crawlers(self) -> ActionResult:
         return self._page(super().get_crawlers().result)
 
+    def list_crawls(self) -> ActionResult:
+        if self.parameters.get("Filters"):
+            raise NotImplementedError("ListCrawls with Filters")
+        name = self.parameters["CrawlerName"]
+        self._backend.get_crawler(name)
+        crawls = self._backend.crawls.get(name, [])
+        return self._page({"Crawls": [crawl.as_history() for crawl in reversed(crawls)]})
+
     def get_databases(self) -> ActionResult:
         return self._page(super().get_databases().result)
 

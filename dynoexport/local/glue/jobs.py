@@ -15,6 +15,7 @@ from urllib.parse import urlsplit
 
 from botocore.exceptions import ClientError
 
+from dynoexport import limits
 from dynoexport.errors import DynoexportError
 from dynoexport.local.glue import processes
 from dynoexport.local.iam import identities
@@ -30,7 +31,9 @@ _LOG_GROUPS = {"glueetl": "/aws-glue/jobs", "pythonshell": "/aws-glue/python-job
 # PutLogEvents takes 10,000 events and 1 MiB a call.
 _LOG_BATCH = 1000
 # What a run copies from its job.
-_FROM_THE_JOB = ("WorkerType", "NumberOfWorkers", "MaxCapacity", "GlueVersion", "ExecutionClass")
+_FROM_THE_JOB = ("WorkerType", "NumberOfWorkers", "GlueVersion", "ExecutionClass")
+# "The default is 10 DPUs": https://docs.aws.amazon.com/glue/latest/webapi/API_Job.html
+_SPARK_DPU = 10.0
 
 
 @dataclass
@@ -86,12 +89,31 @@ class JobRun:
             "ErrorMessage": self.error or None,
             "ExecutionTime": self.seconds,
             "Timeout": int(self.definition.get("Timeout", 2880)),
+            "MaxCapacity": capacity(self.definition),
+            "AllocatedCapacity": int(capacity(self.definition)),
             "LogGroupName": self.log_group,
             "PredecessorRuns": [],
         }
         for key in _FROM_THE_JOB:
             answer[key] = self.definition.get(key)
         return {key: value for key, value in answer.items() if value is not None}
+
+
+def capacity(definition: Mapping[str, Any]) -> float:
+    """The DPUs of a job: what it states, that of its workers, or the default of its kind.
+
+    GetJob answers 10.0 for ten workers of type G.1X:
+    https://docs.aws.amazon.com/cli/latest/reference/glue/get-job-run.html#examples
+    """
+    stated = float(definition.get("MaxCapacity") or definition.get("AllocatedCapacity") or 0)
+    if stated:
+        return stated
+    worker_type, workers = definition.get("WorkerType"), definition.get("NumberOfWorkers")
+    if worker_type and workers:
+        # Types that dynoexport does not use are taken for the smallest one.
+        return float(limits.GLUE_WORKER_DPU.get(worker_type, 1) * int(workers))
+    is_shell = definition["Command"]["Name"] == processes.PYTHON_SHELL
+    return limits.GLUE_SHELL_DPU if is_shell else _SPARK_DPU
 
 
 def execute(endpoint: Endpoint, run: JobRun) -> None:
