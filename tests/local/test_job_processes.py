@@ -135,6 +135,17 @@ def test_a_process_that_waits_has_no_credentials(reserve: processes.Reserve) -> 
         waiting.close()
 
 
+def test_a_process_that_cannot_start_leaves_no_directory(
+    reserve: processes.Reserve, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """The reserve stays empty; whoever needs the process gets the error."""
+    monkeypatch.setattr(sys, "executable", str(tmp_path / "no-python"))
+    reserve.fill(processes.PYTHON_SHELL)
+    with pytest.raises(FileNotFoundError, match="no-python"):
+        reserve.take(processes.PYTHON_SHELL)
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_one_process_waits_at_most_and_for_one_job(reserve: processes.Reserve) -> None:
     """One job takes it. The next job, and each other kind of job, gets a new one."""
     reserve.fill(processes.SPARK)

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import base64
+import hashlib
+import io
+import zlib
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from botocore.auth import S3SigV4Auth
 from botocore.awsrequest import AWSRequest, AWSResponse
 from botocore.credentials import Credentials
+from botocore.exceptions import ClientError
 from botocore.httpsession import URLLib3Session
 
 from dynoexport.local.context import ROOT_ACCESS_KEY
@@ -108,3 +113,116 @@ def test_the_checksum_of_a_copy_is_that_of_its_content(endpoint: Endpoint) -> No
     assert s3.get_object(Bucket=BUCKET, Key="copy")["Body"].read() == b"one part"
     for key in ("parts", "copy"):
         s3.delete_object(Bucket=BUCKET, Key=key)
+
+
+# --- checksums ------------------------------------------------------------------------------------
+def _text(digest: bytes) -> str:
+    return base64.b64encode(digest).decode()
+
+
+def _crc32(body: bytes) -> bytes:
+    return zlib.crc32(body).to_bytes(4, "big")
+
+
+DIGESTS = {
+    "ContentMD5": lambda body: hashlib.md5(body, usedforsecurity=False).digest(),
+    "ChecksumCRC32": _crc32,
+    "ChecksumSHA1": lambda body: hashlib.sha1(body, usedforsecurity=False).digest(),
+    "ChecksumSHA256": lambda body: hashlib.sha256(body).digest(),
+}
+
+
+@pytest.fixture
+def s3(endpoint: Endpoint) -> Any:
+    return replace(endpoint, region="eu-central-1").client("s3")
+
+
+@pytest.mark.parametrize("checksum", DIGESTS)
+@pytest.mark.parametrize("stated", ["right", "wrong", "invalid"])
+def test_a_body_is_stored_if_it_has_the_stated_checksum(
+    s3: Any, checksum: str, stated: str
+) -> None:
+    """An object and a part alike."""
+    text = {
+        "right": _text(DIGESTS[checksum](b"abc")),
+        "wrong": _text(DIGESTS[checksum](b"abd")),
+        "invalid": "AAA=",
+    }[stated]
+    target = {"Bucket": BUCKET, "Key": "summed"}
+    upload = s3.create_multipart_upload(**target)["UploadId"]
+
+    def put() -> None:
+        s3.put_object(**target, Body=b"abc", **{checksum: text})
+
+    def upload_part() -> None:
+        part = {"UploadId": upload, "PartNumber": 1, "Body": b"abc"}
+        s3.upload_part(**target, **part, **{checksum: text})
+
+    def stored() -> tuple[int, int]:
+        objects = s3.list_objects_v2(Bucket=BUCKET, Prefix="summed").get("Contents", [])
+        parts = s3.list_parts(**target, UploadId=upload).get("Parts", [])
+        return len(objects), len(parts)
+
+    try:
+        for store in (put, upload_part):
+            if stated == "right":
+                store()
+                continue
+            with pytest.raises(ClientError) as caught:
+                store()
+            error = caught.value.response
+            expected = "BadDigest" if stated == "wrong" else "InvalidDigest"
+            assert error["Error"]["Code"] == expected
+            assert error["ResponseMetadata"]["HTTPStatusCode"] == 400
+        assert stored() == ((1, 1) if stated == "right" else (0, 0))
+    finally:
+        s3.abort_multipart_upload(**target, UploadId=upload)
+        s3.delete_object(**target)
+
+
+def test_a_checksum_after_the_body_is_checked(endpoint: Endpoint, s3: Any) -> None:
+    """boto3 sends it so by default when the body is a stream."""
+    s3.put_object(Bucket=BUCKET, Key="streamed", Body=io.BytesIO(b"abc"))
+    s3.delete_object(Bucket=BUCKET, Key="streamed")
+    for digest, status in ((_crc32(b"abc"), 200), (_crc32(b"abd"), 400)):
+        body = f"3\r\nabc\r\n0\r\nx-amz-checksum-crc32:{_text(digest)}\r\n\r\n".encode()
+        headers = {
+            "x-amz-decoded-content-length": "3",
+            "x-amz-trailer": "x-amz-checksum-crc32",
+            "content-encoding": "aws-chunked",
+        }
+        asked = AWSRequest("PUT", f"{endpoint.url}/{BUCKET}/streamed", headers=headers, data=body)
+        asked.context["checksum"] = {"request_algorithm": {"in": "trailer"}}
+        keys = Credentials(ROOT_ACCESS_KEY, endpoint.secret)
+        S3SigV4Auth(keys, "s3", "eu-central-1").add_auth(asked)
+        answered = URLLib3Session().send(asked.prepare())
+        assert (answered.status_code, "BadDigest" in answered.text) == (status, status == 400)
+        found = s3.list_objects_v2(Bucket=BUCKET, Prefix="streamed")["KeyCount"]
+        assert found == int(status == 200)
+        s3.delete_object(Bucket=BUCKET, Key="streamed")
+
+
+@pytest.mark.parametrize("kind", ["COMPOSITE", "FULL_OBJECT", None])
+def test_a_completed_upload_has_the_checksum_of_its_kind(s3: Any, kind: str | None) -> None:
+    """Of the checksums of its parts, with their number, or of the whole; none unless asked for."""
+    target = {"Bucket": BUCKET, "Key": "completed"}
+    asked = {"ChecksumAlgorithm": "CRC32", "ChecksumType": kind} if kind else {}
+    upload = s3.create_multipart_upload(**target, **asked)["UploadId"]
+    bodies = [b"x" * 5 * 1024 * 1024, b"end"]
+    parts = []
+    for number, body in enumerate(bodies, 1):
+        part = s3.upload_part(**target, UploadId=upload, PartNumber=number, Body=body)
+        parts.append({"PartNumber": number, "ETag": part["ETag"]})
+    answer = s3.complete_multipart_upload(
+        **target, UploadId=upload, MultipartUpload={"Parts": parts}
+    )
+    expected = {
+        "COMPOSITE": f"{_text(_crc32(b''.join(map(_crc32, bodies))))}-2",
+        "FULL_OBJECT": _text(_crc32(b"".join(bodies))),
+        None: None,
+    }[kind]
+    assert (answer.get("ChecksumCRC32"), answer.get("ChecksumType")) == (expected, kind)
+    found = s3.get_object(**target, ChecksumMode="ENABLED")
+    assert found["Body"].read() == b"".join(bodies)
+    assert found.get("ChecksumCRC32") == expected
+    s3.delete_object(**target)

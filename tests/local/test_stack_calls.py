@@ -92,6 +92,186 @@ def test_rule_that_holds_or_does_not_apply_lets_a_stack_be_created(cloud: Cloud)
         assert cloud.create(name, flow, **ONE_OF_TWO, call=call) == "CREATE_COMPLETE"
 
 
+@pytest.mark.parametrize("attribute", ["Role.Arn", ["Role", "Arn"]], ids=["text", "list"])
+def test_an_attribute_is_named_by_a_text_or_a_list(cloud: Cloud, attribute: Any) -> None:
+    """In a resource, within another function, and in an output; the resource follows its role."""
+    arn = {"Fn::GetAtt": attribute}
+    resources = {
+        "Flow": workflow("attributed", Description={"Fn::Join": ["", ["by ", arn]]}),
+        "Job": {
+            "Type": "AWS::Glue::Job",
+            "Properties": {
+                "Name": "attributed",
+                "Role": arn,
+                "Command": {"Name": "pythonshell", "ScriptLocation": "s3://scripts/any.py"},
+            },
+        },
+        "Role": ROLE,
+    }
+    call = {"Capabilities": ["CAPABILITY_IAM"]}
+    outputs = {"Outputs": {"Role": {"Value": arn}}}
+    assert cloud.create("attributed", resources, **outputs, call=call) == "CREATE_COMPLETE"
+    role = cloud.glue.get_job(JobName="attributed")["Job"]["Role"]
+    assert role.startswith("arn:aws:iam::123456789012:role/attributed-Role-")
+    described = cloud.glue.get_workflow(Name="attributed")["Workflow"]["Description"]
+    assert described == f"by {role}"
+    (output,) = cloud.describe("attributed")["Outputs"]
+    assert output["OutputValue"] == role
+    changed = {**resources, "Flow": workflow("attributed", Description=arn)}
+    assert cloud.update("attributed", changed, **outputs, call=call) == "UPDATE_COMPLETE"
+    assert cloud.glue.get_workflow(Name="attributed")["Workflow"]["Description"] == role
+
+
+def test_a_template_of_the_cdk_is_deployed(cloud: Cloud, endpoint: Endpoint) -> None:
+    """Its metadata creates nothing; its bootstrap version is a parameter of Systems Manager."""
+    version = "/cdk-bootstrap/hnb659fds/version"
+    endpoint.client("ssm").put_parameter(Name=version, Value="21", Type="String")
+    template = {
+        "Parameters": {
+            "BootstrapVersion": {"Type": "AWS::SSM::Parameter::Value<String>", "Default": version}
+        },
+        "Conditions": {
+            "CDKMetadataAvailable": {
+                "Fn::Or": [
+                    {"Fn::Equals": [{"Ref": "AWS::Region"}, region]}
+                    for region in ("eu-west-1", "us-east-1")
+                ]
+            }
+        },
+        "Rules": {
+            "CheckBootstrapVersion": {
+                "Assertions": [
+                    {
+                        "Assert": {
+                            "Fn::Not": [
+                                {
+                                    "Fn::Contains": [
+                                        ["1", "2", "3", "4", "5"],
+                                        {"Ref": "BootstrapVersion"},
+                                    ]
+                                }
+                            ]
+                        },
+                        "AssertDescription": "CDK bootstrap stack version 6 required.",
+                    }
+                ]
+            }
+        },
+    }
+
+    def resources(analytics: str) -> dict[str, Any]:
+        metadata = {
+            "Type": "AWS::CDK::Metadata",
+            "Properties": {"Analytics": analytics},
+            "Condition": "CDKMetadataAvailable",
+        }
+        return {"Flow": workflow("of-the-cdk"), "CDKMetadata": metadata}
+
+    assert cloud.create("of-the-cdk", resources("v2:one"), **template) == "CREATE_COMPLETE"
+    listed = cloud.api.describe_stack_resources(StackName="of-the-cdk")["StackResources"]
+    assert {resource["LogicalResourceId"] for resource in listed} == {"Flow", "CDKMetadata"}
+    assert cloud.update("of-the-cdk", resources("v2:two"), **template) == "UPDATE_COMPLETE"
+    cloud.api.delete_stack(StackName="of-the-cdk")
+    assert "of-the-cdk" not in cloud.workflows()
+
+
+def test_exports_are_listed_while_their_outputs_exist(cloud: Cloud) -> None:
+    """Neither with a false condition nor after an update that takes them away."""
+    resources = {"Flow": workflow("exporting"), "Other": workflow("exporting-other")}
+
+    def options(**outputs: Any) -> dict[str, Any]:
+        return {"Conditions": {"Never": {"Fn::Equals": ["a", "b"]}}, "Outputs": outputs}
+
+    def exported() -> dict[str, str]:
+        exports = cloud.api.list_exports()["Exports"]
+        return {
+            export["Name"]: export["Value"]
+            for export in exports
+            if export["Name"].startswith("exporting")
+        }
+
+    kept = {"Value": {"Ref": "Flow"}, "Export": {"Name": "exporting-kept"}}
+    gone = {"Value": {"Ref": "Other"}, "Export": {"Name": {"Fn::Sub": "exporting-${Other}"}}}
+    never = {"Value": "x", "Condition": "Never", "Export": {"Name": "exporting-never"}}
+    empty = {"Value": {"Ref": "AWS::NoValue"}, "Export": {"Name": "exporting-nothing"}}
+    cloud.create("exporting", resources, **options(A=kept, B=gone, C=never, D=empty))
+    assert exported() == {
+        "exporting-kept": "exporting",
+        "exporting-exporting-other": "exporting-other",
+    }
+    cloud.update("exporting", resources, **options(A=kept, B={**gone, "Condition": "Never"}))
+    assert exported() == {"exporting-kept": "exporting"}
+
+
+def test_validation_lists_parameters_and_capabilities(cloud: Cloud) -> None:
+    """An unused parameter is no fault."""
+    parameters = {
+        "Unused": {"Type": "Number", "Default": 5, "Description": "Nobody reads it"},
+        "Secret": {"Type": "String", "NoEcho": True},
+    }
+
+    def validate(resources: Any) -> Any:
+        body = {"Description": "Valid", "Parameters": parameters, "Resources": resources}
+        return cloud.api.validate_template(TemplateBody=json.dumps(body))
+
+    answer = validate({"Flow": workflow("valid")})
+    assert answer["Description"] == "Valid"
+    assert answer["Parameters"] == [
+        {
+            "ParameterKey": "Unused",
+            "DefaultValue": "5",
+            "NoEcho": False,
+            "Description": "Nobody reads it",
+        },
+        {"ParameterKey": "Secret", "NoEcho": True},
+    ]
+    assert answer.get("Capabilities", []) == []
+    answer = validate({"Role": ROLE})
+    assert answer["Capabilities"] == ["CAPABILITY_IAM"]
+    assert answer["CapabilitiesReason"].endswith("[AWS::IAM::Role]")
+    assert validate({"Role": NAMED_ROLE})["Capabilities"] == ["CAPABILITY_NAMED_IAM"]
+    for wrong, reason in (
+        ({"Odd": {"Type": "AWS::Odd::Thing"}}, r"\[AWS::Odd::Thing\]"),
+        ({"Flow": workflow("valid", Description={"Ref": "Missing"})}, r"\[Missing\]"),
+        ({"Flow": workflow("valid", Description={"Fn::GetAtt": "Gone.Arn"})}, r"\[Gone\]"),
+    ):
+        with pytest.raises(ClientError, match=f"ValidationError.*{reason}"):
+            validate(wrong)
+
+
+def test_roles_have_the_managed_policies_of_aws(cloud: Cloud, endpoint: Endpoint) -> None:
+    """A stack attaches and detaches them; one that does not exist fails it."""
+    iam = endpoint.client("iam")
+    arns = [
+        f"arn:aws:iam::aws:policy/{name}"
+        for name in ("service-role/AWSGlueServiceRole", "AmazonS3ReadOnlyAccess")
+    ]
+    call = {"Capabilities": ["CAPABILITY_NAMED_IAM"]}
+
+    def role(name: str, *policies: str) -> Any:
+        document = {"Version": "2012-10-17", "Statement": []}
+        properties = {"RoleName": name, "AssumeRolePolicyDocument": document}
+        return {"Role": {**ROLE, "Properties": {**properties, "ManagedPolicyArns": policies}}}
+
+    def attached() -> list[str]:
+        answer = iam.list_attached_role_policies(RoleName="managed")["AttachedPolicies"]
+        return [policy["PolicyArn"] for policy in answer]
+
+    assert cloud.create("managed", role("managed", arns[0]), call=call) == "CREATE_COMPLETE"
+    assert attached() == [arns[0]]
+    assert cloud.update("managed", role("managed", arns[1]), call=call) == "UPDATE_COMPLETE"
+    assert attached() == [arns[1]]
+    iam.attach_role_policy(RoleName="managed", PolicyArn=arns[0])
+    assert set(attached()) == set(arns)
+    iam.detach_role_policy(RoleName="managed", PolicyArn=arns[0])
+    odd = role("managed-odd", "arn:aws:iam::aws:policy/Odd")
+    assert cloud.create("managed-odd", odd, call=call) == "ROLLBACK_COMPLETE"
+    cloud.api.delete_stack(StackName="managed")
+    for gone in ("managed", "managed-odd"):
+        with pytest.raises(iam.exceptions.NoSuchEntityException):
+            iam.get_role(RoleName=gone)
+
+
 def test_failed_create_stack_is_rolled_back(cloud: Cloud) -> None:
     """The stack is still described, and its name stays taken."""
     flow = {"Flow": workflow("twice")}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import tempfile
 import uuid
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -16,6 +17,8 @@ from dynoexport.local import context
 from dynoexport.local.glue import engine, processes
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from dynoexport.local.context import Endpoint
 
 pytestmark = pytest.mark.endpoint
@@ -364,7 +367,16 @@ def test_a_job_beyond_its_timeout_is_not_tried_again(
     assert (attempt.state, attempt.error) == ("TIMEOUT", "Job run timed out")
 
 
-@pytest.mark.parametrize("location", [f"s3://{BUCKET}/missing.py", f"s3://{BUCKET}"])
+@pytest.mark.parametrize(
+    "location",
+    [
+        f"s3://{BUCKET}/missing.py",
+        f"s3://{BUCKET}",
+        f"s3://{BUCKET}/folder/..",
+        f"s3://{BUCKET}/{'x' * 300}.py",
+    ],
+    ids=["missing", "bucket", "dots", "long"],
+)
 def test_a_job_without_a_script_has_failed(flow: Flow, location: str) -> None:
     """It is tried again, as after any failure."""
     flow.workflow()
@@ -374,6 +386,73 @@ def test_a_job_without_a_script_has_failed(flow: Flow, location: str) -> None:
     assert flow.states(run) == {"one": ("FAILED", "FAILED")}
     for attempt in flow.attempts(run, "one"):
         assert attempt["ErrorMessage"].startswith("LAUNCH ERROR")
+
+
+def test_a_job_whose_process_cannot_start_has_failed(
+    endpoint: Endpoint, flow: Flow, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """The job is created all the same; each of its runs has the reason."""
+    processes.begin()
+    processes.reserve.empty()
+    monkeypatch.setattr(context, "endpoint", lambda *_: endpoint)
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "unmounted"))
+    backend = engine.LocalGlueBackend(endpoint.region, endpoint.account)
+    command = {"Name": "pythonshell", "ScriptLocation": f"s3://{BUCKET}/any.py"}
+    backend.put_job("roomless", {"Role": flow.role, "Command": command})
+    run = backend.get_job_run("roomless", backend.start_job_run("roomless", None))
+    until(lambda: run.completed)
+    assert run.state == "FAILED"
+    assert run.error.startswith("LAUNCH ERROR | [Errno 2] No such file or directory")
+
+
+@pytest.mark.parametrize(
+    ("options", "capacity"),
+    [
+        ({"WorkerType": "G.1X", "NumberOfWorkers": 2}, 2.0),
+        ({"WorkerType": "G.2X", "NumberOfWorkers": 3}, 6.0),
+        ({}, 10.0),
+        ({"Kind": "pythonshell"}, 0.0625),
+        ({"Kind": "pythonshell", "MaxCapacity": 1.0}, 1.0),
+    ],
+)
+def test_a_job_and_its_runs_have_their_capacity(
+    flow: Flow, options: dict[str, Any], capacity: float
+) -> None:
+    """In DPUs, as Glue derives it from workers, or its default."""
+    kind = options.pop("Kind", "glueetl")
+    command = {"Name": kind, "ScriptLocation": f"s3://{BUCKET}/missing.py"}
+    name = flow.job("sized", PASS, Command=command, **options)
+    run = flow.glue.start_job_run(JobName=name)["JobRunId"]
+    flow.glue.batch_stop_job_run(JobName=name, JobRunIds=[run])
+    for described in (
+        flow.glue.get_job(JobName=name)["Job"],
+        flow.glue.get_job_run(JobName=name, RunId=run)["JobRun"],
+    ):
+        assert described["MaxCapacity"] == capacity
+        assert described["AllocatedCapacity"] == int(capacity)
+
+
+def test_crawls_are_listed(flow: Flow) -> None:
+    """Newest first, each with its log and its end."""
+    crawler = flow.crawler("listed")
+    assert flow.glue.list_crawls(CrawlerName=crawler)["Crawls"] == []
+
+    def crawl() -> list[dict[str, Any]]:
+        flow.glue.start_crawler(Name=crawler)
+        until(lambda: flow.glue.get_crawler(Name=crawler)["Crawler"]["State"] == "READY")
+        crawls: list[dict[str, Any]] = flow.glue.list_crawls(CrawlerName=crawler)["Crawls"]
+        return crawls
+
+    (first,) = crawl()
+    assert (first["State"], first["LogGroup"]) == ("COMPLETED", CRAWLER_LOGS)
+    assert (first["LogStream"], first["MessagePrefix"]) == (crawler, first["CrawlId"])
+    assert first["StartTime"] <= first["EndTime"]
+    flow.glue.delete_database(Name=flow.name)
+    failed, again = crawl()
+    assert (failed["State"], again) == ("FAILED", first)
+    assert failed["ErrorMessage"]
+    with pytest.raises(flow.glue.exceptions.EntityNotFoundException):
+        flow.glue.list_crawls(CrawlerName="no-such-crawler")
 
 
 def test_a_job_may_name_its_role_without_an_arn(flow: Flow) -> None:

@@ -284,7 +284,7 @@ def execute(backend: Any, change_set: ChangeSet) -> None:
         else:
             deployment.run()
         _finish(stack, change_set)
-        backend.exports.update({export.name: export for export in stack.exports})
+        _publish_exports(backend, stack)
     except ResourceFailed as failure:
         change_set.execution_status = "EXECUTE_FAILED"
         if kind == "IMPORT":
@@ -294,6 +294,18 @@ def execute(backend: Any, change_set: ChangeSet) -> None:
         return
     stack.status = f"{kind}_COMPLETE"
     stack._add_stack_event(stack.status)
+
+
+def _publish_exports(backend: Any, stack: Stack) -> None:
+    """List the stack's exports, in place of those that it had before."""
+    former = [
+        name
+        for name, export in backend.exports.items()
+        if export.exporting_stack_id == stack.stack_id
+    ]
+    for name in former:
+        del backend.exports[name]
+    backend.exports.update({export.name: export for export in stack.exports})
 
 
 def delete(stack: Stack) -> None:

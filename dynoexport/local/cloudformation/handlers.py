@@ -168,14 +168,20 @@ HANDLERS: dict[str, Handlers] = {
     ),
     "AWS::IAM::Role": _handlers(
         "role/{PhysicalId}",
-        create="iam:CreateRole iam:PutRolePolicy iam:GetRolePolicy iam:TagRole iam:UntagRole "
-        "iam:GetRole",
+        create="iam:CreateRole iam:PutRolePolicy iam:AttachRolePolicy iam:GetRolePolicy "
+        "iam:TagRole iam:UntagRole iam:GetRole",
         read="iam:GetRole iam:ListAttachedRolePolicies iam:ListRolePolicies iam:GetRolePolicy",
         update="iam:UpdateRole iam:UpdateAssumeRolePolicy iam:PutRolePolicy iam:DeleteRolePolicy "
-        "iam:PutRolePermissionsBoundary iam:TagRole iam:UntagRole",
-        delete="iam:DeleteRole iam:DeleteRolePolicy iam:GetRole iam:ListAttachedRolePolicies "
+        "iam:PutRolePermissionsBoundary iam:AttachRolePolicy iam:DetachRolePolicy iam:TagRole "
+        "iam:UntagRole",
+        delete="iam:DeleteRole iam:DetachRolePolicy iam:DeleteRolePolicy iam:GetRole "
+        "iam:ListAttachedRolePolicies "
         "iam:ListRolePolicies iam:TagRole iam:UntagRole",
-        only_with={"iam:PutRolePermissionsBoundary": "PermissionsBoundary"},
+        only_with={
+            "iam:PutRolePermissionsBoundary": "PermissionsBoundary",
+            "iam:AttachRolePolicy": "ManagedPolicyArns",
+            "iam:DetachRolePolicy": "ManagedPolicyArns",
+        },
     ),
     "AWS::IAM::Policy": _handlers(
         "role/{Roles}",
@@ -192,6 +198,8 @@ HANDLERS: dict[str, Handlers] = {
         "cloudwatch:UntagResource cloudwatch:ListTagsForResource",
         delete="cloudwatch:DeleteAlarms cloudwatch:DescribeAlarms",
     ),
+    # It creates nothing.
+    "AWS::CDK::Metadata": _handlers("*", create="", delete=""),
     "AWS::Events::Rule": _handlers(
         "rule/{PhysicalId}",
         create="events:DescribeRule events:PutRule events:PutTargets events:TagResource",

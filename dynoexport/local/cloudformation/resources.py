@@ -197,7 +197,7 @@ class Job(_Resource, CloudFormationModel):
         return {key: value for key, value in self.properties.items() if key != "Name"}
 
     def create(self) -> None:
-        self.glue.put_job(self.physical_resource_id, self._options())
+        self.glue.add_job(self.physical_resource_id, self._options())
 
     def change(self) -> None:
         self.glue.put_job(self.physical_resource_id, self._options())
@@ -210,7 +210,7 @@ class Crawler(_Resource, CloudFormationModel):
     TYPE = "AWS::Glue::Crawler"
 
     def create(self) -> None:
-        self.glue.put_crawler(self.physical_resource_id, self.properties)
+        self.glue.add_crawler(self.physical_resource_id, self.properties)
 
     def change(self) -> None:
         self.glue.put_crawler(self.physical_resource_id, self.properties)
@@ -224,7 +224,7 @@ class Classifier(_Resource, CloudFormationModel):
     NAME = ""
 
     def create(self) -> None:
-        self.physical_resource_id = self.glue.put_classifier(self.properties)
+        self.physical_resource_id = self.glue.add_classifier(self.properties)
 
     def change(self) -> None:
         self.physical_resource_id = self.glue.put_classifier(self.properties)
@@ -363,6 +363,25 @@ class TopicPolicy(_Resource, CloudFormationModel):
 
     def remove(self) -> None:
         """Nothing: the stack deletes the topic with its policy."""
+
+
+class CdkMetadata(_Resource, CloudFormationModel):
+    """What the CDK adds to each template: it creates nothing.
+
+    https://docs.aws.amazon.com/cdk/v2/guide/usage-data.html
+    """
+
+    TYPE = "AWS::CDK::Metadata"
+    NAME = ""
+
+    def create(self) -> None:
+        """Nothing."""
+
+    def change(self) -> None:
+        """Nothing."""
+
+    def remove(self) -> None:
+        """Nothing."""
 
 
 class Alarm(_Resource, CloudFormationModel):

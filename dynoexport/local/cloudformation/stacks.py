@@ -35,6 +35,7 @@ from dynoexport.local.cloudformation.template_checks import (
     check_template,
     defaults,
     parameter_text,
+    summary,
     template_errors,
 )
 from dynoexport.local.iam.api_actions import object_of_url
@@ -43,11 +44,12 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from moto.cloudformation.models import ChangeSet, Stack
-    from moto.cloudformation.parsing import ResourceMap
+    from moto.cloudformation.parsing import OutputMap, ResourceMap
 
 Json = dict[str, Any]
 
 _moto_condition, _moto_clean_json = parsing.parse_condition, parsing.clean_json
+_moto_parse = models.Stack.parse_template
 
 
 def _condition(condition: Any, resources_map: ResourceMap, condition_map: dict[str, Any]) -> bool:
@@ -71,6 +73,44 @@ def _clean_json(resource_json: Any, resources_map: ResourceMap) -> Any:
     if isinstance(resource_json, list):
         return [member for member in cleaned if member is not None]
     return cleaned
+
+
+def _parse(template: str) -> Json:
+    """The template; an attribute as one text, "Role.Arn", is a list, the only form moto knows.
+
+    CloudFormation takes both in both languages, and the CDK writes the text:
+    https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/intrinsic-function-reference-getatt.html
+    """
+    parsed: Json = _with_attributes_as_lists(_moto_parse(template))
+    return parsed
+
+
+def _with_attributes_as_lists(value: Any) -> Any:
+    if isinstance(value, list):
+        return [_with_attributes_as_lists(element) for element in value]
+    if not isinstance(value, dict):
+        return value
+    return {
+        key: inner.split(".", 1)
+        if key == "Fn::GetAtt" and isinstance(inner, str)
+        else _with_attributes_as_lists(inner)
+        for key, inner in value.items()
+    }
+
+
+def _parse_change_set(change_set: ChangeSet) -> None:
+    change_set.template_dict = _parse(change_set.template)
+
+
+def _exports(outputs: OutputMap) -> list[parsing.Export]:
+    """The exports of outputs that exist; moto also lists those whose condition is false."""
+    exports = []
+    for name in outputs.outputs:
+        output, given = outputs[name], outputs._output_json_map[name].get("Export")
+        if output is not None and given:
+            exported_as = parsing.clean_json(given["Name"], outputs._resource_map)
+            exports.append(parsing.Export(outputs._stack_id, exported_as, output.value))
+    return exports
 
 
 def _imports(stack: Stack, export: str) -> bool:
@@ -147,6 +187,11 @@ class _Response(CloudFormationResponse):
             found = imports.summaries(self._template().get("Resources", {}))
             answer.result["ResourceIdentifierSummaries"] = found  # type: ignore[index]
         return answer
+
+    def validate_template(self) -> ActionResult:
+        """The template's parameters and capabilities; moto refuses it for warnings of cfn-lint."""
+        with template_errors():
+            return ActionResult(summary(self._template()))
 
     def _check_call(self, kind: str) -> None:
         with template_errors():
@@ -450,6 +495,9 @@ def _stack_resources(stack: Stack) -> list[Any]:
 
 def install() -> None:
     """Make moto use the code above. Call it before the first request."""
+    models.Stack.parse_template = staticmethod(_parse)  # type: ignore[method-assign]
+    models.ChangeSet._parse_template = _parse_change_set  # type: ignore[method-assign, assignment]
+    parsing.OutputMap.exports = property(_exports)  # type: ignore[method-assign, assignment]
     models.Stack.stack_resources = property(_stack_resources)  # type: ignore[method-assign, assignment]
     models.cloudformation_backends.backend = LocalCloudFormationBackend
     parsing.parse_condition = _condition

@@ -85,20 +85,84 @@ def check_capabilities(template: Json, given: Iterable[str]) -> None:
     Raises:
         CloudFormationError: a capability is missing.
     """
-    resources = [
-        resource
-        for resource in template.get("Resources", {}).values()
-        if resource["Type"] in _IAM_NAMES
-    ]
-    named = any(
-        _IAM_NAMES[resource["Type"]] in resource.get("Properties", {}) for resource in resources
-    )
-    needed = _NAMED_IAM if named else _IAM
+    resources = _iam_resources(template)
+    needed = _needed_capability(resources)
     if resources and not {needed, _NAMED_IAM} & set(given):
         # https://github.com/envato/stack_master/issues/138
         raise CloudFormationError(
             "InsufficientCapabilitiesException", f"Requires capabilities : [{needed}]"
         )
+
+
+def _iam_resources(template: Json) -> list[Json]:
+    resources = template.get("Resources", {}).values()
+    return [resource for resource in resources if resource["Type"] in _IAM_NAMES]
+
+
+def _needed_capability(iam_resources: Iterable[Json]) -> str:
+    named = any(
+        _IAM_NAMES[resource["Type"]] in resource.get("Properties", {}) for resource in iam_resources
+    )
+    return _NAMED_IAM if named else _IAM
+
+
+def summary(template: Json) -> Json:
+    """What ValidateTemplate answers for a template that it accepts.
+
+    It checks the structure; an unused parameter is no fault:
+    https://docs.aws.amazon.com/AWSCloudFormation/latest/APIReference/API_ValidateTemplate.html
+
+    Raises:
+        ValidationError: a resource's type is unknown, or something refers to what is not there.
+    """
+    _check_types(template)
+    _check_references(template)
+    resources = _iam_resources(template)
+    answer: Json = {
+        "Description": template.get("Description"),
+        "Parameters": [
+            {
+                "ParameterKey": name,
+                "DefaultValue": defaults(template).get(name),
+                "NoEcho": bool(parameter.get("NoEcho", False)),
+                "Description": parameter.get("Description"),
+            }
+            for name, parameter in template.get("Parameters", {}).items()
+        ],
+    }
+    if resources:
+        kinds = ", ".join(sorted({resource["Type"] for resource in resources}))
+        answer["Capabilities"] = [_needed_capability(resources)]
+        # https://github.com/aws/aws-cli/issues/4838
+        answer["CapabilitiesReason"] = f"The following resource(s) require capabilities: [{kinds}]"
+    return answer
+
+
+def _check_references(template: Json) -> None:
+    known = {*template.get("Parameters", {}), *template["Resources"]}
+    for block in ("Resources", "Outputs"):
+        named = set(_referred(template.get(block, {})))
+        missing = sorted(name for name in named - known if not name.startswith("AWS::"))
+        if missing:
+            # https://github.com/ownstats/ownstats/issues/3
+            raise ValidationError(
+                message=f"Template format error: Unresolved resource dependencies "
+                f"[{', '.join(missing)}] in the {block} block of the template"
+            )
+
+
+def _referred(value: Any) -> Iterator[str]:
+    if isinstance(value, list):
+        for element in value:
+            yield from _referred(element)
+    elif isinstance(value, dict):
+        for key, inner in value.items():
+            if key == "Ref":
+                yield inner
+            elif key == "Fn::GetAtt":
+                yield inner[0]
+            else:
+                yield from _referred(inner)
 
 
 def check_template(template: Json, given: Mapping[str, Any]) -> None:
@@ -108,12 +172,7 @@ def check_template(template: Json, given: Mapping[str, Any]) -> None:
         ValidationError: an unknown resource type, a parameter that the template lacks, one without
             a value or outside its constraints, or a violated rule.
     """
-    kinds = {resource["Type"] for resource in template.get("Resources", {}).values()}
-    unknown = sorted(kinds - set(parsing.get_model_map()) - set(parsing.NULL_MODELS))
-    if unknown:
-        raise ValidationError(
-            message=f"Template format error: Unrecognized resource types: [{', '.join(unknown)}]"
-        )
+    _check_types(template)
     parameters = template.get("Parameters", {})
     surplus = [name for name in given if name not in parameters]
     if surplus:
@@ -128,6 +187,15 @@ def check_template(template: Json, given: Mapping[str, Any]) -> None:
         value = given.get(name, parameter.get("Default"))
         _check_parameter(name, parameter, parameter_text(value))
     _check_rules(template, {**defaults(template), **given})
+
+
+def _check_types(template: Json) -> None:
+    kinds = {resource["Type"] for resource in template.get("Resources", {}).values()}
+    unknown = sorted(kinds - set(parsing.get_model_map()) - set(parsing.NULL_MODELS))
+    if unknown:
+        raise ValidationError(
+            message=f"Template format error: Unrecognized resource types: [{', '.join(unknown)}]"
+        )
 
 
 def defaults(template: Json) -> dict[str, str]:

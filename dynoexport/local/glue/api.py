@@ -27,7 +27,7 @@ class LocalGlueResponse(GlueResponse):
 
     def create_job(self) -> ActionResult:
         name = self.parameters["Name"]
-        self._backend.put_job(name, self.parameters)
+        self._backend.add_job(name, self.parameters)
         return ActionResult({"Name": name})
 
     def update_job(self) -> ActionResult:
@@ -44,7 +44,7 @@ class LocalGlueResponse(GlueResponse):
         return ActionResult({"SuccessfulSubmissions": done, "Errors": []})
 
     def create_crawler(self) -> ActionResult:
-        self._backend.put_crawler(self.parameters["Name"], self._crawler_options())
+        self._backend.add_crawler(self.parameters["Name"], self._crawler_options())
         return EmptyResult()
 
     def update_crawler(self) -> ActionResult:
@@ -58,6 +58,17 @@ class LocalGlueResponse(GlueResponse):
         if options.get("Schedule"):
             options["Schedule"] = {"ScheduleExpression": options["Schedule"]}
         return options
+
+    def update_table(self) -> ActionResult:
+        table = self.parameters["TableInput"]
+        self._backend.update_table(
+            self.parameters["DatabaseName"],
+            table["Name"],
+            table,
+            self.parameters.get("VersionId"),
+            skip_archive=bool(self.parameters.get("SkipArchive", False)),
+        )
+        return EmptyResult()
 
     def update_trigger(self) -> ActionResult:
         name = self.parameters["Name"]
@@ -96,6 +107,14 @@ class LocalGlueResponse(GlueResponse):
     def get_crawlers(self) -> ActionResult:
         return self._page(super().get_crawlers().result)
 
+    def list_crawls(self) -> ActionResult:
+        if self.parameters.get("Filters"):
+            raise NotImplementedError("ListCrawls with Filters")
+        name = self.parameters["CrawlerName"]
+        self._backend.get_crawler(name)
+        crawls = self._backend.crawls.get(name, [])
+        return self._page({"Crawls": [crawl.as_history() for crawl in reversed(crawls)]})
+
     def get_databases(self) -> ActionResult:
         return self._page(super().get_databases().result)
 
@@ -121,7 +140,7 @@ class LocalGlueResponse(GlueResponse):
         return ActionResult({**page, "NextToken": str(end)} if end < len(entries) else page)
 
     def create_classifier(self) -> ActionResult:
-        self._backend.put_classifier(self.parameters)
+        self._backend.add_classifier(self.parameters)
         return EmptyResult()
 
     def get_classifier(self) -> ActionResult:

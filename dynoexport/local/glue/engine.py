@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from moto.glue import models, urls
 from moto.glue.exceptions import (
+    AlreadyExistsException,
     ConcurrentRunsExceededException,
     CrawlerNotRunningException,
     CrawlerRunningException,
@@ -23,13 +24,12 @@ from moto.glue.responses import GlueResponse
 from moto.glue.utils import Action, Predicate
 
 from dynoexport import limits
-from dynoexport.errors import DynoexportError
 from dynoexport.local import context
 from dynoexport.local.glue import crawler, events, jobs, processes, workflows
 from dynoexport.local.glue.executions import LOG_GROUP, Crawl, Execution, build_graph, now
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
     from datetime import datetime
 
     from dynoexport.local.context import Endpoint
@@ -37,6 +37,13 @@ if TYPE_CHECKING:
     from dynoexport.local.glue.workflows import Node
 
 Json = dict[str, Any]
+
+
+class ConcurrentModification(GlueClientError):
+    """Another writer has changed the resource."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__("ConcurrentModificationException", message)
 
 
 class LocalCrawler(models.FakeCrawler):
@@ -78,10 +85,38 @@ class LocalGlueBackend(models.GlueBackend):
         paths = {"{0}/$": self.responses.dispatch}
         return SimpleNamespace(url_bases=urls.url_bases, url_paths=paths)
 
+    # --- tables ---------------------------------------------------------------------------------
+    def update_table(
+        self,
+        database_name: str,
+        table_name: str,
+        table_input: Json,
+        version_id: str | None = None,
+        *,
+        skip_archive: bool = False,
+    ) -> None:
+        """UpdateTable: with a version, of two writers who have read it only the first succeeds.
+
+        https://iceberg.apache.org/docs/latest/aws/#optimistic-locking
+        https://docs.aws.amazon.com/glue/latest/webapi/API_UpdateTable.html
+
+        Raises:
+            ConcurrentModification: the table has another version by now.
+        """
+        with self._lock:
+            table = self.get_table(database_name, table_name)
+            current = table.as_dict()["VersionId"]
+            if version_id not in {None, current}:
+                raise ConcurrentModification("Update table failed due to concurrent modifications.")
+            table.update(table_input)
+            if skip_archive:
+                del table.versions[current]
+
     # --- triggers -------------------------------------------------------------------------------
     def create_trigger(self, **options: Any) -> None:  # type: ignore[override]
         candidate = models.FakeTrigger(backend=self, **options).as_dict()
         with self._lock:
+            _refuse_existing("Trigger", options["name"], self.triggers)
             self._refuse(candidate)
             super().create_trigger(**options)
 
@@ -110,6 +145,17 @@ class LocalGlueBackend(models.GlueBackend):
         return [trigger.as_dict() for trigger in own]
 
     # --- jobs -----------------------------------------------------------------------------------
+    def add_job(self, name: str, options: Json) -> None:
+        """Create a job.
+
+        Raises:
+            AlreadyExistsException: there is one of that name.
+            InvalidInputException: AWS no longer creates jobs with this Glue version.
+        """
+        with self._lock:
+            _refuse_existing("Job", name, self.jobs)
+            self.put_job(name, options)
+
     def put_job(self, name: str, options: Json) -> None:
         """Create a job, or replace its definition; its runs stay.
 
@@ -134,9 +180,9 @@ class LocalGlueBackend(models.GlueBackend):
             non_overridable_arguments=options.get("NonOverridableArguments", {}),
             connections=options.get("Connections", {}),
             max_retries=int(options.get("MaxRetries", 0)),
-            allocated_capacity=0,
+            allocated_capacity=int(jobs.capacity(options)),
             timeout=int(options.get("Timeout", 2880)),
-            max_capacity=float(options.get("MaxCapacity", 0)),
+            max_capacity=jobs.capacity(options),
             security_configuration=options.get("SecurityConfiguration", ""),
             tags=options.get("Tags", {}),
             notification_property=options.get("NotificationProperty", {}),
@@ -252,6 +298,16 @@ class LocalGlueBackend(models.GlueBackend):
                 events.job_delayed(run, minutes=minutes)
 
     # --- crawlers -------------------------------------------------------------------------------
+    def add_crawler(self, name: str, options: Json) -> None:
+        """Create a crawler.
+
+        Raises:
+            AlreadyExistsException: there is one of that name.
+        """
+        with self._lock:
+            _refuse_existing("Crawler", name, self.crawlers)
+            self.put_crawler(name, options)
+
     def put_crawler(self, name: str, options: Json) -> None:
         """Create a crawler or replace its definition, which Glue refuses while it runs."""
         if self._crawling(name):
@@ -305,7 +361,7 @@ class LocalGlueBackend(models.GlueBackend):
             self._crawl(crawl, context.endpoint(self.region_name))
             state = "CANCELLED" if crawl.cancelled else "SUCCEEDED"
         except Exception as error:  # noqa: BLE001 - whatever went wrong, the crawl has failed
-            state, crawl.error = "FAILED", _reason(error)
+            state, crawl.error = "FAILED", jobs.one_line(error)
         crawl.completed = now()
         crawl.state = state
         events.crawl_changed(crawl)
@@ -331,16 +387,16 @@ class LocalGlueBackend(models.GlueBackend):
                 service=endpoint.client("glue"),
             )
         except Exception as error:
-            log_line("ERROR", _reason(error))
+            log_line("ERROR", jobs.one_line(error))
             raise
         finally:
             log_line("BENCHMARK", "Crawler has finished running and is in state READY")
 
     # --- workflows ------------------------------------------------------------------------------
     def create_workflow(self, name: str, *options: Any) -> str:
-        if name in self.workflows:
-            raise InvalidInputException("CreateWorkflow", f"Workflow {name} already exists")
-        return super().create_workflow(name, *options)
+        with self._lock:
+            _refuse_existing("Workflow", name, self.workflows)
+            return super().create_workflow(name, *options)
 
     def describe_workflow(self, name: str, *, graph: bool) -> Json:
         """The workflow as GetWorkflow and BatchGetWorkflows answer it.
@@ -487,6 +543,17 @@ class LocalGlueBackend(models.GlueBackend):
                 self.stop_job_run(run)
 
     # --- classifiers, which moto does not have -------------------------------------------------
+    def add_classifier(self, definition: Json) -> str:
+        """Create a classifier and return its name.
+
+        Raises:
+            AlreadyExistsException: there is one of that name.
+        """
+        ((_, classifier),) = definition.items()
+        with self._lock:
+            _refuse_existing("Classifier", classifier["Name"], self.classifiers)
+            return self.put_classifier(definition)
+
     def put_classifier(self, definition: Json) -> str:
         ((_, classifier),) = definition.items()
         self.classifiers[classifier["Name"]] = definition
@@ -496,6 +563,10 @@ class LocalGlueBackend(models.GlueBackend):
         self.classifiers.pop(name, None)
 
 
-def _reason(error: Exception) -> str:
-    """The error in one line: it may quote several lines, such as the page of a proxy."""
-    return error.what if isinstance(error, DynoexportError) else " ".join(str(error).split())
+def _refuse_existing(kind: str, name: str, existing: Mapping[str, object]) -> None:
+    """Refuse to create it over another one, whoever asks, as each of these operations does.
+
+    https://docs.aws.amazon.com/glue/latest/webapi/API_CreateJob.html#API_CreateJob_Errors
+    """
+    if name in existing:
+        raise AlreadyExistsException(f"{kind} {name}")

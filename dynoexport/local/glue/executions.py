@@ -62,6 +62,24 @@ class Crawl:
         }
         return {key: value for key, value in answer.items() if value is not None}
 
+    def as_history(self) -> Json:
+        """The crawl as ListCrawls answers it.
+
+        https://docs.aws.amazon.com/glue/latest/webapi/API_CrawlerHistory.html
+        """
+        named = {"SUCCEEDED": "COMPLETED", "CANCELLED": "STOPPED"}
+        answer = {
+            "CrawlId": self.crawl_id,
+            "State": named.get(self.state, self.state),
+            "StartTime": self.started,
+            "EndTime": self.completed,
+            "ErrorMessage": self.error or None,
+            "LogGroup": LOG_GROUP,
+            "LogStream": self.crawler,
+            "MessagePrefix": self.crawl_id,
+        }
+        return {key: value for key, value in answer.items() if value is not None}
+
 
 @dataclass
 class Execution:

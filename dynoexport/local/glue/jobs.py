@@ -13,8 +13,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
 from urllib.parse import urlsplit
 
-from botocore.exceptions import BotoCoreError, ClientError
+from botocore.exceptions import ClientError
 
+from dynoexport import limits
 from dynoexport.errors import DynoexportError
 from dynoexport.local.glue import processes
 from dynoexport.local.iam import identities
@@ -30,7 +31,9 @@ _LOG_GROUPS = {"glueetl": "/aws-glue/jobs", "pythonshell": "/aws-glue/python-job
 # PutLogEvents takes 10,000 events and 1 MiB a call.
 _LOG_BATCH = 1000
 # What a run copies from its job.
-_FROM_THE_JOB = ("WorkerType", "NumberOfWorkers", "MaxCapacity", "GlueVersion", "ExecutionClass")
+_FROM_THE_JOB = ("WorkerType", "NumberOfWorkers", "GlueVersion", "ExecutionClass")
+# "The default is 10 DPUs": https://docs.aws.amazon.com/glue/latest/webapi/API_Job.html
+_SPARK_DPU = 10.0
 
 
 @dataclass
@@ -86,6 +89,8 @@ class JobRun:
             "ErrorMessage": self.error or None,
             "ExecutionTime": self.seconds,
             "Timeout": int(self.definition.get("Timeout", 2880)),
+            "MaxCapacity": capacity(self.definition),
+            "AllocatedCapacity": int(capacity(self.definition)),
             "LogGroupName": self.log_group,
             "PredecessorRuns": [],
         }
@@ -94,29 +99,44 @@ class JobRun:
         return {key: value for key, value in answer.items() if value is not None}
 
 
+def capacity(definition: Mapping[str, Any]) -> float:
+    """The DPUs of a job: what it states, that of its workers, or the default of its kind.
+
+    GetJob answers 10.0 for ten workers of type G.1X:
+    https://docs.aws.amazon.com/cli/latest/reference/glue/get-job-run.html#examples
+    """
+    stated = float(definition.get("MaxCapacity") or definition.get("AllocatedCapacity") or 0)
+    if stated:
+        return stated
+    worker_type, workers = definition.get("WorkerType"), definition.get("NumberOfWorkers")
+    if worker_type and workers:
+        # Types that dynoexport does not use are taken for the smallest one.
+        return float(limits.GLUE_WORKER_DPU.get(worker_type, 1) * int(workers))
+    is_shell = definition["Command"]["Name"] == processes.PYTHON_SHELL
+    return limits.GLUE_SHELL_DPU if is_shell else _SPARK_DPU
+
+
 def execute(endpoint: Endpoint, run: JobRun) -> None:
     """Run the script to its end; the outcome is the run's ``state`` and ``error``."""
     run.state = "RUNNING"
     try:
         process = run.process = processes.reserve.take(run.kind)
-    except DynoexportError as error:
-        refuse(run, error.what)
-        return
-    with closing(process):
-        try:
+        with closing(process):
             script, environment = _prepare(endpoint, run, process.directory)
-        except DynoexportError as error:
-            refuse(run, error.what)
-            return
-        except (BotoCoreError, ClientError, KeyError, OSError) as error:
-            refuse(run, str(error))
-            return
-        # If it has ended already, its exit code is the result.
-        with suppress(BrokenPipeError):
-            process.order(script, _words(run), environment)
-        _supervise(endpoint, run, process, environment)
-        if run.state == "SUCCEEDED":
-            process.share_classes()
+            # If it has ended already, its exit code is the result.
+            with suppress(BrokenPipeError):
+                process.order(script, _words(run), environment)
+            _supervise(endpoint, run, process, environment)
+            if run.state == "SUCCEEDED":
+                process.share_classes()
+    except Exception as error:  # noqa: BLE001 - whatever went wrong, the run has ended
+        if run.completed is None:
+            refuse(run, one_line(error))
+
+
+def one_line(error: Exception) -> str:
+    """The reason of an error, which may quote several lines, such as the page of a proxy."""
+    return error.what if isinstance(error, DynoexportError) else " ".join(str(error).split())
 
 
 def role_arn(endpoint: Endpoint, role: str) -> str:

@@ -231,7 +231,12 @@ def _own_directory() -> tuple[Path, int]:
     """A new directory and its lock, which is held."""
     while True:
         directory = Path(tempfile.mkdtemp(prefix=_PREFIX))
-        lock = os.open(directory / _LOCK, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600)
+        try:
+            lock = os.open(directory / _LOCK, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600)
+        except OSError:
+            # Without its lock no sweep would remove it.
+            directory.rmdir()
+            raise
         fcntl.flock(lock, fcntl.LOCK_EX)
         # The sweep of another endpoint may have come before the lock.
         if os.fstat(lock).st_nlink:
@@ -241,6 +246,28 @@ def _own_directory() -> tuple[Path, int]:
 
 def _spawn(kind: str, s3a_jars: Path | None) -> JobProcess:
     directory, lock = _own_directory()
+    try:
+        env = _environment(kind, directory, s3a_jars)
+        process = subprocess.Popen(
+            [sys.executable, str(RUNTIME / "launch.py"), kind],
+            env=env,
+            cwd=directory,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            errors="replace",
+            # A group of its own: Spark's JVM and Python workers go with it.
+            start_new_session=True,
+        )
+    except BaseException:
+        shutil.rmtree(directory, ignore_errors=True)
+        os.close(lock)
+        raise
+    return JobProcess(kind, process, directory, lock, env)
+
+
+def _environment(kind: str, directory: Path, s3a_jars: Path | None) -> dict[str, str]:
     env = {
         "PATH": os.environ["PATH"],
         "HOME": str(directory),
@@ -254,19 +281,7 @@ def _spawn(kind: str, s3a_jars: Path | None) -> JobProcess:
         env |= java.environment() | class_sharing.environment()
         if s3a_jars is not None:
             env[s3a.JARS] = str(s3a_jars.resolve())
-    process = subprocess.Popen(
-        [sys.executable, str(RUNTIME / "launch.py"), kind],
-        env=env,
-        cwd=directory,
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        errors="replace",
-        # A group of its own: Spark's JVM and Python workers go with it.
-        start_new_session=True,
-    )
-    return JobProcess(kind, process, directory, lock, env)
+    return env
 
 
 class Reserve:
@@ -277,8 +292,11 @@ class Reserve:
         self._waiting: dict[str, JobProcess] = {}
 
     def fill(self, kind: str) -> None:
-        """Start a waiting process unless there is one: a job of that kind is about to come."""
-        with self._lock:
+        """Start a waiting process unless there is one: a job of that kind is about to come.
+
+        One that cannot start, such as on a full disk, is no failure: the job will say so.
+        """
+        with self._lock, suppress(DynoexportError, OSError, RuntimeError):
             self._waiting[kind] = self._alive(kind) or start(kind)
 
     def take(self, kind: str) -> JobProcess:

@@ -1,16 +1,21 @@
-"""AWS::IAM::Role of a stack: updates, which moto does not complete.
+"""AWS::IAM::Role of a stack: what moto does not complete; and the policies of AWS.
 
-moto keeps the policies of a stack as Python values, which IAM's API cannot return. Its update of a
-stack changes neither policies, trust policy nor boundary.
+moto keeps the policies of a stack as Python values, which IAM's API cannot return, and attaches no
+managed policies. Its update of a stack changes neither policies, trust policy nor boundary.
 """
 
 from __future__ import annotations
 
 import json
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from moto.core.config import default_user_config
+from moto.iam.exceptions import IAMException
 from moto.iam.models import Role, iam_backends
 from moto.utilities.utils import get_partition
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 Json = dict[str, Any]
 
@@ -22,6 +27,41 @@ def text(document: Any) -> str:
 
 def _put_policy(role: Role, policy_name: str, policy_json: Any) -> None:
     role.policies[policy_name] = text(policy_json)
+
+
+_create, _delete = Role.create_from_cloudformation_json, Role.delete_from_cloudformation_json
+
+
+def _created(_: type, name: str, resource: Json, *place: Any, **named: Any) -> Role:
+    role = _create(name, resource, *place, **named)
+    try:
+        _attach(role, resource["Properties"])
+    except IAMException:
+        # The stack does not know it, so its rollback would leave it.
+        iam_backends[role.account_id][role.partition].delete_role(role.name)
+        raise
+    return role
+
+
+def _attach(role: Role, properties: Json, former: Sequence[str] = ()) -> None:
+    """Attach the managed policies of the stack, and detach those that it had before."""
+    backend = iam_backends[role.account_id][role.partition]
+    wanted = properties.get("ManagedPolicyArns", [])
+    role.stack_policies = wanted  # type: ignore[attr-defined]
+    for arn in wanted:
+        backend.attach_role_policy(arn, role.name)
+    for arn in ({*former} - {*wanted}) & {*role.managed_policies}:
+        backend.detach_role_policy(arn, role.name)
+
+
+def _deleted(_: type, name: str, resource: Json, account: str, region: str) -> None:
+    """Detach the stack's managed policies and delete the role; others keep it from being deleted.
+
+    https://docs.aws.amazon.com/IAM/latest/APIReference/API_DeleteRole.html
+    """
+    role = iam_backends[account][get_partition(region)].get_role(name)
+    _attach(role, {}, vars(role).get("stack_policies", ()))
+    _delete(name, resource, account, region)
 
 
 def _update(
@@ -46,6 +86,7 @@ def _update(
         role.delete_policy(name)
     for name, document in wanted.items():
         role.put_policy(name, document)
+    _attach(role, properties, vars(role).get("stack_policies", ()))
     role.assume_role_policy_document = text(properties["AssumeRolePolicyDocument"])
     role.permissions_boundary_arn = properties.get("PermissionsBoundary")
     role.description = properties.get("Description", "")
@@ -53,7 +94,10 @@ def _update(
 
 
 def install() -> None:
-    """Make moto use the code above. Call it before the first request."""
+    """Make moto use the code above, and know AWS's policies. Call it before the first request."""
+    default_user_config["iam"]["load_aws_managed_policies"] = True
     replaced: Any = Role
     replaced.put_policy = _put_policy
+    replaced.create_from_cloudformation_json = classmethod(_created)
+    replaced.delete_from_cloudformation_json = classmethod(_deleted)
     replaced.update_from_cloudformation_json = staticmethod(_update)

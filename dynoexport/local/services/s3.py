@@ -1,12 +1,21 @@
-"""What S3 does and moto does not: it refuses requests, and sums up what it copies."""
+"""What S3 does and moto does not: it refuses requests, and checks and sums up what it stores."""
 
 from __future__ import annotations
 
+import base64
+import binascii
+import functools
+import hashlib
+import re
+from http import HTTPStatus
+from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 from xml.sax.saxutils import escape
 
 from flask import request
+from moto.s3.exceptions import S3ClientError
 from moto.s3.models import S3Backend, s3_backends
+from moto.s3.responses import S3Response
 from moto.s3.utils import compute_checksum
 from werkzeug.wrappers import Response
 
@@ -14,14 +23,98 @@ from dynoexport.local import context
 from dynoexport.local.iam.authentication_middleware import SCOPE
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
     from flask import Flask
     from moto.s3.models import FakeBucket, FakeKey
 
 _copy_object = S3Backend.copy_object
+_post: Any = S3Response._key_response_post
+# The bytes of a checksum, by the algorithms that can be computed here.
+_CHECKED = {"CRC32": 4, "SHA1": 20, "SHA256": 32}
+# Without their optional libraries, moto takes CRC32 for these.
+_CHECKED |= {"CRC32C": 4} if find_spec("crc32c") else {}
+_CHECKED |= {"CRC64NVME": 8} if find_spec("awscrt") else {}
+# A checksum that the client sends after the body of an upload in chunks is in the last bytes:
+# https://docs.aws.amazon.com/AmazonS3/latest/API/sigv4-streaming-trailers.html
+_TRAILERS = 1024
 
 
 def install() -> None:
+    """Make moto use the code below. Call it before the first request."""
     S3Backend.copy_object = _copy_as_whole  # type: ignore[method-assign, assignment]
+    S3Response._key_response_post = _with_checksum  # type: ignore[method-assign, assignment]
+    for store in (S3Response.put_object, S3Response.upload_part):
+        setattr(S3Response, store.__name__, _checked(store))
+
+
+def _checked(store: Callable[[S3Response], Any]) -> Callable[[S3Response], Any]:
+    """Store the body only if it has the checksums that the request states.
+
+    https://docs.aws.amazon.com/AmazonS3/latest/userguide/checking-object-integrity-upload.html
+    """
+
+    @functools.wraps(store)
+    def check_and_store(response: S3Response) -> Any:
+        body: bytes = response.body or b""
+        for name, stated, length in _stated(response):
+            # https://docs.aws.amazon.com/AmazonS3/latest/API/ErrorResponses.html#ErrorCodeList
+            if not _is_digest(stated, length):
+                raise S3ClientError("InvalidDigest", f"The {name} you specified is not valid.")
+            if stated != _digest(name, body):
+                # https://github.com/aws/aws-sdk-ruby/issues/3322
+                raise S3ClientError(
+                    "BadDigest", f"The {name} you specified did not match the calculated checksum."
+                )
+        return store(response)
+
+    return check_and_store
+
+
+def _stated(response: S3Response) -> Iterator[tuple[str, str, int]]:
+    """The checksums of headers and trailers: their names, values and lengths in bytes."""
+    if "content-md5" in response.headers:
+        yield "Content-MD5", response.headers["content-md5"], 16
+    trailers = response.raw_body[-_TRAILERS:] if "x-amz-trailer" in response.headers else b""
+    for algorithm, length in _CHECKED.items():
+        header = f"x-amz-checksum-{algorithm.lower()}"
+        sent = re.findall(rf"\r\n{header}:([^\r\n]*)".encode(), trailers)
+        stated = response.headers.get(header) or (sent[-1].decode().strip() if sent else None)
+        if stated is not None:
+            yield algorithm, stated, length
+
+
+def _is_digest(text: str, length: int) -> bool:
+    try:
+        return len(base64.b64decode(text, validate=True)) == length
+    except binascii.Error:
+        return False
+
+
+def _digest(name: str, body: bytes) -> str:
+    if name == "Content-MD5":
+        return base64.b64encode(hashlib.md5(body, usedforsecurity=False).digest()).decode()
+    return compute_checksum(body, name).decode()
+
+
+def _with_checksum(response: S3Response, *call: Any) -> Any:
+    """The answer; to CompleteMultipartUpload with the checksum that the upload was created with.
+
+    https://docs.aws.amazon.com/AmazonS3/latest/API/API_CompleteMultipartUpload.html
+    """
+    status, headers, text = _post(response, *call)
+    *_, bucket, query, key = call
+    stored = response.backend.get_object(bucket, key) if query.get("uploadId") else None
+    if status == HTTPStatus.OK and stored is not None and stored.checksum_algorithm:
+        parts = f"-{stored.checksum_parts}" if stored.checksum_type == "COMPOSITE" else ""
+        element = f"Checksum{stored.checksum_algorithm}"
+        checksum = (
+            f"<{element}>{stored.checksum_value}{parts}</{element}>"
+            f"<ChecksumType>{stored.checksum_type}</ChecksumType>"
+        )
+        end = "</CompleteMultipartUploadResult>"
+        text = text.replace(end, f"{checksum}{end}")
+    return status, headers, text
 
 
 def _copy_as_whole(
