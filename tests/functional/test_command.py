@@ -465,6 +465,24 @@ def test_another_key_replaces_the_security_configuration_until_an_export_uses_it
     there.ok("init", "--yes")
 
 
+def test_init_that_fails_half_way_leaves_nothing_in_the_way(endpoint: Endpoint) -> None:
+    """Neither the bucket nor the database stays, and the obstacle is named."""
+    there = elsewhere(endpoint, "af-south-1")
+    glue, s3 = there.endpoint.client("glue"), there.endpoint.client("s3")
+    key = there.endpoint.client("kms").create_key()["KeyMetadata"]["Arn"]
+    name = f"dynamodb-exports-{key.rpartition('/')[2]}"
+    glue.create_security_configuration(Name=name, EncryptionConfiguration={})
+    done = there("init", "--yes", "--set", f"KmsKeyArn={key}")
+    assert (done.returncode, done.stdout) == (1, "")
+    assert name in done.stderr
+    assert "already exists" in done.stderr
+    buckets = [bucket["Name"] for bucket in s3.list_buckets()["Buckets"]]
+    assert naming.bucket(endpoint.account, "af-south-1") not in buckets
+    assert glue.get_databases()["DatabaseList"] == []
+    glue.delete_security_configuration(Name=name)
+    there.ok("init", "--yes", "--set", f"KmsKeyArn={key}")
+
+
 def test_topic_stays_while_an_export_notifies_it(endpoint: Endpoint) -> None:
     """CloudFormation would refuse at the end: the table stack has imported its ARN."""
     there = elsewhere(endpoint, "ap-southeast-4")
