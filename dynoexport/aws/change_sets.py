@@ -237,7 +237,7 @@ def _explained_by_another(cloudformation: CloudFormationClient, name: str) -> It
             raise _in_progress(name, status) from error
         if stack and code == "ChangeSetNotFound":
             raise DeployFailed(
-                f"another deployment has changed stack {name}", hint="deploy again"
+                f"another deployment has changed stack {name}", hint="repeat the command"
             ) from error
         raise
 

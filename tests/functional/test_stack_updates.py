@@ -58,7 +58,7 @@ def test_of_two_deployments_at_once_one_creates_the_stack(account: Account) -> N
     (other,) = [outcome for outcome in outcomes if outcome != "created"]
     assert re.fullmatch(
         r"unchanged|stack \S+ is CREATE_IN_PROGRESS: wait until it has finished"
-        r"|another deployment has changed stack \S+: deploy again",
+        r"|another deployment has changed stack \S+: repeat the command",
         other,
     )
     stack = naming.table_stack("AtOnce", "parquet")

@@ -462,7 +462,7 @@ def test_a_change_set_that_another_deployment_has_deleted_says_so(
     is_in(script, "CREATE_COMPLETE")
     with pytest.raises(DeployFailed) as failed:
         change_sets.execute(aws, SET, pause=0)
-    assert str(failed.value) == "another deployment has changed stack a: deploy again"
+    assert str(failed.value) == "another deployment has changed stack a: repeat the command"
 
 
 def test_a_stack_that_another_deployment_creates_first_says_what_runs(
