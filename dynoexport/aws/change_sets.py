@@ -32,6 +32,8 @@ _NO_CHANGES = ("didn't contain changes", "No updates are to be performed")
 # A stack that was never created: it must be deleted before its name can be used.
 _ONLY_A_NAME = frozenset({"ROLLBACK_COMPLETE", "ROLLBACK_FAILED", "CREATE_FAILED"})
 _LIST = "'aws cloudformation list-stacks' shows those that exist"
+# What AWS answers for a change set whose stack another one changes.
+_OVERTAKEN = frozenset({"ChangeSetNotFound", "InvalidChangeSetStatus", "ValidationError"})
 _REVIEWED = "REVIEW_IN_PROGRESS"
 _DONE = {"CREATE": "created", "IMPORT": "created", "UPDATE": "updated", "DELETE": "deleted"}
 # CloudFormation throttles callers that change many stacks at once.
@@ -178,7 +180,10 @@ def prepare(
     if stack.imports:
         kind = "IMPORT"
     change_set = ChangeSet(stack.name, f"dynoexport-{uuid.uuid4().hex}", kind, (), stack.notes)
-    with _discarded_on_failure(cloudformation, change_set):
+    with (
+        _explained_by_another(cloudformation, stack.name),
+        _discarded_on_failure(cloudformation, change_set),
+    ):
         _create(cloudformation, stack, kind, change_set.name)
         reason = _wait(cloudformation, change_set, pause, sleep)
         if reason is None:
@@ -202,6 +207,43 @@ def _discarded_on_failure(
         with suppress(Exception):
             discard(cloudformation, change_set)
         raise
+
+
+@contextmanager
+def _explained_by_another(cloudformation: CloudFormationClient, name: str) -> Iterator[None]:
+    """If AWS refuses a change because another deployment changes the stack, say so.
+
+    AWS deletes the change sets of a stack when it executes another one:
+    https://docs.aws.amazon.com/AWSCloudFormation/latest/APIReference/API_ExecuteChangeSet.html
+
+    Raises:
+        DeployFailed: the stack is in progress, or was until now.
+    """
+    from botocore.exceptions import ClientError
+
+    try:
+        yield
+    except (ClientError, DeployFailed) as error:
+        refusal = error if isinstance(error, ClientError) else error.__cause__
+        code = refusal.response["Error"]["Code"] if isinstance(refusal, ClientError) else ""
+        if code not in _OVERTAKEN:
+            raise
+        stack = None
+        # The first error is the one to report.
+        with suppress(Exception):
+            stack = describe(cloudformation, name)
+        status = stack["StackStatus"] if stack else ""
+        if status.endswith("_IN_PROGRESS"):
+            raise _in_progress(name, status) from error
+        if stack and code == "ChangeSetNotFound":
+            raise DeployFailed(
+                f"another deployment has changed stack {name}", hint="repeat the command"
+            ) from error
+        raise
+
+
+def _in_progress(name: str, status: str) -> DeployFailed:
+    return DeployFailed(f"stack {name} is {status}", hint="wait until it has finished")
 
 
 def _wait(
@@ -246,7 +288,7 @@ def _kind(
         delete(cloudformation, name, pause=pause, sleep=sleep)
         return "CREATE"
     if status.endswith("_IN_PROGRESS"):
-        raise DeployFailed(f"stack {name} is {status}", hint="wait until it has finished")
+        raise _in_progress(name, status)
     # What each state allows:
     # https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/view-stack-events.html
     if status == "DELETE_FAILED":
@@ -339,7 +381,10 @@ def execute(
     Raises:
         DeployFailed: a resource failed; all changes are rolled back.
     """
-    with _discarded_on_failure(cloudformation, change_set):
+    with (
+        _explained_by_another(cloudformation, change_set.stack),
+        _discarded_on_failure(cloudformation, change_set),
+    ):
         seen = {event["EventId"] for event in events(cloudformation, change_set.stack)}
         cloudformation.execute_change_set(StackName=change_set.stack, ChangeSetName=change_set.name)
     _follow(

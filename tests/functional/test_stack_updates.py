@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -36,6 +38,32 @@ def test_a_schedule_is_off_until_asked_for(account: Account) -> None:
         naming.crawl_trigger(name): "ACTIVATED",
         naming.publish_trigger(name): "ACTIVATED",
     }
+
+
+def test_of_two_deployments_at_once_one_creates_the_stack(account: Account) -> None:
+    """The other says in one line what runs, or finds nothing left to do."""
+    create_table(account.endpoint, "AtOnce")
+    dynoexport.init(library(account.endpoint))
+
+    def deploy_once(_: int) -> str:
+        try:
+            (deployed,) = dynoexport.deploy(library(account.endpoint), "AtOnce")
+        except DeployFailed as error:
+            return str(error)
+        return str(deployed.outcome)
+
+    with ThreadPoolExecutor(2) as executor:
+        outcomes = list(executor.map(deploy_once, range(2)))
+    assert "created" in outcomes
+    (other,) = [outcome for outcome in outcomes if outcome != "created"]
+    assert re.fullmatch(
+        r"unchanged|stack \S+ is CREATE_IN_PROGRESS: wait until it has finished"
+        r"|another deployment has changed stack \S+: repeat the command",
+        other,
+    )
+    stack = naming.table_stack("AtOnce", "parquet")
+    found = account.client("cloudformation").describe_stacks(StackName=stack)["Stacks"]
+    assert [entry["StackStatus"] for entry in found] == ["CREATE_COMPLETE"]
 
 
 def test_switching_the_schedule_on_and_off_takes_effect(account: Account) -> None:

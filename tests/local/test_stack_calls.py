@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -270,6 +271,58 @@ def test_roles_have_the_managed_policies_of_aws(cloud: Cloud, endpoint: Endpoint
     for gone in ("managed", "managed-odd"):
         with pytest.raises(iam.exceptions.NoSuchEntityException):
             iam.get_role(RoleName=gone)
+
+
+def test_change_sets_of_a_new_stack_share_it_until_one_is_executed(cloud: Cloud) -> None:
+    """Then the others are gone, and the stack is as the executed one says."""
+    body = json.dumps({"Resources": {"Flow": workflow("shared")}})
+    call = {"StackName": "shared", "ChangeSetType": "CREATE", "TemplateBody": body}
+    first, second = (
+        cloud.api.create_change_set(**call, ChangeSetName=name) for name in ("first", "second")
+    )
+    cloud.stacks.append("shared")
+    assert first["StackId"] == second["StackId"]
+    cloud.api.execute_change_set(StackName="shared", ChangeSetName="first")
+    with pytest.raises(cloud.api.exceptions.ChangeSetNotFoundException):
+        cloud.api.execute_change_set(StackName="shared", ChangeSetName="second")
+    assert cloud.status("shared") == "CREATE_COMPLETE"
+    with pytest.raises(ClientError, match=r"ValidationError.*already exists and cannot be created"):
+        cloud.api.create_change_set(**call, ChangeSetName="third")
+
+
+@pytest.mark.parametrize("way", ["stack", "change-set"])
+def test_of_calls_at_the_same_time_one_creates_the_stack(cloud: Cloud, way: str) -> None:
+    """The others are refused by name."""
+    name = f"racing-{way}"
+    flows = {f"Flow{number}": workflow(f"{name}-{number}") for number in range(8)}
+    call = {"StackName": name, "TemplateBody": json.dumps({"Resources": flows})}
+
+    def create(number: int) -> str:
+        try:
+            if way == "stack":
+                cloud.api.create_stack(**call)
+            else:
+                change_set = f"c-{number}"
+                cloud.api.create_change_set(
+                    **call, ChangeSetName=change_set, ChangeSetType="CREATE"
+                )
+                cloud.api.execute_change_set(StackName=name, ChangeSetName=change_set)
+        except ClientError as error:
+            return str(error.response["Error"]["Code"])
+        return "created"
+
+    cloud.stacks.append(name)
+    with ThreadPoolExecutor(6) as executor:
+        outcomes = sorted(executor.map(create, range(6)))
+    assert outcomes.count("created") == 1
+    allowed = {
+        "stack": {"AlreadyExistsException"},
+        "change-set": {"ValidationError", "ChangeSetNotFound", "InvalidChangeSetStatus"},
+    }[way]
+    assert set(outcomes) - {"created"} <= allowed
+    assert cloud.status(name) == "CREATE_COMPLETE"
+    listed = cloud.api.describe_stack_resources(StackName=name)["StackResources"]
+    assert {resource["LogicalResourceId"] for resource in listed} == set(flows)
 
 
 def test_failed_create_stack_is_rolled_back(cloud: Cloud) -> None:

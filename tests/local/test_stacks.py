@@ -203,14 +203,17 @@ def test_stacks_may_have_change_sets_of_one_name(cloud: Cloud) -> None:
 
 
 @pytest.mark.endpoint
-def test_a_stack_under_review_gives_way_to_the_next_change_set(cloud: Cloud) -> None:
-    """There is one stack of the name, that of the newer change set."""
+def test_a_stack_under_review_takes_the_next_change_set(cloud: Cloud) -> None:
+    """There is one stack of the name, and it becomes what the executed change set says.
+
+    https://github.com/aws/aws-cdk/pull/7731
+    """
     first = cloud.plan("reviewed", {"Flow": workflow("review-one")})
     assert cloud.status("reviewed") == "REVIEW_IN_PROGRESS"
     second = cloud.plan("reviewed", {"Flow": workflow("review-two")}, kind="CREATE")
     stacks = cloud.api.describe_stacks()["Stacks"]
     ids = [stack["StackId"] for stack in stacks if stack["StackName"] == "reviewed"]
-    assert ids == [second["StackId"]] != [first["StackId"]]
+    assert ids == [second["StackId"]] == [first["StackId"]]
     assert cloud.execute(second) == "CREATE_COMPLETE"
     assert "review-two" in cloud.workflows()
     assert "review-one" not in cloud.workflows()

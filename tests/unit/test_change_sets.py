@@ -438,6 +438,46 @@ def test_a_stack_that_cannot_be_changed_now_says_so(
     assert (failed.value.what, failed.value.hint) == (f"stack a is {status}", hint)
 
 
+@pytest.mark.parametrize("code", ["ChangeSetNotFound", "InvalidChangeSetStatus", "ValidationError"])
+def test_a_change_set_that_another_deployment_overtakes_says_what_runs(
+    aws: CloudFormationClient, script: Stubber, code: str
+) -> None:
+    reports(script, [])
+    script.add_client_error("execute_change_set", code, "refused")
+    script.add_response("delete_change_set", {}, {"StackName": "a", "ChangeSetName": "set-1"})
+    is_in(script, "CREATE_IN_PROGRESS")
+    is_in(script, "CREATE_IN_PROGRESS")
+    with pytest.raises(DeployFailed) as failed:
+        change_sets.execute(aws, SET, pause=0)
+    assert str(failed.value) == "stack a is CREATE_IN_PROGRESS: wait until it has finished"
+
+
+def test_a_change_set_that_another_deployment_has_deleted_says_so(
+    aws: CloudFormationClient, script: Stubber
+) -> None:
+    reports(script, [])
+    script.add_client_error("execute_change_set", "ChangeSetNotFound", "it does not exist")
+    script.add_response("delete_change_set", {}, {"StackName": "a", "ChangeSetName": "set-1"})
+    is_in(script, "CREATE_COMPLETE")
+    is_in(script, "CREATE_COMPLETE")
+    with pytest.raises(DeployFailed) as failed:
+        change_sets.execute(aws, SET, pause=0)
+    assert str(failed.value) == "another deployment has changed stack a: repeat the command"
+
+
+def test_a_stack_that_another_deployment_creates_first_says_what_runs(
+    aws: CloudFormationClient, script: Stubber
+) -> None:
+    is_missing(script)
+    script.add_client_error("create_change_set", "ValidationError", "it already exists")
+    script.add_response("delete_change_set", {}, {"StackName": "a", "ChangeSetName": ANY})
+    is_in(script, "CREATE_IN_PROGRESS")
+    is_in(script, "CREATE_IN_PROGRESS")
+    with pytest.raises(DeployFailed) as failed:
+        prepare(aws)
+    assert str(failed.value) == "stack a is CREATE_IN_PROGRESS: wait until it has finished"
+
+
 # --- by script: events ----------------------------------------------------------------------------
 def event(number: int, resource: str, status: str, reason: str = "") -> dict[str, Any]:
     """An event of stack ``a``, or of one of its resources."""

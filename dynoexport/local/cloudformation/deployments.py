@@ -264,6 +264,24 @@ def execute(backend: Any, change_set: ChangeSet) -> None:
 
     Raises:
         CloudFormationError: the change set failed, or was executed already.
+        ValidationError: something else changes the stack.
+    """
+    kind = change_set.change_set_type
+    with backend.lock:
+        stack = _begin(backend, change_set)
+    try:
+        _change(backend, stack, change_set)
+    except BaseException:
+        # A fault of the endpoint: the stack is not in progress for ever.
+        stack.status = f"{kind}_FAILED"
+        raise
+
+
+def _begin(backend: Any, change_set: ChangeSet) -> Stack:
+    """Claim the stack for the change set.
+
+    Its other change sets are deleted "because they aren't valid for the updated stack":
+    https://docs.aws.amazon.com/AWSCloudFormation/latest/APIReference/API_ExecuteChangeSet.html
     """
     if change_set.execution_status != "AVAILABLE":
         raise CloudFormationError(
@@ -271,11 +289,27 @@ def execute(backend: Any, change_set: ChangeSet) -> None:
             f"ChangeSet [{change_set.change_set_id}] cannot be executed in its current status of "
             f"[{change_set.status}]",
         )
-    stack: Stack = backend.stacks[change_set.stack_id]
+    stack: Stack | None = backend.stacks.get(change_set.stack_id)
+    if stack is None:
+        raise ValidationError(change_set.stack_name)
+    if stack.status.endswith("_IN_PROGRESS") and stack.status != "REVIEW_IN_PROGRESS":
+        raise ValidationError(
+            message=f"Stack:{stack.stack_id} is in {stack.status} state and can not be updated."
+        )
+    for other in [known for known in backend.change_sets.values() if known.stack is stack]:
+        if other is not change_set:
+            # A call that has found it already must not execute it.
+            other.execution_status = "OBSOLETE"
+            del backend.change_sets[other.change_set_id]
+    change_set.execution_status = "EXECUTE_IN_PROGRESS"
+    stack.status = f"{change_set.change_set_type}_IN_PROGRESS"
+    stack._add_stack_event(stack.status, resource_status_reason="User Initiated")
+    return stack
+
+
+def _change(backend: Any, stack: Stack, change_set: ChangeSet) -> None:
     kind = change_set.change_set_type
     before = (stack.template_dict, dict(stack.parameters)) if kind == "UPDATE" else None
-    stack.status = f"{kind}_IN_PROGRESS"
-    stack._add_stack_event(stack.status, resource_status_reason="User Initiated")
     stack.resource_map.cross_stack_resources = backend.exports
     deployment = Deployment(stack, change_set.template_dict, change_set.parameters)
     try:

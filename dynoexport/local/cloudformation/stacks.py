@@ -8,6 +8,7 @@ and never rolls back. Here ``template_checks`` checks every call, and ``deployme
 
 from __future__ import annotations
 
+import threading
 from contextlib import suppress
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
@@ -279,6 +280,11 @@ class _Response(CloudFormationResponse):
 class LocalCloudFormationBackend(models.CloudFormationBackend):
     """The stacks and change sets of moto, deployed as above."""
 
+    def __init__(self, region_name: str, account_id: str) -> None:
+        super().__init__(region_name, account_id)
+        # Of two calls for one stack, the second finds what the first has begun.
+        self.lock = threading.RLock()
+
     @property
     def _url_module(self) -> Any:
         """The service's URLs, which moto expects in a module next to the backend's."""
@@ -297,9 +303,10 @@ class LocalCloudFormationBackend(models.CloudFormationBackend):
             AlreadyExistsException: there is a stack of that name, whatever its status.
             ValidationError: the template or a parameter is refused.
         """
-        if any(stack.name == name for stack in self.stacks.values()):
-            raise AlreadyExistsException(f"Stack [{name}] already exists")
-        change_set = self._change_set_of_call("CREATE", name, template, parameters, options)
+        with self.lock:
+            if any(stack.name == name for stack in self.stacks.values()):
+                raise AlreadyExistsException(f"Stack [{name}] already exists")
+            change_set = self._change_set_of_call("CREATE", name, template, parameters, options)
         stack = self.stacks[change_set.stack_id]
         # It was never in review.
         stack.events.clear()
@@ -343,6 +350,10 @@ class LocalCloudFormationBackend(models.CloudFormationBackend):
         return self.change_sets.pop(change_set_id)
 
     def create_change_set(self, **options: Any) -> tuple[str, str]:  # type: ignore[override]
+        with self.lock:
+            return self._checked_change_set(options)
+
+    def _checked_change_set(self, options: Json) -> tuple[str, str]:
         with template_errors():
             template = models.Stack.parse_template(options["template"])
             # A previous value is a number or a list here, and moto would turn 0.5 into 0.
@@ -350,9 +361,9 @@ class LocalCloudFormationBackend(models.CloudFormationBackend):
             check_template(template, given)
             options["parameters"] = {**defaults(template), **given}
         if options["change_set_type"] == "CREATE":
-            self._make_room(options["stack_name"])
+            self._refuse_if_created(options["stack_name"])
         else:
-            self._refuse_if_never_created(options["stack_name"])
+            self._refuse_unless_updatable(options["stack_name"])
         before = set(self.stacks)
         try:
             with template_errors():
@@ -376,17 +387,15 @@ class LocalCloudFormationBackend(models.CloudFormationBackend):
             options["parameters"] = {**defaults(template), **options["parameters"]}
         stacks = [stack for stack in self.stacks.values() if stack.name == options["stack_name"]]
         is_new = all(stack.status == "REVIEW_IN_PROGRESS" for stack in stacks)
-        if is_new:
-            self._make_room(options["stack_name"])
         kind = "CREATE" if is_new else "UPDATE"
-        change_set_id, stack_id = super().create_change_set(change_set_type=kind, **options)
+        change_set_id, stack_id = self._new_change_set(change_set_type=kind, **options)
         stack, change_set = self.stacks[stack_id], self.change_sets[change_set_id]
         try:
             with template_errors():
                 imports.check_template(stack, template, options["parameters"], identified)
         except ValidationError:
             del self.change_sets[change_set_id]
-            if is_new:
+            if not stacks:
                 del self.stacks[stack_id]
             raise
         change_set.change_set_type, change_set.identified = "IMPORT", identified  # type: ignore[attr-defined]
@@ -406,13 +415,25 @@ class LocalCloudFormationBackend(models.CloudFormationBackend):
         return next(found, {})
 
     def _make_change_set(self, template: Json, options: Json) -> tuple[str, str]:
-        change_set_id, stack_id = super().create_change_set(**options)
+        change_set_id, stack_id = self._new_change_set(**options)
         stack, change_set = self.stacks[stack_id], self.change_sets[change_set_id]
         stack.resource_map.cross_stack_resources = self.exports
         stack.cross_stack_resources = self.exports
         if change_set.status != "FAILED":
             change_set.changes = stack_changes.planned(stack, template, options["parameters"])  # type: ignore[assignment]
             self._refuse_if_empty(change_set)
+        return change_set_id, stack_id
+
+    def _new_change_set(self, **options: Any) -> tuple[str, str]:
+        """A change set; moto makes a second stack of the name if the first waits for its review."""
+        waiting = [stack for stack in self.stacks.values() if stack.name == options["stack_name"]]
+        change_set_id, stack_id = super().create_change_set(**options)
+        for stack in waiting:
+            if stack.stack_id != stack_id:
+                del self.stacks[stack_id]
+                change_set = self.change_sets[change_set_id]
+                change_set.stack, change_set.stack_id = stack, stack.stack_id
+                return change_set_id, stack.stack_id
         return change_set_id, stack_id
 
     def _refuse_if_empty(self, change_set: ChangeSet) -> None:
@@ -427,20 +448,19 @@ class LocalCloudFormationBackend(models.CloudFormationBackend):
                 "to create a change set."
             )
 
-    def _make_room(self, name: str) -> None:
-        """Remove a stack that was never created: the next change set of its name replaces it."""
-        for stack in [known for known in self.stacks.values() if known.name == name]:
-            if stack.status != "REVIEW_IN_PROGRESS":
+    def _refuse_if_created(self, name: str) -> None:
+        for stack in self.stacks.values():
+            if stack.name == name and stack.status != "REVIEW_IN_PROGRESS":
                 raise ValidationError(
                     message=f"Stack [{name}] already exists and cannot be created again with the "
                     f"changeSet [{stack.stack_id}]."
                 )
-            del self.stacks[stack.stack_id]
 
-    def _refuse_if_never_created(self, name: str) -> None:
-        """Refuse an update of a stack that was never created, as moto does for UpdateStack."""
+    def _refuse_unless_updatable(self, name: str) -> None:
+        """Refuse an update of a stack that was never created, or that something else changes."""
         stack = self.get_stack(name)
-        if stack.status in {"REVIEW_IN_PROGRESS", "ROLLBACK_COMPLETE", "ROLLBACK_FAILED"}:
+        never = stack.status in {"ROLLBACK_COMPLETE", "ROLLBACK_FAILED"}
+        if never or stack.status.endswith("_IN_PROGRESS"):
             raise ValidationError(
                 message=f"Stack:{stack.stack_id} is in {stack.status} state and can not be updated."
             )
