@@ -17,10 +17,11 @@ from sqlglot import exp
 
 from dynoexport.jobs.limits import VIEW_TEXT_MAX
 from dynoexport.local.services import hive_types, trino_types, trino_udfs
+from dynoexport.local.services.catalog_statements import CATALOG, PARTITIONS, Catalog
 from dynoexport.local.services.table_rows import PATH, TableRows, fixed_values
 from dynoexport.local.services.trino_expressions import Column, Relation
 from dynoexport.local.services.trino_sql import Queries, Query
-from dynoexport.local.services.trino_syntax import QueryFailed, parse, query_text
+from dynoexport.local.services.trino_syntax import QueryFailed, parse, query_text, unsupported
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -32,9 +33,10 @@ if TYPE_CHECKING:
 
 __all__ = ["Engine", "QueryFailed", "view_text"]
 
-CATALOG = "awsdatacatalog"
 _STALE, _BECAUSE = "VIEW_IS_STALE: line 1:1: View", "is stale or in invalid state:"
 _VIEW_HEAD, _VIEW_TAIL = "/* Presto View: ", " */"
+# Athena's statements that sqlglot does not read as Athena does.
+_NOT_RUN = {"ALTER", "EXPLAIN", "INSERT", "MERGE", "MSCK", "OPTIMIZE", "UNLOAD", "UPDATE", "VACUUM"}
 # A query reads tables of the catalog, and nothing of this computer: no files, no extensions, no
 # variables of Python. https://duckdb.org/docs/stable/operations_manual/securing_duckdb/overview
 _LOCKED: dict[str, Any] = {
@@ -106,6 +108,7 @@ class Engine:
         self._glue = glue
         self._database = database
         self._rows = TableRows(glue, s3)
+        self._catalog = Catalog(glue, database)
         self._duckdb = duckdb.connect(":memory:", config=_LOCKED)
         self._functions: Functions = {}
         self._known_functions: set[str] = set()
@@ -116,12 +119,18 @@ class Engine:
         """The bytes of the objects that the statement has read."""
         return self._rows.bytes_scanned
 
-    def run(self, sql: str) -> pa.Table | None:
+    def run(self, sql: str) -> pa.Table | None:  # noqa: RET503 - unsupported() raises
         """The rows of a query; None for a statement without rows.
 
         Raises:
             QueryFailed: with Athena's reason.
         """
+        shown = self._catalog.run(sql)
+        if shown is not None:
+            return shown
+        word = next(iter(sql.split(maxsplit=1)), "").upper()
+        if word in _NOT_RUN:
+            unsupported(f"this statement: {word}")
         statement = parse(sql)
         if isinstance(statement, exp.Create) and statement.args.get("kind") == "VIEW":
             self._create_view(statement, sql)
@@ -131,9 +140,7 @@ class Engine:
             return None
         if isinstance(statement, (exp.Query, exp.Values)):
             return self._fetch(self._translated(statement, self._database))
-        raise QueryFailed(
-            f"NOT_SUPPORTED: the endpoint does not run: {sql.split(maxsplit=1)[0].upper()}"
-        )
+        unsupported(f"this statement: {word}")
 
     def _translated(self, query: Any, database: str) -> Query:
         """The query in DuckDB's SQL."""
@@ -177,11 +184,17 @@ class Engine:
             raise QueryFailed(
                 f"CATALOG_NOT_FOUND: line 1:1: Catalog '{node.catalog}' does not exist"
             )
-        entry = self._table(database, name)
+        if database == "information_schema":
+            rows = self._catalog.information_schema(name)
+            return self._stored(rows), Relation(name, _columns(rows.schema), database)
+        entry = self._table(database, name.removesuffix(PARTITIONS))
         if entry is None:
             raise QueryFailed(
                 f"TABLE_NOT_FOUND: line 1:1: Table '{CATALOG}.{database}.{name}' does not exist"
             )
+        if name.endswith(PARTITIONS):
+            rows = self._catalog.partitions(entry)
+            return self._stored(rows), Relation(name, _columns(rows.schema), database)
         if entry.get("TableType") == "VIRTUAL_VIEW":
             query = self._expanded(entry, name)
             columns = [Column(output.name or "", "", output.kind) for output in query.outputs]

@@ -109,7 +109,7 @@ def _aggregate(
     if name == "map_agg":
         return _map_agg(values, over + order + distinct)
     if order or suffix:
-        if name not in {"array_agg", *_BY_POSITION}:
+        if (order and name != "array_agg") or (suffix and name not in _BY_POSITION):
             unsupported(f"ORDER BY or IGNORE NULLS in {name}")
         values[-1] = Typed(values[-1].sql + order + suffix, values[-1].kind)
     return _call(name, values, over, distinct)

@@ -14,6 +14,8 @@ from dynoexport.local.services.trino_overloads import guarded
 from dynoexport.local.services.trino_syntax import fail, unsupported
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from dynoexport.local.services.trino_expressions import Expressions, Scope
 
 _ARITHMETIC = {exp.Add: "+", exp.Sub: "-", exp.Mul: "*", exp.Div: "/", exp.Mod: "%"}
@@ -49,6 +51,13 @@ def _cannot_apply(sign: str, *values: Typed) -> NoReturn:
     fail("TYPE_MISMATCH", f"Cannot apply operator: {shown}")
 
 
+def require_one_zone(kind: types.Type, kinds: Iterable[types.Type]) -> None:
+    """Refuse values of different zones: in Trino each keeps its own."""
+    zones = {one.tz or "UTC" for one in (kind, *kinds) if types.is_timestamp(one)}
+    if len(zones) > 1:
+        unsupported(f"one column of the time zones {', '.join(sorted(zones))}")
+
+
 def together(values: list[Typed], what: str) -> tuple[list[str], types.Type]:
     """The values as their common type, and that type."""
     kind = types.UNKNOWN
@@ -61,6 +70,7 @@ def together(values: list[Typed], what: str) -> tuple[list[str], types.Type]:
                 f"type between {types.name(kind)} and {types.name(value.kind)}",
             )
         kind = wider
+    require_one_zone(kind, [value.kind for value in values])
     if kind == types.UNKNOWN:
         return [value.sql for value in values], kind
     return [coerced(value, kind) for value in values], kind

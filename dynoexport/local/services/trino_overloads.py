@@ -158,7 +158,7 @@ def find(name: str, given: list[Type]) -> tuple[Overload, list[Type], Type]:
     """The overload for arguments of these types, the types that they are cast to, and its own.
 
     Raises:
-        QueryFailed: there is none.
+        QueryFailed: no overload fits.
     """
     kind_of(name)
     if name == "map" and not given:

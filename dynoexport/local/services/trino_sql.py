@@ -108,6 +108,8 @@ class Queries:
 
     # --- SELECT ----------------------------------------------------------------------------------
     def _select(self, node: exp.Select, parent: Scope | None) -> Query:
+        if node.args.get("kind"):
+            fail("SYNTAX_ERROR", "mismatched input 'AS'")
         scope, source = self._from(node, parent)
         outputs, values = self._outputs(node, scope)
         distinct = node.args.get("distinct")
@@ -208,6 +210,7 @@ class Queries:
                     f"column {number + 1} in {word} query has incompatible types: "
                     f"{types.name(one.kind)}, {types.name(other.kind)}",
                 )
+            trino_operators.require_one_zone(kind, (one.kind, other.kind))
             outputs.append(Output(one.name, kind))
         parts = [self._widened(query, outputs) for query in (left, right)]
         every = "" if node.args.get("distinct") else " ALL"

@@ -131,7 +131,7 @@ def _mismatched(word: str, line: int = 1, column: int = 1) -> NoReturn:
 
 
 def _check_tokens(sql: str) -> None:
-    """Refuse what only other dialects have, of which sqlglot's tree keeps no trace."""
+    """Refuse what only other dialects have and sqlglot's tree does not show."""
     tokens = sqlglot.tokenize(sql, read=TrinoNames)
     for token in tokens:
         quote = token.token_type == TokenType.IDENTIFIER and sql[token.start] == "`"

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 _EXACT = Context(prec=120, rounding=ROUND_HALF_UP)
 
 
-class Failure(ValueError):
+class Failure(Exception):
     """What Trino says about a value."""
 
 
@@ -68,7 +68,10 @@ def _cbrt(number: float) -> float:
 
 
 # --- regular expressions -------------------------------------------------------------------------
-def _pattern(pattern: str) -> re.Pattern[str]:
+def _pattern(pattern: str, text: str) -> re.Pattern[str]:
+    # Which letters of the world are \\w differs between libraries.
+    if not text.isascii() and re.search(r"\\[wWbBdDsS]|\(\?\w*i", pattern):
+        raise Failure("NOT_SUPPORTED: the endpoint does not run this pattern on this text")
     if re.search(r"\\[pPQEGhHRXkz]|\[[^\]]*(&&|\[)|[+*?}]\+|\(\?<[A-Za-z]", pattern):
         raise Failure("NOT_SUPPORTED: the endpoint does not run this regular expression")
     try:
@@ -78,7 +81,7 @@ def _pattern(pattern: str) -> re.Pattern[str]:
 
 
 def _regexp_extract(text: str, pattern: str, group: int) -> str | None:
-    compiled = _pattern(pattern)
+    compiled = _pattern(pattern, text)
     if not 0 <= group <= compiled.groups:
         raise Failure(
             f"INVALID_FUNCTION_ARGUMENT: Pattern has {compiled.groups} groups. "
@@ -89,7 +92,7 @@ def _regexp_extract(text: str, pattern: str, group: int) -> str | None:
 
 
 def _regexp_replace(text: str, pattern: str, new: str) -> str:
-    compiled = _pattern(pattern)
+    compiled = _pattern(pattern, text)
 
     def put(found: re.Match[str]) -> str:
         return re.sub(
@@ -112,26 +115,40 @@ class _Number(str):
 
 
 def _load(text: str) -> Any:
-    return json.loads(text, parse_int=_Number, parse_float=_Number, parse_constant=_constant)
+    return json.loads(
+        text,
+        parse_int=_Number,
+        parse_float=_Number,
+        parse_constant=_constant,
+        object_pairs_hook=_unique,
+    )
+
+
+def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        raise Failure("NOT_SUPPORTED: the endpoint does not run json with a key that repeats")
+    return found
 
 
 def _constant(word: str) -> Any:
     raise ValueError(word)
 
 
-def _dump(value: Any, *, canonical: bool = False) -> str:
+def _dump(value: Any, *, ordered: bool = False) -> str:
+    """The JSON; ``ordered`` are the keys of an object."""
     if isinstance(value, _Number):
-        if canonical and not re.fullmatch(r"-?\d{1,18}|-?\d{1,6}\.\d{0,5}[1-9]", value):
+        if not re.fullmatch(r"-?\d{1,18}|-?\d{1,6}\.\d{0,5}[1-9]", value):
             raise Failure(f"NOT_SUPPORTED: the endpoint does not run json with the number {value}")
         return str(value)
     if isinstance(value, list):
-        return f"[{','.join(_dump(inner, canonical=canonical) for inner in value)}]"
+        return f"[{','.join(_dump(inner, ordered=ordered) for inner in value)}]"
     if isinstance(value, dict):
-        pairs = sorted(value.items()) if canonical else value.items()
+        pairs = sorted(value.items()) if ordered else value.items()
         return (
             "{"
             + ",".join(
-                f"{json.dumps(name, ensure_ascii=False)}:{_dump(inner, canonical=canonical)}"
+                f"{json.dumps(name, ensure_ascii=False)}:{_dump(inner, ordered=ordered)}"
                 for name, inner in pairs
             )
             + "}"
@@ -156,7 +173,10 @@ def _follow(text: str, path: str) -> Any:
         raise Failure(f"NOT_SUPPORTED: the endpoint does not run the JSON path {path}")
     try:
         value = _load(text)
-    except ValueError:
+    except ValueError as error:
+        if text.lstrip()[:1] in {"{", "["}:
+            # Trino reads as far as it needs.
+            raise Failure("NOT_SUPPORTED: the endpoint does not run broken json") from error
         return _MISSING
     for step_ in steps:
         if isinstance(value, dict):
@@ -177,14 +197,12 @@ def _json_extract_scalar(text: str, path: str) -> str | None:
 
 def _json_extract(text: str, path: str) -> str | None:
     value = _follow(text, path)
-    return None if value is _MISSING else _dump(value, canonical=True)
+    return None if value is _MISSING else _dump(value)
 
 
 def _json_parse(text: str) -> str:
     try:
-        return _dump(_load(text), canonical=True)
-    except Failure:
-        raise
+        return _dump(_load(text), ordered=True)
     except ValueError as error:
         raise Failure(f"INVALID_FUNCTION_ARGUMENT: Cannot convert value to JSON: {text}") from error
 
@@ -305,8 +323,6 @@ def _date_parse(text: str, shape: str) -> dt.datetime:
         raise Failure("NOT_SUPPORTED: the endpoint does not run date_parse without a year")
     try:
         return dt.datetime.strptime(text, _python_format(shape).replace("%-", "%"))  # noqa: DTZ007
-    except Failure:
-        raise
     except ValueError as error:
         raise Failure(f"INVALID_FUNCTION_ARGUMENT: Invalid format: {text!r}") from error
 
@@ -422,19 +438,19 @@ FUNCTIONS: dict[str, tuple[Callable[..., Any], list[str], str]] = {
     "trino_upper": (_upper, ["VARCHAR"], "VARCHAR"),
     "trino_lower": (_lower, ["VARCHAR"], "VARCHAR"),
     "trino_regexp_split": (
-        lambda text, pattern: _pattern(pattern).split(text),
+        lambda text, pattern: _pattern(pattern, text).split(text),
         ["VARCHAR", "VARCHAR"],
         "VARCHAR[]",
     ),
     "trino_cbrt": (_cbrt, ["DOUBLE"], "DOUBLE"),
     "trino_regexp_like": (
-        lambda text, pattern: _pattern(pattern).search(text) is not None,
+        lambda text, pattern: _pattern(pattern, text).search(text) is not None,
         ["VARCHAR", "VARCHAR"],
         "BOOLEAN",
     ),
     "trino_regexp_extract": (_regexp_extract, ["VARCHAR", "VARCHAR", "BIGINT"], "VARCHAR"),
     "trino_regexp_extract_all": (
-        lambda text, pattern: [found[0] for found in _pattern(pattern).finditer(text)],
+        lambda text, pattern: [match[0] for match in _pattern(pattern, text).finditer(text)],
         ["VARCHAR", "VARCHAR"],
         "VARCHAR[]",
     ),
