@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import base64
+import functools
 import json
 import re
 from typing import TYPE_CHECKING, Any
@@ -170,7 +171,7 @@ class Engine:
                 python, takes, gives = function
                 connection: Any = self._duckdb
                 connection.create_function(
-                    name, _with_nulls(python, len(takes)), takes, gives, null_handling="special"
+                    name, _with_nulls(python), takes, gives, null_handling="special"
                 )
         try:
             return self._duckdb.sql(query.sql)
@@ -332,16 +333,14 @@ def _as_kind(column: pa.ChunkedArray, kind: pa.DataType) -> pa.ChunkedArray | pa
     return pa.array(column.to_pylist(), kind)
 
 
-def _with_nulls(function: Callable[..., Any], count: int) -> Callable[..., Any]:
-    """The function, null for a null; DuckDB counts the parameters."""
+def _with_nulls(function: Callable[..., Any]) -> Callable[..., Any]:
+    """The function, null for a null; DuckDB counts its parameters."""
 
+    @functools.wraps(function)
     def strict(*values: Any) -> Any:
         return None if None in values else function(*values)
 
-    # DuckDB counts the parameters.
-    names = ", ".join("abcd"[:count])
-    counted: Callable[..., Any] = eval(f"lambda {names}: strict({names})", {"strict": strict})  # noqa: S307 - no other text
-    return counted
+    return strict
 
 
 # Of the failing casts of trino_functions.guarded, and of trino_udfs.Failure.
