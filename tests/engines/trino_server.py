@@ -73,6 +73,7 @@ class Result:
     """The rows of a statement; each is a mapping by column name."""
 
     columns: list[str]
+    types: list[str]
     rows: list[dict[str, Any]]
 
 
@@ -192,7 +193,8 @@ class Trino:
         rows = cursor.fetchall()
         columns = [column.name for column in cursor.description or ()]
         assert len(set(columns)) == len(columns), columns
-        return Result(columns, [dict(zip(columns, row, strict=True)) for row in rows])
+        types = [str(column.type_code) for column in cursor.description or ()]
+        return Result(columns, types, [dict(zip(columns, row, strict=True)) for row in rows])
 
     def _wait(self) -> None:
         deadline = time.monotonic() + START_SECONDS_MAX

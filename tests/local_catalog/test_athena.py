@@ -181,7 +181,7 @@ def test_athenas_functions_run(lake: Lake, orders: str) -> None:
     """UNNEST, cardinality, a WITH query and a name with its database."""
     sql = (
         f'WITH late AS (SELECT * FROM "{DATABASE}"."{orders}" WHERE cardinality(lines) > 0) '
-        "SELECT late.id, line.sku FROM late CROSS JOIN UNNEST(lines) AS t(line) ORDER BY line.sku"
+        "SELECT late.id, sku FROM late CROSS JOIN UNNEST(lines) AS t(sku, n) ORDER BY sku"
     )
     assert lake.rows(sql)[1:] == [["2", "a"], ["2", "b"]]
 

@@ -19,7 +19,7 @@ from dynoexport.jobs.limits import ATHENA_QUERY_MAX
 from dynoexport.local import context
 from dynoexport.local.context import in_background
 from dynoexport.local.iam import authorization_middleware
-from dynoexport.local.services import hive_types
+from dynoexport.local.services import hive_types, prepared_statements
 from dynoexport.local.services.query import Engine, QueryFailed
 
 if TYPE_CHECKING:
@@ -111,13 +111,35 @@ class LocalAthenaBackend(models.AthenaBackend):
             with suppress(glue.exceptions.EntityNotFoundException):
                 glue.get_database(Name=name)
         engine = Engine(glue, s3, database)
+        sql = self._prepared(execution)
         try:
-            result = engine.run(execution.query)
+            result = None if sql is None else engine.run(sql)
         finally:
             outcome["bytes"] = engine.bytes_scanned
         _write_result(s3, execution.config["OutputLocation"], result)
         self.results[execution.id] = result
         return {"State": "SUCCEEDED"}
+
+    def _prepared(self, execution: Any) -> str | None:
+        """The statement to run, with its parameters; None if it only kept or dropped one."""
+        statement = prepared_statements.read(execution.query)
+        parameters = execution.execution_parameters or []
+        group = execution.workgroup.name if execution.workgroup else "primary"
+        if isinstance(statement, prepared_statements.Prepare):
+            # moto keeps the workgroup's name, which its type does not say.
+            keep: Any = self.create_prepared_statement
+            keep(statement.name, group, statement.statement, "")
+            return None
+        if statement is None:
+            return prepared_statements.filled(execution.query, parameters)
+        find: Any = self.get_prepared_statement
+        kept = find(statement.name, group)
+        if kept is None:
+            raise QueryFailed(f"NOT_FOUND: Prepared statement not found: {statement.name}")
+        if isinstance(statement, prepared_statements.Deallocate):
+            del self.prepared_statements[statement.name]
+            return None
+        return prepared_statements.filled(kept.query_statement, statement.parameters or parameters)
 
     def get_query_execution(self, exec_id: str) -> Any:
         if exec_id not in self.executions:
@@ -170,15 +192,18 @@ def _locate(s3: S3Client, location: str) -> None:
 def _write_result(s3: S3Client, location: str, result: pa.Table | None) -> None:
     url = urlsplit(location)
     lines = []
-    if result is not None:
+    if result is not None and not _is_headless(result):
         lines.append(",".join(f'"{name}"' for name in result.column_names))
-        for row in _texts(result):
-            quoted = (
-                "" if value is None else '"' + value.replace('"', '""') + '"' for value in row
-            )
-            lines.append(",".join(quoted))
+    for row in _texts(result) if result is not None else ():
+        quoted = ("" if value is None else '"' + value.replace('"', '""') + '"' for value in row)
+        lines.append(",".join(quoted))
     body = "".join(line + "\n" for line in lines).encode()
     s3.put_object(Bucket=url.netloc, Key=url.path.lstrip("/"), Body=body)
+
+
+def _is_headless(result: pa.Table) -> bool:
+    """Whether it is of a statement such as SHOW, whose results have no row of names."""
+    return bool((result.schema.metadata or {}).get(b"headless"))
 
 
 def _texts(result: pa.Table) -> Iterator[list[str | None]]:
@@ -229,7 +254,8 @@ class LocalAthenaResponse(AthenaResponse):
         size = int(self._get_param("MaxResults") or _PAGE)
         rows, info = [], []
         if result is not None:
-            rows = [list(result.column_names), *_texts(result)]
+            header = [] if _is_headless(result) else [list(result.column_names)]
+            rows = [*header, *_texts(result)]
             info = [_column_info(field) for field in result.schema]
         page = [
             {"Data": [{} if value is None else {"VarCharValue": value} for value in row]}

@@ -1,35 +1,43 @@
 """One Athena statement against the catalog: views are stored, queries run on DuckDB.
 
-Athena's SQL is parsed and written anew for DuckDB by sqlglot. Tables are read as their SerDe
-reads them (``files``), so that DuckDB's own readers cannot be cleverer than Athena.
+``trino_sql`` writes Athena's SQL anew for DuckDB. Tables are read as their SerDe reads them
+(``files``), so that DuckDB's own readers cannot be cleverer than Athena.
 """
 
 from __future__ import annotations
 
 import base64
+import functools
 import json
+import re
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit
 
 import duckdb
 import pyarrow as pa
-import sqlglot
 from sqlglot import exp
 
 from dynoexport.jobs.limits import VIEW_TEXT_MAX
-from dynoexport.local.services import files, hive_types
+from dynoexport.local.services import hive_types, trino_types, trino_udfs
+from dynoexport.local.services.catalog_statements import CATALOG, PARTITIONS, Catalog
+from dynoexport.local.services.table_rows import PATH, TableRows, fixed_values
+from dynoexport.local.services.trino_expressions import Column, Relation
+from dynoexport.local.services.trino_sql import Queries, Query
+from dynoexport.local.services.trino_syntax import QueryFailed, parse, query_text, unsupported
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Callable, Mapping
 
     from mypy_boto3_glue import GlueClient
     from mypy_boto3_s3 import S3Client
 
-CATALOG = "awsdatacatalog"
+    from dynoexport.local.services.trino_casts import Functions
+
+__all__ = ["Engine", "QueryFailed", "view_text"]
+
 _STALE, _BECAUSE = "VIEW_IS_STALE: line 1:1: View", "is stale or in invalid state:"
-# Stands for a generated name until the columns of a * are numbered.
-_UNNAMED = "_col?"
 _VIEW_HEAD, _VIEW_TAIL = "/* Presto View: ", " */"
+# Athena's statements that sqlglot does not read as Athena does.
+_NOT_RUN = {"ALTER", "EXPLAIN", "INSERT", "MERGE", "MSCK", "OPTIMIZE", "UNLOAD", "UPDATE", "VACUUM"}
 # A query reads tables of the catalog, and nothing of this computer: no files, no extensions, no
 # variables of Python. https://duckdb.org/docs/stable/operations_manual/securing_duckdb/overview
 _LOCKED: dict[str, Any] = {
@@ -41,27 +49,6 @@ _LOCKED: dict[str, Any] = {
     "temp_directory": "",
     "lock_configuration": True,
 }
-
-
-class QueryFailed(Exception):
-    """A query that fails, with the reason that Athena gives."""
-
-
-# --- reading SQL -------------------------------------------------------------------------------
-def parse(sql: str) -> Any:
-    """The statement.
-
-    Raises:
-        QueryFailed: it is not one that Athena would parse.
-    """
-    try:
-        return sqlglot.parse_one(sql, read="athena")
-    except sqlglot.errors.SqlglotError as error:
-        problem: dict[str, Any] = next(iter(getattr(error, "errors", ())), {})
-        where = f"line {problem.get('line', 1)}:{problem.get('col', 1)}"
-        raise QueryFailed(
-            f"SYNTAX_ERROR: {where}: {problem.get('description', 'mismatched input')}"
-        ) from error
 
 
 def _parse_query(sql: str) -> Any:
@@ -91,21 +78,10 @@ def view_definition(text: str) -> dict[str, Any]:
     return definition
 
 
-def _named(query: Any) -> Any:
-    """The query with a placeholder for each column name that Athena would generate."""
-    for column in filter(_nameless, query.selects):
-        column.replace(exp.alias_(column.copy(), _UNNAMED, quoted=True))
-    return query
-
-
-def _nameless(column: Any) -> bool:
-    return not isinstance(column.unnest(), (exp.Alias, exp.Column, exp.Dot, exp.Star))
-
-
-def _require_names(query: Any, names: list[str]) -> None:
+def _require_names(names: list[str | None]) -> None:
     """Refuse a view's query if its columns have no names of their own."""
-    for position, column in enumerate(query.selects, start=1):
-        if _nameless(column):
+    for position, name in enumerate(names, start=1):
+        if name is None:
             raise QueryFailed(
                 f"MISSING_COLUMN_NAME: line 1:1: Column name not specified at position {position}"
             )
@@ -113,36 +89,6 @@ def _require_names(query: Any, names: list[str]) -> None:
         if names.count(name) > 1:
             raise QueryFailed(
                 f"DUPLICATE_COLUMN_NAME: line 1:1: Column name '{name}' specified more than once"
-            )
-
-
-def _fixed(table: exp.Table) -> dict[str, str]:
-    """The table's columns that the outer query compares with a text: WHERE column = 'text'."""
-    select = table.find_ancestor(exp.Select)
-    alone = isinstance(table.parent, exp.From) and table.parent.parent is select
-    if select is None or not alone or select.args.get("joins") or not select.args.get("where"):
-        return {}
-    condition = select.args["where"].this
-    parts = condition.flatten() if isinstance(condition, exp.And) else [condition]
-    pairs = [(part.left, part.right) for part in parts if isinstance(part, exp.EQ)]
-    return {
-        _fold(column.name): text.name
-        for column, text in pairs
-        if isinstance(column, exp.Column) and isinstance(text, exp.Literal) and text.is_string
-    }
-
-
-def _check_sources(query: Any) -> None:
-    """Refuse functions of DuckDB in place of a table; Athena's are UNNEST and TABLE(...).
-
-    Raises:
-        QueryFailed: a source of rows is neither a table, a subquery, VALUES nor UNNEST.
-    """
-    for source in query.find_all(exp.Table, exp.Lateral):
-        if not isinstance(source.this, (exp.Identifier, exp.Subquery, exp.Unnest)):
-            raise QueryFailed(
-                "NOT_SUPPORTED: line 1:1: the endpoint has no table functions: "
-                f"{source.this.sql(dialect='athena')}"
             )
 
 
@@ -161,79 +107,114 @@ class Engine:
 
     def __init__(self, glue: GlueClient, s3: S3Client, database: str) -> None:
         self._glue = glue
-        self._s3 = s3
         self._database = database
+        self._rows = TableRows(glue, s3)
+        self._catalog = Catalog(glue, database)
         self._duckdb = duckdb.connect(":memory:", config=_LOCKED)
-        self._reads = True
-        self.bytes_scanned = 0
+        self._functions: Functions = {}
+        self._known_functions: set[str] = set()
+        self._registered = 0
 
-    def run(self, sql: str) -> pa.Table | None:
+    @property
+    def bytes_scanned(self) -> int:
+        """The bytes of the objects that the statement has read."""
+        return self._rows.bytes_scanned
+
+    def run(self, sql: str) -> pa.Table | None:  # noqa: RET503 - unsupported() raises
         """The rows of a query; None for a statement without rows.
 
         Raises:
             QueryFailed: with Athena's reason.
         """
+        shown = self._catalog.run(sql)
+        if shown is not None:
+            return shown
+        word = next(iter(sql.split(maxsplit=1)), "").upper()
+        if word in _NOT_RUN:
+            unsupported(f"this statement: {word}")
         statement = parse(sql)
         if isinstance(statement, exp.Create) and statement.args.get("kind") == "VIEW":
-            self._create_view(statement)
+            self._create_view(statement, sql)
             return None
         if isinstance(statement, exp.Drop) and statement.args.get("kind") == "VIEW":
             self._drop_view(statement)
             return None
-        if isinstance(statement, exp.Query):
-            return self._select(statement)
-        raise QueryFailed(
-            f"NOT_SUPPORTED: the endpoint does not run: {sql.split(maxsplit=1)[0].upper()}"
-        )
+        if isinstance(statement, (exp.Query, exp.Values)):
+            return self._fetch(self._translated(statement, self._database))
+        unsupported(f"this statement: {word}")
 
-    def _select(self, query: Any) -> pa.Table:
-        rows = self._rows_of(self._resolve(_named(query.copy()), self._database))
-        return rows.rename_columns(
-            [
-                f"_col{position}" if name == _UNNAMED else name
-                for position, name in enumerate(rows.column_names)
-            ]
-        )
+    def _translated(self, query: Any, database: str) -> Query:
+        """The query in DuckDB's SQL."""
+        with_path = any(column.name == PATH for column in query.find_all(exp.Column))
+        queries = Queries(lambda table: self._source(table, database, with_path=with_path))
+        translated = queries.query(query)
+        self._functions.update(queries.expressions.functions)
+        return translated
 
-    def _rows_of(self, resolved: Any) -> pa.Table:
+    def _fetch(self, query: Query) -> pa.Table:
+        kinds = [trino_types.in_results(output.kind) for output in query.outputs]
         try:
-            return self._duckdb.sql(resolved.sql(dialect="duckdb")).to_arrow_table()
+            rows = self._bound(query).to_arrow_table()
+        except duckdb.Error as error:
+            raise QueryFailed(_reason(error)) from error
+        columns = [_as_kind(*pair) for pair in zip(rows.columns, kinds, strict=True)]
+        names = [output.name for output in query.outputs]
+        titles = [f"_col{place}" if name is None else name for place, name in enumerate(names)]
+        return pa.Table.from_arrays(columns, names=titles)
+
+    def _bound(self, query: Query) -> duckdb.DuckDBPyRelation:
+        """The query, which DuckDB has checked and not run."""
+        for name in set(re.findall(r"\btrino_\w+", query.sql)):
+            function = trino_udfs.FUNCTIONS.get(name) or self._functions.get(name)
+            if function is not None and name not in self._known_functions:
+                self._known_functions.add(name)
+                python, takes, gives = function
+                connection: Any = self._duckdb
+                connection.create_function(
+                    name, _with_nulls(python), takes, gives, null_handling="special"
+                )
+        try:
+            return self._duckdb.sql(query.sql)
         except duckdb.Error as error:
             raise QueryFailed(_reason(error)) from error
 
-    def _resolve(self, query: Any, database: str) -> Any:
-        """The query with each table replaced by its rows and each view by its query."""
-        _check_sources(query)
-        inner = {_fold(cte.alias) for cte in query.find_all(exp.CTE)}
-        for table in list(query.find_all(exp.Table)):
-            if not table.db and _fold(table.name) in inner:
-                continue
-            source = self._source(table, _fold(table.db) or database)
-            alias = table.alias or table.name
-            replacement = exp.alias_(source, exp.to_identifier(alias, quoted=True), table=True)
-            if table is query:
-                return replacement
-            table.replace(replacement)
-        return query
-
-    def _source(self, table: exp.Table, database: str) -> exp.Expression:
-        name = _fold(table.name)
-        try:
-            entry: Any = self._glue.get_table(DatabaseName=database, Name=name)["Table"]
-        except self._glue.exceptions.EntityNotFoundException as error:
+    def _source(self, node: exp.Table, database: str, *, with_path: bool) -> tuple[str, Relation]:
+        """DuckDB's name of the table, or the view's query, and the columns."""
+        database, name = _fold(node.db) or database, _fold(node.name)
+        if node.catalog and _fold(node.catalog) != CATALOG:
+            raise QueryFailed(
+                f"CATALOG_NOT_FOUND: line 1:1: Catalog '{node.catalog}' does not exist"
+            )
+        if database == "information_schema":
+            rows = self._catalog.information_schema(name)
+            return self._stored(rows), Relation(name, _columns(rows.schema), database)
+        entry = self._table(database, name.removesuffix(PARTITIONS))
+        if entry is None:
             raise QueryFailed(
                 f"TABLE_NOT_FOUND: line 1:1: Table '{CATALOG}.{database}.{name}' does not exist"
-            ) from error
+            )
+        if name.endswith(PARTITIONS):
+            rows = self._catalog.partitions(entry)
+            return self._stored(rows), Relation(name, _columns(rows.schema), database)
         if entry.get("TableType") == "VIRTUAL_VIEW":
-            return self._expand(entry, name)
-        registered = f"t{len(self._duckdb.sql('SHOW TABLES').fetchall())}_{name}"
-        self._duckdb.register(registered, self._rows(entry, database, _fixed(table)))
-        self._duckdb.execute(
-            f'CREATE TABLE "_{registered}" AS SELECT * FROM "{registered}"'  # noqa: S608 - folded
-        )
-        return exp.to_table(f'"_{registered}"', dialect="duckdb")
+            query = self._expanded(entry, name)
+            columns = [Column(output.name or "", "", output.kind) for output in query.outputs]
+            return f"({query.sql})", Relation(name, columns, database)
+        rows = self._rows.of(entry, database, fixed_values(node))
+        if not with_path:
+            rows = rows.drop_columns([PATH])
+        return self._stored(rows), Relation(name, _columns(rows.schema), database)
 
-    def _expand(self, entry: Mapping[str, Any], name: str) -> exp.Expression:
+    def _stored(self, rows: pa.Table) -> str:
+        """DuckDB's own copy of the rows; its name."""
+        self._registered += 1
+        own = f"t{self._registered}"
+        named = rows.rename_columns([f"c{place}" for place in range(rows.num_columns)])
+        self._duckdb.register(f"a_{own}", named)
+        self._duckdb.execute(f"CREATE TABLE {own} AS SELECT * FROM a_{own}")  # noqa: S608 - a number
+        return own
+
+    def _expanded(self, entry: Mapping[str, Any], name: str) -> Query:
         """The view's query, if it still has the columns that the view was made with.
 
         In Athena's words, as these show:
@@ -243,15 +224,14 @@ class Engine:
         view = view_definition(entry["ViewOriginalText"])
         named = f"'{CATALOG}.{view['schema']}.{name}'"
         try:
-            resolved = self._resolve(_parse_query(view["originalSql"]), view["schema"])
-            fields = list(self._rows_of(resolved).schema)
+            query = self._translated(_parse_query(view["originalSql"]), view["schema"])
         except QueryFailed as error:
             if str(error).startswith("HIVE_"):
                 raise
             raise QueryFailed(
                 f"INVALID_VIEW: line 1:1: Failed analyzing stored view {named}: {error}"
             ) from error
-        now = [(field.name, hive_types.view_type(field.type)) for field in fields]
+        now = _described(query)
         stored = [(column["name"], column["type"]) for column in view["columns"]]
         if len(now) != len(stored):
             raise QueryFailed(f"{_STALE} {named} {_BECAUSE} its query has {len(now)} columns")
@@ -262,89 +242,22 @@ class Engine:
                     f"projected from query view at position {position} cannot be coerced to "
                     f"column [{former[0]}] of type {former[1]} stored in view definition"
                 )
-        return exp.Subquery(this=resolved)
+        return query
 
-    def _rows(self, table: Mapping[str, Any], database: str, fixed: Mapping[str, str]) -> pa.Table:
-        """The rows of the table, without the partitions that the query excludes.
-
-        https://docs.aws.amazon.com/athena/latest/ug/partitions.html
-        """
-        descriptor = table["StorageDescriptor"]
-        wanted = {column["Name"]: column["Type"] for column in descriptor["Columns"]}
-        keys = [key["Name"] for key in table.get("PartitionKeys", [])]
-        schema = pa.schema(
-            [(column, _type(table, column, kind)) for column, kind in wanted.items()]
-            + [(key, pa.string()) for key in keys]
-        )
-        parts = [schema.empty_table()]
-        for values, part in self._parts(table, database) if self._reads else ():
-            if any(fixed.get(key, value) != value for key, value in zip(keys, values, strict=True)):
-                continue
-            for content in self._contents(part["Location"]):
-                rows = self._read(table, part, content, wanted)
-                for key, value in zip(keys, values, strict=True):
-                    rows = rows.append_column(key, pa.array([value] * len(rows), pa.string()))
-                parts.append(rows.cast(schema))
-        return pa.concat_tables(parts)
-
-    def _read(
-        self, table: Mapping[str, Any], part: Mapping[str, Any], content: bytes, wanted: Any
-    ) -> pa.Table:
-        if table["Parameters"].get("classification") == "xml":
-            raise QueryFailed("HIVE_UNSUPPORTED_FORMAT: Unable to create input format")
-        serde, columns = part["SerdeInfo"], wanted
-        if serde.get("SerializationLibrary", "").endswith(".AvroSerDe"):
-            serde, columns = _avro_part(table["StorageDescriptor"], part, wanted)
-        try:
-            rows = files.rows(serde, table["Parameters"], content, columns)
-        except files.BadData as error:
-            raise QueryFailed(str(error)) from error
-        for name in wanted.keys() - columns.keys():
-            kind = _type(table, name, wanted[name])
-            rows = rows.append_column(name, pa.nulls(len(rows), kind))
-        return rows.select(list(wanted))
-
-    def _parts(
-        self, table: Mapping[str, Any], database: str
-    ) -> Iterator[tuple[list[str], Mapping[str, Any]]]:
-        """The registered partitions, or the table itself if it has none."""
-        if not table.get("PartitionKeys"):
-            yield [], table["StorageDescriptor"]
-            return
-        pages = self._glue.get_paginator("get_partitions").paginate(
-            DatabaseName=database, TableName=table["Name"]
-        )
-        for page in pages:
-            for partition in page["Partitions"]:
-                yield partition["Values"], partition["StorageDescriptor"]
-
-    def _contents(self, location: str) -> Iterator[bytes]:
-        url = urlsplit(location)
-        prefix = url.path.lstrip("/")
-        pages = self._s3.get_paginator("list_objects_v2").paginate(Bucket=url.netloc, Prefix=prefix)
-        for entry in (entry for page in pages for entry in page.get("Contents", ())):
-            name = entry["Key"].rpartition("/")[2]
-            if entry["Size"] and not name.startswith(("_", ".")):
-                self.bytes_scanned += entry["Size"]
-                yield self._s3.get_object(Bucket=url.netloc, Key=entry["Key"])["Body"].read()
-
-    def _create_view(self, statement: exp.Create) -> None:
+    def _create_view(self, statement: exp.Create, sql: str) -> None:
         target = statement.this.find(exp.Table)
         database, name = _fold(target.db) or self._database, _fold(target.name)
-        query = statement.expression
-        # A view needs only the columns of the tables that it reads.
-        self._reads = False
-        schema = self._select(query).schema
-        _require_names(query, schema.names)
+        self._rows.reads = False
+        query = self._translated(statement.expression, self._database)
+        self._bound(query)
+        _require_names([output.name for output in query.outputs])
         known = self._table(database, name)
         if known is not None and not statement.args.get("replace"):
             raise QueryFailed(f"ALREADY_EXISTS: line 1:1: View already exists: '{database}.{name}'")
         if known is not None and known.get("TableType") != "VIRTUAL_VIEW":
             raise QueryFailed(f"TABLE_ALREADY_EXISTS: '{database}.{name}' is not a view")
-        columns = [
-            {"name": field.name, "type": hive_types.view_type(field.type)} for field in schema
-        ]
-        text = view_text(query.sql(dialect="athena"), database, columns)
+        columns = [{"name": column, "type": kind} for column, kind in _described(query)]
+        text = view_text(query_text(sql), self._database, columns)
         if len(text) > VIEW_TEXT_MAX:
             raise QueryFailed(
                 "1 validation error detected: Value at 'table.viewOriginalText' failed to satisfy "
@@ -359,8 +272,11 @@ class Engine:
             "PartitionKeys": [],
             "StorageDescriptor": {
                 "Columns": [
-                    {"Name": field.name, "Type": hive_types.from_arrow(field.type)}
-                    for field in schema
+                    {
+                        "Name": output.name,
+                        "Type": hive_types.from_arrow(trino_types.in_results(output.kind)),
+                    }
+                    for output in query.outputs
                 ],
                 "SerdeInfo": {},
             },
@@ -390,38 +306,61 @@ class Engine:
             return None
 
 
-def _avro_part(
-    table: Mapping[str, Any], part: Mapping[str, Any], wanted: files.Columns
-) -> tuple[dict[str, Any], files.Columns]:
-    """The SerDe of a partition, and the columns to read from it.
-
-    For avro the parameters of the table's SerDe win over the partition's, and columns that the
-    partition lacks are null: https://github.com/trinodb/trino/pull/14463, and HiveSplitManager
-    of https://github.com/trinodb/trino.
-    """
-    own, tables = (entry["SerdeInfo"].get("Parameters", {}) for entry in (part, table))
-    declared = {column["Name"] for column in part["Columns"]}
-    columns = {name: kind for name, kind in wanted.items() if name in declared}
-    return {**part["SerdeInfo"], "Parameters": {**own, **tables}}, columns
+def _columns(schema: pa.Schema) -> list[Column]:
+    return [
+        Column(field.name, "", trino_types.from_table(field.type), hidden=field.name == PATH)
+        for field in schema
+    ]
 
 
-def _type(table: Mapping[str, Any], column: str, kind: str) -> pa.DataType:
-    try:
-        return hive_types.to_arrow(kind)
-    except ValueError as error:
-        # https://github.com/aws/aws-cdk/issues/26935
-        raise QueryFailed(
-            f"HIVE_INVALID_METADATA: Glue table '{table['DatabaseName']}.{table['Name']}' column "
-            f"'{column}' has invalid data type: {kind}"
-        ) from error
+def _described(query: Query) -> list[tuple[str, str]]:
+    """The query's columns as a view's definition has them."""
+    return [
+        (output.name or "", hive_types.view_type(trino_types.in_results(output.kind)))
+        for output in query.outputs
+    ]
+
+
+def _as_kind(column: pa.ChunkedArray, kind: pa.DataType) -> pa.ChunkedArray | pa.Array:
+    """The column as its type in Trino, which can be narrower than DuckDB's."""
+    if pa.types.is_timestamp(kind) and kind.tz:
+        # DuckDB has it as a time of UTC.
+        return column.cast(pa.timestamp("us")).cast(pa.timestamp("us", "UTC")).cast(kind)
+    if column.type == kind:
+        return column
+    if not pa.types.is_nested(kind):
+        return column.cast(kind)
+    return pa.array(column.to_pylist(), kind)
+
+
+def _with_nulls(function: Callable[..., Any]) -> Callable[..., Any]:
+    """The function, null for a null; DuckDB counts its parameters."""
+
+    @functools.wraps(function)
+    def strict(*values: Any) -> Any:
+        return None if None in values else function(*values)
+
+    return strict
+
+
+# Of the failing casts of trino_functions.guarded, and of trino_udfs.Failure.
+_NAMED_ERROR = re.compile(
+    r"Could not convert string '([A-Z][A-Z0-9_]+: .*)' to BOOL|: Failure: ([A-Z][A-Z0-9_]+: .*)"
+)
 
 
 def _reason(error: duckdb.Error) -> str:
     """DuckDB's error under Athena's name for it."""
     words = str(error).splitlines()[0]
+    named = _NAMED_ERROR.search(words)
+    if named is not None:
+        return str(named[1] or named[2])
+    if "GROUP BY" in words or "aggregate" in words:
+        return f"EXPRESSION_NOT_AGGREGATE: line 1:1: {words}"
+    if "Type INT" in words and "out of range" in words:
+        return f"NUMERIC_VALUE_OUT_OF_RANGE: line 1:1: {words}"
     kinds: dict[type, str] = {
-        duckdb.BinderException: "COLUMN_NOT_FOUND",
         duckdb.ConversionException: "INVALID_CAST_ARGUMENT",
-        duckdb.CatalogException: "FUNCTION_NOT_FOUND",
+        duckdb.OutOfRangeException: "NUMERIC_VALUE_OUT_OF_RANGE",
     }
-    return f"{kinds.get(type(error), 'SYNTAX_ERROR')}: line 1:1: {words}"
+    return f"{kinds.get(type(error), 'NOT_SUPPORTED')}: line 1:1: {words}"
