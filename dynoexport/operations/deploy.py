@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING
 
 from dynoexport import assets, limits, naming, settings
 from dynoexport.aws import change_sets, exports
-from dynoexport.aws.change_sets import apply, ignore
+from dynoexport.aws.change_sets import ignore
 from dynoexport.aws.errors import is_denied
+from dynoexport.aws.several_stacks import apply
 from dynoexport.cloudformation import options
 from dynoexport.cloudformation import parameters as forms
 from dynoexport.cloudformation.check import ParameterRefused, check_parameters

@@ -12,7 +12,7 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
 from dynoexport import naming
-from dynoexport.aws import change_sets, failed_imports
+from dynoexport.aws import change_sets, failed_imports, several_stacks
 from dynoexport.aws.change_sets import DeployFailed, Stack
 from dynoexport.aws.errors import explain, is_denied
 from dynoexport.cloudformation import existing as templates
@@ -196,7 +196,7 @@ def import_into(
     imported = _identify(account, template)
     made = Stack(stack, template, imports=imported, notes=notes)
     try:
-        change_sets.apply(account, [made], approve=approve, on_event=on_event)
+        several_stacks.apply(account, [made], approve=approve, on_event=on_event)
     except DeployFailed as error:
         # The failure is the error to report.
         with suppress(Exception):

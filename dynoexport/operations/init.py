@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 from dynoexport import assets, naming, settings
 from dynoexport.aws import change_sets, exports, failed_imports
-from dynoexport.aws.change_sets import DeployFailed, apply, ignore
+from dynoexport.aws.change_sets import DeployFailed, ignore
+from dynoexport.aws.several_stacks import apply
 from dynoexport.cloudformation import existing as existing_resources
 from dynoexport.cloudformation import parameters as forms
 from dynoexport.cloudformation.check import check_parameters

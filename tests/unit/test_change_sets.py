@@ -14,7 +14,7 @@ from botocore.awsrequest import AWSResponse
 from botocore.exceptions import ClientError
 from botocore.stub import ANY, Stubber
 
-from dynoexport.aws import change_sets, failed_imports
+from dynoexport.aws import change_sets, failed_imports, several_stacks
 from dynoexport.aws.change_sets import (
     Change,
     ChangeSet,
@@ -341,7 +341,7 @@ def test_ctrl_c_does_not_wait_for_the_stacks(account: Account) -> None:
     )
     stacks = [Stack("a", ONE), Stack("b", template({"Two": queue("two")}))]
     with pytest.raises(KeyboardInterrupt):
-        change_sets.apply(account, stacks, approve=lambda _: True, on_event=change_sets.ignore)
+        several_stacks.apply(account, stacks, approve=lambda _: True, on_event=change_sets.ignore)
 
 
 def test_aws_failure_of_one_stack_leaves_no_change_set_of_another(account: Account) -> None:
@@ -355,7 +355,7 @@ def test_aws_failure_of_one_stack_leaves_no_change_set_of_another(account: Accou
     cloudformation.meta.events.register("before-call.cloudformation.CreateChangeSet", refuse)
     stacks = [Stack("a", ONE), Stack("b", template({"Two": queue("two")}))]
     with pytest.raises(ClientError, match="Throttling"):
-        change_sets.apply(account, stacks, approve=lambda _: True, on_event=change_sets.ignore)
+        several_stacks.apply(account, stacks, approve=lambda _: True, on_event=change_sets.ignore)
     left = cloudformation.list_stacks()["StackSummaries"]
     assert [stack for stack in left if stack["StackStatus"] == "REVIEW_IN_PROGRESS"] == []
 

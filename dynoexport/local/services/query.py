@@ -20,7 +20,7 @@ from dynoexport.jobs.limits import VIEW_TEXT_MAX
 from dynoexport.local.services import hive_types, trino_types, trino_udfs
 from dynoexport.local.services.catalog_statements import CATALOG, PARTITIONS, Catalog
 from dynoexport.local.services.table_rows import PATH, TableRows, fixed_values
-from dynoexport.local.services.trino_expressions import Column, Relation
+from dynoexport.local.services.trino_scope import Column, Relation
 from dynoexport.local.services.trino_sql import Queries, Query
 from dynoexport.local.services.trino_syntax import QueryFailed, parse, query_text, unsupported
 

@@ -15,14 +15,14 @@ from dynoexport.local.services.trino_overloads import guarded
 from dynoexport.local.services.trino_syntax import fail, unsupported
 
 if TYPE_CHECKING:
-    from dynoexport.local.services.trino_expressions import Expressions, Scope
+    from dynoexport.local.services.trino_scope import Scope, Translator
 
 _DAY_UNITS = ("day", "week", "month", "quarter", "year")
 _UNITS = ("millisecond", "second", "minute", "hour", *_DAY_UNITS)
 _MONTHS = {"month": 1, "quarter": 3, "year": 12}
 
 
-def call(self: Expressions, name: str, nodes: list[Any], scope: Scope) -> Typed:
+def call(self: Translator, name: str, nodes: list[Any], scope: Scope) -> Typed:
     """The call of the function."""
     special = _SPECIAL.get(name)
     if special is not None:
@@ -63,7 +63,7 @@ def _joined(parts: list[str]) -> str:
 
 
 # --- aggregates ----------------------------------------------------------------------------------
-def aggregate(self: Expressions, node: Any, scope: Scope) -> Typed:
+def aggregate(self: Translator, node: Any, scope: Scope) -> Typed:
     """An aggregate or window function with what follows it."""
     over, suffix = "", ""
     if isinstance(node, exp.Window):
@@ -86,7 +86,7 @@ def aggregate(self: Expressions, node: Any, scope: Scope) -> Typed:
 
 
 def _aggregate(
-    self: Expressions, name: str, nodes: list[Any], scope: Scope, after: tuple[str, str]
+    self: Translator, name: str, nodes: list[Any], scope: Scope, after: tuple[str, str]
 ) -> Typed:
     suffix, over = after
     distinct, order = "", ""
@@ -118,7 +118,7 @@ def _aggregate(
 _BY_POSITION = ("lag", "lead", "first_value", "last_value", "nth_value")
 
 
-def _of_decimals(self: Expressions, name: str, value: Typed, over: str) -> Typed:
+def _of_decimals(self: Translator, name: str, value: Typed, over: str) -> Typed:
     scale = value.kind.scale
     total = Typed(
         f"CAST(sum({value.sql}){over} AS DECIMAL({types.DIGITS_MAX},{scale}))",
@@ -147,7 +147,7 @@ def _map_agg(values: list[Typed], more: str) -> Typed:
     return Typed(f"(CASE WHEN count({keys}) > 0 THEN {made} END)", kind)
 
 
-def _listagg(self: Expressions, node: exp.GroupConcat, scope: Scope, over: str) -> Typed:
+def _listagg(self: Translator, node: exp.GroupConcat, scope: Scope, over: str) -> Typed:
     order = node.this
     separator = node.args.get("separator")
     if not isinstance(order, exp.Order) or node.args.get("on_overflow"):
@@ -161,7 +161,7 @@ def _listagg(self: Expressions, node: exp.GroupConcat, scope: Scope, over: str) 
     return Typed(sql, types.VARCHAR)
 
 
-def ordering(self: Expressions, node: exp.Order, scope: Scope) -> str:
+def ordering(self: Translator, node: exp.Order, scope: Scope) -> str:
     """ORDER BY, with nulls last unless they are said to be first, as in Trino."""
     return "ORDER BY " + ", ".join(
         f"{self.typed(one.this, scope).sql} {direction(one)}" for one in node.expressions
@@ -176,7 +176,7 @@ def direction(one: exp.Ordered) -> str:
     return f"{'DESC' if one.args.get('desc') else 'ASC'} NULLS {nulls}"
 
 
-def _window(self: Expressions, node: exp.Window, scope: Scope) -> str:
+def _window(self: Translator, node: exp.Window, scope: Scope) -> str:
     if node.alias or node.args.get("first"):
         unsupported("a named window")
     parts = []
@@ -199,7 +199,7 @@ def _window(self: Expressions, node: exp.Window, scope: Scope) -> str:
     return " ".join(parts)
 
 
-def _bound(self: Expressions, spec: Any, side: str, scope: Scope) -> str:
+def _bound(self: Translator, spec: Any, side: str, scope: Scope) -> str:
     value = spec.args.get(side)
     if value is None or isinstance(value, str):
         return f"{value or ''} {spec.args.get(f'{side}_side') or ''}".strip()
@@ -207,7 +207,7 @@ def _bound(self: Expressions, spec: Any, side: str, scope: Scope) -> str:
 
 
 # --- functions with words of their own -----------------------------------------------------------
-def _array_join(self: Expressions, nodes: list[Any], scope: Scope) -> Typed:
+def _array_join(self: Translator, nodes: list[Any], scope: Scope) -> Typed:
     values = [self.typed(node, scope) for node in nodes]
     texts = pa.list_(types.VARCHAR)
     if values and pa.types.is_list(values[0].kind):
@@ -217,7 +217,7 @@ def _array_join(self: Expressions, nodes: list[Any], scope: Scope) -> Typed:
     return _call("array_join", values)
 
 
-def _concat(self: Expressions, nodes: list[Any], scope: Scope) -> Typed:
+def _concat(self: Translator, nodes: list[Any], scope: Scope) -> Typed:
     values = [self.typed(node, scope) for node in nodes]
     kinds = {value.kind for value in values}
     if types.UNKNOWN in kinds and not any(map(pa.types.is_list, kinds)):
@@ -225,7 +225,7 @@ def _concat(self: Expressions, nodes: list[Any], scope: Scope) -> Typed:
     return _call("concat", values)
 
 
-def _coalesce(self: Expressions, nodes: list[Any], scope: Scope) -> Typed:
+def _coalesce(self: Translator, nodes: list[Any], scope: Scope) -> Typed:
     if len(nodes) < 2:  # noqa: PLR2004 - Trino's own limit
         fail(
             "INVALID_FUNCTION_ARGUMENT", "The 'coalesce' function must have at least two arguments"
@@ -237,7 +237,7 @@ def _coalesce(self: Expressions, nodes: list[Any], scope: Scope) -> Typed:
 
 
 def _extreme(name: str) -> Any:
-    def translate(self: Expressions, nodes: list[Any], scope: Scope) -> Typed:
+    def translate(self: Translator, nodes: list[Any], scope: Scope) -> Typed:
         values = [self.typed(node, scope) for node in nodes]
         parts, kind = trino_operators.together(values, f"All {name} arguments")
         missing = " OR ".join(f"{part} IS NULL" for part in parts)
@@ -246,14 +246,14 @@ def _extreme(name: str) -> Any:
     return translate
 
 
-def _nullif(self: Expressions, nodes: list[Any], scope: Scope) -> Typed:
+def _nullif(self: Translator, nodes: list[Any], scope: Scope) -> Typed:
     _count(nodes, 2, "nullif")
     first, second = (self.typed(node, scope) for node in nodes)
     same = trino_operators.compare("=", first, second).sql
     return Typed(f"(CASE WHEN {same} THEN NULL ELSE {first.sql} END)", first.kind)
 
 
-def _try(self: Expressions, nodes: list[Any], scope: Scope) -> Typed:
+def _try(self: Translator, nodes: list[Any], scope: Scope) -> Typed:
     _count(nodes, 1, "try")
     value = self.typed(nodes[0], scope)
     return Typed(f"TRY({value.sql})", value.kind)
@@ -264,7 +264,7 @@ def _count(nodes: list[Any], count: int, name: str) -> None:
         fail("INVALID_FUNCTION_ARGUMENT", f"Invalid number of arguments for '{name}' function")
 
 
-def _row(self: Expressions, nodes: list[Any], scope: Scope) -> Typed:
+def _row(self: Translator, nodes: list[Any], scope: Scope) -> Typed:
     return self.row(nodes, scope)
 
 
@@ -277,14 +277,14 @@ def _unit(node: Any, units: tuple[str, ...]) -> str:
     return unit
 
 
-def _moment(self: Expressions, node: Any, scope: Scope, name: str) -> Typed:
+def _moment(self: Translator, node: Any, scope: Scope, name: str) -> Typed:
     value = self.typed(node, scope)
     if value.kind != types.DATE and not types.is_timestamp(value.kind):
         fail("FUNCTION_NOT_FOUND", f"Unexpected parameters ({types.name(value.kind)}) for {name}")
     return value
 
 
-def _date_add(self: Expressions, nodes: list[Any], scope: Scope) -> Typed:
+def _date_add(self: Translator, nodes: list[Any], scope: Scope) -> Typed:
     _count(nodes, 3, "date_add")
     number, moment = self.typed(nodes[1], scope), _moment(self, nodes[2], scope, "date_add")
     unit = _unit(nodes[0], _DAY_UNITS if moment.kind == types.DATE else _UNITS)
@@ -299,7 +299,7 @@ def _date_add(self: Expressions, nodes: list[Any], scope: Scope) -> Typed:
     )
 
 
-def _date_diff(self: Expressions, nodes: list[Any], scope: Scope) -> Typed:
+def _date_diff(self: Translator, nodes: list[Any], scope: Scope) -> Typed:
     _count(nodes, 3, "date_diff")
     values = [_moment(self, node, scope, "date_diff") for node in nodes[1:]]
     parts, kind = trino_operators.together(values, "Arguments of date_diff")
@@ -310,7 +310,7 @@ def _date_diff(self: Expressions, nodes: list[Any], scope: Scope) -> Typed:
     return Typed(f"trino_date_diff({text(unit)}, {first}, {second})", types.BIGINT)
 
 
-def _date_trunc(self: Expressions, nodes: list[Any], scope: Scope) -> Typed:
+def _date_trunc(self: Translator, nodes: list[Any], scope: Scope) -> Typed:
     _count(nodes, 2, "date_trunc")
     moment = _moment(self, nodes[1], scope, "date_trunc")
     if types.is_timestamp(moment.kind) and moment.kind.tz not in {None, "UTC"}:
@@ -326,14 +326,14 @@ def now(kind: types.Type) -> Typed:
     return Typed(f"CAST(TIMESTAMP '{stamp}' AS {types.in_duckdb(kind)})", kind)
 
 
-def _now(_: Expressions, nodes: list[Any], __: Scope) -> Typed:
+def _now(_: Translator, nodes: list[Any], __: Scope) -> Typed:
     _count(nodes, 0, "now")
     return now(pa.timestamp("ms", "UTC"))
 
 
 # --- functions of functions ----------------------------------------------------------------------
 def _lambda(
-    self: Expressions, node: Any, kinds: list[types.Type], scope: Scope
+    self: Translator, node: Any, kinds: list[types.Type], scope: Scope
 ) -> tuple[str, Typed]:
     """The lambda's arguments and its value, with DuckDB's names of the arguments."""
     if not isinstance(node, exp.Lambda) or len(node.expressions) != len(kinds):
@@ -346,21 +346,21 @@ def _lambda(
     return ", ".join(names), self.typed(node.this, scope.with_arguments(arguments))
 
 
-def _array(self: Expressions, node: Any, scope: Scope) -> Typed:
+def _array(self: Translator, node: Any, scope: Scope) -> Typed:
     value = self.typed(node, scope)
     if not pa.types.is_list(value.kind):
         fail("FUNCTION_NOT_FOUND", f"Unexpected parameters ({types.name(value.kind)}, function)")
     return value
 
 
-def _transform(self: Expressions, nodes: list[Any], scope: Scope) -> Typed:
+def _transform(self: Translator, nodes: list[Any], scope: Scope) -> Typed:
     _count(nodes, 2, "transform")
     array = _array(self, nodes[0], scope)
     names, value = _lambda(self, nodes[1], [array.kind.value_type], scope)
     return Typed(f"list_transform({array.sql}, lambda {names}: {value.sql})", pa.list_(value.kind))
 
 
-def _filter(self: Expressions, nodes: list[Any], scope: Scope) -> Typed:
+def _filter(self: Translator, nodes: list[Any], scope: Scope) -> Typed:
     _count(nodes, 2, "filter")
     array = _array(self, nodes[0], scope)
     names, value = _lambda(self, nodes[1], [array.kind.value_type], scope)
@@ -370,7 +370,7 @@ def _filter(self: Expressions, nodes: list[Any], scope: Scope) -> Typed:
 
 
 def _match(template: str) -> Any:
-    def translate(self: Expressions, nodes: list[Any], scope: Scope) -> Typed:
+    def translate(self: Translator, nodes: list[Any], scope: Scope) -> Typed:
         _count(nodes, 2, "match")
         array = _array(self, nodes[0], scope)
         names, value = _lambda(self, nodes[1], [array.kind.value_type], scope)
@@ -392,7 +392,7 @@ _ALL = (
 )
 
 
-def _reduce(self: Expressions, nodes: list[Any], scope: Scope) -> Typed:
+def _reduce(self: Translator, nodes: list[Any], scope: Scope) -> Typed:
     _count(nodes, 4, "reduce")
     array, start = _array(self, nodes[0], scope), self.typed(nodes[1], scope)
     names, step = _lambda(self, nodes[2], [start.kind, array.kind.value_type], scope)
@@ -437,7 +437,7 @@ FIELDS = frozenset(
 # fmt: on
 
 
-def extract(self: Expressions, node: exp.Extract, scope: Scope) -> Typed:
+def extract(self: Translator, node: exp.Extract, scope: Scope) -> Typed:
     """EXTRACT(unit FROM moment)."""
     name = node.this.name.lower()
     if name not in FIELDS:

@@ -16,7 +16,7 @@ from dynoexport.local.services.trino_syntax import fail, unsupported
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from dynoexport.local.services.trino_expressions import Expressions, Scope
+    from dynoexport.local.services.trino_scope import Scope, Translator
 
 _ARITHMETIC = {exp.Add: "+", exp.Sub: "-", exp.Mul: "*", exp.Div: "/", exp.Mod: "%"}
 _COMPARISON = {
@@ -31,7 +31,7 @@ _COMPARISON = {
 }
 
 
-def typed(self: Expressions, node: Any, scope: Scope) -> Typed:
+def typed(self: Translator, node: Any, scope: Scope) -> Typed:
     """The operator with its operands."""
     kind = type(node)
     if kind in _ARITHMETIC or kind in _COMPARISON:
@@ -78,7 +78,7 @@ def together(values: list[Typed], what: str) -> tuple[list[str], types.Type]:
 
 # --- arithmetic ----------------------------------------------------------------------------------
 def _arithmetic(  # noqa: PLR0911 - a group of types each
-    self: Expressions, sign: str, left: Typed, right: Typed
+    self: Translator, sign: str, left: Typed, right: Typed
 ) -> Typed:
     kinds = {left.kind, right.kind}
     if types.DAYS in kinds or types.MONTHS in kinds:
@@ -107,7 +107,7 @@ def _arithmetic(  # noqa: PLR0911 - a group of types each
     return Typed(f"({first} / {second})", kind)
 
 
-def _decimals(self: Expressions, sign: str, left: Typed, right: Typed) -> Typed:
+def _decimals(self: Translator, sign: str, left: Typed, right: Typed) -> Typed:
     """The digits are those of https://trino.io/docs/476/functions/decimal.html ."""
     one, two = (
         types.as_decimal(value.kind if value.kind != types.UNKNOWN else other.kind)
@@ -194,34 +194,34 @@ def compare(sign: str, left: Typed, right: Typed) -> Typed:
 
 
 def _logical(word: str) -> Any:
-    def translate(self: Expressions, node: Any, scope: Scope) -> Typed:
+    def translate(self: Translator, node: Any, scope: Scope) -> Typed:
         parts = [self.condition(side, scope, "Logical expression term") for side in node.flatten()]
         return Typed("(" + f" {word} ".join(parts) + ")", types.BOOLEAN)
 
     return translate
 
 
-def _not(self: Expressions, node: exp.Not, scope: Scope) -> Typed:
+def _not(self: Translator, node: exp.Not, scope: Scope) -> Typed:
     return Typed(
         f"(NOT {self.condition(node.this, scope, 'Value of logical NOT expression')})",
         types.BOOLEAN,
     )
 
 
-def _neg(self: Expressions, node: exp.Neg, scope: Scope) -> Typed:
+def _neg(self: Translator, node: exp.Neg, scope: Scope) -> Typed:
     value = self.typed(node.this, scope)
     if not types.is_numeric(value.kind) and value.kind not in {types.DAYS, types.MONTHS}:
         _cannot_apply("-", value)
     return Typed(f"(-{value.sql})", value.kind)
 
 
-def _is(self: Expressions, node: exp.Is, scope: Scope) -> Typed:
+def _is(self: Translator, node: exp.Is, scope: Scope) -> Typed:
     if not isinstance(node.expression, exp.Null):
         fail("SYNTAX_ERROR", f"mismatched input '{node.expression.sql(dialect='trino')}'")
     return Typed(f"({self.typed(node.this, scope).sql} IS NULL)", types.BOOLEAN)
 
 
-def _between(self: Expressions, node: exp.Between, scope: Scope) -> Typed:
+def _between(self: Translator, node: exp.Between, scope: Scope) -> Typed:
     value, low, high = (self.typed(node.args[key], scope) for key in ("this", "low", "high"))
     if node.args.get("symmetric"):
         unsupported("BETWEEN SYMMETRIC")
@@ -229,7 +229,7 @@ def _between(self: Expressions, node: exp.Between, scope: Scope) -> Typed:
     return Typed(f"({' AND '.join(parts)})", types.BOOLEAN)
 
 
-def _in(self: Expressions, node: exp.In, scope: Scope) -> Typed:
+def _in(self: Translator, node: exp.In, scope: Scope) -> Typed:
     value = self.typed(node.this, scope)
     if node.args.get("unnest") or node.args.get("field") or node.args.get("is_global"):
         unsupported(node.sql(dialect="trino"))
@@ -252,7 +252,7 @@ def _in(self: Expressions, node: exp.In, scope: Scope) -> Typed:
     return Typed(f"({coerced(value, kind)} IN ({found}))", types.BOOLEAN)
 
 
-def _like(self: Expressions, node: Any, scope: Scope, escape: str = "") -> Typed:
+def _like(self: Translator, node: Any, scope: Scope, escape: str = "") -> Typed:
     value, pattern = self.typed(node.this, scope), self.typed(node.expression, scope)
     for side in (value, pattern):
         if side.kind not in {types.VARCHAR, types.UNKNOWN}:
@@ -264,7 +264,7 @@ def _like(self: Expressions, node: Any, scope: Scope, escape: str = "") -> Typed
     return Typed(f"({value.sql} LIKE {pattern.sql}{escape})", types.BOOLEAN)
 
 
-def _escape(self: Expressions, node: exp.Escape, scope: Scope) -> Typed:
+def _escape(self: Translator, node: exp.Escape, scope: Scope) -> Typed:
     if not isinstance(node.this, exp.Like) or not isinstance(node.expression, exp.Literal):
         unsupported(node.sql(dialect="trino"))
     if len(node.expression.name) != 1:
@@ -272,7 +272,7 @@ def _escape(self: Expressions, node: exp.Escape, scope: Scope) -> Typed:
     return _like(self, node.this, scope, f" ESCAPE {text(node.expression.name)}")
 
 
-def _dpipe(self: Expressions, node: Any, scope: Scope) -> Typed:
+def _dpipe(self: Translator, node: Any, scope: Scope) -> Typed:
     return concatenated(self.typed(node.this, scope), self.typed(node.expression, scope))
 
 
@@ -307,7 +307,7 @@ def _whole(function: str, first: str, second: str, *needed: str) -> str:
     return f"(CASE WHEN {missing} THEN NULL ELSE {function}({first}, {second}) END)"
 
 
-def _case(self: Expressions, node: exp.Case, scope: Scope) -> Typed:
+def _case(self: Translator, node: exp.Case, scope: Scope) -> Typed:
     subject = node.this and self.typed(node.this, scope)
     conditions, values = [], []
     for branch in node.args["ifs"]:
@@ -325,11 +325,11 @@ def _case(self: Expressions, node: exp.Case, scope: Scope) -> Typed:
     return Typed(f"(CASE{whens} ELSE {parts[-1]} END)", kind)
 
 
-def _if(self: Expressions, node: exp.If, scope: Scope) -> Typed:
+def _if(self: Translator, node: exp.If, scope: Scope) -> Typed:
     return _case(self, exp.Case(ifs=[node], default=node.args.get("false")), scope)
 
 
-def _bracket(self: Expressions, node: exp.Bracket, scope: Scope) -> Typed:
+def _bracket(self: Translator, node: exp.Bracket, scope: Scope) -> Typed:
     if len(node.expressions) != 1 or isinstance(node.expressions[0], exp.Slice):
         fail("SYNTAX_ERROR", f"mismatched input in {node.sql(dialect='trino')}")
     value, index = self.typed(node.this, scope), self.typed(node.expressions[0], scope)

@@ -16,7 +16,8 @@ from dynoexport.local.services import trino_operators
 from dynoexport.local.services import trino_types as types
 from dynoexport.local.services.trino_calls import direction
 from dynoexport.local.services.trino_casts import Typed, coerced, field_of
-from dynoexport.local.services.trino_expressions import Column, Expressions, Relation, Scope
+from dynoexport.local.services.trino_expressions import Expressions
+from dynoexport.local.services.trino_scope import Column, Relation, Scope
 from dynoexport.local.services.trino_syntax import fail, unsupported
 
 if TYPE_CHECKING:
