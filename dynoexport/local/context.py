@@ -80,10 +80,10 @@ class Endpoint:
         """What a shell runs to use the endpoint, whatever its environment ``user`` says."""
         unset = sorted(set(MISLEADING) | {name for name in user if name.startswith(_OF_A_SERVICE)})
         # Both spellings: programs differ in the one that they prefer.
+        spellings = ("NO_PROXY", "no_proxy") if _has_proxy(user) else ()
         around = {
             name: ",".join(filter(None, (user.get(name), urlsplit(self.url).hostname)))
-            for name in ("NO_PROXY", "no_proxy")
-            if _has_proxy(user)
+            for name in spellings
         }
         settings = {**self.env, **around}
         return [

@@ -297,12 +297,12 @@ class Reserve:
         One that cannot start, such as on a full disk, is no failure: the job will say so.
         """
         with self._lock, suppress(DynoexportError, OSError, RuntimeError):
-            self._waiting[kind] = self._alive(kind) or start(kind)
+            self._waiting[kind] = self._pop(kind) or start(kind)
 
     def take(self, kind: str) -> JobProcess:
         """A process for one job: the waiting one, or a new one."""
         with self._lock:
-            ready = self._alive(kind)
+            ready = self._pop(kind)
         return ready or start(kind)
 
     def empty(self) -> None:
@@ -312,8 +312,8 @@ class Reserve:
                 process.close()
             self._waiting.clear()
 
-    def _alive(self, kind: str) -> JobProcess | None:
-        """The waiting process, which no longer waits here."""
+    def _pop(self, kind: str) -> JobProcess | None:
+        """The waiting process, if it still runs; it no longer waits here."""
         waiting = self._waiting.pop(kind, None)
         if waiting is not None and waiting.process.poll() is not None:
             waiting.close()
