@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
+from waiting import until
+
 if TYPE_CHECKING:
     from dynoexport.local.context import Endpoint
 
@@ -23,6 +25,17 @@ class Mailbox:
         self._sns.subscribe(
             TopicArn=topic, Protocol="sqs", Endpoint=self.arn, Attributes=attributes
         )
+
+    def collect(self, *, least: int) -> list[Any]:
+        """The messages since the last call, as soon as there are that many."""
+        received: list[Any] = []
+
+        def enough() -> bool:
+            received.extend(self.receive())
+            return len(received) >= least
+
+        until(enough)
+        return received
 
     def receive(self) -> list[Any]:
         """The messages since the last call."""

@@ -115,6 +115,10 @@ class Account:
         )
         return list(athena.records(result))
 
+    def listed(self, operation: str, path: str) -> set[str]:
+        """What all pages of a listing of Glue have at this path."""
+        return set(self.client("glue").get_paginator(operation).paginate().search(path))
+
     def keys(self, prefix: str) -> dict[str, int]:
         """Object sizes by key."""
         pages = self.client("s3").get_paginator("list_objects_v2")

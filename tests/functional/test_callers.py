@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-from dataclasses import replace
 from datetime import datetime, timedelta, timezone
 from typing import TYPE_CHECKING
 
@@ -19,13 +18,13 @@ from dynoexport.local.iam import authorization, unused_permissions
 from dynoexport.model import OutputFormat
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from dynoexport.local.context import Endpoint
     from dynoexport.local.iam.unused_permissions import Element
 
 pytestmark = pytest.mark.endpoint
 
-REGION = "eu-west-2"
-KEY = f"arn:aws:kms:{REGION}:123456789012:key/1234abcd-12ab-34cd-56ef-1234567890ab"
 TABLE = "People.Orders"
 OLD = "2026-01-02T03:04"
 BUCKET = reference.INSTALLATION.bucket
@@ -33,12 +32,18 @@ FORMAT = re.compile(rf"\b({'|'.join(fmt.value for fmt in OutputFormat)})/")
 SMALL = ("--set", "NumberOfWorkers=2")
 
 
+def key_in(endpoint: Endpoint) -> str:
+    """The key of an installation."""
+    key = "1234abcd-12ab-34cd-56ef-1234567890ab"
+    return f"arn:aws:kms:{endpoint.region}:{endpoint.account}:key/{key}"
+
+
 class Person:
     """An IAM user with what ``dynoexport permissions`` prints for one or several purposes."""
 
     def __init__(self, endpoint: Endpoint, *purposes: str, boundary: str = "") -> None:
         self.name, self.endpoint = f"may-{'-and-'.join(purposes)}", endpoint
-        root, given = Command(endpoint), ("--key", KEY)
+        root, given = Command(endpoint), ("--key", key_in(endpoint))
         given += ("--boundary", boundary) if boundary else ()
         self.policies = {purpose: root.ok("permissions", purpose, *given) for purpose in purposes}
         self.bucket = f"arn:aws:s3:::{naming.bucket(endpoint.account, endpoint.region)}"
@@ -90,9 +95,9 @@ class Person:
 
 
 @pytest.fixture(scope="module")
-def there(endpoint: Endpoint) -> Endpoint:
+def there(new_region: Callable[[], Endpoint]) -> Endpoint:
     """A region of the account in which there is nothing but a table."""
-    found = replace(endpoint, region=REGION)
+    found = new_region()
     create_table(found, TABLE)
     found.client("dynamodb").update_continuous_backups(
         TableName=TABLE, PointInTimeRecoverySpecification={"PointInTimeRecoveryEnabled": True}
@@ -105,7 +110,7 @@ def boundary(there: Endpoint) -> str:
     """What ``dynoexport permissions boundary`` prints."""
     answer = there.client("iam").create_policy(
         PolicyName=naming.BOUNDARY,
-        PolicyDocument=Command(there).ok("permissions", "boundary", "--key", KEY),
+        PolicyDocument=Command(there).ok("permissions", "boundary", "--key", key_in(there)),
     )
     return str(answer["Policy"]["Arn"])
 
@@ -124,7 +129,7 @@ def test_deploying_needs_exactly_its_policy(there: Endpoint, boundary: str) -> N
     person, root = Person(there, "deploy", "destroy", boundary=boundary), Command(there)
     do = person.command
     bounded = ("--set", f"PermissionsBoundaryArn={boundary}")
-    notified = ("--set", "NotificationEmail=a@example.com", "--set", f"KmsKeyArn={KEY}")
+    notified = ("--set", "NotificationEmail=a@example.com", "--set", f"KmsKeyArn={key_in(there)}")
     do.ok("init", *notified, "--yes")
 
     # Asked and not answered: nothing is left behind.
@@ -162,7 +167,7 @@ def test_deploying_needs_exactly_its_policy(there: Endpoint, boundary: str) -> N
         )
         for key in left:
             there.client("s3").put_object(
-                Bucket=naming.bucket(there.account, REGION), Key=key, Body=b"x"
+                Bucket=naming.bucket(there.account, there.region), Key=key, Body=b"x"
             )
         do.ok("destroy", TABLE, "--format", fmt.value, "--data", "--yes")
     do.ok("init", "--set", "KmsKeyArn=", "--yes")
@@ -171,10 +176,10 @@ def test_deploying_needs_exactly_its_policy(there: Endpoint, boundary: str) -> N
     assert person.unused() == reference.kept("deploy") | reference.kept("destroy")
 
 
-def test_importing_needs_exactly_its_policy(there: Endpoint) -> None:
+def test_importing_needs_exactly_its_policy(empty_region: Endpoint) -> None:
     """In addition to that of deploy, which is not enough."""
-    elsewhere = replace(there, region="eu-central-2")
-    root, bucket = Command(elsewhere), naming.bucket(there.account, "eu-central-2")
+    elsewhere = empty_region
+    root, bucket = Command(elsewhere), naming.bucket(elsewhere.account, elsewhere.region)
     root.ok("init", "--yes")
     elsewhere.client("cloudformation").delete_stack(StackName="dynoexport-common")
     only = Person(elsewhere, "deploy").command("init", "--yes")
@@ -194,9 +199,8 @@ def exported(there: Endpoint) -> str:
     """A table with an export that has a snapshot, without any run."""
     root, name = Command(there), "People.Books"
     create_table(there, name)
-    root.ok(
-        "init", "--set", "NotificationEmail=b@example.com", "--set", f"KmsKeyArn={KEY}", "--yes"
-    )
+    notified = ("--set", "NotificationEmail=b@example.com", "--set", f"KmsKeyArn={key_in(there)}")
+    root.ok("init", *notified, "--yes")
     root.ok("deploy", name, "--format", "json", *SMALL, "--enable", "--yes")
     put_snapshot(there, name, OLD, [{"id": "1"}])
     crawl(there, name)
@@ -294,7 +298,7 @@ def test_publishing_needs_exactly_its_policy(there: Endpoint, exported: str) -> 
     do.ok("prune", exported, "--keep", "1", "--yes")
     assert [snapshot["snapshot"] for snapshot in do.json("snapshots", exported)] == [newer]
     there.client("s3").put_object(
-        Bucket=naming.bucket(there.account, REGION),
+        Bucket=naming.bucket(there.account, there.region),
         Key=f"{naming.snapshot_prefix(exported, 'json', OLD)}run-1-part-r-00000",
         Body=b'{"id": "1"}\n',
     )

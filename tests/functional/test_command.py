@@ -29,6 +29,8 @@ from dynoexport.operations.run import RunRefused
 from dynoexport.planning.table_facts import TableRefused
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from account import Account
 
     from dynoexport.local.context import Endpoint
@@ -60,15 +62,15 @@ def stacks(endpoint: Endpoint) -> set[str]:
     }
 
 
-def elsewhere(endpoint: Endpoint, region: str) -> Command:
-    """Another region of the account, in which there is nothing."""
-    return Command(replace(endpoint, region=region))
+@pytest.fixture
+def there(empty_region: Endpoint) -> Command:
+    """The command in another region of the account, in which there is nothing."""
+    return Command(empty_region)
 
 
 # --- init and deploy ------------------------------------------------------------------------------
-def test_init_needs_an_answer_to_its_question(endpoint: Endpoint) -> None:
+def test_init_needs_an_answer_to_its_question(there: Command) -> None:
     """Without a terminal, init shows what it would do and does nothing."""
-    there = elsewhere(endpoint, "eu-north-1")
     done = there("init")
     assert (done.returncode, done.stdout) == (2, "")
     assert "  + Bucket         S3::Bucket\n" in done.stderr
@@ -76,8 +78,7 @@ def test_init_needs_an_answer_to_its_question(endpoint: Endpoint) -> None:
     assert there("deploy", "T", "--yes").stderr.splitlines()[1] == "  run: dynoexport init"
 
 
-def test_a_second_init_changes_nothing(endpoint: Endpoint) -> None:
-    there = elsewhere(endpoint, "eu-south-1")
+def test_a_second_init_changes_nothing(there: Command) -> None:
     first, second = there.json("init", "--yes"), there.json("init")
     assert (first["changed"], second["changed"]) == (True, False)
     assert (len(first["uploaded"]), second["uploaded"]) == (2, [])
@@ -223,12 +224,12 @@ def test_several_tables_are_deployed_at_once_and_again_without_changes(
     )
 
 
-def test_deploy_finds_the_key_of_the_catalog_or_asks_for_it(endpoint: Endpoint) -> None:
+def test_deploy_finds_the_key_of_the_catalog_or_asks_for_it(there: Command) -> None:
     """An alias does not name the key; without permission to look, the stack keeps what it has."""
-    there = elsewhere(endpoint, "ap-northeast-3")
     there.ok("init", "--yes")
     create_table(there.endpoint, "Orders")
-    glue, key = there.endpoint.client("glue"), "arn:aws:kms:ap-northeast-3:123456789012:key/k"
+    glue, region = there.endpoint.client("glue"), there.endpoint.region
+    key = f"arn:aws:kms:{region}:123456789012:key/k"
 
     def deployed(named: str, *words: str) -> tuple[str, str]:
         at_rest: Any = {"CatalogEncryptionMode": "SSE-KMS", "SseAwsKmsKeyId": named}
@@ -365,11 +366,11 @@ def test_a_rollback_says_its_reason(command: Command, endpoint: Endpoint, table:
 
 
 @pytest.fixture(scope="module")
-def rolled_back(endpoint: Endpoint) -> tuple[Command, str]:
+def rolled_back(new_region: Callable[[], Endpoint]) -> tuple[Command, str]:
     """A region whose common stack could not be created, and what was in its way."""
-    there = elsewhere(endpoint, "eu-west-3")
-    bucket = naming.bucket(endpoint.account, "eu-west-3")
-    region = {"LocationConstraint": "eu-west-3"}
+    there = Command(new_region())
+    bucket = naming.bucket(there.endpoint.account, there.endpoint.region)
+    region = {"LocationConstraint": there.endpoint.region}
     there.endpoint.client("s3").create_bucket(Bucket=bucket, CreateBucketConfiguration=region)
     email = {"NotificationEmail": "a@example.org"}
     common = Stack("dynoexport-common", assets.template("common.yaml"), email)
@@ -442,10 +443,9 @@ def test_init_is_repeated_after_a_failed_one(rolled_back: tuple[Command, str]) -
 
 
 def test_another_key_replaces_the_security_configuration_until_an_export_uses_it(
-    endpoint: Endpoint,
+    there: Command,
 ) -> None:
     """The table stacks have imported the key."""
-    there = elsewhere(endpoint, "ap-south-2")
     kms, glue = there.endpoint.client("kms"), there.endpoint.client("glue")
     keys = [kms.create_key()["KeyMetadata"]["Arn"] for _ in range(3)]
     for key in keys[:2]:
@@ -465,9 +465,8 @@ def test_another_key_replaces_the_security_configuration_until_an_export_uses_it
     there.ok("init", "--yes")
 
 
-def test_init_that_fails_half_way_leaves_nothing_in_the_way(endpoint: Endpoint) -> None:
+def test_init_that_fails_half_way_leaves_nothing_in_the_way(there: Command) -> None:
     """Neither the bucket nor the database stays, and the obstacle is named."""
-    there = elsewhere(endpoint, "af-south-1")
     glue, s3 = there.endpoint.client("glue"), there.endpoint.client("s3")
     key = there.endpoint.client("kms").create_key()["KeyMetadata"]["Arn"]
     name = f"dynamodb-exports-{key.rpartition('/')[2]}"
@@ -477,15 +476,14 @@ def test_init_that_fails_half_way_leaves_nothing_in_the_way(endpoint: Endpoint) 
     assert name in done.stderr
     assert "already exists" in done.stderr
     buckets = [bucket["Name"] for bucket in s3.list_buckets()["Buckets"]]
-    assert naming.bucket(endpoint.account, "af-south-1") not in buckets
+    assert naming.bucket(there.endpoint.account, there.endpoint.region) not in buckets
     assert glue.get_databases()["DatabaseList"] == []
     glue.delete_security_configuration(Name=name)
     there.ok("init", "--yes", "--set", f"KmsKeyArn={key}")
 
 
-def test_topic_stays_while_an_export_notifies_it(endpoint: Endpoint) -> None:
+def test_topic_stays_while_an_export_notifies_it(there: Command) -> None:
     """CloudFormation would refuse at the end: the table stack has imported its ARN."""
-    there = elsewhere(endpoint, "ap-southeast-4")
     there.ok("init", "--yes", "--set", "NotificationEmail=data@example.org")
     create_table(there.endpoint, "Orders")
     there.ok("deploy", "Orders", "--yes")
@@ -518,9 +516,9 @@ def test_init_refuses_a_stack_of_somebody_else(endpoint: Endpoint, command: Comm
 
 
 # --- listings -------------------------------------------------------------------------------------
-def test_status_lists_more_exports_than_a_page_of_tags_holds(endpoint: Endpoint) -> None:
+def test_status_lists_more_exports_than_a_page_of_tags_holds(empty_region: Endpoint) -> None:
     """The tagging service answers 100 resources at a time, Glue 25 workflows."""
-    there = replace(endpoint, region="ap-south-1")
+    there = empty_region
     glue = there.client("glue")
     glue.create_database(DatabaseInput={"Name": naming.DATABASE})
     there.client("s3").create_bucket(
@@ -642,6 +640,7 @@ def on_a_terminal(command: Command, *words: str, **env: str) -> str:
 # NO_COLOR is about colours: https://no-color.org
 BOLD_AND_DIM = {"\x1b[0m", "\x1b[1m", "\x1b[2m"}
 ESCAPE = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
+STYLE = re.compile(r"\x1b\[[0-9;]*m")
 
 
 @pytest.fixture(scope="module")
@@ -664,9 +663,10 @@ def test_nothing_wraps_at_80_columns(command: Command, shown: str, words: tuple[
 
 
 def test_colours_are_for_terminals_that_want_them(command: Command, shown: str) -> None:
-    assert ESCAPE.search(on_a_terminal(command, "status", shown))
+    """The line that a slow answer shows moves the cursor, which is no colour."""
+    assert STYLE.search(on_a_terminal(command, "status", shown))
     plain = on_a_terminal(command, "status", shown, NO_COLOR="1")
-    assert set(ESCAPE.findall(plain)) <= BOLD_AND_DIM
+    assert set(STYLE.findall(plain)) <= BOLD_AND_DIM
     assert "\x1b" not in command.ok("status", shown)
 
 

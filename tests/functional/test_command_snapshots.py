@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import uuid
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -415,11 +414,10 @@ def test_a_damaged_snapshot_is_stale_whatever_its_age(
     assert json.loads(done.stdout)[0]["stale"] is True
 
 
-def test_doctor_names_a_damaged_snapshot(endpoint: Endpoint) -> None:
-    there = replace(endpoint, region="eu-central-1")
-    command = Command(there)
-    dynoexport.init(library(there))
-    table = exported(there)
+def test_doctor_names_a_damaged_snapshot(empty_region: Endpoint) -> None:
+    command = Command(empty_region)
+    dynoexport.init(library(empty_region))
+    table = exported(empty_region)
 
     def snapshots() -> dict[str, str]:
         checks = json.loads(command("doctor", "--output", "json").stdout)
@@ -427,7 +425,7 @@ def test_doctor_names_a_damaged_snapshot(endpoint: Endpoint) -> None:
         return dict(found)
 
     assert snapshots()["state"] == "ok"
-    fault = damage(there, table, "gone")
+    fault = damage(empty_region, table, "gone")
     check = snapshots()
     assert check["state"] == "failed"
     assert check["detail"] == f"1 of 1 damaged: snapshot {NEW} of {table}: {fault}"

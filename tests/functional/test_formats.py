@@ -133,8 +133,8 @@ def test_xml_without_a_crawler_ends_after_the_export(
     assert run.succeeded
     assert [node.name for node in run.nodes] == ["Plain.xmlExportToxml"]
     assert len(account.keys(naming.data_prefix("Plain.xml", "xml"))) == 1
-    glue = account.client("glue")
-    assert naming.crawler("Plain.xml", "xml") not in glue.list_crawlers()["CrawlerNames"]
+    crawlers = account.listed("get_crawlers", "Crawlers[].Name")
+    assert naming.crawler("Plain.xml", "xml") not in crawlers
     found = Command(account.endpoint)("logs", "Plain.xml", "--node", "crawl")
     assert found.returncode == 2
     assert "This workflow has no step 'crawl'." in found.stderr

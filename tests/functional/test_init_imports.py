@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import killing
@@ -15,7 +15,7 @@ from dynoexport import naming
 from dynoexport.cloudformation.existing import DESCRIPTION
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from killing import Killer
 
@@ -107,11 +107,10 @@ PREFIX = "Stack dynoexport-common will be created from what exists"
 
 
 @pytest.fixture
-def region(endpoint: Endpoint, request: pytest.FixtureRequest) -> Region:
-    return Region(replace(endpoint, region=request.param))
+def region(empty_region: Endpoint) -> Region:
+    return Region(empty_region)
 
 
-@pytest.mark.parametrize("region", ["ca-central-1"], indirect=True)
 def test_the_next_common_stack_has_all_that_a_deleted_one_kept(region: Region) -> None:
     """With exports, snapshots and tables. It is deleted like the first one."""
     do, cloudformation = region.command, region.client("cloudformation")
@@ -159,7 +158,6 @@ def test_the_next_common_stack_has_all_that_a_deleted_one_kept(region: Region) -
     assert do.json("init", "--yes")["imported"] == [region.bucket, naming.DATABASE]
 
 
-@pytest.mark.parametrize("region", ["ca-west-1"], indirect=True)
 def test_what_an_import_changes_is_shown_before_it_begins(region: Region) -> None:
     """The bucket gets the settings of the common stack, the database stays as it is."""
     region.make_bucket()
@@ -190,7 +188,6 @@ def test_what_an_import_changes_is_shown_before_it_begins(region: Region) -> Non
     assert region.kept()
 
 
-@pytest.mark.parametrize("region", ["mx-central-1"], indirect=True)
 def test_a_bucket_policy_of_somebody_else_is_replaced_only_if_asked_for(region: Region) -> None:
     region.make_bucket()
     region.guard()
@@ -215,7 +212,6 @@ def test_a_bucket_policy_of_somebody_else_is_replaced_only_if_asked_for(region: 
         region.client("s3").get_bucket_policy(Bucket=region.bucket)
 
 
-@pytest.mark.parametrize("region", ["il-central-1"], indirect=True)
 def test_a_failed_update_leaves_what_was_imported_as_it_was(region: Region) -> None:
     """The next ``init`` goes on where it failed."""
     region.make_bucket()
@@ -246,7 +242,6 @@ def test_a_failed_update_leaves_what_was_imported_as_it_was(region: Region) -> N
     assert region.kept()
 
 
-@pytest.mark.parametrize("region", ["me-south-1"], indirect=True)
 def test_a_bucket_of_another_stack_is_not_imported(region: Region) -> None:
     """The error names the stack."""
     do = region.command
@@ -264,7 +259,6 @@ def test_a_bucket_of_another_stack_is_not_imported(region: Region) -> None:
     assert list(region.stacks()) == ["dynoexport-other"]
 
 
-@pytest.mark.parametrize("region", ["ap-east-1"], indirect=True)
 def test_a_link_to_another_database_is_not_imported(region: Region) -> None:
     target = {"CatalogId": "210987654321", "DatabaseName": "theirs"}
     link = {"Name": naming.DATABASE, "TargetDatabase": target}
@@ -278,7 +272,6 @@ def test_a_link_to_another_database_is_not_imported(region: Region) -> None:
     assert region.stacks() == {}
 
 
-@pytest.mark.parametrize("region", ["ap-south-1"], indirect=True)
 def test_what_a_failed_import_left_is_removed(region: Region) -> None:
     """An interrupted command may leave it."""
     region.make_database()
@@ -311,21 +304,21 @@ def test_what_a_failed_import_left_is_removed(region: Region) -> None:
     assert region.stacks() == {STACK: "CREATE_COMPLETE"}
 
 
-@pytest.mark.parametrize("region", ["eu-south-2"], indirect=True)
-def test_a_bucket_in_another_region_is_refused(region: Region) -> None:
-    elsewhere = replace(region.endpoint, region="us-west-2").client("s3")
-    where = {"LocationConstraint": "us-west-2"}
-    elsewhere.create_bucket(Bucket=region.bucket, CreateBucketConfiguration=where)
+def test_a_bucket_in_another_region_is_refused(
+    region: Region, new_region: Callable[[], Endpoint]
+) -> None:
+    elsewhere = new_region()
+    where = {"LocationConstraint": elsewhere.region}
+    elsewhere.client("s3").create_bucket(Bucket=region.bucket, CreateBucketConfiguration=where)
     done = region.command("init", "--yes")
     assert (done.returncode, done.stdout) == (1, "")
     assert done.stderr.splitlines()[0] == (
         f"Error: stack {STACK} cannot be created, because there already is the bucket "
-        f"{region.bucket} in the region us-west-2"
+        f"{region.bucket} in the region {elsewhere.region}"
     )
     assert region.stacks() == {}
 
 
-@pytest.mark.parametrize("region", ["ap-southeast-5"], indirect=True)
 def test_a_failed_import_leaves_no_stack(region: Region) -> None:
     """CloudFormation may not read one of the bucket's settings; nothing is changed."""
     region.make_bucket()
@@ -357,9 +350,9 @@ def test_a_failed_import_leaves_no_stack(region: Region) -> None:
 # --- kills ----------------------------------------------------------------------------------------
 @pytest.fixture(scope="module")
 def killed(
-    endpoint: Endpoint, tmp_path_factory: pytest.TempPathFactory
+    new_region: Callable[[], Endpoint], tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[tuple[Region, Killer]]:
-    region = Region(replace(endpoint, region="sa-east-1"))
+    region = Region(new_region())
     region.make_bucket()
     region.make_database()
     with killing.killer(region.endpoint.env, tmp_path_factory.mktemp("killed")) as started:

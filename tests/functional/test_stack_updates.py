@@ -75,13 +75,13 @@ def test_switching_the_schedule_on_and_off_takes_effect(account: Account) -> Non
     current = triggers(account, "Switch")
     assert {trigger["WorkflowName"] for trigger in current.values()} == {on}
     assert current[naming.start_trigger(on)]["State"] == "ACTIVATED"
-    assert off not in account.client("glue").list_workflows()["Workflows"]
+    assert off not in account.listed("list_workflows", "Workflows[]")
 
     account.deploy_table("Switch", ScheduleState="DISABLED")
     current = triggers(account, "Switch")
     assert {trigger["WorkflowName"] for trigger in current.values()} == {off}
     assert current[naming.start_trigger(off)]["State"] == "CREATED"
-    assert on not in account.client("glue").list_workflows()["Workflows"]
+    assert on not in account.listed("list_workflows", "Workflows[]")
 
 
 def test_a_changed_schedule_takes_effect_without_a_new_workflow(account: Account) -> None:
@@ -95,7 +95,6 @@ def test_a_changed_schedule_takes_effect_without_a_new_workflow(account: Account
 
 def test_switching_the_crawler_off_and_on_takes_effect(account: Account) -> None:
     """In place: the other triggers stay active, and the crawler goes with its trigger and role."""
-    glue = account.client("glue")
     name = naming.workflow("Crawls", "csv", scheduled=False)
     crawl, publish = naming.crawl_trigger(name), naming.publish_trigger(name)
     account.deploy_table("Crawls", "csv")
@@ -106,10 +105,10 @@ def test_switching_the_crawler_off_and_on_takes_effect(account: Account) -> None
     (watched,) = found[publish]["Predicate"]["Conditions"]
     assert (watched["JobName"], watched["State"]) == ("CrawlsExportTocsv", "SUCCEEDED")
     assert found[publish]["State"] == "ACTIVATED"
-    assert naming.crawler("Crawls", "csv") not in glue.list_crawlers()["CrawlerNames"]
+    assert naming.crawler("Crawls", "csv") not in account.listed("get_crawlers", "Crawlers[].Name")
     account.deploy_table("Crawls", "csv", CatalogUpdate="crawler")
     assert triggers(account, "Crawls") == before
-    assert naming.crawler("Crawls", "csv") in glue.list_crawlers()["CrawlerNames"]
+    assert naming.crawler("Crawls", "csv") in account.listed("get_crawlers", "Crawlers[].Name")
 
 
 def test_deploy_switches_the_crawler_off_by_its_option(account: Account) -> None:
@@ -211,5 +210,5 @@ def test_deleting_a_table_stack_leaves_its_data(account: Account) -> None:
         "dynoexport-Leaving-parquet",
     )
     assert triggers(account, "Leaving") == {}
-    assert "LeavingExportToparquet" not in account.client("glue").list_jobs()["JobNames"]
+    assert "LeavingExportToparquet" not in account.listed("list_jobs", "JobNames[]")
     assert len(account.keys(naming.data_prefix("Leaving", "parquet"))) == 1

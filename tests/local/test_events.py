@@ -170,14 +170,7 @@ class Office:
 
     def inbox(self, *, least: int = 0) -> list[Any]:
         """What the subscriber has received; waits for ``least`` messages."""
-        received: list[Any] = []
-
-        def enough() -> bool:
-            received.extend(self.mailbox.receive())
-            return len(received) >= least
-
-        until(enough)
-        return received
+        return self.mailbox.collect(least=least)
 
 
 @pytest.fixture(scope="module")

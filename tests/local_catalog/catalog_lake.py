@@ -85,7 +85,8 @@ class Lake:
     def crawl(self, folder: str, **options: Any) -> dict[str, Any]:
         """Crawl ``<format>/<table>`` to the end; returns the LastCrawl."""
         name = options.pop("name", folder.replace("/", "-"))
-        if name not in self.glue.list_crawlers()["CrawlerNames"]:
+        known = self.glue.get_paginator("get_crawlers").paginate().search("Crawlers[].Name")
+        if name not in set(known):
             definition = {
                 "Role": self.role,
                 "DatabaseName": DATABASE,
