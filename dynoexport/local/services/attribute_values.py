@@ -87,8 +87,26 @@ def _explain_duplicates(code: str, elements: list[Any]) -> str:
         return "Input collection contains duplicates"
     if code == "SS":
         return f"{_INVALID}Input collection [{', '.join(elements)}] contains duplicates."
-    listed = ", ".join(base64.b64encode(element).decode() for element in elements)
+    listed = ", ".join(map(_base64, elements))
     return f"{_INVALID}Input collection [{listed}]of type BS contains duplicates."
+
+
+def to_json(value: Mapping[str, Any]) -> dict[str, Any]:
+    """The attribute value as an answer has it: binary content becomes base64."""
+    ((code, content),) = value.items()
+    if code == "B":
+        return {code: _base64(content)}
+    if code == "BS":
+        return {code: [_base64(element) for element in content]}
+    if code == "L":
+        return {code: [to_json(element) for element in content]}
+    if code == "M":
+        return {code: {name: to_json(element) for name, element in content.items()}}
+    return {code: content}
+
+
+def _base64(content: bytes) -> str:
+    return base64.b64encode(content).decode()
 
 
 def normalize_number(text: str) -> str:

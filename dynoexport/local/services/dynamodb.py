@@ -9,6 +9,7 @@ from functools import wraps
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from botocore import xform_name
+from moto.core.serialize import BaseJSONSerializer
 from moto.core.utils import get_service_model
 from moto.dynamodb.exceptions import (
     ItemSizeTooLarge,
@@ -16,15 +17,22 @@ from moto.dynamodb.exceptions import (
     SerializationException,
 )
 from moto.dynamodb.models.dynamo_type import DynamoType, Item, LimitedSizeDict
-from moto.dynamodb.models.table import Table
+from moto.dynamodb.models.table import RESULT_SIZE_LIMIT, Table
 from moto.dynamodb.models.utilities import bytesize
 from moto.dynamodb.responses import DynamoHandler
 
-from dynoexport.local.services import attribute_values, item_keys, request_checks
+from dynoexport.local.services import (
+    attribute_values,
+    item_keys,
+    legacy_filters,
+    request_checks,
+    scan_order,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
+    from moto.core.model import StructureShape
     from moto.core.responses import ActionResult
 
 # https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Constraints.html
@@ -58,7 +66,10 @@ def install() -> None:
         (DynamoType, "__add__", _add),
         (DynamoType, "__sub__", _subtract),
         (LimitedSizeDict, "__setitem__", _set_attribute),
-        (Item, "is_within_segment", _is_within_segment),
+        (BaseJSONSerializer, "_serialize_type_structure", _serialize_structure),
+        (Item, "is_within_segment", scan_order.is_within_segment),
+        (Table, "put_item", scan_order.put_item),
+        (Table, "delete_item", scan_order.delete_item),
         (Item, "update_with_attribute_updates", _update_attributes),
     ):
         setattr(owner, name, replacement)
@@ -92,6 +103,7 @@ def _judged(
             return answer(self)
         if operation in _PAGES:
             _check_page(self, operation)
+            _page_filter.set(legacy_filters.pop(request))
             return _charge_page(self, answer)
         pieces = list(_pieces(self))
         _check_pieces(operation, pieces)
@@ -180,28 +192,19 @@ def _check_page(handler: DynamoHandler, operation: str) -> None:
     table = handler.dynamodb_backend.get_table(request["TableName"])
     index = request.get("IndexName")
     _refuse(item_keys.start_fault(start, _schema(table, index), operation, index))
-    item = Item(DynamoType(start[table.hash_key_attr]), None, {})
-    if None not in (segment, total) and not item.is_within_segment((segment, total)):
+    hash_key = DynamoType(start[table.hash_key_attr])
+    if None not in (segment, total) and scan_order.segment_of(hash_key, total) != segment:
         _refuse(
             f"{item_keys.INVALID_START}: Invalid ExclusiveStartKey. Please use ExclusiveStartKey "
             f"with correct Segment. TotalSegments: {total} Segment: {segment}"
         )
 
 
-_IS_WITHIN_SEGMENT = Item.is_within_segment
-
-
-def _is_within_segment(self: Item, segments: Any) -> bool:
-    """Whether the item is in the segment; works for binary keys, which moto reads as text."""
-    key = self.hash_key.value
-    if not isinstance(key, bytes):
-        return _IS_WITHIN_SEGMENT(self, segments)
-    return _IS_WITHIN_SEGMENT(Item(DynamoType({"S": key.hex()}), None, {}), segments)
-
-
 # --- charges --------------------------------------------------------------------------------------
 # Bytes of the items that the page has evaluated, before filter and projection.
 _page_bytes: ContextVar[int] = ContextVar("page_bytes")
+# Whether an item passes the page's ScanFilter or QueryFilter.
+_page_filter: ContextVar[Callable[[Item], bool]] = ContextVar("page_filter")
 
 
 def _charge_page(
@@ -303,9 +306,26 @@ def _scan(  # noqa: PLR0917 - moto's signature
     projection_expression: list[list[str]] | None = None,
     segments: Any = (None, None),
 ) -> tuple[list[Item], int, dict[str, Any] | None]:
-    place = (filters, limit, exclusive_start_key)
-    page = _SCAN(self, *place, None, index_name, consistent_read, None, segments)
+    if index_name is not None:
+        place = (filters, limit, exclusive_start_key)
+        page = _SCAN(self, *place, None, index_name, consistent_read, None, segments)
+    else:
+        page = _scan_page(self, limit, exclusive_start_key, segments)
     return _evaluate(page, filter_expression, projection_expression)
+
+
+def _scan_page(
+    table: Table, limit: int | None, start: Mapping[str, Any] | None, segments: Any
+) -> tuple[list[Item], int, dict[str, Any] | None]:
+    """As moto's ``scan`` does it, which walks the table up to the page and copies its items."""
+    page: list[Item] = []
+    size = 0
+    for item in scan_order.items(table, start, segments):
+        size += item.size()
+        if len(page) == limit or size > RESULT_SIZE_LIMIT:
+            return page, len(page), table._get_last_evaluated_key(page[-1], None)
+        page.append(item)
+    return page, len(page), None
 
 
 def _query(  # noqa: PLR0917 - moto's signature
@@ -355,6 +375,7 @@ def _evaluate(
     """The page that moto has read, with its bytes noted, filtered and projected as moto does."""
     items, scanned, last = page
     _page_bytes.set(sum(item.size() for item in items))
+    items = [item for item in items if _page_filter.get()(item)]
     if filter_expression is not None:
         items = [item for item in items if filter_expression.expr(item)]
     if projection:
@@ -428,3 +449,17 @@ def _update_attributes(self: Item, attribute_updates: Mapping[str, Any]) -> None
         else:
             others[name] = update
     _UPDATE(self, others)
+
+
+# --- answers --------------------------------------------------------------------------------------
+_SERIALIZE_STRUCTURE = BaseJSONSerializer._serialize_type_structure
+
+
+def _serialize_structure(
+    self: BaseJSONSerializer, serialized: Any, value: Any, shape: StructureShape, key: str
+) -> None:
+    """Serialize an attribute value at once; moto looks for ten members of each under many names."""
+    if shape.name == "AttributeValue" and self.service_model.service_name.startswith("dynamodb"):
+        serialized[key] = attribute_values.to_json(value)
+    else:
+        _SERIALIZE_STRUCTURE(self, serialized, value, shape, key)
