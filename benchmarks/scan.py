@@ -26,7 +26,11 @@ if TYPE_CHECKING:
 
 BIN = Path(sys.executable).parent
 NAME, PAGE, BATCH = "Scanned", 400, 25
-KEYS = {"aws_access_key_id": "x", "aws_secret_access_key": "x", "region_name": "us-east-1"}
+KEYS: dict[str, Any] = {
+    "aws_access_key_id": "x",
+    "aws_secret_access_key": "x",
+    "region_name": "us-east-1",
+}
 EXPORT = ("--read-mode", "native", "--engine", "python", "--catalog-update", "direct")
 TICKS = os.sysconf("SC_CLK_TCK")
 

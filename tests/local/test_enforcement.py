@@ -515,7 +515,7 @@ class Glue:
         run = self.client.start_job_run(JobName=name)["JobRunId"]
         while True:
             job_run = self.client.get_job_run(JobName=name, RunId=run)["JobRun"]
-            if job_run["JobRunState"] not in {"STARTING", "RUNNING"}:
+            if job_run["JobRunState"] not in {"STARTING", "RUNNING", "WAITING"}:
                 return dict(job_run)
             time.sleep(0.1)
 

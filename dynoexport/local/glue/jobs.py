@@ -18,6 +18,7 @@ from botocore.exceptions import ClientError
 from dynoexport import limits
 from dynoexport.errors import DynoexportError
 from dynoexport.local.glue import processes
+from dynoexport.local.glue.queue import queue
 from dynoexport.local.iam import identities
 
 if TYPE_CHECKING:
@@ -50,6 +51,8 @@ class JobRun:
     state: str = "STARTING"
     error: str = ""
     started: datetime = field(default_factory=lambda: datetime.now(timezone.utc))
+    # When it got its process.
+    began: datetime | None = None
     completed: datetime | None = None
     process: JobProcess | None = None
     stopping: bool = False
@@ -70,8 +73,11 @@ class JobRun:
 
     @property
     def seconds(self) -> int:
+        """The time for which it used its process."""
+        if self.began is None:
+            return 0
         end = self.completed or datetime.now(timezone.utc)
-        return round((end - self.started).total_seconds())
+        return round((end - self.began).total_seconds())
 
     def as_dict(self) -> dict[str, Any]:
         """The run as GetJobRun answers it."""
@@ -117,21 +123,32 @@ def capacity(definition: Mapping[str, Any]) -> float:
 
 
 def execute(endpoint: Endpoint, run: JobRun) -> None:
-    """Run the script to its end; the outcome is the run's ``state`` and ``error``."""
-    run.state = "RUNNING"
-    try:
-        process = run.process = processes.reserve.take(run.kind)
-        with closing(process):
-            script, environment = _prepare(endpoint, run, process.directory)
-            # If it has ended already, its exit code is the result.
-            with suppress(BrokenPipeError):
-                process.order(script, _words(run), environment)
-            _supervise(endpoint, run, process, environment)
-            if run.state == "SUCCEEDED":
-                process.share_classes()
-    except Exception as error:  # noqa: BLE001 - whatever went wrong, the run has ended
-        if run.completed is None:
-            refuse(run, one_line(error))
+    """Run the script to its end; the outcome is the run's ``state`` and ``error``.
+
+    It waits until the machine has room for its process.
+    """
+    with queue.place(run) as has_place:
+        if not has_place:
+            _finish(run, "STOPPED", "")
+            return
+        run.state, run.began = "RUNNING", datetime.now(timezone.utc)
+        try:
+            _run(endpoint, run)
+        except Exception as error:  # noqa: BLE001 - whatever went wrong, the run has ended
+            if run.completed is None:
+                refuse(run, one_line(error))
+
+
+def _run(endpoint: Endpoint, run: JobRun) -> None:
+    process = run.process = processes.reserve.take(run.kind)
+    with closing(process):
+        script, environment = _prepare(endpoint, run, process.directory)
+        # If it has ended already, its exit code is the result.
+        with suppress(BrokenPipeError):
+            process.order(script, _words(run), environment)
+        _supervise(endpoint, run, process, environment)
+        if run.state == "SUCCEEDED":
+            process.share_classes()
 
 
 def one_line(error: Exception) -> str:

@@ -98,7 +98,7 @@ def refusal(trigger: Trigger, others: Iterable[Trigger]) -> str | None:
 
 
 def statistics(attempts: Iterable[str], waiting: int) -> dict[str, int]:
-    """Counts of actions by outcome, from the state of each started node and the rest."""
+    """Counts of actions by state, from that of each started node; the rest waits for others."""
     keys = {
         "SUCCEEDED": "SucceededActions",
         "FAILED": "FailedActions",
@@ -106,10 +106,11 @@ def statistics(attempts: Iterable[str], waiting: int) -> dict[str, int]:
         "CANCELLED": "StoppedActions",
         "TIMEOUT": "TimeoutActions",
         "ERROR": "ErroredActions",
+        "WAITING": "WaitingActions",
     }
-    counts = dict.fromkeys([*keys.values(), "RunningActions"], 0)
+    counts = {**dict.fromkeys([*keys.values(), "RunningActions"], 0), "WaitingActions": waiting}
     total = 0
     for state in attempts:
         counts[keys.get(state, "RunningActions")] += 1
         total += 1
-    return {"TotalActions": total, **counts, "WaitingActions": waiting}
+    return {"TotalActions": total, **counts}
