@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 DEFAULT_PORT = 4600
+WAKE_SECONDS = 1
 
 
 @click.group()
@@ -86,7 +87,10 @@ def start(port: int, dynamodb_endpoint_url: str | None, s3a_jars: Path | None) -
         own = "" if port == DEFAULT_PORT else f" --port {endpoint.url.rpartition(':')[2]}"
         click.echo(f"AWS endpoint on {endpoint.url} (Ctrl-C stops it). In another shell:")
         click.echo(f'  eval "$(dynoexport local env{own})"')
-        stopped.wait()
+        # The system may hand the signal to any thread of the process, but Python's handler runs in
+        # this one, and only when it wakes: https://docs.python.org/3/library/signal.html
+        while not stopped.wait(WAKE_SECONDS):
+            pass
     # At its end Python would search all objects of the emulator once more, which takes seconds.
     gc.freeze()
 

@@ -42,6 +42,7 @@ FILE_OF_ARGUMENTS = "arguments"
 LIBRARIES = "shell libraries"
 SWITCH = "switch of the engine"
 IMPORT = "import of what exists"
+VIEW = "view permissions"
 
 FACTS = (
     Fact(
@@ -124,6 +125,13 @@ FACTS = (
         "CloudFormation imports a bucket and a Glue database into a new stack, and updates it.",
         "https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/import-resources-manually.html",
         "`init` would say which type CloudFormation does not import, and change nothing",
+    ),
+    Fact(
+        VIEW,
+        "Athena creates and replaces a view for a role that may get the database, and get, create "
+        "and update tables.",
+        "https://docs.aws.amazon.com/athena/latest/ug/fine-grained-access-to-glue-resources.html",
+        "the view job would fail with the name of the permission that it lacks",
     ),
 )
 

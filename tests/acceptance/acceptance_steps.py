@@ -25,7 +25,7 @@ from dynoexport import assets, naming, settings
 from dynoexport.aws import athena, change_sets, workflow_runs
 from dynoexport.errors import DynoexportError
 from dynoexport.jobs.s3 import read_object
-from dynoexport.model import ReadMode
+from dynoexport.model import OutputFormat, ReadMode
 from dynoexport.operations import imports
 
 if TYPE_CHECKING:
@@ -280,6 +280,8 @@ def ran(trial: Trial, case: Case, run: str | None) -> str:
     trial.saw(facts.UNSCHEDULED_START, Outcome.CONFIRMED, f"{case.name}: it started")
     trial.saw(facts.TRUST, Outcome.CONFIRMED, "jobs and crawlers ran under their roles")
     trial.saw(facts.FILE_OF_ARGUMENTS, Outcome.CONFIRMED, "both jobs read their arguments")
+    if case.format is not OutputFormat.XML:
+        trial.saw(facts.VIEW, Outcome.CONFIRMED, f"{case.name}: the view job's role sufficed")
     if case.is_python:
         trial.saw(facts.LIBRARIES, Outcome.CONFIRMED, measured(trial, last))
     elif case.reader is ReadMode.NATIVE:

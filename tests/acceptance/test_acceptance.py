@@ -24,6 +24,11 @@ pytestmark = [pytest.mark.endpoint, pytest.mark.spark]
 HERE = Path(__file__).parent
 # Lines of output after which the program is killed, and seconds more.
 KILLS = [(line, random.Random(line).uniform(0, 8)) for line in range(9, 19)]
+# The line that begins the import of what a deleted common stack keeps, which takes about a second.
+IMPORT_LINE = "import what a deleted common stack keeps"
+IMPORT_KILLS = [random.Random(number).uniform(0, 1) for number in range(6)]
+CSV = ("run", "--yes", "--only", "csv")
+EMAIL = ("--email", "owner@example.org")
 
 
 @pytest.fixture(scope="module")
@@ -75,8 +80,7 @@ def inventory(endpoint: Endpoint) -> dict[str, list[Any]]:
 
 def test_every_step_passes_and_nothing_is_left(empty: Endpoint, tmp_path: Path) -> None:
     before = inventory(empty)
-    words = ("run", "--yes", "--email", "owner@example.org", "--only", "csv")
-    with start(empty, *words, "--reports", str(tmp_path)) as process:
+    with start(empty, *CSV, *EMAIL, "--reports", str(tmp_path)) as process:
         output, _ = process.communicate()
     assert process.returncode == 0, output
     (report,) = tmp_path.iterdir()
@@ -101,17 +105,40 @@ def test_a_declined_run_creates_nothing(empty: Endpoint) -> None:
 def test_a_killed_run_is_removed(empty: Endpoint, lines: int, seconds: float) -> None:
     """SIGKILL after so many lines of output and some seconds; clean removes all there is."""
     before = inventory(empty)
-    words = ("run", "--yes", "--email", "owner@example.org", "--only", "csv")
-    with start(empty, *words) as process:
+    with start(empty, *CSV, *EMAIL) as process:
         assert process.stdout is not None
         for _ in range(lines):
             process.stdout.readline()
-        time.sleep(seconds)
-        process.send_signal(signal.SIGKILL)
-        process.stdout.read()
-    assert process.returncode == -signal.SIGKILL
-    with start(empty, "clean", "--yes") as process:
-        output, _ = process.communicate()
-    assert process.returncode == 0, output
+        kill(process, seconds)
+    clean(empty)
     assert inventory(empty) == before
     outcomes.record({"kills": {"acceptance run": 1}})
+
+
+@pytest.mark.deep
+@pytest.mark.parametrize("seconds", IMPORT_KILLS)
+def test_a_run_that_is_killed_at_its_import_is_removed(empty: Endpoint, seconds: float) -> None:
+    """There, bucket and database have no stack. With an email address, a run imports nothing."""
+    before = inventory(empty)
+    with start(empty, *CSV) as process:
+        assert process.stdout is not None
+        while process.stdout.readline().strip() != IMPORT_LINE:
+            assert process.poll() is None
+        kill(process, seconds)
+    clean(empty)
+    assert inventory(empty) == before
+    outcomes.record({"kills": {"acceptance run": 1}})
+
+
+def kill(process: subprocess.Popen[str], seconds: float) -> None:
+    assert process.stdout is not None
+    time.sleep(seconds)
+    process.send_signal(signal.SIGKILL)
+    process.stdout.read()
+    assert process.wait() == -signal.SIGKILL
+
+
+def clean(endpoint: Endpoint) -> None:
+    with start(endpoint, "clean", "--yes") as process:
+        output, _ = process.communicate()
+    assert process.returncode == 0, output

@@ -138,7 +138,9 @@ class Trino:
         self._process.wait()
         self._log.close()
 
-    def query(self, sql: str, schema: str = "default", **session: str) -> Result:
+    def query(
+        self, sql: str, schema: str = "default", *, catalog: str = CATALOG, **session: str
+    ) -> Result:
         """Run a statement; ``session`` are properties of the catalog for it alone.
 
         Raises:
@@ -146,7 +148,7 @@ class Trino:
         """
         if not self._is_ready:
             self._wait()
-        return self._run(sql, schema, session)
+        return self._run(sql, schema, session, catalog)
 
     def view(self, table: Table) -> list[dict[str, Any]]:
         """The rows of an export's view, without the partition's column."""
@@ -177,16 +179,18 @@ class Trino:
         kept = {key: table[key] for key in TABLE_INPUT if key in table}
         glue.update_table(DatabaseName=database, TableInput={**kept, "Owner": "judge"})
 
-    def _run(self, sql: str, schema: str, session: Mapping[str, str]) -> Result:
+    def _run(
+        self, sql: str, schema: str, session: Mapping[str, str], catalog: str = CATALOG
+    ) -> Result:
         # The package has types for others, but none for this function.
         connect: Any = trino.dbapi.connect
         connection = connect(
             host="127.0.0.1",
             port=self.port,
             user="judge",
-            catalog=CATALOG,
+            catalog=catalog,
             schema=schema,
-            session_properties={f"{CATALOG}.{name}": value for name, value in session.items()},
+            session_properties={f"{catalog}.{name}": value for name, value in session.items()},
         )
         cursor = connection.cursor()
         cursor.execute(sql)
@@ -204,8 +208,8 @@ class Trino:
                 raise AssertionError(f"Trino does not come up:\n{log[-2000:]}")
             time.sleep(0.2)
         self._is_ready = True
-        listed = ", ".join(f"\"{name}\" = '{value}'" for name, value in self._catalog().items())
-        self._run(f"CREATE CATALOG {CATALOG} USING hive WITH ({listed})", "default", {})
+        env = self.endpoint.env
+        self.add_catalog(CATALOG, env["AWS_ACCESS_KEY_ID"], env["AWS_SECRET_ACCESS_KEY"])
 
     def _is_up(self) -> bool:
         try:
@@ -214,9 +218,15 @@ class Trino:
         except (requests.RequestException, ValueError):
             return False
 
-    def _catalog(self) -> dict[str, str]:
-        env = self.endpoint.env
-        key, secret = env["AWS_ACCESS_KEY_ID"], env["AWS_SECRET_ACCESS_KEY"]
+    def add_catalog(self, name: str, key: str, secret: str) -> None:
+        """Add the endpoint's Glue and S3 as the catalog of whoever has the key."""
+        if not self._is_ready:
+            self._wait()
+        settings = self._catalog(key, secret)
+        listed = ", ".join(f"\"{name}\" = '{value}'" for name, value in settings.items())
+        self._run(f"CREATE CATALOG {name} USING hive WITH ({listed})", "default", {})
+
+    def _catalog(self, key: str, secret: str) -> dict[str, str]:
         return {
             "hive.metastore": "glue",
             "hive.metastore.glue.endpoint-url": self.endpoint.url,

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+import ctypes
 import os
+import platform
 import random
 import re
 import signal
@@ -69,6 +71,27 @@ def test_endpoint_serves_until_a_signal_stops_it(
     process, url = served
     assert context.connect(url).client("s3").list_buckets()["Buckets"] == []
     process.send_signal(sent)
+    _, errors = process.communicate(timeout=30)
+    assert "Traceback" not in errors
+
+
+def signal_thread(process: subprocess.Popen[str], sent: signal.Signals) -> None:
+    """Hand the signal to another thread than the main one, as the system does now and then."""
+    threads = [int(task.name) for task in Path(f"/proc/{process.pid}/task").iterdir()]
+    other = next(thread for thread in sorted(threads, reverse=True) if thread != process.pid)
+    number = {"x86_64": 234, "aarch64": 131}[platform.machine()]
+    if ctypes.CDLL(None).syscall(number, process.pid, other, int(sent)):
+        pytest.fail("tgkill(2) failed")
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="other systems choose the thread themselves")
+@pytest.mark.parametrize("sent", [signal.SIGINT, signal.SIGTERM])
+def test_endpoint_stops_whichever_thread_gets_the_signal(
+    served: tuple[subprocess.Popen[str], str], sent: signal.Signals
+) -> None:
+    process, url = served
+    context.connect(url).client("s3").list_buckets()
+    signal_thread(process, sent)
     _, errors = process.communicate(timeout=30)
     assert "Traceback" not in errors
 

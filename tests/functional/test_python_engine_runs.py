@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from command import Command
+from roles import Usage
 
-from dynoexport import naming
+from dynoexport import assets, naming
 from dynoexport.aws import workflow_runs
 
 if TYPE_CHECKING:
@@ -133,3 +134,114 @@ def test_deploy_names_the_cheaper_way_while_the_table_is_on_the_other(
     again = run("deploy", orders, "--engine", "python", "--catalog-update", "direct", "--yes")
     assert again.returncode == 0, again.stderr
     assert "is small" not in again.stderr
+
+
+# --- a part file that is lost between two attempts ------------------------------------------------
+LOST = "LostPart"
+# The export script with one fault: the first attempt has completed its snapshot, then somebody
+# deletes a part file, and the attempt dies. The marker shows the second attempt that it is the
+# second; it lies where the job's role may write.
+MARKER = f"{naming.temp_prefix(LOST, 'csv')}died"
+LOSING = f"""
+whole_report_snapshot = report_snapshot
+
+
+def report_snapshot(clients, settings, manifest):
+    if not exists(clients.s3, settings.bucket, "{MARKER}"):
+        clients.s3.put_object(Bucket=settings.bucket, Key="{MARKER}", Body=b"once")
+        clients.s3.delete_object(Bucket=settings.bucket, Key=manifest["files"][0]["key"])
+        raise RuntimeError("a worker was lost")
+    whole_report_snapshot(clients, settings, manifest)
+
+
+if __name__ == "__main__":"""
+# Items without the column, with an empty text, and with a value.
+ONLY: list[dict[str, Any]] = [
+    *({"Id": {"S": f"without-{number}"}} for number in range(5)),
+    *({"Id": {"S": f"empty-{number}"}, "Only": {"S": ""}} for number in range(5)),
+    {"Id": {"S": "with"}, "Only": {"S": "a,b"}},
+]
+
+
+@pytest.fixture(scope="module")
+def lost(account: Account) -> Usage:
+    """The roles of a csv export with a single column whose first run has lost a part file."""
+    whole = assets.script(naming.EXPORT_SCRIPT)
+    losing = whole.replace('\nif __name__ == "__main__":', LOSING)
+    assert losing != whole
+    account.publish_script(naming.EXPORT_SCRIPT, losing, version="losing")
+    view_script = assets.script(naming.VIEW_SCRIPT)
+    account.publish_script(naming.VIEW_SCRIPT, view_script, version="losing")
+    account.create_table(LOST, ["Id"], ONLY)
+    account.deploy_table(
+        LOST, "csv", **CHEAP, Columns="Only", MaxRetries="1", ScriptsVersion="losing"
+    )
+    usage = Usage(account)
+    usage.watch(LOST, "csv")
+    workflow_runs.require_success(account.run(LOST, "csv"))
+    return usage
+
+
+def deleted_manifests(usage: Usage) -> list[str]:
+    """The manifests whose deletion the roles were allowed."""
+    account = usage.account
+    return [
+        call["resource"].removeprefix(f"arn:aws:s3:::{account.bucket}/")
+        for call in usage.calls()
+        if call["allowed"]
+        and call["action"] == "s3:DeleteObject"
+        and "/manifests/" in call["resource"]
+    ]
+
+
+def test_a_retry_writes_a_lost_part_file_again_and_replaces_the_manifest(
+    account: Account, lost: Usage
+) -> None:
+    """With the permissions of the deployed role: the manifest named a file that was gone."""
+    (manifest,) = account.manifests(LOST, "csv")
+    timestamp = manifest["snapshot_timestamp"]
+    assert naming.manifest_key(LOST, "csv", timestamp) in deleted_manifests(lost)
+    assert lost.refused() == []
+    found = account.keys(naming.data_prefix(LOST, "csv"))
+    assert {file["key"]: file["bytes"] for file in manifest["files"]} == found
+    run, *_ = Command(account.endpoint).json("runs", LOST)
+    assert [node["attempts"] for node in run["nodes"]] == [2, 1]
+
+
+def test_a_single_csv_column_that_is_empty_is_a_row_for_all_readers(
+    account: Account, lost: Usage
+) -> None:
+    """For the job's own count, for ``verify`` and for a query; in the file it is ``""``."""
+    (manifest,) = account.manifests(LOST, "csv")
+    assert [column["name"] for column in manifest["schema"]] == ["only"]
+    s3 = account.client("s3")
+    lines = [
+        line
+        for file in manifest["files"]
+        for line in s3.get_object(Bucket=account.bucket, Key=file["key"])["Body"]
+        .read()
+        .decode()
+        .splitlines()
+    ]
+    written = sorted(line for line in lines if line != "only")
+    assert written == ['""'] * (len(ONLY) - 1) + ['"a,b"']
+    verified = Command(account.endpoint).json("verify", LOST)
+    assert (verified["whole"], verified["rows"], verified["items"]) == (True, len(ONLY), len(ONLY))
+    rows = account.rows(f'SELECT only FROM "{naming.view(LOST)}"')
+    assert sorted(row["only"] or "" for row in rows) == [""] * (len(ONLY) - 1) + ["a,b"]
+
+
+def test_a_retry_that_may_not_delete_the_manifest_fails_by_its_name(
+    account: Account, lost: Usage
+) -> None:
+    """The view stays as it was."""
+    before = account.rows(f'SELECT * FROM "{naming.view(LOST)}" ORDER BY 1')
+    account.client("s3").delete_object(Bucket=account.bucket, Key=MARKER)
+    lost.forbid("ExportRole", "WriteManifest", "s3:DeleteObject")
+    run = account.run(LOST, "csv")
+    assert [node.state for node in run.nodes] == ["FAILED", "WAITING"]
+    *_, manifest = account.manifests(LOST, "csv")
+    key = naming.manifest_key(LOST, "csv", manifest["snapshot_timestamp"])
+    assert f"cannot delete s3://{account.bucket}/{key}: " in run.nodes[0].error
+    assert "\n" not in run.nodes[0].error
+    assert account.rows(f'SELECT * FROM "{naming.view(LOST)}" ORDER BY 1') == before

@@ -82,6 +82,21 @@ def test_scripts_compile_with_each_installed_interpreter(script: Path, version: 
 
 
 # --- old Sparks -------------------------------------------------------------------------------
+def test_no_job_hands_arrow_batches_to_spark() -> None:
+    """Spark 3.3 of Glue 4.0 refuses structs in structs and lists of structs in them.
+
+    https://github.com/apache/spark/blob/v3.3.0/python/pyspark/sql/pandas/types.py
+    The job's own tasks write the files, and where Glue has no usable pyarrow, Spark gets rows.
+    """
+    called = {
+        node.attr
+        for node in ast.walk(ast.parse(EXPORT.read_text()))
+        if isinstance(node, ast.Attribute)
+    }
+    assert {"createDataFrame", "mapPartitionsWithIndex"} <= called
+    assert not {"mapInArrow", "mapInPandas", "applyInPandas", "pandas_udf", "toPandas"} & called
+
+
 # Every call of pyspark in the scripts, with the Spark version it came with
 # (https://spark.apache.org/docs/latest/api/python/reference/: "versionadded"). Glue 2.0 has 2.4.
 # All since 1.3.

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import io
 import os
+import re
 from contextlib import contextmanager
+from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 import expected
+import fastavro
 import pytest
 import tables
 from hypothesis import HealthCheck, Phase, given, settings
@@ -251,45 +255,54 @@ def test_an_export_that_was_tampered_with_is_refused(
     assert [key for key in left if not key.endswith(".claim")] == []
 
 
-# --- a Spark that takes no such batches ---------------------------------------------------------
-def without_nested_structs(kind: Any, **options: Any) -> Any:
-    """What Arrow's type is, by the rule of Spark 3.3, which Glue 4.0 has.
-
-    https://github.com/apache/spark/blob/v3.3.0/python/pyspark/sql/pandas/types.py
-    """
-    from pyspark.sql import types as T  # noqa: N812 - its usual name
-    from pyspark.sql.pandas.types import to_arrow_type
-
-    if isinstance(kind, T.StructType):
-        for field in kind:
-            without_nested_structs(field.dataType)
-            if isinstance(field.dataType, T.StructType):
-                raise TypeError("Nested StructType not supported in conversion to Arrow")
-    if isinstance(kind, T.ArrayType) and isinstance(kind.elementType, T.StructType):
-        raise TypeError("Unsupported type in conversion to Arrow")
-    return to_arrow_type(kind, **options)
+# --- a Glue whose pyarrow is too old --------------------------------------------------------------
+# Of Glue 3.0: https://docs.aws.amazon.com/glue/latest/dg/aws-glue-programming-python-libraries.html
+PYARROW_OF_GLUE_3 = "5.0.0"
+NESTED: list[tables.Item] = [
+    *HOSTILE,
+    {"id": {"S": "m"}, "m": {"M": {"a": {"S": "x"}, "d": {"N": "-7.50"}, "b": {"B": b"\x00\xfe"}}}},
+    {"id": {"S": "d"}, "d": {"N": "-12345678901234567890.12345678901234567"}, "k": {"N": "8E-14"}},
+    {"id": {"S": "s"}, "ns": {"NS": ["3", "-0.25"]}, "ss": {"SS": ["b", "a"]}, "z": {"B": b""}},
+]
 
 
-@pytest.mark.parametrize("item", [{"m": {"M": {"a": {"S": "x"}}}}, HOSTILE[2]])
 @pytest.mark.parametrize("fmt", ["parquet", "orc", "avro"])
-def test_items_whose_batches_spark_refuses_are_written_as_rows(
-    lake: Lake, monkeypatch: pytest.MonkeyPatch, fmt: str, item: tables.Item
+def test_spark_and_glue_write_the_same_where_glue_has_no_usable_pyarrow(
+    lake: Lake, monkeypatch: pytest.MonkeyPatch, fmt: str
 ) -> None:
-    """The same rows and columns, of a table that was read once; Spark filters by a predicate."""
-    import export_table
+    """Rows, columns and warnings, with a predicate too; Spark names its files otherwise."""
+    table = lake.table(fmt, NESTED)
+    own = check(table, expected.Rules(), ReadMode="native")
+    before = by_id(table.view())
+    # The driver alone decides who writes.
+    monkeypatch.setattr("pyarrow.__version__", PYARROW_OF_GLUE_3)
+    for where in ({}, {"Where": "id IS NOT NULL"}):
+        foreign = check(table, expected.Rules(), ReadMode="native", **where)
+        assert by_id(table.view()) == before
+        assert by_engine(foreign) == by_engine(own)
+        names = [file["key"].rpartition("/")[2] for file in foreign["files"]]
+        assert names
+        assert all(re.match(r"part-\d{5}-", name) for name in names)
 
-    table = lake.table(fmt, [{**item, "id": {"S": f"{number}"}} for number in range(20)])
-    filtered = {"ReadMode": "native", "Where": "id IS NOT NULL"}
-    batches = check(table, expected.Rules(), **filtered)
-    before = table.view()
-    reads: list[object] = []
-    read = export_table.read_table
-    monkeypatch.setattr(export_table, "read_table", lambda *a: reads.append(a) or read(*a))
-    monkeypatch.setattr("pyspark.sql.udf.to_arrow_type", without_nested_structs)
-    rows = check(table, expected.Rules(), **filtered)
-    assert by_id(table.view()) == by_id(before)
-    assert rows["schema"] == batches["schema"]
-    assert (rows["items"], rows["changes"], rows["warnings"], len(reads)) == (20, [], [], 1)
+
+def test_glues_avro_writer_keeps_decimals_sets_and_binary(
+    lake: Lake, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In the file itself: version 1.7, Glue's default, would write decimals as text."""
+    table = lake.table("avro", NESTED)
+    monkeypatch.setattr("pyarrow.__version__", PYARROW_OF_GLUE_3)
+    (content,) = table.contents(table.run(ReadMode="native"))
+    reader = fastavro.reader(io.BytesIO(content))
+    types = {entry["name"]: entry["type"][1] for entry in reader.writer_schema["fields"]}
+    assert reader.writer_schema["name"] == "topLevelRecord"
+    assert types["d"]["logicalType"] == types["k"]["logicalType"] == "decimal"
+    rows = {row["id"]: row for row in reader}
+    assert rows["d"]["d"] == Decimal("-12345678901234567890.12345678901234567")
+    assert rows["d"]["k"] == Decimal("8E-14")
+    assert rows["1"]["b"] == [b"", b"\xff"]
+    assert (rows["s"]["ss"], rows["s"]["z"]) == (["a", "b"], b"")
+    assert sorted(rows["s"]["ns"]) == [Decimal("-0.25"), Decimal(3)]
+    assert rows["m"]["m"] == {"a": "x", "b": b"\x00\xfe", "d": Decimal("-7.5")}
 
 
 def test_the_connector_counts_numbers_that_arrive_as_doubles(lake: Lake) -> None:

@@ -13,9 +13,10 @@ import pyarrow as pa
 import pyarrow.orc
 import pyarrow.parquet
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
+from dynoexport.jobs.write.counts import count_lines
 from dynoexport.jobs.write.text import XML_REPLACED, csv_line, frame, xml_item
 from dynoexport.model import OutputFormat
 from dynoexport.storage.part_files import FileBroken, count_items
@@ -203,6 +204,22 @@ TEXTS = st.none() | st.text(st.characters(codec="utf-8"), max_size=8) | st.text(
 @given(rows=st.lists(st.lists(TEXTS, min_size=2, max_size=2)))
 def test_whatever_the_job_writes_as_csv_is_counted(rows: list[list[Any]], count: Any) -> None:
     assert count(lines("a,b", *map(csv_line, rows)), OutputFormat.CSV) == len(rows)
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@given(values=st.lists(TEXTS))
+@example(values=[None])
+@example(values=[""])
+@example(values=[None, "x"])
+@example(values=["x", None])
+@example(values=["x", "", None, "y"])
+@example(values=[None, None])
+def test_a_single_csv_column_has_a_row_for_each_item(values: list[Any], count: Any) -> None:
+    """Empty values first, last, between and alone; the job, which counts lines, agrees."""
+    content = lines("only", *(csv_line([value]) for value in values))
+    assert b"\n\n" not in content
+    assert count(content, OutputFormat.CSV) == len(values)
+    assert count_lines([content], "csv") == len(values)
 
 
 def test_an_empty_line_of_csv_is_a_row_of_one_empty_value(count: Any) -> None:
