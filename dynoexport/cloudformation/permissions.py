@@ -65,6 +65,9 @@ def _object(key: str) -> str:
 
 
 _ATHENA = "https://docs.aws.amazon.com/athena/latest/ug/querying-iam.html"
+_FINE_GRAINED = (
+    "https://docs.aws.amazon.com/athena/latest/ug/fine-grained-access-to-glue-resources.html"
+)
 _HADOOP = "https://hadoop.apache.org/docs/current/hadoop-aws/tools/hadoop-aws/assumed_roles.html"
 _MARKERS = "https://repost.aws/knowledge-center/emr-s3-empty-files"
 _CRAWLS = "https://docs.aws.amazon.com/glue/latest/dg/crawler-schema-changes-prevent.html"
@@ -76,6 +79,9 @@ _HANDLERS = (
 )
 _LISTS = "Athena lists the folder of its results."
 _RESULTS = "Athena reads and writes results in parts."
+_OTHERS_HAVE = (
+    "Lists of permissions that work in other accounts have it. Trino creates a view without it."
+)
 _RESULT_ACTIONS = ("s3:GetObject", "s3:AbortMultipartUpload", "s3:ListMultipartUploadParts")
 _ABORTS = "The job removes what lost tasks have uploaded; recorded runs lost none."
 _PARTS = "Hadoop's S3 clients list the parts of a large file; recorded runs had no such files."
@@ -157,6 +163,14 @@ KEPT: tuple[Kept, ...] = (
         ("athena:StopQueryExecution",),
     ),
     Kept(VIEW, "WriteResults", _RESULTS, _ATHENA, _RESULT_ACTIONS),
+    Kept(VIEW, "ReadDatabase", _OTHERS_HAVE, _FINE_GRAINED, ("glue:GetDatabases",)),
+    Kept(
+        VIEW,
+        "WriteView",
+        _OTHERS_HAVE,
+        _FINE_GRAINED,
+        ("glue:GetTableVersion", "glue:GetTableVersions"),
+    ),
     Kept(
         "deploy",
         "PublishScripts",
@@ -207,7 +221,7 @@ KEPT: tuple[Kept, ...] = (
         "publish",
         "PublishView",
         "A query of `adopt` names partitions.",
-        "https://docs.aws.amazon.com/athena/latest/ug/fine-grained-access-to-glue-resources.html",
+        _FINE_GRAINED,
         ("glue:BatchGetPartition",),
     ),
     Kept("query", "WriteResults", _RESULTS, _ATHENA, _RESULT_ACTIONS),
@@ -216,7 +230,7 @@ KEPT: tuple[Kept, ...] = (
         "query",
         "ReadCatalog",
         "A query that names partitions reads only these.",
-        "https://docs.aws.amazon.com/athena/latest/ug/fine-grained-access-to-glue-resources.html",
+        _FINE_GRAINED,
         ("glue:GetPartition", "glue:BatchGetPartition"),
     ),
     *(kept for grant in options.GRANTS for kept in grant.kept),

@@ -180,8 +180,9 @@ def _publish_view(scope: Scope) -> list[Statement]:
 
     https://docs.aws.amazon.com/athena/latest/ug/querying-iam.html
     AWS lists GetDatabase, GetTable and CreateTable for CREATE TABLE, and nothing for views. Trino,
-    Athena's engine, gets the table, then creates or updates it, and asks neither for its versions
-    nor for deletions. Longer lists, as for dbt, have what such a client calls itself.
+    Athena's engine, gets the table, then creates or updates it. GetDatabases, GetTableVersion and
+    GetTableVersions are in lists that work for others, and read only. What those lists have to
+    delete tables and versions is left out: no view needs it.
     https://docs.aws.amazon.com/athena/latest/ug/fine-grained-access-to-glue-resources.html
     https://github.com/trinodb/trino/blob/476/plugin/trino-hive/src/main/java/io/trino/plugin/hive/TrinoViewHiveMetastore.java
     """
@@ -190,7 +191,7 @@ def _publish_view(scope: Scope) -> list[Statement]:
         allow("Query", QUERY, [scope.arn("athena", "workgroup/${WorkGroup}")]),
         allow(
             "ReadDatabase",
-            [glue.GetDatabase],
+            [glue.GetDatabase, glue.GetDatabases],
             [
                 scope.arn("glue", "catalog"),
                 scope.arn("glue", ANY_QUERYS_DATABASE),
@@ -200,7 +201,13 @@ def _publish_view(scope: Scope) -> list[Statement]:
         # Also for the table of all snapshots, which no crawler may have made.
         allow(
             "WriteView",
-            [glue.GetTable, glue.CreateTable, glue.UpdateTable],
+            [
+                glue.GetTable,
+                glue.CreateTable,
+                glue.UpdateTable,
+                glue.GetTableVersion,
+                glue.GetTableVersions,
+            ],
             catalog(scope, ""),
         ),
     ]
