@@ -19,7 +19,8 @@ from dynoexport.local import loading
 with loading.quickly():
     from dynoexport.local import server
 server.install()
-imported = [name for name in SERVICES if f"moto.{name}.models" in sys.modules]
+names = [*(f"moto.{name}.models" for name in SERVICES), "duckdb", "pyarrow", "sqlglot"]
+imported = [name for name in names if name in sys.modules]
 from moto.cloudformation import parsing
 from dynoexport.local.cloudformation import template_checks
 by_name = type(parsing.ssm_backends["123456789012"]["us-east-1"]).__module__
@@ -27,12 +28,16 @@ template_checks.check_template({"Resources": {"One": {"Type": "AWS::EC2::Instanc
 import moto.ec2
 from moto.ec2.models.core import TaggedEC2Resource
 same = TaggedEC2Resource is parsing.TaggedEC2Resource
+loading.rest()
+import pyarrow
+pyarrow.array([1])
+imported += [name for name in ("pandas",) if name in sys.modules]
 print(json.dumps([imported, by_name, moto.ec2.__file__ is not None, same]))
 """
 
 
-def test_services_without_resources_are_imported_when_they_are_used() -> None:
-    """Their resource types are known, and whoever imports one later has the whole service."""
+def test_what_the_start_does_not_need_is_imported_when_it_is_used() -> None:
+    """The types of services are known, and whoever imports one later has all of it."""
     script = f"SERVICES = {unused_services.SERVICES}\n{START}"
     answer = subprocess.run(
         [sys.executable, "-c", script], check=True, capture_output=True, text=True
