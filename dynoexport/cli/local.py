@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 from typing import TYPE_CHECKING
 
 import click
@@ -87,8 +86,6 @@ def start(port: int, dynamodb_endpoint_url: str | None, s3a_jars: Path | None) -
         click.echo(f"AWS endpoint on {endpoint.url} (Ctrl-C stops it). In another shell:")
         click.echo(f'  eval "$(dynoexport local env{own})"')
         stopped.wait()
-    # At its end Python would search all objects of the emulator once more, which takes seconds.
-    gc.freeze()
 
 
 @local.command()

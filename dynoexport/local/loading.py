@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 import gc
 import os
 import sys
@@ -48,15 +47,3 @@ def quickly() -> Iterator[None]:
         gc.freeze()
         if searches:
             gc.enable()
-
-
-@functools.cache
-def rest() -> None:
-    """Import what crawls and queries need, for a fifth of a second.
-
-    A job that has started calls nothing for as long.
-    """
-    from dynoexport.local.glue import crawler  # noqa: F401
-    from dynoexport.local.services import prepared_statements, query  # noqa: F401
-
-    gc.freeze()

@@ -28,7 +28,8 @@ template_checks.check_template({"Resources": {"One": {"Type": "AWS::EC2::Instanc
 import moto.ec2
 from moto.ec2.models.core import TaggedEC2Resource
 same = TaggedEC2Resource is parsing.TaggedEC2Resource
-loading.rest()
+from dynoexport.local.glue import late_imports
+late_imports.run()
 import pyarrow
 pyarrow.array([1])
 imported += [name for name in ("pandas",) if name in sys.modules]

@@ -368,7 +368,7 @@ class LocalGlueBackend(models.GlueBackend):
         ended(crawl)
 
     def _crawl(self, crawl: Crawl, endpoint: Endpoint) -> None:
-        # Arrow: ``loading.rest`` imports it while a job starts.
+        # Arrow: ``late_imports`` imports it while a job starts.
         from dynoexport.local.glue import crawler
 
         name = crawl.crawler

@@ -16,8 +16,8 @@ from botocore.exceptions import ClientError
 
 from dynoexport import limits
 from dynoexport.errors import DynoexportError
-from dynoexport.local import context, loading
-from dynoexport.local.glue import processes
+from dynoexport.local import context
+from dynoexport.local.glue import late_imports, processes
 from dynoexport.local.iam import identities
 
 if TYPE_CHECKING:
@@ -126,7 +126,7 @@ def execute(endpoint: Endpoint, run: JobRun) -> None:
             # If it has ended already, its exit code is the result.
             with suppress(BrokenPipeError):
                 process.order(script, _words(run), environment)
-            context.in_background(loading.rest)
+            context.in_background(late_imports.run)
             _supervise(endpoint, run, process, environment)
             if run.state == "SUCCEEDED":
                 process.share_classes()

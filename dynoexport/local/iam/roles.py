@@ -103,7 +103,7 @@ def _update(
 
 
 class _AwsPolicy(AWSManagedPolicy):
-    """A policy of AWS. There are 1,582, of which few are read: most know only their ARN."""
+    """A policy of AWS. There are 1,582, and few are read: most know only their ARN."""
 
     def __init__(self, name: str, account: str, data: Json) -> None:
         self.name, self.path, self.partition = name, data["Path"], _PARTITION

@@ -77,7 +77,7 @@ class LocalAthenaBackend(models.AthenaBackend):
         return execution.id
 
     def _execute(self, execution: Any) -> None:
-        # Arrow, DuckDB and sqlglot: ``loading.rest`` imports them while a job starts.
+        # Arrow, DuckDB and sqlglot: ``late_imports`` imports them while a job starts.
         from dynoexport.local.services.trino_syntax import QueryFailed
 
         outcome = self.outcomes[execution.id]
