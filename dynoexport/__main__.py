@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import signal
 import sys
@@ -23,7 +24,12 @@ def run() -> None:
     sys.unraisablehook = _end_soon
     if listens:
         signal.signal(signal.SIGINT, signal.default_int_handler)
-    main(prog_name="dynoexport")
+    try:
+        main(prog_name="dynoexport")
+    finally:
+        # At its end Python would search all objects for unused ones once more: a tenth of a second
+        # after a call of AWS, seconds after the emulator.
+        gc.freeze()
 
 
 def _open_standard_streams() -> None:

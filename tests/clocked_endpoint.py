@@ -5,7 +5,10 @@ from __future__ import annotations
 import sys
 from datetime import datetime, timedelta, timezone
 
-from dynoexport.local import server
+from dynoexport.local import loading
+
+with loading.quickly():
+    from dynoexport.local import server
 
 ahead = timedelta()
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 import re
 from pathlib import Path
 
@@ -89,8 +88,6 @@ def demo(
         )
     finally:
         processes.end_all()
-        # As at the end of `local start`.
-        gc.freeze()
 
 
 def _table_name(items_file: Path | None) -> str:

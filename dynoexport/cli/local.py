@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 from typing import TYPE_CHECKING
 
 import click
@@ -91,8 +90,6 @@ def start(port: int, dynamodb_endpoint_url: str | None, s3a_jars: Path | None) -
         # this one, and only when it wakes: https://docs.python.org/3/library/signal.html
         while not stopped.wait(WAKE_SECONDS):
             pass
-    # At its end Python would search all objects of the emulator once more, which takes seconds.
-    gc.freeze()
 
 
 @local.command()

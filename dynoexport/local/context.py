@@ -154,8 +154,8 @@ _PATIENCE = 600
 
 
 @lru_cache(maxsize=1)
-def _session() -> boto3.Session:
-    """One session for all clients: each has read the descriptions of its services for itself.
+def session() -> boto3.Session:
+    """One session for all clients and for moto: each reads the descriptions of services for itself.
 
     It reads no file of the user's, and no profile.
     """
@@ -181,7 +181,7 @@ def _client(endpoint: Endpoint, service: Any, keys: tuple[str | None, ...]) -> A
         use_dualstack_endpoint=False,
         use_fips_endpoint=False,
     )
-    return _session().client(
+    return session().client(
         service,
         aws_access_key_id=access_key,
         aws_secret_access_key=secret_key,

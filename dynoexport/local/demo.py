@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from dynoexport.local.items import Item, Key
 
 # The endpoint answers at once and has no rate limit.
-_POLL_SECONDS = 0.3
+_POLL_SECONDS = 0.1
 # https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_BatchWriteItem.html
 _BATCH = 25
 _ROWS_SHOWN = 20

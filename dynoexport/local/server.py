@@ -15,6 +15,7 @@ from flask import Flask, Response, request
 from moto import backends
 from moto.cloudwatch.models import cloudwatch_backends
 from moto.core import utils as moto_utils
+from moto.core.base_backend import AccountSpecificBackend
 from moto.core.exceptions import JsonRESTError
 from moto.core.loaders import create_loader
 from moto.glue.models import glue_backends
@@ -155,6 +156,9 @@ def install() -> None:
     # And botocore's for every service. Not with the loader of our clients: botocore changes what
     # a client has loaded. moto imports the name there.
     moto_utils.create_loader = functools.cache(create_loader)  # type: ignore[attr-defined]
+    # Of a session it wants the regions and names of services only.
+    AccountSpecificBackend.get_session = context.session  # type: ignore[method-assign]
+    moto_utils.Session = context.session  # type: ignore[assignment, attr-defined]
 
 
 def _service(name: Any) -> Flask:

@@ -14,6 +14,7 @@ from moto.cloudformation import parsing
 from moto.cloudformation.exceptions import CloudFormationError, ValidationError
 
 from dynoexport import limits
+from dynoexport.local import unused_services
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -191,11 +192,21 @@ def check_template(template: Json, given: Mapping[str, Any]) -> None:
 
 def _check_types(template: Json) -> None:
     kinds = {resource["Type"] for resource in template.get("Resources", {}).values()}
-    unknown = sorted(kinds - set(parsing.get_model_map()) - set(parsing.NULL_MODELS))
+    unknown = _unknown(kinds)
+    if unknown:
+        # Those of other services are known as well, although no stack can have them.
+        unused_services.import_all()
+        for types in (parsing.get_model_list, parsing.get_model_map, parsing.get_name_type_map):
+            types.cache_clear()
+        unknown = _unknown(kinds)
     if unknown:
         raise ValidationError(
             message=f"Template format error: Unrecognized resource types: [{', '.join(unknown)}]"
         )
+
+
+def _unknown(kinds: set[str]) -> list[str]:
+    return sorted(kinds - set(parsing.get_model_map()) - set(parsing.NULL_MODELS))
 
 
 def defaults(template: Json) -> dict[str, str]:

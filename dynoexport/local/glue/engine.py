@@ -25,7 +25,7 @@ from moto.glue.utils import Action, Predicate
 
 from dynoexport import limits
 from dynoexport.local import context
-from dynoexport.local.glue import crawler, events, jobs, processes, workflows
+from dynoexport.local.glue import events, jobs, processes, workflows
 from dynoexport.local.glue.executions import LOG_GROUP, Crawl, Execution, build_graph, now
 
 if TYPE_CHECKING:
@@ -368,6 +368,9 @@ class LocalGlueBackend(models.GlueBackend):
         ended(crawl)
 
     def _crawl(self, crawl: Crawl, endpoint: Endpoint) -> None:
+        # Arrow: ``late_imports`` imports it while a job starts.
+        from dynoexport.local.glue import crawler
+
         name = crawl.crawler
         credentials = jobs.assume(
             endpoint, self.crawlers[name].role, "AWSGlueCrawler", source=f"crawler/{name}"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import subprocess
 import threading
 import time
 from contextlib import closing, suppress
@@ -17,7 +16,8 @@ from botocore.exceptions import ClientError
 
 from dynoexport import limits
 from dynoexport.errors import DynoexportError
-from dynoexport.local.glue import processes
+from dynoexport.local import context
+from dynoexport.local.glue import late_imports, processes
 from dynoexport.local.glue.queue import queue
 from dynoexport.local.iam import identities
 
@@ -146,6 +146,7 @@ def _run(endpoint: Endpoint, run: JobRun) -> None:
         # If it has ended already, its exit code is the result.
         with suppress(BrokenPipeError):
             process.order(script, _words(run), environment)
+        context.in_background(late_imports.run)
         _supervise(endpoint, run, process, environment)
         if run.state == "SUCCEEDED":
             process.share_classes()
@@ -216,21 +217,29 @@ def _supervise(
     ]
     for reader in readers:
         reader.start()
-    try:
-        code = process.wait(timeout=float(run.definition.get("Timeout", 2880)) * 60)
-    except subprocess.TimeoutExpired:
+    too_long = threading.Event()
+
+    def time_out() -> None:
+        too_long.set()
         job.kill()
-        process.wait()
-        _finish(run, "TIMEOUT", "Job run timed out")
-        return
+
+    # Popen's own timeout looks for the end of the process in steps of a twentieth of a second.
+    timer = threading.Timer(float(run.definition.get("Timeout", 2880)) * 60, time_out)
+    timer.daemon = True
+    timer.start()
+    try:
+        code = process.wait()
     finally:
+        timer.cancel()
         # Java needs a second to shut down.
         job.kill()
         for reader in readers:
             reader.join(timeout=10)
         output.flush()
         errors.flush()
-    if run.stopping:
+    if too_long.is_set():
+        _finish(run, "TIMEOUT", "Job run timed out")
+    elif run.stopping:
         _finish(run, "STOPPED", "")
     elif code == 0:
         _finish(run, "SUCCEEDED", "")

@@ -14,7 +14,6 @@ from io import BytesIO
 from typing import TYPE_CHECKING, Any
 from xml.sax.saxutils import escape
 
-import boto3
 from werkzeug.wrappers import Response
 from werkzeug.wsgi import get_input_stream
 
@@ -92,7 +91,7 @@ class AuthenticationMiddleware:
 @functools.cache
 def _regions() -> frozenset[str]:
     """All regions of all partitions; the older signatures name none."""
-    session = boto3.Session()
+    session = context.session()
     return frozenset(
         {
             "",

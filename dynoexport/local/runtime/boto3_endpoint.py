@@ -8,7 +8,11 @@ from __future__ import annotations
 
 import functools
 import os
-from typing import Any
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 
 def install() -> None:
@@ -28,8 +32,33 @@ def install() -> None:
     Session.create_client = create_client  # type: ignore[assignment, method-assign]
 
 
-def warm_up() -> None:
-    """Import what clients need. This one has no credentials and is not used."""
-    import boto3
+# What jobs call, the first ones first.
+_SERVICES = ("glue", "s3", "cloudwatch", "dynamodb", "athena")
 
-    boto3.Session(region_name="us-east-1").client("sts")
+
+def warm_up() -> Iterator[str]:
+    """Import what jobs need and read the descriptions of services, for all sessions of the process.
+
+    The clients here are not used. Their credentials are no credentials: without any, botocore
+    asks the network for some.
+    """
+    import boto3
+    import botocore.loaders
+    import botocore.session
+    from botocore.exceptions import UnknownServiceError
+
+    loader = botocore.loaders.create_loader()
+    botocore.session.create_loader = lambda *_: loader
+    session: Any = boto3.Session("none", "none", region_name="us-east-1")
+    yield "boto3"
+    for service in _SERVICES:
+        session.client(service)
+        with suppress(UnknownServiceError):
+            loader.load_service_model(service, "paginators-1")
+        yield service
+    # Not every Glue has it.
+    with suppress(ImportError):
+        import pyarrow.compute
+        import pyarrow.json
+        import pyarrow.parquet  # noqa: F401
+    yield "pyarrow"

@@ -9,7 +9,6 @@ from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-import pyarrow as pa
 from botocore.exceptions import ClientError
 from moto.athena import models, urls
 from moto.athena.responses import AthenaResponse
@@ -19,12 +18,11 @@ from dynoexport.jobs.limits import ATHENA_QUERY_MAX
 from dynoexport.local import context
 from dynoexport.local.context import in_background
 from dynoexport.local.iam import authorization_middleware
-from dynoexport.local.services import hive_types, prepared_statements
-from dynoexport.local.services.query import Engine, QueryFailed
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
+    import pyarrow as pa
     from mypy_boto3_s3 import S3Client
 
 # https://docs.aws.amazon.com/athena/latest/APIReference/API_GetQueryResults.html
@@ -79,6 +77,9 @@ class LocalAthenaBackend(models.AthenaBackend):
         return execution.id
 
     def _execute(self, execution: Any) -> None:
+        # Arrow, DuckDB and sqlglot: ``late_imports`` imports them while a job starts.
+        from dynoexport.local.services.trino_syntax import QueryFailed
+
         outcome = self.outcomes[execution.id]
         outcome["State"] = "RUNNING"
         try:
@@ -99,6 +100,8 @@ class LocalAthenaBackend(models.AthenaBackend):
 
         https://docs.aws.amazon.com/athena/latest/ug/security-iam-athena.html
         """
+        from dynoexport.local.services.query import Engine
+
         credentials = self.callers[execution.id]
         glue, s3 = (
             context.endpoint(self.region_name).client(name, credentials) for name in ("glue", "s3")
@@ -122,6 +125,9 @@ class LocalAthenaBackend(models.AthenaBackend):
 
     def _prepared(self, execution: Any) -> str | None:
         """The statement to run, with its parameters; None if it only kept or dropped one."""
+        from dynoexport.local.services import prepared_statements
+        from dynoexport.local.services.trino_syntax import QueryFailed
+
         statement = prepared_statements.read(execution.query)
         parameters = execution.execution_parameters or []
         group = execution.workgroup.name if execution.workgroup else "primary"
@@ -207,6 +213,8 @@ def _is_headless(result: pa.Table) -> bool:
 
 
 def _texts(result: pa.Table) -> Iterator[list[str | None]]:
+    from dynoexport.local.services import hive_types
+
     # By column, since two may have one name. Maps not as pairs: an empty one would be a list.
     columns = [
         map(hive_types.text, column.to_pylist(maps_as_pydicts="strict"))
@@ -271,6 +279,8 @@ class LocalAthenaResponse(AthenaResponse):
 
 
 def _column_info(field: pa.Field) -> dict[str, Any]:
+    from dynoexport.local.services import hive_types
+
     kind = hive_types.to_athena(field.type)
     precision, scale = hive_types.digits(field.type)
     return {
@@ -283,7 +293,7 @@ def _column_info(field: pa.Field) -> dict[str, Any]:
         "Precision": precision,
         "Scale": scale,
         "Nullable": "UNKNOWN",
-        "CaseSensitive": field.type == pa.string(),
+        "CaseSensitive": str(field.type) == "string",
     }
 
 
