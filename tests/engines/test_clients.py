@@ -8,6 +8,7 @@ import subprocess
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import clients_table
 import judges
 import pytest
 from sdk_clients import PROGRAMS
@@ -110,6 +111,10 @@ EXPECTED: dict[str, Any] = {
     },
     "deleted": "ValidationError",
 }
+
+
+def test_page_names_every_sdk() -> None:
+    assert list(clients_table.SDKS) == list(PROGRAMS)
 
 
 @pytest.mark.parametrize("sdk", PROGRAMS)
