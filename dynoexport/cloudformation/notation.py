@@ -8,6 +8,7 @@ https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/intrinsic
 
 from __future__ import annotations
 
+import itertools
 import json
 from typing import TYPE_CHECKING, Any
 
@@ -66,7 +67,13 @@ def _represent(dumper: _Dumper, value: dict[str, Any]) -> yaml.Node:
                 return dumper.represent_sequence(tag, argument)
             if isinstance(argument, str):
                 return dumper.represent_scalar(tag, argument)
-    return dumper.represent_mapping(_MAP, value.items())
+    node = dumper.represent_mapping(_MAP, value.items())
+    for (_, before), (key, _) in itertools.pairwise(node.value):
+        listed = isinstance(before, yaml.SequenceNode) and not before.flow_style
+        if listed and key.value.startswith("-"):
+            # cdk's parser, yaml 1.10 of npm, takes it for one more element of the list.
+            key.style = "'"
+    return node
 
 
 _Dumper.add_representer(dict, _represent)

@@ -98,6 +98,23 @@ def node_modules(directory: Path) -> Path:
     return _kept(directory.name, described, make) / "node_modules"
 
 
+def environment(requirements: Path) -> Path:
+    """A virtual environment of this Python with the packages that a file pins.
+
+    Raises:
+        UnavailableError: a package cannot be had.
+    """
+    pins = requirements.read_text(encoding="utf-8")
+
+    def make(made: Path) -> None:
+        run([sys.executable, "-m", "venv", str(made)])
+        words = ["-m", "pip", "--quiet", "--disable-pip-version-check", "install", "--no-deps"]
+        run([str(made / "bin" / "python"), *words, "--requirement", str(requirements)])
+
+    # A virtual environment is of one Python, and its programs name its own place: use python -m.
+    return _kept(f"client-{requirements.stem}", f"{sys.version}\n{pins}", make)
+
+
 def jars(directory: Path) -> Path:
     """The jars of a directory's pom.xml; its checksums.txt lists them as ``sha256sum`` does.
 

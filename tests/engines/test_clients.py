@@ -8,6 +8,7 @@ import subprocess
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import clients_table
 import judges
 import pytest
 from sdk_clients import PROGRAMS
@@ -116,6 +117,7 @@ EXPECTED: dict[str, Any] = {
 def test_every_step_of_an_export_answers_as_expected(
     sdk: str, own_endpoint: Endpoint, tmp_path: Path
 ) -> None:
+    assert list(clients_table.SDKS) == list(PROGRAMS)
     with judges.required(sdk):
         command = PROGRAMS[sdk](tmp_path)
     done = subprocess.run(

@@ -54,6 +54,12 @@ def test_the_bytes_do_not_depend_on_the_process() -> None:
     assert len(answers) == 1
 
 
+def test_no_bare_key_after_a_list_looks_like_an_element() -> None:
+    """Npm's yaml 1.10, with which cdk reads templates, refuses it."""
+    text = notation.to_yaml({"--a": ["x", {"b": "c"}], "--d": "e", "--f": "g"})
+    assert text == "--a:\n- x\n- b: c\n'--d': e\n--f: g\n"
+
+
 @pytest.mark.parametrize("fmt", list(render.Format))
 def test_each_template_can_be_given_without_a_bucket(fmt: render.Format) -> None:
     for name, text in render.templates(fmt=fmt).items():

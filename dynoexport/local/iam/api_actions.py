@@ -30,6 +30,7 @@ _LOG_GROUP = ("log-group:{logGroupName}",)
 _LOG_STREAM = ("log-group:{logGroupName}:log-stream:{logStreamName}",)
 _ROLE = ("role/{RoleName}",)
 _ANY = ("*",)
+_DATA_CATALOG = ("datacatalog/{CatalogName}",)
 
 # Resources by operation; ``{A.B}`` is a parameter of the call, ``{A|b}`` is b if A is missing.
 # A table also needs permission for the database and the catalog that contain it:
@@ -126,6 +127,12 @@ OPERATIONS: dict[str, tuple[str, ...]] = {
     "athena:StopQueryExecution": _GROUP,
     "athena:GetWorkGroup": _GROUP,
     "athena:ListWorkGroups": _ANY,
+    "athena:ListDataCatalogs": _ANY,
+    "athena:GetDataCatalog": ("datacatalog/{Name}",),
+    "athena:ListDatabases": _DATA_CATALOG,
+    "athena:GetDatabase": _DATA_CATALOG,
+    "athena:ListTableMetadata": _DATA_CATALOG,
+    "athena:GetTableMetadata": _DATA_CATALOG,
     # --- CloudWatch and its logs
     "logs:CreateLogGroup": _LOG_GROUP,
     "logs:CreateLogStream": _LOG_STREAM,

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
 import json
+import re
 import time
 from contextlib import suppress
 from types import SimpleNamespace
@@ -11,13 +13,13 @@ from urllib.parse import urlsplit
 
 from botocore.exceptions import ClientError
 from moto.athena import models, urls
-from moto.athena.responses import AthenaResponse
 from moto.core.exceptions import JsonRESTError
 
 from dynoexport.jobs.limits import ATHENA_QUERY_MAX
 from dynoexport.local import context
 from dynoexport.local.context import in_background
 from dynoexport.local.iam import authorization_middleware
+from dynoexport.local.services.athena_metadata import InvalidRequest, MetadataResponse
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -27,13 +29,16 @@ if TYPE_CHECKING:
 
 # https://docs.aws.amazon.com/athena/latest/APIReference/API_GetQueryResults.html
 _PAGE = 1000
+_DDL = re.compile(r"(?:ALTER|CREATE|DESC|DESCRIBE|DROP|MSCK|SHOW)\b", re.IGNORECASE)
 
 
-class InvalidRequest(JsonRESTError):
-    """The one error of Athena's API for invalid requests."""
+class NoSuchStatement(JsonRESTError):
+    """There is no such prepared statement in the workgroup."""
 
-    def __init__(self, message: str) -> None:
-        super().__init__("InvalidRequestException", message)
+    def __init__(self, name: str, group: str) -> None:
+        # https://docs.aws.amazon.com/athena/latest/APIReference/API_GetPreparedStatement.html
+        message = f"PreparedStatement {name} was not found in workGroup {group}"
+        super().__init__("ResourceNotFoundException", message)
 
 
 class LocalAthenaBackend(models.AthenaBackend):
@@ -60,6 +65,8 @@ class LocalAthenaBackend(models.AthenaBackend):
         workgroup: str,
         execution_parameters: list[str] | None,
     ) -> str:
+        from dynoexport.local.services.trino_syntax import without_first_comments
+
         if len(query) > ATHENA_QUERY_MAX:
             raise InvalidRequest(
                 "1 validation error detected: Value at 'queryString' failed to satisfy constraint: "
@@ -68,7 +75,9 @@ class LocalAthenaBackend(models.AthenaBackend):
         group = self.work_groups.get(workgroup or "primary")
         location = _result_location(group, config)
         execution = models.Execution(query, context, {}, group, execution_parameters)
-        execution.config = {"OutputLocation": f"{location}{execution.id}.csv"}
+        # https://docs.aws.amazon.com/athena/latest/ug/querying-finding-output-files.html
+        kind = "txt" if _DDL.match(without_first_comments(query)) else "csv"
+        execution.config = {"OutputLocation": f"{location}{execution.id}.{kind}"}
         self.executions[execution.id] = execution
         self.outcomes[execution.id] = {"State": "QUEUED"}
         caller = authorization_middleware.current()
@@ -106,7 +115,8 @@ class LocalAthenaBackend(models.AthenaBackend):
         glue, s3 = (
             context.endpoint(self.region_name).client(name, credentials) for name in ("glue", "s3")
         )
-        database = (execution.context or {}).get("Database", "default")
+        # DDL of awswrangler quotes the name.
+        database = (execution.context or {}).get("Database", "default").strip("`")
         _locate(s3, execution.config["OutputLocation"])
         # Athena asks for "default" whatever the query names:
         # https://docs.aws.amazon.com/athena/latest/ug/fine-grained-access-to-glue-resources.html
@@ -198,11 +208,16 @@ def _locate(s3: S3Client, location: str) -> None:
 def _write_result(s3: S3Client, location: str, result: pa.Table | None) -> None:
     url = urlsplit(location)
     lines = []
-    if result is not None and not _is_headless(result):
-        lines.append(",".join(f'"{name}"' for name in result.column_names))
-    for row in _texts(result) if result is not None else ():
-        quoted = ("" if value is None else '"' + value.replace('"', '""') + '"' for value in row)
-        lines.append(",".join(quoted))
+    rows = _texts(result) if result is not None else iter(())
+    if url.path.endswith(".txt"):
+        lines = ["\t".join(value or "" for value in row) for row in rows]
+    else:
+        names = [list(result.column_names)] if result is not None else []
+        for row in itertools.chain(names, rows):
+            quoted = (
+                "" if value is None else '"' + value.replace('"', '""') + '"' for value in row
+            )
+            lines.append(",".join(quoted))
     body = "".join(line + "\n" for line in lines).encode()
     s3.put_object(Bucket=url.netloc, Key=url.path.lstrip("/"), Body=body)
 
@@ -223,7 +238,7 @@ def _texts(result: pa.Table) -> Iterator[list[str | None]]:
     yield from map(list, zip(*columns, strict=True))
 
 
-class LocalAthenaResponse(AthenaResponse):
+class LocalAthenaResponse(MetadataResponse):
     """Answers of real executions."""
 
     @property
@@ -247,6 +262,22 @@ class LocalAthenaResponse(AthenaResponse):
             "TotalExecutionTimeInMillis": taken,
         }
         return json.dumps(answer)
+
+    def get_prepared_statement(self) -> str:
+        name, group = self._get_param("StatementName"), self._get_param("WorkGroup")
+        find: Any = self._backend.get_prepared_statement
+        if find(name, group) is None:
+            raise NoSuchStatement(name, group)
+        return super().get_prepared_statement()
+
+    def delete_prepared_statement(self) -> str:
+        """Forget a statement.
+
+        https://docs.aws.amazon.com/athena/latest/APIReference/API_DeletePreparedStatement.html
+        """
+        self.get_prepared_statement()
+        del self._backend.prepared_statements[self._get_param("StatementName")]
+        return "{}"
 
     def get_query_results(self) -> str:
         exec_id = self._get_param("QueryExecutionId")

@@ -10,15 +10,15 @@ from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 
-from dynoexport.local.services import hive_types, trino_types
+from dynoexport.local.services import hive_types, trino_types, view_texts
 from dynoexport.local.services.trino_syntax import QueryFailed, fail, unsupported
+from dynoexport.local.services.view_texts import CATALOG
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
     from mypy_boto3_glue import GlueClient
 
-CATALOG = "awsdatacatalog"
 PARTITIONS = "$partitions"
 # GetQueryResults has no row of column names for these statements:
 # https://docs.aws.amazon.com/athena/latest/APIReference/API_ResultSet.html
@@ -57,6 +57,7 @@ class Catalog:
             rf"SHOW\s+TABLES(?:\s+(?:IN|FROM)\s+{_NAME})?{_LIKE}": self._show_tables,
             rf"SHOW\s+VIEWS(?:\s+(?:IN|FROM)\s+{_NAME})?{_LIKE}": self._show_views,
             rf"SHOW\s+COLUMNS\s+(?:IN|FROM)\s+{_TABLE}": self._show_columns,
+            rf"SHOW\s+CREATE\s+VIEW\s+{_TABLE}": self._show_create_view,
             rf"SHOW\s+PARTITIONS\s+{_TABLE}": self._show_partitions,
             rf"(?:DESCRIBE|DESC)\s+(?!EXTENDED\b|FORMATTED\b){_TABLE}": self._describe,
         }
@@ -88,6 +89,18 @@ class Catalog:
             for values in self._values(table)
         )
         return _listed("partition", rows)
+
+    def _show_create_view(self, database: str | None, name: str) -> pa.Table:
+        """A view's definition, one line in each row.
+
+        https://docs.aws.amazon.com/athena/latest/ug/show-create-view.html
+        """
+        view = self._known(database, name)
+        if view.get("TableType") != "VIRTUAL_VIEW":
+            raise QueryFailed(f"FAILED: SemanticException {name} is not a view")
+        sql = view_texts.view_definition(view["ViewOriginalText"])["originalSql"]
+        text = f"CREATE VIEW {view['DatabaseName']}.{view['Name']} AS\n{sql}"
+        return _listed("Create View", text.splitlines())
 
     def _describe(self, database: str | None, name: str) -> pa.Table:
         table = self._known(database, name)

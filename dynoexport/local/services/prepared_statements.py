@@ -12,12 +12,12 @@ import sqlglot
 from sqlglot import exp
 from sqlglot.tokens import TokenType  # type: ignore[attr-defined]
 
-from dynoexport.local.services.trino_syntax import TrinoNames, fail, parse
+from dynoexport.local.services.trino_syntax import TrinoNames, fail, parse, without_first_comments
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-_NAME = r"([A-Za-z_]\w*)"
+_NAME = r"\"?([A-Za-z_]\w*)\"?"
 
 
 class Prepare(NamedTuple):
@@ -42,7 +42,7 @@ class Deallocate(NamedTuple):
 
 def read(sql: str) -> Prepare | Execute | Deallocate | None:
     """The statement, if it is about prepared ones."""
-    text = sql.strip().rstrip(";").rstrip()
+    text = without_first_comments(sql).rstrip().rstrip(";").rstrip()
     flags = re.IGNORECASE | re.DOTALL
     if found := re.fullmatch(rf"PREPARE\s+{_NAME}\s+FROM\s+(.*)", text, flags):
         return Prepare(found[1], found[2])

@@ -6,9 +6,7 @@
 
 from __future__ import annotations
 
-import base64
 import functools
-import json
 import re
 from typing import TYPE_CHECKING, Any
 
@@ -18,11 +16,18 @@ from sqlglot import exp
 
 from dynoexport.jobs.limits import VIEW_TEXT_MAX
 from dynoexport.local.services import hive_types, trino_types, trino_udfs
-from dynoexport.local.services.catalog_statements import CATALOG, PARTITIONS, Catalog
+from dynoexport.local.services.catalog_statements import PARTITIONS, Catalog
 from dynoexport.local.services.table_rows import PATH, TableRows, fixed_values
 from dynoexport.local.services.trino_scope import Column, Relation
 from dynoexport.local.services.trino_sql import Queries, Query
-from dynoexport.local.services.trino_syntax import QueryFailed, parse, query_text, unsupported
+from dynoexport.local.services.trino_syntax import (
+    QueryFailed,
+    parse,
+    query_text,
+    unsupported,
+    without_first_comments,
+)
+from dynoexport.local.services.view_texts import CATALOG, view_definition, view_text
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -35,7 +40,6 @@ if TYPE_CHECKING:
 __all__ = ["Engine", "QueryFailed", "view_text"]
 
 _STALE, _BECAUSE = "VIEW_IS_STALE: line 1:1: View", "is stale or in invalid state:"
-_VIEW_HEAD, _VIEW_TAIL = "/* Presto View: ", " */"
 # Athena's statements that sqlglot does not read as Athena does.
 _NOT_RUN = {"ALTER", "EXPLAIN", "INSERT", "MERGE", "MSCK", "OPTIMIZE", "UNLOAD", "UPDATE", "VACUUM"}
 # A query reads tables of the catalog, and nothing of this computer: no files, no extensions, no
@@ -57,25 +61,6 @@ def _parse_query(sql: str) -> Any:
     if not isinstance(query, exp.Query):
         raise QueryFailed("SYNTAX_ERROR: line 1:1: mismatched input. Expecting: <query>")
     return query
-
-
-def view_text(original_sql: str, database: str, columns: list[dict[str, str]]) -> str:
-    """A view's ViewOriginalText, as Athena writes it."""
-    view = {
-        "originalSql": original_sql,
-        "catalog": CATALOG,
-        "schema": database,
-        "columns": columns,
-    }
-    encoded = base64.b64encode(json.dumps(view).encode()).decode()
-    return f"{_VIEW_HEAD}{encoded}{_VIEW_TAIL}"
-
-
-def view_definition(text: str) -> dict[str, Any]:
-    """The view's definition, from what ``view_text`` wrote."""
-    encoded = text[len(_VIEW_HEAD) : -len(_VIEW_TAIL)]
-    definition: dict[str, Any] = json.loads(base64.b64decode(encoded))
-    return definition
 
 
 def _require_names(names: list[str | None]) -> None:
@@ -126,6 +111,7 @@ class Engine:
         Raises:
             QueryFailed: with Athena's reason.
         """
+        sql = without_first_comments(sql)
         shown = self._catalog.run(sql)
         if shown is not None:
             return shown

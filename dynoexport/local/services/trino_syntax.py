@@ -15,6 +15,8 @@ from sqlglot import exp
 from sqlglot.dialects.trino import Trino
 from sqlglot.tokens import TokenType  # type: ignore[attr-defined]
 
+_COMMENTS = re.compile(r"\A(?:\s|--[^\n]*(?:\n|\Z)|/\*.*?\*/)*", re.DOTALL)
+
 
 class QueryFailed(Exception):
     """A query that fails, with the reason that Athena gives."""
@@ -179,3 +181,8 @@ def _check_name(name: exp.Identifier) -> None:
         return
     if name.name.upper() in RESERVED or not _PLAIN_NAME.fullmatch(name.name):
         _mismatched(name.name, name.meta.get("line", 1), name.meta.get("col", 1))
+
+
+def without_first_comments(sql: str) -> str:
+    """The statement without the comments before it, such as those of dbt."""
+    return _COMMENTS.sub("", sql, count=1)
