@@ -514,9 +514,14 @@ def test_a_resumed_run_never_changes_the_snapshot_of_the_former_run(run: Attempt
     assert run.manifest()["workflow_run_id"] == run.run_id
 
 
+EMPTY: dict[str, Any] = {"items": 0, "bytes": 0, "files": []}
+
+
 def test_a_manifest_of_another_run_is_never_overwritten(run: Attempts, put: Any) -> None:
     """This also holds when it appears while this run is reading."""
-    other = json.dumps({"workflow_run_id": "wr_other", "files": []}).encode()
+    other = json.dumps(
+        {"workflow_run_id": "wr_other", "items": 0, "bytes": 0, "files": []}
+    ).encode()
     slow = Connector(leaves=lambda: put(MANIFEST, body=other))
     with pytest.raises(JobFailed, match="another workflow run, wr_other, completed the snapshot"):
         run.attempt(slow)
@@ -572,7 +577,9 @@ def test_the_run_records_nothing_before_its_snapshot_is_complete(run: Attempts) 
 
 
 def test_the_run_does_not_record_a_snapshot_of_another_run(run: Attempts, put: Any) -> None:
-    other = json.dumps({"workflow_run_id": "wr_other", "files": []}).encode()
+    other = json.dumps(
+        {"workflow_run_id": "wr_other", "items": 0, "bytes": 0, "files": []}
+    ).encode()
     with pytest.raises(JobFailed, match="another workflow run, wr_other, completed the snapshot"):
         run.attempt(Connector(leaves=lambda: put(MANIFEST, body=other)))
     assert recorded(run) == {}

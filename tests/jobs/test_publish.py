@@ -248,7 +248,9 @@ class Publication:
         )
 
     def show(self, timestamp: str) -> None:
-        view = stored_view(f"SELECT 1 FROM t WHERE \"snapshot_timestamp\" = '{timestamp}'")
+        view = stored_view(
+            f"SELECT 1 FROM snapshots_reviews WHERE \"snapshot_timestamp\" = '{timestamp}'"
+        )
         self.aws.glue.create_table(DatabaseName=DATABASE, TableInput={"Name": "reviews", **view})
 
     def publish(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from snapshot_bucket import EXPORT, NEWEST, OLDER, Store
+from snapshot_bucket import EXPORT, NEWEST, OLDER, Store, stored_view
 
 import dynoexport
 from dynoexport import naming
@@ -26,7 +26,7 @@ def leave(store: Store, prefix: str = "") -> None:
     location = f"s3://{store.account.bucket}/csv/Reviews/"
     for name, more in (
         (f"{prefix}{EXPORT.snapshots_table}", {"StorageDescriptor": {"Location": location}}),
-        (f"{prefix}{EXPORT.view}", {"TableType": "VIRTUAL_VIEW"}),
+        (f"{prefix}{EXPORT.view}", stored_view(f"SELECT * FROM {prefix}snapshots_reviews")),
     ):
         table: Any = {"Name": name, **more}
         store.account.glue.create_table(DatabaseName=naming.DATABASE, TableInput=table)

@@ -376,6 +376,9 @@ def deny_partitions(store: Store) -> Stubber:
     location = f"s3://{store.account.bucket}/csv/Reviews/"
     table = {"Name": EXPORT.snapshots_table, "StorageDescriptor": {"Location": location}}
     stub.add_response("get_table", {"Table": table})
+    folder = {"Location": f"{location}snapshot_timestamp={OLDER}/"}
+    partition = {"Values": [OLDER], "StorageDescriptor": folder}
+    stub.add_response("get_partitions", {"Partitions": [partition]})
     detail = {"ErrorCode": "AccessDeniedException", "ErrorMessage": "no permission"}
     stub.add_response(
         "batch_delete_partition",
