@@ -600,6 +600,17 @@ def test_files_of_a_killed_attempt_are_deleted_first(
     assert keys() == sorted([f"{TEMP}wr_other/run-1", CLAIM, MANIFEST, f"{NEXT}part-0"])
 
 
+def test_a_snapshot_that_was_renamed_is_not_cleared(run: Attempts, put: Any, keys: Any) -> None:
+    """Its manifest is another's, although this run has written it."""
+    run.put_timestamp("2026-01-31T23:59")
+    renamed = {**EMPTY, "workflow_run_id": run.run_id, "snapshot_timestamp": "2026-01-31T10:00"}
+    put(MANIFEST, body=json.dumps(renamed).encode())
+    put(f"{SNAPSHOT}part-0")
+    with pytest.raises(export_table.JobFailed, match="is the manifest of another snapshot: put it"):
+        run.attempt()
+    assert keys() == sorted([MANIFEST, f"{SNAPSHOT}part-0"])
+
+
 def test_a_minute_that_no_run_has_claimed_is_not_cleared(
     run: Attempts, put: Any, keys: Any
 ) -> None:

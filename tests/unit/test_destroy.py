@@ -127,6 +127,18 @@ def test_catalog_tables_on_other_data_are_left(store: Store) -> None:
     assert len(entries(store.account)) == 3
 
 
+@pytest.mark.parametrize("other", [stored_view("SELECT * FROM mine"), {}])
+def test_what_somebody_else_has_under_the_name_of_the_view_stays(
+    store: Store, other: dict[str, str]
+) -> None:
+    """Another view, or a table."""
+    leave(store)
+    table: Any = {"Name": EXPORT.view, **other}
+    store.account.glue.update_table(DatabaseName=naming.DATABASE, TableInput=table)
+    assert dynoexport.destroy(store.account, TABLE, data=True).catalog == (EXPORT.snapshots_table,)
+    assert entries(store.account) == {EXPORT.view}
+
+
 def test_foreign_data_alone_is_not_a_rest(store: Store) -> None:
     store.foreign(FOREIGN)
     with pytest.raises(NotExported):
