@@ -833,7 +833,7 @@ class QueryTooSlow(JobFailed):
 
 
 def stored_sql(entry: Mapping[str, Any]) -> str:
-    """The SQL of a view of Athena; empty if the catalog's entry is none.
+    """The SQL of a view of Athena; empty for any other entry of the catalog.
 
     The catalog keeps it as a comment around base64 of JSON, with the SQL in originalSql.
     """

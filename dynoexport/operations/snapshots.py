@@ -95,11 +95,11 @@ def publish(
             f"there is no catalog table {naming.DATABASE}.{export.snapshots_table} of this export",
             hint=f"a run creates it: dynoexport run {table}",
         )
-    if snapshot_store.own_view_name(account, export) is None:
+    if not snapshot_store.may_replace_view(account, export):
         raise SnapshotRefused(
             f"{naming.DATABASE}.{export.view} exists and is not the view of "
             f"{export.snapshots_table}",
-            hint="rename it, or deploy this export with a CatalogPrefix",
+            hint=f"rename it, or: dynoexport deploy {table} --set CatalogPrefix=...",
         )
     if manifest.items:
         _check_partition(account, export, snapshot)

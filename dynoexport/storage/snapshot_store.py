@@ -143,13 +143,10 @@ def partitions_by_timestamp(
     }
 
 
-def own_view_name(account: Account, export: DeployedExport) -> str | None:
-    """The view's name if it can be replaced: it is ours, or there is none.
-
-    None if somebody else has made a view or a table of that name.
-    """
+def may_replace_view(account: Account, export: DeployedExport) -> bool:
+    """Whether nobody else has made a view or a table of that name."""
     entry = catalog_table(account, export.view)
-    return export.view if entry is None or is_own_view(entry, export.snapshots_table) else None
+    return entry is None or is_own_view(entry, export.snapshots_table)
 
 
 def current_timestamp(account: Account, export: DeployedExport) -> str | None:

@@ -118,7 +118,7 @@ KINDS: dict[str, tuple[bool, bool, Callable[[str], bytes] | None, int]] = {
     "renamed": (False, False, renamed, 1),
     "nothing": (False, False, None, 0),
 }
-# Where the partition of a snapshot may lie; "" is none.
+# Where the partition of a snapshot may lie, if there is one.
 PLACES = ["", "in its folder", "elsewhere", "nowhere"]
 VIEWS = ["", "ours", "somebody's", "somebody's table"]
 
