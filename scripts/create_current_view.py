@@ -832,19 +832,48 @@ class QueryTooSlow(JobFailed):
     """A query that has not ended in time."""
 
 
-def shown_timestamp(table: TableTypeDef | None) -> str | None:
-    """The timestamp of the snapshot that the view shows; None without a view or a snapshot.
+def stored_sql(entry: Mapping[str, Any]) -> str:
+    """The SQL of a view of Athena; empty for any other entry of the catalog.
 
-    The catalog keeps a view as a comment around base64 of JSON, with its SQL in originalSql.
+    The catalog keeps it as a comment around base64 of JSON, with the SQL in originalSql.
     """
-    text = table.get("ViewOriginalText", "") if table is not None else ""
+    text = entry.get("ViewOriginalText") or ""
     stored = re.match(r"/\* Presto View: ([A-Za-z0-9+/=]+) \*/", text)
     if stored is None:
-        return None
+        return ""
     try:
-        sql = str(json.loads(base64.b64decode(stored[1]).decode())["originalSql"])
+        return str(json.loads(base64.b64decode(stored[1]).decode())["originalSql"])
     except (ValueError, LookupError, TypeError, RecursionError):
-        return None
+        return ""
+
+
+def is_own_view(entry: Mapping[str, Any], table: str) -> bool:
+    """Whether the catalog's entry is a view of this table of snapshots, whoever has edited it.
+
+    Another view, or a table, of the same name is somebody else's.
+    """
+    name = rf'"?{re.escape(table)}"?'
+    source = rf'\bFROM\s+(?:"?[^\s".]+"?\.)?{name}(?:\s|$)'
+    return re.search(source, stored_sql(entry), re.IGNORECASE) is not None
+
+
+def check_view(entry: Mapping[str, Any] | None, view_name: str, settings: PublishSettings) -> None:
+    """Check that the view of that name, if there is one, is this export's.
+
+    Raises:
+        JobFailed: somebody else has made it.
+    """
+    table = snapshots_table(settings.table, settings.catalog_prefix)
+    if entry is not None and not is_own_view(entry, table):
+        raise JobFailed(
+            f"{settings.database}.{view_name} exists and is not the view of {table}: rename it, or "
+            "deploy this export with a CatalogPrefix"
+        )
+
+
+def shown_timestamp(table: TableTypeDef | None) -> str | None:
+    """The timestamp of the snapshot that the view shows; None without a view or a snapshot."""
+    sql = stored_sql(table or {})
     timestamps = re.findall(rf'"?{PARTITION_KEY}"?\s*=\s*\'([^\']*)\'', sql)
     return timestamps[-1] if timestamps and parse_timestamp(timestamps[-1]) else None
 
@@ -1083,11 +1112,20 @@ def is_own_snapshot(s3: S3Client, marks: Marks, timestamp: str) -> bool:
 def is_own_partition(s3: S3Client, partition: Mapping[str, Any], marks: Marks) -> bool:
     """Whether the partition holds a complete snapshot of this export that dynoexport wrote."""
     timestamp = partition["Values"][0]
-    location = partition["StorageDescriptor"].get("Location", "")
-    own = f"s3://{marks.bucket}/{snapshot_prefix(marks.table, marks.format, timestamp)}"
-    if timestamp not in marks.complete or location.rstrip("/") != own.rstrip("/"):
+    prefix = snapshot_prefix(marks.table, marks.format, timestamp)
+    if timestamp not in marks.complete or not lies_at(partition, f"s3://{marks.bucket}/{prefix}"):
         return False
     return is_own_snapshot(s3, marks, timestamp)
+
+
+def partition_location(partition: Mapping[str, Any]) -> str:
+    """Where its files are; empty if it does not say so."""
+    return str(partition.get("StorageDescriptor", {}).get("Location", ""))
+
+
+def lies_at(partition: Mapping[str, Any], folder: str) -> bool:
+    """Whether it has the files of the folder; else somebody has made it for other files."""
+    return partition_location(partition).rstrip("/") == folder.rstrip("/")
 
 
 def is_adopted_snapshot(s3: S3Client, marks: Marks, timestamp: str) -> bool:
@@ -1383,10 +1421,22 @@ def expired_snapshots(
 
 
 def drop_partition(glue: GlueClient, settings: PublishSettings, timestamp: str) -> None:
+    """Delete the snapshot's partition, unless somebody has made it for other files."""
     name = snapshots_table(settings.table, settings.catalog_prefix)
+    prefix = snapshot_prefix(settings.table, settings.format, timestamp)
+    values = [timestamp]
     try:
+        partition = glue.get_partition(
+            DatabaseName=settings.database, TableName=name, PartitionValues=values
+        )["Partition"]
+        if not lies_at(partition, f"s3://{settings.bucket}/{prefix}"):
+            log(
+                f"kept the partition {PARTITION_KEY}={timestamp} of {name}: it lies at "
+                f"{partition_location(partition)!r}"
+            )
+            return
         glue.delete_partition(
-            DatabaseName=settings.database, TableName=name, PartitionValues=[timestamp]
+            DatabaseName=settings.database, TableName=name, PartitionValues=values
         )
     except ClientError as error:
         if error.response["Error"]["Code"] != "EntityNotFoundException":
@@ -1511,7 +1561,8 @@ def complete_catalog(
     None if it does not exist, because no snapshot has had an item yet.
 
     Raises:
-        JobFailed: another table or format was exported under the same catalog name.
+        JobFailed: another table or format was exported under the same catalog name, or the
+            partition is somebody else's.
     """
     table = get_table(clients.glue, settings.database, table_name(settings))
     if table is None and manifest["items"]:
@@ -1555,9 +1606,13 @@ def create_table(
 
 
 def has_partition(glue: GlueClient, settings: PublishSettings) -> bool:
-    """Whether the catalog has this run's snapshot."""
+    """Whether the catalog has this run's snapshot.
+
+    Raises:
+        JobFailed: its partition has other files.
+    """
     try:
-        glue.get_partition(
+        answer = glue.get_partition(
             DatabaseName=settings.database,
             TableName=table_name(settings),
             PartitionValues=[settings.timestamp],
@@ -1566,6 +1621,13 @@ def has_partition(glue: GlueClient, settings: PublishSettings) -> bool:
         if error.response["Error"]["Code"] != "EntityNotFoundException":
             raise
         return False
+    own = f"{data_uri(settings)}{PARTITION_KEY}={settings.timestamp}/"
+    if not lies_at(answer["Partition"], own):
+        raise JobFailed(
+            f"the partition {PARTITION_KEY}={settings.timestamp} of {settings.database}."
+            f"{table_name(settings)} lies at {partition_location(answer['Partition'])!r}, not at "
+            f"{own}: delete the partition, and start a new run"
+        )
     return True
 
 
@@ -1623,7 +1685,8 @@ def publish(
     """Point the view at this run's snapshot; return the timestamp it shows, None without a view.
 
     Raises:
-        JobFailed: the snapshot is not complete, its table is another export's, or the query failed.
+        JobFailed: the snapshot is not complete, its table or its view is not this export's, or the
+            query failed.
     """
     name = snapshots_table(settings.table, settings.catalog_prefix)
     view_name = view(settings.table, settings.catalog_prefix)
@@ -1634,7 +1697,9 @@ def publish(
     if table is None:
         log("the table has been empty in every run so far: there is nothing to publish yet")
         return None
-    shown = shown_timestamp(get_table(clients.glue, settings.database, view_name))
+    former_view = get_table(clients.glue, settings.database, view_name)
+    check_view(former_view, view_name, settings)
+    shown = shown_timestamp(former_view)
     if shown is not None and shown > settings.timestamp:
         # The columns stay, too: the view selects those that the newer snapshot added.
         log(f"{settings.database}.{view_name} already shows the newer snapshot {shown}: unchanged")

@@ -3391,11 +3391,20 @@ def is_own_snapshot(s3: S3Client, marks: Marks, timestamp: str) -> bool:
 def is_own_partition(s3: S3Client, partition: Mapping[str, Any], marks: Marks) -> bool:
     """Whether the partition holds a complete snapshot of this export that dynoexport wrote."""
     timestamp = partition["Values"][0]
-    location = partition["StorageDescriptor"].get("Location", "")
-    own = f"s3://{marks.bucket}/{snapshot_prefix(marks.table, marks.format, timestamp)}"
-    if timestamp not in marks.complete or location.rstrip("/") != own.rstrip("/"):
+    prefix = snapshot_prefix(marks.table, marks.format, timestamp)
+    if timestamp not in marks.complete or not lies_at(partition, f"s3://{marks.bucket}/{prefix}"):
         return False
     return is_own_snapshot(s3, marks, timestamp)
+
+
+def partition_location(partition: Mapping[str, Any]) -> str:
+    """Where its files are; empty if it does not say so."""
+    return str(partition.get("StorageDescriptor", {}).get("Location", ""))
+
+
+def lies_at(partition: Mapping[str, Any], folder: str) -> bool:
+    """Whether it has the files of the folder; else somebody has made it for other files."""
+    return partition_location(partition).rstrip("/") == folder.rstrip("/")
 
 
 def is_adopted_snapshot(s3: S3Client, marks: Marks, timestamp: str) -> bool:
@@ -5207,6 +5216,8 @@ def is_manifest(content: Mapping[str, Any]) -> bool:
     """Whether it has the keys of a manifest that this job reads."""
     return (
         isinstance(content.get("workflow_run_id"), str)
+        and isinstance(content.get("items"), int)
+        and isinstance(content.get("bytes"), int)
         and isinstance(content.get("files"), list)
         and all(
             isinstance(file, dict) and {"key", "bytes"} <= set(file) for file in content["files"]
@@ -5513,8 +5524,9 @@ def choose_timestamp(
             )
         paths = snapshot_paths(settings, held)
         manifest = read_manifest(clients.s3, paths)
+        if manifest is None or manifest["workflow_run_id"] == settings.workflow_run_id:
+            check_own(clients.s3, settings, held, manifest)
         if manifest is None:
-            check_unclaimed(clients.s3, paths)
             # The claim is deleted together with the files of a failed run.
             reserve_timestamp(clients.s3, paths, settings.workflow_run_id)
         if manifest is None or manifest["workflow_run_id"] == settings.workflow_run_id:
@@ -5528,16 +5540,27 @@ def choose_timestamp(
     return timestamp
 
 
-def check_unclaimed(s3: S3Client, paths: SnapshotPaths) -> None:
-    """Check that dynoexport wrote the objects under the snapshot's prefix.
+def check_own(
+    s3: S3Client, settings: Settings, timestamp: str, manifest: Mapping[str, Any] | None
+) -> None:
+    """Check that dynoexport wrote the snapshot's objects and its manifest, if there are any.
 
     Somebody may have set the run's property. A retry would delete the objects.
 
     Raises:
-        JobFailed: there are objects, and no run has claimed the minute.
+        JobFailed: there are some, no run has claimed the minute, and the manifest is not its own.
     """
-    claimed = read_object(s3, paths.bucket, paths.claim) is not None
-    if not claimed and exists(s3, paths.bucket, paths.snapshot):
+    paths = snapshot_paths(settings, timestamp)
+    if read_object(s3, paths.bucket, paths.claim) is not None:
+        return
+    if manifest is not None and not is_manifest_of(
+        manifest, settings.table, settings.format, timestamp
+    ):
+        raise JobFailed(
+            f"{paths.uri(paths.manifest)} is the manifest of another snapshot: put it back where "
+            "it belongs, and start a new run"
+        )
+    if manifest is None and exists(s3, paths.bucket, paths.snapshot):
         raise JobFailed(
             f"the run property {SNAPSHOT_TIMESTAMP} names a folder that dynoexport did not write, "
             f"{paths.uri(paths.snapshot)}: start a new run"

@@ -206,6 +206,7 @@ def effects(bucket: ExistingBucket, key: str) -> list[str]:
     return [
         *(f"deletes {name} of the bucket policy" for name in foreign_statements(bucket)),
         *_lost_rules(bucket.rules, _wanted(common.BUCKET)["LifecycleConfiguration"]["Rules"]),
+        *_expiring(bucket.rules, _wanted(common.BUCKET)["LifecycleConfiguration"]["Rules"]),
         *_other_encryption(bucket, key),
         *_less_access(bucket),
     ]
@@ -223,6 +224,16 @@ def _lost_rules(rules: Sequence[Json], wanted: Sequence[Json]) -> Iterator[str]:
             if name in ours
             else f"deletes the lifecycle rule {name or number}"
         )
+
+
+def _expiring(rules: Sequence[Json], wanted: Sequence[Json]) -> Iterator[str]:
+    """The objects that rules of the common stack delete, whoever has written them."""
+    for rule in wanted:
+        if "ExpirationInDays" in rule and rule not in rules:
+            yield (
+                f"deletes objects under {rule['Prefix']} when they are "
+                f"{rule['ExpirationInDays']} days old"
+            )
 
 
 def _other_encryption(bucket: ExistingBucket, key: str) -> Iterator[str]:

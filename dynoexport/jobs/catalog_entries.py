@@ -15,9 +15,16 @@ from dynoexport.jobs.catalog_update import (
     manifest_columns,
     table_updates,
 )
+from dynoexport.jobs.failures import JobFailed
 from dynoexport.jobs.log import log
 from dynoexport.jobs.names import PARTITION_KEY, data_prefix, snapshot_prefix, snapshots_table
-from dynoexport.jobs.snapshots import is_own_snapshot, list_folders, list_marks
+from dynoexport.jobs.snapshots import (
+    is_own_snapshot,
+    lies_at,
+    list_folders,
+    list_marks,
+    partition_location,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -110,7 +117,8 @@ def complete_catalog(
     None if it does not exist, because no snapshot has had an item yet.
 
     Raises:
-        JobFailed: another table or format was exported under the same catalog name.
+        JobFailed: another table or format was exported under the same catalog name, or the
+            partition is somebody else's.
     """
     table = get_table(clients.glue, settings.database, table_name(settings))
     if table is None and manifest["items"]:
@@ -154,9 +162,13 @@ def create_table(
 
 
 def has_partition(glue: GlueClient, settings: PublishSettings) -> bool:
-    """Whether the catalog has this run's snapshot."""
+    """Whether the catalog has this run's snapshot.
+
+    Raises:
+        JobFailed: its partition has other files.
+    """
     try:
-        glue.get_partition(
+        answer = glue.get_partition(
             DatabaseName=settings.database,
             TableName=table_name(settings),
             PartitionValues=[settings.timestamp],
@@ -165,6 +177,13 @@ def has_partition(glue: GlueClient, settings: PublishSettings) -> bool:
         if error.response["Error"]["Code"] != "EntityNotFoundException":
             raise
         return False
+    own = f"{data_uri(settings)}{PARTITION_KEY}={settings.timestamp}/"
+    if not lies_at(answer["Partition"], own):
+        raise JobFailed(
+            f"the partition {PARTITION_KEY}={settings.timestamp} of {settings.database}."
+            f"{table_name(settings)} lies at {partition_location(answer['Partition'])!r}, not at "
+            f"{own}: delete the partition, and start a new run"
+        )
     return True
 
 

@@ -27,6 +27,8 @@ def is_manifest(content: Mapping[str, Any]) -> bool:
     """Whether it has the keys of a manifest that this job reads."""
     return (
         isinstance(content.get("workflow_run_id"), str)
+        and isinstance(content.get("items"), int)
+        and isinstance(content.get("bytes"), int)
         and isinstance(content.get("files"), list)
         and all(
             isinstance(file, dict) and {"key", "bytes"} <= set(file) for file in content["files"]

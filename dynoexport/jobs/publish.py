@@ -45,7 +45,13 @@ from dynoexport.jobs.publish_settings import (
 from dynoexport.jobs.published_manifest import check_files, read_own_manifest
 from dynoexport.jobs.retention import apply_retention
 from dynoexport.jobs.s3 import list_files
-from dynoexport.jobs.view import run_query, shown_columns, shown_timestamp, view_sql
+from dynoexport.jobs.view import (
+    check_view,
+    run_query,
+    shown_columns,
+    shown_timestamp,
+    view_sql,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -59,7 +65,8 @@ def publish(
     """Point the view at this run's snapshot; return the timestamp it shows, None without a view.
 
     Raises:
-        JobFailed: the snapshot is not complete, its table is another export's, or the query failed.
+        JobFailed: the snapshot is not complete, its table or its view is not this export's, or the
+            query failed.
     """
     name = snapshots_table(settings.table, settings.catalog_prefix)
     view_name = view(settings.table, settings.catalog_prefix)
@@ -70,7 +77,9 @@ def publish(
     if table is None:
         log("the table has been empty in every run so far: there is nothing to publish yet")
         return None
-    shown = shown_timestamp(get_table(clients.glue, settings.database, view_name))
+    former_view = get_table(clients.glue, settings.database, view_name)
+    check_view(former_view, view_name, settings)
+    shown = shown_timestamp(former_view)
     if shown is not None and shown > settings.timestamp:
         # The columns stay, too: the view selects those that the newer snapshot added.
         log(f"{settings.database}.{view_name} already shows the newer snapshot {shown}: unchanged")

@@ -10,6 +10,7 @@ from botocore.exceptions import ClientError
 from dynoexport.jobs.failures import JobFailed
 from dynoexport.jobs.log import counted, log
 from dynoexport.jobs.manifest import read_manifest
+from dynoexport.jobs.manifest_text import is_manifest_of
 from dynoexport.jobs.names import SNAPSHOT_TIMESTAMP, TIMESTAMP_FORMAT
 from dynoexport.jobs.s3 import clear, delete_objects, exists, list_files, read_object
 from dynoexport.jobs.snapshot_paths import snapshot_paths
@@ -110,8 +111,9 @@ def choose_timestamp(
             )
         paths = snapshot_paths(settings, held)
         manifest = read_manifest(clients.s3, paths)
+        if manifest is None or manifest["workflow_run_id"] == settings.workflow_run_id:
+            check_own(clients.s3, settings, held, manifest)
         if manifest is None:
-            check_unclaimed(clients.s3, paths)
             # The claim is deleted together with the files of a failed run.
             reserve_timestamp(clients.s3, paths, settings.workflow_run_id)
         if manifest is None or manifest["workflow_run_id"] == settings.workflow_run_id:
@@ -125,16 +127,27 @@ def choose_timestamp(
     return timestamp
 
 
-def check_unclaimed(s3: S3Client, paths: SnapshotPaths) -> None:
-    """Check that dynoexport wrote the objects under the snapshot's prefix.
+def check_own(
+    s3: S3Client, settings: Settings, timestamp: str, manifest: Mapping[str, Any] | None
+) -> None:
+    """Check that dynoexport wrote the snapshot's objects and its manifest, if there are any.
 
     Somebody may have set the run's property. A retry would delete the objects.
 
     Raises:
-        JobFailed: there are objects, and no run has claimed the minute.
+        JobFailed: there are some, no run has claimed the minute, and the manifest is not its own.
     """
-    claimed = read_object(s3, paths.bucket, paths.claim) is not None
-    if not claimed and exists(s3, paths.bucket, paths.snapshot):
+    paths = snapshot_paths(settings, timestamp)
+    if read_object(s3, paths.bucket, paths.claim) is not None:
+        return
+    if manifest is not None and not is_manifest_of(
+        manifest, settings.table, settings.format, timestamp
+    ):
+        raise JobFailed(
+            f"{paths.uri(paths.manifest)} is the manifest of another snapshot: put it back where "
+            "it belongs, and start a new run"
+        )
+    if manifest is None and exists(s3, paths.bucket, paths.snapshot):
         raise JobFailed(
             f"the run property {SNAPSHOT_TIMESTAMP} names a folder that dynoexport did not write, "
             f"{paths.uri(paths.snapshot)}: start a new run"

@@ -8,13 +8,15 @@ from typing import TYPE_CHECKING
 from botocore.exceptions import ClientError
 
 from dynoexport.jobs.log import counted, log
-from dynoexport.jobs.names import snapshot_prefix, snapshots_table
+from dynoexport.jobs.names import PARTITION_KEY, snapshot_prefix, snapshots_table
 from dynoexport.jobs.s3 import clear, delete_objects
 from dynoexport.jobs.snapshots import (
     deletion_marks,
     is_own_snapshot,
+    lies_at,
     list_marks,
     list_snapshots,
+    partition_location,
 )
 from dynoexport.jobs.timestamps import parse_timestamp
 
@@ -41,10 +43,22 @@ def expired_snapshots(
 
 
 def drop_partition(glue: GlueClient, settings: PublishSettings, timestamp: str) -> None:
+    """Delete the snapshot's partition, unless somebody has made it for other files."""
     name = snapshots_table(settings.table, settings.catalog_prefix)
+    prefix = snapshot_prefix(settings.table, settings.format, timestamp)
+    values = [timestamp]
     try:
+        partition = glue.get_partition(
+            DatabaseName=settings.database, TableName=name, PartitionValues=values
+        )["Partition"]
+        if not lies_at(partition, f"s3://{settings.bucket}/{prefix}"):
+            log(
+                f"kept the partition {PARTITION_KEY}={timestamp} of {name}: it lies at "
+                f"{partition_location(partition)!r}"
+            )
+            return
         glue.delete_partition(
-            DatabaseName=settings.database, TableName=name, PartitionValues=[timestamp]
+            DatabaseName=settings.database, TableName=name, PartitionValues=values
         )
     except ClientError as error:
         if error.response["Error"]["Code"] != "EntityNotFoundException":

@@ -95,11 +95,20 @@ def is_own_snapshot(s3: S3Client, marks: Marks, timestamp: str) -> bool:
 def is_own_partition(s3: S3Client, partition: Mapping[str, Any], marks: Marks) -> bool:
     """Whether the partition holds a complete snapshot of this export that dynoexport wrote."""
     timestamp = partition["Values"][0]
-    location = partition["StorageDescriptor"].get("Location", "")
-    own = f"s3://{marks.bucket}/{snapshot_prefix(marks.table, marks.format, timestamp)}"
-    if timestamp not in marks.complete or location.rstrip("/") != own.rstrip("/"):
+    prefix = snapshot_prefix(marks.table, marks.format, timestamp)
+    if timestamp not in marks.complete or not lies_at(partition, f"s3://{marks.bucket}/{prefix}"):
         return False
     return is_own_snapshot(s3, marks, timestamp)
+
+
+def partition_location(partition: Mapping[str, Any]) -> str:
+    """Where its files are; empty if it does not say so."""
+    return str(partition.get("StorageDescriptor", {}).get("Location", ""))
+
+
+def lies_at(partition: Mapping[str, Any], folder: str) -> bool:
+    """Whether it has the files of the folder; else somebody has made it for other files."""
+    return partition_location(partition).rstrip("/") == folder.rstrip("/")
 
 
 def is_adopted_snapshot(s3: S3Client, marks: Marks, timestamp: str) -> bool:

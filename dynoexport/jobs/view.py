@@ -12,7 +12,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from dynoexport.jobs.failures import JobFailed
 from dynoexport.jobs.limits import ATHENA_QUERY_MAX
 from dynoexport.jobs.log import log
-from dynoexport.jobs.names import PARTITION_KEY, view_results_prefix
+from dynoexport.jobs.names import PARTITION_KEY, snapshots_table, view_results_prefix
 from dynoexport.jobs.timestamps import parse_timestamp
 
 if TYPE_CHECKING:
@@ -34,19 +34,48 @@ class QueryTooSlow(JobFailed):
     """A query that has not ended in time."""
 
 
-def shown_timestamp(table: TableTypeDef | None) -> str | None:
-    """The timestamp of the snapshot that the view shows; None without a view or a snapshot.
+def stored_sql(entry: Mapping[str, Any]) -> str:
+    """The SQL of a view of Athena; empty for any other entry of the catalog.
 
-    The catalog keeps a view as a comment around base64 of JSON, with its SQL in originalSql.
+    The catalog keeps it as a comment around base64 of JSON, with the SQL in originalSql.
     """
-    text = table.get("ViewOriginalText", "") if table is not None else ""
+    text = entry.get("ViewOriginalText") or ""
     stored = re.match(r"/\* Presto View: ([A-Za-z0-9+/=]+) \*/", text)
     if stored is None:
-        return None
+        return ""
     try:
-        sql = str(json.loads(base64.b64decode(stored[1]).decode())["originalSql"])
+        return str(json.loads(base64.b64decode(stored[1]).decode())["originalSql"])
     except (ValueError, LookupError, TypeError, RecursionError):
-        return None
+        return ""
+
+
+def is_own_view(entry: Mapping[str, Any], table: str) -> bool:
+    """Whether the catalog's entry is a view of this table of snapshots, whoever has edited it.
+
+    Another view, or a table, of the same name is somebody else's.
+    """
+    name = rf'"?{re.escape(table)}"?'
+    source = rf'\bFROM\s+(?:"?[^\s".]+"?\.)?{name}(?:\s|$)'
+    return re.search(source, stored_sql(entry), re.IGNORECASE) is not None
+
+
+def check_view(entry: Mapping[str, Any] | None, view_name: str, settings: PublishSettings) -> None:
+    """Check that the view of that name, if there is one, is this export's.
+
+    Raises:
+        JobFailed: somebody else has made it.
+    """
+    table = snapshots_table(settings.table, settings.catalog_prefix)
+    if entry is not None and not is_own_view(entry, table):
+        raise JobFailed(
+            f"{settings.database}.{view_name} exists and is not the view of {table}: rename it, or "
+            "deploy this export with a CatalogPrefix"
+        )
+
+
+def shown_timestamp(table: TableTypeDef | None) -> str | None:
+    """The timestamp of the snapshot that the view shows; None without a view or a snapshot."""
+    sql = stored_sql(table or {})
     timestamps = re.findall(rf'"?{PARTITION_KEY}"?\s*=\s*\'([^\']*)\'', sql)
     return timestamps[-1] if timestamps and parse_timestamp(timestamps[-1]) else None
 

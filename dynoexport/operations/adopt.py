@@ -45,7 +45,7 @@ from dynoexport.storage.adoption import (
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping, Sequence
 
-    from mypy_boto3_glue.type_defs import PartitionTypeDef, TableTypeDef
+    from mypy_boto3_glue.type_defs import TableTypeDef
 
     from dynoexport.aws.account import Account
     from dynoexport.aws.exports import DeployedExport
@@ -280,7 +280,7 @@ def _judge_catalog(
         raise AdoptionRefused(
             f"{name} shows the header of each csv file as a row", hint=f"a run mends it: {run}"
         )
-    partitions = _partitions(account, export)
+    partitions = snapshot_store.partitions_by_timestamp(account, export)
     refused = {}
     for timestamp, files in listed.items():
         partition = partitions.get(timestamp)
@@ -296,23 +296,6 @@ def _judge_catalog(
 
 def _skips_header(table: TableTypeDef) -> bool:
     return table.get("Parameters", {}).get("skip.header.line.count") == "1"
-
-
-def _partitions(account: Account, export: DeployedExport) -> dict[str, PartitionTypeDef]:
-    """The partitions in the folders of the snapshots that they are named after."""
-    pages = account.glue.get_paginator("get_partitions").paginate(
-        DatabaseName=naming.DATABASE, TableName=export.snapshots_table
-    )
-    found = {
-        partition["Values"][0]: partition for page in pages for partition in page["Partitions"]
-    }
-    prefix = f"s3://{account.bucket}/{naming.data_prefix(export.table, export.format.value)}"
-    return {
-        timestamp: partition
-        for timestamp, partition in found.items()
-        if partition.get("StorageDescriptor", {}).get("Location", "").rstrip("/")
-        == f"{prefix}{naming.PARTITION_KEY}={timestamp}"
-    }
 
 
 def _retention_days(account: Account, export: DeployedExport) -> int:

@@ -16,6 +16,7 @@ from dynoexport.jobs.snapshots import (
     is_own_snapshot,
     list_marks,
 )
+from dynoexport.jobs.view import is_own_view
 from dynoexport.model import ExportResult, OutputFormat, described
 from dynoexport.operations.run import RunRefused
 from dynoexport.storage import snapshot_store
@@ -272,5 +273,5 @@ def _own_catalog_names(account: Account, export: DeployedExport) -> list[str]:
     if snapshot_store.own_table(account, export) is None:
         return []
     view = snapshot_store.catalog_table(account, export.view)
-    is_view = view is not None and view.get("TableType") == "VIRTUAL_VIEW"
+    is_view = view is not None and is_own_view(view, export.snapshots_table)
     return [*([export.view] if is_view else []), export.snapshots_table]

@@ -10,6 +10,7 @@ from dynoexport import naming
 from dynoexport.aws import athena, exports, workflow_runs
 from dynoexport.errors import DynoexportError
 from dynoexport.jobs.s3 import list_files
+from dynoexport.jobs.snapshots import lies_at, partition_location
 from dynoexport.jobs.timestamps import parse_timestamp
 from dynoexport.jobs.view import shown_columns, view_sql
 from dynoexport.model import ExportResult, described
@@ -94,6 +95,12 @@ def publish(
             f"there is no catalog table {naming.DATABASE}.{export.snapshots_table} of this export",
             hint=f"a run creates it: dynoexport run {table}",
         )
+    if not snapshot_store.may_replace_view(account, export):
+        raise SnapshotRefused(
+            f"{naming.DATABASE}.{export.view} exists and is not the view of "
+            f"{export.snapshots_table}",
+            hint=f"rename it, or: dynoexport deploy {table} --set CatalogPrefix=...",
+        )
     if manifest.items:
         _check_partition(account, export, snapshot)
     before = snapshot_store.current_timestamp(account, export)
@@ -149,7 +156,7 @@ def whole(account: Account, export: DeployedExport, snapshot: str) -> Manifest:
 
 def _check_partition(account: Account, export: DeployedExport, snapshot: str) -> None:
     try:
-        account.glue.get_partition(
+        answer = account.glue.get_partition(
             DatabaseName=naming.DATABASE,
             TableName=export.snapshots_table,
             PartitionValues=[snapshot],
@@ -159,6 +166,14 @@ def _check_partition(account: Account, export: DeployedExport, snapshot: str) ->
             f"the catalog has no partition for the snapshot {snapshot}",
             hint=f"a run adds it: dynoexport run {export.table}",
         ) from None
+    prefix = naming.snapshot_prefix(export.table, export.format.value, snapshot)
+    if not lies_at(answer["Partition"], f"s3://{account.bucket}/{prefix}"):
+        raise SnapshotRefused(
+            f"the catalog's partition for the snapshot {snapshot} lies at "
+            f"{partition_location(answer['Partition'])!r}",
+            hint=f"delete the partition of {naming.DATABASE}.{export.snapshots_table}; a run adds "
+            f"the right one: dynoexport run {export.table}",
+        )
 
 
 # --- prune ----------------------------------------------------------------------------------------

@@ -16,11 +16,12 @@ from dynoexport.jobs.s3 import clear, delete_objects, list_files, read_object
 from dynoexport.jobs.snapshots import (
     deletion_marks,
     is_own,
+    lies_at,
     list_marks,
     list_snapshots,
 )
 from dynoexport.jobs.timestamps import parse_timestamp
-from dynoexport.jobs.view import shown_timestamp
+from dynoexport.jobs.view import is_own_view, shown_timestamp
 from dynoexport.model import derived, described
 from dynoexport.storage import manifests
 
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
     from datetime import datetime
 
-    from mypy_boto3_glue.type_defs import TableTypeDef
+    from mypy_boto3_glue.type_defs import PartitionTypeDef, TableTypeDef
 
     from dynoexport.aws.account import Account
     from dynoexport.aws.exports import DeployedExport
@@ -122,6 +123,30 @@ def own_table(account: Account, export: DeployedExport) -> TableTypeDef | None:
     table = catalog_table(account, export.snapshots_table)
     own = f"s3://{account.bucket}/{naming.data_prefix(export.table, export.format.value)}"
     return table if table is not None and is_own_table(table, own) else None
+
+
+def partitions_by_timestamp(
+    account: Account, export: DeployedExport
+) -> dict[str, PartitionTypeDef]:
+    """The table's partitions in the folders of the snapshots that they are named after."""
+    pages = account.glue.get_paginator("get_partitions").paginate(
+        DatabaseName=naming.DATABASE, TableName=export.snapshots_table
+    )
+    found = {
+        partition["Values"][0]: partition for page in pages for partition in page["Partitions"]
+    }
+    data = f"s3://{account.bucket}/{naming.data_prefix(export.table, export.format.value)}"
+    return {
+        timestamp: partition
+        for timestamp, partition in found.items()
+        if lies_at(partition, f"{data}{naming.PARTITION_KEY}={timestamp}/")
+    }
+
+
+def may_replace_view(account: Account, export: DeployedExport) -> bool:
+    """Whether nobody else has made a view or a table of that name."""
+    entry = catalog_table(account, export.view)
+    return entry is None or is_own_view(entry, export.snapshots_table)
 
 
 def current_timestamp(account: Account, export: DeployedExport) -> str | None:
@@ -304,10 +329,13 @@ def _as_delete_failed() -> Iterator[None]:
 
 
 def _drop_partitions(account: Account, export: DeployedExport, timestamps: Sequence[str]) -> None:
+    """Delete the snapshots' partitions, without those that somebody has made for other files."""
     if own_table(account, export) is None:
         return
     table = export.snapshots_table
-    for group in chunks(list(timestamps), _PARTITIONS_PER_CALL):
+    found = partitions_by_timestamp(account, export)
+    own = [timestamp for timestamp in timestamps if timestamp in found]
+    for group in chunks(own, _PARTITIONS_PER_CALL):
         partitions: list[Any] = [{"Values": [timestamp]} for timestamp in group]
         answer = account.glue.batch_delete_partition(
             DatabaseName=naming.DATABASE, TableName=table, PartitionsToDelete=partitions

@@ -171,6 +171,8 @@ def test_what_an_import_changes_is_shown_before_it_begins(region: Region) -> Non
         "Then it gets all other resources of the common stack.",
         "All objects, tables and views stay.",
         "The common stack deletes the lifecycle rule archive.",
+        "The common stack deletes objects under glue-temp-dir/ when they are 14 days old.",
+        "The common stack deletes objects under athena-results/ when they are 30 days old.",
         "The common stack ends all access that an ACL of the bucket or of an object grants.",
         "The common stack blocks public access.",
         "Error: this command asks for confirmation",

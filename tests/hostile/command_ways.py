@@ -21,6 +21,7 @@ import command as functional
 from dynoexport import naming
 from dynoexport import settings as names
 from dynoexport.cli import main
+from dynoexport.local.services.query import view_text
 from dynoexport.settings import DEFAULT_COMMON_STACK
 
 if TYPE_CHECKING:
@@ -115,9 +116,14 @@ class Stage:
         self._put_snapshot(name, SNAPSHOTS[0])
         bucket, prefix = functional.exports_bucket(self.endpoint), naming.data_prefix(name, "json")
         described = {"Columns": [], "Location": f"s3://{bucket}/{prefix}"}
+        select = f"SELECT * FROM {naming.snapshots_table(name)}"
         tables = (
             {"Name": naming.snapshots_table(name), "StorageDescriptor": described},
-            {"Name": naming.view(name), "TableType": "VIRTUAL_VIEW"},
+            {
+                "Name": naming.view(name),
+                "TableType": "VIRTUAL_VIEW",
+                "ViewOriginalText": view_text(select, naming.DATABASE, []),
+            },
         )
         for table in tables:
             self.endpoint.client("glue").create_table(

@@ -514,9 +514,14 @@ def test_a_resumed_run_never_changes_the_snapshot_of_the_former_run(run: Attempt
     assert run.manifest()["workflow_run_id"] == run.run_id
 
 
+EMPTY: dict[str, Any] = {"items": 0, "bytes": 0, "files": []}
+
+
 def test_a_manifest_of_another_run_is_never_overwritten(run: Attempts, put: Any) -> None:
     """This also holds when it appears while this run is reading."""
-    other = json.dumps({"workflow_run_id": "wr_other", "files": []}).encode()
+    other = json.dumps(
+        {"workflow_run_id": "wr_other", "items": 0, "bytes": 0, "files": []}
+    ).encode()
     slow = Connector(leaves=lambda: put(MANIFEST, body=other))
     with pytest.raises(JobFailed, match="another workflow run, wr_other, completed the snapshot"):
         run.attempt(slow)
@@ -572,7 +577,9 @@ def test_the_run_records_nothing_before_its_snapshot_is_complete(run: Attempts) 
 
 
 def test_the_run_does_not_record_a_snapshot_of_another_run(run: Attempts, put: Any) -> None:
-    other = json.dumps({"workflow_run_id": "wr_other", "files": []}).encode()
+    other = json.dumps(
+        {"workflow_run_id": "wr_other", "items": 0, "bytes": 0, "files": []}
+    ).encode()
     with pytest.raises(JobFailed, match="another workflow run, wr_other, completed the snapshot"):
         run.attempt(Connector(leaves=lambda: put(MANIFEST, body=other)))
     assert recorded(run) == {}
@@ -591,6 +598,17 @@ def test_files_of_a_killed_attempt_are_deleted_first(
     put(f"{NEXT}part-0", f"{TEMP}wr_other/run-1")
     run.attempt()
     assert keys() == sorted([f"{TEMP}wr_other/run-1", CLAIM, MANIFEST, f"{NEXT}part-0"])
+
+
+def test_a_snapshot_that_was_renamed_is_not_cleared(run: Attempts, put: Any, keys: Any) -> None:
+    """Its manifest is another's, although this run has written it."""
+    run.put_timestamp("2026-01-31T23:59")
+    renamed = {**EMPTY, "workflow_run_id": run.run_id, "snapshot_timestamp": "2026-01-31T10:00"}
+    put(MANIFEST, body=json.dumps(renamed).encode())
+    put(f"{SNAPSHOT}part-0")
+    with pytest.raises(export_table.JobFailed, match="is the manifest of another snapshot: put it"):
+        run.attempt()
+    assert keys() == sorted([MANIFEST, f"{SNAPSHOT}part-0"])
 
 
 def test_a_minute_that_no_run_has_claimed_is_not_cleared(

@@ -248,7 +248,9 @@ class Publication:
         )
 
     def show(self, timestamp: str) -> None:
-        view = stored_view(f"SELECT 1 FROM t WHERE \"snapshot_timestamp\" = '{timestamp}'")
+        view = stored_view(
+            f"SELECT 1 FROM snapshots_reviews WHERE \"snapshot_timestamp\" = '{timestamp}'"
+        )
         self.aws.glue.create_table(DatabaseName=DATABASE, TableInput={"Name": "reviews", **view})
 
     def publish(
@@ -822,7 +824,39 @@ def test_a_bad_retention_is_refused_before_anything_is_published(
     assert athena.queries == []
 
 
+@pytest.mark.parametrize("other", [stored_view("SELECT 1 FROM mine"), {}])
+def test_what_somebody_else_has_under_the_name_of_the_view_stays(
+    run: Publication, other: dict[str, str]
+) -> None:
+    """Another view, or a table: the run says so, and asks Athena for nothing."""
+    run.export(CURRENT)
+    run.crawl(CURRENT)
+    table: Any = {"Name": "reviews", **other}
+    run.aws.glue.create_table(DatabaseName=DATABASE, TableInput=table)
+    with pytest.raises(JobFailed, match="reviews exists and is not the view of snapshots_reviews"):
+        run.publish()
+
+
+def test_a_partition_of_other_files_is_named(run: Publication) -> None:
+    """The view would show them instead of the snapshot."""
+    run.export(CURRENT)
+    run.crawl()
+    run.register(CURRENT, "s3://mine/moved/")
+    with pytest.raises(JobFailed, match="lies at 's3://mine/moved/', not at s3://"):
+        run.publish()
+
+
 # --- retention --------------------------------------------------------------------------------
+def test_retention_keeps_a_partition_of_other_files(run: Publication) -> None:
+    run.export(minutes(8))
+    run.export(CURRENT)
+    run.crawl(CURRENT)
+    run.register(minutes(8), "s3://mine/moved/")
+    run.publish(SnapshotRetentionDays="7")
+    found = run.aws.glue.get_partitions(DatabaseName=DATABASE, TableName="snapshots_reviews")
+    assert {each["Values"][0] for each in found["Partitions"]} == {minutes(8), CURRENT}
+
+
 def claim(timestamp: str) -> str:
     """The key by which a run takes the minute of its snapshot."""
     return f"{MANIFESTS}{timestamp}.claim"

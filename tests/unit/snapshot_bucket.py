@@ -28,6 +28,12 @@ EXPORT = DeployedExport("Reviews", OutputFormat.CSV, "", "a-stack", "a-workflow"
 OLDEST, OLDER, NEWER, NEWEST = (f"2026-01-{day:02}T10:00" for day in (1, 8, 15, 22))
 
 
+def stored_view(sql: str) -> dict[str, str]:
+    """A view's entry in the catalog, as Athena writes it."""
+    kept = base64.b64encode(json.dumps({"originalSql": sql}).encode()).decode()
+    return {"TableType": "VIRTUAL_VIEW", "ViewOriginalText": f"/* Presto View: {kept} */"}
+
+
 @dataclass(frozen=True)
 class Store:
     """The bucket and the database of an account, filled as the jobs and the crawler fill them."""
@@ -80,7 +86,13 @@ class Store:
                 "StorageDescriptor": {"Location": location},
             },
         )
-        inputs: list[Any] = [{"Values": [timestamp]} for timestamp in timestamps]
+        inputs: list[Any] = [
+            {
+                "Values": [timestamp],
+                "StorageDescriptor": {"Location": f"{location}snapshot_timestamp={timestamp}/"},
+            }
+            for timestamp in timestamps
+        ]
         glue.batch_create_partition(**name, PartitionInputList=inputs)
 
     def show(self, timestamp: str) -> None:
@@ -88,11 +100,8 @@ class Store:
         sql = view_sql(
             naming.DATABASE, EXPORT.view, EXPORT.snapshots_table, {"user": "user"}, timestamp
         )
-        kept = base64.b64encode(json.dumps({"originalSql": sql}).encode()).decode()
-        self.account.glue.create_table(
-            DatabaseName=naming.DATABASE,
-            TableInput={"Name": EXPORT.view, "ViewOriginalText": f"/* Presto View: {kept} */"},
-        )
+        table: Any = {"Name": EXPORT.view, **stored_view(sql)}
+        self.account.glue.create_table(DatabaseName=naming.DATABASE, TableInput=table)
 
     def keys(self, prefix: str = "") -> set[str]:
         return set(list_objects(self.account.s3, self.account.bucket, prefix))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from snapshot_bucket import EXPORT, NEWEST, OLDER, Store
+from snapshot_bucket import EXPORT, NEWEST, OLDER, Store, stored_view
 
 import dynoexport
 from dynoexport import naming
@@ -26,7 +26,7 @@ def leave(store: Store, prefix: str = "") -> None:
     location = f"s3://{store.account.bucket}/csv/Reviews/"
     for name, more in (
         (f"{prefix}{EXPORT.snapshots_table}", {"StorageDescriptor": {"Location": location}}),
-        (f"{prefix}{EXPORT.view}", {"TableType": "VIRTUAL_VIEW"}),
+        (f"{prefix}{EXPORT.view}", stored_view(f"SELECT * FROM {prefix}snapshots_reviews")),
     ):
         table: Any = {"Name": name, **more}
         store.account.glue.create_table(DatabaseName=naming.DATABASE, TableInput=table)
@@ -125,6 +125,18 @@ def test_catalog_tables_on_other_data_are_left(store: Store) -> None:
     with pytest.raises(NotExported):
         dynoexport.destroy(store.account, TABLE, fmt=OutputFormat.CSV, data=True)
     assert len(entries(store.account)) == 3
+
+
+@pytest.mark.parametrize("other", [stored_view("SELECT * FROM mine"), {}])
+def test_what_somebody_else_has_under_the_name_of_the_view_stays(
+    store: Store, other: dict[str, str]
+) -> None:
+    """Another view, or a table."""
+    leave(store)
+    table: Any = {"Name": EXPORT.view, **other}
+    store.account.glue.update_table(DatabaseName=naming.DATABASE, TableInput=table)
+    assert dynoexport.destroy(store.account, TABLE, data=True).catalog == (EXPORT.snapshots_table,)
+    assert entries(store.account) == {EXPORT.view}
 
 
 def test_foreign_data_alone_is_not_a_rest(store: Store) -> None:

@@ -189,6 +189,17 @@ def test_each_lifecycle_rule_that_goes_has_a_line() -> None:
     ]
 
 
+def test_each_folder_whose_objects_expire_from_now_on_has_a_line() -> None:
+    """Somebody else may have objects there."""
+    assert existing.effects(replace(KEPT, rules=RULES[:2]), "") == [
+        "deletes objects under athena-results/ when they are 30 days old"
+    ]
+    assert existing.effects(replace(KEPT, rules=[]), "") == [
+        "deletes objects under glue-temp-dir/ when they are 14 days old",
+        "deletes objects under athena-results/ when they are 30 days old",
+    ]
+
+
 @pytest.mark.parametrize(
     ("bucket", "key", "wanted"),
     [

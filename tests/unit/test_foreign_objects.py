@@ -1,255 +1,132 @@
 """Whatever lies in the bucket and the database: no operation changes what dynoexport did not write.
 
 Each example fills a bucket with snapshots of ours and of others, complete, damaged, half written or
-half deleted, and with everything that may lie beside them. Then it runs one operation.
+half deleted, and with everything that may lie beside them. Then it runs one operation, which names
+what it has left alone.
 """
 
 from __future__ import annotations
 
-import json
+import contextlib
+import io
 import os
-from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from foreign_world import (
+    DATA,
+    FMT,
+    KINDS,
+    OTHER,
+    RUNS,
+    STATES,
+    TABLE,
+    TEMP,
+    TIMESTAMPS,
+    World,
+    run_of,
+)
 from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
-from moto.athena.models import athena_backends
-from moto.core.models import DEFAULT_ACCOUNT_ID
-from moto.glue.models import glue_backends
-from moto.s3.models import s3_backends
-from snapshot_bucket import EXPORT, Store
+from job_arguments import ARGUMENTS
+from snapshot_bucket import EXPORT
 
 import dynoexport
-from dynoexport import AdoptionRefused, naming
+from dynoexport import DynoexportError, naming
 from dynoexport.aws.exports import AmbiguousExport, NotExported
-from dynoexport.jobs.catalog_update import TABLE_INPUT
+from dynoexport.jobs.export import export
 from dynoexport.jobs.failures import JobFailed
 from dynoexport.jobs.publish import publish
 from dynoexport.jobs.publish_settings import PublishSettings
 from dynoexport.jobs.retention import apply_retention
-from dynoexport.jobs.s3 import list_files
 from dynoexport.model import OutputFormat
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from foreign_world import Entries, State
+    from snapshot_bucket import Store
+
     from dynoexport import Account
 
 EXAMPLES = int(os.environ.get("DYNOEXPORT_INPUTS", "10"))
-TABLE, FMT = EXPORT.table, EXPORT.format.value
-TIMESTAMPS = [f"2026-01-{day:02}T10:00" for day in range(1, 6)]
 NOW = datetime(2026, 6, 1, tzinfo=timezone.utc)
-DATA = naming.data_prefix(TABLE, FMT)
-COLUMNS = ["user", "book"]
-SPREAD = [
-    f"{DATA}notes.txt",
-    f"{DATA}backup/part-0",
-    f"{DATA}snapshot_timestamp={TIMESTAMPS[0]}-copy/part-0",
-    f"{DATA}snapshot_timestamp=backup/part-0",
-    f"{DATA}day={TIMESTAMPS[0]}/part-0",
-    f"csv/Reviews2/snapshot_timestamp={TIMESTAMPS[0]}/part-0",
-    f"csv/reviews/snapshot_timestamp={TIMESTAMPS[0]}/part-0",
-    f"json/Reviews/snapshot_timestamp={TIMESTAMPS[0]}/part-0",
-    f"manifests/json/Reviews/{TIMESTAMPS[0]}.json",
-    f"manifests/csv/Reviews2/{TIMESTAMPS[0]}.claim",
-    f"manifests/csv/Reviews/{TIMESTAMPS[0]}.json.bak",
-    "manifests/csv/Reviews/README.json",
-    "manifests/csv/Reviews/notes.claim",
-    "athena-results/q.csv",
-    "scripts/v1/export_table.py",
-    "glue-temp-dir/json/Reviews/x",
-    "mine.txt",
-]
-
-
-def manifest(timestamp: str, **changes: Any) -> bytes:
-    """A manifest of ours; a change to None leaves the entry out."""
-    columns = [
-        {"name": name, "type": "string", "attribute": name, "view": name, "shown": True}
-        for name in COLUMNS
-    ]
-    content = {
-        "table": TABLE,
-        "format": FMT,
-        "snapshot_timestamp": timestamp,
-        "items": 1,
-        "bytes": 7,
-        "files": [{"key": f"{naming.snapshot_prefix(TABLE, FMT, timestamp)}part-0", "bytes": 7}],
-        "schema": columns,
-        "workflow_run_id": f"run of {timestamp}",
-        **changes,
-    }
-    return json.dumps({key: value for key, value in content.items() if value is not None}).encode()
-
-
-# How a snapshot may lie there: whether it is ours, its claim, its manifest, its files.
-OTHER = TIMESTAMPS[-1]
-KINDS: dict[str, tuple[bool, bool, Callable[[str], bytes] | None, int]] = {
-    "complete": (True, True, manifest, 1),
-    "complete, before claims": (True, False, manifest, 1),
-    "half written": (True, True, None, 2),
-    "claimed only": (True, True, None, 0),
-    "without its files": (True, False, manifest, 0),
-    "manifest without items": (True, False, lambda timestamp: manifest(timestamp, items=None), 1),
-    "adopted": (
-        True,
-        False,
-        lambda timestamp: manifest(timestamp, adopted=True, workflow_run_id=""),
-        1,
-    ),
-    "claimed, with a broken manifest": (True, True, lambda _: b"{", 1),
-    "of another design": (False, False, None, 2),
-    "with a broken manifest": (False, False, lambda _: b"[" * 9, 1),
-    "with another table's manifest": (
-        False,
-        False,
-        lambda timestamp: manifest(timestamp, table="T"),
-        1,
-    ),
-    "renamed": (False, False, lambda timestamp: manifest(f"{timestamp[:-1]}7"), 1),
-    "nothing": (False, False, None, 0),
-}
-ANY = st.sampled_from(list(KINDS))
+MANIFEST = naming.manifest_key(TABLE, FMT, OTHER)
 # Those that the view job refuses to publish, and why, in the words of its error.
-REFUSED = {
-    "half written": f"manifests/csv/Reviews/{OTHER}.json is missing",
-    "claimed only": f"manifests/csv/Reviews/{OTHER}.json is missing",
+UNPUBLISHED = {
+    "half written": f"{MANIFEST} is missing",
+    "claimed only": f"{MANIFEST} is missing",
     "without its files": f"snapshot_timestamp={OTHER}/part-0 is missing",
     "manifest without items": f"{OTHER}.json is not a valid manifest",
     "adopted": f"the snapshot {OTHER} belongs to run ",
     "claimed, with a broken manifest": f"{OTHER}.json is not a valid manifest",
-    "of another design": f"manifests/csv/Reviews/{OTHER}.json is missing",
+    "of another design": f"{MANIFEST} is missing",
     "with a broken manifest": f"{OTHER}.json is not a valid manifest",
     "with another table's manifest": f"{OTHER}.json is the manifest of another snapshot",
     "renamed": f"{OTHER}.json is the manifest of another snapshot",
-    "nothing": f"manifests/csv/Reviews/{OTHER}.json is missing",
+    "nothing": f"{MANIFEST} is missing",
 }
-
-
-PUBLISHED, ORDER = "published", "their column 1 is 'book', in this snapshot it is 'user'"
-
-
-def refusal(kind: str, elsewhere: str) -> str:
-    """Why the view job refuses to publish: the snapshot, the table or its columns."""
-    return REFUSED.get(kind) or elsewhere or ORDER
+# Those that a retry of the export job refuses to write again.
+UNWRITTEN = {
+    "manifest without items": f"{OTHER}.json is not a valid manifest",
+    "claimed, with a broken manifest": f"{OTHER}.json is not a valid manifest",
+    "of another design": f"{DATA}snapshot_timestamp={OTHER}/",
+    "with a broken manifest": f"{OTHER}.json is not a valid manifest",
+    "with another table's manifest": f"{OTHER}.json is the manifest of another snapshot",
+    "renamed": f"{OTHER}.json is the manifest of another snapshot",
+}
+ORDER = "their column 1 is 'book', in this snapshot it is 'user'"
 
 
 @dataclass(frozen=True)
-class World:
-    """An account with one export among other things."""
+class Outcome:
+    """What an operation did: what it returned or refused with, and what it has printed."""
 
-    account: Account
-    ours: set[str] = field(default_factory=set)
-
-    def snapshot(self, timestamp: str, kind: str) -> None:
-        own, claimed, text, files = KINDS[kind]
-        store, keys = Store(self.account), []
-        if claimed:
-            keys.append(naming.claim_key(TABLE, FMT, timestamp))
-            store.put(keys[-1])
-        if text is not None:
-            keys.append(naming.manifest_key(TABLE, FMT, timestamp))
-            store.put(keys[-1], body=text(timestamp))
-        prefix = naming.snapshot_prefix(TABLE, FMT, timestamp)
-        keys += [f"{prefix}part-{number}" for number in range(files)]
-        store.put(*keys[len(keys) - files :])
-        if own:
-            self.ours.update(keys)
-
-    def catalog(self, location: str, partitions: list[str], columns: list[str]) -> None:
-        """The table of that name, on its data or elsewhere, and tables of others."""
-        glue = self.account.glue
-        for name, uri in ((EXPORT.snapshots_table, location), ("mine", "s3://mine/")):
-            glue.create_table(
-                DatabaseName=naming.DATABASE,
-                TableInput={
-                    "Name": name,
-                    "StorageDescriptor": described(uri, columns),
-                    "Parameters": {"skip.header.line.count": "1"},
-                },
-            )
-            folders = {
-                partition: f"{uri}{naming.PARTITION_KEY}={partition}/" for partition in partitions
-            }
-            inputs: Any = [
-                {"Values": [partition], "StorageDescriptor": described(folder, columns)}
-                for partition, folder in folders.items()
-            ]
-            glue.batch_create_partition(
-                DatabaseName=naming.DATABASE, TableName=name, PartitionInputList=inputs
-            )
-
-    def deploy(self) -> None:
-        workflow = naming.workflow(TABLE, FMT, scheduled=False)
-        tags = {
-            naming.TAG_TABLE: TABLE,
-            naming.TAG_FORMAT: FMT,
-            naming.TAG_STACK: "a-stack",
-            naming.TAG_WORKFLOW: workflow,
-        }
-        self.account.glue.create_workflow(Name=workflow)
-        for name, own in ((naming.export_job, tags), (naming.view_job, {})):
-            self.account.glue.create_job(
-                Name=name(TABLE, FMT), Role="r", Command={"Name": "glueetl"}, Tags=own
-            )
-
-    def objects(self) -> dict[str, tuple[int, str]]:
-        return list_files(self.account.s3, self.account.bucket, "")
-
-    def entries(self) -> dict[str, Any]:
-        """Tables, each with its partitions."""
-        glue, where = self.account.glue, {"DatabaseName": naming.DATABASE}
-        return {
-            table["Name"]: (
-                {key: table[key] for key in TABLE_INPUT if key in table},
-                {
-                    partition["Values"][0]: (
-                        partition["StorageDescriptor"],
-                        partition.get("Parameters", {}),
-                    )
-                    for partition in glue.get_partitions(**where, TableName=table["Name"])[
-                        "Partitions"
-                    ]
-                },
-            )
-            for table in glue.get_tables(**where)["TableList"]
-        }
+    value: Any = None
+    refusal: str = ""
+    printed: str = ""
+    # Whether there is no export, or several.
+    nothing: bool = False
 
 
-def described(location: str, columns: list[str]) -> Any:
-    return {
-        "Location": location,
-        "Columns": [{"Name": name, "Type": "string"} for name in columns],
-    }
+@dataclass(frozen=True)
+class Case:
+    """A state before and after an operation."""
+
+    world: World
+    state: State
+    before: tuple[dict[str, tuple[int, str]], Entries]
+    after: tuple[dict[str, tuple[int, str]], Entries]
+    outcome: Outcome
+
+    @property
+    def foreign(self) -> dict[str, tuple[int, str]]:
+        return {key: value for key, value in self.before[0].items() if key not in self.world.ours}
+
+    def foreign_snapshots(self) -> dict[str, list[int]]:
+        """The sizes of the files of each snapshot that dynoexport did not write."""
+        found: dict[str, list[int]] = {}
+        for timestamp in TIMESTAMPS:
+            prefix = naming.snapshot_prefix(TABLE, FMT, timestamp)
+            sizes = [size for key, (size, _) in self.before[0].items() if key.startswith(prefix)]
+            if sizes and not KINDS[self.state.kinds[timestamp]][0]:
+                found[timestamp] = sizes
+        return found
 
 
-def empty(store: Store) -> None:
-    """Empty moto directly: a new account for each example would take seconds."""
-    s3_backends[DEFAULT_ACCOUNT_ID]["aws"].buckets[store.account.bucket].keys.clear()
-    glue_backends[DEFAULT_ACCOUNT_ID]["eu-west-1"].reset()
-    store.account.glue.create_database(DatabaseInput={"Name": naming.DATABASE})
-    athena_backends[DEFAULT_ACCOUNT_ID]["eu-west-1"].reset()
-    store.account.athena.create_work_group(Name=naming.WORK_GROUP)
-
-
+# --- the jobs -------------------------------------------------------------------------------------
 def retain(account: Account) -> None:
     """Delete expired snapshots as the view job does."""
     apply_retention(*job(account, "2026-06-01T00:00"), None, NOW)
 
 
-def publish_newest(account: Account) -> str:
+def publish_newest(account: Account) -> None:
     """Publish the last snapshot as the view job of its run does, then delete expired ones."""
     clients, run = job(account, OTHER)
-    try:
-        shown = publish(clients, run, lambda _: None)
-    except JobFailed as error:
-        return str(error)
+    shown = publish(clients, run, lambda _: None)
     apply_retention(clients, run, shown, NOW)
-    return PUBLISHED
 
 
 def job(account: Account, timestamp: str) -> tuple[Any, PublishSettings]:
@@ -263,24 +140,47 @@ def job(account: Account, timestamp: str) -> tuple[Any, PublishSettings]:
         work_group=naming.WORK_GROUP,
         retention_days=1,
         timestamp=timestamp,
-        workflow_run_id=f"run of {timestamp}",
+        workflow_run_id=run_of(timestamp),
     )
     return SimpleNamespace(athena=account.athena, glue=account.glue, s3=account.s3), run
 
 
-def adopt(account: Account) -> None:
-    """What was in its place stays; a snapshot that is adopted gets a manifest beside it."""
-    with suppress(AdoptionRefused):
-        dynoexport.adopt(account, TABLE)
+def export_again(account: Account, reader: str) -> None:
+    """Try the export of the last snapshot again; Glue cannot start Spark."""
+    arguments = {
+        **ARGUMENTS,
+        "TableName": TABLE,
+        "OutputFormat": FMT,
+        "BucketName": account.bucket,
+        "DatabaseName": naming.DATABASE,
+        "ReadMode": reader,
+        "WORKFLOW_NAME": RUNS,
+        "WORKFLOW_RUN_ID": run_of(OTHER),
+    }
+    words = [word for name, value in arguments.items() for word in (f"--{name}", value)]
+    clients: Any = SimpleNamespace(
+        dynamodb=account.dynamodb, glue=account.glue, s3=account.s3, cloudwatch=account.cloudwatch
+    )
+    export(words, clients, no_spark, lambda: NOW)
 
 
+def no_spark() -> Any:
+    raise JobFailed(NO_SPARK)
+
+
+NO_SPARK = "Spark does not start"
 OPERATIONS: dict[str, Callable[[Account], object]] = {
     "prune, keep none": lambda account: dynoexport.prune(account, TABLE, keep=0),
     "prune, keep one": lambda account: dynoexport.prune(account, TABLE, keep=1),
     "prune by age": lambda account: dynoexport.prune(account, TABLE, older_than=timedelta(0)),
+    "list": lambda account: dynoexport.snapshots(account, TABLE),
     "retention": retain,
-    "publish": publish_newest,
-    "adopt": adopt,
+    "view job": publish_newest,
+    "export job": lambda account: export_again(account, "native"),
+    "export job with the connector": lambda account: export_again(account, "connector"),
+    "publish": lambda account: dynoexport.publish(account, TABLE, OTHER),
+    "adopt": lambda account: dynoexport.adopt(account, TABLE),
+    "adopt one": lambda account: dynoexport.adopt(account, TABLE, TIMESTAMPS[0]),
     "destroy": lambda account: dynoexport.destroy(account, TABLE),
     "destroy with data": lambda account: dynoexport.destroy(account, TABLE, data=True),
     "destroy with data by format": lambda account: dynoexport.destroy(
@@ -289,67 +189,210 @@ OPERATIONS: dict[str, Callable[[Account], object]] = {
 }
 
 
+# --- what holds afterwards ------------------------------------------------------------------------
+def check_foreign(case: Case, operation: str) -> None:
+    """Nothing foreign changes: objects, tables, views and partitions."""
+    objects, entries = case.after
+    assert {key: objects.get(key) for key in case.foreign} == case.foreign
+    before = case.before[1]
+    # Before retention, the view job has refused such a table.
+    kept = {"mine", *([EXPORT.snapshots_table] if case.state.elsewhere else [])}
+    for name in kept - ({EXPORT.snapshots_table} if operation == "retention" else set()):
+        assert entries.tables[name] == before.tables[name]
+        assert entries.partitions[name] == before.partitions[name]
+    if case.state.view.startswith("somebody's"):
+        assert entries.tables[EXPORT.view] == before.tables[EXPORT.view]
+        assert not any(sql.startswith("CREATE") for sql in case.world.statements())
+    if not case.state.elsewhere and "destroy" not in operation:
+        for timestamp, place in case.state.partitions.items():
+            if not KINDS[case.state.kinds[timestamp]][0] or place in {"elsewhere", "nowhere"}:
+                left, found = (
+                    side.partitions[EXPORT.snapshots_table].get(timestamp)
+                    for side in (entries, before)
+                )
+                assert left == found
+
+
+def check_done(case: Case) -> None:
+    """Whatever else lies there is no reason to refuse."""
+    assert case.outcome.refusal == ""
+
+
+def check_prune(case: Case) -> None:
+    """Temporary files and the snapshot that the view shows stay, too."""
+    check_done(case)
+    prefix = naming.snapshot_prefix(TABLE, FMT, TIMESTAMPS[1])
+    marks = (
+        naming.manifest_key(TABLE, FMT, TIMESTAMPS[1]),
+        naming.claim_key(TABLE, FMT, TIMESTAMPS[1]),
+    )
+    stay = (TEMP, *((prefix, prefix[:-1], *marks) if case.state.view == "ours" else ()))
+    stays = {key for key in case.world.ours if key.startswith(stay)}
+    # A claim alone is no snapshot, so it is not the current one.
+    if case.state.kinds[TIMESTAMPS[1]] == "claimed only":
+        stays -= set(marks)
+    assert case.after[0].keys() == case.foreign.keys() | stays
+
+
+def check_list(case: Case) -> None:
+    """What is not ours is shown with its true size."""
+    check_done(case)
+    found = {
+        each.timestamp: (each.files, each.bytes) for each in case.outcome.value if each.foreign
+    }
+    wanted = {
+        timestamp: (len(sizes), sum(sizes)) for timestamp, sizes in case.foreign_snapshots().items()
+    }
+    assert {timestamp: found.get(timestamp) for timestamp in wanted} == wanted
+    assert case.after == case.before
+
+
+def check_retention(case: Case) -> None:
+    """It says what it has kept, and why."""
+    check_done(case)
+    for timestamp in case.foreign_snapshots():
+        line = f"kept the snapshot {timestamp}: dynoexport did not write it"
+        assert line in case.outcome.printed
+
+
+def check_view_job(case: Case) -> None:
+    """It has published the snapshot, or says why it did not."""
+    kind, place = case.state.kinds[OTHER], case.state.partitions[OTHER]
+    if kind in UNPUBLISHED:
+        wanted = UNPUBLISHED[kind]
+    elif case.state.elsewhere:
+        wanted = "belongs to 's3://elsewhere/csv/Reviews/'"
+    elif place == "elsewhere":
+        wanted = f"lies at 's3://mine/moved/snapshot_timestamp={OTHER}/'"
+    elif place == "nowhere":
+        wanted = "lies at ''"
+    elif case.state.view.startswith("somebody's"):
+        wanted = f"{naming.DATABASE}.{EXPORT.view}"
+    else:
+        wanted = ORDER if case.outcome.refusal else ""
+    assert wanted in case.outcome.refusal
+    assert bool(wanted) == bool(case.outcome.refusal)
+    if case.outcome.refusal:
+        assert case.after[0] == case.before[0]
+
+
+def check_export_job(case: Case) -> None:
+    """It has found the snapshot complete, written nothing without Spark, or says why."""
+    wanted = UNWRITTEN.get(case.state.kinds[OTHER])
+    if case.state.elsewhere:
+        wanted = "belongs to 's3://elsewhere/csv/Reviews/'"
+    if wanted:
+        assert wanted in case.outcome.refusal
+        assert case.after == case.before
+    elif case.outcome.refusal not in {"", NO_SPARK}:
+        # The newest snapshot has the columns that this one begins with.
+        assert naming.manifest_prefix(TABLE, FMT) in case.outcome.refusal
+    changed = {key for key in case.before[0] if case.after[0].get(key) != case.before[0][key]}
+    own = naming.snapshot_prefix(TABLE, FMT, OTHER)
+    allowed = (own, own[:-1], MANIFEST, f"{TEMP}{run_of(OTHER)}/")
+    assert all(key.startswith(allowed) for key in changed)
+
+
+def check_publish(case: Case) -> None:
+    """It names the snapshot, the table, the partition or the view that stands in the way."""
+    refusal = case.outcome.refusal
+    names = (OTHER, EXPORT.snapshots_table, f"{naming.DATABASE}.{EXPORT.view}")
+    assert not refusal or any(name in refusal for name in names)
+    assert case.after == case.before
+
+
+def check_adopt(case: Case) -> None:
+    """What was in its place stays; a snapshot that is adopted gets a manifest beside it."""
+    objects, outcome = case.after[0], case.outcome
+    assert {key: objects[key] for key in case.before[0]} == case.before[0]
+    adopted = objects.keys() - case.before[0].keys()
+    foreign = case.foreign_snapshots()
+    assert adopted <= {naming.manifest_key(TABLE, FMT, timestamp) for timestamp in foreign}
+    if outcome.refusal:
+        assert any(name in outcome.refusal for name in (EXPORT.snapshots_table, *TIMESTAMPS))
+        return
+    named = {each.folder: each.reason for each in outcome.value.refused}
+    named |= {each.timestamp: "adopted" for each in outcome.value.snapshots}
+    assert all(named.values())
+    assert adopted == {
+        naming.manifest_key(TABLE, FMT, each.timestamp) for each in outcome.value.snapshots
+    }
+
+
+def check_adopt_all(case: Case) -> None:
+    check_adopt(case)
+    if not case.outcome.refusal:
+        named = {each.folder for each in case.outcome.value.refused}
+        named |= {each.timestamp for each in case.outcome.value.snapshots}
+        assert set(case.foreign_snapshots()) <= named
+
+
+def check_destroy_data(case: Case) -> None:
+    """Nothing else is left; what stays is shown with its true size."""
+    check_done(case)
+    assert case.after[0].keys() == case.foreign.keys()
+    prefixes = (DATA, naming.manifest_prefix(TABLE, FMT), TEMP)
+    below = {key: size for key, (size, _) in case.foreign.items() if key.startswith(prefixes)}
+    shown = case.outcome.value.foreign
+    assert sum(each.objects for each in shown) == len(below)
+    assert sum(each.bytes for each in shown) == sum(below.values())
+    assert all(key.startswith(tuple(each.prefix for each in shown)) for key in below)
+
+
+CHECKS: dict[str, Callable[[Case], None]] = {
+    "prune, keep none": check_prune,
+    "list": check_list,
+    "retention": check_retention,
+    "view job": check_view_job,
+    "export job": check_export_job,
+    "export job with the connector": check_export_job,
+    "publish": check_publish,
+    "adopt": check_adopt_all,
+    "adopt one": check_adopt,
+    "destroy with data": check_destroy_data,
+    "destroy with data by format": check_destroy_data,
+}
+
+
+@pytest.fixture
+def world(store: Store) -> World:
+    made = World(store.account)
+    made.prepare()
+    return made
+
+
+def attempt(operation: Callable[[Account], object], account: Account) -> Outcome:
+    """Run it; a refusal is one of the errors that say what is wrong."""
+    with contextlib.redirect_stdout(io.StringIO()) as printed:
+        try:
+            value = operation(account)
+        except (AmbiguousExport, NotExported) as error:
+            return Outcome(refusal=str(error), nothing=True)
+        except (DynoexportError, JobFailed) as error:
+            return Outcome(refusal=str(error), printed=printed.getvalue())
+    return Outcome(value, printed=printed.getvalue())
+
+
 @pytest.mark.parametrize("operation", OPERATIONS)
-def test_no_operation_changes_what_dynoexport_did_not_write(store: Store, operation: str) -> None:
+def test_no_operation_changes_what_dynoexport_did_not_write(world: World, operation: str) -> None:
     """And ``destroy --data`` and ``prune --keep 0`` leave nothing else."""
-    account = store.account
 
     @settings(
         max_examples=EXAMPLES,
         deadline=None,
         suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture],
     )
-    @given(
-        kinds=st.tuples(*[ANY] * 4, st.just("complete") | ANY),
-        spread=st.lists(st.sampled_from(SPREAD), unique=True),
-        elsewhere=st.sampled_from(["", "s3://elsewhere/csv/Reviews/"]),
-        partitions=st.lists(st.sampled_from(TIMESTAMPS), unique=True),
-        columns=st.permutations(COLUMNS),
-        deployed=st.booleans(),
-    )
-    def check(
-        kinds: tuple[str, ...],
-        spread: list[str],
-        elsewhere: str,
-        partitions: list[str],
-        columns: list[str],
-        *,
-        deployed: bool,
-    ) -> None:
-        world = World(account)
-        empty(store)
-        for timestamp, kind in zip(TIMESTAMPS, kinds, strict=True):
-            world.snapshot(timestamp, kind)
-        store.put(*spread, "mine.txt")
-        world.catalog(elsewhere or f"s3://{account.bucket}/{DATA}", partitions, columns)
-        if deployed:
-            world.deploy()
-        objects, entries = world.objects(), world.entries()
-        foreign = {key: value for key, value in objects.items() if key not in world.ours}
-        try:
-            outcome = OPERATIONS[operation](account)
-        except (AmbiguousExport, NotExported):
-            assert (world.objects(), world.entries()) == (objects, entries)
-            return
-        after = world.objects()
-        assert {key: after.get(key) for key in foreign} == foreign
-        assert world.entries()["mine"] == entries["mine"]
-        # Before retention, the view job has refused such a table.
-        if elsewhere and operation != "retention":
-            assert world.entries() == entries
-        elif not elsewhere and "destroy" not in operation:
-            others = {t for t, kind in zip(TIMESTAMPS, kinds, strict=True) if not KINDS[kind][0]}
-            before, left = (
-                {t: found[EXPORT.snapshots_table][1].get(t) for t in others}
-                for found in (entries, world.entries())
-            )
-            assert left == before
-        if operation == "adopt":
-            assert {key: after[key] for key in objects} == objects
-        if operation == "publish" and outcome != PUBLISHED:
-            assert refusal(kinds[-1], elsewhere) in str(outcome)
-            assert after == objects
-        if "data" in operation or operation == "prune, keep none":
-            assert after.keys() == foreign.keys()
+    @given(state=STATES)
+    def check(state: State) -> None:
+        world.make(state)
+        before = world.objects(), world.entries()
+        outcome = attempt(OPERATIONS[operation], world.account)
+        case = Case(world, state, before, (world.objects(), world.entries()), outcome)
+        if outcome.nothing:
+            assert TABLE in outcome.refusal
+            assert case.after == before
+        else:
+            check_foreign(case, operation)
+            CHECKS.get(operation, check_done)(case)
 
     check()

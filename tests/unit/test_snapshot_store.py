@@ -313,6 +313,20 @@ def test_deleting_never_touches_the_neighbours(store: Store) -> None:
     assert store.partitions() == {OLDEST, NEWER}
 
 
+def test_a_partition_of_other_files_stays(store: Store) -> None:
+    """Somebody has pointed it elsewhere; its snapshot goes all the same."""
+    store.whole(OLDER, NEWER)
+    store.crawl(NEWER)
+    location: Any = {"Location": "s3://mine/moved/"}
+    store.account.glue.create_partition(
+        DatabaseName=naming.DATABASE,
+        TableName=EXPORT.snapshots_table,
+        PartitionInput={"Values": [OLDER], "StorageDescriptor": location},
+    )
+    store.delete(OLDER, NEWER)
+    assert (store.keys(), store.partitions()) == (set(), {OLDER})
+
+
 def test_a_snapshot_of_many_files_is_deleted_completely(store: Store) -> None:
     """S3 takes 1,000 keys a call."""
     store.whole(OLDER, files=1_001)
@@ -376,6 +390,9 @@ def deny_partitions(store: Store) -> Stubber:
     location = f"s3://{store.account.bucket}/csv/Reviews/"
     table = {"Name": EXPORT.snapshots_table, "StorageDescriptor": {"Location": location}}
     stub.add_response("get_table", {"Table": table})
+    folder = {"Location": f"{location}snapshot_timestamp={OLDER}/"}
+    partition = {"Values": [OLDER], "StorageDescriptor": folder}
+    stub.add_response("get_partitions", {"Partitions": [partition]})
     detail = {"ErrorCode": "AccessDeniedException", "ErrorMessage": "no permission"}
     stub.add_response(
         "batch_delete_partition",
