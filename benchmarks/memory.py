@@ -73,6 +73,7 @@ def run(glue: Any) -> None:
     """Run the job, then the crawler."""
     run_id = glue.start_job_run(JobName=NAME)["JobRunId"]
     while (state := glue.get_job_run(JobName=NAME, RunId=run_id)["JobRun"]["JobRunState"]) in {
+        "WAITING",
         "STARTING",
         "RUNNING",
     }:
@@ -92,14 +93,14 @@ def resident(process: int) -> float:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--runs", type=int, default=30)
+    parser.add_argument("--runs", type=int, default=100)
     given = parser.parse_args()
     grid = Table("runs", "MB")
     with serving() as (endpoint, process):
         fill(endpoint)
         glue = endpoint.client("glue")
         for number in range(given.runs + 1):
-            if number in {0, 1} or number % 5 == 0:
+            if number in {0, 1} or number % 10 == 0:
                 grid.add_row(str(number), f"{resident(process):.0f}")
             run(glue)
     Console().print(grid)

@@ -29,7 +29,7 @@ WORKFLOW = "both stacks, scripts, items, a run, the catalog, a query in pages, m
 SDKS = dict.fromkeys(
     ("AWS SDK for JavaScript v3", "AWS SDK for Java v2", "AWS SDK for Go v2"), WORKFLOW
 )
-NOT_TRIED = {"AWS CLI v2": "it is not in a package registry"}
+NOT_TRIED = {"AWS CLI v2": "it is in no registry of Python or npm packages"}
 
 
 @dataclass(frozen=True)

@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from dynoexport import limits, naming, settings
+from dynoexport.aws.errors import is_denied
 from dynoexport.cloudformation import options, predicate, selection
-from dynoexport.errors import DynoexportError
+from dynoexport.errors import DynoexportError, NameRefused
 from dynoexport.model import Engine, ReadMode
 from dynoexport.operations import alarms, tables
 from dynoexport.operations.targets import is_of
@@ -14,7 +15,7 @@ from dynoexport.planning import table_facts
 from dynoexport.planning.feasibility import find_obstacles, refuse_percent, refuse_size
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
     from datetime import date
 
     from dynoexport.aws.account import Account
@@ -130,6 +131,42 @@ def check_names(targets: Sequence[Target], known: Sequence[DeployedExport]) -> N
     wanted = [target.export for target in targets]
     others = [export.export for export in known if not any(is_of(export, new) for new in wanted)]
     naming.check_all([*others, *wanted])
+
+
+def check_free(account: Account, target: Target) -> None:
+    """Refuse a new export if its jobs or its crawler exist already.
+
+    The stack would be rolled back. Whoever may not look finds out then.
+
+    Raises:
+        NameRefused: one exists.
+    """
+    if target.known is not None:
+        return
+    glue, names = account.glue, (target.table, target.format.value)
+    looks: dict[str, Callable[[], object]] = {
+        f"job {(job := naming.export_job(*names))}": lambda: glue.get_job(JobName=job),
+        f"job {(view := naming.view_job(*names))}": lambda: glue.get_job(JobName=view),
+        f"crawler {(crawler := naming.crawler(*names))}": lambda: glue.get_crawler(Name=crawler),
+    }
+    for what, look in looks.items():
+        if _exists(look):
+            raise NameRefused(
+                f"{target.table}: there already is a Glue {what}, which is not of an export",
+                hint="delete it, because this export needs its name",
+            )
+
+
+def _exists(look: Callable[[], object]) -> bool:
+    from botocore.exceptions import ClientError
+
+    try:
+        look()
+    except ClientError as error:
+        if is_denied(error) or error.response["Error"]["Code"] == "EntityNotFoundException":
+            return False
+        raise
+    return True
 
 
 def check_settings(account: Account, target: Target) -> None:

@@ -115,7 +115,7 @@ def deploy(
         ParameterRefused, ScheduleRefused: a parameter does not exist or take that value.
         NoTable: DynamoDB has no such table.
         TableRefused: a table is in a state in which nobody can read it.
-        NameRefused: a name cannot work, or another export owns it.
+        NameRefused: a name cannot work, another export owns it, or a job or crawler has it.
         GlueVersionEnded: AWS no longer runs jobs on that Glue version.
         SettingsRefused: two parameters exclude each other, an alarm has no topic, the reader needs
             a higher read percentage, or ``auto`` plans runs that cannot work, miss the target or
@@ -271,6 +271,8 @@ def _targets(
     targets = [resolve_target(account, export, given, common, known) for export in wanted]
     targets = [replace(target, described=checks.check_table(account, target)) for target in targets]
     checks.check_names(targets, known)
+    for target in targets:
+        checks.check_free(account, target)
     return [with_table_key(target, given) for target in targets]
 
 

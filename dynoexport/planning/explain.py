@@ -43,6 +43,8 @@ FILES, COST = "files", "Glue's cost"
 # The figures that include others, and those that grow with the items.
 _WHOLES, _BY_ITEM = (RUN, JOB, BILLED, COST), (READ, WRITE, UNITS, FILES)
 _GLUE = ("spark", "crawl", "shell")
+# What Spark takes for a step with next to no data.
+_OVERHEAD_SECONDS = 60.0
 _OVERHEAD = "with so little data, {step} is Spark's own time ({took}), which the plan leaves out"
 
 
@@ -306,7 +308,7 @@ class _Facts:
         took = self.manifest.seconds.get("read")
         if reasons or not took:
             return
-        if self.plan.reading.seconds < _NO_MATTER["s"]:
+        if self._is_overhead(self.plan.reading.seconds, took):
             text = _OVERHEAD.format(step="reading", took=duration(took))
         elif self.plan.job.read_mode is ReadMode.EXPORT:
             text = "DynamoDB runs the export itself, and AWS does not publish its speed"
@@ -339,6 +341,14 @@ class _Facts:
                 "keys hold much of the table"
             )
 
+    def _is_overhead(self, planned_seconds: float, took: float) -> bool:
+        """Whether Spark's stages explain a step that the plan takes for short."""
+        return (
+            not self.plan.job.is_python
+            and planned_seconds < _NO_MATTER["s"]
+            and took < _OVERHEAD_SECONDS
+        )
+
     def _writing(self) -> Iterator[_Cause]:
         if self.manifest.narrowed:
             text = "Columns, Exclude or Where left out a part; the plan assumes the whole table"
@@ -346,7 +356,7 @@ class _Facts:
             return
         size, steps = self.plan.table.bytes, self.manifest.seconds
         took = steps.get("schema", 0.0) + steps.get("files", 0.0)
-        if self.plan.writing_seconds < _NO_MATTER["s"]:
+        if self._is_overhead(self.plan.writing_seconds, took):
             text = _OVERHEAD.format(step="writing", took=duration(took))
             yield _Cause((WRITE, *_WHOLES), text, WRITE)
         if not size:

@@ -482,6 +482,22 @@ def test_init_that_fails_half_way_leaves_nothing_in_the_way(there: Command) -> N
     there.ok("init", "--yes", "--set", f"KmsKeyArn={key}")
 
 
+def test_deploy_refuses_names_that_somebody_else_has_given(command: Command, table: str) -> None:
+    """Before a stack is created, which would be rolled back."""
+    glue = command.endpoint.client("glue")
+    job = naming.view_job(table, "parquet")
+    glue.create_job(Name=job, Role="theirs", Command={"Name": "pythonshell"})
+    done = command("deploy", table, "--yes")
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr.splitlines() == [
+        f"Error: {table}: there already is a Glue job {job}, which is not of an export",
+        "  delete it, because this export needs its name",
+    ]
+    assert naming.table_stack(table, "parquet") not in stacks(command.endpoint)
+    glue.delete_job(JobName=job)
+    command.ok("deploy", table, "--yes")
+
+
 def test_topic_stays_while_an_export_notifies_it(there: Command) -> None:
     """CloudFormation would refuse at the end: the table stack has imported its ARN."""
     there.ok("init", "--yes", "--set", "NotificationEmail=data@example.org")

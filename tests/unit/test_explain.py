@@ -273,6 +273,18 @@ def test_most_of_a_short_step_is_spark_itself() -> None:
     assert "the recorded facts" not in shown
 
 
+def test_a_long_step_is_not_spark_itself() -> None:
+    """Whatever the plan says; nor is a step of a job without Spark."""
+    long = {"items": 20_000, "units": 100.0, "splits": 36}
+    described = {"TableSizeBytes": 100_000, "ItemCount": 20_000}
+    changed = manifest(
+        described=described, read=long, seconds={"read": 146.0, "schema": 1.0, "files": 1.0}
+    )
+    shown = reasons(explained(run(200.0), changed))
+    assert "Spark's own time" not in shown
+    assert "the run read 0.6849 units a second" in shown
+
+
 def test_a_selection_leaves_out_what_the_plan_counts() -> None:
     narrow = {"columns": ["Total"], "exclude": [], "where": ""}
     explanation = explained(run(), manifest(bytes=3 * 1024**2, selection=narrow))
