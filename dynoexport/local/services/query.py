@@ -127,7 +127,8 @@ class Engine:
             return None
         if isinstance(statement, (exp.Query, exp.Values)):
             return self._fetch(self._translated(statement, self._database))
-        unsupported(f"this statement: {word}")
+        kind = statement.args.get("kind") if isinstance(statement, (exp.Create, exp.Drop)) else None
+        unsupported(f"this statement: {word} {kind or ''}".rstrip())
 
     def _translated(self, query: Any, database: str) -> Query:
         """The query in DuckDB's SQL."""
