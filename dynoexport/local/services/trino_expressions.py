@@ -305,8 +305,12 @@ def timestamp_literal(written: str) -> Typed:
 def _in_utc(moment: dt.datetime, zone: str) -> dt.datetime:
     """The moment of the zone in UTC; of the two that the end of summer time has, the first."""
     there = moment.replace(tzinfo=ZoneInfo(zone))
-    utc = there.astimezone(dt.timezone.utc)
-    if utc.astimezone(there.tzinfo).replace(tzinfo=None) != moment:
+    try:
+        utc = there.astimezone(dt.timezone.utc)
+        back = utc.astimezone(there.tzinfo)
+    except OverflowError:
+        unsupported(f"the time {moment} in {zone}: it is outside the years 1 to 9999")
+    if back.replace(tzinfo=None) != moment:
         raise Failure(f"{moment} is not in {zone}: summer time begins")
     return utc.replace(tzinfo=None)
 

@@ -185,12 +185,7 @@ class Queries:
                 fail("TYPE_MISMATCH", f"Type {types.name(value.kind)} is not orderable")
             sql = value.sql
             if distinct:
-                if value not in values:
-                    fail(
-                        "EXPRESSION_NOT_IN_DISTINCT",
-                        "For SELECT DISTINCT, ORDER BY expressions must appear in select list",
-                    )
-                sql = str(values.index(value) + 1)
+                sql = str(_selected(node, one.this, value, values) + 1)
             parts.append(f"{sql} {direction(one)}")
         return f" ORDER BY {', '.join(parts)}"
 
@@ -468,6 +463,20 @@ def _ordinal(part: Any, count: int, clause: str) -> int | None:
     if not 1 <= int(part.name) <= count:
         fail("INVALID_COLUMN_REFERENCE", f"{clause} position {part.name} is not in select list")
     return int(part.name) - 1
+
+
+def _selected(node: Any, written: Any, value: Typed, values: list[Typed]) -> int:
+    """The position of the value among those that a SELECT DISTINCT has."""
+    if value in values:
+        return values.index(value)
+    # Each translation of a lambda or a subquery has names of its own.
+    parts = [part.unalias() for part in node.expressions]
+    if written not in parts or len(parts) != len(values):
+        fail(
+            "EXPRESSION_NOT_IN_DISTINCT",
+            "For SELECT DISTINCT, ORDER BY expressions must appear in select list",
+        )
+    return parts.index(written)
 
 
 def _limits(node: Any) -> str:
