@@ -53,8 +53,9 @@ def plain(value: Any) -> Any:  # noqa: PLR0911 - a type each
     if isinstance(value, Decimal):
         return f"decimal {value:f}"
     if isinstance(value, datetime):
-        moment = value if value.tzinfo is None else value.astimezone(timezone.utc)
-        return moment.isoformat()
+        if value.tzinfo is None:
+            return value.isoformat()
+        return f"{value.astimezone(timezone.utc).isoformat()} {value.tzinfo}"
     if isinstance(value, date):
         return value.isoformat()
     if isinstance(value, bytes):

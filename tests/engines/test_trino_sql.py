@@ -139,6 +139,29 @@ def test_empty_maps_are_printed_as_maps(lake: Lake, trino: Trino, mixed: dict[st
     )
 
 
+@pytest.mark.parametrize(
+    "sql",
+    [
+        """SELECT id, "$path" AS p FROM "{0}" """,
+        """SELECT count(*) AS n FROM "{0}" WHERE "$path" LIKE 's3://%.parquet' """,
+        """SELECT * FROM "{0}$partitions" """,
+        """SELECT count(*) AS n FROM "{0}$partitions" p JOIN "{0}" t
+           ON p.snapshot_timestamp = t.snapshot_timestamp""",
+        """SELECT table_schema, table_type FROM information_schema.tables
+           WHERE table_schema = '{1}' AND table_name = '{0}' """,
+        """SELECT * FROM information_schema.columns
+           WHERE table_schema = '{1}' AND table_name = '{0}' ORDER BY ordinal_position""",
+    ],
+)
+def test_what_a_table_has_besides_its_rows_is_that_of_trino(
+    lake: Lake, trino: Trino, mixed: dict[str, Any], sql: str
+) -> None:
+    asked = sql.format(mixed["Name"], DATABASE).strip()
+    found = of_endpoint(lake, asked)
+    assert found not in ([], REFUSED)
+    assert same(of_trino(trino, asked), found)
+
+
 @pytest.mark.parametrize(("column", "stated"), [*COERCED, *REFUSED_OR_NULL])
 def test_a_partition_of_another_type_is_coerced_or_refused_as_by_trino(
     lake: Lake, trino: Trino, mixed: dict[str, Any], column: str, stated: str

@@ -93,6 +93,8 @@ def test_every_type_can_be_read(lake: Lake) -> None:
             ("d", pa.decimal128(10, 2)),
             ("x", pa.binary()),
             ("m", pa.map_(pa.string(), pa.int64())),
+            ("e", pa.map_(pa.string(), pa.int64())),
+            ("l", pa.list_(pa.map_(pa.string(), pa.int64()))),
             ("f", pa.float64()),
             ("t", pa.timestamp("us")),
         ]
@@ -102,6 +104,8 @@ def test_every_type_can_be_read(lake: Lake) -> None:
         "d": Decimal("1.50"),
         "x": b"hi",
         "m": [("k", 1)],
+        "e": [],
+        "l": [[], [("k", 1)]],
         "f": 4.0,
         "t": dt.datetime(2026, 11, 23, 10),  # noqa: DTZ001 - a timestamp has no zone
     }
@@ -112,13 +116,25 @@ def test_every_type_can_be_read(lake: Lake) -> None:
             "d": "decimal(10,2)",
             "x": "binary",
             "m": "map<string,bigint>",
+            "e": "map<string,bigint>",
+            "l": "array<map<string,bigint>>",
             "f": "double",
             "t": "timestamp",
         },
     )
     lake.put("tables/types/part-0", parquet(row, schema=schema))
-    assert lake.rows("SELECT b, d, x, m, f, t FROM types")[1:] == [
-        ["true", "1.50", "68 69", "{k=1}", "4.0", "2026-11-23 10:00:00.000"]
+    assert lake.rows("SELECT b, d, x, m, e, l, f, t FROM types")[1:] == [
+        [
+            *("true", "1.50", "68 69", "{k=1}", "{}", "[{}, {k=1}]"),
+            *("4.0", "2026-11-23 10:00:00.000"),
+        ]
+    ]
+
+
+def test_a_moment_of_a_zone_is_printed_with_its_name(lake: Lake) -> None:
+    utc = "TIMESTAMP '2026-01-01 00:00:00.123 UTC'"
+    assert lake.rows(f"SELECT {utc} AS a, {utc} AT TIME ZONE 'Europe/Berlin' AS b")[1:] == [
+        ["2026-01-01 00:00:00.123 UTC", "2026-01-01 01:00:00.123 Europe/Berlin"]
     ]
 
 

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 import pytest
+from botocore import xform_name
 from botocore.exceptions import ClientError
 from catalog_lake import BUCKET, DATABASE, GROUP, parquet
 
@@ -129,6 +130,18 @@ def test_database_of_a_statement_can_be_quoted(lake: Lake, calls: str) -> None:
         WorkGroup=GROUP,
     )
     assert lake.ended(started["QueryExecutionId"])["Status"]["State"] == "SUCCEEDED"
+
+
+def test_what_only_moto_would_answer_is_refused_by_name(lake: Lake) -> None:
+    query_id = lake.run("SELECT 1 AS n")
+    lake.ended(query_id)
+    for call, given in (
+        ("GetQueryRuntimeStatistics", {"QueryExecutionId": query_id}),
+        ("BatchGetQueryExecution", {"QueryExecutionIds": [query_id]}),
+    ):
+        error = refusal(getattr(lake.athena, xform_name(call)), **given)
+        assert error["Code"] == "NotImplementedException"
+        assert call in error["Message"] or xform_name(call) in error["Message"]
 
 
 def test_prepared_statement_that_is_not_there_is_named(lake: Lake) -> None:

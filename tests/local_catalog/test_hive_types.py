@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 from decimal import Decimal
+from zoneinfo import ZoneInfo
 
 import pyarrow as pa
 import pytest
@@ -186,7 +187,11 @@ def test_values_print_as_athena_prints_them(value: object, printed: str | None) 
 
 @pytest.mark.parametrize(
     ("zone", "printed"),
-    [(None, "2026-11-23 10:00:00.000"), (dt.timezone.utc, "2026-11-23 10:00:00.000 UTC")],
+    [
+        (None, "2026-11-23 10:00:00.000"),
+        (dt.timezone.utc, "2026-11-23 10:00:00.000 UTC"),
+        (ZoneInfo("Europe/Berlin"), "2026-11-23 10:00:00.000 Europe/Berlin"),
+    ],
 )
 def test_a_timestamp_prints_with_milliseconds(zone: dt.tzinfo | None, printed: str) -> None:
     """Always three digits; a client parses no other form."""

@@ -263,6 +263,9 @@ class LocalAthenaResponse(MetadataResponse):
         }
         return json.dumps(answer)
 
+    def get_query_runtime_statistics(self) -> Any:
+        raise NotImplementedError("GetQueryRuntimeStatistics: it would be moto's constants")
+
     def get_prepared_statement(self) -> str:
         name, group = self._get_param("StatementName"), self._get_param("WorkGroup")
         find: Any = self._backend.get_prepared_statement

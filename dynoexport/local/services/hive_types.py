@@ -176,7 +176,8 @@ def text(value: Any) -> str | None:  # noqa: PLR0911 - a type each
     if isinstance(value, Decimal):
         return format(value, "f")
     if isinstance(value, dt.datetime):
-        zone = "" if value.tzinfo is None else f" {value.tzname()}"
+        # The zone's name, as Trino prints it; ``tzname()`` would be the hour's, such as CET.
+        zone = "" if value.tzinfo is None else f" {value.tzinfo}"
         return value.replace(tzinfo=None).isoformat(" ", "milliseconds") + zone
     if isinstance(value, dict):
         return "{" + ", ".join(f"{key}={_inner(inner)}" for key, inner in value.items()) + "}"

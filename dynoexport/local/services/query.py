@@ -127,7 +127,8 @@ class Engine:
             return None
         if isinstance(statement, (exp.Query, exp.Values)):
             return self._fetch(self._translated(statement, self._database))
-        unsupported(f"this statement: {word}")
+        kind = statement.args.get("kind") if isinstance(statement, (exp.Create, exp.Drop)) else None
+        unsupported(f"this statement: {word} {kind or ''}".rstrip())
 
     def _translated(self, query: Any, database: str) -> Query:
         """The query in DuckDB's SQL."""
@@ -335,16 +336,28 @@ _NAMED_ERROR = re.compile(
 )
 
 
+# Parts of DuckDB's words, and Trino's name for the error; the first that fits.
+_NAMES = (
+    ("cannot be nested", "NESTED_AGGREGATION"),
+    (
+        "HAVING clause cannot contain window|contain window function calls|in window definitions",
+        "NESTED_WINDOW",
+    ),
+    ("clause cannot contain", "EXPRESSION_NOT_SCALAR"),
+    ("GROUP BY|aggregate", "EXPRESSION_NOT_AGGREGATE"),
+    ("Type INT.*out of range", "NUMERIC_VALUE_OUT_OF_RANGE"),
+)
+
+
 def _reason(error: duckdb.Error) -> str:
     """DuckDB's error under Athena's name for it."""
     words = str(error).splitlines()[0]
     named = _NAMED_ERROR.search(words)
     if named is not None:
         return str(named[1] or named[2])
-    if "GROUP BY" in words or "aggregate" in words:
-        return f"EXPRESSION_NOT_AGGREGATE: line 1:1: {words}"
-    if "Type INT" in words and "out of range" in words:
-        return f"NUMERIC_VALUE_OUT_OF_RANGE: line 1:1: {words}"
+    for pattern, name in _NAMES:
+        if re.search(pattern, words):
+            return f"{name}: line 1:1: {words}"
     kinds: dict[type, str] = {
         duckdb.ConversionException: "INVALID_CAST_ARGUMENT",
         duckdb.OutOfRangeException: "NUMERIC_VALUE_OUT_OF_RANGE",

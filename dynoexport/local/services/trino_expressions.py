@@ -6,9 +6,10 @@ What Trino refuses is refused in its words; an expression that is not here, by i
 from __future__ import annotations
 
 import datetime as dt
+import functools
 import re
 from typing import TYPE_CHECKING, Any
-from zoneinfo import ZoneInfo
+from zoneinfo import ZoneInfo, available_timezones
 
 import pyarrow as pa
 from sqlglot import exp
@@ -210,9 +211,18 @@ class Expressions:
         sql, _kinds = self.subquery(node.this, scope)
         return Typed(f"EXISTS ({sql})", types.BOOLEAN)
 
+    # --- what only other dialects have ---------------------------------------------------------
+    def _jsonextract(self, _: exp.JSONExtract, __: Scope) -> Typed:
+        fail("SYNTAX_ERROR", "mismatched input '->'")
+
+    _jsonextractscalar = _jsonextract
+
     # --- functions -----------------------------------------------------------------------------
     def _anonymous(self, node: exp.Anonymous, scope: Scope) -> Typed:
-        return trino_calls.call(self, str(node.this).lower(), list(node.expressions), scope)
+        name = str(node.this).lower()
+        if name == "unnest":
+            fail("SYNTAX_ERROR", "mismatched input 'UNNEST'")
+        return trino_calls.call(self, name, list(node.expressions), scope)
 
     def _filter(self, node: exp.Filter, scope: Scope) -> Typed:
         return trino_calls.aggregate(self, node, scope)
@@ -265,52 +275,80 @@ def date_literal(written: str) -> Typed:
     return Typed(f"DATE '{day}'", types.DATE)
 
 
+_MOMENT = re.compile(r"(\d+-\d+-\d+)(?: ([\d:.]*)\s*([A-Za-z+-].*)?)?")
+
+
 def timestamp_literal(written: str) -> Typed:
     """TIMESTAMP '...', with as many digits as it shows."""
-    found = re.fullmatch(r"(.*?\d)(?: ([A-Za-z][\w/+-]*))?", written.strip())
+    found = _MOMENT.fullmatch(written.strip())
+    stamp = f"{found[1]} {found[2] or ''}".strip() if found else written
+    digits = len(stamp.partition(".")[2])
+    zone = found[3] if found else None
     try:
-        moment = to_timestamp(found[1] if found else written)
+        moment = to_timestamp(stamp if digits in _UNITS else stamp[: len(stamp) - digits + 1])
+        if digits > _DIGITS_MAX:
+            fail("NUMERIC_VALUE_OUT_OF_RANGE", f"TIMESTAMP precision must be at most 12: {digits}")
+        if digits not in _UNITS:
+            unsupported(f"a timestamp of {digits} digits")
+        if zone is not None:
+            zone = zone_named(zone)
+            moment = _in_utc(moment, zone)
     except Failure as error:
         raise QueryFailed(
             f"INVALID_LITERAL: line 1:1: '{written}' is not a valid TIMESTAMP literal"
         ) from error
-    assert found is not None  # noqa: S101 - or it would have failed
-    digits = len(found[1].partition(".")[2])
-    if digits not in {0, 3, 6}:
-        unsupported(f"a timestamp of {digits} digits")
-    unit = {0: "s", 3: "ms"}.get(digits, "us")
-    zone = found[2]
-    if zone is not None:
-        moment = moment.replace(tzinfo=zone_named(zone)).astimezone(dt.timezone.utc)
-    stamp = moment.replace(tzinfo=None).isoformat(" ")
-    return Typed(f"CAST('{stamp}' AS TIMESTAMP)", pa.timestamp(unit, zone))
+    return Typed(
+        f"CAST('{moment.isoformat(' ')}' AS TIMESTAMP)", pa.timestamp(_UNITS[digits], zone)
+    )
 
 
-def zone_named(name: str) -> ZoneInfo:
-    """The time zone of that name."""
+def _in_utc(moment: dt.datetime, zone: str) -> dt.datetime:
+    """The moment of the zone in UTC; of the two that the end of summer time has, the first."""
+    there = moment.replace(tzinfo=ZoneInfo(zone))
     try:
-        return ZoneInfo(name)
-    except (ValueError, OSError) as error:
-        raise QueryFailed(
-            f"INVALID_LITERAL: line 1:1: '{name}' is not a valid time zone"
-        ) from error
-    except Exception as error:  # ZoneInfoNotFoundError is a KeyError.
-        raise QueryFailed(f"INVALID_LITERAL: line 1:1: Time zone not supported: {name}") from error
+        utc = there.astimezone(dt.timezone.utc)
+        back = utc.astimezone(there.tzinfo)
+    except OverflowError:
+        unsupported(f"the time {moment} in {zone}: it is outside the years 1 to 9999")
+    if back.replace(tzinfo=None) != moment:
+        raise Failure(f"{moment} is not in {zone}: summer time begins")
+    return utc.replace(tzinfo=None)
+
+
+_UNITS = {0: "s", 3: "ms", 6: "us"}
+# https://trino.io/docs/476/language/types.html#date-and-time
+_DIGITS_MAX = 12
+# As Trino 476 answers to every name in the time zone database.
+_UTC = re.compile(r"(Etc/)?(GMT([+-]?0)?|UCT|UTC|Universal)|Greenwich|UT|Z|Zulu")
+_OFFSET = re.compile(r"(UTC?|(Etc/)?GMT)?[+-]\d[\d:]*")
+_NOT_IN_TRINO = ("EST", "Etc/Greenwich", "Etc/Zulu", "Factory", "HST", "MST", "ROC", "localtime")
+_zones = functools.cache(available_timezones)
+
+
+def zone_named(name: str) -> str:
+    """The name that Trino has for the time zone."""
+    if _UTC.fullmatch(name):
+        return "UTC"
+    if _OFFSET.fullmatch(name):
+        unsupported(f"the time zone {name}: it is no place's")
+    if name in _NOT_IN_TRINO or name not in _zones():
+        fail("INVALID_LITERAL", f"'{name}' is not a valid time zone")
+    return name
 
 
 def at_zone(value: Typed, zone: Any) -> Typed:
     """The timestamp in a zone."""
-    if not isinstance(zone, exp.Literal) or not re.fullmatch(r"[A-Za-z][\w/]*", zone.name):
+    if not isinstance(zone, exp.Literal) or not zone.is_string:
         unsupported("a time zone that is not the name of one")
     try:
-        zone_named(zone.name)
+        name = zone_named(zone.name)
     except QueryFailed as error:
         raise QueryFailed(
             str(error).replace("INVALID_LITERAL", "INVALID_FUNCTION_ARGUMENT")
         ) from error
     if not types.is_timestamp(value.kind):
         fail("TYPE_MISMATCH", "Type of value must be a time or timestamp with or without time zone")
-    return Typed(value.sql, pa.timestamp(value.kind.unit, zone.name))
+    return Typed(value.sql, pa.timestamp(value.kind.unit, name))
 
 
 def _field(value: Typed, name: str) -> Typed:  # noqa: RET503 - fail() raises

@@ -93,7 +93,7 @@ def _match(  # noqa: PLR0911 - a pattern each
         return False
     if pattern == "timestamp":
         return types.is_timestamp(kind) or kind == types.UNKNOWN
-    return types.coerces(kind, _plain(pattern))
+    return (pattern == "utc" and types.is_timestamp(kind)) or types.coerces(kind, _plain(pattern))
 
 
 def _is_a(pattern: str, kind: Type) -> bool:

@@ -125,14 +125,13 @@ class Queries:
         if node.args.get("having"):
             condition = self.expressions.condition(node.args["having"].this, scope, "HAVING clause")
             sql += f" HAVING {condition}"
-        if distinct is not None:
-            return self._around(Query(sql, outputs), node, parent)
         named: dict[str, list[Typed]] = {}
         for output, value in zip(outputs, values, strict=True):
             if output.name is not None:
                 named.setdefault(output.name.lower(), []).append(value)
         ordered = Scope(scope.relations, scope.parent, named)
-        return Query(sql + self._order(node, ordered, values) + _limits(node), outputs)
+        order = self._order(node, ordered, values, distinct=distinct is not None)
+        return Query(sql + order + _limits(node), outputs)
 
     def _outputs(self, node: exp.Select, scope: Scope) -> tuple[list[Output], list[Typed]]:
         outputs, values = [], []
@@ -155,19 +154,24 @@ class Queries:
         group = node.args.get("group")
         if group is None:
             return ""
+        every: list[Any] = []
         for key, value in group.args.items():
             if value and key != "expressions":
                 if key == "all":
-                    fail("SYNTAX_ERROR", "mismatched input 'ALL'")
+                    # In Trino it is a quantifier, or the name of a column.
+                    every = [] if group.expressions else [exp.column("all")]
+                    continue
                 unsupported(f"GROUP BY {key.replace('_', ' ').upper()}")
         parts = []
-        for part in group.expressions:
+        for part in [*group.expressions, *every]:
             position = _ordinal(part, len(values), "GROUP BY")
             value = self.expressions.typed(part, scope) if position is None else values[position]
             parts.append(value.sql)
         return f" GROUP BY {', '.join(parts)}"
 
-    def _order(self, node: Any, scope: Scope, values: list[Typed]) -> str:
+    def _order(
+        self, node: Any, scope: Scope, values: list[Typed], *, distinct: bool = False
+    ) -> str:
         order = node.args.get("order")
         if order is None:
             return ""
@@ -179,7 +183,10 @@ class Queries:
             )
             if pa.types.is_map(value.kind) or value.kind == types.JSON:
                 fail("TYPE_MISMATCH", f"Type {types.name(value.kind)} is not orderable")
-            parts.append(f"{value.sql} {direction(one)}")
+            sql = value.sql
+            if distinct:
+                sql = str(_selected(node, one.this, value, values) + 1)
+            parts.append(f"{sql} {direction(one)}")
         return f" ORDER BY {', '.join(parts)}"
 
     def _around(self, inner: Query, node: Any, parent: Scope | None) -> Query:
@@ -456,6 +463,20 @@ def _ordinal(part: Any, count: int, clause: str) -> int | None:
     if not 1 <= int(part.name) <= count:
         fail("INVALID_COLUMN_REFERENCE", f"{clause} position {part.name} is not in select list")
     return int(part.name) - 1
+
+
+def _selected(node: Any, written: Any, value: Typed, values: list[Typed]) -> int:
+    """The position of the value among those that a SELECT DISTINCT has."""
+    if value in values:
+        return values.index(value)
+    # Each translation of a lambda or a subquery has names of its own.
+    parts = [part.unalias() for part in node.expressions]
+    if written not in parts or len(parts) != len(values):
+        fail(
+            "EXPRESSION_NOT_IN_DISTINCT",
+            "For SELECT DISTINCT, ORDER BY expressions must appear in select list",
+        )
+    return parts.index(written)
 
 
 def _limits(node: Any) -> str:

@@ -67,6 +67,7 @@ _TYPE_NAMES = frozenset(
 # Tokens of other dialects.
 _FOREIGN = {
     TokenType.DCOLON: "::",
+    TokenType.COLON_EQ: ":=",
     TokenType.ARROW: "",
     TokenType.QUALIFY: "QUALIFY",
     TokenType.ILIKE: "ILIKE",

@@ -169,7 +169,9 @@ def _follow(text: str, path: str) -> Any:
             break
         steps.append(int(step[2]) if step[2] else next(part for part in step.groups() if part))
         position = step.end()
-    if path[:1] != "$" or position != len(path):
+    if path[:1] != "$":
+        raise Failure(f"INVALID_FUNCTION_ARGUMENT: Invalid JSON path: '{path}'")
+    if position != len(path):
         raise Failure(f"NOT_SUPPORTED: the endpoint does not run the JSON path {path}")
     try:
         value = _load(text)
