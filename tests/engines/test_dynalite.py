@@ -1,4 +1,4 @@
-"""20,000 hard items of dynalite, another DynamoDB, through the native reader."""
+"""Exports of dynalite, another DynamoDB: 20,000 hard items, and a table by the command."""
 
 from __future__ import annotations
 
@@ -10,6 +10,8 @@ import comparer
 import dynalite_server
 import judges
 import pytest
+import started_endpoint
+from command import Command
 from glue_versions import VERSIONS, Jobs
 from hard_items import hard_items
 from lake import KEY, Lake
@@ -62,3 +64,30 @@ def test_every_cell_of_20_000_items_equals_the_item(
     assert manifest["items"] == ITEMS
     # As dynalite gives them: it writes 1E+125 with all its zeros.
     assert comparer.differences(table.scan(), table.rows(manifest), "parquet") == []
+
+
+def test_the_command_exports_a_table_of_dynalite() -> None:
+    """From the first step to the rows, with a DynamoDB that the user runs."""
+    with (
+        dynalite_server.serve() as url,
+        started_endpoint.start("--dynamodb-endpoint-url", url) as own,
+    ):
+        dynamodb = own.client("dynamodb")
+        assert dynamodb.meta.endpoint_url == url
+        dynamodb.create_table(
+            TableName="Orders",
+            KeySchema=[{"AttributeName": "id", "KeyType": "HASH"}],
+            AttributeDefinitions=[{"AttributeName": "id", "AttributeType": "S"}],
+            ProvisionedThroughput={"ReadCapacityUnits": 100, "WriteCapacityUnits": 100},
+        )
+        for number in ("1", "2"):
+            dynamodb.put_item(
+                TableName="Orders", Item={"id": {"S": f"order {number}"}, "n": {"N": number}}
+            )
+        command = Command(own)
+        command.ok("init", "--yes")
+        options = ("--read-mode", "native", "--engine", "python", "--catalog-update", "direct")
+        command.ok("deploy", "Orders", *options, "--yes")
+        command.ok("run", "Orders", "--wait")
+        rows = command.json("query", "Orders")
+    assert sorted((row["id"], row["n"]) for row in rows) == [("order 1", 1), ("order 2", 2)]

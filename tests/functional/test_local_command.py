@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import ctypes
+import json
 import os
 import platform
 import random
@@ -12,8 +13,9 @@ import signal
 import subprocess
 import sys
 import time
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 import started_endpoint
@@ -22,6 +24,9 @@ from waiting_lines import without_waiting
 
 import dynoexport
 from dynoexport.local import context
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 pytestmark = pytest.mark.endpoint
 
@@ -43,27 +48,36 @@ def started_below(directory: Path) -> set[int]:
     return numbers
 
 
-@pytest.fixture
-def served() -> tuple[subprocess.Popen[str], str]:
-    """An endpoint of its own on a free port."""
+@contextlib.contextmanager
+def serving(**environment: str) -> Iterator[tuple[subprocess.Popen[str], str]]:
+    """An endpoint of its own on a free port, and its address."""
     process = subprocess.Popen(
         [DYNOEXPORT, "local", "start", "--port", "0"],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
-        env={**os.environ, "PYTHONUNBUFFERED": "1"},
+        env={**os.environ, "PYTHONUNBUFFERED": "1", **environment},
     )
     assert process.stdout is not None
     line = process.stdout.readline()
     match = re.search(r"http://127\.0\.0\.1:\d+", line)
     assert match is not None, line
-    yield process, match[0]
-    if process.poll() is None:
-        process.kill()
-    process.communicate()
+    try:
+        yield process, match[0]
+    finally:
+        if process.poll() is None:
+            process.kill()
+        process.communicate()
 
 
-@pytest.mark.parametrize("sent", [signal.SIGINT, signal.SIGTERM])
+@pytest.fixture
+def served() -> Iterator[tuple[subprocess.Popen[str], str]]:
+    """An endpoint of its own on a free port."""
+    with serving() as started:
+        yield started
+
+
+@pytest.mark.parametrize("sent", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_endpoint_serves_until_a_signal_stops_it(
     served: tuple[subprocess.Popen[str], str], sent: signal.Signals
 ) -> None:
@@ -73,19 +87,23 @@ def test_endpoint_serves_until_a_signal_stops_it(
     process.send_signal(sent)
     _, errors = process.communicate(timeout=30)
     assert "Traceback" not in errors
+    # It ended by itself.
+    assert process.returncode >= 0
 
 
 def signal_thread(process: subprocess.Popen[str], sent: signal.Signals) -> None:
     """Hand the signal to another thread than the main one, as the system does now and then."""
-    threads = [int(task.name) for task in Path(f"/proc/{process.pid}/task").iterdir()]
-    other = next(thread for thread in sorted(threads, reverse=True) if thread != process.pid)
+    threads = sorted(int(task.name) for task in Path(f"/proc/{process.pid}/task").iterdir())
     number = {"x86_64": 234, "aarch64": 131}[platform.machine()]
-    if ctypes.CDLL(None).syscall(number, process.pid, other, int(sent)):
+    tgkill = partial(ctypes.CDLL(None).syscall, number, process.pid)
+    others = (thread for thread in threads if thread != process.pid)
+    # A thread that served a request may have ended since.
+    if all(tgkill(other, int(sent)) for other in others):
         pytest.fail("tgkill(2) failed")
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="other systems choose the thread themselves")
-@pytest.mark.parametrize("sent", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("sent", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_endpoint_stops_whichever_thread_gets_the_signal(
     served: tuple[subprocess.Popen[str], str], sent: signal.Signals
 ) -> None:
@@ -94,9 +112,20 @@ def test_endpoint_stops_whichever_thread_gets_the_signal(
     signal_thread(process, sent)
     _, errors = process.communicate(timeout=30)
     assert "Traceback" not in errors
+    # It ended by itself.
+    assert process.returncode >= 0
 
 
-def test_env_lets_another_shell_use_the_endpoint(served: tuple[subprocess.Popen[str], str]) -> None:
+def accelerating(directory: Path) -> Path:
+    """Settings of a user whose requests would go to AWS whatever the endpoint is."""
+    config = directory / "config"
+    config.write_text("[default]\ns3 =\n    use_accelerate_endpoint = true\n")
+    return config
+
+
+def test_env_lets_another_shell_use_the_endpoint(
+    served: tuple[subprocess.Popen[str], str], tmp_path: Path
+) -> None:
     """A shell that evaluates it sends every AWS client to the endpoint, with its credentials."""
     url = served[1]
     aws = Path(sys.executable).with_name("aws")
@@ -105,6 +134,7 @@ def test_env_lets_another_shell_use_the_endpoint(served: tuple[subprocess.Popen[
     # Of a shell that is signed in to AWS, behind a proxy.
     before = {
         **os.environ,
+        "AWS_CONFIG_FILE": str(accelerating(tmp_path)),
         "AWS_PROFILE": "prod",
         "AWS_DEFAULT_PROFILE": "prod",
         "AWS_SESSION_TOKEN": "of a session",
@@ -138,10 +168,8 @@ def test_env_names_the_dynamodb_that_the_endpoint_reads(served: tuple[Any, str])
 
 def test_endpoint_knows_nothing_of_the_shell(tmp_path: Path) -> None:
     """Its own clients read neither a profile nor a setting of the user's, and use no proxy."""
-    config = tmp_path / "config"
-    config.write_text("[default]\ns3 =\n    use_accelerate_endpoint = true\n")
     misleading = {
-        "AWS_CONFIG_FILE": str(config),
+        "AWS_CONFIG_FILE": str(accelerating(tmp_path)),
         "AWS_PROFILE": "prod",
         "AWS_USE_DUALSTACK_ENDPOINT": "true",
         "AWS_USE_FIPS_ENDPOINT": "true",
@@ -324,3 +352,53 @@ def test_signal_leaves_nothing_of_the_demo(
             )
         assert started_below(tmp_path) == set(), ending
         assert list(tmp_path.glob("dynoexport-job-*")) == [], ending
+
+
+def start_sleeping_job(url: str) -> None:
+    """Start a job that never ends, and wait until its script runs."""
+    client = context.connect(url).client
+    trust = {
+        "Effect": "Allow",
+        "Action": "sts:AssumeRole",
+        "Principal": {"Service": "glue.amazonaws.com"},
+    }
+    allowed = {"Effect": "Allow", "Action": "*", "Resource": "*"}
+    documents = [
+        json.dumps({"Version": "2012-10-17", "Statement": [one]}) for one in (trust, allowed)
+    ]
+    client("iam").create_role(RoleName="sleeper", AssumeRolePolicyDocument=documents[0])
+    client("iam").put_role_policy(RoleName="sleeper", PolicyName="all", PolicyDocument=documents[1])
+    client("s3").create_bucket(Bucket="sleeping")
+    # It starts a process of its own, and ignores what it can.
+    script = """
+import signal, subprocess, sys, time
+import boto3
+for number in (signal.SIGHUP, signal.SIGINT, signal.SIGTERM):
+    signal.signal(number, signal.SIG_IGN)
+subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"])
+boto3.client("s3").put_object(Bucket="sleeping", Key="asleep")
+time.sleep(600)
+"""
+    client("s3").put_object(Bucket="sleeping", Key="sleep.py", Body=script.encode())
+    command = {"Name": "pythonshell", "ScriptLocation": "s3://sleeping/sleep.py"}
+    client("glue").create_job(Name="sleep", Role="sleeper", Command=command)
+    client("glue").start_job_run(JobName="sleep")
+    waiting.until(
+        lambda: client("s3").list_objects_v2(Bucket="sleeping", Prefix="asleep")["KeyCount"]
+    )
+
+
+@pytest.mark.parametrize("sent", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGKILL])
+def test_signal_leaves_nothing_of_a_running_job(tmp_path: Path, sent: signal.Signals) -> None:
+    """No process, no directory, no traceback."""
+    with serving(TMPDIR=str(tmp_path)) as (process, url):
+        start_sleeping_job(url)
+        assert len(started_below(tmp_path)) >= 2
+        process.send_signal(sent)
+        _, errors = process.communicate(timeout=60)
+    assert "Traceback" not in errors
+    if sent is signal.SIGKILL:
+        # Nobody is left to wait for them: they notice.
+        waiting.until(lambda: not started_below(tmp_path), seconds=60)
+    assert started_below(tmp_path) == set()
+    assert list(tmp_path.glob("dynoexport-job-*")) == []

@@ -9,10 +9,13 @@ from typing import Any
 import botocore.session
 import pytest
 from botocore.awsrequest import AWSResponse
+from job_arguments import ARGUMENTS
 
+from dynoexport.jobs.checks import check_table
 from dynoexport.jobs.log import number_text
 from dynoexport.jobs.scan.capacity import table_capacity
 from dynoexport.jobs.scan.table_description import describe_table
+from dynoexport.jobs.settings import parse_settings
 
 ANSWER = {
     "Table": {
@@ -31,7 +34,7 @@ class Body(io.BytesIO):
         return [self.read()]
 
 
-def client(*unknown: str) -> Any:
+def client(*unknown: str, answer: Any = ANSWER) -> Any:
     """A client that lacks members of DescribeTable's answer, as older ones do."""
     session = botocore.session.Session()
     model = session.get_component("data_loader").load_service_model("dynamodb", "service-2")
@@ -41,10 +44,10 @@ def client(*unknown: str) -> Any:
         "dynamodb", "eu-west-3", aws_access_key_id="key", aws_secret_access_key="secret"
     )
 
-    def answer(request: Any, **_: Any) -> AWSResponse:
-        return AWSResponse(request.url, 200, {}, Body(json.dumps(ANSWER).encode()))
+    def send(request: Any, **_: Any) -> AWSResponse:
+        return AWSResponse(request.url, 200, {}, Body(json.dumps(answer).encode()))
 
-    made.meta.events.register("before-send.dynamodb.DescribeTable", answer)
+    made.meta.events.register("before-send.dynamodb.DescribeTable", send)
     return made
 
 
@@ -66,3 +69,15 @@ def test_warm_throughput_is_read_with_any_boto3(unknown: tuple[str, ...]) -> Non
 )
 def test_rate_in_the_log_has_all_its_digits(value: float, text: str) -> None:
     assert number_text(value) == text
+
+
+@pytest.mark.parametrize(("units", "printed"), [(10_000, "10,000"), (1_000_000, "1,000,000")])
+def test_the_log_says_what_the_run_may_use(
+    units: int, printed: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """All digits, without an exponent."""
+    throughput = {"ReadCapacityUnits": units, "WriteCapacityUnits": 1}
+    table = {"TableName": "Reviews", "ProvisionedThroughput": throughput}
+    check_table(client(answer={"Table": table}), parse_settings(ARGUMENTS))
+    line = capsys.readouterr().out
+    assert f"may use 0.25 of its {printed} read units a second (provisioned)" in line

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from itertools import islice
 from typing import TYPE_CHECKING, Any
+from unittest.mock import Mock
 
 import pytest
 from hypothesis import given, settings
@@ -89,3 +90,25 @@ def test_a_refused_put_leaves_no_place() -> None:
         scan_order.put_item(table, {"pk": {"S": "a"}}, condition_expression="attribute_exists(pk)")
     scan_order.put_item(table, {"pk": {"S": "a"}})
     assert len(list(scan_order.items(table, None, (None, None)))) == 1
+
+
+def test_a_page_costs_what_it_returns(monkeypatch: pytest.MonkeyPatch) -> None:
+    """However many items precede it or follow it: only the first page of all walks the table."""
+    table = make("S")
+    for number in range(1_000):
+        scan_order.put_item(table, {"pk": {"S": f"{number:03}"}})
+    first = list(islice(scan_order.items(table, None, (None, None)), 4))
+    walks, reads = Mock(wraps=table.all_items), Mock(wraps=table.get_item)
+    monkeypatch.setattr(table, "all_items", walks)
+    monkeypatch.setattr(table, "get_item", reads)
+    for start in (first[-1].hash_key.value, "500", "994"):
+        page = islice(scan_order.items(table, {"pk": {"S": start}}, (None, None)), 4)
+        assert [int(item.hash_key.value) for item in page] == [
+            int(start) + step for step in range(1, 5)
+        ]
+        # A new item does not make the next page walk the table.
+        scan_order.put_item(table, {"pk": {"S": f"{start}-"}})
+        scan_order.delete_item(table, DynamoType({"S": f"{start}-"}), None)
+    assert walks.call_count == 0
+    # Each page reads its 4 items; moto looks for an item that it puts or deletes.
+    assert reads.call_count <= 3 * (4 + 2)

@@ -49,8 +49,7 @@ def given(**parameters: str) -> dict[str, Any]:
     return {"Parameters": values}
 
 
-@pytest.mark.parametrize("operation", ["create_stack", "create_change_set"])
-@pytest.mark.parametrize(
+REFUSED = pytest.mark.parametrize(
     ("template", "call", "error"),
     [
         ({}, given(Odd="1"), r"ValidationError.*\[Odd\] do not exist in the template"),
@@ -75,6 +74,10 @@ def given(**parameters: str) -> dict[str, Any]:
     ],
     ids=["surplus", "value", "length", "capability", "named", "rule", "contains"],
 )
+
+
+@pytest.mark.parametrize("operation", ["create_stack", "create_change_set"])
+@REFUSED
 def test_refused_call_creates_no_stack(
     cloud: Cloud, operation: str, template: Any, call: Any, error: str
 ) -> None:
@@ -85,6 +88,26 @@ def test_refused_call_creates_no_stack(
     with pytest.raises(ClientError, match="does not exist"):
         cloud.status("refused")
     assert "refused" not in cloud.workflows()
+
+
+@pytest.mark.parametrize("operation", ["update_stack", "create_change_set"])
+@REFUSED
+def test_refused_call_changes_no_stack(
+    cloud: Cloud, operation: str, template: Any, call: Any, error: str
+) -> None:
+    """It stays as it is, without a change set, and takes the next update."""
+    flow = {"Flow": workflow("kept", Description="old")}
+    cloud.create("kept", flow)
+    kind = {} if operation == "update_stack" else {"ChangeSetName": "c", "ChangeSetType": "UPDATE"}
+    changed = {"Flow": workflow("kept", Description="new"), **template.get("Resources", {})}
+    body = json.dumps({**template, "Resources": changed})
+    with pytest.raises(ClientError, match=error):
+        getattr(cloud.api, operation)(StackName="kept", TemplateBody=body, **kind, **call)
+    assert cloud.status("kept") == "CREATE_COMPLETE"
+    assert cloud.api.list_change_sets(StackName="kept")["Summaries"] == []
+    assert cloud.glue.get_workflow(Name="kept")["Workflow"]["Description"] == "old"
+    assert cloud.api.get_template(StackName="kept")["TemplateBody"] == {"Resources": flow}
+    assert cloud.update("kept", {"Flow": changed["Flow"]}) == "UPDATE_COMPLETE"
 
 
 def test_rule_that_holds_or_does_not_apply_lets_a_stack_be_created(cloud: Cloud) -> None:

@@ -725,3 +725,49 @@ def test_list_does_not_have_what_a_condition_leaves_out(cloud: Cloud) -> None:
         found = cloud.triggers("listed")["listed-start"]["Actions"]
         jobs = ["always", "sometimes"] if value == "a" else ["always"]
         assert [action["JobName"] for action in found] == jobs
+
+
+@pytest.mark.endpoint
+def test_a_new_bucket_has_what_its_template_says(cloud: Cloud) -> None:
+    """Rules, blocks and a policy, as an imported or a changed bucket has."""
+    rule = {"Id": "old", "Status": "Enabled", "Prefix": "tmp/", "ExpirationInDays": 3}
+    blocked = dict.fromkeys(
+        ("BlockPublicAcls", "BlockPublicPolicy", "IgnorePublicAcls", "RestrictPublicBuckets"), True
+    )
+    data = bucket("equipped")
+    data["Properties"] |= {
+        "LifecycleConfiguration": {"Rules": [rule]},
+        "PublicAccessBlockConfiguration": blocked,
+    }
+    allowed = {
+        "Sid": "Read",
+        "Effect": "Allow",
+        "Principal": {"AWS": "arn:aws:iam::123456789012:root"},
+        "Action": "s3:GetObject",
+        "Resource": {"Fn::Sub": "${Data.Arn}/*"},
+    }
+    # The endpoint has no TLS, and leaves this out.
+    denied = {
+        "Effect": "Deny",
+        "Principal": "*",
+        "Action": "s3:*",
+        "Resource": {"Fn::Sub": "${Data.Arn}/*"},
+        "Condition": {"Bool": {"aws:SecureTransport": "false"}},
+    }
+    document = {"Version": "2012-10-17", "Statement": [allowed, denied]}
+    policy = {
+        "Type": "AWS::S3::BucketPolicy",
+        "Properties": {"Bucket": {"Ref": "Data"}, "PolicyDocument": document},
+    }
+    assert cloud.create("equipped", {"Policy": policy, "Data": data}) == "CREATE_COMPLETE"
+    (found,) = cloud.s3.get_bucket_lifecycle_configuration(Bucket="equipped")["Rules"]
+    assert found == {
+        "ID": "old",
+        "Status": "Enabled",
+        "Filter": {"Prefix": "tmp/"},
+        "Expiration": {"Days": 3},
+    }
+    block = cloud.s3.get_public_access_block(Bucket="equipped")
+    assert block["PublicAccessBlockConfiguration"] == blocked
+    stored = json.loads(cloud.s3.get_bucket_policy(Bucket="equipped")["Policy"])
+    assert stored["Statement"] == [{**allowed, "Resource": "arn:aws:s3:::equipped/*"}]

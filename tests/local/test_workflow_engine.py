@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import errno
 import json
+import os
 import tempfile
 import uuid
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import pytest
 import waiting
@@ -14,7 +16,7 @@ from botocore.exceptions import ClientError
 from moto.glue.utils import Action
 
 from dynoexport.local import context
-from dynoexport.local.glue import engine, processes
+from dynoexport.local.glue import engine, jobs, processes
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -403,6 +405,35 @@ def test_a_job_whose_process_cannot_start_has_failed(
     until(lambda: run.completed)
     assert run.state == "FAILED"
     assert run.error.startswith("LAUNCH ERROR | [Errno 2] No such file or directory")
+
+
+def test_a_job_whose_script_finds_no_space_has_failed(
+    endpoint: Endpoint, flow: Flow, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its process ends, and its directory goes; the next run has a process of its own."""
+    processes.begin()
+    processes.reserve.empty()
+    used: list[Path] = []
+
+    def fill(_: Endpoint, __: jobs.JobRun, directory: Path) -> NoReturn:
+        used.append(directory)
+        (directory / "half.py").write_text("pri")
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(context, "endpoint", lambda *_: endpoint)
+    monkeypatch.setattr(jobs, "_prepare", fill)
+    backend = engine.LocalGlueBackend(endpoint.region, endpoint.account)
+    command = {"Name": "pythonshell", "ScriptLocation": f"s3://{BUCKET}/any.py"}
+    backend.put_job("full", {"Role": flow.role, "Command": command, "MaxRetries": 0})
+    for _ in range(2):
+        run = backend.get_job_run("full", backend.start_job_run("full", None))
+        until(lambda run=run: run.completed)
+        assert run.state == "FAILED"
+        assert run.error == "LAUNCH ERROR | [Errno 28] No space left on device"
+    assert len(set(used)) == 2
+    until(lambda: not any(directory.exists() for directory in used))
+    runs, _ = backend.get_job_runs("full")
+    assert [run.process.process.poll() is None for run in runs] == [False, False]
 
 
 @pytest.mark.parametrize(
