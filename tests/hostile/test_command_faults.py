@@ -30,6 +30,8 @@ SHARE = 1 if ALL else 0.02
 NOT_NEEDED = {
     ("init", "s3.HeadBucket"): "looks for a bucket that a former stack left; CloudFormation would",
     ("init", "glue.GetDatabase"): "looks for a database that a former stack left, the same",
+    ("deploy", "glue.GetJob"): "looks for a job of the same name; CloudFormation would",
+    ("deploy", "glue.GetCrawler"): "looks for a crawler of the same name, the same",
     ("deploy", "dynamodb.Scan"): "looks for values that the connector may change, for a warning",
     ("deploy", "glue.GetDataCatalogEncryptionSettings"): "a policy of an older version lacks it",
     ("deploy", "cloudwatch.GetMetricStatistics"): "--auto prints what is not known",
