@@ -17,6 +17,7 @@ from botocore.exceptions import ClientError
 from botocore.httpsession import URLLib3Session
 
 from dynoexport.local.context import ROOT_ACCESS_KEY
+from dynoexport.local.services import checksums
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -124,7 +125,16 @@ def _crc32(body: bytes) -> bytes:
     return zlib.crc32(body).to_bytes(4, "big")
 
 
+# As Amazon's own library computes them, awscrt 0.38.1.
+CRC32C = {b"abc": "364b3fb7", b"xyz": "25236885", b"123456789": "e3069283"}
+CRC64NVME = {
+    b"abc": "05e5cabb3fc1faeb",
+    b"xyz": "74766e483f20266c",
+    b"123456789": "ae8b14860a799888",
+}
 DIGESTS = {
+    "ChecksumCRC32C": lambda body: bytes.fromhex(CRC32C[body]),
+    "ChecksumCRC64NVME": lambda body: bytes.fromhex(CRC64NVME[body]),
     "ContentMD5": lambda body: hashlib.md5(body, usedforsecurity=False).digest(),
     "ChecksumCRC32": _crc32,
     "ChecksumSHA1": lambda body: hashlib.sha1(body, usedforsecurity=False).digest(),
@@ -135,6 +145,12 @@ DIGESTS = {
 @pytest.fixture
 def s3(endpoint: Endpoint) -> Any:
     return replace(endpoint, region="eu-central-1").client("s3")
+
+
+@pytest.mark.parametrize(("algorithm", "values"), [("CRC32C", CRC32C), ("CRC64NVME", CRC64NVME)])
+def test_checksums_are_those_of_amazons_library(algorithm: str, values: dict[bytes, str]) -> None:
+    for body, digest in values.items():
+        assert checksums.compute(body, algorithm) == base64.b64encode(bytes.fromhex(digest))
 
 
 @pytest.mark.parametrize("checksum", DIGESTS)

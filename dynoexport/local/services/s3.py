@@ -8,7 +8,6 @@ import functools
 import hashlib
 import re
 from http import HTTPStatus
-from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 from xml.sax.saxutils import escape
 
@@ -16,11 +15,11 @@ from flask import request
 from moto.s3.exceptions import S3ClientError
 from moto.s3.models import S3Backend, s3_backends
 from moto.s3.responses import S3Response
-from moto.s3.utils import compute_checksum
 from werkzeug.wrappers import Response
 
 from dynoexport.local import context
 from dynoexport.local.iam.authentication_middleware import SCOPE
+from dynoexport.local.services import checksums
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -30,11 +29,6 @@ if TYPE_CHECKING:
 
 _copy_object = S3Backend.copy_object
 _post: Any = S3Response._key_response_post
-# The bytes of a checksum, by the algorithms that can be computed here.
-_CHECKED = {"CRC32": 4, "SHA1": 20, "SHA256": 32}
-# Without their optional libraries, moto takes CRC32 for these.
-_CHECKED |= {"CRC32C": 4} if find_spec("crc32c") else {}
-_CHECKED |= {"CRC64NVME": 8} if find_spec("awscrt") else {}
 # A checksum that the client sends after the body of an upload in chunks is in the last bytes:
 # https://docs.aws.amazon.com/AmazonS3/latest/API/sigv4-streaming-trailers.html
 _TRAILERS = 1024
@@ -42,6 +36,7 @@ _TRAILERS = 1024
 
 def install() -> None:
     """Make moto use the code below. Call it before the first request."""
+    checksums.install()
     S3Backend.copy_object = _copy_as_whole  # type: ignore[method-assign, assignment]
     S3Response._key_response_post = _with_checksum  # type: ignore[method-assign, assignment]
     for store in (S3Response.put_object, S3Response.upload_part):
@@ -76,7 +71,7 @@ def _stated(response: S3Response) -> Iterator[tuple[str, str, int]]:
     if "content-md5" in response.headers:
         yield "Content-MD5", response.headers["content-md5"], 16
     trailers = response.raw_body[-_TRAILERS:] if "x-amz-trailer" in response.headers else b""
-    for algorithm, length in _CHECKED.items():
+    for algorithm, length in checksums.LENGTHS.items():
         header = f"x-amz-checksum-{algorithm.lower()}"
         sent = re.findall(rf"\r\n{header}:([^\r\n]*)".encode(), trailers)
         stated = response.headers.get(header) or (sent[-1].decode().strip() if sent else None)
@@ -94,7 +89,7 @@ def _is_digest(text: str, length: int) -> bool:
 def _digest(name: str, body: bytes) -> str:
     if name == "Content-MD5":
         return base64.b64encode(hashlib.md5(body, usedforsecurity=False).digest()).decode()
-    return compute_checksum(body, name).decode()
+    return checksums.compute(body, name).decode()
 
 
 def _with_checksum(response: S3Response, *call: Any) -> Any:
@@ -129,7 +124,7 @@ def _copy_as_whole(
     _copy_object(backend, source, bucket, key, **options)
     copy = backend.get_object(bucket, key)
     if copy is not None and copy.checksum_value:
-        checksum = compute_checksum(copy.value, str(copy.checksum_algorithm))
+        checksum = checksums.compute(copy.value, str(copy.checksum_algorithm))
         copy.checksum_value = checksum.decode()
 
 
