@@ -17,8 +17,7 @@ FIRST_WORDS = (
 QUOTED = re.compile(rf"""(["'`])\s*((?:{FIRST_WORDS})\s(?:\\.|(?!\1)[^\\])*)\1""", re.DOTALL)
 # As in a block of code: until an empty line, a semicolon or the end of the block.
 LINES = re.compile(rf"^[ \t]*((?:{FIRST_WORDS})\s(?:(?!```|\n\s*\n)[^;])+)", re.MULTILINE)
-
-# The name of a kind of statements, such as CREATE [OR REPLACE] VIEW.
+# The name of a kind of statements in a sentence, such as CREATE [OR REPLACE] VIEW.
 KIND = re.compile(r"[A-Z\[\] ]+")
 
 
@@ -26,8 +25,8 @@ def statements(text: str) -> list[str]:
     """Every statement between quotation marks and on lines of its own, with its blanks folded."""
     quoted = [match[1].replace('\\"', '"') for match in QUOTED.findall(text)]
     on_lines = LINES.findall(QUOTED.sub("", text))
-    found = [" ".join(sql.split()) for sql in (*quoted, *on_lines)]
-    return [sql for sql in found if not KIND.fullmatch(sql)]
+    named = [sql for sql in quoted if not KIND.fullmatch(sql)]
+    return [" ".join(sql.split()) for sql in (*named, *on_lines)]
 
 
 def pages() -> dict[str, str]:
