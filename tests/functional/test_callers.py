@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from contextlib import contextmanager
 from datetime import datetime, timedelta, timezone
 from typing import TYPE_CHECKING
 
@@ -18,7 +19,7 @@ from dynoexport.local.iam import authorization, unused_permissions
 from dynoexport.model import OutputFormat
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from dynoexport.local.context import Endpoint
     from dynoexport.local.iam.unused_permissions import Element
@@ -208,14 +209,28 @@ def exported(there: Endpoint) -> str:
     return name
 
 
+@contextmanager
+def sleeping(endpoint: Endpoint, table: str) -> Iterator[None]:
+    """In this block, runs of the table's export end only when they are stopped."""
+    name = naming.export_job(table, "json")
+    job = endpoint.client("glue").get_job(JobName=name)["Job"]
+    bucket, _, key = job["Command"]["ScriptLocation"].removeprefix("s3://").partition("/")
+    s3, script = endpoint.client("s3"), {"Bucket": bucket, "Key": key}
+    kept = s3.get_object(**script)["Body"].read()
+    s3.put_object(**script, Body=b"import time; time.sleep(600)")
+    yield
+    s3.put_object(**script, Body=kept)
+
+
 def test_running_needs_exactly_its_policy(there: Endpoint, exported: str) -> None:
     person = Person(there, "run")
     do = person.command
     do.ok("disable", exported)
     do.ok("enable", exported)
-    run = do.json("run", exported, "--set", "MaxConsumedReadThroughput=0.5")["run_id"]
-    do.ok("runs", exported)
-    do.ok("stop", exported)
+    with sleeping(there, exported):
+        run = do.json("run", exported, "--set", "MaxConsumedReadThroughput=0.5")["run_id"]
+        do.ok("runs", exported)
+        do.ok("stop", exported)
     do("watch", exported)
     do("logs", exported, "--run", run)
     do.ok("status")
