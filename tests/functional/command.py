@@ -100,6 +100,20 @@ def library(endpoint: Endpoint) -> Account:
     return Account(session, endpoint.region, endpoint.url)
 
 
+@contextmanager
+def sleeping(endpoint: Endpoint, job: str) -> Iterator[None]:
+    """In this block, runs of the Glue job end only when they are stopped."""
+    command = endpoint.client("glue").get_job(JobName=job)["Job"]["Command"]
+    bucket, _, key = command["ScriptLocation"].removeprefix("s3://").partition("/")
+    s3 = endpoint.client("s3")
+    kept = s3.get_object(Bucket=bucket, Key=key)["Body"].read()
+    s3.put_object(Bucket=bucket, Key=key, Body=b"import time; time.sleep(600)")
+    try:
+        yield
+    finally:
+        s3.put_object(Bucket=bucket, Key=key, Body=kept)
+
+
 def create_table(endpoint: Endpoint, table: str, **options: Any) -> None:
     """On demand, unless the options provision it."""
     billing = {} if "ProvisionedThroughput" in options else {"BillingMode": "PAY_PER_REQUEST"}

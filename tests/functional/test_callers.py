@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import json
 import re
-from contextlib import contextmanager
 from datetime import datetime, timedelta, timezone
 from typing import TYPE_CHECKING
 
 import pytest
-from command import Command, consume, crawl, create_table, put_snapshot
+from command import Command, consume, crawl, create_table, put_snapshot, sleeping
 from roles import allowed, recorded
 
 from dynoexport import naming
@@ -19,7 +18,7 @@ from dynoexport.local.iam import authorization, unused_permissions
 from dynoexport.model import OutputFormat
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
 
     from dynoexport.local.context import Endpoint
     from dynoexport.local.iam.unused_permissions import Element
@@ -209,25 +208,12 @@ def exported(there: Endpoint) -> str:
     return name
 
 
-@contextmanager
-def sleeping(endpoint: Endpoint, table: str) -> Iterator[None]:
-    """In this block, runs of the table's export end only when they are stopped."""
-    name = naming.export_job(table, "json")
-    job = endpoint.client("glue").get_job(JobName=name)["Job"]
-    bucket, _, key = job["Command"]["ScriptLocation"].removeprefix("s3://").partition("/")
-    s3, script = endpoint.client("s3"), {"Bucket": bucket, "Key": key}
-    kept = s3.get_object(**script)["Body"].read()
-    s3.put_object(**script, Body=b"import time; time.sleep(600)")
-    yield
-    s3.put_object(**script, Body=kept)
-
-
 def test_running_needs_exactly_its_policy(there: Endpoint, exported: str) -> None:
     person = Person(there, "run")
     do = person.command
     do.ok("disable", exported)
     do.ok("enable", exported)
-    with sleeping(there, exported):
+    with sleeping(there, naming.export_job(exported, "json")):
         run = do.json("run", exported, "--set", "MaxConsumedReadThroughput=0.5")["run_id"]
         do.ok("runs", exported)
         do.ok("stop", exported)

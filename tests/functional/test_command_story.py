@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from account import REVIEWS
-from command import Command, consume, library
+from command import Command, consume, library, sleeping
 from waiting_lines import without_waiting
 
 import dynoexport
@@ -199,19 +199,22 @@ def test_the_schedule_goes_on_and_off_in_place_and_outlives_a_deployment(empty: 
 
 @pytest.mark.usefixtures("first_run")
 def test_ctrl_c_leaves_the_run_running_and_says_how_to_return(empty: Command) -> None:
-    with empty.start("run", "Reviews", "--wait") as waiting:
-        assert waiting.stderr is not None
-        until_run = takewhile(lambda line: "ReviewsExportToparquet" not in line, waiting.stderr)
-        assert without_waiting("".join(until_run)) == ""
-        waiting.send_signal(signal.SIGINT)
-        reported = waiting.stderr.read()
-        assert waiting.wait(timeout=60) == 130
-    assert "Follow it again with: dynoexport watch Reviews" in reported
-    refused = empty("run", "Reviews")
-    assert refused.returncode == 1
-    assert "a run of Reviews is active" in refused.stderr
-    assert "stop it with: dynoexport stop Reviews" in empty("destroy", "Reviews", "--yes").stderr
-    empty.ok("stop", "Reviews")
+    job = naming.export_job("Reviews", "parquet")
+    with sleeping(empty.endpoint, job):
+        with empty.start("run", "Reviews", "--wait") as waiting:
+            assert waiting.stderr is not None
+            until_run = takewhile(lambda line: "ReviewsExportToparquet" not in line, waiting.stderr)
+            assert without_waiting("".join(until_run)) == ""
+            waiting.send_signal(signal.SIGINT)
+            reported = waiting.stderr.read()
+            assert waiting.wait(timeout=60) == 130
+        assert "Follow it again with: dynoexport watch Reviews" in reported
+        refused = empty("run", "Reviews")
+        assert refused.returncode == 1
+        assert "a run of Reviews is active" in refused.stderr
+        destroyed = empty("destroy", "Reviews", "--yes")
+        assert "stop it with: dynoexport stop Reviews" in destroyed.stderr
+        empty.ok("stop", "Reviews")
     ended = empty("watch", "Reviews", "--output", "json")
     assert ended.returncode == 1
     assert json.loads(ended.stdout)["state"] == "STOPPED"
