@@ -132,7 +132,10 @@ $(BIN)/pip:
 	@$(PYTHON) -m venv $(VENV)
 
 $(LOCAL): setup.cfg pyproject.toml | $(BIN)/pip
-	@$(BIN)/pip install --quiet --disable-pip-version-check --editable '.[local]'
+	@# uv takes a third of pip's time. Where it cannot install, such as from an index that only pip knows, pip does.
+	@{ $(BIN)/pip install --quiet --disable-pip-version-check uv && \
+	  $(BIN)/uv pip install --quiet --python $(BIN)/python --editable '.[local]'; } 2>/dev/null || \
+	  $(BIN)/pip install --quiet --disable-pip-version-check --editable '.[local]'
 	@touch $@
 
 $(TEST): setup.cfg pyproject.toml | $(LOCAL)
