@@ -8,7 +8,7 @@ and never rolls back. Here ``template_checks`` checks every call, and ``deployme
 
 from __future__ import annotations
 
-import pickle
+import copy
 import threading
 from contextlib import suppress
 from functools import lru_cache
@@ -84,14 +84,14 @@ def _parse(template: str) -> Json:
     CloudFormation takes both in both languages, and the CDK writes the text:
     https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/intrinsic-function-reference-getatt.html
     """
-    parsed: Json = pickle.loads(_pickled(template))  # noqa: S301 - from the function below
-    return parsed
+    # moto parses a template thrice for a change set, and may change what it gets.
+    return copy.deepcopy(_parsed(template))
 
 
 @lru_cache(maxsize=16)
-def _pickled(template: str) -> bytes:
-    # moto parses a template thrice for a change set, and may change what it gets.
-    return pickle.dumps(_with_attributes_as_lists(_moto_parse(template)))
+def _parsed(template: str) -> Json:
+    parsed: Json = _with_attributes_as_lists(_moto_parse(template))
+    return parsed
 
 
 def _with_attributes_as_lists(value: Any) -> Any:
