@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import os
 import shutil
-import subprocess
 from typing import TYPE_CHECKING, Any
 
 import artifacts
+import client_program
 import clients_table
 
 if TYPE_CHECKING:
@@ -15,7 +14,6 @@ if TYPE_CHECKING:
 
     from dynoexport.local.context import Endpoint
 
-SECONDS_MAX = 600
 STACK = "cdk-orders"
 SAID_MAX = 200
 
@@ -31,23 +29,17 @@ def answers(endpoint: Endpoint, scratch: Path) -> dict[str, Any]:
     shutil.copy(clients_table.CDK / "app.js", scratch)
 
     def run(credentials: str, *words: str) -> str:
-        done = subprocess.run(
+        done = client_program.run(
             [scratch / "node_modules" / ".bin" / "cdk", *words, "--no-color"],
-            env={
-                "PATH": os.environ["PATH"],
-                "HOME": str(scratch),
-                **endpoint.env,
+            endpoint,
+            scratch,
+            home=scratch,
+            variables={
                 "CREDENTIALS": credentials,
                 "TEMPLATE": str(clients_table.ROOT / "templates" / "table.yaml"),
                 # It asks a web site for news otherwise.
                 "CDK_DISABLE_VERSION_CHECK": "1",
             },
-            cwd=scratch,
-            capture_output=True,
-            text=True,
-            encoding="utf-8",
-            timeout=SECONDS_MAX,
-            check=False,
         )
         if done.returncode:
             return _refusal(done.stderr + done.stdout)

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import functools
 import json
-import os
-import subprocess
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import artifacts
 import cdk_client
+import client_program
 import clients_table
 import started_endpoint
 from command import Command
@@ -23,7 +22,6 @@ if TYPE_CHECKING:
 
     from dynoexport.local.context import Endpoint
 
-SECONDS_MAX = 600
 ORDERS = 30
 
 
@@ -71,16 +69,7 @@ def answers(client: Client, endpoint: Endpoint, scratch: Path) -> dict[str, Any]
         UnavailableError: a package cannot be had.
     """
     python = artifacts.environment(client.requirements) / "bin" / "python"
-    done = subprocess.run(
-        [python, client.source],
-        env={"PATH": os.environ["PATH"], "HOME": str(scratch), **endpoint.env},
-        cwd=scratch,
-        capture_output=True,
-        text=True,
-        encoding="utf-8",
-        timeout=SECONDS_MAX,
-        check=False,
-    )
+    done = client_program.run([python, client.source], endpoint, scratch, home=scratch)
     assert done.returncode == 0, done.stderr
     found: dict[str, Any] = json.loads(done.stdout)
     return found

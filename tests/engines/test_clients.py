@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import json
-import os
-import subprocess
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import client_program
 import clients_table
 import judges
 import pytest
@@ -20,7 +19,6 @@ if TYPE_CHECKING:
 
 JUDGE = "{sdk}"
 ROOT = Path(__file__).parents[2]
-SECONDS_MAX = 600
 TABLE, FORMAT = "Orders", "parquet"
 ORDERS = 30
 BUCKET = naming.bucket("123456789012", "us-east-1")
@@ -120,16 +118,7 @@ def test_every_step_of_an_export_answers_as_expected(
     assert list(clients_table.SDKS) == list(PROGRAMS)
     with judges.required(sdk):
         command = PROGRAMS[sdk](tmp_path)
-    done = subprocess.run(
-        command,
-        env={"PATH": os.environ["PATH"], "HOME": os.environ["HOME"], **own_endpoint.env},
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        encoding="utf-8",
-        timeout=SECONDS_MAX,
-        check=False,
-    )
+    done = client_program.run(command, own_endpoint, ROOT, home=Path.home())
     assert done.returncode == 0, done.stderr
     seen = json.loads(done.stdout)
     seen["tables"].sort()
