@@ -13,7 +13,7 @@ import pytest
 import waiting
 
 from dynoexport.local.glue import class_sharing, processes
-from dynoexport.local.runtime import class_archive
+from dynoexport.local.runtime import class_archive, used_java
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -73,6 +73,8 @@ def run(script: Path) -> tuple[str, str]:
         assert job.process.stderr is not None
         printed, errors = job.process.stdout.read(), job.process.stderr.read()
         assert job.process.wait() == 0, errors
+        assert job.jvm is not None
+        errors += (job.jvm.directory / used_java.LOG).read_text()
         job.share_classes()
         return printed.strip(), errors
     finally:

@@ -17,6 +17,7 @@ import waiting
 
 from dynoexport.local import context
 from dynoexport.local.glue import processes
+from dynoexport.local.runtime import used_java
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -78,7 +79,7 @@ HANG = """
 import os, time
 from pyspark import SparkContext
 spark = SparkContext.getOrCreate()
-print(os.getcwd())
+print(os.getcwd(), spark._jvm.java.lang.System.getenv("HOME"))
 spark.parallelize([0], 1).map(lambda _: time.sleep(600)).collect()
 """
 
@@ -99,11 +100,24 @@ def environments(directory: Path | str) -> dict[int, str]:
     return running
 
 
-def java_of(directory: Path) -> int | None:
-    for number in environments(directory):
-        if "SparkSubmit" in Path(f"/proc/{number}/cmdline").read_text():
-            return number
-    return None
+def java_in(directory: Path) -> list[int]:
+    """The numbers of the processes of Java that belong to a directory."""
+    return [
+        number
+        for number in environments(directory)
+        if "SparkSubmit" in Path(f"/proc/{number}/cmdline").read_text()
+    ]
+
+
+def java_of(job: processes.JobProcess) -> int | None:
+    """The number of its Java's process."""
+    assert job.jvm is not None
+    return next(iter(java_in(job.jvm.directory)), None)
+
+
+def of_java(job: processes.JobProcess) -> dict[int, str]:
+    assert job.jvm is not None
+    return environments(job.jvm.directory)
 
 
 # --- the process that waits -----------------------------------------------------------------------
@@ -125,10 +139,10 @@ def test_a_process_that_waits_has_no_credentials(reserve: processes.Reserve) -> 
     reserve.fill(processes.SPARK)
     waiting = reserve.take(processes.SPARK)
     try:
-        until(lambda: java_of(waiting.directory))
-        values = environments(waiting.directory)
-        assert len(values) >= 2
-        for environment in values.values():
+        until(lambda: java_of(waiting))
+        values = [*environments(waiting.directory).values(), *of_java(waiting).values()]
+        assert len(values) >= 3
+        for environment in values:
             assert "AWS_" not in environment
             assert "the user's" not in environment
     finally:
@@ -164,16 +178,16 @@ def test_one_process_waits_at_most_and_for_one_job(reserve: processes.Reserve) -
 def test_a_process_whose_java_was_killed_is_replaced(
     reserve: processes.Reserve, tmp_path: Path
 ) -> None:
-    """It ends with its Java, and the job gets one that lives."""
+    """The job gets one that lives, and both directories are gone."""
     reserve.fill(processes.SPARK)
-    (first,) = tmp_path.iterdir()
-    os.kill(until(lambda: java_of(first)), signal.SIGKILL)
-    until(lambda: environments(first) == {})
+    first = list(tmp_path.iterdir())
+    java = until(lambda: [number for place in first for number in java_in(place)])
+    os.kill(java[0], signal.SIGKILL)
+    until(lambda: not any(map(java_in, first)))
     second = reserve.take(processes.SPARK)
     try:
-        assert second.directory != first
-        assert second.process.poll() is None
-        assert not first.exists()
+        assert second.is_alive
+        assert not [place for place in first if place.exists()]
     finally:
         second.close()
 
@@ -181,20 +195,24 @@ def test_a_process_whose_java_was_killed_is_replaced(
 def test_an_emptied_reserve_leaves_nothing() -> None:
     """No process, no Java, no directory."""
     waiting = processes.start(processes.SPARK)
-    until(lambda: java_of(waiting.directory))
+    until(lambda: java_of(waiting))
     waiting.close()
-    until(lambda: environments(waiting.directory) == {})
+    until(lambda: environments(waiting.directory) == of_java(waiting) == {})
+    assert waiting.jvm is not None
     assert not waiting.directory.exists()
+    assert not waiting.jvm.directory.exists()
 
 
 def test_a_process_ends_with_its_endpoint() -> None:
     """This holds however the endpoint ended, even before there is a job: the pipe closes."""
     waiting = processes.start(processes.SPARK)
     try:
-        until(lambda: java_of(waiting.directory))
-        assert waiting.process.stdin is not None
-        waiting.process.stdin.close()
-        until(lambda: environments(waiting.directory) == {})
+        until(lambda: java_of(waiting))
+        assert waiting.jvm is not None
+        for process in (waiting.process, waiting.jvm.process):
+            assert process.stdin is not None
+            process.stdin.close()
+        until(lambda: environments(waiting.directory) == of_java(waiting) == {})
     finally:
         waiting.close()
 
@@ -204,6 +222,7 @@ import sys, time
 from pathlib import Path
 from dynoexport.local import context
 from dynoexport.local.glue import processes
+from dynoexport.local.runtime import used_java
 job = processes.start("pythonshell")
 job.order(Path(sys.argv[1]), [], {})
 print(job.directory, flush=True)
@@ -235,12 +254,13 @@ def test_a_start_removes_the_directories_of_a_killed_endpoint(
 ) -> None:
     """It leaves those of a running endpoint alone."""
     reserve.fill(processes.SPARK)
-    (alive,) = tmp_path.iterdir()
+    alive = set(tmp_path.iterdir())
+    assert len(alive) == 2
     left = tmp_path / "dynoexport-job-left"
     left.mkdir()
     (left / "lock").touch()
     processes.sweep()
-    assert list(tmp_path.iterdir()) == [alive]
+    assert set(tmp_path.iterdir()) == alive
 
 
 def test_background_work_ends_with_its_endpoint(
@@ -264,6 +284,7 @@ def test_no_process_starts_while_the_endpoint_ends(tmp_path: Path) -> None:
     code = """
 from dynoexport.local import context
 from dynoexport.local.glue import processes
+from dynoexport.local.runtime import used_java
 job = processes.start("pythonshell")
 processes.end_all()
 assert not job.directory.exists()
@@ -358,21 +379,99 @@ def test_jobs_side_by_side_share_nothing(jobs: Jobs) -> None:
     runs = [jobs.start("report") for _ in range(2)]
     assert [jobs.ended("report", run) for run in runs] == ["SUCCEEDED", "SUCCEEDED"]
     printed = [json.loads(jobs.printed(run)[-1]) for run in runs]
-    for run, processes_of_run in zip(runs, printed, strict=True):
-        assert credentials(processes_of_run["script"]) == credentials(processes_of_run["worker"])
-        assert not [name for name in processes_of_run["java"] if name.startswith("AWS_")]
-        environments_of_run = processes_of_run.values()
-        assert all("SECRET_OF_THE_USER" not in environment for environment in environments_of_run)
-        homes = {environment["HOME"] for environment in environments_of_run}
-        assert len(homes) == 1
+    for run, of_run in zip(runs, printed, strict=True):
+        assert credentials(of_run["script"]) == credentials(of_run["worker"])
+        assert not [name for name in of_run["java"] if name.startswith("AWS_")]
+        assert all("SECRET_OF_THE_USER" not in environment for environment in of_run.values())
+        assert of_run["script"]["HOME"] == of_run["worker"]["HOME"] != of_run["java"]["HOME"]
         java = [line for line in jobs.printed(run, "error") if line.startswith("java of ")]
-        assert java == [f"java of {home}" for home in homes]
+        assert java == [f"java of {of_run['script']['HOME']}"]
     for left, right in zip(
         *(credentials(environment["script"]) for environment in printed), strict=True
     ):
         assert left != right
     assert printed[0]["java"]["HOME"] != printed[1]["java"]["HOME"]
-    until(lambda: not any(environments(environment["java"]["HOME"]) for environment in printed))
+    until(lambda: not any(environments(of_run["script"]["HOME"]) for of_run in printed))
+    # One Java waits for the next job.
+    until(lambda: sum(bool(environments(of_run["java"]["HOME"])) for of_run in printed) <= 1)
+
+
+# Leaves all that a job can leave in Java, its tasks still running, and ends without a goodbye.
+LEAVE = """
+import os, threading, time
+from pyspark import SparkContext
+from pyspark.sql import SparkSession
+SparkContext.setSystemProperty("spark.dynoexport.left", "here")
+SparkContext.setSystemProperty("spark.sql.shuffle.partitions", "77")
+spark = SparkSession.builder.getOrCreate()
+spark.range(2).createGlobalTempView("left")
+java = spark._jvm.java.lang
+java.System.err.println("java knows " + os.environ["AWS_ACCESS_KEY_ID"])
+path = spark._jvm.org.apache.hadoop.fs.Path("s3://job-processes/")
+path.getFileSystem(spark._jsc.hadoopConfiguration()).exists(path)
+sleep = spark.sparkContext.parallelize([0], 1).map(lambda _: time.sleep(600))
+threading.Thread(target=sleep.collect, daemon=True).start()
+while not spark.sparkContext.statusTracker().getActiveJobsIds():
+    time.sleep(0.05)
+print(java.System.getenv("HOME"), os.environ["AWS_ACCESS_KEY_ID"], flush=True)
+os._exit(0)
+"""
+FIND = """
+from pyspark import SparkContext
+from pyspark.sql import SparkSession
+spark = SparkSession.builder.getOrCreate()
+java = spark._jvm.java.lang
+print(java.System.getenv("HOME"))
+print(spark.conf.get("spark.sql.shuffle.partitions"), java.Thread.activeCount() < 200)
+print(spark.sql("show tables in global_temp").count())
+print(len(spark.sparkContext.statusTracker().getActiveJobsIds()))
+print(java.System.getProperties().toString().replace("\\n", " "))
+"""
+
+
+@pytest.mark.endpoint
+@pytest.mark.spark
+def test_a_later_job_finds_nothing_in_the_java_of_a_former_one(jobs: Jobs) -> None:
+    """One Java serves both; no view, task, setting or credential of the first is left in it."""
+    jobs.create("leave", LEAVE)
+    jobs.create("find", FIND)
+    first = jobs.start("leave")
+    assert jobs.ended("leave", first) == "SUCCEEDED"
+    java, key = jobs.printed(first)[-1].split()
+    assert f"java knows {key}" in jobs.printed(first, "error")
+    # However slow the machine is: it is free when its log is empty.
+    until(lambda: (Path(java) / used_java.LOG).read_bytes() == b"")
+    second = jobs.start("find")
+    assert jobs.ended("find", second) == "SUCCEEDED"
+    same_java, configured, views, tasks, properties = jobs.printed(second)
+    assert same_java == java
+    assert (configured, views, tasks) == ("4 True", "0", "0")
+    assert "spark.dynoexport.left" not in properties
+    assert "spark.executorEnv.AWS_ACCESS_KEY_ID" in properties
+    assert key not in properties
+    assert not [line for line in jobs.printed(second, "error") if "java knows" in line]
+
+
+QUIET = """
+from pyspark import SparkContext
+spark = SparkContext.getOrCreate()
+spark.setLogLevel("OFF")
+print(spark._jvm.java.lang.ProcessHandle.current().pid())
+"""
+
+
+@pytest.mark.endpoint
+@pytest.mark.spark
+def test_a_java_whose_log_was_set_serves_no_other_job(jobs: Jobs) -> None:
+    """The level would be that of all later jobs."""
+    jobs.create("quiet", QUIET)
+    runs = []
+    for _ in range(2):
+        runs.append(jobs.start("quiet"))
+        assert jobs.ended("quiet", runs[-1]) == "SUCCEEDED"
+    (first,), (second,) = map(jobs.printed, runs)
+    assert first != second
+    until(lambda: not Path(f"/proc/{first}").exists())
 
 
 @pytest.mark.endpoint
@@ -419,11 +518,12 @@ def test_a_stopped_spark_job_leaves_nothing(jobs: Jobs) -> None:
     """Script, Java and workers end, and their directory is gone."""
     jobs.create("hang", HANG)
     run = jobs.start("hang")
-    (home,) = until(lambda: jobs.printed(run))
-    until(lambda: len(environments(home)) >= 3)
+    homes = until(lambda: jobs.printed(run))[0].split()
+    until(lambda: all(len(environments(home)) >= 2 for home in homes))
     jobs.glue.batch_stop_job_run(JobName="hang", JobRunIds=[run])
     assert jobs.ended("hang", run) == "STOPPED"
-    until(lambda: environments(home) == {} and not Path(home).exists())
+    for home in homes:
+        until(lambda home=home: environments(home) == {} and not Path(home).exists())
 
 
 @pytest.mark.endpoint

@@ -43,7 +43,7 @@ def _directory() -> Path:
 
 
 def make(directory: Path, environment: Mapping[str, str]) -> None:
-    """Make an archive of the classes that a job has listed in its directory, in the background.
+    """Make an archive of the classes that a Java has listed in its directory, in the background.
 
     It takes longer than a short job, so it goes on when the endpoint ends. A job that wrote nothing
     by Spark SQL has loaded a third of the classes, and its archive would serve no other job.
@@ -61,5 +61,7 @@ def make(directory: Path, environment: Mapping[str, str]) -> None:
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
         )
+        # Java's next job lists no more.
+        classes.unlink()
         # Else it would stay as a zombie until the endpoint ends.
         threading.Thread(target=maker.wait, daemon=True).start()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import threading
 import time
-from contextlib import closing, suppress
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
 from pathlib import Path
@@ -20,6 +20,7 @@ from dynoexport.local import context
 from dynoexport.local.glue import late_imports, processes
 from dynoexport.local.glue.queue import queue
 from dynoexport.local.iam import identities
+from dynoexport.local.runtime import used_java
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -31,6 +32,8 @@ if TYPE_CHECKING:
 _LOG_GROUPS = {"glueetl": "/aws-glue/jobs", "pythonshell": "/aws-glue/python-jobs"}
 # PutLogEvents takes 10,000 events and 1 MiB a call.
 _LOG_BATCH = 1000
+# How often what Java has written becomes part of its job's log.
+_COPY_SECONDS = 0.5
 # What a run copies from its job.
 _FROM_THE_JOB = ("WorkerType", "NumberOfWorkers", "GlueVersion", "ExecutionClass")
 # "The default is 10 DPUs": https://docs.aws.amazon.com/glue/latest/webapi/API_Job.html
@@ -61,7 +64,7 @@ class JobRun:
         """End the run's process, or prevent it from starting."""
         self.stopping = True
         if self.process is not None:
-            self.process.kill()
+            self.process.stop()
 
     @property
     def kind(self) -> str:
@@ -141,7 +144,7 @@ def execute(endpoint: Endpoint, run: JobRun) -> None:
 
 def _run(endpoint: Endpoint, run: JobRun) -> None:
     process = run.process = processes.reserve.take(run.kind)
-    with closing(process):
+    try:
         script, environment = _prepare(endpoint, run, process.directory)
         # If it has ended already, its exit code is the result.
         with suppress(BrokenPipeError):
@@ -150,6 +153,8 @@ def _run(endpoint: Endpoint, run: JobRun) -> None:
         _supervise(endpoint, run, process, environment)
         if run.state == "SUCCEEDED":
             process.share_classes()
+    finally:
+        processes.reserve.give_back(process)
 
 
 def one_line(error: Exception) -> str:
@@ -205,7 +210,7 @@ def _supervise(
 ) -> None:
     if run.stopping:
         # It was stopped before it had a process.
-        job.kill()
+        job.stop()
     process = job.process
     output, errors = (
         Log(endpoint, f"{run.log_group}/{channel}", run.run_id, environment)
@@ -215,13 +220,17 @@ def _supervise(
         threading.Thread(target=output.follow, args=(process.stdout,), daemon=True),
         threading.Thread(target=errors.follow, args=(process.stderr,), daemon=True),
     ]
+    ended = threading.Event()
+    if job.jvm is not None:
+        log = job.jvm.directory / used_java.LOG
+        readers.append(threading.Thread(target=errors.copy, args=(log, ended), daemon=True))
     for reader in readers:
         reader.start()
     too_long = threading.Event()
 
     def time_out() -> None:
         too_long.set()
-        job.kill()
+        job.stop()
 
     # Popen's own timeout looks for the end of the process in steps of a twentieth of a second.
     timer = threading.Timer(float(run.definition.get("Timeout", 2880)) * 60, time_out)
@@ -231,8 +240,9 @@ def _supervise(
         code = process.wait()
     finally:
         timer.cancel()
-        # Java needs a second to shut down.
+        # What it has started goes with it.
         job.kill()
+        ended.set()
         for reader in readers:
             reader.join(timeout=10)
         output.flush()
@@ -287,6 +297,7 @@ class Log:
         self._stream = stream
         self._pending: list[dict[str, Any]] = []
         self._denied = False
+        # What the script has written.
         self.lines: list[str] = []
         self._lock = threading.Lock()
         self._create(self._client.create_log_group)
@@ -304,11 +315,25 @@ class Log:
         """Write every line until the other side closes the pipe, then close this side."""
         with pipe:
             for line in pipe:
-                self.write(line.rstrip("\n"))
+                self.lines.append(line.rstrip("\n"))
+                self.write(self.lines[-1])
+
+    def copy(self, file: Path, ended: threading.Event) -> None:
+        """Write every line of a file that grows until the event."""
+        line = ""
+        with file.open(errors="replace") as growing:
+            while True:
+                is_last = ended.wait(_COPY_SECONDS)
+                for part in growing:
+                    line += part
+                    if line.endswith("\n"):
+                        self.write(line.rstrip("\n"))
+                        line = ""
+                if is_last:
+                    return
 
     def write(self, text: str) -> None:
         """Add one line."""
-        self.lines.append(text)
         with self._lock:
             self._pending.append({"timestamp": int(time.time() * 1000), "message": text or " "})
         self.flush()

@@ -1,7 +1,8 @@
 """The processes of jobs: one for each job, and perhaps one of each kind that waits for the next.
 
 Most of a short job's time is the start of Spark, or of Python with boto3. A process that starts
-before its job knows nothing of it: it has no credentials, serves one job, and ends with it.
+before its job knows nothing of it: it has no credentials, serves one job, and ends with it. The
+Java that runs Spark serves a job after the other (``used_java.py``).
 
 When the endpoint ends, its jobs end. It kills the processes that it started. If it is killed
 itself, each job process notices that its standard input was closed (``launch.py``), and the next
@@ -21,23 +22,26 @@ import tempfile
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import IO, TYPE_CHECKING
 
 from dynoexport.errors import DynoexportError
 from dynoexport.local.context import EndpointEnds
 from dynoexport.local.glue import class_sharing, java
-from dynoexport.local.runtime import s3a
+from dynoexport.local.glue.used_jvms import UsedJvms
+from dynoexport.local.runtime import s3a, used_java
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
 RUNTIME = Path(__file__).parents[1] / "runtime"
 # The kinds of jobs, by the names of their commands.
 SPARK = "glueetl"
 PYTHON_SHELL = "pythonshell"
+# What a Spark job's process uses.
+JAVA = "java"
 _PREFIX = "dynoexport-job-"
 # Locked while the process of its directory lives.
 _LOCK = "lock"
@@ -60,6 +64,12 @@ class JobProcess:
     directory: Path
     lock: int
     environment: Mapping[str, str] = field(compare=False)
+    jvm: JobProcess | None = None
+
+    @property
+    def is_alive(self) -> bool:
+        """Whether it runs, and its Java."""
+        return self.process.poll() is None and (self.jvm is None or self.jvm.is_alive)
 
     def order(self, script: Path, arguments: Sequence[str], environment: Mapping[str, str]) -> None:
         """Send it the job to run; its standard input stays open while the endpoint lives.
@@ -73,11 +83,19 @@ class JobProcess:
         self.process.stdin.flush()
 
     def share_classes(self) -> None:
-        """Let later jobs use the classes that this one has listed, if there is no archive yet."""
-        class_sharing.make(self.directory, self.environment)
+        """Let later jobs use the classes that its Java has listed, if there is no archive yet."""
+        if self.jvm is not None:
+            class_sharing.make(self.jvm.directory, self.jvm.environment)
+
+    def stop(self) -> None:
+        """End the job at once, with its Java, unless it has ended: another may use its Java."""
+        if self in _started:
+            self.kill()
+            if self.jvm is not None:
+                self.jvm.kill()
 
     def kill(self) -> list[int]:
-        """End it and all that it started; return the process groups that were killed."""
+        """End it and all that it started, without its Java; return the groups that were killed."""
         if self not in _started:
             # Another process may have this number now.
             return []
@@ -99,7 +117,13 @@ class JobProcess:
         _started.forget(self)
 
     def close(self) -> None:
-        """End it and close its pipes."""
+        """End it and its Java, and close their pipes."""
+        self.release()
+        if self.jvm is not None:
+            self.jvm.close()
+
+    def release(self) -> None:
+        """End it and close its pipes, but not its Java."""
         self.end()
         for pipe in (self.process.stdin, self.process.stdout, self.process.stderr):
             if pipe is not None:
@@ -168,8 +192,8 @@ class Started:
         self._ended, self._s3a_jars = False, s3a_jars
         sweep()
 
-    def add(self, kind: str) -> JobProcess:
-        """Start one.
+    def add(self, kind: str, jvm: JobProcess | None = None) -> JobProcess:
+        """Start one, which uses a Java.
 
         Raises:
             EndpointEnds: the endpoint is ending.
@@ -177,7 +201,7 @@ class Started:
         with self._lock:
             if self._ended:
                 raise EndpointEnds("the endpoint ends")
-            process = _spawn(kind, self._s3a_jars)
+            process = _spawn(kind, self._s3a_jars, jvm)
             self._alive.add(process)
             return process
 
@@ -215,16 +239,25 @@ def sweep() -> None:
                 os.close(descriptor)
 
 
-def start(kind: str) -> JobProcess:
+def start(kind: str, jvm: JobProcess | None = None) -> JobProcess:
     """A new process for a job of that kind, without the user's environment.
+
+    That of a Spark job uses ``jvm``, or else a new one.
 
     Raises:
         EndpointEnds: the endpoint is ending.
     """
-    # In a thread of its own: Ctrl-C interrupts the main thread, perhaps after the start of the
-    # process but before its entry in the list.
-    with ThreadPoolExecutor(1) as executor:
-        return executor.submit(_started.add, kind).result()
+    if kind == SPARK and jvm is None:
+        jvm = start(JAVA)
+    try:
+        # In a thread of its own: Ctrl-C interrupts the main thread, perhaps after the start of the
+        # process but before its entry in the list.
+        with ThreadPoolExecutor(1) as executor:
+            return executor.submit(_started.add, kind, jvm).result()
+    except BaseException:
+        if jvm is not None:
+            jvm.close()
+        raise
 
 
 def _own_directory() -> tuple[Path, int]:
@@ -244,27 +277,40 @@ def _own_directory() -> tuple[Path, int]:
         os.close(lock)
 
 
-def _spawn(kind: str, s3a_jars: Path | None) -> JobProcess:
+def _spawn(kind: str, s3a_jars: Path | None, jvm: JobProcess | None) -> JobProcess:
     directory, lock = _own_directory()
     try:
         env = _environment(kind, directory, s3a_jars)
-        process = subprocess.Popen(
-            [sys.executable, str(RUNTIME / "launch.py"), kind],
-            env=env,
-            cwd=directory,
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-            errors="replace",
-            # A group of its own: Spark's JVM and Python workers go with it.
-            start_new_session=True,
-        )
+        if jvm is not None:
+            env[used_java.DIRECTORY] = str(jvm.directory)
+        with _output(kind, directory) as (output, errors):
+            process = subprocess.Popen(
+                [sys.executable, str(RUNTIME / "launch.py"), kind],
+                env=env,
+                cwd=directory,
+                stdin=subprocess.PIPE,
+                stdout=output,
+                stderr=errors,
+                text=True,
+                errors="replace",
+                # A group of its own: Java and Spark's Python workers go with it.
+                start_new_session=True,
+            )
     except BaseException:
         shutil.rmtree(directory, ignore_errors=True)
         os.close(lock)
         raise
-    return JobProcess(kind, process, directory, lock, env)
+    return JobProcess(kind, process, directory, lock, env, jvm)
+
+
+@contextmanager
+def _output(kind: str, directory: Path) -> Iterator[tuple[int | IO[bytes], int]]:
+    """Where a process writes: pipes, or for Java a file, which each job that it serves reads."""
+    if kind != JAVA:
+        yield subprocess.PIPE, subprocess.PIPE
+        return
+    with (directory / used_java.LOG).open("ab") as log:
+        yield log, subprocess.STDOUT
 
 
 def _environment(kind: str, directory: Path, s3a_jars: Path | None) -> dict[str, str]:
@@ -277,7 +323,7 @@ def _environment(kind: str, directory: Path, s3a_jars: Path | None) -> dict[str,
         "PYTHONUNBUFFERED": "1",
         "LANG": "C.UTF-8",
     }
-    if kind == SPARK:
+    if kind in {SPARK, JAVA}:
         env |= java.environment() | class_sharing.environment()
         if s3a_jars is not None:
             env[s3a.JARS] = str(s3a_jars.resolve())
@@ -285,11 +331,12 @@ def _environment(kind: str, directory: Path, s3a_jars: Path | None) -> dict[str,
 
 
 class Reserve:
-    """At most one process of each kind, waiting for its job."""
+    """At most one process of each kind, waiting for its job, and one Java that waits for one."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._waiting: dict[str, JobProcess] = {}
+        self._jvms = UsedJvms()
 
     def fill(self, kind: str) -> None:
         """Start a waiting process unless there is one: a job of that kind is about to come.
@@ -297,13 +344,22 @@ class Reserve:
         One that cannot start, such as on a full disk, is no failure: the job will say so.
         """
         with self._lock, suppress(DynoexportError, OSError, RuntimeError):
-            self._waiting[kind] = self._pop(kind) or start(kind)
+            ready = self._pop(kind)
+            # The job will get a Java that is about to be free.
+            if ready is not None or kind != SPARK or not self._jvms.is_cleaning:
+                self._waiting[kind] = ready or self._start(kind)
 
     def take(self, kind: str) -> JobProcess:
         """A process for one job: the waiting one, or a new one."""
         with self._lock:
             ready = self._pop(kind)
-        return ready or start(kind)
+        return ready or self._start(kind)
+
+    def give_back(self, job: JobProcess) -> None:
+        """End a job's process; its Java, if it runs, serves a later job."""
+        job.release()
+        if job.jvm is not None:
+            self._jvms.clean(job.jvm)
 
     def empty(self) -> None:
         """End the waiting processes."""
@@ -311,11 +367,15 @@ class Reserve:
             for process in self._waiting.values():
                 process.close()
             self._waiting.clear()
+        self._jvms.empty()
+
+    def _start(self, kind: str) -> JobProcess:
+        return start(kind, self._jvms.take() if kind == SPARK else None)
 
     def _pop(self, kind: str) -> JobProcess | None:
         """The waiting process, if it still runs; it no longer waits here."""
         waiting = self._waiting.pop(kind, None)
-        if waiting is not None and waiting.process.poll() is not None:
+        if waiting is not None and not waiting.is_alive:
             waiting.close()
             return None
         return waiting

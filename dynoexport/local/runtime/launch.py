@@ -1,5 +1,7 @@
 """Start a job's script as Glue does: ``launch.py glueetl|pythonshell``.
 
+``launch.py java`` starts the Java that Spark jobs use, one after the other.
+
 Runs in the process of the job itself, which may start before its job. The job comes on
 standard input, as a line of JSON: ``script``, ``arguments``, and the ``environment`` that has the
 credentials of the job's role. In it, ``DYNOEXPORT_BUCKETS`` lists the buckets that ``s3://`` paths
@@ -24,13 +26,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    import subprocess
     from collections.abc import Generator, Iterator, Mapping
 
 
 def main(kind: str) -> None:
     lifeline = os.dup(sys.stdin.fileno())
     threading.Thread(target=_end_with_endpoint, args=(lifeline,), daemon=True).start()
+    if kind == "java":
+        _run_java()
+        return
     if kind == "glueetl":
         _run_with_spark()
         return
@@ -59,20 +63,33 @@ def _run_as_python_shell(order: dict[str, Any]) -> None:
         raise type(error)(error) from error
 
 
-def _run_with_spark() -> None:
+def _run_java() -> None:
     import spark_jvm
+    import used_java
 
-    jvm = spark_jvm.start(Path.cwd())
-    asked = threading.Event()
-    threading.Thread(target=_end_without, args=(jvm.process, asked), daemon=True).start()
+    try:
+        spark_jvm.start(Path.cwd()).wait()
+    finally:
+        Path(used_java.ENDED).touch()
+
+
+def _run_with_spark() -> None:
     import boto3_endpoint
+    import spark_jvm
+    import used_java
 
+    given = os.environ.get(used_java.DIRECTORY)
+    java = Path(given or Path.cwd())
+    if given is None:
+        threading.Thread(target=_run_java, daemon=True).start()
     boto3_endpoint.install()
-    jvm.connect()
-    with closing(_rehearsal(Path.cwd() / "rehearsal")) as steps:
-        _until_asked(steps)
+    spark_jvm.connect(java)
+    if given is None or used_java.remember(java):
+        with closing(_rehearsal(Path.cwd() / "rehearsal")) as steps:
+            _until_asked(steps)
+    import pyspark.sql  # noqa: F401 - before the job comes
+
     order = _order()
-    asked.set()
     if order is None:
         return
     os.environ.update(order["environment"])
@@ -110,13 +127,6 @@ def _end_with_endpoint(lifeline: int) -> None:
             os.killpg(int(group.name.removeprefix("group-")), signal.SIGKILL)
     shutil.rmtree(directory, ignore_errors=True)
     os.killpg(os.getpgrp(), signal.SIGKILL)
-
-
-def _end_without(java: subprocess.Popen[bytes], asked: threading.Event) -> None:
-    """End this process if Java ends before the job comes; the endpoint then takes another."""
-    java.wait()
-    if not asked.is_set():
-        os._exit(1)
 
 
 def _until_asked(steps: Iterator[str]) -> None:

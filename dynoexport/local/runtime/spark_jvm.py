@@ -8,15 +8,14 @@ from __future__ import annotations
 
 import importlib.util
 import os
-import struct
 import subprocess
 import time
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import class_archive
 import s3a
+import used_java
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -40,6 +39,7 @@ _GATEWAY = {
     "spark.hadoop.fs.s3.impl": "org.apache.hadoop.fs.viewfs.ViewFileSystemOverloadScheme",
     "spark.hadoop.mapreduce.fileoutputcommitter.algorithm.version": "2",
 }
+_OF_THE_JOB = ("HOME", "TMPDIR", "DYNOEXPORT_JOB_DIRECTORY")
 # A job ends before optimized code would pay off. By default, loading Spark's classes makes Java
 # search for unused classes three times.
 _QUICK = (
@@ -77,40 +77,29 @@ _MODULES = (
 )
 
 
-@dataclass(frozen=True)
-class Jvm:
-    """A Java process that starts, or has started."""
-
-    process: subprocess.Popen[bytes]
-    connection_file: Path
-
-    def connect(self) -> None:
-        """Wait until it has started, and let pyspark find it.
-
-        Raises:
-            RuntimeError: it has ended; its standard error has the reason.
-        """
-        while not self.connection_file.exists():
-            if self.process.poll() is not None:
-                raise RuntimeError(f"Java ended with exit code {self.process.returncode}")
-            time.sleep(0.02)
-        connection = self.connection_file.read_bytes()
-        port, length = struct.unpack_from(">ii", connection)
-        os.environ["PYSPARK_GATEWAY_PORT"] = str(port)
-        os.environ["PYSPARK_GATEWAY_SECRET"] = connection[-length:].decode()
-
-
-def start(directory: Path) -> Jvm:
+def start(directory: Path) -> subprocess.Popen[bytes]:
     """Start Java, with its files in the directory; it ends with this process."""
-    connection_file = directory / "gateway"
-    process = subprocess.Popen(
+    return subprocess.Popen(
         _command(directory),
         stdin=subprocess.PIPE,
-        # Java writes the file under another name and renames it:
-        # https://github.com/apache/spark/blob/v3.5.1/core/src/main/scala/org/apache/spark/api/python/PythonGatewayServer.scala
-        env={**os.environ, "_PYSPARK_DRIVER_CONN_INFO_PATH": str(connection_file)},
+        # Java writes the file under another name and renames it.
+        env={**os.environ, "_PYSPARK_DRIVER_CONN_INFO_PATH": str(directory / used_java.CONNECTION)},
     )
-    return Jvm(process, connection_file)
+
+
+def connect(directory: Path) -> None:
+    """Wait until the Java of the directory has started, and let pyspark find it.
+
+    Raises:
+        RuntimeError: it has ended; its log has the reason.
+    """
+    while not (directory / used_java.CONNECTION).exists():
+        if (directory / used_java.ENDED).exists():
+            raise RuntimeError("Java ended before it could run the job")
+        time.sleep(0.02)
+    port, secret = used_java.address(directory)
+    os.environ["PYSPARK_GATEWAY_PORT"] = str(port)
+    os.environ["PYSPARK_GATEWAY_SECRET"] = secret
 
 
 def java() -> list[str]:
@@ -182,7 +171,11 @@ def set_defaults(file_system: Mapping[str, str], environment: Mapping[str, str])
     """Set what each SparkContext of the job starts with: buckets, environment of workers."""
     from pyspark import SparkContext
 
-    # Java was started without the environment, and the workers are Java's children.
-    of_workers = {f"spark.executorEnv.{name}": value for name, value in environment.items()}
+    # Java was started without the environment, and the workers are Java's children. They belong to
+    # the job and not to its Java: they end with it.
+    own = {name: os.environ[name] for name in _OF_THE_JOB if name in os.environ}
+    of_workers = {
+        f"spark.executorEnv.{name}": value for name, value in {**own, **environment}.items()
+    }
     for name, value in {**file_system, **of_workers}.items():
         SparkContext.setSystemProperty(name, value)
