@@ -183,7 +183,7 @@ def test_a_process_whose_java_was_killed_is_replaced(
     first = list(tmp_path.iterdir())
     java = until(lambda: [number for place in first for number in java_in(place)])
     os.kill(java[0], signal.SIGKILL)
-    until(lambda: not any(map(java_in, first)))
+    until(lambda: any((place / used_java.ENDED).exists() for place in first))
     second = reserve.take(processes.SPARK)
     try:
         assert second.is_alive

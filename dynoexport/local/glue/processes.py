@@ -69,7 +69,9 @@ class JobProcess:
     @property
     def is_alive(self) -> bool:
         """Whether it runs, and its Java."""
-        return self.process.poll() is None and (self.jvm is None or self.jvm.is_alive)
+        if self.process.poll() is not None or (self.directory / used_java.ENDED).exists():
+            return False
+        return self.jvm is None or self.jvm.is_alive
 
     def order(self, script: Path, arguments: Sequence[str], environment: Mapping[str, str]) -> None:
         """Send it the job to run; its standard input stays open while the endpoint lives.
@@ -336,7 +338,7 @@ class Reserve:
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._waiting: dict[str, JobProcess] = {}
-        self._jvms = UsedJvms()
+        self._jvms: UsedJvms[JobProcess] = UsedJvms()
 
     def fill(self, kind: str) -> None:
         """Start a waiting process unless there is one: a job of that kind is about to come.

@@ -7,14 +7,12 @@ from __future__ import annotations
 
 import threading
 from collections import Counter
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Generic, Protocol, TypeVar
 
 from dynoexport.local.runtime import used_java
 
 if TYPE_CHECKING:
     from pathlib import Path
-
-    from dynoexport.local.glue.processes import JobProcess
 
 # Each job leaves a megabyte: objects that its Python process had, and never released.
 JOBS_MAX = 50
@@ -22,13 +20,31 @@ JOBS_MAX = 50
 _PATIENCE = 10.0
 
 
-class UsedJvms:
+class Jvm(Protocol):
+    """The process of a Java."""
+
+    @property
+    def directory(self) -> Path:
+        """What ``used_java`` finds it by."""
+
+    @property
+    def is_alive(self) -> bool:
+        """Whether it runs."""
+
+    def close(self) -> None:
+        """End it."""
+
+
+J = TypeVar("J", bound=Jvm)
+
+
+class UsedJvms(Generic[J]):
     """At most one Java, free of all that its jobs have left in it."""
 
     def __init__(self) -> None:
         self._changed = threading.Condition()
         self._cleaning = 0
-        self._free: JobProcess | None = None
+        self._free: J | None = None
         self._jobs: Counter[Path] = Counter()
 
     @property
@@ -37,13 +53,13 @@ class UsedJvms:
         with self._changed:
             return self._cleaning > 0 and self._free is None
 
-    def clean(self, jvm: JobProcess) -> None:
+    def clean(self, jvm: J) -> None:
         """Make it free, in the background, or end it if this fails or another one is free."""
         with self._changed:
             self._cleaning += 1
         threading.Thread(target=self._clean, args=(jvm,), daemon=True).start()
 
-    def _clean(self, jvm: JobProcess) -> None:
+    def _clean(self, jvm: J) -> None:
         is_clean = self._count(jvm) < JOBS_MAX and jvm.is_alive and _forget(jvm)
         with self._changed:
             self._cleaning -= 1
@@ -56,12 +72,12 @@ class UsedJvms:
         if not is_kept:
             jvm.close()
 
-    def _count(self, jvm: JobProcess) -> int:
+    def _count(self, jvm: J) -> int:
         with self._changed:
             self._jobs[jvm.directory] += 1
             return self._jobs[jvm.directory]
 
-    def take(self) -> JobProcess | None:
+    def take(self) -> J | None:
         """The free one, if there is one or will be one soon."""
         with self._changed:
             self._changed.wait_for(lambda: self._free or not self._cleaning, timeout=_PATIENCE)
@@ -79,7 +95,7 @@ class UsedJvms:
             jvm.close()
 
 
-def _forget(jvm: JobProcess) -> bool:
+def _forget(jvm: Jvm) -> bool:
     from py4j.protocol import Py4JError
 
     try:
