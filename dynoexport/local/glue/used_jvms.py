@@ -5,6 +5,7 @@ Spark starts in it in a tenth of the time, because it has loaded its classes and
 
 from __future__ import annotations
 
+import logging
 import threading
 from collections import Counter
 from typing import TYPE_CHECKING, Generic, Protocol, TypeVar
@@ -16,6 +17,8 @@ if TYPE_CHECKING:
 
 # Each job leaves a megabyte: objects that its Python process had, and never released.
 JOBS_MAX = 50
+# A Java that has ended is no news, and its objects that are then released in vain are none.
+logging.getLogger("py4j").setLevel(logging.CRITICAL)
 # Seconds; on a busy machine a new Java takes longer to start.
 _PATIENCE = 10.0
 
@@ -60,15 +63,18 @@ class UsedJvms(Generic[J]):
         threading.Thread(target=self._clean, args=(jvm,), daemon=True).start()
 
     def _clean(self, jvm: J) -> None:
-        is_clean = self._count(jvm) < JOBS_MAX and jvm.is_alive and _forget(jvm)
-        with self._changed:
-            self._cleaning -= 1
-            is_kept = is_clean and self._free is None
-            if is_kept:
-                self._free = jvm
-            else:
-                del self._jobs[jvm.directory]
-            self._changed.notify_all()
+        is_kept = False
+        try:
+            is_clean = self._count(jvm) < JOBS_MAX and jvm.is_alive and _forget(jvm)
+            with self._changed:
+                if is_clean and self._free is None:
+                    self._free, is_kept = jvm, True
+        finally:
+            with self._changed:
+                self._cleaning -= 1
+                if not is_kept:
+                    del self._jobs[jvm.directory]
+                self._changed.notify_all()
         if not is_kept:
             jvm.close()
 

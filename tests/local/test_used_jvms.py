@@ -1,0 +1,94 @@
+"""Which Java a later job gets, and which one ends."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+import waiting
+
+from dynoexport.local.glue import processes, used_jvms
+from dynoexport.local.runtime import used_java
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+OF_THE_JOB = {
+    "AWS_DEFAULT_REGION": "us-east-1",
+    "AWS_ACCESS_KEY_ID": "any",
+    "AWS_SECRET_ACCESS_KEY": "any",
+    "DYNOEXPORT_BUCKETS": "",
+}
+
+
+@pytest.fixture(scope="module")
+def script(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The script of a job that starts Spark."""
+    script = tmp_path_factory.mktemp("script") / "job.py"
+    script.write_text("from pyspark import SparkContext\nSparkContext.getOrCreate()\n")
+    return script
+
+
+@pytest.fixture
+def reserve() -> Iterator[processes.Reserve]:
+    processes.begin()
+    reserve = processes.Reserve()
+    yield reserve
+    reserve.empty()
+    processes.end_all()
+
+
+def run(job: processes.JobProcess, script: Path) -> processes.JobProcess:
+    """Run the script to its end, and return its Java."""
+    job.order(script, [], OF_THE_JOB)
+    assert job.process.stderr is not None
+    errors = job.process.stderr.read()
+    assert job.process.wait() == 0, errors
+    assert job.jvm is not None
+    return job.jvm
+
+
+def ended(jvm: processes.JobProcess) -> bool:
+    """It comes to its end, which is complete when its pipes are closed."""
+    pipe = jvm.process.stdin
+    assert pipe is not None
+    return waiting.until(lambda: pipe.closed and not jvm.directory.exists(), seconds=180)
+
+
+@pytest.mark.spark
+def test_a_java_ends_after_its_last_job(
+    reserve: processes.Reserve, script: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What each job leaves in it does not add up."""
+    monkeypatch.setattr(used_jvms, "JOBS_MAX", 2)
+    used = []
+    for _ in range(2):
+        job = reserve.take(processes.SPARK)
+        used.append(run(job, script))
+        reserve.give_back(job)
+    first, second = used
+    assert first is second
+    assert ended(first)
+
+
+@pytest.mark.spark
+def test_a_java_that_cannot_be_cleaned_ends(reserve: processes.Reserve, script: Path) -> None:
+    """Here because what it had before the job is gone."""
+    job = reserve.take(processes.SPARK)
+    jvm = run(job, script)
+    (jvm.directory / used_java.PROPERTIES).unlink()
+    reserve.give_back(job)
+    assert ended(jvm)
+
+
+@pytest.mark.spark
+def test_of_two_one_is_kept(reserve: processes.Reserve, script: Path) -> None:
+    """The machine has no memory to spare."""
+    jobs = [reserve.take(processes.SPARK) for _ in range(2)]
+    jvms = [run(job, script) for job in jobs]
+    for job in jobs:
+        reserve.give_back(job)
+    waiting.until(lambda: sum(jvm.is_alive for jvm in jvms) == 1, seconds=180)
+    reserve.empty()
+    assert all(map(ended, jvms))
