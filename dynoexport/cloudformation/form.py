@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from troposphere import Parameter
@@ -69,13 +69,6 @@ def refusal(parameter: Parameter, value: str) -> str | None:
     elif "MaxLength" in options:
         fits = fits and options.get("MinLength", 0) <= len(value) <= options["MaxLength"]
     return None if fits else str(options["ConstraintDescription"])
-
-
-def with_default(field: Field, default: str) -> Field:
-    """The same field with another default."""
-    parameter = field.parameter
-    properties = {**parameter.properties, "Default": default}
-    return replace(field, parameter=Parameter(parameter.title, **properties))
 
 
 # --- kinds of fields ------------------------------------------------------------------------------

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import itertools
 import json
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 import yaml
@@ -90,7 +91,14 @@ def to_json(content: Mapping[str, Any]) -> str:
 
 def to_yaml(content: Mapping[str, Any]) -> str:
     """The template in YAML, its keys in the order in which they are given."""
+    return "".join(_section(name, json.dumps(section)) for name, section in content.items())
+
+
+@lru_cache(maxsize=64)
+def _section(name: str, content: str) -> str:
+    """A section in YAML. Its JSON takes a fraction of the time, and decides if it is known."""
+    section = {name: json.loads(content)}
     written: str = yaml.dump(
-        dict(content), Dumper=_Dumper, allow_unicode=True, sort_keys=False, width=_WIDTH
+        section, Dumper=_Dumper, allow_unicode=True, sort_keys=False, width=_WIDTH
     )
     return written

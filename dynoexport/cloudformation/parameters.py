@@ -6,31 +6,18 @@ Names and defaults are those of ``dynoexport.settings``, limits those of ``dynoe
 from __future__ import annotations
 
 import itertools
-from typing import TYPE_CHECKING
 
 from dynoexport import settings
 from dynoexport.cloudformation import form, options
 
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
-    from dynoexport.cloudformation.options.option import Option
-    from dynoexport.model import GlueVersion
-
-
-def table_groups(
-    glue_version: GlueVersion = settings.DEFAULT_GLUE_VERSION,
-) -> tuple[form.Group, ...]:
-    """The table stack's parameters; ``glue_version`` is the default of ``GlueVersion``."""
-
-    def fields(members: Iterator[Option]) -> Iterator[form.Field]:
-        for option in members:
-            for field in option.fields:
-                of_version = field.parameter.title == settings.GLUE_VERSION
-                yield form.with_default(field, glue_version.value) if of_version else field
-
+def table_groups() -> tuple[form.Group, ...]:
+    """The table stack's parameters."""
     groups = itertools.groupby(options.OPTIONS, lambda option: option.group)
-    return tuple(form.Group(label, tuple(fields(members))) for label, members in groups)
+    return tuple(
+        form.Group(label, tuple(field for option in members for field in option.fields))
+        for label, members in groups
+    )
 
 
 def common_groups() -> tuple[form.Group, ...]:

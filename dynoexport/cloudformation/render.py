@@ -5,10 +5,12 @@ from __future__ import annotations
 import difflib
 import itertools
 from enum import Enum
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from dynoexport import limits, settings
-from dynoexport.cloudformation import common, notation, table
+from dynoexport.cloudformation import common, notation, parameters, table
+from dynoexport.cloudformation.check import check_parameters
 from dynoexport.cloudformation.options import catalog_update, identity
 from dynoexport.errors import DynoexportError
 from dynoexport.units import count
@@ -84,10 +86,30 @@ def templates(
         for_table += f" --glue-version {glue_version.value}"
     return {
         f"common.{fmt.value}": text(common.build(), fmt=fmt, command=command),
-        f"table.{fmt.value}": text(
-            table.build(glue_version=glue_version), fmt=fmt, command=for_table
+        f"table.{fmt.value}": table_text(
+            {settings.GLUE_VERSION: glue_version.value}, fmt=fmt, command=for_table
         ),
     }
+
+
+def table_text(defaults: Mapping[str, str], *, fmt: Format, command: str) -> str:
+    """The canonical text of the table template with these defaults of its parameters.
+
+    Raises:
+        ParameterRefused, ScheduleRefused: the template would refuse a default.
+        GraphRefused, TemplateRefused: see ``templates``.
+    """
+    check_parameters(parameters.table_groups(), defaults)
+    content = _table_content()
+    fields = content["Parameters"]
+    own = {name: _ordered({**fields[name], "Default": value}) for name, value in defaults.items()}
+    return _text({**content, "Parameters": {**fields, **own}}, fmt=fmt, command=command)
+
+
+@cache
+def _table_content() -> Mapping[str, Any]:
+    """The table template, encoded once: nothing in it but the parameters has the defaults."""
+    return canonical(table.build().to_dict())
 
 
 def text(template: Template, *, fmt: Format, command: str) -> str:
@@ -96,7 +118,10 @@ def text(template: Template, *, fmt: Format, command: str) -> str:
     Raises:
         GraphRefused, TemplateRefused: see ``templates``.
     """
-    content = canonical(template.to_dict())
+    return _text(canonical(template.to_dict()), fmt=fmt, command=command)
+
+
+def _text(content: Mapping[str, Any], *, fmt: Format, command: str) -> str:
     if any(item["Type"] == "AWS::Glue::Trigger" for item in content["Resources"].values()):
         _check_graphs(content)
     if fmt is Format.YAML:

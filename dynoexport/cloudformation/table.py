@@ -15,7 +15,6 @@ if TYPE_CHECKING:
     from troposphere import AWSHelperFn
 
     from dynoexport.cloudformation.options.option import Option
-    from dynoexport.model import GlueVersion
 
 _DESCRIPTION = (
     "dynoexport: exports a DynamoDB table to S3 and Athena by an AWS Glue Workflow: export job, "
@@ -46,11 +45,11 @@ _CONDITIONS = {
 }
 
 
-def build(*, glue_version: GlueVersion) -> Template:
-    """The template of a table stack; ``glue_version`` is its parameter's default."""
+def build() -> Template:
+    """The template of a table stack."""
     template = Template(Description=_DESCRIPTION)
     template.set_version()
-    form.add_to(template, parameters.table_groups(glue_version))
+    form.add_to(template, parameters.table_groups())
     for option in options.OPTIONS:
         _add_logic(template, option)
     _add_workflow(template)

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import calendar
 import re
+from bisect import bisect_right
 from dataclasses import dataclass
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING
@@ -155,7 +156,7 @@ def _days(text: str) -> Callable[[int, int], Sequence[int]]:
     match = _DAY.fullmatch(text)
     if match is None:
         values = sorted(_DAY_OF_MONTH.values(text))
-        return lambda year, month: [day for day in values if day <= _length(year, month)]
+        return lambda year, month: values[: bisect_right(values, _length(year, month))]
     if match["near"] is not None:
         near = _DAY_OF_MONTH.number(match["near"], text)
         return lambda year, month: _nearest_workday(year, month, near)

@@ -145,7 +145,7 @@ def read_graph(template: Mapping[str, Any], **conditions: bool) -> Graph:
         GraphRefused: a value that the check needs is neither a literal nor a ``Ref``.
     """
     resources: Mapping[str, Mapping[str, Any]] = {
-        name: _decided(item, conditions)
+        name: item
         for name, item in template.get("Resources", {}).items()
         if conditions.get(item.get("Condition"), True)
     }
@@ -159,7 +159,7 @@ def read_graph(template: Mapping[str, Any], **conditions: bool) -> Graph:
         jobs=named("AWS::Glue::Job"),
         crawlers=named("AWS::Glue::Crawler"),
         triggers=tuple(
-            _read_trigger(name, item.get("Properties", {}), parameters)
+            _read_trigger(name, _decided(item.get("Properties", {}), conditions), parameters)
             for name, item in resources.items()
             if item["Type"] == "AWS::Glue::Trigger"
         ),

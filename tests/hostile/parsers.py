@@ -20,7 +20,6 @@ from hypothesis import strategies as st
 from sqlglot import exp
 
 from dynoexport import cli, naming, units
-from dynoexport import settings as project
 from dynoexport.aws import athena, exports, workflow_runs
 from dynoexport.aws import errors as aws_errors
 from dynoexport.cloudformation import check, parameters
@@ -295,9 +294,7 @@ PACKAGE = (
             hostile.texts,
             max_size=3,
         ),
-        lambda given: check.check_parameters(
-            parameters.table_groups(project.DEFAULT_GLUE_VERSION), given
-        ),
+        lambda given: check.check_parameters(parameters.table_groups(), given),
     ),
     Parser(
         "command line",

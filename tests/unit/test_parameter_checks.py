@@ -7,13 +7,13 @@ from typing import Any
 import pytest
 from deployed import parsed
 
-from dynoexport import limits, naming, settings
+from dynoexport import limits, naming
 from dynoexport.cloudformation import form
 from dynoexport.cloudformation.check import ParameterRefused, check_parameters
 from dynoexport.cloudformation.parameters import common_groups, table_groups
 from dynoexport.errors import ScheduleRefused
 
-TABLE = table_groups(settings.DEFAULT_GLUE_VERSION)
+TABLE = table_groups()
 COMMON = common_groups()
 PARAMETERS = {
     field.parameter.title: field.parameter for group in (*TABLE, *COMMON) for field in group.fields

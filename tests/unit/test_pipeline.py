@@ -11,7 +11,6 @@ from deployed import parsed
 from dynoexport import settings
 from dynoexport.cloudformation import common, render, table
 from dynoexport.errors import GraphRefused
-from dynoexport.model import GlueVersion
 from dynoexport.workflow.graph import check_graph
 from dynoexport.workflow.pipeline import export_pipeline, read_graph
 
@@ -38,11 +37,11 @@ def test_the_shipped_template_is_accepted() -> None:
 
 def test_a_fault_in_the_graph_without_a_crawl_is_found() -> None:
     """Whatever the parameters' defaults are."""
-    template = table.build(glue_version=GlueVersion.V4_0)
+    template = table.build()
     template.resources["PublishTrigger"].Actions[0].JobName = "Gone"
     with pytest.raises(GraphRefused, match="PublishTrigger: job Gone is not in the template"):
         render.text(template, fmt=render.Format.YAML, command="test")
-    template = table.build(glue_version=GlueVersion.V4_0)
+    template = table.build()
     (either,) = template.resources["PublishTrigger"].Predicate.Conditions
     either.data["Fn::If"][2].LogicalOperator = "NOT_EQUALS"
     with pytest.raises(GraphRefused, match="LogicalOperator NOT_EQUALS is not known"):
@@ -72,7 +71,7 @@ def test_a_value_that_cannot_be_read_is_not_taken_on_trust() -> None:
 
 def test_the_check_runs_before_a_template_is_rendered() -> None:
     """A trigger that would never fire never becomes a file."""
-    template = table.build(glue_version=GlueVersion.V4_0)
+    template = table.build()
     template.resources["CrawlTrigger"].StartOnCreation = False
     with pytest.raises(GraphRefused, match="CrawlTrigger: would be created inactive"):
         render.text(template, fmt=render.Format.YAML, command="test")

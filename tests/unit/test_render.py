@@ -56,8 +56,8 @@ def test_the_bytes_do_not_depend_on_the_process() -> None:
 
 def test_no_bare_key_after_a_list_looks_like_an_element() -> None:
     """Npm's yaml 1.10, with which cdk reads templates, refuses it."""
-    text = notation.to_yaml({"--a": ["x", {"b": "c"}], "--d": "e", "--f": "g"})
-    assert text == "--a:\n- x\n- b: c\n'--d': e\n--f: g\n"
+    text = notation.to_yaml({"Job": {"--a": ["x", {"b": "c"}], "--d": "e", "--f": "g"}})
+    assert text == "Job:\n  --a:\n  - x\n  - b: c\n  '--d': e\n  --f: g\n"
 
 
 @pytest.mark.parametrize("fmt", list(render.Format))

@@ -266,7 +266,7 @@ def test_every_recommendation_is_one_that_deploy_takes(
 ) -> None:
     found = recommend(table, asked, PRICES)
     assert set(found.parameters) == AUTO
-    check_parameters(forms.table_groups(settings.DEFAULT_GLUE_VERSION), found.parameters)
+    check_parameters(forms.table_groups(), found.parameters)
     assert all(choice.reason and "\n" not in choice.reason for choice in found.choices)
 
 
