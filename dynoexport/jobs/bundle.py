@@ -13,6 +13,7 @@ import sys
 import textwrap
 from collections import defaultdict
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -153,6 +154,12 @@ def parse(folder: Path, name: str) -> Module:
         text = (folder / path).read_text(encoding="utf-8")
     except FileNotFoundError:
         raise BundleError(f"{path} does not exist, but a module imports it") from None
+    return _parse(path, text, is_job=name in {f"{PACKAGE}.{job}" for job in JOBS.values()})
+
+
+@lru_cache(maxsize=128)
+def _parse(path: str, text: str, *, is_job: bool) -> Module:
+    """Cached, because both scripts have most modules of the smaller one."""
     try:
         tree = ast.parse(text, path)
     except SyntaxError as error:
@@ -164,7 +171,7 @@ def parse(folder: Path, name: str) -> Module:
     body = tree.body[len(header) :]
     if body and body[0].lineno == header[-1].end_lineno:
         raise BundleError(f"{path}:{body[0].lineno}: put each statement on a line of its own")
-    _check_body(path, body, is_job=name in {f"{PACKAGE}.{job}" for job in JOBS.values()})
+    _check_body(path, body, is_job=is_job)
     # As Python counts lines: str.splitlines() splits at further characters.
     lines = text.split("\n")
     return Module(
@@ -261,7 +268,7 @@ def _check_import(here: str, module: str, name: str, alias: str | None, level: i
 
 def _check_body(path: str, body: Sequence[ast.stmt], *, is_job: bool) -> None:
     """Check that the body has only listable definitions, and imports only in functions."""
-    for node in (part for statement in body for part in ast.walk(statement)):
+    for node in _statements_in(body):
         if isinstance(node, ast.Import):
             names = [alias.name for alias in node.names]
         elif isinstance(node, ast.ImportFrom):
@@ -277,6 +284,15 @@ def _check_body(path: str, body: Sequence[ast.stmt], *, is_job: bool) -> None:
                 f"{path}:{node.lineno}: put only functions, classes and assignments at the top "
                 "level of a module"
             )
+
+
+def _statements_in(nodes: Iterable[ast.AST]) -> Iterator[ast.AST]:
+    """The statements and those within them, without expressions, which are far more."""
+    for node in nodes:
+        yield node
+        yield from _statements_in(
+            child for child in ast.iter_child_nodes(node) if not isinstance(child, ast.expr)
+        )
 
 
 def _defined(node: ast.stmt) -> list[str]:

@@ -156,6 +156,31 @@ def test_an_import_that_one_file_cannot_have_is_refused_with_its_line(
     assert reason in refusal(package)
 
 
+@pytest.mark.parametrize(
+    "lines",
+    [
+        ["class C:", "    def f(self) -> None:", "        {}"],
+        ["def f() -> None:", "    try: ...", "    except OSError:", "        {}"],
+        ["def f() -> None:", "    try: ...", "    finally:", "        {}"],
+        ["def f() -> None:", "    for _ in ():", "        pass", "    else:", "        {}"],
+        ["def f(x: int) -> None:", "    match x:", "        case 1:", "            {}"],
+        ["def f() -> None:", "    with x:", "        while y:", "            {}"],
+        ["def f() -> None:", "    if x: y = 1; {}"],
+    ],
+)
+def test_an_own_import_is_refused_wherever_it_stands(package: Path, lines: list[str]) -> None:
+    text = "\n".join(lines).format("from dynoexport.jobs.a import A") + "\n"
+    put(package, main=text, a="A = 1\n")
+    assert "put imports at the top of the module" in refusal(package)
+
+
+def test_a_module_that_has_changed_is_built_anew(package: Path) -> None:
+    main = "from dynoexport.jobs.a import A\n\nMAIN = A\n"
+    for value in ("A = 1\n", "A = 2\n"):
+        put(package, main=main, a=value)
+        assert value in bundle.build(package, "job.py")
+
+
 def test_a_library_that_a_function_imports_is_left_there(package: Path) -> None:
     """Importing boto3 and pyspark costs time, also if they are not needed."""
     put(package, main="def f() -> None:\n    import boto3\n\n    boto3.client('s3')\n")
