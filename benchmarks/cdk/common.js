@@ -45,9 +45,10 @@ class CommonStack extends Stack {
     const bucket = this.addBucket(key);
     const database = this.addDatabase();
     const workGroup = this.addWorkGroup(key, bucket);
+    const viewWorkGroup = this.addViewWorkGroup();
     const security = this.addSecurity(key);
     const topic = this.addTopic(key, email);
-    this.addOutputs({ bucket, database, workGroup, security, key, topic });
+    this.addOutputs({ bucket, database, workGroup, viewWorkGroup, security, key, topic });
   }
 
   addBucket(key) {
@@ -139,6 +140,23 @@ class CommonStack extends Stack {
     });
   }
 
+  addViewWorkGroup() {
+    const workGroup = new CfnWorkGroup(this, 'ViewWorkGroup', {
+      name: 'dynamodb-exports-views',
+      description: 'Publication of the current views',
+      recursiveDeleteOption: true,
+      state: 'ENABLED',
+      workGroupConfiguration: {
+        enforceWorkGroupConfiguration: false,
+        publishCloudWatchMetricsEnabled: true,
+      },
+    });
+    unchecked(workGroup, {
+      CKV_AWS_82: 'Each view job has a prefix of its own; the bucket encrypts by default',
+    });
+    return workGroup;
+  }
+
   addSecurity(key) {
     const security = new CfnSecurityConfiguration(this, 'SecurityConfiguration', {
       name: 'dynamodb-exports',
@@ -179,7 +197,7 @@ class CommonStack extends Stack {
     return topic;
   }
 
-  addOutputs({ bucket, database, workGroup, security, key, topic }) {
+  addOutputs({ bucket, database, workGroup, viewWorkGroup, security, key, topic }) {
     const show = (name, description, value, condition) => {
       const output = new CfnOutput(this, `${name}Output`, {
         description, value, condition, exportName: Fn.sub(`\${AWS::StackName}-${name}`),
@@ -189,6 +207,7 @@ class CommonStack extends Stack {
     show('BucketName', 'Bucket of all exports', bucket.ref);
     show('DatabaseName', 'Glue database of all exports', database.ref);
     show('WorkGroup', 'Athena workgroup for queries', workGroup.ref);
+    show('ViewWorkGroup', 'Athena workgroup of the view jobs', viewWorkGroup.ref);
     show(
       'SecurityConfiguration', 'Glue security configuration that encrypts with the KMS key',
       security.ref, this.hasKey,

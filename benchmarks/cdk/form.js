@@ -210,6 +210,13 @@ const FORM = {
       default: '',
       maxLength: 2048,
     }],
+    CatalogKeyArn: ['KMS key of the Data Catalog', {
+      description: 'ARN of the KMS key that encrypts the Glue Data Catalog. Empty: no key of your own.',
+      allowedPattern: '^(arn:aws[a-z-]*:kms:[a-z0-9-]+:[0-9]{12}:key/[a-zA-Z0-9-]+)?$',
+      constraintDescription: 'must be empty or the ARN of a KMS key (not of an alias)',
+      default: '',
+      maxLength: 2048,
+    }],
     PermissionsBoundaryArn: ['Permissions boundary', {
       description: 'ARN of a policy beyond which the roles get no permission. Empty: none.',
       allowedPattern: '^(arn:aws[a-z-]*:iam::([0-9]{12}|aws):policy/[a-zA-Z0-9+=,.@_/-]+)?$',

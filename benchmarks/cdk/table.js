@@ -109,6 +109,7 @@ class TableStack extends Stack {
     condition('HasConnection', this.given('ConnectionName'));
     condition('HasNotification', this.equals('NotifyOnFailure', 'true'));
     condition('HasTableKey', this.given('TableKeyArn'));
+    condition('HasCatalogKeyArn', this.given('CatalogKeyArn'));
     condition('HasKmsKey', this.equals('UseKmsKey', 'true'));
     condition('HasRunLimit', not(this.equals('MaxRunMinutes', '0')));
     condition('HasAgeLimit', not(this.equals('MaxSnapshotAgeHours', '0')));
@@ -471,6 +472,12 @@ class TableStack extends Stack {
     const every = [this.exportRole.ref, this.crawlerRole.ref, view];
     const all = (id, condition, ...statements) => (
       this.addPolicy(id, id, condition, every, ...statements)
+    );
+    all(
+      'RolesUseCatalogKey', 'HasCatalogKeyArn',
+      allow('UseCatalogKey', ['kms:Decrypt', 'kms:Encrypt', 'kms:GenerateDataKey'], [
+        text('${CatalogKeyArn}'),
+      ]),
     );
     all('RolesUseConnection', 'HasConnection', ...this.connectionStatements());
     all(
