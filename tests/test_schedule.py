@@ -9,7 +9,7 @@ from functools import partial
 import pytest
 from aws_croniter import AwsCroniter
 from aws_croniter.exceptions import AwsCroniterExpressionError
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from dynoexport import settings
@@ -139,6 +139,14 @@ def test_any_schedule_fires_as_a_second_parser_says(
 
 
 @given(numbers(0, 59), st.sampled_from([" ", "  ", "\t"]))
+@example("59-0", " ")
+@example("059-00", " ")
+@example("05-5", " ")
+@example("5-05", " ")
+@example("00-0", " ")
+@example("0-59", " ")
+@example("59-0/5", " ")
+@example("5-5/3,7/60", " ")
 def test_the_template_takes_every_schedule_that_the_command_takes(minutes: str, blank: str) -> None:
     expression = f"cron({blank.join([minutes, '10', '*', '*', '?', '*'])})"
     try:

@@ -14,8 +14,10 @@ IS_SCHEDULED = "IsScheduled"
 
 # The part of AWS Glue's rule that a pattern can express: six fields, and minutes that are not *, a
 # range of several minutes, or steps under five minutes. It refuses nothing that workflow.schedule
-# accepts; that module has the whole rule.
-_TOO_OFTEN = r"\*[ \t]|[0-9*]/[1-4][ \t]|([0-9]+)-(?!\1[ \t])[0-9]+[ \t]"
+# accepts, such as 05-5, one minute, and 59-0, the last and the first of an hour; that module has
+# the whole rule.
+_SEVERAL = r"(?!0*59-0+[ \t])0*((?!0)[0-9]+|0)-(?!0*\1[ \t])[0-9]+[ \t]"
+_TOO_OFTEN = rf"\*[ \t]|[0-9*]/[1-4][ \t]|{_SEVERAL}"
 _PATTERN = rf"^cron\((?!{_TOO_OFTEN})[0-9*/,-]+([ \t]+[^ \t()]+){{5}}\)$"
 
 

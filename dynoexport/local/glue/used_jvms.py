@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 # Each job leaves a megabyte: objects that its Python process had, and never released.
 JOBS_MAX = 50
-# A Java that has ended is no news, and its objects that are then released in vain are none.
+# py4j logs as an error that a Java has ended, also when Python later releases an object in it.
 logging.getLogger("py4j").setLevel(logging.CRITICAL)
 # Seconds; on a busy machine a new Java takes longer to start.
 _PATIENCE = 10.0
