@@ -218,6 +218,31 @@ def test_a_checksum_after_the_body_is_checked(endpoint: Endpoint, s3: Any) -> No
         s3.delete_object(Bucket=BUCKET, Key="streamed")
 
 
+@pytest.mark.parametrize("algorithm", ["CRC32", "CRC64NVME"])
+@pytest.mark.parametrize("named", [True, False])
+def test_an_object_and_its_copy_have_the_stated_checksum_of_the_whole(
+    s3: Any, algorithm: str, named: bool
+) -> None:
+    """Whether or not a header names the algorithm."""
+
+    def unnamed(request: Any, **_: Any) -> None:
+        del request.headers["x-amz-sdk-checksum-algorithm"]
+
+    if not named:
+        s3.meta.events.register("before-sign.s3.PutObject", unnamed)
+    member = f"Checksum{algorithm}"
+    target = {"Bucket": BUCKET, "Key": "whole"}
+    expected = (_text(DIGESTS[member](b"abc")), "FULL_OBJECT")
+    asked = {"ChecksumAlgorithm": algorithm, member: expected[0]}
+    put = s3.put_object(**target, Body=b"abc", **asked)
+    assert (put.get(member), put.get("ChecksumType")) == expected
+    s3.copy_object(Bucket=BUCKET, Key="copied", CopySource=target)
+    for key in ("whole", "copied"):
+        found = s3.head_object(Bucket=BUCKET, Key=key, ChecksumMode="ENABLED")
+        assert (found.get(member), found.get("ChecksumType")) == expected
+        s3.delete_object(Bucket=BUCKET, Key=key)
+
+
 @pytest.mark.parametrize("kind", ["COMPOSITE", "FULL_OBJECT", None])
 def test_a_completed_upload_has_the_checksum_of_its_kind(s3: Any, kind: str | None) -> None:
     """Of the checksums of its parts, with their number, or of the whole; none unless asked for."""
@@ -240,5 +265,6 @@ def test_a_completed_upload_has_the_checksum_of_its_kind(s3: Any, kind: str | No
     assert (answer.get("ChecksumCRC32"), answer.get("ChecksumType")) == (expected, kind)
     found = s3.get_object(**target, ChecksumMode="ENABLED")
     assert found["Body"].read() == b"".join(bodies)
-    assert found.get("ChecksumCRC32") == expected
+    for answered in (found, s3.head_object(**target, ChecksumMode="ENABLED")):
+        assert (answered.get("ChecksumCRC32"), answered.get("ChecksumType")) == (expected, kind)
     s3.delete_object(**target)

@@ -111,6 +111,64 @@ def test_a_request_with_a_used_token_returns_the_same_export(dynamodb: Any) -> N
     assert first["ExportArn"] == again["ExportArn"] != other["ExportArn"]
 
 
+def test_prefix_and_token_are_optional(dynamodb: Any) -> None:
+    """boto3 and the aws command make a token of their own, other clients may send none."""
+    dynamodb.meta.events.register(
+        "before-call.dynamodb.ExportTableToPointInTime", _without_token, unique_id="token"
+    )
+    try:
+        arn = dynamodb.describe_table(TableName=TABLE)["Table"]["TableArn"]
+        asked = {"TableArn": arn, "S3Bucket": BUCKET}
+        exports = [
+            dynamodb.export_table_to_point_in_time(**asked)["ExportDescription"] for _ in range(2)
+        ]
+    finally:
+        dynamodb.meta.events.unregister(
+            "before-call.dynamodb.ExportTableToPointInTime", unique_id="token"
+        )
+    assert exports[0]["ExportArn"] != exports[1]["ExportArn"]
+    assert "S3Prefix" not in exports[0]
+
+
+def _without_token(params: Any, **_: Any) -> None:
+    body = json.loads(params["body"])
+    del body["ClientToken"]
+    params["body"] = json.dumps(body).encode()
+
+
+def test_exports_are_listed_in_pages_of_a_table_or_of_all(dynamodb: Any) -> None:
+    """https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_ListExports.html"""
+    made = [export(dynamodb)["ExportArn"] for _ in range(2)]
+    arn = dynamodb.describe_table(TableName=TABLE)["Table"]["TableArn"]
+
+    def listed(**asked: Any) -> list[str]:
+        found, page = [], dynamodb.list_exports(**asked)
+        while "NextToken" in page:
+            found += page["ExportSummaries"]
+            page = dynamodb.list_exports(**asked, NextToken=page["NextToken"])
+        return [entry["ExportArn"] for entry in (*found, *page["ExportSummaries"])]
+
+    every = listed()
+    assert set(made) <= set(every)
+    assert listed(TableArn=arn) == listed(MaxResults=1) == every
+    assert listed(TableArn=f"{arn}x") == []
+    assert len(dynamodb.list_exports(MaxResults=1)["ExportSummaries"]) == 1
+    with pytest.raises(ClientError, match="ValidationException"):
+        dynamodb.list_exports(NextToken="unknown")
+
+
+def test_a_deleted_table_is_deleting(dynamodb: Any) -> None:
+    """https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_DeleteTable.html"""
+    dynamodb.create_table(
+        TableName="Deleted",
+        KeySchema=[{"AttributeName": "id", "KeyType": "HASH"}],
+        AttributeDefinitions=[{"AttributeName": "id", "AttributeType": "S"}],
+        BillingMode="PAY_PER_REQUEST",
+    )
+    answer = dynamodb.delete_table(TableName="Deleted")["TableDescription"]
+    assert (answer["TableName"], answer["TableStatus"]) == ("Deleted", "DELETING")
+
+
 def test_a_table_without_recovery_is_refused(dynamodb: Any) -> None:
     dynamodb.create_table(
         TableName="NotExported",

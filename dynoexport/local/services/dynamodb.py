@@ -71,8 +71,23 @@ def install() -> None:
         (Table, "put_item", scan_order.put_item),
         (Table, "delete_item", scan_order.delete_item),
         (Item, "update_with_attribute_updates", _update_attributes),
+        (DynamoHandler, "delete_table", _delete_table),
     ):
         setattr(owner, name, replacement)
+
+
+_delete: Any = DynamoHandler.delete_table
+
+
+def _delete_table(self: DynamoHandler) -> ActionResult:
+    """The table as it is after the request; it is gone at once.
+
+    https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_DeleteTable.html
+    """
+    answer: ActionResult = _delete(self)
+    description: Any = answer.result
+    description["TableDescription"]["TableStatus"] = "DELETING"
+    return answer
 
 
 _ANSWERS: dict[str, Callable[[DynamoHandler], ActionResult]] = {

@@ -29,9 +29,12 @@ if TYPE_CHECKING:
 
 _copy_object = S3Backend.copy_object
 _post: Any = S3Response._key_response_post
+_head_object: Any = S3Response.head_object
+_put_object, _upload_part = S3Response.put_object, S3Response.upload_part
 # A checksum that the client sends after the body of an upload in chunks is in the last bytes:
 # https://docs.aws.amazon.com/AmazonS3/latest/API/sigv4-streaming-trailers.html
 _TRAILERS = 1024
+_WHOLE, _CHECKSUM = "FULL_OBJECT", "x-amz-checksum-"
 
 
 def install() -> None:
@@ -39,8 +42,9 @@ def install() -> None:
     checksums.install()
     S3Backend.copy_object = _copy_as_whole  # type: ignore[method-assign, assignment]
     S3Response._key_response_post = _with_checksum  # type: ignore[method-assign, assignment]
-    for store in (S3Response.put_object, S3Response.upload_part):
-        setattr(S3Response, store.__name__, _checked(store))
+    for name, store in (("put_object", _put_with_checksum), ("upload_part", _upload_part)):
+        setattr(S3Response, name, _checked(store))
+    S3Response.head_object = _head_with_type  # type: ignore[method-assign, assignment]
 
 
 def _checked(store: Callable[[S3Response], Any]) -> Callable[[S3Response], Any]:
@@ -72,7 +76,7 @@ def _stated(response: S3Response) -> Iterator[tuple[str, str, int]]:
         yield "Content-MD5", response.headers["content-md5"], 16
     trailers = response.raw_body[-_TRAILERS:] if "x-amz-trailer" in response.headers else b""
     for algorithm, length in checksums.LENGTHS.items():
-        header = f"x-amz-checksum-{algorithm.lower()}"
+        header = f"{_CHECKSUM}{algorithm.lower()}"
         sent = re.findall(rf"\r\n{header}:([^\r\n]*)".encode(), trailers)
         stated = response.headers.get(header) or (sent[-1].decode().strip() if sent else None)
         if stated is not None:
@@ -90,6 +94,40 @@ def _digest(name: str, body: bytes) -> str:
     if name == "Content-MD5":
         return base64.b64encode(hashlib.md5(body, usedforsecurity=False).digest()).decode()
     return checksums.compute(body, name).decode()
+
+
+def _put_with_checksum(response: S3Response) -> Any:
+    """Store an object with the checksum that the request states, which is of the whole object.
+
+    Moto keeps one only if another header names its algorithm, and none has a type.
+    https://docs.aws.amazon.com/AmazonS3/latest/API/API_PutObject.html
+    """
+    status, headers, text = _put_object(response)
+    stored = response.backend.get_object(response.bucket_name, response.parse_key_name())
+    sums = [(name, digest) for name, digest, _ in _stated(response) if name in checksums.LENGTHS]
+    if stored is not None and not stored.checksum_value and sums:
+        stored.checksum_algorithm, stored.checksum_value = sums[0]
+        headers[f"{_CHECKSUM}{sums[0][0].lower()}"] = sums[0][1]
+    if stored is not None and stored.checksum_value:
+        headers[f"{_CHECKSUM}type"] = stored.checksum_type = _WHOLE
+    return status, headers, text
+
+
+def _head_with_type(response: S3Response, *call: Any, **named: Any) -> Any:
+    """HeadObject names the kind of the checksum as GetObject does.
+
+    https://docs.aws.amazon.com/AmazonS3/latest/API/API_HeadObject.html
+    """
+    status, headers, text = _head_object(response, *call, **named)
+    names = [name for name in headers if name.removeprefix(_CHECKSUM).upper() in checksums.LENGTHS]
+    bucket, query, key = (*call, *named.values())[:3]
+    version = query.get("versionId", [None])[0]
+    stored = response.backend.get_object(bucket, key, version_id=version) if names else None
+    if stored is not None and stored.checksum_type:
+        headers[f"{_CHECKSUM}type"] = stored.checksum_type
+        if stored.checksum_type == "COMPOSITE":
+            headers[names[0]] = f"{stored.checksum_value}-{stored.checksum_parts}"
+    return status, headers, text
 
 
 def _with_checksum(response: S3Response, *call: Any) -> Any:
@@ -125,7 +163,7 @@ def _copy_as_whole(
     copy = backend.get_object(bucket, key)
     if copy is not None and copy.checksum_value:
         checksum = checksums.compute(copy.value, str(copy.checksum_algorithm))
-        copy.checksum_value = checksum.decode()
+        copy.checksum_value, copy.checksum_type = checksum.decode(), _WHOLE
 
 
 def guard(app: Flask) -> None:

@@ -19,6 +19,7 @@ from typing import Any
 
 from moto.core.responses import ActionResult
 from moto.dynamodb import models
+from moto.dynamodb.exceptions import MockValidationException
 from moto.dynamodb.models.table_export import TableExport
 from moto.dynamodb.models.utilities import dynamo_json_dump
 from moto.dynamodb.responses import DynamoHandler
@@ -35,22 +36,27 @@ def install() -> None:
     """Make moto's exports look like those of AWS."""
     setattr(models, "TableExport", Export)  # noqa: B010 - moto declares it as final
     DynamoHandler.export_table_to_point_in_time = _export_encrypted  # type: ignore[method-assign]
+    DynamoHandler.list_exports = _list  # type: ignore[method-assign]
 
 
 # The encryption of the export that is being requested; moto drops it from the request.
 _encryption: ContextVar[tuple[str, str | None]] = ContextVar("encryption")
-_token: ContextVar[str] = ContextVar("token")
+_token: ContextVar[str | None] = ContextVar("token")
 # https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_ExportTableToPointInTime.html
 _TOKEN_LASTS = timedelta(hours=8)
 _export = DynamoHandler.export_table_to_point_in_time
+# https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_ListExports.html
+_LISTED_MAX = 25
 
 
 def _export_encrypted(self: DynamoHandler) -> ActionResult:
     """Export with S3's own key, or the named key; the bucket's default is not used.
 
-    A request with the token of an earlier one returns that export.
+    A request with the token of an earlier one returns that export. Token and prefix are optional:
+    https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_ExportTableToPointInTime.html
     """
-    token = self.body["ClientToken"]
+    token = self.body.get("ClientToken")
+    self.body.setdefault("S3Prefix", None)
     for former in self.dynamodb_backend.table_exports.values():
         if isinstance(former, Export) and former.answers(token):
             return ActionResult({"ExportDescription": former.response()})
@@ -58,6 +64,28 @@ def _export_encrypted(self: DynamoHandler) -> ActionResult:
     algorithm = self.body.get("S3SseAlgorithm", "AES256")
     _encryption.set((algorithm, self.body.get("S3SseKmsKeyId")))
     return _export(self)
+
+
+def _list(self: DynamoHandler) -> ActionResult:
+    """The exports of a table or of all tables, in pages."""
+    wanted = self.body.get("TableArn")
+    exports = [
+        export
+        for export in self.dynamodb_backend.table_exports.values()
+        if wanted in {None, export.table.table_arn}
+    ]
+    arns = [export.arn for export in exports]
+    token = self.body.get("NextToken")
+    if token is not None and token not in arns:
+        raise MockValidationException("Invalid NextToken")
+    start = 0 if token is None else arns.index(token) + 1
+    end = start + min(int(self.body.get("MaxResults", _LISTED_MAX)), _LISTED_MAX)
+    names = {"ExportArn": "arn", "ExportStatus": "status", "ExportType": "export_type"}
+    page = [{key: getattr(export, name) for key, name in names.items()} for export in exports]
+    answer: dict[str, Any] = {"ExportSummaries": page[start:end]}
+    if end < len(page):
+        answer["NextToken"] = page[end - 1]["ExportArn"]
+    return ActionResult(answer)
 
 
 class Export(TableExport):
@@ -76,10 +104,10 @@ class Export(TableExport):
         prefix = (self.s3_prefix or "").strip("/")
         self._root = f"{prefix}/AWSDynamoDB/{self._id}".lstrip("/")
 
-    def answers(self, token: str) -> bool:
+    def answers(self, token: str | None) -> bool:
         """Whether a request with the token asks for this export."""
         is_recent = datetime.now(timezone.utc) - self._start < _TOKEN_LASTS
-        return token == self._token and is_recent
+        return token is not None and token == self._token and is_recent
 
     def _backup_to_s3_file(self, s3_backend: Any) -> None:
         place = Place(self.account_id, self.region_name)
