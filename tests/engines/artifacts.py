@@ -195,7 +195,12 @@ def _sdist(artifact: Artifact, directory: Path) -> list[str]:
     return [*_pip(), *words, f"{artifact.package}=={artifact.version}"]
 
 
-_COMMANDS = {"maven": _maven, "sdist": _sdist}
+def _wheel(artifact: Artifact, directory: Path) -> list[str]:
+    words = ["download", "--dest", str(directory), "--no-deps", "--only-binary", ":all:"]
+    return [*_pip(), *words, f"{artifact.package}=={artifact.version}"]
+
+
+_COMMANDS = {"maven": _maven, "sdist": _sdist, "wheel": _wheel}
 
 
 def _pip() -> list[str]:

@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import artifacts
+import aws_cli_client
 import cdk_client
 import client_program
 import clients_table
@@ -77,5 +78,6 @@ def answers(client: Client, endpoint: Endpoint, scratch: Path) -> dict[str, Any]
 
 RUNS: Mapping[str, Callable[[Endpoint, Path], dict[str, Any]]] = {
     **{name: functools.partial(answers, client) for name, client in clients_table.CLIENTS.items()},
+    "AWS CLI v2": aws_cli_client.answers,
     "cdk": cdk_client.answers,
 }

@@ -13,7 +13,7 @@ def test_page_shows_the_recorded_answers() -> None:
 def test_every_client_has_answers_and_each_is_right_or_a_refusal() -> None:
     """An error that is no refusal would be a fault, not an answer."""
     answers = clients_table.recorded()
-    assert list(answers) == [*clients_table.CLIENTS, "cdk"]
+    assert list(answers) == [*clients_table.CLIENTS, "AWS CLI v2", "cdk"]
     for steps in answers.values():
         for answer in steps.values():
             assert clients_table.is_refusal(answer) or "Error" not in str(answer)
