@@ -150,7 +150,8 @@ def test_exports_are_listed_in_pages_of_a_table_or_of_all(dynamodb: Any) -> None
 
     every = listed()
     assert set(made) <= set(every)
-    assert listed(TableArn=arn) == listed(MaxResults=1) == every
+    assert listed(MaxResults=1) == every
+    assert listed(TableArn=arn) == [found for found in every if found.startswith(f"{arn}/")]
     assert listed(TableArn=f"{arn}x") == []
     assert len(dynamodb.list_exports(MaxResults=1)["ExportSummaries"]) == 1
     with pytest.raises(ClientError, match="ValidationException"):
