@@ -402,6 +402,18 @@ def test_a_user_is_limited_and_root_is_not(iam: Iam) -> None:
     assert message.startswith(f"User: arn:aws:iam::{ACCOUNT}:user/{iam.name} is not authorized")
 
 
+def test_root_assumes_no_role_that_does_not_exist(iam: Iam) -> None:
+    """It fails with the role's name, not later with a session that may do nothing."""
+    sts = iam.endpoint.client("sts")
+    missing = f"arn:aws:iam::{ACCOUNT}:role/no-such-role"
+    for refused in (missing, "arn:aws:iam::999999999999:role/other", "not an arn at all ......"):
+        code, message = refusal(
+            lambda refused=refused: sts.assume_role(RoleArn=refused, RoleSessionName="next")
+        )
+        assert (code, refused in message) == ("AccessDenied", True)
+    assert sts.assume_role(RoleArn=iam.role(), RoleSessionName="next")["Credentials"]
+
+
 def test_a_role_assumes_another_if_it_may_and_is_trusted(iam: Iam) -> None:
     """Within one account, trust in the account needs a grant and trust in the role needs none."""
     caller = iam.role()

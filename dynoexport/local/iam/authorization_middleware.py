@@ -154,7 +154,7 @@ def _check(service: str) -> Response | None:
     scope = request.environ[SCOPE]
     g.caller = identities.caller(scope.access_key)
     if g.caller is None:
-        return None
+        return _refuse_missing_role() if service == "sts" else None
     prefix = api_actions.PREFIXES.get(service, service)
     try:
         operation, parameters = _call(service)
@@ -169,6 +169,18 @@ def _check(service: str) -> Response | None:
     if name == "s3:DeleteObjects":
         return _delete_objects(g.caller, parameters, scope.region)
     return None
+
+
+def _refuse_missing_role() -> Response | None:
+    """Root may assume every role that exists; AWS denies one that does not.
+
+    https://github.com/uswitch/kiam/issues/33
+    """
+    name, parameters = _call("sts")
+    role = str(parameters.get("RoleArn", ""))
+    if name != "AssumeRole" or identities.has_role(role):
+        return None
+    return _refusal("sts", f"Not authorized to perform sts:AssumeRole: there is no role {role}")
 
 
 def _call(service: str) -> tuple[str, Mapping[str, Any]]:

@@ -147,6 +147,15 @@ def _user(backend: Any, arn: str) -> Any:
 
 
 # --- assuming roles ------------------------------------------------------------------------------
+def has_role(arn: str) -> bool:
+    """Whether there is a role of that ARN."""
+    try:
+        _role(arn)
+    except (IndexError, NotFoundException):
+        return False
+    return True
+
+
 def trusted(role_arn: str, request: Request, principals: list[tuple[str, str]]) -> Any:
     """The principal that the role's trust policy names, or None."""
     try:
