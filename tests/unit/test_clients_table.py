@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import clients_table
 
 
@@ -23,3 +25,10 @@ def test_every_package_is_pinned() -> None:
     for client in clients_table.CLIENTS.values():
         lines = client.requirements.read_text(encoding="utf-8").split()
         assert all(line.count("==") == 1 for line in lines)
+
+
+def test_the_named_aws_cli_is_the_pinned_one() -> None:
+    text = (clients_table.ROOT / "tests" / "engines" / "artifacts.json").read_text(encoding="utf-8")
+    (artifact,) = json.loads(text)[f"aws-cli-{clients_table.AWS_CLI_V2}"]
+    assert artifact["package"] == "aws-cdk-asset-awscli-v2"
+    assert artifact["sha256"]
