@@ -2,37 +2,73 @@
 
 from __future__ import annotations
 
+import atexit
+import functools
+import os
+import shutil
+import tempfile
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from dynoexport.local.glue import class_sharing
+
 if TYPE_CHECKING:
+    import subprocess
     from collections.abc import Mapping, Sequence
 
 
 # As jobs have it on the endpoint.
 MASTER = "local[2,4]"
+_GATEWAY = ("PYSPARK_GATEWAY_PORT", "PYSPARK_GATEWAY_SECRET")
+
+
+@functools.cache
+def java() -> subprocess.Popen[bytes]:
+    """Java as the endpoint starts it for a job, one for this process, with JAVA_HOME of now.
+
+    It uses the archive of Spark's classes that a job has made, and ends with this process.
+    """
+    import spark_jvm
+    from pyspark import SparkContext
+
+    directory = Path(tempfile.mkdtemp(prefix="warm-spark-"))
+    shared = class_sharing.environment()
+    os.environ.update(shared)
+    try:
+        started = spark_jvm.start(directory)
+        process: subprocess.Popen[bytes] = started.process
+        started.connect()
+        SparkContext._ensure_initialized()  # noqa: SLF001 - it connects to Java
+    finally:
+        # Not for the jobs of an endpoint that a test starts.
+        for name in (*shared, *_GATEWAY):
+            os.environ.pop(name, None)
+    atexit.register(_end, process, directory)
+    return process
+
+
+def _end(process: subprocess.Popen[bytes], directory: Path) -> None:
+    assert process.stdin is not None
+    process.stdin.close()
+    process.wait()
+    shutil.rmtree(directory, ignore_errors=True)
 
 
 def make(
     env: Mapping[str, str], path: Sequence[str], *, bucket: str, port: int, master: str = MASTER
 ) -> Any:
-    """Start the session. Its workers find the endpoint by ``env``, and modules on ``path``."""
+    """Start the session. Its workers find the endpoint by ``env``, and modules on ``path``.
+
+    The path has the runtime of jobs, whose daemon imports once what each worker needs.
+    """
     from pyspark.sql import SparkSession
 
+    java()
     builder = (
         SparkSession.builder.master(master)
-        .config("spark.ui.enabled", "false")
-        .config("spark.driver.bindAddress", "127.0.0.1")
-        .config("spark.driver.host", "127.0.0.1")
         .config("spark.driver.memory", "1g")
         .config("spark.sql.shuffle.partitions", "2")
-        .config("spark.sql.codegen.wholeStage", "false")
         .config("spark.sql.adaptive.enabled", "false")
-        .config("spark.ui.showConsoleProgress", "false")
-        .config("spark.driver.extraJavaOptions", "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC")
-        .config("spark.hadoop.mapreduce.fileoutputcommitter.algorithm.version", "2")
-        .config(
-            "spark.hadoop.fs.s3.impl", "org.apache.hadoop.fs.viewfs.ViewFileSystemOverloadScheme"
-        )
         .config(
             f"spark.hadoop.fs.viewfs.mounttable.{bucket}.linkFallback",
             f"webhdfs://127.0.0.1:{port}/",

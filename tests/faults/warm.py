@@ -75,6 +75,7 @@ class Runner:
         self.spark = warm_spark.make(
             export.env, PATHS, bucket=bucket, port=port, master=master or warm_spark.MASTER
         )
+        self._java = warm_spark.java()
         self._execute = jobs.execute
         jobs.execute = self.execute
 
@@ -121,7 +122,7 @@ class Runner:
 
     def workers(self) -> list[int]:
         """Spark's Python workers, which have forked from a daemon of Python."""
-        daemons = self._processes(b"pyspark.daemon")
+        daemons = self._processes(b"worker_daemon")
         return [pid for pid, parent in daemons.items() if parent in daemons]
 
     def executors(self) -> list[int]:
@@ -133,7 +134,7 @@ class Runner:
         found = parents()
         return {
             pid: found[pid]
-            for pid in descendants(self.spark.sparkContext._gateway.proc.pid, found)
+            for pid in descendants(self._java.pid, found)
             if words in command_line(pid)
         }
 
