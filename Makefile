@@ -28,6 +28,9 @@ SELENIUM_VERSION := 4.51.0
 AUDIT_TOOLS := pip-audit==2.10.1 bandit==1.9.4
 AUDIT := $(VENV)/audit/.installed
 
+# Containers often set it. Each of the thousands of processes of the tests would compile everything.
+unexport PYTHONDONTWRITEBYTECODE
+
 .DEFAULT_GOAL := help
 .PHONY: help demo templates test test-quick test-deep test-engines test-engines-all test-lowest test-browser audit acceptance acceptance-clean lint style types rules classes docs bench clean
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import signal
 import subprocess
 import sys
@@ -79,3 +80,12 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Files that run Spark come first: a long one at the end would leave one worker idle."""
     long = {item.path for item in items if item.get_closest_marker("spark")}
     items.sort(key=lambda item: item.path not in long)
+
+
+def pytest_collection_finish() -> None:
+    """What thousands of collected tests hold stays: no later search for unused objects sees it.
+
+    Tests of Spark search after each test, which would take a third of a second with them.
+    """
+    gc.collect()
+    gc.freeze()
