@@ -107,16 +107,28 @@ def python(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 def installed(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The command in an environment that had nothing, with all that the wheel asks for."""
     environment = tmp_path_factory.mktemp("installed")
-    subprocess.run([sys.executable, "-m", "venv", environment], check=True)
-    done = subprocess.run(
-        [environment / "bin" / "pip", "install", "--no-compile", f"{wheel}[local]"],
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=1200,
-    )
-    assert done.returncode == 0, done.stderr
+    wanted = f"{wheel}[local]"
+    if not install_by_uv(environment, wanted):
+        subprocess.run([sys.executable, "-m", "venv", "--clear", environment], check=True)
+        done = subprocess.run(
+            [environment / "bin" / "pip", "install", "--no-compile", wanted],
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=1200,
+        )
+        assert done.returncode == 0, done.stderr
     return environment / "bin" / "dynoexport"
+
+
+def install_by_uv(environment: Path, wanted: str) -> bool:
+    """Install it as the Makefile does, in half of pip's time; False where only pip can."""
+    uv = shutil.which("uv", path=f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}")
+    if uv is None:
+        return False
+    subprocess.run([sys.executable, "-m", "venv", "--without-pip", environment], check=True)
+    words = [uv, "pip", "install", "--python", environment / "bin" / "python", wanted]
+    return subprocess.run(words, capture_output=True, check=False, timeout=1200).returncode == 0
 
 
 def metadata(wheel: Path) -> Message:
@@ -172,12 +184,17 @@ def test_the_installed_command_writes_the_repositorys_templates(
 def test_wheel_in_an_empty_environment_writes_templates_and_runs_the_demo(
     installed: Path, tmp_path: Path
 ) -> None:
-    """By `pip install` alone: no file of the checkout, no package of this environment."""
+    """By an installation alone: no file of the checkout, no package of this environment.
+
+    Without a directory for it, no archive of Spark's classes is made, which takes longer than the
+    demo; test_class_sharing.py has it.
+    """
+    nothing = {"PATH": os.defpath, "HOME": str(tmp_path), "XDG_CACHE_HOME": os.devnull}
     for words, seconds in ((("templates",), 120), (("local", "demo"), 900)):
         done = subprocess.run(
             [installed, *words],
             cwd=tmp_path,
-            env={"PATH": os.defpath, "HOME": str(tmp_path)},
+            env=nothing,
             capture_output=True,
             text=True,
             check=False,
