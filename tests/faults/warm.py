@@ -122,7 +122,8 @@ class Runner:
 
     def workers(self) -> list[int]:
         """Spark's Python workers, which have forked from a daemon of Python."""
-        daemons = self._processes(b"worker_daemon")
+        # Java, too, has the daemon's name among its words.
+        daemons = self._processes(b"-m\0worker_daemon")
         return [pid for pid, parent in daemons.items() if parent in daemons]
 
     def executors(self) -> list[int]:
