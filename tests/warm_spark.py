@@ -35,9 +35,8 @@ def java() -> subprocess.Popen[bytes]:
     shared = class_sharing.environment()
     os.environ.update(shared)
     try:
-        started = spark_jvm.start(directory)
-        process: subprocess.Popen[bytes] = started.process
-        started.connect()
+        process: subprocess.Popen[bytes] = spark_jvm.start(directory)
+        spark_jvm.connect(directory)
         SparkContext._ensure_initialized()  # noqa: SLF001 - it connects to Java
     finally:
         # Not for the jobs of an endpoint that a test starts.
