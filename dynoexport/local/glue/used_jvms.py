@@ -72,16 +72,19 @@ class UsedJvms(Generic[J]):
         finally:
             with self._changed:
                 self._cleaning -= 1
-                if not is_kept:
-                    del self._jobs[jvm.directory]
                 self._changed.notify_all()
         if not is_kept:
-            jvm.close()
+            self._end(jvm)
 
     def _count(self, jvm: J) -> int:
         with self._changed:
             self._jobs[jvm.directory] += 1
             return self._jobs[jvm.directory]
+
+    def _end(self, jvm: J) -> None:
+        with self._changed:
+            del self._jobs[jvm.directory]
+        jvm.close()
 
     def take(self) -> J | None:
         """The free one, if there is one or will be one soon."""
@@ -89,16 +92,17 @@ class UsedJvms(Generic[J]):
             self._changed.wait_for(lambda: self._free or not self._cleaning, timeout=_PATIENCE)
             jvm, self._free = self._free, None
         if jvm is not None and not jvm.is_alive:
-            jvm.close()
+            self._end(jvm)
             return None
         return jvm
 
     def empty(self) -> None:
-        """End the free one."""
+        """End the free one, also one that is about to be free."""
         with self._changed:
+            self._changed.wait_for(lambda: not self._cleaning, timeout=_PATIENCE)
             jvm, self._free = self._free, None
         if jvm is not None:
-            jvm.close()
+            self._end(jvm)
 
 
 def _forget(jvm: Jvm) -> bool:
