@@ -74,7 +74,7 @@ def run(script: Path) -> tuple[str, str]:
         printed, errors = job.process.stdout.read(), job.process.stderr.read()
         assert job.process.wait() == 0, errors
         assert job.jvm is not None
-        errors += (job.jvm.directory / used_java.LOG).read_text()
+        errors += (job.jvm.directory / used_java.ERRORS).read_text()
         job.share_classes()
         return printed.strip(), errors
     finally:

@@ -79,7 +79,7 @@ HANG = """
 import os, time
 from pyspark import SparkContext
 spark = SparkContext.getOrCreate()
-print(os.getcwd(), spark._jvm.java.lang.System.getenv("HOME"))
+print(os.environ["HOME"], spark._jvm.java.lang.System.getenv("HOME"))
 spark.parallelize([0], 1).map(lambda _: time.sleep(600)).collect()
 """
 
@@ -385,7 +385,7 @@ def test_jobs_side_by_side_share_nothing(jobs: Jobs) -> None:
         assert all("SECRET_OF_THE_USER" not in environment for environment in of_run.values())
         assert of_run["script"]["HOME"] == of_run["worker"]["HOME"] != of_run["java"]["HOME"]
         java = [line for line in jobs.printed(run, "error") if line.startswith("java of ")]
-        assert java == [f"java of {of_run['script']['HOME']}"]
+        assert java == [f"java of {of_run['java']['HOME']}/{used_java.WORK}"]
     for left, right in zip(
         *(credentials(environment["script"]) for environment in printed), strict=True
     ):
@@ -396,82 +396,104 @@ def test_jobs_side_by_side_share_nothing(jobs: Jobs) -> None:
     until(lambda: sum(bool(environments(of_run["java"]["HOME"])) for of_run in printed) <= 1)
 
 
-# Leaves all that a job can leave in Java, its tasks still running, and ends without a goodbye.
+# Leaves in Java what a job can leave there.
 LEAVE = """
-import os, threading, time
+import os
 from pyspark import SparkContext
 from pyspark.sql import SparkSession
 SparkContext.setSystemProperty("spark.dynoexport.left", "here")
 SparkContext.setSystemProperty("spark.sql.shuffle.partitions", "77")
 spark = SparkSession.builder.getOrCreate()
 spark.range(2).createGlobalTempView("left")
-java = spark._jvm.java.lang
-java.System.err.println("java knows " + os.environ["AWS_ACCESS_KEY_ID"])
+spark.range(2).write.saveAsTable("left")
+with open("left.txt", "w") as file:
+    file.write("a line")
+spark.read.text("left.txt").coalesce(1).write.text("left")
 path = spark._jvm.org.apache.hadoop.fs.Path("s3://job-processes/")
 path.getFileSystem(spark._jsc.hadoopConfiguration()).exists(path)
-sleep = spark.sparkContext.parallelize([0], 1).map(lambda _: time.sleep(600))
-threading.Thread(target=sleep.collect, daemon=True).start()
-while not spark.sparkContext.statusTracker().getActiveJobsIds():
-    time.sleep(0.05)
+java = spark._jvm.java.lang
+java.System.err.println("java knows " + os.environ["AWS_ACCESS_KEY_ID"])
+getattr(java.System.out, "print")("java ends without a line break")
 print(java.System.getenv("HOME"), os.environ["AWS_ACCESS_KEY_ID"], flush=True)
-os._exit(0)
 """
 FIND = """
-from pyspark import SparkContext
+import os
 from pyspark.sql import SparkSession
 spark = SparkSession.builder.getOrCreate()
 java = spark._jvm.java.lang
 print(java.System.getenv("HOME"))
-print(spark.conf.get("spark.sql.shuffle.partitions"), java.Thread.activeCount() < 200)
-print(spark.sql("show tables in global_temp").count())
-print(len(spark.sparkContext.statusTracker().getActiveJobsIds()))
+# Without those of Spark itself.
+names = [name for name in os.listdir() if not name.startswith(("spark-", "blockmgr-"))]
+print(spark.conf.get("spark.sql.shuffle.partitions"), names)
+print(spark.sql("show tables in global_temp").count(), spark.sql("show tables").count())
 print(java.System.getProperties().toString().replace("\\n", " "))
+spark.range(2).write.saveAsTable("left")
 """
 
 
 @pytest.mark.endpoint
 @pytest.mark.spark
 def test_a_later_job_finds_nothing_in_the_java_of_a_former_one(jobs: Jobs) -> None:
-    """One Java serves both; no view, task, setting or credential of the first is left in it."""
+    """One Java serves both; no view, table, file, setting or credential of the first is in it."""
     jobs.create("leave", LEAVE)
     jobs.create("find", FIND)
     first = jobs.start("leave")
     assert jobs.ended("leave", first) == "SUCCEEDED"
-    java, key = jobs.printed(first)[-1].split()
+    printed = jobs.printed(first)
+    assert "java ends without a line break" in printed
+    (java, key) = next(line.split() for line in printed if line.startswith("/"))
     assert f"java knows {key}" in jobs.printed(first, "error")
     # However slow the machine is: it is free when its log is empty.
-    until(lambda: (Path(java) / used_java.LOG).read_bytes() == b"")
+    until(lambda: (Path(java) / used_java.ERRORS).read_bytes() == b"")
     second = jobs.start("find")
     assert jobs.ended("find", second) == "SUCCEEDED"
-    same_java, configured, views, tasks, properties = jobs.printed(second)
+    same_java, settings, tables, properties = jobs.printed(second)
     assert same_java == java
-    assert (configured, views, tasks) == ("4 True", "0", "0")
+    assert settings == "4 []"
+    assert tables == "0 0"
     assert "spark.dynoexport.left" not in properties
     assert "spark.executorEnv.AWS_ACCESS_KEY_ID" in properties
     assert key not in properties
     assert not [line for line in jobs.printed(second, "error") if "java knows" in line]
 
 
-QUIET = """
+KEEP = """
+import os, sys, threading, time
 from pyspark import SparkContext
 spark = SparkContext.getOrCreate()
-spark.setLogLevel("OFF")
-print(spark._jvm.java.lang.ProcessHandle.current().pid())
+java = spark._jvm
+print(java.java.lang.ProcessHandle.current().pid(), flush=True)
+"""
+SLEEP = """
+sleep = spark.parallelize([0], 1).map(lambda _: time.sleep(600))
+threading.Thread(target=sleep.collect, daemon=True).start()
+while not spark.statusTracker().getActiveJobsIds():
+    time.sleep(0.05)
 """
 
 
 @pytest.mark.endpoint
 @pytest.mark.spark
-def test_a_java_whose_log_was_set_serves_no_other_job(jobs: Jobs) -> None:
-    """The level would be that of all later jobs."""
-    jobs.create("quiet", QUIET)
-    runs = []
-    for _ in range(2):
-        runs.append(jobs.start("quiet"))
-        assert jobs.ended("quiet", runs[-1]) == "SUCCEEDED"
-    (first,), (second,) = map(jobs.printed, runs)
-    assert first != second
-    until(lambda: not Path(f"/proc/{first}").exists())
+@pytest.mark.parametrize(
+    "end",
+    [
+        'spark.setLogLevel("OFF")',
+        'spark.setLogLevel("INFO")',
+        'java.java.util.TimeZone.setDefault(java.java.util.TimeZone.getTimeZone("Asia/Tokyo"))',
+        "spark._gateway.new_array(java.long, 50_000_000)",
+        "os._exit(0)",
+        SLEEP,
+    ],
+    ids=["no log", "more log", "time zone", "memory", "no end of the script", "running task"],
+)
+def test_a_java_that_is_not_as_before_serves_no_other_job(jobs: Jobs, end: str) -> None:
+    """What cannot be put back would be there for all later jobs."""
+    name = f"keep-{len(end)}"
+    jobs.create(name, f"{KEEP}{end}\n")
+    run = jobs.start(name)
+    assert jobs.ended(name, run) == "SUCCEEDED", jobs.printed(run, "error")
+    number = jobs.printed(run)[0]
+    until(lambda: not Path(f"/proc/{number}").exists())
 
 
 @pytest.mark.endpoint

@@ -83,6 +83,17 @@ def test_a_java_that_cannot_be_cleaned_ends(reserve: processes.Reserve, script: 
 
 
 @pytest.mark.spark
+def test_a_java_whose_job_could_not_start_ends(reserve: processes.Reserve) -> None:
+    """Its Python process ends at any moment of the start of Spark."""
+    job = reserve.take(processes.SPARK)
+    jvm = job.jvm
+    assert jvm is not None
+    waiting.until((jvm.directory / used_java.PROPERTIES).exists, seconds=180)
+    reserve.give_back(job)
+    assert ended(jvm)
+
+
+@pytest.mark.spark
 def test_of_two_one_is_kept(reserve: processes.Reserve, script: Path) -> None:
     """The machine has no memory to spare."""
     jobs = [reserve.take(processes.SPARK) for _ in range(2)]

@@ -33,7 +33,7 @@ _LOG_GROUPS = {"glueetl": "/aws-glue/jobs", "pythonshell": "/aws-glue/python-job
 # PutLogEvents takes 10,000 events and 1 MiB a call.
 _LOG_BATCH = 1000
 # How often what Java has written becomes part of its job's log.
-_COPY_SECONDS = 0.5
+_COPY_SECONDS = 0.2
 # What a run copies from its job.
 _FROM_THE_JOB = ("WorkerType", "NumberOfWorkers", "GlueVersion", "ExecutionClass")
 # "The default is 10 DPUs": https://docs.aws.amazon.com/glue/latest/webapi/API_Job.html
@@ -222,8 +222,9 @@ def _supervise(
     ]
     ended = threading.Event()
     if job.jvm is not None:
-        log = job.jvm.directory / used_java.LOG
-        readers.append(threading.Thread(target=errors.copy, args=(log, ended), daemon=True))
+        for log, name in ((output, used_java.OUTPUT), (errors, used_java.ERRORS)):
+            file = job.jvm.directory / name
+            readers.append(threading.Thread(target=log.copy, args=(file, ended), daemon=True))
     for reader in readers:
         reader.start()
     too_long = threading.Event()
@@ -320,17 +321,14 @@ class Log:
 
     def copy(self, file: Path, ended: threading.Event) -> None:
         """Write every line of a file that grows until the event."""
-        line = ""
+        rest = ""
         with file.open(errors="replace") as growing:
-            while True:
-                is_last = ended.wait(_COPY_SECONDS)
-                for part in growing:
-                    line += part
-                    if line.endswith("\n"):
-                        self.write(line.rstrip("\n"))
-                        line = ""
-                if is_last:
-                    return
+            while not ended.wait(_COPY_SECONDS):
+                *lines, rest = f"{rest}{growing.read()}".split("\n")
+                for line in lines:
+                    self.write(line)
+            for line in f"{rest}{growing.read()}".splitlines():
+                self.write(line)
 
     def write(self, text: str) -> None:
         """Add one line."""

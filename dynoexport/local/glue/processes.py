@@ -91,10 +91,7 @@ class JobProcess:
 
     def stop(self) -> None:
         """End the job at once, with its Java, unless it has ended: another may use its Java."""
-        if self in _started:
-            self.kill()
-            if self.jvm is not None:
-                self.jvm.kill()
+        _started.stop(self)
 
     def kill(self) -> list[int]:
         """End it and all that it started, without its Java; return the groups that were killed."""
@@ -168,7 +165,7 @@ class Started:
     """The job processes of this process that are not closed."""
 
     def __init__(self) -> None:
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()
         self._alive: set[JobProcess] = set()
         self._ended = False
         self._s3a_jars: Path | None = None
@@ -206,6 +203,14 @@ class Started:
             process = _spawn(kind, self._s3a_jars, jvm)
             self._alive.add(process)
             return process
+
+    def stop(self, job: JobProcess) -> None:
+        # A job that has ended is forgotten before its Java serves another one.
+        with self._lock:
+            if job in self._alive:
+                job.kill()
+                if job.jvm is not None:
+                    job.jvm.kill()
 
     def forget(self, process: JobProcess) -> None:
         with self._lock:
@@ -285,7 +290,7 @@ def _spawn(kind: str, s3a_jars: Path | None, jvm: JobProcess | None) -> JobProce
         env = _environment(kind, directory, s3a_jars)
         if jvm is not None:
             env[used_java.DIRECTORY] = str(jvm.directory)
-        with _output(kind, directory) as (output, errors):
+        with _streams(kind, directory) as (output, errors):
             process = subprocess.Popen(
                 [sys.executable, str(RUNTIME / "launch.py"), kind],
                 env=env,
@@ -306,13 +311,14 @@ def _spawn(kind: str, s3a_jars: Path | None, jvm: JobProcess | None) -> JobProce
 
 
 @contextmanager
-def _output(kind: str, directory: Path) -> Iterator[tuple[int | IO[bytes], int]]:
-    """Where a process writes: pipes, or for Java a file, which each job that it serves reads."""
+def _streams(kind: str, directory: Path) -> Iterator[tuple[int | IO[bytes], int | IO[bytes]]]:
+    """Where a process writes: pipes, or for Java files, which each job that it serves reads."""
     if kind != JAVA:
         yield subprocess.PIPE, subprocess.PIPE
         return
-    with (directory / used_java.LOG).open("ab") as log:
-        yield log, subprocess.STDOUT
+    output, errors = directory / used_java.OUTPUT, directory / used_java.ERRORS
+    with output.open("ab") as written, errors.open("ab") as failed:
+        yield written, failed
 
 
 def _environment(kind: str, directory: Path, s3a_jars: Path | None) -> dict[str, str]:

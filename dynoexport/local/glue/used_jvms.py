@@ -73,8 +73,8 @@ class UsedJvms(Generic[J]):
             with self._changed:
                 self._cleaning -= 1
                 self._changed.notify_all()
-        if not is_kept:
-            self._end(jvm)
+            if not is_kept:
+                self._end(jvm)
 
     def _count(self, jvm: J) -> int:
         with self._changed:
@@ -83,7 +83,7 @@ class UsedJvms(Generic[J]):
 
     def _end(self, jvm: J) -> None:
         with self._changed:
-            del self._jobs[jvm.directory]
+            self._jobs.pop(jvm.directory, None)
         jvm.close()
 
     def take(self) -> J | None:
@@ -109,9 +109,7 @@ def _forget(jvm: Jvm) -> bool:
     from py4j.protocol import Py4JError
 
     try:
-        if not used_java.forget(jvm.directory):
-            return False
-        (jvm.directory / used_java.LOG).write_bytes(b"")
+        is_clean: bool = used_java.forget(jvm.directory)
     except (OSError, Py4JError):
         return False
-    return True
+    return is_clean

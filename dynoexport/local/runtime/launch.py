@@ -33,7 +33,7 @@ def main(kind: str) -> None:
     lifeline = os.dup(sys.stdin.fileno())
     threading.Thread(target=_end_with_endpoint, args=(lifeline,), daemon=True).start()
     if kind == "java":
-        _run_java()
+        _run_java(Path.cwd())
         return
     if kind == "glueetl":
         _run_with_spark()
@@ -63,14 +63,14 @@ def _run_as_python_shell(order: dict[str, Any]) -> None:
         raise type(error)(error) from error
 
 
-def _run_java() -> None:
+def _run_java(directory: Path) -> None:
     import spark_jvm
     import used_java
 
     try:
-        spark_jvm.start(Path.cwd()).wait()
+        spark_jvm.start(directory).wait()
     finally:
-        Path(used_java.ENDED).touch()
+        (directory / used_java.ENDED).touch()
 
 
 def _run_with_spark() -> None:
@@ -81,11 +81,15 @@ def _run_with_spark() -> None:
     given = os.environ.get(used_java.DIRECTORY)
     java = Path(given or Path.cwd())
     if given is None:
-        threading.Thread(target=_run_java, daemon=True).start()
+        threading.Thread(target=_run_java, args=(java,), daemon=True).start()
     boto3_endpoint.install()
     spark_jvm.connect(java)
-    if given is None or used_java.remember(java):
-        with closing(_rehearsal(Path.cwd() / "rehearsal")) as steps:
+    # One directory for the script, its workers and Java, so that they agree on relative paths.
+    os.chdir(java / used_java.WORK)
+    is_new = given is None or used_java.remember(java)
+    spark_jvm.set_environment({})
+    if is_new:
+        with closing(_rehearsal(Path("rehearsal").absolute())) as steps:
             _until_asked(steps)
     import pyspark.sql  # noqa: F401 - before the job comes
 
@@ -93,9 +97,11 @@ def _run_with_spark() -> None:
     if order is None:
         return
     os.environ.update(order["environment"])
-    spark_jvm.set_defaults(_file_system(order["environment"]), order["environment"])
+    spark_jvm.set_defaults(_file_system(order["environment"]))
+    spark_jvm.set_environment(order["environment"])
     spark_jvm.set_conf(order["arguments"])
     _run(order)
+    (java / used_java.DONE).touch()
 
 
 def _file_system(environment: Mapping[str, str]) -> dict[str, str]:

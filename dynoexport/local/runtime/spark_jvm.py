@@ -79,9 +79,12 @@ _MODULES = (
 
 def start(directory: Path) -> subprocess.Popen[bytes]:
     """Start Java, with its files in the directory; it ends with this process."""
+    work = directory / used_java.WORK
+    work.mkdir()
     return subprocess.Popen(
         _command(directory),
         stdin=subprocess.PIPE,
+        cwd=work,
         # Java writes the file under another name and renames it.
         env={**os.environ, "_PYSPARK_DRIVER_CONN_INFO_PATH": str(directory / used_java.CONNECTION)},
     )
@@ -136,7 +139,7 @@ def _command(directory: Path) -> list[str]:
     return [
         *java(),
         *class_archive.options(directory, archive_key()),
-        f"-Djava.io.tmpdir={directory}",
+        f"-Djava.io.tmpdir={directory / used_java.WORK}",
         "org.apache.spark.deploy.SparkSubmit",
         *(word for setting in settings for word in ("--conf", setting)),
         "pyspark-shell",
@@ -167,15 +170,20 @@ def mounts(ports: Mapping[str, int]) -> dict[str, str]:
     }
 
 
-def set_defaults(file_system: Mapping[str, str], environment: Mapping[str, str]) -> None:
-    """Set what each SparkContext of the job starts with: buckets, environment of workers."""
+def set_defaults(settings: Mapping[str, str]) -> None:
+    """Set what each SparkContext of the job starts with."""
     from pyspark import SparkContext
 
-    # Java was started without the environment, and the workers are Java's children. They belong to
-    # the job and not to its Java: they end with it.
-    own = {name: os.environ[name] for name in _OF_THE_JOB if name in os.environ}
-    of_workers = {
-        f"spark.executorEnv.{name}": value for name, value in {**own, **environment}.items()
-    }
-    for name, value in {**file_system, **of_workers}.items():
+    for name, value in settings.items():
         SparkContext.setSystemProperty(name, value)
+
+
+def set_environment(environment: Mapping[str, str]) -> None:
+    """Set the environment of the job's Python workers, which end with the job and not with Java.
+
+    Java was started without it, and the workers are Java's children.
+    """
+    own = {name: os.environ[name] for name in _OF_THE_JOB if name in os.environ}
+    set_defaults(
+        {f"spark.executorEnv.{name}": value for name, value in {**own, **environment}.items()}
+    )
