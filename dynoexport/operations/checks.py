@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from dynoexport import limits, naming, settings
+from dynoexport.aws import change_sets
 from dynoexport.aws.errors import is_denied
 from dynoexport.cloudformation import options, predicate, selection
 from dynoexport.errors import DynoexportError, NameRefused
@@ -151,6 +152,9 @@ def check_free(account: Account, target: Target) -> None:
     }
     for what, look in looks.items():
         if _exists(look):
+            if change_sets.describe(account.cloudformation, target.stack.name) is not None:
+                # Another deployment has created the stack since: its change set says so.
+                return
             raise NameRefused(
                 f"{target.table}: there already is a Glue {what}, which is not of an export",
                 hint="delete it, because this export needs its name",

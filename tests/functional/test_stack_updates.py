@@ -12,6 +12,9 @@ from command import Command, create_table, library
 import dynoexport
 from dynoexport import assets, naming
 from dynoexport.aws.change_sets import DeployFailed, Stack, deploy
+from dynoexport.model import OutputFormat
+from dynoexport.operations.checks import check_free
+from dynoexport.operations.targets import Target
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -64,6 +67,16 @@ def test_of_two_deployments_at_once_one_creates_the_stack(account: Account) -> N
     stack = naming.table_stack("AtOnce", "parquet")
     found = account.client("cloudformation").describe_stacks(StackName=stack)["Stacks"]
     assert [entry["StackStatus"] for entry in found] == ["CREATE_COMPLETE"]
+
+
+def test_jobs_that_another_deployment_has_created_meanwhile_are_no_strangers(
+    account: Account,
+) -> None:
+    """Nobody is told to delete them: the stack was not there when this deployment looked."""
+    account.deploy_table("Meanwhile")
+    stack = Stack(naming.table_stack("Meanwhile", "parquet"), template="")
+    target = Target("Meanwhile", OutputFormat.PARQUET, stack, known=None, before=None)
+    check_free(library(account.endpoint), target)
 
 
 def test_switching_the_schedule_on_and_off_takes_effect(account: Account) -> None:
