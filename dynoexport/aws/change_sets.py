@@ -176,7 +176,7 @@ def prepare(
         kind = "IMPORT"
     change_set = ChangeSet(stack.name, f"dynoexport-{uuid.uuid4().hex}", kind, (), stack.notes)
     with (
-        _explained_by_another(cloudformation, stack.name),
+        _explained_by_another(cloudformation, change_set),
         _discarded_on_failure(cloudformation, change_set),
     ):
         _create(cloudformation, stack, kind, change_set.name)
@@ -205,11 +205,14 @@ def _discarded_on_failure(
 
 
 @contextmanager
-def _explained_by_another(cloudformation: CloudFormationClient, name: str) -> Iterator[None]:
+def _explained_by_another(
+    cloudformation: CloudFormationClient, change_set: ChangeSet
+) -> Iterator[None]:
     """If AWS refuses a change because another deployment changes the stack, say so.
 
     AWS deletes the change sets of a stack when it executes another one:
     https://docs.aws.amazon.com/AWSCloudFormation/latest/APIReference/API_ExecuteChangeSet.html
+    And a stack that was to be created exists only if another one has created it since.
 
     Raises:
         DeployFailed: the stack is in progress, or was until now.
@@ -223,14 +226,14 @@ def _explained_by_another(cloudformation: CloudFormationClient, name: str) -> It
         code = refusal.response["Error"]["Code"] if isinstance(refusal, ClientError) else ""
         if code not in _OVERTAKEN:
             raise
-        stack = None
+        stack, name = None, change_set.stack
         # The first error is the one to report.
         with suppress(Exception):
             stack = describe(cloudformation, name)
         status = stack["StackStatus"] if stack else ""
         if status.endswith("_IN_PROGRESS"):
             raise _in_progress(name, status) from error
-        if stack and code == "ChangeSetNotFound":
+        if stack and (code == "ChangeSetNotFound" or change_set.kind == "CREATE"):
             raise DeployFailed(
                 f"another deployment has changed stack {name}", hint="repeat the command"
             ) from error
@@ -377,7 +380,7 @@ def execute(
         DeployFailed: a resource failed; all changes are rolled back.
     """
     with (
-        _explained_by_another(cloudformation, change_set.stack),
+        _explained_by_another(cloudformation, change_set),
         _discarded_on_failure(cloudformation, change_set),
     ):
         seen = {event["EventId"] for event in events(cloudformation, change_set.stack)}

@@ -69,13 +69,13 @@ def test_of_two_deployments_at_once_one_creates_the_stack(account: Account) -> N
     assert [entry["StackStatus"] for entry in found] == ["CREATE_COMPLETE"]
 
 
-def test_jobs_that_another_deployment_has_created_meanwhile_are_no_strangers(
+def test_jobs_that_another_deployment_has_created_since_are_no_strangers(
     account: Account,
 ) -> None:
-    """Nobody is told to delete them: the stack was not there when this deployment looked."""
-    account.deploy_table("Meanwhile")
-    stack = Stack(naming.table_stack("Meanwhile", "parquet"), template="")
-    target = Target("Meanwhile", OutputFormat.PARQUET, stack, known=None, before=None)
+    """No one is advised to delete them: the stack was not there when this deployment looked."""
+    account.deploy_table("SinceThen")
+    stack = Stack(naming.table_stack("SinceThen", "parquet"), template="")
+    target = Target("SinceThen", OutputFormat.PARQUET, stack, known=None, before=None)
     check_free(library(account.endpoint), target)
 
 

@@ -478,6 +478,19 @@ def test_a_stack_that_another_deployment_creates_first_says_what_runs(
     assert str(failed.value) == "stack a is CREATE_IN_PROGRESS: wait until it has finished"
 
 
+def test_a_stack_that_another_deployment_has_created_since_says_so(
+    aws: CloudFormationClient, script: Stubber
+) -> None:
+    is_missing(script)
+    script.add_client_error("create_change_set", "ValidationError", "it already exists")
+    script.add_response("delete_change_set", {}, {"StackName": "a", "ChangeSetName": ANY})
+    is_in(script, "CREATE_COMPLETE")
+    is_in(script, "CREATE_COMPLETE")
+    with pytest.raises(DeployFailed) as failed:
+        prepare(aws)
+    assert str(failed.value) == "another deployment has changed stack a: repeat the command"
+
+
 # --- by script: events ----------------------------------------------------------------------------
 def event(number: int, resource: str, status: str, reason: str = "") -> dict[str, Any]:
     """An event of stack ``a``, or of one of its resources."""

@@ -29,8 +29,10 @@ from dynoexport.local.glue import events, jobs, processes, workflows
 from dynoexport.local.glue.executions import LOG_GROUP, Crawl, Execution, build_graph, now
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterator, Mapping
     from datetime import datetime
+
+    from moto.core.resource_tagging import TaggedResource
 
     from dynoexport.local.context import Endpoint
     from dynoexport.local.glue.jobs import JobRun
@@ -84,6 +86,12 @@ class LocalGlueBackend(models.GlueBackend):
         """The service's URLs, which moto expects in a module next to the backend's."""
         paths = {"{0}/$": self.responses.dispatch}
         return SimpleNamespace(url_bases=urls.url_bases, url_paths=paths)
+
+    def iter_tagged_resources(self) -> Iterator[TaggedResource]:
+        """The tags of this moment: while they are read, another request may tag something."""
+        tagger = SimpleNamespace(tags=dict(self.tagger.tags))
+        backend: Any = SimpleNamespace(tagger=tagger)
+        return models.GlueBackend.iter_tagged_resources(backend)
 
     # --- tables ---------------------------------------------------------------------------------
     def update_table(
