@@ -10,6 +10,7 @@ import tempfile
 from typing import TYPE_CHECKING
 
 import pytest
+import spark_script
 import waiting
 
 from dynoexport.local.glue import class_sharing, processes
@@ -29,12 +30,6 @@ java = SparkContext.getOrCreate()._jvm.java.lang.ProcessHandle.current().pid()
 with open(f"/proc/{java}/maps") as mapped:
     print(*sorted({os.path.basename(line.split()[-1]) for line in mapped if ".jsa" in line}))
 """
-OF_THE_JOB = {
-    "AWS_DEFAULT_REGION": "us-east-1",
-    "AWS_ACCESS_KEY_ID": "any",
-    "AWS_SECRET_ACCESS_KEY": "any",
-    "DYNOEXPORT_BUCKETS": "",
-}
 # Stands for a Java: its archive is the list of classes.
 JAVA = """#!/bin/sh
 echo called >> "$HOME/../calls"
@@ -68,15 +63,11 @@ def run(script: Path) -> tuple[str, str]:
     """A successful Spark job's output and errors; then its classes are shared."""
     job = processes.start(processes.SPARK)
     try:
-        job.order(script, [], OF_THE_JOB)
-        assert job.process.stdout is not None
-        assert job.process.stderr is not None
-        printed, errors = job.process.stdout.read(), job.process.stderr.read()
-        assert job.process.wait() == 0, errors
+        printed, errors = spark_script.run(job, script)
         assert job.jvm is not None
         errors += (job.jvm.directory / used_java.ERRORS).read_text()
         job.share_classes()
-        return printed.strip(), errors
+        return printed, errors
     finally:
         job.close()
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
+import spark_script
 import waiting
 
 from dynoexport.local.glue import processes, used_jvms
@@ -13,13 +14,6 @@ from dynoexport.local.runtime import used_java
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
-
-OF_THE_JOB = {
-    "AWS_DEFAULT_REGION": "us-east-1",
-    "AWS_ACCESS_KEY_ID": "any",
-    "AWS_SECRET_ACCESS_KEY": "any",
-    "DYNOEXPORT_BUCKETS": "",
-}
 
 
 @pytest.fixture(scope="module")
@@ -41,10 +35,7 @@ def reserve() -> Iterator[processes.Reserve]:
 
 def run(job: processes.JobProcess, script: Path) -> processes.JobProcess:
     """Run the script to its end, and return its Java."""
-    job.order(script, [], OF_THE_JOB)
-    assert job.process.stderr is not None
-    errors = job.process.stderr.read()
-    assert job.process.wait() == 0, errors
+    spark_script.run(job, script)
     assert job.jvm is not None
     return job.jvm
 

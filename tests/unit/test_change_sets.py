@@ -465,30 +465,24 @@ def test_a_change_set_that_another_deployment_has_deleted_says_so(
     assert str(failed.value) == "another deployment has changed stack a: repeat the command"
 
 
-def test_a_stack_that_another_deployment_creates_first_says_what_runs(
-    aws: CloudFormationClient, script: Stubber
+@pytest.mark.parametrize(
+    ("status", "refusal"),
+    [
+        ("CREATE_IN_PROGRESS", "stack a is CREATE_IN_PROGRESS: wait until it has finished"),
+        ("CREATE_COMPLETE", "another deployment has changed stack a: repeat the command"),
+    ],
+)
+def test_a_stack_that_another_deployment_creates_first_says_so(
+    aws: CloudFormationClient, script: Stubber, status: str, refusal: str
 ) -> None:
     is_missing(script)
     script.add_client_error("create_change_set", "ValidationError", "it already exists")
     script.add_response("delete_change_set", {}, {"StackName": "a", "ChangeSetName": ANY})
-    is_in(script, "CREATE_IN_PROGRESS")
-    is_in(script, "CREATE_IN_PROGRESS")
+    is_in(script, status)
+    is_in(script, status)
     with pytest.raises(DeployFailed) as failed:
         prepare(aws)
-    assert str(failed.value) == "stack a is CREATE_IN_PROGRESS: wait until it has finished"
-
-
-def test_a_stack_that_another_deployment_has_created_since_says_so(
-    aws: CloudFormationClient, script: Stubber
-) -> None:
-    is_missing(script)
-    script.add_client_error("create_change_set", "ValidationError", "it already exists")
-    script.add_response("delete_change_set", {}, {"StackName": "a", "ChangeSetName": ANY})
-    is_in(script, "CREATE_COMPLETE")
-    is_in(script, "CREATE_COMPLETE")
-    with pytest.raises(DeployFailed) as failed:
-        prepare(aws)
-    assert str(failed.value) == "another deployment has changed stack a: repeat the command"
+    assert str(failed.value) == refusal
 
 
 # --- by script: events ----------------------------------------------------------------------------

@@ -86,9 +86,9 @@ def _run_with_spark() -> None:
     spark_jvm.connect(java)
     # One directory for the script, its workers and Java, so that they agree on relative paths.
     os.chdir(java / used_java.WORK)
-    is_new = given is None or used_java.remember(java)
-    spark_jvm.set_environment({})
-    if is_new:
+    if given is None or used_java.remember(java):
+        # The workers of the rehearsal belong to this job, too.
+        spark_jvm.set_environment({})
         with closing(_rehearsal(Path("rehearsal").absolute())) as steps:
             _until_asked(steps)
     import pyspark.sql  # noqa: F401 - before the job comes
