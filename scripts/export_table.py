@@ -46,7 +46,7 @@ import traceback
 import zlib
 from collections import deque
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing, contextmanager, suppress
+from contextlib import closing, contextmanager, nullcontext, suppress
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta, timezone
 from decimal import Decimal
@@ -2424,18 +2424,24 @@ class Decoder:
         self._selected, self._columnar, self._whole = selected, columnar, whole
         # The type of the items before, so that it need not be inferred again.
         self._known: pa.DataType | None = None
+        # One thread finds it out, and the others wait: each would infer the same.
+        self._first = threading.Lock()
         # The attributes that items have, but that are not selected.
         self.left_out: set[str] = set()
 
     def decode(self, pages: Sequence[bytes], items: int) -> pa.RecordBatch | bytes:
         """A batch of one column, ``item``; or the pages, one a line."""
-        if self._columnar and self._known is None:
-            # Before Arrow makes room for each attribute in each item.
-            self._columnar = fields_in(json.loads(pages[0].decode())) <= WIDE
-        batch = self._batch(pages) if self._columnar else None
+        with self._first if self._is_unknown() else nullcontext():
+            if self._is_unknown():
+                # Before Arrow makes room for each attribute in each item.
+                self._columnar = fields_in(json.loads(pages[0].decode())) <= WIDE
+            batch = self._batch(pages) if self._columnar else None
         if batch is not None and batch.num_rows == items:
             return batch
         return b"".join(self._selected_page(page) for page in pages)
+
+    def _is_unknown(self) -> bool:
+        return self._columnar and self._known is None
 
     def _selected_page(self, page: bytes) -> bytes:
         if self._whole and b"\n" not in page:
@@ -3984,9 +3990,8 @@ def update_numbers(profile: Profile, texts: pa.StringArray) -> None:
     texts = texts.drop_null()
     if not len(texts):
         return
-    try:
-        ends = pc.min_max(pc.cast(texts, pa.int64())).as_py()
-    except pa.ArrowInvalid:
+    ends = whole_ends(texts)
+    if ends is None:
         usual = pc.match_substring_regex(texts, NUMBER)
         update_fractions(profile, texts.filter(usual))
         for text in texts.filter(pc.invert(usual)).to_pylist():
@@ -3997,18 +4002,34 @@ def update_numbers(profile: Profile, texts: pa.StringArray) -> None:
     profile.digits = max(profile.digits, digits)
 
 
+def whole_ends(texts: pa.StringArray) -> dict[str, int] | None:
+    """The least and the greatest number; None if one is not a whole number of 64 bits."""
+    pa = arrow()
+    pc = pa.compute
+    # For each text that it refuses, Arrow's cast writes a message: 50 times the cost of a number.
+    if pc.any(pc.match_substring(texts, ".")).as_py():
+        return None
+    try:
+        return pc.min_max(pc.cast(texts, pa.int64())).as_py()
+    except pa.ArrowInvalid:
+        return None
+
+
 def update_fractions(profile: Profile, texts: pa.StringArray) -> None:
-    """Numbers of the usual form: digits and scale from the position of the point."""
+    """Numbers of the usual form: digits and scale from the position of the point.
+
+    Without a number of Python's: for each, Arrow imports pandas, half a second in each worker.
+    """
     pa = arrow()
     pc = pa.compute
     if not len(texts):
         return
     texts = pc.ascii_ltrim(texts, characters="-")
-    length, point = pc.binary_length(texts), pc.find_substring(texts, ".")
-    is_whole = pc.less(point, 0)
-    before = pc.if_else(is_whole, length, point)
+    length, has_point = pc.binary_length(texts), pc.match_substring(texts, ".")
+    is_whole = pc.invert(has_point)
+    before = pc.if_else(has_point, pc.find_substring(texts, "."), length)
+    behind = pc.subtract(pc.subtract(length, before), pc.cast(has_point, pa.int32()))
     before = pc.subtract(before, pc.cast(pc.starts_with(texts, "0"), pa.int32()))
-    behind = pc.if_else(is_whole, 0, pc.subtract(pc.subtract(length, point), 1))
     profile.digits = max(profile.digits, pc.max(before).as_py())
     profile.scale = max(profile.scale, pc.max(behind).as_py())
     whole = pc.sum(is_whole).as_py()
@@ -5651,9 +5672,9 @@ def list_values(kind: Type, lists: pa.ListArray) -> pa.ListArray:
     pa = arrow()
     elements, offsets = lists.values, lists.offsets
     if lists.null_count:
-        # For a null list, from_arrays expects a null offset.
-        is_there = pa.concat_arrays([lists.is_valid(), pa.array([True])])
-        offsets = pa.compute.if_else(is_there, offsets, pa.scalar(None, offsets.type))
+        # For a null list, from_arrays expects a null offset. The end of the last list is no list's.
+        is_there = pa.concat_arrays([lists.is_valid(), offsets.slice(0, 1).is_valid()])
+        offsets = pa.compute.if_else(is_there, offsets, pa.nulls(len(offsets), offsets.type))
     if pa.types.is_null(elements.type):
         typed_elements = pa.nulls(len(elements), arrow_type(kind.elements))
     else:

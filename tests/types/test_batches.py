@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
+import sys
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 import tables
@@ -20,6 +23,15 @@ from dynoexport.jobs.schema.profile import ITEMS, Profile, profile_items
 from dynoexport.jobs.schema.types import Rules, Type
 from dynoexport.jobs.write.arrow import arrow_type, record_batch
 from dynoexport.jobs.write.rows import spark_row_converter
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+# A whole number, fractions, a list that one item lacks, a map.
+SIMPLE = (
+    '[{"n":{"N":"7"},"f":{"N":"-0.25"},"l":{"L":[{"N":"1.5"}]},"m":{"M":{"a":{"S":"x"}}}},'
+    '{"n":{"N":"8"},"f":{"N":"12"}}]'
+)
 
 
 def page(items: list[tables.Item]) -> bytes:
@@ -134,3 +146,26 @@ def test_texts_that_look_like_moments_stay_texts_in_every_thread() -> None:
             batches = list(threads.map(lambda _: decoder.decode([body], 2_000), range(8)))  # noqa: B023
         types = {batch.column(0).type.field("at").type.field("S").type for batch in batches}
         assert types == {pa.string()}
+
+
+def test_plain_batches_need_no_pandas(tmp_path: Path) -> None:
+    """Arrow imports it for single values of Python, and each worker would wait for it."""
+    (tmp_path / "pandas.py").write_text("raise SystemExit('pandas is imported')\n")
+    script = f"""
+import json
+from test_batches import *
+plain = json.loads({SIMPLE!r})
+item_columns = settle_columns(
+    {{name: Profile.load(dumped) for name, dumped in profile_items(plain, 9) if name != ITEMS}},
+    (), Rules("parquet", "string", "struct", 9), others=False
+)
+batch = Decoder(everything, columnar=True, whole=True).decode([json.dumps(plain).encode()], 2)
+assert len(dict(profile_batches([batch.column(0)], 9))) == 5
+assert record_batch(item_columns, batch.column(0)).num_rows == 2
+"""
+    path = os.pathsep.join([str(tmp_path), *sys.path])
+    words = [sys.executable, "-c", script]
+    done = subprocess.run(
+        words, env={"PYTHONPATH": path}, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr

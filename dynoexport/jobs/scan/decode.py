@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import threading
+from contextlib import nullcontext
 from typing import TYPE_CHECKING
 
 from dynoexport.jobs.arrow_library import arrow
@@ -28,18 +30,24 @@ class Decoder:
         self._selected, self._columnar, self._whole = selected, columnar, whole
         # The type of the items before, so that it need not be inferred again.
         self._known: pa.DataType | None = None
+        # One thread finds it out, and the others wait: each would infer the same.
+        self._first = threading.Lock()
         # The attributes that items have, but that are not selected.
         self.left_out: set[str] = set()
 
     def decode(self, pages: Sequence[bytes], items: int) -> pa.RecordBatch | bytes:
         """A batch of one column, ``item``; or the pages, one a line."""
-        if self._columnar and self._known is None:
-            # Before Arrow makes room for each attribute in each item.
-            self._columnar = fields_in(json.loads(pages[0].decode())) <= WIDE
-        batch = self._batch(pages) if self._columnar else None
+        with self._first if self._is_unknown() else nullcontext():
+            if self._is_unknown():
+                # Before Arrow makes room for each attribute in each item.
+                self._columnar = fields_in(json.loads(pages[0].decode())) <= WIDE
+            batch = self._batch(pages) if self._columnar else None
         if batch is not None and batch.num_rows == items:
             return batch
         return b"".join(self._selected_page(page) for page in pages)
+
+    def _is_unknown(self) -> bool:
+        return self._columnar and self._known is None
 
     def _selected_page(self, page: bytes) -> bytes:
         if self._whole and b"\n" not in page:

@@ -94,9 +94,9 @@ def list_values(kind: Type, lists: pa.ListArray) -> pa.ListArray:
     pa = arrow()
     elements, offsets = lists.values, lists.offsets
     if lists.null_count:
-        # For a null list, from_arrays expects a null offset.
-        is_there = pa.concat_arrays([lists.is_valid(), pa.array([True])])
-        offsets = pa.compute.if_else(is_there, offsets, pa.scalar(None, offsets.type))
+        # For a null list, from_arrays expects a null offset. The end of the last list is no list's.
+        is_there = pa.concat_arrays([lists.is_valid(), offsets.slice(0, 1).is_valid()])
+        offsets = pa.compute.if_else(is_there, offsets, pa.nulls(len(offsets), offsets.type))
     if pa.types.is_null(elements.type):
         typed_elements = pa.nulls(len(elements), arrow_type(kind.elements))
     else:
