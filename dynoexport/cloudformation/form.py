@@ -162,6 +162,6 @@ def number(
             MinValue=least,
             MaxValue=most,
             Default=default,
-            ConstraintDescription=f"must be a number from {least} to {most}",
+            ConstraintDescription=f"must be {least} to {most}",
         ),
     )

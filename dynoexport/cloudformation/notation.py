@@ -22,7 +22,7 @@ _MAP = "tag:yaml.org,2002:map"
 # Longer than any line: a folded line is harder to compare and to search.
 _WIDTH = 1_000_000
 # Characters of a list of plain values in one line.
-_SHORT = 120
+_SHORT = 140
 
 
 if TYPE_CHECKING:
@@ -69,6 +69,9 @@ def _represent(dumper: _Dumper, value: dict[str, Any]) -> yaml.Node:
             if isinstance(argument, str):
                 return dumper.represent_scalar(tag, argument)
     node = dumper.represent_mapping(_MAP, value.items())
+    if list(value) == ["default"]:
+        # A label of the console's form.
+        node.flow_style = True
     for (_, before), (key, _) in itertools.pairwise(node.value):
         listed = isinstance(before, yaml.SequenceNode) and not before.flow_style
         if listed and key.value.startswith("-"):

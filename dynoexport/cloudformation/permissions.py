@@ -68,8 +68,6 @@ _ATHENA = "https://docs.aws.amazon.com/athena/latest/ug/querying-iam.html"
 _FINE_GRAINED = (
     "https://docs.aws.amazon.com/athena/latest/ug/fine-grained-access-to-glue-resources.html"
 )
-_HADOOP = "https://hadoop.apache.org/docs/current/hadoop-aws/tools/hadoop-aws/assumed_roles.html"
-_MARKERS = "https://repost.aws/knowledge-center/emr-s3-empty-files"
 _CRAWLS = "https://docs.aws.amazon.com/glue/latest/dg/crawler-schema-changes-prevent.html"
 _GLUE = "https://docs.aws.amazon.com/aws-managed-policy/latest/reference/AWSGlueServiceRole.html"
 _LOCATES = "AWS Glue looks up the bucket's region; AWS's own policy for Glue roles allows it."
@@ -92,15 +90,15 @@ KEPT: tuple[Kept, ...] = (
         EXPORT,
         "ListBucket",
         "Hadoop's S3 clients check whether the parents of a key are directories.",
-        _HADOOP,
-        tuple(statements.probes(SCOPE.data, SCOPE.temp)),
+        reasons.HADOOP,
+        tuple(statements.probes(SCOPE.temp)),
     ),
     Kept(
         EXPORT,
         "WriteSnapshot",
         "Glue up to 5.0 marks new directories with empty objects.",
-        _MARKERS,
-        tuple(map(_object, statements.markers(SCOPE.data, SCOPE.temp))),
+        reasons.MARKERS,
+        tuple(map(_object, statements.markers(SCOPE.temp))),
     ),
     Kept(
         EXPORT,
@@ -109,7 +107,7 @@ KEPT: tuple[Kept, ...] = (
         "https://docs.aws.amazon.com/AmazonS3/latest/API/API_AbortMultipartUpload.html",
         ("s3:AbortMultipartUpload",),
     ),
-    Kept(EXPORT, "WriteSnapshot", _PARTS, _HADOOP, ("s3:ListMultipartUploadParts",)),
+    Kept(EXPORT, "WriteSnapshot", _PARTS, reasons.HADOOP, ("s3:ListMultipartUploadParts",)),
     Kept(
         EXPORT,
         "WriteManifest",

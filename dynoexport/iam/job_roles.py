@@ -31,6 +31,7 @@ from dynoexport.iam.statements import (
     allow,
     catalog,
     list_bucket,
+    list_keys,
     locate_bucket,
     markers,
     policy,
@@ -72,15 +73,12 @@ def export_job(scope: Scope) -> PolicyDocument:
         [
             read_script(scope, naming.EXPORT_SCRIPT),
             locate_bucket(scope, s3.ListBucketMultipartUploads),
-            list_bucket(
-                scope,
-                [scope.data, scope.manifests, scope.temp],
-                *probes(scope.data, scope.temp),
-            ),
+            list_bucket(scope, [scope.data, scope.manifests, scope.temp], *probes(scope.temp)),
+            # Spark itself writes temporary files, those of the connector, on every version of Glue.
             allow(
                 "WriteSnapshot",
                 [*WRITE_PARTS, s3.DeleteObject],
-                scope.objects(f"{scope.data}*", f"{scope.temp}*", *markers(scope.data, scope.temp)),
+                scope.objects(f"{scope.data}*", f"{scope.temp}*", *markers(scope.temp)),
             ),
             allow(
                 "WriteManifest",
@@ -100,6 +98,20 @@ def export_job(scope: Scope) -> PolicyDocument:
             write_logs(scope, "/aws-glue/jobs/*", "/aws-glue/python-jobs/*"),
             # xml has no view job, so the export job publishes the snapshot metric.
             write_metrics("Glue", scope.text(naming.metric_namespace(scope.table))),
+        ]
+    )
+
+
+def spark_writer(scope: Scope) -> PolicyDocument:
+    """Write the snapshot with Spark, whose S3 clients look for directories and mark new ones."""
+    return policy(
+        [
+            list_keys(scope.bucket(), [scope.text(key) for key in probes(scope.data)]),
+            allow(
+                "MarkDirectories",
+                [s3.GetObject, s3.PutObject, s3.DeleteObject],
+                scope.objects(*markers(scope.data)),
+            ),
         ]
     )
 

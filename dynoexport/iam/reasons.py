@@ -8,6 +8,8 @@ COLD_TABLE = "Needed for an on-demand table if DynamoDB returns no warm throughp
 WARM_THROUGHPUT = (
     "https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/warm-throughput.html"
 )
+HADOOP = "https://hadoop.apache.org/docs/current/hadoop-aws/tools/hadoop-aws/assumed_roles.html"
+MARKERS = "https://repost.aws/knowledge-center/emr-s3-empty-files"
 
 
 @dataclass(frozen=True)

@@ -127,7 +127,7 @@ def test_a_refused_value_is_named_with_what_the_parameter_takes() -> None:
         check_parameters(TABLE, {"Splits": "7", "NumberOfWorkers": "1"})
     assert refused.value.what == "NumberOfWorkers is '1'"
     assert refused.value.hint == (
-        f"it must be a number from {limits.GLUE_WORKERS_MIN} to {limits.GLUE_WORKERS_MAX}"
+        f"it must be {limits.GLUE_WORKERS_MIN} to {limits.GLUE_WORKERS_MAX}"
     )
     assert refused.value.exit_code == 2
 

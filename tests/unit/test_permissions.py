@@ -207,6 +207,7 @@ def test_the_page_has_every_policy_of_the_template() -> None:
     }
     wanted = (
         {"ReadMode": "native"},
+        {"ReadMode": "native", "GlueVersion": "3.0"},
         {"ReadMode": "export"},
         {"ReadMode": "native", "SourceRoleArn": "arn:aws:iam::210987654321:role/r"},
     )

@@ -35,7 +35,15 @@ def statements(role: str, **parameters: str) -> list[dict[str, Any]]:
     return [statement for document in documents for statement in document["Statement"]]
 
 
-def may(role: str, action: str, resource: str, *, reader: str = "native", **context: str) -> bool:
+def may(
+    role: str,
+    action: str,
+    resource: str,
+    *,
+    reader: str = "native",
+    glue: str = "5.1",
+    **context: str,
+) -> bool:
     """Whether the role's policy allows the action, by IAM's rules for patterns."""
     return any(
         statement["Effect"] == "Allow"
@@ -46,7 +54,7 @@ def may(role: str, action: str, resource: str, *, reader: str = "native", **cont
             for keys in statement.get("Condition", {}).values()
             for key, patterns in keys.items()
         )
-        for statement in statements(role, ReadMode=reader)
+        for statement in statements(role, ReadMode=reader, GlueVersion=glue)
     )
 
 
@@ -173,18 +181,29 @@ def test_spark_may_finish_and_abort_its_own_uploads_in_parts() -> None:
         assert not may("ExportRole", action, key("orc/Orders2/part-0.orc"))
 
 
-def test_spark_may_mark_the_directories_it_makes() -> None:
-    """EMRFS puts an empty object beside each new directory, up to the root."""
-    for marker in ("orc_$folder$", "orc/Orders_$folder$", "glue-temp-dir/orc_$folder$"):
-        assert may("ExportRole", "s3:PutObject", key(marker))
-        assert may("ExportRole", "s3:ListBucket", BUCKET, **listing(marker))
-    assert not may("ExportRole", "s3:PutObject", key("orc/Orders2_$folder$"))
+@pytest.mark.parametrize(
+    ("glue", "marked"), [("2.0", True), ("3.0", True), ("4.0", False), ("5.1", False)]
+)
+def test_spark_may_mark_the_directories_it_makes(glue: str, *, marked: bool) -> None:
+    """EMRFS puts an empty object beside each new directory, up to the root.
+
+    Spark writes the connector's temporary files, and only on old versions of Glue the snapshot.
+    """
+    for marker, expected in (
+        ("glue-temp-dir/orc_$folder$", True),
+        ("orc_$folder$", marked),
+        ("orc/Orders_$folder$", marked),
+        ("orc/Orders2_$folder$", False),
+    ):
+        assert may("ExportRole", "s3:PutObject", key(marker), glue=glue) == expected, marker
+        listed = may("ExportRole", "s3:ListBucket", BUCKET, glue=glue, **listing(marker))
+        assert listed == expected, marker
 
 
 @pytest.mark.parametrize(
     ("role", "own"),
     [
-        ("ExportRole", [DATA, MANIFEST, TEMP, "orc", "orc/Orders/"]),
+        ("ExportRole", [DATA, MANIFEST, TEMP, "glue-temp-dir", "orc/Orders/"]),
         ("CrawlerRole", [DATA, "orc/Orders/"]),
         ("ViewRole", [DATA, MANIFEST, RESULTS]),
     ],

@@ -4,9 +4,13 @@ from __future__ import annotations
 
 from dynoexport import limits, settings
 from dynoexport.cloudformation import form
+from dynoexport.cloudformation.context import EXPORT_ROLE
 from dynoexport.cloudformation.options import read_limit
-from dynoexport.cloudformation.options.option import Option, Rule, is_one_of
+from dynoexport.cloudformation.options.option import Grant, Option, Rule, is_one_of
+from dynoexport.iam import job_roles, reasons
 from dynoexport.model import GlueVersion, WorkerType
+
+IS_WRITTEN_BY_SPARK = "IsWrittenBySpark"
 
 # The types that every Glue version and execution class has.
 SMALL = (WorkerType.G_1X.value, WorkerType.G_2X.value)
@@ -37,6 +41,23 @@ OPTION = Option(
             "for it.",
             choices=GlueVersion,
             default=settings.DEFAULT_GLUE_VERSION,
+        ),
+    ),
+    conditions={
+        IS_WRITTEN_BY_SPARK: is_one_of(
+            settings.GLUE_VERSION, *limits.GLUE_VERSIONS_WHERE_SPARK_WRITES
+        ).to_function()
+    },
+    grants=(
+        Grant(
+            name="WritesBySpark",
+            roles=(EXPORT_ROLE,),
+            policy=job_roles.spark_writer,
+            condition=IS_WRITTEN_BY_SPARK,
+            when=f"`GlueVersion` is {' or '.join(limits.GLUE_VERSIONS_WHERE_SPARK_WRITES)}",
+            evidence=f"Spark's S3 clients look for directories ([source]({reasons.HADOOP})) and "
+            f"mark new ones with empty objects ([source]({reasons.MARKERS})). The local endpoint "
+            "has no such clients.",
         ),
     ),
     rules=tuple(
