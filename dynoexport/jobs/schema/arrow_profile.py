@@ -81,9 +81,10 @@ def whole_ends(texts: pa.StringArray) -> dict[str, int] | None:
     if pc.any(pc.match_substring(texts, ".")).as_py():
         return None
     try:
-        return pc.min_max(pc.cast(texts, pa.int64())).as_py()
+        ends: dict[str, int] = pc.min_max(pc.cast(texts, pa.int64())).as_py()
     except pa.ArrowInvalid:
         return None
+    return ends
 
 
 def update_fractions(profile: Profile, texts: pa.StringArray) -> None:
