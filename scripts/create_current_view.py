@@ -643,6 +643,29 @@ def count_snapshot(cloudwatch: CloudWatchClient, table: str, fmt: str) -> None:
 
 
 # --- dynoexport/jobs/s3.py ------------------------------------------------------------------------
+# While S3 spreads a busy prefix over more servers, it answers SlowDown:
+# https://docs.aws.amazon.com/AmazonS3/latest/userguide/optimizing-performance.html
+# botocore waits up to 1, 2, 4, 8, 16, 20 and 20 seconds before these tries. By itself it has two or
+# four, as its version has it:
+# https://docs.aws.amazon.com/boto3/latest/guide/retries.html
+RETRIES_MAX = 7
+
+
+def s3_client(region: str | None = None) -> S3Client:
+    """A client with more patience than boto3's. Each executor needs its own: Spark sends none."""
+    import boto3
+
+    config = Config(retries={"mode": "standard", "max_attempts": RETRIES_MAX})
+    return boto3.client("s3", region_name=region, config=config)
+
+
+def log_retries(answer: Mapping[str, Any], what: str) -> None:
+    """Say in the job's log that S3 took something only after some tries."""
+    retries = answer["ResponseMetadata"].get("RetryAttempts", 0)
+    if retries:
+        log(f"S3 took {what} in attempt {retries + 1}")
+
+
 def list_files(s3: S3Client, bucket: str, prefix: str) -> dict[str, tuple[int, str]]:
     """All objects under the prefix: bytes and ETag by key. An ETag changes with the content.
 
@@ -726,10 +749,7 @@ def keep_part_files(s3: S3Client, bucket: str, prefix: str) -> dict[str, tuple[i
 
 
 def get_text(keys: Iterable[str], bucket: str, region: str) -> Iterator[str]:
-    # On an executor: Spark cannot send a client.
-    import boto3
-
-    s3 = boto3.client("s3", region_name=region)
+    s3 = s3_client(region)
     for key in keys:
         yield s3.get_object(Bucket=bucket, Key=key)["Body"].read().decode()
 
@@ -1747,7 +1767,7 @@ def main(argv: Sequence[str]) -> None:
     clients = PublishClients(
         athena=boto3.client("athena"),
         glue=boto3.client("glue"),
-        s3=boto3.client("s3"),
+        s3=s3_client(),
         cloudwatch=boto3.client("cloudwatch", config=METRIC_CONFIG),
     )
     try:

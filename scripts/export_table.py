@@ -1487,6 +1487,29 @@ def count_snapshot(cloudwatch: CloudWatchClient, table: str, fmt: str) -> None:
 
 
 # --- dynoexport/jobs/s3.py ------------------------------------------------------------------------
+# While S3 spreads a busy prefix over more servers, it answers SlowDown:
+# https://docs.aws.amazon.com/AmazonS3/latest/userguide/optimizing-performance.html
+# botocore waits up to 1, 2, 4, 8, 16, 20 and 20 seconds before these tries. By itself it has two or
+# four, as its version has it:
+# https://docs.aws.amazon.com/boto3/latest/guide/retries.html
+RETRIES_MAX = 7
+
+
+def s3_client(region: str | None = None) -> S3Client:
+    """A client with more patience than boto3's. Each executor needs its own: Spark sends none."""
+    import boto3
+
+    config = Config(retries={"mode": "standard", "max_attempts": RETRIES_MAX})
+    return boto3.client("s3", region_name=region, config=config)
+
+
+def log_retries(answer: Mapping[str, Any], what: str) -> None:
+    """Say in the job's log that S3 took something only after some tries."""
+    retries = answer["ResponseMetadata"].get("RetryAttempts", 0)
+    if retries:
+        log(f"S3 took {what} in attempt {retries + 1}")
+
+
 def list_files(s3: S3Client, bucket: str, prefix: str) -> dict[str, tuple[int, str]]:
     """All objects under the prefix: bytes and ETag by key. An ETag changes with the content.
 
@@ -1570,10 +1593,7 @@ def keep_part_files(s3: S3Client, bucket: str, prefix: str) -> dict[str, tuple[i
 
 
 def get_text(keys: Iterable[str], bucket: str, region: str) -> Iterator[str]:
-    # On an executor: Spark cannot send a client.
-    import boto3
-
-    s3 = boto3.client("s3", region_name=region)
+    s3 = s3_client(region)
     for key in keys:
         yield s3.get_object(Bucket=bucket, Key=key)["Body"].read().decode()
 
@@ -2222,192 +2242,6 @@ class PythonSession:
         self.spark_session = self
 
 
-# --- dynoexport/jobs/scan/buffer.py ---------------------------------------------------------------
-# A batch is decoded in memory at once. A piece is an object in S3.
-BATCH_BYTES = 4 * 1024 * 1024
-PIECE_BYTES = 16 * 1024 * 1024
-ARROW, JSON = "arrow", "jsonl"
-# The dialect of a Scan's files.
-PIECES = "pieces"
-
-
-def piece_location(settings: Settings) -> dict[str, str]:
-    """Where executors find the pieces."""
-    import boto3
-
-    return {"bucket": settings.bucket, "region": boto3.session.Session().region_name}
-
-
-def record_key(prefix: str, segment: int) -> str:
-    return f"{prefix}finished/{segment}.json"
-
-
-class SegmentBuffer:
-    """The items of a segment on their way to S3.
-
-    No key is used twice: readers use only the pieces in a segment's record, not those of an
-    earlier try.
-    """
-
-    def __init__(
-        self, scan: ScanSpecification, segment: int, decoder: Decoder, s3: S3Client
-    ) -> None:
-        self._bucket, self._s3, self._decoder = scan.bucket, s3, decoder
-        self._stem = f"{scan.prefix}pieces/{segment}-{os.urandom(4).hex()}"
-        self._bodies: list[bytes] = []
-        self._bytes = self._items = 0
-        self._file: ArrowFile | JsonFile | None = None
-        self._done: list[dict[str, Any]] = []
-
-    def add(self, body: bytes, items: int) -> None:
-        """Add a page's items, a JSON array."""
-        if not items:
-            return
-        self._bodies.append(body)
-        self._items += items
-        self._bytes += len(body)
-        if self._bytes >= BATCH_BYTES:
-            self._decode()
-
-    def finish(self) -> list[dict[str, Any]]:
-        """The pieces of the segment: key, kind, JSON bytes."""
-        if self._bodies:
-            self._decode()
-        self._put()
-        return self._done
-
-    def _decode(self) -> None:
-        decoded = self._decoder.decode(self._bodies, self._items)
-        kind = JsonFile if isinstance(decoded, bytes) else ArrowFile
-        if not isinstance(self._file, kind):
-            self._put()
-            self._file = kind()
-        self._file.add(decoded, self._bytes)
-        self._bodies, self._bytes, self._items = [], 0, 0
-        if self._file.size() >= PIECE_BYTES:
-            self._put()
-
-    def _put(self) -> None:
-        if self._file is None:
-            return
-        key = f"{self._stem}-{len(self._done)}.{self._file.kind}"
-        self._s3.put_object(Bucket=self._bucket, Key=key, Body=self._file.content())
-        self._done.append(
-            {"key": key, "kind": self._file.kind, "json_bytes": self._file.json_bytes}
-        )
-        self._file = None
-
-
-class JsonFile:
-    """Pages of items, each a JSON array on a line."""
-
-    kind = JSON
-
-    def __init__(self) -> None:
-        self._pages: list[bytes] = []
-        self.json_bytes = 0
-
-    def add(self, pages: bytes, json_bytes: int) -> None:
-        self._pages.append(pages)
-        self.json_bytes += json_bytes
-
-    def size(self) -> int:
-        return self.json_bytes
-
-    def content(self) -> bytes:
-        return b"".join(self._pages)
-
-
-class ArrowFile:
-    """Batches of items as Arrow streams, a new one whenever their schema changes."""
-
-    kind = ARROW
-
-    def __init__(self) -> None:
-        self._sink = arrow().BufferOutputStream()
-        self._stream: pa.RecordBatchStreamWriter | None = None
-        self._schema: pa.Schema | None = None
-        self.json_bytes = 0
-
-    def add(self, batch: pa.RecordBatch, json_bytes: int) -> None:
-        if self._stream is None or batch.schema != self._schema:
-            self._end()
-            ipc = arrow().ipc
-            options = ipc.IpcWriteOptions(compression="zstd")
-            self._schema = batch.schema
-            self._stream = ipc.new_stream(self._sink, self._schema, options=options)
-        self._stream.write_batch(batch)
-        self.json_bytes += json_bytes
-
-    def size(self) -> int:
-        return int(self._sink.tell())
-
-    def content(self) -> bytes:
-        self._end()
-        return bytes(self._sink.getvalue().to_pybytes())
-
-    def _end(self) -> None:
-        if self._stream is not None:
-            self._stream.close()
-
-
-def read_piece(
-    piece: Mapping[str, Any], bucket: str, s3: S3Client
-) -> Iterator[list[dict[str, Any]] | pa.StructArray]:
-    """The piece's items: an array for each batch of an Arrow piece, a list for each JSON page."""
-    content = s3.get_object(Bucket=bucket, Key=piece["key"])["Body"].read()
-    if piece["kind"] == JSON:
-        yield from (json.loads(page) for page in content.decode().split("\n") if page)
-        return
-    pa = arrow()
-    source = pa.BufferReader(content)
-    while source.tell() < len(content):
-        for batch in pa.ipc.open_stream(source):
-            yield batch.column(0)
-
-
-def read_pieces(
-    groups: Iterable[str], bucket: str, region: str
-) -> Iterator[list[dict[str, Any]] | pa.StructArray]:
-    """``read_piece`` for every piece in the groups."""
-    # On an executor: Spark cannot send a client.
-    import boto3
-
-    s3 = boto3.client("s3", region_name=region)
-    for group in groups:
-        for piece in json.loads(group):
-            yield from read_piece(piece, bucket, s3)
-
-
-def dynamodb_items(batch: list[dict[str, Any]] | pa.StructArray) -> list[dict[str, Any]]:
-    """The items that ``read_piece`` gives, in DynamoDB JSON."""
-    return batch if isinstance(batch, list) else [without_nulls(item) for item in batch.to_pylist()]
-
-
-def without_nulls(value: object) -> Any:  # noqa: ANN401 - JSON
-    """An Arrow value in DynamoDB JSON: Arrow has a null for everything that is missing."""
-    if isinstance(value, dict):
-        return {name: without_nulls(inner) for name, inner in value.items() if inner is not None}
-    return [without_nulls(element) for element in value] if isinstance(value, list) else value
-
-
-def piece_items(groups: Iterable[str], bucket: str, region: str) -> Iterator[dict[str, Any]]:
-    for batch in read_pieces(groups, bucket, region):
-        yield from dynamodb_items(batch)
-
-
-def group_pieces(pieces: Sequence[Mapping[str, Any]], parts: int) -> list[str]:
-    """The pieces in at most ``parts`` groups of about equal size, in their order, as JSON."""
-    whole = sum(piece["json_bytes"] for piece in pieces)
-    groups: list[list[Mapping[str, Any]]] = [[] for _ in range(parts)]
-    passed = 0
-    for piece in pieces:
-        middle = passed + piece["json_bytes"] / 2
-        groups[min(parts - 1, int(middle * parts / whole))].append(piece)
-        passed += piece["json_bytes"]
-    return [json.dumps(group) for group in groups if group]
-
-
 # --- dynoexport/jobs/scan/decode.py ---------------------------------------------------------------
 # Every column of a batch has a place for every item. With many attributes that few items have, JSON
 # is smaller.
@@ -2548,102 +2382,6 @@ def select_attributes(
         [array for _, array in kept], fields=[field for field, _ in kept]
     )
     return pa.RecordBatch.from_arrays([item], names=["item"])
-
-
-# --- dynoexport/jobs/write/counts.py --------------------------------------------------------------
-# No object in S3 is larger: https://docs.aws.amazon.com/AmazonS3/latest/userguide/qfacts.html
-AVRO_BYTES_MAX = 50 * 1024**4
-# Of each file: a header, or the frame of a document.
-LINES_AROUND = {fmt: sum(map(len, frame((), fmt))) for fmt in LINE_FORMATS}
-AVRO_BROKEN = "a part file is not a complete Avro file: start a new run"
-
-
-def avro_long(read: Callable[[int], bytes]) -> int | None:
-    """The next number, zig-zag coded in groups of seven bits; None at the end of the file."""
-    goes_on = 0x80
-    value = shift = 0
-    byte = read(1)
-    while byte and byte[0] & goes_on:
-        value |= (byte[0] - goes_on) << shift
-        shift += 7
-        byte = read(1)
-    if not byte:
-        return None
-    value |= byte[0] << shift
-    return (value >> 1) ^ -(value & 1)
-
-
-def avro_size(read: Callable[[int], bytes]) -> int:
-    """The next number, which says how many bytes follow.
-
-    Raises:
-        JobFailed: the file ends too early, or is not an Avro file.
-    """
-    size = avro_long(read)
-    if size is None or not 0 <= size <= AVRO_BYTES_MAX:
-        raise JobFailed(AVRO_BROKEN)
-    return size
-
-
-def count_avro_rows(read: Callable[[int], bytes]) -> int:
-    """How many records an Avro container file has, from the headers of its blocks.
-
-    https://avro.apache.org/docs/current/specification/#object-container-files
-
-    Raises:
-        JobFailed: the file ends too early, or is not an Avro file.
-    """
-    magic, sync = 4, 16
-    read(magic)
-    for pairs in iter(partial(avro_long, read), 0):
-        if pairs is None:
-            raise JobFailed(AVRO_BROKEN)
-        if pairs < 0:
-            avro_size(read)  # in bytes, of these pairs
-        for _ in range(2 * abs(pairs)):
-            read(avro_size(read))
-    read(sync)
-    rows = 0
-    for count in iter(partial(avro_long, read), None):
-        rows += count
-        read(avro_size(read) + sync)
-    return rows
-
-
-def count_lines(chunks: Iterable[bytes], fmt: str) -> int:
-    """The items in the lines of a file; an item is one line."""
-    lines = 0
-    for chunk in chunks:
-        lines += chunk.count(b"\n")
-    return lines - LINES_AROUND[fmt]
-
-
-def count_rows(key: str, fmt: str, bucket: str, region: str) -> int:
-    """The rows of one file, as it is in S3."""
-    # On an executor: Spark cannot send a client.
-    import boto3
-
-    s3 = boto3.client("s3", region_name=region)
-    if fmt == "parquet":
-        import pyarrow.parquet
-
-        return int(pyarrow.parquet.ParquetFile(open_object(s3, bucket, key)).metadata.num_rows)
-    if fmt == "orc":
-        import pyarrow.orc
-
-        return int(pyarrow.orc.ORCFile(open_object(s3, bucket, key)).nrows)
-    body = s3.get_object(Bucket=bucket, Key=key)["Body"]
-    return count_avro_rows(body.read) if fmt == "avro" else count_lines(body.iter_chunks(), fmt)
-
-
-def count_written_rows(
-    spark: SparkSession, s3: S3Client, fmt: str, paths: SnapshotPaths, keys: Sequence[str]
-) -> int:
-    """The rows in the files of the snapshot, counted in S3."""
-    if fmt in COLUMNAR_FORMATS and arrow() is None:
-        return spark.read.format(fmt).load(paths.uri(paths.snapshot)).count()
-    count = partial(count_rows, fmt=fmt, bucket=paths.bucket, region=s3.meta.region_name)
-    return spark.sparkContext.parallelize(keys, len(keys)).map(count).sum()
 
 
 # --- dynoexport/jobs/settings.py ------------------------------------------------------------------
@@ -3314,11 +3052,8 @@ def check_export_files(
 
 def check_export_file(file: Mapping[str, Any], bucket: str, region: str) -> str:
     """What is wrong with a data file; empty if it matches the manifest."""
-    # On an executor: Spark cannot send a client.
-    import boto3
-
     key = file["key"]
-    body = boto3.client("s3", region_name=region).get_object(Bucket=bucket, Key=key)["Body"]
+    body = s3_client(region).get_object(Bucket=bucket, Key=key)["Body"]
     md5 = hashlib.md5()  # noqa: S324 - DynamoDB's checksum
     for chunk in iter(partial(body.read, 1 << 20), b""):
         md5.update(chunk)
@@ -3327,6 +3062,189 @@ def check_export_file(file: Mapping[str, Any], bucket: str, region: str) -> str:
     return (
         f"s3://{bucket}/{key} does not match its checksum in DynamoDB's manifest: start a new run"
     )
+
+
+# --- dynoexport/jobs/scan/buffer.py ---------------------------------------------------------------
+# A batch is decoded in memory at once. A piece is an object in S3.
+BATCH_BYTES = 4 * 1024 * 1024
+PIECE_BYTES = 16 * 1024 * 1024
+ARROW, JSON = "arrow", "jsonl"
+# The dialect of a Scan's files.
+PIECES = "pieces"
+
+
+def piece_location(settings: Settings) -> dict[str, str]:
+    """Where executors find the pieces."""
+    import boto3
+
+    return {"bucket": settings.bucket, "region": boto3.session.Session().region_name}
+
+
+def record_key(prefix: str, segment: int) -> str:
+    return f"{prefix}finished/{segment}.json"
+
+
+class SegmentBuffer:
+    """The items of a segment on their way to S3.
+
+    No key is used twice: readers use only the pieces in a segment's record, not those of an
+    earlier try.
+    """
+
+    def __init__(
+        self, scan: ScanSpecification, segment: int, decoder: Decoder, s3: S3Client
+    ) -> None:
+        self._bucket, self._s3, self._decoder = scan.bucket, s3, decoder
+        self._stem = f"{scan.prefix}pieces/{segment}-{os.urandom(4).hex()}"
+        self._bodies: list[bytes] = []
+        self._bytes = self._items = 0
+        self._file: ArrowFile | JsonFile | None = None
+        self._done: list[dict[str, Any]] = []
+
+    def add(self, body: bytes, items: int) -> None:
+        """Add a page's items, a JSON array."""
+        if not items:
+            return
+        self._bodies.append(body)
+        self._items += items
+        self._bytes += len(body)
+        if self._bytes >= BATCH_BYTES:
+            self._decode()
+
+    def finish(self) -> list[dict[str, Any]]:
+        """The pieces of the segment: key, kind, JSON bytes."""
+        if self._bodies:
+            self._decode()
+        self._put()
+        return self._done
+
+    def _decode(self) -> None:
+        decoded = self._decoder.decode(self._bodies, self._items)
+        kind = JsonFile if isinstance(decoded, bytes) else ArrowFile
+        if not isinstance(self._file, kind):
+            self._put()
+            self._file = kind()
+        self._file.add(decoded, self._bytes)
+        self._bodies, self._bytes, self._items = [], 0, 0
+        if self._file.size() >= PIECE_BYTES:
+            self._put()
+
+    def _put(self) -> None:
+        if self._file is None:
+            return
+        key = f"{self._stem}-{len(self._done)}.{self._file.kind}"
+        self._s3.put_object(Bucket=self._bucket, Key=key, Body=self._file.content())
+        self._done.append(
+            {"key": key, "kind": self._file.kind, "json_bytes": self._file.json_bytes}
+        )
+        self._file = None
+
+
+class JsonFile:
+    """Pages of items, each a JSON array on a line."""
+
+    kind = JSON
+
+    def __init__(self) -> None:
+        self._pages: list[bytes] = []
+        self.json_bytes = 0
+
+    def add(self, pages: bytes, json_bytes: int) -> None:
+        self._pages.append(pages)
+        self.json_bytes += json_bytes
+
+    def size(self) -> int:
+        return self.json_bytes
+
+    def content(self) -> bytes:
+        return b"".join(self._pages)
+
+
+class ArrowFile:
+    """Batches of items as Arrow streams, a new one whenever their schema changes."""
+
+    kind = ARROW
+
+    def __init__(self) -> None:
+        self._sink = arrow().BufferOutputStream()
+        self._stream: pa.RecordBatchStreamWriter | None = None
+        self._schema: pa.Schema | None = None
+        self.json_bytes = 0
+
+    def add(self, batch: pa.RecordBatch, json_bytes: int) -> None:
+        if self._stream is None or batch.schema != self._schema:
+            self._end()
+            ipc = arrow().ipc
+            options = ipc.IpcWriteOptions(compression="zstd")
+            self._schema = batch.schema
+            self._stream = ipc.new_stream(self._sink, self._schema, options=options)
+        self._stream.write_batch(batch)
+        self.json_bytes += json_bytes
+
+    def size(self) -> int:
+        return int(self._sink.tell())
+
+    def content(self) -> bytes:
+        self._end()
+        return bytes(self._sink.getvalue().to_pybytes())
+
+    def _end(self) -> None:
+        if self._stream is not None:
+            self._stream.close()
+
+
+def read_piece(
+    piece: Mapping[str, Any], bucket: str, s3: S3Client
+) -> Iterator[list[dict[str, Any]] | pa.StructArray]:
+    """The piece's items: an array for each batch of an Arrow piece, a list for each JSON page."""
+    content = s3.get_object(Bucket=bucket, Key=piece["key"])["Body"].read()
+    if piece["kind"] == JSON:
+        yield from (json.loads(page) for page in content.decode().split("\n") if page)
+        return
+    pa = arrow()
+    source = pa.BufferReader(content)
+    while source.tell() < len(content):
+        for batch in pa.ipc.open_stream(source):
+            yield batch.column(0)
+
+
+def read_pieces(
+    groups: Iterable[str], bucket: str, region: str
+) -> Iterator[list[dict[str, Any]] | pa.StructArray]:
+    """``read_piece`` for every piece in the groups."""
+    s3 = s3_client(region)
+    for group in groups:
+        for piece in json.loads(group):
+            yield from read_piece(piece, bucket, s3)
+
+
+def dynamodb_items(batch: list[dict[str, Any]] | pa.StructArray) -> list[dict[str, Any]]:
+    """The items that ``read_piece`` gives, in DynamoDB JSON."""
+    return batch if isinstance(batch, list) else [without_nulls(item) for item in batch.to_pylist()]
+
+
+def without_nulls(value: object) -> Any:  # noqa: ANN401 - JSON
+    """An Arrow value in DynamoDB JSON: Arrow has a null for everything that is missing."""
+    if isinstance(value, dict):
+        return {name: without_nulls(inner) for name, inner in value.items() if inner is not None}
+    return [without_nulls(element) for element in value] if isinstance(value, list) else value
+
+
+def piece_items(groups: Iterable[str], bucket: str, region: str) -> Iterator[dict[str, Any]]:
+    for batch in read_pieces(groups, bucket, region):
+        yield from dynamodb_items(batch)
+
+
+def group_pieces(pieces: Sequence[Mapping[str, Any]], parts: int) -> list[str]:
+    """The pieces in at most ``parts`` groups of about equal size, in their order, as JSON."""
+    whole = sum(piece["json_bytes"] for piece in pieces)
+    groups: list[list[Mapping[str, Any]]] = [[] for _ in range(parts)]
+    passed = 0
+    for piece in pieces:
+        middle = passed + piece["json_bytes"] / 2
+        groups[min(parts - 1, int(middle * parts / whole))].append(piece)
+        passed += piece["json_bytes"]
+    return [json.dumps(group) for group in groups if group]
 
 
 # --- dynoexport/jobs/snapshots.py -----------------------------------------------------------------
@@ -3434,6 +3352,99 @@ def deletion_marks(
     return ([manifest], [claim]) if claimed else ([], [manifest])
 
 
+# --- dynoexport/jobs/write/counts.py --------------------------------------------------------------
+# No object in S3 is larger: https://docs.aws.amazon.com/AmazonS3/latest/userguide/qfacts.html
+AVRO_BYTES_MAX = 50 * 1024**4
+# Of each file: a header, or the frame of a document.
+LINES_AROUND = {fmt: sum(map(len, frame((), fmt))) for fmt in LINE_FORMATS}
+AVRO_BROKEN = "a part file is not a complete Avro file: start a new run"
+
+
+def avro_long(read: Callable[[int], bytes]) -> int | None:
+    """The next number, zig-zag coded in groups of seven bits; None at the end of the file."""
+    goes_on = 0x80
+    value = shift = 0
+    byte = read(1)
+    while byte and byte[0] & goes_on:
+        value |= (byte[0] - goes_on) << shift
+        shift += 7
+        byte = read(1)
+    if not byte:
+        return None
+    value |= byte[0] << shift
+    return (value >> 1) ^ -(value & 1)
+
+
+def avro_size(read: Callable[[int], bytes]) -> int:
+    """The next number, which says how many bytes follow.
+
+    Raises:
+        JobFailed: the file ends too early, or is not an Avro file.
+    """
+    size = avro_long(read)
+    if size is None or not 0 <= size <= AVRO_BYTES_MAX:
+        raise JobFailed(AVRO_BROKEN)
+    return size
+
+
+def count_avro_rows(read: Callable[[int], bytes]) -> int:
+    """How many records an Avro container file has, from the headers of its blocks.
+
+    https://avro.apache.org/docs/current/specification/#object-container-files
+
+    Raises:
+        JobFailed: the file ends too early, or is not an Avro file.
+    """
+    magic, sync = 4, 16
+    read(magic)
+    for pairs in iter(partial(avro_long, read), 0):
+        if pairs is None:
+            raise JobFailed(AVRO_BROKEN)
+        if pairs < 0:
+            avro_size(read)  # in bytes, of these pairs
+        for _ in range(2 * abs(pairs)):
+            read(avro_size(read))
+    read(sync)
+    rows = 0
+    for count in iter(partial(avro_long, read), None):
+        rows += count
+        read(avro_size(read) + sync)
+    return rows
+
+
+def count_lines(chunks: Iterable[bytes], fmt: str) -> int:
+    """The items in the lines of a file; an item is one line."""
+    lines = 0
+    for chunk in chunks:
+        lines += chunk.count(b"\n")
+    return lines - LINES_AROUND[fmt]
+
+
+def count_rows(key: str, fmt: str, bucket: str, region: str) -> int:
+    """The rows of one file, as it is in S3."""
+    s3 = s3_client(region)
+    if fmt == "parquet":
+        import pyarrow.parquet
+
+        return int(pyarrow.parquet.ParquetFile(open_object(s3, bucket, key)).metadata.num_rows)
+    if fmt == "orc":
+        import pyarrow.orc
+
+        return int(pyarrow.orc.ORCFile(open_object(s3, bucket, key)).nrows)
+    body = s3.get_object(Bucket=bucket, Key=key)["Body"]
+    return count_avro_rows(body.read) if fmt == "avro" else count_lines(body.iter_chunks(), fmt)
+
+
+def count_written_rows(
+    spark: SparkSession, s3: S3Client, fmt: str, paths: SnapshotPaths, keys: Sequence[str]
+) -> int:
+    """The rows in the files of the snapshot, counted in S3."""
+    if fmt in COLUMNAR_FORMATS and arrow() is None:
+        return spark.read.format(fmt).load(paths.uri(paths.snapshot)).count()
+    count = partial(count_rows, fmt=fmt, bucket=paths.bucket, region=s3.meta.region_name)
+    return spark.sparkContext.parallelize(keys, len(keys)).map(count).sum()
+
+
 # --- dynoexport/jobs/write/upload.py --------------------------------------------------------------
 # A part file of the usual size has two of them. S3 takes at least 5 MiB, but for the last one, and
 # at most 10,000 of them:
@@ -3467,6 +3478,7 @@ class PartUpload:
         self._s3, self._bucket, self._key = s3, bucket, key
         self._checks = checksum_options(s3)
         answer = s3.create_multipart_upload(Bucket=bucket, Key=key, **self._checks)
+        log_retries(answer, f"the upload of {key}")
         self._upload_id = answer["UploadId"]
         self._pending = bytearray()
         self._parts: list[dict[str, Any]] = []
@@ -3528,6 +3540,7 @@ class PartUpload:
             Body=body,
             **options,
         )
+        log_retries(answer, f"part {number} of {self._key}")
         part = {"PartNumber": number, "ETag": answer["ETag"]}
         # "The complete request must include the checksum for each part."
         # https://github.com/aws/aws-sdk-go-v2/issues/2847
@@ -3547,12 +3560,13 @@ def complete_upload(s3: S3Client, bucket: str, file: UploadedFile) -> None:
     """Make the file visible."""
     parts: list[Any] = [dict(part) for part in file.parts]
     try:
-        s3.complete_multipart_upload(
+        answer = s3.complete_multipart_upload(
             Bucket=bucket,
             Key=file.key,
             UploadId=file.upload_id,
             MultipartUpload={"Parts": parts},
         )
+        log_retries(answer, f"the end of {file.key}")
     except ClientError as error:
         # S3 also answers so if the upload is complete, as after an answer that was lost:
         # https://docs.aws.amazon.com/AmazonS3/latest/API/API_CompleteMultipartUpload.html
@@ -3943,191 +3957,6 @@ def field_name(struct_field: Field) -> str:
     return struct_field.name
 
 
-# --- dynoexport/jobs/schema/arrow_profile.py ------------------------------------------------------
-def present_children(values: pa.StructArray) -> Iterator[tuple[str, pa.Array]]:
-    """The parts of an array of structs that have a value: values by type, or fields by name."""
-    for struct_field, content in zip(values.type, values.flatten()):
-        if content.null_count < len(content):
-            yield struct_field.name, content
-
-
-def update_profile(profile: Profile, values: pa.StructArray, limit: int) -> None:
-    """``Profile.add`` for an array of values."""
-    for code, content in present_children(values):
-        count = len(content) - content.null_count
-        if code == "N":
-            update_numbers(profile, content)
-            continue
-        kind = "L" if code in ELEMENTS else code
-        profile.counts[kind] = profile.counts.get(kind, 0) + count
-        if kind == "L":
-            update_elements(profile, code, content.flatten(), limit)
-        elif kind == "M" and not profile.many:
-            for name, inner in present_children(content):
-                update_profile(profile.fields.setdefault(name, Profile()), inner, limit)
-            profile.bound(limit)
-
-
-def update_elements(profile: Profile, code: str, elements: pa.Array, limit: int) -> None:
-    if profile.element is None:
-        profile.element = Profile()
-    if code == "NS":
-        update_numbers(profile.element, elements)
-    elif code in ELEMENTS:
-        counts, kind = profile.element.counts, ELEMENTS[code]
-        counts[kind] = counts.get(kind, 0) + len(elements)
-    elif not arrow().types.is_null(elements.type):
-        update_profile(profile.element, elements, limit)
-
-
-# The form of all numbers in DynamoDB but very large and very small ones.
-NUMBER = r"^-?(?:0|[1-9][0-9]{0,17})(?:\.[0-9]*[1-9])?$"
-
-
-def update_numbers(profile: Profile, texts: pa.StringArray) -> None:
-    pa = arrow()
-    pc = pa.compute
-    texts = texts.drop_null()
-    if not len(texts):
-        return
-    ends = whole_ends(texts)
-    if ends is None:
-        usual = pc.match_substring_regex(texts, NUMBER)
-        update_fractions(profile, texts.filter(usual))
-        for text in texts.filter(pc.invert(usual)).to_pylist():
-            profile.add({"N": text}, 0)
-        return
-    profile.counts["N"] = profile.counts.get("N", 0) + len(texts)
-    digits = max(len(str(abs(end)).lstrip("0")) for end in ends.values())
-    profile.digits = max(profile.digits, digits)
-
-
-def whole_ends(texts: pa.StringArray) -> dict[str, int] | None:
-    """The least and the greatest number; None if one is not a whole number of 64 bits."""
-    pa = arrow()
-    pc = pa.compute
-    # For each text that it refuses, Arrow's cast writes a message: 50 times the cost of a number.
-    if pc.any(pc.match_substring(texts, ".")).as_py():
-        return None
-    try:
-        ends: dict[str, int] = pc.min_max(pc.cast(texts, pa.int64())).as_py()
-    except pa.ArrowInvalid:
-        return None
-    return ends
-
-
-def update_fractions(profile: Profile, texts: pa.StringArray) -> None:
-    """Numbers of the usual form: digits and scale from the position of the point.
-
-    Without a number of Python's: for each, Arrow imports pandas, half a second in each worker.
-    """
-    pa = arrow()
-    pc = pa.compute
-    if not len(texts):
-        return
-    texts = pc.ascii_ltrim(texts, characters="-")
-    length, has_point = pc.binary_length(texts), pc.match_substring(texts, ".")
-    is_whole = pc.invert(has_point)
-    before = pc.if_else(has_point, pc.find_substring(texts, "."), length)
-    behind = pc.subtract(pc.subtract(length, before), pc.cast(has_point, pa.int32()))
-    before = pc.subtract(before, pc.cast(pc.starts_with(texts, "0"), pa.int32()))
-    profile.digits = max(profile.digits, pc.max(before).as_py())
-    profile.scale = max(profile.scale, pc.max(behind).as_py())
-    whole = pc.sum(is_whole).as_py()
-    for kind, count in (("N", whole), ("X", len(texts) - whole)):
-        if count:
-            profile.counts[kind] = profile.counts.get(kind, 0) + count
-
-
-def profile_pieces(
-    groups: Iterable[str], bucket: str, region: str, limit: int
-) -> Iterator[tuple[str, tuple[Any, ...]]]:
-    """``profile_items`` for groups of pieces."""
-    return profile_batches(read_pieces(groups, bucket, region), limit)
-
-
-def profile_batches(
-    batches: Iterable[list[dict[str, Any]] | pa.StructArray], limit: int
-) -> Iterator[tuple[str, tuple[Any, ...]]]:
-    """``profile_items`` for what ``read_piece`` gives."""
-    profiles: dict[str, Profile] = {}
-    number = 0
-    for batch in batches:
-        number += len(batch)
-        if isinstance(batch, list):
-            update_profiles(profiles, batch, limit)
-            continue
-        for name, values in present_children(batch):
-            update_profile(profiles.setdefault(name, Profile()), values, limit)
-    return dump_profiles(profiles, number)
-
-
-# --- dynoexport/jobs/readers/items.py -------------------------------------------------------------
-def parse_lines(
-    lines: Iterable[str],
-    dialect: str,
-    selected: Callable[[str], bool],
-    blanked: Iterable[str] = (),
-) -> Iterator[dict[str, Any]]:
-    """The items of the lines, in DynamoDB JSON, with the selected attributes.
-
-    A ``blanked`` attribute becomes a null, which only says that the item has it.
-    """
-    blanks = frozenset(blanked)
-    for line in lines:
-        if dialect == "plain":
-            plain = json.loads(line, parse_int=WholeNumber, parse_float=DoubleNumber)
-            item = {name: to_dynamodb_json(value) for name, value in plain.items()}
-        else:
-            item = json.loads(line)["Item"]
-        blank = {name: {"NULL": True} for name in blanks.intersection(item)}
-        yield {**{name: value for name, value in item.items() if selected(name)}, **blank}
-
-
-def export_lines(groups: Iterable[str], bucket: str, region: str) -> Iterator[str]:
-    """The lines in the files of DynamoDB's export, which are compressed with gzip."""
-    # On an executor: Spark cannot send a client.
-    import boto3
-
-    s3 = boto3.client("s3", region_name=region)
-    for group in groups:
-        for piece in json.loads(group):
-            body = s3.get_object(Bucket=bucket, Key=piece["key"])["Body"]
-            yield from io.TextIOWrapper(gzip.GzipFile(fileobj=body), encoding="utf-8", newline="\n")
-
-
-def item_rdd(
-    spark: SparkSession,
-    result: ReadResult,
-    settings: Settings,
-    parts: int | None = None,
-    *,
-    blanked: Iterable[str] = (),
-) -> RDD[dict[str, Any]]:
-    """All items that were read, in ``parts`` partitions; by default in parts of at most 128 MB."""
-    if result.dialect == PIECES:
-        read = partial(piece_items, **piece_location(settings))
-        return piece_rdd(spark, result, parts).mapPartitions(partial(run_without_values, read))
-    selected = attribute_filter(settings.columns, settings.exclude)
-    parse = partial(parse_lines, dialect=result.dialect, selected=selected, blanked=blanked)
-    if result.dialect == "plain":
-        texts = spark.read.text(result.uri)
-        texts = texts if parts is None else texts.coalesce(parts)
-        lines = texts.rdd.map(lambda row: row[0])
-    else:
-        read_lines = partial(export_lines, **piece_location(settings))
-        groups = piece_rdd(spark, result, parts)
-        lines = groups.mapPartitions(partial(run_without_values, read_lines))
-    return lines.mapPartitions(partial(run_without_values, parse))
-
-
-def piece_rdd(spark: SparkSession, result: ReadResult, parts: int | None) -> RDD[str]:
-    """Groups of the pieces, one in each partition."""
-    whole = sum(piece["json_bytes"] for piece in result.pieces)
-    groups = group_pieces(result.pieces, parts or max(1, math.ceil(whole / SEGMENT_BYTES)))
-    return spark.sparkContext.parallelize(groups, len(groups))
-
-
 # --- dynoexport/jobs/readers/sample.py ------------------------------------------------------------
 # A page has at most 1 MB, which costs 128 read units:
 # https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Scan.html
@@ -4175,6 +4004,69 @@ def sample_report(dynamodb: DynamoDBClient, settings: Settings) -> dict[str, Any
     for name, kinds in found.losses.items():
         log(f"the connector may change {name!r}: {', '.join(kinds)}")
     return {"sampled_items": found.items, "losses": dict(found.losses)}
+
+
+# --- dynoexport/jobs/readers/items.py -------------------------------------------------------------
+def parse_lines(
+    lines: Iterable[str],
+    dialect: str,
+    selected: Callable[[str], bool],
+    blanked: Iterable[str] = (),
+) -> Iterator[dict[str, Any]]:
+    """The items of the lines, in DynamoDB JSON, with the selected attributes.
+
+    A ``blanked`` attribute becomes a null, which only says that the item has it.
+    """
+    blanks = frozenset(blanked)
+    for line in lines:
+        if dialect == "plain":
+            plain = json.loads(line, parse_int=WholeNumber, parse_float=DoubleNumber)
+            item = {name: to_dynamodb_json(value) for name, value in plain.items()}
+        else:
+            item = json.loads(line)["Item"]
+        blank = {name: {"NULL": True} for name in blanks.intersection(item)}
+        yield {**{name: value for name, value in item.items() if selected(name)}, **blank}
+
+
+def export_lines(groups: Iterable[str], bucket: str, region: str) -> Iterator[str]:
+    """The lines in the files of DynamoDB's export, which are compressed with gzip."""
+    s3 = s3_client(region)
+    for group in groups:
+        for piece in json.loads(group):
+            body = s3.get_object(Bucket=bucket, Key=piece["key"])["Body"]
+            yield from io.TextIOWrapper(gzip.GzipFile(fileobj=body), encoding="utf-8", newline="\n")
+
+
+def item_rdd(
+    spark: SparkSession,
+    result: ReadResult,
+    settings: Settings,
+    parts: int | None = None,
+    *,
+    blanked: Iterable[str] = (),
+) -> RDD[dict[str, Any]]:
+    """All items that were read, in ``parts`` partitions; by default in parts of at most 128 MB."""
+    if result.dialect == PIECES:
+        read = partial(piece_items, **piece_location(settings))
+        return piece_rdd(spark, result, parts).mapPartitions(partial(run_without_values, read))
+    selected = attribute_filter(settings.columns, settings.exclude)
+    parse = partial(parse_lines, dialect=result.dialect, selected=selected, blanked=blanked)
+    if result.dialect == "plain":
+        texts = spark.read.text(result.uri)
+        texts = texts if parts is None else texts.coalesce(parts)
+        lines = texts.rdd.map(lambda row: row[0])
+    else:
+        read_lines = partial(export_lines, **piece_location(settings))
+        groups = piece_rdd(spark, result, parts)
+        lines = groups.mapPartitions(partial(run_without_values, read_lines))
+    return lines.mapPartitions(partial(run_without_values, parse))
+
+
+def piece_rdd(spark: SparkSession, result: ReadResult, parts: int | None) -> RDD[str]:
+    """Groups of the pieces, one in each partition."""
+    whole = sum(piece["json_bytes"] for piece in result.pieces)
+    groups = group_pieces(result.pieces, parts or max(1, math.ceil(whole / SEGMENT_BYTES)))
+    return spark.sparkContext.parallelize(groups, len(groups))
 
 
 # --- dynoexport/jobs/scan/task.py -----------------------------------------------------------------
@@ -4229,10 +4121,7 @@ def scan_task(scan: ScanSpecification, tasks: Iterable[int]) -> Iterator[str]:
 def segment_reader(
     scan: ScanSpecification, coordinator: CoordinatorClient, first: int
 ) -> SegmentReader:
-    # On an executor: Spark cannot send a client.
-    import boto3
-
-    s3 = boto3.client("s3", region_name=scan.region)
+    s3 = s3_client(scan.region)
     return SegmentReader(scan, coordinator, first, PageReader(scan), s3)
 
 
@@ -4370,6 +4259,125 @@ class SegmentReader:
         self._coordinator.ask("done", segment=cursor.segment)
         with self._lock:
             self._records.append(record)
+
+
+# --- dynoexport/jobs/schema/arrow_profile.py ------------------------------------------------------
+def present_children(values: pa.StructArray) -> Iterator[tuple[str, pa.Array]]:
+    """The parts of an array of structs that have a value: values by type, or fields by name."""
+    for struct_field, content in zip(values.type, values.flatten()):
+        if content.null_count < len(content):
+            yield struct_field.name, content
+
+
+def update_profile(profile: Profile, values: pa.StructArray, limit: int) -> None:
+    """``Profile.add`` for an array of values."""
+    for code, content in present_children(values):
+        count = len(content) - content.null_count
+        if code == "N":
+            update_numbers(profile, content)
+            continue
+        kind = "L" if code in ELEMENTS else code
+        profile.counts[kind] = profile.counts.get(kind, 0) + count
+        if kind == "L":
+            update_elements(profile, code, content.flatten(), limit)
+        elif kind == "M" and not profile.many:
+            for name, inner in present_children(content):
+                update_profile(profile.fields.setdefault(name, Profile()), inner, limit)
+            profile.bound(limit)
+
+
+def update_elements(profile: Profile, code: str, elements: pa.Array, limit: int) -> None:
+    if profile.element is None:
+        profile.element = Profile()
+    if code == "NS":
+        update_numbers(profile.element, elements)
+    elif code in ELEMENTS:
+        counts, kind = profile.element.counts, ELEMENTS[code]
+        counts[kind] = counts.get(kind, 0) + len(elements)
+    elif not arrow().types.is_null(elements.type):
+        update_profile(profile.element, elements, limit)
+
+
+# The form of all numbers in DynamoDB but very large and very small ones.
+NUMBER = r"^-?(?:0|[1-9][0-9]{0,17})(?:\.[0-9]*[1-9])?$"
+
+
+def update_numbers(profile: Profile, texts: pa.StringArray) -> None:
+    pa = arrow()
+    pc = pa.compute
+    texts = texts.drop_null()
+    if not len(texts):
+        return
+    ends = whole_ends(texts)
+    if ends is None:
+        usual = pc.match_substring_regex(texts, NUMBER)
+        update_fractions(profile, texts.filter(usual))
+        for text in texts.filter(pc.invert(usual)).to_pylist():
+            profile.add({"N": text}, 0)
+        return
+    profile.counts["N"] = profile.counts.get("N", 0) + len(texts)
+    digits = max(len(str(abs(end)).lstrip("0")) for end in ends.values())
+    profile.digits = max(profile.digits, digits)
+
+
+def whole_ends(texts: pa.StringArray) -> dict[str, int] | None:
+    """The least and the greatest number; None if one is not a whole number of 64 bits."""
+    pa = arrow()
+    pc = pa.compute
+    # For each text that it refuses, Arrow's cast writes a message: 50 times the cost of a number.
+    if pc.any(pc.match_substring(texts, ".")).as_py():
+        return None
+    try:
+        ends: dict[str, int] = pc.min_max(pc.cast(texts, pa.int64())).as_py()
+    except pa.ArrowInvalid:
+        return None
+    return ends
+
+
+def update_fractions(profile: Profile, texts: pa.StringArray) -> None:
+    """Numbers of the usual form: digits and scale from the position of the point.
+
+    Without a number of Python's: for each, Arrow imports pandas, half a second in each worker.
+    """
+    pa = arrow()
+    pc = pa.compute
+    if not len(texts):
+        return
+    texts = pc.ascii_ltrim(texts, characters="-")
+    length, has_point = pc.binary_length(texts), pc.match_substring(texts, ".")
+    is_whole = pc.invert(has_point)
+    before = pc.if_else(has_point, pc.find_substring(texts, "."), length)
+    behind = pc.subtract(pc.subtract(length, before), pc.cast(has_point, pa.int32()))
+    before = pc.subtract(before, pc.cast(pc.starts_with(texts, "0"), pa.int32()))
+    profile.digits = max(profile.digits, pc.max(before).as_py())
+    profile.scale = max(profile.scale, pc.max(behind).as_py())
+    whole = pc.sum(is_whole).as_py()
+    for kind, count in (("N", whole), ("X", len(texts) - whole)):
+        if count:
+            profile.counts[kind] = profile.counts.get(kind, 0) + count
+
+
+def profile_pieces(
+    groups: Iterable[str], bucket: str, region: str, limit: int
+) -> Iterator[tuple[str, tuple[Any, ...]]]:
+    """``profile_items`` for groups of pieces."""
+    return profile_batches(read_pieces(groups, bucket, region), limit)
+
+
+def profile_batches(
+    batches: Iterable[list[dict[str, Any]] | pa.StructArray], limit: int
+) -> Iterator[tuple[str, tuple[Any, ...]]]:
+    """``profile_items`` for what ``read_piece`` gives."""
+    profiles: dict[str, Profile] = {}
+    number = 0
+    for batch in batches:
+        number += len(batch)
+        if isinstance(batch, list):
+            update_profiles(profiles, batch, limit)
+            continue
+        for name, values in present_children(batch):
+            update_profile(profiles.setdefault(name, Profile()), values, limit)
+    return dump_profiles(profiles, number)
 
 
 # --- dynoexport/jobs/schema/catalog_types.py ------------------------------------------------------
@@ -4907,51 +4915,6 @@ def json_object(fields: Iterable[tuple[str, Callable[[Any], str], Any]]) -> str:
     return f"{{{','.join(held)}}}"
 
 
-# --- dynoexport/jobs/profiling.py -----------------------------------------------------------------
-PROFILE_PARTS_MAX = 200
-
-
-def profile_partitions(
-    spark: SparkSession, result: ReadResult, settings: Settings, limit: int
-) -> RDD[tuple[str, tuple[Any, ...]]]:
-    """The profiles of each partition's items."""
-    if result.dialect == PIECES:
-        profile = partial(profile_pieces, limit=limit, **piece_location(settings))
-        return piece_rdd(spark, result, None).mapPartitions(partial(run_without_values, profile))
-    # Whether items have an excluded attribute is known only before it is dropped.
-    items = item_rdd(spark, result, settings, blanked=settings.exclude)
-    profile = partial(profile_items, limit=limit)
-    return items.mapPartitions(partial(run_without_values, profile))
-
-
-def profile_all(
-    dumps: RDD[tuple[str, tuple[Any, ...]]],
-    known: Iterable[str],
-    limit: int,
-    blanked: Iterable[str] = (),
-) -> tuple[int, dict[str, Profile], bool]:
-    """How many items there are, the attributes' profiles, and whether more attributes exist.
-
-    One pass in the executors. The driver gets the profiles of the ``known`` attributes, of others
-    up to ``MAX_COLUMNS``, and of the ``blanked`` ones, however many attributes the items have.
-    """
-    own = frozenset(known)
-    room = max(0, MAX_COLUMNS - len(own))
-    parts = min(dumps.getNumPartitions(), PROFILE_PARTS_MAX)
-    merge = partial(merge_profiles, limit=limit)
-    merged = dumps.partitionBy(parts).mapPartitions(partial(run_without_values, merge))
-    first = own | {ITEMS, *blanked}
-    # pyspark's type stubs do not know that tuples have an order.
-    by_rank: Callable[[Any], Any] = partial(profile_rank, known=first)
-    ranked = merged.takeOrdered(len(first) + room + 1, key=by_rank)
-    kept = dict(pair for pair in ranked if pair[0] in first)
-    others = [pair for pair in ranked if pair[0] not in first]
-    number = kept.pop(ITEMS)[0]["M"]
-    profiles = {**kept, **dict(others[:room])}
-    loaded = {name: Profile.load(dumped) for name, dumped in profiles.items()}
-    return number, loaded, len(others) > room
-
-
 # --- dynoexport/jobs/readers/native.py ------------------------------------------------------------
 def read_by_scan(
     spark: SparkSession, settings: Settings, plan: ReadPlan, clients: Clients, paths: SnapshotPaths
@@ -5144,6 +5107,51 @@ def load_progress(
     clear(s3, paths.bucket, paths.temp)
     s3.put_object(Bucket=paths.bucket, Key=key, Body=json.dumps(course).encode())
     return course["segments"], {}
+
+
+# --- dynoexport/jobs/profiling.py -----------------------------------------------------------------
+PROFILE_PARTS_MAX = 200
+
+
+def profile_partitions(
+    spark: SparkSession, result: ReadResult, settings: Settings, limit: int
+) -> RDD[tuple[str, tuple[Any, ...]]]:
+    """The profiles of each partition's items."""
+    if result.dialect == PIECES:
+        profile = partial(profile_pieces, limit=limit, **piece_location(settings))
+        return piece_rdd(spark, result, None).mapPartitions(partial(run_without_values, profile))
+    # Whether items have an excluded attribute is known only before it is dropped.
+    items = item_rdd(spark, result, settings, blanked=settings.exclude)
+    profile = partial(profile_items, limit=limit)
+    return items.mapPartitions(partial(run_without_values, profile))
+
+
+def profile_all(
+    dumps: RDD[tuple[str, tuple[Any, ...]]],
+    known: Iterable[str],
+    limit: int,
+    blanked: Iterable[str] = (),
+) -> tuple[int, dict[str, Profile], bool]:
+    """How many items there are, the attributes' profiles, and whether more attributes exist.
+
+    One pass in the executors. The driver gets the profiles of the ``known`` attributes, of others
+    up to ``MAX_COLUMNS``, and of the ``blanked`` ones, however many attributes the items have.
+    """
+    own = frozenset(known)
+    room = max(0, MAX_COLUMNS - len(own))
+    parts = min(dumps.getNumPartitions(), PROFILE_PARTS_MAX)
+    merge = partial(merge_profiles, limit=limit)
+    merged = dumps.partitionBy(parts).mapPartitions(partial(run_without_values, merge))
+    first = own | {ITEMS, *blanked}
+    # pyspark's type stubs do not know that tuples have an order.
+    by_rank: Callable[[Any], Any] = partial(profile_rank, known=first)
+    ranked = merged.takeOrdered(len(first) + room + 1, key=by_rank)
+    kept = dict(pair for pair in ranked if pair[0] in first)
+    others = [pair for pair in ranked if pair[0] not in first]
+    number = kept.pop(ITEMS)[0]["M"]
+    profiles = {**kept, **dict(others[:room])}
+    loaded = {name: Profile.load(dumped) for name, dumped in profiles.items()}
+    return number, loaded, len(others) > room
 
 
 # --- dynoexport/jobs/adoption.py ------------------------------------------------------------------
@@ -6135,9 +6143,7 @@ def write_part(number: int, contents: Iterable[Any], plan: FilePlan) -> Iterator
 
     Its ``UploadedFile`` as JSON; nothing without rows.
     """
-    import boto3
-
-    s3 = boto3.client("s3", region_name=plan.region)
+    s3 = s3_client(plan.region)
     opened: list[PartUpload] = []
 
     def open_file() -> PartUpload:
@@ -6488,7 +6494,7 @@ def main(argv: Sequence[str]) -> None:
         clients = Clients(
             dynamodb=table_client(parse_arguments(argv, EXPORT_JOB_ARGUMENTS)["SourceRoleArn"]),
             glue=boto3.client("glue"),
-            s3=boto3.client("s3"),
+            s3=s3_client(),
             cloudwatch=boto3.client("cloudwatch", config=METRIC_CONFIG),
         )
         export(argv, clients, start_glue, now=lambda: datetime.now(timezone.utc))

@@ -55,7 +55,7 @@ from dynoexport.jobs.readers.point_in_time import check_recovery, read_by_export
 from dynoexport.jobs.readers.refusals import explaining_refusals
 from dynoexport.jobs.readers.sample import sample_report
 from dynoexport.jobs.reservation import choose_timestamp, find_completed
-from dynoexport.jobs.s3 import clear, clear_if_possible, keep_part_files
+from dynoexport.jobs.s3 import clear, clear_if_possible, keep_part_files, s3_client
 from dynoexport.jobs.settings import EXPORT_JOB_ARGUMENTS, EXPORT_OVERRIDABLE, parse_settings
 from dynoexport.jobs.snapshot_paths import snapshot_paths
 from dynoexport.jobs.snapshot_schema import settle_schema
@@ -281,7 +281,7 @@ def main(argv: Sequence[str]) -> None:
         clients = Clients(
             dynamodb=table_client(parse_arguments(argv, EXPORT_JOB_ARGUMENTS)["SourceRoleArn"]),
             glue=boto3.client("glue"),
-            s3=boto3.client("s3"),
+            s3=s3_client(),
             cloudwatch=boto3.client("cloudwatch", config=METRIC_CONFIG),
         )
         export(argv, clients, start_glue, now=lambda: datetime.now(timezone.utc))

@@ -44,7 +44,7 @@ from dynoexport.jobs.publish_settings import (
 )
 from dynoexport.jobs.published_manifest import check_files, read_own_manifest
 from dynoexport.jobs.retention import apply_retention
-from dynoexport.jobs.s3 import list_files
+from dynoexport.jobs.s3 import list_files, s3_client
 from dynoexport.jobs.view import (
     check_view,
     run_query,
@@ -127,7 +127,7 @@ def main(argv: Sequence[str]) -> None:
     clients = PublishClients(
         athena=boto3.client("athena"),
         glue=boto3.client("glue"),
-        s3=boto3.client("s3"),
+        s3=s3_client(),
         cloudwatch=boto3.client("cloudwatch", config=METRIC_CONFIG),
     )
     try:

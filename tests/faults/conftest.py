@@ -45,7 +45,7 @@ class Harness:
             # Shown with a test that fails.
             print(log.read())
         # The figures are about schedules, which have other kinds.
-        if not what.startswith(("lose ", "direct ")):
+        if not what.startswith(("lose ", "refuse ", "direct ")):
             outcomes.record(answered)
         return answered
 

@@ -4,9 +4,9 @@ In a process of its own, because it is endpoint, proxy and Spark's driver:
 
     python tests/faults/harness.py [MASTER]
 
-reads a seed a line from stdin, or ``items N``, ``direct N`` or ``lose KIND READER``, and answers
-each on a line of stdout, as JSON. MASTER is Spark's, such as local-cluster[2,1,1024] for executors
-in processes of their own.
+reads a seed a line from stdin, or ``items N``, ``direct N``, ``lose KIND READER`` or ``refuse KIND
+OPERATION``, and answers each on a line of stdout, as JSON. MASTER is Spark's, such as
+local-cluster[2,1,1024] for executors in processes of their own.
 """
 
 from __future__ import annotations
@@ -383,6 +383,8 @@ def answered(stage: Stage, question: str) -> Outcome | Throttled:
         return export_throttled(stage, int(last))
     if about == "direct":
         return tried(stage, schedules.without_crawler(int(last)))
+    if about.startswith("refuse "):
+        return tried(stage, schedules.refusing(about.removeprefix("refuse "), last))
     if about:
         return tried(stage, schedules.losing(about.removeprefix("lose "), last))
     return tried(stage, schedules.draw(int(last)))

@@ -171,6 +171,13 @@ def losing(kind: str, moment: str) -> Schedule:
     return Schedule(0, Target("orc", reader, 0), (fault,), str(splits))
 
 
+def refusing(kind: str, operation: str) -> Schedule:
+    """S3 refuses the first calls of an upload of files, or all of them if it is out of service."""
+    most = 0 if kind == OUTAGE else 3
+    fault = Fault(kind, EXPORT, "s3", operation, most=most)
+    return Schedule(0, Target("orc", "native", 0), (fault,))
+
+
 # What happens to the view job where there is no crawler: to its calls that add the snapshot to the
 # catalog, to the files before it, and to its query.
 WITHOUT_CRAWLER = (

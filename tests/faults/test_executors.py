@@ -1,4 +1,4 @@
-"""Lost workers and executors while a table is read: Spark tries again, and the run succeeds."""
+"""Lost workers and executors, and refused uploads: a run has every item once, or fails."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ pytestmark = [pytest.mark.endpoint, pytest.mark.spark]
 READERS = ("native", "connector")
 # Of the upload of a file.
 MOMENTS = ("before", "upload", "after")
+UPLOADING = ("CreateMultipartUpload", "UploadPart", "CompleteMultipartUpload")
 
 
 def check(harness: Harness, kind: str, moment: str) -> None:
@@ -22,6 +23,28 @@ def check(harness: Harness, kind: str, moment: str) -> None:
     assert outcome["injected"] == {kind: 1}
     assert (outcome["run"], outcome["error"]) == ("SUCCEEDED", "")
     assert outcome["broken"] == []
+
+
+def check_refused(harness: Harness, kind: str, operation: str, run: str) -> None:
+    """The harness looks for items that are seen twice, and for uploads that are left open."""
+    outcome = harness.ask(f"refuse {kind} {operation}")
+    assert outcome["injected"][kind] >= 3
+    assert outcome["run"] == run, outcome["error"]
+    assert outcome["broken"] == []
+
+
+@pytest.mark.parametrize("operation", UPLOADING)
+def test_a_run_whose_uploads_s3_slows_down_writes_every_item_once(
+    harness: Harness, operation: str
+) -> None:
+    check_refused(harness, schedules.SLOW_DOWN, operation, "SUCCEEDED")
+
+
+@pytest.mark.parametrize("operation", UPLOADING)
+def test_a_run_whose_uploads_s3_refuses_fails_and_leaves_nothing(
+    harness: Harness, operation: str
+) -> None:
+    check_refused(harness, schedules.OUTAGE, operation, "FAILED")
 
 
 @pytest.mark.parametrize("reader", READERS)
@@ -55,3 +78,14 @@ def test_a_run_on_a_cluster_that_loses_an_executor_writes_every_item_once(
     cluster: Harness, moment: str
 ) -> None:
     check(cluster, schedules.EXECUTOR_KILLED, moment)
+
+
+@pytest.mark.deep
+@pytest.mark.parametrize("operation", UPLOADING)
+@pytest.mark.parametrize(
+    ("kind", "run"), [(schedules.SLOW_DOWN, "SUCCEEDED"), (schedules.OUTAGE, "FAILED")]
+)
+def test_a_run_on_a_cluster_whose_uploads_s3_refuses_keeps_every_promise(
+    cluster: Harness, kind: str, run: str, operation: str
+) -> None:
+    check_refused(cluster, kind, operation, run)

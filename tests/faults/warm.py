@@ -15,8 +15,10 @@ from typing import TYPE_CHECKING, Any
 
 import boto3
 import schedules
+from botocore.config import Config
 
 from dynoexport import naming
+from dynoexport.local import context
 from dynoexport.local.glue import java, jobs, processes
 
 if TYPE_CHECKING:
@@ -38,14 +40,31 @@ class Clients:
     def __init__(self, endpoints: dict[str, Endpoint]) -> None:
         self._endpoints = endpoints
         self._thread = threading.local()
+        self._made: dict[tuple[str, str], Any] = {}
 
     def at(self, place: str) -> None:
         """Set the place of this thread's calls."""
         self._thread.place = place
 
-    def client(self, service: str, **_: object) -> Any:
+    def client(self, service: str, config: Config | None = None, **_: object) -> Any:
         place = getattr(self._thread, "place", schedules.EXPORT)
-        return self._endpoints[place].client(service)
+        if config is None:
+            return self._endpoints[place].client(service)
+        if (place, service) not in self._made:
+            self._made[place, service] = self._patient(place, service, config)
+        return self._made[place, service]
+
+    def _patient(self, place: str, service: Any, config: Config) -> Any:
+        """A client with the script's own settings, such as how often it tries again."""
+        endpoint = self._endpoints[place]
+        return context.session().client(
+            service,
+            region_name=endpoint.region,
+            endpoint_url=endpoint.url,
+            aws_access_key_id=endpoint.env["AWS_ACCESS_KEY_ID"],
+            aws_secret_access_key=endpoint.env["AWS_SECRET_ACCESS_KEY"],
+            config=Config(s3={"addressing_style": "path"}, proxies={}).merge(config),
+        )
 
     @property
     def region_name(self) -> str:
@@ -72,6 +91,8 @@ class Runner:
         port = s3_gateway.serve(export.client("s3"), bucket)
         os.environ.update(java.environment())
         os.environ["SPARK_HOME"] = spark_home()
+        # As spark-submit says it to whoever starts an executor.
+        os.environ["SPARK_SCALA_VERSION"] = scala_version()
         self.spark = warm_spark.make(
             export.env, PATHS, bucket=bucket, port=port, master=master or warm_spark.MASTER
         )
@@ -163,6 +184,12 @@ def spark_home() -> str:
         (home / name).symlink_to(Path(pyspark.__file__).with_name(name))
     atexit.register(shutil.rmtree, home, ignore_errors=True)
     return str(home)
+
+
+def scala_version() -> str:
+    """The one for which Spark was built, in the names of its jars."""
+    (core,) = Path(os.environ["SPARK_HOME"], "jars").glob("spark-core_*.jar")
+    return core.name.partition("_")[2].partition("-")[0]
 
 
 def command_line(pid: int) -> bytes:

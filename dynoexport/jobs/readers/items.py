@@ -10,6 +10,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from dynoexport.jobs.failures import run_without_values
+from dynoexport.jobs.s3 import s3_client
 from dynoexport.jobs.scan.buffer import PIECES, group_pieces, piece_items, piece_location
 from dynoexport.jobs.scan.segments import SEGMENT_BYTES
 from dynoexport.jobs.schema.dynamodb_json import DoubleNumber, WholeNumber, to_dynamodb_json
@@ -48,10 +49,7 @@ def parse_lines(
 
 def export_lines(groups: Iterable[str], bucket: str, region: str) -> Iterator[str]:
     """The lines in the files of DynamoDB's export, which are compressed with gzip."""
-    # On an executor: Spark cannot send a client.
-    import boto3
-
-    s3 = boto3.client("s3", region_name=region)
+    s3 = s3_client(region)
     for group in groups:
         for piece in json.loads(group):
             body = s3.get_object(Bucket=bucket, Key=piece["key"])["Body"]

@@ -17,7 +17,7 @@ from dynoexport.jobs.failures import JobFailed
 from dynoexport.jobs.log import log
 from dynoexport.jobs.manifest_text import parse_json_object
 from dynoexport.jobs.readers.read_result import ReadResult
-from dynoexport.jobs.s3 import clear, clear_if_possible, read_object
+from dynoexport.jobs.s3 import clear, clear_if_possible, read_object, s3_client
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -255,11 +255,8 @@ def check_export_files(
 
 def check_export_file(file: Mapping[str, Any], bucket: str, region: str) -> str:
     """What is wrong with a data file; empty if it matches the manifest."""
-    # On an executor: Spark cannot send a client.
-    import boto3
-
     key = file["key"]
-    body = boto3.client("s3", region_name=region).get_object(Bucket=bucket, Key=key)["Body"]
+    body = s3_client(region).get_object(Bucket=bucket, Key=key)["Body"]
     md5 = hashlib.md5()  # noqa: S324 - DynamoDB's checksum
     for chunk in iter(partial(body.read, 1 << 20), b""):
         md5.update(chunk)

@@ -7,6 +7,7 @@ import os
 from typing import TYPE_CHECKING, Any
 
 from dynoexport.jobs.arrow_library import arrow
+from dynoexport.jobs.s3 import s3_client
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -165,10 +166,7 @@ def read_pieces(
     groups: Iterable[str], bucket: str, region: str
 ) -> Iterator[list[dict[str, Any]] | pa.StructArray]:
     """``read_piece`` for every piece in the groups."""
-    # On an executor: Spark cannot send a client.
-    import boto3
-
-    s3 = boto3.client("s3", region_name=region)
+    s3 = s3_client(region)
     for group in groups:
         for piece in json.loads(group):
             yield from read_piece(piece, bucket, s3)

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import BotoCoreError, ClientError, HTTPClientError
 
+from dynoexport.jobs.s3 import s3_client
 from dynoexport.jobs.scan.buffer import SegmentBuffer, record_key
 from dynoexport.jobs.scan.coordinator import CoordinatorClient
 from dynoexport.jobs.scan.decode import Decoder
@@ -76,10 +77,7 @@ def scan_task(scan: ScanSpecification, tasks: Iterable[int]) -> Iterator[str]:
 def segment_reader(
     scan: ScanSpecification, coordinator: CoordinatorClient, first: int
 ) -> SegmentReader:
-    # On an executor: Spark cannot send a client.
-    import boto3
-
-    s3 = boto3.client("s3", region_name=scan.region)
+    s3 = s3_client(scan.region)
     return SegmentReader(scan, coordinator, first, PageReader(scan), s3)
 
 

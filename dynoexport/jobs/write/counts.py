@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from dynoexport.jobs.arrow_library import arrow
 from dynoexport.jobs.failures import JobFailed
 from dynoexport.jobs.formats import COLUMNAR_FORMATS, LINE_FORMATS
+from dynoexport.jobs.s3 import s3_client
 from dynoexport.jobs.s3_file import open_object
 from dynoexport.jobs.write.text import frame
 
@@ -88,10 +89,7 @@ def count_lines(chunks: Iterable[bytes], fmt: str) -> int:
 
 def count_rows(key: str, fmt: str, bucket: str, region: str) -> int:
     """The rows of one file, as it is in S3."""
-    # On an executor: Spark cannot send a client.
-    import boto3
-
-    s3 = boto3.client("s3", region_name=region)
+    s3 = s3_client(region)
     if fmt == "parquet":
         import pyarrow.parquet
 

@@ -14,6 +14,7 @@ from dynoexport.jobs.failures import run_without_values
 from dynoexport.jobs.formats import CODECS, COLUMNAR_FORMATS, LINE_FORMATS, files_for
 from dynoexport.jobs.log import log
 from dynoexport.jobs.readers.items import item_rdd, piece_rdd
+from dynoexport.jobs.s3 import s3_client
 from dynoexport.jobs.scan.buffer import PIECES, read_pieces
 from dynoexport.jobs.write.arrow import record_batch
 from dynoexport.jobs.write.avro import AvroFile
@@ -91,9 +92,7 @@ def write_part(number: int, contents: Iterable[Any], plan: FilePlan) -> Iterator
 
     Its ``UploadedFile`` as JSON; nothing without rows.
     """
-    import boto3
-
-    s3 = boto3.client("s3", region_name=plan.region)
+    s3 = s3_client(plan.region)
     opened: list[PartUpload] = []
 
     def open_file() -> PartUpload:

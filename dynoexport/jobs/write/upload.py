@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 from botocore.exceptions import ClientError
 
 from dynoexport.jobs.log import counted, log
-from dynoexport.jobs.s3 import list_objects
+from dynoexport.jobs.s3 import list_objects, log_retries
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -57,6 +57,7 @@ class PartUpload:
         self._s3, self._bucket, self._key = s3, bucket, key
         self._checks = checksum_options(s3)
         answer = s3.create_multipart_upload(Bucket=bucket, Key=key, **self._checks)
+        log_retries(answer, f"the upload of {key}")
         self._upload_id = answer["UploadId"]
         self._pending = bytearray()
         self._parts: list[dict[str, Any]] = []
@@ -118,6 +119,7 @@ class PartUpload:
             Body=body,
             **options,
         )
+        log_retries(answer, f"part {number} of {self._key}")
         part = {"PartNumber": number, "ETag": answer["ETag"]}
         # "The complete request must include the checksum for each part."
         # https://github.com/aws/aws-sdk-go-v2/issues/2847
@@ -137,12 +139,13 @@ def complete_upload(s3: S3Client, bucket: str, file: UploadedFile) -> None:
     """Make the file visible."""
     parts: list[Any] = [dict(part) for part in file.parts]
     try:
-        s3.complete_multipart_upload(
+        answer = s3.complete_multipart_upload(
             Bucket=bucket,
             Key=file.key,
             UploadId=file.upload_id,
             MultipartUpload={"Parts": parts},
         )
+        log_retries(answer, f"the end of {file.key}")
     except ClientError as error:
         # S3 also answers so if the upload is complete, as after an answer that was lost:
         # https://docs.aws.amazon.com/AmazonS3/latest/API/API_CompleteMultipartUpload.html
