@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 import boto3
 import click
+import warm_process
 from waiting_lines import without_waiting
 
 from dynoexport import cli, naming
@@ -43,16 +44,7 @@ class Command:
         return {**home, **self.endpoint.env, **self.extra}
 
     def __call__(self, *words: str, stdin: str | None = None) -> subprocess.CompletedProcess[str]:
-        done = subprocess.run(
-            [COMMAND, *words],
-            env=self.env,
-            capture_output=True,
-            text=True,
-            input=stdin,
-            stdin=subprocess.DEVNULL if stdin is None else None,
-            timeout=180,
-            check=False,
-        )
+        done = warm_process.run("dynoexport", *words, env=self.env, stdin=stdin or "")
         done.stderr = without_waiting(done.stderr)
         return done
 

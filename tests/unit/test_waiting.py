@@ -8,12 +8,14 @@ import signal
 import subprocess
 import sys
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import click
 import pytest
+import warm_process
 from click.testing import CliRunner
 
 from dynoexport.cli import main
@@ -61,7 +63,7 @@ RETURN = {
 }
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def silent_aws() -> Iterator[str]:
     """The URL of an AWS that takes every request and does not answer."""
     ended = threading.Event()
@@ -82,48 +84,75 @@ def silent_aws() -> Iterator[str]:
     server.server_close()
 
 
+@pytest.fixture(scope="module")
+def after_ctrl_c(silent_aws: str) -> dict[str, Interrupted]:
+    """Every command, interrupted when it shows what it waits for: all at once, each takes long."""
+
+    def interrupt(words: str) -> Interrupted:
+        with started(printing_json(words), silent_aws) as (command, terminal):
+            shown = terminal.read(FIRST[words])
+            command.send_signal(signal.SIGINT)
+            status = command.wait()
+            return Interrupted(shown, status, terminal.rest(), command.text(warm_process.STDOUT))
+
+    with ThreadPoolExecutor(len(FIRST)) as pool:
+        return dict(zip(FIRST, pool.map(interrupt, FIRST), strict=True))
+
+
+class Interrupted(NamedTuple):
+    """What a command has shown before and after Ctrl-C, its status, and what it has printed."""
+
+    shown: str
+    status: int
+    said: str
+    printed: str
+
+
 @contextmanager
-def started(words: str, url: str) -> Iterator[tuple[subprocess.Popen[str], int]]:
+def started(words: str, url: str) -> Iterator[tuple[warm_process.Running, Terminal]]:
     """The command, and the terminal on which it writes to stderr."""
-    terminal, its = pty.openpty()
-    environment = {**KEYS, "AWS_ENDPOINT_URL": url, "TERM": "xterm", "COLUMNS": "200"}
-    command = subprocess.Popen(
-        [sys.executable, "-m", "dynoexport", *words.split()],
-        env={**os.environ, **environment},
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=its,
-        text=True,
-    )
-    os.close(its)
-    with command:
+    terminal = Terminal(*pty.openpty())
+    shown = {"AWS_ENDPOINT_URL": url, "TERM": "xterm", "COLUMNS": "200"}
+    env, stderr = {**os.environ, **KEYS, **shown}, os.ttyname(terminal.its)
+    with warm_process.started("dynoexport", *words.split(), env=env, stderr=stderr) as command:
         yield command, terminal
-    os.close(terminal)
+    os.close(terminal.ours)
+    os.close(terminal.its)
 
 
-def read(terminal: int, until: str = "") -> str:
-    """What is written there until this text, or until the command ends."""
-    shown = b""
-    with suppress(OSError):
-        # Linux reports the end as an error: nobody else has the terminal.
-        while not until or until.encode() not in shown:
-            shown += os.read(terminal, 10_000)
-    return shown.decode()
+class Terminal(NamedTuple):
+    """Its end here, and the command's."""
+
+    ours: int
+    its: int
+
+    def read(self, until: str) -> str:
+        """What is written there until this text."""
+        shown = b""
+        while until.encode() not in shown:
+            shown += os.read(self.ours, 10_000)
+        return shown.decode()
+
+    def rest(self) -> str:
+        """What an ended command has written and nobody has read."""
+        os.set_blocking(self.ours, False)
+        shown = b""
+        with suppress(BlockingIOError):
+            while True:
+                shown += os.read(self.ours, 10_000)
+        return shown.decode()
 
 
 @pytest.mark.parametrize("words", FIRST)
 def test_long_command_shows_what_it_waits_for_and_ctrl_c_says_how_to_return(
-    words: str, silent_aws: str
+    words: str, after_ctrl_c: dict[str, Interrupted]
 ) -> None:
-    with started(printing_json(words), silent_aws) as (command, terminal):
-        assert FIRST[words] in read(terminal, FIRST[words])
-        command.send_signal(signal.SIGINT)
-        said = read(terminal)
-        assert command.wait() == 130
-        assert command.stdout is not None
-        assert command.stdout.read() == ""
-    assert RETURN.get(words, "") in said
-    assert "Traceback" not in said
+    found = after_ctrl_c[words]
+    assert FIRST[words] in found.shown
+    assert found.status == 130
+    assert found.printed == ""
+    assert RETURN.get(words, "") in found.said
+    assert "Traceback" not in found.said
 
 
 def printing_json(words: str) -> str:
@@ -134,9 +163,8 @@ def printing_json(words: str) -> str:
 def test_command_with_several_calls_at_once_shows_what_it_waits_for(
     words: str, silent_aws: str
 ) -> None:
-    with started(words, silent_aws) as (command, terminal):
-        assert KILLED[words] in read(terminal, KILLED[words])
-        command.kill()
+    with started(words, silent_aws) as (_, terminal):
+        assert KILLED[words] in terminal.read(KILLED[words])
 
 
 def command_of(words: str) -> str:
