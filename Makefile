@@ -118,6 +118,7 @@ bench: $(LOCAL) ## Measure everything and write docs/benchmarks.md (hours; ITEMS
 	@$(BIN)/python benchmarks/demo.py --rounds $(ROUNDS) --output $(FIGURES)/demo.json
 	@$(BIN)/python benchmarks/engines.py --rounds $(ROUNDS) --output $(FIGURES)/engines.json
 	@$(BIN)/python benchmarks/whole_job.py --rounds $(ROUNDS) --output $(FIGURES)/whole_job.json
+	@$(BIN)/python benchmarks/decoding.py --rounds $(ROUNDS)
 	@$(BIN)/python benchmarks/scan.py --items 400 4000 20000 200000 --export
 	@$(BIN)/python benchmarks/status.py
 	@$(BIN)/python benchmarks/transform.py

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import argparse
 import gzip
+import io
 import json
 import os
 import random
@@ -21,10 +22,11 @@ from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import boto3
+import pyarrow.parquet as pq
 from moto.server import ThreadedMotoServer
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
 ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT / "scripts"))
@@ -180,6 +182,45 @@ def plain(spark: Any, directory: Path) -> None:
     rows.write.mode("overwrite").option("compression", "snappy").parquet(f"{directory}-plain")
 
 
+def cast(spark: Any, directory: Path) -> None:
+    """The same, with the columns and types that the job writes."""
+    rows = spark.read.json(f"file://{directory}").select("Item.*")
+    rows = rows.selectExpr(
+        "OrderId.S AS orderid",
+        "Customer.S AS customer",
+        "Placed.S AS placed",
+        "CAST(Total.N AS DECIMAL(38, 2)) AS total",
+        "CAST(Count.N AS BIGINT) AS count",
+        "Paid.BOOL AS paid",
+        "Note.S AS note",
+        "array_sort(Tags.SS) AS tags",
+        "struct(Ship.M.City.S AS city, Ship.M.Zip.S AS zip) AS ship",
+        "transform(Lines.L, line -> struct("
+        "CAST(line.M.Price.N AS DECIMAL(38, 2)) AS price, "
+        "CAST(line.M.Quantity.N AS BIGINT) AS quantity, line.M.Sku.S AS sku)) AS lines",
+    )
+    rows.write.mode("overwrite").option("compression", "snappy").parquet(f"{directory}-cast")
+
+
+def check(s3: Any, target: str, directory: Path) -> None:
+    """Check that the job and Spark with casts have written the same rows.
+
+    Raises:
+        SystemExit: they have not.
+    """
+    listed = s3.list_objects_v2(Bucket="bucket", Prefix=target)["Contents"]
+    bodies = (s3.get_object(Bucket="bucket", Key=entry["Key"])["Body"].read() for entry in listed)
+    ours = rows_of(map(io.BytesIO, bodies))
+    theirs = rows_of(Path(f"{directory}-cast").glob("*.parquet"))
+    if ours != theirs:
+        raise SystemExit("the job and Spark with casts have written other rows")
+
+
+def rows_of(files: Iterable[Any]) -> list[dict[str, Any]]:
+    rows = (row for file in files for row in pq.read_table(file).to_pylist())
+    return sorted(rows, key=lambda row: str(row["orderid"]))
+
+
 def peak_mb() -> tuple[float, float]:
     """The peak memory of the driver's Python, and of its JVM."""
     jvm = 0.0
@@ -212,12 +253,14 @@ def main() -> None:
             "the job without Spark, pieces": timed(
                 lambda: job(export_table.PythonSession(), s3, pieces, "d/")
             ),
+            "Spark's JSON to parquet, with casts": timed(lambda: cast(spark, orders)),
             "Spark's JSON to parquet": timed(lambda: plain(spark, orders)),
         }
+        check(s3, "b/", orders)
         floor = seconds["Spark's JSON to parquet"]
         for name, taken in seconds.items():
             rate = items / taken
-            print(f"{name:34}{taken:8.1f} s {rate:10,.0f} items a second {taken / floor:6.2f}")
+            print(f"{name:36}{taken:8.1f} s {rate:10,.0f} items a second {taken / floor:6.2f}")
         python, jvm = peak_mb()
         print(
             f"peak memory: driver's Python {python:,.0f} MB, its JVM with executors {jvm:,.0f} MB"

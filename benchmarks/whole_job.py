@@ -49,6 +49,8 @@ if TYPE_CHECKING:
 GLUE = VERSIONS["5.1"]
 OURS, EMPTY = "dynoexport", "Spark that does nothing"
 SEGMENTS = 8
+# Seconds, CPU seconds, MB of memory at most, MB written.
+FIGURES = ("seconds", "cpu", "mb", "written_mb")
 PEER_SETTINGS = {
     "mapreduce.map.memory.mb": "1024",
     "mapreduce.reduce.memory.mb": "1024",
@@ -100,6 +102,14 @@ SCHEMAS: dict[str, Any] = {
 
 
 @dataclass(frozen=True)
+class Output:
+    """What a job has written: the bytes of its files, and a way to read their rows."""
+
+    bytes: int
+    rows: Callable[[], list[dict[str, Any]]]
+
+
+@dataclass(frozen=True)
 class Contest:
     """One data set in one size, its servers, and where the contestants write."""
 
@@ -110,8 +120,8 @@ class Contest:
     parts: Parts
     directory: Path
 
-    def ours(self) -> Callable[[], list[dict[str, Any]]]:
-        """Run the export job; the result reads its rows."""
+    def ours(self) -> Output:
+        """Run the export job."""
         place = lake.Lake(replace(self.endpoint, dynamodb_endpoint_url=self.url), None)
         table = lake.Table(place, pages_server.TABLE, "parquet")
         run = place.start_run()
@@ -121,23 +131,23 @@ class Contest:
         ).export(GLUE, [words])
         if outcome is not None:
             raise SystemExit(f"{OURS}: {outcome}")
-        return lambda: rows_of(map(io.BytesIO, table.contents(table.manifest_of_run(run))))
+        manifest = table.manifest_of_run(run)
+        return Output(manifest["bytes"], lambda: rows_of(map(io.BytesIO, table.contents(manifest))))
 
-    def nothing(self) -> Callable[[], list[dict[str, Any]]]:
+    def nothing(self) -> Output:
         """Start what our job starts, without any work."""
         Jobs(self.endpoint, self.directory).export(GLUE, [])
-        return list
+        return Output(0, list)
 
-    def peer(self, way: str, java: str) -> Callable[[], list[dict[str, Any]]]:
-        """Run the peer's job; the result reads its rows."""
+    def peer(self, way: str, java: str) -> Output:
+        """Run the peer's job."""
         out = self.directory / f"peer-{time.monotonic_ns()}"
         settings = {**PEER_SETTINGS, "dynamodb.endpoint": self.url}
         schema = json.dumps(as_spark(SCHEMAS[self.data])) if way == "given" else "-"
         words = [way, schema, f"file://{out}", *(f"{key}={settings[key]}" for key in settings)]
         self.parts.run_peer(java, words, self.directory)
-        return lambda: [
-            row for file in out.glob("*.parquet") for row in pq.read_table(file).to_pylist()
-        ]
+        files = list(out.glob("*.parquet"))
+        return Output(sum(file.stat().st_size for file in files), lambda: rows_of(files))
 
 
 @dataclass(frozen=True)
@@ -253,7 +263,7 @@ def typed(value: dict[str, Any]) -> dict[str, Any]:
 
 
 # --- the run --------------------------------------------------------------------------------------
-def contestants(contest: Contest) -> dict[str, Callable[[], Callable[[], list[dict[str, Any]]]]]:
+def contestants(contest: Contest) -> dict[str, Callable[[], Output]]:
     return {
         OURS: contest.ours,
         "EMR connector, schema given, Java 17": lambda: contest.peer("given", "17"),
@@ -264,7 +274,7 @@ def contestants(contest: Contest) -> dict[str, Callable[[], Callable[[], list[di
 
 
 def compare(data: str, items: int, rounds: int, parts: Parts) -> dict[str, Any]:
-    """All rounds of one data set in one size: seconds, CPU seconds and MB by contestant."""
+    """All rounds of one data set in one size: the figures by contestant."""
     taken: dict[str, list[dict[str, float]]] = {}
     with (
         tempfile.TemporaryDirectory() as directory,
@@ -277,17 +287,19 @@ def compare(data: str, items: int, rounds: int, parts: Parts) -> dict[str, Any]:
             for name, run in contestants(contest).items():
                 with watching() as watched:
                     began = time.monotonic()
-                    rows = run()
+                    output = run()
                     seconds = time.monotonic() - began
-                figures = {"seconds": seconds, "cpu": watched.cpu, "mb": watched.peak_mb}
+                figures = {
+                    "seconds": seconds,
+                    "cpu": watched.cpu,
+                    "mb": watched.peak_mb,
+                    "written_mb": output.bytes / 1e6,
+                }
                 taken.setdefault(name, []).append(figures)
                 if not number and name != EMPTY:
-                    check(name, contest, rows())
+                    check(name, contest, output.rows())
     return {
-        name: {
-            figure: common.spread([run[figure] for run in runs])
-            for figure in ("seconds", "cpu", "mb")
-        }
+        name: {figure: common.spread([run[figure] for run in runs]) for figure in FIGURES}
         for name, runs in taken.items()
     }
 
@@ -301,11 +313,19 @@ def microseconds(compared: dict[int, dict[str, Any]], name: str) -> float:
 
 def show(data: str, compared: dict[int, dict[str, Any]]) -> None:
     grid = Grid(title=data)
-    for column in ("job", "items", "seconds", "CPU seconds", "MB", "CPU, µs an item"):
+    for column in (
+        "job",
+        "items",
+        "seconds",
+        "CPU seconds",
+        "memory, MB",
+        "written, MB",
+        "CPU, µs an item",
+    ):
         grid.add_column(column)
     for name in next(iter(compared.values())):
         for items, measured in compared.items():
-            medians = [measured[name][figure]["median"] for figure in ("seconds", "cpu", "mb")]
+            medians = [measured[name][figure]["median"] for figure in FIGURES]
             last = items == max(compared) and len(compared) > 1
             slope = f"{microseconds(compared, name):.1f}" if last else ""
             grid.add_row(name, f"{items:,}", *(f"{median:,.1f}" for median in medians), slope)
