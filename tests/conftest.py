@@ -7,9 +7,11 @@ import signal
 import subprocess
 import sys
 from datetime import timedelta
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import botocore.session
 import pytest
 import started_endpoint
 from hypothesis import HealthCheck, settings
@@ -22,6 +24,10 @@ if TYPE_CHECKING:
 # A busy machine fails no test: speed is measured in benchmarks/ alone.
 settings.register_profile("unhurried", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("unhurried")
+
+# Each session of botocore would read the descriptions of the services, megabytes of JSON, for
+# itself, and nearly each test of an account has one.
+botocore.session.create_loader = cache(botocore.session.create_loader)
 
 # A shell lets what it starts in the background ignore Ctrl-C, which the tests send to theirs.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
