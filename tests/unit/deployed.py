@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import re
 from dataclasses import dataclass, field
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 import cfn_flip
@@ -44,8 +45,15 @@ PSEUDO = {
 
 def parsed(name: str) -> dict[str, Any]:
     """The template on disk, short-form intrinsics spelled out."""
-    found: dict[str, Any] = json.loads(cfn_flip.to_json(assets.template(name)))
+    found: dict[str, Any] = json.loads(_as_json(name))
     return found
+
+
+@cache
+def _as_json(name: str) -> str:
+    """Kept as text, so that nobody changes what the next one gets."""
+    written: str = cfn_flip.to_json(assets.template(name))
+    return written
 
 
 @dataclass
