@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import json
 import os
-import subprocess
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 import pytest
-from command import COMMAND, Command, Quiet, serving
+import warm_process
+from command import Command, Quiet, serving
 from waiting_lines import without_waiting
 
 if TYPE_CHECKING:
+    import subprocess
     from collections.abc import Iterator, Mapping
     from pathlib import Path
 
@@ -29,14 +30,7 @@ def run(*words: str, **env: str) -> subprocess.CompletedProcess[str]:
         "AWS_EC2_METADATA_DISABLED": "true",
         "AWS_MAX_ATTEMPTS": "1",
     }
-    done = subprocess.run(
-        [COMMAND, *words],
-        env={**bare, **env},
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
+    done = warm_process.run("dynoexport", *words, env={**bare, **env}, timeout=60)
     done.stderr = without_waiting(done.stderr)
     return done
 

@@ -6,14 +6,13 @@ import http.server
 import logging
 import os
 import re
-import subprocess
-import sys
 import threading
 from typing import TYPE_CHECKING, Any
 
 import boto3
 import click
 import pytest
+import warm_process
 from botocore.exceptions import ClientError
 from botocore.stub import Stubber
 from waiting_lines import without_waiting
@@ -22,6 +21,7 @@ from dynoexport.aws.call_log import log_calls
 from dynoexport.cli import main
 
 if TYPE_CHECKING:
+    import subprocess
     from collections.abc import Iterator
 
 SECRET = "IQoJb3JpZ2luX2VjEXAMPLE"
@@ -123,14 +123,8 @@ def proxy() -> Iterator[str]:
 
 def dynoexport(*words: str) -> subprocess.CompletedProcess[str]:
     keys = {"AWS_ACCESS_KEY_ID": "AKIDEXAMPLE", "AWS_SECRET_ACCESS_KEY": SECRET}
-    done = subprocess.run(
-        [sys.executable, "-m", "dynoexport", *words, "--region", "eu-west-1"],
-        env={**os.environ, **keys},
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
+    words = ("dynoexport", *words, "--region", "eu-west-1")
+    done = warm_process.run(*words, env={**os.environ, **keys}, timeout=60)
     done.stderr = without_waiting(done.stderr)
     return done
 
