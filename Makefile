@@ -9,6 +9,8 @@ INPUTS ?= 2000
 ITEMS ?= 500000
 ACCEPTANCE ?=
 ROUNDS ?= 5
+# Tests with fewer generated examples in every other run than in test-deep, beside tests/types.
+EXAMPLES := tests/benchmarks/test_planning.py tests/jobs/schema/test_types.py
 
 FIGURES := benchmarks/figures
 VENV := .venv
@@ -50,8 +52,9 @@ test: classes lint ## Lint, types, template drift and all tests
 test-quick: $(TEST) ## What needs neither Spark nor the endpoint
 	$(BIN)/pytest -n 2 -m "not endpoint and not spark and not deep"
 
-test-deep: $(TEST) ## All that takes long: generated tables, faults, hostile input, kills (TABLES=, SCHEDULES=, INPUTS=)
-	DYNOEXPORT_TABLES=$(TABLES) $(BIN)/pytest -n 2 -m "deep or not deep" tests/types
+test-deep: $(TEST) ## All that takes long: generated tables, all examples, faults, hostile input, kills (TABLES=, SCHEDULES=, INPUTS=)
+	DYNOEXPORT_EXAMPLES=all $(BIN)/pytest -n 2 $(EXAMPLES)
+	DYNOEXPORT_TABLES=$(TABLES) DYNOEXPORT_EXAMPLES=all $(BIN)/pytest -n 2 -m "deep or not deep" tests/types
 	@rm -rf $(OUTCOMES) && mkdir -p $(OUTCOMES)
 	DYNOEXPORT_SCHEDULES=$(SCHEDULES) DYNOEXPORT_INPUTS=$(INPUTS) DYNOEXPORT_OUTCOMES=$(OUTCOMES) \
 	  $(BIN)/pytest -n 2 -m "deep or not deep" tests/faults tests/hostile

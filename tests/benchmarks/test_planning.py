@@ -8,6 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from examples import some
 
 from dynoexport.model import ReadMode, WorkerType
 
@@ -37,10 +38,13 @@ def test_the_grid_has_200_shapes_from_1_mb_to_100_tb() -> None:
 
 
 def test_the_formulas_are_within_10_percent_of_the_simulation() -> None:
-    """Duration, reading, read units and what is billed; no shape asks for more than there is."""
+    """Duration, reading, read units and what is billed; no shape asks for more than there is.
+
+    Every size, capacity and number of workers is among each third of the shapes.
+    """
     far = [
         (shape, name, beside)
-        for shape in SHAPES
+        for shape in some(SHAPES, 3)
         for name, beside in planning.differences(shape).items()
         if abs(beside) > TEN_PERCENT
     ]

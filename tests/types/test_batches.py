@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 import tables
+from examples import examples
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from test_rows import RULES, wire
@@ -78,7 +79,7 @@ def ordered(dumped: Any) -> Any:
     return counts, digits, scale, ordered(element), inner, many
 
 
-@settings(max_examples=300, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=examples(300), deadline=None, suppress_health_check=list(HealthCheck))
 @given(items=tables.side_by_side(3), rules=RULES, cuts=st.lists(st.integers(0, 12), max_size=3))
 def test_batches_hold_what_the_items_hold(
     items: list[tables.Item], rules: tuple[str, str, int], cuts: list[int]

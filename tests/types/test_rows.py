@@ -10,6 +10,7 @@ from typing import Any
 
 import expected
 import tables
+from examples import examples
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -74,7 +75,7 @@ def as_object(value: Any, kind: expected.Kind) -> Any:
     return value
 
 
-@settings(max_examples=300, suppress_health_check=list(HealthCheck))
+@settings(max_examples=examples(300), suppress_health_check=list(HealthCheck))
 @given(items=tables.side_by_side(2), rules=RULES)
 def test_columns_and_rows_are_those_of_the_oracle(
     items: list[tables.Item], rules: tuple[str, str, int]

@@ -8,7 +8,8 @@ from functools import reduce
 from typing import Any
 
 import pytest
-from hypothesis import given
+from examples import examples
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dynoexport.jobs.adoption import assign_attributes
@@ -82,6 +83,7 @@ def view(settled: tuple[Column, ...]) -> dict[str, str]:
 
 
 # --- profiles ---------------------------------------------------------------------------------
+@settings(max_examples=examples(100))
 @given(st.data(), ITEMS, st.integers(1, 4))
 def test_neither_order_nor_parts_change_a_profile(
     data: st.DataObject, items: list[Item], limit: int
@@ -97,6 +99,7 @@ def test_neither_order_nor_parts_change_a_profile(
     assert merged == whole
 
 
+@settings(max_examples=examples(100))
 @given(ITEMS)
 def test_columns_do_not_depend_on_the_order_of_items(items: list[Item]) -> None:
     assert columns(*items) == columns(*reversed(items))
@@ -126,6 +129,7 @@ def test_numbers_are_measured_without_their_padding(text: str, shape: tuple[str,
 EXACT = Context(prec=200)
 
 
+@settings(max_examples=examples(100))
 @given(st.lists(NUMBERS, min_size=1, max_size=5))
 def test_a_number_column_holds_every_number_exactly(numbers: list[str]) -> None:
     """A bigint if all are 64-bit integers, else the decimal with the smallest scale, else text."""
@@ -199,6 +203,7 @@ def test_a_type_with_a_name_too_long_for_the_catalog_is_text() -> None:
     assert types({"m": wide}, rules=rules) == {"m": "string"}
 
 
+@settings(max_examples=examples(100))
 @given(ITEMS, st.sampled_from(["string", "columns"]), st.sampled_from(["struct", "map"]))
 def test_columns_survive_the_manifest(items: list[Item], conflicts: str, maps_as: str) -> None:
     settled = columns(*items, rules=Rules("json", conflicts, maps_as, 200))
@@ -242,6 +247,7 @@ def test_an_attribute_called_like_a_conflicts_column_gets_another_name() -> None
     }
 
 
+@settings(max_examples=examples(100))
 @given(ITEMS, ITEMS, ITEMS, st.sampled_from(["string", "columns"]))
 def test_columns_are_only_ever_added_to(
     first: list[Item], second: list[Item], third: list[Item], conflicts: str
@@ -400,6 +406,7 @@ def test_attributes_without_a_column_are_in_other_attributes() -> None:
 
 
 # --- values as text and JSON ------------------------------------------------------------------
+@settings(max_examples=examples(100))
 @given(VALUES)
 def test_json_is_json_with_exact_numbers(value: dict[str, Any]) -> None:
     text = json_text(value)
@@ -559,6 +566,7 @@ def test_long_names_and_large_maps_keep_a_column_each() -> None:
     assert view_text_size(settled, "parquet") <= VIEW_TEXT_MAX
 
 
+@settings(max_examples=examples(100))
 @given(ITEMS)
 def test_the_views_text_is_never_longer_than_computed(items: list[Item]) -> None:
     settled = columns(*items)
