@@ -184,22 +184,6 @@ def test_a_write_that_fails_leaves_the_old_file(tmp_path: Path) -> None:
     assert path.read_text() == "old"
 
 
-@pytest.mark.parametrize("regions", [("us-east-1", "cn-north-1", "us-gov-west-1")])
-def test_cfn_lint_reports_nothing(regions: tuple[str, ...]) -> None:
-    """In all three partitions, informational findings included."""
-    done = subprocess.run(
-        [
-            Path(sys.executable).with_name("cfn-lint"),
-            *("--include-checks", "I", "--regions", *regions, "--"),
-            *map(str, sorted(TEMPLATES.glob("*.yaml"))),
-        ],
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
-
-
 def test_no_short_form_has_a_mapping() -> None:
     """Some readers, moto's among them, take only scalars and lists after a short form."""
     for text in render.templates().values():
