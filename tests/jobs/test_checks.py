@@ -6,6 +6,7 @@ import io
 import json
 from typing import Any
 
+import botocore.loaders
 import botocore.session
 import pytest
 from botocore.awsrequest import AWSResponse
@@ -37,7 +38,10 @@ class Body(io.BytesIO):
 def client(*unknown: str, answer: Any = ANSWER) -> Any:
     """A client that lacks members of DescribeTable's answer, as older ones do."""
     session = botocore.session.Session()
-    model = session.get_component("data_loader").load_service_model("dynamodb", "service-2")
+    # Of its own: the sessions of all other tests share theirs.
+    loader = botocore.loaders.create_loader()
+    session.register_component("data_loader", loader)
+    model = loader.load_service_model("dynamodb", "service-2")
     for name in unknown:
         del model["shapes"]["TableDescription"]["members"][name]
     made = session.create_client(
