@@ -10,7 +10,7 @@ ITEMS ?= 500000
 ACCEPTANCE ?=
 ROUNDS ?= 5
 # Tests with fewer generated examples in every other run than in test-deep, beside tests/types.
-EXAMPLES := tests/benchmarks/test_planning.py tests/jobs/schema/test_types.py
+EXAMPLES := tests/jobs/schema/test_types.py
 
 FIGURES := benchmarks/figures
 VENV := .venv
@@ -50,7 +50,7 @@ test: classes lint ## Lint, types, template drift and all tests
 	$(BIN)/pytest -n 3 --dist loadfile --no-loadscope-reorder
 
 test-quick: $(TEST) ## What needs neither Spark nor the endpoint
-	$(BIN)/pytest -n 2 -m "not endpoint and not spark and not deep"
+	$(BIN)/pytest -n 2 --dist loadfile -m "not endpoint and not spark and not deep"
 
 test-deep: $(TEST) ## All that takes long: generated tables, all examples, faults, hostile input, kills (TABLES=, SCHEDULES=, INPUTS=)
 	DYNOEXPORT_EXAMPLES=all $(BIN)/pytest -n 2 $(EXAMPLES)
