@@ -48,7 +48,8 @@ VIEW_SECONDS = 60
 CONNECTOR_SLOT_BYTES = 6_300_000 / 4
 NATIVE_SLOT_BYTES = 5_000_000
 # Bytes that a task slot settles, converts and writes in a second: likewise half of what a core did
-# in benchmarks/README.md, transform.py: 240 MB by two cores, in 16.5 s as pieces, 33.9 s as lines.
+# in transform.py of benchmarks/: 240 MB by two cores, in 16.5 s as pieces, and in 33.9 s as lines
+# when first measured; pieces take as long since, lines longer.
 PIECES_SLOT_BYTES = 3_600_000
 LINES_SLOT_BYTES = 1_750_000
 # The part of that in which the schema is settled. Both passes read the same and decode it.
