@@ -22,6 +22,12 @@ class Field:
     label: str
     parameter: Parameter
 
+    @property
+    def is_called_as_labelled(self) -> bool:
+        """Whether the label only repeats the name, which the console shows without a label."""
+        name = str(self.parameter.title)
+        return self.label.replace(" ", "").lower() == name.lower()
+
 
 @dataclass(frozen=True)
 class Group:
@@ -50,6 +56,7 @@ def add_to(template: Template, groups: Sequence[Group]) -> None:
                     field.parameter.title: {"default": field.label}
                     for group in groups
                     for field in group.fields
+                    if not field.is_called_as_labelled
                 },
             }
         }

@@ -95,7 +95,7 @@ KEPT: tuple[Kept, ...] = (
     ),
     Kept(
         EXPORT,
-        "WriteSnapshot",
+        "WriteTemp",
         "Glue up to 5.0 marks new directories with empty objects.",
         reasons.MARKERS,
         tuple(map(_object, statements.markers(SCOPE.temp))),
@@ -107,7 +107,13 @@ KEPT: tuple[Kept, ...] = (
         "https://docs.aws.amazon.com/AmazonS3/latest/API/API_AbortMultipartUpload.html",
         ("s3:AbortMultipartUpload",),
     ),
-    Kept(EXPORT, "WriteSnapshot", _PARTS, reasons.HADOOP, ("s3:ListMultipartUploadParts",)),
+    Kept(
+        EXPORT,
+        "WriteTemp",
+        _PARTS,
+        reasons.HADOOP,
+        ("s3:AbortMultipartUpload", "s3:ListMultipartUploadParts"),
+    ),
     Kept(
         EXPORT,
         "WriteManifest",

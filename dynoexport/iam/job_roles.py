@@ -26,6 +26,7 @@ from dynoexport.iam.statements import (
     QUERY,
     READ,
     REGION,
+    WRITE,
     WRITE_PARTS,
     Scope,
     allow,
@@ -74,11 +75,12 @@ def export_job(scope: Scope) -> PolicyDocument:
             read_script(scope, naming.EXPORT_SCRIPT),
             locate_bucket(scope, s3.ListBucketMultipartUploads),
             list_bucket(scope, [scope.data, scope.manifests, scope.temp], *probes(scope.temp)),
+            allow("WriteSnapshot", [*WRITE, s3.DeleteObject], scope.objects(f"{scope.data}*")),
             # Spark itself writes temporary files, those of the connector, on every version of Glue.
             allow(
-                "WriteSnapshot",
+                "WriteTemp",
                 [*WRITE_PARTS, s3.DeleteObject],
-                scope.objects(f"{scope.data}*", f"{scope.temp}*", *markers(scope.temp)),
+                scope.objects(f"{scope.temp}*", *markers(scope.temp)),
             ),
             allow(
                 "WriteManifest",
@@ -108,9 +110,9 @@ def spark_writer(scope: Scope) -> PolicyDocument:
         [
             list_keys(scope.bucket(), [scope.text(key) for key in probes(scope.data)]),
             allow(
-                "MarkDirectories",
-                [s3.GetObject, s3.PutObject, s3.DeleteObject],
-                scope.objects(*markers(scope.data)),
+                "WriteSnapshot",
+                [s3.GetObject, s3.PutObject, s3.ListMultipartUploadParts, s3.DeleteObject],
+                scope.objects(f"{scope.data}*", *markers(scope.data)),
             ),
         ]
     )
