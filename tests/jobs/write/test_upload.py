@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import io
 import json
 from typing import TYPE_CHECKING, Any
 
 import boto3
 import export_table
 import pytest
+from botocore.awsrequest import AWSResponse
 from botocore.exceptions import ClientError
 from botocore.stub import Stubber
 from job_names import BUCKET
@@ -126,3 +128,33 @@ def test_an_upload_that_was_removed_cannot_be_completed(
 ) -> None:
     with pytest.raises(ClientError, match="NoSuchUpload"):
         complete(*listed)
+
+
+class Refusal(io.BytesIO):
+    """What S3 answers while it is busy, as botocore reads it."""
+
+    def stream(self, **_: object) -> Iterator[bytes]:
+        yield self.read()
+
+
+def test_a_part_that_s3_takes_late_is_logged(
+    aws: Any, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """boto3's own client gives up after two more attempts, or after four."""
+    monkeypatch.setattr("botocore.endpoint.time.sleep", lambda _: None)
+    s3 = export_table.s3_client("eu-west-1")
+    busy = iter([b"<Error><Code>SlowDown</Code></Error>"] * 7)
+
+    def refuse(**_: object) -> AWSResponse | None:
+        body = next(busy, None)
+        return None if body is None else AWSResponse("", 503, {}, Refusal(body))
+
+    s3.meta.events.register_first("before-send.s3.UploadPart", refuse)
+    upload = export_table.PartUpload(s3, BUCKET, f"{PREFIX}part-1.json")
+    upload.write(b"{}\n")
+    upload.finish(1)
+    assert f"S3 took part 1 of {PREFIX}part-1.json in attempt 8" in capsys.readouterr().out
+    busy = iter([b"<Error><Code>SlowDown</Code></Error>"] * 8)
+    upload.write(b"{}\n")
+    with pytest.raises(ClientError, match="SlowDown"):
+        upload.finish(1)
