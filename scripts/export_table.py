@@ -1486,7 +1486,7 @@ def count_snapshot(cloudwatch: CloudWatchClient, table: str, fmt: str) -> None:
         log(f"cannot record this snapshot in CloudWatch: {error}")
 
 
-# --- dynoexport/jobs/s3.py ------------------------------------------------------------------------
+# --- dynoexport/jobs/s3_client.py -----------------------------------------------------------------
 # While S3 spreads a busy prefix over more servers, it answers SlowDown:
 # https://docs.aws.amazon.com/AmazonS3/latest/userguide/optimizing-performance.html
 # botocore waits up to 1, 2, 4, 8, 16, 20 and 20 seconds before these tries. By itself it has two or
@@ -1498,6 +1498,7 @@ RETRIES_MAX = 7
 def s3_client(region: str | None = None) -> S3Client:
     """A client with more patience than boto3's. Each executor needs its own: Spark sends none."""
     import boto3
+    from botocore.config import Config
 
     config = Config(retries={"mode": "standard", "max_attempts": RETRIES_MAX})
     return boto3.client("s3", region_name=region, config=config)
@@ -1508,102 +1509,6 @@ def log_retries(answer: Mapping[str, Any], what: str) -> None:
     retries = answer["ResponseMetadata"].get("RetryAttempts", 0)
     if retries:
         log(f"S3 took {what} in attempt {retries + 1}")
-
-
-def list_files(s3: S3Client, bucket: str, prefix: str) -> dict[str, tuple[int, str]]:
-    """All objects under the prefix: bytes and ETag by key. An ETag changes with the content.
-
-    https://docs.aws.amazon.com/AmazonS3/latest/API/API_Object.html
-    """
-    pages = s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix)
-    return {
-        entry["Key"]: (entry["Size"], entry["ETag"].strip('"'))
-        for page in pages
-        for entry in page.get("Contents", [])
-    }
-
-
-def list_objects(s3: S3Client, bucket: str, prefix: str) -> dict[str, int]:
-    """All objects under the prefix: bytes by key."""
-    return {key: size for key, (size, _) in list_files(s3, bucket, prefix).items()}
-
-
-def read_object(s3: S3Client, bucket: str, key: str) -> bytes | None:
-    """The object's content; None if it does not exist."""
-    try:
-        return s3.get_object(Bucket=bucket, Key=key)["Body"].read()
-    except ClientError as error:
-        code = error.response["Error"]["Code"]
-        # For a missing key, S3 answers NoSuchKey to callers that may list the bucket, and
-        # AccessDenied to others: https://docs.aws.amazon.com/AmazonS3/latest/API/API_GetObject.html
-        # AWS does not document whether the permission to list some prefixes is enough.
-        if code == "NoSuchKey" or (code == "AccessDenied" and not exists(s3, bucket, key)):
-            return None
-        raise
-
-
-def exists(s3: S3Client, bucket: str, prefix: str) -> bool:
-    return s3.list_objects_v2(Bucket=bucket, Prefix=prefix, MaxKeys=1)["KeyCount"] > 0
-
-
-def delete_objects(s3: S3Client, bucket: str, keys: Sequence[str]) -> None:
-    """Delete the objects; DeleteObjects takes 1,000 keys a call and reports errors by key.
-
-    Raises:
-        JobFailed: S3 refuses to delete one of them.
-    """
-    for start in range(0, len(keys), 1000):
-        chunk: list[ObjectIdentifierTypeDef] = [{"Key": key} for key in keys[start : start + 1000]]
-        answer = s3.delete_objects(Bucket=bucket, Delete={"Objects": chunk, "Quiet": True})
-        for error in answer.get("Errors", []):
-            raise JobFailed(f"cannot delete s3://{bucket}/{error['Key']}: {error['Message']}")
-
-
-def directory_marker(prefix: str) -> str:
-    """The object that marks a directory in EMRFS, the s3:// of Glue up to 5.0."""
-    return prefix.rstrip("/") + "_$folder$"
-
-
-def clear(s3: S3Client, bucket: str, prefix: str) -> int:
-    """Delete everything under the prefix; the number of objects."""
-    keys = list(list_objects(s3, bucket, prefix))
-    delete_objects(s3, bucket, [*keys, directory_marker(prefix)])
-    return len(keys)
-
-
-def clear_if_possible(s3: S3Client, bucket: str, prefix: str) -> None:
-    """Clear after a failure without hiding it: a retry deletes what stays, or it expires."""
-    try:
-        clear(s3, bucket, prefix)
-    except (ClientError, JobFailed) as error:
-        log(f"left s3://{bucket}/{prefix}, which could not be deleted: {error}")
-
-
-def keep_part_files(s3: S3Client, bucket: str, prefix: str) -> dict[str, tuple[int, str]]:
-    """Delete everything under the prefix that is not data; bytes and ETag of the rest, by key.
-
-    Spark writes a file for its first partition even without rows. A committer may leave _SUCCESS,
-    _temporary or the empty marker of a directory.
-    """
-    listed = list_files(s3, bucket, prefix)
-    hidden = re.compile(r"(^|/)[_.]")
-    waste = [key for key in listed if not listed[key][0] or hidden.search(key[len(prefix) :])]
-    delete_objects(s3, bucket, [*waste, directory_marker(prefix)])
-    return {key: listed[key] for key in sorted(set(listed) - set(waste))}
-
-
-def get_text(keys: Iterable[str], bucket: str, region: str) -> Iterator[str]:
-    s3 = s3_client(region)
-    for key in keys:
-        yield s3.get_object(Bucket=bucket, Key=key)["Body"].read().decode()
-
-
-def list_directories(s3: S3Client, bucket: str, prefix: str) -> Iterator[str]:
-    """The prefixes one level below the prefix, each with its "/"."""
-    pages = s3.get_paginator("list_objects_v2")
-    for page in pages.paginate(Bucket=bucket, Prefix=prefix, Delimiter="/"):
-        for entry in page.get("CommonPrefixes", []):
-            yield entry["Prefix"]
 
 
 # --- dynoexport/jobs/scan/account_quota.py --------------------------------------------------------
@@ -2772,296 +2677,101 @@ class Scheduler:
         self._limit.retarget(target, now)
 
 
-# --- dynoexport/jobs/readers/connector.py ---------------------------------------------------------
-def splits_for(worker_type: str, number_of_workers: int, glue_version: str) -> int:
-    """How many parts the connector reads: executors x task slots of each, at most 1,000,000.
+# --- dynoexport/jobs/s3.py ------------------------------------------------------------------------
+def list_files(s3: S3Client, bucket: str, prefix: str) -> dict[str, tuple[int, str]]:
+    """All objects under the prefix: bytes and ETag by key. An ETag changes with the content.
 
-    One of the workers is the driver, the others are executors. Slots of an executor:
-
-        Glue 2.0         G.1X 8, G.2X 16
-        Glue 3.0 and on  G.1X 4, G.2X 8, G.4X 16, G.8X 32
-
-    Source: "dynamodb.splits" in
-    https://docs.aws.amazon.com/glue/latest/dg/aws-glue-programming-etl-connect-dynamodb-home.html
-    (for Glue 2.0 its edition of 2021). Glue's own default is 1, a read without parallelism.
-
-    Raises:
-        JobFailed: AWS publishes no slots for the worker type.
+    https://docs.aws.amazon.com/AmazonS3/latest/API/API_Object.html
     """
-    slots = GLUE_2_SLOTS if glue_version == "2.0" else GLUE_SLOTS
-    if worker_type not in slots:
-        raise JobFailed(
-            f"Splits cannot be computed, because AWS does not publish the task slots of WorkerType "
-            f"{worker_type!r} on Glue {glue_version}: set Splits, for example to 4 for each vCPU"
-        )
-    return max(1, min((number_of_workers - 1) * slots[worker_type], DYNAMODB_SPLITS_MAX))
-
-
-def read_by_connector(
-    glue_context: GlueContext, settings: Settings, splits: int, s3: S3Client, paths: SnapshotPaths
-) -> ReadResult:
-    """Read the table once with Glue's own DynamoDB source.
-
-    The DynamicFrame is written unchanged. toDF() would scan the table a second time to find its
-    schema, and double the bill (https://github.com/awslabs/amazon-dynamodb-tools/issues/81). The
-    JSON writer needs no schema.
-    """
-    frame = glue_context.create_dynamic_frame.from_options(
-        connection_type="dynamodb",
-        connection_options={
-            "dynamodb.input.tableName": settings.table,
-            "dynamodb.splits": str(splits),
-            "dynamodb.throughput.read.percent": str(settings.read_percent),
-            **({"dynamodb.sts.roleArn": settings.source_role} if settings.source_role else {}),
-        },
-    )
-    # Without backticks, a dot in an attribute's name would mean a field of a nested one.
-    if settings.columns:
-        frame = frame.select_fields([f"`{name}`" for name in settings.columns])
-    if settings.exclude:
-        frame = frame.drop_fields([f"`{name}`" for name in settings.exclude])
-    path = paths.uri(paths.temp)
-    glue_context.write_dynamic_frame.from_options(
-        frame=frame, connection_type="s3", connection_options={"path": path}, format="json"
-    )
-    json_bytes = sum(list_objects(s3, paths.bucket, paths.temp).values())
-    return ReadResult("plain", json_bytes, uri=path)
-
-
-# --- dynoexport/jobs/readers/point_in_time.py -----------------------------------------------------
-def base64_text(content: bytes) -> str:
-    return base64.b64encode(content).decode()
-
-
-EXPORT_SECONDS_BETWEEN = 20
-MD5_TEXT = re.compile(r"[0-9a-f]{32}|[A-Za-z0-9+/]{22}==")
-
-
-def check_recovery(dynamodb: DynamoDBClient, settings: Settings) -> None:
-    """Check that DynamoDB can export the table by itself.
-
-    Raises:
-        JobFailed: point-in-time recovery is off.
-    """
-    answer = dynamodb.describe_continuous_backups(TableName=settings.table)
-    recovery = answer["ContinuousBackupsDescription"].get("PointInTimeRecoveryDescription", {})
-    if recovery.get("PointInTimeRecoveryStatus") != "ENABLED":
-        raise JobFailed(
-            f"ReadMode export needs point-in-time recovery, which is off for {settings.table}; "
-            f"turn it on: aws dynamodb update-continuous-backups --table-name {settings.table} "
-            "--point-in-time-recovery-specification PointInTimeRecoveryEnabled=true"
-        )
-
-
-def read_by_export(
-    spark: SparkSession,
-    settings: Settings,
-    clients: Clients,
-    paths: SnapshotPaths,
-    sleep: Callable[[float], None] = time.sleep,
-) -> ReadResult:
-    """Have DynamoDB export the table to the temporary prefix, and check its files.
-
-    Raises:
-        JobFailed: the export failed, or a file does not match the export's manifest.
-    """
-    arn = request_export(settings, clients, paths)
-    try:
-        done = wait_for_export(clients.dynamodb, arn, sleep)
-        files = export_files(clients.s3, paths.bucket, done["ExportManifest"])
-        check_export_files(spark, files, paths.bucket, clients.s3.meta.region_name)
-    except JobFailed:
-        # A retry must not use the files of an export that failed.
-        clear_if_possible(clients.s3, paths.bucket, paths.temp)
-        raise
-    billed = done.get("BilledSizeBytes", 0)
-    return ReadResult(
-        "export",
-        billed or len(files),
-        pieces=tuple(export_pieces(files, billed)),
-        report={"billed_bytes": billed},
-    )
-
-
-def export_pieces(files: Sequence[Mapping[str, Any]], billed: int) -> Iterator[dict[str, Any]]:
-    """The files as pieces: key, and about how many bytes of JSON its items are."""
-    items = sum(file["items"] for file in files)
-    for file in files:
-        yield {"key": file["key"], "json_bytes": max(1, billed * file["items"] // items)}
-
-
-def request_export(settings: Settings, clients: Clients, paths: SnapshotPaths) -> str:
-    """The ARN of the run's export. It is billed once: a retry uses the one that exists.
-
-    The note in S3 holds the client token first, then the ARN. If a request
-    with the same token follows within eight hours, DynamoDB returns the first export.
-    https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_ExportTableToPointInTime.html
-    """
-    table = clients.dynamodb.describe_table(TableName=settings.table)["Table"]
-    request: dict[str, Any] = {
-        "TableArn": table["TableArn"],
-        "S3Bucket": paths.bucket,
-        "S3Prefix": paths.temp.rstrip("/"),
-        "ExportFormat": "DYNAMODB_JSON",
-        **export_encryption(settings),
+    pages = s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix)
+    return {
+        entry["Key"]: (entry["Size"], entry["ETag"].strip('"'))
+        for page in pages
+        for entry in page.get("Contents", [])
     }
-    wanted = {"table_id": table.get("TableId", ""), "request": request}
-    note = read_export_note(clients.s3, paths)
-    if {name: note.get(name) for name in wanted} != wanted:
-        clear(clients.s3, paths.bucket, paths.temp)
-        note = {**wanted, "token": os.urandom(16).hex()}
-        write_export_note(clients.s3, paths, note)
-    if "arn" in note:
-        log(f"continuing with the export of an earlier attempt: {note['arn']}")
-        return str(note["arn"])
-    answer = clients.dynamodb.export_table_to_point_in_time(**request, ClientToken=note["token"])
-    arn = answer["ExportDescription"]["ExportArn"]
-    write_export_note(clients.s3, paths, {**note, "arn": arn})
-    log(f"DynamoDB is exporting the table to {paths.uri(paths.temp)}: {arn}")
-    return arn
 
 
-def export_note_key(paths: SnapshotPaths) -> str:
-    return f"{paths.temp}export.json"
+def list_objects(s3: S3Client, bucket: str, prefix: str) -> dict[str, int]:
+    """All objects under the prefix: bytes by key."""
+    return {key: size for key, (size, _) in list_files(s3, bucket, prefix).items()}
 
 
-def read_export_note(s3: S3Client, paths: SnapshotPaths) -> dict[str, Any]:
-    """The note of an earlier attempt about its export; empty without one."""
-    return parse_json_object(read_object(s3, paths.bucket, export_note_key(paths))) or {}
-
-
-def write_export_note(s3: S3Client, paths: SnapshotPaths, note: Mapping[str, Any]) -> None:
-    body = json.dumps(note).encode()
-    s3.put_object(Bucket=paths.bucket, Key=export_note_key(paths), Body=body)
-
-
-def export_encryption(settings: Settings) -> dict[str, Any]:
-    """The bucket's KMS key, if it has one. By default, DynamoDB encrypts with S3's own key.
-
-    https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/S3DataExport.Output.html
-    """
-    if not settings.kms_key:
-        return {}
-    return {"S3SseAlgorithm": "KMS", "S3SseKmsKeyId": settings.kms_key}
-
-
-def wait_for_export(
-    dynamodb: DynamoDBClient, arn: str, sleep: Callable[[float], None]
-) -> ExportDescriptionTypeDef:
-    """Wait until the export ends; return its description.
-
-    Raises:
-        JobFailed: the export failed, with DynamoDB's reason.
-    """
-    pause = 1.0
-    while True:
-        export = dynamodb.describe_export(ExportArn=arn)["ExportDescription"]
-        if export["ExportStatus"] == "COMPLETED":
-            return export
-        if export["ExportStatus"] == "FAILED":
-            reason = export.get("FailureMessage") or export.get("FailureCode") or "no reason given"
-            raise JobFailed(f"DynamoDB's export {arn} failed: {reason}")
-        sleep(pause)
-        pause = min(2 * pause, EXPORT_SECONDS_BETWEEN)
-
-
-def export_files(s3: S3Client, bucket: str, summary_key: str) -> list[dict[str, Any]]:
-    """Key, MD5 and number of items of the data files that have some, from the two manifests.
-
-    https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/S3DataExport.Output.html
-
-    Raises:
-        JobFailed: a manifest does not match its checksum, or they contradict each other.
-    """
+def read_object(s3: S3Client, bucket: str, key: str) -> bytes | None:
+    """The object's content; None if it does not exist."""
     try:
-        summary = json.loads(read_verified(s3, bucket, summary_key))
-        lines = read_verified(s3, bucket, str(summary["manifestFilesS3Key"])).splitlines()
-        files = [json.loads(line) for line in lines if line.strip()]
-        listed = [
-            (int(file["itemCount"]), str(file["dataFileS3Key"]), str(file["md5Checksum"]))
-            for file in files
-        ]
-        stated = int(summary["itemCount"])
-    except (ValueError, LookupError, TypeError, OverflowError, RecursionError) as error:
-        raise JobFailed(
-            f"s3://{bucket}/{summary_key} or the file list that it names is not a valid manifest "
-            f"of an export ({type(error).__name__}): start a new run"
-        ) from None
-    counted = sum(items for items, _, _ in listed)
-    if counted != stated:
-        raise JobFailed(
-            f"the manifest of DynamoDB's export says {stated:,} items, but its files have "
-            f"{counted:,}: start a new run"
-        )
-    return [{"key": key, "md5": md5, "items": items} for items, key, md5 in listed if items > 0]
+        return s3.get_object(Bucket=bucket, Key=key)["Body"].read()
+    except ClientError as error:
+        code = error.response["Error"]["Code"]
+        # For a missing key, S3 answers NoSuchKey to callers that may list the bucket, and
+        # AccessDenied to others: https://docs.aws.amazon.com/AmazonS3/latest/API/API_GetObject.html
+        # AWS does not document whether the permission to list some prefixes is enough.
+        if code == "NoSuchKey" or (code == "AccessDenied" and not exists(s3, bucket, key)):
+            return None
+        raise
 
 
-def read_verified(s3: S3Client, bucket: str, key: str) -> str:
-    """A manifest of the export, compared with the checksum beside it, if one exists.
+def exists(s3: S3Client, bucket: str, prefix: str) -> bool:
+    return s3.list_objects_v2(Bucket=bucket, Prefix=prefix, MaxKeys=1)["KeyCount"] > 0
+
+
+def delete_objects(s3: S3Client, bucket: str, keys: Sequence[str]) -> None:
+    """Delete the objects; DeleteObjects takes 1,000 keys a call and reports errors by key.
 
     Raises:
-        JobFailed: it is missing, or does not match its checksum.
+        JobFailed: S3 refuses to delete one of them.
     """
-    content = read_object(s3, bucket, key)
-    if content is None:
-        raise JobFailed(f"s3://{bucket}/{key} is missing: start a new run")
-    md5 = hashlib.md5(content)  # noqa: S324 - DynamoDB's checksum
-    stated = stated_md5(s3, bucket, key)
-    if stated is None:
-        log(f"s3://{bucket}/{key} has no checksum file: it is read without verification")
-    elif stated not in {md5.hexdigest(), base64_text(md5.digest())}:
-        raise JobFailed(f"s3://{bucket}/{key} does not match its checksum: start a new run")
-    return content.decode()
+    for start in range(0, len(keys), 1000):
+        chunk: list[ObjectIdentifierTypeDef] = [{"Key": key} for key in keys[start : start + 1000]]
+        answer = s3.delete_objects(Bucket=bucket, Delete={"Objects": chunk, "Quiet": True})
+        for error in answer.get("Errors", []):
+            raise JobFailed(f"cannot delete s3://{bucket}/{error['Key']}: {error['Message']}")
 
 
-def stated_md5(s3: S3Client, bucket: str, key: str) -> str | None:
-    """The MD5 that the export wrote beside its manifest; None without one.
+def directory_marker(prefix: str) -> str:
+    """The object that marks a directory in EMRFS, the s3:// of Glue up to 5.0."""
+    return prefix.rstrip("/") + "_$folder$"
 
-    AWS writes ``manifest-summary.md5``
-    (https://github.com/scylladb/scylladb/blob/master/test/alternator/test_export.py), but its page
-    names ``manifest-summary.checksum``
-    (https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/S3DataExport.Output.html).
+
+def clear(s3: S3Client, bucket: str, prefix: str) -> int:
+    """Delete everything under the prefix; the number of objects."""
+    keys = list(list_objects(s3, bucket, prefix))
+    delete_objects(s3, bucket, [*keys, directory_marker(prefix)])
+    return len(keys)
+
+
+def clear_if_possible(s3: S3Client, bucket: str, prefix: str) -> None:
+    """Clear after a failure without hiding it: a retry deletes what stays, or it expires."""
+    try:
+        clear(s3, bucket, prefix)
+    except (ClientError, JobFailed) as error:
+        log(f"left s3://{bucket}/{prefix}, which could not be deleted: {error}")
+
+
+def keep_part_files(s3: S3Client, bucket: str, prefix: str) -> dict[str, tuple[int, str]]:
+    """Delete everything under the prefix that is not data; bytes and ETag of the rest, by key.
+
+    Spark writes a file for its first partition even without rows. A committer may leave _SUCCESS,
+    _temporary or the empty marker of a directory.
     """
-    for ending in (".md5", ".checksum"):
-        try:
-            beside = s3.get_object(Bucket=bucket, Key=key[: -len(".json")] + ending)["Body"].read()
-        except ClientError as error:
-            # For a missing key, S3 answers AccessDenied to a caller that may not list the bucket.
-            if error.response["Error"]["Code"] not in {"NoSuchKey", "AccessDenied"}:
-                raise
-            continue
-        stated = beside.decode(errors="replace").strip()
-        if MD5_TEXT.fullmatch(stated):
-            return stated
-    return None
+    listed = list_files(s3, bucket, prefix)
+    hidden = re.compile(r"(^|/)[_.]")
+    waste = [key for key in listed if not listed[key][0] or hidden.search(key[len(prefix) :])]
+    delete_objects(s3, bucket, [*waste, directory_marker(prefix)])
+    return {key: listed[key] for key in sorted(set(listed) - set(waste))}
 
 
-def check_export_files(
-    spark: SparkSession, files: Sequence[Mapping[str, Any]], bucket: str, region: str
-) -> None:
-    """Compare the data files with the export's manifest.
-
-    Raises:
-        JobFailed: one does not match its checksum.
-    """
-    check = partial(check_export_file, bucket=bucket, region=region)
-    wrong = spark.sparkContext.parallelize(files, max(1, len(files))).map(check).filter(bool)
-    for complaint in wrong.take(1):
-        raise JobFailed(complaint)
+def get_text(keys: Iterable[str], bucket: str, region: str) -> Iterator[str]:
+    s3 = s3_client(region)
+    for key in keys:
+        yield s3.get_object(Bucket=bucket, Key=key)["Body"].read().decode()
 
 
-def check_export_file(file: Mapping[str, Any], bucket: str, region: str) -> str:
-    """What is wrong with a data file; empty if it matches the manifest."""
-    key = file["key"]
-    body = s3_client(region).get_object(Bucket=bucket, Key=key)["Body"]
-    md5 = hashlib.md5()  # noqa: S324 - DynamoDB's checksum
-    for chunk in iter(partial(body.read, 1 << 20), b""):
-        md5.update(chunk)
-    if base64_text(md5.digest()) == file["md5"]:
-        return ""
-    return (
-        f"s3://{bucket}/{key} does not match its checksum in DynamoDB's manifest: start a new run"
-    )
+def list_directories(s3: S3Client, bucket: str, prefix: str) -> Iterator[str]:
+    """The prefixes one level below the prefix, each with its "/"."""
+    pages = s3.get_paginator("list_objects_v2")
+    for page in pages.paginate(Bucket=bucket, Prefix=prefix, Delimiter="/"):
+        for entry in page.get("CommonPrefixes", []):
+            yield entry["Prefix"]
 
 
 # --- dynoexport/jobs/scan/buffer.py ---------------------------------------------------------------
@@ -3247,111 +2957,6 @@ def group_pieces(pieces: Sequence[Mapping[str, Any]], parts: int) -> list[str]:
     return [json.dumps(group) for group in groups if group]
 
 
-# --- dynoexport/jobs/snapshots.py -----------------------------------------------------------------
-@dataclass(frozen=True)
-class Marks:
-    """The timestamps of an export's snapshots that have a manifest, and of those that have a claim.
-
-    Only the text of a manifest shows whether dynoexport wrote it.
-    """
-
-    bucket: str
-    table: str
-    format: str
-    complete: frozenset[str]
-    claimed: frozenset[str]
-
-
-def list_marks(s3: S3Client, bucket: str, table: str, fmt: str) -> Marks:
-    """The marks of one export's snapshots."""
-    return find_marks(list_objects(s3, bucket, manifest_prefix(table, fmt)), bucket, table, fmt)
-
-
-def find_marks(keys: Iterable[str], bucket: str, table: str, fmt: str) -> Marks:
-    """The marks among the keys."""
-    prefix = manifest_prefix(table, fmt)
-    below = [key for key in keys if key.startswith(prefix)]
-
-    def stems(suffix: str) -> frozenset[str]:
-        names = (key[len(prefix) : -len(suffix)] for key in below if key.endswith(suffix))
-        return frozenset(filter(is_timestamp, names))
-
-    return Marks(bucket, table, fmt, complete=stems(".json"), claimed=stems(".claim"))
-
-
-def list_snapshots(s3: S3Client, marks: Marks) -> set[str]:
-    """Every snapshot that has a manifest or a folder, complete or not, ours or not.
-
-    A claim alone is not a snapshot: its run has written nothing yet, or left nothing else.
-    """
-    return list_folders(s3, marks) | marks.complete
-
-
-def list_folders(s3: S3Client, marks: Marks) -> set[str]:
-    """Every snapshot that has a folder, which one without items has not."""
-    prefix = f"{data_prefix(marks.table, marks.format)}{PARTITION_KEY}="
-    folders = (folder[len(prefix) : -1] for folder in list_directories(s3, marks.bucket, prefix))
-    return set(filter(is_timestamp, folders))
-
-
-def is_own(table: str, fmt: str, timestamp: str, *, claimed: bool, manifest: bytes | None) -> bool:
-    """Whether dynoexport wrote the snapshot: a run has claimed it, or it has our manifest.
-
-    A damaged manifest is ours if its table, format and timestamp match.
-    """
-    content = parse_json_object(manifest)
-    return claimed or (content is not None and is_manifest_of(content, table, fmt, timestamp))
-
-
-def is_own_snapshot(s3: S3Client, marks: Marks, timestamp: str) -> bool:
-    """``is_own`` for a snapshot in S3; reads its manifest only if necessary."""
-    table, fmt, claimed = marks.table, marks.format, timestamp in marks.claimed
-    unread = claimed or timestamp not in marks.complete
-    key = manifest_key(table, fmt, timestamp)
-    manifest = None if unread else read_object(s3, marks.bucket, key)
-    return is_own(table, fmt, timestamp, claimed=claimed, manifest=manifest)
-
-
-def is_own_partition(s3: S3Client, partition: Mapping[str, Any], marks: Marks) -> bool:
-    """Whether the partition holds a complete snapshot of this export that dynoexport wrote."""
-    timestamp = partition["Values"][0]
-    prefix = snapshot_prefix(marks.table, marks.format, timestamp)
-    if timestamp not in marks.complete or not lies_at(partition, f"s3://{marks.bucket}/{prefix}"):
-        return False
-    return is_own_snapshot(s3, marks, timestamp)
-
-
-def partition_location(partition: Mapping[str, Any]) -> str:
-    """Where its files are; empty if it does not say so."""
-    return str(partition.get("StorageDescriptor", {}).get("Location", ""))
-
-
-def lies_at(partition: Mapping[str, Any], folder: str) -> bool:
-    """Whether it has the files of the folder; else somebody has made it for other files."""
-    return partition_location(partition).rstrip("/") == folder.rstrip("/")
-
-
-def is_adopted_snapshot(s3: S3Client, marks: Marks, timestamp: str) -> bool:
-    """Whether another design wrote the files of the complete snapshot. No run has claimed it."""
-    if timestamp in marks.claimed:
-        return False
-    key = manifest_key(marks.table, marks.format, timestamp)
-    return is_adopted(parse_json_object(read_object(s3, marks.bucket, key)) or {})
-
-
-def deletion_marks(
-    table: str, fmt: str, timestamp: str, *, claimed: bool
-) -> tuple[list[str], list[str]]:
-    """The marks to delete before a snapshot's files, and those to delete after them.
-
-    The manifest goes first: from then on the snapshot is incomplete, whatever happens next. The
-    claim goes last: while it exists, the snapshot is known as ours and can be deleted again. Older
-    snapshots have no claim. They are known by their manifest, which goes last.
-    """
-    manifest, claim = manifest_key(table, fmt, timestamp), claim_key(table, fmt, timestamp)
-    return ([manifest], [claim]) if claimed else ([], [manifest])
-
-
 # --- dynoexport/jobs/write/counts.py --------------------------------------------------------------
 # No object in S3 is larger: https://docs.aws.amazon.com/AmazonS3/latest/userguide/qfacts.html
 AVRO_BYTES_MAX = 50 * 1024**4
@@ -3443,173 +3048,6 @@ def count_written_rows(
         return spark.read.format(fmt).load(paths.uri(paths.snapshot)).count()
     count = partial(count_rows, fmt=fmt, bucket=paths.bucket, region=s3.meta.region_name)
     return spark.sparkContext.parallelize(keys, len(keys)).map(count).sum()
-
-
-# --- dynoexport/jobs/write/upload.py --------------------------------------------------------------
-# A part file of the usual size has two of them. S3 takes at least 5 MiB, but for the last one, and
-# at most 10,000 of them:
-# https://docs.aws.amazon.com/AmazonS3/latest/userguide/qfacts.html
-UPLOAD_PART_BYTES = 64 * 1024 * 1024
-# Each waits for S3, not for the processor.
-COMPLETIONS_AT_ONCE = 16
-
-
-@dataclass(frozen=True)
-class UploadedFile:
-    """A file whose parts are in S3; ``replaced`` are the characters that XML cannot hold."""
-
-    key: str
-    upload_id: str
-    parts: tuple[Mapping[str, Any], ...]
-    bytes: int
-    rows: int
-    replaced: int = 0
-
-    def to_dict(self) -> dict[str, Any]:
-        # dataclasses.asdict finds no fields in a worker, to which Spark sends classes by value:
-        # https://github.com/cloudpipe/cloudpickle/issues/386
-        return dict(vars(self))
-
-
-class PartUpload:
-    """A writable binary file that becomes the parts of one object."""
-
-    def __init__(self, s3: S3Client, bucket: str, key: str) -> None:
-        self._s3, self._bucket, self._key = s3, bucket, key
-        self._checks = checksum_options(s3)
-        answer = s3.create_multipart_upload(Bucket=bucket, Key=key, **self._checks)
-        log_retries(answer, f"the upload of {key}")
-        self._upload_id = answer["UploadId"]
-        self._pending = bytearray()
-        self._parts: list[dict[str, Any]] = []
-        self._bytes = 0
-        # pyarrow looks at it before it writes.
-        self.closed = False
-
-    def writable(self) -> bool:
-        return True
-
-    def write(self, content: Any) -> int:  # noqa: ANN401 - bytes, or a buffer of pyarrow
-        view = memoryview(content)
-        self._pending += view
-        self._bytes += view.nbytes
-        if len(self._pending) >= UPLOAD_PART_BYTES:
-            self._send()
-        return view.nbytes
-
-    def tell(self) -> int:
-        return self._bytes
-
-    def flush(self) -> None:
-        """Nothing: a part that is too small would be refused."""
-
-    def close(self) -> None:
-        """Nothing: ``finish`` sends the rest, and only a writer that succeeded calls it."""
-
-    def finish(self, rows: int, replaced: int = 0) -> UploadedFile:
-        """Send the rest. The object still does not exist."""
-        if self._pending or not self._parts:
-            self._send()
-        self.closed = True
-        parts = tuple(self._parts)
-        return UploadedFile(self._key, self._upload_id, parts, self._bytes, rows, replaced)
-
-    def abort(self) -> None:
-        """Remove what was uploaded, if S3 lets us: the driver or the bucket's rule does it else."""
-        self.closed = True
-        try:
-            self._s3.abort_multipart_upload(
-                Bucket=self._bucket, Key=self._key, UploadId=self._upload_id
-            )
-        except ClientError as error:
-            log(f"left an upload of {self._key}: {error}")
-
-    def _send(self) -> None:
-        # botocore takes it as it is; its types know only bytes.
-        body: Any = self._pending
-        self._pending = bytearray()
-        number = len(self._parts) + 1
-        options: dict[str, Any] = dict(self._checks)
-        if not options:
-            options["ContentMD5"] = base64.b64encode(hashlib.md5(body).digest()).decode()  # noqa: S324 - what S3 checks
-        answer = self._s3.upload_part(
-            Bucket=self._bucket,
-            Key=self._key,
-            UploadId=self._upload_id,
-            PartNumber=number,
-            Body=body,
-            **options,
-        )
-        log_retries(answer, f"part {number} of {self._key}")
-        part = {"PartNumber": number, "ETag": answer["ETag"]}
-        # "The complete request must include the checksum for each part."
-        # https://github.com/aws/aws-sdk-go-v2/issues/2847
-        if "ChecksumCRC32" in answer:
-            part["ChecksumCRC32"] = answer["ChecksumCRC32"]
-        self._parts.append(part)
-
-
-def checksum_options(s3: S3Client) -> dict[str, Any]:
-    """How S3 checks a part; nothing where boto3 is older than this, and a part has its MD5."""
-    shape = s3.meta.service_model.operation_model("UploadPart").input_shape
-    known = shape is not None and "ChecksumAlgorithm" in shape.members
-    return {"ChecksumAlgorithm": "CRC32"} if known else {}
-
-
-def complete_upload(s3: S3Client, bucket: str, file: UploadedFile) -> None:
-    """Make the file visible."""
-    parts: list[Any] = [dict(part) for part in file.parts]
-    try:
-        answer = s3.complete_multipart_upload(
-            Bucket=bucket,
-            Key=file.key,
-            UploadId=file.upload_id,
-            MultipartUpload={"Parts": parts},
-        )
-        log_retries(answer, f"the end of {file.key}")
-    except ClientError as error:
-        # S3 also answers so if the upload is complete, as after an answer that was lost:
-        # https://docs.aws.amazon.com/AmazonS3/latest/API/API_CompleteMultipartUpload.html
-        # No other upload has this key.
-        if error.response["Error"]["Code"] != "NoSuchUpload":
-            raise
-        if list_objects(s3, bucket, file.key).get(file.key) != file.bytes:
-            raise
-
-
-def complete_uploads(s3: S3Client, bucket: str, files: Sequence[UploadedFile]) -> None:
-    """Make the files visible.
-
-    Raises:
-        ClientError: S3 refuses one of them.
-    """
-    with ThreadPoolExecutor(COMPLETIONS_AT_ONCE) as executor:
-        # Only who takes the results sees what was raised.
-        list(executor.map(partial(complete_upload, s3, bucket), files))
-
-
-def list_uploads(s3: S3Client, bucket: str, prefix: str) -> list[tuple[str, str]]:
-    """Key and ID of every upload under the prefix that is not complete."""
-    pages = s3.get_paginator("list_multipart_uploads").paginate(Bucket=bucket, Prefix=prefix)
-    return [
-        (upload["Key"], upload["UploadId"]) for page in pages for upload in page.get("Uploads", [])
-    ]
-
-
-def abort_uploads(s3: S3Client, bucket: str, prefix: str) -> None:
-    """Remove what lost tasks have uploaded under the prefix.
-
-    A failure only leaves it to the bucket's rule, which removes it within days.
-    """
-    try:
-        left = list_uploads(s3, bucket, prefix)
-        for key, upload_id in left:
-            s3.abort_multipart_upload(Bucket=bucket, Key=key, UploadId=upload_id)
-    except ClientError as error:
-        log(f"left uploads under s3://{bucket}/{prefix}: {error}")
-        return
-    if left:
-        log(f"removed {counted(len(left), 'upload')} of lost tasks")
 
 
 # --- dynoexport/jobs/checks.py --------------------------------------------------------------------
@@ -4004,6 +3442,570 @@ def sample_report(dynamodb: DynamoDBClient, settings: Settings) -> dict[str, Any
     for name, kinds in found.losses.items():
         log(f"the connector may change {name!r}: {', '.join(kinds)}")
     return {"sampled_items": found.items, "losses": dict(found.losses)}
+
+
+# --- dynoexport/jobs/readers/connector.py ---------------------------------------------------------
+def splits_for(worker_type: str, number_of_workers: int, glue_version: str) -> int:
+    """How many parts the connector reads: executors x task slots of each, at most 1,000,000.
+
+    One of the workers is the driver, the others are executors. Slots of an executor:
+
+        Glue 2.0         G.1X 8, G.2X 16
+        Glue 3.0 and on  G.1X 4, G.2X 8, G.4X 16, G.8X 32
+
+    Source: "dynamodb.splits" in
+    https://docs.aws.amazon.com/glue/latest/dg/aws-glue-programming-etl-connect-dynamodb-home.html
+    (for Glue 2.0 its edition of 2021). Glue's own default is 1, a read without parallelism.
+
+    Raises:
+        JobFailed: AWS publishes no slots for the worker type.
+    """
+    slots = GLUE_2_SLOTS if glue_version == "2.0" else GLUE_SLOTS
+    if worker_type not in slots:
+        raise JobFailed(
+            f"Splits cannot be computed, because AWS does not publish the task slots of WorkerType "
+            f"{worker_type!r} on Glue {glue_version}: set Splits, for example to 4 for each vCPU"
+        )
+    return max(1, min((number_of_workers - 1) * slots[worker_type], DYNAMODB_SPLITS_MAX))
+
+
+def read_by_connector(
+    glue_context: GlueContext, settings: Settings, splits: int, s3: S3Client, paths: SnapshotPaths
+) -> ReadResult:
+    """Read the table once with Glue's own DynamoDB source.
+
+    The DynamicFrame is written unchanged. toDF() would scan the table a second time to find its
+    schema, and double the bill (https://github.com/awslabs/amazon-dynamodb-tools/issues/81). The
+    JSON writer needs no schema.
+    """
+    frame = glue_context.create_dynamic_frame.from_options(
+        connection_type="dynamodb",
+        connection_options={
+            "dynamodb.input.tableName": settings.table,
+            "dynamodb.splits": str(splits),
+            "dynamodb.throughput.read.percent": str(settings.read_percent),
+            **({"dynamodb.sts.roleArn": settings.source_role} if settings.source_role else {}),
+        },
+    )
+    # Without backticks, a dot in an attribute's name would mean a field of a nested one.
+    if settings.columns:
+        frame = frame.select_fields([f"`{name}`" for name in settings.columns])
+    if settings.exclude:
+        frame = frame.drop_fields([f"`{name}`" for name in settings.exclude])
+    path = paths.uri(paths.temp)
+    glue_context.write_dynamic_frame.from_options(
+        frame=frame, connection_type="s3", connection_options={"path": path}, format="json"
+    )
+    json_bytes = sum(list_objects(s3, paths.bucket, paths.temp).values())
+    return ReadResult("plain", json_bytes, uri=path)
+
+
+# --- dynoexport/jobs/readers/point_in_time.py -----------------------------------------------------
+def base64_text(content: bytes) -> str:
+    return base64.b64encode(content).decode()
+
+
+EXPORT_SECONDS_BETWEEN = 20
+MD5_TEXT = re.compile(r"[0-9a-f]{32}|[A-Za-z0-9+/]{22}==")
+
+
+def check_recovery(dynamodb: DynamoDBClient, settings: Settings) -> None:
+    """Check that DynamoDB can export the table by itself.
+
+    Raises:
+        JobFailed: point-in-time recovery is off.
+    """
+    answer = dynamodb.describe_continuous_backups(TableName=settings.table)
+    recovery = answer["ContinuousBackupsDescription"].get("PointInTimeRecoveryDescription", {})
+    if recovery.get("PointInTimeRecoveryStatus") != "ENABLED":
+        raise JobFailed(
+            f"ReadMode export needs point-in-time recovery, which is off for {settings.table}; "
+            f"turn it on: aws dynamodb update-continuous-backups --table-name {settings.table} "
+            "--point-in-time-recovery-specification PointInTimeRecoveryEnabled=true"
+        )
+
+
+def read_by_export(
+    spark: SparkSession,
+    settings: Settings,
+    clients: Clients,
+    paths: SnapshotPaths,
+    sleep: Callable[[float], None] = time.sleep,
+) -> ReadResult:
+    """Have DynamoDB export the table to the temporary prefix, and check its files.
+
+    Raises:
+        JobFailed: the export failed, or a file does not match the export's manifest.
+    """
+    arn = request_export(settings, clients, paths)
+    try:
+        done = wait_for_export(clients.dynamodb, arn, sleep)
+        files = export_files(clients.s3, paths.bucket, done["ExportManifest"])
+        check_export_files(spark, files, paths.bucket, clients.s3.meta.region_name)
+    except JobFailed:
+        # A retry must not use the files of an export that failed.
+        clear_if_possible(clients.s3, paths.bucket, paths.temp)
+        raise
+    billed = done.get("BilledSizeBytes", 0)
+    return ReadResult(
+        "export",
+        billed or len(files),
+        pieces=tuple(export_pieces(files, billed)),
+        report={"billed_bytes": billed},
+    )
+
+
+def export_pieces(files: Sequence[Mapping[str, Any]], billed: int) -> Iterator[dict[str, Any]]:
+    """The files as pieces: key, and about how many bytes of JSON its items are."""
+    items = sum(file["items"] for file in files)
+    for file in files:
+        yield {"key": file["key"], "json_bytes": max(1, billed * file["items"] // items)}
+
+
+def request_export(settings: Settings, clients: Clients, paths: SnapshotPaths) -> str:
+    """The ARN of the run's export. It is billed once: a retry uses the one that exists.
+
+    The note in S3 holds the client token first, then the ARN. If a request
+    with the same token follows within eight hours, DynamoDB returns the first export.
+    https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_ExportTableToPointInTime.html
+    """
+    table = clients.dynamodb.describe_table(TableName=settings.table)["Table"]
+    request: dict[str, Any] = {
+        "TableArn": table["TableArn"],
+        "S3Bucket": paths.bucket,
+        "S3Prefix": paths.temp.rstrip("/"),
+        "ExportFormat": "DYNAMODB_JSON",
+        **export_encryption(settings),
+    }
+    wanted = {"table_id": table.get("TableId", ""), "request": request}
+    note = read_export_note(clients.s3, paths)
+    if {name: note.get(name) for name in wanted} != wanted:
+        clear(clients.s3, paths.bucket, paths.temp)
+        note = {**wanted, "token": os.urandom(16).hex()}
+        write_export_note(clients.s3, paths, note)
+    if "arn" in note:
+        log(f"continuing with the export of an earlier attempt: {note['arn']}")
+        return str(note["arn"])
+    answer = clients.dynamodb.export_table_to_point_in_time(**request, ClientToken=note["token"])
+    arn = answer["ExportDescription"]["ExportArn"]
+    write_export_note(clients.s3, paths, {**note, "arn": arn})
+    log(f"DynamoDB is exporting the table to {paths.uri(paths.temp)}: {arn}")
+    return arn
+
+
+def export_note_key(paths: SnapshotPaths) -> str:
+    return f"{paths.temp}export.json"
+
+
+def read_export_note(s3: S3Client, paths: SnapshotPaths) -> dict[str, Any]:
+    """The note of an earlier attempt about its export; empty without one."""
+    return parse_json_object(read_object(s3, paths.bucket, export_note_key(paths))) or {}
+
+
+def write_export_note(s3: S3Client, paths: SnapshotPaths, note: Mapping[str, Any]) -> None:
+    body = json.dumps(note).encode()
+    s3.put_object(Bucket=paths.bucket, Key=export_note_key(paths), Body=body)
+
+
+def export_encryption(settings: Settings) -> dict[str, Any]:
+    """The bucket's KMS key, if it has one. By default, DynamoDB encrypts with S3's own key.
+
+    https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/S3DataExport.Output.html
+    """
+    if not settings.kms_key:
+        return {}
+    return {"S3SseAlgorithm": "KMS", "S3SseKmsKeyId": settings.kms_key}
+
+
+def wait_for_export(
+    dynamodb: DynamoDBClient, arn: str, sleep: Callable[[float], None]
+) -> ExportDescriptionTypeDef:
+    """Wait until the export ends; return its description.
+
+    Raises:
+        JobFailed: the export failed, with DynamoDB's reason.
+    """
+    pause = 1.0
+    while True:
+        export = dynamodb.describe_export(ExportArn=arn)["ExportDescription"]
+        if export["ExportStatus"] == "COMPLETED":
+            return export
+        if export["ExportStatus"] == "FAILED":
+            reason = export.get("FailureMessage") or export.get("FailureCode") or "no reason given"
+            raise JobFailed(f"DynamoDB's export {arn} failed: {reason}")
+        sleep(pause)
+        pause = min(2 * pause, EXPORT_SECONDS_BETWEEN)
+
+
+def export_files(s3: S3Client, bucket: str, summary_key: str) -> list[dict[str, Any]]:
+    """Key, MD5 and number of items of the data files that have some, from the two manifests.
+
+    https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/S3DataExport.Output.html
+
+    Raises:
+        JobFailed: a manifest does not match its checksum, or they contradict each other.
+    """
+    try:
+        summary = json.loads(read_verified(s3, bucket, summary_key))
+        lines = read_verified(s3, bucket, str(summary["manifestFilesS3Key"])).splitlines()
+        files = [json.loads(line) for line in lines if line.strip()]
+        listed = [
+            (int(file["itemCount"]), str(file["dataFileS3Key"]), str(file["md5Checksum"]))
+            for file in files
+        ]
+        stated = int(summary["itemCount"])
+    except (ValueError, LookupError, TypeError, OverflowError, RecursionError) as error:
+        raise JobFailed(
+            f"s3://{bucket}/{summary_key} or the file list that it names is not a valid manifest "
+            f"of an export ({type(error).__name__}): start a new run"
+        ) from None
+    counted = sum(items for items, _, _ in listed)
+    if counted != stated:
+        raise JobFailed(
+            f"the manifest of DynamoDB's export says {stated:,} items, but its files have "
+            f"{counted:,}: start a new run"
+        )
+    return [{"key": key, "md5": md5, "items": items} for items, key, md5 in listed if items > 0]
+
+
+def read_verified(s3: S3Client, bucket: str, key: str) -> str:
+    """A manifest of the export, compared with the checksum beside it, if one exists.
+
+    Raises:
+        JobFailed: it is missing, or does not match its checksum.
+    """
+    content = read_object(s3, bucket, key)
+    if content is None:
+        raise JobFailed(f"s3://{bucket}/{key} is missing: start a new run")
+    md5 = hashlib.md5(content)  # noqa: S324 - DynamoDB's checksum
+    stated = stated_md5(s3, bucket, key)
+    if stated is None:
+        log(f"s3://{bucket}/{key} has no checksum file: it is read without verification")
+    elif stated not in {md5.hexdigest(), base64_text(md5.digest())}:
+        raise JobFailed(f"s3://{bucket}/{key} does not match its checksum: start a new run")
+    return content.decode()
+
+
+def stated_md5(s3: S3Client, bucket: str, key: str) -> str | None:
+    """The MD5 that the export wrote beside its manifest; None without one.
+
+    AWS writes ``manifest-summary.md5``
+    (https://github.com/scylladb/scylladb/blob/master/test/alternator/test_export.py), but its page
+    names ``manifest-summary.checksum``
+    (https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/S3DataExport.Output.html).
+    """
+    for ending in (".md5", ".checksum"):
+        try:
+            beside = s3.get_object(Bucket=bucket, Key=key[: -len(".json")] + ending)["Body"].read()
+        except ClientError as error:
+            # For a missing key, S3 answers AccessDenied to a caller that may not list the bucket.
+            if error.response["Error"]["Code"] not in {"NoSuchKey", "AccessDenied"}:
+                raise
+            continue
+        stated = beside.decode(errors="replace").strip()
+        if MD5_TEXT.fullmatch(stated):
+            return stated
+    return None
+
+
+def check_export_files(
+    spark: SparkSession, files: Sequence[Mapping[str, Any]], bucket: str, region: str
+) -> None:
+    """Compare the data files with the export's manifest.
+
+    Raises:
+        JobFailed: one does not match its checksum.
+    """
+    check = partial(check_export_file, bucket=bucket, region=region)
+    wrong = spark.sparkContext.parallelize(files, max(1, len(files))).map(check).filter(bool)
+    for complaint in wrong.take(1):
+        raise JobFailed(complaint)
+
+
+def check_export_file(file: Mapping[str, Any], bucket: str, region: str) -> str:
+    """What is wrong with a data file; empty if it matches the manifest."""
+    key = file["key"]
+    body = s3_client(region).get_object(Bucket=bucket, Key=key)["Body"]
+    md5 = hashlib.md5()  # noqa: S324 - DynamoDB's checksum
+    for chunk in iter(partial(body.read, 1 << 20), b""):
+        md5.update(chunk)
+    if base64_text(md5.digest()) == file["md5"]:
+        return ""
+    return (
+        f"s3://{bucket}/{key} does not match its checksum in DynamoDB's manifest: start a new run"
+    )
+
+
+# --- dynoexport/jobs/snapshots.py -----------------------------------------------------------------
+@dataclass(frozen=True)
+class Marks:
+    """The timestamps of an export's snapshots that have a manifest, and of those that have a claim.
+
+    Only the text of a manifest shows whether dynoexport wrote it.
+    """
+
+    bucket: str
+    table: str
+    format: str
+    complete: frozenset[str]
+    claimed: frozenset[str]
+
+
+def list_marks(s3: S3Client, bucket: str, table: str, fmt: str) -> Marks:
+    """The marks of one export's snapshots."""
+    return find_marks(list_objects(s3, bucket, manifest_prefix(table, fmt)), bucket, table, fmt)
+
+
+def find_marks(keys: Iterable[str], bucket: str, table: str, fmt: str) -> Marks:
+    """The marks among the keys."""
+    prefix = manifest_prefix(table, fmt)
+    below = [key for key in keys if key.startswith(prefix)]
+
+    def stems(suffix: str) -> frozenset[str]:
+        names = (key[len(prefix) : -len(suffix)] for key in below if key.endswith(suffix))
+        return frozenset(filter(is_timestamp, names))
+
+    return Marks(bucket, table, fmt, complete=stems(".json"), claimed=stems(".claim"))
+
+
+def list_snapshots(s3: S3Client, marks: Marks) -> set[str]:
+    """Every snapshot that has a manifest or a folder, complete or not, ours or not.
+
+    A claim alone is not a snapshot: its run has written nothing yet, or left nothing else.
+    """
+    return list_folders(s3, marks) | marks.complete
+
+
+def list_folders(s3: S3Client, marks: Marks) -> set[str]:
+    """Every snapshot that has a folder, which one without items has not."""
+    prefix = f"{data_prefix(marks.table, marks.format)}{PARTITION_KEY}="
+    folders = (folder[len(prefix) : -1] for folder in list_directories(s3, marks.bucket, prefix))
+    return set(filter(is_timestamp, folders))
+
+
+def is_own(table: str, fmt: str, timestamp: str, *, claimed: bool, manifest: bytes | None) -> bool:
+    """Whether dynoexport wrote the snapshot: a run has claimed it, or it has our manifest.
+
+    A damaged manifest is ours if its table, format and timestamp match.
+    """
+    content = parse_json_object(manifest)
+    return claimed or (content is not None and is_manifest_of(content, table, fmt, timestamp))
+
+
+def is_own_snapshot(s3: S3Client, marks: Marks, timestamp: str) -> bool:
+    """``is_own`` for a snapshot in S3; reads its manifest only if necessary."""
+    table, fmt, claimed = marks.table, marks.format, timestamp in marks.claimed
+    unread = claimed or timestamp not in marks.complete
+    key = manifest_key(table, fmt, timestamp)
+    manifest = None if unread else read_object(s3, marks.bucket, key)
+    return is_own(table, fmt, timestamp, claimed=claimed, manifest=manifest)
+
+
+def is_own_partition(s3: S3Client, partition: Mapping[str, Any], marks: Marks) -> bool:
+    """Whether the partition holds a complete snapshot of this export that dynoexport wrote."""
+    timestamp = partition["Values"][0]
+    prefix = snapshot_prefix(marks.table, marks.format, timestamp)
+    if timestamp not in marks.complete or not lies_at(partition, f"s3://{marks.bucket}/{prefix}"):
+        return False
+    return is_own_snapshot(s3, marks, timestamp)
+
+
+def partition_location(partition: Mapping[str, Any]) -> str:
+    """Where its files are; empty if it does not say so."""
+    return str(partition.get("StorageDescriptor", {}).get("Location", ""))
+
+
+def lies_at(partition: Mapping[str, Any], folder: str) -> bool:
+    """Whether it has the files of the folder; else somebody has made it for other files."""
+    return partition_location(partition).rstrip("/") == folder.rstrip("/")
+
+
+def is_adopted_snapshot(s3: S3Client, marks: Marks, timestamp: str) -> bool:
+    """Whether another design wrote the files of the complete snapshot. No run has claimed it."""
+    if timestamp in marks.claimed:
+        return False
+    key = manifest_key(marks.table, marks.format, timestamp)
+    return is_adopted(parse_json_object(read_object(s3, marks.bucket, key)) or {})
+
+
+def deletion_marks(
+    table: str, fmt: str, timestamp: str, *, claimed: bool
+) -> tuple[list[str], list[str]]:
+    """The marks to delete before a snapshot's files, and those to delete after them.
+
+    The manifest goes first: from then on the snapshot is incomplete, whatever happens next. The
+    claim goes last: while it exists, the snapshot is known as ours and can be deleted again. Older
+    snapshots have no claim. They are known by their manifest, which goes last.
+    """
+    manifest, claim = manifest_key(table, fmt, timestamp), claim_key(table, fmt, timestamp)
+    return ([manifest], [claim]) if claimed else ([], [manifest])
+
+
+# --- dynoexport/jobs/write/upload.py --------------------------------------------------------------
+# A part file of the usual size has two of them. S3 takes at least 5 MiB, but for the last one, and
+# at most 10,000 of them:
+# https://docs.aws.amazon.com/AmazonS3/latest/userguide/qfacts.html
+UPLOAD_PART_BYTES = 64 * 1024 * 1024
+# Each waits for S3, not for the processor.
+COMPLETIONS_AT_ONCE = 16
+
+
+@dataclass(frozen=True)
+class UploadedFile:
+    """A file whose parts are in S3; ``replaced`` are the characters that XML cannot hold."""
+
+    key: str
+    upload_id: str
+    parts: tuple[Mapping[str, Any], ...]
+    bytes: int
+    rows: int
+    replaced: int = 0
+
+    def to_dict(self) -> dict[str, Any]:
+        # dataclasses.asdict finds no fields in a worker, to which Spark sends classes by value:
+        # https://github.com/cloudpipe/cloudpickle/issues/386
+        return dict(vars(self))
+
+
+class PartUpload:
+    """A writable binary file that becomes the parts of one object."""
+
+    def __init__(self, s3: S3Client, bucket: str, key: str) -> None:
+        self._s3, self._bucket, self._key = s3, bucket, key
+        self._checks = checksum_options(s3)
+        answer = s3.create_multipart_upload(Bucket=bucket, Key=key, **self._checks)
+        log_retries(answer, f"the upload of {key}")
+        self._upload_id = answer["UploadId"]
+        self._pending = bytearray()
+        self._parts: list[dict[str, Any]] = []
+        self._bytes = 0
+        # pyarrow looks at it before it writes.
+        self.closed = False
+
+    def writable(self) -> bool:
+        return True
+
+    def write(self, content: Any) -> int:  # noqa: ANN401 - bytes, or a buffer of pyarrow
+        view = memoryview(content)
+        self._pending += view
+        self._bytes += view.nbytes
+        if len(self._pending) >= UPLOAD_PART_BYTES:
+            self._send()
+        return view.nbytes
+
+    def tell(self) -> int:
+        return self._bytes
+
+    def flush(self) -> None:
+        """Nothing: a part that is too small would be refused."""
+
+    def close(self) -> None:
+        """Nothing: ``finish`` sends the rest, and only a writer that succeeded calls it."""
+
+    def finish(self, rows: int, replaced: int = 0) -> UploadedFile:
+        """Send the rest. The object still does not exist."""
+        if self._pending or not self._parts:
+            self._send()
+        self.closed = True
+        parts = tuple(self._parts)
+        return UploadedFile(self._key, self._upload_id, parts, self._bytes, rows, replaced)
+
+    def abort(self) -> None:
+        """Remove what was uploaded, if S3 lets us: the driver or the bucket's rule does it else."""
+        self.closed = True
+        try:
+            self._s3.abort_multipart_upload(
+                Bucket=self._bucket, Key=self._key, UploadId=self._upload_id
+            )
+        except ClientError as error:
+            log(f"left an upload of {self._key}: {error}")
+
+    def _send(self) -> None:
+        # botocore takes it as it is; its types know only bytes.
+        body: Any = self._pending
+        self._pending = bytearray()
+        number = len(self._parts) + 1
+        options: dict[str, Any] = dict(self._checks)
+        if not options:
+            options["ContentMD5"] = base64.b64encode(hashlib.md5(body).digest()).decode()  # noqa: S324 - what S3 checks
+        answer = self._s3.upload_part(
+            Bucket=self._bucket,
+            Key=self._key,
+            UploadId=self._upload_id,
+            PartNumber=number,
+            Body=body,
+            **options,
+        )
+        log_retries(answer, f"part {number} of {self._key}")
+        part = {"PartNumber": number, "ETag": answer["ETag"]}
+        # "The complete request must include the checksum for each part."
+        # https://github.com/aws/aws-sdk-go-v2/issues/2847
+        if "ChecksumCRC32" in answer:
+            part["ChecksumCRC32"] = answer["ChecksumCRC32"]
+        self._parts.append(part)
+
+
+def checksum_options(s3: S3Client) -> dict[str, Any]:
+    """How S3 checks a part; nothing where boto3 is older than this, and a part has its MD5."""
+    shape = s3.meta.service_model.operation_model("UploadPart").input_shape
+    known = shape is not None and "ChecksumAlgorithm" in shape.members
+    return {"ChecksumAlgorithm": "CRC32"} if known else {}
+
+
+def complete_upload(s3: S3Client, bucket: str, file: UploadedFile) -> None:
+    """Make the file visible."""
+    parts: list[Any] = [dict(part) for part in file.parts]
+    try:
+        answer = s3.complete_multipart_upload(
+            Bucket=bucket,
+            Key=file.key,
+            UploadId=file.upload_id,
+            MultipartUpload={"Parts": parts},
+        )
+        log_retries(answer, f"the end of {file.key}")
+    except ClientError as error:
+        # S3 also answers so if the upload is complete, as after an answer that was lost:
+        # https://docs.aws.amazon.com/AmazonS3/latest/API/API_CompleteMultipartUpload.html
+        # No other upload has this key.
+        if error.response["Error"]["Code"] != "NoSuchUpload":
+            raise
+        if list_objects(s3, bucket, file.key).get(file.key) != file.bytes:
+            raise
+
+
+def complete_uploads(s3: S3Client, bucket: str, files: Sequence[UploadedFile]) -> None:
+    """Make the files visible.
+
+    Raises:
+        ClientError: S3 refuses one of them.
+    """
+    with ThreadPoolExecutor(COMPLETIONS_AT_ONCE) as executor:
+        # Only who takes the results sees what was raised.
+        list(executor.map(partial(complete_upload, s3, bucket), files))
+
+
+def list_uploads(s3: S3Client, bucket: str, prefix: str) -> list[tuple[str, str]]:
+    """Key and ID of every upload under the prefix that is not complete."""
+    pages = s3.get_paginator("list_multipart_uploads").paginate(Bucket=bucket, Prefix=prefix)
+    return [
+        (upload["Key"], upload["UploadId"]) for page in pages for upload in page.get("Uploads", [])
+    ]
+
+
+def abort_uploads(s3: S3Client, bucket: str, prefix: str) -> None:
+    """Remove what lost tasks have uploaded under the prefix.
+
+    A failure only leaves it to the bucket's rule, which removes it within days.
+    """
+    try:
+        left = list_uploads(s3, bucket, prefix)
+        for key, upload_id in left:
+            s3.abort_multipart_upload(Bucket=bucket, Key=key, UploadId=upload_id)
+    except ClientError as error:
+        log(f"left uploads under s3://{bucket}/{prefix}: {error}")
+        return
+    if left:
+        log(f"removed {counted(len(left), 'upload')} of lost tasks")
 
 
 # --- dynoexport/jobs/readers/items.py -------------------------------------------------------------

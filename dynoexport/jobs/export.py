@@ -55,7 +55,8 @@ from dynoexport.jobs.readers.point_in_time import check_recovery, read_by_export
 from dynoexport.jobs.readers.refusals import explaining_refusals
 from dynoexport.jobs.readers.sample import sample_report
 from dynoexport.jobs.reservation import choose_timestamp, find_completed
-from dynoexport.jobs.s3 import clear, clear_if_possible, keep_part_files, s3_client
+from dynoexport.jobs.s3 import clear, clear_if_possible, keep_part_files
+from dynoexport.jobs.s3_client import s3_client
 from dynoexport.jobs.settings import EXPORT_JOB_ARGUMENTS, EXPORT_OVERRIDABLE, parse_settings
 from dynoexport.jobs.snapshot_paths import snapshot_paths
 from dynoexport.jobs.snapshot_schema import settle_schema

@@ -44,7 +44,8 @@ from dynoexport.jobs.publish_settings import (
 )
 from dynoexport.jobs.published_manifest import check_files, read_own_manifest
 from dynoexport.jobs.retention import apply_retention
-from dynoexport.jobs.s3 import list_files, s3_client
+from dynoexport.jobs.s3 import list_files
+from dynoexport.jobs.s3_client import s3_client
 from dynoexport.jobs.view import (
     check_view,
     run_query,

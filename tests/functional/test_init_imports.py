@@ -82,7 +82,8 @@ class Region:
         self.client("s3").put_bucket_policy(Bucket=self.bucket, Policy=policy)
 
     def stacks(self) -> dict[str, str]:
-        found = self.client("cloudformation").describe_stacks()["Stacks"]
+        pages = self.client("cloudformation").get_paginator("describe_stacks").paginate()
+        found = pages.search("Stacks")
         return {stack["StackName"]: stack["StackStatus"] for stack in found}
 
     def rules(self) -> list[str]:

@@ -140,11 +140,11 @@ class World:
 
     def state(self) -> State:
         found = list_files(self.client("s3"), self.bucket, "")
-        stacks = self.client("cloudformation").describe_stacks()["Stacks"]
+        pages = self.client("cloudformation").get_paginator("describe_stacks").paginate()
         return State(
             {key: value for key, value in found.items() if not key.startswith(ELSEWHERE)},
             self.catalog(),
-            sorted(stack["StackName"] for stack in stacks),
+            sorted(pages.search("Stacks[].StackName")),
         )
 
     def catalog(self) -> dict[str, tuple[dict[str, Any], dict[str, Any]]]:

@@ -356,9 +356,8 @@ def test_failed_create_stack_is_rolled_back(cloud: Cloud) -> None:
     assert cloud.create("twice-two", more) == "ROLLBACK_COMPLETE"
     assert cloud.reasons("twice-two")[0][:2] == ("Flow", "CREATE_FAILED")
     assert "twice-other" not in cloud.workflows()
-    statuses = {
-        stack["StackName"]: stack["StackStatus"] for stack in cloud.api.describe_stacks()["Stacks"]
-    }
+    stacks = cloud.api.get_paginator("describe_stacks").paginate().search("Stacks")
+    statuses = {stack["StackName"]: stack["StackStatus"] for stack in stacks}
     assert statuses["twice-one"] == "CREATE_COMPLETE"
     for name in ("twice-one", "twice-two"):
         with pytest.raises(cloud.api.exceptions.AlreadyExistsException):

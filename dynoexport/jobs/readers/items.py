@@ -10,7 +10,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from dynoexport.jobs.failures import run_without_values
-from dynoexport.jobs.s3 import s3_client
+from dynoexport.jobs.s3_client import s3_client
 from dynoexport.jobs.scan.buffer import PIECES, group_pieces, piece_items, piece_location
 from dynoexport.jobs.scan.segments import SEGMENT_BYTES
 from dynoexport.jobs.schema.dynamodb_json import DoubleNumber, WholeNumber, to_dynamodb_json

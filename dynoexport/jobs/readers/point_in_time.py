@@ -17,7 +17,8 @@ from dynoexport.jobs.failures import JobFailed
 from dynoexport.jobs.log import log
 from dynoexport.jobs.manifest_text import parse_json_object
 from dynoexport.jobs.readers.read_result import ReadResult
-from dynoexport.jobs.s3 import clear, clear_if_possible, read_object, s3_client
+from dynoexport.jobs.s3 import clear, clear_if_possible, read_object
+from dynoexport.jobs.s3_client import s3_client
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence

@@ -7,7 +7,7 @@ import os
 from typing import TYPE_CHECKING, Any
 
 from dynoexport.jobs.arrow_library import arrow
-from dynoexport.jobs.s3 import s3_client
+from dynoexport.jobs.s3_client import s3_client
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import BotoCoreError, ClientError, HTTPClientError
 
-from dynoexport.jobs.s3 import s3_client
+from dynoexport.jobs.s3_client import s3_client
 from dynoexport.jobs.scan.buffer import SegmentBuffer, record_key
 from dynoexport.jobs.scan.coordinator import CoordinatorClient
 from dynoexport.jobs.scan.decode import Decoder

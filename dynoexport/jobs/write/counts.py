@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from dynoexport.jobs.arrow_library import arrow
 from dynoexport.jobs.failures import JobFailed
 from dynoexport.jobs.formats import COLUMNAR_FORMATS, LINE_FORMATS
-from dynoexport.jobs.s3 import s3_client
+from dynoexport.jobs.s3_client import s3_client
 from dynoexport.jobs.s3_file import open_object
 from dynoexport.jobs.write.text import frame
 

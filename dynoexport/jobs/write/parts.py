@@ -14,7 +14,7 @@ from dynoexport.jobs.failures import run_without_values
 from dynoexport.jobs.formats import CODECS, COLUMNAR_FORMATS, LINE_FORMATS, files_for
 from dynoexport.jobs.log import log
 from dynoexport.jobs.readers.items import item_rdd, piece_rdd
-from dynoexport.jobs.s3 import s3_client
+from dynoexport.jobs.s3_client import s3_client
 from dynoexport.jobs.scan.buffer import PIECES, read_pieces
 from dynoexport.jobs.write.arrow import record_batch
 from dynoexport.jobs.write.avro import AvroFile

@@ -18,7 +18,8 @@ from typing import TYPE_CHECKING, Any
 from botocore.exceptions import ClientError
 
 from dynoexport.jobs.log import counted, log
-from dynoexport.jobs.s3 import list_objects, log_retries
+from dynoexport.jobs.s3 import list_objects
+from dynoexport.jobs.s3_client import log_retries
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
