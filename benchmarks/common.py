@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
 PACKAGES = ("dynoexport", "boto3", "pyarrow", "pyspark")
 
@@ -60,6 +60,14 @@ def alternating(
         for name, measure in contestants.items():
             measured[name].append(measure())
     return measured
+
+
+def rows_of(files: Iterable[Any]) -> list[dict[str, Any]]:
+    """The rows of parquet files."""
+    # Not every benchmark has it.
+    import pyarrow.parquet as pq
+
+    return [row for file in files for row in pq.read_table(file).to_pylist()]
 
 
 def write(path: Path, benchmark: str, figures: Mapping[str, Any]) -> None:

@@ -60,28 +60,29 @@ def anew(batches: Pages) -> None:
         decode.Decoder(bool, columnar=True, whole=True).decode(pages, len(pages) * PAGE_ITEMS)
 
 
+def parse(text: bytes, fields: Sequence[Any], **options: Any) -> None:
+    """Arrow's reader alone, with given fields of a line."""
+    pa.json.read_json(
+        pa.BufferReader(text),
+        read_options=pa.json.ReadOptions(use_threads=False, block_size=len(text) + 1),
+        parse_options=pa.json.ParseOptions(explicit_schema=pa.schema(fields), **options),
+    )
+
+
+def text_of(pages: Sequence[bytes]) -> bytes:
+    """The pages as the decoder hands them to Arrow."""
+    return b"".join(b'{"Items":%b}\n' % page for page in pages)
+
+
 def read(batches: Pages, kind: pa.DataType, **options: Any) -> None:
-    """Arrow's reader alone, with a given type."""
     for pages in batches:
-        text = b"".join(b'{"Items":%b}\n' % page for page in pages)
-        pa.json.read_json(
-            pa.BufferReader(text),
-            read_options=pa.json.ReadOptions(use_threads=False, block_size=len(text) + 1),
-            parse_options=pa.json.ParseOptions(
-                explicit_schema=pa.schema([("Items", pa.list_(kind))]), **options
-            ),
-        )
+        parse(text_of(pages), [("Items", pa.list_(kind))], **options)
 
 
 def without_list(batches: Pages, kind: pa.DataType) -> None:
     """Each item on a line of its own, as if a page had them so: what the list around them costs."""
     for lines in batches:
-        text = b"\n".join(lines)
-        pa.json.read_json(
-            pa.BufferReader(text),
-            read_options=pa.json.ReadOptions(use_threads=False, block_size=len(text) + 1),
-            parse_options=pa.json.ParseOptions(explicit_schema=pa.schema(list(kind))),
-        )
+        parse(b"\n".join(lines), list(kind))
 
 
 def by_python(batches: Pages) -> None:
@@ -92,8 +93,7 @@ def by_python(batches: Pages) -> None:
 
 
 def known_type(batches: Pages) -> pa.DataType:
-    text = b"".join(b'{"Items":%b}\n' % page for page in batches[0])
-    kind = decode.storable_type(decode.read_items(text, None).type)
+    kind = decode.storable_type(decode.read_items(text_of(batches[0]), None).type)
     assert kind is not None
     return kind
 

@@ -17,16 +17,17 @@ import resource
 import sys
 import tempfile
 import time
+from operator import itemgetter
 from pathlib import Path
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import boto3
-import pyarrow.parquet as pq
+import common
 from moto.server import ThreadedMotoServer
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable
 
 ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT / "scripts"))
@@ -210,15 +211,10 @@ def check(s3: Any, target: str, directory: Path) -> None:
     """
     listed = s3.list_objects_v2(Bucket="bucket", Prefix=target)["Contents"]
     bodies = (s3.get_object(Bucket="bucket", Key=entry["Key"])["Body"].read() for entry in listed)
-    ours = rows_of(map(io.BytesIO, bodies))
-    theirs = rows_of(Path(f"{directory}-cast").glob("*.parquet"))
-    if ours != theirs:
+    ours = common.rows_of(map(io.BytesIO, bodies))
+    theirs = common.rows_of(Path(f"{directory}-cast").glob("*.parquet"))
+    if sorted(ours, key=itemgetter("orderid")) != sorted(theirs, key=itemgetter("orderid")):
         raise SystemExit("the job and Spark with casts have written other rows")
-
-
-def rows_of(files: Iterable[Any]) -> list[dict[str, Any]]:
-    rows = (row for file in files for row in pq.read_table(file).to_pylist())
-    return sorted(rows, key=lambda row: str(row["orderid"]))
 
 
 def peak_mb() -> tuple[float, float]:

@@ -25,7 +25,6 @@ from typing import TYPE_CHECKING, Any
 
 import common
 import pages_server
-import pyarrow.parquet as pq
 import reader
 from engines import watching
 from rich.console import Console
@@ -42,7 +41,7 @@ from judges import UnavailableError  # noqa: E402
 from dynoexport.local import server  # noqa: E402
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable
 
     from dynoexport.local.context import Endpoint
 
@@ -132,7 +131,9 @@ class Contest:
         if outcome is not None:
             raise SystemExit(f"{OURS}: {outcome}")
         manifest = table.manifest_of_run(run)
-        return Output(manifest["bytes"], lambda: rows_of(map(io.BytesIO, table.contents(manifest))))
+        return Output(
+            manifest["bytes"], lambda: common.rows_of(map(io.BytesIO, table.contents(manifest)))
+        )
 
     def nothing(self) -> Output:
         """Start what our job starts, without any work."""
@@ -147,7 +148,7 @@ class Contest:
         words = [way, schema, f"file://{out}", *(f"{key}={settings[key]}" for key in settings)]
         self.parts.run_peer(java, words, self.directory)
         files = list(out.glob("*.parquet"))
-        return Output(sum(file.stat().st_size for file in files), lambda: rows_of(files))
+        return Output(sum(file.stat().st_size for file in files), lambda: common.rows_of(files))
 
 
 @dataclass(frozen=True)
@@ -228,10 +229,6 @@ def as_spark(kind: Any) -> Any:
         ]
         return {"type": "struct", "fields": fields}
     return kind
-
-
-def rows_of(files: Iterable[Any]) -> list[dict[str, Any]]:
-    return [row for file in files for row in pq.read_table(file).to_pylist()]
 
 
 # --- the same output ------------------------------------------------------------------------------

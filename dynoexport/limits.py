@@ -65,7 +65,7 @@ GLUE_TIMEOUT_MAX_MINUTES = 10_080
 # https://docs.aws.amazon.com/glue/latest/dg/worker-types.html
 GLUE_VERSIONS_WITHOUT_LARGE_WORKERS = ("2.0",)
 
-# Their pyarrow, 0.16 and 5.0, is too old for the job's own writer, so Spark writes the files:
+# Their pyarrow is too old for the job's own writer, so Spark writes the files:
 # https://docs.aws.amazon.com/glue/latest/dg/aws-glue-programming-python-libraries.html
 GLUE_VERSIONS_WHERE_SPARK_WRITES = ("2.0", "3.0")
 
