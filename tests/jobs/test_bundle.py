@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import subprocess
 import sys
 from pathlib import Path
@@ -103,6 +104,39 @@ def test_a_module_that_only_annotations_need_is_part_of_the_script(package: Path
     assert "class A: ..." in bundle.build(package, "job.py")
 
 
+@pytest.mark.parametrize("script", bundle.JOBS)
+def test_the_names_of_a_module_are_those_that_python_sees(script: str) -> None:
+    """Most modules are read without a parser."""
+    for module in bundle.in_order(ROOT, f"dynoexport.jobs.{bundle.JOBS[script]}").values():
+        names = {}
+        for node in ast.parse((ROOT / module.path).read_text()).body:
+            if isinstance(node, (ast.FunctionDef, ast.ClassDef)):
+                names[node.name] = node.lineno
+            targets = getattr(node, "targets", [getattr(node, "target", None)])
+            found = (name for target in targets if target for name in ast.walk(target))
+            names.update({name.id: node.lineno for name in found if isinstance(name, ast.Name)})
+        assert module.lines == names, module.path
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "TEXT = '''\nread = 1\n'''\n",
+        'TEXT = """\nread = 1"""\n',
+        'TEXT = (\n    """\nread = 1\n"""\n)\n',
+        "TEXT = [read for read in ()]\n",
+        "TEXT = 1 + \\\n0\n# read = 1\n",
+        "def f() -> None:\n    read = 1\n",
+    ],
+)
+def test_what_only_looks_like_a_definition_may_have_the_name_of_another(
+    package: Path, text: str
+) -> None:
+    main = "from dynoexport.jobs.a import *\n\n\ndef read() -> None: ...\n"
+    put(package, main=main.replace("*", "TEXT" if "TEXT" in text else "f"), a=text)
+    assert text in bundle.build(package, "job.py")
+
+
 # --- what is refused ------------------------------------------------------------------------------
 def test_two_modules_that_define_one_name_are_refused_with_both_places(package: Path) -> None:
     put(
@@ -113,6 +147,33 @@ def test_two_modules_that_define_one_name_are_refused_with_both_places(package: 
     assert refusal(package) == (
         "dynoexport/jobs/main.py:8: read is also defined in dynoexport/jobs/a.py:8: rename one"
     )
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "read: int = 1",
+        "read: dict[str, int] = {}",
+        "read: int",
+        "read, write = 1, 2",
+        "write, read = 1, 2",
+        "(write, read) = 1, 2",
+        "write = read = 1",
+        "(write := 1, read := 2)",
+        "write = 1; read = 2",
+        "@f\ndef read(): ...",
+        "class read: ...",
+        "def f(): ...\nread = f()",
+        "try: read = 1\nfinally: x = 2",
+    ],
+)
+def test_a_name_is_defined_once_however_it_is_defined(package: Path, text: str) -> None:
+    put(
+        package,
+        main="from dynoexport.jobs.a import f\n\n\ndef read() -> None: ...\n",
+        a=f"{text}\n",
+    )
+    assert "rename one" in refusal(package) or "put only functions" in refusal(package)
 
 
 def test_a_name_that_another_module_imports_is_refused(package: Path) -> None:
@@ -166,6 +227,8 @@ def test_an_import_that_one_file_cannot_have_is_refused_with_its_line(
         ["def f(x: int) -> None:", "    match x:", "        case 1:", "            {}"],
         ["def f() -> None:", "    with x:", "        while y:", "            {}"],
         ["def f() -> None:", "    if x: y = 1; {}"],
+        ["def f() -> None: {}"],
+        ["class C: x = 1; {}"],
     ],
 )
 def test_an_own_import_is_refused_wherever_it_stands(package: Path, lines: list[str]) -> None:
