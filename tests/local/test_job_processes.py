@@ -433,20 +433,31 @@ spark.range(2).write.saveAsTable("left")
 
 @pytest.mark.endpoint
 @pytest.mark.spark
-def test_a_later_job_finds_nothing_in_the_java_of_a_former_one(jobs: Jobs) -> None:
+@pytest.mark.parametrize(
+    ("name", "end", "state"),
+    [
+        ("good", "", "SUCCEEDED"),
+        ("exit", "raise SystemExit(1)", "FAILED"),
+        ("error", "spark.sql('no sql')", "FAILED"),
+    ],
+)
+def test_a_later_job_finds_nothing_in_the_java_of_a_former_one(
+    jobs: Jobs, name: str, end: str, state: str
+) -> None:
     """One Java serves both; no view, table, file, setting or credential of the first is in it."""
-    jobs.create("leave", LEAVE)
-    jobs.create("find", FIND)
-    first = jobs.start("leave")
-    assert jobs.ended("leave", first) == "SUCCEEDED"
+    leave, find = f"leave-{name}", f"find-{name}"
+    jobs.create(leave, LEAVE + end)
+    jobs.create(find, FIND)
+    first = jobs.start(leave)
+    assert jobs.ended(leave, first) == state
     printed = jobs.printed(first)
     assert "java ends without a line break" in printed
     (java, key) = next(line.split() for line in printed if line.startswith("/"))
     assert f"java knows {key}" in jobs.printed(first, "error")
     # However slow the machine is: it is free when its log is empty.
     until(lambda: (Path(java) / used_java.ERRORS).read_bytes() == b"")
-    second = jobs.start("find")
-    assert jobs.ended("find", second) == "SUCCEEDED"
+    second = jobs.start(find)
+    assert jobs.ended(find, second) == "SUCCEEDED"
     same_java, settings, tables, properties = jobs.printed(second)
     assert same_java == java
     assert settings == "4 []"

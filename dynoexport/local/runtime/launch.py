@@ -100,8 +100,11 @@ def _run_with_spark() -> None:
     spark_jvm.set_defaults(_file_system(order["environment"]))
     spark_jvm.set_environment(order["environment"])
     spark_jvm.set_conf(order["arguments"])
-    _run(order)
-    (java / used_java.DONE).touch()
+    try:
+        _run(order)
+    finally:
+        # Also after an error, which Python's side of Spark leaves behind as any other end.
+        (java / used_java.DONE).touch()
 
 
 def _file_system(environment: Mapping[str, str]) -> dict[str, str]:

@@ -1,9 +1,9 @@
 """One Java for several Spark jobs, one after the other: it starts once, and its code stays warm.
 
 Each job has a Python process of its own, and a SparkContext of its own in this Java. After a job
-whose script has come to its end, ``forget`` leaves nothing of it in Java: no SparkContext, no open
-file system, no setting and with them no credentials. A Java in which something of a job remains
-that cannot be put back serves no other.
+whose script has come to its end, also with an error, ``forget`` leaves nothing of it in Java: no
+SparkContext, no open file system, no setting and with them no credentials. A Java in which
+something of a job remains that cannot be put back serves no other, nor does that of a killed job.
 """
 
 from __future__ import annotations
