@@ -12,13 +12,14 @@ from typing import IO, TYPE_CHECKING, Any
 
 import outcomes
 import pytest
+import schedules
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
 HERE = Path(__file__).parent
 # How many of the seeds 0, 1, ... are run, or which one alone.
-SCHEDULES = int(os.environ.get("DYNOEXPORT_SCHEDULES", "20"))
+SCHEDULES = int(os.environ.get("DYNOEXPORT_SCHEDULES", schedules.USUAL))
 SEED = os.environ.get("DYNOEXPORT_SEED")
 
 

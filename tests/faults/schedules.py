@@ -57,6 +57,8 @@ KINDS = (
     JOB_KILLED,
     DISK_FULL,
 )
+# How many schedules `make test` runs; `make test-deep` runs hundreds.
+USUAL = 8
 OF_PART_FILES = (PART_CORRUPTED, PART_DELETED, PART_ADDED)
 # They need a job in a process of its own, which takes long.
 OF_PROCESSES = (JOB_KILLED, DISK_FULL)

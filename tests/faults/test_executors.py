@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 import schedules
@@ -16,6 +16,11 @@ READERS = ("native", "connector")
 # Of the upload of a file.
 MOMENTS = ("before", "upload", "after")
 UPLOADING = ("CreateMultipartUpload", "UploadPart", "CompleteMultipartUpload")
+
+
+def one_of(cases: tuple[str, ...], usual: str) -> list[Any]:
+    """The usual case; the others take long, and are for make test-deep."""
+    return [case if case == usual else pytest.param(case, marks=pytest.mark.deep) for case in cases]
 
 
 def check(harness: Harness, kind: str, moment: str) -> None:
@@ -33,21 +38,21 @@ def check_refused(harness: Harness, kind: str, operation: str, run: str) -> None
     assert outcome["broken"] == []
 
 
-@pytest.mark.parametrize("operation", UPLOADING)
+@pytest.mark.parametrize("operation", one_of(UPLOADING, "CompleteMultipartUpload"))
 def test_a_run_whose_uploads_s3_slows_down_writes_every_item_once(
     harness: Harness, operation: str
 ) -> None:
     check_refused(harness, schedules.SLOW_DOWN, operation, "SUCCEEDED")
 
 
-@pytest.mark.parametrize("operation", UPLOADING)
+@pytest.mark.parametrize("operation", one_of(UPLOADING, "CompleteMultipartUpload"))
 def test_a_run_whose_uploads_s3_refuses_fails_and_leaves_nothing(
     harness: Harness, operation: str
 ) -> None:
     check_refused(harness, schedules.OUTAGE, operation, "FAILED")
 
 
-@pytest.mark.parametrize("reader", READERS)
+@pytest.mark.parametrize("reader", one_of(READERS, "native"))
 def test_a_run_that_loses_its_python_workers_reads_every_item(
     harness: Harness, reader: str
 ) -> None:
@@ -55,7 +60,7 @@ def test_a_run_that_loses_its_python_workers_reads_every_item(
     check(harness, schedules.WORKER_KILLED, reader)
 
 
-@pytest.mark.parametrize("moment", MOMENTS)
+@pytest.mark.parametrize("moment", one_of(MOMENTS, "upload"))
 def test_a_run_that_loses_its_python_workers_writes_every_item_once(
     harness: Harness, moment: str
 ) -> None:

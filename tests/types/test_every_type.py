@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 # How many generated tables: `make test-deep` asks for 500, in parts that can run side by side.
 # There ten of them share a DynamoDB table, under attributes of their own, and so a run's time.
-TABLES = int(os.environ.get("DYNOEXPORT_TABLES", "2"))
+TABLES = int(os.environ.get("DYNOEXPORT_TABLES", "1"))
 DEEP = "DYNOEXPORT_TABLES" in os.environ
 PARTS, AT_ONCE = (10, 10) if DEEP else (1, 1)
 
