@@ -179,7 +179,8 @@ tables are changed or deleted.
 A schedule is a list of faults for one run. A random seed chooses the faults. The tests ran
 {schedule_count} schedules with {calls} AWS calls, and {failed} of the
 runs failed. `make test` runs the first {schedules.USUAL} schedules. A schedule that breaks a
-promise prints its seed. To run the one with seed 7 again: `DYNOEXPORT_SEED=7 .venv/bin/pytest tests/faults`.
+promise prints its seed. To run the one with seed 7 again:
+`DYNOEXPORT_SEED=7 .venv/bin/pytest tests/faults`.
 
 The column `schedules` has the number of schedules with this fault, and `times` how often it
 happened.

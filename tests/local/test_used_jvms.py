@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import socketserver
+import struct
+import threading
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import pytest
@@ -94,3 +98,43 @@ def test_of_two_one_is_kept(reserve: processes.Reserve, script: Path) -> None:
     waiting.until(lambda: sum(jvm.is_alive for jvm in jvms) == 1, seconds=180)
     reserve.empty()
     assert all(map(ended, jvms))
+
+
+class Dying(socketserver.StreamRequestHandler):
+    """A Java that ends while it is asked for something."""
+
+    def handle(self) -> None:
+        # The secret first: https://github.com/py4j/py4j/blob/0.10.9.7/py4j-python/src/py4j/java_gateway.py
+        self.rfile.readline(), self.rfile.readline()
+        self.wfile.write(b"!yv\n")
+        self.rfile.readline()
+
+
+@dataclass(frozen=True)
+class DyingJvm:
+    directory: Path
+    is_alive: bool = True
+    closed: threading.Event = field(default_factory=threading.Event)
+
+    def close(self) -> None:
+        self.closed.set()
+
+
+def test_a_java_that_ends_while_it_is_cleaned_is_no_error(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """As after Ctrl-C at that moment, which would show a traceback."""
+    with socketserver.TCPServer(("127.0.0.1", 0), Dying) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        secret = b"secret"
+        connection = struct.pack(">ii", server.server_address[1], len(secret)) + secret
+        (tmp_path / used_java.CONNECTION).write_bytes(connection)
+        (tmp_path / used_java.WORK).mkdir()
+        (tmp_path / used_java.DONE).touch()
+        jvm = DyingJvm(tmp_path)
+        used: used_jvms.UsedJvms[DyingJvm] = used_jvms.UsedJvms()
+        used.clean(jvm)
+        assert jvm.closed.wait(60)
+        server.shutdown()
+    assert used.take() is None
+    assert caplog.records == []

@@ -19,6 +19,9 @@ if TYPE_CHECKING:
 JOBS_MAX = 50
 # py4j logs as an error that a Java has ended, also when Python later releases an object in it.
 logging.getLogger("py4j").setLevel(logging.CRITICAL)
+# By the root logger, it logs that a Java gave no answer, as after Ctrl-C while it is cleaned:
+# https://github.com/py4j/py4j/blob/0.10.9.7/py4j-python/src/py4j/java_gateway.py
+logging.getLogger().addFilter(lambda record: record.module != "java_gateway")
 # Seconds; on a busy machine a new Java takes longer to start.
 _PATIENCE = 10.0
 
