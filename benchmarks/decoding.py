@@ -69,14 +69,9 @@ def parse(text: bytes, fields: Sequence[Any], **options: Any) -> None:
     )
 
 
-def text_of(pages: Sequence[bytes]) -> bytes:
-    """The pages as the decoder hands them to Arrow."""
-    return b"".join(b'{"Items":%b}\n' % page for page in pages)
-
-
 def read(batches: Pages, kind: pa.DataType, **options: Any) -> None:
     for pages in batches:
-        parse(text_of(pages), [("Items", pa.list_(kind))], **options)
+        parse(decode.page_lines(pages), [("Items", pa.list_(kind))], **options)
 
 
 def without_list(batches: Pages, kind: pa.DataType) -> None:
@@ -93,7 +88,9 @@ def by_python(batches: Pages) -> None:
 
 
 def known_type(batches: Pages) -> pa.DataType:
-    kind = decode.storable_type(decode.read_items(text_of(batches[0]), None).type)
+    kind = decode.storable_type(
+        decode.read_items(decode.page_lines(batches[0]), decode.PAGE, None).type
+    )
     assert kind is not None
     return kind
 

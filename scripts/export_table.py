@@ -61,7 +61,7 @@ from botocore.credentials import CredentialProvider, CredentialResolver, Refresh
 from botocore.exceptions import BotoCoreError, ClientError, HTTPClientError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
     from multiprocessing.connection import Connection
 
     import pyarrow as pa
@@ -2154,6 +2154,10 @@ WIDE = 1_000
 # Arrow's streams take 64 levels
 # (https://arrow.apache.org/docs/cpp/api/ipc.html, max_recursion_depth).
 DEPTH_MAX = 60
+# What is around the items: in the lines that are made of a Scan's pages, and in an export's.
+PAGE, WRAPPER = "Items", "Item"
+# Of an export, as much as a page has.
+SAMPLE_BYTES = 1024 * 1024
 
 
 class Decoder:
@@ -2170,14 +2174,32 @@ class Decoder:
 
     def decode(self, pages: Sequence[bytes], items: int) -> pa.RecordBatch | bytes:
         """A batch of one column, ``item``; or the pages, one a line."""
-        with self._first if self._is_unknown() else nullcontext():
-            if self._is_unknown():
-                # Before Arrow makes room for each attribute in each item.
-                self._columnar = fields_in(json.loads(pages[0].decode())) <= WIDE
-            batch = self._batch(pages) if self._columnar else None
+        batch = self._decode(
+            partial(page_lines, pages), PAGE, lambda: json.loads(pages[0].decode())
+        )
         if batch is not None and batch.num_rows == items:
             return batch
         return b"".join(self._selected_page(page) for page in pages)
+
+    def decode_lines(self, lines: bytes) -> pa.RecordBatch | list[dict[str, Any]]:
+        """The same for whole lines of DynamoDB's export; or the items.
+
+        https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/S3DataExport.Output.html
+        """
+        sample = partial(wrapped_items, lines[: lines.find(b"\n", SAMPLE_BYTES)])
+        batch = self._decode(lambda: lines, WRAPPER, sample)
+        if batch is not None and batch.num_rows == lines.count(b"\n"):
+            return batch
+        return self._select(wrapped_items(lines))
+
+    def _decode(
+        self, lines: Callable[[], bytes], column: str, sample: Callable[[], Iterable[object]]
+    ) -> pa.RecordBatch | None:
+        with self._first if self._is_unknown() else nullcontext():
+            if self._is_unknown():
+                # Before Arrow makes room for each attribute in each item.
+                self._columnar = fields_in(sample()) <= WIDE
+            return self._batch(lines(), column) if self._columnar else None
 
     def _is_unknown(self) -> bool:
         return self._columnar and self._known is None
@@ -2185,29 +2207,32 @@ class Decoder:
     def _selected_page(self, page: bytes) -> bytes:
         if self._whole and b"\n" not in page:
             return page + b"\n"
-        items = json.loads(page.decode())
+        kept = self._select(json.loads(page.decode()))
+        return json.dumps(kept, ensure_ascii=False, separators=(",", ":")).encode() + b"\n"
+
+    def _select(self, items: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
         self._note_left_out({name for item in items for name in item})
-        kept = [
+        return [
             {name: value for name, value in item.items() if self._selected(name)} for item in items
         ]
-        return json.dumps(kept, ensure_ascii=False, separators=(",", ":")).encode() + b"\n"
 
     def _note_left_out(self, names: Iterable[str]) -> None:
         self.left_out.update([name for name in names if not self._selected(name)])
 
-    def _batch(self, pages: Sequence[bytes]) -> pa.RecordBatch | None:
+    def _batch(self, lines: bytes, column: str) -> pa.RecordBatch | None:
         """The batch; None if Arrow cannot hold the items."""
         pa = arrow()
-        text = b"".join(b'{"Items":%b}\n' % page for page in pages)
         try:
             # Another thread may change it.
             before = self._known
-            items = read_items(text, before)
+            items = read_items(lines, column, before)
+            if items.null_count:
+                return None
             known = storable_type(items.type)
             if known != before:
                 self._known = known
                 # What Arrow read as a timestamp is an ordinary string.
-                items = read_items(text, known)
+                items = read_items(lines, column, known)
             self._columnar = count_leaves(known) <= WIDE and nesting_depth(known) <= DEPTH_MAX
             if not self._columnar:
                 return None
@@ -2229,18 +2254,32 @@ def fields_in(values: Iterable[object]) -> int:
     return len(held) + sum(map(fields_in, held.values()))
 
 
-def read_items(text: bytes, known: pa.DataType | None) -> pa.StructArray:
-    """The items in lines of ``{"Items": [...]}``, an array of structs; ``known`` is their type."""
+def page_lines(pages: Iterable[bytes]) -> bytes:
+    return b"".join(b'{"%b":%b}\n' % (PAGE.encode(), page) for page in pages)
+
+
+def wrapped_items(lines: bytes) -> list[dict[str, Any]]:
+    """The items in lines of DynamoDB's export."""
+    return [json.loads(line)[WRAPPER] for line in lines.decode().split("\n") if line]
+
+
+def read_items(lines: bytes, column: str, known: pa.DataType | None) -> pa.StructArray:
+    """The items in the lines, an array of structs; ``known`` is their type.
+
+    A line is ``{"Items": [...]}`` with the column ``PAGE``, ``{"Item": {...}}`` with ``WRAPPER``.
+    """
     pa = arrow()
-    schema = None if known is None else pa.schema([("Items", pa.list_(known))])
+    kind = known if known is None or column == WRAPPER else pa.list_(known)
+    schema = None if kind is None else pa.schema([(column, kind)])
     table = pa.json.read_json(
-        pa.BufferReader(text),
-        read_options=pa.json.ReadOptions(use_threads=False, block_size=len(text) + 1),
+        pa.BufferReader(lines),
+        read_options=pa.json.ReadOptions(use_threads=False, block_size=len(lines) + 1),
         parse_options=pa.json.ParseOptions(
             explicit_schema=schema, unexpected_field_behavior="infer"
         ),
     )
-    return pa.concat_arrays([chunk.flatten() for chunk in table.column("Items").chunks])
+    chunks = table.column(column).chunks
+    return pa.concat_arrays(chunks if column == WRAPPER else [chunk.flatten() for chunk in chunks])
 
 
 def storable_type(kind: pa.DataType) -> pa.DataType | None:
@@ -3168,6 +3207,125 @@ class ReadPlan:
         }
 
 
+# --- dynoexport/jobs/schema/arrow_profile.py ------------------------------------------------------
+def present_children(values: pa.StructArray) -> Iterator[tuple[str, pa.Array]]:
+    """The parts of an array of structs that have a value: values by type, or fields by name."""
+    for struct_field, content in zip(values.type, values.flatten()):
+        if content.null_count < len(content):
+            yield struct_field.name, content
+
+
+def update_profile(profile: Profile, values: pa.StructArray, limit: int) -> None:
+    """``Profile.add`` for an array of values."""
+    for code, content in present_children(values):
+        count = len(content) - content.null_count
+        if code == "N":
+            update_numbers(profile, content)
+            continue
+        kind = "L" if code in ELEMENTS else code
+        profile.counts[kind] = profile.counts.get(kind, 0) + count
+        if kind == "L":
+            update_elements(profile, code, content.flatten(), limit)
+        elif kind == "M" and not profile.many:
+            for name, inner in present_children(content):
+                update_profile(profile.fields.setdefault(name, Profile()), inner, limit)
+            profile.bound(limit)
+
+
+def update_elements(profile: Profile, code: str, elements: pa.Array, limit: int) -> None:
+    if profile.element is None:
+        profile.element = Profile()
+    if code == "NS":
+        update_numbers(profile.element, elements)
+    elif code in ELEMENTS:
+        counts, kind = profile.element.counts, ELEMENTS[code]
+        counts[kind] = counts.get(kind, 0) + len(elements)
+    elif not arrow().types.is_null(elements.type):
+        update_profile(profile.element, elements, limit)
+
+
+# The form of all numbers in DynamoDB but very large and very small ones.
+NUMBER = r"^-?(?:0|[1-9][0-9]{0,17})(?:\.[0-9]*[1-9])?$"
+
+
+def update_numbers(profile: Profile, texts: pa.StringArray) -> None:
+    pa = arrow()
+    pc = pa.compute
+    texts = texts.drop_null()
+    if not len(texts):
+        return
+    ends = whole_ends(texts)
+    if ends is None:
+        usual = pc.match_substring_regex(texts, NUMBER)
+        update_fractions(profile, texts.filter(usual))
+        for text in texts.filter(pc.invert(usual)).to_pylist():
+            profile.add({"N": text}, 0)
+        return
+    profile.counts["N"] = profile.counts.get("N", 0) + len(texts)
+    digits = max(len(str(abs(end)).lstrip("0")) for end in ends.values())
+    profile.digits = max(profile.digits, digits)
+
+
+def whole_ends(texts: pa.StringArray) -> dict[str, int] | None:
+    """The least and the greatest number; None if one is not a whole number of 64 bits."""
+    pa = arrow()
+    pc = pa.compute
+    # For each text that it refuses, Arrow's cast writes a message: 50 times the cost of a number.
+    if pc.any(pc.match_substring(texts, ".")).as_py():
+        return None
+    try:
+        ends: dict[str, int] = pc.min_max(pc.cast(texts, pa.int64())).as_py()
+    except pa.ArrowInvalid:
+        return None
+    return ends
+
+
+def update_fractions(profile: Profile, texts: pa.StringArray) -> None:
+    """Numbers of the usual form: digits and scale from the position of the point.
+
+    Without a number of Python's: for each, Arrow imports pandas, half a second in each worker.
+    """
+    pa = arrow()
+    pc = pa.compute
+    if not len(texts):
+        return
+    texts = pc.ascii_ltrim(texts, characters="-")
+    length, has_point = pc.binary_length(texts), pc.match_substring(texts, ".")
+    is_whole = pc.invert(has_point)
+    before = pc.if_else(has_point, pc.find_substring(texts, "."), length)
+    behind = pc.subtract(pc.subtract(length, before), pc.cast(has_point, pa.int32()))
+    before = pc.subtract(before, pc.cast(pc.starts_with(texts, "0"), pa.int32()))
+    profile.digits = max(profile.digits, pc.max(before).as_py())
+    profile.scale = max(profile.scale, pc.max(behind).as_py())
+    whole = pc.sum(is_whole).as_py()
+    for kind, count in (("N", whole), ("X", len(texts) - whole)):
+        if count:
+            profile.counts[kind] = profile.counts.get(kind, 0) + count
+
+
+def profile_groups(
+    groups: Iterable[str], read: Callable[[Iterable[str]], Iterable[Any]], limit: int
+) -> Iterator[tuple[str, tuple[Any, ...]]]:
+    """``profile_items`` for the batches that ``read`` finds in groups of pieces."""
+    return profile_batches(read(groups), limit)
+
+
+def profile_batches(
+    batches: Iterable[list[dict[str, Any]] | pa.StructArray], limit: int
+) -> Iterator[tuple[str, tuple[Any, ...]]]:
+    """``profile_items`` for what ``read_piece`` gives."""
+    profiles: dict[str, Profile] = {}
+    number = 0
+    for batch in batches:
+        number += len(batch)
+        if isinstance(batch, list):
+            update_profiles(profiles, batch, limit)
+            continue
+        for name, values in present_children(batch):
+            update_profile(profiles.setdefault(name, Profile()), values, limit)
+    return dump_profiles(profiles, number)
+
+
 # --- dynoexport/jobs/schema/types.py --------------------------------------------------------------
 # Kinds of types by the catalog's names; UNKNOWN has only nulls and empty lists so far.
 STRING, BIGINT, DOUBLE, DECIMAL = "string", "bigint", "double", "decimal"
@@ -4008,67 +4166,72 @@ def abort_uploads(s3: S3Client, bucket: str, prefix: str) -> None:
         log(f"removed {counted(len(left), 'upload')} of lost tasks")
 
 
-# --- dynoexport/jobs/readers/items.py -------------------------------------------------------------
-def parse_lines(
-    lines: Iterable[str],
-    dialect: str,
-    selected: Callable[[str], bool],
-    blanked: Iterable[str] = (),
-) -> Iterator[dict[str, Any]]:
-    """The items of the lines, in DynamoDB JSON, with the selected attributes.
-
-    A ``blanked`` attribute becomes a null, which only says that the item has it.
-    """
-    blanks = frozenset(blanked)
-    for line in lines:
-        if dialect == "plain":
-            plain = json.loads(line, parse_int=WholeNumber, parse_float=DoubleNumber)
-            item = {name: to_dynamodb_json(value) for name, value in plain.items()}
-        else:
-            item = json.loads(line)["Item"]
-        blank = {name: {"NULL": True} for name in blanks.intersection(item)}
-        yield {**{name: value for name, value in item.items() if selected(name)}, **blank}
-
-
-def export_lines(groups: Iterable[str], bucket: str, region: str) -> Iterator[str]:
-    """The lines in the files of DynamoDB's export, which are compressed with gzip."""
+# --- dynoexport/jobs/readers/export_files.py ------------------------------------------------------
+def open_exported(groups: Iterable[str], bucket: str, region: str) -> Iterator[gzip.GzipFile]:
+    """Each file in the groups of pieces."""
     s3 = s3_client(region)
     for group in groups:
         for piece in json.loads(group):
-            body = s3.get_object(Bucket=bucket, Key=piece["key"])["Body"]
-            yield from io.TextIOWrapper(gzip.GzipFile(fileobj=body), encoding="utf-8", newline="\n")
+            yield gzip.GzipFile(fileobj=s3.get_object(Bucket=bucket, Key=piece["key"])["Body"])
 
 
-def item_rdd(
-    spark: SparkSession,
-    result: ReadResult,
-    settings: Settings,
-    parts: int | None = None,
-    *,
-    blanked: Iterable[str] = (),
-) -> RDD[dict[str, Any]]:
-    """All items that were read, in ``parts`` partitions; by default in parts of at most 128 MB."""
-    if result.dialect == PIECES:
-        read = partial(piece_items, **piece_location(settings))
-        return piece_rdd(spark, result, parts).mapPartitions(partial(run_without_values, read))
-    selected = attribute_filter(settings.columns, settings.exclude)
-    parse = partial(parse_lines, dialect=result.dialect, selected=selected, blanked=blanked)
-    if result.dialect == "plain":
-        texts = spark.read.text(result.uri)
-        texts = texts if parts is None else texts.coalesce(parts)
-        lines = texts.rdd.map(lambda row: row[0])
-    else:
-        read_lines = partial(export_lines, **piece_location(settings))
-        groups = piece_rdd(spark, result, parts)
-        lines = groups.mapPartitions(partial(run_without_values, read_lines))
-    return lines.mapPartitions(partial(run_without_values, parse))
+def export_lines(groups: Iterable[str], bucket: str, region: str) -> Iterator[str]:
+    """The lines of the files."""
+    for file in open_exported(groups, bucket, region):
+        yield from io.TextIOWrapper(file, encoding="utf-8", newline="\n")
 
 
-def piece_rdd(spark: SparkSession, result: ReadResult, parts: int | None) -> RDD[str]:
-    """Groups of the pieces, one in each partition."""
-    whole = sum(piece["json_bytes"] for piece in result.pieces)
-    groups = group_pieces(result.pieces, parts or max(1, math.ceil(whole / SEGMENT_BYTES)))
-    return spark.sparkContext.parallelize(groups, len(groups))
+def export_batches(
+    groups: Iterable[str],
+    bucket: str,
+    region: str,
+    selected: Callable[[str], bool],
+    blanked: Collection[str] = (),
+) -> Iterator[list[dict[str, Any]] | pa.StructArray]:
+    """The selected attributes of the items in the files, in batches as ``read_pieces`` has them.
+
+    A ``blanked`` attribute becomes a null, which only says that the item has it.
+    """
+    decoder = Decoder(lambda name: name in blanked or selected(name), columnar=True, whole=False)
+    for file in open_exported(groups, bucket, region):
+        for lines in whole_lines(file):
+            batch = decoder.decode_lines(lines)
+            if isinstance(batch, list):
+                yield [blank_item(item, blanked) for item in batch]
+            else:
+                yield blank_array(batch.column(0), blanked)
+
+
+def whole_lines(file: gzip.GzipFile) -> Iterator[bytes]:
+    """The lines of the file, about ``BATCH_BYTES`` of them at once."""
+    for start in iter(lambda: file.read(BATCH_BYTES), b""):
+        lines = start + file.readline()
+        yield lines if lines.endswith(b"\n") else lines + b"\n"
+
+
+def blank_item(item: dict[str, Any], blanked: Iterable[str]) -> dict[str, Any]:
+    return {**item, **{name: {"NULL": True} for name in set(blanked).intersection(item)}}
+
+
+def blank_array(items: pa.StructArray, blanked: Collection[str]) -> pa.StructArray:
+    """``blank_item`` for an array of items."""
+    if not any(field.name in blanked for field in items.type):
+        return items
+    pa = arrow()
+    arrays = [
+        presence(array) if field.name in blanked else array
+        for field, array in zip(items.type, items.flatten())
+    ]
+    fields = [pa.field(field.name, array.type) for field, array in zip(items.type, arrays)]
+    return pa.StructArray.from_arrays(arrays, fields=fields)
+
+
+def presence(values: pa.Array) -> pa.StructArray:
+    """A null of DynamoDB's for each value."""
+    pa = arrow()
+    there = values.is_valid()
+    kind = pa.struct([("NULL", pa.bool_())])
+    return pa.Array.from_buffers(kind, len(there), [there.buffers()[1]], children=[there])
 
 
 # --- dynoexport/jobs/scan/task.py -----------------------------------------------------------------
@@ -4261,125 +4424,6 @@ class SegmentReader:
         self._coordinator.ask("done", segment=cursor.segment)
         with self._lock:
             self._records.append(record)
-
-
-# --- dynoexport/jobs/schema/arrow_profile.py ------------------------------------------------------
-def present_children(values: pa.StructArray) -> Iterator[tuple[str, pa.Array]]:
-    """The parts of an array of structs that have a value: values by type, or fields by name."""
-    for struct_field, content in zip(values.type, values.flatten()):
-        if content.null_count < len(content):
-            yield struct_field.name, content
-
-
-def update_profile(profile: Profile, values: pa.StructArray, limit: int) -> None:
-    """``Profile.add`` for an array of values."""
-    for code, content in present_children(values):
-        count = len(content) - content.null_count
-        if code == "N":
-            update_numbers(profile, content)
-            continue
-        kind = "L" if code in ELEMENTS else code
-        profile.counts[kind] = profile.counts.get(kind, 0) + count
-        if kind == "L":
-            update_elements(profile, code, content.flatten(), limit)
-        elif kind == "M" and not profile.many:
-            for name, inner in present_children(content):
-                update_profile(profile.fields.setdefault(name, Profile()), inner, limit)
-            profile.bound(limit)
-
-
-def update_elements(profile: Profile, code: str, elements: pa.Array, limit: int) -> None:
-    if profile.element is None:
-        profile.element = Profile()
-    if code == "NS":
-        update_numbers(profile.element, elements)
-    elif code in ELEMENTS:
-        counts, kind = profile.element.counts, ELEMENTS[code]
-        counts[kind] = counts.get(kind, 0) + len(elements)
-    elif not arrow().types.is_null(elements.type):
-        update_profile(profile.element, elements, limit)
-
-
-# The form of all numbers in DynamoDB but very large and very small ones.
-NUMBER = r"^-?(?:0|[1-9][0-9]{0,17})(?:\.[0-9]*[1-9])?$"
-
-
-def update_numbers(profile: Profile, texts: pa.StringArray) -> None:
-    pa = arrow()
-    pc = pa.compute
-    texts = texts.drop_null()
-    if not len(texts):
-        return
-    ends = whole_ends(texts)
-    if ends is None:
-        usual = pc.match_substring_regex(texts, NUMBER)
-        update_fractions(profile, texts.filter(usual))
-        for text in texts.filter(pc.invert(usual)).to_pylist():
-            profile.add({"N": text}, 0)
-        return
-    profile.counts["N"] = profile.counts.get("N", 0) + len(texts)
-    digits = max(len(str(abs(end)).lstrip("0")) for end in ends.values())
-    profile.digits = max(profile.digits, digits)
-
-
-def whole_ends(texts: pa.StringArray) -> dict[str, int] | None:
-    """The least and the greatest number; None if one is not a whole number of 64 bits."""
-    pa = arrow()
-    pc = pa.compute
-    # For each text that it refuses, Arrow's cast writes a message: 50 times the cost of a number.
-    if pc.any(pc.match_substring(texts, ".")).as_py():
-        return None
-    try:
-        ends: dict[str, int] = pc.min_max(pc.cast(texts, pa.int64())).as_py()
-    except pa.ArrowInvalid:
-        return None
-    return ends
-
-
-def update_fractions(profile: Profile, texts: pa.StringArray) -> None:
-    """Numbers of the usual form: digits and scale from the position of the point.
-
-    Without a number of Python's: for each, Arrow imports pandas, half a second in each worker.
-    """
-    pa = arrow()
-    pc = pa.compute
-    if not len(texts):
-        return
-    texts = pc.ascii_ltrim(texts, characters="-")
-    length, has_point = pc.binary_length(texts), pc.match_substring(texts, ".")
-    is_whole = pc.invert(has_point)
-    before = pc.if_else(has_point, pc.find_substring(texts, "."), length)
-    behind = pc.subtract(pc.subtract(length, before), pc.cast(has_point, pa.int32()))
-    before = pc.subtract(before, pc.cast(pc.starts_with(texts, "0"), pa.int32()))
-    profile.digits = max(profile.digits, pc.max(before).as_py())
-    profile.scale = max(profile.scale, pc.max(behind).as_py())
-    whole = pc.sum(is_whole).as_py()
-    for kind, count in (("N", whole), ("X", len(texts) - whole)):
-        if count:
-            profile.counts[kind] = profile.counts.get(kind, 0) + count
-
-
-def profile_pieces(
-    groups: Iterable[str], bucket: str, region: str, limit: int
-) -> Iterator[tuple[str, tuple[Any, ...]]]:
-    """``profile_items`` for groups of pieces."""
-    return profile_batches(read_pieces(groups, bucket, region), limit)
-
-
-def profile_batches(
-    batches: Iterable[list[dict[str, Any]] | pa.StructArray], limit: int
-) -> Iterator[tuple[str, tuple[Any, ...]]]:
-    """``profile_items`` for what ``read_piece`` gives."""
-    profiles: dict[str, Profile] = {}
-    number = 0
-    for batch in batches:
-        number += len(batch)
-        if isinstance(batch, list):
-            update_profiles(profiles, batch, limit)
-            continue
-        for name, values in present_children(batch):
-            update_profile(profiles.setdefault(name, Profile()), values, limit)
-    return dump_profiles(profiles, number)
 
 
 # --- dynoexport/jobs/schema/catalog_types.py ------------------------------------------------------
@@ -4917,6 +4961,76 @@ def json_object(fields: Iterable[tuple[str, Callable[[Any], str], Any]]) -> str:
     return f"{{{','.join(held)}}}"
 
 
+# --- dynoexport/jobs/readers/items.py -------------------------------------------------------------
+def parse_lines(
+    lines: Iterable[str],
+    dialect: str,
+    selected: Callable[[str], bool],
+    blanked: Iterable[str] = (),
+) -> Iterator[dict[str, Any]]:
+    """The items of the lines, in DynamoDB JSON, with the selected attributes.
+
+    A ``blanked`` attribute becomes a null, which only says that the item has it.
+    """
+    blanks = frozenset(blanked)
+    for line in lines:
+        if dialect == "plain":
+            plain = json.loads(line, parse_int=WholeNumber, parse_float=DoubleNumber)
+            item = {name: to_dynamodb_json(value) for name, value in plain.items()}
+        else:
+            item = json.loads(line)["Item"]
+        blank = {name: {"NULL": True} for name in blanks.intersection(item)}
+        yield {**{name: value for name, value in item.items() if selected(name)}, **blank}
+
+
+def item_rdd(
+    spark: SparkSession,
+    result: ReadResult,
+    settings: Settings,
+    parts: int | None = None,
+    *,
+    blanked: Iterable[str] = (),
+) -> RDD[dict[str, Any]]:
+    """All items that were read, in ``parts`` partitions; by default in parts of at most 128 MB."""
+    if result.dialect == PIECES:
+        read = partial(piece_items, **piece_location(settings))
+        return piece_rdd(spark, result, parts).mapPartitions(partial(run_without_values, read))
+    selected = attribute_filter(settings.columns, settings.exclude)
+    parse = partial(parse_lines, dialect=result.dialect, selected=selected, blanked=blanked)
+    if result.dialect == "plain":
+        texts = spark.read.text(result.uri)
+        texts = texts if parts is None else texts.coalesce(parts)
+        lines = texts.rdd.map(lambda row: row[0])
+    else:
+        read_lines = partial(export_lines, **piece_location(settings))
+        groups = piece_rdd(spark, result, parts)
+        lines = groups.mapPartitions(partial(run_without_values, read_lines))
+    return lines.mapPartitions(partial(run_without_values, parse))
+
+
+def piece_rdd(spark: SparkSession, result: ReadResult, parts: int | None) -> RDD[str]:
+    """Groups of the pieces, one in each partition."""
+    whole = sum(piece["json_bytes"] for piece in result.pieces)
+    groups = group_pieces(result.pieces, parts or max(1, math.ceil(whole / SEGMENT_BYTES)))
+    return spark.sparkContext.parallelize(groups, len(groups))
+
+
+def batch_reader(
+    result: ReadResult, settings: Settings, *, blanked: Iterable[str] = ()
+) -> Callable[[Iterable[str]], Iterator[Any]] | None:
+    """How a task reads the batches in groups of pieces; None where there are only single items.
+
+    ``blanked`` is as in ``parse_lines``; what a Scan did not select is not in its pieces.
+    """
+    location = piece_location(settings)
+    if result.dialect == PIECES:
+        return partial(read_pieces, **location)
+    if result.dialect == "export" and takes_arrow(settings):
+        selected = attribute_filter(settings.columns, settings.exclude)
+        return partial(export_batches, **location, selected=selected, blanked=tuple(blanked))
+    return None
+
+
 # --- dynoexport/jobs/readers/native.py ------------------------------------------------------------
 def read_by_scan(
     spark: SparkSession, settings: Settings, plan: ReadPlan, clients: Clients, paths: SnapshotPaths
@@ -5109,51 +5223,6 @@ def load_progress(
     clear(s3, paths.bucket, paths.temp)
     s3.put_object(Bucket=paths.bucket, Key=key, Body=json.dumps(course).encode())
     return course["segments"], {}
-
-
-# --- dynoexport/jobs/profiling.py -----------------------------------------------------------------
-PROFILE_PARTS_MAX = 200
-
-
-def profile_partitions(
-    spark: SparkSession, result: ReadResult, settings: Settings, limit: int
-) -> RDD[tuple[str, tuple[Any, ...]]]:
-    """The profiles of each partition's items."""
-    if result.dialect == PIECES:
-        profile = partial(profile_pieces, limit=limit, **piece_location(settings))
-        return piece_rdd(spark, result, None).mapPartitions(partial(run_without_values, profile))
-    # Whether items have an excluded attribute is known only before it is dropped.
-    items = item_rdd(spark, result, settings, blanked=settings.exclude)
-    profile = partial(profile_items, limit=limit)
-    return items.mapPartitions(partial(run_without_values, profile))
-
-
-def profile_all(
-    dumps: RDD[tuple[str, tuple[Any, ...]]],
-    known: Iterable[str],
-    limit: int,
-    blanked: Iterable[str] = (),
-) -> tuple[int, dict[str, Profile], bool]:
-    """How many items there are, the attributes' profiles, and whether more attributes exist.
-
-    One pass in the executors. The driver gets the profiles of the ``known`` attributes, of others
-    up to ``MAX_COLUMNS``, and of the ``blanked`` ones, however many attributes the items have.
-    """
-    own = frozenset(known)
-    room = max(0, MAX_COLUMNS - len(own))
-    parts = min(dumps.getNumPartitions(), PROFILE_PARTS_MAX)
-    merge = partial(merge_profiles, limit=limit)
-    merged = dumps.partitionBy(parts).mapPartitions(partial(run_without_values, merge))
-    first = own | {ITEMS, *blanked}
-    # pyspark's type stubs do not know that tuples have an order.
-    by_rank: Callable[[Any], Any] = partial(profile_rank, known=first)
-    ranked = merged.takeOrdered(len(first) + room + 1, key=by_rank)
-    kept = dict(pair for pair in ranked if pair[0] in first)
-    others = [pair for pair in ranked if pair[0] not in first]
-    number = kept.pop(ITEMS)[0]["M"]
-    profiles = {**kept, **dict(others[:room])}
-    loaded = {name: Profile.load(dumped) for name, dumped in profiles.items()}
-    return number, loaded, len(others) > room
 
 
 # --- dynoexport/jobs/adoption.py ------------------------------------------------------------------
@@ -5416,60 +5485,51 @@ def spark_schema(columns: Sequence[Column]) -> StructType:
     return StructType([StructField(column.name, spark_type(column.type)) for column in columns])
 
 
-# --- dynoexport/jobs/snapshot_schema.py -----------------------------------------------------------
-@dataclass(frozen=True)
-class SnapshotSchema:
-    """The schema of a snapshot.
+# --- dynoexport/jobs/profiling.py -----------------------------------------------------------------
+PROFILE_PARTS_MAX = 200
 
-    Attributes:
-        items: how many items were read.
-        columns: in the order of the files.
-        changes: a line for each attribute that changed since the snapshot before.
-        warnings: a line for each thing that a reader of the snapshot should know.
-        doubles: how many numbers of an attribute arrived as doubles, from the connector.
+
+def profile_partitions(
+    spark: SparkSession, result: ReadResult, settings: Settings, limit: int
+) -> RDD[tuple[str, tuple[Any, ...]]]:
+    """The profiles of each partition's items."""
+    # Whether items have an excluded attribute is known only before it is dropped.
+    read = batch_reader(result, settings, blanked=settings.exclude)
+    if read is not None:
+        profile_read = partial(profile_groups, read=read, limit=limit)
+        groups = piece_rdd(spark, result, None)
+        return groups.mapPartitions(partial(run_without_values, profile_read))
+    items = item_rdd(spark, result, settings, blanked=settings.exclude)
+    profile = partial(profile_items, limit=limit)
+    return items.mapPartitions(partial(run_without_values, profile))
+
+
+def profile_all(
+    dumps: RDD[tuple[str, tuple[Any, ...]]],
+    known: Iterable[str],
+    limit: int,
+    blanked: Iterable[str] = (),
+) -> tuple[int, dict[str, Profile], bool]:
+    """How many items there are, the attributes' profiles, and whether more attributes exist.
+
+    One pass in the executors. The driver gets the profiles of the ``known`` attributes, of others
+    up to ``MAX_COLUMNS``, and of the ``blanked`` ones, however many attributes the items have.
     """
-
-    items: int
-    columns: tuple[Column, ...]
-    changes: tuple[str, ...]
-    warnings: tuple[str, ...]
-    doubles: Mapping[str, int]
-
-
-def settle_schema(
-    spark: SparkSession, settings: Settings, result: ReadResult, history: Sequence[Column]
-) -> SnapshotSchema:
-    """One pass over the items; ``history`` are the columns of the snapshot before."""
-    rules = type_rules(settings)
-    limit, blanked = rules.max_struct_fields, settings.exclude
-    known = {column.attribute for column in history if column.attribute}
-    dumps = profile_partitions(spark, result, settings, limit)
-    items, profiles, others = profile_all(dumps, known, limit, blanked)
-    held = {*profiles, *result.left_out}
-    profiles = {name: profile for name, profile in profiles.items() if name not in blanked}
-    columns = settle_columns(profiles, assign_attributes(history, profiles), rules, others=others)
-    warnings = [
-        *schema_warnings(profiles, columns, others=others),
-        *unknown_name_warnings(settings, result, held),
-    ]
-    changes = changes_between(history, columns, profiles)
-    doubles = {name: count_doubles(profiles[name]) for name in sorted(profiles)}
-    doubles = {name: number for name, number in doubles.items() if number}
-    return SnapshotSchema(items, columns, tuple(changes), tuple(warnings), doubles)
-
-
-def unknown_name_warnings(settings: Settings, result: ReadResult, held: Iterable[str]) -> list[str]:
-    """A warning for each name in Columns or Exclude that no item has: it may be misspelled.
-
-    Glue's connector does not report what it dropped.
-    """
-    exclude = () if result.dialect == "plain" else settings.exclude
-    return [
-        f"{setting} names {name!r}, which no item has"
-        for setting, names in (("Columns", settings.columns), ("Exclude", exclude))
-        for name in names
-        if name not in set(held)
-    ]
+    own = frozenset(known)
+    room = max(0, MAX_COLUMNS - len(own))
+    parts = min(dumps.getNumPartitions(), PROFILE_PARTS_MAX)
+    merge = partial(merge_profiles, limit=limit)
+    merged = dumps.partitionBy(parts).mapPartitions(partial(run_without_values, merge))
+    first = own | {ITEMS, *blanked}
+    # pyspark's type stubs do not know that tuples have an order.
+    by_rank: Callable[[Any], Any] = partial(profile_rank, known=first)
+    ranked = merged.takeOrdered(len(first) + room + 1, key=by_rank)
+    kept = dict(pair for pair in ranked if pair[0] in first)
+    others = [pair for pair in ranked if pair[0] not in first]
+    number = kept.pop(ITEMS)[0]["M"]
+    profiles = {**kept, **dict(others[:room])}
+    loaded = {name: Profile.load(dumped) for name, dumped in profiles.items()}
+    return number, loaded, len(others) > room
 
 
 # --- dynoexport/jobs/reservation.py ---------------------------------------------------------------
@@ -6004,6 +6064,62 @@ def row_and_item(columns: Sequence[Column]) -> Callable[[Any], tuple[Any, ...]]:
     return lambda item: (*row(item), json.dumps(item))
 
 
+# --- dynoexport/jobs/snapshot_schema.py -----------------------------------------------------------
+@dataclass(frozen=True)
+class SnapshotSchema:
+    """The schema of a snapshot.
+
+    Attributes:
+        items: how many items were read.
+        columns: in the order of the files.
+        changes: a line for each attribute that changed since the snapshot before.
+        warnings: a line for each thing that a reader of the snapshot should know.
+        doubles: how many numbers of an attribute arrived as doubles, from the connector.
+    """
+
+    items: int
+    columns: tuple[Column, ...]
+    changes: tuple[str, ...]
+    warnings: tuple[str, ...]
+    doubles: Mapping[str, int]
+
+
+def settle_schema(
+    spark: SparkSession, settings: Settings, result: ReadResult, history: Sequence[Column]
+) -> SnapshotSchema:
+    """One pass over the items; ``history`` are the columns of the snapshot before."""
+    rules = type_rules(settings)
+    limit, blanked = rules.max_struct_fields, settings.exclude
+    known = {column.attribute for column in history if column.attribute}
+    dumps = profile_partitions(spark, result, settings, limit)
+    items, profiles, others = profile_all(dumps, known, limit, blanked)
+    held = {*profiles, *result.left_out}
+    profiles = {name: profile for name, profile in profiles.items() if name not in blanked}
+    columns = settle_columns(profiles, assign_attributes(history, profiles), rules, others=others)
+    warnings = [
+        *schema_warnings(profiles, columns, others=others),
+        *unknown_name_warnings(settings, result, held),
+    ]
+    changes = changes_between(history, columns, profiles)
+    doubles = {name: count_doubles(profiles[name]) for name in sorted(profiles)}
+    doubles = {name: number for name, number in doubles.items() if number}
+    return SnapshotSchema(items, columns, tuple(changes), tuple(warnings), doubles)
+
+
+def unknown_name_warnings(settings: Settings, result: ReadResult, held: Iterable[str]) -> list[str]:
+    """A warning for each name in Columns or Exclude that no item has: it may be misspelled.
+
+    Glue's connector does not report what it dropped.
+    """
+    exclude = () if result.dialect == "plain" else settings.exclude
+    return [
+        f"{setting} names {name!r}, which no item has"
+        for setting, names in (("Columns", settings.columns), ("Exclude", exclude))
+        for name in names
+        if name not in set(held)
+    ]
+
+
 # --- dynoexport/jobs/history.py -------------------------------------------------------------------
 def known_columns(s3: S3Client, settings: Settings) -> tuple[Column, ...]:
     """The columns of the newest complete snapshot; empty without a snapshot.
@@ -6171,10 +6287,15 @@ def write_part(number: int, contents: Iterable[Any], plan: FilePlan) -> Iterator
     return map(json.dumps, [uploaded.to_dict() for uploaded in done])
 
 
-def write_batches(number: int, groups: Iterable[str], plan: FilePlan) -> Iterator[str]:
-    """The pieces in the groups as one columnar file."""
-    pieces = read_pieces(groups, plan.bucket, plan.region)
-    return write_part(number, (record_batch(plan.columns, batch) for batch in pieces), plan)
+def write_batches(
+    number: int,
+    groups: Iterable[str],
+    plan: FilePlan,
+    read: Callable[[Iterable[str]], Iterable[Any]],
+) -> Iterator[str]:
+    """The batches that ``read`` finds in the groups as one columnar file."""
+    batches = (record_batch(plan.columns, batch) for batch in read(groups))
+    return write_part(number, batches, plan)
 
 
 def write_item_batches(number: int, items: Iterable[Any], plan: FilePlan) -> Iterator[str]:
@@ -6194,8 +6315,9 @@ def write_parts(
     plan = file_plan(settings, columns, paths, s3.meta.region_name)
     parts = files_for(result.json_bytes, settings.format)
     contents: RDD[Any]
-    if plan.format in COLUMNAR_FORMATS and result.dialect == PIECES and not settings.where:
-        task = partial(write_batches, plan=plan)
+    read = batch_reader(result, settings)
+    if plan.format in COLUMNAR_FORMATS and read is not None and not settings.where:
+        task = partial(write_batches, plan=plan, read=read)
         contents = piece_rdd(spark, result, parts)
     else:
         is_columnar = plan.format in COLUMNAR_FORMATS

@@ -6,9 +6,8 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from dynoexport.jobs.failures import run_without_values
-from dynoexport.jobs.readers.items import item_rdd, piece_rdd
-from dynoexport.jobs.scan.buffer import PIECES, piece_location
-from dynoexport.jobs.schema.arrow_profile import profile_pieces
+from dynoexport.jobs.readers.items import batch_reader, item_rdd, piece_rdd
+from dynoexport.jobs.schema.arrow_profile import profile_groups
 from dynoexport.jobs.schema.column_names import MAX_COLUMNS
 from dynoexport.jobs.schema.profile import (
     ITEMS,
@@ -34,10 +33,12 @@ def profile_partitions(
     spark: SparkSession, result: ReadResult, settings: Settings, limit: int
 ) -> RDD[tuple[str, tuple[Any, ...]]]:
     """The profiles of each partition's items."""
-    if result.dialect == PIECES:
-        profile = partial(profile_pieces, limit=limit, **piece_location(settings))
-        return piece_rdd(spark, result, None).mapPartitions(partial(run_without_values, profile))
     # Whether items have an excluded attribute is known only before it is dropped.
+    read = batch_reader(result, settings, blanked=settings.exclude)
+    if read is not None:
+        profile_read = partial(profile_groups, read=read, limit=limit)
+        groups = piece_rdd(spark, result, None)
+        return groups.mapPartitions(partial(run_without_values, profile_read))
     items = item_rdd(spark, result, settings, blanked=settings.exclude)
     profile = partial(profile_items, limit=limit)
     return items.mapPartitions(partial(run_without_values, profile))

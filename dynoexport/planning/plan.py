@@ -49,8 +49,9 @@ CONNECTOR_SLOT_BYTES = 6_300_000 / 4
 NATIVE_SLOT_BYTES = 5_000_000
 # Bytes that a task slot settles, converts and writes in a second: likewise half of what a core did
 # in transform.py of benchmarks/: 240 MB by two cores, in 16.5 s as pieces, and in 33.9 s as lines
-# when first measured; pieces take as long since, lines longer.
+# that become rows one by one. The files of an export take 1.35 times as long as pieces.
 PIECES_SLOT_BYTES = 3_600_000
+EXPORT_SLOT_BYTES = 2_650_000
 LINES_SLOT_BYTES = 1_750_000
 # The part of that in which the schema is settled. Both passes read the same and decode it.
 SETTLING = 0.5
@@ -146,7 +147,11 @@ class Job:
         """Bytes of the table that a task slot settles, converts and writes in a second."""
         if self.is_python:
             return PYTHON_SLOT_BYTES * self.slot_speed
-        return PIECES_SLOT_BYTES if self.read_mode is ReadMode.NATIVE else LINES_SLOT_BYTES
+        return {
+            ReadMode.NATIVE: PIECES_SLOT_BYTES,
+            ReadMode.EXPORT: EXPORT_SLOT_BYTES,
+            ReadMode.CONNECTOR: LINES_SLOT_BYTES,
+        }[self.read_mode]
 
 
 # --- reading --------------------------------------------------------------------------------------

@@ -26,6 +26,7 @@ from dynoexport.jobs.write.arrow import arrow_type, record_batch
 from dynoexport.jobs.write.rows import spark_row_converter
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
 # A whole number, fractions, a list that one item lacks, a map.
@@ -66,6 +67,16 @@ def decoded(items: list[tables.Item], cuts: list[int]) -> list[Any]:
     return batches
 
 
+def decoded_lines(items: list[tables.Item], cuts: list[int]) -> list[Any]:
+    """The items as read from the lines of an export, decoded in batches that end at the cuts."""
+    decoder = Decoder(everything, columnar=True, whole=False)
+    lines = [b'{"Item":%b}\n' % page([item])[1:-1] for item in items]
+    ends = sorted({min(cut, len(items)) for cut in cuts} | {len(items)})
+    parts = [b"".join(lines[begin:end]) for begin, end in zip([0, *ends], ends, strict=False)]
+    batches = [decoder.decode_lines(part) for part in parts if part]
+    return [batch if isinstance(batch, list) else batch.column(0) for batch in batches]
+
+
 def known(pairs: Any) -> dict[str, Any]:
     return {name: ordered(dumped) for name, dumped in pairs}
 
@@ -80,14 +91,22 @@ def ordered(dumped: Any) -> Any:
 
 
 @settings(max_examples=examples(300), deadline=None, suppress_health_check=list(HealthCheck))
-@given(items=tables.side_by_side(3), rules=RULES, cuts=st.lists(st.integers(0, 12), max_size=3))
+@given(
+    items=tables.side_by_side(3),
+    rules=RULES,
+    cuts=st.lists(st.integers(0, 12), max_size=3),
+    decode=st.sampled_from([decoded, decoded_lines]),
+)
 def test_batches_hold_what_the_items_hold(
-    items: list[tables.Item], rules: tuple[str, str, int], cuts: list[int]
+    items: list[tables.Item],
+    rules: tuple[str, str, int],
+    cuts: list[int],
+    decode: Callable[[list[tables.Item], list[int]], list[Any]],
 ) -> None:
     """Profiles, rows, and the items themselves, wherever the batches end."""
     plain = json.loads(page(items))
     limit = rules[2]
-    batches = decoded(items, cuts)
+    batches = decode(items, cuts)
     assert [item for batch in batches for item in dynamodb_items(batch)] == plain
     dumps = dict(profile_batches(batches, limit))
     assert known(dumps.items()) == known(profile_items(plain, limit))

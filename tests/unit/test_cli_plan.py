@@ -268,7 +268,7 @@ def test_runs_that_overlap_are_not_recommended() -> None:
     (shown,) = json.loads(done.stdout)
     (obstacle,) = shown["obstacles"]
     assert obstacle == (
-        "runs overlap: a run takes 19 min 40 s, but the schedule starts one every 15 min, and AWS "
+        "runs overlap: a run takes 19 min 08 s, but the schedule starts one every 15 min, and AWS "
         "Glue refuses a second run; choose a schedule with longer gaps, or look for a faster job "
         "with 'dynoexport plan --target-duration'"
     )

@@ -148,6 +148,7 @@ def test_the_assumptions_of_the_page_are_those_of_the_code() -> None:
         f"native {plan.NATIVE_SLOT_BYTES / 1e6:g} MB",
         f"{plan.PIECES_SLOT_BYTES / 1e6:g} MB a second",
         f"lines {plan.LINES_SLOT_BYTES / 1e6:g} MB",
+        f"the files of an export {plan.EXPORT_SLOT_BYTES / 1e6:g} MB",
         f"{plan.EXPORT_BYTES / 1e6:g} MB a second after five minutes",
         ", ".join(f"{fmt} {part:g}" for fmt, part in BYTES_PER_JSON_BYTE.items()).replace(
             "avro 0.6", "avro 0.6 of these"

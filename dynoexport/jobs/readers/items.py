@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
-import gzip
-import io
 import json
 import math
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from dynoexport.jobs.arrow_library import takes_arrow
 from dynoexport.jobs.failures import run_without_values
-from dynoexport.jobs.s3_client import s3_client
-from dynoexport.jobs.scan.buffer import PIECES, group_pieces, piece_items, piece_location
+from dynoexport.jobs.readers.export_files import export_batches, export_lines
+from dynoexport.jobs.scan.buffer import (
+    PIECES,
+    group_pieces,
+    piece_items,
+    piece_location,
+    read_pieces,
+)
 from dynoexport.jobs.scan.segments import SEGMENT_BYTES
 from dynoexport.jobs.schema.dynamodb_json import DoubleNumber, WholeNumber, to_dynamodb_json
 from dynoexport.jobs.settings import attribute_filter
@@ -47,15 +52,6 @@ def parse_lines(
         yield {**{name: value for name, value in item.items() if selected(name)}, **blank}
 
 
-def export_lines(groups: Iterable[str], bucket: str, region: str) -> Iterator[str]:
-    """The lines in the files of DynamoDB's export, which are compressed with gzip."""
-    s3 = s3_client(region)
-    for group in groups:
-        for piece in json.loads(group):
-            body = s3.get_object(Bucket=bucket, Key=piece["key"])["Body"]
-            yield from io.TextIOWrapper(gzip.GzipFile(fileobj=body), encoding="utf-8", newline="\n")
-
-
 def item_rdd(
     spark: SparkSession,
     result: ReadResult,
@@ -86,3 +82,19 @@ def piece_rdd(spark: SparkSession, result: ReadResult, parts: int | None) -> RDD
     whole = sum(piece["json_bytes"] for piece in result.pieces)
     groups = group_pieces(result.pieces, parts or max(1, math.ceil(whole / SEGMENT_BYTES)))
     return spark.sparkContext.parallelize(groups, len(groups))
+
+
+def batch_reader(
+    result: ReadResult, settings: Settings, *, blanked: Iterable[str] = ()
+) -> Callable[[Iterable[str]], Iterator[Any]] | None:
+    """How a task reads the batches in groups of pieces; None where there are only single items.
+
+    ``blanked`` is as in ``parse_lines``; what a Scan did not select is not in its pieces.
+    """
+    location = piece_location(settings)
+    if result.dialect == PIECES:
+        return partial(read_pieces, **location)
+    if result.dialect == "export" and takes_arrow(settings):
+        selected = attribute_filter(settings.columns, settings.exclude)
+        return partial(export_batches, **location, selected=selected, blanked=tuple(blanked))
+    return None

@@ -5,13 +5,14 @@ from __future__ import annotations
 import json
 import threading
 from contextlib import nullcontext
-from typing import TYPE_CHECKING
+from functools import partial
+from typing import TYPE_CHECKING, Any
 
 from dynoexport.jobs.arrow_library import arrow
 from dynoexport.jobs.log import log
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     import pyarrow as pa
 
@@ -21,6 +22,10 @@ WIDE = 1_000
 # Arrow's streams take 64 levels
 # (https://arrow.apache.org/docs/cpp/api/ipc.html, max_recursion_depth).
 DEPTH_MAX = 60
+# What is around the items: in the lines that are made of a Scan's pages, and in an export's.
+PAGE, WRAPPER = "Items", "Item"
+# Of an export, as much as a page has.
+SAMPLE_BYTES = 1024 * 1024
 
 
 class Decoder:
@@ -37,14 +42,32 @@ class Decoder:
 
     def decode(self, pages: Sequence[bytes], items: int) -> pa.RecordBatch | bytes:
         """A batch of one column, ``item``; or the pages, one a line."""
-        with self._first if self._is_unknown() else nullcontext():
-            if self._is_unknown():
-                # Before Arrow makes room for each attribute in each item.
-                self._columnar = fields_in(json.loads(pages[0].decode())) <= WIDE
-            batch = self._batch(pages) if self._columnar else None
+        batch = self._decode(
+            partial(page_lines, pages), PAGE, lambda: json.loads(pages[0].decode())
+        )
         if batch is not None and batch.num_rows == items:
             return batch
         return b"".join(self._selected_page(page) for page in pages)
+
+    def decode_lines(self, lines: bytes) -> pa.RecordBatch | list[dict[str, Any]]:
+        """The same for whole lines of DynamoDB's export; or the items.
+
+        https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/S3DataExport.Output.html
+        """
+        sample = partial(wrapped_items, lines[: lines.find(b"\n", SAMPLE_BYTES)])
+        batch = self._decode(lambda: lines, WRAPPER, sample)
+        if batch is not None and batch.num_rows == lines.count(b"\n"):
+            return batch
+        return self._select(wrapped_items(lines))
+
+    def _decode(
+        self, lines: Callable[[], bytes], column: str, sample: Callable[[], Iterable[object]]
+    ) -> pa.RecordBatch | None:
+        with self._first if self._is_unknown() else nullcontext():
+            if self._is_unknown():
+                # Before Arrow makes room for each attribute in each item.
+                self._columnar = fields_in(sample()) <= WIDE
+            return self._batch(lines(), column) if self._columnar else None
 
     def _is_unknown(self) -> bool:
         return self._columnar and self._known is None
@@ -52,29 +75,32 @@ class Decoder:
     def _selected_page(self, page: bytes) -> bytes:
         if self._whole and b"\n" not in page:
             return page + b"\n"
-        items = json.loads(page.decode())
+        kept = self._select(json.loads(page.decode()))
+        return json.dumps(kept, ensure_ascii=False, separators=(",", ":")).encode() + b"\n"
+
+    def _select(self, items: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
         self._note_left_out({name for item in items for name in item})
-        kept = [
+        return [
             {name: value for name, value in item.items() if self._selected(name)} for item in items
         ]
-        return json.dumps(kept, ensure_ascii=False, separators=(",", ":")).encode() + b"\n"
 
     def _note_left_out(self, names: Iterable[str]) -> None:
         self.left_out.update([name for name in names if not self._selected(name)])
 
-    def _batch(self, pages: Sequence[bytes]) -> pa.RecordBatch | None:
+    def _batch(self, lines: bytes, column: str) -> pa.RecordBatch | None:
         """The batch; None if Arrow cannot hold the items."""
         pa = arrow()
-        text = b"".join(b'{"Items":%b}\n' % page for page in pages)
         try:
             # Another thread may change it.
             before = self._known
-            items = read_items(text, before)
+            items = read_items(lines, column, before)
+            if items.null_count:
+                return None
             known = storable_type(items.type)
             if known != before:
                 self._known = known
                 # What Arrow read as a timestamp is an ordinary string.
-                items = read_items(text, known)
+                items = read_items(lines, column, known)
             self._columnar = count_leaves(known) <= WIDE and nesting_depth(known) <= DEPTH_MAX
             if not self._columnar:
                 return None
@@ -96,18 +122,32 @@ def fields_in(values: Iterable[object]) -> int:
     return len(held) + sum(map(fields_in, held.values()))
 
 
-def read_items(text: bytes, known: pa.DataType | None) -> pa.StructArray:
-    """The items in lines of ``{"Items": [...]}``, an array of structs; ``known`` is their type."""
+def page_lines(pages: Iterable[bytes]) -> bytes:
+    return b"".join(b'{"%b":%b}\n' % (PAGE.encode(), page) for page in pages)
+
+
+def wrapped_items(lines: bytes) -> list[dict[str, Any]]:
+    """The items in lines of DynamoDB's export."""
+    return [json.loads(line)[WRAPPER] for line in lines.decode().split("\n") if line]
+
+
+def read_items(lines: bytes, column: str, known: pa.DataType | None) -> pa.StructArray:
+    """The items in the lines, an array of structs; ``known`` is their type.
+
+    A line is ``{"Items": [...]}`` with the column ``PAGE``, ``{"Item": {...}}`` with ``WRAPPER``.
+    """
     pa = arrow()
-    schema = None if known is None else pa.schema([("Items", pa.list_(known))])
+    kind = known if known is None or column == WRAPPER else pa.list_(known)
+    schema = None if kind is None else pa.schema([(column, kind)])
     table = pa.json.read_json(
-        pa.BufferReader(text),
-        read_options=pa.json.ReadOptions(use_threads=False, block_size=len(text) + 1),
+        pa.BufferReader(lines),
+        read_options=pa.json.ReadOptions(use_threads=False, block_size=len(lines) + 1),
         parse_options=pa.json.ParseOptions(
             explicit_schema=schema, unexpected_field_behavior="infer"
         ),
     )
-    return pa.concat_arrays([chunk.flatten() for chunk in table.column("Items").chunks])
+    chunks = table.column(column).chunks
+    return pa.concat_arrays(chunks if column == WRAPPER else [chunk.flatten() for chunk in chunks])
 
 
 def storable_type(kind: pa.DataType) -> pa.DataType | None:

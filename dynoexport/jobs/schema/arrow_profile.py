@@ -5,12 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from dynoexport.jobs.arrow_library import arrow
-from dynoexport.jobs.scan.buffer import read_pieces
 from dynoexport.jobs.schema.dynamodb_json import ELEMENTS
 from dynoexport.jobs.schema.profile import Profile, dump_profiles, update_profiles
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
 
     import pyarrow as pa
 
@@ -110,11 +109,11 @@ def update_fractions(profile: Profile, texts: pa.StringArray) -> None:
             profile.counts[kind] = profile.counts.get(kind, 0) + count
 
 
-def profile_pieces(
-    groups: Iterable[str], bucket: str, region: str, limit: int
+def profile_groups(
+    groups: Iterable[str], read: Callable[[Iterable[str]], Iterable[Any]], limit: int
 ) -> Iterator[tuple[str, tuple[Any, ...]]]:
-    """``profile_items`` for groups of pieces."""
-    return profile_batches(read_pieces(groups, bucket, region), limit)
+    """``profile_items`` for the batches that ``read`` finds in groups of pieces."""
+    return profile_batches(read(groups), limit)
 
 
 def profile_batches(

@@ -13,9 +13,8 @@ from dynoexport.jobs.arrow_library import arrow
 from dynoexport.jobs.failures import run_without_values
 from dynoexport.jobs.formats import CODECS, COLUMNAR_FORMATS, LINE_FORMATS, files_for
 from dynoexport.jobs.log import log
-from dynoexport.jobs.readers.items import item_rdd, piece_rdd
+from dynoexport.jobs.readers.items import batch_reader, item_rdd, piece_rdd
 from dynoexport.jobs.s3_client import s3_client
-from dynoexport.jobs.scan.buffer import PIECES, read_pieces
 from dynoexport.jobs.write.arrow import record_batch
 from dynoexport.jobs.write.avro import AvroFile
 from dynoexport.jobs.write.columnar import ColumnarFile
@@ -29,7 +28,7 @@ from dynoexport.jobs.write.upload import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from mypy_boto3_s3 import S3Client
     from pyspark import RDD
@@ -118,10 +117,15 @@ def write_part(number: int, contents: Iterable[Any], plan: FilePlan) -> Iterator
     return map(json.dumps, [uploaded.to_dict() for uploaded in done])
 
 
-def write_batches(number: int, groups: Iterable[str], plan: FilePlan) -> Iterator[str]:
-    """The pieces in the groups as one columnar file."""
-    pieces = read_pieces(groups, plan.bucket, plan.region)
-    return write_part(number, (record_batch(plan.columns, batch) for batch in pieces), plan)
+def write_batches(
+    number: int,
+    groups: Iterable[str],
+    plan: FilePlan,
+    read: Callable[[Iterable[str]], Iterable[Any]],
+) -> Iterator[str]:
+    """The batches that ``read`` finds in the groups as one columnar file."""
+    batches = (record_batch(plan.columns, batch) for batch in read(groups))
+    return write_part(number, batches, plan)
 
 
 def write_item_batches(number: int, items: Iterable[Any], plan: FilePlan) -> Iterator[str]:
@@ -141,8 +145,9 @@ def write_parts(
     plan = file_plan(settings, columns, paths, s3.meta.region_name)
     parts = files_for(result.json_bytes, settings.format)
     contents: RDD[Any]
-    if plan.format in COLUMNAR_FORMATS and result.dialect == PIECES and not settings.where:
-        task = partial(write_batches, plan=plan)
+    read = batch_reader(result, settings)
+    if plan.format in COLUMNAR_FORMATS and read is not None and not settings.where:
+        task = partial(write_batches, plan=plan, read=read)
         contents = piece_rdd(spark, result, parts)
     else:
         is_columnar = plan.format in COLUMNAR_FORMATS
