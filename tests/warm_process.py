@@ -26,8 +26,6 @@ STDIN, STDOUT, STDERR = range(3)
 _forked = multiprocessing.get_context("forkserver")
 _forked.set_forkserver_preload(
     [
-        "awscli.clidriver",
-        "awscli.handlers",
         "boto3",
         "dynoexport.cli",
         "dynoexport.cloudformation.render",

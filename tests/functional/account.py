@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import json
 import os
+import subprocess
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-
-import warm_process
 
 from dynoexport import naming
 from dynoexport.aws import athena, workflow_runs
@@ -32,9 +32,15 @@ class Account:
 
     def aws(self, *words: str) -> Any:
         """What ``aws WORDS`` answers; fails the test with the command's own error."""
-        home = {"PATH": os.environ["PATH"], "HOME": os.environ["HOME"]}
-        env = {**home, **self.endpoint.env}
-        done = warm_process.run("aws", *words, "--output", "json", env=env, cwd=ROOT)
+        done = subprocess.run(
+            [Path(sys.executable).with_name("aws"), *words, "--output", "json"],
+            env={"PATH": os.environ["PATH"], "HOME": os.environ["HOME"], **self.endpoint.env},
+            cwd=ROOT,
+            capture_output=True,
+            text=True,
+            timeout=120,
+            check=False,
+        )
         assert done.returncode == 0, f"aws {' '.join(words)}\n{done.stdout}\n{done.stderr}"
         try:
             return json.loads(done.stdout)
