@@ -89,7 +89,7 @@ def by_python(batches: Pages) -> None:
 
 def known_type(batches: Pages) -> pa.DataType:
     kind = decode.storable_type(
-        decode.read_items(decode.page_lines(batches[0]), decode.PAGE, None).type
+        decode.read_items(decode.page_lines(batches[0]), decode.PAGE, None, "infer").type
     )
     assert kind is not None
     return kind

@@ -2151,13 +2151,13 @@ class PythonSession:
 # Every column of a batch has a place for every item. With many attributes that few items have, JSON
 # is smaller.
 WIDE = 1_000
+# So is it with more places in one batch, which are about 8 bytes each.
+PLACES = 4_000_000
 # Arrow's streams take 64 levels
 # (https://arrow.apache.org/docs/cpp/api/ipc.html, max_recursion_depth).
 DEPTH_MAX = 60
 # What is around the items: in the lines that are made of a Scan's pages, and in an export's.
 PAGE, WRAPPER = "Items", "Item"
-# Of an export, as much as a page has.
-SAMPLE_BYTES = 1024 * 1024
 
 
 class Decoder:
@@ -2174,9 +2174,8 @@ class Decoder:
 
     def decode(self, pages: Sequence[bytes], items: int) -> pa.RecordBatch | bytes:
         """A batch of one column, ``item``; or the pages, one a line."""
-        batch = self._decode(
-            partial(page_lines, pages), PAGE, lambda: json.loads(pages[0].decode())
-        )
+        parsed = partial(page_items, pages)
+        batch = self._decode(partial(page_lines, pages), PAGE, items, parsed)
         if batch is not None and batch.num_rows == items:
             return batch
         return b"".join(self._selected_page(page) for page in pages)
@@ -2186,20 +2185,17 @@ class Decoder:
 
         https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/S3DataExport.Output.html
         """
-        sample = partial(wrapped_items, lines[: lines.find(b"\n", SAMPLE_BYTES)])
-        batch = self._decode(lambda: lines, WRAPPER, sample)
-        if batch is not None and batch.num_rows == lines.count(b"\n"):
+        items, parsed = lines.count(b"\n"), partial(wrapped_items, lines)
+        batch = self._decode(lambda: lines, WRAPPER, items, parsed)
+        if batch is not None and batch.num_rows == items:
             return batch
-        return self._select(wrapped_items(lines))
+        return self._select(parsed())
 
     def _decode(
-        self, lines: Callable[[], bytes], column: str, sample: Callable[[], Iterable[object]]
+        self, lines: Callable[[], bytes], column: str, items: int, parsed: Callable[[], Any]
     ) -> pa.RecordBatch | None:
         with self._first if self._is_unknown() else nullcontext():
-            if self._is_unknown():
-                # Before Arrow makes room for each attribute in each item.
-                self._columnar = fields_in(sample()) <= WIDE
-            return self._batch(lines(), column) if self._columnar else None
+            return self._batch(lines(), column, items, parsed) if self._columnar else None
 
     def _is_unknown(self) -> bool:
         return self._columnar and self._known is None
@@ -2219,25 +2215,31 @@ class Decoder:
     def _note_left_out(self, names: Iterable[str]) -> None:
         self.left_out.update([name for name in names if not self._selected(name)])
 
-    def _batch(self, lines: bytes, column: str) -> pa.RecordBatch | None:
-        """The batch; None if Arrow cannot hold the items."""
+    def _batch(
+        self, lines: bytes, column: str, items: int, parsed: Callable[[], Iterable[object]]
+    ) -> pa.RecordBatch | None:
+        """The batch; None if Arrow cannot hold the items, or only with much memory."""
         pa = arrow()
+        # Another thread may change it.
+        known = self._known
         try:
-            # Another thread may change it.
-            before = self._known
-            items = read_items(lines, column, before)
-            if items.null_count:
+            if known is not None and items * count_leaves(known) > PLACES:
                 return None
-            known = storable_type(items.type)
-            if known != before:
-                self._known = known
-                # What Arrow read as a timestamp is an ordinary string.
-                items = read_items(lines, column, known)
-            self._columnar = count_leaves(known) <= WIDE and nesting_depth(known) <= DEPTH_MAX
-            if not self._columnar:
+            found = None if known is None else read_familiar(lines, column, known)
+            if found is None:
+                # Before Arrow makes room for each of them in each item.
+                fields = fields_in(parsed())
+                self._columnar = fields <= WIDE
+                if not self._columnar or items * fields > PLACES:
+                    return None
+                found = read_new(lines, column, known)
+                self._known = found.type
+                width, depth = count_leaves(found.type), nesting_depth(found.type)
+                self._columnar = width <= WIDE and depth <= DEPTH_MAX
+            if not self._columnar or found.null_count:
                 return None
-            self._note_left_out([field.name for field in items.type])
-            return select_attributes(items, self._selected)
+            self._note_left_out([field.name for field in found.type])
+            return select_attributes(found, self._selected)
         except pa.ArrowException as error:
             # Its message may quote an item's value.
             log(f"keeping items as JSON, because Arrow cannot hold them: {type(error).__name__}")
@@ -2258,12 +2260,37 @@ def page_lines(pages: Iterable[bytes]) -> bytes:
     return b"".join(b'{"%b":%b}\n' % (PAGE.encode(), page) for page in pages)
 
 
-def wrapped_items(lines: bytes) -> list[dict[str, Any]]:
+def page_items(pages: Iterable[bytes]) -> list[dict[str, Any]]:
+    return [item for page in pages for item in json.loads(page.decode())]
+
+
+def wrapped_items(text: bytes) -> list[dict[str, Any]]:
     """The items in lines of DynamoDB's export."""
-    return [json.loads(line)[WRAPPER] for line in lines.decode().split("\n") if line]
+    return [json.loads(line)[WRAPPER] for line in text.decode().split("\n") if line]
 
 
-def read_items(lines: bytes, column: str, known: pa.DataType | None) -> pa.StructArray:
+def read_familiar(lines: bytes, column: str, known: pa.DataType) -> pa.StructArray | None:
+    """The items, if all parts of them are of the known type: Arrow has read nothing else."""
+    pa = arrow()
+    try:
+        return read_items(lines, column, known, "error")
+    except pa.ArrowInvalid:
+        return None
+
+
+def read_new(lines: bytes, column: str, known: pa.DataType | None) -> pa.StructArray:
+    """The items, of the known type with what is new in them."""
+    before = None if known is None else storable_type(known)
+    items = read_items(lines, column, before, "infer")
+    if not has_timestamps(items.type):
+        return items
+    # They are ordinary strings.
+    return read_items(lines, column, storable_type(items.type), "infer")
+
+
+def read_items(
+    lines: bytes, column: str, known: pa.DataType | None, unexpected: str
+) -> pa.StructArray:
     """The items in the lines, an array of structs; ``known`` is their type.
 
     A line is ``{"Items": [...]}`` with the column ``PAGE``, ``{"Item": {...}}`` with ``WRAPPER``.
@@ -2275,7 +2302,7 @@ def read_items(lines: bytes, column: str, known: pa.DataType | None) -> pa.Struc
         pa.BufferReader(lines),
         read_options=pa.json.ReadOptions(use_threads=False, block_size=len(lines) + 1),
         parse_options=pa.json.ParseOptions(
-            explicit_schema=schema, unexpected_field_behavior="infer"
+            explicit_schema=schema, unexpected_field_behavior=unexpected
         ),
     )
     chunks = table.column(column).chunks
@@ -2294,6 +2321,15 @@ def storable_type(kind: pa.DataType) -> pa.DataType | None:
     if pa.types.is_null(kind):
         return None
     return pa.string() if pa.types.is_timestamp(kind) else kind
+
+
+def has_timestamps(kind: pa.DataType) -> bool:
+    types = arrow().types
+    if types.is_struct(kind):
+        return any(has_timestamps(field.type) for field in kind)
+    if types.is_list(kind):
+        return has_timestamps(kind.value_type)
+    return bool(types.is_timestamp(kind))
 
 
 def count_leaves(kind: pa.DataType) -> int:
@@ -4205,8 +4241,8 @@ def export_batches(
 def whole_lines(file: gzip.GzipFile) -> Iterator[bytes]:
     """The lines of the file, about ``BATCH_BYTES`` of them at once."""
     for start in iter(lambda: file.read(BATCH_BYTES), b""):
-        lines = start + file.readline()
-        yield lines if lines.endswith(b"\n") else lines + b"\n"
+        text = start + file.readline()
+        yield text if text.endswith(b"\n") else text + b"\n"
 
 
 def blank_item(item: dict[str, Any], blanked: Iterable[str]) -> dict[str, Any]:
@@ -6251,9 +6287,13 @@ def file_plan(
 
 def batches_of_items(items: Iterable[dict[str, Any]], columns: Sequence[Column]) -> Iterator[Any]:
     """The items as record batches."""
+    return (record_batch(columns, chunk) for chunk in chunks_of(items))
+
+
+def chunks_of(items: Iterable[dict[str, Any]]) -> Iterator[list[dict[str, Any]]]:
+    """The items in lists that become one record batch each."""
     rest = iter(items)
-    for chunk in iter(lambda: list(islice(rest, ITEMS_PER_BATCH)), []):
-        yield record_batch(columns, chunk)
+    return iter(lambda: list(islice(rest, ITEMS_PER_BATCH)), [])
 
 
 def write_part(number: int, contents: Iterable[Any], plan: FilePlan) -> Iterator[str]:
@@ -6294,8 +6334,9 @@ def write_batches(
     read: Callable[[Iterable[str]], Iterable[Any]],
 ) -> Iterator[str]:
     """The batches that ``read`` finds in the groups as one columnar file."""
-    batches = (record_batch(plan.columns, batch) for batch in read(groups))
-    return write_part(number, batches, plan)
+    parts = (chunks_of(batch) if isinstance(batch, list) else [batch] for batch in read(groups))
+    chunks = chain.from_iterable(parts)
+    return write_part(number, (record_batch(plan.columns, chunk) for chunk in chunks), plan)
 
 
 def write_item_batches(number: int, items: Iterable[Any], plan: FilePlan) -> Iterator[str]:

@@ -12,6 +12,7 @@ from moto import mock_aws
 
 from dynoexport.jobs.readers import export_files
 from dynoexport.jobs.readers.items import parse_lines
+from dynoexport.jobs.scan import decode
 from dynoexport.jobs.scan.buffer import dynamodb_items
 from dynoexport.jobs.schema.arrow_profile import profile_batches
 from dynoexport.jobs.schema.profile import profile_items
@@ -95,6 +96,42 @@ def test_an_excluded_attribute_only_says_that_it_is_there(
     assert items_of(found) == single
     assert "example.org" not in str(items_of(found))
     assert dict(profile_batches(found, 200)) == dict(profile_items(single, 200))
+
+
+def narrow(first: int) -> list[dict[str, Any]]:
+    return [{"id": {"S": str(number)}, "e": {"L": []}} for number in range(first, first + 40)]
+
+
+@pytest.mark.parametrize("before", [0, 1])
+@pytest.mark.parametrize(
+    "wide",
+    [
+        {"m": {"M": {f"key-{number}": {"S": "x"} for number in range(30)}}},
+        {f"attribute-{number}": {"N": "1"} for number in range(30)},
+    ],
+)
+def test_a_wide_item_among_many_makes_no_room_in_each(
+    put: Callable[..., list[str]], monkeypatch: pytest.MonkeyPatch, before: int, wide: Any
+) -> None:
+    """Its batch stays single items; those before and after it are arrays."""
+    monkeypatch.setattr(decode, "PLACES", 1_000)
+    files = [narrow(0)] * before + [[*narrow(0), {"id": {"S": "w"}, **wide}], narrow(40)]
+    found = batches(put(*map(lines_of, files)))
+    kinds = [isinstance(batch, list) for batch in found]
+    assert kinds == [False] * before + [True, False]
+    assert items_of(found) == [item for file in files for item in file]
+
+
+def test_many_attributes_that_came_one_after_the_other_stay_single_items(
+    put: Callable[..., list[str]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each batch alone is narrow, but Arrow would have all of them in each item."""
+    monkeypatch.setattr(decode, "PLACES", 1_000)
+    files = [[*narrow(0), {"id": {"S": "w"}, f"a{number}": {"N": "1"}}] for number in range(30)]
+    found = batches(put(*map(lines_of, files)))
+    assert not isinstance(found[0], list)
+    assert isinstance(found[-1], list)
+    assert items_of(found) == [item for file in files for item in file]
 
 
 def test_the_selected_attributes_alone_are_there(put: Callable[..., list[str]]) -> None:

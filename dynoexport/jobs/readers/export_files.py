@@ -56,8 +56,8 @@ def export_batches(
 def whole_lines(file: gzip.GzipFile) -> Iterator[bytes]:
     """The lines of the file, about ``BATCH_BYTES`` of them at once."""
     for start in iter(lambda: file.read(BATCH_BYTES), b""):
-        lines = start + file.readline()
-        yield lines if lines.endswith(b"\n") else lines + b"\n"
+        text = start + file.readline()
+        yield text if text.endswith(b"\n") else text + b"\n"
 
 
 def blank_item(item: dict[str, Any], blanked: Iterable[str]) -> dict[str, Any]:

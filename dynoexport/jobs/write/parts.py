@@ -6,7 +6,7 @@ import json
 import os
 from dataclasses import dataclass
 from functools import partial
-from itertools import islice
+from itertools import chain, islice
 from typing import TYPE_CHECKING, Any
 
 from dynoexport.jobs.arrow_library import arrow
@@ -81,9 +81,13 @@ def file_plan(
 
 def batches_of_items(items: Iterable[dict[str, Any]], columns: Sequence[Column]) -> Iterator[Any]:
     """The items as record batches."""
+    return (record_batch(columns, chunk) for chunk in chunks_of(items))
+
+
+def chunks_of(items: Iterable[dict[str, Any]]) -> Iterator[list[dict[str, Any]]]:
+    """The items in lists that become one record batch each."""
     rest = iter(items)
-    for chunk in iter(lambda: list(islice(rest, ITEMS_PER_BATCH)), []):
-        yield record_batch(columns, chunk)
+    return iter(lambda: list(islice(rest, ITEMS_PER_BATCH)), [])
 
 
 def write_part(number: int, contents: Iterable[Any], plan: FilePlan) -> Iterator[str]:
@@ -124,8 +128,9 @@ def write_batches(
     read: Callable[[Iterable[str]], Iterable[Any]],
 ) -> Iterator[str]:
     """The batches that ``read`` finds in the groups as one columnar file."""
-    batches = (record_batch(plan.columns, batch) for batch in read(groups))
-    return write_part(number, batches, plan)
+    parts = (chunks_of(batch) if isinstance(batch, list) else [batch] for batch in read(groups))
+    chunks = chain.from_iterable(parts)
+    return write_part(number, (record_batch(plan.columns, chunk) for chunk in chunks), plan)
 
 
 def write_item_batches(number: int, items: Iterable[Any], plan: FilePlan) -> Iterator[str]:
