@@ -71,7 +71,7 @@ def parse(text: bytes, fields: Sequence[Any], **options: Any) -> None:
 
 def read(batches: Pages, kind: pa.DataType, **options: Any) -> None:
     for pages in batches:
-        parse(decode.page_lines(pages), [("Items", pa.list_(kind))], **options)
+        parse(decode.lines_of(pages, decode.PAGE), [("Items", pa.list_(kind))], **options)
 
 
 def without_list(batches: Pages, kind: pa.DataType) -> None:
@@ -88,9 +88,7 @@ def by_python(batches: Pages) -> None:
 
 
 def known_type(batches: Pages) -> pa.DataType:
-    kind = decode.storable_type(
-        decode.read_items(decode.page_lines(batches[0]), decode.PAGE, None, "infer").type
-    )
+    kind = decode.storable_type(decode.read_items(batches[0], decode.PAGE, None, "infer").type)
     assert kind is not None
     return kind
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import threading
 from contextlib import nullcontext
-from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from dynoexport.jobs.arrow_library import arrow
@@ -24,8 +23,10 @@ PLACES = 4_000_000
 # Arrow's streams take 64 levels
 # (https://arrow.apache.org/docs/cpp/api/ipc.html, max_recursion_depth).
 DEPTH_MAX = 60
-# What is around the items: in the lines that are made of a Scan's pages, and in an export's.
+# What is around the items in the lines that Arrow reads: of a Scan's pages, and of an export.
 PAGE, WRAPPER = "Items", "Item"
+# Of an export, as much as a page has.
+SAMPLE_BYTES = 1024 * 1024
 
 
 class Decoder:
@@ -42,28 +43,27 @@ class Decoder:
 
     def decode(self, pages: Sequence[bytes], items: int) -> pa.RecordBatch | bytes:
         """A batch of one column, ``item``; or the pages, one a line."""
-        parsed = partial(page_items, pages)
-        batch = self._decode(partial(page_lines, pages), PAGE, items, parsed)
+        batch = self._decode(pages, PAGE, items)
         if batch is not None and batch.num_rows == items:
             return batch
         return b"".join(self._selected_page(page) for page in pages)
 
-    def decode_lines(self, lines: bytes) -> pa.RecordBatch | list[dict[str, Any]]:
+    def decode_lines(self, text: bytes) -> pa.RecordBatch | list[dict[str, Any]]:
         """The same for whole lines of DynamoDB's export; or the items.
 
         https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/S3DataExport.Output.html
         """
-        items, parsed = lines.count(b"\n"), partial(wrapped_items, lines)
-        batch = self._decode(lambda: lines, WRAPPER, items, parsed)
+        cut = text.find(b"\n", SAMPLE_BYTES) + 1
+        parts = [part for part in (text[:cut], text[cut:]) if part]
+        items = text.count(b"\n")
+        batch = self._decode(parts, WRAPPER, items)
         if batch is not None and batch.num_rows == items:
             return batch
-        return self._select(parsed())
+        return self._select(parsed(parts, WRAPPER))
 
-    def _decode(
-        self, lines: Callable[[], bytes], column: str, items: int, parsed: Callable[[], Any]
-    ) -> pa.RecordBatch | None:
+    def _decode(self, parts: Sequence[bytes], column: str, items: int) -> pa.RecordBatch | None:
         with self._first if self._is_unknown() else nullcontext():
-            return self._batch(lines(), column, items, parsed) if self._columnar else None
+            return self._batch(parts, column, items) if self._columnar else None
 
     def _is_unknown(self) -> bool:
         return self._columnar and self._known is None
@@ -83,28 +83,22 @@ class Decoder:
     def _note_left_out(self, names: Iterable[str]) -> None:
         self.left_out.update([name for name in names if not self._selected(name)])
 
-    def _batch(
-        self, lines: bytes, column: str, items: int, parsed: Callable[[], Iterable[object]]
-    ) -> pa.RecordBatch | None:
+    def _batch(self, parts: Sequence[bytes], column: str, items: int) -> pa.RecordBatch | None:
         """The batch; None if Arrow cannot hold the items, or only with much memory."""
         pa = arrow()
-        # Another thread may change it.
-        known = self._known
         try:
-            if known is not None and items * count_leaves(known) > PLACES:
+            found = None
+            if self._known is None:
+                # Mostly, a page has all that the others have.
+                found = self._learn(parts[:1], column)
+            # Another thread may change it.
+            known = self._known
+            if known is None or not self._columnar or items * count_leaves(known) > PLACES:
                 return None
-            found = None if known is None else read_familiar(lines, column, known)
-            if found is None:
-                # Before Arrow makes room for each of them in each item.
-                fields = fields_in(parsed())
-                self._columnar = fields <= WIDE
-                if not self._columnar or items * fields > PLACES:
-                    return None
-                found = read_new(lines, column, known)
-                self._known = found.type
-                width, depth = count_leaves(found.type), nesting_depth(found.type)
-                self._columnar = width <= WIDE and depth <= DEPTH_MAX
-            if not self._columnar or found.null_count:
+            if found is None or len(parts) > 1:
+                found = read_familiar(parts, column, known)
+                found = self._learn(parts, column) if found is None else found
+            if found is None or not self._columnar or found.null_count:
                 return None
             self._note_left_out([field.name for field in found.type])
             return select_attributes(found, self._selected)
@@ -112,6 +106,20 @@ class Decoder:
             # Its message may quote an item's value.
             log(f"keeping items as JSON, because Arrow cannot hold them: {type(error).__name__}")
             return None
+
+    def _learn(self, parts: Sequence[bytes], column: str) -> pa.StructArray | None:
+        """The items, whose type is the known one from now on; None if it is too wide."""
+        items = parsed(parts, column)
+        # Before Arrow makes room for each of them in each item.
+        fields = fields_in(items)
+        self._columnar = fields <= WIDE
+        if not self._columnar or len(items) * fields > PLACES:
+            return None
+        found = read_new(parts, column, self._known)
+        self._known = found.type
+        width, depth = count_leaves(found.type), nesting_depth(found.type)
+        self._columnar = width <= WIDE and depth <= DEPTH_MAX
+        return found
 
 
 def fields_in(values: Iterable[object]) -> int:
@@ -124,51 +132,51 @@ def fields_in(values: Iterable[object]) -> int:
     return len(held) + sum(map(fields_in, held.values()))
 
 
-def page_lines(pages: Iterable[bytes]) -> bytes:
-    return b"".join(b'{"%b":%b}\n' % (PAGE.encode(), page) for page in pages)
+def lines_of(parts: Sequence[bytes], column: str) -> bytes:
+    """What Arrow reads: ``{"Items": [...]}`` for each page, the lines of an export as they are."""
+    if column == WRAPPER:
+        return b"".join(parts)
+    return b"".join(b'{"%b":%b}\n' % (column.encode(), page) for page in parts)
 
 
-def page_items(pages: Iterable[bytes]) -> list[dict[str, Any]]:
-    return [item for page in pages for item in json.loads(page.decode())]
+def parsed(parts: Sequence[bytes], column: str) -> list[dict[str, Any]]:
+    """The items, read by Python."""
+    if column == WRAPPER:
+        texts = b"".join(parts).decode().split("\n")
+        return [json.loads(text)[WRAPPER] for text in texts if text]
+    return [item for page in parts for item in json.loads(page.decode())]
 
 
-def wrapped_items(text: bytes) -> list[dict[str, Any]]:
-    """The items in lines of DynamoDB's export."""
-    return [json.loads(line)[WRAPPER] for line in text.decode().split("\n") if line]
-
-
-def read_familiar(lines: bytes, column: str, known: pa.DataType) -> pa.StructArray | None:
+def read_familiar(parts: Sequence[bytes], column: str, known: pa.DataType) -> pa.StructArray | None:
     """The items, if all parts of them are of the known type: Arrow has read nothing else."""
     pa = arrow()
     try:
-        return read_items(lines, column, known, "error")
+        return read_items(parts, column, known, "error")
     except pa.ArrowInvalid:
         return None
 
 
-def read_new(lines: bytes, column: str, known: pa.DataType | None) -> pa.StructArray:
+def read_new(parts: Sequence[bytes], column: str, known: pa.DataType | None) -> pa.StructArray:
     """The items, of the known type with what is new in them."""
     before = None if known is None else storable_type(known)
-    items = read_items(lines, column, before, "infer")
+    items = read_items(parts, column, before, "infer")
     if not has_timestamps(items.type):
         return items
     # They are ordinary strings.
-    return read_items(lines, column, storable_type(items.type), "infer")
+    return read_items(parts, column, storable_type(items.type), "infer")
 
 
 def read_items(
-    lines: bytes, column: str, known: pa.DataType | None, unexpected: str
+    parts: Sequence[bytes], column: str, known: pa.DataType | None, unexpected: str
 ) -> pa.StructArray:
-    """The items in the lines, an array of structs; ``known`` is their type.
-
-    A line is ``{"Items": [...]}`` with the column ``PAGE``, ``{"Item": {...}}`` with ``WRAPPER``.
-    """
+    """The items, an array of structs; ``known`` is their type."""
     pa = arrow()
+    text = lines_of(parts, column)
     kind = known if known is None or column == WRAPPER else pa.list_(known)
     schema = None if kind is None else pa.schema([(column, kind)])
     table = pa.json.read_json(
-        pa.BufferReader(lines),
-        read_options=pa.json.ReadOptions(use_threads=False, block_size=len(lines) + 1),
+        pa.BufferReader(text),
+        read_options=pa.json.ReadOptions(use_threads=False, block_size=len(text) + 1),
         parse_options=pa.json.ParseOptions(
             explicit_schema=schema, unexpected_field_behavior=unexpected
         ),
