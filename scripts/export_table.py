@@ -4254,8 +4254,9 @@ def whole_lines(file: gzip.GzipFile) -> Iterator[bytes]:
         yield text if text.endswith(b"\n") else text + b"\n"
 
 
-def blank_item(item: dict[str, Any], blanked: Iterable[str]) -> dict[str, Any]:
-    return {**item, **{name: {"NULL": True} for name in set(blanked).intersection(item)}}
+def blank_item(item: dict[str, Any], blanked: Collection[str]) -> dict[str, Any]:
+    """The item with a null in the place of each blanked value."""
+    return {name: {"NULL": True} if name in blanked else value for name, value in item.items()}
 
 
 def blank_array(items: pa.StructArray, blanked: Collection[str]) -> pa.StructArray:
@@ -5023,9 +5024,9 @@ def parse_lines(
             plain = json.loads(line, parse_int=WholeNumber, parse_float=DoubleNumber)
             item = {name: to_dynamodb_json(value) for name, value in plain.items()}
         else:
-            item = json.loads(line)["Item"]
-        blank = {name: {"NULL": True} for name in blanks.intersection(item)}
-        yield {**{name: value for name, value in item.items() if selected(name)}, **blank}
+            item = json.loads(line)[WRAPPER]
+        kept = {name: value for name, value in item.items() if name in blanks or selected(name)}
+        yield blank_item(kept, blanks)
 
 
 def item_rdd(

@@ -26,7 +26,7 @@ from dynoexport.jobs.write.arrow import arrow_type, record_batch
 from dynoexport.jobs.write.rows import spark_row_converter
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
 # A whole number, fractions, a list that one item lacks, a map.
@@ -45,16 +45,21 @@ def everything(_: str) -> bool:
     return True
 
 
+def parts(items: list[tables.Item], cuts: list[int]) -> Iterator[list[tables.Item]]:
+    """The items between the cuts."""
+    ends = sorted({min(cut, len(items)) for cut in cuts} | {len(items)})
+    for begin, end in zip([0, *ends], ends, strict=False):
+        if begin < end:
+            yield items[begin:end]
+
+
 def decoded(items: list[tables.Item], cuts: list[int]) -> list[Any]:
     """The items as read from the pieces of a Scan, decoded in batches that end at the cuts."""
     decoder = Decoder(everything, columnar=True, whole=True)
     file = None
     batches: list[Any] = []
-    ends = sorted({min(cut, len(items)) for cut in cuts} | {len(items)})
-    for begin, end in zip([0, *ends], ends, strict=False):
-        if begin == end:
-            continue
-        batch = decoder.decode([page([item]) for item in items[begin:end]], end - begin)
+    for part in parts(items, cuts):
+        batch = decoder.decode([page([item]) for item in part], len(part))
         if isinstance(batch, bytes):
             batches.extend(json.loads(line) for line in batch.decode().splitlines() if line)
             continue
@@ -70,10 +75,10 @@ def decoded(items: list[tables.Item], cuts: list[int]) -> list[Any]:
 def decoded_lines(items: list[tables.Item], cuts: list[int]) -> list[Any]:
     """The items as read from the lines of an export, decoded in batches that end at the cuts."""
     decoder = Decoder(everything, columnar=True, whole=False)
-    lines = [b'{"Item":%b}\n' % page([item])[1:-1] for item in items]
-    ends = sorted({min(cut, len(items)) for cut in cuts} | {len(items)})
-    parts = [b"".join(lines[begin:end]) for begin, end in zip([0, *ends], ends, strict=False)]
-    batches = [decoder.decode_lines(part) for part in parts if part]
+    batches = [
+        decoder.decode_lines(b"".join(b'{"Item":%b}\n' % page([item])[1:-1] for item in part))
+        for part in parts(items, cuts)
+    ]
     return [batch if isinstance(batch, list) else batch.column(0) for batch in batches]
 
 

@@ -60,8 +60,9 @@ def whole_lines(file: gzip.GzipFile) -> Iterator[bytes]:
         yield text if text.endswith(b"\n") else text + b"\n"
 
 
-def blank_item(item: dict[str, Any], blanked: Iterable[str]) -> dict[str, Any]:
-    return {**item, **{name: {"NULL": True} for name in set(blanked).intersection(item)}}
+def blank_item(item: dict[str, Any], blanked: Collection[str]) -> dict[str, Any]:
+    """The item with a null in the place of each blanked value."""
+    return {name: {"NULL": True} if name in blanked else value for name, value in item.items()}
 
 
 def blank_array(items: pa.StructArray, blanked: Collection[str]) -> pa.StructArray:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from dynoexport.jobs.arrow_library import takes_arrow
 from dynoexport.jobs.failures import run_without_values
-from dynoexport.jobs.readers.export_files import export_batches, export_lines
+from dynoexport.jobs.readers.export_files import blank_item, export_batches, export_lines
 from dynoexport.jobs.scan.buffer import (
     PIECES,
     group_pieces,
@@ -17,6 +17,7 @@ from dynoexport.jobs.scan.buffer import (
     piece_location,
     read_pieces,
 )
+from dynoexport.jobs.scan.decode import WRAPPER
 from dynoexport.jobs.scan.segments import SEGMENT_BYTES
 from dynoexport.jobs.schema.dynamodb_json import DoubleNumber, WholeNumber, to_dynamodb_json
 from dynoexport.jobs.settings import attribute_filter
@@ -47,9 +48,9 @@ def parse_lines(
             plain = json.loads(line, parse_int=WholeNumber, parse_float=DoubleNumber)
             item = {name: to_dynamodb_json(value) for name, value in plain.items()}
         else:
-            item = json.loads(line)["Item"]
-        blank = {name: {"NULL": True} for name in blanks.intersection(item)}
-        yield {**{name: value for name, value in item.items() if selected(name)}, **blank}
+            item = json.loads(line)[WRAPPER]
+        kept = {name: value for name, value in item.items() if name in blanks or selected(name)}
+        yield blank_item(kept, blanks)
 
 
 def item_rdd(
